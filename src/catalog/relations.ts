@@ -1,0 +1,89 @@
+/**
+ * The relations of the catalog, as data: one list of columns a relation, which migrations create, imports load, exports read and
+ * the validator compares. docs/CATALOG.md explains each to the people who query it.
+ */
+
+export const FILE_COLUMNS = [
+  'file_no',
+  'table_id',
+  'path',
+  'dv_id',
+  'added_version',
+  'removed_version',
+  'size',
+  'modification_time',
+  'num_records',
+  'partition_no',
+  'key_hash',
+  'line',
+  'data_change',
+  'from_checkpoint',
+  'partition_values',
+  'tags',
+  'deletion_vector',
+  'base_row_id',
+  'default_row_commit_version',
+  'clustering_provider',
+  'add_raw',
+  'stats',
+] as const
+
+export const COMMIT_COLUMNS = [
+  'table_id',
+  'version',
+  'commit_time',
+  'in_commit_time',
+  'file_mtime',
+  'log_bytes',
+  'log_digest',
+  'operation',
+  'engine',
+  'commit_info',
+  'commit_info_line',
+  'num_lines',
+  'adds',
+  'removes',
+  'added_bytes',
+  'removed_bytes',
+  'first_file_no',
+  'num_files',
+  'num_bytes',
+  'num_records',
+  'files_without_records',
+] as const
+
+export const ACTION_COLUMNS = ['table_id', 'version', 'source', 'line', 'kind', 'raw'] as const
+export const PARTITION_COLUMNS = ['partition_no', 'table_id', 'values_hash', 'partition_values'] as const
+export const METADATA_COLUMNS = [
+  'table_id',
+  'version',
+  'source',
+  'line',
+  'metadata_id',
+  'name',
+  'description',
+  'format_provider',
+  'format_options',
+  'schema_string',
+  'partition_columns',
+  'configuration',
+  'created_time',
+] as const
+export const PROTOCOL_COLUMNS = [
+  'table_id',
+  'version',
+  'source',
+  'line',
+  'min_reader_version',
+  'min_writer_version',
+  'reader_features',
+  'writer_features',
+] as const
+export const TXN_COLUMNS = ['table_id', 'version', 'source', 'line', 'app_id', 'txn_version', 'last_updated'] as const
+export const DOMAIN_COLUMNS = ['table_id', 'version', 'source', 'line', 'domain', 'configuration', 'removed'] as const
+
+/** Where a row of `delta_actions` and its kin was read. */
+export const SOURCE = { commit: 0, checkpoint: 1 } as const
+
+export type FileColumn = (typeof FILE_COLUMNS)[number]
+export type CommitColumn = (typeof COMMIT_COLUMNS)[number]

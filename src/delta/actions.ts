@@ -1,0 +1,101 @@
+/**
+ * The actions of a Delta log (PROTOCOL.md, "Actions"). A line keeps its raw text beside the parsed object, because stats and
+ * unknown fields must survive word for word; what is not read here is never an error.
+ */
+
+export type DeletionVectorDescriptor = {
+  readonly storageType: string
+  readonly pathOrInlineDv: string
+  readonly offset?: number | null
+  readonly sizeInBytes: number
+  readonly cardinality: number
+}
+
+export type AddAction = {
+  readonly path: string
+  readonly partitionValues?: Readonly<Record<string, string | null>> | null
+  readonly size: number
+  readonly modificationTime: number
+  readonly dataChange: boolean
+  /** JSON text as the writer wrote it; never parsed and written again. */
+  readonly stats?: string | null
+  readonly tags?: Readonly<Record<string, string | null>> | null
+  readonly deletionVector?: DeletionVectorDescriptor | null
+  readonly baseRowId?: number | null
+  readonly defaultRowCommitVersion?: number | null
+  readonly clusteringProvider?: string | null
+}
+
+export type RemoveAction = {
+  readonly path: string
+  readonly deletionTimestamp?: number | null
+  readonly dataChange?: boolean | null
+  readonly extendedFileMetadata?: boolean | null
+  readonly partitionValues?: Readonly<Record<string, string | null>> | null
+  readonly size?: number | null
+  readonly stats?: string | null
+  readonly tags?: Readonly<Record<string, string | null>> | null
+  readonly deletionVector?: DeletionVectorDescriptor | null
+  readonly baseRowId?: number | null
+  readonly defaultRowCommitVersion?: number | null
+}
+
+export type MetadataAction = {
+  readonly id: string
+  readonly name?: string | null
+  readonly description?: string | null
+  readonly format?: { readonly provider: string; readonly options?: Readonly<Record<string, string>> | null } | null
+  readonly schemaString: string
+  readonly partitionColumns?: readonly string[] | null
+  readonly createdTime?: number | null
+  readonly configuration?: Readonly<Record<string, string>> | null
+}
+
+export type ProtocolAction = {
+  readonly minReaderVersion: number
+  readonly minWriterVersion: number
+  readonly readerFeatures?: readonly string[] | null
+  readonly writerFeatures?: readonly string[] | null
+}
+
+/** `version` as decimal text: applications use any int64. */
+export type TxnAction = { readonly appId: string; readonly version: string; readonly lastUpdated?: number | null }
+
+export type DomainMetadataAction = { readonly domain: string; readonly configuration: string; readonly removed: boolean }
+
+export type CdcAction = {
+  readonly path: string
+  readonly partitionValues?: Readonly<Record<string, string | null>> | null
+  readonly size: number
+  readonly dataChange?: boolean
+  readonly tags?: Readonly<Record<string, string | null>> | null
+}
+
+export type SidecarAction = { readonly path: string; readonly sizeInBytes: number; readonly modificationTime: number }
+export type CheckpointMetadataAction = { readonly version: number; readonly tags?: Readonly<Record<string, string>> | null }
+export type CommitInfoAction = Readonly<Record<string, unknown>>
+
+/** One action with its kind. `unknown` holds what this reader has no name for. */
+export type Action =
+  | { readonly kind: 'add'; readonly add: AddAction }
+  | { readonly kind: 'remove'; readonly remove: RemoveAction }
+  | { readonly kind: 'metaData'; readonly metaData: MetadataAction }
+  | { readonly kind: 'protocol'; readonly protocol: ProtocolAction }
+  | { readonly kind: 'txn'; readonly txn: TxnAction }
+  | { readonly kind: 'domainMetadata'; readonly domainMetadata: DomainMetadataAction }
+  | { readonly kind: 'cdc'; readonly cdc: CdcAction }
+  | { readonly kind: 'commitInfo'; readonly commitInfo: CommitInfoAction }
+  | { readonly kind: 'sidecar'; readonly sidecar: SidecarAction }
+  | { readonly kind: 'checkpointMetadata'; readonly checkpointMetadata: CheckpointMetadataAction }
+  | { readonly kind: 'unknown'; readonly name: string }
+
+export type ActionKind = Action['kind']
+
+/** One line of a commit or one row of a checkpoint. */
+export type ActionLine = {
+  /** 1 for the first line of the file (blank lines counted), or 1 for the first row of the checkpoint. */
+  readonly line: number
+  /** The text between the line breaks, untouched; for a Parquet checkpoint the row rendered as JSON. */
+  readonly raw: string
+  readonly action: Action
+}

@@ -1,0 +1,38 @@
+/** Two stages of ending: `stop` finishes the running batch and ends cleanly, `abort` drops it. */
+import { SluiceError } from './errors.ts'
+
+export type Interrupt = {
+  /** Fires when no new batch may begin; what runs is finished and committed. */
+  readonly stop: AbortSignal
+  /** Fires when running work must be dropped now; open transactions roll back. */
+  readonly abort: AbortSignal
+}
+
+/** An interrupt that never fires. */
+export const NEVER: Interrupt = { stop: new AbortController().signal, abort: new AbortController().signal }
+
+/** Owner's side of an `Interrupt`. Aborting also stops. */
+export class Interrupter implements Interrupt {
+  readonly #stop = new AbortController()
+  readonly #abort = new AbortController()
+  get stop(): AbortSignal {
+    return this.#stop.signal
+  }
+  get abort(): AbortSignal {
+    return this.#abort.signal
+  }
+  requestStop(reason: SluiceError = new SluiceError('STOPPED', 'stopped as asked')): void {
+    if (!this.#stop.signal.aborted) this.#stop.abort(reason)
+  }
+  requestAbort(reason: SluiceError = new SluiceError('ABORTED', 'aborted as asked')): void {
+    this.requestStop(reason)
+    if (!this.#abort.signal.aborted) this.#abort.abort(reason)
+  }
+}
+
+/** @throws the signal's reason, a SluiceError, when it has fired. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (!signal.aborted) return
+  if (signal.reason instanceof SluiceError) throw signal.reason
+  throw new SluiceError('ABORTED', 'aborted as asked', { cause: signal.reason })
+}

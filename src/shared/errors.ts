@@ -1,0 +1,159 @@
+/**
+ * The one error class of sluice. A code says what kind of failure it is and which exit code ends the program;
+ * `where`, `reason` and `hint` say where it happened, why, and what to do next.
+ */
+
+/** What a failure means to the caller; `EXIT_OF_KIND` maps it to the exit code. */
+export type ErrorKind = 'usage' | 'source' | 'target' | 'state' | 'unsupported' | 'verify' | 'stopped' | 'internal'
+
+export const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
+  verify: 1,
+  usage: 2,
+  source: 3,
+  target: 4,
+  state: 5,
+  unsupported: 6,
+  internal: 70,
+  stopped: 75,
+}
+
+/** Closed list of codes. Adding one means adding it to docs/EXIT-CODES.md too; a test compares the two. */
+export const ERROR_CODES = {
+  // usage and configuration
+  BAD_FLAG: 'usage',
+  BAD_CONFIG: 'usage',
+  BAD_PREDICATE: 'usage',
+  MISSING_CONFIRM: 'usage',
+  NO_SUCH_PATH: 'usage',
+  NO_SUCH_TABLE: 'usage',
+  AMBIGUOUS_TABLE: 'usage',
+  VERSION_NOT_FOUND: 'usage',
+  // source: the lake and its logs
+  NO_LOG: 'source',
+  LOG_GAP: 'source',
+  LOG_CHANGED: 'source',
+  BAD_ACTION: 'source',
+  BAD_CHECKPOINT: 'source',
+  BAD_DELETION_VECTOR: 'source',
+  MISSING_PROTOCOL: 'source',
+  MISSING_METADATA: 'source',
+  BAD_SCHEMA: 'source',
+  SOURCE_GONE: 'source',
+  SOURCE_DENIED: 'source',
+  SOURCE_IO: 'source',
+  PATH_ESCAPES: 'source',
+  // target: the catalog
+  CONNECT_FAILED: 'target',
+  TARGET_DENIED: 'target',
+  NO_SPACE: 'target',
+  TARGET_BUSY: 'target',
+  TARGET_CORRUPT: 'target',
+  TARGET_IO: 'target',
+  // state
+  TABLE_LOCKED: 'state',
+  LEASE_LOST: 'state',
+  CATALOG_NEWER: 'state',
+  NOT_A_CATALOG: 'state',
+  NOT_IMPORTED: 'state',
+  IMPORT_UNFINISHED: 'state',
+  HISTORY_MISSING: 'state',
+  LOG_REWRITTEN: 'state',
+  TABLE_ID_TAKEN: 'state',
+  // unsupported
+  TABLE_FEATURE: 'unsupported',
+  PROTOCOL_VERSION: 'unsupported',
+  UNSUPPORTED_URL: 'unsupported',
+  // ran to the end, but not everything is well
+  TABLES_FAILED: 'verify',
+  DIFFERENCES: 'verify',
+  NOT_SAFE: 'verify',
+  // stopped
+  STOPPED: 'stopped',
+  ABORTED: 'stopped',
+  DEADLINE: 'stopped',
+  // bugs
+  INTERNAL: 'internal',
+} as const satisfies Record<string, ErrorKind>
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+export type ErrorDetails = {
+  /** Path, URL without password, file and line, table: where it happened. */
+  readonly where?: string
+  /** One sentence: why this happens, in the words of the guide where it has one. */
+  readonly reason?: string
+  /** One sentence: what to do next. */
+  readonly hint?: string
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retryable?: boolean
+  /** Overrides the kind of the code, where one code can fail on either side. */
+  readonly kind?: ErrorKind
+  readonly cause?: unknown
+}
+
+/** JSON form of an error in events and ledgers. */
+export type ErrorInfo = {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint?: string
+  readonly reason?: string
+  readonly where?: string
+  readonly retryable: boolean
+}
+
+export class SluiceError extends Error {
+  override readonly name = 'SluiceError'
+  readonly code: ErrorCode
+  readonly kind: ErrorKind
+  readonly where: string | undefined
+  readonly reason: string | undefined
+  readonly hint: string | undefined
+  readonly retryable: boolean
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.kind = details.kind ?? ERROR_CODES[code]
+    this.where = details.where
+    this.reason = details.reason
+    this.hint = details.hint
+    this.retryable = details.retryable ?? false
+  }
+
+  get exitCode(): number {
+    return EXIT_OF_KIND[this.kind]
+  }
+
+  /** Plain data for events; never holds the cause or a stack. */
+  info(): ErrorInfo {
+    return {
+      code: this.code,
+      message: this.message,
+      retryable: this.retryable,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(this.reason === undefined ? {} : { reason: this.reason }),
+      ...(this.where === undefined ? {} : { where: this.where }),
+    }
+  }
+}
+
+/** An `ErrorInfo` that crossed a thread, as an error again. */
+export function errorFromInfo(info: ErrorInfo, kind?: ErrorKind): SluiceError {
+  return new SluiceError(info.code, info.message, {
+    retryable: info.retryable,
+    ...(info.hint === undefined ? {} : { hint: info.hint }),
+    ...(info.reason === undefined ? {} : { reason: info.reason }),
+    ...(info.where === undefined ? {} : { where: info.where }),
+    ...(kind === undefined ? {} : { kind }),
+  })
+}
+
+/** Any thrown value as a `SluiceError`; what is not one already is a bug of ours and becomes INTERNAL. */
+export function asSluiceError(thrown: unknown): SluiceError {
+  if (thrown instanceof SluiceError) return thrown
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+  return new SluiceError('INTERNAL', error.message, {
+    cause: error,
+    hint: 'this is a bug in sluice: please report it with the command and this message',
+  })
+}
