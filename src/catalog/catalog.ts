@@ -1,0 +1,88 @@
+/** Opening a catalog, and finding a readable table in it. */
+import { SluiceError } from '../shared/errors.ts'
+import type { SqlDatabase, SqlReader } from '../stores/port.ts'
+import { readHead, wholeness, type Head } from './import/head.ts'
+import { catalogPresence, migrateCatalog } from './migrate.ts'
+
+/**
+ * Makes a database ready for reading as a catalog.
+ * @throws SluiceError NOT_A_CATALOG when there is none in it, CATALOG_NEWER
+ */
+export async function checkCatalog(database: SqlDatabase): Promise<void> {
+  if ((await catalogPresence(database)) === 'present') return
+  throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet', {
+    where: database.label,
+    hint: 'import a table into it first: sluice import TABLE --database-url …',
+  })
+}
+
+/** Makes a database ready for writing: creates or upgrades the catalog. @throws SluiceError CATALOG_NEWER */
+export async function prepareCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
+  await migrateCatalog(database, nowMs)
+}
+
+/** A table that may be read, at a version that the catalog holds. */
+export type ReadableTable = {
+  readonly tableId: string
+  readonly location: string
+  readonly version: number
+  readonly latest: number
+  readonly historyFrom: number
+}
+
+/**
+ * @param version as of; the current one when absent
+ * @throws SluiceError NO_SUCH_TABLE, IMPORT_UNFINISHED, NOT_IMPORTED (rows removed by hand), HISTORY_MISSING, VERSION_NOT_FOUND
+ */
+export async function readableTable(
+  reader: SqlReader,
+  by: { readonly tableId: string } | { readonly location: string },
+  version?: number,
+): Promise<ReadableTable> {
+  const head = await readHead(reader, by)
+  if (head === null) throw await noSuchTable(reader, 'tableId' in by ? by.tableId : by.location)
+  const whole = await wholeness(reader, head)
+  if (whole === 'unfinished' || (whole === 'whole' && head.currentVersion === null)) throw unfinished(head)
+  if (whole === 'broken' || head.currentVersion === null || head.historyFrom === null) {
+    throw new SluiceError('NOT_IMPORTED', `${head.tableId} is not in the catalog any more: its rows were removed`, {
+      where: head.location,
+      reason: 'delta_files or migration_status holds no rows for it, as after the manual rollback of the guide',
+      hint: 'import it again: the import starts from nothing',
+    })
+  }
+  const at = version ?? head.currentVersion
+  if (at > head.currentVersion || at < 0 || !Number.isSafeInteger(at)) {
+    throw new SluiceError('VERSION_NOT_FOUND', `the catalog holds ${head.tableId} up to version ${head.currentVersion}, not ${at}`, {
+      where: head.location,
+      hint: 'import again if the log is further',
+    })
+  }
+  if (at < head.historyFrom) {
+    throw new SluiceError('HISTORY_MISSING', `the catalog knows ${head.tableId} from version ${head.historyFrom} on, not ${at}`, {
+      where: head.location,
+      reason: 'the log held nothing older when it was imported',
+    })
+  }
+  return {
+    tableId: head.tableId,
+    location: head.location,
+    version: at,
+    latest: head.currentVersion,
+    historyFrom: head.historyFrom,
+  }
+}
+
+function unfinished(head: Head): SluiceError {
+  const at = head.currentVersion === null ? 'before its first version' : `at version ${head.currentVersion}`
+  return new SluiceError('IMPORT_UNFINISHED', `the import of ${head.tableId} has not finished; it stands ${at}`, {
+    where: head.location,
+    hint: 'let it finish, or go on with: sluice import TABLE --resume',
+  })
+}
+
+async function noSuchTable(reader: SqlReader, name: string): Promise<SluiceError> {
+  const ids = (await reader.all('SELECT table_id FROM delta_tables ORDER BY table_id LIMIT 8')).map(([id]) => String(id))
+  return new SluiceError('NO_SUCH_TABLE', `${name} is not in the catalog`, {
+    hint: ids.length === 0 ? 'the catalog is empty: import a table first' : `it holds ${ids.join(', ')}`,
+  })
+}

@@ -1,0 +1,174 @@
+/**
+ * When does each file of a stretch of commits end? A first pass over the log notes every add and remove here, so that the second can
+ * insert each life with its end already known and no row is ever updated (measured: 9.4 s against 39 s where a log removes as much as
+ * it adds). About 50 bytes an event in typed arrays, nothing on the heap a file.
+ *
+ * Keys are found by two independent hashes of 53 and 32 bits. Every event of the second pass must meet its own event of the first, or
+ * `LookupMismatch` says that the log changed in between or that hashes collided.
+ */
+import type { HashPair } from '../../shared/hash.ts'
+
+const NONE = -1
+
+/** What is known of the life of a key that is open while the second pass runs. */
+export type OpenLife = {
+  /** Bytes of the file. */
+  readonly size: number
+  /** Rows by its statistics, or null. */
+  readonly records: number | null
+  /** Row of the catalog that must be closed by an UPDATE; null when the row was inserted with its end known. */
+  readonly fileNo: number | null
+}
+
+export class LookupMismatch extends Error {}
+
+export class CloseIndex {
+  #capacity = 1 << 12
+  #keys = 0
+  #hashA = new Float64Array(this.#capacity)
+  #hashB = new Uint32Array(this.#capacity)
+  #head = new Int32Array(this.#capacity).fill(NONE)
+  #tail = new Int32Array(this.#capacity).fill(NONE)
+  #used = new Uint8Array(this.#capacity)
+  /** 0 not asked, 1 asked: whether the catalog was asked for a life from before this stretch. */
+  #asked = new Uint8Array(this.#capacity)
+  #lifeSize = new Float64Array(this.#capacity).fill(NONE)
+  #lifeRecords = new Float64Array(this.#capacity).fill(NONE)
+  #lifeFileNo = new Float64Array(this.#capacity).fill(NONE)
+
+  #events = 0
+  #eventVersion = new Float64Array(1 << 12)
+  #eventNext = new Int32Array(1 << 12)
+  #replayed = 0
+
+  get events(): number {
+    return this.#events
+  }
+
+  /** First pass: notes that `key` is added or removed at `version`. Called in log order. */
+  note(key: HashPair, version: number): void {
+    const event = this.#events++
+    if (event === this.#eventVersion.length) this.#growEvents()
+    this.#eventVersion[event] = version
+    this.#eventNext[event] = NONE
+    const slot = this.#slotFor(key)
+    const tail = this.#tail[slot] as number
+    if (tail === NONE) this.#head[slot] = event
+    else this.#eventNext[tail] = event
+    this.#tail[slot] = event
+  }
+
+  /**
+   * Second pass: the next event of the log concerns `key`. Moves the key's list past it.
+   * @returns slot of the key, for the calls below
+   * @throws LookupMismatch when the first pass saw something else here
+   */
+  arrive(key: HashPair, version: number): number {
+    const slot = this.#find(key)
+    const event = this.#replayed++
+    if (slot === NONE || this.#head[slot] !== event || this.#eventVersion[event] !== version) throw new LookupMismatch()
+    this.#head[slot] = this.#eventNext[event] as number
+    return slot
+  }
+
+  /** Version that ends a life of the key which begins now, or null: the next event of the key, add or remove, ends it. */
+  nextVersion(slot: number): number | null {
+    const event = this.#head[slot] as number
+    return event === NONE ? null : (this.#eventVersion[event] as number)
+  }
+
+  /** Slot of a key that is not part of the commits (a row of the base checkpoint), or null when nothing later concerns it. */
+  slotOf(key: HashPair): number | null {
+    const slot = this.#find(key)
+    return slot === NONE ? null : slot
+  }
+
+  openLife(slot: number): OpenLife | null {
+    const size = this.#lifeSize[slot] as number
+    if (size === NONE) return null
+    const records = this.#lifeRecords[slot] as number
+    const fileNo = this.#lifeFileNo[slot] as number
+    return { size, records: records === NONE ? null : records, fileNo: fileNo === NONE ? null : fileNo }
+  }
+
+  setLife(slot: number, life: OpenLife | null): void {
+    this.#lifeSize[slot] = life === null ? NONE : life.size
+    this.#lifeRecords[slot] = life?.records ?? NONE
+    this.#lifeFileNo[slot] = life?.fileNo ?? NONE
+  }
+
+  /** True once a slot: whether the catalog still has to be asked for a life from before this stretch of commits. */
+  firstQuestion(slot: number): boolean {
+    if (this.#asked[slot] === 1) return false
+    this.#asked[slot] = 1
+    return true
+  }
+
+  #find(key: HashPair): number {
+    const mask = this.#capacity - 1
+    let slot = (key.b ^ (key.a >>> 0)) & mask
+    while (this.#used[slot] === 1) {
+      if (this.#hashA[slot] === key.a && this.#hashB[slot] === key.b) return slot
+      slot = (slot + 1) & mask
+    }
+    return NONE
+  }
+
+  #slotFor(key: HashPair): number {
+    if (this.#keys * 10 >= this.#capacity * 7) this.#growKeys()
+    const mask = this.#capacity - 1
+    let slot = (key.b ^ (key.a >>> 0)) & mask
+    while (this.#used[slot] === 1) {
+      if (this.#hashA[slot] === key.a && this.#hashB[slot] === key.b) return slot
+      slot = (slot + 1) & mask
+    }
+    this.#used[slot] = 1
+    this.#hashA[slot] = key.a
+    this.#hashB[slot] = key.b
+    this.#keys++
+    return slot
+  }
+
+  /** Only the first pass grows the table; lives and answers are set in the second, so they need not move. */
+  #growKeys(): void {
+    const { hashA, hashB, head, tail, used } = {
+      hashA: this.#hashA,
+      hashB: this.#hashB,
+      head: this.#head,
+      tail: this.#tail,
+      used: this.#used,
+    }
+    this.#capacity *= 2
+    this.#hashA = new Float64Array(this.#capacity)
+    this.#hashB = new Uint32Array(this.#capacity)
+    this.#head = new Int32Array(this.#capacity).fill(NONE)
+    this.#tail = new Int32Array(this.#capacity).fill(NONE)
+    this.#used = new Uint8Array(this.#capacity)
+    const mask = this.#capacity - 1
+    for (let old = 0; old < used.length; old++) {
+      if (used[old] !== 1) continue
+      const a = hashA[old] as number
+      const b = hashB[old] as number
+      let slot = (b ^ (a >>> 0)) & mask
+      while (this.#used[slot] === 1) slot = (slot + 1) & mask
+      this.#used[slot] = 1
+      this.#hashA[slot] = a
+      this.#hashB[slot] = b
+      this.#head[slot] = head[old] as number
+      this.#tail[slot] = tail[old] as number
+    }
+    this.#asked = new Uint8Array(this.#capacity)
+    this.#lifeSize = new Float64Array(this.#capacity).fill(NONE)
+    this.#lifeRecords = new Float64Array(this.#capacity).fill(NONE)
+    this.#lifeFileNo = new Float64Array(this.#capacity).fill(NONE)
+  }
+
+  #growEvents(): void {
+    const versions = new Float64Array(this.#eventVersion.length * 2)
+    versions.set(this.#eventVersion)
+    this.#eventVersion = versions
+    const next = new Int32Array(this.#eventNext.length * 2)
+    next.set(this.#eventNext)
+    this.#eventNext = next
+  }
+}

@@ -1,0 +1,206 @@
+/** Where a table stands in the catalog: its head row, whether its import is whole, and what an interrupted one left behind. */
+import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import { isoTime } from '../../shared/clock.ts'
+import type { SqlDatabase, SqlReader, SqlTransaction } from '../../stores/port.ts'
+import { stateAt } from '../query/state.ts'
+
+/** How far an unfinished import has come. Moved in the batch's own transaction. */
+export type Cursor = {
+  readonly importId: string
+  /** Actions done and to do, for progress after a resume. */
+  readonly done: number
+  readonly total: number
+  /** Rows of the base checkpoint that are written already, while its version is not whole. */
+  readonly checkpointRows?: number
+  /** Identity of that checkpoint: rows are only skipped when it is still the same. */
+  readonly checkpoint?: string
+}
+
+export type Totals = { files: number; bytes: number; records: number; withoutRecords: number }
+
+export type Head = {
+  readonly tableId: string
+  readonly location: string
+  readonly importId: string | null
+  readonly currentVersion: number | null
+  readonly historyFrom: number | null
+  readonly commitTime: number | null
+  readonly cursor: Cursor | null
+}
+
+export async function readHead(reader: SqlReader, by: { readonly tableId: string } | { readonly location: string }): Promise<Head | null> {
+  const [column, value] = 'tableId' in by ? ['table_id', by.tableId] : ['location', by.location]
+  const [row] = await reader.all(
+    `SELECT table_id, location, CAST(import_id AS TEXT), current_version, history_from, current_commit_time, cursor
+     FROM delta_tables WHERE ${column} = ?`,
+    [value],
+  )
+  if (row === undefined) return null
+  const [tableId, location, importId, currentVersion, historyFrom, commitTime, cursor] = row as [
+    string,
+    string,
+    string | null,
+    number | null,
+    number | null,
+    number | null,
+    string | null,
+  ]
+  return {
+    tableId,
+    location,
+    importId,
+    currentVersion,
+    historyFrom,
+    commitTime,
+    cursor: cursor === null ? null : (JSON.parse(cursor) as Cursor),
+  }
+}
+
+export type Wholeness = 'whole' | 'unfinished' | 'broken'
+
+/**
+ * A table is whole only if `migration_status` has a completed row for its import and its files are there. That is what makes the two
+ * DELETEs of the guide's manual rollback harmless: what they leave is `broken`, reads refuse it and an import starts from nothing.
+ */
+export async function wholeness(reader: SqlReader, head: Head): Promise<Wholeness> {
+  const importId = head.importId ?? head.cursor?.importId ?? null
+  if (importId === null) return 'broken'
+  const [row] = await reader.all(
+    `SELECT s.status,
+       coalesce((SELECT c.num_files FROM delta_commits c WHERE c.table_id = s.table_id AND c.version = ?), 0),
+       EXISTS (SELECT 1 FROM delta_files f WHERE f.table_id = s.table_id)
+     FROM migration_status s WHERE s.import_id = ? AND s.table_id = ?`,
+    [head.currentVersion ?? -1, BigInt(importId), head.tableId],
+  )
+  if (row === undefined) return 'broken'
+  const [status, files, anyFile] = row as [string, number, number]
+  if (files > 0 && anyFile === 0) return 'broken'
+  if (head.importId === null) return 'unfinished'
+  return status === 'completed' ? 'whole' : 'broken'
+}
+
+/** Everything the catalog holds of a table, in the order in which it may be deleted. */
+export const RELATIONS_OF_TABLE = [
+  'delta_files',
+  'delta_partitions',
+  'delta_actions',
+  'delta_commits',
+  'delta_metadata',
+  'delta_protocols',
+  'delta_txns',
+  'delta_domains',
+  'catalog_validations',
+] as const
+
+const PURGE_ROWS = 50_000
+
+/** Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first of them on. */
+export async function purgeTable(database: SqlDatabase, tableId: string): Promise<void> {
+  await database.write((transaction) =>
+    transaction.run(
+      'UPDATE delta_tables SET import_id = NULL, current_version = NULL, history_from = NULL, cursor = NULL WHERE table_id = ?',
+      [tableId],
+    ),
+  )
+  for (;;) {
+    const deleted = await database.write((transaction) =>
+      transaction.run(
+        'DELETE FROM delta_files WHERE file_no IN (SELECT file_no FROM delta_files WHERE table_id = ? LIMIT ?)',
+        [tableId, PURGE_ROWS],
+      ),
+    )
+    if (deleted < PURGE_ROWS) break
+  }
+  await database.write(async (transaction) => {
+    for (const relation of RELATIONS_OF_TABLE.slice(1)) {
+      await transaction.run(`DELETE FROM ${relation} WHERE table_id = ?`, [tableId])
+    }
+  })
+}
+
+/**
+ * Takes back what an interrupted import wrote above its last whole version: rows of later versions go, and ends that were set ahead of
+ * their commits are opened again, because the log may have changed since.
+ */
+export async function discardAbove(transaction: SqlTransaction, head: Head, keepCheckpointRows: boolean): Promise<void> {
+  const version = head.currentVersion ?? -1
+  if (!keepCheckpointRows) {
+    await transaction.run('DELETE FROM delta_files WHERE table_id = ? AND added_version > ?', [head.tableId, version])
+    for (const relation of ['delta_actions', 'delta_commits', 'delta_metadata', 'delta_protocols', 'delta_txns', 'delta_domains']) {
+      await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version > ?`, [head.tableId, version])
+    }
+  }
+  await transaction.run('UPDATE delta_files SET removed_version = NULL WHERE table_id = ? AND removed_version > ?', [
+    head.tableId,
+    version,
+  ])
+}
+
+export async function insertHead(transaction: SqlTransaction, tableId: string, location: string, nowMs: number): Promise<void> {
+  await transaction.run('INSERT INTO delta_tables (table_id, location, created_at, updated_at) VALUES (?, ?, ?, ?)', [
+    tableId,
+    location,
+    isoTime(nowMs),
+    isoTime(nowMs),
+  ])
+}
+
+export type HeadState = {
+  readonly version: number | null
+  readonly historyFrom: number
+  readonly commitTime: number | null
+  readonly totals: Totals
+  readonly protocol: ProtocolAction | null
+  readonly metadata: MetadataAction | null
+  readonly refused: string | null
+  readonly cursor: Cursor | null
+  readonly nowMs: number
+}
+
+/** Moves the head. The old version is part of the condition: it must touch one row, or somebody else wrote this table. */
+export async function moveHead(transaction: SqlTransaction, tableId: string, from: number | null, to: HeadState): Promise<boolean> {
+  const { protocol, metadata } = to
+  const changed = await transaction.run(
+    `UPDATE delta_tables SET current_version = ?, history_from = ?, current_commit_time = ?, num_files = ?, num_bytes = ?, num_records = ?,
+       cursor = ?, metadata_id = ?, name = ?, description = ?, protocol = ?, schema = ?, partition_columns = ?, configuration = ?, refused = ?,
+       updated_at = ?
+     WHERE table_id = ? AND coalesce(current_version, -1) = ?`,
+    [
+      to.version,
+      to.historyFrom,
+      to.commitTime,
+      to.totals.files,
+      to.totals.bytes,
+      to.totals.withoutRecords > 0 ? null : to.totals.records,
+      to.cursor === null ? null : JSON.stringify(to.cursor),
+      metadata?.id ?? null,
+      metadata?.name ?? null,
+      metadata?.description ?? null,
+      protocol === null ? null : JSON.stringify(protocol),
+      metadata?.schemaString ?? null,
+      metadata === null ? null : JSON.stringify(metadata.partitionColumns ?? []),
+      metadata === null ? null : JSON.stringify(metadata.configuration ?? {}),
+      to.refused,
+      isoTime(to.nowMs),
+      tableId,
+      from ?? -1,
+    ],
+  )
+  return changed === 1
+}
+
+/** Running totals, protocol and metadata at the head, to go on from. */
+export async function resumePoint(
+  reader: SqlReader,
+  head: Head,
+): Promise<{ totals: Totals; protocol: ProtocolAction | null; metadata: MetadataAction | null }> {
+  const none: Totals = { files: 0, bytes: 0, records: 0, withoutRecords: 0 }
+  if (head.currentVersion === null) return { totals: none, protocol: null, metadata: null }
+  const [row] = await reader.all(
+    'SELECT num_files, num_bytes, num_records, files_without_records FROM delta_commits WHERE table_id = ? AND version = ?',
+    [head.tableId, head.currentVersion],
+  )
+  const [files, bytes, records, withoutRecords] = (row ?? [0, 0, 0, 0]) as [number, number, number, number]
+  const state = await stateAt(reader, head.tableId, head.currentVersion)
+  return { totals: { files, bytes, records, withoutRecords }, protocol: state.protocol, metadata: state.metadata }
+}

@@ -1,0 +1,292 @@
+/** Second pass: actions in log order become rows of a batch, with running totals by version. */
+import { canonicalPath, dvId } from '../../delta/paths.ts'
+import type { ActionLine, AddAction, MetadataAction, ProtocolAction, RemoveAction } from '../../delta/actions.ts'
+import { numRecordsOf } from '../../delta/stats.ts'
+import type { CommitBytes } from '../../delta/commit-lines.ts'
+import type { CommitFile } from '../../delta/listing.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { hashInto, type HashPair } from '../../shared/hash.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { SOURCE } from '../relations.ts'
+import type { Batch } from './batch.ts'
+import { CloseIndex, type OpenLife } from './close-index.ts'
+import { commitTime } from './commit-clock.ts'
+import type { Totals } from './head.ts'
+import { actionRow, domainRow, fileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
+
+const ROOMY = 9_000_000_000_000_000
+
+/** What one version adds up to while its lines are read. */
+type Tally = {
+  adds: number
+  removes: number
+  addedBytes: number
+  removedBytes: number
+  lines: number
+  info: { readonly line: number; readonly raw: string; readonly value: Readonly<Record<string, unknown>> } | null
+  firstFile: number | null
+  /** Number of the first file when an earlier part of this version is written already. */
+  firstFileNo: number | null
+}
+
+const emptyTally = (): Tally => ({
+  adds: 0,
+  removes: 0,
+  addedBytes: 0,
+  removedBytes: 0,
+  lines: 0,
+  info: null,
+  firstFile: null,
+  firstFileNo: null,
+})
+
+export class Replay {
+  readonly #tableId: string
+  readonly #log: LogStore
+  readonly #database: SqlDatabase
+  readonly #batch: Batch
+  readonly #key: HashPair = { a: 0, b: 0 }
+  #index = new CloseIndex()
+  /** The catalog held rows of this table before this stretch: open lives must be looked up. */
+  #lookUp = false
+  #tally = emptyTally()
+  readonly totals: Totals
+  protocol: ProtocolAction | null
+  metadata: MetadataAction | null
+  /** Time of the last whole version, ms. */
+  time: number | null
+  files = 0
+
+  constructor(
+    at: { tableId: string; log: LogStore; database: SqlDatabase; batch: Batch },
+    from: { totals: Totals; protocol: ProtocolAction | null; metadata: MetadataAction | null; time: number | null },
+  ) {
+    this.#tableId = at.tableId
+    this.#log = at.log
+    this.#database = at.database
+    this.#batch = at.batch
+    this.totals = { ...from.totals }
+    this.protocol = from.protocol
+    this.metadata = from.metadata
+    this.time = from.time
+  }
+
+  /** The commits that come next. `lookUp` when files of this table from before them are in the catalog. */
+  begin(index: CloseIndex, lookUp: boolean): void {
+    this.#index = index
+    this.#lookUp = lookUp
+  }
+
+  /** One row of the base checkpoint; `write` is false for rows that an interrupted import has written already. */
+  takeCheckpointLine(version: number, { line, raw, action }: ActionLine, write: boolean): void {
+    const { kind } = action
+    if (kind === 'add') {
+      const records = numRecordsOf(action.add.stats ?? null)
+      const canonical = canonicalPath(action.add.path, this.#log.root)
+      const dv = dvId(action.add.deletionVector)
+      hashInto(this.#key, canonical, dv)
+      const slot = this.#index.slotOf(this.#key)
+      this.#opened(action.add, records)
+      // Rows that are written already get their end by an UPDATE, the others with the INSERT.
+      if (slot !== null && write) this.#index.setLife(slot, { size: action.add.size, records, fileNo: null })
+      if (write) this.#pushFile(action.add, raw, line, version, slot === null ? null : this.#index.nextVersion(slot), dv, records, true)
+      return
+    }
+    if (!write) {
+      if (kind === 'protocol') this.protocol = action.protocol
+      if (kind === 'metaData') this.metadata = action.metaData
+      return
+    }
+    this.#keep(version, SOURCE.checkpoint, line, raw, action)
+  }
+
+  /** A line of a commit that only tells history (below the base, or the base's own): kept raw, counted, without effect on files. */
+  takeRawLine(version: number, { line, raw, action }: ActionLine, ofBase: boolean): void {
+    if (ofBase) {
+      this.#tally.lines++
+      if (action.kind === 'add') {
+        this.#tally.adds++
+        this.#tally.addedBytes += action.add.size
+      } else if (action.kind === 'remove') {
+        this.#tally.removes++
+        this.#tally.removedBytes += action.remove.size ?? 0
+      } else if (action.kind === 'commitInfo' && this.#tally.info === null) {
+        this.#tally.info = { line, raw, value: action.commitInfo }
+        return
+      }
+    }
+    const kind = action.kind === 'unknown' ? `unknown:${action.name}` : action.kind
+    this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line, kind, raw))
+  }
+
+  /** One line of a commit above the base. */
+  async takeLine(version: number, { line, raw, action }: ActionLine): Promise<void> {
+    const tally = this.#tally
+    tally.lines++
+    if (action.kind === 'add') {
+      const { add } = action
+      const dv = dvId(add.deletionVector)
+      hashInto(this.#key, canonicalPath(add.path, this.#log.root), dv)
+      const { a } = this.#key
+      const slot = this.#index.arrive(this.#key, version)
+      await this.#close(slot, version, add, dv)
+      const records = numRecordsOf(add.stats ?? null)
+      this.#opened(add, records)
+      tally.adds++
+      tally.addedBytes += add.size
+      this.#index.setLife(slot, { size: add.size, records, fileNo: null })
+      this.#key.a = a
+      this.#pushFile(add, raw, line, version, this.#index.nextVersion(slot), dv, records, false)
+    } else if (action.kind === 'remove') {
+      const { remove } = action
+      const dv = dvId(remove.deletionVector)
+      hashInto(this.#key, canonicalPath(remove.path, this.#log.root), dv)
+      const slot = this.#index.arrive(this.#key, version)
+      await this.#close(slot, version, remove, dv)
+      tally.removes++
+      this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line, 'remove', raw))
+    } else if (action.kind === 'commitInfo' && tally.info === null) {
+      tally.info = { line, raw, value: action.commitInfo }
+    } else {
+      this.#keep(version, SOURCE.commit, line, raw, action)
+    }
+  }
+
+  /** All lines of a version are taken: its row of `delta_commits`. `file` is null where a checkpoint stands without its commit. */
+  finishVersion(version: number, file: CommitFile | null, read: CommitBytes | null, modified: number): void {
+    const tally = this.#tally
+    const info = tally.info?.value
+    const { time, inCommit } = commitTime(version, info?.['inCommitTimestamp'], this.metadata, modified, this.time)
+    this.time = time
+    if (Math.max(this.totals.bytes, this.totals.records) > ROOMY) {
+      throw new SluiceError('BAD_ACTION', `the sizes or row counts of version ${version} add up to more than 2^53`, {
+        where: `${this.#log.label}/_delta_log/${file?.name ?? ''}`,
+        hint: 'look for a file action with an absurd size or numRecords',
+      })
+    }
+    this.#batch.commits.push({
+      firstFile: tally.firstFile,
+      row: [
+        this.#tableId,
+        version,
+        time,
+        inCommit ? 1 : 0,
+        Math.floor(modified),
+        read?.bytes ?? null,
+        read?.digest ?? null,
+        text(info?.['operation']),
+        text(info?.['engineInfo']),
+        tally.info?.raw ?? null,
+        tally.info?.line ?? null,
+        tally.lines,
+        tally.adds,
+        tally.removes,
+        tally.addedBytes,
+        tally.removedBytes,
+        tally.firstFileNo,
+        this.totals.files,
+        this.totals.bytes,
+        this.totals.records,
+        this.totals.withoutRecords,
+      ],
+    })
+    this.#tally = emptyTally()
+  }
+
+  /** Part of the running version was written: the batch is empty and the first file's number is known. */
+  partWritten(firstFileNo: number | null): void {
+    const tally = this.#tally
+    if (tally.firstFile !== null && firstFileNo !== null) tally.firstFileNo ??= firstFileNo + tally.firstFile
+    tally.firstFile = null
+  }
+
+  #pushFile(
+    add: AddAction,
+    raw: string,
+    line: number,
+    version: number,
+    removedVersion: number | null,
+    dv: string | null,
+    records: number | null,
+    fromCheckpoint: boolean,
+  ): void {
+    const partitionValues = JSON.stringify(add.partitionValues ?? {})
+    if (this.#tally.firstFileNo === null) this.#tally.firstFile ??= this.#batch.files.length
+    this.files++
+    this.#batch.files.push(
+      fileRow({
+        tableId: this.#tableId,
+        add,
+        raw,
+        line,
+        version,
+        removedVersion,
+        dvId: dv,
+        keyHash: this.#key.a,
+        records,
+        partitionValues,
+        fromCheckpoint,
+      }),
+    )
+  }
+
+  #keep(version: number, source: 0 | 1, line: number, raw: string, action: ActionLine['action']): void {
+    const { kind } = action
+    const name = kind === 'unknown' ? `unknown:${action.name}` : kind
+    this.#batch.actions.push(actionRow(this.#tableId, version, source, line, name, raw))
+    if (kind === 'metaData') {
+      this.metadata = action.metaData
+      this.#batch.metadata.push(metadataRow(this.#tableId, version, source, line, action.metaData))
+    } else if (kind === 'protocol') {
+      this.protocol = action.protocol
+      this.#batch.protocols.push(protocolRow(this.#tableId, version, source, line, action.protocol))
+    } else if (kind === 'txn') this.#batch.txns.push(txnRow(this.#tableId, version, source, line, action.txn))
+    else if (kind === 'domainMetadata') {
+      this.#batch.domains.push(domainRow(this.#tableId, version, source, line, action.domainMetadata))
+    }
+  }
+
+  #opened(add: AddAction, records: number | null): void {
+    this.totals.files++
+    this.totals.bytes += add.size
+    if (records === null) this.totals.withoutRecords++
+    else this.totals.records += records
+  }
+
+  /** Ends the open life of a key at `version`, if there is one. */
+  async #close(slot: number, version: number, file: AddAction | RemoveAction, dv: string | null): Promise<void> {
+    let life = this.#index.openLife(slot)
+    if (life === null && this.#lookUp && this.#index.firstQuestion(slot)) life = await this.#ask(file.path, dv)
+    if (life === null) return
+    this.totals.files--
+    this.totals.bytes -= life.size
+    this.#tally.removedBytes += life.size
+    if (life.records === null) this.totals.withoutRecords--
+    else this.totals.records -= life.records
+    if (life.fileNo !== null) this.#batch.closes.push({ fileNo: life.fileNo, version })
+    this.#index.setLife(slot, null)
+  }
+
+  async #ask(path: string, dv: string | null): Promise<OpenLife | null> {
+    const canonical = canonicalPath(path, this.#log.root)
+    const rows = await this.#database.all(
+      'SELECT file_no, path, dv_id, size, num_records FROM delta_files WHERE key_hash = ? AND table_id = ? AND removed_version IS NULL',
+      [this.#key.a, this.#tableId],
+    )
+    for (const [fileNo, storedPath, storedDv, size, records] of rows as readonly (readonly [
+      number,
+      string,
+      string | null,
+      number,
+      number | null,
+    ])[]) {
+      if (storedDv === dv && canonicalPath(storedPath, this.#log.root) === canonical) return { size, records, fileNo }
+    }
+    return null
+  }
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}

@@ -1,0 +1,111 @@
+/** Active files of a version. A snapshot is one range predicate; no replay, whatever the version. */
+import type { SqlReader, SqlRow } from '../../stores/port.ts'
+import { keyHash } from '../../shared/hash.ts'
+import { canonicalPath } from '../../delta/paths.ts'
+
+export type FileRecord = {
+  readonly fileNo: number
+  readonly path: string
+  readonly dvId: string | null
+  readonly size: number
+  readonly modificationTime: number
+  readonly rows: number | null
+  readonly addedVersion: number
+  /** JSON text. */
+  readonly partitionValues: string
+  readonly deletionVector: string | null
+  readonly stats: string | null
+}
+
+const COLUMNS =
+  'file_no, path, dv_id, size, modification_time, num_records, added_version, partition_values, deletion_vector, stats'
+export const ACTIVE = 'added_version <= ? AND (removed_version IS NULL OR removed_version > ?)'
+/** Partition numbers a statement, well below every store's limit of parameters. */
+const IDS_A_STATEMENT = 500
+const PAGE_ROWS = 5_000
+
+/** All active files, in the order of the log, in pages. */
+export async function* activeFiles(reader: SqlReader, tableId: string, version: number): AsyncGenerator<readonly FileRecord[]> {
+  const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND ${ACTIVE}`
+  for await (const page of reader.pages(sql, [tableId, version, version], PAGE_ROWS)) yield page.map(fileRecord)
+}
+
+/** Active files of some partitions. */
+export async function* filesOfPartitions(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+  partitions: readonly number[],
+): AsyncGenerator<readonly FileRecord[]> {
+  for (let start = 0; start < partitions.length; start += IDS_A_STATEMENT) {
+    const ids = partitions.slice(start, start + IDS_A_STATEMENT)
+    const marks = ids.map(() => '?').join(',')
+    const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND partition_no IN (${marks}) AND ${ACTIVE}`
+    for await (const page of reader.pages(sql, [tableId, ...ids, version, version], PAGE_ROWS)) yield page.map(fileRecord)
+  }
+}
+
+/** Partitions that a table has or had: number and values as JSON text. */
+export async function partitionsOf(
+  reader: SqlReader,
+  tableId: string,
+): Promise<readonly { readonly no: number; readonly values: string }[]> {
+  const rows = await reader.all('SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? ORDER BY partition_no', [
+    tableId,
+  ])
+  return rows.map(([no, values]) => ({ no: no as number, values: values as string }))
+}
+
+/** Files, bytes and rows of each partition at a version, largest first. */
+export async function partitionTotals(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+  limit: number,
+  from: number,
+): Promise<readonly { readonly values: string; readonly files: number; readonly bytes: number; readonly rows: number | null }[]> {
+  const rows = await reader.all(
+    `SELECT p.partition_values, count(*), sum(f.size), sum(f.num_records), sum(f.num_records IS NULL)
+     FROM delta_files f JOIN delta_partitions p ON p.partition_no = f.partition_no
+     WHERE f.table_id = ? AND f.added_version <= ? AND (f.removed_version IS NULL OR f.removed_version > ?)
+     GROUP BY p.partition_no ORDER BY sum(f.size) DESC, p.partition_no LIMIT ? OFFSET ?`,
+    [tableId, version, version, limit, from],
+  )
+  return rows.map((row) => {
+    const [values, files, bytes, records, unknown] = row as [string, number, number, number | null, number]
+    return { values, files, bytes, rows: unknown > 0 ? null : (records ?? 0) }
+  })
+}
+
+/** Lives of one file (path and deletion vector) in the catalog, oldest first. */
+export async function livesOf(
+  reader: SqlReader,
+  table: { readonly tableId: string; readonly location: string },
+  path: string,
+  dvId: string | null,
+): Promise<readonly { readonly addedVersion: number; readonly removedVersion: number | null }[]> {
+  const canonical = canonicalPath(path, table.location)
+  const rows = await reader.all(
+    `SELECT path, dv_id, added_version, removed_version FROM delta_files WHERE key_hash = ? AND table_id = ? ORDER BY file_no`,
+    [keyHash(canonical, dvId), table.tableId],
+  )
+  return rows
+    .filter(([stored, dv]) => dv === dvId && canonicalPath(stored as string, table.location) === canonical)
+    .map(([, , added, removed]) => ({ addedVersion: added as number, removedVersion: removed as number | null }))
+}
+
+function fileRecord(row: SqlRow): FileRecord {
+  const [fileNo, path, dvId, size, modificationTime, rows, addedVersion, partitionValues, deletionVector, stats] = row as [
+    number,
+    string,
+    string | null,
+    number,
+    number,
+    number | null,
+    number,
+    string,
+    string | null,
+    string | null,
+  ]
+  return { fileNo, path, dvId, size, modificationTime, rows, addedVersion, partitionValues, deletionVector, stats }
+}

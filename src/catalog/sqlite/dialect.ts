@@ -1,0 +1,17 @@
+import type { CatalogDialect } from '../dialect.ts'
+import { fileIndexes, sql } from './001-catalog.ts'
+
+export const sqliteDialect: CatalogDialect = {
+  migrations: [{ version: 1, name: 'catalog', sql, breaking: true }],
+  fileIndexes,
+  objectNames: `SELECT name FROM sqlite_schema WHERE type IN ('table', 'index', 'view')`,
+  analyze: 'PRAGMA analysis_limit = 1000; ANALYZE;',
+  // `->` keeps the exact token: `->>` and json_extract read decimals and integers past 2^63 as REAL.
+  jsonText: (column, path) => `${column} -> '${jsonPath(path)}'`,
+}
+
+/** A path for SQLite's JSON functions; every name is quoted, so dots and brackets in column names are plain text. */
+function jsonPath(path: readonly string[]): string {
+  const text = path.map((name) => `."${name.replaceAll('"', '\\"')}"`).join('')
+  return `$${text}`.replaceAll("'", "''")
+}

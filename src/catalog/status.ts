@@ -1,0 +1,68 @@
+/** `migration_status`: one row an import, in the columns the guide queries. */
+import { isoTime } from '../shared/clock.ts'
+import type { SqlReader, SqlTransaction } from '../stores/port.ts'
+
+export type ImportStatus = 'in_progress' | 'completed' | 'failed' | 'stopped'
+
+export type StatusRow = {
+  readonly importId: string
+  readonly tableId: string
+  readonly status: ImportStatus
+  readonly version: number | null
+  readonly filesProcessed: number
+  readonly startedAt: string
+  readonly completedAt: string | null
+  readonly errorMessage: string | null
+}
+
+/** Starts an import's row; the id is given, so that ids sort by time. */
+export async function startStatus(transaction: SqlTransaction, importId: string, tableId: string, nowMs: number): Promise<void> {
+  await transaction.run(
+    'INSERT INTO migration_status (import_id, table_id, status, version, files_processed, started_at) VALUES (?, ?, ?, NULL, 0, ?)',
+    [BigInt(importId), tableId, 'in_progress', isoTime(nowMs)],
+  )
+}
+
+/** Sets an import's row to where it stands. */
+export async function setStatus(
+  transaction: SqlTransaction,
+  importId: string,
+  to: { readonly status: ImportStatus; readonly version: number | null; readonly files: number; readonly error?: string; readonly nowMs: number },
+): Promise<number> {
+  const ended = to.status === 'completed' || to.status === 'failed'
+  return transaction.run(
+    'UPDATE migration_status SET status = ?, version = ?, files_processed = ?, completed_at = ?, error_message = ? WHERE import_id = ?',
+    [to.status, to.version, to.files, ended ? isoTime(to.nowMs) : null, to.error ?? null, BigInt(importId)],
+  )
+}
+
+/** All imports, newest first; of one table when it is given. */
+export async function readStatus(reader: SqlReader, tableId?: string): Promise<readonly StatusRow[]> {
+  const rows = await reader.all(
+    `SELECT CAST(import_id AS TEXT), table_id, status, version, files_processed, started_at, completed_at, error_message
+     FROM migration_status ${tableId === undefined ? '' : 'WHERE table_id = ?'} ORDER BY started_at DESC, import_id DESC`,
+    tableId === undefined ? [] : [tableId],
+  )
+  return rows.map((row) => {
+    const [importId, id, status, version, files, startedAt, completedAt, error] = row as [
+      string,
+      string,
+      ImportStatus,
+      number | null,
+      number,
+      string,
+      string | null,
+      string | null,
+    ]
+    return {
+      importId,
+      tableId: id,
+      status,
+      version,
+      filesProcessed: files,
+      startedAt,
+      completedAt,
+      errorMessage: error,
+    }
+  })
+}

@@ -1,0 +1,226 @@
+/** The log against the catalog, relation by relation and column by column. */
+import { METADATA_COLUMNS, PROTOCOL_COLUMNS } from '../relations.ts'
+import type { Comparison, Field } from './compare.ts'
+import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
+
+/** Versions that both sides know. `sameStart` is false when one of them begins earlier: then the first version is a border, not a fact. */
+export type Range = { readonly from: number; readonly version: number; readonly sameStart: boolean }
+
+/** Fields with the same name on both sides. */
+const same = (names: readonly string[], mode?: Field['mode']): Field[] =>
+  names.map((name) => ({ name, log: `l."${name}"`, catalog: `c."${name}"`, ...(mode === undefined ? {} : { mode }) }))
+
+const LOG_LIVES = `
+SELECT l.*, a.* EXCLUDE (version, source, line), 1 AS present FROM log_life l JOIN log_add a USING (version, source, line)`
+
+/** Fields that a checkpoint says as well as a commit. */
+const STATE_FIELDS: readonly Field[] = [
+  ...same(['size', 'modification_time']),
+  { name: 'partition_values', log: 'l.partition_values', catalog: "coalesce(c.partition_values, 'none')", mode: 'values' },
+  { name: 'deletion_vector', log: 'l.deletion_vector', catalog: 'c.deletion_vector', mode: 'json' },
+  ...same(['dv_id', 'base_row_id', 'default_row_commit_version', 'clustering_provider']),
+  { name: 'removed_version', log: 'l.removed_version', catalog: 'c.removed_version' },
+  { name: 'key_hash', log: 'c.expected_hash', catalog: 'c.key_hash' },
+]
+
+/** Stats of a file whose checkpoint holds them in columns have no text of their own: their values are compared. */
+const STATS_FIELDS: readonly Field[] = [
+  { name: 'stats', log: "CASE WHEN l.stats_parsed IS NULL THEN coalesce(l.stats, 'none') END", catalog: "CASE WHEN l.stats_parsed IS NULL THEN coalesce(c.stats, 'none') END" },
+  { name: 'stats', log: 'l.stats_parsed', catalog: 'CASE WHEN l.stats_parsed IS NOT NULL THEN c.stats END', mode: 'stats' },
+]
+
+const EXACT_FIELDS: readonly Field[] = [
+  ...same(['path', 'num_records', 'line', 'data_change']),
+  { name: 'tags', log: 'l.tags', catalog: 'c.tags', mode: 'values' },
+  { name: 'from_checkpoint', log: "CASE WHEN l.source = 1 THEN '1' ELSE '0' END", catalog: 'c.from_checkpoint' },
+  { name: 'add_raw', log: "CASE WHEN l.source = 0 THEN l.digest ELSE 'none' END", catalog: "CASE WHEN l.source = 0 THEN c.digest ELSE coalesce(c.add_raw, 'none') END" },
+]
+
+export function compareLives({ from, sameStart }: Range): readonly Comparison[] {
+  const on = 'l.key = c.key AND l.dv = c.dv AND l.version = c.added AND l.nth = c.nth'
+  const common = { check: 'files', version: 'coalesce(l.version, c.added)', path: 'coalesce(l.path, c.path)' }
+  const after = sameStart ? '' : ` WHERE version > ${from}`
+  const exact: Comparison = {
+    ...common,
+    on,
+    log: `SELECT * FROM (${LOG_LIVES})${after}`,
+    catalog: `SELECT *, 1 AS present FROM cat_life${sameStart ? '' : ` WHERE added > ${from}`}`,
+    fields: [...EXACT_FIELDS, ...STATS_FIELDS, ...STATE_FIELDS],
+  }
+  if (sameStart) return [exact]
+  // Files that both sides have at the border: where their lives began is known to one side only.
+  const atBorder: Comparison = {
+    ...common,
+    on: 'l.key = c.key AND l.dv = c.dv',
+    log: `SELECT * FROM (${LOG_LIVES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
+    catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
+    fields: [...STATE_FIELDS, { name: 'stats', log: 'coalesce(l.stats, l.stats_parsed)', catalog: 'c.stats', mode: 'shared' }],
+  }
+  return [exact, atBorder]
+}
+
+export function compareActive(version: number): Comparison {
+  return {
+    check: 'active files',
+    version: `${version}`,
+    path: 'coalesce(l.path, c.path)',
+    on: 'l.key = c.key AND l.dv = c.dv',
+    log: `SELECT *, 1 AS present FROM (${logActiveAt(version)})`,
+    catalog: `SELECT *, 1 AS present FROM (${catalogActiveAt(version)})`,
+    fields: same(['size', 'num_records']),
+  }
+}
+
+const COMMIT_FACTS = [
+  ...['commit_time', 'in_commit_time', 'file_mtime', 'log_bytes', 'log_digest', 'operation', 'engine', 'commit_info', 'commit_info_line'],
+  ...['num_lines', 'adds', 'removes', 'added_bytes', 'removed_bytes', 'first_file_no'],
+]
+const TOTALS = ['num_files', 'num_bytes', 'num_records', 'files_without_records']
+
+export function compareCommits({ from, version, sameStart }: Range): Comparison {
+  const facts = sameStart
+    ? same(COMMIT_FACTS)
+    : COMMIT_FACTS.filter((name) => !['commit_time', 'first_file_no'].includes(name)).map((name) => ({
+        name,
+        log: `CASE WHEN l.version > ${from} THEN l."${name}" END`,
+        catalog: `CASE WHEN l.version > ${from} THEN c."${name}" END`,
+      }))
+  return {
+    check: 'commits',
+    version: 'coalesce(l.version, TRY_CAST(c.version AS BIGINT))',
+    path: 'NULL',
+    on: 'CAST(l.version AS VARCHAR) = c.version',
+    log: `SELECT *, 1 AS present FROM log_commit WHERE version BETWEEN ${from} AND ${version}`,
+    catalog: `SELECT *, 1 AS present FROM cat_commits WHERE ${sameStart ? 'true' : `TRY_CAST(version AS BIGINT) >= ${from}`}`,
+    fields: [...facts, ...same(TOTALS)],
+  }
+}
+
+/** Lines that are in no other relation, word for word; rows of a checkpoint have no words and are compared by value. */
+export function compareActions({ from, sameStart }: Range): readonly Comparison[] {
+  const kept = `SELECT o.version, CASE WHEN o.source = 1 THEN 1 ELSE 0 END AS source, o.line, o.kind, o.raw, 1 AS present
+    FROM log_other o LEFT JOIN log_info i ON i.version = o.version AND i.line = o.line AND o.source IN (0, 3)
+    WHERE i.version IS NULL${sameStart ? '' : ` AND o.version > ${from}`}`
+  const held = `SELECT *, 1 AS present FROM cat_actions${sameStart ? '' : ` WHERE TRY_CAST(version AS BIGINT) > ${from}`}`
+  return [0, 1].map((source) => ({
+    check: 'actions',
+    version: 'coalesce(l.version, TRY_CAST(c.version AS BIGINT))',
+    path: "coalesce(l.kind, c.kind) || ' on line ' || coalesce(CAST(l.line AS VARCHAR), c.line, '?')",
+    on: 'CAST(l.version AS VARCHAR) = c.version AND CAST(l.line AS VARCHAR) = c.line',
+    log: `SELECT * FROM (${kept}) WHERE source = ${source}`,
+    catalog: `SELECT * FROM (${held}) WHERE source ${source === 1 ? "= '1'" : "IS DISTINCT FROM '1'"}`,
+    fields: [...same(['kind', 'source']), ...same(['raw'], source === 1 ? 'json' : 'text')],
+  }))
+}
+
+const json = (path: string): string => `json_extract_string(raw, '${path}')`
+const flag = (path: string): string => `CASE WHEN ${json(path)} = 'true' THEN '1' ELSE '0' END`
+/** A time that is only shown; what is no whole number was none. */
+const time = (path: string): string => `nullif(regexp_extract(${json(path)}, '^-?[0-9]{1,16}$'), '')`
+
+/** Columns of the parsed relations, taken from the raw lines by DuckDB's JSON. */
+const PARSED = {
+  metaData: {
+    relation: 'cat_metadata',
+    columns: {
+      metadata_id: json('$.metaData.id'),
+      name: json('$.metaData.name'),
+      description: json('$.metaData.description'),
+      format_provider: json('$.metaData.format.provider'),
+      format_options: json('$.metaData.format.options'),
+      schema_string: json('$.metaData.schemaString'),
+      partition_columns: `coalesce(${json('$.metaData.partitionColumns')}, '[]')`,
+      configuration: `coalesce(${json('$.metaData.configuration')}, '{}')`,
+      created_time: time('$.metaData.createdTime'),
+    },
+  },
+  protocol: {
+    relation: 'cat_protocols',
+    columns: {
+      min_reader_version: json('$.protocol.minReaderVersion'),
+      min_writer_version: json('$.protocol.minWriterVersion'),
+      reader_features: json('$.protocol.readerFeatures'),
+      writer_features: json('$.protocol.writerFeatures'),
+    },
+  },
+  txn: {
+    relation: 'cat_txns',
+    columns: { app_id: json('$.txn.appId'), txn_version: json('$.txn.version'), last_updated: time('$.txn.lastUpdated') },
+  },
+  domainMetadata: {
+    relation: 'cat_domains',
+    columns: {
+      domain: json('$.domainMetadata.domain'),
+      configuration: `coalesce(${json('$.domainMetadata.configuration')}, '')`,
+      removed: flag('$.domainMetadata.removed'),
+    },
+  },
+} as const
+
+export type ParsedKind = keyof typeof PARSED
+export const PARSED_KINDS: readonly ParsedKind[] = ['metaData', 'protocol', 'txn', 'domainMetadata']
+const JSON_COLUMNS: ReadonlySet<string> = new Set<(typeof METADATA_COLUMNS | typeof PROTOCOL_COLUMNS)[number]>([
+  ...(['format_options', 'partition_columns', 'configuration'] as const),
+  ...(['reader_features', 'writer_features'] as const),
+])
+
+const fieldsOf = (kind: ParsedKind): Field[] =>
+  Object.keys(PARSED[kind].columns).flatMap((name) => same([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'))
+
+const columnsOf = (kind: ParsedKind): string =>
+  Object.entries(PARSED[kind].columns)
+    .map(([name, sql]) => `${sql} AS "${name}"`)
+    .join(', ')
+
+/** All rows of a parsed relation, each beside its line. */
+export function compareParsed(kind: ParsedKind, { from, sameStart }: Range): Comparison {
+  return {
+    check: PARSED[kind].relation.slice(4),
+    version: 'coalesce(l.version, TRY_CAST(c.version AS BIGINT))',
+    path: "'line ' || coalesce(CAST(l.line AS VARCHAR), c.line, '?')",
+    on: 'CAST(l.version AS VARCHAR) = c.version AND CAST(l.source AS VARCHAR) = c.source AND CAST(l.line AS VARCHAR) = c.line',
+    log: `SELECT version, source, line, ${columnsOf(kind)}, 1 AS present FROM log_other
+      WHERE kind = '${kind}' AND source IN (0, 1)${sameStart ? '' : ` AND version > ${from}`}`,
+    catalog: `SELECT *, 1 AS present FROM ${PARSED[kind].relation}${sameStart ? '' : ` WHERE TRY_CAST(version AS BIGINT) > ${from}`}`,
+    fields: fieldsOf(kind),
+  }
+}
+
+/** What is in force at a version: one row of protocol and metadata, one a key of the others. */
+export function compareState(kind: ParsedKind, version: number, logState: string, check: string): Comparison {
+  const key = { metaData: null, protocol: null, txn: 'app_id', domainMetadata: 'domain' }[kind]
+  const catalog = `SELECT * FROM ${PARSED[kind].relation} WHERE TRY_CAST(version AS BIGINT) <= ${version}
+    QUALIFY row_number() OVER (PARTITION BY ${key ?? '1'} ORDER BY TRY_CAST(version AS BIGINT) DESC, TRY_CAST(source AS BIGINT), TRY_CAST(line AS BIGINT) DESC) = 1`
+  const inForce = kind === 'domainMetadata' ? ` WHERE removed = '0'` : ''
+  return {
+    check,
+    version: `${version}`,
+    path: key === null ? 'NULL' : `coalesce(l.${key}, c.${key})`,
+    on: key === null ? 'l.present = c.present' : `l.${key} = c.${key}`,
+    log: `SELECT ${columnsOf(kind)}, 1 AS present FROM (${logState})`,
+    catalog: `SELECT *, 1 AS present FROM (${catalog})${inForce}`,
+    fields: fieldsOf(kind),
+  }
+}
+
+/** A file's partition row must say what the file says, and be found by its hash. */
+export const comparePartitions: Comparison = {
+  check: 'partitions',
+  version: 'c.added',
+  path: 'c.path',
+  on: 'l.partition_no = c.partition_no',
+  log: `SELECT any_value(partition_values) AS partition_values, partition_no, count(*) AS n, 1 AS present FROM cat_partitions
+    WHERE partition_no IN (SELECT partition_no FROM cat_files) GROUP BY partition_no`,
+  catalog: 'SELECT *, 1 AS present FROM cat_life',
+  fields: [{ name: 'partition_no', log: "coalesce(c.partition_values, 'none')", catalog: 'l.partition_values', mode: 'values' }],
+}
+
+export const comparePartitionRows: Comparison = {
+  check: 'partitions',
+  version: '0',
+  path: 'c.partition_values',
+  on: 'l.partition_no = c.partition_no',
+  log: 'SELECT partition_no, expected_hash, 1 AS present FROM cat_partitions',
+  catalog: 'SELECT *, 1 AS present FROM cat_partitions',
+  fields: [{ name: 'values_hash', log: 'l.expected_hash', catalog: 'c.values_hash' }],
+}

@@ -1,0 +1,82 @@
+/**
+ * Comparing two relations as sets, in SQL: every row that one side lacks and every field that differs becomes a row of `difference`.
+ * Texts that differ but mean the same (by the field's mode) are taken out again afterwards.
+ */
+import { quoted } from './scratch.ts'
+
+/**
+ * How two texts are the same: `text` byte for byte, `values` as JSON objects whose nulls count, `json` as JSON without nulls,
+ * `stats` as JSON whose numbers and times are equal, `shared` like `stats` where both sides have the field.
+ */
+export type Mode = 'text' | 'values' | 'json' | 'stats' | 'shared'
+
+export type Field = { readonly name: string; readonly log: string; readonly catalog: string; readonly mode?: Mode }
+
+export type Comparison = {
+  readonly check: string
+  /** SQL expressions over `l` and `c`; of a row that one side lacks, that side is all NULL. */
+  readonly version: string
+  readonly path: string
+  readonly log: string
+  readonly catalog: string
+  /** Join condition; must be an equality of expressions. */
+  readonly on: string
+  readonly fields: readonly Field[]
+}
+
+const as = (expression: string): string => `CAST(${expression} AS VARCHAR)`
+
+/** Statement that adds the differences of two relations to `difference`. Both need a column `present`, which is always 1. */
+export function compareSql(comparison: Comparison): string {
+  const { check, version, path, log, catalog, on, fields } = comparison
+  const entry = (name: string, mode: Mode, left: string, right: string): string =>
+    `{'field': ${quoted(name)}, 'mode': ${quoted(mode)}, 'log': ${left}, 'catalog': ${right}}`
+  const differs = (field: Field): string => `${as(field.log)} IS DISTINCT FROM ${as(field.catalog)}`
+  const both = fields.map(
+    (f) => `CASE WHEN ${differs(f)} THEN ${entry(f.name, f.mode ?? 'text', as(f.log), as(f.catalog))} END`,
+  )
+  const any = fields.length === 0 ? 'false' : fields.map(differs).join(' OR ')
+  return `
+INSERT INTO difference
+SELECT nextval('difference_ids'), ${quoted(check)}, version, path, d.field, d.mode, d.log, d.catalog FROM (
+  SELECT CAST(${version} AS BIGINT) AS version, ${as(path)} AS path, unnest(CASE
+    WHEN l.present IS NULL THEN [${entry('row', 'text', "'missing'", "'present'")}]
+    WHEN c.present IS NULL THEN [${entry('row', 'text', "'present'", "'missing'")}]
+    ELSE [${both.length === 0 ? 'NULL' : both.join(',\n      ')}] END) AS d
+  FROM (${log}) l FULL JOIN (${catalog}) c ON ${on}
+  WHERE l.present IS NULL OR c.present IS NULL OR ${any})
+WHERE d IS NOT NULL`
+}
+
+/** Numbers by value, times of day by instant, everything else as it stands. */
+const SAME_ATOM = `CASE
+  WHEN t.atom[1] = '"' AND regexp_matches(t.atom, '^"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:')
+    THEN coalesce(CAST(TRY_CAST(t.atom->>'$' AS TIMESTAMPTZ) AS VARCHAR), t.atom)
+  WHEN t.atom[1] = '"' THEN t.atom
+  ELSE coalesce(CAST(TRY_CAST(t.atom AS HUGEINT) AS VARCHAR), CAST(TRY_CAST(t.atom AS DOUBLE) AS VARCHAR), t.atom) END`
+
+/** Leaves of the JSON texts of one side, as rows. HUGEINT rounds text with a fraction, therefore only whole numbers pass through it. */
+const leaves = (side: 'log' | 'catalog', modes: string): string => `
+SELECT d.id, t.fullkey, CASE WHEN t.atom IS NULL THEN 'null' ELSE ${SAME_ATOM.replace(
+  'TRY_CAST(t.atom AS HUGEINT)',
+  "CASE WHEN regexp_full_match(t.atom, '-?[0-9]+') THEN TRY_CAST(t.atom AS HUGEINT) END",
+)} END AS atom
+FROM (SELECT id, mode, ${side} AS text FROM difference WHERE mode IN (${modes}) AND json_valid(log) AND json_valid(catalog)) d, json_tree(d.text) t
+WHERE t.atom IS NOT NULL OR (d.mode = 'values' AND t.type = 'NULL')`
+
+const candidates = "'values', 'json', 'stats', 'shared'"
+
+/** Statements that take out of \`difference\` what only reads differently. */
+export const SETTLE: readonly string[] = [
+  `CREATE OR REPLACE TEMP TABLE log_leaf AS ${leaves('log', candidates)}`,
+  `CREATE OR REPLACE TEMP TABLE cat_leaf AS ${leaves('catalog', candidates)}`,
+  `CREATE OR REPLACE TEMP TABLE unequal AS
+   SELECT DISTINCT coalesce(l.id, c.id) AS id FROM log_leaf l FULL JOIN cat_leaf c ON l.id = c.id AND l.fullkey = c.fullkey
+   LEFT JOIN difference d ON d.id = coalesce(l.id, c.id)
+   WHERE (l.atom IS DISTINCT FROM c.atom) AND (d.mode <> 'shared' OR (l.id IS NOT NULL AND c.id IS NOT NULL))`,
+  `DELETE FROM difference WHERE mode IN (${candidates}) AND coalesce(json_valid(log) AND json_valid(catalog), false)
+     AND id NOT IN (SELECT id FROM unequal)`,
+  // A side without any stats contradicts nothing.
+  `DELETE FROM difference WHERE mode = 'shared' AND (log IS NULL OR catalog IS NULL)`,
+  `UPDATE difference SET mode = 'text' WHERE mode <> 'text'`,
+]

@@ -1,0 +1,95 @@
+/** The table's own row in the catalog: what it promises, and whether it agrees with everything below it. */
+import type { SqlDatabase } from '../../stores/port.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { logMetadataAt, logProtocolAt } from './replay-sql.ts'
+import type { Comparison } from './compare.ts'
+import type { Report } from './report.ts'
+
+export type CatalogHead = {
+  readonly version: number
+  readonly historyFrom: number
+  /** An import is under way: rows above `version` are its own and count for nobody yet. */
+  readonly unfinished: boolean
+  readonly importId: string | null
+}
+
+/** @throws SluiceError NOT_IMPORTED, IMPORT_UNFINISHED */
+export async function headOf(scratch: SqlDatabase, tableId: string): Promise<CatalogHead> {
+  const [row] = await scratch.all(
+    'SELECT TRY_CAST(current_version AS BIGINT), TRY_CAST(history_from AS BIGINT), cursor IS NOT NULL, import_id FROM cat_tables',
+  )
+  if (row === undefined) {
+    throw new SluiceError('NOT_IMPORTED', `the catalog holds no table ${tableId}`, { hint: 'import it first' })
+  }
+  const [version, historyFrom, unfinished, importId] = row
+  if (typeof version !== 'number' || typeof historyFrom !== 'number') {
+    throw new SluiceError('IMPORT_UNFINISHED', `no version of ${tableId} is whole in the catalog yet`, {
+      hint: 'run the import to its end, then validate',
+    })
+  }
+  return { version, historyFrom, unfinished: unfinished === 1, importId: importId === null ? null : String(importId) }
+}
+
+/** Takes out of the copies what an unfinished import has written ahead of the current version. */
+export const hideAhead = (version: number): readonly string[] => [
+  ...['commits', 'actions', 'metadata', 'protocols', 'txns', 'domains'].map(
+    (relation) => `DELETE FROM cat_${relation} WHERE TRY_CAST(version AS BIGINT) > ${version}`,
+  ),
+  `DELETE FROM cat_files WHERE TRY_CAST(added_version AS BIGINT) > ${version}`,
+  `UPDATE cat_files SET removed_version = NULL WHERE TRY_CAST(removed_version AS BIGINT) > ${version}`,
+]
+
+const ISO = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$'
+
+/** Everything the row says, from the log's lines and from the relations below it. */
+const headComparison = (version: number, root: string): Comparison => ({
+  check: 'table',
+  version: `${version}`,
+  path: 'NULL',
+  on: 'l.present = c.present',
+  log: `SELECT 1 AS present, t.*, tm.commit_time, m.raw AS metadata, p.raw AS protocol, first.version AS first_version, '${root.replaceAll("'", "''")}' AS root
+    FROM log_total t JOIN log_time tm USING (version), (SELECT max(raw) AS raw FROM (${logMetadataAt(version)})) m,
+      (SELECT max(raw) AS raw FROM (${logProtocolAt(version)})) p, (SELECT min(TRY_CAST(version AS BIGINT)) AS version FROM cat_commits) first
+    WHERE t.version = ${version}`,
+  catalog: 'SELECT *, 1 AS present FROM cat_tables',
+  fields: [
+    { name: 'location', log: 'l.root', catalog: 'c.location' },
+    { name: 'history_from', log: 'l.first_version', catalog: 'c.history_from' },
+    { name: 'num_files', log: 'l.num_files', catalog: 'c.num_files' },
+    { name: 'num_bytes', log: 'l.num_bytes', catalog: 'c.num_bytes' },
+    { name: 'num_records', log: 'CASE WHEN l.files_without_records = 0 THEN l.num_records END', catalog: 'c.num_records' },
+    { name: 'metadata_id', log: "l.metadata->>'$.metaData.id'", catalog: 'c.metadata_id' },
+    { name: 'name', log: "l.metadata->>'$.metaData.name'", catalog: 'c.name' },
+    { name: 'description', log: "l.metadata->>'$.metaData.description'", catalog: 'c.description' },
+    { name: 'schema', log: "l.metadata->>'$.metaData.schemaString'", catalog: 'c.schema' },
+    { name: 'partition_columns', log: "coalesce(l.metadata->>'$.metaData.partitionColumns', '[]')", catalog: 'c.partition_columns', mode: 'values' },
+    { name: 'configuration', log: "coalesce(l.metadata->>'$.metaData.configuration', '{}')", catalog: 'c.configuration', mode: 'values' },
+    { name: 'protocol', log: "l.protocol->>'$.protocol'", catalog: 'c.protocol', mode: 'json' },
+    // Times and notes of the import itself: nothing in the log says them, but they have a form.
+    { name: 'created_at', log: `CASE WHEN regexp_matches(c.created_at, '${ISO}') AND c.created_at <= c.updated_at THEN c.created_at END`, catalog: 'c.created_at' },
+    { name: 'updated_at', log: `CASE WHEN regexp_matches(c.updated_at, '${ISO}') THEN c.updated_at END`, catalog: 'c.updated_at' },
+    { name: 'refused', log: `CASE WHEN regexp_matches(c.refused, '^(TABLE_FEATURE|PROTOCOL_VERSION): ') THEN c.refused END`, catalog: 'c.refused' },
+  ],
+})
+
+/** Checks the row of `delta_tables`; `timed` when the commit times of the window are known from its start. */
+export async function checkHead(report: Report, head: CatalogHead, root: string, timed: boolean): Promise<void> {
+  const comparison = headComparison(head.version, root)
+  const time = { name: 'current_commit_time', log: 'l.commit_time', catalog: 'c.current_commit_time' }
+  const fields = timed ? [...comparison.fields, time] : comparison.fields
+  await report.compare(head.version, 'table', '_delta_log', { log: 1, catalog: 1 }, [{ ...comparison, fields }])
+}
+
+/** A table counts as imported only by the completed row of its import. */
+export async function checkImport(report: Report, catalog: SqlDatabase, head: CatalogHead, tableId: string): Promise<void> {
+  if (head.unfinished) {
+    report.notes.push(`an import is unfinished; version ${head.version} is what was checked`)
+    return
+  }
+  const rows = await catalog.read((reader) =>
+    reader.all('SELECT CAST(import_id AS TEXT), status, version FROM migration_status WHERE table_id = ?', [tableId]),
+  )
+  const row = rows.find(([id]) => id === head.importId)
+  await report.value(head.version, 'import', 'migration_status', 'status', 'completed', row?.[1])
+  await report.value(head.version, 'import', 'migration_status', 'version', head.version, row?.[2])
+}

@@ -1,0 +1,165 @@
+/**
+ * Proves that the catalog says what the log says. The log is read and replayed again by DuckDB in SQL; the catalog's rows are loaded beside
+ * it, and both are compared as sets: every life of a file, every commit, every line, at the latest version and at older ones. Then others
+ * are heard: checksum files, `_last_checkpoint`, and a checkpoint that the replay did not need.
+ */
+import type { LogStore } from '../../model/log-store.ts'
+import type { Emit } from '../../model/event.ts'
+import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import {
+  compareActions,
+  compareActive,
+  compareCommits,
+  compareLives,
+  compareParsed,
+  comparePartitionRows,
+  comparePartitions,
+  compareState,
+  PARSED_KINDS,
+  type Range,
+} from './checks.ts'
+import { checkHead, checkImport, headOf, hideAhead } from './head.ts'
+import { loadCatalog } from './load-catalog.ts'
+import { loadLog } from './load-window.ts'
+import { catalogActiveAt, logActiveAt, logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY } from './replay-sql.ts'
+import { Report } from './report.ts'
+import { countOf, prepareScratch, runAll } from './scratch.ts'
+import { checkCrc, checkLastCheckpoint, checkWitness } from './witnesses.ts'
+
+export type ValidationOptions = {
+  readonly catalog: SqlDatabase
+  readonly tableId: string
+  readonly log: LogStore
+  /** A fresh, empty DuckDB in memory; it is closed when the validation ends. */
+  readonly scratch: () => Promise<SqlDatabase>
+  /** Older versions to check beside the latest. */
+  readonly samples: number
+  /** From 0 up to 1, to choose them. */
+  readonly random: () => number
+  readonly interrupt: Interrupt
+  readonly emit: Emit
+  /** The table's name in events. */
+  readonly table: string
+}
+
+export type ValidationResult = {
+  /** The catalog's current version, which was checked. */
+  readonly version: number
+  /** All versions whose whole state was compared, ascending. */
+  readonly versions: readonly number[]
+  readonly checks: number
+  readonly differences: number
+  /** Files of the log that agreed or not: `_delta_log`, checksum files, checkpoints. */
+  readonly witnesses: readonly string[]
+  readonly notes: readonly string[]
+}
+
+const LOG = '_delta_log'
+const STATE_AT = { protocol: logProtocolAt, metaData: logMetadataAt, txn: logTxnsAt, domainMetadata: logDomainsAt } as const
+
+/**
+ * Compares the catalog's image of a table with its log. Differences are events and counted, not thrown.
+ * @throws SluiceError NOT_IMPORTED, IMPORT_UNFINISHED; NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT when the log itself cannot be read;
+ * what the stores throw; the interrupt's reason
+ */
+export async function validateTable(options: ValidationOptions): Promise<ValidationResult> {
+  const { catalog, tableId, log, interrupt, emit, table } = options
+  const signal = interrupt.abort
+  await using scratch = await options.scratch()
+  await prepareScratch(scratch)
+  await loadCatalog(catalog, scratch, tableId, log.root, signal)
+  const head = await headOf(scratch, tableId)
+  if (head.unfinished) await runAll(scratch, hideAhead(head.version))
+  const report = new Report(scratch, table, emit)
+  throwIfAborted(interrupt.stop)
+
+  const loaded = await loadLog(log, scratch, head.version, report.notes, signal)
+  throwIfAborted(interrupt.stop)
+  await runAll(scratch, REPLAY)
+  const { start } = loaded.window
+  const range: Range = { from: Math.max(start, head.historyFrom), version: head.version, sameStart: start === head.historyFrom }
+  if (start > head.historyFrom) report.notes.push(`the log begins at version ${start} now; older versions are in the catalog only`)
+  if (start < head.historyFrom) report.notes.push(`the catalog begins at version ${head.historyFrom}; the log still holds older ones`)
+  if (loaded.folder.latest > head.version) {
+    report.notes.push(`the log has reached version ${loaded.folder.latest}; version ${head.version} is what was checked`)
+  }
+
+  await checkRelations(scratch, report, range)
+  await checkHead(report, head, log.root, range.sameStart)
+  await checkImport(report, catalog, head, tableId)
+  const versions = chooseVersions(range, options.samples, options.random)
+  for (const version of versions) {
+    throwIfAborted(interrupt.stop)
+    await checkVersion(scratch, report, version)
+  }
+
+  const at = { log, scratch, report, signal }
+  for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
+  if (loaded.folder.hasLastCheckpoint) {
+    await checkLastCheckpoint(at, range.from, range.version).catch((error: unknown) => {
+      report.notes.push(`_last_checkpoint bears no witness: ${asSluiceError(error).message}`)
+    })
+  }
+  if (loaded.witness !== null && loaded.witness.version >= range.from) {
+    await checkWitness(at, loaded.witness.version, loaded.witness.files[0]?.name ?? 'checkpoint')
+  }
+  return {
+    version: head.version,
+    versions,
+    checks: report.checks,
+    differences: report.differences,
+    witnesses: [...report.witnesses],
+    notes: report.notes,
+  }
+}
+
+/** Every row of every relation. */
+async function checkRelations(scratch: SqlDatabase, report: Report, range: Range): Promise<void> {
+  const { version } = range
+  const counted = async (log: string, catalog: string): Promise<{ log: number; catalog: number }> => ({
+    log: await countOf(scratch, log),
+    catalog: await countOf(scratch, catalog),
+  })
+  await report.compare(version, 'files', LOG, await counted('log_life', 'cat_files'), compareLives(range))
+  await report.compare(version, 'commits', LOG, await counted('log_commit', 'cat_commits'), [compareCommits(range)])
+  const kept = `(SELECT * FROM log_other EXCEPT SELECT o.* FROM log_other o JOIN log_info i USING (version, line) WHERE o.source IN (0, 3))`
+  await report.compare(version, 'actions', LOG, await counted(kept, 'cat_actions'), compareActions(range))
+  for (const kind of PARSED_KINDS) {
+    const comparison = compareParsed(kind, range)
+    const counts = await counted(`(${comparison.log})`, `(${comparison.catalog})`)
+    await report.compare(version, comparison.check, LOG, counts, [comparison])
+  }
+  const partitions = await counted('(SELECT DISTINCT partition_no FROM cat_files)', 'cat_partitions')
+  await report.compare(version, 'partitions', LOG, partitions, [comparePartitions, comparePartitionRows])
+}
+
+/** The whole state of one version, each side by its own rule. */
+async function checkVersion(scratch: SqlDatabase, report: Report, version: number): Promise<void> {
+  const [row] = await scratch.all(
+    `SELECT (SELECT count(*) FROM (${logActiveAt(version)})), (SELECT count(*) FROM (${catalogActiveAt(version)}))`,
+  )
+  const files = { log: Number(row?.[0]), catalog: Number(row?.[1]) }
+  await report.compare(version, 'active files', LOG, files, [compareActive(version)])
+  for (const kind of PARSED_KINDS) {
+    const state = STATE_AT[kind](version)
+    const check = `${kind} in force`
+    const comparison = compareState(kind, version, state, check)
+    const counts = { log: await countOf(scratch, `(${state})`), catalog: await countOf(scratch, `(${comparison.catalog})`) }
+    await report.compare(version, check, LOG, counts, [comparison])
+  }
+}
+
+/** The latest version, the first, the one before the latest, and random ones between. */
+export function chooseVersions(range: { from: number; version: number }, samples: number, random: () => number): readonly number[] {
+  const { from, version } = range
+  const chosen = new Set([version])
+  for (const one of [from, version - 1]) if (one >= from && chosen.size <= samples) chosen.add(one)
+  const all = version - from + 1
+  // Twice as many draws as wanted: a draw may hit what is chosen already.
+  for (let draw = 0; draw < samples * 2 && chosen.size <= samples && chosen.size < all; draw++) {
+    chosen.add(from + Math.min(all - 1, Math.floor(random() * all)))
+  }
+  return [...chosen].sort((a, b) => a - b)
+}

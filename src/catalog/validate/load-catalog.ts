@@ -1,0 +1,167 @@
+/** The catalog's rows of one table in the scratch database, every value as text: what is compared is what is stored. */
+import { createHash } from 'node:crypto'
+import { isUtf8 } from 'node:buffer'
+import { canonicalPath } from '../../delta/paths.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { keyHash, valuesHash } from '../../shared/hash.ts'
+import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../stores/port.ts'
+import { rebuildAddLine } from '../rebuild.ts'
+import {
+  ACTION_COLUMNS,
+  COMMIT_COLUMNS,
+  DOMAIN_COLUMNS,
+  FILE_COLUMNS,
+  METADATA_COLUMNS,
+  PARTITION_COLUMNS,
+  PROTOCOL_COLUMNS,
+  TXN_COLUMNS,
+} from '../relations.ts'
+import { countOf, loadCounted } from './scratch.ts'
+
+const PAGE_ROWS = 5000
+
+export const TABLE_COLUMNS = [
+  'table_id',
+  'location',
+  'metadata_id',
+  'name',
+  'description',
+  'import_id',
+  'current_version',
+  'history_from',
+  'current_commit_time',
+  'next_file_no',
+  'cursor',
+  'num_files',
+  'num_bytes',
+  'num_records',
+  'protocol',
+  'schema',
+  'partition_columns',
+  'configuration',
+  'refused',
+  'created_at',
+  'updated_at',
+] as const
+
+/** Integers of the log that may pass 2^53, and of others what a damaged catalog may hold there: they travel as text. */
+const BINARY = new Set(['raw', 'add_raw', 'log_digest'])
+
+type Relation = {
+  readonly name: string
+  readonly columns: readonly string[]
+  /** Columns that only the scratch relation has, computed by `extra`. */
+  readonly more: readonly string[]
+  readonly extra: (row: SqlRow, root: string) => SqlRow
+}
+
+const none = (): SqlRow => []
+const RELATIONS: readonly Relation[] = [
+  { name: 'delta_tables', columns: TABLE_COLUMNS, more: [], extra: none },
+  { name: 'delta_commits', columns: COMMIT_COLUMNS, more: [], extra: none },
+  { name: 'delta_partitions', columns: PARTITION_COLUMNS, more: ['expected_hash'], extra: partitionExtra },
+  { name: 'delta_files', columns: FILE_COLUMNS, more: ['key', 'expected_hash', 'digest'], extra: fileExtra },
+  { name: 'delta_actions', columns: ACTION_COLUMNS, more: [], extra: none },
+  { name: 'delta_metadata', columns: METADATA_COLUMNS, more: [], extra: none },
+  { name: 'delta_protocols', columns: PROTOCOL_COLUMNS, more: [], extra: none },
+  { name: 'delta_txns', columns: TXN_COLUMNS, more: [], extra: none },
+  { name: 'delta_domains', columns: DOMAIN_COLUMNS, more: [], extra: none },
+]
+
+/** Name of a relation's copy. */
+export const copyOf = (relation: string): string => relation.replace('delta_', 'cat_')
+
+/** Copies the rows of a table out of the catalog, in one read transaction; each relation's number of rows is proved. */
+export async function loadCatalog(
+  catalog: SqlDatabase,
+  scratch: SqlDatabase,
+  tableId: string,
+  root: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await scratch.write(async (transaction) => {
+    for (const { name, columns, more } of RELATIONS) {
+      await transaction.run(`CREATE TABLE ${copyOf(name)} (${[...columns, ...more].map((c) => `"${c}" VARCHAR`).join(', ')})`)
+    }
+  })
+  await catalog.read(async (reader) => {
+    for (const relation of RELATIONS) await copy(reader, catalog.dialect, scratch, relation, tableId, root, signal)
+  })
+}
+
+async function copy(
+  reader: SqlReader,
+  dialect: SqlDatabase['dialect'],
+  scratch: SqlDatabase,
+  relation: Relation,
+  tableId: string,
+  root: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const text = dialect === 'mysql' ? 'CHAR' : 'TEXT'
+  const list = relation.columns.map((c) => (BINARY.has(c) ? c : `CAST(${c} AS ${text})`)).join(', ')
+  const where = `FROM ${relation.name} WHERE table_id = ${dialect === 'postgresql' ? '$1' : '?'}`
+  const [promised] = await reader.all(`SELECT count(*) ${where}`, [tableId])
+  const target = copyOf(relation.name)
+  const columns = [...relation.columns, ...relation.more]
+  for await (const page of reader.pages(`SELECT ${list} ${where}`, [tableId], PAGE_ROWS)) {
+    throwIfAborted(signal)
+    const rows = page.map((row) => [
+      ...row.map((value, i) => asText(value, relation.columns[i] === 'log_digest')),
+      ...relation.extra(row, root),
+    ])
+    await scratch.write((transaction) => loadCounted(transaction, target, columns, rows))
+  }
+  const arrived = await countOf(scratch, target)
+  if (arrived !== Number(promised?.[0])) {
+    throw new Error(`${relation.name} holds ${String(promised?.[0])} rows of the table, ${arrived} were read`)
+  }
+}
+
+/** Bytes that are text as text, others in hexadecimal: damaged ones must differ, not be repaired on the way. */
+function asText(value: SqlValue, inHex: boolean): SqlValue {
+  if (value === null || typeof value === 'string') return value
+  if (!(value instanceof Uint8Array)) return String(value)
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (inHex) return bytes.toString('hex')
+  return isUtf8(bytes) ? bytes.toString('utf8') : `bytes ${bytes.toString('hex')}`
+}
+
+const at = (name: (typeof FILE_COLUMNS)[number]): number => FILE_COLUMNS.indexOf(name)
+const [PATH, DV_ID, ADD_RAW, FROM_CHECKPOINT] = [at('path'), at('dv_id'), at('add_raw'), at('from_checkpoint')]
+const [PARTITION_VALUES, TAGS, DELETION_VECTOR, STATS] = [at('partition_values'), at('tags'), at('deletion_vector'), at('stats')]
+const [SIZE, TIME, DATA_CHANGE] = [at('size'), at('modification_time'), at('data_change')]
+const [ROW_ID, ROW_VERSION, CLUSTERING] = [at('base_row_id'), at('default_row_commit_version'), at('clustering_provider')]
+
+/** Canonical path, the key hash that belongs to it, and the digest of the line that the row gives back. */
+function fileExtra(row: SqlRow, root: string): SqlRow {
+  const string = (i: number): string | null => (row[i] as string | null) ?? null
+  const key = canonicalPath(string(PATH) ?? '', root)
+  const hash = keyHash(key, string(DV_ID))
+  if (string(FROM_CHECKPOINT) === '1') return [key, hash, null]
+  const number = (i: number): number => Number(row[i])
+  const numberOrNull = (i: number): number | null => (row[i] === null ? null : Number(row[i]))
+  const line =
+    row[ADD_RAW] ??
+    rebuildAddLine({
+      path: string(PATH) ?? '',
+      partitionValues: string(PARTITION_VALUES),
+      tags: string(TAGS),
+      deletionVector: string(DELETION_VECTOR),
+      stats: string(STATS),
+      size: number(SIZE),
+      modificationTime: number(TIME),
+      dataChange: string(DATA_CHANGE) === '1',
+      baseRowId: numberOrNull(ROW_ID),
+      defaultRowCommitVersion: numberOrNull(ROW_VERSION),
+      clusteringProvider: string(CLUSTERING),
+    })
+  const md5 = createHash('md5')
+    .update(line as string | Uint8Array)
+    .digest('hex')
+  return [key, hash, md5]
+}
+
+function partitionExtra(row: SqlRow): SqlRow {
+  return [valuesHash(String(row[PARTITION_COLUMNS.indexOf('partition_values')]))]
+}

@@ -1,0 +1,153 @@
+/** A checkpoint in the scratch database: its rows as JSON, rendered by DuckDB from the Parquet types, and then read like any line. */
+import { LOG_FOLDER, SIDECAR_FOLDER } from '../../delta/log-path.ts'
+import { canonicalPath, decodeOnce } from '../../delta/paths.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import type { SqlDatabase, SqlTransaction } from '../../stores/port.ts'
+import { EMPTY, TAKE_APART, type LogLoader } from './load-log.ts'
+import { quoted } from './scratch.ts'
+import type { Checkpoint } from './window.ts'
+
+/** Rows of a checkpoint rendered at once. */
+const BATCH_ROWS = 100_000
+
+/** Columns that are not rendered: both repeat what other fields say, and cost most of the time. */
+const REPEATED = new Set(['partitionValues_parsed', 'stats_parsed'])
+
+type At = { readonly log: LogStore; readonly scratch: SqlDatabase; readonly loader: LogLoader; readonly signal: AbortSignal }
+
+/**
+ * Loads all rows of a checkpoint, those of its sidecars after those of its own files.
+ * @returns number of rows in its own files, and in the sidecars
+ * @throws SluiceError BAD_CHECKPOINT when a file cannot be read to its end
+ */
+export async function loadCheckpoint(at: At, checkpoint: Checkpoint, source: number): Promise<{ own: number; sidecars: number }> {
+  let rows = 0
+  for (const file of checkpoint.files) {
+    throwIfAborted(at.signal)
+    if (file.name.endsWith('.json')) {
+      await at.loader.add(file, source)
+      await at.loader.flush()
+      rows += await linesOf(at, checkpoint.version, source)
+    } else rows += await loadParquet(at, `${LOG_FOLDER}/${file.name}`, checkpoint.version, source, rows)
+  }
+  const own = rows
+  for (const path of await sidecarsOf(at, checkpoint.version, source)) {
+    rows += await loadParquet(at, path, checkpoint.version, source, rows)
+  }
+  return { own, sidecars: rows - own }
+}
+
+/**
+ * Numbers the rows as the catalog does: one after the other over all files, without those that only say how the checkpoint is built.
+ */
+export const RENUMBER: readonly string[] = [
+  `DELETE FROM log_other WHERE source IN (1, 2) AND (kind IN ('sidecar', 'checkpointMetadata') OR kind = 'unknown:' OR raw = '{}')`,
+  `CREATE TEMP TABLE numbered AS SELECT version, source, line, row_number() OVER (PARTITION BY version, source ORDER BY line) AS row
+   FROM (SELECT version, source, line FROM log_add WHERE source = 1 UNION ALL SELECT version, source, line FROM log_other WHERE source = 1)`,
+  `UPDATE log_add SET line = n.row FROM numbered n
+   WHERE log_add.source = 1 AND n.version = log_add.version AND n.line = log_add.line AND n.row <> n.line`,
+  `UPDATE log_other SET line = n.row FROM numbered n
+   WHERE log_other.source = 1 AND n.version = log_other.version AND n.line = log_other.line AND n.row <> n.line`,
+  'DROP TABLE numbered',
+]
+
+/** Forgets what was read of a checkpoint that turned out to be broken. */
+export async function forgetCheckpoint(scratch: SqlDatabase, version: number, source: number): Promise<void> {
+  await scratch.write(async (transaction) => {
+    for (const table of ['log_add', 'log_remove', 'log_other']) {
+      await transaction.run(`DELETE FROM ${table} WHERE version = ? AND source = ?`, [version, source])
+    }
+  })
+}
+
+async function linesOf({ scratch }: At, version: number, source: number): Promise<number> {
+  const [row] = await scratch.all(
+    `SELECT greatest((SELECT coalesce(max(line), 0) FROM log_add WHERE version = $1 AND source = $2),
+       (SELECT coalesce(max(line), 0) FROM log_other WHERE version = $1 AND source = $2))`,
+    [version, source],
+  )
+  return Number(row?.[0] ?? 0)
+}
+
+async function sidecarsOf({ scratch, log }: At, version: number, source: number): Promise<readonly string[]> {
+  const rows = await scratch.all(
+    `SELECT raw->>'$.sidecar.path' FROM log_other WHERE version = ? AND source = ? AND kind = 'sidecar' ORDER BY line`,
+    [version, source],
+  )
+  return rows.map(([path]) => {
+    const text = String(path)
+    // Usually a bare name; otherwise a path to where the log lives.
+    return text.includes('/') ? canonicalPath(text, log.root) : `${SIDECAR_FOLDER}/${decodeOnce(text)}`
+  })
+}
+
+async function loadParquet(at: At, path: string, version: number, source: number, before: number): Promise<number> {
+  try {
+    await using local = await at.log.localFile(path, at.signal)
+    const from = `read_parquet(${quoted(literally(local.file))}, file_row_number = true)`
+    const [counted] = await at.scratch.all(`SELECT count(*) FROM ${from}`)
+    const rows = Number(counted?.[0] ?? 0)
+    for (let first = 0; first < rows; first += BATCH_ROWS) {
+      throwIfAborted(at.signal)
+      await at.scratch.write(async (transaction) => {
+        const select = await rowsAsJson(transaction, from)
+        const range = `file_row_number >= ${first} AND file_row_number < ${first + BATCH_ROWS}`
+        const number = `file_row_number + ${1 + before}`
+        await transaction.run(
+          `INSERT INTO line SELECT ${version}, ${source}, ${number}, text, text, NULL
+           FROM (SELECT file_row_number, CAST(${select} AS VARCHAR) AS text FROM ${from} WHERE ${range})`,
+        )
+        for (const statement of [...TAKE_APART, ...EMPTY]) await transaction.run(statement)
+      })
+    }
+    return rows
+  } catch (error) {
+    throw badCheckpoint(error, path)
+  }
+}
+
+/** SQL expression for one row as the JSON object that a commit line would be. */
+async function rowsAsJson(transaction: SqlTransaction, from: string): Promise<string> {
+  const columns = await transaction.all(`SELECT column_name FROM (DESCRIBE SELECT * FROM ${from})`)
+  const parts: string[] = []
+  for (const [name] of columns) {
+    const column = String(name)
+    if (column === 'file_row_number') continue
+    const quotedColumn = `"${column.replaceAll('"', '""')}"`
+    parts.push(`${quoted(column)}, ${column === 'add' ? await addAsStruct(transaction, from) : quotedColumn}`)
+  }
+  return `json_object(${parts.join(', ')})`
+}
+
+/** The `add` column without what only repeats; stats_parsed stays for rows that have no stats. */
+async function addAsStruct(transaction: SqlTransaction, from: string): Promise<string> {
+  const names = await transaction.all(
+    `SELECT unnest(json_keys(to_json("add"))) FROM (SELECT "add" FROM ${from} WHERE "add" IS NOT NULL LIMIT 1)`,
+  )
+  const fields = names.map(([name]) => String(name))
+  if (fields.length === 0) return 'NULL'
+  const field = (name: string): string => `"add".${`"${name.replaceAll('"', '""')}"`}`
+  const kept = fields.filter((name) => !REPEATED.has(name)).map((name) => `${quoted(name)}, ${field(name)}`)
+  if (fields.includes('stats_parsed')) {
+    const unlessText = fields.includes('stats') ? `CASE WHEN ${field('stats')} IS NULL THEN ${field('stats_parsed')} END` : field('stats_parsed')
+    kept.push(`'stats_parsed', ${unlessText}`)
+  }
+  return `CASE WHEN "add" IS NOT NULL THEN json_object(${kept.join(', ')}) END`
+}
+
+/** DuckDB takes some characters of a file name for a pattern. */
+function literally(file: string): string {
+  return file.replace(/[*?[]/g, '[$&]')
+}
+
+function badCheckpoint(error: unknown, path: string): unknown {
+  if (error instanceof SluiceError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new SluiceError('BAD_CHECKPOINT', `${path}: ${message}`, {
+    where: path,
+    hint: 'the file is damaged or cut short; an older checkpoint and the commits after it may still be there',
+    cause: error,
+  })
+}

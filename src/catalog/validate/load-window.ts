@@ -1,0 +1,90 @@
+/** Everything of the log that a validation needs, in the scratch database: base, commits, history, and one checkpoint as a witness. */
+import { canonicalPath } from '../../delta/paths.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { forgetCheckpoint, loadCheckpoint, RENUMBER } from './load-checkpoint.ts'
+import { LogLoader } from './load-log.ts'
+import { ODD_PATHS } from './replay-sql.ts'
+import { LINE_SOURCE, loadCounted, runAll } from './scratch.ts'
+import { listFolder, windowOf, type Checkpoint, type LogFolder, type Window } from './window.ts'
+
+const PAGE_ROWS = 10_000
+
+export type LoadedLog = { readonly folder: LogFolder; readonly window: Window; readonly witness: Checkpoint | null }
+
+/**
+ * @param notes told what could not be read and was done without
+ * @throws SluiceError NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT
+ */
+export async function loadLog(
+  log: LogStore,
+  scratch: SqlDatabase,
+  version: number,
+  notes: string[],
+  signal: AbortSignal,
+): Promise<LoadedLog> {
+  const folder = await listFolder(log, signal)
+  const loader = new LogLoader(log, scratch, signal)
+  const at = { log, scratch, loader, signal }
+  const broken = new Set<Checkpoint>()
+  const window = await loadBase()
+  for (const file of window.history) await loader.add(file, LINE_SOURCE.history)
+  for (const file of window.commits) await loader.add(file, LINE_SOURCE.commit)
+  await loader.flush()
+  const witness = await loadWitness()
+  await runAll(scratch, RENUMBER)
+  await nameOddPaths(scratch, log.root)
+  await nameVersions(scratch, window)
+  return { folder, window, witness }
+
+  /** A checkpoint that cannot be read is passed over for the next one, as an import does it. */
+  async function loadBase(): Promise<Window> {
+    for (;;) {
+      const window = windowOf(folder, version, broken)
+      if (window.base === null) return window
+      if (await readable(window.base, LINE_SOURCE.base)) return window
+    }
+  }
+
+  async function loadWitness(): Promise<Checkpoint | null> {
+    for (const checkpoint of folder.checkpoints) {
+      if (checkpoint.version <= window.start - 1 || checkpoint.version > version || broken.has(checkpoint)) continue
+      if (checkpoint === window.base || (window.base !== null && checkpoint.version === window.start)) continue
+      if (await readable(checkpoint, LINE_SOURCE.witness)) return checkpoint
+    }
+    return null
+  }
+
+  async function readable(checkpoint: Checkpoint, source: number): Promise<boolean> {
+    try {
+      await loadCheckpoint(at, checkpoint, source)
+      return true
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.kind !== 'source') throw error
+      broken.add(checkpoint)
+      notes.push(`checkpoint ${checkpoint.version} cannot be read: ${error.message}`)
+      await forgetCheckpoint(scratch, checkpoint.version, source)
+      return false
+    }
+  }
+}
+
+/** Paths that may be written in several ways get their canonical form; JavaScript knows it, SQL only looks it up. */
+async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<void> {
+  for await (const page of scratch.pages(ODD_PATHS, [], PAGE_ROWS)) {
+    const rows = page.map(([path]) => [String(path), canonicalPath(String(path), root)])
+    await scratch.write((transaction) => loadCounted(transaction, 'path_key', ['path', 'key'], rows))
+  }
+}
+
+/** One row a version of the window, with the time of its file: the commit's, or the checkpoint's where that is all there is. */
+async function nameVersions(scratch: SqlDatabase, { start, version, base, commits, history }: Window): Promise<void> {
+  const times = new Map([...history, ...commits].map((file) => [file.version, file.modified]))
+  if (base !== null && !times.has(start)) times.set(start, Math.min(...base.files.map((file) => file.modified)))
+  const rows = Array.from({ length: version - start + 1 }, (_, i) => [start + i, times.get(start + i) ?? 0])
+  await scratch.write(async (transaction) => {
+    await transaction.run('CREATE TABLE log_version (version BIGINT, modified BIGINT)')
+    await loadCounted(transaction, 'log_version', ['version', 'modified'], rows)
+  })
+}

@@ -1,0 +1,131 @@
+/** The replay, in window functions: lives of files, totals and times of every version. Statements for DuckDB, run in this order. */
+
+/** Paths that need no canonical form are their own key. */
+export const ODD_PATHS = `
+SELECT DISTINCT path FROM (SELECT path FROM log_add UNION ALL SELECT path FROM log_remove)
+WHERE contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.')`
+
+/** Every add and remove that changes the state, in the order of the log. PROTOCOL.md, "Action Reconciliation": the key is (path, dvId). */
+const EVENTS = `
+CREATE TABLE log_event AS
+SELECT a.version, a.source, a.line, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv, true AS is_add
+FROM log_add a LEFT JOIN path_key k ON k.path = a.path WHERE a.source IN (0, 1)
+UNION ALL
+SELECT r.version, r.source, r.line, coalesce(k.key, r.path), coalesce(r.dv_id, ''), false
+FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = 0`
+
+/** A life ends with the next event of its key, whichever it is; \`nth\` tells lives apart that begin in one version. */
+const LIVES = `
+CREATE TABLE log_life AS
+SELECT version, source, line, key, dv, removed_version, row_number() OVER (PARTITION BY key, dv, version ORDER BY line) AS nth
+FROM (SELECT *, lead(version) OVER (PARTITION BY key, dv ORDER BY version, line) AS removed_version FROM log_event)
+WHERE is_add`
+
+const WITNESS_KEYS = `
+CREATE TABLE log_witness AS
+SELECT a.*, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv
+FROM log_add a LEFT JOIN path_key k ON k.path = a.path WHERE a.source = 2`
+
+const CATALOG_LIVES = `
+CREATE TABLE cat_life AS
+SELECT *, coalesce(dv_id, '') AS dv, TRY_CAST(added_version AS BIGINT) AS added, TRY_CAST(removed_version AS BIGINT) AS removed,
+  row_number() OVER (PARTITION BY key, coalesce(dv_id, ''), added_version ORDER BY TRY_CAST(line AS BIGINT)) AS nth
+FROM cat_files`
+
+/** Running totals: what each version adds to and takes from the active files, summed up. */
+const TOTALS = `
+CREATE TABLE log_total AS
+WITH life AS (
+  SELECT l.version, l.removed_version, a.size, a.num_records FROM log_life l JOIN log_add a USING (version, source, line)),
+delta AS (
+  SELECT version, 1 AS files, size AS bytes, coalesce(num_records, 0) AS records, CAST(num_records IS NULL AS INT) AS without FROM life
+  UNION ALL
+  SELECT removed_version, -1, -size, -coalesce(num_records, 0), -CAST(num_records IS NULL AS INT) FROM life
+  WHERE removed_version IS NOT NULL),
+by_version AS (
+  SELECT v.version, coalesce(sum(files), 0) AS files, coalesce(sum(bytes), 0) AS bytes, coalesce(sum(records), 0) AS records,
+    coalesce(sum(without), 0) AS without
+  FROM log_version v LEFT JOIN delta d ON d.version = v.version GROUP BY v.version)
+SELECT version, sum(files) OVER w AS num_files, sum(bytes) OVER w AS num_bytes, sum(records) OVER w AS num_records,
+  sum(without) OVER w AS files_without_records
+FROM by_version WINDOW w AS (ORDER BY version)`
+
+/** The first commitInfo of each commit. */
+const INFOS = `
+CREATE TABLE log_info AS
+SELECT version, arg_min(raw, line) AS raw, min(line) AS line FROM log_other
+WHERE kind = 'commitInfo' AND source IN (0, 3) AND version >= (SELECT min(version) FROM log_version) GROUP BY version`
+
+/**
+ * Commit times: the in-commit timestamp where the metadata of that version says so, else the file's own time, at least 1 ms after the
+ * version before. The second in closed form: between in-commit times, time(v) = v + max over u <= v of (mtime(u) - u).
+ */
+const TIMES = `
+CREATE TABLE log_time AS
+WITH configured AS (
+  SELECT version, max_by(json_extract(raw, '$.metaData.configuration'), (source, line)) AS configuration FROM log_other
+  WHERE kind = 'metaData' AND source IN (0, 1) GROUP BY version),
+seen AS (
+  SELECT v.version, v.modified,
+    c.configuration->>'$."delta.enableInCommitTimestamps"' = 'true'
+      AND v.version >= coalesce(TRY_CAST(c.configuration->>'$."delta.inCommitTimestampEnablementVersion"' AS BIGINT), 0) AS ruled,
+    TRY(CAST(regexp_extract(CAST(json_extract(json_extract(i.raw, '$.commitInfo'), '$.inCommitTimestamp') AS VARCHAR), '^-?[0-9]+$') AS BIGINT)) AS inside
+  FROM log_version v ASOF LEFT JOIN configured c ON v.version >= c.version LEFT JOIN log_info i ON i.version = v.version),
+chosen AS (
+  SELECT version, coalesce(ruled, false) AND inside IS NOT NULL AS in_commit, CASE WHEN coalesce(ruled, false) THEN coalesce(inside, modified) ELSE modified END AS t,
+    modified FROM seen),
+runs AS (SELECT *, count(*) FILTER (in_commit) OVER (ORDER BY version) AS run FROM chosen)
+SELECT version, in_commit, modified, version + max(t - version) OVER (PARTITION BY run ORDER BY version) AS commit_time FROM runs`
+
+/** What each commit says and does. The base's own commit has no effect on files: its actions are counted as they stand in its lines. */
+const COMMITS = `
+CREATE TABLE log_commit AS
+WITH lines AS (
+  SELECT version, count(*) AS n FROM (
+    SELECT version FROM log_add WHERE source = 0 UNION ALL SELECT version FROM log_other WHERE source IN (0, 3)) GROUP BY version),
+adds AS (SELECT version, count(*) AS n, sum(size) AS bytes FROM log_add WHERE source = 0 GROUP BY version),
+removes AS (SELECT version, count(*) AS n FROM log_remove GROUP BY version),
+ended AS (
+  SELECT l.removed_version AS version, sum(a.size) AS bytes FROM log_life l JOIN log_add a USING (version, source, line)
+  WHERE l.removed_version IS NOT NULL GROUP BY l.removed_version),
+told AS (
+  SELECT version, count(*) FILTER (kind = 'add') AS adds, count(*) FILTER (kind = 'remove') AS removes,
+    sum(TRY_CAST(raw->>'$.add.size' AS BIGINT)) AS added_bytes, sum(TRY_CAST(raw->>'$.remove.size' AS BIGINT)) AS removed_bytes
+  FROM log_other WHERE source = 3 AND kind IN ('add', 'remove') GROUP BY version),
+first_files AS (SELECT added AS version, min(TRY_CAST(file_no AS BIGINT)) AS file_no FROM cat_life GROUP BY added)
+SELECT v.version, t.commit_time, CASE WHEN t.in_commit THEN '1' ELSE '0' END AS in_commit_time, v.modified AS file_mtime,
+  f.bytes AS log_bytes, f.digest AS log_digest,
+  CASE WHEN json_type(i.raw, '$.commitInfo.operation') = 'VARCHAR' THEN i.raw->>'$.commitInfo.operation' END AS operation,
+  CASE WHEN json_type(i.raw, '$.commitInfo.engineInfo') = 'VARCHAR' THEN i.raw->>'$.commitInfo.engineInfo' END AS engine,
+  i.raw AS commit_info, i.line AS commit_info_line, coalesce(l.n, 0) AS num_lines,
+  coalesce(a.n, o.adds, 0) AS adds, coalesce(r.n, o.removes, 0) AS removes, coalesce(a.bytes, o.added_bytes, 0) AS added_bytes,
+  coalesce(e.bytes, o.removed_bytes, 0) AS removed_bytes, ff.file_no AS first_file_no,
+  n.num_files, n.num_bytes, n.num_records, n.files_without_records
+FROM log_version v JOIN log_time t USING (version) JOIN log_total n USING (version) LEFT JOIN log_file f ON f.version = v.version AND f.source IN (0, 3)
+LEFT JOIN log_info i ON i.version = v.version LEFT JOIN lines l ON l.version = v.version LEFT JOIN adds a ON a.version = v.version
+LEFT JOIN removes r ON r.version = v.version LEFT JOIN ended e ON e.version = v.version LEFT JOIN told o ON o.version = v.version
+LEFT JOIN first_files ff ON ff.version = v.version`
+
+/** Needs `log_version(version, modified)`: every version of the window with the time of its file. */
+export const REPLAY: readonly string[] = [EVENTS, LIVES, WITNESS_KEYS, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
+
+/** State at a version, by the rule that the newest mention wins; a commit's line wins over a row of the base checkpoint. */
+const newest = (kind: string, partition: string, version: number): string => `
+SELECT raw FROM log_other WHERE kind = '${kind}' AND source IN (0, 1) AND version <= ${version}
+QUALIFY row_number() OVER (PARTITION BY ${partition} ORDER BY version DESC, source, line DESC) = 1`
+
+export const logProtocolAt = (version: number): string => newest('protocol', '1', version)
+export const logMetadataAt = (version: number): string => newest('metaData', '1', version)
+export const logTxnsAt = (version: number): string => newest('txn', `raw->>'$.txn.appId'`, version)
+export const logDomainsAt = (version: number): string =>
+  `SELECT raw FROM (${newest('domainMetadata', `raw->>'$.domainMetadata.domain'`, version)}) WHERE coalesce(raw->>'$.domainMetadata.removed', 'false') <> 'true'`
+
+/** Active files at a version by the other way to say it: the newest event of a key is an add. */
+export const logActiveAt = (version: number): string => `
+SELECT e.*, a.size, a.num_records, a.path FROM (
+  SELECT * FROM log_event WHERE version <= ${version} QUALIFY row_number() OVER (PARTITION BY key, dv ORDER BY version DESC, line DESC) = 1) e
+JOIN log_add a USING (version, source, line) WHERE e.is_add`
+
+/** Active files of the catalog at a version, by the predicate that docs/CATALOG.md gives to everybody. */
+export const catalogActiveAt = (version: number): string =>
+  `SELECT * FROM cat_life WHERE added <= ${version} AND (removed_version IS NULL OR removed > ${version})`

@@ -1,0 +1,91 @@
+/** What the checks found, as events: each check with both counts, each difference with both values, up to a bound. */
+import { dec, type Emit } from '../../model/event.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { compareSql, SETTLE, type Comparison } from './compare.ts'
+import { runAll } from './scratch.ts'
+
+/** Differences shown at most; all of them are counted. */
+export const MAX_SHOWN = 1000
+const MAX_TEXT = 400
+
+export type Counts = { readonly log: number | string; readonly catalog: number | string }
+
+export class Report {
+  readonly #scratch: SqlDatabase
+  readonly #table: string
+  readonly #emit: Emit
+  readonly witnesses = new Set<string>()
+  readonly notes: string[] = []
+  checks = 0
+  differences = 0
+  #shown = 0
+  #seen = 0
+
+  constructor(scratch: SqlDatabase, table: string, emit: Emit) {
+    this.#scratch = scratch
+    this.#table = table
+    this.#emit = emit
+  }
+
+  /** Runs comparisons that make up one check. `counts` is what a reader sees of it: the same thing counted on both sides. */
+  async compare(version: number, check: string, witness: string, counts: Counts, comparisons: readonly Comparison[]): Promise<void> {
+    await runAll(this.#scratch, [...comparisons.map(compareSql), ...SETTLE])
+    await this.settled(version, check, witness, counts)
+  }
+
+  /** A check on two values. */
+  async value(version: number, check: string, witness: string, field: string, log: unknown, catalog: unknown): Promise<void> {
+    const texts = [shown(log), shown(catalog)] as const
+    if (texts[0] !== texts[1]) await this.#insert(version, check, field, texts)
+    await this.settled(version, check, witness, { log: texts[0], catalog: texts[1] })
+  }
+
+  /** Emits what the statements of a check left in `difference`. */
+  async settled(version: number, check: string, witness: string, counts: Counts): Promise<void> {
+    const [row] = await this.#scratch.all('SELECT count(*), coalesce(max(id), 0) FROM difference WHERE id > ?', [this.#seen])
+    const found = Number(row?.[0] ?? 0)
+    this.checks++
+    this.differences += found
+    this.witnesses.add(witness)
+    const [log, catalog] = [String(counts.log), String(counts.catalog)]
+    this.#emit({ type: 'verify.check', table: this.#table, version: dec(version), check, equal: found === 0, log, catalog, witness })
+    if (found > 0) await this.#show()
+    this.#seen = Math.max(this.#seen, Number(row?.[1] ?? 0))
+  }
+
+  async #show(): Promise<void> {
+    if (this.#shown >= MAX_SHOWN) return
+    const rows = await this.#scratch.all(
+      'SELECT "check", version, path, field, log, catalog FROM difference WHERE id > ? ORDER BY id LIMIT ?',
+      [this.#seen, MAX_SHOWN - this.#shown],
+    )
+    for (const [check, version, path, field, log, catalog] of rows) {
+      this.#shown++
+      this.#emit({
+        type: 'verify.mismatch',
+        table: this.#table,
+        version: String(version ?? 0),
+        check: String(check),
+        ...(path === null || path === undefined ? {} : { path: String(path) }),
+        field: String(field),
+        log: shown(log),
+        catalog: shown(catalog),
+      })
+    }
+  }
+
+  async #insert(version: number, check: string, field: string, [log, catalog]: readonly [string, string]): Promise<void> {
+    await this.#scratch.write((transaction) =>
+      transaction.run(
+        `INSERT INTO difference VALUES (nextval('difference_ids'), ?, ?, NULL, ?, 'text', ?, ?)`,
+        [check, version, field, log, catalog],
+      ),
+    )
+  }
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return 'none'
+  const text = String(value)
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text
+}

@@ -1,0 +1,70 @@
+/**
+ * Relations of the scratch database in which the log and the catalog meet. The validator replays in DuckDB's SQL, because the importer
+ * replays in JavaScript: two pieces of code that share nothing are unlikely to be wrong in the same way.
+ */
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlDatabase, SqlRow, SqlTransaction } from '../../stores/port.ts'
+
+/** Where a line of the log was read, and what it counts for. */
+export const LINE_SOURCE = {
+  /** A commit above the base: replayed. */
+  commit: 0,
+  /** The base checkpoint: the state that the replay starts from. */
+  base: 1,
+  /** A later checkpoint, read only to bear witness. */
+  witness: 2,
+  /** A commit at or below the base: kept word for word, without effect on files. */
+  history: 3,
+} as const
+
+const TABLES = `
+CREATE SEQUENCE difference_ids;
+CREATE TABLE piece (version BIGINT, source BIGINT, first_line BIGINT, body BLOB);
+CREATE TABLE line (version BIGINT, source BIGINT, line BIGINT, text VARCHAR, raw VARCHAR, digest VARCHAR);
+CREATE TABLE log_file (version BIGINT, source BIGINT, bytes BIGINT, digest VARCHAR, modified BIGINT);
+CREATE TABLE log_add (
+  version BIGINT, source BIGINT, line BIGINT, path VARCHAR, dv_id VARCHAR, size BIGINT, modification_time BIGINT, num_records BIGINT,
+  data_change VARCHAR, partition_values VARCHAR, stats VARCHAR, stats_parsed VARCHAR, tags VARCHAR, deletion_vector VARCHAR,
+  base_row_id BIGINT, default_row_commit_version BIGINT, clustering_provider VARCHAR, digest VARCHAR);
+CREATE TABLE log_remove (version BIGINT, source BIGINT, line BIGINT, path VARCHAR, dv_id VARCHAR);
+CREATE TABLE log_other (version BIGINT, source BIGINT, line BIGINT, kind VARCHAR, raw VARCHAR);
+CREATE TABLE path_key (path VARCHAR, key VARCHAR);
+CREATE TABLE difference (
+  id BIGINT, "check" VARCHAR, version BIGINT, path VARCHAR, field VARCHAR, mode VARCHAR, log VARCHAR, catalog VARCHAR);
+`
+
+export async function prepareScratch(scratch: SqlDatabase): Promise<void> {
+  await scratch.write((transaction) => transaction.script(TABLES))
+}
+
+/** Runs statements in one transaction each time; they raise when they fail half-way, which a stream of rows would not. */
+export async function runAll(scratch: SqlDatabase, statements: readonly string[]): Promise<void> {
+  await scratch.write(async (transaction) => {
+    for (const statement of statements) await transaction.run(statement)
+  })
+}
+
+/** Loads rows and proves by a count of its own that all of them arrived. */
+export async function loadCounted(
+  transaction: SqlTransaction,
+  table: string,
+  columns: readonly string[],
+  rows: readonly SqlRow[],
+): Promise<void> {
+  if (rows.length === 0) return
+  const before = await countOf(transaction, table)
+  await transaction.load(table, columns, rows)
+  const arrived = (await countOf(transaction, table)) - before
+  if (arrived !== rows.length) {
+    throw new SluiceError('INTERNAL', `${rows.length} rows were loaded into ${table} and ${arrived} arrived`)
+  }
+}
+
+export async function countOf(reader: Pick<SqlTransaction, 'all'>, relation: string): Promise<number> {
+  return Number((await reader.all(`SELECT count(*) FROM ${relation}`))[0]?.[0] ?? 0)
+}
+
+/** A text as a literal of SQL. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

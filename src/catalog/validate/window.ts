@@ -1,0 +1,98 @@
+/** Which versions log and catalog both know, and from which files of the log they can be built. Own listing, own rules. */
+import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+export type LogFile = { readonly version: number; readonly name: string; readonly size: number; readonly modified: number }
+
+export type Checkpoint = { readonly version: number; readonly form: 'classic' | 'multipart' | 'v2'; readonly files: readonly LogFile[] }
+
+export type LogFolder = {
+  readonly commits: ReadonlyMap<number, LogFile>
+  /** Complete ones by version; where a version has several, the one that Spark would choose comes first. */
+  readonly checkpoints: readonly Checkpoint[]
+  readonly crcs: ReadonlyMap<number, LogFile>
+  readonly hasLastCheckpoint: boolean
+  readonly latest: number
+}
+
+const CHOICE = ['v2', 'multipart', 'classic']
+
+/** @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO */
+export async function listFolder(log: LogStore, signal: AbortSignal): Promise<LogFolder> {
+  const commits = new Map<number, LogFile>()
+  const crcs = new Map<number, LogFile>()
+  const whole: Checkpoint[] = []
+  const parted = new Map<string, { version: number; parts: number; files: Map<number, LogFile> }>()
+  let hasLastCheckpoint = false
+  for await (const entry of log.list(LOG_FOLDER, { attributes: true, signal })) {
+    const path = parseLogName(entry.name)
+    if (path === null) continue
+    if (path.kind === 'lastCheckpoint') hasLastCheckpoint = true
+    if (!('version' in path)) continue
+    const { version } = path
+    const file = { version, name: entry.name, size: entry.size ?? 0, modified: Math.floor(entry.modified ?? 0) }
+    if (path.kind === 'commit') commits.set(version, file)
+    else if (path.kind === 'crc') crcs.set(version, file)
+    else if (path.form !== 'multipart') whole.push({ version, form: path.form, files: [file] })
+    else {
+      const key = `${version}.${path.parts}`
+      const cut = parted.get(key) ?? { version, parts: path.parts, files: new Map<number, LogFile>() }
+      cut.files.set(path.part, file)
+      parted.set(key, cut)
+    }
+  }
+  for (const { version, parts, files } of parted.values()) {
+    if (files.size !== parts) continue
+    const inOrder = Array.from({ length: parts }, (_, i) => files.get(i + 1) as LogFile)
+    whole.push({ version, form: 'multipart', files: inOrder })
+  }
+  whole.sort((a, b) => a.version - b.version || CHOICE.indexOf(a.form) - CHOICE.indexOf(b.form))
+  let latest = whole.at(-1)?.version ?? -1
+  for (const version of commits.keys()) latest = Math.max(latest, version)
+  if (latest === -1) {
+    throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found', {
+      where: `${log.label}/${LOG_FOLDER}`,
+      reason: 'Empty or missing _delta_log',
+      hint: 'Verify table path and _delta_log contents',
+    })
+  }
+  return { commits, checkpoints: whole, crcs, hasLastCheckpoint, latest }
+}
+
+export type Window = {
+  /** First version that the log can build. */
+  readonly start: number
+  readonly version: number
+  readonly base: Checkpoint | null
+  /** Commits above the base, without a gap. */
+  readonly commits: readonly LogFile[]
+  /** Commits at or below the base, which tell history only. */
+  readonly history: readonly LogFile[]
+}
+
+/**
+ * The longest run of versions that ends at `version`: from 0 when all commits are there, else from the first checkpoint they reach.
+ * @param without checkpoints that could not be read
+ * @throws SluiceError LOG_GAP when `version` cannot be built
+ */
+export function windowOf(folder: LogFolder, version: number, without: ReadonlySet<Checkpoint>): Window {
+  let low = version + 1
+  while (folder.commits.has(low - 1)) low--
+  const inOrder = [...folder.commits.values()].filter((file) => file.version <= version).sort((a, b) => a.version - b.version)
+  if (low === 0) return { start: 0, version, base: null, commits: inOrder, history: [] }
+  const base = folder.checkpoints.find((one) => one.version >= low - 1 && one.version <= version && !without.has(one))
+  if (base === undefined) {
+    throw new SluiceError('LOG_GAP', `version ${version} cannot be built from the log any more`, {
+      reason: `commit ${low - 1} is missing, and no readable checkpoint stands in for it`,
+      hint: 'bring the missing files back; the catalog still holds what was imported',
+    })
+  }
+  return {
+    start: base.version,
+    version,
+    base,
+    commits: inOrder.filter((file) => file.version > base.version),
+    history: inOrder.filter((file) => file.version <= base.version),
+  }
+}

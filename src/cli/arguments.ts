@@ -1,0 +1,75 @@
+/** What yargs hands over, read with the checks that it does not make: empty texts, NaN, flags given twice. */
+import { SluiceError } from '../shared/errors.ts'
+
+export type Arguments = Readonly<Record<string, unknown>>
+
+const shown = (name: string): string => (/^[A-Z]+$/.test(name) ? name : `--${name}`)
+
+/** @throws SluiceError BAD_FLAG when the flag was given twice */
+function single(args: Arguments, name: string): unknown {
+  const value = args[name]
+  if (Array.isArray(value)) {
+    throw new SluiceError('BAD_FLAG', `${shown(name)} is given ${value.length} times`, { hint: 'give it once' })
+  }
+  return value
+}
+
+/** Text of a flag or operand, or undefined when it is not there. @throws SluiceError BAD_FLAG when it is empty */
+export function optionalText(args: Arguments, name: string): string | undefined {
+  const value = single(args, name)
+  if (typeof value !== 'string') return undefined
+  if (value.trim() === '') {
+    throw new SluiceError('BAD_FLAG', `${shown(name)} is empty`, {
+      hint: 'if it comes from a variable, check that the variable is set',
+    })
+  }
+  return value
+}
+
+/** Text that must be there. @throws SluiceError BAD_FLAG */
+export function text(args: Arguments, name: string): string {
+  const value = optionalText(args, name)
+  if (value === undefined) throw new SluiceError('BAD_FLAG', `${shown(name)} is missing`)
+  return value
+}
+
+/** A whole number, or undefined when it is not there. @throws SluiceError BAD_FLAG when it is none or out of bounds */
+export function optionalCount(
+  args: Arguments,
+  name: string,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): number | undefined {
+  const value = single(args, name)
+  if (value === undefined) return undefined
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value
+  const bounds = most === Number.MAX_SAFE_INTEGER ? `from ${least} up` : `from ${least} to ${most}`
+  const wrong = typeof value === 'number' && !Number.isNaN(value) ? ` and not ${value}` : ''
+  throw new SluiceError('BAD_FLAG', `${shown(name)} takes a whole number ${bounds}${wrong}`)
+}
+
+/** A whole number that must be there. @throws SluiceError BAD_FLAG */
+export function count(args: Arguments, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const value = optionalCount(args, name, least, most)
+  if (value === undefined) throw new SluiceError('BAD_FLAG', `${shown(name)} is missing`)
+  return value
+}
+
+/** Whether a boolean flag is on; given several times, the last one counts. */
+export function flag(args: Arguments, name: string): boolean {
+  const value = args[name]
+  return Array.isArray(value) ? value.at(-1) === true : value === true
+}
+
+/** All values of a flag that may be repeated. @throws SluiceError BAD_FLAG when one is empty */
+export function list(args: Arguments, name: string): readonly string[] {
+  const value = args[name]
+  const texts = (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(String)
+  if (texts.some((item) => item.trim() === '')) throw new SluiceError('BAD_FLAG', `${shown(name)} is empty`)
+  return texts
+}
+
+/** An object with the key when there is a value, and without it otherwise (exactOptionalPropertyTypes). */
+export function given<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
+  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: V }
+}

@@ -1,0 +1,60 @@
+/** Which catalog a command uses, and how a printed command names it. */
+import { createHash } from 'node:crypto'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { SluiceError } from '../shared/errors.ts'
+
+export type CatalogChoice = {
+  readonly url: string
+  /** Where the URL came from: a printed command repeats a flag, but names a variable. */
+  readonly from: 'flag' | 'variable' | 'config'
+}
+
+export const CATALOG_VARIABLE = 'SLUICE_DATABASE_URL'
+
+/** `--database-url`, else `SLUICE_DATABASE_URL`, else the config file; never `DATABASE_URL`, which is a source. */
+export function chooseCatalog(
+  flag: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  config: string | undefined,
+): CatalogChoice | null {
+  if (flag !== undefined) return { url: flag, from: 'flag' }
+  const variable = env[CATALOG_VARIABLE]
+  if (variable !== undefined && variable.trim() !== '') return { url: variable, from: 'variable' }
+  return config === undefined ? null : { url: config, from: 'config' }
+}
+
+/** The URL of the catalog. @throws SluiceError BAD_FLAG when there is none, or none that is an URL */
+export function catalogUrl(choice: CatalogChoice | null): string {
+  if (choice === null) {
+    throw new SluiceError('BAD_FLAG', 'no catalog is given', {
+      hint: `add --database-url, for example sqlite:///catalog.db, or set ${CATALOG_VARIABLE}`,
+    })
+  }
+  if (!choice.url.includes('://')) {
+    const origin = { flag: '--database-url', variable: CATALOG_VARIABLE, config: 'database-url of the config file' }
+    throw new SluiceError('BAD_FLAG', `${origin[choice.from]} is no URL`, {
+      hint: 'write it like sqlite:///relative.db or sqlite:////absolute.db',
+    })
+  }
+  return choice.url
+}
+
+/** URL of a SQLite file: three slashes and an absolute path make four. */
+export function sqliteUrl(file: string): string {
+  return `sqlite:///${path.resolve(file)}`
+}
+
+/**
+ * Where the UI keeps the catalog of a lake when none is named: in the user's state folder, so that looking at a lake writes
+ * nothing into it. The file appears when something is imported.
+ */
+export function stateCatalogFile(lake: string, env: Readonly<Record<string, string | undefined>>): string {
+  const state = env['XDG_STATE_HOME']
+  // The XDG rules say to ignore a relative path.
+  const root = state !== undefined && path.isAbsolute(state) ? state : path.join(homedir(), '.local', 'state')
+  const location = lake.includes('://') ? lake.replace(/\/+$/, '') : path.resolve(lake)
+  const name = (location.split('/').at(-1) ?? '').replaceAll(/[^\w.-]+/g, '-').slice(0, 60) || 'root'
+  const digest = createHash('sha256').update(location).digest('hex').slice(0, 8)
+  return path.join(root, 'sluice', 'catalogs', `${name}-${digest}.db`)
+}

@@ -1,0 +1,119 @@
+/** Names of all commands in the order of the help, without their options: light enough for `sluice --help`. */
+
+export type CommandGroup = 'Lakes' | 'Copies' | 'Lifecycle' | 'Archive' | 'Operate'
+
+export const GROUPS: readonly CommandGroup[] = ['Lakes', 'Copies', 'Lifecycle', 'Archive', 'Operate']
+
+/** The file below `commands/` that knows the options of a command. */
+export type CommandFile = 'lake' | 'prove' | 'read' | 'catalog' | 'demo'
+
+export type CommandEntry = {
+  readonly name: string
+  /** What stands behind the name, in the words of yargs: `<table>`, `[path]`. */
+  readonly operands: string
+  readonly group: CommandGroup
+  readonly summary: string
+  readonly file: CommandFile
+}
+
+export const COMMANDS = [
+  {
+    name: 'discover',
+    operands: '<path>',
+    group: 'Lakes',
+    summary: 'find Delta tables and database files below a folder',
+    file: 'lake',
+  },
+  {
+    name: 'import',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: "bring one table's log into the SQL catalog",
+    file: 'lake',
+  },
+  {
+    name: 'batch-import',
+    operands: '<path>',
+    group: 'Lakes',
+    summary: 'bring the logs of all tables below a folder',
+    file: 'lake',
+  },
+  {
+    name: 'validate',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'prove the catalog against an independent reading of the log',
+    file: 'prove',
+  },
+  {
+    name: 'performance-compare',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'answer the same questions from the files and from SQL',
+    file: 'prove',
+  },
+  {
+    name: 'history',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'list the commits of a table, newest first',
+    file: 'read',
+  },
+  {
+    name: 'files',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'list the active files of a version, with predicates',
+    file: 'read',
+  },
+  {
+    name: 'changes',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'list what happened between two versions',
+    file: 'read',
+  },
+  {
+    name: 'verify-rollback',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'check that a table can go back to its own log',
+    file: 'catalog',
+  },
+  {
+    name: 'rollback',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'take a table out of the catalog; its log stays as it is',
+    file: 'catalog',
+  },
+  {
+    name: 'export-log',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'write the log of a table again from the catalog',
+    file: 'catalog',
+  },
+  {
+    name: 'migration-status',
+    operands: '',
+    group: 'Operate',
+    summary: 'list the imports of a catalog and how far they are',
+    file: 'catalog',
+  },
+  { name: 'runs', operands: '', group: 'Operate', summary: 'list what was run on a catalog', file: 'catalog' },
+  {
+    name: 'demo',
+    operands: '[path]',
+    group: 'Operate',
+    summary: 'import, prove and compare a small lake that comes along',
+    file: 'demo',
+  },
+] as const satisfies readonly CommandEntry[]
+
+export type CommandName = (typeof COMMANDS)[number]['name']
+
+/** The entry of a command, or null when there is none of that name. */
+export function commandEntry(name: string): (typeof COMMANDS)[number] | null {
+  return COMMANDS.find((command) => command.name === name) ?? null
+}

@@ -1,0 +1,99 @@
+/** verify-rollback, rollback, export-log, migration-status, runs: what is done with a catalog as a whole or a table in it. */
+import { count, flag, given, optionalText, text } from '../arguments.ts'
+import type { Arguments } from '../arguments.ts'
+import type { CheckFiles } from '../../engine/operation.ts'
+import { CHECK_FILES, declareCheckFiles, operate, TABLE_OPERAND } from './command.ts'
+import type { Command } from './command.ts'
+
+/** yargs has checked the word against the choices, but not that it came once. */
+function checkFiles(args: Arguments): CheckFiles {
+  const word = text(args, 'check-files')
+  return CHECK_FILES.find((choice) => choice === word) ?? 'sample'
+}
+
+const verifyRollback: Command = {
+  declare: (yargs, defaults) => {
+    yargs.positional('table', TABLE_OPERAND)
+    declareCheckFiles(yargs, defaults)
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'verify-rollback',
+      table: text(args, 'table'),
+      catalog: context.catalog(),
+      checkFiles: checkFiles(args),
+    }),
+}
+
+const rollback: Command = {
+  declare: (yargs, defaults) => {
+    yargs
+      .positional('table', TABLE_OPERAND)
+      .option('confirm', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'the name of the table, instead of being asked',
+      })
+      .option('dry-run', {
+        alias: 'n',
+        type: 'boolean',
+        default: false,
+        describe: 'say what would go and change nothing',
+      })
+    declareCheckFiles(yargs, defaults)
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'rollback',
+      table: text(args, 'table'),
+      catalog: context.catalog(),
+      ...given('confirm', optionalText(args, 'confirm')),
+      checkFiles: checkFiles(args),
+      dryRun: flag(args, 'dry-run'),
+    }),
+}
+
+const exportLog: Command = {
+  declare: (yargs) => {
+    yargs.positional('table', TABLE_OPERAND).option('to', {
+      type: 'string',
+      requiresArg: true,
+      demandOption: true,
+      describe: 'folder that gets the _delta_log; must not hold one',
+    })
+  },
+  request: (args, context) =>
+    operate({ kind: 'export-log', table: text(args, 'table'), catalog: context.catalog(), to: text(args, 'to') }),
+}
+
+const migrationStatus: Command = {
+  declare: (yargs) => {
+    yargs.option('table-id', { type: 'string', requiresArg: true, describe: 'only this table' })
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'migration-status',
+      catalog: context.catalog(),
+      ...given('tableId', optionalText(args, 'table-id')),
+    }),
+}
+
+const runs: Command = {
+  declare: (yargs, defaults) => {
+    yargs.option('limit', {
+      type: 'number',
+      requiresArg: true,
+      default: defaults.limit ?? 20,
+      describe: 'runs to list, newest first',
+    })
+  },
+  request: (args, context) => operate({ kind: 'runs', catalog: context.catalog(), limit: count(args, 'limit', 1) }),
+}
+
+export const commands = {
+  'verify-rollback': verifyRollback,
+  rollback,
+  'export-log': exportLog,
+  'migration-status': migrationStatus,
+  runs,
+}

@@ -1,0 +1,89 @@
+/** discover, import, batch-import. */
+import { count, flag, given, list, optionalText, text } from '../arguments.ts'
+import { parseDuration } from '../duration.ts'
+import { declareExclude, declareImportFlags, operate } from './command.ts'
+import type { Command } from './command.ts'
+
+const discover: Command = {
+  declare: (yargs, defaults) => {
+    yargs
+      .positional('path', { type: 'string', describe: 'folder or URL to look in' })
+      .option('recursive', { alias: 'r', type: 'boolean', default: false, describe: 'look in folders below too' })
+    declareExclude(yargs, defaults)
+  },
+  request: (args) =>
+    operate({
+      kind: 'discover',
+      path: text(args, 'path'),
+      recursive: flag(args, 'recursive'),
+      exclude: list(args, 'exclude'),
+    }),
+}
+
+const importOne: Command = {
+  declare: (yargs, defaults) => {
+    yargs.positional('table', { type: 'string', describe: 'path with a _delta_log below it' }).option('table-id', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'name in the catalog; else the folder name and 8 hex digits',
+    })
+    declareImportFlags(yargs, defaults)
+    yargs
+      .option('allow-refused', {
+        type: 'boolean',
+        default: false,
+        describe: 'import a table with features we cannot read, marked as refused',
+      })
+      .option('wait', {
+        type: 'string',
+        requiresArg: true,
+        default: '0s',
+        describe: 'how long to wait for another import of this table',
+      })
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'import',
+      table: text(args, 'table'),
+      catalog: context.catalog(),
+      ...given('tableId', optionalText(args, 'table-id')),
+      dryRun: flag(args, 'dry-run'),
+      resume: flag(args, 'resume'),
+      batchSize: count(args, 'batch-size', 1),
+      verbose: flag(args, 'verbose'),
+      allowRefused: flag(args, 'allow-refused'),
+      waitMs: parseDuration('--wait', text(args, 'wait')),
+    }),
+}
+
+const batchImport: Command = {
+  declare: (yargs, defaults) => {
+    yargs
+      .positional('path', { type: 'string', describe: 'folder whose tables are imported' })
+      .option('recursive', { alias: 'r', type: 'boolean', default: false, describe: 'look in folders below too' })
+      .option('parallel', {
+        alias: 'workers',
+        type: 'number',
+        requiresArg: true,
+        default: defaults.parallel ?? 2,
+        describe: 'tables imported at the same time',
+      })
+    declareExclude(yargs, defaults)
+    declareImportFlags(yargs, defaults)
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'batch-import',
+      path: text(args, 'path'),
+      catalog: context.catalog(),
+      recursive: flag(args, 'recursive'),
+      exclude: list(args, 'exclude'),
+      parallel: count(args, 'parallel', 1, 64),
+      batchSize: count(args, 'batch-size', 1),
+      dryRun: flag(args, 'dry-run'),
+      resume: flag(args, 'resume'),
+      verbose: flag(args, 'verbose'),
+    }),
+}
+
+export const commands = { discover, import: importOne, 'batch-import': batchImport }

@@ -1,0 +1,65 @@
+/** validate, performance-compare. */
+import { count, flag, given, list, optionalText, text } from '../arguments.ts'
+import { operate, TABLE_OPERAND } from './command.ts'
+import type { Command } from './command.ts'
+
+const validate: Command = {
+  declare: (yargs, defaults) => {
+    yargs.positional('table', TABLE_OPERAND).option('samples', {
+      type: 'number',
+      requiresArg: true,
+      default: defaults.samples ?? 4,
+      describe: 'older versions to check beside the latest',
+    })
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'validate',
+      table: text(args, 'table'),
+      catalog: context.catalog(),
+      verbose: flag(args, 'verbose'),
+      samples: count(args, 'samples', 0, 1000),
+    }),
+}
+
+const compare: Command = {
+  declare: (yargs, defaults) => {
+    yargs
+      .positional('table', TABLE_OPERAND)
+      .option('runs', {
+        type: 'number',
+        requiresArg: true,
+        default: defaults.runs ?? 7,
+        describe: 'times each question is asked on either side',
+      })
+      .option('question', {
+        array: true,
+        string: true,
+        nargs: 1,
+        requiresArg: true,
+        default: [],
+        defaultDescription: 'all',
+        describe: 'ask only this one; repeatable',
+      })
+      .option('cold', {
+        type: 'boolean',
+        default: true,
+        describe: 'ask once in a fresh process too; --no-cold leaves that out',
+      })
+      .option('report', { type: 'string', requiresArg: true, describe: 'write the answers to this Markdown file' })
+  },
+  request: (args, context) => {
+    const questions = list(args, 'question')
+    return operate({
+      kind: 'performance-compare',
+      table: text(args, 'table'),
+      catalog: context.catalog(),
+      runs: count(args, 'runs', 1, 1000),
+      ...given('report', optionalText(args, 'report')),
+      ...given('questions', questions.length === 0 ? undefined : questions),
+      cold: flag(args, 'cold'),
+    })
+  },
+}
+
+export const commands = { validate, 'performance-compare': compare }

@@ -1,0 +1,99 @@
+/** history, files, changes: lists of what a table holds, from the catalog when one is given, else from the log. */
+import type { AsOf } from '../../engine/operation.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { count, given, optionalCount, optionalText, text } from '../arguments.ts'
+import type { Arguments } from '../arguments.ts'
+import { parseMoment } from '../duration.ts'
+import { operate, TABLE_OPERAND } from './command.ts'
+import type { Command } from './command.ts'
+
+/** Version or moment that was asked for. @throws SluiceError BAD_FLAG when both are */
+function asOf(args: Arguments): AsOf {
+  const version = optionalCount(args, 'version', 0)
+  const timestamp = optionalText(args, 'timestamp')
+  if (version !== undefined && timestamp !== undefined) {
+    throw new SluiceError('BAD_FLAG', '--version and --timestamp exclude each other', {
+      hint: 'leave one of the two out',
+    })
+  }
+  return {
+    ...given('version', version),
+    ...given('timestampMs', timestamp === undefined ? undefined : parseMoment('--timestamp', timestamp)),
+  }
+}
+
+const history: Command = {
+  declare: (yargs, defaults) => {
+    yargs.positional('table', TABLE_OPERAND).option('limit', {
+      type: 'number',
+      requiresArg: true,
+      default: defaults.limit ?? 20,
+      describe: 'commits to list',
+    })
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'history',
+      table: text(args, 'table'),
+      ...given('catalog', context.optionalCatalog()),
+      limit: count(args, 'limit', 1),
+    }),
+}
+
+const files: Command = {
+  declare: (yargs) => {
+    yargs
+      .positional('table', TABLE_OPERAND)
+      .option('version', { type: 'number', requiresArg: true, describe: 'files of this version' })
+      .option('timestamp', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'files as of this ISO date or time; UTC unless it names a zone',
+      })
+      .option('where', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'predicate, such as "region = \'eu\' AND id > 100"',
+      })
+      .option('limit', { type: 'number', requiresArg: true, describe: 'files to list; else all' })
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'files',
+      table: text(args, 'table'),
+      ...given('catalog', context.optionalCatalog()),
+      asOf: asOf(args),
+      ...given('where', optionalText(args, 'where')),
+      ...given('limit', optionalCount(args, 'limit', 1)),
+    }),
+}
+
+const changes: Command = {
+  declare: (yargs) => {
+    yargs
+      .positional('table', TABLE_OPERAND)
+      .option('from', {
+        type: 'number',
+        requiresArg: true,
+        demandOption: true,
+        describe: 'version before the first change',
+      })
+      .option('to', { type: 'number', requiresArg: true, demandOption: true, describe: 'version of the last change' })
+  },
+  request: (args, context) => {
+    const fromVersion = count(args, 'from', 0)
+    const toVersion = count(args, 'to', 0)
+    if (toVersion < fromVersion) {
+      throw new SluiceError('BAD_FLAG', `--to ${toVersion} lies before --from ${fromVersion}`, { hint: 'swap the two' })
+    }
+    return operate({
+      kind: 'changes',
+      table: text(args, 'table'),
+      ...given('catalog', context.optionalCatalog()),
+      fromVersion,
+      toVersion,
+    })
+  },
+}
+
+export const commands = { history, files, changes }

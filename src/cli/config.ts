@@ -1,0 +1,67 @@
+/** The config file: the catalog, and defaults of flags, in YAML. Loaded only when `--config` names one. */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { parse } from 'yaml'
+import { SluiceError } from '../shared/errors.ts'
+
+const positive = z.int().min(1)
+
+/** Keys are the names of flags. */
+const schema = z.strictObject({
+  'database-url': z.string().min(1).optional(),
+  'batch-size': positive.optional(),
+  parallel: positive.max(64).optional(),
+  exclude: z.array(z.string().min(1)).optional(),
+  'check-files': z.enum(['none', 'sample', 'all']).optional(),
+  samples: z.int().min(0).optional(),
+  runs: positive.optional(),
+  limit: positive.optional(),
+  'log-file': z.string().min(1).optional(),
+  'max-runtime': z.union([z.string().min(1), z.number().positive()]).optional(),
+  ascii: z.boolean().optional(),
+  verbose: z.boolean().optional(),
+})
+
+export type ConfigDefaults = Readonly<z.infer<typeof schema>>
+
+function badConfig(file: string, message: string, hint: string): SluiceError {
+  return new SluiceError('BAD_CONFIG', message, { where: file, hint })
+}
+
+function issueText(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys')
+    return `unknown ${issue.keys.length === 1 ? 'key' : 'keys'} ${issue.keys.join(', ')}`
+  const key = issue.path.join('.')
+  return key === '' ? issue.message : `${key}: ${issue.message}`
+}
+
+/** Reads and checks the file. @throws SluiceError BAD_CONFIG that names the keys that are wrong */
+export function readConfig(file: string): ConfigDefaults {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SluiceError('BAD_CONFIG', 'the config file cannot be read', {
+      where: file,
+      reason,
+      hint: 'check the path behind --config',
+      cause: error,
+    })
+  }
+  let data: unknown
+  try {
+    data = parse(text) ?? {}
+  } catch (error) {
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    throw badConfig(file, `the config file is no YAML: ${reason.replace(/:$/, '')}`, 'correct that line')
+  }
+  const result = schema.safeParse(data)
+  if (result.success) return result.data
+  const problems = result.error.issues.map(issueText).join('; ')
+  throw badConfig(
+    file,
+    `the config file does not fit: ${problems}`,
+    `it may hold ${Object.keys(schema.shape).join(', ')}`,
+  )
+}

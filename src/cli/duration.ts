@@ -1,0 +1,52 @@
+/** Durations and moments as users write them. */
+import { SluiceError } from '../shared/errors.ts'
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
+/** `90s`, `30m`, `2h`, `1h30m`, `45` (seconds) in milliseconds. @throws SluiceError BAD_FLAG */
+export function parseDuration(flag: string, text: string): number {
+  const compact = text.replaceAll(' ', '').toLowerCase()
+  if (/^\d+(?:\.\d+)?$/.test(compact)) return Number(compact) * 1000
+  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|min|m|h|d))+$/.test(compact)) {
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} is no duration`, { hint: 'write it like 90s, 30m, 2h or 1h30m' })
+  }
+  let total = 0
+  for (const [, amount, unit] of compact.matchAll(/(\d+(?:\.\d+)?)(ms|s|min|m|h|d)/g)) {
+    total += Number(amount) * (UNIT_MS[unit ?? ''] ?? 0)
+  }
+  return total
+}
+
+/** Date.parse takes February 30 for March 1 or 2: the day must survive the round trip. */
+function isDay(date: string): boolean {
+  const parsed = new Date(`${date}T00:00:00Z`)
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(date)
+}
+
+const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i
+
+/** `2026-11-20`, `2026-11-20T12:04`, `2026-11-20 12:04:16.2+01:00` in ms since the epoch; without a zone it is UTC. */
+export function parseMoment(flag: string, text: string): number {
+  const match = MOMENT.exec(text.trim())
+  const [, date = '', time = '00:00:00', zone = 'Z'] = match ?? []
+  const offset = /^[+-]\d{2}$/.test(zone)
+    ? `${zone}:00`
+    : /^[+-]\d{4}$/.test(zone)
+      ? `${zone.slice(0, 3)}:${zone.slice(3)}`
+      : zone
+  const ms = match === null ? Number.NaN : Date.parse(`${date}T${time}${offset.toUpperCase()}`)
+  const sameDay = match !== null && isDay(date)
+  if (Number.isNaN(ms) || !sameDay) {
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} is no date or time`, {
+      hint: 'write it like 2026-11-20 or 2026-11-20T12:04:16Z; without a zone it is UTC',
+    })
+  }
+  return ms
+}

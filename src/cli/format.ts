@@ -1,0 +1,62 @@
+/** Figures as text, the same in every headless renderer. Plain ASCII. */
+
+/** `1204331` as `1,204,331`; takes decimal strings, so nothing is rounded. */
+export function grouped(count: string | number | bigint): string {
+  return count.toString().replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
+}
+
+const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const
+
+/** Decimal units: `9.8 GB`, `512 MB`, `148 KB`, `96 B`. */
+export function bytesText(bytes: string | number | bigint): string {
+  let amount = Number(bytes)
+  let unit = 0
+  while (amount >= 999.5 && unit < BYTE_UNITS.length - 1) {
+    amount /= 1000
+    unit += 1
+  }
+  return `${unit === 0 || amount >= 99.95 ? Math.round(amount).toString() : amount.toFixed(1)} ${BYTE_UNITS[unit] ?? 'B'}`
+}
+
+/** Elapsed time as `0:17`, `12:04`, `3:02:11`. */
+export function clockText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const two = (n: number): string => n.toString().padStart(2, '0')
+  const hours = Math.floor(seconds / 3600)
+  const minutes = Math.floor(seconds / 60) % 60
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+}
+
+/** How long something took: `0.2 s`, `10.9 s`, `3:12`. */
+export function durationText(ms: number): string {
+  return ms < 59_950 ? `${(ms / 1000).toFixed(1)} s` : clockText(ms)
+}
+
+/** A measurement with three digits: `3.10 ms`, `38.7 ms`, `1.91 s`, `92.4 s`. */
+export function measureText(ms: number): string {
+  const three = (n: number): string =>
+    n >= 99.95 ? Math.round(n).toString() : n >= 9.995 ? n.toFixed(1) : n.toFixed(2)
+  return ms < 999.5 ? `${three(ms)} ms` : `${three(ms / 1000)} s`
+}
+
+/** How many times: `1.2x`, `615x`, `10,018x`. */
+export function factorText(factor: number): string {
+  return `${factor < 9.95 ? factor.toFixed(1) : grouped(Math.round(factor))}x`
+}
+
+/** `2026-11-20T12:04:16.204Z` as `2026-11-20 12:04:16`, UTC. */
+export function timeText(iso: string): string {
+  return iso.replace('T', ' ').replace(/(?:\.\d+)?Z$/, '')
+}
+
+const NAMED_CONTROLS: Readonly<Record<string, string>> = { '\n': ' ', '\t': ' ', '\r': '' }
+
+/** One line of text without control characters: a name from a lake must not move the cursor or start a new line. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}|[\u2028\u2029]/gu, (control) => NAMED_CONTROLS[control] ?? '')
+}
+
+/** `1 table`, `14 tables`. */
+export function plural(count: string | number | bigint, one: string, many: string = `${one}s`): string {
+  return `${grouped(count)} ${count.toString() === '1' ? one : many}`
+}

@@ -1,0 +1,103 @@
+/** Flags that every command takes. */
+import type { Argv } from 'yargs'
+import { flag, given, optionalText } from './arguments.ts'
+import type { Arguments } from './arguments.ts'
+import { chooseCatalog } from './catalog-choice.ts'
+import type { CatalogChoice } from './catalog-choice.ts'
+import type { ConfigDefaults } from './config.ts'
+import { parseDuration } from './duration.ts'
+import { SluiceError } from '../shared/errors.ts'
+
+export type Globals = {
+  readonly ci: boolean
+  readonly json: boolean
+  readonly tui: boolean
+  readonly quiet: boolean
+  readonly verbose: boolean
+  readonly yes: boolean
+  /** False with `--no-input`: never ask. */
+  readonly input: boolean
+  readonly ascii: boolean
+  readonly logFile?: string
+  readonly maxRuntimeMs?: number
+  readonly catalog: CatalogChoice | null
+}
+
+/** Global flags whose value is the next word: needed to find the command before yargs is loaded. */
+const VALUE_FLAGS = new Set(['--database-url', '--config', '--log-file', '--max-runtime', '--confirm'])
+
+export const GLOBAL_NAMES: readonly string[] =
+  'database-url config ci json tui quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
+    ' ',
+  )
+
+/** First word that is no flag and no value of a global flag: the command, or a path. */
+export function firstWord(argv: readonly string[]): string | null {
+  for (let index = 0; index < argv.length; index += 1) {
+    const word = argv[index] ?? ''
+    if (word === '--') return argv[index + 1] ?? null
+    if (VALUE_FLAGS.has(word) || (word === '--color' && /^(?:always|never|auto)$/.test(argv[index + 1] ?? '')))
+      index += 1
+    else if (!word.startsWith('-')) return word
+  }
+  return null
+}
+
+/** Value of `--config`, found without yargs because its content sets the defaults that yargs shows. */
+export function configFlag(argv: readonly string[]): string | null {
+  for (const [index, word] of argv.entries()) {
+    if (word === '--') return null
+    if (word.startsWith('--config=')) return word.slice('--config='.length)
+    if (word === '--config') return argv[index + 1] ?? null
+  }
+  return null
+}
+
+/** Declares the flags; hidden, because `sluice --help` lists them once for all commands. */
+export function declareGlobals(yargs: Argv, defaults: ConfigDefaults): void {
+  const hidden = { hidden: true, global: true } as const
+  const onOff = { ...hidden, type: 'boolean', default: false } as const
+  const valued = { ...hidden, type: 'string', requiresArg: true } as const
+  yargs
+    .option('ci', onOff)
+    .option('json', onOff)
+    .option('tui', onOff)
+    .option('quiet', { ...onOff, alias: 'q' })
+    .option('verbose', { ...onOff, alias: 'v', default: defaults.verbose ?? false })
+    .option('yes', { ...onOff, alias: 'y' })
+    .option('ascii', { ...onOff, default: defaults.ascii ?? false })
+    .option('input', { ...onOff, default: true })
+    // Read from the words before anything is loaded (environment.ts); declared so that it is no unknown flag.
+    .option('color', { ...hidden, default: true })
+    .option('confirm', valued)
+    .option('config', valued)
+    .option('database-url', valued)
+    .option('log-file', valued)
+    .option('max-runtime', valued)
+}
+
+/** Reads them. @throws SluiceError BAD_FLAG */
+export function readGlobals(
+  args: Arguments,
+  env: Readonly<Record<string, string | undefined>>,
+  defaults: ConfigDefaults,
+): Globals {
+  const color = args['color']
+  if (typeof color === 'string' && !['', 'always', 'never', 'auto', 'true', 'false'].includes(color)) {
+    throw new SluiceError('BAD_FLAG', `--color takes always, never or auto, and not ${color}`)
+  }
+  const maxRuntime = optionalText(args, 'max-runtime') ?? defaults['max-runtime']?.toString()
+  return {
+    ci: flag(args, 'ci'),
+    json: flag(args, 'json'),
+    tui: flag(args, 'tui'),
+    quiet: flag(args, 'quiet'),
+    verbose: flag(args, 'verbose'),
+    yes: flag(args, 'yes'),
+    input: flag(args, 'input'),
+    ascii: flag(args, 'ascii'),
+    ...given('logFile', optionalText(args, 'log-file') ?? defaults['log-file']),
+    ...given('maxRuntimeMs', maxRuntime === undefined ? undefined : parseDuration('--max-runtime', maxRuntime)),
+    catalog: chooseCatalog(optionalText(args, 'database-url'), env, defaults['database-url']),
+  }
+}

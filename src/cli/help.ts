@@ -1,0 +1,66 @@
+/** Help of the program as a whole, made by hand in groups, which yargs cannot do; a test compares it with the commands. */
+import { readFileSync } from 'node:fs'
+import { COMMANDS, GROUPS } from './command-list.ts'
+
+/** Version in our package.json. */
+export function toolVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const { version } = JSON.parse(text) as { readonly version?: unknown }
+  return typeof version === 'string' ? version : '0.0.0'
+}
+
+/** `<table>` as `TABLE`, `[path]` as `[PATH]`. */
+function operandText(operands: string): string {
+  return operands.replaceAll(/[<>]/g, '').toUpperCase()
+}
+
+const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
+  ['--database-url URL', 'the catalog; else $SLUICE_DATABASE_URL, else the config file'],
+  ['--config FILE', 'YAML with database-url and defaults of flags'],
+  ['--ci', 'plain text, even in a terminal'],
+  ['--json', 'JSON lines on stdout, one object an event'],
+  ['--tui', 'the terminal UI, or an error when there is no terminal'],
+  ['-q, --quiet', 'only errors and the last line'],
+  ['-v, --verbose', 'more detail'],
+  ['-y, --yes', 'answer yes to questions that destroy nothing'],
+  ['--confirm=NAME', 'name of the table that may be taken out (rollback)'],
+  ['--no-input', 'never ask'],
+  ['--color=WHEN', 'always, never or auto; --no-color is never'],
+  ['--ascii', 'no signs outside ASCII in the terminal UI'],
+  ['--log-file FILE', 'write every event to a file too'],
+  ['--max-runtime DUR', 'stop cleanly after 90s, 30m, 2h (exit 75)'],
+  ['-h, --help', 'this page, or that of a command'],
+  ['--version', 'the version, as the first word only'],
+]
+
+/** The page that `sluice --help` prints. */
+export function topHelp(version: string): string {
+  const lines = [
+    `sluice ${version} - Delta logs in a SQL catalog: import, prove, compare, roll back`,
+    '',
+    'Usage: sluice [PATH|URL]                 open the terminal UI on a lake',
+    '       sluice COMMAND [OPERAND] [--flags]',
+  ]
+  for (const group of GROUPS) {
+    const commands = COMMANDS.filter((command) => command.group === group)
+    if (commands.length === 0) continue
+    lines.push('', group)
+    for (const { name, operands, summary } of commands) {
+      const call = operands === '' ? name : `${name} ${operandText(operands)}`
+      lines.push(`  ${call.padEnd(26)} ${summary}`.trimEnd())
+    }
+  }
+  lines.push('', 'Flags of every command')
+  for (const [flag, meaning] of GLOBAL_FLAGS) lines.push(`  ${flag.padEnd(19)} ${meaning}`)
+  lines.push(
+    '',
+    'TABLE is a path with a _delta_log below it, or a table id of the catalog.',
+    'Catalogs: sqlite:///relative.db  sqlite:////absolute.db',
+    'Exit: 0 done and proved, 1 differences or failed tables, 2 usage, 3 source,',
+    '4 target, 5 state, 6 unsupported, 70 a bug, 75 stopped, 130/143 signal.',
+    '',
+    '`sluice COMMAND --help` shows the flags of a command; `sluice demo` shows it all.',
+    '',
+  )
+  return lines.join('\n')
+}

@@ -1,0 +1,63 @@
+/** Entry of the process: settles the environment before anything heavy is loaded, and answers the simple questions itself. */
+import process from 'node:process'
+import { writeSync } from 'node:fs'
+import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
+import { topHelp, toolVersion } from './help.ts'
+
+/** Time for what still holds the event loop (an idle connection, a thread) after everything is said. */
+const LINGER_MS = 500
+
+/** Words that ask for the page of the whole program. */
+const HELP: ReadonlySet<string> = new Set(['--help', '-h', 'help'])
+
+/** `help import` is `import --help`. */
+function withoutHelpVerb(argv: readonly string[]): readonly string[] {
+  return argv[0] === 'help' && argv[1] !== undefined ? [...argv.slice(1), '--help'] : argv
+}
+
+function crash(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  // Synchronous, because nothing else can be relied on here. Node's own exit code of 1 would say "differences found".
+  writeSync(2, `sluice: a bug in sluice ended it; please report this\n${text}\n`)
+  process.exit(70)
+}
+
+/** Runs the program on the given words and leaves the exit code in `process.exitCode`. */
+export async function launch(words: readonly string[]): Promise<void> {
+  const complaint = nodeComplaint(process.version)
+  if (complaint !== null) {
+    process.stderr.write(`${complaint}\n`)
+    process.exitCode = 2
+    return
+  }
+  const argv = withoutHelpVerb(words)
+  const [first] = argv
+  if (first !== undefined && argv.length === 1 && HELP.has(first)) {
+    process.stdout.write(topHelp(toolVersion()))
+    return
+  }
+  if (first === '--version') {
+    process.stdout.write(`${toolVersion()}\n`)
+    return
+  }
+  // A plain assignment: a parent may have left `test` or `development`, and React would load its slow build.
+  process.env['NODE_ENV'] = 'production'
+  const colorTalk = wantsColor(colorFlag(argv), process.env, process.stderr.isTTY)
+  settleColor(argv, process.env, process.stdout.isTTY)
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
+  const [{ main }, { systemClock }] = await Promise.all([import('./main.ts'), import('../shared/clock.ts')])
+  process.exitCode = await main(argv, {
+    env: process.env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    colorTalk,
+    clock: systemClock,
+    signals: process,
+    die: (exitCode) => process.exit(exitCode),
+    loadEngine: () => import('../engine/index.ts'),
+    loadTui: () => import('../tui/run-tui.tsx'),
+  })
+  setTimeout(() => process.exit(), LINGER_MS).unref()
+}

@@ -1,0 +1,243 @@
+/** Events that are rows of a listing command, as rows of an aligned table. */
+import type { Event, PlanLine, QuestionEvent, Side } from '../model/event.ts'
+import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
+import type { Column } from './text-table.ts'
+
+type Listing = { readonly columns: readonly Column[]; readonly row: (event: Event) => readonly string[] | null }
+
+const left = (title: string, least = 0): Column => ({ title, align: 'left', least })
+const right = (title: string): Column => ({ title, align: 'right' })
+const NONE = '-'
+const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
+const bytes = (value: string | undefined): string => (value === undefined ? NONE : bytesText(value))
+const version = (value: string | undefined): string => (value === undefined ? NONE : `v${value}`)
+const time = (iso: string | undefined): string => (iso === undefined ? NONE : timeText(iso))
+
+/** `year=2024/region=eu`; a null value is what Hive writes for it. */
+function partitionText(values: Readonly<Record<string, string | null>>): string {
+  const parts = Object.entries(values).map(([name, value]) => `${name}=${value ?? '__HIVE_DEFAULT_PARTITION__'}`)
+  return parts.length === 0 ? NONE : parts.join('/')
+}
+
+/** Tables and database files come in one list: both are what `discover` found. */
+const found: Listing = {
+  columns: [
+    left('TABLE'),
+    right('VERSION'),
+    right('FILES'),
+    right('SIZE'),
+    right('ROWS'),
+    left('LAST COMMIT'),
+    left('PARTITIONED BY'),
+    left('NOTES'),
+  ],
+  row: (event) => {
+    if (event.type === 'source') {
+      const kind = `${event.system} database`
+      return [event.source, NONE, NONE, bytes(event.bytes), NONE, time(event.modified), NONE, kind]
+    }
+    if (event.type !== 'table') return null
+    const notes = [
+      event.error === undefined ? (event.readable ? '' : 'not readable') : `${event.error.code} ${event.error.message}`,
+      event.historyFrom === undefined || event.historyFrom === '0' ? '' : `answers from v${event.historyFrom}`,
+      event.features?.join(' ') ?? '',
+    ]
+    return [
+      event.table,
+      version(event.version),
+      count(event.files),
+      bytes(event.bytes),
+      count(event.rows),
+      time(event.lastCommit),
+      event.partitionColumns === undefined || event.partitionColumns.length === 0
+        ? NONE
+        : event.partitionColumns.join(', '),
+      notes.filter((note) => note !== '').join('; '),
+    ]
+  },
+}
+
+const files: Listing = {
+  columns: [
+    left('PATH'),
+    right('SIZE'),
+    right('ROWS'),
+    right('DELETED'),
+    right('ADDED'),
+    left('MODIFIED'),
+    left('PARTITION'),
+  ],
+  row: (event) =>
+    event.type !== 'file'
+      ? null
+      : [
+          event.path,
+          bytes(event.size),
+          count(event.rows),
+          event.deletedRows === undefined || event.deletedRows === '0' ? NONE : grouped(event.deletedRows),
+          version(event.addedVersion),
+          time(event.modified),
+          partitionText(event.partitionValues),
+        ],
+}
+
+const commits: Listing = {
+  columns: [
+    right('VERSION'),
+    left('TIME'),
+    left('OPERATION'),
+    right('ADDED'),
+    right('REMOVED'),
+    right('BYTES ADDED'),
+    right('FILES'),
+    right('SIZE'),
+    left('NOTES'),
+  ],
+  row: (event) =>
+    event.type !== 'commit'
+      ? null
+      : [
+          version(event.version),
+          time(event.time),
+          event.operation ?? NONE,
+          grouped(event.adds),
+          grouped(event.removes),
+          bytes(event.addedBytes),
+          count(event.files),
+          bytes(event.bytes),
+          [event.checkpoint ? 'checkpoint' : '', event.engine ?? ''].filter((note) => note !== '').join('; '),
+        ],
+}
+
+const changes: Listing = {
+  columns: [right('VERSION'), left('CHANGE'), right('SIZE'), right('ROWS'), left('WHAT')],
+  row: (event) =>
+    event.type !== 'change'
+      ? null
+      : [
+          version(event.version),
+          event.change,
+          bytes(event.size),
+          count(event.rows),
+          [event.path ?? '', event.detail ?? '', event.dataChange === false ? '(no change of data)' : '']
+            .filter((part) => part !== '')
+            .join('  '),
+        ],
+}
+
+const runs: Listing = {
+  columns: [
+    left('RUN'),
+    left('COMMAND'),
+    left('TABLE'),
+    left('STATUS'),
+    right('VERSION'),
+    right('BEHIND'),
+    right('FILES'),
+    left('STARTED'),
+    left('COMPLETED'),
+    left('ERROR'),
+  ],
+  row: (event) =>
+    event.type !== 'run'
+      ? null
+      : [
+          event.run,
+          event.command,
+          event.table,
+          event.status,
+          version(event.version),
+          count(event.behind),
+          count(event.filesProcessed),
+          time(event.startedAt),
+          time(event.completedAt),
+          event.error ?? '',
+        ],
+}
+
+/** The listing an event is a row of, if it is one. */
+export function listingOf(event: Event): Listing | null {
+  switch (event.type) {
+    case 'table':
+    case 'source':
+      return found
+    case 'file':
+      return files
+    case 'commit':
+      return commits
+    case 'change':
+      return changes
+    case 'run':
+      return runs
+    default:
+      return null
+  }
+}
+
+export const PLAN_COLUMNS: readonly Column[] = [
+  left('TABLE'),
+  left('PLAN'),
+  left('VERSIONS'),
+  right('COMMITS'),
+  right('FILES'),
+  right('SIZE'),
+  right('ROWS'),
+  right('LOG'),
+  right('ABOUT'),
+  left('NOTES'),
+]
+
+/** One table of a plan, as `--dry-run` shows it. */
+export function planRow(line: PlanLine): readonly string[] {
+  const from = line.fromVersion === undefined || line.fromVersion === line.toVersion ? '' : `v${line.fromVersion}..`
+  return [
+    line.table,
+    line.status,
+    line.toVersion === undefined ? NONE : `${from}v${line.toVersion}`,
+    count(line.commits),
+    count(line.files),
+    bytes(line.bytes),
+    count(line.rows),
+    bytes(line.logBytes),
+    line.estimatedMs === undefined ? NONE : durationText(line.estimatedMs),
+    line.error === undefined ? '' : `${line.error.code} ${line.error.message}`,
+  ]
+}
+
+const QUESTION_WIDTHS = [25, 9, 7, 7, 7, 7, 7, 7, 6, 7, 4] as const
+
+function questionLine(columns: readonly string[]): string {
+  return `${columns
+    .map((column, index) => column.padEnd(QUESTION_WIDTHS[index] ?? 0))
+    .join('  ')
+    .trimEnd()}\n`
+}
+
+/** Fixed widths, because the answers come minutes apart and each is shown at once. */
+export const QUESTION_HEADER = questionLine(
+  'QUESTION|FILES p50|p95|cold|read|SQL p50|p95|cold|read|ROWS|SAME|FASTER'.split('|'),
+)
+
+function sideCells(side: Side): readonly string[] {
+  return [
+    measureText(side.p50Ms),
+    measureText(side.p95Ms),
+    side.coldMs === null ? NONE : measureText(side.coldMs),
+    side.readBytes === null ? NONE : bytesText(side.readBytes),
+  ]
+}
+
+/** One question with what both sides took for it. */
+export function questionRow(event: QuestionEvent): string {
+  const { faster } = event
+  const winner = faster === 'even' ? 'even' : `${faster === 'sql' ? 'SQL' : 'files'} ${factorText(event.factor)}`
+  const same = event.same ? 'yes' : 'NO'
+  return questionLine([
+    event.title,
+    ...sideCells(event.files),
+    ...sideCells(event.sql),
+    grouped(event.rows),
+    same,
+    winner,
+  ])
+}

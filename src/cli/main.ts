@@ -1,0 +1,142 @@
+/** What the program does, once the environment is settled: read the words, choose the face, run, end. */
+import process from 'node:process'
+import { asSluiceError, SluiceError } from '../shared/errors.ts'
+import { commandLine } from './command-line.ts'
+import type { Globals } from './globals.ts'
+import { firstWord } from './globals.ts'
+import { toolVersion } from './help.ts'
+import { chooseMode } from './mode.ts'
+import type { Mode } from './mode.ts'
+import { isDatabaseUrl, listInstead, openUi } from './open.ts'
+import { parseCommandLine } from './parse.ts'
+import type { Parsed } from './parse.ts'
+import type { Surroundings } from './ports.ts'
+import { openSession, secretsOf } from './session.ts'
+import type { Session } from './session.ts'
+
+function modeOf(globals: Globals, { env, stdin, stdout }: Surroundings): Mode {
+  const { ci, json, quiet, input, tui } = globals
+  return chooseMode({ stdinTTY: stdin.isTTY, stdoutTTY: stdout.isTTY, env, ci, json, quiet, input, tui })
+}
+
+/** Whether the words ask for JSON: needed to say in JSON that they cannot be read. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+}
+
+/** Shows an error that came before a session could be opened. */
+async function refuseEarly(argv: readonly string[], error: SluiceError, surroundings: Surroundings): Promise<number> {
+  const session = await openSession(surroundings, {
+    json: asksForJson(argv),
+    quiet: false,
+    verbose: false,
+    secrets: secretsOf(argv, surroundings.env),
+    tool: toolVersion(),
+  })
+  const exitCode = session.refuse(firstWord(argv) ?? 'sluice', error)
+  await session.close()
+  return exitCode
+}
+
+/** Runs a command line to its end. Resolves with the exit code when all output has left the process; never rejects. */
+export async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  let parsed: Parsed
+  let mode: Mode
+  let session: Session
+  try {
+    parsed = await parseCommandLine(argv, surroundings.env)
+    if (parsed.request.kind === 'help') return await printHelp(parsed.request.text, surroundings)
+    const { globals } = parsed
+    mode = modeOf(globals, surroundings)
+    if (parsed.request.kind === 'open' && mode === 'tui')
+      return await openScreen(argv, parsed.request.target, globals, surroundings)
+    session = await openSession(surroundings, sessionOptions(argv, globals, mode, surroundings))
+  } catch (error) {
+    return await refuseEarly(argv, asSluiceError(error), surroundings)
+  }
+  let exitCode: number
+  try {
+    exitCode = await perform(argv, parsed, mode, session, surroundings)
+  } catch (error) {
+    exitCode = session.refuse(commandOf(parsed), asSluiceError(error))
+  }
+  await session.close()
+  const failure = session.output.failure()
+  return exitCode === 0 && failure !== null ? failure.exitCode : exitCode
+}
+
+function sessionOptions(
+  argv: readonly string[],
+  globals: Globals,
+  mode: Mode,
+  surroundings: Surroundings,
+): Parameters<typeof openSession>[1] {
+  const { quiet, verbose, logFile, maxRuntimeMs, catalog } = globals
+  const secrets = secretsOf(argv, surroundings.env, catalog === null ? [] : [catalog.url])
+  return { json: mode === 'json', quiet, verbose, logFile, maxRuntimeMs, secrets, tool: toolVersion() }
+}
+
+function commandOf({ request }: Parsed): string {
+  return request.kind === 'operation' ? request.operation.kind : request.kind
+}
+
+async function perform(
+  argv: readonly string[],
+  { request, globals }: Parsed,
+  mode: Mode,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<number> {
+  const secrets = secretsOf(argv, surroundings.env, globals.catalog === null ? [] : [globals.catalog.url])
+  if (request.kind === 'help') return 0
+  if (request.kind === 'open') {
+    const { operation, words } = listInstead(request.target)
+    return (await session.run(operation, commandLine(words, null, secrets))).exitCode
+  }
+  if (request.kind === 'demo') {
+    const { runDemo } = await import('./demo.ts')
+    const { lake, folder } = request
+    const outcome = await runDemo(session, { lake, folder, cwd: process.cwd(), tool: toolVersion() })
+    if (mode !== 'tui' || session.interrupter.stop.aborted) return outcome.exitCode
+    await session.close()
+    const catalog = { url: outcome.catalog, from: 'flag' } as const
+    await openScreen(argv, outcome.lake, { ...globals, catalog }, surroundings)
+    return outcome.exitCode
+  }
+  let { operation } = request
+  if (operation.kind === 'rollback') {
+    const { confirmRollback } = await import('./confirm.ts')
+    operation = await confirmRollback(operation, mode === 'tui', surroundings)
+  }
+  // Seam: in mode 'tui' the long commands (import, batch-import, validate, performance-compare) are to open the UI on the
+  // Run screen here; until it takes a run to show, they print text like everywhere else.
+  const line = commandLine(argv, globals.catalog, secrets)
+  return (await session.run(operation, line)).exitCode
+}
+
+async function openScreen(
+  argv: readonly string[],
+  target: string,
+  globals: Globals,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { catalog, ascii } = globals
+  if (isDatabaseUrl(target) && catalog?.from === 'flag') {
+    throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as a word and one with --database-url', {
+      hint: 'leave one out',
+    })
+  }
+  const { hostname, userInfo } = await import('node:os')
+  const secrets = secretsOf(argv, surroundings.env, catalog === null ? [] : [catalog.url])
+  const options = { target, catalog, ascii, tool: toolVersion(), actor: userInfo().username, host: hostname(), secrets }
+  return await openUi(options, surroundings)
+}
+
+async function printHelp(text: string, surroundings: Surroundings): Promise<number> {
+  const { openOutput } = await import('./output.ts')
+  const output = openOutput(surroundings.stdout, surroundings.stderr)
+  output.data(text)
+  await output.flushed()
+  return 0
+}

@@ -1,0 +1,65 @@
+/** Which face a command shows. One pure function, so that a table of cases can pin it. */
+import { SluiceError } from '../shared/errors.ts'
+
+export type Mode = 'tui' | 'text' | 'json'
+
+export type ModeInput = {
+  readonly stdinTTY: boolean
+  readonly stdoutTTY: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly ci: boolean
+  readonly json: boolean
+  readonly quiet: boolean
+  /** False with `--no-input`. */
+  readonly input: boolean
+  /** `--tui`: the user insists on the terminal UI. */
+  readonly tui: boolean
+}
+
+const OFF = new Set(['', '0', 'false', 'no', 'off'])
+
+/** Whether a variable like `CI` is switched on. */
+export function isOn(value: string | undefined): boolean {
+  return value !== undefined && !OFF.has(value.trim().toLowerCase())
+}
+
+/** Whether the environment is that of a build server. */
+export function inCi(env: ModeInput['env']): boolean {
+  return isOn(env['CI']) || isOn(env['GITHUB_ACTIONS'])
+}
+
+/**
+ * `--json` gives JSON lines; the UI needs a terminal on both sides and nobody asking for text; all else is text.
+ * @throws SluiceError BAD_FLAG when `--tui` is asked for and cannot be had
+ */
+export function chooseMode(input: ModeInput): Mode {
+  if (input.tui) {
+    const against = input.json
+      ? '--json'
+      : input.ci
+        ? '--ci'
+        : input.quiet
+          ? '--quiet'
+          : input.input
+            ? null
+            : '--no-input'
+    if (against !== null) {
+      throw new SluiceError('BAD_FLAG', `--tui and ${against} exclude each other`, { hint: 'leave one of the two out' })
+    }
+    if (!input.stdinTTY || !input.stdoutTTY) {
+      throw new SluiceError('BAD_FLAG', `--tui needs a terminal, and ${input.stdinTTY ? 'stdout' : 'stdin'} is none`, {
+        hint: 'run it in a terminal without pipes or redirections, or leave --tui out to get text',
+      })
+    }
+    if (input.env['TERM'] === 'dumb') {
+      throw new SluiceError('BAD_FLAG', '--tui needs a terminal that can move its cursor, and TERM is dumb', {
+        hint: 'set TERM to what your terminal is, such as xterm-256color, or leave --tui out to get text',
+      })
+    }
+    return 'tui'
+  }
+  if (input.json) return 'json'
+  if (input.ci || input.quiet || !input.input) return 'text'
+  if (!input.stdinTTY || !input.stdoutTTY) return 'text'
+  return input.env['TERM'] === 'dumb' || inCi(input.env) ? 'text' : 'tui'
+}

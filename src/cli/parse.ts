@@ -1,0 +1,182 @@
+/** From the words of a command line to what they ask for. yargs reads the words; all else is decided here. */
+import { existsSync } from 'node:fs'
+import type { Argv } from 'yargs'
+import { SluiceError } from '../shared/errors.ts'
+import { list } from './arguments.ts'
+import { catalogUrl } from './catalog-choice.ts'
+import { closest } from './closest.ts'
+import { commandEntry, COMMANDS } from './command-list.ts'
+import type { CommandEntry } from './command-list.ts'
+import type { Command, CommandFileExports, Request } from './commands/command.ts'
+import type { ConfigDefaults } from './config.ts'
+import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from './globals.ts'
+import type { Globals } from './globals.ts'
+
+export type Parsed = { readonly request: Request; readonly globals: Globals }
+
+const FILES: Readonly<Record<CommandEntry['file'], () => Promise<CommandFileExports>>> = {
+  lake: () => import('./commands/lake.ts'),
+  prove: () => import('./commands/prove.ts'),
+  read: () => import('./commands/read.ts'),
+  catalog: () => import('./commands/catalog.ts'),
+  demo: () => import('./commands/demo.ts'),
+}
+
+async function loadCommand(entry: CommandEntry): Promise<Command> {
+  const command = (await FILES[entry.file]()).commands[entry.name]
+  if (command === undefined) throw new Error(`commands/${entry.file}.ts exports no ${entry.name}`)
+  return command
+}
+
+/** What yargs complains about, in our words. */
+function complaint(message: string, entry: CommandEntry | null): SluiceError {
+  const help = `sluice ${entry === null ? '' : `${entry.name} `}--help shows what can be given`
+  const flat = message.replaceAll(/\s+/g, ' ').trim()
+  const noValue = /^Not enough arguments following: (.+)$/.exec(flat)
+  if (noValue !== null) {
+    return new SluiceError('BAD_FLAG', `--${noValue[1] ?? ''} needs a value`, {
+      hint: 'if it comes from a variable, check that the variable is set',
+    })
+  }
+  if (flat.startsWith('Not enough non-option arguments')) {
+    const operand = entry?.operands.replaceAll(/[<>]/g, '').toUpperCase() ?? 'a word'
+    return new SluiceError('BAD_FLAG', `${operand} is missing`, { hint: help })
+  }
+  const missing = /^Missing required arguments?: (.+)$/.exec(flat)
+  if (missing !== null) {
+    const flags = (missing[1] ?? '').split(', ').map((name) => `--${name}`)
+    return new SluiceError('BAD_FLAG', `${flags.join(' and ')} ${flags.length === 1 ? 'is' : 'are'} missing`, {
+      hint: help,
+    })
+  }
+  const choice = /^Invalid values: Argument: (\S+), Given: "?(.*?)"?, Choices: (.+)$/.exec(flat)
+  if (choice !== null) {
+    const [, name = '', wrong = '', choices = ''] = choice
+    return new SluiceError('BAD_FLAG', `--${name} takes ${choices.replaceAll('"', '')}, and not ${wrong}`)
+  }
+  return new SluiceError('BAD_FLAG', flat, { hint: help })
+}
+
+/** `Unknown argument: recursiv` with the flag that was probably meant. */
+function unknownFlag(words: string, argv: readonly string[], help: string, entry: CommandEntry | null): SluiceError {
+  const known = [
+    ...new Set([...help.matchAll(/--([a-z][a-z-]+)/g)].map((match) => match[1] ?? '').concat(GLOBAL_NAMES)),
+  ]
+  const named = words.split(', ').map((word) => {
+    const isFlag = argv.some(
+      (given) => given.replace(/=.*$/s, '').replace(/^--?(?:no-)?/, '') === word && given.startsWith('-'),
+    )
+    if (!isFlag) return `word ${word}`
+    const meant = closest(word, known)
+    return `flag ${word.length === 1 ? '-' : '--'}${word}${meant === null ? '' : ` (--${meant}?)`}`
+  })
+  return new SluiceError('BAD_FLAG', `unknown ${named.join(', ')}`, {
+    hint: `sluice ${entry === null ? '' : `${entry.name} `}--help shows what can be given`,
+  })
+}
+
+/** A first word that is no command must be a path or a URL. @throws SluiceError NO_SUCH_PATH */
+function checkFirstWord(word: string): void {
+  if (word.includes('://') || existsSync(word)) return
+  const meant = closest(
+    word,
+    COMMANDS.map((command) => command.name),
+  )
+  throw new SluiceError('NO_SUCH_PATH', `no such path or command: ${word}${meant === null ? '' : ` (${meant}?)`}`, {
+    hint: meant === null ? 'sluice --help lists the commands' : `sluice ${meant} --help shows how to call it`,
+  })
+}
+
+type Outcome = { request: Request | null; globals: Globals | null }
+
+async function buildParser(
+  entry: CommandEntry | null,
+  env: Readonly<Record<string, string | undefined>>,
+  defaults: ConfigDefaults,
+  outcome: Outcome,
+): Promise<Argv> {
+  const { default: yargs } = await import('yargs')
+  const parser = yargs()
+    .scriptName('sluice')
+    .parserConfiguration({ 'camel-case-expansion': false, 'dot-notation': false })
+    .locale('en')
+    .wrap(80)
+    .version(false)
+    .help('help', 'show this page')
+    .alias('help', 'h')
+    .exitProcess(false)
+    .strict()
+    .fail((message, error) => {
+      throw error instanceof SluiceError ? error : complaint(message ?? error.message, entry)
+    })
+  declareGlobals(parser, defaults)
+  for (const command of COMMANDS) {
+    parser.command({
+      command: `${command.name} ${command.operands}`.trim(),
+      describe: command.summary,
+      builder: async (inner) => {
+        const { declare } = await loadCommand(command)
+        declare(inner, defaults)
+        return inner.epilogue('`sluice --help` lists the flags of every command.')
+      },
+      handler: async (args) => {
+        const globals = readGlobals(args, env, defaults)
+        const { catalog } = globals
+        outcome.globals = globals
+        outcome.request = (await loadCommand(command)).request(args, {
+          catalog: () => catalogUrl(catalog),
+          optionalCatalog: () => (catalog === null ? undefined : catalogUrl(catalog)),
+        })
+      },
+    })
+  }
+  return parser.command({
+    command: '$0 [words..]',
+    describe: false,
+    handler: (args) => {
+      outcome.globals = readGlobals(args, env, defaults)
+      const words = list(args, 'words')
+      if (words.length > 1) {
+        throw new SluiceError('BAD_FLAG', `one path at a time, and not ${words.length}: ${words.join(' ')}`)
+      }
+      outcome.request = { kind: 'open', target: words[0] ?? '.' }
+    },
+  })
+}
+
+/**
+ * Reads a command line.
+ * @throws SluiceError of kind usage, naming what is wrong and what was probably meant
+ */
+export async function parseCommandLine(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Parsed> {
+  const word = firstWord(argv)
+  const entry = word === null ? null : commandEntry(word)
+  if (word !== null && entry === null) checkFirstWord(word)
+  const file = configFlag(argv)
+  const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)
+  const outcome: Outcome = { request: null, globals: null }
+  let help = ''
+  try {
+    const parser = await buildParser(entry, env, defaults, outcome)
+    await parser.parseAsync([...argv], {}, (_error: unknown, _args: unknown, output: string) => {
+      help = output
+    })
+  } catch (error) {
+    const unknown = error instanceof SluiceError ? /^Unknown arguments?: (.+)$/.exec(error.message) : null
+    if (unknown === null) throw error
+    throw unknownFlag(unknown[1] ?? '', argv, entry === null ? '' : await commandHelp(entry.name), entry)
+  }
+  if (help !== '') return { request: { kind: 'help', text: `${help}\n` }, globals: readGlobals({}, {}, {}) }
+  if (outcome.request === null || outcome.globals === null)
+    throw new Error('the command line was read, but nothing came of it')
+  return { request: outcome.request, globals: outcome.globals }
+}
+
+/** The help page of a command. */
+export async function commandHelp(name: string): Promise<string> {
+  const { request } = await parseCommandLine([name, '--help'], {})
+  return request.kind === 'help' ? request.text : ''
+}

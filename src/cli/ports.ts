@@ -1,0 +1,55 @@
+/** What the command line needs from the engine and the terminal UI. Both are loaded on demand, and replaced in tests. */
+import type { Operation, RunFinished } from '../engine/operation.ts'
+import type { Workbench } from '../engine/workbench.ts'
+import type { Event } from '../model/event.ts'
+import type { Interrupt } from '../shared/abort.ts'
+import type { Clock } from '../shared/clock.ts'
+
+export type RunOptions = {
+  readonly interrupt: Interrupt
+  readonly clock: Clock
+  readonly tool: string
+  readonly actor: string
+  readonly host: string
+  readonly commandLine: string
+  readonly onEvent: (event: Event) => void
+}
+
+export type EnginePort = {
+  /** Emits run.started to run.finished, also when it fails. */
+  runOperation(operation: Operation, options: RunOptions): Promise<RunFinished>
+  openWorkbench(options: {
+    readonly lake: string | null
+    readonly catalog: string
+    readonly tool: string
+    readonly actor: string
+    readonly host: string
+  }): Promise<Workbench>
+}
+
+export type TuiPort = {
+  runTui(options: {
+    readonly workbench: Workbench
+    readonly tool: string
+    readonly ascii: boolean
+    readonly stdin: NodeJS.ReadStream
+    readonly stdout: NodeJS.WriteStream
+  }): Promise<{ readonly exitCode: number; readonly closing: readonly string[] }>
+}
+
+/** Everything outside of us that a command touches. */
+export type Surroundings = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+  /** Whether stderr gets colours, settled before NO_COLOR was taken away. */
+  readonly colorTalk: boolean
+  readonly clock: Clock
+  /** Emits SIGINT, SIGTERM, SIGHUP: the process, or an emitter in tests. */
+  readonly signals: NodeJS.EventEmitter
+  /** Ends the process at once, when a clean-up does not come to an end. */
+  readonly die: (exitCode: number) => void
+  readonly loadEngine: () => Promise<EnginePort>
+  readonly loadTui: () => Promise<TuiPort>
+}

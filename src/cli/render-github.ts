@@ -1,0 +1,132 @@
+/**
+ * What GitHub's runner shows beside the log: annotations and the summary of the step. All on stderr, which the runner reads
+ * like stdout, so that it works beside `--json` too.
+ */
+import { appendFileSync } from 'node:fs'
+import type { Event, EventBody } from '../model/event.ts'
+import type { ErrorInfo } from '../shared/errors.ts'
+import { ERROR_CODES } from '../shared/errors.ts'
+import type { Face } from './face.ts'
+import { bytesText, durationText, grouped, oneLine } from './format.ts'
+import { defuse } from './render-text.ts'
+import type { Output } from './output.ts'
+
+/** GitHub keeps 10 annotations of a kind in a step: nine of ours, and one that counts the rest. */
+const MAX_ANNOTATIONS = 9
+/** Rows of the summary: GitHub refuses more than 1 MB. */
+const MAX_ROWS = 1000
+
+type Kind = 'error' | 'warning' | 'notice'
+type TableFinished = Extract<EventBody, { type: 'table.finished' }>
+
+/** Message part of a workflow command. */
+export function escapeMessage(text: string): string {
+  return defuse(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+}
+
+/** Property part of a workflow command. */
+export function escapeProperty(text: string): string {
+  return escapeMessage(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
+}
+
+const cell = (text: string): string =>
+  oneLine(text)
+    .replaceAll('|', String.raw`\|`)
+    .replaceAll('<', '&lt;')
+
+function errorText(error: ErrorInfo): string {
+  return [error.message, error.where ?? '', error.hint === undefined ? '' : `do: ${error.hint}`]
+    .filter((part) => part !== '')
+    .join('\n')
+}
+
+export type GithubOptions = { readonly summaryFile: string | undefined; readonly redact: (text: string) => string }
+
+export function githubFace(output: Output, options: GithubOptions): Face {
+  const counts: Record<Kind, number> = { error: 0, warning: 0, notice: 0 }
+  const rows: string[] = []
+  const annotated = new Set<string>()
+  let command = ''
+  let left = 0
+  const say = (kind: Kind, title: string, message: string): void => {
+    counts[kind] += 1
+    if (counts[kind] > MAX_ANNOTATIONS) return
+    const clean = options.redact(message)
+    output.talk(`::${kind} title=${escapeProperty(oneLine(options.redact(title)))}::${escapeMessage(clean)}\n`)
+  }
+  const addRow = (event: TableFinished): void => {
+    if (rows.length >= MAX_ROWS) {
+      left += 1
+      return
+    }
+    const facts = [
+      event.version === undefined ? '' : `v${event.version}`,
+      event.files === undefined ? '' : grouped(event.files),
+      event.bytes === undefined ? '' : bytesText(event.bytes),
+      durationText(event.ms),
+      event.error === undefined ? (event.notes ?? []).join('; ') : `${event.error.code} ${event.error.message}`,
+    ]
+    rows.push(`| ${[event.table, event.status, ...facts].map(cell).join(' | ')} |`)
+  }
+  const summary = (finished: Extract<EventBody, { type: 'run.finished' }>): void => {
+    if (options.summaryFile === undefined || options.summaryFile === '') return
+    const lines = [`### sluice ${command}: ${finished.status}, exit ${finished.exitCode}`, '']
+    if (rows.length > 0) {
+      lines.push(
+        '| table | status | version | files | size | took | notes |',
+        '| --- | --- | --- | --- | --- | --- | --- |',
+      )
+      lines.push(...rows, '')
+      if (left > 0) lines.push(`and ${grouped(left)} more tables`, '')
+    }
+    if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')
+    if (finished.resumeCommand !== undefined) lines.push('To go on:', '', '```sh', finished.resumeCommand, '```', '')
+    try {
+      appendFileSync(options.summaryFile, options.redact(`${lines.join('\n')}\n`))
+    } catch (error) {
+      // The summary is an extra: a run must not fail because of it.
+      say('warning', 'no step summary', error instanceof Error ? error.message : String(error))
+    }
+  }
+  const finish = (finished: Extract<EventBody, { type: 'run.finished' }>): void => {
+    const { error } = finished
+    const code = error === undefined ? '' : `${error.code} ${error.message}`
+    if (error !== undefined && ERROR_CODES[error.code] !== 'stopped' && !annotated.has(code)) {
+      say('error', `${command}: ${error.code}`, errorText(error))
+    }
+    if (error !== undefined && ERROR_CODES[error.code] === 'stopped') {
+      say('warning', `${command} stopped`, finished.resumeCommand ?? error.message)
+    }
+    for (const kind of ['error', 'warning', 'notice'] as const) {
+      const more = counts[kind] - MAX_ANNOTATIONS
+      if (more > 0) output.talk(`::${kind} title=sluice::and ${grouped(more)} more\n`)
+    }
+    summary(finished)
+  }
+  return {
+    event: (event: Event) => {
+      if (event.type === 'run.started') command = event.command
+      else if (event.type === 'table.finished') {
+        addRow(event)
+        if (event.error !== undefined && (event.status === 'failed' || event.status === 'refused')) {
+          annotated.add(`${event.error.code} ${event.error.message}`)
+          say(
+            event.status === 'failed' ? 'error' : 'warning',
+            `${event.table}: ${event.error.code}`,
+            errorText(event.error),
+          )
+        }
+      } else if (event.type === 'verify.mismatch') {
+        const at = event.path === undefined ? '' : ` ${event.path}`
+        say(
+          'error',
+          `${event.table} v${event.version} differs`,
+          `${event.check}${at} ${event.field}: log ${event.log}, catalog ${event.catalog}`,
+        )
+      } else if (event.type === 'log' && event.level === 'warn') {
+        say('warning', event.table ?? command, event.message)
+      } else if (event.type === 'run.finished') finish(event)
+    },
+    close: () => {},
+  }
+}

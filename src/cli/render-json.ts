@@ -1,0 +1,38 @@
+/** JSON lines: one object an event on stdout, numbered without gaps in what was written. */
+import type { Event } from '../model/event.ts'
+import type { Face } from './face.ts'
+import type { Output } from './output.ts'
+
+/** Least time between two progress lines of one chunk. */
+const PROGRESS_EVERY_MS = 250
+
+/** One line; `##[` is what GitHub's runner takes for a command anywhere in a line, so it never stands there as such. */
+export function jsonLine(event: Event, seq: number): string {
+  const { v, seq: _engineSeq, ts, runId, type, ...rest } = event
+  return `${JSON.stringify({ v, seq, ts, runId, type, ...rest }).replaceAll('##[', String.raw`\u0023#[`)}\n`
+}
+
+/** @param redact takes secrets out of every text of an event */
+export function jsonFace(output: Output, redact: (event: Event) => Event): Face {
+  let seq = 0
+  const lastProgress = new Map<string, number>()
+  const mayDrop = (event: Event): boolean => {
+    if (event.type === 'log') return output.congested && event.level === 'debug'
+    if (event.type !== 'chunk.progress') return false
+    const key = `${event.table}\n${event.chunk}`
+    const at = Date.parse(event.ts)
+    if (output.congested || at - (lastProgress.get(key) ?? Number.NEGATIVE_INFINITY) < PROGRESS_EVERY_MS) return true
+    lastProgress.set(key, at)
+    return false
+  }
+  return {
+    event: (event) => {
+      if (mayDrop(event)) return
+      if (event.type === 'chunk.done' || event.type === 'chunk.failed')
+        lastProgress.delete(`${event.table}\n${event.chunk}`)
+      seq += 1
+      output.data(jsonLine(redact(event), seq))
+    },
+    close: () => {},
+  }
+}

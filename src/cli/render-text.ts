@@ -1,0 +1,111 @@
+/** Headless text: the story on stderr, the results a command is for on stdout. */
+import pc from 'picocolors'
+import type { Event } from '../model/event.ts'
+import { oneLine } from './format.ts'
+import type { Face } from './face.ts'
+import { listingOf, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from './listings.ts'
+import { Narrator } from './narrator.ts'
+import type { Block, Word } from './narrator.ts'
+import type { Output } from './output.ts'
+import { tableWriter } from './text-table.ts'
+import type { TableWriter } from './text-table.ts'
+
+export type TextOptions = {
+  readonly quiet: boolean
+  readonly verbose: boolean
+  /** Whether the words on stderr get a colour. */
+  readonly color: boolean
+  /** Fold blocks of a table with details into groups of GitHub's log. */
+  readonly github: boolean
+  readonly redact: (text: string) => string
+}
+
+/** Listing commands say only how they end: their rows are the answer. */
+const LISTINGS: ReadonlySet<string> = new Set(['discover', 'history', 'files', 'changes', 'migration-status', 'runs'])
+
+/** How a run ends; for a step of something larger that is not the end. */
+const LAST_WORDS: ReadonlySet<Word> = new Set(['next', 'do', 'exit'])
+
+/** What GitHub's runner would take for a command of its own: `##[x]` anywhere, `::x::` where a line begins. */
+export function defuse(text: string): string {
+  return text.replaceAll('##[', '#\u200B#[').replaceAll(/^(\s*)::/gm, '$1\u200B::')
+}
+
+function painter(color: boolean): (word: Word, text: string) => string {
+  const paint = pc.createColors(color)
+  return (word, text) => {
+    if (word === 'FAILED' || word === 'DIFFERS') return paint.bold(paint.red(text))
+    if (word === 'refused' || word === 'retry') return paint.yellow(text)
+    if (word === 'ok' || word === 'proved') return paint.cyan(text)
+    return word === 'at' || word === 'note' ? paint.dim(text) : text
+  }
+}
+
+/** `0:02 FAILED   legacy/broken  LOG_GAP ...` and its indented lines. */
+export function blockText(block: Block, paint: (word: Word, text: string) => string = (_word, text) => text): string {
+  const head = `${block.elapsed} ${paint(block.word, block.word.padEnd(8))} ${block.text}`.trimEnd()
+  return [head, ...block.details.map(([label, text]) => `     ${label.padEnd(8)} ${text}`)].join('\n')
+}
+
+export function textFace(output: Output, options: TextOptions): Face {
+  let origin: number | null = null
+  let narrator = new Narrator(options.verbose)
+  const paint = painter(options.color)
+  const guard = options.github ? defuse : (text: string): string => text
+  const data = (text: string): void => output.data(guard(options.redact(text)))
+  let listing: TableWriter | null = null
+  let questions = 0
+  let listingCommand = false
+
+  const wanted = (block: Block): boolean => {
+    if (options.quiet) return block.problem || block.word === 'exit'
+    return !(listingCommand && block.word === 'start')
+  }
+  const tell = (block: Block): void => {
+    if (!wanted(block)) return
+    const text = guard(options.redact(blockText(block, paint)))
+    const grouped = options.github && block.table !== undefined && block.details.length > 0
+    output.talk(grouped ? `::group::${text.replace(/\n|$/, '\n')}\n::endgroup::\n` : `${text}\n`)
+  }
+  const results = (event: Event): void => {
+    if (event.type === 'plan.ready' && event.details !== undefined) {
+      const plan = tableWriter(PLAN_COLUMNS, data)
+      for (const line of event.details) plan.row(planRow(line))
+      plan.end()
+      return
+    }
+    if (event.type === 'question') {
+      if (questions === 0) data(QUESTION_HEADER)
+      questions += 1
+      data(oneLine(questionRow(event).trimEnd()) + '\n')
+      return
+    }
+    const kind = listingOf(event)
+    if (kind === null) return
+    listing ??= tableWriter(kind.columns, data)
+    const row = kind.row(event)
+    if (row !== null) listing.row(row)
+  }
+  const endListing = (): void => {
+    listing?.end()
+    listing = null
+  }
+
+  return {
+    event: (event, part) => {
+      if (event.type === 'run.started') {
+        listingCommand = LISTINGS.has(event.command)
+        questions = 0
+        origin ??= Date.parse(event.ts)
+        narrator = new Narrator(options.verbose, origin)
+      }
+      results(event)
+      // In a terminal both streams land on one screen: the table comes before the lines that end it.
+      if (event.type === 'run.finished') endListing()
+      for (const block of narrator.event(event)) {
+        if (!part || !LAST_WORDS.has(block.word)) tell(block)
+      }
+    },
+    close: endListing,
+  }
+}

@@ -1,0 +1,215 @@
+/** One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown. */
+import { hostname, userInfo } from 'node:os'
+import type { Operation, RunFinished } from '../engine/operation.ts'
+import type { Event, EventBody } from '../model/event.ts'
+import { Interrupter } from '../shared/abort.ts'
+import { isoTime } from '../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../shared/errors.ts'
+import { redactText, redactValue, secretsOfUrl } from '../shared/redact.ts'
+import { CATALOG_VARIABLE } from './catalog-choice.ts'
+import type { Face } from './face.ts'
+import { durationText, oneLine } from './format.ts'
+import { isOn } from './mode.ts'
+import { openOutput } from './output.ts'
+import type { Output } from './output.ts'
+import type { Surroundings } from './ports.ts'
+import { EXIT_OF_SIGNAL, watchSignals } from './signals.ts'
+
+export type SessionOptions = {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly verbose: boolean
+  readonly logFile?: string | undefined
+  readonly maxRuntimeMs?: number | undefined
+  readonly secrets: readonly string[]
+  readonly tool: string
+}
+
+export type Session = {
+  readonly output: Output
+  readonly interrupter: Interrupter
+  readonly actor: string
+  readonly host: string
+  /** Shows an event of the command line itself, which belongs to no run of the engine. */
+  emit(body: EventBody): void
+  /** Runs an operation and shows it; `listen` sees its events too. Resolves with what it came to, never rejects. */
+  run(
+    operation: Operation,
+    commandLine: string,
+    options?: { readonly part?: boolean; readonly listen?: (event: Event) => void },
+  ): Promise<RunFinished>
+  /** Shows that a command could not start. Resolves with its exit code. */
+  refuse(command: string, error: SluiceError): number
+  redact(text: string): string
+  close(): Promise<void>
+}
+
+/** Operations whose whole purpose is what they print. */
+const LISTING_KINDS: ReadonlySet<Operation['kind']> = new Set<Operation['kind']>([
+  'discover',
+  'history',
+  'files',
+  'changes',
+  'migration-status',
+  'runs',
+])
+
+/** The passwords in the words of a command line and in the variable of the catalog. */
+export function secretsOf(
+  argv: readonly string[],
+  env: Surroundings['env'],
+  more: readonly string[] = [],
+): readonly string[] {
+  const urls = [...argv.map((word) => word.replace(/^--[\w-]+=/, '')), env[CATALOG_VARIABLE] ?? '', ...more]
+  return [...new Set(urls.flatMap(secretsOfUrl))]
+}
+
+function actorName(env: Surroundings['env']): string {
+  try {
+    return userInfo().username
+  } catch {
+    // A container may run under a user id without a name.
+    return env['USER'] ?? 'unknown'
+  }
+}
+
+async function openFaces(
+  surroundings: Surroundings,
+  output: Output,
+  options: SessionOptions,
+): Promise<readonly Face[]> {
+  const redact = (text: string): string => redactText(text, options.secrets)
+  const redactEvent = (event: Event): Event => redactValue(event, options.secrets)
+  const github = isOn(surroundings.env['GITHUB_ACTIONS'])
+  const faces: Face[] = []
+  if (options.json) faces.push((await import('./render-json.ts')).jsonFace(output, redactEvent))
+  else {
+    const { textFace } = await import('./render-text.ts')
+    const { quiet, verbose } = options
+    faces.push(textFace(output, { quiet, verbose, color: surroundings.colorTalk, github, redact }))
+  }
+  if (github) {
+    const summaryFile = surroundings.env['GITHUB_STEP_SUMMARY']
+    faces.push((await import('./render-github.ts')).githubFace(output, { summaryFile, redact }))
+  }
+  if (options.logFile !== undefined)
+    faces.push(await (await import('./log-file.ts')).logFileFace(options.logFile, redactEvent))
+  return faces
+}
+
+/** @throws SluiceError BAD_FLAG when the log file cannot be opened */
+export async function openSession(surroundings: Surroundings, options: SessionOptions): Promise<Session> {
+  const { clock, env, signals, die } = surroundings
+  const interrupter = new Interrupter()
+  let listing = false
+  const output = openOutput(surroundings.stdout, surroundings.stderr, () => {
+    // `| head` has enough. A run that changes something goes on: its work matters more than its talk.
+    if (listing) interrupter.requestAbort(new SluiceError('ABORTED', 'nobody reads the output any more'))
+  })
+  const faces = await openFaces(surroundings, output, options)
+  const watch = watchSignals({
+    source: signals,
+    interrupter,
+    ticks: () => clock.ticks(),
+    say: (message) => output.talk(`sluice: ${message}\n`),
+    die,
+  })
+  const deadline = armDeadline(interrupter, options.maxRuntimeMs)
+  const actor = actorName(env)
+  const host = hostname()
+  let seq = 0
+
+  /** The exit code of a run that a signal ended is that of the signal; a list that nobody reads to its end has not failed. */
+  const settle = <T extends EventBody>(body: T): T => {
+    if (body.type !== 'run.finished' || body.status !== 'stopped') return body
+    if (listing && output.gone) return { ...body, exitCode: 0 }
+    const signal = watch.received()
+    return signal === null ? body : { ...body, exitCode: EXIT_OF_SIGNAL[signal] }
+  }
+  const show = (event: Event, part: boolean): void => {
+    for (const face of faces) face.event(event, part)
+  }
+  const emit = (body: EventBody): void => {
+    seq += 1
+    show({ v: 1, seq, ts: isoTime(clock.now()), runId: null, ...settle(body) }, false)
+  }
+  const failed = (error: SluiceError, ms: number): RunFinished => ({
+    type: 'run.finished',
+    status:
+      error.kind === 'stopped'
+        ? 'stopped'
+        : ['usage', 'state', 'unsupported'].includes(error.kind)
+          ? 'refused'
+          : 'failed',
+    exitCode: error.exitCode,
+    totals: {},
+    ms,
+    error: error.info(),
+  })
+
+  return {
+    output,
+    interrupter,
+    actor,
+    host,
+    emit,
+    redact: (text) => redactText(text, options.secrets),
+    run: async (operation, commandLine, { part = false, listen } = {}) => {
+      listing = LISTING_KINDS.has(operation.kind)
+      const began = clock.ticks()
+      let started = false
+      let last: RunFinished | null = null
+      const onEvent = (event: Event): void => {
+        started = true
+        const settled = settle(event)
+        if (settled.type === 'run.finished') last = settled
+        listen?.(settled)
+        show(settled, part)
+      }
+      try {
+        const engine = await surroundings.loadEngine()
+        const { tool } = options
+        const finished = await engine.runOperation(operation, {
+          interrupt: interrupter,
+          clock,
+          tool,
+          actor,
+          host,
+          commandLine,
+          onEvent,
+        })
+        return last ?? settle(finished)
+      } catch (error) {
+        if (last !== null) return last
+        if (!started) emit({ type: 'run.started', command: operation.kind, tool: options.tool })
+        const finished = settle(failed(asSluiceError(error), clock.ticks() - began))
+        emit(finished)
+        return finished
+      }
+    },
+    refuse: (command, error) => {
+      emit({ type: 'run.started', command, tool: options.tool })
+      const finished = settle(failed(error, 0))
+      emit(finished)
+      return finished.exitCode
+    },
+    close: async () => {
+      if (deadline !== null) clearTimeout(deadline)
+      for (const face of faces) await face.close()
+      watch.close()
+      await output.flushed()
+      const failure = output.failure()
+      if (failure !== null) output.talk(`sluice: ${oneLine(failure.message)}: ${failure.reason ?? ''}\n`)
+      await output.flushed()
+    },
+  }
+}
+
+/** setTimeout takes no more; 24 days are as good as none. */
+const LONGEST_TIMER_MS = 2_147_483_647
+
+function armDeadline(interrupter: Interrupter, ms: number | undefined): NodeJS.Timeout | null {
+  if (ms === undefined || ms > LONGEST_TIMER_MS) return null
+  const reason = new SluiceError('DEADLINE', `the time of --max-runtime (${durationText(ms)}) is over`)
+  return setTimeout(() => interrupter.requestStop(reason), ms).unref()
+}

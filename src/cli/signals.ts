@@ -1,0 +1,64 @@
+/** Signals: the first one stops cleanly, the second one aborts, and neither may hang. */
+import type { Interrupter } from '../shared/abort.ts'
+import { SluiceError } from '../shared/errors.ts'
+
+export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+
+/** 128 and the number of the signal; a terminal that went away ends like SIGTERM, because docs/EXIT-CODES.md knows two. */
+export const EXIT_OF_SIGNAL: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 }
+
+/** npm and pnpm pass a signal on that the terminal has sent already: repeats within this time are the same key press. */
+const SAME_PRESS_MS = 1000
+/** An abort that takes longer than this is given up; a catalog survives that like a kill -9. */
+const ABORT_PATIENCE_MS = 10_000
+
+export type SignalWatch = {
+  /** The first signal that came, or null. */
+  received(): Signal | null
+  close(): void
+}
+
+export type SignalOptions = {
+  readonly source: NodeJS.EventEmitter
+  readonly interrupter: Interrupter
+  /** Milliseconds of a monotonic clock. */
+  readonly ticks: () => number
+  readonly say: (message: string) => void
+  readonly die: (exitCode: number) => void
+}
+
+/** Listens until closed. */
+export function watchSignals(options: SignalOptions): SignalWatch {
+  const { source, interrupter } = options
+  let first: Signal | null = null
+  let stage = 0
+  let last = Number.NEGATIVE_INFINITY
+  let patience: NodeJS.Timeout | null = null
+  const take = (signal: Signal): void => {
+    const now = options.ticks()
+    if (now - last < SAME_PRESS_MS) return
+    last = now
+    first ??= signal
+    stage += 1
+    if (stage === 1) {
+      options.say('finishing the running batch, then stop; press again to abort')
+      interrupter.requestStop(new SluiceError('STOPPED', `stopped by ${signal}`))
+    } else if (stage === 2) {
+      options.say('aborting: the running batch is dropped')
+      interrupter.requestAbort(new SluiceError('ABORTED', `aborted by ${signal}`))
+      patience = setTimeout(() => options.die(EXIT_OF_SIGNAL[first ?? signal]), ABORT_PATIENCE_MS)
+      patience.unref()
+    } else {
+      options.die(EXIT_OF_SIGNAL[first])
+    }
+  }
+  const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => [signal, () => take(signal)] as const)
+  for (const [signal, listener] of listeners) source.on(signal, listener)
+  return {
+    received: () => first,
+    close: () => {
+      for (const [signal, listener] of listeners) source.removeListener(signal, listener)
+      if (patience !== null) clearTimeout(patience)
+    },
+  }
+}

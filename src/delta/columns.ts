@@ -1,0 +1,95 @@
+/** Finding the column that a condition names. */
+import { predicateError, renderColumn } from '../model/predicate.ts'
+import type { ColumnRef } from '../model/predicate.ts'
+import { leafColumns, typeText } from './schema.ts'
+import type { Field, LeafColumn, StructType } from './schema.ts'
+
+const NAMED_AT_MOST = 3
+const LISTED_AT_MOST = 8
+
+/** By its exact name, else by the only one that differs in case alone, as Spark finds it. */
+function fieldNamed(struct: StructType, name: string): Field | undefined {
+  const exact = struct.fields.find((field) => field.name === name)
+  if (exact) return exact
+  const lower = name.toLowerCase()
+  const alike = struct.fields.filter((field) => field.name.toLowerCase() === lower)
+  return alike.length === 1 ? alike[0] : undefined
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = []
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let cost = Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + same)
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      if (isSwap) cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
+      current.push(cost)
+    }
+    before = previous
+    previous = current
+  }
+  return previous[b.length] ?? 0
+}
+
+function nearMatches(schema: StructType, wanted: string): readonly string[] {
+  const lower = wanted.toLowerCase()
+  const reach = Math.max(1, Math.floor(lower.length / 3))
+  return leafColumns(schema)
+    .map(({ path }) => {
+      const full = renderColumn({ names: path }).toLowerCase()
+      const last = (path.at(-1) ?? '').toLowerCase()
+      return { path, distance: Math.min(editDistance(lower, full), editDistance(lower, last)) }
+    })
+    .filter(({ distance }) => distance <= reach)
+    .toSorted((a, b) => a.distance - b.distance)
+    .slice(0, NAMED_AT_MOST)
+    .map(({ path }) => renderColumn({ names: path }))
+}
+
+function unknownColumn(text: string, column: ColumnRef, schema: StructType): Error {
+  const name = renderColumn(column)
+  const near = nearMatches(schema, column.names.join('.'))
+  if (near.length > 0)
+    return predicateError(text, column.at, `unknown column ${name}`, `Did you mean ${near.join(' or ')}?`)
+  const all = schema.fields.map((field) => renderColumn({ names: [field.name] }))
+  const more = all.length > LISTED_AT_MOST ? ` and ${all.length - LISTED_AT_MOST} more` : ''
+  const hint =
+    all.length === 0 ? 'The table has no columns' : `Columns: ${all.slice(0, LISTED_AT_MOST).join(', ')}${more}`
+  return predicateError(text, column.at, `unknown column ${name}`, hint)
+}
+
+/**
+ * The column of the schema that a condition means, at any depth of structs.
+ * @param text the whole condition, for the message
+ * @throws SluiceError BAD_PREDICATE with near matches when there is none
+ */
+export function resolveColumn(text: string, column: ColumnRef, schema: StructType): LeafColumn {
+  let struct = schema
+  const path: string[] = []
+  const physicalPath: string[] = []
+  for (const [i, name] of column.names.entries()) {
+    const field = fieldNamed(struct, name)
+    if (!field) {
+      // A dot may be part of a name: `a.b` is also taken for the column "a.b".
+      if (i === 0 && column.names.length > 1) {
+        const dotted = fieldNamed(schema, column.names.join('.'))
+        if (dotted)
+          return { path: [dotted.name], physicalPath: [dotted.physicalName], type: dotted.type, field: dotted }
+      }
+      throw unknownColumn(text, column, schema)
+    }
+    path.push(field.name)
+    physicalPath.push(field.physicalName)
+    if (i === column.names.length - 1) return { path, physicalPath, type: field.type, field }
+    if (field.type.kind !== 'struct') {
+      const type = typeText(field.type)
+      throw predicateError(text, column.at, `column ${renderColumn({ names: path })} is ${type} and has no fields`)
+    }
+    struct = field.type
+  }
+  throw unknownColumn(text, column, schema)
+}

@@ -1,0 +1,262 @@
+/**
+ * Commits as streams of actions: JSON, one object a line (PROTOCOL.md, "Delta Log Entries"). Memory stays flat however large a commit
+ * is; nothing is ever skipped: a line that cannot be read ends the reading.
+ */
+import { createHash } from 'node:crypto'
+import { isAscii, isUtf8 } from 'node:buffer'
+import { SluiceError } from '../shared/errors.ts'
+import { throwIfAborted } from '../shared/abort.ts'
+import type { LogStore } from '../model/log-store.ts'
+import type { ActionKind, ActionLine } from './actions.ts'
+import type { CommitFile } from './listing.ts'
+import { logPathOf } from './log-path.ts'
+import { parseAction } from './parse-action.ts'
+import type { ParseMode } from './parse-action.ts'
+
+export { parseAction } from './parse-action.ts'
+
+/** What was read of a commit, for proving later that the file is still the same. */
+export type CommitBytes = {
+  readonly bytes: number
+  /** sha256 of the file. */
+  readonly digest: Buffer
+}
+
+export type LineOptions = {
+  readonly signal: AbortSignal
+  /** Lines of other kinds are left out; lines that are plainly file actions are then not even parsed. */
+  readonly kinds?: ReadonlySet<ActionKind>
+  readonly mode?: ParseMode
+  readonly onEnd?: (bytes: CommitBytes) => void
+}
+
+/** Lines a block at most: small enough to stop quickly, large enough that waiting between blocks costs nothing. */
+const BLOCK_LINES = 2000
+/** Text of one object that is spread over several lines; more than this is no pretty-printed action but a broken file. */
+const MAX_SPREAD = 64 << 20
+/** A JavaScript string cannot be longer. */
+const MAX_LINE = 512 << 20
+const LF = 10
+const CR = 13
+
+/** Follows braces and strings over the lines of one pretty-printed object. */
+class Spread {
+  #text = ''
+  #depth = 0
+  readonly line: number
+
+  constructor(line: number) {
+    this.line = line
+  }
+
+  /** Takes the next line. Says whether the object is complete, needs more, or can never become one. */
+  take(text: string): 'complete' | 'more' | 'broken' {
+    this.#text = this.#text === '' ? text : `${this.#text}\n${text}`
+    if (this.#text.length > MAX_SPREAD) return 'broken'
+    let inString = false
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (inString) {
+        if (code === 0x5c) i++
+        else if (code === 0x22) inString = false
+      } else if (code === 0x22) inString = true
+      else if (code === 0x7b || code === 0x5b) this.#depth++
+      else if (code === 0x7d || code === 0x5d) {
+        this.#depth--
+        // Something after the object's own end on the same line is no JSON either way; parsing says so.
+        if (this.#depth <= 0 && text.slice(i + 1).trim() !== '') return 'broken'
+      }
+    }
+    // A string cannot go over the end of a line in JSON.
+    if (inString || this.#depth < 0) return 'broken'
+    return this.#depth === 0 ? 'complete' : 'more'
+  }
+
+  get text(): string {
+    return this.#text
+  }
+}
+
+/** Whether a line is surely an action of a kind that nobody asked for, seen without parsing it. */
+function surelyOther(raw: string, kinds: ReadonlySet<ActionKind>): boolean {
+  if (raw.startsWith('{"add":{')) return !kinds.has('add')
+  if (raw.startsWith('{"remove":{')) return !kinds.has('remove')
+  return false
+}
+
+/** Turns bytes into action lines, chunk by chunk. */
+class LineReader {
+  readonly #file: string
+  readonly #kinds: ReadonlySet<ActionKind> | undefined
+  readonly #mode: ParseMode
+  #line = 0
+  #spread: Spread | null = null
+
+  constructor(file: string, options: LineOptions) {
+    this.#file = file
+    this.#kinds = options.kinds
+    this.#mode = options.mode ?? 'whole'
+  }
+
+  readonly #where = (): string => `${this.#file}:${this.#spread?.line ?? this.#line}`
+
+  fail(message: string): SluiceError {
+    const where = this.#where()
+    return new SluiceError('BAD_ACTION', `${where}: ${message}`, {
+      where,
+      hint: 'restore the file from a copy; sluice never skips a line it cannot read',
+    })
+  }
+
+  /** Lines of `bytes` between `start` and `end`, the last of which may lack its line break. Yields at most BLOCK_LINES at a time. */
+  *read(bytes: Buffer): Generator<readonly ActionLine[]> {
+    if (!isUtf8(bytes)) {
+      this.#line += badLine(bytes)
+      throw this.fail('not valid UTF-8')
+    }
+    const encoding = isAscii(bytes) ? 'latin1' : 'utf8'
+    let block: ActionLine[] = []
+    let start = this.#line === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+    while (start < bytes.length) {
+      let end = bytes.indexOf(LF, start)
+      if (end === -1) end = bytes.length
+      const stop = end > start && bytes[end - 1] === CR ? end - 1 : end
+      if (stop - start > MAX_LINE) throw this.fail('the line is longer than 512 MB')
+      this.#line++
+      const action = this.#take(bytes.toString(encoding, start, stop))
+      if (action !== null) block.push(action)
+      start = end + 1
+      if (block.length >= BLOCK_LINES) {
+        yield block
+        block = []
+      }
+    }
+    if (block.length > 0) yield block
+  }
+
+  #take(raw: string): ActionLine | null {
+    if (this.#spread === null) {
+      if (raw.length === 0 || raw.trim() === '') return null
+      if (this.#kinds !== undefined && surelyOther(raw, this.#kinds)) return null
+      try {
+        return this.#wanted(this.#line, raw)
+      } catch (error) {
+        // Only a line that is no JSON by itself can be the start of a longer object.
+        if (!(error instanceof SluiceError) || !(error.cause instanceof SyntaxError)) throw error
+        const spread = new Spread(this.#line)
+        if (spread.take(raw) !== 'more') throw error
+        this.#spread = spread
+        return null
+      }
+    }
+    const spread = this.#spread
+    const state = spread.take(raw)
+    if (state === 'more') return null
+    if (state === 'broken') throw this.fail('no valid JSON, on this line and those after it')
+    const line = this.#wanted(spread.line, spread.text)
+    this.#spread = null
+    return line
+  }
+
+  #wanted(line: number, raw: string): ActionLine | null {
+    const action = parseAction(raw, this.#where, this.#mode)
+    return this.#kinds === undefined || this.#kinds.has(action.kind) ? { line, raw, action } : null
+  }
+
+  end(): void {
+    if (this.#spread !== null) throw this.fail('the file ends in the middle of a JSON object')
+  }
+}
+
+/** Which line, counted from the start of `bytes` as 1, is no UTF-8. */
+function badLine(bytes: Buffer): number {
+  let start = 0
+  for (let line = 1; ; line++) {
+    const end = bytes.indexOf(LF, start)
+    if (end === -1 || !isUtf8(bytes.subarray(start, end))) return line
+    start = end + 1
+  }
+}
+
+/** Cuts a stream of bytes at line breaks: every buffer but the last ends with one. */
+async function* wholeLines(
+  chunks: AsyncIterable<Buffer>,
+  tooLong: () => SluiceError,
+): AsyncGenerator<Buffer> {
+  let held: Buffer[] = []
+  let length = 0
+  for await (const chunk of chunks) {
+    const last = chunk.lastIndexOf(LF)
+    if (last === -1) {
+      held.push(chunk)
+      length += chunk.length
+      if (length > MAX_LINE) throw tooLong()
+      continue
+    }
+    if (held.length === 0) yield last === chunk.length - 1 ? chunk : chunk.subarray(0, last + 1)
+    else {
+      // Only the line that goes over the border is copied, not the chunk behind it.
+      const first = chunk.indexOf(LF)
+      yield Buffer.concat([...held, chunk.subarray(0, first + 1)])
+      if (first !== last) yield chunk.subarray(first + 1, last + 1)
+    }
+    held = last === chunk.length - 1 ? [] : [chunk.subarray(last + 1)]
+    length = chunk.length - last - 1
+  }
+  if (held.length > 0) yield held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held)
+}
+
+/**
+ * Action lines from a stream of bytes.
+ * @param file name for messages
+ * @throws SluiceError BAD_ACTION naming file and line
+ */
+export async function* actionLines(
+  chunks: AsyncIterable<Buffer>,
+  file: string,
+  options: LineOptions,
+): AsyncGenerator<readonly ActionLine[]> {
+  const reader = new LineReader(file, options)
+  const hash = options.onEnd === undefined ? null : createHash('sha256')
+  let bytes = 0
+  const counted = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      throwIfAborted(options.signal)
+      bytes += chunk.length
+      hash?.update(chunk)
+      yield chunk
+    }
+  }
+  for await (const lines of wholeLines(counted(), () => reader.fail('the line is longer than 512 MB'))) {
+    for (const block of reader.read(lines)) {
+      throwIfAborted(options.signal)
+      yield block
+    }
+  }
+  reader.end()
+  if (hash !== null) options.onEnd?.({ bytes, digest: hash.digest() })
+}
+
+/**
+ * The actions of one commit, in blocks of some thousand lines, in the order of the file.
+ * @param onEnd told the size and digest of exactly the bytes that were read, after the last block
+ * @throws SluiceError BAD_ACTION (`file:line`) for what is no UTF-8, no JSON or no action; SOURCE_GONE, SOURCE_DENIED, SOURCE_IO
+ */
+export function readCommit(
+  store: LogStore,
+  file: CommitFile,
+  signal: AbortSignal,
+  onEnd?: (bytes: CommitBytes) => void,
+): AsyncIterable<readonly ActionLine[]> {
+  return readLog(store, file.name, { signal, ...(onEnd === undefined ? {} : { onEnd }) })
+}
+
+/** `readCommit` for any JSON file of the log, with a choice of kinds. */
+export function readLog(
+  store: LogStore,
+  name: string,
+  options: LineOptions,
+): AsyncGenerator<readonly ActionLine[]> {
+  const path = logPathOf(name)
+  return actionLines(store.read(path, { signal: options.signal }), path, options)
+}

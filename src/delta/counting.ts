@@ -1,0 +1,42 @@
+/** A LogStore that counts what is asked of it, for comparing ways to answer one question. */
+import type { LogEntry, LogObject, LogStore } from '../model/log-store.ts'
+
+export type ReadCounts = {
+  /** Listings started. */
+  lists: number
+  /** Files opened, each time anew. */
+  opened: number
+  /** Bytes handed out; of files that are read by name (Parquet) the whole size. */
+  bytes: number
+}
+
+export type CountingLogStore = LogStore & { readonly counts: ReadCounts }
+
+/** Passes everything on to `store` and counts it in `counts`, which starts at zero and may be reset. */
+export function countingLogStore(store: LogStore): CountingLogStore {
+  const counts: ReadCounts = { lists: 0, opened: 0, bytes: 0 }
+  return {
+    counts,
+    root: store.root,
+    label: store.label,
+    list(folder, options): AsyncIterable<LogEntry> {
+      counts.lists++
+      return store.list(folder, options)
+    },
+    async *read(path, options): AsyncIterable<Buffer> {
+      counts.opened++
+      for await (const chunk of store.read(path, options)) {
+        counts.bytes += chunk.length
+        yield chunk
+      }
+    },
+    head(path, signal): Promise<LogObject | null> {
+      return store.head(path, signal)
+    },
+    async localFile(path, signal) {
+      counts.opened++
+      counts.bytes += (await store.head(path, signal))?.size ?? 0
+      return store.localFile(path, signal)
+    },
+  }
+}

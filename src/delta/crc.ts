@@ -1,0 +1,76 @@
+/** `<version>.crc` (PROTOCOL.md, "Version Checksum File"): what the writer itself says the table holds at a version. */
+import type { LogStore } from '../model/log-store.ts'
+import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from './actions.ts'
+import { countOrNull, parseObject, readSmall } from './last-checkpoint.ts'
+import { crcName, logPathOf } from './log-path.ts'
+import { parseAction } from './parse-action.ts'
+
+export type VersionChecksum = {
+  readonly version: number
+  readonly tableSizeBytes: number
+  readonly numFiles: number
+  readonly protocol: ProtocolAction | null
+  readonly metadata: MetadataAction | null
+  readonly txnId: string | null
+  /** Milliseconds since the epoch. */
+  readonly inCommitTimestamp: number | null
+  /** Null when the writer did not record them, which is not the same as none. */
+  readonly txns: readonly TxnAction[] | null
+  readonly domains: readonly DomainMetadataAction[] | null
+  readonly numDeletedRecords: number | null
+  readonly numDeletionVectors: number | null
+}
+
+/** One action out of its bare object, or null when it is none. */
+function actionOf(kind: string, value: unknown): ReturnType<typeof parseAction> | null {
+  if (typeof value !== 'object' || value === null) return null
+  try {
+    return parseAction(JSON.stringify({ [kind]: value }), () => 'crc')
+  } catch {
+    return null
+  }
+}
+
+function actionsOf<T>(kind: string, values: unknown, pick: (action: ReturnType<typeof parseAction>) => T | null): readonly T[] | null {
+  if (!Array.isArray(values)) return null
+  const found: T[] = []
+  for (const value of values) {
+    const action = actionOf(kind, value)
+    const picked = action === null ? null : pick(action)
+    if (picked === null) return null
+    found.push(picked)
+  }
+  return found
+}
+
+/**
+ * The checksum of a version; null when it is missing or cannot be read, which must never stop a reader.
+ * @throws SluiceError SOURCE_DENIED, SOURCE_IO
+ */
+export async function readCrc(store: LogStore, version: number, signal: AbortSignal): Promise<VersionChecksum | null> {
+  const object = parseObject(await readSmall(store, logPathOf(crcName(version)), signal))
+  if (object === null) return null
+  const tableSizeBytes = countOrNull(object['tableSizeBytes'])
+  const numFiles = countOrNull(object['numFiles'])
+  if (tableSizeBytes === null || numFiles === null) return null
+  const protocol = actionOf('protocol', object['protocol'])
+  const metadata = actionOf('metaData', object['metadata'])
+  return {
+    version,
+    tableSizeBytes,
+    numFiles,
+    protocol: protocol?.kind === 'protocol' ? protocol.protocol : null,
+    metadata: metadata?.kind === 'metaData' ? metadata.metaData : null,
+    txnId: typeof object['txnId'] === 'string' ? object['txnId'] : null,
+    inCommitTimestamp: countOrNull(object['inCommitTimestampOpt']),
+    // A version past 2^53 has been rounded by now: better no list than one that seems to contradict the log.
+    txns: actionsOf('txn', object['setTransactions'], (one) =>
+      one.kind === 'txn' && Number.isSafeInteger(Number(one.txn.version)) ? one.txn : null,
+    ),
+    domains: actionsOf('domainMetadata', object['domainMetadata'], (one) =>
+      one.kind === 'domainMetadata' ? one.domainMetadata : null,
+    ),
+    numDeletedRecords: countOrNull(object['numDeletedRecordsOpt']),
+    numDeletionVectors: countOrNull(object['numDeletionVectorsOpt']),
+  }
+}

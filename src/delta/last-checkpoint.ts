@@ -1,0 +1,66 @@
+/** `_last_checkpoint` (PROTOCOL.md, "Last Checkpoint File"): a hint that saves listing, and never more than a hint. */
+import { SluiceError } from '../shared/errors.ts'
+import type { LogStore } from '../model/log-store.ts'
+import { LAST_CHECKPOINT, logPathOf } from './log-path.ts'
+
+export type LastCheckpointHint = {
+  readonly version: number
+  /** Number of actions in the checkpoint. */
+  readonly size: number | null
+  readonly parts: number | null
+  readonly sizeInBytes: number | null
+  readonly numOfAddFiles: number | null
+  /** MD5 of the canonical form of the other fields, as the writer took it. */
+  readonly checksum: string | null
+}
+
+/** Larger than any hint has a reason to be; a schema of a thousand columns is some hundred KB. */
+const MAX_BYTES = 16 << 20
+
+/** Bytes of a small file, or null when there is none. */
+export async function readSmall(store: LogStore, path: string, signal: AbortSignal): Promise<Buffer | null> {
+  const chunks: Buffer[] = []
+  try {
+    for await (const chunk of store.read(path, { end: MAX_BYTES, signal })) chunks.push(chunk)
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'SOURCE_GONE') return null
+    throw error
+  }
+  return Buffer.concat(chunks)
+}
+
+/** A JSON object, or null for anything else. */
+export function parseObject(bytes: Buffer | null): Readonly<Record<string, unknown>> | null {
+  if (bytes === null) return null
+  try {
+    const parsed: unknown = JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, ''))
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : null
+  } catch {
+    return null
+  }
+}
+
+export function countOrNull(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
+}
+
+/**
+ * The hint, or null when it is missing, empty, unparsable or names no version. Old versions of delta-rs wrote snake_case names.
+ * Whether the checkpoint exists is not looked at.
+ * @throws SluiceError SOURCE_DENIED, SOURCE_IO
+ */
+export async function readHint(store: LogStore, signal: AbortSignal): Promise<LastCheckpointHint | null> {
+  const object = parseObject(await readSmall(store, logPathOf(LAST_CHECKPOINT), signal))
+  if (object === null) return null
+  const count = (camel: string, snake: string): number | null => countOrNull(object[camel]) ?? countOrNull(object[snake])
+  const version = countOrNull(object['version'])
+  if (version === null) return null
+  return {
+    version,
+    size: countOrNull(object['size']),
+    parts: countOrNull(object['parts']),
+    sizeInBytes: count('sizeInBytes', 'size_in_bytes'),
+    numOfAddFiles: count('numOfAddFiles', 'num_of_add_files'),
+    checksum: typeof object['checksum'] === 'string' ? object['checksum'] : null,
+  }
+}

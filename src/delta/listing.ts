@@ -1,0 +1,122 @@
+/** What a log folder holds, sorted out once: commits, complete checkpoints, and what is left over. No file is opened. */
+import { SluiceError } from '../shared/errors.ts'
+import { throwIfAborted } from '../shared/abort.ts'
+import type { LogStore } from '../model/log-store.ts'
+import { LOG_FOLDER, parseLogName, versionDigits } from './log-path.ts'
+import type { LogPath } from './log-path.ts'
+
+/** `size` in bytes and `modified` in ms since the epoch; both -1 in a listing made without attributes. */
+export type LogFileFacts = { readonly name: string; readonly size: number; readonly modified: number }
+
+export type CommitFile = LogFileFacts & { readonly version: number }
+
+/** A complete checkpoint: one file, or all parts in order. Sidecars are named inside. */
+export type CheckpointFiles = {
+  readonly version: number
+  readonly form: 'classic' | 'multipart' | 'v2'
+  readonly format: 'parquet' | 'json'
+  readonly files: readonly LogFileFacts[]
+}
+
+export type LogListing = {
+  /** Ascending by version. */
+  readonly commits: readonly CommitFile[]
+  /** Complete ones, ascending by version; within a version the one to be preferred comes first (V2, multi-part, classic). */
+  readonly checkpoints: readonly CheckpointFiles[]
+  /** Multi-part checkpoints with a part missing, which readers must ignore. */
+  readonly incomplete: readonly { readonly version: number; readonly parts: number; readonly present: number }[]
+  readonly compacted: readonly (LogFileFacts & { readonly from: number; readonly to: number })[]
+  readonly crcs: readonly (LogFileFacts & { readonly version: number })[]
+  /** Newest version known by a commit or a complete checkpoint. */
+  readonly latest: number | null
+}
+
+type Parted = { readonly version: number; readonly parts: number; readonly present: Map<number, LogFileFacts> }
+
+const PREFERENCE = { v2: 0, multipart: 1, classic: 2 } as const
+
+/** Collects names one by one, in any order. */
+class Sorter {
+  readonly #commits: CommitFile[] = []
+  readonly #checkpoints: CheckpointFiles[] = []
+  readonly #parted = new Map<string, Parted>()
+  readonly #compacted: (LogFileFacts & { from: number; to: number })[] = []
+  readonly #crcs: (LogFileFacts & { version: number })[] = []
+
+  add(path: LogPath, facts: LogFileFacts): void {
+    if (path.kind === 'commit') this.#commits.push({ ...facts, version: path.version })
+    else if (path.kind === 'crc') this.#crcs.push({ ...facts, version: path.version })
+    else if (path.kind === 'compacted') this.#compacted.push({ ...facts, from: path.from, to: path.to })
+    else if (path.kind === 'checkpoint') this.#addCheckpoint(path, facts)
+  }
+
+  #addCheckpoint(path: LogPath & { kind: 'checkpoint' }, facts: LogFileFacts): void {
+    const { version, form } = path
+    if (form !== 'multipart') {
+      this.#checkpoints.push({ version, form, format: form === 'v2' ? path.format : 'parquet', files: [facts] })
+      return
+    }
+    // Two writers may have cut one version into different numbers of parts; those are two checkpoints.
+    const key = `${version}/${path.parts}`
+    const parted = this.#parted.get(key) ?? { version, parts: path.parts, present: new Map() }
+    parted.present.set(path.part, facts)
+    this.#parted.set(key, parted)
+  }
+
+  done(): LogListing {
+    const incomplete: { version: number; parts: number; present: number }[] = []
+    for (const { version, parts, present } of this.#parted.values()) {
+      if (present.size < parts) incomplete.push({ version, parts, present: present.size })
+      else {
+        const files = [...present].sort(([a], [b]) => a - b).map(([, facts]) => facts)
+        this.#checkpoints.push({ version, form: 'multipart', format: 'parquet', files })
+      }
+    }
+    this.#commits.sort((a, b) => a.version - b.version)
+    this.#checkpoints.sort((a, b) => a.version - b.version || PREFERENCE[a.form] - PREFERENCE[b.form])
+    const newest = Math.max(this.#commits.at(-1)?.version ?? -1, this.#checkpoints.at(-1)?.version ?? -1)
+    return {
+      commits: this.#commits,
+      checkpoints: this.#checkpoints,
+      incomplete,
+      compacted: this.#compacted,
+      crcs: this.#crcs,
+      latest: newest === -1 ? null : newest,
+    }
+  }
+}
+
+/**
+ * Lists `_delta_log`.
+ * @param options.from leaves out files of versions below it, where the store can do that cheaply
+ * @param options.attributes sizes and times of the files (default true; object stores give them for nothing)
+ * @throws SluiceError NO_LOG when there is neither a commit nor a complete checkpoint; SOURCE_DENIED, SOURCE_IO
+ */
+export async function listLog(
+  store: LogStore,
+  options: { readonly signal: AbortSignal; readonly from?: number; readonly attributes?: boolean },
+): Promise<LogListing> {
+  const { signal, from } = options
+  const sorter = new Sorter()
+  const after = from === undefined || from <= 0 ? {} : { after: versionDigits(from) }
+  for await (const entry of store.list(LOG_FOLDER, { ...after, attributes: options.attributes ?? true, signal })) {
+    throwIfAborted(signal)
+    // Names come in byte order, and every versioned name starts with a digit: nothing of use follows.
+    if (entry.name > ':') break
+    const path = parseLogName(entry.name)
+    if (path !== null) sorter.add(path, { name: entry.name, size: entry.size ?? -1, modified: entry.modified ?? -1 })
+  }
+  const listing = sorter.done()
+  if (listing.latest === null) {
+    const torn = listing.incomplete[0]
+    throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found', {
+      where: `${store.label}/${LOG_FOLDER}`,
+      reason:
+        torn === undefined
+          ? 'Empty or missing _delta_log'
+          : `Only ${torn.present} of ${torn.parts} parts of checkpoint ${torn.version} are there, and no commit`,
+      hint: 'Verify table path and _delta_log contents',
+    })
+  }
+  return listing
+}

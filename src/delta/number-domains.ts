@@ -1,0 +1,85 @@
+/** Order and bounds of the numeric types. */
+import { compareExact, parseExactNumber } from '../model/exact-number.ts'
+import type { ExactNumber } from '../model/exact-number.ts'
+import { parseDouble } from './partition-values.ts'
+import { bare, compareOrdered, point, textOf } from './value-domains.ts'
+import type { Domain, Point } from './value-domains.ts'
+
+/** A safe integer, which most values are, or anything else exactly. */
+type Numeric = number | ExactNumber
+
+const SHORT_INTEGER = /^-?\d{1,15}$/
+
+function parseNumeric(text: string): Numeric | null {
+  return SHORT_INTEGER.test(text) ? Number(text) : parseExactNumber(text)
+}
+
+function exact(value: Numeric): ExactNumber {
+  return typeof value === 'number' ? { unscaled: BigInt(value), scale: 0 } : value
+}
+
+function compareNumeric(a: Numeric, b: Numeric): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  return compareExact(exact(a), exact(b))
+}
+
+const LONGEST_DOUBLE = 17
+const GUARD_DIGITS = 20
+
+/**
+ * delta-rs writes decimal stats through a double. Up to 15 digits survive that; a wider type's bound that reads as a double may be off by
+ * half a unit in its last place, either way.
+ */
+function widened(value: Numeric, direction: 1n | -1n): Numeric {
+  const { unscaled, scale } = exact(value)
+  const magnitude = unscaled < 0n ? -unscaled : unscaled
+  if (magnitude.toString().replace(/0+$/, '').length > LONGEST_DOUBLE) return value
+  const fine = unscaled * 10n ** BigInt(GUARD_DIGITS)
+  const step = ((fine < 0n ? -fine : fine) >> 52n) + 1n
+  return { unscaled: fine + direction * step, scale: scale + GUARD_DIGITS }
+}
+
+export function numericDomain(isWideDecimal: boolean): Domain<Numeric> {
+  const bound = (piece: string | undefined, direction: 1n | -1n): Numeric | undefined => {
+    const value = piece === undefined ? null : parseNumeric(bare(piece))
+    if (value === null) return undefined
+    return isWideDecimal ? widened(value, direction) : value
+  }
+  return {
+    compare: compareNumeric,
+    literal(value) {
+      const text = textOf(value, 'number', 'string')
+      return text === null ? null : point(parseNumeric(text))
+    },
+    partition: (value) => (value.kind === 'exact' ? { low: value.value, high: value.value } : null),
+    stats: (min, max) => ({ low: bound(min, -1n), high: bound(max, 1n) }),
+  }
+}
+
+/**
+ * Float and double; NaN sorts above everything, as in Spark, and many writers leave it out of max. With `isFloat` (now or before a widening)
+ * 0.1 may mean the float or the double next to it.
+ */
+export function floatDomain(isFloat: boolean): Domain<number> {
+  const around = (value: number): Point<number> => {
+    const rounded = isFloat ? Math.fround(value) : value
+    return { low: Math.min(value, rounded), high: Math.max(value, rounded) }
+  }
+  const parse = (piece: string | undefined): Point<number> | null => {
+    const value = piece === undefined ? null : parseDouble(bare(piece))
+    return value === null || Number.isNaN(value) ? null : around(value)
+  }
+  return {
+    compare: compareOrdered,
+    literal(value) {
+      const text = textOf(value, 'number', 'string')
+      const number = text === null ? null : parseDouble(text)
+      return number === null || Number.isNaN(number) ? null : around(number)
+    },
+    partition(value) {
+      if (value.kind !== 'float' || Number.isNaN(value.value)) return null
+      return around(value.value)
+    },
+    stats: (min, max) => ({ low: parse(min)?.low, high: parse(max)?.high, beyond: 'nan' }),
+  }
+}

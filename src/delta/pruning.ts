@@ -1,0 +1,231 @@
+/**
+ * Could any row of this file meet the condition? Answered from partition values and stats alone, and false only where it is certain:
+ * missing, cut or doubtful facts keep the file (PROTOCOL.md, "Per-file Statistics").
+ *
+ * Meaning of a condition: SQL's three values, so a comparison with null is never true; NaN sorts above all numbers; text compares by code
+ * points and with case; a timestamp without a zone is UTC.
+ */
+import { predicateError, renderColumn } from '../model/predicate.ts'
+import type { ColumnRef, Comparison, Condition, Literal, Predicate } from '../model/predicate.ts'
+import { resolveColumn } from './columns.ts'
+import { parsePartitionValue } from './partition-values.ts'
+import type { PartitionValue } from './partition-values.ts'
+import { typeText } from './schema.ts'
+import type { LeafColumn, StructType } from './schema.ts'
+import { statsReader } from './stats.ts'
+import type { StatsPieces } from './stats.ts'
+import { checksOf, likeCheck } from './value-checks.ts'
+import type { Check, ColumnChecks } from './value-checks.ts'
+
+/** `partitionValues` of an add, keyed by physical names. */
+export type PartitionValues = Readonly<Record<string, string | null>>
+
+export type Pruning = {
+  /** Columns of the condition that the table is partitioned by, and the others; each once. */
+  readonly partitionColumns: readonly LeafColumn[]
+  readonly dataColumns: readonly LeafColumn[]
+  /** Whether a file of this partition may match, whatever is in it. */
+  byPartition(partitionValues: PartitionValues | null | undefined): boolean
+  /** Whether a file with these stats may match, whatever its partition. */
+  byStats(stats: string | null | undefined): boolean
+  /** Both at once, which is sharper where OR joins the two kinds. */
+  byFile(partitionValues: PartitionValues | null | undefined, stats: string | null | undefined): boolean
+}
+
+/** What is known about a file; null where nothing is asked of that side. */
+type Facts = { readonly partition: PartitionValues | null; readonly stats: StatsPieces | null }
+type Test = (facts: Facts) => boolean
+
+/** A condition on one column whose values are `Test`ed apart from nulls. */
+type Column = LeafColumn & { readonly isPartition: boolean; readonly slot: number }
+
+const NEVER: Test = () => false
+const ALWAYS: Test = () => true
+const NEGATED: Readonly<Record<Comparison, Comparison>> = {
+  '=': '<>',
+  '<>': '=',
+  '<': '>=',
+  '<=': '>',
+  '>': '<=',
+  '>=': '<',
+}
+
+function partitionValue(values: PartitionValues, column: Column): PartitionValue {
+  const key = column.field.physicalName
+  return parsePartitionValue(Object.hasOwn(values, key) ? values[key] : undefined, column.type)
+}
+
+/** Counts of nulls are believed only with tight bounds: deletion vectors take rows away and leave the counts. */
+function isAllNull(stats: StatsPieces, slot: number): boolean {
+  const nulls = stats.nulls[slot]
+  return stats.tightBounds && nulls !== undefined && nulls === stats.numRecords
+}
+
+/** A condition that no null meets. */
+function valueTest(column: Column, check: Check): Test {
+  if (column.isPartition) {
+    return ({ partition }) => {
+      if (!partition) return true
+      const value = partitionValue(partition, column)
+      if (value.kind === 'null') return false
+      return value.kind === 'any' || check.partition(value)
+    }
+  }
+  const { slot } = column
+  return ({ stats }) => {
+    if (!stats) return true
+    if (isAllNull(stats, slot)) return false
+    const min = stats.min[slot]
+    const max = stats.max[slot]
+    return (min === undefined && max === undefined) || check.stats(min, max)
+  }
+}
+
+function nullTest(column: Column, negated: boolean): Test {
+  if (column.isPartition) {
+    return ({ partition }) => {
+      const value = partition && partitionValue(partition, column)
+      if (!value || value.kind === 'any') return true
+      return (value.kind === 'null') !== negated
+    }
+  }
+  // Variants keep their stats in a form of their own.
+  if (column.type.kind === 'primitive' && column.type.name === 'variant') return ALWAYS
+  const { slot } = column
+  return ({ stats }) => {
+    if (!stats) return true
+    return negated ? !isAllNull(stats, slot) : !(stats.tightBounds && stats.nulls[slot] === '0')
+  }
+}
+
+function joined(kind: 'and' | 'or', tests: readonly Test[]): Test {
+  return kind === 'and' ? (facts) => tests.every((test) => test(facts)) : (facts) => tests.some((test) => test(facts))
+}
+
+type Compiler = { readonly text: string; readonly columnOf: (column: ColumnRef) => Column }
+
+/** The checks of a column that can be compared at all. @throws SluiceError BAD_PREDICATE for structs, arrays, maps and variants */
+function comparable(compiler: Compiler, ref: ColumnRef, column: Column): ColumnChecks | 'any' {
+  const checks = checksOf(column.field)
+  if (checks !== 'never') return checks
+  const message = `column ${renderColumn({ names: column.path })} is ${typeText(column.type)} and has no order`
+  throw predicateError(compiler.text, ref.at, message, 'Such a column can only be asked for IS NULL')
+}
+
+function mismatch(compiler: Compiler, column: Column, value: Literal): Error {
+  const type = typeText(column.type)
+  const shown = value.kind === 'boolean' ? String(value.value).toUpperCase() : 'text' in value ? value.text : 'NULL'
+  const examples: Readonly<Record<string, string>> = {
+    string: "Text takes single quotes: 'abc'",
+    date: "A date is written '2024-01-31'",
+    timestamp: "A timestamp is written '2024-01-31 10:00:00' (UTC) or '2024-01-31T10:00:00+02:00'",
+    timestamp_ntz: "This column has no time zone: write '2024-01-31 10:00:00'",
+    boolean: 'A boolean is TRUE or FALSE',
+  }
+  const message = `column ${renderColumn({ names: column.path })} is ${type} and cannot be compared with ${shown}`
+  return predicateError(compiler.text, value.at, message, examples[type] ?? 'A number is written 42 or 1.50')
+}
+
+function compareTest(compiler: Compiler, ref: ColumnRef, op: Comparison, value: Literal): Test {
+  const column = compiler.columnOf(ref)
+  const checks = comparable(compiler, ref, column)
+  if (value.kind === 'null') return NEVER
+  if (checks === 'any') return ALWAYS
+  const check = checks.compare(op, value)
+  if (!check) throw mismatch(compiler, column, value)
+  return valueTest(column, check)
+}
+
+function betweenTest(compiler: Compiler, condition: Extract<Condition, { kind: 'between' }>): Test {
+  const { column: ref, low, high } = condition
+  const column = compiler.columnOf(ref)
+  const checks = comparable(compiler, ref, column)
+  // Each bound by itself first: that names the one that does not fit.
+  const parts = [compareTest(compiler, ref, '>=', low), compareTest(compiler, ref, '<=', high)]
+  const check = checks === 'any' || parts.includes(NEVER) ? null : checks.between(low, high)
+  return check ? valueTest(column, check) : joined('and', parts)
+}
+
+function likeTest(compiler: Compiler, condition: Extract<Condition, { kind: 'like' }>, negated: boolean): Test {
+  const column = compiler.columnOf(condition.column)
+  if (column.type.kind === 'unknown') return ALWAYS
+  if (column.type.kind !== 'primitive' || column.type.name !== 'string') {
+    const name = renderColumn({ names: column.path })
+    throw predicateError(compiler.text, condition.column.at, `LIKE needs text, and ${name} is ${typeText(column.type)}`)
+  }
+  const isCollated = '__COLLATIONS' in column.field.metadata
+  const pattern = 'text' in condition.pattern ? condition.pattern.text : ''
+  return valueTest(column, likeCheck(pattern, negated, isCollated))
+}
+
+/** NOT is carried down to the columns, where it has an exact meaning for nulls too. */
+function compile(compiler: Compiler, condition: Condition, isNegated: boolean): Test {
+  switch (condition.kind) {
+    case 'and':
+    case 'or': {
+      const kind = (condition.kind === 'and') === isNegated ? 'or' : 'and'
+      const parts = condition.parts.map((part) => compile(compiler, part, isNegated))
+      return joined(kind, parts)
+    }
+    case 'not':
+      return compile(compiler, condition.part, !isNegated)
+    case 'compare': {
+      const op = isNegated ? NEGATED[condition.op] : condition.op
+      return compareTest(compiler, condition.column, op, condition.value)
+    }
+    case 'isNull':
+      return nullTest(compiler.columnOf(condition.column), condition.negated !== isNegated)
+    case 'like':
+      return likeTest(compiler, condition, condition.negated !== isNegated)
+    case 'in': {
+      const negated = condition.negated !== isNegated
+      const op = negated ? '<>' : '='
+      const tests = condition.values.map((value) => compareTest(compiler, condition.column, op, value))
+      return joined(negated ? 'and' : 'or', tests)
+    }
+    default: {
+      const { column, low, high } = condition
+      if (condition.negated === isNegated) return betweenTest(compiler, condition)
+      return joined('or', [compareTest(compiler, column, '<', low), compareTest(compiler, column, '>', high)])
+    }
+  }
+}
+
+/**
+ * Binds a condition to a table.
+ * @param partitionColumns logical names, as metaData has them
+ * @throws SluiceError BAD_PREDICATE for an unknown column (with near matches) or a literal that its type cannot be compared with
+ */
+export function compilePruning(
+  predicate: Predicate,
+  schema: StructType,
+  partitionColumns: readonly string[] | null | undefined,
+): Pruning {
+  const partitioned = new Set((partitionColumns ?? []).map((name) => name.toLowerCase()))
+  const columns = new Map<string, Column>()
+  let slots = 0
+  const columnOf = (ref: ColumnRef): Column => {
+    const leaf = resolveColumn(predicate.text, ref, schema)
+    const key = JSON.stringify(leaf.physicalPath)
+    const known = columns.get(key)
+    if (known) return known
+    const isPartition = leaf.path.length === 1 && partitioned.has(leaf.field.name.toLowerCase())
+    const column = { ...leaf, isPartition, slot: isPartition ? -1 : slots++ }
+    columns.set(key, column)
+    return column
+  }
+  const test = compile({ text: predicate.text, columnOf }, predicate.root, false)
+  const all = [...columns.values()]
+  const dataColumns = all.filter((column) => !column.isPartition)
+  const reader = statsReader(dataColumns.map((column) => column.physicalPath))
+  const pieces = (stats: string | null | undefined): StatsPieces | null => {
+    return dataColumns.length === 0 || stats === null || stats === undefined ? null : reader.read(stats)
+  }
+  return {
+    partitionColumns: all.filter((column) => column.isPartition),
+    dataColumns,
+    byPartition: (values) => test({ partition: values ?? null, stats: null }),
+    byStats: (stats) => test({ partition: null, stats: pieces(stats) }),
+    byFile: (values, stats) => test({ partition: values ?? null, stats: pieces(stats) }),
+  }
+}

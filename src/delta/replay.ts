@@ -1,0 +1,168 @@
+/**
+ * The files of a version by reverse replay (PROTOCOL.md, "Action Reconciliation"): commits from newest to oldest fill a set of keys that
+ * have been seen, and the rows of the checkpoint stream past it. A file's key is its canonical path and its deletion vector.
+ */
+import { SluiceError } from '../shared/errors.ts'
+import type { LogStore } from '../model/log-store.ts'
+import type { ParquetRows } from '../model/parquet-rows.ts'
+import type { ActionKind, ActionLine, AddAction, RemoveAction } from './actions.ts'
+import { readCheckpoint } from './checkpoint.ts'
+import type { FileFields } from './checkpoint.ts'
+import { readLog } from './commit-lines.ts'
+import type { CommitFile } from './listing.ts'
+import { logPathOf } from './log-path.ts'
+import { canonicalPath, dvId } from './paths.ts'
+import type { LogSegment } from './segment.ts'
+
+/** The newest word of the log on one file. */
+export type FileReference = {
+  readonly kind: 'add' | 'remove'
+  readonly file: AddAction | RemoveAction
+  readonly raw: string
+  /** Canonical. */
+  readonly path: string
+  readonly dvId: string | null
+  /** Version of the commit that says so; null when only the checkpoint tells, which means "at or before its version". */
+  readonly version: number | null
+}
+
+export type ReplaySource = {
+  readonly store: LogStore
+  readonly parquet: () => Promise<ParquetRows>
+  readonly segment: LogSegment
+}
+
+const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
+/** A commit up to this many bytes is held in memory while its last word on each file is found; a larger one is read twice. */
+const HELD = 8 << 20
+
+/** NUL cannot occur in a path, so no path and id can be put together to another's key. */
+export function fileKey(path: string, dv: string | null): string {
+  return dv === null ? path : `${path}\0${dv}`
+}
+
+function referenceOf(line: ActionLine, root: string, version: number | null): FileReference | null {
+  const { action, raw } = line
+  if (action.kind !== 'add' && action.kind !== 'remove') return null
+  const file = action.kind === 'add' ? action.add : action.remove
+  return { kind: action.kind, file, raw, path: canonicalPath(file.path, root), dvId: dvId(file.deletionVector), version }
+}
+
+/** The path of a plain file action and nothing else of it: a good deal cheaper than the whole line. */
+const PLAIN_PATH = /^\{"(?:add|remove)":\{"path":("[^"\\]*")/
+
+function keyOfRaw(raw: string, root: string): string | null {
+  if (raw.includes('"deletionVector"')) return null
+  const literal = PLAIN_PATH.exec(raw)?.[1]
+  // Parsing makes a string of its own; a slice would keep the whole line alive for as long as the key is.
+  return literal === undefined ? null : canonicalPath(JSON.parse(literal) as string, root)
+}
+
+class Replay {
+  readonly #source: ReplaySource
+  readonly #wanted: ReadonlySet<ActionKind>
+  readonly #signal: AbortSignal
+  readonly #seen = new Set<string>()
+
+  constructor(source: ReplaySource, wanted: ReadonlySet<ActionKind>, signal: AbortSignal) {
+    this.#source = source
+    this.#wanted = wanted
+    this.#signal = signal
+  }
+
+  async *run(fields: FileFields): AsyncGenerator<readonly FileReference[]> {
+    const { segment } = this.#source
+    for (let i = segment.commits.length - 1; i >= 0; i--) {
+      const commit = segment.commits[i] as CommitFile
+      // Nothing older is left to ask what the first commit held.
+      const oldest = i === 0 && segment.checkpoint === null
+      yield* commit.size >= 0 && commit.size <= HELD ? this.#held(commit) : this.#twice(commit, oldest)
+    }
+    if (segment.checkpoint !== null) yield* this.#checkpoint(fields)
+  }
+
+  #lines(commit: CommitFile): AsyncGenerator<readonly ActionLine[]> {
+    return readLog(this.#source.store, commit.name, { signal: this.#signal, kinds: FILE_KINDS })
+  }
+
+  /** Takes the lines of a commit from the last to the first; what is seen first is the commit's last word. */
+  async *#held(commit: CommitFile): AsyncGenerator<readonly FileReference[]> {
+    const { root } = this.#source.store
+    const lines: ActionLine[] = []
+    for await (const block of this.#lines(commit)) for (const line of block) lines.push(line)
+    const found: FileReference[] = []
+    for (let i = lines.length - 1; i >= 0; i--) {
+      const reference = referenceOf(lines[i] as ActionLine, root, commit.version)
+      if (reference === null) continue
+      const key = fileKey(reference.path, reference.dvId)
+      if (this.#seen.has(key)) continue
+      this.#seen.add(key)
+      if (this.#wanted.has(reference.kind)) found.push(reference)
+    }
+    if (found.length > 0) yield found.reverse()
+  }
+
+  /** First which line is the last word on each file, then those lines: only keys are held. */
+  async *#twice(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {
+    const { root } = this.#source.store
+    const last = new Map<string, number>()
+    for await (const block of this.#lines(commit)) {
+      for (const line of block) {
+        const key = keyOfRaw(line.raw, root) ?? this.#keyOf(line, root)
+        if (key !== null) last.set(key, line.line)
+      }
+    }
+    for await (const block of this.#lines(commit)) {
+      const found: FileReference[] = []
+      for (const line of block) {
+        const reference = referenceOf(line, root, commit.version)
+        if (reference === null) continue
+        const key = fileKey(reference.path, reference.dvId)
+        const lastLine = last.get(key)
+        if (lastLine === undefined) throw changedWhileRead(commit)
+        if (lastLine === line.line && !this.#seen.has(key) && this.#wanted.has(reference.kind)) found.push(reference)
+      }
+      if (found.length > 0) yield found
+    }
+    if (!oldest) for (const key of last.keys()) this.#seen.add(key)
+  }
+
+  #keyOf(line: ActionLine, root: string): string | null {
+    const reference = referenceOf(line, root, null)
+    return reference === null ? null : fileKey(reference.path, reference.dvId)
+  }
+
+  async *#checkpoint(fields: FileFields): AsyncGenerator<readonly FileReference[]> {
+    const { store, parquet, segment } = this.#source
+    if (segment.checkpoint === null) return
+    const options = { signal: this.#signal, kinds: this.#wanted, fields }
+    for await (const block of readCheckpoint(store, parquet, segment.checkpoint, options)) {
+      const found: FileReference[] = []
+      for (const line of block) {
+        const reference = referenceOf(line, store.root, null)
+        if (reference !== null && !this.#seen.has(fileKey(reference.path, reference.dvId))) found.push(reference)
+      }
+      if (found.length > 0) yield found
+    }
+  }
+}
+
+function changedWhileRead(commit: CommitFile): SluiceError {
+  return new SluiceError('LOG_CHANGED', `commit ${commit.version} changed while it was read`, {
+    where: logPathOf(commit.name),
+    retryable: true,
+  })
+}
+
+/**
+ * The newest reference to every file of a segment, of the wanted kinds: adds are the active files, removes the tombstones. Within a
+ * commit the later line wins. Newest commits come first, the checkpoint last.
+ * @throws SluiceError BAD_ACTION, BAD_CHECKPOINT (then what came before is worth nothing), LOG_CHANGED, SOURCE_GONE …
+ */
+export function replayFiles(
+  source: ReplaySource,
+  wanted: 'add' | 'remove',
+  options: { readonly signal: AbortSignal; readonly fields: FileFields },
+): AsyncGenerator<readonly FileReference[]> {
+  return new Replay(source, new Set<ActionKind>([wanted]), options.signal).run(options.fields)
+}

@@ -1,0 +1,201 @@
+/**
+ * Reader of Roaring bitmaps in their portable form: 32 bit as in RoaringFormatSpec, and the 64-bit form that puts
+ * one of them behind every value of the high 32 bits. Containers stay where they are in the bytes; nothing is expanded.
+ */
+
+const NO_RUN_COOKIE = 12346
+const RUN_COOKIE = 12347
+/** From so many containers on, a bitmap with runs has a table of offsets too. */
+const OFFSETS_FROM = 4
+const ARRAY_MAX = 4096
+const BITSET_BYTES = 8192
+const CHUNK = 0x1_0000
+
+type Container = {
+  readonly kind: 'array' | 'bitset' | 'run'
+  /** High 16 of the low 32 bits. */
+  readonly key: number
+  /** Where its words begin. */
+  readonly at: number
+  /** Values of an array, runs of a run container. */
+  readonly length: number
+  readonly cardinality: number
+}
+
+type Bucket = { readonly high: number; readonly containers: readonly Container[] }
+
+/** A set of row numbers, 0 to 2^64 - 1. */
+export type RowSet = {
+  readonly cardinality: number
+  has(row: number | bigint): boolean
+  /** Ascending. */
+  rows(): Generator<bigint>
+}
+
+function arrayContainer(bytes: Buffer, key: number, at: number, cardinality: number): Container {
+  let previous = -1
+  for (let i = 0; i < cardinality; i++) {
+    const value = bytes.readUInt16LE(at + 2 * i)
+    if (value <= previous) throw new RangeError(`array container ${key} is not ascending`)
+    previous = value
+  }
+  return { kind: 'array', key, at, length: cardinality, cardinality }
+}
+
+function bitCount(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x5555_5555)
+  const nibbles = (pairs & 0x3333_3333) + ((pairs >>> 2) & 0x3333_3333)
+  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24
+}
+
+function bitsetContainer(bytes: Buffer, key: number, at: number, cardinality: number): Container {
+  let bits = 0
+  for (let i = 0; i < BITSET_BYTES; i += 4) bits += bitCount(bytes.readInt32LE(at + i))
+  if (bits !== cardinality) throw new RangeError(`bitset container ${key} holds ${bits} values, not ${cardinality}`)
+  return { kind: 'bitset', key, at, length: cardinality, cardinality }
+}
+
+function runContainer(bytes: Buffer, key: number, at: number, cardinality: number): Container {
+  const length = bytes.readUInt16LE(at)
+  let end = -1
+  let sum = 0
+  for (let i = 0; i < length; i++) {
+    const first = bytes.readUInt16LE(at + 2 + 4 * i)
+    const more = bytes.readUInt16LE(at + 4 + 4 * i)
+    if (first <= end || first + more >= CHUNK) throw new RangeError(`run container ${key} is not ascending`)
+    end = first + more
+    sum += more + 1
+  }
+  if (sum !== cardinality) throw new RangeError(`run container ${key} holds ${sum} values, not ${cardinality}`)
+  return { kind: 'run', key, at: at + 2, length, cardinality }
+}
+
+/** One 32-bit bitmap at `start`, and where it ends. */
+function readBitmap(bytes: Buffer, start: number): { readonly containers: readonly Container[]; readonly end: number } {
+  const cookie = bytes.readUInt32LE(start)
+  const withRuns = (cookie & 0xffff) === RUN_COOKIE
+  if (!withRuns && cookie !== NO_RUN_COOKIE) throw new RangeError(`a bitmap starts with the unknown cookie ${cookie}`)
+  const count = withRuns ? (cookie >>> 16) + 1 : bytes.readUInt32LE(start + 4)
+  if (count > CHUNK) throw new RangeError(`a bitmap announces ${count} containers`)
+  const runFlags = start + 4
+  const descriptors = withRuns ? runFlags + Math.ceil(count / 8) : start + 8
+  // The table of offsets is for readers that jump; this one walks, and would have to check it anyway.
+  const hasOffsets = !withRuns || count >= OFFSETS_FROM
+  let at = descriptors + 4 * count + (hasOffsets ? 4 * count : 0)
+  const containers: Container[] = []
+  let previous = -1
+  for (let i = 0; i < count; i++) {
+    const key = bytes.readUInt16LE(descriptors + 4 * i)
+    const cardinality = bytes.readUInt16LE(descriptors + 4 * i + 2) + 1
+    if (key <= previous) throw new RangeError('the containers of a bitmap are not ascending')
+    previous = key
+    const isRun = withRuns && (bytes.readUInt8(runFlags + (i >>> 3)) & (1 << (i & 7))) !== 0
+    if (isRun) {
+      const container = runContainer(bytes, key, at, cardinality)
+      containers.push(container)
+      at = container.at + 4 * container.length
+    } else if (cardinality <= ARRAY_MAX) {
+      containers.push(arrayContainer(bytes, key, at, cardinality))
+      at += 2 * cardinality
+    } else {
+      containers.push(bitsetContainer(bytes, key, at, cardinality))
+      at += BITSET_BYTES
+    }
+  }
+  return { containers, end: at }
+}
+
+/** The entry of an ascending list with this number, found by halving. */
+function find<T>(entries: readonly T[], wanted: number, numberOf: (entry: T) => number): T | undefined {
+  let low = 0
+  let high = entries.length - 1
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const entry = entries[middle] as T
+    const number = numberOf(entry)
+    if (number === wanted) return entry
+    if (number < wanted) low = middle + 1
+    else high = middle - 1
+  }
+  return undefined
+}
+
+function containerHas(bytes: Buffer, container: Container, value: number): boolean {
+  if (container.kind === 'bitset') return (bytes.readUInt8(container.at + (value >>> 3)) & (1 << (value & 7))) !== 0
+  const width = container.kind === 'array' ? 2 : 4
+  let low = 0
+  let high = container.length - 1
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const at = container.at + width * middle
+    const first = bytes.readUInt16LE(at)
+    const last = container.kind === 'array' ? first : first + bytes.readUInt16LE(at + 2)
+    if (value >= first && value <= last) return true
+    if (value > last) low = middle + 1
+    else high = middle - 1
+  }
+  return false
+}
+
+function* containerValues(bytes: Buffer, container: Container): Generator<number> {
+  if (container.kind === 'bitset') {
+    for (let i = 0; i < BITSET_BYTES; i++) {
+      const byte = bytes.readUInt8(container.at + i)
+      for (let bit = 0; byte >> bit !== 0; bit++) if ((byte & (1 << bit)) !== 0) yield i * 8 + bit
+    }
+    return
+  }
+  for (let i = 0; i < container.length; i++) {
+    if (container.kind === 'array') {
+      yield bytes.readUInt16LE(container.at + 2 * i)
+      continue
+    }
+    const first = bytes.readUInt16LE(container.at + 4 * i)
+    const last = first + bytes.readUInt16LE(container.at + 4 * i + 2)
+    for (let value = first; value <= last; value++) yield value
+  }
+}
+
+/**
+ * Reads a 64-bit portable Roaring bitmap: u64 count of buckets, then per bucket its high 32 bits and a 32-bit bitmap. The bytes
+ * must not change afterwards: the set reads from them. Everything is checked here, so that `has` and `rows` cannot fail.
+ * @throws RangeError when the bytes are too short or no such bitmap
+ */
+export function readRoaring64(bytes: Buffer): RowSet {
+  const count = bytes.readBigUInt64LE(0)
+  const buckets: Bucket[] = []
+  let at = 8
+  let cardinality = 0
+  let previous = -1
+  for (let i = 0n; i < count; i++) {
+    const high = bytes.readUInt32LE(at)
+    if (high <= previous) throw new RangeError('the buckets of the bitmap are not ascending')
+    previous = high
+    const { containers, end } = readBitmap(bytes, at + 4)
+    buckets.push({ high, containers })
+    for (const container of containers) cardinality += container.cardinality
+    at = end
+  }
+
+  return {
+    cardinality,
+    has(row) {
+      const isNumber = typeof row === 'number'
+      if (row < 0 || (isNumber ? !Number.isSafeInteger(row) : row > 0xffff_ffff_ffff_ffffn)) return false
+      const low = isNumber ? row % 0x1_0000_0000 : Number(row & 0xffff_ffffn)
+      const high = isNumber ? Math.floor(row / 0x1_0000_0000) : Number(row >> 32n)
+      const bucket = find(buckets, high, (entry) => entry.high)
+      const container = bucket && find(bucket.containers, low >>> 16, (entry) => entry.key)
+      return container !== undefined && containerHas(bytes, container, low & 0xffff)
+    },
+    *rows() {
+      for (const bucket of buckets) {
+        const high = BigInt(bucket.high) << 32n
+        for (const container of bucket.containers) {
+          const base = container.key * CHUNK
+          for (const value of containerValues(bytes, container)) yield high + BigInt(base + value)
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,224 @@
+/** The schema of a table as a typed tree (PROTOCOL.md, "Schema Serialization Format", "Column Mapping", "Type Widening"). */
+import { SluiceError } from '../shared/errors.ts'
+import type { MetadataAction, ProtocolAction } from './actions.ts'
+
+const PRIMITIVES = [
+  'byte',
+  'short',
+  'integer',
+  'long',
+  'float',
+  'double',
+  'string',
+  'binary',
+  'boolean',
+  'date',
+  'timestamp',
+  'timestamp_ntz',
+  'variant',
+  'void',
+] as const
+
+export type PrimitiveName = (typeof PRIMITIVES)[number]
+
+export type StructType = { readonly kind: 'struct'; readonly fields: readonly Field[] }
+
+export type DeltaType =
+  | { readonly kind: 'primitive'; readonly name: PrimitiveName }
+  | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
+  | { readonly kind: 'array'; readonly element: DeltaType; readonly containsNull: boolean }
+  | {
+      readonly kind: 'map'
+      readonly key: DeltaType
+      readonly value: DeltaType
+      readonly valueContainsNull: boolean
+    }
+  | StructType
+  /** A primitive this reader has no name for, kept as written. */
+  | { readonly kind: 'unknown'; readonly name: string }
+
+/** One widening of a column's type. `fieldPath` leads into arrays and maps (`element`, `key.element`). */
+export type TypeChange = { readonly from: DeltaType; readonly to: DeltaType; readonly fieldPath: string | null }
+
+export type Field = {
+  readonly name: string
+  /** Name in data files, stats and partition values; the logical name without column mapping. */
+  readonly physicalName: string
+  /** Column mapping id. */
+  readonly id: number | null
+  readonly type: DeltaType
+  readonly nullable: boolean
+  /** For display: large numbers in it are rounded. */
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly typeChanges: readonly TypeChange[]
+}
+
+export type ColumnMappingMode = 'none' | 'id' | 'name'
+
+/** A column that is no struct, reached through structs only. */
+export type LeafColumn = {
+  readonly path: readonly string[]
+  readonly physicalPath: readonly string[]
+  readonly type: DeltaType
+  readonly field: Field
+}
+
+const PRIMITIVE_NAMES: ReadonlySet<string> = new Set(PRIMITIVES)
+const DECIMAL = /^decimal(?:\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\))?$/
+const MAX_DEPTH = 500
+
+type Json = Readonly<Record<string, unknown>>
+
+function bad(reason: string, cause?: unknown): SluiceError {
+  return new SluiceError('BAD_SCHEMA', 'The schema of the table cannot be read', {
+    reason,
+    hint: 'Look at schemaString in the metaData action of the log',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isPrimitive(name: string): name is PrimitiveName {
+  return PRIMITIVE_NAMES.has(name)
+}
+
+function namedType(name: string): DeltaType {
+  if (isPrimitive(name)) return { kind: 'primitive', name }
+  const decimal = DECIMAL.exec(name)
+  // A bare `decimal` is Spark's decimal(10,0).
+  if (decimal) return { kind: 'decimal', precision: Number(decimal[1] ?? 10), scale: Number(decimal[2] ?? 0) }
+  return { kind: 'unknown', name }
+}
+
+function parseTypeChanges(metadata: Json, where: string): readonly TypeChange[] {
+  const changes = metadata['delta.typeChanges']
+  if (!Array.isArray(changes)) return []
+  return changes.map((change: unknown) => {
+    if (!isObject(change) || typeof change['fromType'] !== 'string' || typeof change['toType'] !== 'string') {
+      throw bad(`a type change of ${where} lacks fromType or toType`)
+    }
+    const fieldPath = typeof change['fieldPath'] === 'string' ? change['fieldPath'] : null
+    return { from: namedType(change['fromType']), to: namedType(change['toType']), fieldPath }
+  })
+}
+
+function parseField(value: unknown, mapping: ColumnMappingMode, parent: string, depth: number): Field {
+  if (!isObject(value) || typeof value['name'] !== 'string') throw bad(`a field of ${parent} has no name`)
+  const name = value['name']
+  const where = parent === 'the table' ? `"${name}"` : `"${name}" in ${parent}`
+  const metadata = isObject(value['metadata']) ? value['metadata'] : {}
+  const id = metadata['delta.columnMapping.id']
+  const physicalName = metadata['delta.columnMapping.physicalName']
+  return {
+    name,
+    physicalName: mapping !== 'none' && typeof physicalName === 'string' ? physicalName : name,
+    id: mapping !== 'none' && typeof id === 'number' ? id : null,
+    type: parseType(value['type'], mapping, where, depth),
+    nullable: value['nullable'] !== false,
+    metadata,
+    typeChanges: parseTypeChanges(metadata, where),
+  }
+}
+
+function parseType(value: unknown, mapping: ColumnMappingMode, where: string, depth: number): DeltaType {
+  if (typeof value === 'string') return namedType(value)
+  if (!isObject(value)) throw bad(`the type of ${where} is missing or no type`)
+  if (depth > MAX_DEPTH) throw bad(`the types are nested more than ${MAX_DEPTH} deep`)
+  const inner = depth + 1
+  switch (value['type']) {
+    case 'struct': {
+      const fields: unknown = value['fields']
+      if (!Array.isArray(fields)) throw bad(`the struct of ${where} has no fields`)
+      return { kind: 'struct', fields: fields.map((field: unknown) => parseField(field, mapping, where, inner)) }
+    }
+    case 'array':
+      return {
+        kind: 'array',
+        element: parseType(value['elementType'], mapping, `the elements of ${where}`, inner),
+        containsNull: value['containsNull'] !== false,
+      }
+    case 'map':
+      return {
+        kind: 'map',
+        key: parseType(value['keyType'], mapping, `the keys of ${where}`, inner),
+        value: parseType(value['valueType'], mapping, `the values of ${where}`, inner),
+        valueContainsNull: value['valueContainsNull'] !== false,
+      }
+    // Spark's user-defined types are stored as another type, and read as that one.
+    case 'udt':
+      return parseType(value['sqlType'], mapping, where, inner)
+    default:
+      throw bad(`the type of ${where} is "${String(value['type'])}"`)
+  }
+}
+
+/**
+ * Parses `schemaString`. Primitive types that are not known here become `unknown`, which is no error.
+ * @param mapping whether physical names count; see `columnMappingMode`
+ * @throws SluiceError BAD_SCHEMA
+ */
+export function parseSchema(schemaString: string, mapping: ColumnMappingMode = 'none'): StructType {
+  let value: unknown
+  try {
+    value = JSON.parse(schemaString)
+  } catch (error) {
+    throw bad('schemaString is no JSON', error)
+  }
+  const type = parseType(value, mapping, 'the table', 0)
+  if (type.kind !== 'struct') throw bad(`the table's type is ${typeText(type)}, not a struct`)
+  return type
+}
+
+/** The mode in force: the property counts only where the protocol has the feature. */
+export function columnMappingMode(
+  protocol: Pick<ProtocolAction, 'minReaderVersion' | 'readerFeatures'>,
+  metadata: Pick<MetadataAction, 'configuration'>,
+): ColumnMappingMode {
+  const isSupported =
+    protocol.minReaderVersion === 2 ||
+    (protocol.minReaderVersion >= 3 && (protocol.readerFeatures ?? []).includes('columnMapping'))
+  const mode = metadata.configuration?.['delta.columnMapping.mode']?.toLowerCase()
+  return isSupported && (mode === 'id' || mode === 'name') ? mode : 'none'
+}
+
+/** `parseSchema` for the protocol and metaData in force at one version. @throws SluiceError BAD_SCHEMA */
+export function schemaOf(
+  protocol: Pick<ProtocolAction, 'minReaderVersion' | 'readerFeatures'>,
+  metadata: Pick<MetadataAction, 'configuration' | 'schemaString'>,
+): StructType {
+  return parseSchema(metadata.schemaString, columnMappingMode(protocol, metadata))
+}
+
+/** The columns that can have stats, in schema order: structs are walked, arrays and maps are leaves. */
+export function leafColumns(schema: StructType): readonly LeafColumn[] {
+  const leaves: LeafColumn[] = []
+  const walk = (struct: StructType, path: readonly string[], physicalPath: readonly string[]): void => {
+    for (const field of struct.fields) {
+      const names = [...path, field.name]
+      const physical = [...physicalPath, field.physicalName]
+      if (field.type.kind === 'struct') walk(field.type, names, physical)
+      else leaves.push({ path: names, physicalPath: physical, type: field.type, field })
+    }
+  }
+  walk(schema, [], [])
+  return leaves
+}
+
+/** A type as people write it: `decimal(10,2)`, `array<string>`, `struct<a: long, b: string>`. */
+export function typeText(type: DeltaType): string {
+  switch (type.kind) {
+    case 'decimal':
+      return `decimal(${type.precision},${type.scale})`
+    case 'array':
+      return `array<${typeText(type.element)}>`
+    case 'map':
+      return `map<${typeText(type.key)}, ${typeText(type.value)}>`
+    case 'struct':
+      return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`
+    default:
+      return type.name
+  }
+}

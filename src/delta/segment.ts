@@ -1,0 +1,188 @@
+/** Which files make up a version: one checkpoint and the commits above it, without a gap (PROTOCOL.md, "Action Reconciliation"). */
+import { SluiceError } from '../shared/errors.ts'
+import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
+
+export type LogSegment = {
+  readonly version: number
+  /** Null when the segment starts at version 0. */
+  readonly checkpoint: CheckpointFiles | null
+  /** Ascending and contiguous: checkpoint + 1 (or 0) to `version`. */
+  readonly commits: readonly CommitFile[]
+  /** Other complete checkpoints at or below `version`, newest first, for when this one turns out to be unreadable. */
+  readonly fallbacks: readonly CheckpointFiles[]
+}
+
+/** What the log can still tell: everything from `from` on. */
+export type History = {
+  readonly from: number
+  /** State of `from`; null when `from` is 0 and all commits are there. */
+  readonly checkpoint: CheckpointFiles | null
+  /** Ascending and contiguous, all of them above the checkpoint. */
+  readonly commits: readonly CommitFile[]
+  /** The commit of version `from` itself where a checkpoint stands for its state: it still tells time and operation. */
+  readonly baseCommit: CommitFile | null
+  /** Commits below `from`, which no longer lead anywhere. */
+  readonly orphans: readonly CommitFile[]
+}
+
+type Without = ReadonlySet<CheckpointFiles>
+const NONE: Without = new Set()
+
+/** Index of the first item whose version is at least `version`. */
+function firstAtLeast(items: readonly { readonly version: number }[], version: number): number {
+  let low = 0
+  let high = items.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((items[middle]?.version ?? Infinity) < version) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function span(from: number, to: number): string {
+  return from === to ? `commit ${from} is missing` : `commits ${from} to ${to} are missing`
+}
+
+function hintForGap(listing: LogListing, from: number, to: number, above: number | null): string {
+  const covered = listing.compacted.some((file) => file.from === from && file.to === to)
+  if (covered) return 'a log compaction file covers them, but sluice reads commits only: bring the commits back'
+  const files = from === to ? 'the missing file' : `the ${to - from + 1} missing files`
+  const later = above === null ? 'a complete checkpoint exists' : `a checkpoint above ${above} exists`
+  return `bring ${files} back, or import again once ${later}`
+}
+
+/** The first hole between `start` and `target`, or null. */
+function firstHole(
+  commits: readonly CommitFile[],
+  start: number,
+  target: number,
+): { readonly from: number; readonly to: number; readonly next: number | null } | null {
+  let expected = start
+  for (let i = firstAtLeast(commits, start); i < commits.length; i++) {
+    const { version } = commits[i] as CommitFile
+    if (version > target) break
+    if (version !== expected) return { from: expected, to: version - 1, next: version }
+    expected++
+  }
+  return expected > target ? null : { from: expected, to: target, next: null }
+}
+
+function gapError(
+  listing: LogListing,
+  base: number | null,
+  hole: { readonly from: number; readonly to: number; readonly next: number | null },
+): SluiceError {
+  // Without a next commit below the target the hole ends at the newest thing there is above it, a checkpoint or a commit.
+  const above = listing.commits[firstAtLeast(listing.commits, hole.to + 1)]?.version
+  const cp = listing.checkpoints[firstAtLeast(listing.checkpoints, hole.to + 1)]?.version
+  const end =
+    hole.next !== null
+      ? `commit ${hole.next}`
+      : above !== undefined && (cp === undefined || above <= cp)
+        ? `commit ${above}`
+        : cp === undefined
+          ? null
+          : `checkpoint ${cp}`
+  const before =
+    base !== null && hole.from === base + 1
+      ? `checkpoint ${base}`
+      : hole.from === 0
+        ? null
+        : `commit ${hole.from - 1}`
+  const place =
+    before !== null && end !== null
+      ? ` between ${before} and ${end}`
+      : before !== null
+        ? ` after ${before}`
+        : end !== null
+          ? ` before ${end}, and no checkpoint stands in for them`
+          : ''
+  return new SluiceError('LOG_GAP', span(hole.from, hole.to) + place, {
+    hint: hintForGap(listing, hole.from, hole.to, hole.next),
+  })
+}
+
+/**
+ * The files that make up `version` (the latest when absent): the newest complete checkpoint at or below it, and the commits after.
+ * @param without checkpoints that proved unreadable; the next older one, or version 0, is the start then
+ * @throws SluiceError VERSION_NOT_FOUND when the log never had or no longer has the version, LOG_GAP naming what is missing
+ */
+export function segmentAt(listing: LogListing, version?: number, without: Without = NONE): LogSegment {
+  const latest = listing.latest
+  if (latest === null) throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found')
+  const target = version ?? latest
+  if (target < 0 || target > latest || !Number.isSafeInteger(target)) {
+    throw new SluiceError('VERSION_NOT_FOUND', `version ${target} does not exist; the newest is ${latest}`)
+  }
+  const usable = listing.checkpoints.filter((one) => one.version <= target && !without.has(one))
+  const newest = usable.at(-1)?.version
+  const checkpoint = usable.find((one) => one.version === newest) ?? null
+  const start = checkpoint === null ? 0 : checkpoint.version + 1
+  const hole = firstHole(listing.commits, start, target)
+  if (hole !== null) {
+    const oldest = version === undefined || checkpoint !== null ? null : oldestAnswer(listing, without)
+    if (oldest !== null && target < oldest) {
+      throw new SluiceError('VERSION_NOT_FOUND', `version ${target} is gone; the log begins at version ${oldest}`, {
+        reason: `${span(hole.from, hole.to)}: log cleanup removes old commits`,
+      })
+    }
+    throw gapError(listing, checkpoint?.version ?? null, hole)
+  }
+  const from = firstAtLeast(listing.commits, start)
+  return {
+    version: target,
+    checkpoint,
+    commits: listing.commits.slice(from, from + target - start + 1),
+    fallbacks: newestFirst(usable.filter((one) => one !== checkpoint)),
+  }
+}
+
+/** Newest version first, and within a version the preferred form first. */
+function newestFirst(checkpoints: readonly CheckpointFiles[]): readonly CheckpointFiles[] {
+  return checkpoints
+    .map((one, index) => ({ one, index }))
+    .sort((a, b) => b.one.version - a.one.version || a.index - b.index)
+    .map(({ one }) => one)
+}
+
+/** Lowest version that can be built at all, or null. */
+function oldestAnswer(listing: LogListing, without: Without): number | null {
+  if (listing.commits[0]?.version === 0) return 0
+  return listing.checkpoints.find((one) => !without.has(one))?.version ?? null
+}
+
+/**
+ * The longest stretch that ends at the latest version and has no hole: from version 0 where all commits are there, else from the
+ * oldest checkpoint that the run of commits reaches.
+ * @param without checkpoints that proved unreadable
+ * @throws SluiceError LOG_GAP when the latest version itself cannot be built
+ */
+export function historyOf(listing: LogListing, without: Without = NONE): History {
+  const { commits, latest } = listing
+  if (latest === null) throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found')
+  let low = latest + 1
+  for (let i = commits.length - 1; i >= 0; i--) {
+    const { version } = commits[i] as CommitFile
+    if (version !== low - 1) break
+    low = version
+  }
+  if (low === 0) return { from: 0, checkpoint: null, commits, baseCommit: null, orphans: [] }
+  const checkpoint = listing.checkpoints.find((one) => one.version >= low - 1 && !without.has(one))
+  if (checkpoint === undefined) {
+    const base = listing.checkpoints.findLast((one) => !without.has(one)) ?? null
+    const hole = firstHole(commits, base === null ? 0 : base.version + 1, latest)
+    if (hole === null) throw new SluiceError('INTERNAL', `no base found for versions ${low} to ${latest}`)
+    throw gapError(listing, base?.version ?? null, hole)
+  }
+  const from = checkpoint.version
+  const split = firstAtLeast(commits, from)
+  const baseCommit = commits[split]?.version === from ? (commits[split] ?? null) : null
+  return {
+    from,
+    checkpoint,
+    commits: commits.slice(baseCommit === null ? split : split + 1),
+    baseCommit,
+    orphans: commits.slice(0, split),
+  }
+}

@@ -1,0 +1,188 @@
+/** A table at one version. Reads on demand; falls back to an older checkpoint when the one in use cannot be read. */
+import { SluiceError } from '../shared/errors.ts'
+import type { LogStore } from '../model/log-store.ts'
+import type { ParquetRows } from '../model/parquet-rows.ts'
+import type { ActionKind, AddAction, RemoveAction } from './actions.ts'
+import { proveCheckpoint } from './checkpoint.ts'
+import type { FileFields } from './checkpoint.ts'
+import type { CheckpointFiles, LogListing } from './listing.ts'
+import { replayFiles } from './replay.ts'
+import type { FileReference, ReplaySource } from './replay.ts'
+import { segmentAt } from './segment.ts'
+import type { LogSegment } from './segment.ts'
+import { readHead, readState } from './state.ts'
+import type { TableHead, TableState } from './state.ts'
+import { numRecordsOf } from './stats.ts'
+
+export type { TableHead, TableState } from './state.ts'
+
+export type ActiveFile = {
+  readonly add: AddAction
+  /** The line of the log, or the checkpoint row rendered as JSON. */
+  readonly raw: string
+  /** Canonical. */
+  readonly path: string
+  readonly dvId: string | null
+  /** Null when only a checkpoint tells of the file: at or before the checkpoint's version. */
+  readonly addedVersion: number | null
+}
+
+export type Tombstone = {
+  readonly remove: RemoveAction
+  readonly raw: string
+  readonly path: string
+  readonly dvId: string | null
+  readonly removedVersion: number | null
+}
+
+/** `rows` is null when a file does not say how many it has. Rows that deletion vectors hide are taken off. */
+export type TableCounts = { readonly files: number; readonly bytes: bigint; readonly rows: bigint | null }
+
+/** What the snapshots of a table share: unreadable checkpoints are found once, and noted once. */
+export type SnapshotContext = {
+  readonly store: LogStore
+  readonly parquet: () => Promise<ParquetRows>
+  readonly listing: LogListing
+  readonly unreadable: Set<CheckpointFiles>
+  readonly note: (text: string) => void
+}
+
+function useInstead(segment: LogSegment): string {
+  const commits = `${segment.commits.length} commit${segment.commits.length === 1 ? '' : 's'}`
+  return segment.checkpoint === null ? `${commits} from version 0` : `${segment.checkpoint.version} and ${commits}`
+}
+
+export class Snapshot {
+  readonly version: number
+  readonly #context: SnapshotContext
+  #segment: LogSegment
+  #head: TableHead | null = null
+  #state: TableState | null = null
+  /** Field sets for which the checkpoint in use has been read through. */
+  readonly #proven = new Set<string>()
+
+  /** @throws SluiceError VERSION_NOT_FOUND, LOG_GAP */
+  constructor(context: SnapshotContext, version?: number) {
+    this.#context = context
+    this.#segment = segmentAt(context.listing, version, context.unreadable)
+    this.version = this.#segment.version
+  }
+
+  /** The files this snapshot is made of; another one after a fall-back to an older checkpoint. */
+  get segment(): LogSegment {
+    return this.#segment
+  }
+
+  /** Protocol and metadata; cheaper than `state`. @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA, BAD_CHECKPOINT, BAD_ACTION */
+  async head(signal: AbortSignal): Promise<TableHead> {
+    this.#head ??= await this.#withFallback(() => readHead(this.#source(), signal))
+    return this.#head
+  }
+
+  /** Everything but the files. @throws as `head` */
+  async state(signal: AbortSignal): Promise<TableState> {
+    this.#state ??= await this.#withFallback(() => readState(this.#source(), signal))
+    return this.#state
+  }
+
+  /**
+   * The active files in blocks, those of the newest commits first. A checkpoint that has a stand-in is read through before its first row
+   * is handed out, so that a corrupt one never shows as a shorter list.
+   * @throws SluiceError BAD_CHECKPOINT when there is no other way to the version; BAD_ACTION, SOURCE_GONE …
+   */
+  async *files(options: { readonly signal: AbortSignal; readonly fields?: FileFields }): AsyncIterable<readonly ActiveFile[]> {
+    for await (const block of this.#references('add', options.signal, options.fields ?? 'all')) {
+      yield block.map(({ file, raw, path, dvId, version }) => ({
+        add: file as AddAction,
+        raw,
+        path,
+        dvId,
+        addedVersion: version,
+      }))
+    }
+  }
+
+  /** Removed files that the log still remembers, expired or not: retention is the caller's to apply. @throws as `files` */
+  async *tombstones(signal: AbortSignal): AsyncIterable<readonly Tombstone[]> {
+    for await (const block of this.#references('remove', signal, 'all')) {
+      yield block.map(({ file, raw, path, dvId, version }) => ({
+        remove: file as RemoveAction,
+        raw,
+        path,
+        dvId,
+        removedVersion: version,
+      }))
+    }
+  }
+
+  /** Files, bytes and rows by a replay of the log; checksums are not believed. @throws as `files` */
+  async counts(signal: AbortSignal): Promise<TableCounts> {
+    let files = 0
+    let bytes = 0n
+    let rows: bigint | null = 0n
+    for await (const block of this.#references('add', signal, 'counts')) {
+      files += block.length
+      for (const { file } of block) {
+        const add = file as AddAction
+        bytes += BigInt(add.size)
+        const records = rows === null ? null : numRecordsOf(add.stats)
+        rows = rows === null || records === null ? null : rows + BigInt(records - (add.deletionVector?.cardinality ?? 0))
+      }
+    }
+    return { files, bytes, rows }
+  }
+
+  #source(): ReplaySource {
+    const { store, parquet } = this.#context
+    return { store, parquet, segment: this.#segment }
+  }
+
+  async *#references(
+    wanted: 'add' | 'remove',
+    signal: AbortSignal,
+    fields: FileFields,
+  ): AsyncGenerator<readonly FileReference[]> {
+    await this.#withFallback(() => this.#prove(wanted, signal, fields))
+    yield* replayFiles(this.#source(), wanted, { signal, fields })
+  }
+
+  /** Without a stand-in there is nothing to prove: the error itself is all that can be given. */
+  async #prove(kind: ActionKind, signal: AbortSignal, fields: FileFields): Promise<void> {
+    const { store, parquet } = this.#context
+    const { checkpoint } = this.#segment
+    const key = `${kind}/${fields}`
+    if (checkpoint === null || this.#proven.has(key) || this.#standIn(checkpoint) === null) return
+    await proveCheckpoint(store, parquet, checkpoint, { signal, kinds: new Set([kind]), fields })
+    this.#proven.add(key)
+  }
+
+  /** The segment without a checkpoint, or null when the version cannot be built without it. */
+  #standIn(checkpoint: CheckpointFiles): LogSegment | null {
+    try {
+      return segmentAt(this.#context.listing, this.version, new Set([...this.#context.unreadable, checkpoint]))
+    } catch (error) {
+      if (error instanceof SluiceError) return null
+      throw error
+    }
+  }
+
+  async #withFallback<T>(body: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const { checkpoint } = this.#segment
+      try {
+        return await body()
+      } catch (error) {
+        if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT' || checkpoint === null) throw error
+        const instead = this.#standIn(checkpoint)
+        if (instead === null) throw error
+        const { unreadable, note } = this.#context
+        if (!unreadable.has(checkpoint)) {
+          unreadable.add(checkpoint)
+          note(`checkpoint ${checkpoint.version} unreadable, using ${useInstead(instead)}`)
+        }
+        this.#segment = instead
+        this.#proven.clear()
+      }
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * When commits happened (PROTOCOL.md, "In-Commit Timestamps"): the time in the commit itself where the table keeps one, else the time of
+ * the file, pushed forward where files are out of order, so that a later version never has an earlier time.
+ */
+import { SluiceError } from '../shared/errors.ts'
+import { isoTime } from '../shared/clock.ts'
+import type { LogStore } from '../model/log-store.ts'
+import type { CommitInfoAction } from './actions.ts'
+import { actionLines, readLog } from './commit-lines.ts'
+import type { CommitFile } from './listing.ts'
+import { logPathOf } from './log-path.ts'
+import type { TableHead } from './state.ts'
+
+export type CommitTime = {
+  readonly version: number
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  /** Whether the commit itself says so. */
+  readonly inCommit: boolean
+}
+
+/** From which version on commits hold their own time, and what that was; null when the table does not keep them. */
+export type InCommitRule = { readonly fromVersion: number; readonly fromTime: number } | null
+
+/** Bytes that hold the first line of any commit with in-commit timestamps, where commitInfo must come first. */
+const FIRST_BYTES = 64 << 10
+
+export function inCommitRule({ protocol, metadata }: TableHead): InCommitRule {
+  const configuration = metadata.configuration ?? {}
+  const features = protocol.writerFeatures ?? []
+  const supported = features.includes('inCommitTimestamp') || features.includes('inCommitTimestamp-preview')
+  const enabled = configuration['delta.enableInCommitTimestamps']?.toLowerCase() === 'true'
+  if (!supported || !enabled) return null
+  const number = (name: string): number => {
+    const value = Number(configuration[name] ?? 0)
+    return Number.isSafeInteger(value) ? value : 0
+  }
+  return {
+    fromVersion: number('delta.inCommitTimestampEnablementVersion'),
+    fromTime: number('delta.inCommitTimestampEnablementTimestamp'),
+  }
+}
+
+/** Times of the files of ascending commits, each at least 1 ms after the one before. */
+export function fileTimes(commits: readonly CommitFile[]): readonly CommitTime[] {
+  let last = -Infinity
+  return commits.map(({ version, modified }) => {
+    last = Math.max(modified, last + 1)
+    return { version, time: last, inCommit: false }
+  })
+}
+
+/** The in-commit timestamp of a commitInfo, or null. */
+export function inCommitTimeOf(commitInfo: CommitInfoAction | null): number | null {
+  const value = commitInfo?.['inCommitTimestamp']
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : null
+}
+
+/**
+ * The commitInfo of a commit, or null when it has none. Reads the start of the file, and all of it only where it does not come first.
+ * @throws SluiceError BAD_ACTION, SOURCE_GONE …
+ */
+export async function readCommitInfo(store: LogStore, commit: CommitFile, signal: AbortSignal): Promise<CommitInfoAction | null> {
+  const path = logPathOf(commit.name)
+  for await (const chunk of store.read(path, { end: FIRST_BYTES, signal })) {
+    const end = chunk.indexOf(10)
+    if (end === -1 || !chunk.subarray(0, 16).includes('"commitInfo"')) break
+    for await (const block of actionLines(oneChunk(chunk.subarray(0, end)), path, { signal })) {
+      for (const { action } of block) if (action.kind === 'commitInfo') return action.commitInfo
+    }
+    break
+  }
+  for await (const block of readLog(store, commit.name, { signal, kinds: new Set(['commitInfo' as const]) })) {
+    for (const { action } of block) if (action.kind === 'commitInfo') return action.commitInfo
+  }
+  return null
+}
+
+async function* oneChunk(chunk: Buffer): AsyncGenerator<Buffer> {
+  yield chunk
+}
+
+/** The time of one commit where its own may rule; `byFile` otherwise. */
+async function timeOf(
+  store: LogStore,
+  commit: CommitFile,
+  byFile: CommitTime,
+  rule: InCommitRule,
+  signal: AbortSignal,
+): Promise<CommitTime> {
+  if (rule === null || commit.version < rule.fromVersion) return byFile
+  const own = inCommitTimeOf(await readCommitInfo(store, commit, signal))
+  return own === null ? byFile : { version: commit.version, time: own, inCommit: true }
+}
+
+/**
+ * Times of ascending commits. Opens only those for which the commit's own time rules.
+ * @throws SluiceError BAD_ACTION, SOURCE_GONE …
+ */
+export async function commitTimes(
+  store: LogStore,
+  commits: readonly CommitFile[],
+  rule: InCommitRule,
+  signal: AbortSignal,
+): Promise<readonly CommitTime[]> {
+  const times = [...fileTimes(commits)]
+  for (const [i, commit] of commits.entries()) times[i] = await timeOf(store, commit, times[i] as CommitTime, rule, signal)
+  return times
+}
+
+/**
+ * The newest version that is not younger than `timestamp`; the latest when all are older. Looks at as few commits as it can.
+ * @param commits ascending, at least one
+ * @param timestamp milliseconds since the epoch
+ * @throws SluiceError VERSION_NOT_FOUND when the first commit is already younger
+ */
+export async function versionAt(
+  store: LogStore,
+  commits: readonly CommitFile[],
+  rule: InCommitRule,
+  timestamp: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const times = fileTimes(commits)
+  // Two clocks meet at the version where in-commit timestamps begin: each side is searched by its own.
+  const border = rule === null ? commits.length : commits.findIndex(({ version }) => version >= rule.fromVersion)
+  const split = border === -1 ? commits.length : border
+  const inCommit = rule !== null && split < commits.length && (split === 0 || timestamp >= rule.fromTime)
+  let low = inCommit ? split : 0
+  let high = inCommit ? commits.length : split
+  const floor = low
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const { time } = await timeOf(store, commits[middle] as CommitFile, times[middle] as CommitTime, inCommit ? rule : null, signal)
+    if (time <= timestamp) low = middle + 1
+    else high = middle
+  }
+  const found = commits[low - 1]
+  if (found !== undefined && (low > floor || floor > 0)) return found.version
+  const first = commits[0]
+  const begins =
+    first === undefined ? '' : isoTime((await timeOf(store, first, times[0] as CommitTime, rule, signal)).time)
+  throw new SluiceError('VERSION_NOT_FOUND', `no version is as old as ${isoTime(timestamp)}; the log begins at ${begins}`)
+}

@@ -1,0 +1,179 @@
+/** Whether a file's bounds leave room for a value that meets a condition: false only where none can. */
+import type { Comparison, LiteralValue } from '../model/predicate.ts'
+import { floatDomain, numericDomain } from './number-domains.ts'
+import type { PartitionValue } from './partition-values.ts'
+import type { Field } from './schema.ts'
+import {
+  binaryDomain,
+  booleanDomain,
+  collatedDomain,
+  dateDomain,
+  stringDomain,
+  timestampDomain,
+} from './value-domains.ts'
+import type { Domain, Point, Span } from './value-domains.ts'
+
+/** One condition on the values of one column. Values that are null are the caller's business. */
+export type Check = {
+  /** `any` and `null` never come here. */
+  partition(value: PartitionValue): boolean
+  /** At least one of the two pieces is there. */
+  stats(min: string | undefined, max: string | undefined): boolean
+}
+
+/** Conditions for one column's type; null where it cannot be compared with the literal. */
+export type ColumnChecks = {
+  compare(op: Comparison, value: LiteralValue): Check | null
+  between(low: LiteralValue, high: LiteralValue): Check | null
+}
+
+/** Whether some value of the span is at or above the point. */
+function reaches<V>(domain: Domain<V>, span: Span<V>, value: V): boolean {
+  if (span.high === undefined || domain.compare(span.high, value) >= 0) return true
+  return span.beyond === 'prefix' && domain.startsWith?.(value, span.high) === true
+}
+
+function isWithin<V>(domain: Domain<V>, span: Span<V>, from: V, to: V): boolean {
+  return (span.low === undefined || domain.compare(span.low, to) <= 0) && reaches(domain, span, from)
+}
+
+/** Whether every value of the span is the literal. */
+function isOnly<V>(domain: Domain<V>, span: Span<V>, point: Point<V>): boolean {
+  if (span.low === undefined || span.high === undefined || span.beyond !== undefined) return false
+  if (domain.compare(point.low, point.high) !== 0) return false
+  return domain.compare(span.low, point.low) === 0 && domain.compare(span.high, point.low) === 0
+}
+
+function mayCompare<V>(domain: Domain<V>, op: Comparison, span: Span<V>, point: Point<V>): boolean {
+  switch (op) {
+    case '=':
+      return isWithin(domain, span, point.low, point.high)
+    case '<>':
+      return !isOnly(domain, span, point)
+    case '<':
+      return span.low === undefined || domain.compare(span.low, point.high) < 0
+    case '<=':
+      return span.low === undefined || domain.compare(span.low, point.high) <= 0
+    case '>': {
+      if (span.beyond === 'nan' || span.high === undefined) return true
+      if (domain.compare(span.high, point.low) > 0) return true
+      return span.beyond === 'prefix' && domain.startsWith?.(point.low, span.high) === true
+    }
+    default:
+      return span.beyond === 'nan' || reaches(domain, span, point.low)
+  }
+}
+
+function checksOver<V>(domain: Domain<V>): ColumnChecks {
+  const check = (may: (span: Span<V>) => boolean): Check => ({
+    partition(value) {
+      const span = domain.partition(value)
+      return span === null || may(span)
+    },
+    stats: (min, max) => may(domain.stats(min, max)),
+  })
+  return {
+    compare(op, value) {
+      const point = domain.literal(value)
+      return point && check((span) => mayCompare(domain, op, span, point))
+    },
+    between(low, high) {
+      const from = domain.literal(low)
+      const to = domain.literal(high)
+      if (!from || !to) return null
+      const isEmpty = domain.compare(from.low, to.high) > 0
+      return check((span) => !isEmpty && isWithin(domain, span, from.low, to.high))
+    },
+  }
+}
+
+/** Digits of a decimal that survive the way through a double. */
+const SAFE_DIGITS = 15
+
+/**
+ * Conditions for a column. `'never'` for types without an order (structs, arrays, maps, variants), `'any'` for those that nothing is
+ * known about.
+ */
+export function checksOf(field: Field): ColumnChecks | 'never' | 'any' {
+  const { type } = field
+  if (type.kind === 'unknown') return 'any'
+  if (type.kind === 'decimal') return checksOver(numericDomain(type.precision > SAFE_DIGITS))
+  if (type.kind !== 'primitive') return 'never'
+  switch (type.name) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'long':
+      return checksOver(numericDomain(false))
+    case 'float':
+      return checksOver(floatDomain(true))
+    case 'double': {
+      const wasFloat = field.typeChanges.some(({ from }) => from.kind === 'primitive' && from.name === 'float')
+      return checksOver(floatDomain(wasFloat))
+    }
+    case 'string':
+      return checksOver('__COLLATIONS' in field.metadata ? collatedDomain : stringDomain)
+    case 'boolean':
+      return checksOver(booleanDomain)
+    case 'date':
+      return checksOver(dateDomain)
+    case 'timestamp':
+      return checksOver(timestampDomain(true))
+    case 'timestamp_ntz':
+      return checksOver(timestampDomain(false))
+    case 'binary':
+      return checksOver(binaryDomain)
+    case 'variant':
+      return 'never'
+    default:
+      return 'any'
+  }
+}
+
+type LikePattern = {
+  /** Text before the first wildcard. */
+  readonly prefix: string
+  /** `prefix%` and nothing more. */
+  readonly isPrefixOnly: boolean
+  readonly whole: RegExp
+}
+
+function parseLike(pattern: string): LikePattern {
+  let prefix = ''
+  let source = ''
+  let wildcards = ''
+  for (let i = 0; i < pattern.length; i++) {
+    let char = pattern.charAt(i)
+    if (char === '%' || char === '_') {
+      wildcards += char
+      source += char === '%' ? '.*' : '.'
+      continue
+    }
+    // The last backslash has nothing to escape and is one.
+    if (char === '\\' && i + 1 < pattern.length) char = pattern.charAt(++i)
+    if (wildcards === '') prefix += char
+    else wildcards += 'x'
+    source += char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')
+  }
+  return { prefix, isPrefixOnly: wildcards === '%', whole: new RegExp(`^${source}$`, 'su') }
+}
+
+/** `LIKE`, with case, on a text column. */
+export function likeCheck(pattern: string, negated: boolean, isCollated: boolean): Check {
+  const { prefix, isPrefixOnly, whole } = parseLike(pattern)
+  return {
+    partition: (value) => isCollated || value.kind !== 'string' || whole.test(value.value) !== negated,
+    stats(min, max) {
+      if (isCollated) return true
+      const span = stringDomain.stats(min, max)
+      if (negated) {
+        // Only where all values lie between two that have the prefix do all of them have it.
+        const hasPrefix = (bound: string | undefined) => bound !== undefined && bound.startsWith(prefix)
+        return !(isPrefixOnly && hasPrefix(span.low) && hasPrefix(span.high))
+      }
+      const isAbove =
+        span.low !== undefined && stringDomain.compare(span.low, prefix) > 0 && !span.low.startsWith(prefix)
+      return !isAbove && reaches(stringDomain, span, prefix)
+    },
+  }
+}

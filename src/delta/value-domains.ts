@@ -1,0 +1,184 @@
+/**
+ * How the values of each column type are ordered, and what a file's bounds are worth. A span never claims more than is certain: where
+ * a writer may have rounded, cut or left something out, it reaches further than the text says.
+ */
+import { parseDate, parseTimestamp } from '../model/instant.ts'
+import type { LiteralValue } from '../model/predicate.ts'
+import { parsePartitionValue } from './partition-values.ts'
+import type { PartitionValue } from './partition-values.ts'
+import type { DeltaType } from './schema.ts'
+import { jsonText } from './stats.ts'
+
+/** Where the values of a column in one file lie; an absent bound is unknown. */
+export type Span<V> = {
+  readonly low: V | undefined
+  readonly high: V | undefined
+  /** Values may go on behind `high`: it is the beginning of a longer text, or a NaN hides above it. */
+  readonly beyond?: 'prefix' | 'nan'
+}
+
+/** A literal as its column's type takes it: one value, or two where rounding leaves a doubt. */
+export type Point<V> = { readonly low: V; readonly high: V }
+
+export type Domain<V> = {
+  compare(a: V, b: V): number
+  /** Null when a literal of this kind cannot be compared with the type. */
+  literal(value: LiteralValue): Point<V> | null
+  /** `any` and `null` never come here. Null when nothing is known. */
+  partition(value: PartitionValue): Span<V> | null
+  /** From the pieces of the stats' JSON text. */
+  stats(min: string | undefined, max: string | undefined): Span<V>
+  /** For `beyond: 'prefix'`. */
+  startsWith?(value: V, start: V): boolean
+}
+
+const NO_BOUNDS: Span<never> = { low: undefined, high: undefined }
+
+/** Plain text of a piece, quoted or not. */
+export function bare(piece: string): string {
+  return jsonText(piece) ?? piece
+}
+
+/** Exactly this value. */
+export function point<V>(value: V | null): Point<V> | null {
+  return value === null ? null : { low: value, high: value }
+}
+
+/** The text of a literal of one of these kinds. */
+export function textOf(value: LiteralValue, ...kinds: readonly LiteralValue['kind'][]): string | null {
+  return kinds.includes(value.kind) && 'text' in value ? value.text : null
+}
+
+export function compareOrdered(a: number | bigint, b: number | bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+// Text. Delta orders it by UTF-8 bytes, which is the order of code points; JavaScript's < goes by UTF-16 units.
+
+function unitRank(unit: number): number {
+  if (unit < 0xd800) return unit
+  return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000
+}
+
+/** Order of code points. */
+export function compareCodePoints(a: string, b: string): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const left = a.charCodeAt(i)
+    const right = b.charCodeAt(i)
+    if (left !== right) return unitRank(left) - unitRank(right)
+  }
+  return a.length - b.length
+}
+
+const CUT_MARKS: ReadonlySet<number> = new Set([0x3f, 0x7f, 0x7fff, 0xfffd, 0xffff])
+
+/**
+ * A max without what writers put behind a cut one: the highest character they know, or what became of half a surrogate pair. The
+ * rest bounds everything that starts with it, and does so too where the character was the value's own.
+ */
+function withoutCutMarks(text: string): string {
+  let end = text.length
+  for (; end > 0; end--) {
+    const unit = text.charCodeAt(end - 1)
+    if (CUT_MARKS.has(unit) || (unit >= 0xd800 && unit < 0xdc00)) continue
+    if (unit < 0xdc00 || unit >= 0xe000) break
+    const before = text.charCodeAt(end - 2)
+    const isPair = before >= 0xd800 && before < 0xdc00
+    if (isPair && text.codePointAt(end - 2) !== 0x10ffff) break
+    if (isPair) end--
+  }
+  return text.slice(0, end)
+}
+
+function cutHigh(max: string | undefined): string | undefined {
+  const text = max === undefined ? null : jsonText(max)
+  return text === null ? undefined : withoutCutMarks(text)
+}
+
+export const stringDomain: Domain<string> = {
+  compare: compareCodePoints,
+  literal: (value) => point(textOf(value, 'string')),
+  partition: (value) => (value.kind === 'string' ? { low: value.value, high: value.value } : null),
+  stats: (min, max) => ({
+    low: min === undefined ? undefined : (jsonText(min) ?? undefined),
+    high: cutHigh(max),
+    beyond: 'prefix',
+  }),
+  startsWith: (value, start) => value.startsWith(start),
+}
+
+/** A collation's order and equality are its own; nothing here may judge it. */
+export const collatedDomain: Domain<string> = { ...stringDomain, partition: () => null, stats: () => NO_BOUNDS }
+
+// Time.
+
+export const dateDomain: Domain<number> = {
+  compare: compareOrdered,
+  literal(value) {
+    const text = textOf(value, 'string', 'date')
+    return text === null ? null : point(parseDate(text))
+  },
+  partition: (value) => (value.kind === 'date' ? { low: value.days, high: value.days } : null),
+  stats: (min, max) => ({
+    low: min === undefined ? undefined : (parseDate(bare(min)) ?? undefined),
+    high: max === undefined ? undefined : (parseDate(bare(max)) ?? undefined),
+  }),
+}
+
+/** Stats are cut to milliseconds: max is up to 999 us more, and before 1970 a cut towards zero lifts min as much. */
+const CUT_MICROS = 999n
+const TOO_FINE = /\.\d{7}/
+
+/** A literal without a zone is UTC for `timestamp`; for `timestamp_ntz` it must not have one. */
+export function timestampDomain(isInstant: boolean): Domain<bigint> {
+  const type: DeltaType = { kind: 'primitive', name: isInstant ? 'timestamp' : 'timestamp_ntz' }
+  const parse = (piece: string | undefined): Point<bigint> | null => {
+    const value = piece === undefined ? null : parsePartitionValue(bare(piece), type)
+    return value?.kind === 'timestamp' ? value : null
+  }
+  return {
+    compare: compareOrdered,
+    literal(value) {
+      const text = textOf(value, 'string', 'date', 'timestamp')
+      if (text === null || TOO_FINE.test(text)) return null
+      const parsed = parseTimestamp(text)
+      return parsed === null || (parsed.zoned && !isInstant) ? null : point(parsed.micros)
+    },
+    partition: (value) => (value.kind === 'timestamp' ? value : null),
+    stats(min, max) {
+      const low = parse(min)?.low
+      const high = parse(max)?.high
+      return {
+        low: low !== undefined && low < 0n ? low - CUT_MICROS : low,
+        high: high === undefined ? undefined : high + CUT_MICROS,
+      }
+    },
+  }
+}
+
+// The rest.
+
+export const booleanDomain: Domain<number> = {
+  compare: compareOrdered,
+  literal(value) {
+    if (value.kind === 'boolean') return point(Number(value.value))
+    const text = textOf(value, 'string')?.toLowerCase()
+    return text === 'true' || text === 'false' ? point(Number(text === 'true')) : null
+  },
+  partition(value) {
+    const flag = value.kind === 'boolean' ? Number(value.value) : null
+    return flag === null ? null : { low: flag, high: flag }
+  },
+  stats: (min, max) => ({ low: min === 'true' ? 1 : 0, high: max === 'false' ? 0 : 1 }),
+}
+
+export const binaryDomain: Domain<Buffer> = {
+  compare: (a, b) => Buffer.compare(a, b),
+  literal(value) {
+    const text = textOf(value, 'string')
+    return text === null ? null : point(Buffer.from(text))
+  },
+  partition: (value) => (value.kind === 'binary' ? { low: value.bytes, high: value.bytes } : null),
+  stats: () => NO_BOUNDS,
+}

@@ -1,0 +1,52 @@
+/** A catalog opened for one run: checked or made, audited when it is written, always closed. */
+import { auditEnd, auditStart } from '../catalog/audit.ts'
+import { checkCatalog, prepareCatalog } from '../catalog/catalog.ts'
+import { FileIndexes } from '../catalog/import/indexes.ts'
+import { asSluiceError, type SluiceError } from '../shared/errors.ts'
+import type { SqlDatabase } from '../stores/port.ts'
+import type { Ending, Run } from './run.ts'
+import { openCatalogDatabase } from './registry.ts'
+
+/** Opens an existing catalog for reading. Nothing is created or written. */
+export async function withCatalog<T>(url: string, body: (database: SqlDatabase) => Promise<T>): Promise<T> {
+  await using database = await openCatalogDatabase(url, 'read')
+  await checkCatalog(database)
+  return await body(database)
+}
+
+export type WritableCatalog = { readonly database: SqlDatabase; readonly indexes: FileIndexes }
+
+/**
+ * Opens a catalog for writing, makes or upgrades it, and records the command with its result in the audit.
+ * @param subject table or folder that the command is about
+ */
+export async function withWritableCatalog(
+  url: string,
+  run: Run,
+  subject: string,
+  body: (catalog: WritableCatalog) => Promise<Ending>,
+): Promise<Ending> {
+  await using database = await openCatalogDatabase(url, 'write')
+  await prepareCatalog(database, run.clock.now())
+  const { runId, actor, host, tool, clock } = run
+  await auditStart(database, { runId, actor, host, tool, command: run.commandLine, subject, nowMs: clock.now() })
+  const indexes = new FileIndexes(database)
+  const record = async (error: SluiceError | null, stopped: boolean): Promise<void> => {
+    await auditEnd(database, runId, {
+      status: stopped ? 'stopped' : error === null ? 'ok' : 'failed',
+      exitCode: stopped ? 75 : (error?.exitCode ?? 0),
+      nowMs: clock.now(),
+      ...(error === null ? {} : { errorCode: error.code, detail: error.message }),
+    })
+  }
+  try {
+    const ending = await body({ database, indexes })
+    await record(ending.error ?? null, ending.stopped === true)
+    return ending
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    // The command's own failure is what matters; a catalog that cannot even note it says so through that failure.
+    await record(error, error.kind === 'stopped').catch(() => undefined)
+    throw thrown
+  }
+}

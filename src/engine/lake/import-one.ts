@@ -1,0 +1,140 @@
+/** Imports one table into an open catalog and tells it as events: the part that `import` and `batch-import` share. */
+import { importTable, type ImportResult } from '../../catalog/import/import-table.ts'
+import { readHead } from '../../catalog/import/head.ts'
+import { dec } from '../../model/event.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import type { SqlReader } from '../../stores/port.ts'
+import type { WritableCatalog } from '../catalog-session.ts'
+import { newRunId } from '../run-id.ts'
+import { openLake, parquetRows } from '../registry.ts'
+import type { Run } from '../run.ts'
+import { defaultTableId } from '../table-id.ts'
+
+export type ImportTarget = {
+  /** Name for people: the path below the lake, or the path as given. */
+  readonly name: string
+  readonly path: string
+  readonly tableId?: string
+  /** Lane that works on it, from 1. */
+  readonly worker: number
+}
+
+export type ImportSettings = { readonly batchSize: number; readonly allowRefused: boolean; readonly waitMs: number }
+
+export type TableOutcome = { readonly result: ImportResult | null; readonly error: SluiceError | null; readonly ms: number }
+
+/** At most this many progress events a second and table. */
+const PROGRESS_EVERY_MS = 250
+
+/** Never rejects: what went wrong is in the outcome and in `table.finished`. */
+export async function importAndTell(
+  catalog: WritableCatalog,
+  target: ImportTarget,
+  settings: ImportSettings,
+  run: Run,
+): Promise<TableOutcome> {
+  const { emit, clock, interrupt } = run
+  const begun = clock.ticks()
+  const notes: string[] = []
+  let chunk = 'log'
+  let told = -Infinity
+  let actions = 0
+  try {
+    const log = await openLake(target.path)
+    const tableId = target.tableId ?? (await knownTableId(catalog.database, log)) ?? defaultTableId(log.root)
+    const result = await importTable({
+      database: catalog.database,
+      indexes: catalog.indexes,
+      log,
+      parquet: parquetRows,
+      tableId,
+      batchSize: settings.batchSize,
+      allowRefused: settings.allowRefused,
+      interrupt,
+      clock,
+      holder: { owner: `${run.runId}/${tableId}`, host: run.host, pid: process.pid, command: run.commandLine },
+      alive: isAlive,
+      waitMs: settings.waitMs,
+      importId: newRunId(clock),
+      onStart: (start) => {
+        chunk = `v${start.fromVersion}..v${start.toVersion}`
+        emit({
+          type: 'table.started',
+          table: target.name,
+          location: target.path,
+          fromVersion: dec(start.fromVersion),
+          toVersion: dec(start.toVersion),
+        })
+        if (start.resumed && start.done > 0) {
+          emit({ type: 'log', level: 'note', table: target.name, message: `resumed: ${start.done} actions are in the catalog already` })
+        }
+        emit({ type: 'chunk.started', table: target.name, chunk, worker: target.worker, total: dec(start.total), unit: 'action' })
+      },
+      onProgress: (progress) => {
+        actions = progress.done
+        const now = clock.ticks()
+        if (now - told < PROGRESS_EVERY_MS) return
+        told = now
+        emit({
+          type: 'chunk.progress',
+          table: target.name,
+          chunk,
+          worker: target.worker,
+          done: dec(progress.done),
+          total: dec(progress.total),
+          unit: 'action',
+        })
+      },
+      onNote: (message) => {
+        notes.push(message)
+        emit({ type: 'log', level: 'note', table: target.name, message })
+      },
+    })
+    const ms = Math.round(clock.ticks() - begun)
+    if (result.status === 'completed') {
+      if ((result.historyFrom ?? 0) > 0 && result.actions > 0) notes.push(`answers from v${result.historyFrom}: the log holds nothing older`)
+      emit({ type: 'chunk.done', table: target.name, chunk, worker: target.worker, done: dec(actions), unit: 'action', ms })
+    }
+    emit({
+      type: 'table.finished',
+      table: target.name,
+      location: target.path,
+      status: result.status === 'completed' ? 'ok' : result.status,
+      ms,
+      ...(result.version === null ? {} : { version: dec(result.version) }),
+      ...(result.historyFrom === null ? {} : { historyFrom: dec(result.historyFrom) }),
+      files: dec(result.files),
+      bytes: dec(result.bytes),
+      actions: dec(result.actions),
+      ...(notes.length === 0 ? {} : { notes }),
+    })
+    return { result, error: null, ms }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    const ms = Math.round(clock.ticks() - begun)
+    emit({
+      type: 'table.finished',
+      table: target.name,
+      location: target.path,
+      status: error.kind === 'unsupported' ? 'refused' : error.kind === 'stopped' ? 'stopped' : 'failed',
+      ms,
+      error: error.info(),
+    })
+    return { result: null, error, ms }
+  }
+}
+
+/** A table that is in the catalog keeps its id, whatever it was called when it was first imported. */
+async function knownTableId(reader: SqlReader, log: LogStore): Promise<string | null> {
+  return (await readHead(reader, { location: log.root }))?.tableId ?? null
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM'
+  }
+}

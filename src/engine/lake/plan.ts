@@ -1,0 +1,110 @@
+/** What an import would do, from listings and cheap reads alone. Writes nothing, and creates no catalog. */
+import { existsSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readHead, wholeness } from '../../catalog/import/head.ts'
+import { catalogPresence } from '../../catalog/migrate.ts'
+import { listLog } from '../../delta/listing.ts'
+import { probeTable } from '../../delta/probe.ts'
+import { historyOf } from '../../delta/segment.ts'
+import { dec, type PlanLine } from '../../model/event.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { parseCatalogUrl } from '../catalog-url.ts'
+import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
+import type { Run } from '../run.ts'
+
+export type PlanTarget = { readonly name: string; readonly path: string }
+
+export type Plan = {
+  readonly lines: readonly PlanLine[]
+  readonly errors: ReadonlyMap<string, SluiceError>
+  readonly hash: string
+}
+
+/** Measured on two busy cores: log bytes a second, and the fixed cost of a commit file. For estimates only. */
+const BYTES_A_SECOND = 35_000_000
+const MS_A_COMMIT = 0.25
+const CHECKPOINT_FACTOR = 4
+
+/**
+ * @param deep also counts files, bytes and rows of the tables, for a plan that is shown rather than run
+ */
+export async function planTables(targets: readonly PlanTarget[], catalogUrl: string, run: Run, deep: boolean): Promise<Plan> {
+  const lines: PlanLine[] = []
+  const errors = new Map<string, SluiceError>()
+  const database = await existingCatalog(catalogUrl)
+  try {
+    for (const target of targets) {
+      try {
+        lines.push(await planLine(target, database, run, deep))
+      } catch (thrown) {
+        const error = asSluiceError(thrown)
+        if (error.kind === 'stopped' || error.kind === 'internal') throw thrown
+        errors.set(target.name, error)
+        const status = error.kind === 'unsupported' ? 'refused' : 'failed'
+        lines.push({ table: target.name, location: target.path, status, error: error.info() })
+      }
+    }
+  } finally {
+    await database?.close()
+  }
+  const identity = lines.map((line) => [line.location, line.status, line.fromVersion, line.toVersion])
+  return { lines, errors, hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 8) }
+}
+
+/** Emits `plan.ready`. */
+export function tellPlan(plan: Plan, excluded: readonly string[], run: Run, details: boolean): void {
+  const sum = (pick: (line: PlanLine) => string | undefined): bigint =>
+    plan.lines.reduce((total, line) => total + BigInt(pick(line) ?? 0), 0n)
+  run.emit({
+    type: 'plan.ready',
+    hash: plan.hash,
+    tables: dec(plan.lines.length),
+    chunks: dec(sum((line) => line.commits)),
+    unit: 'commit',
+    total: dec(sum((line) => line.commits)),
+    estimated: false,
+    bytes: dec(sum((line) => line.logBytes)),
+    excluded,
+    ...(details ? { details: plan.lines } : {}),
+  })
+}
+
+async function planLine(target: PlanTarget, database: SqlDatabase | null, run: Run, deep: boolean): Promise<PlanLine> {
+  const { interrupt } = run
+  const log = await openLake(target.path)
+  const history = historyOf(await listLog(log, { signal: interrupt.abort, attributes: true }))
+  const latest = history.commits.at(-1)?.version ?? history.from
+  const head = database === null ? null : await readHead(database, { location: log.root })
+  const state = head === null || database === null ? 'broken' : await wholeness(database, head)
+  const current = state === 'broken' ? null : (head?.currentVersion ?? null)
+  const commits = history.commits.filter((commit) => current === null || commit.version > current)
+  const checkpointBytes = current === null ? (history.checkpoint?.files.reduce((sum, file) => sum + file.size, 0) ?? 0) : 0
+  const commitBytes = commits.reduce((sum, commit) => sum + commit.size, 0)
+  const estimatedMs = Math.round(
+    ((commitBytes + checkpointBytes * CHECKPOINT_FACTOR) / BYTES_A_SECOND) * 1000 + commits.length * MS_A_COMMIT,
+  )
+  const facts = deep ? await probeTable(log, parquetRows, interrupt.abort) : null
+  if (facts !== null && facts.refusal !== null) throw facts.refusal
+  return {
+    table: target.name,
+    location: target.path,
+    status: state === 'unfinished' ? 'resume' : current === latest ? 'current' : 'import',
+    fromVersion: dec(current === null ? history.from : current + 1),
+    toVersion: dec(latest),
+    commits: dec(commits.length),
+    logBytes: dec(commitBytes + checkpointBytes),
+    estimatedMs,
+    ...(facts === null || facts.files === null ? {} : { files: dec(facts.files) }),
+    ...(facts === null || facts.bytes === null ? {} : { bytes: dec(facts.bytes) }),
+    ...(facts === null || facts.rows === null ? {} : { rows: dec(facts.rows) }),
+  }
+}
+
+async function existingCatalog(url: string): Promise<SqlDatabase | null> {
+  if (!existsSync(parseCatalogUrl(url).file)) return null
+  const database = await openCatalogDatabase(url, 'read')
+  if ((await catalogPresence(database)) === 'present') return database
+  await database.close()
+  return null
+}

@@ -1,0 +1,90 @@
+/** Runs one operation: numbers and stamps its events, records it in the catalog's audit, and always ends with `run.finished`. */
+import { isoTime } from '../shared/clock.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { Interrupt } from '../shared/abort.ts'
+import { asSluiceError, type SluiceError } from '../shared/errors.ts'
+import type { Dec, Event, EventBody, RunStatus } from '../model/event.ts'
+import type { Operation, OperationContext, RunFinished } from './operation.ts'
+import { newRunId } from './run-id.ts'
+
+export type RunOptions = {
+  readonly interrupt: Interrupt
+  readonly clock: Clock
+  readonly tool: string
+  readonly actor: string
+  readonly host: string
+  /** The command that does the same again, without secrets. */
+  readonly commandLine: string
+  readonly onEvent: (event: Event) => void
+}
+
+/** What an operation says of itself when it ends; `runOperation` adds time, status and exit code. */
+export type Ending = {
+  readonly totals: Readonly<Record<string, Dec>>
+  readonly proof?: string
+  /** Ran to the end, but not everything is well. */
+  readonly error?: SluiceError
+  /** Ended early as asked; the same command goes on. */
+  readonly stopped?: boolean
+  readonly wrote?: readonly string[]
+  /** What to run next when something is left. */
+  readonly next?: string
+}
+
+export type Run = OperationContext & { readonly runId: string }
+
+/** @returns the last event; never rejects */
+export async function runOperation(operation: Operation, options: RunOptions): Promise<RunFinished> {
+  const { clock, onEvent } = options
+  const runId = newRunId(clock)
+  const begun = clock.ticks()
+  let seq = 0
+  const emit = (body: EventBody): void => {
+    onEvent({ v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...body })
+  }
+  const run: Run = { ...options, emit, runId }
+  const finish = (ending: Partial<Ending>, error: SluiceError | null): RunFinished => {
+    const { status, exitCode } = verdict(ending, error, options.interrupt)
+    const resume = status === 'stopped' ? options.commandLine : ending.next
+    const finished: RunFinished = {
+      type: 'run.finished',
+      status,
+      exitCode,
+      totals: ending.totals ?? {},
+      ms: Math.round(clock.ticks() - begun),
+      ...(ending.proof === undefined ? {} : { proof: ending.proof }),
+      ...(resume === undefined ? {} : { resumeCommand: resume }),
+      ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
+      ...(error === null ? {} : { error: error.info() }),
+    }
+    emit(finished)
+    return finished
+  }
+  emit({ type: 'run.started', command: operation.kind, tool: options.tool, ...(await endpoints(operation)) })
+  try {
+    const { perform } = await import('./operations/index.ts')
+    const ending = await perform(operation, run)
+    return finish(ending, ending.error ?? null)
+  } catch (error) {
+    return finish({}, asSluiceError(error))
+  }
+}
+
+function verdict(ending: Partial<Ending>, error: SluiceError | null, interrupt: Interrupt): { status: RunStatus; exitCode: number } {
+  const stopped = ending.stopped === true || error?.kind === 'stopped'
+  if (stopped || (error !== null && interrupt.abort.aborted)) return { status: 'stopped', exitCode: 75 }
+  if (error === null) return { status: 'ok', exitCode: 0 }
+  const refused = error.kind === 'usage' || error.kind === 'state' || error.kind === 'unsupported'
+  return { status: refused ? 'refused' : 'failed', exitCode: error.exitCode }
+}
+
+async function endpoints(operation: Operation): Promise<{ source?: string; target?: string }> {
+  const source = 'path' in operation ? operation.path : 'table' in operation ? operation.table : undefined
+  const catalog = 'catalog' in operation ? operation.catalog : undefined
+  let target: string | undefined
+  if (catalog !== undefined) {
+    const { redactUrl } = await import('../shared/redact.ts')
+    target = redactUrl(catalog)
+  }
+  return { ...(source === undefined ? {} : { source }), ...(target === undefined ? {} : { target }) }
+}

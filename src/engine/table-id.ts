@@ -1,0 +1,8 @@
+/** The id a table gets when nobody gives one: its folder's name and 8 hex digits, so that two tables named alike never collide. */
+import { createHash } from 'node:crypto'
+
+/** @param location canonical URI of the table root */
+export function defaultTableId(location: string): string {
+  const name = decodeURIComponent(location.slice(location.lastIndexOf('/') + 1)) || 'table'
+  return `${name}-${createHash('sha256').update(location).digest('hex').slice(0, 8)}`
+}

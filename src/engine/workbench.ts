@@ -1,0 +1,148 @@
+/**
+ * What the terminal UI asks and starts. It is a port: the app runs it over threads, tests over a plain object. Every answer is
+ * plain data that can cross a thread; nothing here blocks the caller's event loop.
+ */
+import type { ErrorInfo } from '../shared/errors.ts'
+import type { CommitEvent, Event, FileEvent, RunEvent } from '../model/event.ts'
+import type { AsOf, Operation } from './operation.ts'
+
+export type CatalogState =
+  | { readonly state: 'none' }
+  | { readonly state: 'current' }
+  | { readonly state: 'behind'; readonly commits: number }
+  | { readonly state: 'unfinished'; readonly percent: number; readonly version: number | null }
+  | { readonly state: 'running'; readonly holder: string }
+  | { readonly state: 'failed'; readonly error: ErrorInfo }
+
+export type ProofState =
+  | { readonly state: 'never' }
+  | { readonly state: 'proved'; readonly version: number }
+  | { readonly state: 'differs'; readonly version: number; readonly differences: number }
+
+/** One row of the tables list. Counts that nobody knows yet are null. */
+export type TableRow = {
+  /** Stable key for selection: the location. */
+  readonly key: string
+  /** Path below the lake, '/' between parts. */
+  readonly name: string
+  readonly location: string
+  readonly tableId: string | null
+  readonly kind: 'delta' | 'sqlite' | 'duckdb'
+  readonly version: number | null
+  readonly files: number | null
+  readonly bytes: number | null
+  readonly rows: number | null
+  /** ms since the epoch of the last commit or change. */
+  readonly changed: number | null
+  readonly partitionColumns: readonly string[]
+  readonly features: readonly string[]
+  readonly historyFrom: number | null
+  readonly catalog: CatalogState
+  readonly proof: ProofState
+  /** Why the table cannot be read (LOG_GAP, TABLE_FEATURE …), or null. */
+  readonly error: ErrorInfo | null
+}
+
+export type Overview = {
+  readonly table: TableRow
+  readonly metadataId: string | null
+  readonly description: string | null
+  readonly protocol: string
+  readonly configuration: readonly (readonly [string, string])[]
+  readonly createdAt: number | null
+  readonly commits: number | null
+  readonly checkpoints: readonly number[]
+  readonly txns: readonly { readonly appId: string; readonly version: string }[]
+  readonly domains: readonly { readonly domain: string; readonly configuration: string }[]
+  readonly lastRuns: readonly RunEvent[]
+  /** Files by size class, and commits a day for the last 8 weeks (oldest first); null when the catalog does not hold them. */
+  readonly fileSizes: readonly { readonly label: string; readonly files: number }[] | null
+  readonly commitsPerDay: readonly number[] | null
+}
+
+export type SchemaField = {
+  readonly path: string
+  readonly depth: number
+  readonly type: string
+  readonly nullable: boolean
+  readonly partition: boolean
+  readonly notes: readonly string[]
+}
+
+export type Feature = { readonly name: string; readonly side: 'reader+writer' | 'writer' | 'legacy'; readonly readable: boolean; readonly note: string }
+
+export type PartitionRow = {
+  readonly values: Readonly<Record<string, string | null>>
+  readonly files: number
+  readonly bytes: number
+  readonly rows: number | null
+}
+
+export type Page<T> = { readonly rows: readonly T[]; readonly total: number; readonly from: number }
+
+/** How far each step of pruning narrows the files. */
+export type Funnel = {
+  readonly all: { readonly files: number; readonly bytes: number }
+  readonly partition: { readonly files: number; readonly bytes: number; readonly columns: readonly string[] }
+  readonly stats: { readonly files: number; readonly bytes: number; readonly columns: readonly string[] }
+  /** Files kept only because they carry no stats for a column that was asked about. */
+  readonly keptWithoutStats: number
+  readonly ms: number
+}
+
+export type FilesPage = Page<FileEvent & { readonly range?: { readonly min?: string; readonly max?: string } }> & {
+  readonly version: number
+  readonly commitTime: number | null
+  readonly funnel: Funnel
+}
+
+export type CommitDetail = {
+  readonly commit: CommitEvent
+  readonly predicate: string | null
+  readonly user: string | null
+  readonly metrics: readonly (readonly [string, string])[]
+  readonly added: readonly { readonly path: string; readonly size: number; readonly rows: number | null }[]
+  readonly removed: readonly { readonly path: string; readonly size: number | null; readonly rows: number | null }[]
+  readonly addedTotal: number
+  readonly removedTotal: number
+}
+
+export type FileSort = 'path' | 'size' | 'rows' | 'added'
+
+/** A run the UI started. Events arrive in order; `done` resolves with the exit code and never rejects. */
+export type RunningOperation = {
+  readonly operation: Operation
+  subscribe(listener: (event: Event) => void): () => void
+  stop(): void
+  abort(): void
+  pause(paused: boolean): void
+  lanes(count: number): void
+  readonly done: Promise<number>
+}
+
+export interface Workbench extends AsyncDisposable {
+  /** The lake's path as given, or null when only a catalog was opened. */
+  readonly lake: string | null
+  /** URL without password. */
+  readonly catalog: string
+  tables(): Promise<readonly TableRow[]>
+  overview(key: string): Promise<Overview>
+  schema(key: string): Promise<readonly SchemaField[]>
+  features(key: string): Promise<readonly Feature[]>
+  history(key: string, from: number, count: number): Promise<Page<CommitEvent>>
+  commit(key: string, version: number): Promise<CommitDetail>
+  partitions(key: string, asOf: AsOf, from: number, count: number): Promise<Page<PartitionRow>>
+  files(
+    key: string,
+    query: {
+      readonly asOf: AsOf
+      readonly where: string
+      readonly sort: FileSort
+      readonly descending: boolean
+      readonly from: number
+      readonly count: number
+    },
+  ): Promise<FilesPage>
+  runs(count: number): Promise<readonly RunEvent[]>
+  start(operation: Operation, commandLine: string): RunningOperation
+}

@@ -1,0 +1,121 @@
+/**
+ * Conditions on rows, as `--where` takes them: columns compared with literals, `IN`, `BETWEEN`, `IS NULL`, `LIKE`, joined by
+ * `AND`, `OR`, `NOT`. Plain data; what a column's type makes of a literal is decided by whoever evaluates it.
+ */
+import { RESERVED } from './predicate-lexer.ts'
+
+export { predicateError } from './predicate-lexer.ts'
+export { parsePredicate } from './predicate-parser.ts'
+
+/** Names from the outside in; more than one for a field of a struct. `at` is its place in the text. */
+export type ColumnRef = { readonly names: readonly string[]; readonly at: number }
+
+export type LiteralValue =
+  /** Digits as written, with sign; any size, maybe with a point and an exponent. */
+  | { readonly kind: 'number'; readonly text: string }
+  | { readonly kind: 'string'; readonly text: string }
+  | { readonly kind: 'boolean'; readonly value: boolean }
+  | { readonly kind: 'null' }
+  /** `yyyy-MM-dd`, checked to be a day. */
+  | { readonly kind: 'date'; readonly text: string }
+  /** As `parseTimestamp` takes it, checked. */
+  | { readonly kind: 'timestamp'; readonly text: string }
+
+export type Literal = LiteralValue & { readonly at: number }
+
+export type Comparison = '=' | '<>' | '<' | '<=' | '>' | '>='
+
+export type Condition =
+  | { readonly kind: 'compare'; readonly column: ColumnRef; readonly op: Comparison; readonly value: Literal }
+  | { readonly kind: 'in'; readonly column: ColumnRef; readonly values: readonly Literal[]; readonly negated: boolean }
+  | {
+      readonly kind: 'between'
+      readonly column: ColumnRef
+      readonly low: Literal
+      readonly high: Literal
+      readonly negated: boolean
+    }
+  | { readonly kind: 'isNull'; readonly column: ColumnRef; readonly negated: boolean }
+  /** `%` any text, `_` one character, a backslash takes the next one literally. */
+  | { readonly kind: 'like'; readonly column: ColumnRef; readonly pattern: Literal; readonly negated: boolean }
+  | { readonly kind: 'and' | 'or'; readonly parts: readonly Condition[] }
+  | { readonly kind: 'not'; readonly part: Condition }
+
+/** A condition with the text it came from, so that a later error can still point into it. */
+export type Predicate = { readonly text: string; readonly root: Condition }
+
+function renderName(name: string): string {
+  const isBare = /^[\p{L}_][\p{L}\p{M}\p{N}_$]*$/u.test(name) && !RESERVED.has(name.toUpperCase())
+  return isBare ? name : `\`${name.replaceAll('`', '``')}\``
+}
+
+/** A column as it can be written in a condition. */
+export function renderColumn(column: Pick<ColumnRef, 'names'>): string {
+  return column.names.map(renderName).join('.')
+}
+
+function renderLiteral(literal: LiteralValue): string {
+  switch (literal.kind) {
+    case 'number':
+      return literal.text
+    case 'boolean':
+      return literal.value ? 'TRUE' : 'FALSE'
+    case 'null':
+      return 'NULL'
+    default: {
+      const quoted = `'${literal.text.replaceAll("'", "''")}'`
+      return literal.kind === 'string' ? quoted : `${literal.kind.toUpperCase()} ${quoted}`
+    }
+  }
+}
+
+function renderInner(condition: Condition, parent: 'or' | 'and' | 'not'): string {
+  const text = renderCondition(condition)
+  const needsParentheses = condition.kind === 'or' || (condition.kind === 'and' && parent === 'not')
+  return needsParentheses ? `(${text})` : text
+}
+
+/** A condition as text that parses to the same condition. */
+export function renderCondition(condition: Condition): string {
+  switch (condition.kind) {
+    case 'and':
+    case 'or': {
+      const parts = condition.parts.map((part) => renderInner(part, condition.kind))
+      return parts.join(` ${condition.kind.toUpperCase()} `)
+    }
+    case 'not':
+      return `NOT ${renderInner(condition.part, 'not')}`
+    case 'compare':
+      return `${renderColumn(condition.column)} ${condition.op} ${renderLiteral(condition.value)}`
+    case 'in':
+    case 'like':
+    case 'between': {
+      const column = renderColumn(condition.column) + (condition.negated ? ' NOT' : '')
+      if (condition.kind === 'in') return `${column} IN (${condition.values.map(renderLiteral).join(', ')})`
+      if (condition.kind === 'like') return `${column} LIKE ${renderLiteral(condition.pattern)}`
+      return `${column} BETWEEN ${renderLiteral(condition.low)} AND ${renderLiteral(condition.high)}`
+    }
+    default:
+      return `${renderColumn(condition.column)} IS ${condition.negated ? 'NOT ' : ''}NULL`
+  }
+}
+
+/** The predicate in one spelling: keywords in capitals, `<>` for `!=`, no needless parentheses. */
+export function renderPredicate(predicate: Predicate): string {
+  return renderCondition(predicate.root)
+}
+
+/** Every column once, in order of first mention. */
+export function columnsOf(predicate: Predicate): readonly ColumnRef[] {
+  const found = new Map<string, ColumnRef>()
+  const walk = (condition: Condition): void => {
+    if ('parts' in condition) condition.parts.forEach(walk)
+    else if ('part' in condition) walk(condition.part)
+    else {
+      const key = renderColumn(condition.column)
+      if (!found.has(key)) found.set(key, condition.column)
+    }
+  }
+  walk(predicate.root)
+  return [...found.values()]
+}

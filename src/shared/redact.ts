@@ -1,0 +1,99 @@
+/** Keeps passwords out of everything that is printed, logged or stored: URLs lose theirs, known secrets become `***`. */
+
+const SECRET_PARAMETER = /^(?:.*(?:password|passwd|pwd|token|secret).*|.*api[-_]?key|access[-_]?key|sslkey)$/i
+const DATABASE_SCHEME = /^(?:postgres(?:ql)?|mysql|mariadb|cassandra|d1)(?:\+\w+)?$/i
+/** Shorter secrets are taken out of URLs only: replaced everywhere, `db` would garble half of the output. */
+const MIN_SECRET = 4
+
+type UrlParts = {
+  readonly scheme: string
+  readonly user: string | null
+  readonly password: string | null
+  readonly rest: string
+}
+
+/** By hand, because `new URL` rejects much of what drivers accept (hosts with commas, passwords with `/` or `@`). */
+function splitUrl(url: string): UrlParts | null {
+  const match = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(url)
+  if (match === null) return null
+  const [, scheme = '', body = ''] = match
+  const query = body.search(/[?#]/)
+  const path = query === -1 ? body : body.slice(0, query)
+  const slash = path.indexOf('/')
+  const authority = slash === -1 ? path : path.slice(0, slash)
+  let at = authority.lastIndexOf('@')
+  // An unescaped slash in a password moves the end of the authority; for a database no path holds `user:…@`.
+  if (at === -1 && DATABASE_SCHEME.test(scheme) && authority.includes(':')) at = path.lastIndexOf('@')
+  if (at === -1) return { scheme, user: null, password: null, rest: body }
+  const userInfo = body.slice(0, at)
+  const colon = userInfo.indexOf(':')
+  return {
+    scheme,
+    user: colon === -1 ? userInfo : userInfo.slice(0, colon),
+    password: colon === -1 ? null : userInfo.slice(colon + 1),
+    rest: body.slice(at + 1),
+  }
+}
+
+/** `a=1&password=x` in two lists: what may be shown, and the secret values. */
+function splitQuery(query: string): { readonly shown: string[]; readonly secrets: string[] } {
+  const shown: string[] = []
+  const secrets: string[] = []
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=')
+    if (equals !== -1 && SECRET_PARAMETER.test(pair.slice(0, equals))) secrets.push(pair.slice(equals + 1))
+    else shown.push(pair)
+  }
+  return { shown, secrets }
+}
+
+/** The URL without its password and without secret parameters; anything that is no URL comes back unchanged. */
+export function redactUrl(url: string): string {
+  const parts = splitUrl(url)
+  if (parts === null) return url
+  const question = parts.rest.indexOf('?')
+  const base = question === -1 ? parts.rest : parts.rest.slice(0, question)
+  const { shown } = question === -1 ? { shown: [] } : splitQuery(parts.rest.slice(question + 1))
+  const user = parts.user === null ? '' : `${parts.user}@`
+  return `${parts.scheme}://${user}${base}${shown.length === 0 ? '' : `?${shown.join('&')}`}`
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** The secrets an URL carries, as written and decoded, to hand to `redactText`. */
+export function secretsOfUrl(url: string): readonly string[] {
+  const parts = splitUrl(url)
+  if (parts === null) return []
+  const question = parts.rest.indexOf('?')
+  const found = question === -1 ? [] : splitQuery(parts.rest.slice(question + 1)).secrets
+  if (parts.password !== null) found.push(parts.password)
+  return [...new Set(found.flatMap((secret) => [secret, decoded(secret)]))].filter((secret) => secret !== '')
+}
+
+/** Text without passwords: those of URLs in it, and the given secrets wherever they stand. */
+export function redactText(text: string, secrets: readonly string[] = []): string {
+  let clean = text
+  // Longest first, or a secret that begins with another would leave its tail behind.
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
+    if (secret.length >= MIN_SECRET && clean.includes(secret)) clean = clean.replaceAll(secret, '***')
+  }
+  if (!clean.includes('://')) return clean
+  return clean.replaceAll(/\b[a-z][a-z0-9+.-]*:\/\/[^\s"'`<>]+/gi, (url) => redactUrl(url))
+}
+
+/** Plain data with every text in it redacted; keys stay. */
+export function redactValue<T>(value: T, secrets: readonly string[] = []): T {
+  const walk = (node: unknown): unknown => {
+    if (typeof node === 'string') return redactText(node, secrets)
+    if (Array.isArray(node)) return node.map(walk)
+    if (typeof node !== 'object' || node === null) return node
+    return Object.fromEntries(Object.entries(node).map(([key, item]) => [key, walk(item)]))
+  }
+  return walk(value) as T
+}

@@ -1,0 +1,233 @@
+/**
+ * Checkpoints and sidecars through DuckDB. DuckDB's result streams end without an error when a query fails half-way, so rows come by
+ * COPY, which does raise, and three things must agree before a file counts as read: the rows COPY reports, the lines that arrived, and
+ * a mark on the file's last row by the footer's count.
+ */
+import { mkdtemp, rm, stat, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { ParquetFacts, ParquetRows, ParquetSelection } from '../../model/parquet-rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { literal, openDuckDb } from './instance.ts'
+import { rowsSql } from './parquet-json.ts'
+import { columnsOf } from './parquet-types.ts'
+import { rowPipe } from './row-pipe.ts'
+
+/** Enough for one row group of a checkpoint at one thread; the 1M-file checkpoint peaks well below it. */
+const MEMORY_LIMIT = '768MB'
+/** Above this many bytes of Parquet the rows go through a FIFO instead of a temporary file. */
+const LARGE = 4 << 20
+/** Ends the line of the file's last row. JSON text never holds a raw control character. */
+const LAST_MARK = '\u0002'
+const LF = 10
+
+/** A file open in a DuckDB of its own, with a private folder beside it. */
+type OpenParquet = {
+  readonly connection: DuckDBConnection
+  /** The file as an SQL literal. */
+  readonly source: string
+  readonly folder: string
+  readonly facts: ParquetFacts
+  readonly bytes: number
+  readonly close: () => Promise<void>
+}
+
+function badParquet(message: string, file: string, cause?: unknown): SluiceError {
+  return new SluiceError('BAD_CHECKPOINT', `checkpoint cannot be read: ${message}`, {
+    where: file,
+    reason: 'the file is cut short, corrupt or no Parquet',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** What DuckDB threw, told apart: the file's fault, the machine's, or an abort. */
+function parquetError(error: unknown, file: string, signal: AbortSignal): unknown {
+  throwIfAborted(signal)
+  if (error instanceof SluiceError) return error
+  const message = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)
+  if (/^Out of Memory/i.test(message)) {
+    return new SluiceError('SOURCE_IO', `not enough memory to read the checkpoint: ${message}`, { where: file, cause: error })
+  }
+  if (/no space left/i.test(message)) {
+    const kind = { kind: 'source' as const, where: tmpdir(), cause: error }
+    return new SluiceError('NO_SPACE', 'no space left for the temporary file of a checkpoint', kind)
+  }
+  if (/^(IO Error: No files found|.*No such file or directory)/i.test(message)) {
+    return new SluiceError('SOURCE_GONE', 'the file is gone', { where: file, cause: error })
+  }
+  if (/Permission denied/i.test(message)) {
+    return new SluiceError('SOURCE_DENIED', 'Permission denied', {
+      where: file,
+      reason: 'File system or database permissions',
+      hint: 'Verify user permissions on files and database',
+      cause: error,
+    })
+  }
+  return badParquet(message, file, error)
+}
+
+async function rowCount(connection: DuckDBConnection, source: string, file: string): Promise<number> {
+  const result = await connection.run(
+    `SELECT f.num_rows::DOUBLE, (SELECT coalesce(sum(n), 0)::DOUBLE FROM (SELECT DISTINCT row_group_id, row_group_num_rows AS n ` +
+      `FROM parquet_metadata(${source}))) FROM parquet_file_metadata(${source}) f`,
+  )
+  const row = (await result.getRows())[0]
+  const [rows, grouped] = [Number(row?.[0]), Number(row?.[1])]
+  if (!Number.isSafeInteger(rows) || rows < 0) throw badParquet('the footer has no row count', file)
+  if (rows !== grouped) throw badParquet(`the footer counts ${rows} rows, its row groups ${grouped}`, file)
+  return rows
+}
+
+/** A name that DuckDB takes for this one file: patterns and odd bytes go behind a symbolic link. */
+async function plainName(file: string, folder: string): Promise<string> {
+  if (!/[*?[\]{}\\\u0000-\u001f]/.test(file)) return file
+  const link = join(folder, 'source.parquet')
+  await symlink(file, link)
+  return link
+}
+
+async function openParquet(file: string, signal: AbortSignal): Promise<OpenParquet> {
+  throwIfAborted(signal)
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-parquet-'))
+  let close = (): Promise<void> => rm(folder, { recursive: true, force: true })
+  try {
+    const { size: bytes } = await stat(file)
+    const source = literal(await plainName(file, folder))
+    const db = await openDuckDb({ threads: 1, memoryLimit: MEMORY_LIMIT, tempDirectory: join(folder, 'spill') })
+    close = async () => {
+      db[Symbol.dispose]()
+      await rm(folder, { recursive: true, force: true })
+    }
+    const { connection } = db
+    const rows = await rowCount(connection, source, file)
+    const facts = { rows, columns: await columnsOf(connection, source) }
+    return { connection, source, folder, facts, bytes, close }
+  } catch (error) {
+    await close()
+    throw parquetError(error, file, signal)
+  }
+}
+
+/**
+ * Follows the lines of a COPY: keeps the last line back until it is known to be the last, and counts.
+ * Whole lines only are handed out, in pieces of some 100 KB.
+ */
+class LineTail {
+  #held: Buffer[] = []
+  #length = 0
+  lines = 0
+
+  /** Takes a chunk; returns whole lines that are surely not the last, or null. */
+  take(chunk: Buffer): Buffer | null {
+    this.#held.push(chunk)
+    this.#length += chunk.length
+    if (this.#length < 1 << 17) return null
+    const all = this.#joined()
+    // Not counting a line break that ends the buffer: the line before it may be the last one.
+    const cut = all.lastIndexOf(LF, all.length - 2) + 1
+    this.#hold(all.subarray(cut))
+    return cut === 0 ? null : this.#counted(all.subarray(0, cut))
+  }
+
+  /** The rest, with the mark taken off; null when the mark is not where it must be. */
+  end(): Buffer | null {
+    const all = this.#joined()
+    if (all.at(-1) !== LF || all.at(-2) !== LAST_MARK.charCodeAt(0)) return null
+    this.#counted(all)
+    const unmarked = all.subarray(0, -2)
+    // The last row is written for its mark even when it has nothing that was asked for.
+    return unmarked.length >= 2 && unmarked.subarray(-2).toString() === '{}' && (unmarked.length === 2 || unmarked.at(-3) === LF)
+      ? unmarked.subarray(0, -2)
+      : Buffer.concat([unmarked, Buffer.of(LF)])
+  }
+
+  #joined(): Buffer {
+    return this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held)
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held = rest.length === 0 ? [] : [rest]
+    this.#length = rest.length
+  }
+
+  #counted(bytes: Buffer): Buffer {
+    for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) this.lines++
+    return bytes
+  }
+}
+
+/** `ParquetRows` that can also read a file through without handing anything out, to know beforehand that it is sound. */
+export interface ProvingParquetRows extends ParquetRows {
+  /**
+   * Decodes every value that `lines` would render, and nothing else.
+   * @throws SluiceError BAD_CHECKPOINT
+   */
+  prove(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void>
+}
+
+class DuckDbParquetRows implements ProvingParquetRows {
+  async facts(file: string, signal: AbortSignal): Promise<ParquetFacts> {
+    const parquet = await openParquet(file, signal)
+    await parquet.close()
+    return parquet.facts
+  }
+
+  async *lines(file: string, selection: ParquetSelection, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const parquet = await openParquet(file, signal)
+    try {
+      const { connection, source, folder, facts, bytes } = parquet
+      const sql = rowsSql(facts.columns, selection)
+      if (sql === null || facts.rows === 0) return
+      const last = `file_row_number = ${facts.rows - 1}`
+      const rows = `SELECT ${sql.line} || CASE WHEN ${last} THEN chr(2) ELSE '' END FROM read_parquet(${source}, file_row_number = true)`
+      // The text goes out as it stands: without quotes there is nothing to escape, and the delimiter cannot occur.
+      const form = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\u0001', USE_TMP_FILE false`
+      const copy = (target: string): string => `COPY (${rows} WHERE ${sql.present} OR ${last}) TO ${literal(target)} (${form})`
+      const tail = new LineTail()
+      const pipe = rowPipe(connection, copy, { folder, large: bytes > LARGE, signal })
+      for await (const chunk of pipe) {
+        throwIfAborted(signal)
+        const lines = tail.take(chunk)
+        if (lines !== null) yield lines
+      }
+      throwIfAborted(signal)
+      const rest = tail.end()
+      if (rest === null) throw badParquet(`row ${facts.rows}, the last by the footer, did not arrive`, file)
+      if (tail.lines !== pipe.rows()) throw badParquet(`${pipe.rows()} rows were read, ${tail.lines} arrived`, file)
+      if (rest.length > 0) yield rest
+    } catch (error) {
+      throw parquetError(error, file, signal)
+    } finally {
+      await parquet.close()
+    }
+  }
+
+  async prove(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void> {
+    const parquet = await openParquet(file, signal)
+    const stop = (): void => {
+      parquet.connection.interrupt()
+    }
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      const { connection, source, facts } = parquet
+      const sql = rowsSql(facts.columns, selection)
+      if (sql === null || facts.rows === 0) return
+      const hashed = `bit_xor(hash(${sql.leaves.join(', ')}))`
+      const result = await connection.run(`SELECT count(*)::DOUBLE, ${hashed}::VARCHAR FROM read_parquet(${source})`)
+      const count = Number((await result.getRows())[0]?.[0])
+      if (count !== facts.rows) throw badParquet(`the footer counts ${facts.rows} rows, ${count} were found`, file)
+    } catch (error) {
+      throw parquetError(error, file, signal)
+    } finally {
+      signal.removeEventListener('abort', stop)
+      await parquet.close()
+    }
+  }
+}
+
+/** Parquet through DuckDB; every call opens and closes its own small instance, so calls may run side by side. */
+export function duckdbParquetRows(): ProvingParquetRows {
+  return new DuckDbParquetRows()
+}

@@ -1,0 +1,122 @@
+/**
+ * Carries the text of one DuckDB COPY to us: through a FIFO where the file is large, so that nothing is ever held whole, else through
+ * a temporary file. What comes out is bytes; whether they are all there is for the caller to check, after `copied` has resolved.
+ */
+import { execFile } from 'node:child_process'
+import { closeSync, constants, createReadStream, openSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { DuckDBConnection } from '@duckdb/node-api'
+
+/** A COPY that blocks on a full FIFO holds one thread of libuv's pool; some must be left for those who empty it. */
+const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
+let freePipes = Math.max(0, Math.min(2, POOL - 2))
+
+export type CopySql = (target: string) => string
+
+/** Bytes of a COPY, and the number of rows it reported; `rows` is set once the iteration has ended. */
+export type RowPipe = AsyncIterable<Buffer> & { readonly rows: () => number }
+
+function makeFifo(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    execFile('mkfifo', ['-m', '600', path], (error) => {
+      done(error === null)
+    })
+  })
+}
+
+/** Through a temporary file: the COPY is over before the first byte is handed out. */
+async function* throughFile(
+  connection: DuckDBConnection,
+  copy: CopySql,
+  file: string,
+  counted: (rows: number) => void,
+): AsyncGenerator<Buffer> {
+  counted((await connection.run(copy(file))).rowsChanged)
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) yield chunk as Buffer
+}
+
+/** Through a FIFO: bytes come while the COPY runs. */
+async function* throughFifo(
+  connection: DuckDBConnection,
+  copy: CopySql,
+  fifo: string,
+  signal: AbortSignal,
+  counted: (rows: number) => void,
+): AsyncGenerator<Buffer> {
+  // Holding both ends open ourselves means that neither side ever waits for the other to open, and that the end of the stream is ours
+  // to tell: it comes when the COPY is over, in whichever way.
+  let keeper: number | null = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+  const release = (): void => {
+    if (keeper !== null) closeSync(keeper)
+    keeper = null
+  }
+  let socket: Socket
+  try {
+    const end = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+    socket = new Socket({ fd: end, readable: true, writable: false })
+  } catch (error) {
+    release()
+    throw error
+  }
+  const stopReading = (): void => {
+    connection.interrupt()
+    release()
+    socket.destroy()
+  }
+  signal.addEventListener('abort', stopReading, { once: true })
+  const copied = connection.run(copy(fifo)).then(
+    (result) => ({ rows: result.rowsChanged }),
+    (error: unknown) => ({ error }),
+  )
+  void copied.then(release)
+  let ended = false
+  try {
+    for await (const chunk of socket) yield chunk as Buffer
+    ended = true
+  } catch (error) {
+    // An aborted socket says little; what the COPY says is the reason.
+    const outcome = await copied
+    throw 'error' in outcome ? outcome.error : error
+  } finally {
+    signal.removeEventListener('abort', stopReading)
+    // With no reader left, a COPY that waits in write() gets EPIPE instead of waiting for ever.
+    if (!ended) stopReading()
+    await copied
+  }
+  const outcome = await copied
+  if ('error' in outcome) throw outcome.error
+  counted(outcome.rows)
+}
+
+/**
+ * Runs a COPY to text and hands its bytes out.
+ * @param folder private folder, removed by the caller
+ * @param large whether holding the whole output on disk would be too much
+ * @throws whatever DuckDB says, after the bytes that came before it
+ */
+export function rowPipe(
+  connection: DuckDBConnection,
+  copy: CopySql,
+  options: { readonly folder: string; readonly large: boolean; readonly signal: AbortSignal },
+): RowPipe {
+  let rows = -1
+  const counted = (found: number): void => {
+    rows = found
+  }
+  const { folder, large, signal } = options
+  const iterate = async function* (): AsyncGenerator<Buffer> {
+    const fifo = `${folder}/rows.pipe`
+    if (!large || freePipes === 0) {
+      yield* throughFile(connection, copy, `${folder}/rows.txt`, counted)
+      return
+    }
+    freePipes--
+    try {
+      if (await makeFifo(fifo)) yield* throughFifo(connection, copy, fifo, signal, counted)
+      else yield* throughFile(connection, copy, `${folder}/rows.txt`, counted)
+    } finally {
+      freePipes++
+    }
+  }
+  return { [Symbol.asyncIterator]: iterate, rows: () => rows }
+}

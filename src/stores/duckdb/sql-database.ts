@@ -1,0 +1,328 @@
+/**
+ * DuckDB as a SQL database: in memory as the validator's scratch, or a file. Nothing here streams a query: DuckDB's streams end
+ * without an error when the query fails half-way, so rows are taken from results that were finished before the first is handed out.
+ */
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  DuckDBBlobValue,
+  DuckDBInstance,
+  DuckDBTypeId,
+  type DuckDBAppender,
+  type DuckDBConnection,
+  type DuckDBMaterializedResult,
+  type DuckDBValue,
+} from '@duckdb/node-api'
+import { SluiceError } from '../../shared/errors.ts'
+import type { OpenMode, SqlDatabase, SqlReader, SqlRow, SqlTransaction, SqlValue } from '../port.ts'
+
+export type DuckdbOptions = {
+  /** DuckDB's own notation; what does not fit goes to the temporary folder. */
+  readonly memoryLimit?: string
+  readonly threads?: number
+  /** Where queries spill; made when first needed and removed on close. */
+  readonly temporaryFolder?: string
+}
+
+let opened = 0
+
+/**
+ * Opens a file, or an empty database in memory. In `write` mode the file is created when missing.
+ * @throws SluiceError TARGET_BUSY when another program holds the file, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
+ */
+export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOptions = {}): Promise<SqlDatabase> {
+  const label = file === ':memory:' ? 'duckdb::memory:' : `duckdb:///${file}`
+  if (mode === 'read' && file !== ':memory:' && !existsSync(file)) {
+    throw connectFailed(new Error('there is no such file'), label)
+  }
+  const folder = options.temporaryFolder ?? join(tmpdir(), `sluice-duckdb-${process.pid}-${++opened}`)
+  try {
+    const instance = await DuckDBInstance.create(file, {
+      access_mode: mode === 'read' && file !== ':memory:' ? 'READ_ONLY' : 'AUTOMATIC',
+      memory_limit: options.memoryLimit ?? '1GB',
+      threads: String(options.threads ?? 2),
+      temp_directory: folder,
+      // Offline, a first use of a missing extension would wait for a download; so it fails at once, with its name.
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+    return new DuckdbDatabase(instance, await instance.connect(), mode, label, folder)
+  } catch (error) {
+    throw duckdbError(error, label)
+  }
+}
+
+class DuckdbDatabase implements SqlDatabase {
+  readonly dialect = 'duckdb'
+  readonly label: string
+  readonly #instance: DuckDBInstance
+  readonly #writer: DuckDBConnection
+  readonly #mode: OpenMode
+  readonly #temporaryFolder: string
+  #lastWrite: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    instance: DuckDBInstance,
+    writer: DuckDBConnection,
+    mode: OpenMode,
+    label: string,
+    temporaryFolder: string,
+  ) {
+    this.#instance = instance
+    this.#writer = writer
+    this.#mode = mode
+    this.label = label
+    this.#temporaryFolder = temporaryFolder
+  }
+
+  all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    return this.#connected((connection) => allOf(connection, sql, parameters, this.label))
+  }
+
+  async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+    const connection = await this.#instance.connect()
+    try {
+      yield* pagesOf(connection, sql, parameters, pageRows, this.label)
+    } finally {
+      connection.closeSync()
+    }
+  }
+
+  read<T>(body: (reader: SqlReader) => Promise<T>): Promise<T> {
+    return this.#connected(async (connection) => {
+      await connection.run('BEGIN TRANSACTION READ ONLY')
+      try {
+        return await body(readerOf(connection, this.label))
+      } finally {
+        await connection.run('ROLLBACK')
+      }
+    })
+  }
+
+  write<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+    if (this.#mode === 'read') throw new Error('the database was opened for reading')
+    const mine = this.#lastWrite.then(() => this.#transact(body))
+    this.#lastWrite = mine.catch(() => undefined)
+    return mine
+  }
+
+  async now(): Promise<number> {
+    return Date.now()
+  }
+
+  async close(): Promise<void> {
+    await this.#lastWrite
+    this.#writer.closeSync()
+    this.#instance.closeSync()
+    await rm(this.#temporaryFolder, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #transact<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+    const connection = this.#writer
+    await connection.run('BEGIN TRANSACTION')
+    try {
+      const result = await body(transactionOf(connection, this.label))
+      await connection.run('COMMIT')
+      return result
+    } catch (error) {
+      // A failed commit has ended the transaction already; then there is nothing left to roll back.
+      await connection.run('ROLLBACK').catch(() => undefined)
+      throw duckdbError(error, this.label)
+    }
+  }
+
+  async #connected<T>(body: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const connection = await this.#instance.connect()
+    try {
+      return await body(connection)
+    } catch (error) {
+      throw duckdbError(error, this.label)
+    } finally {
+      connection.closeSync()
+    }
+  }
+}
+
+function readerOf(connection: DuckDBConnection, label: string): SqlReader {
+  return {
+    all: (sql, parameters = []) => allOf(connection, sql, parameters, label),
+    pages: (sql, parameters, pageRows) => pagesOf(connection, sql, parameters, pageRows, label),
+  }
+}
+
+function transactionOf(connection: DuckDBConnection, label: string): SqlTransaction {
+  return {
+    ...readerOf(connection, label),
+    run: async (sql, parameters = []) => (await execute(connection, sql, parameters, label)).rowsChanged,
+    script: async (sql) => void (await execute(connection, sql, [], label)),
+    load: async (table, columns, rows) => {
+      try {
+        await append(connection, table, columns, rows)
+      } catch (error) {
+        throw duckdbError(error, label)
+      }
+    },
+  }
+}
+
+/** `run` finishes the whole query before it resolves: it is the one call that raises what goes wrong half-way. */
+async function execute(
+  connection: DuckDBConnection,
+  sql: string,
+  parameters: SqlRow,
+  label: string,
+): Promise<DuckDBMaterializedResult> {
+  try {
+    if (parameters.length === 0) return await connection.run(sql)
+    return await connection.run(sql, parameters.map(toDuckdb))
+  } catch (error) {
+    throw duckdbError(error, label)
+  }
+}
+
+async function allOf(
+  connection: DuckDBConnection,
+  sql: string,
+  parameters: SqlRow,
+  label: string,
+): Promise<readonly SqlRow[]> {
+  const rows: SqlRow[] = []
+  for await (const page of pagesOf(connection, sql, parameters, Infinity, label)) rows.push(...page)
+  return rows
+}
+
+async function* pagesOf(
+  connection: DuckDBConnection,
+  sql: string,
+  parameters: SqlRow,
+  pageRows: number,
+  label: string,
+): AsyncGenerator<readonly SqlRow[]> {
+  const result = await execute(connection, sql, parameters, label)
+  const expected = result.rowCount
+  let seen = 0
+  let page: SqlRow[] = []
+  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    seen += chunk.rowCount
+    for (const row of chunk.getRows()) {
+      page.push(row.map(fromDuckdb))
+      if (page.length >= pageRows) {
+        yield page
+        page = []
+      }
+    }
+  }
+  if (seen !== expected) throw new SluiceError('INTERNAL', `DuckDB promised ${expected} rows and gave ${seen}`)
+  if (page.length > 0) yield page
+}
+
+async function append(
+  connection: DuckDBConnection,
+  table: string,
+  columns: readonly string[],
+  rows: readonly SqlRow[],
+): Promise<void> {
+  if (rows.length === 0) return
+  const names = await connection.run(
+    'SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND database_name = current_database() ORDER BY column_index',
+    [table],
+  )
+  const position = (await names.getRows()).map(([name]) => columns.indexOf(String(name)))
+  const appender = await connection.createAppender(table)
+  try {
+    const types = position.map((_, i) => appender.columnType(i).typeId)
+    for (const row of rows) {
+      for (const [i, from] of position.entries()) {
+        if (from === -1) appender.appendDefault()
+        else appendValue(appender, types[i] as DuckDBTypeId, row[from] ?? null)
+      }
+      appender.endRow()
+    }
+    appender.flushSync()
+  } finally {
+    appender.closeSync()
+  }
+}
+
+function appendValue(appender: DuckDBAppender, type: DuckDBTypeId, value: SqlValue): void {
+  if (value === null) appender.appendNull()
+  else if (type === DuckDBTypeId.BIGINT) appender.appendBigInt(BigInt(value as number | bigint | string))
+  else if (type === DuckDBTypeId.BLOB) appender.appendBlob(value as Uint8Array)
+  else if (type === DuckDBTypeId.DOUBLE) appender.appendDouble(Number(value))
+  else if (type === DuckDBTypeId.HUGEINT) appender.appendHugeInt(BigInt(value as number | bigint | string))
+  else if (type === DuckDBTypeId.INTEGER) appender.appendInteger(Number(value))
+  else appender.appendVarchar(String(value))
+}
+
+function toDuckdb(value: SqlValue): DuckDBValue {
+  if (value instanceof Uint8Array) return new DuckDBBlobValue(value)
+  return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value
+}
+
+function fromDuckdb(value: DuckDBValue): SqlValue {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
+  if (typeof value === 'boolean') return value ? 1 : 0
+  if (value instanceof DuckDBBlobValue) return value.bytes
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value
+  return value.toString()
+}
+
+function connectFailed(cause: unknown, label: string): SluiceError {
+  return new SluiceError('CONNECT_FAILED', 'Database connection failed', {
+    where: `${label}: ${messageOf(cause)}`,
+    reason: 'Network or authentication issues',
+    hint: 'Check database URL and credentials',
+    cause,
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** DuckDB has no error codes: the first words of its messages are all there is. What is not known here comes back unchanged. */
+function duckdbError(error: unknown, label: string): unknown {
+  if (error instanceof SluiceError) return error
+  const message = messageOf(error)
+  const where = `${label}: ${message}`
+  if (/Could not set lock on file/.test(message)) {
+    const pid = /\(PID (\d+)\)/.exec(message)?.[1]
+    return new SluiceError('TARGET_BUSY', 'the DuckDB file is open in another program', {
+      where,
+      reason: `a DuckDB file belongs to one program at a time${pid === undefined ? '' : `, now to the one with PID ${pid}`}`,
+      hint: 'wait until it ends or close it, then run the same command again',
+      retryable: true,
+      cause: error,
+    })
+  }
+  if (/^TransactionContext Error: .*[Cc]onflict/.test(message)) {
+    return new SluiceError('TARGET_BUSY', 'two writers changed the same rows', { where, retryable: true, cause: error })
+  }
+  if (/No space left|Out of Memory Error|failed to offload|max_temp_directory_size/i.test(message)) {
+    return new SluiceError('NO_SPACE', 'DuckDB ran out of memory or of disk space', {
+      where,
+      reason: 'Insufficient storage',
+      hint: 'Free up disk space or use alternative storage, then run the same command again',
+      cause: error,
+    })
+  }
+  if (/Permission denied|read-only/i.test(message)) {
+    return new SluiceError('TARGET_DENIED', 'Permission denied', {
+      where,
+      reason: 'File system or database permissions',
+      hint: 'Verify user permissions on files and database',
+      cause: error,
+    })
+  }
+  if (/not a valid DuckDB database|Corrupt database|Serialization Error|checksum/i.test(message)) {
+    return new SluiceError('TARGET_CORRUPT', 'the file is damaged or is no DuckDB database', { where, cause: error })
+  }
+  if (/^IO Error: Cannot open file|No such file or directory/.test(message)) return connectFailed(error, label)
+  return error
+}

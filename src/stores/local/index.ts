@@ -1,0 +1,174 @@
+/** A Delta log in a folder of this machine, and the one place that turns its file system errors into ours. */
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import type { Dirent, Stats } from 'node:fs'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { LogEntry, LogObject, LogStore } from '../../model/log-store.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+
+/** Up to this many bytes come in one piece, from one synchronous read: for small commits that is several times faster. */
+const WHOLE = 1 << 20
+const CHUNK = 1 << 21
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+/** A file system error as a SluiceError: SOURCE_GONE, SOURCE_DENIED or SOURCE_IO. */
+export function sourceError(error: unknown, where: string): SluiceError {
+  if (error instanceof SluiceError) return error
+  const code = codeOf(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new SluiceError('SOURCE_GONE', 'the file is gone', { where, cause: error })
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new SluiceError('SOURCE_DENIED', 'Permission denied', {
+      where,
+      reason: 'File system or database permissions',
+      hint: 'Verify user permissions on files and database',
+      cause: error,
+    })
+  }
+  const text = error instanceof Error ? error.message : String(error)
+  return new SluiceError('SOURCE_IO', `cannot read: ${text}`, { where, retryable: code !== 'EISDIR', cause: error })
+}
+
+/** Byte order of UTF-8, which is the order of code points; JavaScript's own order differs above U+FFFF. */
+function byteOrder(a: string, b: string): number {
+  if (a === b) return 0
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+function sortByBytes(entries: Dirent[]): Dirent[] {
+  const plain = entries.every((entry) => !/[\ud800-\udfff]/.test(entry.name))
+  return entries.sort((a, b) => (plain ? (a.name < b.name ? -1 : 1) : byteOrder(a.name, b.name)))
+}
+
+function statOrNull(file: string): Stats | null {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) ?? null
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOTDIR' || code === 'ELOOP') return null
+    throw sourceError(error, file)
+  }
+}
+
+/** Real path of a folder that may be missing: the part that exists is resolved, the rest is kept. */
+function canonical(path: string): string {
+  const absolute = resolve(path)
+  try {
+    return realpathSync.native(absolute)
+  } catch (error) {
+    const code = codeOf(error)
+    const parent = dirname(absolute)
+    if ((code === 'ENOENT' || code === 'ENOTDIR') && parent !== absolute) return join(canonical(parent), basename(absolute))
+    throw sourceError(error, path)
+  }
+}
+
+class LocalLog implements LogStore {
+  readonly root: string
+  readonly label: string
+  readonly #folder: string
+
+  constructor(path: string) {
+    this.#folder = canonical(path)
+    this.root = pathToFileURL(this.#folder).href.replace(/\/+$/, '')
+    this.label = path
+  }
+
+  #absolute(path: string): string {
+    const file = join(this.#folder, path)
+    const below = relative(this.#folder, file)
+    if (below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below)) {
+      throw new SluiceError('PATH_ESCAPES', `'${path}' leads out of the table`, { where: this.label })
+    }
+    return file
+  }
+
+  async *list(
+    folder: string,
+    options: { readonly after?: string; readonly attributes: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<LogEntry> {
+    const { after, attributes, signal } = options
+    throwIfAborted(signal)
+    const path = this.#absolute(folder)
+    let entries: Dirent[]
+    try {
+      entries = await readdir(path, { withFileTypes: true })
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return
+      throw sourceError(error, path)
+    }
+    for (const entry of sortByBytes(entries)) {
+      if (after !== undefined && byteOrder(entry.name, after) <= 0) continue
+      if (entry.isDirectory()) continue
+      if (!attributes && entry.isFile()) {
+        yield { name: entry.name }
+        continue
+      }
+      const stats = statOrNull(join(path, entry.name))
+      // Gone since the folder was read, a link to nowhere, or a link to a folder.
+      if (stats === null || !stats.isFile()) continue
+      yield attributes
+        ? { name: entry.name, size: stats.size, modified: Math.floor(stats.mtimeMs) }
+        : { name: entry.name }
+    }
+  }
+
+  async *read(
+    path: string,
+    options: { readonly start?: number; readonly end?: number; readonly signal: AbortSignal },
+  ): AsyncIterable<Buffer> {
+    const { signal } = options
+    throwIfAborted(signal)
+    const file = this.#absolute(path)
+    let fd: number | null = null
+    try {
+      fd = openSync(file, 'r')
+      const size = fstatSync(fd).size
+      const end = Math.min(options.end ?? size, size)
+      let at = Math.min(options.start ?? 0, end)
+      const step = end - at <= WHOLE ? WHOLE : CHUNK
+      while (at < end) {
+        throwIfAborted(signal)
+        const chunk = Buffer.allocUnsafeSlow(Math.min(step, end - at))
+        const got = readSync(fd, chunk, 0, chunk.length, at)
+        // The file shrank under us; what follows will notice that its content is cut.
+        if (got === 0) break
+        at += got
+        yield got === chunk.length ? chunk : chunk.subarray(0, got)
+      }
+    } catch (error) {
+      throw sourceError(error, file)
+    } finally {
+      if (fd !== null) closeSync(fd)
+    }
+  }
+
+  async head(path: string, signal: AbortSignal): Promise<LogObject | null> {
+    throwIfAborted(signal)
+    const stats = statOrNull(this.#absolute(path))
+    return stats === null || !stats.isFile() ? null : { size: stats.size, modified: Math.floor(stats.mtimeMs) }
+  }
+
+  async localFile(path: string, signal: AbortSignal): Promise<AsyncDisposable & { readonly file: string }> {
+    throwIfAborted(signal)
+    const file = this.#absolute(path)
+    if (statOrNull(file) === null) throw new SluiceError('SOURCE_GONE', 'the file is gone', { where: file })
+    return { file, [Symbol.asyncDispose]: async () => {} }
+  }
+}
+
+/**
+ * The log of the table in a local folder. `root` is the file URI of the real path, so that two ways to one folder are one table.
+ * A folder that does not exist gives an empty listing.
+ * @param path of the table root as the user wrote it; kept as `label`
+ * @throws SluiceError SOURCE_DENIED, SOURCE_IO when the path cannot be resolved
+ */
+export function openLocalLog(path: string): LogStore {
+  return new LocalLog(path)
+}

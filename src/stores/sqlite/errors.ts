@@ -1,0 +1,61 @@
+/** SQLite's result codes as errors of ours, with the guide's words where it has them. */
+import { SluiceError } from '../../shared/errors.ts'
+
+type Coded = { readonly code?: unknown; readonly message?: unknown }
+
+/** @returns a SluiceError of the target's kind; what is no SQLite error comes back unchanged. */
+export function sqliteError(thrown: unknown, label: string): unknown {
+  if (thrown instanceof SluiceError) return thrown
+  const { code, message } = thrown as Coded
+  if (typeof code !== 'string' || !(code.startsWith('SQLITE_') || code.startsWith('E'))) return thrown
+  const where = `${label}: ${String(message)} (${code})`
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || /disk is full|no space/i.test(String(message))) {
+    return new SluiceError('NO_SPACE', 'Disk space exhausted', {
+      where,
+      reason: 'Insufficient storage',
+      hint: 'Free up disk space or use alternative storage, then run the same command again: it goes on where it stopped',
+      cause: thrown,
+    })
+  }
+  if (/^(SQLITE_READONLY|SQLITE_PERM|SQLITE_AUTH|EACCES|EPERM|EROFS)/.test(code)) {
+    return new SluiceError('TARGET_DENIED', 'Permission denied', {
+      where,
+      reason: 'File system or database permissions',
+      hint: 'Verify user permissions on files and database',
+      cause: thrown,
+    })
+  }
+  if (/^(SQLITE_BUSY|SQLITE_LOCKED)/.test(code)) {
+    return new SluiceError('TARGET_BUSY', 'the catalog is locked by another program', {
+      where,
+      reason: 'another process holds a write transaction on this file',
+      hint: 'wait until it ends, then run the same command again',
+      retryable: true,
+      cause: thrown,
+    })
+  }
+  if (/^(SQLITE_CORRUPT|SQLITE_NOTADB)/.test(code)) {
+    return new SluiceError('TARGET_CORRUPT', 'the catalog file is damaged or is no SQLite database', {
+      where,
+      hint: 'restore it from a backup, or name another file and import again: the Delta logs still hold everything',
+      cause: thrown,
+    })
+  }
+  if (/^(SQLITE_CANTOPEN|ENOENT|ENOTDIR|EISDIR)/.test(code)) {
+    return new SluiceError('CONNECT_FAILED', 'Database connection failed', {
+      where,
+      reason: 'Network or authentication issues',
+      hint: 'Check database URL and credentials',
+      cause: thrown,
+    })
+  }
+  if (/^SQLITE_IOERR/.test(code)) {
+    return new SluiceError('TARGET_IO', 'reading or writing the catalog file failed', {
+      where,
+      hint: 'check the disk, then run the same command again: it goes on where it stopped',
+      retryable: true,
+      cause: thrown,
+    })
+  }
+  return thrown
+}

@@ -1,0 +1,123 @@
+/** Numbers and times as people read them. Unknown is always `?`. */
+
+/** `1,204,331`; `?` when unknown. */
+export function count(n: number | null | undefined): string {
+  if (n === null || n === undefined || !Number.isFinite(n)) return '?'
+  const text = Math.trunc(n).toString()
+  return text.replace(/\B(?=(\d{3})+(?!\d))/g, ',')
+}
+
+/** A decimal string of an event, grouped without passing through a number. */
+export function countDec(text: string | undefined): string {
+  return text === undefined ? '?' : text.replace(/\B(?=(\d{3})+(?!\d))/g, ',')
+}
+
+/** `1 file`, `2 files`; a plural that is not regular is given. */
+export function plural(n: number | null, one: string, many = one + 's'): string {
+  return `${count(n)} ${n === 1 ? one : many}`
+}
+
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const
+
+/** `9.8 GB`, decimal units; `?` when unknown. */
+export function bytes(n: number | null | undefined): string {
+  if (n === null || n === undefined || !Number.isFinite(n)) return '?'
+  let value = Math.abs(n)
+  let unit = 0
+  while (value >= 999.95 && unit < UNITS.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  const text = unit === 0 ? value.toFixed(0) : value.toFixed(1)
+  return `${n < 0 ? '−' : ''}${text} ${UNITS[unit] ?? 'B'}`
+}
+
+/** Number of a decimal string, or null. */
+export function numberOf(text: string | undefined | null): number | null {
+  if (text === undefined || text === null || text === '') return null
+  const n = Number(text)
+  return Number.isFinite(n) ? n : null
+}
+
+/** Age in one unit: `9 s`, `4 min`, `3 h`, `1 d`, `2 y`. */
+export function age(then: number | null, now: number): string {
+  if (then === null) return '?'
+  const s = Math.max(0, Math.floor((now - then) / 1000))
+  if (s < 60) return `${s} s`
+  if (s < 3600) return `${Math.floor(s / 60)} min`
+  if (s < 86_400) return `${Math.floor(s / 3600)} h`
+  if (s < 2 * 365 * 86_400) return `${Math.floor(s / 86_400)} d`
+  return `${Math.floor(s / (365 * 86_400))} y`
+}
+
+/** A running time: `0:17`, `1:02:03`. */
+export function clockSpan(ms: number | null): string {
+  if (ms === null || !Number.isFinite(ms)) return '?'
+  const s = Math.max(0, Math.floor(ms / 1000))
+  const two = (n: number): string => n.toString().padStart(2, '0')
+  if (s < 3600) return `${Math.floor(s / 60)}:${two(s % 60)}`
+  return `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`
+}
+
+/** How long something took: `0.31 ms`, `41.2 ms`, `1.90 s`, `12.4 s`, `2 min 5 s`. */
+export function took(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return '?'
+  if (ms < 10) return `${ms.toFixed(2)} ms`
+  if (ms < 1000) return `${ms.toFixed(1)} ms`
+  if (ms < 9995) return `${(ms / 1000).toFixed(2)} s`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`
+}
+
+/** Seconds for lists: `0.2 s`, `10.9 s`, minutes above. */
+export function seconds(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return '?'
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`
+  return clockSpan(ms)
+}
+
+/** `41,200/s`, `11.2 k/s`-free: whole numbers; `?` when nothing was measured. */
+export function rate(perSecond: number | null): string {
+  return perSecond === null || !Number.isFinite(perSecond) ? '?' : `${count(Math.round(perSecond))}/s`
+}
+
+/** `63 %`; `?` when unknown. */
+export function percent(share: number | null): string {
+  return share === null || !Number.isFinite(share) ? '?' : `${Math.floor(share * 100)} %`
+}
+
+const two = (n: number): string => n.toString().padStart(2, '0')
+
+/** `12:04:16` in the terminal's time zone. */
+export function timeOfDay(ms: number | null): string {
+  if (ms === null || Number.isNaN(ms)) return '?'
+  const d = new Date(ms)
+  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`
+}
+
+/** `2026-11-20` in the terminal's time zone. */
+export function day(ms: number): string {
+  const d = new Date(ms)
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
+}
+
+/** `12:04:16` for today, `11-19 12:04` for this year, else `2024-11-19`. Always at most 11 cells. */
+export function moment(ms: number | null, now: number): string {
+  if (ms === null || Number.isNaN(ms)) return '?'
+  const date = day(ms)
+  if (date === day(now)) return timeOfDay(ms)
+  if (date.slice(0, 4) === day(now).slice(0, 4)) return `${date.slice(5)} ${timeOfDay(ms).slice(0, 5)}`
+  return date
+}
+
+/** `2026-11-20 12:04:16`. */
+export function fullTime(ms: number | null): string {
+  return ms === null || Number.isNaN(ms) ? '?' : `${day(ms)} ${timeOfDay(ms)}`
+}
+
+/** ms of an ISO time of an event, or null. */
+export function msOf(iso: string | undefined): number | null {
+  if (iso === undefined) return null
+  const ms = Date.parse(iso)
+  return Number.isNaN(ms) ? null : ms
+}

@@ -1,0 +1,128 @@
+/**
+ * A screen is a list of lines, a line is a list of spans, and every function keeps count of cells. Views return lines; only the
+ * root component turns them into Ink elements, so that a view can be tested and measured without a terminal.
+ */
+import { cutEnd, padEnd, takeStart, width } from './text.ts'
+
+export type Tone = 'plain' | 'ok' | 'warn' | 'bad' | 'info' | 'muted' | 'strong' | 'chosen'
+export type Span = { readonly text: string; readonly tone: Tone }
+export type Line = readonly Span[]
+
+/** A span; `tone` says what it means, the theme says how that looks. */
+export function span(text: string, tone: Tone = 'plain'): Span {
+  return { text, tone }
+}
+
+/** A line of one tone. */
+export function line(text = '', tone: Tone = 'plain'): Line {
+  return text === '' ? [] : [{ text, tone }]
+}
+
+/** Cells of a line. */
+export function lineWidth(of: Line): number {
+  let sum = 0
+  for (const s of of) sum += width(s.text)
+  return sum
+}
+
+/** Text of a line without tones. */
+export function lineText(of: Line): string {
+  return of.map((s) => s.text).join('')
+}
+
+/** Exactly `cells` wide: cut or filled with spaces. */
+export function fit(of: Line, cells: number): Line {
+  const out: Span[] = []
+  let left = cells
+  for (const s of of) {
+    if (left <= 0) break
+    const w = width(s.text)
+    if (w <= left) {
+      out.push(s)
+      left -= w
+      continue
+    }
+    const text = cutEnd(s.text, left)
+    out.push({ text, tone: s.tone })
+    left -= width(text)
+    break
+  }
+  if (left > 0) out.push(span(' '.repeat(left)))
+  return out
+}
+
+/** `left` and `right` on one line; the left one is cut when both do not fit. */
+export function spread(left: Line, right: Line, cells: number): Line {
+  const w = lineWidth(right)
+  if (w >= cells) return fit(right, cells)
+  return [...fit(left, cells - w), ...right]
+}
+
+/** The part of a line from cell `from`, at most `cells` wide. */
+function slice(of: Line, from: number, cells: number): Line {
+  const out: Span[] = []
+  let at = 0
+  let left = cells
+  for (const s of of) {
+    const w = width(s.text)
+    if (left <= 0) break
+    if (at + w <= from) {
+      at += w
+      continue
+    }
+    const skip = Math.max(0, from - at)
+    const head = takeStart(s.text, skip)
+    // A wide character across the edge leaves a hole of one cell.
+    const hole = ' '.repeat(Math.max(0, skip - width(head)))
+    const rest = hole === '' ? s.text.slice(head.length) : hole + s.text.slice(head.length + 1)
+    const text = takeStart(rest, left)
+    out.push({ text, tone: s.tone })
+    left -= width(text)
+    at += w
+  }
+  return left > 0 ? [...out, span(' '.repeat(left))] : out
+}
+
+/** `box` drawn over `screen` with its corner at column `x`, row `y`; `cells` is the width of the screen. */
+export function overlay(screen: readonly Line[], box: readonly Line[], x: number, y: number, cells: number): Line[] {
+  return screen.map((row, index) => {
+    const over = box[index - y]
+    if (over === undefined) return row
+    const w = lineWidth(over)
+    return [...slice(row, 0, x), ...over, ...slice(row, x + w, Math.max(0, cells - x - w))]
+  })
+}
+
+/** Exactly `rows` lines of exactly `cells` cells. */
+export function block(lines: readonly Line[], cells: number, rows: number): Line[] {
+  return Array.from({ length: Math.max(0, rows) }, (_, i) => fit(lines[i] ?? [], cells))
+}
+
+/** Blocks of the same height side by side with a bar between them. */
+export function columns(blocks: readonly (readonly Line[])[], bar: string): Line[] {
+  const rows = Math.max(0, ...blocks.map((b) => b.length))
+  return Array.from({ length: rows }, (_, i) =>
+    blocks.flatMap((b, n) => (n === 0 ? (b[i] ?? []) : [span(bar, 'muted'), ...(b[i] ?? [])])),
+  )
+}
+
+/** `─ title ─────` over the whole width. */
+export function rule(title: string, cells: number, dash = '─'): Line {
+  if (title === '') return [span(dash.repeat(Math.max(0, cells)), 'muted')]
+  const text = cutEnd(title, Math.max(0, cells - 4))
+  const rest = Math.max(0, cells - 3 - width(text))
+  return [span(dash + ' ', 'muted'), span(text, 'strong'), span(' ' + dash.repeat(rest), 'muted')]
+}
+
+/** A cell of a table: text, width and side. Negative widths align at the right. */
+export function cell(text: string, cells: number, tone: Tone = 'plain'): Span {
+  if (cells >= 0) return span(padEnd(text, cells), tone)
+  const w = -cells
+  const cut = cutEnd(text, w)
+  return span(' '.repeat(Math.max(0, w - width(cut))) + cut, tone)
+}
+
+/** The line as the chosen row: one tone over its full width, so that the whole row is inverse. */
+export function chosen(of: Line, cells: number): Line {
+  return [span(lineText(fit(of, cells)), 'chosen')]
+}

@@ -1,0 +1,97 @@
+/** Text measured in terminal cells: width, cutting and padding. Nothing here uses `.length` as a width. */
+import stringWidth from 'string-width'
+
+// Only printable ASCII is as wide as it is long; that is nearly every cell of nearly every row.
+const ASCII = /^[\x20-\x7e]*$/
+// C0, DEL, C1 and the marks that reorder a line: names come from a lake that anybody may have written to.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
+
+/** Cells that `text` takes on screen. */
+export function width(text: string): number {
+  return ASCII.test(text) ? text.length : stringWidth(text)
+}
+
+/** `text` without anything a terminal would act on. */
+export function clean(text: string): string {
+  return text.replace(UNSAFE, (c) => (c === '\t' || c === '\n' ? ' ' : '\ufffd'))
+}
+
+/** The longest beginning of `text` that fits in `cells`. */
+export function takeStart(text: string, cells: number): string {
+  if (cells <= 0) return ''
+  if (ASCII.test(text)) return text.slice(0, cells)
+  let used = 0
+  let out = ''
+  for (const { segment } of segmenter.segment(text)) {
+    const w = width(segment)
+    if (used + w > cells) break
+    used += w
+    out += segment
+  }
+  return out
+}
+
+function takeEnd(text: string, cells: number): string {
+  if (cells <= 0) return ''
+  if (ASCII.test(text)) return text.slice(-cells)
+  const parts = Array.from(segmenter.segment(text), (s) => s.segment)
+  let used = 0
+  let out = ''
+  for (const segment of parts.reverse()) {
+    const w = width(segment)
+    if (used + w > cells) break
+    used += w
+    out = segment + out
+  }
+  return out
+}
+
+/** `text` cut at its end with `…` when it is wider than `cells`. */
+export function cutEnd(text: string, cells: number): string {
+  if (width(text) <= cells) return text
+  return cells <= 0 ? '' : takeStart(text, cells - 1) + '…'
+}
+
+/** `text` cut in its middle with `…` when it is wider than `cells`: both ends of a path tell files apart. */
+export function cutMiddle(text: string, cells: number): string {
+  if (width(text) <= cells) return text
+  if (cells <= 1) return cells <= 0 ? '' : '…'
+  const tail = Math.ceil((cells - 1) / 2)
+  return takeStart(text, cells - 1 - tail) + '…' + takeEnd(text, tail)
+}
+
+/** Exactly `cells` wide, text at the left. */
+export function padEnd(text: string, cells: number): string {
+  const cut = cutEnd(text, cells)
+  return cut + ' '.repeat(Math.max(0, cells - width(cut)))
+}
+
+/** Exactly `cells` wide, text at the right. */
+export function padStart(text: string, cells: number): string {
+  const cut = cutEnd(text, cells)
+  return ' '.repeat(Math.max(0, cells - width(cut))) + cut
+}
+
+/** `text` in rows of at most `cells`, broken at spaces where there are any. */
+export function wrap(text: string, cells: number): string[] {
+  const rows: string[] = []
+  let row = ''
+  for (const word of text.split(' ')) {
+    let rest = word
+    if (row !== '' && width(row) + 1 + width(rest) <= cells) {
+      row += ' ' + rest
+      continue
+    }
+    if (row !== '') rows.push(row)
+    while (width(rest) > cells && cells > 0) {
+      const head = takeStart(rest, cells)
+      if (head === '') break
+      rows.push(head)
+      rest = rest.slice(head.length)
+    }
+    row = rest
+  }
+  if (row !== '' || rows.length === 0) rows.push(row)
+  return rows
+}

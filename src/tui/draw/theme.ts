@@ -1,0 +1,126 @@
+/**
+ * What a tone looks like. Only the terminal's own 16 colours, its default foreground and inverse are used, so that light, dark and
+ * colour-blind palettes are the user's choice; every state also has a mark and a word, colour comes third.
+ */
+import type { Tone } from './line.ts'
+
+export type Look = {
+  readonly color?: string
+  readonly bold?: true
+  readonly dimColor?: true
+  readonly inverse?: true
+}
+
+export const LOOKS: Readonly<Record<Tone, Look>> = {
+  plain: {},
+  ok: { color: 'cyan' },
+  warn: { color: 'yellow' },
+  bad: { color: 'red' },
+  info: { color: 'blue' },
+  muted: { dimColor: true },
+  strong: { bold: true },
+  chosen: { inverse: true },
+}
+
+export type Marks = {
+  readonly ok: string
+  readonly behind: string
+  readonly unfinished: string
+  readonly running: string
+  readonly none: string
+  readonly bad: string
+  readonly refused: string
+  readonly row: string
+  readonly marked: string
+  readonly checkpoint: string
+  readonly bar: string
+  readonly dash: string
+  readonly middle: string
+  readonly caret: string
+  readonly up: string
+  readonly down: string
+  readonly same: string
+  readonly differs: string
+  readonly corners: readonly [string, string, string, string]
+  readonly tees: readonly [string, string]
+}
+
+export const UNICODE_MARKS: Marks = {
+  ok: '✓',
+  behind: '↓',
+  unfinished: '■',
+  running: '◐',
+  none: '–',
+  bad: '✗',
+  refused: '⊘',
+  row: '›',
+  marked: '●',
+  checkpoint: '◆',
+  bar: '│',
+  dash: '─',
+  middle: '│',
+  caret: '▏',
+  up: '▲',
+  down: '▼',
+  same: '=',
+  differs: '≠',
+  corners: ['╭', '╮', '╰', '╯'],
+  tees: ['┬', '┴'],
+}
+
+export const ASCII_MARKS: Marks = {
+  ok: 'ok',
+  behind: 'v',
+  unfinished: '#',
+  running: '~',
+  none: '-',
+  bad: 'x',
+  refused: 'o',
+  row: '>',
+  marked: '*',
+  checkpoint: '+',
+  bar: '|',
+  dash: '-',
+  middle: '|',
+  caret: '_',
+  up: '^',
+  down: 'v',
+  same: '=',
+  differs: '!=',
+  corners: ['+', '+', '+', '+'],
+  tees: ['+', '+'],
+}
+
+/** Marks for the terminal. */
+export function marksOf(ascii: boolean): Marks {
+  return ascii ? ASCII_MARKS : UNICODE_MARKS
+}
+
+const TO_ASCII: Readonly<Record<string, string>> = {
+  '─': '-',
+  '│': '|',
+  '┬': '+',
+  '┴': '+',
+  '→': '>',
+  '…': '~',
+  '·': '.',
+  '›': '>',
+  '–': '-',
+  '−': '-',
+  '×': 'x',
+  '✓': 'v',
+  '✗': 'x',
+  '⊘': 'o',
+  '●': '*',
+  '↑': '^',
+  '↓': 'v',
+  '←': '<',
+  '“': '"',
+  '”': '"',
+  '≠': '#',
+}
+
+/** A whole text in ASCII, cell for cell; what has no counterpart (a name in another script) stays. */
+export function toAscii(text: string): string {
+  return text.replace(/[─│┬┴→…·›–−×✓✗⊘●↑↓←“”≠]/g, (c) => TO_ASCII[c] ?? c)
+}

@@ -1,0 +1,61 @@
+/** Finds what a key does, and what can be done now. */
+import type { State } from '../state/state.ts'
+import { width } from '../draw/text.ts'
+import type { Binding, Command } from './bindings.ts'
+import { KEYMAP } from './bindings.ts'
+
+/** Names of keys as people read them. */
+const SHOWN: Readonly<Record<string, string>> = {
+  up: '↑',
+  down: '↓',
+  left: '←',
+  right: '→',
+  pageup: 'PgUp',
+  pagedown: 'PgDn',
+  home: 'Home',
+  end: 'End',
+}
+
+/** `j`, `↓`, `PgDn`, `ctrl-d`. */
+export function shownKey(key: string): string {
+  return SHOWN[key] ?? key
+}
+
+/** The command of a key in this state, or null. */
+export function commandOf(state: State, key: string): Command | null {
+  const scope = state.dialog !== null || state.prompt !== null ? 'dialog' : 'screen'
+  for (const binding of KEYMAP) {
+    if (binding.scope !== 'always' && binding.scope !== scope) continue
+    if (binding.keys.includes(key) && binding.when(state)) return binding.command
+  }
+  return null
+}
+
+/** Bindings that work on the screen now, without those another one of the same key hides. */
+export function workingBindings(state: State): readonly Binding<Command>[] {
+  const taken = new Set<string>()
+  return KEYMAP.filter((binding) => {
+    if (binding.scope !== 'screen' || !binding.when(state)) return false
+    const free = binding.keys.length === 0 || binding.keys.some((key) => !taken.has(key))
+    for (const key of binding.keys) taken.add(key)
+    return free
+  })
+}
+
+/** Hints for the last row, as many as fit in `cells`; what ranks highest gives way first, order is that of the keymap. */
+export function hints(state: State, cells: number): readonly { readonly keys: string; readonly text: string }[] {
+  const all = workingBindings(state).flatMap((binding, order) =>
+    binding.hint === undefined
+      ? []
+      : [{ order, rank: binding.rank ?? 5, keys: binding.hintKeys ?? shownKey(binding.keys[0] ?? ''), text: binding.hint }],
+  )
+  const kept: typeof all = []
+  let used = 0
+  for (const hint of all.toSorted((a, b) => a.rank - b.rank || a.order - b.order)) {
+    const cost = width(hint.keys) + 1 + width(hint.text) + 2
+    if (used + cost > cells + 2) break
+    used += cost
+    kept.push(hint)
+  }
+  return kept.sort((a, b) => a.order - b.order)
+}

@@ -1,0 +1,37 @@
+/** What the events of verify-rollback say, as lines of the roll back dialog. */
+import { clean } from '../draw/text.ts'
+import type { Event } from '../../model/event.ts'
+import type { CheckLine, Dialog } from '../state/state.ts'
+
+type RollbackDialog = Extract<Dialog, { kind: 'rollback' }>
+const KEPT = 8
+
+function lineOf(event: Event): CheckLine | null {
+  switch (event.type) {
+    case 'verify.check':
+      return event.equal
+        ? { label: 'safe', text: clean(`${event.check}: ${event.log} = ${event.catalog} (${event.witness})`), tone: 'ok' }
+        : { label: 'differs', text: clean(`${event.check}: log ${event.log}, catalog ${event.catalog}`), tone: 'bad' }
+    case 'verify.mismatch':
+      return { label: 'differs', text: clean(`${event.path ?? event.check} ${event.field}: log ${event.log}, catalog ${event.catalog}`), tone: 'bad' }
+    case 'log':
+      if (event.level === 'debug') return null
+      return { label: 'note', text: clean(event.message), tone: event.level === 'error' ? 'bad' : 'plain' }
+    default:
+      return null
+  }
+}
+
+/** The dialog after one event of its check. */
+export function foldRollbackCheck(dialog: RollbackDialog, event: Event): RollbackDialog {
+  if (event.type === 'run.finished') {
+    const safe = event.status === 'ok' && event.exitCode === 0
+    return { ...dialog, state: safe ? 'safe' : event.exitCode === 1 ? 'unsafe' : 'failed', error: event.error ?? null }
+  }
+  const line = lineOf(event)
+  // What is wrong must not scroll away behind what is right.
+  if (line === null) return dialog
+  const lines = [...dialog.lines, line]
+  const bad = lines.filter((l) => l.tone === 'bad')
+  return { ...dialog, lines: lines.length <= KEPT ? lines : [...bad, ...lines.filter((l) => l.tone !== 'bad')].slice(0, KEPT) }
+}

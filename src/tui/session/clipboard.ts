@@ -1,0 +1,60 @@
+/** What `y` copies: the thing under the cursor, as one would paste it into a shell or a query. */
+import { comparison, identityOf, known, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import { cursorRow, targetRows } from '../state/tables-list.ts'
+
+export type Copied = { readonly text: string; readonly what: string }
+
+function fromTables(state: State): Copied | null {
+  if (state.focus === 'list') {
+    const rows = targetRows(state)
+    if (rows.length === 0) return null
+    return { text: rows.map((row) => row.location).join('\n'), what: rows.length === 1 ? 'path' : `${rows.length} paths` }
+  }
+  const { tab, at } = state.detail
+  if (tab === 'files') {
+    const page = known(state, 'files', identityOf(state, 'files'))
+    const file = page?.rows[at.files.cursor - page.from]
+    return file === undefined ? null : { text: file.path, what: 'path of the file' }
+  }
+  if (tab === 'history') {
+    const version = selectedVersion(state)
+    return version === null ? null : { text: String(version), what: 'version' }
+  }
+  if (tab === 'schema') {
+    const schemaField = known(state, 'schema', identityOf(state, 'schema'))?.[at.schema.cursor]
+    return schemaField === undefined ? null : { text: schemaField.path, what: 'column' }
+  }
+  if (tab === 'partitions') {
+    const page = known(state, 'partitions', identityOf(state, 'partitions'))
+    const row = page?.rows[at.partitions.cursor - page.from]
+    if (row === undefined) return null
+    const parts = Object.entries(row.values).map(([k, v]) => (v === null ? `${k} IS NULL` : `${k} = '${v.replaceAll("'", "''")}'`))
+    return { text: parts.join(' AND '), what: 'predicate of the partition' }
+  }
+  const row = cursorRow(state)
+  return row === null ? null : { text: row.location, what: 'path' }
+}
+
+/** @returns text for the clipboard and what it is, or null when nothing is under the cursor. */
+export function copied(state: State): Copied | null {
+  switch (state.screen) {
+    case 'tables':
+      return fromTables(state)
+    case 'runs': {
+      const run = openRun(state)
+      if (run !== null) return { text: run.finished?.resumeCommand ?? run.commandLine, what: 'command' }
+      const row = runRows(state)[state.runs.at.cursor]
+      if (row === undefined) return null
+      return row.kind === 'here' ? { text: row.run.commandLine, what: 'command' } : { text: row.run.run, what: 'run id' }
+    }
+    case 'compare': {
+      const run = comparison(state)?.run
+      return run === undefined ? null : { text: run.commandLine, what: 'command' }
+    }
+    case 'log': {
+      const entry = logRows(state)[state.log.at.cursor]
+      return entry === undefined ? null : { text: entry.text, what: 'line' }
+    }
+  }
+}

@@ -1,0 +1,173 @@
+/** Dialogs: the plan before an import, the typed name before a roll back, the way out while a run goes on. */
+import type { TableRow } from '../../engine/workbench.ts'
+import type { Event } from '../../model/event.ts'
+import type { Command } from '../keymap/bindings.ts'
+import { foldRollbackCheck } from '../run/rollback-check.ts'
+import type { Dialog } from '../state/state.ts'
+import { field } from '../state/text-field.ts'
+import { paletteEntries } from '../views/palette.ts'
+import type { Job } from './operations.ts'
+import { rollback, verifyRollback } from './operations.ts'
+import type { Session } from './session.ts'
+
+type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
+
+const set = (s: Session, dialog: Dialog | null): void => {
+  s.store.dispatch({ type: 'dialog', dialog })
+}
+
+/** Collects the events of a run that only reads, and shows them in `apply` while its dialog is still open. */
+function readInto<K extends Dialog['kind']>(s: Session, kind: K, job: Job, apply: (d: Of<K>, event: Event) => Of<K>, ended: (d: Of<K>, exit: number) => Of<K>): void {
+  const current = (): Of<K> | null => {
+    const dialog = s.state.dialog
+    return dialog?.kind === kind && 'operation' in dialog && tokens.get(dialog.operation) === job ? (dialog as Of<K>) : null
+  }
+  const running = s.workbench.start(job.operation, job.commandLine)
+  const unsubscribe = running.subscribe((event) => {
+    const dialog = current()
+    if (dialog === null) running.abort()
+    else set(s, apply(dialog, event))
+  })
+  void running.done.then((exit) => {
+    unsubscribe()
+    const dialog = current()
+    if (dialog !== null) set(s, ended(dialog, exit))
+  })
+}
+
+/** Which check a dialog waits for: a dialog that was closed and opened again must not take the answers of the first one. */
+const tokens = new WeakMap<object, Job>()
+
+/** Shows what an import would do, read by a dry run of the same operation. */
+export function askPlan(s: Session, title: string, dry: Job, job: Job, start: boolean): void {
+  tokens.set(job.operation, dry)
+  set(s, { kind: 'plan', title, ...job, start, state: 'reading', lines: [], error: null, top: 0 })
+  readInto(
+    s,
+    'plan',
+    dry,
+    (d, event) => {
+      if (event.type === 'plan.ready') return { ...d, lines: event.details ?? [], state: 'ready' }
+      return event.type === 'run.finished' && event.error !== undefined ? { ...d, error: event.error } : d
+    },
+    (d) => (d.state === 'reading' ? { ...d, state: 'failed' } : d),
+  )
+}
+
+/** Asks for the name of the table while verify-rollback looks whether its log can still say everything the catalog says. */
+export function askRollback(s: Session, row: TableRow): void {
+  const place = { lake: s.workbench.lake, catalog: s.workbench.catalog }
+  const check = verifyRollback(row, place)
+  const job = rollback(row, place, row.name)
+  tokens.set(job.operation, check)
+  set(s, { kind: 'rollback', row, ...job, field: field(), focus: 'cancel', state: 'checking', lines: [], error: null })
+  readInto(s, 'rollback', check, foldRollbackCheck, (d, exit) => (d.state === 'checking' ? { ...d, state: exit === 0 ? 'safe' : 'failed' } : d))
+}
+
+/** `enter` in a dialog. */
+export function acceptDialog(s: Session): void {
+  const dialog = s.state.dialog
+  switch (dialog?.kind) {
+    case 'plan':
+      if (dialog.state === 'reading') return
+      set(s, null)
+      if (dialog.start && dialog.state === 'ready') s.queue.add([dialog])
+      return
+    case 'rollback':
+      acceptRollback(s, dialog)
+      return
+    case 'quit':
+      set(s, null)
+      if (dialog.choice !== 1) s.stopAndLeave(dialog.choice === 2)
+      return
+    case 'abort':
+      set(s, null)
+      if (dialog.choice === 1) s.queue.abort()
+      return
+    case 'palette': {
+      const entry = paletteEntries(s.state)[dialog.cursor]
+      set(s, null)
+      if (entry !== undefined) s.run(entry.command)
+      return
+    }
+    case 'help':
+      set(s, dialog.typing ? { ...dialog, typing: false } : null)
+      return
+    default:
+      set(s, null)
+  }
+}
+
+function acceptRollback(s: Session, dialog: Of<'rollback'>): void {
+  if (dialog.focus === 'cancel') {
+    set(s, null)
+    return
+  }
+  // The name must be exact, and nothing goes before the log was seen to hold everything.
+  if (dialog.field.text !== dialog.row.name || dialog.state !== 'safe') return
+  set(s, null)
+  s.queue.add([dialog])
+}
+
+const scrolled = (top: number, by: number): number => Math.max(0, top + by)
+
+/** Moving about in a dialog. */
+export function dialogCommand(s: Session, command: Command): void {
+  const dialog = s.state.dialog
+  if (dialog === null) return
+  if (command === 'dialog.close') {
+    if (dialog.kind === 'help' && dialog.typing) set(s, { ...dialog, typing: false, field: field(), top: 0 })
+    else set(s, null)
+    return
+  }
+  const page = command === 'dialog.page-down' || command === 'dialog.page-up' ? 10 : 1
+  const by = command === 'dialog.next' || command === 'dialog.page-down' ? page : -page
+  switch (dialog.kind) {
+    case 'quit':
+      set(s, { ...dialog, choice: Math.max(0, Math.min(2, dialog.choice + by)) })
+      return
+    case 'abort':
+      set(s, { ...dialog, choice: Math.max(0, Math.min(1, dialog.choice + by)) })
+      return
+    case 'rollback':
+      set(s, { ...dialog, focus: dialog.focus === 'cancel' ? 'go' : 'cancel' })
+      return
+    case 'palette': {
+      const last = Math.max(0, paletteEntries(s.state).length - 1)
+      set(s, { ...dialog, cursor: Math.max(0, Math.min(last, dialog.cursor + by)) })
+      return
+    }
+    case 'help':
+    case 'text':
+    case 'plan':
+      set(s, { ...dialog, top: scrolled(dialog.top, by) })
+  }
+}
+
+/** Keys that only one dialog knows. @returns whether the key was one. */
+export function dialogKey(s: Session, key: string): boolean {
+  const dialog = s.state.dialog
+  if (dialog === null) return false
+  if (key === 'y' && (dialog.kind === 'text' || dialog.kind === 'plan')) {
+    if (dialog.kind === 'text') s.copy(dialog.copy, dialog.title)
+    else s.copy(dialog.commandLine, 'command')
+    return true
+  }
+  if (dialog.kind === 'help' && key === '/') {
+    set(s, { ...dialog, typing: true })
+    return true
+  }
+  if (key === 'j' || key === 'k') {
+    dialogCommand(s, key === 'j' ? 'dialog.next' : 'dialog.previous')
+    return true
+  }
+  if (key === 'q' || (key === '?' && dialog.kind === 'help')) {
+    dialogCommand(s, 'dialog.close')
+    return true
+  }
+  if (dialog.kind === 'rollback' && (key === 'left' || key === 'right')) {
+    dialogCommand(s, 'dialog.next')
+    return true
+  }
+  return false
+}

@@ -1,0 +1,77 @@
+/** What the screen lacks: a pure list of questions, so that nothing is asked twice and nothing that is not seen is asked. */
+import type { Workbench } from '../../engine/workbench.ts'
+import { detailContent, geometry, tabRows } from '../state/geometry.ts'
+import { identityOf, selectedVersion } from '../state/selectors.ts'
+import type { SlotName, SlotValues, State } from '../state/state.ts'
+
+export type Need = {
+  [K in SlotName]: {
+    readonly slot: K
+    readonly identity: string
+    /** Identity, generation and page: another key is another question. */
+    readonly key: string
+    readonly ask: (workbench: Workbench) => Promise<SlotValues[K]>
+  }
+}[SlotName]
+
+const PAGE = 300
+
+/** First row of the page that holds the rows from `top` on, with some to spare on both sides. */
+function pageFrom(top: number): number {
+  return Math.max(0, Math.floor(top / 100) * 100 - 100)
+}
+
+/** Whether the commit under the cursor is shown below the history. */
+export function showsCommit(state: State): boolean {
+  return state.detail.tab === 'history' && tabRows('history', detailContent(state)).below > 0
+}
+
+/** Everything the screen needs in this state. */
+export function needs(state: State): readonly Need[] {
+  const id = (name: SlotName): string => identityOf(state, name)
+  const key = (name: SlotName, page = 0): string => `${state.generation}|${id(name)}|${page}`
+  const out: Need[] = [
+    { slot: 'tables', identity: 'tables', key: key('tables'), ask: (w) => w.tables() },
+    { slot: 'runs', identity: 'runs', key: key('runs'), ask: (w) => w.runs(500) },
+  ]
+  const d = state.detail
+  const table = d.key
+  if (state.screen !== 'tables' || table === null) return out
+  out.push({ slot: 'overview', identity: id('overview'), key: key('overview'), ask: (w) => w.overview(table) })
+  if (geometry(state).detail === 0) return out
+  switch (d.tab) {
+    case 'overview':
+      break
+    case 'schema':
+      out.push({ slot: 'schema', identity: id('schema'), key: key('schema'), ask: (w) => w.schema(table) })
+      break
+    case 'features':
+      out.push({ slot: 'features', identity: id('features'), key: key('features'), ask: (w) => w.features(table) })
+      break
+    case 'history': {
+      const from = pageFrom(d.at.history.top)
+      out.push({ slot: 'history', identity: id('history'), key: key('history', from), ask: (w) => w.history(table, from, PAGE) })
+      const version = selectedVersion(state)
+      if (version !== null && showsCommit(state))
+        out.push({ slot: 'commit', identity: id('commit'), key: key('commit'), ask: (w) => w.commit(table, version) })
+      break
+    }
+    case 'partitions': {
+      const from = pageFrom(d.at.partitions.top)
+      const asOf = d.asOf
+      out.push({ slot: 'partitions', identity: id('partitions'), key: key('partitions', from), ask: (w) => w.partitions(table, asOf, from, PAGE) })
+      break
+    }
+    case 'files': {
+      const from = pageFrom(d.at.files.top)
+      const query = { asOf: d.asOf, where: d.where, sort: d.fileSort, descending: d.fileDescending, from, count: PAGE }
+      out.push({ slot: 'files', identity: id('files'), key: key('files', from), ask: (w) => w.files(table, query) })
+      break
+    }
+  }
+  if (geometry(state).mode !== 'one' && (d.tab === 'overview' || d.tab === 'history')) {
+    const asOf = d.asOf
+    out.push({ slot: 'largest', identity: id('largest'), key: key('largest'), ask: (w) => w.partitions(table, asOf, 0, 200) })
+  }
+  return out
+}

@@ -1,0 +1,123 @@
+/** Operations that keys start, and the command lines that do the same without the UI. */
+import type { Operation } from '../../engine/operation.ts'
+import type { TableRow } from '../../engine/workbench.ts'
+
+/** The command line's own defaults: the printed command would else not do the same. */
+const BATCH_SIZE = 1000
+const PARALLEL = 4
+const COMPARE_RUNS = 7
+const VALIDATE_SAMPLES = 4
+const LOCK_WAIT_MS = 10_000
+
+export type Place = { readonly lake: string | null; readonly catalog: string }
+export type Job = { readonly operation: Operation; readonly commandLine: string }
+
+/** An argument as a shell takes it. */
+export function quoted(argument: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`
+}
+
+const command = (words: readonly string[], catalog: string): string =>
+  ['sluice', ...words, '--database-url', catalog].map(quoted).join(' ')
+
+/** How a command names a table: its path, or its id when only a catalog is open. */
+export function tableArgument(row: TableRow, place: Place): string {
+  return place.lake === null ? (row.tableId ?? row.location) : row.location
+}
+
+/** Import of one path. */
+export function importPath(path: string, place: Place, dryRun: boolean): Job {
+  return {
+    operation: {
+      kind: 'import',
+      table: path,
+      catalog: place.catalog,
+      dryRun,
+      resume: true,
+      batchSize: BATCH_SIZE,
+      verbose: false,
+      allowRefused: false,
+      waitMs: LOCK_WAIT_MS,
+    },
+    commandLine: command(['import', path], place.catalog),
+  }
+}
+
+/** Import of some tables of the lake, or of all when `only` is absent. */
+export function batchImport(place: Place, lake: string, only: readonly string[] | undefined, dryRun: boolean): Job {
+  return {
+    operation: {
+      kind: 'batch-import',
+      path: lake,
+      catalog: place.catalog,
+      recursive: true,
+      exclude: [],
+      parallel: PARALLEL,
+      batchSize: BATCH_SIZE,
+      dryRun,
+      resume: true,
+      verbose: false,
+      ...(only === undefined ? {} : { only }),
+    },
+    commandLine:
+      only === undefined
+        ? command(['batch-import', lake, '--recursive', '--parallel', String(PARALLEL)], place.catalog)
+        : only.map((name) => command(['import', `${lake.replace(/\/$/, '')}/${name}`], place.catalog)).join(' && '),
+  }
+}
+
+/** The import that the marked rows mean: one by its path, several as one batch. */
+export function importRows(rows: readonly TableRow[], place: Place, dryRun: boolean): Job | null {
+  const first = rows[0]
+  if (first === undefined) return null
+  if (rows.length === 1 || place.lake === null) return importPath(tableArgument(first, place), place, dryRun)
+  return batchImport(
+    place,
+    place.lake,
+    rows.map((row) => row.name),
+    dryRun,
+  )
+}
+
+/** Validation of one table. */
+export function validate(row: TableRow, place: Place): Job {
+  const table = tableArgument(row, place)
+  return {
+    operation: { kind: 'validate', table, catalog: place.catalog, verbose: false, samples: VALIDATE_SAMPLES },
+    commandLine: command(['validate', table], place.catalog),
+  }
+}
+
+/** Comparison of one table, of all questions or of some. */
+export function compare(table: string, place: Place, questions?: readonly string[], report?: string): Job {
+  return {
+    operation: {
+      kind: 'performance-compare',
+      table,
+      catalog: place.catalog,
+      runs: COMPARE_RUNS,
+      cold: true,
+      ...(questions === undefined ? {} : { questions }),
+      ...(report === undefined ? {} : { report }),
+    },
+    commandLine: command(['performance-compare', table, ...(report === undefined ? [] : ['--report', report])], place.catalog),
+  }
+}
+
+/** Roll back of one table; `confirm` is what the user typed. */
+export function rollback(row: TableRow, place: Place, confirm: string): Job {
+  const table = tableArgument(row, place)
+  return {
+    operation: { kind: 'rollback', table, catalog: place.catalog, confirm, checkFiles: 'sample', dryRun: false },
+    commandLine: command(['rollback', table], place.catalog),
+  }
+}
+
+/** The check that runs before a roll back may be confirmed. */
+export function verifyRollback(row: TableRow, place: Place): Job {
+  const table = tableArgument(row, place)
+  return {
+    operation: { kind: 'verify-rollback', table, catalog: place.catalog, checkFiles: 'sample' },
+    commandLine: command(['verify-rollback', table], place.catalog),
+  }
+}

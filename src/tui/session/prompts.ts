@@ -1,0 +1,52 @@
+/** What happens when a prompt is accepted. */
+import type { AsOf } from '../../engine/operation.ts'
+import type { Prompt, State } from '../state/state.ts'
+import { askPlan } from './dialogs.ts'
+import { importPath } from './operations.ts'
+import type { Session } from './session.ts'
+
+/** A version (`1839`, `v1839`), a time, or '' for the latest; null when it is none of them. */
+export function parseAsOf(text: string): AsOf | null {
+  const trimmed = text.trim()
+  if (trimmed === '') return {}
+  const version = /^v?(\d{1,15})$/i.exec(trimmed)
+  if (version !== null) return { version: Number(version[1]) }
+  // Without a zone a time is meant as the terminal's clock shows it; a date alone is its first second.
+  const local = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?$/.exec(trimmed)
+  const ms = local === null ? (/^\d{4}-/.test(trimmed) ? Date.parse(trimmed) : Number.NaN) : Date.parse(`${local[1] ?? ''}T${local[2] ?? '00:00:00'}`)
+  return Number.isNaN(ms) ? null : { timestampMs: ms }
+}
+
+/** `enter` in a prompt. */
+export function acceptPrompt(s: Session, prompt: Prompt): void {
+  const text = prompt.field.text
+  switch (prompt.kind) {
+    case 'filter':
+    case 'log-filter':
+      s.store.dispatch({ type: 'close-prompt' })
+      return
+    case 'where':
+      s.store.dispatch({ type: 'where', where: text.trim() })
+      return
+    case 'as-of': {
+      const asOf = parseAsOf(text)
+      if (asOf === null) s.store.dispatch({ type: 'prompt-error', error: 'a version (1839) or a time (2026-11-20 12:00)' })
+      else s.store.dispatch({ type: 'as-of', asOf })
+      return
+    }
+    case 'import-path': {
+      if (text.trim() === '') return
+      s.store.dispatch({ type: 'close-prompt' })
+      const place = { lake: s.workbench.lake, catalog: s.workbench.catalog }
+      askPlan(s, `Import ${text.trim()}`, importPath(text.trim(), place, true), importPath(text.trim(), place, false), true)
+    }
+  }
+}
+
+/** What was typed before (↑) or after (↓) the text in the prompt, or null at the end of the history. */
+export function typedBefore(state: State, prompt: Prompt, earlier: boolean): string | null {
+  if (prompt.kind !== 'where') return null
+  const at = state.whereHistory.indexOf(prompt.field.text)
+  const to = earlier ? at + 1 : at - 1
+  return to < 0 ? '' : (state.whereHistory[to] ?? null)
+}

@@ -1,0 +1,178 @@
+/**
+ * The run that works and those that wait. Events are collected and reach the store at most ten times a second; of the progress of a
+ * chunk only the newest counts, so a fast engine costs no more than a slow one.
+ */
+import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
+import type { Event } from '../../model/event.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { Action } from '../state/action.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import type { Job } from './operations.ts'
+
+const FLUSH_MS = 100
+const TICK_MS = 1000
+
+type Current = { readonly id: number; readonly handle: RunningOperation; events: Event[]; progress: Map<string, Event> }
+
+export class RunQueue {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  readonly #clock: Clock
+  readonly #waiting: Job[] = []
+  #current: Current | null = null
+  #nextId = 1
+  #flushTimer: ReturnType<typeof setTimeout> | null = null
+  #tickTimer: ReturnType<typeof setInterval> | null = null
+  #idleWaiters: (() => void)[] = []
+  /** Exit code of the last run that ended, and whether any was stopped and can be resumed. */
+  lastExit = 0
+  stopped = false
+  /** The last word of every run of this session, for the lines printed after leaving. */
+  readonly finished: { readonly commandLine: string; readonly event: Event & { type: 'run.finished' } }[] = []
+
+  constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock) {
+    this.#workbench = workbench
+    this.#store = store
+    this.#clock = clock
+  }
+
+  get running(): boolean {
+    return this.#current !== null
+  }
+
+  /** Starts a job, or lets it wait until those before it have ended. */
+  add(jobs: readonly Job[], show = true): void {
+    for (const job of jobs) {
+      this.#waiting.push(job)
+      this.#store.dispatch({ type: 'run-queued', ...job })
+    }
+    const behind = this.#current !== null
+    if (behind) {
+      const text = `waits until the running operation has ended (${this.#waiting.length} in line)`
+      this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
+    }
+    this.#startNext(show)
+  }
+
+  /** Finishes the running batches and drops what waits. */
+  stop(): void {
+    this.#dropWaiting()
+    if (this.#current === null) return
+    this.#store.dispatch({ type: 'run-phase', id: this.#current.id, phase: 'stopping' })
+    this.#current.handle.stop()
+  }
+
+  /** Drops the running batches too. */
+  abort(): void {
+    this.#dropWaiting()
+    if (this.#current === null) return
+    this.#store.dispatch({ type: 'run-phase', id: this.#current.id, phase: 'aborting' })
+    this.#current.handle.abort()
+  }
+
+  pause(paused: boolean): void {
+    if (this.#current === null) return
+    this.#current.handle.pause(paused)
+    this.#store.dispatch({ type: 'run-phase', id: this.#current.id, phase: paused ? 'paused' : 'running' })
+  }
+
+  lanes(count: number): void {
+    if (this.#current === null) return
+    this.#current.handle.lanes(count)
+    this.#store.dispatch({ type: 'run-lanes', id: this.#current.id, lanes: count })
+  }
+
+  /** Resolves when nothing runs and nothing waits. */
+  async idle(): Promise<void> {
+    if (this.#current === null && this.#waiting.length === 0) return
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+  }
+
+  /** Stops the timers; a run that still works goes on unseen. */
+  dispose(): void {
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
+    if (this.#tickTimer !== null) clearInterval(this.#tickTimer)
+    this.#flushTimer = null
+    this.#tickTimer = null
+  }
+
+  #dropWaiting(): void {
+    if (this.#waiting.length === 0) return
+    this.#waiting.length = 0
+    this.#store.dispatch({ type: 'queue', take: 0 })
+  }
+
+  #startNext(show: boolean): void {
+    if (this.#current !== null) return
+    const job = this.#waiting.shift()
+    if (job === undefined) {
+      for (const resolve of this.#idleWaiters.splice(0)) resolve()
+      return
+    }
+    this.#store.dispatch({ type: 'queue', take: 1 })
+    const id = this.#nextId
+    this.#nextId += 1
+    this.#store.dispatch({ type: 'run-added', id, ...job, now: this.#clock.now(), show })
+    const handle = this.#workbench.start(job.operation, job.commandLine)
+    const current: Current = { id, handle, events: [], progress: new Map() }
+    this.#current = current
+    this.#tickTimer ??= setInterval(() => {
+      this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
+    }, TICK_MS)
+    const unsubscribe = handle.subscribe((event) => {
+      this.#take(current, job, event)
+    })
+    void handle.done.then((exitCode) => {
+      unsubscribe()
+      this.#flush()
+      this.#end(current, exitCode)
+    })
+  }
+
+  #take(current: Current, job: Job, event: Event): void {
+    if (event.type === 'chunk.progress') {
+      current.progress.set(`${event.worker}`, event)
+    } else {
+      // Order matters between the progress of a lane and what ends it.
+      if (current.progress.size > 0) {
+        current.events.push(...current.progress.values())
+        current.progress.clear()
+      }
+      current.events.push(event)
+    }
+    if (event.type === 'run.finished') {
+      this.finished.push({ commandLine: job.commandLine, event })
+      if (this.finished.length > 20) this.finished.shift()
+    }
+    this.#flushTimer ??= setTimeout(() => {
+      this.#flush()
+    }, FLUSH_MS)
+  }
+
+  #flush(): void {
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
+    this.#flushTimer = null
+    const current = this.#current
+    if (current === null) return
+    const events = [...current.events, ...current.progress.values()]
+    current.events = []
+    current.progress.clear()
+    if (events.length > 0) this.#store.dispatch({ type: 'events', id: current.id, events, now: this.#clock.now() })
+  }
+
+  #end(current: Current, exitCode: number): void {
+    this.#current = null
+    this.lastExit = exitCode
+    const finished = this.finished.at(-1)?.event
+    this.stopped = finished?.status === 'stopped' && finished.resumeCommand !== undefined
+    if (this.#waiting.length === 0 && this.#tickTimer !== null) {
+      clearInterval(this.#tickTimer)
+      this.#tickTimer = null
+    }
+    const now = this.#clock.now()
+    this.#store.dispatch({ type: 'run-ended', id: current.id, exitCode, now })
+    this.#store.dispatch({ type: 'reload', now })
+    this.#startNext(false)
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * What keys do beyond the screen: asks the workbench, starts and steers runs, leaves. It owns no state of its own but what is on
+ * its way; everything seen is in the store.
+ */
+import type { Workbench } from '../../engine/workbench.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { Command } from '../keymap/bindings.ts'
+import { commandOf } from '../keymap/lookup.ts'
+import type { KeyPress } from '../keymap/key-name.ts'
+import { SMALLEST } from '../state/geometry.ts'
+import { activeRun } from '../state/selectors.ts'
+import type { Action, Loaded } from '../state/action.ts'
+import type { SlotName, State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import type { TextField } from '../state/text-field.ts'
+import { edit, field } from '../state/text-field.ts'
+import { actOn } from './actions.ts'
+import { acceptDialog, dialogCommand, dialogKey } from './dialogs.ts'
+import type { Need } from './needs.ts'
+import { needs } from './needs.ts'
+import { acceptPrompt, typedBefore } from './prompts.ts'
+import { RunQueue } from './run-queue.ts'
+
+/** What only the terminal can do. */
+export type Terminal = {
+  copy(text: string): void
+  suspend(): void
+  /** Ends the app. */
+  leave(): void
+}
+
+export class Session {
+  readonly workbench: Workbench
+  readonly store: Store<State, Action>
+  readonly clock: Clock
+  readonly queue: RunQueue
+  readonly #terminal: Terminal
+  readonly #inFlight = new Set<SlotName>()
+  #leaving = false
+  #closed = false
+
+  constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, terminal: Terminal) {
+    this.workbench = workbench
+    this.store = store
+    this.clock = clock
+    this.#terminal = terminal
+    this.queue = new RunQueue(workbench, store, clock)
+    store.subscribe(() => {
+      this.#load()
+    })
+    this.#load()
+  }
+
+  get state(): State {
+    return this.store.get()
+  }
+
+  /** One key. Under the smallest size every key but ctrl-c is dead: nobody acts on what cannot be seen. */
+  press(key: KeyPress): void {
+    const { size } = this.state
+    if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows) {
+      if (key.name === 'ctrl-c') this.interrupt()
+      return
+    }
+    if (this.#edit(key)) return
+    const command = commandOf(this.state, key.name)
+    if (command !== null) this.run(command)
+  }
+
+  /** One command, from a key or from the palette. */
+  run(command: Command): void {
+    if (command.startsWith('dialog.')) {
+      this.#dialogOrPrompt(command)
+      return
+    }
+    this.store.dispatch({ type: 'command', command })
+    switch (command) {
+      case 'interrupt':
+        this.interrupt()
+        break
+      case 'quit':
+        this.quit()
+        break
+      case 'reload':
+        this.store.dispatch({ type: 'reload', now: this.clock.now() })
+        break
+      case 'suspend':
+        this.#terminal.suspend()
+        break
+      default:
+        actOn(this, command)
+    }
+  }
+
+  /** ctrl-c and SIGINT: stops the run, aborts a stopping one, leaves when nothing runs. */
+  interrupt(): void {
+    const run = activeRun(this.state)
+    this.store.dispatch({ type: 'interrupted' })
+    if (run === undefined) {
+      this.leave()
+    } else if (run.phase === 'stopping') {
+      this.queue.abort()
+      this.flash('aborting: the running batches are undone')
+    } else if (run.phase !== 'aborting') {
+      this.queue.stop()
+      this.flash('stopping after the running batches; ctrl-c again aborts')
+    }
+  }
+
+  /** SIGTERM, SIGHUP, a lost terminal: stops the run, aborts it the second time, and leaves when it has ended. */
+  terminate(): void {
+    if (this.#leaving) this.queue.abort()
+    else this.queue.stop()
+    this.#leaveWhenIdle()
+  }
+
+  /** `q`: back, and at the top the way out. */
+  quit(): void {
+    const { screen, focus, zoom } = this.state
+    if (screen !== 'tables' || focus === 'detail' || zoom) {
+      this.store.dispatch({ type: 'command', command: 'back' })
+    } else if (activeRun(this.state) === undefined) {
+      this.leave()
+    } else {
+      this.store.dispatch({ type: 'dialog', dialog: { kind: 'quit', choice: 0 } })
+    }
+  }
+
+  /** Stops what runs and leaves as soon as it has ended. */
+  stopAndLeave(abort: boolean): void {
+    if (abort) this.queue.abort()
+    else this.queue.stop()
+    this.#leaveWhenIdle()
+  }
+
+  leave(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.queue.dispose()
+    this.#terminal.leave()
+  }
+
+  copy(text: string, what: string): void {
+    this.#terminal.copy(text)
+    this.flash(`copied: ${what}`, 'ok')
+  }
+
+  flash(text: string, tone: 'plain' | 'ok' | 'bad' = 'plain'): void {
+    this.store.dispatch({ type: 'flash', flash: { text, tone } })
+  }
+
+  #leaveWhenIdle(): void {
+    if (this.#leaving) return
+    this.#leaving = true
+    void this.queue.idle().then(() => {
+      this.leave()
+    })
+  }
+
+  #typingField(): TextField | null {
+    const { prompt, dialog } = this.state
+    if (prompt !== null) return prompt.field
+    if (dialog?.kind === 'palette' || dialog?.kind === 'rollback') return dialog.field
+    return dialog?.kind === 'help' && dialog.typing ? dialog.field : null
+  }
+
+  /** Whether the key was text for an open field, or a key that only one dialog knows. */
+  #edit(key: KeyPress): boolean {
+    const current = this.#typingField()
+    if (current === null) return this.state.dialog !== null && dialogKey(this, key.name)
+    const rollback = this.state.dialog?.kind === 'rollback'
+    if (rollback && (key.name === 'left' || key.name === 'right')) return dialogKey(this, key.name)
+    const next = edit(current, key.name, key.typed)
+    if (next === null) return false
+    this.store.dispatch({ type: 'typed', field: next })
+    return true
+  }
+
+  #dialogOrPrompt(command: Command): void {
+    const { prompt } = this.state
+    if (this.state.dialog !== null) {
+      if (command === 'dialog.accept') acceptDialog(this)
+      else dialogCommand(this, command)
+      return
+    }
+    if (prompt === null) return
+    if (command === 'dialog.accept') {
+      acceptPrompt(this, prompt)
+    } else if (command === 'dialog.close') {
+      this.store.dispatch({ type: 'typed', field: field(prompt.before) })
+      this.store.dispatch({ type: 'close-prompt' })
+    } else {
+      const earlier = typedBefore(this.state, prompt, command === 'dialog.previous')
+      if (earlier !== null) this.store.dispatch({ type: 'typed', field: field(earlier) })
+    }
+  }
+
+  /** Asks for what the screen lacks; one question a slot at a time, so that a held key does not queue a hundred. */
+  #load(): void {
+    if (this.#closed) return
+    for (const need of needs(this.state)) {
+      const slot = this.state.slots[need.slot]
+      if (slot.key === need.key || this.#inFlight.has(need.slot)) continue
+      this.#inFlight.add(need.slot)
+      void this.#ask(need)
+    }
+  }
+
+  async #ask(need: Need): Promise<void> {
+    const { slot, key, identity } = need
+    this.store.dispatch({ type: 'loading', slot, key })
+    try {
+      const value = await need.ask(this.workbench)
+      this.#inFlight.delete(slot)
+      this.store.dispatch({ type: 'loaded', slot, key, identity, value, now: this.clock.now() } as Loaded)
+    } catch (thrown) {
+      this.#inFlight.delete(slot)
+      const error = asSluiceError(thrown)
+      const text = `${error.code}: ${error.message}${error.hint === undefined ? '' : ` · do: ${error.hint}`}`
+      this.store.dispatch({ type: 'load-failed', slot, key, identity, error: text })
+    }
+  }
+}

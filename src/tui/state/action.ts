@@ -1,0 +1,42 @@
+/** Everything that can change the state. */
+import type { AsOf, Operation } from '../../engine/operation.ts'
+import type { Event } from '../../model/event.ts'
+import type { Command } from '../keymap/bindings.ts'
+import type { Dialog, Flash, LogEntry, SlotName, SlotValues } from './state.ts'
+import type { TextField } from './text-field.ts'
+
+export type Loaded = {
+  [K in SlotName]: {
+    readonly type: 'loaded'
+    readonly slot: K
+    readonly key: string
+    readonly identity: string
+    readonly value: SlotValues[K]
+    readonly now: number
+  }
+}[SlotName]
+
+export type Action =
+  | { readonly type: 'command'; readonly command: Command }
+  | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
+  | { readonly type: 'loading'; readonly slot: SlotName; readonly key: string }
+  | Loaded
+  | { readonly type: 'load-failed'; readonly slot: SlotName; readonly key: string; readonly identity: string; readonly error: string }
+  | { readonly type: 'reload'; readonly now: number }
+  | { readonly type: 'typed'; readonly field: TextField }
+  | { readonly type: 'prompt-error'; readonly error: string }
+  | { readonly type: 'close-prompt' }
+  | { readonly type: 'where'; readonly where: string }
+  | { readonly type: 'as-of'; readonly asOf: AsOf }
+  | { readonly type: 'dialog'; readonly dialog: Dialog | null }
+  | { readonly type: 'flash'; readonly flash: Flash | null }
+  | { readonly type: 'run-queued'; readonly operation: Operation; readonly commandLine: string }
+  | { readonly type: 'queue'; readonly take: number }
+  | { readonly type: 'run-added'; readonly id: number; readonly operation: Operation; readonly commandLine: string; readonly now: number; readonly show: boolean }
+  | { readonly type: 'run-phase'; readonly id: number; readonly phase: 'running' | 'paused' | 'stopping' | 'aborting' }
+  | { readonly type: 'run-lanes'; readonly id: number; readonly lanes: number }
+  | { readonly type: 'run-ended'; readonly id: number; readonly exitCode: number; readonly now: number }
+  | { readonly type: 'events'; readonly id: number; readonly events: readonly Event[]; readonly now: number }
+  | { readonly type: 'tick'; readonly now: number }
+  | { readonly type: 'log'; readonly entries: readonly LogEntry[] }
+  | { readonly type: 'interrupted' }

@@ -1,0 +1,121 @@
+/** The list that has the cursor: how long it is, how much of it is seen, and how it moves. */
+import type { Position, State, Tab } from './state.ts'
+import {
+  compareRows,
+  detailContent,
+  drawnIndex,
+  geometry,
+  logHeight,
+  runsHeight,
+  tablesHeight,
+  tabRows,
+} from './geometry.ts'
+import type { Move } from './position.ts'
+import { moveIndex, movePosition, scrollTop, settlePosition } from './position.ts'
+import { comparison, identityOf, known, logRows, openRun, runResults, runRows } from './selectors.ts'
+import { cursorIndex, visibleRows } from './tables-list.ts'
+import { overviewLines } from '../views/overview.ts'
+import { runLayout } from './run-layout.ts'
+
+/** Rows of a tab of the detail pane, 0 while they are not known. */
+export function tabTotal(state: State, tab: Tab): number {
+  const id = (name: Parameters<typeof identityOf>[1]): string => identityOf(state, name)
+  switch (tab) {
+    case 'overview':
+      return overviewLines(state, geometry(state).detail || state.size.columns).length
+    case 'schema':
+      return known(state, 'schema', id('schema'))?.length ?? 0
+    case 'features':
+      return known(state, 'features', id('features'))?.length ?? 0
+    case 'history':
+      return known(state, 'history', id('history'))?.total ?? 0
+    case 'partitions':
+      return known(state, 'partitions', id('partitions'))?.total ?? 0
+    case 'files':
+      return known(state, 'files', id('files'))?.total ?? 0
+  }
+}
+
+function moveTab(state: State, move: Move): State {
+  const tab = state.detail.tab
+  const height = tabRows(tab, detailContent(state)).list
+  const total = tabTotal(state, tab)
+  const at = state.detail.at[tab]
+  // The Overview has no rows to choose: its text scrolls.
+  const next =
+    tab === 'overview'
+      ? scrollText(at, move, total, height)
+      : movePosition(at, move, total, height)
+  return { ...state, detail: { ...state.detail, at: { ...state.detail.at, [tab]: next } } }
+}
+
+/** A text without a cursor scrolls by rows. */
+export function scrollText(at: Position, move: Move, total: number, height: number): Position {
+  const top = Math.max(0, Math.min(Math.max(0, total - height), moveIndex(at.top, move, total, height)))
+  const last = Math.max(0, total - height)
+  return { cursor: 0, top: move === 'last' ? last : top }
+}
+
+/** Moves the cursor of whatever has the focus. */
+export function moveCursor(state: State, move: Move): State {
+  switch (state.screen) {
+    case 'tables': {
+      if (state.focus === 'detail') return moveTab(state, move)
+      const rows = visibleRows(state)
+      const row = rows[moveIndex(cursorIndex(state), move, rows.length, tablesHeight(state))]
+      return row === undefined ? state : { ...state, tables: { ...state.tables, cursorKey: row.key } }
+    }
+    case 'runs': {
+      const run = openRun(state)
+      if (run !== null) {
+        const height = runLayout(state, run).results
+        return { ...state, runs: { ...state.runs, results: movePosition(state.runs.results, move, runResults(state, run).length, height) } }
+      }
+      return { ...state, runs: { ...state.runs, at: movePosition(state.runs.at, move, runRows(state).length, runsHeight(state)) } }
+    }
+    case 'compare': {
+      const total = comparison(state)?.questions.length ?? 0
+      return { ...state, compare: { ...state.compare, at: movePosition(state.compare.at, move, total, compareRows(state, total).list) } }
+    }
+    case 'log': {
+      const total = logRows(state).length
+      const at = movePosition(state.log.at, move, total, logHeight(state))
+      return { ...state, log: { ...state.log, at, follow: at.cursor >= total - 1 && move !== 'up' } }
+    }
+  }
+}
+
+/** After any change: every cursor is inside its list and on screen. */
+export function settle(state: State): State {
+  const rows = visibleRows(state)
+  const first = rows[0]
+  const index = cursorIndex(state)
+  const total = rows.length === 0 ? 0 : drawnIndex(state, rows.length - 1) + 1
+  const top = scrollTop(state.tables.top, drawnIndex(state, index), total, tablesHeight(state))
+  const cursorKey = state.tables.cursorKey ?? first?.key ?? null
+  const tables =
+    top === state.tables.top && cursorKey === state.tables.cursorKey ? state.tables : { ...state.tables, top, cursorKey }
+
+  const tab = state.detail.tab
+  const at = state.detail.at[tab]
+  const height = tabRows(tab, detailContent(state)).list
+  const settled =
+    tab === 'overview'
+      ? { cursor: 0, top: Math.max(0, Math.min(at.top, tabTotal(state, tab) - height)) }
+      : tabTotal(state, tab) === 0
+        ? at
+        : settlePosition(at, tabTotal(state, tab), height)
+  const detail =
+    settled.top === at.top && settled.cursor === at.cursor
+      ? state.detail
+      : { ...state.detail, at: { ...state.detail.at, [tab]: settled } }
+
+  const lines = logRows(state).length
+  const logAt = state.log.follow
+    ? { cursor: Math.max(0, lines - 1), top: Math.max(0, lines - logHeight(state)) }
+    : settlePosition(state.log.at, lines, logHeight(state))
+  const log = logAt.cursor === state.log.at.cursor && logAt.top === state.log.at.top ? state.log : { ...state.log, at: logAt }
+
+  if (tables === state.tables && detail === state.detail && log === state.log) return state
+  return { ...state, tables, detail, log }
+}

@@ -1,0 +1,40 @@
+/** Moving a cursor through a list and keeping it in sight. */
+import type { Position } from './state.ts'
+
+export type Move = 'up' | 'down' | 'half-up' | 'half-down' | 'page-up' | 'page-down' | 'first' | 'last'
+
+/** Index after a move in a list of `total` rows of which `height` are seen. */
+export function moveIndex(index: number, move: Move, total: number, height: number): number {
+  const half = Math.max(1, Math.floor(height / 2))
+  const page = Math.max(1, height - 1)
+  const to = {
+    up: index - 1,
+    down: index + 1,
+    'half-up': index - half,
+    'half-down': index + half,
+    'page-up': index - page,
+    'page-down': index + page,
+    first: 0,
+    last: total - 1,
+  }[move]
+  return Math.max(0, Math.min(total - 1, to))
+}
+
+/** First row on screen so that `cursor` is seen and no row is wasted below the end. */
+export function scrollTop(top: number, cursor: number, total: number, height: number): number {
+  const near = Math.max(Math.min(top, cursor), cursor - height + 1)
+  return Math.max(0, Math.min(near, Math.max(0, total - height)))
+}
+
+/** Position after a move. */
+export function movePosition(at: Position, move: Move, total: number, height: number): Position {
+  const cursor = moveIndex(at.cursor, move, total, height)
+  return { cursor, top: scrollTop(at.top, cursor, total, height) }
+}
+
+/** Position that is inside a list which may have become shorter. */
+export function settlePosition(at: Position, total: number, height: number): Position {
+  const cursor = Math.max(0, Math.min(at.cursor, total - 1))
+  const top = scrollTop(at.top, cursor, total, height)
+  return cursor === at.cursor && top === at.top ? at : { cursor, top }
+}

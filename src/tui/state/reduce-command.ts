@@ -1,0 +1,169 @@
+/** Commands that change nothing but the screen. What needs the workbench or the terminal is in ../session. */
+import type { Command } from '../keymap/bindings.ts'
+import { geometry } from './geometry.ts'
+import { moveCursor, tabTotal } from './lists.ts'
+import type { Move } from './position.ts'
+import { openRun, runRows } from './selectors.ts'
+import type { Prompt, State, Tab } from './state.ts'
+import { FILE_SORTS, freshDetail, START, TABLE_SORTS, TABS } from './state.ts'
+import { cursorIndex, cursorRow, visibleRows } from './tables-list.ts'
+import { field } from './text-field.ts'
+
+const MOVES: Partial<Record<Command, Move>> = {
+  'cursor.up': 'up',
+  'cursor.down': 'down',
+  'cursor.half-up': 'half-up',
+  'cursor.half-down': 'half-down',
+  'cursor.page-up': 'page-up',
+  'cursor.page-down': 'page-down',
+  'cursor.first': 'first',
+  'cursor.last': 'last',
+}
+
+const cycle = <T>(list: readonly T[], current: T, by: number): T =>
+  list[(list.indexOf(current) + by + list.length) % list.length] ?? current
+
+function prompt(kind: Prompt['kind'], text: string): Prompt {
+  return { kind, field: field(text), before: text, error: null }
+}
+
+function turnTab(state: State, by: number): State {
+  const tab: Tab = cycle(TABS, state.detail.tab, by)
+  // In one pane the tabs are only seen inside the table.
+  const focus = geometry(state).detail === 0 ? 'detail' : state.focus
+  return { ...state, focus, detail: { ...state.detail, tab } }
+}
+
+function markRange(state: State): State {
+  const rows = visibleRows(state)
+  const index = cursorIndex(state)
+  const row = rows[index]
+  if (row === undefined) return state
+  const from = rows.findIndex((r) => r.key === state.tables.anchor)
+  if (from < 0) {
+    const flash = { text: 'range begins here: move, then V again', tone: 'plain' } as const
+    return { ...state, flash, tables: { ...state.tables, anchor: row.key, marks: new Set([...state.tables.marks, row.key]) } }
+  }
+  const range = rows.slice(Math.min(from, index), Math.max(from, index) + 1).filter((r) => r.kind === 'delta')
+  return { ...state, tables: { ...state.tables, anchor: null, marks: new Set([...state.tables.marks, ...range.map((r) => r.key)]) } }
+}
+
+function toggleMark(state: State): State {
+  const row = cursorRow(state)
+  if (row === null) return state
+  if (row.kind !== 'delta') return { ...state, flash: { text: `${row.name} is no Delta table`, tone: 'plain' } }
+  const marks = new Set(state.tables.marks)
+  if (!marks.delete(row.key)) marks.add(row.key)
+  return moveCursor({ ...state, tables: { ...state.tables, marks } }, 'down')
+}
+
+function markAll(state: State): State {
+  const shown = visibleRows(state)
+    .filter((row) => row.kind === 'delta')
+    .map((row) => row.key)
+  const all = shown.every((key) => state.tables.marks.has(key))
+  return { ...state, tables: { ...state.tables, anchor: null, marks: all ? new Set() : new Set([...state.tables.marks, ...shown]) } }
+}
+
+/** Closes the innermost open thing: zoom, the detail pane, a run, marks, the filter, another screen. */
+function back(state: State): State {
+  if (state.screen === 'runs' && openRun(state) !== null) return { ...state, runs: { ...state.runs, open: null } }
+  if (state.screen !== 'tables') return { ...state, screen: 'tables' }
+  if (state.zoom) return { ...state, zoom: false }
+  if (state.focus === 'detail') return { ...state, focus: 'list' }
+  if (state.tables.anchor !== null) return { ...state, tables: { ...state.tables, anchor: null } }
+  if (state.tables.filter !== '') return { ...state, tables: { ...state.tables, filter: '' } }
+  if (state.tables.marks.size > 0) return { ...state, tables: { ...state.tables, marks: new Set() } }
+  return state
+}
+
+function openRuns(state: State): State {
+  if (state.screen === 'runs') return { ...state, runs: { ...state.runs, open: null } }
+  const last = state.runs.views.at(-1)
+  const open = last !== undefined && last.phase !== 'done' ? last.id : state.runs.open
+  return { ...state, screen: 'runs', runs: { ...state.runs, open } }
+}
+
+/** The state after a command, or the same state when the command is not for the screen alone. */
+export function reduceCommand(state: State, command: Command): State {
+  const move = MOVES[command]
+  if (move !== undefined) return moveCursor(state, move)
+  const { tables, detail } = state
+  switch (command) {
+    case 'open':
+      return { ...state, focus: 'detail' }
+    case 'open.run': {
+      const row = runRows(state)[state.runs.at.cursor]
+      return row?.kind === 'here' ? { ...state, runs: { ...state.runs, open: row.run.id, results: START } } : state
+    }
+    case 'pane.next':
+      return { ...state, focus: state.focus === 'list' ? 'detail' : 'list' }
+    case 'tab.next':
+      return turnTab(state, 1)
+    case 'tab.previous':
+      return turnTab(state, -1)
+    case 'mark':
+      return toggleMark(state)
+    case 'mark.range':
+      return markRange(state)
+    case 'mark.all':
+      return markAll(state)
+    case 'filter':
+      return { ...state, prompt: state.screen === 'log' ? prompt('log-filter', state.log.filter) : prompt('filter', tables.filter) }
+    case 'where.edit':
+      return { ...state, prompt: prompt('where', detail.where) }
+    case 'where.clear':
+      return { ...state, detail: { ...detail, where: '', at: { ...detail.at, files: START } } }
+    case 'as-of.edit':
+      return { ...state, prompt: prompt('as-of', '') }
+    case 'import.path':
+      return { ...state, prompt: prompt('import-path', '') }
+    case 'sort.next':
+      if (state.focus === 'detail')
+        return { ...state, detail: { ...detail, fileSort: cycle(FILE_SORTS, detail.fileSort, 1), at: { ...detail.at, files: START } } }
+      return { ...state, tables: { ...tables, sort: cycle(TABLE_SORTS, tables.sort, 1) } }
+    case 'sort.reverse':
+      if (state.focus === 'detail')
+        return { ...state, detail: { ...detail, fileDescending: !detail.fileDescending, at: { ...detail.at, files: START } } }
+      return { ...state, tables: { ...tables, descending: !tables.descending } }
+    case 'zoom':
+      return { ...state, zoom: !state.zoom }
+    case 'screen.tables':
+      return { ...state, screen: 'tables' }
+    case 'screen.runs':
+      return openRuns(state)
+    case 'screen.compare':
+      return { ...state, screen: 'compare' }
+    case 'screen.log':
+      return { ...state, screen: 'log' }
+    case 'errors':
+      if (state.screen === 'log') return { ...state, log: { ...state.log, errorsOnly: !state.log.errorsOnly } }
+      return { ...state, runs: { ...state.runs, errorsOnly: !state.runs.errorsOnly, results: START } }
+    case 'compare.bytes':
+      return { ...state, compare: { ...state.compare, bytes: !state.compare.bytes } }
+    case 'compare.cold':
+      return { ...state, compare: { ...state.compare, cold: !state.compare.cold } }
+    case 'back':
+      return back(state)
+    case 'help':
+      return { ...state, dialog: { kind: 'help', field: field(), typing: false, top: 0 } }
+    case 'palette':
+      return { ...state, dialog: { kind: 'palette', field: field(), cursor: 0 } }
+    default:
+      return state
+  }
+}
+
+/** The detail pane follows the cursor of the list; going into it keeps the table. */
+export function follow(state: State): State {
+  const row = cursorRow(state)
+  const key = row?.kind === 'delta' ? row.key : null
+  if (state.focus === 'detail' && state.detail.key !== null && key === state.detail.key) return state
+  if (key === state.detail.key) return key === null && state.focus === 'detail' ? { ...state, focus: 'list' } : state
+  return { ...state, focus: key === null ? 'list' : state.focus, detail: freshDetail(key, state.detail) }
+}
+
+/** Rows of the tab that is open, for the hints. */
+export function openTabTotal(state: State): number {
+  return tabTotal(state, state.detail.tab)
+}

@@ -1,0 +1,137 @@
+/** The reducer: every change of the state goes through here, and ends with cursors that are in sight. */
+import { foldEvent, logEntry, sample } from '../run/fold.ts'
+import type { RunView } from '../run/run-view.ts'
+import { freshRun } from '../run/run-view.ts'
+import type { Action } from './action.ts'
+import { settle } from './lists.ts'
+import { follow, reduceCommand } from './reduce-command.ts'
+import type { Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
+import { START } from './state.ts'
+
+/** The ring of the log; the whole log is a file's business. */
+export const LOG_LINES = 2000
+const KEPT_RUNS = 50
+
+function withSlot(state: State, name: SlotName, change: Partial<Slots[SlotName]>): State {
+  return { ...state, slots: { ...state.slots, [name]: { ...state.slots[name], ...change } } }
+}
+
+function withRun(state: State, id: number, change: (run: RunView) => RunView): State {
+  const views = state.runs.views.map((run) => (run.id === id ? change(run) : run))
+  return { ...state, runs: { ...state.runs, views } }
+}
+
+function withLog(state: State, entries: readonly LogEntry[]): State {
+  if (entries.length === 0) return state
+  // With more than the ring holds only the newest count; copying 2000 references ten times a second is nothing.
+  const all = [...state.log.entries, ...entries].slice(-LOG_LINES)
+  const dropped = state.log.entries.length + entries.length - all.length
+  const at = { cursor: Math.max(0, state.log.at.cursor - dropped), top: Math.max(0, state.log.at.top - dropped) }
+  return { ...state, log: { ...state.log, entries: all, at: state.log.filter === '' ? at : state.log.at } }
+}
+
+function withField(state: State, field: NonNullable<State['prompt']>['field']): State {
+  if (state.prompt !== null) {
+    const prompt = { ...state.prompt, field, error: null }
+    // Filters act while they are typed; a where is a query and waits for enter.
+    if (prompt.kind === 'filter') return { ...state, prompt, tables: { ...state.tables, filter: field.text } }
+    if (prompt.kind === 'log-filter') return { ...state, prompt, log: { ...state.log, filter: field.text } }
+    return { ...state, prompt }
+  }
+  const dialog = state.dialog
+  if (dialog?.kind === 'palette') return { ...state, dialog: { ...dialog, field, cursor: 0 } }
+  if (dialog?.kind === 'help') return { ...state, dialog: { ...dialog, field, top: 0 } }
+  if (dialog?.kind === 'rollback') return { ...state, dialog: { ...dialog, field } }
+  return state
+}
+
+function loaded(state: State, action: Extract<Action, { type: 'loaded' }>): State {
+  const { slot, key, identity, value, now } = action
+  const next = withSlot(state, slot, { key, identity, value, error: null, loading: null } as Partial<Slots[SlotName]>)
+  return slot === 'tables' || slot === 'runs' ? { ...next, now } : next
+}
+
+function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): State {
+  const { id, events, now } = action
+  const folded = withRun(state, id, (run) => sample(events.reduce((r, e) => foldEvent(r, e, now), run), now))
+  const entries = events.flatMap((e) => logEntry(e, now) ?? [])
+  return { ...withLog(folded, entries), now }
+}
+
+function reduce(state: State, action: Action): State {
+  switch (action.type) {
+    case 'command':
+      return reduceCommand(state.flash === null ? state : { ...state, flash: null }, action.command)
+    case 'resize':
+      if (action.columns === state.size.columns && action.rows === state.size.rows) return state
+      return { ...state, size: { columns: action.columns, rows: action.rows } }
+    case 'loading':
+      return withSlot(state, action.slot, { loading: action.key })
+    case 'loaded':
+      return loaded(state, action)
+    case 'load-failed':
+      return withSlot(state, action.slot, {
+        key: action.key,
+        identity: action.identity,
+        value: state.slots[action.slot].identity === action.identity ? state.slots[action.slot].value : null,
+        error: action.error,
+        loading: null,
+      } as Partial<Slots[SlotName]>)
+    case 'reload':
+      return { ...state, generation: state.generation + 1, now: action.now }
+    case 'typed':
+      return withField(state, action.field)
+    case 'prompt-error':
+      return state.prompt === null ? state : { ...state, prompt: { ...state.prompt, error: action.error } }
+    case 'close-prompt':
+      return { ...state, prompt: null }
+    case 'where':
+      return {
+        ...state,
+        prompt: null,
+        whereHistory: [action.where, ...state.whereHistory.filter((w) => w !== action.where)].filter((w) => w !== '').slice(0, 50),
+        detail: { ...state.detail, where: action.where, at: { ...state.detail.at, files: START } },
+      }
+    case 'as-of':
+      return {
+        ...state,
+        prompt: null,
+        detail: { ...state.detail, asOf: action.asOf, at: { ...state.detail.at, files: START, partitions: START } },
+      }
+    case 'dialog':
+      return { ...state, dialog: action.dialog satisfies Dialog | null }
+    case 'flash':
+      return { ...state, flash: action.flash }
+    case 'run-queued':
+      return { ...state, runs: { ...state.runs, queue: [...state.runs.queue, { operation: action.operation, commandLine: action.commandLine }] } }
+    case 'queue':
+      return { ...state, runs: { ...state.runs, queue: action.take === 0 ? [] : state.runs.queue.slice(action.take) } }
+    case 'run-added': {
+      const run = freshRun(action.id, action.operation, action.commandLine, action.now)
+      const compare = action.operation.kind === 'performance-compare'
+      const screen = action.show ? (compare ? 'compare' : 'runs') : state.screen
+      const runs = { ...state.runs, views: [...state.runs.views, run].slice(-KEPT_RUNS), results: START }
+      return { ...state, now: action.now, screen, runs: action.show && !compare ? { ...runs, open: action.id } : runs }
+    }
+    case 'run-phase':
+      return withRun(state, action.id, (run) => (run.phase === 'done' ? run : { ...run, phase: action.phase }))
+    case 'run-lanes':
+      return withRun(state, action.id, (run) => ({ ...run, wantedLanes: action.lanes }))
+    case 'run-ended':
+      return { ...withRun(state, action.id, (run) => ({ ...run, phase: 'done', lanes: [], endedAt: run.endedAt ?? action.now })), now: action.now }
+    case 'events':
+      return foldEvents(state, action)
+    case 'tick':
+      return { ...state, now: action.now, runs: { ...state.runs, views: state.runs.views.map((r) => (r.phase === 'done' ? r : sample(r, action.now))) } }
+    case 'log':
+      return withLog(state, action.entries)
+    case 'interrupted':
+      return { ...state, interrupted: true }
+  }
+}
+
+/** The next state. */
+export function reducer(state: State, action: Action): State {
+  const next = reduce(state, action)
+  return Object.is(next, state) ? state : settle(follow(next))
+}

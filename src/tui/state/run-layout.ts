@@ -1,0 +1,27 @@
+/** How the Run screen divides its rows. */
+import type { RunView } from '../run/run-view.ts'
+import { geometry } from './geometry.ts'
+import type { State } from './state.ts'
+
+export type RunLayout = {
+  readonly wide: boolean
+  /** Rows of the chart of the last minute, 0 for none. */
+  readonly chart: number
+  readonly lanes: number
+  readonly results: number
+  readonly log: number
+}
+
+/** Rows for each part; the head takes 4, or 6 with the empty rows that a large screen has. */
+export function runLayout(state: State, run: RunView): RunLayout {
+  const { columns, rows } = state.size
+  const body = geometry(state).body
+  const wide = columns >= 100 && rows >= 30
+  const chart = wide && rows >= 38 ? 6 : 0
+  const head = wide ? 5 : 4
+  const lanes = Math.max(1, Math.min(run.lanes.length, rows >= 38 ? 16 : 5))
+  const left = body - head - chart - (chart > 0 ? 1 : 0) - (lanes + 2) - 1
+  const log = Math.max(0, Math.min(wide ? 10 : 4, Math.floor(left / 3)))
+  const results = Math.max(1, left - (log === 0 ? 0 : log + 2))
+  return { wide, chart, lanes, results, log }
+}

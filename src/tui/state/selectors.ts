@@ -1,0 +1,104 @@
+/** Questions about the state that several views, reducers and conditions ask. */
+import type { Slot, SlotName, SlotValues, State } from './state.ts'
+import type { QuestionEvent, RunEvent } from '../../model/event.ts'
+import type { RunView } from '../run/run-view.ts'
+import { isRunning } from '../run/run-view.ts'
+import { matches } from './tables-list.ts'
+
+/** The run that works now. */
+export function activeRun(state: State): RunView | undefined {
+  const last = state.runs.views.at(-1)
+  return isRunning(last) ? last : undefined
+}
+
+/** The run whose screen is open, or null. */
+export function openRun(state: State): RunView | null {
+  if (state.runs.open === null) return null
+  return state.runs.views.find((run) => run.id === state.runs.open) ?? null
+}
+
+/** Value of a slot when it answers for `identity`, however old it is. */
+export function known<K extends SlotName>(state: State, name: K, identity: string): SlotValues[K] | null {
+  const slot = state.slots[name] as Slot<SlotValues[K]>
+  return slot.identity === identity ? slot.value : null
+}
+
+/** Why there is no answer for `identity`, or null. */
+export function failure(state: State, name: SlotName, identity: string): string | null {
+  const slot = state.slots[name]
+  return slot.identity === identity ? slot.error : null
+}
+
+/** What a tab of the detail pane asks for; changing any of it is another question. */
+export function identityOf(state: State, name: SlotName): string {
+  const d = state.detail
+  const asOf = `v${d.asOf.version ?? ''}t${d.asOf.timestampMs ?? ''}`
+  switch (name) {
+    case 'tables':
+    case 'runs':
+      return name
+    case 'overview':
+    case 'schema':
+    case 'features':
+    case 'history':
+      return d.key ?? ''
+    case 'commit':
+      return `${d.key ?? ''}|${selectedVersion(state) ?? ''}`
+    case 'partitions':
+    case 'largest':
+      return `${d.key ?? ''}|${asOf}`
+    case 'files':
+      return `${d.key ?? ''}|${asOf}|${d.fileSort}${d.fileDescending ? '-' : '+'}|${d.where}`
+  }
+}
+
+/** The version under the cursor of the History tab, or null while it is not read. */
+export function selectedVersion(state: State): number | null {
+  const page = known(state, 'history', state.detail.key ?? '')
+  const row = page?.rows[state.detail.at.history.cursor - page.from]
+  return row === undefined ? null : Number(row.version)
+}
+
+export type RunRow =
+  | { readonly kind: 'here'; readonly run: RunView }
+  | { readonly kind: 'past'; readonly run: RunEvent }
+
+/** The list of the Runs screen: runs of this session first, newest at the top, then what the catalog recorded. */
+export function runRows(state: State): readonly RunRow[] {
+  const here = state.runs.views.map((run): RunRow => ({ kind: 'here', run })).reverse()
+  const ids = new Set(state.runs.views.map((run) => run.runId))
+  const past = (state.slots.runs.value ?? [])
+    .filter((run) => !ids.has(run.run))
+    .map((run): RunRow => ({ kind: 'past', run }))
+  return [...here, ...past]
+}
+
+/** Lines of the log that the filter leaves. */
+export function logRows(state: State): State['log']['entries'] {
+  const { entries, filter, errorsOnly } = state.log
+  if (filter === '' && !errorsOnly) return entries
+  return entries.filter((e) => (!errorsOnly || e.level === 'error' || e.level === 'warn') && matches(filter, e.text))
+}
+
+export type Comparison = { readonly run: RunView; readonly table: string; readonly questions: readonly QuestionEvent[] }
+
+/** What the Compare screen shows: the answers for the table asked last, each question with its newest answer. */
+export function comparison(state: State): Comparison | null {
+  const runs = state.runs.views.filter((run) => run.operation.kind === 'performance-compare')
+  const run = runs.at(-1)
+  if (run === undefined) return null
+  const table = tableOf(run)
+  const questions = new Map<string, QuestionEvent>()
+  for (const one of runs) {
+    if (tableOf(one) !== table) continue
+    for (const question of one.questions) questions.set(question.question, question)
+  }
+  return { run, table, questions: [...questions.values()] }
+}
+
+const tableOf = (run: RunView): string => (run.operation.kind === 'performance-compare' ? run.operation.table : '')
+
+/** Results of a run as its screen lists them: with `e` only what went wrong. */
+export function runResults(state: State, run: RunView): RunView['results'] {
+  return state.runs.errorsOnly ? run.results.filter((r) => r.error !== undefined || r.status === 'failed') : run.results
+}

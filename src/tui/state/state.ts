@@ -1,0 +1,240 @@
+/** Everything the screen shows, as one plain value. Reducers replace it, views read it, nothing else keeps state. */
+import type { AsOf, Operation } from '../../engine/operation.ts'
+import type {
+  CommitDetail,
+  Feature,
+  FileSort,
+  FilesPage,
+  Overview,
+  Page,
+  PartitionRow,
+  SchemaField,
+  TableRow,
+} from '../../engine/workbench.ts'
+import type { CommitEvent, PlanLine, RunEvent } from '../../model/event.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
+import type { RunView } from '../run/run-view.ts'
+import type { TextField } from './text-field.ts'
+
+export type Screen = 'tables' | 'runs' | 'compare' | 'log'
+export const SCREENS: readonly Screen[] = ['tables', 'runs', 'compare', 'log']
+
+export const TABS = ['overview', 'schema', 'history', 'files', 'partitions', 'features'] as const
+export type Tab = (typeof TABS)[number]
+
+export const TABLE_SORTS = ['name', 'version', 'files', 'bytes', 'changed', 'catalog', 'proof'] as const
+export type TableSort = (typeof TABLE_SORTS)[number]
+export const FILE_SORTS: readonly FileSort[] = ['added', 'path', 'size', 'rows']
+
+/** A place in a list of known length: the row under the cursor and the first row on screen. */
+export type Position = { readonly cursor: number; readonly top: number }
+export const START: Position = { cursor: 0, top: 0 }
+
+/** What was read from the workbench, and for which question; `loading` is the question that is being answered now. */
+export type Slot<T> = {
+  readonly key: string
+  readonly identity: string
+  readonly value: T | null
+  readonly error: string | null
+  readonly loading: string | null
+}
+
+export type SlotValues = {
+  readonly tables: readonly TableRow[]
+  readonly runs: readonly RunEvent[]
+  readonly overview: Overview
+  readonly schema: readonly SchemaField[]
+  readonly features: readonly Feature[]
+  readonly history: Page<CommitEvent>
+  readonly commit: CommitDetail
+  readonly partitions: Page<PartitionRow>
+  readonly largest: Page<PartitionRow>
+  readonly files: FilesPage
+}
+export type SlotName = keyof SlotValues
+export type Slots = { readonly [K in SlotName]: Slot<SlotValues[K]> }
+
+export type TablesState = {
+  readonly cursorKey: string | null
+  readonly top: number
+  readonly filter: string
+  readonly sort: TableSort
+  readonly descending: boolean
+  readonly marks: ReadonlySet<string>
+  /** Row where a range began (`V`), or null. */
+  readonly anchor: string | null
+}
+
+export type DetailState = {
+  /** Key of the table that is shown. */
+  readonly key: string | null
+  readonly tab: Tab
+  readonly asOf: AsOf
+  readonly where: string
+  readonly fileSort: FileSort
+  readonly fileDescending: boolean
+  readonly at: Readonly<Record<Tab, Position>>
+}
+
+export type LogEntry = {
+  readonly ts: number
+  readonly level: 'note' | 'warn' | 'error' | 'debug'
+  readonly text: string
+}
+
+export type LogState = {
+  readonly entries: readonly LogEntry[]
+  readonly filter: string
+  readonly errorsOnly: boolean
+  /** Whether the newest line stays in sight. */
+  readonly follow: boolean
+  readonly at: Position
+}
+
+export type RunsState = {
+  /** Runs started here, oldest first; the last one may be running. */
+  readonly views: readonly RunView[]
+  readonly queue: readonly { readonly operation: Operation; readonly commandLine: string }[]
+  /** Local id of the run whose screen is open, or null for the list. */
+  readonly open: number | null
+  readonly at: Position
+  readonly results: Position
+  readonly errorsOnly: boolean
+}
+
+export type CompareState = { readonly at: Position; readonly bytes: boolean; readonly cold: boolean }
+
+export type Prompt = {
+  readonly kind: 'filter' | 'where' | 'as-of' | 'log-filter' | 'import-path'
+  readonly field: TextField
+  readonly before: string
+  readonly error: string | null
+}
+
+export type CheckLine = { readonly label: string; readonly text: string; readonly tone: 'ok' | 'bad' | 'plain' }
+
+export type Dialog =
+  | { readonly kind: 'help'; readonly field: TextField; readonly typing: boolean; readonly top: number }
+  | { readonly kind: 'palette'; readonly field: TextField; readonly cursor: number }
+  | { readonly kind: 'text'; readonly title: string; readonly lines: readonly string[]; readonly top: number; readonly copy: string }
+  | {
+      readonly kind: 'plan'
+      readonly title: string
+      readonly operation: Operation
+      readonly commandLine: string
+      /** Whether `enter` starts the operation; false when only the plan was asked for. */
+      readonly start: boolean
+      readonly state: 'reading' | 'ready' | 'failed'
+      readonly lines: readonly PlanLine[]
+      readonly error: ErrorInfo | null
+      readonly top: number
+    }
+  | {
+      readonly kind: 'rollback'
+      readonly row: TableRow
+      readonly operation: Operation
+      readonly commandLine: string
+      readonly field: TextField
+      readonly focus: 'cancel' | 'go'
+      readonly state: 'checking' | 'safe' | 'unsafe' | 'failed'
+      readonly lines: readonly CheckLine[]
+      readonly error: ErrorInfo | null
+    }
+  | { readonly kind: 'quit'; readonly choice: number }
+  | { readonly kind: 'abort'; readonly choice: number }
+
+export type Flash = { readonly text: string; readonly tone: 'plain' | 'ok' | 'bad' }
+
+export type State = {
+  readonly size: { readonly columns: number; readonly rows: number }
+  readonly ascii: boolean
+  readonly lake: string | null
+  readonly catalog: string
+  /** Time of the last reading or event: ages count from here, so that an idle screen never changes by itself. */
+  readonly now: number
+  /** Raised by `R` and by every finished run: answers of older generations are asked again. */
+  readonly generation: number
+  readonly screen: Screen
+  readonly focus: 'list' | 'detail'
+  readonly zoom: boolean
+  readonly slots: Slots
+  readonly tables: TablesState
+  readonly detail: DetailState
+  readonly runs: RunsState
+  readonly compare: CompareState
+  readonly log: LogState
+  readonly prompt: Prompt | null
+  readonly dialog: Dialog | null
+  readonly flash: Flash | null
+  readonly whereHistory: readonly string[]
+  readonly interrupted: boolean
+}
+
+const slot = <T>(): Slot<T> => ({ key: '', identity: '', value: null, error: null, loading: null })
+
+const FRESH_POSITIONS: Readonly<Record<Tab, Position>> = {
+  overview: START,
+  schema: START,
+  history: START,
+  files: START,
+  partitions: START,
+  features: START,
+}
+
+/** A detail pane that shows the table `key` from its start. */
+export function freshDetail(key: string | null, from: DetailState | null): DetailState {
+  return {
+    key,
+    tab: from?.tab ?? 'overview',
+    asOf: {},
+    where: '',
+    fileSort: from?.fileSort ?? 'added',
+    fileDescending: from?.fileDescending ?? true,
+    at: FRESH_POSITIONS,
+  }
+}
+
+/** The state before anything was read. */
+export function initialState(options: {
+  readonly columns: number
+  readonly rows: number
+  readonly ascii: boolean
+  readonly lake: string | null
+  readonly catalog: string
+  readonly now: number
+  readonly screen?: Screen
+}): State {
+  return {
+    size: { columns: options.columns, rows: options.rows },
+    ascii: options.ascii,
+    lake: options.lake,
+    catalog: options.catalog,
+    now: options.now,
+    generation: 0,
+    screen: options.screen ?? 'tables',
+    focus: 'list',
+    zoom: false,
+    slots: {
+      tables: slot(),
+      runs: slot(),
+      overview: slot(),
+      schema: slot(),
+      features: slot(),
+      history: slot(),
+      commit: slot(),
+      partitions: slot(),
+      largest: slot(),
+      files: slot(),
+    },
+    tables: { cursorKey: null, top: 0, filter: '', sort: 'name', descending: false, marks: new Set(), anchor: null },
+    detail: freshDetail(null, null),
+    runs: { views: [], queue: [], open: null, at: START, results: START, errorsOnly: false },
+    compare: { at: START, bytes: false, cold: false },
+    log: { entries: [], filter: '', errorsOnly: false, follow: true, at: START },
+    prompt: null,
+    dialog: null,
+    flash: null,
+    whereHistory: [],
+    interrupted: false,
+  }
+}

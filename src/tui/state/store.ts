@@ -1,0 +1,27 @@
+/** A store of one value: a pure reducer, a list of listeners, nothing asynchronous. */
+export type Store<S, A> = {
+  get(): S
+  dispatch(action: A): void
+  subscribe(listener: () => void): () => void
+}
+
+/** @returns a store that tells its listeners only when the value really changed. */
+export function createStore<S, A>(reduce: (state: S, action: A) => S, initial: S): Store<S, A> {
+  let state = initial
+  const listeners = new Set<() => void>()
+  return {
+    get: () => state,
+    dispatch(action) {
+      const next = reduce(state, action)
+      if (Object.is(next, state)) return
+      state = next
+      for (const listener of listeners) listener()
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+  }
+}

@@ -1,0 +1,91 @@
+/** The states of a table as mark + word + tone. */
+import type { TableRow } from '../../engine/workbench.ts'
+import type { Span, Tone } from '../draw/line.ts'
+import { span } from '../draw/line.ts'
+import type { Marks } from '../draw/theme.ts'
+
+/** Short names of error codes, for a column of 12 cells. */
+const SHORT: Readonly<Record<string, string>> = {
+  LOG_GAP: 'log gap',
+  TABLE_FEATURE: 'refused',
+  PROTOCOL_VERSION: 'refused',
+  NO_LOG: 'no log',
+  BAD_CHECKPOINT: 'bad ckpt',
+  BAD_ACTION: 'bad log',
+  BAD_SCHEMA: 'bad schema',
+  SOURCE_DENIED: 'denied',
+  SOURCE_GONE: 'gone',
+  LOG_REWRITTEN: 'rewritten',
+}
+
+/** Whether we refuse a table, as against being unable to read it. */
+export function isRefused(row: TableRow): boolean {
+  return row.error?.code === 'TABLE_FEATURE' || row.error?.code === 'PROTOCOL_VERSION'
+}
+
+/** Cell of the CATALOG column. */
+export function catalogState(row: TableRow, marks: Marks): { readonly text: string; readonly tone: Tone } {
+  if (row.kind !== 'delta') return { text: `${marks.none} ${row.kind === 'sqlite' ? 'SQLite' : 'DuckDB'}`, tone: 'muted' }
+  if (row.error !== null) {
+    const refused = isRefused(row)
+    return { text: `${refused ? marks.refused : marks.bad} ${SHORT[row.error.code] ?? 'failed'}`, tone: refused ? 'warn' : 'bad' }
+  }
+  switch (row.catalog.state) {
+    case 'none':
+      return { text: `${marks.none} not yet`, tone: 'muted' }
+    case 'current':
+      return { text: `${marks.ok} current`, tone: 'ok' }
+    case 'behind':
+      return { text: `${marks.behind} ${row.catalog.commits} behind`, tone: 'warn' }
+    case 'unfinished':
+      return { text: `${marks.unfinished} at ${row.catalog.percent} %`, tone: 'warn' }
+    case 'running':
+      return { text: `${marks.running} running`, tone: 'info' }
+    case 'failed':
+      return { text: `${marks.bad} ${SHORT[row.catalog.error.code] ?? 'failed'}`, tone: 'bad' }
+  }
+}
+
+/** Cell of the PROVED column. */
+export function proofState(row: TableRow, marks: Marks): { readonly text: string; readonly tone: Tone } {
+  if (row.kind !== 'delta') return { text: '', tone: 'muted' }
+  switch (row.proof.state) {
+    case 'never':
+      return { text: `${marks.none} never`, tone: 'muted' }
+    case 'proved':
+      return { text: `${marks.ok} v${row.proof.version}`, tone: 'ok' }
+    case 'differs':
+      return { text: `${marks.bad} ${row.proof.differences} differ`, tone: 'bad' }
+  }
+}
+
+/** Mark of how a run ended. */
+export function runMark(status: string, marks: Marks): Span {
+  switch (status) {
+    case 'ok':
+    case 'completed':
+    case 'current':
+      return span(marks.ok, 'ok')
+    case 'running':
+    case 'in_progress':
+      return span(marks.running, 'info')
+    case 'stopped':
+      return span(marks.unfinished, 'warn')
+    case 'refused':
+      return span(marks.refused, 'warn')
+    case 'skipped':
+    case 'pending':
+      return span(marks.none, 'muted')
+    default:
+      return span(marks.bad, 'bad')
+  }
+}
+
+/** Three letters for long feature names, where a line is short. */
+export function shortFeature(name: string): string {
+  return (
+    { deletionVectors: 'DV', inCommitTimestamp: 'ICT', columnMapping: 'CM', rowTracking: 'RT', timestampNtz: 'NTZ', v2Checkpoint: 'V2', changeDataFeed: 'CDF', appendOnly: 'AO', typeWidening: 'TW', vacuumProtocolCheck: 'VPC' }[
+      name
+    ] ?? name
+  )
+}

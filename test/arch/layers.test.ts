@@ -1,0 +1,161 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { importsOf, layerOf, readSources, ROOT, targetOf, withoutComments } from './source-files.ts'
+
+/** What a layer may import beside itself. The linter holds the same rule; this reading does not depend on its configuration. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  cli: ['tui', 'engine', 'catalog', 'archive', 'delta', 'stores', 'model', 'shared'],
+  tui: ['engine', 'catalog', 'archive', 'delta', 'stores', 'model', 'shared'],
+  engine: ['catalog', 'archive', 'delta', 'stores', 'model', 'shared'],
+  catalog: ['delta', 'stores', 'model', 'shared'],
+  archive: ['delta', 'stores', 'model', 'shared'],
+  delta: ['model', 'shared'],
+  stores: ['model', 'shared'],
+  model: ['shared'],
+  shared: [],
+}
+const DRIVER = /^(?:better-sqlite3|@duckdb\/.+|pg|pg-.+|mysql2|cassandra-driver)(?:\/|$)/
+const UI = /^(?:ink|react|@inkjs)(?:[-/]|$)/
+const LONG = 400
+const TOO_LONG = 600
+
+const sources = readSources()
+const edges = sources.flatMap((file) => file.imports.map((found) => ({ file: file.name, ...found })))
+const said = (edge: { file: string; specifier: string }): string => `${edge.file} imports ${edge.specifier}`
+
+describe('the reader of imports', () => {
+  test('finds every way to import, and nothing in comments', () => {
+    const code = withoutComments(`
+import a from 'a' // import no from 'no1'
+import type { B } from 'b'
+import {
+  c,
+  d,
+} from 'c'
+export * from 'd'
+export type { E } from "e"
+import 'f'
+const g = await import('g')
+type H = typeof import('h')
+/* import no from 'no2' */
+const url = 'http://no3' + /'/.source
+const i = createRequire(import.meta.url)('x'), j = require('j')
+`)
+    expect(importsOf(code).map((found) => found.specifier)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j'])
+  })
+
+  test('finds the sources', () => {
+    expect(sources.length).toBeGreaterThan(10)
+    expect(edges.length).toBeGreaterThan(sources.length / 2)
+  })
+})
+
+describe('directions of dependency', () => {
+  test('every file belongs to a layer', () => {
+    expect(sources.map((file) => file.name).filter((name) => MAY_IMPORT[layerOf(name)] === undefined)).toEqual([])
+  })
+
+  test('layers import only what lies below them', () => {
+    const wrong = edges.filter((edge) => {
+      const target = targetOf(edge.file, edge.specifier)
+      if (target === undefined) return false
+      const from = layerOf(edge.file)
+      const to = layerOf(target)
+      return from !== to && !MAY_IMPORT[from]?.includes(to)
+    })
+    expect(wrong.map(said)).toEqual([])
+  })
+
+  test('no folder inside a layer carries the name of a layer: the linter reads the text of a path', () => {
+    const layers = new Set(Object.keys(MAY_IMPORT))
+    const wrong = sources.filter((file) =>
+      file.name
+        .split('/')
+        .slice(1, -1)
+        .some((part) => layers.has(part)),
+    )
+    expect(wrong.map((file) => file.name)).toEqual([])
+  })
+
+  test('relative imports name the file that is there, and stay inside src', () => {
+    const names = new Set(sources.map((file) => file.name))
+    const wrong = edges.filter((edge) => {
+      const target = targetOf(edge.file, edge.specifier)
+      return target !== undefined && !names.has(target) && !target.endsWith('/package.json')
+    })
+    expect(wrong.map(said)).toEqual([])
+  })
+
+  test('cli reaches tui by a dynamic import in one place', () => {
+    const to = edges.filter(
+      (edge) => layerOf(edge.file) === 'cli' && layerOf(targetOf(edge.file, edge.specifier) ?? '') === 'tui',
+    )
+    expect(to.filter((edge) => !edge.dynamic).map(said)).toEqual([])
+    expect(to.length).toBeLessThanOrEqual(1)
+  })
+
+  test('only tui draws', () => {
+    expect(edges.filter((edge) => UI.test(edge.specifier) && layerOf(edge.file) !== 'tui').map(said)).toEqual([])
+    expect(
+      sources.filter((file) => file.name.endsWith('.tsx') && layerOf(file.name) !== 'tui').map((file) => file.name),
+    ).toEqual([])
+  })
+
+  test('only stores imports a driver, types too', () => {
+    expect(edges.filter((edge) => DRIVER.test(edge.specifier) && layerOf(edge.file) !== 'stores').map(said)).toEqual([])
+  })
+
+  test('the validator shares no replay and no Parquet path with the importer', () => {
+    const shared = /^(?:catalog\/import[/.-]|delta\/(?:replay|snapshot|checkpoint|commit-lines)|.*\/parquet-rows)/
+    const wrong = edges.filter((edge) => {
+      const target = targetOf(edge.file, edge.specifier)
+      return edge.file.startsWith('catalog/validate/') && target !== undefined && shared.test(target)
+    })
+    expect(wrong.map(said)).toEqual([])
+  })
+})
+
+describe('the source', () => {
+  test(`no file is longer than ${TOO_LONG} lines`, ({ annotate }) => {
+    const lengths = sources.map((file) => ({ name: file.name, lines: file.text.split('\n').length - 1 }))
+    const long = lengths.filter((file) => file.lines > LONG).map((file) => `${file.lines} ${file.name}`)
+    void annotate(`files of more than ${LONG} lines: ${long.length === 0 ? 'none' : long.join(', ')}`)
+    expect(lengths.filter((file) => file.lines > TOO_LONG)).toEqual([])
+  })
+
+  test('prints only through its renderers', () => {
+    expect(sources.filter((file) => /\bconsole\s*\./.test(file.code)).map((file) => file.name)).toEqual([])
+  })
+
+  test('knows no any and hushes no checker', () => {
+    const any = /:\s*any\b|\bas\s+any\b|<any\b|\bany\[\]/
+    // A linter may be wrong about one line; then the line says which rule and why: `oxlint-disable-next-line rule -- reason`.
+    const hush = /@ts-(?:ignore|expect-error|nocheck)|eslint-disable|oxlint-disable(?!-(?:next-)?line [\w/-]+ -- \S)/
+    expect(sources.filter((file) => any.test(file.code)).map((file) => file.name)).toEqual([])
+    expect(sources.filter((file) => hush.test(file.text)).map((file) => file.name)).toEqual([])
+  })
+})
+
+describe('packages', () => {
+  const read = (name: string): string => fs.readFileSync(path.join(ROOT, name), 'utf8')
+
+  test('are pinned exactly', () => {
+    const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, string> | undefined>
+    const pins = Object.entries({ ...manifest['dependencies'], ...manifest['devDependencies'] })
+    expect(pins.filter(([, version]) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))).toEqual([])
+  })
+
+  test('the lock file names no host', () => {
+    const lock = read('package-lock.json')
+    expect(lock.match(/"resolved"/g)).toBeNull()
+    // Pages that ask for donations are links of the packages' authors, not places that npm loads from.
+    const urls = [...lock.matchAll(/"([^"]+)": "(?:https?|git|ssh)[^"]*:\/\/[^"]*"/g)].map((match) => match[1])
+    expect(urls.filter((key) => key !== 'url' && key !== 'funding')).toEqual([])
+  })
+
+  test('their sources are those of the lock file: no tool is fetched by a script', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+    expect(Object.values(scripts).filter((line) => /\bnpx\b|npm (?:i|install|exec)\b/.test(line))).toEqual([])
+  })
+})

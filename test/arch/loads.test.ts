@@ -1,0 +1,49 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { loadedBy, type Loaded } from './loaded-scripts.ts'
+import { ROOT } from './source-files.ts'
+
+const UI = ['ink', 'react', 'react-reconciler', '@inkjs/ui']
+const SQLITE = ['better-sqlite3', 'bindings']
+const DUCKDB = ['@duckdb/node-api', '@duckdb/node-bindings']
+const NETWORK = ['pg', 'mysql2', 'cassandra-driver']
+
+/** Fails by name where the compiled program is not there, not by a stack trace of Node. */
+function compiled(name: string): string {
+  const file = path.join(ROOT, 'dist', name)
+  expect(fs.existsSync(file), `dist/${name} is missing: src/ has no such module, or it was not compiled`).toBe(true)
+  return file
+}
+
+function among(loaded: Loaded, names: readonly string[]): string[] {
+  return names.filter((name) => loaded.packages.has(name))
+}
+
+test('importing the engine loads no UI and no driver', () => {
+  const loaded = loadedBy(['--input-type=module', '-e', `await import(${JSON.stringify(compiled('engine/index.js'))})`])
+  expect(loaded.stderr).toBe('')
+  expect(loaded.status).toBe(0)
+  expect(loaded.modules).toContain('engine/index.js')
+  expect(among(loaded, [...UI, ...SQLITE, ...DUCKDB, ...NETWORK])).toEqual([])
+})
+
+test('--help loads no UI and no driver', () => {
+  const loaded = loadedBy([compiled('cli/bin.js'), '--help'])
+  expect(loaded.status, loaded.stderr).toBe(0)
+  expect(loaded.modules).toContain('cli/bin.js')
+  expect(among(loaded, [...UI, ...SQLITE, ...DUCKDB, ...NETWORK])).toEqual([])
+})
+
+test('discover on a folder loads no UI, no network driver and no SQLite', () => {
+  const loaded = loadedBy([compiled('cli/bin.js'), 'discover', 'fixtures/lake', '--recursive'])
+  expect(loaded.status, loaded.stderr).toBe(0)
+  expect(loaded.stdout).toContain('orders')
+  expect(among(loaded, [...UI, ...SQLITE, ...NETWORK])).toEqual([])
+})
+
+test('discover loads no DuckDB where no count stands in a Parquet checkpoint alone', () => {
+  const loaded = loadedBy([compiled('cli/bin.js'), 'discover', 'fixtures/lake/crm/customers'])
+  expect(loaded.status, loaded.stderr).toBe(0)
+  expect(among(loaded, DUCKDB)).toEqual([])
+})

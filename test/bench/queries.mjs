@@ -1,0 +1,56 @@
+/**
+ * Asks a filled catalog through the project's own API, with an open connection, and prints JSON: name, milliseconds, rows.
+ * Called with DATABASE RUNS.
+ */
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ROOT } from './lakes.mjs'
+
+/** @param {string} name of a module of dist/ */
+const load = (name) => import(pathToFileURL(path.join(ROOT, 'dist', name)).href)
+
+const [, , file, runsText] = process.argv
+const { openSqlite } = await load('stores/sqlite/sql-database.js')
+const { readableTable } = await load('catalog/catalog.js')
+const { countsAt } = await load('catalog/query/counts.js')
+const { stateAt } = await load('catalog/query/state.js')
+const { activeFiles, filesOfPartitions, partitionsOf } = await load('catalog/query/files.js')
+
+const database = openSqlite(file, 'read')
+const [[tableId]] = await database.all('SELECT table_id FROM delta_tables')
+const { latest, historyFrom } = await readableTable(database, { tableId })
+const old = Math.floor((latest + historyFrom) / 2)
+const partitions = await partitionsOf(database, tableId)
+const partition = partitions[partitions.length >> 1].no
+
+/** @param {AsyncIterable<readonly unknown[]>} pages */
+async function count(pages) {
+  let rows = 0
+  for await (const page of pages) rows += page.length
+  return rows
+}
+
+/** @type {Record<string, () => Promise<number>>} */
+const questions = {
+  'facts of the latest version': async () => Object.keys(await stateAt(database, tableId, latest)).length,
+  'counts, latest version': async () => (await countsAt(database, tableId, latest)).files,
+  'counts, old version': async () => (await countsAt(database, tableId, old)).files,
+  'files of one partition, latest': () => count(filesOfPartitions(database, tableId, latest, [partition])),
+  'files of one partition, old': () => count(filesOfPartitions(database, tableId, old, [partition])),
+  'all files, latest': () => count(activeFiles(database, tableId, latest)),
+  'all files, old version': () => count(activeFiles(database, tableId, old)),
+}
+
+const answers = []
+for (const [name, ask] of Object.entries(questions)) {
+  const ms = []
+  let rows = await ask() // not timed: prepares the statement
+  for (let run = 0; run < Number(runsText); run++) {
+    const start = process.hrtime.bigint()
+    rows = await ask()
+    ms.push(Number(process.hrtime.bigint() - start) / 1e6)
+  }
+  answers.push({ name, ms, rows })
+}
+await database.close()
+process.stdout.write(JSON.stringify(answers))

@@ -1,0 +1,115 @@
+/**
+ * `npm run bench [-- FILTER] [--quick] [--runs N]`: medians of whole processes, beside the floor of the same work. It asserts nothing
+ * about time: machines differ, and a number without its floor says little. Lakes are kept below the temporary folder.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { CACHE, lake, lakeFlags, realTable, ROOT } from './lakes.mjs'
+import { measure, median } from './measure.mjs'
+import { megabytes, textTable, time } from './table.mjs'
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  options: { quick: { type: 'boolean', default: false }, runs: { type: 'string', default: '3' } },
+  allowPositionals: true,
+})
+const runs = Math.max(1, Number(values.runs) || 3)
+const flags = lakeFlags(values.quick)
+const sluice = path.join(ROOT, 'dist/cli/bin.js')
+if (!fs.existsSync(sluice)) {
+  process.stderr.write('dist/cli/bin.js is missing: npm run build\n')
+  process.exit(2)
+}
+
+/** @param {string} name */
+const wanted = (name) => positionals.length === 0 || positionals.some((word) => name.includes(word))
+
+/** @type {string[][]} */
+const rows = []
+/** @param {string} name @param {import('./measure.mjs').Measured} ours @param {import('./measure.mjs').Measured} [floor] */
+function note(name, ours, floor) {
+  const least = Math.min(...ours.ms)
+  const most = Math.max(...ours.ms)
+  const ratio = floor === undefined ? '' : `${(median(ours.ms) / median(floor.ms)).toFixed(2)}x`
+  const spread = `${time(least)} .. ${time(most)}`
+  rows.push([
+    name,
+    time(median(ours.ms)),
+    spread,
+    floor === undefined ? '' : time(median(floor.ms)),
+    ratio,
+    megabytes(ours.peak),
+    megabytes(floor?.peak ?? 0),
+  ])
+  process.stderr.write(`${name}: ${time(median(ours.ms))}\n`)
+}
+
+/** One failure must not cost the measurements that would follow. @param {string} name @param {() => void} body */
+function section(name, body) {
+  if (!wanted(name)) return
+  try {
+    body()
+  } catch (error) {
+    process.stderr.write(`${name}: ${error.message}\n`)
+    rows.push([name, 'failed', '', '', '', '', ''])
+    process.exitCode = 1
+  }
+}
+
+/** @param {string} file of a SQLite database */
+function removeDatabase(file) {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) fs.rmSync(file + suffix, { force: true })
+}
+
+fs.mkdirSync(CACHE, { recursive: true })
+const scratch = fs.mkdtempSync(path.join(CACHE, 'run-'))
+const catalog = path.join(scratch, 'catalog.db')
+const floorFile = path.join(scratch, 'floor.db')
+
+/** @param {string} table */
+const importArgs = (table) => [sluice, 'import', table, '--database-url', `sqlite:///${catalog}`, '--ci']
+
+/** @param {string} name @param {string} table */
+function measureImport(name, table) {
+  const floor = measure([path.join(import.meta.dirname, 'floor-import.mjs'), table, floorFile], runs, {
+    before: () => removeDatabase(floorFile),
+  })
+  removeDatabase(floorFile)
+  const ours = measure(importArgs(table), runs, { before: () => removeDatabase(catalog) })
+  note(name, ours, floor)
+}
+
+try {
+  section('start-up: --help', () => {
+    const floor = measure(['-e', '0'], runs * 5, { memory: false })
+    note('start-up: --help', measure([sluice, '--help'], runs * 5, { memory: false }), floor)
+  })
+  const real = realTable()
+  if (real === undefined) process.stderr.write('no real table of 300,000 files here: set SLUICE_SHARED\n')
+  else section('import: real table, 300k files', () => measureImport('import: real table, 300k files', real))
+  for (const shape of ['checkpoint', 'single-file-commits', 'churn', 'many']) {
+    section(`import: ${shape}`, () => measureImport(`import: ${shape}`, lake(flags[shape])))
+  }
+  section('query', () => {
+    removeDatabase(catalog)
+    measure(importArgs(lake(flags['many'])), 1, { memory: false })
+    const asked = measure([path.join(import.meta.dirname, 'queries.mjs'), catalog, String(runs * 5)], 1)
+    for (const { name, ms, rows: count } of JSON.parse(asked.stdout)) {
+      note(`query: ${name} (${count.toLocaleString('en')})`, { ms, peak: asked.peak, stdout: '' })
+    }
+  })
+  section('discover: many tables', () => {
+    const folder = lake(flags['tables'])
+    const floor = measure([path.join(import.meta.dirname, 'floor-discover.mjs'), folder], runs)
+    note('discover: many tables', measure([sluice, 'discover', folder, '--recursive', '--ci'], runs), floor)
+  })
+} finally {
+  fs.rmSync(scratch, { recursive: true, force: true })
+}
+
+const size = values.quick ? 'a tenth of the size' : 'full size'
+process.stdout.write(
+  `\nNode ${process.versions.node}, ${runs} runs, ${size}; medians of whole processes, queries with an open connection\n`,
+)
+process.stdout.write(`${textTable(['', 'median', 'spread', 'floor', 'ratio', 'peak', 'floor peak'], rows)}\n`)

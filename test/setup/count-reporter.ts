@@ -1,0 +1,41 @@
+/**
+ * Ends a test run with `N passed, N failed` or `N passed, N failed, N skipped`. vitest's own summary counts the tests of a
+ * file whose `beforeAll` threw as skipped and nothing as failed; here everything that is not a pass by intent is a failure.
+ */
+import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node'
+
+export type Counts = { passed: number; failed: number; skipped: number }
+
+/** Counts tests, and beside them: modules that did not load or held no test, hooks that failed, unhandled errors. */
+export function countModules(modules: readonly TestModule[], unhandledErrors: number): Counts {
+  const counts: Counts = { passed: 0, failed: unhandledErrors, skipped: 0 }
+  for (const module of modules) {
+    let tests = 0
+    for (const test of module.children.allTests()) {
+      tests++
+      const { state } = test.result()
+      if (state === 'passed') counts.passed++
+      else if (state === 'skipped') counts.skipped++
+      else counts.failed++ // pending: the run ended before it did
+    }
+    let broken = module.errors().length
+    for (const suite of module.children.allSuites()) broken += suite.errors().length
+    counts.failed += broken
+    if (tests === 0 && broken === 0) counts.failed++
+  }
+  return counts
+}
+
+/** The line that `.ci/run` must end with. */
+export function countLine({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
+}
+
+export default class CountReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[], reason: TestRunEndReason): void {
+    const counts = countModules(modules, unhandledErrors.length)
+    if (counts.failed === 0 && (reason !== 'passed' || modules.length === 0)) counts.failed++
+    if (counts.failed > 0) process.exitCode = 1
+    process.stdout.write(`\n${countLine(counts)}\n`)
+  }
+}
