@@ -3,7 +3,7 @@
  * their callers; only what really differs is here, one object a dialect.
  */
 import { SluiceError } from '../shared/errors.ts'
-import type { SqlDatabase } from '../stores/port.ts'
+import type { SqlReader } from '../stores/port.ts'
 import { sqliteDialect } from './sqlite/dialect.ts'
 
 export type Migration = { readonly version: number; readonly name: string; readonly sql: string; readonly breaking: boolean }
@@ -17,15 +17,16 @@ export type CatalogDialect = {
   readonly objectNames: string
   /** Statements that refresh the planner's statistics after a bulk load. */
   readonly analyze: string
+  /** Names of foreign objects (tables, views, triggers) that refer to the catalog's relations, one column. */
+  readonly dependents: string
   /** SQL expression: the JSON token at `path` of the JSON text in `column`, as text; NULL where there is none. */
   jsonText(column: string, path: readonly string[]): string
 }
 
 /** @throws SluiceError UNSUPPORTED_URL for a dialect without a catalog */
-export function dialectOf(database: SqlDatabase): CatalogDialect {
-  if (database.dialect === 'sqlite') return sqliteDialect
-  throw new SluiceError('UNSUPPORTED_URL', `a catalog in ${database.dialect} is not supported yet`, {
-    where: database.label,
+export function dialectOf(reader: Pick<SqlReader, 'dialect'>): CatalogDialect {
+  if (reader.dialect === 'sqlite') return sqliteDialect
+  throw new SluiceError('UNSUPPORTED_URL', `a catalog in ${reader.dialect} is not supported yet`, {
     hint: 'use sqlite:///file.db',
   })
 }

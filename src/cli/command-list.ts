@@ -21,7 +21,7 @@ export const COMMANDS = [
     name: 'discover',
     operands: '<path>',
     group: 'Lakes',
-    summary: 'find Delta tables and database files below a folder',
+    summary: 'find Delta tables and databases below a folder',
     file: 'lake',
   },
   {
@@ -42,14 +42,14 @@ export const COMMANDS = [
     name: 'validate',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'prove the catalog against an independent reading of the log',
+    summary: 'prove that the catalog says what the log says',
     file: 'prove',
   },
   {
     name: 'performance-compare',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'answer the same questions from the files and from SQL',
+    summary: 'ask files and SQL the same questions, with times',
     file: 'prove',
   },
   {
@@ -63,7 +63,7 @@ export const COMMANDS = [
     name: 'files',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'list the active files of a version, with predicates',
+    summary: 'list the active files of a version, with filters',
     file: 'read',
   },
   {
@@ -84,7 +84,7 @@ export const COMMANDS = [
     name: 'rollback',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'take a table out of the catalog; its log stays as it is',
+    summary: 'take a table out of the catalog, and not its log',
     file: 'catalog',
   },
   {
@@ -106,7 +106,7 @@ export const COMMANDS = [
     name: 'demo',
     operands: '[path]',
     group: 'Operate',
-    summary: 'import, prove and compare a small lake that comes along',
+    summary: 'import, prove and compare a small lake, or yours',
     file: 'demo',
   },
 ] as const satisfies readonly CommandEntry[]

@@ -59,7 +59,7 @@ export function topHelp(version: string): string {
     'Exit: 0 done and proved, 1 differences or failed tables, 2 usage, 3 source,',
     '4 target, 5 state, 6 unsupported, 70 a bug, 75 stopped, 130/143 signal.',
     '',
-    '`sluice COMMAND --help` shows the flags of a command; `sluice demo` shows it all.',
+    '`sluice COMMAND --help` shows the flags of a command; `sluice demo` shows all.',
     '',
   )
   return lines.join('\n')

@@ -1,6 +1,7 @@
 /** Entry of the process: settles the environment before anything heavy is loaded, and answers the simple questions itself. */
 import process from 'node:process'
 import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
 
@@ -42,8 +43,8 @@ export async function launch(words: readonly string[]): Promise<void> {
   }
   // A plain assignment: a parent may have left `test` or `development`, and React would load its slow build.
   process.env['NODE_ENV'] = 'production'
-  const colorTalk = wantsColor(colorFlag(argv), process.env, process.stderr.isTTY)
-  settleColor(argv, process.env, process.stdout.isTTY)
+  const colorTalk = wantsColor(colorFlag(argv), process.env, isatty(2))
+  settleColor(argv, process.env, isatty(1))
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   const [{ main }, { systemClock }] = await Promise.all([import('./main.ts'), import('../shared/clock.ts')])
@@ -52,6 +53,8 @@ export async function launch(words: readonly string[]): Promise<void> {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
+    stdinTTY: isatty(0),
+    stdoutTTY: isatty(1),
     colorTalk,
     clock: systemClock,
     signals: process,

@@ -14,9 +14,18 @@ import type { Surroundings } from './ports.ts'
 import { openSession, secretsOf } from './session.ts'
 import type { Session } from './session.ts'
 
-function modeOf(globals: Globals, { env, stdin, stdout }: Surroundings): Mode {
+function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): Mode {
   const { ci, json, quiet, input, tui } = globals
-  return chooseMode({ stdinTTY: stdin.isTTY, stdoutTTY: stdout.isTTY, env, ci, json, quiet, input, tui })
+  return chooseMode({
+    stdinTTY,
+    stdoutTTY,
+    env,
+    ci,
+    json,
+    quiet,
+    input,
+    tui,
+  })
 }
 
 /** Whether the words ask for JSON: needed to say in JSON that they cannot be read. */

@@ -1,44 +1,18 @@
 /** The story of a run in lines, as data: a fold of events into blocks, which a face then writes, colours and groups. */
 import type { Event } from '../model/event.ts'
-import type { ErrorInfo } from '../shared/errors.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
-import { bytesText, clockText, durationText, grouped, oneLine, plural } from './format.ts'
+import { bytesText, clockText, durationText, grouped, plural } from './format.ts'
 import { PaceFold } from './pace.ts'
 import { SummaryFold } from './summary.ts'
 import { pad } from './text-table.ts'
-
-export type Word =
-  | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'FAILED' | 'DIFFERS' | 'refused' | 'proved')
-  | ('end' | 'next' | 'do' | 'exit')
-
-export type Block = {
-  readonly elapsed: string
-  readonly word: Word
-  readonly text: string
-  /** Indented lines below: where, cause, do, log, catalog. */
-  readonly details: readonly (readonly [label: string, text: string])[]
-  /** Set on blocks about one table, and on those that tell of a problem. */
-  readonly table?: string
-  readonly code?: string
-  readonly problem: boolean
-}
+import { errorDetails, SubjectColumn, tellAt } from './block.ts'
+import type { Block, Tell } from './block.ts'
+import { ProofLines } from './proof-lines.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
-type Extra = Partial<Pick<Block, 'details' | 'table' | 'code' | 'problem'>>
 
 const PROGRESS_EVERY_MS = 10_000
-/** Differences printed one by one; the rest is counted, and JSON lines hold them all. */
-const MAX_DIFFERENCES = 20
 const CHUNK_WORDS: Readonly<Record<string, string>> = { action: 'commit', check: 'version', row: 'chunk' }
-
-/** where, cause and do of an error. */
-function errorDetails(error: ErrorInfo): Block['details'] {
-  return [
-    ...(error.where === undefined ? [] : [['where', error.where] as const]),
-    ...(error.reason === undefined ? [] : [['cause', error.reason] as const]),
-    ...(error.hint === undefined ? [] : [['do', error.hint] as const]),
-  ]
-}
 
 export class Narrator {
   readonly #verbose: boolean
@@ -51,16 +25,16 @@ export class Narrator {
   #source = ''
   #resumes: string | null = null
   #baseline = '0'
-  #subjectWidth = 16
-  #firstChecked: string | null = null
-  #shownDifferences = 0
-  #hiddenDifferences = 0
-  #reported = new Set<string>()
+  readonly #subjects = new SubjectColumn()
+  readonly #proofs: ProofLines
+  readonly #reported = new Set<string>()
+  readonly #told = new Set<string>()
 
   /** @param origin time that counts as 0:00; else that of the first event */
   constructor(verbose: boolean, origin: number | null = null) {
     this.#verbose = verbose
     this.#startedAt = origin
+    this.#proofs = new ProofLines(this.#subjects, verbose)
   }
 
   /** The blocks an event adds to the story, in order. */
@@ -71,18 +45,11 @@ export class Narrator {
     this.#pace.event(event, at)
     this.#summary.event(event)
     const elapsed = clockText(at - this.#startedAt)
-    const block = (word: Word, text: string, extra: Extra = {}): Block => ({
-      elapsed,
-      word,
-      text: oneLine(text),
-      problem: false,
-      ...extra,
-      details: (extra.details ?? []).map(([label, line]) => [label, oneLine(line)] as const),
-    })
+    const block = tellAt(elapsed)
     return [...this.#progress(event, at, block), ...this.#tell(event, block)]
   }
 
-  #tell(event: Event, block: (word: Word, text: string, extra?: Extra) => Block): readonly Block[] {
+  #tell(event: Event, block: Tell): readonly Block[] {
     switch (event.type) {
       case 'run.started':
         return this.#start(event, block)
@@ -91,38 +58,35 @@ export class Narrator {
       case 'table.started':
         this.#from.set(event.table, event.fromVersion)
         return this.#verbose
-          ? [block('note', `${this.#subject(event.table)}v${event.fromVersion}..v${event.toVersion} begins`)]
+          ? [block('note', `${this.#subjects.pad(event.table)}v${event.fromVersion}..v${event.toVersion} begins`)]
           : []
       case 'table.finished':
         return this.#table(event, block)
       case 'chunk.retried': {
         const wait = `try ${event.attempt} in ${durationText(event.waitMs)}`
-        const what = `${this.#subject(event.table)}${event.chunk}  ${event.error.code} ${event.error.message}; ${wait}`
+        const what = `${this.#subjects.pad(event.table)}${event.chunk}  ${event.error.code} ${event.error.message}; ${wait}`
         return [block('retry', what, { table: event.table })]
       }
       case 'chunk.failed':
         // The error comes again with the table or the run; here it is only detail.
         return this.#verbose
-          ? [block('note', `${this.#subject(event.table)}${event.chunk}  ${event.error.code} ${event.error.message}`)]
+          ? [
+              block(
+                'note',
+                `${this.#subjects.pad(event.table)}${event.chunk}  ${event.error.code} ${event.error.message}`,
+              ),
+            ]
           : []
       case 'verify.check':
-        return this.#check(event, block)
       case 'verify.mismatch':
-        return this.#mismatch(event, block)
       case 'question':
-        if (event.same) return []
-        return [
-          block('DIFFERS', `${event.title}: files and SQL give different answers`, {
-            problem: true,
-            code: 'DIFFERENCES',
-            details: event.difference === undefined ? [] : [['cause', event.difference]],
-          }),
-        ]
+        return this.#proofs.event(event, block)
       case 'log': {
         if (event.level === 'debug' && !this.#verbose) return []
-        const subject = event.table === undefined ? '' : this.#subject(event.table)
+        const subject = event.table === undefined ? '' : this.#subjects.pad(event.table)
         const details: Block['details'] = event.hint === undefined ? [] : [['do', event.hint]]
         const error = event.level === 'error'
+        this.#told.add(`${event.table ?? ''}\n${event.message}`)
         return [block(error ? 'FAILED' : 'note', subject + event.message, { details, problem: error })]
       }
       case 'run.finished':
@@ -132,7 +96,7 @@ export class Narrator {
     }
   }
 
-  #start(event: Of<'run.started'>, block: (word: Word, text: string) => Block): readonly Block[] {
+  #start(event: Of<'run.started'>, block: Tell): readonly Block[] {
     this.#command = event.command
     this.#source = event.source ?? ''
     this.#resumes = event.resumes ?? null
@@ -144,14 +108,15 @@ export class Narrator {
     return [block('start', `${[event.command, ...where].join(' ')}  run ${event.runId}  sluice ${event.tool}`)]
   }
 
-  #plan(event: Of<'plan.ready'>, block: (word: Word, text: string) => Block): readonly Block[] {
+  #plan(event: Of<'plan.ready'>, block: Tell): readonly Block[] {
     const chunkWord = CHUNK_WORDS[event.unit] ?? 'chunk'
-    const many = event.tables !== '1' || event.unit !== 'question'
     const facts = [
-      ...(many ? [plural(event.tables, 'table')] : []),
-      ...(event.unit === 'question' ? [] : [plural(event.chunks, chunkWord)]),
+      ...(event.unit === 'question' ? [] : [plural(event.tables, 'table')]),
+      ...(event.unit === 'question' || event.unit === 'commit' ? [] : [plural(event.chunks, chunkWord)]),
       `${event.estimated ? 'about ' : ''}${plural(event.total, event.unit)}`,
-      ...(event.bytes === '0' ? [] : [`${bytesText(event.bytes)}${event.unit === 'action' ? ' of logs' : ''}`]),
+      ...(event.bytes === '0'
+        ? []
+        : [`${bytesText(event.bytes)}${event.unit === 'action' || event.unit === 'commit' ? ' of logs' : ''}`]),
     ]
     const excluded =
       event.excluded.length === 0 ? '' : `; ${event.excluded.length} excluded (${event.excluded.join(', ')})`
@@ -166,9 +131,9 @@ export class Narrator {
     return blocks
   }
 
-  #table(event: Of<'table.finished'>, block: (word: Word, text: string, extra?: Extra) => Block): readonly Block[] {
+  #table(event: Of<'table.finished'>, block: Tell): readonly Block[] {
     const { table, error } = event
-    const subject = this.#subject(table)
+    const subject = this.#subjects.pad(table)
     if (event.status === 'failed' || event.status === 'refused') {
       const what = error === undefined ? event.status : `${error.code} ${error.message}`
       if (error !== undefined) this.#reported.add(`${error.code} ${error.message}`)
@@ -200,51 +165,16 @@ export class Narrator {
       const why = error === undefined ? '' : `: ${error.message}`
       blocks.push(block('note', `${subject}${event.status}${why}`, { table }))
     }
-    const notes = [...(event.notes ?? [])]
+    // Some notes came as they happened; the event repeats them for those who read nothing else.
+    const notes = (event.notes ?? []).filter((note) => !this.#told.has(`${table}\n${note}`))
     const from = event.historyFrom ?? '0'
-    if (from !== '0' && event.status === 'ok' && !notes.some((note) => note.includes('answers from'))) {
+    if (from !== '0' && event.status === 'ok' && event.notes?.some((note) => note.includes('answers from')) !== true) {
       notes.unshift(`answers from v${from}: the log holds nothing older`)
     }
     return [...blocks, ...notes.map((note) => block('note', subject + note, { table }))]
   }
 
-  #check(event: Of<'verify.check'>, block: (word: Word, text: string, extra?: Extra) => Block): readonly Block[] {
-    const subject = this.#subject(`v${event.version} ${event.check}`, 24)
-    if (!event.equal) {
-      const details: Block['details'] = [
-        ['log', event.log],
-        ['catalog', event.catalog],
-      ]
-      const text = `${subject}${event.witness}`
-      return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
-    }
-    this.#firstChecked ??= event.version
-    // Every sampled version has the same checks: the latest is told, the others are counted at the end.
-    if (event.version !== this.#firstChecked && !this.#verbose) return []
-    return [
-      block('ok', `${subject}${event.log} = ${event.catalog}${this.#verbose ? `  (${event.witness})` : ''}`, {
-        table: event.table,
-      }),
-    ]
-  }
-
-  #mismatch(event: Of<'verify.mismatch'>, block: (word: Word, text: string, extra?: Extra) => Block): readonly Block[] {
-    if (this.#shownDifferences >= MAX_DIFFERENCES && !this.#verbose) {
-      this.#hiddenDifferences += 1
-      return []
-    }
-    this.#shownDifferences += 1
-    const field =
-      event.field === event.check || event.field === '' ? '' : `${event.path === undefined ? '' : '  '}${event.field}`
-    const details: Block['details'] = [
-      ['log', event.log],
-      ['catalog', event.catalog],
-    ]
-    const text = `${this.#subject(`v${event.version} ${event.check}`, 24)}${event.path ?? ''}${field}`
-    return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
-  }
-
-  #finish(event: Of<'run.finished'>, block: (word: Word, text: string, extra?: Extra) => Block): readonly Block[] {
+  #finish(event: Of<'run.finished'>, block: Tell): readonly Block[] {
     const blocks: Block[] = []
     const { error } = event
     const summed = error !== undefined && ['verify', 'stopped'].includes(ERROR_CODES[error.code])
@@ -258,39 +188,32 @@ export class Narrator {
         }),
       )
     }
-    if (this.#hiddenDifferences > 0) {
-      blocks.push(
-        block('note', `and ${plural(this.#hiddenDifferences, 'difference')} more; --verbose or --json shows all`),
-      )
-    }
+    blocks.push(...this.#proofs.hidden(block))
     const proof = this.#summary.proof()
     if (proof !== null && event.status === 'ok') blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))
     for (const file of event.wrote ?? []) blocks.push(block('note', `wrote ${file}`))
     if (event.runId !== null || !alone) blocks.push(block('end', this.#summary.text(event, this.#command)))
     if (summed && error.hint !== undefined) blocks.push(block('do', error.hint))
     if (event.resumeCommand !== undefined) blocks.push(block('next', event.resumeCommand))
-    const why = error === undefined ? '' : summed ? error.message : error.code
+    const stopped = event.status === 'stopped' ? 'stopped; nothing is lost' : ''
+    const why = error === undefined ? stopped : summed ? error.message : error.code
     blocks.push(block('exit', `${event.exitCode.toString().padEnd(2)} ${why}`.trimEnd()))
     return blocks
   }
 
-  #progress(event: Event, at: number, block: (word: Word, text: string) => Block): readonly Block[] {
+  #progress(event: Event, at: number, block: Tell): readonly Block[] {
     if (!event.type.startsWith('chunk.') || at - (this.#lastProgress ?? at) < PROGRESS_EVERY_MS) return []
     this.#lastProgress = at
     const pace = this.#pace.now()
     const facts = [
       pace.percent === null ? 'estimating' : `${pace.percent} %`,
       ...(pace.tables > 1 ? [`${pace.tablesDone}/${pace.tables} tables`] : []),
-      `${grouped(pace.done)}/${grouped(pace.total)}${pace.estimated ? ' est.' : ''}`,
+      pace.total === null
+        ? plural(pace.done, pace.unit)
+        : `${grouped(pace.done)}/${grouped(pace.total)}${pace.estimated ? ' est.' : ''}`,
       ...(pace.perSecond === null ? [] : [`${grouped(Math.round(pace.perSecond))}/s`]),
       ...(pace.leftMs === null ? [] : [`${clockText(pace.leftMs)} left`]),
     ]
     return [block('at', facts.join('  '))]
-  }
-
-  /** Pads a subject so that facts stand below each other; the column grows with the longest name so far. */
-  #subject(name: string, least = 16): string {
-    this.#subjectWidth = Math.max(this.#subjectWidth, least, Math.min(40, name.length))
-    return `${pad(oneLine(name), this.#subjectWidth)}  `
   }
 }

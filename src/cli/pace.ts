@@ -4,11 +4,14 @@ import type { Event } from '../model/event.ts'
 /** Rate and time left count what happened in this window, so that they follow what is true now. */
 const WINDOW_MS = 30_000
 
-type Sample = { readonly at: number; readonly done: number }
+type Sample = { readonly at: number; readonly done: number; readonly share: number }
+type Running = { readonly done: number; readonly total: number }
 
 export type Pace = {
   readonly done: number
-  readonly total: number
+  /** Null when the plan counts in another unit than the chunks do. */
+  readonly total: number | null
+  readonly unit: string
   readonly estimated: boolean
   /** Whole percent, at most 99: 100 is for what is proved, and then the run is over. Null while nothing is known. */
   readonly percent: number | null
@@ -18,14 +21,22 @@ export type Pace = {
   readonly tablesDone: number
 }
 
+/**
+ * A plan may count commits, which a listing knows, while its chunks count actions, which only reading tells. Then the share
+ * that is done is counted in commits, by the versions of each table, and the rate in actions.
+ */
 export class PaceFold {
   #baseline = 0
-  #total = 0
+  #planned = 0
+  #planUnit = ''
+  #unit = ''
   #estimated = false
   #tables = 0
   #tablesDone = 0
   #finished = 0
-  readonly #running = new Map<string, number>()
+  #finishedCommits = 0
+  readonly #commits = new Map<string, number>()
+  readonly #running = new Map<string, Map<string, Running>>()
   #samples: Sample[] = []
 
   /** Takes one event; `at` is its time in ms. */
@@ -35,53 +46,88 @@ export class PaceFold {
         this.#baseline = Number(event.baseline?.done ?? 0)
         break
       case 'plan.ready':
-        this.#total = Number(event.total)
+        this.#planned = Number(event.total)
+        this.#planUnit = event.unit
         this.#estimated = event.estimated
         this.#tables = Number(event.tables)
         break
+      case 'table.started':
+        this.#commits.set(event.table, Number(event.toVersion) - Number(event.fromVersion) + 1)
+        break
       case 'table.finished':
         this.#tablesDone += 1
+        this.#finishedCommits += this.#commits.get(event.table) ?? 0
+        this.#commits.delete(event.table)
+        this.#running.delete(event.table)
         break
       case 'chunk.progress':
-        this.#running.set(`${event.table}\n${event.chunk}`, Number(event.done))
+        this.#unit = event.unit
+        this.#chunks(event.table).set(event.chunk, { done: Number(event.done), total: Number(event.total) })
         break
       case 'chunk.done':
-        this.#running.delete(`${event.table}\n${event.chunk}`)
+        this.#unit = event.unit
+        this.#chunks(event.table).delete(event.chunk)
         this.#finished += Number(event.done)
         break
       case 'chunk.failed':
-        this.#running.delete(`${event.table}\n${event.chunk}`)
+        this.#chunks(event.table).delete(event.chunk)
         break
       default:
         return
     }
-    this.#samples.push({ at, done: this.#inThisRun() })
+    this.#samples.push({ at, done: this.#inThisRun(), share: this.#share() })
     while (this.#samples.length > 2 && (this.#samples[1]?.at ?? at) <= at - WINDOW_MS) this.#samples.shift()
   }
 
   now(): Pace {
-    const done = this.#baseline + this.#inThisRun()
+    const share = this.#share()
     const first = this.#samples[0]
     const last = this.#samples.at(-1)
-    const span = first === undefined || last === undefined ? 0 : last.at - first.at
+    const span = first === undefined || last === undefined ? 0 : (last.at - first.at) / 1000
     const gained = first === undefined || last === undefined ? 0 : last.done - first.done
-    const perSecond = span > 0 && gained > 0 ? (gained * 1000) / span : null
-    const left = this.#total - done
+    const nearer = first === undefined || last === undefined ? 0 : last.share - first.share
+    const known = this.#planned > 0 && share <= 1
     return {
-      done,
-      total: this.#total,
+      done: this.#baseline + this.#inThisRun(),
+      total: this.#sameUnit() ? this.#planned : null,
+      unit: this.#unit,
       estimated: this.#estimated,
-      percent: this.#total > 0 && done <= this.#total ? Math.min(99, Math.floor((done * 100) / this.#total)) : null,
-      perSecond,
-      leftMs: perSecond === null || left <= 0 ? null : (left * 1000) / perSecond,
+      percent: known ? Math.min(99, Math.floor(share * 100)) : null,
+      perSecond: span > 0 && gained > 0 ? gained / span : null,
+      leftMs: known && span > 0 && nearer > 0 ? ((1 - share) * span * 1000) / nearer : null,
       tables: this.#tables,
       tablesDone: this.#tablesDone,
     }
   }
 
+  #sameUnit(): boolean {
+    return this.#unit === '' || this.#planUnit === this.#unit
+  }
+
+  #chunks(table: string): Map<string, Running> {
+    const known = this.#running.get(table)
+    if (known !== undefined) return known
+    const fresh = new Map<string, Running>()
+    this.#running.set(table, fresh)
+    return fresh
+  }
+
   #inThisRun(): number {
     let sum = this.#finished
-    for (const done of this.#running.values()) sum += done
+    for (const chunks of this.#running.values()) for (const { done } of chunks.values()) sum += done
     return sum
+  }
+
+  /** Done part of the plan; more than 1 when an estimate was too low. */
+  #share(): number {
+    if (this.#planned <= 0) return 0
+    if (this.#sameUnit()) return (this.#baseline + this.#inThisRun()) / this.#planned
+    let commits = this.#finishedCommits
+    for (const [table, chunks] of this.#running) {
+      for (const { done, total } of chunks.values()) {
+        commits += total > 0 ? (this.#commits.get(table) ?? 0) * Math.min(1, done / total) : 0
+      }
+    }
+    return commits / this.#planned
   }
 }

@@ -165,8 +165,10 @@ export async function parseCommandLine(
       help = output
     })
   } catch (error) {
-    const unknown = error instanceof SluiceError ? /^Unknown arguments?: (.+)$/.exec(error.message) : null
-    if (unknown === null) throw error
+    // yargs throws some of its complaints past .fail(), such as a flag without its value.
+    const usage = error instanceof Error && error.name === 'YError' ? complaint(error.message, entry) : error
+    const unknown = usage instanceof SluiceError ? /^Unknown arguments?: (.+)$/.exec(usage.message) : null
+    if (unknown === null) throw usage
     throw unknownFlag(unknown[1] ?? '', argv, entry === null ? '' : await commandHelp(entry.name), entry)
   }
   if (help !== '') return { request: { kind: 'help', text: `${help}\n` }, globals: readGlobals({}, {}, {}) }

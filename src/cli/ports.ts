@@ -43,6 +43,8 @@ export type Surroundings = {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
+  readonly stdinTTY: boolean
+  readonly stdoutTTY: boolean
   /** Whether stderr gets colours, settled before NO_COLOR was taken away. */
   readonly colorTalk: boolean
   readonly clock: Clock

@@ -156,11 +156,13 @@ function parseType(value: unknown, mapping: ColumnMappingMode, where: string, de
 }
 
 /**
- * Parses `schemaString`. Primitive types that are not known here become `unknown`, which is no error.
+ * Parses `schemaString`; without one there are no columns. Primitive types that are not known here become `unknown`, which is no error.
  * @param mapping whether physical names count; see `columnMappingMode`
  * @throws SluiceError BAD_SCHEMA
  */
-export function parseSchema(schemaString: string, mapping: ColumnMappingMode = 'none'): StructType {
+export function parseSchema(schemaString: string | null | undefined, mapping: ColumnMappingMode = 'none'): StructType {
+  // Metadata written by Delta's own tests lacks it, and Spark reads such a table as one without columns.
+  if (schemaString === null || schemaString === undefined) return { kind: 'struct', fields: [] }
   let value: unknown
   try {
     value = JSON.parse(schemaString)
@@ -187,7 +189,7 @@ export function columnMappingMode(
 /** `parseSchema` for the protocol and metaData in force at one version. @throws SluiceError BAD_SCHEMA */
 export function schemaOf(
   protocol: Pick<ProtocolAction, 'minReaderVersion' | 'readerFeatures'>,
-  metadata: Pick<MetadataAction, 'configuration' | 'schemaString'>,
+  metadata: Pick<MetadataAction, 'configuration'> & { readonly schemaString?: string | null },
 ): StructType {
   return parseSchema(metadata.schemaString, columnMappingMode(protocol, metadata))
 }

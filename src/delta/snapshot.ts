@@ -47,6 +47,10 @@ export type SnapshotContext = {
   readonly note: (text: string) => void
 }
 
+/** Bytes of Parquet, which may become twenty times as many in memory. */
+const SMALL_CHECKPOINT = 1 << 20
+const SMALL_COMMITS = 8 << 20
+
 function useInstead(segment: LogSegment): string {
   const commits = `${segment.commits.length} commit${segment.commits.length === 1 ? '' : 's'}`
   return segment.checkpoint === null ? `${commits} from version 0` : `${segment.checkpoint.version} and ${commits}`
@@ -125,8 +129,9 @@ export class Snapshot {
       for (const { file } of block) {
         const add = file as AddAction
         bytes += BigInt(add.size)
-        const records = rows === null ? null : numRecordsOf(add.stats)
-        rows = rows === null || records === null ? null : rows + BigInt(records - (add.deletionVector?.cardinality ?? 0))
+        if (rows === null) continue
+        const records: number | null = numRecordsOf(add.stats)
+        rows = records === null ? null : rows + BigInt(records - (add.deletionVector?.cardinality ?? 0))
       }
     }
     return { files, bytes, rows }
@@ -142,8 +147,27 @@ export class Snapshot {
     signal: AbortSignal,
     fields: FileFields,
   ): AsyncGenerator<readonly FileReference[]> {
+    if (this.#isSmall()) {
+      yield* await this.#withFallback(() => this.#held(wanted, signal, fields))
+      return
+    }
     await this.#withFallback(() => this.#prove(wanted, signal, fields))
     yield* replayFiles(this.#source(), wanted, { signal, fields })
+  }
+
+  /** Whether all of the segment can be held in memory, which is cheaper than proving the checkpoint first. */
+  #isSmall(): boolean {
+    const { checkpoint, commits } = this.#segment
+    // What the sidecars of a V2 checkpoint hold is not known from the listing.
+    if (checkpoint === null || checkpoint.form === 'v2') return false
+    const parquet = checkpoint.files.reduce((sum, { size }) => sum + size, 0)
+    return parquet <= SMALL_CHECKPOINT && commits.reduce((sum, { size }) => sum + size, 0) <= SMALL_COMMITS
+  }
+
+  async #held(wanted: 'add' | 'remove', signal: AbortSignal, fields: FileFields): Promise<readonly (readonly FileReference[])[]> {
+    const blocks: (readonly FileReference[])[] = []
+    for await (const block of replayFiles(this.#source(), wanted, { signal, fields })) blocks.push(block)
+    return blocks
   }
 
   /** Without a stand-in there is nothing to prove: the error itself is all that can be given. */

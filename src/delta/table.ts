@@ -71,7 +71,10 @@ export class DeltaTable {
   /** The version that was the latest at a time. @throws SluiceError VERSION_NOT_FOUND when the log begins later */
   async versionAt(timestamp: number, signal: AbortSignal = this.#signal): Promise<number> {
     const rule = inCommitRule(await this.#snapshot().head(signal))
-    return versionAt(this.store, this.#commits(), rule, timestamp, signal)
+    const commits = this.#commits()
+    // A checkpoint that stands alone has no time of its own that could be trusted.
+    if (commits.length === 0) return this.run().from
+    return versionAt(this.store, commits, rule, timestamp, signal)
   }
 
   /** What each commit of the history did, newest first. @throws SluiceError LOG_GAP, BAD_ACTION … */

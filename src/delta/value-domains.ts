@@ -126,7 +126,7 @@ export const dateDomain: Domain<number> = {
   }),
 }
 
-/** Stats are cut to milliseconds: max is up to 999 us more, and before 1970 a cut towards zero lifts min as much. */
+/** Stats are cut to milliseconds: max is up to 999 us more, and up to 1970 a cut towards zero lifts min as much. */
 const CUT_MICROS = 999n
 const TOO_FINE = /\.\d{7}/
 
@@ -150,7 +150,7 @@ export function timestampDomain(isInstant: boolean): Domain<bigint> {
       const low = parse(min)?.low
       const high = parse(max)?.high
       return {
-        low: low !== undefined && low < 0n ? low - CUT_MICROS : low,
+        low: low !== undefined && low <= 0n ? low - CUT_MICROS : low,
         high: high === undefined ? undefined : high + CUT_MICROS,
       }
     },

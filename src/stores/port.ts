@@ -7,6 +7,7 @@ export type SqlRow = readonly SqlValue[]
 export type SqlDialect = 'sqlite' | 'duckdb' | 'postgresql' | 'mysql'
 
 export interface SqlReader {
+  readonly dialect: SqlDialect
   /** All rows of a query, columns in select order. Integers come as numbers: cast to text what may pass 2^53. */
   all(sql: string, parameters?: SqlRow): Promise<readonly SqlRow[]>
   /** Rows in pages of at most `pageRows`; the statement is open only while the iteration runs. */
@@ -23,7 +24,6 @@ export interface SqlTransaction extends SqlReader {
 }
 
 export interface SqlDatabase extends SqlReader, AsyncDisposable {
-  readonly dialect: SqlDialect
   /** URL without password, for messages. */
   readonly label: string
   /** A transaction that sees one state of the database; writes are refused. */

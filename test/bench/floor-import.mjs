@@ -10,7 +10,9 @@ import Database from 'better-sqlite3'
 const [, , table, file] = process.argv
 const log = path.join(table, '_delta_log')
 const database = new Database(file)
+database.pragma('page_size = 8192')
 database.pragma('journal_mode = WAL')
+database.pragma('wal_autocheckpoint = 8000') // pages: fewer, larger checkpoints
 database.pragma('synchronous = NORMAL')
 database.exec(`CREATE TABLE delta_files(file_no INTEGER PRIMARY KEY, table_id TEXT NOT NULL, path TEXT NOT NULL, dv_id TEXT,
   added_version INT NOT NULL, removed_version INT, size INT, modification_time INT, num_records INT, partition_no INT, key_hash INT,

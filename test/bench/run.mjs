@@ -5,6 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import Database from 'better-sqlite3'
 import { CACHE, lake, lakeFlags, realTable, ROOT } from './lakes.mjs'
 import { measure, median } from './measure.mjs'
 import { megabytes, textTable, time } from './table.mjs'
@@ -77,6 +78,12 @@ function measureImport(name, table) {
   })
   removeDatabase(floorFile)
   const ours = measure(importArgs(table), runs, { before: () => removeDatabase(catalog) })
+  // A time is worth nothing where the work was not the same.
+  const database = new Database(catalog, { readonly: true })
+  const lives = database.prepare('SELECT count(*) FROM delta_files').pluck().get()
+  database.close()
+  if (lives !== Number(floor.stdout))
+    throw new Error(`${lives} files in the catalog, ${floor.stdout.trim()} adds in the log`)
   note(name, ours, floor)
 }
 

@@ -4,6 +4,7 @@
 export function time(ms) {
   if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`
   if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`
+  if (ms < 0.1) return `${(ms * 1000).toFixed(1)} us`
   return ms >= 10 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(2)} ms`
 }
 

@@ -7,7 +7,7 @@ export const haveTables = existsSync(TABLES)
 
 type Line = {
   add?: { path: string; stats?: string | null; partitionValues?: Record<string, string | null> }
-  metaData?: { schemaString: string; partitionColumns?: string[]; configuration?: Record<string, string> }
+  metaData?: { schemaString?: string; partitionColumns?: string[]; configuration?: Record<string, string> }
   protocol?: { minReaderVersion: number; readerFeatures?: string[] }
 }
 

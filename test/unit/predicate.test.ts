@@ -38,46 +38,43 @@ describe('parsePredicate', () => {
     })
   })
 
-  it.each(
+  it.each([
+    ['a=1', 'a = 1'],
+    ['a == 1', 'a = 1'],
+    ['a != 1', 'a <> 1'],
+    ['a<>1', 'a <> 1'],
+    ['a<-1', 'a < -1'],
+    ['a > +1.50', 'a > 1.50'],
+    ['a > .5', 'a > .5'],
+    ['a <= 6.02e23', 'a <= 6.02e23'],
+    ['a = 123456789012345678901234567890', 'a = 123456789012345678901234567890'],
+    ['7 < a', 'a > 7'],
+    ["'x' = a", "a = 'x'"],
+    ["DATE '2024-02-29' >= d", "d <= DATE '2024-02-29'"],
+    ["a = 'it''s'", "a = 'it''s'"],
+    ['"my col" = true', '`my col` = TRUE'],
+    ['`a``b` = False', '`a``b` = FALSE'],
+    ['a.b."c d".e = 1', 'a.b.`c d`.e = 1'],
+    ['a IN (1, 2,3)', 'a IN (1, 2, 3)'],
+    ["a not in ('x')", "a NOT IN ('x')"],
+    ['a between 1 and 2 and b = 3', 'a BETWEEN 1 AND 2 AND b = 3'],
+    ['a NOT BETWEEN 1 AND 2', 'a NOT BETWEEN 1 AND 2'],
+    ['a is null or b is not null', 'a IS NULL OR b IS NOT NULL'],
+    ["a LIKE 'x%' OR a NOT LIKE '\\%_'", "a LIKE 'x%' OR a NOT LIKE '\\%_'"],
+    ['NOT a = 1 AND b = 2', 'NOT a = 1 AND b = 2'],
+    ['NOT (a = 1 AND b = 2)', 'NOT (a = 1 AND b = 2)'],
+    ['(a = 1 OR b = 2) AND c = 3', '(a = 1 OR b = 2) AND c = 3'],
+    ['a = 1 OR b = 2 AND c = 3', 'a = 1 OR b = 2 AND c = 3'],
+    ['((a = 1)) AND (b = 2 AND c = 3)', 'a = 1 AND b = 2 AND c = 3'],
     [
-      ['a=1', 'a = 1'],
-      ['a == 1', 'a = 1'],
-      ['a != 1', 'a <> 1'],
-      ['a<>1', 'a <> 1'],
-      ['a<-1', 'a < -1'],
-      ['a > +1.50', 'a > 1.50'],
-      ['a > .5', 'a > .5'],
-      ['a <= 6.02e23', 'a <= 6.02e23'],
-      ['a = 123456789012345678901234567890', 'a = 123456789012345678901234567890'],
-      ['7 < a', 'a > 7'],
-      ["'x' = a", "a = 'x'"],
-      ["DATE '2024-02-29' >= d", "d <= DATE '2024-02-29'"],
-      ["a = 'it''s'", "a = 'it''s'"],
-      ['"my col" = true', '`my col` = TRUE'],
-      ['`a``b` = False', '`a``b` = FALSE'],
-      ['a.b."c d".e = 1', 'a.b.`c d`.e = 1'],
-      ['a IN (1, 2,3)', 'a IN (1, 2, 3)'],
-      ["a not in ('x')", "a NOT IN ('x')"],
-      ['a between 1 and 2 and b = 3', 'a BETWEEN 1 AND 2 AND b = 3'],
-      ['a NOT BETWEEN 1 AND 2', 'a NOT BETWEEN 1 AND 2'],
-      ['a is null or b is not null', 'a IS NULL OR b IS NOT NULL'],
-      ["a LIKE 'x%' OR a NOT LIKE '\\%_'", "a LIKE 'x%' OR a NOT LIKE '\\%_'"],
-      ['NOT a = 1 AND b = 2', 'NOT a = 1 AND b = 2'],
-      ['NOT (a = 1 AND b = 2)', 'NOT (a = 1 AND b = 2)'],
-      ['(a = 1 OR b = 2) AND c = 3', '(a = 1 OR b = 2) AND c = 3'],
-      ['a = 1 OR b = 2 AND c = 3', 'a = 1 OR b = 2 AND c = 3'],
-      ['((a = 1)) AND (b = 2 AND c = 3)', 'a = 1 AND b = 2 AND c = 3'],
-      [
-        "date = DATE '2024-01-01' AND timestamp > TIMESTAMP '2024-01-01 10:00:00.5+02:00'",
-        "date = DATE '2024-01-01' AND timestamp > TIMESTAMP '2024-01-01 10:00:00.5+02:00'",
-      ],
-      ['größe = NULL', 'größe = NULL'],
-      ['`and` = 1', '`and` = 1'],
-      ['`` `` = 1', '`` `` = 1'],
-    ].filter(([text]) => text !== '`` `` = 1'),
-  )('reads %s', (text, expected) => {
-    expect(rendered(text ?? '')).toBe(expected)
-    expect(rendered(expected ?? '')).toBe(expected)
+      "date = DATE '2024-01-01' AND timestamp > TIMESTAMP '2024-01-01 10:00:00.5+02:00'",
+      "date = DATE '2024-01-01' AND timestamp > TIMESTAMP '2024-01-01 10:00:00.5+02:00'",
+    ],
+    ['größe = NULL', 'größe = NULL'],
+    ['`and` = 1', '`and` = 1'],
+  ])('reads %s', (text, expected) => {
+    expect(rendered(text)).toBe(expected)
+    expect(rendered(expected)).toBe(expected)
   })
 
   it.each([

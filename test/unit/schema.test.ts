@@ -117,6 +117,10 @@ describe('parseSchema', () => {
     expect(attempt).toThrow(expect.objectContaining({ code: 'BAD_SCHEMA', reason: expect.any(String) as string }))
   })
 
+  it('reads a missing schema as no columns', () => {
+    expect(parseSchema(null)).toEqual({ kind: 'struct', fields: [] })
+  })
+
   it('says which field is wrong', () => {
     const broken = struct(field('a', struct(field('b', { type: 'array', elementType: { type: 'what' } }))))
     expect(() => parse(broken)).toThrow(
@@ -130,7 +134,7 @@ describe('parseSchema', () => {
     for (const { line } of commitLines()) {
       if (!line.metaData) continue
       schemas++
-      const { schemaString, configuration = {} } = line.metaData
+      const { schemaString = null, configuration = {} } = line.metaData
       const schema = schemaOf({ minReaderVersion: 2 }, { schemaString, configuration })
       for (const { type } of leafColumns(schema)) {
         kinds.add(type.kind)

@@ -1,6 +1,6 @@
 /** Second pass: actions in log order become rows of a batch, with running totals by version. */
 import { canonicalPath, dvId } from '../../delta/paths.ts'
-import type { ActionLine, AddAction, MetadataAction, ProtocolAction, RemoveAction } from '../../delta/actions.ts'
+import type { ActionLine, AddAction, DeletionVectorDescriptor, MetadataAction, ProtocolAction, RemoveAction } from '../../delta/actions.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
 import type { CommitBytes } from '../../delta/commit-lines.ts'
 import type { CommitFile } from '../../delta/listing.ts'
@@ -87,9 +87,10 @@ export class Replay {
       const dv = dvId(action.add.deletionVector)
       hashInto(this.#key, canonical, dv)
       const slot = this.#index.slotOf(this.#key)
-      this.#opened(action.add, records)
+      const live = liveRecords(action.add, records)
+      this.#opened(action.add, live)
       // Rows that are written already get their end by an UPDATE, the others with the INSERT.
-      if (slot !== null && write) this.#index.setLife(slot, { size: action.add.size, records, fileNo: null })
+      if (slot !== null && write) this.#index.setLife(slot, { size: action.add.size, records: live, fileNo: null })
       if (write) this.#pushFile(action.add, raw, line, version, slot === null ? null : this.#index.nextVersion(slot), dv, records, true)
       return
     }
@@ -132,10 +133,11 @@ export class Replay {
       const slot = this.#index.arrive(this.#key, version)
       await this.#close(slot, version, add, dv)
       const records = numRecordsOf(add.stats ?? null)
-      this.#opened(add, records)
+      const live = liveRecords(add, records)
+      this.#opened(add, live)
       tally.adds++
       tally.addedBytes += add.size
-      this.#index.setLife(slot, { size: add.size, records, fileNo: null })
+      this.#index.setLife(slot, { size: add.size, records: live, fileNo: null })
       this.#key.a = a
       this.#pushFile(add, raw, line, version, this.#index.nextVersion(slot), dv, records, false)
     } else if (action.kind === 'remove') {
@@ -271,20 +273,28 @@ export class Replay {
   async #ask(path: string, dv: string | null): Promise<OpenLife | null> {
     const canonical = canonicalPath(path, this.#log.root)
     const rows = await this.#database.all(
-      'SELECT file_no, path, dv_id, size, num_records FROM delta_files WHERE key_hash = ? AND table_id = ? AND removed_version IS NULL',
+      'SELECT file_no, path, dv_id, size, num_records, deletion_vector FROM delta_files WHERE key_hash = ? AND table_id = ? AND removed_version IS NULL',
       [this.#key.a, this.#tableId],
     )
-    for (const [fileNo, storedPath, storedDv, size, records] of rows as readonly (readonly [
+    for (const [fileNo, storedPath, storedDv, size, records, vector] of rows as readonly (readonly [
       number,
       string,
       string | null,
       number,
       number | null,
+      string | null,
     ])[]) {
-      if (storedDv === dv && canonicalPath(storedPath, this.#log.root) === canonical) return { size, records, fileNo }
+      if (storedDv !== dv || canonicalPath(storedPath, this.#log.root) !== canonical) continue
+      const deletionVector = vector === null ? null : (JSON.parse(vector) as DeletionVectorDescriptor)
+      return { size, records: liveRecords({ deletionVector }, records), fileNo }
     }
     return null
   }
+}
+
+/** Rows that a reader sees: what a deletion vector hides is taken off. */
+function liveRecords(file: Pick<AddAction, 'deletionVector'>, records: number | null): number | null {
+  return records === null ? null : records - (file.deletionVector?.cardinality ?? 0)
 }
 
 function text(value: unknown): string | null {

@@ -2,6 +2,7 @@
 import type { SqlReader, SqlRow } from '../../stores/port.ts'
 import { keyHash } from '../../shared/hash.ts'
 import { canonicalPath } from '../../delta/paths.ts'
+import { dialectOf } from '../dialect.ts'
 
 export type FileRecord = {
   readonly fileNo: number
@@ -64,8 +65,10 @@ export async function partitionTotals(
   limit: number,
   from: number,
 ): Promise<readonly { readonly values: string; readonly files: number; readonly bytes: number; readonly rows: number | null }[]> {
+  const cardinality = dialectOf(reader).jsonText('f.deletion_vector', ['cardinality'])
   const rows = await reader.all(
-    `SELECT p.partition_values, count(*), sum(f.size), sum(f.num_records), sum(f.num_records IS NULL)
+    `SELECT p.partition_values, count(*), sum(f.size),
+       sum(f.num_records - CASE WHEN f.deletion_vector IS NULL THEN 0 ELSE CAST(${cardinality} AS INTEGER) END), sum(f.num_records IS NULL)
      FROM delta_files f JOIN delta_partitions p ON p.partition_no = f.partition_no
      WHERE f.table_id = ? AND f.added_version <= ? AND (f.removed_version IS NULL OR f.removed_version > ?)
      GROUP BY p.partition_no ORDER BY sum(f.size) DESC, p.partition_no LIMIT ? OFFSET ?`,

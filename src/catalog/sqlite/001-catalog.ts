@@ -103,7 +103,7 @@ CREATE TABLE delta_metadata (
   description TEXT,
   format_provider TEXT,
   format_options TEXT,
-  schema_string TEXT NOT NULL,
+  schema_string TEXT,
   partition_columns TEXT NOT NULL,
   configuration TEXT NOT NULL,
   created_time INTEGER,

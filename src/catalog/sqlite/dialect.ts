@@ -6,6 +6,9 @@ export const sqliteDialect: CatalogDialect = {
   fileIndexes,
   objectNames: `SELECT name FROM sqlite_schema WHERE type IN ('table', 'index', 'view')`,
   analyze: 'PRAGMA analysis_limit = 1000; ANALYZE;',
+  dependents: `SELECT name FROM sqlite_schema WHERE sql LIKE '%delta\\_%' ESCAPE '\\' AND name NOT LIKE 'delta\\_%' ESCAPE '\\'
+    AND tbl_name NOT LIKE 'delta\\_%' ESCAPE '\\' AND type IN ('table', 'view', 'trigger')
+    UNION SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'delta\\_%' ESCAPE '\\'`,
   // `->` keeps the exact token: `->>` and json_extract read decimals and integers past 2^63 as REAL.
   jsonText: (column, path) => `${column} -> '${jsonPath(path)}'`,
 }

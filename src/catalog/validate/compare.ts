@@ -48,33 +48,35 @@ SELECT nextval('difference_ids'), ${quoted(check)}, version, path, d.field, d.mo
 WHERE d IS NOT NULL`
 }
 
-/** Numbers by value, times of day by instant, everything else as it stands. */
+const JSON_MODES = "'values', 'json', 'stats', 'shared'"
+
+/** Numbers by value, times by instant, everything else as it stands. HUGEINT would round a fraction, so only whole numbers pass it. */
 const SAME_ATOM = `CASE
-  WHEN t.atom[1] = '"' AND regexp_matches(t.atom, '^"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:')
-    THEN coalesce(CAST(TRY_CAST(t.atom->>'$' AS TIMESTAMPTZ) AS VARCHAR), t.atom)
-  WHEN t.atom[1] = '"' THEN t.atom
-  ELSE coalesce(CAST(TRY_CAST(t.atom AS HUGEINT) AS VARCHAR), CAST(TRY_CAST(t.atom AS DOUBLE) AS VARCHAR), t.atom) END`
+  WHEN atom IS NULL THEN 'null'
+  WHEN starts_with(atom, '"') AND regexp_matches(atom, '^"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:')
+    THEN coalesce(CAST(TRY_CAST(trim(atom, '"') AS TIMESTAMPTZ) AS VARCHAR), atom)
+  WHEN starts_with(atom, '"') THEN atom
+  WHEN regexp_full_match(atom, '-?[0-9]+') THEN coalesce(CAST(TRY_CAST(atom AS HUGEINT) AS VARCHAR), atom)
+  ELSE coalesce(CAST(TRY_CAST(atom AS DOUBLE) AS VARCHAR), atom) END`
 
-/** Leaves of the JSON texts of one side, as rows. HUGEINT rounds text with a fraction, therefore only whole numbers pass through it. */
-const leaves = (side: 'log' | 'catalog', modes: string): string => `
-SELECT d.id, t.fullkey, CASE WHEN t.atom IS NULL THEN 'null' ELSE ${SAME_ATOM.replace(
-  'TRY_CAST(t.atom AS HUGEINT)',
-  "CASE WHEN regexp_full_match(t.atom, '-?[0-9]+') THEN TRY_CAST(t.atom AS HUGEINT) END",
-)} END AS atom
-FROM (SELECT id, mode, ${side} AS text FROM difference WHERE mode IN (${modes}) AND json_valid(log) AND json_valid(catalog)) d, json_tree(d.text) t
-WHERE t.atom IS NOT NULL OR (d.mode = 'values' AND t.type = 'NULL')`
+/** Leaves of the JSON texts of one side, as rows. */
+const leaves = (side: 'log' | 'catalog'): string => `
+SELECT id, fullkey, ${SAME_ATOM} AS atom FROM (
+  SELECT d.id, t.fullkey, CAST(t.atom AS VARCHAR) AS atom
+  FROM (SELECT id, mode, ${side} AS text FROM difference
+    WHERE mode IN (${JSON_MODES}) AND json_valid(log) AND json_valid(catalog)) d, json_tree(d.text) t
+  WHERE t.atom IS NOT NULL OR (d.mode = 'values' AND t.type = 'NULL'))`
 
-const candidates = "'values', 'json', 'stats', 'shared'"
 
 /** Statements that take out of \`difference\` what only reads differently. */
 export const SETTLE: readonly string[] = [
-  `CREATE OR REPLACE TEMP TABLE log_leaf AS ${leaves('log', candidates)}`,
-  `CREATE OR REPLACE TEMP TABLE cat_leaf AS ${leaves('catalog', candidates)}`,
+  `CREATE OR REPLACE TEMP TABLE log_leaf AS ${leaves('log')}`,
+  `CREATE OR REPLACE TEMP TABLE cat_leaf AS ${leaves('catalog')}`,
   `CREATE OR REPLACE TEMP TABLE unequal AS
    SELECT DISTINCT coalesce(l.id, c.id) AS id FROM log_leaf l FULL JOIN cat_leaf c ON l.id = c.id AND l.fullkey = c.fullkey
    LEFT JOIN difference d ON d.id = coalesce(l.id, c.id)
    WHERE (l.atom IS DISTINCT FROM c.atom) AND (d.mode <> 'shared' OR (l.id IS NOT NULL AND c.id IS NOT NULL))`,
-  `DELETE FROM difference WHERE mode IN (${candidates}) AND coalesce(json_valid(log) AND json_valid(catalog), false)
+  `DELETE FROM difference WHERE mode IN (${JSON_MODES}) AND coalesce(json_valid(log) AND json_valid(catalog), false)
      AND id NOT IN (SELECT id FROM unequal)`,
   // A side without any stats contradicts nothing.
   `DELETE FROM difference WHERE mode = 'shared' AND (log IS NULL OR catalog IS NULL)`,

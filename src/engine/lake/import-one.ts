@@ -130,7 +130,8 @@ async function knownTableId(reader: SqlReader, log: LogStore): Promise<string | 
   return (await readHead(reader, { location: log.root }))?.tableId ?? null
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine still runs. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -185,6 +185,7 @@ function openWriter(file: string): Connection {
 
 function readerOf(connection: Connection, label: string): SqlReader {
   return {
+    dialect: 'sqlite',
     all: async (sql, parameters = []) => {
       try {
         return queryAll(connection, sql, parameters)

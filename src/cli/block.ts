@@ -1,0 +1,58 @@
+/** One entry of the story of a run: a line with its word, and the indented lines below it. */
+import type { ErrorInfo } from '../shared/errors.ts'
+import { oneLine } from './format.ts'
+import { pad } from './text-table.ts'
+
+export type Word =
+  | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'FAILED' | 'DIFFERS' | 'refused' | 'proved')
+  | ('end' | 'next' | 'do' | 'exit')
+
+export type Block = {
+  readonly elapsed: string
+  readonly word: Word
+  readonly text: string
+  /** Indented lines below: where, cause, do, log, catalog. */
+  readonly details: readonly (readonly [label: string, text: string])[]
+  /** Set on blocks about one table, and on those that tell of a problem. */
+  readonly table?: string
+  readonly code?: string
+  readonly problem: boolean
+}
+
+/** Makes a block at a certain moment of the run. */
+export type Tell = (
+  word: Word,
+  text: string,
+  extra?: Partial<Pick<Block, 'details' | 'table' | 'code' | 'problem'>>,
+) => Block
+
+/** A `Tell` for the given elapsed time. */
+export function tellAt(elapsed: string): Tell {
+  return (word, text, extra = {}) => ({
+    elapsed,
+    word,
+    text: oneLine(text),
+    problem: false,
+    ...extra,
+    details: (extra.details ?? []).map(([label, line]) => [label, oneLine(line)] as const),
+  })
+}
+
+/** where, cause and do of an error. */
+export function errorDetails(error: ErrorInfo): Block['details'] {
+  return [
+    ...(error.where === undefined ? [] : [['where', error.where] as const]),
+    ...(error.reason === undefined ? [] : [['cause', error.reason] as const]),
+    ...(error.hint === undefined ? [] : [['do', error.hint] as const]),
+  ]
+}
+
+/** Pads subjects so that facts stand below each other; the column grows with the longest name so far. */
+export class SubjectColumn {
+  #width = 16
+
+  pad(name: string, least = 16): string {
+    this.#width = Math.max(this.#width, least, Math.min(40, name.length))
+    return `${pad(oneLine(name), this.#width)}  `
+  }
+}

@@ -1,0 +1,73 @@
+/** Proofs and comparisons as lines: what is equal, and what differs with both sides. */
+import type { Event } from '../model/event.ts'
+import type { Block, SubjectColumn, Tell } from './block.ts'
+import { plural } from './format.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** Differences printed one by one; the rest is counted, and JSON lines hold them all. */
+const MAX_DIFFERENCES = 20
+
+export class ProofLines {
+  readonly #subjects: SubjectColumn
+  readonly #verbose: boolean
+  #firstChecked: string | null = null
+  #shown = 0
+  #hidden = 0
+
+  constructor(subjects: SubjectColumn, verbose: boolean) {
+    this.#subjects = subjects
+    this.#verbose = verbose
+  }
+
+  event(event: Of<'verify.check' | 'verify.mismatch' | 'question'>, block: Tell): readonly Block[] {
+    if (event.type === 'verify.check') return this.#check(event, block)
+    if (event.type === 'verify.mismatch') return this.#mismatch(event, block)
+    if (event.same) return []
+    const details: Block['details'] = event.difference === undefined ? [] : [['cause', event.difference]]
+    const text = `${event.title}: files and SQL give different answers`
+    return [block('DIFFERS', text, { problem: true, code: 'DIFFERENCES', details })]
+  }
+
+  /** A line about the differences that were not printed. */
+  hidden(block: Tell): readonly Block[] {
+    if (this.#hidden === 0) return []
+    return [block('note', `and ${plural(this.#hidden, 'difference')} more; --verbose or --json shows all`)]
+  }
+
+  #check(event: Of<'verify.check'>, block: Tell): readonly Block[] {
+    const subject = this.#subjects.pad(`v${event.version} ${event.check}`, 24)
+    if (!event.equal) {
+      const details: Block['details'] = [
+        ['log', event.log],
+        ['catalog', event.catalog],
+      ]
+      const text = `${subject}${event.witness}`
+      return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
+    }
+    this.#firstChecked ??= event.version
+    // Every sampled version has the same checks: the latest is told, the others are counted at the end.
+    if (event.version !== this.#firstChecked && !this.#verbose) return []
+    return [
+      block('ok', `${subject}${event.log} = ${event.catalog}${this.#verbose ? `  (${event.witness})` : ''}`, {
+        table: event.table,
+      }),
+    ]
+  }
+
+  #mismatch(event: Of<'verify.mismatch'>, block: Tell): readonly Block[] {
+    if (this.#shown >= MAX_DIFFERENCES && !this.#verbose) {
+      this.#hidden += 1
+      return []
+    }
+    this.#shown += 1
+    const field =
+      event.field === event.check || event.field === '' ? '' : `${event.path === undefined ? '' : '  '}${event.field}`
+    const details: Block['details'] = [
+      ['log', event.log],
+      ['catalog', event.catalog],
+    ]
+    const text = `${this.#subjects.pad(`v${event.version} ${event.check}`, 24)}${event.path ?? ''}${field}`
+    return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
+  }
+}

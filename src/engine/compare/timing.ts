@@ -1,0 +1,36 @@
+/** Durations of repeated runs, reduced to what is shown. */
+
+/** Medians closer than this are called even: machines are not quieter. */
+const EVEN = 1.05
+/** Keeps ratios finite where a clock has not moved. */
+const LEAST_MS = 1e-6
+
+export type Verdict = { readonly faster: 'files' | 'sql' | 'even'; readonly factor: number }
+
+/** The middle value; the mean of the two in the middle for an even number of values. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
+}
+
+/** 95th percentile by nearest rank: of fewer than 20 values it is the largest. */
+export function p95(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * 0.95) - 1)] ?? Number.NaN
+}
+
+/** Which side's warm median is smaller, and how many times. */
+export function verdict(filesMs: number, sqlMs: number): Verdict {
+  const files = Math.max(filesMs, LEAST_MS)
+  const sql = Math.max(sqlMs, LEAST_MS)
+  const factor = Math.max(files, sql) / Math.min(files, sql)
+  const faster = factor <= EVEN ? 'even' : files < sql ? 'files' : 'sql'
+  return { faster, factor: Math.round(factor * 100) / 100 }
+}
+
+/** To the microsecond. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}

@@ -1,0 +1,67 @@
+/**
+ * Where a question about a table is answered: by the catalog when it holds the table, else by the log itself. A table that is named by
+ * its path and was never imported is read from its files, and that is said.
+ */
+import { existsSync } from 'node:fs'
+import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
+import { readHead } from '../../catalog/import/head.ts'
+import { catalogPresence } from '../../catalog/migrate.ts'
+import { versionAtTime } from '../../catalog/query/counts.ts'
+import { DeltaTable } from '../../delta/table.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { parseCatalogUrl } from '../catalog-url.ts'
+import type { AsOf } from '../operation.ts'
+import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
+import { resolveTable } from '../resolve.ts'
+import type { Run } from '../run.ts'
+
+export type TableSource =
+  | { readonly from: 'catalog'; readonly database: SqlDatabase; readonly table: ReadableTable }
+  | { readonly from: 'log'; readonly table: DeltaTable }
+
+/** @throws SluiceError of resolving the table, or of the catalog that holds it */
+export async function withTable<T>(
+  name: string,
+  catalogUrl: string | undefined,
+  asOf: AsOf,
+  run: Run,
+  body: (source: TableSource) => Promise<T>,
+): Promise<T> {
+  const database = await openIfThere(catalogUrl)
+  try {
+    const ref = await resolveTable(name, database)
+    const log = await openLake(ref.path)
+    if (database !== null) {
+      const by = ref.by === 'id' ? { tableId: ref.tableId } : { location: log.root }
+      if ((await readHead(database, by)) !== null) {
+        const current = await readableTable(database, by)
+        const version = asOf.version ?? (await versionFor(database, current, asOf))
+        const table = version === undefined ? current : await readableTable(database, by, version)
+        return await body({ from: 'catalog', database, table })
+      }
+      run.emit({ type: 'log', level: 'note', message: `${name} is not in the catalog: answered from its log` })
+    }
+    return await body({ from: 'log', table: await DeltaTable.open(log, parquetRows, run.interrupt.abort) })
+  } finally {
+    await database?.close()
+  }
+}
+
+async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsOf): Promise<number | undefined> {
+  if (asOf.timestampMs === undefined) return undefined
+  const version = await versionAtTime(database, table.tableId, asOf.timestampMs)
+  if (version !== null) return version
+  throw new SluiceError('VERSION_NOT_FOUND', `the catalog knows ${table.tableId} from version ${table.historyFrom} on, which is later`, {
+    where: new Date(asOf.timestampMs).toISOString(),
+    hint: `ask for a later time, or for --version ${table.historyFrom}`,
+  })
+}
+
+async function openIfThere(url: string | undefined): Promise<SqlDatabase | null> {
+  if (url === undefined || !existsSync(parseCatalogUrl(url).file)) return null
+  const database = await openCatalogDatabase(url, 'read')
+  if ((await catalogPresence(database)) === 'present') return database
+  await database.close()
+  return null
+}

@@ -1,0 +1,79 @@
+/** `history`: what each commit did, newest first. */
+import { commitsUpTo, type CommitRecord } from '../../catalog/query/history.ts'
+import type { CommitSummary } from '../../delta/history.ts'
+import { dec, type CommitEvent } from '../../model/event.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { withTable } from '../lake/table-source.ts'
+import { listLog } from '../../delta/listing.ts'
+import { openLake } from '../registry.ts'
+import { pathOfLocation } from '../resolve.ts'
+import type { Operation } from '../operation.ts'
+import type { Ending, Run } from '../run.ts'
+
+type HistoryOperation = Extract<Operation, { kind: 'history' }>
+
+export async function history(operation: HistoryOperation, run: Run): Promise<Ending> {
+  let commits = 0
+  const tell = (event: CommitEvent): void => {
+    commits++
+    run.emit(event)
+  }
+  await withTable(operation.table, operation.catalog, {}, run, async (source) => {
+    if (source.from === 'log') {
+      const { abort: signal } = run.interrupt
+      for await (const commit of source.table.history({ limit: operation.limit, signal })) tell(eventOfSummary(commit))
+      return
+    }
+    const { tableId, latest, location } = source.table
+    const checkpoints = await checkpointVersions(location, run.interrupt.abort)
+    for (const commit of await commitsUpTo(source.database, tableId, latest, operation.limit)) {
+      tell(eventOfRecord(commit, checkpoints.has(commit.version)))
+    }
+  })
+  return { totals: { commits: dec(commits) } }
+}
+
+export function eventOfRecord(commit: CommitRecord, checkpoint: boolean): CommitEvent {
+  return {
+    type: 'commit',
+    version: dec(commit.version),
+    time: isoTime(commit.time),
+    inCommitTime: commit.inCommitTime,
+    ...(commit.operation === null ? {} : { operation: commit.operation }),
+    ...(commit.engine === null ? {} : { engine: commit.engine }),
+    adds: dec(commit.adds),
+    removes: dec(commit.removes),
+    addedBytes: dec(commit.addedBytes),
+    removedBytes: dec(commit.removedBytes),
+    files: dec(commit.files),
+    bytes: dec(commit.bytes),
+    ...(commit.rows === null ? {} : { rows: dec(commit.rows) }),
+    checkpoint,
+  }
+}
+
+/** Versions that have a checkpoint now; none when the log cannot be listed. */
+export async function checkpointVersions(location: string, signal: AbortSignal): Promise<ReadonlySet<number>> {
+  try {
+    const listing = await listLog(await openLake(pathOfLocation(location)), { signal, attributes: false })
+    return new Set(listing.checkpoints.map(({ version }) => version))
+  } catch {
+    return new Set()
+  }
+}
+
+function eventOfSummary(commit: CommitSummary): CommitEvent {
+  return {
+    type: 'commit',
+    version: dec(commit.version),
+    time: isoTime(commit.time),
+    inCommitTime: commit.inCommitTime,
+    ...(commit.operation === null ? {} : { operation: commit.operation }),
+    ...(commit.engine === null ? {} : { engine: commit.engine }),
+    adds: dec(commit.adds),
+    removes: dec(commit.removes),
+    addedBytes: dec(commit.addedBytes),
+    removedBytes: dec(commit.removedBytes),
+    checkpoint: commit.checkpoint,
+  }
+}

@@ -1,0 +1,60 @@
+/** `validate`: proves a table of the catalog against its log, and records what was found. */
+import { readHead } from '../../catalog/import/head.ts'
+import { validateTable } from '../../catalog/validate/index.ts'
+import { recordValidation } from '../../catalog/validations.ts'
+import { dec } from '../../model/event.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { withCatalog, withWritableCatalog } from '../catalog-session.ts'
+import type { Operation } from '../operation.ts'
+import { openLake, scratchDatabase } from '../registry.ts'
+import { resolveTable } from '../resolve.ts'
+import type { Ending, Run } from '../run.ts'
+
+type Validate = Extract<Operation, { kind: 'validate' }>
+
+export async function validate(operation: Validate, run: Run): Promise<Ending> {
+  const { emit, interrupt, clock } = run
+  const ref = await withCatalog(operation.catalog, (database) => resolveTable(operation.table, database))
+  const log = await openLake(ref.path)
+  return withWritableCatalog(operation.catalog, run, ref.path, async ({ database }) => {
+    const head = await readHead(database, ref.by === 'id' ? { tableId: ref.tableId } : { location: log.root })
+    if (head === null) {
+      throw new SluiceError('NO_SUCH_TABLE', `${operation.table} is not in the catalog`, {
+        where: log.root,
+        hint: `import it first: sluice import ${operation.table} --database-url …`,
+      })
+    }
+    const result = await validateTable({
+      catalog: database,
+      tableId: head.tableId,
+      log,
+      scratch: scratchDatabase,
+      samples: operation.samples,
+      random: Math.random,
+      interrupt,
+      emit,
+      table: operation.table,
+    })
+    for (const note of result.notes) emit({ type: 'log', level: 'note', table: operation.table, message: note })
+    const { version, checks, differences } = result
+    await database.write((transaction) =>
+      recordValidation(transaction, run.runId, { tableId: head.tableId, version, checks, differences, checkedAt: clock.now() }),
+    )
+    const totals = {
+      version: dec(version),
+      versions: dec(result.versions.length),
+      checks: dec(checks),
+      differences: dec(differences),
+    }
+    if (differences === 0) return { totals, proof: `log at ${result.versions.map((v) => `v${v}`).join(' ')}; ${result.witnesses.join(', ')}` }
+    const { tableId } = head
+    return {
+      totals,
+      proof: 'none',
+      error: new SluiceError('DIFFERENCES', `the catalog differs from the log in ${differences} places`, {
+        where: log.label,
+        hint: `sluice rollback ${tableId} --confirm=${tableId}, then import it again`,
+      }),
+    }
+  })
+}

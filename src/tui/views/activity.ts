@@ -1,0 +1,59 @@
+/** The third pane: what runs, what ran, what was said. */
+import { clockSpan, msOf, percent, timeOfDay } from '../draw/format.ts'
+import type { Line } from '../draw/line.ts'
+import { block, line, rule, span } from '../draw/line.ts'
+import { cutMiddle, padEnd, wrap } from '../draw/text.ts'
+import { progressBar } from '../draw/bars.ts'
+import { marksOf } from '../draw/theme.ts'
+import { geometry } from '../state/geometry.ts'
+import { eta, share } from '../run/run-view.ts'
+import { activeRun } from '../state/selectors.ts'
+import type { LogEntry, State } from '../state/state.ts'
+import { runMark } from './states.ts'
+import { lastRuns } from './tables.ts'
+
+function nowLines(state: State, cells: number): Line[] {
+  const run = activeRun(state)
+  if (run === undefined) return [line('   nothing runs', 'muted')]
+  const done = share(run)
+  const waiting = state.runs.queue.length
+  return [
+    line(` ${run.operation.kind} · ${run.phase}`),
+    [span(' '), span(progressBar(done, Math.max(4, cells - 16), state.ascii), 'info'), span(` ${percent(done).padStart(5)} ${clockSpan(eta(run, state.now)).padStart(6)}`)],
+    ...(waiting > 0 ? [line(` ${waiting} more in line`, 'muted')] : []),
+  ]
+}
+
+/** A line of the log, wrapped below its time. */
+export function logLines(entry: LogEntry, cells: number): Line[] {
+  const tone = entry.level === 'error' ? 'bad' : entry.level === 'warn' ? 'warn' : 'plain'
+  return wrap(entry.text, Math.max(10, cells - 11)).map((text, i) => [
+    span(i === 0 ? ` ${timeOfDay(entry.ts)} ` : ' '.repeat(10), 'muted'),
+    span(text, tone),
+  ])
+}
+
+/** The pane in `cells`, as high as the body. */
+export function activityPane(state: State, cells: number): Line[] {
+  const { body } = geometry(state)
+  const marks = marksOf(state.ascii)
+  const runs = lastRuns(state, null).slice(0, 8)
+  const name = Math.max(8, cells - 31)
+  const runLines = runs.map((run): Line => [
+    span(' '),
+    runMark(run.status, marks),
+    span(` ${padEnd(run.command, 9)} ${padEnd(cutMiddle(run.table, name), name)} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.duration.padStart(8)}`),
+  ])
+  const lines: Line[] = [
+    line(' NOW', 'strong'),
+    ...nowLines(state, cells),
+    [],
+    line(' RUNS', 'strong'),
+    ...(runs.length === 0 ? [line('   none recorded', 'muted')] : runLines),
+    [],
+    rule('log', cells),
+  ]
+  const left = body - lines.length
+  const newest = state.log.entries.slice(-left).toReversed().flatMap((entry) => logLines(entry, cells))
+  return block([...lines, ...(newest.length === 0 ? [line(' nothing was said yet', 'muted')] : newest)], cells, body)
+}

@@ -1,0 +1,73 @@
+/** The detail pane: title, tabs, and the tab that is open. */
+import { age, fullTime } from '../draw/format.ts'
+import type { Line, Span } from '../draw/line.ts'
+import { block, lineWidth, line, rule, span, spread } from '../draw/line.ts'
+import { cutMiddle } from '../draw/text.ts'
+import { geometry } from '../state/geometry.ts'
+import type { State, Tab } from '../state/state.ts'
+import { TABS } from '../state/state.ts'
+import { cursorRow } from '../state/tables-list.ts'
+import { filesTab } from './files.ts'
+import { historyTab } from './history.ts'
+import { featuresTab, partitionsTab, schemaTab } from './lists.ts'
+import { overviewLines } from './overview.ts'
+
+const TITLES: Readonly<Record<Tab, string>> = {
+  overview: 'Overview',
+  schema: 'Schema',
+  history: 'History',
+  files: 'Files',
+  partitions: 'Partitions',
+  features: 'Features',
+}
+
+/** What version the tabs that have one show: `as of v1839`, or '' for the latest. */
+export function asOfText(state: State): string {
+  const { asOf, tab } = state.detail
+  if (tab !== 'files' && tab !== 'partitions') return ''
+  if (asOf.version !== undefined) return `as of v${asOf.version}`
+  if (asOf.timestampMs !== undefined) return `as of ${fullTime(asOf.timestampMs)}`
+  return ''
+}
+
+function tabsLine(state: State, cells: number): Line {
+  const gap = cells >= 72 ? '  ' : ' '
+  const spans = TABS.flatMap((tab, i): Span[] => [
+    span(i === 0 ? ' ' : gap),
+    tab === state.detail.tab ? span(`[${TITLES[tab]}]`, 'strong') : span(TITLES[tab], 'muted'),
+  ])
+  const right = asOfText(state)
+  return right === '' || lineWidth(spans) + right.length + 2 > cells ? spans : spread(spans, line(`${right} `), cells)
+}
+
+function content(state: State, cells: number, rows: number): Line[] {
+  switch (state.detail.tab) {
+    case 'overview':
+      return block(overviewLines(state, cells).slice(state.detail.at.overview.top), cells, rows)
+    case 'schema':
+      return schemaTab(state, cells, rows)
+    case 'history':
+      return historyTab(state, cells, rows)
+    case 'files':
+      return filesTab(state, cells, rows)
+    case 'partitions':
+      return partitionsTab(state, cells, rows)
+    case 'features':
+      return featuresTab(state, cells, rows)
+  }
+}
+
+/** The pane in `cells`, as high as the body. */
+export function detailPane(state: State, cells: number): Line[] {
+  const g = geometry(state)
+  const row = cursorRow(state)
+  if (row === null) return block([], cells, g.body)
+  if (row.kind !== 'delta')
+    return block([line(` ${row.name}`, 'strong'), [], line(' A database file, no Delta table: nothing to open here.', 'muted')], cells, g.body)
+  if (g.mode === 'one') return block([tabsLine(state, cells), ...content(state, cells, g.body - 1)], cells, g.body)
+  const version = row.version === null ? 'v?' : `v${row.version}`
+  const right = line(`${version} · ${row.changed === null ? '?' : `${age(row.changed, state.now)} ago`} `, 'muted')
+  const focused = state.focus === 'detail'
+  const head = spread([span(` ${cutMiddle(row.name, Math.max(10, cells - lineWidth(right) - 3))}`, focused ? 'strong' : 'plain')], right, cells)
+  return block([head, tabsLine(state, cells), rule('', cells), ...content(state, cells, g.body - 3)], cells, g.body)
+}

@@ -1,0 +1,50 @@
+/** What every list of the detail pane shares: rows of a page, the chosen one, and what is said when there is nothing. */
+import type { Page } from '../../engine/workbench.ts'
+import type { Line } from '../draw/line.ts'
+import { block, chosen, line } from '../draw/line.ts'
+import { wrap } from '../draw/text.ts'
+import { failure, identityOf, known } from '../state/selectors.ts'
+import type { Position, SlotName, State } from '../state/state.ts'
+
+/** Lines that stand where a list would: reading, or why not. */
+export function waiting(state: State, name: SlotName, cells: number): Line[] {
+  const wrong = failure(state, name, identityOf(state, name))
+  if (wrong === null) return [line('   reading …', 'muted')]
+  return wrap(wrong, Math.max(10, cells - 4)).map((row) => line(`   ${row}`, 'bad'))
+}
+
+/** `height` rows from the top of a list; rows that are not read yet are dots. */
+export function pageRows<T>(
+  state: State,
+  page: Page<T>,
+  at: Position,
+  height: number,
+  cells: number,
+  draw: (row: T, chosenRow: boolean) => Line,
+): Line[] {
+  const lines: Line[] = []
+  for (let i = at.top; i < Math.min(page.total, at.top + height); i += 1) {
+    const row = page.rows[i - page.from]
+    const here = i === at.cursor
+    const drawn = row === undefined ? line('   …', 'muted') : draw(row, here)
+    lines.push(here && state.focus === 'detail' ? chosen(drawn, cells) : drawn)
+  }
+  return block(lines, cells, height)
+}
+
+/** The same for a list that is wholly known. */
+export function listRows<T>(
+  state: State,
+  rows: readonly T[],
+  at: Position,
+  height: number,
+  cells: number,
+  draw: (row: T, chosenRow: boolean) => Line,
+): Line[] {
+  return pageRows(state, { rows, total: rows.length, from: 0 }, at, height, cells, draw)
+}
+
+/** The page of a slot, when it answers the question of the screen. */
+export function pageOf<K extends 'history' | 'files' | 'partitions'>(state: State, name: K): ReturnType<typeof known<K>> {
+  return known(state, name, identityOf(state, name))
+}

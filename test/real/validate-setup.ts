@@ -1,0 +1,108 @@
+/** Imports a real table into a fresh catalog and validates it. Shared by the tests of the validator. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { importTable } from '../../src/catalog/import/import-table.ts'
+import { FileIndexes } from '../../src/catalog/import/indexes.ts'
+import { migrateCatalog } from '../../src/catalog/migrate.ts'
+import { validateTable, type ValidationResult } from '../../src/catalog/validate/index.ts'
+import type { EventBody } from '../../src/model/event.ts'
+import type { LogStore } from '../../src/model/log-store.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
+import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
+import { openLocalLog } from '../../src/stores/local/index.ts'
+import type { SqlDatabase } from '../../src/stores/port.ts'
+import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+
+export const TABLES = '/work/shared/tables'
+
+export type Imported = AsyncDisposable & {
+  readonly catalog: SqlDatabase
+  readonly log: LogStore
+  readonly tableId: string
+  readonly file: string
+}
+
+/** A catalog of its own with one table in it. */
+export async function imported(folder: string, tableId = 't'): Promise<Imported> {
+  const place = await mkdtemp(join(tmpdir(), 'sluice-validate-'))
+  const file = join(place, 'catalog.db')
+  const catalog = openSqlite(file, 'write')
+  const log = openLocalLog(folder)
+  const dispose = async (): Promise<void> => {
+    await catalog.close()
+    await rm(place, { recursive: true, force: true })
+  }
+  try {
+    await migrateCatalog(catalog, Date.now())
+    await importInto(catalog, log, tableId)
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { catalog, log, tableId, file, [Symbol.asyncDispose]: dispose }
+}
+
+let imports = 1
+
+export async function importInto(catalog: SqlDatabase, log: LogStore, tableId: string): Promise<void> {
+  const parquet = duckdbParquetRows()
+  try {
+    await importTable({
+      database: catalog,
+      indexes: new FileIndexes(catalog),
+      log,
+      parquet: async () => parquet,
+      tableId,
+      batchSize: 10_000,
+      allowRefused: true,
+      interrupt: NEVER,
+      clock: systemClock,
+      holder: { owner: 'test', host: 'here', pid: process.pid, command: 'test' },
+      alive: () => true,
+      waitMs: 0,
+      importId: String(BigInt(Date.now()) * 1_000_000n + BigInt(imports++)),
+      onStart: () => undefined,
+      onProgress: () => undefined,
+      onNote: () => undefined,
+    })
+  } finally {
+    if (Symbol.asyncDispose in parquet) await (parquet as unknown as AsyncDisposable)[Symbol.asyncDispose]()
+  }
+}
+
+export type Validated = ValidationResult & { readonly events: readonly EventBody[] }
+
+export async function validated(of: Omit<Imported, keyof AsyncDisposable | 'file'>, samples = 3): Promise<Validated> {
+  const events: EventBody[] = []
+  const result = await validateTable({
+    catalog: of.catalog,
+    tableId: of.tableId,
+    log: of.log,
+    scratch: () => openDuckdb(':memory:', 'write', { memoryLimit: '1GB', threads: 2 }),
+    samples,
+    random: seeded(7),
+    interrupt: NEVER,
+    emit: (event) => void events.push(event),
+    table: of.tableId,
+  })
+  return { ...result, events }
+}
+
+/** The differences of a validation, one line each. */
+export function differencesOf(events: readonly EventBody[]): readonly string[] {
+  return events.flatMap((e) =>
+    e.type === 'verify.mismatch' ? [`${e.check} v${e.version} ${e.path ?? ''} ${e.field}: log ${e.log} | catalog ${e.catalog}`] : [],
+  )
+}
+
+/** A small linear congruential generator: the same numbers every time. */
+export function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
