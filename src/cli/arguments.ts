@@ -3,7 +3,9 @@ import { SluiceError } from '../shared/errors.ts'
 
 export type Arguments = Readonly<Record<string, unknown>>
 
-const shown = (name: string): string => (/^[A-Z]+$/.test(name) ? name : `--${name}`)
+/** Names of operands; all else is a flag. */
+const OPERANDS: ReadonlySet<string> = new Set(['table', 'path', 'words'])
+const shown = (name: string): string => (OPERANDS.has(name) ? name.toUpperCase() : `--${name}`)
 
 /** @throws SluiceError BAD_FLAG when the flag was given twice */
 function single(args: Arguments, name: string): unknown {

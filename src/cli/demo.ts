@@ -25,6 +25,8 @@ export type DemoOptions = {
   readonly folder: string
   readonly cwd: string
   readonly tool: string
+  /** The command that does the same again. */
+  readonly commandLine: string
   /** The lake that comes along; replaced in tests. */
   readonly ownLake?: string
 }
@@ -83,10 +85,8 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<D
       ? null
       : await steps.compare(largest.location ?? path.join(lake, largest.table))
 
-  const exitCode = demoExitCode(options.lake === null, imported, steps.tables, [
-    ...proofs,
-    ...(compared === null ? [] : [compared]),
-  ])
+  const later = compared === null ? proofs : [...proofs, compared]
+  const exitCode = demoExitCode(options.lake === null, imported, steps.tables, later)
   const proved = proofs.filter((proof) => proof.exitCode === 0).length
   note(
     session,
@@ -102,7 +102,8 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<D
   note(session, `open     sluice ${shellQuote(lake)} --database-url ${shellQuote(catalog)}`)
   const query = 'SELECT table_id, current_version FROM delta_tables'
   note(session, `query    sqlite3 ${shellQuote(shortPath(file, options.cwd))} "${query}"`)
-  finish(session, exitCode, imported, { tables: steps.tables.length, imported: good.length, proved })
+  const totals = { tables: steps.tables.length, imported: good.length, proved }
+  finish(session, { exitCode, totals, runs: [imported, ...later], commandLine: options.commandLine })
   return { exitCode, lake, catalog }
 }
 
@@ -161,21 +162,24 @@ function demoExitCode(
   return later.find((run) => run.exitCode !== 0)?.exitCode ?? 0
 }
 
-function finish(
-  session: Session,
-  exitCode: number,
-  imported: RunFinished,
-  totals: Readonly<Record<string, number>>,
-): void {
+type Ended = {
+  readonly exitCode: number
+  readonly totals: Readonly<Record<string, number>>
+  readonly runs: readonly RunFinished[]
+  readonly commandLine: string
+}
+
+function finish(session: Session, { exitCode, totals, runs, commandLine: again }: Ended): void {
   const counts = Object.fromEntries(Object.entries(totals).map(([name, n]) => [name, n.toString()]))
   const stopped = exitCode === 75 || exitCode === 130 || exitCode === 143
+  const error = exitCode === 0 ? undefined : runs.find((run) => run.exitCode === exitCode)?.error
   session.emit({
     type: 'run.finished',
     status: exitCode === 0 ? 'ok' : stopped ? 'stopped' : 'failed',
     exitCode,
     totals: counts,
-    ms: imported.ms,
-    ...(stopped ? { resumeCommand: 'sluice demo' } : {}),
-    ...(exitCode !== 0 && imported.error !== undefined ? { error: imported.error } : {}),
+    ms: runs.reduce((sum, run) => sum + run.ms, 0),
+    ...(stopped ? { resumeCommand: again } : {}),
+    ...(error === undefined ? {} : { error }),
   })
 }

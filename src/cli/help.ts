@@ -15,7 +15,7 @@ function operandText(operands: string): string {
 }
 
 const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
-  ['--database-url URL', 'the catalog; else $SLUICE_DATABASE_URL, else the config file'],
+  ['--database-url URL', 'the catalog; else $SLUICE_DATABASE_URL or the config file'],
   ['--config FILE', 'YAML with database-url and defaults of flags'],
   ['--ci', 'plain text, even in a terminal'],
   ['--json', 'JSON lines on stdout, one object an event'],

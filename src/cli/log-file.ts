@@ -41,8 +41,9 @@ export async function logFileFace(file: string, redact: (event: Event) => Event)
   return {
     event: (event) => {
       const { ts, type, v: _v, seq: _seq, ...rest } = redact(event)
-      const text = event.type === 'log' ? event.message : type
-      logger[levelOf(event)]({ time: ts, type, ...rest }, text)
+      // A log event has a level and a message of its own, in pino's places.
+      const { level: _level, message = type, ...facts } = rest as typeof rest & { level?: string; message?: string }
+      logger[levelOf(event)]({ time: ts, type, ...facts }, message)
     },
     close: () => destination.flushSync(),
   }

@@ -106,7 +106,14 @@ async function perform(
   if (request.kind === 'demo') {
     const { runDemo } = await import('./demo.ts')
     const { lake, folder } = request
-    const outcome = await runDemo(session, { lake, folder, cwd: process.cwd(), tool: toolVersion() })
+    const again = commandLine(argv, null, secrets)
+    const outcome = await runDemo(session, {
+      lake,
+      folder,
+      cwd: process.cwd(),
+      tool: toolVersion(),
+      commandLine: again,
+    })
     if (mode !== 'tui' || session.interrupter.stop.aborted) return outcome.exitCode
     await session.close()
     const catalog = { url: outcome.catalog, from: 'flag' } as const

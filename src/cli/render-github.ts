@@ -91,7 +91,10 @@ export function githubFace(output: Output, options: GithubOptions): Face {
   const finish = (finished: Extract<EventBody, { type: 'run.finished' }>): void => {
     const { error } = finished
     const code = error === undefined ? '' : `${error.code} ${error.message}`
-    if (error !== undefined && ERROR_CODES[error.code] !== 'stopped' && !annotated.has(code)) {
+    // "some tables failed" adds nothing to the tables that were named.
+    const named =
+      annotated.has(code) || (annotated.size > 0 && error !== undefined && ERROR_CODES[error.code] === 'verify')
+    if (error !== undefined && ERROR_CODES[error.code] !== 'stopped' && !named) {
       say('error', `${command}: ${error.code}`, errorText(error))
     }
     if (error !== undefined && ERROR_CODES[error.code] === 'stopped') {
@@ -117,6 +120,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
           )
         }
       } else if (event.type === 'verify.mismatch') {
+        annotated.add('DIFFERENCES')
         const at = event.path === undefined ? '' : ` ${event.path}`
         say(
           'error',

@@ -27,6 +27,8 @@ export type LineOptions = {
   /** Lines of other kinds are left out; lines that are plainly file actions are then not even parsed. */
   readonly kinds?: ReadonlySet<ActionKind>
   readonly mode?: ParseMode
+  /** Sees every line that is not blank before it is parsed; true means that the line is dealt with and left out. */
+  readonly skip?: (raw: string, line: number) => boolean
   readonly onEnd?: (bytes: CommitBytes) => void
 }
 
@@ -89,6 +91,7 @@ class LineReader {
   readonly #file: string
   readonly #kinds: ReadonlySet<ActionKind> | undefined
   readonly #mode: ParseMode
+  readonly #skip: LineOptions['skip']
   #line = 0
   #spread: Spread | null = null
 
@@ -96,6 +99,7 @@ class LineReader {
     this.#file = file
     this.#kinds = options.kinds
     this.#mode = options.mode ?? 'whole'
+    this.#skip = options.skip
   }
 
   readonly #where = (): string => `${this.#file}:${this.#spread?.line ?? this.#line}`
@@ -138,6 +142,7 @@ class LineReader {
     if (this.#spread === null) {
       if (raw.length === 0 || raw.trim() === '') return null
       if (this.#kinds !== undefined && surelyOther(raw, this.#kinds)) return null
+      if (this.#skip?.(raw, this.#line) === true) return null
       try {
         return this.#wanted(this.#line, raw)
       } catch (error) {

@@ -50,9 +50,11 @@ function referenceOf(line: ActionLine, root: string, version: number | null): Fi
 
 /** The path of a plain file action and nothing else of it: a good deal cheaper than the whole line. */
 const PLAIN_PATH = /^\{"(?:add|remove)":\{"path":("[^"\\]*")/
+/** A second path, which JSON.parse would prefer, or a deletion vector: then the whole line has to be read. */
+const NOT_PLAIN = /"deletionVector"|"path":.*"path":/
 
 function keyOfRaw(raw: string, root: string): string | null {
-  if (raw.includes('"deletionVector"')) return null
+  if (NOT_PLAIN.test(raw)) return null
   const literal = PLAIN_PATH.exec(raw)?.[1]
   // Parsing makes a string of its own; a slice would keep the whole line alive for as long as the key is.
   return literal === undefined ? null : canonicalPath(JSON.parse(literal) as string, root)
@@ -81,8 +83,9 @@ class Replay {
     if (segment.checkpoint !== null) yield* this.#checkpoint(fields)
   }
 
-  #lines(commit: CommitFile): AsyncGenerator<readonly ActionLine[]> {
-    return readLog(this.#source.store, commit.name, { signal: this.#signal, kinds: FILE_KINDS })
+  #lines(commit: CommitFile, skip?: (raw: string, line: number) => boolean): AsyncGenerator<readonly ActionLine[]> {
+    const options = { signal: this.#signal, kinds: FILE_KINDS, ...(skip === undefined ? {} : { skip }) }
+    return readLog(this.#source.store, commit.name, options)
   }
 
   /** Takes the lines of a commit from the last to the first; what is seen first is the commit's last word. */
@@ -106,10 +109,19 @@ class Replay {
   async *#twice(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const last = new Map<string, number>()
-    for await (const block of this.#lines(commit)) {
+    // Parsed lines come in blocks, behind the plain ones that were met on the way: only the number of the line tells the order.
+    const meet = (key: string, line: number): void => {
+      if ((last.get(key) ?? 0) < line) last.set(key, line)
+    }
+    const plain = (raw: string, line: number): boolean => {
+      const key = keyOfRaw(raw, root)
+      if (key !== null) meet(key, line)
+      return key !== null
+    }
+    for await (const block of this.#lines(commit, plain)) {
       for (const line of block) {
-        const key = keyOfRaw(line.raw, root) ?? this.#keyOf(line, root)
-        if (key !== null) last.set(key, line.line)
+        const reference = referenceOf(line, root, null)
+        if (reference !== null) meet(fileKey(reference.path, reference.dvId), line.line)
       }
     }
     for await (const block of this.#lines(commit)) {
@@ -125,11 +137,6 @@ class Replay {
       if (found.length > 0) yield found
     }
     if (!oldest) for (const key of last.keys()) this.#seen.add(key)
-  }
-
-  #keyOf(line: ActionLine, root: string): string | null {
-    const reference = referenceOf(line, root, null)
-    return reference === null ? null : fileKey(reference.path, reference.dvId)
   }
 
   async *#checkpoint(fields: FileFields): AsyncGenerator<readonly FileReference[]> {

@@ -59,6 +59,8 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
   let keyEnd = 0
   let keyEscaped = false
 
+  // The loops below work on locals: a closure's variable costs a load from its context at every character.
+
   function skipSpace(): number {
     let code = text.charCodeAt(at)
     while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = text.charCodeAt(++at)
@@ -67,30 +69,34 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
 
   /** From the opening quote to behind the closing one; whether a backslash is in it. */
   function skipString(): boolean {
+    const source = text
     let escaped = false
-    for (at++; ; at++) {
-      const code = text.charCodeAt(at)
+    let i = at + 1
+    for (; ; i++) {
+      const code = source.charCodeAt(i)
       if (code === QUOTE) break
       if (code === BACKSLASH) {
         escaped = true
-        at++
+        i++
       }
       // Behind the end of the text the code is NaN.
       if (!(code >= 0)) throw BROKEN
     }
-    at++
+    at = i + 1
     return escaped
   }
 
   /** A number, true, false, null, or what a careless writer put in its place (NaN). */
   function skipWord(): void {
-    const start = at
-    for (; at < text.length; at++) {
-      const code = text.charCodeAt(at)
+    const source = text
+    let i = at
+    for (; i < source.length; i++) {
+      const code = source.charCodeAt(i)
       if (code === COMMA || code === CLOSE_BRACE || code === CLOSE_BRACKET || code <= 0x20) break
       if (code === QUOTE || code === COLON || code === OPEN_BRACE || code === OPEN_BRACKET) throw BROKEN
     }
-    if (at === start) throw BROKEN
+    if (i === at) throw BROKEN
+    at = i
   }
 
   function skipValue(): void {
@@ -148,7 +154,15 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
 
   function keyIs(key: string): boolean {
     if (keyEscaped) return jsonText(text.slice(keyStart - 1, keyEnd + 1)) === key
-    return keyEnd - keyStart === key.length && text.startsWith(key, keyStart)
+    const { length } = key
+    if (keyEnd - keyStart !== length) return false
+    // Names of one table often differ in their last character only (c_1, c_2), and most keys are not wanted.
+    return text.charCodeAt(keyEnd - 1) === key.charCodeAt(length - 1) && text.startsWith(key, keyStart)
+  }
+
+  function wanted(node: Node): Node | undefined {
+    for (const child of node.children) if (keyIs(child.key)) return child
+    return undefined
   }
 
   function readTree(node: Node, into: (string | undefined)[]): void {
@@ -158,7 +172,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     }
     at++
     for (let first = true; nextMember(first); first = false) {
-      const child = node.children.find((candidate) => keyIs(candidate.key))
+      const child = wanted(node)
       if (!child) skipValue()
       else if (child.children.length > 0 && skipSpace() === OPEN_BRACE) readTree(child, into)
       else if (child.slot >= 0) into[child.slot] = scalar()

@@ -19,10 +19,8 @@ function digitsValue(text: string, from: number, to: number): number {
  * delta-kernel-rs, put as many '#' in front of the group, which no complete group can begin with.
  */
 function missingBytes(text: string): number {
-  const last = text.length - 5
-  let missing = 0
-  while (last >= 0 && missing < 3 && text[last + missing] === '#') missing++
-  return missing
+  const last = text.slice(-5)
+  return last.startsWith('###') ? 3 : last.startsWith('##') ? 2 : last.startsWith('#') ? 1 : 0
 }
 
 /** @throws RangeError for a length that is no multiple of five, a character outside the alphabet, or a group that is too large */

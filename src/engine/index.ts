@@ -1,3 +1,5 @@
 /** The engine's face to the command line, the UI and threads. */
 export { runOperation, type RunOptions } from './run.ts'
 export type { Operation, OperationKind, RunFinished } from './operation.ts'
+export { openWorkbench } from './open-workbench.ts'
+export type { Workbench } from './workbench.ts'

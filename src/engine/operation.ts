@@ -89,6 +89,13 @@ export type Operation =
 
 export type OperationKind = Operation['kind']
 
+/** What a person turns while a run goes on; read between batches. */
+export type RunControl = {
+  readonly paused: boolean
+  /** Lanes that may work now, or null for what the operation says. */
+  readonly lanes: number | null
+}
+
 /** What an operation needs besides its own data. */
 export type OperationContext = {
   readonly emit: Emit
@@ -101,6 +108,7 @@ export type OperationContext = {
   readonly host: string
   /** The command line that does the same, without secrets: printed as the resume command. */
   readonly commandLine: string
+  readonly control?: RunControl
 }
 
 export type RunFinished = Extract<EventBody, { type: 'run.finished' }>

@@ -4,7 +4,7 @@ import type { Clock } from '../shared/clock.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
 import type { Dec, Event, EventBody, RunStatus } from '../model/event.ts'
-import type { Operation, OperationContext, RunFinished } from './operation.ts'
+import type { Operation, OperationContext, RunControl, RunFinished } from './operation.ts'
 import { newRunId } from './run-id.ts'
 
 export type RunOptions = {
@@ -16,6 +16,7 @@ export type RunOptions = {
   /** The command that does the same again, without secrets. */
   readonly commandLine: string
   readonly onEvent: (event: Event) => void
+  readonly control?: RunControl
 }
 
 /** What an operation says of itself when it ends; `runOperation` adds time, status and exit code. */

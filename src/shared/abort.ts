@@ -36,3 +36,8 @@ export function throwIfAborted(signal: AbortSignal): void {
   if (signal.reason instanceof SluiceError) throw signal.reason
   throw new SluiceError('ABORTED', 'aborted as asked', { cause: signal.reason })
 }
+
+/** Gives timers, signals and other lanes their turn; long loops over synchronous work call it now and then. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

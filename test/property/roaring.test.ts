@@ -35,7 +35,7 @@ describe('readRoaring64', () => {
         (set, mask, others) => {
           const bytes = encodeRoaring64([...set], (key) => ((mask >> (key % 5)) & 1 ? 'run' : 'auto'))
           const read = readRoaring64(bytes)
-          const sorted = [...set].sort((a, b) => (a < b ? -1 : 1))
+          const sorted = [...set].toSorted((a, b) => (a < b ? -1 : 1))
           expect(read.cardinality).toBe(set.size)
           expect([...read.rows()]).toEqual(sorted)
           for (const row of [...sorted.slice(0, 200), ...others]) {
@@ -56,7 +56,7 @@ describe('readRoaring64', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.bigInt(0n, (1n << 64n) - 1n), { maxLength: 100 }), (values) => {
         const read = readRoaring64(encodeRoaring64(values))
-        expect([...read.rows()]).toEqual([...values].sort((a, b) => (a < b ? -1 : 1)))
+        expect([...read.rows()]).toEqual(values.toSorted((a, b) => (a < b ? -1 : 1)))
       }),
     )
   })

@@ -76,10 +76,13 @@ export function compareValues(a: Exclude<Value, null>, b: Exclude<Value, null>):
 }
 
 function likePattern(pattern: string): RegExp {
-  const source = pattern.replace(/\\(.)|([%_])|([\s\S])/g, (_, escaped?: string, wildcard?: string, plain?: string) => {
-    if (wildcard !== undefined) return wildcard === '%' ? '[\\s\\S]*' : '[\\s\\S]'
-    return `\\u{${((escaped ?? plain ?? '').codePointAt(0) ?? 0).toString(16)}}`
-  })
+  const source = pattern.replace(
+    /\\(.)|([%_])|([\s\S])/gu,
+    (_, escaped?: string, wildcard?: string, plain?: string) => {
+      if (wildcard !== undefined) return wildcard === '%' ? '[\\s\\S]*' : '[\\s\\S]'
+      return `\\u{${((escaped ?? plain ?? '').codePointAt(0) ?? 0).toString(16)}}`
+    },
+  )
   return new RegExp(`^${source}$`, 'u')
 }
 

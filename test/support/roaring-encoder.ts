@@ -64,7 +64,7 @@ function bitmap32(values: readonly number[], formOf: (key: number) => Form): Buf
 /** @param rows any order, no duplicates @param formOf which containers are written as runs, by their key */
 export function encodeRoaring64(rows: readonly bigint[], formOf: (key: number) => Form = () => 'auto'): Buffer {
   const byHigh = new Map<number, number[]>()
-  for (const row of [...rows].sort((a, b) => (a < b ? -1 : 1))) {
+  for (const row of rows.toSorted((a, b) => (a < b ? -1 : 1))) {
     const high = Number(row >> 32n)
     const low = Number(row & 0xffff_ffffn)
     const bucket = byHigh.get(high)

@@ -174,12 +174,18 @@ describe('bytes that are no bitmap', () => {
       for (const value of [0, 1, 127, 255]) {
         const bytes = Buffer.from(good)
         bytes[i] = value
+        let rows = -1
+        let cardinality = -1
+        let failure: unknown = new RangeError('none')
         try {
           const set = readRoaring64(bytes)
-          expect([...set.rows()].length).toBe(set.cardinality)
+          rows = [...set.rows()].length
+          cardinality = set.cardinality
         } catch (error) {
-          expect(error).toBeInstanceOf(RangeError)
+          failure = error
         }
+        expect(failure).toBeInstanceOf(RangeError)
+        expect(rows).toBe(cardinality)
       }
     }
   })

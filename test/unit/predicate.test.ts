@@ -1,18 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { columnsOf, parsePredicate, renderPredicate } from '../../src/model/predicate.ts'
-import { SluiceError } from '../../src/shared/errors.ts'
+import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const rendered = (text: string) => renderPredicate(parsePredicate(text))
 
-function errorOf(text: string): SluiceError {
-  try {
-    parsePredicate(text)
-  } catch (error) {
-    if (error instanceof SluiceError) return error
-    throw error
-  }
-  throw new Error(`${text} is accepted`)
-}
+const errorOf = (text: string) => sluiceErrorOf(() => parsePredicate(text))
 
 describe('parsePredicate', () => {
   it('makes plain data of a condition', () => {

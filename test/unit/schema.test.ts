@@ -142,6 +142,6 @@ describe('parseSchema', () => {
       }
     }
     expect(schemas).toBeGreaterThan(150)
-    expect([...kinds].sort()).toEqual(['array', 'decimal', 'map', 'primitive'])
+    expect([...kinds].toSorted()).toEqual(['array', 'decimal', 'map', 'primitive'])
   })
 })

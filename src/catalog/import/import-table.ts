@@ -10,7 +10,7 @@ import { readCommit, type CommitBytes } from '../../delta/commit-lines.ts'
 import { readerRefusal } from '../../delta/features.ts'
 import { listLog, type CheckpointFiles, type CommitFile } from '../../delta/listing.ts'
 import { historyOf, type History } from '../../delta/segment.ts'
-import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
+import { breathe, throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
@@ -50,6 +50,8 @@ export type ImportOptions = {
   readonly onStart: (start: { fromVersion: number; toVersion: number; resumed: boolean; total: number; done: number }) => void
   readonly onProgress: (progress: ImportProgress) => void
   readonly onNote: (message: string) => void
+  /** Resolves when the run may go on; asked after every batch. */
+  readonly whilePaused?: () => Promise<void>
   /** Events in memory at most; smaller in tests. */
   readonly maxEvents?: number
 }
@@ -424,8 +426,9 @@ class ImportRun {
       this.#pending = null
     }
     onProgress({ done: this.#done, total: Math.max(this.#total, this.#done), version: this.#version, files: replay.files })
-    // Lets timers, signals and other lanes have their turn between two transactions.
-    await new Promise((resolve) => setImmediate(resolve))
+    // Timers, signals and other lanes have their turn between two transactions.
+    await breathe()
+    await this.#o.whilePaused?.()
     throwIfAborted(interrupt.abort)
     if (interrupt.stop.aborted && !last) throw new StopHere()
   }

@@ -6,11 +6,13 @@ import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readCommit } from '../../delta/commit-lines.ts'
 import type { CommitFile } from '../../delta/listing.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
-import type { Interrupt } from '../../shared/abort.ts'
+import { breathe, type Interrupt } from '../../shared/abort.ts'
 import { CloseIndex } from './close-index.ts'
 
 /** Events kept in memory at most (about 50 bytes each); a longer log is imported in several stretches. */
 export const MAX_EVENTS = 4_000_000
+
+const LINES_A_BREATH = 20_000
 
 export type Stretch = {
   readonly commits: readonly CommitFile[]
@@ -40,7 +42,12 @@ export async function scanStretch(
   let protocol: ProtocolAction | null = null
   let metadata: MetadataAction | null = null
   let done = 0
+  let breathed = 0
   for (const commit of commits) {
+    if (lines - breathed >= LINES_A_BREATH) {
+      breathed = lines
+      await breathe()
+    }
     if (interrupt.stop.aborted) throw interrupt.stop.reason
     for await (const block of readCommit(log, commit, interrupt.abort)) {
       lines += block.length

@@ -46,6 +46,17 @@ export async function* filesOfPartitions(
   }
 }
 
+/** Files by their row numbers, in no particular order. */
+export async function filesByNumber(reader: SqlReader, numbers: readonly number[]): Promise<readonly FileRecord[]> {
+  const files: FileRecord[] = []
+  for (let start = 0; start < numbers.length; start += IDS_A_STATEMENT) {
+    const ids = numbers.slice(start, start + IDS_A_STATEMENT)
+    const sql = `SELECT ${COLUMNS} FROM delta_files WHERE file_no IN (${ids.map(() => '?').join(',')})`
+    files.push(...(await reader.all(sql, ids)).map(fileRecord))
+  }
+  return files
+}
+
 /** Partitions that a table has or had: number and values as JSON text. */
 export async function partitionsOf(
   reader: SqlReader,

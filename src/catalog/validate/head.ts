@@ -8,26 +8,27 @@ import type { Report } from './report.ts'
 export type CatalogHead = {
   readonly version: number
   readonly historyFrom: number
-  /** An import is under way: rows above `version` are its own and count for nobody yet. */
-  readonly unfinished: boolean
+  /** How far an import has come that is under way, or null: rows above `version` are its own and count for nobody yet. */
+  readonly cursor: string | null
   readonly importId: string | null
 }
 
 /** @throws SluiceError NOT_IMPORTED, IMPORT_UNFINISHED */
 export async function headOf(scratch: SqlDatabase, tableId: string): Promise<CatalogHead> {
   const [row] = await scratch.all(
-    'SELECT TRY_CAST(current_version AS BIGINT), TRY_CAST(history_from AS BIGINT), cursor IS NOT NULL, import_id FROM cat_tables',
+    'SELECT TRY_CAST(current_version AS BIGINT), TRY_CAST(history_from AS BIGINT), cursor, import_id FROM cat_tables',
   )
   if (row === undefined) {
     throw new SluiceError('NOT_IMPORTED', `the catalog holds no table ${tableId}`, { hint: 'import it first' })
   }
-  const [version, historyFrom, unfinished, importId] = row
+  const [version, historyFrom, cursor, importId] = row
   if (typeof version !== 'number' || typeof historyFrom !== 'number') {
     throw new SluiceError('IMPORT_UNFINISHED', `no version of ${tableId} is whole in the catalog yet`, {
       hint: 'run the import to its end, then validate',
     })
   }
-  return { version, historyFrom, unfinished: unfinished === 1, importId: importId === null ? null : String(importId) }
+  const text = (value: typeof cursor): string | null => (value === null || value === undefined ? null : String(value))
+  return { version, historyFrom, cursor: text(cursor), importId: text(importId) }
 }
 
 /** Takes out of the copies what an unfinished import has written ahead of the current version. */
@@ -82,14 +83,22 @@ export async function checkHead(report: Report, head: CatalogHead, root: string,
 
 /** A table counts as imported only by the completed row of its import. */
 export async function checkImport(report: Report, catalog: SqlDatabase, head: CatalogHead, tableId: string): Promise<void> {
-  if (head.unfinished) {
-    report.notes.push(`an import is unfinished; version ${head.version} is what was checked`)
-    return
-  }
   const rows = await catalog.read((reader) =>
     reader.all('SELECT CAST(import_id AS TEXT), status, version FROM migration_status WHERE table_id = ?', [tableId]),
   )
+  if (head.cursor !== null) {
+    const running = rows.find(([id]) => id === idIn(head.cursor))
+    const state = running === undefined || running[1] === 'completed' ? head.cursor : null
+    await report.value(head.version, 'import', 'migration_status', 'cursor', null, state)
+    report.notes.push(`an import is unfinished; version ${head.version} is what was checked`)
+    if (state === null) return
+  }
   const row = rows.find(([id]) => id === head.importId)
   await report.value(head.version, 'import', 'migration_status', 'status', 'completed', row?.[1])
   await report.value(head.version, 'import', 'migration_status', 'version', head.version, row?.[2])
+}
+
+/** The import id that a cursor names; a damaged cursor names none. */
+function idIn(cursor: string | null): string | null {
+  return /"importId":"(\d+)"/.exec(cursor ?? '')?.[1] ?? null
 }

@@ -71,7 +71,7 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
   await prepareScratch(scratch)
   await loadCatalog(catalog, scratch, tableId, log.root, signal)
   const head = await headOf(scratch, tableId)
-  if (head.unfinished) await runAll(scratch, hideAhead(head.version))
+  if (head.cursor !== null) await runAll(scratch, hideAhead(head.version))
   const report = new Report(scratch, table, emit)
   throwIfAborted(interrupt.stop)
 
@@ -154,9 +154,10 @@ async function checkVersion(scratch: SqlDatabase, report: Report, version: numbe
 /** The latest version, the first, the one before the latest, and random ones between. */
 export function chooseVersions(range: { from: number; version: number }, samples: number, random: () => number): readonly number[] {
   const { from, version } = range
+  const all = version - from + 1
+  if (all <= samples + 1) return Array.from({ length: all }, (_, i) => from + i)
   const chosen = new Set([version])
   for (const one of [from, version - 1]) if (one >= from && chosen.size <= samples) chosen.add(one)
-  const all = version - from + 1
   // Twice as many draws as wanted: a draw may hit what is chosen already.
   for (let draw = 0; draw < samples * 2 && chosen.size <= samples && chosen.size < all; draw++) {
     chosen.add(from + Math.min(all - 1, Math.floor(random() * all)))

@@ -16,7 +16,7 @@ import {
   PROTOCOL_COLUMNS,
   TXN_COLUMNS,
 } from '../relations.ts'
-import { countOf, loadCounted } from './scratch.ts'
+import { countOf, loadPacked } from './scratch.ts'
 
 const PAGE_ROWS = 5000
 
@@ -47,15 +47,17 @@ export const TABLE_COLUMNS = [
 /** Integers of the log that may pass 2^53, and of others what a damaged catalog may hold there: they travel as text. */
 const BINARY = new Set(['raw', 'add_raw', 'log_digest'])
 
+type Texts = readonly (string | null)[]
+
 type Relation = {
   readonly name: string
   readonly columns: readonly string[]
   /** Columns that only the scratch relation has, computed by `extra`. */
   readonly more: readonly string[]
-  readonly extra: (row: SqlRow, root: string) => SqlRow
+  readonly extra: (row: SqlRow, root: string) => Texts
 }
 
-const none = (): SqlRow => []
+const none = (): Texts => []
 const RELATIONS: readonly Relation[] = [
   { name: 'delta_tables', columns: TABLE_COLUMNS, more: [], extra: none },
   { name: 'delta_commits', columns: COMMIT_COLUMNS, more: [], extra: none },
@@ -110,7 +112,7 @@ async function copy(
       ...row.map((value, i) => asText(value, relation.columns[i] === 'log_digest')),
       ...relation.extra(row, root),
     ])
-    await scratch.write((transaction) => loadCounted(transaction, target, columns, rows))
+    await loadPacked(scratch, target, columns, rows)
   }
   const arrived = await countOf(scratch, target)
   if (arrived !== Number(promised?.[0])) {
@@ -119,7 +121,7 @@ async function copy(
 }
 
 /** Bytes that are text as text, others in hexadecimal: damaged ones must differ, not be repaired on the way. */
-function asText(value: SqlValue, inHex: boolean): SqlValue {
+function asText(value: SqlValue, inHex: boolean): string | null {
   if (value === null || typeof value === 'string') return value
   if (!(value instanceof Uint8Array)) return String(value)
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
@@ -134,10 +136,10 @@ const [SIZE, TIME, DATA_CHANGE] = [at('size'), at('modification_time'), at('data
 const [ROW_ID, ROW_VERSION, CLUSTERING] = [at('base_row_id'), at('default_row_commit_version'), at('clustering_provider')]
 
 /** Canonical path, the key hash that belongs to it, and the digest of the line that the row gives back. */
-function fileExtra(row: SqlRow, root: string): SqlRow {
+function fileExtra(row: SqlRow, root: string): Texts {
   const string = (i: number): string | null => (row[i] as string | null) ?? null
   const key = canonicalPath(string(PATH) ?? '', root)
-  const hash = keyHash(key, string(DV_ID))
+  const hash = String(keyHash(key, string(DV_ID)))
   if (string(FROM_CHECKPOINT) === '1') return [key, hash, null]
   const number = (i: number): number => Number(row[i])
   const numberOrNull = (i: number): number | null => (row[i] === null ? null : Number(row[i]))
@@ -162,6 +164,6 @@ function fileExtra(row: SqlRow, root: string): SqlRow {
   return [key, hash, md5]
 }
 
-function partitionExtra(row: SqlRow): SqlRow {
-  return [valuesHash(String(row[PARTITION_COLUMNS.indexOf('partition_values')]))]
+function partitionExtra(row: SqlRow): Texts {
+  return [String(valuesHash(String(row[PARTITION_COLUMNS.indexOf('partition_values')])))]
 }

@@ -36,7 +36,7 @@ const ADDS = `
 INSERT INTO log_add
 SELECT version, source, line, f.path, ${dvIdOf('f.deletionVector')}, f.size, f.modificationTime,
   TRY(CAST(regexp_extract(CAST(json_extract(coalesce(f.stats, f.stats_parsed), '$.numRecords') AS VARCHAR), '^\\d{1,16}$') AS BIGINT)),
-  CASE WHEN f.dataChange = false THEN '0' ELSE '1' END, coalesce(f.partitionValues, '{}'), f.stats,
+  TRY_CAST(f.deletionVector->>'cardinality' AS BIGINT), CASE WHEN f.dataChange = false THEN '0' ELSE '1' END, coalesce(f.partitionValues, '{}'), f.stats,
   CASE WHEN f.stats IS NULL THEN f.stats_parsed END, f.tags, f.deletionVector, f.baseRowId, f.defaultRowCommitVersion,
   f.clusteringProvider, digest
 FROM (SELECT version, source, line, digest, a."add" AS f FROM parsed WHERE source <> 3 AND a."add" IS NOT NULL)`

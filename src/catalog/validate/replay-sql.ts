@@ -26,17 +26,27 @@ CREATE TABLE log_witness AS
 SELECT a.*, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv
 FROM log_add a LEFT JOIN path_key k ON k.path = a.path WHERE a.source = 2`
 
-const CATALOG_LIVES = `
-CREATE TABLE cat_life AS
-SELECT *, coalesce(dv_id, '') AS dv, TRY_CAST(added_version AS BIGINT) AS added, TRY_CAST(removed_version AS BIGINT) AS removed,
-  row_number() OVER (PARTITION BY key, coalesce(dv_id, ''), added_version ORDER BY TRY_CAST(line AS BIGINT)) AS nth
-FROM cat_files`
+/** Keys that begin more than one life in a version, which is legal and rare. */
+const REPEATED = `
+CREATE TABLE cat_repeated AS
+SELECT file_no, row_number() OVER (PARTITION BY key, dv_id, added_version ORDER BY TRY_CAST(line AS BIGINT)) AS nth
+FROM cat_files WHERE (key, coalesce(dv_id, ''), added_version) IN (
+  SELECT (key, coalesce(dv_id, ''), added_version) FROM cat_files GROUP BY ALL HAVING count(*) > 1)`
 
-/** Running totals: what each version adds to and takes from the active files, summed up. */
+const CATALOG_LIVES = `
+CREATE VIEW cat_life AS
+SELECT f.*, coalesce(f.dv_id, '') AS dv, TRY_CAST(f.added_version AS BIGINT) AS added, TRY_CAST(f.removed_version AS BIGINT) AS removed,
+  coalesce(r.nth, 1) AS nth
+FROM cat_files f LEFT JOIN cat_repeated r USING (file_no)`
+
+/**
+ * Running totals: what each version adds to and takes from the active files, summed up. Records are rows that can be read: those of the
+ * file without those that its deletion vector marks.
+ */
 const TOTALS = `
 CREATE TABLE log_total AS
 WITH life AS (
-  SELECT l.version, l.removed_version, a.size, a.num_records FROM log_life l JOIN log_add a USING (version, source, line)),
+  SELECT l.version, l.removed_version, a.size, a.num_records - coalesce(a.cardinality, 0) AS num_records FROM log_life l JOIN log_add a USING (version, source, line)),
 delta AS (
   SELECT version, 1 AS files, size AS bytes, coalesce(num_records, 0) AS records, CAST(num_records IS NULL AS INT) AS without FROM life
   UNION ALL
@@ -107,7 +117,7 @@ LEFT JOIN removes r ON r.version = v.version LEFT JOIN ended e ON e.version = v.
 LEFT JOIN first_files ff ON ff.version = v.version`
 
 /** Needs `log_version(version, modified)`: every version of the window with the time of its file. */
-export const REPLAY: readonly string[] = [EVENTS, LIVES, WITNESS_KEYS, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
+export const REPLAY: readonly string[] = [EVENTS, LIVES, WITNESS_KEYS, REPEATED, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
 
 /** State at a version, by the rule that the newest mention wins; a commit's line wins over a row of the base checkpoint. */
 const newest = (kind: string, partition: string, version: number): string => `

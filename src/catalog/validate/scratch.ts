@@ -19,12 +19,13 @@ export const LINE_SOURCE = {
 
 const TABLES = `
 CREATE SEQUENCE difference_ids;
+CREATE TABLE packed (body VARCHAR);
 CREATE TABLE piece (version BIGINT, source BIGINT, first_line BIGINT, body BLOB);
 CREATE TABLE line (version BIGINT, source BIGINT, line BIGINT, text VARCHAR, raw VARCHAR, digest VARCHAR);
 CREATE TABLE log_file (version BIGINT, source BIGINT, bytes BIGINT, digest VARCHAR, modified BIGINT);
 CREATE TABLE log_add (
   version BIGINT, source BIGINT, line BIGINT, path VARCHAR, dv_id VARCHAR, size BIGINT, modification_time BIGINT, num_records BIGINT,
-  data_change VARCHAR, partition_values VARCHAR, stats VARCHAR, stats_parsed VARCHAR, tags VARCHAR, deletion_vector VARCHAR,
+  cardinality BIGINT, data_change VARCHAR, partition_values VARCHAR, stats VARCHAR, stats_parsed VARCHAR, tags VARCHAR, deletion_vector VARCHAR,
   base_row_id BIGINT, default_row_commit_version BIGINT, clustering_provider VARCHAR, digest VARCHAR);
 CREATE TABLE log_remove (version BIGINT, source BIGINT, line BIGINT, path VARCHAR, dv_id VARCHAR);
 CREATE TABLE log_other (version BIGINT, source BIGINT, line BIGINT, kind VARCHAR, raw VARCHAR);
@@ -58,6 +59,37 @@ export async function loadCounted(
   if (arrived !== rows.length) {
     throw new SluiceError('INTERNAL', `${rows.length} rows were loaded into ${table} and ${arrived} arrived`)
   }
+}
+
+/** Separators of a packed page, and what stands for NULL. JSON and paths of sane writers never hold them; others go the slow way. */
+const [NOTHING, ROW, CELL] = ['\x1d', '\x1e', '\x1f']
+
+/**
+ * Loads rows of text as one text that DuckDB takes apart, which is several times faster than handing over cell by cell. A page whose
+ * values hold a separator comes apart wrongly, is noticed by its counts, and is loaded cell by cell instead.
+ */
+export async function loadPacked(
+  scratch: SqlDatabase,
+  table: string,
+  columns: readonly string[],
+  rows: readonly (readonly (string | null)[])[],
+): Promise<void> {
+  if (rows.length === 0) return
+  const body = rows.map((row) => row.map((value) => value ?? NOTHING).join(CELL)).join(ROW)
+  const cells = columns.map((_, i) => `nullif(cells[${i + 1}], chr(29))`).join(', ')
+  const whole = await scratch.write(async (transaction) => {
+    await transaction.load('packed', ['body'], [[body]])
+    await transaction.run(
+      `CREATE OR REPLACE TEMP TABLE unpacked AS SELECT string_split(unnest(string_split(body, chr(30))), chr(31)) AS cells FROM packed`,
+    )
+    await transaction.run('DELETE FROM packed')
+    const [row] = await transaction.all('SELECT count(*), bool_and(len(cells) = ?) FROM unpacked', [columns.length])
+    if (Number(row?.[0]) !== rows.length || row?.[1] !== 1 || rows.some((one) => one.includes(NOTHING))) return false
+    const inserted = await transaction.run(`INSERT INTO ${table} SELECT ${cells} FROM unpacked`)
+    if (inserted !== rows.length) throw new SluiceError('INTERNAL', `${rows.length} rows were loaded and ${inserted} arrived`)
+    return true
+  })
+  if (!whole) await scratch.write((transaction) => loadCounted(transaction, table, columns, rows))
 }
 
 export async function countOf(reader: Pick<SqlTransaction, 'all'>, relation: string): Promise<number> {

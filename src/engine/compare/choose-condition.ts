@@ -9,6 +9,8 @@ import { SluiceError } from '../../shared/errors.ts'
 const COLUMNS = 32
 /** Literals tried for each column, taken evenly from the sample. */
 const LITERALS = 5
+/** Files of the sample that each condition is tried on. */
+const TRIED_ON = 300
 /** Longer texts make no condition that anybody can read. */
 const MAX_LITERAL = 100
 
@@ -62,10 +64,11 @@ function* conditions(column: LeafColumn, stats: readonly string[]): Generator<st
 }
 
 /**
- * @param stats of a sample of the files
+ * @param sample stats of some files in no particular order
  * @returns the condition that keeps the smallest share of the sample, but at least one file; null where no column has usable stats
  */
-export function chooseCondition(stats: readonly string[], types: Types): string | null {
+export function chooseCondition(sample: readonly string[], types: Types): string | null {
+  const stats = sample.slice(0, TRIED_ON)
   const partitioned = new Set(types.partitionColumns.map((name) => name.toLowerCase()))
   const columns = leafColumns(types.schema).filter(
     ({ path }) => !(path.length === 1 && partitioned.has((path[0] as string).toLowerCase())),

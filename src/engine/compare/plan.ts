@@ -73,7 +73,9 @@ function detailOf(id: QuestionId, plan: ComparePlan): string {
     case 'min-max':
       return plan.predicate ?? ''
     case 'file-origin':
-      return plan.origin === null ? '' : `${plan.origin.path}${plan.origin.dvId === null ? '' : ` with ${plan.origin.dvId}`}`
+      return plan.origin === null
+        ? ''
+        : `${plan.origin.path}${plan.origin.dvId === null ? '' : ` with ${plan.origin.dvId}`}`
     default:
       return ''
   }

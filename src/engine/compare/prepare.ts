@@ -85,14 +85,19 @@ async function pick(
 ): Promise<Pick<ComparePlan, 'partition' | 'predicate' | 'origin'>> {
   const { protocol, metadata } = await stateAt(reader, tableId, version)
   if (protocol === null || metadata === null) {
-    throw new SluiceError('NOT_IMPORTED', `the catalog has no protocol or metadata of ${tableId} at version ${version}`, {
-      hint: 'import the table again',
-    })
+    throw new SluiceError(
+      'NOT_IMPORTED',
+      `the catalog has no protocol or metadata of ${tableId} at version ${version}`,
+      {
+        hint: 'import the table again',
+      },
+    )
   }
   const partitionColumns = metadata.partitionColumns ?? []
   const sample = await sampleFiles(reader, tableId, version, signal)
   if (sample.length === 0) {
-    for (const id of ['files-of-partition', 'min-max', 'file-origin'] as const) reasons.set(id, 'the table has no files')
+    for (const id of ['files-of-partition', 'min-max', 'file-origin'] as const)
+      reasons.set(id, 'the table has no files')
     return { partition: null, predicate: null, origin: null }
   }
   const partition = partitionColumns.length === 0 ? null : await pickPartition(reader, tableId, version)

@@ -5,7 +5,9 @@ export type PartitionValues = Readonly<Record<string, string | null>>
 
 /** An empty value is null (PROTOCOL.md, "Partition Value Serialization"), and the order of keys says nothing. */
 export function partitionText(values: PartitionValues | null | undefined): string {
-  const entries = Object.entries(values ?? {}).map(([name, value]) => [name, value === '' ? null : (value ?? null)] as const)
+  const entries = Object.entries(values ?? {}).map(
+    ([name, value]) => [name, value === '' ? null : (value ?? null)] as const,
+  )
   return JSON.stringify(Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))))
 }
 

@@ -8,6 +8,7 @@ import type { SqlReader } from '../../stores/port.ts'
 import type { WritableCatalog } from '../catalog-session.ts'
 import { newRunId } from '../run-id.ts'
 import { openLake, parquetRows } from '../registry.ts'
+import { whilePaused } from './pause.ts'
 import type { Run } from '../run.ts'
 import { defaultTableId } from '../table-id.ts'
 
@@ -86,6 +87,7 @@ export async function importAndTell(
           unit: 'action',
         })
       },
+      whilePaused: () => whilePaused(run),
       onNote: (message) => {
         notes.push(message)
         emit({ type: 'log', level: 'note', table: target.name, message })

@@ -3,6 +3,7 @@ import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { withWritableCatalog } from '../catalog-session.ts'
 import { importAndTell, type TableOutcome } from '../lake/import-one.ts'
+import { laneOpen } from '../lake/pause.ts'
 import { planTables, tellPlan, type PlanTarget } from '../lake/plan.ts'
 import { walkLake } from '../lake/walk.ts'
 import type { Operation } from '../operation.ts'
@@ -11,6 +12,7 @@ import type { Ending, Run } from '../run.ts'
 type BatchImport = Extract<Operation, { kind: 'batch-import' }>
 
 const BATCH_WAIT_MS = 10_000
+const MAX_LANES = 16
 
 export async function batchImport(operation: BatchImport, run: Run): Promise<Ending> {
   const { catalog: url, only, dryRun } = operation
@@ -43,14 +45,16 @@ export async function batchImport(operation: BatchImport, run: Run): Promise<End
     const outcomes: TableOutcome[] = []
     const lane = async (worker: number): Promise<void> => {
       for (;;) {
-        if (run.interrupt.stop.aborted) return
+        if (queue.length === 0 || !(await laneOpen(worker, run))) return
         const target = queue.shift()
         if (target === undefined) return
         const settings = { batchSize: operation.batchSize, allowRefused: false, waitMs: BATCH_WAIT_MS }
         outcomes.push(await importAndTell(catalog, { ...target, worker }, settings, run))
       }
     }
-    const lanes = Math.max(1, Math.min(operation.parallel, targets.length))
+    // With somebody at the controls there may be more lanes later than now.
+    const wished = run.control === undefined ? operation.parallel : MAX_LANES
+    const lanes = Math.max(1, Math.min(wished, targets.length))
     await Promise.all(Array.from({ length: lanes }, (_, i) => lane(i + 1)))
     await catalog.indexes.finish()
     return endOfRun(targets.length, outcomes, queue.length)

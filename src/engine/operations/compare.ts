@@ -1,12 +1,12 @@
 /** `performance-compare`: the same questions, answered from the files and from the catalog. */
-import { cpus, platform } from 'node:os'
-import { open } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { readableTable } from '../../catalog/catalog.ts'
 import { dec } from '../../model/event.ts'
+import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { withCatalog } from '../catalog-session.ts'
-import { compareTable } from '../compare/index.ts'
-import { compareReport } from '../compare/report.ts'
+import { compareFailure, compareTable, type CompareSummary } from '../compare/index.ts'
+import { compareReport, machineFacts } from '../compare/report.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { resolveTable } from '../resolve.ts'
@@ -31,42 +31,50 @@ export async function compare(operation: Compare, run: Run): Promise<Ending> {
       ...(operation.questions === undefined ? {} : { questions: operation.questions }),
       interrupt: run.interrupt,
       emit: run.emit,
-      path: ref.path,
+      openLog: () => log,
     })
     const wrote: string[] = []
     if (operation.report !== undefined) {
       const text = compareReport(summary, {
         tool: run.tool,
-        node: process.version,
-        cores: cpus().length,
-        platform: platform(),
+        at: isoTime(run.clock.now()),
+        source: ref.path,
         catalog: database.label,
+        machine: machineFacts(),
+        commandLine: run.commandLine,
       })
-      const file = await open(operation.report, 'w')
-      try {
-        await file.writeFile(text)
-      } finally {
-        await file.close()
-      }
+      await writeReport(operation.report, text)
       wrote.push(operation.report)
     }
-    const { questions, same, sqlFaster, filesFaster } = summary
-    const totals = {
-      version: dec(summary.version),
-      questions: dec(questions.length),
-      runs: dec(operation.runs),
-      same: dec(same),
-      sqlFaster: dec(sqlFaster),
-      filesFaster: dec(filesFaster),
-    }
-    const written = wrote.length === 0 ? {} : { wrote }
-    if (same === questions.length) return { totals, ...written, proof: 'equal answers' }
+    const failure = compareFailure(summary)
     return {
-      totals,
-      ...written,
-      error: new SluiceError('DIFFERENCES', `${questions.length - same} of ${questions.length} questions got different answers`, {
-        hint: `run: sluice validate ${operation.table}`,
-      }),
+      totals: totalsOf(summary, operation.runs),
+      ...(wrote.length === 0 ? {} : { wrote }),
+      ...(failure === null ? { proof: 'equal answers' } : { error: failure }),
     }
   })
+}
+
+function totalsOf(summary: CompareSummary, runs: number): Record<string, string> {
+  return {
+    questions: dec(summary.results.length),
+    skipped: dec(summary.skipped.length),
+    runs: dec(runs),
+    same: dec(summary.equal),
+    different: dec(summary.different),
+    sqlFaster: dec(summary.faster.sql),
+    filesFaster: dec(summary.faster.files),
+    even: dec(summary.faster.even),
+  }
+}
+
+async function writeReport(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text)
+  } catch (error) {
+    throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}: ${(error as Error).message}`, {
+      hint: 'name another file with --report; the comparison itself is complete',
+      cause: error,
+    })
+  }
 }

@@ -74,7 +74,8 @@ export function fileEvent(file: FileRecord): FileEvent {
   }
 }
 
-function eventOfAdd(add: AddAction, addedVersion: number | null): FileEvent {
+/** A file of the log as an event. */
+export function eventOfAdd(add: AddAction, addedVersion: number | null): FileEvent {
   const vector = add.deletionVector ?? null
   return {
     type: 'file',

@@ -62,7 +62,7 @@ export async function checkpointVersions(location: string, signal: AbortSignal):
   }
 }
 
-function eventOfSummary(commit: CommitSummary): CommitEvent {
+export function eventOfSummary(commit: CommitSummary): CommitEvent {
   return {
     type: 'commit',
     version: dec(commit.version),

@@ -35,9 +35,19 @@ type Entry = {
   readonly palette?: true
 }
 
-export type Binding<C extends string = string> = Entry & { readonly command: C; readonly group: Group; readonly scope: Scope }
+export type Binding<C extends string = string> = Entry & {
+  readonly command: C
+  readonly group: Group
+  readonly scope: Scope
+}
 
-type Row<C extends string> = readonly [C, readonly string[], string, (state: State) => boolean, Partial<Omit<Entry, 'keys' | 'label' | 'when'>>?]
+type Row<C extends string> = readonly [
+  C,
+  readonly string[],
+  string,
+  (state: State) => boolean,
+  Partial<Omit<Entry, 'keys' | 'label' | 'when'>>?,
+]
 
 function section<const C extends string>(group: Group, scope: Scope, rows: readonly Row<C>[]): readonly Binding<C>[] {
   return rows.map(([command, keys, label, when, more]) => ({ command, keys, label, when, group, scope, ...more }))
@@ -73,13 +83,31 @@ const ACT = section('ACT on the row or the marked rows', 'screen', [
 ])
 
 const FIND = section('FIND AND SORT', 'screen', [
-  ['where.edit', ['w'], 'where: only files that can match (Files tab)', is.inTab('files'), { hint: 'where', rank: 1, palette: true }],
-  ['as-of.row', ['t'], 'as of this version (History tab)', is.inTab('history'), { hint: 'as of this version', rank: 2, palette: true }],
+  [
+    'where.edit',
+    ['w'],
+    'where: only files that can match (Files tab)',
+    is.inTab('files'),
+    { hint: 'where', rank: 1, palette: true },
+  ],
+  [
+    'as-of.row',
+    ['t'],
+    'as of this version (History tab)',
+    is.inTab('history'),
+    { hint: 'as of this version', rank: 2, palette: true },
+  ],
   ['as-of.edit', ['t'], 'as of a version or time', is.inDetail, { hint: 'as of', rank: 2, palette: true }],
   ['mark', ['space'], 'mark', is.listRow, { hint: 'mark', rank: 5 }],
   ['mark.range', ['V'], 'mark a range: V, move, V', is.listRow, { hint: 'range', rank: 7 }],
   ['mark.all', ['*'], 'mark all that are shown, or none', is.listRow, { palette: true }],
-  ['filter', ['/'], 'filter, !x leaves out', (s) => is.inList(s) || is.onLog(s), { hint: 'filter', rank: 2, palette: true }],
+  [
+    'filter',
+    ['/'],
+    'filter, !x leaves out',
+    (s) => is.inList(s) || is.onLog(s),
+    { hint: 'filter', rank: 2, palette: true },
+  ],
   ['sort.next', ['s'], 'sort by the next column', is.sortable, { hint: 'sort', rank: 6, palette: true }],
   ['sort.reverse', ['S'], 'turn the order round', is.sortable, { palette: true }],
 ])
@@ -88,7 +116,13 @@ const RUN = section('RUN screen', 'screen', [
   ['run.pause', ['p'], 'pause, go on', is.steers, { hint: 'pause', rank: 1, palette: true }],
   ['run.more', ['+', '='], 'one lane more', is.steers, { hint: 'lanes', hintKeys: '+/-', rank: 2, palette: true }],
   ['run.fewer', ['-'], 'one lane fewer', is.steers, { palette: true }],
-  ['run.stop', ['x'], 'stop after this batch, resumable', is.canStop, { hint: 'stop after this batch', rank: 1, palette: true }],
+  [
+    'run.stop',
+    ['x'],
+    'stop after this batch, resumable',
+    is.canStop,
+    { hint: 'stop after this batch', rank: 1, palette: true },
+  ],
   ['run.abort', ['X'], 'abort (asks)', is.canStop, { hint: 'abort', rank: 2, palette: true }],
   ['open.result', ['enter'], 'why (a table that failed)', is.hasResults, { hint: 'details', rank: 3 }],
   ['errors', ['e'], 'errors only', (s) => is.runOpen(s) || is.onLog(s), { hint: 'errors', rank: 3, palette: true }],
@@ -97,9 +131,21 @@ const RUN = section('RUN screen', 'screen', [
 const COMPARE = section('COMPARE screen', 'screen', [
   ['compare.again', ['enter'], 'ask this question again', is.askAgain, { hint: 'this again', rank: 1, palette: true }],
   ['compare.all', ['a'], 'ask all questions again', is.askAgain, { hint: 'all again', rank: 2, palette: true }],
-  ['compare.bytes', ['b'], 'bars by time or by bytes read', is.compared, { hint: 'time/bytes', rank: 2, palette: true }],
+  [
+    'compare.bytes',
+    ['b'],
+    'bars by time or by bytes read',
+    is.compared,
+    { hint: 'time/bytes', rank: 2, palette: true },
+  ],
   ['compare.cold', ['m'], 'warm median or cold', is.compared, { hint: 'warm/cold', rank: 2, palette: true }],
-  ['compare.report', ['W'], 'ask again and write a Markdown report', is.askAgain, { hint: 'report', rank: 3, palette: true }],
+  [
+    'compare.report',
+    ['W'],
+    'ask again and write a Markdown report',
+    is.askAgain,
+    { hint: 'report', rank: 3, palette: true },
+  ],
 ])
 
 const PROGRAM = section('PROGRAM', 'screen', [
@@ -130,5 +176,5 @@ const ALWAYS = section('PROGRAM', 'always', [
   ['interrupt', ['ctrl-c'], 'stop the run; twice aborts; quits when nothing runs', is.anywhere],
 ])
 
-export const KEYMAP = [...MOVE, ...FIND, ...ACT, ...RUN, ...COMPARE, ...PROGRAM, ...DIALOGS, ...ALWAYS] as const
+export const KEYMAP = [...MOVE, ...ACT, ...FIND, ...RUN, ...COMPARE, ...PROGRAM, ...DIALOGS, ...ALWAYS] as const
 export type Command = (typeof KEYMAP)[number]['command']

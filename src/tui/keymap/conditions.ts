@@ -22,7 +22,8 @@ export const panes: When = (s) => canOpen(s) || inDetail(s)
 export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
 export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => row.kind === 'delta')
 export const canImport: When = (s) => hasDelta(s) && s.lake !== null
-export const inCatalog: When = (s) => onTables(s) && targetRows(s).some((row) => row.kind === 'delta' && row.catalog.state !== 'none')
+export const inCatalog: When = (s) =>
+  onTables(s) && targetRows(s).some((row) => row.kind === 'delta' && row.catalog.state !== 'none')
 export const canRollBack: When = (s) => {
   const row = onTables(s) ? cursorRow(s) : null
   return row !== null && row.kind === 'delta' && row.catalog.state !== 'none'

@@ -47,7 +47,14 @@ export function hints(state: State, cells: number): readonly { readonly keys: st
   const all = workingBindings(state).flatMap((binding, order) =>
     binding.hint === undefined
       ? []
-      : [{ order, rank: binding.rank ?? 5, keys: binding.hintKeys ?? shownKey(binding.keys[0] ?? ''), text: binding.hint }],
+      : [
+          {
+            order,
+            rank: binding.rank ?? 5,
+            keys: binding.hintKeys ?? shownKey(binding.keys[0] ?? ''),
+            text: binding.hint,
+          },
+        ],
   )
   const kept: typeof all = []
   let used = 0

@@ -46,7 +46,14 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         },
       }
     case 'chunk.started': {
-      const lane = { worker: event.worker, table: event.table, chunk: event.chunk, done: 0, total: Number(event.total), unit: event.unit }
+      const lane = {
+        worker: event.worker,
+        table: event.table,
+        chunk: event.chunk,
+        done: 0,
+        total: Number(event.total),
+        unit: event.unit,
+      }
       return { ...run, lanes: setLane(run, { ...lane, startedAt: now, waits: null }) }
     }
     case 'chunk.progress': {
@@ -54,7 +61,10 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       const same = before?.table === event.table && before.chunk === event.chunk
       const lane = { worker: event.worker, table: event.table, chunk: event.chunk, unit: event.unit, waits: null }
       const startedAt = same ? before.startedAt : now
-      return { ...run, lanes: setLane(run, { ...lane, done: Number(event.done), total: Number(event.total), startedAt }) }
+      return {
+        ...run,
+        lanes: setLane(run, { ...lane, done: Number(event.done), total: Number(event.total), startedAt }),
+      }
     }
     case 'chunk.retried': {
       const waits = `${event.error.code}: try ${event.attempt} in ${seconds(event.waitMs)}`
@@ -71,7 +81,11 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       }
     }
     case 'chunk.failed':
-      return { ...run, lanes: withoutChunk(run, event.table, event.chunk), errors: last(run.errors, event.error, KEPT_RESULTS) }
+      return {
+        ...run,
+        lanes: withoutChunk(run, event.table, event.chunk),
+        errors: last(run.errors, event.error, KEPT_RESULTS),
+      }
     case 'table.finished':
       return {
         ...run,
@@ -111,12 +125,18 @@ export function sample(run: RunView, now: number): RunView {
 /** The line of the log that an event makes, or null. Cut, so that one hostile message cannot fill the memory. */
 export function logEntry(event: Event, now: number): LogEntry | null {
   const ts = msOf(event.ts) ?? now
-  const entry = (level: LogEntry['level'], text: string): LogEntry => ({ ts, level, text: takeStart(clean(text), LOG_CELLS) })
+  const entry = (level: LogEntry['level'], text: string): LogEntry => ({
+    ts,
+    level,
+    text: takeStart(clean(text), LOG_CELLS),
+  })
   switch (event.type) {
     case 'log':
       return entry(
         event.level,
-        (event.table === undefined ? '' : `${event.table}: `) + event.message + (event.hint === undefined ? '' : ` · do: ${event.hint}`),
+        (event.table === undefined ? '' : `${event.table}: `) +
+          event.message +
+          (event.hint === undefined ? '' : ` · do: ${event.hint}`),
       )
     case 'run.started':
       return entry('note', `${event.command} started${event.resumes === undefined ? '' : `, resumes ${event.resumes}`}`)
@@ -130,9 +150,15 @@ export function logEntry(event: Event, now: number): LogEntry | null {
         const hint = event.error.hint === undefined ? '' : ` · do: ${event.error.hint}`
         return entry('error', `${event.table}: ${event.error.code} ${event.error.message}${hint}`)
       }
-      return entry('note', `${event.table}: ${event.status}${event.version === undefined ? '' : ` v${event.version}`}, ${seconds(event.ms)}`)
+      return entry(
+        'note',
+        `${event.table}: ${event.status}${event.version === undefined ? '' : ` v${event.version}`}, ${seconds(event.ms)}`,
+      )
     case 'chunk.retried':
-      return entry('warn', `${event.table}: ${event.error.code} ${event.error.message}, trying again in ${seconds(event.waitMs)}`)
+      return entry(
+        'warn',
+        `${event.table}: ${event.error.code} ${event.error.message}, trying again in ${seconds(event.waitMs)}`,
+      )
     case 'chunk.failed':
       return entry('error', `${event.table} ${event.chunk}: ${event.error.code} ${event.error.message}`)
     case 'verify.check':
@@ -146,7 +172,10 @@ export function logEntry(event: Event, now: number): LogEntry | null {
         `${event.table} v${event.version} ${event.check} ${event.path ?? ''} ${event.field}: log ${event.log}, catalog ${event.catalog}`,
       )
     case 'question':
-      return entry(event.same ? 'note' : 'error', `${event.title}: ${event.same ? 'same answer' : (event.difference ?? 'answers differ')}, ${count(Number(event.rows))} rows`)
+      return entry(
+        event.same ? 'note' : 'error',
+        `${event.title}: ${event.same ? 'same answer' : (event.difference ?? 'answers differ')}, ${count(Number(event.rows))} rows`,
+      )
     case 'run.finished':
       return entry(
         event.status === 'ok' ? 'note' : event.status === 'stopped' ? 'warn' : 'error',

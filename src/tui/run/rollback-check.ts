@@ -10,10 +10,18 @@ function lineOf(event: Event): CheckLine | null {
   switch (event.type) {
     case 'verify.check':
       return event.equal
-        ? { label: 'safe', text: clean(`${event.check}: ${event.log} = ${event.catalog} (${event.witness})`), tone: 'ok' }
+        ? {
+            label: 'safe',
+            text: clean(`${event.check}: ${event.log} = ${event.catalog} (${event.witness})`),
+            tone: 'ok',
+          }
         : { label: 'differs', text: clean(`${event.check}: log ${event.log}, catalog ${event.catalog}`), tone: 'bad' }
     case 'verify.mismatch':
-      return { label: 'differs', text: clean(`${event.path ?? event.check} ${event.field}: log ${event.log}, catalog ${event.catalog}`), tone: 'bad' }
+      return {
+        label: 'differs',
+        text: clean(`${event.path ?? event.check} ${event.field}: log ${event.log}, catalog ${event.catalog}`),
+        tone: 'bad',
+      }
     case 'log':
       if (event.level === 'debug') return null
       return { label: 'note', text: clean(event.message), tone: event.level === 'error' ? 'bad' : 'plain' }
@@ -33,5 +41,8 @@ export function foldRollbackCheck(dialog: RollbackDialog, event: Event): Rollbac
   if (line === null) return dialog
   const lines = [...dialog.lines, line]
   const bad = lines.filter((l) => l.tone === 'bad')
-  return { ...dialog, lines: lines.length <= KEPT ? lines : [...bad, ...lines.filter((l) => l.tone !== 'bad')].slice(0, KEPT) }
+  return {
+    ...dialog,
+    lines: lines.length <= KEPT ? lines : [...bad, ...lines.filter((l) => l.tone !== 'bad')].slice(0, KEPT),
+  }
 }

@@ -2,7 +2,16 @@
 import type { TableRow } from '../../engine/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
-import { activeRun, comparison, identityOf, known, openRun, runResults, runRows, selectedVersion } from '../state/selectors.ts'
+import {
+  activeRun,
+  comparison,
+  identityOf,
+  known,
+  openRun,
+  runResults,
+  runRows,
+  selectedVersion,
+} from '../state/selectors.ts'
 import type { Dialog } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 import { commitText, fileText, resultText, runText } from '../views/texts.ts'
@@ -12,7 +21,10 @@ import type { Job } from './operations.ts'
 import { batchImport, compare, importRows, validate } from './operations.ts'
 import type { Session } from './session.ts'
 
-const place = (s: Session): { lake: string | null; catalog: string } => ({ lake: s.workbench.lake, catalog: s.workbench.catalog })
+const place = (s: Session): { lake: string | null; catalog: string } => ({
+  lake: s.workbench.lake,
+  catalog: s.workbench.catalog,
+})
 
 function deltaRows(s: Session): readonly TableRow[] {
   return targetRows(s.state).filter((row) => row.kind === 'delta')
@@ -88,7 +100,13 @@ export function actOn(s: Session, command: Command): void {
     case 'batch-import': {
       const lake = s.workbench.lake
       if (lake === null) break
-      askPlan(s, `Import every table of ${lake}`, batchImport(place(s), lake, undefined, true), batchImport(place(s), lake, undefined, false), true)
+      askPlan(
+        s,
+        `Import every table of ${lake}`,
+        batchImport(place(s), lake, undefined, true),
+        batchImport(place(s), lake, undefined, false),
+        true,
+      )
       break
     }
     case 'validate':

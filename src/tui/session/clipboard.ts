@@ -9,7 +9,10 @@ function fromTables(state: State): Copied | null {
   if (state.focus === 'list') {
     const rows = targetRows(state)
     if (rows.length === 0) return null
-    return { text: rows.map((row) => row.location).join('\n'), what: rows.length === 1 ? 'path' : `${rows.length} paths` }
+    return {
+      text: rows.map((row) => row.location).join('\n'),
+      what: rows.length === 1 ? 'path' : `${rows.length} paths`,
+    }
   }
   const { tab, at } = state.detail
   if (tab === 'files') {
@@ -29,7 +32,9 @@ function fromTables(state: State): Copied | null {
     const page = known(state, 'partitions', identityOf(state, 'partitions'))
     const row = page?.rows[at.partitions.cursor - page.from]
     if (row === undefined) return null
-    const parts = Object.entries(row.values).map(([k, v]) => (v === null ? `${k} IS NULL` : `${k} = '${v.replaceAll("'", "''")}'`))
+    const parts = Object.entries(row.values).map(([k, v]) =>
+      v === null ? `${k} IS NULL` : `${k} = '${v.replaceAll("'", "''")}'`,
+    )
     return { text: parts.join(' AND '), what: 'predicate of the partition' }
   }
   const row = cursorRow(state)
@@ -46,7 +51,9 @@ export function copied(state: State): Copied | null {
       if (run !== null) return { text: run.finished?.resumeCommand ?? run.commandLine, what: 'command' }
       const row = runRows(state)[state.runs.at.cursor]
       if (row === undefined) return null
-      return row.kind === 'here' ? { text: row.run.commandLine, what: 'command' } : { text: row.run.run, what: 'run id' }
+      return row.kind === 'here'
+        ? { text: row.run.commandLine, what: 'command' }
+        : { text: row.run.run, what: 'run id' }
     }
     case 'compare': {
       const run = comparison(state)?.run

@@ -17,10 +17,18 @@ const set = (s: Session, dialog: Dialog | null): void => {
 }
 
 /** Collects the events of a run that only reads, and shows them in `apply` while its dialog is still open. */
-function readInto<K extends Dialog['kind']>(s: Session, kind: K, job: Job, apply: (d: Of<K>, event: Event) => Of<K>, ended: (d: Of<K>, exit: number) => Of<K>): void {
+function readInto<K extends Dialog['kind']>(
+  s: Session,
+  kind: K,
+  job: Job,
+  apply: (d: Of<K>, event: Event) => Of<K>,
+  ended: (d: Of<K>, exit: number) => Of<K>,
+): void {
   const current = (): Of<K> | null => {
     const dialog = s.state.dialog
-    return dialog?.kind === kind && 'operation' in dialog && tokens.get(dialog.operation) === job ? (dialog as Of<K>) : null
+    return dialog?.kind === kind && 'operation' in dialog && tokens.get(dialog.operation) === job
+      ? (dialog as Of<K>)
+      : null
   }
   const running = s.workbench.start(job.operation, job.commandLine)
   const unsubscribe = running.subscribe((event) => {
@@ -61,7 +69,9 @@ export function askRollback(s: Session, row: TableRow): void {
   const job = rollback(row, place, row.name)
   tokens.set(job.operation, check)
   set(s, { kind: 'rollback', row, ...job, field: field(), focus: 'cancel', state: 'checking', lines: [], error: null })
-  readInto(s, 'rollback', check, foldRollbackCheck, (d, exit) => (d.state === 'checking' ? { ...d, state: exit === 0 ? 'safe' : 'failed' } : d))
+  readInto(s, 'rollback', check, foldRollbackCheck, (d, exit) =>
+    d.state === 'checking' ? { ...d, state: exit === 0 ? 'safe' : 'failed' } : d,
+  )
 }
 
 /** `enter` in a dialog. */

@@ -50,7 +50,12 @@ export function needs(state: State): readonly Need[] {
       break
     case 'history': {
       const from = pageFrom(d.at.history.top)
-      out.push({ slot: 'history', identity: id('history'), key: key('history', from), ask: (w) => w.history(table, from, PAGE) })
+      out.push({
+        slot: 'history',
+        identity: id('history'),
+        key: key('history', from),
+        ask: (w) => w.history(table, from, PAGE),
+      })
       const version = selectedVersion(state)
       if (version !== null && showsCommit(state))
         out.push({ slot: 'commit', identity: id('commit'), key: key('commit'), ask: (w) => w.commit(table, version) })
@@ -59,7 +64,12 @@ export function needs(state: State): readonly Need[] {
     case 'partitions': {
       const from = pageFrom(d.at.partitions.top)
       const asOf = d.asOf
-      out.push({ slot: 'partitions', identity: id('partitions'), key: key('partitions', from), ask: (w) => w.partitions(table, asOf, from, PAGE) })
+      out.push({
+        slot: 'partitions',
+        identity: id('partitions'),
+        key: key('partitions', from),
+        ask: (w) => w.partitions(table, asOf, from, PAGE),
+      })
       break
     }
     case 'files': {
@@ -71,7 +81,12 @@ export function needs(state: State): readonly Need[] {
   }
   if (geometry(state).mode !== 'one' && (d.tab === 'overview' || d.tab === 'history')) {
     const asOf = d.asOf
-    out.push({ slot: 'largest', identity: id('largest'), key: key('largest'), ask: (w) => w.partitions(table, asOf, 0, 200) })
+    out.push({
+      slot: 'largest',
+      identity: id('largest'),
+      key: key('largest'),
+      ask: (w) => w.partitions(table, asOf, 0, 200),
+    })
   }
   return out
 }

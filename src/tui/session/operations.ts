@@ -100,7 +100,10 @@ export function compare(table: string, place: Place, questions?: readonly string
       ...(questions === undefined ? {} : { questions }),
       ...(report === undefined ? {} : { report }),
     },
-    commandLine: command(['performance-compare', table, ...(report === undefined ? [] : ['--report', report])], place.catalog),
+    commandLine: command(
+      ['performance-compare', table, ...(report === undefined ? [] : ['--report', report])],
+      place.catalog,
+    ),
   }
 }
 

@@ -13,7 +13,12 @@ export function parseAsOf(text: string): AsOf | null {
   if (version !== null) return { version: Number(version[1]) }
   // Without a zone a time is meant as the terminal's clock shows it; a date alone is its first second.
   const local = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?$/.exec(trimmed)
-  const ms = local === null ? (/^\d{4}-/.test(trimmed) ? Date.parse(trimmed) : Number.NaN) : Date.parse(`${local[1] ?? ''}T${local[2] ?? '00:00:00'}`)
+  const ms =
+    local === null
+      ? /^\d{4}-/.test(trimmed)
+        ? Date.parse(trimmed)
+        : Number.NaN
+      : Date.parse(`${local[1] ?? ''}T${local[2] ?? '00:00:00'}`)
   return Number.isNaN(ms) ? null : { timestampMs: ms }
 }
 
@@ -30,7 +35,8 @@ export function acceptPrompt(s: Session, prompt: Prompt): void {
       return
     case 'as-of': {
       const asOf = parseAsOf(text)
-      if (asOf === null) s.store.dispatch({ type: 'prompt-error', error: 'a version (1839) or a time (2026-11-20 12:00)' })
+      if (asOf === null)
+        s.store.dispatch({ type: 'prompt-error', error: 'a version (1839) or a time (2026-11-20 12:00)' })
       else s.store.dispatch({ type: 'as-of', asOf })
       return
     }
@@ -38,7 +44,13 @@ export function acceptPrompt(s: Session, prompt: Prompt): void {
       if (text.trim() === '') return
       s.store.dispatch({ type: 'close-prompt' })
       const place = { lake: s.workbench.lake, catalog: s.workbench.catalog }
-      askPlan(s, `Import ${text.trim()}`, importPath(text.trim(), place, true), importPath(text.trim(), place, false), true)
+      askPlan(
+        s,
+        `Import ${text.trim()}`,
+        importPath(text.trim(), place, true),
+        importPath(text.trim(), place, false),
+        true,
+      )
     }
   }
 }

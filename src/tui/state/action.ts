@@ -21,7 +21,13 @@ export type Action =
   | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
   | { readonly type: 'loading'; readonly slot: SlotName; readonly key: string }
   | Loaded
-  | { readonly type: 'load-failed'; readonly slot: SlotName; readonly key: string; readonly identity: string; readonly error: string }
+  | {
+      readonly type: 'load-failed'
+      readonly slot: SlotName
+      readonly key: string
+      readonly identity: string
+      readonly error: string
+    }
   | { readonly type: 'reload'; readonly now: number }
   | { readonly type: 'typed'; readonly field: TextField }
   | { readonly type: 'prompt-error'; readonly error: string }
@@ -32,7 +38,14 @@ export type Action =
   | { readonly type: 'flash'; readonly flash: Flash | null }
   | { readonly type: 'run-queued'; readonly operation: Operation; readonly commandLine: string }
   | { readonly type: 'queue'; readonly take: number }
-  | { readonly type: 'run-added'; readonly id: number; readonly operation: Operation; readonly commandLine: string; readonly now: number; readonly show: boolean }
+  | {
+      readonly type: 'run-added'
+      readonly id: number
+      readonly operation: Operation
+      readonly commandLine: string
+      readonly now: number
+      readonly show: boolean
+    }
   | { readonly type: 'run-phase'; readonly id: number; readonly phase: 'running' | 'paused' | 'stopping' | 'aborting' }
   | { readonly type: 'run-lanes'; readonly id: number; readonly lanes: number }
   | { readonly type: 'run-ended'; readonly id: number; readonly exitCode: number; readonly now: number }

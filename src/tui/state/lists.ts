@@ -42,10 +42,7 @@ function moveTab(state: State, move: Move): State {
   const total = tabTotal(state, tab)
   const at = state.detail.at[tab]
   // The Overview has no rows to choose: its text scrolls.
-  const next =
-    tab === 'overview'
-      ? scrollText(at, move, total, height)
-      : movePosition(at, move, total, height)
+  const next = tab === 'overview' ? scrollText(at, move, total, height) : movePosition(at, move, total, height)
   return { ...state, detail: { ...state.detail, at: { ...state.detail.at, [tab]: next } } }
 }
 
@@ -69,13 +66,25 @@ export function moveCursor(state: State, move: Move): State {
       const run = openRun(state)
       if (run !== null) {
         const height = runLayout(state, run).results
-        return { ...state, runs: { ...state.runs, results: movePosition(state.runs.results, move, runResults(state, run).length, height) } }
+        return {
+          ...state,
+          runs: {
+            ...state.runs,
+            results: movePosition(state.runs.results, move, runResults(state, run).length, height),
+          },
+        }
       }
-      return { ...state, runs: { ...state.runs, at: movePosition(state.runs.at, move, runRows(state).length, runsHeight(state)) } }
+      return {
+        ...state,
+        runs: { ...state.runs, at: movePosition(state.runs.at, move, runRows(state).length, runsHeight(state)) },
+      }
     }
     case 'compare': {
       const total = comparison(state)?.questions.length ?? 0
-      return { ...state, compare: { ...state.compare, at: movePosition(state.compare.at, move, total, compareRows(state, total).list) } }
+      return {
+        ...state,
+        compare: { ...state.compare, at: movePosition(state.compare.at, move, total, compareRows(state, total).list) },
+      }
     }
     case 'log': {
       const total = logRows(state).length
@@ -94,7 +103,9 @@ export function settle(state: State): State {
   const top = scrollTop(state.tables.top, drawnIndex(state, index), total, tablesHeight(state))
   const cursorKey = state.tables.cursorKey ?? first?.key ?? null
   const tables =
-    top === state.tables.top && cursorKey === state.tables.cursorKey ? state.tables : { ...state.tables, top, cursorKey }
+    top === state.tables.top && cursorKey === state.tables.cursorKey
+      ? state.tables
+      : { ...state.tables, top, cursorKey }
 
   const tab = state.detail.tab
   const at = state.detail.at[tab]
@@ -114,7 +125,8 @@ export function settle(state: State): State {
   const logAt = state.log.follow
     ? { cursor: Math.max(0, lines - 1), top: Math.max(0, lines - logHeight(state)) }
     : settlePosition(state.log.at, lines, logHeight(state))
-  const log = logAt.cursor === state.log.at.cursor && logAt.top === state.log.at.top ? state.log : { ...state.log, at: logAt }
+  const log =
+    logAt.cursor === state.log.at.cursor && logAt.top === state.log.at.top ? state.log : { ...state.log, at: logAt }
 
   if (tables === state.tables && detail === state.detail && log === state.log) return state
   return { ...state, tables, detail, log }

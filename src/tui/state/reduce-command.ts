@@ -42,10 +42,17 @@ function markRange(state: State): State {
   const from = rows.findIndex((r) => r.key === state.tables.anchor)
   if (from < 0) {
     const flash = { text: 'range begins here: move, then V again', tone: 'plain' } as const
-    return { ...state, flash, tables: { ...state.tables, anchor: row.key, marks: new Set([...state.tables.marks, row.key]) } }
+    return {
+      ...state,
+      flash,
+      tables: { ...state.tables, anchor: row.key, marks: new Set([...state.tables.marks, row.key]) },
+    }
   }
   const range = rows.slice(Math.min(from, index), Math.max(from, index) + 1).filter((r) => r.kind === 'delta')
-  return { ...state, tables: { ...state.tables, anchor: null, marks: new Set([...state.tables.marks, ...range.map((r) => r.key)]) } }
+  return {
+    ...state,
+    tables: { ...state.tables, anchor: null, marks: new Set([...state.tables.marks, ...range.map((r) => r.key)]) },
+  }
 }
 
 function toggleMark(state: State): State {
@@ -62,7 +69,10 @@ function markAll(state: State): State {
     .filter((row) => row.kind === 'delta')
     .map((row) => row.key)
   const all = shown.every((key) => state.tables.marks.has(key))
-  return { ...state, tables: { ...state.tables, anchor: null, marks: all ? new Set() : new Set([...state.tables.marks, ...shown]) } }
+  return {
+    ...state,
+    tables: { ...state.tables, anchor: null, marks: all ? new Set() : new Set([...state.tables.marks, ...shown]) },
+  }
 }
 
 /** Closes the innermost open thing: zoom, the detail pane, a run, marks, the filter, another screen. */
@@ -109,7 +119,10 @@ export function reduceCommand(state: State, command: Command): State {
     case 'mark.all':
       return markAll(state)
     case 'filter':
-      return { ...state, prompt: state.screen === 'log' ? prompt('log-filter', state.log.filter) : prompt('filter', tables.filter) }
+      return {
+        ...state,
+        prompt: state.screen === 'log' ? prompt('log-filter', state.log.filter) : prompt('filter', tables.filter),
+      }
     case 'where.edit':
       return { ...state, prompt: prompt('where', detail.where) }
     case 'where.clear':
@@ -120,11 +133,17 @@ export function reduceCommand(state: State, command: Command): State {
       return { ...state, prompt: prompt('import-path', '') }
     case 'sort.next':
       if (state.focus === 'detail')
-        return { ...state, detail: { ...detail, fileSort: cycle(FILE_SORTS, detail.fileSort, 1), at: { ...detail.at, files: START } } }
+        return {
+          ...state,
+          detail: { ...detail, fileSort: cycle(FILE_SORTS, detail.fileSort, 1), at: { ...detail.at, files: START } },
+        }
       return { ...state, tables: { ...tables, sort: cycle(TABLE_SORTS, tables.sort, 1) } }
     case 'sort.reverse':
       if (state.focus === 'detail')
-        return { ...state, detail: { ...detail, fileDescending: !detail.fileDescending, at: { ...detail.at, files: START } } }
+        return {
+          ...state,
+          detail: { ...detail, fileDescending: !detail.fileDescending, at: { ...detail.at, files: START } },
+        }
       return { ...state, tables: { ...tables, descending: !tables.descending } }
     case 'zoom':
       return { ...state, zoom: !state.zoom }

@@ -53,7 +53,12 @@ function loaded(state: State, action: Extract<Action, { type: 'loaded' }>): Stat
 
 function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): State {
   const { id, events, now } = action
-  const folded = withRun(state, id, (run) => sample(events.reduce((r, e) => foldEvent(r, e, now), run), now))
+  const folded = withRun(state, id, (run) =>
+    sample(
+      events.reduce((r, e) => foldEvent(r, e, now), run),
+      now,
+    ),
+  )
   const entries = events.flatMap((e) => logEntry(e, now) ?? [])
   return { ...withLog(folded, entries), now }
 }
@@ -89,7 +94,9 @@ function reduce(state: State, action: Action): State {
       return {
         ...state,
         prompt: null,
-        whereHistory: [action.where, ...state.whereHistory.filter((w) => w !== action.where)].filter((w) => w !== '').slice(0, 50),
+        whereHistory: [action.where, ...state.whereHistory.filter((w) => w !== action.where)]
+          .filter((w) => w !== '')
+          .slice(0, 50),
         detail: { ...state.detail, where: action.where, at: { ...state.detail.at, files: START } },
       }
     case 'as-of':
@@ -103,7 +110,13 @@ function reduce(state: State, action: Action): State {
     case 'flash':
       return { ...state, flash: action.flash }
     case 'run-queued':
-      return { ...state, runs: { ...state.runs, queue: [...state.runs.queue, { operation: action.operation, commandLine: action.commandLine }] } }
+      return {
+        ...state,
+        runs: {
+          ...state.runs,
+          queue: [...state.runs.queue, { operation: action.operation, commandLine: action.commandLine }],
+        },
+      }
     case 'queue':
       return { ...state, runs: { ...state.runs, queue: action.take === 0 ? [] : state.runs.queue.slice(action.take) } }
     case 'run-added': {
@@ -118,11 +131,23 @@ function reduce(state: State, action: Action): State {
     case 'run-lanes':
       return withRun(state, action.id, (run) => ({ ...run, wantedLanes: action.lanes }))
     case 'run-ended':
-      return { ...withRun(state, action.id, (run) => ({ ...run, phase: 'done', lanes: [], endedAt: run.endedAt ?? action.now })), now: action.now }
+      return {
+        ...withRun(state, action.id, (run) => ({
+          ...run,
+          phase: 'done',
+          lanes: [],
+          endedAt: run.endedAt ?? action.now,
+        })),
+        now: action.now,
+      }
     case 'events':
       return foldEvents(state, action)
     case 'tick':
-      return { ...state, now: action.now, runs: { ...state.runs, views: state.runs.views.map((r) => (r.phase === 'done' ? r : sample(r, action.now))) } }
+      return {
+        ...state,
+        now: action.now,
+        runs: { ...state.runs, views: state.runs.views.map((r) => (r.phase === 'done' ? r : sample(r, action.now))) },
+      }
     case 'log':
       return withLog(state, action.entries)
     case 'interrupted':

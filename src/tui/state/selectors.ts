@@ -60,8 +60,7 @@ export function selectedVersion(state: State): number | null {
 }
 
 export type RunRow =
-  | { readonly kind: 'here'; readonly run: RunView }
-  | { readonly kind: 'past'; readonly run: RunEvent }
+  { readonly kind: 'here'; readonly run: RunView } | { readonly kind: 'past'; readonly run: RunEvent }
 
 /** The list of the Runs screen: runs of this session first, newest at the top, then what the catalog recorded. */
 export function runRows(state: State): readonly RunRow[] {

@@ -116,7 +116,13 @@ export type CheckLine = { readonly label: string; readonly text: string; readonl
 export type Dialog =
   | { readonly kind: 'help'; readonly field: TextField; readonly typing: boolean; readonly top: number }
   | { readonly kind: 'palette'; readonly field: TextField; readonly cursor: number }
-  | { readonly kind: 'text'; readonly title: string; readonly lines: readonly string[]; readonly top: number; readonly copy: string }
+  | {
+      readonly kind: 'text'
+      readonly title: string
+      readonly lines: readonly string[]
+      readonly top: number
+      readonly copy: string
+    }
   | {
       readonly kind: 'plan'
       readonly title: string

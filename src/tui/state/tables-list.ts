@@ -39,7 +39,12 @@ function haystack(row: TableRow): string {
   return `${row.name} ${row.error?.code ?? ''} ${catalog} ${row.proof.state}`
 }
 
-type Input = { readonly rows: readonly TableRow[] | null; readonly filter: string; readonly sort: TableSort; readonly descending: boolean }
+type Input = {
+  readonly rows: readonly TableRow[] | null
+  readonly filter: string
+  readonly sort: TableSort
+  readonly descending: boolean
+}
 let memo: { readonly input: Input; readonly rows: readonly TableRow[] } | null = null
 
 /** Rows in the order of the screen. The last answer is kept, because one key press asks many times. */
@@ -47,7 +52,13 @@ export function visibleRows(state: State): readonly TableRow[] {
   const { filter, sort, descending } = state.tables
   const input: Input = { rows: state.slots.tables.value, filter, sort, descending }
   const known = memo?.input
-  if (memo !== null && known?.rows === input.rows && known.filter === filter && known.sort === sort && known.descending === descending)
+  if (
+    memo !== null &&
+    known?.rows === input.rows &&
+    known.filter === filter &&
+    known.sort === sort &&
+    known.descending === descending
+  )
     return memo.rows
   const sign = descending ? -1 : 1
   const rows = (input.rows ?? [])

@@ -19,7 +19,11 @@ function nowLines(state: State, cells: number): Line[] {
   const waiting = state.runs.queue.length
   return [
     line(` ${run.operation.kind} · ${run.phase}`),
-    [span(' '), span(progressBar(done, Math.max(4, cells - 16), state.ascii), 'info'), span(` ${percent(done).padStart(5)} ${clockSpan(eta(run, state.now)).padStart(6)}`)],
+    [
+      span(' '),
+      span(progressBar(done, Math.max(4, cells - 16), state.ascii), 'info'),
+      span(` ${percent(done).padStart(5)} ${clockSpan(eta(run, state.now)).padStart(6)}`),
+    ],
     ...(waiting > 0 ? [line(` ${waiting} more in line`, 'muted')] : []),
   ]
 }
@@ -38,11 +42,13 @@ export function activityPane(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const marks = marksOf(state.ascii)
   const runs = lastRuns(state, null).slice(0, 8)
-  const name = Math.max(8, cells - 31)
+  const name = Math.max(8, cells - 28)
   const runLines = runs.map((run): Line => [
     span(' '),
     runMark(run.status, marks),
-    span(` ${padEnd(run.command, 9)} ${padEnd(cutMiddle(run.table, name), name)} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.duration.padStart(8)}`),
+    span(
+      ` ${padEnd(run.command, 8)} ${padEnd(cutMiddle(run.table, name), name)} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.duration.padStart(7)}`,
+    ),
   ])
   const lines: Line[] = [
     line(' NOW', 'strong'),
@@ -54,6 +60,9 @@ export function activityPane(state: State, cells: number): Line[] {
     rule('log', cells),
   ]
   const left = body - lines.length
-  const newest = state.log.entries.slice(-left).toReversed().flatMap((entry) => logLines(entry, cells))
+  const newest = state.log.entries
+    .slice(-left)
+    .toReversed()
+    .flatMap((entry) => logLines(entry, cells))
   return block([...lines, ...(newest.length === 0 ? [line(' nothing was said yet', 'muted')] : newest)], cells, body)
 }

@@ -15,7 +15,11 @@ export function commitsChart(overview: Overview | null, cells: number, ascii: bo
   const weeks = Math.round(days.length / 7)
   return [
     rule(`commits a day, ${weeks} weeks`, cells),
-    [span(` ${sparkline(days, Math.max(1, cells - 8), ascii)} `, 'info'), span(count(days.at(-1) ?? null)), span(' today', 'muted')],
+    [
+      span(` ${sparkline(days, Math.max(1, cells - 8), ascii)} `, 'info'),
+      span(count(days.at(-1) ?? null)),
+      span(' today', 'muted'),
+    ],
   ]
 }
 

@@ -63,11 +63,19 @@ export function detailPane(state: State, cells: number): Line[] {
   const row = cursorRow(state)
   if (row === null) return block([], cells, g.body)
   if (row.kind !== 'delta')
-    return block([line(` ${row.name}`, 'strong'), [], line(' A database file, no Delta table: nothing to open here.', 'muted')], cells, g.body)
+    return block(
+      [line(` ${row.name}`, 'strong'), [], line(' A database file, no Delta table: nothing to open here.', 'muted')],
+      cells,
+      g.body,
+    )
   if (g.mode === 'one') return block([tabsLine(state, cells), ...content(state, cells, g.body - 1)], cells, g.body)
   const version = row.version === null ? 'v?' : `v${row.version}`
   const right = line(`${version} · ${row.changed === null ? '?' : `${age(row.changed, state.now)} ago`} `, 'muted')
   const focused = state.focus === 'detail'
-  const head = spread([span(` ${cutMiddle(row.name, Math.max(10, cells - lineWidth(right) - 3))}`, focused ? 'strong' : 'plain')], right, cells)
+  const head = spread(
+    [span(` ${cutMiddle(row.name, Math.max(10, cells - lineWidth(right) - 3))}`, focused ? 'strong' : 'plain')],
+    right,
+    cells,
+  )
   return block([head, tabsLine(state, cells), rule('', cells), ...content(state, cells, g.body - 3)], cells, g.body)
 }

@@ -27,7 +27,13 @@ function whereLine(state: State, cells: number): Line {
   return spread([span(' where ', 'strong'), span(marks.caret, 'muted'), span(' '), text], keys, cells)
 }
 
-function funnelLine(label: string, step: { files: number; bytes: number; columns?: readonly string[] }, all: number, cells: number, ascii: boolean): Line {
+function funnelLine(
+  label: string,
+  step: { files: number; bytes: number; columns?: readonly string[] },
+  all: number,
+  cells: number,
+  ascii: boolean,
+): Line {
   const columns = (step.columns ?? []).join(', ')
   const tail = Math.min(20, Math.max(10, Math.floor(cells * 0.12)))
   const barCells = Math.max(8, cells - 12 - 12 - 10 - tail - 2)
@@ -53,7 +59,11 @@ function answerTitle(page: FilesPage, state: State, cells: number): string {
   const { funnel } = page
   const parts = [plural(page.total, 'file'), bytes(funnel.stats.bytes)]
   if (funnel.keptWithoutStats > 0)
-    parts.push(cells >= 100 ? `${count(funnel.keptWithoutStats)} kept because they carry no stats on ${funnel.stats.columns.join(', ')}` : `${count(funnel.keptWithoutStats)} kept for want of stats`)
+    parts.push(
+      cells >= 100
+        ? `${count(funnel.keptWithoutStats)} kept because they carry no stats on ${funnel.stats.columns.join(', ')}`
+        : `${count(funnel.keptWithoutStats)} kept for want of stats`,
+    )
   parts.push(took(funnel.ms))
   const asOf = state.detail.asOf
   const chosenVersion = asOf.version !== undefined || asOf.timestampMs !== undefined
@@ -82,7 +92,10 @@ function heading(state: State, page: FilesPage | null, name: number): Line {
   const arrow = fileDescending ? marks.down : marks.up
   const title = (text: string, sort: string): string => (fileSort === sort ? `${text} ${arrow}` : text)
   const column = page === null ? null : rangeColumn(page)
-  const range = column === null ? '' : cutEnd(`${clean(column)} MIN`, 9).padStart(10) + cutEnd(`${clean(column)} MAX`, 9).padStart(10)
+  const range =
+    column === null
+      ? ''
+      : cutEnd(`${clean(column)} MIN`, 9).padStart(10) + cutEnd(`${clean(column)} MAX`, 9).padStart(10)
   return line(
     `   ${padEnd(title('FILE', 'path'), name)}${title('SIZE', 'size').padStart(10)}${title('ROWS', 'rows').padStart(12)}${range}${title('ADDED', 'added').padStart(9)}`,
     'strong',
@@ -96,10 +109,18 @@ function fact(label: string, text: string, tone: Tone = 'plain'): Line {
 function fileDetail(row: FileRow | undefined, cells: number): Line[] {
   if (row === undefined) return []
   const partition = Object.entries(row.partitionValues).map(([k, v]) => `${k} ${v ?? 'null'}`)
-  const dead = row.deletionVector === undefined ? 'none' : row.deletedRows === undefined ? 'yes' : `${plural(numberOf(row.deletedRows), 'row')} dead`
+  const dead =
+    row.deletionVector === undefined
+      ? 'none'
+      : row.deletedRows === undefined
+        ? 'yes'
+        : `${plural(numberOf(row.deletedRows), 'row')} dead`
   return [
     rule(clean(row.path.slice(row.path.lastIndexOf('/') + 1)), cells),
-    fact('partition', `${partition.length === 0 ? 'none' : partition.join(', ')}     added by  v${row.addedVersion ?? '?'}     deletion vector  ${dead}`),
+    fact(
+      'partition',
+      `${partition.length === 0 ? 'none' : partition.join(', ')}     added by  v${row.addedVersion ?? '?'}     deletion vector  ${dead}`,
+    ),
     fact('stats', row.stats ?? 'none'),
     fact('path', cutMiddle(clean(row.path), Math.max(20, cells - 13))),
     [],
@@ -115,7 +136,11 @@ export function filesTab(state: State, cells: number, rows: number): Line[] {
   if (wrong !== null || page === null) return block([...lines, ...waiting(state, 'files', cells)], cells, rows)
   const range = rangeColumn(page) !== null
   const name = Math.max(12, cells - 3 - 10 - 12 - 9 - (range ? 20 : 0))
-  lines.push(...funnelLines(page.funnel, cells, state.ascii), rule(answerTitle(page, state, cells), cells), heading(state, page, name))
+  lines.push(
+    ...funnelLines(page.funnel, cells, state.ascii),
+    rule(answerTitle(page, state, cells), cells),
+    heading(state, page, name),
+  )
   const at = state.detail.at.files
   const body = pageRows(state, page, at, list, cells, (row, here) => fileLine(state, row, here, name, range))
   if (page.total === 0) body[0] = line('   no file can match', 'muted')

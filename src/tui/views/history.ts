@@ -27,7 +27,7 @@ function delta(commit: CommitEvent): string {
   return net === 0 ? '0 B' : `${net > 0 ? '+' : ''}${bytes(net)}`
 }
 
-function rowLine(state: State, commit: CommitEvent, here: boolean, cells: number, wide: boolean): Line {
+function rowLine(state: State, commit: CommitEvent, here: boolean, wide: boolean): Line {
   const marks = marksOf(state.ascii)
   const front = commit.checkpoint ? marks.checkpoint : here ? marks.row : ' '
   const parts: Span[] = [
@@ -40,7 +40,7 @@ function rowLine(state: State, commit: CommitEvent, here: boolean, cells: number
     cell(delta(commit), -11),
   ]
   if (wide) parts.push(cell(count(numberOf(commit.files)), -11), span(`  ${clean(commit.engine ?? '?')}`))
-  return parts.length === 0 ? line('', 'plain') : parts.slice(0, cells)
+  return parts
 }
 
 function filesOf(detail: CommitDetail, cells: number, rows: number): Line[] {
@@ -89,14 +89,22 @@ export function historyTab(state: State, cells: number, rows: number): Line[] {
   const head = `   ${`VER ${marks.down}`.padStart(VERSION)}  ${'TIME'.padEnd(TIME)}${'WHAT'.padEnd(WHAT)}${'ADD'.padStart(6)}${'REM'.padStart(6)}${'BYTES'.padStart(11)}${wide ? `${'FILES'.padStart(11)}  ENGINE` : ''}`
   const { list, below } = tabRows('history', rows)
   if (page === null) return block([line(head, 'strong'), ...waiting(state, 'history', cells)], cells, rows)
-  const body = pageRows(state, page, state.detail.at.history, list, cells, (row, here) => rowLine(state, row, here, cells, wide))
+  const body = pageRows(state, page, state.detail.at.history, list, cells, (row, here) =>
+    rowLine(state, row, here, wide),
+  )
   const lines = [line(head, 'strong'), ...body]
   if (page.total === 0) lines[1] = line('   no commit is known', 'muted')
   if (below > 0) {
     lines.push(...block(commitLines(state, cells, 8), cells, 9))
     const overview = known(state, 'overview', state.detail.key ?? '')
     if (below > 9)
-      lines.push(...stacked([commitsChart(overview, cells, state.ascii), sizesChart(overview, cells, state.ascii), partitionsChart(state, cells)]))
+      lines.push(
+        ...stacked([
+          commitsChart(overview, cells, state.ascii),
+          sizesChart(overview, cells, state.ascii),
+          partitionsChart(state, cells),
+        ]),
+      )
   }
   return block(lines, cells, rows)
 }

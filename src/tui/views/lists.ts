@@ -37,14 +37,26 @@ export function partitionsTab(state: State, cells: number, rows: number): Line[]
   const marks = marksOf(state.ascii)
   const columns = page?.rows[0] === undefined ? '' : Object.keys(page.rows[0].values).join(' / ')
   const name = Math.max(16, cells - 3 - 12 - 11 - 16)
-  const head = line(`   ${padEnd(columns === '' ? 'PARTITION' : clean(columns), name)}${'FILES'.padStart(12)}${'SIZE'.padStart(11)}${'ROWS'.padStart(16)}`, 'strong')
+  const head = line(
+    `   ${padEnd(columns === '' ? 'PARTITION' : clean(columns), name)}${'FILES'.padStart(12)}${'SIZE'.padStart(11)}${'ROWS'.padStart(16)}`,
+    'strong',
+  )
   if (page === null) return block([head, ...waiting(state, 'partitions', cells)], cells, rows)
-  const body = pageRows(state, page, state.detail.at.partitions, tabRows('partitions', rows).list, cells, (p, here): Line => [
-    span(` ${here ? marks.row : ' '} ${padEnd(cutMiddle(clean(partitionName(p.values)) || 'the whole table', name), name)}`),
-    cell(count(p.files), -12),
-    cell(bytes(p.bytes), -11),
-    cell(count(p.rows), -16),
-  ])
+  const body = pageRows(
+    state,
+    page,
+    state.detail.at.partitions,
+    tabRows('partitions', rows).list,
+    cells,
+    (p, here): Line => [
+      span(
+        ` ${here ? marks.row : ' '} ${padEnd(cutMiddle(clean(partitionName(p.values)) || 'the whole table', name), name)}`,
+      ),
+      cell(count(p.files), -12),
+      cell(bytes(p.bytes), -11),
+      cell(count(p.rows), -16),
+    ],
+  )
   if (page.total === 0) body[0] = line('   no partition has an active file', 'muted')
   return block([head, ...body], cells, rows)
 }
@@ -55,12 +67,19 @@ export function featuresTab(state: State, cells: number, rows: number): Line[] {
   const marks = marksOf(state.ascii)
   const head = line(`   ${padEnd('FEATURE', 26)}${padEnd('SIDE', 15)}NOTE`, 'strong')
   if (features === null) return block([head, ...waiting(state, 'features', cells)], cells, rows)
-  const body = listRows(state, features, state.detail.at.features, tabRows('features', rows).list, cells, (f, here): Line => [
-    span(` ${here ? marks.row : ' '} ${padEnd(cutMiddle(clean(f.name), 25), 26)}`),
-    span(padEnd(f.side, 15), 'muted'),
-    f.readable ? span(`${marks.ok} `, 'ok') : span(`${marks.refused} cannot be read · `, 'bad'),
-    span(clean(f.note)),
-  ])
+  const body = listRows(
+    state,
+    features,
+    state.detail.at.features,
+    tabRows('features', rows).list,
+    cells,
+    (f, here): Line => [
+      span(` ${here ? marks.row : ' '} ${padEnd(cutMiddle(clean(f.name), 25), 26)}`),
+      span(padEnd(f.side, 15), 'muted'),
+      f.readable ? span(`${marks.ok} `, 'ok') : span(`${marks.refused} cannot be read · `, 'bad'),
+      span(clean(f.note)),
+    ],
+  )
   if (features.length === 0) body[0] = line('   no table feature is in use', 'muted')
   return block([head, ...body], cells, rows)
 }

@@ -53,13 +53,29 @@ function factLines(row: TableRow, overview: Overview | null, state: State, cells
   const from = row.historyFrom === null ? '' : `, answers from v${row.historyFrom}`
   const lines: Line[] = [...fact('at', cutMiddle(row.location, Math.max(10, cells - LABEL - 1)), cells)]
   lines.push(...errorLines(row, cells))
-  lines.push(...fact('id', `${row.tableId ?? 'not in the catalog'}${overview?.metadataId ? `   metaData ${overview.metadataId}` : ''}`, cells))
+  lines.push(
+    ...fact(
+      'id',
+      `${row.tableId ?? 'not in the catalog'}${overview?.metadataId ? `   metaData ${overview.metadataId}` : ''}`,
+      cells,
+    ),
+  )
   if (overview?.description) lines.push(...fact('about', overview.description, cells))
   lines.push(...fact('protocol', overview?.protocol ?? '?', cells))
   lines.push(...fact('features', row.features.length === 0 ? 'none' : row.features.join(', '), cells))
-  lines.push(...fact('by', row.partitionColumns.length === 0 ? 'not partitioned' : row.partitionColumns.join(', '), cells))
-  lines.push(...fact('active', `${plural(row.files, 'file')}   ${bytes(row.bytes)}   ${plural(row.rows, 'row')}`, cells))
-  lines.push(...fact('commits', `${count(overview?.commits)}   ${plural(overview?.checkpoints.length ?? null, 'checkpoint')}`, cells))
+  lines.push(
+    ...fact('by', row.partitionColumns.length === 0 ? 'not partitioned' : row.partitionColumns.join(', '), cells),
+  )
+  lines.push(
+    ...fact('active', `${plural(row.files, 'file')}   ${bytes(row.bytes)}   ${plural(row.rows, 'row')}`, cells),
+  )
+  lines.push(
+    ...fact(
+      'commits',
+      `${count(overview?.commits)}   ${plural(overview?.checkpoints.length ?? null, 'checkpoint')}`,
+      cells,
+    ),
+  )
   const state1 = row.catalog.state === 'none' || row.error !== null ? '' : from
   lines.push(...fact('catalog', catalog.text + state1, cells, catalog.tone))
   lines.push(...fact('proved', proof.text, cells, proof.tone))

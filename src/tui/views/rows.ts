@@ -45,6 +45,9 @@ export function listRows<T>(
 }
 
 /** The page of a slot, when it answers the question of the screen. */
-export function pageOf<K extends 'history' | 'files' | 'partitions'>(state: State, name: K): ReturnType<typeof known<K>> {
+export function pageOf<K extends 'history' | 'files' | 'partitions'>(
+  state: State,
+  name: K,
+): ReturnType<typeof known<K>> {
   return known(state, name, identityOf(state, name))
 }

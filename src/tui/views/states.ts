@@ -25,10 +25,14 @@ export function isRefused(row: TableRow): boolean {
 
 /** Cell of the CATALOG column. */
 export function catalogState(row: TableRow, marks: Marks): { readonly text: string; readonly tone: Tone } {
-  if (row.kind !== 'delta') return { text: `${marks.none} ${row.kind === 'sqlite' ? 'SQLite' : 'DuckDB'}`, tone: 'muted' }
+  if (row.kind !== 'delta')
+    return { text: `${marks.none} ${row.kind === 'sqlite' ? 'SQLite' : 'DuckDB'}`, tone: 'muted' }
   if (row.error !== null) {
     const refused = isRefused(row)
-    return { text: `${refused ? marks.refused : marks.bad} ${SHORT[row.error.code] ?? 'failed'}`, tone: refused ? 'warn' : 'bad' }
+    return {
+      text: `${refused ? marks.refused : marks.bad} ${SHORT[row.error.code] ?? 'failed'}`,
+      tone: refused ? 'warn' : 'bad',
+    }
   }
   switch (row.catalog.state) {
     case 'none':
@@ -84,8 +88,17 @@ export function runMark(status: string, marks: Marks): Span {
 /** Three letters for long feature names, where a line is short. */
 export function shortFeature(name: string): string {
   return (
-    { deletionVectors: 'DV', inCommitTimestamp: 'ICT', columnMapping: 'CM', rowTracking: 'RT', timestampNtz: 'NTZ', v2Checkpoint: 'V2', changeDataFeed: 'CDF', appendOnly: 'AO', typeWidening: 'TW', vacuumProtocolCheck: 'VPC' }[
-      name
-    ] ?? name
+    {
+      deletionVectors: 'DV',
+      inCommitTimestamp: 'ICT',
+      columnMapping: 'CM',
+      rowTracking: 'RT',
+      timestampNtz: 'NTZ',
+      v2Checkpoint: 'V2',
+      changeDataFeed: 'CDF',
+      appendOnly: 'AO',
+      typeWidening: 'TW',
+      vacuumProtocolCheck: 'VPC',
+    }[name] ?? name
   )
 }

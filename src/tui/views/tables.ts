@@ -12,7 +12,13 @@ import type { State, TableSort } from '../state/state.ts'
 import { cursorIndex, cursorRow, visibleRows } from '../state/tables-list.ts'
 import { catalogState, isRefused, proofState, shortFeature } from './states.ts'
 
-type Column = { readonly id: TableSort; readonly title: string; readonly width: number; readonly gap: number; readonly right: boolean }
+type Column = {
+  readonly id: TableSort
+  readonly title: string
+  readonly width: number
+  readonly gap: number
+  readonly right: boolean
+}
 
 const COLUMNS: readonly Column[] = [
   { id: 'version', title: 'VERSION', width: 7, gap: 1, right: true },
@@ -31,7 +37,8 @@ const MARK_CELLS = 3
 /** Columns that fit, and the cells that are left for the name. */
 export function tableColumns(cells: number): { readonly columns: readonly Column[]; readonly name: number } {
   let columns = COLUMNS
-  const nameOf = (list: readonly Column[]): number => cells - MARK_CELLS - list.reduce((sum, c) => sum + c.width + c.gap, 0)
+  const nameOf = (list: readonly Column[]): number =>
+    cells - MARK_CELLS - list.reduce((sum, c) => sum + c.width + c.gap, 0)
   for (const drop of DROP) {
     if (nameOf(columns) >= NAME_CELLS) break
     columns = columns.filter((c) => c.id !== drop)
@@ -89,9 +96,12 @@ function heading(state: State, columns: readonly Column[], name: number): Line {
 function rowLine(state: State, row: TableRow, at: boolean, columns: readonly Column[], name: number): Line {
   const marks = marksOf(state.ascii)
   const marked = state.tables.marks.has(row.key)
-  const front = `${marked ? marks.marked : ' '}${at ? marks.row : ' '}`
-  const mark = ` ${at && marked ? marks.marked : front.trim() === '' ? ' ' : front.trim()} `
-  return [span(mark, marked ? 'info' : 'plain'), span(padEnd(cutMiddle(row.name, name), name)), ...columns.map((c) => cellOf(row, c, state))]
+  const mark = `${at && marked ? marks.row : ' '}${marked ? marks.marked : at ? marks.row : ' '} `
+  return [
+    span(mark, marked ? 'info' : 'plain'),
+    span(padEnd(cutMiddle(row.name, name), name)),
+    ...columns.map((c) => cellOf(row, c, state)),
+  ]
 }
 
 /** The list with its heading, `rows` lines of `cells`. */
@@ -161,11 +171,14 @@ export function tablesSummary(state: State, cells: number): Line[] {
     facts.push(plural(overview?.commits ?? null, 'commit'))
     if (row.partitionColumns.length > 0) facts.push(`by ${row.partitionColumns.join(',')}`)
     if (row.features.length > 0) facts.push(row.features.map(shortFeature).join(', '))
-    if (row.catalog.state !== 'none') facts.push(`catalog answers from ${row.historyFrom === null ? '?' : `v${row.historyFrom}`}`)
+    if (row.catalog.state !== 'none')
+      facts.push(`catalog answers from ${row.historyFrom === null ? '?' : `v${row.historyFrom}`}`)
   }
   const runs = lastRuns(state, row.name)
     .slice(0, 2)
-    .map((run) => `${run.command} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.status} ${run.duration}`.trimEnd())
+    .map((run) =>
+      `${run.command} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.status} ${run.duration}`.trimEnd(),
+    )
   return [
     rule('', cells),
     [span(` ${cutEnd(row.name, Math.max(NAME_CELLS, cells - 30))}  `, 'strong'), span(facts.join(' · '))],
@@ -176,7 +189,14 @@ export function tablesSummary(state: State, cells: number): Line[] {
   ]
 }
 
-export type LastRun = { readonly command: string; readonly status: string; readonly startedAt: string | undefined; readonly duration: string; readonly error: string | undefined; readonly table: string }
+export type LastRun = {
+  readonly command: string
+  readonly status: string
+  readonly startedAt: string | undefined
+  readonly duration: string
+  readonly error: string | undefined
+  readonly table: string
+}
 
 /** Recorded runs of a table, newest first; of all tables without a name. */
 export function lastRuns(state: State, table: string | null): readonly LastRun[] {
@@ -224,12 +244,28 @@ function needy(state: State, cells: number, rows: number): Line[] {
     }
     if (row.error !== null && !isRefused(row)) say(0, span(marks.bad, 'bad'), row.error.message, 'enter: what to do')
     else if (row.error !== null) say(5, span(marks.refused, 'warn'), row.error.message, '')
-    else if (row.proof.state === 'differs') say(1, span(marks.bad, 'bad'), `${plural(row.proof.differences, 'difference')} from the log at v${row.proof.version}`, 'v looks again')
+    else if (row.proof.state === 'differs')
+      say(
+        1,
+        span(marks.bad, 'bad'),
+        `${plural(row.proof.differences, 'difference')} from the log at v${row.proof.version}`,
+        'v looks again',
+      )
     else if (row.catalog.state === 'failed') say(2, span(marks.bad, 'bad'), row.catalog.error.message, 'i tries again')
-    else if (row.catalog.state === 'unfinished') say(3, span(marks.unfinished, 'warn'), `stopped at ${row.catalog.version === null ? `${row.catalog.percent} %` : `v${row.catalog.version}`}, i goes on from there`, '')
-    else if (row.catalog.state === 'behind') say(4, span(marks.behind, 'warn'), `${plural(row.catalog.commits, 'commit')} behind, i brings them`, '')
+    else if (row.catalog.state === 'unfinished')
+      say(
+        3,
+        span(marks.unfinished, 'warn'),
+        `stopped at ${row.catalog.version === null ? `${row.catalog.percent} %` : `v${row.catalog.version}`}, i goes on from there`,
+        '',
+      )
+    else if (row.catalog.state === 'behind')
+      say(4, span(marks.behind, 'warn'), `${plural(row.catalog.commits, 'commit')} behind, i brings them`, '')
   }
-  return told.sort((a, b) => a.order - b.order).slice(0, rows).map((t) => t.line)
+  return told
+    .sort((a, b) => a.order - b.order)
+    .slice(0, rows)
+    .map((t) => t.line)
 }
 
 /** The pane: list, and below it what fits of the panels. */

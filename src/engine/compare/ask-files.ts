@@ -1,0 +1,166 @@
+/** The questions answered from the files of the log. Every answer begins with a listing: who reads files cannot know what is new. */
+import { compilePruning } from '../../delta/pruning.ts'
+import { readLog } from '../../delta/commit-lines.ts'
+import { canonicalPath, dvId } from '../../delta/paths.ts'
+import { schemaOf } from '../../delta/schema.ts'
+import type { ActiveFile, Snapshot } from '../../delta/snapshot.ts'
+import { DeltaTable } from '../../delta/table.ts'
+import type { Change } from '../../delta/changes.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import type { ParquetRows } from '../../model/parquet-rows.ts'
+import { parsePredicate } from '../../model/predicate.ts'
+import { pageOf, type Answer, type AnswerPage } from './answer.ts'
+import type { ComparePlan } from './plan.ts'
+import type { QuestionId } from './questions.ts'
+import { changeText, commitText, countsText, fileText, partitionText, stateText } from './rows.ts'
+
+export type FilesSide = {
+  readonly log: LogStore
+  readonly parquet: () => Promise<ParquetRows>
+  readonly signal: AbortSignal
+}
+
+const ADDS = new Set(['add'] as const)
+const PAGE_ROWS = 2_000
+
+/** @throws SluiceError of the log while the answer is read */
+export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSide): Answer {
+  const table = await DeltaTable.open(side.log, side.parquet, side.signal)
+  switch (id) {
+    case 'latest-version':
+      return yield* latestVersion(table, side)
+    case 'counts':
+      return yield* counts(await snapshotFor(table, plan, side), side)
+    case 'active-files':
+      return yield* activeFiles(await snapshotFor(table, plan, side), side, null)
+    case 'files-of-partition':
+      return yield* filesOfPartition(await snapshotFor(table, plan, side), plan, side)
+    case 'min-max':
+      return yield* filesByStats(await snapshotFor(table, plan, side), plan, side)
+    case 'old-snapshot':
+      return yield* oldSnapshot(table, plan, side)
+    case 'file-origin':
+      return yield* fileOrigin(table, plan, side)
+    case 'last-commits':
+      return yield* lastCommits(table, plan, side)
+    default:
+      return yield* changes(table, plan, side)
+  }
+}
+
+/** The newest version, or the one asked for where the catalog is behind or the log has moved on since. */
+async function snapshotFor(table: DeltaTable, plan: ComparePlan, side: FilesSide): Promise<Snapshot> {
+  const isNewest = table.listing.latest === plan.version
+  return table.snapshot(isNewest ? {} : { version: plan.version }, { signal: side.signal })
+}
+
+async function* latestVersion(table: DeltaTable, side: FilesSide): Answer {
+  const snapshot = await table.snapshot({}, { signal: side.signal })
+  const head = await snapshot.head(side.signal)
+  yield pageOf([head], ({ protocol, metadata }) => stateText(snapshot.version, protocol, metadata))
+}
+
+async function* counts(snapshot: Snapshot, side: FilesSide): Answer {
+  yield pageOf([await snapshot.counts(side.signal)], ({ files, bytes }) => countsText(files, bytes))
+}
+
+function activeFileText({ path, dvId: dv, add }: ActiveFile): string {
+  return fileText(path, dv, add.size, partitionText(add.partitionValues))
+}
+
+async function* activeFiles(snapshot: Snapshot, side: FilesSide, keep: ((file: ActiveFile) => boolean) | null): Answer {
+  for await (const block of snapshot.files({ signal: side.signal })) {
+    yield pageOf(keep === null ? block : block.filter(keep), activeFileText)
+  }
+}
+
+async function* filesOfPartition(snapshot: Snapshot, plan: ComparePlan, side: FilesSide): Answer {
+  const wanted = Object.entries(plan.partition ?? {}).map(
+    ([name, value]) => [name, value === '' ? null : value] as const,
+  )
+  yield* activeFiles(snapshot, side, ({ add }) =>
+    wanted.every(([name, value]) => {
+      const own = add.partitionValues?.[name] ?? null
+      return (own === '' ? null : own) === value
+    }),
+  )
+}
+
+async function* filesByStats(snapshot: Snapshot, plan: ComparePlan, side: FilesSide): Answer {
+  const { protocol, metadata } = await snapshot.head(side.signal)
+  const pruning = compilePruning(
+    parsePredicate(plan.predicate ?? ''),
+    schemaOf(protocol, metadata),
+    metadata.partitionColumns,
+  )
+  yield* activeFiles(snapshot, side, ({ add }) => pruning.byStats(add.stats))
+}
+
+async function* oldSnapshot(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
+  const snapshot = await table.snapshot({ version: plan.oldVersion ?? plan.version }, { signal: side.signal })
+  let files = 0
+  let bytes = 0n
+  for await (const block of snapshot.files({ signal: side.signal })) {
+    files += block.length
+    for (const { add } of block) bytes += BigInt(add.size)
+    yield pageOf(block, activeFileText)
+  }
+  yield pageOf([{ files, bytes }], (sum) => countsText(sum.files, sum.bytes))
+}
+
+/** From the newest commit down; the first that adds the file is the one. */
+async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
+  const { origin } = plan
+  const path = canonicalPath(origin?.path ?? '', side.log.root)
+  for (const commit of table.listing.commits.toReversed()) {
+    if (commit.version > plan.version) continue
+    for await (const block of readLog(side.log, commit.name, { signal: side.signal, kinds: ADDS })) {
+      for (const { action } of block) {
+        if (action.kind !== 'add' || dvId(action.add.deletionVector) !== origin?.dvId) continue
+        if (canonicalPath(action.add.path, side.log.root) !== path) continue
+        yield pageOf([commit.version], (version) => `added by ${version}`)
+        return
+      }
+    }
+  }
+}
+
+async function* lastCommits(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
+  const ahead = Math.max(0, (table.listing.latest ?? plan.version) - plan.version)
+  for await (const commit of table.history({ limit: plan.commits + ahead, signal: side.signal })) {
+    if (commit.version <= plan.version) yield pageOf([commit], commitText)
+  }
+}
+
+async function* changes(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
+  let page: Change[] = []
+  for await (const change of table.changes(plan.changesFrom ?? plan.version, plan.version, side.signal)) {
+    page.push(change)
+    if (page.length < PAGE_ROWS) continue
+    yield changesPage(page)
+    page = []
+  }
+  yield changesPage(page)
+}
+
+const KIND_OF = {
+  added: 'add',
+  removed: 'remove',
+  cdc: 'cdc',
+  protocol: 'protocol',
+  metadata: 'metaData',
+  txn: 'txn',
+  domain: 'domainMetadata',
+} as const
+
+function changesPage(page: readonly Change[]): AnswerPage {
+  return pageOf(page, (change) => {
+    const { version, line } = change
+    const kind = KIND_OF[change.change]
+    const none = { version, line, kind, path: null, dvId: null, size: null }
+    if (change.change === 'added')
+      return changeText({ ...none, path: change.path, dvId: change.dvId, size: change.add.size })
+    if (change.change === 'removed') return changeText({ ...none, path: change.path, dvId: change.dvId })
+    return changeText(change.change === 'cdc' ? { ...none, path: change.path, size: change.cdc.size } : none)
+  })
+}

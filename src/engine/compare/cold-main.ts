@@ -1,0 +1,53 @@
+/** Entry of the child that asks one question cold: request on stdin as JSON, reply on stdout as JSON. */
+import { text } from 'node:stream/consumers'
+import type { ParquetRows } from '../../model/parquet-rows.ts'
+import { NEVER } from '../../shared/abort.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
+import { drain } from './answer.ts'
+import { askFiles } from './ask-files.ts'
+import { askSql } from './ask-sql.ts'
+import type { ColdReply, ColdRequest } from './cold.ts'
+import { bytesReadSoFar, parquetCountingLines } from './read-bytes.ts'
+
+type Timed = { readonly rows: number; readonly ms: number }
+
+/**
+ * Opens the store or the connection, asks, and takes the answer to its end; the clock runs from the first to the last of these.
+ * `passed` is told of bytes that are no bytes of the table.
+ */
+async function ask(request: ColdRequest, passed: (bytes: number) => void): Promise<Timed> {
+  const { side, question, plan, path, catalogUrl } = request
+  const signal = NEVER.abort
+  const begun = performance.now()
+  const done = (rows: number): Timed => ({ rows, ms: performance.now() - begun })
+  if (side === 'files') {
+    const parquet = async (): Promise<ParquetRows> => parquetCountingLines(await parquetRows(), passed)
+    return done(await drain(askFiles(question, plan, { log: await openLake(path), parquet, signal })))
+  }
+  await using catalog = await openCatalogDatabase(catalogUrl, 'read')
+  return await catalog.read(async (reader) => done(await drain(askSql(question, plan, reader, signal))))
+}
+
+/** Asks again with drivers loaded and nothing else kept, so that what is read is read for the answer. */
+async function bytesOf(request: ColdRequest): Promise<string | null> {
+  let passed = 0
+  const before = bytesReadSoFar()
+  await ask(request, (bytes) => (passed += bytes))
+  const after = bytesReadSoFar()
+  if (before === null || after === null) return null
+  const read = after - before - BigInt(passed)
+  return String(read < 0n ? 0n : read)
+}
+
+async function reply(): Promise<ColdReply> {
+  try {
+    const request = JSON.parse(await text(process.stdin)) as ColdRequest
+    const { rows, ms } = await ask(request, () => undefined)
+    return { answer: { ms, rows, readBytes: request.countBytes ? await bytesOf(request) : null } }
+  } catch (error) {
+    return { error: asSluiceError(error).info() }
+  }
+}
+
+process.stdout.write(JSON.stringify(await reply()))

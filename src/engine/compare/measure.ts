@@ -1,0 +1,143 @@
+/** One question on both sides: proved once, then timed warm in turns, then asked cold. */
+import { countingLogStore } from '../../delta/counting.ts'
+import type { Side } from '../../model/event.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import type { ParquetRows } from '../../model/parquet-rows.ts'
+import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { drain, prove, type Answer } from './answer.ts'
+import { askFiles } from './ask-files.ts'
+import { askSql } from './ask-sql.ts'
+import { askCold, type ColdAnswer } from './cold.ts'
+import { differenceOf } from './digest.ts'
+import type { ComparePlan } from './plan.ts'
+import type { QuestionId } from './questions.ts'
+import { median, p95, roundMs } from './timing.ts'
+
+/** Cold runs of a side at most, and how long they may take together before no other is begun. */
+const COLD_RUNS = 3
+const COLD_BUDGET_MS = 5_000
+
+export type MeasureOptions = {
+  readonly plan: ComparePlan
+  readonly openLog: () => LogStore
+  readonly parquet: () => Promise<ParquetRows>
+  readonly catalog: SqlDatabase
+  readonly catalogUrl: string
+  readonly runs: number
+  readonly cold: boolean
+  readonly interrupt: Interrupt
+  /** Told why cold figures are missing. */
+  readonly onNote: (message: string) => void
+}
+
+export type Measured = {
+  readonly files: Side
+  readonly sql: Side
+  /** Unrounded warm medians. */
+  readonly filesMs: number
+  readonly sqlMs: number
+  readonly rows: number
+  readonly digest: string
+  readonly difference: string | null
+}
+
+type Cold = { readonly ms: number; readonly readBytes: string | null; readonly rows: number }
+
+/** @throws SluiceError STOPPED between two runs, ABORTED within one; whatever either side throws */
+export async function measure(id: QuestionId, options: MeasureOptions): Promise<Measured> {
+  const { plan, catalog, interrupt, runs, cold } = options
+  const signal = interrupt.abort
+  const counting = countingLogStore(options.openLog())
+  const files = (log: LogStore): Answer => askFiles(id, plan, { log, parquet: options.parquet, signal })
+
+  // The warm-up is what proves: both answers are read to their end and compared, and no clock runs.
+  const filesDigest = await prove(files(counting))
+  const sqlDigest = await catalog.read((reader) => prove(askSql(id, plan, reader, signal)))
+  let difference = differenceOf(filesDigest, sqlDigest)
+
+  const filesRun = (): Promise<number> => drain(files(options.openLog()))
+  const sqlRun = (): Promise<number> => catalog.read((reader) => drain(askSql(id, plan, reader, signal)))
+  const filesTimes: number[] = []
+  const sqlTimes: number[] = []
+  const timedRows = { files: filesDigest.rows, sql: sqlDigest.rows }
+  for (let run = 0; run < runs; run++) {
+    throwIfAborted(interrupt.stop)
+    // In turns, so that what else the machine does falls on both.
+    const [filesTimed, sqlTimed] = [await timed(filesRun), await timed(sqlRun)]
+    filesTimes.push(filesTimed.ms)
+    sqlTimes.push(sqlTimed.ms)
+    if (filesTimed.rows !== filesDigest.rows) timedRows.files = filesTimed.rows
+    if (sqlTimed.rows !== sqlDigest.rows) timedRows.sql = sqlTimed.rows
+  }
+  difference ??= changedRows('a timed run', filesDigest.rows, timedRows)
+
+  const [filesCold, sqlCold] = cold
+    ? [await coldRuns('files', id, options), await coldRuns('sql', id, options)]
+    : [null, null]
+  if (cold) {
+    const rows = { files: filesCold?.rows ?? filesDigest.rows, sql: sqlCold?.rows ?? sqlDigest.rows }
+    difference ??= changedRows('a cold run', filesDigest.rows, rows)
+  }
+  return {
+    files: side(filesTimes, filesCold, counting.counts.opened),
+    // No question opens a file of the log on this side: it is given none.
+    sql: side(sqlTimes, sqlCold, 0),
+    filesMs: median(filesTimes),
+    sqlMs: median(sqlTimes),
+    rows: filesDigest.rows,
+    digest: filesDigest.hex(),
+    difference,
+  }
+}
+
+async function timed(run: () => Promise<number>): Promise<{ readonly ms: number; readonly rows: number }> {
+  const begun = performance.now()
+  const rows = await run()
+  return { ms: performance.now() - begun, rows }
+}
+
+/** A proof holds for the runs only if they gave as many rows; a table that changes meanwhile does not. */
+function changedRows(
+  which: string,
+  proved: number,
+  now: { readonly files: number; readonly sql: number },
+): string | null {
+  if (now.files !== proved) return `the files gave ${now.files} rows in ${which}, ${proved} in the proof`
+  return now.sql === proved ? null : `SQL gave ${now.sql} rows in ${which}, ${proved} in the proof`
+}
+
+/** Median of a few fresh children; null, with a note, where there can be none. */
+async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: MeasureOptions): Promise<Cold | null> {
+  const { plan, catalogUrl, interrupt, onNote } = options
+  const path = options.openLog().root
+  const answers: ColdAnswer[] = []
+  let spent = 0
+  while (answers.length < COLD_RUNS && spent < COLD_BUDGET_MS) {
+    throwIfAborted(interrupt.stop)
+    try {
+      const request = { side: which, question, plan, path, catalogUrl, countBytes: answers.length === 0 } as const
+      const answer = await askCold(request, interrupt.abort)
+      answers.push(answer)
+      spent += answer.ms
+    } catch (error) {
+      throwIfAborted(interrupt.abort)
+      const message = error instanceof Error ? error.message : String(error)
+      onNote(`${question}: no cold figure for ${which}: ${message}`)
+      return null
+    }
+  }
+  const [first] = answers
+  if (first === undefined) return null
+  return { ms: median(answers.map(({ ms }) => ms)), readBytes: first.readBytes, rows: first.rows }
+}
+
+function side(times: readonly number[], cold: Cold | null, opened: number): Side {
+  return {
+    p50Ms: roundMs(median(times)),
+    p95Ms: roundMs(p95(times)),
+    coldMs: cold === null ? null : roundMs(cold.ms),
+    readBytes: cold?.readBytes ?? null,
+    opened,
+  }
+}

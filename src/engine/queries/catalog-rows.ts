@@ -1,0 +1,102 @@
+/** What the catalog knows of each table, for lists: one read for all of them. */
+import { leaseHolder } from '../../catalog/lease.ts'
+import { latestValidations } from '../../catalog/validations.ts'
+import { readHead, wholeness } from '../../catalog/import/head.ts'
+import { readStatus } from '../../catalog/status.ts'
+import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import { featureNames } from '../../delta/features.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import type { CatalogState, ProofState } from '../workbench.ts'
+
+export type CatalogRow = {
+  readonly tableId: string
+  readonly location: string
+  readonly version: number | null
+  readonly historyFrom: number | null
+  readonly files: number | null
+  readonly bytes: number | null
+  readonly rows: number | null
+  readonly commitTime: number | null
+  readonly partitionColumns: readonly string[]
+  readonly features: readonly string[]
+  readonly state: CatalogState
+  readonly proof: ProofState
+}
+
+/** @param alive whether a process of this machine runs: the lease of a dead one does not count */
+export async function catalogRows(database: SqlDatabase, alive: (pid: number) => boolean): Promise<readonly CatalogRow[]> {
+  const now = await database.now()
+  const proofs = await latestValidations(database)
+  const heads = await database.all(
+    `SELECT table_id, location, current_version, history_from, num_files, num_bytes, num_records, current_commit_time,
+       partition_columns, protocol, configuration FROM delta_tables ORDER BY table_id`,
+  )
+  const rows: CatalogRow[] = []
+  for (const head of heads) {
+    const [tableId, location, version, historyFrom, files, bytes, records, commitTime, partitions, protocol, configuration] = head as [
+      string,
+      string,
+      number | null,
+      number | null,
+      number | null,
+      number | null,
+      number | null,
+      number | null,
+      string | null,
+      string | null,
+      string | null,
+    ]
+    const proof = proofs.get(tableId)
+    const state = await stateOf(database, tableId, now, alive)
+    const known = state.state === 'none' ? null : version
+    rows.push({
+      tableId,
+      location,
+      version: known,
+      historyFrom: known === null ? null : historyFrom,
+      files: known === null ? null : files,
+      bytes: known === null ? null : bytes,
+      rows: known === null ? null : records,
+      commitTime: known === null ? null : commitTime,
+      partitionColumns: partitions === null ? [] : (JSON.parse(partitions) as string[]),
+      features:
+        protocol === null
+          ? []
+          : featureNames(JSON.parse(protocol) as ProtocolAction, {
+              id: '',
+              schemaString: '',
+              configuration: JSON.parse(configuration ?? '{}') as Record<string, string>,
+            } as MetadataAction),
+      state,
+      proof:
+        proof === undefined
+          ? { state: 'never' }
+          : proof.differences === 0
+            ? { state: 'proved', version: proof.version }
+            : { state: 'differs', version: proof.version, differences: proof.differences },
+    })
+  }
+  return rows
+}
+
+async function stateOf(
+  database: SqlDatabase,
+  tableId: string,
+  now: number,
+  alive: (pid: number) => boolean,
+): Promise<CatalogState> {
+  const head = await readHead(database, { tableId })
+  if (head === null) return { state: 'none' }
+  const holder = await leaseHolder(database, tableId, now)
+  if (holder !== null && alive(holder.pid)) return { state: 'running', holder: `${holder.command} (process ${holder.pid})` }
+  const whole = await wholeness(database, head)
+  if (whole === 'whole') return { state: 'current' }
+  if (whole === 'broken') return { state: 'none' }
+  const [last] = await readStatus(database, tableId)
+  if (last?.status === 'failed') {
+    const [code = 'INTERNAL', ...words] = (last.errorMessage ?? '').split(': ')
+    return { state: 'failed', error: { code: code as 'INTERNAL', message: words.join(': '), retryable: true } }
+  }
+  const { done = 0, total = 0 } = head.cursor ?? {}
+  return { state: 'unfinished', percent: total === 0 ? 0 : Math.floor((done / total) * 100), version: head.currentVersion }
+}

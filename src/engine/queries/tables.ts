@@ -1,0 +1,135 @@
+/** The tables list: what lies below the lake, beside what the catalog knows of it. */
+import { resolve } from 'node:path'
+import { probeTable } from '../../delta/probe.ts'
+import { listLog } from '../../delta/listing.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { isAlive } from '../lake/import-one.ts'
+import { walkLake } from '../lake/walk.ts'
+import { openLake, parquetRows } from '../registry.ts'
+import { pathOfLocation } from '../resolve.ts'
+import type { CatalogState, TableRow } from '../workbench.ts'
+import { catalogRows, type CatalogRow } from './catalog-rows.ts'
+
+const NOBODY: Pick<TableRow, 'tableId' | 'catalog' | 'proof'> = {
+  tableId: null,
+  catalog: { state: 'none' },
+  proof: { state: 'never' },
+}
+
+/** Rows by name. A table that is current in the catalog is not read again: its counts come from there. */
+export async function listTables(lake: string | null, database: SqlDatabase | null, signal: AbortSignal): Promise<readonly TableRow[]> {
+  const known = new Map((database === null ? [] : await catalogRows(database, isAlive)).map((row) => [row.location, row]))
+  const rows: TableRow[] = []
+  if (lake !== null) {
+    for await (const found of walkLake(lake, { recursive: true, exclude: [], signal })) {
+      if (found.kind === 'sqlite' || found.kind === 'duckdb') rows.push(sourceRow(found))
+      else if (found.kind === 'table') {
+        const name = found.name === '.' ? (resolve(found.path).split('/').at(-1) ?? '.') : found.name
+        rows.push(await tableRow(name, found.path, known, signal))
+      }
+    }
+  }
+  // What the catalog holds from elsewhere is listed too, when no lake was asked for.
+  if (lake === null) {
+    for (const row of known.values()) rows.push(await tableRow(row.tableId, pathOfLocation(row.location), known, signal))
+  }
+  return rows
+}
+
+/** One table by its location, fresh. */
+export async function tableRow(
+  name: string,
+  path: string,
+  known: ReadonlyMap<string, CatalogRow>,
+  signal: AbortSignal,
+): Promise<TableRow> {
+  let location = path
+  let row: CatalogRow | undefined
+  try {
+    const log = await openLake(path)
+    location = log.root
+    row = known.get(location)
+    const head = { key: location, name, location: path, kind: 'delta' } as const
+    if (row !== undefined && row.version !== null && row.state.state !== 'none') {
+      const { latest } = await listLog(log, { signal, from: row.version, attributes: false })
+      if (latest === row.version) return { ...head, ...fromCatalog(row), catalog: row.state, error: null }
+    }
+    const facts = await probeTable(log, parquetRows, signal)
+    return {
+      ...head,
+      tableId: row?.tableId ?? null,
+      version: facts.version,
+      files: facts.files,
+      bytes: facts.bytes === null ? null : Number(facts.bytes),
+      rows: facts.rows === null ? null : Number(facts.rows),
+      changed: facts.lastCommit,
+      partitionColumns: facts.partitionColumns ?? [],
+      features: facts.features ?? [],
+      historyFrom: row?.historyFrom ?? null,
+      catalog: stateBeside(row, facts.version),
+      proof: row?.proof ?? { state: 'never' },
+      error: facts.refusal?.info() ?? null,
+    }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped') throw thrown
+    const base = row === undefined ? { ...UNKNOWN, ...NOBODY } : { ...fromCatalog(row), catalog: row.state }
+    return { key: location, name, location: path, kind: 'delta', ...base, error: error.info() }
+  }
+}
+
+const UNKNOWN = {
+  version: null,
+  files: null,
+  bytes: null,
+  rows: null,
+  changed: null,
+  partitionColumns: [],
+  features: [],
+  historyFrom: null,
+} as const
+
+function fromCatalog(row: CatalogRow): Omit<TableRow, 'key' | 'name' | 'location' | 'kind' | 'catalog' | 'error'> {
+  return {
+    tableId: row.tableId,
+    version: row.version,
+    files: row.files,
+    bytes: row.bytes,
+    rows: row.rows,
+    changed: row.commitTime,
+    partitionColumns: row.partitionColumns,
+    features: row.features,
+    historyFrom: row.historyFrom,
+    proof: row.proof,
+  }
+}
+
+/** A whole table whose log went on is behind; everything else is as the catalog says. */
+function stateBeside(row: CatalogRow | undefined, latest: number): CatalogState {
+  if (row === undefined) return { state: 'none' }
+  if (row.state.state === 'current' && row.version !== null && latest > row.version) {
+    return { state: 'behind', commits: latest - row.version }
+  }
+  return row.state
+}
+
+function sourceRow(found: {
+  readonly kind: 'sqlite' | 'duckdb'
+  readonly name: string
+  readonly path: string
+  readonly bytes: number
+  readonly modified: number
+}): TableRow {
+  return {
+    key: found.path,
+    name: found.name,
+    location: found.path,
+    kind: found.kind,
+    ...UNKNOWN,
+    ...NOBODY,
+    bytes: found.bytes,
+    changed: found.modified,
+    error: null,
+  }
+}

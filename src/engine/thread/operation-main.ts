@@ -1,0 +1,39 @@
+/** Entry of the thread that runs one operation: all of it, reading, parsing and writing, so that the screen never waits. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { Interrupter } from '../../shared/abort.ts'
+import { systemClock } from '../../shared/clock.ts'
+import type { RunControl } from '../operation.ts'
+import { runOperation } from '../run.ts'
+import { FLAG, type OperationMessage, type OperationStart } from './messages.ts'
+
+const LOOK_EVERY_MS = 40
+
+const start = workerData as OperationStart
+const flags = new Int32Array(start.flags)
+const interrupter = new Interrupter()
+const look = setInterval(() => {
+  if (Atomics.load(flags, FLAG.stop) === 1) interrupter.requestStop()
+  if (Atomics.load(flags, FLAG.abort) === 1) interrupter.requestAbort()
+}, LOOK_EVERY_MS)
+
+const control: RunControl = {
+  get paused() {
+    return Atomics.load(flags, FLAG.paused) === 1
+  },
+  get lanes() {
+    const lanes = Atomics.load(flags, FLAG.lanes)
+    return lanes === 0 ? null : lanes
+  },
+}
+
+const post = (message: OperationMessage): void => parentPort?.postMessage(message)
+const finished = await runOperation(start.operation, {
+  ...start.identity,
+  interrupt: interrupter,
+  clock: systemClock,
+  commandLine: start.commandLine,
+  control,
+  onEvent: (event) => post({ type: 'event', event }),
+})
+clearInterval(look)
+post({ type: 'done', exitCode: finished.exitCode })

@@ -1,0 +1,146 @@
+/** The workbench over threads: one answers questions, each running operation has its own. The caller's event loop never waits. */
+import { Worker } from 'node:worker_threads'
+import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
+import type { Event } from '../../model/event.ts'
+import type { Operation } from '../operation.ts'
+import type { RunningOperation, Workbench } from '../workbench.ts'
+import { FLAG, FLAG_BYTES, type Answer, type Identity, type OperationMessage, type OperationStart, type QueryMethod, type Question } from './messages.ts'
+
+/** How long an aborted operation may take to roll back before its thread is ended, ms. */
+const GRACE_MS = 3_000
+
+export class ThreadedWorkbench implements Workbench {
+  readonly lake: string | null
+  readonly catalog: string
+  readonly #identity: Identity
+  readonly #catalogUrl: string
+  #queries: Worker | null = null
+  #nextId = 1
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  readonly #running = new Set<RunningOperation>()
+
+  /** @param label the catalog's URL without its password */
+  constructor(at: { readonly lake: string | null; readonly catalogUrl: string; readonly label: string }, identity: Identity) {
+    this.lake = at.lake
+    this.catalog = at.label
+    this.#catalogUrl = at.catalogUrl
+    this.#identity = identity
+  }
+
+  tables: Workbench['tables'] = () => this.#ask('tables', [])
+  overview: Workbench['overview'] = (key) => this.#ask('overview', [key])
+  schema: Workbench['schema'] = (key) => this.#ask('schema', [key])
+  features: Workbench['features'] = (key) => this.#ask('features', [key])
+  history: Workbench['history'] = (key, from, count) => this.#ask('history', [key, from, count])
+  commit: Workbench['commit'] = (key, version) => this.#ask('commit', [key, version])
+  partitions: Workbench['partitions'] = (key, asOf, from, count) => this.#ask('partitions', [key, asOf, from, count])
+  files: Workbench['files'] = (key, query) => this.#ask('files', [key, query])
+  runs: Workbench['runs'] = (count) => this.#ask('runs', [count])
+
+  start(operation: Operation, commandLine: string): RunningOperation {
+    const running = startThread(this.#withCatalog(operation), commandLine, this.#identity)
+    this.#running.add(running)
+    void running.done.finally(() => this.#running.delete(running))
+    return running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const running of this.#running) running.abort()
+    const done = Promise.all([...this.#running].map(({ done }) => done))
+    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())])
+    await this.#queries?.terminate()
+  }
+
+  /** The UI knows the catalog by its label only; the URL, which may hold a password, is put in here. */
+  #withCatalog(operation: Operation): Operation {
+    return 'catalog' in operation && operation.catalog === this.catalog ? { ...operation, catalog: this.#catalogUrl } : operation
+  }
+
+  #ask<T>(method: QueryMethod, given: readonly unknown[]): Promise<T> {
+    const worker = (this.#queries ??= this.#openQueries())
+    const id = this.#nextId++
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      worker.postMessage({ id, method, arguments: given } satisfies Question)
+    })
+  }
+
+  #openQueries(): Worker {
+    const worker = new Worker(entry('query-main'), { workerData: { lake: this.lake, catalog: this.#catalogUrl } })
+    const failAll = (error: Error): void => {
+      for (const { reject } of this.#waiting.values()) reject(error)
+      this.#waiting.clear()
+      this.#queries = null
+    }
+    worker.on('message', (answer: Answer) => {
+      const waiting = this.#waiting.get(answer.id)
+      this.#waiting.delete(answer.id)
+      if ('error' in answer) waiting?.reject(errorFromInfo(answer.error, answer.kind))
+      else waiting?.resolve(answer.value)
+    })
+    worker.on('error', failAll)
+    worker.on('exit', () => failAll(new SluiceError('INTERNAL', 'the thread that answers questions ended')))
+    worker.unref()
+    return worker
+  }
+}
+
+function startThread(operation: Operation, commandLine: string, identity: Identity): RunningOperation {
+  const flags = new SharedArrayBuffer(FLAG_BYTES)
+  const cells = new Int32Array(flags)
+  const listeners = new Set<(event: Event) => void>()
+  const workerData: OperationStart = { operation, identity, commandLine, flags }
+  const worker = new Worker(entry('operation-main'), { workerData })
+  // A listener that subscribes late must not miss the beginning.
+  const missed: Event[] = []
+  let told = false
+  const done = new Promise<number>((resolve) => {
+    worker.on('message', (message: OperationMessage) => {
+      if (message.type === 'done') resolve(message.exitCode)
+      else if (told) for (const listener of listeners) listener(message.event)
+      else missed.push(message.event)
+    })
+    worker.on('error', (error) => {
+      const event: Event = {
+        v: 1,
+        seq: 0,
+        ts: new Date().toISOString(),
+        runId: null,
+        type: 'run.finished',
+        status: 'failed',
+        exitCode: 70,
+        totals: {},
+        ms: 0,
+        error: { code: 'INTERNAL', message: String(error), retryable: false },
+      }
+      for (const listener of listeners) listener(event)
+      resolve(70)
+    })
+    worker.on('exit', () => resolve(70))
+  })
+  const set = (cell: number, value: number): void => void Atomics.store(cells, cell, value)
+  return {
+    operation,
+    done,
+    subscribe(listener) {
+      listeners.add(listener)
+      if (!told) {
+        told = true
+        for (const event of missed.splice(0)) listener(event)
+      }
+      return () => void listeners.delete(listener)
+    },
+    stop: () => set(FLAG.stop, 1),
+    abort: () => {
+      set(FLAG.stop, 1)
+      set(FLAG.abort, 1)
+    },
+    pause: (paused) => set(FLAG.paused, paused ? 1 : 0),
+    lanes: (count) => set(FLAG.lanes, Math.max(1, count)),
+  }
+}
+
+/** Threads run compiled code only: Node 20 cannot load TypeScript in them, also when the caller itself runs from source. */
+function entry(name: string): URL {
+  return new URL(import.meta.url.replace('/src/', '/dist/').replace(/[^/]+$/, `${name}.js`))
+}

@@ -1,0 +1,135 @@
+/** The terminal UI as one call: takes the terminal, runs until the user leaves, gives it back. */
+import { render } from 'ink'
+import type { Operation } from '../engine/operation.ts'
+import type { Workbench } from '../engine/workbench.ts'
+import type { Event } from '../model/event.ts'
+import type { Clock } from '../shared/clock.ts'
+import { systemClock } from '../shared/clock.ts'
+import { App } from './app.tsx'
+import { closingLines } from './closing.ts'
+import { Session } from './session/session.ts'
+import type { Action } from './state/action.ts'
+import { reducer } from './state/reducer.ts'
+import type { Screen, State } from './state/state.ts'
+import { initialState } from './state/state.ts'
+import { createStore } from './state/store.ts'
+import { ScreenWriter, sizeOf } from './terminal/screen-writer.ts'
+import { clipboardSequence, Takeover } from './terminal/takeover.ts'
+
+export type FinishedRun = { readonly commandLine: string; readonly event: Event & { type: 'run.finished' } }
+
+export type TuiOptions = {
+  readonly workbench: Workbench
+  readonly tool: string
+  readonly ascii: boolean
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
+  readonly clock?: Clock
+  readonly initial?: {
+    readonly screen?: Screen
+    /** An operation that starts at once, as a long command on the command line asks for. */
+    readonly operation?: Operation
+    readonly commandLine?: string
+    /** Leaves by itself when that operation has ended, with its exit code. */
+    readonly leaveWhenDone?: boolean
+  }
+  /** Words for the lines printed after leaving; without it the UI has its own. */
+  readonly onExitLines?: (finished: readonly FinishedRun[]) => readonly string[]
+}
+
+export type TuiResult = { readonly exitCode: number; readonly closing: readonly string[] }
+
+/** @returns the status to end with and the lines to print on the normal screen; rejects when a bug ended the UI. */
+export async function runTui(options: TuiOptions): Promise<TuiResult> {
+  const { workbench, stdin, stdout, initial } = options
+  const clock = options.clock ?? systemClock
+  const screen = new ScreenWriter(stdout)
+  const store = createStore<State, Action>(
+    reducer,
+    initialState({
+      ...sizeOf(stdout),
+      ascii: options.ascii,
+      lake: workbench.lake,
+      catalog: workbench.catalog,
+      now: clock.now(),
+      ...(initial?.screen === undefined ? {} : { screen: initial.screen }),
+    }),
+  )
+  const end: { signalled: boolean; crash: { readonly error: unknown } | null; leave: () => void } = {
+    signalled: false,
+    crash: null,
+    leave: () => undefined,
+  }
+  const left = new Promise<void>((resolve) => {
+    end.leave = resolve
+  })
+  const takeover = new Takeover(stdin, stdout, {
+    interrupt: () => {
+      session.interrupt()
+    },
+    terminate: (signal) => {
+      end.signalled = true
+      // Nobody reads a terminal that has gone.
+      if (signal === 'SIGHUP') screen.close()
+      session.terminate()
+    },
+    crash: (error) => {
+      end.crash ??= { error }
+      session.queue.abort()
+      end.leave()
+    },
+  })
+  const session = new Session(workbench, store, clock, {
+    copy: (text) => stdout.write(clipboardSequence(text)),
+    suspend: () => {
+      takeover.suspend(() => {
+        screen.repaint()
+      })
+    },
+    leave: end.leave,
+  })
+  const resized = (): void => {
+    screen.forget()
+    store.dispatch({ type: 'resize', ...sizeOf(stdout) })
+    screen.repaint()
+  }
+  stdout.on('resize', resized)
+  takeover.enter()
+  const ink = render(<App session={session} />, {
+    stdout: screen as unknown as NodeJS.WriteStream,
+    stdin,
+    debug: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+  })
+  if (initial?.operation !== undefined) {
+    session.queue.add([
+      { operation: initial.operation, commandLine: initial.commandLine ?? `sluice ${initial.operation.kind}` },
+    ])
+    if (initial.leaveWhenDone === true) {
+      void session.queue.idle().then(() => {
+        session.leave()
+      })
+    }
+  }
+  await left
+  screen.close()
+  stdout.off('resize', resized)
+  ink.unmount()
+  takeover.leave()
+  session.queue.dispose()
+  stdin.pause()
+  if (end.crash !== null) throw end.crash.error
+  return {
+    exitCode: exitCodeOf(session, end.signalled, initial?.leaveWhenDone === true),
+    closing: options.onExitLines?.(session.queue.finished) ?? closingLines(session.queue.finished),
+  }
+}
+
+function exitCodeOf(session: Session, signalled: boolean, single: boolean): number {
+  if (signalled) return 143
+  if (session.state.interrupted) return 130
+  if (single) return session.queue.lastExit
+  if (session.queue.stopped) return 75
+  return session.queue.lastExit === 0 ? 0 : 1
+}

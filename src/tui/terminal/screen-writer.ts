@@ -1,0 +1,90 @@
+/**
+ * The stream that Ink writes to. Ink 6.8 in debug mode hands over each whole frame; this keeps the one on screen and writes only rows
+ * that differ, inside a synchronized update. (Ink's own incremental rendering puts rows of screens that are shorter than the terminal
+ * one line too low, and its full repaint is twenty times the bytes and clears the scrollback.)
+ */
+import { Writable } from 'node:stream'
+
+const BEGIN = '\u001b[?2026h'
+const END = '\u001b[?2026l'
+const CLEAR = '\u001b[2J'
+
+/** The size of a terminal; a pty that nobody has sized says 0×0, which is 80×24. */
+export function sizeOf(out: { readonly columns?: number; readonly rows?: number }): { columns: number; rows: number } {
+  const columns = out.columns ?? 0
+  const rows = out.rows ?? 0
+  return columns > 0 && rows > 0 ? { columns, rows } : { columns: 80, rows: 24 }
+}
+
+export class ScreenWriter extends Writable {
+  readonly isTTY = true
+  readonly #out: NodeJS.WriteStream
+  #shown: readonly string[] = []
+  #frame: readonly string[] = []
+  #open = true
+  #full = false
+  #clear = true
+
+  constructor(out: NodeJS.WriteStream) {
+    super({ decodeStrings: false })
+    this.#out = out
+    out.on('drain', this.#drained)
+  }
+
+  get columns(): number {
+    return sizeOf(this.#out).columns
+  }
+
+  get rows(): number {
+    return sizeOf(this.#out).rows
+  }
+
+  override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    const text = typeof chunk === 'string' ? chunk : String(chunk)
+    // Ink also shows and hides the cursor through this stream, and writes '' to wait for it; neither is a frame.
+    if (this.#open && text !== '' && !text.startsWith('\u001b[?25')) {
+      this.#frame = text.split('\n')
+      this.#paint()
+    }
+    callback()
+  }
+
+  /** Forgets what is on screen: the next frame is written as a whole. */
+  forget(): void {
+    this.#shown = []
+    this.#clear = true
+  }
+
+  /** Writes the last frame again, as a whole. */
+  repaint(): void {
+    this.forget()
+    this.#paint()
+  }
+
+  /** Nothing is written any more: the screen belongs to somebody else. */
+  close(): void {
+    this.#open = false
+    this.#out.off('drain', this.#drained)
+  }
+
+  readonly #drained = (): void => {
+    this.#full = false
+    this.#paint()
+  }
+
+  #paint(): void {
+    // On a slow line frames in between are left out; the newest one is written when there is room again.
+    if (!this.#open || this.#full || this.#frame.length === 0) return
+    const rows = Math.min(this.rows, Math.max(this.#frame.length, this.#shown.length))
+    let out = this.#clear ? CLEAR : ''
+    for (let i = 0; i < rows; i += 1) {
+      const row = this.#frame[i] ?? ''
+      if (row === (this.#shown[i] ?? '')) continue
+      // Erased before it is written: erasing after a full row eats its last cell.
+      out += `\u001b[${i + 1};1H\u001b[2K${row}\u001b[0m`
+    }
+    this.#shown = this.#frame
+    this.#clear = false
+    if (out !== '') this.#full = !this.#out.write(BEGIN + out + END)
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Takes the terminal over and gives it back, whichever way the program ends. `kill -9` cannot be caught: `reset` helps then.
+ */
+import { writeSync } from 'node:fs'
+
+const ENTER = '\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J\u001b[H'
+const LEAVE = '\u001b[0m\u001b[?2026l\u001b[?7h\u001b[?25h\u001b[?1049l'
+
+export type Ways = {
+  /** SIGINT, which arrives as a signal only from outside: in raw mode ctrl-c is a key. */
+  readonly interrupt: () => void
+  /** SIGTERM, SIGHUP, or a terminal that is gone. */
+  readonly terminate: (signal: 'SIGTERM' | 'SIGHUP') => void
+  /** An exception nobody caught. */
+  readonly crash: (error: unknown) => void
+}
+
+export class Takeover {
+  readonly #stdin: NodeJS.ReadStream
+  readonly #stdout: NodeJS.WriteStream
+  readonly #ways: Ways
+  #taken = false
+  #lastInterrupt = Number.NEGATIVE_INFINITY
+
+  constructor(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream, ways: Ways) {
+    this.#stdin = stdin
+    this.#stdout = stdout
+    this.#ways = ways
+  }
+
+  /** Alternate screen, no cursor, no line wrap. */
+  enter(): void {
+    this.#taken = true
+    this.#stdout.write(ENTER)
+    process.on('exit', this.#restore)
+    process.on('SIGINT', this.#onInterrupt)
+    process.on('SIGTERM', this.#onTerminate)
+    process.on('SIGHUP', this.#onHangup)
+    process.on('uncaughtException', this.#onCrash)
+    process.on('unhandledRejection', this.#onCrash)
+    this.#stdin.on('end', this.#onHangup)
+    this.#stdin.on('error', this.#onHangup)
+    this.#stdout.on('error', this.#onHangup)
+  }
+
+  /** The normal screen as it was. */
+  leave(): void {
+    this.#restore()
+    process.off('exit', this.#restore)
+    process.off('SIGINT', this.#onInterrupt)
+    process.off('SIGTERM', this.#onTerminate)
+    process.off('SIGHUP', this.#onHangup)
+    process.off('uncaughtException', this.#onCrash)
+    process.off('unhandledRejection', this.#onCrash)
+    this.#stdin.off('end', this.#onHangup)
+    this.#stdin.off('error', this.#onHangup)
+    this.#stdout.off('error', this.#onHangup)
+  }
+
+  /** Gives the terminal back until the shell brings the program to the front again. */
+  suspend(back: () => void): void {
+    this.#restore()
+    process.once('SIGCONT', () => {
+      this.#taken = true
+      if (this.#stdin.isTTY) this.#stdin.setRawMode(true)
+      this.#stdout.write(ENTER)
+      back()
+    })
+    process.kill(process.pid, 'SIGTSTP')
+  }
+
+  readonly #restore = (): void => {
+    if (!this.#taken) return
+    this.#taken = false
+    try {
+      if (this.#stdin.isTTY) this.#stdin.setRawMode(false)
+    } catch {
+      // The terminal is gone; there is nothing to restore.
+    }
+    // Written at once: when the process is on its way out, nobody waits for a stream.
+    const fd = 'fd' in this.#stdout && typeof this.#stdout.fd === 'number' ? this.#stdout.fd : null
+    try {
+      if (fd === null) this.#stdout.write(LEAVE)
+      else writeSync(fd, LEAVE)
+    } catch {
+      // As above.
+    }
+  }
+
+  readonly #onInterrupt = (): void => {
+    // npm and pnpm deliver the same ctrl-c twice.
+    const now = performance.now()
+    if (now - this.#lastInterrupt < 1000) return
+    this.#lastInterrupt = now
+    this.#ways.interrupt()
+  }
+
+  readonly #onTerminate = (): void => {
+    this.#ways.terminate('SIGTERM')
+  }
+
+  readonly #onHangup = (): void => {
+    this.#ways.terminate('SIGHUP')
+  }
+
+  readonly #onCrash = (error: unknown): void => {
+    this.#restore()
+    this.#ways.crash(error)
+  }
+}
+
+/** The sequence that puts `text` on the clipboard of the terminal, also over ssh (OSC 52). */
+export function clipboardSequence(text: string): string {
+  return `\u001b]52;c;${Buffer.from(text, 'utf8').toString('base64')}\u0007`
+}

@@ -1,0 +1,76 @@
+/** The help page, made from the keymap: one column for each group that fits, keys of the open screen first. */
+import type { Binding, Command, Group } from '../keymap/bindings.ts'
+import { KEYMAP } from '../keymap/bindings.ts'
+import { shownKey } from '../keymap/lookup.ts'
+import type { Line } from '../draw/line.ts'
+import { block, fit, line, span } from '../draw/line.ts'
+import { padEnd } from '../draw/text.ts'
+import type { State } from '../state/state.ts'
+import { matches } from '../state/tables-list.ts'
+
+const ORDER: Readonly<Record<State['screen'], readonly Group[]>> = {
+  tables: [
+    'MOVE',
+    'ACT on the row or the marked rows',
+    'FIND AND SORT',
+    'PROGRAM',
+    'RUN screen',
+    'COMPARE screen',
+    'DIALOGS',
+  ],
+  runs: [
+    'RUN screen',
+    'MOVE',
+    'PROGRAM',
+    'FIND AND SORT',
+    'ACT on the row or the marked rows',
+    'COMPARE screen',
+    'DIALOGS',
+  ],
+  compare: [
+    'COMPARE screen',
+    'MOVE',
+    'PROGRAM',
+    'FIND AND SORT',
+    'ACT on the row or the marked rows',
+    'RUN screen',
+    'DIALOGS',
+  ],
+  log: [
+    'FIND AND SORT',
+    'MOVE',
+    'PROGRAM',
+    'ACT on the row or the marked rows',
+    'RUN screen',
+    'COMPARE screen',
+    'DIALOGS',
+  ],
+}
+
+const keysOf = (b: Binding<Command>): string => (b.keys.length === 0 ? ': only' : b.keys.map(shownKey).join(' '))
+
+function groupLines(group: Group, find: string, cells: number): Line[] {
+  const found = KEYMAP.filter((b) => b.group === group && matches(find, `${keysOf(b)} ${b.label}`))
+  if (found.length === 0) return []
+  return [
+    line(group, 'strong'),
+    ...found.map((b) => fit([span(padEnd(keysOf(b), 13), 'info'), span(b.label)], cells)),
+    [],
+  ]
+}
+
+/** All lines of the page, `cells` wide; two columns from 76 cells on. */
+export function helpLines(state: State, find: string, cells: number): readonly Line[] {
+  const groups = ORDER[state.screen]
+  if (cells < 76) return groups.flatMap((g) => groupLines(g, find, cells))
+  const half = Math.floor((cells - 2) / 2)
+  const blocks = groups.map((g) => groupLines(g, find, half))
+  const total = blocks.reduce((sum, b) => sum + b.length, 0)
+  const left: Line[] = []
+  const right: Line[] = []
+  for (const b of blocks) (left.length + b.length / 2 <= total / 2 ? left : right).push(...b)
+  const rows = Math.max(left.length, right.length)
+  const l = block(left, half, rows)
+  const r = block(right, half, rows)
+  return l.map((row, i) => [...row, span('  '), ...(r[i] ?? [])])
+}

@@ -1,0 +1,209 @@
+/** The Run screen: how far, how fast, who does what, what came out, what was said. */
+import { progressBar, sparkline } from '../draw/bars.ts'
+import { bytes, clockSpan, count, numberOf, percent, plural, rate, seconds, timeOfDay } from '../draw/format.ts'
+import type { Line } from '../draw/line.ts'
+import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
+import { clean, cutEnd, cutMiddle, padEnd } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import type { Lane, RunView, TableResult } from '../run/run-view.ts'
+import { doneNow, eta, meanRate, perSecond, rateOf, share } from '../run/run-view.ts'
+import { geometry } from '../state/geometry.ts'
+import { runLayout } from '../state/run-layout.ts'
+import { runResults } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import { logLines } from './activity.ts'
+import { checkLines } from './checks.ts'
+import { minuteChart } from './minute-chart.ts'
+import { runMark } from './states.ts'
+
+const title = (run: RunView): string => run.commandLine.replace(/^sluice /, '').replace(/ --database-url \S+/g, '')
+
+function totals(run: RunView): string {
+  const finished = run.counts
+  const ended =
+    finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
+  const parts: string[] = []
+  if (run.plan === null)
+    return run.phase === 'starting' ? 'planning …' : `${count(doneNow(run))} done so far; no plan was told`
+  if (run.plan.tables > 0) parts.push(`tables ${count(ended)}/${count(run.plan.tables)}`)
+  if (run.plan.chunks > 0) parts.push(`chunks ${count(run.chunksDone)}/${count(run.plan.chunks)}`)
+  if (run.plan.total > 0)
+    parts.push(
+      `${run.plan.unit}s ${count(run.baseline + doneNow(run))}/${count(run.plan.total)}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,
+    )
+  if (run.plan.bytes > 0) parts.push(`${bytes(run.plan.bytes)} to read`)
+  return parts.join('   ')
+}
+
+function headLines(state: State, run: RunView, cells: number, wide: boolean): Line[] {
+  const done = share(run)
+  const resumed =
+    run.resumes !== null && run.plan !== null && run.plan.total > 0
+      ? `resumed at ${percent(run.baseline / run.plan.total)} · `
+      : ''
+  const right = `${resumed}started ${timeOfDay(run.startedAt)} `
+  const left = eta(run, state.now)
+  const end = run.finished === null ? clockSpan(left) : run.finished.status
+  const barCells = Math.max(8, cells - 20)
+  const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
+  const speeds =
+    run.plan === null
+      ? ''
+      : `  ${rate(run.finished === null ? rateOf(run, state.now, 5000) : null)} now  ${rate(meanRate(run, state.now))} mean `
+  const lanes = run.wantedLanes === null ? '' : `   lanes wanted ${run.wantedLanes}`
+  const lines: Line[] = [
+    spread(
+      [span(` ${cutMiddle(clean(title(run)), Math.max(10, cells - right.length - 3))}`)],
+      line(right, 'muted'),
+      cells,
+    ),
+    [
+      span(' '),
+      span(
+        progressBar(done, barCells, state.ascii),
+        run.finished !== null && run.finished.status !== 'ok' ? 'warn' : 'info',
+      ),
+      span(` ${percent(done).padStart(6)}  ${end}`, 'strong'),
+    ],
+    line(` ${totals(run)}`),
+    [
+      span(' '),
+      span(padEnd(sparkline(perSecond(run), 30, state.ascii), 30), 'info'),
+      span(
+        `${run.finished === null ? speeds : `  ${rate(meanRate(run, state.now))} mean `}  ${elapsed} ${run.finished === null ? 'so far' : 'in all'}${lanes}`,
+      ),
+    ],
+  ]
+  return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
+}
+
+function laneLine(lane: Lane, state: State, cells: number, wide: boolean): Line {
+  const table = wide ? 24 : 18
+  const step = wide ? 16 : 11
+  const barCells = Math.max(6, cells - 6 - table - step - 26)
+  const front: Line = [
+    span(` ${padEnd(String(lane.worker), 4)} ${padEnd(cutMiddle(clean(lane.table), table - 1), table)}`),
+  ]
+  if (lane.waits !== null)
+    return [
+      ...front,
+      span(padEnd('waits', step), 'warn'),
+      span(cutEnd(clean(lane.waits), cells - 6 - table - step), 'warn'),
+    ]
+  const part = lane.total > 0 ? Math.min(1, lane.done / lane.total) : null
+  const ms = state.now - lane.startedAt
+  const speed = ms < 1000 ? null : (lane.done * 1000) / ms
+  const left = speed === null || speed <= 0 || lane.total <= 0 ? null : ((lane.total - lane.done) / speed) * 1000
+  return [
+    ...front,
+    span(padEnd(cutEnd(clean(lane.chunk), step - 1), step)),
+    span(progressBar(part, barCells, state.ascii), 'info'),
+    span(`${percent(part).padStart(6)}${rate(speed).padStart(11)}${clockSpan(left).padStart(7)}`),
+  ]
+}
+
+function lanes(run: RunView, state: State, cells: number, rows: number, wide: boolean): Line[] {
+  const table = wide ? 24 : 18
+  const step = wide ? 16 : 11
+  const barCells = Math.max(6, cells - 6 - table - step - 26)
+  const head = ` ${'LANE'.padEnd(5)}${'TABLE'.padEnd(table)}${'STEP'.padEnd(step)}${' '.repeat(barCells)}${'DONE'.padStart(6)}${'RATE'.padStart(11)}${'ETA'.padStart(7)}`
+  const drawn = run.lanes.slice(0, rows).map((lane) => laneLine(lane, state, cells, wide))
+  if (drawn.length === 0)
+    drawn.push(line(run.finished === null ? '   no lane works yet' : '   every lane has ended', 'muted'))
+  return [line(head, 'strong'), ...drawn]
+}
+
+function resultLine(result: TableResult, state: State, here: boolean, cells: number): Line {
+  const marks = marksOf(state.ascii)
+  const name = cells >= 100 ? 28 : 18
+  const front: Line = [
+    span(here ? marks.row : ' '),
+    runMark(result.status, marks),
+    span(` ${padEnd(cutMiddle(clean(result.table), name - 1), name)}`),
+  ]
+  if (result.error !== undefined) {
+    const left: Line = [
+      ...front,
+      span(clean(`${result.error.code} ${result.error.message}`), result.status === 'refused' ? 'warn' : 'bad'),
+    ]
+    return spread(left, line(here ? ' enter: why ' : ' ', 'muted'), cells)
+  }
+  const parts = [
+    padEnd(result.version === undefined ? '' : `v${result.version}`, 7),
+    (result.files === undefined ? '' : plural(numberOf(result.files), 'file')).padStart(14),
+    (result.bytes === undefined ? '' : bytes(numberOf(result.bytes))).padStart(10),
+    `   ${padEnd(result.historyFrom === undefined ? result.status : `from v${result.historyFrom}`, 12)}`,
+    seconds(result.ms).padStart(8),
+    result.notes === undefined || result.notes.length === 0 ? '' : `    ${clean(result.notes.join('; '))}`,
+  ]
+  return [...front, span(parts.join(''))]
+}
+
+function resultsTitle(run: RunView, state: State): string {
+  const c = run.counts
+  const parts = [`done ${c.ok + c.current}`, `failed ${c.failed}`, `refused ${c.refused}`]
+  if (c.stopped > 0) parts.push(`stopped ${c.stopped}`)
+  if (run.plan !== null && run.finished === null)
+    parts.push(
+      `waiting ${Math.max(0, run.plan.tables - c.ok - c.current - c.failed - c.refused - c.stopped - c.skipped - run.lanes.length)}`,
+    )
+  if (run.retries > 0) parts.push(plural(run.retries, 'retry', 'retries'))
+  if (state.runs.queue.length > 0) parts.push(`${state.runs.queue.length} in line`)
+  return parts.join(' · ') + (state.runs.errorsOnly ? ' · errors only' : '')
+}
+
+function results(run: RunView, state: State, cells: number, rows: number): Line[] {
+  const checks = checkLines(run, state, cells)
+  if (checks.length > 0)
+    return block(
+      [
+        rule(`checks · ${plural(run.checks.length, 'check')} · ${plural(run.mismatchCount, 'difference')}`, cells),
+        ...checks.slice(-rows),
+      ],
+      cells,
+      rows + 1,
+    )
+  const list = runResults(state, run)
+  const at = state.runs.results
+  // Without a cursor moved up the newest results stay in sight.
+  const top = at.cursor === 0 ? Math.max(0, list.length - rows) : at.top
+  const drawn = list.slice(top, top + rows).map((result, i) => {
+    const here = at.cursor > 0 ? top + i === at.cursor : top + i === list.length - 1
+    const made = resultLine(result, state, here, cells)
+    return here && list.length > 1 ? chosen(made, cells) : made
+  })
+  return block([rule(resultsTitle(run, state), cells), ...drawn], cells, rows + 1)
+}
+
+function ending(run: RunView): Line[] {
+  const f = run.finished
+  if (f === null) return []
+  const tone = f.status === 'ok' ? 'ok' : f.status === 'stopped' ? 'warn' : 'bad'
+  const why = f.error === undefined ? '' : ` · ${f.error.code} ${f.error.message}`
+  const lines: Line[] = [[span(` ${f.status}, exit ${f.exitCode}`, tone), span(clean(why))]]
+  if (f.error?.hint !== undefined) lines.push([span(' do   ', 'muted'), span(clean(f.error.hint))])
+  if (f.resumeCommand !== undefined) lines.push([span(' next ', 'muted'), span(clean(f.resumeCommand))])
+  for (const file of f.wrote ?? []) lines.push([span(' wrote ', 'muted'), span(clean(file))])
+  return lines
+}
+
+/** The screen of one run. */
+export function runScreen(state: State, run: RunView, cells: number): Line[] {
+  const { body } = geometry(state)
+  const layout = runLayout(state, run)
+  const end = ending(run)
+  const lines: Line[] = [
+    ...headLines(state, run, cells, layout.wide),
+    ...(layout.chart > 0 ? [[], ...minuteChart(run, cells, layout.chart, state.ascii)] : []),
+    [],
+    ...lanes(run, state, cells, layout.lanes, layout.wide),
+    [],
+    ...results(run, state, cells, Math.max(1, layout.results - end.length)),
+    ...end,
+  ]
+  if (layout.log > 0) {
+    const newest = state.log.entries.slice(-layout.log).flatMap((entry) => logLines(entry, cells).slice(0, 1))
+    lines.push([], rule('log', cells), ...newest)
+  }
+  return block(lines, cells, body)
+}

@@ -1,0 +1,90 @@
+/** The list of runs: those of this session, then what the catalog recorded. */
+import { msOf, moment, percent, seconds } from '../draw/format.ts'
+import type { Line } from '../draw/line.ts'
+import { block, chosen, line, span } from '../draw/line.ts'
+import { clean, cutMiddle, padEnd } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import type { Operation } from '../../engine/operation.ts'
+import { share } from '../run/run-view.ts'
+import { geometry } from '../state/geometry.ts'
+import type { RunRow } from '../state/selectors.ts'
+import { runRows } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import { runMark } from './states.ts'
+
+/** What an operation is about: its table, or how many. */
+export function subject(operation: Operation): string {
+  if ('table' in operation) return operation.table
+  if (operation.kind === 'batch-import')
+    return operation.only === undefined ? operation.path : `${operation.only.length} tables of ${operation.path}`
+  return 'path' in operation ? operation.path : ''
+}
+
+function cellsOf(
+  row: RunRow,
+  state: State,
+): { started: string; status: string; command: string; table: string; time: string; said: string; run: string } {
+  if (row.kind === 'past') {
+    const { run } = row
+    const from = msOf(run.startedAt)
+    const to = msOf(run.completedAt)
+    return {
+      started: moment(from, state.now),
+      status: run.status,
+      command: run.command,
+      table: run.table,
+      time: from === null || to === null ? '' : seconds(to - from),
+      said: run.error ?? (run.version === undefined ? '' : `v${run.version}`),
+      run: run.run,
+    }
+  }
+  const { run } = row
+  return {
+    started: moment(run.startedAt, state.now),
+    status: run.finished?.status ?? (run.phase === 'done' ? 'failed' : 'running'),
+    command: run.operation.kind === 'performance-compare' ? 'compare' : run.operation.kind,
+    table: subject(run.operation),
+    time: run.endedAt === null ? percent(share(run)) : seconds(run.endedAt - run.startedAt),
+    said: run.finished?.error?.message ?? '',
+    run: run.runId ?? '',
+  }
+}
+
+/** The screen. */
+export function runsScreen(state: State, cells: number): Line[] {
+  const { body } = geometry(state)
+  const marks = marksOf(state.ascii)
+  const rows = runRows(state)
+  const name = Math.max(14, Math.min(40, Math.floor(cells * 0.25)))
+  const head = line(
+    `   ${padEnd('STARTED', 12)}${padEnd('STATUS', 12)}${padEnd('COMMAND', 14)}${padEnd('TABLE', name)}${'TIME'.padStart(9)}  ${cells >= 100 ? padEnd('RUN', 21) : ''}SAID`,
+    'strong',
+  )
+  const lines: Line[] = []
+  for (let i = state.runs.at.top; i < Math.min(rows.length, state.runs.at.top + body - 1); i += 1) {
+    const row = rows[i]
+    if (row === undefined) continue
+    const c = cellsOf(row, state)
+    const here = i === state.runs.at.cursor
+    const drawn: Line = [
+      span(` ${here ? marks.row : ' '} ${padEnd(c.started, 12)}`),
+      runMark(c.status === 'completed' ? 'ok' : c.status, marks),
+      span(
+        ` ${padEnd(clean(c.status), 10)}${padEnd(clean(c.command), 14)}${padEnd(cutMiddle(clean(c.table), name - 1), name)}${c.time.padStart(9)}  `,
+      ),
+      ...(cells >= 100 ? [span(padEnd(c.run, 21), 'muted')] : []),
+      span(clean(c.said)),
+    ]
+    lines.push(here ? chosen(drawn, cells) : drawn)
+  }
+  if (rows.length === 0) {
+    const slot = state.slots.runs
+    lines.push(
+      line(
+        slot.error === null ? (slot.value === null ? '   reading …' : '   no run is recorded') : `   ${slot.error}`,
+        slot.error === null ? 'muted' : 'bad',
+      ),
+    )
+  }
+  return block([head, ...lines], cells, body)
+}

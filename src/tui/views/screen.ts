@@ -1,0 +1,78 @@
+/** The whole screen as exactly `rows` lines of exactly `columns` cells. */
+import { percent } from '../draw/format.ts'
+import type { Line } from '../draw/line.ts'
+import { block, columns, line, overlay, span } from '../draw/line.ts'
+import { cutEnd } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import { share } from '../run/run-view.ts'
+import { geometry, SMALLEST } from '../state/geometry.ts'
+import { activeRun, openRun } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import { activityPane } from './activity.ts'
+import { compareScreen } from './compare.ts'
+import { detailPane } from './detail.ts'
+import { dialogBox } from './dialogs.ts'
+import { footLine, headLines } from './frame.ts'
+import { logScreen } from './log.ts'
+import { runScreen } from './run.ts'
+import { runsScreen } from './runs.ts'
+import { tablesPane } from './tables.ts'
+
+function tooSmall(state: State): Line[] {
+  const { columns: w, rows: h } = state.size
+  const run = activeRun(state)
+  const goes = run === undefined ? '' : ` Run goes on, ${percent(share(run))}`
+  const lines = [`Too small for sluice: ${w}×${h}.`, `Make it ${SMALLEST.columns}×${SMALLEST.rows}.${goes}`]
+  return block(
+    lines.map((t) => line(cutEnd(t, w))),
+    w,
+    h,
+  )
+}
+
+function tablesBody(state: State): Line[] {
+  const g = geometry(state)
+  const marks = marksOf(state.ascii)
+  const panes: (readonly Line[])[] = []
+  const widths: number[] = []
+  const add = (cells: number, draw: (state: State, cells: number) => Line[]): void => {
+    if (cells === 0) return
+    panes.push(draw(state, cells))
+    widths.push(cells)
+  }
+  add(g.list, tablesPane)
+  add(g.detail, detailPane)
+  add(g.activity, activityPane)
+  const body = columns(panes, marks.bar)
+  if (g.mode === 'one') return body
+  const edge = (tee: string): Line => [span(widths.map((w) => marks.dash.repeat(w)).join(tee), 'muted')]
+  return [edge(marks.tees[0]), ...body, edge(marks.tees[1])]
+}
+
+function body(state: State): Line[] {
+  const cells = state.size.columns
+  switch (state.screen) {
+    case 'tables':
+      return tablesBody(state)
+    case 'runs': {
+      const run = openRun(state)
+      return run === null ? runsScreen(state, cells) : runScreen(state, run, cells)
+    }
+    case 'compare':
+      return compareScreen(state, cells)
+    case 'log':
+      return logScreen(state, cells)
+  }
+}
+
+/** Draws the state. */
+export function drawScreen(state: State): Line[] {
+  const { columns: cells, rows } = state.size
+  if (geometry(state).mode === 'small') return tooSmall(state)
+  const screen = block([...headLines(state, cells), ...body(state), footLine(state, cells)], cells, rows)
+  if (state.dialog === null) return screen
+  const box = dialogBox(state.dialog, state)
+  const x = Math.max(0, Math.floor((cells - box.cells) / 2))
+  const y = box.top ? 0 : Math.max(0, Math.floor((rows - box.lines.length) / 2))
+  return overlay(screen, box.lines, x, y, cells)
+}

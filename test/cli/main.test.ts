@@ -1,0 +1,279 @@
+/** Commands as a whole, with an engine that plays events: what is asked of it, what is printed, how it ends. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { main } from '../../src/cli/main.ts'
+import type { EnginePort } from '../../src/cli/ports.ts'
+import type { RunFinished } from '../../src/engine/operation.ts'
+import type { Workbench } from '../../src/engine/workbench.ts'
+import type { Event } from '../../src/model/event.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { eventSchema } from './event-schema.ts'
+import { stamped } from './recorded.ts'
+import { fakeSurroundings, Leaving, playingEngine } from './surroundings.ts'
+
+const DB = 'sqlite:///catalog.db'
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-main-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const finished = (change: Partial<RunFinished> = {}): RunFinished => ({
+  type: 'run.finished',
+  status: 'ok',
+  exitCode: 0,
+  totals: {},
+  ms: 5,
+  ...change,
+})
+
+const good = (command: string, ending: Partial<RunFinished> = {}): Event[] =>
+  stamped([
+    [0, { type: 'run.started', command, tool: '0.1.0' }],
+    [5, finished(ending)],
+  ])
+
+const lines = (text: string): Event[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => eventSchema.parse(JSON.parse(line)) as Event)
+
+describe('usage errors', () => {
+  it('end with 2 and say what to do', async () => {
+    const around = fakeSurroundings()
+    expect(await main(['discovr'], around)).toBe(2)
+    expect(around.out()).toBe('')
+    expect(around.err()).toBe(
+      '0:00 FAILED   no such path or command: discovr (discover?)\n' +
+        '     do       sluice discover --help shows how to call it\n' +
+        '0:00 exit     2  NO_SUCH_PATH\n',
+    )
+  })
+  it('are JSON with --json: run.started without a run, and run.finished', async () => {
+    const around = fakeSurroundings()
+    expect(await main(['import', 't', '--json', '--batch-size', 'x', '--database-url', DB], around)).toBe(2)
+    const [started, last, ...more] = lines(around.out())
+    expect(more).toEqual([])
+    expect(started).toMatchObject({ seq: 1, runId: null, type: 'run.started', command: 'import' })
+    expect(last).toMatchObject({
+      seq: 2,
+      runId: null,
+      type: 'run.finished',
+      status: 'refused',
+      exitCode: 2,
+      error: { code: 'BAD_FLAG' },
+    })
+    expect(around.err()).toBe('')
+  })
+  it('--tui without a terminal', async () => {
+    const around = fakeSurroundings()
+    expect(await main(['--tui', '.'], around)).toBe(2)
+    expect(around.err()).toContain('do       run it in a terminal without pipes')
+  })
+  it('never show a password', async () => {
+    const around = fakeSurroundings()
+    await main(['import', 't', '--database-url=postgresql://app:hunter22@db/c', '--hunter22'], around)
+    expect(around.err()).not.toContain('hunter22')
+  })
+  it('a log file that cannot be opened', async () => {
+    const around = fakeSurroundings()
+    expect(await main(['discover', '.', '--log-file', '/dev/null/x'], around)).toBe(2)
+    expect(around.err()).toContain('FAILED   the log file cannot be opened')
+  })
+})
+
+describe('help', () => {
+  it.each(['import', 'files', 'rollback'])('of %s goes to stdout and ends with 0', async (command) => {
+    const around = fakeSurroundings()
+    expect(await main([command, '--help'], around)).toBe(0)
+    expect(around.out()).toContain(`sluice ${command} <table>`)
+    expect(around.err()).toBe('')
+  })
+})
+
+describe('an operation', () => {
+  it('reaches the engine with the command that does the same', async () => {
+    const { engine, started } = playingEngine(() => good('import'))
+    const around = fakeSurroundings({ engine, env: { SLUICE_DATABASE_URL: 'sqlite:///v.db' } })
+    expect(await main(['import', './a b', '--ci', '--resume'], around)).toBe(0)
+    expect(started).toMatchObject([
+      {
+        operation: { kind: 'import', table: './a b', catalog: 'sqlite:///v.db', resume: true },
+        commandLine: `sluice import './a b' --resume --database-url "$SLUICE_DATABASE_URL"`,
+        tool: '0.1.0',
+      },
+    ])
+  })
+  it('ends with the exit code of the run', async () => {
+    const error = new SluiceError('DIFFERENCES', 'the catalog differs from the log').info()
+    const { engine } = playingEngine(() => good('validate', { status: 'failed', exitCode: 1, error }))
+    const around = fakeSurroundings({ engine })
+    expect(await main(['validate', 't', '--database-url', DB], around)).toBe(1)
+    expect(around.err()).toMatch(/exit {5}1 {2}the catalog differs from the log\n$/)
+  })
+  it('is a bug when the engine breaks down, and still ends with run.finished', async () => {
+    const { engine } = playingEngine(() => [])
+    const around = fakeSurroundings({ engine })
+    expect(await main(['runs', '--json', '--database-url', DB], around)).toBe(70)
+    expect(lines(around.out()).map(({ type }) => type)).toEqual(['run.started', 'run.finished'])
+  })
+  it('without a command and without a terminal is a list', async () => {
+    const { engine, started } = playingEngine(() => good('discover'))
+    expect(await main([folder], fakeSurroundings({ engine }))).toBe(0)
+    expect(await main(['sqlite:///x.db'], fakeSurroundings({ engine }))).toBe(0)
+    expect(started.map(({ operation }) => operation)).toEqual([
+      { kind: 'discover', path: folder, recursive: true, exclude: [] },
+      { kind: 'migration-status', catalog: 'sqlite:///x.db' },
+    ])
+    expect(started[0]?.commandLine).toBe(`sluice discover ${folder} --recursive`)
+  })
+})
+
+describe('rollback', () => {
+  const argv = ['rollback', 'finance/ledger', '--database-url', DB]
+  it('wants its name without a terminal', async () => {
+    const { engine, started } = playingEngine(() => good('rollback'))
+    const around = fakeSurroundings({ engine })
+    expect(await main(argv, around)).toBe(2)
+    expect(around.err()).toContain('exit     2  MISSING_CONFIRM')
+    expect(around.err()).toContain('--confirm=finance/ledger')
+    expect(started).toEqual([])
+    expect(await main([...argv, '--dry-run'], fakeSurroundings({ engine }))).toBe(0)
+    expect(await main([...argv, '--confirm=finance/ledger'], fakeSurroundings({ engine }))).toBe(0)
+    expect(started).toHaveLength(2)
+  })
+  it.each([
+    ['finance/ledger\n', 0],
+    ['something else\n', 2],
+  ])('asks in a terminal: %j', async (answer, exitCode) => {
+    const { engine, started } = playingEngine(() => good('rollback'))
+    const around = fakeSurroundings({ engine, tty: true })
+    const ending = main(argv, around)
+    while (!around.err().includes('Type the name')) await sleep(1)
+    around.stdin.emit('data', Buffer.from(answer))
+    expect(await ending).toBe(exitCode)
+    expect(started.map(({ operation }) => operation)).toMatchObject(
+      exitCode === 0 ? [{ confirm: 'finance/ledger' }] : [],
+    )
+  })
+})
+
+describe('stopping', () => {
+  /** An engine that waits for the stop, or for the abort. */
+  const waiting = (until: 'stop' | 'abort'): EnginePort =>
+    playingEngine(async (operation, { interrupt, commandLine }) => {
+      await new Promise((resolve) => interrupt[until].addEventListener('abort', resolve))
+      const { reason } = interrupt[until] as { reason: SluiceError }
+      return good(operation.kind, { status: 'stopped', exitCode: 75, error: reason.info(), resumeCommand: commandLine })
+    }).engine
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 143],
+  ])('%s stops with %i and prints how to go on', async (signal, exitCode) => {
+    const around = fakeSurroundings({ engine: waiting('stop') })
+    const ending = main(['import', 't', '--database-url', DB], around)
+    await sleep(50)
+    around.signals.emit(signal)
+    expect(await ending).toBe(exitCode)
+    expect(around.err()).toContain('finishing the running batch, then stop; press again to abort')
+    expect(around.err()).toContain(`next     sluice import t --database-url ${DB}\n`)
+    expect(around.err()).toMatch(new RegExp(`exit {5}${exitCode} stopped by ${signal}\n$`))
+    expect(around.signals.listenerCount('SIGINT')).toBe(0)
+  })
+  it('takes repeats within a second for one press, and the next one for an abort', async () => {
+    let ticks = 0
+    const around = { ...fakeSurroundings({ engine: waiting('abort') }), clock: { now: () => 0, ticks: () => ticks } }
+    const ending = main(['import', 't', '--json', '--database-url', DB], around)
+    await sleep(50)
+    around.signals.emit('SIGINT')
+    ticks = 900
+    around.signals.emit('SIGINT')
+    await sleep(20)
+    expect(around.err()).not.toContain('aborting')
+    ticks = 2000
+    around.signals.emit('SIGINT')
+    expect(await ending).toBe(130)
+    expect(lines(around.out()).at(-1)).toMatchObject({ exitCode: 130, status: 'stopped', error: { code: 'ABORTED' } })
+    expect(around.died).toEqual([])
+  })
+  it('--max-runtime stops with 75', async () => {
+    const around = fakeSurroundings({ engine: waiting('stop') })
+    expect(await main(['import', 't', '--max-runtime', '30ms', '--database-url', DB], around)).toBe(75)
+    expect(around.err()).toContain('exit     75 the time of --max-runtime (0.0 s) is over')
+  })
+})
+
+describe('a reader that leaves', () => {
+  const rows = (count: number): Event[] =>
+    stamped([
+      [0, { type: 'run.started', command: 'discover', tool: '0.1.0' }],
+      ...Array.from(
+        { length: count },
+        (_, n) => [1, { type: 'table', table: `t${n}`, location: `/t${n}`, readable: true }] as const,
+      ),
+      [2, finished()],
+    ])
+  it('is no failure', async () => {
+    const { engine } = playingEngine(() => rows(1000))
+    const stdout = new Leaving(100)
+    const around = fakeSurroundings({ engine, stdout })
+    expect(await main(['discover', '.', '--json'], around)).toBe(0)
+    expect(around.err()).toBe('')
+  })
+  it('ends a list early, also with 0', async () => {
+    const engine = playingEngine(async (_operation, { interrupt, onEvent }) => {
+      for (const event of rows(10).slice(0, -1)) onEvent(event)
+      await new Promise((resolve) => interrupt.abort.addEventListener('abort', resolve))
+      return good('discover', { status: 'stopped', exitCode: 75 }).slice(1)
+    }).engine
+    expect(await main(['discover', '.', '--json'], fakeSurroundings({ engine, stdout: new Leaving(100) }))).toBe(0)
+  })
+  it('a full disk is a failure', async () => {
+    const { engine } = playingEngine(() => rows(10))
+    const around = fakeSurroundings({ engine, stdout: new Leaving(0, 'ENOSPC') })
+    expect(await main(['discover', '.', '--json'], around)).toBe(4)
+    expect(around.err()).toContain('the output cannot be written: write ENOSPC')
+  })
+})
+
+describe('the terminal UI', () => {
+  it('opens on a lake with a catalog of its own, and prints what it leaves behind', async () => {
+    const opened: unknown[] = []
+    let disposed = 0
+    const workbench = { [Symbol.asyncDispose]: () => Promise.resolve(void (disposed += 1)) } as unknown as Workbench
+    const engine: EnginePort = {
+      ...playingEngine(() => []).engine,
+      openWorkbench: (options) => {
+        opened.push(options)
+        return Promise.resolve(workbench)
+      },
+    }
+    const tui = { runTui: () => Promise.resolve({ exitCode: 75, closing: ['stopped', 'sluice import x'] }) }
+    const around = fakeSurroundings({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
+    expect(await main([folder], around)).toBe(75)
+    expect(opened).toMatchObject([{ lake: folder, tool: '0.1.0' }])
+    expect((opened[0] as { catalog: string }).catalog).toMatch(
+      new RegExp(`^sqlite:///${folder}/sluice/catalogs/${path.basename(folder)}-[0-9a-f]{8}\\.db$`),
+    )
+    expect(around.out()).toBe('stopped\nsluice import x\n')
+    expect(disposed).toBe(1)
+    expect(await main(['sqlite:///x.db'], around)).toBe(75)
+    expect(opened[1]).toMatchObject({ lake: null, catalog: 'sqlite:///x.db' })
+  })
+})
+
+it('a config file gives defaults', async () => {
+  const file = path.join(folder, 'sluice.yaml')
+  writeFileSync(file, `database-url: ${DB}\nbatch-size: 77\n`)
+  const { engine, started } = playingEngine(() => good('import'))
+  expect(await main(['import', 't', '--config', file], fakeSurroundings({ engine }))).toBe(0)
+  expect(started).toMatchObject([
+    { operation: { catalog: DB, batchSize: 77 }, commandLine: `sluice import t --config ${file}` },
+  ])
+})

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import { colorFlag, nodeComplaint, settleColor, wantsColor } from '../../src/cli/environment.ts'
+import { chooseMode } from '../../src/cli/mode.ts'
+import type { Mode, ModeInput } from '../../src/cli/mode.ts'
+
+const terminal: ModeInput = {
+  stdinTTY: true,
+  stdoutTTY: true,
+  env: { TERM: 'xterm-256color' },
+  ci: false,
+  json: false,
+  quiet: false,
+  input: true,
+  tui: false,
+}
+
+describe('which face is shown', () => {
+  it.each<[string, Partial<ModeInput>, Mode]>([
+    ['a terminal', {}, 'tui'],
+    ['no TERM at all', { env: {} }, 'tui'],
+    ['stdin is a file', { stdinTTY: false }, 'text'],
+    ['stdout is a pipe', { stdoutTTY: false }, 'text'],
+    ['TERM=dumb', { env: { TERM: 'dumb' } }, 'text'],
+    ['CI=true', { env: { CI: 'true' } }, 'text'],
+    ['CI=1', { env: { CI: '1' } }, 'text'],
+    ['CI=false', { env: { CI: 'false' } }, 'tui'],
+    ['CI is empty', { env: { CI: '' } }, 'tui'],
+    ['GITHUB_ACTIONS', { env: { GITHUB_ACTIONS: 'true' } }, 'text'],
+    ['--ci', { ci: true }, 'text'],
+    ['--quiet', { quiet: true }, 'text'],
+    ['--no-input', { input: false }, 'text'],
+    ['--json in a terminal', { json: true }, 'json'],
+    ['--json --ci', { json: true, ci: true }, 'json'],
+    ['--json --quiet without a terminal', { json: true, quiet: true, stdoutTTY: false }, 'json'],
+    ['--tui under CI, in a terminal', { tui: true, env: { CI: 'true' } }, 'tui'],
+  ])('%s', (_case, change, mode) => {
+    expect(chooseMode({ ...terminal, ...change })).toBe(mode)
+  })
+
+  it.each<[string, Partial<ModeInput>, RegExp]>([
+    ['stdin is no terminal', { stdinTTY: false }, /--tui needs a terminal, and stdin is none/],
+    ['stdout is no terminal', { stdoutTTY: false }, /--tui needs a terminal, and stdout is none/],
+    ['TERM=dumb', { env: { TERM: 'dumb' } }, /TERM is dumb/],
+    ['--json', { json: true }, /--tui and --json exclude each other/],
+    ['--ci', { ci: true }, /--tui and --ci/],
+    ['--no-input', { input: false }, /--tui and --no-input/],
+  ])('--tui is refused: %s', (_case, change, message) => {
+    expect(() => chooseMode({ ...terminal, tui: true, ...change })).toThrow(message)
+  })
+})
+
+describe('colour', () => {
+  it.each<[string, string | null, Record<string, string>, boolean, boolean]>([
+    ['terminal', null, {}, true, true],
+    ['pipe', null, {}, false, false],
+    ['--color=always beats everything', 'always', { NO_COLOR: '1', TERM: 'dumb', FORCE_COLOR: '0' }, false, true],
+    ['--color=never beats FORCE_COLOR', 'never', { FORCE_COLOR: '1' }, true, false],
+    ['--color=auto asks the rest', 'auto', {}, true, true],
+    ['FORCE_COLOR beats NO_COLOR', null, { FORCE_COLOR: '1', NO_COLOR: '1' }, false, true],
+    ['FORCE_COLOR=0', null, { FORCE_COLOR: '0' }, true, false],
+    ['NO_COLOR', null, { NO_COLOR: '1' }, true, false],
+    ['an empty NO_COLOR counts for nothing', null, { NO_COLOR: '' }, true, true],
+    ['TERM=dumb', null, { TERM: 'dumb' }, true, false],
+  ])('%s', (_case, flag, env, isTTY, color) => {
+    expect(wantsColor(flag, env, isTTY)).toBe(color)
+    const settled: Record<string, string | undefined> = { ...env }
+    settleColor(flag === null ? [] : [`--color=${flag}`], settled, isTTY)
+    expect(settled).not.toHaveProperty('NO_COLOR')
+    expect(settled['FORCE_COLOR'] === '0').toBe(!color)
+  })
+
+  it('reads the last flag before --', () => {
+    expect(colorFlag(['files', '--no-color', '--color', 'always', 'x'])).toBe('always')
+    expect(colorFlag(['files', '--color=always', '--no-color'])).toBe('never')
+    expect(colorFlag(['files', '--', '--no-color'])).toBeNull()
+  })
+})
+
+it('names the Node that is needed', () => {
+  expect(nodeComplaint('v20.19.0')).toBeNull()
+  expect(nodeComplaint('v24.1.0')).toBeNull()
+  expect(nodeComplaint('v20.18.3')).toMatch(/needs Node 20\.19 or newer, and this is v20\.18\.3/)
+  expect(nodeComplaint('v18.20.0')).toMatch(/needs Node 20\.19/)
+})

@@ -1,0 +1,259 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+
+const DB = 'sqlite:///catalog.db'
+const env = {}
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-parse-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+async function operation(line: string, variables: Record<string, string> = env): Promise<unknown> {
+  const { request } = await parseCommandLine(line.split(' '), variables)
+  return request.kind === 'operation' ? request.operation : request
+}
+
+async function error(argv: readonly string[], variables: Record<string, string> = env): Promise<string> {
+  try {
+    await parseCommandLine(argv, variables)
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError)) throw thrown
+    const exit = thrown.exitCode === 2 ? '' : `${thrown.exitCode} `
+    return `${exit}${thrown.code} ${thrown.message}`
+  }
+  return 'no error'
+}
+
+const importDefaults = {
+  dryRun: false,
+  resume: false,
+  batchSize: 10_000,
+  verbose: false,
+  allowRefused: false,
+  waitMs: 0,
+}
+const batchDefaults = {
+  recursive: false,
+  exclude: [],
+  parallel: 2,
+  batchSize: 10_000,
+  dryRun: false,
+  resume: false,
+  verbose: false,
+}
+
+describe('the commands of the guide, as written there', () => {
+  it.each<[string, unknown]>([
+    [`import /t --database-url ${DB}`, { kind: 'import', table: '/t', catalog: DB, ...importDefaults }],
+    [
+      `import /t --database-url ${DB} --table-id my_table`,
+      { kind: 'import', table: '/t', catalog: DB, tableId: 'my_table', ...importDefaults },
+    ],
+    [
+      `import /t --database-url ${DB} --dry-run --verbose`,
+      { kind: 'import', table: '/t', catalog: DB, ...importDefaults, dryRun: true, verbose: true },
+    ],
+    [
+      `import /t --database-url ${DB} --resume --verbose`,
+      { kind: 'import', table: '/t', catalog: DB, ...importDefaults, resume: true, verbose: true },
+    ],
+    [
+      `import /t --database-url ${DB} --batch-size 1000`,
+      { kind: 'import', table: '/t', catalog: DB, ...importDefaults, batchSize: 1000 },
+    ],
+    [
+      `validate /t --database-url ${DB} --verbose`,
+      { kind: 'validate', table: '/t', catalog: DB, verbose: true, samples: 4 },
+    ],
+    [
+      `performance-compare /t --database-url ${DB}`,
+      { kind: 'performance-compare', table: '/t', catalog: DB, runs: 7, cold: true },
+    ],
+    ['discover /t --recursive', { kind: 'discover', path: '/t', recursive: true, exclude: [] }],
+    [`batch-import /t --database-url ${DB}`, { kind: 'batch-import', path: '/t', catalog: DB, ...batchDefaults }],
+    [
+      `batch-import /t --database-url ${DB} --exclude test --exclude temp`,
+      { kind: 'batch-import', path: '/t', catalog: DB, ...batchDefaults, exclude: ['test', 'temp'] },
+    ],
+    [
+      `batch-import /t --database-url ${DB} --batch-size 500 --parallel 2 --exclude _tmp --exclude _staging`,
+      {
+        kind: 'batch-import',
+        path: '/t',
+        catalog: DB,
+        ...batchDefaults,
+        batchSize: 500,
+        exclude: ['_tmp', '_staging'],
+      },
+    ],
+    [
+      `verify-rollback table_id --database-url ${DB}`,
+      { kind: 'verify-rollback', table: 'table_id', catalog: DB, checkFiles: 'sample' },
+    ],
+    [`migration-status --database-url ${DB}`, { kind: 'migration-status', catalog: DB }],
+    [
+      `migration-status --database-url ${DB} --table-id my_table`,
+      { kind: 'migration-status', catalog: DB, tableId: 'my_table' },
+    ],
+  ])('sluice %s', async (line, expected) => {
+    expect(await operation(line)).toEqual(expected)
+  })
+})
+
+describe('the other commands', () => {
+  it.each<[string, unknown]>([
+    [
+      `batch-import --exclude a /t --workers 3 --database-url ${DB}`,
+      { kind: 'batch-import', path: '/t', catalog: DB, ...batchDefaults, exclude: ['a'], parallel: 3 },
+    ],
+    [
+      `rollback t --confirm=t --database-url ${DB}`,
+      { kind: 'rollback', table: 't', catalog: DB, confirm: 't', checkFiles: 'sample', dryRun: false },
+    ],
+    [
+      `rollback t -n --check-files all --database-url ${DB}`,
+      { kind: 'rollback', table: 't', catalog: DB, checkFiles: 'all', dryRun: true },
+    ],
+    ['history t', { kind: 'history', table: 't', limit: 20 }],
+    [`history t --limit 3 --database-url ${DB}`, { kind: 'history', table: 't', catalog: DB, limit: 3 }],
+    ['files t --version 0', { kind: 'files', table: 't', asOf: { version: 0 } }],
+    [
+      'files t --timestamp 2026-11-20',
+      { kind: 'files', table: 't', asOf: { timestampMs: Date.parse('2026-11-20T00:00:00Z') } },
+    ],
+    [
+      'files t --timestamp 2026-11-20T12:04:16+0130',
+      { kind: 'files', table: 't', asOf: { timestampMs: Date.parse('2026-11-20T10:34:16Z') } },
+    ],
+    ['files t --where a>1 --limit 5', { kind: 'files', table: 't', asOf: {}, where: 'a>1', limit: 5 }],
+    ['changes t --from 3 --to 7', { kind: 'changes', table: 't', fromVersion: 3, toVersion: 7 }],
+    [`export-log t --to /o --database-url ${DB}`, { kind: 'export-log', table: 't', catalog: DB, to: '/o' }],
+    [`runs --database-url ${DB}`, { kind: 'runs', catalog: DB, limit: 20 }],
+    [
+      `import 2024 --database-url ${DB} --wait 1m30s`,
+      { kind: 'import', table: '2024', catalog: DB, ...importDefaults, waitMs: 90_000 },
+    ],
+    ['demo', { kind: 'demo', lake: null, folder: './sluice-demo' }],
+    ['demo /lake --dir /d', { kind: 'demo', lake: '/lake', folder: '/d' }],
+    ['--json .', { kind: 'open', target: '.' }],
+    [`--database-url ${DB} s3://bucket/lake`, { kind: 'open', target: 's3://bucket/lake' }],
+  ])('sluice %s', async (line, expected) => {
+    expect(await operation(line)).toEqual(expected)
+  })
+  it('takes no words at all as the folder it stands in', async () => {
+    expect((await parseCommandLine([], env)).request).toEqual({ kind: 'open', target: '.' })
+  })
+})
+
+describe('where the catalog comes from', () => {
+  it('flag, then variable, then file; never DATABASE_URL', async () => {
+    const variables = { SLUICE_DATABASE_URL: 'sqlite:///v.db', DATABASE_URL: 'postgresql://no/no' }
+    expect(await operation('runs', variables)).toMatchObject({ catalog: 'sqlite:///v.db' })
+    expect(await operation(`runs --database-url ${DB}`, variables)).toMatchObject({ catalog: DB })
+    expect(await error(['runs'], { DATABASE_URL: 'postgresql://no/no' })).toBe('BAD_FLAG no catalog is given')
+    expect(await error(['runs'], { SLUICE_DATABASE_URL: '' })).toBe('BAD_FLAG no catalog is given')
+    const file = path.join(folder, 'c.yaml')
+    writeFileSync(file, 'database-url: sqlite:///c.db\nlimit: 5\nexclude: [_tmp]\nparallel: 4\nmax-runtime: 30m\n')
+    expect(await operation(`runs --config ${file}`)).toMatchObject({ catalog: 'sqlite:///c.db', limit: 5 })
+    expect(await operation(`batch-import x --config=${file} --parallel 1`)).toMatchObject({
+      exclude: ['_tmp'],
+      parallel: 1,
+    })
+    expect((await parseCommandLine(['runs', '--config', file], env)).globals.maxRuntimeMs).toBe(1_800_000)
+  })
+})
+
+describe('what is wrong with a command line', () => {
+  it.each<[string, readonly string[], string]>([
+    ['a mistyped command', ['discovr'], 'NO_SUCH_PATH no such path or command: discovr (discover?)'],
+    [
+      'a mistyped command with flags',
+      ['discovr', '--recursive', '--json'],
+      'NO_SUCH_PATH no such path or command: discovr (discover?)',
+    ],
+    ['a swapped letter', ['improt', 'x'], 'NO_SUCH_PATH no such path or command: improt (import?)'],
+    ['nothing near', ['xyzzy'], 'NO_SUCH_PATH no such path or command: xyzzy'],
+    ['a mistyped flag', ['discover', '.', '--recursve'], 'BAD_FLAG unknown flag --recursve (--recursive?)'],
+    [
+      'a flag of another command',
+      ['runs', '--parallel', '2', '--database-url', DB],
+      'BAD_FLAG unknown flag --parallel',
+    ],
+    ['a word too many', ['discover', '.', 'more'], 'BAD_FLAG unknown word more'],
+    ['two paths', ['.', '..'], 'BAD_FLAG one path at a time, and not 2: . ..'],
+    ['no operand', ['import', '--database-url', DB], 'BAD_FLAG TABLE is missing'],
+    ['an empty operand', ['import', '', '--database-url', DB], 'BAD_FLAG TABLE is empty'],
+    ['an empty URL', ['runs', '--database-url', ''], 'BAD_FLAG --database-url is empty'],
+    ['an unset variable at the end', ['import', 't', '--database-url'], 'BAD_FLAG --database-url needs a value'],
+    [
+      'an unset variable before a flag',
+      ['import', 't', '--database-url', '--dry-run'],
+      'BAD_FLAG --database-url needs a value',
+    ],
+    ['no URL', ['runs', '--database-url', 'catalog.db'], 'BAD_FLAG --database-url is no URL'],
+    [
+      'no number',
+      ['validate', 't', '--samples', 'many', '--database-url', DB],
+      'BAD_FLAG --samples takes a whole number from 0 to 1000',
+    ],
+    [
+      'a number too small',
+      ['import', 't', '--batch-size', '0', '--database-url', DB],
+      'BAD_FLAG --batch-size takes a whole number from 1 up and not 0',
+    ],
+    [
+      'a negative number',
+      ['batch-import', 't', '--parallel', '-1', '--database-url', DB],
+      'BAD_FLAG --parallel takes a whole number from 1 to 64 and not -1',
+    ],
+    ['a fraction', ['history', 't', '--limit', '1.5'], 'BAD_FLAG --limit takes a whole number from 1 up and not 1.5'],
+    ['a flag given twice', ['history', 't', '--limit', '1', '--limit', '2'], 'BAD_FLAG --limit is given 2 times'],
+    [
+      'a wrong choice',
+      ['verify-rollback', 't', '--check-files', 'some', '--database-url', DB],
+      'BAD_FLAG --check-files takes none, sample, all, and not some',
+    ],
+    [
+      'a day that is none',
+      ['files', 't', '--timestamp', '2026-02-30'],
+      'BAD_FLAG --timestamp 2026-02-30 is no date or time',
+    ],
+    [
+      'two moments',
+      ['files', 't', '--version', '1', '--timestamp', '2026-02-03'],
+      'BAD_FLAG --version and --timestamp exclude each other',
+    ],
+    ['backwards', ['changes', 't', '--from', '7', '--to', '3'], 'BAD_FLAG --to 3 lies before --from 7'],
+    ['a missing flag', ['changes', 't', '--from', '7'], 'BAD_FLAG --to is missing'],
+    [
+      'no duration',
+      ['runs', '--max-runtime', 'soon', '--database-url', DB],
+      'BAD_FLAG --max-runtime soon is no duration',
+    ],
+    [
+      'no colour',
+      ['runs', '--color=blue', '--database-url', DB],
+      'BAD_FLAG --color takes always, never or auto, and not blue',
+    ],
+    ['an empty exclude', ['discover', '.', '--exclude', ''], 'BAD_FLAG --exclude is empty'],
+    ['no config file', ['runs', '--config', '/nowhere.yaml'], 'BAD_CONFIG the config file cannot be read'],
+  ])('%s', async (_case, argv, expected) => {
+    expect(await error(argv)).toBe(expected)
+  })
+
+  it('names unknown keys and wrong values of a config file', async () => {
+    const file = path.join(folder, 'bad.yaml')
+    writeFileSync(file, 'databse-url: x\nparallel: lots\n')
+    const message = await error(['runs', '--config', file])
+    expect(message).toMatch(/^BAD_CONFIG the config file does not fit: /)
+    expect(message).toContain('unknown key databse-url')
+    expect(message).toContain('parallel: ')
+    writeFileSync(file, 'a: [1\n')
+    expect(await error(['runs', '--config', file])).toMatch(/^BAD_CONFIG the config file is no YAML: /)
+  })
+})

@@ -1,0 +1,297 @@
+/** Golden renderings of recorded runs: `npx vitest run test/cli -u` writes them again, and a person reads the difference. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Face } from '../../src/cli/face.ts'
+import { logFileFace } from '../../src/cli/log-file.ts'
+import { openOutput } from '../../src/cli/output.ts'
+import { githubFace } from '../../src/cli/render-github.ts'
+import { jsonFace } from '../../src/cli/render-json.ts'
+import { textFace } from '../../src/cli/render-text.ts'
+import type { TextOptions } from '../../src/cli/render-text.ts'
+import type { Event } from '../../src/model/event.ts'
+import { redactText, redactValue } from '../../src/shared/redact.ts'
+import { eventSchema } from './event-schema.ts'
+import { batchImport, compare, listings, stamped, validate } from './recorded.ts'
+import { Memory } from './surroundings.ts'
+
+const plain: TextOptions = {
+  quiet: false,
+  verbose: false,
+  color: false,
+  github: false,
+  redact: (text) => redactText(text),
+}
+
+async function render(
+  events: readonly Event[],
+  open: (output: ReturnType<typeof openOutput>) => readonly Face[],
+): Promise<{ out: string; err: string }> {
+  const stdout = new Memory()
+  const stderr = new Memory()
+  const output = openOutput(stdout, stderr)
+  const faces = open(output)
+  for (const event of events) for (const face of faces) face.event(event, false)
+  for (const face of faces) await face.close()
+  await output.flushed()
+  return { out: stdout.text, err: stderr.text }
+}
+
+const asText = async (
+  events: readonly Event[],
+  options: Partial<TextOptions> = {},
+): Promise<{ out: string; err: string }> =>
+  await render(events, (output) => [textFace(output, { ...plain, ...options })])
+
+const golden = (name: string): string => path.join(import.meta.dirname, 'golden', name)
+
+describe('text', () => {
+  it('tells a batch import', async () => {
+    const { out, err } = await asText(batchImport)
+    expect(out).toBe('')
+    await expect(err).toMatchFileSnapshot(golden('batch-import.txt'))
+  })
+  it('tells a validation, with hostile names made harmless', async () => {
+    const { err } = await asText(validate)
+    // eslint-disable-next-line no-control-regex
+    expect(err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/)
+    await expect(err).toMatchFileSnapshot(golden('validate.txt'))
+  })
+  it('prints a comparison on stdout and its end on stderr', async () => {
+    const { out, err } = await asText(compare)
+    await expect(`${out}--- stderr\n${err}`).toMatchFileSnapshot(golden('compare.txt'))
+  })
+  it('prints lists as tables on stdout', async () => {
+    const texts = await Promise.all(listings.map(async (events) => await asText(events)))
+    await expect(texts.map(({ out, err }) => `${out}--- stderr\n${err}`).join('\n')).toMatchFileSnapshot(
+      golden('listings.txt'),
+    )
+  })
+  it('prints the plan of a dry run on stdout', async () => {
+    const events = stamped([
+      [0, { type: 'run.started', command: 'import', tool: '0.1.0', source: './t', target: 'sqlite:///c.db' }],
+      [
+        5,
+        {
+          type: 'plan.ready',
+          hash: '1',
+          tables: '2',
+          chunks: '3',
+          unit: 'commit',
+          total: '3',
+          estimated: false,
+          bytes: '3000',
+          excluded: [],
+          details: [
+            {
+              table: 'a',
+              location: '/a',
+              status: 'import',
+              fromVersion: '0',
+              toVersion: '2',
+              commits: '3',
+              files: '7',
+              bytes: '123456',
+              rows: '1000',
+              logBytes: '3000',
+              estimatedMs: 20,
+            },
+            {
+              table: 'b',
+              location: '/b',
+              status: 'failed',
+              error: { code: 'NO_LOG', message: 'No checkpoint or JSON files found', retryable: false },
+            },
+          ],
+        },
+      ],
+      [9, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { tables: '2' }, ms: 9 }],
+    ])
+    const { out, err } = await asText(events)
+    await expect(`${out}--- stderr\n${err}`).toMatchFileSnapshot(golden('dry-run.txt'))
+  })
+  it('--quiet leaves errors and the last line', async () => {
+    const { err } = await asText(batchImport, { quiet: true })
+    expect(
+      err
+        .split('\n')
+        .filter((line) => /^\d/.test(line))
+        .map((line) => line.split(/ +/)[1]),
+    ).toEqual(['FAILED', 'refused', 'exit'])
+  })
+  it('--verbose tells of each check', async () => {
+    const { err } = await asText(validate, { verbose: true })
+    expect(err).toContain('v0 active files           3 = 3  (own replay)')
+  })
+  it('at most one progress line in ten seconds', async () => {
+    const { err } = await asText(batchImport)
+    const times = [...err.matchAll(/^(\d+):(\d\d) at /gm)].map(
+      ([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds),
+    )
+    expect(times.length).toBeGreaterThan(1)
+    for (const [index, time] of times.entries()) expect(time - (times[index - 1] ?? -10)).toBeGreaterThanOrEqual(10)
+  })
+  it('never says 100 % before the end', async () => {
+    const chunk = { table: 't', chunk: 'c', worker: 1, unit: 'action' } as const
+    const { err } = await asText(
+      stamped([
+        [0, { type: 'run.started', command: 'import', tool: '0.1.0' }],
+        [
+          0,
+          {
+            type: 'plan.ready',
+            hash: '1',
+            tables: '1',
+            chunks: '1',
+            unit: 'action',
+            total: '10',
+            estimated: true,
+            bytes: '0',
+            excluded: [],
+          },
+        ],
+        [11_000, { type: 'chunk.progress', ...chunk, done: '10', total: '10' }],
+        [22_000, { type: 'chunk.progress', ...chunk, done: '12', total: '10' }],
+      ]),
+    )
+    expect(err).toMatch(/at {7}99 %/)
+    expect(err).toMatch(/at {7}estimating/)
+    expect(err).not.toContain('100 %')
+  })
+  it('counts the share in commits when the plan does', async () => {
+    const chunk = { table: 'a', chunk: 'v0..v9', worker: 1, unit: 'action' } as const
+    const { err } = await asText(
+      stamped([
+        [0, { type: 'run.started', command: 'batch-import', tool: '0.1.0' }],
+        [
+          0,
+          {
+            type: 'plan.ready',
+            hash: '1',
+            tables: '2',
+            chunks: '20',
+            unit: 'commit',
+            total: '20',
+            estimated: false,
+            bytes: '10',
+            excluded: [],
+          },
+        ],
+        [0, { type: 'table.started', table: 'a', location: '/a', fromVersion: '0', toVersion: '9' }],
+        [1000, { type: 'chunk.progress', ...chunk, done: '0', total: '1000' }],
+        [11_000, { type: 'chunk.progress', ...chunk, done: '500', total: '1000' }],
+      ]),
+    )
+    expect(err).toContain('0:11 at       25 %  0/2 tables  500 actions  45/s  0:33 left')
+  })
+  it('counts the differences that it does not print', async () => {
+    const one = {
+      type: 'verify.mismatch',
+      table: 't',
+      version: '1',
+      check: 'size',
+      field: 'size',
+      log: '1',
+      catalog: '2',
+    } as const
+    const events = stamped([
+      [0, { type: 'run.started', command: 'validate', tool: '0.1.0' }],
+      ...Array.from({ length: 25 }, (_, n) => [1, { ...one, path: `f${n}` }] as const),
+      [2, { type: 'run.finished', status: 'failed', exitCode: 1, totals: {}, ms: 2 }],
+    ])
+    const { err } = await asText(events)
+    expect(err.match(/DIFFERS/g)).toHaveLength(20)
+    expect(err).toContain('and 5 differences more; --verbose or --json shows all')
+    expect(err).toContain('end      25 differences in 25 files')
+  })
+  it('colours only the words, and only when asked', async () => {
+    const { err } = await asText(batchImport, { color: true })
+    expect(err).toContain('\u001b[31mFAILED')
+    // eslint-disable-next-line no-control-regex
+    expect(err.replaceAll(/\u001b\[\d+m/g, '')).toBe((await asText(batchImport)).err)
+  })
+})
+
+describe('JSON lines', () => {
+  const asJson = async (events: readonly Event[]): Promise<string> =>
+    (await render(events, (output) => [jsonFace(output, (event) => redactValue(event))])).out
+
+  it('prints a batch import', async () => {
+    await expect(await asJson(batchImport)).toMatchFileSnapshot(golden('batch-import.jsonl'))
+  })
+  it('fits the schema, has no gap in seq, and merges progress', async () => {
+    for (const events of [batchImport, validate, compare, ...listings]) {
+      const lines = (await asJson(events)).trimEnd().split('\n')
+      const parsed = lines.map((line) => eventSchema.parse(JSON.parse(line)))
+      expect(parsed.map(({ seq }) => seq)).toEqual(lines.map((_line, index) => index + 1))
+      for (const line of lines) expect(line).toMatch(/^\{"v":1,"seq":\d+,"ts":"[^"]+","runId":("\d+"|null),"type":"/)
+      expect(parsed.at(-1)?.type).toBe('run.finished')
+    }
+    expect((await asJson(batchImport)).match(/chunk\.progress/g)).toHaveLength(3)
+  })
+  it("holds nothing that GitHub's runner takes for a command", async () => {
+    const text = await asJson(validate)
+    expect(text).not.toContain('##[')
+    expect(text).toContain('##[error]'.replace('##[', String.raw`\u0023#[`))
+    expect(text).not.toMatch(/^::/m)
+  })
+})
+
+describe('on GitHub', () => {
+  const github = async (events: readonly Event[], summaryFile?: string): Promise<{ out: string; err: string }> =>
+    await render(events, (output) => [
+      textFace(output, { ...plain, github: true }),
+      githubFace(output, { summaryFile, redact: (text) => redactText(text) }),
+    ])
+
+  it('folds tables into groups and annotates what failed', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'sluice-github-'))
+    const summary = path.join(folder, 'summary.md')
+    const { err } = await github(batchImport, summary)
+    await expect(`${err}--- summary\n${readFileSync(summary, 'utf8')}`).toMatchFileSnapshot(golden('github.txt'))
+    rmSync(folder, { recursive: true })
+  })
+  it('keeps hostile names from becoming commands', async () => {
+    const { err } = await github(validate)
+    expect(err).not.toContain('##[')
+    const commands = err.split('\n').filter((line) => line.startsWith('::'))
+    expect(commands.every((line) => /^::(?:group|endgroup|error title=[^:,]*|warning title=[^:,]*)::/.test(line))).toBe(
+      true,
+    )
+  })
+  it('annotates nine of a kind and counts the rest', async () => {
+    const error = { code: 'NO_LOG', message: 'No checkpoint or JSON files found', retryable: false } as const
+    const events = stamped([
+      [0, { type: 'run.started', command: 'batch-import', tool: '0.1.0' }],
+      ...Array.from(
+        { length: 12 },
+        (_, n) => [1, { type: 'table.finished', table: `t${n}`, status: 'failed', ms: 1, error }] as const,
+      ),
+      [2, { type: 'run.finished', status: 'failed', exitCode: 1, totals: {}, ms: 2 }],
+    ])
+    const { err } = await github(events)
+    expect(err.match(/^::error /gm)).toHaveLength(10)
+    expect(err).toContain('::error title=sluice::and 3 more\n')
+  })
+})
+
+it('the log file gets every event without secrets', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-log-'))
+  const file = path.join(folder, 'deep', 'run.log')
+  const face = await logFileFace(file, (event) => redactValue(event, ['hunter22']))
+  for (const event of batchImport) face.event(event, false)
+  const [secret] = stamped([[0, { type: 'log', level: 'warn', message: 'password hunter22 rejected' }]])
+  if (secret !== undefined) face.event(secret, false)
+  await face.close()
+  const lines = readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(lines).toHaveLength(batchImport.length + 1)
+  expect(lines[0]).toMatchObject({ level: 30, type: 'run.started', command: 'batch-import', msg: 'run.started' })
+  expect(lines.at(-1)).toMatchObject({ level: 40, msg: 'password *** rejected' })
+  rmSync(folder, { recursive: true })
+  await expect(logFileFace('/dev/null/x.log', (event) => event)).rejects.toThrow('the log file cannot be opened')
+  expect(existsSync('/dev/null/x.log')).toBe(false)
+})

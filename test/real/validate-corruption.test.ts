@@ -1,0 +1,143 @@
+/** Every column of every relation, damaged one cell at a time: each damage must be found, and named where it was done. */
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  ACTION_COLUMNS,
+  COMMIT_COLUMNS,
+  DOMAIN_COLUMNS,
+  FILE_COLUMNS,
+  METADATA_COLUMNS,
+  PARTITION_COLUMNS,
+  PROTOCOL_COLUMNS,
+  TXN_COLUMNS,
+} from '../../src/catalog/relations.ts'
+import { TABLE_COLUMNS } from '../../src/catalog/validate/load-catalog.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import type { SqlDatabase, SqlRow, SqlValue } from '../../src/stores/port.ts'
+import { differencesOf, imported, TABLES, validated, type Imported } from './validate-setup.ts'
+import { makeLake, type Lake } from './validate-lake.ts'
+
+const RELATIONS: Record<string, { readonly columns: readonly string[]; readonly key: readonly string[] }> = {
+  delta_tables: { columns: TABLE_COLUMNS, key: ['table_id'] },
+  delta_commits: { columns: COMMIT_COLUMNS, key: ['table_id', 'version'] },
+  delta_files: { columns: FILE_COLUMNS, key: ['file_no'] },
+  delta_partitions: { columns: PARTITION_COLUMNS, key: ['partition_no'] },
+  delta_actions: { columns: ACTION_COLUMNS, key: ['table_id', 'version', 'source', 'line'] },
+  delta_metadata: { columns: METADATA_COLUMNS, key: ['table_id', 'version', 'source', 'line'] },
+  delta_protocols: { columns: PROTOCOL_COLUMNS, key: ['table_id', 'version', 'source', 'line'] },
+  delta_txns: { columns: TXN_COLUMNS, key: ['table_id', 'version', 'source', 'line'] },
+  delta_domains: { columns: DOMAIN_COLUMNS, key: ['table_id', 'version', 'source', 'line'] },
+}
+
+/** Columns in which nothing is wrong by another value: nobody reads `next_file_no`, and `file_no` only orders files. */
+const HARMLESS = new Set(['delta_tables.next_file_no', 'delta_files.file_no'])
+
+/** Another value of the same kind. */
+function damaged(value: SqlValue, column: string): SqlValue {
+  if (value === null) return column === 'removed_version' ? 1_000_000 : 'x'
+  if (typeof value === 'number') return value + 1
+  if (typeof value === 'bigint') return value - 1n
+  if (typeof value === 'string') return /^-?\d+$/.test(value) ? (BigInt(value) - 1n).toString() : `${value} `
+  const bytes = Buffer.from(value)
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+  return bytes
+}
+
+async function change(catalog: SqlDatabase, relation: string, column: string, key: SqlRow, value: SqlValue): Promise<void> {
+  const keys = RELATIONS[relation]?.key ?? []
+  const changed = await catalog.write((transaction) =>
+    transaction.run(`UPDATE ${relation} SET ${column} = ? WHERE ${keys.map((k) => `${k} = ?`).join(' AND ')}`, [value, ...key]),
+  )
+  expect(changed).toBe(1)
+}
+
+/** Damages one cell, looks whether it is found, and mends it. Null when the relation has no such row or forbids the value. */
+async function found(subject: Imported, relation: string, column: string, row: number): Promise<readonly string[] | null> {
+  const { catalog } = subject
+  const { key } = RELATIONS[relation] as { key: readonly string[] }
+  const [at] = await catalog.all(
+    `SELECT ${key.join(', ')}, ${column}, typeof(${column}), CAST(${column} AS TEXT) FROM ${relation} ORDER BY ${key.join(', ')} LIMIT 1 OFFSET ?`,
+    [row],
+  )
+  if (at === undefined) return null
+  const id = at.slice(0, key.length)
+  const [value, type, text] = at.slice(key.length) as [SqlValue, string, string]
+  const exact = type === 'integer' ? BigInt(text) : value
+  const wrong = damaged(exact, column)
+  const wrongId = id.map((part, i) => (key[i] === column ? wrong : part))
+  try {
+    await change(catalog, relation, column, id, wrong)
+  } catch (error) {
+    // A primary key that exists already, or a NOT NULL column: SQLite itself keeps this damage out.
+    if (/UNIQUE|NOT NULL/.test(String(error))) return null
+    throw error
+  }
+  try {
+    const result = await validated(subject, 5)
+    const named = differencesOf(result.events)
+    expect(named.length).toBe(Math.min(result.differences, 1000))
+    return named
+  } catch (error) {
+    if (error instanceof SluiceError) return [error.code]
+    throw error
+  } finally {
+    await change(catalog, relation, column, wrongId, exact)
+  }
+}
+
+const ROWS = [0, 1, 2, 3, 4]
+
+function everyColumn(name: string, open: () => Promise<string>): void {
+  describe(name, () => {
+    let subject: Imported
+    let dispose: () => Promise<void>
+    beforeAll(async () => {
+      const folder = await open()
+      subject = await imported(folder)
+      dispose = () => subject[Symbol.asyncDispose]()
+    })
+    afterAll(async () => {
+      const after = await validated(subject, 5)
+      await dispose()
+      expect(differencesOf(after.events)).toEqual([])
+    })
+    for (const [relation, { columns }] of Object.entries(RELATIONS)) {
+      it(
+        relation,
+        async () => {
+          const missed: string[] = []
+          for (const column of columns) {
+            if (HARMLESS.has(`${relation}.${column}`)) continue
+            for (const row of ROWS) {
+              const named = await found(subject, relation, column, row)
+              if (named === null) continue
+              if (named.length === 0) missed.push(`${relation}.${column}, row ${row}`)
+            }
+          }
+          expect(missed).toEqual([])
+        },
+        300_000,
+      )
+    }
+  })
+}
+
+let lake: Lake
+everyColumn('a log that uses everything', async () => {
+  lake = await makeLake()
+  return lake.folder
+})
+afterAll(async () => {
+  await lake[Symbol.asyncDispose]()
+})
+
+let copy: string
+everyColumn('a table that begins at a checkpoint', async () => {
+  copy = await mkdtemp(join(tmpdir(), 'sluice-copy-'))
+  await cp(join(TABLES, 'delta-rs/simple_table_with_checkpoint'), copy, { recursive: true, preserveTimestamps: true })
+  for (let v = 0; v < 10; v++) await rm(join(copy, '_delta_log', `${String(v).padStart(20, '0')}.json`), { force: true })
+  return copy
+})
+afterAll(() => rm(copy, { recursive: true, force: true }))

@@ -1,0 +1,27 @@
+import type { Operation } from '../../src/engine/operation.ts'
+import type { RunningOperation, Workbench } from '../../src/engine/workbench.ts'
+import type { EventBody } from '../../src/model/event.ts'
+
+export const NOW: number
+
+export type FakeRun = RunningOperation & {
+  readonly commandLine: string
+  readonly calls: string[]
+  emit(body: EventBody): void
+  finish(exitCode: number, body?: Partial<EventBody & { type: 'run.finished' }>): void
+}
+
+export type Fake = Workbench & {
+  readonly asked: string[]
+  readonly runsStarted: FakeRun[]
+  catalogOf(name: string, state: object): void
+}
+
+/** A lake of 14 tables and 2 databases; `hold` leaves real runs to the test, else they play by themselves. */
+export function fakeWorkbench(options?: {
+  hold?: boolean
+  slow?: boolean
+  lake?: string | null
+  extraTables?: number
+}): Fake
+export function importEvents(operation: Operation): EventBody[]

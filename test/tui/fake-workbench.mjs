@@ -1,0 +1,613 @@
+/** A deterministic workbench over plain data: JavaScript, because the pty tests run it in a child that cannot load TypeScript. */
+export const NOW = Date.parse('2026-11-20T12:06:00.000Z')
+const MIN = 60_000
+const H = 3_600_000
+const D = 86_400_000
+
+const err = (code, message, hint, where) => ({ code, message, retryable: false, hint, where })
+
+const raw = [
+  // name, version, files, bytes, age, catalog, proof, error
+  ['crm/accounts', 212, 1204, 9.8e9, 3 * H, { state: 'current' }, 212],
+  ['crm/contacts', 88, 410, 2.1e9, 3 * H, { state: 'current' }, 88],
+  ['events/clicks', 20118, 1_000_000, 3.1e12, 2 * MIN, { state: 'behind', commits: 12 }, 20106],
+  ['events/errors', 1902, 44_120, 212e9, 2 * MIN, { state: 'behind', commits: 1 }, null],
+  ['finance/ledger', 6210, 38_554, 488.2e9, D, { state: 'current' }, { differences: 2, version: 6210 }],
+  ['finance/rates', 731, 731, 1.4e9, 6 * H, { state: 'none' }, null],
+  ['iot/readings', 100000, 1, 12e6, 9000, { state: 'unfinished', percent: 41, version: 41000 }, null],
+  [
+    'legacy/broken',
+    14,
+    null,
+    null,
+    800 * D,
+    { state: 'none' },
+    null,
+    err(
+      'LOG_GAP',
+      'commits 11 to 13 are missing between checkpoint 10 and commit 14',
+      'bring the three files back, or import again once a checkpoint above 14 exists',
+      './lake/legacy/broken/_delta_log',
+    ),
+  ],
+  ['ml/features', 17, 2048, 61.3e9, 5 * D, { state: 'none' }, null],
+  ['sales/customers', 120, 96, 1.2e9, D, { state: 'current' }, 120],
+  ['sales/orders', 1841, 300_000, 1.2e12, 4 * MIN, { state: 'current' }, 1841],
+  ['sales/returns', 310, 8400, 31e9, D, { state: 'current' }, null],
+  ['scratch/tmp_join', 0, 6, 2e6, 31 * D, { state: 'none' }, null],
+  [
+    'staging/managed',
+    45,
+    null,
+    null,
+    H,
+    { state: 'none' },
+    null,
+    err(
+      'TABLE_FEATURE',
+      'catalogManaged is not supported; its commits live in the catalog of another system',
+      'ask that system for the table',
+      './lake/staging/managed/_delta_log',
+    ),
+  ],
+]
+
+const PARTITIONED = new Set(['sales/orders', 'events/clicks'])
+
+function rowOf([name, version, files, bytes, age, catalog, proof, error], lake) {
+  return {
+    key: `${lake}/${name}`,
+    name,
+    location: `${lake}/${name}`,
+    tableId: catalog.state === 'none' ? null : `${name.split('/').at(-1)}-7f3c91ab`,
+    kind: 'delta',
+    version,
+    files,
+    bytes,
+    rows: files === null ? null : files * 1000 + 7,
+    changed: NOW - age,
+    partitionColumns: PARTITIONED.has(name) ? ['year', 'month'] : [],
+    features: name === 'sales/orders' ? ['deletionVectors', 'inCommitTimestamp'] : [],
+    historyFrom: catalog.state === 'none' ? null : name === 'sales/customers' ? 60 : 0,
+    catalog,
+    proof:
+      proof === null || proof === undefined
+        ? { state: 'never' }
+        : typeof proof === 'number'
+          ? { state: 'proved', version: proof }
+          : { state: 'differs', ...proof },
+    error: error ?? null,
+  }
+}
+
+const other = (name, kind, bytes, age, lake) => ({
+  key: `${lake}/${name}`,
+  name,
+  location: `${lake}/${name}`,
+  tableId: null,
+  kind,
+  version: null,
+  files: null,
+  bytes,
+  rows: null,
+  changed: NOW - age,
+  partitionColumns: [],
+  features: [],
+  historyFrom: null,
+  catalog: { state: 'none' },
+  proof: { state: 'never' },
+  error: null,
+})
+
+const iso = (ms) => new Date(ms).toISOString()
+const OPS = ['WRITE', 'WRITE', 'MERGE', 'WRITE', 'OPTIMIZE', 'WRITE', 'DELETE']
+
+function commitOf(row, version) {
+  const op = OPS[version % OPS.length]
+  const adds = { WRITE: 12, MERGE: 4, OPTIMIZE: 8, DELETE: 1 }[op]
+  const removes = { WRITE: 0, MERGE: 4, OPTIMIZE: 96, DELETE: 1 }[op]
+  return {
+    type: 'commit',
+    version: String(version),
+    time: iso(row.changed - (row.version - version) * H),
+    inCommitTime: row.features.includes('inCommitTimestamp'),
+    operation: op,
+    engine: op === 'DELETE' ? 'delta-rs 0.31' : 'Spark 3.5.1',
+    adds: String(adds),
+    removes: String(removes),
+    addedBytes: String(adds * 5_100_000),
+    removedBytes: String(removes * 500_000),
+    files: String(300_000 - (row.version - version) * 8),
+    bytes: '1200000000000',
+    rows: '9610000000',
+    checkpoint: version % 10 === 0,
+  }
+}
+
+function fileOf(i) {
+  const month = i % 2 === 0 ? 11 : 12
+  return {
+    type: 'file',
+    path: `year=2024/month=${month}/part-${String(i).padStart(5, '0')}-c17a41b2-7cc1-4a1e-9d0a-3b1d8f0e55c2.c000.zstd.parquet`,
+    size: String(14_100_000 + (i % 7) * 100_000),
+    rows: String(120_000 + i),
+    addedVersion: String(1841 - (i % 60)),
+    modified: iso(NOW - i * MIN),
+    partitionValues: { year: '2024', month: String(month) },
+    stats: `{"numRecords":${120_000 + i},"minValues":{"id":${i}},"maxValues":{"id":${9000 + i}}}`,
+    ...(i % 5 === 1 ? { deletionVector: 'u:ab^-aqEH.-t@S}K{vb[*k^', deletedRows: '1204' } : {}),
+  }
+}
+
+/** Events of an import, in the order of a real one. */
+export function importEvents(operation) {
+  const tables = operation.only ?? ['sales/orders']
+  const events = [
+    {
+      type: 'run.started',
+      command: operation.kind,
+      tool: '0.1.0',
+      source: './lake',
+      target: 'sqlite:///lake.db',
+      resumes: '1763625040000000000',
+      baseline: { done: '2200' },
+    },
+    {
+      type: 'plan.ready',
+      hash: '77aa01de',
+      tables: String(tables.length),
+      chunks: '20',
+      unit: 'action',
+      total: '10000',
+      estimated: true,
+      bytes: '512000312',
+      excluded: [],
+    },
+  ]
+  return events
+}
+
+const QUESTIONS = [
+  ['latest-version', 'latest version + schema', 41.2, 0.31, 1],
+  ['count-bytes', 'count and bytes of files', 1900, 0.42, 1],
+  ['all-files', 'all active files', 1950, 402, 300000],
+  ['files-of-partition', 'files of one partition', 1910, 3.1, 4032],
+  ['files-by-stats', 'files left by min/max', 1920, 3.9, 312],
+  ['snapshot-at', 'snapshot at v1200', 1610, 391, 251004],
+  ['commit-of-file', 'which commit added a file', 2200, 0.22, 1],
+  ['last-commits', 'last 20 commits', 6.1, 0.28, 20],
+  ['changes', 'changes v1700 → v1841', 38.7, 44.9, 1711],
+]
+
+function questionEvent([question, title, f, s, rows]) {
+  const side = (p50, opened, readBytes) => ({ p50Ms: p50, p95Ms: p50 * 1.06, coldMs: p50 * 1.2 + 5, readBytes, opened })
+  return {
+    type: 'question',
+    question,
+    title,
+    same: question !== 'broken',
+    rows: String(rows),
+    runs: 7,
+    files: side(f, 6, '47100221'),
+    sql: side(s, 0, '151552'),
+    faster: f > s ? 'sql' : 'files',
+    factor: Math.max(f, s) / Math.min(f, s),
+  }
+}
+
+let nextRunId = 1763625151000000000n
+
+class FakeRun {
+  constructor(operation, commandLine, play) {
+    this.operation = operation
+    this.commandLine = commandLine
+    this.calls = []
+    this.listeners = new Set()
+    this.backlog = []
+    this.seq = 0
+    this.runId = String(nextRunId++)
+    this.done = new Promise((resolve) => (this.resolve = resolve))
+    this.ended = false
+    play?.(this)
+  }
+  subscribe(listener) {
+    this.listeners.add(listener)
+    for (const event of this.backlog.splice(0)) listener(event)
+    return () => this.listeners.delete(listener)
+  }
+  emit(body) {
+    this.seq += 1
+    const event = { v: 1, seq: this.seq, ts: iso(NOW + this.seq * 1000), runId: this.runId, ...body }
+    if (this.listeners.size === 0) this.backlog.push(event)
+    for (const listener of this.listeners) listener(event)
+  }
+  finish(exitCode, body = {}) {
+    if (this.ended) return
+    this.ended = true
+    clearInterval(this.timer)
+    const status = exitCode === 0 ? 'ok' : exitCode === 75 ? 'stopped' : 'failed'
+    this.emit({ type: 'run.finished', status, exitCode, totals: {}, ms: 46_100, ...body })
+    this.resolve(exitCode)
+  }
+  stop() {
+    this.calls.push('stop')
+    this.onStop?.()
+  }
+  abort() {
+    this.calls.push('abort')
+    this.finish(75, { resumeCommand: this.commandLine, error: err('ABORTED', 'aborted as asked') })
+  }
+  pause(paused) {
+    this.calls.push(`pause ${paused}`)
+    this.paused = paused
+  }
+  lanes(count) {
+    this.calls.push(`lanes ${count}`)
+  }
+}
+
+function planDetails(rows) {
+  return rows.map((row) =>
+    row.error !== null
+      ? {
+          table: row.name,
+          location: row.location,
+          status: row.error.code === 'TABLE_FEATURE' ? 'refused' : 'failed',
+          error: row.error,
+        }
+      : {
+          table: row.name,
+          location: row.location,
+          status:
+            row.catalog.state === 'current' ? 'current' : row.catalog.state === 'unfinished' ? 'resume' : 'import',
+          fromVersion: '0',
+          toVersion: String(row.version),
+          commits: String(row.version + 1),
+          files: String(row.files),
+          bytes: String(row.bytes),
+          logBytes: '1366667',
+          estimatedMs: 300,
+        },
+  )
+}
+
+export function fakeWorkbench({ hold = false, slow = false, lake = './lake', extraTables = 0 } = {}) {
+  let rows = raw.map((r) => rowOf(r, lake ?? 'lake'))
+  for (let i = 0; i < extraTables; i += 1)
+    rows.push(
+      rowOf([`zz/table_${String(i).padStart(4, '0')}`, i, i, i * 1e6, D, { state: 'none' }, null], lake ?? 'lake'),
+    )
+  rows.push(
+    other('app/chinook.db', 'sqlite', 1e6, 8 * D, lake ?? 'lake'),
+    other('bi/cube.duckdb', 'duckdb', 88e6, 2 * D, lake ?? 'lake'),
+  )
+  const find = (key) => rows.find((row) => row.key === key)
+  const asked = []
+  const runsStarted = []
+  const past = [
+    ['1763625900000000000', 'sales/orders', 'validate', 'completed', '12:05:45', '12:05:51', '1841'],
+    ['1763625800000000000', 'sales/orders', 'import', 'completed', '12:04:25', '12:04:36', '1841'],
+    ['1763625700000000000', 'sales/orders', 'import', 'stopped', '11:57:58', '11:58:10', '1200'],
+    [
+      '1763625600000000000',
+      'legacy/broken',
+      'import',
+      'failed',
+      '11:40:52',
+      '11:40:53',
+      undefined,
+      'commits 11 to 13 are missing',
+    ],
+  ].map(([run, table, command, status, from, to, version, error]) => ({
+    type: 'run',
+    run,
+    table,
+    command,
+    status,
+    ...(version ? { version, filesProcessed: '300000' } : {}),
+    startedAt: `2026-11-20T${from}.000Z`,
+    completedAt: `2026-11-20T${to}.000Z`,
+    ...(error ? { error } : {}),
+  }))
+  const reading = async (what, answer) => {
+    asked.push(what)
+    if (slow) await new Promise((resolve) => setTimeout(resolve, 30))
+    return answer()
+  }
+  const readable = (key) => {
+    const row = find(key)
+    if (row === undefined) throw new Error(`no such table ${key}`)
+    if (row.error !== null) throw Object.assign(new Error(row.error.message), { code: row.error.code })
+    return row
+  }
+  const targets = (operation) =>
+    operation.only === undefined
+      ? rows.filter((r) => r.kind === 'delta' && (operation.kind === 'batch-import' || r.location === operation.table))
+      : rows.filter((r) => operation.only.includes(r.name))
+
+  function play(run) {
+    const { operation } = run
+    if (operation.dryRun) {
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        const details = planDetails(targets(operation))
+        if (details.length === 0) {
+          run.finish(2, {
+            status: 'refused',
+            error: err('NO_SUCH_TABLE', `no table at ${operation.table}`, 'look at the list of tables'),
+          })
+          return
+        }
+        run.emit({
+          type: 'plan.ready',
+          hash: '77aa01de',
+          tables: String(details.length),
+          chunks: '20',
+          unit: 'action',
+          total: '10000',
+          estimated: true,
+          bytes: '4100000',
+          excluded: [],
+          details,
+        })
+        run.finish(0)
+      })
+      return
+    }
+    if (operation.kind === 'verify-rollback') {
+      queueMicrotask(() => {
+        const row = rows.find((r) => r.location === operation.table)
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        const broken = row.name === 'finance/ledger'
+        run.emit({
+          type: 'verify.check',
+          table: row.name,
+          version: String(row.version),
+          check: 'active files',
+          equal: !broken,
+          log: '300,000',
+          catalog: broken ? '299,998' : '300,000',
+          witness: 'log read again',
+        })
+        run.finish(
+          broken ? 1 : 0,
+          broken
+            ? { error: err('NOT_SAFE', 'the log holds two files less than the catalog', 'export the log first') }
+            : {},
+        )
+      })
+      return
+    }
+    if (hold) return
+    if (operation.kind === 'performance-compare') {
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        for (const q of QUESTIONS)
+          if (operation.questions === undefined || operation.questions.includes(q[0])) run.emit(questionEvent(q))
+        run.finish(0)
+      })
+      return
+    }
+    if (operation.kind === 'import' || operation.kind === 'batch-import') {
+      let step = 0
+      for (const event of importEvents(operation)) run.emit(event)
+      for (const worker of [1, 2, 3])
+        run.emit({
+          type: 'chunk.started',
+          table: `t/${worker}`,
+          chunk: 'v0..v1000',
+          worker,
+          total: '2600',
+          unit: 'action',
+        })
+      run.onStop = () =>
+        setTimeout(
+          () => run.finish(75, { resumeCommand: run.commandLine, error: err('STOPPED', 'stopped as asked') }),
+          150,
+        )
+      run.timer = setInterval(() => {
+        if (run.paused) return
+        step += 1
+        for (const worker of [1, 2, 3])
+          run.emit({
+            type: 'chunk.progress',
+            table: `t/${worker}`,
+            chunk: 'v0..v1000',
+            worker,
+            done: String(Math.min(2600, step * 20)),
+            total: '2600',
+            unit: 'action',
+          })
+        if (step % 10 === 0) run.emit({ type: 'log', level: 'note', table: 't/1', message: `step ${step}` })
+      }, 50)
+      return
+    }
+    queueMicrotask(() => {
+      run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+      run.emit({
+        type: 'verify.check',
+        table: operation.table,
+        version: '1841',
+        check: 'active files',
+        equal: true,
+        log: '300,000',
+        catalog: '300,000',
+        witness: 'own replay',
+      })
+      run.emit({
+        type: 'table.finished',
+        table: operation.table,
+        status: 'ok',
+        version: '1841',
+        historyFrom: '0',
+        files: '300000',
+        bytes: '1200000000000',
+        ms: 6100,
+      })
+      run.finish(0, { proof: 'log' })
+    })
+  }
+
+  return {
+    asked,
+    runsStarted,
+    lake,
+    catalog: 'sqlite:///lake.db',
+    catalogOf(name, state) {
+      rows = rows.map((row) => (row.name === name ? { ...row, catalog: state } : row))
+    },
+    tables: () => reading('tables', () => rows),
+    overview: (key) =>
+      reading(`overview ${key}`, () => {
+        const row = readable(key)
+        const days = Array.from({ length: 56 }, (_, i) => 4 + ((i * 7) % 11) + Math.floor(i / 3))
+        return {
+          table: row,
+          metadataId: '7f3c2b1a-91ab',
+          description: null,
+          protocol: 'reader 3, writer 7',
+          configuration: [
+            ['delta.enableDeletionVectors', 'true'],
+            ['delta.logRetentionDuration', 'interval 30 days'],
+          ],
+          createdAt: NOW - 900 * D,
+          commits: row.version + 1,
+          checkpoints: [1820, 1830, 1840],
+          txns: [{ appId: 'etl@batch-7', version: '88' }],
+          domains: [],
+          lastRuns: past.filter((r) => r.table === row.name),
+          fileSizes: [
+            { label: '< 1 MB', files: 41210 },
+            { label: '1–16 MB', files: 133002 },
+            { label: '16–128 MB', files: 108120 },
+            { label: '> 128 MB', files: 17668 },
+          ],
+          commitsPerDay: days,
+        }
+      }),
+    schema: (key) =>
+      reading(`schema ${key}`, () => {
+        readable(key)
+        const f = (path, depth, type, nullable, partition = false, notes = []) => ({
+          path,
+          depth,
+          type,
+          nullable,
+          partition,
+          notes,
+        })
+        return [
+          f('id', 0, 'long', false),
+          f('amount', 0, 'decimal(12,2)', true),
+          f('customer', 0, 'struct', true),
+          f('customer.name', 1, 'string', true),
+          f('customer.地址', 1, 'string', true, false, ['column mapping id 7']),
+          f('year', 0, 'integer', true, true),
+          f('month', 0, 'integer', true, true),
+        ]
+      }),
+    features: (key) =>
+      reading(`features ${key}`, () =>
+        readable(key).features.map((name) => ({
+          name,
+          side: 'reader+writer',
+          readable: true,
+          note: name === 'deletionVectors' ? '2,118 files have one' : 'commit times come from the log',
+        })),
+      ),
+    history: (key, from, count) =>
+      reading(`history ${key} ${from}`, () => {
+        const row = readable(key)
+        const total = row.version + 1
+        return {
+          rows: Array.from({ length: Math.max(0, Math.min(count, total - from)) }, (_, i) =>
+            commitOf(row, row.version - from - i),
+          ),
+          total,
+          from,
+        }
+      }),
+    commit: (key, version) =>
+      reading(`commit ${key} ${version}`, () => {
+        const row = readable(key)
+        const commit = commitOf(row, version)
+        const files = Array.from({ length: Number(commit.adds) }, (_, i) => ({
+          path: fileOf(i).path,
+          size: 14_100_000,
+          rows: 120_000 + i,
+        }))
+        return {
+          commit,
+          predicate: '(t.id = s.id)',
+          user: 'etl@batch-7',
+          metrics: [
+            ['numOutputRows', '1204'],
+            ['executionTimeMs', '2100'],
+          ],
+          added: files,
+          removed: [],
+          addedTotal: files.length,
+          removedTotal: Number(commit.removes),
+        }
+      }),
+    partitions: (key, _asOf, from, count) =>
+      reading(`partitions ${key} ${from}`, () => {
+        const row = readable(key)
+        if (row.partitionColumns.length === 0)
+          return { rows: [{ values: {}, files: row.files, bytes: row.bytes, rows: row.rows }], total: 1, from: 0 }
+        const all = Array.from({ length: 48 }, (_, i) => ({
+          values: { year: String(2021 + Math.floor(i / 12)), month: String((i % 12) + 1) },
+          files: 4000 + i * 37,
+          bytes: 16e9 + i * 0.9e9,
+          rows: 100_000_000 + i,
+        }))
+        return { rows: all.slice(from, from + count), total: 48, from }
+      }),
+    files: (key, query) =>
+      reading(`files ${key} ${query.where} ${query.from} ${JSON.stringify(query.asOf)}`, () => {
+        const row = readable(key)
+        if (query.where.includes('!!'))
+          throw Object.assign(new Error('near "!!": a comparison was expected'), { code: 'BAD_PREDICATE' })
+        const all = row.files ?? 0
+        const left = query.where === '' ? all : 312
+        const asOfVersion = query.asOf.version ?? row.version
+        const rowsOf = Array.from({ length: Math.max(0, Math.min(query.count, left - query.from)) }, (_, i) => {
+          const file = fileOf(query.from + i)
+          return query.where === ''
+            ? file
+            : i % 4 === 2
+              ? { ...file, range: {} }
+              : { ...file, range: { min: String(i), max: String(9000 + i) } }
+        })
+        return {
+          rows: rowsOf,
+          total: left,
+          from: query.from,
+          version: asOfVersion,
+          commitTime: row.changed,
+          funnel: {
+            all: { files: all, bytes: row.bytes ?? 0 },
+            partition: {
+              files: query.where === '' ? all : 4032,
+              bytes: query.where === '' ? row.bytes : 16.3e9,
+              columns: query.where === '' ? [] : ['month'],
+            },
+            stats: {
+              files: left,
+              bytes: query.where === '' ? row.bytes : 1.1e9,
+              columns: query.where === '' ? [] : ['id'],
+            },
+            keptWithoutStats: query.where === '' ? 0 : 4,
+            ms: 3.1,
+          },
+        }
+      }),
+    runs: (count) => reading('runs', () => past.slice(0, count)),
+    start(operation, commandLine) {
+      const run = new FakeRun(operation, commandLine, play)
+      runsStarted.push(run)
+      return run
+    },
+    [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]: async () => {},
+  }
+}

@@ -1,0 +1,35 @@
+/** The UI over the fake workbench, for the pty tests. It leaves its exit code and closing lines as a headless command would. */
+import process from 'node:process'
+
+process.env.NODE_ENV = 'production'
+if (process.env.NO_COLOR) {
+  delete process.env.NO_COLOR
+  process.env.FORCE_COLOR = '0'
+}
+const dist = process.env.SLUICE_DIST ?? new URL('../../dist', import.meta.url).pathname
+const { fakeWorkbench, NOW } = await import('./fake-workbench.mjs')
+const { runTui } = await import(`${dist}/tui/run-tui.js`)
+const wants = new Set(process.argv.slice(2))
+const workbench = fakeWorkbench({ slow: wants.has('--slow'), extraTables: wants.has('--many') ? 500 : 0 })
+const started = Date.now()
+const clock = { now: () => NOW + (wants.has('--clock') ? Date.now() - started : 0), ticks: () => performance.now() }
+if (wants.has('--crash'))
+  setTimeout(() => {
+    throw new Error('boom')
+  }, 400)
+try {
+  const result = await runTui({
+    workbench,
+    tool: '0.1.0',
+    ascii: wants.has('--ascii'),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    clock,
+  })
+  for (const line of result.closing) process.stdout.write(`${line}\n`)
+  process.stdout.write(`left with ${result.exitCode}\n`)
+  process.exitCode = result.exitCode
+} catch (error) {
+  process.stdout.write(`crashed: ${error.message}\n`)
+  process.exitCode = 70
+}

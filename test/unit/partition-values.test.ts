@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { parsePartitionValue } from '../../src/delta/partition-values.ts'
+import { parseSchema } from '../../src/delta/schema.ts'
+import { compareExact, parseExactNumber } from '../../src/model/exact-number.ts'
+import { parseDate, parseTimestamp } from '../../src/model/instant.ts'
+
+function valueOf(text: string | null | undefined, type: unknown) {
+  const schema = parseSchema(JSON.stringify({ type: 'struct', fields: [{ name: 'a', type }] }))
+  const field = schema.fields[0]
+  if (!field) throw new Error('no field')
+  return parsePartitionValue(text, field.type)
+}
+
+describe('parsePartitionValue', () => {
+  const hours = (count: number) => BigInt(count) * 3_600_000_000n
+  it.each([
+    [null, 'string', { kind: 'null' }],
+    ['', 'string', { kind: 'null' }],
+    ['', 'integer', { kind: 'null' }],
+    [undefined, 'string', { kind: 'any' }],
+    ['__HIVE_DEFAULT_PARTITION__', 'string', { kind: 'string', value: '__HIVE_DEFAULT_PARTITION__' }],
+    ['9223372036854775807', 'long', { kind: 'exact', value: { unscaled: 9223372036854775807n, scale: 0 } }],
+    ['-1.50', 'decimal(10,2)', { kind: 'exact', value: { unscaled: -150n, scale: 2 } }],
+    ['x', 'long', { kind: 'any' }],
+    ['2020.5', 'double', { kind: 'float', value: 2020.5 }],
+    ['1E10', 'double', { kind: 'float', value: 1e10 }],
+    ['NaN', 'float', { kind: 'float', value: NaN }],
+    ['-Infinity', 'double', { kind: 'float', value: -Infinity }],
+    ['', 'double', { kind: 'null' }],
+    ['0x10', 'double', { kind: 'any' }],
+    ['True', 'boolean', { kind: 'boolean', value: true }],
+    ['yes', 'boolean', { kind: 'any' }],
+    ['1970-01-02', 'date', { kind: 'date', days: 1 }],
+    ['1969-12-31', 'date', { kind: 'date', days: -1 }],
+    ['0001-01-01', 'date', { kind: 'date', days: -719_162 }],
+    ['2023-02-29', 'date', { kind: 'any' }],
+    ['1970-01-01T00:00:00.000001Z', 'timestamp', { kind: 'timestamp', low: 1n, high: 1n }],
+    ['1970-01-01 00:00:00', 'timestamp', { kind: 'timestamp', low: hours(-16), high: hours(16) }],
+    [
+      '1970-01-01 01:00:00.5',
+      'timestamp_ntz',
+      { kind: 'timestamp', low: hours(1) + 500_000n, high: hours(1) + 500_000n },
+    ],
+    ['soon', 'timestamp', { kind: 'any' }],
+    ['\u0001\u0002', 'binary', { kind: 'binary', bytes: Buffer.from([1, 2]) }],
+    ['\u00ff', 'binary', { kind: 'any' }],
+    ['POINT', 'geometry', { kind: 'any' }],
+    ['x', { type: 'array', elementType: 'string' }, { kind: 'any' }],
+  ])('%s as %s', (text, type, expected) => {
+    expect(valueOf(text, type)).toEqual(expected)
+  })
+})
+
+describe('exact numbers', () => {
+  it('are compared at any scale', () => {
+    const compare = (a: string, b: string) => {
+      const [left, right] = [parseExactNumber(a), parseExactNumber(b)]
+      return left && right ? compareExact(left, right) : NaN
+    }
+    expect(compare('1.10', '1.1')).toBe(0)
+    expect(compare('-0', '0.00')).toBe(0)
+    expect(compare('1e3', '1000')).toBe(0)
+    expect(compare('12e-1', '1.2')).toBe(0)
+    expect(compare('9007199254740993', '9007199254740992')).toBe(1)
+    expect(compare('-2', '1')).toBe(-1)
+    expect(['', '.', '-', '1e', '0x1', '1e999', ' 1', 'NaN'].map(parseExactNumber)).toEqual(Array(8).fill(null))
+  })
+})
+
+describe('instants', () => {
+  it('reads days', () => {
+    expect(parseDate('2024-02-29')).toBe(19_782)
+    expect(['2024-2-30', '2024-13-01', '24-01-01', '2024-01-01Z', '2024-00-10'].map(parseDate)).toEqual(
+      Array(5).fill(null),
+    )
+  })
+
+  it('reads timestamps with every kind of zone', () => {
+    const micros = (text: string) => parseTimestamp(text)?.micros
+    expect(micros('1970-01-01T00:00:01Z')).toBe(1_000_000n)
+    expect(micros('1970-01-01 02:00:01.5+02:00')).toBe(1_500_000n)
+    expect(micros('1969-12-31 19:00:00-0500')).toBe(0n)
+    expect(micros('1970-01-01 00:00 UTC')).toBe(0n)
+    expect(micros('9999-12-31T23:59:59.999999Z')).toBe(253_402_300_799_999_999n)
+    expect(micros('1969-12-31T23:59:59.9999999Z')).toBe(-1n)
+    expect(parseTimestamp('1970-01-01')?.zoned).toBe(false)
+    expect(parseTimestamp('1970-01-01T00:00:00+00')?.zoned).toBe(true)
+    for (const text of [
+      '',
+      '10:00',
+      '1970-01-01T24:00:00',
+      '1970-01-01T00:60:00',
+      '1970-01-01T00:00:00+25:00',
+      '+10000-01-01T00:00:00Z',
+    ]) {
+      expect(parseTimestamp(text)).toBeNull()
+    }
+  })
+})
