@@ -11,6 +11,9 @@ const NONE = '-'
 const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
 const bytes = (value: string | undefined): string => (value === undefined ? NONE : bytesText(value))
 const version = (value: string | undefined): string => (value === undefined ? NONE : `v${value}`)
+/** Times in Delta's own form, ms since the epoch; a log may hold any number. */
+const epoch = (ms: string): string =>
+  Math.abs(Number(ms)) <= 8.64e15 ? timeText(new Date(Number(ms)).toISOString()) : `${ms} ms`
 const time = (iso: string | undefined): string => (iso === undefined ? NONE : timeText(iso))
 
 /** `year=2024/region=eu`; a null value is what Hive writes for it. */
@@ -76,7 +79,7 @@ const files: Listing = {
           count(event.rows),
           event.deletedRows === undefined || event.deletedRows === '0' ? NONE : grouped(event.deletedRows),
           version(event.addedVersion),
-          time(event.modified),
+          epoch(event.modified),
           partitionText(event.partitionValues),
         ],
 }

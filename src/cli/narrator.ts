@@ -30,11 +30,14 @@ export class Narrator {
   readonly #reported = new Set<string>()
   readonly #told = new Set<string>()
 
-  /** @param origin time that counts as 0:00; else that of the first event */
-  constructor(verbose: boolean, origin: number | null = null) {
+  /**
+   * @param origin time that counts as 0:00; else that of the first event
+   * @param brief for a step of something larger, which is told in fewer lines
+   */
+  constructor(verbose: boolean, origin: number | null = null, brief = false) {
     this.#verbose = verbose
     this.#startedAt = origin
-    this.#proofs = new ProofLines(this.#subjects, verbose)
+    this.#proofs = new ProofLines(this.#subjects, verbose, brief)
   }
 
   /** The blocks an event adds to the story, in order. */
@@ -190,7 +193,8 @@ export class Narrator {
     }
     blocks.push(...this.#proofs.hidden(block))
     const proof = this.#summary.proof()
-    if (proof !== null && event.status === 'ok') blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))
+    if (proof !== null && event.status === 'ok' && this.#command === 'validate')
+      blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))
     for (const file of event.wrote ?? []) blocks.push(block('note', `wrote ${file}`))
     if (event.runId !== null || !alone) blocks.push(block('end', this.#summary.text(event, this.#command)))
     if (summed && error.hint !== undefined) blocks.push(block('do', error.hint))
@@ -211,7 +215,7 @@ export class Narrator {
       pace.total === null
         ? plural(pace.done, pace.unit)
         : `${grouped(pace.done)}/${grouped(pace.total)}${pace.estimated ? ' est.' : ''}`,
-      ...(pace.perSecond === null ? [] : [`${grouped(Math.round(pace.perSecond))}/s`]),
+      ...(pace.perSecond === null || pace.perSecond < 10 ? [] : [`${grouped(Math.round(pace.perSecond))}/s`]),
       ...(pace.leftMs === null ? [] : [`${clockText(pace.leftMs)} left`]),
     ]
     return [block('at', facts.join('  '))]

@@ -11,13 +11,16 @@ const MAX_DIFFERENCES = 20
 export class ProofLines {
   readonly #subjects: SubjectColumn
   readonly #verbose: boolean
+  /** A step of something larger: equal checks are only counted. */
+  readonly #brief: boolean
   #firstChecked: string | null = null
   #shown = 0
   #hidden = 0
 
-  constructor(subjects: SubjectColumn, verbose: boolean) {
+  constructor(subjects: SubjectColumn, verbose: boolean, brief: boolean) {
     this.#subjects = subjects
     this.#verbose = verbose
+    this.#brief = brief
   }
 
   event(event: Of<'verify.check' | 'verify.mismatch' | 'question'>, block: Tell): readonly Block[] {
@@ -47,12 +50,10 @@ export class ProofLines {
     }
     this.#firstChecked ??= event.version
     // Every sampled version has the same checks: the latest is told, the others are counted at the end.
-    if (event.version !== this.#firstChecked && !this.#verbose) return []
-    return [
-      block('ok', `${subject}${event.log} = ${event.catalog}${this.#verbose ? `  (${event.witness})` : ''}`, {
-        table: event.table,
-      }),
-    ]
+    if ((this.#brief || event.version !== this.#firstChecked) && !this.#verbose) return []
+    const both = [event.log, event.catalog].filter((side) => side !== '').join(' = ')
+    const witness = this.#verbose ? `  (${event.witness})` : ''
+    return [block('ok', subject + both + witness, { table: event.table })]
   }
 
   #mismatch(event: Of<'verify.mismatch'>, block: Tell): readonly Block[] {

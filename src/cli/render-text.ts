@@ -97,7 +97,7 @@ export function textFace(output: Output, options: TextOptions): Face {
         listingCommand = LISTINGS.has(event.command)
         questions = 0
         origin ??= Date.parse(event.ts)
-        narrator = new Narrator(options.verbose, origin)
+        narrator = new Narrator(options.verbose, origin, part)
       }
       results(event)
       // In a terminal both streams land on one screen: the table comes before the lines that end it.
@@ -105,6 +105,8 @@ export function textFace(output: Output, options: TextOptions): Face {
       for (const block of narrator.event(event)) {
         if (!part || !LAST_WORDS.has(block.word)) tell(block)
       }
+      // What follows belongs to the whole, and must not be summed up as this step.
+      if (part && event.type === 'run.finished') narrator = new Narrator(options.verbose, origin)
     },
     close: endListing,
   }

@@ -19,6 +19,7 @@ export class SummaryFold {
   readonly #versions = new Set<string>()
   readonly #differentFiles = new Set<string>()
   #unreadable = 0
+  #planOnly = false
   #checks = 0
   #equal = 0
   #differences = 0
@@ -27,6 +28,9 @@ export class SummaryFold {
 
   event(event: Event): void {
     switch (event.type) {
+      case 'plan.ready':
+        this.#planOnly = event.details !== undefined
+        break
       case 'table.finished':
         this.tables.set(event.status, (this.tables.get(event.status) ?? 0) + 1)
         this.#actions += BigInt(event.actions ?? 0)
@@ -61,9 +65,13 @@ export class SummaryFold {
 
   /** What stands behind `end`. */
   text(finished: RunFinished, command: string): string {
-    const parts = [this.#tablesText(finished), this.#questionsText(), this.#checksText(), this.#rowsText()].filter(
-      (part) => part !== '',
-    )
+    if (this.#planOnly && finished.status === 'ok') return 'this was the plan; nothing was changed'
+    const parts = [
+      this.#tablesText(finished),
+      this.#questionsText(),
+      this.#checksText(command),
+      this.#rowsText(),
+    ].filter((part) => part !== '')
     const noProof = finished.proof === 'none' ? '  nothing was proved (proof none)' : ''
     if (parts.length > 0) return parts.join('; ') + noProof
     const totals = Object.entries(finished.totals).map(([name, value]) => `${name} ${grouped(value)}`)
@@ -94,8 +102,11 @@ export class SummaryFold {
     return `${plural(all, 'question')}, ${plural(runs, 'run')} each, ${plural(same, 'equal answer')}; ${winners.join(', ')}`
   }
 
-  #checksText(): string {
+  #checksText(command: string): string {
     if (this.#checks === 0 && this.#differences === 0) return ''
+    if (command !== 'validate' && this.#differences === 0) {
+      return `${grouped(this.#equal)} of ${plural(this.#checks, 'check')} passed`
+    }
     const files = this.#differentFiles.size === 0 ? '' : ` in ${plural(this.#differentFiles.size, 'file')}`
     const differences = this.#differences === 0 ? '' : `${plural(this.#differences, 'difference')}${files}; `
     const versions = plural(this.#versions.size, 'version')

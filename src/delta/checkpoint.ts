@@ -29,39 +29,42 @@ type MaybeProving = ParquetRows & {
   prove?(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void>
 }
 
-const FILE_FIELDS: Readonly<Record<FileFields, { readonly add: readonly string[]; readonly remove: readonly string[] }>> = {
+const words = (text: string): readonly string[] => text.split(' ')
+
+/** Fields in the order in which a rendered row has them. */
+const FILE_FIELDS: Readonly<
+  Record<FileFields, { readonly add: readonly string[]; readonly remove: readonly string[] }>
+> = {
   all: {
-    add: [
-      ...['path', 'partitionValues', 'size', 'modificationTime', 'dataChange', 'stats', 'tags', 'deletionVector'],
-      ...['baseRowId', 'defaultRowCommitVersion', 'clusteringProvider'],
-    ],
-    remove: [
-      ...['path', 'deletionTimestamp', 'dataChange', 'extendedFileMetadata', 'partitionValues', 'size', 'stats', 'tags'],
-      ...['deletionVector', 'baseRowId', 'defaultRowCommitVersion'],
-    ],
+    add: words(
+      'path partitionValues size modificationTime dataChange stats tags deletionVector baseRowId defaultRowCommitVersion ' +
+        'clusteringProvider',
+    ),
+    remove: words(
+      'path deletionTimestamp dataChange extendedFileMetadata partitionValues size stats tags deletionVector baseRowId ' +
+        'defaultRowCommitVersion',
+    ),
   },
-  identity: { add: ['path', 'size', 'deletionVector'], remove: ['path', 'deletionVector'] },
-  counts: { add: ['path', 'size', 'stats.numRecords', 'deletionVector'], remove: ['path', 'deletionVector'] },
+  identity: { add: words('path size deletionVector'), remove: words('path deletionVector') },
+  counts: { add: words('path size stats.numRecords deletionVector'), remove: words('path deletionVector') },
 }
 
-const OTHER_FIELDS: ReadonlyMap<ActionKind, readonly string[]> = new Map<ActionKind, readonly string[]>([
-  ['protocol', ['minReaderVersion', 'minWriterVersion', 'readerFeatures', 'writerFeatures']],
-  [
-    'metaData',
-    [
-      ...['id', 'name', 'description', 'format', 'schemaString', 'partitionColumns', 'configuration'],
-      'createdTime',
-    ],
-  ],
-  ['txn', ['appId', 'version', 'lastUpdated']],
-  ['domainMetadata', ['domain', 'configuration', 'removed']],
-  ['checkpointMetadata', ['version', 'tags']],
-  ['sidecar', ['path', 'sizeInBytes', 'modificationTime', 'tags']],
-])
+const OTHER_FIELDS: readonly (readonly [ActionKind, readonly string[]])[] = [
+  ['protocol', words('minReaderVersion minWriterVersion readerFeatures writerFeatures')],
+  ['metaData', words('id name description format schemaString partitionColumns configuration createdTime')],
+  ['txn', words('appId version lastUpdated')],
+  ['domainMetadata', words('domain configuration removed')],
+  ['checkpointMetadata', words('version tags')],
+  ['sidecar', words('path sizeInBytes modificationTime tags')],
+]
 
 function selectionOf(kinds: ReadonlySet<ActionKind> | undefined, fields: FileFields): ParquetSelection {
   const files = FILE_FIELDS[fields]
-  const all: [ActionKind, readonly string[]][] = [...OTHER_FIELDS, ['add', files.add], ['remove', files.remove]]
+  const all: (readonly [ActionKind, readonly string[]])[] = [
+    ...OTHER_FIELDS,
+    ['add', files.add],
+    ['remove', files.remove],
+  ]
   return all
     .filter(([kind]) => kinds === undefined || kinds.has(kind))
     .map(([column, wanted]) => ({ column, fields: wanted }))
@@ -84,7 +87,9 @@ function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: stri
   }
   if (error.code === 'BAD_CHECKPOINT') {
     const why = error.message.replace(/^checkpoint cannot be read: /, '')
-    return error.message.startsWith(`checkpoint ${checkpoint.version} `) ? error : badCheckpoint(checkpoint, file, why, error)
+    return error.message.startsWith(`checkpoint ${checkpoint.version} `)
+      ? error
+      : badCheckpoint(checkpoint, file, why, error)
   }
   return error
 }
@@ -170,7 +175,8 @@ async function* topLines(
           else if (action.kind === 'checkpointMetadata') {
             manifests++
             const { version } = action.checkpointMetadata
-            if (version !== checkpoint.version) throw badCheckpoint(checkpoint, path, `it says it is of version ${version}`)
+            if (version !== checkpoint.version)
+              throw badCheckpoint(checkpoint, path, `it says it is of version ${version}`)
           }
         }
         yield block
@@ -191,7 +197,8 @@ async function* allLines(source: Source, options: CheckpointOptions): AsyncGener
   if (!wantsFiles(options.kinds)) return
   const fields = options.fields ?? 'all'
   const fileKinds = new Set<ActionKind>(['add', 'remove'])
-  const kinds = options.kinds === undefined ? fileKinds : new Set([...fileKinds].filter((one) => options.kinds?.has(one)))
+  const kinds =
+    options.kinds === undefined ? fileKinds : new Set([...fileKinds].filter((one) => options.kinds?.has(one)))
   for (const sidecar of found.sidecars) {
     try {
       yield* parquetLines(source, sidecarPath(store, sidecar), selectionOf(kinds, fields), fields)
@@ -237,7 +244,8 @@ export async function proveCheckpoint(
   const nothing = new Set<ActionKind>(wantsFiles(options.kinds) ? ['sidecar'] : ['checkpointMetadata'])
   // In a JSON checkpoint the lines have to be parsed to be proved; in Parquet the sidecars' names are all we need of the rows.
   const kinds = checkpoint.format === 'json' ? options.kinds : nothing
-  for await (const _ of topLines(source, { signal: options.signal, ...(kinds === undefined ? {} : { kinds }) }, found)) void _
+  for await (const _ of topLines(source, { signal: options.signal, ...(kinds === undefined ? {} : { kinds }) }, found))
+    void _
   if (checkpoint.format === 'parquet') {
     for (const { name } of checkpoint.files) await proveParquet(source, logPathOf(name), selection)
   }

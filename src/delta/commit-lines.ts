@@ -184,10 +184,7 @@ function badLine(bytes: Buffer): number {
 }
 
 /** Cuts a stream of bytes at line breaks: every buffer but the last ends with one. */
-async function* wholeLines(
-  chunks: AsyncIterable<Buffer>,
-  tooLong: () => SluiceError,
-): AsyncGenerator<Buffer> {
+async function* wholeLines(chunks: AsyncIterable<Buffer>, tooLong: () => SluiceError): AsyncGenerator<Buffer> {
   let held: Buffer[] = []
   let length = 0
   for await (const chunk of chunks) {
@@ -257,11 +254,7 @@ export function readCommit(
 }
 
 /** `readCommit` for any JSON file of the log, with a choice of kinds. */
-export function readLog(
-  store: LogStore,
-  name: string,
-  options: LineOptions,
-): AsyncGenerator<readonly ActionLine[]> {
+export function readLog(store: LogStore, name: string, options: LineOptions): AsyncGenerator<readonly ActionLine[]> {
   const path = logPathOf(name)
   return actionLines(store.read(path, { signal: options.signal }), path, options)
 }

@@ -31,7 +31,11 @@ function actionOf(kind: string, value: unknown): ReturnType<typeof parseAction> 
   }
 }
 
-function actionsOf<T>(kind: string, values: unknown, pick: (action: ReturnType<typeof parseAction>) => T | null): readonly T[] | null {
+function actionsOf<T>(
+  kind: string,
+  values: unknown,
+  pick: (action: ReturnType<typeof parseAction>) => T | null,
+): readonly T[] | null {
   if (!Array.isArray(values)) return null
   const found: T[] = []
   for (const value of values) {

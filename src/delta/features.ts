@@ -21,14 +21,23 @@ const KNOWN_READER_FEATURES: ReadonlySet<string> = new Set([
 ])
 
 /** With these the log in the file system is not the whole log. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['catalogManaged', 'catalogManaged-preview', 'catalogOwned', 'catalogOwned-preview'])
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  'catalogManaged',
+  'catalogManaged-preview',
+  'catalogOwned',
+  'catalogOwned-preview',
+])
 
 function refusedFeature(name: string): SluiceError {
   if (ELSEWHERE.has(name)) {
-    return new SluiceError('TABLE_FEATURE', `table feature '${name}': its commits live in the catalog of another system`, {
-      reason: 'the log in the file system may be incomplete, and nothing in it says so',
-      hint: 'read this table through the catalog that owns it',
-    })
+    return new SluiceError(
+      'TABLE_FEATURE',
+      `table feature '${name}': its commits live in the catalog of another system`,
+      {
+        reason: 'the log in the file system may be incomplete, and nothing in it says so',
+        hint: 'read this table through the catalog that owns it',
+      },
+    )
   }
   return new SluiceError('TABLE_FEATURE', `table feature '${name}' is unknown to sluice`, {
     reason: 'a reader that does not know a reader feature may misread the table',
@@ -90,5 +99,5 @@ export function featureNames(protocol: ProtocolAction, metadata: MetadataAction)
       if (protocol.minWriterVersion >= writer && used(metadata, configuration)) names.add(name)
     }
   }
-  return [...names].sort()
+  return [...names].toSorted()
 }

@@ -34,7 +34,9 @@ export function parseObject(bytes: Buffer | null): Readonly<Record<string, unkno
   if (bytes === null) return null
   try {
     const parsed: unknown = JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, ''))
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : null
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as Record<string, unknown>)
+      : null
   } catch {
     return null
   }
@@ -52,7 +54,8 @@ export function countOrNull(value: unknown): number | null {
 export async function readHint(store: LogStore, signal: AbortSignal): Promise<LastCheckpointHint | null> {
   const object = parseObject(await readSmall(store, logPathOf(LAST_CHECKPOINT), signal))
   if (object === null) return null
-  const count = (camel: string, snake: string): number | null => countOrNull(object[camel]) ?? countOrNull(object[snake])
+  const count = (camel: string, snake: string): number | null =>
+    countOrNull(object[camel]) ?? countOrNull(object[snake])
   const version = countOrNull(object['version'])
   if (version === null) return null
   return {

@@ -68,7 +68,7 @@ class Sorter {
     for (const { version, parts, present } of this.#parted.values()) {
       if (present.size < parts) incomplete.push({ version, parts, present: present.size })
       else {
-        const files = [...present].sort(([a], [b]) => a - b).map(([, facts]) => facts)
+        const files = [...present].toSorted(([a], [b]) => a - b).map(([, facts]) => facts)
         this.#checkpoints.push({ version, form: 'multipart', format: 'parquet', files })
       }
     }

@@ -105,7 +105,7 @@ class Fields {
     if (!isObject(value)) throw this.#bad(field, 'an object')
     for (const key in value) {
       const one = value[key]
-      if (typeof one !== 'string' && one !== null) throw this.#bad(`${field}`, `an object of texts ('${key}' is none)`)
+      if (typeof one !== 'string' && one !== null) throw this.#bad(field, `an object of texts ('${key}' is none)`)
     }
   }
 
@@ -249,7 +249,15 @@ function checked(kind: string, value: Json, raw: string, where: Where, mode: Par
 }
 
 const KINDS: ReadonlySet<string> = new Set([
-  ...['add', 'remove', 'metaData', 'protocol', 'txn', 'domainMetadata', 'cdc', 'commitInfo', 'sidecar'],
+  'add',
+  'remove',
+  'metaData',
+  'protocol',
+  'txn',
+  'domainMetadata',
+  'cdc',
+  'commitInfo',
+  'sidecar',
   'checkpointMetadata',
 ])
 

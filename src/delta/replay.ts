@@ -45,7 +45,14 @@ function referenceOf(line: ActionLine, root: string, version: number | null): Fi
   const { action, raw } = line
   if (action.kind !== 'add' && action.kind !== 'remove') return null
   const file = action.kind === 'add' ? action.add : action.remove
-  return { kind: action.kind, file, raw, path: canonicalPath(file.path, root), dvId: dvId(file.deletionVector), version }
+  return {
+    kind: action.kind,
+    file,
+    raw,
+    path: canonicalPath(file.path, root),
+    dvId: dvId(file.deletionVector),
+    version,
+  }
 }
 
 /** The path of a plain file action and nothing else of it: a good deal cheaper than the whole line. */
@@ -102,7 +109,7 @@ class Replay {
       this.#seen.add(key)
       if (this.#wanted.has(reference.kind)) found.push(reference)
     }
-    if (found.length > 0) yield found.reverse()
+    if (found.length > 0) yield found.toReversed()
   }
 
   /** First which line is the last word on each file, then those lines: only keys are held. */

@@ -85,11 +85,7 @@ function gapError(
           ? null
           : `checkpoint ${cp}`
   const before =
-    base !== null && hole.from === base + 1
-      ? `checkpoint ${base}`
-      : hole.from === 0
-        ? null
-        : `commit ${hole.from - 1}`
+    base !== null && hole.from === base + 1 ? `checkpoint ${base}` : hole.from === 0 ? null : `commit ${hole.from - 1}`
   const place =
     before !== null && end !== null
       ? ` between ${before} and ${end}`
@@ -142,7 +138,7 @@ export function segmentAt(listing: LogListing, version?: number, without: Withou
 function newestFirst(checkpoints: readonly CheckpointFiles[]): readonly CheckpointFiles[] {
   return checkpoints
     .map((one, index) => ({ one, index }))
-    .sort((a, b) => b.one.version - a.one.version || a.index - b.index)
+    .toSorted((a, b) => b.one.version - a.one.version || a.index - b.index)
     .map(({ one }) => one)
 }
 

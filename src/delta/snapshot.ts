@@ -94,7 +94,10 @@ export class Snapshot {
    * is handed out, so that a corrupt one never shows as a shorter list.
    * @throws SluiceError BAD_CHECKPOINT when there is no other way to the version; BAD_ACTION, SOURCE_GONE …
    */
-  async *files(options: { readonly signal: AbortSignal; readonly fields?: FileFields }): AsyncIterable<readonly ActiveFile[]> {
+  async *files(options: {
+    readonly signal: AbortSignal
+    readonly fields?: FileFields
+  }): AsyncIterable<readonly ActiveFile[]> {
     for await (const block of this.#references('add', options.signal, options.fields ?? 'all')) {
       yield block.map(({ file, raw, path, dvId, version }) => ({
         add: file as AddAction,
@@ -164,7 +167,11 @@ export class Snapshot {
     return parquet <= SMALL_CHECKPOINT && commits.reduce((sum, { size }) => sum + size, 0) <= SMALL_COMMITS
   }
 
-  async #held(wanted: 'add' | 'remove', signal: AbortSignal, fields: FileFields): Promise<readonly (readonly FileReference[])[]> {
+  async #held(
+    wanted: 'add' | 'remove',
+    signal: AbortSignal,
+    fields: FileFields,
+  ): Promise<readonly (readonly FileReference[])[]> {
     const blocks: (readonly FileReference[])[] = []
     for await (const block of replayFiles(this.#source(), wanted, { signal, fields })) blocks.push(block)
     return blocks

@@ -1,6 +1,13 @@
 /** Everything of a version that is no file: protocol, metadata, transactions and domains, newest first. File actions are not parsed. */
 import { SluiceError } from '../shared/errors.ts'
-import type { ActionKind, ActionLine, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from './actions.ts'
+import type {
+  ActionKind,
+  ActionLine,
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+  TxnAction,
+} from './actions.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import { readLog } from './commit-lines.ts'
 import type { CommitFile } from './listing.ts'
@@ -49,7 +56,8 @@ async function collect(source: ReplaySource, signal: AbortSignal, headOnly: bool
   for (let i = segment.commits.length - 1; i >= 0; i--) {
     if (headOnly && found.complete) return found
     const lines: ActionLine[] = []
-    for await (const block of readLog(store, (segment.commits[i] as CommitFile).name, { signal, kinds })) lines.push(...block)
+    for await (const block of readLog(store, (segment.commits[i] as CommitFile).name, { signal, kinds }))
+      lines.push(...block)
     for (let at = lines.length - 1; at >= 0; at--) found.take(lines[at] as ActionLine)
   }
   if (segment.checkpoint !== null && !(headOnly && found.complete)) {

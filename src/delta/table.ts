@@ -64,7 +64,8 @@ export class DeltaTable {
     const snapshot = this.#snapshot(version)
     const head = await snapshot.head(signal)
     const refusal = options.allowRefused === true ? null : readerRefusal(head.protocol, head.metadata)
-    if (refusal !== null) throw new SluiceError(refusal.code, refusal.message, { ...refusal.info(), where: this.store.label })
+    if (refusal !== null)
+      throw new SluiceError(refusal.code, refusal.message, { ...refusal.info(), where: this.store.label })
     return snapshot
   }
 

@@ -60,7 +60,11 @@ export function inCommitTimeOf(commitInfo: CommitInfoAction | null): number | nu
  * The commitInfo of a commit, or null when it has none. Reads the start of the file, and all of it only where it does not come first.
  * @throws SluiceError BAD_ACTION, SOURCE_GONE …
  */
-export async function readCommitInfo(store: LogStore, commit: CommitFile, signal: AbortSignal): Promise<CommitInfoAction | null> {
+export async function readCommitInfo(
+  store: LogStore,
+  commit: CommitFile,
+  signal: AbortSignal,
+): Promise<CommitInfoAction | null> {
   const path = logPathOf(commit.name)
   for await (const chunk of store.read(path, { end: FIRST_BYTES, signal })) {
     const end = chunk.indexOf(10)
@@ -104,7 +108,8 @@ export async function commitTimes(
   signal: AbortSignal,
 ): Promise<readonly CommitTime[]> {
   const times = [...fileTimes(commits)]
-  for (const [i, commit] of commits.entries()) times[i] = await timeOf(store, commit, times[i] as CommitTime, rule, signal)
+  for (const [i, commit] of commits.entries())
+    times[i] = await timeOf(store, commit, times[i] as CommitTime, rule, signal)
   return times
 }
 
@@ -131,7 +136,13 @@ export async function versionAt(
   const floor = low
   while (low < high) {
     const middle = (low + high) >>> 1
-    const { time } = await timeOf(store, commits[middle] as CommitFile, times[middle] as CommitTime, inCommit ? rule : null, signal)
+    const { time } = await timeOf(
+      store,
+      commits[middle] as CommitFile,
+      times[middle] as CommitTime,
+      inCommit ? rule : null,
+      signal,
+    )
     if (time <= timestamp) low = middle + 1
     else high = middle
   }
@@ -140,5 +151,8 @@ export async function versionAt(
   const first = commits[0]
   const begins =
     first === undefined ? '' : isoTime((await timeOf(store, first, times[0] as CommitTime, rule, signal)).time)
-  throw new SluiceError('VERSION_NOT_FOUND', `no version is as old as ${isoTime(timestamp)}; the log begins at ${begins}`)
+  throw new SluiceError(
+    'VERSION_NOT_FOUND',
+    `no version is as old as ${isoTime(timestamp)}; the log begins at ${begins}`,
+  )
 }

@@ -20,6 +20,14 @@ function among(loaded: Loaded, names: readonly string[]): string[] {
   return names.filter((name) => loaded.packages.has(name))
 }
 
+test('a driver that is loaded is seen, from ESM, from CommonJS and from a thread', () => {
+  expect(among(loadedBy(['-e', "require('better-sqlite3')"]), SQLITE)).toContain('better-sqlite3')
+  const esm = ['--input-type=module', '-e', "await import('@duckdb/node-api'); await import('ink')"]
+  expect(among(loadedBy(esm), [...UI, ...DUCKDB])).toEqual(expect.arrayContaining(['ink', 'react', '@duckdb/node-api']))
+  const thread = ['-e', `new (require('node:worker_threads').Worker)("require('better-sqlite3')", { eval: true })`]
+  expect(among(loadedBy(thread), SQLITE)).toContain('better-sqlite3')
+})
+
 test('importing the engine loads no UI and no driver', () => {
   const loaded = loadedBy(['--input-type=module', '-e', `await import(${JSON.stringify(compiled('engine/index.js'))})`])
   expect(loaded.stderr).toBe('')

@@ -83,7 +83,7 @@ function measureImport(name, table) {
   const lives = database.prepare('SELECT count(*) FROM delta_files').pluck().get()
   database.close()
   if (lives !== Number(floor.stdout))
-    throw new Error(`${lives} files in the catalog, ${floor.stdout.trim()} adds in the log`)
+    throw new Error(`${String(lives)} files in the catalog, ${floor.stdout.trim()} adds in the log`)
   note(name, ours, floor)
 }
 

@@ -142,7 +142,7 @@ const bodies = {
     rows: dec.optional(),
     deletedRows: dec.optional(),
     addedVersion: dec.optional(),
-    modified: time,
+    modified: dec,
     partitionValues: z.record(z.string(), z.string().nullable()),
     deletionVector: z.string().optional(),
     stats: z.string().optional(),

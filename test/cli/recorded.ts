@@ -315,7 +315,7 @@ export const listings: readonly (readonly Event[])[] = [
       rows: '1200',
       deletedRows: '7',
       addedVersion: '12',
-      modified: '2026-11-19T08:00:00.000Z',
+      modified: '1795075200000',
       partitionValues: { year: '2024', region: null },
       stats: '{"numRecords":1200}',
     },

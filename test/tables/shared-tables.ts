@@ -6,7 +6,7 @@ import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
 import type { LogStore } from '../../src/model/log-store.ts'
 
-type Stated = {
+export type Stated = {
   readonly version?: number
   readonly numFiles?: number
   readonly sizeBytes?: number

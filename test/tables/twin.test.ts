@@ -26,7 +26,10 @@ function objectsOf(file: string): Record<string, unknown>[] {
   return found
 }
 
-async function naive(table: string, segment: LogSegment): Promise<{ active: Map<string, AddAction>; tombstones: Set<string> }> {
+async function naive(
+  table: string,
+  segment: LogSegment,
+): Promise<{ active: Map<string, AddAction>; tombstones: Set<string> }> {
   const folder = folderOf(table)
   const { root } = storeOf(table)
   const active = new Map<string, AddAction>()
@@ -60,7 +63,11 @@ async function naive(table: string, segment: LogSegment): Promise<{ active: Map<
           if (sidecar !== undefined) sidecars.push(sidecar.path)
         }
       } else {
-        for await (const bytes of rows.lines(join(log, name), [...columns, { column: 'sidecar', fields: ['path'] }], NEVER)) {
+        for await (const bytes of rows.lines(
+          join(log, name),
+          [...columns, { column: 'sidecar', fields: ['path'] }],
+          NEVER,
+        )) {
           for (const line of bytes.toString().split('\n').filter(Boolean)) {
             const object = JSON.parse(line) as Record<string, unknown>
             take(object)
@@ -72,7 +79,8 @@ async function naive(table: string, segment: LogSegment): Promise<{ active: Map<
     }
     for (const sidecar of sidecars) {
       for await (const bytes of rows.lines(join(log, '_sidecars', sidecar), columns, NEVER)) {
-        for (const line of bytes.toString().split('\n').filter(Boolean)) take(JSON.parse(line) as Record<string, unknown>)
+        for (const line of bytes.toString().split('\n').filter(Boolean))
+          take(JSON.parse(line) as Record<string, unknown>)
       }
     }
   }

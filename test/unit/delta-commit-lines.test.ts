@@ -33,12 +33,15 @@ describe('commits as lines', () => {
     expect(found.map(({ action }) => action.kind)).toEqual(['protocol', 'metaData', 'add', 'add', 'remove'])
   })
 
-  test.each([5, 1 << 20])('blank lines are counted, CR and BOM tolerated, the last line break optional (%i)', async (chunk) => {
-    const text = `\ufeff${JSON.stringify(PROTOCOL)}\r\n\n  \t\n${JSON.stringify(add('x'))}`
-    const found = await read(text, chunk)
-    expect(found.map(({ line }) => line)).toEqual([1, 4])
-    expect(found[0]?.raw).toBe(JSON.stringify(PROTOCOL))
-  })
+  test.each([5, 1 << 20])(
+    'blank lines are counted, CR and BOM tolerated, the last line break optional (%i)',
+    async (chunk) => {
+      const text = `\ufeff${JSON.stringify(PROTOCOL)}\r\n\n  \t\n${JSON.stringify(add('x'))}`
+      const found = await read(text, chunk)
+      expect(found.map(({ line }) => line)).toEqual([1, 4])
+      expect(found[0]?.raw).toBe(JSON.stringify(PROTOCOL))
+    },
+  )
 
   test.each([3, 1 << 20])('an empty file has no actions (%i)', async (chunk) => {
     expect(await read('', chunk)).toEqual([])
@@ -112,7 +115,9 @@ describe('one action', () => {
     expect(parse('{"futureAction":{"a":1}}')).toEqual({ kind: 'unknown', name: 'futureAction' })
     expect(parse('{}')).toEqual({ kind: 'unknown', name: '' })
     expect(parse(JSON.stringify(add('x', 1, { future: [1] }))).kind).toBe('add')
-    expect(parse('{"txn":null,"protocol":{"minReaderVersion":1,"minWriterVersion":2},"add":null}').kind).toBe('protocol')
+    expect(parse('{"txn":null,"protocol":{"minReaderVersion":1,"minWriterVersion":2},"add":null}').kind).toBe(
+      'protocol',
+    )
     expect(parse('{"commitInfo":{"operationParameters":{"a":[1,{"b":null}]}}}').kind).toBe('commitInfo')
   })
 
@@ -123,7 +128,10 @@ describe('one action', () => {
     ['{"add":{"path":"x","size":9007199254740993,"modificationTime":1}}', /add\.size/],
     ['{"add":{"path":"x","size":"1","modificationTime":1}}', /add\.size .* is "1"/],
     ['{"add":{"path":"x","size":1,"modificationTime":1e300}}', /add\.modificationTime/],
-    [JSON.stringify(add('x', 1, { partitionValues: { a: 1 } })), /add\.partitionValues should be an object of texts \('a' is none\)/],
+    [
+      JSON.stringify(add('x', 1, { partitionValues: { a: 1 } })),
+      /add\.partitionValues should be an object of texts \('a' is none\)/,
+    ],
     [JSON.stringify(add('x', 1, { stats: {} })), /add\.stats/],
     [JSON.stringify(add('x', 1, { deletionVector: { storageType: 'u' } })), /add\.deletionVector\.pathOrInlineDv/],
     [JSON.stringify(add('x', 1, { baseRowId: 2 ** 60 })), /add\.baseRowId/],
@@ -145,7 +153,10 @@ describe('one action', () => {
     ['{"txn":{"appId":"a","version":9223372036854775807}}', '9223372036854775807'],
     ['{"txn":{"appId":"a","version":-9223372036854775808,"lastUpdated":1}}', '-9223372036854775808'],
     ['{ "txn" : { "version" : 9007199254740993 , "appId" : "\\"version\\":7" } }', '9007199254740993'],
-    ['{"txn":{"x":{"version":1},"appId":"version","version":9007199254740993,"y":{"version":2}},"z":{"txn":{"version":3}}}', '9007199254740993'],
+    [
+      '{"txn":{"x":{"version":1},"appId":"version","version":9007199254740993,"y":{"version":2}},"z":{"txn":{"version":3}}}',
+      '9007199254740993',
+    ],
     ['{"txn":{"appId":"a","version":1,"version":9007199254740995}}', '9007199254740995'],
     ['{"txn":{"appId":"a","version":7}}', '7'],
     ['{"txn":{"appId":"a","version":-0}}', '0'],

@@ -29,7 +29,7 @@ export function memoryLog(files: Readonly<Record<string, string | Buffer>>, chun
       const names = Object.keys(files)
         .filter((path) => dirname(path) === folder)
         .map((path) => path.slice(folder.length + 1))
-      for (const name of names.sort()) {
+      for (const name of names.toSorted()) {
         if (after !== undefined && name <= after) continue
         yield { name, size: bytesOf(`${folder}/${name}`).length, modified: 1000 }
       }

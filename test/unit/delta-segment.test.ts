@@ -40,7 +40,13 @@ function failure(work: Promise<unknown>): Promise<string> {
 
 describe('listing', () => {
   test('sorts out what is there and ignores the rest', async () => {
-    const log = namesLog([...names('c0-2 p1 m2:1/2 m2:2/2 k0-2'), `${versionDigits(2)}.crc`, 'info.txt', '._x', '_last_checkpoint'])
+    const log = namesLog([
+      ...names('c0-2 p1 m2:1/2 m2:2/2 k0-2'),
+      `${versionDigits(2)}.crc`,
+      'info.txt',
+      '._x',
+      '_last_checkpoint',
+    ])
     const listing = await listLog(log, { signal: NEVER })
     expect(listing.commits.map(({ version }) => version)).toEqual([0, 1, 2])
     expect(listing.checkpoints.map(({ version, form, files }) => [version, form, files.length])).toEqual([
@@ -108,9 +114,13 @@ describe('segments', () => {
   })
 
   test('the hint speaks of what would help', async () => {
-    const error: { hint?: string } = await segment('c0-10 p10 c14').catch((thrown: unknown) => thrown as { hint?: string }) as never
+    const error: { hint?: string } = (await segment('c0-10 p10 c14').catch(
+      (thrown: unknown) => thrown as { hint?: string },
+    )) as never
     expect(error.hint).toBe('bring the 3 missing files back, or import again once a checkpoint above 14 exists')
-    const covered: { hint?: string } = await segment('c0 k1-2 c3').catch((thrown: unknown) => thrown as { hint?: string }) as never
+    const covered: { hint?: string } = (await segment('c0 k1-2 c3').catch(
+      (thrown: unknown) => thrown as { hint?: string },
+    )) as never
     expect(covered.hint).toMatch(/compaction file covers/)
   })
 
@@ -147,13 +157,19 @@ describe('history', () => {
   })
 
   test('needs the latest version to be whole', async () => {
-    expect(await failure(list('p10 c12').then((listing) => historyOf(listing)))).toMatch(/^LOG_GAP commit 11 is missing/)
+    expect(await failure(list('p10 c12').then((listing) => historyOf(listing)))).toMatch(
+      /^LOG_GAP commit 11 is missing/,
+    )
     expect(await failure(list('c3-5').then((listing) => historyOf(listing)))).toMatch(/^LOG_GAP commits 0 to 2/)
   })
 
   test('begins later when the oldest checkpoint cannot be read', async () => {
     const listing = await list('c11-20 p10 p15')
     const unreadable = new Set(listing.checkpoints.slice(0, 1))
-    expect(historyOf(listing, unreadable)).toMatchObject({ from: 15, commits: { length: 5 }, baseCommit: { version: 15 } })
+    expect(historyOf(listing, unreadable)).toMatchObject({
+      from: 15,
+      commits: { length: 5 },
+      baseCommit: { version: 15 },
+    })
   })
 })

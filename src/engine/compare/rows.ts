@@ -22,6 +22,7 @@ export function fileText(path: string, dvId: string | null, size: number, partit
   return JSON.stringify([path, dvId, size, partition])
 }
 
+/** The schema is compared as a value: checkpoints may hold it spaced in another way than the commit did. */
 export function stateText(version: number, protocol: ProtocolAction | null, metadata: MetadataAction | null): string {
   return JSON.stringify({
     version,
@@ -31,7 +32,7 @@ export function stateText(version: number, protocol: ProtocolAction | null, meta
     id: metadata?.id ?? null,
     partitionColumns: metadata?.partitionColumns ?? [],
     configuration: sortedByName(metadata?.configuration ?? {}),
-    schema: metadata?.schemaString ?? null,
+    schema: metadata === null ? null : sortedDeep(JSON.parse(metadata.schemaString)),
   })
 }
 
@@ -64,6 +65,14 @@ export type ChangeFacts = {
 
 export function changeText({ version, line, kind, path, dvId, size }: ChangeFacts): string {
   return JSON.stringify([version, line, kind, path, dvId, size])
+}
+
+function sortedDeep(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedDeep)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(sortedByName(value as Record<string, unknown>)).map(([key, one]) => [key, sortedDeep(one)]),
+  )
 }
 
 function sortedByName<T>(values: Readonly<Record<string, T>>): Record<string, T> {

@@ -21,7 +21,8 @@ function timestamp(expression: string, type: string): string {
   const zone = type === LOCAL_TIMESTAMP ? '' : 'Z'
   const micros = `epoch_us(${expression})`
   const plain = `make_timestamp(${micros})`
-  const format = (fraction: string): string => `strftime(${plain}, ${literal(`"%Y-%m-%dT%H:%M:%S.${fraction}${zone}"`)})`
+  const format = (fraction: string): string =>
+    `strftime(${plain}, ${literal(`"%Y-%m-%dT%H:%M:%S.${fraction}${zone}"`)})`
   return `CASE WHEN ${micros} % 1000 = 0 THEN ${format('%g')} ELSE ${format('%f')} END`
 }
 
@@ -123,9 +124,7 @@ export function rowsSql(columns: readonly ParquetColumn[], selection: ParquetSel
     const own = rendered.flatMap((one) => one.leaves)
     // Asking the struct itself would make DuckDB read every field of it, wanted or not.
     const all = column.fields.every((field) => own.includes(`${identifier(name)}.${identifier(field.name)}`))
-    const test = all
-      ? `${identifier(name)} IS NOT NULL`
-      : `(${own.map((leaf) => `${leaf} IS NOT NULL`).join(' OR ')})`
+    const test = all ? `${identifier(name)} IS NOT NULL` : `(${own.map((leaf) => `${leaf} IS NOT NULL`).join(' OR ')})`
     members.push(`CASE WHEN ${test} THEN ${key(name)} || ${objectSql(rendered.map((one) => one.sql))} END`)
     tests.push(test)
     leaves.push(...own)

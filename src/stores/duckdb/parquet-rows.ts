@@ -48,7 +48,10 @@ function parquetError(error: unknown, file: string, signal: AbortSignal): unknow
   if (error instanceof SluiceError) return error
   const message = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)
   if (/^Out of Memory/i.test(message)) {
-    return new SluiceError('SOURCE_IO', `not enough memory to read the checkpoint: ${message}`, { where: file, cause: error })
+    return new SluiceError('SOURCE_IO', `not enough memory to read the checkpoint: ${message}`, {
+      where: file,
+      cause: error,
+    })
   }
   if (/no space left/i.test(message)) {
     const kind = { kind: 'source' as const, where: tmpdir(), cause: error }
@@ -138,7 +141,9 @@ class LineTail {
     this.#counted(all)
     const unmarked = all.subarray(0, -2)
     // The last row is written for its mark even when it has nothing that was asked for.
-    return unmarked.length >= 2 && unmarked.subarray(-2).toString() === '{}' && (unmarked.length === 2 || unmarked.at(-3) === LF)
+    return unmarked.length >= 2 &&
+      unmarked.subarray(-2).toString() === '{}' &&
+      (unmarked.length === 2 || unmarked.at(-3) === LF)
       ? unmarked.subarray(0, -2)
       : Buffer.concat([unmarked, Buffer.of(LF)])
   }
@@ -184,7 +189,8 @@ class DuckDbParquetRows implements ProvingParquetRows {
       const rows = `SELECT ${sql.line} || CASE WHEN ${last} THEN chr(2) ELSE '' END FROM read_parquet(${source}, file_row_number = true)`
       // The text goes out as it stands: without quotes there is nothing to escape, and the delimiter cannot occur.
       const form = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\u0001', USE_TMP_FILE false`
-      const copy = (target: string): string => `COPY (${rows} WHERE ${sql.present} OR ${last}) TO ${literal(target)} (${form})`
+      const copy = (target: string): string =>
+        `COPY (${rows} WHERE ${sql.present} OR ${last}) TO ${literal(target)} (${form})`
       const tail = new LineTail()
       const pipe = rowPipe(connection, copy, { folder, large: bytes > LARGE, signal })
       for await (const chunk of pipe) {

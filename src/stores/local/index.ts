@@ -43,7 +43,7 @@ function byteOrder(a: string, b: string): number {
 
 function sortByBytes(entries: Dirent[]): Dirent[] {
   const plain = entries.every((entry) => !/[\ud800-\udfff]/.test(entry.name))
-  return entries.sort((a, b) => (plain ? (a.name < b.name ? -1 : 1) : byteOrder(a.name, b.name)))
+  return entries.toSorted((a, b) => (plain ? (a.name < b.name ? -1 : 1) : byteOrder(a.name, b.name)))
 }
 
 function statOrNull(file: string): Stats | null {
@@ -64,7 +64,8 @@ function canonical(path: string): string {
   } catch (error) {
     const code = codeOf(error)
     const parent = dirname(absolute)
-    if ((code === 'ENOENT' || code === 'ENOTDIR') && parent !== absolute) return join(canonical(parent), basename(absolute))
+    if ((code === 'ENOENT' || code === 'ENOTDIR') && parent !== absolute)
+      return join(canonical(parent), basename(absolute))
     throw sourceError(error, path)
   }
 }

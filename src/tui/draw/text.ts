@@ -73,8 +73,14 @@ export function padStart(text: string, cells: number): string {
   return ' '.repeat(Math.max(0, cells - width(cut))) + cut
 }
 
+/** A long file name without the part that is the same or random in all of them: `part-00007-c17a….parquet`. */
+export function shortFile(path: string): string {
+  return path.replace(/(part-\d+-[0-9a-f]{4})[^/]*(\.parquet)$/i, '$1…$2')
+}
+
 /** `text` in rows of at most `cells`, broken at spaces where there are any. */
 export function wrap(text: string, cells: number): string[] {
+  if (width(text) <= cells) return [text]
   const rows: string[] = []
   let row = ''
   for (const word of text.split(' ')) {
@@ -84,7 +90,7 @@ export function wrap(text: string, cells: number): string[] {
       continue
     }
     if (row !== '') rows.push(row)
-    while (width(rest) > cells && cells > 0) {
+    while (width(rest) > cells) {
       const head = takeStart(rest, cells)
       if (head === '') break
       rows.push(head)
@@ -94,4 +100,12 @@ export function wrap(text: string, cells: number): string[] {
   }
   if (row !== '' || rows.length === 0) rows.push(row)
   return rows
+}
+
+/** As `wrap`, with the rows that follow indented below the text after a label (`path         year=…`). */
+export function wrapLabelled(text: string, cells: number): string[] {
+  const label = /^(?:\S+(?: \S+)*)? {2,}/.exec(text)?.[0] ?? ''
+  const indent = width(label)
+  if (width(text) <= cells || indent > cells / 2) return wrap(text, cells)
+  return wrap(text.slice(label.length), cells - indent).map((row, i) => (i === 0 ? label : ' '.repeat(indent)) + row)
 }

@@ -118,9 +118,13 @@ const TO_ASCII: Readonly<Record<string, string>> = {
   '“': '"',
   '”': '"',
   '≠': '#',
+  '≥': '>',
+  '■': '#',
+  '◐': '~',
+  '◆': '+',
 }
 
 /** A whole text in ASCII, cell for cell; what has no counterpart (a name in another script) stays. */
 export function toAscii(text: string): string {
-  return text.replace(/[─│┬┴→…·›–−×✓✗⊘●↑↓←“”≠]/g, (c) => TO_ASCII[c] ?? c)
+  return text.replace(/[─│┬┴→…·›–−×✓✗⊘●↑↓←“”≠≥■◐◆]/g, (c) => TO_ASCII[c] ?? c)
 }

@@ -31,6 +31,12 @@ type Entry = {
   readonly hintKeys?: string
   /** What gives way first when the last row is short: the highest rank. */
   readonly rank?: number
+  /** Where the hint is shown, when that is less often than the key works. */
+  readonly hintWhen?: (state: State) => boolean
+  /** The line of the help page for this and its counterpart: keys and text. */
+  readonly help?: readonly [string, string]
+  /** Left to the line of its counterpart in the help page. */
+  readonly unlisted?: true
   /** Searched for in the palette. Moving about is not. */
   readonly palette?: true
 }
@@ -54,53 +60,101 @@ function section<const C extends string>(group: Group, scope: Scope, rows: reado
 }
 
 const MOVE = section('MOVE', 'screen', [
-  ['cursor.down', ['j', 'down'], 'one row down', is.anywhere],
-  ['cursor.up', ['k', 'up'], 'one row up', is.anywhere],
-  ['cursor.half-down', ['ctrl-d'], 'half a page down', is.anywhere],
-  ['where.clear', ['ctrl-u'], 'clear the where (Files tab, when there is one)', is.filtered],
-  ['cursor.half-up', ['ctrl-u'], 'half a page up', is.anywhere],
-  ['cursor.page-down', ['pagedown'], 'a page down', is.anywhere],
-  ['cursor.page-up', ['pageup'], 'a page up', is.anywhere],
-  ['cursor.first', ['g', 'home'], 'first row', is.anywhere],
-  ['cursor.last', ['G', 'end'], 'last row; a log follows again', is.anywhere],
-  ['open', ['enter'], 'open the table', is.canOpen, { hint: 'open', rank: 0 }],
-  ['open.commit', ['enter'], 'whole commit (History tab)', is.inTab('history'), { hint: 'whole commit', rank: 0 }],
-  ['open.file', ['enter'], 'whole file entry (Files tab)', is.inTab('files'), { hint: 'whole entry', rank: 0 }],
-  ['open.run', ['enter'], 'open the run (Runs screen)', is.runsListed, { hint: 'open', rank: 0 }],
-  ['pane.next', ['tab', 'shift-tab'], 'next pane', is.panes],
-  ['tab.next', [']', 'right'], 'next tab', is.panes, { hint: 'tab', hintKeys: '[ ]', rank: 4 }],
-  ['tab.previous', ['[', 'left'], 'previous tab', is.panes],
+  ['cursor.down', ['j', 'down'], 'one row down', is.anywhere, { help: ['j k ↑ ↓', 'one row'] }],
+  ['cursor.up', ['k', 'up'], 'one row up', is.anywhere, { unlisted: true }],
+  ['cursor.half-down', ['ctrl-d'], 'half a page down', is.anywhere, { help: ['ctrl-d u', 'half a page'] }],
+  ['where.clear', ['ctrl-u'], 'clear the where (Files)', is.filtered],
+  ['cursor.half-up', ['ctrl-u'], 'half a page up', is.anywhere, { unlisted: true }],
+  ['cursor.page-down', ['pagedown'], 'a page down', is.anywhere, { help: ['PgDn PgUp', 'a page'] }],
+  ['cursor.page-up', ['pageup'], 'a page up', is.anywhere, { unlisted: true }],
+  ['cursor.first', ['g', 'home'], 'first row', is.anywhere, { help: ['g G Home End', 'first, last'] }],
+  ['cursor.last', ['G', 'end'], 'last row; a log follows again', is.anywhere, { unlisted: true }],
+  ['open', ['enter'], 'open', is.canOpen, { hint: 'open', rank: 0 }],
+  [
+    'open.commit',
+    ['enter'],
+    'whole commit (History)',
+    is.inTab('history'),
+    { hint: 'whole commit', rank: 0, unlisted: true },
+  ],
+  [
+    'open.file',
+    ['enter'],
+    'whole file entry (Files)',
+    is.inTab('files'),
+    { hint: 'whole entry', rank: 0, unlisted: true },
+  ],
+  ['open.run', ['enter'], 'open the run (Runs)', is.runsListed, { hint: 'open', rank: 0, unlisted: true }],
+  [
+    'pane.next',
+    ['tab', 'shift-tab'],
+    'next pane',
+    is.panes,
+    { hint: 'pane', hintWhen: is.manyPanes, rank: 6, help: ['tab', 'next pane'] },
+  ],
+  [
+    'tab.next',
+    [']', 'right'],
+    'next tab',
+    is.panes,
+    { hint: 'tab', hintKeys: '[ ]', hintWhen: is.tabsSeen, rank: 4, help: ['[ ] ← →', 'next tab'] },
+  ],
+  ['tab.previous', ['[', 'left'], 'previous tab', is.panes, { unlisted: true }],
 ])
 
 const ACT = section('ACT on the row or the marked rows', 'screen', [
-  ['import', ['i'], 'import, after showing the plan', is.canImport, { hint: 'import', rank: 1, palette: true }],
-  ['plan', ['d'], 'plan only, change nothing', is.canImport, { palette: true }],
-  ['validate', ['v'], 'validate against the log', is.inCatalog, { hint: 'validate', rank: 1, palette: true }],
-  ['compare', ['c'], 'compare files with SQL', is.inCatalog, { hint: 'compare', rank: 1, palette: true }],
-  ['rollback', ['r'], 'roll back (asks for the name)', is.canRollBack, { hint: 'roll back', rank: 3, palette: true }],
-  ['import.path', [], 'import … a table by path', is.anywhere, { palette: true }],
-  ['batch-import', [], 'batch-import, every table of the lake', (s) => s.lake !== null, { palette: true }],
+  [
+    'import',
+    ['i'],
+    'import, plan shown first',
+    is.canImport,
+    { hint: 'import', hintWhen: is.inList, rank: 1, palette: true },
+  ],
+  ['plan', ['d'], 'plan only', is.canImport, { palette: true }],
+  [
+    'validate',
+    ['v'],
+    'validate against the log',
+    is.inCatalog,
+    { hint: 'validate', hintWhen: is.inList, rank: 1, palette: true },
+  ],
+  [
+    'compare',
+    ['c'],
+    'compare files with SQL',
+    is.inCatalog,
+    { hint: 'compare', hintWhen: is.inList, rank: 1, palette: true },
+  ],
+  [
+    'rollback',
+    ['r'],
+    'roll back (asks the name)',
+    is.canRollBack,
+    { hint: 'roll back', hintWhen: is.inList, rank: 3, palette: true },
+  ],
+  ['import.path', [], 'import … a table by path', is.anywhere, { palette: true, unlisted: true }],
+  [
+    'batch-import',
+    [],
+    'batch-import every table of the lake',
+    (s) => s.lake !== null,
+    { palette: true, unlisted: true },
+  ],
 ])
 
 const FIND = section('FIND AND SORT', 'screen', [
-  [
-    'where.edit',
-    ['w'],
-    'where: only files that can match (Files tab)',
-    is.inTab('files'),
-    { hint: 'where', rank: 1, palette: true },
-  ],
+  ['where.edit', ['w'], 'where (Files tab)', is.inTab('files'), { hint: 'where', rank: 1, palette: true }],
   [
     'as-of.row',
     ['t'],
-    'as of this version (History tab)',
+    'as of this version (History)',
     is.inTab('history'),
-    { hint: 'as of this version', rank: 2, palette: true },
+    { hint: 'as of this version', rank: 2, palette: true, unlisted: true },
   ],
   ['as-of.edit', ['t'], 'as of a version or time', is.inDetail, { hint: 'as of', rank: 2, palette: true }],
-  ['mark', ['space'], 'mark', is.listRow, { hint: 'mark', rank: 5 }],
-  ['mark.range', ['V'], 'mark a range: V, move, V', is.listRow, { hint: 'range', rank: 7 }],
-  ['mark.all', ['*'], 'mark all that are shown, or none', is.listRow, { palette: true }],
+  ['mark', ['space'], 'mark', is.listRow, { hint: 'mark', rank: 5, help: ['space V *', 'mark, a range, all'] }],
+  ['mark.range', ['V'], 'mark a range: V, move, V', is.listRow, { hint: 'range', rank: 7, unlisted: true }],
+  ['mark.all', ['*'], 'mark all that are shown, or none', is.listRow, { palette: true, unlisted: true }],
   [
     'filter',
     ['/'],
@@ -108,73 +162,77 @@ const FIND = section('FIND AND SORT', 'screen', [
     (s) => is.inList(s) || is.onLog(s),
     { hint: 'filter', rank: 2, palette: true },
   ],
-  ['sort.next', ['s'], 'sort by the next column', is.sortable, { hint: 'sort', rank: 6, palette: true }],
-  ['sort.reverse', ['S'], 'turn the order round', is.sortable, { palette: true }],
+  [
+    'sort.next',
+    ['s'],
+    'sort by the next column',
+    is.sortable,
+    { hint: 'sort', rank: 6, palette: true, help: ['s S', 'sort by next, turn round'] },
+  ],
+  ['sort.reverse', ['S'], 'turn the order round', is.sortable, { palette: true, unlisted: true }],
 ])
 
 const RUN = section('RUN screen', 'screen', [
   ['run.pause', ['p'], 'pause, go on', is.steers, { hint: 'pause', rank: 1, palette: true }],
-  ['run.more', ['+', '='], 'one lane more', is.steers, { hint: 'lanes', hintKeys: '+/-', rank: 2, palette: true }],
-  ['run.fewer', ['-'], 'one lane fewer', is.steers, { palette: true }],
   [
-    'run.stop',
-    ['x'],
-    'stop after this batch, resumable',
-    is.canStop,
-    { hint: 'stop after this batch', rank: 1, palette: true },
+    'run.more',
+    ['+', '='],
+    'one lane more',
+    is.steers,
+    { hint: 'lanes', hintKeys: '+/-', rank: 2, palette: true, help: ['+ -', 'more, fewer lanes'] },
   ],
+  ['run.fewer', ['-'], 'one lane fewer', is.steers, { palette: true, unlisted: true }],
+  ['run.stop', ['x'], 'stop after this batch', is.canStop, { hint: 'stop after this batch', rank: 1, palette: true }],
   ['run.abort', ['X'], 'abort (asks)', is.canStop, { hint: 'abort', rank: 2, palette: true }],
-  ['open.result', ['enter'], 'why (a table that failed)', is.hasResults, { hint: 'details', rank: 3 }],
+  ['open.result', ['enter'], 'details, why it failed', is.hasResults, { hint: 'details', rank: 3 }],
   ['errors', ['e'], 'errors only', (s) => is.runOpen(s) || is.onLog(s), { hint: 'errors', rank: 3, palette: true }],
 ])
 
 const COMPARE = section('COMPARE screen', 'screen', [
-  ['compare.again', ['enter'], 'ask this question again', is.askAgain, { hint: 'this again', rank: 1, palette: true }],
-  ['compare.all', ['a'], 'ask all questions again', is.askAgain, { hint: 'all again', rank: 2, palette: true }],
-  [
-    'compare.bytes',
-    ['b'],
-    'bars by time or by bytes read',
-    is.compared,
-    { hint: 'time/bytes', rank: 2, palette: true },
-  ],
+  ['compare.again', ['enter'], 'this question again', is.askAgain, { hint: 'this again', rank: 1, palette: true }],
+  ['compare.all', ['a'], 'all questions again', is.askAgain, { hint: 'all again', rank: 2, palette: true }],
+  ['compare.bytes', ['b'], 'bars: time or bytes read', is.compared, { hint: 'time/bytes', rank: 2, palette: true }],
   ['compare.cold', ['m'], 'warm median or cold', is.compared, { hint: 'warm/cold', rank: 2, palette: true }],
-  [
-    'compare.report',
-    ['W'],
-    'ask again and write a Markdown report',
-    is.askAgain,
-    { hint: 'report', rank: 3, palette: true },
-  ],
+  ['compare.report', ['W'], 'again, with a report file', is.askAgain, { hint: 'report', rank: 3, palette: true }],
 ])
 
 const PROGRAM = section('PROGRAM', 'screen', [
-  ['copy', ['y'], 'copy name, path or command', is.canCopy, { hint: 'copy', rank: 6, palette: true }],
-  ['zoom', ['z'], 'zoom the pane', is.onTables, { hint: 'zoom', rank: 8, palette: true }],
-  ['screen.tables', ['1'], 'Tables screen', is.anywhere, { palette: true }],
-  ['screen.runs', ['2'], 'Runs screen', is.anywhere, { palette: true }],
-  ['screen.compare', ['3'], 'Compare screen', is.anywhere, { palette: true }],
-  ['screen.log', ['4', 'l'], 'Log screen', is.anywhere, { hint: 'log', hintKeys: 'l', rank: 8, palette: true }],
+  ['copy', ['y'], 'copy name or command', is.canCopy, { hint: 'copy', rank: 6, palette: true }],
+  ['zoom', ['z'], 'zoom the pane', is.manyPanesOrZoom, { hint: 'zoom', rank: 8, palette: true }],
+  ['screen.tables', ['1'], 'Tables screen', is.anywhere, { palette: true, help: ['1 2 3 4', 'screens'] }],
+  ['screen.runs', ['2'], 'Runs screen', is.anywhere, { palette: true, unlisted: true }],
+  ['screen.compare', ['3'], 'Compare screen', is.anywhere, { palette: true, unlisted: true }],
+  [
+    'screen.log',
+    ['4', 'l'],
+    'Log screen',
+    is.anywhere,
+    { hint: 'log', hintKeys: 'l', hintWhen: is.offLog, rank: 8, palette: true, help: ['l', 'log, G follows again'] },
+  ],
   ['reload', ['R'], 'look again', is.anywhere, { palette: true }],
-  ['back', ['esc'], 'back: closes the innermost thing first', is.inside, { hint: 'back', rank: 4 }],
-  ['quit', ['q'], 'back; at the top quits', is.anywhere, { palette: true }],
+  ['back', ['esc'], 'back', is.inside, { hint: 'back', rank: 4, help: ['esc q', 'back; q at the top quits'] }],
+  ['quit', ['q'], 'back; at the top quits', is.anywhere, { palette: true, unlisted: true }],
   ['palette', [':', 'ctrl-p'], 'any command by name', is.anywhere, { hint: 'command', rank: 8 }],
-  ['suspend', ['ctrl-z'], 'suspend, when nothing runs', is.idle],
+  ['suspend', ['ctrl-z'], 'suspend when idle', is.idle],
   ['help', ['?'], 'all keys', is.anywhere, { hint: 'all keys', rank: 0 }],
 ])
 
 const DIALOGS = section('DIALOGS', 'dialog', [
-  ['dialog.close', ['esc'], 'close, change nothing', is.anywhere],
   ['dialog.accept', ['enter'], 'do what is chosen', is.anywhere],
-  ['dialog.next', ['tab', 'down'], 'next choice', is.anywhere],
-  ['dialog.previous', ['shift-tab', 'up'], 'previous choice, or what was typed before', is.anywhere],
-  ['dialog.page-down', ['pagedown', 'ctrl-d'], 'scroll down', is.anywhere],
-  ['dialog.page-up', ['pageup'], 'scroll up', is.anywhere],
+  ['dialog.close', ['esc'], 'close, change nothing', is.anywhere],
+  ['dialog.next', ['tab', 'down'], 'next choice', is.anywhere, { help: ['tab ↓ ↑', 'another choice'] }],
+  [
+    'dialog.previous',
+    ['shift-tab', 'up'],
+    'previous choice, or what was typed before',
+    is.anywhere,
+    { unlisted: true },
+  ],
+  ['dialog.page-down', ['pagedown', 'ctrl-d'], 'scroll down', is.anywhere, { help: ['PgDn PgUp', 'scroll'] }],
+  ['dialog.page-up', ['pageup'], 'scroll up', is.anywhere, { unlisted: true }],
 ])
 
-const ALWAYS = section('PROGRAM', 'always', [
-  ['interrupt', ['ctrl-c'], 'stop the run; twice aborts; quits when nothing runs', is.anywhere],
-])
+const ALWAYS = section('PROGRAM', 'always', [['interrupt', ['ctrl-c'], 'stop; twice aborts', is.anywhere]])
 
 export const KEYMAP = [...MOVE, ...ACT, ...FIND, ...RUN, ...COMPARE, ...PROGRAM, ...DIALOGS, ...ALWAYS] as const
 export type Command = (typeof KEYMAP)[number]['command']

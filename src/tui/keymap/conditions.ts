@@ -20,6 +20,10 @@ export const listRow: When = (s) => inList(s) && hasRow(s)
 export const canOpen: When = (s) => inList(s) && cursorRow(s)?.kind === 'delta'
 export const panes: When = (s) => canOpen(s) || inDetail(s)
 export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
+/** Whether the tabs are on screen. */
+export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
+export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(s))
+export const offLog: When = (s) => s.screen !== 'log'
 export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => row.kind === 'delta')
 export const canImport: When = (s) => hasDelta(s) && s.lake !== null
 export const inCatalog: When = (s) =>

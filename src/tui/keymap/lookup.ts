@@ -31,6 +31,12 @@ export function commandOf(state: State, key: string): Command | null {
   return null
 }
 
+/** What a key would do elsewhere, when it does nothing here: a dead key must say so, or the next ones are typed blindly. */
+export function elsewhere(state: State, key: string): string | null {
+  if (state.dialog !== null || state.prompt !== null) return null
+  return KEYMAP.find((binding) => binding.scope === 'screen' && binding.keys.includes(key))?.label ?? null
+}
+
 /** Bindings that work on the screen now, without those another one of the same key hides. */
 export function workingBindings(state: State): readonly Binding<Command>[] {
   const taken = new Set<string>()
@@ -45,7 +51,7 @@ export function workingBindings(state: State): readonly Binding<Command>[] {
 /** Hints for the last row, as many as fit in `cells`; what ranks highest gives way first, order is that of the keymap. */
 export function hints(state: State, cells: number): readonly { readonly keys: string; readonly text: string }[] {
   const all = workingBindings(state).flatMap((binding, order) =>
-    binding.hint === undefined
+    binding.hint === undefined || binding.hintWhen?.(state) === false
       ? []
       : [
           {

@@ -5,6 +5,7 @@ import type { Command } from '../keymap/bindings.ts'
 import { foldRollbackCheck } from '../run/rollback-check.ts'
 import type { Dialog } from '../state/state.ts'
 import { field } from '../state/text-field.ts'
+import { canStart } from '../views/dialogs.ts'
 import { paletteEntries } from '../views/palette.ts'
 import type { Job } from './operations.ts'
 import { rollback, verifyRollback } from './operations.ts'
@@ -81,7 +82,7 @@ export function acceptDialog(s: Session): void {
     case 'plan':
       if (dialog.state === 'reading') return
       set(s, null)
-      if (dialog.start && dialog.state === 'ready') s.queue.add([dialog])
+      if (dialog.start && dialog.state === 'ready' && canStart(dialog)) s.queue.add([dialog])
       return
     case 'rollback':
       acceptRollback(s, dialog)

@@ -6,7 +6,7 @@ import type { Workbench } from '../../engine/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
-import { commandOf } from '../keymap/lookup.ts'
+import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
 import type { KeyPress } from '../keymap/key-name.ts'
 import { SMALLEST } from '../state/geometry.ts'
 import { activeRun } from '../state/selectors.ts'
@@ -66,6 +66,12 @@ export class Session {
     if (this.#edit(key)) return
     const command = commandOf(this.state, key.name)
     if (command !== null) this.run(command)
+    else this.#sayDead(key.name)
+  }
+
+  #sayDead(key: string): void {
+    const label = elsewhere(this.state, key)
+    if (label !== null && key !== 'esc') this.flash(`${shownKey(key)} (${label}) does nothing here`)
   }
 
   /** One command, from a key or from the palette. */

@@ -3,7 +3,7 @@ import type { PlanLine } from '../../model/event.ts'
 import { bytes, count, numberOf, percent, plural, seconds } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { chosen, fit, line, span } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width, wrap, wrapLabelled } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
 import { activeRun, known } from '../state/selectors.ts'
@@ -36,8 +36,7 @@ function framed(state: State, title: Line, body: readonly Line[], foot: string, 
   ]
 }
 
-function planLine(p: PlanLine, cells: number): Line[] {
-  const name = Math.max(12, Math.min(28, cells - 44))
+function planLine(p: PlanLine, name: number): Line[] {
   const front = padEnd(cutMiddle(clean(p.table), name), name)
   if (p.error !== undefined)
     return [
@@ -57,16 +56,23 @@ function planLine(p: PlanLine, cells: number): Line[] {
   const time = p.estimatedMs === undefined ? '' : `~${seconds(p.estimatedMs)}`
   return [
     line(
-      `${front} ${padEnd(`${p.status === 'resume' ? 'goes on ' : ''}${range}`, 14)}${(p.files === undefined ? '? files' : plural(numberOf(p.files), 'file')).padStart(14)}${bytes(numberOf(p.bytes)).padStart(9)}${time.padStart(7)}`,
+      `${front} ${padEnd(range, 13)}${(p.files === undefined ? '? files' : plural(numberOf(p.files), 'file')).padStart(14)}${bytes(numberOf(p.bytes)).padStart(10)}${time.padStart(9)}${p.status === 'resume' ? '  goes on' : ''}`,
     ),
   ]
+}
+
+/** Whether the plan holds any table that an import would touch. */
+export function canStart(d: Of<'plan'>): boolean {
+  return d.lines.some((p) => p.status === 'import' || p.status === 'resume')
 }
 
 function planBox(d: Of<'plan'>, state: State): Box {
   const cells = Math.min(state.size.columns, Math.max(WIDE, Math.min(90, state.size.columns - 20)))
   const inner = cells - 4
   const room = Math.max(3, state.size.rows - 11)
-  const all = d.lines.flatMap((p) => planLine(p, inner))
+  const longest = Math.max(12, ...d.lines.map((p) => width(clean(p.table))))
+  const name = Math.min(longest + 1, Math.max(12, inner - 56))
+  const all = d.lines.flatMap((p) => planLine(p, name))
   const top = Math.max(0, Math.min(d.top, all.length - room))
   const body: Line[] = []
   if (d.state === 'reading') body.push(line('reading the logs to see what there is to do …', 'muted'))
@@ -78,7 +84,7 @@ function planBox(d: Of<'plan'>, state: State): Box {
   if (all.length > room)
     body.push(line(`${top + 1}–${Math.min(all.length, top + room)} of ${all.length} · j k scroll`, 'muted'))
   if (d.state === 'ready') {
-    if (all.length === 0) body.push(line('nothing to do'))
+    if (!canStart(d)) body.push(line('nothing here can be imported now'))
     const logs = d.lines.map((p) => numberOf(p.logBytes))
     const known1 = logs.length > 0 && logs.every((n) => n !== null)
     const sum = known1 ? logs.reduce((a: number, b) => a + (b ?? 0), 0) : null
@@ -95,9 +101,9 @@ function planBox(d: Of<'plan'>, state: State): Box {
   }
   const foot =
     d.state === 'ready'
-      ? d.start
+      ? d.start && canStart(d)
         ? 'enter starts · y copies · esc cancels'
-        : 'plan only, nothing starts · y copies · esc closes'
+        : 'nothing starts from here · y copies · esc closes'
       : 'esc cancels'
   return { lines: framed(state, line(clean(d.title), 'strong'), body, foot, cells), cells, top: false }
 }
@@ -201,7 +207,7 @@ function textBox(d: Of<'text'>, state: State): Box {
   const cells = Math.min(state.size.columns, 140)
   const inner = cells - 4
   const room = Math.max(3, state.size.rows - 4)
-  const rows = d.lines.flatMap((text) => wrap(clean(text), inner))
+  const rows = d.lines.flatMap((text) => wrapLabelled(clean(text), inner))
   const top = Math.max(0, Math.min(d.top, rows.length - room))
   const where = rows.length > room ? ` · ${top + 1}–${top + room} of ${count(rows.length)}` : ''
   const body = rows.slice(top, top + room).map((t) => line(t))

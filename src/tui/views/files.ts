@@ -4,7 +4,7 @@ import { bar } from '../draw/bars.ts'
 import { bytes, count, fullTime, numberOf, plural, took } from '../draw/format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { block, cell, line, rule, span, spread } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, shortFile } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { tabRows } from '../state/geometry.ts'
 import { failure, identityOf } from '../state/selectors.ts'
@@ -78,7 +78,7 @@ function rangeColumn(page: FilesPage): string | null {
 function fileLine(state: State, row: FileRow, here: boolean, name: number, range: boolean): Line {
   const marks = marksOf(state.ascii)
   return [
-    span(` ${here ? marks.row : ' '} ${padEnd(cutMiddle(clean(row.path), name), name)}`),
+    span(` ${here ? marks.row : ' '} ${padEnd(cutMiddle(shortFile(clean(row.path)), name), name)}`),
     cell(bytes(numberOf(row.size)), -10),
     cell(count(numberOf(row.rows)), -12),
     ...(range ? [cell(clean(row.range?.min ?? '?'), -10), cell(clean(row.range?.max ?? '?'), -10)] : []),
@@ -116,7 +116,7 @@ function fileDetail(row: FileRow | undefined, cells: number): Line[] {
         ? 'yes'
         : `${plural(numberOf(row.deletedRows), 'row')} dead`
   return [
-    rule(clean(row.path.slice(row.path.lastIndexOf('/') + 1)), cells),
+    rule(shortFile(clean(row.path.slice(row.path.lastIndexOf('/') + 1))), cells),
     fact(
       'partition',
       `${partition.length === 0 ? 'none' : partition.join(', ')}     added by  v${row.addedVersion ?? '?'}     deletion vector  ${dead}`,

@@ -47,28 +47,28 @@ const ORDER: Readonly<Record<State['screen'], readonly Group[]>> = {
   ],
 }
 
-const keysOf = (b: Binding<Command>): string => (b.keys.length === 0 ? ': only' : b.keys.map(shownKey).join(' '))
+const KEYS = 13
 
 function groupLines(group: Group, find: string, cells: number): Line[] {
-  const found = KEYMAP.filter((b) => b.group === group && matches(find, `${keysOf(b)} ${b.label}`))
-  if (found.length === 0) return []
-  return [
-    line(group, 'strong'),
-    ...found.map((b) => fit([span(padEnd(keysOf(b), 13), 'info'), span(b.label)], cells)),
-    [],
-  ]
+  // Searching looks through every binding; the page itself gives a pair one line.
+  const found = KEYMAP.filter(
+    (b: Binding<Command>) => b.group === group && (find !== '' || b.unlisted !== true),
+  ).flatMap((b: Binding<Command>) => {
+    const keys = b.keys.length === 0 ? ': only' : b.keys.map(shownKey).join(' ')
+    const [shown, text] = find === '' && b.help !== undefined ? b.help : [keys, b.label]
+    return matches(find, `${keys} ${b.label}`) ? [fit([span(padEnd(shown, KEYS), 'info'), span(text)], cells)] : []
+  })
+  return found.length === 0 ? [] : [fit(line(group, 'strong'), cells), ...found, []]
 }
 
-/** All lines of the page, `cells` wide; two columns from 76 cells on. */
+/** All lines of the page, `cells` wide; two columns from 76 cells on, each group below the shorter one. */
 export function helpLines(state: State, find: string, cells: number): readonly Line[] {
   const groups = ORDER[state.screen]
   if (cells < 76) return groups.flatMap((g) => groupLines(g, find, cells))
   const half = Math.floor((cells - 2) / 2)
-  const blocks = groups.map((g) => groupLines(g, find, half))
-  const total = blocks.reduce((sum, b) => sum + b.length, 0)
   const left: Line[] = []
   const right: Line[] = []
-  for (const b of blocks) (left.length + b.length / 2 <= total / 2 ? left : right).push(...b)
+  for (const group of groups) (left.length <= right.length ? left : right).push(...groupLines(group, find, half))
   const rows = Math.max(left.length, right.length)
   const l = block(left, half, rows)
   const r = block(right, half, rows)

@@ -4,7 +4,7 @@ import type { CommitEvent } from '../../model/event.ts'
 import { bytes, count, moment, msOf, numberOf } from '../draw/format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { block, cell, line, rule, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd, shortFile } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { tabRows } from '../state/geometry.ts'
 import { failure, identityOf, known } from '../state/selectors.ts'
@@ -54,7 +54,7 @@ function filesOf(detail: CommitDetail, cells: number, rows: number): Line[] {
   const path = Math.max(10, cells - 26)
   const lines = shown.map((f): Line => [
     span(` ${f.sign} `, f.tone),
-    span(padEnd(cutMiddle(clean(f.path), path), path)),
+    span(padEnd(cutMiddle(shortFile(clean(f.path)), path), path)),
     span(bytes(f.size).padStart(10)),
     span(count(f.rows).padStart(12)),
   ])

@@ -16,7 +16,12 @@ import { checkLines } from './checks.ts'
 import { minuteChart } from './minute-chart.ts'
 import { runMark } from './states.ts'
 
-const title = (run: RunView): string => run.commandLine.replace(/^sluice /, '').replace(/ --database-url \S+/g, '')
+function title(run: RunView): string {
+  const { operation } = run
+  if (operation.kind === 'batch-import' && operation.only !== undefined)
+    return `import ${plural(operation.only.length, 'table')}: ${operation.only.join(', ')}`
+  return run.commandLine.replace(/^sluice /, '').replace(/ --database-url \S+/g, '')
+}
 
 function totals(run: RunView): string {
   const finished = run.counts

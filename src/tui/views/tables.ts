@@ -130,31 +130,28 @@ function emptyLine(state: State): Line {
   return line(`   no Delta table under ${state.lake ?? 'this catalog'}`, 'muted')
 }
 
-/** How the states of all tables add up, in words. */
+/** How the states of all tables add up, in words; `≥` when the bytes of some are not known. */
 function tally(rows: readonly TableRow[]): string {
   let size = 0
-  const counts = { current: 0, behind: 0, stopped: 0, running: 0, rest: 0, bad: 0 }
+  const counts = { current: 0, behind: 0, stopped: 0, running: 0, unreadable: 0, notYet: 0 }
   for (const row of rows) {
     size += row.bytes ?? 0
-    if (row.error !== null && !isRefused(row)) counts.bad += 1
-    else if (row.error !== null || row.catalog.state === 'none') counts.rest += 1
-    else if (row.catalog.state === 'current') counts.current += 1
-    else if (row.catalog.state === 'behind') counts.behind += 1
+    if (row.kind !== 'delta') continue
+    if (row.error !== null || row.catalog.state === 'failed') counts.unreadable += 1
+    else if (row.catalog.state === 'none') counts.notYet += 1
     else if (row.catalog.state === 'unfinished') counts.stopped += 1
-    else if (row.catalog.state === 'running') counts.running += 1
-    else counts.bad += 1
+    else counts[row.catalog.state] += 1
   }
-  const unknown = rows.some((row) => row.bytes === null) ? ' and what is unknown' : ''
-  const parts = [
-    `${bytes(size)}${unknown}`,
+  const some = (n: number, word: string): string[] => (n > 0 ? [`${n} ${word}`] : [])
+  return [
+    `${rows.some((row) => row.bytes === null) ? '≥ ' : ''}${bytes(size)}`,
     `${counts.current} current`,
-    ...(counts.behind > 0 ? [`${counts.behind} behind`] : []),
-    ...(counts.stopped > 0 ? [`${counts.stopped} stopped`] : []),
-    ...(counts.running > 0 ? [`${counts.running} running`] : []),
-    ...(counts.bad > 0 ? [`${counts.bad} unreadable`] : []),
-    ...(counts.rest > 0 ? [`${counts.rest} not yet or refused`] : []),
-  ]
-  return parts.join(' · ')
+    ...some(counts.behind, 'behind'),
+    ...some(counts.running, 'running'),
+    ...some(counts.stopped, 'stopped'),
+    ...some(counts.unreadable, 'unreadable'),
+    ...some(counts.notYet, 'not yet'),
+  ].join(' · ')
 }
 
 /** The three lines below the list in one pane: the row, its last runs, and all together. */
@@ -162,7 +159,7 @@ export function tablesSummary(state: State, cells: number): Line[] {
   const rows = state.slots.tables.value ?? []
   const row = cursorRow(state)
   if (row === null) return [rule('', cells)]
-  const label = (text: string): Span => span(` ${text.padEnd(10)}`, 'muted')
+  const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
   const overview = known(state, 'overview', row.key)
   const facts: string[] = []
   if (row.kind !== 'delta') facts.push(row.kind === 'sqlite' ? 'SQLite database' : 'DuckDB database', row.location)

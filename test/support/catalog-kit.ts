@@ -1,0 +1,123 @@
+/** What tests of the catalog share: logs written from plain actions, imports into a file, and a catalog as comparable text. */
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { prepareCatalog } from '../../src/catalog/catalog.ts'
+import { importTable, type ImportOptions, type ImportResult } from '../../src/catalog/import/import-table.ts'
+import { FileIndexes } from '../../src/catalog/import/indexes.ts'
+import { commitName } from '../../src/delta/log-path.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
+import { openLocalLog } from '../../src/stores/local/index.ts'
+import type { SqlDatabase } from '../../src/stores/port.ts'
+import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+
+export type Folder = Disposable & { readonly path: string }
+
+export function temporaryFolder(): Folder {
+  const path = mkdtempSync(join(tmpdir(), 'sluice-test-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+export type Line = Readonly<Record<string, unknown>>
+
+export const PROTOCOL: Line = { protocol: { minReaderVersion: 1, minWriterVersion: 2 } }
+export const METADATA: Line = {
+  metaData: {
+    id: '5fba94ed-9794-4965-ba6e-6ee3c0d22af9',
+    format: { provider: 'parquet', options: {} },
+    schemaString:
+      '{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}},{"name":"day","type":"date","nullable":true,"metadata":{}}]}',
+    partitionColumns: ['day'],
+    configuration: {},
+    createdTime: 1587968585495,
+  },
+}
+
+export function add(path: string, more: Line = {}): Line {
+  return { add: { path, partitionValues: { day: '2024-01-01' }, size: 100, modificationTime: 1_700_000_000_000, dataChange: true, ...more } }
+}
+
+export function remove(path: string, more: Line = {}): Line {
+  return { remove: { path, deletionTimestamp: 1_700_000_000_001, dataChange: true, ...more } }
+}
+
+/** Writes commits with file times one second apart, as `_delta_log` below `table`. */
+export function writeLog(table: string, commits: readonly (readonly Line[])[], firstVersion = 0): void {
+  const folder = join(table, '_delta_log')
+  mkdirSync(folder, { recursive: true })
+  commits.forEach((lines, i) => {
+    const file = join(folder, commitName(firstVersion + i))
+    writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    const seconds = 1_700_000_000 + firstVersion + i
+    utimesSync(file, seconds, seconds)
+  })
+}
+
+let importIds = 0n
+
+/** Imports a table folder into an open catalog. */
+export async function importInto(
+  database: SqlDatabase,
+  table: string,
+  more: Partial<ImportOptions> = {},
+): Promise<ImportResult> {
+  const indexes = new FileIndexes(database)
+  const result = await importTable({
+    database,
+    indexes,
+    log: openLocalLog(table),
+    parquet: async () => duckdbParquetRows(),
+    tableId: 't',
+    batchSize: 10_000,
+    allowRefused: false,
+    interrupt: NEVER,
+    clock: systemClock,
+    holder: { owner: `test ${++importIds}`, host: 'here', pid: process.pid, command: 'test' },
+    alive: () => true,
+    waitMs: 0,
+    importId: String(1_700_000_000_000_000_000n + importIds),
+    onStart: () => undefined,
+    onProgress: () => undefined,
+    onNote: () => undefined,
+    ...more,
+  })
+  await indexes.ensure()
+  return result
+}
+
+export async function openCatalog(file: string): Promise<SqlDatabase> {
+  const database = openSqlite(file, 'write')
+  await prepareCatalog(database, 0)
+  return database
+}
+
+const DUMPED: Readonly<Record<string, string>> = {
+  delta_tables: `table_id, metadata_id, name, current_version, history_from, current_commit_time, cursor, num_files, num_bytes, num_records,
+    protocol, schema, partition_columns, configuration, refused`,
+  delta_commits: '*',
+  delta_partitions: '*',
+  delta_files: '*',
+  delta_actions: '*',
+  delta_metadata: '*',
+  delta_protocols: '*',
+  delta_txns: '*',
+  delta_domains: '*',
+  migration_status: 'table_id, status, version, error_message',
+}
+
+/** Everything a catalog holds apart from times, run ids and the audit: two equal texts are two equal catalogs. */
+export async function dumpCatalog(database: SqlDatabase): Promise<string> {
+  const parts: string[] = []
+  for (const [relation, columns] of Object.entries(DUMPED)) {
+    const rows = await database.all(`SELECT ${columns} FROM ${relation}`)
+    const texts = rows.map((row) =>
+      JSON.stringify(row.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : typeof value === 'bigint' ? `${value}n` : value))),
+    )
+    parts.push(`${relation}\n${texts.sort().join('\n')}`)
+  }
+  const indexes = await database.all("SELECT name FROM sqlite_schema WHERE type = 'index' ORDER BY name")
+  parts.push(JSON.stringify(indexes))
+  return parts.join('\n')
+}
