@@ -111,8 +111,6 @@ export const COMMANDS = [
   },
 ] as const satisfies readonly CommandEntry[]
 
-export type CommandName = (typeof COMMANDS)[number]['name']
-
 /** The entry of a command, or null when there is none of that name. */
 export function commandEntry(name: string): (typeof COMMANDS)[number] | null {
   return COMMANDS.find((command) => command.name === name) ?? null

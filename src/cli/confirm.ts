@@ -1,22 +1,24 @@
-/** Asks for the name of a table before it is taken out of the catalog. */
+/** Shows what a rollback takes away, and asks for the name of the table before it does. */
 import { createInterface } from 'node:readline/promises'
 import type { Operation } from '../engine/operation.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Surroundings } from './ports.ts'
+import type { Session } from './session.ts'
 
 type Rollback = Extract<Operation, { kind: 'rollback' }>
 
-/** The name to type: the table as the user named it, without slashes at its end. */
-function nameToType(table: string): string {
-  return table.replace(/(?<=.)\/+$/, '')
-}
+export type Confirmation = { readonly operation: Rollback } | { readonly exitCode: number }
 
 /** One answer from the terminal. @throws SluiceError STOPPED when ctrl-c came instead of an answer */
-async function ask(question: string, surroundings: Surroundings): Promise<string> {
+async function ask(question: string, session: Session, surroundings: Surroundings): Promise<string> {
   const terminal = createInterface({ input: surroundings.stdin, output: surroundings.stderr, terminal: true })
   try {
     return await new Promise<string>((resolve, reject) => {
-      terminal.once('SIGINT', () => reject(new SluiceError('STOPPED', 'stopped before anything was changed')))
+      terminal.once('SIGINT', () => {
+        session.interrupted()
+        session.output.talk('\n')
+        reject(new SluiceError('STOPPED', 'stopped before anything was changed'))
+      })
       // ctrl-d: the input has ended without an answer.
       terminal.once('close', () => resolve(''))
       terminal.question(question).then(resolve, reject)
@@ -27,27 +29,34 @@ async function ask(question: string, surroundings: Surroundings): Promise<string
 }
 
 /**
- * The rollback with its confirmation. A dry run needs none; a terminal is asked; anything else must have `--confirm`.
+ * The rollback with its confirmation, or the exit code when it may not be. A dry run needs none; in a terminal the dry run
+ * is shown first; anywhere else there must be `--confirm`.
  * @throws SluiceError MISSING_CONFIRM
  */
 export async function confirmRollback(
   operation: Rollback,
+  line: string,
   interactive: boolean,
+  session: Session,
   surroundings: Surroundings,
-): Promise<Rollback> {
-  if (operation.dryRun || operation.confirm !== undefined) return operation
-  const name = nameToType(operation.table)
+): Promise<Confirmation> {
+  if (operation.dryRun || operation.confirm !== undefined) return { operation }
+  const { table } = operation
   if (!interactive) {
-    throw new SluiceError(
-      'MISSING_CONFIRM',
-      `rollback takes ${name} out of the catalog and wants its name as confirmation`,
-      {
-        hint: `add --confirm=${name}, or --dry-run to see what would go`,
-      },
-    )
+    throw new SluiceError('MISSING_CONFIRM', `rollback takes ${table} out of the catalog and wants its name as confirmation`, {
+      hint: `add --confirm=${table}, or --dry-run to see what would go`,
+    })
   }
-  const question = `This takes ${name} out of the catalog; its log and its files stay.\nType the name of the table to go on: `
-  const answer = (await ask(question, surroundings)).trim()
-  if (answer === name || answer === name.split('/').at(-1)) return { ...operation, confirm: answer }
+  let name = table
+  const trial = await session.run({ ...operation, dryRun: true }, line, {
+    part: 'prelude',
+    // The checks name the table as the catalog does, which is shorter to type than a path.
+    listen: (event) => {
+      if (event.type === 'verify.check') name = event.table
+    },
+  })
+  if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
+  const answer = (await ask(`Type ${name} to take it out of the catalog: `, session, surroundings)).trim()
+  if (answer === name || answer === table) return { operation: { ...operation, confirm: answer } }
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${name}` })
 }

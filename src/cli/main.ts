@@ -120,14 +120,16 @@ async function perform(
     await openScreen(argv, outcome.lake, { ...globals, catalog }, surroundings)
     return outcome.exitCode
   }
+  const line = commandLine(argv, globals.catalog, secrets)
   let { operation } = request
   if (operation.kind === 'rollback') {
     const { confirmRollback } = await import('./confirm.ts')
-    operation = await confirmRollback(operation, mode === 'tui', surroundings)
+    const confirmation = await confirmRollback(operation, line, mode === 'tui', session, surroundings)
+    if ('exitCode' in confirmation) return confirmation.exitCode
+    operation = confirmation.operation
   }
   // Seam: in mode 'tui' the long commands (import, batch-import, validate, performance-compare) are to open the UI on the
   // Run screen here; until it takes a run to show, they print text like everywhere else.
-  const line = commandLine(argv, globals.catalog, secrets)
   return (await session.run(operation, line)).exitCode
 }
 

@@ -25,6 +25,13 @@ export type SessionOptions = {
   readonly tool: string
 }
 
+export type RunSettings = {
+  /** A step of something larger. As a `prelude` it is also the end of it when it fails, and says so. */
+  readonly part?: boolean | 'prelude'
+  /** Sees the events too. */
+  readonly listen?: (event: Event) => void
+}
+
 export type Session = {
   readonly output: Output
   readonly interrupter: Interrupter
@@ -32,12 +39,14 @@ export type Session = {
   readonly host: string
   /** Shows an event of the command line itself, which belongs to no run of the engine. */
   emit(body: EventBody): void
-  /** Runs an operation and shows it; `listen` sees its events too. Resolves with what it came to, never rejects. */
+  /** Runs an operation and shows it. Resolves with what it came to, never rejects. */
   run(
     operation: Operation,
     commandLine: string,
-    options?: { readonly part?: boolean; readonly listen?: (event: Event) => void },
+    options?: RunSettings,
   ): Promise<RunFinished>
+  /** Ctrl-c was pressed where it is a key: the exit code says so. */
+  interrupted(): void
   /** Shows that a command could not start. Resolves with its exit code. */
   refuse(command: string, error: SluiceError): number
   redact(text: string): string
@@ -164,7 +173,8 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
         const settled = settle(event)
         if (settled.type === 'run.finished') last = settled
         listen?.(settled)
-        show(settled, part)
+        const theEnd = part === 'prelude' && settled.type === 'run.finished' && settled.exitCode !== 0
+        show(settled, part !== false && !theEnd)
       }
       try {
         const engine = await surroundings.loadEngine()
@@ -187,6 +197,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
         return finished
       }
     },
+    interrupted: () => watch.assume('SIGINT'),
     refuse: (command, error) => {
       emit({ type: 'run.started', command, tool: options.tool })
       const finished = settle(failed(error, 0))

@@ -15,6 +15,8 @@ const ABORT_PATIENCE_MS = 10_000
 export type SignalWatch = {
   /** The first signal that came, or null. */
   received(): Signal | null
+  /** Counts as that signal from here on: ctrl-c at a prompt is a key, and means the same. */
+  assume(signal: Signal): void
   close(): void
 }
 
@@ -56,6 +58,9 @@ export function watchSignals(options: SignalOptions): SignalWatch {
   for (const [signal, listener] of listeners) source.on(signal, listener)
   return {
     received: () => first,
+    assume: (signal) => {
+      first ??= signal
+    },
     close: () => {
       for (const [signal, listener] of listeners) source.removeListener(signal, listener)
       if (patience !== null) clearTimeout(patience)

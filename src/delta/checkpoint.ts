@@ -6,16 +6,14 @@ import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/log-store.ts'
 import type { ParquetRows, ParquetSelection } from '../model/parquet-rows.ts'
 import type { ActionKind, ActionLine, SidecarAction } from './actions.ts'
+import { selectionOf } from './checkpoint-fields.ts'
+import type { FileFields } from './checkpoint-fields.ts'
 import { actionLines, readLog } from './commit-lines.ts'
 import type { CheckpointFiles } from './listing.ts'
 import { SIDECAR_FOLDER, logPathOf } from './log-path.ts'
 import { resolveDataPath } from './paths.ts'
 
-/**
- * Which fields of file actions to bring from Parquet: all; `identity` = path, deletion vector and size; `counts` = those, and of the
- * statistics only `numRecords`. What was not asked for is absent or 0. JSON checkpoints always bring everything.
- */
-export type FileFields = 'all' | 'identity' | 'counts'
+export type { FileFields } from './checkpoint-fields.ts'
 
 export type CheckpointOptions = {
   readonly signal: AbortSignal
@@ -27,47 +25,6 @@ export type CheckpointOptions = {
 /** A `ParquetRows` may be able to read a file through beforehand, which is much cheaper than rendering its rows. */
 type MaybeProving = ParquetRows & {
   prove?(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void>
-}
-
-const words = (text: string): readonly string[] => text.split(' ')
-
-/** Fields in the order in which a rendered row has them. */
-const FILE_FIELDS: Readonly<
-  Record<FileFields, { readonly add: readonly string[]; readonly remove: readonly string[] }>
-> = {
-  all: {
-    add: words(
-      'path partitionValues size modificationTime dataChange stats tags deletionVector baseRowId defaultRowCommitVersion ' +
-        'clusteringProvider',
-    ),
-    remove: words(
-      'path deletionTimestamp dataChange extendedFileMetadata partitionValues size stats tags deletionVector baseRowId ' +
-        'defaultRowCommitVersion',
-    ),
-  },
-  identity: { add: words('path size deletionVector'), remove: words('path deletionVector') },
-  counts: { add: words('path size stats.numRecords deletionVector'), remove: words('path deletionVector') },
-}
-
-const OTHER_FIELDS: readonly (readonly [ActionKind, readonly string[]])[] = [
-  ['protocol', words('minReaderVersion minWriterVersion readerFeatures writerFeatures')],
-  ['metaData', words('id name description format schemaString partitionColumns configuration createdTime')],
-  ['txn', words('appId version lastUpdated')],
-  ['domainMetadata', words('domain configuration removed')],
-  ['checkpointMetadata', words('version tags')],
-  ['sidecar', words('path sizeInBytes modificationTime tags')],
-]
-
-function selectionOf(kinds: ReadonlySet<ActionKind> | undefined, fields: FileFields): ParquetSelection {
-  const files = FILE_FIELDS[fields]
-  const all: (readonly [ActionKind, readonly string[]])[] = [
-    ...OTHER_FIELDS,
-    ['add', files.add],
-    ['remove', files.remove],
-  ]
-  return all
-    .filter(([kind]) => kinds === undefined || kinds.has(kind))
-    .map(([column, wanted]) => ({ column, fields: wanted }))
 }
 
 function badCheckpoint(checkpoint: CheckpointFiles, file: string, why: string, cause?: unknown): SluiceError {

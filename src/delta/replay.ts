@@ -90,8 +90,12 @@ class Replay {
     if (segment.checkpoint !== null) yield* this.#checkpoint(fields)
   }
 
-  #lines(commit: CommitFile, skip?: (raw: string, line: number) => boolean): AsyncGenerator<readonly ActionLine[]> {
-    const options = { signal: this.#signal, kinds: FILE_KINDS, ...(skip === undefined ? {} : { skip }) }
+  #lines(
+    commit: CommitFile,
+    kinds: ReadonlySet<ActionKind>,
+    skip?: (raw: string, line: number) => boolean,
+  ): AsyncGenerator<readonly ActionLine[]> {
+    const options = { signal: this.#signal, kinds, ...(skip === undefined ? {} : { skip }) }
     return readLog(this.#source.store, commit.name, options)
   }
 
@@ -99,7 +103,7 @@ class Replay {
   async *#held(commit: CommitFile): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const lines: ActionLine[] = []
-    for await (const block of this.#lines(commit)) for (const line of block) lines.push(line)
+    for await (const block of this.#lines(commit, FILE_KINDS)) for (const line of block) lines.push(line)
     const found: FileReference[] = []
     for (let i = lines.length - 1; i >= 0; i--) {
       const reference = referenceOf(lines[i] as ActionLine, root, commit.version)
@@ -125,13 +129,13 @@ class Replay {
       if (key !== null) meet(key, line)
       return key !== null
     }
-    for await (const block of this.#lines(commit, plain)) {
+    for await (const block of this.#lines(commit, FILE_KINDS, plain)) {
       for (const line of block) {
         const reference = referenceOf(line, root, null)
         if (reference !== null) meet(fileKey(reference.path, reference.dvId), line.line)
       }
     }
-    for await (const block of this.#lines(commit)) {
+    for await (const block of this.#lines(commit, this.#wanted)) {
       const found: FileReference[] = []
       for (const line of block) {
         const reference = referenceOf(line, root, commit.version)
@@ -139,7 +143,7 @@ class Replay {
         const key = fileKey(reference.path, reference.dvId)
         const lastLine = last.get(key)
         if (lastLine === undefined) throw changedWhileRead(commit)
-        if (lastLine === line.line && !this.#seen.has(key) && this.#wanted.has(reference.kind)) found.push(reference)
+        if (lastLine === line.line && !this.#seen.has(key)) found.push(reference)
       }
       if (found.length > 0) yield found
     }

@@ -94,28 +94,32 @@ const names = expectedTables()
   .filter((table) => existsSync(join(folderOf(table), '_delta_log')))
 
 describe.skipIf(!HAVE_TABLES)('the slow twin agrees', () => {
-  test.each(names)('%s', async (name) => {
-    const table = await openTable(name)
-    const snapshot = await table.snapshot({}, { allowRefused: true })
-    const { active, tombstones } = await naive(name, snapshot.segment)
-    let count = 0
-    let wrong = 0
-    for await (const block of snapshot.files({ signal: NEVER })) {
-      for (const { add, path, dvId: id } of block) {
-        count++
-        const twin = active.get(JSON.stringify([path, id]))
-        // Comparing 300,000 objects one by one with expect() takes minutes.
-        if (twin?.size !== add.size || (twin.stats ?? null) !== (add.stats ?? null)) wrong++
+  test.each(names)(
+    '%s',
+    async (name) => {
+      const table = await openTable(name)
+      const snapshot = await table.snapshot({}, { allowRefused: true })
+      const { active, tombstones } = await naive(name, snapshot.segment)
+      let count = 0
+      let wrong = 0
+      for await (const block of snapshot.files({ signal: NEVER })) {
+        for (const { add, path, dvId: id } of block) {
+          count++
+          const twin = active.get(JSON.stringify([path, id]))
+          // Comparing 300,000 objects one by one with expect() takes minutes.
+          if (twin?.size !== add.size || (twin.stats ?? null) !== (add.stats ?? null)) wrong++
+        }
       }
-    }
-    expect([count, wrong]).toEqual([active.size, 0])
-    let removed = 0
-    for await (const block of snapshot.tombstones(NEVER)) {
-      for (const { path, dvId: id } of block) {
-        removed++
-        expect(tombstones).toContain(JSON.stringify([path, id]))
+      expect([count, wrong]).toEqual([active.size, 0])
+      let removed = 0
+      for await (const block of snapshot.tombstones(NEVER)) {
+        for (const { path, dvId: id } of block) {
+          removed++
+          expect(tombstones).toContain(JSON.stringify([path, id]))
+        }
       }
-    }
-    expect(removed).toBe(tombstones.size)
-  })
+      expect(removed).toBe(tombstones.size)
+    },
+    120_000,
+  )
 })

@@ -94,12 +94,16 @@ export const RELATIONS_OF_TABLE = [
 
 const PURGE_ROWS = 50_000
 
-/** Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first of them on. */
-export async function purgeTable(database: SqlDatabase, tableId: string): Promise<void> {
+/**
+ * Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first of them on.
+ * @param importId of the unfinished import that goes on after it, which keeps its row in `migration_status`
+ */
+export async function purgeTable(database: SqlDatabase, tableId: string, importId: string | null): Promise<void> {
+  const cursor: Cursor | null = importId === null ? null : { importId, done: 0, total: 0 }
   await database.write((transaction) =>
     transaction.run(
-      'UPDATE delta_tables SET import_id = NULL, current_version = NULL, history_from = NULL, cursor = NULL WHERE table_id = ?',
-      [tableId],
+      'UPDATE delta_tables SET import_id = NULL, current_version = NULL, history_from = NULL, cursor = ? WHERE table_id = ?',
+      [cursor === null ? null : JSON.stringify(cursor), tableId],
     ),
   )
   for (;;) {

@@ -260,7 +260,7 @@ class ImportRun {
     })
     if (start.kind !== 'current' && start.purge) {
       if (start.note !== null) onNote(start.note)
-      await purgeTable(database, tableId)
+      await purgeTable(database, tableId, start.importId)
     }
     return start
   }
@@ -336,6 +336,10 @@ class ImportRun {
     const replay = this.#replay as Replay
     const identity = checkpointIdentity(checkpoint)
     let rows = 0
+    if (skipRows > 0) {
+      const [first] = await this.#o.database.all('SELECT min(file_no) FROM delta_files WHERE table_id = ?', [this.#o.tableId])
+      replay.continueVersion((first?.[0] ?? null) as number | null)
+    }
     for (const orphan of skipRows > 0 ? [] : history.orphans) {
       for await (const block of readCommit(log, orphan, interrupt.abort)) {
         for (const line of block) replay.takeRawLine(orphan.version, line, false)

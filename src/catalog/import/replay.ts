@@ -78,6 +78,11 @@ export class Replay {
     this.#lookUp = lookUp
   }
 
+  /** Goes on in a version of which an interrupted import has written files already. */
+  continueVersion(firstFileNo: number | null): void {
+    this.#tally.firstFileNo = firstFileNo
+  }
+
   /** One row of the base checkpoint; `write` is false for rows that an interrupted import has written already. */
   takeCheckpointLine(version: number, { line, raw, action }: ActionLine, write: boolean): void {
     const { kind } = action

@@ -38,10 +38,15 @@ export async function prepareScratch(scratch: SqlDatabase): Promise<void> {
   await scratch.write((transaction) => transaction.script(TABLES))
 }
 
-/** Runs statements in one transaction each time; they raise when they fail half-way, which a stream of rows would not. */
-export async function runAll(scratch: SqlDatabase, statements: readonly string[]): Promise<void> {
-  await scratch.write(async (transaction) => {
-    for (const statement of statements) await transaction.run(statement)
+/**
+ * Runs statements in one transaction; they raise when they fail half-way, which a stream of rows would not.
+ * @returns number of rows that they changed
+ */
+export async function runAll(scratch: SqlDatabase, statements: readonly string[]): Promise<number> {
+  return scratch.write(async (transaction) => {
+    let changed = 0
+    for (const statement of statements) changed += await transaction.run(statement)
+    return changed
   })
 }
 

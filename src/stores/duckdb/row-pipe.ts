@@ -9,7 +9,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 
 /** A COPY that blocks on a full FIFO holds one thread of libuv's pool; some must be left for those who empty it. */
 const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
-let freePipes = Math.max(0, Math.min(2, POOL - 2))
+let freePipes = Number.isFinite(POOL) ? Math.max(0, Math.min(2, POOL - 2)) : 0
 
 export type CopySql = (target: string) => string
 
@@ -29,9 +29,18 @@ async function* throughFile(
   connection: DuckDBConnection,
   copy: CopySql,
   file: string,
+  signal: AbortSignal,
   counted: (rows: number) => void,
 ): AsyncGenerator<Buffer> {
-  counted((await connection.run(copy(file))).rowsChanged)
+  const stop = (): void => {
+    connection.interrupt()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    counted((await connection.run(copy(file))).rowsChanged)
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) yield chunk as Buffer
 }
 
@@ -107,13 +116,13 @@ export function rowPipe(
   const iterate = async function* (): AsyncGenerator<Buffer> {
     const fifo = `${folder}/rows.pipe`
     if (!large || freePipes === 0) {
-      yield* throughFile(connection, copy, `${folder}/rows.txt`, counted)
+      yield* throughFile(connection, copy, `${folder}/rows.txt`, signal, counted)
       return
     }
     freePipes--
     try {
       if (await makeFifo(fifo)) yield* throughFifo(connection, copy, fifo, signal, counted)
-      else yield* throughFile(connection, copy, `${folder}/rows.txt`, counted)
+      else yield* throughFile(connection, copy, `${folder}/rows.txt`, signal, counted)
     } finally {
       freePipes++
     }

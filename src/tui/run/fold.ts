@@ -1,7 +1,7 @@
 /** Folds engine events into a `RunView` and into lines of the log. */
 import type { Event } from '../../model/event.ts'
 import { clean, takeStart } from '../draw/text.ts'
-import { count, countDec, msOf, numberOf, seconds } from '../draw/format.ts'
+import { count, countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
 import type { LogEntry } from '../state/state.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
@@ -143,7 +143,7 @@ export function logEntry(event: Event, now: number): LogEntry | null {
     case 'plan.ready':
       return entry(
         'note',
-        `plan ${event.hash}: ${countDec(event.tables)} tables, ${event.estimated ? 'about ' : ''}${countDec(event.total)} ${event.unit}s`,
+        `plan ${event.hash}: ${plural(numberOf(event.tables), 'table')}, ${event.estimated ? 'about ' : ''}${countDec(event.total)} ${event.unit}s`,
       )
     case 'table.finished':
       if (event.error !== undefined) {

@@ -112,6 +112,7 @@ export function acceptDialog(s: Session): void {
 function acceptRollback(s: Session, dialog: Of<'rollback'>): void {
   if (dialog.focus === 'cancel') {
     set(s, null)
+    s.flash(`cancelled: ${dialog.row.name} stays in the catalog`)
     return
   }
   // The name must be exact, and nothing goes before the log was seen to hold everything.

@@ -132,7 +132,7 @@ function reduce(state: State, action: Action): State {
       return withRun(state, action.id, (run) => ({ ...run, wantedLanes: action.lanes }))
     case 'run-ended':
       return {
-        ...withRun(state, action.id, (run) => ({
+        ...withRun({ ...state, flash: null }, action.id, (run) => ({
           ...run,
           phase: 'done',
           lanes: [],

@@ -16,9 +16,9 @@ export function commitsChart(overview: Overview | null, cells: number, ascii: bo
   return [
     rule(`commits a day, ${weeks} weeks`, cells),
     [
-      span(` ${sparkline(days, Math.max(1, cells - 8), ascii)} `, 'info'),
+      span(` ${sparkline(days, Math.max(1, cells - 6), ascii)} `, 'info'),
       span(count(days.at(-1) ?? null)),
-      span(' today', 'muted'),
+      span(cells >= days.length + 13 ? ' today' : '', 'muted'),
     ],
   ]
 }

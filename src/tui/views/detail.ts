@@ -31,7 +31,7 @@ export function asOfText(state: State): string {
 }
 
 function tabsLine(state: State, cells: number): Line {
-  const gap = cells >= 72 ? '  ' : ' '
+  const gap = cells >= 60 ? '  ' : ' '
   const spans = TABS.flatMap((tab, i): Span[] => [
     span(i === 0 ? ' ' : gap),
     tab === state.detail.tab ? span(`[${TITLES[tab]}]`, 'strong') : span(TITLES[tab], 'muted'),

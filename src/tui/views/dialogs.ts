@@ -66,12 +66,26 @@ export function canStart(d: Of<'plan'>): boolean {
   return d.lines.some((p) => p.status === 'import' || p.status === 'resume')
 }
 
+function planSummary(d: Of<'plan'>, state: State, cells: number): Line[] {
+  const logs = d.lines.filter((p) => p.status === 'import' || p.status === 'resume').map((p) => numberOf(p.logBytes))
+  const sum = logs.every((n) => n !== null) ? logs.reduce((a, b) => a + b, 0) : null
+  return [
+    [],
+    line(`reads ${bytes(sum)} of logs, writes to ${cutMiddle(clean(state.catalog), Math.max(10, cells - 36))}`),
+    line(
+      state.lake === null ? 'no log is changed' : `nothing is changed in ${cutMiddle(clean(state.lake), cells - 24)}`,
+    ),
+    [],
+    line('y copies the command that does the same without the UI'),
+  ]
+}
+
 function planBox(d: Of<'plan'>, state: State): Box {
   const cells = Math.min(state.size.columns, Math.max(WIDE, Math.min(90, state.size.columns - 20)))
   const inner = cells - 4
   const room = Math.max(3, state.size.rows - 11)
   const longest = Math.max(12, ...d.lines.map((p) => width(clean(p.table))))
-  const name = Math.min(longest + 1, Math.max(12, inner - 56))
+  const name = Math.min(longest + 1, Math.max(16, inner - 46))
   const all = d.lines.flatMap((p) => planLine(p, name))
   const top = Math.max(0, Math.min(d.top, all.length - room))
   const body: Line[] = []
@@ -84,20 +98,8 @@ function planBox(d: Of<'plan'>, state: State): Box {
   if (all.length > room)
     body.push(line(`${top + 1}–${Math.min(all.length, top + room)} of ${all.length} · j k scroll`, 'muted'))
   if (d.state === 'ready') {
-    if (!canStart(d)) body.push(line('nothing here can be imported now'))
-    const logs = d.lines.map((p) => numberOf(p.logBytes))
-    const known1 = logs.length > 0 && logs.every((n) => n !== null)
-    const sum = known1 ? logs.reduce((a: number, b) => a + (b ?? 0), 0) : null
-    body.push(
-      [],
-      line(`reads ${bytes(sum)} of logs, writes to ${cutMiddle(clean(state.catalog), Math.max(10, inner - 36))}`),
-    )
-    body.push(
-      line(
-        state.lake === null ? 'no log is changed' : `nothing is changed in ${cutMiddle(clean(state.lake), inner - 24)}`,
-      ),
-    )
-    body.push([], line('y copies the command that does the same without the UI'))
+    if (canStart(d)) body.push(...planSummary(d, state, inner))
+    else body.push([], line('nothing here can be imported now'))
   }
   const foot =
     d.state === 'ready'
@@ -185,7 +187,7 @@ function choiceBox(
   const cells = Math.min(state.size.columns, WIDE)
   const marks = marksOf(state.ascii)
   const body: Line[] = [
-    line(question),
+    ...wrap(question, cells - 4).map((t) => line(t)),
     [],
     ...choices.map(([what, then], i) => {
       const drawn = line(`${i === at ? marks.row : ' '} ${padEnd(what, 35)}${then}`)

@@ -112,6 +112,7 @@ function promptLine(prompt: Prompt, state: State, cells: number): Line {
 /** The last row: a prompt, what was just said, or the keys that work now. */
 export function footLine(state: State, cells: number): Line {
   if (state.prompt !== null && state.prompt.kind !== 'where') return promptLine(state.prompt, state, cells)
+  if (state.dialog !== null && state.flash === null) return []
   if (state.flash !== null)
     return line(
       ` ${state.flash.text}`,

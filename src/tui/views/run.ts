@@ -28,8 +28,12 @@ function totals(run: RunView): string {
   const ended =
     finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
   const parts: string[] = []
-  if (run.plan === null)
-    return run.phase === 'starting' ? 'planning …' : `${count(doneNow(run))} done so far; no plan was told`
+  if (run.checks.length > 0) parts.push(plural(run.checks.length, 'check'), plural(run.mismatchCount, 'difference'))
+  if (run.plan === null) {
+    if (run.phase === 'starting') return 'planning …'
+    if (doneNow(run) > 0) parts.push(`${count(doneNow(run))} done`)
+    return parts.length === 0 ? 'no plan was told' : parts.join('   ')
+  }
   if (run.plan.tables > 0) parts.push(`tables ${count(ended)}/${count(run.plan.tables)}`)
   if (run.plan.chunks > 0) parts.push(`chunks ${count(run.chunksDone)}/${count(run.plan.chunks)}`)
   if (run.plan.total > 0)
@@ -113,8 +117,7 @@ function lanes(run: RunView, state: State, cells: number, rows: number, wide: bo
   const barCells = Math.max(6, cells - 6 - table - step - 26)
   const head = ` ${'LANE'.padEnd(5)}${'TABLE'.padEnd(table)}${'STEP'.padEnd(step)}${' '.repeat(barCells)}${'DONE'.padStart(6)}${'RATE'.padStart(11)}${'ETA'.padStart(7)}`
   const drawn = run.lanes.slice(0, rows).map((lane) => laneLine(lane, state, cells, wide))
-  if (drawn.length === 0)
-    drawn.push(line(run.finished === null ? '   no lane works yet' : '   every lane has ended', 'muted'))
+  if (drawn.length === 0) drawn.push(line('   no lane works yet', 'muted'))
   return [line(head, 'strong'), ...drawn]
 }
 
@@ -201,8 +204,7 @@ export function runScreen(state: State, run: RunView, cells: number): Line[] {
     ...headLines(state, run, cells, layout.wide),
     ...(layout.chart > 0 ? [[], ...minuteChart(run, cells, layout.chart, state.ascii)] : []),
     [],
-    ...lanes(run, state, cells, layout.lanes, layout.wide),
-    [],
+    ...(layout.lanes > 0 ? [...lanes(run, state, cells, layout.lanes, layout.wide), []] : []),
     ...results(run, state, cells, Math.max(1, layout.results - end.length)),
     ...end,
   ]

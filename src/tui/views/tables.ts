@@ -237,7 +237,7 @@ function needy(state: State, cells: number, rows: number): Line[] {
     if (row.kind !== 'delta') continue
     const say = (order: number, mark: Span, text: string, key: string): void => {
       const left: Line = [span(' '), mark, span(` ${padEnd(cutMiddle(row.name, 17), 17)} ${text}`)]
-      told.push({ order, line: spread(left, line(key === '' ? '' : ` ${key} `, 'muted'), cells) })
+      told.push({ order, line: spread(left, line(key === '' || cells < 70 ? '' : ` ${key} `, 'muted'), cells) })
     }
     if (row.error !== null && !isRefused(row)) say(0, span(marks.bad, 'bad'), row.error.message, 'enter: what to do')
     else if (row.error !== null) say(5, span(marks.refused, 'warn'), row.error.message, '')

@@ -1,0 +1,51 @@
+/** Which columns of a checkpoint to read for which actions. */
+import type { ParquetSelection } from '../model/parquet-rows.ts'
+import type { ActionKind } from './actions.ts'
+
+/**
+ * Which fields of file actions to bring from Parquet: all; `identity` = path, deletion vector and size; `counts` = those, and of the
+ * statistics only `numRecords`. What was not asked for is absent or 0. JSON checkpoints always bring everything.
+ */
+export type FileFields = 'all' | 'identity' | 'counts'
+
+const words = (text: string): readonly string[] => text.split(' ')
+
+/** Fields in the order in which a rendered row has them. */
+const FILE_FIELDS: Readonly<
+  Record<FileFields, { readonly add: readonly string[]; readonly remove: readonly string[] }>
+> = {
+  all: {
+    add: words(
+      'path partitionValues size modificationTime dataChange stats tags deletionVector baseRowId defaultRowCommitVersion ' +
+        'clusteringProvider',
+    ),
+    remove: words(
+      'path deletionTimestamp dataChange extendedFileMetadata partitionValues size stats tags deletionVector baseRowId ' +
+        'defaultRowCommitVersion',
+    ),
+  },
+  identity: { add: words('path size deletionVector'), remove: words('path deletionVector') },
+  counts: { add: words('path size stats.numRecords deletionVector'), remove: words('path deletionVector') },
+}
+
+const OTHER_FIELDS: readonly (readonly [ActionKind, readonly string[]])[] = [
+  ['protocol', words('minReaderVersion minWriterVersion readerFeatures writerFeatures')],
+  ['metaData', words('id name description format schemaString partitionColumns configuration createdTime')],
+  ['txn', words('appId version lastUpdated')],
+  ['domainMetadata', words('domain configuration removed')],
+  ['checkpointMetadata', words('version tags')],
+  ['sidecar', words('path sizeInBytes modificationTime tags')],
+]
+
+/** The columns for some kinds of actions; all kinds when none are named. */
+export function selectionOf(kinds: ReadonlySet<ActionKind> | undefined, fields: FileFields): ParquetSelection {
+  const files = FILE_FIELDS[fields]
+  const all: (readonly [ActionKind, readonly string[]])[] = [
+    ...OTHER_FIELDS,
+    ['add', files.add],
+    ['remove', files.remove],
+  ]
+  return all
+    .filter(([kind]) => kinds === undefined || kinds.has(kind))
+    .map(([column, wanted]) => ({ column, fields: wanted }))
+}

@@ -1,0 +1,232 @@
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { fakeWorkbench } from './fake-workbench.mjs'
+import type { App, AppOptions } from './support/app.ts'
+import { openApp } from './support/app.ts'
+import { expectGolden } from './support/golden.ts'
+
+const SIZES = [
+  [80, 24],
+  [120, 40],
+  [200, 50],
+] as const
+
+let open: App[] = []
+const start = (options: AppOptions): App => {
+  const app = openApp(options)
+  open.push(app)
+  return app
+}
+
+beforeAll(() => {
+  process.env['TZ'] = 'UTC'
+})
+
+afterEach(async () => {
+  for (const app of open) await app.quit()
+  open = []
+})
+
+const ORDERS = ['G', 'k', 'k', 'k', 'k', 'k']
+
+describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
+  const size = { columns, rows }
+  const golden = (name: string, app: App): void => {
+    const screen = app.screen()
+    expect(screen.split('\n')).toHaveLength(rows)
+    expectGolden(`${name}-${columns}x${rows}`, screen)
+  }
+  const orders = async (): Promise<App> => {
+    const app = start(size)
+    await app.until('crm/accounts')
+    await app.press(ORDERS, /› sales\/orders[^]*1,842/)
+    return app
+  }
+
+  it('lists tables with marks', async () => {
+    const app = start(size)
+    await app.until('213')
+    await app.press(['j', 'j', 'j', 'j', 'j', 'space', 'j', 'j', 'space'], '2 marked')
+    await app.press(['k', 'k'], '› iot/readings')
+    await app.until(/100,?001/)
+    golden('tables', app)
+  })
+
+  it('opens every tab', async () => {
+    const app = await orders()
+    await app.press(['enter'], '› overview')
+    golden('overview', app)
+    await app.press([']'], 'customer')
+    golden('schema', app)
+    await app.press([']', 'j'], columns < 100 ? 'commit 1840' : /commit 1840[^]*largest|commit 1840/)
+    golden('history', app)
+    await app.press([']'], '300,000 files')
+    golden('files', app)
+    await app.press(['w', 'month >= 11 AND id = 7', 'enter', 'j'], '312 files')
+    golden('where', app)
+    await app.press([']'], '2021/1')
+    golden('partitions', app)
+    await app.press([']'], 'reader+writer')
+    golden('features', app)
+  })
+
+  it('says why a table cannot be read', async () => {
+    const app = start(size)
+    await app.until('213')
+    await app.press(['/', 'broken', 'enter'], '› legacy/broken')
+    await app.press(['enter'], 'LOG_GAP commits 11')
+    await app.until('bring the three files back')
+    golden('broken', app)
+  })
+
+  it('shows the plan of an import', async () => {
+    const app = start(size)
+    await app.until('213')
+    await app.press(['/', 'm', 'enter', '*', 'i'], 'enter starts')
+    golden('plan', app)
+  })
+
+  it('checks before it rolls back', async () => {
+    const app = start(size)
+    await app.until('213')
+    await app.press(['r'], 'the log can say everything again')
+    golden('rollback', app)
+  })
+
+  it('shows keys and commands', async () => {
+    const app = start(size)
+    await app.until('213')
+    await app.press(['?'], 'Keys · Tables')
+    golden('help', app)
+    await app.press(['esc', ':', 'imp'], 'import, plan shown first')
+    golden('palette', app)
+  })
+
+  it('shows a run', async () => {
+    const app = start({ ...size, fake: fakeWorkbench({ hold: true }) })
+    await app.until('213')
+    await app.press(['/', 'finance/rates', 'enter', 'i'], 'enter starts')
+    await app.press(['enter'], 'planning')
+    const run = app.fake.runsStarted.at(-1)
+    if (run === undefined) throw new Error('no run')
+    run.emit({
+      type: 'run.started',
+      command: 'import',
+      tool: '0.1.0',
+      resumes: '1763625040000000000',
+      baseline: { done: '420420' },
+    })
+    run.emit({
+      type: 'plan.ready',
+      hash: '77aa01de',
+      tables: '14',
+      chunks: '19204',
+      unit: 'action',
+      total: '1911002',
+      estimated: true,
+      bytes: '512000312',
+      excluded: [],
+    })
+    run.emit({
+      type: 'table.finished',
+      table: 'sales/orders',
+      status: 'ok',
+      version: '1841',
+      historyFrom: '0',
+      files: '300000',
+      bytes: '1203331442201',
+      ms: 10912,
+    })
+    run.emit({
+      type: 'table.finished',
+      table: 'legacy/broken',
+      status: 'failed',
+      ms: 12,
+      error: { code: 'LOG_GAP', message: 'commits 11 to 13 are missing', retryable: false, hint: 'bring them back' },
+    })
+    run.emit({
+      type: 'table.finished',
+      table: 'staging/managed',
+      status: 'refused',
+      ms: 3,
+      error: { code: 'TABLE_FEATURE', message: 'catalogManaged is not supported', retryable: false },
+    })
+    await app.until('refused 1')
+    for (let second = 1; second <= 20; second += 1) {
+      app.clock.now += 1000
+      run.emit({
+        type: 'chunk.progress',
+        table: 'events/clicks',
+        chunk: 'v0..v1000',
+        worker: 1,
+        done: String(second * 20_000),
+        total: '600000',
+        unit: 'action',
+      })
+      run.emit({
+        type: 'chunk.progress',
+        table: 'iot/readings',
+        chunk: 'v41000..v42000',
+        worker: 2,
+        done: String(second * 9_000),
+        total: '500000',
+        unit: 'action',
+      })
+      await app.until((s) => s.includes((420_420 + second * 29_000).toLocaleString('en')))
+    }
+    run.emit({
+      type: 'chunk.retried',
+      table: 'iot/readings',
+      chunk: 'v41000..v42000',
+      attempt: 2,
+      waitMs: 1200,
+      error: { code: 'TARGET_BUSY', message: 'database is locked', retryable: true },
+    })
+    await app.until('TARGET_BUSY: try 2')
+    golden('run', app)
+    expect(app.screen()).toContain('52 %')
+    run.finish(1, {
+      error: { code: 'TABLES_FAILED', message: '1 of 14 tables failed', retryable: false, hint: 'see the tables' },
+      resumeCommand: 'sluice batch-import ./lake',
+    })
+    await app.until('failed, exit 1')
+    golden('run-failed', app)
+    await app.press(['esc'], 'STARTED')
+    golden('runs', app)
+  })
+
+  it('compares', async () => {
+    const app = start(size)
+    await app.until('213')
+    await app.press(['c'], 'SQL wins 8')
+    await app.press(['j', 'j', 'j'], '› files of one partition')
+    golden('compare', app)
+    await app.press(['4'], 'compare started')
+    golden('log', app)
+  })
+
+  it('asks before it leaves a run', async () => {
+    const app = start({ ...size, fake: fakeWorkbench({ hold: true }) })
+    await app.until('213')
+    await app.press(['/', 'finance/rates', 'enter', 'i'], 'enter starts')
+    await app.press(['enter'], 'planning')
+    await app.press(['1', 'esc', 'q'], 'A run is going on')
+    golden('quit', app)
+  })
+})
+
+it('says that a terminal is too small, and that a key does nothing', async () => {
+  const app = start({ columns: 32, rows: 8 })
+  await app.until('Too small for sluice: 32×8.')
+  expectGolden('too-small-32x8', app.screen())
+  app.type('q', 'i', 'r')
+  app.resize(80, 24)
+  await app.until('213')
+  expect(app.screen()).not.toContain('Import')
+})
+
+it('draws with plain characters on --ascii', async () => {
+  const app = start({ columns: 80, rows: 24, ascii: true })
+  await app.until('213')
+  expectGolden('ascii-80x24', app.screen())
+  expect(app.screen()).toMatch(/^[\x20-\x7e\n]*$/)
+})

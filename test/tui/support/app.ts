@@ -1,0 +1,139 @@
+/** The app in this process, drawn on a headless terminal: what a test sees is what a person would see. */
+import { PassThrough } from 'node:stream'
+import xterm from '@xterm/headless'
+import { runTui } from '../../../src/tui/run-tui.tsx'
+import type { TuiOptions, TuiResult } from '../../../src/tui/run-tui.tsx'
+import type { Fake } from '../fake-workbench.mjs'
+import { fakeWorkbench, NOW } from '../fake-workbench.mjs'
+
+export const KEYS: Readonly<Record<string, string>> = {
+  up: '\u001b[A',
+  down: '\u001b[B',
+  right: '\u001b[C',
+  left: '\u001b[D',
+  pageup: '\u001b[5~',
+  pagedown: '\u001b[6~',
+  home: '\u001b[H',
+  end: '\u001b[F',
+  enter: '\r',
+  esc: '\u001b',
+  tab: '\t',
+  'shift-tab': '\u001b[Z',
+  space: ' ',
+  backspace: '\u007f',
+  'ctrl-c': '\u0003',
+  'ctrl-d': '\u0004',
+  'ctrl-u': '\u0015',
+  'ctrl-p': '\u0010',
+}
+
+export type App = {
+  readonly fake: Fake
+  readonly result: Promise<TuiResult>
+  /** Everything that was written, for counting. */
+  bytes(): number
+  raw(): string
+  screen(): string
+  row(n: number): string
+  type(...keys: string[]): void
+  /** Types and waits for a screen. */
+  press(keys: string | readonly string[], until: string | RegExp): Promise<void>
+  until(wanted: string | RegExp | ((screen: string) => boolean)): Promise<void>
+  resize(columns: number, rows: number): void
+  clock: { now: number }
+  quit(): Promise<TuiResult>
+}
+
+export type AppOptions = {
+  readonly columns?: number
+  readonly rows?: number
+  readonly ascii?: boolean
+  readonly fake?: Fake
+  readonly initial?: TuiOptions['initial']
+}
+
+const TIMEOUT_MS = 8000
+
+/** Opens the app over a fake workbench. */
+export function openApp(options: AppOptions = {}): App {
+  const columns = options.columns ?? 80
+  const rows = options.rows ?? 24
+  const fake = options.fake ?? fakeWorkbench()
+  const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 0 })
+  const stdin = Object.assign(new PassThrough(), {
+    isTTY: true,
+    setRawMode: () => stdin,
+    ref: () => stdin,
+    unref: () => stdin,
+  })
+  const stdout = Object.assign(new PassThrough(), { isTTY: true, columns, rows })
+  const written: Buffer[] = []
+  let pending = 0
+  stdout.on('data', (chunk: Buffer) => {
+    written.push(chunk)
+    pending += 1
+    terminal.write(chunk, () => {
+      pending -= 1
+    })
+  })
+  const clock = { now: NOW }
+  const result = runTui({
+    workbench: fake,
+    tool: '0.1.0',
+    ascii: options.ascii ?? false,
+    stdin: stdin as unknown as NodeJS.ReadStream,
+    stdout: stdout as unknown as NodeJS.WriteStream,
+    clock: { now: () => clock.now, ticks: () => clock.now },
+    ...(options.initial === undefined ? {} : { initial: options.initial }),
+  })
+  const screen = (): string => {
+    const buffer = terminal.buffer.active
+    const lines = Array.from(
+      { length: terminal.rows },
+      (_, i) => buffer.getLine(buffer.baseY + i)?.translateToString(true) ?? '',
+    )
+    return lines.join('\n')
+  }
+  const until = async (wanted: string | RegExp | ((screen: string) => boolean)): Promise<void> => {
+    const end = Date.now() + TIMEOUT_MS
+    const seen = (text: string): boolean =>
+      typeof wanted === 'string' ? text.includes(wanted) : wanted instanceof RegExp ? wanted.test(text) : wanted(text)
+    for (;;) {
+      if (pending === 0 && seen(screen())) return
+      if (Date.now() > end) throw new Error(`never seen: ${String(wanted)}\n${screen()}`)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const type = (...keys: string[]): void => {
+    for (const key of keys) stdin.write(KEYS[key] ?? key)
+  }
+  return {
+    fake,
+    result,
+    clock,
+    bytes: () => written.reduce((sum, chunk) => sum + chunk.length, 0),
+    raw: () => Buffer.concat(written).toString('utf8'),
+    screen,
+    row: (n) => screen().split('\n')[n - 1] ?? '',
+    type,
+    until,
+    press: async (keys, wanted) => {
+      for (const key of typeof keys === 'string' ? [keys] : keys) {
+        type(key)
+        // A lone escape needs a turn of the loop to be told from the start of a sequence.
+        if (key === 'esc') await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      await until(wanted)
+    },
+    resize: (c, r) => {
+      terminal.resize(c, r)
+      Object.assign(stdout, { columns: c, rows: r })
+      stdout.emit('resize')
+    },
+    quit: async () => {
+      stdin.write('\u0003')
+      setTimeout(() => stdin.write('\u0003'), 20)
+      return await result
+    },
+  }
+}
