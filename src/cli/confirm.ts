@@ -43,9 +43,13 @@ export async function confirmRollback(
   if (operation.dryRun || operation.confirm !== undefined) return { operation }
   const { table } = operation
   if (!interactive) {
-    throw new SluiceError('MISSING_CONFIRM', `rollback takes ${table} out of the catalog and wants its name as confirmation`, {
-      hint: `add --confirm=${table}, or --dry-run to see what would go`,
-    })
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      `rollback takes ${table} out of the catalog and wants its name as confirmation`,
+      {
+        hint: `add --confirm=${table}, or --dry-run to see what would go`,
+      },
+    )
   }
   let name = table
   const trial = await session.run({ ...operation, dryRun: true }, line, {

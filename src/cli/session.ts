@@ -40,11 +40,7 @@ export type Session = {
   /** Shows an event of the command line itself, which belongs to no run of the engine. */
   emit(body: EventBody): void
   /** Runs an operation and shows it. Resolves with what it came to, never rejects. */
-  run(
-    operation: Operation,
-    commandLine: string,
-    options?: RunSettings,
-  ): Promise<RunFinished>
+  run(operation: Operation, commandLine: string, options?: RunSettings): Promise<RunFinished>
   /** Ctrl-c was pressed where it is a key: the exit code says so. */
   interrupted(): void
   /** Shows that a command could not start. Resolves with its exit code. */

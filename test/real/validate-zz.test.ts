@@ -4,7 +4,7 @@ import { validateTable } from '../../src/catalog/validate/index.ts'
 import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 it('t', async () => {
-  await using s = await imported('/work/shared/tables/kernel-rs-packed/300k-add-files-100-col-partitioned')
+  const { makeLake } = await import('./validate-lake.ts'); await using lake = await makeLake(); await using s = await imported(lake.folder)
   const t0 = performance.now()
   const acc = new Map<string, number>()
   const note = (k: string, ms: number) => acc.set(k, (acc.get(k) ?? 0) + ms)

@@ -186,19 +186,26 @@ export function compareParsed(kind: ParsedKind, { from, sameStart }: Range): Com
   }
 }
 
-/** What is in force at a version: one row of protocol and metadata, one a key of the others. */
-export function compareState(kind: ParsedKind, version: number, logState: string, check: string): Comparison {
+/**
+ * What is in force at a version: one row of protocol and metadata, one a key of the others.
+ * @param given compare only the keys that the log names, because it may have dropped others
+ */
+export function compareState(kind: ParsedKind, version: number, logState: string, check: string, given: boolean): Comparison {
   const key = { metaData: null, protocol: null, txn: 'app_id', domainMetadata: 'domain' }[kind]
   const catalog = `SELECT * FROM ${PARSED[kind].relation} WHERE TRY_CAST(version AS BIGINT) <= ${version}
     QUALIFY row_number() OVER (PARTITION BY ${key ?? '1'} ORDER BY TRY_CAST(version AS BIGINT) DESC, TRY_CAST(source AS BIGINT), TRY_CAST(line AS BIGINT) DESC) = 1`
-  const inForce = kind === 'domainMetadata' ? ` WHERE removed = '0'` : ''
+  const log = `SELECT ${columnsOf(kind)}, 1 AS present FROM (${logState})`
+  const inForce = [
+    ...(kind === 'domainMetadata' ? [`removed = '0'`] : []),
+    ...(given && key !== null ? [`${key} IN (SELECT ${key} FROM (${log}))`] : []),
+  ]
   return {
     check,
     version: `${version}`,
     path: key === null ? 'NULL' : `coalesce(l.${key}, c.${key})`,
     on: key === null ? 'l.present = c.present' : `l.${key} = c.${key}`,
-    log: `SELECT ${columnsOf(kind)}, 1 AS present FROM (${logState})`,
-    catalog: `SELECT *, 1 AS present FROM (${catalog})${inForce}`,
+    log,
+    catalog: `SELECT *, 1 AS present FROM (${catalog}) WHERE ${['true', ...inForce].join(' AND ')}`,
     fields: fieldsOf(kind),
   }
 }
@@ -212,6 +219,7 @@ export const comparePartitions: Comparison = {
   log: `SELECT any_value(partition_values) AS partition_values, partition_no, count(*) AS n, 1 AS present FROM cat_partitions
     WHERE partition_no IN (SELECT partition_no FROM cat_files) GROUP BY partition_no`,
   catalog: 'SELECT *, 1 AS present FROM cat_life',
+  uncounted: true,
   fields: [{ name: 'partition_no', log: "coalesce(c.partition_values, 'none')", catalog: 'l.partition_values', mode: 'values' }],
 }
 

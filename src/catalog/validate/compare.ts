@@ -22,6 +22,8 @@ export type Comparison = {
   /** Join condition; must be an equality of expressions. */
   readonly on: string
   readonly fields: readonly Field[]
+  /** Its rows are not what a reader wants counted. */
+  readonly uncounted?: true
 }
 
 const as = (expression: string): string => `CAST(${expression} AS VARCHAR)`

@@ -8,8 +8,6 @@ import { runAll } from './scratch.ts'
 export const MAX_SHOWN = 1000
 const MAX_TEXT = 400
 
-export type Counts = { readonly log: number | string; readonly catalog: number | string }
-
 export class Report {
   readonly #scratch: SqlDatabase
   readonly #table: string
@@ -27,29 +25,44 @@ export class Report {
     this.#emit = emit
   }
 
-  /** Runs comparisons that make up one check. `counts` is what a reader sees of it: the same thing counted on both sides. */
-  async compare(version: number, check: string, witness: string, counts: Counts, comparisons: readonly Comparison[]): Promise<void> {
+  /** Runs comparisons that make up one check. What a reader sees of it are the rows counted on both sides. */
+  async compare(version: number, check: string, witness: string, comparisons: readonly Comparison[]): Promise<void> {
     const found = await runAll(this.#scratch, comparisons.map(compareSql))
     if (found > 0) await runAll(this.#scratch, SETTLE)
-    await this.settled(version, check, witness, counts)
+    const shownOf = comparisons.filter((one) => one.uncounted !== true)
+    const sum = (side: 'log' | 'catalog'): string => shownOf.map((one) => `(SELECT count(*) FROM (${one[side]}))`).join(' + ')
+    const [row] = await this.#scratch.all(`SELECT ${sum('log')}, ${sum('catalog')}`)
+    await this.#settled(version, check, witness, String(row?.[0]), String(row?.[1]), found > 0)
   }
 
   /** A check on two values. */
   async value(version: number, check: string, witness: string, field: string, log: unknown, catalog: unknown): Promise<void> {
     const texts = [shown(log), shown(catalog)] as const
-    if (texts[0] !== texts[1]) await this.#insert(version, check, field, texts)
-    await this.settled(version, check, witness, { log: texts[0], catalog: texts[1] })
+    const differs = texts[0] !== texts[1]
+    if (differs) await this.#insert(version, check, field, texts)
+    await this.#settled(version, check, witness, ...texts, differs)
   }
 
   /** Emits what the statements of a check left in `difference`. */
-  async settled(version: number, check: string, witness: string, counts: Counts): Promise<void> {
+  async #settled(
+    version: number,
+    check: string,
+    witness: string,
+    log: string,
+    catalog: string,
+    suspected: boolean,
+  ): Promise<void> {
+    this.checks++
+    this.witnesses.add(witness)
+    const event = { type: 'verify.check', table: this.#table, version: dec(version), check, log, catalog, witness } as const
+    if (!suspected) {
+      this.#emit({ ...event, equal: true })
+      return
+    }
     const [row] = await this.#scratch.all('SELECT count(*), coalesce(max(id), 0) FROM difference WHERE id > ?', [this.#seen])
     const found = Number(row?.[0] ?? 0)
-    this.checks++
     this.differences += found
-    this.witnesses.add(witness)
-    const [log, catalog] = [String(counts.log), String(counts.catalog)]
-    this.#emit({ type: 'verify.check', table: this.#table, version: dec(version), check, equal: found === 0, log, catalog, witness })
+    this.#emit({ ...event, equal: found === 0 })
     if (found > 0) await this.#show()
     this.#seen = Math.max(this.#seen, Number(row?.[1] ?? 0))
   }
