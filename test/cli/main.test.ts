@@ -153,12 +153,49 @@ describe('rollback', () => {
     const { engine, started } = playingEngine(() => good('rollback'))
     const around = fakeSurroundings({ engine, tty: true })
     const ending = main(argv, around)
-    while (!around.err().includes('Type the name')) await sleep(1)
+    while (!around.err().includes('Type finance/ledger to take it out')) await sleep(1)
     around.stdin.emit('data', Buffer.from(answer))
     expect(await ending).toBe(exitCode)
+    const trial = { dryRun: true }
     expect(started.map(({ operation }) => operation)).toMatchObject(
-      exitCode === 0 ? [{ confirm: 'finance/ledger' }] : [],
+      exitCode === 0 ? [trial, { dryRun: false, confirm: 'finance/ledger' }] : [trial],
     )
+  })
+})
+
+describe('rollback in a terminal', () => {
+  const argv = ['rollback', './t', '--database-url', DB]
+  const check = {
+    type: 'verify.check',
+    table: 't-1a2b3c4d',
+    version: '1',
+    check: 'c',
+    log: '',
+    catalog: '',
+    witness: 'w',
+  } as const
+  it('asks for the name that the catalog knows, and takes ctrl-c for a no', async () => {
+    const { engine, started } = playingEngine(() =>
+      stamped([
+        [0, { type: 'run.started', command: 'rollback', tool: '0.1.0' }],
+        [1, { ...check, equal: true }],
+        [2, finished()],
+      ]),
+    )
+    const around = fakeSurroundings({ engine, tty: true })
+    const ending = main(argv, around)
+    while (!around.err().includes('Type t-1a2b3c4d to take it out')) await sleep(1)
+    around.stdin.emit('data', Buffer.from('\u0003'))
+    expect(await ending).toBe(130)
+    expect(around.err()).toMatch(/exit {5}130 stopped before anything was changed\n$/)
+    expect(started).toHaveLength(1)
+  })
+  it('does not ask when the checks fail', async () => {
+    const error = new SluiceError('NOT_SAFE', 'data files are missing').info()
+    const { engine } = playingEngine(() => good('rollback', { status: 'failed', exitCode: 1, error }))
+    const around = fakeSurroundings({ engine, tty: true })
+    expect(await main(argv, around)).toBe(1)
+    expect(around.err()).toMatch(/exit {5}1 {2}data files are missing\n$/)
   })
 })
 

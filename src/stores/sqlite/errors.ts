@@ -6,7 +6,10 @@ type Coded = { readonly code?: unknown; readonly message?: unknown }
 /** @returns a SluiceError of the target's kind; what is no SQLite error comes back unchanged. */
 export function sqliteError(thrown: unknown, label: string): unknown {
   if (thrown instanceof SluiceError) return thrown
-  const { code, message } = thrown as Coded
+  const { message } = thrown as Coded
+  let { code } = thrown as Coded
+  // The driver checks the folder itself, and gives that error no code.
+  if (thrown instanceof TypeError && thrown.message.startsWith('Cannot open database')) code = 'SQLITE_CANTOPEN'
   if (typeof code !== 'string' || !(code.startsWith('SQLITE_') || code.startsWith('E'))) return thrown
   const where = `${label}: ${String(message)} (${code})`
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || /disk is full|no space/i.test(String(message))) {

@@ -1,0 +1,243 @@
+/** The importer and what stands on it, against a real SQLite file: locks, hand-made damage, rewritten logs, hostile names, full disks. */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readableTable } from '../../src/catalog/catalog.ts'
+import { acquireLease } from '../../src/catalog/lease.ts'
+import { activeFiles } from '../../src/catalog/query/files.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import type { SqlDatabase } from '../../src/stores/port.ts'
+import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import {
+  add,
+  dumpCatalog,
+  importInto,
+  METADATA,
+  openCatalog,
+  PROTOCOL,
+  remove,
+  temporaryFolder,
+  writeLog,
+  type Line,
+} from '../support/catalog-kit.ts'
+
+const FIRST: readonly Line[] = [PROTOCOL, METADATA, add('a'), add('b')]
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise
+    return 'none'
+  } catch (error) {
+    return error instanceof SluiceError ? error.code : String(error)
+  }
+}
+
+async function paths(database: SqlDatabase, version: number): Promise<string[]> {
+  const found: string[] = []
+  for await (const page of activeFiles(database, 't', version)) found.push(...page.map(({ path }) => path))
+  return found.sort()
+}
+
+test('importing again brings only what is new, and nothing when nothing is', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  expect(await importInto(database, folder.path)).toMatchObject({ status: 'completed', version: 0, actions: 4 })
+  writeLog(folder.path, [[remove('a'), add('c')]], 1)
+  expect(await importInto(database, folder.path)).toMatchObject({ status: 'completed', version: 1, actions: 2 })
+  expect(await importInto(database, folder.path)).toMatchObject({ status: 'current', version: 1 })
+  expect(await paths(database, 0)).toEqual(['a', 'b'])
+  expect(await paths(database, 1)).toEqual(['b', 'c'])
+  const [row] = await database.all('SELECT count(*) FROM migration_status')
+  expect(row).toEqual([2])
+})
+
+test("the guide's two DELETEs leave a catalog that refuses by name, and an import starts from nothing and is right", async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST, [add('c')]])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  const before = await dumpCatalog(database)
+  await database.write(async (transaction) => {
+    await transaction.run("DELETE FROM delta_files WHERE table_id = 't'")
+    await transaction.run("DELETE FROM migration_status WHERE table_id = 't'")
+  })
+  await expect(readableTable(database, { tableId: 't' })).rejects.toThrow(/t is not in the catalog any more/)
+  await importInto(database, folder.path)
+  expect(await dumpCatalog(database)).toBe(before)
+
+  // Only one of the two is enough to make the table unreadable.
+  await database.write((transaction) => transaction.run("DELETE FROM delta_files WHERE table_id = 't'"))
+  expect(await codeOf(readableTable(database, { tableId: 't' }))).toBe('NOT_IMPORTED')
+})
+
+test('a table that another run imports is refused with its holder; a dead holder is taken over at once', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  const other = { owner: 'other', host: 'here', pid: 4242, command: 'sluice import elsewhere' }
+  await acquireLease(database, 't', other, () => true)
+  await expect(importInto(database, folder.path)).rejects.toMatchObject({
+    code: 'TABLE_LOCKED',
+    where: expect.stringContaining('process 4242 on here') as string,
+  })
+  expect(await importInto(database, folder.path, { alive: (pid) => pid !== 4242 })).toMatchObject({ status: 'completed' })
+})
+
+test('whoever lost the lease writes nothing more', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST, ...Array.from({ length: 20 }, (_, i) => [add(`f${i}`)])])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  let stolen = false
+  const thief = { owner: 'thief', host: 'here', pid: process.pid, command: 'thief' }
+  const steal = async (): Promise<void> => {
+    if (stolen) return
+    stolen = true
+    await database.write((transaction) => transaction.run('UPDATE catalog_leases SET expires_at = 0'))
+    await acquireLease(database, 't', thief, () => true)
+  }
+  expect(await codeOf(importInto(database, folder.path, { batchSize: 2, whilePaused: steal }))).toBe('LEASE_LOST')
+})
+
+test('a stop ends at a version boundary and the next import goes on there', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST, ...Array.from({ length: 30 }, (_, i) => [add(`f${i}`)])])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  const interrupt = new Interrupter()
+  const stopped = await importInto(database, folder.path, { batchSize: 5, interrupt, onProgress: () => interrupt.requestStop() })
+  expect(stopped.status).toBe('stopped')
+  expect(await codeOf(readableTable(database, { tableId: 't' }))).toBe('IMPORT_UNFINISHED')
+  const [row] = await database.all("SELECT status, version FROM migration_status WHERE table_id = 't'")
+  expect(row).toEqual(['stopped', stopped.version])
+  expect(await importInto(database, folder.path)).toMatchObject({ status: 'completed', version: 30, resumed: true })
+})
+
+test('a log that was rewritten is never mixed with its old self', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST, [add('c')]])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  const commit = join(folder.path, '_delta_log', '00000000000000000001.json')
+  const text = readFileSync(commit, 'utf8')
+  writeFileSync(commit, text.replace('"c"', '"X"'))
+  writeLog(folder.path, [[add('d')]], 2)
+  expect(await codeOf(importInto(database, folder.path))).toBe('LOG_REWRITTEN')
+  writeFileSync(commit, text)
+  rmSync(join(folder.path, '_delta_log', '00000000000000000002.json'))
+  rmSync(commit)
+  expect(await codeOf(importInto(database, folder.path))).toBe('LOG_REWRITTEN')
+})
+
+test('a commit that changes while it is imported is found', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST, [add('c')], [add('d')]])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  const commit = join(folder.path, '_delta_log', '00000000000000000002.json')
+  const onStart = (): void => appendFileSync(commit, `${JSON.stringify(add('e'))}\n`)
+  expect(await codeOf(importInto(database, folder.path, { onStart }))).toBe('LOG_CHANGED')
+})
+
+test('broken lines and gaps fail by name and are recorded; a mended log imports', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST, [add('c')], [add('d')]])
+  const commit = join(folder.path, '_delta_log', '00000000000000000001.json')
+  const text = readFileSync(commit, 'utf8')
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  writeFileSync(commit, text.slice(0, 40))
+  await expect(importInto(database, folder.path)).rejects.toMatchObject({ code: 'BAD_ACTION', where: expect.stringContaining('00001.json:1') as string })
+  rmSync(commit)
+  expect(await codeOf(importInto(database, folder.path))).toBe('LOG_GAP')
+  const failures = await database.all("SELECT error_message FROM migration_status WHERE status = 'failed' ORDER BY import_id")
+  expect(failures.map(([message]) => String(message).split(':')[0])).toEqual(['BAD_ACTION', 'LOG_GAP'])
+  writeFileSync(commit, text)
+  expect(await importInto(database, folder.path)).toMatchObject({ status: 'completed', version: 2 })
+  expect(await paths(database, 2)).toEqual(['a', 'b', 'c', 'd'])
+})
+
+test('paths with quotes, newlines, emoji and half surrogates come back as they are', async () => {
+  using folder = temporaryFolder()
+  const names = ['"; DROP TABLE delta_files; --', "it's", 'line\nbreak', '😀/🚰.parquet', 'tab\there', '%2520', 'nul\u0000', '\\back', '../up.parquet']
+  const lake = join(folder.path, 'lake "x"; --')
+  mkdirSync(lake)
+  writeLog(lake, [[PROTOCOL, METADATA, ...names.map((name) => add(name, { partitionValues: { day: name }, tags: { [name]: name } }))]])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, lake)
+  expect(await paths(database, 0)).toEqual([...names].sort())
+  const [row] = await database.all('SELECT count(*) FROM delta_partitions')
+  expect(row).toEqual([names.length])
+})
+
+test('numbers at the edges: int64 statistics stay text, absurd sizes are refused', async () => {
+  using folder = temporaryFolder()
+  const stats = '{"numRecords":1,"minValues":{"id":-9223372036854775808},"maxValues":{"id":9223372036854775807}}'
+  writeLog(folder.path, [[PROTOCOL, METADATA, add('a', { stats }), { txn: { appId: 'x', version: 1 } }]])
+  const commit = join(folder.path, '_delta_log', '00000000000000000000.json')
+  writeFileSync(commit, readFileSync(commit, 'utf8').replace('"version":1}', '"version":9223372036854775807}'))
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  expect(await database.all('SELECT stats FROM delta_files')).toEqual([[stats]])
+  expect(await database.all('SELECT CAST(txn_version AS TEXT) FROM delta_txns')).toEqual([['9223372036854775807']])
+  writeFileSync(commit, readFileSync(commit, 'utf8').replace('"size":100', '"size":9223372036854775807'))
+  await using other = await openCatalog(join(folder.path, 'd.db'))
+  expect(await codeOf(importInto(other, folder.path))).toBe('BAD_ACTION')
+})
+
+test('a full disk is said in the words of the guide, loses nothing, and the import goes on afterwards', async () => {
+  using folder = temporaryFolder()
+  const big = 'x'.repeat(4_000)
+  writeLog(folder.path, [FIRST, ...Array.from({ length: 60 }, (_, i) => [add(`f${i}`, { tags: { big } })])])
+  const file = join(folder.path, 'c.db')
+  await using database = await openCatalog(file)
+  const limit = (pages: number): Promise<void> =>
+    database.write((transaction) => transaction.script(`PRAGMA max_page_count = ${pages}`))
+  await limit(45)
+  await expect(importInto(database, folder.path, { batchSize: 5 })).rejects.toMatchObject({ code: 'NO_SPACE', message: 'Disk space exhausted' })
+  await limit(1_000_000)
+  await importInto(database, folder.path, { batchSize: 5 })
+  await using clean = await openCatalog(join(folder.path, 'd.db'))
+  await importInto(clean, folder.path)
+  const body = (dump: string): string => dump.slice(0, dump.indexOf('migration_status'))
+  expect(body(await dumpCatalog(database))).toBe(body(await dumpCatalog(clean)))
+})
+
+test('a catalog of a newer tool, a foreign database and a file that is none are refused', async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'c.db')
+  {
+    await using database = await openCatalog(file)
+    await database.write((transaction) =>
+      transaction.run("INSERT INTO catalog_migrations VALUES (99, 'future', 'x', 1, '2030-01-01')"),
+    )
+  }
+  expect(await codeOf(openCatalog(file))).toBe('CATALOG_NEWER')
+  const foreign = join(folder.path, 'foreign.db')
+  {
+    await using database = openSqlite(foreign, 'write')
+    await database.write((transaction) => transaction.script('CREATE TABLE delta_files (x)'))
+  }
+  expect(await codeOf(openCatalog(foreign))).toBe('NOT_A_CATALOG')
+  const text = join(folder.path, 'text.db')
+  writeFileSync(text, 'no database at all, only some text that is long enough to be a page of one'.repeat(100))
+  expect(await codeOf(openCatalog(text))).toBe('TARGET_CORRUPT')
+  expect(await codeOf(openCatalog(join(folder.path, 'no/such/folder/c.db')))).toBe('CONNECT_FAILED')
+})
+
+test('a log that was cleaned past the catalog begins anew at its checkpoint, and says so', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  const log = join(folder.path, '_delta_log')
+  rmSync(join(log, '00000000000000000000.json'))
+  const checkpoint = join(log, '00000000000000000005.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json')
+  const lines = [PROTOCOL, METADATA, add('z'), { checkpointMetadata: { version: 5 } }]
+  writeFileSync(checkpoint, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  utimesSync(checkpoint, 1_700_000_005, 1_700_000_005)
+  const notes: string[] = []
+  const result = await importInto(database, folder.path, { onNote: (note) => notes.push(note) })
+  expect(result).toMatchObject({ version: 5, historyFrom: 5, files: 1 })
+  expect(notes.join()).toContain('cleaned past version 0')
+  expect(await codeOf(readableTable(database, { tableId: 't' }, 0))).toBe('HISTORY_MISSING')
+  expect(existsSync(checkpoint) && statSync(checkpoint).size > 0).toBe(true)
+})
