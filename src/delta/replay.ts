@@ -57,14 +57,15 @@ function referenceOf(line: ActionLine, root: string, version: number | null): Fi
 
 /** The path of a plain file action and nothing else of it: a good deal cheaper than the whole line. */
 const PLAIN_PATH = /^\{"(?:add|remove)":\{"path":("[^"\\]*")/
-/** A second path, which JSON.parse would prefer, or a deletion vector: then the whole line has to be read. */
-const NOT_PLAIN = /"deletionVector"|"path":.*"path":/
 
 function keyOfRaw(raw: string, root: string): string | null {
-  if (NOT_PLAIN.test(raw)) return null
-  const literal = PLAIN_PATH.exec(raw)?.[1]
+  const plain = PLAIN_PATH.exec(raw)
+  const literal = plain?.[1]
+  if (plain === null || literal === undefined) return null
+  // A second path, which JSON.parse would prefer, or a deletion vector: then the whole line has to be read.
+  if (raw.includes('"path":', plain[0].length) || raw.includes('"deletionVector"')) return null
   // Parsing makes a string of its own; a slice would keep the whole line alive for as long as the key is.
-  return literal === undefined ? null : canonicalPath(JSON.parse(literal) as string, root)
+  return canonicalPath(JSON.parse(literal) as string, root)
 }
 
 class Replay {
@@ -120,19 +121,18 @@ class Replay {
   async *#twice(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const last = new Map<string, number>()
-    // Parsed lines come in blocks, behind the plain ones that were met on the way: only the number of the line tells the order.
-    const meet = (key: string, line: number): void => {
-      if ((last.get(key) ?? 0) < line) last.set(key, line)
-    }
     const plain = (raw: string, line: number): boolean => {
       const key = keyOfRaw(raw, root)
-      if (key !== null) meet(key, line)
+      if (key !== null) last.set(key, line)
       return key !== null
     }
     for await (const block of this.#lines(commit, FILE_KINDS, plain)) {
       for (const line of block) {
         const reference = referenceOf(line, root, null)
-        if (reference !== null) meet(fileKey(reference.path, reference.dvId), line.line)
+        if (reference === null) continue
+        // Parsed lines come in blocks, behind the plain ones that were met on the way: the number of the line tells the order.
+        const key = fileKey(reference.path, reference.dvId)
+        last.set(key, Math.max(line.line, last.get(key) ?? 0))
       }
     }
     for await (const block of this.#lines(commit, this.#wanted)) {

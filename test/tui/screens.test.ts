@@ -219,6 +219,7 @@ it('says that a terminal is too small, and that a key does nothing', async () =>
   await app.until('Too small for sluice: 32×8.')
   expectGolden('too-small-32x8', app.screen())
   app.type('q', 'i', 'r')
+  await new Promise((resolve) => setTimeout(resolve, 30))
   app.resize(80, 24)
   await app.until('213')
   expect(app.screen()).not.toContain('Import')

@@ -3,7 +3,7 @@ import type { HashPair } from '../../shared/hash.ts'
 import { hashInto } from '../../shared/hash.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
-import { readCommit } from '../../delta/commit-lines.ts'
+import { readLog } from '../../delta/commit-lines.ts'
 import type { CommitFile } from '../../delta/listing.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import { breathe, type Interrupt } from '../../shared/abort.ts'
@@ -43,13 +43,23 @@ export async function scanStretch(
   let metadata: MetadataAction | null = null
   let done = 0
   let breathed = 0
+  let version = 0
+  const skip = (raw: string): boolean => {
+    const path = plainPath(raw)
+    if (path === null) return false
+    hashInto(key, canonicalPath(path, log.root), null)
+    index.note(key, version)
+    lines++
+    return true
+  }
   for (const commit of commits) {
+    ;({ version } = commit)
     if (lines - breathed >= LINES_A_BREATH) {
       breathed = lines
       await breathe()
     }
     if (interrupt.stop.aborted) throw interrupt.stop.reason
-    for await (const block of readCommit(log, commit, interrupt.abort)) {
+    for await (const block of readLog(log, commit.name, { signal: interrupt.abort, skip })) {
       lines += block.length
       for (const { action } of block) {
         if (action.kind === 'add') {
@@ -73,4 +83,21 @@ export async function scanStretch(
     metadata,
     whole: done === commits.length,
   }
+}
+
+const ADD = '{"add":{"path":"'
+const REMOVE = '{"remove":{"path":"'
+
+/**
+ * The path of a file action, cut out of a line that begins as most writers begin it and cannot hold a deletion vector; else null. What else may
+ * be wrong with the line is for the second pass to find, which parses all of it and must meet the same keys.
+ */
+function plainPath(raw: string): string | null {
+  const isAdd = raw.startsWith(ADD)
+  if (!isAdd && !raw.startsWith(REMOVE)) return null
+  const start = isAdd ? ADD.length : REMOVE.length
+  const end = raw.indexOf('"', start)
+  if (end === -1 || raw.includes('deletionVector', end)) return null
+  const path = raw.slice(start, end)
+  return path.includes('\\') ? null : path
 }

@@ -118,6 +118,9 @@ const flag = (path: string): string => `CASE WHEN ${json(path)} = 'true' THEN '1
 /** A time that is only shown; what is no whole number was none. */
 const time = (path: string): string => `nullif(regexp_extract(${json(path)}, '^-?[0-9]{1,16}$'), '')`
 
+/** What old tables that never had a schema are taken to have. */
+export const NO_SCHEMA = '{"type":"struct","fields":[]}'
+
 /** Columns of the parsed relations, taken from the raw lines by DuckDB's JSON. */
 const PARSED = {
   metaData: {
@@ -128,7 +131,7 @@ const PARSED = {
       description: json('$.metaData.description'),
       format_provider: json('$.metaData.format.provider'),
       format_options: json('$.metaData.format.options'),
-      schema_string: json('$.metaData.schemaString'),
+      schema_string: `coalesce(${json('$.metaData.schemaString')}, '${NO_SCHEMA}')`,
       partition_columns: `coalesce(${json('$.metaData.partitionColumns')}, '[]')`,
       configuration: `coalesce(${json('$.metaData.configuration')}, '{}')`,
       created_time: time('$.metaData.createdTime'),

@@ -2,6 +2,7 @@
 import type { SqlDatabase } from '../../stores/port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { logMetadataAt, logProtocolAt } from './replay-sql.ts'
+import { NO_SCHEMA } from './checks.ts'
 import type { Comparison } from './compare.ts'
 import type { Report } from './report.ts'
 
@@ -62,7 +63,7 @@ const headComparison = (version: number, root: string): Comparison => ({
     { name: 'metadata_id', log: "l.metadata->>'$.metaData.id'", catalog: 'c.metadata_id' },
     { name: 'name', log: "l.metadata->>'$.metaData.name'", catalog: 'c.name' },
     { name: 'description', log: "l.metadata->>'$.metaData.description'", catalog: 'c.description' },
-    { name: 'schema', log: "l.metadata->>'$.metaData.schemaString'", catalog: 'c.schema' },
+    { name: 'schema', log: `coalesce(l.metadata->>'$.metaData.schemaString', '${NO_SCHEMA}')`, catalog: 'c.schema' },
     { name: 'partition_columns', log: "coalesce(l.metadata->>'$.metaData.partitionColumns', '[]')", catalog: 'c.partition_columns', mode: 'values' },
     { name: 'configuration', log: "coalesce(l.metadata->>'$.metaData.configuration', '{}')", catalog: 'c.configuration', mode: 'values' },
     { name: 'protocol', log: "l.protocol->>'$.protocol'", catalog: 'c.protocol', mode: 'json' },
