@@ -11,7 +11,7 @@ import { isDatabaseUrl, listInstead, openUi } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import type { Surroundings } from './ports.ts'
-import { openSession, secretsOf } from './session.ts'
+import { actorName, openSession, secretsOf } from './session.ts'
 import type { Session } from './session.ts'
 
 function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): Mode {
@@ -145,9 +145,17 @@ async function openScreen(
       hint: 'leave one out',
     })
   }
-  const { hostname, userInfo } = await import('node:os')
+  const { hostname } = await import('node:os')
   const secrets = secretsOf(argv, surroundings.env, catalog === null ? [] : [catalog.url])
-  const options = { target, catalog, ascii, tool: toolVersion(), actor: userInfo().username, host: hostname(), secrets }
+  const options = {
+    target,
+    catalog,
+    ascii,
+    tool: toolVersion(),
+    actor: actorName(surroundings.env),
+    host: hostname(),
+    secrets,
+  }
   return await openUi(options, surroundings)
 }
 

@@ -60,6 +60,9 @@ export class PaceFold {
         this.#commits.delete(event.table)
         this.#running.delete(event.table)
         break
+      case 'chunk.started':
+        this.#unit = event.unit
+        break
       case 'chunk.progress':
         this.#unit = event.unit
         this.#chunks(event.table).set(event.chunk, { done: Number(event.done), total: Number(event.total) })

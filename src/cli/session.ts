@@ -69,7 +69,8 @@ export function secretsOf(
   return [...new Set(urls.flatMap(secretsOfUrl))]
 }
 
-function actorName(env: Surroundings['env']): string {
+/** Who runs this, for the audit of the catalog. */
+export function actorName(env: Surroundings['env']): string {
   try {
     return userInfo().username
   } catch {

@@ -92,7 +92,7 @@ async function found(
   }
 }
 
-function everyColumn(name: string, open: () => Promise<string>): void {
+function everyColumn(name: string, relations: readonly string[], open: () => Promise<string>): void {
   describe(name, () => {
     let subject: Imported
     let dispose: () => Promise<void>
@@ -106,7 +106,8 @@ function everyColumn(name: string, open: () => Promise<string>): void {
       await dispose()
       expect(differencesOf(after.events)).toEqual([])
     })
-    for (const [relation, { columns }] of Object.entries(RELATIONS)) {
+    for (const relation of relations) {
+      const { columns } = RELATIONS[relation] as { columns: readonly string[] }
       it(
         relation,
         async () => {
@@ -127,7 +128,7 @@ function everyColumn(name: string, open: () => Promise<string>): void {
 }
 
 let lake: Lake
-everyColumn('a log that uses everything', async () => {
+everyColumn('a log that uses everything', Object.keys(RELATIONS), async () => {
   lake = await makeLake()
   return lake.folder
 })
@@ -136,7 +137,7 @@ afterAll(async () => {
 })
 
 let copy: string
-everyColumn('a table that begins at a checkpoint', async () => {
+everyColumn('a table that begins at a checkpoint', ['delta_files', 'delta_actions', 'delta_commits'], async () => {
   copy = await mkdtemp(join(tmpdir(), 'sluice-copy-'))
   await cp(join(TABLES, 'delta-rs/simple_table_with_checkpoint'), copy, { recursive: true, preserveTimestamps: true })
   for (let v = 0; v < 10; v++) await rm(join(copy, '_delta_log', `${String(v).padStart(20, '0')}.json`), { force: true })

@@ -30,7 +30,8 @@ const ORDERS = ['G', 'k', 'k', 'k', 'k', 'k']
 
 describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
   const size = { columns, rows }
-  const golden = (name: string, app: App): void => {
+  const golden = async (name: string, app: App): Promise<void> => {
+    await app.settled()
     const screen = app.screen()
     expect(screen.split('\n')).toHaveLength(rows)
     expectGolden(`${name}-${columns}x${rows}`, screen)
@@ -38,7 +39,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
   const orders = async (): Promise<App> => {
     const app = start(size)
     await app.until('crm/accounts')
-    await app.press(ORDERS, /› sales\/orders[^]*1,842/)
+    await app.press(ORDERS, (s) => s.includes('› sales/orders') && s.includes('1,842'))
     return app
   }
 
@@ -46,27 +47,28 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     const app = start(size)
     await app.until('213')
     await app.press(['j', 'j', 'j', 'j', 'j', 'space', 'j', 'j', 'space'], '2 marked')
-    await app.press(['k', 'k'], '› iot/readings')
+    await app.press(['k', 'k', 'k'], '› iot/readings')
     await app.until(/100,?001/)
-    golden('tables', app)
+    await golden('tables', app)
   })
 
   it('opens every tab', async () => {
     const app = await orders()
     await app.press(['enter'], '› overview')
-    golden('overview', app)
+    await golden('overview', app)
     await app.press([']'], 'customer')
-    golden('schema', app)
-    await app.press([']', 'j'], columns < 100 ? 'commit 1840' : /commit 1840[^]*largest|commit 1840/)
-    golden('history', app)
+    await golden('schema', app)
+    await app.press([']'], '1832')
+    await app.press(['j'], 'commit 1840')
+    await golden('history', app)
     await app.press([']'], '300,000 files')
-    golden('files', app)
+    await golden('files', app)
     await app.press(['w', 'month >= 11 AND id = 7', 'enter', 'j'], '312 files')
-    golden('where', app)
+    await golden('where', app)
     await app.press([']'], '2021/1')
-    golden('partitions', app)
+    await golden('partitions', app)
     await app.press([']'], 'reader+writer')
-    golden('features', app)
+    await golden('features', app)
   })
 
   it('says why a table cannot be read', async () => {
@@ -75,30 +77,30 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.press(['/', 'broken', 'enter'], '› legacy/broken')
     await app.press(['enter'], 'LOG_GAP commits 11')
     await app.until('bring the three files back')
-    golden('broken', app)
+    await golden('broken', app)
   })
 
   it('shows the plan of an import', async () => {
     const app = start(size)
     await app.until('213')
     await app.press(['/', 'm', 'enter', '*', 'i'], 'enter starts')
-    golden('plan', app)
+    await golden('plan', app)
   })
 
   it('checks before it rolls back', async () => {
     const app = start(size)
     await app.until('213')
     await app.press(['r'], 'the log can say everything again')
-    golden('rollback', app)
+    await golden('rollback', app)
   })
 
   it('shows keys and commands', async () => {
     const app = start(size)
     await app.until('213')
     await app.press(['?'], 'Keys · Tables')
-    golden('help', app)
+    await golden('help', app)
     await app.press(['esc', ':', 'imp'], 'import, plan shown first')
-    golden('palette', app)
+    await golden('palette', app)
   })
 
   it('shows a run', async () => {
@@ -182,16 +184,16 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
       error: { code: 'TARGET_BUSY', message: 'database is locked', retryable: true },
     })
     await app.until('TARGET_BUSY: try 2')
-    golden('run', app)
+    await golden('run', app)
     expect(app.screen()).toContain('52 %')
     run.finish(1, {
       error: { code: 'TABLES_FAILED', message: '1 of 14 tables failed', retryable: false, hint: 'see the tables' },
       resumeCommand: 'sluice batch-import ./lake',
     })
     await app.until('failed, exit 1')
-    golden('run-failed', app)
+    await golden('run-failed', app)
     await app.press(['esc'], 'STARTED')
-    golden('runs', app)
+    await golden('runs', app)
   })
 
   it('compares', async () => {
@@ -199,9 +201,9 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.until('213')
     await app.press(['c'], 'SQL wins 8')
     await app.press(['j', 'j', 'j'], '› files of one partition')
-    golden('compare', app)
+    await golden('compare', app)
     await app.press(['4'], 'compare started')
-    golden('log', app)
+    await golden('log', app)
   })
 
   it('asks before it leaves a run', async () => {
@@ -210,7 +212,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.press(['/', 'finance/rates', 'enter', 'i'], 'enter starts')
     await app.press(['enter'], 'planning')
     await app.press(['1', 'esc', 'q'], 'A run is going on')
-    golden('quit', app)
+    await golden('quit', app)
   })
 })
 

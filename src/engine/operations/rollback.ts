@@ -32,7 +32,9 @@ export async function verifyRollback(operation: Verify, run: Run): Promise<Endin
     const verdict = await verify(subject, database, operation.checkFiles, run)
     const { tableId } = subject.head
     if (verdict.problems.length > 0) return { totals: totalsOf(verdict), error: notSafe(tableId, verdict) }
-    return { totals: totalsOf(verdict), proof: 'log re-read', next: `sluice rollback ${tableId} --confirm=${tableId}` }
+    // The same command with another verb: it names the same catalog without its password.
+    const next = `${run.commandLine.replace('verify-rollback', 'rollback')} --confirm=${tableId}`
+    return { totals: totalsOf(verdict), proof: 'log re-read', next }
   })
 }
 

@@ -193,7 +193,9 @@ async function allOf(
   label: string,
 ): Promise<readonly SqlRow[]> {
   const rows: SqlRow[] = []
-  for await (const page of pagesOf(connection, sql, parameters, Infinity, label)) rows.push(...page)
+  for await (const page of pagesOf(connection, sql, parameters, Infinity, label)) {
+    for (const row of page) rows.push(row)
+  }
   return rows
 }
 
@@ -245,8 +247,19 @@ async function append(
       appender.endRow()
     }
     appender.flushSync()
-  } finally {
+  } catch (error) {
+    closeQuietly(appender)
+    throw error
+  }
+  appender.closeSync()
+}
+
+/** Closing writes once more what could not be written, and would put its own complaint in the place of the first. */
+function closeQuietly(appender: DuckDBAppender): void {
+  try {
     appender.closeSync()
+  } catch {
+    // The first error is the one that says what is wrong.
   }
 }
 

@@ -31,8 +31,14 @@ function special(key: Key): string | null {
 export function keyPresses(input: string, key: Key): readonly KeyPress[] {
   const name = special(key)
   if (name !== null) return [{ name, typed: '' }]
-  if (input === '' || (key.meta && !key.ctrl)) return []
+  if (input === '') return []
+  // On a slow line an escape and the key after it arrive together and look like alt; alt itself is bound nowhere.
+  if (key.meta && !key.ctrl) return [{ name: 'esc', typed: '' }, ...typedKeys(input)]
   if (key.ctrl) return [{ name: `ctrl-${input}`, typed: '' }]
+  return typedKeys(input)
+}
+
+function typedKeys(input: string): readonly KeyPress[] {
   return Array.from(segmenter.segment(input), ({ segment }): KeyPress => {
     const code = segment.codePointAt(0) ?? 0
     if (segment === '\r' || segment === '\n' || segment === '\r\n') return { name: 'enter', typed: '' }

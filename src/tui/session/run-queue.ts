@@ -118,6 +118,7 @@ export class RunQueue {
     const current: Current = { id, handle, events: [], progress: new Map() }
     this.#current = current
     this.#tickTimer ??= setInterval(() => {
+      this.#flush()
       this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
     }, TICK_MS)
     const unsubscribe = handle.subscribe((event) => {

@@ -27,6 +27,8 @@ export const KEYS: Readonly<Record<string, string>> = {
   'ctrl-p': '\u0010',
 }
 
+export type Wanted = string | RegExp | ((screen: string) => boolean)
+
 export type App = {
   readonly fake: Fake
   readonly result: Promise<TuiResult>
@@ -37,8 +39,10 @@ export type App = {
   row(n: number): string
   type(...keys: string[]): void
   /** Types and waits for a screen. */
-  press(keys: string | readonly string[], until: string | RegExp): Promise<void>
-  until(wanted: string | RegExp | ((screen: string) => boolean)): Promise<void>
+  press(keys: string | readonly string[], until: Wanted): Promise<void>
+  until(wanted: Wanted): Promise<void>
+  /** Waits until the app has nothing to write any more: many turns of the loop without a byte. */
+  settled(): Promise<void>
   resize(columns: number, rows: number): void
   clock: { now: number }
   quit(): Promise<TuiResult>
@@ -94,7 +98,7 @@ export function openApp(options: AppOptions = {}): App {
     )
     return lines.join('\n')
   }
-  const until = async (wanted: string | RegExp | ((screen: string) => boolean)): Promise<void> => {
+  const until = async (wanted: Wanted): Promise<void> => {
     const end = Date.now() + TIMEOUT_MS
     const seen = (text: string): boolean =>
       typeof wanted === 'string' ? text.includes(wanted) : wanted instanceof RegExp ? wanted.test(text) : wanted(text)
@@ -120,10 +124,15 @@ export function openApp(options: AppOptions = {}): App {
     press: async (keys, wanted) => {
       for (const key of typeof keys === 'string' ? [keys] : keys) {
         type(key)
-        // A lone escape needs a turn of the loop to be told from the start of a sequence.
-        if (key === 'esc') await new Promise((resolve) => setTimeout(resolve, 5))
       }
       await until(wanted)
+    },
+    settled: async () => {
+      for (let quiet = 0, seen = written.length; quiet < 30; quiet += 1) {
+        await new Promise((resolve) => setImmediate(resolve))
+        if (written.length !== seen || pending > 0) quiet = 0
+        seen = written.length
+      }
     },
     resize: (c, r) => {
       terminal.resize(c, r)
@@ -131,9 +140,11 @@ export function openApp(options: AppOptions = {}): App {
       stdout.emit('resize')
     },
     quit: async () => {
-      stdin.write('\u0003')
-      setTimeout(() => stdin.write('\u0003'), 20)
-      return await result
+      // Three are needed while a run works: stop, abort, leave.
+      const again = setInterval(() => stdin.write('\u0003'), 20)
+      const ended = await result
+      clearInterval(again)
+      return ended
     },
   }
 }

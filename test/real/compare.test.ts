@@ -1,0 +1,312 @@
+/** The comparison against real SQLite catalogs of real and made-up tables, with real children for the cold runs. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import {
+  compareFailure,
+  compareTable,
+  type CompareOptions,
+  type CompareSummary,
+} from '../../src/engine/compare/index.ts'
+import { compareReport, machineFacts } from '../../src/engine/compare/report.ts'
+import type { EventBody } from '../../src/model/event.ts'
+import { Interrupter, NEVER } from '../../src/shared/abort.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
+import { openLocalLog } from '../../src/stores/local/index.ts'
+import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import {
+  add,
+  importInto,
+  METADATA,
+  openCatalog,
+  PROTOCOL,
+  remove,
+  temporaryFolder,
+  writeLog,
+  type Folder,
+} from '../support/catalog-kit.ts'
+import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
+
+const FIXTURES = resolve(import.meta.dirname, '../../fixtures/lake')
+
+type Asked = { readonly summary: CompareSummary; readonly events: readonly EventBody[] }
+
+async function ask(table: string, catalogFile: string, more: Partial<CompareOptions> = {}): Promise<Asked> {
+  const events: EventBody[] = []
+  await using catalog = openSqlite(catalogFile, 'read')
+  const summary = await compareTable({
+    log: openLocalLog(table),
+    parquet: async () => duckdbParquetRows(),
+    catalog,
+    catalogUrl: `sqlite:///${catalogFile}`,
+    tableId: 't',
+    table,
+    runs: 1,
+    cold: false,
+    interrupt: NEVER,
+    emit: (event) => events.push(event),
+    openLog: () => openLocalLog(table),
+    ...more,
+  })
+  return { summary, events }
+}
+
+async function imported(folder: Folder, table: string): Promise<string> {
+  const file = join(folder.path, 'c.db')
+  await using database = await openCatalog(file)
+  await importInto(database, table)
+  return file
+}
+
+const day = (date: string, from: number): { partitionValues: object; stats: string } => ({
+  partitionValues: { day: date },
+  stats: JSON.stringify({ numRecords: 10, minValues: { id: from }, maxValues: { id: from + 9 }, nullCount: { id: 0 } }),
+})
+
+/** Three commits: two days, one file taken out again, one of the others replaced in place by a deletion vector. */
+function smallTable(folder: Folder): string {
+  const table = join(folder.path, 'table')
+  const dv = { storageType: 'u', pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^', offset: 4, sizeInBytes: 40, cardinality: 6 }
+  writeLog(table, [
+    [PROTOCOL, METADATA, add('a', day('2024-01-01', 0)), add('day=x%2520y/b', day('2024-01-02', 10))],
+    [add('c', day('2024-01-02', 20)), remove('a')],
+    [remove('c'), add('c', { ...day('2024-01-02', 20), deletionVector: dv })],
+  ])
+  return table
+}
+
+test('nine questions, equal answers, one event each, in order', async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const { summary, events } = await ask(table, await imported(folder, table), { runs: 3 })
+  expect(summary.results.map(({ question, same, rows }) => [question, same, rows])).toEqual([
+    ['latest-version', true, '1'],
+    ['counts', true, '1'],
+    ['active-files', true, '2'],
+    ['files-of-partition', true, '2'],
+    ['min-max', true, '1'],
+    ['old-snapshot', true, '3'],
+    ['file-origin', true, '1'],
+    ['last-commits', true, '3'],
+    ['changes', true, '4'],
+  ])
+  expect(compareFailure(summary)).toBeNull()
+  expect(events[0]).toMatchObject({ type: 'plan.ready', unit: 'question', total: '9', chunks: '9' })
+  expect(events.filter(({ type }) => type === 'question')).toHaveLength(9)
+  for (const result of summary.results) {
+    expect(result.runs).toBe(3)
+    expect(result.files.p50Ms).toBeGreaterThan(0)
+    expect(result.files.p95Ms).toBeGreaterThanOrEqual(result.files.p50Ms)
+    expect(result.files).toMatchObject({ coldMs: null, readBytes: null })
+    expect(result.files.opened).toBeGreaterThan(0)
+    expect(result.sql.opened).toBe(0)
+    expect(result.factor).toBeGreaterThanOrEqual(1)
+  }
+})
+
+test('cold runs are asked of fresh children and say how many bytes they read', { timeout: 120_000 }, async () => {
+  using folder = temporaryFolder()
+  const table = join(FIXTURES, 'sales/orders')
+  const { summary, events } = await ask(table, await imported(folder, table), {
+    cold: true,
+    questions: ['active-files', 'last-commits'],
+  })
+  expect(summary.results.map(({ question, same }) => [question, same])).toEqual([
+    ['active-files', true],
+    ['last-commits', true],
+  ])
+  for (const { files, sql } of summary.results) {
+    expect(files.coldMs).toBeGreaterThan(0)
+    expect(sql.coldMs).toBeGreaterThan(0)
+    if (!existsSync('/proc/self/io')) continue
+    expect(Number(files.readBytes)).toBeGreaterThan(1_000)
+    expect(Number(sql.readBytes)).toBeGreaterThan(1_000)
+    // The log of this table is some 50 KB; loading DuckDB and its bindings would be far more.
+    expect(Number(files.readBytes)).toBeLessThan(500_000)
+  }
+  const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+  expect(notes).toContain('cold means a fresh process and connection, not an emptied page cache')
+})
+
+test.runIf(existsSync('/proc/self/cmdline'))('a database URL is on no command line', { timeout: 120_000 }, async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const catalogUrl = 'sqlite:////nowhere/secret-word.db'
+  const seen = new Set<string>()
+  const timer = setInterval(() => {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      try {
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        if (line.includes('cold-main')) seen.add(line)
+      } catch {
+        // It ended between the two calls.
+      }
+    }
+  }, 5)
+  try {
+    const { summary, events } = await ask(table, await imported(folder, table), {
+      cold: true,
+      catalogUrl,
+      questions: ['counts'],
+    })
+    // The child's own failure is a note, not the end: the warm figures stand.
+    expect(summary.results[0]).toMatchObject({ same: true, sql: { coldMs: null } })
+    expect(
+      events.some((event) => event.type === 'log' && event.message.startsWith('counts: no cold figure for sql')),
+    ).toBe(true)
+  } finally {
+    clearInterval(timer)
+  }
+  expect(seen.size).toBeGreaterThan(0)
+  for (const line of seen) expect(line).not.toContain('secret-word')
+})
+
+test('a catalog that says otherwise is found out, named, and fails the run', async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const file = await imported(folder, table)
+  {
+    await using database = openSqlite(file, 'write')
+    await database.write(async (transaction) => {
+      await transaction.run("UPDATE delta_files SET size = size + 1 WHERE path = 'c' AND removed_version IS NULL")
+      await transaction.run('UPDATE delta_commits SET adds = 7 WHERE version = 1')
+    })
+  }
+  const { summary } = await ask(table, file)
+  const different = summary.results.filter(({ same }) => !same)
+  expect(different.map(({ question }) => question)).toEqual([
+    'active-files',
+    'files-of-partition',
+    'last-commits',
+    'changes',
+  ])
+  expect(different[0]?.difference).toMatch(/^files .*,100,.* SQL .*,101,/)
+  expect(different[2]?.difference).toContain('"adds":7')
+  const failure = compareFailure(summary)
+  expect(failure).toMatchObject({ code: 'DIFFERENCES', exitCode: 1 })
+  const report = compareReport(summary, {
+    tool: 't',
+    at: 'now',
+    source: table,
+    catalog: 'c',
+    machine: machineFacts(),
+    commandLine: 'x',
+  })
+  expect(report).toContain('## Answers that differ')
+})
+
+test('a catalog behind the log: the latest version differs, the rest is compared where both are', async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const file = await imported(folder, table)
+  writeLog(table, [[add('d', day('2024-01-03', 30))], [add('e', day('2024-01-03', 40))]], 3)
+  const { summary, events } = await ask(table, file)
+  expect(summary.plan).toMatchObject({ version: 2, logVersion: 4, catalogVersion: 2 })
+  expect(summary.results.filter(({ same }) => !same).map(({ question }) => question)).toEqual(['latest-version'])
+  expect(summary.results[0]?.difference).toMatch(/files .*"version":4.*, SQL .*"version":2/)
+  expect(compareFailure(summary)?.hint).toContain('import the table again')
+  expect(events.some((event) => event.type === 'log' && event.level === 'warn')).toBe(true)
+})
+
+test('what a table cannot be asked is skipped with a reason', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  const flat = { metaData: { ...(METADATA['metaData'] as object), partitionColumns: [] } }
+  writeLog(table, [[PROTOCOL, flat, add('a', { partitionValues: {} })]])
+  const { summary, events } = await ask(table, await imported(folder, table))
+  expect(summary.skipped.map(({ id, reason }) => [id, reason])).toEqual([
+    ['files-of-partition', 'the table is not partitioned'],
+    ['min-max', 'no data column has min/max statistics'],
+    ['old-snapshot', 'both sides have one version only, v0'],
+    ['changes', 'both sides have one version only, v0'],
+  ])
+  expect(summary.results).toHaveLength(5)
+  expect(events.filter((event) => event.type === 'log' && event.message.includes('skipped'))).toHaveLength(4)
+})
+
+test('an unknown question is a usage error before anything is read', async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const wrong = ask(table, await imported(folder, table), { questions: ['countz'] })
+  await expect(wrong).rejects.toMatchObject({
+    code: 'BAD_FLAG',
+    exitCode: 2,
+    hint: expect.stringContaining('counts') as string,
+  })
+})
+
+test('a stop is heard between questions, an abort ends a cold child', async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const file = await imported(folder, table)
+  const stopping = new Interrupter()
+  const seen: string[] = []
+  const stopped = ask(table, file, {
+    interrupt: stopping,
+    emit: (event) => {
+      if (event.type !== 'question') return
+      seen.push(event.question)
+      if (seen.length === 2) stopping.requestStop()
+    },
+  })
+  await expect(stopped).rejects.toMatchObject({ code: 'STOPPED', exitCode: 75 })
+  expect(seen).toEqual(['latest-version', 'counts'])
+
+  const aborting = new Interrupter()
+  const begun = performance.now()
+  const aborted = ask(table, file, { interrupt: aborting, cold: true, questions: ['counts'] })
+  setTimeout(() => aborting.requestAbort(), 150)
+  const error: unknown = await aborted.catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(SluiceError)
+  expect((error as SluiceError).kind).toBe('stopped')
+  expect(performance.now() - begun).toBeLessThan(10_000)
+})
+
+test('the report says how it was measured, and a hostile name stays text', async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const { summary } = await ask(table, await imported(folder, table), { table: 'a|b\n<script>`x`' })
+  const meta = {
+    tool: '0.1.0',
+    at: '2026-11-20T12:00:00.000Z',
+    source: table,
+    catalog: 'sqlite:///c.db',
+    machine: machineFacts(),
+    commandLine: 'sluice x',
+  }
+  const cold = compareReport({ ...summary, cold: true }, meta)
+  expect(cold).toContain('cold means a fresh process and connection, not an emptied page cache')
+  expect(cold).toContain('# Files against SQL: a\\|b \\<script\\>\\`x\\`')
+  expect(cold).toContain(process.version)
+  for (const { title } of summary.results) expect(cold).toContain(`| ${title} |`)
+  const lines = cold.split('\n').filter((line) => line.startsWith('| '))
+  const figures = lines.slice(0, summary.results.length + 2)
+  expect(new Set(figures.map((line) => line.replaceAll(String.raw`\|`, '').split('|').length)).size).toBe(1)
+  expect(compareReport(summary, meta)).not.toContain('fresh process')
+})
+
+test
+  .runIf(HAVE_TABLES)
+  .each(['delta-rs/delta-0.8.0-partitioned', 'delta-rs/table-with-dv-small', 'delta-rs/simple_table_with_checkpoint'])(
+  'real table %s',
+  async (name) => {
+    using folder = temporaryFolder()
+    const table = folderOf(name)
+    const { summary } = await ask(table, await imported(folder, table))
+    expect(
+      summary.results.filter(({ same }) => !same).map(({ question, difference }) => [question, difference]),
+    ).toEqual([])
+    expect(summary.results.length).toBeGreaterThanOrEqual(4)
+  },
+)
+
+test.each(['crm/customers', 'events/clicks', 'finance/rates', 'sales/orders'])('fixture %s', async (name) => {
+  using folder = temporaryFolder()
+  const table = join(FIXTURES, name)
+  const { summary } = await ask(table, await imported(folder, table))
+  expect(summary.results.filter(({ same }) => !same).map(({ question, difference }) => [question, difference])).toEqual(
+    [],
+  )
+  expect(summary.results.length).toBeGreaterThanOrEqual(6)
+})

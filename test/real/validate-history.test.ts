@@ -1,0 +1,163 @@
+/** What is no difference: logs that were cleaned or went on. What is one: rewritten logs, and witnesses that disagree. */
+import { appendFile, cp, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { validateTable } from '../../src/catalog/validate/index.ts'
+import { Interrupter, NEVER } from '../../src/shared/abort.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
+import { addLine, COMMITS, makeLake } from './validate-lake.ts'
+import { differencesOf, imported, importInto, seeded, TABLES, validated } from './validate-setup.ts'
+
+const name = (version: number, rest = 'json'): string => `_delta_log/${String(version).padStart(20, '0')}.${rest}`
+
+async function copied(table: string): Promise<AsyncDisposable & { folder: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-copy-'))
+  await cp(join(TABLES, table), folder, { recursive: true, preserveTimestamps: true })
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const thrown = await promise.then(
+    () => null,
+    (error: unknown) => error,
+  )
+  return thrown instanceof SluiceError ? thrown.code : String(thrown)
+}
+
+describe('a log that changed since the import', () => {
+  it('was cleaned: what both still know agrees', async () => {
+    for (const table of ['delta-rs/simple_table_with_checkpoint', 'kernel-rs-packed/v2-checkpoints-json-with-sidecars', 'delta-golden/checkpoint']) {
+      await using lake = await copied(table)
+      await using subject = await imported(lake.folder)
+      const checkpoint = { 'delta-rs/simple_table_with_checkpoint': 10, 'delta-golden/checkpoint': 10 }[table] ?? 6
+      for (let v = 0; v <= checkpoint; v++) await rm(join(lake.folder, name(v)), { force: true })
+      const result = await validated(subject)
+      expect(differencesOf(result.events)).toEqual([])
+      expect(result.notes.join()).toContain(`the log begins at version ${checkpoint} now`)
+      expect(result.versions[0]).toBe(checkpoint)
+    }
+  })
+
+  it('was cleaned: a difference at the border is found', async () => {
+    await using lake = await copied('delta-rs/simple_table_with_checkpoint')
+    await using subject = await imported(lake.folder)
+    for (let v = 0; v <= 10; v++) await rm(join(lake.folder, name(v)), { force: true })
+    await subject.catalog.write((tx) => tx.run('UPDATE delta_files SET size = size + 1 WHERE removed_version IS NULL AND file_no IN (SELECT min(file_no) FROM delta_files WHERE removed_version IS NULL)'))
+    expect((await validated(subject)).differences).toBeGreaterThan(0)
+  })
+
+  it('went on: the catalog is checked at its own version', async () => {
+    await using lake = await makeLake()
+    await using subject = await imported(lake.folder)
+    await writeFile(join(lake.folder, name(4)), `${addLine('p=a/late.parquet')}\n`)
+    const behind = await validated(subject)
+    expect(differencesOf(behind.events)).toEqual([])
+    expect(behind.version).toBe(3)
+    expect(behind.notes.join()).toContain('the log has reached version 4')
+    await importInto(subject.catalog, subject.log, 't')
+    const after = await validated(subject)
+    expect(differencesOf(after.events)).toEqual([])
+    expect(after.version).toBe(4)
+  })
+
+  it('was rewritten: the commit is named', async () => {
+    await using lake = await makeLake()
+    await using subject = await imported(lake.folder)
+    const file = join(lake.folder, name(1))
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, text.replace('"size":200', '"size":201'))
+    await utimes(file, 1_700_000_095, 1_700_000_095)
+    const found = differencesOf((await validated(subject)).events)
+    expect(found).toContain('files v1 p=a/2.parquet size: log 201 | catalog 200')
+    expect(found.join('\n')).toContain('commits v1  log_digest')
+    expect(found.join('\n')).toContain('commits v1  num_bytes')
+  })
+
+  it('cannot be built or read any more: that is an error, not a difference', async () => {
+    await using lake = await makeLake()
+    await using subject = await imported(lake.folder)
+    await appendFile(join(lake.folder, name(3)), '{"add":')
+    expect(await codeOf(validated(subject))).toBe('BAD_ACTION')
+    await rm(join(lake.folder, name(3)))
+    expect(await codeOf(validated(subject))).toBe('LOG_GAP')
+    expect(await codeOf(validated({ ...subject, tableId: 'nobody' }))).toBe('NOT_IMPORTED')
+  })
+
+  it('goes back in the number of differences to none when it is as it was', async () => {
+    await using lake = await makeLake()
+    await using subject = await imported(lake.folder)
+    const { catalog } = subject
+    await catalog.write((tx) => tx.run('DELETE FROM delta_files WHERE table_id = ?', ['t']))
+    const result = await validated(subject)
+    expect(result.differences).toBeGreaterThan(7)
+    expect(result.events.filter((e) => e.type === 'verify.check' && !e.equal).length).toBeGreaterThan(3)
+  })
+})
+
+describe('witnesses', () => {
+  it('are heard where they stand: checksum files, the hint, a checkpoint that was not needed', async () => {
+    const result = await (async () => {
+      await using subject = await imported(join(TABLES, 'delta-golden/dv-partitioned-with-checkpoint'))
+      return validated(subject, 50)
+    })()
+    expect(result.differences).toBe(0)
+    expect(result.witnesses.some((one) => one.endsWith('.checkpoint.parquet'))).toBe(true)
+    expect(result.witnesses).toContain('_last_checkpoint')
+    expect(result.witnesses.some((one) => one.endsWith('.crc'))).toBe(true)
+  })
+
+  it('that disagree are shown', async () => {
+    await using lake = await copied('delta-golden/dv-partitioned-with-checkpoint')
+    await using subject = await imported(lake.folder)
+    const { version } = await validated(subject, 50)
+    const crc = join(lake.folder, name(version, 'crc'))
+    await writeFile(crc, (await readFile(crc, 'utf8')).replace(/"numFiles":\d+/, '"numFiles":77'))
+    const found = differencesOf((await validated(subject, 50)).events)
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatch(/^checksum: number of files v\d+ {2}numFiles: log 77 \| catalog \d+$/)
+    // A witness that cannot be understood says nothing.
+    await writeFile(crc, '{"numFiles":')
+    await writeFile(join(lake.folder, '_delta_log/_last_checkpoint'), '')
+    const broken = await validated(subject, 50)
+    expect(broken.differences).toBe(0)
+    expect(broken.notes.join()).toContain('bears no witness')
+  })
+
+  it('that cannot be read are a note, a base that cannot be read is not', async () => {
+    await using lake = await copied('delta-rs/simple_table_with_checkpoint')
+    await using subject = await imported(lake.folder)
+    await writeFile(join(lake.folder, name(10, 'checkpoint.parquet')), 'PAR1 no parquet PAR1')
+    const result = await validated(subject)
+    expect(result.differences).toBe(0)
+    expect(result.notes.join()).toContain('checkpoint 10 cannot be read')
+    for (let v = 0; v <= 10; v++) await rm(join(lake.folder, name(v)), { force: true })
+    expect(await codeOf(validated(subject))).toBe('LOG_GAP')
+  })
+})
+
+describe('bounds', () => {
+  it('shows a thousand differences and counts them all', async () => {
+    const adds = Array.from({ length: 1500 }, (_, i) => addLine(`p=a/${i}.parquet`))
+    await using lake = await makeLake([...COMMITS, adds])
+    await using subject = await imported(lake.folder)
+    await subject.catalog.write((tx) => tx.run('UPDATE delta_files SET modification_time = modification_time + 1'))
+    const result = await validated(subject, 1)
+    expect(differencesOf(result.events)).toHaveLength(1000)
+    expect(result.differences).toBeGreaterThan(1500)
+  })
+
+  it('ends when it is asked to', async () => {
+    await using lake = await makeLake()
+    await using subject = await imported(lake.folder)
+    const interrupt = new Interrupter()
+    interrupt.requestStop()
+    const run = validateTable({
+      ...{ catalog: subject.catalog, tableId: 't', log: subject.log, samples: 1, random: seeded(1), emit: () => undefined },
+      ...{ scratch: () => openDuckdb(':memory:', 'write'), interrupt, table: 't' },
+    })
+    expect(await codeOf(run)).toBe('STOPPED')
+    expect(NEVER.stop.aborted).toBe(false)
+  })
+})
