@@ -195,17 +195,15 @@ function questionEvent([question, title, f, s, rows]) {
   }
 }
 
-let nextRunId = 1763625151000000000n
-
 class FakeRun {
-  constructor(operation, commandLine, play) {
+  constructor(operation, commandLine, runId, play) {
     this.operation = operation
     this.commandLine = commandLine
     this.calls = []
     this.listeners = new Set()
     this.backlog = []
     this.seq = 0
-    this.runId = String(nextRunId++)
+    this.runId = runId
     this.done = new Promise((resolve) => (this.resolve = resolve))
     this.ended = false
     play?.(this)
@@ -604,7 +602,7 @@ export function fakeWorkbench({ hold = false, slow = false, lake = './lake', ext
       }),
     runs: (count) => reading('runs', () => past.slice(0, count)),
     start(operation, commandLine) {
-      const run = new FakeRun(operation, commandLine, play)
+      const run = new FakeRun(operation, commandLine, String(1763625151000000000n + BigInt(runsStarted.length)), play)
       runsStarted.push(run)
       return run
     },

@@ -2,26 +2,28 @@
  * Imports the log of one table: everything it still holds, streamed, in batches that end on a version boundary. Killed anywhere and started
  * again it ends in the catalog of an undisturbed run.
  */
-import type { ActionKind, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { readCheckpoint } from '../../delta/checkpoint.ts'
 import { readCommit, type CommitBytes } from '../../delta/commit-lines.ts'
-import { readerRefusal } from '../../delta/features.ts'
 import { listLog, type CheckpointFiles, type CommitFile } from '../../delta/listing.ts'
-import { historyOf, type History } from '../../delta/segment.ts'
+import type { History } from '../../delta/segment.ts'
 import { breathe, throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { acquireLease, releaseLease, renewLease, type Holder, type Lease } from '../lease.ts'
+import { releaseLease, renewLease, type Holder, type Lease } from '../lease.ts'
 import { setStatus, startStatus } from '../status.ts'
 import { Batch, PartitionNumbers, writeBatch } from './batch.ts'
 import { LookupMismatch } from './close-index.ts'
-import { discardAbove, insertHead, moveHead, purgeTable, readHead, wholeness, type Cursor, type Head } from './head.ts'
+import { discardAbove, insertHead, moveHead, purgeTable, type Cursor, type Head } from './head.ts'
 import type { FileIndexes } from './indexes.ts'
 import { Replay } from './replay.ts'
-import { baseOf, checkpointIdentity, startOf, type Start } from './start.ts'
+import { waitForLease } from './lease-wait.ts'
+import { refusalOf } from './readable.ts'
+import { soundStart } from './sound-start.ts'
+import { checkpointIdentity, type Start } from './start.ts'
 import { scanStretch, type Stretch } from './scan.ts'
 
 /** File rows held at most while one version is read; a larger version is written in parts behind the current version. */
@@ -73,7 +75,7 @@ export type ImportResult = {
  * the failure is recorded in `migration_status` where the catalog can still be written
  */
 export async function importTable(options: ImportOptions): Promise<ImportResult> {
-  const lease = await takeLease(options)
+  const lease = await waitForLease(options)
   const run = new ImportRun(options, lease)
   const timer = setInterval(() => void run.renew(), RENEW_MS)
   timer.unref()
@@ -85,23 +87,6 @@ export async function importTable(options: ImportOptions): Promise<ImportResult>
   } finally {
     clearInterval(timer)
     await releaseLease(options.database, lease).catch(() => undefined)
-  }
-}
-
-async function takeLease(options: ImportOptions): Promise<Lease> {
-  const { database, tableId, holder, alive, clock, waitMs, interrupt } = options
-  const deadline = clock.ticks() + waitMs
-  let told = false
-  for (;;) {
-    try {
-      return await acquireLease(database, tableId, holder, alive)
-    } catch (error) {
-      if (!(error instanceof SluiceError) || error.code !== 'TABLE_LOCKED' || clock.ticks() >= deadline) throw error
-      if (!told) options.onNote(`waits: ${error.message} (${error.where ?? ''})`)
-      told = true
-      throwIfAborted(interrupt.stop)
-      await new Promise((resolve) => setTimeout(resolve, 200))
-    }
   }
 }
 
@@ -140,28 +125,25 @@ class ImportRun {
   async perform(): Promise<ImportResult> {
     const { database, log, tableId, interrupt, indexes } = this.#o
     const listing = await listLog(log, { signal: interrupt.abort, attributes: true })
-    const start = await this.#start(historyOf(listing))
+    const { start, base, declared } = await soundStart(listing, { ...this.#o, signal: interrupt.abort })
     if (start.kind === 'current') return this.#result('current', start.head)
     this.#head = start.head
     const history = start.history
     let commits = start.commits
-    const base = baseOf(start)
 
     let stretch: Stretch
-    let baseState: Declarations | null = null
     try {
-      if (base !== null) baseState = await this.#declarations(base)
       stretch = await this.#scan(commits)
     } catch (error) {
       if (interrupt.stop.aborted && error === interrupt.stop.reason) return this.#stopped()
       throw error
     }
     const from = start.resume
-    const protocol = stretch.protocol ?? baseState?.protocol ?? from.protocol
-    const metadata = stretch.metadata ?? baseState?.metadata ?? from.metadata
+    const protocol = stretch.protocol ?? declared?.protocol ?? from.protocol
+    const metadata = stretch.metadata ?? declared?.metadata ?? from.metadata
     this.#checkReadable(protocol, metadata, stretch.whole)
 
-    await this.#open(start, stretch, listing.latest ?? 0, baseState?.rows ?? 0)
+    await this.#open(start, stretch, listing.latest ?? 0, declared?.rows ?? 0)
     const replay = new Replay(
       { tableId, log, database, batch: this.#batch },
       { ...from, time: start.head?.commitTime ?? null },
@@ -197,21 +179,6 @@ class ImportRun {
     return this.#complete(listing.latest ?? 0)
   }
 
-  /** Protocol, metadata and row count of the base checkpoint, before anything is written. */
-  async #declarations(checkpoint: CheckpointFiles): Promise<Declarations> {
-    const { log, parquet, interrupt } = this.#o
-    let protocol: ProtocolAction | null = null
-    let metadata: MetadataAction | null = null
-    const kinds = new Set<ActionKind>(['protocol', 'metaData'])
-    for await (const block of readCheckpoint(log, parquet, checkpoint, { signal: interrupt.abort, kinds })) {
-      for (const { action } of block) {
-        if (action.kind === 'protocol') protocol = action.protocol
-        else if (action.kind === 'metaData') metadata = action.metaData
-      }
-    }
-    return { protocol, metadata, rows: 0 }
-  }
-
   async recordFailure(error: SluiceError): Promise<void> {
     const { database, tableId, clock } = this.#o
     const status = error.kind === 'stopped' ? 'stopped' : 'failed'
@@ -233,65 +200,16 @@ class ImportRun {
     }
   }
 
-  async #start(history: History): Promise<Start> {
-    const { database, log, tableId, interrupt, onNote } = this.#o
-    const head = await readHead(database, { tableId })
-    const byLocation = await readHead(database, { location: log.root })
-    if ((head !== null && head.location !== log.root) || (byLocation !== null && byLocation.tableId !== tableId)) {
-      const other = head !== null && head.location !== log.root ? head : (byLocation as Head)
-      throw new SluiceError(
-        'TABLE_ID_TAKEN',
-        other.tableId === tableId
-          ? `the id ${tableId} belongs to another table`
-          : `this table is in the catalog already, as ${other.tableId}`,
-        {
-          where: other.location,
-          hint: other.tableId === tableId ? 'give this table another --table-id' : `leave --table-id out, or say --table-id ${other.tableId}`,
-        },
-      )
-    }
-    const start = await startOf({
-      head,
-      wholeness: head === null ? null : await wholeness(database, head),
-      history,
-      log,
-      database,
-      signal: interrupt.abort,
-    })
-    if (start.kind !== 'current' && start.purge) {
-      if (start.note !== null) onNote(start.note)
-      await purgeTable(database, tableId, start.importId)
-    }
-    return start
-  }
-
   async #scan(commits: readonly CommitFile[]): Promise<Stretch> {
     const { log, interrupt, maxEvents } = this.#o
     return scanStretch(log, commits, interrupt, maxEvents)
   }
 
-  #checkReadable(
-    protocol: ProtocolAction | null,
-    metadata: MetadataAction | null,
-    whole: boolean,
-  ): void {
+  #checkReadable(protocol: ProtocolAction | null, metadata: MetadataAction | null, whole: boolean): void {
     const { log, allowRefused, onNote } = this.#o
+    // A first stretch of a very long log may come before a later change of protocol: what it lacks may still come.
     if (!whole && (protocol === null || metadata === null)) return
-    if (protocol === null) {
-      throw new SluiceError('MISSING_PROTOCOL', 'no protocol action in the log', {
-        where: `${log.label}/_delta_log`,
-        reason: 'every Delta table says in its first commit which protocol it needs',
-        hint: 'restore the first commit or a checkpoint',
-      })
-    }
-    if (metadata === null) {
-      throw new SluiceError('MISSING_METADATA', 'no metaData action in the log', {
-        where: `${log.label}/_delta_log`,
-        reason: 'every Delta table states its schema in its first commit',
-        hint: 'restore the first commit or a checkpoint',
-      })
-    }
-    const refusal = readerRefusal(protocol, metadata)
+    const refusal = refusalOf(protocol, metadata, log.label)
     if (refusal === null) return
     if (!allowRefused) throw refusal
     this.#refused = `${refusal.code}: ${refusal.message}`
@@ -300,13 +218,17 @@ class ImportRun {
 
   /** Writes the rows that say an import is under way. Nothing was written before this. */
   async #open(start: Exclude<Start, { kind: 'current' }>, stretch: Stretch, latest: number, baseRows: number): Promise<void> {
-    const { database, tableId, log, clock, indexes, onStart } = this.#o
+    const { database, tableId, log, clock, indexes, onStart, onNote } = this.#o
     if (start.importId !== null) this.#importId = start.importId
     this.#version = start.head?.currentVersion ?? null
     this.#historyFrom = start.historyFrom
     this.#baseline = start.done
     this.#done = this.#baseline
     this.#total = this.#done + stretch.lines + baseRows
+    if (start.purge) {
+      if (start.note !== null) onNote(start.note)
+      await purgeTable(database, tableId, start.importId)
+    }
     if (start.kind === 'fresh') await indexes.deferIfEmpty()
     else indexes.loaded()
     await database.write(async (transaction) => {
@@ -497,8 +419,6 @@ class ImportRun {
 
 /** How far the rows of the base checkpoint are written, while its version is not whole. */
 type CheckpointPart = Pick<Cursor, 'checkpointRows' | 'checkpoint'>
-
-type Declarations = { readonly protocol: ProtocolAction | null; readonly metadata: MetadataAction | null; readonly rows: number }
 
 /** The batch is written and a stop was asked for. */
 class StopHere extends Error {}

@@ -2,7 +2,7 @@
 import type { HashPair } from '../../shared/hash.ts'
 import { hashInto } from '../../shared/hash.ts'
 import type { LogStore } from '../../model/log-store.ts'
-import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import type { ActionLine, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import type { CommitFile } from '../../delta/listing.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
@@ -37,51 +37,96 @@ export async function scanStretch(
   maxEvents: number = MAX_EVENTS,
 ): Promise<Stretch> {
   const index = new CloseIndex()
-  const key: HashPair = { a: 0, b: 0 }
-  let lines = 0
+  const notes = new KeyNotes(index, log.root)
   let protocol: ProtocolAction | null = null
   let metadata: MetadataAction | null = null
   let done = 0
   let breathed = 0
-  let version = 0
-  const skip = (raw: string): boolean => {
-    const path = plainPath(raw)
-    if (path === null) return false
-    hashInto(key, canonicalPath(path, log.root), null)
-    index.note(key, version)
-    lines++
-    return true
-  }
   for (const commit of commits) {
-    ;({ version } = commit)
-    if (lines - breathed >= LINES_A_BREATH) {
-      breathed = lines
+    if (notes.lines - breathed >= LINES_A_BREATH) {
+      breathed = notes.lines
       await breathe()
     }
     if (interrupt.stop.aborted) throw interrupt.stop.reason
-    for await (const block of readLog(log, commit.name, { signal: interrupt.abort, skip })) {
-      lines += block.length
+    notes.begin(commit.version)
+    for await (const block of readLog(log, commit.name, { signal: interrupt.abort, skip: notes.takeText })) {
+      notes.takeBlock(block)
       for (const { action } of block) {
-        if (action.kind === 'add') {
-          hashInto(key, canonicalPath(action.add.path, log.root), dvId(action.add.deletionVector))
-          index.note(key, commit.version)
-        } else if (action.kind === 'remove') {
-          hashInto(key, canonicalPath(action.remove.path, log.root), dvId(action.remove.deletionVector))
-          index.note(key, commit.version)
-        } else if (action.kind === 'protocol') protocol = action.protocol
+        if (action.kind === 'protocol') protocol = action.protocol
         else if (action.kind === 'metaData') metadata = action.metaData
       }
     }
+    notes.end()
     done++
     if (index.events >= maxEvents) break
   }
   return {
     commits: commits.slice(0, done),
     index,
-    lines,
+    lines: notes.lines,
     protocol,
     metadata,
     whole: done === commits.length,
+  }
+}
+
+/**
+ * Notes keys in the order of the lines, though they come by two ways: most are cut out of their text as it passes, the others wait for a block of
+ * parsed lines. From the first line that waits, the quick ones wait too.
+ */
+class KeyNotes {
+  readonly #index: CloseIndex
+  readonly #root: string
+  readonly #key: HashPair = { a: 0, b: 0 }
+  #version = 0
+  #waits = false
+  readonly #waiting: { readonly line: number; readonly path: string }[] = []
+  lines = 0
+
+  constructor(index: CloseIndex, root: string) {
+    this.#index = index
+    this.#root = root
+  }
+
+  begin(version: number): void {
+    this.#version = version
+    this.#waits = false
+  }
+
+  /** Sees the text of each line first; true when nothing more is to be done with it. */
+  readonly takeText = (raw: string, line: number): boolean => {
+    const path = plainPath(raw)
+    if (path === null) {
+      this.#waits = true
+      return false
+    }
+    this.lines++
+    if (this.#waits) this.#waiting.push({ line, path })
+    else this.#note(path, null)
+    return true
+  }
+
+  takeBlock(block: readonly ActionLine[]): void {
+    let at = 0
+    for (const { line, action } of block) {
+      for (; at < this.#waiting.length && (this.#waiting[at]?.line ?? 0) < line; at++) this.#note(this.#waiting[at]?.path ?? '', null)
+      this.lines++
+      if (action.kind === 'add') this.#note(action.add.path, dvId(action.add.deletionVector))
+      else if (action.kind === 'remove') this.#note(action.remove.path, dvId(action.remove.deletionVector))
+    }
+    this.#waiting.splice(0, at)
+    // Every line that has passed so far is in this block or waits here: nothing earlier can come any more.
+    this.end()
+  }
+
+  end(): void {
+    for (const { path } of this.#waiting.splice(0)) this.#note(path, null)
+    this.#waits = false
+  }
+
+  #note(path: string, dv: string | null): void {
+    hashInto(this.#key, canonicalPath(path, this.#root), dv)
+    this.#index.note(this.#key, this.#version)
   }
 }
 

@@ -5,7 +5,7 @@ import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CheckpointFiles, CommitFile } from '../../delta/listing.ts'
 import type { History } from '../../delta/segment.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlReader } from '../../stores/port.ts'
 import { resumePoint, type Head, type Totals, type Wholeness } from './head.ts'
 
 export type Point = { readonly totals: Totals; readonly protocol: ProtocolAction | null; readonly metadata: MetadataAction | null }
@@ -49,7 +49,7 @@ export async function startOf(options: {
   readonly wholeness: Wholeness | null
   readonly history: History
   readonly log: LogStore
-  readonly database: SqlDatabase
+  readonly database: SqlReader
   readonly signal: AbortSignal
 }): Promise<Start> {
   const { head, history, database } = options
@@ -143,7 +143,7 @@ async function checkSameLog(options: {
   readonly latest: number
   readonly history: History
   readonly log: LogStore
-  readonly database: SqlDatabase
+  readonly database: SqlReader
   readonly signal: AbortSignal
 }): Promise<void> {
   const { head, current, latest, history, log, database, signal } = options

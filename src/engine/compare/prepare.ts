@@ -19,6 +19,7 @@ const CHANGED_COMMITS = 141
 /** A partition that a query reads, not one that is half of the table. */
 const PARTITION_FILES = 1_000
 const PARTITIONS_LOOKED_AT = 10_000
+const NO_FILES = 'the table has no files'
 
 export type Prepared = {
   readonly plan: ComparePlan
@@ -33,6 +34,8 @@ export type PrepareOptions = {
   readonly parquet: () => Promise<ParquetRows>
   readonly catalog: SqlDatabase
   readonly tableId: string
+  /** Picking a condition or a file takes a look at every active file: only for these questions. */
+  readonly wanted: ReadonlySet<QuestionId>
   readonly signal: AbortSignal
 }
 
@@ -41,7 +44,7 @@ export type PrepareOptions = {
  * HISTORY_MISSING when no version is in both
  */
 export async function prepareComparison(options: PrepareOptions): Promise<Prepared> {
-  const { log, parquet, catalog, tableId, signal } = options
+  const { log, parquet, catalog, tableId, wanted, signal } = options
   const table = await DeltaTable.open(log, parquet, signal)
   const snapshot = await table.snapshot({}, { signal })
   const run = table.run()
@@ -53,7 +56,7 @@ export async function prepareComparison(options: PrepareOptions): Promise<Prepar
     // Of a checkpoint's version only the state is known, not how it came about.
     const firstCommit = from === 0 && run.checkpoint === null ? 0 : from + 1
     const reasons = new Map<QuestionId, string>()
-    const picked = await pick(reader, tableId, version, firstCommit, reasons, signal)
+    const picked = await pick({ reader, tableId, version, firstCommit, wanted, signal }, reasons)
     const commits = Math.min(LAST_COMMITS, version - firstCommit + 1)
     if (commits < 1) reasons.set('last-commits', `no commit since v${from}, where the history begins`)
     const changesFrom = Math.max(version - CHANGED_COMMITS, from)
@@ -75,14 +78,20 @@ export async function prepareComparison(options: PrepareOptions): Promise<Prepar
   })
 }
 
+type Picking = {
+  readonly reader: SqlReader
+  readonly tableId: string
+  readonly version: number
+  readonly firstCommit: number
+  readonly wanted: ReadonlySet<QuestionId>
+  readonly signal: AbortSignal
+}
+
 async function pick(
-  reader: SqlReader,
-  tableId: string,
-  version: number,
-  firstCommit: number,
+  picking: Picking,
   reasons: Map<QuestionId, string>,
-  signal: AbortSignal,
 ): Promise<Pick<ComparePlan, 'partition' | 'predicate' | 'origin'>> {
+  const { reader, tableId, version, firstCommit, wanted, signal } = picking
   const { protocol, metadata } = await stateAt(reader, tableId, version)
   if (protocol === null || metadata === null) {
     throw new SluiceError(
@@ -94,19 +103,23 @@ async function pick(
     )
   }
   const partitionColumns = metadata.partitionColumns ?? []
+  const isPartitioned = partitionColumns.length > 0
+  const partition =
+    isPartitioned && wanted.has('files-of-partition') ? await pickPartition(reader, tableId, version) : null
+  if (partition === null) reasons.set('files-of-partition', isPartitioned ? NO_FILES : 'the table is not partitioned')
+  if (!wanted.has('min-max') && !wanted.has('file-origin')) return { partition, predicate: null, origin: null }
   const sample = await sampleFiles(reader, tableId, version, signal)
-  if (sample.length === 0) {
-    for (const id of ['files-of-partition', 'min-max', 'file-origin'] as const)
-      reasons.set(id, 'the table has no files')
-    return { partition: null, predicate: null, origin: null }
-  }
-  const partition = partitionColumns.length === 0 ? null : await pickPartition(reader, tableId, version)
-  if (partition === null) reasons.set('files-of-partition', 'the table is not partitioned')
   const stats = sample.flatMap((file) => (file.stats === null ? [] : [file.stats]))
   const predicate = chooseCondition(stats, { schema: schemaOf(protocol, metadata), partitionColumns })
-  if (predicate === null) reasons.set('min-max', 'no data column has min/max statistics')
+  const isEmpty = sample.length === 0
+  if (predicate === null) reasons.set('min-max', isEmpty ? NO_FILES : 'no data column has min/max statistics')
   const origin = pickOrigin(sample, firstCommit)
-  if (origin === null) reasons.set('file-origin', `every file is older than v${firstCommit}, where the history begins`)
+  if (origin === null) {
+    reasons.set(
+      'file-origin',
+      isEmpty ? NO_FILES : `every file is older than v${firstCommit}, where the history begins`,
+    )
+  }
   return { partition, predicate, origin }
 }
 

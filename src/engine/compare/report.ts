@@ -127,7 +127,7 @@ function method({ runs, cold, plan }: CompareSummary): readonly string[] {
         ]
       : ['Cold runs were left out, and with them the bytes read.']),
     'Opened: files of the log opened for one answer. A checkpoint that commits could stand in for is read through before its rows are used, which counts as one more and takes its time.',
-    `The files are read by sluice's own reader (JavaScript; Parquet through DuckDB, one thread). Another reader may be faster or slower.`,
+    `The files are read by sluice's own reader (JavaScript; Parquet through DuckDB, one thread). It replays the log for counts and does not take them from a .crc file, as some readers do. Another reader may be faster or slower.`,
     `Everything here is on this machine; a log on an object store pays a round trip for every file opened. The import that made the catalog (versions ${plan.from} to ${plan.catalogVersion} are in both) is not part of any figure.`,
     'Faster compares the warm medians; within 5 % it is called even.',
   ]

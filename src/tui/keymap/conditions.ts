@@ -23,6 +23,9 @@ export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geom
 /** Whether the tabs are on screen. */
 export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
 export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(s))
+/** Inside a tab its own keys are worth more of the last row than what acts on the table. */
+export const actsHinted: When = (s) => inList(s) || inTab('overview')(s)
+export const timed: When = (s) => inTab('files')(s) || inTab('partitions')(s)
 export const offLog: When = (s) => s.screen !== 'log'
 export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => row.kind === 'delta')
 export const canImport: When = (s) => hasDelta(s) && s.lake !== null

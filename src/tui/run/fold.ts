@@ -1,7 +1,7 @@
 /** Folds engine events into a `RunView` and into lines of the log. */
 import type { Event } from '../../model/event.ts'
 import { clean, takeStart } from '../draw/text.ts'
-import { count, countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
+import { countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
 import type { LogEntry } from '../state/state.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
@@ -174,7 +174,7 @@ export function logEntry(event: Event, now: number): LogEntry | null {
     case 'question':
       return entry(
         event.same ? 'note' : 'error',
-        `${event.title}: ${event.same ? 'same answer' : (event.difference ?? 'answers differ')}, ${count(Number(event.rows))} rows`,
+        `${event.title}: ${event.same ? 'same answer' : (event.difference ?? 'answers differ')}, ${plural(Number(event.rows), 'row')}`,
       )
     case 'run.finished':
       return entry(

@@ -27,11 +27,11 @@ function delta(commit: CommitEvent): string {
   return net === 0 ? '0 B' : `${net > 0 ? '+' : ''}${bytes(net)}`
 }
 
-function rowLine(state: State, commit: CommitEvent, here: boolean, wide: boolean): Line {
+function rowLine(state: State, commit: CommitEvent, here: boolean, wide: boolean, engine: boolean): Line {
   const marks = marksOf(state.ascii)
-  const front = commit.checkpoint ? marks.checkpoint : here ? marks.row : ' '
+  const front = `${here ? marks.row : ' '}${commit.checkpoint ? marks.checkpoint : ' '}`
   const parts: Span[] = [
-    span(` ${front}`, commit.checkpoint ? 'info' : 'plain'),
+    span(front, commit.checkpoint ? 'info' : 'plain'),
     cell(commit.version, -VERSION),
     span(`  ${padEnd(moment(msOf(commit.time), state.now), TIME)} `),
     span(padEnd(clean(commit.operation ?? '?'), WHAT)),
@@ -39,7 +39,8 @@ function rowLine(state: State, commit: CommitEvent, here: boolean, wide: boolean
     cell(signed(numberOf(commit.removes), '−'), -6, 'warn'),
     cell(delta(commit), -11),
   ]
-  if (wide) parts.push(cell(count(numberOf(commit.files)), -11), span(`  ${clean(commit.engine ?? '?')}`))
+  if (wide) parts.push(cell(count(numberOf(commit.files)), -11))
+  if (engine) parts.push(span(`  ${clean(commit.engine ?? '?')}`))
   return parts
 }
 
@@ -85,12 +86,13 @@ function commitLines(state: State, cells: number, rows: number): Line[] {
 export function historyTab(state: State, cells: number, rows: number): Line[] {
   const page = pageOf(state, 'history')
   const marks = marksOf(state.ascii)
-  const wide = cells >= 72
-  const head = `   ${`VER ${marks.down}`.padStart(VERSION)}  ${'TIME'.padEnd(TIME)}${'WHAT'.padEnd(WHAT)}${'ADD'.padStart(6)}${'REM'.padStart(6)}${'BYTES'.padStart(11)}${wide ? `${'FILES'.padStart(11)}  ENGINE` : ''}`
+  const wide = cells >= 84
+  const engine = cells >= 70
+  const head = `   ${`VER ${marks.down}`.padStart(VERSION)}  ${'TIME'.padEnd(TIME)}${'WHAT'.padEnd(WHAT)}${'ADD'.padStart(6)}${'REM'.padStart(6)}${'BYTES'.padStart(11)}${wide ? 'FILES'.padStart(11) : ''}${engine ? '  ENGINE' : ''}`
   const { list, below } = tabRows('history', rows)
   if (page === null) return block([line(head, 'strong'), ...waiting(state, 'history', cells)], cells, rows)
   const body = pageRows(state, page, state.detail.at.history, list, cells, (row, here) =>
-    rowLine(state, row, here, wide),
+    rowLine(state, row, here, wide, engine),
   )
   const lines = [line(head, 'strong'), ...body]
   if (page.total === 0) lines[1] = line('   no commit is known', 'muted')
