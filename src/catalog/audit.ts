@@ -24,7 +24,13 @@ export async function auditStart(database: SqlDatabase, entry: AuditStart): Prom
 export async function auditEnd(
   database: SqlDatabase,
   runId: string,
-  end: { readonly status: string; readonly exitCode: number; readonly errorCode?: string; readonly detail?: string; readonly nowMs: number },
+  end: {
+    readonly status: string
+    readonly exitCode: number
+    readonly errorCode?: string
+    readonly detail?: string
+    readonly nowMs: number
+  },
 ): Promise<void> {
   await database.write((transaction) =>
     transaction.run(

@@ -52,16 +52,24 @@ export async function readableTable(
   }
   const at = version ?? head.currentVersion
   if (at > head.currentVersion || at < 0 || !Number.isSafeInteger(at)) {
-    throw new SluiceError('VERSION_NOT_FOUND', `the catalog holds ${head.tableId} up to version ${head.currentVersion}, not ${at}`, {
-      where: head.location,
-      hint: 'import again if the log is further',
-    })
+    throw new SluiceError(
+      'VERSION_NOT_FOUND',
+      `the catalog holds ${head.tableId} up to version ${head.currentVersion}, not ${at}`,
+      {
+        where: head.location,
+        hint: 'import again if the log is further',
+      },
+    )
   }
   if (at < head.historyFrom) {
-    throw new SluiceError('HISTORY_MISSING', `the catalog knows ${head.tableId} from version ${head.historyFrom} on, not ${at}`, {
-      where: head.location,
-      reason: 'the log held nothing older when it was imported',
-    })
+    throw new SluiceError(
+      'HISTORY_MISSING',
+      `the catalog knows ${head.tableId} from version ${head.historyFrom} on, not ${at}`,
+      {
+        where: head.location,
+        reason: 'the log held nothing older when it was imported',
+      },
+    )
   }
   return {
     tableId: head.tableId,
@@ -81,7 +89,9 @@ function unfinished(head: Head): SluiceError {
 }
 
 async function noSuchTable(reader: SqlReader, name: string): Promise<SluiceError> {
-  const ids = (await reader.all('SELECT table_id FROM delta_tables ORDER BY table_id LIMIT 8')).map(([id]) => String(id))
+  const ids = (await reader.all('SELECT table_id FROM delta_tables ORDER BY table_id LIMIT 8')).map(([id]) =>
+    String(id),
+  )
   return new SluiceError('NO_SUCH_TABLE', `${name} is not in the catalog`, {
     hint: ids.length === 0 ? 'the catalog is empty: import a table first' : `it holds ${ids.join(', ')}`,
   })

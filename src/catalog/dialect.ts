@@ -6,7 +6,12 @@ import { SluiceError } from '../shared/errors.ts'
 import type { SqlReader } from '../stores/port.ts'
 import { sqliteDialect } from './sqlite/dialect.ts'
 
-export type Migration = { readonly version: number; readonly name: string; readonly sql: string; readonly breaking: boolean }
+export type Migration = {
+  readonly version: number
+  readonly name: string
+  readonly sql: string
+  readonly breaking: boolean
+}
 export type IndexDefinition = { readonly name: string; readonly sql: string }
 
 export type CatalogDialect = {

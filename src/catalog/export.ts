@@ -18,7 +18,8 @@ const ADDS = `SELECT line, path, partition_values, tags, deletion_vector, stats,
 const ACTIONS = 'SELECT line, raw FROM delta_actions WHERE table_id = ? AND version = ? AND source = 0'
 const COMMITS = `SELECT version, commit_info, commit_info_line, file_mtime, log_bytes FROM delta_commits
   WHERE table_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT 1000`
-const ORPHANS = 'SELECT DISTINCT version FROM delta_actions WHERE table_id = ? AND source = 0 AND version < ? ORDER BY version'
+const ORPHANS =
+  'SELECT DISTINCT version FROM delta_actions WHERE table_id = ? AND source = 0 AND version < ? ORDER BY version'
 
 /** Commits the catalog holds, ascending; those below `historyFrom` are the log's own leftovers. */
 export async function* exportCommits(
@@ -29,7 +30,7 @@ export async function* exportCommits(
   for (const [version] of await reader.all(ORPHANS, [tableId, historyFrom])) {
     yield { version: version as number, lines: await linesOf(reader, tableId, version as number, null), modified: null }
   }
-  for (let after = historyFrom - 1; ; ) {
+  for (let after = historyFrom - 1; ;) {
     const commits = await reader.all(COMMITS, [tableId, after, latest])
     if (commits.length === 0) return
     for (const [version, info, infoLine, modified, bytes] of commits as readonly (readonly [
@@ -55,24 +56,38 @@ async function linesOf(
   info: { readonly line: number; readonly raw: string } | null,
 ): Promise<readonly string[]> {
   const lines: { line: number; raw: string }[] = info === null ? [] : [info]
-  for (const [line, raw] of await reader.all(ACTIONS, [tableId, version])) lines.push({ line: line as number, raw: utf8(raw as Uint8Array) })
+  for (const [line, raw] of await reader.all(ACTIONS, [tableId, version]))
+    lines.push({ line: line as number, raw: utf8(raw as Uint8Array) })
   for (const row of await reader.all(ADDS, [tableId, version])) {
-    const [line, path, partitionValues, tags, deletionVector, stats, size, modificationTime, dataChange, baseRowId, rowVersion, provider, raw] =
-      row as [
-        number,
-        string,
-        string | null,
-        string | null,
-        string | null,
-        string | null,
-        number,
-        number,
-        number,
-        number | null,
-        number | null,
-        string | null,
-        Uint8Array | null,
-      ]
+    const [
+      line,
+      path,
+      partitionValues,
+      tags,
+      deletionVector,
+      stats,
+      size,
+      modificationTime,
+      dataChange,
+      baseRowId,
+      rowVersion,
+      provider,
+      raw,
+    ] = row as [
+      number,
+      string,
+      string | null,
+      string | null,
+      string | null,
+      string | null,
+      number,
+      number,
+      number,
+      number | null,
+      number | null,
+      string | null,
+      Uint8Array | null,
+    ]
     const text =
       raw === null
         ? rebuildAddLine({

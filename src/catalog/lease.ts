@@ -35,7 +35,15 @@ export async function acquireLease(
       )
       return { ...me, tableId, fence: 1 }
     }
-    const [fence, owner, host, pid, command, acquiredAt, expiresAt] = row as [number, string, string, number, string, number, number]
+    const [fence, owner, host, pid, command, acquiredAt, expiresAt] = row as [
+      number,
+      string,
+      string,
+      number,
+      string,
+      number,
+      number,
+    ]
     const sameHost = host === me.host
     const held = expiresAt > now && !(sameHost && owner !== me.owner && !alive(pid))
     if (held) {
@@ -71,7 +79,10 @@ export async function renewLease(transaction: SqlTransaction, lease: Lease, nowM
 /** Gives the lease back. The row stays, so that the fence keeps growing. */
 export async function releaseLease(database: SqlDatabase, lease: Lease): Promise<void> {
   await database.write((transaction) =>
-    transaction.run('UPDATE catalog_leases SET expires_at = 0 WHERE table_id = ? AND fence = ?', [lease.tableId, lease.fence]),
+    transaction.run('UPDATE catalog_leases SET expires_at = 0 WHERE table_id = ? AND fence = ?', [
+      lease.tableId,
+      lease.fence,
+    ]),
   )
 }
 
@@ -81,7 +92,10 @@ export async function leaseHolder(
   tableId: string,
   nowMs: number,
 ): Promise<(Holder & { readonly expiresAt: number }) | null> {
-  const [row] = await reader.all('SELECT owner, host, pid, command, expires_at FROM catalog_leases WHERE table_id = ?', [tableId])
+  const [row] = await reader.all(
+    'SELECT owner, host, pid, command, expires_at FROM catalog_leases WHERE table_id = ?',
+    [tableId],
+  )
   if (row === undefined) return null
   const [owner, host, pid, command, expiresAt] = row as [string, string, number, string, number]
   return expiresAt > nowMs ? { owner, host, pid, command, expiresAt } : null

@@ -25,13 +25,10 @@ export async function migrateCatalog(database: SqlDatabase, nowMs: number): Prom
     }
     for (const migration of dialect.migrations.slice(done.length)) {
       // The row first: a second process that migrates at the same time fails on its key and not in the middle of DDL.
-      await transaction.run(`INSERT INTO ${TABLE} (version, name, checksum, breaking, applied_at) VALUES (?, ?, ?, ?, ?)`, [
-        migration.version,
-        migration.name,
-        checksum(migration),
-        migration.breaking ? 1 : 0,
-        isoTime(nowMs),
-      ])
+      await transaction.run(
+        `INSERT INTO ${TABLE} (version, name, checksum, breaking, applied_at) VALUES (?, ?, ?, ?, ?)`,
+        [migration.version, migration.name, checksum(migration), migration.breaking ? 1 : 0, isoTime(nowMs)],
+      )
       await transaction.script(migration.sql)
     }
   })
@@ -45,14 +42,21 @@ export async function catalogPresence(database: SqlDatabase): Promise<CatalogPre
   return (await applied(database, dialectOf(database))).length === 0 ? 'absent' : 'present'
 }
 
-async function applied(reader: SqlReader & { readonly label?: string }, dialect: CatalogDialect): Promise<readonly number[]> {
+async function applied(
+  reader: SqlReader & { readonly label?: string },
+  dialect: CatalogDialect,
+): Promise<readonly number[]> {
   const names = new Set((await reader.all(dialect.objectNames)).map(([name]) => name))
   if (!names.has(TABLE)) {
     if (names.has('delta_files') || names.has('delta_tables') || names.has('migration_status')) {
-      throw new SluiceError('NOT_A_CATALOG', 'the database holds tables named like a catalog, but sluice did not make them', {
-        ...(reader.label === undefined ? {} : { where: reader.label }),
-        hint: 'name another database for the catalog',
-      })
+      throw new SluiceError(
+        'NOT_A_CATALOG',
+        'the database holds tables named like a catalog, but sluice did not make them',
+        {
+          ...(reader.label === undefined ? {} : { where: reader.label }),
+          hint: 'name another database for the catalog',
+        },
+      )
     }
     return []
   }
@@ -65,7 +69,8 @@ async function applied(reader: SqlReader & { readonly label?: string }, dialect:
       if (breaking === 0) continue
       throw newer(reader.label, `migration ${String(version)} (${String(name)}) is unknown here`)
     }
-    if (checksum(migration) !== sum) throw newer(reader.label, `migration ${String(version)} (${String(name)}) differs from ours`)
+    if (checksum(migration) !== sum)
+      throw newer(reader.label, `migration ${String(version)} (${String(name)}) differs from ours`)
     versions.push(migration.version)
   }
   return versions

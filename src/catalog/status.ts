@@ -16,7 +16,12 @@ export type StatusRow = {
 }
 
 /** Starts an import's row; the id is given, so that ids sort by time. */
-export async function startStatus(transaction: SqlTransaction, importId: string, tableId: string, nowMs: number): Promise<void> {
+export async function startStatus(
+  transaction: SqlTransaction,
+  importId: string,
+  tableId: string,
+  nowMs: number,
+): Promise<void> {
   await transaction.run(
     'INSERT INTO migration_status (import_id, table_id, status, version, files_processed, started_at) VALUES (?, ?, ?, NULL, 0, ?)',
     [BigInt(importId), tableId, 'in_progress', isoTime(nowMs)],
@@ -27,7 +32,13 @@ export async function startStatus(transaction: SqlTransaction, importId: string,
 export async function setStatus(
   transaction: SqlTransaction,
   importId: string,
-  to: { readonly status: ImportStatus; readonly version: number | null; readonly files: number; readonly error?: string; readonly nowMs: number },
+  to: {
+    readonly status: ImportStatus
+    readonly version: number | null
+    readonly files: number
+    readonly error?: string
+    readonly nowMs: number
+  },
 ): Promise<number> {
   const ended = to.status === 'completed' || to.status === 'failed'
   return transaction.run(

@@ -19,7 +19,9 @@ export async function recordValidation(transaction: SqlTransaction, runId: strin
 
 /** The newest validation of each table. */
 export async function latestValidations(reader: SqlReader): Promise<ReadonlyMap<string, ValidationRow>> {
-  const rows = await reader.all('SELECT table_id, version, differences, checks, checked_at FROM catalog_validations ORDER BY checked_at')
+  const rows = await reader.all(
+    'SELECT table_id, version, differences, checks, checked_at FROM catalog_validations ORDER BY checked_at',
+  )
   return new Map(
     rows.map((row) => {
       const [tableId, version, differences, checks, checkedAt] = row as [string, number, number, number, number]

@@ -61,7 +61,11 @@ export type ProtocolAction = {
 /** `version` as decimal text: applications use any int64. */
 export type TxnAction = { readonly appId: string; readonly version: string; readonly lastUpdated?: number | null }
 
-export type DomainMetadataAction = { readonly domain: string; readonly configuration: string; readonly removed: boolean }
+export type DomainMetadataAction = {
+  readonly domain: string
+  readonly configuration: string
+  readonly removed: boolean
+}
 
 export type CdcAction = {
   readonly path: string
@@ -72,7 +76,10 @@ export type CdcAction = {
 }
 
 export type SidecarAction = { readonly path: string; readonly sizeInBytes: number; readonly modificationTime: number }
-export type CheckpointMetadataAction = { readonly version: number; readonly tags?: Readonly<Record<string, string>> | null }
+export type CheckpointMetadataAction = {
+  readonly version: number
+  readonly tags?: Readonly<Record<string, string>> | null
+}
 export type CommitInfoAction = Readonly<Record<string, unknown>>
 
 /** One action with its kind. `unknown` holds what this reader has no name for. */

@@ -12,7 +12,12 @@ export type AsOf = { readonly version?: number; readonly timestampMs?: number }
 
 /** TABLE is a path with a `_delta_log` below it, or a table id of the catalog. */
 export type Operation =
-  | { readonly kind: 'discover'; readonly path: string; readonly recursive: boolean; readonly exclude: readonly string[] }
+  | {
+      readonly kind: 'discover'
+      readonly path: string
+      readonly recursive: boolean
+      readonly exclude: readonly string[]
+    }
   | {
       readonly kind: 'import'
       readonly table: string
@@ -59,7 +64,12 @@ export type Operation =
       readonly cold: boolean
     }
   | { readonly kind: 'migration-status'; readonly catalog: string; readonly tableId?: string }
-  | { readonly kind: 'verify-rollback'; readonly table: string; readonly catalog: string; readonly checkFiles: CheckFiles }
+  | {
+      readonly kind: 'verify-rollback'
+      readonly table: string
+      readonly catalog: string
+      readonly checkFiles: CheckFiles
+    }
   | {
       readonly kind: 'rollback'
       readonly table: string

@@ -31,9 +31,13 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
       hint: 'Verify table path and _delta_log contents',
     })
   }
-  throw new SluiceError('NO_SUCH_TABLE', `${table} is no table path${catalog === null ? '' : ' and no table id of the catalog'}`, {
-    hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
-  })
+  throw new SluiceError(
+    'NO_SUCH_TABLE',
+    `${table} is no table path${catalog === null ? '' : ' and no table id of the catalog'}`,
+    {
+      hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
+    },
+  )
 }
 
 /** The folder of a `file://` location. */

@@ -71,7 +71,11 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   }
 }
 
-function verdict(ending: Partial<Ending>, error: SluiceError | null, interrupt: Interrupt): { status: RunStatus; exitCode: number } {
+function verdict(
+  ending: Partial<Ending>,
+  error: SluiceError | null,
+  interrupt: Interrupt,
+): { status: RunStatus; exitCode: number } {
   const stopped = ending.stopped === true || error?.kind === 'stopped'
   if (stopped || (error !== null && interrupt.abort.aborted)) return { status: 'stopped', exitCode: 75 }
   if (error === null) return { status: 'ok', exitCode: 0 }

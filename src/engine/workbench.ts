@@ -69,7 +69,12 @@ export type SchemaField = {
   readonly notes: readonly string[]
 }
 
-export type Feature = { readonly name: string; readonly side: 'reader+writer' | 'writer' | 'legacy'; readonly readable: boolean; readonly note: string }
+export type Feature = {
+  readonly name: string
+  readonly side: 'reader+writer' | 'writer' | 'legacy'
+  readonly readable: boolean
+  readonly note: string
+}
 
 export type PartitionRow = {
   readonly values: Readonly<Record<string, string | null>>

@@ -136,7 +136,14 @@ export type TableEvent = {
 }
 
 /** A database file that `discover` met. */
-export type SourceEvent = { type: 'source'; source: string; location: string; system: 'sqlite' | 'duckdb'; bytes: Dec; modified: string }
+export type SourceEvent = {
+  type: 'source'
+  source: string
+  location: string
+  system: 'sqlite' | 'duckdb'
+  bytes: Dec
+  modified: string
+}
 
 export type FileEvent = {
   type: 'file'

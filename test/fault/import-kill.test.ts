@@ -6,7 +6,17 @@ import { spawnSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { add, dumpCatalog, METADATA, openCatalog, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+import {
+  add,
+  dumpCatalog,
+  METADATA,
+  openCatalog,
+  PROTOCOL,
+  remove,
+  temporaryFolder,
+  writeLog,
+  type Line,
+} from '../support/catalog-kit.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
 
@@ -15,7 +25,9 @@ const CHILD = resolve(import.meta.dirname, 'import-child.mjs')
 type Ran = { readonly killed: boolean; readonly writes: number; readonly out: string }
 
 function run(file: string, table: string, batchSize: number, when = 'never', at = 0): Ran {
-  const child = spawnSync(process.execPath, [CHILD, file, table, String(batchSize), when, String(at)], { encoding: 'utf8' })
+  const child = spawnSync(process.execPath, [CHILD, file, table, String(batchSize), when, String(at)], {
+    encoding: 'utf8',
+  })
   if (child.signal === 'SIGKILL') return { killed: true, writes: 0, out: '' }
   if (child.status !== 0) throw new Error(child.stderr)
   return { killed: false, writes: Number(child.stdout.trim().split(' ')[1]), out: child.stdout }
@@ -64,7 +76,12 @@ describe('kill -9 in an import', () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')
     const commits: Line[][] = [[PROTOCOL, METADATA, add('a'), add('b')]]
-    commits.push([remove('a'), add('c')], [add('b', { size: 7 })], [remove('b'), remove('c')], [add('a'), { txn: { appId: 'x', version: 3 } }])
+    commits.push(
+      [remove('a'), add('c')],
+      [add('b', { size: 7 })],
+      [remove('b'), remove('c')],
+      [add('a'), { txn: { appId: 'x', version: 3 } }],
+    )
     writeLog(table, commits)
     expect(await killEverywhere(table, 2)).toBeGreaterThan(6)
   })

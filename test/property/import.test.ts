@@ -24,16 +24,48 @@ import {
 
 /** Few names, so that keys meet again: re-adds, removes of unknown files, both in one commit, and other spellings of one path. */
 const names = ['a.parquet', 'b.parquet', './b.parquet', 'c%20d.parquet', 'c d.parquet', 'day=2024/e.parquet'] as const
-const vectors = [undefined, { storageType: 'u', pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^', offset: 4, sizeInBytes: 40, cardinality: 6 }] as const
+const vectors = [
+  undefined,
+  { storageType: 'u', pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^', offset: 4, sizeInBytes: 40, cardinality: 6 },
+] as const
 
 const action = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('add' as const), name: fc.constantFrom(...names), dv: fc.constantFrom(0, 1), size: fc.integer({ min: 0, max: 9 }) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('remove' as const), name: fc.constantFrom(...names), dv: fc.constantFrom(0, 1), size: fc.constant(0) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('txn' as const, 'unknown' as const), name: fc.constantFrom('app', 'b'), dv: fc.constant(0), size: fc.integer({ min: 0, max: 9 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('add' as const),
+      name: fc.constantFrom(...names),
+      dv: fc.constantFrom(0, 1),
+      size: fc.integer({ min: 0, max: 9 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('remove' as const),
+      name: fc.constantFrom(...names),
+      dv: fc.constantFrom(0, 1),
+      size: fc.constant(0),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('txn' as const, 'unknown' as const),
+      name: fc.constantFrom('app', 'b'),
+      dv: fc.constant(0),
+      size: fc.integer({ min: 0, max: 9 }),
+    }),
+  },
 )
 const history = fc.array(fc.array(action, { maxLength: 5 }), { minLength: 1, maxLength: 9 })
 
-type Step = { readonly kind: 'add' | 'remove' | 'txn' | 'unknown'; readonly name: string; readonly dv: number; readonly size: number }
+type Step = {
+  readonly kind: 'add' | 'remove' | 'txn' | 'unknown'
+  readonly name: string
+  readonly dv: number
+  readonly size: number
+}
 
 function lineOf({ kind, name, dv, size }: Step): Line {
   const deletionVector = vectors[dv]
@@ -80,50 +112,60 @@ const linesOf = (commits: readonly (readonly Step[])[]): (readonly Line[])[] =>
 
 test('every batch size and every stretch gives the same catalog, and every version is the plain replay', async () => {
   await fc.assert(
-    fc.asyncProperty(history, fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 12 }), async (commits, batchSize, maxEvents) => {
-      using folder = temporaryFolder()
-      const table = join(folder.path, 'table')
-      writeLog(table, linesOf(commits))
-      await using whole = await openCatalog(join(folder.path, 'whole.db'))
-      await importInto(whole, table)
-      await expectVersions(whole, commits)
-      await using cut = await openCatalog(join(folder.path, 'cut.db'))
-      await importInto(cut, table, { batchSize, maxEvents })
-      await expectVersions(cut, commits)
-      // Stretches add rows one flush apart, so numbers agree; only the indexes' creation differs in time.
-      expect(await dumpCatalog(cut)).toBe(await dumpCatalog(whole))
-    }),
+    fc.asyncProperty(
+      history,
+      fc.integer({ min: 1, max: 6 }),
+      fc.integer({ min: 1, max: 12 }),
+      async (commits, batchSize, maxEvents) => {
+        using folder = temporaryFolder()
+        const table = join(folder.path, 'table')
+        writeLog(table, linesOf(commits))
+        await using whole = await openCatalog(join(folder.path, 'whole.db'))
+        await importInto(whole, table)
+        await expectVersions(whole, commits)
+        await using cut = await openCatalog(join(folder.path, 'cut.db'))
+        await importInto(cut, table, { batchSize, maxEvents })
+        await expectVersions(cut, commits)
+        // Stretches add rows one flush apart, so numbers agree; only the indexes' creation differs in time.
+        expect(await dumpCatalog(cut)).toBe(await dumpCatalog(whole))
+      },
+    ),
     { numRuns: 60 },
   )
 })
 
 test('a log that grows between imports, and imports stopped after any batch, end in the catalog of one import', async () => {
   await fc.assert(
-    fc.asyncProperty(history, fc.integer({ min: 0, max: 8 }), fc.integer({ min: 0, max: 6 }), async (commits, grown, stopAfter) => {
-      using folder = temporaryFolder()
-      const table = join(folder.path, 'table')
-      const lines = linesOf(commits)
-      const first = Math.max(1, Math.min(grown, lines.length))
-      await using parts = await openCatalog(join(folder.path, 'parts.db'))
-      writeLog(table, lines.slice(0, first))
-      const interrupt = new Interrupter()
-      let batches = 0
-      const stopped = await importInto(parts, table, {
-        batchSize: 1,
-        interrupt,
-        onProgress: () => void (++batches > stopAfter && interrupt.requestStop()),
-      })
-      expect(['completed', 'stopped']).toContain(stopped.status)
-      writeLog(table, lines.slice(first), first)
-      await importInto(parts, table, { batchSize: 2 })
-      await importInto(parts, table)
-      await expectVersions(parts, commits)
+    fc.asyncProperty(
+      history,
+      fc.integer({ min: 0, max: 8 }),
+      fc.integer({ min: 0, max: 6 }),
+      async (commits, grown, stopAfter) => {
+        using folder = temporaryFolder()
+        const table = join(folder.path, 'table')
+        const lines = linesOf(commits)
+        const first = Math.max(1, Math.min(grown, lines.length))
+        await using parts = await openCatalog(join(folder.path, 'parts.db'))
+        writeLog(table, lines.slice(0, first))
+        const interrupt = new Interrupter()
+        let batches = 0
+        const stopped = await importInto(parts, table, {
+          batchSize: 1,
+          interrupt,
+          onProgress: () => void (++batches > stopAfter && interrupt.requestStop()),
+        })
+        expect(['completed', 'stopped']).toContain(stopped.status)
+        writeLog(table, lines.slice(first), first)
+        await importInto(parts, table, { batchSize: 2 })
+        await importInto(parts, table)
+        await expectVersions(parts, commits)
 
-      await using whole = await openCatalog(join(folder.path, 'whole.db'))
-      await importInto(whole, table)
-      const body = (dump: string): string => dump.slice(0, dump.indexOf('migration_status'))
-      expect(body(await dumpCatalog(parts))).toBe(body(await dumpCatalog(whole)))
-    }),
+        await using whole = await openCatalog(join(folder.path, 'whole.db'))
+        await importInto(whole, table)
+        const body = (dump: string): string => dump.slice(0, dump.indexOf('migration_status'))
+        expect(body(await dumpCatalog(parts))).toBe(body(await dumpCatalog(whole)))
+      },
+    ),
     { numRuns: 60 },
   )
 })

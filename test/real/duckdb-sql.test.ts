@@ -53,9 +53,13 @@ describe('DuckDB as a SQL database', () => {
       [3, null, null, null, 0],
     ]
     await database.write(async (tx) => {
-      await tx.run('CREATE TABLE t (a INTEGER, b VARCHAR, c BLOB, d BIGINT, e DOUBLE, f VARCHAR DEFAULT \'kept\')')
+      await tx.run("CREATE TABLE t (a INTEGER, b VARCHAR, c BLOB, d BIGINT, e DOUBLE, f VARCHAR DEFAULT 'kept')")
       // Columns in another order than the table has them, and one left to its default.
-      await tx.load('t', ['d', 'a', 'b', 'c', 'e'], rows.map(([a, b, c, d, e]) => [d ?? null, a ?? null, b ?? null, c ?? null, e ?? null]))
+      await tx.load(
+        't',
+        ['d', 'a', 'b', 'c', 'e'],
+        rows.map(([a, b, c, d, e]) => [d ?? null, a ?? null, b ?? null, c ?? null, e ?? null]),
+      )
     })
     const back = await database.all('SELECT a, b, c, d, e, f FROM t ORDER BY a')
     expect(back[0]?.[2]).toEqual(Buffer.from([0, 255]))
@@ -64,7 +68,9 @@ describe('DuckDB as a SQL database', () => {
       [2, '', -1, null, 'kept'],
       [3, null, null, 0, 'kept'],
     ])
-    expect(await database.all('SELECT a FROM t WHERE b = ? AND c = ? AND d = ?', rows[0]?.slice(1, 4) ?? [])).toEqual([[1]])
+    expect(await database.all('SELECT a FROM t WHERE b = ? AND c = ? AND d = ?', rows[0]?.slice(1, 4) ?? [])).toEqual([
+      [1],
+    ])
   })
 
   it('rolls a failed transaction back and lets the next one through', async () => {
@@ -114,13 +120,19 @@ describe('DuckDB as a SQL database', () => {
     const garbage = join(folder, 'garbage.duckdb')
     writeFileSync(garbage, 'this is no database at all, whatever its name may be'.repeat(500))
     expect(codeOf(await openDuckdb(garbage, 'write').catch((e: unknown) => e))).toBe('TARGET_CORRUPT')
-    expect(codeOf(await openDuckdb(join(folder, 'none.duckdb'), 'read').catch((e: unknown) => e))).toBe('CONNECT_FAILED')
-    expect(codeOf(await openDuckdb(join(folder, 'no/such/folder.duckdb'), 'write').catch((e: unknown) => e))).toBe('CONNECT_FAILED')
+    expect(codeOf(await openDuckdb(join(folder, 'none.duckdb'), 'read').catch((e: unknown) => e))).toBe(
+      'CONNECT_FAILED',
+    )
+    expect(codeOf(await openDuckdb(join(folder, 'no/such/folder.duckdb'), 'write').catch((e: unknown) => e))).toBe(
+      'CONNECT_FAILED',
+    )
   })
 
   it('stays within its memory, and says so when it cannot', async () => {
     await using small = await openDuckdb(':memory:', 'write', { memoryLimit: '100MB' })
-    await small.write((tx) => tx.run(`CREATE TABLE big AS SELECT i, md5(i::VARCHAR) || repeat('x', 200) AS t FROM range(400000) t(i)`))
+    await small.write((tx) =>
+      tx.run(`CREATE TABLE big AS SELECT i, md5(i::VARCHAR) || repeat('x', 200) AS t FROM range(400000) t(i)`),
+    )
     expect(await small.all('SELECT count(*) FROM (SELECT t FROM big ORDER BY t OFFSET 0)')).toEqual([[400_000]])
     const thrown = await small.all(`SELECT list(t) FROM big`).catch((e: unknown) => e)
     expect(codeOf(thrown)).toBe('NO_SPACE')
@@ -129,7 +141,9 @@ describe('DuckDB as a SQL database', () => {
   it('never goes looking for extensions', async () => {
     await using database = await openDuckdb(':memory:', 'write')
     const started = performance.now()
-    await expect(database.all(`SELECT * FROM read_parquet('https://example.invalid/x.parquet')`)).rejects.toThrow(/httpfs/)
+    await expect(database.all(`SELECT * FROM read_parquet('https://example.invalid/x.parquet')`)).rejects.toThrow(
+      /httpfs/,
+    )
     expect(performance.now() - started).toBeLessThan(400)
   })
 })

@@ -1,5 +1,14 @@
 /** The importer and what stands on it, against a real SQLite file: locks, hand-made damage, rewritten logs, hostile names, full disks. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
@@ -82,7 +91,9 @@ test('a table that another run imports is refused with its holder; a dead holder
     code: 'TABLE_LOCKED',
     where: expect.stringContaining('process 4242 on here') as string,
   })
-  expect(await importInto(database, folder.path, { alive: (pid) => pid !== 4242 })).toMatchObject({ status: 'completed' })
+  expect(await importInto(database, folder.path, { alive: (pid) => pid !== 4242 })).toMatchObject({
+    status: 'completed',
+  })
 })
 
 test('whoever lost the lease writes nothing more', async () => {
@@ -105,7 +116,11 @@ test('a stop ends at a version boundary and the next import goes on there', asyn
   writeLog(folder.path, [FIRST, ...Array.from({ length: 30 }, (_, i) => [add(`f${i}`)])])
   await using database = await openCatalog(join(folder.path, 'c.db'))
   const interrupt = new Interrupter()
-  const stopped = await importInto(database, folder.path, { batchSize: 5, interrupt, onProgress: () => interrupt.requestStop() })
+  const stopped = await importInto(database, folder.path, {
+    batchSize: 5,
+    interrupt,
+    onProgress: () => interrupt.requestStop(),
+  })
   expect(stopped.status).toBe('stopped')
   expect(await codeOf(readableTable(database, { tableId: 't' }))).toBe('IMPORT_UNFINISHED')
   const [row] = await database.all("SELECT status, version FROM migration_status WHERE table_id = 't'")
@@ -145,10 +160,15 @@ test('broken lines and gaps fail by name and are recorded; a mended log imports'
   const text = readFileSync(commit, 'utf8')
   await using database = await openCatalog(join(folder.path, 'c.db'))
   writeFileSync(commit, text.slice(0, 40))
-  await expect(importInto(database, folder.path)).rejects.toMatchObject({ code: 'BAD_ACTION', where: expect.stringContaining('00001.json:1') as string })
+  await expect(importInto(database, folder.path)).rejects.toMatchObject({
+    code: 'BAD_ACTION',
+    where: expect.stringContaining('00001.json:1') as string,
+  })
   rmSync(commit)
   expect(await codeOf(importInto(database, folder.path))).toBe('LOG_GAP')
-  const failures = await database.all("SELECT error_message FROM migration_status WHERE status = 'failed' ORDER BY import_id")
+  const failures = await database.all(
+    "SELECT error_message FROM migration_status WHERE status = 'failed' ORDER BY import_id",
+  )
   expect(failures.map(([message]) => String(message).split(':')[0])).toEqual(['BAD_ACTION', 'LOG_GAP'])
   writeFileSync(commit, text)
   expect(await importInto(database, folder.path)).toMatchObject({ status: 'completed', version: 2 })
@@ -157,10 +177,22 @@ test('broken lines and gaps fail by name and are recorded; a mended log imports'
 
 test('paths with quotes, newlines, emoji and half surrogates come back as they are', async () => {
   using folder = temporaryFolder()
-  const names = ['"; DROP TABLE delta_files; --', "it's", 'line\nbreak', '😀/🚰.parquet', 'tab\there', '%2520', 'nul\u0000', '\\back', '../up.parquet']
+  const names = [
+    '"; DROP TABLE delta_files; --',
+    "it's",
+    'line\nbreak',
+    '😀/🚰.parquet',
+    'tab\there',
+    '%2520',
+    'nul\u0000',
+    '\\back',
+    '../up.parquet',
+  ]
   const lake = join(folder.path, 'lake "x"; --')
   mkdirSync(lake)
-  writeLog(lake, [[PROTOCOL, METADATA, ...names.map((name) => add(name, { partitionValues: { day: name }, tags: { [name]: name } }))]])
+  writeLog(lake, [
+    [PROTOCOL, METADATA, ...names.map((name) => add(name, { partitionValues: { day: name }, tags: { [name]: name } }))],
+  ])
   await using database = await openCatalog(join(folder.path, 'c.db'))
   await importInto(database, lake)
   expect(await paths(database, 0)).toEqual([...names].sort())
@@ -192,7 +224,10 @@ test('a full disk is said in the words of the guide, loses nothing, and the impo
   const limit = (pages: number): Promise<void> =>
     database.write((transaction) => transaction.script(`PRAGMA max_page_count = ${pages}`))
   await limit(45)
-  await expect(importInto(database, folder.path, { batchSize: 5 })).rejects.toMatchObject({ code: 'NO_SPACE', message: 'Disk space exhausted' })
+  await expect(importInto(database, folder.path, { batchSize: 5 })).rejects.toMatchObject({
+    code: 'NO_SPACE',
+    message: 'Disk space exhausted',
+  })
   await limit(1_000_000)
   await importInto(database, folder.path, { batchSize: 5 })
   await using clean = await openCatalog(join(folder.path, 'd.db'))

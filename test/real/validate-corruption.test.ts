@@ -45,10 +45,19 @@ function damaged(value: SqlValue, column: string): SqlValue {
   return bytes
 }
 
-async function change(catalog: SqlDatabase, relation: string, column: string, key: SqlRow, value: SqlValue): Promise<void> {
+async function change(
+  catalog: SqlDatabase,
+  relation: string,
+  column: string,
+  key: SqlRow,
+  value: SqlValue,
+): Promise<void> {
   const keys = RELATIONS[relation]?.key ?? []
   const changed = await catalog.write((transaction) =>
-    transaction.run(`UPDATE ${relation} SET ${column} = ? WHERE ${keys.map((k) => `${k} = ?`).join(' AND ')}`, [value, ...key]),
+    transaction.run(`UPDATE ${relation} SET ${column} = ? WHERE ${keys.map((k) => `${k} = ?`).join(' AND ')}`, [
+      value,
+      ...key,
+    ]),
   )
   expect(changed).toBe(1)
 }
@@ -140,7 +149,8 @@ let copy: string
 everyColumn('a table that begins at a checkpoint', ['delta_files', 'delta_actions', 'delta_commits'], async () => {
   copy = await mkdtemp(join(tmpdir(), 'sluice-copy-'))
   await cp(join(TABLES, 'delta-rs/simple_table_with_checkpoint'), copy, { recursive: true, preserveTimestamps: true })
-  for (let v = 0; v < 10; v++) await rm(join(copy, '_delta_log', `${String(v).padStart(20, '0')}.json`), { force: true })
+  for (let v = 0; v < 10; v++)
+    await rm(join(copy, '_delta_log', `${String(v).padStart(20, '0')}.json`), { force: true })
   return copy
 })
 afterAll(() => rm(copy, { recursive: true, force: true }))

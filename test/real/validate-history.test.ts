@@ -28,7 +28,11 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 
 describe('a log that changed since the import', () => {
   it('was cleaned: what both still know agrees', async () => {
-    for (const table of ['delta-rs/simple_table_with_checkpoint', 'kernel-rs-packed/v2-checkpoints-json-with-sidecars', 'delta-golden/checkpoint']) {
+    for (const table of [
+      'delta-rs/simple_table_with_checkpoint',
+      'kernel-rs-packed/v2-checkpoints-json-with-sidecars',
+      'delta-golden/checkpoint',
+    ]) {
       await using lake = await copied(table)
       await using subject = await imported(lake.folder)
       const checkpoint = { 'delta-rs/simple_table_with_checkpoint': 10, 'delta-golden/checkpoint': 10 }[table] ?? 6
@@ -44,7 +48,11 @@ describe('a log that changed since the import', () => {
     await using lake = await copied('delta-rs/simple_table_with_checkpoint')
     await using subject = await imported(lake.folder)
     for (let v = 0; v <= 10; v++) await rm(join(lake.folder, name(v)), { force: true })
-    await subject.catalog.write((tx) => tx.run('UPDATE delta_files SET size = size + 1 WHERE removed_version IS NULL AND file_no IN (SELECT min(file_no) FROM delta_files WHERE removed_version IS NULL)'))
+    await subject.catalog.write((tx) =>
+      tx.run(
+        'UPDATE delta_files SET size = size + 1 WHERE removed_version IS NULL AND file_no IN (SELECT min(file_no) FROM delta_files WHERE removed_version IS NULL)',
+      ),
+    )
     expect((await validated(subject)).differences).toBeGreaterThan(0)
   })
 
@@ -154,7 +162,14 @@ describe('bounds', () => {
     const interrupt = new Interrupter()
     interrupt.requestStop()
     const run = validateTable({
-      ...{ catalog: subject.catalog, tableId: 't', log: subject.log, samples: 1, random: seeded(1), emit: () => undefined },
+      ...{
+        catalog: subject.catalog,
+        tableId: 't',
+        log: subject.log,
+        samples: 1,
+        random: seeded(1),
+        emit: () => undefined,
+      },
       ...{ scratch: () => openDuckdb(':memory:', 'write'), interrupt, table: 't' },
     })
     expect(await codeOf(run)).toBe('STOPPED')

@@ -17,7 +17,13 @@ const stats = (records: number): string =>
 type Add = Record<string, unknown>
 
 export function addLine(path: string, more: Add = {}): string {
-  const { partitionValues = { p: 'a' }, size = 100, modificationTime = 1_700_000_000_000, dataChange = true, ...rest } = more
+  const {
+    partitionValues = { p: 'a' },
+    size = 100,
+    modificationTime = 1_700_000_000_000,
+    dataChange = true,
+    ...rest
+  } = more
   return JSON.stringify({ add: { path, partitionValues, size, modificationTime, dataChange, ...rest } })
 }
 
@@ -38,9 +44,16 @@ const metaData = (configuration: Record<string, string>): string =>
 const info = (more: Record<string, unknown>): string =>
   JSON.stringify({ commitInfo: { timestamp: 1, operation: 'WRITE', engineInfo: 'test/1', ...more } })
 
-const dv = (offset: number): Add => ({ storageType: 'u', pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^', offset, sizeInBytes: 40, cardinality: 6 })
+const dv = (offset: number): Add => ({
+  storageType: 'u',
+  pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^',
+  offset,
+  sizeInBytes: 40,
+  cardinality: 6,
+})
 
-const SURROGATE = '{"add":{"path":"lone.parquet","partitionValues":{"p":null},"size":7,"modificationTime":5,"dataChange":true,"stats":"{\\"minValues\\":{\\"p\\":\\"\\\\ud83d\\"}}"}}'
+const SURROGATE =
+  '{"add":{"path":"lone.parquet","partitionValues":{"p":null},"size":7,"modificationTime":5,"dataChange":true,"stats":"{\\"minValues\\":{\\"p\\":\\"\\\\ud83d\\"}}"}}'
 
 export const COMMITS: readonly string[][] = [
   [
@@ -58,7 +71,13 @@ export const COMMITS: readonly string[][] = [
     '',
     info({ operation: 'DELETE' }),
     '{"remove":{"path":"p=a/1.parquet","deletionTimestamp":1700000000003,"dataChange":true,"extendedFileMetadata":true,"partitionValues":{"p":"a"},"size":100}}',
-    addLine('p=a/1.parquet', { stats: stats(10), deletionVector: dv(0), baseRowId: 5, defaultRowCommitVersion: 1, clusteringProvider: 'liquid' }),
+    addLine('p=a/1.parquet', {
+      stats: stats(10),
+      deletionVector: dv(0),
+      baseRowId: 5,
+      defaultRowCommitVersion: 1,
+      clusteringProvider: 'liquid',
+    }),
     // Another order of fields than the catalog rebuilds, so the line itself is kept.
     '{"add":{"size":200,"path":"p=a/2.parquet","partitionValues":{"p":"a"},"modificationTime":3,"dataChange":false,"stats":null}}',
     '{"add":{"path":"p=a/twice.parquet","partitionValues":{"p":"a"},"size":1,"modificationTime":4,"dataChange":true}}',

@@ -94,7 +94,9 @@ export async function validated(of: Omit<Imported, keyof AsyncDisposable | 'file
 /** The differences of a validation, one line each. */
 export function differencesOf(events: readonly EventBody[]): readonly string[] {
   return events.flatMap((e) =>
-    e.type === 'verify.mismatch' ? [`${e.check} v${e.version} ${e.path ?? ''} ${e.field}: log ${e.log} | catalog ${e.catalog}`] : [],
+    e.type === 'verify.mismatch'
+      ? [`${e.check} v${e.version} ${e.path ?? ''} ${e.field}: log ${e.log} | catalog ${e.catalog}`]
+      : [],
   )
 }
 

@@ -14,18 +14,22 @@ const only = process.env['SLUICE_TABLE']
 describe('every real table', () => {
   for (const { table, stated } of all) {
     if (only !== undefined && !table.includes(only)) continue
-    it(table, async () => {
-      const folder = join(TABLES, table)
-      try {
-        await using subject = await imported(folder)
-        const result = await validated(subject)
-        expect(differencesOf(result.events)).toEqual([])
-        expect(result.differences).toBe(0)
-        expect(result.checks).toBeGreaterThan(10)
-      } catch (error) {
-        const refused = stated.must_fail === true || NO_TABLES.has(table)
-        if (!(error instanceof SluiceError) || !refused) throw error
-      }
-    }, 240_000)
+    it(
+      table,
+      async () => {
+        const folder = join(TABLES, table)
+        try {
+          await using subject = await imported(folder)
+          const result = await validated(subject)
+          expect(differencesOf(result.events)).toEqual([])
+          expect(result.differences).toBe(0)
+          expect(result.checks).toBeGreaterThan(10)
+        } catch (error) {
+          const refused = stated.must_fail === true || NO_TABLES.has(table)
+          if (!(error instanceof SluiceError) || !refused) throw error
+        }
+      },
+      240_000,
+    )
   }
 })

@@ -36,7 +36,16 @@ export const METADATA: Line = {
 }
 
 export function add(path: string, more: Line = {}): Line {
-  return { add: { path, partitionValues: { day: '2024-01-01' }, size: 100, modificationTime: 1_700_000_000_000, dataChange: true, ...more } }
+  return {
+    add: {
+      path,
+      partitionValues: { day: '2024-01-01' },
+      size: 100,
+      modificationTime: 1_700_000_000_000,
+      dataChange: true,
+      ...more,
+    },
+  }
 }
 
 export function remove(path: string, more: Line = {}): Line {
@@ -113,7 +122,15 @@ export async function dumpCatalog(database: SqlDatabase): Promise<string> {
   for (const [relation, columns] of Object.entries(DUMPED)) {
     const rows = await database.all(`SELECT ${columns} FROM ${relation}`)
     const texts = rows.map((row) =>
-      JSON.stringify(row.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : typeof value === 'bigint' ? `${value}n` : value))),
+      JSON.stringify(
+        row.map((value) =>
+          value instanceof Uint8Array
+            ? Buffer.from(value).toString('hex')
+            : typeof value === 'bigint'
+              ? `${value}n`
+              : value,
+        ),
+      ),
     )
     parts.push(`${relation}\n${texts.sort().join('\n')}`)
   }

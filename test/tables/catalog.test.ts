@@ -73,7 +73,11 @@ describe.skipIf(!HAVE_TABLES)('catalog of the real tables (../shared)', () => {
       }
       const counts = await countsAt(database, 't', version)
       const live = await snapshot.counts(signal)
-      expect({ files: counts.files, bytes: BigInt(counts.bytes), rows: counts.rows === null ? null : BigInt(counts.rows) }).toEqual(live)
+      expect({
+        files: counts.files,
+        bytes: BigInt(counts.bytes),
+        rows: counts.rows === null ? null : BigInt(counts.rows),
+      }).toEqual(live)
       const state = await snapshot.state(signal)
       const sql = await stateAt(database, 't', version)
       expect(sql.protocol?.minReaderVersion).toBe(state.protocol.minReaderVersion)
@@ -82,9 +86,13 @@ describe.skipIf(!HAVE_TABLES)('catalog of the real tables (../shared)', () => {
       expect(sql.metadata?.schemaString ?? null).toBe(state.metadata.schemaString ?? null)
       expect(sql.metadata?.configuration ?? {}).toEqual(state.metadata.configuration ?? {})
       const txns = await txnsAt(database, 't', version)
-      expect(txns.map((t) => [t.appId, t.version])).toEqual([...state.txns.values()].map((t) => [t.appId, t.version]).sort())
+      expect(txns.map((t) => [t.appId, t.version])).toEqual(
+        [...state.txns.values()].map((t) => [t.appId, t.version]).sort(),
+      )
       const domains = await domainsAt(database, 't', version)
-      expect(domains.map((d) => d.domain)).toEqual([...state.domains.values()].flatMap((d) => (d.removed ? [] : [d.domain])).sort())
+      expect(domains.map((d) => d.domain)).toEqual(
+        [...state.domains.values()].flatMap((d) => (d.removed ? [] : [d.domain])).sort(),
+      )
     }
 
     for await (const commit of exportCommits(database, table)) {
@@ -101,7 +109,11 @@ function spread(from: number, to: number, count: number): readonly number[] {
   return count === 1 ? [to] : [...new Set(Array.from({ length: count }, (_, i) => Math.round(from + i * step)))]
 }
 
-async function sqlFiles(database: SqlDatabase, root: string, version: number): Promise<ReadonlyMap<string, string | null>> {
+async function sqlFiles(
+  database: SqlDatabase,
+  root: string,
+  version: number,
+): Promise<ReadonlyMap<string, string | null>> {
   const found = new Map<string, string | null>()
   for await (const page of activeFiles(database, 't', version)) {
     for (const file of page) {

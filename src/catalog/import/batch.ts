@@ -39,7 +39,16 @@ export class Batch {
   }
 
   clear(): void {
-    for (const rows of [this.files, this.commits, this.actions, this.metadata, this.protocols, this.txns, this.domains, this.closes]) {
+    for (const rows of [
+      this.files,
+      this.commits,
+      this.actions,
+      this.metadata,
+      this.protocols,
+      this.txns,
+      this.domains,
+      this.closes,
+    ]) {
       rows.length = 0
     }
   }
@@ -68,7 +77,9 @@ export class PartitionNumbers {
           [this.#tableId, valuesHash(values), values],
         )
         if (found[0] === undefined) {
-          next ??= 1 + ((await transaction.all('SELECT coalesce(max(partition_no), 0) FROM delta_partitions'))[0]?.[0] as number)
+          next ??=
+            1 +
+            ((await transaction.all('SELECT coalesce(max(partition_no), 0) FROM delta_partitions'))[0]?.[0] as number)
           number = next++
           fresh.set(values, number)
         } else {
@@ -97,7 +108,11 @@ export class PartitionNumbers {
  * Writes all rows of a batch; the caller moves the table's head in the same transaction.
  * @returns the number of the first file row, or null when there is none
  */
-export async function writeBatch(transaction: SqlTransaction, batch: Batch, partitions: PartitionNumbers): Promise<number | null> {
+export async function writeBatch(
+  transaction: SqlTransaction,
+  batch: Batch,
+  partitions: PartitionNumbers,
+): Promise<number | null> {
   let firstNumber: number | null = null
   if (batch.files.length > 0) {
     const [row] = await transaction.all('SELECT coalesce(max(file_no), 0) FROM delta_files')

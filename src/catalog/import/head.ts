@@ -28,7 +28,10 @@ export type Head = {
   readonly cursor: Cursor | null
 }
 
-export async function readHead(reader: SqlReader, by: { readonly tableId: string } | { readonly location: string }): Promise<Head | null> {
+export async function readHead(
+  reader: SqlReader,
+  by: { readonly tableId: string } | { readonly location: string },
+): Promise<Head | null> {
   const [column, value] = 'tableId' in by ? ['table_id', by.tableId] : ['location', by.location]
   const [row] = await reader.all(
     `SELECT table_id, location, CAST(import_id AS TEXT), current_version, history_from, current_commit_time, cursor
@@ -126,11 +129,22 @@ export async function purgeTable(database: SqlDatabase, tableId: string, importI
  * Takes back what an interrupted import wrote above its last whole version: rows of later versions go, and ends that were set ahead of
  * their commits are opened again, because the log may have changed since.
  */
-export async function discardAbove(transaction: SqlTransaction, head: Head, keepCheckpointRows: boolean): Promise<void> {
+export async function discardAbove(
+  transaction: SqlTransaction,
+  head: Head,
+  keepCheckpointRows: boolean,
+): Promise<void> {
   const version = head.currentVersion ?? -1
   if (!keepCheckpointRows) {
     await transaction.run('DELETE FROM delta_files WHERE table_id = ? AND added_version > ?', [head.tableId, version])
-    for (const relation of ['delta_actions', 'delta_commits', 'delta_metadata', 'delta_protocols', 'delta_txns', 'delta_domains']) {
+    for (const relation of [
+      'delta_actions',
+      'delta_commits',
+      'delta_metadata',
+      'delta_protocols',
+      'delta_txns',
+      'delta_domains',
+    ]) {
       await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version > ?`, [head.tableId, version])
     }
   }
@@ -140,7 +154,12 @@ export async function discardAbove(transaction: SqlTransaction, head: Head, keep
   ])
 }
 
-export async function insertHead(transaction: SqlTransaction, tableId: string, location: string, nowMs: number): Promise<void> {
+export async function insertHead(
+  transaction: SqlTransaction,
+  tableId: string,
+  location: string,
+  nowMs: number,
+): Promise<void> {
   await transaction.run('INSERT INTO delta_tables (table_id, location, created_at, updated_at) VALUES (?, ?, ?, ?)', [
     tableId,
     location,
@@ -162,7 +181,12 @@ export type HeadState = {
 }
 
 /** Moves the head. The old version is part of the condition: it must touch one row, or somebody else wrote this table. */
-export async function moveHead(transaction: SqlTransaction, tableId: string, from: number | null, to: HeadState): Promise<boolean> {
+export async function moveHead(
+  transaction: SqlTransaction,
+  tableId: string,
+  from: number | null,
+  to: HeadState,
+): Promise<boolean> {
   const { protocol, metadata } = to
   const changed = await transaction.run(
     `UPDATE delta_tables SET current_version = ?, history_from = ?, current_commit_time = ?, num_files = ?, num_bytes = ?, num_records = ?,

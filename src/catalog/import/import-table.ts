@@ -30,7 +30,12 @@ import { scanStretch, type Stretch } from './scan.ts'
 const MAX_ROWS_OF_A_VERSION = 25_000
 const RENEW_MS = 15_000
 
-export type ImportProgress = { readonly done: number; readonly total: number; readonly version: number | null; readonly files: number }
+export type ImportProgress = {
+  readonly done: number
+  readonly total: number
+  readonly version: number | null
+  readonly files: number
+}
 
 export type ImportOptions = {
   readonly database: SqlDatabase
@@ -49,7 +54,13 @@ export type ImportOptions = {
   readonly waitMs: number
   /** Id for the row in `migration_status`, unless an unfinished import goes on under its own. */
   readonly importId: string
-  readonly onStart: (start: { fromVersion: number; toVersion: number; resumed: boolean; total: number; done: number }) => void
+  readonly onStart: (start: {
+    fromVersion: number
+    toVersion: number
+    resumed: boolean
+    total: number
+    done: number
+  }) => void
   readonly onProgress: (progress: ImportProgress) => void
   readonly onNote: (message: string) => void
   /** Resolves when the run may go on; asked after every batch. */
@@ -217,7 +228,12 @@ class ImportRun {
   }
 
   /** Writes the rows that say an import is under way. Nothing was written before this. */
-  async #open(start: Exclude<Start, { kind: 'current' }>, stretch: Stretch, latest: number, baseRows: number): Promise<void> {
+  async #open(
+    start: Exclude<Start, { kind: 'current' }>,
+    stretch: Stretch,
+    latest: number,
+    baseRows: number,
+  ): Promise<void> {
     const { database, tableId, log, clock, indexes, onStart, onNote } = this.#o
     if (start.importId !== null) this.#importId = start.importId
     this.#version = start.head?.currentVersion ?? null
@@ -235,7 +251,9 @@ class ImportRun {
       await renewLease(transaction, this.#lease, await database.now())
       if (start.head === null) await insertHead(transaction, tableId, log.root, clock.now())
       else if (start.kind === 'resume') await discardAbove(transaction, start.head, start.skipRows > 0)
-      const [row] = await transaction.all('SELECT 1 FROM migration_status WHERE import_id = ?', [BigInt(this.#importId)])
+      const [row] = await transaction.all('SELECT 1 FROM migration_status WHERE import_id = ?', [
+        BigInt(this.#importId),
+      ])
       if (row === undefined) await startStatus(transaction, this.#importId, tableId, clock.now())
       await transaction.run('UPDATE delta_tables SET cursor = ? WHERE table_id = ?', [
         JSON.stringify(this.#cursor(start.skipRows > 0 ? (start.head?.cursor ?? {}) : {})),
@@ -259,7 +277,9 @@ class ImportRun {
     const identity = checkpointIdentity(checkpoint)
     let rows = 0
     if (skipRows > 0) {
-      const [first] = await this.#o.database.all('SELECT min(file_no) FROM delta_files WHERE table_id = ?', [this.#o.tableId])
+      const [first] = await this.#o.database.all('SELECT min(file_no) FROM delta_files WHERE table_id = ?', [
+        this.#o.tableId,
+      ])
       replay.continueVersion((first?.[0] ?? null) as number | null)
     }
     for (const orphan of skipRows > 0 ? [] : history.orphans) {
@@ -334,11 +354,23 @@ class ImportRun {
             cursor: this.#cursor({}),
             nowMs: clock.now(),
           })
-          if (!moved) throw new SluiceError('LEASE_LOST', `${tableId} was changed by another run; nothing of this batch was written`)
+          if (!moved)
+            throw new SluiceError(
+              'LEASE_LOST',
+              `${tableId} was changed by another run; nothing of this batch was written`,
+            )
         } else {
-          await transaction.run('UPDATE delta_tables SET cursor = ? WHERE table_id = ?', [JSON.stringify(this.#cursor(part)), tableId])
+          await transaction.run('UPDATE delta_tables SET cursor = ? WHERE table_id = ?', [
+            JSON.stringify(this.#cursor(part)),
+            tableId,
+          ])
         }
-        await setStatus(transaction, this.#importId, { status: 'in_progress', version: to, files: replay.files, nowMs: clock.now() })
+        await setStatus(transaction, this.#importId, {
+          status: 'in_progress',
+          version: to,
+          files: replay.files,
+          nowMs: clock.now(),
+        })
         return number
       })
       if (part !== null) replay.partWritten(first)
@@ -351,7 +383,12 @@ class ImportRun {
       this.#version = to
       this.#pending = null
     }
-    onProgress({ done: this.#done, total: Math.max(this.#total, this.#done), version: this.#version, files: replay.files })
+    onProgress({
+      done: this.#done,
+      total: Math.max(this.#total, this.#done),
+      version: this.#version,
+      files: replay.files,
+    })
     // Timers, signals and other lanes have their turn between two transactions.
     await breathe()
     await this.#o.whilePaused?.()
@@ -392,7 +429,10 @@ class ImportRun {
     }
     await database.write(async (transaction) => {
       await renewLease(transaction, this.#lease, await database.now())
-      await transaction.run('UPDATE delta_tables SET import_id = ?, cursor = NULL WHERE table_id = ?', [BigInt(this.#importId), tableId])
+      await transaction.run('UPDATE delta_tables SET import_id = ?, cursor = NULL WHERE table_id = ?', [
+        BigInt(this.#importId),
+        tableId,
+      ])
       await setStatus(transaction, this.#importId, {
         status: 'completed',
         version: latest,

@@ -19,7 +19,8 @@ export class FileIndexes {
     const [row] = await this.#database.all('SELECT EXISTS (SELECT 1 FROM delta_files)')
     if (row?.[0] !== 0) return
     await this.#database.write(async (transaction) => {
-      for (const { name } of dialectOf(this.#database).fileIndexes) await transaction.script(`DROP INDEX IF EXISTS ${name}`)
+      for (const { name } of dialectOf(this.#database).fileIndexes)
+        await transaction.script(`DROP INDEX IF EXISTS ${name}`)
     })
     this.#stale = true
   }

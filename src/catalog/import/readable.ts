@@ -7,7 +7,11 @@ import { SluiceError } from '../../shared/errors.ts'
  * @returns the refusal of a table that needs more than this reader has, or null
  * @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA
  */
-export function refusalOf(protocol: ProtocolAction | null, metadata: MetadataAction | null, label: string): SluiceError | null {
+export function refusalOf(
+  protocol: ProtocolAction | null,
+  metadata: MetadataAction | null,
+  label: string,
+): SluiceError | null {
   const where = `${label}/_delta_log`
   const hint = 'restore the first commit or a checkpoint'
   if (protocol === null) {

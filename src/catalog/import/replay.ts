@@ -1,6 +1,13 @@
 /** Second pass: actions in log order become rows of a batch, with running totals by version. */
 import { canonicalPath, dvId } from '../../delta/paths.ts'
-import type { ActionLine, AddAction, DeletionVectorDescriptor, MetadataAction, ProtocolAction, RemoveAction } from '../../delta/actions.ts'
+import type {
+  ActionLine,
+  AddAction,
+  DeletionVectorDescriptor,
+  MetadataAction,
+  ProtocolAction,
+  RemoveAction,
+} from '../../delta/actions.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
 import type { CommitBytes } from '../../delta/commit-lines.ts'
 import type { CommitFile } from '../../delta/listing.ts'
@@ -96,7 +103,17 @@ export class Replay {
       this.#opened(action.add, live)
       // Rows that are written already get their end by an UPDATE, the others with the INSERT.
       if (slot !== null && write) this.#index.setLife(slot, { size: action.add.size, records: live, fileNo: null })
-      if (write) this.#pushFile(action.add, raw, line, version, slot === null ? null : this.#index.nextVersion(slot), dv, records, true)
+      if (write)
+        this.#pushFile(
+          action.add,
+          raw,
+          line,
+          version,
+          slot === null ? null : this.#index.nextVersion(slot),
+          dv,
+          records,
+          true,
+        )
       return
     }
     if (!write) {

@@ -74,11 +74,24 @@ export function fileRow(facts: FileFacts): FileRow {
 
 type Source = (typeof SOURCE)[keyof typeof SOURCE]
 
-export function actionRow(tableId: string, version: number, source: Source, line: number, kind: string, raw: string): SqlValue[] {
+export function actionRow(
+  tableId: string,
+  version: number,
+  source: Source,
+  line: number,
+  kind: string,
+  raw: string,
+): SqlValue[] {
   return [tableId, version, source, line, kind, Buffer.from(raw)]
 }
 
-export function metadataRow(tableId: string, version: number, source: Source, line: number, m: MetadataAction): SqlValue[] {
+export function metadataRow(
+  tableId: string,
+  version: number,
+  source: Source,
+  line: number,
+  m: MetadataAction,
+): SqlValue[] {
   return [
     tableId,
     version,
@@ -96,7 +109,13 @@ export function metadataRow(tableId: string, version: number, source: Source, li
   ]
 }
 
-export function protocolRow(tableId: string, version: number, source: Source, line: number, p: ProtocolAction): SqlValue[] {
+export function protocolRow(
+  tableId: string,
+  version: number,
+  source: Source,
+  line: number,
+  p: ProtocolAction,
+): SqlValue[] {
   return [
     tableId,
     version,
@@ -113,7 +132,13 @@ export function txnRow(tableId: string, version: number, source: Source, line: n
   return [tableId, version, source, line, t.appId, BigInt(t.version), t.lastUpdated ?? null]
 }
 
-export function domainRow(tableId: string, version: number, source: Source, line: number, d: DomainMetadataAction): SqlValue[] {
+export function domainRow(
+  tableId: string,
+  version: number,
+  source: Source,
+  line: number,
+  d: DomainMetadataAction,
+): SqlValue[] {
   return [tableId, version, source, line, d.domain, d.configuration, d.removed ? 1 : 0]
 }
 

@@ -109,7 +109,8 @@ class KeyNotes {
   takeBlock(block: readonly ActionLine[]): void {
     let at = 0
     for (const { line, action } of block) {
-      for (; at < this.#waiting.length && (this.#waiting[at]?.line ?? 0) < line; at++) this.#note(this.#waiting[at]?.path ?? '', null)
+      for (; at < this.#waiting.length && (this.#waiting[at]?.line ?? 0) < line; at++)
+        this.#note(this.#waiting[at]?.path ?? '', null)
       this.lines++
       if (action.kind === 'add') this.#note(action.add.path, dvId(action.add.deletionVector))
       else if (action.kind === 'remove') this.#note(action.remove.path, dvId(action.remove.deletionVector))

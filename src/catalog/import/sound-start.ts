@@ -17,7 +17,11 @@ export type Declarations = {
   readonly rows: number
 }
 
-export type SoundStart = { readonly start: Start; readonly base: CheckpointFiles | null; readonly declared: Declarations | null }
+export type SoundStart = {
+  readonly start: Start
+  readonly base: CheckpointFiles | null
+  readonly declared: Declarations | null
+}
 
 type At = {
   readonly log: LogStore
@@ -81,7 +85,10 @@ async function declarations(checkpoint: CheckpointFiles, { log, parquet, signal 
   let protocol: ProtocolAction | null = null
   let metadata: MetadataAction | null = null
   let rows = 0
-  for await (const block of readCheckpoint(log, parquet, checkpoint, { signal, kinds: new Set<ActionKind>(['protocol', 'metaData']) })) {
+  for await (const block of readCheckpoint(log, parquet, checkpoint, {
+    signal,
+    kinds: new Set<ActionKind>(['protocol', 'metaData']),
+  })) {
     for (const { action } of block) {
       if (action.kind === 'protocol') protocol = action.protocol
       else if (action.kind === 'metaData') metadata = action.metaData

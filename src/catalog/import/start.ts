@@ -8,7 +8,11 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { resumePoint, type Head, type Totals, type Wholeness } from './head.ts'
 
-export type Point = { readonly totals: Totals; readonly protocol: ProtocolAction | null; readonly metadata: MetadataAction | null }
+export type Point = {
+  readonly totals: Totals
+  readonly protocol: ProtocolAction | null
+  readonly metadata: MetadataAction | null
+}
 
 type Work = {
   /** The head row as it will be when the import begins; null where there is none yet. */
@@ -59,7 +63,8 @@ export async function startOf(options: {
   if (options.wholeness === 'broken') {
     return fresh(history, head, {
       purge: true,
-      note: head.importId === null ? null : 'the catalog rows of this table were removed by hand: importing from nothing',
+      note:
+        head.importId === null ? null : 'the catalog rows of this table were removed by hand: importing from nothing',
       importId: null,
     })
   }
@@ -122,7 +127,10 @@ function fresh(
   head: Head | null,
   how: { readonly purge: boolean; readonly note: string | null; readonly importId: string | null },
 ): Start {
-  const cleared = head === null ? null : { ...head, importId: null, currentVersion: null, historyFrom: null, commitTime: null, cursor: null }
+  const cleared =
+    head === null
+      ? null
+      : { ...head, importId: null, currentVersion: null, historyFrom: null, commitTime: null, cursor: null }
   return {
     kind: 'fresh',
     head: cleared,
@@ -150,18 +158,21 @@ async function checkSameLog(options: {
   const rewritten = (detail: string): SluiceError =>
     new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
       where: `${log.label}/_delta_log`,
-      reason: 'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
+      reason:
+        'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
       hint: `if the log is right, run: sluice rollback ${head.tableId} --confirm=${head.tableId}, then import it again`,
     })
   if (latest < current) throw rewritten(`its newest version is ${latest}, the catalog holds ${current}`)
-  const commit = [...history.orphans, ...(history.baseCommit === null ? [] : [history.baseCommit]), ...history.commits].find(
-    (one) => one.version === current,
-  )
+  const commit = [
+    ...history.orphans,
+    ...(history.baseCommit === null ? [] : [history.baseCommit]),
+    ...history.commits,
+  ].find((one) => one.version === current)
   if (commit === undefined) return
-  const [row] = await database.all('SELECT log_bytes, log_digest FROM delta_commits WHERE table_id = ? AND version = ?', [
-    head.tableId,
-    current,
-  ])
+  const [row] = await database.all(
+    'SELECT log_bytes, log_digest FROM delta_commits WHERE table_id = ? AND version = ?',
+    [head.tableId, current],
+  )
   const [bytes, digest] = (row ?? [null, null]) as [number | null, Uint8Array | null]
   if (bytes === null || digest === null) return
   if (bytes !== commit.size) throw rewritten(`commit ${current} has ${commit.size} bytes, it had ${bytes}`)

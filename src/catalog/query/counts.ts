@@ -1,14 +1,25 @@
 /** Counts at any version, from the running totals of `delta_commits`: any old version costs what the latest costs. */
 import type { SqlReader } from '../../stores/port.ts'
 
-export type Counts = { readonly files: number; readonly bytes: number; readonly rows: number | null; readonly commitTime: number | null }
+export type Counts = {
+  readonly files: number
+  readonly bytes: number
+  readonly rows: number | null
+  readonly commitTime: number | null
+}
 
 const COUNTS =
   'SELECT num_files, num_bytes, num_records, files_without_records, commit_time FROM delta_commits WHERE table_id = ? AND version = ?'
 
 export async function countsAt(reader: SqlReader, tableId: string, version: number): Promise<Counts> {
   const [row] = await reader.all(COUNTS, [tableId, version])
-  const [files, bytes, records, unknown, commitTime] = (row ?? [0, 0, 0, 0, null]) as [number, number, number, number, number | null]
+  const [files, bytes, records, unknown, commitTime] = (row ?? [0, 0, 0, 0, null]) as [
+    number,
+    number,
+    number,
+    number,
+    number | null,
+  ]
   return { files, bytes, rows: unknown > 0 ? null : records, commitTime }
 }
 

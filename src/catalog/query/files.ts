@@ -26,7 +26,11 @@ const IDS_A_STATEMENT = 500
 const PAGE_ROWS = 5_000
 
 /** All active files, in the order of the log, in pages. */
-export async function* activeFiles(reader: SqlReader, tableId: string, version: number): AsyncGenerator<readonly FileRecord[]> {
+export async function* activeFiles(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+): AsyncGenerator<readonly FileRecord[]> {
   const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND ${ACTIVE}`
   for await (const page of reader.pages(sql, [tableId, version, version], PAGE_ROWS)) yield page.map(fileRecord)
 }
@@ -42,7 +46,8 @@ export async function* filesOfPartitions(
     const ids = partitions.slice(start, start + IDS_A_STATEMENT)
     const marks = ids.map(() => '?').join(',')
     const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND partition_no IN (${marks}) AND ${ACTIVE}`
-    for await (const page of reader.pages(sql, [tableId, ...ids, version, version], PAGE_ROWS)) yield page.map(fileRecord)
+    for await (const page of reader.pages(sql, [tableId, ...ids, version, version], PAGE_ROWS))
+      yield page.map(fileRecord)
   }
 }
 
@@ -62,9 +67,10 @@ export async function partitionsOf(
   reader: SqlReader,
   tableId: string,
 ): Promise<readonly { readonly no: number; readonly values: string }[]> {
-  const rows = await reader.all('SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? ORDER BY partition_no', [
-    tableId,
-  ])
+  const rows = await reader.all(
+    'SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? ORDER BY partition_no',
+    [tableId],
+  )
   return rows.map(([no, values]) => ({ no: no as number, values: values as string }))
 }
 
@@ -75,7 +81,9 @@ export async function partitionTotals(
   version: number,
   limit: number,
   from: number,
-): Promise<readonly { readonly values: string; readonly files: number; readonly bytes: number; readonly rows: number | null }[]> {
+): Promise<
+  readonly { readonly values: string; readonly files: number; readonly bytes: number; readonly rows: number | null }[]
+> {
   const cardinality = dialectOf(reader).jsonText('f.deletion_vector', ['cardinality'])
   const rows = await reader.all(
     `SELECT p.partition_values, count(*), sum(f.size),
@@ -109,17 +117,7 @@ export async function livesOf(
 }
 
 function fileRecord(row: SqlRow): FileRecord {
-  const [fileNo, path, dvId, size, modificationTime, rows, addedVersion, partitionValues, deletionVector, stats] = row as [
-    number,
-    string,
-    string | null,
-    number,
-    number,
-    number | null,
-    number,
-    string,
-    string | null,
-    string | null,
-  ]
+  const [fileNo, path, dvId, size, modificationTime, rows, addedVersion, partitionValues, deletionVector, stats] =
+    row as [number, string, string | null, number, number, number | null, number, string, string | null, string | null]
   return { fileNo, path, dvId, size, modificationTime, rows, addedVersion, partitionValues, deletionVector, stats }
 }

@@ -33,7 +33,22 @@ export async function commitsUpTo(
     [tableId, version, limit],
   )
   return rows.map((row) => {
-    const [v, time, inCommit, operation, engine, adds, removes, addedBytes, removedBytes, files, bytes, records, unknown, info] = row as [
+    const [
+      v,
+      time,
+      inCommit,
+      operation,
+      engine,
+      adds,
+      removes,
+      addedBytes,
+      removedBytes,
+      files,
+      bytes,
+      records,
+      unknown,
+      info,
+    ] = row as [
       number,
       number | null,
       number,

@@ -11,7 +11,12 @@ import { activeFiles, filesOfPartitions, partitionsOf, type FileRecord } from '.
 import { stateAt } from './state.ts'
 
 /** Binds a condition to the table as it was at a version. @throws SluiceError BAD_PREDICATE */
-export async function pruningAt(database: SqlReader, tableId: string, version: number, where: string): Promise<Pruning> {
+export async function pruningAt(
+  database: SqlReader,
+  tableId: string,
+  version: number,
+  where: string,
+): Promise<Pruning> {
   const { protocol, metadata } = await stateAt(database, tableId, version)
   if (protocol === null || metadata === null) {
     throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
@@ -52,7 +57,9 @@ export async function* prunedFiles(
 ): AsyncGenerator<readonly FileRecord[]> {
   for await (const page of filesByPartition(database, tableId, version, pruning)) {
     const kept =
-      pruning === null ? page : page.filter((file) => pruning.byFile(JSON.parse(file.partitionValues) as PartitionValues, file.stats))
+      pruning === null
+        ? page
+        : page.filter((file) => pruning.byFile(JSON.parse(file.partitionValues) as PartitionValues, file.stats))
     if (kept.length > 0) yield kept
   }
 }

@@ -47,7 +47,11 @@ const DOMAINS = `SELECT domain, configuration FROM (
   WHERE rank = 1 AND removed = 0 ORDER BY domain`
 
 /** Domains in force: the newest row of each, without those it removes. */
-export async function domainsAt(reader: SqlReader, tableId: string, version: number): Promise<readonly DomainMetadataAction[]> {
+export async function domainsAt(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+): Promise<readonly DomainMetadataAction[]> {
   const rows = await reader.all(DOMAINS, [tableId, version])
   return rows.map((row) => {
     const [domain, configuration] = row as [string, string]
@@ -56,7 +60,12 @@ export async function domainsAt(reader: SqlReader, tableId: string, version: num
 }
 
 function protocolOf(row: SqlRow): ProtocolAction {
-  const [minReaderVersion, minWriterVersion, readerFeatures, writerFeatures] = row as [number, number, string | null, string | null]
+  const [minReaderVersion, minWriterVersion, readerFeatures, writerFeatures] = row as [
+    number,
+    number,
+    string | null,
+    string | null,
+  ]
   return {
     minReaderVersion,
     minWriterVersion,
@@ -66,22 +75,16 @@ function protocolOf(row: SqlRow): ProtocolAction {
 }
 
 function metadataOf(row: SqlRow): MetadataAction {
-  const [id, name, description, provider, options, schemaString, partitionColumns, configuration, createdTime] = row as [
-    string,
-    string | null,
-    string | null,
-    string | null,
-    string | null,
-    string,
-    string,
-    string,
-    number | null,
-  ]
+  const [id, name, description, provider, options, schemaString, partitionColumns, configuration, createdTime] =
+    row as [string, string | null, string | null, string | null, string | null, string, string, string, number | null]
   return {
     id,
     name,
     description,
-    format: provider === null ? null : { provider, options: options === null ? null : (JSON.parse(options) as Record<string, string>) },
+    format:
+      provider === null
+        ? null
+        : { provider, options: options === null ? null : (JSON.parse(options) as Record<string, string>) },
     schemaString,
     partitionColumns: JSON.parse(partitionColumns) as string[],
     configuration: JSON.parse(configuration) as Record<string, string>,

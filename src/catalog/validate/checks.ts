@@ -16,7 +16,12 @@ SELECT l.*, a.* EXCLUDE (version, source, line), 1 AS present FROM log_life l JO
 /** Fields that a checkpoint says as well as a commit. */
 const STATE_FIELDS: readonly Field[] = [
   ...same(['size', 'modification_time']),
-  { name: 'partition_values', log: 'l.partition_values', catalog: "coalesce(c.partition_values, 'none')", mode: 'values' },
+  {
+    name: 'partition_values',
+    log: 'l.partition_values',
+    catalog: "coalesce(c.partition_values, 'none')",
+    mode: 'values',
+  },
   { name: 'deletion_vector', log: 'l.deletion_vector', catalog: 'c.deletion_vector', mode: 'json' },
   ...same(['dv_id', 'base_row_id', 'default_row_commit_version', 'clustering_provider']),
   { name: 'removed_version', log: 'l.removed_version', catalog: 'c.removed_version' },
@@ -25,15 +30,28 @@ const STATE_FIELDS: readonly Field[] = [
 
 /** Stats of a file whose checkpoint holds them in columns have no text of their own: their values are compared. */
 const STATS_FIELDS: readonly Field[] = [
-  { name: 'stats', log: "CASE WHEN l.stats_parsed IS NULL THEN coalesce(l.stats, 'none') END", catalog: "CASE WHEN l.stats_parsed IS NULL THEN coalesce(c.stats, 'none') END" },
-  { name: 'stats', log: 'l.stats_parsed', catalog: 'CASE WHEN l.stats_parsed IS NOT NULL THEN c.stats END', mode: 'stats' },
+  {
+    name: 'stats',
+    log: "CASE WHEN l.stats_parsed IS NULL THEN coalesce(l.stats, 'none') END",
+    catalog: "CASE WHEN l.stats_parsed IS NULL THEN coalesce(c.stats, 'none') END",
+  },
+  {
+    name: 'stats',
+    log: 'l.stats_parsed',
+    catalog: 'CASE WHEN l.stats_parsed IS NOT NULL THEN c.stats END',
+    mode: 'stats',
+  },
 ]
 
 const EXACT_FIELDS: readonly Field[] = [
   ...same(['path', 'num_records', 'line', 'data_change']),
   { name: 'tags', log: 'l.tags', catalog: 'c.tags', mode: 'values' },
   { name: 'from_checkpoint', log: "CASE WHEN l.source = 1 THEN '1' ELSE '0' END", catalog: 'c.from_checkpoint' },
-  { name: 'add_raw', log: "CASE WHEN l.source = 0 THEN l.digest ELSE 'none' END", catalog: "CASE WHEN l.source = 0 THEN c.digest ELSE coalesce(c.add_raw, 'none') END" },
+  {
+    name: 'add_raw',
+    log: "CASE WHEN l.source = 0 THEN l.digest ELSE 'none' END",
+    catalog: "CASE WHEN l.source = 0 THEN c.digest ELSE coalesce(c.add_raw, 'none') END",
+  },
 ]
 
 export function compareLives({ from, sameStart }: Range): readonly Comparison[] {
@@ -54,7 +72,10 @@ export function compareLives({ from, sameStart }: Range): readonly Comparison[] 
     on: 'l.key = c.key AND l.dv = c.dv',
     log: `SELECT * FROM (${LOG_LIVES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
     catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
-    fields: [...STATE_FIELDS, { name: 'stats', log: 'coalesce(l.stats, l.stats_parsed)', catalog: 'c.stats', mode: 'shared' }],
+    fields: [
+      ...STATE_FIELDS,
+      { name: 'stats', log: 'coalesce(l.stats, l.stats_parsed)', catalog: 'c.stats', mode: 'shared' },
+    ],
   }
   return [exact, atBorder]
 }
@@ -72,7 +93,17 @@ export function compareActive(version: number): Comparison {
 }
 
 const COMMIT_FACTS = [
-  ...['commit_time', 'in_commit_time', 'file_mtime', 'log_bytes', 'log_digest', 'operation', 'engine', 'commit_info', 'commit_info_line'],
+  ...[
+    'commit_time',
+    'in_commit_time',
+    'file_mtime',
+    'log_bytes',
+    'log_digest',
+    'operation',
+    'engine',
+    'commit_info',
+    'commit_info_line',
+  ],
   ...['num_lines', 'adds', 'removes', 'added_bytes', 'removed_bytes', 'first_file_no'],
 ]
 const TOTALS = ['num_files', 'num_bytes', 'num_records', 'files_without_records']
@@ -148,7 +179,11 @@ const PARSED = {
   },
   txn: {
     relation: 'cat_txns',
-    columns: { app_id: json('$.txn.appId'), txn_version: json('$.txn.version'), last_updated: time('$.txn.lastUpdated') },
+    columns: {
+      app_id: json('$.txn.appId'),
+      txn_version: json('$.txn.version'),
+      last_updated: time('$.txn.lastUpdated'),
+    },
   },
   domainMetadata: {
     relation: 'cat_domains',
@@ -168,7 +203,9 @@ const JSON_COLUMNS: ReadonlySet<string> = new Set<(typeof METADATA_COLUMNS | typ
 ])
 
 const fieldsOf = (kind: ParsedKind): Field[] =>
-  Object.keys(PARSED[kind].columns).flatMap((name) => same([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'))
+  Object.keys(PARSED[kind].columns).flatMap((name) =>
+    same([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'),
+  )
 
 const columnsOf = (kind: ParsedKind): string =>
   Object.entries(PARSED[kind].columns)
@@ -193,7 +230,13 @@ export function compareParsed(kind: ParsedKind, { from, sameStart }: Range): Com
  * What is in force at a version: one row of protocol and metadata, one a key of the others.
  * @param given compare only the keys that the log names, because it may have dropped others
  */
-export function compareState(kind: ParsedKind, version: number, logState: string, check: string, given: boolean): Comparison {
+export function compareState(
+  kind: ParsedKind,
+  version: number,
+  logState: string,
+  check: string,
+  given: boolean,
+): Comparison {
   const key = { metaData: null, protocol: null, txn: 'app_id', domainMetadata: 'domain' }[kind]
   const catalog = `SELECT * FROM ${PARSED[kind].relation} WHERE TRY_CAST(version AS BIGINT) <= ${version}
     QUALIFY row_number() OVER (PARTITION BY ${key ?? '1'} ORDER BY TRY_CAST(version AS BIGINT) DESC, TRY_CAST(source AS BIGINT), TRY_CAST(line AS BIGINT) DESC) = 1`
@@ -223,7 +266,14 @@ export const comparePartitions: Comparison = {
     WHERE partition_no IN (SELECT partition_no FROM cat_files) GROUP BY partition_no`,
   catalog: 'SELECT *, 1 AS present FROM cat_life',
   uncounted: true,
-  fields: [{ name: 'partition_no', log: "coalesce(c.partition_values, 'none')", catalog: 'l.partition_values', mode: 'values' }],
+  fields: [
+    {
+      name: 'partition_no',
+      log: "coalesce(c.partition_values, 'none')",
+      catalog: 'l.partition_values',
+      mode: 'values',
+    },
+  ],
 }
 
 export const comparePartitionRows: Comparison = {

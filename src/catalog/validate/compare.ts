@@ -69,7 +69,6 @@ SELECT id, fullkey, ${SAME_ATOM} AS atom FROM (
     WHERE mode IN (${JSON_MODES}) AND json_valid(log) AND json_valid(catalog)) d, json_tree(d.text) t
   WHERE t.atom IS NOT NULL OR (d.mode = 'values' AND t.type = 'NULL'))`
 
-
 /** The catalog writes JSON without white space; a text with some was not written by an import, whatever it means. */
 const COMPACT = `NOT regexp_matches(regexp_replace(catalog, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[ \\t\\r\\n]')`
 

@@ -59,18 +59,44 @@ const headComparison = (version: number, root: string): Comparison => ({
     { name: 'history_from', log: 'l.first_version', catalog: 'c.history_from' },
     { name: 'num_files', log: 'l.num_files', catalog: 'c.num_files' },
     { name: 'num_bytes', log: 'l.num_bytes', catalog: 'c.num_bytes' },
-    { name: 'num_records', log: 'CASE WHEN l.files_without_records = 0 THEN l.num_records END', catalog: 'c.num_records' },
+    {
+      name: 'num_records',
+      log: 'CASE WHEN l.files_without_records = 0 THEN l.num_records END',
+      catalog: 'c.num_records',
+    },
     { name: 'metadata_id', log: "l.metadata->>'$.metaData.id'", catalog: 'c.metadata_id' },
     { name: 'name', log: "l.metadata->>'$.metaData.name'", catalog: 'c.name' },
     { name: 'description', log: "l.metadata->>'$.metaData.description'", catalog: 'c.description' },
     { name: 'schema', log: `coalesce(l.metadata->>'$.metaData.schemaString', '${NO_SCHEMA}')`, catalog: 'c.schema' },
-    { name: 'partition_columns', log: "coalesce(l.metadata->>'$.metaData.partitionColumns', '[]')", catalog: 'c.partition_columns', mode: 'values' },
-    { name: 'configuration', log: "coalesce(l.metadata->>'$.metaData.configuration', '{}')", catalog: 'c.configuration', mode: 'values' },
+    {
+      name: 'partition_columns',
+      log: "coalesce(l.metadata->>'$.metaData.partitionColumns', '[]')",
+      catalog: 'c.partition_columns',
+      mode: 'values',
+    },
+    {
+      name: 'configuration',
+      log: "coalesce(l.metadata->>'$.metaData.configuration', '{}')",
+      catalog: 'c.configuration',
+      mode: 'values',
+    },
     { name: 'protocol', log: "l.protocol->>'$.protocol'", catalog: 'c.protocol', mode: 'json' },
     // Times and notes of the import itself: nothing in the log says them, but they have a form.
-    { name: 'created_at', log: `CASE WHEN regexp_matches(c.created_at, '${ISO}') AND c.created_at <= c.updated_at THEN c.created_at END`, catalog: 'c.created_at' },
-    { name: 'updated_at', log: `CASE WHEN regexp_matches(c.updated_at, '${ISO}') THEN c.updated_at END`, catalog: 'c.updated_at' },
-    { name: 'refused', log: `CASE WHEN regexp_matches(c.refused, '^(TABLE_FEATURE|PROTOCOL_VERSION): ') THEN c.refused END`, catalog: 'c.refused' },
+    {
+      name: 'created_at',
+      log: `CASE WHEN regexp_matches(c.created_at, '${ISO}') AND c.created_at <= c.updated_at THEN c.created_at END`,
+      catalog: 'c.created_at',
+    },
+    {
+      name: 'updated_at',
+      log: `CASE WHEN regexp_matches(c.updated_at, '${ISO}') THEN c.updated_at END`,
+      catalog: 'c.updated_at',
+    },
+    {
+      name: 'refused',
+      log: `CASE WHEN regexp_matches(c.refused, '^(TABLE_FEATURE|PROTOCOL_VERSION): ') THEN c.refused END`,
+      catalog: 'c.refused',
+    },
   ],
 })
 
@@ -83,7 +109,12 @@ export async function checkHead(report: Report, head: CatalogHead, root: string,
 }
 
 /** A table counts as imported only by the completed row of its import. */
-export async function checkImport(report: Report, catalog: SqlDatabase, head: CatalogHead, tableId: string): Promise<void> {
+export async function checkImport(
+  report: Report,
+  catalog: SqlDatabase,
+  head: CatalogHead,
+  tableId: string,
+): Promise<void> {
   const rows = await catalog.read((reader) =>
     reader.all('SELECT CAST(import_id AS TEXT), status, version FROM migration_status WHERE table_id = ?', [tableId]),
   )

@@ -57,7 +57,12 @@ export type ValidationResult = {
 }
 
 const LOG = '_delta_log'
-const STATE_AT = { protocol: logProtocolAt, metaData: logMetadataAt, txn: logTxnsAt, domainMetadata: logDomainsAt } as const
+const STATE_AT = {
+  protocol: logProtocolAt,
+  metaData: logMetadataAt,
+  txn: logTxnsAt,
+  domainMetadata: logDomainsAt,
+} as const
 
 /**
  * Compares the catalog's image of a table with its log. Differences are events and counted, not thrown.
@@ -79,11 +84,19 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
   throwIfAborted(interrupt.stop)
   await runAll(scratch, REPLAY)
   const { start } = loaded.window
-  const range: Range = { from: Math.max(start, head.historyFrom), version: head.version, sameStart: start === head.historyFrom }
-  if (start > head.historyFrom) report.notes.push(`the log begins at version ${start} now; older versions are in the catalog only`)
-  if (start < head.historyFrom) report.notes.push(`the catalog begins at version ${head.historyFrom}; the log still holds older ones`)
+  const range: Range = {
+    from: Math.max(start, head.historyFrom),
+    version: head.version,
+    sameStart: start === head.historyFrom,
+  }
+  if (start > head.historyFrom)
+    report.notes.push(`the log begins at version ${start} now; older versions are in the catalog only`)
+  if (start < head.historyFrom)
+    report.notes.push(`the catalog begins at version ${head.historyFrom}; the log still holds older ones`)
   if (loaded.folder.latest > head.version) {
-    report.notes.push(`the log has reached version ${loaded.folder.latest}; version ${head.version} is what was checked`)
+    report.notes.push(
+      `the log has reached version ${loaded.folder.latest}; version ${head.version} is what was checked`,
+    )
   }
 
   await checkRelations(report, range)
@@ -140,7 +153,11 @@ async function checkVersion(report: Report, version: number, range: Range): Prom
 }
 
 /** The latest version, the first, the one before the latest, and random ones between. */
-export function chooseVersions(range: { from: number; version: number }, samples: number, random: () => number): readonly number[] {
+export function chooseVersions(
+  range: { from: number; version: number },
+  samples: number,
+  random: () => number,
+): readonly number[] {
   const { from, version } = range
   const all = version - from + 1
   if (all <= samples + 1) return Array.from({ length: all }, (_, i) => from + i)

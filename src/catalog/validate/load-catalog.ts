@@ -83,7 +83,9 @@ export async function loadCatalog(
 ): Promise<void> {
   await scratch.write(async (transaction) => {
     for (const { name, columns, more } of RELATIONS) {
-      await transaction.run(`CREATE TABLE ${copyOf(name)} (${[...columns, ...more].map((c) => `"${c}" VARCHAR`).join(', ')})`)
+      await transaction.run(
+        `CREATE TABLE ${copyOf(name)} (${[...columns, ...more].map((c) => `"${c}" VARCHAR`).join(', ')})`,
+      )
     }
   })
   await catalog.read(async (reader) => {
@@ -131,9 +133,18 @@ function asText(value: SqlValue, inHex: boolean): string | null {
 
 const at = (name: (typeof FILE_COLUMNS)[number]): number => FILE_COLUMNS.indexOf(name)
 const [PATH, DV_ID, ADD_RAW, FROM_CHECKPOINT] = [at('path'), at('dv_id'), at('add_raw'), at('from_checkpoint')]
-const [PARTITION_VALUES, TAGS, DELETION_VECTOR, STATS] = [at('partition_values'), at('tags'), at('deletion_vector'), at('stats')]
+const [PARTITION_VALUES, TAGS, DELETION_VECTOR, STATS] = [
+  at('partition_values'),
+  at('tags'),
+  at('deletion_vector'),
+  at('stats'),
+]
 const [SIZE, TIME, DATA_CHANGE] = [at('size'), at('modification_time'), at('data_change')]
-const [ROW_ID, ROW_VERSION, CLUSTERING] = [at('base_row_id'), at('default_row_commit_version'), at('clustering_provider')]
+const [ROW_ID, ROW_VERSION, CLUSTERING] = [
+  at('base_row_id'),
+  at('default_row_commit_version'),
+  at('clustering_provider'),
+]
 
 /** Canonical path, the key hash that belongs to it, and the digest of the line that the row gives back. */
 function fileExtra(row: SqlRow, root: string): Texts {

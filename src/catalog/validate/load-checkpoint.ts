@@ -15,14 +15,23 @@ const BATCH_ROWS = 100_000
 /** Columns that are not rendered: both repeat what other fields say, and cost most of the time. */
 const REPEATED = new Set(['partitionValues_parsed', 'stats_parsed'])
 
-type At = { readonly log: LogStore; readonly scratch: SqlDatabase; readonly loader: LogLoader; readonly signal: AbortSignal }
+type At = {
+  readonly log: LogStore
+  readonly scratch: SqlDatabase
+  readonly loader: LogLoader
+  readonly signal: AbortSignal
+}
 
 /**
  * Loads all rows of a checkpoint, those of its sidecars after those of its own files.
  * @returns number of rows in its own files, and in the sidecars
  * @throws SluiceError BAD_CHECKPOINT when a file cannot be read to its end
  */
-export async function loadCheckpoint(at: At, checkpoint: Checkpoint, source: number): Promise<{ own: number; sidecars: number }> {
+export async function loadCheckpoint(
+  at: At,
+  checkpoint: Checkpoint,
+  source: number,
+): Promise<{ own: number; sidecars: number }> {
   let rows = 0
   for (const file of checkpoint.files) {
     throwIfAborted(at.signal)
@@ -131,7 +140,9 @@ async function addAsStruct(transaction: SqlTransaction, from: string): Promise<s
   const field = (name: string): string => `"add".${`"${name.replaceAll('"', '""')}"`}`
   const kept = fields.filter((name) => !REPEATED.has(name)).map((name) => `${quoted(name)}, ${field(name)}`)
   if (fields.includes('stats_parsed')) {
-    const unlessText = fields.includes('stats') ? `CASE WHEN ${field('stats')} IS NULL THEN ${field('stats_parsed')} END` : field('stats_parsed')
+    const unlessText = fields.includes('stats')
+      ? `CASE WHEN ${field('stats')} IS NULL THEN ${field('stats_parsed')} END`
+      : field('stats_parsed')
     kept.push(`'stats_parsed', ${unlessText}`)
   }
   return `CASE WHEN "add" IS NOT NULL THEN json_object(${kept.join(', ')}) END`

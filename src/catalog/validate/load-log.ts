@@ -22,7 +22,16 @@ WHERE trim(text, ' ' || chr(9) || chr(13)) <> ''`
 const FILE_FIELDS = `"path":"VARCHAR","partitionValues":"JSON","size":"BIGINT","modificationTime":"BIGINT","dataChange":"BOOLEAN",
   "stats":"VARCHAR","stats_parsed":"JSON","tags":"JSON","deletionVector":"JSON","baseRowId":"BIGINT","defaultRowCommitVersion":"BIGINT",
   "clusteringProvider":"VARCHAR"`
-const OTHER_KINDS = ['metaData', 'protocol', 'txn', 'domainMetadata', 'cdc', 'commitInfo', 'sidecar', 'checkpointMetadata']
+const OTHER_KINDS = [
+  'metaData',
+  'protocol',
+  'txn',
+  'domainMetadata',
+  'cdc',
+  'commitInfo',
+  'sidecar',
+  'checkpointMetadata',
+]
 const STRUCTURE = `{"add":{${FILE_FIELDS}},"remove":{"path":"VARCHAR","deletionVector":"JSON"},${OTHER_KINDS.map((kind) => `"${kind}":"JSON"`).join()}}`
 
 /** A line that DuckDB cannot read gives NULL here and is dealt with apart; an error would hide which line it was. */
@@ -30,7 +39,8 @@ const PARSE = `
 CREATE OR REPLACE TEMP TABLE parsed AS SELECT version, source, line, text, raw, digest, TRY(from_json(text, '${STRUCTURE}')) AS a FROM line`
 
 /** PROTOCOL.md, "Deletion Vectors", derived fields: an offset of 0 counts. */
-const dvIdOf = (dv: string): string => `(${dv}->>'storageType') || (${dv}->>'pathOrInlineDv') || coalesce('@' || (${dv}->>'offset'), '')`
+const dvIdOf = (dv: string): string =>
+  `(${dv}->>'storageType') || (${dv}->>'pathOrInlineDv') || coalesce('@' || (${dv}->>'offset'), '')`
 
 const ADDS = `
 INSERT INTO log_add
@@ -46,7 +56,9 @@ INSERT INTO log_remove
 SELECT version, source, line, f.path, ${dvIdOf('f.deletionVector')}
 FROM (SELECT version, source, line, a."remove" AS f FROM parsed WHERE source = 0 AND a."remove" IS NOT NULL)`
 
-const kindCases = ['add', 'remove', ...OTHER_KINDS].map((kind) => `WHEN a."${kind}" IS NOT NULL THEN '${kind}'`).join(' ')
+const kindCases = ['add', 'remove', ...OTHER_KINDS]
+  .map((kind) => `WHEN a."${kind}" IS NOT NULL THEN '${kind}'`)
+  .join(' ')
 const OTHERS = `
 INSERT INTO log_other
 SELECT version, source, line, CASE ${kindCases} ELSE 'unknown:' || coalesce(json_keys(text)[1], '') END, raw

@@ -96,7 +96,8 @@ function depthOf(line: string): number {
 
 /** `\ud83d` without its second half becomes `\ufffd`; a backslash that is itself escaped is skipped. */
 function withoutLoneSurrogates(json: string): string {
-  return json.replace(/\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\(?:u([\da-fA-F]{4})|.)/g, (token, unit) =>
-    typeof unit === 'string' && /^d[89a-f]/i.test(unit) ? '\\ufffd' : token,
+  return json.replace(
+    /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\(?:u([\da-fA-F]{4})|.)/g,
+    (token, unit) => (typeof unit === 'string' && /^d[89a-f]/i.test(unit) ? '\\ufffd' : token),
   )
 }

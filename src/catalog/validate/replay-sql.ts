@@ -117,7 +117,17 @@ LEFT JOIN removes r ON r.version = v.version LEFT JOIN ended e ON e.version = v.
 LEFT JOIN first_files ff ON ff.version = v.version`
 
 /** Needs `log_version(version, modified)`: every version of the window with the time of its file. */
-export const REPLAY: readonly string[] = [EVENTS, LIVES, WITNESS_KEYS, REPEATED, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
+export const REPLAY: readonly string[] = [
+  EVENTS,
+  LIVES,
+  WITNESS_KEYS,
+  REPEATED,
+  CATALOG_LIVES,
+  TOTALS,
+  INFOS,
+  TIMES,
+  COMMITS,
+]
 
 /** State at a version, by the rule that the newest mention wins; a commit's line wins over a row of the base checkpoint. */
 const newest = (kind: string, partition: string, version: number): string => `

@@ -30,13 +30,21 @@ export class Report {
     const found = await runAll(this.#scratch, comparisons.map(compareSql))
     if (found > 0) await runAll(this.#scratch, SETTLE)
     const shownOf = comparisons.filter((one) => one.uncounted !== true)
-    const sum = (side: 'log' | 'catalog'): string => shownOf.map((one) => `(SELECT count(*) FROM (${one[side]}))`).join(' + ')
+    const sum = (side: 'log' | 'catalog'): string =>
+      shownOf.map((one) => `(SELECT count(*) FROM (${one[side]}))`).join(' + ')
     const [row] = await this.#scratch.all(`SELECT ${sum('log')}, ${sum('catalog')}`)
     await this.#settled(version, check, witness, String(row?.[0]), String(row?.[1]), found > 0)
   }
 
   /** A check on two values. */
-  async value(version: number, check: string, witness: string, field: string, log: unknown, catalog: unknown): Promise<void> {
+  async value(
+    version: number,
+    check: string,
+    witness: string,
+    field: string,
+    log: unknown,
+    catalog: unknown,
+  ): Promise<void> {
     const texts = [shown(log), shown(catalog)] as const
     const differs = texts[0] !== texts[1]
     if (differs) await this.#insert(version, check, field, texts)
@@ -54,12 +62,22 @@ export class Report {
   ): Promise<void> {
     this.checks++
     this.witnesses.add(witness)
-    const event = { type: 'verify.check', table: this.#table, version: dec(version), check, log, catalog, witness } as const
+    const event = {
+      type: 'verify.check',
+      table: this.#table,
+      version: dec(version),
+      check,
+      log,
+      catalog,
+      witness,
+    } as const
     if (!suspected) {
       this.#emit({ ...event, equal: true })
       return
     }
-    const [row] = await this.#scratch.all('SELECT count(*), coalesce(max(id), 0) FROM difference WHERE id > ?', [this.#seen])
+    const [row] = await this.#scratch.all('SELECT count(*), coalesce(max(id), 0) FROM difference WHERE id > ?', [
+      this.#seen,
+    ])
     const found = Number(row?.[0] ?? 0)
     this.differences += found
     this.#emit({ ...event, equal: found === 0 })
@@ -88,12 +106,20 @@ export class Report {
     }
   }
 
-  async #insert(version: number, check: string, field: string, [log, catalog]: readonly [string, string]): Promise<void> {
+  async #insert(
+    version: number,
+    check: string,
+    field: string,
+    [log, catalog]: readonly [string, string],
+  ): Promise<void> {
     await this.#scratch.write((transaction) =>
-      transaction.run(
-        `INSERT INTO difference VALUES (nextval('difference_ids'), ?, ?, NULL, ?, 'text', ?, ?)`,
-        [check, version, field, log, catalog],
-      ),
+      transaction.run(`INSERT INTO difference VALUES (nextval('difference_ids'), ?, ?, NULL, ?, 'text', ?, ?)`, [
+        check,
+        version,
+        field,
+        log,
+        catalog,
+      ]),
     )
   }
 }

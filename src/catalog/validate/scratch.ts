@@ -91,7 +91,8 @@ export async function loadPacked(
     const [row] = await transaction.all('SELECT count(*), bool_and(len(cells) = ?) FROM unpacked', [columns.length])
     if (Number(row?.[0]) !== rows.length || row?.[1] !== 1 || rows.some((one) => one.includes(NOTHING))) return false
     const inserted = await transaction.run(`INSERT INTO ${table} SELECT ${cells} FROM unpacked`)
-    if (inserted !== rows.length) throw new SluiceError('INTERNAL', `${rows.length} rows were loaded and ${inserted} arrived`)
+    if (inserted !== rows.length)
+      throw new SluiceError('INTERNAL', `${rows.length} rows were loaded and ${inserted} arrived`)
     return true
   })
   if (!whole) await scratch.write((transaction) => loadCounted(transaction, table, columns, rows))

@@ -3,9 +3,18 @@ import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-export type LogFile = { readonly version: number; readonly name: string; readonly size: number; readonly modified: number }
+export type LogFile = {
+  readonly version: number
+  readonly name: string
+  readonly size: number
+  readonly modified: number
+}
 
-export type Checkpoint = { readonly version: number; readonly form: 'classic' | 'multipart' | 'v2'; readonly files: readonly LogFile[] }
+export type Checkpoint = {
+  readonly version: number
+  readonly form: 'classic' | 'multipart' | 'v2'
+  readonly files: readonly LogFile[]
+}
 
 export type LogFolder = {
   readonly commits: ReadonlyMap<number, LogFile>
@@ -79,7 +88,9 @@ export type Window = {
 export function windowOf(folder: LogFolder, version: number, without: ReadonlySet<Checkpoint>): Window {
   let low = version + 1
   while (folder.commits.has(low - 1)) low--
-  const inOrder = [...folder.commits.values()].filter((file) => file.version <= version).sort((a, b) => a.version - b.version)
+  const inOrder = [...folder.commits.values()]
+    .filter((file) => file.version <= version)
+    .sort((a, b) => a.version - b.version)
   if (low === 0) return { start: 0, version, base: null, commits: inOrder, history: [] }
   const base = folder.checkpoints.find((one) => one.version >= low - 1 && one.version <= version && !without.has(one))
   if (base === undefined) {

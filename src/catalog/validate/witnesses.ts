@@ -7,7 +7,12 @@ import type { Comparison } from './compare.ts'
 import { catalogActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'
 
-type At = { readonly log: LogStore; readonly scratch: SqlDatabase; readonly report: Report; readonly signal: AbortSignal }
+type At = {
+  readonly log: LogStore
+  readonly scratch: SqlDatabase
+  readonly report: Report
+  readonly signal: AbortSignal
+}
 
 async function textOf({ log, signal }: At, name: string): Promise<string> {
   const chunks: Buffer[] = []
@@ -31,9 +36,21 @@ async function hear(at: At, name: string): Promise<boolean> {
 }
 
 const CRC_STATES: readonly { readonly kind: ParsedKind; readonly field: string; readonly states: string }[] = [
-  { kind: 'protocol', field: 'protocol', states: `SELECT json_object('protocol', json_extract(text, '$.protocol')) AS raw FROM witness` },
-  { kind: 'metaData', field: 'metadata', states: `SELECT json_object('metaData', json_extract(text, '$.metadata')) AS raw FROM witness` },
-  { kind: 'txn', field: 'setTransactions', states: `SELECT json_object('txn', e.value) AS raw FROM witness, json_each(text, '$.setTransactions') e` },
+  {
+    kind: 'protocol',
+    field: 'protocol',
+    states: `SELECT json_object('protocol', json_extract(text, '$.protocol')) AS raw FROM witness`,
+  },
+  {
+    kind: 'metaData',
+    field: 'metadata',
+    states: `SELECT json_object('metaData', json_extract(text, '$.metadata')) AS raw FROM witness`,
+  },
+  {
+    kind: 'txn',
+    field: 'setTransactions',
+    states: `SELECT json_object('txn', e.value) AS raw FROM witness, json_each(text, '$.setTransactions') e`,
+  },
   {
     kind: 'domainMetadata',
     field: 'domainMetadata',

@@ -23,7 +23,11 @@ export type ImportTarget = {
 
 export type ImportSettings = { readonly batchSize: number; readonly allowRefused: boolean; readonly waitMs: number }
 
-export type TableOutcome = { readonly result: ImportResult | null; readonly error: SluiceError | null; readonly ms: number }
+export type TableOutcome = {
+  readonly result: ImportResult | null
+  readonly error: SluiceError | null
+  readonly ms: number
+}
 
 /** At most this many progress events a second and table. */
 const PROGRESS_EVERY_MS = 250
@@ -68,9 +72,21 @@ export async function importAndTell(
           toVersion: dec(start.toVersion),
         })
         if (start.resumed && start.done > 0) {
-          emit({ type: 'log', level: 'note', table: target.name, message: `resumed: ${start.done} actions are in the catalog already` })
+          emit({
+            type: 'log',
+            level: 'note',
+            table: target.name,
+            message: `resumed: ${start.done} actions are in the catalog already`,
+          })
         }
-        emit({ type: 'chunk.started', table: target.name, chunk, worker: target.worker, total: dec(start.total), unit: 'action' })
+        emit({
+          type: 'chunk.started',
+          table: target.name,
+          chunk,
+          worker: target.worker,
+          total: dec(start.total),
+          unit: 'action',
+        })
       },
       onProgress: (progress) => {
         actions = progress.done
@@ -95,8 +111,17 @@ export async function importAndTell(
     })
     const ms = Math.round(clock.ticks() - begun)
     if (result.status === 'completed') {
-      if ((result.historyFrom ?? 0) > 0 && result.actions > 0) notes.push(`answers from v${result.historyFrom}: the log holds nothing older`)
-      emit({ type: 'chunk.done', table: target.name, chunk, worker: target.worker, done: dec(actions), unit: 'action', ms })
+      if ((result.historyFrom ?? 0) > 0 && result.actions > 0)
+        notes.push(`answers from v${result.historyFrom}: the log holds nothing older`)
+      emit({
+        type: 'chunk.done',
+        table: target.name,
+        chunk,
+        worker: target.worker,
+        done: dec(actions),
+        unit: 'action',
+        ms,
+      })
     }
     emit({
       type: 'table.finished',

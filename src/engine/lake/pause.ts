@@ -10,6 +10,7 @@ export async function whilePaused({ control, interrupt }: Run): Promise<void> {
 
 /** Waits until lane `worker` may take the next table. @returns false when the run is to stop */
 export async function laneOpen(worker: number, { control, interrupt }: Run): Promise<boolean> {
-  while (!interrupt.stop.aborted && (control?.paused === true || worker > (control?.lanes ?? Infinity))) await sleep(LOOK_EVERY_MS)
+  while (!interrupt.stop.aborted && (control?.paused === true || worker > (control?.lanes ?? Infinity)))
+    await sleep(LOOK_EVERY_MS)
   return !interrupt.stop.aborted
 }

@@ -29,7 +29,12 @@ const CHECKPOINT_FACTOR = 4
 /**
  * @param deep also counts files, bytes and rows of the tables, for a plan that is shown rather than run
  */
-export async function planTables(targets: readonly PlanTarget[], catalogUrl: string, run: Run, deep: boolean): Promise<Plan> {
+export async function planTables(
+  targets: readonly PlanTarget[],
+  catalogUrl: string,
+  run: Run,
+  deep: boolean,
+): Promise<Plan> {
   const lines: PlanLine[] = []
   const errors = new Map<string, SluiceError>()
   const database = await existingCatalog(catalogUrl)
@@ -79,7 +84,8 @@ async function planLine(target: PlanTarget, database: SqlDatabase | null, run: R
   const state = head === null || database === null ? 'broken' : await wholeness(database, head)
   const current = state === 'broken' ? null : (head?.currentVersion ?? null)
   const commits = history.commits.filter((commit) => current === null || commit.version > current)
-  const checkpointBytes = current === null ? (history.checkpoint?.files.reduce((sum, file) => sum + file.size, 0) ?? 0) : 0
+  const checkpointBytes =
+    current === null ? (history.checkpoint?.files.reduce((sum, file) => sum + file.size, 0) ?? 0) : 0
   const commitBytes = commits.reduce((sum, commit) => sum + commit.size, 0)
   const estimatedMs = Math.round(
     ((commitBytes + checkpointBytes * CHECKPOINT_FACTOR) / BYTES_A_SECOND) * 1000 + commits.length * MS_A_COMMIT,

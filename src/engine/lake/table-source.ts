@@ -52,10 +52,14 @@ async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsO
   if (asOf.timestampMs === undefined) return undefined
   const version = await versionAtTime(database, table.tableId, asOf.timestampMs)
   if (version !== null) return version
-  throw new SluiceError('VERSION_NOT_FOUND', `the catalog knows ${table.tableId} from version ${table.historyFrom} on, which is later`, {
-    where: new Date(asOf.timestampMs).toISOString(),
-    hint: `ask for a later time, or for --version ${table.historyFrom}`,
-  })
+  throw new SluiceError(
+    'VERSION_NOT_FOUND',
+    `the catalog knows ${table.tableId} from version ${table.historyFrom} on, which is later`,
+    {
+      where: new Date(asOf.timestampMs).toISOString(),
+      hint: `ask for a later time, or for --version ${table.historyFrom}`,
+    },
+  )
 }
 
 async function openIfThere(url: string | undefined): Promise<SqlDatabase | null> {

@@ -11,7 +11,13 @@ import { excludedBy } from './exclude.ts'
 
 export type Found =
   | { readonly kind: 'table'; readonly name: string; readonly path: string }
-  | { readonly kind: 'sqlite' | 'duckdb'; readonly name: string; readonly path: string; readonly bytes: number; readonly modified: number }
+  | {
+      readonly kind: 'sqlite' | 'duckdb'
+      readonly name: string
+      readonly path: string
+      readonly bytes: number
+      readonly modified: number
+    }
   | { readonly kind: 'excluded'; readonly name: string; readonly word: string }
   | { readonly kind: 'unreadable'; readonly name: string; readonly path: string; readonly error: SluiceError }
 
@@ -30,7 +36,10 @@ export async function* walkLake(
     throw new SluiceError('NO_SUCH_PATH', `there is no folder ${root}`, { where: root, hint: 'check the path' })
   }
   if (!stat.isDirectory()) {
-    throw new SluiceError('NO_SUCH_PATH', `${root} is a file, not a folder`, { where: root, hint: 'give the folder that holds the tables' })
+    throw new SluiceError('NO_SUCH_PATH', `${root} is a file, not a folder`, {
+      where: root,
+      hint: 'give the folder that holds the tables',
+    })
   }
   yield* walk(root, '', 0, new Set([realpathSync(root)]), options)
 }

@@ -64,9 +64,11 @@ export async function batchImport(operation: BatchImport, run: Run): Promise<End
 function endOfRun(tables: number, outcomes: readonly TableOutcome[], left: number): Ending {
   const failures = outcomes.flatMap(({ error }) => (error === null || error.kind === 'stopped' ? [] : [error]))
   const refused = failures.filter((error) => error.kind === 'unsupported').length
-  const stopped = left > 0 || outcomes.some(({ result, error }) => result?.status === 'stopped' || error?.kind === 'stopped')
+  const stopped =
+    left > 0 || outcomes.some(({ result, error }) => result?.status === 'stopped' || error?.kind === 'stopped')
   const current = outcomes.filter(({ result }) => result?.status === 'current').length
-  const sum = (pick: (outcome: TableOutcome) => number): string => dec(outcomes.reduce((total, one) => total + pick(one), 0))
+  const sum = (pick: (outcome: TableOutcome) => number): string =>
+    dec(outcomes.reduce((total, one) => total + pick(one), 0))
   const totals = {
     tables: dec(tables),
     ok: dec(outcomes.filter(({ result }) => result?.status === 'completed').length),

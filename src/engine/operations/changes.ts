@@ -16,7 +16,9 @@ type Changes = Extract<Operation, { kind: 'changes' }>
 export async function changes(operation: Changes, run: Run): Promise<Ending> {
   const { fromVersion: from, toVersion: to } = operation
   if (from > to) {
-    throw new SluiceError('BAD_FLAG', `--from-version ${from} is above --to-version ${to}`, { hint: 'turn the two around' })
+    throw new SluiceError('BAD_FLAG', `--from-version ${from} is above --to-version ${to}`, {
+      hint: 'turn the two around',
+    })
   }
   const counts = new Map<string, number>()
   const tell = (event: ChangeEvent | null): void => {
@@ -28,9 +30,13 @@ export async function changes(operation: Changes, run: Run): Promise<Ending> {
     if (source.from === 'catalog') {
       const { tableId, historyFrom } = source.table
       if (from < historyFrom) {
-        throw new SluiceError('HISTORY_MISSING', `the catalog knows ${tableId} from version ${historyFrom} on, not what came after ${from}`, {
-          hint: `ask from version ${historyFrom} on`,
-        })
+        throw new SluiceError(
+          'HISTORY_MISSING',
+          `the catalog knows ${tableId} from version ${historyFrom} on, not what came after ${from}`,
+          {
+            hint: `ask from version ${historyFrom} on`,
+          },
+        )
       }
       for await (const page of changesBetween(source.database, tableId, from, to)) {
         throwIfAborted(run.interrupt.abort)
@@ -39,7 +45,12 @@ export async function changes(operation: Changes, run: Run): Promise<Ending> {
       return
     }
     for await (const change of source.table.changes(from, to, run.interrupt.abort)) {
-      tell(eventOf(change.version, parseAction(change.raw, () => `version ${change.version}`)))
+      tell(
+        eventOf(
+          change.version,
+          parseAction(change.raw, () => `version ${change.version}`),
+        ),
+      )
     }
   })
   const totals: Record<string, string> = { from: dec(from), to: dec(to) }
@@ -49,7 +60,10 @@ export async function changes(operation: Changes, run: Run): Promise<Ending> {
 
 function eventOfRecord(record: ChangeRecord): ChangeEvent | null {
   if (record.raw !== null) {
-    return eventOf(record.version, parseAction(record.raw, () => `version ${record.version}, line ${record.line}`))
+    return eventOf(
+      record.version,
+      parseAction(record.raw, () => `version ${record.version}, line ${record.line}`),
+    )
   }
   return {
     type: 'change',
@@ -93,7 +107,9 @@ function eventOf(version: number, action: Action): ChangeEvent | null {
       return {
         ...head,
         change: 'domain',
-        detail: action.domainMetadata.removed ? `${action.domainMetadata.domain} removed` : action.domainMetadata.domain,
+        detail: action.domainMetadata.removed
+          ? `${action.domainMetadata.domain} removed`
+          : action.domainMetadata.domain,
       }
     default:
       return null

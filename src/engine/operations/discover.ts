@@ -23,7 +23,12 @@ export async function discover(operation: Discover, run: Run): Promise<Ending> {
       continue
     }
     if (found.kind === 'unreadable') {
-      emit({ type: 'log', level: 'warn', table: found.name, message: `cannot look into ${found.path}: ${found.error.message}` })
+      emit({
+        type: 'log',
+        level: 'warn',
+        table: found.name,
+        message: `cannot look into ${found.path}: ${found.error.message}`,
+      })
       continue
     }
     if (found.kind !== 'table') {
@@ -71,7 +76,9 @@ export async function tableEvent(name: string, path: string, signal: AbortSignal
       ...(facts.lastCommit === null ? {} : { lastCommit: isoTime(facts.lastCommit) }),
       ...(facts.partitionColumns === null ? {} : { partitionColumns: facts.partitionColumns }),
       ...(facts.features === null ? {} : { features: facts.features }),
-      ...(facts.protocol === null ? {} : { protocol: `${facts.protocol.minReaderVersion}/${facts.protocol.minWriterVersion}` }),
+      ...(facts.protocol === null
+        ? {}
+        : { protocol: `${facts.protocol.minReaderVersion}/${facts.protocol.minWriterVersion}` }),
       ...(facts.historyFrom === null ? {} : { historyFrom: dec(facts.historyFrom) }),
       ...(facts.refusal === null ? {} : { error: facts.refusal.info() }),
     }

@@ -90,7 +90,10 @@ export function eventOfAdd(add: AddAction, addedVersion: number | null): FileEve
   }
 }
 
-function rowsOf(records: number | null, vector: DeletionVectorDescriptor | null): { rows?: string; deletedRows?: string } {
+function rowsOf(
+  records: number | null,
+  vector: DeletionVectorDescriptor | null,
+): { rows?: string; deletedRows?: string } {
   const deleted = vector?.cardinality ?? 0
   return {
     ...(records === null ? {} : { rows: dec(records - deleted) }),

@@ -22,7 +22,10 @@ export async function importOne(operation: Import, run: Run): Promise<Ending> {
   tellPlan(plan, [], run, operation.dryRun)
   if (operation.dryRun) {
     const failed = plan.lines.find((line) => line.error !== undefined)
-    return { totals: { tables: '1' }, ...(failed === undefined ? {} : { error: plan.errors.get(failed.table) as never }) }
+    return {
+      totals: { tables: '1' },
+      ...(failed === undefined ? {} : { error: plan.errors.get(failed.table) as never }),
+    }
   }
   return withWritableCatalog(url, run, path, async (catalog) => {
     const { result, error } = await importAndTell(catalog, target, { batchSize, allowRefused, waitMs }, run)

@@ -70,7 +70,10 @@ async function subjectOf(table: string, database: SqlDatabase): Promise<Subject>
   const log = await openLake(ref.path)
   const head = await readHead(database, ref.by === 'id' ? { tableId: ref.tableId } : { location: log.root })
   if (head === null) {
-    throw new SluiceError('NO_SUCH_TABLE', `${table} is not in the catalog`, { where: log.root, hint: 'there is nothing to roll back' })
+    throw new SluiceError('NO_SUCH_TABLE', `${table} is not in the catalog`, {
+      where: log.root,
+      hint: 'there is nothing to roll back',
+    })
   }
   return { head, log, broken: (await wholeness(database, head)) !== 'whole' }
 }
@@ -121,7 +124,8 @@ async function verify(
     for (const note of table.notes) emit({ type: 'log', level: 'note', table: tableId, message: note })
     if (checkFiles !== 'none') {
       const paths = async function* (): AsyncGenerator<readonly string[]> {
-        for await (const block of snapshot.files({ signal: interrupt.abort, fields: 'identity' })) yield block.map(({ add }) => add.path)
+        for await (const block of snapshot.files({ signal: interrupt.abort, fields: 'identity' }))
+          yield block.map(({ add }) => add.path)
       }
       const found = await dataFilesPresent(log, paths(), checkFiles, interrupt.abort)
       const outside = found.outside > 0 ? `, ${found.outside} outside the table not looked at` : ''
@@ -136,18 +140,41 @@ async function verify(
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind === 'stopped' || error.kind === 'internal') throw thrown
-    check('log re-read', false, `${error.code}: ${error.message}`, version === null ? '' : `v${version}`, `the log cannot be read: ${error.message}`)
+    check(
+      'log re-read',
+      false,
+      `${error.code}: ${error.message}`,
+      version === null ? '' : `v${version}`,
+      `the log cannot be read: ${error.message}`,
+    )
   }
 
   const others = await dependents(database, dialectOf(database).dependents)
-  check('nobody depends on these rows', others.length === 0, '', others.join(', ') || 'none', `these refer to the catalog's rows: ${others.join(', ')}`)
+  check(
+    'nobody depends on these rows',
+    others.length === 0,
+    '',
+    others.join(', ') || 'none',
+    `these refer to the catalog's rows: ${others.join(', ')}`,
+  )
   const holder = await leaseHolder(database, tableId, await database.now())
   const busy = holder !== null && holder.owner !== ownLease && isAlive(holder.pid)
-  check('no import runs', !busy, '', busy ? `${holder.command} (process ${holder.pid} on ${holder.host})` : 'none', 'an import of this table is running')
+  check(
+    'no import runs',
+    !busy,
+    '',
+    busy ? `${holder.command} (process ${holder.pid} on ${holder.host})` : 'none',
+    'an import of this table is running',
+  )
 
   const rows = await rowsOfTable(database, tableId)
   const listed = rows.map(({ relation, rows: count }) => `${relation} ${count}`).join(', ')
-  emit({ type: 'log', level: 'note', table: tableId, message: `a rollback removes: ${listed || 'nothing'}; ${log.label}/_delta_log stays as it is` })
+  emit({
+    type: 'log',
+    level: 'note',
+    table: tableId,
+    message: `a rollback removes: ${listed || 'nothing'}; ${log.label}/_delta_log stays as it is`,
+  })
   return { problems, checks, rows }
 }
 

@@ -25,7 +25,8 @@ export async function migrationStatus(operation: Status, run: Run): Promise<Endi
     }
     const behind = new Map<string, number | null>()
     for (const row of rows) {
-      if (!behind.has(row.tableId)) behind.set(row.tableId, await commitsBehind(database, row.tableId, run.interrupt.abort))
+      if (!behind.has(row.tableId))
+        behind.set(row.tableId, await commitsBehind(database, row.tableId, run.interrupt.abort))
       const lag = behind.get(row.tableId) ?? null
       run.emit({
         type: 'run',

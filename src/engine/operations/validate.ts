@@ -38,7 +38,13 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
     for (const note of result.notes) emit({ type: 'log', level: 'note', table: operation.table, message: note })
     const { version, checks, differences } = result
     await database.write((transaction) =>
-      recordValidation(transaction, run.runId, { tableId: head.tableId, version, checks, differences, checkedAt: clock.now() }),
+      recordValidation(transaction, run.runId, {
+        tableId: head.tableId,
+        version,
+        checks,
+        differences,
+        checkedAt: clock.now(),
+      }),
     )
     const totals = {
       version: dec(version),
@@ -46,7 +52,11 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
       checks: dec(checks),
       differences: dec(differences),
     }
-    if (differences === 0) return { totals, proof: `log at ${result.versions.map((v) => `v${v}`).join(' ')}; ${result.witnesses.join(', ')}` }
+    if (differences === 0)
+      return {
+        totals,
+        proof: `log at ${result.versions.map((v) => `v${v}`).join(' ')}; ${result.witnesses.join(', ')}`,
+      }
     const { tableId } = head
     return {
       totals,

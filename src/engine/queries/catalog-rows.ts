@@ -24,7 +24,10 @@ export type CatalogRow = {
 }
 
 /** @param alive whether a process of this machine runs: the lease of a dead one does not count */
-export async function catalogRows(database: SqlDatabase, alive: (pid: number) => boolean): Promise<readonly CatalogRow[]> {
+export async function catalogRows(
+  database: SqlDatabase,
+  alive: (pid: number) => boolean,
+): Promise<readonly CatalogRow[]> {
   const now = await database.now()
   const proofs = await latestValidations(database)
   const heads = await database.all(
@@ -33,7 +36,19 @@ export async function catalogRows(database: SqlDatabase, alive: (pid: number) =>
   )
   const rows: CatalogRow[] = []
   for (const head of heads) {
-    const [tableId, location, version, historyFrom, files, bytes, records, commitTime, partitions, protocol, configuration] = head as [
+    const [
+      tableId,
+      location,
+      version,
+      historyFrom,
+      files,
+      bytes,
+      records,
+      commitTime,
+      partitions,
+      protocol,
+      configuration,
+    ] = head as [
       string,
       string,
       number | null,
@@ -62,11 +77,14 @@ export async function catalogRows(database: SqlDatabase, alive: (pid: number) =>
       features:
         protocol === null
           ? []
-          : featureNames(JSON.parse(protocol) as ProtocolAction, {
-              id: '',
-              schemaString: '',
-              configuration: JSON.parse(configuration ?? '{}') as Record<string, string>,
-            } as MetadataAction),
+          : featureNames(
+              JSON.parse(protocol) as ProtocolAction,
+              {
+                id: '',
+                schemaString: '',
+                configuration: JSON.parse(configuration ?? '{}') as Record<string, string>,
+              } as MetadataAction,
+            ),
       state,
       proof:
         proof === undefined
@@ -88,7 +106,8 @@ async function stateOf(
   const head = await readHead(database, { tableId })
   if (head === null) return { state: 'none' }
   const holder = await leaseHolder(database, tableId, now)
-  if (holder !== null && alive(holder.pid)) return { state: 'running', holder: `${holder.command} (process ${holder.pid})` }
+  if (holder !== null && alive(holder.pid))
+    return { state: 'running', holder: `${holder.command} (process ${holder.pid})` }
   const whole = await wholeness(database, head)
   if (whole === 'whole') return { state: 'current' }
   if (whole === 'broken') return { state: 'none' }
@@ -98,5 +117,9 @@ async function stateOf(
     return { state: 'failed', error: { code: code as 'INTERNAL', message: words.join(': '), retryable: true } }
   }
   const { done = 0, total = 0 } = head.cursor ?? {}
-  return { state: 'unfinished', percent: total === 0 ? 0 : Math.floor((done / total) * 100), version: head.currentVersion }
+  return {
+    state: 'unfinished',
+    percent: total === 0 ? 0 : Math.floor((done / total) * 100),
+    version: head.currentVersion,
+  }
 }

@@ -13,7 +13,12 @@ import type { Located } from './located.ts'
 /** Files of one commit that are shown; the totals say how many there are. */
 const FILES_SHOWN = 500
 
-export async function historyPage(located: Located, from: number, count: number, signal: AbortSignal): Promise<Page<CommitEvent>> {
+export async function historyPage(
+  located: Located,
+  from: number,
+  count: number,
+  signal: AbortSignal,
+): Promise<Page<CommitEvent>> {
   if (located.from === 'log') {
     const rows: CommitEvent[] = []
     for await (const commit of located.table.history({ limit: from + count, signal })) rows.push(eventOfSummary(commit))
@@ -49,7 +54,8 @@ export async function commitDetail(located: Located, version: number, signal: Ab
     info = summary.commitInfo ?? {}
     for await (const change of located.table.changes(version - 1, version, signal)) {
       if (change.change === 'added') add(change.add.path, change.add.size, numRecordsOf(change.add.stats))
-      else if (change.change === 'removed') remove(change.remove.path, change.remove.size ?? null, numRecordsOf(change.remove.stats))
+      else if (change.change === 'removed')
+        remove(change.remove.path, change.remove.size ?? null, numRecordsOf(change.remove.stats))
     }
   } else {
     const { database, table } = located
@@ -63,7 +69,8 @@ export async function commitDetail(located: Located, version: number, signal: Ab
         if (change.raw === null) add(change.path ?? '', change.size ?? 0, change.rows)
         else if (change.kind === 'remove') {
           const action = parseAction(change.raw, () => `version ${version}`)
-          if (action.kind === 'remove') remove(action.remove.path, action.remove.size ?? null, numRecordsOf(action.remove.stats))
+          if (action.kind === 'remove')
+            remove(action.remove.path, action.remove.size ?? null, numRecordsOf(action.remove.stats))
         }
       }
     }
@@ -71,7 +78,11 @@ export async function commitDetail(located: Located, version: number, signal: Ab
   return { commit, ...toldBy(info), added, removed, addedTotal, removedTotal }
 }
 
-async function summaryOf(located: Extract<Located, { from: 'log' }>, version: number, signal: AbortSignal): Promise<CommitSummary> {
+async function summaryOf(
+  located: Extract<Located, { from: 'log' }>,
+  version: number,
+  signal: AbortSignal,
+): Promise<CommitSummary> {
   for await (const summary of located.table.history({ signal })) if (summary.version === version) return summary
   throw noSuchCommit(version)
 }
@@ -89,7 +100,9 @@ function infoOf(record: CommitRecord): Readonly<Record<string, unknown>> {
 /** Who did it, where, and what the engine measured; numbers stay the text that the engine wrote. */
 function toldBy(info: Readonly<Record<string, unknown>>): Pick<CommitDetail, 'predicate' | 'user' | 'metrics'> {
   const parameters = recordOf(info['operationParameters'])
-  const metrics = Object.entries(recordOf(info['operationMetrics'])).map(([name, value]) => [name, plain(value)] as const)
+  const metrics = Object.entries(recordOf(info['operationMetrics'])).map(
+    ([name, value]) => [name, plain(value)] as const,
+  )
   const predicate = parameters['predicate']
   const user = info['userName'] ?? info['userId']
   return {

@@ -58,7 +58,13 @@ export function schemaFields({ protocol, metadata }: Declared): readonly SchemaF
   return fields
 }
 
-const TOLD = ['delta.generationExpression', 'CURRENT_DEFAULT', 'delta.identity.start', 'delta.invariants', 'comment'] as const
+const TOLD = [
+  'delta.generationExpression',
+  'CURRENT_DEFAULT',
+  'delta.identity.start',
+  'delta.invariants',
+  'comment',
+] as const
 
 function notesOf(field: Field): readonly string[] {
   const notes: string[] = []
@@ -66,7 +72,8 @@ function notesOf(field: Field): readonly string[] {
   for (const change of field.typeChanges) notes.push(`was ${typeText(change.from)}`)
   for (const name of TOLD) {
     const value = field.metadata[name]
-    if (value !== undefined) notes.push(`${name.replace(/^delta\./, '')}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    if (value !== undefined)
+      notes.push(`${name.replace(/^delta\./, '')}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
   }
   return notes
 }
@@ -96,7 +103,12 @@ const SIZE_CLASSES = [
 const DAYS = 56
 const DAY_MS = 86_400_000
 
-export async function overviewOf(table: TableRow, located: Located, database: SqlDatabase | null, signal: AbortSignal): Promise<Overview> {
+export async function overviewOf(
+  table: TableRow,
+  located: Located,
+  database: SqlDatabase | null,
+  signal: AbortSignal,
+): Promise<Overview> {
   const state = await declared(located, signal)
   const listing = await listLog(await openLake(located.path), { signal, attributes: false })
   const inCatalog = located.from === 'catalog' ? located : null
@@ -104,7 +116,10 @@ export async function overviewOf(table: TableRow, located: Located, database: Sq
     table,
     metadataId: state.metadata?.id ?? null,
     description: state.metadata?.description ?? null,
-    protocol: state.protocol === null ? '?' : `reader ${state.protocol.minReaderVersion}, writer ${state.protocol.minWriterVersion}`,
+    protocol:
+      state.protocol === null
+        ? '?'
+        : `reader ${state.protocol.minReaderVersion}, writer ${state.protocol.minWriterVersion}`,
     configuration: Object.entries(state.metadata?.configuration ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
     createdAt: state.metadata?.createdTime ?? null,
     commits: listing.commits.length,
@@ -150,11 +165,10 @@ async function perDay(
 ): Promise<readonly number[] | null> {
   if (newest === null) return null
   const since = newest - DAYS * DAY_MS
-  const rows = await database.all('SELECT commit_time FROM delta_commits WHERE table_id = ? AND commit_time > ? AND version <= ?', [
-    table.tableId,
-    since,
-    table.version,
-  ])
+  const rows = await database.all(
+    'SELECT commit_time FROM delta_commits WHERE table_id = ? AND commit_time > ? AND version <= ?',
+    [table.tableId, since, table.version],
+  )
   const days = Array<number>(DAYS).fill(0)
   for (const [time] of rows) {
     const day = Math.min(DAYS - 1, Math.floor(((time as number) - since - 1) / DAY_MS))

@@ -73,7 +73,10 @@ export class QueryDesk implements Answers {
       'SELECT count(DISTINCT partition_no) FROM delta_files WHERE table_id = ? AND added_version <= ? AND (removed_version IS NULL OR removed_version > ?)',
       [table.tableId, table.version, table.version],
     )
-    const rows = totals.map(({ values, ...counts }) => ({ values: JSON.parse(values) as Record<string, string | null>, ...counts }))
+    const rows = totals.map(({ values, ...counts }) => ({
+      values: JSON.parse(values) as Record<string, string | null>,
+      ...counts,
+    }))
     return { rows, total: row?.[0] as number, from }
   }
 

@@ -28,7 +28,12 @@ const ORDER: Readonly<Record<FileSort, string>> = {
 }
 
 /** What a query selected: row numbers in the order of the sort, and the funnel. Kept for the next page of the same query. */
-type Selection = { readonly key: string; readonly numbers: Float64Array; readonly funnel: Funnel; readonly pruning: Pruning }
+type Selection = {
+  readonly key: string
+  readonly numbers: Float64Array
+  readonly funnel: Funnel
+  readonly pruning: Pruning
+}
 
 export class FilePages {
   #last: Selection | null = null
@@ -71,7 +76,9 @@ export class FilePages {
       if (file === undefined) return []
       if (column === undefined) return [fileEvent(file)]
       const { min, max } = statsRange(file.stats, column.physicalPath)
-      return [{ ...fileEvent(file), range: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } }]
+      return [
+        { ...fileEvent(file), range: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } },
+      ]
     })
   }
 }

@@ -14,12 +14,19 @@ export type Located =
   | { readonly from: 'log'; readonly table: DeltaTable; readonly path: string }
 
 /** The catalog answers where it holds the whole table; where it does not, the log. */
-export async function locate(key: string, asOf: AsOf, database: SqlDatabase | null, signal: AbortSignal): Promise<Located> {
+export async function locate(
+  key: string,
+  asOf: AsOf,
+  database: SqlDatabase | null,
+  signal: AbortSignal,
+): Promise<Located> {
   const path = pathOfLocation(key)
   const head = database === null ? null : await readHead(database, { location: key })
   if (database !== null && head !== null && (await wholeness(database, head)) === 'whole') {
     const by = { location: key }
-    const version = asOf.version ?? (asOf.timestampMs === undefined ? undefined : await atTime(database, head.tableId, asOf.timestampMs))
+    const version =
+      asOf.version ??
+      (asOf.timestampMs === undefined ? undefined : await atTime(database, head.tableId, asOf.timestampMs))
     return { from: 'catalog', database, table: await readableTable(database, by, version), path }
   }
   return { from: 'log', table: await DeltaTable.open(await openLake(path), parquetRows, signal), path }

@@ -17,12 +17,18 @@ type InLog = Extract<Located, { from: 'log' }>
 /** Files kept in memory at most for one look. */
 const MAX_FILES = 200_000
 
-export async function filesFromLog(located: InLog, asOf: AsOf, query: FilesQuery, signal: AbortSignal): Promise<FilesPage> {
+export async function filesFromLog(
+  located: InLog,
+  asOf: AsOf,
+  query: FilesQuery,
+  signal: AbortSignal,
+): Promise<FilesPage> {
   const begun = performance.now()
   const snapshot = await snapshotAt(located, asOf)
   const { protocol, metadata } = await snapshot.head(signal)
   const where = query.where.trim()
-  const pruning = where === '' ? null : compilePruning(parsePredicate(where), schemaOf(protocol, metadata), metadata.partitionColumns)
+  const pruning =
+    where === '' ? null : compilePruning(parsePredicate(where), schemaOf(protocol, metadata), metadata.partitionColumns)
   const all = { files: 0, bytes: 0 }
   const partition = { files: 0, bytes: 0, columns: pruning?.partitionColumns.map(({ path }) => path.join('.')) ?? [] }
   const stats = { files: 0, bytes: 0, columns: pruning?.dataColumns.map(({ path }) => path.join('.')) ?? [] }
@@ -84,10 +90,14 @@ export async function partitionsFromLog(
     const records = numRecordsOf(add.stats)
     group.files++
     group.bytes += add.size
-    group.rows = records === null || group.rows === null ? null : group.rows + records - (add.deletionVector?.cardinality ?? 0)
+    group.rows =
+      records === null || group.rows === null ? null : group.rows + records - (add.deletionVector?.cardinality ?? 0)
     groups.set(key, group)
   }
-  const rows = [...groups].map(([values, group]) => ({ values: JSON.parse(values) as Record<string, string | null>, ...group }))
+  const rows = [...groups].map(([values, group]) => ({
+    values: JSON.parse(values) as Record<string, string | null>,
+    ...group,
+  }))
   rows.sort((a, b) => b.bytes - a.bytes)
   return { rows: rows.slice(from, from + count), total: rows.length, from }
 }
@@ -99,14 +109,21 @@ async function snapshotAt({ table }: InLog, { version, timestampMs }: AsOf): Pro
   })
 }
 
-async function* filesOf(snapshot: Snapshot, signal: AbortSignal): AsyncGenerator<{ add: AddAction; addedVersion: number | null }> {
+async function* filesOf(
+  snapshot: Snapshot,
+  signal: AbortSignal,
+): AsyncGenerator<{ add: AddAction; addedVersion: number | null }> {
   let seen = 0
   for await (const block of snapshot.files({ signal })) {
     seen += block.length
     if (seen > MAX_FILES) {
-      throw new SluiceError('NOT_IMPORTED', `the table has more than ${MAX_FILES} files: import it to look through them`, {
-        hint: 'press i on the table, or run: sluice import TABLE',
-      })
+      throw new SluiceError(
+        'NOT_IMPORTED',
+        `the table has more than ${MAX_FILES} files: import it to look through them`,
+        {
+          hint: 'press i on the table, or run: sluice import TABLE',
+        },
+      )
     }
     yield* block
   }

@@ -18,8 +18,14 @@ const NOBODY: Pick<TableRow, 'tableId' | 'catalog' | 'proof'> = {
 }
 
 /** Rows by name. A table that is current in the catalog is not read again: its counts come from there. */
-export async function listTables(lake: string | null, database: SqlDatabase | null, signal: AbortSignal): Promise<readonly TableRow[]> {
-  const known = new Map((database === null ? [] : await catalogRows(database, isAlive)).map((row) => [row.location, row]))
+export async function listTables(
+  lake: string | null,
+  database: SqlDatabase | null,
+  signal: AbortSignal,
+): Promise<readonly TableRow[]> {
+  const known = new Map(
+    (database === null ? [] : await catalogRows(database, isAlive)).map((row) => [row.location, row]),
+  )
   const rows: TableRow[] = []
   if (lake !== null) {
     for await (const found of walkLake(lake, { recursive: true, exclude: [], signal })) {
@@ -32,7 +38,8 @@ export async function listTables(lake: string | null, database: SqlDatabase | nu
   }
   // What the catalog holds from elsewhere is listed too, when no lake was asked for.
   if (lake === null) {
-    for (const row of known.values()) rows.push(await tableRow(row.tableId, pathOfLocation(row.location), known, signal))
+    for (const row of known.values())
+      rows.push(await tableRow(row.tableId, pathOfLocation(row.location), known, signal))
   }
   return rows
 }

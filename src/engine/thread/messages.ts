@@ -15,19 +15,12 @@ export type OperationStart = {
   readonly commandLine: string
   readonly flags: SharedArrayBuffer
 }
-export type OperationMessage = { readonly type: 'event'; readonly event: Event } | { readonly type: 'done'; readonly exitCode: number }
+export type OperationMessage =
+  { readonly type: 'event'; readonly event: Event } | { readonly type: 'done'; readonly exitCode: number }
 
 export type QueryStart = { readonly lake: string | null; readonly catalog: string }
 export type QueryMethod =
-  | 'tables'
-  | 'overview'
-  | 'schema'
-  | 'features'
-  | 'history'
-  | 'commit'
-  | 'partitions'
-  | 'files'
-  | 'runs'
+  'tables' | 'overview' | 'schema' | 'features' | 'history' | 'commit' | 'partitions' | 'files' | 'runs'
 export type Question = { readonly id: number; readonly method: QueryMethod; readonly arguments: readonly unknown[] }
 export type Answer =
   | { readonly id: number; readonly value: unknown }

@@ -4,7 +4,16 @@ import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import type { Event } from '../../model/event.ts'
 import type { Operation } from '../operation.ts'
 import type { RunningOperation, Workbench } from '../workbench.ts'
-import { FLAG, FLAG_BYTES, type Answer, type Identity, type OperationMessage, type OperationStart, type QueryMethod, type Question } from './messages.ts'
+import {
+  FLAG,
+  FLAG_BYTES,
+  type Answer,
+  type Identity,
+  type OperationMessage,
+  type OperationStart,
+  type QueryMethod,
+  type Question,
+} from './messages.ts'
 
 /** How long an aborted operation may take to roll back before its thread is ended, ms. */
 const GRACE_MS = 3_000
@@ -20,7 +29,10 @@ export class ThreadedWorkbench implements Workbench {
   readonly #running = new Set<RunningOperation>()
 
   /** @param label the catalog's URL without its password */
-  constructor(at: { readonly lake: string | null; readonly catalogUrl: string; readonly label: string }, identity: Identity) {
+  constructor(
+    at: { readonly lake: string | null; readonly catalogUrl: string; readonly label: string },
+    identity: Identity,
+  ) {
     this.lake = at.lake
     this.catalog = at.label
     this.#catalogUrl = at.catalogUrl
@@ -53,7 +65,9 @@ export class ThreadedWorkbench implements Workbench {
 
   /** The UI knows the catalog by its label only; the URL, which may hold a password, is put in here. */
   #withCatalog(operation: Operation): Operation {
-    return 'catalog' in operation && operation.catalog === this.catalog ? { ...operation, catalog: this.#catalogUrl } : operation
+    return 'catalog' in operation && operation.catalog === this.catalog
+      ? { ...operation, catalog: this.#catalogUrl }
+      : operation
   }
 
   #ask<T>(method: QueryMethod, given: readonly unknown[]): Promise<T> {

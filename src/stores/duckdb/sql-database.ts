@@ -150,7 +150,8 @@ class DuckdbDatabase implements SqlDatabase {
 }
 
 function readerOf(connection: DuckDBConnection, label: string): SqlReader {
-  return { dialect: "duckdb",
+  return {
+    dialect: 'duckdb',
     all: (sql, parameters = []) => allOf(connection, sql, parameters, label),
     pages: (sql, parameters, pageRows) => pagesOf(connection, sql, parameters, pageRows, label),
   }

@@ -97,7 +97,8 @@ class SqliteDatabase implements SqlDatabase {
   #transaction(connection: Connection): SqlTransaction {
     return {
       ...readerOf(connection, this.label),
-      run: async (sql, parameters = []) => this.#guard(() => this.#prepared(connection, sql).run(...parameters).changes),
+      run: async (sql, parameters = []) =>
+        this.#guard(() => this.#prepared(connection, sql).run(...parameters).changes),
       script: async (sql) => void this.#guard(() => connection.exec(sql)),
       load: async (table, columns, rows) => this.#guard(() => this.#load(connection, table, columns, rows)),
     }
@@ -220,7 +221,10 @@ async function* pagesOf(
 ): AsyncGenerator<readonly SqlRow[]> {
   try {
     let page: SqlRow[] = []
-    for (const row of connection.prepare<unknown[]>(sql).raw(true).iterate(...parameters) as Iterable<SqlRow>) {
+    for (const row of connection
+      .prepare<unknown[]>(sql)
+      .raw(true)
+      .iterate(...parameters) as Iterable<SqlRow>) {
       page.push(row)
       if (page.length >= pageRows) {
         yield page

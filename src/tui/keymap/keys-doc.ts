@@ -1,27 +1,34 @@
 /** docs/KEYS.md, made from the keymap. */
+import { width } from '../draw/text.ts'
 import type { Binding, Command } from './bindings.ts'
 import { KEYMAP } from './bindings.ts'
 import { shownKey } from './lookup.ts'
 
 const escaped = (text: string): string => text.replaceAll('|', String.raw`\|`)
 
+/** A Markdown table as prettier leaves it: every column as wide as its widest cell. */
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(3, ...rows.map((r) => width(r[i] ?? ''))))
+  const put = (cells: readonly string[]): string =>
+    `| ${widths.map((w, i) => (cells[i] ?? '') + ' '.repeat(w - width(cells[i] ?? ''))).join(' | ')} |`
+  const [head = [], ...body] = rows
+  return [put(head), put(widths.map((w) => '-'.repeat(w))), ...body.map(put)]
+}
+
 /** The whole document. */
 export function keysDoc(): string {
   const groups = [...new Set(KEYMAP.map((b) => b.group))]
-  const row = (b: Binding<Command>): string => {
-    const keys = b.keys.length === 0 ? 'palette only' : b.keys.map((k) => `\`${shownKey(k)}\``).join(' ')
-    return `| ${escaped(keys)} | ${escaped(b.label)} | \`${b.command}\` |`
-  }
-  const sections = groups.map((group) =>
-    [
-      `## ${group}`,
-      '',
-      '| keys | what | command |',
-      '| --- | --- | --- |',
-      ...KEYMAP.filter((b) => b.group === group).map(row),
-      '',
-    ].join('\n'),
-  )
+  const row = (b: Binding<Command>): readonly string[] => [
+    escaped(b.keys.length === 0 ? 'palette only' : b.keys.map((k) => `\`${shownKey(k)}\``).join(' ')),
+    escaped(b.label),
+    `\`${b.command}\``,
+  ]
+  const sections = groups.flatMap((group) => [
+    `## ${group}`,
+    '',
+    ...table([['keys', 'what', 'command'], ...KEYMAP.filter((b) => b.group === group).map(row)]),
+    '',
+  ])
   return [
     '# Keys',
     '',

@@ -1,0 +1,180 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { PtyApp } from './support/pty.ts'
+import { compiled, openPty } from './support/pty.ts'
+
+let open: PtyApp[] = []
+const start = (options?: Parameters<typeof openPty>[0]): PtyApp => {
+  const app = openPty(options)
+  open.push(app)
+  return app
+}
+
+afterEach(async () => {
+  for (const app of open) {
+    try {
+      app.kill('SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+    await app.ended
+  }
+  open = []
+})
+
+const ready = async (app: PtyApp): Promise<void> => {
+  await app.until('213 commits')
+}
+
+describe.runIf(compiled)('in a pty', () => {
+  it('moves, filters and opens; a burst of keys in one chunk is not lost', async () => {
+    const app = start()
+    await ready(app)
+    expect(app.alternate()).toBe(true)
+    await app.press(['jjjjj'], '› finance/rates')
+    await app.press(['down', 'down', 'up'], '› iot/readings')
+    await app.press(['G'], '› bi/cube.duckdb')
+    await app.press(['g'], '› crm/accounts')
+    await app.press(['pagedown'], /› (?!crm)/)
+    await app.press(['home'], '› crm/accounts')
+    await app.press(['/', 'sales !orders'], /filter sales !orders/)
+    expect(app.screen()).not.toContain('sales/orders ')
+    await app.press(['enter', 'j', 'enter'], 'Tables › sales/returns › overview')
+    await app.press([']', ']'], '[History]')
+    await app.press(['esc', 'esc'], '14 tables')
+  })
+
+  it('asks the catalog with where, and forgets it again', async () => {
+    const app = start()
+    await ready(app)
+    await app.press(['/', 'orders', 'enter', 'enter', ']', ']', ']'], '300,000 files')
+    await app.press(['w', 'id = 7', 'enter'], '312 files')
+    expect(app.screen()).toContain('w edit · ctrl-u clear')
+    await app.press(['ctrl-u'], '300,000 files')
+    await app.press(['w', 'up'], 'where id = 7')
+    await app.press(['esc'], 'every file')
+    await app.press(['w', '!!', 'enter'], 'a comparison was expected')
+    await app.press(['t', '1800', 'enter'], 'as of v1800')
+    await app.press(['t', 'yesterday', 'enter'], 'a version (1839) or a time')
+  })
+
+  it('rolls back only with the typed name and the other button', async () => {
+    const app = start()
+    await ready(app)
+    await app.press(['r'], 'the log can say everything again')
+    await app.press(['crm/accounts', 'enter'], 'cancelled: crm/accounts stays')
+    await app.press(['r'], 'the log can say everything again')
+    await app.press(['crm/account', 'tab', 'enter'], 'needs the name')
+    await app.press(['s', 'enter'], 'ok, exit 0')
+  })
+
+  it('does not roll back what the log cannot say again', async () => {
+    const app = start()
+    await ready(app)
+    await app.press(['/', 'ledger', 'enter', 'r'], 'the log holds two files less')
+    await app.press(['finance/ledger', 'tab', 'enter'], 'not while it is not safe')
+  })
+
+  it('draws anew at every size', async () => {
+    const app = start()
+    await ready(app)
+    const before = app.screen()
+    app.resize(200, 50)
+    await app.until('nothing runs')
+    await app.until('what needs you')
+    app.resize(30, 8)
+    await app.until('Too small for sluice: 30×8.')
+    expect(app.screen().split('\n').slice(2).join('').trim()).toBe('')
+    app.resize(80, 24)
+    await app.until((s) => s === before)
+  })
+
+  it('stops with ctrl-c, and leaves with 130 and the command that goes on', async () => {
+    const app = start()
+    await ready(app)
+    await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
+    await app.press(['enter'], 'LANE')
+    await app.press(['ctrl-c'], 'stopped, exit 75')
+    expect(app.alternate()).toBe(true)
+    app.type('ctrl-c')
+    expect((await app.ended).exitCode).toBe(130)
+    await app.until('left with 130')
+    expect(app.screen()).toContain('next     sluice import ./lake/finance/rates')
+    expect(app.alternate()).toBe(false)
+    expect(app.raw().lastIndexOf('\u001b[?25h')).toBeGreaterThan(app.raw().lastIndexOf('\u001b[?25l'))
+  })
+
+  it('aborts with the second ctrl-c', async () => {
+    const app = start()
+    await ready(app)
+    await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
+    await app.press(['enter'], 'LANE')
+    await app.press(['ctrl-c', 'ctrl-c'], 'ABORTED aborted as asked')
+  })
+
+  it('leaves with q and 0', async () => {
+    const app = start()
+    await ready(app)
+    app.type('q')
+    expect((await app.ended).exitCode).toBe(0)
+    expect(app.alternate()).toBe(false)
+  })
+
+  it('stops a run when it is told to end, and ends with 143', async () => {
+    const app = start()
+    await ready(app)
+    await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
+    await app.press(['enter'], 'LANE')
+    app.kill('SIGTERM')
+    expect((await app.ended).exitCode).toBe(143)
+    expect(app.alternate()).toBe(false)
+    expect(app.raw()).toContain('STOPPED')
+  })
+
+  it('gives the terminal back when it crashes', async () => {
+    const app = start({ args: ['--crash'] })
+    expect((await app.ended).exitCode).toBe(70)
+    await app.until('crashed: boom')
+    expect(app.alternate()).toBe(false)
+  })
+
+  it('writes nothing while idle, and little for a key', async () => {
+    const app = start({ columns: 200, rows: 50 })
+    await app.until('213')
+    await app.until('file size')
+    let before = -1
+    // The first readings may still be on their way: idle begins when a whole second was silent.
+    while (before !== app.bytes()) {
+      before = app.bytes()
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    expect(app.bytes() - before).toBe(0)
+    app.type(']')
+    await app.until('[Schema]')
+    const schema = app.bytes()
+    await app.press(['?'], 'Keys')
+    await app.press(['esc'], /what needs you/)
+    expect(schema - before).toBeLessThan(12_000)
+    expect(app.raw().split('\u001b[?2026h').length).toBeLessThan(40)
+  })
+
+  it('has no colour codes with NO_COLOR', async () => {
+    const app = start({ env: { NO_COLOR: '1' } })
+    await ready(app)
+    await app.press(['j', 'enter'], 'overview')
+    // oxlint-disable-next-line no-control-regex
+    expect(app.raw()).not.toMatch(/\u001b\[[0-9;]*[1-9][0-9;]*m/)
+    const coloured = start()
+    await ready(coloured)
+    // oxlint-disable-next-line no-control-regex
+    expect(coloured.raw()).toMatch(/\u001b\[3[0-7]m/)
+    // Only the 16 colours of the terminal.
+    expect(coloured.raw()).not.toContain('\u001b[38;')
+  })
+
+  it('takes 80×24 where the pty has no size', async () => {
+    const app = start()
+    await ready(app)
+    expect(app.screen().split('\n')[23]).toContain('? all keys')
+  })
+})

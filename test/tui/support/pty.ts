@@ -1,0 +1,108 @@
+/** The compiled app in a real pseudo terminal. */
+import { existsSync } from 'node:fs'
+import xterm from '@xterm/headless'
+import * as nodePty from 'node-pty'
+import { KEYS } from './app.ts'
+
+const root = new URL('../../../', import.meta.url).pathname
+const TIMEOUT_MS = 20_000
+
+export type PtyApp = {
+  readonly pid: number
+  screen(): string
+  raw(): string
+  bytes(): number
+  alternate(): boolean
+  type(...keys: string[]): void
+  press(keys: readonly string[], wanted: string | RegExp): Promise<void>
+  until(wanted: string | RegExp | ((screen: string) => boolean)): Promise<void>
+  resize(columns: number, rows: number): void
+  ended: Promise<{ readonly exitCode: number; readonly signal: number | undefined }>
+  kill(signal: NodeJS.Signals): void
+}
+
+/** Starts the app; environment of the test run that would change what it draws is left out. */
+export function openPty(
+  options: { columns?: number; rows?: number; args?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+): PtyApp {
+  const columns = options.columns ?? 80
+  const rows = options.rows ?? 24
+  const dropped = new Set([
+    'CI',
+    'CONTINUOUS_INTEGRATION',
+    'FORCE_COLOR',
+    'NO_COLOR',
+    'GITHUB_ACTIONS',
+    'NODE_ENV',
+    'VITEST',
+  ])
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !dropped.has(name)))
+  const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true })
+  const child = nodePty.spawn(process.execPath, [`${root}test/tui/pty-app.mjs`, ...(options.args ?? [])], {
+    cols: columns,
+    rows,
+    cwd: root,
+    name: 'xterm-256color',
+    env: { ...env, TZ: 'UTC', FORCE_COLOR: '1', ...options.env },
+  })
+  let raw = ''
+  let pending = 0
+  let over = false
+  child.onData((data) => {
+    raw += data
+    pending += 1
+    terminal.write(data, () => {
+      pending -= 1
+    })
+  })
+  const ended = new Promise<{ exitCode: number; signal: number | undefined }>((resolve) => {
+    child.onExit((e) => {
+      over = true
+      resolve({ exitCode: e.exitCode, signal: e.signal })
+    })
+  })
+  const screen = (): string => {
+    const buffer = terminal.buffer.active
+    return Array.from(
+      { length: terminal.rows },
+      (_, i) => buffer.getLine(buffer.baseY + i)?.translateToString(true) ?? '',
+    ).join('\n')
+  }
+  const until = async (wanted: string | RegExp | ((s: string) => boolean)): Promise<void> => {
+    const seen = (s: string): boolean =>
+      typeof wanted === 'string' ? s.includes(wanted) : wanted instanceof RegExp ? wanted.test(s) : wanted(s)
+    const end = Date.now() + TIMEOUT_MS
+    while (!(pending === 0 && seen(screen()))) {
+      if (Date.now() > end)
+        throw new Error(`never seen${over ? ' (the app has ended)' : ''}: ${String(wanted)}\n${screen()}`)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  const type = (...keys: string[]): void => {
+    for (const key of keys) child.write(KEYS[key] ?? key)
+  }
+  return {
+    pid: child.pid,
+    screen,
+    raw: () => raw,
+    bytes: () => Buffer.byteLength(raw),
+    alternate: () => terminal.buffer.active.type === 'alternate',
+    type,
+    until,
+    press: async (keys, wanted) => {
+      type(...keys)
+      await until(wanted)
+    },
+    resize: (c, r) => {
+      terminal.resize(c, r)
+      child.resize(c, r)
+    },
+    ended,
+    kill: (signal) => {
+      process.kill(child.pid, signal)
+    },
+  }
+}
+
+/** Whether the app was compiled: without dist/ the pty tests have nothing to start. */
+export const compiled = existsSync(`${process.env['SLUICE_DIST'] ?? `${root}dist`}/tui/run-tui.js`)
