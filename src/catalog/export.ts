@@ -106,7 +106,7 @@ async function linesOf(
         : utf8(raw)
     lines.push({ line, raw: text })
   }
-  return lines.sort((a, b) => a.line - b.line).map(({ raw }) => raw)
+  return lines.toSorted((a, b) => a.line - b.line).map(({ raw }) => raw)
 }
 
 function utf8(bytes: Uint8Array): string {

@@ -84,6 +84,3 @@ export const DOMAIN_COLUMNS = ['table_id', 'version', 'source', 'line', 'domain'
 
 /** Where a row of `delta_actions` and its kin was read. */
 export const SOURCE = { commit: 0, checkpoint: 1 } as const
-
-export type FileColumn = (typeof FILE_COLUMNS)[number]
-export type CommitColumn = (typeof COMMIT_COLUMNS)[number]

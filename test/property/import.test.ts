@@ -88,7 +88,7 @@ function replay(commits: readonly (readonly Step[])[], upTo: number): { files: s
   }
   const steps = [...live.values()]
   return {
-    files: steps.map((step) => `${step.name}|${step.dv}|${step.size}`).sort(),
+    files: steps.map((step) => `${step.name}|${step.dv}|${step.size}`).toSorted(),
     bytes: steps.reduce((sum, { size }) => sum + size, 0),
     rows: steps.reduce((sum, { size, dv }) => sum + size + 10 - (dv === 1 ? 6 : 0), 0),
   }
@@ -101,7 +101,7 @@ async function expectVersions(database: SqlDatabase, commits: readonly (readonly
       for (const file of page) files.push(`${file.path}|${file.dvId === null ? 0 : 1}|${file.size}`)
     }
     const expected = replay(commits, version)
-    expect(files.sort()).toEqual(expected.files)
+    expect(files.toSorted()).toEqual(expected.files)
     const counts = await countsAt(database, 't', version)
     expect([counts.files, counts.bytes, counts.rows]).toEqual([expected.files.length, expected.bytes, expected.rows])
   }

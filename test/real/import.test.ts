@@ -45,7 +45,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 async function paths(database: SqlDatabase, version: number): Promise<string[]> {
   const found: string[] = []
   for await (const page of activeFiles(database, 't', version)) found.push(...page.map(({ path }) => path))
-  return found.sort()
+  return found.toSorted()
 }
 
 test('importing again brings only what is new, and nothing when nothing is', async () => {
@@ -195,7 +195,7 @@ test('paths with quotes, newlines, emoji and half surrogates come back as they a
   ])
   await using database = await openCatalog(join(folder.path, 'c.db'))
   await importInto(database, lake)
-  expect(await paths(database, 0)).toEqual([...names].sort())
+  expect(await paths(database, 0)).toEqual([...names].toSorted())
   const [row] = await database.all('SELECT count(*) FROM delta_partitions')
   expect(row).toEqual([names.length])
 })

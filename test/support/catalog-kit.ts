@@ -132,7 +132,7 @@ export async function dumpCatalog(database: SqlDatabase): Promise<string> {
         ),
       ),
     )
-    parts.push(`${relation}\n${texts.sort().join('\n')}`)
+    parts.push(`${relation}\n${texts.toSorted().join('\n')}`)
   }
   const indexes = await database.all("SELECT name FROM sqlite_schema WHERE type = 'index' ORDER BY name")
   parts.push(JSON.stringify(indexes))

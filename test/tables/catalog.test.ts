@@ -64,7 +64,7 @@ describe.skipIf(!HAVE_TABLES)('catalog of the real tables (../shared)', () => {
         }
       }
       const fromSql = await sqlFiles(database, log.root, version)
-      expect([...fromSql.keys()].sort()).toEqual([...fromLog.keys()].sort())
+      expect([...fromSql.keys()].toSorted()).toEqual([...fromLog.keys()].toSorted())
       for (const [key, stats] of fromLog) {
         const held = fromSql.get(key) ?? null
         // A checkpoint may write stats anew or drop them, where the catalog holds the commit's own text.
@@ -87,11 +87,11 @@ describe.skipIf(!HAVE_TABLES)('catalog of the real tables (../shared)', () => {
       expect(sql.metadata?.configuration ?? {}).toEqual(state.metadata.configuration ?? {})
       const txns = await txnsAt(database, 't', version)
       expect(txns.map((t) => [t.appId, t.version])).toEqual(
-        [...state.txns.values()].map((t) => [t.appId, t.version]).sort(),
+        [...state.txns.values()].map((t) => [t.appId, t.version]).toSorted(),
       )
       const domains = await domainsAt(database, 't', version)
       expect(domains.map((d) => d.domain)).toEqual(
-        [...state.domains.values()].flatMap((d) => (d.removed ? [] : [d.domain])).sort(),
+        [...state.domains.values()].flatMap((d) => (d.removed ? [] : [d.domain])).toSorted(),
       )
     }
 
@@ -134,5 +134,5 @@ async function sqlFiles(
 }
 
 function sortedEntries(values: Readonly<Record<string, string | null>>): readonly (readonly [string, string | null])[] {
-  return Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.entries(values).toSorted(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -1,7 +1,7 @@
 /** Actions of the log as rows of the catalog. Values are in the order of the column lists in relations.ts. */
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
 import type { SqlValue } from '../../stores/port.ts'
-import { SOURCE } from '../relations.ts'
+import type { SOURCE } from '../relations.ts'
 import { rebuildAddLine } from '../rebuild.ts'
 
 export type FileRow = SqlValue[]

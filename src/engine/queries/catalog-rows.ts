@@ -3,7 +3,7 @@ import { leaseHolder } from '../../catalog/lease.ts'
 import { latestValidations } from '../../catalog/validations.ts'
 import { readHead, wholeness } from '../../catalog/import/head.ts'
 import { readStatus } from '../../catalog/status.ts'
-import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import type { ProtocolAction } from '../../delta/actions.ts'
 import { featureNames } from '../../delta/features.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import type { CatalogState, ProofState } from '../workbench.ts'
@@ -77,14 +77,11 @@ export async function catalogRows(
       features:
         protocol === null
           ? []
-          : featureNames(
-              JSON.parse(protocol) as ProtocolAction,
-              {
-                id: '',
-                schemaString: '',
-                configuration: JSON.parse(configuration ?? '{}') as Record<string, string>,
-              } as MetadataAction,
-            ),
+          : featureNames(JSON.parse(protocol) as ProtocolAction, {
+              id: '',
+              schemaString: '',
+              configuration: JSON.parse(configuration ?? '{}') as Record<string, string>,
+            }),
       state,
       proof:
         proof === undefined

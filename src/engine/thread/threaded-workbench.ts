@@ -58,8 +58,8 @@ export class ThreadedWorkbench implements Workbench {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const running of this.#running) running.abort()
-    const done = Promise.all([...this.#running].map(({ done }) => done))
-    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())])
+    const ended = Promise.all([...this.#running].map(({ done }) => done))
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())])
     await this.#queries?.terminate()
   }
 

@@ -52,7 +52,7 @@ export function sqliteError(thrown: unknown, label: string): unknown {
       cause: thrown,
     })
   }
-  if (/^SQLITE_IOERR/.test(code)) {
+  if (code.startsWith('SQLITE_IOERR')) {
     return new SluiceError('TARGET_IO', 'reading or writing the catalog file failed', {
       where,
       hint: 'check the disk, then run the same command again: it goes on where it stopped',

@@ -12,7 +12,7 @@ const ROWS_A_STATEMENT = 8
 const BUSY_TIMEOUT_MS = 10_000
 
 type Connection = Database.Database
-type Statement = Database.Statement<unknown[]>
+type Statement = Database.Statement
 
 /**
  * Opens a database file. In `write` mode it is created when missing; in `read` mode nothing is ever written.
@@ -123,14 +123,14 @@ class SqliteDatabase implements SqlDatabase {
     }
     if (whole < rows.length) {
       const one = this.#prepared(connection, head + tuple)
-      for (let r = whole; r < rows.length; r++) one.run(rows[r] as unknown[])
+      for (let r = whole; r < rows.length; r++) one.run(rows[r])
     }
   }
 
   #prepared(connection: Connection, sql: string): Statement {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
-      statement = connection.prepare<unknown[]>(sql)
+      statement = connection.prepare(sql)
       this.#statements.set(sql, statement)
     }
     return statement
@@ -205,7 +205,7 @@ function queryAll(connection: Connection, sql: string, parameters: SqlRow): read
   if (cache === undefined) prepared.set(connection, (cache = new Map()))
   let statement = cache.get(sql)
   if (statement === undefined) {
-    statement = connection.prepare<unknown[]>(sql)
+    statement = connection.prepare(sql)
     if (statement.reader) statement.raw(true)
     if (cache.size < 500) cache.set(sql, statement)
   }
