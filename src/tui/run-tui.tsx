@@ -82,8 +82,10 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const session = new Session(workbench, store, clock, {
     copy: (text) => stdout.write(clipboardSequence(text)),
     suspend: () => {
+      screen.hold(true)
       takeover.suspend(() => {
-        screen.repaint()
+        store.dispatch({ type: 'resize', ...sizeOf(stdout) })
+        screen.hold(false)
       })
     },
     leave: end.leave,

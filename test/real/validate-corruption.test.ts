@@ -102,7 +102,7 @@ async function found(
 }
 
 function everyColumn(name: string, relations: readonly string[], open: () => Promise<string>): void {
-  describe(name, () => {
+  describe(`every column of ${name}`, () => {
     let subject: Imported
     let dispose: () => Promise<void>
     beforeAll(async () => {
@@ -117,21 +117,17 @@ function everyColumn(name: string, relations: readonly string[], open: () => Pro
     })
     for (const relation of relations) {
       const { columns } = RELATIONS[relation] as { columns: readonly string[] }
-      it(
-        relation,
-        async () => {
-          const missed: string[] = []
-          for (const column of columns) {
-            if (HARMLESS.has(`${relation}.${column}`)) continue
-            for (const which of ['IS NOT NULL', 'IS NULL'] as const) {
-              const named = await found(subject, relation, column, which)
-              if (named?.length === 0) missed.push(`${relation}.${column} ${which}`)
-            }
+      it(`of ${relation}`, async () => {
+        const missed: string[] = []
+        for (const column of columns) {
+          if (HARMLESS.has(`${relation}.${column}`)) continue
+          for (const which of ['IS NOT NULL', 'IS NULL'] as const) {
+            const named = await found(subject, relation, column, which)
+            if (named?.length === 0) missed.push(`${relation}.${column} ${which}`)
           }
-          expect(missed).toEqual([])
-        },
-        300_000,
-      )
+        }
+        expect(missed).toEqual([])
+      }, 300_000)
     }
   })
 }

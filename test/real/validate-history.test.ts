@@ -104,6 +104,49 @@ describe('a log that changed since the import', () => {
   })
 })
 
+describe('rows', () => {
+  const RELATIONS = ['files', 'commits', 'actions', 'partitions', 'metadata', 'protocols', 'txns', 'domains']
+
+  it('that are gone or there twice are found in every relation', async () => {
+    await using lake = await makeLake()
+    const blind: string[] = []
+    for (const relation of RELATIONS) {
+      await using subject = await imported(lake.folder)
+      const first = `SELECT * FROM delta_${relation} LIMIT 1`
+      await subject.catalog.write((tx) => tx.script(`CREATE TABLE one AS ${first}`))
+      const columns = (await subject.catalog.all('SELECT name FROM pragma_table_info(?)', ['one'])).map(([column]) =>
+        String(column),
+      )
+      const key = columns.filter((column) => ['version', 'source', 'line', 'file_no', 'partition_no'].includes(column))
+      const where = (relation === 'files' ? ['file_no'] : key)
+        .map((column) => `${column} = (SELECT ${column} FROM one)`)
+        .join(' AND ')
+      await subject.catalog.write((tx) => tx.run(`DELETE FROM delta_${relation} WHERE ${where}`))
+      if ((await validated(subject)).differences === 0) blind.push(`${relation}: one gone`)
+      await subject.catalog.write((tx) => tx.run(`INSERT INTO delta_${relation} SELECT * FROM one`))
+      expect((await validated(subject)).differences).toBe(0)
+      const moved = columns.map((column) =>
+        ['line', 'file_no'].includes(column) && (column !== 'line' || relation !== 'files')
+          ? `${column} + 100`
+          : column,
+      )
+      if (relation === 'commits' || relation === 'partitions') continue
+      await subject.catalog.write((tx) => tx.run(`INSERT INTO delta_${relation} SELECT ${moved.join(', ')} FROM one`))
+      if ((await validated(subject)).differences === 0) blind.push(`${relation}: one more`)
+    }
+    expect(blind).toEqual([])
+  })
+
+  it('of the import itself must say that it is complete', async () => {
+    await using lake = await makeLake()
+    await using subject = await imported(lake.folder)
+    await subject.catalog.write((tx) => tx.run("UPDATE migration_status SET status = 'failed'"))
+    expect(differencesOf((await validated(subject)).events)).toEqual([
+      'import v3  status: log completed | catalog failed',
+    ])
+  })
+})
+
 describe('witnesses', () => {
   it('are heard where they stand: checksum files, the hint, a checkpoint that was not needed', async () => {
     const result = await (async () => {
@@ -162,15 +205,15 @@ describe('bounds', () => {
     const interrupt = new Interrupter()
     interrupt.requestStop()
     const run = validateTable({
-      ...{
-        catalog: subject.catalog,
-        tableId: 't',
-        log: subject.log,
-        samples: 1,
-        random: seeded(1),
-        emit: () => undefined,
-      },
-      ...{ scratch: () => openDuckdb(':memory:', 'write'), interrupt, table: 't' },
+      catalog: subject.catalog,
+      tableId: 't',
+      log: subject.log,
+      scratch: () => openDuckdb(':memory:', 'write'),
+      samples: 1,
+      random: seeded(1),
+      interrupt,
+      emit: () => undefined,
+      table: 't',
     })
     expect(await codeOf(run)).toBe('STOPPED')
     expect(NEVER.stop.aborted).toBe(false)

@@ -233,3 +233,11 @@ it('draws with plain characters on --ascii', async () => {
   expectGolden('ascii-80x24', app.screen())
   expect(app.screen()).toMatch(/^[\x20-\x7e\n]*$/)
 })
+
+it('takes 80×24 where the terminal says 0×0', async () => {
+  const app = start({ unsized: true })
+  await app.until('213')
+  await app.settled()
+  expect(app.row(24)).toContain('? all keys')
+  expect(app.row(1)).toMatch(/idle$/)
+})

@@ -1,5 +1,4 @@
 /** The log against the catalog, relation by relation and column by column. */
-import { METADATA_COLUMNS, PROTOCOL_COLUMNS } from '../relations.ts'
 import type { Comparison, Field } from './compare.ts'
 import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
 
@@ -7,7 +6,7 @@ import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
 export type Range = { readonly from: number; readonly version: number; readonly sameStart: boolean }
 
 /** Fields with the same name on both sides. */
-const same = (names: readonly string[], mode?: Field['mode']): Field[] =>
+export const same = (names: readonly string[], mode?: Field['mode']): Field[] =>
   names.map((name) => ({ name, log: `l."${name}"`, catalog: `c."${name}"`, ...(mode === undefined ? {} : { mode }) }))
 
 const LOG_LIVES = `
@@ -93,18 +92,21 @@ export function compareActive(version: number): Comparison {
 }
 
 const COMMIT_FACTS = [
-  ...[
-    'commit_time',
-    'in_commit_time',
-    'file_mtime',
-    'log_bytes',
-    'log_digest',
-    'operation',
-    'engine',
-    'commit_info',
-    'commit_info_line',
-  ],
-  ...['num_lines', 'adds', 'removes', 'added_bytes', 'removed_bytes', 'first_file_no'],
+  'commit_time',
+  'in_commit_time',
+  'file_mtime',
+  'log_bytes',
+  'log_digest',
+  'operation',
+  'engine',
+  'commit_info',
+  'commit_info_line',
+  'num_lines',
+  'adds',
+  'removes',
+  'added_bytes',
+  'removed_bytes',
+  'first_file_no',
 ]
 const TOTALS = ['num_files', 'num_bytes', 'num_records', 'files_without_records']
 
@@ -142,118 +144,6 @@ export function compareActions({ from, sameStart }: Range): readonly Comparison[
     catalog: `SELECT * FROM (${held}) WHERE source ${source === 1 ? "= '1'" : "IS DISTINCT FROM '1'"}`,
     fields: [...same(['kind', 'source']), ...same(['raw'], source === 1 ? 'json' : 'text')],
   }))
-}
-
-const json = (path: string): string => `json_extract_string(raw, '${path}')`
-const flag = (path: string): string => `CASE WHEN ${json(path)} = 'true' THEN '1' ELSE '0' END`
-/** A time that is only shown; what is no whole number was none. */
-const time = (path: string): string => `nullif(regexp_extract(${json(path)}, '^-?[0-9]{1,16}$'), '')`
-
-/** What old tables that never had a schema are taken to have. */
-export const NO_SCHEMA = '{"type":"struct","fields":[]}'
-
-/** Columns of the parsed relations, taken from the raw lines by DuckDB's JSON. */
-const PARSED = {
-  metaData: {
-    relation: 'cat_metadata',
-    columns: {
-      metadata_id: json('$.metaData.id'),
-      name: json('$.metaData.name'),
-      description: json('$.metaData.description'),
-      format_provider: json('$.metaData.format.provider'),
-      format_options: json('$.metaData.format.options'),
-      schema_string: `coalesce(${json('$.metaData.schemaString')}, '${NO_SCHEMA}')`,
-      partition_columns: `coalesce(${json('$.metaData.partitionColumns')}, '[]')`,
-      configuration: `coalesce(${json('$.metaData.configuration')}, '{}')`,
-      created_time: time('$.metaData.createdTime'),
-    },
-  },
-  protocol: {
-    relation: 'cat_protocols',
-    columns: {
-      min_reader_version: json('$.protocol.minReaderVersion'),
-      min_writer_version: json('$.protocol.minWriterVersion'),
-      reader_features: json('$.protocol.readerFeatures'),
-      writer_features: json('$.protocol.writerFeatures'),
-    },
-  },
-  txn: {
-    relation: 'cat_txns',
-    columns: {
-      app_id: json('$.txn.appId'),
-      txn_version: json('$.txn.version'),
-      last_updated: time('$.txn.lastUpdated'),
-    },
-  },
-  domainMetadata: {
-    relation: 'cat_domains',
-    columns: {
-      domain: json('$.domainMetadata.domain'),
-      configuration: `coalesce(${json('$.domainMetadata.configuration')}, '')`,
-      removed: flag('$.domainMetadata.removed'),
-    },
-  },
-} as const
-
-export type ParsedKind = keyof typeof PARSED
-export const PARSED_KINDS: readonly ParsedKind[] = ['metaData', 'protocol', 'txn', 'domainMetadata']
-const JSON_COLUMNS: ReadonlySet<string> = new Set<(typeof METADATA_COLUMNS | typeof PROTOCOL_COLUMNS)[number]>([
-  ...(['format_options', 'partition_columns', 'configuration'] as const),
-  ...(['reader_features', 'writer_features'] as const),
-])
-
-const fieldsOf = (kind: ParsedKind): Field[] =>
-  Object.keys(PARSED[kind].columns).flatMap((name) =>
-    same([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'),
-  )
-
-const columnsOf = (kind: ParsedKind): string =>
-  Object.entries(PARSED[kind].columns)
-    .map(([name, sql]) => `${sql} AS "${name}"`)
-    .join(', ')
-
-/** All rows of a parsed relation, each beside its line. */
-export function compareParsed(kind: ParsedKind, { from, sameStart }: Range): Comparison {
-  return {
-    check: PARSED[kind].relation.slice(4),
-    version: 'coalesce(l.version, TRY_CAST(c.version AS BIGINT))',
-    path: "'line ' || coalesce(CAST(l.line AS VARCHAR), c.line, '?')",
-    on: 'CAST(l.version AS VARCHAR) = c.version AND CAST(l.source AS VARCHAR) = c.source AND CAST(l.line AS VARCHAR) = c.line',
-    log: `SELECT version, source, line, ${columnsOf(kind)}, 1 AS present FROM log_other
-      WHERE kind = '${kind}' AND source IN (0, 1)${sameStart ? '' : ` AND version > ${from}`}`,
-    catalog: `SELECT *, 1 AS present FROM ${PARSED[kind].relation}${sameStart ? '' : ` WHERE TRY_CAST(version AS BIGINT) > ${from}`}`,
-    fields: fieldsOf(kind),
-  }
-}
-
-/**
- * What is in force at a version: one row of protocol and metadata, one a key of the others.
- * @param given compare only the keys that the log names, because it may have dropped others
- */
-export function compareState(
-  kind: ParsedKind,
-  version: number,
-  logState: string,
-  check: string,
-  given: boolean,
-): Comparison {
-  const key = { metaData: null, protocol: null, txn: 'app_id', domainMetadata: 'domain' }[kind]
-  const catalog = `SELECT * FROM ${PARSED[kind].relation} WHERE TRY_CAST(version AS BIGINT) <= ${version}
-    QUALIFY row_number() OVER (PARTITION BY ${key ?? '1'} ORDER BY TRY_CAST(version AS BIGINT) DESC, TRY_CAST(source AS BIGINT), TRY_CAST(line AS BIGINT) DESC) = 1`
-  const log = `SELECT ${columnsOf(kind)}, 1 AS present FROM (${logState})`
-  const inForce = [
-    ...(kind === 'domainMetadata' ? [`removed = '0'`] : []),
-    ...(given && key !== null ? [`${key} IN (SELECT ${key} FROM (${log}))`] : []),
-  ]
-  return {
-    check,
-    version: `${version}`,
-    path: key === null ? 'NULL' : `coalesce(l.${key}, c.${key})`,
-    on: key === null ? 'l.present = c.present' : `l.${key} = c.${key}`,
-    log,
-    catalog: `SELECT *, 1 AS present FROM (${catalog}) WHERE ${['true', ...inForce].join(' AND ')}`,
-    fields: fieldsOf(kind),
-  }
 }
 
 /** A file's partition row must say what the file says, and be found by its hash. */

@@ -2,7 +2,7 @@
 import type { SqlDatabase } from '../../stores/port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { logMetadataAt, logProtocolAt } from './replay-sql.ts'
-import { NO_SCHEMA } from './checks.ts'
+import { NO_SCHEMA } from './state-checks.ts'
 import type { Comparison } from './compare.ts'
 import type { Report } from './report.ts'
 

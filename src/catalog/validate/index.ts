@@ -13,11 +13,8 @@ import {
   compareActive,
   compareCommits,
   compareLives,
-  compareParsed,
   comparePartitionRows,
   comparePartitions,
-  compareState,
-  PARSED_KINDS,
   type Range,
 } from './checks.ts'
 import { checkHead, checkImport, headOf, hideAhead } from './head.ts'
@@ -26,6 +23,7 @@ import { loadLog } from './load-window.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY } from './replay-sql.ts'
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
+import { compareParsed, compareState, PARSED_KINDS } from './state-checks.ts'
 import { checkCrc, checkLastCheckpoint, checkWitness } from './witnesses.ts'
 
 export type ValidationOptions = {
@@ -167,5 +165,5 @@ export function chooseVersions(
   for (let draw = 0; draw < samples * 2 && chosen.size <= samples && chosen.size < all; draw++) {
     chosen.add(from + Math.min(all - 1, Math.floor(random() * all)))
   }
-  return [...chosen].sort((a, b) => a - b)
+  return [...chosen].toSorted((a, b) => a - b)
 }

@@ -137,7 +137,7 @@ async function addAsStruct(transaction: SqlTransaction, from: string): Promise<s
   )
   const fields = names.map(([name]) => String(name))
   if (fields.length === 0) return 'NULL'
-  const field = (name: string): string => `"add".${`"${name.replaceAll('"', '""')}"`}`
+  const field = (name: string): string => `"add"."${name.replaceAll('"', '""')}"`
   const kept = fields.filter((name) => !REPEATED.has(name)).map((name) => `${quoted(name)}, ${field(name)}`)
   if (fields.includes('stats_parsed')) {
     const unlessText = fields.includes('stats')

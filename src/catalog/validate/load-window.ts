@@ -41,9 +41,8 @@ export async function loadLog(
   /** A checkpoint that cannot be read is passed over for the next one, as an import does it. */
   async function loadBase(): Promise<Window> {
     for (;;) {
-      const window = windowOf(folder, version, broken)
-      if (window.base === null) return window
-      if (await readable(window.base, LINE_SOURCE.base)) return window
+      const found = windowOf(folder, version, broken)
+      if (found.base === null || (await readable(found.base, LINE_SOURCE.base))) return found
     }
   }
 

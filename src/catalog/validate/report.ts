@@ -1,6 +1,6 @@
 /** What the checks found, as events: each check with both counts, each difference with both values, up to a bound. */
 import { dec, type Emit } from '../../model/event.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
 import { compareSql, SETTLE, type Comparison } from './compare.ts'
 import { runAll } from './scratch.ts'
 
@@ -42,8 +42,8 @@ export class Report {
     check: string,
     witness: string,
     field: string,
-    log: unknown,
-    catalog: unknown,
+    log: SqlValue | undefined,
+    catalog: SqlValue | undefined,
   ): Promise<void> {
     const texts = [shown(log), shown(catalog)] as const
     const differs = texts[0] !== texts[1]
@@ -124,7 +124,7 @@ export class Report {
   }
 }
 
-function shown(value: unknown): string {
+function shown(value: SqlValue | undefined): string {
   if (value === null || value === undefined) return 'none'
   const text = String(value)
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text

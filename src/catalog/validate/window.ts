@@ -90,7 +90,7 @@ export function windowOf(folder: LogFolder, version: number, without: ReadonlySe
   while (folder.commits.has(low - 1)) low--
   const inOrder = [...folder.commits.values()]
     .filter((file) => file.version <= version)
-    .sort((a, b) => a.version - b.version)
+    .toSorted((a, b) => a.version - b.version)
   if (low === 0) return { start: 0, version, base: null, commits: inOrder, history: [] }
   const base = folder.checkpoints.find((one) => one.version >= low - 1 && one.version <= version && !without.has(one))
   if (base === undefined) {

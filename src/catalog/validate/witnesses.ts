@@ -2,7 +2,7 @@
 import { crcName, LAST_CHECKPOINT, logPathOf } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { compareState, type ParsedKind } from './checks.ts'
+import { compareState, type ParsedKind } from './state-checks.ts'
 import type { Comparison } from './compare.ts'
 import { catalogActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'

@@ -6,17 +6,11 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  DuckDBBlobValue,
-  DuckDBInstance,
-  DuckDBTypeId,
-  type DuckDBAppender,
-  type DuckDBConnection,
-  type DuckDBMaterializedResult,
-  type DuckDBValue,
-} from '@duckdb/node-api'
+import { DuckDBInstance, type DuckDBConnection, type DuckDBMaterializedResult } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
-import type { OpenMode, SqlDatabase, SqlReader, SqlRow, SqlTransaction, SqlValue } from '../port.ts'
+import { connectFailed, duckdbError } from './sql-errors.ts'
+import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
+import type { OpenMode, SqlDatabase, SqlReader, SqlRow, SqlTransaction } from '../port.ts'
 
 export type DuckdbOptions = {
   /** DuckDB's own notation; what does not fit goes to the temporary folder. */
@@ -223,120 +217,4 @@ async function* pagesOf(
   }
   if (seen !== expected) throw new SluiceError('INTERNAL', `DuckDB promised ${expected} rows and gave ${seen}`)
   if (page.length > 0) yield page
-}
-
-async function append(
-  connection: DuckDBConnection,
-  table: string,
-  columns: readonly string[],
-  rows: readonly SqlRow[],
-): Promise<void> {
-  if (rows.length === 0) return
-  const names = await connection.run(
-    'SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND database_name = current_database() ORDER BY column_index',
-    [table],
-  )
-  const position = (await names.getRows()).map(([name]) => columns.indexOf(String(name)))
-  const appender = await connection.createAppender(table)
-  try {
-    const types = position.map((_, i) => appender.columnType(i).typeId)
-    for (const row of rows) {
-      for (const [i, from] of position.entries()) {
-        if (from === -1) appender.appendDefault()
-        else appendValue(appender, types[i] as DuckDBTypeId, row[from] ?? null)
-      }
-      appender.endRow()
-    }
-    appender.flushSync()
-  } catch (error) {
-    closeQuietly(appender)
-    throw error
-  }
-  appender.closeSync()
-}
-
-/** Closing writes once more what could not be written, and would put its own complaint in the place of the first. */
-function closeQuietly(appender: DuckDBAppender): void {
-  try {
-    appender.closeSync()
-  } catch {
-    // The first error is the one that says what is wrong.
-  }
-}
-
-function appendValue(appender: DuckDBAppender, type: DuckDBTypeId, value: SqlValue): void {
-  if (value === null) appender.appendNull()
-  else if (type === DuckDBTypeId.BIGINT) appender.appendBigInt(BigInt(value as number | bigint | string))
-  else if (type === DuckDBTypeId.BLOB) appender.appendBlob(value as Uint8Array)
-  else if (type === DuckDBTypeId.DOUBLE) appender.appendDouble(Number(value))
-  else if (type === DuckDBTypeId.HUGEINT) appender.appendHugeInt(BigInt(value as number | bigint | string))
-  else if (type === DuckDBTypeId.INTEGER) appender.appendInteger(Number(value))
-  else appender.appendVarchar(String(value))
-}
-
-function toDuckdb(value: SqlValue): DuckDBValue {
-  if (value instanceof Uint8Array) return new DuckDBBlobValue(value)
-  return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value
-}
-
-function fromDuckdb(value: DuckDBValue): SqlValue {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
-  if (typeof value === 'boolean') return value ? 1 : 0
-  if (value instanceof DuckDBBlobValue) return value.bytes
-  if (value === null || typeof value === 'string' || typeof value === 'number') return value
-  return value.toString()
-}
-
-function connectFailed(cause: unknown, label: string): SluiceError {
-  return new SluiceError('CONNECT_FAILED', 'Database connection failed', {
-    where: `${label}: ${messageOf(cause)}`,
-    reason: 'Network or authentication issues',
-    hint: 'Check database URL and credentials',
-    cause,
-  })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-/** DuckDB has no error codes: the first words of its messages are all there is. What is not known here comes back unchanged. */
-function duckdbError(error: unknown, label: string): unknown {
-  if (error instanceof SluiceError) return error
-  const message = messageOf(error)
-  const where = `${label}: ${message}`
-  if (/Could not set lock on file/.test(message)) {
-    const pid = /\(PID (\d+)\)/.exec(message)?.[1]
-    return new SluiceError('TARGET_BUSY', 'the DuckDB file is open in another program', {
-      where,
-      reason: `a DuckDB file belongs to one program at a time${pid === undefined ? '' : `, now to the one with PID ${pid}`}`,
-      hint: 'wait until it ends or close it, then run the same command again',
-      retryable: true,
-      cause: error,
-    })
-  }
-  if (/^TransactionContext Error: .*[Cc]onflict/.test(message)) {
-    return new SluiceError('TARGET_BUSY', 'two writers changed the same rows', { where, retryable: true, cause: error })
-  }
-  if (/No space left|Out of Memory Error|failed to offload|max_temp_directory_size/i.test(message)) {
-    return new SluiceError('NO_SPACE', 'DuckDB ran out of memory or of disk space', {
-      where,
-      reason: 'Insufficient storage',
-      hint: 'Free up disk space or use alternative storage, then run the same command again',
-      cause: error,
-    })
-  }
-  if (/Permission denied|read-only/i.test(message)) {
-    return new SluiceError('TARGET_DENIED', 'Permission denied', {
-      where,
-      reason: 'File system or database permissions',
-      hint: 'Verify user permissions on files and database',
-      cause: error,
-    })
-  }
-  if (/not a valid DuckDB database|Corrupt database|Serialization Error|checksum/i.test(message)) {
-    return new SluiceError('TARGET_CORRUPT', 'the file is damaged or is no DuckDB database', { where, cause: error })
-  }
-  if (/^IO Error: Cannot open file|No such file or directory/.test(message)) return connectFailed(error, label)
-  return error
 }

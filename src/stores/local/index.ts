@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import type { LogEntry, LogObject, LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
+import { readBuffer } from './slab.ts'
 
 /** Up to this many bytes come in one piece, from one synchronous read: for small commits that is several times faster. */
 const WHOLE = 1 << 20
@@ -136,7 +137,7 @@ class LocalLog implements LogStore {
       const step = end - at <= WHOLE ? WHOLE : CHUNK
       while (at < end) {
         throwIfAborted(signal)
-        const chunk = Buffer.allocUnsafeSlow(Math.min(step, end - at))
+        const chunk = readBuffer(Math.min(step, end - at))
         const got = readSync(fd, chunk, 0, chunk.length, at)
         // The file shrank under us; what follows will notice that its content is cut.
         if (got === 0) break

@@ -38,7 +38,7 @@ function takeEnd(text: string, cells: number): string {
   const parts = Array.from(segmenter.segment(text), (s) => s.segment)
   let used = 0
   let out = ''
-  for (const segment of parts.reverse()) {
+  for (const segment of parts.toReversed()) {
     const w = width(segment)
     if (used + w > cells) break
     used += w
@@ -92,7 +92,11 @@ export function wrap(text: string, cells: number): string[] {
     if (row !== '') rows.push(row)
     while (width(rest) > cells) {
       const head = takeStart(rest, cells)
-      if (head === '') break
+      if (head === '') {
+        // One character wider than the whole row.
+        rest = '…'
+        break
+      }
       rows.push(head)
       rest = rest.slice(head.length)
     }

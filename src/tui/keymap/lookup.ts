@@ -70,5 +70,5 @@ export function hints(state: State, cells: number): readonly { readonly keys: st
     used += cost
     kept.push(hint)
   }
-  return kept.sort((a, b) => a.order - b.order)
+  return kept.toSorted((a, b) => a.order - b.order)
 }

@@ -13,7 +13,7 @@ const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
 
 function setLane(run: RunView, lane: Lane): readonly Lane[] {
   const others = run.lanes.filter((l) => l.worker !== lane.worker)
-  return [...others, lane].sort((a, b) => a.worker - b.worker)
+  return [...others, lane].toSorted((a, b) => a.worker - b.worker)
 }
 
 const withoutChunk = (run: RunView, table: string, chunk: string): readonly Lane[] =>

@@ -64,7 +64,7 @@ export type RunRow =
 
 /** The list of the Runs screen: runs of this session first, newest at the top, then what the catalog recorded. */
 export function runRows(state: State): readonly RunRow[] {
-  const here = state.runs.views.map((run): RunRow => ({ kind: 'here', run })).reverse()
+  const here = state.runs.views.map((run): RunRow => ({ kind: 'here', run })).toReversed()
   const ids = new Set(state.runs.views.map((run) => run.runId))
   const past = (state.slots.runs.value ?? [])
     .filter((run) => !ids.has(run.run))

@@ -1,8 +1,8 @@
 /** A store of one value: a pure reducer, a list of listeners, nothing asynchronous. */
 export type Store<S, A> = {
-  get(): S
-  dispatch(action: A): void
-  subscribe(listener: () => void): () => void
+  readonly get: () => S
+  readonly dispatch: (action: A) => void
+  readonly subscribe: (listener: () => void) => () => void
 }
 
 /** @returns a store that tells its listeners only when the value really changed. */

@@ -63,7 +63,7 @@ export function visibleRows(state: State): readonly TableRow[] {
   const sign = descending ? -1 : 1
   const rows = (input.rows ?? [])
     .filter((row) => matches(filter, haystack(row)))
-    .sort((a, b) => {
+    .toSorted((a, b) => {
       const kinds = Number(a.kind !== 'delta') - Number(b.kind !== 'delta')
       return kinds !== 0 ? kinds : sign * compareBy(sort, a, b) || compareNames(a.name, b.name)
     })

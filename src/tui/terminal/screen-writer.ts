@@ -1,9 +1,10 @@
 /**
- * The stream that Ink writes to. Ink 6.8 in debug mode hands over each whole frame; this keeps the one on screen and writes only rows
- * that differ, inside a synchronized update. (Ink's own incremental rendering puts rows of screens that are shorter than the terminal
+ * The stream that Ink writes to. Ink 6.8 in debug mode hands over each whole frame; this keeps the one on screen and writes only
+ * what differs, inside a synchronized update. (Ink's own incremental rendering puts rows of screens that are shorter than the terminal
  * one line too low, and its full repaint is twenty times the bytes and clears the scrollback.)
  */
 import { Writable } from 'node:stream'
+import { rowDiff } from './row-diff.ts'
 
 const BEGIN = '\u001b[?2026h'
 const END = '\u001b[?2026l'
@@ -23,6 +24,7 @@ export class ScreenWriter extends Writable {
   #frame: readonly string[] = []
   #open = true
   #full = false
+  #held = false
   #clear = true
 
   constructor(out: NodeJS.WriteStream) {
@@ -61,6 +63,12 @@ export class ScreenWriter extends Writable {
     this.#paint()
   }
 
+  /** While held nothing is written, because the shell has the terminal; afterwards the newest frame is, as a whole. */
+  hold(held: boolean): void {
+    this.#held = held
+    if (!held) this.repaint()
+  }
+
   /** Nothing is written any more: the screen belongs to somebody else. */
   close(): void {
     this.#open = false
@@ -74,14 +82,17 @@ export class ScreenWriter extends Writable {
 
   #paint(): void {
     // On a slow line frames in between are left out; the newest one is written when there is room again.
-    if (!this.#open || this.#full || this.#frame.length === 0) return
+    if (!this.#open || this.#held || this.#full || this.#frame.length === 0) return
     const rows = Math.min(this.rows, Math.max(this.#frame.length, this.#shown.length))
     let out = this.#clear ? CLEAR : ''
     for (let i = 0; i < rows; i += 1) {
       const row = this.#frame[i] ?? ''
-      if (row === (this.#shown[i] ?? '')) continue
+      const old = this.#shown[i]
+      if (row === (old ?? '')) continue
+      const cells = old === undefined ? null : rowDiff(old, row, i + 1)
       // Erased before it is written: erasing after a full row eats its last cell.
-      out += `\u001b[${i + 1};1H\u001b[2K${row}\u001b[0m`
+      const whole = `\u001b[${i + 1};1H\u001b[2K${row}\u001b[0m`
+      out += cells === null || cells.length > whole.length ? whole : cells
     }
     this.#shown = this.#frame
     this.#clear = false

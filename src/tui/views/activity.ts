@@ -10,7 +10,7 @@ import { eta, share } from '../run/run-view.ts'
 import { activeRun } from '../state/selectors.ts'
 import type { LogEntry, State } from '../state/state.ts'
 import { runMark } from './states.ts'
-import { lastRuns } from './tables.ts'
+import { lastRuns } from './last-runs.ts'
 
 function nowLines(state: State, cells: number): Line[] {
   const run = activeRun(state)

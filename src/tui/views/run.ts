@@ -59,7 +59,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
     run.plan === null
       ? ''
       : `  ${rate(run.finished === null ? rateOf(run, state.now, 5000) : null)} now  ${rate(meanRate(run, state.now))} mean `
-  const lanes = run.wantedLanes === null ? '' : `   lanes wanted ${run.wantedLanes}`
+  const wanted = run.wantedLanes === null ? '' : `   lanes wanted ${run.wantedLanes}`
   const lines: Line[] = [
     spread(
       [span(` ${cutMiddle(clean(title(run)), Math.max(10, cells - right.length - 3))}`)],
@@ -79,7 +79,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
       span(' '),
       span(padEnd(sparkline(perSecond(run), 30, state.ascii), 30), 'info'),
       span(
-        `${run.finished === null ? speeds : `  ${rate(meanRate(run, state.now))} mean `}  ${elapsed} ${run.finished === null ? 'so far' : 'in all'}${lanes}`,
+        `${run.finished === null ? speeds : `  ${rate(meanRate(run, state.now))} mean `}  ${elapsed} ${run.finished === null ? 'so far' : 'in all'}${wanted}`,
       ),
     ],
   ]

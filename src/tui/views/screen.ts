@@ -43,10 +43,10 @@ function tablesBody(state: State): Line[] {
   add(g.list, tablesPane)
   add(g.detail, detailPane)
   add(g.activity, activityPane)
-  const body = columns(panes, marks.bar)
-  if (g.mode === 'one') return body
+  const inner = columns(panes, marks.bar)
+  if (g.mode === 'one') return inner
   const edge = (tee: string): Line => [span(widths.map((w) => marks.dash.repeat(w)).join(tee), 'muted')]
-  return [edge(marks.tees[0]), ...body, edge(marks.tees[1])]
+  return [edge(marks.tees[0]), ...inner, edge(marks.tees[1])]
 }
 
 function body(state: State): Line[] {

@@ -52,6 +52,8 @@ export type AppOptions = {
   readonly columns?: number
   readonly rows?: number
   readonly ascii?: boolean
+  /** The terminal says 0×0, as a pty that nobody has sized. */
+  readonly unsized?: boolean
   readonly fake?: Fake
   readonly initial?: TuiOptions['initial']
 }
@@ -70,7 +72,10 @@ export function openApp(options: AppOptions = {}): App {
     ref: () => stdin,
     unref: () => stdin,
   })
-  const stdout = Object.assign(new PassThrough(), { isTTY: true, columns, rows })
+  const stdout = Object.assign(new PassThrough(), {
+    isTTY: true,
+    ...(options.unsized === true ? { columns: 0, rows: 0 } : { columns, rows }),
+  })
   const written: Buffer[] = []
   let pending = 0
   stdout.on('data', (chunk: Buffer) => {

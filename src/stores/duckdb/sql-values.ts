@@ -1,0 +1,72 @@
+/** Values on their way into DuckDB and out of it. */
+import {
+  DuckDBBlobValue,
+  DuckDBTypeId,
+  type DuckDBAppender,
+  type DuckDBConnection,
+  type DuckDBValue,
+} from '@duckdb/node-api'
+import type { SqlRow, SqlValue } from '../port.ts'
+
+/** Bulk insert by the appender. Columns that are not named get their default. */
+export async function append(
+  connection: DuckDBConnection,
+  table: string,
+  columns: readonly string[],
+  rows: readonly SqlRow[],
+): Promise<void> {
+  if (rows.length === 0) return
+  const names = await connection.run(
+    'SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND database_name = current_database() ORDER BY column_index',
+    [table],
+  )
+  const position = (await names.getRows()).map(([name]) => columns.indexOf(String(name)))
+  const appender = await connection.createAppender(table)
+  try {
+    const types = position.map((_, i) => appender.columnType(i).typeId)
+    for (const row of rows) {
+      for (const [i, from] of position.entries()) {
+        if (from === -1) appender.appendDefault()
+        else appendValue(appender, types[i] as DuckDBTypeId, row[from] ?? null)
+      }
+      appender.endRow()
+    }
+    appender.flushSync()
+  } catch (error) {
+    closeQuietly(appender)
+    throw error
+  }
+  appender.closeSync()
+}
+
+/** Closing writes once more what could not be written, and would put its own complaint in the place of the first. */
+function closeQuietly(appender: DuckDBAppender): void {
+  try {
+    appender.closeSync()
+  } catch {
+    // The first error is the one that says what is wrong.
+  }
+}
+
+function appendValue(appender: DuckDBAppender, type: DuckDBTypeId, value: SqlValue): void {
+  if (value === null) appender.appendNull()
+  else if (type === DuckDBTypeId.BIGINT) appender.appendBigInt(BigInt(value as number | bigint | string))
+  else if (type === DuckDBTypeId.BLOB) appender.appendBlob(value as Uint8Array)
+  else if (type === DuckDBTypeId.DOUBLE) appender.appendDouble(Number(value))
+  else if (type === DuckDBTypeId.HUGEINT) appender.appendHugeInt(BigInt(value as number | bigint | string))
+  else if (type === DuckDBTypeId.INTEGER) appender.appendInteger(Number(value))
+  else appender.appendVarchar(String(value))
+}
+
+export function toDuckdb(value: SqlValue): DuckDBValue {
+  if (value instanceof Uint8Array) return new DuckDBBlobValue(value)
+  return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value
+}
+
+export function fromDuckdb(value: DuckDBValue): SqlValue {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
+  if (typeof value === 'boolean') return value ? 1 : 0
+  if (value instanceof DuckDBBlobValue) return value.bytes
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value
+  return value.toString()
+}

@@ -1,0 +1,74 @@
+/** The dialog that asks for the name of the table before a roll back. */
+import { plural } from '../draw/format.ts'
+import type { Line } from '../draw/line.ts'
+import { line, span } from '../draw/line.ts'
+import { clean, wrap } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import { known } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import { around } from '../state/text-field.ts'
+import type { Box, Of } from './box.ts'
+import { WIDE, framed } from './box.ts'
+
+/** What a roll back removes, whether it is safe, and the name to type. */
+export function rollbackBox(d: Of<'rollback'>, state: State): Box {
+  const cells = Math.min(state.size.columns, Math.max(WIDE, Math.min(90, state.size.columns - 20)))
+  const inner = cells - 4
+  const marks = marksOf(state.ascii)
+  const overview = known(state, 'overview', d.row.key)
+  const fact = (label: string, text: string, tone: 'plain' | 'ok' | 'bad' = 'plain'): Line[] =>
+    wrap(clean(text), Math.max(10, inner - 10))
+      .slice(0, 2)
+      .map((t, i) => [span(`  ${(i === 0 ? label : '').padEnd(8)}`, 'muted'), span(t, tone)])
+  const body: Line[] = [
+    line('Removes this table from the catalog. The log stays as it is.'),
+    [],
+    ...fact(
+      'goes',
+      `what the catalog holds: ${plural(overview?.commits ?? null, 'commit')}, ${plural(d.row.files, 'active file')}`,
+    ),
+    ...fact('stays', `${d.row.location}/_delta_log`),
+    ...d.lines.flatMap((l) => fact(l.label, l.text, l.tone)),
+  ]
+  if (d.state === 'checking') body.push(...fact('safe?', 'reading the log again …'))
+  if (d.state === 'safe') body.push(...fact('safe', 'yes: the log can say everything again', 'ok'))
+  if (d.state === 'unsafe')
+    body.push(...fact('safe', `no: ${d.error?.message ?? 'the log does not hold everything the catalog does'}`, 'bad'))
+  if (d.state === 'failed') body.push(...fact('safe', `not known: ${d.error?.message ?? 'the check failed'}`, 'bad'))
+  if (d.error?.hint !== undefined) body.push(...fact('do', d.error.hint))
+  const [before, after] = around(d.field)
+  const exact = d.field.text === d.row.name && d.state === 'safe'
+  body.push(
+    [],
+    [
+      span('Type the table name to go on:  '),
+      span(clean(before), 'strong'),
+      span(marks.caret, 'info'),
+      span(clean(after), 'strong'),
+    ],
+    [],
+    d.focus === 'cancel'
+      ? [
+          span('            '),
+          span('[ Cancel ]', 'chosen'),
+          span(
+            `        Roll back${exact ? ' (tab goes there)' : d.state === 'safe' || d.state === 'checking' ? ' (needs the name)' : ' (not safe)'}`,
+            'muted',
+          ),
+        ]
+      : [
+          span('              Cancel          '),
+          span('[ Roll back ]', 'chosen'),
+          span(
+            exact ? '' : d.state === 'safe' || d.state === 'checking' ? '  needs the name' : '  it is not safe',
+            'bad',
+          ),
+        ],
+  )
+  const foot = `esc cancels · same as: ${d.commandLine.replace(/ --database-url \S+/, '')}`
+  return {
+    lines: framed(state, line(`Roll back ${clean(d.row.name)}`, 'strong'), body, foot, cells),
+    cells,
+    top: false,
+  }
+}

@@ -1,0 +1,128 @@
+/** The list of tables: its columns and its rows. */
+import type { TableRow } from '../../engine/workbench.ts'
+import { age, bytes, count } from '../draw/format.ts'
+import type { Line, Span } from '../draw/line.ts'
+import { block, cell, chosen, line, span } from '../draw/line.ts'
+import { cutMiddle, padEnd } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import type { State, TableSort } from '../state/state.ts'
+import { cursorIndex, visibleRows } from '../state/tables-list.ts'
+import { catalogState, proofState } from './states.ts'
+
+type Column = {
+  readonly id: TableSort
+  readonly title: string
+  readonly width: number
+  readonly gap: number
+  readonly right: boolean
+}
+
+const COLUMNS: readonly Column[] = [
+  { id: 'version', title: 'VERSION', width: 7, gap: 1, right: true },
+  { id: 'files', title: 'FILES', width: 9, gap: 2, right: true },
+  { id: 'bytes', title: 'SIZE', width: 8, gap: 2, right: true },
+  { id: 'changed', title: 'CHANGED', width: 7, gap: 2, right: true },
+  { id: 'catalog', title: 'CATALOG', width: 11, gap: 2, right: false },
+  { id: 'proof', title: 'PROVED', width: 10, gap: 1, right: false },
+]
+
+/** What gives way first when the names would have fewer than 20 cells. */
+const DROP: readonly TableSort[] = ['changed', 'proof', 'bytes', 'files', 'version']
+const NAME_CELLS = 20
+const MARK_CELLS = 3
+
+/** Columns that fit, and the cells that are left for the name. */
+export function tableColumns(cells: number): { readonly columns: readonly Column[]; readonly name: number } {
+  let columns = COLUMNS
+  const nameOf = (list: readonly Column[]): number =>
+    cells - MARK_CELLS - list.reduce((sum, c) => sum + c.width + c.gap, 0)
+  for (const drop of DROP) {
+    if (nameOf(columns) >= NAME_CELLS) break
+    columns = columns.filter((c) => c.id !== drop)
+  }
+  return { columns, name: nameOf(columns) }
+}
+
+function cellOf(row: TableRow, column: Column, state: State): Span {
+  const marks = marksOf(state.ascii)
+  const gap = ' '.repeat(column.gap)
+  const side = column.right ? -column.width : column.width
+  const put = (text: string, tone?: Span['tone']): Span => {
+    const made = cell(text, side, tone)
+    return { text: gap + made.text, tone: made.tone }
+  }
+  switch (column.id) {
+    case 'version':
+      return put(row.kind !== 'delta' ? marks.none : row.version === null ? '?' : String(row.version))
+    case 'files':
+      return put(row.kind !== 'delta' ? marks.none : count(row.files))
+    case 'bytes':
+      return put(bytes(row.bytes))
+    case 'changed':
+      return put(age(row.changed, state.now))
+    case 'catalog': {
+      const s = catalogState(row, marks)
+      return put(s.text, s.tone)
+    }
+    case 'proof': {
+      const s = proofState(row, marks)
+      return put(s.text, s.tone)
+    }
+    case 'name':
+      return put(row.name)
+  }
+}
+
+function heading(state: State, columns: readonly Column[], name: number): Line {
+  const marks = marksOf(state.ascii)
+  const { sort, descending } = state.tables
+  const arrow = descending ? marks.down : marks.up
+  const title = (text: string, id: TableSort): string => (sort === id ? `${text} ${arrow}` : text)
+  return [
+    span(' '.repeat(MARK_CELLS) + padEnd(title('TABLE', 'name'), name), 'strong'),
+    ...columns.map((c): Span => {
+      // A sorted column shows its arrow even where the title fills it: the arrow takes the gap.
+      const text = title(c.title, c.id)
+      const cells = c.width + c.gap
+      const made = c.right ? cell(text, -cells) : cell(' '.repeat(c.gap) + text, cells)
+      return span(made.text, 'strong')
+    }),
+  ]
+}
+
+function rowLine(state: State, row: TableRow, at: boolean, columns: readonly Column[], name: number): Line {
+  const marks = marksOf(state.ascii)
+  const marked = state.tables.marks.has(row.key)
+  const mark = `${at && marked ? marks.row : ' '}${marked ? marks.marked : at ? marks.row : ' '} `
+  return [
+    span(mark, marked ? 'info' : 'plain'),
+    span(padEnd(cutMiddle(row.name, name), name)),
+    ...columns.map((c) => cellOf(row, c, state)),
+  ]
+}
+
+/** The list with its heading, `rows` lines of `cells`. */
+export function tablesList(state: State, cells: number, rows: number): Line[] {
+  const { columns, name } = tableColumns(cells)
+  const shown = visibleRows(state)
+  const cursor = cursorIndex(state)
+  const lines: Line[] = []
+  shown.forEach((row, index) => {
+    if (row.kind !== 'delta' && (index === 0 || shown[index - 1]?.kind === 'delta')) {
+      if (index > 0) lines.push([])
+      lines.push(line(' OTHER SOURCES', 'strong'))
+    }
+    const drawn = rowLine(state, row, index === cursor, columns, name)
+    lines.push(index === cursor && state.focus === 'list' ? chosen(drawn, cells) : drawn)
+  })
+  if (shown.length === 0) lines.push(emptyLine(state))
+  return [heading(state, columns, name), ...block(lines.slice(state.tables.top), cells, rows - 1)]
+}
+
+function emptyLine(state: State): Line {
+  const slot = state.slots.tables
+  if (slot.error !== null) return line(`   ${slot.error}`, 'bad')
+  if (slot.value === null) return line('   looking for tables …', 'muted')
+  if (state.tables.filter !== '') return line(`   no table matches ${state.tables.filter} · esc shows all`, 'muted')
+  return line(`   no Delta table under ${state.lake ?? 'this catalog'}`, 'muted')
+}

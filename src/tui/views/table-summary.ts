@@ -1,0 +1,67 @@
+/** What stands below the list in one pane: the row under the cursor, its last runs, and all tables together. */
+import type { TableRow } from '../../engine/workbench.ts'
+import { bytes, plural, timeOfDay, msOf } from '../draw/format.ts'
+import type { Line, Span } from '../draw/line.ts'
+import { rule, span } from '../draw/line.ts'
+import { cutEnd } from '../draw/text.ts'
+import { known } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import { cursorRow } from '../state/tables-list.ts'
+import { shortFeature } from './states.ts'
+import { lastRuns } from './last-runs.ts'
+
+/** How the states of all tables add up, in words; `≥` when the bytes of some are not known. */
+function tally(rows: readonly TableRow[]): string {
+  let size = 0
+  const counts = { current: 0, behind: 0, stopped: 0, running: 0, unreadable: 0, notYet: 0 }
+  for (const row of rows) {
+    size += row.bytes ?? 0
+    if (row.kind !== 'delta') continue
+    if (row.error !== null || row.catalog.state === 'failed') counts.unreadable += 1
+    else if (row.catalog.state === 'none') counts.notYet += 1
+    else if (row.catalog.state === 'unfinished') counts.stopped += 1
+    else counts[row.catalog.state] += 1
+  }
+  const some = (n: number, word: string): string[] => (n > 0 ? [`${n} ${word}`] : [])
+  return [
+    `${rows.some((row) => row.bytes === null) ? '≥ ' : ''}${bytes(size)}`,
+    `${counts.current} current`,
+    ...some(counts.behind, 'behind'),
+    ...some(counts.running, 'running'),
+    ...some(counts.stopped, 'stopped'),
+    ...some(counts.unreadable, 'unreadable'),
+    ...some(counts.notYet, 'not yet'),
+  ].join(' · ')
+}
+
+/** The three lines below the list in one pane: the row, its last runs, and all together. */
+export function tablesSummary(state: State, cells: number): Line[] {
+  const rows = state.slots.tables.value ?? []
+  const row = cursorRow(state)
+  if (row === null) return [rule('', cells)]
+  const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
+  const overview = known(state, 'overview', row.key)
+  const facts: string[] = []
+  if (row.kind !== 'delta') facts.push(row.kind === 'sqlite' ? 'SQLite database' : 'DuckDB database', row.location)
+  else if (row.error !== null) facts.push(`${row.error.code} ${row.error.message}`)
+  else {
+    facts.push(plural(overview?.commits ?? null, 'commit'))
+    if (row.partitionColumns.length > 0) facts.push(`by ${row.partitionColumns.join(',')}`)
+    if (row.features.length > 0) facts.push(row.features.map(shortFeature).join(', '))
+    if (row.catalog.state !== 'none')
+      facts.push(`catalog answers from ${row.historyFrom === null ? '?' : `v${row.historyFrom}`}`)
+  }
+  const runs = lastRuns(state, row.name)
+    .slice(0, 2)
+    .map((run) =>
+      `${run.command} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.status} ${run.duration}`.trimEnd(),
+    )
+  return [
+    rule('', cells),
+    [span(` ${cutEnd(row.name, Math.max(20, cells - 30))}  `, 'strong'), span(facts.join(' · '))],
+    row.error?.hint === undefined
+      ? [label('last run'), span(runs.length === 0 ? 'none recorded' : runs.join(' · '))]
+      : [label('do'), span(row.error.hint)],
+    [label('in all'), span(tally(rows))],
+  ]
+}

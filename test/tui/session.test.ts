@@ -1,0 +1,124 @@
+import { afterEach, expect, it } from 'vitest'
+import { parseAsOf } from '../../src/tui/session/prompts.ts'
+import { quoted } from '../../src/tui/session/operations.ts'
+import { fakeWorkbench } from './fake-workbench.mjs'
+import type { App, AppOptions } from './support/app.ts'
+import { openApp } from './support/app.ts'
+
+let open: App[] = []
+const start = async (options: AppOptions = {}): Promise<App> => {
+  const app = openApp(options)
+  open.push(app)
+  await app.until('213')
+  return app
+}
+afterEach(async () => {
+  for (const app of open) await app.quit()
+  open = []
+})
+
+it('imports one row by its path, and several as one batch of the lake', async () => {
+  const app = await start()
+  await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
+  expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({
+    kind: 'import',
+    table: './lake/finance/rates',
+    dryRun: true,
+    resume: true,
+  })
+  await app.press(['esc', 'esc', '/', '!rates', 'enter', 'space', 'space', 'i'], 'Import 2 tables')
+  expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({
+    kind: 'batch-import',
+    path: './lake',
+    only: ['crm/accounts', 'crm/contacts'],
+    dryRun: true,
+  })
+  // A plan alone starts nothing, and tables that are current give nothing to start.
+  const before = app.fake.runsStarted.length
+  await app.press(['enter'], (s) => !s.includes('Import 2 tables'))
+  expect(app.fake.runsStarted).toHaveLength(before)
+})
+
+it('validates marked rows one after the other', async () => {
+  const app = await start({ fake: fakeWorkbench({ hold: true }) })
+  await app.press(['space', 'space', 'v'], 'validate ./lake/crm/accounts')
+  expect(app.fake.runsStarted).toHaveLength(1)
+  app.fake.runsStarted[0]?.finish(0)
+  await app.until('validate ./lake/crm/accounts')
+  await app.press(['2', '2'], 'crm/contacts')
+  expect(app.fake.runsStarted.map((r) => r.operation.kind)).toEqual(['validate', 'validate'])
+  app.fake.runsStarted[1]?.finish(0)
+  await app.until('idle')
+})
+
+it('steers the run it shows', async () => {
+  const app = await start({ fake: fakeWorkbench({ hold: true }) })
+  await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
+  await app.press(['enter'], 'planning')
+  const run = app.fake.runsStarted.at(-1)
+  run?.emit({ type: 'run.started', command: 'import', tool: '1' })
+  run?.emit({ type: 'chunk.started', table: 't', chunk: 'c', worker: 1, total: '10', unit: 'action' })
+  await app.until('p pause')
+  await app.press(['p'], 'importing, paused')
+  await app.press(['p', '+'], 'lanes wanted 2')
+  await app.press(['x'], 'importing, stopping')
+  await app.press(['X'], 'Abort now')
+  await app.press(['tab', 'enter'], 'aborted as asked')
+  expect(run?.calls).toEqual(['pause true', 'pause false', 'lanes 2', 'stop', 'abort'])
+})
+
+it('keeps the row under the cursor by its key when the order or the list changes', async () => {
+  const app = await start()
+  await app.press(['jjjjjjjj'], '› ml/features')
+  await app.press(['s', 's', 's', 'S'], /SIZE ▼/)
+  expect(app.screen()).toContain('› ml/features')
+  app.fake.catalogOf('ml/features', { state: 'current' })
+  await app.press(['R'], /› ml\/features .*✓ current/)
+})
+
+it('copies through the terminal', async () => {
+  const app = await start()
+  await app.press(['y'], 'copied: path')
+  expect(app.raw()).toContain(`\u001b]52;c;${Buffer.from('./lake/crm/accounts').toString('base64')}\u0007`)
+})
+
+it('says that a key does nothing here instead of staying silent', async () => {
+  const app = await start()
+  await app.press(['/', 'rates', 'enter', 'r'], 'does nothing here')
+})
+
+it('leaves with the exit code of the one run it was started for', async () => {
+  const operation = {
+    kind: 'validate',
+    table: './lake/sales/orders',
+    catalog: 'c',
+    verbose: false,
+    samples: 1,
+  } as const
+  const app = openApp({
+    initial: { operation, commandLine: 'sluice validate ./lake/sales/orders', leaveWhenDone: true },
+  })
+  const { exitCode, closing } = await app.result
+  expect(exitCode).toBe(0)
+  expect(closing[0]).toMatch(/^0:46 end {6}sluice validate \.\/lake\/sales\/orders: ok/)
+})
+
+it('asks only for what is seen, and once', async () => {
+  const app = await start()
+  await app.settled()
+  expect(app.fake.asked.toSorted()).toEqual(['overview ./lake/crm/accounts', 'runs', 'tables'])
+})
+
+it('reads versions and times', () => {
+  expect(parseAsOf(' v1839 ')).toEqual({ version: 1839 })
+  expect(parseAsOf('')).toEqual({})
+  expect(parseAsOf('2026-11-20T12:00:00Z')).toEqual({ timestampMs: Date.parse('2026-11-20T12:00:00Z') })
+  expect(parseAsOf('2026-11-20 12:00')).toEqual({ timestampMs: new Date(2026, 10, 20, 12).getTime() })
+  expect(parseAsOf('yesterday')).toBeNull()
+  expect(parseAsOf('2026-13-45')).toBeNull()
+})
+
+it('quotes what a shell would take apart', () => {
+  expect(quoted("it's here")).toBe(String.raw`'it'\''s here'`)
+  expect(quoted('sqlite:///lake.db')).toBe('sqlite:///lake.db')
+})
