@@ -31,8 +31,8 @@ const RELATIONS: Record<string, { readonly columns: readonly string[]; readonly 
   delta_domains: { columns: DOMAIN_COLUMNS, key: ['table_id', 'version', 'source', 'line'] },
 }
 
-/** Columns in which nothing is wrong by another value: nobody reads `next_file_no`, and `file_no` only orders files. */
-const HARMLESS = new Set(['delta_tables.next_file_no', 'delta_files.file_no'])
+/** `file_no` only orders files: another value is no damage. */
+const HARMLESS = new Set(['delta_files.file_no'])
 
 /** Another value of the same kind. */
 function damaged(value: SqlValue, column: string): SqlValue {

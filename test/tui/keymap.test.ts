@@ -73,6 +73,11 @@ describe('key names', () => {
     expect(keyPresses('q', { ...NO_KEY, meta: true }).map((k) => k.name)).toEqual(['esc', 'q'])
   })
 
+  it('counts two escapes of one chunk as two', () => {
+    expect(keyPresses('\u001b', { ...NO_KEY, escape: true, meta: true })).toHaveLength(2)
+    expect(keyPresses('', { ...NO_KEY, escape: true, meta: true })).toHaveLength(1)
+  })
+
   it('knows backspace under both of its names', () => {
     expect(keyPresses('', { ...NO_KEY, delete: true })[0]?.name).toBe('backspace')
     expect(keyPresses('d', { ...NO_KEY, ctrl: true })[0]?.name).toBe('ctrl-d')

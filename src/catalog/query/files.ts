@@ -31,7 +31,8 @@ export async function* activeFiles(
   tableId: string,
   version: number,
 ): AsyncGenerator<readonly FileRecord[]> {
-  const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND ${ACTIVE}`
+  // The order leads the planner to the index by table, which reads pages once; the partition index would fetch them back and forth.
+  const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND ${ACTIVE} ORDER BY file_no`
   for await (const page of reader.pages(sql, [tableId, version, version], PAGE_ROWS)) yield page.map(fileRecord)
 }
 

@@ -30,7 +30,6 @@ export const TABLE_COLUMNS = [
   'current_version',
   'history_from',
   'current_commit_time',
-  'next_file_no',
   'cursor',
   'num_files',
   'num_bytes',

@@ -50,7 +50,7 @@ export async function compare(operation: Compare, run: Run): Promise<Ending> {
     return {
       totals: totalsOf(summary, operation.runs),
       ...(wrote.length === 0 ? {} : { wrote }),
-      ...(failure === null ? { proof: 'equal answers' } : { error: failure }),
+      ...(failure === null ? { proof: summary.results.length === 0 ? 'none' : 'equal answers' } : { error: failure }),
     }
   })
 }

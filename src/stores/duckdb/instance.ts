@@ -1,4 +1,8 @@
 /** One way to open DuckDB: bounded, offline, and loaded only when somebody needs it. */
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
 
@@ -21,6 +25,11 @@ export class DuckDb implements Disposable {
   constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
     this.#instance = instance
     this.connection = connection
+  }
+
+  /** A further connection to the same instance. */
+  connect(): Promise<DuckDBConnection> {
+    return this.#instance.connect()
   }
 
   [Symbol.dispose](): void {
@@ -53,6 +62,58 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
   } catch (error) {
     instance.closeSync()
     throw error
+  }
+}
+
+/** How long an unused instance stays open, ms: starting one costs some 30 ms, keeping one some MB. */
+const IDLE_MS = 5_000
+
+/** One instance for many short uses, opened by the first and closed some time after the last. */
+export class SharedDuckDb {
+  readonly #options: DuckDbOptions
+  #db: Promise<DuckDb> | null = null
+  #spill: string | null = null
+  #uses = 0
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(options: Omit<DuckDbOptions, 'file' | 'tempDirectory' | 'readOnly'>) {
+    this.#options = options
+  }
+
+  /** A connection of its own; give it back with `release`. */
+  async connect(): Promise<DuckDBConnection> {
+    this.#uses++
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    try {
+      this.#db ??= this.#open()
+      return await (await this.#db).connect()
+    } catch (error) {
+      this.#db = null
+      this.#uses--
+      throw error
+    }
+  }
+
+  release(connection: DuckDBConnection): void {
+    connection.closeSync()
+    if (--this.#uses > 0) return
+    // The timer holds nothing back: a process that ends takes the instance with it.
+    this.#timer = setTimeout(() => void this.#close(), IDLE_MS)
+    this.#timer.unref()
+  }
+
+  async #open(): Promise<DuckDb> {
+    this.#spill = join(tmpdir(), `sluice-duckdb-${process.pid}-${randomBytes(4).toString('hex')}`)
+    return openDuckDb({ ...this.#options, tempDirectory: this.#spill })
+  }
+
+  async #close(): Promise<void> {
+    if (this.#uses > 0 || this.#db === null) return
+    const db = await this.#db
+    this.#db = null
+    db[Symbol.dispose]()
+    if (this.#spill !== null) await rm(this.#spill, { recursive: true, force: true })
   }
 }
 

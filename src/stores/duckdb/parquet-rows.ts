@@ -10,7 +10,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ParquetFacts, ParquetRows, ParquetSelection } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { literal, openDuckDb } from './instance.ts'
+import { literal, SharedDuckDb } from './instance.ts'
 import { rowsSql } from './parquet-json.ts'
 import { columnsOf } from './parquet-types.ts'
 import { rowPipe } from './row-pipe.ts'
@@ -23,7 +23,7 @@ const LARGE = 4 << 20
 const LAST_MARK = '\u0002'
 const LF = 10
 
-/** A file open in a DuckDB of its own, with a private folder beside it. */
+/** A file open on a connection of its own, with a private folder beside it. */
 type OpenParquet = {
   readonly connection: DuckDBConnection
   /** The file as an SQL literal. */
@@ -91,19 +91,18 @@ async function plainName(file: string, folder: string): Promise<string> {
   return link
 }
 
-async function openParquet(file: string, signal: AbortSignal): Promise<OpenParquet> {
+async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSignal): Promise<OpenParquet> {
   throwIfAborted(signal)
   const folder = await mkdtemp(join(tmpdir(), 'sluice-parquet-'))
   let close = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {
     const { size: bytes } = await stat(file)
     const source = literal(await plainName(file, folder))
-    const db = await openDuckDb({ threads: 1, memoryLimit: MEMORY_LIMIT, tempDirectory: join(folder, 'spill') })
+    const connection = await shared.connect()
     close = async () => {
-      db[Symbol.dispose]()
+      shared.release(connection)
       await rm(folder, { recursive: true, force: true })
     }
-    const { connection } = db
     const rows = await rowCount(connection, source, file)
     const facts = { rows, columns: await columnsOf(connection, source) }
     return { connection, source, folder, facts, bytes, close }
@@ -173,14 +172,16 @@ export interface ProvingParquetRows extends ParquetRows {
 }
 
 class DuckDbParquetRows implements ProvingParquetRows {
+  readonly #shared = new SharedDuckDb({ threads: 1, memoryLimit: MEMORY_LIMIT })
+
   async facts(file: string, signal: AbortSignal): Promise<ParquetFacts> {
-    const parquet = await openParquet(file, signal)
+    const parquet = await openParquet(this.#shared, file, signal)
     await parquet.close()
     return parquet.facts
   }
 
   async *lines(file: string, selection: ParquetSelection, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const parquet = await openParquet(file, signal)
+    const parquet = await openParquet(this.#shared, file, signal)
     try {
       const { connection, source, folder, facts, bytes } = parquet
       const sql = rowsSql(facts.columns, selection)
@@ -211,7 +212,7 @@ class DuckDbParquetRows implements ProvingParquetRows {
   }
 
   async prove(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void> {
-    const parquet = await openParquet(file, signal)
+    const parquet = await openParquet(this.#shared, file, signal)
     const stop = (): void => {
       parquet.connection.interrupt()
     }
@@ -233,7 +234,7 @@ class DuckDbParquetRows implements ProvingParquetRows {
   }
 }
 
-/** Parquet through DuckDB; every call opens and closes its own small instance, so calls may run side by side. */
+/** Parquet through DuckDB; every call has its own connection, so calls may run side by side. */
 export function duckdbParquetRows(): ProvingParquetRows {
   return new DuckDbParquetRows()
 }

@@ -10,6 +10,8 @@ import { sqliteError } from './errors.ts'
 /** Rows of one multi-row INSERT: measured best for rows of about twenty columns. */
 const ROWS_A_STATEMENT = 8
 const BUSY_TIMEOUT_MS = 10_000
+/** Connections for paged reads that stay open between them. */
+const IDLE_CONNECTIONS = 2
 
 type Connection = Database.Database
 type Statement = Database.Statement
@@ -28,6 +30,8 @@ class SqliteDatabase implements SqlDatabase {
   readonly #file: string
   readonly #writer: Connection | null
   #reader: Connection | null = null
+  readonly #idle: Connection[] = []
+  #closed = false
   readonly #writes = new Turn()
   readonly #reads = new Turn()
   readonly #statements = new Map<string, Statement>()
@@ -44,11 +48,13 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    const connection = this.#open()
+    // An open statement keeps its connection from a transaction of its own, so pages have others; kept ones have their cache warm.
+    const connection = this.#idle.pop() ?? this.#open()
     try {
       yield* pagesOf(connection, sql, parameters, pageRows, this.label)
     } finally {
-      connection.close()
+      if (this.#closed || this.#idle.length >= IDLE_CONNECTIONS) connection.close()
+      else this.#idle.push(connection)
     }
   }
 
@@ -85,7 +91,9 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#statements.clear()
+    for (const connection of this.#idle.splice(0)) connection.close()
     this.#reader?.close()
     this.#writer?.close()
   }
@@ -147,7 +155,7 @@ class SqliteDatabase implements SqlDatabase {
         throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
       }
       const connection = new Database(this.#file, { readonly: true, timeout: BUSY_TIMEOUT_MS })
-      connection.pragma('cache_size = -65536')
+      connection.pragma('cache_size = -32768')
       connection.prepare('SELECT count(*) FROM sqlite_schema').get()
       return connection
     })
@@ -180,7 +188,7 @@ function openWriter(file: string): Connection {
   connection.pragma('journal_mode = WAL')
   connection.pragma('synchronous = NORMAL')
   connection.pragma('wal_autocheckpoint = 8000')
-  connection.pragma('cache_size = -65536')
+  connection.pragma('cache_size = -32768')
   return connection
 }
 

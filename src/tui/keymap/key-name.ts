@@ -30,6 +30,12 @@ function special(key: Key): string | null {
 /** Key presses in one report: on a slow line several characters arrive as one text. */
 export function keyPresses(input: string, key: Key): readonly KeyPress[] {
   const name = special(key)
+  // Two escapes of one chunk are one report whose text is the second.
+  if (name === 'esc' && input === '\u001b')
+    return [
+      { name, typed: '' },
+      { name, typed: '' },
+    ]
   if (name !== null) return [{ name, typed: '' }]
   if (input === '') return []
   // On a slow line an escape and the key after it arrive together and look like alt; alt itself is bound nowhere.

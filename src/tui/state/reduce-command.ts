@@ -1,7 +1,7 @@
 /** Commands that change nothing but the screen. What needs the workbench or the terminal is in ../session. */
 import type { Command } from '../keymap/bindings.ts'
 import { geometry } from './geometry.ts'
-import { moveCursor, tabTotal } from './lists.ts'
+import { moveCursor } from './lists.ts'
 import type { Move } from './position.ts'
 import { openRun, runRows } from './selectors.ts'
 import type { Prompt, State, Tab } from './state.ts'
@@ -180,9 +180,4 @@ export function follow(state: State): State {
   if (state.focus === 'detail' && state.detail.key !== null && key === state.detail.key) return state
   if (key === state.detail.key) return key === null && state.focus === 'detail' ? { ...state, focus: 'list' } : state
   return { ...state, focus: key === null ? 'list' : state.focus, detail: freshDetail(key, state.detail) }
-}
-
-/** Rows of the tab that is open, for the hints. */
-export function openTabTotal(state: State): number {
-  return tabTotal(state, state.detail.tab)
 }

@@ -17,7 +17,6 @@ import type { RunView } from '../run/run-view.ts'
 import type { TextField } from './text-field.ts'
 
 export type Screen = 'tables' | 'runs' | 'compare' | 'log'
-export const SCREENS: readonly Screen[] = ['tables', 'runs', 'compare', 'log']
 
 export const TABS = ['overview', 'schema', 'history', 'files', 'partitions', 'features'] as const
 export type Tab = (typeof TABS)[number]
