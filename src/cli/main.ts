@@ -1,13 +1,14 @@
 /** What the program does, once the environment is settled: read the words, choose the face, run, end. */
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
+import type { Operation } from '../engine/operation.ts'
 import { commandLine } from './command-line.ts'
 import type { Globals } from './globals.ts'
 import { firstWord } from './globals.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
 import type { Mode } from './mode.ts'
-import { isDatabaseUrl, listInstead, openUi } from './open.ts'
+import { isDatabaseUrl, listInstead, openUi, showRun } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import type { Surroundings } from './ports.ts'
@@ -128,9 +129,26 @@ async function perform(
     if ('exitCode' in confirmation) return confirmation.exitCode
     operation = confirmation.operation
   }
-  // Seam: in mode 'tui' the long commands (import, batch-import, validate, performance-compare) are to open the UI on the
-  // Run screen here; until it takes a run to show, they print text like everywhere else.
+  if (mode === 'tui' && isLong(operation)) {
+    await session.close()
+    return await showRun(operation, line, { ...(await whoAndWhat(globals, surroundings)), secrets }, surroundings)
+  }
   return (await session.run(operation, line)).exitCode
+}
+
+const LONG: ReadonlySet<Operation['kind']> = new Set(['import', 'batch-import', 'validate', 'performance-compare'])
+
+/** Commands that are watched rather than read; a plan is read. */
+function isLong(operation: Operation): operation is Operation & { readonly catalog: string } {
+  return LONG.has(operation.kind) && !('dryRun' in operation && operation.dryRun)
+}
+
+async function whoAndWhat(
+  { ascii }: Globals,
+  { env }: Surroundings,
+): Promise<{ readonly ascii: boolean; readonly tool: string; readonly actor: string; readonly host: string }> {
+  const { hostname } = await import('node:os')
+  return { ascii, tool: toolVersion(), actor: actorName(env), host: hostname() }
 }
 
 async function openScreen(
@@ -139,23 +157,14 @@ async function openScreen(
   globals: Globals,
   surroundings: Surroundings,
 ): Promise<number> {
-  const { catalog, ascii } = globals
+  const { catalog } = globals
   if (isDatabaseUrl(target) && catalog?.from === 'flag') {
     throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as a word and one with --database-url', {
       hint: 'leave one out',
     })
   }
-  const { hostname } = await import('node:os')
   const secrets = secretsOf(argv, surroundings.env, catalog === null ? [] : [catalog.url])
-  const options = {
-    target,
-    catalog,
-    ascii,
-    tool: toolVersion(),
-    actor: actorName(surroundings.env),
-    host: hostname(),
-    secrets,
-  }
+  const options = { target, catalog, secrets, ...(await whoAndWhat(globals, surroundings)) }
   return await openUi(options, surroundings)
 }
 

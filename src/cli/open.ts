@@ -1,11 +1,11 @@
 /** `sluice [PATH|URL]`: the terminal UI on a lake, or without a terminal a list of what is there. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Operation } from '../engine/operation.ts'
 import { redactText } from '../shared/redact.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
-import type { Surroundings } from './ports.ts'
+import type { RunToShow, Surroundings } from './ports.ts'
 
 const DATABASE_URL = /^(?:sqlite|postgres(?:ql)?|mysql|duckdb):\/\//i
 
@@ -52,14 +52,45 @@ function lakeAndCatalog(
   return { lake: target, catalog: sqliteUrl(file) }
 }
 
+/** Shows the Run screen of one long command, and leaves with its exit code when it ends. */
+export async function showRun(
+  operation: Operation & { readonly catalog: string },
+  commandLine: string,
+  options: Omit<OpenOptions, 'target' | 'catalog'>,
+  surroundings: Surroundings,
+): Promise<number> {
+  const lake = 'path' in operation ? operation.path : 'table' in operation && isFolder(operation.table) ? operation.table : null
+  const run = { operation, commandLine, leaveWhenDone: true }
+  return show({ lake, catalog: operation.catalog }, options, surroundings, run)
+}
+
 /** Shows the UI until the user leaves it; then prints what it leaves behind. Resolves with the exit code. */
 export async function openUi(options: OpenOptions, surroundings: Surroundings): Promise<number> {
-  const { lake, catalog } = lakeAndCatalog(options, surroundings.env)
+  return show(lakeAndCatalog(options, surroundings.env), options, surroundings)
+}
+
+async function show(
+  { lake, catalog }: { readonly lake: string | null; readonly catalog: string },
+  options: Omit<OpenOptions, 'target' | 'catalog'>,
+  surroundings: Surroundings,
+  initial?: RunToShow,
+): Promise<number> {
   const { tool, actor, host, ascii, secrets } = options
   const [engine, tui] = await Promise.all([surroundings.loadEngine(), surroundings.loadTui()])
   await using workbench = await engine.openWorkbench({ lake, catalog, tool, actor, host })
   const { stdin, stdout } = surroundings
-  const { exitCode, closing } = await tui.runTui({ workbench, tool, ascii, stdin, stdout })
+  const { exitCode, closing } = await tui.runTui({
+    workbench,
+    tool,
+    ascii,
+    stdin,
+    stdout,
+    ...(initial === undefined ? {} : { initial }),
+  })
   for (const line of closing) stdout.write(`${redactText(line, secrets)}\n`)
   return exitCode
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

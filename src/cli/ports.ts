@@ -27,6 +27,9 @@ export type EnginePort = {
   }): Promise<Workbench>
 }
 
+/** A long command that the UI starts at once, shows on its Run screen, and leaves with. */
+export type RunToShow = { readonly operation: Operation; readonly commandLine: string; readonly leaveWhenDone: boolean }
+
 export type TuiPort = {
   runTui(options: {
     readonly workbench: Workbench
@@ -34,6 +37,7 @@ export type TuiPort = {
     readonly ascii: boolean
     readonly stdin: NodeJS.ReadStream
     readonly stdout: NodeJS.WriteStream
+    readonly initial?: RunToShow
   }): Promise<{ readonly exitCode: number; readonly closing: readonly string[] }>
 }
 

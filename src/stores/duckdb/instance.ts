@@ -55,6 +55,8 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
     temp_directory: options.tempDirectory ?? '',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+    // A cache of file contents is keyed by times that a quick rewrite does not change: an instance that lives on must read what is there now.
+    enable_external_file_cache: 'false',
     ...(options.readOnly === true ? { access_mode: 'READ_ONLY' } : {}),
   })
   try {

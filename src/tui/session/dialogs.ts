@@ -67,7 +67,7 @@ export function askPlan(s: Session, title: string, dry: Job, job: Job, start: bo
 export function askRollback(s: Session, row: TableRow): void {
   const place = { lake: s.workbench.lake, catalog: s.workbench.catalog }
   const check = verifyRollback(row, place)
-  const job = rollback(row, place, row.name)
+  const job = rollback(row, place)
   tokens.set(job.operation, check)
   set(s, { kind: 'rollback', row, ...job, field: field(), focus: 'cancel', state: 'checking', lines: [], error: null })
   readInto(s, 'rollback', check, foldRollbackCheck, (d, exit) =>

@@ -3,8 +3,8 @@ import type { Operation } from '../../engine/operation.ts'
 import type { TableRow } from '../../engine/workbench.ts'
 
 /** The command line's own defaults: the printed command would else not do the same. */
-const BATCH_SIZE = 1000
-const PARALLEL = 4
+const BATCH_SIZE = 10_000
+const PARALLEL = 2
 const COMPARE_RUNS = 7
 const VALIDATE_SAMPLES = 4
 const LOCK_WAIT_MS = 10_000
@@ -107,11 +107,11 @@ export function compare(table: string, place: Place, questions?: readonly string
   }
 }
 
-/** Roll back of one table; `confirm` is what the user typed. */
-export function rollback(row: TableRow, place: Place, confirm: string): Job {
+/** Roll back of one table, once its name was typed: the operation wants the table as it is called here. */
+export function rollback(row: TableRow, place: Place): Job {
   const table = tableArgument(row, place)
   return {
-    operation: { kind: 'rollback', table, catalog: place.catalog, confirm, checkFiles: 'sample', dryRun: false },
+    operation: { kind: 'rollback', table, catalog: place.catalog, confirm: table, checkFiles: 'sample', dryRun: false },
     commandLine: command(['rollback', table], place.catalog),
   }
 }
