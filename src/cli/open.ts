@@ -59,7 +59,8 @@ export async function showRun(
   options: Omit<OpenOptions, 'target' | 'catalog'>,
   surroundings: Surroundings,
 ): Promise<number> {
-  const lake = 'path' in operation ? operation.path : 'table' in operation && isFolder(operation.table) ? operation.table : null
+  const lake =
+    'path' in operation ? operation.path : 'table' in operation && isFolder(operation.table) ? operation.table : null
   const run = { operation, commandLine, leaveWhenDone: true }
   return show({ lake, catalog: operation.catalog }, options, surroundings, run)
 }

@@ -61,7 +61,13 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     emit(finished)
     return finished
   }
-  emit({ type: 'run.started', command: operation.kind, tool: options.tool, ...(await endpoints(operation)) })
+  emit({
+    type: 'run.started',
+    command: operation.kind,
+    tool: options.tool,
+    ...(await endpoints(operation)),
+    ...(await resumed(operation)),
+  })
   try {
     const { perform } = await import('./operations/index.ts')
     const ending = await perform(operation, run)
@@ -81,6 +87,17 @@ function verdict(
   if (error === null) return { status: 'ok', exitCode: 0 }
   const refused = error.kind === 'usage' || error.kind === 'state' || error.kind === 'unsupported'
   return { status: refused ? 'refused' : 'failed', exitCode: error.exitCode }
+}
+
+/** The unfinished imports that this operation goes on with. What hinders the look is found again, and told, by the operation itself. */
+async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
+  if ((operation.kind !== 'import' && operation.kind !== 'batch-import') || operation.dryRun) return {}
+  try {
+    const { unfinishedImports } = await import('./lake/unfinished.ts')
+    return await unfinishedImports(operation)
+  } catch {
+    return {}
+  }
 }
 
 async function endpoints(operation: Operation): Promise<{ source?: string; target?: string }> {

@@ -45,6 +45,7 @@ export async function importAndTell(
   let chunk = 'log'
   let told = -Infinity
   let actions = 0
+  let before = 0
   try {
     const log = await openLake(target.path)
     const tableId = target.tableId ?? (await knownTableId(catalog.database, log)) ?? defaultTableId(log.root)
@@ -63,6 +64,7 @@ export async function importAndTell(
       waitMs: settings.waitMs,
       importId: newRunId(clock),
       onStart: (start) => {
+        before = start.done
         chunk = `v${start.fromVersion}..v${start.toVersion}`
         emit({
           type: 'table.started',
@@ -84,12 +86,12 @@ export async function importAndTell(
           table: target.name,
           chunk,
           worker: target.worker,
-          total: dec(start.total),
+          total: dec(start.total - start.done),
           unit: 'action',
         })
       },
       onProgress: (progress) => {
-        actions = progress.done
+        actions = progress.done - before
         const now = clock.ticks()
         if (now - told < PROGRESS_EVERY_MS) return
         told = now
@@ -98,8 +100,9 @@ export async function importAndTell(
           table: target.name,
           chunk,
           worker: target.worker,
-          done: dec(progress.done),
-          total: dec(progress.total),
+          // Counted from where this run began: what an earlier one did is the baseline of run.started.
+          done: dec(progress.done - before),
+          total: dec(progress.total - before),
           unit: 'action',
         })
       },

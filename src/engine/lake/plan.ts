@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { readHead, wholeness } from '../../catalog/import/head.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
-import { listLog } from '../../delta/listing.ts'
+import { listLog, type CommitFile } from '../../delta/listing.ts'
+import type { LogStore } from '../../model/log-store.ts'
 import { probeTable } from '../../delta/probe.ts'
 import { historyOf } from '../../delta/segment.ts'
 import { dec, type PlanLine } from '../../model/event.ts'
@@ -19,12 +20,18 @@ export type Plan = {
   readonly lines: readonly PlanLine[]
   readonly errors: ReadonlyMap<string, SluiceError>
   readonly hash: string
+  /** Actions to bring in, estimated from the bytes of the logs. */
+  readonly actions: number
+  /** Actions of unfinished imports that are in the catalog already. */
+  readonly baseline: number
 }
 
 /** Measured on two busy cores: log bytes a second, and the fixed cost of a commit file. For estimates only. */
 const BYTES_A_SECOND = 35_000_000
 const MS_A_COMMIT = 0.25
 const CHECKPOINT_FACTOR = 4
+const CHECKPOINT_ROW_BYTES = 150
+const SAMPLE_BYTES = 65_536
 
 /**
  * @param deep also counts files, bytes and rows of the tables, for a plan that is shown rather than run
@@ -36,12 +43,17 @@ export async function planTables(
   deep: boolean,
 ): Promise<Plan> {
   const lines: PlanLine[] = []
+  let actions = 0
+  let baseline = 0
   const errors = new Map<string, SluiceError>()
   const database = await existingCatalog(catalogUrl)
   try {
     for (const target of targets) {
       try {
-        lines.push(await planLine(target, database, run, deep))
+        const planned = await planLine(target, database, run, deep)
+        lines.push(planned.line)
+        actions += planned.actions
+        baseline += planned.baseline
       } catch (thrown) {
         const error = asSluiceError(thrown)
         if (error.kind === 'stopped' || error.kind === 'internal') throw thrown
@@ -54,7 +66,13 @@ export async function planTables(
     await database?.close()
   }
   const identity = lines.map((line) => [line.location, line.status, line.fromVersion, line.toVersion])
-  return { lines, errors, hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 8) }
+  return {
+    lines,
+    errors,
+    hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 8),
+    actions,
+    baseline,
+  }
 }
 
 /** Emits `plan.ready`. */
@@ -66,16 +84,18 @@ export function tellPlan(plan: Plan, excluded: readonly string[], run: Run, deta
     hash: plan.hash,
     tables: dec(plan.lines.length),
     chunks: dec(sum((line) => line.commits)),
-    unit: 'commit',
-    total: dec(sum((line) => line.commits)),
-    estimated: false,
+    unit: 'action',
+    total: dec(plan.baseline + plan.actions),
+    estimated: true,
     bytes: dec(sum((line) => line.logBytes)),
     excluded,
     ...(details ? { details: plan.lines } : {}),
   })
 }
 
-async function planLine(target: PlanTarget, database: SqlDatabase | null, run: Run, deep: boolean): Promise<PlanLine> {
+type Planned = { readonly line: PlanLine; readonly actions: number; readonly baseline: number }
+
+async function planLine(target: PlanTarget, database: SqlDatabase | null, run: Run, deep: boolean): Promise<Planned> {
   const { interrupt } = run
   const log = await openLake(target.path)
   const history = historyOf(await listLog(log, { signal: interrupt.abort, attributes: true }))
@@ -92,7 +112,7 @@ async function planLine(target: PlanTarget, database: SqlDatabase | null, run: R
   )
   const facts = deep ? await probeTable(log, parquetRows, interrupt.abort) : null
   if (facts !== null && facts.refusal !== null) throw facts.refusal
-  return {
+  const line: PlanLine = {
     table: target.name,
     location: target.path,
     status: state === 'unfinished' ? 'resume' : current === latest ? 'current' : 'import',
@@ -105,6 +125,24 @@ async function planLine(target: PlanTarget, database: SqlDatabase | null, run: R
     ...(facts === null || facts.bytes === null ? {} : { bytes: dec(facts.bytes) }),
     ...(facts === null || facts.rows === null ? {} : { rows: dec(facts.rows) }),
   }
+  const perLine = await bytesALine(log, commits, interrupt.abort)
+  const actions = Math.round(commitBytes / perLine + checkpointBytes / CHECKPOINT_ROW_BYTES)
+  return { line, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }
+}
+
+/** Bytes of a line, by the beginnings of a few commits; only for estimates. */
+async function bytesALine(log: LogStore, commits: readonly CommitFile[], signal: AbortSignal): Promise<number> {
+  let bytes = 0
+  let lines = 0
+  for (const share of [0.25, 0.5, 0.75]) {
+    const commit = commits[Math.floor(commits.length * share)]
+    if (commit === undefined) continue
+    for await (const chunk of log.read(`_delta_log/${commit.name}`, { end: SAMPLE_BYTES, signal })) {
+      bytes += chunk.length
+      for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) lines++
+    }
+  }
+  return lines === 0 ? 500 : bytes / lines
 }
 
 async function existingCatalog(url: string): Promise<SqlDatabase | null> {

@@ -75,12 +75,18 @@ export class ThreadedWorkbench implements Workbench {
     const id = this.#nextId++
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      // Only a thread that owes an answer keeps the process alive.
+      worker.ref()
       worker.postMessage({ id, method, arguments: given } satisfies Question)
     })
   }
 
   #openQueries(): Worker {
-    const worker = new Worker(entry('query-main'), { workerData: { lake: this.lake, catalog: this.#catalogUrl } })
+    const worker = new Worker(entry('query-main'), {
+      workerData: { lake: this.lake, catalog: this.#catalogUrl },
+      stdout: true,
+      stderr: true,
+    })
     const failAll = (error: Error): void => {
       for (const { reject } of this.#waiting.values()) reject(error)
       this.#waiting.clear()
@@ -89,6 +95,7 @@ export class ThreadedWorkbench implements Workbench {
     worker.on('message', (answer: Answer) => {
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)
+      if (this.#waiting.size === 0) worker.unref()
       if ('error' in answer) waiting?.reject(errorFromInfo(answer.error, answer.kind))
       else waiting?.resolve(answer.value)
     })
@@ -104,7 +111,8 @@ function startThread(operation: Operation, commandLine: string, identity: Identi
   const cells = new Int32Array(flags)
   const listeners = new Set<(event: Event) => void>()
   const workerData: OperationStart = { operation, identity, commandLine, flags }
-  const worker = new Worker(entry('operation-main'), { workerData })
+  // What a library may print there would land in the middle of the screen.
+  const worker = new Worker(entry('operation-main'), { workerData, stdout: true, stderr: true })
   // A listener that subscribes late must not miss the beginning.
   const missed: Event[] = []
   let told = false
