@@ -98,22 +98,6 @@ async function timeOf(
 }
 
 /**
- * Times of ascending commits. Opens only those for which the commit's own time rules.
- * @throws SluiceError BAD_ACTION, SOURCE_GONE …
- */
-export async function commitTimes(
-  store: LogStore,
-  commits: readonly CommitFile[],
-  rule: InCommitRule,
-  signal: AbortSignal,
-): Promise<readonly CommitTime[]> {
-  const times = [...fileTimes(commits)]
-  for (const [i, commit] of commits.entries())
-    times[i] = await timeOf(store, commit, times[i] as CommitTime, rule, signal)
-  return times
-}
-
-/**
  * The newest version that is not younger than `timestamp`; the latest when all are older. Looks at as few commits as it can.
  * @param commits ascending, at least one
  * @param timestamp milliseconds since the epoch

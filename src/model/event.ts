@@ -226,7 +226,4 @@ export type EventType = EventBody['type']
 /** An event as it is printed: numbered without gaps, stamped in UTC. */
 export type Event = { v: 1; seq: number; ts: string; runId: Dec | null } & EventBody
 
-/** Events that may be dropped or merged when nobody can keep up; all others are lossless and ordered. */
-export const DROPPABLE: ReadonlySet<EventType> = new Set<EventType>(['chunk.progress', 'log'])
-
 export type Emit = (event: EventBody) => void
