@@ -14,7 +14,6 @@ export type TableWriter = {
 
 /** Terminal cells of a text: East Asian wide characters and emoji take two, combining marks none. */
 export function cells(text: string): number {
-  // eslint-disable-next-line no-control-regex
   if (/^[\u0020-\u007e]*$/.test(text)) return text.length
   let width = 0
   for (const char of text) {

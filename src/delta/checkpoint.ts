@@ -128,8 +128,12 @@ async function* topLines(
     try {
       for await (const block of blocks) {
         for (const { action } of block) {
-          if (action.kind === 'sidecar') found.sidecars.push(action.sidecar)
-          else if (action.kind === 'checkpointMetadata') {
+          if (action.kind === 'sidecar') {
+            const { path: named } = action.sidecar
+            if (found.sidecars.some((one) => one.path === named))
+              throw badCheckpoint(checkpoint, path, `it names sidecar ${named} twice`)
+            found.sidecars.push(action.sidecar)
+          } else if (action.kind === 'checkpointMetadata') {
             manifests++
             const { version } = action.checkpointMetadata
             if (version !== checkpoint.version)

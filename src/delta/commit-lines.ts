@@ -40,6 +40,8 @@ const CR = 13
 
 /** Whether a line is surely an action of a kind that nobody asked for, seen without parsing it. */
 function surelyOther(raw: string, kinds: ReadonlySet<ActionKind>): boolean {
+  // A line that ends otherwise is cut, or goes on in the next one.
+  if (!raw.endsWith('}}')) return false
   if (raw.startsWith('{"add":{')) return !kinds.has('add')
   if (raw.startsWith('{"remove":{')) return !kinds.has('remove')
   return false

@@ -80,7 +80,6 @@ export function parsePartitionValue(text: string | null | undefined, type: Delta
       return timestamp(text, false)
     case 'binary':
       // Above ASCII, writers disagree whether a character stands for one byte or for its UTF-8 form.
-      // oxlint-disable-next-line no-control-regex
       return /^[\0-\x7f]*$/.test(text) ? { kind: 'binary', bytes: Buffer.from(text, 'latin1') } : ANY
     default:
       return ANY

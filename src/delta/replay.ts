@@ -61,7 +61,7 @@ const PLAIN_PATH = /^\{"(?:add|remove)":\{"path":("[^"\\]*")/
 function keyOfRaw(raw: string, root: string): string | null {
   const plain = PLAIN_PATH.exec(raw)
   const literal = plain?.[1]
-  if (plain === null || literal === undefined) return null
+  if (plain === null || literal === undefined || !raw.endsWith('}}')) return null
   // A second path, which JSON.parse would prefer, or a deletion vector: then the whole line has to be read.
   if (raw.includes('"path":', plain[0].length) || raw.includes('"deletionVector"')) return null
   // Parsing makes a string of its own; a slice would keep the whole line alive for as long as the key is.

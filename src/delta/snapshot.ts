@@ -51,6 +51,9 @@ export type SnapshotContext = {
 const SMALL_CHECKPOINT = 1 << 20
 const SMALL_COMMITS = 8 << 20
 
+/** What makes a checkpoint give way to a stand-in: a state without protocol or metadata has lost rows somewhere. */
+const LAME: ReadonlySet<string> = new Set(['BAD_CHECKPOINT', 'MISSING_PROTOCOL', 'MISSING_METADATA'])
+
 function useInstead(segment: LogSegment): string {
   const commits = `${segment.commits.length} commit${segment.commits.length === 1 ? '' : 's'}`
   return segment.checkpoint === null ? `${commits} from version 0` : `${segment.checkpoint.version} and ${commits}`
@@ -203,7 +206,7 @@ export class Snapshot {
       try {
         return await body()
       } catch (error) {
-        if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT' || checkpoint === null) throw error
+        if (!(error instanceof SluiceError) || !LAME.has(error.code) || checkpoint === null) throw error
         const instead = this.#standIn(checkpoint)
         if (instead === null) throw error
         const { unreadable, note } = this.#context

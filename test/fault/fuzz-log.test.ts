@@ -13,6 +13,7 @@
  * Anything else that one of them refuses and the other takes is a bug.
  */
 import { describe, expect, test } from 'vitest'
+import type { DeletionVectorDescriptor } from '../../src/delta/actions.ts'
 import { readDeletionVector } from '../../src/delta/deletion-vector.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
@@ -22,7 +23,7 @@ import {
   differenceOf,
   Lab,
   leftovers,
-  withoutStats,
+  withoutStyle,
   type ImportView,
   type ReaderView,
   type Seen,
@@ -149,7 +150,7 @@ function isAboutHistory(error: SluiceError, { segment }: ReaderView): boolean {
 /** Judges reader and importer against each other; true when the log contradicts itself. */
 function compare(lab: Lab, reader: Seen<ReaderView>, importer: Seen<ImportView>): boolean {
   if (reader.value !== null && importer.value !== null) {
-    const [ours, theirs] = [withoutStats(reader.value.picture), withoutStats(importer.value.picture)]
+    const [ours, theirs] = [withoutStyle(reader.value.picture), withoutStyle(importer.value.picture)]
     const difference = differenceOf(ours, theirs)
     if (difference === null) return false
     if (reader.value.segment.checkpoint === null) lab.problems.push(`reader and importer: ${difference}`)
@@ -252,7 +253,7 @@ describe.skipIf(!HAVE_TABLES)('a damaged log (../shared)', () => {
   })
 })
 
-const WITH_VECTORS = ['delta-spark/table-with-dv-large', 'delta-golden/dv-partitioned-with-checkpoint']
+const WITH_VECTORS = ['delta-rs/table-with-dv-small', 'delta-golden/dv-partitioned-with-checkpoint']
 
 describe.skipIf(!HAVE_TABLES)('damaged deletion vectors (../shared)', () => {
   test.each(WITH_VECTORS)('%s', { timeout: 60_000 * RUNS }, async (table) => {
@@ -260,7 +261,7 @@ describe.skipIf(!HAVE_TABLES)('damaged deletion vectors (../shared)', () => {
     const log = openLocalLog(lab.folder)
     const delta = await DeltaTable.open(log, parquet, NEVER)
     const snapshot = await delta.snapshot()
-    const vectors = []
+    const vectors: DeletionVectorDescriptor[] = []
     for await (const block of snapshot.files({ signal: NEVER })) {
       for (const { add } of block) if (add.deletionVector) vectors.push(add.deletionVector)
     }

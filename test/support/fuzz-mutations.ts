@@ -137,14 +137,17 @@ export class Files {
   readonly folder: string
   readonly #files = new Map<string, LogFile>()
 
-  constructor(folder: string) {
+  /** Copies those files of `source` to `folder` that are wanted, with their times but not their permissions. */
+  constructor(source: string, folder: string, wanted: (file: string) => boolean) {
     this.folder = folder
-    const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
-    for (const entry of entries) {
+    for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
-      const file = join(entry.parentPath, entry.name)
-      const { atime, mtime } = statSync(file)
-      this.#files.set(file.slice(folder.length + 1), { bytes: readFileSync(file), accessed: atime, modified: mtime })
+      const path = join(entry.parentPath, entry.name)
+      const file = path.slice(source.length + 1)
+      if (!wanted(file)) continue
+      const { atime, mtime } = statSync(path)
+      this.#files.set(file, { bytes: readFileSync(path), accessed: atime, modified: mtime })
+      this.#restore(file)
     }
   }
 
@@ -171,27 +174,28 @@ export class Files {
     return [...changes.values()]
   }
 
+  /** As an editor or a bad disk copy would do it: the damaged files have a new time. */
   apply(changes: readonly Change[]): void {
     for (const { file, bytes } of changes) {
       if (bytes === null) rmSync(join(this.folder, file))
-      else this.#write(file, bytes)
+      else writeFileSync(join(this.folder, file), bytes)
     }
   }
 
   /** Puts the files of a mutation back, times included. */
   restore(changes: readonly Change[]): void {
-    for (const { file } of changes) this.#write(file, this.#bytes(file))
+    for (const { file } of changes) this.#restore(file)
   }
 
   #bytes(file: string): Buffer {
     return (this.#files.get(file) as LogFile).bytes
   }
 
-  #write(file: string, bytes: Buffer): void {
+  #restore(file: string): void {
     const path = join(this.folder, file)
+    const { bytes, accessed, modified } = this.#files.get(file) as LogFile
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, bytes)
-    const { accessed, modified } = this.#files.get(file) as LogFile
     utimesSync(path, accessed, modified)
   }
 }

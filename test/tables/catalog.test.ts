@@ -73,17 +73,19 @@ describe.skipIf(!HAVE_TABLES)('catalog of the real tables (../shared)', () => {
       }
       const counts = await countsAt(database, 't', version)
       const live = await snapshot.counts(signal)
-      expect({
-        files: counts.files,
-        bytes: BigInt(counts.bytes),
-        rows: counts.rows === null ? null : BigInt(counts.rows),
-      }).toEqual(live)
+      expect({ files: counts.files, bytes: BigInt(counts.bytes) }).toEqual({ files: live.files, bytes: live.bytes })
+      // Statistics that a checkpoint dropped are still known from the commits.
+      if (live.rows !== null || snapshot.segment.checkpoint === null) {
+        expect(counts.rows === null ? null : BigInt(counts.rows)).toBe(live.rows)
+      }
       const state = await snapshot.state(signal)
       const sql = await stateAt(database, 't', version)
       expect(sql.protocol?.minReaderVersion).toBe(state.protocol.minReaderVersion)
       expect([...(sql.protocol?.readerFeatures ?? [])]).toEqual([...(state.protocol.readerFeatures ?? [])])
       expect(sql.metadata?.id).toBe(state.metadata.id)
-      expect(sql.metadata?.schemaString ?? null).toBe(state.metadata.schemaString ?? null)
+      expect(JSON.parse(sql.metadata?.schemaString ?? 'null')).toEqual(
+        JSON.parse(state.metadata.schemaString ?? 'null'),
+      )
       expect(sql.metadata?.configuration ?? {}).toEqual(state.metadata.configuration ?? {})
       const txns = await txnsAt(database, 't', version)
       expect(txns.map((t) => [t.appId, t.version])).toEqual(

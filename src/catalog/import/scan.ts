@@ -141,6 +141,8 @@ const REMOVE = '{"remove":{"path":"'
 function plainPath(raw: string): string | null {
   const isAdd = raw.startsWith(ADD)
   if (!isAdd && !raw.startsWith(REMOVE)) return null
+  // The start of an action that goes on in the next line.
+  if (!raw.endsWith('}}')) return null
   const start = isAdd ? ADD.length : REMOVE.length
   const end = raw.indexOf('"', start)
   if (end === -1 || raw.includes('deletionVector', end)) return null

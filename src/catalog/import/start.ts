@@ -87,6 +87,10 @@ export async function startOf(options: {
       skipRows: rows,
     }
   }
+  if (head.importId === null && (await changedSince(database, head, history))) {
+    const note = 'commits that an unfinished import brought in have changed since: importing from nothing'
+    return fresh(history, head, { purge: true, note, importId })
+  }
   await checkSameLog({ ...options, head, current: head.currentVersion, latest })
   const current = head.currentVersion
   if (history.from > current + 1 || (history.from > current && history.checkpoint !== null)) {
@@ -142,6 +146,18 @@ function fresh(
     skipRows: 0,
     ...how,
   }
+}
+
+/** Whether any commit has another size or time than when it was brought in: of a table that nobody could read yet, all can be thrown away. */
+async function changedSince(database: SqlReader, { tableId }: Head, history: History): Promise<boolean> {
+  const rows = await database.all(
+    'SELECT version, log_bytes, file_mtime FROM delta_commits WHERE table_id = ? AND log_bytes IS NOT NULL',
+    [tableId],
+  )
+  const known = new Map(rows.map(([version, bytes, modified]) => [Number(version), `${bytes}:${modified}`]))
+  return [...(history.baseCommit === null ? [] : [history.baseCommit]), ...history.commits].some(
+    ({ version, size, modified }) => (known.get(version) ?? `${size}:${modified}`) !== `${size}:${modified}`,
+  )
 }
 
 /** Compares the newest commit that is in the catalog with the log's: a rewritten log must never be mixed with its old self. */
