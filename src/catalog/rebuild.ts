@@ -18,12 +18,37 @@ export type AddColumns = {
   readonly clusteringProvider: string | null
 }
 
+/**
+ * Whether `rebuildAddLine` gives this very line. Statistics make up most of a line; where their text is escaped in the one way there is, they are
+ * not escaped again to find that out.
+ */
+export function isRebuilt(raw: string, add: AddColumns): boolean {
+  if (add.stats === null || add.tags !== null || add.deletionVector !== null) return rebuildAddLine(add) === raw
+  const head = `${beforeStats(add)},"stats":"`
+  const tail = `"${afterStats(add)}`
+  if (!raw.startsWith(head) || !raw.endsWith(tail)) return false
+  const escaped = raw.slice(head.length, raw.length - tail.length)
+  // A quote without a backslash would end the text early; an escape other than of a quote may be written in several ways.
+  if (escaped.startsWith('"') || ODD_ESCAPE.test(escaped)) return rebuildAddLine(add) === raw
+  return true
+}
+
+const ODD_ESCAPE = /[^\\]"|\\[^"]|\\$/
+
 /** The line without a line break. */
 export function rebuildAddLine(add: AddColumns): string {
-  let line = `{"add":{"path":${JSON.stringify(add.path)}`
-  if (add.partitionValues !== null) line += `,"partitionValues":${add.partitionValues}`
-  line += `,"size":${add.size},"modificationTime":${add.modificationTime},"dataChange":${add.dataChange}`
-  if (add.stats !== null) line += `,"stats":${JSON.stringify(add.stats)}`
+  const stats = add.stats === null ? '' : `,"stats":${JSON.stringify(add.stats)}`
+  return beforeStats(add) + stats + afterStats(add)
+}
+
+function beforeStats(add: AddColumns): string {
+  const values = add.partitionValues === null ? '' : `,"partitionValues":${add.partitionValues}`
+  const times = `,"size":${add.size},"modificationTime":${add.modificationTime},"dataChange":${add.dataChange}`
+  return `{"add":{"path":${JSON.stringify(add.path)}${values}${times}`
+}
+
+function afterStats(add: AddColumns): string {
+  let line = ''
   if (add.tags !== null) line += `,"tags":${add.tags}`
   if (add.deletionVector !== null) line += `,"deletionVector":${add.deletionVector}`
   if (add.baseRowId !== null) line += `,"baseRowId":${add.baseRowId}`

@@ -184,7 +184,14 @@ async function compareProbe(lab: Lab, reader: Seen<ReaderView>, importer: Seen<I
   }
 }
 
-type Tally = { mutations: number; read: number; imported: number; contradictions: number; validated: number }
+type Tally = {
+  mutations: number
+  read: number
+  imported: number
+  contradictions: number
+  validated: number
+  unheard: number
+}
 
 async function mutate(lab: Lab, changes: readonly Change[], sound: Sound, index: number, tally: Tally): Promise<void> {
   const catalog = lab.emptyCatalog()
@@ -237,7 +244,7 @@ describe.skipIf(!HAVE_TABLES)('a damaged log (../shared)', () => {
     test.each(tables)('%s', { timeout: 60_000 * RUNS }, async (table) => {
       using lab = await Lab.open(folderOf(table))
       const sound = await soundOf(lab)
-      const tally: Tally = { mutations: 0, read: 0, imported: 0, contradictions: 0, validated: 0 }
+      const tally: Tally = { mutations: 0, read: 0, imported: 0, contradictions: 0, validated: 0, unheard: 0 }
       const before = leftovers()
       const failures: string[] = []
       for (const index of chosen(mutations)) {

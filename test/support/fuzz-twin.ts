@@ -108,7 +108,8 @@ export async function parquetObjects(file: string): Promise<readonly Loose[]> {
 
 class Twin {
   readonly #root: string
-  readonly #files = new Map<string, string>()
+  /** A file that a checkpoint lists twice is there twice: no reader looks for that, because remembering every row would cost too much. */
+  readonly #files = new Map<string, readonly string[]>()
   readonly #txns = new Map<string, string>()
   readonly #domains = new Map<string, string | null>()
   #protocol: ProtocolAction | null = null
@@ -118,11 +119,13 @@ class Twin {
     this.#root = root
   }
 
-  take(object: Loose): void {
+  take(object: Loose, ofCheckpoint: boolean): void {
     const { add, remove, protocol, metaData, txn, domainMetadata } = object
     if (add) {
       const [path, dv] = [canonicalPath(add.path, this.#root), dvId(add.deletionVector)]
-      this.#files.set(JSON.stringify([path, dv]), fileText(path, dv, add))
+      const key = JSON.stringify([path, dv])
+      const twins = ofCheckpoint ? (this.#files.get(key) ?? []) : []
+      this.#files.set(key, [...twins, fileText(path, dv, add)])
     }
     if (remove) {
       this.#files.delete(JSON.stringify([canonicalPath(remove.path, this.#root), dvId(remove.deletionVector)]))
@@ -139,7 +142,7 @@ class Twin {
   picture(): Picture {
     const domains = [...this.#domains].flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]))
     return {
-      files: [...this.#files.values()].toSorted(),
+      files: [...this.#files.values()].flat().toSorted(),
       protocol: protocolText(this.#protocol),
       metadata: metadataText(this.#metadata),
       txns: pairs(this.#txns),
@@ -163,13 +166,14 @@ export async function naivePicture(
   for (const { name } of from.checkpoint?.files ?? []) {
     const file = join(log, name)
     for (const object of name.endsWith('.json') ? objectsOf(readFileSync(file)) : await parquetObjects(file)) {
-      twin.take(object)
+      twin.take(object, true)
       if (object.sidecar) sidecars.push(object.sidecar.path)
     }
   }
   for (const name of sidecars) {
-    for (const object of await parquetObjects(join(log, '_sidecars', name))) twin.take(object)
+    for (const object of await parquetObjects(join(log, '_sidecars', name))) twin.take(object, true)
   }
-  for (const name of from.commits) for (const object of objectsOf(readFileSync(join(log, name)))) twin.take(object)
+  for (const name of from.commits)
+    for (const object of objectsOf(readFileSync(join(log, name)))) twin.take(object, false)
   return twin.picture()
 }

@@ -318,7 +318,10 @@ class ImportRun {
       let read: CommitBytes | null = null
       const onEnd = (bytes: CommitBytes): void => void (read = bytes)
       for await (const block of readCommit(log, commit, interrupt.abort, onEnd)) {
-        for (const line of block) await replay.takeLine(commit.version, line)
+        for (const line of block) {
+          const asked = replay.takeLine(commit.version, line)
+          if (asked !== undefined) await asked
+        }
         this.#done += block.length
         if (this.#batch.files.length >= Math.max(MAX_ROWS_OF_A_VERSION, batchSize)) await this.#flush({})
       }

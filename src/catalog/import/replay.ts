@@ -143,38 +143,22 @@ export class Replay {
     this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line, kind, raw))
   }
 
-  /** One line of a commit above the base. */
-  async takeLine(version: number, { line, raw, action }: ActionLine): Promise<void> {
+  /**
+   * One line of a commit above the base.
+   * @returns a promise only where the catalog had to be asked: waiting a million times for nothing costs as much as parsing
+   */
+  takeLine(version: number, line: ActionLine): Promise<void> | undefined {
     const tally = this.#tally
+    const { action } = line
     tally.lines++
-    if (action.kind === 'add') {
-      const { add } = action
-      const dv = dvId(add.deletionVector)
-      hashInto(this.#key, canonicalPath(add.path, this.#log.root), dv)
-      const { a } = this.#key
-      const slot = this.#index.arrive(this.#key, version)
-      await this.#close(slot, version, add, dv)
-      const records = numRecordsOf(add.stats ?? null)
-      const live = liveRecords(add, records)
-      this.#opened(add, live)
-      tally.adds++
-      tally.addedBytes += add.size
-      this.#index.setLife(slot, { size: add.size, records: live, fileNo: null })
-      this.#key.a = a
-      this.#pushFile(add, raw, line, version, this.#index.nextVersion(slot), dv, records, false)
-    } else if (action.kind === 'remove') {
-      const { remove } = action
-      const dv = dvId(remove.deletionVector)
-      hashInto(this.#key, canonicalPath(remove.path, this.#log.root), dv)
-      const slot = this.#index.arrive(this.#key, version)
-      await this.#close(slot, version, remove, dv)
-      tally.removes++
-      this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line, 'remove', raw))
-    } else if (action.kind === 'commitInfo' && tally.info === null) {
-      tally.info = { line, raw, value: action.commitInfo }
+    if (action.kind === 'add') return this.#takeFile(version, line, action.add, true)
+    if (action.kind === 'remove') return this.#takeFile(version, line, action.remove, false)
+    if (action.kind === 'commitInfo' && tally.info === null) {
+      tally.info = { line: line.line, raw: line.raw, value: action.commitInfo }
     } else {
-      this.#keep(version, SOURCE.commit, line, raw, action)
+      this.#keep(version, SOURCE.commit, line.line, line.raw, action)
     }
+    return undefined
   }
 
   /** All lines of a version are taken: its row of `delta_commits`. `file` is null where a checkpoint stands without its commit. */
@@ -278,11 +262,52 @@ export class Replay {
     else this.totals.records += records
   }
 
-  /** Ends the open life of a key at `version`, if there is one. */
-  async #close(slot: number, version: number, file: AddAction | RemoveAction, dv: string | null): Promise<void> {
-    let life = this.#index.openLife(slot)
-    if (life === null && this.#lookUp && this.#index.firstQuestion(slot)) life = await this.#ask(file.path, dv)
-    if (life === null) return
+  #takeFile(
+    version: number,
+    line: ActionLine,
+    file: AddAction | RemoveAction,
+    isAdd: boolean,
+  ): Promise<void> | undefined {
+    const dv = dvId(file.deletionVector)
+    hashInto(this.#key, canonicalPath(file.path, this.#log.root), dv)
+    const keyHash = this.#key.a
+    const slot = this.#index.arrive(this.#key, version)
+    const take = (life: OpenLife | null): void => {
+      if (life !== null) this.#close(slot, version, life)
+      if (isAdd) this.#openFile(version, line, file as AddAction, slot, keyHash, dv)
+      else {
+        this.#tally.removes++
+        this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line.line, 'remove', line.raw))
+      }
+    }
+    const life = this.#index.openLife(slot)
+    if (life === null && this.#lookUp && this.#index.firstQuestion(slot)) {
+      return this.#ask(file.path, keyHash, dv).then(take)
+    }
+    take(life)
+    return undefined
+  }
+
+  #openFile(
+    version: number,
+    { line, raw }: ActionLine,
+    add: AddAction,
+    slot: number,
+    keyHash: number,
+    dv: string | null,
+  ): void {
+    const records = numRecordsOf(add.stats ?? null)
+    const live = liveRecords(add, records)
+    this.#opened(add, live)
+    this.#tally.adds++
+    this.#tally.addedBytes += add.size
+    this.#index.setLife(slot, { size: add.size, records: live, fileNo: null })
+    this.#key.a = keyHash
+    this.#pushFile(add, raw, line, version, this.#index.nextVersion(slot), dv, records, false)
+  }
+
+  /** Ends the open life of a key at `version`. */
+  #close(slot: number, version: number, life: OpenLife): void {
     this.totals.files--
     this.totals.bytes -= life.size
     this.#tally.removedBytes += life.size
@@ -292,11 +317,11 @@ export class Replay {
     this.#index.setLife(slot, null)
   }
 
-  async #ask(path: string, dv: string | null): Promise<OpenLife | null> {
+  async #ask(path: string, keyHash: number, dv: string | null): Promise<OpenLife | null> {
     const canonical = canonicalPath(path, this.#log.root)
     const rows = await this.#database.all(
       'SELECT file_no, path, dv_id, size, num_records, deletion_vector FROM delta_files WHERE key_hash = ? AND table_id = ? AND removed_version IS NULL',
-      [this.#key.a, this.#tableId],
+      [keyHash, this.#tableId],
     )
     for (const [fileNo, storedPath, storedDv, size, records, vector] of rows as readonly (readonly [
       number,

@@ -2,7 +2,7 @@
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
 import type { SqlValue } from '../../stores/port.ts'
 import type { SOURCE } from '../relations.ts'
-import { rebuildAddLine } from '../rebuild.ts'
+import { isRebuilt } from '../rebuild.ts'
 
 export type FileRow = SqlValue[]
 
@@ -33,19 +33,21 @@ export function fileRow(facts: FileFacts): FileRow {
   const baseRowId = add.baseRowId ?? null
   const defaultRowCommitVersion = add.defaultRowCommitVersion ?? null
   const clusteringProvider = add.clusteringProvider ?? null
-  const rebuilt = rebuildAddLine({
-    path: add.path,
-    partitionValues: facts.partitionValues,
-    tags,
-    deletionVector,
-    stats,
-    size: add.size,
-    modificationTime: add.modificationTime,
-    dataChange: add.dataChange,
-    baseRowId,
-    defaultRowCommitVersion,
-    clusteringProvider,
-  })
+  const asRebuilt =
+    facts.fromCheckpoint ||
+    isRebuilt(facts.raw, {
+      path: add.path,
+      partitionValues: facts.partitionValues,
+      tags,
+      deletionVector,
+      stats,
+      size: add.size,
+      modificationTime: add.modificationTime,
+      dataChange: add.dataChange,
+      baseRowId,
+      defaultRowCommitVersion,
+      clusteringProvider,
+    })
   return [
     null,
     facts.tableId,
@@ -67,7 +69,7 @@ export function fileRow(facts: FileFacts): FileRow {
     baseRowId,
     defaultRowCommitVersion,
     clusteringProvider,
-    facts.fromCheckpoint || rebuilt === facts.raw ? null : Buffer.from(facts.raw),
+    asRebuilt ? null : Buffer.from(facts.raw),
     stats,
   ]
 }
