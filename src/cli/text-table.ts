@@ -3,6 +3,9 @@ import { oneLine } from './format.ts'
 
 export type Column = { readonly title: string; readonly align: 'left' | 'right'; readonly least?: number }
 
+/** No column is made wider for the others' sake; a longer cell keeps all its text and pushes the rest of its own row. */
+const MOST = 64
+
 /** Rows looked at before the first is written. */
 const SAMPLE = 200
 
@@ -49,7 +52,7 @@ export function tableWriter(columns: readonly Column[], write: (text: string) =>
     held = null
     if (rows.length === 0) return
     widths = columns.map(({ title, least = 0 }, index) =>
-      Math.max(cells(title), least, ...rows.map((row) => cells(row[index] ?? ''))),
+      Math.min(MOST, Math.max(cells(title), least, ...rows.map((row) => cells(row[index] ?? '')))),
     )
     write(line(columns.map(({ title }) => title)) + rows.map(line).join(''))
   }

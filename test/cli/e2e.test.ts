@@ -114,7 +114,7 @@ describe('the seven commands of the guide, and back', () => {
   it('history, files, changes', () => {
     expect(events(['history', orders, '--limit', '3']).lines.filter((event) => event.type === 'commit')).toHaveLength(3)
     expect(events(['files', orders, '--version', '5'], env).code).toBe(0)
-    expect(events(['changes', orders, '--from', '22', '--to', '24'], env).code).toBe(0)
+    expect(events(['changes', orders, '--from-version', '22', '--to-version', '24'], env).code).toBe(0)
     expect(events(['files', orders, '--version', '999'], env)).toMatchObject({ code: 2 })
   })
   it('migration-status, verify-rollback, rollback, runs', () => {

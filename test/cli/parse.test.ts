@@ -131,7 +131,7 @@ describe('the other commands', () => {
       { kind: 'files', table: 't', asOf: { timestampMs: Date.parse('2026-11-20T10:34:16Z') } },
     ],
     ['files t --where a>1 --limit 5', { kind: 'files', table: 't', asOf: {}, where: 'a>1', limit: 5 }],
-    ['changes t --from 3 --to 7', { kind: 'changes', table: 't', fromVersion: 3, toVersion: 7 }],
+    ['changes t --from-version 3 --to-version 7', { kind: 'changes', table: 't', fromVersion: 3, toVersion: 7 }],
     [`export-log t --to /o --database-url ${DB}`, { kind: 'export-log', table: 't', catalog: DB, to: '/o' }],
     [`runs --database-url ${DB}`, { kind: 'runs', catalog: DB, limit: 20 }],
     [
@@ -228,8 +228,8 @@ describe('what is wrong with a command line', () => {
       ['files', 't', '--version', '1', '--timestamp', '2026-02-03'],
       'BAD_FLAG --version and --timestamp exclude each other',
     ],
-    ['backwards', ['changes', 't', '--from', '7', '--to', '3'], 'BAD_FLAG --to 3 lies before --from 7'],
-    ['a missing flag', ['changes', 't', '--from', '7'], 'BAD_FLAG --to is missing'],
+    ['backwards', ['changes', 't', '--from-version', '7', '--to-version', '3'], 'BAD_FLAG --to-version 3 lies before --from-version 7'],
+    ['a missing flag', ['changes', 't', '--from-version', '7'], 'BAD_FLAG --to-version is missing'],
     [
       'no duration',
       ['runs', '--max-runtime', 'soon', '--database-url', DB],

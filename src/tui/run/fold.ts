@@ -164,7 +164,7 @@ export function logEntry(event: Event, now: number): LogEntry | null {
     case 'verify.check':
       return entry(
         event.equal ? 'note' : 'error',
-        `${event.table} v${event.version} ${event.check}: ${event.equal ? `${event.log} = ${event.catalog}` : `log ${event.log}, catalog ${event.catalog}`} (${event.witness})`,
+        `${event.table} v${event.version} ${event.check}: ${event.equal ? [event.log, event.catalog].filter((side) => side !== '').join(' = ') : `log ${event.log}, catalog ${event.catalog}`} (${event.witness})`,
       )
     case 'verify.mismatch':
       return entry(

@@ -12,7 +12,7 @@ function lineOf(event: Event): CheckLine | null {
       return event.equal
         ? {
             label: 'safe',
-            text: clean(`${event.check}: ${event.log} = ${event.catalog} (${event.witness})`),
+            text: clean(`${event.check}: ${[event.log, event.catalog].filter((side) => side !== '').join(' = ')}`),
             tone: 'ok',
           }
         : { label: 'differs', text: clean(`${event.check}: log ${event.log}, catalog ${event.catalog}`), tone: 'bad' }
