@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
 import type { SqlDatabase, SqlReader } from '../stores/port.ts'
-import { dialectOf, type CatalogDialect, type Migration } from './dialect.ts'
+import { dialectOf } from './dialect.ts'
+import type { CatalogDialect, Migration } from './dialect-port.ts'
 
 const TABLE = 'catalog_migrations'
 

@@ -4,7 +4,7 @@ import { checkCatalog, prepareCatalog } from '../catalog/catalog.ts'
 import { FileIndexes } from '../catalog/import/indexes.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
 import type { SqlDatabase } from '../stores/port.ts'
-import type { Ending, Run } from './run.ts'
+import type { Ending, Run } from './run-context.ts'
 import { openCatalogDatabase } from './registry.ts'
 
 /** Opens an existing catalog for reading. Nothing is created or written. */

@@ -4,7 +4,8 @@ import type { Clock } from '../shared/clock.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
 import type { Dec, Event, EventBody, RunStatus } from '../model/event.ts'
-import type { Operation, OperationContext, RunControl, RunFinished } from './operation.ts'
+import type { Operation, RunControl, RunFinished } from './operation.ts'
+import type { Ending, Run } from './run-context.ts'
 import { newRunId } from './run-id.ts'
 
 export type RunOptions = {
@@ -18,21 +19,6 @@ export type RunOptions = {
   readonly onEvent: (event: Event) => void
   readonly control?: RunControl
 }
-
-/** What an operation says of itself when it ends; `runOperation` adds time, status and exit code. */
-export type Ending = {
-  readonly totals: Readonly<Record<string, Dec>>
-  readonly proof?: string
-  /** Ran to the end, but not everything is well. */
-  readonly error?: SluiceError
-  /** Ended early as asked; the same command goes on. */
-  readonly stopped?: boolean
-  readonly wrote?: readonly string[]
-  /** What to run next when something is left. */
-  readonly next?: string
-}
-
-export type Run = OperationContext & { readonly runId: string }
 
 /** @returns the last event; never rejects */
 export async function runOperation(operation: Operation, options: RunOptions): Promise<RunFinished> {

@@ -1,7 +1,10 @@
 /** What the UI prints on the normal screen after it has left: how each run ended and the command that goes on. */
 import { clockSpan } from './draw/format.ts'
 import { clean } from './draw/text.ts'
-import type { FinishedRun } from './run-tui.tsx'
+import type { Event } from '../model/event.ts'
+
+/** A run that has ended while the UI was open. */
+export type FinishedRun = { readonly commandLine: string; readonly event: Event & { type: 'run.finished' } }
 
 const WORD = 9
 

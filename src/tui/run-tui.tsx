@@ -2,11 +2,11 @@
 import { render } from 'ink'
 import type { Operation } from '../engine/operation.ts'
 import type { Workbench } from '../engine/workbench.ts'
-import type { Event } from '../model/event.ts'
 import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
 import { App } from './app.tsx'
 import { closingLines } from './closing.ts'
+import type { FinishedRun } from './closing.ts'
 import { Session } from './session/session.ts'
 import type { Action } from './state/action.ts'
 import { reducer } from './state/reducer.ts'
@@ -15,8 +15,6 @@ import { initialState } from './state/state.ts'
 import { createStore } from './state/store.ts'
 import { ScreenWriter, sizeOf } from './terminal/screen-writer.ts'
 import { clipboardSequence, Takeover } from './terminal/takeover.ts'
-
-export type FinishedRun = { readonly commandLine: string; readonly event: Event & { type: 'run.finished' } }
 
 export type TuiOptions = {
   readonly workbench: Workbench

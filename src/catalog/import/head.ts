@@ -176,7 +176,8 @@ export type HeadState = {
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
   readonly refused: string | null
-  readonly cursor: Cursor | null
+  /** As it is stored. */
+  readonly cursor: string | null
   readonly nowMs: number
 }
 
@@ -200,7 +201,7 @@ export async function moveHead(
       to.totals.files,
       to.totals.bytes,
       to.totals.withoutRecords > 0 ? null : to.totals.records,
-      to.cursor === null ? null : JSON.stringify(to.cursor),
+      to.cursor,
       metadata?.id ?? null,
       metadata?.name ?? null,
       metadata?.description ?? null,

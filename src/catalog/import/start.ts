@@ -154,7 +154,9 @@ async function changedSince(database: SqlReader, { tableId }: Head, history: His
     'SELECT version, log_bytes, file_mtime FROM delta_commits WHERE table_id = ? AND log_bytes IS NOT NULL',
     [tableId],
   )
-  const known = new Map(rows.map(([version, bytes, modified]) => [Number(version), `${bytes}:${modified}`]))
+  const known = new Map(
+    rows.map(([version, bytes, modified]) => [Number(version), `${String(bytes)}:${String(modified)}`]),
+  )
   return [...(history.baseCommit === null ? [] : [history.baseCommit]), ...history.commits].some(
     ({ version, size, modified }) => (known.get(version) ?? `${size}:${modified}`) !== `${size}:${modified}`,
   )

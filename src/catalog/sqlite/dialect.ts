@@ -1,4 +1,4 @@
-import type { CatalogDialect } from '../dialect.ts'
+import type { CatalogDialect } from '../dialect-port.ts'
 import { fileIndexes, sql } from './001-catalog.ts'
 
 export const sqliteDialect: CatalogDialect = {

@@ -9,7 +9,7 @@ import type { WritableCatalog } from '../catalog-session.ts'
 import { newRunId } from '../run-id.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { whilePaused } from './pause.ts'
-import type { Run } from '../run.ts'
+import type { Run } from '../run-context.ts'
 import { defaultTableId } from '../table-id.ts'
 
 export type ImportTarget = {

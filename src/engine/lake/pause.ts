@@ -1,6 +1,6 @@
 /** Waiting while a person has paused a run; a stop or an abort ends the wait. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Run } from '../run.ts'
+import type { Run } from '../run-context.ts'
 
 const LOOK_EVERY_MS = 50
 

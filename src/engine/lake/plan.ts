@@ -12,7 +12,7 @@ import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { parseCatalogUrl } from '../catalog-url.ts'
 import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
-import type { Run } from '../run.ts'
+import type { Run } from '../run-context.ts'
 
 export type PlanTarget = { readonly name: string; readonly path: string }
 

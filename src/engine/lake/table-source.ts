@@ -14,7 +14,7 @@ import { parseCatalogUrl } from '../catalog-url.ts'
 import type { AsOf } from '../operation.ts'
 import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
 import { resolveTable } from '../resolve.ts'
-import type { Run } from '../run.ts'
+import type { Run } from '../run-context.ts'
 
 export type TableSource =
   | { readonly from: 'catalog'; readonly database: SqlDatabase; readonly table: ReadableTable }

@@ -7,7 +7,7 @@ import { laneOpen } from '../lake/pause.ts'
 import { planTables, tellPlan, type PlanTarget } from '../lake/plan.ts'
 import { walkLake } from '../lake/walk.ts'
 import type { Operation } from '../operation.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type BatchImport = Extract<Operation, { kind: 'batch-import' }>
 

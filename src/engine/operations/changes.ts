@@ -9,7 +9,7 @@ import { dec, type ChangeEvent } from '../../model/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { withTable } from '../lake/table-source.ts'
 import type { Operation } from '../operation.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type Changes = Extract<Operation, { kind: 'changes' }>
 

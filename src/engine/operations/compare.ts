@@ -10,7 +10,7 @@ import { compareReport, machineFacts } from '../compare/report.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { resolveTable } from '../resolve.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type Compare = Extract<Operation, { kind: 'performance-compare' }>
 

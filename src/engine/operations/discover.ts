@@ -6,7 +6,7 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { walkLake } from '../lake/walk.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type Discover = Extract<Operation, { kind: 'discover' }>
 

@@ -12,7 +12,7 @@ import { withCatalog } from '../catalog-session.ts'
 import type { Operation } from '../operation.ts'
 import { openLake } from '../registry.ts'
 import { resolveTable } from '../resolve.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type ExportLog = Extract<Operation, { kind: 'export-log' }>
 

@@ -10,7 +10,7 @@ import { parsePredicate } from '../../model/predicate.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { withTable } from '../lake/table-source.ts'
 import type { Operation } from '../operation.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type Files = Extract<Operation, { kind: 'files' }>
 
@@ -77,6 +77,7 @@ export function fileEvent(file: FileRecord): FileEvent {
 /** A file of the log as an event. */
 export function eventOfAdd(add: AddAction, addedVersion: number | null): FileEvent {
   const vector = add.deletionVector ?? null
+  const id = dvId(vector)
   return {
     type: 'file',
     path: add.path,
@@ -85,7 +86,7 @@ export function eventOfAdd(add: AddAction, addedVersion: number | null): FileEve
     ...(addedVersion === null ? {} : { addedVersion: dec(addedVersion) }),
     modified: dec(add.modificationTime),
     partitionValues: add.partitionValues ?? {},
-    ...(vector === null ? {} : { deletionVector: vector.storageType + vector.pathOrInlineDv }),
+    ...(id === null ? {} : { deletionVector: id }),
     ...(add.stats === null || add.stats === undefined ? {} : { stats: add.stats }),
   }
 }

@@ -8,7 +8,7 @@ import { listLog } from '../../delta/listing.ts'
 import { openLake } from '../registry.ts'
 import { pathOfLocation } from '../resolve.ts'
 import type { Operation } from '../operation.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type HistoryOperation = Extract<Operation, { kind: 'history' }>
 

@@ -5,7 +5,7 @@ import { importAndTell } from '../lake/import-one.ts'
 import { planTables, tellPlan } from '../lake/plan.ts'
 import type { Operation } from '../operation.ts'
 import { resolveForWriting } from '../resolve.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type Import = Extract<Operation, { kind: 'import' }>
 

@@ -1,6 +1,6 @@
 /** One function an operation; each loads what it needs when it runs. */
 import type { Operation } from '../operation.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 /** @throws whatever the operation throws; `runOperation` turns it into the last event */
 export async function perform(operation: Operation, run: Run): Promise<Ending> {

@@ -18,7 +18,7 @@ import { dataFilesPresent } from '../lake/data-files.ts'
 import type { CheckFiles, Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { resolveTable } from '../resolve.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type Verify = Extract<Operation, { kind: 'verify-rollback' }>
 type Rollback = Extract<Operation, { kind: 'rollback' }>

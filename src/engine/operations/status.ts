@@ -10,7 +10,7 @@ import { withCatalog } from '../catalog-session.ts'
 import type { Operation } from '../operation.ts'
 import { openLake } from '../registry.ts'
 import { pathOfLocation } from '../resolve.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type Status = Extract<Operation, { kind: 'migration-status' }>
 type Runs = Extract<Operation, { kind: 'runs' }>

@@ -8,7 +8,7 @@ import { withCatalog, withWritableCatalog } from '../catalog-session.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, scratchDatabase } from '../registry.ts'
 import { resolveTable } from '../resolve.ts'
-import type { Ending, Run } from '../run.ts'
+import type { Ending, Run } from '../run-context.ts'
 
 type Validate = Extract<Operation, { kind: 'validate' }>
 

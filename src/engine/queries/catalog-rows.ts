@@ -84,7 +84,8 @@ export async function catalogRows(
             }),
       state,
       proof:
-        proof === undefined
+        // A proof of rows that were removed by hand proves nothing.
+        proof === undefined || known === null
           ? { state: 'never' }
           : proof.differences === 0
             ? { state: 'proved', version: proof.version }

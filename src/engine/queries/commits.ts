@@ -22,7 +22,8 @@ export async function historyPage(
   if (located.from === 'log') {
     const rows: CommitEvent[] = []
     for await (const commit of located.table.history({ limit: from + count, signal })) rows.push(eventOfSummary(commit))
-    return { rows: rows.slice(from), total: located.table.run().commits.length, from }
+    const { baseCommit, commits } = located.table.run()
+    return { rows: rows.slice(from), total: commits.length + (baseCommit === null ? 0 : 1), from }
   }
   const { database, table } = located
   const newest = table.latest - from

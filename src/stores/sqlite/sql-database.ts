@@ -229,10 +229,11 @@ async function* pagesOf(
 ): AsyncGenerator<readonly SqlRow[]> {
   try {
     let page: SqlRow[] = []
-    for (const row of connection
-      .prepare<unknown[]>(sql)
+    const rows = connection
+      .prepare(sql)
       .raw(true)
-      .iterate(...parameters) as Iterable<SqlRow>) {
+      .iterate(...parameters) as Iterable<SqlRow>
+    for (const row of rows) {
       page.push(row)
       if (page.length >= pageRows) {
         yield page

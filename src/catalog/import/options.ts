@@ -1,0 +1,59 @@
+/** What an import is given, and what it comes to. */
+import type { LogStore } from '../../model/log-store.ts'
+import type { ParquetRows } from '../../model/parquet-rows.ts'
+import type { Interrupt } from '../../shared/abort.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import type { Holder } from '../lease.ts'
+import type { FileIndexes } from './indexes.ts'
+
+export type ImportProgress = {
+  readonly done: number
+  readonly total: number
+  readonly version: number | null
+  readonly files: number
+}
+
+export type ImportOptions = {
+  readonly database: SqlDatabase
+  readonly indexes: FileIndexes
+  readonly log: LogStore
+  readonly parquet: () => Promise<ParquetRows>
+  readonly tableId: string
+  /** A transaction ends on a version boundary at or above this many rows. */
+  readonly batchSize: number
+  readonly allowRefused: boolean
+  readonly interrupt: Interrupt
+  readonly clock: Clock
+  readonly holder: Holder
+  /** Whether a process of this host still runs. */
+  readonly alive: (pid: number) => boolean
+  readonly waitMs: number
+  /** Id for the row in `migration_status`, unless an unfinished import goes on under its own. */
+  readonly importId: string
+  readonly onStart: (start: {
+    fromVersion: number
+    toVersion: number
+    resumed: boolean
+    total: number
+    done: number
+  }) => void
+  readonly onProgress: (progress: ImportProgress) => void
+  readonly onNote: (message: string) => void
+  /** Resolves when the run may go on; asked after every batch. */
+  readonly whilePaused?: () => Promise<void>
+  /** Events in memory at most; smaller in tests. */
+  readonly maxEvents?: number
+}
+
+export type ImportResult = {
+  readonly status: 'completed' | 'current' | 'stopped'
+  readonly importId: string
+  readonly version: number | null
+  readonly historyFrom: number | null
+  readonly files: number
+  readonly bytes: number
+  /** Lines of the log that this run brought in. */
+  readonly actions: number
+  readonly resumed: boolean
+}

@@ -1,0 +1,19 @@
+/** What an operation is given while it runs, and what it says when it ends. */
+import type { Dec } from '../model/event.ts'
+import type { SluiceError } from '../shared/errors.ts'
+import type { OperationContext } from './operation.ts'
+
+/** What an operation says of itself when it ends; `runOperation` adds time, status and exit code. */
+export type Ending = {
+  readonly totals: Readonly<Record<string, Dec>>
+  readonly proof?: string
+  /** Ran to the end, but not everything is well. */
+  readonly error?: SluiceError
+  /** Ended early as asked; the same command goes on. */
+  readonly stopped?: boolean
+  readonly wrote?: readonly string[]
+  /** What to run next when something is left. */
+  readonly next?: string
+}
+
+export type Run = OperationContext & { readonly runId: string }
