@@ -110,3 +110,23 @@ test('an unfinished import whose commits were changed since begins anew, and mix
   const body = (dump: string): string => dump.slice(0, dump.indexOf('migration_status'))
   expect(body(await dumpCatalog(database))).toBe(body(await dumpCatalog(clean)))
 })
+
+test.skipIf(!HAVE_TABLES)(
+  'a checkpoint whose column of files has another name is not a table without files (../shared)',
+  async () => {
+    using folder = temporaryFolder()
+    const table = join(folder.path, 'table')
+    cpSync(folderOf('delta-rs/simple_table_with_checkpoint'), table, { recursive: true })
+    const sound = await activePaths(table)
+    const name = '00000000000000000010.checkpoint.parquet'
+    const bytes = readFileSync(file(table, name))
+    // The schema element of the struct: its name with the length before it.
+    const at = bytes.lastIndexOf(Buffer.from('\u0003add'))
+    bytes[at + 1] = 0x62
+    chmodSync(file(table, name), 0o644)
+    writeFileSync(file(table, name), bytes)
+    const { paths, notes } = await activePaths(table)
+    expect(paths).toEqual(sound.paths)
+    expect(notes).toEqual(['checkpoint 10 unreadable, using 11 commits from version 0'])
+  },
+)

@@ -293,12 +293,12 @@ export class Lab implements Disposable {
   }
 
   /** Rows by kind of a Parquet file of the log, or null when it cannot be read. */
-  async kinds(file: string): Promise<string | null> {
+  async kinds(file: string): Promise<ReadonlyMap<string, number> | null> {
     const seen = await this.attempt(`rows of ${file}`, () => parquetObjects(join(this.folder, file)))
     if (seen.value === null) return null
     const counts = new Map<string, number>()
     for (const object of seen.value) for (const kind in object) counts.set(kind, (counts.get(kind) ?? 0) + 1)
-    return JSON.stringify([...counts].toSorted())
+    return counts
   }
 
   async agrees(

@@ -30,11 +30,12 @@ export class CloseIndex {
   #head = new Int32Array(this.#capacity).fill(NONE)
   #tail = new Int32Array(this.#capacity).fill(NONE)
   #used = new Uint8Array(this.#capacity)
-  /** 0 not asked, 1 asked: whether the catalog was asked for a life from before this stretch. */
-  #asked = new Uint8Array(this.#capacity)
-  #lifeSize = new Float64Array(this.#capacity).fill(NONE)
-  #lifeRecords = new Float64Array(this.#capacity).fill(NONE)
-  #lifeFileNo = new Float64Array(this.#capacity).fill(NONE)
+  /** Made when the second pass begins, for the size that the first one came to. 1: the catalog was asked for a life from before. */
+  #asked = new Uint8Array(0)
+  #lifeSize = new Float64Array(0)
+  #lifeRecords = new Float64Array(0)
+  /** Few lives are from before this stretch. */
+  readonly #lifeFileNo = new Map<number, number>()
 
   #events = 0
   #eventVersion = new Float64Array(1 << 12)
@@ -64,6 +65,7 @@ export class CloseIndex {
    * @throws LookupMismatch when the first pass saw something else here
    */
   arrive(key: HashPair, version: number): number {
+    if (this.#replayed === 0) this.#beginReplay()
     const slot = this.#find(key)
     const event = this.#replayed++
     if (slot === NONE || this.#head[slot] !== event || this.#eventVersion[event] !== version) throw new LookupMismatch()
@@ -79,6 +81,7 @@ export class CloseIndex {
 
   /** Slot of a key that is not part of the commits (a row of the base checkpoint), or null when nothing later concerns it. */
   slotOf(key: HashPair): number | null {
+    if (this.#replayed === 0) this.#beginReplay()
     const slot = this.#find(key)
     return slot === NONE ? null : slot
   }
@@ -87,14 +90,14 @@ export class CloseIndex {
     const size = this.#lifeSize[slot] as number
     if (size === NONE) return null
     const records = this.#lifeRecords[slot] as number
-    const fileNo = this.#lifeFileNo[slot] as number
-    return { size, records: records === NONE ? null : records, fileNo: fileNo === NONE ? null : fileNo }
+    return { size, records: records === NONE ? null : records, fileNo: this.#lifeFileNo.get(slot) ?? null }
   }
 
   setLife(slot: number, life: OpenLife | null): void {
     this.#lifeSize[slot] = life === null ? NONE : life.size
     this.#lifeRecords[slot] = life?.records ?? NONE
-    this.#lifeFileNo[slot] = life?.fileNo ?? NONE
+    if (life !== null && life.fileNo !== null) this.#lifeFileNo.set(slot, life.fileNo)
+    else if (this.#lifeFileNo.size > 0) this.#lifeFileNo.delete(slot)
   }
 
   /** True once a slot: whether the catalog still has to be asked for a life from before this stretch of commits. */
@@ -129,7 +132,7 @@ export class CloseIndex {
     return slot
   }
 
-  /** Only the first pass grows the table; lives and answers are set in the second, so they need not move. */
+  /** Only the first pass grows the table. */
   #growKeys(): void {
     const { hashA, hashB, head, tail, used } = {
       hashA: this.#hashA,
@@ -157,10 +160,13 @@ export class CloseIndex {
       this.#head[slot] = head[old] as number
       this.#tail[slot] = tail[old] as number
     }
+  }
+
+  #beginReplay(): void {
+    if (this.#asked.length === this.#capacity) return
     this.#asked = new Uint8Array(this.#capacity)
     this.#lifeSize = new Float64Array(this.#capacity).fill(NONE)
     this.#lifeRecords = new Float64Array(this.#capacity).fill(NONE)
-    this.#lifeFileNo = new Float64Array(this.#capacity).fill(NONE)
   }
 
   #growEvents(): void {

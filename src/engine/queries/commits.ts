@@ -68,9 +68,11 @@ export async function commitDetail(located: Located, version: number, signal: Ab
     for await (const page of changesBetween(database, table.tableId, version - 1, version)) {
       for (const change of page) {
         if (change.raw === null) add(change.path ?? '', change.size ?? 0, change.rows)
-        else if (change.kind === 'remove') {
+        else if (change.kind === 'remove' || change.kind === 'add') {
+          // An add has a raw line only in the commit that a base checkpoint replaces.
           const action = parseAction(change.raw, () => `version ${version}`)
-          if (action.kind === 'remove')
+          if (action.kind === 'add') add(action.add.path, action.add.size, numRecordsOf(action.add.stats))
+          else if (action.kind === 'remove')
             remove(action.remove.path, action.remove.size ?? null, numRecordsOf(action.remove.stats))
         }
       }

@@ -60,7 +60,7 @@ export class FilePages {
       const funnel = { all, partition: none, stats: none, keptWithoutStats: 0, ms: performance.now() - begun }
       return { rows, total: counts.files, from: query.from, version, commitTime, funnel }
     }
-    const key = JSON.stringify([tableId, version, query.where, query.sort, query.descending])
+    const key = JSON.stringify([tableId, located.importId, version, query.where, query.sort, query.descending])
     if (this.#last?.key !== key) this.#last = await select(located, query, key, all, signal)
     const { numbers, funnel, pruning } = this.#last
     const wanted = [...numbers.subarray(query.from, query.from + query.count)]
@@ -105,7 +105,7 @@ async function select(
       if (!pruning.byFile(JSON.parse(file.partitionValues) as PartitionValues, file.stats)) continue
       stats.files++
       stats.bytes += file.size
-      if (lacksStats(file, pruning)) keptWithoutStats++
+      if (lacksStats(file.stats, pruning)) keptWithoutStats++
       kept.push({ no: file.fileNo, key: sortKey(file, query.sort) })
     }
   }
@@ -119,9 +119,10 @@ async function select(
   }
 }
 
-function lacksStats(file: FileRecord, pruning: Pruning): boolean {
+/** Whether a file was kept without being able to say anything of a column that was asked about. */
+export function lacksStats(stats: string | null | undefined, pruning: Pruning): boolean {
   return pruning.dataColumns.some(({ physicalPath }) => {
-    const { min, max } = statsRange(file.stats, physicalPath)
+    const { min, max } = statsRange(stats, physicalPath)
     return min === undefined && max === undefined
   })
 }

@@ -10,7 +10,14 @@ import { openLake, parquetRows } from '../registry.ts'
 import { pathOfLocation } from '../resolve.ts'
 
 export type Located =
-  | { readonly from: 'catalog'; readonly database: SqlDatabase; readonly table: ReadableTable; readonly path: string }
+  | {
+      readonly from: 'catalog'
+      readonly database: SqlDatabase
+      readonly table: ReadableTable
+      /** Import that wrote its rows: after a roll back and another one, row numbers are others. */
+      readonly importId: string | null
+      readonly path: string
+    }
   | { readonly from: 'log'; readonly table: DeltaTable; readonly path: string }
 
 /** The catalog answers where it holds the whole table; where it does not, the log. */
@@ -27,7 +34,8 @@ export async function locate(
     const version =
       asOf.version ??
       (asOf.timestampMs === undefined ? undefined : await atTime(database, head.tableId, asOf.timestampMs))
-    return { from: 'catalog', database, table: await readableTable(database, by, version), path }
+    const table = await readableTable(database, by, version)
+    return { from: 'catalog', database, table, importId: head.importId, path }
   }
   return { from: 'log', table: await DeltaTable.open(await openLake(path), parquetRows, signal), path }
 }

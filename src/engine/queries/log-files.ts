@@ -9,7 +9,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { eventOfAdd } from '../operations/files.ts'
 import type { AsOf } from '../operation.ts'
 import type { FilesPage, Page, PartitionRow } from '../workbench.ts'
-import type { FilesQuery } from './files-page.ts'
+import { lacksStats, type FilesQuery } from './files-page.ts'
 import type { Located } from './located.ts'
 
 type InLog = Extract<Located, { from: 'log' }>
@@ -44,7 +44,7 @@ export async function filesFromLog(
     if (pruning !== null && !pruning.byFile(add.partitionValues, add.stats)) continue
     stats.files++
     stats.bytes += add.size
-    if (column !== undefined && Object.keys(statsRange(add.stats, column.physicalPath)).length === 0) keptWithoutStats++
+    if (pruning !== null && lacksStats(add.stats, pruning)) keptWithoutStats++
     kept.push({ add, addedVersion })
   }
   const keyOf = ({ add, addedVersion }: (typeof kept)[number]): string | number =>

@@ -26,7 +26,7 @@ export class ThreadedWorkbench implements Workbench {
   #queries: Worker | null = null
   #nextId = 1
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
-  readonly #running = new Set<RunningOperation>()
+  readonly #running = new Set<Started>()
 
   /** @param label the catalog's URL without its password */
   constructor(
@@ -59,7 +59,7 @@ export class ThreadedWorkbench implements Workbench {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const running of this.#running) running.abort()
     const ended = Promise.all([...this.#running].map(({ done }) => done))
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())])
+    const patience = Promise.withResolvers === undefined ? null : null
     await this.#queries?.terminate()
   }
 

@@ -122,8 +122,9 @@ export function rowsSql(columns: readonly ParquetColumn[], selection: ParquetSel
     const rendered = fields.map((field) => fieldSql(column, field)).filter((one) => one !== null)
     if (rendered.length === 0) continue
     const own = rendered.flatMap((one) => one.leaves)
-    // Never the struct itself: DuckDB would read every field of it, and one damaged field that reads as null would hide the whole row.
-    const test = `(${own.map((leaf) => `${leaf} IS NOT NULL`).join(' OR ')})`
+    // Asking the struct itself would make DuckDB read every field of it, wanted or not.
+    const all = column.fields.every((field) => own.includes(`${identifier(name)}.${identifier(field.name)}`))
+    const test = all ? `${identifier(name)} IS NOT NULL` : `(${own.map((leaf) => `${leaf} IS NOT NULL`).join(' OR ')})`
     members.push(`CASE WHEN ${test} THEN ${key(name)} || ${objectSql(rendered.map((one) => one.sql))} END`)
     tests.push(test)
     leaves.push(...own)

@@ -105,6 +105,9 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
     }
     const rows = await rowCount(connection, source, file)
     const facts = { rows, columns: await columnsOf(connection, source) }
+    // A column whose name is damaged is an unknown one, and those are passed over: all files would be gone without a word.
+    const named = facts.columns.some(({ name }) => name === 'add' || name === 'sidecar')
+    if (rows > 0 && !named) throw badParquet('it has no column for files', file)
     return { connection, source, folder, facts, bytes, close }
   } catch (error) {
     await close()
