@@ -257,7 +257,8 @@ export class Lab implements Disposable {
        FROM delta_tables t LEFT JOIN delta_active_files f ON f.table_id = t.table_id GROUP BY t.table_id`,
     )
     for (const [version, files, seen] of found) {
-      if (seen !== (version === null ? 0 : files)) this.problems.push(`failed import: ${seen} of ${files} files show`)
+      if (seen !== (version === null ? 0 : files))
+        this.problems.push(`failed import: ${String(seen)} of ${String(files)} files show`)
     }
   }
 

@@ -169,7 +169,7 @@ export class Files {
       else if (damage === 'swap' || damage === 'overwrite with another') {
         changes.set(file, { file, damage, bytes: this.#bytes(other), at: `with ${other}` })
         if (damage === 'swap') changes.set(other, { file: other, damage, bytes, at: `with ${file}` })
-      } else changes.set(file, { file, damage, ...(DAMAGE[damage] as Damage)(bytes, draw) })
+      } else changes.set(file, { file, damage, ...DAMAGE[damage](bytes, draw) })
     }
     return [...changes.values()]
   }

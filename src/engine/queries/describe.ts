@@ -1,14 +1,16 @@
 /** Schema, features and overview of a table. */
-import { readAudit } from '../../catalog/audit.ts'
+import { realpathSync } from 'node:fs'
+import { readAudit, type AuditRow } from '../../catalog/audit.ts'
 import { domainsAt, stateAt, txnsAt } from '../../catalog/query/state.ts'
 import { featureNames, readerRefusal } from '../../delta/features.ts'
 import { listLog } from '../../delta/listing.ts'
 import { schemaOf, typeText, type Field, type StructType } from '../../delta/schema.ts'
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
-import { dec, type RunEvent } from '../../model/event.ts'
+import type { RunEvent } from '../../model/event.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import type { Feature, Overview, SchemaField, TableRow } from '../workbench.ts'
 import { openLake } from '../registry.ts'
+import { pathOfLocation } from '../resolve.ts'
 import type { Located } from './located.ts'
 
 type Declared = {
@@ -135,18 +137,9 @@ export async function overviewOf(
 async function runsOf(table: TableRow, located: Located, database: SqlDatabase): Promise<readonly RunEvent[]> {
   const rows = await readAudit(database, 200)
   return rows
-    .filter(({ subject }) => subject === located.path || subject === table.location)
+    .filter(({ subject }) => subject !== null && (subject === table.tableId || placeOf(subject) === located.path))
     .slice(0, 5)
-    .map((row) => ({
-      type: 'run',
-      run: row.runId,
-      table: table.name,
-      command: row.command,
-      status: row.status,
-      startedAt: row.startedAt,
-      ...(row.completedAt === null ? {} : { completedAt: row.completedAt }),
-      ...(row.errorCode === null ? {} : { error: row.errorCode }),
-    }))
+    .map((row) => ({ ...runEvent(row), table: table.name }))
 }
 
 async function sizes({ database, table }: Extract<Located, { from: 'catalog' }>): Promise<Overview['fileSizes']> {
@@ -177,16 +170,40 @@ async function perDay(
   return days
 }
 
-/** Commands recorded in the catalog, newest first. */
-export async function recentRuns(database: SqlDatabase, count: number): Promise<readonly RunEvent[]> {
-  return (await readAudit(database, count)).map((row) => ({
+/** Commands recorded in the catalog, newest first; those about one table under the name it has in the list. */
+export async function recentRuns(
+  database: SqlDatabase,
+  count: number,
+  tables: readonly TableRow[],
+): Promise<readonly RunEvent[]> {
+  const names = new Map(tables.map(({ key, name }) => [pathOfLocation(key), name]))
+  return (await readAudit(database, count)).map((row) => {
+    const name = row.subject === null ? undefined : names.get(placeOf(row.subject))
+    return { ...runEvent(row), ...(name === undefined ? {} : { table: name }) }
+  })
+}
+
+/** A path as locations have it: without links. What is no path, or gone, stays as it is. */
+function placeOf(subject: string): string {
+  try {
+    return realpathSync(subject)
+  } catch {
+    return subject
+  }
+}
+
+/** The command in a recorded line: lists have room for a word. */
+const VERB = /\s(import|batch-import|validate|rollback)(?:\s|$)/
+
+function runEvent(row: AuditRow): RunEvent {
+  return {
     type: 'run',
-    run: dec(BigInt(row.runId)),
+    run: row.runId,
     table: row.subject ?? '',
-    command: row.command,
+    command: VERB.exec(row.command)?.[1] ?? row.command,
     status: row.status,
     startedAt: row.startedAt,
     ...(row.completedAt === null ? {} : { completedAt: row.completedAt }),
     ...(row.errorCode === null ? {} : { error: `${row.errorCode}: ${row.detail ?? ''}` }),
-  }))
+  }
 }

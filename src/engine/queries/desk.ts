@@ -88,7 +88,7 @@ export class QueryDesk implements Answers {
 
   async runs(count: number): ReturnType<Workbench['runs']> {
     const database = await this.#open()
-    return database === null ? [] : recentRuns(database, count)
+    return database === null ? [] : recentRuns(database, count, this.#rows)
   }
 
   async #locate(key: string, asOf: AsOf): Promise<Located> {

@@ -1,5 +1,6 @@
 /** The workbench over threads: one answers questions, each running operation has its own. The caller's event loop never waits. */
 import { Worker } from 'node:worker_threads'
+import { isoTime, systemClock } from '../../shared/clock.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import type { Event } from '../../model/event.ts'
 import type { Operation } from '../operation.ts'
@@ -50,17 +51,19 @@ export class ThreadedWorkbench implements Workbench {
   runs: Workbench['runs'] = (count) => this.#ask('runs', [count])
 
   start(operation: Operation, commandLine: string): RunningOperation {
-    const running = startThread(this.#withCatalog(operation), commandLine, this.#identity)
-    this.#running.add(running)
-    void running.done.finally(() => this.#running.delete(running))
-    return running
+    const started = startThread(this.#withCatalog(operation), commandLine, this.#identity)
+    this.#running.add(started)
+    started.worker.once('exit', () => this.#running.delete(started))
+    return started.running
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const running of this.#running) running.abort()
-    const ended = Promise.all([...this.#running].map(({ done }) => done))
-    const patience = Promise.withResolvers === undefined ? null : null
-    await this.#queries?.terminate()
+    const started = [...this.#running]
+    for (const { running } of started) running.abort()
+    const ended = Promise.all(started.map(({ running }) => running.done))
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())])
+    // What could not roll back in time is ended as a kill -9 would end it, and that a catalog survives.
+    await Promise.all([this.#queries?.terminate(), ...started.map(({ worker }) => worker.terminate())])
   }
 
   /** The UI knows the catalog by its label only; the URL, which may hold a password, is put in here. */
@@ -106,7 +109,9 @@ export class ThreadedWorkbench implements Workbench {
   }
 }
 
-function startThread(operation: Operation, commandLine: string, identity: Identity): RunningOperation {
+type Started = { readonly running: RunningOperation; readonly worker: Worker }
+
+function startThread(operation: Operation, commandLine: string, identity: Identity): Started {
   const flags = new SharedArrayBuffer(FLAG_BYTES)
   const cells = new Int32Array(flags)
   const listeners = new Set<(event: Event) => void>()
@@ -116,32 +121,47 @@ function startThread(operation: Operation, commandLine: string, identity: Identi
   // A listener that subscribes late must not miss the beginning.
   const missed: Event[] = []
   let told = false
+  let last: Event | null = null
+  const tell = (event: Event): void => {
+    last = event
+    if (told) for (const listener of listeners) listener(event)
+    else missed.push(event)
+  }
   const done = new Promise<number>((resolve) => {
-    worker.on('message', (message: OperationMessage) => {
-      if (message.type === 'done') resolve(message.exitCode)
-      else if (told) for (const listener of listeners) listener(message.event)
-      else missed.push(message.event)
-    })
-    worker.on('error', (error) => {
-      const event: Event = {
+    /** The thread is gone without its last word: it is said here, so that every run has one. */
+    const endFor = (message: string): void => {
+      if (last?.type === 'run.finished') return
+      const { runId = null, seq = 0 } = last ?? {}
+      const aborted = Atomics.load(cells, FLAG.abort) === 1
+      const error = aborted ? new SluiceError('ABORTED', 'aborted as asked') : new SluiceError('INTERNAL', message)
+      const { exitCode } = error
+      tell({
         v: 1,
-        seq: 0,
-        ts: new Date().toISOString(),
-        runId: null,
+        seq: seq + 1,
+        ts: isoTime(systemClock.now()),
+        runId,
         type: 'run.finished',
-        status: 'failed',
-        exitCode: 70,
+        status: aborted ? 'stopped' : 'failed',
+        exitCode,
         totals: {},
         ms: 0,
-        error: { code: 'INTERNAL', message: String(error), retryable: false },
-      }
-      for (const listener of listeners) listener(event)
+        ...(aborted ? { resumeCommand: commandLine } : {}),
+        error: error.info(),
+      })
+      resolve(exitCode)
+    }
+    worker.on('message', (message: OperationMessage) => {
+      if (message.type === 'done') resolve(message.exitCode)
+      else tell(message.event)
+    })
+    worker.on('error', (error) => endFor(String(error)))
+    worker.on('exit', () => {
+      endFor('the thread of the run ended before the run')
       resolve(70)
     })
-    worker.on('exit', () => resolve(70))
   })
   const set = (cell: number, value: number): void => void Atomics.store(cells, cell, value)
-  return {
+  const running: RunningOperation = {
     operation,
     done,
     subscribe(listener) {
@@ -160,6 +180,7 @@ function startThread(operation: Operation, commandLine: string, identity: Identi
     pause: (paused) => set(FLAG.paused, paused ? 1 : 0),
     lanes: (count) => set(FLAG.lanes, Math.max(1, count)),
   }
+  return { running, worker }
 }
 
 /** Threads run compiled code only: Node 20 cannot load TypeScript in them, also when the caller itself runs from source. */

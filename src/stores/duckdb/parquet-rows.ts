@@ -22,6 +22,10 @@ const LARGE = 4 << 20
 /** Ends the line of the file's last row. JSON text never holds a raw control character. */
 const LAST_MARK = '\u0002'
 const LF = 10
+/** PROTOCOL.md, "Checkpoint Schema". */
+const COLUMNS: ReadonlySet<string> = new Set(
+  'txn add remove metaData protocol domainMetadata checkpointMetadata sidecar'.split(' '),
+)
 
 /** A file open on a connection of its own, with a private folder beside it. */
 type OpenParquet = {
@@ -106,8 +110,10 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
     const rows = await rowCount(connection, source, file)
     const facts = { rows, columns: await columnsOf(connection, source) }
     // A column whose name is damaged is an unknown one, and those are passed over: all files would be gone without a word.
-    const named = facts.columns.some(({ name }) => name === 'add' || name === 'sidecar')
-    if (rows > 0 && !named) throw badParquet('it has no column for files', file)
+    const names = facts.columns.map(({ name }) => name)
+    const unknown = names.find((name) => !COLUMNS.has(name))
+    if (rows > 0 && unknown !== undefined && !names.includes('add') && !names.includes('sidecar'))
+      throw badParquet(`it has a column '${unknown}', but none for files`, file)
     return { connection, source, folder, facts, bytes, close }
   } catch (error) {
     await close()

@@ -57,7 +57,9 @@ export function askPlan(s: Session, title: string, dry: Job, job: Job, start: bo
     dry,
     (d, event) => {
       if (event.type === 'plan.ready') return { ...d, lines: event.details ?? [], state: 'ready' }
-      return event.type === 'run.finished' && event.error !== undefined ? { ...d, error: event.error } : d
+      // Once there are lines, each says itself what hinders it; that some are hindered is no error of the plan.
+      const failed = event.type === 'run.finished' && d.state === 'reading' ? event.error : undefined
+      return failed === undefined ? d : { ...d, error: failed }
     },
     (d) => (d.state === 'reading' ? { ...d, state: 'failed' } : d),
   )

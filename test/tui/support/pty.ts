@@ -19,12 +19,22 @@ export type PtyApp = {
   resize(columns: number, rows: number): void
   ended: Promise<{ readonly exitCode: number; readonly signal: number | undefined }>
   kill(signal: NodeJS.Signals): void
+  /** Closes the terminal, as a window that is shut. */
+  hangUp(): void
+}
+
+export type PtyOptions = {
+  readonly columns?: number
+  readonly rows?: number
+  /** What Node runs; without it the UI over the fake workbench. */
+  readonly script?: string
+  readonly args?: readonly string[]
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Starts the app; environment of the test run that would change what it draws is left out. */
-export function openPty(
-  options: { columns?: number; rows?: number; args?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
-): PtyApp {
+export function openPty(options: PtyOptions = {}): PtyApp {
   const columns = options.columns ?? 80
   const rows = options.rows ?? 24
   const dropped = new Set([
@@ -38,10 +48,11 @@ export function openPty(
   ])
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !dropped.has(name)))
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true })
-  const child = nodePty.spawn(process.execPath, [`${root}test/tui/pty-app.mjs`, ...(options.args ?? [])], {
+  const script = options.script ?? `${root}test/tui/pty-app.mjs`
+  const child = nodePty.spawn(process.execPath, [script, ...(options.args ?? [])], {
     cols: columns,
     rows,
-    cwd: root,
+    cwd: options.cwd ?? root,
     name: 'xterm-256color',
     env: { ...env, TZ: 'UTC', FORCE_COLOR: '1', ...options.env },
   })
@@ -100,6 +111,9 @@ export function openPty(
     ended,
     kill: (signal) => {
       process.kill(child.pid, signal)
+    },
+    hangUp: () => {
+      ;(child as unknown as { destroy(): void }).destroy()
     },
   }
 }
