@@ -165,7 +165,7 @@ export class Replay {
   finishVersion(version: number, file: CommitFile | null, read: CommitBytes | null, modified: number): void {
     const tally = this.#tally
     const info = tally.info?.value
-    const { time, inCommit } = commitTime(version, info?.['inCommitTimestamp'], this.metadata, modified, this.time)
+    const { time, inCommit } = commitTime(version, info?.['inCommitTimestamp'], this, modified, this.time)
     this.time = time
     if (Math.max(this.totals.bytes, this.totals.records) > ROOMY) {
       throw new SluiceError('BAD_ACTION', `the sizes or row counts of version ${version} add up to more than 2^53`, {

@@ -47,7 +47,8 @@ export async function loadLog(
   }
 
   async function loadWitness(): Promise<Checkpoint | null> {
-    for (const checkpoint of folder.checkpoints) {
+    // The newest one that can be: it is what other readers start from.
+    for (const checkpoint of folder.checkpoints.toReversed()) {
       if (checkpoint.version <= window.start - 1 || checkpoint.version > version || broken.has(checkpoint)) continue
       if (checkpoint === window.base || (window.base !== null && checkpoint.version === window.start)) continue
       if (await readable(checkpoint, LINE_SOURCE.witness)) return checkpoint

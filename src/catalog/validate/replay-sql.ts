@@ -75,12 +75,17 @@ CREATE TABLE log_time AS
 WITH configured AS (
   SELECT version, max_by(json_extract(raw, '$.metaData.configuration'), (source, line)) AS configuration FROM log_other
   WHERE kind = 'metaData' AND source IN (0, 1) GROUP BY version),
+able AS (
+  SELECT version, max_by(CAST(json_extract(raw, '$.protocol.writerFeatures') AS VARCHAR), (source, line)) AS features FROM log_other
+  WHERE kind = 'protocol' AND source IN (0, 1) GROUP BY version),
 seen AS (
   SELECT v.version, v.modified,
-    c.configuration->>'$."delta.enableInCommitTimestamps"' = 'true'
+    lower(c.configuration->>'$."delta.enableInCommitTimestamps"') = 'true'
+      AND (p.features LIKE '%"inCommitTimestamp"%' OR p.features LIKE '%"inCommitTimestamp-preview"%')
       AND v.version >= coalesce(TRY_CAST(c.configuration->>'$."delta.inCommitTimestampEnablementVersion"' AS BIGINT), 0) AS ruled,
     TRY(CAST(regexp_extract(CAST(json_extract(json_extract(i.raw, '$.commitInfo'), '$.inCommitTimestamp') AS VARCHAR), '^-?[0-9]+$') AS BIGINT)) AS inside
-  FROM log_version v ASOF LEFT JOIN configured c ON v.version >= c.version LEFT JOIN log_info i ON i.version = v.version),
+  FROM log_version v ASOF LEFT JOIN configured c ON v.version >= c.version
+    ASOF LEFT JOIN able p ON v.version >= p.version LEFT JOIN log_info i ON i.version = v.version),
 chosen AS (
   SELECT version, coalesce(ruled, false) AND inside IS NOT NULL AS in_commit, CASE WHEN coalesce(ruled, false) THEN coalesce(inside, modified) ELSE modified END AS t,
     modified FROM seen),
