@@ -1,12 +1,8 @@
 /** The command that does the same again, to copy into a POSIX shell: quoted, complete, without passwords. */
 import { redactText, redactUrl } from '../shared/redact.ts'
+import { shellQuote } from '../shared/shell.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
-
-/** A word as a POSIX shell reads it. */
-export function shellQuote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
-}
 
 /** Flags that choose a face for this one call; the command is the same without them. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input'])

@@ -192,7 +192,11 @@ export const PLAN_COLUMNS: readonly Column[] = [
 
 /** One table of a plan, as `--dry-run` shows it. */
 export function planRow(line: PlanLine): readonly string[] {
-  const from = line.fromVersion === undefined || line.fromVersion === line.toVersion ? '' : `v${line.fromVersion}..`
+  // A current table has nothing to bring: its "from" lies behind its "to".
+  const from =
+    line.status === 'current' || line.fromVersion === undefined || line.fromVersion === line.toVersion
+      ? ''
+      : `v${line.fromVersion}..`
   return [
     line.table,
     line.status,

@@ -1,5 +1,5 @@
 /** `--log-file`: every event as one line of JSON in pino's form, appended. */
-import { mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/event.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -18,8 +18,16 @@ function levelOf(event: Event): Level {
   return 'info'
 }
 
-/** Opens the file at once, so that a wrong path ends the command before it starts. @throws SluiceError BAD_FLAG */
-export async function logFileFace(file: string, redact: (event: Event) => Event): Promise<Face> {
+/**
+ * Opens the file at once, so that a wrong path ends the command before it starts.
+ * @param complain told once when the file cannot be written any further
+ * @throws SluiceError BAD_FLAG
+ */
+export async function logFileFace(
+  file: string,
+  redact: (event: Event) => Event,
+  complain: (message: string) => void = () => {},
+): Promise<Face> {
   const { pino } = await import('pino')
   let fd: number
   try {
@@ -33,10 +41,21 @@ export async function logFileFace(file: string, redact: (event: Event) => Event)
       cause: error,
     })
   }
-  // Written at once: what a killed run did last is what its log file is read for.
-  const destination = pino.destination({ fd, sync: true })
-  // A full disk must not end the run: its ledger is the catalog, not this file.
-  destination.on('error', () => {})
+  let broken = false
+  // Written at once: what a killed run did last is what its log file is read for. Not through pino.destination, whose flush
+  // tries for ever on a full disk; that must not end or hold the run: its ledger is the catalog, not this file.
+  const destination = {
+    write: (line: string): void => {
+      if (broken) return
+      try {
+        const bytes = Buffer.from(line)
+        for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+      } catch (error) {
+        broken = true
+        complain(`the log file ${file} ends here: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    },
+  }
   const logger = pino({ level: 'debug', base: null, timestamp: false }, destination)
   return {
     event: (event) => {
@@ -45,6 +64,6 @@ export async function logFileFace(file: string, redact: (event: Event) => Event)
       const { level: _level, message = type, ...facts } = rest as typeof rest & { level?: string; message?: string }
       logger[levelOf(event)]({ time: ts, type, ...facts }, message)
     },
-    close: () => destination.flushSync(),
+    close: () => closeSync(fd),
   }
 }

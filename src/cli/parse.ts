@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { SluiceError } from '../shared/errors.ts'
 import { list } from './arguments.ts'
+import type { Arguments } from './arguments.ts'
 import { catalogUrl } from './catalog-choice.ts'
 import { closest } from './closest.ts'
 import { commandEntry, COMMANDS } from './command-list.ts'
@@ -87,6 +88,49 @@ function checkFirstWord(word: string): void {
   })
 }
 
+/** Stands for a word behind `--`: yargs gives those words to no operand, and would read `-dash` as flags. */
+const LITERAL = '\u0000'
+
+/** The words with those behind `--` as placeholders, and the way back. */
+function hideLiterals(argv: readonly string[]): {
+  readonly words: readonly string[]
+  readonly reveal: <T>(value: T) => T | string
+} {
+  const end = argv.indexOf('--')
+  if (end === -1) return { words: argv, reveal: (value) => value }
+  const literals = argv.slice(end + 1)
+  const placeholders = literals.map((_, index) => `${LITERAL}${index}${LITERAL}`)
+  const one = (text: string): string => {
+    let plain = text
+    for (const [index, placeholder] of placeholders.entries()) {
+      plain = plain.split(placeholder).join(literals[index] ?? '')
+    }
+    return plain
+  }
+  const reveal = <T>(value: T): T | string => {
+    if (typeof value === 'string') return one(value)
+    return Array.isArray(value) ? (value.map((item: unknown) => reveal(item)) as T) : value
+  }
+  return { words: [...argv.slice(0, end), ...placeholders], reveal }
+}
+
+/** yargs makes 0 of an empty text, as an unset variable leaves it. @throws SluiceError BAD_FLAG */
+function refuseEmptyNumbers(args: Arguments, argv: readonly string[]): void {
+  for (const [name, value] of Object.entries(args)) {
+    if (value !== 0 && !(Array.isArray(value) && value.includes(0))) continue
+    const given = `${name.length === 1 ? '-' : '--'}${name}`
+    const empty = argv.some(
+      (word, index) =>
+        (word === given && argv[index + 1]?.trim() === '') ||
+        (word.startsWith(`${given}=`) && word.slice(given.length + 1).trim() === ''),
+    )
+    if (!empty) continue
+    throw new SluiceError('BAD_FLAG', `${given} is empty`, {
+      hint: 'if it comes from a variable, check that the variable is set',
+    })
+  }
+}
+
 type Outcome = { request: Request | null; globals: Globals | null }
 
 async function buildParser(
@@ -94,6 +138,7 @@ async function buildParser(
   env: Readonly<Record<string, string | undefined>>,
   defaults: ConfigDefaults,
   outcome: Outcome,
+  read: (args: Arguments) => Arguments,
 ): Promise<Argv> {
   const { default: yargs } = await import('yargs')
   const parser = yargs()
@@ -119,7 +164,8 @@ async function buildParser(
         declare(inner, defaults)
         return inner.epilogue('`sluice --help` lists the flags of every command.')
       },
-      handler: async (args) => {
+      handler: async (parsed) => {
+        const args = read(parsed)
         const globals = readGlobals(args, env, defaults)
         const { catalog } = globals
         outcome.globals = globals
@@ -133,7 +179,8 @@ async function buildParser(
   return parser.command({
     command: '$0 [words..]',
     describe: false,
-    handler: (args) => {
+    handler: (parsed) => {
+      const args = read(parsed)
       outcome.globals = readGlobals(args, env, defaults)
       const words = list(args, 'words')
       if (words.length > 1) {
@@ -158,10 +205,15 @@ export async function parseCommandLine(
   const file = configFlag(argv)
   const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)
   const outcome: Outcome = { request: null, globals: null }
+  const { words, reveal } = hideLiterals(argv)
+  const read = (args: Arguments): Arguments => {
+    refuseEmptyNumbers(args, words)
+    return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, reveal(value)]))
+  }
   let help = ''
   try {
-    const parser = await buildParser(entry, env, defaults, outcome)
-    await parser.parseAsync([...argv], {}, (_error: unknown, _args: unknown, output: string) => {
+    const parser = await buildParser(entry, env, defaults, outcome, read)
+    await parser.parseAsync([...words], {}, (_error: unknown, _args: unknown, output: string) => {
       help = output
     })
   } catch (error) {
@@ -169,7 +221,7 @@ export async function parseCommandLine(
     const usage = error instanceof Error && error.name === 'YError' ? complaint(error.message, entry) : error
     const unknown = usage instanceof SluiceError ? /^Unknown arguments?: (.+)$/.exec(usage.message) : null
     if (unknown === null) throw usage
-    throw unknownFlag(unknown[1] ?? '', argv, entry === null ? '' : await commandHelp(entry.name), entry)
+    throw unknownFlag(reveal(unknown[1] ?? ''), argv, entry === null ? '' : await commandHelp(entry.name), entry)
   }
   if (help !== '') return { request: { kind: 'help', text: `${help}\n` }, globals: readGlobals({}, {}, {}) }
   if (outcome.request === null || outcome.globals === null)

@@ -85,6 +85,7 @@ async function openFaces(
   options: SessionOptions,
 ): Promise<readonly Face[]> {
   const redact = (text: string): string => redactText(text, options.secrets)
+  const complain = (message: string): void => output.talk(`sluice: ${redact(oneLine(message))}\n`)
   const redactEvent = (event: Event): Event => redactValue(event, options.secrets)
   const github = isOn(surroundings.env['GITHUB_ACTIONS'])
   const faces: Face[] = []
@@ -99,7 +100,7 @@ async function openFaces(
     faces.push((await import('./render-github.ts')).githubFace(output, { summaryFile, redact }))
   }
   if (options.logFile !== undefined)
-    faces.push(await (await import('./log-file.ts')).logFileFace(options.logFile, redactEvent))
+    faces.push(await (await import('./log-file.ts')).logFileFace(options.logFile, redactEvent, complain))
   return faces
 }
 

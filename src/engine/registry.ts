@@ -4,6 +4,7 @@ import type { ParquetRows } from '../model/parquet-rows.ts'
 import type { OpenMode, SqlDatabase } from '../stores/port.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
+import { looksLikeFolder } from './lake/folder.ts'
 
 /** A folder that holds a Delta table. Object stores come with a later release. @throws SluiceError UNSUPPORTED_URL */
 export async function openLake(path: string): Promise<LogStore> {
@@ -29,6 +30,13 @@ export function parquetRows(): Promise<ParquetRows> {
 /** The database of a catalog. In `read` mode nothing is created. @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */
 export async function openCatalogDatabase(url: string, mode: OpenMode): Promise<SqlDatabase> {
   const { file, label } = parseCatalogUrl(url)
+  // SQLite itself would call it an I/O error, and send people to look at the disk.
+  if (looksLikeFolder(file)) {
+    throw new SluiceError('BAD_CONFIG', 'the database URL names a folder, not a file', {
+      where: label,
+      hint: 'add the name of a file to it, such as catalog.db',
+    })
+  }
   const { openSqlite } = await import('../stores/sqlite/sql-database.ts')
   return openSqlite(file, mode, label)
 }

@@ -1,11 +1,12 @@
 /** TABLE on the command line: a path with a `_delta_log` below it, or an id of the catalog. The path wins. */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { readHead } from '../catalog/import/head.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { SqlReader } from '../stores/port.ts'
 import { withCatalog } from './catalog-session.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
+import { isFolder } from './lake/folder.ts'
 
 export type TableRef =
   | { readonly by: 'path'; readonly path: string; readonly note: string | null }
@@ -17,14 +18,14 @@ export type TableRef =
  */
 export async function resolveTable(table: string, catalog: SqlReader | null): Promise<TableRef> {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(table)) return { by: 'path', path: table, note: null }
-  const isTable = folderExists(join(table, '_delta_log'))
+  const isTable = isFolder(join(table, '_delta_log'))
   const head = catalog === null ? null : await readHead(catalog, { tableId: table })
   if (isTable) {
     const note = head === null ? null : `${table} is a path and a table id; the path is used`
     return { by: 'path', path: resolve(table), note }
   }
   if (head !== null) return { by: 'id', tableId: table, path: pathOfLocation(head.location) }
-  if (folderExists(table)) {
+  if (isFolder(table)) {
     throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found', {
       where: join(table, '_delta_log'),
       reason: 'Empty or missing _delta_log',
@@ -33,7 +34,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   }
   throw new SluiceError(
     'NO_SUCH_TABLE',
-    `${table} is no table path${catalog === null ? '' : ' and no table id of the catalog'}`,
+    `${table} is ${existsSync(table) ? 'a file, ' : ''}no table path${catalog === null ? '' : ' and no table id of the catalog'}`,
     {
       hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
     },
@@ -45,13 +46,9 @@ export function pathOfLocation(location: string): string {
   return location.startsWith('file://') ? decodeURIComponent(new URL(location).pathname) : location
 }
 
-function folderExists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
-}
-
 /** The path of a table that is to be imported: the catalog is only asked where TABLE is no path, and is never created. */
 export async function resolveForWriting(table: string, catalogUrl: string): Promise<string> {
   const { file } = parseCatalogUrl(catalogUrl)
-  if (folderExists(join(table, '_delta_log')) || !existsSync(file)) return (await resolveTable(table, null)).path
+  if (isFolder(join(table, '_delta_log')) || !existsSync(file)) return (await resolveTable(table, null)).path
   return withCatalog(catalogUrl, async (database) => (await resolveTable(table, database)).path)
 }

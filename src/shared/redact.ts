@@ -23,7 +23,7 @@ function splitUrl(url: string): UrlParts | null {
   const authority = slash === -1 ? path : path.slice(0, slash)
   let at = authority.lastIndexOf('@')
   // An unescaped slash in a password moves the end of the authority; for a database no path holds `user:…@`.
-  if (at === -1 && DATABASE_SCHEME.test(scheme) && authority.includes(':')) at = path.lastIndexOf('@')
+  if (DATABASE_SCHEME.test(scheme) && (authority.split('@', 1)[0] ?? '').includes(':')) at = path.lastIndexOf('@')
   if (at === -1) return { scheme, user: null, password: null, rest: body }
   const userInfo = body.slice(0, at)
   const colon = userInfo.indexOf(':')

@@ -228,7 +228,11 @@ describe('what is wrong with a command line', () => {
       ['files', 't', '--version', '1', '--timestamp', '2026-02-03'],
       'BAD_FLAG --version and --timestamp exclude each other',
     ],
-    ['backwards', ['changes', 't', '--from-version', '7', '--to-version', '3'], 'BAD_FLAG --to-version 3 lies before --from-version 7'],
+    [
+      'backwards',
+      ['changes', 't', '--from-version', '7', '--to-version', '3'],
+      'BAD_FLAG --to-version 3 lies before --from-version 7',
+    ],
     ['a missing flag', ['changes', 't', '--from-version', '7'], 'BAD_FLAG --to-version is missing'],
     [
       'no duration',
@@ -255,5 +259,21 @@ describe('what is wrong with a command line', () => {
     expect(message).toContain('parallel: ')
     writeFileSync(file, 'a: [1\n')
     expect(await error(['runs', '--config', file])).toMatch(/^BAD_CONFIG the config file is no YAML: /)
+  })
+})
+
+describe('words that a shell leaves behind', () => {
+  it('an empty number is empty, and not 0', async () => {
+    expect(await error(['files', 't', '--version', ''])).toBe('BAD_FLAG --version is empty')
+    expect(await error(['files', 't', '--version='])).toBe('BAD_FLAG --version is empty')
+    expect(await error(['import', 't', '--database-url', DB, '--batch-size', ' '])).toBe(
+      'BAD_FLAG --batch-size is empty',
+    )
+    expect(await operation('files t --version 0')).toMatchObject({ asOf: { version: 0 } })
+  })
+  it('behind -- are operands, whatever they look like', async () => {
+    expect(await operation('files --limit 2 -- -dash')).toMatchObject({ kind: 'files', table: '-dash', limit: 2 })
+    expect(await operation('files -- --version')).toMatchObject({ table: '--version', asOf: {} })
+    expect(await error(['files', '--', '-a', '-b'])).toBe('BAD_FLAG unknown word -b')
   })
 })

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { commandLine, shellQuote } from '../../src/cli/command-line.ts'
+import { commandLine } from '../../src/cli/command-line.ts'
 import { redactText, redactUrl, redactValue, secretsOfUrl } from '../../src/shared/redact.ts'
+import { shellQuote } from '../../src/shared/shell.ts'
 import { execFileSync } from 'node:child_process'
 
 describe('redactUrl', () => {
@@ -9,6 +10,8 @@ describe('redactUrl', () => {
     ['postgresql://app:s3cret@db:5432/catalog', 'postgresql://app@db:5432/catalog'],
     ['postgresql://app:p@ss@db/catalog', 'postgresql://app@db/catalog'],
     ['postgresql://app:p/w@db/catalog', 'postgresql://app@db/catalog'],
+    ['postgresql://app:p@s/w@db/catalog', 'postgresql://app@db/catalog'],
+    ['postgresql://app@db:5432/a@b', 'postgresql://app@db:5432/a@b'],
     ['postgresql://app@db/catalog', 'postgresql://app@db/catalog'],
     ['postgresql://db/catalog?user=app&password=x&sslmode=require', 'postgresql://db/catalog?user=app&sslmode=require'],
     ['postgresql://db/catalog?password=x', 'postgresql://db/catalog'],

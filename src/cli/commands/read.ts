@@ -78,13 +78,20 @@ const changes: Command = {
         demandOption: true,
         describe: 'version before the first change',
       })
-      .option('to-version', { type: 'number', requiresArg: true, demandOption: true, describe: 'version of the last change' })
+      .option('to-version', {
+        type: 'number',
+        requiresArg: true,
+        demandOption: true,
+        describe: 'version of the last change',
+      })
   },
   request: (args, context) => {
     const fromVersion = count(args, 'from-version', 0)
     const toVersion = count(args, 'to-version', 0)
     if (toVersion < fromVersion) {
-      throw new SluiceError('BAD_FLAG', `--to-version ${toVersion} lies before --from-version ${fromVersion}`, { hint: 'swap the two' })
+      throw new SluiceError('BAD_FLAG', `--to-version ${toVersion} lies before --from-version ${fromVersion}`, {
+        hint: 'swap the two',
+      })
     }
     return operate({
       kind: 'changes',

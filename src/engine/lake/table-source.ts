@@ -41,6 +41,14 @@ export async function withTable<T>(
         return await body({ from: 'catalog', database, table })
       }
       run.emit({ type: 'log', level: 'note', message: `${name} is not in the catalog: answered from its log` })
+    } else if (catalogUrl !== undefined) {
+      // A mistyped URL must not pass for an answer of the catalog.
+      const { label } = parseCatalogUrl(catalogUrl)
+      run.emit({
+        type: 'log',
+        level: 'note',
+        message: `there is no catalog at ${label}: answered from the log of ${name}`,
+      })
     }
     return await body({ from: 'log', table: await DeltaTable.open(log, parquetRows, run.interrupt.abort) })
   } finally {
@@ -65,7 +73,12 @@ async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsO
 async function openIfThere(url: string | undefined): Promise<SqlDatabase | null> {
   if (url === undefined || !existsSync(parseCatalogUrl(url).file)) return null
   const database = await openCatalogDatabase(url, 'read')
-  if ((await catalogPresence(database)) === 'present') return database
+  try {
+    if ((await catalogPresence(database)) === 'present') return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
   await database.close()
   return null
 }

@@ -2,12 +2,13 @@
  * Finds tables and database files below a folder. A folder with a `_delta_log` is a table and is not entered: its data folders may
  * hold millions of files.
  */
-import { closeSync, openSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { excludedBy } from './exclude.ts'
+import { isFolder, looksLikeFolder } from './folder.ts'
 
 export type Found =
   | { readonly kind: 'table'; readonly name: string; readonly path: string }
@@ -25,17 +26,22 @@ const DATABASE_FILE = /\.(db3?|s3db|sqlite3?|duckdb|ddb)$/i
 
 /**
  * @param recursive false looks at the folder itself and at the folders directly in it
- * @throws SluiceError NO_SUCH_PATH, SOURCE_DENIED for the folder itself; folders below that cannot be read are reported and passed
+ * @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL, SOURCE_DENIED for the folder itself; folders below that cannot be read are reported and passed
  */
 export async function* walkLake(
   root: string,
   options: { readonly recursive: boolean; readonly exclude: readonly string[]; readonly signal: AbortSignal },
 ): AsyncGenerator<Found> {
-  const stat = statSync(root, { throwIfNoEntry: false })
-  if (stat === undefined) {
-    throw new SluiceError('NO_SUCH_PATH', `there is no folder ${root}`, { where: root, hint: 'check the path' })
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(root)?.[1]?.toLowerCase()
+  if (scheme !== undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `folders in ${scheme}:// cannot be searched yet`, {
+      where: root,
+      hint: 'give the path of a folder on this machine',
+    })
   }
-  if (!stat.isDirectory()) {
+  if (!isFolder(root)) {
+    if (!existsSync(root))
+      throw new SluiceError('NO_SUCH_PATH', `there is no folder ${root}`, { where: root, hint: 'check the path' })
     throw new SluiceError('NO_SUCH_PATH', `${root} is a file, not a folder`, {
       where: root,
       hint: 'give the folder that holds the tables',
@@ -52,7 +58,7 @@ async function* walk(
   options: { readonly recursive: boolean; readonly exclude: readonly string[]; readonly signal: AbortSignal },
 ): AsyncGenerator<Found> {
   throwIfAborted(options.signal)
-  if (isFolder(join(path, '_delta_log'))) {
+  if (looksLikeFolder(join(path, '_delta_log'))) {
     yield { kind: 'table', name: name === '' ? '.' : name, path }
     return
   }
@@ -75,7 +81,7 @@ async function* walk(
     if (entry.name.startsWith('.')) continue
     const below = join(path, entry.name)
     const childName = name === '' ? entry.name : `${name}/${entry.name}`
-    const folder = entry.isDirectory() || (entry.isSymbolicLink() && isFolder(below))
+    const folder = entry.isDirectory() || (entry.isSymbolicLink() && looksLikeFolder(below))
     if (!folder && !DATABASE_FILE.test(entry.name)) continue
     const word = excludedBy(childName, options.exclude)
     if (word !== null) {
@@ -94,17 +100,9 @@ async function* walk(
       seen.add(real)
     }
     if (options.recursive || depth === 0) {
-      if (!options.recursive && !isFolder(join(below, '_delta_log'))) continue
+      if (!options.recursive && !looksLikeFolder(join(below, '_delta_log'))) continue
       yield* walk(below, childName, depth + 1, seen, options)
     }
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
-  } catch {
-    return false
   }
 }
 

@@ -1,5 +1,6 @@
 /** `performance-compare`: the same questions, answered from the files and from the catalog. */
-import { writeFile } from 'node:fs/promises'
+import { access, constants, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { readableTable } from '../../catalog/catalog.ts'
 import { dec } from '../../model/event.ts'
 import { isoTime } from '../../shared/clock.ts'
@@ -15,6 +16,7 @@ import type { Ending, Run } from '../run-context.ts'
 type Compare = Extract<Operation, { kind: 'performance-compare' }>
 
 export async function compare(operation: Compare, run: Run): Promise<Ending> {
+  if (operation.report !== undefined) await checkReport(operation.report)
   return withCatalog(operation.catalog, async (database) => {
     const ref = await resolveTable(operation.table, database)
     const log = await openLake(ref.path)
@@ -65,6 +67,22 @@ function totalsOf(summary: CompareSummary, runs: number): Record<string, string>
     sqlFaster: dec(summary.faster.sql),
     filesFaster: dec(summary.faster.files),
     even: dec(summary.faster.even),
+  }
+}
+
+/** Said before anything is measured: minutes of work should not end in a wrong path. */
+async function checkReport(path: string): Promise<void> {
+  try {
+    const there = await stat(path).catch(() => null)
+    if (there?.isDirectory() === true) throw new Error('it is a folder')
+    await access(there === null ? dirname(path) : path, constants.W_OK)
+  } catch (error) {
+    throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}`, {
+      where: path,
+      reason: (error as Error).message,
+      hint: 'name another file with --report; nothing was measured yet',
+      cause: error,
+    })
   }
 }
 

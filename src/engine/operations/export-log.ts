@@ -24,7 +24,7 @@ export async function exportLog(operation: ExportLog, run: Run): Promise<Ending>
       ref.by === 'id' ? { tableId: ref.tableId } : { location: (await openLake(ref.path)).root },
     )
     const folder = join(operation.to, '_delta_log')
-    await emptyFolder(folder)
+    await emptyFolder(folder).catch(unwritable(folder))
     let commits = 0
     let bytes = 0
     let identical = 0
@@ -32,14 +32,7 @@ export async function exportLog(operation: ExportLog, run: Run): Promise<Ending>
       throwIfAborted(run.interrupt.stop)
       const text = commit.lines.length === 0 ? '' : `${commit.lines.join('\n')}\n`
       const file = join(folder, commitName(commit.version))
-      const handle = await open(file, 'wx')
-      try {
-        await handle.writeFile(text)
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-      if (commit.modified !== null) await utimes(file, commit.modified / 1000, commit.modified / 1000)
+      await writeCommit(file, text, commit.modified).catch(unwritable(file))
       commits++
       bytes += Buffer.byteLength(text)
       const [row] = await database.all('SELECT log_digest FROM delta_commits WHERE table_id = ? AND version = ?', [
@@ -58,6 +51,47 @@ export async function exportLog(operation: ExportLog, run: Run): Promise<Ending>
     }
     return { totals: { commits: dec(commits), bytes: dec(bytes), identical: dec(identical) }, wrote: [folder] }
   })
+}
+
+async function writeCommit(file: string, text: string, modified: number | null): Promise<void> {
+  const handle = await open(file, 'wx')
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  if (modified !== null) await utimes(file, modified / 1000, modified / 1000)
+}
+
+/** Turns what the file system says of the folder that is written into an error of the target's kind. */
+function unwritable(path: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof SluiceError) throw error
+    const { code = '', message } = error as NodeJS.ErrnoException
+    const where = `${path}: ${message}`
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      throw new SluiceError('NO_SPACE', 'Disk space exhausted', {
+        where,
+        reason: 'Insufficient storage',
+        hint: 'Free up disk space or use alternative storage, then name a folder with --to that does not exist yet',
+        cause: error,
+      })
+    }
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+      throw new SluiceError('TARGET_DENIED', 'Permission denied', {
+        where,
+        reason: 'File system or database permissions',
+        hint: 'Verify user permissions on files and database',
+        cause: error,
+      })
+    }
+    throw new SluiceError('TARGET_IO', 'the log cannot be written', {
+      where,
+      hint: 'name another folder with --to',
+      cause: error,
+    })
+  }
 }
 
 async function emptyFolder(folder: string): Promise<void> {

@@ -19,7 +19,10 @@ export async function files(operation: Files, run: Run): Promise<Ending> {
   const limit = operation.limit ?? Number.POSITIVE_INFINITY
   const totals = { version: 0, files: 0, bytes: 0n }
   const tell = (event: FileEvent): boolean => {
-    if (totals.files >= limit) return false
+    if (totals.files >= limit) {
+      run.emit({ type: 'log', level: 'note', message: `there are more files; --limit ${limit} leaves them out` })
+      return false
+    }
     totals.files++
     totals.bytes += BigInt(event.size)
     run.emit(event)

@@ -14,26 +14,55 @@ type HistoryOperation = Extract<Operation, { kind: 'history' }>
 
 export async function history(operation: HistoryOperation, run: Run): Promise<Ending> {
   let commits = 0
+  // One more than asked for tells whether older ones are left out.
+  let more = false
   const tell = (event: CommitEvent): void => {
+    if (commits >= operation.limit) {
+      more = true
+      return
+    }
     commits++
     run.emit(event)
   }
   await withTable(operation.table, operation.catalog, {}, run, async (source) => {
     if (source.from === 'log') {
       const { abort: signal } = run.interrupt
-      for await (const commit of source.table.history({ limit: operation.limit, signal })) tell(eventOfSummary(commit))
+      for await (const commit of source.table.history({ limit: operation.limit + 1, signal }))
+        tell(eventOfSummary(commit))
       return
     }
     const { tableId, latest, location } = source.table
     const checkpoints = await checkpointVersions(location, run.interrupt.abort)
-    for (const commit of await commitsUpTo(source.database, tableId, latest, operation.limit)) {
+    for (const commit of await commitsUpTo(source.database, tableId, latest, operation.limit + 1)) {
       tell(eventOfRecord(commit, checkpoints.has(commit.version)))
     }
   })
+  if (more)
+    run.emit({
+      type: 'log',
+      level: 'note',
+      message: `there are older commits; --limit lists more than ${operation.limit}`,
+    })
   return { totals: { commits: dec(commits) } }
 }
 
+/** A commit of the catalog as an event. */
 export function eventOfRecord(commit: CommitRecord, checkpoint: boolean): CommitEvent {
+  return {
+    ...doneBy(commit),
+    files: dec(commit.files),
+    bytes: dec(commit.bytes),
+    ...(commit.rows === null ? {} : { rows: dec(commit.rows) }),
+    checkpoint,
+  }
+}
+
+/** A commit of the log as an event: what the table came to is not known from it. */
+export function eventOfSummary(commit: CommitSummary): CommitEvent {
+  return { ...doneBy(commit), checkpoint: commit.checkpoint }
+}
+
+function doneBy(commit: CommitRecord | CommitSummary): Omit<CommitEvent, 'checkpoint'> {
   return {
     type: 'commit',
     version: dec(commit.version),
@@ -45,10 +74,6 @@ export function eventOfRecord(commit: CommitRecord, checkpoint: boolean): Commit
     removes: dec(commit.removes),
     addedBytes: dec(commit.addedBytes),
     removedBytes: dec(commit.removedBytes),
-    files: dec(commit.files),
-    bytes: dec(commit.bytes),
-    ...(commit.rows === null ? {} : { rows: dec(commit.rows) }),
-    checkpoint,
   }
 }
 
@@ -59,21 +84,5 @@ export async function checkpointVersions(location: string, signal: AbortSignal):
     return new Set(listing.checkpoints.map(({ version }) => version))
   } catch {
     return new Set()
-  }
-}
-
-export function eventOfSummary(commit: CommitSummary): CommitEvent {
-  return {
-    type: 'commit',
-    version: dec(commit.version),
-    time: isoTime(commit.time),
-    inCommitTime: commit.inCommitTime,
-    ...(commit.operation === null ? {} : { operation: commit.operation }),
-    ...(commit.engine === null ? {} : { engine: commit.engine }),
-    adds: dec(commit.adds),
-    removes: dec(commit.removes),
-    addedBytes: dec(commit.addedBytes),
-    removedBytes: dec(commit.removedBytes),
-    checkpoint: commit.checkpoint,
   }
 }

@@ -11,6 +11,7 @@ import { DeltaTable } from '../../delta/table.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { dec } from '../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { withCatalog, withWritableCatalog } from '../catalog-session.ts'
 import { isAlive } from '../lake/import-one.ts'
@@ -24,6 +25,9 @@ type Verify = Extract<Operation, { kind: 'verify-rollback' }>
 type Rollback = Extract<Operation, { kind: 'rollback' }>
 
 type Subject = { readonly head: Head; readonly log: LogStore; readonly broken: boolean }
+/** The log was read in full, and only the counts differ: nothing would be lost if the catalog is what is wrong. */
+const DISAGREES = 'the log gives another table than the catalog holds'
+
 type Verdict = { readonly problems: readonly string[]; readonly checks: number; readonly rows: RowCounts }
 
 export async function verifyRollback(operation: Verify, run: Run): Promise<Ending> {
@@ -32,10 +36,17 @@ export async function verifyRollback(operation: Verify, run: Run): Promise<Endin
     const verdict = await verify(subject, database, operation.checkFiles, run)
     const { tableId } = subject.head
     if (verdict.problems.length > 0) return { totals: totalsOf(verdict), error: notSafe(tableId, verdict) }
-    // The same command with another verb: it names the same catalog without its password.
-    const next = `${run.commandLine.replace('verify-rollback', 'rollback')} --confirm=${tableId}`
+    const next = removalOf(run.commandLine, tableId)
     return { totals: totalsOf(verdict), proof: 'log re-read', next }
   })
+}
+
+/** The same command as one that removes: another verb, no dry run. It names the same catalog without its password. */
+function removalOf(commandLine: string, tableId: string): string {
+  const [flags = '', ...literal] = commandLine.split(/ -- (.*)$/s)
+  const same = flags.replace(' verify-rollback', ' rollback').replaceAll(/ (?:--dry-run|-n|--confirm=\S+)(?= |$)/g, '')
+  const behind = literal[0] === undefined ? '' : ` -- ${literal[0]}`
+  return `${same} --confirm=${shellQuote(tableId)}${behind}`
 }
 
 export async function rollback(operation: Rollback, run: Run): Promise<Ending> {
@@ -47,7 +58,7 @@ export async function rollback(operation: Rollback, run: Run): Promise<Ending> {
   if (operation.confirm !== operation.table && operation.confirm !== tableId) {
     throw new SluiceError('MISSING_CONFIRM', `rolling back ${tableId} needs its name typed`, {
       reason: operation.confirm === undefined ? 'no name was given' : `"${operation.confirm}" is not its name`,
-      hint: `say --confirm=${tableId}`,
+      hint: `say --confirm=${shellQuote(tableId)}`,
     })
   }
   return withWritableCatalog(operation.catalog, run, log.label, async ({ database }) => {
@@ -58,6 +69,12 @@ export async function rollback(operation: Rollback, run: Run): Promise<Ending> {
       const verdict = await verify(subject, database, operation.checkFiles, run, lease.owner)
       if (verdict.problems.length > 0) return { totals: totalsOf(verdict), error: notSafe(tableId, verdict) }
       const removed = await database.write((transaction) => deleteTable(transaction, tableId))
+      run.emit({
+        type: 'log',
+        level: 'note',
+        table: tableId,
+        message: `removed from the catalog: ${listOf(removed)}`,
+      })
       return { totals: totalsOf({ ...verdict, rows: removed }), proof: 'log re-read' }
     } finally {
       await releaseLease(database, lease)
@@ -116,7 +133,7 @@ async function verify(
       same,
       `v${snapshot.version}: ${counts.files} files, ${counts.bytes} bytes`,
       said === null ? 'nothing whole' : `v${version}: ${said.files} files, ${said.bytes} bytes`,
-      'the log gives another table than the catalog holds',
+      DISAGREES,
     )
     const { segment } = snapshot
     const parts = segment.checkpoint === null ? '' : `checkpoint ${segment.checkpoint.version} and `
@@ -168,14 +185,17 @@ async function verify(
   )
 
   const rows = await rowsOfTable(database, tableId)
-  const listed = rows.map(({ relation, rows: count }) => `${relation} ${count}`).join(', ')
   emit({
     type: 'log',
     level: 'note',
     table: tableId,
-    message: `a rollback removes: ${listed || 'nothing'}; ${log.label}/_delta_log stays as it is`,
+    message: `a rollback removes: ${listOf(rows)}; ${log.label}/_delta_log stays as it is`,
   })
   return { problems, checks, rows }
+}
+
+function listOf(rows: RowCounts): string {
+  return rows.map(({ relation, rows: count }) => `${relation} ${count}`).join(', ') || 'nothing'
 }
 
 function totalsOf({ checks, problems, rows }: Verdict): Record<string, string> {
@@ -184,9 +204,25 @@ function totalsOf({ checks, problems, rows }: Verdict): Record<string, string> {
   return totals
 }
 
+const LOG_IS_WRONG = {
+  reason: 'without the catalog the log alone would not give the table',
+  hint: 'mend the log first; the catalog still holds every action, and sluice export-log writes them out',
+}
+
+/** `validate` sends people here with a damaged catalog: they need a way out that does not lead through an equal count. */
+function eitherIsWrong(tableId: string): { readonly reason: string; readonly hint: string } {
+  const id = `'${tableId.replaceAll("'", "''")}'`
+  const deletes = ['delta_files', 'migration_status'].map(
+    (relation) => `DELETE FROM ${relation} WHERE table_id = ${id};`,
+  )
+  return {
+    reason: 'one of the two is wrong: the log was changed, or the catalog is damaged',
+    hint: `if the log is the right one, run ${deletes.join(' ')} in the catalog, then import again; if not, mend the log first`,
+  }
+}
+
 function notSafe(tableId: string, { problems }: Verdict): SluiceError {
   return new SluiceError('NOT_SAFE', `rolling back ${tableId} is not safe: ${problems.join('; ')}`, {
-    reason: 'without the catalog the log alone would not give the table',
-    hint: 'mend the log first; the catalog still holds every action, and sluice export-log writes them out',
+    ...(problems.every((problem) => problem === DISAGREES) ? eitherIsWrong(tableId) : LOG_IS_WRONG),
   })
 }

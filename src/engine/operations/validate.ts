@@ -61,10 +61,14 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
     return {
       totals,
       proof: 'none',
-      error: new SluiceError('DIFFERENCES', `the catalog differs from the log in ${differences} places`, {
-        where: log.label,
-        hint: `sluice rollback ${tableId} --confirm=${tableId}, then import it again`,
-      }),
+      error: new SluiceError(
+        'DIFFERENCES',
+        `the catalog differs from the log in ${differences} ${differences === 1 ? 'place' : 'places'}`,
+        {
+          where: log.label,
+          hint: `sluice rollback ${tableId} --confirm=${tableId}, then import it again`,
+        },
+      ),
     }
   })
 }

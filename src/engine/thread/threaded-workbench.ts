@@ -26,6 +26,7 @@ export class ThreadedWorkbench implements Workbench {
   readonly #catalogUrl: string
   #queries: Worker | null = null
   #nextId = 1
+  #disposed = false
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #running = new Set<Started>()
 
@@ -58,6 +59,7 @@ export class ThreadedWorkbench implements Workbench {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
     const started = [...this.#running]
     for (const { running } of started) running.abort()
     const ended = Promise.all(started.map(({ running }) => running.done))
@@ -74,6 +76,7 @@ export class ThreadedWorkbench implements Workbench {
   }
 
   #ask<T>(method: QueryMethod, given: readonly unknown[]): Promise<T> {
+    if (this.#disposed) return Promise.reject(new SluiceError('ABORTED', 'the workbench is closed'))
     const worker = (this.#queries ??= this.#openQueries())
     const id = this.#nextId++
     return new Promise<T>((resolve, reject) => {
@@ -98,7 +101,8 @@ export class ThreadedWorkbench implements Workbench {
     worker.on('message', (answer: Answer) => {
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)
-      if (this.#waiting.size === 0) worker.unref()
+      // While the thread is being ended, it alone may keep the process alive until it has ended.
+      if (this.#waiting.size === 0 && !this.#disposed) worker.unref()
       if ('error' in answer) waiting?.reject(errorFromInfo(answer.error, answer.kind))
       else waiting?.resolve(answer.value)
     })

@@ -10,14 +10,14 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ParquetFacts, ParquetRows, ParquetSelection } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { literal, SharedDuckDb } from './instance.ts'
+import { literal, openDuckDb, SharedDuckDb } from './instance.ts'
 import { rowsSql } from './parquet-json.ts'
 import { columnsOf } from './parquet-types.ts'
 import { rowPipe } from './row-pipe.ts'
 
 /** Enough for one row group of a checkpoint at one thread; the 1M-file checkpoint peaks well below it. */
 const MEMORY_LIMIT = '768MB'
-/** Above this many bytes of Parquet the rows go through a FIFO instead of a temporary file. */
+/** Above this many bytes of Parquet the rows go through a FIFO instead of a temporary file, from an instance of their own. */
 const LARGE = 4 << 20
 /** Ends the line of the file's last row. JSON text never holds a raw control character. */
 const LAST_MARK = '\u0002'
@@ -102,9 +102,15 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
   try {
     const { size: bytes } = await stat(file)
     const source = literal(await plainName(file, folder))
-    const connection = await shared.connect()
+    // What a large file has taken, an instance keeps until it is closed: such a file gets one of its own.
+    const own =
+      bytes > LARGE
+        ? await openDuckDb({ threads: 1, memoryLimit: MEMORY_LIMIT, tempDirectory: join(folder, 'spill') })
+        : null
+    const connection = own === null ? await shared.connect() : own.connection
     close = async () => {
-      shared.release(connection)
+      if (own === null) shared.release(connection)
+      else own[Symbol.dispose]()
       await rm(folder, { recursive: true, force: true })
     }
     const rows = await rowCount(connection, source, file)

@@ -1,7 +1,34 @@
 /** SQLite's result codes as errors of ours, with the guide's words where it has them. */
+import { accessSync, constants, existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 
 type Coded = { readonly code?: unknown; readonly message?: unknown }
+
+type Access = 'no folder' | 'missing' | 'denied' | 'there'
+
+const ADVICE: Readonly<Record<Access, string>> = {
+  'no folder': '; the folder of the file has to be there',
+  missing: '; the first import makes the catalog',
+  denied: '',
+  there: '',
+}
+
+/** Why a database file may not open, which SQLite itself does not tell. Reading one needs a writable folder too (WAL). */
+function accessOf(label: string): Access {
+  if (!label.startsWith('sqlite:///')) return 'there'
+  const file = resolve(label.slice('sqlite:///'.length))
+  const folder = dirname(file)
+  if (!existsSync(folder)) return 'no folder'
+  try {
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+    if (!existsSync(file)) return 'missing'
+    accessSync(file, constants.R_OK | constants.W_OK)
+    return 'there'
+  } catch {
+    return 'denied'
+  }
+}
 
 /** @returns a SluiceError of the target's kind; what is no SQLite error comes back unchanged. */
 export function sqliteError(thrown: unknown, label: string): unknown {
@@ -20,7 +47,9 @@ export function sqliteError(thrown: unknown, label: string): unknown {
       cause: thrown,
     })
   }
-  if (/^(SQLITE_READONLY|SQLITE_PERM|SQLITE_AUTH|EACCES|EPERM|EROFS)/.test(code)) {
+  const opening = /^(SQLITE_CANTOPEN|ENOENT|ENOTDIR|EISDIR)/.test(code)
+  const there = opening ? accessOf(label) : 'missing'
+  if (there === 'denied' || /^(SQLITE_READONLY|SQLITE_PERM|SQLITE_AUTH|EACCES|EPERM|EROFS)/.test(code)) {
     return new SluiceError('TARGET_DENIED', 'Permission denied', {
       where,
       reason: 'File system or database permissions',
@@ -44,11 +73,11 @@ export function sqliteError(thrown: unknown, label: string): unknown {
       cause: thrown,
     })
   }
-  if (/^(SQLITE_CANTOPEN|ENOENT|ENOTDIR|EISDIR)/.test(code)) {
+  if (opening) {
     return new SluiceError('CONNECT_FAILED', 'Database connection failed', {
       where,
       reason: 'Network or authentication issues',
-      hint: 'Check database URL and credentials',
+      hint: `Check database URL and credentials${ADVICE[there]}`,
       cause: thrown,
     })
   }

@@ -5,7 +5,7 @@ import * as nodePty from 'node-pty'
 import { KEYS } from './app.ts'
 
 const root = new URL('../../../', import.meta.url).pathname
-const TIMEOUT_MS = 20_000
+const TIMEOUT_MS = 30_000
 
 export type PtyApp = {
   readonly pid: number
@@ -14,7 +14,7 @@ export type PtyApp = {
   bytes(): number
   alternate(): boolean
   type(...keys: string[]): void
-  press(keys: readonly string[], wanted: string | RegExp): Promise<void>
+  press(keys: readonly string[], wanted: string | RegExp | ((screen: string) => boolean)): Promise<void>
   until(wanted: string | RegExp | ((screen: string) => boolean)): Promise<void>
   resize(columns: number, rows: number): void
   ended: Promise<{ readonly exitCode: number; readonly signal: number | undefined }>

@@ -1,0 +1,254 @@
+/** The real program without a terminal: signals, kill -9, deadlines, a reader that leaves, and two runs that want the same thing. */
+import { spawnSync } from 'node:child_process'
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
+import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import * as program from './support/program.ts'
+import {
+  BIN,
+  cleanEnv,
+  DEMO_LAKE,
+  digestOf,
+  hasProgress,
+  makeTable,
+  run,
+  START,
+  type Headless,
+} from './support/program.ts'
+
+const FILES = 60_000
+
+let folder: Folder
+let cwd = ''
+let table = ''
+let undisturbed = ''
+let started: Headless[] = []
+
+beforeAll(async () => {
+  folder = temporaryFolder()
+  cwd = folder.path
+  table = makeTable(cwd, 'big', FILES)
+  cpSync(DEMO_LAKE, join(cwd, 'lake'), { recursive: true, preserveTimestamps: true })
+  expect(await run(cwd, importWords('clean'))).toMatchObject({ code: 0 })
+  undisturbed = await digestOf(join(cwd, 'clean.db'))
+})
+afterAll(() => folder[Symbol.dispose]())
+afterEach(async () => {
+  for (const { child, ended } of started) {
+    child.kill('SIGKILL')
+    await ended
+  }
+  started = []
+})
+
+function headless(args: readonly string[]): Headless {
+  const one = program.headless(cwd, args)
+  started.push(one)
+  return one
+}
+
+const catalogOf = (name: string): string => join(cwd, `${name}.db`)
+const importWords = (name: string, ...more: readonly string[]): readonly string[] => [
+  'import',
+  table,
+  '--database-url',
+  `sqlite:///${name}.db`,
+  '--batch-size',
+  '1000',
+  '--json',
+  ...more,
+]
+
+function lastOf(events: readonly Event[]): Extract<Event, { type: 'run.finished' }> {
+  const last = events.at(-1)
+  if (last?.type !== 'run.finished') throw new Error(`the last event is ${last?.type ?? 'none'}`)
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1))
+  return last
+}
+
+/** The same command again, to its end. */
+async function expectGoesOn(name: string, resumes = true): Promise<void> {
+  const { code, events } = await run(cwd, importWords(name))
+  expect(code).toBe(0)
+  const [first] = events()
+  if (resumes) expect(first).toHaveProperty('resumes')
+  expect(await digestOf(catalogOf(name))).toBe(undisturbed)
+}
+
+describe('a signal', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 143],
+  ] as const)('%s stops cleanly with %i, and the printed command goes on', async (signal, code) => {
+    const one = headless(importWords(signal))
+    await one.until(hasProgress)
+    one.child.kill(signal)
+    expect(await one.ended).toEqual({ code, signal: null })
+    const last = lastOf(one.events())
+    expect(last).toMatchObject({ status: 'stopped', exitCode: code })
+    expect(last.resumeCommand).toBe(['sluice', ...importWords(signal)].join(' '))
+    expect(one.err()).toContain('finishing the running batch')
+    await expectGoesOn(signal)
+  })
+
+  it('SIGINT twice aborts with 130', async () => {
+    const one = headless(importWords('twice', '--batch-size', '30000'))
+    await one.until(hasProgress)
+    one.child.kill('SIGINT')
+    await one.until(({ err }) => err().includes('finishing the running batch'))
+    // A second within one second is taken for the same key press.
+    const again = setInterval(() => one.child.kill('SIGINT'), 200)
+    const ended = await one.ended
+    clearInterval(again)
+    expect(ended).toEqual({ code: 130, signal: null })
+    expect(lastOf(one.events())).toMatchObject({ status: 'stopped', exitCode: 130 })
+    await expectGoesOn('twice', false)
+  })
+
+  it('kill -9: the lease of the dead is taken over at once, and the catalog is as if nothing had been', async () => {
+    const one = headless(importWords('killed'))
+    await one.until(hasProgress)
+    one.child.kill('SIGKILL')
+    expect(await one.ended).toEqual({ code: null, signal: 'SIGKILL' })
+    await expectGoesOn('killed')
+  })
+
+  it('kill -9 again and again: every run goes on where the last one was', { timeout: 60_000 }, async () => {
+    const done: number[] = []
+    for (let i = 0; i < 4; i++) {
+      const one = headless(importWords('often'))
+      await one.until(hasProgress)
+      const [first] = one.events()
+      done.push(first?.type === 'run.started' ? Number(first.baseline?.done ?? 0) : -1)
+      one.child.kill('SIGKILL')
+      await one.ended
+    }
+    expect(done[0]).toBe(0)
+    expect(done).toEqual(done.toSorted((a, b) => a - b))
+    expect(new Set(done).size).toBe(done.length)
+    await expectGoesOn('often')
+  })
+})
+
+it('--max-runtime ends a run with 75, and the same command goes on', async () => {
+  const one = await run(cwd, importWords('short', '--max-runtime', '1s'))
+  expect(one.code).toBe(75)
+  expect(lastOf(one.events())).toMatchObject({ status: 'stopped', exitCode: 75 })
+  await expectGoesOn('short', false)
+})
+
+describe('a reader that leaves', () => {
+  const shell = (line: string): { readonly status: number | null; readonly stdout: string; readonly stderr: string } =>
+    spawnSync('/bin/bash', ['-c', line], { cwd, env: { ...cleanEnv(), NODE: process.execPath, BIN }, encoding: 'utf8' })
+
+  it('of a list: it ends at once, and well', () => {
+    const { stdout, stderr } = shell(
+      `"$NODE" "$BIN" files ${table} --database-url sqlite:///clean.db | head -1; echo "$PIPESTATUS" >&2`,
+    )
+    expect(stdout.trimEnd().split('\n')).toHaveLength(1)
+    expect(stderr).toBe('0\n')
+  })
+
+  it('of an import: the work goes on to its end', async () => {
+    const { stdout, stderr } = shell(
+      `"$NODE" "$BIN" ${importWords('unread').join(' ')} | head -1; echo "$PIPESTATUS" >&2`,
+    )
+    expect(stdout).toContain('run.started')
+    expect(stderr).toBe('0\n')
+    expect(await digestOf(catalogOf('unread'))).toBe(undisturbed)
+  })
+})
+
+describe('two at once', () => {
+  it('imports of one table: without --wait the second says who holds it', async () => {
+    const one = headless(importWords('held'))
+    await one.until(hasProgress)
+    const two = await run(cwd, importWords('held'))
+    expect(two.code).toBe(5)
+    const { error } = lastOf(two.events())
+    expect(error).toMatchObject({ code: 'TABLE_LOCKED', retryable: true })
+    expect(error?.message).toContain(`sluice import ${table}`)
+    expect(error?.where).toContain(`process ${one.child.pid}`)
+    expect(await one.ended).toEqual({ code: 0, signal: null })
+    expect(await digestOf(catalogOf('held'))).toBe(undisturbed)
+  })
+
+  it('imports of one table: with --wait the second waits, and finds everything done', async () => {
+    const both = [headless(importWords('waited', '--wait', '60s')), headless(importWords('waited', '--wait', '60s'))]
+    expect(await Promise.all(both.map(({ ended }) => ended))).toEqual([
+      { code: 0, signal: null },
+      { code: 0, signal: null },
+    ])
+    const statuses = both.map((one) => one.events().find((event) => event.type === 'table.finished')?.status)
+    expect(statuses.toSorted()).toEqual(['current', 'ok'])
+    expect(await digestOf(catalogOf('waited'))).toBe(undisturbed)
+  })
+
+  it(
+    'batch imports into one catalog file: both end alike, and nothing is there twice',
+    { timeout: 60_000 },
+    async () => {
+      const words = ['batch-import', 'lake', '--recursive', '--json', '--database-url']
+      expect(await run(cwd, [...words, 'sqlite:///alone.db'])).toMatchObject({ code: 1 })
+      for (let round = 0; round < 3; round++) {
+        const url = `sqlite:///both-${round}.db`
+        const both = [headless([...words, url]), headless([...words, url])]
+        // One table is broken on purpose; nothing else may fail.
+        expect(await Promise.all(both.map(({ ended }) => ended))).toMatchObject([{ code: 1 }, { code: 1 }])
+        for (const one of both) {
+          expect(lastOf(one.events()).totals).toMatchObject({ tables: '6', failed: '1', refused: '1' })
+        }
+        const shown = await run(cwd, ['migration-status', '--json', '--database-url', url])
+        const completed = shown.events().filter((event) => event.type === 'run' && event.status === 'completed')
+        expect(completed).toHaveLength(4)
+        for (const name of ['sales/orders', 'crm/customers', 'events/clicks', 'finance/rates']) {
+          expect(await run(cwd, ['validate', `lake/${name}`, '--database-url', url, '--json'])).toMatchObject({
+            code: 0,
+          })
+          if (round > 0) break
+        }
+      }
+    },
+  )
+
+  it('a reader beside an import never sees half a version', { timeout: 60_000 }, async () => {
+    const one = headless(importWords('read'))
+    await one.until((it) => it.events().some(({ type }) => type === 'chunk.started'))
+    await using database = openSqlite(catalogOf('read'), 'read')
+    const seen = new Set<number | null>()
+    let over = false
+    void one.ended.then(() => (over = true))
+    while (!over) {
+      const rows = await database.all(
+        `SELECT t.current_version, t.num_files, t.num_bytes, count(f.path), coalesce(sum(f.size), 0)
+         FROM delta_tables t LEFT JOIN delta_active_files f ON f.table_id = t.table_id GROUP BY t.table_id`,
+      )
+      for (const [version, files, bytes, active, size] of rows) {
+        seen.add(version as number | null)
+        expect([active, size], `at version ${String(version)}`).toEqual([files ?? 0, bytes ?? 0])
+      }
+      // The end of the other process is heard between two questions.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect((await one.ended).code).toBe(0)
+    // It did look while the import was at work, and not only before or after it.
+    expect(seen.size).toBeGreaterThan(3)
+    expect(await digestOf(catalogOf('read'))).toBe(undisturbed)
+  })
+})
+
+it('what npm start runs passes words and exit codes on', async () => {
+  expect(await run(cwd, ['discover', 'lake', '--recursive'], START)).toMatchObject({ code: 0 })
+  expect((await run(cwd, ['discover', 'lake', '--recursive'], START)).out.trim().split('\n').length).toBeGreaterThan(6)
+  expect(await run(cwd, ['discover', 'nowhere'], START)).toMatchObject({ code: 2 })
+  expect(await run(cwd, ['import', 'lake/legacy/broken', '--database-url', 'sqlite:///x.db'], START)).toMatchObject({
+    code: 3,
+  })
+  expect(await run(cwd, ['import', 'lake/staging/managed', '--database-url', 'sqlite:///x.db'], START)).toMatchObject({
+    code: 6,
+  })
+})

@@ -1,0 +1,50 @@
+/** The program in terminals that are always given back: starts them, ends what is left, and looks at what they leave behind. */
+import { afterEach, expect } from 'vitest'
+import type { PtyApp } from '../../tui/support/pty.ts'
+import { inTerminal } from './program.ts'
+
+let open: PtyApp[] = []
+
+/** The program in a pseudo terminal, killed after the test if it still runs. */
+export function start(cwd: string, args: readonly string[], columns = 80, rows = 24): PtyApp {
+  const app = inTerminal(cwd, args, columns, rows)
+  open.push(app)
+  return app
+}
+
+/** To be called once in every file that starts terminals. */
+export function endLeftovers(): void {
+  afterEach(async () => {
+    for (const app of open) {
+      try {
+        app.kill('SIGKILL')
+      } catch {
+        // It has ended by itself.
+      }
+      await app.ended
+    }
+    open = []
+  })
+}
+
+const ESC = '\u001b'
+
+/** The normal screen, a cursor that is seen, lines that wrap: what a shell needs to go on. */
+export function expectRestored(app: PtyApp): void {
+  expect(app.alternate()).toBe(false)
+  const raw = app.raw()
+  for (const [mode, on] of [
+    ['?25', 'h'],
+    ['?7', 'h'],
+    ['?1049', 'l'],
+  ] as const) {
+    const other = on === 'h' ? 'l' : 'h'
+    expect(raw.lastIndexOf(`${ESC}[${mode}${on}`), mode).toBeGreaterThan(raw.lastIndexOf(`${ESC}[${mode}${other}`))
+  }
+}
+
+/** What was printed on the normal screen after the UI had left, as it was written and not as a narrow terminal wraps it. */
+export function closing(app: PtyApp): string {
+  const raw = app.raw()
+  return raw.slice(raw.lastIndexOf(`${ESC}[?1049l`) + `${ESC}[?1049l`.length).replaceAll('\r\n', '\n')
+}

@@ -1,0 +1,112 @@
+/** An import in a terminal that is stopped, aborted, killed and hung up on: the same command again always ends in the same catalog. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import type { PtyApp } from '../tui/support/pty.ts'
+import { digestOf, makeTable, run } from './support/program.ts'
+import { closing, endLeftovers, expectRestored, start } from './support/terminal.ts'
+
+describe('an import in a terminal', () => {
+  const FILES = 60_000
+  let folder: Folder
+  let cwd = ''
+  let table = ''
+  let undisturbed = ''
+
+  beforeAll(async () => {
+    folder = temporaryFolder()
+    cwd = folder.path
+    table = makeTable(cwd, 'big', FILES)
+    expect(await run(cwd, ['import', table, '--database-url', 'sqlite:///clean.db', '--ci'])).toMatchObject({ code: 0 })
+    undisturbed = await digestOf(join(cwd, 'clean.db'))
+  })
+  endLeftovers()
+  afterAll(() => folder[Symbol.dispose]())
+
+  const words = (name: string): readonly string[] => [
+    'import',
+    table,
+    '--database-url',
+    `sqlite:///${name}.db`,
+    '--batch-size',
+    '1000',
+  ]
+  const under = (app: PtyApp): Promise<void> => app.until(/importing\s+[1-9]\d? %/)
+
+  /** The same command again, to its end, and the catalog as if nothing had happened. */
+  async function expectGoesOn(name: string, args = words(name)): Promise<void> {
+    const app = start(cwd, args)
+    const { exitCode } = await app.ended
+    expect({ exitCode, said: closing(app) }).toMatchObject({ exitCode: 0 })
+    expectRestored(app)
+    expect(closing(app)).toMatch(/end {6}sluice import big.*: ok[^]*exit {5}0/)
+    expect(await digestOf(join(cwd, `${name}.db`))).toBe(undisturbed)
+  }
+
+  it(
+    'shows the Run screen; x stops after a batch: 75, and the printed command goes on',
+    { timeout: 60_000 },
+    async () => {
+      const app = start(cwd, words('stopped'), 120, 40)
+      await under(app)
+      expect(app.alternate()).toBe(true)
+      expect(app.screen()).toMatch(/LANE TABLE/)
+      app.type('x')
+      expect(await app.ended).toMatchObject({ exitCode: 75 })
+      expectRestored(app)
+      const next = /^\d+:\d\d next {5}sluice (.+)$/m.exec(closing(app))?.[1]
+      expect(next?.split(' ')).toEqual(words('stopped'))
+      expect(closing(app)).toMatch(/exit {5}75/)
+      const status = await run(cwd, ['migration-status', '--database-url', 'sqlite:///stopped.db', '--json'])
+      expect(status.events().find(({ type }) => type === 'run')).toMatchObject({ status: 'stopped' })
+      await expectGoesOn('stopped', next?.split(' '))
+    },
+  )
+
+  it('ctrl-c stops it, with 130', { timeout: 60_000 }, async () => {
+    const app = start(cwd, words('ctrl-c'))
+    await under(app)
+    app.type('ctrl-c')
+    expect(await app.ended).toMatchObject({ exitCode: 130 })
+    expectRestored(app)
+    expect(closing(app)).toContain('next     sluice import big')
+    await expectGoesOn('ctrl-c')
+  })
+
+  it('ctrl-c twice aborts it, with 130', { timeout: 60_000 }, async () => {
+    const app = start(cwd, words('twice'))
+    await under(app)
+    app.type('ctrl-c', 'ctrl-c')
+    expect(await app.ended).toMatchObject({ exitCode: 130 })
+    expectRestored(app)
+    expect(closing(app)).toMatch(/ABORTED aborted as asked/)
+    await expectGoesOn('twice')
+  })
+
+  it('SIGTERM stops it, with 143', { timeout: 60_000 }, async () => {
+    const app = start(cwd, words('term'))
+    await under(app)
+    app.kill('SIGTERM')
+    expect(await app.ended).toMatchObject({ exitCode: 143 })
+    expectRestored(app)
+    expect(closing(app)).toContain('next     sluice import big')
+    await expectGoesOn('term')
+  })
+
+  it('kill -9 in the middle: the same command again ends in the same catalog', { timeout: 60_000 }, async () => {
+    const app = start(cwd, words('killed'))
+    await under(app)
+    app.kill('SIGKILL')
+    expect(await app.ended).toMatchObject({ signal: 9 })
+    await expectGoesOn('killed')
+  })
+
+  it('a terminal that is closed ends it, and the import goes on later', { timeout: 60_000 }, async () => {
+    const app = start(cwd, words('hung-up'))
+    await under(app)
+    app.hangUp()
+    await app.ended
+    expect(() => process.kill(app.pid, 0)).toThrow('ESRCH')
+    await expectGoesOn('hung-up')
+  })
+})

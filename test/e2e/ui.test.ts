@@ -1,0 +1,93 @@
+/** The real program in a terminal, driven by keys: a whole session at three sizes. */
+import { cpSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { activeFiles, DEMO_LAKE, latestVersion } from './support/program.ts'
+import { closing, endLeftovers, expectRestored, start } from './support/terminal.ts'
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+endLeftovers()
+afterAll(() => folder[Symbol.dispose]())
+
+/** The line of a table in the list, which begins with its name behind marks. */
+const rowOf = (screen: string, name: string): string =>
+  screen.split('\n').find((line) => line.slice(0, 3 + name.length).endsWith(name) && !line.startsWith(` ${name}`)) ?? ''
+
+describe('a session', () => {
+  it.each([
+    [80, 24],
+    [120, 40],
+    [200, 50],
+  ])('at %i×%i: import, validate, files, compare, roll back, quit', { timeout: 60_000 }, async (columns, rows) => {
+    const cwd = join(folder.path, `session-${columns}`)
+    mkdirSync(cwd)
+    cpSync(DEMO_LAKE, join(cwd, 'lake'), { recursive: true, preserveTimestamps: true })
+    const orders = join(cwd, 'lake/sales/orders')
+    const version = latestVersion(orders)
+    const files = activeFiles(orders)
+    const app = start(cwd, ['lake', '--database-url', 'sqlite:///catalog.db'], columns, rows)
+
+    await app.until('6 tables')
+    expect(app.alternate()).toBe(true)
+    expect(app.screen().match(/– not yet/g)?.length).toBeGreaterThanOrEqual(4)
+    expect(rowOf(app.screen(), 'legacy/broken')).toContain('✗ log gap')
+    expect(rowOf(app.screen(), 'staging/managed')).toContain('⊘ refused')
+
+    await app.press(['*'], '6 marked')
+    await app.press(['i'], 'enter starts')
+    expect(app.screen()).toContain(`Import 6 tables`)
+    expect(app.screen()).toMatch(/legacy\/broken +failed: LOG_GAP/)
+    expect(app.screen()).not.toContain('TABLES_FAILED')
+    await app.press(['enter'], 'failed, exit 1')
+    expect(app.screen()).toContain('done 4 · failed 1 · refused 1')
+    await app.press(['1'], (screen) => rowOf(screen, 'sales/orders').includes('✓ current'))
+    for (const name of ['crm/customers', 'events/clicks', 'finance/rates']) {
+      expect(rowOf(app.screen(), name)).toContain('✓ current')
+    }
+
+    await app.press(['esc'], (screen) => !screen.includes('marked'))
+    await app.press(['/', 'orders', 'enter'], /filter orders[^]*› sales\/orders/)
+    await app.press(['v'], 'ok, exit 0')
+    // Where the list has no room for PROVED, the Overview beside it says it.
+    await app.press(
+      ['1'],
+      columns === 120 ? `proved    ✓ v${version}` : (screen) => rowOf(screen, 'sales/orders').includes(`✓ v${version}`),
+    )
+    if (columns !== 120) expect(app.screen()).toContain('PROVED')
+
+    await app.press(['enter'], 'Tables › sales/orders › overview')
+    await app.press([']', ']', ']'], `─ ${files.length} files`)
+    expect(app.screen()).toContain('[Files]')
+    const late = files.filter(({ partitionValues }) => Number(partitionValues['month']) >= 11)
+    expect(late.length).toBeGreaterThan(0)
+    await app.press(['w', 'month >= 11', 'enter'], `─ ${late.length} files`)
+    expect(app.screen()).toContain('w edit · ctrl-u clear')
+    await app.press(['w', ' AND', 'enter'], /BAD_PREDICATE|expected/)
+    await app.press(['ctrl-u'], `─ ${files.length} files`)
+
+    await app.press(['esc'], 'enter open')
+    await app.press(['c'], '[3 Compare]')
+    await app.until('every answer is the same')
+    expect(app.screen()).toContain('latest version + schema')
+
+    await app.press(['1'], '[1 Tables]')
+    await app.press(['r'], 'the log can say everything again')
+    await app.press(['sales/order', 'tab', 'enter'], 'needs the name')
+    await app.press(['s', 'enter'], (screen) => rowOf(screen, 'sales/orders').includes('– not yet'))
+
+    app.type('q')
+    expect(await app.ended).toMatchObject({ exitCode: 0 })
+    expectRestored(app)
+    const lines = closing(app)
+    for (const kind of ['validate', 'performance-compare', 'rollback']) {
+      expect(lines).toMatch(new RegExp(`end      sluice ${kind} lake/sales/orders: ok`))
+    }
+    expect(lines.trimEnd().split('\n').at(-1)).toMatch(/exit     0$/)
+    // And what it shows is what is on the terminal now.
+    expect(app.screen()).toContain('sluice rollback lake/sales/orders: ok')
+  })
+})

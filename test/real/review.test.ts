@@ -1,0 +1,148 @@
+/** What a sceptical user ran into, with the program as it is started: each case once went wrong. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+
+const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
+const ORDERS = resolve(import.meta.dirname, '../../fixtures/lake/sales/orders')
+const DB = ['--database-url', 'sqlite:///catalog.db']
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+  cpSync(ORDERS, join(folder.path, 'orders'), { recursive: true, preserveTimestamps: true })
+  if (sluice('import', 'orders', ...DB).status !== 0) throw new Error('the table of these tests cannot be imported')
+})
+afterAll(() => folder[Symbol.dispose]())
+
+type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string }
+
+function sluice(...words: readonly string[]): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...words], {
+    cwd: folder.path,
+    encoding: 'utf8',
+    timeout: 30_000,
+    // The last line of a hang must be that of a test and not of the suite.
+    killSignal: 'SIGKILL',
+    env: { ...process.env, CI: '1', GITHUB_ACTIONS: '', SLUICE_DATABASE_URL: '' },
+  })
+  return { status, stdout, stderr }
+}
+
+/** The last event with `--json`. */
+function ending(...words: readonly string[]): Event & { type: 'run.finished' } {
+  const { stdout } = sluice(...words, '--json')
+  const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Event
+  if (last.type !== 'run.finished') throw new Error(`ended with ${last.type}`)
+  return last
+}
+
+describe('paths that cannot be tables are usage errors, and no bugs of ours', () => {
+  test('a file', () => {
+    writeFileSync(join(folder.path, 'a-file'), '')
+    expect(ending('import', 'a-file', ...DB).error).toMatchObject({
+      code: 'NO_SUCH_TABLE',
+      message: 'a-file is a file, no table path and no table id of the catalog',
+    })
+    expect(ending('discover', 'a-file/below').error?.code).toBe('NO_SUCH_PATH')
+  })
+  test('a URL', () => {
+    expect(ending('discover', 's3://bucket/lake').error?.code).toBe('UNSUPPORTED_URL')
+  })
+})
+
+describe('URLs of a catalog', () => {
+  test('may name their scheme in capitals', () => {
+    expect(sluice('migration-status', '--database-url', 'SQLITE:///catalog.db').status).toBe(0)
+  })
+  test('take no parameters: they would become part of the name', () => {
+    expect(ending('import', 'orders', '--database-url', 'sqlite:///catalog.db?mode=ro').error?.code).toBe('BAD_CONFIG')
+    expect(existsSync(join(folder.path, 'catalog.db?mode=ro'))).toBe(false)
+  })
+  test('must name a file', () => {
+    expect(ending('import', 'orders', '--database-url', 'sqlite:///orders').error).toMatchObject({
+      code: 'BAD_CONFIG',
+      message: 'the database URL names a folder, not a file',
+    })
+  })
+  test('say what to do when nothing is there', () => {
+    expect(ending('validate', 'orders', '--database-url', 'sqlite:///no.db').error).toMatchObject({
+      message: 'Database connection failed',
+      reason: 'Network or authentication issues',
+      hint: 'Check database URL and credentials; the first import makes the catalog',
+    })
+  })
+  test('that lead nowhere do not pass for a catalog that answered', () => {
+    expect(sluice('files', 'orders', '--database-url', 'sqlite:///no.db').stderr).toContain(
+      'there is no catalog at sqlite:///no.db: answered from the log of orders',
+    )
+  })
+})
+
+test('--report is checked before anything is measured', () => {
+  const { error } = ending('performance-compare', 'orders', ...DB, '--report', 'nowhere/report.md')
+  expect(error).toMatchObject({ code: 'BAD_FLAG', hint: 'name another file with --report; nothing was measured yet' })
+})
+
+test.skipIf(!existsSync('/dev/full'))('a log file on a full disk neither holds nor ends a run', () => {
+  const { status, stderr } = sluice('import', 'orders', ...DB, '--log-file', '/dev/full')
+  expect(stderr).toContain('the log file /dev/full ends here: ENOSPC')
+  expect(status).toBe(0)
+})
+
+test('lists that were cut say so', () => {
+  expect(sluice('history', 'orders', ...DB).stderr).toContain('there are older commits')
+  expect(sluice('history', 'orders', ...DB, '--limit', '40').stderr).not.toContain('there are older commits')
+  expect(sluice('files', 'orders', ...DB, '--limit', '2').stderr).toContain('there are more files')
+  expect(sluice('files', 'orders', ...DB, '--limit', '31').stderr).not.toContain('there are more files')
+})
+
+describe('the command that rolls back', () => {
+  test('leaves the dry run out and can be copied whatever the table is called', () => {
+    for (const name of ["it's $(touch made)", '-dash']) {
+      cpSync(join(folder.path, 'orders'), join(folder.path, name), { recursive: true })
+      const words = [...DB, '--', name]
+      expect(sluice('import', ...words).status).toBe(0)
+      const { resumeCommand = '' } = JSON.parse(
+        sluice('rollback', '--dry-run', '--json', ...words)
+          .stdout.trimEnd()
+          .split('\n')
+          .at(-1) ?? '',
+      ) as { resumeCommand?: string }
+      expect(resumeCommand).not.toContain('--dry-run')
+      const typed = spawnSync('/bin/sh', ['-c', resumeCommand.replace('sluice', `'${process.execPath}' '${BIN}'`)], {
+        cwd: folder.path,
+        encoding: 'utf8',
+        env: { ...process.env, CI: '1' },
+      })
+      expect(typed.stderr).toContain('removed from the catalog: delta_files 37')
+      expect(typed.status).toBe(0)
+    }
+    expect(existsSync(join(folder.path, 'made'))).toBe(false)
+  })
+})
+
+test('export-log into a folder that cannot be made is no bug of ours', () => {
+  mkdirSync(join(folder.path, 'out'))
+  writeFileSync(join(folder.path, 'out/_delta_log'), '')
+  expect(ending('export-log', 'orders', ...DB, '--to', 'out').error).toMatchObject({ code: 'TARGET_IO' })
+})
+
+test('a catalog that was damaged by hand has a way out, and the hint is that way', () => {
+  cpSync(join(folder.path, 'orders'), join(folder.path, 'damaged'), { recursive: true })
+  const own = ['--database-url', 'sqlite:///damaged.db']
+  expect(sluice('import', 'damaged', ...own, '--table-id', "it's").status).toBe(0)
+  const database = new Database(join(folder.path, 'damaged.db'))
+  database.exec('UPDATE delta_commits SET num_files = 1 WHERE version = 39')
+  expect(ending('validate', 'damaged', ...own).error?.code).toBe('DIFFERENCES')
+  const { error } = ending('rollback', 'damaged', ...own, '--confirm=damaged')
+  expect(error?.code).toBe('NOT_SAFE')
+  database.exec(/run (DELETE .*;) in the catalog/.exec(error?.hint ?? '')?.[1] ?? '')
+  database.close()
+  expect(sluice('import', 'damaged', ...own).status).toBe(0)
+  expect(sluice('validate', 'damaged', ...own).status).toBe(0)
+})
