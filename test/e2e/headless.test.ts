@@ -19,7 +19,7 @@ import {
   type Headless,
 } from './support/program.ts'
 
-const FILES = 60_000
+const FILES = 40_000
 
 let folder: Folder
 let cwd = ''
@@ -51,15 +51,14 @@ function headless(args: readonly string[]): Headless {
 }
 
 const catalogOf = (name: string): string => join(cwd, `${name}.db`)
-const importWords = (name: string, ...more: readonly string[]): readonly string[] => [
+const importWords = (name: string, batchSize = 1000): readonly string[] => [
   'import',
   table,
   '--database-url',
   `sqlite:///${name}.db`,
   '--batch-size',
-  '1000',
+  String(batchSize),
   '--json',
-  ...more,
 ]
 
 function lastOf(events: readonly Event[]): Extract<Event, { type: 'run.finished' }> {
@@ -90,13 +89,14 @@ describe('a signal', () => {
     expect(await one.ended).toEqual({ code, signal: null })
     const last = lastOf(one.events())
     expect(last).toMatchObject({ status: 'stopped', exitCode: code })
-    expect(last.resumeCommand).toBe(['sluice', ...importWords(signal)].join(' '))
+    const printed = ['sluice', ...importWords(signal)].filter((word) => word !== '--json')
+    expect(last.resumeCommand?.split(' ')).toEqual(printed)
     expect(one.err()).toContain('finishing the running batch')
     await expectGoesOn(signal)
   })
 
   it('SIGINT twice aborts with 130', async () => {
-    const one = headless(importWords('twice', '--batch-size', '30000'))
+    const one = headless(importWords('twice', 30_000))
     await one.until(hasProgress)
     one.child.kill('SIGINT')
     await one.until(({ err }) => err().includes('finishing the running batch'))
@@ -119,7 +119,7 @@ describe('a signal', () => {
 
   it('kill -9 again and again: every run goes on where the last one was', { timeout: 60_000 }, async () => {
     const done: number[] = []
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 3; i++) {
       const one = headless(importWords('often'))
       await one.until(hasProgress)
       const [first] = one.events()
@@ -135,7 +135,7 @@ describe('a signal', () => {
 })
 
 it('--max-runtime ends a run with 75, and the same command goes on', async () => {
-  const one = await run(cwd, importWords('short', '--max-runtime', '1s'))
+  const one = await run(cwd, [...importWords('short'), '--max-runtime', '300ms'])
   expect(one.code).toBe(75)
   expect(lastOf(one.events())).toMatchObject({ status: 'stopped', exitCode: 75 })
   await expectGoesOn('short', false)
@@ -145,12 +145,13 @@ describe('a reader that leaves', () => {
   const shell = (line: string): { readonly status: number | null; readonly stdout: string; readonly stderr: string } =>
     spawnSync('/bin/bash', ['-c', line], { cwd, env: { ...cleanEnv(), NODE: process.execPath, BIN }, encoding: 'utf8' })
 
-  it('of a list: it ends at once, and well', () => {
+  it.each(['', '--json'])('of a list %s: that is no failure', (flag) => {
     const { stdout, stderr } = shell(
-      `"$NODE" "$BIN" files ${table} --database-url sqlite:///clean.db | head -1; echo "$PIPESTATUS" >&2`,
+      `"$NODE" "$BIN" files ${table} --database-url sqlite:///clean.db ${flag} | head -1; echo "$PIPESTATUS" >&2`,
     )
     expect(stdout.trimEnd().split('\n')).toHaveLength(1)
-    expect(stderr).toBe('0\n')
+    expect(stderr.trimEnd().split('\n').at(-1)).toBe('0')
+    expect(stderr).not.toMatch(/EPIPE|cannot be written|bug/)
   })
 
   it('of an import: the work goes on to its end', async () => {
@@ -178,13 +179,18 @@ describe('two at once', () => {
   })
 
   it('imports of one table: with --wait the second waits, and finds everything done', async () => {
-    const both = [headless(importWords('waited', '--wait', '60s')), headless(importWords('waited', '--wait', '60s'))]
+    const one = headless([...importWords('waited'), '--wait', '60s'])
+    await one.until(hasProgress)
+    const both = [one, headless([...importWords('waited'), '--wait', '60s'])]
     expect(await Promise.all(both.map(({ ended }) => ended))).toEqual([
       { code: 0, signal: null },
       { code: 0, signal: null },
     ])
-    const statuses = both.map((one) => one.events().find((event) => event.type === 'table.finished')?.status)
-    expect(statuses.toSorted()).toEqual(['current', 'ok'])
+    const statuses = both.map((each) => each.events().find((event) => event.type === 'table.finished')?.status)
+    expect(statuses).toEqual(['ok', 'current'])
+    const notes = both[1]?.events().flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    expect(notes?.join()).toContain('waits: ')
+    expect(notes?.join()).toContain(`process ${one.child.pid}`)
     expect(await digestOf(catalogOf('waited'))).toBe(undisturbed)
   })
 
@@ -194,13 +200,15 @@ describe('two at once', () => {
     async () => {
       const words = ['batch-import', 'lake', '--recursive', '--json', '--database-url']
       expect(await run(cwd, [...words, 'sqlite:///alone.db'])).toMatchObject({ code: 1 })
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 2; round++) {
         const url = `sqlite:///both-${round}.db`
-        const both = [headless([...words, url]), headless([...words, url])]
+        const one = headless([...words, url])
+        await one.until((it) => it.events().some(({ type }) => type === 'table.started'))
+        const both = [one, headless([...words, url])]
         // One table is broken on purpose; nothing else may fail.
         expect(await Promise.all(both.map(({ ended }) => ended))).toMatchObject([{ code: 1 }, { code: 1 }])
-        for (const one of both) {
-          expect(lastOf(one.events()).totals).toMatchObject({ tables: '6', failed: '1', refused: '1' })
+        for (const each of both) {
+          expect(lastOf(each.events()).totals).toMatchObject({ tables: '6', failed: '1', refused: '1' })
         }
         const shown = await run(cwd, ['migration-status', '--json', '--database-url', url])
         const completed = shown.events().filter((event) => event.type === 'run' && event.status === 'completed')

@@ -5,6 +5,7 @@ import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CheckpointFiles, CommitFile } from '../../delta/listing.ts'
 import type { History } from '../../delta/segment.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { resumePoint, type Head, type Totals, type Wholeness } from './head.ts'
 
@@ -178,7 +179,7 @@ async function checkSameLog(options: {
       where: `${log.label}/_delta_log`,
       reason:
         'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
-      hint: `if the log is right, run: sluice rollback ${head.tableId} --confirm=${head.tableId}, then import it again`,
+      hint: `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url … --confirm=${shellQuote(head.tableId)}`,
     })
   if (latest < current) throw rewritten(`its newest version is ${latest}, the catalog holds ${current}`)
   const commit = [

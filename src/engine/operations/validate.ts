@@ -3,7 +3,9 @@ import { readHead } from '../../catalog/import/head.ts'
 import { validateTable } from '../../catalog/validate/index.ts'
 import { recordValidation } from '../../catalog/validations.ts'
 import { dec } from '../../model/event.ts'
+import { readableTable } from '../../catalog/catalog.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import { withCatalog, withWritableCatalog } from '../catalog-session.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, scratchDatabase } from '../registry.ts'
@@ -24,6 +26,8 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
         hint: `import it first: sluice import ${operation.table} --database-url …`,
       })
     }
+    // Of a table that is no longer, or not yet, whole there is nothing to prove.
+    await readableTable(database, { tableId: head.tableId })
     const result = await validateTable({
       catalog: database,
       tableId: head.tableId,
@@ -66,7 +70,7 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
         `the catalog differs from the log in ${differences} ${differences === 1 ? 'place' : 'places'}`,
         {
           where: log.label,
-          hint: `sluice rollback ${tableId} --confirm=${tableId}, then import it again`,
+          hint: `take the table out, then import it again: sluice rollback ${shellQuote(tableId)} --database-url … --confirm=${shellQuote(tableId)}`,
         },
       ),
     }

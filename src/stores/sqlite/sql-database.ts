@@ -154,10 +154,7 @@ class SqliteDatabase implements SqlDatabase {
       if (!existsSync(this.#file)) {
         throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
       }
-      const connection = new Database(this.#file, { readonly: true, timeout: BUSY_TIMEOUT_MS })
-      connection.pragma('cache_size = -32768')
-      connection.prepare('SELECT count(*) FROM sqlite_schema').get()
-      return connection
+      return openReader(this.#file)
     })
   }
 
@@ -167,6 +164,32 @@ class SqliteDatabase implements SqlDatabase {
     } catch (error) {
       throw sqliteError(error, this.label)
     }
+  }
+}
+
+/**
+ * A connection that may not write, yet may tidy up: the last one to close a file opened strictly for reading leaves its -wal and -shm files
+ * behind. Where the file or its folder cannot be written, reading strictly is all there is.
+ */
+function openReader(file: string): Connection {
+  const open = (options: Database.Options): Connection => {
+    const connection = new Database(file, { ...options, timeout: BUSY_TIMEOUT_MS })
+    try {
+      connection.pragma('query_only = ON')
+      connection.pragma('cache_size = -32768')
+      connection.prepare('SELECT count(*) FROM sqlite_schema').get()
+      return connection
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+  try {
+    return open({ fileMustExist: true })
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown }
+    if (typeof code !== 'string' || !/^SQLITE_(READONLY|CANTOPEN|PERM)/.test(code)) throw error
+    return open({ readonly: true })
   }
 }
 
