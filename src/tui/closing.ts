@@ -17,10 +17,7 @@ export function closingLines(finished: readonly FinishedRun[]): readonly string[
       .map(([name, n]) => `${name} ${n}`)
       .join(', ')
     return [
-      say(
-        'end',
-        `${commandLine.split(' --database-url')[0] ?? ''}: ${event.status}${totals === '' ? '' : ` (${totals})`}`,
-      ),
+      say('end', `${shortened(commandLine)}: ${event.status}${totals === '' ? '' : ` (${totals})`}`),
       ...(event.wrote ?? []).map((file) => say('wrote', file)),
       ...(event.error?.hint === undefined ? [] : [say('do', event.error.hint)]),
       ...(event.resumeCommand === undefined ? [] : [say('next', event.resumeCommand)]),
@@ -30,4 +27,10 @@ export function closingLines(finished: readonly FinishedRun[]): readonly string[
       ),
     ]
   })
+}
+
+/** The first command of a line without its catalog, and how many more there are: marked tables are imported as one run. */
+function shortened(commandLine: string): string {
+  const [first = '', ...more] = commandLine.split(' && ')
+  return `${first.split(' --database-url')[0] ?? ''}${more.length === 0 ? '' : ` and ${more.length} more`}`
 }

@@ -87,6 +87,7 @@ describe('a session', () => {
     expect(await app.ended).toMatchObject({ exitCode: 0 })
     expectRestored(app)
     const lines = closing(app)
+    expect(lines).toContain('end      sluice import lake/crm/customers and 5 more: failed')
     for (const [kind, status] of [
       ['validate', 'ok'],
       ['performance-compare', whole ? 'ok' : 'stopped'],

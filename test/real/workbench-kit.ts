@@ -85,9 +85,9 @@ export type Watched = {
   readonly running: RunningOperation
   readonly events: readonly Event[]
   /** Resolves with the first event of that type, or rejects when the run ends without one. */
-  first(type: Event['type']): Promise<Event>
+  readonly first: (type: Event['type']) => Promise<Event>
   /** The exit code and the last event. */
-  end(): Promise<{ readonly exitCode: number; readonly last: Extract<Event, { type: 'run.finished' }> }>
+  readonly end: () => Promise<{ readonly exitCode: number; readonly last: Extract<Event, { type: 'run.finished' }> }>
 }
 
 /** Starts an operation and keeps all it tells. */

@@ -19,7 +19,7 @@ import { scanStretch, type Stretch } from './scan.ts'
 import { soundStart } from './sound-start.ts'
 import { checkpointIdentity } from './start.ts'
 
-export type { ImportOptions, ImportProgress, ImportResult } from './options.ts'
+export type { ImportOptions, ImportResult } from './options.ts'
 
 /** File rows held at most while one version is read; a larger version is written in parts behind the current version. */
 const MAX_ROWS_OF_A_VERSION = 25_000

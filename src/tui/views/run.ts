@@ -36,7 +36,8 @@ function totals(run: RunView): string {
   }
   if (run.plan.tables > 0) parts.push(`tables ${count(ended)}/${count(run.plan.tables)}`)
   // An import's plan counts commits, but a lane takes a whole table: its tables and actions say how far it is.
-  if (run.plan.chunks > 0 && run.plan.unit !== 'action') parts.push(`chunks ${count(run.chunksDone)}/${count(run.plan.chunks)}`)
+  if (run.plan.chunks > 0 && run.plan.unit !== 'action')
+    parts.push(`chunks ${count(run.chunksDone)}/${count(run.plan.chunks)}`)
   if (run.plan.total > 0)
     parts.push(
       `${run.plan.unit}s ${count(run.baseline + doneNow(run))}/${count(run.plan.total)}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,

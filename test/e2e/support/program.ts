@@ -40,12 +40,12 @@ export type Ended = { readonly code: number | null; readonly signal: NodeJS.Sign
 
 export type Headless = {
   readonly child: ChildProcessByStdio<null, Readable, Readable>
-  out(): string
-  err(): string
+  readonly out: () => string
+  readonly err: () => string
   /** The events of `--json` so far. */
-  events(): readonly Event[]
+  readonly events: () => readonly Event[]
   /** Resolves as soon as what was said so far is as wanted; rejects when the program ends or the deadline comes before that. */
-  until(wanted: (program: Headless) => boolean): Promise<void>
+  readonly until: (wanted: (program: Headless) => boolean) => Promise<void>
   readonly ended: Promise<Ended>
 }
 
