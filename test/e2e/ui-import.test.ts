@@ -37,8 +37,8 @@ describe('an import in a terminal', () => {
   async function expectGoesOn(name: string, args = words(name)): Promise<void> {
     const app = start(cwd, args)
     const { exitCode } = await app.ended
+    await expectRestored(app)
     expect({ exitCode, said: closing(app) }).toMatchObject({ exitCode: 0 })
-    expectRestored(app)
     expect(closing(app)).toMatch(/end {6}sluice import big.*: ok[^]*exit {5}0/)
     expect(await digestOf(join(cwd, `${name}.db`))).toBe(undisturbed)
   }
@@ -53,7 +53,7 @@ describe('an import in a terminal', () => {
       expect(app.screen()).toMatch(/LANE TABLE/)
       app.type('x')
       expect(await app.ended).toMatchObject({ exitCode: 75 })
-      expectRestored(app)
+      await expectRestored(app)
       const next = /^\d+:\d\d next {5}sluice (.+)$/m.exec(closing(app))?.[1]
       expect(next?.split(' ')).toEqual(words('stopped'))
       expect(closing(app)).toMatch(/exit {5}75/)
@@ -68,7 +68,7 @@ describe('an import in a terminal', () => {
     await under(app)
     app.type('ctrl-c')
     expect(await app.ended).toMatchObject({ exitCode: 130 })
-    expectRestored(app)
+    await expectRestored(app)
     expect(closing(app)).toContain('next     sluice import big')
     await expectGoesOn('ctrl-c')
   })
@@ -78,7 +78,7 @@ describe('an import in a terminal', () => {
     await under(app)
     app.type('ctrl-c', 'ctrl-c')
     expect(await app.ended).toMatchObject({ exitCode: 130 })
-    expectRestored(app)
+    await expectRestored(app)
     expect(closing(app)).toMatch(/ABORTED aborted as asked/)
     await expectGoesOn('twice')
   })
@@ -88,7 +88,7 @@ describe('an import in a terminal', () => {
     await under(app)
     app.kill('SIGTERM')
     expect(await app.ended).toMatchObject({ exitCode: 143 })
-    expectRestored(app)
+    await expectRestored(app)
     expect(closing(app)).toContain('next     sluice import big')
     await expectGoesOn('term')
   })

@@ -85,7 +85,7 @@ describe('a session', () => {
 
     app.type('q')
     expect(await app.ended).toMatchObject({ exitCode: 0 })
-    expectRestored(app)
+    await expectRestored(app)
     const lines = closing(app)
     expect(lines).toContain('end      sluice import lake/crm/customers and 5 more: failed')
     for (const [kind, status] of [
