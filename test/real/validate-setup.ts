@@ -16,7 +16,7 @@ import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 
-export const TABLES = '/work/shared/tables'
+export { HAVE_TABLES, TABLES } from '../tables/shared-tables.ts'
 
 export type Imported = AsyncDisposable & {
   readonly catalog: SqlDatabase

@@ -1,9 +1,9 @@
 /** Lines of the real tables' commits, for tests that want many of what writers really wrote. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { TABLES } from '../tables/shared-tables.ts'
 
-export const TABLES = process.env['SLUICE_TABLES'] ?? '/work/shared/tables'
-export const haveTables = existsSync(TABLES)
+export { HAVE_TABLES as haveTables } from '../tables/shared-tables.ts'
 
 type Line = {
   add?: { path: string; stats?: string | null; partitionValues?: Record<string, string | null> }

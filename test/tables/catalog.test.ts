@@ -27,6 +27,10 @@ const HUGE_FILES = 50_000
 
 const whole = tables.filter((t) => t.replayed !== null && t.replayed.error === undefined && t.stated.must_fail !== true)
 
+test.skipIf(!HAVE_TABLES)('the real tables are in ../shared', () => {
+  expect(whole.length).toBeGreaterThan(150)
+})
+
 describe.skipIf(!HAVE_TABLES)('catalog of the real tables (../shared)', () => {
   test.each(whole.map((t) => [t.table, t] as const))('%s', async (name, expected) => {
     using folder = temporaryFolder()

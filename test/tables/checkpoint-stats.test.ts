@@ -24,6 +24,10 @@ function meaning(stats: string): unknown {
   })
 }
 
+test.skipIf(!HAVE_TABLES)('the real tables are in ../shared', () => {
+  expect(tables.length).toBeGreaterThan(20)
+})
+
 describe.skipIf(!HAVE_TABLES)('statistics of checkpoints say what those of commits say', () => {
   test.each(tables.map(({ table }) => table))('%s', async (name) => {
     const table = await openTable(name)

@@ -161,6 +161,10 @@ async function failureOf(table: string): Promise<readonly [string, string]> {
 const fails = ({ stated }: ExpectedTable): boolean => stated.must_fail === true || stated.computed_reject !== undefined
 const tables = expectedTables()
 
+test.skipIf(!HAVE_TABLES)('the real tables are in ../shared', () => {
+  expect(tables.length).toBeGreaterThan(20)
+})
+
 describe.skipIf(!HAVE_TABLES)('real tables', () => {
   test.each(tables.filter((one) => !fails(one)).map((one) => [one.table, one] as const))(
     '%s',

@@ -93,6 +93,10 @@ const names = expectedTables()
   .map(({ table }) => table)
   .filter((table) => existsSync(join(folderOf(table), '_delta_log')))
 
+test.skipIf(!HAVE_TABLES)('the real tables are in ../shared', () => {
+  expect(names.length).toBeGreaterThan(20)
+})
+
 describe.skipIf(!HAVE_TABLES)('the slow twin agrees', () => {
   test.each(names)(
     '%s',

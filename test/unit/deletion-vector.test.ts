@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
@@ -8,8 +8,8 @@ import { readRoaring64 } from '../../src/delta/roaring.ts'
 import { decodeZ85, decodeZ85Uuid } from '../../src/delta/z85.ts'
 import type { LogStore } from '../../src/model/log-store.ts'
 import { encodeRoaring64 } from '../support/roaring-encoder.ts'
+import { HAVE_TABLES, TABLES } from '../tables/shared-tables.ts'
 
-const TABLES = process.env['SLUICE_TABLES'] ?? '/work/shared/tables'
 const { signal } = new AbortController()
 
 /** A store over bytes, that counts its reads; `find` gives the bytes of a path. */
@@ -205,7 +205,7 @@ function vectorsOf(table: string): readonly DeletionVectorDescriptor[] {
   return [...found.values()]
 }
 
-describe.skipIf(!existsSync(TABLES))('vectors of real tables', () => {
+describe.skipIf(!HAVE_TABLES)('vectors of real tables (../shared)', () => {
   // Delta's own tests put this in front of the file names; elsewhere it is not there.
   const TEST_PREFIX = 'test%dv%prefix-'
   it.each([
