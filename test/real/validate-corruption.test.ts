@@ -101,8 +101,8 @@ async function found(
   }
 }
 
-function everyColumn(name: string, relations: readonly string[], open: () => Promise<string>): void {
-  describe(`every column of ${name}`, () => {
+function everyColumn(name: string, relations: readonly string[], open: () => Promise<string>, available = true): void {
+  describe.skipIf(!available)(`every column of ${name}`, () => {
     let subject: Imported
     let dispose: () => Promise<void>
     beforeAll(async () => {
@@ -154,8 +154,7 @@ const beginAtCheckpoint = async (): Promise<string> => {
     await rm(join(folder, '_delta_log', `${String(v).padStart(20, '0')}.json`), { force: true })
   return folder
 }
-if (HAVE_TABLES) everyColumn('a table that begins at a checkpoint', checkpointed, beginAtCheckpoint)
-else it.skipIf(!HAVE_TABLES)('every column of a table that begins at a checkpoint (../shared)', () => undefined)
+everyColumn('a table that begins at a checkpoint (../shared)', checkpointed, beginAtCheckpoint, HAVE_TABLES)
 afterAll(async () => {
   if (copy !== null) await rm(copy, { recursive: true, force: true })
 })
