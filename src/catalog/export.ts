@@ -10,14 +10,18 @@ export type ExportedCommit = {
   readonly lines: readonly string[]
   /** ms since the epoch, for the file's own time. */
   readonly modified: number | null
+  /** sha256 of the file it was read from, or null where none is held. */
+  readonly digest: Uint8Array | null
 }
 
 const ADDS = `SELECT line, path, partition_values, tags, deletion_vector, stats, size, modification_time, data_change, base_row_id,
     default_row_commit_version, clustering_provider, add_raw
-  FROM delta_files WHERE table_id = ? AND added_version = ? AND from_checkpoint = 0`
+  FROM delta_files WHERE table_id = ? AND added_version = ? AND from_checkpoint = 0 AND file_no >= ? AND file_no < ?`
 const ACTIONS = 'SELECT line, raw FROM delta_actions WHERE table_id = ? AND version = ? AND source = 0'
-const COMMITS = `SELECT version, commit_info, commit_info_line, file_mtime, log_bytes FROM delta_commits
-  WHERE table_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT 1000`
+// Files of a version are numbered before those of later ones: without these bounds every commit would look through all files.
+const COMMITS = `SELECT version, commit_info, commit_info_line, file_mtime, log_bytes, log_digest, first_file_no,
+    min(first_file_no) OVER (ORDER BY version ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
+  FROM delta_commits WHERE table_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT 1000`
 const ORPHANS =
   'SELECT DISTINCT version FROM delta_actions WHERE table_id = ? AND source = 0 AND version < ? ORDER BY version'
 
@@ -28,15 +32,19 @@ export async function* exportCommits(
 ): AsyncGenerator<ExportedCommit> {
   const { tableId, historyFrom, latest } = table
   for (const [version] of await reader.all(ORPHANS, [tableId, historyFrom])) {
-    yield { version: version as number, lines: await linesOf(reader, tableId, version as number, null), modified: null }
+    const lines = await linesOf(reader, tableId, version as number, null, null)
+    yield { version: version as number, lines, modified: null, digest: null }
   }
   for (let after = historyFrom - 1; ;) {
     const commits = await reader.all(COMMITS, [tableId, after, latest])
     if (commits.length === 0) return
-    for (const [version, info, infoLine, modified, bytes] of commits as readonly (readonly [
+    for (const [version, info, infoLine, modified, bytes, digest, first, next] of commits as readonly (readonly [
       number,
       string | null,
       number | null,
+      number | null,
+      number | null,
+      Uint8Array | null,
       number | null,
       number | null,
     ])[]) {
@@ -44,7 +52,8 @@ export async function* exportCommits(
       // A base that stands in a checkpoint alone has no commit of its own.
       if (bytes === null) continue
       const own = info === null || infoLine === null ? null : { line: infoLine, raw: info }
-      yield { version, lines: await linesOf(reader, tableId, version, own), modified }
+      const files = first === null ? null : { first, end: next ?? Number.MAX_SAFE_INTEGER }
+      yield { version, lines: await linesOf(reader, tableId, version, own, files), modified, digest }
     }
   }
 }
@@ -54,11 +63,13 @@ async function linesOf(
   tableId: string,
   version: number,
   info: { readonly line: number; readonly raw: string } | null,
+  files: { readonly first: number; readonly end: number } | null,
 ): Promise<readonly string[]> {
   const lines: { line: number; raw: string }[] = info === null ? [] : [info]
   for (const [line, raw] of await reader.all(ACTIONS, [tableId, version]))
     lines.push({ line: line as number, raw: utf8(raw as Uint8Array) })
-  for (const row of await reader.all(ADDS, [tableId, version])) {
+  const adds = files === null ? [] : await reader.all(ADDS, [tableId, version, files.first, files.end])
+  for (const row of adds) {
     const [
       line,
       path,

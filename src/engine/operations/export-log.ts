@@ -35,11 +35,7 @@ export async function exportLog(operation: ExportLog, run: Run): Promise<Ending>
       await writeCommit(file, text, commit.modified).catch(unwritable(file))
       commits++
       bytes += Buffer.byteLength(text)
-      const [row] = await database.all('SELECT log_digest FROM delta_commits WHERE table_id = ? AND version = ?', [
-        table.tableId,
-        commit.version,
-      ])
-      const digest = (row?.[0] ?? null) as Uint8Array | null
+      const { digest } = commit
       if (digest !== null && createHash('sha256').update(text).digest().equals(digest)) identical++
     }
     if (table.historyFrom > 0) {
