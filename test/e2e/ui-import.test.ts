@@ -1,13 +1,14 @@
 /** An import in a terminal that is stopped, aborted, killed and hung up on: the same command again always ends in the same catalog. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ALL } from '../support/backend.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import type { PtyApp } from '../tui/support/pty.ts'
 import { digestOf, makeTable, run } from './support/program.ts'
 import { closing, endLeftovers, expectRestored, start } from './support/terminal.ts'
 
 describe('an import in a terminal', () => {
-  const FILES = 60_000
+  const FILES = 24_000
   let folder: Folder
   let cwd = ''
   let table = ''
@@ -33,8 +34,14 @@ describe('an import in a terminal', () => {
   ]
   const under = (app: PtyApp): Promise<void> => app.until(/importing\s+[1-9]\d? %/)
 
-  /** The same command again, to its end, and the catalog as if nothing had happened. */
-  async function expectGoesOn(name: string, args = words(name)): Promise<void> {
+  /** The same command again without a terminal, to its end, and the catalog as if nothing had happened. */
+  async function expectGoesOn(name: string): Promise<void> {
+    expect(await run(cwd, [...words(name), '--ci'])).toMatchObject({ code: 0 })
+    expect(await digestOf(join(cwd, `${name}.db`))).toBe(undisturbed)
+  }
+
+  /** The same in a terminal. */
+  async function expectGoesOnHere(name: string, args = words(name)): Promise<void> {
     const app = start(cwd, args)
     const { exitCode } = await app.ended
     await expectRestored(app)
@@ -59,7 +66,7 @@ describe('an import in a terminal', () => {
       expect(closing(app)).toMatch(/exit {5}75/)
       const status = await run(cwd, ['migration-status', '--database-url', 'sqlite:///stopped.db', '--json'])
       expect(status.events().find(({ type }) => type === 'run')).toMatchObject({ status: 'stopped' })
-      await expectGoesOn('stopped', next?.split(' '))
+      await expectGoesOnHere('stopped', next?.split(' '))
     },
   )
 
@@ -70,13 +77,15 @@ describe('an import in a terminal', () => {
     expect(await app.ended).toMatchObject({ exitCode: 130 })
     await expectRestored(app)
     expect(closing(app)).toContain('next     sluice import big')
-    await expectGoesOn('ctrl-c')
+    // What x stops, what is aborted, killed or hung up on goes on below, and what these signals stop does without a terminal.
+    if (ALL) await expectGoesOn('ctrl-c')
   })
 
   it('ctrl-c twice aborts it, with 130', { timeout: 60_000 }, async () => {
     const app = start(cwd, words('twice'))
     await under(app)
-    app.type('ctrl-c', 'ctrl-c')
+    // In one write: between two, a run of such short batches may have stopped already, and then there is nothing to abort.
+    app.type('\u0003\u0003')
     expect(await app.ended).toMatchObject({ exitCode: 130 })
     await expectRestored(app)
     expect(closing(app)).toMatch(/ABORTED aborted as asked/)
@@ -90,7 +99,7 @@ describe('an import in a terminal', () => {
     expect(await app.ended).toMatchObject({ exitCode: 143 })
     await expectRestored(app)
     expect(closing(app)).toContain('next     sluice import big')
-    await expectGoesOn('term')
+    if (ALL) await expectGoesOn('term')
   })
 
   it('kill -9 in the middle: the same command again ends in the same catalog', { timeout: 60_000 }, async () => {
