@@ -1,6 +1,6 @@
 /** `catalog_audit`: who changed the catalog, when, how, and with what result. Nothing secret is ever passed in here. */
 import { isoTime } from '../shared/clock.ts'
-import type { SqlDatabase, SqlReader } from '../stores/port.ts'
+import { REPEATABLE, type SqlDatabase, type SqlReader } from '../stores/port.ts'
 
 export type AuditStart = {
   readonly runId: string
@@ -13,11 +13,14 @@ export type AuditStart = {
 }
 
 export async function auditStart(database: SqlDatabase, entry: AuditStart): Promise<void> {
-  await database.write((transaction) =>
-    transaction.run(
-      `INSERT INTO catalog_audit (run_id, started_at, actor, host, tool, command, subject, status) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`,
-      [BigInt(entry.runId), isoTime(entry.nowMs), entry.actor, entry.host, entry.tool, entry.command, entry.subject],
-    ),
+  await database.write(
+    (transaction) =>
+      transaction.run(
+        `INSERT INTO catalog_audit (run_id, started_at, actor, host, tool, command, subject, status) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`,
+        [BigInt(entry.runId), isoTime(entry.nowMs), entry.actor, entry.host, entry.tool, entry.command, entry.subject],
+      ),
+    async (reader) =>
+      (await reader.all('SELECT 1 FROM catalog_audit WHERE run_id = ?', [BigInt(entry.runId)])).length > 0,
   )
 }
 
@@ -32,11 +35,13 @@ export async function auditEnd(
     readonly nowMs: number
   },
 ): Promise<void> {
-  await database.write((transaction) =>
-    transaction.run(
-      'UPDATE catalog_audit SET completed_at = ?, status = ?, exit_code = ?, error_code = ?, detail = ? WHERE run_id = ?',
-      [isoTime(end.nowMs), end.status, end.exitCode, end.errorCode ?? null, end.detail ?? null, BigInt(runId)],
-    ),
+  await database.write(
+    (transaction) =>
+      transaction.run(
+        'UPDATE catalog_audit SET completed_at = ?, status = ?, exit_code = ?, error_code = ?, detail = ? WHERE run_id = ?',
+        [isoTime(end.nowMs), end.status, end.exitCode, end.errorCode ?? null, end.detail ?? null, BigInt(runId)],
+      ),
+    REPEATABLE,
   )
 }
 

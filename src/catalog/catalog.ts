@@ -1,7 +1,7 @@
 /** Opening a catalog, and finding a readable table in it. */
 import { SluiceError } from '../shared/errors.ts'
 import type { SqlDatabase, SqlReader } from '../stores/port.ts'
-import { readHead, wholeness, type Head } from './import/head.ts'
+import { readHead, wholeness, type Head, type TableKey } from './import/head.ts'
 import { catalogPresence, migrateCatalog } from './migrate.ts'
 
 /**
@@ -34,11 +34,7 @@ export type ReadableTable = {
  * @param version as of; the current one when absent
  * @throws SluiceError NO_SUCH_TABLE, IMPORT_UNFINISHED, NOT_IMPORTED (rows removed by hand), HISTORY_MISSING, VERSION_NOT_FOUND
  */
-export async function readableTable(
-  reader: SqlReader,
-  by: { readonly tableId: string } | { readonly location: string },
-  version?: number,
-): Promise<ReadableTable> {
+export async function readableTable(reader: SqlReader, by: TableKey, version?: number): Promise<ReadableTable> {
   const head = await readHead(reader, by)
   if (head === null) throw await noSuchTable(reader, 'tableId' in by ? by.tableId : by.location)
   const whole = await wholeness(reader, head)
@@ -67,7 +63,9 @@ export async function readableTable(
       `the catalog knows ${head.tableId} from version ${head.historyFrom} on, not ${at}`,
       {
         where: head.location,
-        reason: 'the log held nothing older when it was imported',
+        reason: (await beganAtBase(reader, head.tableId, head.historyFrom))
+          ? 'the log held nothing older when it was imported'
+          : 'older versions were pruned',
       },
     )
   }
@@ -78,6 +76,15 @@ export async function readableTable(
     latest: head.currentVersion,
     historyFrom: head.historyFrom,
   }
+}
+
+/** Whether a table's oldest version is where its log began; only a base checkpoint leaves such rows. */
+async function beganAtBase(reader: SqlReader, tableId: string, historyFrom: number): Promise<boolean> {
+  const rows = await reader.all('SELECT 1 FROM delta_protocols WHERE table_id = ? AND version = ? AND source = 1', [
+    tableId,
+    historyFrom,
+  ])
+  return rows.length > 0
 }
 
 function unfinished(head: Head): SluiceError {

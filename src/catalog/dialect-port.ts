@@ -2,20 +2,43 @@
  * What differs between the databases a catalog can live in. Statements with `?` placeholders that all of them understand stand with
  * their callers; only what really differs is here, one object a dialect.
  */
+import type { SqlDatabase } from '../stores/port.ts'
 
 export type Migration = {
   readonly version: number
   readonly name: string
+  /** `${binary}` in it stands for the collation that compares bytes, where servers of one dialect call it differently. */
   readonly sql: string
   readonly breaking: boolean
 }
-export type IndexDefinition = { readonly name: string; readonly sql: string }
+export type IndexDefinition = { readonly name: string; readonly sql: string; readonly drop: string }
+
+/**
+ * Where rows of delta_files go and when their indexes are built. `shared`: one table for all, whose indexes a first load into an empty
+ * catalog builds last. `partitions`: a large table loads into a partition of its own, which is indexed afterwards.
+ */
+export type FileStorage =
+  | { readonly kind: 'shared'; readonly indexes: readonly IndexDefinition[] }
+  | {
+      readonly kind: 'partitions'
+      /** A table with fewer rows than this stays with the others: partitions cost every plan. */
+      readonly fromRows: number
+      /** Makes the partition of a table; its parameter is the table id. Does nothing where there is one. */
+      readonly add: string
+      /** Builds what indexes the partition of a table lacks; its parameter is the table id. */
+      readonly index: string
+      /** The same for every table that is not being imported. */
+      readonly indexAll: string
+    }
 
 export type CatalogDialect = {
   readonly migrations: readonly Migration[]
-  /** Indexes of delta_files, which a first load builds last. */
-  readonly fileIndexes: readonly IndexDefinition[]
-  /** Names of the indexes and tables that exist, one column. */
+  /** False where DDL commits by itself: a migration is then written so that it can run again from its start. */
+  readonly transactionalDdl: boolean
+  /** Whether file and partition numbers are unique in the database or within their table. */
+  readonly numbering: 'database' | 'table'
+  readonly files: FileStorage
+  /** Names of the indexes, tables and views that exist, one column. */
   readonly objectNames: string
   /** Statements that refresh the planner's statistics after a bulk load. */
   readonly analyze: string
@@ -23,4 +46,6 @@ export type CatalogDialect = {
   readonly dependents: string
   /** SQL expression: the JSON token at `path` of the JSON text in `column`, as text; NULL where there is none. */
   jsonText(column: string, path: readonly string[]): string
+  /** What `${binary}` stands for on this server. */
+  binaryCollation?(database: SqlDatabase): string
 }

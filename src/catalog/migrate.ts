@@ -2,36 +2,94 @@
 import { createHash } from 'node:crypto'
 import { SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
-import type { SqlDatabase, SqlReader } from '../stores/port.ts'
+import { REPEATABLE, type SessionLock, type SqlDatabase, type SqlReader, type SqlTransaction } from '../stores/port.ts'
 import { dialectOf } from './dialect.ts'
 import type { CatalogDialect, Migration } from './dialect-port.ts'
 
 const TABLE = 'catalog_migrations'
+const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLE} (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, breaking INTEGER NOT NULL, applied_at TEXT NOT NULL)`
+const LOCK_WAIT_MS = 30_000
+const LOCK_LOOK_MS = 100
 
 export type CatalogPresence = 'absent' | 'present'
 
 /**
- * Brings a database to the newest schema, one transaction for all that is missing.
- * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG
+ * Brings a database to the newest schema: in one transaction for all that is missing, or, where DDL commits by itself, statement by statement,
+ * each of which can run again.
+ * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; TARGET_BUSY when another program migrates and does not end
  */
 export async function migrateCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
   const dialect = dialectOf(database)
   if ((await applied(database, dialect)).length === dialect.migrations.length) return
-  await database.write(async (transaction) => {
-    const done = await applied(transaction, dialect)
-    if (done.length === 0) {
-      await transaction.script(
-        `CREATE TABLE IF NOT EXISTS ${TABLE} (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, breaking INTEGER NOT NULL, applied_at TEXT NOT NULL)`,
-      )
-    }
-    for (const migration of dialect.migrations.slice(done.length)) {
-      // The row first: a second process that migrates at the same time fails on its key and not in the middle of DDL.
-      await transaction.run(
-        `INSERT INTO ${TABLE} (version, name, checksum, breaking, applied_at) VALUES (?, ?, ?, ?, ?)`,
-        [migration.version, migration.name, checksum(migration), migration.breaking ? 1 : 0, isoTime(nowMs)],
-      )
-      await transaction.script(migration.sql)
-    }
+  await using alone = await migrationLock(database)
+  if (!alone.held) throw migrating(database)
+  const binary = dialect.binaryCollation?.(database) ?? ''
+  if (dialect.transactionalDdl) {
+    await database.write((transaction) => migrate(transaction, dialect, nowMs, binary), REPEATABLE)
+  } else {
+    await database.write((transaction) => migrateByStatement(transaction, dialect, nowMs, binary), REPEATABLE)
+  }
+}
+
+async function migrate(
+  transaction: SqlTransaction,
+  dialect: CatalogDialect,
+  nowMs: number,
+  binary: string,
+): Promise<void> {
+  const done = await applied(transaction, dialect)
+  if (done.length === 0) await transaction.script(MIGRATIONS_TABLE)
+  for (const migration of dialect.migrations.slice(done.length)) {
+    // The row first: a second process that migrates at the same time fails on its key and not in the middle of DDL.
+    await record(transaction, migration, nowMs)
+    await transaction.script(migration.sql.replaceAll('${binary}', binary))
+  }
+}
+
+/** Here the row comes last: what has no row is run again from its start. */
+async function migrateByStatement(
+  transaction: SqlTransaction,
+  dialect: CatalogDialect,
+  nowMs: number,
+  binary: string,
+): Promise<void> {
+  const names = new Set((await transaction.all(dialect.objectNames)).map(([name]) => name))
+  if (!names.has(TABLE)) {
+    refuseForeign(names, undefined)
+    await transaction.script(MIGRATIONS_TABLE)
+  }
+  const done = await applied(transaction, dialect)
+  for (const migration of dialect.migrations.slice(done.length)) {
+    await transaction.script(migration.sql.replaceAll('${binary}', binary))
+    await record(transaction, migration, nowMs)
+  }
+}
+
+async function record(transaction: SqlTransaction, migration: Migration, nowMs: number): Promise<void> {
+  await transaction.run(`INSERT INTO ${TABLE} (version, name, checksum, breaking, applied_at) VALUES (?, ?, ?, ?, ?)`, [
+    migration.version,
+    migration.name,
+    checksum(migration),
+    migration.breaking ? 1 : 0,
+    isoTime(nowMs),
+  ])
+}
+
+async function migrationLock(database: SqlDatabase): Promise<SessionLock> {
+  if (database.lock === undefined) return { held: true, [Symbol.asyncDispose]: async () => undefined }
+  for (let waited = 0; waited < LOCK_WAIT_MS; waited += LOCK_LOOK_MS) {
+    const lock = await database.lock('migration')
+    if (lock !== null) return lock
+    await new Promise((resolve) => setTimeout(resolve, LOCK_LOOK_MS))
+  }
+  throw migrating(database)
+}
+
+function migrating(database: SqlDatabase): SluiceError {
+  return new SluiceError('TARGET_BUSY', 'another program is making or upgrading this catalog', {
+    where: database.label,
+    hint: 'wait until it ends, then run the same command again',
+    retryable: true,
   })
 }
 
@@ -49,16 +107,7 @@ async function applied(
 ): Promise<readonly number[]> {
   const names = new Set((await reader.all(dialect.objectNames)).map(([name]) => name))
   if (!names.has(TABLE)) {
-    if (names.has('delta_files') || names.has('delta_tables') || names.has('migration_status')) {
-      throw new SluiceError(
-        'NOT_A_CATALOG',
-        'the database holds tables named like a catalog, but sluice did not make them',
-        {
-          ...(reader.label === undefined ? {} : { where: reader.label }),
-          hint: 'name another database for the catalog',
-        },
-      )
-    }
+    refuseForeign(names, reader.label)
     return []
   }
   const rows = await reader.all(`SELECT version, name, checksum, breaking FROM ${TABLE} ORDER BY version`)
@@ -75,6 +124,18 @@ async function applied(
     versions.push(migration.version)
   }
   return versions
+}
+
+function refuseForeign(names: ReadonlySet<unknown>, label: string | undefined): void {
+  if (!['delta_files', 'delta_tables', 'migration_status'].some((name) => names.has(name))) return
+  throw new SluiceError(
+    'NOT_A_CATALOG',
+    'the database holds tables named like a catalog, but sluice did not make them',
+    {
+      ...(label === undefined ? {} : { where: label }),
+      hint: 'name another database for the catalog',
+    },
+  )
 }
 
 function newer(label: string | undefined, detail: string): SluiceError {

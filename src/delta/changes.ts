@@ -13,6 +13,7 @@ import type {
 } from './actions.ts'
 import { readCommit } from './commit-lines.ts'
 import type { LogListing } from './listing.ts'
+import { logPathOf } from './log-path.ts'
 import { canonicalPath, dvId } from './paths.ts'
 
 /** `path` is canonical; `raw` the line of the log. */
@@ -87,6 +88,10 @@ export async function* changesBetween(
       reason: 'a checkpoint tells the state of a version, but not how it came about',
     })
   }
+  store.ahead?.(
+    commits.map(({ name }) => logPathOf(name)),
+    { signal },
+  )
   for (const commit of commits) {
     for await (const block of readCommit(store, commit, signal)) {
       for (const line of block) {

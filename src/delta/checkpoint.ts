@@ -76,7 +76,7 @@ async function* parquetLines(
 ): AsyncGenerator<readonly ActionLine[]> {
   const { store, parquet, signal } = source
   const rows = await parquet()
-  const local = await store.localFile(path, signal)
+  const local = await store.localFile(path, signal, { columns: selection.map(({ column }) => column) })
   try {
     const mode = fields === 'all' ? 'whole' : 'partial'
     yield* actionLines(rows.lines(local.file, selection, signal), path, { signal, mode })
@@ -88,7 +88,7 @@ async function* parquetLines(
 async function proveParquet(source: Source, path: string, selection: ParquetSelection): Promise<void> {
   const { store, parquet, signal } = source
   const rows: MaybeProving = await parquet()
-  const local = await store.localFile(path, signal)
+  const local = await store.localFile(path, signal, { columns: selection.map(({ column }) => column) })
   try {
     if (rows.prove !== undefined) await rows.prove(local.file, selection, signal)
     else for await (const _ of rows.lines(local.file, selection, signal)) void _

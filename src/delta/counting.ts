@@ -19,6 +19,9 @@ export function countingLogStore(store: LogStore): CountingLogStore {
     counts,
     root: store.root,
     label: store.label,
+    ...(store.requests === undefined ? {} : { requests: store.requests }),
+    ...(store.pagedListing === undefined ? {} : { pagedListing: store.pagedListing }),
+    ...(store.ahead === undefined ? {} : { ahead: (paths, options) => store.ahead?.(paths, options) }),
     list(folder, options): AsyncIterable<LogEntry> {
       counts.lists++
       return store.list(folder, options)
@@ -33,10 +36,11 @@ export function countingLogStore(store: LogStore): CountingLogStore {
     head(path, signal): Promise<LogObject | null> {
       return store.head(path, signal)
     },
-    async localFile(path, signal) {
+    async localFile(path, signal, options) {
       counts.opened++
-      counts.bytes += (await store.head(path, signal))?.size ?? 0
-      return store.localFile(path, signal)
+      // A store that counts requests tells its bytes itself, and would count this one.
+      if (store.requests === undefined) counts.bytes += (await store.head(path, signal))?.size ?? 0
+      return store.localFile(path, signal, options)
     },
   }
 }

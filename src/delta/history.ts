@@ -3,6 +3,7 @@ import type { LogStore } from '../model/log-store.ts'
 import type { ActionKind, CommitInfoAction } from './actions.ts'
 import { readLog } from './commit-lines.ts'
 import type { CommitFile } from './listing.ts'
+import { logPathOf } from './log-path.ts'
 import { fileTimes, inCommitTimeOf } from './timestamps.ts'
 import type { CommitTime, InCommitRule } from './timestamps.ts'
 
@@ -90,6 +91,11 @@ export async function* commitHistory(
   const { commits } = source
   const times = fileTimes(commits)
   const least = Math.max(0, commits.length - (options.limit ?? Infinity))
+  const newestFirst = commits.slice(least).toReversed()
+  source.store.ahead?.(
+    newestFirst.map(({ name }) => logPathOf(name)),
+    { signal: options.signal },
+  )
   for (let i = commits.length - 1; i >= least; i--) {
     yield await summarise(source, commits[i] as CommitFile, times[i] as CommitTime, options.signal)
   }

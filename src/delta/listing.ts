@@ -88,26 +88,38 @@ class Sorter {
 
 /**
  * Lists `_delta_log`.
- * @param options.from leaves out files of versions below it, where the store can do that cheaply
+ * @param options.from leaves out files of versions below it
+ * @param options.before leaves out files of this version and above
  * @param options.attributes sizes and times of the files (default true; object stores give them for nothing)
+ * @param options.mayBeEmpty finding nothing is no error, for who looks at a part of a log
  * @throws SluiceError NO_LOG when there is neither a commit nor a complete checkpoint; SOURCE_DENIED, SOURCE_IO
  */
 export async function listLog(
   store: LogStore,
-  options: { readonly signal: AbortSignal; readonly from?: number; readonly attributes?: boolean },
+  options: {
+    readonly signal: AbortSignal
+    readonly from?: number
+    readonly before?: number
+    readonly attributes?: boolean
+    readonly mayBeEmpty?: boolean
+  },
 ): Promise<LogListing> {
-  const { signal, from } = options
+  const { signal, from = 0, before } = options
   const sorter = new Sorter()
-  const after = from === undefined || from <= 0 ? {} : { after: versionDigits(from) }
+  const first = versionDigits(from)
+  // Names come in byte order, and every versioned name starts with a digit: nothing of use follows.
+  const end = before === undefined ? ':' : versionDigits(before)
+  const after = from <= 0 ? {} : { after: first }
   for await (const entry of store.list(LOG_FOLDER, { ...after, attributes: options.attributes ?? true, signal })) {
     throwIfAborted(signal)
-    // Names come in byte order, and every versioned name starts with a digit: nothing of use follows.
-    if (entry.name > ':') break
+    if (entry.name > end) break
+    // Not every store knows how to begin in the middle.
+    if (from > 0 && entry.name < first) continue
     const path = parseLogName(entry.name)
     if (path !== null) sorter.add(path, { name: entry.name, size: entry.size ?? -1, modified: entry.modified ?? -1 })
   }
   const listing = sorter.done()
-  if (listing.latest === null) {
+  if (listing.latest === null && options.mayBeEmpty !== true) {
     const torn = listing.incomplete[0]
     throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found', {
       where: `${store.label}/${LOG_FOLDER}`,

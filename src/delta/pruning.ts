@@ -5,7 +5,7 @@
  * Meaning of a condition: SQL's three values, so a comparison with null is never true; NaN sorts above all numbers; text compares by code
  * points and with case; a timestamp without a zone is UTC.
  */
-import { predicateError, renderColumn } from '../model/predicate.ts'
+import { NEGATED, predicateError, renderColumn } from '../model/predicate.ts'
 import type { ColumnRef, Comparison, Condition, Literal, Predicate } from '../model/predicate.ts'
 import { resolveColumn } from './columns.ts'
 import { parsePartitionValue } from './partition-values.ts'
@@ -41,14 +41,6 @@ type Column = LeafColumn & { readonly isPartition: boolean; readonly slot: numbe
 
 const NEVER: Test = () => false
 const ALWAYS: Test = () => true
-const NEGATED: Readonly<Record<Comparison, Comparison>> = {
-  '=': '<>',
-  '<>': '=',
-  '<': '>=',
-  '<=': '>',
-  '>': '<=',
-  '>=': '<',
-}
 
 function partitionValue(values: PartitionValues, column: Column): PartitionValue {
   const key = column.field.physicalName

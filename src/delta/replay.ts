@@ -81,7 +81,8 @@ class Replay {
   }
 
   async *run(fields: FileFields): AsyncGenerator<readonly FileReference[]> {
-    const { segment } = this.#source
+    const { segment, store } = this.#source
+    store.ahead?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal: this.#signal })
     for (let i = segment.commits.length - 1; i >= 0; i--) {
       const commit = segment.commits[i] as CommitFile
       // Nothing older is left to ask what the first commit held.

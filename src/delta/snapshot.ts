@@ -42,7 +42,10 @@ export type TableCounts = { readonly files: number; readonly bytes: bigint; read
 export type SnapshotContext = {
   readonly store: LogStore
   readonly parquet: () => Promise<ParquetRows>
+  /** Of all of the log, or from a version on that leaves out nothing newer. */
   readonly listing: LogListing
+  /** Gives the listing of all of the log, where `listing` is not. Checkpoints of both are the same objects. */
+  readonly whole?: (signal: AbortSignal) => Promise<LogListing>
   readonly unreadable: Set<CheckpointFiles>
   readonly note: (text: string) => void
 }
@@ -62,6 +65,8 @@ function useInstead(segment: LogSegment): string {
 export class Snapshot {
   readonly version: number
   readonly #context: SnapshotContext
+  #listing: LogListing
+  #isWhole: boolean
   #segment: LogSegment
   #head: TableHead | null = null
   #state: TableState | null = null
@@ -71,6 +76,8 @@ export class Snapshot {
   /** @throws SluiceError VERSION_NOT_FOUND, LOG_GAP */
   constructor(context: SnapshotContext, version?: number) {
     this.#context = context
+    this.#listing = context.listing
+    this.#isWhole = context.whole === undefined
     this.#segment = segmentAt(context.listing, version, context.unreadable)
     this.version = this.#segment.version
   }
@@ -82,13 +89,13 @@ export class Snapshot {
 
   /** Protocol and metadata; cheaper than `state`. @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA, BAD_CHECKPOINT, BAD_ACTION */
   async head(signal: AbortSignal): Promise<TableHead> {
-    this.#head ??= await this.#withFallback(() => readHead(this.#source(), signal))
+    this.#head ??= await this.#withFallback(() => readHead(this.#source(), signal), signal)
     return this.#head
   }
 
   /** Everything but the files. @throws as `head` */
   async state(signal: AbortSignal): Promise<TableState> {
-    this.#state ??= await this.#withFallback(() => readState(this.#source(), signal))
+    this.#state ??= await this.#withFallback(() => readState(this.#source(), signal), signal)
     return this.#state
   }
 
@@ -154,10 +161,10 @@ export class Snapshot {
     fields: FileFields,
   ): AsyncGenerator<readonly FileReference[]> {
     if (this.#isSmall()) {
-      yield* await this.#withFallback(() => this.#held(wanted, signal, fields))
+      yield* await this.#withFallback(() => this.#held(wanted, signal, fields), signal)
       return
     }
-    await this.#withFallback(() => this.#prove(wanted, signal, fields))
+    await this.#withFallback(() => this.#prove(wanted, signal, fields), signal)
     yield* replayFiles(this.#source(), wanted, { signal, fields })
   }
 
@@ -185,29 +192,40 @@ export class Snapshot {
     const { store, parquet } = this.#context
     const { checkpoint } = this.#segment
     const key = `${kind}/${fields}`
-    if (checkpoint === null || this.#proven.has(key) || this.#standIn(checkpoint) === null) return
+    if (checkpoint === null || this.#proven.has(key)) return
+    // Below what is listed there may be one; to find out would cost more than the proof.
+    if (this.#isWhole && this.#listedStandIn(checkpoint) === null) return
     await proveCheckpoint(store, parquet, checkpoint, { signal, kinds: new Set([kind]), fields })
     this.#proven.add(key)
   }
 
   /** The segment without a checkpoint, or null when the version cannot be built without it. */
-  #standIn(checkpoint: CheckpointFiles): LogSegment | null {
+  async #standIn(checkpoint: CheckpointFiles, signal: AbortSignal): Promise<LogSegment | null> {
+    const listed = this.#listedStandIn(checkpoint)
+    const { whole } = this.#context
+    if (listed !== null || whole === undefined || this.#isWhole) return listed
+    this.#listing = await whole(signal)
+    this.#isWhole = true
+    return this.#listedStandIn(checkpoint)
+  }
+
+  #listedStandIn(checkpoint: CheckpointFiles): LogSegment | null {
     try {
-      return segmentAt(this.#context.listing, this.version, new Set([...this.#context.unreadable, checkpoint]))
+      return segmentAt(this.#listing, this.version, new Set([...this.#context.unreadable, checkpoint]))
     } catch (error) {
       if (error instanceof SluiceError) return null
       throw error
     }
   }
 
-  async #withFallback<T>(body: () => Promise<T>): Promise<T> {
+  async #withFallback<T>(body: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (;;) {
       const { checkpoint } = this.#segment
       try {
         return await body()
       } catch (error) {
         if (!(error instanceof SluiceError) || !LAME.has(error.code) || checkpoint === null) throw error
-        const instead = this.#standIn(checkpoint)
+        const instead = await this.#standIn(checkpoint, signal)
         if (instead === null) throw error
         const { unreadable, note } = this.#context
         if (!unreadable.has(checkpoint)) {

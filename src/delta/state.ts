@@ -10,6 +10,7 @@ import type {
 } from './actions.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import { readLog } from './commit-lines.ts'
+import { logPathOf } from './log-path.ts'
 import type { CommitFile } from './listing.ts'
 import type { ReplaySource } from './replay.ts'
 
@@ -53,6 +54,8 @@ async function collect(source: ReplaySource, signal: AbortSignal, headOnly: bool
   const { store, parquet, segment } = source
   const kinds = headOnly ? HEAD_KINDS : STATE_KINDS
   const found = new Collector()
+  // Who asks for the state mostly asks for the files next, out of the same commits.
+  store.ahead?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal, keep: true })
   for (let i = segment.commits.length - 1; i >= 0; i--) {
     if (headOnly && found.complete) return found
     const lines: ActionLine[] = []

@@ -1,4 +1,4 @@
-/** A Delta table by its log: one listing, and everything that can be asked of it. */
+/** A Delta table by its log, and everything that can be asked of it. What is listed once is not listed again. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/log-store.ts'
 import type { ParquetRows } from '../model/parquet-rows.ts'
@@ -7,7 +7,8 @@ import type { Change } from './changes.ts'
 import { readerRefusal } from './features.ts'
 import { commitHistory } from './history.ts'
 import type { CommitSummary } from './history.ts'
-import { listLog } from './listing.ts'
+import { ListedLog } from './listed-log.ts'
+import type { Reach } from './listed-log.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
 import { historyOf } from './segment.ts'
 import type { History } from './segment.ts'
@@ -18,36 +19,53 @@ import { inCommitRule, versionAt } from './timestamps.ts'
 export type At = { readonly version?: number; readonly timestamp?: number }
 
 export class DeltaTable {
-  readonly listing: LogListing
   readonly store: LogStore
+  readonly #log: ListedLog
   readonly #parquet: () => Promise<ParquetRows>
   readonly #signal: AbortSignal
   readonly #notes: string[] = []
   readonly #unreadable = new Set<CheckpointFiles>()
 
-  private constructor(store: LogStore, parquet: () => Promise<ParquetRows>, listing: LogListing, signal: AbortSignal) {
+  private constructor(store: LogStore, parquet: () => Promise<ParquetRows>, log: ListedLog, signal: AbortSignal) {
     this.store = store
-    this.listing = listing
+    this.#log = log
     this.#parquet = parquet
     this.#signal = signal
-    for (const { version, parts, present } of listing.incomplete) {
-      this.#notes.push(`checkpoint ${version} ignored: ${present} of its ${parts} parts are there`)
-    }
   }
 
   /**
-   * Lists the log; opens no file.
+   * Lists the log; opens no file but, for `newest`, `_last_checkpoint`.
    * @param parquet called when a Parquet checkpoint must be read, and not before
-   * @param signal for listing, and for `snapshot` where that is given none
+   * @param signal for listing, and where no other is given
+   * @param reach `newest` for readers of the newest version: in a bucket the log is listed from the last checkpoint on. Everything else can
+   * be asked and is answered as well, after a second listing
    * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO
    */
-  static async open(store: LogStore, parquet: () => Promise<ParquetRows>, signal: AbortSignal): Promise<DeltaTable> {
-    return new DeltaTable(store, parquet, await listLog(store, { signal }), signal)
+  static async open(
+    store: LogStore,
+    parquet: () => Promise<ParquetRows>,
+    signal: AbortSignal,
+    reach: Reach = 'all',
+  ): Promise<DeltaTable> {
+    return new DeltaTable(store, parquet, await ListedLog.list(store, reach, signal), signal)
   }
 
-  /** What was passed over, in the order it was found: incomplete and unreadable checkpoints. */
+  /** The newest version. */
+  get latest(): number {
+    return this.#log.known.latest as number
+  }
+
+  /** What was passed over: incomplete checkpoints as far as they are listed, then unreadable ones in the order in which they were found. */
   get notes(): readonly string[] {
-    return this.#notes
+    const incomplete = this.#log.known.incomplete.map(
+      ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts are there`,
+    )
+    return [...incomplete, ...this.#notes]
+  }
+
+  /** All files of the log. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
+  listing(signal: AbortSignal = this.#signal): Promise<LogListing> {
+    return this.#log.whole(signal)
   }
 
   /**
@@ -61,7 +79,7 @@ export class DeltaTable {
   ): Promise<Snapshot> {
     const signal = options.signal ?? this.#signal
     const version = at.version ?? (at.timestamp === undefined ? undefined : await this.versionAt(at.timestamp, signal))
-    const snapshot = this.#snapshot(version)
+    const snapshot = await this.#snapshot(version, signal)
     const head = await snapshot.head(signal)
     const refusal = options.allowRefused === true ? null : readerRefusal(head.protocol, head.metadata)
     if (refusal !== null)
@@ -71,40 +89,45 @@ export class DeltaTable {
 
   /** The version that was the latest at a time. @throws SluiceError VERSION_NOT_FOUND when the log begins later */
   async versionAt(timestamp: number, signal: AbortSignal = this.#signal): Promise<number> {
-    const rule = inCommitRule(await this.#snapshot().head(signal))
-    const commits = this.#commits()
+    const rule = inCommitRule(await (await this.#snapshot(undefined, signal)).head(signal))
+    const commits = await this.#commits(signal)
     // A checkpoint that stands alone has no time of its own that could be trusted.
-    if (commits.length === 0) return this.run().from
+    if (commits.length === 0) return (await this.run(signal)).from
     return versionAt(this.store, commits, rule, timestamp, signal)
   }
 
   /** What each commit of the history did, newest first. @throws SluiceError LOG_GAP, BAD_ACTION … */
   async *history(options: { readonly limit?: number; readonly signal: AbortSignal }): AsyncIterable<CommitSummary> {
-    const rule = inCommitRule(await this.#snapshot().head(options.signal))
-    const checkpointed = new Set(this.listing.checkpoints.map(({ version }) => version))
-    yield* commitHistory({ store: this.store, commits: this.#commits(), rule, checkpointed }, options)
+    const { signal } = options
+    const rule = inCommitRule(await (await this.#snapshot(undefined, signal)).head(signal))
+    const checkpointed = new Set((await this.listing(signal)).checkpoints.map(({ version }) => version))
+    yield* commitHistory({ store: this.store, commits: await this.#commits(signal), rule, checkpointed }, options)
   }
 
   /** The changes of the commits `from + 1` to `to`. @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, BAD_ACTION … */
-  changes(from: number, to: number, signal: AbortSignal): AsyncIterable<Change> {
-    return changesBetween(this.store, this.listing, from, to, signal)
+  async *changes(from: number, to: number, signal: AbortSignal): AsyncIterable<Change> {
+    yield* changesBetween(this.store, await this.listing(signal), from, to, signal)
   }
 
-  /** The stretch of the log that ends at the latest version without a gap. @throws SluiceError LOG_GAP */
-  run(): History {
-    return historyOf(this.listing, this.#unreadable)
+  /** The stretch of the log that ends at the latest version without a gap. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
+  async run(signal: AbortSignal = this.#signal): Promise<History> {
+    return historyOf(await this.listing(signal), this.#unreadable)
   }
 
-  #commits(): readonly CommitFile[] {
-    const { baseCommit, commits } = this.run()
+  async #commits(signal: AbortSignal): Promise<readonly CommitFile[]> {
+    const { baseCommit, commits } = await this.run(signal)
     return baseCommit === null ? commits : [baseCommit, ...commits]
   }
 
-  #snapshot(version?: number): Snapshot {
+  async #snapshot(version: number | undefined, signal: AbortSignal): Promise<Snapshot> {
     const note = (text: string): void => {
       this.#notes.push(text)
     }
-    const { store, listing } = this
-    return new Snapshot({ store, parquet: this.#parquet, listing, unreadable: this.#unreadable, note }, version)
+    const { store } = this
+    const log = this.#log
+    const listing = await log.for(version, this.#unreadable, signal)
+    const context = { store, parquet: this.#parquet, listing, unreadable: this.#unreadable, note }
+    const whole = (given: AbortSignal): Promise<LogListing> => log.whole(given)
+    return new Snapshot(log.isWhole ? context : { ...context, whole }, version)
   }
 }

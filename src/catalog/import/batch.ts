@@ -3,7 +3,8 @@
  * reader sees whole versions only and a killed import loses at most one batch.
  */
 import { valuesHash } from '../../shared/hash.ts'
-import type { SqlTransaction, SqlValue } from '../../stores/port.ts'
+import type { SqlReader, SqlTransaction, SqlValue } from '../../stores/port.ts'
+import { dialectOf } from '../dialect.ts'
 import {
   ACTION_COLUMNS,
   COMMIT_COLUMNS,
@@ -20,6 +21,8 @@ const FIRST_FILE_NO_AT = COMMIT_COLUMNS.indexOf('first_file_no')
 const PARTITION_VALUES_AT = FILE_COLUMNS.indexOf('partition_values')
 /** Distinct partitions remembered; above it the memory is dropped and the table asked again. */
 const MAX_REMEMBERED_PARTITIONS = 200_000
+const CLOSES_A_STATEMENT = 200
+const HASHES_A_QUESTION = 400
 
 export class Batch {
   readonly files: FileRow[] = []
@@ -38,87 +41,98 @@ export class Batch {
     return this.files.length + this.actions.length + this.closes.length + this.commits.length
   }
 
-  clear(): void {
-    for (const rows of [
-      this.files,
-      this.commits,
-      this.actions,
-      this.metadata,
-      this.protocols,
-      this.txns,
-      this.domains,
-      this.closes,
-    ]) {
-      rows.length = 0
-    }
+  /** The rows so far, as a batch of their own; this one is empty afterwards. */
+  take(): Batch {
+    const taken = new Batch()
+    moveRows(this.files, taken.files)
+    moveRows(this.commits, taken.commits)
+    moveRows(this.actions, taken.actions)
+    moveRows(this.metadata, taken.metadata)
+    moveRows(this.protocols, taken.protocols)
+    moveRows(this.txns, taken.txns)
+    moveRows(this.domains, taken.domains)
+    moveRows(this.closes, taken.closes)
+    return taken
   }
 }
 
-/** Numbers of partitions by their values, remembered over batches. */
-export class PartitionNumbers {
+/** Numbers of files, and of partitions by their values, remembered over batches: nobody else writes this table. */
+export class Numbers {
   readonly #tableId: string
   readonly #numbers = new Map<string, number>()
+  #nextFile: number | null = null
 
   constructor(tableId: string) {
     this.#tableId = tableId
   }
 
   /** Gives every file row its partition number, making rows for partitions that are new. */
-  async assign(transaction: SqlTransaction, files: readonly FileRow[]): Promise<void> {
-    const fresh = new Map<string, number>()
-    let next: number | null = null
+  async assignPartitions(transaction: SqlTransaction, files: readonly FileRow[]): Promise<void> {
     if (this.#numbers.size > MAX_REMEMBERED_PARTITIONS) this.#numbers.clear()
+    const unknown = new Set<string>()
     for (const row of files) {
       const values = row[PARTITION_VALUES_AT] as string
-      let number = this.#numbers.get(values) ?? fresh.get(values)
-      if (number === undefined) {
-        const found = await transaction.all(
-          'SELECT partition_no FROM delta_partitions WHERE table_id = ? AND values_hash = ? AND partition_values = ?',
-          [this.#tableId, valuesHash(values), values],
-        )
-        if (found[0] === undefined) {
-          next ??=
-            1 +
-            ((await transaction.all('SELECT coalesce(max(partition_no), 0) FROM delta_partitions'))[0]?.[0] as number)
-          number = next++
-          fresh.set(values, number)
-        } else {
-          number = found[0][0] as number
-          this.#numbers.set(values, number)
-        }
-      }
-      row[PARTITION_NO_AT] = number
+      if (!this.#numbers.has(values)) unknown.add(values)
     }
-    if (fresh.size === 0) return
+    if (unknown.size > 0) await this.#number(transaction, [...unknown])
+    for (const row of files) row[PARTITION_NO_AT] = this.#numbers.get(row[PARTITION_VALUES_AT] as string) as number
+  }
+
+  async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
+    for (let start = 0; start < unknown.length; start += HASHES_A_QUESTION) {
+      const hashes = unknown.slice(start, start + HASHES_A_QUESTION).map((values) => valuesHash(values))
+      const found = await transaction.all(
+        `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${hashes.map(() => '?').join(',')})`,
+        [this.#tableId, ...hashes],
+      )
+      for (const [number, values] of found) this.#numbers.set(values as string, number as number)
+    }
+    const fresh = unknown.filter((values) => !this.#numbers.has(values))
+    if (fresh.length === 0) return
+    const first = await nextNumber(transaction, this.#tableId, 'delta_partitions', 'partition_no')
     await transaction.load(
       'delta_partitions',
       PARTITION_COLUMNS,
-      [...fresh].map(([values, number]) => [number, this.#tableId, valuesHash(values), values]),
+      fresh.map((values, i) => [first + i, this.#tableId, valuesHash(values), values]),
     )
-    for (const [values, number] of fresh) this.#numbers.set(values, number)
+    for (const [i, values] of fresh.entries()) this.#numbers.set(values, first + i)
   }
 
-  /** A rolled-back transaction took its numbers with it. */
-  forget(): void {
+  /** Numbers for so many files, where a table counts for itself. A table that loads without indexes is looked through once, and not at every batch. */
+  async reserveFiles(reader: SqlReader, count: number): Promise<number> {
+    const first = this.#nextFile ?? (await nextNumber(reader, this.#tableId, 'delta_files', 'file_no'))
+    this.#nextFile = first + count
+    return first
+  }
+
+  /** A rolled-back transaction took the partitions that it made with it. */
+  forgetPartitions(): void {
     this.#numbers.clear()
   }
 }
 
+function moveRows<T>(from: T[], to: T[]): void {
+  for (const row of from) to.push(row)
+  from.length = 0
+}
+
 /**
  * Writes all rows of a batch; the caller moves the table's head in the same transaction.
+ * @param reserved number of the first file row; null where numbers are taken from the database in this transaction
  * @returns the number of the first file row, or null when there is none
  */
 export async function writeBatch(
   transaction: SqlTransaction,
+  tableId: string,
   batch: Batch,
-  partitions: PartitionNumbers,
+  numbers: Numbers,
+  reserved: number | null,
 ): Promise<number | null> {
   let firstNumber: number | null = null
   if (batch.files.length > 0) {
-    const [row] = await transaction.all('SELECT coalesce(max(file_no), 0) FROM delta_files')
-    const first = 1 + (row?.[0] as number)
+    const first = reserved ?? (await nextNumber(transaction, tableId, 'delta_files', 'file_no'))
     firstNumber = first
-    await partitions.assign(transaction, batch.files)
+    await numbers.assignPartitions(transaction, batch.files)
     batch.files.forEach((file, i) => void (file[FILE_NO_AT] = first + i))
     for (const { row: commit, firstFile } of batch.commits) {
       if (firstFile !== null) commit[FIRST_FILE_NO_AT] = first + firstFile
@@ -137,8 +151,29 @@ export async function writeBatch(
   if (batch.protocols.length > 0) await transaction.load('delta_protocols', PROTOCOL_COLUMNS, batch.protocols)
   if (batch.txns.length > 0) await transaction.load('delta_txns', TXN_COLUMNS, batch.txns)
   if (batch.domains.length > 0) await transaction.load('delta_domains', DOMAIN_COLUMNS, batch.domains)
-  for (const { fileNo, version } of batch.closes) {
-    await transaction.run('UPDATE delta_files SET removed_version = ? WHERE file_no = ?', [version, fileNo])
-  }
+  await closeLives(transaction, tableId, batch.closes)
   return firstNumber
+}
+
+/** Where numbers are unique in the whole database, only one writer runs at a time; elsewhere each table counts for itself. */
+async function nextNumber(reader: SqlReader, tableId: string, relation: string, column: string): Promise<number> {
+  const ofTable = dialectOf(reader).numbering === 'table'
+  const [row] = await reader.all(
+    `SELECT coalesce(max(${column}), 0) FROM ${relation}${ofTable ? ' WHERE table_id = ?' : ''}`,
+    ofTable ? [tableId] : [],
+  )
+  return 1 + (row?.[0] as number)
+}
+
+/** Many a statement, because a server's answer takes longer than the change itself. */
+async function closeLives(transaction: SqlTransaction, tableId: string, closes: Batch['closes']): Promise<void> {
+  for (let start = 0; start < closes.length; start += CLOSES_A_STATEMENT) {
+    const some = closes.slice(start, start + CLOSES_A_STATEMENT)
+    const cases = some.map(() => 'WHEN ? THEN ?').join(' ')
+    const marks = some.map(() => '?').join(',')
+    await transaction.run(
+      `UPDATE delta_files SET removed_version = CASE file_no ${cases} ELSE removed_version END WHERE table_id = ? AND file_no IN (${marks})`,
+      [...some.flatMap(({ fileNo, version }) => [fileNo, version]), tableId, ...some.map(({ fileNo }) => fileNo)],
+    )
+  }
 }

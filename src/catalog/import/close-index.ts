@@ -107,6 +107,10 @@ export class CloseIndex {
     return true
   }
 
+  wasAsked(slot: number): boolean {
+    return this.#asked[slot] === 1
+  }
+
   #find(key: HashPair): number {
     const mask = this.#capacity - 1
     let slot = (key.b ^ (key.a >>> 0)) & mask

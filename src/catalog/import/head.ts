@@ -1,8 +1,10 @@
 /** Where a table stands in the catalog: its head row, whether its import is whole, and what an interrupted one left behind. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { isoTime } from '../../shared/clock.ts'
-import type { SqlDatabase, SqlReader, SqlTransaction } from '../../stores/port.ts'
+import { REPEATABLE, type SqlDatabase, type SqlReader, type SqlTransaction } from '../../stores/port.ts'
+import { renewLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
+import { STATE_RELATIONS } from '../state-relations.ts'
 
 /** How far an unfinished import has come. Moved in the batch's own transaction. */
 export type Cursor = {
@@ -14,9 +16,14 @@ export type Cursor = {
   readonly checkpointRows?: number
   /** Identity of that checkpoint: rows are only skipped when it is still the same. */
   readonly checkpoint?: string
+  /** Version of the checkpoint that becomes the table's new base; what lies below it goes before this import is complete. */
+  readonly rebase?: number
 }
 
 export type Totals = { files: number; bytes: number; records: number; withoutRecords: number }
+
+/** What a table is found by: its id, or the URI of its root. */
+export type TableKey = { readonly tableId: string } | { readonly location: string }
 
 export type Head = {
   readonly tableId: string
@@ -26,26 +33,26 @@ export type Head = {
   readonly historyFrom: number | null
   readonly commitTime: number | null
   readonly cursor: Cursor | null
+  /** Id in the metaData of the current version. */
+  readonly metadataId: string | null
 }
 
-export async function readHead(
-  reader: SqlReader,
-  by: { readonly tableId: string } | { readonly location: string },
-): Promise<Head | null> {
+export async function readHead(reader: SqlReader, by: TableKey): Promise<Head | null> {
   const [column, value] = 'tableId' in by ? ['table_id', by.tableId] : ['location', by.location]
   const [row] = await reader.all(
-    `SELECT table_id, location, CAST(import_id AS TEXT), current_version, history_from, current_commit_time, cursor
+    `SELECT table_id, location, CAST(import_id AS TEXT), current_version, history_from, current_commit_time, "cursor", metadata_id
      FROM delta_tables WHERE ${column} = ?`,
     [value],
   )
   if (row === undefined) return null
-  const [tableId, location, importId, currentVersion, historyFrom, commitTime, cursor] = row as [
+  const [tableId, location, importId, currentVersion, historyFrom, commitTime, cursor, metadataId] = row as [
     string,
     string,
     string | null,
     number | null,
     number | null,
     number | null,
+    string | null,
     string | null,
   ]
   return {
@@ -56,6 +63,7 @@ export async function readHead(
     historyFrom,
     commitTime,
     cursor: cursor === null ? null : (JSON.parse(cursor) as Cursor),
+    metadataId,
   }
 }
 
@@ -85,6 +93,9 @@ export async function wholeness(reader: SqlReader, head: Head): Promise<Wholenes
 /** Everything the catalog holds of a table, in the order in which it may be deleted. */
 export const RELATIONS_OF_TABLE = [
   'delta_files',
+  'delta_range_columns',
+  'delta_range_zones',
+  'delta_file_ranges',
   'delta_partitions',
   'delta_actions',
   'delta_commits',
@@ -101,24 +112,41 @@ const PURGE_ROWS = 50_000
  * Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first of them on.
  * @param importId of the unfinished import that goes on after it, which keeps its row in `migration_status`
  */
-export async function purgeTable(database: SqlDatabase, tableId: string, importId: string | null): Promise<void> {
+export async function purgeTable(
+  database: SqlDatabase,
+  tableId: string,
+  importId: string | null,
+  lease: Lease,
+): Promise<void> {
+  // Whoever slept past the lease would clear away what another has imported since.
+  const write = async (body: (transaction: SqlTransaction) => Promise<unknown>): Promise<void> => {
+    const now = await database.now()
+    await database.write(async (transaction) => {
+      await renewLease(transaction, lease, now)
+      await body(transaction)
+    }, REPEATABLE)
+  }
   const cursor: Cursor | null = importId === null ? null : { importId, done: 0, total: 0 }
-  await database.write((transaction) =>
+  await write((transaction) =>
     transaction.run(
-      'UPDATE delta_tables SET import_id = NULL, current_version = NULL, history_from = NULL, cursor = ? WHERE table_id = ?',
+      'UPDATE delta_tables SET import_id = NULL, current_version = NULL, history_from = NULL, "cursor" = ? WHERE table_id = ?',
       [cursor === null ? null : JSON.stringify(cursor), tableId],
     ),
   )
   for (;;) {
-    const deleted = await database.write((transaction) =>
-      transaction.run(
-        'DELETE FROM delta_files WHERE file_no IN (SELECT file_no FROM delta_files WHERE table_id = ? LIMIT ?)',
-        [tableId, PURGE_ROWS],
-      ),
+    const [next] = await database.all(
+      'SELECT file_no FROM delta_files WHERE table_id = ? ORDER BY file_no LIMIT 1 OFFSET ?',
+      [tableId, PURGE_ROWS],
     )
-    if (deleted < PURGE_ROWS) break
+    const below = (next?.[0] ?? null) as number | null
+    await write((transaction) =>
+      below === null
+        ? transaction.run('DELETE FROM delta_files WHERE table_id = ?', [tableId])
+        : transaction.run('DELETE FROM delta_files WHERE table_id = ? AND file_no < ?', [tableId, below]),
+    )
+    if (below === null) break
   }
-  await database.write(async (transaction) => {
+  await write(async (transaction) => {
     for (const relation of RELATIONS_OF_TABLE.slice(1)) {
       await transaction.run(`DELETE FROM ${relation} WHERE table_id = ?`, [tableId])
     }
@@ -137,14 +165,7 @@ export async function discardAbove(
   const version = head.currentVersion ?? -1
   if (!keepCheckpointRows) {
     await transaction.run('DELETE FROM delta_files WHERE table_id = ? AND added_version > ?', [head.tableId, version])
-    for (const relation of [
-      'delta_actions',
-      'delta_commits',
-      'delta_metadata',
-      'delta_protocols',
-      'delta_txns',
-      'delta_domains',
-    ]) {
+    for (const relation of ['delta_actions', 'delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {
       await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version > ?`, [head.tableId, version])
     }
   }
@@ -191,7 +212,7 @@ export async function moveHead(
   const { protocol, metadata } = to
   const changed = await transaction.run(
     `UPDATE delta_tables SET current_version = ?, history_from = ?, current_commit_time = ?, num_files = ?, num_bytes = ?, num_records = ?,
-       cursor = ?, metadata_id = ?, name = ?, description = ?, protocol = ?, schema = ?, partition_columns = ?, configuration = ?, refused = ?,
+       "cursor" = ?, metadata_id = ?, name = ?, description = ?, protocol = ?, "schema" = ?, partition_columns = ?, configuration = ?, refused = ?,
        updated_at = ?
      WHERE table_id = ? AND coalesce(current_version, -1) = ?`,
     [

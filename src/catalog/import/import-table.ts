@@ -6,9 +6,10 @@ import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readCheckpoint } from '../../delta/checkpoint.ts'
 import { readCommit, type CommitBytes } from '../../delta/commit-lines.ts'
 import { listLog, type CheckpointFiles, type CommitFile } from '../../delta/listing.ts'
+import { logPathOf } from '../../delta/log-path.ts'
 import type { History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import { releaseLease, type Lease } from '../lease.ts'
+import { releaseLease, RENEW_MS, type Lease } from '../lease.ts'
 import { LookupMismatch } from './close-index.ts'
 import { waitForLease } from './lease-wait.ts'
 import type { ImportOptions, ImportResult } from './options.ts'
@@ -23,7 +24,6 @@ export type { ImportOptions, ImportResult } from './options.ts'
 
 /** File rows held at most while one version is read; a larger version is written in parts behind the current version. */
 const MAX_ROWS_OF_A_VERSION = 25_000
-const RENEW_MS = 15_000
 
 /**
  * @throws SluiceError of the log (LOG_GAP, BAD_ACTION, TABLE_FEATURE …), of the catalog (TABLE_LOCKED, LEASE_LOST, NO_SPACE …);
@@ -58,11 +58,15 @@ class ImportRun {
   async perform(): Promise<ImportResult> {
     const { log, interrupt } = this.#o
     const { record } = this
-    const listing = await listLog(log, { signal: interrupt.abort, attributes: true })
-    const { start, base, declared } = await soundStart(listing, { ...this.#o, signal: interrupt.abort })
+    const signal = interrupt.abort
+    const { start, base, declared, latest } = await soundStart(
+      (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
+      { ...this.#o, signal },
+    )
     if (start.kind === 'current') {
       record.version = start.head.currentVersion
       record.historyFrom = start.head.historyFrom ?? 0
+      await record.extendRanges()
       return this.#result('current')
     }
     let stretch: Stretch
@@ -78,9 +82,10 @@ class ImportRun {
       stretch.metadata ?? declared?.metadata ?? from.metadata,
       stretch.whole,
     )
-    const latest = listing.latest ?? 0
     await record.open(start, latest, stretch.lines + (declared?.rows ?? 0))
-    const replay = new Replay({ ...this.#o, batch: record.batch }, { ...from, time: start.head?.commitTime ?? null })
+    // The new base begins its own history: times are made to grow from there.
+    const time = start.kind === 'rebase' ? null : (start.head?.commitTime ?? null)
+    const replay = new Replay({ ...this.#o, batch: record.batch }, { ...from, time })
     this.replay = replay
     try {
       await this.#load(replay, start, base, stretch)
@@ -92,6 +97,7 @@ class ImportRun {
       throw error instanceof LookupMismatch ? changedLog(log.label) : error
     }
     await record.complete(replay, latest)
+    await record.extendRanges()
     return this.#result('completed')
   }
 
@@ -108,9 +114,9 @@ class ImportRun {
     first: Stretch,
   ): Promise<void> {
     const { indexes } = this.#o
-    // Files from before this import are looked up by their key when they end; of a first import all ends are known beforehand.
-    const lookUp = start.kind !== 'fresh'
-    if (lookUp) await indexes.ensure()
+    // Files from before this import are looked up by their key when they end; above a base that it loads, all ends are known beforehand.
+    const lookUp = start.kind !== 'fresh' && start.kind !== 'rebase'
+    if (lookUp) await indexes.ensure(this.#o.tableId)
     replay.begin(first.index, lookUp)
     if (base !== null) await this.#loadBase(replay, base, start.history, start.skipRows)
     let { commits } = start
@@ -118,9 +124,10 @@ class ImportRun {
       await this.#loadCommits(replay, stretch.commits)
       if (stretch.whole) break
       await this.record.flush(replay, null)
+      await this.record.settled()
       commits = commits.slice(stretch.commits.length)
       stretch = await this.#scan(commits)
-      await indexes.ensure()
+      await indexes.ensure(this.#o.tableId)
       replay.begin(stretch.index, true)
     }
     await this.record.flush(replay, null, true)
@@ -150,7 +157,7 @@ class ImportRun {
     if (skipRows > 0) {
       const [first] = await database.all('SELECT min(file_no) FROM delta_files WHERE table_id = ?', [tableId])
       replay.continueVersion((first?.[0] ?? null) as number | null)
-    } else await this.#loadOrphans(replay, history.orphans, identity)
+    } else if (record.version === null) await this.#loadOrphans(replay, history.orphans, identity)
     let rows = 0
     for await (const block of readCheckpoint(log, parquet, checkpoint, { signal: interrupt.abort })) {
       for (const line of block) {
@@ -189,11 +196,16 @@ class ImportRun {
   async #loadCommits(replay: Replay, commits: readonly CommitFile[]): Promise<void> {
     const { log, interrupt, batchSize, onNote } = this.#o
     const { record } = this
+    log.ahead?.(
+      commits.map(({ name }) => logPathOf(name)),
+      { signal: interrupt.abort },
+    )
     for (const commit of commits) {
       let read: CommitBytes | null = null
       const before = record.done
       const onEnd = (bytes: CommitBytes): void => void (read = bytes)
       for await (const block of readCommit(log, commit, interrupt.abort, onEnd)) {
+        await replay.lookAhead(block)
         for (const line of block) {
           const asked = replay.takeLine(commit.version, line)
           if (asked !== undefined) await asked
@@ -217,7 +229,8 @@ class ImportRun {
       status,
       importId: record.importId,
       version: record.version,
-      historyFrom: record.historyFrom,
+      // A stop before the move to a new base leaves the old one in force.
+      historyFrom: record.version !== null && record.version < record.historyFrom ? null : record.historyFrom,
       files: replay?.totals.files ?? 0,
       bytes: replay?.totals.bytes ?? 0,
       actions: record.done - record.baseline,

@@ -31,6 +31,8 @@ export type ImportOptions = {
   readonly waitMs: number
   /** Id for the row in `migration_status`, unless an unfinished import goes on under its own. */
   readonly importId: string
+  /** False leaves no row in `migration_status` for a failure before anything was written; absent means true. */
+  readonly noteFailure?: boolean
   readonly onStart: (start: {
     fromVersion: number
     toVersion: number
@@ -44,6 +46,8 @@ export type ImportOptions = {
   readonly whilePaused?: () => Promise<void>
   /** Events in memory at most; smaller in tests. */
   readonly maxEvents?: number
+  /** File rows set aside, swept or given ranges in one transaction; smaller in tests. */
+  readonly stepRows?: number
 }
 
 export type ImportResult = {

@@ -4,16 +4,32 @@
  */
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { renewLease, type Lease } from '../lease.ts'
+import { REPEATABLE, type Landed, type SqlTransaction } from '../../stores/port.ts'
+import { extendRanges } from '../ranges/build.ts'
+import { keepLease, renewLease, type Lease } from '../lease.ts'
 import { setStatus, startStatus, type ImportStatus } from '../status.ts'
-import { Batch, PartitionNumbers, writeBatch } from './batch.ts'
-import { discardAbove, insertHead, moveHead, purgeTable, type Cursor } from './head.ts'
+import type { Sweep } from '../sweep-step.ts'
+import { sweepBelow } from '../sweep.ts'
+import { Batch, Numbers, writeBatch } from './batch.ts'
+import { discardAbove, insertHead, moveHead, purgeTable, type Cursor, type HeadState } from './head.ts'
 import type { ImportOptions } from './options.ts'
+import { dropOldState, setAside } from './rebase.ts'
 import type { Replay } from './replay.ts'
 import type { Start } from './start.ts'
 
 /** How far the rows of the base checkpoint are written, while its version is not whole. */
 export type CheckpointPart = Pick<Cursor, 'checkpointRows' | 'checkpoint'>
+
+type Step = {
+  readonly batch: Batch
+  /** Number of the first file; null where the transaction takes it. */
+  readonly reserved: number | null
+  readonly isPart: boolean
+  readonly from: number | null
+  readonly head: HeadState
+  readonly cursor: string
+  readonly files: number
+}
 
 /** The batch is written and a stop was asked for. */
 export class StopHere extends Error {}
@@ -32,16 +48,21 @@ export class ImportRecord {
   refused: string | null = null
   readonly #o: ImportOptions
   readonly #lease: Lease
-  readonly #partitions: PartitionNumbers
+  readonly #numbers: Numbers
   #importId: string
   #hasStatus = false
   #total = 0
+  /** Version that the transactions so far make current, the one under way included. */
+  #aim: number | null = null
+  #writing: Promise<number | null> | null = null
+  /** Version of a new base, from the moment it is aimed at until nothing of the old history is left. */
+  #rebase: number | null = null
 
   constructor(options: ImportOptions, lease: Lease) {
     this.#o = options
     this.#lease = lease
     this.#importId = options.importId
-    this.#partitions = new PartitionNumbers(options.tableId)
+    this.#numbers = new Numbers(options.tableId)
   }
 
   get importId(): string {
@@ -49,10 +70,8 @@ export class ImportRecord {
   }
 
   /** Keeps the lease alive where no batch does. */
-  async renew(): Promise<void> {
-    const now = await this.#o.database.now()
-    // Losing the lease is found out, and acted on, by the next batch.
-    await this.#o.database.write((transaction) => renewLease(transaction, this.#lease, now)).catch(() => undefined)
+  renew(): Promise<void> {
+    return keepLease(this.#o.database, this.#lease)
   }
 
   /** Writes the rows that say an import is under way. Nothing was written before this. */
@@ -60,28 +79,37 @@ export class ImportRecord {
     const { database, tableId, log, clock, indexes, onStart, onNote } = this.#o
     if (start.importId !== null) this.#importId = start.importId
     this.version = start.head?.currentVersion ?? null
+    this.#aim = this.version
     this.historyFrom = start.historyFrom
     this.baseline = start.done
     this.done = start.done
     this.#total = start.done + actions
+    this.#rebase = start.sweep
+    if (start.kind === 'rebase' && start.note !== null) onNote(start.note)
     if (start.purge) {
       if (start.note !== null) onNote(start.note)
-      await purgeTable(database, tableId, start.importId)
+      await purgeTable(database, tableId, start.importId, this.#lease)
     }
-    if (start.kind === 'fresh') await indexes.deferIfEmpty()
+    if (start.kind === 'fresh') await indexes.beforeLoad(tableId, actions)
     else indexes.loaded()
-    await database.write(async (transaction) => {
-      await renewLease(transaction, this.#lease, await database.now())
-      if (start.head === null) await insertHead(transaction, tableId, log.root, clock.now())
-      else if (start.kind === 'resume') await discardAbove(transaction, start.head, start.skipRows > 0)
-      const [row] = await transaction.all('SELECT 1 FROM migration_status WHERE import_id = ?', [
-        BigInt(this.#importId),
-      ])
-      if (row === undefined) await startStatus(transaction, this.#importId, tableId, clock.now())
-      const part = start.skipRows > 0 ? (start.head?.cursor ?? {}) : {}
-      await transaction.run('UPDATE delta_tables SET cursor = ? WHERE table_id = ?', [this.#cursor(part), tableId])
-    })
+    const now = await database.now()
+    const part = start.skipRows > 0 ? (start.head?.cursor ?? {}) : {}
+    const cursor = this.#cursor(part)
+    await database.write(
+      async (transaction) => {
+        await renewLease(transaction, this.#lease, now)
+        if (start.head === null) await insertHead(transaction, tableId, log.root, clock.now())
+        else if (start.kind === 'resume') await discardAbove(transaction, start.head, start.skipRows > 0)
+        const [row] = await transaction.all('SELECT 1 FROM migration_status WHERE import_id = ?', [
+          BigInt(this.#importId),
+        ])
+        if (row === undefined) await startStatus(transaction, this.#importId, tableId, clock.now())
+        await transaction.run('UPDATE delta_tables SET "cursor" = ? WHERE table_id = ?', [cursor, tableId])
+      },
+      landedAt(tableId, cursor, this.version),
+    )
     this.#hasStatus = true
+    if (start.kind === 'rebase' && this.version !== null) await setAside(this.#sweep, this.version, start.historyFrom)
     onStart({
       fromVersion: start.kind === 'continue' ? (start.head?.currentVersion ?? 0) + 1 : start.historyFrom,
       toVersion: latest,
@@ -93,57 +121,103 @@ export class ImportRecord {
 
   /**
    * Writes the batch in one transaction. `part` is null at a version boundary; otherwise the rows stay above the current version and the
-   * cursor says how far they reach.
-   * @throws StopHere when a stop was asked for and this is not the last batch; SluiceError LEASE_LOST, NO_SPACE …
+   * cursor says how far they reach. Where a server does the writing, this resolves while it works: the next lines are read meanwhile, and
+   * one transaction follows the other.
+   * @throws StopHere when a stop was asked for and this is not the last batch; SluiceError LEASE_LOST, NO_SPACE … of this batch or the one before
    */
   async flush(replay: Replay, part: CheckpointPart | null, last = false): Promise<void> {
-    const { interrupt, onProgress, whilePaused } = this.#o
+    const { database, interrupt, onProgress, whilePaused } = this.#o
     throwIfAborted(interrupt.abort)
-    const to = this.pending ?? this.version
-    const first = await this.#write(replay, part, to)
-    this.batch.clear()
-    if (part === null) {
-      this.version = to
-      this.pending = null
-    } else replay.partWritten(first)
+    const batch = this.batch.take()
+    const reserved =
+      database.parallelWrites && batch.files.length > 0
+        ? await this.#numbers.reserveFiles(database, batch.files.length)
+        : null
+    const step = this.#step(batch, replay, part, reserved)
+    if (part !== null && database.parallelWrites) replay.partWritten(reserved)
+    await this.settled()
+    this.#writing = this.#write(step)
+    if (!database.parallelWrites || last) {
+      const first = await this.settled()
+      if (part !== null && !database.parallelWrites) replay.partWritten(first)
+    } else this.#writing.catch(() => undefined)
     onProgress({ done: this.done, total: Math.max(this.#total, this.done), version: this.version, files: replay.files })
     // Timers, signals and other lanes have their turn between two transactions.
     await breathe()
     await whilePaused?.()
     throwIfAborted(interrupt.abort)
-    if (interrupt.stop.aborted && !last) throw new StopHere()
+    if (interrupt.stop.aborted && !last) {
+      await this.settled()
+      throw new StopHere()
+    }
+  }
+
+  /** Waits for the transaction that is under way. @returns the number of its first file @throws what it throws */
+  async settled(): Promise<number | null> {
+    const writing = this.#writing
+    this.#writing = null
+    return writing === null ? null : writing
   }
 
   async stopped(replay: Replay | null): Promise<void> {
+    await this.settled()
     if (!this.#hasStatus) return
     const to = this.#status('stopped', replay)
-    await this.#o.database.write((transaction) => setStatus(transaction, this.#importId, to))
+    const now = await this.#o.database.now()
+    await this.#o.database.write(async (transaction) => {
+      await renewLease(transaction, this.#lease, now)
+      await setStatus(transaction, this.#importId, to)
+    }, REPEATABLE)
   }
 
   /** Makes the table readable. @throws SluiceError INTERNAL when the import did not reach the log's end */
   async complete(replay: Replay, latest: number): Promise<void> {
     const { database, tableId } = this.#o
+    await this.settled()
     if (this.version !== latest) {
       throw new SluiceError('INTERNAL', `the import ended at version ${String(this.version)}, the log at ${latest}`)
     }
+    if (this.#rebase !== null) await sweepBelow(this.#sweep, this.historyFrom)
+    const now = await database.now()
     await database.write(async (transaction) => {
-      await renewLease(transaction, this.#lease, await database.now())
-      await transaction.run('UPDATE delta_tables SET import_id = ?, cursor = NULL WHERE table_id = ?', [
+      await renewLease(transaction, this.#lease, now)
+      await transaction.run('UPDATE delta_tables SET import_id = ?, "cursor" = NULL WHERE table_id = ?', [
         BigInt(this.#importId),
         tableId,
       ])
       await setStatus(transaction, this.#importId, this.#status('completed', replay))
-    })
+    }, REPEATABLE)
+  }
+
+  /** Brings ranges up to the new files. They are a shortcut: where a stop cuts this short, the next import goes on with it. */
+  async extendRanges(): Promise<void> {
+    const { database, tableId, interrupt, stepRows } = this.#o
+    const window = stepRows === undefined ? {} : { windowFiles: stepRows }
+    const guard = async (transaction: SqlTransaction): Promise<void> =>
+      renewLease(transaction, this.#lease, await database.now())
+    try {
+      await extendRanges(database, tableId, { signal: interrupt.stop, guard, ...window })
+    } catch (error) {
+      if (!interrupt.stop.aborted) throw error
+    }
   }
 
   /** Records why an import ended, where the catalog can still be written. */
   async failed(error: SluiceError, replay: Replay | null): Promise<void> {
-    const { database, tableId, clock } = this.#o
+    const { database, tableId, clock, noteFailure } = this.#o
     const status = error.kind === 'stopped' ? 'stopped' : 'failed'
-    if (status === 'stopped' && !this.#hasStatus) return
+    if ((status === 'stopped' || noteFailure === false) && !this.#hasStatus) return
     const message = error.where === undefined ? error.message : `${error.message} (${error.where})`
     try {
+      await this.settled()
+    } catch {
+      // It is the failure being recorded, or one that came of it.
+    }
+    try {
+      const now = await database.now()
       await database.write(async (transaction) => {
+        // Whoever took the table over goes on under the same import id, and its row is not ours to touch.
+        await renewLease(transaction, this.#lease, now)
         if (!this.#hasStatus) await startStatus(transaction, this.#importId, tableId, clock.now())
         await setStatus(transaction, this.#importId, {
           ...this.#status(status, replay),
@@ -155,38 +229,74 @@ export class ImportRecord {
     }
   }
 
-  async #write(replay: Replay, part: CheckpointPart | null, to: number | null): Promise<number | null> {
-    const { database, tableId, clock } = this.#o
+  /** What a transaction writes, as it stands now: the replay goes on while a server works. */
+  #step(batch: Batch, replay: Replay, part: CheckpointPart | null, reserved: number | null): Step {
+    const from = this.#aim
+    const to = this.pending ?? from
+    if (part === null) {
+      this.#aim = to
+      this.pending = null
+    }
+    const cursor = this.#cursor(part ?? {})
+    const { time, protocol, metadata } = replay
+    const nowMs = this.#o.clock.now()
+    const { historyFrom, refused } = this
+    const totals = { ...replay.totals }
+    return {
+      batch,
+      reserved,
+      isPart: part !== null,
+      from,
+      head: { version: to, historyFrom, commitTime: time, totals, protocol, metadata, refused, cursor, nowMs },
+      cursor,
+      files: replay.files,
+    }
+  }
+
+  async #write(step: Step): Promise<number | null> {
+    const { database, tableId } = this.#o
+    const { head, cursor, from } = step
+    const now = await database.now()
+    let attempts = 0
     try {
-      return await database.write(async (transaction) => {
-        await renewLease(transaction, this.#lease, await database.now())
-        const first = await writeBatch(transaction, this.batch, this.#partitions)
-        if (part === null) {
-          const moved = await moveHead(transaction, tableId, this.version, {
-            version: to,
-            historyFrom: this.historyFrom,
-            commitTime: replay.time,
-            totals: replay.totals,
-            protocol: replay.protocol,
-            metadata: replay.metadata,
-            refused: this.refused,
-            cursor: this.#cursor({}),
-            nowMs: clock.now(),
-          })
-          if (!moved) {
-            const lost = `${tableId} was changed by another run; nothing of this batch was written`
-            throw new SluiceError('LEASE_LOST', lost)
-          }
-        } else {
-          await transaction.run('UPDATE delta_tables SET cursor = ? WHERE table_id = ?', [this.#cursor(part), tableId])
-        }
-        await setStatus(transaction, this.#importId, { ...this.#status('in_progress', replay), version: to })
-        return first
-      })
+      const first = await database.write(
+        (transaction) => {
+          if (attempts++ > 0) this.#numbers.forgetPartitions()
+          return this.#writeStep(transaction, step, now)
+        },
+        landedAt(tableId, cursor, step.isPart ? from : head.version),
+      )
+      if (!step.isPart) this.version = head.version
+      return first
     } catch (error) {
-      this.#partitions.forget()
+      this.#numbers.forgetPartitions()
       throw error
     }
+  }
+
+  async #writeStep(transaction: SqlTransaction, step: Step, now: number): Promise<number | null> {
+    const { tableId } = this.#o
+    const { head, cursor, from } = step
+    await renewLease(transaction, this.#lease, now)
+    const number = await writeBatch(transaction, tableId, step.batch, this.#numbers, step.reserved)
+    if (step.isPart) {
+      await transaction.run('UPDATE delta_tables SET "cursor" = ? WHERE table_id = ?', [cursor, tableId])
+    } else {
+      if (!(await moveHead(transaction, tableId, from, head))) {
+        throw new SluiceError('LEASE_LOST', `${tableId} was changed by another run; nothing of this batch was written`)
+      }
+      if (this.#rebase !== null && from !== null && from < this.#rebase)
+        await dropOldState(transaction, tableId, this.#rebase)
+    }
+    const { version, nowMs } = head
+    await setStatus(transaction, this.#importId, { status: 'in_progress', version, files: step.files, nowMs })
+    return number
+  }
+
+  get #sweep(): Sweep {
+    const { database, tableId, interrupt, stepRows } = this.#o
+    const at = { database, tableId, lease: this.#lease, abort: interrupt.abort }
+    return stepRows === undefined ? at : { ...at, stepRows }
   }
 
   #status(status: ImportStatus, replay: Replay | null) {
@@ -199,9 +309,18 @@ export class ImportRecord {
       importId: this.#importId,
       done: this.done,
       total: Math.max(this.#total, this.done),
+      ...(this.#rebase === null ? {} : { rebase: this.#rebase }),
       ...(checkpointRows === undefined ? {} : { checkpointRows }),
       ...(checkpoint === undefined ? {} : { checkpoint }),
     }
     return JSON.stringify(cursor)
+  }
+}
+
+/** Every batch leaves another cursor or another version behind: seen again, they say that its transaction was committed. */
+function landedAt(tableId: string, cursor: string, version: number | null): Landed {
+  return async (reader) => {
+    const [row] = await reader.all('SELECT "cursor", current_version FROM delta_tables WHERE table_id = ?', [tableId])
+    return row?.[0] === cursor && row[1] === version
   }
 }

@@ -14,7 +14,7 @@ import type { CommitFile } from '../../delta/listing.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { hashInto, type HashPair } from '../../shared/hash.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase, SqlRow } from '../../stores/port.ts'
 import { SOURCE } from '../relations.ts'
 import type { Batch } from './batch.ts'
 import { CloseIndex, type OpenLife } from './close-index.ts'
@@ -22,6 +22,7 @@ import { commitTime } from './commit-clock.ts'
 import type { Totals } from './head.ts'
 import { actionRow, domainRow, fileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
 
+const HASHES_A_QUESTION = 500
 const ROOMY = 9_000_000_000_000_000
 
 /** What one version adds up to while its lines are read. */
@@ -57,6 +58,8 @@ export class Replay {
   #index = new CloseIndex()
   /** The catalog held rows of this table before this stretch: open lives must be looked up. */
   #lookUp = false
+  /** Open lives of the lines that come next, by key hash. */
+  readonly #openRows = new Map<number, OpenRow[]>()
   #tally = emptyTally()
   readonly totals: Totals
   protocol: ProtocolAction | null
@@ -141,6 +144,26 @@ export class Replay {
     }
     const kind = action.kind === 'unknown' ? `unknown:${action.name}` : action.kind
     this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line, kind, raw))
+  }
+
+  /** Asks the catalog for the open lives that lines will end, many at once: a server's answer takes longer than its work. */
+  async lookAhead(lines: readonly ActionLine[]): Promise<void> {
+    this.#openRows.clear()
+    if (!this.#lookUp) return
+    const hashes = new Set<number>()
+    for (const { action } of lines) {
+      const file = action.kind === 'add' ? action.add : action.kind === 'remove' ? action.remove : null
+      if (file === null) continue
+      hashInto(this.#key, canonicalPath(file.path, this.#log.root), dvId(file.deletionVector))
+      const slot = this.#index.slotOf(this.#key)
+      if (slot !== null && this.#index.openLife(slot) === null && !this.#index.wasAsked(slot)) hashes.add(this.#key.a)
+    }
+    const all = [...hashes]
+    for (const hash of all) this.#openRows.set(hash, [])
+    for (let start = 0; start < all.length; start += HASHES_A_QUESTION) {
+      for (const [hash, ...row] of await this.#rowsOf(all.slice(start, start + HASHES_A_QUESTION)))
+        this.#openRows.get(hash as number)?.push(row as unknown as OpenRow)
+    }
   }
 
   /**
@@ -318,26 +341,28 @@ export class Replay {
   }
 
   async #ask(path: string, keyHash: number, dv: string | null): Promise<OpenLife | null> {
+    const rows =
+      this.#openRows.get(keyHash) ?? (await this.#rowsOf([keyHash])).map(([, ...row]) => row as unknown as OpenRow)
     const canonical = canonicalPath(path, this.#log.root)
-    const rows = await this.#database.all(
-      'SELECT file_no, path, dv_id, size, num_records, deletion_vector FROM delta_files WHERE key_hash = ? AND table_id = ? AND removed_version IS NULL',
-      [keyHash, this.#tableId],
-    )
-    for (const [fileNo, storedPath, storedDv, size, records, vector] of rows as readonly (readonly [
-      number,
-      string,
-      string | null,
-      number,
-      number | null,
-      string | null,
-    ])[]) {
+    for (const [fileNo, storedPath, storedDv, size, records, vector] of rows) {
       if (storedDv !== dv || canonicalPath(storedPath, this.#log.root) !== canonical) continue
       const deletionVector = vector === null ? null : (JSON.parse(vector) as DeletionVectorDescriptor)
       return { size, records: liveRecords({ deletionVector }, records), fileNo }
     }
     return null
   }
+
+  #rowsOf(hashes: readonly number[]): Promise<readonly SqlRow[]> {
+    return this.#database.all(
+      `SELECT key_hash, file_no, path, dv_id, size, num_records, deletion_vector FROM delta_files
+       WHERE table_id = ? AND removed_version IS NULL AND key_hash IN (${hashes.map(() => '?').join(',')})`,
+      [this.#tableId, ...hashes],
+    )
+  }
 }
+
+/** Row number, path, deletion vector id, size, rows and deletion vector of an open life. */
+type OpenRow = readonly [number, string, string | null, number, number | null, string | null]
 
 /** Rows that a reader sees: what a deletion vector hides is taken off. */
 function liveRecords(file: Pick<AddAction, 'deletionVector'>, records: number | null): number | null {

@@ -5,6 +5,7 @@ import type { LogStore } from '../../model/log-store.ts'
 import type { ActionLine, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import type { CommitFile } from '../../delta/listing.ts'
+import { logPathOf } from '../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import { breathe, type Interrupt } from '../../shared/abort.ts'
 import { CloseIndex } from './close-index.ts'
@@ -42,6 +43,10 @@ export async function scanStretch(
   let metadata: MetadataAction | null = null
   let done = 0
   let breathed = 0
+  log.ahead?.(
+    commits.map(({ name }) => logPathOf(name)),
+    { signal: interrupt.abort, keep: true },
+  )
   for (const commit of commits) {
     if (notes.lines - breathed >= LINES_A_BREATH) {
       breathed = notes.lines

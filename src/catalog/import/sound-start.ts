@@ -7,8 +7,9 @@ import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../stores/port.ts'
-import { readHead, wholeness, type Head } from './head.ts'
-import { baseOf, startOf, type Start } from './start.ts'
+import { readHead, wholeness, type Head, type Wholeness } from './head.ts'
+import { changedSince, checkNewest, checkOlder, checkSameTable } from './same-log.ts'
+import { baseOf, commitsAbove, startOf, type Start } from './start.ts'
 
 /** What a base checkpoint says of the table, and how many rows it has. */
 export type Declarations = {
@@ -21,7 +22,12 @@ export type SoundStart = {
   readonly start: Start
   readonly base: CheckpointFiles | null
   readonly declared: Declarations | null
+  /** Newest version of the log. */
+  readonly latest: number
 }
+
+/** Lists the log, from a version on when one is given. */
+export type ListFrom = (from?: number) => Promise<LogListing>
 
 type At = {
   readonly log: LogStore
@@ -33,11 +39,18 @@ type At = {
 }
 
 /**
+ * A table that the catalog knows is listed from its version on: where that holds the known commit and all above it, nothing else is needed.
  * @throws SluiceError TABLE_ID_TAKEN, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT when no other checkpoint can stand in
  */
-export async function soundStart(listing: LogListing, at: At): Promise<SoundStart> {
+export async function soundStart(list: ListFrom, at: At): Promise<SoundStart> {
   const head = await ownHead(at)
   const state = head === null ? null : await wholeness(at.database, head)
+  if (head !== null && state === 'whole' && head.currentVersion !== null) {
+    const recent = await shortStart(list, head, head.currentVersion, at)
+    if (recent !== null) return recent
+  }
+  const listing = await list()
+  const same = await sameLog(listing, head, state, at)
   const corrupt = new Set<CheckpointFiles>()
   let failure: SluiceError | null = null
   for (;;) {
@@ -47,12 +60,19 @@ export async function soundStart(listing: LogListing, at: At): Promise<SoundStar
     } catch (error) {
       throw failure ?? error
     }
-    const start = await startOf({ ...at, head, wholeness: state, history })
+    const start = await startOf({ ...at, head, wholeness: state, changed: same === 'changed', listing, history })
+    const latest = listing.latest ?? history.from
     const base = start.kind === 'current' ? null : baseOf(start)
-    if (base === null) return { start, base, declared: null }
+    if (base === null) {
+      if (same === 'unknown' && head !== null) await checkWitness(listing, head, at)
+      return { start, base, declared: null, latest }
+    }
     try {
       await proveCheckpoint(at.log, at.parquet, base, { signal: at.signal })
-      return { start, base, declared: await declarations(base, at) }
+      const declared = await declarations(base, at)
+      if (start.kind === 'rebase' && same === 'unknown' && head !== null)
+        checkSameTable(head, at.log, base.version, declared.metadata)
+      return { start, base, declared, latest }
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
       failure ??= error
@@ -60,6 +80,63 @@ export async function soundStart(listing: LogListing, at: At): Promise<SoundStar
       at.onNote(`checkpoint ${base.version} is unreadable (${error.message}); history may begin later for it`)
     }
   }
+}
+
+/** The start by what is new alone, or null when that does not hold the known commit and everything above it. */
+async function shortStart(list: ListFrom, head: Head, current: number, at: At): Promise<SoundStart | null> {
+  let listing: LogListing
+  try {
+    listing = await list(current)
+  } catch (error) {
+    // Nothing of that version or above is left: the whole log says why.
+    if (error instanceof SluiceError && error.code === 'NO_LOG') return null
+    throw error
+  }
+  const above = commitsAbove(listing, current)
+  if (above === null || !(await checkNewest({ ...at, head, current, listing }))) return null
+  const history: History = {
+    from: head.historyFrom ?? current,
+    checkpoint: null,
+    commits: above,
+    baseCommit: null,
+    orphans: [],
+  }
+  const start = await startOf({ ...at, head, wholeness: 'whole', changed: false, listing, history })
+  return { start, base: null, declared: null, latest: listing.latest ?? current }
+}
+
+/**
+ * Whether the log still is the one that was imported.
+ * @returns `unknown` where the newest known commit is gone; `changed` where it is not, and nobody could read what was imported
+ * @throws SluiceError LOG_REWRITTEN
+ */
+async function sameLog(
+  listing: LogListing,
+  head: Head | null,
+  state: Wholeness | null,
+  at: At,
+): Promise<'same' | 'unknown' | 'changed'> {
+  if (head === null || state === 'broken' || head.currentVersion === null) return 'same'
+  if (state === 'unfinished' && (await changedSince(at.database, head, listing))) return 'changed'
+  const options = { ...at, head, current: head.currentVersion, listing }
+  const known = await checkNewest(options)
+  if (state === 'whole') await checkOlder(options)
+  return known ? 'same' : 'unknown'
+}
+
+/** Asks the first checkpoint at or above the known version which table this is. One that cannot be read says nothing. */
+async function checkWitness(listing: LogListing, head: Head, at: At): Promise<void> {
+  const witness = listing.checkpoints.find(({ version }) => version >= (head.currentVersion ?? 0))
+  if (witness === undefined) return
+  let said: Declarations
+  try {
+    said = await declarations(witness, at)
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
+    at.onNote(`checkpoint ${witness.version} is unreadable and cannot say whether this still is the same table`)
+    return
+  }
+  checkSameTable(head, at.log, witness.version, said.metadata)
 }
 
 /** The head row of this very table; an id or a location that belongs to another is refused. */
@@ -96,7 +173,7 @@ async function declarations(checkpoint: CheckpointFiles, { log, parquet, signal 
   }
   if (checkpoint.format === 'parquet') {
     for (const { name } of checkpoint.files) {
-      await using local = await log.localFile(`_delta_log/${name}`, signal)
+      await using local = await log.localFile(`_delta_log/${name}`, signal, { columns: [] })
       rows += (await (await parquet()).facts(local.file, signal)).rows
     }
   }

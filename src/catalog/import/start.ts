@@ -1,11 +1,7 @@
-/** Where an import begins: from nothing, on after a kill, with new commits only, or not at all. */
-import { createHash } from 'node:crypto'
-import type { LogStore } from '../../model/log-store.ts'
+/** Where an import begins: from nothing, on after a kill, with new commits only, from a new base, or not at all. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
-import type { CheckpointFiles, CommitFile } from '../../delta/listing.ts'
+import type { CheckpointFiles, CommitFile, LogListing } from '../../delta/listing.ts'
 import type { History } from '../../delta/segment.ts'
-import { SluiceError } from '../../shared/errors.ts'
-import { shellQuote } from '../../shared/shell.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { resumePoint, type Head, type Totals, type Wholeness } from './head.ts'
 
@@ -32,6 +28,8 @@ type Work = {
   readonly done: number
   /** Rows of the base checkpoint that are in the catalog already. */
   readonly skipRows: number
+  /** What lies below this version, and was left behind by a move to a new base, has to go at the end; null when there is nothing. */
+  readonly sweep: number | null
 }
 
 export type Start =
@@ -39,6 +37,8 @@ export type Start =
   | ({ readonly kind: 'fresh' } & Work)
   | ({ readonly kind: 'resume' } & Work)
   | ({ readonly kind: 'continue' } & Work)
+  /** The log was cleaned past the current version: a checkpoint above it becomes the base, while readers stay where they are. */
+  | ({ readonly kind: 'rebase' } & Work)
 
 const NOTHING: Point = {
   totals: { files: 0, bytes: 0, records: 0, withoutRecords: 0 },
@@ -47,18 +47,28 @@ const NOTHING: Point = {
 }
 
 /**
- * @throws SluiceError LOG_REWRITTEN when the log no longer is the one that was imported
+ * The log's commits above a version, when nothing is missing between it and the newest version; else null. A listing that leaves out what is
+ * older will do.
+ */
+export function commitsAbove(listing: LogListing, current: number): readonly CommitFile[] | null {
+  const above = listing.commits.filter(({ version }) => version > current)
+  const whole = above.every(({ version }, i) => version === current + 1 + i)
+  return whole && current + above.length === listing.latest ? above : null
+}
+
+/**
+ * Whether this is the log that was imported is for the caller to find out.
+ * @param options.changed commits of an import that nobody could read yet are others now
  */
 export async function startOf(options: {
   readonly head: Head | null
   readonly wholeness: Wholeness | null
+  readonly changed: boolean
+  readonly listing: LogListing
   readonly history: History
-  readonly log: LogStore
   readonly database: SqlReader
-  readonly signal: AbortSignal
 }): Promise<Start> {
-  const { head, history, database } = options
-  const latest = history.commits.at(-1)?.version ?? history.from
+  const { head, history, listing, database } = options
   if (head === null) return fresh(history, null, { purge: false, note: null, importId: null })
   const unfinished = head.cursor
   if (options.wholeness === 'broken') {
@@ -70,56 +80,47 @@ export async function startOf(options: {
     })
   }
   const importId = unfinished?.importId ?? null
-  if (head.currentVersion === null) {
+  const current = head.currentVersion
+  if (current === null) {
     const rows = unfinished?.checkpointRows ?? 0
     const same = history.checkpoint !== null && unfinished?.checkpoint === checkpointIdentity(history.checkpoint)
     if (rows === 0 || !same || unfinished === null) return fresh(history, head, { purge: true, note: null, importId })
     return {
+      ...workFrom(history, { head, importId, note: null }),
       kind: 'resume',
-      head,
-      history,
-      historyFrom: history.from,
-      commits: history.commits,
-      resume: NOTHING,
-      purge: false,
-      note: null,
-      importId,
       done: unfinished.done,
       skipRows: rows,
     }
   }
-  if (head.importId === null && (await changedSince(database, head, history))) {
+  if (options.changed) {
     const note = 'commits that an unfinished import brought in have changed since: importing from nothing'
     return fresh(history, head, { purge: true, note, importId })
   }
-  await checkSameLog({ ...options, head, current: head.currentVersion, latest })
-  const current = head.currentVersion
-  if (history.from > current + 1 || (history.from > current && history.checkpoint !== null)) {
-    return fresh(history, head, {
-      purge: true,
-      note: `the log was cleaned past version ${current}: history now begins at version ${history.from}`,
-      importId,
-    })
+  const commits = commitsAbove(listing, current)
+  if (commits === null) {
+    const note = `the log was cleaned past version ${current}: history now begins at version ${history.from}`
+    // Nobody reads an import that never was whole: nothing needs to stay readable.
+    if (head.importId === null) return fresh(history, head, { purge: true, note, importId })
+    return { ...workFrom(history, { head, importId, note }), kind: 'rebase', sweep: history.from }
   }
-  if (latest === current && unfinished === null) return { kind: 'current', head }
+  if (listing.latest === current && unfinished === null) return { kind: 'current', head }
+  const base = unfinished?.rebase ?? null
   return {
+    ...workFrom(history, { head, importId, note: null }),
     kind: head.importId === null || unfinished !== null ? 'resume' : 'continue',
-    head,
-    history,
     historyFrom: head.historyFrom ?? history.from,
-    commits: history.commits.filter((commit) => commit.version > current),
+    commits,
     resume: await resumePoint(database, head),
-    purge: false,
-    note: null,
-    importId,
     done: unfinished?.done ?? 0,
-    skipRows: 0,
+    // Before the move itself there is nothing to be swept: what was written ahead is discarded like any other.
+    sweep: base !== null && base <= current ? head.historyFrom : null,
   }
 }
 
 /** The checkpoint that has to be loaded before the commits, or null. */
 export function baseOf(start: Exclude<Start, { kind: 'current' }>): CheckpointFiles | null {
-  return start.head === null || start.head.currentVersion === null ? start.history.checkpoint : null
+  const loads = start.kind === 'rebase' || start.head === null || start.head.currentVersion === null
+  return loads ? start.history.checkpoint : null
 }
 
 /** Names, sizes and times of a checkpoint's files: rows of it are only skipped on resume while this is the same. */
@@ -136,66 +137,25 @@ function fresh(
     head === null
       ? null
       : { ...head, importId: null, currentVersion: null, historyFrom: null, commitTime: null, cursor: null }
+  return { ...workFrom(history, { ...how, head: cleared }), kind: 'fresh', purge: how.purge }
+}
+
+/** The whole of a history, of which nothing is done yet. */
+function workFrom(
+  history: History,
+  at: { readonly head: Head | null; readonly importId: string | null; readonly note: string | null },
+): Work {
   return {
-    kind: 'fresh',
-    head: cleared,
+    head: at.head,
     history,
     historyFrom: history.from,
     commits: history.commits,
     resume: NOTHING,
+    purge: false,
+    note: at.note,
+    importId: at.importId,
     done: 0,
     skipRows: 0,
-    ...how,
+    sweep: null,
   }
-}
-
-/** Whether any commit has another size or time than when it was brought in: of a table that nobody could read yet, all can be thrown away. */
-async function changedSince(database: SqlReader, { tableId }: Head, history: History): Promise<boolean> {
-  const rows = await database.all(
-    'SELECT version, log_bytes, file_mtime FROM delta_commits WHERE table_id = ? AND log_bytes IS NOT NULL',
-    [tableId],
-  )
-  const known = new Map(
-    rows.map(([version, bytes, modified]) => [Number(version), `${String(bytes)}:${String(modified)}`]),
-  )
-  return [...(history.baseCommit === null ? [] : [history.baseCommit]), ...history.commits].some(
-    ({ version, size, modified }) => (known.get(version) ?? `${size}:${modified}`) !== `${size}:${modified}`,
-  )
-}
-
-/** Compares the newest commit that is in the catalog with the log's: a rewritten log must never be mixed with its old self. */
-async function checkSameLog(options: {
-  readonly head: Head
-  readonly current: number
-  readonly latest: number
-  readonly history: History
-  readonly log: LogStore
-  readonly database: SqlReader
-  readonly signal: AbortSignal
-}): Promise<void> {
-  const { head, current, latest, history, log, database, signal } = options
-  const rewritten = (detail: string): SluiceError =>
-    new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
-      where: `${log.label}/_delta_log`,
-      reason:
-        'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
-      hint: `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url … --confirm=${shellQuote(head.tableId)}`,
-    })
-  if (latest < current) throw rewritten(`its newest version is ${latest}, the catalog holds ${current}`)
-  const commit = [
-    ...history.orphans,
-    ...(history.baseCommit === null ? [] : [history.baseCommit]),
-    ...history.commits,
-  ].find((one) => one.version === current)
-  if (commit === undefined) return
-  const [row] = await database.all(
-    'SELECT log_bytes, log_digest FROM delta_commits WHERE table_id = ? AND version = ?',
-    [head.tableId, current],
-  )
-  const [bytes, digest] = (row ?? [null, null]) as [number | null, Uint8Array | null]
-  if (bytes === null || digest === null) return
-  if (bytes !== commit.size) throw rewritten(`commit ${current} has ${commit.size} bytes, it had ${bytes}`)
-  const hash = createHash('sha256')
-  for await (const chunk of log.read(`_delta_log/${commit.name}`, { signal })) hash.update(chunk)
-  if (!hash.digest().equals(digest)) throw rewritten(`commit ${current} has other bytes than it had`)
 }

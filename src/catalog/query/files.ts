@@ -53,14 +53,80 @@ export async function* filesOfPartitions(
 }
 
 /** Files by their row numbers, in no particular order. */
-export async function filesByNumber(reader: SqlReader, numbers: readonly number[]): Promise<readonly FileRecord[]> {
+export async function filesByNumber(
+  reader: SqlReader,
+  tableId: string,
+  numbers: readonly number[],
+): Promise<readonly FileRecord[]> {
   const files: FileRecord[] = []
   for (let start = 0; start < numbers.length; start += IDS_A_STATEMENT) {
     const ids = numbers.slice(start, start + IDS_A_STATEMENT)
-    const sql = `SELECT ${COLUMNS} FROM delta_files WHERE file_no IN (${ids.map(() => '?').join(',')})`
-    files.push(...(await reader.all(sql, ids)).map(fileRecord))
+    const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND file_no IN (${ids.map(() => '?').join(',')})`
+    files.push(...(await reader.all(sql, [tableId, ...ids])).map(fileRecord))
   }
   return files
+}
+
+/** What numbers of files speak for, as `candidateFiles` gives them. */
+export type Numbered = {
+  readonly numbers: readonly number[]
+  readonly builtTo: number
+  readonly builtVersion: number
+  readonly restFrom: number
+}
+
+/** Active files by their numbers, leaving out those the numbers do not speak for, in pages. */
+export async function* numberedFiles(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+  { numbers, builtVersion }: Numbered,
+): AsyncGenerator<readonly FileRecord[]> {
+  const upTo = Math.min(version, builtVersion)
+  for (let start = 0; start < numbers.length; start += IDS_A_STATEMENT) {
+    const ids = numbers.slice(start, start + IDS_A_STATEMENT)
+    const rows = await reader.all(
+      `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND file_no IN (${ids.map(() => '?').join(',')}) AND ${ACTIVE}`,
+      [tableId, ...ids, upTo, version],
+    )
+    if (rows.length > 0) yield rows.map(fileRecord)
+  }
+}
+
+/** The active files that those numbers do not speak for, in pages. */
+export async function* uncoveredFiles(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+  { builtTo, builtVersion, restFrom }: Numbered,
+): AsyncGenerator<readonly FileRecord[]> {
+  if (restFrom === Number.MAX_SAFE_INTEGER) return
+  const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND file_no >= ? AND (file_no > ? OR added_version > ?) AND ${ACTIVE}
+    ORDER BY file_no`
+  const parameters = [tableId, restFrom, builtTo, builtVersion, version, version]
+  for await (const page of reader.pages(sql, parameters, PAGE_ROWS)) yield page.map(fileRecord)
+}
+
+/** Number and bytes of the active files of some partitions. */
+export async function sumOfPartitions(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+  partitions: readonly number[],
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  const sum = { files: 0, bytes: 0 }
+  for (let start = 0; start < partitions.length; start += IDS_A_STATEMENT) {
+    const ids = partitions.slice(start, start + IDS_A_STATEMENT)
+    const [row] = await reader.all(
+      `SELECT count(*), coalesce(sum(size), 0) FROM delta_files
+       WHERE table_id = ? AND partition_no IN (${ids.map(() => '?').join(',')}) AND ${ACTIVE}`,
+      [tableId, ...ids, version, version],
+    )
+    const [files, bytes] = row as [number, number]
+    sum.files += files
+    sum.bytes += bytes
+  }
+  return sum
 }
 
 /** Partitions that a table has or had: number and values as JSON text. */
@@ -88,10 +154,11 @@ export async function partitionTotals(
   const cardinality = dialectOf(reader).jsonText('f.deletion_vector', ['cardinality'])
   const rows = await reader.all(
     `SELECT p.partition_values, count(*), sum(f.size),
-       sum(f.num_records - CASE WHEN f.deletion_vector IS NULL THEN 0 ELSE CAST(${cardinality} AS INTEGER) END), sum(f.num_records IS NULL)
-     FROM delta_files f JOIN delta_partitions p ON p.partition_no = f.partition_no
+       sum(f.num_records - CASE WHEN f.deletion_vector IS NULL THEN 0 ELSE CAST(${cardinality} AS BIGINT) END),
+       sum(CASE WHEN f.num_records IS NULL THEN 1 ELSE 0 END)
+     FROM delta_files f JOIN delta_partitions p ON p.table_id = f.table_id AND p.partition_no = f.partition_no
      WHERE f.table_id = ? AND f.added_version <= ? AND (f.removed_version IS NULL OR f.removed_version > ?)
-     GROUP BY p.partition_no ORDER BY sum(f.size) DESC, p.partition_no LIMIT ? OFFSET ?`,
+     GROUP BY p.partition_no, p.partition_values ORDER BY sum(f.size) DESC, p.partition_no LIMIT ? OFFSET ?`,
     [tableId, version, version, limit, from],
   )
   return rows.map((row) => {

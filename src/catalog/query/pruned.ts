@@ -1,14 +1,32 @@
 /**
  * Files that a condition cannot rule out. Partitions are judged once each, by their values; the statistics of the files that remain are
- * judged one by one, exactly. No file that could match is ever dropped.
+ * judged one by one, exactly. Where columns have ranges, these say in SQL which statistics need not be read at all. No file that could match
+ * is ever dropped.
  */
 import { compilePruning, type Pruning } from '../../delta/pruning.ts'
-import { schemaOf } from '../../delta/schema.ts'
 import { parsePredicate } from '../../model/predicate.ts'
-import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../stores/port.ts'
-import { activeFiles, filesOfPartitions, partitionsOf, type FileRecord } from './files.ts'
-import { stateAt } from './state.ts'
+import { candidateFiles, type Candidates } from '../ranges/candidates.ts'
+import type { BoundCondition } from '../ranges/condition.ts'
+import { countsAt } from './counts.ts'
+import {
+  activeFiles,
+  filesOfPartitions,
+  numberedFiles,
+  partitionsOf,
+  sumOfPartitions,
+  uncoveredFiles,
+  type FileRecord,
+} from './files.ts'
+import { schemaAt } from './state.ts'
+
+/** A condition bound to a table, with what it was made from. */
+export type TablePruning = Pruning & { readonly bound: BoundCondition }
+
+/** Statistics of fewer files are read faster than ranges are asked. */
+const FEW_FILES = 2_000
+/** Fetching files one by one by their numbers pays up to this share of all. */
+const MOST_SHARE = 0.25
 
 /** Binds a condition to the table as it was at a version. @throws SluiceError BAD_PREDICATE */
 export async function pruningAt(
@@ -16,36 +34,38 @@ export async function pruningAt(
   tableId: string,
   version: number,
   where: string,
-): Promise<Pruning> {
-  const { protocol, metadata } = await stateAt(database, tableId, version)
-  if (protocol === null || metadata === null) {
-    throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
-  }
-  return compilePruning(parsePredicate(where), schemaOf(protocol, metadata), metadata.partitionColumns)
+): Promise<TablePruning> {
+  const { schema, partitionColumns } = await schemaAt(database, tableId, version)
+  const predicate = parsePredicate(where)
+  return { ...compilePruning(predicate, schema, partitionColumns), bound: { predicate, schema, partitionColumns } }
 }
 
 export type PartitionValues = Readonly<Record<string, string | null>>
 
-/** Active files whose partition may match, in pages; all of them without a condition on partition columns. */
-export async function* filesByPartition(
+type Partitions = { readonly chosen: readonly number[]; readonly all: number }
+
+/** Numbers of the partitions that may match, or null without a condition on partition columns. */
+async function partitionsFor(
+  database: SqlReader,
+  tableId: string,
+  pruning: Pruning | null,
+): Promise<Partitions | null> {
+  if (pruning === null || pruning.partitionColumns.length === 0) return null
+  const all = await partitionsOf(database, tableId)
+  const chosen = all.filter(({ values }) => pruning.byPartition(JSON.parse(values) as PartitionValues))
+  return { chosen: chosen.map(({ no }) => no), all: all.length }
+}
+
+/** Number and bytes of the active files whose partition may match. */
+export async function totalsByPartition(
   database: SqlReader,
   tableId: string,
   version: number,
-  pruning: Pruning | null,
-): AsyncGenerator<readonly FileRecord[]> {
-  if (pruning === null || pruning.partitionColumns.length === 0) {
-    yield* activeFiles(database, tableId, version)
-    return
-  }
-  const partitions = (await partitionsOf(database, tableId)).filter(({ values }) =>
-    pruning.byPartition(JSON.parse(values) as PartitionValues),
-  )
-  yield* filesOfPartitions(
-    database,
-    tableId,
-    version,
-    partitions.map(({ no }) => no),
-  )
+  pruning: Pruning,
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  const partitions = await partitionsFor(database, tableId, pruning)
+  if (partitions === null) return countsAt(database, tableId, version)
+  return sumOfPartitions(database, tableId, version, partitions.chosen)
 }
 
 /** Active files that may hold a matching row, in pages. */
@@ -53,13 +73,42 @@ export async function* prunedFiles(
   database: SqlReader,
   tableId: string,
   version: number,
-  pruning: Pruning | null,
+  pruning: TablePruning | null,
 ): AsyncGenerator<readonly FileRecord[]> {
-  for await (const page of filesByPartition(database, tableId, version, pruning)) {
+  for await (const page of filesToJudge(database, tableId, version, pruning)) {
     const kept =
       pruning === null
         ? page
         : page.filter((file) => pruning.byFile(JSON.parse(file.partitionValues) as PartitionValues, file.stats))
     if (kept.length > 0) yield kept
   }
+}
+
+async function* filesToJudge(
+  database: SqlReader,
+  tableId: string,
+  version: number,
+  pruning: TablePruning | null,
+): AsyncGenerator<readonly FileRecord[]> {
+  const partitions = await partitionsFor(database, tableId, pruning)
+  const found = pruning === null ? null : await byRanges(database, tableId, version, pruning, partitions)
+  if (found !== null) {
+    yield* numberedFiles(database, tableId, version, found)
+    yield* uncoveredFiles(database, tableId, version, found)
+  } else if (partitions === null) yield* activeFiles(database, tableId, version)
+  else yield* filesOfPartitions(database, tableId, version, partitions.chosen)
+}
+
+async function byRanges(
+  database: SqlReader,
+  tableId: string,
+  version: number,
+  pruning: TablePruning,
+  partitions: Partitions | null,
+): Promise<Candidates | null> {
+  if (pruning.dataColumns.length === 0) return null
+  const { files } = await countsAt(database, tableId, version)
+  const share = partitions === null ? 1 : partitions.chosen.length / Math.max(1, partitions.all)
+  const others = files * share
+  return others < FEW_FILES ? null : candidateFiles(database, tableId, pruning.bound, others * MOST_SHARE)
 }

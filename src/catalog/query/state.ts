@@ -1,5 +1,7 @@
 /** Protocol, metadata, transactions and domains of a table at a version: the greatest row at or below it. */
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
+import { schemaOf, type StructType } from '../../delta/schema.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader, SqlRow } from '../../stores/port.ts'
 
 export type CatalogState = {
@@ -27,10 +29,23 @@ export async function stateAt(reader: SqlReader, tableId: string, version: numbe
   }
 }
 
+/** Schema of a table at a version, and the logical names of its partition columns. @throws SluiceError HISTORY_MISSING */
+export async function schemaAt(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+): Promise<{ readonly schema: StructType; readonly partitionColumns: readonly string[] }> {
+  const { protocol, metadata } = await stateAt(reader, tableId, version)
+  if (protocol === null || metadata === null) {
+    throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
+  }
+  return { schema: schemaOf(protocol, metadata), partitionColumns: metadata.partitionColumns ?? [] }
+}
+
 const TXNS = `SELECT app_id, CAST(txn_version AS TEXT), last_updated FROM (
-    SELECT app_id, txn_version, last_updated, row_number() OVER (PARTITION BY app_id ORDER BY version DESC, source ASC, line DESC) AS rank
+    SELECT app_id, txn_version, last_updated, row_number() OVER (PARTITION BY app_id ORDER BY version DESC, source ASC, line DESC) AS nth
     FROM delta_txns WHERE table_id = ? AND version <= ?) AS ranked
-  WHERE rank = 1 ORDER BY app_id`
+  WHERE nth = 1 ORDER BY app_id`
 
 /** The newest transaction of every application. */
 export async function txnsAt(reader: SqlReader, tableId: string, version: number): Promise<readonly TxnAction[]> {
@@ -42,9 +57,9 @@ export async function txnsAt(reader: SqlReader, tableId: string, version: number
 }
 
 const DOMAINS = `SELECT domain, configuration FROM (
-    SELECT domain, configuration, removed, row_number() OVER (PARTITION BY domain ORDER BY version DESC, source ASC, line DESC) AS rank
+    SELECT domain, configuration, removed, row_number() OVER (PARTITION BY domain ORDER BY version DESC, source ASC, line DESC) AS nth
     FROM delta_domains WHERE table_id = ? AND version <= ?) AS ranked
-  WHERE rank = 1 AND removed = 0 ORDER BY domain`
+  WHERE nth = 1 AND removed = 0 ORDER BY domain`
 
 /** Domains in force: the newest row of each, without those it removes. */
 export async function domainsAt(

@@ -1,20 +1,30 @@
+import { literal } from '../../shared/sql-text.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import { fileIndexes, sql } from './001-catalog.ts'
+import { sql as rangesAndViews } from './002-ranges-views.ts'
 
 export const sqliteDialect: CatalogDialect = {
-  migrations: [{ version: 1, name: 'catalog', sql, breaking: true }],
-  fileIndexes,
+  migrations: [
+    { version: 1, name: 'catalog', sql, breaking: true },
+    { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
+  ],
+  transactionalDdl: true,
+  // The row id is the key: nothing is smaller or faster.
+  numbering: 'database',
+  files: {
+    kind: 'shared',
+    indexes: fileIndexes.map((index) => ({ ...index, drop: `DROP INDEX IF EXISTS ${index.name}` })),
+  },
   objectNames: `SELECT name FROM sqlite_schema WHERE type IN ('table', 'index', 'view')`,
   analyze: 'PRAGMA analysis_limit = 1000; ANALYZE;',
   dependents: `SELECT name FROM sqlite_schema WHERE sql LIKE '%delta\\_%' ESCAPE '\\' AND name NOT LIKE 'delta\\_%' ESCAPE '\\'
     AND tbl_name NOT LIKE 'delta\\_%' ESCAPE '\\' AND type IN ('table', 'view', 'trigger')
     UNION SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'delta\\_%' ESCAPE '\\'`,
   // `->` keeps the exact token: `->>` and json_extract read decimals and integers past 2^63 as REAL.
-  jsonText: (column, path) => `${column} -> '${jsonPath(path)}'`,
+  jsonText: (column, path) => `${column} -> ${literal(jsonPath(path))}`,
 }
 
 /** A path for SQLite's JSON functions; every name is quoted, so dots and brackets in column names are plain text. */
 function jsonPath(path: readonly string[]): string {
-  const text = path.map((name) => `."${name.replaceAll('"', '\\"')}"`).join('')
-  return `$${text}`.replaceAll("'", "''")
+  return `$${path.map((name) => `."${name.replaceAll('"', '\\"')}"`).join('')}`
 }

@@ -131,9 +131,11 @@ export function compareCommits({ from, version, sameStart }: Range): Comparison 
 
 /** Lines that are in no other relation, word for word; rows of a checkpoint have no words and are compared by value. */
 export function compareActions({ from, sameStart }: Range): readonly Comparison[] {
+  // Commits below the first version lead nowhere: a catalog that moved to a new base does not hold them.
+  const known = `(o.version >= ${from} OR CAST(o.version AS VARCHAR) IN (SELECT version FROM cat_actions))`
   const kept = `SELECT o.version, CASE WHEN o.source = 1 THEN 1 ELSE 0 END AS source, o.line, o.kind, o.raw, 1 AS present
     FROM log_other o LEFT JOIN log_info i ON i.version = o.version AND i.line = o.line AND o.source IN (0, 3)
-    WHERE i.version IS NULL${sameStart ? '' : ` AND o.version > ${from}`}`
+    WHERE i.version IS NULL AND ${sameStart ? known : `o.version > ${from}`}`
   const held = `SELECT *, 1 AS present FROM cat_actions${sameStart ? '' : ` WHERE TRY_CAST(version AS BIGINT) > ${from}`}`
   return [0, 1].map((source) => ({
     check: 'actions',

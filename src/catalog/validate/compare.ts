@@ -2,7 +2,7 @@
  * Comparing two relations as sets, in SQL: every row that one side lacks and every field that differs becomes a row of `difference`.
  * Texts that differ but mean the same (by the field's mode) are taken out again afterwards.
  */
-import { quoted } from './scratch.ts'
+import { literal } from '../../shared/sql-text.ts'
 
 /**
  * How two texts are the same: `text` byte for byte, `values` as JSON objects whose nulls count, `json` as JSON without nulls,
@@ -32,7 +32,7 @@ const as = (expression: string): string => `CAST(${expression} AS VARCHAR)`
 export function compareSql(comparison: Comparison): string {
   const { check, version, path, log, catalog, on, fields } = comparison
   const entry = (name: string, mode: Mode, left: string, right: string): string =>
-    `{'field': ${quoted(name)}, 'mode': ${quoted(mode)}, 'log': ${left}, 'catalog': ${right}}`
+    `{'field': ${literal(name)}, 'mode': ${literal(mode)}, 'log': ${left}, 'catalog': ${right}}`
   const differs = (field: Field): string => `${as(field.log)} IS DISTINCT FROM ${as(field.catalog)}`
   const both = fields.map(
     (f) => `CASE WHEN ${differs(f)} THEN ${entry(f.name, f.mode ?? 'text', as(f.log), as(f.catalog))} END`,
@@ -40,7 +40,7 @@ export function compareSql(comparison: Comparison): string {
   const any = fields.length === 0 ? 'false' : fields.map(differs).join(' OR ')
   return `
 INSERT INTO difference
-SELECT nextval('difference_ids'), ${quoted(check)}, version, path, d.field, d.mode, d.log, d.catalog FROM (
+SELECT nextval('difference_ids'), ${literal(check)}, version, path, d.field, d.mode, d.log, d.catalog FROM (
   SELECT CAST(${version} AS BIGINT) AS version, ${as(path)} AS path, unnest(CASE
     WHEN l.present IS NULL THEN [${entry('row', 'text', "'missing'", "'present'")}]
     WHEN c.present IS NULL THEN [${entry('row', 'text', "'present'", "'missing'")}]

@@ -1,6 +1,7 @@
 /** The table's own row in the catalog: what it promises, and whether it agrees with everything below it. */
 import type { SqlDatabase } from '../../stores/port.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { literal } from '../../shared/sql-text.ts'
 import { logMetadataAt, logProtocolAt } from './replay-sql.ts'
 import { NO_SCHEMA } from './state-checks.ts'
 import type { Comparison } from './compare.ts'
@@ -32,6 +33,17 @@ export async function headOf(scratch: SqlDatabase, tableId: string): Promise<Cat
   return { version, historyFrom, cursor: text(cursor), importId: text(importId) }
 }
 
+/**
+ * Whether the catalog's rows of its first version were read from a checkpoint. A table that was pruned to this version has none, though its
+ * log may have been cleaned to the very same one. Several relations say it, so that damage to one of them does not decide.
+ */
+export async function beganAtBase(scratch: SqlDatabase, version: number): Promise<boolean> {
+  const relations = ['cat_actions', 'cat_protocols', 'cat_metadata']
+  const sources = relations.map((name) => `SELECT 1 FROM ${name} WHERE version = '${version}' AND source = '1'`)
+  const files = `SELECT 1 FROM cat_files WHERE added_version = '${version}' AND from_checkpoint = '1'`
+  return (await scratch.all(`${[...sources, files].join(' UNION ALL ')} LIMIT 1`)).length > 0
+}
+
 /** Takes out of the copies what an unfinished import has written ahead of the current version. */
 export const hideAhead = (version: number): readonly string[] => [
   ...['commits', 'actions', 'metadata', 'protocols', 'txns', 'domains'].map(
@@ -49,7 +61,7 @@ const headComparison = (version: number, root: string): Comparison => ({
   version: `${version}`,
   path: 'NULL',
   on: 'l.present = c.present',
-  log: `SELECT 1 AS present, t.*, tm.commit_time, m.raw AS metadata, p.raw AS protocol, first.version AS first_version, '${root.replaceAll("'", "''")}' AS root
+  log: `SELECT 1 AS present, t.*, tm.commit_time, m.raw AS metadata, p.raw AS protocol, first.version AS first_version, ${literal(root)} AS root
     FROM log_total t JOIN log_time tm USING (version), (SELECT max(raw) AS raw FROM (${logMetadataAt(version)})) m,
       (SELECT max(raw) AS raw FROM (${logProtocolAt(version)})) p, (SELECT min(TRY_CAST(version AS BIGINT)) AS version FROM cat_commits) first
     WHERE t.version = ${version}`,

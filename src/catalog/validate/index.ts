@@ -1,7 +1,8 @@
 /**
  * Proves that the catalog says what the log says. The log is read and replayed again by DuckDB in SQL; the catalog's rows are loaded beside
  * it, and both are compared as sets: every life of a file, every commit, every line, at the latest version and at older ones. Then others
- * are heard: checksum files, `_last_checkpoint`, and a checkpoint that the replay did not need.
+ * are heard: checksum files, `_last_checkpoint`, and a checkpoint that the replay did not need. Ranges are proved against the statistics they
+ * were made from.
  */
 import type { LogStore } from '../../model/log-store.ts'
 import type { Emit } from '../../model/event.ts'
@@ -17,9 +18,10 @@ import {
   comparePartitions,
   type Range,
 } from './checks.ts'
-import { checkHead, checkImport, headOf, hideAhead } from './head.ts'
+import { beganAtBase, checkHead, checkImport, headOf, hideAhead } from './head.ts'
 import { loadCatalog } from './load-catalog.ts'
 import { loadLog } from './load-window.ts'
+import { checkRanges } from './ranges.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY } from './replay-sql.ts'
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
@@ -85,7 +87,7 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
   const range: Range = {
     from: Math.max(start, head.historyFrom),
     version: head.version,
-    sameStart: start === head.historyFrom,
+    sameStart: start === head.historyFrom && (await beganAtBase(scratch, start)) === (loaded.window.base !== null),
   }
   if (start > head.historyFrom)
     report.notes.push(`the log begins at version ${start} now; older versions are in the catalog only`)
@@ -100,6 +102,7 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
   await checkRelations(report, range)
   await checkHead(report, head, log.root, range.sameStart)
   await checkImport(report, catalog, head, tableId)
+  await checkRanges(report, catalog, tableId, head.version, signal)
   const versions = chooseVersions(range, options.samples, options.random)
   for (const version of versions) {
     throwIfAborted(interrupt.stop)

@@ -88,22 +88,20 @@ export async function loadCatalog(
     }
   })
   await catalog.read(async (reader) => {
-    for (const relation of RELATIONS) await copy(reader, catalog.dialect, scratch, relation, tableId, root, signal)
+    for (const relation of RELATIONS) await copy(reader, scratch, relation, tableId, root, signal)
   })
 }
 
 async function copy(
   reader: SqlReader,
-  dialect: SqlDatabase['dialect'],
   scratch: SqlDatabase,
   relation: Relation,
   tableId: string,
   root: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const text = dialect === 'mysql' ? 'CHAR' : 'TEXT'
-  const list = relation.columns.map((c) => (BINARY.has(c) ? c : `CAST(${c} AS ${text})`)).join(', ')
-  const where = `FROM ${relation.name} WHERE table_id = ${dialect === 'postgresql' ? '$1' : '?'}`
+  const list = relation.columns.map((c) => (BINARY.has(c) ? c : `CAST("${c}" AS TEXT)`)).join(', ')
+  const where = `FROM ${relation.name} WHERE table_id = ?`
   const [promised] = await reader.all(`SELECT count(*) ${where}`, [tableId])
   const target = copyOf(relation.name)
   const columns = [...relation.columns, ...relation.more]

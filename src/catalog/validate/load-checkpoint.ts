@@ -4,9 +4,9 @@ import { canonicalPath, decodeOnce } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
+import { literal, quotedName } from '../../shared/sql-text.ts'
 import type { SqlDatabase, SqlTransaction } from '../../stores/port.ts'
 import { EMPTY, TAKE_APART, type LogLoader } from './load-log.ts'
-import { quoted } from './scratch.ts'
 import type { Checkpoint } from './window.ts'
 
 /** Rows of a checkpoint rendered at once. */
@@ -95,7 +95,7 @@ async function sidecarsOf({ scratch, log }: At, version: number, source: number)
 async function loadParquet(at: At, path: string, version: number, source: number, before: number): Promise<number> {
   try {
     await using local = await at.log.localFile(path, at.signal)
-    const from = `read_parquet(${quoted(literally(local.file))}, file_row_number = true)`
+    const from = `read_parquet(${literal(literally(local.file))}, file_row_number = true)`
     const [counted] = await at.scratch.all(`SELECT count(*) FROM ${from}`)
     const rows = Number(counted?.[0] ?? 0)
     for (let first = 0; first < rows; first += BATCH_ROWS) {
@@ -124,8 +124,7 @@ async function rowsAsJson(transaction: SqlTransaction, from: string): Promise<st
   for (const [name] of columns) {
     const column = String(name)
     if (column === 'file_row_number') continue
-    const quotedColumn = `"${column.replaceAll('"', '""')}"`
-    parts.push(`${quoted(column)}, ${column === 'add' ? await addAsStruct(transaction, from) : quotedColumn}`)
+    parts.push(`${literal(column)}, ${column === 'add' ? await addAsStruct(transaction, from) : quotedName(column)}`)
   }
   return `json_object(${parts.join(', ')})`
 }
@@ -137,8 +136,8 @@ async function addAsStruct(transaction: SqlTransaction, from: string): Promise<s
   )
   const fields = names.map(([name]) => String(name))
   if (fields.length === 0) return 'NULL'
-  const field = (name: string): string => `"add"."${name.replaceAll('"', '""')}"`
-  const kept = fields.filter((name) => !REPEATED.has(name)).map((name) => `${quoted(name)}, ${field(name)}`)
+  const field = (name: string): string => `"add".${quotedName(name)}`
+  const kept = fields.filter((name) => !REPEATED.has(name)).map((name) => `${literal(name)}, ${field(name)}`)
   if (fields.includes('stats_parsed')) {
     const unlessText = fields.includes('stats')
       ? `CASE WHEN ${field('stats')} IS NULL THEN ${field('stats_parsed')} END`

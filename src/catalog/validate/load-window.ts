@@ -1,4 +1,5 @@
 /** Everything of the log that a validation needs, in the scratch database: base, commits, history, and one checkpoint as a witness. */
+import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -29,6 +30,10 @@ export async function loadLog(
   const at = { log, scratch, loader, signal }
   const broken = new Set<Checkpoint>()
   const window = await loadBase()
+  log.ahead?.(
+    [...window.history, ...window.commits].map(({ name }) => `${LOG_FOLDER}/${name}`),
+    { signal },
+  )
   for (const file of window.history) await loader.add(file, LINE_SOURCE.history)
   for (const file of window.commits) await loader.add(file, LINE_SOURCE.commit)
   await loader.flush()

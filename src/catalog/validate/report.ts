@@ -2,11 +2,19 @@
 import { dec, type Emit } from '../../model/event.ts'
 import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
 import { compareSql, SETTLE, type Comparison } from './compare.ts'
-import { runAll } from './scratch.ts'
+import { loadCounted, runAll } from './scratch.ts'
 
 /** Differences shown at most; all of them are counted. */
 export const MAX_SHOWN = 1000
 const MAX_TEXT = 400
+
+/** A difference that was found without SQL. */
+export type Difference = {
+  readonly path: string | null
+  readonly field: string
+  readonly log: SqlValue | undefined
+  readonly catalog: SqlValue | undefined
+}
 
 export class Report {
   readonly #scratch: SqlDatabase
@@ -18,6 +26,7 @@ export class Report {
   differences = 0
   #shown = 0
   #seen = 0
+  #noted = false
 
   constructor(scratch: SqlDatabase, table: string, emit: Emit) {
     this.#scratch = scratch
@@ -49,6 +58,36 @@ export class Report {
     const differs = texts[0] !== texts[1]
     if (differs) await this.#insert(version, check, field, texts)
     await this.#settled(version, check, witness, ...texts, differs)
+  }
+
+  /** Takes differences of a check that `noted` ends; in bounded numbers, so that all of them may be wrong. */
+  async note(version: number, check: string, found: readonly Difference[]): Promise<void> {
+    if (found.length === 0) return
+    const columns = ['id', 'check', 'version', 'path', 'field', 'mode', 'log', 'catalog']
+    await this.#scratch.write(async (transaction) => {
+      const ids = await transaction.all(`SELECT nextval('difference_ids') FROM range(CAST(? AS BIGINT))`, [
+        found.length,
+      ])
+      const rows = found.map(({ path, field, log, catalog }, i): SqlValue[] => [
+        ids[i]?.[0] ?? null,
+        check,
+        version,
+        path,
+        field,
+        'text',
+        shown(log),
+        shown(catalog),
+      ])
+      await loadCounted(transaction, 'difference', columns, rows)
+    })
+    this.#noted = true
+  }
+
+  /** Ends a check whose differences were noted. */
+  async noted(version: number, check: string, witness: string, log: string, catalog: string): Promise<void> {
+    const suspected = this.#noted
+    this.#noted = false
+    await this.#settled(version, check, witness, log, catalog, suspected)
   }
 
   /** Emits what the statements of a check left in `difference`. */

@@ -101,8 +101,3 @@ export async function loadPacked(
 export async function countOf(reader: Pick<SqlTransaction, 'all'>, relation: string): Promise<number> {
   return Number((await reader.all(`SELECT count(*) FROM ${relation}`))[0]?.[0] ?? 0)
 }
-
-/** A text as a literal of SQL. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}

@@ -1,0 +1,138 @@
+/**
+ * The state of a version as rows of a checkpoint. Where the catalog began with a checkpoint, that one's own rows come again in their own
+ * order, so that an import of the export is the same catalog; elsewhere the rows are made from what is in force.
+ */
+import type { MetadataAction, ProtocolAction, RemoveAction, TxnAction } from '../../delta/actions.ts'
+import { CHECKPOINT_KINDS, type CheckpointKind, type CheckpointRow } from '../../model/checkpoint-writer.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlReader } from '../../stores/port.ts'
+import { SOURCE } from '../relations.ts'
+import { domainsAt, stateAt, txnsAt } from '../query/state.ts'
+import { ADD_COLUMNS, addRecord, checkpointLine, utf8 } from './adds.ts'
+import { keyedPages, mergeByLine, type AtLine } from './merge.ts'
+import { retentionOf, tombstonesAt } from './tombstones.ts'
+
+type Table = { readonly tableId: string; readonly location: string; readonly historyFrom: number }
+type Row = AtLine & CheckpointRow
+
+const ACTIVE = `SELECT ${ADD_COLUMNS} FROM delta_files
+  WHERE table_id = ? AND added_version <= ? AND (removed_version IS NULL OR removed_version > ?) AND file_no < ? AND file_no > ?
+  ORDER BY file_no LIMIT ?`
+const OWN = `SELECT line, kind, raw FROM delta_actions WHERE table_id = ? AND version = ? AND source = 1 AND line > ? ORDER BY line LIMIT ?`
+const IS_OWN = 'SELECT 1 FROM delta_actions WHERE table_id = ? AND version = ? AND source = 1 LIMIT 1'
+const LATER_FILES = 'SELECT min(first_file_no) FROM delta_commits WHERE table_id = ? AND version > ?'
+const EXPECTED = 'SELECT num_files FROM delta_commits WHERE table_id = ? AND version = ?'
+
+export class CheckpointRows {
+  readonly #reader: SqlReader
+  readonly #table: Table
+  readonly #nowMs: number
+  readonly version: number
+  /** Rows of `add` that were handed out. */
+  adds = 0
+  /** Kinds of actions that a classic checkpoint has no column for, with how many were left out. */
+  readonly leftOut = new Map<string, number>()
+
+  /** @param nowMs by which tombstones have expired or not */
+  constructor(reader: SqlReader, table: Table, version: number, nowMs: number) {
+    this.#reader = reader
+    this.#table = table
+    this.version = version
+    this.#nowMs = nowMs
+  }
+
+  /**
+   * All rows, once.
+   * @throws SluiceError TARGET_CORRUPT when the catalog's files are not as many as it has counted, or protocol or metadata are missing
+   */
+  async *pages(): AsyncGenerator<readonly CheckpointRow[]> {
+    const { tableId, historyFrom } = this.#table
+    const based = (await this.#reader.all(IS_OWN, [tableId, historyFrom])).length > 0
+    if (based && this.version === historyFrom) yield* mergeByLine(this.#ownRows(), this.#activeAdds())
+    else {
+      yield* this.#stateRows(based ? SOURCE.checkpoint : SOURCE.commit)
+      yield* this.#activeAdds()
+    }
+    const [counted] = await this.#reader.all(EXPECTED, [tableId, this.version])
+    if (counted?.[0] !== this.adds) {
+      throw this.#damaged(
+        `it holds ${this.adds} files of version ${this.version} and has counted ${String(counted?.[0])}`,
+      )
+    }
+  }
+
+  /** What the base checkpoint held beside its files. */
+  async *#ownRows(): AsyncGenerator<readonly Row[]> {
+    for await (const page of keyedPages(this.#reader, OWN, [this.#table.tableId, this.version])) {
+      const rows: Row[] = []
+      for (const [line, name, raw] of page) {
+        const kind = CHECKPOINT_KINDS.find((one) => one === name)
+        if (kind === undefined) {
+          const unknown = String(name).replace(/^unknown:/, '')
+          this.leftOut.set(unknown, (this.leftOut.get(unknown) ?? 0) + 1)
+          // A line break outside of strings, which is where JSON may have one, means nothing.
+        } else rows.push({ line: line as number, kind, json: utf8(raw as Uint8Array).replaceAll(/[\r\n]+/g, ' ') })
+      }
+      yield rows
+    }
+  }
+
+  async *#stateRows(baseSource: number): AsyncGenerator<readonly CheckpointRow[]> {
+    const reader = this.#reader
+    const { tableId } = this.#table
+    const { protocol, metadata } = await stateAt(reader, tableId, this.version)
+    if (protocol === null || metadata === null) {
+      throw this.#damaged(`it holds no ${protocol === null ? 'protocol' : 'metadata'} of version ${this.version}`)
+    }
+    yield [protocolRow(protocol), metadataRow(metadata)]
+    yield (await txnsAt(reader, tableId, this.version)).map(txnRow)
+    yield (await domainsAt(reader, tableId, this.version)).map((domain) => row('domainMetadata', domain))
+    const expired = this.#nowMs - retentionOf(metadata)
+    for await (const page of tombstonesAt(reader, this.#table, this.version, baseSource, expired))
+      yield page.map(removeRow)
+  }
+
+  async *#activeAdds(): AsyncGenerator<readonly Row[]> {
+    const { tableId } = this.#table
+    // Files are numbered in the order of their versions: those of later ones need not be looked at.
+    const [later] = await this.#reader.all(LATER_FILES, [tableId, this.version])
+    const end = (later?.[0] ?? Number.MAX_SAFE_INTEGER) as number
+    for await (const page of keyedPages(this.#reader, ACTIVE, [tableId, this.version, this.version, end])) {
+      this.adds += page.length
+      yield page.map((values) => {
+        const add = addRecord(values)
+        return { line: add.line, kind: 'add', json: checkpointLine(add) }
+      })
+    }
+  }
+
+  #damaged(what: string): SluiceError {
+    return new SluiceError('TARGET_CORRUPT', `no checkpoint can be written from the catalog: ${what}`, {
+      where: this.#table.location,
+      hint: 'sluice validate TABLE says what is wrong with the catalog; nothing was written',
+    })
+  }
+}
+
+function row(kind: CheckpointKind, value: object): CheckpointRow {
+  return { kind, json: JSON.stringify({ [kind]: value }) }
+}
+
+function protocolRow(protocol: ProtocolAction): CheckpointRow {
+  return row('protocol', protocol)
+}
+
+function metadataRow(metadata: MetadataAction): CheckpointRow {
+  return row('metaData', metadata)
+}
+
+/** The version is put in as text: it may be more than a double can hold. */
+function txnRow({ appId, version, lastUpdated }: TxnAction): CheckpointRow {
+  const updated = lastUpdated === null || lastUpdated === undefined ? '' : `,"lastUpdated":${lastUpdated}`
+  return { kind: 'txn', json: `{"txn":{"appId":${JSON.stringify(appId)},"version":${version}${updated}}}` }
+}
+
+/** To a reader of a checkpoint nothing is a change. */
+function removeRow(remove: RemoveAction): CheckpointRow {
+  return row('remove', { ...remove, dataChange: false })
+}

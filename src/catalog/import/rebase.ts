@@ -1,0 +1,48 @@
+/**
+ * A new base for a table that readers go on reading. The log was cleaned past the catalog's version, and a checkpoint above it is all that is
+ * left of what lies between. Everything up to the move is invisible: open lives get the new base's version as their end, the base is written
+ * behind the current version, and the transaction that makes it current drops the old history.
+ */
+import type { SqlTransaction } from '../../stores/port.ts'
+import { STATE_RELATIONS } from '../state-relations.ts'
+import { sweepStep, type Sweep } from '../sweep-step.ts'
+import { dropActions, fileSteps } from '../sweep.ts'
+
+/**
+ * Prepares the move: what an earlier try wrote above the current version goes, and every life that is open there ends with the new base.
+ * @param current version that readers see
+ * @param base version of the checkpoint, above it
+ */
+export async function setAside(at: Sweep, current: number, base: number): Promise<void> {
+  const { database, tableId } = at
+  for await (const { after, upTo } of fileSteps(database, tableId, at.stepRows)) {
+    await sweepStep(at, async (transaction) => {
+      const step = [tableId, after, upTo, current]
+      await transaction.run(
+        'DELETE FROM delta_files WHERE table_id = ? AND file_no > ? AND file_no <= ? AND added_version > ?',
+        step,
+      )
+      await transaction.run(
+        `UPDATE delta_files SET removed_version = ? WHERE table_id = ? AND file_no > ? AND file_no <= ?
+           AND (removed_version IS NULL OR removed_version > ?)`,
+        [base, ...step],
+      )
+    })
+  }
+  await dropActions(at, current, Number.MAX_SAFE_INTEGER)
+  await sweepStep(at, async (transaction) => {
+    for (const relation of ['delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {
+      await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version > ?`, [tableId, current])
+    }
+  })
+}
+
+/**
+ * Part of the transaction that makes the new base current. What is in force is asked for by key over all versions: a transaction or domain that
+ * the base does not name must not come back to life.
+ */
+export async function dropOldState(transaction: SqlTransaction, tableId: string, base: number): Promise<void> {
+  for (const relation of ['delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {
+    await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version < ?`, [tableId, base])
+  }
+}

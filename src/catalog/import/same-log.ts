@@ -1,0 +1,131 @@
+/** Whether a log still is the one that was imported: two histories must never be mixed. */
+import { createHash } from 'node:crypto'
+import type { MetadataAction } from '../../delta/actions.ts'
+import type { CommitFile, LogListing } from '../../delta/listing.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { SqlReader } from '../../stores/port.ts'
+import type { Head } from './head.ts'
+
+/** Older commits with another file time that are read to compare their bytes, at most. */
+const MAX_READ = 100
+
+type At = {
+  readonly head: Head
+  readonly current: number
+  readonly listing: LogListing
+  readonly log: LogStore
+  readonly database: SqlReader
+  readonly signal: AbortSignal
+  readonly onNote: (message: string) => void
+}
+
+type Known = { readonly bytes: number | null; readonly modified: number | null; readonly digest: Uint8Array | null }
+
+/**
+ * Compares the newest commit that is in the catalog with the log's, by size and digest.
+ * @returns whether the log still has that commit
+ * @throws SluiceError LOG_REWRITTEN
+ */
+export async function checkNewest({ head, current, listing, log, database, signal }: At): Promise<boolean> {
+  const { latest } = listing
+  if (latest !== null && latest < current) {
+    throw rewritten(head, log, `its newest version is ${latest}, the catalog holds ${current}`)
+  }
+  const commit = listing.commits.find(({ version }) => version === current)
+  if (commit === undefined) return false
+  const [row] = await database.all(
+    'SELECT log_bytes, log_digest FROM delta_commits WHERE table_id = ? AND version = ?',
+    [head.tableId, current],
+  )
+  const [bytes, digest] = (row ?? [null, null]) as [number | null, Uint8Array | null]
+  if (bytes === null || digest === null) return false
+  if (bytes !== commit.size) {
+    throw rewritten(head, log, `commit ${current} has ${commit.size} bytes, it had ${bytes}`)
+  }
+  if (!(await hasDigest(log, commit, digest, signal))) {
+    throw rewritten(head, log, `commit ${current} has other bytes than it had`)
+  }
+  return true
+}
+
+/**
+ * Compares older commits that both sides hold by what the listing says of them. Those with another time, as after a copy of the lake, are
+ * read, up to a number that keeps this cheap.
+ * @throws SluiceError LOG_REWRITTEN
+ */
+export async function checkOlder({ head, current, listing, log, database, signal, onNote }: At): Promise<void> {
+  const rows = await database.all(
+    'SELECT version, log_bytes, file_mtime, log_digest FROM delta_commits WHERE table_id = ? AND version < ? AND log_bytes IS NOT NULL',
+    [head.tableId, current],
+  )
+  const known = new Map<number, Known>(
+    rows.map(([version, bytes, modified, digest]) => [
+      version as number,
+      { bytes: bytes as number, modified: modified as number | null, digest: digest as Uint8Array | null },
+    ]),
+  )
+  const moved: CommitFile[] = []
+  for (const commit of listing.commits) {
+    const held = known.get(commit.version)
+    if (held === undefined) continue
+    if (held.bytes !== commit.size) {
+      throw rewritten(head, log, `commit ${commit.version} has ${commit.size} bytes, it had ${String(held.bytes)}`)
+    }
+    if (held.modified !== Math.floor(commit.modified)) moved.push(commit)
+  }
+  if (moved.length === 0) return
+  const step = Math.max(1, moved.length / MAX_READ)
+  let read = 0
+  for (let at = 0; at < moved.length; at += step) {
+    const commit = moved[Math.floor(at)] as CommitFile
+    const digest = known.get(commit.version)?.digest ?? null
+    if (digest !== null && !(await hasDigest(log, commit, digest, signal))) {
+      throw rewritten(head, log, `commit ${commit.version} has other bytes than it had`)
+    }
+    read++
+  }
+  onNote(
+    `${moved.length} older commits have another file time than when they were imported; ${read} of them were read and have the same bytes`,
+  )
+}
+
+/** Whether any commit has another size or time than when it was brought in: of a table that nobody could read yet, all can be thrown away. */
+export async function changedSince(database: SqlReader, { tableId }: Head, listing: LogListing): Promise<boolean> {
+  const rows = await database.all(
+    'SELECT version, log_bytes, file_mtime FROM delta_commits WHERE table_id = ? AND log_bytes IS NOT NULL',
+    [tableId],
+  )
+  const known = new Map(
+    rows.map(([version, bytes, modified]) => [Number(version), `${String(bytes)}:${String(modified)}`]),
+  )
+  return listing.commits.some(
+    ({ version, size, modified }) => (known.get(version) ?? `${size}:${modified}`) !== `${size}:${modified}`,
+  )
+}
+
+/** Compares the id that a checkpoint declares with the catalog's, where nothing better is left. @throws SluiceError LOG_REWRITTEN */
+export function checkSameTable(head: Head, log: LogStore, version: number, metadata: MetadataAction | null): void {
+  if (metadata === null || head.metadataId === null || metadata.id === head.metadataId) return
+  throw rewritten(
+    head,
+    log,
+    `commit ${String(head.currentVersion)} is gone, and checkpoint ${version} is of table ${metadata.id}, not ${head.metadataId}`,
+  )
+}
+
+async function hasDigest(log: LogStore, commit: CommitFile, digest: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  const hash = createHash('sha256')
+  for await (const chunk of log.read(`_delta_log/${commit.name}`, { signal })) hash.update(chunk)
+  return hash.digest().equals(digest)
+}
+
+function rewritten(head: Head, log: LogStore, detail: string): SluiceError {
+  return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
+    where: `${log.label}/_delta_log`,
+    reason:
+      'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
+    hint: `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url … --confirm=${shellQuote(head.tableId)}`,
+  })
+}

@@ -1,0 +1,98 @@
+/** What a user may do with a catalog in MySQL or MariaDB, read from SHOW GRANTS: the tables of grants themselves are for administrators. */
+import type { SqlReader } from '../../stores/port.ts'
+import { missingTexts, withLevel, type Rights } from '../access-level.ts'
+import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
+import { mysqlDialect } from './dialect.ts'
+
+const WRITES = ['INSERT', 'UPDATE', 'DELETE'] as const
+export const ADMIN_PRIVILEGES = ['CREATE', 'ALTER', 'DROP', 'INDEX', 'CREATE VIEW', 'SHOW VIEW'] as const
+
+export async function mysqlRights(reader: SqlReader): Promise<Rights> {
+  const [[login, database] = []] = await reader.all('SELECT current_user(), database()')
+  const grants = parseGrants(await showGrants(reader))
+  const name = String(database)
+  const has = (privilege: string, relation: string | null): boolean => grants.allows(privilege, name, relation)
+  const { tables, views } = relationNames(mysqlDialect)
+  const lacking = (relations: readonly string[], privileges: readonly string[]): ReadonlyMap<string, string[]> =>
+    new Map(relations.map((relation) => [relation, privileges.filter((privilege) => !has(privilege, relation))]))
+  const admin = ADMIN_PRIVILEGES.filter((privilege) => !has(privilege, null))
+  const index = [...lacking(['delta_files'], ['INDEX']).values()].flat()
+  return withLevel({
+    login: String(login),
+    missing: {
+      reader: missingTexts(lacking([...tables, ...views, MIGRATIONS_RELATION], ['SELECT'])),
+      importer: missingTexts(lacking(tables, WRITES)),
+      admin: admin.length === 0 ? [] : [`${admin.join(', ')} on ${name}`],
+    },
+    wanted: index.length === 0 ? [] : ['INDEX on delta_files'],
+  })
+}
+
+/** MySQL lists the privileges of roles only when they are named; MariaDB lists those of the role in use. */
+async function showGrants(reader: SqlReader): Promise<readonly string[]> {
+  const texts = (rows: readonly (readonly unknown[])[]): string[] => rows.map(([text]) => String(text))
+  const [[version, role] = []] = await reader.all('SELECT version(), current_role()')
+  if (/mariadb/i.test(String(version)) || role === null || role === 'NONE')
+    return texts(await reader.all('SHOW GRANTS'))
+  return texts(await reader.all(`SHOW GRANTS FOR CURRENT_USER() USING ${String(role)}`))
+}
+
+type Grant = { readonly privileges: readonly string[]; readonly database: RegExp | null; readonly table: string | null }
+export type Grants = { allows(privilege: string, database: string, table: string | null): boolean }
+
+const NAME = String.raw`(\*|(?:\`(?:[^\`]|\`\`)*\`)|(?:"(?:[^"]|"")*"))`
+const LINE = new RegExp(String.raw`^(GRANT|REVOKE) (.+?) ON (?:TABLE )?${NAME}\.${NAME} (?:TO|FROM) `, 's')
+
+/** The lines of SHOW GRANTS. Rights on single columns count for nothing here. */
+export function parseGrants(lines: readonly string[]): Grants {
+  const granted: Grant[] = []
+  const revoked: Grant[] = []
+  for (const line of lines) {
+    const match = LINE.exec(line)
+    if (match === null) continue
+    const [, verb, words = '', database = '', table = ''] = match
+    const isGlobal = database === '*'
+    const onTable = table === '*' ? null : unquoted(table)
+    const grant = {
+      privileges: words
+        .replaceAll(/\w+ \([^)]*\)/g, '')
+        .split(',')
+        .map((word) => word.trim().toUpperCase()),
+      database: isGlobal ? null : onTable === null ? pattern(unquoted(database)) : literally(unquoted(database)),
+      table: onTable,
+    }
+    if (verb === 'GRANT') granted.push(grant)
+    else revoked.push(grant)
+  }
+  const covers = (grant: Grant, privilege: string, database: string, table: string | null): boolean =>
+    (grant.privileges.includes(privilege) || grant.privileges.includes('ALL PRIVILEGES')) &&
+    (grant.database === null || grant.database.test(database)) &&
+    (grant.table === null || grant.table === table)
+  return {
+    allows: (...what) =>
+      granted.some(
+        (grant) =>
+          covers(grant, ...what) && (grant.database !== null || !revoked.some((taken) => covers(taken, ...what))),
+      ),
+  }
+}
+
+function unquoted(name: string): string {
+  const quote = name.charAt(0)
+  return name.slice(1, -1).replaceAll(quote + quote, quote)
+}
+
+function literally(name: string): RegExp {
+  return new RegExp(`^${name.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)}$`, 's')
+}
+
+/** In a grant on a whole database `_` and `%` are wildcards unless a backslash stands before them. */
+function pattern(name: string): RegExp {
+  const text = name.replaceAll(/\\?[^]/g, (part) => {
+    if (part === '_') return '.'
+    if (part === '%') return '.*'
+    const plain = part.length === 2 && /[\\_%]/.test(part.charAt(1)) ? part.charAt(1) : part
+    return plain.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
+  })
+  return new RegExp(`^${text}$`, 's')
+}

@@ -1,0 +1,17 @@
+/** Names of other people's making in statements that are shown and run. */
+import { SluiceError } from '../shared/errors.ts'
+import { backquotedName, quotedName } from '../shared/sql-text.ts'
+
+/**
+ * The name between quotes.
+ * @throws SluiceError BAD_FLAG for control characters: a terminal would follow them, and a copied line would break
+ */
+export function nameForSql(name: string, quote: '"' | '`'): string {
+  if (/\p{Cc}|[\u2028\u2029]/u.test(name)) {
+    throw new SluiceError('BAD_FLAG', 'a name with control characters cannot be written into a statement', {
+      where: JSON.stringify(name),
+      hint: 'rename the role, schema or database',
+    })
+  }
+  return quote === '"' ? quotedName(name) : backquotedName(name)
+}

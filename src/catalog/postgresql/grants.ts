@@ -1,0 +1,167 @@
+/** The least rights for a catalog in PostgreSQL. */
+import type { SqlReader } from '../../stores/port.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { GrantPlan, GrantWish } from '../grants.ts'
+import { nameForSql } from '../name-for-sql.ts'
+import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
+import { postgresqlDialect } from './dialect.ts'
+import { IMPORT_FUNCTIONS } from './rights.ts'
+
+const quoted = (name: string): string => nameForSql(name, '"')
+
+/** @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
+export async function postgresqlGrants(reader: SqlReader, { level, to }: GrantWish): Promise<GrantPlan> {
+  const place = await placeOf(reader, to)
+  const catalog = await catalogOf(reader)
+  if (level === 'admin') return adminPlan(place, catalog, to)
+  if (catalog === null) {
+    throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet, so there is nothing to read or write', {
+      hint: 'grant --role admin and import a table with that role, or import one as somebody who may create tables',
+    })
+  }
+  const role = quoted(to)
+  const { owner, others } = catalog
+  const writes = level === 'importer'
+  const newRelations = writes ? 'SELECT, INSERT, UPDATE, DELETE' : 'SELECT'
+  return {
+    statements: [
+      ...enter(place, role, 'USAGE'),
+      `GRANT SELECT ON TABLE ${onAll(place, [...catalog.tables, ...catalog.views, MIGRATIONS_RELATION])} TO ${role}`,
+      ...(writes ? rowStatements(place, catalog, role, 'INSERT, UPDATE, DELETE') : []),
+      `ALTER DEFAULT PRIVILEGES FOR ROLE ${quoted(owner)} IN SCHEMA ${quoted(place.schema)} GRANT ${newRelations} ON TABLES TO ${role}`,
+    ],
+    notes: others === 0 ? [] : [sharedSchema(place.schema, owner, to)],
+    by: `${owner}, who owns the catalog, or a superuser`,
+  }
+}
+
+type Place = {
+  readonly database: string
+  readonly schema: string
+  readonly exists: boolean
+  readonly mayConnect: boolean
+}
+
+type Catalog = {
+  readonly owner: string
+  readonly ownerIsSuperuser: boolean
+  readonly tables: readonly string[]
+  readonly views: readonly string[]
+  /** Each with the types of its arguments. */
+  readonly functions: readonly { readonly name: string; readonly types: string }[]
+  /** Relations of the schema that are not the catalog's. */
+  readonly others: number
+}
+
+/** Where the catalog is or will be. @throws SluiceError BAD_FLAG when there is no such role */
+async function placeOf(reader: SqlReader, role: string): Promise<Place> {
+  const [[database, schema, wished, mayConnect] = []] = await reader.all(
+    `SELECT current_database()::text, current_schema()::text,
+       CASE WHEN current_schema() IS NULL THEN (pg_catalog.parse_ident(pg_catalog.current_setting('search_path'), false))[1] END,
+       (SELECT pg_catalog.has_database_privilege(r.oid, current_database(), 'CONNECT')::int FROM pg_catalog.pg_roles r WHERE r.rolname = CAST(? AS text))`,
+    [role],
+  )
+  if (mayConnect === null || mayConnect === undefined) {
+    throw new SluiceError('BAD_FLAG', `this server has no role ${role}`, {
+      hint: `make it first: CREATE ROLE ${quoted(role)} LOGIN PASSWORD '…';`,
+    })
+  }
+  return {
+    database: String(database),
+    schema: String(schema ?? wished),
+    exists: schema !== null,
+    mayConnect: mayConnect === 1,
+  }
+}
+
+async function catalogOf(reader: SqlReader): Promise<Catalog | null> {
+  const relations = await reader.all(
+    `SELECT c.relname, r.rolname, r.rolsuper::int FROM pg_catalog.pg_class c
+       JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+     WHERE s.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition`,
+  )
+  const known = relationNames(postgresqlDialect)
+  const present = new Set(relations.map(([name]) => String(name)))
+  const head = relations.find(([name]) => name === MIGRATIONS_RELATION)
+  if (head === undefined) return null
+  const functions = await reader.all(
+    `SELECT p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid) FROM pg_catalog.pg_proc p
+       JOIN pg_catalog.pg_namespace s ON s.oid = p.pronamespace WHERE s.nspname = current_schema() ORDER BY 1, 2`,
+  )
+  const tables = known.tables.filter((name) => present.has(name))
+  const views = known.views.filter((name) => present.has(name))
+  return {
+    owner: String(head[1]),
+    ownerIsSuperuser: head[2] === 1,
+    tables,
+    views,
+    functions: functions
+      .map(([name, types]) => ({ name: String(name), types: typesOnly(String(types)) }))
+      .filter(({ name }) => IMPORT_FUNCTIONS.some((ours) => ours === name)),
+    others: present.size - tables.length - views.length - 1,
+  }
+}
+
+/** `id text` is an argument with its name. */
+function typesOnly(identity: string): string {
+  return identity
+    .split(', ')
+    .map((argument) => argument.replace(/^\w+ (?=\w)/, ''))
+    .join(', ')
+}
+
+function adminPlan(place: Place, catalog: Catalog | null, to: string): GrantPlan {
+  const role = quoted(to)
+  const schema = [
+    ...(place.exists ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoted(place.schema)}`]),
+    ...enter(place, role, 'USAGE, CREATE'),
+  ]
+  if (catalog === null) {
+    const note = `the first import as ${to} makes the catalog, and ${to} will own it`
+    return { statements: schema, notes: [note], by: 'the owner of the schema or a superuser' }
+  }
+  const { owner } = catalog
+  if (owner === to) {
+    return { statements: schema, notes: [`${to} owns the catalog and may do everything with it`], by: owner }
+  }
+  if (!catalog.ownerIsSuperuser) {
+    const note = `only the owner of a relation may upgrade it, so that ${to} becomes a member of ${owner}, with all of that role's rights`
+    const by = `a superuser, or who may administer the role ${owner}`
+    return { statements: [...schema, `GRANT ${quoted(owner)} TO ${role}`], notes: [note], by }
+  }
+  return {
+    statements: [
+      ...schema,
+      `GRANT SELECT ON TABLE ${onAll(place, [...catalog.views, MIGRATIONS_RELATION])} TO ${role}`,
+      ...rowStatements(place, catalog, role, 'ALL'),
+    ],
+    notes: [
+      `the catalog belongs to ${owner}, a superuser, and nobody is made a member of that role here: ${to} imports, but cannot upgrade the catalog`,
+      `for that, let a role of its own own it: ALTER TABLE … OWNER TO, for each relation and function of ${place.schema}, then ask for these grants again`,
+    ],
+    by: `${owner} or another superuser`,
+  }
+}
+
+function enter({ database, schema, mayConnect }: Place, role: string, rights: string): readonly string[] {
+  return [
+    ...(mayConnect ? [] : [`GRANT CONNECT ON DATABASE ${quoted(database)} TO ${role}`]),
+    `GRANT ${rights} ON SCHEMA ${quoted(schema)} TO ${role}`,
+  ]
+}
+
+function rowStatements(place: Place, { tables, functions }: Catalog, role: string, rights: string): readonly string[] {
+  const calls = functions.map(({ name, types }) => `${quoted(place.schema)}.${quoted(name)}(${types})`)
+  return [
+    `GRANT ${rights} ON TABLE ${onAll(place, tables)} TO ${role}`,
+    ...(calls.length === 0 ? [] : [`GRANT EXECUTE ON FUNCTION ${calls.join(', ')} TO ${role}`]),
+  ]
+}
+
+function onAll({ schema }: Place, names: readonly string[]): string {
+  return names.map((name) => `${quoted(schema)}.${quoted(name)}`).join(', ')
+}
+
+function sharedSchema(schema: string, owner: string, to: string): string {
+  return `the schema ${schema} holds other tables too: what ${owner} makes there later, ${to} gets the same rights on; a catalog in a schema of its own (--schema) avoids that`
+}

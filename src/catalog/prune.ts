@@ -1,0 +1,66 @@
+/**
+ * Giving up old versions: `history_from` is raised first, in one transaction with the commits below it, so that a kill at any point leaves right
+ * answers; what no kept version needs goes afterwards, a bounded number of rows at a time.
+ */
+import { isoTime } from '../shared/clock.ts'
+import { SluiceError } from '../shared/errors.ts'
+import type { SqlReader } from '../stores/port.ts'
+import { versionAtTime } from './query/counts.ts'
+import type { ReadableTable } from './catalog.ts'
+import type { RowCounts } from './rollback.ts'
+import { sweepStep, type Sweep } from './sweep-step.ts'
+import { rowsBelow, sweepBelow } from './sweep.ts'
+
+/** What to keep: so many versions, or everything that was the latest version at some time since then (ms since the epoch). */
+export type Keep = { readonly versions: number } | { readonly sinceMs: number }
+
+export type Pruned = {
+  /** Oldest version that the catalog answers now. */
+  readonly historyFrom: number
+  /** Rows that went, or would go, by relation; those with none are left out. */
+  readonly rows: RowCounts
+}
+
+/** The oldest version that stays; the present one where nothing older can go. @throws SluiceError BAD_FLAG for no versions at all */
+export async function oldestKept(reader: SqlReader, table: ReadableTable, keep: Keep): Promise<number> {
+  if ('versions' in keep) {
+    if (keep.versions < 1) throw new SluiceError('BAD_FLAG', 'at least one version of a table has to stay')
+    return Math.max(table.historyFrom, table.latest - keep.versions + 1)
+  }
+  // The version that was the latest at that moment still answers for it.
+  const version = await versionAtTime(reader, table.tableId, keep.sinceMs)
+  return Math.max(table.historyFrom, version ?? table.historyFrom)
+}
+
+/** What `pruneTable` would remove. Writes nothing. */
+export async function prunePlan(reader: SqlReader, tableId: string, historyFrom: number): Promise<Pruned> {
+  const [row] = await reader.all('SELECT count(*) FROM delta_commits WHERE table_id = ? AND version < ?', [
+    tableId,
+    historyFrom,
+  ])
+  return { historyFrom, rows: withCommits(Number(row?.[0] ?? 0), await rowsBelow(reader, tableId, historyFrom)) }
+}
+
+/**
+ * Makes `historyFrom` the oldest version of a table. Run again after a kill it finishes what was begun.
+ * @throws SluiceError LEASE_LOST, or the reason of the abort
+ */
+export async function pruneTable(at: Sweep, historyFrom: number, nowMs: number): Promise<Pruned> {
+  const { tableId } = at
+  const commits = await sweepStep(at, async (transaction) => {
+    const raised = await transaction.run(
+      'UPDATE delta_tables SET history_from = ?, updated_at = ? WHERE table_id = ? AND history_from <= ? AND current_version >= ?',
+      [historyFrom, isoTime(nowMs), tableId, historyFrom, historyFrom],
+    )
+    if (raised !== 1) {
+      throw new SluiceError('LEASE_LOST', `${tableId} was changed by another run; nothing was pruned`)
+    }
+    // Commits go at once: they list the history, and find the version of a moment.
+    return transaction.run('DELETE FROM delta_commits WHERE table_id = ? AND version < ?', [tableId, historyFrom])
+  })
+  return { historyFrom, rows: withCommits(commits, await sweepBelow(at, historyFrom)) }
+}
+
+function withCommits(commits: number, rows: RowCounts): RowCounts {
+  return commits === 0 ? rows : [...rows, { relation: 'delta_commits', rows: commits }]
+}

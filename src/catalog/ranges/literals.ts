@@ -1,0 +1,142 @@
+/**
+ * What a literal asks of a file's keys. Where the exact judgement allows for rounding (floats, decimals that went through a double, timestamps
+ * cut to milliseconds), the literal reaches that much further here.
+ */
+import { parseExactNumber, type ExactNumber } from '../../model/exact-number.ts'
+import type { Comparison, LiteralValue } from '../../model/predicate.ts'
+import { parseDouble } from '../../delta/partition-values.ts'
+import type { Field } from '../../delta/schema.ts'
+import { booleanDomain, dateDomain, textOf, timestampDomain } from '../../delta/value-domains.ts'
+import { DAY_MICROS } from './classes.ts'
+import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.ts'
+
+/** A file can match only if its max key is at or above `reach` and its min key at or below `start`; null asks nothing. */
+export type Wanted = { readonly reach: Buffer | null; readonly start: Buffer | null }
+
+const NOTHING: Wanted = { reach: null, start: null }
+/** Decimals of more digits may have lost some on their way through a double. */
+const SAFE_DIGITS = 15
+const CUT_MICROS = 999n
+
+/** For `column op literal`, where the types fit each other. */
+export function wantedBy(field: Field, op: Comparison, value: LiteralValue): Wanted {
+  if (op === '<>') return NOTHING
+  const around = keysAround(field, value)
+  const { reach, start } = around
+  switch (op) {
+    case '=':
+      return around
+    case '<':
+    case '<=':
+      return { reach: null, start }
+    default:
+      // A NaN above max is left out by many writers.
+      return isFloating(field) ? NOTHING : { reach, start: null }
+  }
+}
+
+/** For `column BETWEEN low AND high`. */
+export function wantedBetween(field: Field, low: LiteralValue, high: LiteralValue): Wanted {
+  return { reach: keysAround(field, low).reach, start: keysAround(field, high).start }
+}
+
+/** For a pattern that begins with this text. */
+export function wantedByPrefix(prefix: string): Wanted {
+  return { reach: textKey(prefix, 'down'), start: textKeyBeyond(prefix) }
+}
+
+/** Keys at or below, and at or above, everything that may count as this literal. */
+function keysAround(field: Field, value: LiteralValue): Wanted {
+  const { type } = field
+  if (type.kind === 'decimal') return numberAround(value, type.precision > SAFE_DIGITS)
+  if (type.kind !== 'primitive') return NOTHING
+  switch (type.name) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'long':
+      return numberAround(value, false)
+    case 'float':
+    case 'double':
+      return doubleAround(value, type.name === 'float' || wasFloat(field))
+    case 'date': {
+      const day = dateDomain.literal(value)
+      return day === null ? NOTHING : timesAround(BigInt(day.low) * DAY_MICROS)
+    }
+    case 'timestamp':
+    case 'timestamp_ntz': {
+      const time = timestampDomain(type.name === 'timestamp').literal(value)
+      return time === null ? NOTHING : timesAround(time.low)
+    }
+    case 'boolean': {
+      const flag = booleanDomain.literal(value)
+      return flag === null ? NOTHING : { reach: booleanKey(flag.low), start: booleanKey(flag.high) }
+    }
+    case 'string': {
+      const text = textOf(value, 'string')
+      return text === null ? NOTHING : { reach: textKey(text, 'down'), start: textKey(text, 'up') }
+    }
+    default:
+      return NOTHING
+  }
+}
+
+function isFloating({ type }: Field): boolean {
+  return type.kind === 'primitive' && (type.name === 'float' || type.name === 'double')
+}
+
+function wasFloat({ typeChanges }: Field): boolean {
+  return typeChanges.some(({ from }) => from.kind === 'primitive' && from.name === 'float')
+}
+
+function numberAround(value: LiteralValue, isWide: boolean): Wanted {
+  const text = textOf(value, 'number', 'string')
+  const number = text === null ? null : parseExactNumber(text)
+  if (number === null) return NOTHING
+  if (!isWide) return { reach: numberKey(number, 'down'), start: numberKey(number, 'up') }
+  return { reach: numberKey(shifted(number, -1n), 'down'), start: numberKey(shifted(number, 1n), 'up') }
+}
+
+const SHIFT_DIGITS = 19
+
+/** Further by one part in 2^50 and a little more, where the judgement allows for one in 2^52. */
+function shifted({ unscaled, scale }: ExactNumber, direction: 1n | -1n): ExactNumber {
+  const fine = unscaled * 10n ** BigInt(SHIFT_DIGITS)
+  const step = ((fine < 0n ? -fine : fine) >> 50n) + 10n ** BigInt(scale)
+  return { unscaled: fine + direction * step, scale: scale + SHIFT_DIGITS }
+}
+
+function timesAround(micros: bigint): Wanted {
+  return { reach: timeKey(micros - CUT_MICROS), start: timeKey(micros + CUT_MICROS) }
+}
+
+/** As far as the neighbours of the number among those that a float, or a double, can hold. */
+function doubleAround(value: LiteralValue, isFloat: boolean): Wanted {
+  const text = textOf(value, 'number', 'string')
+  const number = text === null ? null : parseDouble(text)
+  if (number === null || !Number.isFinite(number)) return NOTHING
+  const bound = (direction: 1 | -1): Buffer | null => {
+    const next = isFloat ? nextFloat(number, direction) : nextDouble(number, direction)
+    const exact = Number.isFinite(next) ? parseExactNumber(String(next)) : null
+    return exact === null ? null : numberKey(exact, direction === 1 ? 'up' : 'down')
+  }
+  return { reach: bound(-1), start: bound(1) }
+}
+
+const view = new DataView(new ArrayBuffer(8))
+
+function nextFloat(value: number, direction: 1 | -1): number {
+  view.setFloat32(0, value)
+  const float = view.getFloat32(0)
+  if (!Number.isFinite(float)) return float
+  if (float === 0) return direction * 2 ** -149
+  view.setUint32(0, view.getUint32(0) + (float > 0 ? direction : -direction))
+  return view.getFloat32(0)
+}
+
+function nextDouble(value: number, direction: 1 | -1): number {
+  if (value === 0) return direction * Number.MIN_VALUE
+  view.setFloat64(0, value)
+  view.setBigUint64(0, view.getBigUint64(0) + BigInt(value > 0 ? direction : -direction))
+  return view.getFloat64(0)
+}

@@ -1,0 +1,58 @@
+/** Which columns of a table have ranges: adding some, taking some away. */
+import { isoTime } from '../../shared/clock.ts'
+import type { SqlDatabase, SqlTransaction } from '../../stores/port.ts'
+import type { RangeClass } from './classes.ts'
+import { columnOf, rangeColumns, type RangeColumn } from './columns.ts'
+
+export type WantedColumn = {
+  readonly name: string
+  readonly physicalPath: readonly string[]
+  readonly kind: RangeClass
+}
+
+/** Notes columns that ranges are wanted for; `extendRanges` builds them. Columns that have some already are left as they are. */
+export async function addRangeColumns(
+  database: SqlDatabase,
+  tableId: string,
+  wanted: readonly WantedColumn[],
+  nowMs: number,
+): Promise<void> {
+  const createdAt = isoTime(nowMs)
+  await database.write(
+    async (transaction) => {
+      const known = await rangeColumns(transaction, tableId)
+      let number = Math.max(0, ...known.map(({ columnNo }) => columnNo))
+      for (const { name, physicalPath, kind } of wanted) {
+        if (columnOf(known, physicalPath) !== null) continue
+        await transaction.run(
+          `INSERT INTO delta_range_columns (table_id, column_no, name, physical_path, kind, built_to, built_version, created_at)
+           VALUES (?, ?, ?, ?, ?, -1, -1, ?)`,
+          [tableId, ++number, name, JSON.stringify(physicalPath), kind, createdAt],
+        )
+      }
+    },
+    async (reader) => {
+      const now = await rangeColumns(reader, tableId)
+      return wanted.every(({ physicalPath }) => columnOf(now, physicalPath) !== null)
+    },
+  )
+}
+
+/** Takes the ranges of a column away; from its first statement on nobody uses them. */
+export async function dropRangeColumn(
+  database: SqlDatabase,
+  tableId: string,
+  { columnNo }: RangeColumn,
+  guard: (transaction: SqlTransaction) => Promise<void>,
+): Promise<void> {
+  const parameters = [tableId, columnNo]
+  await database.write(
+    async (transaction) => {
+      await guard(transaction)
+      for (const relation of ['delta_range_columns', 'delta_range_zones', 'delta_file_ranges']) {
+        await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND column_no = ?`, parameters)
+      }
+    },
+    async (reader) => !(await rangeColumns(reader, tableId)).some((column) => column.columnNo === columnNo),
+  )
+}

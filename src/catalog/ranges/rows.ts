@@ -1,0 +1,96 @@
+/** Rows of `delta_file_ranges` and `delta_range_zones` for a window of files. */
+import type { StatsPieces } from '../../delta/stats.ts'
+import type { SqlTransaction, SqlValue } from '../../stores/port.ts'
+import { spanKeys } from './classes.ts'
+import { ZONE_FILES, type RangeColumn } from './columns.ts'
+
+export const RANGE_COLUMNS = [
+  'table_id',
+  'column_no',
+  'zone_no',
+  'file_no',
+  'min_key',
+  'max_key',
+  'has_nulls',
+  'has_values',
+]
+export const ZONE_COLUMNS = ['table_id', 'column_no', 'zone_no', 'min_key', 'max_key', 'has_nulls', 'has_values']
+const LOAD_ROWS = 10_000
+
+/** Bounds of the files that may hold a value: one of nulls alone must not open those of its zone. */
+type Zone = {
+  readonly columnNo: number
+  readonly zoneNo: number
+  low: Buffer | null
+  high: Buffer | null
+  hasNulls: number
+  hasValues: number
+}
+
+export class RangeRows {
+  /** Files that were added. */
+  files = 0
+  readonly #tableId: string
+  readonly #columns: readonly RangeColumn[]
+  readonly #rows: SqlValue[][] = []
+  readonly #zones = new Map<string, Zone>()
+
+  constructor(tableId: string, columns: readonly RangeColumn[]) {
+    this.#tableId = tableId
+    this.#columns = columns
+  }
+
+  /** @param stats null where there are none or they cannot be read: then anything may be in the file */
+  add(fileNo: number, stats: StatsPieces | null): void {
+    this.files++
+    const zoneNo = Math.floor(fileNo / ZONE_FILES)
+    for (const [slot, { columnNo, kind }] of this.#columns.entries()) {
+      const min = stats?.min[slot]
+      const max = stats?.max[slot]
+      // Without both, nothing is known, not even that a boolean is one of two.
+      const { low, high } =
+        min === undefined && max === undefined ? { low: null, high: null } : spanKeys(kind, min, max)
+      const nulls = stats?.nulls[slot]
+      // Counts of nulls are believed as src/delta/pruning.ts believes them.
+      const hasNulls = stats?.tightBounds === true && nulls === '0' ? 0 : 1
+      const hasValues = stats?.tightBounds === true && nulls !== undefined && nulls === stats.numRecords ? 0 : 1
+      this.#rows.push([this.#tableId, columnNo, zoneNo, fileNo, low, high, hasNulls, hasValues])
+      this.#widen(columnNo, zoneNo, { low, high, hasNulls, hasValues })
+    }
+  }
+
+  async load(transaction: SqlTransaction): Promise<void> {
+    for (let start = 0; start < this.#rows.length; start += LOAD_ROWS) {
+      await transaction.load('delta_file_ranges', RANGE_COLUMNS, this.#rows.slice(start, start + LOAD_ROWS))
+    }
+    const zones = [...this.#zones.values()].map((zone): SqlValue[] => [
+      this.#tableId,
+      zone.columnNo,
+      zone.zoneNo,
+      zone.low,
+      zone.high,
+      zone.hasNulls,
+      zone.hasValues,
+    ])
+    await transaction.load('delta_range_zones', ZONE_COLUMNS, zones)
+  }
+
+  #widen(columnNo: number, zoneNo: number, by: Omit<Zone, 'columnNo' | 'zoneNo'>): void {
+    const key = `${columnNo} ${zoneNo}`
+    const zone = this.#zones.get(key)
+    if (zone === undefined) {
+      this.#zones.set(key, { columnNo, zoneNo, ...by })
+      return
+    }
+    zone.hasNulls = Math.max(zone.hasNulls, by.hasNulls)
+    if (by.hasValues === 0) return
+    zone.low = zone.hasValues === 0 ? by.low : outer(zone.low, by.low, -1)
+    zone.high = zone.hasValues === 0 ? by.high : outer(zone.high, by.high, 1)
+    zone.hasValues = 1
+  }
+}
+
+function outer(a: Buffer | null, b: Buffer | null, sign: 1 | -1): Buffer | null {
+  if (a === null || b === null) return null
+  return Buffer.compare(a, b) * sign >= 0 ? a : b
+}

@@ -1,0 +1,111 @@
+/**
+ * Rows of protocol, metadata, transactions and domains below a version that say nothing about it any more, because a newer row took their
+ * place. What is in force stays, with the version it came with.
+ */
+import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
+import type { RowCounts } from './rollback.ts'
+import type { SqlReader } from '../stores/port.ts'
+import { sweepStep, type Sweep } from './sweep-step.ts'
+
+type Place = { readonly version: number; readonly source: number; readonly line: number }
+
+/** Rows named one by one in a statement. */
+const ROWS_A_STATEMENT = 200
+
+/** How many rows below a version are superseded, by relation. */
+export async function supersededRows(reader: SqlReader, tableId: string, below: number): Promise<RowCounts> {
+  const counts: { relation: string; rows: number }[] = []
+  for (const relation of STATE_RELATIONS) {
+    const [row] = await reader.all(`SELECT count(*) FROM ${relation.name} WHERE table_id = ? AND version < ?`, [
+      tableId,
+      below,
+    ])
+    const kept = await inForce(reader, tableId, relation, below)
+    counts.push({ relation: relation.name, rows: Number(row?.[0] ?? 0) - kept.length })
+  }
+  return counts
+}
+
+/** Removes them. @returns how many went, by relation */
+export async function dropSuperseded(at: Sweep, below: number): Promise<RowCounts> {
+  const { database, tableId } = at
+  const counts: { relation: string; rows: number }[] = []
+  for (const relation of STATE_RELATIONS) {
+    const kept = await inForce(database, tableId, relation, below)
+    const versions = [...new Set(kept.map(({ version }) => version))]
+    let rows = 0
+    for (const [i, version] of [...versions, below].entries()) {
+      rows += await dropBetween(at, relation.name, versions[i - 1] ?? -1, version)
+    }
+    for (const version of versions) {
+      const stay = new Set(kept.filter((row) => row.version === version).map(({ source, line }) => `${source}:${line}`))
+      const all = await database.all(`SELECT source, line FROM ${relation.name} WHERE table_id = ? AND version = ?`, [
+        tableId,
+        version,
+      ])
+      const gone = all.filter(([source, line]) => !stay.has(`${String(source)}:${String(line)}`))
+      rows += await dropRows(
+        at,
+        relation.name,
+        version,
+        gone.map(([source, line]) => [source as number, line as number]),
+      )
+    }
+    counts.push({ relation: relation.name, rows })
+  }
+  return counts
+}
+
+/** Rows below a version that are the newest of their key at it, ascending by version. */
+async function inForce(
+  reader: SqlReader,
+  tableId: string,
+  { name, key }: StateRelation,
+  at: number,
+): Promise<readonly Place[]> {
+  const partition = key === null ? '' : `PARTITION BY ${key} `
+  const rows = await reader.all(
+    `SELECT version, source, line FROM (
+       SELECT version, source, line, row_number() OVER (${partition}ORDER BY version DESC, source ASC, line DESC) AS nth
+       FROM ${name} WHERE table_id = ? AND version <= ?) AS ranked
+     WHERE nth = 1 AND version < ? ORDER BY version`,
+    [tableId, at, at],
+  )
+  return rows.map(([version, source, line]) => ({
+    version: version as number,
+    source: source as number,
+    line: line as number,
+  }))
+}
+
+async function dropBetween(at: Sweep, relation: string, above: number, below: number): Promise<number> {
+  if (below - above <= 1) return 0
+  return sweepStep(at, (transaction) =>
+    transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version > ? AND version < ?`, [
+      at.tableId,
+      above,
+      below,
+    ]),
+  )
+}
+
+async function dropRows(
+  at: Sweep,
+  relation: string,
+  version: number,
+  rows: readonly (readonly [source: number, line: number])[],
+): Promise<number> {
+  let gone = 0
+  for (let start = 0; start < rows.length; start += ROWS_A_STATEMENT) {
+    const some = rows.slice(start, start + ROWS_A_STATEMENT)
+    const places = some.map(() => '(source = ? AND line = ?)').join(' OR ')
+    gone += await sweepStep(at, (transaction) =>
+      transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version = ? AND (${places})`, [
+        at.tableId,
+        version,
+        ...some.flat(),
+      ]),
+    )
+  }
+  return gone
+}

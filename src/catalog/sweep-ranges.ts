@@ -1,0 +1,46 @@
+/**
+ * Ranges of files that are gone. They mislead nobody, because ranges only speak for files that are there; they take room. Zones stay as they are:
+ * bounds that are too wide rule nothing out wrongly.
+ */
+import type { SqlReader } from '../stores/port.ts'
+import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'
+import { sweepStep, type Sweep } from './sweep-step.ts'
+
+const OF_COLUMN = 'table_id = ? AND column_no = ?'
+
+/** Removes the ranges of files that are no longer in the catalog. @returns how many */
+export async function sweepRanges(at: Sweep, stepRows: number): Promise<number> {
+  const { database, tableId } = at
+  const zones = Math.max(1, Math.floor(stepRows / ZONE_FILES))
+  let gone = 0
+  for (const { columnNo } of await rangeColumns(database, tableId)) {
+    const [bounds] = await database.all(`SELECT min(zone_no), max(zone_no) FROM delta_file_ranges WHERE ${OF_COLUMN}`, [
+      tableId,
+      columnNo,
+    ])
+    const [first, last] = (bounds ?? [null, null]) as readonly [number | null, number | null]
+    if (first === null || last === null) continue
+    for (let zone = first; zone <= last; zone += zones) {
+      gone += await sweepStep(at, (transaction) =>
+        transaction.run(
+          `DELETE FROM delta_file_ranges WHERE ${OF_COLUMN} AND zone_no >= ? AND zone_no < ? AND NOT EXISTS (
+             SELECT 1 FROM delta_files f WHERE f.table_id = delta_file_ranges.table_id AND f.file_no = delta_file_ranges.file_no)`,
+          [tableId, columnNo, zone, zone + zones],
+        ),
+      )
+    }
+  }
+  return gone
+}
+
+/** How many ranges there are of files that began before a version and ended at or before it, or are gone already. */
+export async function rangesBelow(reader: SqlReader, tableId: string, below: number): Promise<number> {
+  if ((await rangeColumns(reader, tableId)).length === 0) return 0
+  const [row] = await reader.all(
+    `SELECT count(*) FROM delta_file_ranges r WHERE r.table_id = ? AND NOT EXISTS (
+       SELECT 1 FROM delta_files f WHERE f.table_id = r.table_id AND f.file_no = r.file_no
+         AND (f.added_version >= ? OR f.removed_version IS NULL OR f.removed_version > ?))`,
+    [tableId, below, below],
+  )
+  return Number(row?.[0] ?? 0)
+}

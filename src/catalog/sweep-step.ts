@@ -1,0 +1,23 @@
+/** One step of a sweep: a transaction that proves, and renews, the lease of its table. */
+import { throwIfAborted } from '../shared/abort.ts'
+import { REPEATABLE, type SqlDatabase, type SqlTransaction } from '../stores/port.ts'
+import { renewLease, type Lease } from './lease.ts'
+
+export type Sweep = {
+  readonly database: SqlDatabase
+  readonly tableId: string
+  readonly lease: Lease
+  /** Fires when running work must be dropped. */
+  readonly abort: AbortSignal
+  readonly stepRows?: number
+}
+
+/** One transaction of a sweep, under the lease. @throws SluiceError LEASE_LOST, or the reason of the abort */
+export async function sweepStep<T>(at: Sweep, body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+  throwIfAborted(at.abort)
+  const now = await at.database.now()
+  return at.database.write(async (transaction) => {
+    await renewLease(transaction, at.lease, now)
+    return body(transaction)
+  }, REPEATABLE)
+}

@@ -1,0 +1,128 @@
+/**
+ * Takes away what no version from `history_from` on needs. Readers never see these rows, so they go in transactions of a bounded size, each
+ * under the table's lease; a kill leaves some for the next time.
+ */
+import type { SqlReader } from '../stores/port.ts'
+import type { RowCounts } from './rollback.ts'
+import { dropSuperseded, supersededRows } from './superseded.ts'
+import { rangesBelow, sweepRanges } from './sweep-ranges.ts'
+import { sweepStep, type Sweep } from './sweep-step.ts'
+
+/** Rows looked at in one transaction. */
+const STEP_ROWS = 50_000
+
+/**
+ * Lives that ended at or before a version and began earlier: what began in that version itself is part of its commit. The sum keeps the planner
+ * from going through all closed lives at every step.
+ */
+const ENDED = 'added_version < ? AND removed_version + 0 <= ?'
+
+/** A stretch of rows by their numbers: above `after`, up to `upTo`. */
+type Step = { readonly after: number; readonly upTo: number }
+
+/** The file rows of a table in stretches of so many rows. */
+export async function* fileSteps(
+  reader: SqlReader,
+  tableId: string,
+  rows: number = STEP_ROWS,
+): AsyncGenerator<Step, void> {
+  for (let after = -1; ;) {
+    const [next] = await reader.all(
+      'SELECT file_no FROM delta_files WHERE table_id = ? AND file_no > ? ORDER BY file_no LIMIT 1 OFFSET ?',
+      [tableId, after, rows - 1],
+    )
+    const upTo = (next?.[0] ?? null) as number | null
+    yield { after, upTo: upTo ?? Number.MAX_SAFE_INTEGER }
+    if (upTo === null) return
+    after = upTo
+  }
+}
+
+/**
+ * Removes the rows of a table that no version from `below` on needs, and that nobody can ask for any more because history begins there.
+ * @returns rows that went, by relation
+ */
+export async function sweepBelow(at: Sweep, below: number): Promise<RowCounts> {
+  const { database, tableId } = at
+  let files = 0
+  for await (const { after, upTo } of fileSteps(database, tableId, at.stepRows)) {
+    files += await sweepStep(at, (transaction) =>
+      transaction.run(`DELETE FROM delta_files WHERE table_id = ? AND file_no > ? AND file_no <= ? AND ${ENDED}`, [
+        tableId,
+        after,
+        upTo,
+        below,
+        below,
+      ]),
+    )
+  }
+  const ranges = await sweepRanges(at, at.stepRows ?? STEP_ROWS)
+  const partitions = await sweepStep(at, (transaction) =>
+    transaction.run(
+      `DELETE FROM delta_partitions WHERE table_id = ? AND NOT EXISTS (SELECT 1 FROM delta_files f
+         WHERE f.table_id = delta_partitions.table_id AND f.partition_no = delta_partitions.partition_no)`,
+      [tableId],
+    ),
+  )
+  const actions = await dropActions(at, -1, below)
+  const superseded = await dropSuperseded(at, below)
+  return [
+    { relation: 'delta_files', rows: files },
+    { relation: 'delta_file_ranges', rows: ranges },
+    { relation: 'delta_partitions', rows: partitions },
+    { relation: 'delta_actions', rows: actions },
+    ...superseded,
+  ].filter(({ rows }) => rows > 0)
+}
+
+/** What `sweepBelow` would remove, counted. */
+export async function rowsBelow(reader: SqlReader, tableId: string, below: number): Promise<RowCounts> {
+  const count = async (sql: string, parameters: readonly (string | number)[]): Promise<number> =>
+    Number((await reader.all(`SELECT count(*) FROM ${sql}`, parameters))[0]?.[0] ?? 0)
+  const counts = [
+    {
+      relation: 'delta_files',
+      rows: await count(`delta_files WHERE table_id = ? AND ${ENDED}`, [tableId, below, below]),
+    },
+    { relation: 'delta_file_ranges', rows: await rangesBelow(reader, tableId, below) },
+    {
+      relation: 'delta_partitions',
+      rows: await count(
+        `delta_partitions p WHERE p.table_id = ? AND NOT EXISTS (SELECT 1 FROM delta_files f WHERE f.table_id = p.table_id
+           AND f.partition_no = p.partition_no AND (f.added_version >= ? OR f.removed_version IS NULL OR f.removed_version > ?))`,
+        [tableId, below, below],
+      ),
+    },
+    {
+      relation: 'delta_actions',
+      rows: await count('delta_actions WHERE table_id = ? AND version < ?', [tableId, below]),
+    },
+    ...(await supersededRows(reader, tableId, below)),
+  ]
+  return counts.filter(({ rows }) => rows > 0)
+}
+
+/** Removes the raw lines of versions above `above` and below `below`. @returns how many */
+export async function dropActions(at: Sweep, above: number, below: number): Promise<number> {
+  const { database, tableId } = at
+  const range = 'table_id = ? AND version > ? AND version < ?'
+  let gone = 0
+  for (;;) {
+    const [next] = await database.all(
+      `SELECT version, line FROM delta_actions WHERE ${range} ORDER BY version, line LIMIT 1 OFFSET ?`,
+      [tableId, above, below, (at.stepRows ?? STEP_ROWS) - 1],
+    )
+    const [version, line] = (next ?? [below, -1]) as readonly [number, number]
+    gone += await sweepStep(at, (transaction) =>
+      transaction.run(`DELETE FROM delta_actions WHERE ${range} AND (version < ? OR (version = ? AND line <= ?))`, [
+        tableId,
+        above,
+        below,
+        version,
+        version,
+        line,
+      ]),
+    )
+    if (next === undefined) return gone
+  }
+}

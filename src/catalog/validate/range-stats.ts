@@ -1,0 +1,68 @@
+/**
+ * What a file's statistics say of a column, for the proof of ranges. The engine parses them, whole; where that could round a number, scalars are turned
+ * into texts before. Slower than src/delta/stats.ts, and another way, so that one bug does not hide in both.
+ */
+
+/** Scalars as they stand in the text, strings with their quotes. */
+export type ColumnFacts = { readonly min: string | null; readonly max: string | null; readonly nulls: string | null }
+
+export type FileFacts = {
+  /** False where rows may be gone that min, max and the counts still count. */
+  readonly tight: boolean
+  readonly records: string | null
+  of(physicalPath: readonly string[]): ColumnFacts
+}
+
+type Tree = null | string | number | boolean | readonly Tree[] | { readonly [key: string]: Tree }
+type Members = { readonly [key: string]: Tree }
+
+/** Numbers that a double may not hold as they are written. */
+const LONG_NUMBER = /[\d.]{16}|\d[eE]/
+/** A string with what makes it a key, or any other scalar. */
+const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[^\s",:{}[\]]+/gs
+
+/** Null where the text is no JSON object: then nothing is known of the file. */
+export function factsOf(stats: string | null): FileFacts | null {
+  if (stats === null) return null
+  const plain = LONG_NUMBER.test(stats) ? null : objectIn(stats)
+  if (plain !== null) return factsIn(plain, (leaf) => (typeof leaf === 'string' ? JSON.stringify(leaf) : String(leaf)))
+  const texts = objectIn(
+    stats.replace(TOKEN, (token, colon: string | undefined) => (colon === undefined ? JSON.stringify(token) : token)),
+  )
+  return texts === null ? null : factsIn(texts, String)
+}
+
+function objectIn(text: string): Members | null {
+  try {
+    const tree = JSON.parse(text) as Tree
+    return isObject(tree) ? tree : null
+  } catch {
+    return null
+  }
+}
+
+function isObject(tree: Tree | undefined): tree is Members {
+  return typeof tree === 'object' && tree !== null && !Array.isArray(tree)
+}
+
+/** @param written a scalar as it stood in the text */
+function factsIn(root: Members, written: (leaf: string | number | boolean) => string): FileFacts {
+  const at = (tree: Tree | undefined, name: string): Tree | undefined =>
+    isObject(tree) && Object.hasOwn(tree, name) ? tree[name] : undefined
+  const scalar = (leaf: Tree | undefined): string | null => {
+    if (leaf === undefined || leaf === null || typeof leaf === 'object') return null
+    const text = written(leaf)
+    return text === 'null' ? null : text
+  }
+  const found = (name: string, path: readonly string[]): string | null =>
+    scalar(path.reduce<Tree | undefined>(at, at(root, name)))
+  return {
+    tight: scalar(at(root, 'tightBounds')) !== 'false',
+    records: scalar(at(root, 'numRecords')),
+    of: (path) => ({
+      min: found('minValues', path),
+      max: found('maxValues', path),
+      nulls: found('nullCount', path) ?? found('nullCounts', path),
+    }),
+  }
+}

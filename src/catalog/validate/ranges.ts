@@ -1,0 +1,241 @@
+/**
+ * Proves the ranges of a table: no key may lie further in than the statistics of the file allow, or a question would miss that file. Keys that lie
+ * further out, and rows of files that are gone, hide nothing and are no difference. The statistics themselves are proved against the log apart.
+ */
+import { throwIfAborted } from '../../shared/abort.ts'
+import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../stores/port.ts'
+import { compareBounds, outerBounds, type Bound, type Bounds } from './range-bounds.ts'
+import { provedColumns, ZONE_FILES, type ProvedColumn, type Tell } from './range-columns.ts'
+import { factsOf } from './range-stats.ts'
+import type { Difference, Report } from './report.ts'
+
+/** What was looked at: pairs of a column and a file that its ranges speak for, and how many of them have their row. */
+export type RangesSeen = { readonly covered: number; readonly found: number }
+
+const WINDOW_ZONES = 4
+const PAGE_ROWS = 1_000
+const MOST_WAITING = 1_000
+
+/** One check of a table that has ranges; none of others. */
+export async function checkRanges(
+  report: Report,
+  catalog: SqlDatabase,
+  tableId: string,
+  version: number,
+  signal: AbortSignal,
+): Promise<void> {
+  let waiting: Difference[] = []
+  const flush = async (): Promise<void> => {
+    await report.note(version, 'ranges', waiting)
+    waiting = []
+  }
+  // One state of the catalog: an import may extend ranges meanwhile.
+  const seen = await catalog.read((reader) =>
+    proveRanges(reader, tableId, signal, async (difference) => {
+      waiting.push(difference)
+      if (waiting.length >= MOST_WAITING) await flush()
+    }),
+  )
+  if (seen === null) return
+  await flush()
+  await report.noted(version, 'ranges', '_delta_log', String(seen.covered), String(seen.found))
+}
+
+/**
+ * Tells every place where ranges could hide a file; memory is bounded by a window of files. Null for a table without ranges.
+ * @throws what the reader throws; the signal's reason
+ */
+export async function proveRanges(
+  reader: SqlReader,
+  tableId: string,
+  signal: AbortSignal,
+  tell: Tell,
+): Promise<RangesSeen | null> {
+  const columns = await provedColumns(reader, tableId, tell)
+  if (columns === null) return null
+  const last = Math.max(-1, ...columns.map(({ builtTo }) => builtTo))
+  const seen = { covered: 0, found: 0 }
+  for (let from = 0; from <= last;) {
+    throwIfAborted(signal)
+    const [next] = await reader.all(
+      'SELECT min(file_no) FROM delta_files WHERE table_id = ? AND file_no >= ? AND file_no <= ?',
+      [tableId, from, last],
+    )
+    const first = next?.[0] ?? null
+    if (first === null) break
+    const zone = Math.floor(Number(first) / ZONE_FILES)
+    const window = { zone, lastZone: zone + WINDOW_ZONES - 1, last }
+    const proofs: ColumnProof[] = []
+    for (const column of columns) proofs.push(await ColumnProof.open(reader, tableId, column, window))
+    await proveWindow(reader, tableId, proofs, window, tell)
+    for (const proof of proofs) {
+      await proof.zones(tell)
+      seen.covered += proof.covered
+      seen.found += proof.found
+    }
+    from = (window.lastZone + 1) * ZONE_FILES
+  }
+  return seen
+}
+
+type Window = { readonly zone: number; readonly lastZone: number; readonly last: number }
+
+async function proveWindow(
+  reader: SqlReader,
+  tableId: string,
+  proofs: readonly ColumnProof[],
+  { zone, lastZone, last }: Window,
+  tell: Tell,
+): Promise<void> {
+  const end = Math.min(last, (lastZone + 1) * ZONE_FILES - 1)
+  const sql = `SELECT f.file_no, f.path, f.added_version, f.stats FROM delta_files f JOIN delta_tables t ON t.table_id = f.table_id
+    WHERE f.table_id = ? AND f.file_no >= ? AND f.file_no <= ? AND f.added_version <= t.current_version ORDER BY f.file_no`
+  const told: Difference[] = []
+  for await (const page of reader.pages(sql, [tableId, zone * ZONE_FILES, end], PAGE_ROWS)) {
+    for (const [fileNo, path, added, stats] of page) {
+      const facts = factsOf(typeof stats === 'string' ? stats : null)
+      const file = { fileNo: Number(fileNo), path: String(path), added: Number(added), facts }
+      for (const proof of proofs) proof.file(file, told)
+    }
+    for (const difference of told) await tell(difference)
+    told.length = 0
+  }
+}
+
+type ProvedFile = {
+  readonly fileNo: number
+  readonly path: string
+  readonly added: number
+  readonly facts: ReturnType<typeof factsOf>
+}
+
+/** What may be in a file, or in some: bounds of the values that may be there, and whether any value or null may. */
+type Content = Bounds & { readonly mayHaveNulls: boolean; readonly mayHaveValues: boolean }
+
+/** Keys and flags as stored. */
+type Stored = readonly [low: SqlValue, high: SqlValue, hasNulls: SqlValue, hasValues: SqlValue]
+
+const EMPTY: Content = { low: null, high: null, mayHaveNulls: false, mayHaveValues: false }
+
+/** The rows of one column in a window of zones, and what its files say. */
+class ColumnProof {
+  covered = 0
+  found = 0
+  readonly #column: ProvedColumn
+  readonly #files: ReadonlyMap<number, readonly Stored[]>
+  readonly #zoneRows: ReadonlyMap<number, readonly Stored[]>
+  readonly #hulls = new Map<number, Content>()
+
+  static async open(reader: SqlReader, tableId: string, column: ProvedColumn, window: Window): Promise<ColumnProof> {
+    const where = 'WHERE table_id = ? AND column_no = ? AND zone_no >= ? AND zone_no <= ?'
+    const parameters = [tableId, column.columnNo, window.zone, window.lastZone]
+    const keys = 'min_key, max_key, has_nulls, has_values'
+    const files = await reader.all(`SELECT zone_no, file_no, ${keys} FROM delta_file_ranges ${where}`, parameters)
+    const zones = await reader.all(`SELECT zone_no, ${keys} FROM delta_range_zones ${where}`, parameters)
+    // A row in a zone that is not its file's is found by no question.
+    const atHome = files.filter(([zone, file]) => Math.floor(Number(file) / ZONE_FILES) === zone)
+    return new ColumnProof(column, byNumber(atHome.map((row) => row.slice(1))), byNumber(zones))
+  }
+
+  private constructor(
+    column: ProvedColumn,
+    files: ReadonlyMap<number, readonly Stored[]>,
+    zones: ReadonlyMap<number, readonly Stored[]>,
+  ) {
+    this.#column = column
+    this.#files = files
+    this.#zoneRows = zones
+  }
+
+  file({ fileNo, path, added, facts }: ProvedFile, told: Difference[]): void {
+    const { name, builtTo, builtVersion, firstNew } = this.#column
+    if (fileNo > builtTo) return
+    if (added > builtVersion) {
+      // Such a file is looked for from the first new number on.
+      if (firstNew !== 'unknown' && (firstNew === null || fileNo < firstNew))
+        told.push({ path, field: `first_file_no for ${name}`, log: fileNo, catalog: firstNew })
+      return
+    }
+    this.covered++
+    const content = this.#contentOf(facts)
+    const zone = Math.floor(fileNo / ZONE_FILES)
+    this.#hulls.set(zone, together(this.#hulls.get(zone) ?? EMPTY, content))
+    const rows = this.#files.get(fileNo) ?? []
+    if (rows.length > 0) this.found++
+    this.#judge(path, content, rows, told)
+  }
+
+  /** After all files of the window. */
+  async zones(tell: Tell): Promise<void> {
+    const told: Difference[] = []
+    for (const [zone, content] of this.#hulls) {
+      const path = `files ${zone * ZONE_FILES} to ${(zone + 1) * ZONE_FILES - 1}`
+      this.#judge(path, content, this.#zoneRows.get(zone) ?? [], told)
+    }
+    for (const difference of told) await tell(difference)
+  }
+
+  #contentOf(facts: ProvedFile['facts']): Content {
+    if (facts === null) return { low: null, high: null, mayHaveNulls: true, mayHaveValues: true }
+    const of = facts.of(this.#column.physicalPath)
+    return {
+      ...this.#column.rule.allowed(of),
+      mayHaveNulls: !(facts.tight && of.nulls === '0'),
+      mayHaveValues: !(facts.tight && of.nulls !== null && of.nulls === facts.records),
+    }
+  }
+
+  #judge(path: string, content: Content, rows: readonly Stored[], told: Difference[]): void {
+    const { name } = this.#column
+    if (rows.length !== 1) {
+      const catalog = rows.length === 0 ? 'missing' : `${rows.length} times`
+      told.push({ path, field: `row of ${name}`, log: 'present', catalog })
+    }
+    for (const [low, high, hasNulls, hasValues] of rows) {
+      if (content.mayHaveNulls && hasNulls !== 1)
+        told.push({ path, field: `has_nulls of ${name}`, log: 1, catalog: hasNulls })
+      if (!content.mayHaveValues) continue
+      if (hasValues !== 1) told.push({ path, field: `has_values of ${name}`, log: 1, catalog: hasValues })
+      this.#judgeKey({ path, field: `min_key of ${name}` }, low, content.low, 1, told)
+      this.#judgeKey({ path, field: `max_key of ${name}` }, high, content.high, -1, told)
+    }
+  }
+
+  /** @param inward sign of `key` compared with `bound` where the key lies further in */
+  #judgeKey(
+    at: Pick<Difference, 'path' | 'field'>,
+    key: SqlValue,
+    bound: Bound | null,
+    inward: 1 | -1,
+    told: Difference[],
+  ): void {
+    if (key === null) return
+    const { rule } = this.#column
+    const value = key instanceof Uint8Array ? rule.decoded(key) : null
+    if (value !== null && bound !== null && compareBounds(value, bound) * inward <= 0) return
+    const log = bound === null ? 'no bound' : rule.shown(bound)
+    const bytes = key instanceof Uint8Array ? Buffer.from(key).toString('hex') : String(key)
+    told.push({ ...at, log, catalog: value === null ? `no key: ${bytes}` : rule.shown(value) })
+  }
+}
+
+function byNumber(rows: readonly SqlRow[]): ReadonlyMap<number, readonly Stored[]> {
+  const found = new Map<number, Stored[]>()
+  for (const [number, ...stored] of rows) {
+    const row = stored as unknown as Stored
+    const known = found.get(Number(number))
+    if (known === undefined) found.set(Number(number), [row])
+    else known.push(row)
+  }
+  return found
+}
+
+/** Files of nulls alone say nothing of where values lie. */
+function together(a: Content, b: Content): Content {
+  const flags = {
+    mayHaveNulls: a.mayHaveNulls || b.mayHaveNulls,
+    mayHaveValues: a.mayHaveValues || b.mayHaveValues,
+  }
+  if (!b.mayHaveValues) return { ...a, ...flags }
+  return { ...(a.mayHaveValues ? outerBounds(a, b) : { low: b.low, high: b.high }), ...flags }
+}
