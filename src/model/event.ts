@@ -35,8 +35,13 @@ export type EventBody =
       excluded: readonly string[]
       /** One line a table, when the plan is what was asked for (`--dry-run`) or the UI shows it before it starts. */
       details?: readonly PlanLine[]
+      /** Of a copy, one a table. */
+      copies?: readonly CopyPlanLine[]
     }
+  /** Turned while it runs; what is not named stays as it is. */
+  | { type: 'run.steered'; paused?: boolean; workers?: number; rate?: Dec | null; stopping?: true }
   | { type: 'table.started'; table: string; location: string; fromVersion: Dec; toVersion: Dec }
+  | CopyStartedEvent
   | {
       type: 'table.finished'
       table: string
@@ -48,14 +53,70 @@ export type EventBody =
       bytes?: Dec
       actions?: Dec
       ms: number
+      /** Of a copy. */
+      copied?: CopyTally
       notes?: readonly string[]
       error?: ErrorInfo
     }
-  | { type: 'chunk.started'; table: string; chunk: string; worker: number; total: Dec; unit: string }
-  | { type: 'chunk.progress'; table: string; chunk: string; worker: number; done: Dec; total: Dec; unit: string }
+  /** A table of a copy, or one chunk of it, was told what to do while it runs. After `retry` it finishes once more, and that is what counts. */
+  | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
+  | ({ type: 'chunk.started'; table: string; chunk: string; worker: number; total: Dec; unit: string } & KeySpan)
+  | {
+      type: 'chunk.progress'
+      table: string
+      chunk: string
+      worker: number
+      done: Dec
+      total: Dec
+      unit: string
+      /** What is being done with the chunk; of a copy only. */
+      step?: 'reading' | 'writing' | 'proving'
+      /** Of a copy: about how many of the source so far. */
+      bytes?: Dec
+    }
   | { type: 'chunk.retried'; table: string; chunk: string; attempt: number; waitMs: number; error: ErrorInfo }
-  | { type: 'chunk.done'; table: string; chunk: string; worker: number; done: Dec; unit: string; ms: number }
+  | ({
+      type: 'chunk.done'
+      table: string
+      chunk: string
+      worker: number
+      done: Dec
+      unit: string
+      ms: number
+    } & KeySpan &
+      Partial<ChunkTally>)
+  /** A chunk of a copy that an earlier run has proved. */
+  | ({ type: 'chunk.skipped'; table: string; chunk: string } & KeySpan & ChunkTally)
   | { type: 'chunk.failed'; table: string; chunk: string; error: ErrorInfo }
+  /** A chunk of a copy is free again: its worker gave it back, or is gone. */
+  | { type: 'chunk.released'; table: string; chunk: string; reason: ReleaseReason; error?: ErrorInfo }
+  /** An index, a constraint or a default that is made beside the rows of a copy, by its name in the target. */
+  | { type: 'index.started'; table: string; name: string; kind: string }
+  | { type: 'index.done'; table: string; name: string; kind: string; ms: number }
+  | { type: 'index.failed'; table: string; name: string; kind: string; error: ErrorInfo }
+  /** A row that the target does not take; its chunk goes on without it. */
+  | { type: 'row.aside'; table: string; chunk: string; key: readonly string[]; error: ErrorInfo }
+  /** Rows a second that may go from now on, because somebody said that it was too much, or the target grew slow. */
+  | { type: 'throttle.on'; reason: string; rate: Dec; cause?: 'pressure' | 'latency'; latency?: Latency }
+  | { type: 'throttle.off' }
+  /** How long the target of a copy takes for a megabyte of rows; every few seconds. */
+  | ({ type: 'target.latency' } & Latency)
+  // ── comparisons of tables
+  | {
+      type: 'diff.progress'
+      table: string
+      /** Looked at once more: what differed a moment ago. Mending: with `--fix`. */
+      step: 'comparing' | 'looking again' | 'mending'
+      /** Rows of the source that were compared, of about so many. */
+      done: Dec
+      total: Dec
+      estimated: boolean
+      /** Ranges of keys that were compared, and about how many are left. */
+      ranges: Dec
+      left: Dec
+      /** Rows that differ, as far as is known. */
+      differences: Dec
+    }
   // ── proofs
   | {
       type: 'verify.check'
@@ -85,6 +146,12 @@ export type EventBody =
   | ChangeEvent
   | RunEvent
   | SourceEvent
+  | RelationEvent
+  | DifferenceEvent
+  | ColumnsEvent
+  | RowEvent
+  | CheckEvent
+  | StatementEvent
   // ── talk and the end
   | { type: 'log'; level: 'note' | 'warn' | 'error' | 'debug'; table?: string; message: string; hint?: string }
   | {
@@ -95,10 +162,109 @@ export type EventBody =
       totals: Readonly<Record<string, Dec>>
       ms: number
       resumeCommand?: string
+      /** Of a copy: runs that set rows aside which are still not in the target. */
+      asideRuns?: readonly Dec[]
       /** A file this run wrote for the user, such as a report. */
       wrote?: readonly string[]
       error?: ErrorInfo
     }
+
+/** Edges of a chunk of a copy: the first one is not part of it, unless the key is a whole number, where both are. Null is open. */
+export type KeySpan = { from?: readonly string[] | null; to?: readonly string[] | null }
+
+export type ChunkTally = {
+  read: Dec
+  written: Dec
+  skipped: Dec
+  quarantined: Dec
+  attempt: number
+  /** About how many of the source; absent where that was not noted. */
+  bytes?: Dec
+  /** Absent where nothing was summed. */
+  checksum?: { source: string; target: string }
+}
+
+/** Milliseconds that a target takes for a megabyte of rows. */
+export type Latency = {
+  /** 95 of 100 times in the last seconds it took no longer. */
+  p95Ms: number
+  /** The same while all was well; null before that is known. */
+  baselineMs: number | null
+}
+
+/** The run stops; somebody asked for this chunk back; nothing was heard of its owner for too long; its program has ended. */
+export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended'
+
+/** Of one table, over all runs. */
+export type CopyTally = {
+  chunks: Dec
+  proved: Dec
+  read: Dec
+  written: Dec
+  skipped: Dec
+  quarantined: Dec
+  /** Of the source, about. */
+  bytes?: Dec
+  /** How many states of the source the chunks were read from. */
+  readPoints: Dec
+}
+
+/** A table of a copy begins, or goes on. */
+export type CopyStartedEvent = {
+  type: 'copy.started'
+  table: string
+  /** Its name in the target. */
+  to: string
+  rows: Dec
+  estimated: boolean
+  /** Columns that the table is cut by; none where it has no key. */
+  key: readonly string[]
+  /** Smallest and largest key, where it is one column. */
+  low?: string
+  high?: string
+  chunkRows: Dec
+  /** Chunks that the target takes at the same time: more workers only wait. */
+  writers?: Dec
+  /** Chunks known so far, and how many of them earlier runs have proved. */
+  chunks: Dec
+  done: { chunks: Dec; rows: Dec }
+}
+
+/** What a copy is going to do with one table. */
+export type CopyPlanLine = {
+  table: string
+  to: string
+  status: 'copy' | 'resume' | 'done' | 'refused'
+  rows: Dec
+  estimated: boolean
+  bytes: Dec
+  chunkRows: Dec
+  chunks: Dec
+  /** Chunks that the target takes at the same time. */
+  writers?: Dec
+  key: readonly string[]
+  proof: string
+  create: boolean
+  onExisting: string
+  columns: readonly { from: string; to: string; source: string; target: string; lossy?: string }[]
+  /** Of a service that limits them. */
+  requests?: Dec
+  /** At least so long the requests have to be spread over, ms. */
+  requestMs?: number
+  /** Where more than rows was asked for. */
+  objects?: readonly PlannedObjectLine[]
+  notes?: readonly string[]
+  error?: ErrorInfo
+}
+
+/** What becomes of an index, a constraint or a default of the source's table. */
+export type PlannedObjectLine = {
+  name: string
+  kind: string
+  status: 'build' | 'there' | 'left'
+  /** Why it is left out, or what is not as in the source. */
+  note?: string
+}
 
 export type PlanLine = {
   table: string
@@ -143,6 +309,34 @@ export type SourceEvent = {
   system: 'sqlite' | 'duckdb'
   bytes: Dec
   modified: string
+}
+
+/** A table of a database, as `discover URL` lists it. */
+export type RelationEvent = {
+  type: 'relation'
+  table: string
+  rows: Dec
+  estimated: boolean
+  bytes: Dec
+  /** Columns that tell its rows apart; none where nothing does. */
+  key: readonly string[]
+  columns: readonly { name: string; type: string; nullable: boolean }[]
+  partitioning?: string
+  /** Whether a copy of it that is broken off goes on where it was. */
+  resumable: boolean
+  note?: string
+}
+
+/** A key whose rows are not the same on both sides of a `diff`. */
+export type DifferenceEvent = {
+  type: 'difference'
+  table: string
+  key: readonly string[]
+  difference: 'missing' | 'extra' | 'different'
+  /** Columns that differ, with their values in canonical text. */
+  columns?: readonly { column: string; source: string | null; target: string | null }[]
+  /** What `--fix` did about it. */
+  fixed?: boolean
 }
 
 export type FileEvent = {
@@ -203,7 +397,43 @@ export type RunEvent = {
   error?: string
 }
 
-export type Side = { p50Ms: number; p95Ms: number; coldMs: number | null; readBytes: Dec | null; opened: number | null }
+/** Names of the columns of a query, before its first row. */
+export type ColumnsEvent = { type: 'columns'; columns: readonly string[] }
+
+/** Numbers that JSON would round are text; bytes are hexadecimal behind `\\x`. */
+export type RowValue = string | number | null
+
+/** One row of a query, in the order of the columns. */
+export type RowEvent = { type: 'row'; values: readonly RowValue[] }
+
+/** One finding of `doctor`. */
+export type CheckEvent = {
+  type: 'check'
+  /** What was looked at: program, database, catalog, lake. */
+  area: string
+  check: string
+  status: 'ok' | 'warn' | 'fail'
+  /** What is there, in a few words. */
+  found: string
+  cause?: string
+  hint?: string
+}
+
+/** One statement that `grants` prints; `applied` says that it was run. */
+export type StatementEvent = { type: 'statement'; sql: string; applied: boolean }
+
+export type Side = {
+  p50Ms: number
+  p95Ms: number
+  coldMs: number | null
+  readBytes: Dec | null
+  opened: number | null
+  /** Requests to the lake for one answer, and the bytes they brought; where the lake is a bucket or latency is simulated. */
+  requests?: Dec
+  requestBytes?: Dec
+  /** Simulated latency of every request or round trip of this side. */
+  addedMs?: number
+}
 
 /** One question of `performance-compare`, answered from the files and from SQL. */
 export type QuestionEvent = {

@@ -5,11 +5,26 @@ export type LogEntry = { readonly name: string; readonly size?: number; readonly
 
 export type LogObject = { readonly size: number; readonly modified: number }
 
+/** Requests that a store has sent so far, each try counted, and the bytes of bodies that came back. */
+export type RequestCounts = {
+  readonly lists: number
+  readonly gets: number
+  readonly heads: number
+  readonly bytes: number
+}
+
 export interface LogStore {
   /** Canonical URI of the table root, without a trailing slash: `file:///lake/orders`. */
   readonly root: string
   /** The root as a person gave it, for messages. */
   readonly label: string
+  /** Live counts of a store where every call is a request; absent for a local folder. */
+  readonly requests?: RequestCounts
+  /**
+   * Whether a listing comes in pages that cost a request each. Then readers of the newest version list from the last checkpoint on, after a
+   * look at `_last_checkpoint`; where it is absent they list everything, which is one cheap call.
+   */
+  readonly pagedListing?: boolean
   /**
    * Objects directly below `folder` (relative to the root, '/' between parts; '' is the root), in byte order of
    * their names, sub-folders left out. A folder that does not exist is empty.
@@ -20,15 +35,33 @@ export interface LogStore {
     options: { readonly after?: string; readonly attributes: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<LogEntry>
   /**
+   * All objects below `folder` at any depth, as paths relative to it, in byte order. Only where that costs fewer calls than one a folder.
+   * @throws SluiceError SOURCE_DENIED, SOURCE_IO
+   */
+  listDeep?(folder: string, signal: AbortSignal): AsyncIterable<string>
+  /**
    * Bytes of one object from `start` (0) up to `end` (exclusive), in chunks of at most a few MB. Small objects come whole.
-   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO
+   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; LOG_CHANGED when the object was replaced while it was read
    */
   read(
     path: string,
     options: { readonly start?: number; readonly end?: number; readonly signal: AbortSignal },
   ): AsyncIterable<Buffer>
+  /**
+   * Says that these objects will be read whole, in this order and soon, so that a store far away can fetch several at a time. Replaces
+   * what was said before. Nothing has to be read, and nothing fails here.
+   * @param options.keep they will be read a second time
+   */
+  ahead?(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void
   /** Size and time of one object, or null when there is none. */
   head(path: string, signal: AbortSignal): Promise<LogObject | null>
-  /** A local file with the object's bytes, for readers that need one; disposing removes what was made for it. */
-  localFile(path: string, signal: AbortSignal): Promise<AsyncDisposable & { readonly file: string }>
+  /**
+   * A local file with the object's bytes, for readers that need one; disposing removes what was made for it.
+   * @param options.columns of a Parquet file: the only top-level columns whose data will be read. Data of the others may be missing
+   */
+  localFile(
+    path: string,
+    signal: AbortSignal,
+    options?: { readonly columns?: readonly string[] },
+  ): Promise<AsyncDisposable & { readonly file: string }>
 }

@@ -2,6 +2,7 @@
  * Conditions on rows, as `--where` takes them: columns compared with literals, `IN`, `BETWEEN`, `IS NULL`, `LIKE`, joined by
  * `AND`, `OR`, `NOT`. Plain data; what a column's type makes of a literal is decided by whoever evaluates it.
  */
+import { backquotedName, literal } from '../shared/sql-text.ts'
 import { RESERVED } from './predicate-lexer.ts'
 
 export { predicateError } from './predicate-lexer.ts'
@@ -25,6 +26,16 @@ export type Literal = LiteralValue & { readonly at: number }
 
 export type Comparison = '=' | '<>' | '<' | '<=' | '>' | '>='
 
+/** The comparison that is true of two values where this one is false; null answers neither. */
+export const NEGATED: Readonly<Record<Comparison, Comparison>> = {
+  '=': '<>',
+  '<>': '=',
+  '<': '>=',
+  '<=': '>',
+  '>': '<=',
+  '>=': '<',
+}
+
 export type Condition =
   | { readonly kind: 'compare'; readonly column: ColumnRef; readonly op: Comparison; readonly value: Literal }
   | { readonly kind: 'in'; readonly column: ColumnRef; readonly values: readonly Literal[]; readonly negated: boolean }
@@ -46,7 +57,7 @@ export type Predicate = { readonly text: string; readonly root: Condition }
 
 function renderName(name: string): string {
   const isBare = /^[\p{L}_][\p{L}\p{M}\p{N}_$]*$/u.test(name) && !RESERVED.has(name.toUpperCase())
-  return isBare ? name : `\`${name.replaceAll('`', '``')}\``
+  return isBare ? name : backquotedName(name)
 }
 
 /** A column as it can be written in a condition. */
@@ -54,17 +65,17 @@ export function renderColumn(column: Pick<ColumnRef, 'names'>): string {
   return column.names.map(renderName).join('.')
 }
 
-function renderLiteral(literal: LiteralValue): string {
-  switch (literal.kind) {
+function renderLiteral(value: LiteralValue): string {
+  switch (value.kind) {
     case 'number':
-      return literal.text
+      return value.text
     case 'boolean':
-      return literal.value ? 'TRUE' : 'FALSE'
+      return value.value ? 'TRUE' : 'FALSE'
     case 'null':
       return 'NULL'
     default: {
-      const quoted = `'${literal.text.replaceAll("'", "''")}'`
-      return literal.kind === 'string' ? quoted : `${literal.kind.toUpperCase()} ${quoted}`
+      const quoted = literal(value.text)
+      return value.kind === 'string' ? quoted : `${value.kind.toUpperCase()} ${quoted}`
     }
   }
 }

@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   BAD_FLAG: 'usage',
   BAD_CONFIG: 'usage',
   BAD_PREDICATE: 'usage',
+  BAD_QUERY: 'usage',
   MISSING_CONFIRM: 'usage',
   NO_SUCH_PATH: 'usage',
   NO_SUCH_TABLE: 'usage',
@@ -44,11 +45,22 @@ export const ERROR_CODES = {
   PATH_ESCAPES: 'source',
   // target: the catalog
   CONNECT_FAILED: 'target',
+  TLS_FAILED: 'target',
+  CONNECTION_LOST: 'target',
+  COMMIT_UNKNOWN: 'target',
   TARGET_DENIED: 'target',
   NO_SPACE: 'target',
   TARGET_BUSY: 'target',
   TARGET_CORRUPT: 'target',
   TARGET_IO: 'target',
+  VALUE_REFUSED: 'target',
+  /** A row that cannot stay in the target: a constraint, a type, a size. */
+  ROW_REFUSED: 'target',
+  /** A table that the target does not take as it is: a missing column, a right, a wrong type. */
+  TABLE_REFUSED: 'target',
+  /** The target holds rows where some were going to be written. */
+  TARGET_NOT_EMPTY: 'target',
+  RATE_LIMITED: 'target',
   // state
   TABLE_LOCKED: 'state',
   LEASE_LOST: 'state',
@@ -59,14 +71,27 @@ export const ERROR_CODES = {
   HISTORY_MISSING: 'state',
   LOG_REWRITTEN: 'state',
   TABLE_ID_TAKEN: 'state',
+  PLAN_CHANGED: 'state',
+  LEDGER_NEWER: 'state',
+  LEDGER_BUSY: 'state',
+  LEDGER_DAMAGED: 'state',
   // unsupported
   TABLE_FEATURE: 'unsupported',
   PROTOCOL_VERSION: 'unsupported',
   UNSUPPORTED_URL: 'unsupported',
+  UNSUPPORTED_KEY: 'unsupported',
+  UNSUPPORTED_TYPE: 'unsupported',
+  LOSSY_TYPE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
   DIFFERENCES: 'verify',
   NOT_SAFE: 'verify',
+  SETUP_PROBLEMS: 'verify',
+  ROWS_ASIDE: 'verify',
+  CHUNKS_FAILED: 'verify',
+  PROOF_FAILED: 'verify',
+  /** Rows are in the target, but not every index or constraint that was asked for. */
+  OBJECTS_FAILED: 'verify',
   // stopped
   STOPPED: 'stopped',
   ABORTED: 'stopped',

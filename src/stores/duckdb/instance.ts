@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
 
+export { literal, quotedName as identifier } from '../../shared/sql-text.ts'
+
 export type DuckDbOptions = {
   /** Database file; absent for one in memory. */
   readonly file?: string
@@ -117,14 +119,4 @@ export class SharedDuckDb {
     db[Symbol.dispose]()
     if (this.#spill !== null) await rm(this.#spill, { recursive: true, force: true })
   }
-}
-
-/** Text as an SQL literal. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}
-
-/** A name as a quoted SQL identifier. */
-export function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ParquetFacts, ParquetRows, ParquetSelection } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { literal, openDuckDb, SharedDuckDb } from './instance.ts'
 import { rowsSql } from './parquet-json.ts'
@@ -65,12 +66,7 @@ function parquetError(error: unknown, file: string, signal: AbortSignal): unknow
     return new SluiceError('SOURCE_GONE', 'the file is gone', { where: file, cause: error })
   }
   if (/Permission denied/i.test(message)) {
-    return new SluiceError('SOURCE_DENIED', 'Permission denied', {
-      where: file,
-      reason: 'File system or database permissions',
-      hint: 'Verify user permissions on files and database',
-      cause: error,
-    })
+    return new SluiceError(...permissionDenied('SOURCE_DENIED', { where: file, cause: error }))
   }
   return badParquet(message, file, error)
 }

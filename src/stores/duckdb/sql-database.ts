@@ -8,9 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection, type DuckDBMaterializedResult } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
+import { claimFile } from './file-claim.ts'
 import { connectFailed, duckdbError } from './sql-errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
-import type { OpenMode, SqlDatabase, SqlReader, SqlRow, SqlTransaction } from '../port.ts'
+import { queryPages } from './query.ts'
+import type { OpenMode, QueryOptions, QueryPage, SqlDatabase, SqlReader, SqlRow, SqlTransaction } from '../port.ts'
 
 export type DuckdbOptions = {
   /** DuckDB's own notation; what does not fit goes to the temporary folder. */
@@ -18,6 +20,8 @@ export type DuckdbOptions = {
   readonly threads?: number
   /** Where queries spill; made when first needed and removed on close. */
   readonly temporaryFolder?: string
+  /** For messages. */
+  readonly label?: string
 }
 
 let opened = 0
@@ -27,10 +31,11 @@ let opened = 0
  * @throws SluiceError TARGET_BUSY when another program holds the file, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOptions = {}): Promise<SqlDatabase> {
-  const label = file === ':memory:' ? 'duckdb::memory:' : `duckdb:///${file}`
+  const label = options.label ?? (file === ':memory:' ? 'duckdb::memory:' : `duckdb:///${file}`)
   if (mode === 'read' && file !== ':memory:' && !existsSync(file)) {
     throw connectFailed(new Error('there is no such file'), label)
   }
+  const claim = file === ':memory:' ? null : await claimFile(file, label)
   const folder = options.temporaryFolder ?? join(tmpdir(), `sluice-duckdb-${process.pid}-${++opened}`)
   try {
     const instance = await DuckDBInstance.create(file, {
@@ -42,8 +47,9 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })
-    return new DuckdbDatabase(instance, await instance.connect(), mode, label, folder)
+    return new DuckdbDatabase(instance, await instance.connect(), mode, label, folder, claim)
   } catch (error) {
+    claim?.[Symbol.dispose]()
     throw duckdbError(error, label)
   }
 }
@@ -51,10 +57,12 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
 class DuckdbDatabase implements SqlDatabase {
   readonly dialect = 'duckdb'
   readonly label: string
+  readonly parallelWrites = false
   readonly #instance: DuckDBInstance
   readonly #writer: DuckDBConnection
   readonly #mode: OpenMode
   readonly #temporaryFolder: string
+  readonly #claim: Disposable | null
   #lastWrite: Promise<unknown> = Promise.resolve()
 
   constructor(
@@ -63,12 +71,14 @@ class DuckdbDatabase implements SqlDatabase {
     mode: OpenMode,
     label: string,
     temporaryFolder: string,
+    claim: Disposable | null,
   ) {
     this.#instance = instance
     this.#writer = writer
     this.#mode = mode
     this.label = label
     this.#temporaryFolder = temporaryFolder
+    this.#claim = claim
   }
 
   all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
@@ -102,6 +112,15 @@ class DuckdbDatabase implements SqlDatabase {
     return mine
   }
 
+  async *query(sql: string, options: QueryOptions): AsyncGenerator<QueryPage> {
+    const connection = await this.#instance.connect()
+    try {
+      yield* queryPages(connection, sql, options, this.label)
+    } finally {
+      connection.closeSync()
+    }
+  }
+
   async now(): Promise<number> {
     return Date.now()
   }
@@ -110,6 +129,7 @@ class DuckdbDatabase implements SqlDatabase {
     await this.#lastWrite
     this.#writer.closeSync()
     this.#instance.closeSync()
+    this.#claim?.[Symbol.dispose]()
     await rm(this.#temporaryFolder, { recursive: true, force: true })
   }
 

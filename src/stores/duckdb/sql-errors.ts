@@ -1,13 +1,9 @@
 /** DuckDB's messages as errors of ours, with the guide's words where it has them. */
 import { SluiceError } from '../../shared/errors.ts'
+import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 
 export function connectFailed(cause: unknown, label: string): SluiceError {
-  return new SluiceError('CONNECT_FAILED', 'Database connection failed', {
-    where: `${label}: ${messageOf(cause)}`,
-    reason: 'Network or authentication issues',
-    hint: 'Check database URL and credentials',
-    cause,
-  })
+  return new SluiceError(...connectionFailed({ where: `${label}: ${messageOf(cause)}`, cause }))
 }
 
 function messageOf(error: unknown): string {
@@ -33,18 +29,16 @@ export function duckdbError(error: unknown, label: string): unknown {
     return new SluiceError('TARGET_BUSY', 'two writers changed the same rows', { where, retryable: true, cause: error })
   }
   if (/No space left|Out of Memory Error|failed to offload|max_temp_directory_size/i.test(message)) {
-    return new SluiceError('NO_SPACE', 'DuckDB ran out of memory or of disk space', {
-      where,
-      reason: 'Insufficient storage',
-      hint: 'Free up disk space or use alternative storage, then run the same command again',
-      cause: error,
-    })
+    const [code, , details] = spaceExhausted({ where, cause: error }, ', then run the same command again')
+    return new SluiceError(code, 'DuckDB ran out of memory or of disk space', details)
   }
   if (/Permission denied|read-only/i.test(message)) {
-    return new SluiceError('TARGET_DENIED', 'Permission denied', {
-      where,
-      reason: 'File system or database permissions',
-      hint: 'Verify user permissions on files and database',
+    return new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
+  }
+  if (/sqlite_scanner/.test(message)) {
+    return new SluiceError('TARGET_CORRUPT', 'the file is a SQLite database, not one of DuckDB', {
+      where: label,
+      hint: 'say sqlite:///… for it',
       cause: error,
     })
   }

@@ -6,6 +6,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { pathToFileURL } from 'node:url'
 import type { LogEntry, LogObject, LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { readBuffer } from './slab.ts'
 
@@ -25,12 +26,7 @@ export function sourceError(error: unknown, where: string): SluiceError {
     return new SluiceError('SOURCE_GONE', 'the file is gone', { where, cause: error })
   }
   if (code === 'EACCES' || code === 'EPERM') {
-    return new SluiceError('SOURCE_DENIED', 'Permission denied', {
-      where,
-      reason: 'File system or database permissions',
-      hint: 'Verify user permissions on files and database',
-      cause: error,
-    })
+    return new SluiceError(...permissionDenied('SOURCE_DENIED', { where, cause: error }))
   }
   const text = error instanceof Error ? error.message : String(error)
   return new SluiceError('SOURCE_IO', `cannot read: ${text}`, { where, retryable: code !== 'EISDIR', cause: error })

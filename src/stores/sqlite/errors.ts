@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
+import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 
 type Coded = { readonly code?: unknown; readonly message?: unknown }
 
@@ -40,22 +41,13 @@ export function sqliteError(thrown: unknown, label: string): unknown {
   if (typeof code !== 'string' || !(code.startsWith('SQLITE_') || code.startsWith('E'))) return thrown
   const where = `${label}: ${String(message)} (${code})`
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || /disk is full|no space/i.test(String(message))) {
-    return new SluiceError('NO_SPACE', 'Disk space exhausted', {
-      where,
-      reason: 'Insufficient storage',
-      hint: 'Free up disk space or use alternative storage, then run the same command again: it goes on where it stopped',
-      cause: thrown,
-    })
+    const more = ', then run the same command again: it goes on where it stopped'
+    return new SluiceError(...spaceExhausted({ where, cause: thrown }, more))
   }
   const opening = /^(SQLITE_CANTOPEN|ENOENT|ENOTDIR|EISDIR)/.test(code)
   const there = opening ? accessOf(label) : 'missing'
   if (there === 'denied' || /^(SQLITE_READONLY|SQLITE_PERM|SQLITE_AUTH|EACCES|EPERM|EROFS)/.test(code)) {
-    return new SluiceError('TARGET_DENIED', 'Permission denied', {
-      where,
-      reason: 'File system or database permissions',
-      hint: 'Verify user permissions on files and database',
-      cause: thrown,
-    })
+    return new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: thrown }))
   }
   if (/^(SQLITE_BUSY|SQLITE_LOCKED)/.test(code)) {
     return new SluiceError('TARGET_BUSY', 'the catalog is locked by another program', {
@@ -74,12 +66,7 @@ export function sqliteError(thrown: unknown, label: string): unknown {
     })
   }
   if (opening) {
-    return new SluiceError('CONNECT_FAILED', 'Database connection failed', {
-      where,
-      reason: 'Network or authentication issues',
-      hint: `Check database URL and credentials${ADVICE[there]}`,
-      cause: thrown,
-    })
+    return new SluiceError(...connectionFailed({ where, cause: thrown }, ADVICE[there]))
   }
   if (code.startsWith('SQLITE_IOERR')) {
     return new SluiceError('TARGET_IO', 'reading or writing the catalog file failed', {

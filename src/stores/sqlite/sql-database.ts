@@ -4,12 +4,13 @@
  */
 import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import type { OpenMode, SqlDatabase, SqlReader, SqlRow, SqlTransaction } from '../port.ts'
+import type { OpenMode, QueryOptions, QueryPage, SqlDatabase, SqlReader, SqlRow, SqlTransaction } from '../port.ts'
 import { sqliteError } from './errors.ts'
+import { queryFile } from './query.ts'
+import { BUSY_TIMEOUT_MS, openReader } from './reader.ts'
 
 /** Rows of one multi-row INSERT: measured best for rows of about twenty columns. */
 const ROWS_A_STATEMENT = 8
-const BUSY_TIMEOUT_MS = 10_000
 const WAL_RETRY_MS = 20
 /** Connections for paged reads that stay open between them. */
 const IDLE_CONNECTIONS = 2
@@ -28,6 +29,7 @@ export function openSqlite(file: string, mode: OpenMode, label: string = `sqlite
 class SqliteDatabase implements SqlDatabase {
   readonly dialect = 'sqlite'
   readonly label: string
+  readonly parallelWrites = false
   readonly #file: string
   readonly #writer: Connection | null
   #reader: Connection | null = null
@@ -85,6 +87,10 @@ class SqliteDatabase implements SqlDatabase {
         throw sqliteError(error, this.label)
       }
     })
+  }
+
+  query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
+    return queryFile(this.#file, sql, options, this.label)
   }
 
   async now(): Promise<number> {
@@ -169,7 +175,7 @@ class SqliteDatabase implements SqlDatabase {
 }
 
 /** Two programs that make one file at the same moment meet here, and SQLite answers busy at once: this switch heeds no timeout of its own. */
-function useWal(connection: Connection): void {
+export function useWal(connection: Connection): void {
   const deadline = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
     try {
@@ -180,32 +186,6 @@ function useWal(connection: Connection): void {
       if (code !== 'SQLITE_BUSY' || performance.now() > deadline) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAL_RETRY_MS)
     }
-  }
-}
-
-/**
- * A connection that may not write, yet may tidy up: the last one to close a file opened strictly for reading leaves its -wal and -shm files
- * behind. Where the file or its folder cannot be written, reading strictly is all there is.
- */
-function openReader(file: string): Connection {
-  const open = (options: Database.Options): Connection => {
-    const connection = new Database(file, { ...options, timeout: BUSY_TIMEOUT_MS })
-    try {
-      connection.pragma('query_only = ON')
-      connection.pragma('cache_size = -32768')
-      connection.prepare('SELECT count(*) FROM sqlite_schema').get()
-      return connection
-    } catch (error) {
-      connection.close()
-      throw error
-    }
-  }
-  try {
-    return open({ fileMustExist: true })
-  } catch (error) {
-    const { code } = error as { readonly code?: unknown }
-    if (typeof code !== 'string' || !/^SQLITE_(READONLY|CANTOPEN|PERM)/.test(code)) throw error
-    return open({ readonly: true })
   }
 }
 

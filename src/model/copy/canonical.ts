@@ -1,0 +1,145 @@
+/** From what a system gives to the canonical form of a value, and from there to the text that proves it (docs/CANONICAL.md). */
+import { isUtf8 } from 'node:buffer'
+import { canonicalJson } from './canonical-json.ts'
+import { cutFraction, date, moment, time, withoutClock } from './canonical-time.ts'
+import type { ColumnType } from './column-type.ts'
+import { canonicalDecimal, roundedDecimal } from './decimal.ts'
+import { refusedValue } from './refused.ts'
+import type { Cell } from './rows.ts'
+
+/** What drivers give; never null, which stays null. */
+export type RawValue = string | number | bigint | boolean | Uint8Array
+
+export type Normalizer = (raw: RawValue) => Exclude<Cell, null>
+
+/**
+ * The function that brings values of a column into canonical form. It takes what PostgreSQL prints, what SQLite, MySQL and DuckDB give, and
+ * canonical texts themselves.
+ * @throws (the function) SluiceError VALUE_REFUSED for what is no value of the type
+ */
+export function normalizer(type: ColumnType): Normalizer {
+  switch (type.kind) {
+    case 'bool':
+      return bool
+    case 'int':
+      return int
+    case 'decimal': {
+      const { cut } = type
+      return cut === undefined ? decimal : (raw) => roundedDecimal(decimal(raw), cut)
+    }
+    case 'float':
+      return type.bits === 32 ? (raw) => Math.fround(float(raw)) : float
+    case 'text':
+      return type.padded === true ? (raw) => text(raw).replace(/ +$/, '') : text
+    case 'bytes':
+      return bytes
+    case 'uuid':
+      return uuid
+    case 'date':
+      return type.cut === true ? (raw) => withoutClock(text(raw)) : (raw) => date(text(raw))
+    case 'time': {
+      const { cut } = type
+      return cut === undefined ? (raw) => time(text(raw)) : (raw) => cutFraction(time(text(raw)), cut)
+    }
+    case 'timestamp': {
+      const { cut, zone } = type
+      return cut === undefined ? (raw) => moment(text(raw), zone) : (raw) => cutFraction(moment(text(raw), zone), cut)
+    }
+    case 'json':
+      return (raw) => canonicalJson(text(raw))
+    case 'list':
+      return (raw) => canonicalJson(text(raw))
+    case 'native':
+      return text
+  }
+}
+
+/** Whether values of the type come from every driver as texts that are canonical already. */
+export function isPlain(type: ColumnType): boolean {
+  return type.kind === 'native' || (type.kind === 'text' && type.padded !== true)
+}
+
+const scratch = Buffer.alloc(8)
+
+/** The text of a canonical value: floats as the hexadecimal digits of their IEEE 754 form, bytes as hexadecimal digits. */
+export function cellText(cell: Exclude<Cell, null>): string {
+  if (typeof cell === 'string') return cell
+  if (typeof cell !== 'number') return Buffer.from(cell.buffer, cell.byteOffset, cell.byteLength).toString('hex')
+  if (Number.isNaN(cell)) return '7ff8000000000000'
+  scratch.writeDoubleBE(cell)
+  return scratch.toString('hex')
+}
+
+function bool(raw: RawValue): string {
+  if (raw === true || raw === 't' || raw === '1' || raw === 1 || raw === 1n || raw === 'true') return '1'
+  if (raw === false || raw === 'f' || raw === '0' || raw === 0 || raw === 0n || raw === 'false') return '0'
+  throw refusedValue('true or false', raw)
+}
+
+const INTEGER = /^-?(?:0|[1-9]\d*)$/
+
+function int(raw: RawValue): string {
+  if (typeof raw === 'object') throw refusedValue('a whole number', raw)
+  if (typeof raw === 'boolean') return raw ? '1' : '0'
+  // Digits of a large number are those of its own value, not the shortest that tell it from its neighbours.
+  const whole = typeof raw === 'number' && Number.isInteger(raw) ? BigInt(raw).toString() : String(raw)
+  if (INTEGER.test(whole)) return whole === '-0' ? '0' : whole
+  // 7.0 is what a column without a strict type makes of a whole number.
+  const exact = canonicalDecimal(whole)
+  if (INTEGER.test(exact)) return exact
+  throw refusedValue('a whole number', raw)
+}
+
+function decimal(raw: RawValue): string {
+  if (typeof raw === 'object') throw refusedValue('a number', raw)
+  return canonicalDecimal(typeof raw === 'string' ? raw : String(raw))
+}
+
+const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+
+function float(raw: RawValue): number {
+  if (typeof raw === 'number') return raw
+  if (typeof raw === 'bigint') return Number(raw)
+  if (typeof raw === 'string') {
+    if (FLOAT.test(raw)) return Number(raw)
+    switch (raw.toLowerCase()) {
+      case 'nan':
+        return Number.NaN
+      case 'inf':
+      case 'infinity':
+        return Number.POSITIVE_INFINITY
+      case '-inf':
+      case '-infinity':
+        return Number.NEGATIVE_INFINITY
+    }
+  }
+  throw refusedValue('a number', raw)
+}
+
+function text(raw: RawValue): string {
+  if (typeof raw === 'string') return raw
+  if (typeof raw !== 'object') return String(raw)
+  if (!isUtf8(raw)) throw refusedValue('text in UTF-8', raw)
+  return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('utf8')
+}
+
+function bytes(raw: RawValue): Uint8Array {
+  if (typeof raw === 'object') return raw
+  if (typeof raw !== 'string') throw refusedValue('bytes', raw)
+  if (!raw.startsWith('\\x')) return Buffer.from(raw, 'utf8')
+  const decoded = Buffer.from(raw.slice(2), 'hex')
+  if (decoded.length * 2 !== raw.length - 2) throw refusedValue('bytes', raw)
+  return decoded
+}
+
+const UUID = /^\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$/i
+const PLAIN_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+function uuid(raw: RawValue): string {
+  if (typeof raw === 'string') {
+    if (PLAIN_UUID.test(raw)) return raw
+    const found = UUID.exec(raw)
+    if (found !== null) return found.slice(1).join('-').toLowerCase()
+  }
+  throw refusedValue('a UUID', raw)
+}

@@ -1,0 +1,81 @@
+/**
+ * What a column of any system holds, in the words of none of them. A pair of columns travels as one of these types, and is proved as it; the
+ * canonical text of each stands in docs/CANONICAL.md.
+ */
+export type ColumnType =
+  | { readonly kind: 'bool' }
+  | { readonly kind: 'int'; readonly bits: 8 | 16 | 24 | 32 | 64; readonly unsigned?: true }
+  /** Without precision: any number of digits. `cut`: values are rounded to so many digits behind the point, because somebody accepted that. */
+  | { readonly kind: 'decimal'; readonly precision?: number; readonly scale?: number; readonly cut?: number }
+  | { readonly kind: 'float'; readonly bits: 32 | 64 }
+  /** `most` characters; `padded` is filled up with blanks that mean nothing. */
+  | { readonly kind: 'text'; readonly most?: number; readonly padded?: true }
+  | { readonly kind: 'bytes' }
+  | { readonly kind: 'uuid' }
+  /** `cut`: a time of day behind it is dropped, because somebody accepted that. */
+  | { readonly kind: 'date'; readonly cut?: true }
+  /** `digits` of the fraction of a second; `cut` as of decimals, but without rounding. */
+  | { readonly kind: 'time'; readonly digits: number; readonly cut?: number }
+  /** With `zone`: a moment. Without: what a clock on some wall shows. */
+  | { readonly kind: 'timestamp'; readonly zone: boolean; readonly digits: number; readonly cut?: number }
+  | { readonly kind: 'json' }
+  /** Travels as a JSON array. */
+  | { readonly kind: 'list'; readonly of: ColumnType }
+  /** Only its own system understands the text: ranges, intervals, points, enums and domains between equal systems. */
+  | { readonly kind: 'native'; readonly name: string }
+
+export type Column = {
+  readonly name: string
+  readonly type: ColumnType
+  /** As the system declares it, with length and precision. */
+  readonly native: string
+  readonly nullable: boolean
+  /** The system makes its values, and refuses others. */
+  readonly generated?: true
+  /** Numbered by the system where no value is given. */
+  readonly identity?: true
+  /** Left out of an INSERT it gets a value by itself. */
+  readonly hasDefault?: true
+  /** Collation that orders and compares it, where that is not by bytes. */
+  readonly collation?: string
+}
+
+export type TableName = {
+  /** Absent where the system has no schemas. */
+  readonly schema?: string
+  readonly name: string
+}
+
+/** A table of any store, as it is found there. */
+export type TableSpec = {
+  readonly table: TableName
+  /** Changes when the table is another one under the same name. */
+  readonly identity: string
+  readonly columns: readonly Column[]
+  /** Columns that tell rows apart, in the order of their index; empty where nothing does. */
+  readonly key: readonly string[]
+  /** The key is the primary one, and not merely unique. */
+  readonly primary: boolean
+  /** Estimates of the system unless it can count for nothing. */
+  readonly rows: bigint
+  readonly bytes: bigint
+  /** How the system itself cuts the table up, in a few words: `range (day), 12 partitions`. */
+  readonly partitioning?: string
+  /** Rows lie in numbered blocks that can be read by number (`block` ranges). */
+  readonly blocks?: bigint
+}
+
+/** Whether values lose something on their way, so that only our own code knows what they come to. */
+export function isCut(type: ColumnType): boolean {
+  return 'cut' in type && type.cut !== undefined
+}
+
+/** Whether its key is one whole number, so that anybody can count with the bounds of its ranges. */
+export function hasWholeBounds({ key, columns }: TableSpec): boolean {
+  return key.length === 1 && columns.find(({ name }) => name === key[0])?.type.kind === 'int'
+}
+
+/** `schema.name`, for messages. */
+export function tableText({ schema, name }: TableName): string {
+  return schema === undefined ? name : `${schema}.${name}`
+}

@@ -1,0 +1,71 @@
+/** From the type that a column has to the one that a plan lets its values travel as, where the two differ and something gets lost. */
+import { normalizer, type Normalizer } from './canonical.ts'
+import type { ColumnType } from './column-type.ts'
+import { refusedValue } from './refused.ts'
+
+/**
+ * Like `normalizer(as)`, for values that are of the type `from`: digits that `as` has no room for are rounded away, half away from zero, and a
+ * moment that becomes a date loses its time. Texts are never rounded: what they hold is a value of `as`, or refused.
+ * @throws (the function) SluiceError VALUE_REFUSED for what is no value of `from`, or none of `as`
+ */
+export function converter(from: ColumnType, as: ColumnType): Normalizer {
+  const exact = normalizer(as)
+  if (from.kind === 'decimal' || from.kind === 'float') {
+    const places = as.kind === 'int' ? 0 : as.kind === 'decimal' && as.precision !== undefined ? (as.scale ?? 0) : null
+    if (places === null || (from.kind === 'decimal' && from.scale !== undefined && from.scale <= places)) return exact
+    const decimal = normalizer({ kind: 'decimal' })
+    return (raw) => exact(rounded(decimal(raw) as string, places))
+  }
+  if (from.kind === 'text') return strictly(as, exact)
+  if (from.kind === 'timestamp' && as.kind === 'date') {
+    const moment = normalizer(from)
+    return (raw) => (moment(raw) as string).replace(/ \d\d:\d\d:\d\d(?:\.\d+)?/, '')
+  }
+  if ((from.kind === 'timestamp' || from.kind === 'time') && as.kind === from.kind && as.digits < from.digits) {
+    const whole = normalizer(from)
+    const { digits } = as
+    return (raw) => shortened(whole(raw) as string, digits)
+  }
+  return exact
+}
+
+/** What a text says is kept whole, or not at all. */
+function strictly(as: ColumnType, exact: Normalizer): Normalizer {
+  if (as.kind === 'decimal' && as.precision !== undefined) {
+    const { precision, scale = 0 } = as
+    return (raw) => {
+      const text = exact(raw) as string
+      if (rounded(text, scale) === text) return text
+      throw refusedValue(`a number of ${precision} digits, ${scale} of them behind the point`, text)
+    }
+  }
+  if (as.kind !== 'timestamp' && as.kind !== 'time') return exact
+  const { digits } = as
+  return (raw) => {
+    const text = exact(raw) as string
+    if (shortened(text, digits) === text) return text
+    throw refusedValue(`a time with ${digits} digits of a second`, text)
+  }
+}
+
+/** A canonical decimal with at most so many digits behind the point. */
+export function rounded(text: string, places: number): string {
+  const point = text.indexOf('.')
+  if (point === -1 || text.length - point - 1 <= places) return text
+  const up = text.charCodeAt(point + 1 + places) >= 0x35
+  const digits =
+    BigInt(text.slice(0, point).replace('-', '') + text.slice(point + 1, point + 1 + places)) + (up ? 1n : 0n)
+  const all = digits.toString().padStart(places + 1, '0')
+  const whole = all.slice(0, all.length - places)
+  const fraction = all.slice(all.length - places).replace(/0+$/, '')
+  const sign = text.startsWith('-') && digits !== 0n ? '-' : ''
+  return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}`
+}
+
+/** Rounding a time up could carry it into the next year: what is too fine is cut off. */
+function shortened(text: string, digits: number): string {
+  const found = /\.(\d+)/.exec(text)
+  if (found === null) return text
+  const kept = (found[1] ?? '').slice(0, digits).replace(/0+$/, '')
+  return text.replace(/\.\d+/, kept === '' ? '' : `.${kept}`)
+}

@@ -1,0 +1,47 @@
+/** Parts of a table. Bounds are compared by the store that holds the rows, never here: only it knows how its texts sort. */
+
+/** One text for each column of the key, as the store itself prints the value. */
+export type Bound = readonly string[]
+
+export type Range =
+  /** Keys above `after` up to and with `through`; null is open. */
+  | { readonly by: 'key'; readonly after: Bound | null; readonly through: Bound | null }
+  /** Rows of which a column of the key is NULL. */
+  | { readonly by: 'nullKey' }
+  /** Numbered blocks from `from` up to, but without, `to`; they mean something only within one view of the source. */
+  | { readonly by: 'block'; readonly from: bigint; readonly to: bigint | null }
+  /** Single rows by their keys. */
+  | { readonly by: 'keys'; readonly keys: readonly Bound[] }
+  /** A table that nothing can cut. */
+  | { readonly by: 'all' }
+
+export const EVERY_KEY: Range = { by: 'key', after: null, through: null }
+
+/** For messages and lists: `400001–450000`, `(a, 7)–end`, `blocks 0–128`. */
+export function rangeText(range: Range): string {
+  switch (range.by) {
+    case 'key':
+      return `${edge(range.after, 'start', true)}–${edge(range.through, 'end', false)}`
+    case 'nullKey':
+      return 'no key'
+    case 'block':
+      return `blocks ${range.from}–${range.to === null ? 'end' : range.to - 1n}`
+    case 'keys':
+      return `${range.keys.length} keys`
+    case 'all':
+      return 'all rows'
+  }
+}
+
+const INTEGER = /^-?\d{1,19}$/
+
+/** Whole numbers are shown inclusive at both ends, as people think of ids. */
+function edge(bound: Bound | null, open: string, exclusive: boolean): string {
+  if (bound === null) return open
+  const [first = ''] = bound
+  if (bound.length === 1) {
+    if (!INTEGER.test(first)) return exclusive ? `after ${first}` : first
+    return exclusive ? (BigInt(first) + 1n).toString() : first
+  }
+  return `${exclusive ? 'after ' : ''}(${bound.join(', ')})`
+}

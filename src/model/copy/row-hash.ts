@@ -1,0 +1,104 @@
+/**
+ * The canonical proof of a set of rows: each row's text is hashed, and the low 48 bits of the hashes are summed. Sets that are equal have equal
+ * sums in whatever order they come, and anybody can compute the same in SQL (docs/CANONICAL.md).
+ */
+import { createHash } from 'node:crypto'
+import * as crypto from 'node:crypto'
+import { cellText } from './canonical.ts'
+import type { Digest, Row } from './rows.ts'
+
+/** Halves of 24 bits are summed apart, as numbers that stay exact. */
+const HALF = 0x1000000n
+
+/** `N` for NULL, else the length in bytes of UTF-8, a colon, and the canonical text; one after the other without anything between. */
+export function rowText(row: Row): string {
+  let all = ''
+  for (const cell of row) {
+    if (cell === null) {
+      all += 'N'
+      continue
+    }
+    const text = cellText(cell)
+    all += `${bytesOf(text)}:${text}`
+  }
+  return all
+}
+
+type Md5 = (text: string, encoding: 'hex' | 'binary') => string
+
+const md5: Md5 =
+  'hash' in crypto
+    ? (text, encoding) => crypto.hash('md5', text, encoding)
+    : (text, encoding) => createHash('md5').update(text).digest(encoding)
+
+/** md5 of the row's text, as 32 hexadecimal digits. */
+export function rowHash(row: Row): string {
+  return md5(rowText(row), 'hex')
+}
+
+/** So many halves stay below 2^53 together. */
+const MOST_UNFOLDED = 2 ** 28
+
+/** Adds rows up; order does not matter, and rows can be taken out again. */
+export class RowSum {
+  #rows = 0n
+  #folded = 0n
+  #high = 0
+  #low = 0
+  #unfolded = 0
+
+  add(row: Row): void {
+    this.addText(rowText(row))
+  }
+
+  /** A row by what `rowText` makes of it, where a database has made it already. */
+  addText(text: string): void {
+    this.#rows += 1n
+    this.#count(text, 1)
+  }
+
+  /** For rows that were read, and could not be written. */
+  remove(row: Row): void {
+    this.#rows -= 1n
+    this.#count(rowText(row), -1)
+  }
+
+  get rows(): bigint {
+    return this.#rows
+  }
+
+  digest(): Digest {
+    this.#fold()
+    return { rows: this.#rows, sum: sumText(this.#folded) }
+  }
+
+  #count(text: string, sign: 1 | -1): void {
+    // One character a byte: cheaper than digits.
+    const hash = md5(text, 'binary')
+    this.#high += sign * threeBytes(hash, 10)
+    this.#low += sign * threeBytes(hash, 13)
+    if (++this.#unfolded >= MOST_UNFOLDED) this.#fold()
+  }
+
+  #fold(): void {
+    this.#folded += BigInt(this.#high) * HALF + BigInt(this.#low)
+    this.#high = this.#low = this.#unfolded = 0
+  }
+}
+
+/** The sum as `Digest` holds it: hexadecimal, at least 16 digits. */
+export function sumText(sum: bigint): string {
+  return sum.toString(16).padStart(16, '0')
+}
+
+function threeBytes(bytes: string, at: number): number {
+  return bytes.charCodeAt(at) * 0x10000 + bytes.charCodeAt(at + 1) * 0x100 + bytes.charCodeAt(at + 2)
+}
+
+/** A call into the runtime costs more than a look at a short text. */
+function bytesOf(text: string): number {
+  const { length } = text
+  if (length > 40) return Buffer.byteLength(text)
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text)
+  return length
+}

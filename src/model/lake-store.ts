@@ -1,0 +1,40 @@
+/** Where tables lie: folders below folders, for those who look for tables in them. */
+import type { SluiceError } from '../shared/errors.ts'
+
+export type LakeItem = {
+  readonly kind: 'folder' | 'file'
+  readonly name: string
+  /** Path or URI that opens it. */
+  readonly path: string
+  /** Real place of a folder that is reached through a link: a link may lead back up. */
+  readonly link?: () => string
+}
+
+/** A table is not entered: its data folders may hold millions of files. */
+export type FolderLook =
+  | { readonly is: 'table' }
+  | { readonly is: 'folder'; readonly items: readonly LakeItem[] }
+  | { readonly is: 'denied'; readonly error: SluiceError }
+
+export type DatabaseFile = {
+  readonly kind: 'sqlite' | 'duckdb'
+  readonly bytes: number
+  readonly modified: number
+}
+
+export interface LakeStore {
+  /** Path or URI of the folder that was asked for. */
+  readonly root: string
+  /** Real place of the root. */
+  readonly identity: string
+  /** Folders that are worth looking into at the same time; 1 where a look costs next to nothing. */
+  readonly parallel: number
+  /** What a folder holds: folders, and files that may be databases, by name. */
+  look(path: string, signal: AbortSignal): Promise<FolderLook>
+  /** Whether a folder is a table, where `look` would cost more than that. */
+  isTable(path: string, signal: AbortSignal): Promise<boolean>
+  /** Says that a folder will be looked into soon. */
+  soon(path: string, signal: AbortSignal): void
+  /** A database, told by its first bytes; null for any other file. */
+  databaseFile(path: string): DatabaseFile | null
+}

@@ -1,0 +1,74 @@
+/** Where a lake or a table lies, read from what a person wrote: a folder of this machine, or a prefix of an S3 bucket. */
+import { SluiceError } from '../shared/errors.ts'
+
+export type LakePlace =
+  | { readonly kind: 'local'; readonly path: string }
+  | {
+      readonly kind: 's3'
+      readonly bucket: string
+      /** Decoded key prefix without slashes at its ends; '' for the whole bucket. */
+      readonly prefix: string
+      /** Canonical URI, percent-encoded, without a slash at the end. */
+      readonly root: string
+    }
+
+const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i
+/** Hadoop's names for the same store. */
+const S3_SCHEMES: ReadonlySet<string> = new Set(['s3', 's3a', 's3n'])
+const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/
+
+/**
+ * Reads a path, a `file://` or an `s3://` URL. An S3 URL is a URI: `%20` is a space, and a percent sign is written `%25`.
+ * @throws SluiceError UNSUPPORTED_URL for other schemes; BAD_CONFIG for an S3 URL with credentials or without a bucket
+ */
+export function parseLakeUrl(text: string): LakePlace {
+  const written = SCHEME.exec(text)
+  if (written === null) return { kind: 'local', path: text }
+  const scheme = (written[1] ?? '').toLowerCase()
+  if (scheme === 'file') return { kind: 'local', path: decodeURIComponent(new URL(text).pathname) }
+  if (!S3_SCHEMES.has(scheme)) {
+    throw new SluiceError('UNSUPPORTED_URL', `tables in ${scheme}:// cannot be read`, {
+      hint: 'give an s3:// URL of an S3-compatible store, or mount the storage and give the path of the folder',
+    })
+  }
+  const rest = text.slice(written[0].length)
+  const slash = rest.indexOf('/')
+  const bucket = slash === -1 ? rest : rest.slice(0, slash)
+  refuseCredentials(bucket)
+  if (!BUCKET.test(bucket)) {
+    throw new SluiceError('BAD_CONFIG', 'the S3 URL names no bucket', { hint: 'write it like s3://bucket/folder' })
+  }
+  const prefix = slash === -1 ? '' : decoded(rest.slice(slash + 1)).replace(/\/+$/, '')
+  return { kind: 's3', bucket, prefix, root: s3Uri(bucket, prefix) }
+}
+
+/** Canonical URI of a key or prefix. @param key decoded */
+export function s3Uri(bucket: string, key: string): string {
+  const encoded = encodeURI(key).replace(/[?#]/g, encodeURIComponent)
+  return key === '' ? `s3://${bucket}` : `s3://${bucket}/${encoded}`
+}
+
+/** Whether text is a URL of a bucket. */
+export function isS3Url(text: string): boolean {
+  return S3_SCHEMES.has(SCHEME.exec(text)?.[1]?.toLowerCase() ?? '')
+}
+
+/** No bucket has ':' or '@' in its name; neither is what stands before the first slash of a secret that holds one itself. */
+function refuseCredentials(bucket: string): void {
+  if (!/[:@]/.test(bucket)) return
+  throw new SluiceError('BAD_CONFIG', 'an S3 URL must not hold credentials', {
+    reason: 'URLs end up in logs, in the audit and in shell histories',
+    hint: 'write s3://bucket/folder, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile',
+  })
+}
+
+/** Undoes percent encoding; what is no valid escape stays as written. */
+function decoded(text: string): string {
+  return text.replace(/(?:%[\da-f]{2})+/gi, (escaped) => {
+    try {
+      return decodeURIComponent(escaped)
+    } catch {
+      return escaped
+    }
+  })
+}

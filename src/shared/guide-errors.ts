@@ -1,0 +1,26 @@
+/**
+ * Failures that the guide names, in its words: what an error is made of, as in `new SluiceError(...permissionDenied('TARGET_DENIED', { where }))`.
+ * A reason or hint among the details takes the place of the guide's; `more` goes on where the guide's hint ends.
+ */
+import type { ErrorCode, ErrorDetails } from './errors.ts'
+
+type Said = readonly [code: ErrorCode, message: string, details: ErrorDetails]
+
+export function permissionDenied(code: 'SOURCE_DENIED' | 'TARGET_DENIED', details: ErrorDetails = {}): Said {
+  const reason = 'File system or database permissions'
+  return [code, 'Permission denied', { reason, hint: 'Verify user permissions on files and database', ...details }]
+}
+
+export function spaceExhausted(details: ErrorDetails = {}, more = ''): Said {
+  const hint = `Free up disk space or use alternative storage${more}`
+  return ['NO_SPACE', 'Disk space exhausted', { reason: 'Insufficient storage', hint, ...details }]
+}
+
+export function connectionFailed(details: ErrorDetails = {}, more = ''): Said {
+  const hint = `Check database URL and credentials${more}`
+  return [
+    'CONNECT_FAILED',
+    'Database connection failed',
+    { reason: 'Network or authentication issues', hint, ...details },
+  ]
+}

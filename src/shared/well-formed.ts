@@ -1,0 +1,7 @@
+/** Node 20 has it, TypeScript's library for it has not. */
+type Checked = string & { isWellFormed(): boolean }
+
+/** False for a text with half a character (a surrogate without its pair), which has no form in UTF-8. */
+export function isWellFormed(text: string): boolean {
+  return (text as Checked).isWellFormed()
+}

@@ -1,0 +1,230 @@
+/**
+ * What a store offers to copies: tables, ranges of them to read at one point in time, chunks to write in one transaction. Differences
+ * between systems are data in `StoreAbilities`; the engine asks them, and never for a name.
+ */
+import type { ColumnType, Column, TableSpec } from '../model/copy/column-type.ts'
+import type { ReadPoint } from '../model/copy/plan.ts'
+import type { Range } from '../model/copy/range.ts'
+import type { Digest, FrameFormat, Row } from '../model/copy/rows.ts'
+import type { SchemaObject } from '../model/copy/schema-object.ts'
+import type { SluiceError } from '../shared/errors.ts'
+import type { SqlDialect, SqlRow } from './port.ts'
+
+export type System = SqlDialect | 'd1'
+
+export type StoreAbilities = {
+  /** What one transaction of a target can hold: a chunk with its row of the ledger, or a batch of rows with the chunk's cursor. */
+  readonly atomic: 'chunk' | 'batch'
+  /** `shared`: all readers of a view see one state. `connection`: each sees a state of its own. `none`: rows may change while they are read. */
+  readonly snapshot: 'shared' | 'connection' | 'none'
+  /** Chunks that can be written at the same time; more workers only wait. */
+  readonly writers: number
+  /** Whether workers on several machines can share the target. */
+  readonly hosts: 'any' | 'one'
+  /** Formats that it prints and reads besides rows. */
+  readonly frames: readonly FrameFormat[]
+  /** Most bytes of one value. */
+  readonly maxValueBytes: number
+  /** Requests, and the seconds they may be spread over, before the service blocks its caller. */
+  readonly requests?: { readonly most: number; readonly seconds: number }
+  /** What a service takes from those who use it by some plan of payment. */
+  readonly quotas?: readonly { readonly plan: string; readonly rowsADay?: number; readonly bytes?: number }[]
+}
+
+/** A statement with `?` for its parameters. */
+export type Statement = { readonly sql: string; readonly parameters: SqlRow }
+
+/** The database that holds the ledger of a copy. Each batch is one transaction; where it fails, none of it happened. */
+export interface LedgerDatabase extends AsyncDisposable {
+  readonly dialect: SqlDialect
+  all(sql: string, parameters?: SqlRow): Promise<readonly SqlRow[]>
+  /**
+   * Statements that do no harm when they run twice, as a server may make it necessary.
+   * @returns the rows of each; none for statements that give no rows
+   */
+  batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
+  /**
+   * Ends whatever a vanished owner left running on the server, so that nothing of it can commit any more.
+   * @param session what `ChunkWriter.session` was
+   */
+  endSession(session: string): Promise<void>
+}
+
+export interface CopyStore extends AsyncDisposable {
+  readonly system: System
+  /** URL without password. */
+  readonly label: string
+  /** Of the database itself, whatever name it was reached by: two URLs of one database are told from two databases. */
+  readonly identity: string
+  readonly can: StoreAbilities
+  /** Where tables go whose name has no schema; null where the system has none. */
+  readonly schema: string | null
+  /**
+   * Tables by name. `schema.name`, `name`, with `*` for any characters.
+   * @returns sorted by name; none where nothing fits
+   */
+  tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]>
+  /**
+   * The column that this system would create to hold a type: the name of its type, and what it is when read back.
+   * @param inKey it is part of a key, which takes no long texts in some systems, and has to sort as its values do
+   */
+  declare(type: ColumnType, inKey?: boolean): { readonly native: string; readonly type: ColumnType }
+  /** @throws SluiceError CONNECT_FAILED … */
+  source(signal: AbortSignal): Promise<SourceView>
+  target(): CopyTarget
+  objects(): ObjectStore
+  ledger(): Promise<LedgerDatabase>
+}
+
+/** Indexes, constraints and defaults: those that tables have, and how to make more of them. */
+export interface ObjectStore {
+  /** Equal for systems that understand each other's definitions. */
+  readonly words: string
+  /** All that a table has, the primary key too; none where there is no such table. */
+  list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]>
+  /** Within what two objects of its kind cannot have the same name. */
+  scope(object: SchemaObject): 'table' | 'schema'
+  /** Which of some names for objects of a table belong to something else, beside its own objects. */
+  taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
+  /** How it lists an object that it has made, or in words why it cannot make it. */
+  fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
+  /**
+   * Makes an object, unless it is there under its name by now; what a build that was broken off has left is made anew. Done twice it does no harm.
+   * @param inUse others may write into the table meanwhile: they are kept waiting as little as the system can
+   * @throws SluiceError OBJECTS_FAILED where rows or the definition keep it from being made
+   */
+  build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void>
+}
+
+export type ReadColumn = { readonly name: string; readonly as: ColumnType; readonly column: Column }
+
+/** Which rows of which table; `columns` in the order in which cells are wanted. */
+export type RowRequest = {
+  readonly table: TableSpec
+  readonly columns: readonly ReadColumn[]
+  readonly range: Range
+  /** A condition in the SQL of this store. */
+  readonly where: string | null
+  /** By key, ascending, as the range is cut; otherwise in any order. */
+  readonly ordered: boolean
+  /**
+   * Told of rows with a value that is none of its type; they are left out. Without it such a row is thrown.
+   * @param row what the system gave, as texts
+   */
+  readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+}
+
+/** A batch of rows in canonical form, and about how many bytes they are. */
+export type RowBatch = { readonly rows: readonly Row[]; readonly bytes: number }
+
+export type BatchSize = { readonly rows: number; readonly bytes: number }
+
+export type Extent = {
+  readonly rows: bigint
+  /** False for an estimate. */
+  readonly exact: boolean
+  /** Smallest and largest key of one column; null where the table is empty or the key has several. */
+  readonly low: string | null
+  readonly high: string | null
+  /** Whether there are rows without a key. */
+  readonly nullKeys: boolean
+}
+
+/** One look at a source. Several requests may run at the same time. */
+export interface SourceView extends AsyncDisposable {
+  readonly point: ReadPoint
+  /** @param exact whether to count, which may take as long as reading the key */
+  extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent>
+  /**
+   * Cuts a range of keys or blocks into ranges of about so many rows. Neighbours have byte-equal bounds; the outer edges are those of `within`. A
+   * range that holds nothing is one range.
+   */
+  cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range>
+  /** Rows in canonical form. @throws SluiceError VALUE_REFUSED where a value is none of its type; BAD_PREDICATE for a wrong condition */
+  read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
+  /** Rows as the system prints them; returns how many. A failure of the source is thrown, and never looks like an end. */
+  frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
+  /** Rows and sum of a range, computed where that is cheapest. */
+  digest(request: RowRequest, signal: AbortSignal): Promise<Digest>
+  /** The largest key of the range, and null where it is empty. */
+  last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<readonly string[] | null>
+}
+
+export type WriteColumn = { readonly name: string; readonly as: ColumnType; readonly column: Column }
+
+/** A chunk as its target sees it: names of columns and keys are those of the target. */
+export type ChunkRequest = {
+  readonly table: TableSpec
+  readonly columns: readonly WriteColumn[]
+  readonly range: Range
+  /** False where the target sorts keys in another way than the source, so that bounds of a range mean nothing in it. */
+  readonly sortsAlike?: boolean
+  readonly onExisting: 'refuse' | 'upsert' | 'replace-range' | 'append'
+  /** Every call of `write` can fail alone, and the chunk goes on. Slower. */
+  readonly careful: boolean
+  /** How far an attempt before this one came, where it could commit in batches; null for a chunk that is just begun. */
+  readonly cursor?: string | null
+  readonly signal: AbortSignal
+}
+
+/** Of a target that commits batch by batch: the batch and the chunk's cursor move together, or not at all. */
+export type BatchStep = {
+  /** Gives a row while this owner holds the chunk, and the cursor is where it was before this batch. */
+  readonly guard: Statement
+  readonly advance: Statement
+  /** Gives a row while this owner holds the chunk, and the cursor is where `advance` puts it. */
+  readonly landed: Statement
+}
+
+/** How a chunk is closed in the ledger, in the transaction of its rows. */
+export type Closing = {
+  /** The first changes one row as long as the owner still holds the chunk. */
+  readonly statements: readonly Statement[]
+  /** Gives a row while this owner holds the chunk. */
+  readonly guard: Statement
+  /** Gives a row once the chunk is closed by this owner. */
+  readonly landed: Statement
+}
+
+export type DigestRequest = {
+  readonly scheme: 'echo' | 'canonical' | 'count'
+  /** Only rows with these keys, as `keyText` spells them, where others may stand between them. */
+  readonly only?: ReadonlySet<string>
+  readonly frames?: FrameFormat
+}
+
+export interface CopyTarget {
+  /** Creates a table with its key. @throws SluiceError TARGET_DENIED … */
+  create(table: TableSpec, signal: AbortSignal): Promise<void>
+  /** Removes every row of a table that a copy made and has to begin anew. */
+  clear(table: TableSpec, signal: AbortSignal): Promise<void>
+  /** What makes a loaded table whole: sequences behind the largest value, statistics. */
+  finish(table: TableSpec, signal: AbortSignal): Promise<void>
+  /** Begins the transaction of a chunk, where there is one. */
+  open(request: ChunkRequest): Promise<ChunkWriter>
+}
+
+/** The transaction of a chunk. Disposed without `commit`, nothing of it stays; where `atomic` is 'batch', what was written stays. */
+export interface ChunkWriter extends AsyncDisposable {
+  /** For `LedgerDatabase.endSession`; empty where there is nothing to end. */
+  readonly session: string
+  /** Whether the target holds rows in the range, before anything is written. */
+  occupied(): Promise<boolean>
+  /**
+   * All of these rows or none. Rows whose key is taken are refused like those that break any other constraint; `upsert` overwrites what is there, and
+   * `append` leaves it as it is.
+   * @returns how many were written: fewer than given where `append` found keys taken
+   * @throws SluiceError ROW_REFUSED where a row cannot stay (constraint, type, size); the transaction is over then unless it is `careful`
+   */
+  write(rows: readonly Row[], step?: BatchStep): Promise<number>
+  /** @returns rows written */
+  writeFrames?(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint>
+  /** What stands in the range now, read within the transaction. */
+  digest(request: DigestRequest): Promise<Digest>
+  /**
+   * Runs the closing statements in the transaction and commits. Where the answer to COMMIT is lost, asks what became of it.
+   * @returns `fenced` where somebody else has the chunk now; nothing is written then
+   * @throws SluiceError COMMIT_UNKNOWN where nobody can tell
+   */
+  commit(closing: Closing): Promise<'committed' | 'fenced'>
+}

@@ -1,0 +1,189 @@
+/**
+ * How many requests may go out. Cloudflare counts them for each user over five minutes, and blocks every call for five more when there are too
+ * many; so all that use one token in this program draw from one budget. It counts for itself, and believes the API where that says how many are left.
+ */
+import { createHash } from 'node:crypto'
+import { setTimeout as sleepFor } from 'node:timers/promises'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { systemClock, type Clock } from '../../shared/clock.ts'
+
+export type Rate = { readonly most: number; readonly seconds: number }
+
+/** What the API documents. */
+export const API_RATE: Rate = { most: 1200, seconds: 300 }
+/** The rest is for whoever else uses the token: the dashboard, a deployment. */
+const SHARE = 5 / 6
+/** Waits of this length are told, in milliseconds. */
+const TOLD_MS = 5_000
+
+export type BudgetOptions = {
+  readonly clock?: Pick<Clock, 'ticks'>
+  sleep?(ms: number): Promise<unknown>
+}
+
+export type Turn = {
+  readonly signal: AbortSignal
+  /** Goes before requests that can wait: a lease must not run out behind a queue of rows. */
+  readonly urgent: boolean
+  /** Called where the turn comes only after a while. */
+  onWait?(ms: number): void
+}
+
+type Waiting = Turn & { readonly go: () => void; readonly refuse: (reason: unknown) => void; told: boolean }
+
+export class RequestBudget {
+  readonly #ticks: () => number
+  readonly #sleep: (ms: number) => Promise<unknown>
+  readonly #urgent: Waiting[] = []
+  readonly #patient: Waiting[] = []
+  /** When requests of the last window went out, oldest first from `#first` on. */
+  #sent: number[] = []
+  #first = 0
+  /** What the API allows to everybody who uses the token together. */
+  #quota: Rate = API_RATE
+  /** As the API tells: how many are left until when. */
+  #left: { count: number; readonly until: number } | null = null
+  #blockedUntil = 0
+  #running = false
+
+  constructor(options: BudgetOptions = {}) {
+    const { clock = systemClock, sleep = sleepFor } = options
+    this.#ticks = () => clock.ticks()
+    this.#sleep = sleep
+  }
+
+  /** Requests of this window that may still go out, as far as is known. */
+  get left(): number {
+    this.#forget(this.#ticks())
+    return Math.min(this.#ownLeft(), this.#left?.count ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** Resolves when a request may go out. @throws the signal's reason */
+  async take(turn: Turn): Promise<void> {
+    throwIfAborted(turn.signal)
+    await new Promise<void>((resolve, reject) => {
+      const queue = turn.urgent ? this.#urgent : this.#patient
+      const aborted = (): void => {
+        const at = queue.indexOf(waiting)
+        if (at === -1) return
+        queue.splice(at, 1)
+        reject(turn.signal.reason)
+      }
+      const go = (): void => {
+        turn.signal.removeEventListener('abort', aborted)
+        resolve()
+      }
+      const waiting: Waiting = { ...turn, go, refuse: reject, told: false }
+      turn.signal.addEventListener('abort', aborted, { once: true })
+      queue.push(waiting)
+      void this.#run()
+    }).catch((error: unknown) => {
+      throwIfAborted(turn.signal)
+      throw error
+    })
+  }
+
+  /** Takes in what an answer says about the limit. */
+  heard(headers: Headers): void {
+    const policy = strictest(items(headers.get('ratelimit-policy'), 'q', 'w'), ([count, seconds]) => count / seconds)
+    if (policy !== null) this.#quota = { most: policy[0], seconds: policy[1] }
+    const rest = strictest(items(headers.get('ratelimit'), 'r', 't'), ([count]) => count)
+    if (rest === null) return
+    // Others may use the same token, so a part of what is left is not ours.
+    const count = Math.floor(rest[0] - this.#quota.most * (1 - SHARE))
+    this.#left = { count, until: this.#ticks() + rest[1] * 1000 }
+  }
+
+  /** Nothing goes out for so long: the API has said that it answers nothing before. */
+  block(ms: number): void {
+    this.#blockedUntil = Math.max(this.#blockedUntil, this.#ticks() + ms)
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running) return
+    this.#running = true
+    try {
+      for (;;) {
+        const next = this.#urgent[0] ?? this.#patient[0]
+        if (next === undefined) return
+        const now = this.#ticks()
+        const ms = this.#delay(now)
+        if (ms <= 0) {
+          const queue = this.#urgent.length > 0 ? this.#urgent : this.#patient
+          queue.shift()
+          this.#sent.push(now)
+          if (this.#left !== null) this.#left.count--
+          next.go()
+          continue
+        }
+        if (ms >= TOLD_MS && !next.told) {
+          next.told = true
+          next.onWait?.(ms)
+        }
+        // Short naps: an answer under way may bring news, and an urgent request may come.
+        await this.#sleep(Math.min(ms, 1_000))
+      }
+    } finally {
+      this.#running = false
+    }
+  }
+
+  /** Milliseconds until the next request may go out. Once half of what is allowed is used up, the rest is spread over the time it has to last. */
+  #delay(now: number): number {
+    this.#forget(now)
+    const oldest = this.#sent[this.#first]
+    const last = this.#sent.at(-1)
+    const spread = (left: number, backMs: number): number => {
+      // At least a little: what is due this very moment is not back yet.
+      if (left <= 0) return Math.max(1, backMs)
+      if (left > this.#share / 2 || last === undefined) return 0
+      return backMs / left - (now - last)
+    }
+    const own = oldest === undefined ? 0 : spread(this.#ownLeft(), oldest + this.#quota.seconds * 1000 - now)
+    const { count, until } = this.#left ?? { count: 0, until: 0 }
+    const told = until > now ? spread(count, until - now) : 0
+    return Math.max(own, told, this.#blockedUntil - now)
+  }
+
+  get #share(): number {
+    return Math.max(1, Math.floor(this.#quota.most * SHARE))
+  }
+
+  #ownLeft(): number {
+    return this.#share - (this.#sent.length - this.#first)
+  }
+
+  #forget(now: number): void {
+    const before = now - this.#quota.seconds * 1000
+    while (this.#first < this.#sent.length && (this.#sent[this.#first] ?? 0) <= before) this.#first++
+    if (this.#first < 4096) return
+    this.#sent = this.#sent.slice(this.#first)
+    this.#first = 0
+  }
+}
+
+type Pair = readonly [number, number]
+
+/** The numbers of a list like `"default";r=50;t=30, "burst";r=5;t=1`. */
+function items(header: string | null, count: string, seconds: string): readonly Pair[] {
+  if (header === null) return []
+  return header.split(',').flatMap((item) => {
+    const of = (name: string): number => Number(new RegExp(`;\\s*${name}=(\\d{1,9})\\b`).exec(item)?.[1] ?? Number.NaN)
+    const pair: Pair = [of(count), of(seconds)]
+    return pair.some(Number.isNaN) || pair[1] === 0 ? [] : [pair]
+  })
+}
+
+function strictest(pairs: readonly Pair[], measure: (pair: Pair) => number): Pair | null {
+  return pairs.reduce<Pair | null>((best, pair) => (best === null || measure(pair) < measure(best) ? pair : best), null)
+}
+
+const shared = new Map<string, RequestBudget>()
+
+/** The budget of everything in this program that calls one API with one token. */
+export function sharedBudget(base: string, token: string): RequestBudget {
+  const key = createHash('sha256').update(`${base}\n${token}`).digest('hex')
+  let budget = shared.get(key)
+  if (budget === undefined) shared.set(key, (budget = new RequestBudget()))
+  return budget
+}

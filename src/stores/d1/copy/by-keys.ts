@@ -1,0 +1,78 @@
+/**
+ * Rows found by their keys, where a range of keys means nothing: texts sort by their language elsewhere, and decimals are texts here. Thousands of keys
+ * go in one parameter.
+ */
+import { tableText, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import type { Cell, Digest } from '../../../model/copy/rows.ts'
+import type { WriteColumn } from '../../copy-port.ts'
+import { keyColumns } from '../../key-ranges.ts'
+import { quote } from '../../sqlite/copy/ddl.ts'
+import type { D1Client } from '../client.ts'
+import { D1Failure } from '../failure.ts'
+import { encoderOf } from './cells.ts'
+import { ANSWER_BYTES, MOST_ANSWER_BYTES } from './pages.ts'
+import { decoderOf, selectSql } from './select.ts'
+
+const MOST_KEYS = 10_000
+const FIRST_KEYS = 2_000
+const KEY_BYTES = 1_000_000
+
+/**
+ * @param keys as `keyText` spells them; none with a NULL in it
+ * @throws D1Failure; SluiceError VALUE_REFUSED
+ */
+export async function digestOfKeys(
+  client: D1Client,
+  { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },
+  keys: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const key = keyColumns(table).map((column) => {
+    const as = columns.find(({ name }) => name === column.name)?.as ?? column.type
+    return { as, encoder: encoderOf({ name: column.name, as, column }), name: quote(column.name) }
+  })
+  const wanted = `SELECT ${key.map(({ encoder }, i) => encoder.sql(i, true)).join(', ')} FROM json_each(?)`
+  const names = key.map(({ name }) => name).join(', ')
+  const sql = `SELECT ${columns.map(selectSql).join(', ')} FROM ${quote(table.table.name)} WHERE (${names}) IN (${wanted})`
+  const decoder = decoderOf(columns, tableText(table.table), 'target')
+  const sum = new RowSum()
+  let most = FIRST_KEYS
+  const look = async (some: readonly string[]): Promise<void> => {
+    if (some.length === 0) return
+    try {
+      const statement = { sql, params: [`[${some.join(',')}]`] }
+      const { results, bytes } = await client.readPage([statement], { signal, mostBytes: MOST_ANSWER_BYTES })
+      for (const values of results[0]?.rows ?? []) sum.add(decoder.row(values, 0))
+      most = Math.max(1, Math.min(MOST_KEYS, Math.floor(ANSWER_BYTES / (bytes / some.length))))
+    } catch (error) {
+      if (!(error instanceof D1Failure) || error.kind !== 'size' || some.length === 1) throw error
+      const half = some.length >> 1
+      await look(some.slice(0, half))
+      await look(some.slice(half))
+    }
+  }
+  let some: string[] = []
+  let bytes = 0
+  for (const text of keys) {
+    const cells = JSON.parse(text) as (string | null)[]
+    const json = key.map(({ as, encoder }, i) => {
+      const cell = cells[i] ?? null
+      return cell === null ? 'null' : encoder.json(encoder.bind(cellOf(cell, as)))
+    })
+    some.push(`[${json.join(',')}]`)
+    bytes += some.at(-1)?.length ?? 0
+    if (some.length < most && bytes < KEY_BYTES) continue
+    await look(some)
+    some = []
+    bytes = 0
+  }
+  await look(some)
+  return sum.digest()
+}
+
+/** A value of a key from its text, as `cellText` wrote it. */
+function cellOf(text: string, as: ColumnType): Exclude<Cell, null> {
+  if (as.kind === 'bytes') return Buffer.from(text, 'hex')
+  return as.kind === 'float' ? Buffer.from(text, 'hex').readDoubleBE() : text
+}

@@ -1,0 +1,68 @@
+/** Values on their way into D1: as JSON, which SQLite takes apart on the other side. */
+import type { Cell } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { WriteColumn } from '../../copy-port.ts'
+import type { SqlValue } from '../../port.ts'
+import { binderOf } from '../../sqlite/copy/bind.ts'
+import { affinityOf } from '../../sqlite/copy/types.ts'
+import { doubleJson, doubleSql } from './doubles.ts'
+
+/** Most bytes of one value, and of all values of one row. */
+export const MOST_ROW_BYTES = 2_000_000
+
+type Present = Exclude<Cell, null>
+
+export type Encoder = {
+  /** What SQLite is to store. @throws SluiceError ROW_REFUSED for a value that it would change */
+  bind(cell: Present): SqlValue
+  /** A stored value as JSON. */
+  json(value: SqlValue): string
+  /**
+   * Expression that makes the value of its JSON at a place of `value`, a list.
+   * @param extreme whether numbers may stand there that `isExtreme`
+   */
+  sql(at: number, extreme: boolean): string
+}
+
+export function encoderOf({ as, name, column }: WriteColumn): Encoder {
+  const bind = binderOf(as, affinityOf(column.native))
+  const anything = as.kind === 'native' && as.name === 'any'
+  const numbers = as.kind === 'float' || as.kind === 'decimal'
+  return {
+    bind: (cell) => {
+      const value = bind(cell)
+      if (Object.is(value, -0)) throw noNegativeZero(name)
+      return value
+    },
+    json: (value) => {
+      if (value === null) return 'null'
+      if (typeof value === 'string') return JSON.stringify(value)
+      if (typeof value === 'bigint') return value.toString()
+      if (typeof value === 'number') return anything ? withPoint(doubleJson(value)) : doubleJson(value)
+      return anything ? `{"b":"${hexOf(value)}"}` : `"${hexOf(value)}"`
+    },
+    sql: (at, extreme) => {
+      const plain = `value->>${at}`
+      if (as.kind === 'bytes') return `unhex(${plain})`
+      if (!anything && !(numbers && extreme)) return plain
+      const bytes = anything ? ` WHEN 'object' THEN unhex(value->>'$[${at}].b')` : ''
+      return `CASE json_type(value, '$[${at}]') WHEN 'array' THEN ${doubleSql(`(value->${at})`)}${bytes} ELSE ${plain} END`
+    },
+  }
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+}
+
+/** A floating point number stays one where the column itself makes none of it. */
+function withPoint(json: string): string {
+  return /[.e,]/.test(json) ? json : `${json}.0`
+}
+
+function noNegativeZero(name: string): SluiceError {
+  return new SluiceError('ROW_REFUSED', `D1 has no -0.0, which ${name} holds`, {
+    reason: 'it would be stored as 0',
+    hint: 'change the value at its source, or copy the column into a text',
+  })
+}

@@ -1,0 +1,48 @@
+/** What a range holds, as the sum that proves it: read page by page, since SQLite has no hash of its own. */
+import { keyText } from '../../../model/copy/key-text.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { partsOf } from '../../key-parts.ts'
+import { rangeCondition } from '../../key-ranges.ts'
+import type { D1Client } from '../client.ts'
+import type { PageRequest } from './pages.ts'
+import { MOST_KEY_PARAMETERS, scan, type Scan } from './scan.ts'
+import { d1Statement } from './statements.ts'
+
+/**
+ * @param only counts only rows with these keys, as `keyText` spells them
+ * @throws D1Failure; SluiceError VALUE_REFUSED
+ */
+export async function canonicalDigest(
+  client: D1Client,
+  request: Scan,
+  only: ReadonlySet<string> | null,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const { table, columns } = request
+  const key = table.key.map((name) => columns.findIndex((column) => column.name === name))
+  const sum = new RowSum()
+  for await (const { rows } of scan(client, request, signal)) {
+    for (const row of rows) if (only === null || only.has(keyText(key.map((at) => row[at] ?? null)))) sum.add(row)
+  }
+  return sum.digest()
+}
+
+/** Reads every key of the range, and is charged for as many rows. @throws D1Failure */
+export async function countRows(
+  client: D1Client,
+  { table, range, where, keys }: Pick<PageRequest, 'table' | 'range' | 'where' | 'keys'>,
+  signal: AbortSignal,
+): Promise<bigint> {
+  let rows = 0n
+  for (const part of partsOf(range, table.key.length, MOST_KEY_PARAMETERS)) {
+    const { sql, parameters } = rangeCondition(table, part, where, keys)
+    const count = d1Statement({
+      sql: `SELECT CAST(COUNT(*) AS TEXT) FROM ${keys.from(table)} WHERE ${sql}`,
+      parameters,
+    })
+    const [result] = await client.read([count], { signal })
+    rows += BigInt(String(result?.rows[0]?.[0] ?? 0))
+  }
+  return rows
+}

@@ -1,0 +1,144 @@
+/** Cloudflare D1 as source and target of copies. */
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { systemClock, type Clock } from '../../../shared/clock.ts'
+import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import { declareType } from '../../sqlite/copy/types.ts'
+import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
+import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
+import { d1Error } from '../errors.ts'
+import { d1Settings, isDatabaseId, type Environment } from '../settings.ts'
+import { MOST_ROW_BYTES } from './cells.ts'
+import { D1Ledger } from './ledger.ts'
+import { D1Objects } from './objects.ts'
+import { probe, type D1Probe } from './probe.ts'
+import { D1Source } from './source.ts'
+import { tablesOf } from './tables.ts'
+import { D1Target } from './target.ts'
+
+export type D1CopyOptions = {
+  readonly environment?: Environment
+  readonly signal?: AbortSignal
+  /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
+  readonly onThrottle?: (why: Throttled) => void
+  /** Rows of one INSERT; as many as fit without it. */
+  readonly rowsPerInsert?: number
+  /** Other than that of the whole program, for tests. */
+  readonly budget?: RequestBudget
+  readonly rule?: Partial<ClientRule>
+  readonly clock?: Pick<Clock, 'now'>
+}
+
+export interface D1CopyStore extends CopyStore {
+  /** What it has used up so far. */
+  readonly usage: D1Usage
+  /** Tries what copies rest on; leaves nothing behind. @throws SluiceError TARGET_DENIED … */
+  probe(signal: AbortSignal): Promise<D1Probe>
+}
+
+const CAN: StoreAbilities = {
+  atomic: 'batch',
+  snapshot: 'none',
+  writers: 4,
+  hosts: 'any',
+  frames: [],
+  maxValueBytes: MOST_ROW_BYTES,
+  requests: API_RATE,
+  quotas: [
+    { plan: 'free', rowsADay: 100_000, bytes: 500_000_000 },
+    { plan: 'paid', bytes: 10_000_000_000 },
+  ],
+}
+
+/**
+ * Opens `d1://ACCOUNT/DATABASE`, where DATABASE is the id or the name of a database. Token and address of the API come from the environment:
+ * CLOUDFLARE_API_TOKEN, CLOUDFLARE_API_BASE_URL.
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, RATE_LIMITED, TLS_FAILED
+ */
+export async function openD1Copy(url: string, options: D1CopyOptions = {}): Promise<D1CopyStore> {
+  const {
+    environment = process.env,
+    signal = new AbortController().signal,
+    rule,
+    onThrottle,
+    rowsPerInsert,
+    clock = systemClock,
+  } = options
+  const settings = d1Settings(url, environment)
+  const client = new D1Client(settings, {
+    budget: options.budget ?? sharedBudget(settings.base, settings.token),
+    ...(rule === undefined ? {} : { rule }),
+    ...(onThrottle === undefined ? {} : { onThrottle }),
+  })
+  try {
+    if (!isDatabaseId(settings.database)) await client.resolve(settings.database, signal)
+    await client.read([{ sql: 'SELECT 1', params: [] }], { signal })
+  } catch (error) {
+    throw d1Error(error, settings, 'connect')
+  }
+  return new D1Store(client, rowsPerInsert, clock)
+}
+
+class D1Store implements D1CopyStore {
+  readonly system = 'd1'
+  readonly can = CAN
+  readonly schema = null
+  readonly label: string
+  readonly identity: string
+  readonly #client: D1Client
+  readonly #rowsPerInsert: number | undefined
+  readonly #clock: Pick<Clock, 'now'>
+  /** Ends what is under way when the store is closed. */
+  readonly #open = new AbortController()
+
+  constructor(client: D1Client, rowsPerInsert: number | undefined, clock: Pick<Clock, 'now'>) {
+    this.#client = client
+    this.#rowsPerInsert = rowsPerInsert
+    this.#clock = clock
+    this.label = client.settings.label
+    this.identity = `d1:${client.settings.account}/${client.database}`
+  }
+
+  get usage(): D1Usage {
+    return this.#client.usage
+  }
+
+  async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+    return this.#guard(() => tablesOf(this.#client, pattern, signal))
+  }
+
+  declare(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
+    return declareType(type)
+  }
+
+  async source(signal: AbortSignal): Promise<SourceView> {
+    return new D1Source(this.#client, this.#clock.now(), signal)
+  }
+
+  target(): CopyTarget {
+    return new D1Target(this.#client, this.#rowsPerInsert)
+  }
+
+  objects(): ObjectStore {
+    return new D1Objects(this.#client)
+  }
+
+  async ledger(): Promise<LedgerDatabase> {
+    return new D1Ledger(this.#client, this.#open.signal)
+  }
+
+  async probe(signal: AbortSignal): Promise<D1Probe> {
+    return this.#guard(() => probe(this.#client, signal))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#open.abort()
+  }
+
+  async #guard<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body()
+    } catch (error) {
+      throw d1Error(error, this.#client.settings)
+    }
+  }
+}

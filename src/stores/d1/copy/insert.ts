@@ -1,0 +1,166 @@
+/**
+ * Rows as statements. One parameter holds many rows as a JSON list of lists: a hundred parameters are all that a statement may have, and requests
+ * are what the API counts. A row too long for that goes alone, with its long values as parameters of their own.
+ */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { WriteColumn } from '../../copy-port.ts'
+import { ofValue } from '../../refusals.ts'
+import { insertEnds, rowidKey, type OnConflict } from '../../sqlite/copy/ddl.ts'
+import type { D1Statement } from '../client.ts'
+import type { SqlRow, SqlValue } from '../../port.ts'
+import { encoderOf, hexOf, MOST_ROW_BYTES, type Encoder } from './cells.ts'
+import { isExtreme } from './doubles.ts'
+
+/** Bytes of JSON in one statement. A parameter may have twice as many; beyond this there is nothing to gain. */
+const JSON_BYTES = 1_000_000
+/** Values of a long row that go by themselves, and digits of one parameter with bytes. */
+const LONG_VALUE_BYTES = 50_000
+const HEX_PIECE = 1_000_000
+const MOST_PARAMETERS = 100
+/** What a table of D1 may have. */
+export const MOST_COLUMNS = 100
+
+export type InsertOptions = {
+  readonly onConflict: OnConflict
+  /** Rows of one statement, where somebody asked for a number. */
+  readonly rowsPerInsert?: number
+}
+
+export class Inserts {
+  readonly #table: TableSpec
+  readonly #columns: readonly WriteColumn[]
+  readonly #encoders: readonly Encoder[]
+  readonly #head: string
+  readonly #tail: string
+  /** For rows without and with numbers that are extreme. */
+  readonly #sql: readonly [plain: string, extreme: string]
+  readonly #mostRows: number
+  /** Where a NULL would not stay one: the number of a row is made up where none is given. */
+  readonly #alias: number
+
+  constructor(table: TableSpec, columns: readonly WriteColumn[], { onConflict, rowsPerInsert }: InsertOptions) {
+    const { head, tail } = insertEnds(
+      table,
+      columns.map(({ name }) => name),
+      onConflict,
+    )
+    this.#table = table
+    this.#columns = columns
+    this.#encoders = columns.map(encoderOf)
+    this.#head = head
+    // Without a condition the parser takes ON for that of a join.
+    this.#tail = ` WHERE true${tail}`
+    const sql = (extreme: boolean): string => {
+      const values = this.#encoders.map((encoder, i) => encoder.sql(i, extreme))
+      return `${head}SELECT ${values.join(', ')} FROM json_each(?)${this.#tail}`
+    }
+    this.#sql = [sql(false), sql(true)]
+    this.#mostRows = rowsPerInsert ?? Number.POSITIVE_INFINITY
+    const placeOf = (name: string | undefined): number => columns.findIndex((column) => column.name === name)
+    this.#alias = placeOf(table.columns.find(({ identity }) => identity === true)?.name ?? rowidKey(table) ?? undefined)
+  }
+
+  /**
+   * The statements that store these rows.
+   * @throws SluiceError ROW_REFUSED for a row that D1 cannot hold as it is
+   */
+  of(rows: readonly Row[]): readonly D1Statement[] {
+    const statements: D1Statement[] = []
+    let some: string[] = []
+    let bytes = 0
+    let extreme = false
+    const flush = (): void => {
+      if (some.length > 0) statements.push({ sql: this.#sql[extreme ? 1 : 0], params: [`[${some.join(',')}]`] })
+      some = []
+      bytes = 0
+      extreme = false
+    }
+    for (const row of rows) {
+      const values = this.#bound(row)
+      const json = this.#json(values)
+      const length = Buffer.byteLength(json) + 1
+      if (length > JSON_BYTES) {
+        flush()
+        statements.push(this.#long(values))
+        continue
+      }
+      if (bytes + length > JSON_BYTES || some.length >= this.#mostRows) flush()
+      some.push(json)
+      bytes += length
+      extreme ||= values.some((value) => typeof value === 'number' && isExtreme(value))
+    }
+    flush()
+    return statements
+  }
+
+  #bound(row: Row): SqlRow {
+    const values: SqlValue[] = new Array<SqlValue>(this.#encoders.length)
+    let i = 0
+    try {
+      for (; i < values.length; i++) {
+        const cell = row[i] ?? null
+        if (cell !== null) values[i] = this.#encoders[i]?.bind(cell) ?? null
+        else if (i === this.#alias)
+          throw new SluiceError('ROW_REFUSED', 'D1 would put a number of its own in the place of NULL')
+        else values[i] = null
+      }
+    } catch (error) {
+      throw ofValue(error, { table: this.#table, columns: this.#columns }, row, i)
+    }
+    return values
+  }
+
+  #json(values: SqlRow): string {
+    let json = '['
+    for (let i = 0; i < values.length; i++) {
+      if (i > 0) json += ','
+      json += this.#encoders[i]?.json(values[i] ?? null) ?? 'null'
+    }
+    return `${json}]`
+  }
+
+  /** One row whose long values are parameters. */
+  #long(row: SqlRow): D1Statement {
+    const sizes = row.map(bytesOf)
+    const total = sizes.reduce((sum, size) => sum + size, 0)
+    if (total > MOST_ROW_BYTES) throw this.#tooLarge(total, sizes)
+    const params: string[] = []
+    const rest: SqlValue[] = []
+    const values = row.map((value, i) => {
+      const long = (sizes[i] ?? 0) > LONG_VALUE_BYTES
+      rest.push(long ? null : value)
+      if (!long) return this.#encoders[i]?.sql(i, true) ?? 'NULL'
+      if (value === null || typeof value !== 'object') {
+        params.push(String(value))
+        return '?'
+      }
+      const hex = hexOf(value)
+      const pieces: string[] = []
+      for (let at = 0; at < hex.length; at += HEX_PIECE) pieces.push(hex.slice(at, at + HEX_PIECE))
+      params.push(...pieces)
+      return `CAST(${pieces.map(() => 'unhex(?)').join(' || ')} AS BLOB)`
+    })
+    if (params.length >= MOST_PARAMETERS) throw this.#tooLarge(total, sizes)
+    return {
+      sql: `${this.#head}SELECT ${values.join(', ')} FROM json_each(?)${this.#tail}`,
+      params: [...params, `[${this.#json(rest)}]`],
+    }
+  }
+
+  #tooLarge(total: number, sizes: readonly number[]): SluiceError {
+    const largest = this.#columns[sizes.indexOf(Math.max(...sizes))]?.name ?? ''
+    return new SluiceError('ROW_REFUSED', `the row has ${total} bytes, ${largest} the most of them`, {
+      where: tableText(this.#table.table),
+      reason: `D1 takes at most ${MOST_ROW_BYTES} bytes in a value, and in all values of a row`,
+      hint: 'keep long values elsewhere, in R2 for instance, or leave the column out with --columns',
+    })
+  }
+}
+
+function bytesOf(value: SqlValue): number {
+  if (value === null) return 1
+  if (typeof value === 'object') return value.byteLength
+  return typeof value === 'string' ? Buffer.byteLength(value) : 8
+}

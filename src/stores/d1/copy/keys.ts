@@ -1,0 +1,86 @@
+/** How ranges of keys are written for D1, which takes texts and doubles as parameters and nothing else. */
+import { normalizer } from '../../../model/copy/canonical.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { KeyDialect } from '../../key-ranges.ts'
+import type { SqlValue } from '../../port.ts'
+import { valueOfLiteral } from '../../sqlite/copy/any.ts'
+import { binderOf } from '../../sqlite/copy/bind.ts'
+import { quote } from '../../sqlite/copy/ddl.ts'
+import { affinityOf } from '../../sqlite/copy/types.ts'
+import { hexOf } from './cells.ts'
+
+/** For tables that are read: bounds are texts of the stored values. */
+export const SOURCE_KEYS: KeyDialect = {
+  quote,
+  from: (table) => quote(table.table.name),
+  bound: ({ type }) => {
+    if (type.kind === 'bytes') return 'unhex(?)'
+    // The column makes no number of a text; JSON says what a value is.
+    return isAny(type) ? '(? ->> 0)' : '?'
+  },
+  value: ({ name, type }, text) => {
+    if (type.kind === 'bytes') return text.replace(/^\\x/, '')
+    return isAny(type) ? anyValue(name, text) : text
+  },
+  text: textSql,
+}
+
+/**
+ * For tables that are written: bounds come from another system, in its spelling, and rows hold canonical values.
+ * @param asOf the type that the values of a column travelled as
+ */
+export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
+  return {
+    ...SOURCE_KEYS,
+    bound: (column) => (asOf(column).kind === 'bytes' ? 'unhex(?)' : isAny(asOf(column)) ? '(? ->> 0)' : '?'),
+    value: (column, text) => {
+      const as = asOf(column)
+      if (isAny(as)) return anyValue(column.name, text)
+      const value = binderOf(as, affinityOf(column.native))(normalizer(as)(text))
+      return value !== null && typeof value === 'object' ? hexOf(value) : value
+    },
+  }
+}
+
+/** A key's value as a text that stands for it exactly. */
+function textSql({ name, type, native }: Column): string {
+  const column = quote(name)
+  if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
+  const affinity = affinityOf(native)
+  const number = `CASE typeof(${column}) WHEN 'real' THEN printf('%!.17g', ${column}) ELSE CAST(${column} AS TEXT) END`
+  if (isAny(type)) {
+    return (
+      `CASE typeof(${column}) WHEN 'text' THEN '''' || replace(${column}, '''', '''''') || '''' ` +
+      `WHEN 'blob' THEN 'x''' || lower(hex(${column})) || '''' ELSE ${number} END`
+    )
+  }
+  if (affinity === 'text') return column
+  // A cast would round a double to 15 digits.
+  return affinity === 'integer' ? `CAST(${column} AS TEXT)` : number
+}
+
+function isAny(type: ColumnType): boolean {
+  return type.kind === 'native' && type.name === 'any'
+}
+
+function anyValue(name: string, literal: string): SqlValue {
+  const value = valueOfLiteral(literal)
+  if (typeof value === 'object') {
+    throw new SluiceError('UNSUPPORTED_KEY', `${name} holds bytes among other values, and is no key to cut ranges by`, {
+      hint: 'name other unique columns with --key',
+    })
+  }
+  return typeof value === 'string' ? JSON.stringify([value]) : `[${literal}]`
+}
+
+/** A name of the row's number that no column has taken. @throws SluiceError UNSUPPORTED_KEY */
+export function rowidOf(table: TableSpec): string {
+  const taken = new Set(table.columns.map(({ name }) => name.toLowerCase()))
+  const free = ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name))
+  if (free !== undefined) return free
+  throw new SluiceError('UNSUPPORTED_KEY', 'columns named rowid, _rowid_ and oid hide the numbers of the rows', {
+    where: table.table.name,
+    hint: 'rename one of them, or give the table a primary key',
+  })
+}

@@ -1,0 +1,46 @@
+/** The ledger of a copy, in the database that the copy goes to. */
+import type { LedgerDatabase, Statement } from '../../copy-port.ts'
+import type { SqlRow } from '../../port.ts'
+import type { D1Client, D1Result } from '../client.ts'
+import { d1Error } from '../errors.ts'
+import { d1Statement } from './statements.ts'
+
+export class D1Ledger implements LedgerDatabase {
+  readonly dialect = 'sqlite'
+  readonly #client: D1Client
+  readonly #signal: AbortSignal
+
+  constructor(client: D1Client, signal: AbortSignal) {
+    this.#client = client
+    this.#signal = signal
+  }
+
+  /** Whole numbers beyond 2^53 have to be cast to text. */
+  async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    const [rows = []] = await this.batch([{ sql, parameters }])
+    return rows
+  }
+
+  async batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
+    if (statements.length === 0) return []
+    let results: readonly D1Result[]
+    try {
+      results = await this.#client.read(statements.map(d1Statement), { signal: this.#signal, urgent: true })
+    } catch (error) {
+      throw d1Error(error, this.#client.settings)
+    }
+    return results.map(({ rows }) =>
+      rows.map((row) =>
+        row.map((value) => (typeof value === 'object' && value !== null ? Uint8Array.from(value) : value)),
+      ),
+    )
+  }
+
+  async endSession(): Promise<void> {
+    // A request that is still under way fails by itself: its guard finds another fence.
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is held open.
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * What only the rows of a table say: how many there are, and types of columns that do not declare one. A column without a type is what its first rows
+ * hold; and since SQLite has no dates, a column of them is a number where they are kept as numbers.
+ */
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { quote } from '../../sqlite/copy/ddl.ts'
+import { affinityOf, ANY, typeOf } from '../../sqlite/copy/types.ts'
+import type { D1Client, D1Result, D1Row, D1Statement } from '../client.ts'
+import type { ColumnInfo, Shape } from './tables.ts'
+
+export type Looks = {
+  readonly types: ReadonlyMap<string, ColumnType>
+  /** Of columns that compare by anything but bytes. */
+  readonly collations: ReadonlyMap<string, string>
+  /** 0 where nobody knows. */
+  readonly rows: bigint
+  readonly bytes: bigint
+  readonly lastRowid: bigint | null
+}
+
+const LOOK_AT_ROWS = 1000
+/** Databases up to this are counted: reading every row is charged for. */
+const SMALL_BYTES = 32 * 1024 * 1024
+const STATEMENTS_A_REQUEST = 100
+
+type Question = {
+  readonly at: number
+  readonly statement: D1Statement
+  readonly take: (rows: readonly D1Row[], answer: Answer) => void
+}
+
+type Answer = {
+  types: Map<string, ColumnType>
+  collations: Map<string, string>
+  rows: bigint
+  lastRowid: bigint | null
+}
+
+/** @returns for each table, in their order @throws D1Failure */
+export async function lookAt(
+  client: D1Client,
+  shapes: readonly Shape[],
+  signal: AbortSignal,
+): Promise<readonly Looks[]> {
+  const [analyzed] = await client.read(
+    [{ sql: "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'", params: [] }],
+    { signal },
+  )
+  const size = analyzed?.databaseBytes ?? 0
+  const answers = shapes.map((): Answer => ({ types: new Map(), collations: new Map(), rows: 0n, lastRowid: null }))
+  const estimates = (analyzed?.rows.length ?? 0) > 0 && size > SMALL_BYTES
+  const questions = shapes.flatMap((shape, at) => questionsOn(shape, at, size <= SMALL_BYTES, estimates))
+  for (let from = 0; from < questions.length; from += STATEMENTS_A_REQUEST) {
+    const some = questions.slice(from, from + STATEMENTS_A_REQUEST)
+    const results: readonly D1Result[] = await client.read(
+      some.map(({ statement }) => statement),
+      { signal },
+    )
+    for (const [i, { at, take }] of some.entries()) {
+      const answer = answers[at]
+      if (answer !== undefined) take(results[i]?.rows ?? [], answer)
+    }
+  }
+  const known = answers.reduce((sum, { rows }) => sum + rows, 0n)
+  // By a table's share of the rows, since D1 tells the size of the whole database only.
+  return answers.map((answer) => ({ ...answer, bytes: known === 0n ? 0n : (BigInt(size) * answer.rows) / known }))
+}
+
+function questionsOn(shape: Shape, at: number, count: boolean, estimates: boolean): readonly Question[] {
+  const table = quote(shape.name)
+  const ask = (sql: string, take: Question['take'], params: readonly string[] = []): Question => ({
+    at,
+    statement: { sql, params },
+    take,
+  })
+  const questions: Question[] = []
+  if (count) questions.push(ask(`SELECT COUNT(*) FROM ${table}`, ([row], answer) => (answer.rows = whole(row))))
+  else if (estimates) {
+    const stat = 'SELECT MAX(CAST(stat AS INTEGER)) FROM sqlite_stat1 WHERE tbl = ?'
+    questions.push(ask(stat, ([row], answer) => (answer.rows = whole(row)), [shape.name]))
+  }
+  if (shape.rowid !== null) {
+    questions.push(
+      ask(`SELECT CAST(MAX(${shape.rowid}) AS TEXT) FROM ${table}`, ([row], answer) => {
+        answer.lastRowid = row?.[0] == null ? null : whole(row)
+      }),
+    )
+  }
+  // Only a table that names a collation somewhere has another one than that of bytes.
+  const collates = /\bcollate\b/i.test(shape.sql)
+  for (const column of shape.columns) {
+    if (collates && affinityOf(column.native) !== 'integer') {
+      const sql = `EXPLAIN SELECT +${quote(column.name)} = 'x' FROM ${table}`
+      questions.push(ask(sql, (rows, answer) => noteCollation(column, rows, answer)))
+    }
+    const declared = typeOf(column.native)
+    if (declared !== null && !isTime(declared)) continue
+    questions.push(
+      ask(lookSql(table, column), (rows, answer) => {
+        const type = corrected(declared, rows)
+        if (type !== null) answer.types.set(column.name, type)
+      }),
+    )
+  }
+  return questions
+}
+
+function whole(row: D1Row | undefined): bigint {
+  return BigInt(String(row?.[0] ?? 0))
+}
+
+/** SQLite says it only of the programs that it makes of statements. */
+function noteCollation({ name }: ColumnInfo, rows: readonly D1Row[], { collations }: Answer): void {
+  const compare = rows.find(([, opcode]) => opcode === 'Eq' || opcode === 'Ne')
+  const collation = /^(.*)-\d+$/s.exec(String(compare?.[5] ?? ''))?.[1]?.toUpperCase() ?? 'BINARY'
+  if (collation !== 'BINARY') collations.set(name, collation)
+}
+
+function isTime({ kind }: ColumnType): boolean {
+  return kind === 'date' || kind === 'time' || kind === 'timestamp'
+}
+
+/** Classes of the first values, and whether a text among them tells its zone. */
+function lookSql(table: string, { name }: ColumnInfo): string {
+  const zones = [
+    '*[0-9][Zz]',
+    '*:[0-9]*[+-][0-9][0-9]',
+    '*:[0-9]*[+-][0-9][0-9]:[0-9][0-9]',
+    '*:[0-9]*[+-][0-9][0-9][0-9][0-9]',
+  ]
+  return (
+    `SELECT typeof(c), typeof(c) = 'text' AND (${zones.map((zone) => `c GLOB '${zone}'`).join(' OR ')}) ` +
+    `FROM (SELECT ${quote(name)} AS c FROM ${table} LIMIT ${LOOK_AT_ROWS}) WHERE c IS NOT NULL GROUP BY 1, 2`
+  )
+}
+
+function corrected(declared: ColumnType | null, rows: readonly D1Row[]): ColumnType | null {
+  const classes = new Set(rows.map(([storage]) => storage))
+  const only = (...names: readonly string[]): boolean => [...classes].every((one) => names.includes(String(one)))
+  if (declared !== null) {
+    if (classes.size === 0) return null
+    if (only('integer')) return { kind: 'int', bits: 64 }
+    if (only('real', 'integer')) return { kind: 'float', bits: 64 }
+    return declared.kind === 'timestamp' && rows.every(([, zone]) => zone === 1) ? { ...declared, zone: true } : null
+  }
+  if (classes.size === 0) return ANY
+  if (only('integer')) return { kind: 'int', bits: 64 }
+  if (only('real')) return { kind: 'float', bits: 64 }
+  if (only('real', 'integer')) return { kind: 'decimal' }
+  if (only('text')) return { kind: 'text' }
+  return only('blob') ? { kind: 'bytes' } : ANY
+}

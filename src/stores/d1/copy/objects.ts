@@ -1,0 +1,64 @@
+/** Indexes of a D1 database. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { SchemaObject } from '../../../model/copy/schema-object.ts'
+import type { ObjectStore } from '../../copy-port.ts'
+import { asObjectError } from '../../object-names.ts'
+import type { SqlRow } from '../../port.ts'
+import {
+  createIndex,
+  fittedObject,
+  objectQueries,
+  objectsIn,
+  takenQuery,
+  type Query,
+} from '../../sqlite/copy/object-list.ts'
+import type { D1Client } from '../client.ts'
+import { d1Error } from '../errors.ts'
+import { writeError } from './statements.ts'
+
+export class D1Objects implements ObjectStore {
+  readonly words = 'sqlite'
+  readonly #client: D1Client
+
+  constructor(client: D1Client) {
+    this.#client = client
+  }
+
+  async list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
+    return objectsIn(table, await this.#ask(objectQueries(table), signal))
+  }
+
+  scope(): 'schema' {
+    return 'schema'
+  }
+
+  async taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const [rows = []] = await this.#ask([takenQuery(table, names)], signal)
+    return new Set(rows.map(([name]) => String(name)))
+  }
+
+  fitted(object: SchemaObject): SchemaObject | { readonly refused: string } {
+    return fittedObject(object)
+  }
+
+  /** Sent again where an answer gets lost: it does nothing where the index is there. */
+  async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#client.read([{ sql: createIndex(object, table), params: [] }], { signal })
+    } catch (error) {
+      throw asObjectError(error, object, (thrown) => writeError(thrown, this.#client, tableText(table.table)))
+    }
+  }
+
+  async #ask(queries: readonly Query[], signal: AbortSignal): Promise<readonly (readonly SqlRow[])[]> {
+    try {
+      const results = await this.#client.read(
+        queries.map(({ sql, parameters }) => ({ sql, params: parameters })),
+        { signal },
+      )
+      return results.map(({ rows }) => rows as readonly SqlRow[])
+    } catch (error) {
+      throw d1Error(error, this.#client.settings)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** In which order rows are read page by page, and what tells where a page ended. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { keyColumns, rangeCondition, type Condition, type KeyDialect } from '../../key-ranges.ts'
+import type { SqlValue } from '../../port.ts'
+import { quote } from '../../sqlite/copy/ddl.ts'
+import { blockCondition } from './blocks.ts'
+import { rowidOf, SOURCE_KEYS } from './keys.ts'
+
+export type Order = {
+  /** Expressions that tell where a row stands, as texts; they come first in every row that is read. */
+  readonly texts: readonly string[]
+  /** For ORDER BY. */
+  readonly by: string
+  /** Rows of the range behind a place. */
+  after(place: readonly string[] | null): Condition
+}
+
+/** How rows of a range are read page by page, so that none is read twice or left out where keys turn out to be equal. */
+export function orderOf(table: TableSpec, range: Range, where: string | null, keys: KeyDialect): Order {
+  const columns = keyColumns(table)
+  const along =
+    columns.length > 0 && range.by !== 'block' && (range.by === 'key' || columns.every(({ nullable }) => !nullable))
+  const numbered = !along || !table.primary
+  const rowid = numbered ? rowidOf(table) : ''
+  const places = [
+    ...(along
+      ? columns.map((column) => ({
+          name: quote(column.name),
+          bound: SOURCE_KEYS.bound(column),
+          text: SOURCE_KEYS.text(column),
+        }))
+      : []),
+    ...(numbered ? [{ name: rowid, bound: 'CAST(? AS INTEGER)', text: `CAST(${rowid} AS TEXT)` }] : []),
+  ]
+  const list = (of: (place: (typeof places)[number]) => string): string => places.map(of).join(', ')
+  return {
+    texts: places.map(({ text }) => text),
+    by: list(({ name }) => name),
+    after: (place) => {
+      const all = range.by === 'block' ? blockCondition(table, range, where) : rangeCondition(table, range, where, keys)
+      if (place === null) return all
+      const values = place.map((text, i): SqlValue => {
+        const column = along ? columns[i] : undefined
+        return column === undefined ? text : SOURCE_KEYS.value(column, text)
+      })
+      const behind =
+        places.length === 1
+          ? `${places[0]?.name} > ${places[0]?.bound}`
+          : `(${list(({ name }) => name)}) > (${list(({ bound }) => bound)})`
+      return { sql: `${all.sql} AND ${behind}`, parameters: [...all.parameters, ...values] }
+    },
+  }
+}

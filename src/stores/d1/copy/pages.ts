@@ -1,0 +1,128 @@
+/** Rows of a range, page by page. Each page is one request, as large as an answer may well be: requests are what the API counts. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { ReadColumn } from '../../copy-port.ts'
+import type { KeyDialect } from '../../key-ranges.ts'
+import { quote } from '../../sqlite/copy/ddl.ts'
+import type { D1Client, D1Result, D1Row, D1Statement, D1Value } from '../client.ts'
+import { D1Failure } from '../failure.ts'
+import { brokenTexts } from './broken-text.ts'
+import { orderOf, type Order } from './order.ts'
+import { selectSql } from './select.ts'
+import { d1Statement } from './statements.ts'
+
+/** Bytes that an answer should have. */
+export const ANSWER_BYTES = 4_000_000
+/** An answer is broken off beyond it, and asked for in smaller pieces. */
+export const MOST_ANSWER_BYTES = 16_000_000
+const FIRST_ROWS = 500
+const MOST_ROWS = 50_000
+/** How much more a page may hold than the one before: rows may suddenly be long. */
+const GROWTH = 8
+const MOST_RESULT_COLUMNS = 100
+
+export type PageRequest = {
+  readonly table: TableSpec
+  readonly columns: readonly ReadColumn[]
+  readonly range: Range
+  readonly where: string | null
+  readonly keys: KeyDialect
+}
+
+export type Page = {
+  readonly rows: readonly D1Row[]
+  /** Where in a row its columns begin; what says its place stands before. */
+  readonly from: number
+  readonly bytes: number
+  /** Rows with a text whose bytes are no characters, by their place on the page: the name of the column. */
+  readonly broken: ReadonlyMap<number, string>
+}
+
+/** While one page is worked on, the next is on its way. @throws D1Failure */
+export async function* pagesOf(client: D1Client, request: PageRequest, signal: AbortSignal): AsyncGenerator<Page> {
+  const reader = new PageReader(client, request, signal)
+  let next: Promise<Page> | null = reader.read(null)
+  while (next !== null) {
+    const page: Page = await next
+    const last = page.rows.at(-1)
+    next = last === undefined || reader.ended ? null : reader.read(last.slice(0, page.from).map(String))
+    // Its failure is thrown when it is asked for; until then nobody listens.
+    next?.catch(() => undefined)
+    if (page.rows.length > 0) yield page
+    throwIfAborted(signal)
+  }
+}
+
+class PageReader {
+  readonly #client: D1Client
+  readonly #order: Order
+  readonly #signal: AbortSignal
+  readonly #columns: readonly ReadColumn[]
+  readonly #table: string
+  /** Lists of columns, each of them short enough for one statement: all read the same rows, in one transaction. */
+  readonly #selects: readonly string[]
+  #rows = FIRST_ROWS
+  ended = false
+
+  constructor(client: D1Client, { table, columns, range, where, keys }: PageRequest, signal: AbortSignal) {
+    this.#client = client
+    this.#order = orderOf(table, range, where, keys)
+    this.#signal = signal
+    this.#columns = columns
+    this.#table = quote(table.table.name)
+    const all = [...this.#order.texts, ...columns.map(selectSql)]
+    const lists: string[] = []
+    for (let at = 0; at < all.length; at += MOST_RESULT_COLUMNS)
+      lists.push(all.slice(at, at + MOST_RESULT_COLUMNS).join(', '))
+    this.#selects = lists
+  }
+
+  /** @param place of the last row before */
+  async read(place: readonly string[] | null): Promise<Page> {
+    const { texts, by } = this.#order
+    for (;;) {
+      const most = this.#rows
+      const { sql, parameters } = this.#order.after(place)
+      const behind = d1Statement({ sql: ` FROM ${this.#table} WHERE ${sql} ORDER BY ${by} LIMIT ${most}`, parameters })
+      const statements = this.#selects.map((list) => ({ sql: `SELECT ${list}${behind.sql}`, params: behind.params }))
+      try {
+        const { results, bytes } = await this.#client.readPage(statements, {
+          signal: this.#signal,
+          mostBytes: MOST_ANSWER_BYTES,
+        })
+        const rows = sideBySide(results)
+        this.ended = rows.length < most
+        this.#adapt(rows.length, bytes)
+        return { rows, from: texts.length, bytes, broken: await this.#broken(rows, behind) }
+      } catch (error) {
+        if (!(error instanceof D1Failure) || error.kind !== 'size' || most === 1) throw error
+        this.#rows = Math.max(1, most >> 2)
+      }
+    }
+  }
+
+  /** What is no UTF-8 comes with U+FFFD in its place, which a text may also hold itself: then the bytes are looked at. */
+  async #broken(rows: readonly D1Row[], behind: D1Statement): Promise<ReadonlyMap<number, string>> {
+    const { texts } = this.#order
+    const columns = this.#columns.filter((_, i) => rows.some((row) => holdsMark(row[texts.length + i])))
+    if (columns.length === 0) return new Map()
+    return brokenTexts(this.#client, { texts, columns, behind, rows }, this.#signal)
+  }
+
+  #adapt(rows: number, bytes: number): void {
+    if (rows === 0) return
+    const fitting = Math.floor(ANSWER_BYTES / (bytes / rows))
+    this.#rows = Math.max(1, Math.min(MOST_ROWS, fitting, this.#rows * GROWTH))
+  }
+}
+
+function sideBySide([first, ...more]: readonly D1Result[]): readonly D1Row[] {
+  const rows = first?.rows ?? []
+  if (more.length === 0) return rows
+  return rows.map((row, at) => [...row, ...more.flatMap((result) => result.rows[at] ?? [])])
+}
+
+function holdsMark(value: D1Value | undefined): boolean {
+  return typeof value === 'string' && value.includes('\ufffd')
+}

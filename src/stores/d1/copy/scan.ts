@@ -1,0 +1,48 @@
+/** Rows of a range in canonical form. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import { SluiceError, type ErrorKind } from '../../../shared/errors.ts'
+import type { RowRequest } from '../../copy-port.ts'
+import { partsOf } from '../../key-parts.ts'
+import type { D1Client } from '../client.ts'
+import { pagesOf, type PageRequest } from './pages.ts'
+import { decoderOf } from './select.ts'
+
+export type Scan = PageRequest & {
+  /** Whose fault a value is that is none of its type. */
+  readonly blame: ErrorKind
+  readonly aside?: RowRequest['aside']
+}
+
+export type Scanned = { readonly rows: readonly Row[]; readonly bytes: number }
+
+/** Keys in one statement, which takes a hundred parameters. */
+export const MOST_KEY_PARAMETERS = 80
+
+/** @throws D1Failure; SluiceError VALUE_REFUSED, unless `aside` takes such rows */
+export async function* scan(client: D1Client, request: Scan, signal: AbortSignal): AsyncGenerator<Scanned> {
+  const { columns, table, blame, aside } = request
+  const decoder = decoderOf(columns, tableText(table.table), blame)
+  for (const range of partsOf(request.range, table.key.length, MOST_KEY_PARAMETERS)) {
+    for await (const { rows: found, from, bytes, broken } of pagesOf(client, { ...request, range }, signal)) {
+      const rows: Row[] = []
+      for (const [at, values] of found.entries()) {
+        try {
+          const column = broken.get(at)
+          if (column !== undefined) throw decoder.refusal(column, values, from, notCharacters())
+          rows.push(decoder.row(values, from))
+        } catch (error) {
+          if (aside === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+          aside(decoder.shown(values, from), error)
+        }
+      }
+      yield { rows, bytes }
+    }
+  }
+}
+
+function notCharacters(): SluiceError {
+  return new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
+    hint: 'mend the value at its source, or give the column the type BLOB',
+  })
+}

@@ -1,0 +1,125 @@
+/** Columns as they are asked for, and values as they come: numbers pass through doubles on their way, so whole numbers come as texts. */
+import { isPlain } from '../../../model/copy/canonical.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { SluiceError, type ErrorKind } from '../../../shared/errors.ts'
+import type { ReadColumn } from '../../copy-port.ts'
+import type { StoredValue } from '../../sqlite/copy/any.ts'
+import { quote } from '../../sqlite/copy/ddl.ts'
+import { cellReader } from '../../sqlite/copy/read-cell.ts'
+import { affinityOf } from '../../sqlite/copy/types.ts'
+import type { D1Row, D1Value } from '../client.ts'
+
+/** Beyond it a value's hexadecimal digits would be longer than any text may be; it comes as a list of numbers then. */
+const LONG_BYTES = 990_000
+const LARGEST_DOUBLE = '1.7976931348623157e308'
+
+/** How a column is asked for: as it is where one class of values is all that it can hold, else with a letter for the class before the value. */
+type Form = 'text' | 'integer' | 'real' | 'tagged'
+
+function formOf({ column }: ReadColumn): Form {
+  const { kind } = column.type
+  const affinity = affinityOf(column.native)
+  if (affinity === 'text' && kind !== 'bytes' && kind !== 'native') return 'text'
+  if (affinity === 'integer' && (kind === 'int' || kind === 'bool')) return 'integer'
+  return affinity === 'real' && kind === 'float' ? 'real' : 'tagged'
+}
+
+/** What stands for a column in a SELECT. */
+export function selectSql(column: ReadColumn): string {
+  const sql = quote(column.name)
+  // JSON has no infinite numbers.
+  const finite = (tag: string): string =>
+    `CASE WHEN abs(${sql}) > ${LARGEST_DOUBLE} THEN ${tag}CAST(${sql} AS TEXT) ELSE ${sql} END`
+  switch (formOf(column)) {
+    case 'text':
+      return sql
+    case 'integer':
+      return `CAST(${sql} AS TEXT)`
+    case 'real':
+      return finite('')
+    case 'tagged':
+      return (
+        `CASE typeof(${sql}) WHEN 'integer' THEN 'i' || ${sql} WHEN 'text' THEN 't' || ${sql} WHEN 'real' THEN ${finite("'r' || ")} ` +
+        `WHEN 'blob' THEN CASE WHEN length(${sql}) > ${LONG_BYTES} THEN ${sql} ELSE 'b' || hex(${sql}) END END`
+      )
+  }
+}
+
+/** A value as the driver of a local database would give it. */
+function storedOf(value: Exclude<D1Value, null>, form: Form): StoredValue {
+  if (typeof value === 'object') return Buffer.from(value)
+  if (form !== 'tagged' || typeof value === 'number') return value
+  const rest = value.slice(1)
+  switch (value[0]) {
+    case 'i':
+      return BigInt(rest)
+    case 'b':
+      return Buffer.from(rest, 'hex')
+    case 'r':
+      return rest.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+    default:
+      return rest
+  }
+}
+
+export type Decoder = {
+  /** @param from where the columns begin; what stands before tells the row */
+  row(values: D1Row, from: number): Row
+  /** What came, for messages. */
+  shown(values: D1Row, from: number): readonly (string | null)[]
+  /** The error for a value of one row. */
+  refusal(column: string, values: D1Row, from: number, cause: SluiceError): SluiceError
+}
+
+/**
+ * @param table for messages @param kind whose fault a value is that is none of its type
+ * @throws (`row`) SluiceError VALUE_REFUSED with table, column and row
+ */
+export function decoderOf(columns: readonly ReadColumn[], table: string, kind: ErrorKind): Decoder {
+  const steps = columns.map((column) => {
+    const form = formOf(column)
+    const plain = form === 'text' && column.column.type.kind === 'text' && isPlain(column.as)
+    return { name: column.name, form, plain, read: cellReader(column.column, column.as) }
+  })
+  const refusal = (column: string, values: D1Row, from: number, cause: SluiceError): SluiceError => {
+    const where = `${table}.${column}, row ${values.slice(0, from).map(shortened).join(', ')}`
+    return new SluiceError(cause.code, `${where}: ${cause.message}`, {
+      where,
+      kind,
+      hint: cause.hint ?? 'mend the value at its source',
+      cause,
+    })
+  }
+  return {
+    refusal,
+    row: (values, from) => {
+      const cells: Cell[] = new Array<Cell>(steps.length)
+      for (let i = 0; i < steps.length; i++) {
+        const value = values[from + i] ?? null
+        const step = steps[i]
+        if (value === null || step === undefined) cells[i] = null
+        else if (step.plain && typeof value === 'string') cells[i] = value
+        else {
+          try {
+            cells[i] = step.read(storedOf(value, step.form))
+          } catch (error) {
+            if (error instanceof SluiceError) throw refusal(step.name, values, from, error)
+            throw error
+          }
+        }
+      }
+      return cells
+    },
+    shown: (values, from) =>
+      steps.map(({ form }, i) => {
+        const value = values[from + i] ?? null
+        if (value === null) return null
+        const stored = storedOf(value, form)
+        return typeof stored === 'object' ? `\\x${Buffer.from(stored).toString('hex')}` : String(stored)
+      }),
+  }
+}
+
+function shortened(value: D1Value): string {
+  return String(value).slice(0, 60)
+}

@@ -1,0 +1,170 @@
+/** A D1 database as the source of a copy. There is no snapshot: rows may change between two requests, and the copy says so. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { ReadPoint } from '../../../model/copy/plan.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import { cutByKey, keySpan, lastKey, rangeCondition } from '../../key-ranges.ts'
+import type { SqlRow } from '../../port.ts'
+import type { D1Client } from '../client.ts'
+import { d1Error, whereOf } from '../errors.ts'
+import { D1Failure } from '../failure.ts'
+import { cutBlocks } from './blocks.ts'
+import { canonicalDigest, countRows } from './digest.ts'
+import { SOURCE_KEYS } from './keys.ts'
+import { scan, type Scan } from './scan.ts'
+import { d1Statement, plain } from './statements.ts'
+
+const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = { TARGET_DENIED: 'SOURCE_DENIED', TARGET_IO: 'SOURCE_IO' }
+
+export class D1Source implements SourceView {
+  readonly point: ReadPoint
+  readonly #client: D1Client
+  readonly #signal: AbortSignal
+
+  constructor(client: D1Client, now: number, signal: AbortSignal) {
+    this.#client = client
+    this.#signal = signal
+    this.point = { view: isoTime(now), at: isoTime(now) }
+  }
+
+  /** Counting reads every row of an index, and is charged for. */
+  async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
+    return this.#guard(where, async () => {
+      const every: Range = { by: 'all' }
+      const rows = exact
+        ? await countRows(this.#client, { table, range: every, where, keys: SOURCE_KEYS }, this.#signal)
+        : table.rows
+      const keyed: Range = { by: 'key', after: null, through: null }
+      const span =
+        table.key.length === 1 ? await keySpan(table, keyed, where, SOURCE_KEYS, this.#ask(this.#signal)) : null
+      const nullable = table.columns.some(({ name, nullable: may }) => may && table.key.includes(name))
+      return {
+        rows,
+        exact,
+        low: span?.low ?? null,
+        high: span?.high ?? null,
+        nullKeys: nullable && (await this.#hasNullKeys(table, where)),
+      }
+    })
+  }
+
+  async *cut(
+    table: TableSpec,
+    within: Range,
+    where: string | null,
+    rows: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Range> {
+    try {
+      if (within.by === 'key') yield* cutByKey(table, within, where, rows, table.rows, SOURCE_KEYS, this.#ask(signal))
+      else if (within.by === 'block') yield* cutBlocks(table, within, where, rows, this.#ask(signal))
+      else yield within
+    } catch (error) {
+      throw sourceError(error, this.#client, where)
+    }
+  }
+
+  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
+    try {
+      for await (const { rows, bytes } of scan(this.#client, this.#scan(request), signal)) {
+        const rowBytes = bytes / rows.length
+        const most = Math.max(1, Math.min(size.rows, Math.floor(size.bytes / rowBytes)))
+        for (let at = 0; at < rows.length; at += most) {
+          const some = rows.slice(at, at + most)
+          yield { rows: some, bytes: Math.round(rowBytes * some.length) }
+        }
+      }
+    } catch (error) {
+      throw sourceError(error, this.#client, request.where)
+    }
+  }
+
+  async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
+    return this.#guard(request.where, () => canonicalDigest(this.#client, this.#scan(request), null, signal))
+  }
+
+  async last(
+    table: TableSpec,
+    range: Range,
+    where: string | null,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | null> {
+    return this.#guard(where, () => lastKey(table, range, where, SOURCE_KEYS, this.#ask(signal)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is held open.
+  }
+
+  #scan({ table, columns, range, where, aside }: RowRequest): Scan {
+    return {
+      table,
+      columns,
+      range,
+      where,
+      keys: SOURCE_KEYS,
+      blame: 'source',
+      ...(aside === undefined ? {} : { aside }),
+    }
+  }
+
+  async #hasNullKeys(table: TableSpec, where: string | null): Promise<boolean> {
+    const { sql, parameters } = rangeCondition(table, { by: 'nullKey' }, where, SOURCE_KEYS)
+    const rows = await this.#ask(this.#signal)(
+      `SELECT 1 FROM ${SOURCE_KEYS.from(table)} WHERE ${sql} LIMIT 1`,
+      parameters,
+    )
+    return rows.length > 0
+  }
+
+  #ask(signal: AbortSignal): (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]> {
+    return async (sql, parameters) => {
+      const [result] = await this.#client.read([d1Statement({ sql, parameters })], { signal })
+      // Keys come as texts, which is what they are asked for as.
+      return (result?.rows ?? []) as readonly SqlRow[]
+    }
+  }
+
+  async #guard<T>(where: string | null, body: () => Promise<T>): Promise<T> {
+    try {
+      return await body()
+    } catch (error) {
+      throw sourceError(error, this.#client, where)
+    }
+  }
+}
+
+/** @param where the condition that a user wrote: mistakes are then his @returns a SluiceError of the source's kind */
+function sourceError(thrown: unknown, client: D1Client, where: string | null): unknown {
+  const { settings } = client
+  if (thrown instanceof D1Failure && thrown.kind === 'sql' && !/not authorized/i.test(thrown.message)) {
+    const said = plain(thrown.message)
+    const gone = said.startsWith('no such table')
+    if (where !== null && !gone) {
+      return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${said}`, { where, cause: thrown })
+    }
+    if (gone || said.startsWith('no such column')) {
+      return new SluiceError('SOURCE_GONE', said, {
+        where: whereOf(thrown, settings),
+        reason: 'the table has changed since it was planned, or is gone',
+        hint: 'plan the copy again',
+        cause: thrown,
+      })
+    }
+    return new SluiceError('SOURCE_IO', said, { where: whereOf(thrown, settings), cause: thrown })
+  }
+  const known = d1Error(thrown, settings)
+  if (!(known instanceof SluiceError) || known === thrown || known.kind !== 'target') return known
+  const { code, message, where: at, reason, hint, retryable, cause } = known
+  return new SluiceError(OF_SOURCE[code] ?? code, message, {
+    kind: 'source',
+    retryable,
+    cause,
+    ...(at === undefined ? {} : { where: at }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+  })
+}

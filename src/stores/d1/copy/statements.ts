@@ -1,0 +1,112 @@
+/** Batches that happen once or not at all: a first statement fails the whole of them where somebody else owns the chunk, or it was sent before. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Statement } from '../../copy-port.ts'
+import type { D1Client, D1Result, D1Statement } from '../client.ts'
+import { d1Error, whereOf } from '../errors.ts'
+import { D1Failure } from '../failure.ts'
+
+/** How long a batch whose answers get lost is sent again, in milliseconds. */
+const SETTLE_MS = 60_000
+
+export type Once = {
+  /** Gives a row as long as the statements may run. */
+  readonly guard: Statement
+  readonly statements: readonly D1Statement[]
+  /** Gives a row once they have run. */
+  readonly landed: Statement
+}
+
+export type Outcome =
+  | { readonly kind: 'done'; readonly results: readonly D1Result[] }
+  /** An attempt before this one got through, and its answer did not. */
+  | { readonly kind: 'landed' }
+  | { readonly kind: 'fenced' }
+
+/** For the API: whole numbers beyond a double go as texts, which columns of numbers take as what they are. */
+export function d1Statement({ sql, parameters }: Statement): D1Statement {
+  return {
+    sql,
+    params: parameters.map((value) => {
+      if (typeof value === 'bigint') return value.toString()
+      if (value !== null && typeof value === 'object') throw new Error('D1 takes bytes as hexadecimal digits only')
+      return value
+    }),
+  }
+}
+
+/** Fails its batch where `guard` gives no row: nothing but an error ends the transaction of a request. */
+export function fence(guard: Statement): D1Statement {
+  const { sql, params } = d1Statement(guard)
+  return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, params }
+}
+
+/**
+ * Runs a batch exactly once, however often it has to be sent. An attempt that is still under way somewhere cannot run behind another one: whichever
+ * comes first moves what the guard looks at.
+ * @throws D1Failure for what is wrong with the statements themselves; SluiceError CONNECTION_LOST …
+ */
+export async function runOnce(
+  client: D1Client,
+  { guard, statements, landed }: Once,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const batch = [fence(guard), ...statements]
+  const deadline = performance.now() + SETTLE_MS
+  for (let attempt = 1; ; attempt++) {
+    let failure: D1Failure
+    try {
+      const [, ...results] = await client.once(batch, { signal })
+      return { kind: 'done', results }
+    } catch (error) {
+      if (!(error instanceof D1Failure)) throw error
+      failure = error
+    }
+    const refused = failure.settled && /malformed JSON/i.test(failure.message)
+    if (failure.settled && !refused) throw failure
+    const [has, holds] = await ask(client, [landed, guard], signal)
+    if (has) return { kind: 'landed' }
+    if (!holds) return { kind: 'fenced' }
+    // Not the fence then, but JSON in the rows.
+    if (refused || performance.now() > deadline) throw failure
+    await client.pause(attempt, signal)
+  }
+}
+
+/** Whether each of some queries gives a row, at one moment. */
+async function ask(
+  client: D1Client,
+  questions: readonly Statement[],
+  signal: AbortSignal,
+): Promise<readonly boolean[]> {
+  const results = await client.read(questions.map(d1Statement), { signal, urgent: true })
+  return results.map(({ rows }) => rows.length > 0)
+}
+
+/** Somebody else has the chunk. */
+export function leaseLost(client: D1Client, cause?: unknown): SluiceError {
+  return new SluiceError('LEASE_LOST', 'another worker has taken this chunk over', {
+    where: client.settings.label,
+    reason: 'its lease ran out while it was written here; nothing of this batch was stored',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** @param table for messages @returns what to throw for a failure of a statement that writes rows */
+export function writeError(thrown: unknown, client: D1Client, table: string): unknown {
+  if (!(thrown instanceof D1Failure) || thrown.kind !== 'sql') return d1Error(thrown, client.settings)
+  if (/not authorized/i.test(thrown.message)) return d1Error(thrown, client.settings)
+  const said = plain(thrown.message)
+  const details = { where: `${table}: ${whereOf(thrown, client.settings)}`, cause: thrown }
+  if (/^no such|has no column|too many columns|statement too long|syntax error|incomplete input/i.test(said)) {
+    return new SluiceError('TABLE_REFUSED', said, {
+      ...details,
+      hint: 'plan the copy again: the table may have changed since',
+    })
+  }
+  return new SluiceError('ROW_REFUSED', said, details)
+}
+
+/** D1's message without the code that SQLite's own is followed by. */
+export function plain(message: string): string {
+  return message.replace(/^D1_ERROR: /, '').replace(/: SQLITE_[A-Z_]+(?: \(extended: [A-Z_]+\))?$/, '')
+}

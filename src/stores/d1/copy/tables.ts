@@ -1,0 +1,159 @@
+/** Tables of a D1 database: what its schema says, in three requests for however many tables. */
+import { createHash } from 'node:crypto'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { ANY, typeOf } from '../../sqlite/copy/types.ts'
+import type { D1Client, D1Row } from '../client.ts'
+import { lookAt, type Looks } from './look.ts'
+import { keyOf, type UniqueIndex } from './unique.ts'
+
+export type ColumnInfo = {
+  readonly name: string
+  readonly native: string
+  readonly notNull: boolean
+  readonly initial: string | null
+  /** Place in the primary key, from 1; 0 outside of it. */
+  readonly primary: number
+  readonly hidden: number
+}
+
+export type Shape = {
+  readonly name: string
+  readonly sql: string
+  /** By which name the number of a row can be read; null where a table has none, or columns took all of its names. */
+  readonly rowid: string | null
+  /** The column that is this number; null where no column is. */
+  readonly alias: string | null
+  readonly columns: readonly ColumnInfo[]
+  readonly indexes: readonly UniqueIndex[]
+}
+
+/**
+ * @param pattern `name` or `main.name`, with `*` for any characters; upper and lower case are one, as they are to SQLite
+ * @throws D1Failure
+ */
+export async function tablesOf(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+  const wanted = matcher(pattern)
+  const [listed] = await client.read(
+    [
+      {
+        sql: `SELECT l.name, s.sql, l.wr FROM pragma_table_list AS l JOIN sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
+              WHERE l.schema = 'main' AND l.type = 'table' AND substr(l.name, 1, 7) <> 'sqlite_' AND lower(substr(l.name, 1, 4)) <> '_cf_'`,
+        params: [],
+      },
+    ],
+    { signal },
+  )
+  const chosen = (listed?.rows ?? [])
+    .map(([name, sql, wr]) => ({ name: String(name), sql: String(sql), withoutRowid: wr === 1 }))
+    .filter(({ name }) => wanted(name))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  if (chosen.length === 0) return []
+  const names = JSON.stringify(chosen.map(({ name }) => name))
+  const [columns, indexes] = await client.read(
+    [
+      {
+        sql: `SELECT j.key, x.name, x.type, x."notnull", x.dflt_value, x.pk, x.hidden FROM json_each(?) AS j
+              JOIN pragma_table_xinfo(j.value) AS x ORDER BY j.key, x.cid`,
+        params: [names],
+      },
+      {
+        sql: `SELECT j.key, i.name, i.origin, i."unique" AND NOT i.partial, c.name, c.coll FROM json_each(?) AS j
+              JOIN pragma_index_list(j.value) AS i JOIN pragma_index_xinfo(i.name) AS c WHERE c."key" ORDER BY j.key, i.seq, c.seqno`,
+        params: [names],
+      },
+    ],
+    { signal },
+  )
+  const shapes = chosen.map((table, at) => shapeOf(table, rowsAt(columns?.rows, at), rowsAt(indexes?.rows, at)))
+  const looks = await lookAt(client, shapes, signal)
+  return shapes.map((shape, at) => specOf(shape, looks[at] ?? NO_LOOKS))
+}
+
+const NO_LOOKS: Looks = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
+
+function matcher(pattern: string): (name: string) => boolean {
+  const fits = (part: string): RegExp =>
+    new RegExp(`^${part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`, 'is')
+  // A name may hold a point itself.
+  const tests = [fits(pattern), ...(pattern.toLowerCase().startsWith('main.') ? [fits(pattern.slice(5))] : [])]
+  return (name) => tests.some((test) => test.test(name))
+}
+
+/** Rows of one of the names that were asked for, without its number. */
+function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[] {
+  return (rows ?? []).filter(([key]) => key === at).map((row) => row.slice(1))
+}
+
+function shapeOf(
+  { name, sql, withoutRowid }: { readonly name: string; readonly sql: string; readonly withoutRowid: boolean },
+  columnRows: readonly D1Row[],
+  indexRows: readonly D1Row[],
+): Shape {
+  const columns = columnRows
+    .map(([column, type, notNull, initial, pk, hidden]) => ({
+      name: String(column),
+      native: String(type ?? ''),
+      notNull: notNull === 1,
+      initial: initial == null ? null : String(initial),
+      primary: Number(pk),
+      hidden: Number(hidden),
+    }))
+    // 1 are columns of virtual tables.
+    .filter(({ hidden }) => hidden !== 1)
+  const byName = new Map<string, D1Row[]>()
+  for (const row of indexRows) {
+    const parts = byName.get(String(row[0]))
+    if (parts === undefined) byName.set(String(row[0]), [row])
+    else parts.push(row)
+  }
+  const all = [...byName.values()].map((parts) => ({
+    origin: String(parts[0]?.[1]),
+    unique: parts[0]?.[2] === 1,
+    names: parts.map(([, , , part]) => (part == null ? null : String(part))),
+    collations: parts.map(([, , , , collation]) => String(collation).toUpperCase()),
+  }))
+  const [first, ...more] = columns.filter(({ primary }) => primary > 0)
+  // One column of the very type INTEGER, unless SQLite made an index for it (as for INTEGER PRIMARY KEY DESC).
+  const isAlias =
+    !withoutRowid &&
+    more.length === 0 &&
+    first?.native.toUpperCase() === 'INTEGER' &&
+    !all.some(({ origin }) => origin === 'pk')
+  const taken = new Set(columns.map((column) => column.name.toLowerCase()))
+  return {
+    name,
+    sql,
+    rowid: withoutRowid ? null : (['rowid', '_rowid_', 'oid'].find((free) => !taken.has(free)) ?? null),
+    alias: isAlias ? (first?.name ?? null) : null,
+    columns,
+    indexes: all.flatMap(({ origin, unique, names, collations }) =>
+      unique && names.every((part) => part !== null) ? [{ origin, names, collations }] : [],
+    ),
+  }
+}
+
+function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Looks): TableSpec {
+  const columns = shape.columns.map(({ name, native, notNull, initial, hidden }): Column => {
+    const collation = collations.get(name)
+    return {
+      name,
+      type: types.get(name) ?? typeOf(native) ?? ANY,
+      native,
+      nullable: !notNull && name !== shape.alias,
+      ...(hidden > 1 ? { generated: true } : {}),
+      ...(name === shape.alias ? { identity: true } : {}),
+      ...(initial === null ? {} : { hasDefault: true }),
+      ...(collation === undefined ? {} : { collation }),
+    }
+  })
+  return {
+    table: { name: shape.name },
+    identity: `${shape.name} ${createHash('sha256').update(shape.sql).digest('hex').slice(0, 16)}`,
+    columns,
+    ...keyOf(shape, columns),
+    rows,
+    bytes,
+    // Every row is a block of its own, by its number; rows below 1 belong to the first.
+    ...(shape.rowid === null ? {} : { blocks: lastRowid === null || lastRowid < 0n ? 1n : lastRowid + 1n }),
+  }
+}

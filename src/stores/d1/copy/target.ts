@@ -1,0 +1,98 @@
+/** A D1 database as the target of a copy. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
+import { createTable, quote } from '../../sqlite/copy/ddl.ts'
+import type { D1Client, D1Statement } from '../client.ts'
+import { d1Error } from '../errors.ts'
+import { D1Failure } from '../failure.ts'
+import { MOST_COLUMNS } from './insert.ts'
+import { writeError } from './statements.ts'
+import { D1ChunkWriter } from './writer.ts'
+
+const MOST_STATEMENT_BYTES = 100_000
+
+export class D1Target implements CopyTarget {
+  readonly #client: D1Client
+  readonly #rowsPerInsert: number | undefined
+
+  constructor(client: D1Client, rowsPerInsert: number | undefined) {
+    this.#client = client
+    this.#rowsPerInsert = rowsPerInsert
+  }
+
+  async create(table: TableSpec, signal: AbortSignal): Promise<void> {
+    refuseName(table)
+    refuseWidth(table)
+    const sql = createTable(table)
+    if (Buffer.byteLength(sql) >= MOST_STATEMENT_BYTES) {
+      throw refused(
+        table,
+        `the statement that makes the table would have ${Buffer.byteLength(sql)} bytes`,
+        `D1 takes less than ${MOST_STATEMENT_BYTES}`,
+      )
+    }
+    try {
+      await this.#createOnce(table, { sql, params: [] }, signal)
+    } catch (error) {
+      throw writeError(error, this.#client, tableText(table.table))
+    }
+  }
+
+  async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#client.read([{ sql: `DELETE FROM ${quote(table.table.name)}`, params: [] }], { signal })
+    } catch (error) {
+      throw d1Error(error, this.#client.settings)
+    }
+  }
+
+  async finish(): Promise<void> {
+    // SQLite numbers rows behind the largest that is there, by itself.
+  }
+
+  async open(request: ChunkRequest): Promise<ChunkWriter> {
+    refuseWidth(request.table)
+    return new D1ChunkWriter(this.#client, request, this.#rowsPerInsert)
+  }
+
+  /** Where the answer gets lost, the table itself says what became of it. */
+  async #createOnce({ table }: TableSpec, statement: D1Statement, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#client.once([statement], { signal })
+        return
+      } catch (error) {
+        if (!(error instanceof D1Failure) || error.settled || attempt > 20) throw error
+      }
+      const exists = {
+        sql: "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)",
+        params: [table.name],
+      }
+      const [found] = await this.#client.read([exists], { signal })
+      if ((found?.rows.length ?? 0) > 0) return
+      await this.#client.pause(attempt, signal)
+    }
+  }
+}
+
+function refuseWidth(table: TableSpec): void {
+  const { length } = table.columns
+  if (length > MOST_COLUMNS) throw refused(table, `the table has ${length} columns`, `D1 takes at most ${MOST_COLUMNS}`)
+}
+
+function refuseName(table: TableSpec): void {
+  if (!/^_cf_/i.test(table.table.name)) return
+  throw new SluiceError('TABLE_REFUSED', 'names that begin with _cf_ belong to Cloudflare', {
+    where: tableText(table.table),
+    hint: 'give the table another name with --rename',
+  })
+}
+
+function refused(table: TableSpec, what: string, reason: string): SluiceError {
+  return new SluiceError('TABLE_REFUSED', what, {
+    where: tableText(table.table),
+    reason,
+    hint: 'copy fewer columns with --columns, or divide the table',
+  })
+}

@@ -1,0 +1,194 @@
+/**
+ * A chunk on its way into D1. There are no transactions beyond one request, so each batch of rows moves the chunk's cursor in the request that stores it:
+ * neither a lost answer nor a worker that comes back late can store a row twice.
+ */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { keyText } from '../../../model/copy/key-text.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { BatchStep, ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
+import { partsOf } from '../../key-parts.ts'
+import { rangeCondition, type KeyDialect } from '../../key-ranges.ts'
+import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
+import type { D1Client, D1Statement } from '../client.ts'
+import { d1Error } from '../errors.ts'
+import { D1Failure } from '../failure.ts'
+import { digestOfKeys } from './by-keys.ts'
+import { canonicalDigest, countRows } from './digest.ts'
+import { Inserts } from './insert.ts'
+import { targetKeys } from './keys.ts'
+import { MOST_KEY_PARAMETERS } from './scan.ts'
+import { d1Statement, leaseLost, runOnce, writeError } from './statements.ts'
+
+export class D1ChunkWriter implements ChunkWriter {
+  readonly session = ''
+  readonly #client: D1Client
+  readonly #request: ChunkRequest
+  readonly #inserts: Inserts
+  readonly #keys: KeyDialect
+  readonly #table: string
+  readonly #byRange: boolean
+  /** Rows of this chunk by their keys, where nothing else tells them from others; null where it is not needed, or not all of them are known. */
+  readonly #written: Set<string> | null
+  readonly #keyAt: readonly number[]
+  /** Whether rows of the range that were there before are still to be removed. */
+  #toClear: boolean
+
+  /**
+   * @param request says how far an attempt before this one came: what that stored is part of the chunk, and must not be removed
+   * @throws SluiceError UNSUPPORTED_KEY
+   */
+  constructor(
+    client: D1Client,
+    request: ChunkRequest & { readonly cursor?: string | null },
+    rowsPerInsert: number | undefined,
+  ) {
+    const { table, columns, onExisting, cursor } = request
+    this.#client = client
+    this.#request = request
+    this.#table = tableText(table.table)
+    this.#inserts = new Inserts(table, columns, {
+      onConflict: onExisting === 'upsert' ? 'overwrite' : onExisting === 'append' ? 'skip' : 'fail',
+      ...(rowsPerInsert === undefined ? {} : { rowsPerInsert }),
+    })
+    this.#keys = targetKeys(typesOf(request))
+    // Decimals are texts here.
+    this.#byRange = rangeMeansTheSame(request, (kind) => kind !== 'decimal')
+    this.#written = !this.#byRange && cursor == null ? new Set() : null
+    this.#keyAt = table.key.map((key) => columns.findIndex(({ name }) => name === key))
+    if (onExisting === 'replace-range') {
+      if (cursor === undefined) throw new Error('nobody says whether the chunk has been begun')
+      if (!this.#byRange) throw noRange(this.#table)
+    }
+    this.#toClear = onExisting === 'replace-range' && cursor === null
+  }
+
+  /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
+  async occupied(): Promise<boolean> {
+    if (!this.#byRange) return false
+    const { table, signal } = this.#request
+    const questions = this.#overRange(
+      (condition) => `SELECT 1 FROM ${this.#keys.from(table)} WHERE ${condition} LIMIT 1`,
+    )
+    try {
+      const results = await this.#client.read(questions, { signal })
+      return results.some(({ rows }) => rows.length > 0)
+    } catch (error) {
+      throw this.#error(error)
+    }
+  }
+
+  async write(rows: readonly Row[], step?: BatchStep): Promise<number> {
+    if (rows.length === 0) return 0
+    const { signal } = this.#request
+    const inserts = this.#inserts.of(rows)
+    const before = this.#clearing()
+    let changes: readonly number[]
+    try {
+      if (step === undefined) changes = await this.#writeFreely([...before, ...inserts])
+      else {
+        const outcome = await runOnce(
+          this.#client,
+          { guard: step.guard, statements: [...before, ...inserts, d1Statement(step.advance)], landed: step.landed },
+          signal,
+        )
+        if (outcome.kind === 'fenced') throw leaseLost(this.#client)
+        // Of a batch whose answer got lost nobody knows more than that it was stored.
+        changes = outcome.kind === 'landed' ? [] : outcome.results.map((result) => result.changes)
+      }
+    } catch (error) {
+      throw this.#error(error)
+    }
+    this.#toClear = false
+    if (this.#written !== null)
+      for (const row of rows) this.#written.add(keyText(this.#keyAt.map((at) => row[at] ?? null)))
+    const stored = changes.slice(before.length, before.length + inserts.length)
+    return stored.length === 0 ? rows.length : stored.reduce((sum, count) => sum + count, 0)
+  }
+
+  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
+    const { table, columns, range, signal } = this.#request
+    if (scheme === 'echo') throw new Error('D1 prints no rows as they are')
+    const request = { table, columns, range, where: null, keys: this.#keys, blame: 'target' } as const
+    try {
+      const keys = only ?? this.#written
+      if (scheme === 'count' && keys === null) return { rows: await countRows(this.#client, request, signal), sum: '' }
+      const digest =
+        keys === null || this.#byRange
+          ? await canonicalDigest(this.#client, request, keys, signal)
+          : await digestOfKeys(this.#client, request, keys, signal)
+      return scheme === 'count' ? { rows: digest.rows, sum: '' } : digest
+    } catch (error) {
+      throw this.#error(error)
+    }
+  }
+
+  async commit({ statements, guard, landed }: Closing): Promise<'committed' | 'fenced'> {
+    const { signal } = this.#request
+    const before = this.#clearing()
+    try {
+      const once = { guard, statements: [...before, ...statements.map(d1Statement)], landed }
+      const outcome = await runOnce(this.#client, once, signal)
+      if (outcome.kind === 'fenced') return 'fenced'
+      this.#toClear = false
+      if (outcome.kind === 'done' && outcome.results[before.length]?.changes === 0) {
+        throw new Error('the guard let a chunk be closed that its own statement did not find')
+      }
+      return 'committed'
+    } catch (error) {
+      throw d1Error(error, this.#client.settings)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What was written stays, and its cursor with it.
+  }
+
+  #clearing(): readonly D1Statement[] {
+    if (!this.#toClear) return []
+    return this.#overRange((condition) => `DELETE FROM ${this.#keys.from(this.#request.table)} WHERE ${condition}`)
+  }
+
+  #overRange(sqlOf: (condition: string) => string): readonly D1Statement[] {
+    const { table, range } = this.#request
+    return partsOf(range, table.key.length, MOST_KEY_PARAMETERS).map((part) => {
+      const { sql, parameters } = rangeCondition(table, part, null, this.#keys)
+      return d1Statement({ sql: sqlOf(sql), parameters })
+    })
+  }
+
+  /** Without a cursor nobody can tell whether rows whose answer got lost were stored, unless it makes no difference. */
+  async #writeFreely(statements: readonly D1Statement[]): Promise<readonly number[]> {
+    const { onExisting, table, signal } = this.#request
+    const repeatable = table.key.length > 0 && (onExisting === 'upsert' || onExisting === 'append')
+    try {
+      const results = repeatable
+        ? await this.#client.read(statements, { signal })
+        : await this.#client.once(statements, { signal })
+      return results.map((result) => result.changes)
+    } catch (error) {
+      if (repeatable || !(error instanceof D1Failure) || error.settled) throw error
+      throw new SluiceError(
+        'COMMIT_UNKNOWN',
+        'the answer to a write got lost, and nobody can tell whether it happened',
+        {
+          where: this.#table,
+          reason: error.message,
+          hint: 'look whether the rows are there before they are written again',
+          cause: error,
+        },
+      )
+    }
+  }
+
+  #error(error: unknown): unknown {
+    return writeError(error, this.#client, this.#table)
+  }
+}
+
+function noRange(table: string): SluiceError {
+  return new SluiceError('UNSUPPORTED_KEY', `no range of ${table} can be replaced in D1`, {
+    reason: 'its key may sort in another way here than where it comes from, and rows of other chunks would be removed',
+    hint: 'choose another --on-existing',
+  })
+}

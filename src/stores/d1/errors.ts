@@ -1,0 +1,85 @@
+/** Failures of D1 as errors of ours, with the guide's words where it has them. */
+import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
+import { redactText } from '../../shared/redact.ts'
+import { D1Failure } from './failure.ts'
+import type { D1Settings } from './settings.ts'
+
+const AGAIN = 'run the same command again: it goes on where it stopped'
+
+/**
+ * @param during whether the database is being opened: then everything but a full or busy service is CONNECT_FAILED
+ * @returns a SluiceError of the target's kind; mistakes in SQL and what is no failure of D1 come back unchanged
+ */
+export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect' | 'statement' = 'statement'): unknown {
+  if (!(thrown instanceof D1Failure)) return thrown
+  const make = (code: ErrorCode, message: string, details: ErrorDetails): SluiceError =>
+    new SluiceError(code, message, { ...details, where: whereOf(thrown, settings), cause: thrown })
+  const connect = (hint: string): SluiceError =>
+    make('CONNECT_FAILED', 'Database connection failed', {
+      reason: 'Network or authentication issues',
+      hint: `Check database URL and credentials: ${hint}`,
+      retryable: thrown.passes,
+    })
+  switch (thrown.kind) {
+    case 'sql':
+      if (/not authorized/i.test(thrown.message)) return denied(make)
+      return during === 'connect' ? connect('the API refuses the request') : thrown
+    case 'auth':
+      if (during === 'statement' && thrown.status === 403) return denied(make)
+      return connect('CLOUDFLARE_API_TOKEN has to be valid, with the right D1 Edit on this account')
+    case 'missing':
+      return connect(`account ${settings.account} has no database ${settings.database}`)
+    case 'rate':
+      return make('RATE_LIMITED', 'Cloudflare takes no more requests for now', {
+        reason: 'too many requests of this user in five minutes',
+        hint: `wait a few minutes, then ${AGAIN}`,
+        retryable: true,
+      })
+    case 'quota':
+      return make('RATE_LIMITED', 'the daily allowance of the account is used up', {
+        reason: 'accounts on the free plan may read and write so many rows a day',
+        hint: `go on after midnight UTC, or move the account to a paid plan; then ${AGAIN}`,
+      })
+    case 'space':
+      return make('NO_SPACE', 'Disk space exhausted', {
+        reason: 'Insufficient storage: a D1 database holds 10 GB, on the free plan 500 MB',
+        hint: 'Free up disk space or use alternative storage, then run the same command again: it goes on where it stopped',
+      })
+    case 'tls':
+      return make('TLS_FAILED', 'no secure connection: the certificate of the API was not accepted', {
+        hint: 'for an authority of your own set NODE_EXTRA_CA_CERTS to its file',
+      })
+    case 'size':
+      return make('CONNECTION_LOST', 'D1 gave the request up', {
+        reason: 'it was more than the database can work on in one piece',
+        hint: `try a smaller --batch-size; then ${AGAIN}`,
+        retryable: true,
+      })
+    case 'server':
+    case 'network':
+      if (during === 'connect') return connect('the API has to be reachable from here')
+      return make('CONNECTION_LOST', 'the connection to the database broke', {
+        reason:
+          thrown.kind === 'server'
+            ? 'D1 cannot answer right now'
+            : 'the network failed, or the API gave no answer in time',
+        hint: `check the network and Cloudflare's status page, then ${AGAIN}`,
+        retryable: true,
+      })
+  }
+}
+
+/** What D1 said, for messages. */
+export function whereOf({ message, status, code }: D1Failure, { label, secrets }: D1Settings): string {
+  const numbers = [...(status === null ? [] : [`HTTP ${status}`]), ...(code === null ? [] : [`code ${code}`])].join(
+    ', ',
+  )
+  return redactText(`${label}: ${message}${numbers === '' ? '' : ` (${numbers})`}`, secrets)
+}
+
+function denied(make: (code: ErrorCode, message: string, details: ErrorDetails) => SluiceError): SluiceError {
+  return make('TARGET_DENIED', 'Permission denied', {
+    reason: 'File system or database permissions',
+    hint: 'Verify user permissions on files and database: CLOUDFLARE_API_TOKEN needs the right D1 Edit',
+  })
+}

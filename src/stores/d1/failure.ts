@@ -1,0 +1,130 @@
+/** A request that did not give what was asked for: what the API or the network said, and whether anything can have happened. */
+
+export type FailureKind =
+  /** The statement or its values were refused; nothing of the request happened. */
+  | 'sql'
+  | 'auth'
+  /** There is no such database or account. */
+  | 'missing'
+  /** Too many requests; to be sent again later. */
+  | 'rate'
+  /** The day's allowance of a free account is used up. */
+  | 'quota'
+  | 'space'
+  | 'tls'
+  /** More than D1 can work on, or than anybody should receive, in one piece. */
+  | 'size'
+  /** The database has too much to do, or the API is not well. */
+  | 'server'
+  | 'network'
+
+export type FailureFacts = {
+  readonly kind: FailureKind
+  readonly message: string
+  /** False where the request can have been executed all the same. */
+  readonly settled: boolean
+  readonly status?: number
+  readonly code?: number
+  readonly waitMs?: number
+  readonly cause?: unknown
+}
+
+export class D1Failure extends Error {
+  override readonly name = 'D1Failure'
+  readonly kind: FailureKind
+  /** Surely nothing of the request happened. */
+  readonly settled: boolean
+  readonly status: number | null
+  readonly code: number | null
+  /** How long the API asks to wait, in milliseconds. */
+  readonly waitMs: number | null
+
+  constructor({ kind, message, settled, status, code, waitMs, cause }: FailureFacts) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.kind = kind
+    this.settled = settled
+    this.status = status ?? null
+    this.code = code ?? null
+    this.waitMs = waitMs ?? null
+  }
+
+  /** Whether the same request may succeed later without anybody changing anything. */
+  get passes(): boolean {
+    return this.kind === 'rate' || this.kind === 'server' || this.kind === 'network'
+  }
+}
+
+const AUTH_CODES: ReadonlySet<number> = new Set([6003, 6111, 9106, 9109, 10000, 10001])
+/** From the list of errors in D1's documentation: what passes by itself, with an outcome that nobody knows. */
+const UNWELL =
+  /network connection lost|caused object to be reset|reset because its code|transient issue|client disconnected|overloaded|queued for too long|too many requests queued|internal error|starting up D1 DB/i
+const SIZE = /exceeded its (?:memory|CPU(?: time)?) limit|operation exceeded timeout/i
+const SPACE =
+  /exceeded maximum (?:db|account) (?:size|storage)|maximum (?:db size|account storage)|SQLITE_FULL|database or disk is full/i
+const QUOTA =
+  /(?:daily|free).{0,60}(?:limit|quota|rows? (?:read|written))|exceeded.{0,60}rows? (?:read|written)|limit.{0,60}reset.{0,30}midnight/i
+/** What D1 says about a statement ends with SQLite's code. */
+const SQLITE = /SQLITE_[A-Z_]+/
+
+/** An answer that is no success. */
+export function refusedBy(status: number, headers: Headers, errors: readonly ApiError[]): D1Failure {
+  const [first] = errors
+  const message = first?.message ?? `HTTP ${status}`
+  const facts = { message, status, ...(first === undefined ? {} : { code: first.code }) }
+  const code = first?.code ?? 0
+  if (status === 429) {
+    const waitMs = retryAfter(headers)
+    return new D1Failure({ ...facts, kind: 'rate', settled: true, ...(waitMs === null ? {} : { waitMs }) })
+  }
+  // Before the words are looked at: a message can quote what the user wrote.
+  if (SQLITE.test(message) && status < 500) {
+    return new D1Failure({ ...facts, kind: SPACE.test(message) ? 'space' : 'sql', settled: true })
+  }
+  if (SPACE.test(message)) return new D1Failure({ ...facts, kind: 'space', settled: status < 500 })
+  if (QUOTA.test(message)) return new D1Failure({ ...facts, kind: 'quota', settled: status < 500 })
+  if (status === 413) return new D1Failure({ ...facts, kind: 'size', settled: true })
+  if (SIZE.test(message)) return new D1Failure({ ...facts, kind: 'size', settled: false })
+  if (status >= 500 || status === 408 || UNWELL.test(message))
+    return new D1Failure({ ...facts, kind: 'server', settled: false })
+  if (status === 401 || status === 403 || AUTH_CODES.has(code))
+    return new D1Failure({ ...facts, kind: 'auth', settled: true })
+  if (status === 404 || code === 7400) return new D1Failure({ ...facts, kind: 'missing', settled: true })
+  return new D1Failure({ ...facts, kind: 'sql', settled: true })
+}
+
+export type ApiError = { readonly code: number; readonly message: string }
+
+function retryAfter(headers: Headers): number | null {
+  const written = headers.get('retry-after') ?? ''
+  const seconds = /^\d{1,6}$/.test(written) ? Number(written) : (Date.parse(written) - Date.now()) / 1000
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds * 1000)
+}
+
+/** Codes of a connection that was never made. */
+const NOT_SENT =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|UND_ERR_CONNECT_TIMEOUT)$/
+const CERTIFICATE = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET|VERIFY)_|EPROTO$)/
+
+/** A request that got no answer, or half of one. */
+export function brokenBy(thrown: unknown): D1Failure {
+  const { code, message } = innermost(thrown)
+  if (CERTIFICATE.test(code))
+    return new D1Failure({ kind: 'tls', message: `${message} (${code})`, settled: true, cause: thrown })
+  return new D1Failure({
+    kind: 'network',
+    message: `${message} (${code})`,
+    settled: NOT_SENT.test(code),
+    cause: thrown,
+  })
+}
+
+/** The message of fetch itself says nothing. */
+function innermost(thrown: unknown): { readonly code: string; readonly message: string } {
+  let found = { code: 'unknown', message: String(thrown) }
+  for (let at = thrown, depth = 0; at instanceof Error && depth < 5; depth++) {
+    const code = 'code' in at && typeof at.code === 'string' ? at.code : at.name
+    found = { code, message: at.message === '' ? found.message : at.message }
+    at = at instanceof AggregateError && at.errors.length > 0 ? (at.errors[0] as unknown) : at.cause
+  }
+  return found
+}

@@ -1,0 +1,69 @@
+/** What a `d1://ACCOUNT/DATABASE` URL says, with token and address of the API from the environment. */
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
+import { isLocalHost } from '../tls.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export type D1Settings = {
+  /** URL for messages. */
+  readonly label: string
+  /** What must not stand in any message. */
+  readonly secrets: readonly string[]
+  readonly account: string
+  /** Id, or a name that the API has to resolve. */
+  readonly database: string
+  readonly token: string
+  /** Where the API begins, without a slash at the end. */
+  readonly base: string
+}
+
+export const DEFAULT_BASE = 'https://api.cloudflare.com/client/v4'
+
+const SHAPE = 'write it as d1://ACCOUNT/DATABASE, with the id or the name of the database'
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** @throws SluiceError BAD_CONFIG for another shape of URL, without a token, and for an address that would send the token in the clear */
+export function d1Settings(url: string, environment: Environment = process.env): D1Settings {
+  const label = redactUrl(url)
+  const [, account = '', database = ''] = /^d1:\/\/([^/?#@]+)\/([^/?#]+)\/?$/i.exec(url) ?? []
+  if (account === '' || database === '')
+    throw new SluiceError('BAD_CONFIG', 'this D1 URL has another shape', { where: label, hint: SHAPE })
+  const token = environment['CLOUDFLARE_API_TOKEN']?.trim() ?? ''
+  if (token === '') {
+    throw new SluiceError('BAD_CONFIG', 'CLOUDFLARE_API_TOKEN is not set', {
+      where: label,
+      hint: 'make an API token with the right D1 Edit, and set CLOUDFLARE_API_TOKEN to it',
+    })
+  }
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new SluiceError('BAD_CONFIG', 'CLOUDFLARE_API_TOKEN holds characters that no token has', { where: label })
+  }
+  const secrets = [token, ...secretsOfUrl(url)]
+  return { label, secrets, account: decoded(account), database: decoded(database), token, base: baseOf(environment) }
+}
+
+/** Whether this is the id of a database rather than its name. */
+export function isDatabaseId(text: string): boolean {
+  return UUID.test(text)
+}
+
+function baseOf(environment: Environment): string {
+  const written = environment['CLOUDFLARE_API_BASE_URL']?.trim() || DEFAULT_BASE
+  const url = URL.canParse(written) ? new URL(written) : null
+  const wrong = (what: string): SluiceError =>
+    new SluiceError('BAD_CONFIG', `CLOUDFLARE_API_BASE_URL ${what}`, { hint: `leave it out for ${DEFAULT_BASE}` })
+  if (url === null || !/^https?:$/.test(url.protocol)) throw wrong('is no https URL')
+  if (url.username !== '' || url.password !== '' || url.search !== '')
+    throw wrong('must hold an address and nothing else')
+  if (url.protocol === 'http:' && !isLocalHost(url.hostname)) throw wrong('would send the token without encryption')
+  return url.origin + url.pathname.replace(/\/+$/, '')
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,97 @@
+/** One call of Cloudflare's REST API, and its answer taken out of the envelope. */
+import { setMaxListeners } from 'node:events'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { redactText } from '../../shared/redact.ts'
+import { brokenBy, D1Failure, refusedBy, type ApiError } from './failure.ts'
+import type { D1Settings } from './settings.ts'
+
+export type Call = {
+  readonly method: 'GET' | 'POST'
+  /** Behind `…/d1/database`. */
+  readonly path: string
+  readonly body?: string
+  readonly signal: AbortSignal
+  /** How long the answer may take. */
+  readonly answerMs: number
+  /** An answer is broken off beyond it. */
+  readonly mostBytes?: number
+  /** Called as soon as there are headers. */
+  heard(headers: Headers): void
+}
+
+export type Answered = { readonly result: unknown; readonly bytes: number }
+
+type Envelope = { readonly success: boolean; readonly errors?: readonly ApiError[]; readonly result?: unknown }
+
+/** @throws D1Failure; the signal's reason */
+export async function call(settings: D1Settings, request: Call): Promise<Answered> {
+  const { response, text } = await exchange(settings, request)
+  if (text === null) {
+    const message = `the answer has more than ${request.mostBytes ?? 0} bytes`
+    throw new D1Failure({ kind: 'size', message, settled: false })
+  }
+  const envelope = parsed(text)
+  if (response.ok && envelope?.success === true) return { result: envelope.result, bytes: text.length }
+  const { status } = response
+  // Success without an envelope is an answer that was cut short, or a proxy's.
+  if (response.ok && envelope === null) {
+    throw new D1Failure({ kind: 'network', message: 'the answer is no JSON', settled: false, status })
+  }
+  const errors = (envelope?.errors ?? []).map(({ code, message }) => ({
+    code,
+    message: redactText(message, settings.secrets),
+  }))
+  throw refusedBy(status, response.headers, errors)
+}
+
+async function exchange(
+  { account, base, token }: D1Settings,
+  { method, path, body, signal, answerMs, mostBytes, heard }: Call,
+): Promise<{ readonly response: Response; readonly text: string | null }> {
+  throwIfAborted(signal)
+  // One signal is heard by every request under way; Node takes more than ten for a leak.
+  setMaxListeners(0, signal)
+  const watch = new AbortController()
+  const stop = (): void => watch.abort()
+  const late = setTimeout(() => watch.abort(new Error(`no answer within ${answerMs / 1000} s`)), answerMs)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    const response = await fetch(`${base}/accounts/${encodeURIComponent(account)}/d1/database${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      redirect: 'manual',
+      signal: watch.signal,
+      ...(body === undefined ? {} : { body }),
+    })
+    heard(response.headers)
+    return { response, text: mostBytes === undefined ? await response.text() : await textUpTo(response, mostBytes) }
+  } catch (error) {
+    throwIfAborted(signal)
+    throw brokenBy(error)
+  } finally {
+    clearTimeout(late)
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** The body, and null where it is longer. */
+async function textUpTo(response: Response, mostBytes: number): Promise<string | null> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  for await (const piece of response.body ?? []) {
+    length += piece.byteLength
+    // Leaving the loop ends the transfer.
+    if (length > mostBytes) return null
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces, length).toString('utf8')
+}
+
+function parsed(text: string): Envelope | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && 'success' in value ? (value as Envelope) : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,69 @@
+/** Definitions as databases print them, taken apart where they say nothing in another way: names, elements between brackets, what is quoted. */
+
+/** How texts and names may be quoted: `brackets` for names in square ones, `backslash` for texts in which one escapes. */
+export type Quoting = 'standard' | 'brackets' | 'backslash'
+
+const NAME_OR_COMMENT = String.raw`"[^"]*(?:""[^"]*)*"|\x60[^\x60]*(?:\x60\x60[^\x60]*)*\x60|--[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/`
+const TEXT = String.raw`'[^']*(?:''[^']*)*'`
+const QUOTED: Readonly<Record<Quoting, RegExp>> = {
+  standard: new RegExp(`${TEXT}|${NAME_OR_COMMENT}`, 'y'),
+  brackets: new RegExp(String.raw`${TEXT}|\[[^\]]*\]|${NAME_OR_COMMENT}`, 'y'),
+  backslash: new RegExp(String.raw`'(?:[^'\\]|\\[^]|'')*'|${NAME_OR_COMMENT}`, 'y'),
+}
+const BARE_NAME = /[\p{L}_$\u0080-\u{10FFFF}][\p{L}\p{N}_$\u0080-\u{10FFFF}]*/uy
+
+/** What stands between the first bracket and the one that closes it, cut at commas. */
+export function elementsOf(sql: string, quoting: Quoting = 'standard'): readonly string[] {
+  const elements: string[] = []
+  let depth = 0
+  let from = 0
+  for (let at = 0; at < sql.length;) {
+    const quoted = lengthAt(QUOTED[quoting], sql, at)
+    if (quoted > 0) {
+      at += quoted
+      continue
+    }
+    const char = sql[at]
+    if (char === '(' && ++depth === 1) from = at + 1
+    else if (char === ',' && depth === 1) {
+      elements.push(sql.slice(from, at).trim())
+      from = at + 1
+    } else if (char === ')' && --depth === 0) {
+      elements.push(sql.slice(from, at).trim())
+      return elements
+    }
+    at++
+  }
+  return elements
+}
+
+/** The name that a text begins with, quoted or not, and what stands behind it; null where it begins with none. */
+export function nameAt(
+  text: string,
+  quoting: Quoting = 'standard',
+): { readonly name: string; readonly rest: string } | null {
+  const trimmed = text.trimStart()
+  const bare = lengthAt(BARE_NAME, trimmed, 0)
+  if (bare > 0) return { name: trimmed.slice(0, bare), rest: trimmed.slice(bare) }
+  const quoted = lengthAt(QUOTED[quoting], trimmed, 0)
+  if (quoted === 0) return null
+  const mark = trimmed[0] === '[' ? ']' : (trimmed[0] ?? '')
+  const name = trimmed.slice(1, quoted - 1).replaceAll(mark + mark, mark)
+  return { name, rest: trimmed.slice(quoted) }
+}
+
+/** The text without what is quoted or a comment in it. */
+export function codeOf(sql: string): string {
+  let code = ''
+  for (let at = 0; at < sql.length;) {
+    const quoted = lengthAt(QUOTED.standard, sql, at)
+    code += quoted > 0 ? ' ' : (sql[at] ?? '')
+    at += Math.max(1, quoted)
+  }
+  return code
+}
+
+function lengthAt(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at
+  return pattern.exec(text)?.[0].length ?? 0
+}

@@ -1,0 +1,180 @@
+/**
+ * Checkpoints through DuckDB: rows go as JSON text into a file beside the target, and one COPY with the protocol's types makes Parquet of it.
+ * The text is on disk before the COPY begins, because the sizes of row groups and buffers follow from it: memory stays bounded whatever
+ * the statistics weigh.
+ */
+import { mkdtemp, open, rename, rm, stat, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { CHECKPOINT_KINDS } from '../../model/checkpoint-writer.ts'
+import type {
+  CheckpointKind,
+  CheckpointRow,
+  CheckpointWriter,
+  WrittenCheckpoint,
+} from '../../model/checkpoint-writer.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { spaceExhausted } from '../../shared/guide-errors.ts'
+import { CHECKPOINT_COLUMNS, CHECKPOINT_KEYS } from './checkpoint-schema.ts'
+import { identifier, literal, openDuckDb, type DuckDb } from './instance.ts'
+
+const MB = 1 << 20
+/** Text of a row group at most, with the number of rows that DuckDB and Spark think sensible. */
+const GROUP_BYTES = 64 * MB
+const GROUP_ROWS = { most: 122_880, least: 2_048 }
+const BUFFER_BYTES = 4 * MB
+
+type RowsText = {
+  readonly bytes: number
+  readonly longest: number
+  readonly counts: Readonly<Record<CheckpointKind, number>>
+}
+
+class DuckDbCheckpointWriter implements CheckpointWriter {
+  async write(
+    file: string,
+    rows: AsyncIterable<readonly CheckpointRow[]>,
+    signal: AbortSignal,
+  ): Promise<WrittenCheckpoint> {
+    const text = `${file}.rows`
+    const unfinished = `${file}.unfinished`
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-checkpoint-'))
+    try {
+      const found = await writeRows(text, rows, signal)
+      // DuckDB takes odd characters of a name for a pattern: behind this link there are none.
+      await symlink(resolve(dirname(file)), join(folder, 'at'))
+      const near = (name: string): string => literal(join(folder, 'at', basename(name)))
+      using db = await openDuckDb({
+        threads: 1,
+        // A line is held several times over: as text, as JSON, and as a value.
+        memoryLimit: `${768 + Math.ceil((found.longest * 8) / MB)}MB`,
+        tempDirectory: join(folder, 'spill'),
+      })
+      const count = await copyRows(db, { from: near(text), to: near(unfinished) }, found, signal)
+      await rm(text)
+      await proveRows(db, near(unfinished), found, count, file)
+      await sync(unfinished)
+      const { size } = await stat(unfinished)
+      await rename(unfinished, file)
+      return { rows: count, bytes: size }
+    } catch (error) {
+      throw writeError(error, file, signal)
+    } finally {
+      for (const left of [text, unfinished]) await rm(left, { force: true })
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+async function writeRows(
+  file: string,
+  rows: AsyncIterable<readonly CheckpointRow[]>,
+  signal: AbortSignal,
+): Promise<RowsText> {
+  const counts = { txn: 0, add: 0, remove: 0, metaData: 0, protocol: 0, domainMetadata: 0 }
+  let bytes = 0
+  let longest = 0
+  let held: Buffer[] = []
+  let heldBytes = 0
+  const handle = await open(file, 'wx')
+  const flush = async (): Promise<void> => {
+    await handle.writeFile(Buffer.concat(held))
+    bytes += heldBytes
+    held = []
+    heldBytes = 0
+  }
+  try {
+    for await (const page of rows) {
+      throwIfAborted(signal)
+      for (const { kind, json } of page) {
+        counts[kind]++
+        const line = Buffer.from(`${json}\n`)
+        longest = Math.max(longest, line.length)
+        held.push(line)
+        heldBytes += line.length
+        if (heldBytes >= BUFFER_BYTES) await flush()
+      }
+    }
+    await flush()
+  } finally {
+    await handle.close()
+  }
+  return { bytes, longest, counts }
+}
+
+async function copyRows(
+  db: DuckDb,
+  at: { readonly from: string; readonly to: string },
+  text: RowsText,
+  signal: AbortSignal,
+): Promise<number> {
+  const stop = (): void => {
+    db.connection.interrupt()
+  }
+  throwIfAborted(signal)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    const lines = Math.max(1, sum(text))
+    const fitting = Math.floor(GROUP_BYTES / Math.max(1, text.bytes / lines))
+    const group = Math.min(GROUP_ROWS.most, Math.max(GROUP_ROWS.least, fitting))
+    const source = `read_json(${at.from}, format = 'newline_delimited', compression = 'uncompressed', columns = ${CHECKPOINT_COLUMNS}, maximum_object_size = ${Math.max(16 * MB, text.longest + 1024)})`
+    const form = `FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${group}, USE_TMP_FILE false`
+    return (await db.connection.run(`COPY (SELECT * FROM ${source}) TO ${at.to} (${form})`)).rowsChanged
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** What the file holds, read again from the file, kind by kind: a line that became a row of nothing must not pass. */
+async function proveRows(db: DuckDb, source: string, text: RowsText, copied: number, file: string): Promise<void> {
+  const counts = CHECKPOINT_KINDS.map(
+    (kind) => `count(${identifier(kind)}.${identifier(CHECKPOINT_KEYS[kind])})::DOUBLE`,
+  )
+  const result = await db.connection.run(`SELECT count(*)::DOUBLE, ${counts.join(', ')} FROM read_parquet(${source})`)
+  const [all, ...byKind] = ((await result.getRows())[0] ?? []).map(Number)
+  const wrong = CHECKPOINT_KINDS.find((kind, i) => byKind[i] !== text.counts[kind])
+  if (wrong === undefined && all === sum(text) && copied === all) return
+  const what = wrong === undefined ? `${sum(text)} rows` : `${text.counts[wrong]} rows of ${wrong}`
+  throw new SluiceError('TARGET_IO', `the checkpoint does not hold the ${what} that were given to it`, {
+    where: file,
+    hint: 'nothing was published; try again, and report it with this line when it comes again',
+  })
+}
+
+function sum({ counts }: RowsText): number {
+  return CHECKPOINT_KINDS.reduce((total, kind) => total + counts[kind], 0)
+}
+
+async function sync(file: string): Promise<void> {
+  const handle = await open(file, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** What DuckDB says of a value or of the disk, in our words; errors of the file system go on as they are. */
+function writeError(error: unknown, file: string, signal: AbortSignal): unknown {
+  throwIfAborted(signal)
+  if (error instanceof SluiceError || !(error instanceof Error) || 'code' in error) return error
+  const message = error.message.split('\n', 1)[0] ?? ''
+  if (/no space left/i.test(message)) {
+    return new SluiceError(...spaceExhausted({ where: file, cause: error }))
+  }
+  if (/Malformed JSON|JSON transform error/i.test(message)) {
+    const why = message.replace(/^.*?in file ".*?", /, '')
+    return new SluiceError('VALUE_REFUSED', `a Parquet checkpoint cannot hold a value of this table (${why})`, {
+      where: file,
+      reason: 'Parquet holds whole characters and numbers of 64 bits only',
+      cause: error,
+    })
+  }
+  return new SluiceError('TARGET_IO', `the checkpoint cannot be written: ${message}`, { where: file, cause: error })
+}
+
+/** Checkpoints through a DuckDB that lives for one file. */
+export function duckdbCheckpointWriter(): CheckpointWriter {
+  return new DuckDbCheckpointWriter()
+}

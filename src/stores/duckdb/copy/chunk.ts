@@ -1,0 +1,226 @@
+/** One chunk: a transaction on the connection that writes. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
+import { rangeCondition, type Condition } from '../../key-ranges.ts'
+import { rowRefused, tableRefused } from '../../refusals.ts'
+import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
+import { digestOf } from './digest.ts'
+import { copyError, isRowError, messageOf } from './errors.ts'
+import { boundTexts, fromTable, targetKeys } from './key-dialect.ts'
+import { keyList, keyTypes, spelled, type KeyList } from './keys.ts'
+import type { Query } from './rows.ts'
+import type { Session } from './session.ts'
+import { Staging } from './staging.ts'
+
+export class DuckdbChunk implements ChunkWriter {
+  /** It ends with this program. */
+  readonly session = ''
+  readonly #session: Session
+  readonly #request: ChunkRequest
+  readonly #label: string
+  readonly #leave: () => void
+  readonly #staging: Staging
+  readonly #byRange: boolean
+  /** Which rows are those of this chunk. */
+  readonly #condition: Condition
+  readonly #list: KeyList | null
+  /** Of a careful chunk: what has to be written again where a statement failed that nobody saw coming. */
+  readonly #accepted: Row[] = []
+  #wrote = false
+  #over = false
+
+  private constructor(
+    session: Session,
+    request: ChunkRequest,
+    rows: { readonly byRange: boolean; readonly condition: Condition; readonly list: KeyList | null },
+    label: string,
+    leave: () => void,
+  ) {
+    this.#session = session
+    this.#request = request
+    this.#label = label
+    this.#leave = leave
+    this.#byRange = rows.byRange
+    this.#condition = rows.condition
+    this.#list = rows.list
+    this.#staging = new Staging(session, request, label)
+  }
+
+  /**
+   * Begins the transaction.
+   * @param leave called when it has ended
+   * @throws SluiceError UNSUPPORTED_KEY where a range is to be replaced that means nothing here
+   */
+  static async begin(session: Session, request: ChunkRequest, label: string, leave: () => void): Promise<DuckdbChunk> {
+    const { table, range } = request
+    // Before the transaction: it has to be there still where one begins again.
+    const list =
+      range.by === 'keys' ? await keyList(session, table, boundTexts(table, range.keys, typesOf(request))) : null
+    await session.raw('BEGIN TRANSACTION')
+    try {
+      const byRange = rangeMeansTheSame(request, (_kind, { type }) => type.kind !== 'text')
+      const keys = targetKeys(typesOf(request))
+      const condition =
+        list?.condition ?? (byRange ? rangeCondition(table, range, null, keys) : await newRows(session, request))
+      const chunk = new DuckdbChunk(session, request, { byRange, condition, list }, label, leave)
+      if (request.onExisting === 'replace-range') await chunk.#clearRange()
+      return chunk
+    } catch (error) {
+      await session.raw('ROLLBACK').catch(() => undefined)
+      await list?.drop()
+      throw error
+    }
+  }
+
+  /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
+  async occupied(): Promise<boolean> {
+    this.#begun()
+    if (!this.#byRange) return false
+    const { sql, parameters } = this.#condition
+    return (await this.#session.rows(`SELECT 1 FROM ${this.#table} WHERE ${sql} LIMIT 1`, parameters)).length > 0
+  }
+
+  async write(rows: readonly Row[]): Promise<number> {
+    const { careful, signal } = this.#request
+    this.#begun()
+    throwIfAborted(signal)
+    if (rows.length === 0) return 0
+    this.#wrote = true
+    try {
+      await this.#staging.fill(rows)
+      if (careful) await this.#staging.check()
+    } catch (error) {
+      if (!careful) await this.#end()
+      throw this.#refusal(error)
+    }
+    try {
+      const written = await this.#staging.insert()
+      if (careful) for (const row of rows) this.#accepted.push(row)
+      return written
+    } catch (error) {
+      if (careful && isRowError(error)) await this.#beginAgain()
+      else await this.#end()
+      throw this.#refusal(error)
+    }
+  }
+
+  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
+    const { table, columns, onExisting, signal } = this.#request
+    if (scheme === 'echo') throw new Error('DuckDB prints no frames')
+    this.#begun()
+    const list =
+      only === undefined
+        ? null
+        : await keyList(this.#session, table, spelled(only, keyTypes(table, typesOf(this.#request))))
+    const { sql, parameters } = list?.condition ?? this.#condition
+    try {
+      if (scheme === 'count') {
+        const [row] = await this.#session.rows(
+          `SELECT CAST(count(*) AS VARCHAR) FROM ${this.#table} WHERE ${sql}`,
+          parameters,
+        )
+        return { rows: BigInt(String(row?.[0])), sum: '' }
+      }
+      // Rows of somebody else may hold JSON in another spelling.
+      const ours = this.#wrote && (onExisting === 'refuse' || onExisting === 'replace-range')
+      const query: Query = { request: { table, columns }, condition: sql, parameters, where: null, order: '' }
+      return await digestOf(this.#session, query, ours, signal)
+    } finally {
+      await list?.drop()
+    }
+  }
+
+  async commit({ statements }: Closing): Promise<'committed' | 'fenced'> {
+    this.#begun()
+    try {
+      for (const [i, { sql, parameters }] of statements.entries()) {
+        const changed = await this.#session.change(sql, parameters)
+        if (i === 0 && changed !== 1) return 'fenced'
+      }
+      await this.#session.raw('COMMIT')
+      this.#over = true
+      return 'committed'
+    } catch (error) {
+      throw this.#refusal(error)
+    } finally {
+      if (this.#over) await this.#left()
+      else await this.#end()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end()
+  }
+
+  get #table(): string {
+    return fromTable(this.#request.table)
+  }
+
+  /** Whatever ran now would commit by itself. */
+  #begun(): void {
+    if (this.#over) throw new Error('the transaction of the chunk has ended')
+  }
+
+  /** Rolls back what is not committed, and lets the next one in. */
+  async #end(): Promise<void> {
+    if (this.#over) return
+    this.#over = true
+    try {
+      await this.#session.raw('ROLLBACK')
+    } catch {
+      // It had ended by itself.
+    }
+    await this.#left()
+  }
+
+  async #left(): Promise<void> {
+    await this.#list?.drop()
+    this.#leave()
+  }
+
+  /** DuckDB has no savepoints, and a statement that fails ends its transaction: what was good is written once more. */
+  async #beginAgain(): Promise<void> {
+    try {
+      await this.#session.raw('ROLLBACK')
+      await this.#session.raw('BEGIN TRANSACTION')
+      if (this.#request.onExisting === 'replace-range') await this.#clearRange()
+      if (this.#accepted.length === 0) return
+      await this.#staging.fill(this.#accepted)
+      await this.#staging.insert()
+    } catch (error) {
+      await this.#end()
+      throw error
+    }
+  }
+
+  async #clearRange(): Promise<void> {
+    const { table } = this.#request
+    if (!this.#byRange) {
+      throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in DuckDB`, {
+        reason:
+          'its key may sort in another way here than where it comes from, and rows of other chunks would be removed',
+        hint: 'choose another --on-existing',
+      })
+    }
+    const { sql, parameters } = this.#condition
+    await this.#session.change(`DELETE FROM ${this.#table} WHERE ${sql}`, parameters)
+  }
+
+  #refusal(error: unknown): unknown {
+    const message = messageOf(error)
+    const table = tableText(this.#request.table.table)
+    const refused = { system: 'DuckDB', label: this.#label, table, message, cause: error }
+    if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
+    if (error instanceof SluiceError || !isRowError(error)) return copyError(error, this.#label, 'target')
+    return rowRefused(refused)
+  }
+}
+
+/** Rows that are new have numbers above all others. */
+async function newRows(session: Session, { table }: ChunkRequest): Promise<Condition> {
+  const [row] = await session.rows(`SELECT CAST(coalesce(max(rowid), -1) AS VARCHAR) FROM ${fromTable(table)}`)
+  return { sql: `rowid > ${BigInt(String(row?.[0] ?? -1))}`, parameters: [] }
+}

@@ -1,0 +1,55 @@
+/** Ranges of keys. DuckDB keeps no rows in the order of a key: all bounds come from one look at the keys, and not each from another. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { byArithmetic, keyColumns, keyOrder, keySpan, rangeCondition } from '../../key-ranges.ts'
+import type { SqlRow } from '../../port.ts'
+import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
+
+type KeyRange = Range & { readonly by: 'key' }
+type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
+
+/** @throws SluiceError UNSUPPORTED_KEY */
+export async function* cutKeys(
+  table: TableSpec,
+  within: KeyRange,
+  where: string | null,
+  rows: number,
+  ask: Ask,
+): AsyncGenerator<Range> {
+  const columns = keyColumns(table)
+  for (const { name, type } of columns) {
+    if (type.kind !== 'float') continue
+    throw new SluiceError('UNSUPPORTED_KEY', `${name} is a floating point number, and no safe key`, {
+      where: table.table.name,
+      hint: 'name another unique column with --key',
+    })
+  }
+  if (columns.length === 1 && columns[0]?.type.kind === 'int') {
+    const span = await keySpan(table, within, where, SOURCE_KEYS, ask)
+    if (span === null) {
+      yield within
+      return
+    }
+    const [low, high] = [BigInt(span.low), BigInt(span.high)]
+    if (table.rows > 0n && high - low + 1n <= table.rows * 2n) {
+      yield* byArithmetic(within, low, high, BigInt(rows))
+      return
+    }
+  }
+  const { sql, parameters } = rangeCondition(table, within, where, SOURCE_KEYS)
+  const order = keyOrder(table, SOURCE_KEYS)
+  const texts = columns.map((column) => SOURCE_KEYS.text(column)).join(', ')
+  const bounds = await ask(
+    `SELECT ${texts} FROM (SELECT *, row_number() OVER (ORDER BY ${order}) AS sluice_place FROM ${fromTable(table)} WHERE ${sql})
+     WHERE sluice_place % ${rows} = 0 ORDER BY sluice_place`,
+    parameters,
+  )
+  let { after } = within
+  for (const bound of bounds) {
+    const through = bound.map(String)
+    yield { by: 'key', after, through }
+    after = through
+  }
+  yield { by: 'key', after, through: within.through }
+}

@@ -1,0 +1,30 @@
+/** Rows and sum of a condition: by DuckDB itself where it knows the canonical form of every column, else by what it gives. */
+import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { fromTable } from './key-dialect.ts'
+import { rowsOf, type Query } from './rows.ts'
+import { proofText } from './select.ts'
+import type { Session } from './session.ts'
+
+/** @param ours whether this program bound the values, so that texts and JSON among them are canonical */
+export async function digestOf(session: Session, query: Query, ours: boolean, signal: AbortSignal): Promise<Digest> {
+  const { request, condition, parameters, where } = query
+  const texts = request.columns.map(({ column, as }) => proofText(column, as, ours))
+  if (texts.length === 0 || texts.includes(null)) return slowDigest(session, query, signal)
+  const sum = `sum(CAST('0x' || substr(md5(${texts.join(' || ')}), 21) AS BIGINT))`
+  const [row] = await session.rows(
+    `SELECT count(*), CAST(coalesce(${sum}, 0) AS VARCHAR) FROM ${fromTable(request.table)} WHERE ${condition}`,
+    parameters,
+    { where, signal },
+  )
+  if (row === undefined) throw new SluiceError('INTERNAL', 'DuckDB gave no sum')
+  return { rows: BigInt(String(row[0])), sum: sumText(BigInt(String(row[1]))) }
+}
+
+/** The same from the values, one row after the other. */
+export async function slowDigest(session: Session, query: Query, signal: AbortSignal): Promise<Digest> {
+  const sum = new RowSum()
+  for await (const { rows } of rowsOf(session, query, signal)) for (const row of rows) sum.add(row)
+  return sum.digest()
+}

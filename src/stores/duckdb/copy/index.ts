@@ -1,0 +1,158 @@
+/** DuckDB files as sources and targets of copies. */
+import { existsSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import { Turn } from '../../turn.ts'
+import { claimFile } from '../file-claim.ts'
+import { copyError, type Side } from './errors.ts'
+import { tablesOf } from './introspect.ts'
+import { DuckdbLedger } from './ledger.ts'
+import { DuckdbObjects } from './objects.ts'
+import { Session } from './session.ts'
+import { DuckdbView } from './source.ts'
+import { DuckdbTarget } from './target.ts'
+import { declareType } from './types.ts'
+
+export type DuckdbCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
+
+const ABILITIES: StoreAbilities = {
+  atomic: 'chunk',
+  snapshot: 'shared',
+  writers: 1,
+  hosts: 'one',
+  frames: [],
+  // Texts of half a gigabyte are the largest that JavaScript holds.
+  maxValueBytes: 500_000_000,
+}
+
+let opened = 0
+
+/**
+ * Opens a DuckDB file, which belongs to this program until it is disposed. In `write` mode it is made where it is missing.
+ * @throws SluiceError LEDGER_BUSY where another program writes into a target, TARGET_BUSY where one has a source open, CONNECT_FAILED, TARGET_DENIED,
+ * TARGET_CORRUPT
+ */
+export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOptions): Promise<CopyStore> {
+  const path = resolve(file)
+  const side: Side = mode === 'read' ? 'source' : 'target'
+  if (mode === 'read' && !existsSync(path)) {
+    throw copyError(new Error('No such file or directory'), label, side)
+  }
+  let claim: Disposable | null = null
+  let instance: DuckDBInstance | null = null
+  try {
+    claim = await claimFile(path, label)
+    const spill = join(tmpdir(), `sluice-duckdb-copy-${process.pid}-${++opened}`)
+    instance = await DuckDBInstance.create(path, {
+      access_mode: mode === 'read' ? 'READ_ONLY' : 'AUTOMATIC',
+      memory_limit: '1GB',
+      threads: '2',
+      temp_directory: spill,
+      // Offline, a first use of a missing extension would wait for a download; so it fails at once, with its name.
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+    const parts: Parts = { path, label, side, instance, claim, spill }
+    const reader = await connect(parts)
+    return new DuckdbCopy(parts, reader, mode === 'write' ? await connect(parts) : null)
+  } catch (error) {
+    instance?.closeSync()
+    claim?.[Symbol.dispose]()
+    throw busyAsState(copyError(error, label, side), side)
+  }
+}
+
+type Parts = {
+  readonly path: string
+  readonly label: string
+  readonly side: Side
+  readonly instance: DuckDBInstance
+  readonly claim: Disposable
+  /** Where queries put what does not fit into memory; made by DuckDB. */
+  readonly spill: string
+}
+
+async function connect({ instance, label, side }: Parts): Promise<Session> {
+  return new Session(await instance.connect(), label, side).begin()
+}
+
+/** Whoever has a target open writes into it: that is how two copies at once meet. */
+function busyAsState(error: unknown, side: Side): unknown {
+  if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || side === 'source') return error
+  const { where, reason } = error
+  return new SluiceError('LEDGER_BUSY', error.message, {
+    cause: error,
+    hint: 'wait until it ends or close it, then run the same command again',
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+  })
+}
+
+class DuckdbCopy implements CopyStore {
+  readonly system = 'duckdb'
+  readonly label: string
+  readonly identity: string
+  readonly can = ABILITIES
+  readonly schema = 'main'
+  readonly #parts: Parts
+  readonly #reader: Session
+  readonly #writer: Session | null
+  readonly #turn = new Turn()
+
+  constructor(parts: Parts, reader: Session, writer: Session | null) {
+    this.#parts = parts
+    this.label = parts.label
+    this.#reader = reader
+    this.#writer = writer
+    const { dev, ino } = statSync(parts.path, { bigint: true })
+    this.identity = `duckdb ${dev}:${ino}`
+  }
+
+  tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+    return tablesOf(this.#reader, pattern, signal)
+  }
+
+  declare(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
+    return declareType(type)
+  }
+
+  async source(signal: AbortSignal): Promise<SourceView> {
+    const session = await connect(this.#parts)
+    try {
+      await session.raw('BEGIN TRANSACTION')
+      // The first look at the file is what a transaction sees from then on.
+      await session.rows('SELECT count(*) FROM duckdb_tables()', [], { signal })
+      return new DuckdbView(session)
+    } catch (error) {
+      session.close()
+      throw error
+    }
+  }
+
+  target(): CopyTarget {
+    return new DuckdbTarget(this.#writer, this.#turn, this.label)
+  }
+
+  objects(): ObjectStore {
+    return new DuckdbObjects(this.#reader, this.#writer, this.#turn, this.label)
+  }
+
+  async ledger(): Promise<LedgerDatabase> {
+    return new DuckdbLedger(await connect(this.#parts), this.#writer, this.#turn)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // After the last chunk.
+    await this.#turn.take(() => undefined)
+    this.#reader.close()
+    this.#writer?.close()
+    this.#parts.instance.closeSync()
+    this.#parts.claim[Symbol.dispose]()
+    await rm(this.#parts.spill, { recursive: true, force: true })
+  }
+}

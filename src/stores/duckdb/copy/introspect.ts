@@ -1,0 +1,122 @@
+/** Tables of a DuckDB file. */
+import { createHash } from 'node:crypto'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import type { SqlRow } from '../../port.ts'
+import { kept } from './select.ts'
+import type { Session } from './session.ts'
+import { typeOf } from './types.ts'
+
+type Table = { readonly schema: string; readonly name: string; readonly sql: string; readonly rows: bigint }
+
+/** @param pattern `name` for the schema main, or `schema.name`, with `*` for any characters */
+export async function tablesOf(session: Session, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+  const wanted = matcher(pattern)
+  const ask = (sql: string): Promise<readonly SqlRow[]> => session.rows(sql, [], { signal })
+  const tables = await ask(
+    `SELECT ${kept('schema_name')}, ${kept('table_name')}, ${kept("coalesce(sql, '')")}, CAST(estimated_size AS VARCHAR) FROM duckdb_tables()
+     WHERE database_name = current_database() AND NOT internal AND NOT temporary`,
+  )
+  const all = tables.map(([schema, name, sql, rows]): Table => {
+    return { schema: String(schema), name: String(name), sql: String(sql), rows: BigInt(String(rows)) }
+  })
+  const chosen = all.filter((table) => wanted(table)).toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
+  if (chosen.length === 0) return []
+  const columns = await ask(
+    `SELECT ${kept('schema_name')}, ${kept('table_name')}, ${kept('column_name')}, ${kept('data_type')}, is_nullable, column_default IS NOT NULL
+     FROM duckdb_columns() WHERE database_name = current_database() ORDER BY column_index`,
+  )
+  const constraints = await ask(
+    `SELECT ${kept('schema_name')}, ${kept('table_name')}, constraint_type, CAST(to_json(constraint_column_names) AS VARCHAR)
+     FROM duckdb_constraints() WHERE database_name = current_database() AND constraint_type IN ('PRIMARY KEY', 'UNIQUE') ORDER BY constraint_index`,
+  )
+  const bytes = await bytesOf(ask)
+  const known = all.reduce((sum, { rows }) => sum + rows, 0n)
+  return chosen.map((table) => {
+    const of = (row: SqlRow): boolean => row[0] === table.schema && row[1] === table.name
+    const share = known === 0n ? 0n : (bytes * table.rows) / known
+    return specOf(table, columns.filter(of), constraints.filter(of), share)
+  })
+}
+
+function order({ schema, name }: Table): string {
+  return `${schema}.${name}`
+}
+
+function matcher(pattern: string): (table: Table) => boolean {
+  const fits = (part: string): RegExp =>
+    new RegExp(`^${part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`, 'is')
+  const one = fits(pattern)
+  return (table) =>
+    (table.schema === 'main' && one.test(table.name)) || (pattern.includes('.') && one.test(order(table)))
+}
+
+function specOf(
+  { schema, name, sql, rows }: Table,
+  columnRows: readonly SqlRow[],
+  constraints: readonly SqlRow[],
+  bytes: bigint,
+): TableSpec {
+  const columns = columnRows.map(([, , column, native, nullable, hasDefault]): Column => {
+    const text = String(column)
+    const collation = definedAs(sql, text, String(native), / COLLATE (?:"((?:[^"]|"")+)"|([\w.]+))/y)
+    const generated = definedAs(sql, text, String(native), / GENERATED ALWAYS AS/y) !== null
+    return {
+      name: text,
+      type: typeOf(String(native)),
+      native: String(native),
+      nullable: nullable === 1,
+      ...(generated ? { generated: true } : {}),
+      ...(hasDefault === 1 && !generated ? { hasDefault: true } : {}),
+      ...(collation === null ? {} : { collation: collation[1] ?? collation[2] ?? '' }),
+    }
+  })
+  return {
+    table: { schema, name },
+    identity: `${schema}.${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`,
+    columns,
+    ...keyOf(columns, constraints),
+    rows,
+    bytes,
+    blocks: rows,
+  }
+}
+
+/** What stands behind a column in the table's definition, which is the only place where DuckDB says it. */
+function definedAs(sql: string, name: string, native: string, what: RegExp): RegExpExecArray | null {
+  for (const written of [name, quotedName(name)]) {
+    for (const before of ['(', ', ']) {
+      const start = `${before}${written} ${native}`
+      for (let at = sql.indexOf(start); at !== -1; at = sql.indexOf(start, at + 1)) {
+        what.lastIndex = at + start.length
+        const found = what.exec(sql)
+        if (found !== null) return found
+      }
+    }
+  }
+  return null
+}
+
+/** The primary key, or else the smallest unique one, those without NULLs first. */
+function keyOf(columns: readonly Column[], constraints: readonly SqlRow[]): Pick<TableSpec, 'key' | 'primary'> {
+  const keys = constraints.map(([, , kind, names]) => {
+    return { primary: kind === 'PRIMARY KEY', names: JSON.parse(String(names)) as readonly string[] }
+  })
+  const usable = keys.filter(({ names }) =>
+    names.every((name) =>
+      columns.some((column) => column.name === name && column.type.kind !== 'float' && column.generated !== true),
+    ),
+  )
+  const nulls = (names: readonly string[]): number =>
+    columns.some(({ name, nullable }) => nullable && names.includes(name)) ? 1 : 0
+  const [best] = usable.toSorted(
+    (a, b) =>
+      Number(b.primary) - Number(a.primary) || nulls(a.names) - nulls(b.names) || a.names.length - b.names.length,
+  )
+  return best === undefined ? { key: [], primary: false } : { key: best.names, primary: best.primary }
+}
+
+async function bytesOf(ask: (sql: string) => Promise<readonly SqlRow[]>): Promise<bigint> {
+  const [size] = await ask('SELECT CAST(block_size * used_blocks AS VARCHAR) FROM pragma_database_size() LIMIT 1')
+  return BigInt(String(size?.[0] ?? 0))
+}

@@ -1,0 +1,44 @@
+/** Keys in DuckDB's SQL. */
+import { normalizer } from '../../../model/copy/canonical.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import type { Bound } from '../../../model/copy/range.ts'
+import { keyColumns, type KeyDialect } from '../../key-ranges.ts'
+import { duckText } from './spell.ts'
+import { kept } from './select.ts'
+
+export function fromTable({ table: { schema, name } }: TableSpec): string {
+  return `${quotedName(schema ?? 'main')}.${quotedName(name)}`
+}
+
+/** Bounds are texts as DuckDB prints the keys. */
+export const SOURCE_KEYS: KeyDialect = {
+  quote: quotedName,
+  from: fromTable,
+  bound: ({ type, native }) => (type.kind === 'bytes' ? 'unhex(?)' : `CAST(? AS ${native})`),
+  value: ({ type }, text) => (type.kind === 'bytes' ? text.replace(/^\\x/, '') : text),
+  text: ({ name, type }) => {
+    const value = quotedName(name)
+    return type.kind === 'bytes' ? `'\\x' || lower(hex(${value}))` : kept(`CAST(${value} AS VARCHAR)`)
+  },
+}
+
+/** For tables that are written: bounds come from another system, in its spelling. */
+export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
+  return { ...SOURCE_KEYS, value: (column, text) => boundText(asOf(column), text) }
+}
+
+/** Keys from another system as DuckDB reads them; bytes as hexadecimal digits. */
+export function* boundTexts(
+  table: TableSpec,
+  keys: readonly Bound[],
+  asOf: (column: Column) => ColumnType,
+): Generator<readonly string[]> {
+  const types = keyColumns(table).map(asOf)
+  for (const key of keys) yield key.map((text, i) => boundText(types[i] as ColumnType, text))
+}
+
+function boundText(as: ColumnType, text: string): string {
+  const cell = normalizer(as)(text)
+  return typeof cell === 'object' ? Buffer.from(cell).toString('hex') : duckText(as, String(cell))
+}

@@ -1,0 +1,61 @@
+/** Rows by lists of keys, which go to a temporary table: conditions of many terms are slow here. */
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { breathe } from '../../../shared/abort.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { keyColumns, type Condition } from '../../key-ranges.ts'
+import type { Session } from './session.ts'
+import { duckText } from './spell.ts'
+
+const STRETCH = 5000
+
+export type KeyList = {
+  /** Of the rows that have one of the keys. */
+  readonly condition: Condition
+  /** Removes the temporary table. */
+  drop(): Promise<void>
+}
+
+let made = 0
+
+/** @param keys as DuckDB reads them; bytes as hexadecimal digits */
+export async function keyList(
+  session: Session,
+  table: TableSpec,
+  keys: Iterable<readonly (string | null)[]>,
+): Promise<KeyList> {
+  const name = `sluice_keys_${++made}`
+  const columns = keyColumns(table)
+  await session.raw(`CREATE TEMP TABLE ${name} (${columns.map((_, i) => `c${i} VARCHAR`).join(', ')})`)
+  await session.append(name, async (appender) => {
+    let seen = 0
+    for (const key of keys) {
+      for (const value of key) {
+        if (value === null) appender.appendNull()
+        else appender.appendVarchar(value)
+      }
+      appender.endRow()
+      if (++seen % STRETCH === 0) await breathe()
+    }
+  })
+  const same = columns.map((column, i) => {
+    const listed = `${name}.c${i}`
+    const value = column.type.kind === 'bytes' ? `unhex(${listed})` : `CAST(${listed} AS ${column.native})`
+    return `${quotedName(column.name)} IS NOT DISTINCT FROM ${value}`
+  })
+  return {
+    condition: { sql: `EXISTS (SELECT 1 FROM ${name} WHERE ${same.join(' AND ')})`, parameters: [] },
+    drop: () => session.raw(`DROP TABLE IF EXISTS ${name}`).catch(() => undefined),
+  }
+}
+
+/** Keys as `keyText` spells them. */
+export function* spelled(keys: Iterable<string>, types: readonly ColumnType[]): Generator<readonly (string | null)[]> {
+  for (const key of keys) {
+    const values = JSON.parse(key) as (string | null)[]
+    yield values.map((value, i) => (value === null ? null : duckText(types[i] as ColumnType, value)))
+  }
+}
+
+export function keyTypes(table: TableSpec, asOf: (column: Column) => ColumnType): readonly ColumnType[] {
+  return keyColumns(table).map(asOf)
+}

@@ -1,0 +1,55 @@
+/**
+ * The ledger of copies into a DuckDB file, in the file itself.
+ *
+ * A batch waits until the chunk that is being written has ended, since a line of the ledger that changed meanwhile would make the chunk's commit
+ * fail: whoever holds an open `ChunkWriter` and awaits a batch before closing it waits for himself. Reads never wait; they show what is committed.
+ */
+import type { LedgerDatabase, Statement } from '../../copy-port.ts'
+import type { SqlRow } from '../../port.ts'
+import type { Turn } from '../../turn.ts'
+import type { Session } from './session.ts'
+
+export class DuckdbLedger implements LedgerDatabase {
+  readonly dialect = 'duckdb'
+  readonly #reader: Session
+  readonly #writer: Session | null
+  readonly #turn: Turn
+
+  /** @param writer null where the file was opened for reading */
+  constructor(reader: Session, writer: Session | null, turn: Turn) {
+    this.#reader = reader
+    this.#writer = writer
+    this.#turn = turn
+  }
+
+  all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    return this.#reader.rows(sql, parameters)
+  }
+
+  async batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
+    const writer = this.#writer
+    if (writer === null) throw new Error('the database was opened for reading')
+    return this.#turn.take(async () => {
+      await writer.raw('BEGIN TRANSACTION')
+      try {
+        const results: (readonly SqlRow[])[] = []
+        for (const { sql, parameters } of statements) results.push(await writer.given(sql, parameters))
+        await writer.raw('COMMIT')
+        return results
+      } catch (error) {
+        // A commit that failed has ended the transaction already.
+        await writer.raw('ROLLBACK').catch(() => undefined)
+        throw error
+      }
+    })
+  }
+
+  /** A transaction of DuckDB ends with its program. */
+  async endSession(): Promise<void> {
+    return
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#reader.close()
+  }
+}

@@ -1,0 +1,187 @@
+/** Indexes, constraints and defaults in DuckDB files. Constraints are part of a new table there; of one that is there only indexes and defaults can be made. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import type { ObjectStore } from '../../copy-port.ts'
+import { elementsOf, nameAt } from '../../definition-text.ts'
+import { objectFailed } from '../../object-names.ts'
+import type { SqlRow } from '../../port.ts'
+import type { Turn } from '../../turn.ts'
+import { copyError, isExpressionError, isRowError, messageOf } from './errors.ts'
+import { fromTable } from './key-dialect.ts'
+import type { Session } from './session.ts'
+
+const OF_TABLE = 'database_name = current_database() AND schema_name = ? AND table_name = ?'
+
+export class DuckdbObjects implements ObjectStore {
+  readonly words = 'duckdb'
+  readonly #reader: Session
+  readonly #writer: Session | null
+  readonly #turn: Turn
+  readonly #label: string
+
+  constructor(reader: Session, writer: Session | null, turn: Turn, label: string) {
+    this.#reader = reader
+    this.#writer = writer
+    this.#turn = turn
+    this.#label = label
+  }
+
+  async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
+    const { schema = 'main', name } = table
+    const ask = (sql: string): Promise<readonly SqlRow[]> => this.#reader.rows(sql, [schema, name], { signal })
+    const indexes = await ask(
+      `SELECT index_name, is_unique, sql FROM duckdb_indexes() WHERE ${OF_TABLE} ORDER BY index_name`,
+    )
+    const constraints = await ask(
+      `SELECT constraint_type, constraint_name, constraint_text, CAST(to_json(constraint_column_names) AS VARCHAR), referenced_table,
+         CAST(to_json(referenced_column_names) AS VARCHAR) FROM duckdb_constraints() WHERE ${OF_TABLE} AND constraint_type <> 'NOT NULL'
+       ORDER BY constraint_index`,
+    )
+    const defaults = await ask(
+      `SELECT column_name, column_default FROM duckdb_columns() WHERE ${OF_TABLE} AND column_default IS NOT NULL ORDER BY column_index`,
+    )
+    const generated = new Set((await this.#generated(schema, name, signal)).map(([column]) => String(column)))
+    return [
+      ...indexes.map(indexObject),
+      ...constraints.map((row) => constraintObject(schema, row)),
+      ...defaults
+        .filter(([column]) => !generated.has(String(column)))
+        .map(([column, own]): SchemaObject => {
+          return { kind: 'default', name: String(column), own: String(own), columns: [String(column)] }
+        }),
+    ]
+  }
+
+  scope(): 'schema' {
+    return 'schema'
+  }
+
+  async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const rows = await this.#reader.rows(
+      `SELECT index_name FROM duckdb_indexes() WHERE database_name = current_database() AND schema_name = ? AND table_name <> ?
+       UNION SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ?`,
+      [table.schema ?? 'main', table.name, table.schema ?? 'main'],
+      { signal },
+    )
+    const there = new Set(rows.map(([name]) => String(name).toLowerCase()))
+    return new Set(names.filter((name) => there.has(name.toLowerCase())))
+  }
+
+  fitted(object: SchemaObject, { columns }: TableSpec): SchemaObject | { readonly refused: string } {
+    switch (object.kind) {
+      case 'index':
+      case 'unique': {
+        if (object.own !== '') return { ...object, kind: 'index' }
+        for (const { column } of object.parts) {
+          const native = columns.find(({ name }) => name === column)?.native ?? ''
+          if (/\]$|^(?:STRUCT|MAP|UNION|JSON|BIT|INTERVAL)\b/i.test(native)) {
+            return { refused: `${column ?? ''} is ${native} in the target, which no index of DuckDB holds` }
+          }
+        }
+        // It keeps no order of its own.
+        return {
+          ...object,
+          kind: 'index',
+          method: 'art',
+          include: [],
+          parts: object.parts.map(({ column }) => ({ column })),
+        }
+      }
+      case 'default':
+        return object
+      case 'foreign key':
+        return { refused: 'DuckDB takes foreign keys only when a table is made' }
+      case 'check':
+        return { refused: 'DuckDB takes checks only when a table is made' }
+      case 'exclusion':
+        return { refused: 'DuckDB has no exclusion constraints' }
+    }
+  }
+
+  async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
+    const writer = this.#writer
+    if (writer === null) throw new Error('the database was opened for reading')
+    const sql = buildSql(object, table)
+    await this.#turn.take(async () => {
+      throwIfAborted(signal)
+      try {
+        await writer.change(sql, [], signal)
+      } catch (error) {
+        throwIfAborted(signal)
+        if (isExpressionError(error) || isRowError(error)) {
+          const where = `${this.#label}, ${table.table.name}`
+          throw objectFailed(object, messageOf(error), { where, cause: error })
+        }
+        throw copyError(error, this.#label, 'target')
+      }
+    })
+  }
+
+  async #generated(schema: string, table: string, signal: AbortSignal): Promise<readonly SqlRow[]> {
+    const [row] = await this.#reader.rows(`SELECT sql FROM duckdb_tables() WHERE ${OF_TABLE}`, [schema, table], {
+      signal,
+    })
+    return elementsOf(String(row?.[0] ?? '')).flatMap((element) => {
+      const named = / GENERATED ALWAYS AS/.test(element) ? nameAt(element) : null
+      return named === null ? [] : [[named.name]]
+    })
+  }
+}
+
+function indexObject([name, unique, sql]: SqlRow): SchemaObject {
+  const text = String(sql).replace(/;\s*$/, '')
+  const parts = elementsOf(text).map((element): IndexPart => {
+    const named = nameAt(element)
+    return { column: named !== null && named.rest.trim() === '' ? named.name : null }
+  })
+  const names = parts.flatMap(({ column }) => (column === null ? [] : [column]))
+  const hasExpression = names.length < parts.length
+  return {
+    kind: 'index',
+    name: String(name),
+    own: hasExpression ? `(${elementsOf(text).join(', ')})` : '',
+    columns: hasExpression ? null : names,
+    unique: unique === 1,
+    method: 'art',
+    parts,
+    include: [],
+  }
+}
+
+function constraintObject(schema: string, row: SqlRow): SchemaObject {
+  const [kind, name, text, columnText, parent, parentText] = row
+  const columns = JSON.parse(String(columnText)) as readonly string[]
+  const named = { name: String(name), own: '', columns }
+  if (kind === 'CHECK') return { ...named, kind: 'check', own: String(text) }
+  if (kind === 'FOREIGN KEY') {
+    return {
+      ...named,
+      kind: 'foreign key',
+      from: columns,
+      to: { table: { schema, name: String(parent) }, columns: JSON.parse(String(parentText)) as readonly string[] },
+      onDelete: 'NO ACTION',
+      onUpdate: 'NO ACTION',
+      rest: '',
+    }
+  }
+  return {
+    ...named,
+    kind: 'unique',
+    unique: true,
+    ...(kind === 'PRIMARY KEY' ? { primary: true } : {}),
+    method: 'art',
+    parts: columns.map((column) => ({ column })),
+    include: [],
+  }
+}
+
+function buildSql(object: SchemaObject, table: TableSpec): string {
+  const name = quotedName(object.name)
+  if (object.kind === 'default') return `ALTER TABLE ${fromTable(table)} ALTER COLUMN ${name} SET DEFAULT ${object.own}`
+  if (object.kind !== 'index') throw new Error(`DuckDB makes no ${object.kind}`)
+  const { own, parts, unique } = object
+  const list = own === '' ? `(${parts.map(({ column }) => quotedName(column ?? '')).join(', ')})` : own
+  return `CREATE ${unique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS ${name} ON ${fromTable(table)} ${list}`
+}

@@ -1,0 +1,148 @@
+/** Rows of a query as canonical values. */
+import { DuckDBBlobValue, type DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api'
+import { converter } from '../../../model/copy/convert.ts'
+import { equalTypes } from './equal-types.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { breathe } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { RowBatch, RowRequest } from '../../copy-port.ts'
+import type { SqlRow } from '../../port.ts'
+import { fromTable } from './key-dialect.ts'
+import { selected } from './select.ts'
+import { chunksOf, type Session } from './session.ts'
+
+type Present = Exclude<Cell, null>
+type CellReader = (value: string | number | Uint8Array) => Present
+
+/** Results of up to so many rows are held as they are; larger ones go to a temporary table, which spills to the disk. */
+const HELD_ROWS = 250_000
+const PAGE_ROWS = 60_000n
+
+export type Query = {
+  readonly request: Pick<RowRequest, 'table' | 'columns' | 'aside'>
+  /** What stands behind WHERE, and whose condition a part of it is. */
+  readonly condition: string
+  readonly parameters: SqlRow
+  readonly where: string | null
+  /** What stands behind ORDER BY; empty for any order. */
+  readonly order: string
+}
+
+/** Everything that the query gives is there before the first row is handed out: DuckDB's streams can end early without an error. */
+export async function* rowsOf(session: Session, query: Query, signal: AbortSignal): AsyncGenerator<RowBatch> {
+  const { request, condition, parameters, where, order } = query
+  const from = `FROM ${fromTable(request.table)} WHERE ${condition}`
+  const asked = { where, signal }
+  const [counted] = await session.rows(`SELECT count(*) ${from}`, parameters, asked)
+  const rows = Number(counted?.[0])
+  const columns = request.columns.map(({ column, as }, i) => `${selected(column, as)} AS c${i}`)
+  const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${from}${order === '' ? '' : ` ORDER BY ${order}`}`
+  const reader = new RowReader(request)
+  if (rows <= HELD_ROWS) {
+    const result = await session.result(select, parameters, asked)
+    if (result.rowCount !== rows) throw missing(rows, result.rowCount)
+    for await (const chunk of chunksOf(result)) {
+      yield reader.batch(chunk)
+      await breathe()
+    }
+    return
+  }
+  const name = `sluice_rows_${++made}`
+  await session.result(`CREATE TEMP TABLE ${name} AS ${select}`, parameters, asked)
+  try {
+    // Rows of a transaction that is still open are numbered from somewhere else than from 0.
+    const [lowest] = await session.rows(`SELECT CAST(min(rowid) AS VARCHAR) FROM ${name}`)
+    const first = BigInt(String(lowest?.[0] ?? 0))
+    let seen = 0
+    for (let at = first; at < first + BigInt(rows); at += PAGE_ROWS) {
+      const page = `SELECT * FROM ${name} WHERE rowid >= ${at} AND rowid < ${at + PAGE_ROWS} ORDER BY rowid`
+      for await (const chunk of chunksOf(await session.result(page, [], { signal }))) {
+        seen += chunk.rowCount
+        yield reader.batch(chunk)
+        await breathe()
+      }
+    }
+    if (seen !== rows) throw missing(rows, seen)
+  } finally {
+    await session.raw(`DROP TABLE IF EXISTS ${name}`).catch(() => undefined)
+  }
+}
+
+let made = 0
+
+function missing(promised: number, given: number): SluiceError {
+  return new SluiceError('INTERNAL', `DuckDB promised ${promised} rows and gave ${given}`)
+}
+
+class RowReader {
+  readonly #request: Query['request']
+  /** Null where the value comes in its final form. */
+  readonly #readers: readonly (CellReader | null)[]
+
+  constructor(request: Query['request']) {
+    this.#request = request
+    this.#readers = request.columns.map(({ column, as }) =>
+      equalTypes(column.type, as) ? null : converter(column.type, as),
+    )
+  }
+
+  batch(chunk: DuckDBDataChunk): RowBatch {
+    const width = this.#readers.length
+    const values = Array.from({ length: width }, (_, i) => chunk.getColumnValues(i))
+    const rows: Row[] = []
+    let bytes = 0
+    for (let r = 0; r < chunk.rowCount; r++) {
+      const row = this.#row(values, r)
+      if (row === null) continue
+      for (const cell of row)
+        if (cell !== null)
+          bytes += typeof cell === 'string' ? cell.length : typeof cell === 'number' ? 8 : cell.byteLength
+      rows.push(row)
+    }
+    return { rows, bytes }
+  }
+
+  #row(values: readonly (readonly DuckDBValue[])[], r: number): Row | null {
+    const width = this.#readers.length
+    const row = new Array<Cell>(width)
+    let i = 0
+    try {
+      for (; i < width; i++) {
+        const value = plain(values[i]?.[r] ?? null)
+        const reader = this.#readers[i] ?? null
+        row[i] = value === null || reader === null ? value : reader(value)
+      }
+      return row
+    } catch (error) {
+      return this.#refuse(error, values, r, i)
+    }
+  }
+
+  #refuse(error: unknown, values: readonly (readonly DuckDBValue[])[], r: number, i: number): null {
+    if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+    const { table, columns, aside } = this.#request
+    const shown = values.map((column) => shownValue(plain(column[r] ?? null)))
+    const key = table.key.map((name) => shown[columns.findIndex((column) => column.name === name)] ?? '?')
+    const where = `${table.table.name}.${columns[i]?.name ?? ''}, row ${key.join(', ')}`
+    const named = new SluiceError('VALUE_REFUSED', `${where}: ${error.message}`, {
+      where,
+      kind: 'source',
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    })
+    if (aside === undefined) throw named
+    aside(shown, named)
+    return null
+  }
+}
+
+function plain(value: DuckDBValue): Cell {
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value
+  if (value instanceof DuckDBBlobValue) return value.bytes
+  throw new Error(`DuckDB gave ${typeof value} where texts, numbers and bytes were asked for`)
+}
+
+function shownValue(value: Cell): string | null {
+  if (value === null) return null
+  return typeof value === 'object' ? `\\x${Buffer.from(value).toString('hex')}` : String(value)
+}

@@ -1,0 +1,116 @@
+/** Values of DuckDB's columns as SQL that gives their canonical form. Sessions are in UTC. */
+import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+
+/** As which JavaScript value a column comes. */
+export type Wire = 'text' | 'number' | 'bytes'
+
+export function wireOf({ type }: Pick<Column, 'type'>): Wire {
+  return type.kind === 'float' ? 'number' : type.kind === 'bytes' ? 'bytes' : 'text'
+}
+
+/** What to select for a column: canonical already, but for JSON, whose form SQL cannot give. */
+export function selected(column: Column, as: ColumnType): string {
+  const name = quotedName(column.name)
+  switch (wireOf(column)) {
+    case 'number':
+      return `CAST(${name} AS DOUBLE)`
+    case 'bytes':
+      return name
+    case 'text':
+      return kept(canonicalText(column, as))
+  }
+}
+
+/** The driver drops U+FEFF where a text begins with it: with another one in front, it drops that. */
+export function kept(text: string): string {
+  return `CASE WHEN starts_with(${text}, chr(65279)) THEN chr(65279) || ${text} ELSE ${text} END`
+}
+
+/** The canonical text of a value; of JSON, lists and structs a text in JSON, unless they go to where DuckDB's own text is understood. */
+function canonicalText({ name, type, native }: Column, as: ColumnType): string {
+  const value = quotedName(name)
+  const printed = `CAST(${value} AS VARCHAR)`
+  if (as.kind === 'native') return printed
+  switch (type.kind) {
+    case 'bool':
+      return `CASE ${value} WHEN true THEN '1' WHEN false THEN '0' END`
+    case 'decimal':
+      return (type.scale ?? 0) > 0 ? `rtrim(rtrim(${printed}, '0'), '.')` : printed
+    case 'date':
+      return `replace(${printed}, ' (BC)', ' BC')`
+    case 'timestamp': {
+      const wall = withoutZeros(type.zone ? `CAST(CAST(${value} AS TIMESTAMP) AS VARCHAR)` : printed, type)
+      return `CASE WHEN contains(${wall}, '(BC)') THEN replace(${wall}, ' (BC)', '') || ' BC' ELSE ${wall} END`
+    }
+    case 'time':
+      return withoutZeros(printed, type)
+    case 'json':
+      return native === 'JSON' ? printed : `CAST(to_json(${value}) AS VARCHAR)`
+    case 'list':
+      return `CAST(to_json(${value}) AS VARCHAR)`
+    default:
+      return printed
+  }
+}
+
+/** Finer than microseconds, DuckDB prints all nine digits. */
+function withoutZeros(printed: string, { digits }: { readonly digits: number }): string {
+  return digits > 6
+    ? `CASE WHEN contains(${printed}, '.') THEN rtrim(rtrim(${printed}, '0'), '.') ELSE ${printed} END`
+    : printed
+}
+
+/**
+ * What `rowText` makes of a column's value, as SQL.
+ * @param ours the values were bound by this program, and so texts and JSON are canonical
+ * @returns null where only JavaScript can tell
+ */
+export function proofText(column: Column, as: ColumnType, ours: boolean): string | null {
+  if (!sameForm(column, as, ours)) return null
+  const name = quotedName(column.name)
+  switch (wireOf(column)) {
+    case 'number': {
+      const bits = `lower(hex(CAST(CAST(CAST(${name} AS DOUBLE) AS BIT) AS BLOB)))`
+      return `coalesce('16:' || CASE WHEN isnan(${name}) THEN '7ff8000000000000' ELSE ${bits} END, 'N')`
+    }
+    case 'bytes':
+      return `coalesce((octet_length(${name}) * 2) || ':' || lower(hex(${name})), 'N')`
+    case 'text': {
+      const text = canonicalText(column, as)
+      return `coalesce(strlen(${text}) || ':' || ${text}, 'N')`
+    }
+  }
+}
+
+/** Whether the canonical text of the column's type is that of the type it travels as, whatever the value. */
+function sameForm({ type, native }: Column, as: ColumnType, ours: boolean): boolean {
+  if (as.kind === 'native')
+    return type.kind === 'native' || type.kind === 'json' || type.kind === 'list' || type.kind === 'text'
+  switch (type.kind) {
+    case 'int':
+    case 'decimal':
+      if (as.kind === 'int') return type.kind === 'int' || type.scale === 0
+      return (
+        as.kind === 'decimal' && (as.precision === undefined || type.kind === 'int' || scaleOf(type) <= (as.scale ?? 0))
+      )
+    case 'float':
+      return as.kind === 'float' && type.bits <= as.bits
+    case 'timestamp':
+    case 'time':
+      return as.kind === type.kind && (ours || type.digits <= as.digits)
+    case 'text':
+      return as.kind === 'text' ? as.padded !== true || ours : ours && as.kind !== 'float' && as.kind !== 'bytes'
+    case 'json':
+      return ours && native === 'JSON' && (as.kind === 'json' || as.kind === 'list')
+    case 'list':
+    case 'native':
+      return false
+    default:
+      return as.kind === type.kind
+  }
+}
+
+function scaleOf({ scale }: { readonly scale?: number }): number {
+  return scale ?? Infinity
+}

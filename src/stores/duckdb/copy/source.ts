@@ -1,0 +1,134 @@
+/** One look at a DuckDB file: a transaction on a connection of its own, on which requests take turns, statement by statement. */
+import { randomUUID } from 'node:crypto'
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { ReadPoint } from '../../../model/copy/plan.ts'
+import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import { keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../key-ranges.ts'
+import type { SqlRow } from '../../port.ts'
+import { regrouped } from '../../regrouped.ts'
+import { cutKeys } from './cut.ts'
+import { digestOf } from './digest.ts'
+import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
+import { keyList } from './keys.ts'
+import { rowsOf, type Query } from './rows.ts'
+import type { Session } from './session.ts'
+
+export class DuckdbView implements SourceView {
+  readonly point: ReadPoint = { view: randomUUID(), at: new Date().toISOString() }
+  readonly #session: Session
+
+  /** @param session one that is used by nobody else, with a transaction; closed with the view */
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
+    const span = table.key.length === 1 ? await keySpan(table, EVERY_KEY, where, SOURCE_KEYS, this.#ask(where)) : null
+    const nulls = rangeCondition(table, { by: 'nullKey' }, where, SOURCE_KEYS)
+    const mayBeNull = keyColumns(table).some(({ nullable }) => nullable)
+    const [missing] = mayBeNull
+      ? await this.#ask(where)(`SELECT 1 FROM ${fromTable(table)} WHERE ${nulls.sql} LIMIT 1`, nulls.parameters)
+      : []
+    const all = where === null ? '1 = 1' : `(${where}\n)`
+    const [counted] = exact
+      ? await this.#ask(where)(`SELECT CAST(count(*) AS VARCHAR) FROM ${fromTable(table)} WHERE ${all}`, [])
+      : [[table.rows.toString()]]
+    return {
+      rows: BigInt(String(counted?.[0] ?? 0)),
+      exact,
+      low: span?.low ?? null,
+      high: span?.high ?? null,
+      nullKeys: missing !== undefined,
+    }
+  }
+
+  async *cut(
+    table: TableSpec,
+    within: Range,
+    where: string | null,
+    rows: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Range> {
+    const ranges =
+      within.by === 'key'
+        ? cutKeys(table, within, where, rows, this.#ask(where, signal))
+        : within.by === 'block'
+          ? this.#cutBlocks(table, within, rows)
+          : [within]
+    for await (const range of ranges) {
+      throwIfAborted(signal)
+      yield range
+      await breathe()
+    }
+  }
+
+  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
+    await using query = await this.#query(request)
+    yield* regrouped(rowsOf(this.#session, query, signal), size)
+  }
+
+  async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
+    await using query = await this.#query(request)
+    return await digestOf(this.#session, query, false, signal)
+  }
+
+  async last(
+    table: TableSpec,
+    range: Range,
+    where: string | null,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | null> {
+    return lastKey(table, range, where, SOURCE_KEYS, this.#ask(where, signal))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#session.close()
+  }
+
+  async #query(request: RowRequest): Promise<Query & AsyncDisposable> {
+    const { table, range, where, ordered } = request
+    const order = ordered ? keyOrder(table, SOURCE_KEYS) : ''
+    const list = range.by === 'keys' ? await keyList(this.#session, table, keyTexts(table, range.keys)) : null
+    const { sql, parameters } =
+      list === null
+        ? conditionOf(table, range, where)
+        : { ...list.condition, sql: `${list.condition.sql}${where === null ? '' : ` AND (${where}\n)`}` }
+    return {
+      request,
+      condition: sql,
+      parameters,
+      where,
+      order,
+      [Symbol.asyncDispose]: async () => list?.drop(),
+    }
+  }
+
+  async *#cutBlocks(table: TableSpec, within: Range & { readonly by: 'block' }, rows: number): AsyncGenerator<Range> {
+    const [most] = await this.#ask(null)(`SELECT CAST(coalesce(max(rowid), 0) AS VARCHAR) FROM ${fromTable(table)}`, [])
+    const end = within.to ?? BigInt(String(most?.[0] ?? 0)) + 1n
+    let { from } = within
+    for (const step = BigInt(rows); from + step < end; from += step) yield { by: 'block', from, to: from + step }
+    yield { by: 'block', from, to: within.to }
+  }
+
+  #ask(where: string | null, signal?: AbortSignal): (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]> {
+    return (sql, parameters) =>
+      this.#session.rows(sql, parameters, { where, ...(signal === undefined ? {} : { signal }) })
+  }
+}
+
+/** As the dialect hands them over. */
+function* keyTexts(table: TableSpec, keys: readonly Bound[]): Generator<readonly string[]> {
+  const columns = keyColumns(table)
+  for (const key of keys) yield columns.map((column, i) => String(SOURCE_KEYS.value(column, key[i] ?? '')))
+}
+
+function conditionOf(table: TableSpec, range: Range, where: string | null): Condition {
+  const condition = rangeCondition(table, range, where, SOURCE_KEYS)
+  if (range.by !== 'block') return condition
+  const to = range.to === null ? '' : ` AND rowid < ${range.to}`
+  return { ...condition, sql: `rowid >= ${range.from}${to} AND ${condition.sql}` }
+}

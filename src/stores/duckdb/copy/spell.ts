@@ -1,0 +1,75 @@
+/** Canonical values as DuckDB reads them. What it would round or cut off without a word is refused here. */
+import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { isWellFormed } from '../../../shared/well-formed.ts'
+import { wireOf, type Wire } from './select.ts'
+
+type Present = Exclude<Cell, null>
+
+export type Speller = (cell: Present) => string | number | Uint8Array
+
+/** As what values of a column are handed over, before DuckDB makes the column's type of them. */
+export function stagedAs(as: ColumnType, column: Column): Wire {
+  if (as.kind === 'float') return wireOf(column) === 'number' ? 'number' : 'text'
+  return as.kind === 'bytes' ? 'bytes' : 'text'
+}
+
+/** @throws (the function) SluiceError ROW_REFUSED */
+export function spellerOf(as: ColumnType, column: Column): Speller {
+  const { type } = column
+  switch (as.kind) {
+    case 'bytes':
+      return (cell) => (typeof cell === 'object' ? cell : refuse('this column takes bytes', cell))
+    case 'float':
+      if (stagedAs(as, column) === 'number') return Number
+      return (cell) => (Object.is(cell, -0) ? '-0.0' : String(cell))
+    case 'int':
+    case 'decimal': {
+      const places = type.kind === 'int' ? 0 : type.kind === 'decimal' ? (type.scale ?? 0) : null
+      return places === null || (as.kind === 'int' && type.kind !== 'text')
+        ? String
+        : (cell) => withPlaces(String(cell), places)
+    }
+    case 'time':
+    case 'timestamp': {
+      const most = type.kind === as.kind ? type.digits : null
+      return (cell) => {
+        const text = String(cell)
+        const digits = /\.(\d+)/.exec(text)?.[1]?.length ?? 0
+        if (most !== null && digits > most) return refuse(`the column keeps ${most} digits of a second`, text)
+        return most === null ? text : duckText(as, text)
+      }
+    }
+    case 'date':
+      return type.kind === 'text' ? String : (cell) => duckText(as, String(cell))
+    default:
+      return wellFormed
+  }
+}
+
+/** DuckDB puts BC behind the date, in brackets, and takes no notice of it elsewhere. */
+export function duckText(as: ColumnType, text: string): string {
+  if (!text.endsWith(' BC')) return text
+  if (as.kind === 'date') return `${text.slice(0, -3)} (BC)`
+  return as.kind === 'timestamp' ? text.slice(0, -3).replace(' ', ' (BC) ') : text
+}
+
+function withPlaces(text: string, places: number): string {
+  const point = text.indexOf('.')
+  if (point === -1 || text.length - point - 1 <= places) return text
+  return refuse(`the column keeps ${places} digits behind the point`, text)
+}
+
+function wellFormed(cell: Present): string {
+  const text = String(cell)
+  return isWellFormed(text) ? text : refuse('half a character (a surrogate without its pair) has no form in UTF-8', '')
+}
+
+function refuse(reason: string, cell: Present): never {
+  const shown = typeof cell === 'object' ? `${cell.byteLength} bytes` : String(cell).slice(0, 60)
+  throw new SluiceError('ROW_REFUSED', `DuckDB would not keep this value${shown === '' ? '' : `: ${shown}`}`, {
+    reason,
+    hint: 'change the value at its source, or the type of the column in the target',
+  })
+}

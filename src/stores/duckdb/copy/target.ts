@@ -1,0 +1,80 @@
+/** A DuckDB file as the target of a copy: one connection writes, one chunk at a time. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
+import type { Turn } from '../../turn.ts'
+import { DuckdbChunk } from './chunk.ts'
+import { copyError, isExpressionError, messageOf } from './errors.ts'
+import { fromTable } from './key-dialect.ts'
+import type { Session } from './session.ts'
+
+export class DuckdbTarget implements CopyTarget {
+  readonly #writer: Session | null
+  readonly #turn: Turn
+  readonly #label: string
+
+  /** @param writer null where the file was opened for reading */
+  constructor(writer: Session | null, turn: Turn, label: string) {
+    this.#writer = writer
+    this.#turn = turn
+    this.#label = label
+  }
+
+  async create(table: TableSpec, signal: AbortSignal): Promise<void> {
+    const sql = createTable(table)
+    await this.#turn.take(async () => {
+      throwIfAborted(signal)
+      try {
+        await this.#session.raw(sql)
+      } catch (error) {
+        if (!isExpressionError(error)) throw error
+        throw new SluiceError('TABLE_REFUSED', `DuckDB does not make the table: ${messageOf(error)}`, {
+          where: `${this.#label}, ${table.table.name}`,
+          hint: 'give tables and columns other names with --rename, or leave columns out with --columns',
+          cause: error,
+        })
+      }
+    })
+  }
+
+  async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#turn.take(() => this.#session.change(`DELETE FROM ${fromTable(table)}`, [], signal))
+  }
+
+  async finish(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#turn.take(() => this.#session.change(`ANALYZE ${fromTable(table)}`, [], signal))
+  }
+
+  async open(request: ChunkRequest): Promise<ChunkWriter> {
+    const leave = await this.#turn.wait()
+    try {
+      throwIfAborted(request.signal)
+      return await DuckdbChunk.begin(this.#session, request, this.#label, leave)
+    } catch (error) {
+      leave()
+      throw copyError(error, this.#label, 'target')
+    }
+  }
+
+  get #session(): Session {
+    if (this.#writer === null) throw new Error('the database was opened for reading')
+    return this.#writer
+  }
+}
+
+/** @throws SluiceError TABLE_REFUSED for names that SQL cannot hold */
+function createTable(table: TableSpec): string {
+  for (const name of [table.table.name, ...table.columns.map((column) => column.name)]) {
+    if (!name.includes('\0')) continue
+    throw new SluiceError('TABLE_REFUSED', 'a name holds the character U+0000', { where: name.replaceAll('\0', '␀') })
+  }
+  const columns = table.columns.map(
+    ({ name, native, nullable }) => `${quotedName(name)} ${native}${nullable ? '' : ' NOT NULL'}`,
+  )
+  if (table.key.length > 0) {
+    columns.push(`${table.primary ? 'PRIMARY KEY' : 'UNIQUE'} (${table.key.map(quotedName).join(', ')})`)
+  }
+  return `CREATE TABLE ${fromTable(table)} (${columns.join(', ')})`
+}

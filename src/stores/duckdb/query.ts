@@ -1,0 +1,88 @@
+/**
+ * Typed queries. A result is finished before its first row is handed out, because DuckDB's streams can end early without an error; a
+ * temporary table holds it, which goes to the disk where it is large, and pages are read from that.
+ */
+import { StatementType, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { literal } from '../../shared/sql-text.ts'
+import type { QueryOptions, QueryPage, SqlRow } from '../port.ts'
+import { badQuery, givesNoRows, severalStatements } from '../query-errors.ts'
+import { QueryWatch } from '../query-watch.ts'
+import { duckdbError } from './sql-errors.ts'
+import { fromDuckdb } from './sql-values.ts'
+
+const RESULT = 'sluice_query_result'
+
+/** Files, extensions and other databases are out of reach; nothing that is asked can change that. */
+const ENCLOSE = 'SET enable_external_access = false; SET lock_configuration = true'
+
+export async function* queryPages(
+  connection: DuckDBConnection,
+  sql: string,
+  options: QueryOptions,
+  label: string,
+): AsyncGenerator<QueryPage> {
+  throwIfAborted(options.signal)
+  using watch = new QueryWatch(options, () => connection.interrupt())
+  try {
+    yield* pagesOf(connection, sql, options.pageRows, label)
+  } catch (error) {
+    watch.throwIfOver(label)
+    throw queryError(error, label)
+  }
+}
+
+async function* pagesOf(
+  connection: DuckDBConnection,
+  sql: string,
+  pageRows: number,
+  label: string,
+): AsyncGenerator<QueryPage> {
+  await connection.run(ENCLOSE).catch((error: unknown) => {
+    // A second query of the same database finds it locked already.
+    if (!/configuration has been locked/.test(String(error))) throw error
+  })
+  const statements = await connection.extractStatements(sql)
+  if (statements.count > 1) throw severalStatements(label)
+  const statement = await statements.prepare(0)
+  const { statementType, columnCount } = statement
+  const columns = Array.from({ length: columnCount }, (_, i) => statement.columnName(i))
+  statement.destroySync()
+  if (statementType !== StatementType.SELECT) {
+    if (statementType !== StatementType.EXPLAIN) throw givesNoRows(label)
+    const result = await connection.run(sql)
+    yield { columns: result.columnNames(), rows: (await result.getRows()).map(rowOf) }
+    return
+  }
+  await connection.run(`CREATE TEMP TABLE ${RESULT} AS FROM query(${literal(sql)})`)
+  try {
+    const [count] = await (await connection.run(`SELECT count(*) FROM ${RESULT}`)).getRows()
+    const total = Number(count?.[0])
+    for (let from = 0; from === 0 || from < total; from += pageRows) {
+      const page = await connection.run(
+        `SELECT * FROM ${RESULT} WHERE rowid >= ${from} AND rowid < ${from + pageRows} ORDER BY rowid`,
+      )
+      const rows = (await page.getRows()).map(rowOf)
+      if (rows.length !== Math.min(pageRows, total - from)) {
+        throw new SluiceError('INTERNAL', `DuckDB promised ${total} rows and gave ${from + rows.length}`)
+      }
+      yield { columns, rows }
+    }
+  } finally {
+    await connection.run(`DROP TABLE IF EXISTS ${RESULT}`).catch(() => undefined)
+  }
+}
+
+function rowOf(row: readonly DuckDBValue[]): SqlRow {
+  return row.map(fromDuckdb)
+}
+
+function queryError(error: unknown, label: string): unknown {
+  const known = duckdbError(error, label)
+  // What the read-only file refuses is a mistake of the query here, and not of somebody's rights.
+  if (known instanceof SluiceError && known.code !== 'TARGET_DENIED') return known
+  // The caret below a copy of the line says nothing once it stands in one line with everything else.
+  const [message = '', line] = (error instanceof Error ? error.message : String(error)).split(/\n+LINE (\d+):/)
+  return badQuery(`${message.replaceAll(/\s*\n\s*/g, ' ')}${line === undefined ? '' : ` (line ${line})`}`, label, error)
+}

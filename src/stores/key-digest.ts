@@ -1,0 +1,25 @@
+/** The digest of rows that are found by their keys, where a range of the source is no range of the target. */
+import { sumText } from '../model/copy/row-hash.ts'
+import type { Bound, Range } from '../model/copy/range.ts'
+import type { Digest } from '../model/copy/rows.ts'
+
+const KEYS_AT_ONCE = 200
+
+/**
+ * @param only keys as `keyText` spells them, without NULLs
+ * @param digest of the rows in a range of keys
+ */
+export async function digestOfKeys(
+  only: ReadonlySet<string>,
+  digest: (range: Range) => Promise<Digest>,
+): Promise<Digest> {
+  const keys = [...only].map((text) => JSON.parse(text) as Bound)
+  let rows = 0n
+  let sum = 0n
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    const some = await digest({ by: 'keys', keys: keys.slice(at, at + KEYS_AT_ONCE) })
+    rows += some.rows
+    if (some.sum !== '') sum += BigInt(`0x${some.sum}`)
+  }
+  return { rows, sum: sumText(sum) }
+}

@@ -1,0 +1,218 @@
+/** Ranges of keys as SQL, for every store that speaks it: conditions, order, smallest and largest, and where to cut. */
+import type { Column, TableSpec } from '../model/copy/column-type.ts'
+import type { Bound, Range } from '../model/copy/range.ts'
+import { SluiceError } from '../shared/errors.ts'
+import type { SqlRow, SqlValue } from './port.ts'
+
+/** How a system writes keys. */
+export type KeyDialect = {
+  quote(name: string): string
+  /** The table's name, whole and quoted. */
+  from(table: TableSpec): string
+  /** What stands for a bound in SQL, as `CAST(? AS bigint)`. */
+  bound(column: Column): string
+  /** The parameter for it. */
+  value(column: Column, text: string): SqlValue
+  /** Expression that gives a key as the text that `value` takes. */
+  text(column: Column): string
+  /** Repeats the first column of a composite bound by itself, for planners that use no index for row values. */
+  readonly leadingBound?: true
+}
+
+export type Condition = { readonly sql: string; readonly parameters: SqlRow }
+
+type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
+
+/** The columns of a table's key. */
+export function keyColumns(table: TableSpec): readonly Column[] {
+  return table.key.map((name) => {
+    const column = table.columns.find((one) => one.name === name)
+    if (column === undefined) throw new Error(`${table.table.name} has a key without the column ${name}`)
+    return column
+  })
+}
+
+/** Rows of a range of keys, and of a condition that a user wrote; `1 = 1` where that is all of them. */
+export function rangeCondition(table: TableSpec, range: Range, where: string | null, dialect: KeyDialect): Condition {
+  const parts: string[] = []
+  const parameters: SqlValue[] = []
+  const columns = keyColumns(table)
+  if (range.by === 'nullKey')
+    parts.push(`(${columns.map((column) => `${dialect.quote(column.name)} IS NULL`).join(' OR ')})`)
+  if (range.by === 'key') {
+    for (const column of columns) if (column.nullable) parts.push(`${dialect.quote(column.name)} IS NOT NULL`)
+    for (const [bound, op] of [
+      [range.after, '>'],
+      [range.through, '<='],
+    ] as const) {
+      if (bound === null) continue
+      const one = comparison(columns, bound, op, dialect)
+      parts.push(one.sql)
+      parameters.push(...one.parameters)
+    }
+  }
+  if (range.by === 'keys') {
+    const some = range.keys.map((key) => equality(columns, key, dialect))
+    parts.push(some.length === 0 ? '1 = 0' : `(${some.map(({ sql }) => sql).join(' OR ')})`)
+    for (const { parameters: values } of some) parameters.push(...values)
+  }
+  // A line end, so that a comment at the end of what a user wrote swallows no bracket.
+  if (where !== null) parts.push(`(${where}\n)`)
+  return { sql: parts.length === 0 ? '1 = 1' : parts.join(' AND '), parameters }
+}
+
+/** `"a", "b"`, for ORDER BY. */
+export function keyOrder(table: TableSpec, dialect: KeyDialect, direction: '' | ' DESC' = ''): string {
+  return table.key.map((name) => `${dialect.quote(name)}${direction}`).join(', ')
+}
+
+/** The largest key of a range, and null where the range is empty. */
+export async function lastKey(
+  table: TableSpec,
+  range: Range,
+  where: string | null,
+  dialect: KeyDialect,
+  ask: Ask,
+): Promise<Bound | null> {
+  const condition = rangeCondition(table, range, where, dialect)
+  const [row] = await ask(
+    `SELECT ${keyTexts(table, dialect)} FROM ${dialect.from(table)} WHERE ${condition.sql} ORDER BY ${keyOrder(table, dialect, ' DESC')} LIMIT 1`,
+    condition.parameters,
+  )
+  return row === undefined ? null : row.map(String)
+}
+
+/** Smallest and largest value of a key of one column; null where there is none. */
+export async function keySpan(
+  table: TableSpec,
+  range: Range,
+  where: string | null,
+  dialect: KeyDialect,
+  ask: Ask,
+): Promise<{ readonly low: string; readonly high: string } | null> {
+  const [column] = keyColumns(table)
+  if (column === undefined) return null
+  const condition = rangeCondition(table, range, where, dialect)
+  // Two queries, because SQLite looks at the ends of an index only for a query that asks for one of them.
+  const ends = ['MIN', 'MAX'].map(
+    (end) =>
+      `(SELECT ${end}(${dialect.quote(column.name)}) AS ${dialect.quote(end)} FROM ${dialect.from(table)} WHERE ${condition.sql}) AS of_${end}`,
+  )
+  const [row] = await ask(
+    `SELECT ${['MIN', 'MAX'].map((name) => dialect.text({ ...column, name })).join(', ')} FROM ${ends.join(', ')}`,
+    [...condition.parameters, ...condition.parameters],
+  )
+  const [low, high] = row ?? []
+  return low == null || high == null ? null : { low: String(low), high: String(high) }
+}
+
+/**
+ * Ranges of about so many rows. Whole numbers that lie close together are cut by arithmetic; other keys where the store says that so many rows have
+ * passed, which reads the index once, as far as it has come.
+ * @param estimate rows of the table, or 0 where nobody knows
+ */
+export async function* cutByKey(
+  table: TableSpec,
+  within: Range & { readonly by: 'key' },
+  where: string | null,
+  rows: number,
+  estimate: bigint,
+  dialect: KeyDialect,
+  ask: Ask,
+): AsyncGenerator<Range> {
+  const columns = keyColumns(table)
+  if (columns.length === 0) throw new Error(`${table.table.name} has no key`)
+  for (const column of columns) {
+    if (column.type.kind !== 'float') continue
+    throw new SluiceError('UNSUPPORTED_KEY', `${column.name} is a floating point number, and no safe key`, {
+      where: table.table.name,
+      hint: 'name another unique column with --key',
+    })
+  }
+  if (columns.length === 1 && columns[0]?.type.kind === 'int') {
+    const span = await keySpan(table, within, where, dialect, ask)
+    if (span === null) {
+      yield within
+      return
+    }
+    const [low, high] = [wholeKey(table, span.low), wholeKey(table, span.high)]
+    if (estimate > 0n && high - low + 1n <= estimate * 2n) {
+      yield* byArithmetic(within, low, high, BigInt(rows))
+      return
+    }
+  }
+  let after = within.after
+  for (;;) {
+    const rest: Range = { by: 'key', after, through: within.through }
+    const condition = rangeCondition(table, rest, where, dialect)
+    const [row] = await ask(
+      `SELECT ${keyTexts(table, dialect)} FROM ${dialect.from(table)} WHERE ${condition.sql} ` +
+        `ORDER BY ${keyOrder(table, dialect)} LIMIT 1 OFFSET ${rows - 1}`,
+      condition.parameters,
+    )
+    if (row === undefined) {
+      yield rest
+      return
+    }
+    const through = row.map(String)
+    yield { by: 'key', after, through }
+    after = through
+  }
+}
+
+/** A system that does not hold its columns to their types may have other things among whole numbers. */
+function wholeKey(table: TableSpec, text: string): bigint {
+  if (/^-?\d+$/.test(text)) return BigInt(text)
+  throw new SluiceError('VALUE_REFUSED', `a key of ${table.table.name} is no whole number: ${text.slice(0, 60)}`, {
+    where: table.table.name,
+    hint: 'mend the row at its source, or name other unique columns with --key',
+  })
+}
+
+/** Whole numbers from `low` to `high` in steps; the outer edges stay as they are. */
+export function* byArithmetic(
+  within: Range & { readonly by: 'key' },
+  low: bigint,
+  high: bigint,
+  step: bigint,
+): Generator<Range> {
+  let after = within.after
+  for (let last = low + step - 1n; last < high; last += step) {
+    const through = [last.toString()]
+    yield { by: 'key', after, through }
+    after = through
+  }
+  yield { by: 'key', after, through: within.through }
+}
+
+function equality(columns: readonly Column[], key: Bound, dialect: KeyDialect): Condition {
+  const parameters = columns.map((column, i) => dialect.value(column, key[i] ?? ''))
+  return {
+    sql: `(${columns.map((column) => `${dialect.quote(column.name)} = ${dialect.bound(column)}`).join(' AND ')})`,
+    parameters,
+  }
+}
+
+function keyTexts(table: TableSpec, dialect: KeyDialect): string {
+  return keyColumns(table)
+    .map((column) => dialect.text(column))
+    .join(', ')
+}
+
+function comparison(columns: readonly Column[], bound: Bound, op: '>' | '<=', dialect: KeyDialect): Condition {
+  const names = columns.map((column) => dialect.quote(column.name))
+  const marks = columns.map((column) => dialect.bound(column))
+  const values = columns.map((column, i) => {
+    const text = bound[i]
+    if (text === undefined) throw new Error(`a bound lacks the value of ${column.name}`)
+    return dialect.value(column, text)
+  })
+  if (columns.length === 1) return { sql: `${names[0]} ${op} ${marks[0]}`, parameters: values }
+  const whole = `(${names.join(', ')}) ${op} (${marks.join(', ')})`
+  if (dialect.leadingBound !== true) return { sql: whole, parameters: values }
+  const [first] = values
+  return {
+    sql: `(${names[0]} ${op === '>' ? '>=' : '<='} ${marks[0]} AND ${whole})`,
+    parameters: first === undefined ? values : [first, ...values],
+  }
+}

@@ -1,0 +1,134 @@
+/** What an URL says about a MySQL server, checked word by word. */
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { isLocalHost, readPem, TLS_MODES, tlsPlan, type TlsMode, type TlsPlan } from '../tls.ts'
+
+export type MysqlConfig = {
+  /** URL without password. */
+  readonly label: string
+  readonly host: string
+  readonly port: number
+  /** Path of a socket file; then host and port are not used. */
+  readonly socket: string | null
+  readonly user: string
+  readonly password: string
+  readonly database: string
+  readonly tls: TlsPlan
+  readonly connectMs: number
+  /** After so many milliseconds without a word the server is asked whether it still works on the statement. */
+  readonly responseMs: number
+  /** How long a transaction is repeated after its first failure, in milliseconds. */
+  readonly retryMs: number
+  readonly poolSize: number
+}
+
+const DEFAULTS = { connect_timeout: 10, pool_size: 4, retry_seconds: 60, response_timeout: 300 } as const
+const TEXTS = ['ssl-mode', 'sslmode', 'ssl-ca', 'ssl-cert', 'ssl-key', 'socket'] as const
+const KNOWN: ReadonlySet<string> = new Set([...TEXTS, ...Object.keys(DEFAULTS)])
+
+const MODES: Readonly<Record<string, TlsMode>> = {
+  disabled: 'disable',
+  preferred: 'prefer',
+  required: 'require',
+  verify_ca: 'verify-ca',
+  verify_identity: 'verify-full',
+}
+
+/**
+ * @param url `mysql://user:password@host:port/database?ssl-mode=…`, or `mariadb://`
+ * @param env MYSQL_PWD fills in a missing password
+ * @throws SluiceError BAD_CONFIG that names the parameter
+ */
+export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): MysqlConfig {
+  const label = redactUrl(url)
+  const parsed = parse(url, label)
+  const texts = parsed.searchParams
+  for (const name of texts.keys()) {
+    if (!KNOWN.has(name)) {
+      throw bad(`the database URL has an unknown parameter: ${name}`, label, `known are ${[...KNOWN].join(', ')}`)
+    }
+  }
+  const database = decode(parsed.pathname.slice(1), label)
+  if (database === '') {
+    throw bad('the database URL names no database', label, 'write mysql://user@host:3306/database')
+  }
+  const socket = texts.get('socket')
+  const host = parsed.hostname === '' ? 'localhost' : decode(parsed.hostname.replace(/^\[(.*)\]$/, '$1'), label)
+  return {
+    label,
+    host,
+    port: parsed.port === '' ? 3306 : Number(parsed.port),
+    socket,
+    user: parsed.username === '' ? (env['USER'] ?? 'root') : decode(parsed.username, label),
+    password: parsed.password === '' ? (env['MYSQL_PWD'] ?? '') : decode(parsed.password, label),
+    database,
+    tls: tlsOf(texts, host, socket !== null, label),
+    connectMs: seconds(texts, 'connect_timeout', label, 1),
+    responseMs: seconds(texts, 'response_timeout', label, 1),
+    retryMs: seconds(texts, 'retry_seconds', label, 0),
+    poolSize: whole(texts, 'pool_size', label, 1, 100),
+  }
+}
+
+function parse(url: string, label: string): URL {
+  const hint = 'write mysql://user:password@host:3306/database, with %40 for @ and %2F for / in names and passwords'
+  if (!/^(?:mysql|mariadb):\/\//i.test(url)) throw bad('this is no URL of a MySQL database', label, hint)
+  try {
+    return new URL(url)
+  } catch {
+    // The error of `new URL` holds the whole text, password and all.
+    throw bad('the database URL cannot be read', label, hint)
+  }
+}
+
+function tlsOf(texts: URLSearchParams, host: string, isSocket: boolean, label: string): TlsPlan {
+  const pem = (name: 'ssl-ca' | 'ssl-cert' | 'ssl-key'): string | undefined => {
+    const file = texts.get(name)
+    return file === null ? undefined : readPem(file, name)
+  }
+  const word = texts.get('ssl-mode') ?? texts.get('sslmode')
+  return tlsPlan({
+    mode: word === null ? undefined : modeOf(word, label),
+    ca: pem('ssl-ca'),
+    cert: pem('ssl-cert'),
+    key: pem('ssl-key'),
+    host,
+    isLocal: isSocket || isLocalHost(host),
+  })
+}
+
+function modeOf(word: string, label: string): TlsMode {
+  const lower = word.toLowerCase()
+  const mode = MODES[lower] ?? TLS_MODES.find((known) => known === lower)
+  if (mode !== undefined) return mode
+  throw bad(`ssl-mode=${word} is not known`, label, `one of ${Object.keys(MODES).join(', ').toUpperCase()}`)
+}
+
+function seconds(texts: URLSearchParams, name: keyof typeof DEFAULTS, label: string, least: number): number {
+  return whole(texts, name, label, least, 86_400) * 1_000
+}
+
+function whole(
+  texts: URLSearchParams,
+  name: keyof typeof DEFAULTS,
+  label: string,
+  least: number,
+  most: number,
+): number {
+  const text = texts.get(name) ?? String(DEFAULTS[name])
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number >= least && number <= most) return number
+  throw bad(`${name}=${text} is not usable`, label, `write a whole number from ${least} to ${most}`)
+}
+
+function decode(text: string, label: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw bad('the database URL holds a % that begins no code', label, 'write %25 for a percent sign')
+  }
+}
+
+function bad(message: string, where: string, hint: string): SluiceError {
+  return new SluiceError('BAD_CONFIG', message, { where, hint })
+}

@@ -1,0 +1,197 @@
+/** Makes one connection: socket, encryption, login, and the settings that every session of ours has. */
+import { randomUUID } from 'node:crypto'
+import { connect as connectSocket, type Socket } from 'node:net'
+import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
+import { SluiceError } from '../../shared/errors.ts'
+import type { MysqlConfig } from './config.ts'
+import { mysqlError } from './errors.ts'
+import { Session, type StillWorking } from './session.ts'
+
+/** `read` sessions are refused every write by the server; `write` sessions run transactions one after the other. */
+export type Purpose = 'read' | 'write'
+
+const SQL_MODE =
+  'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'
+/** Seconds that a consumer may take over a page, and a body over its own work, before the server gives the session up. */
+const PATIENCE = 28_800
+/** Statements the driver keeps prepared; the server's limit for all its clients is 16,382 by default. */
+const PREPARED = 100
+const OLDEST = { mariadb: [10, 6, 0], mysql: [8, 0, 16] } as const
+
+/**
+ * @throws SluiceError CONNECT_FAILED (retryable where the server may only be starting), TLS_FAILED
+ */
+export async function openSession(
+  config: MysqlConfig,
+  purpose: Purpose,
+  stillWorking: StillWorking = async () => false,
+): Promise<Session> {
+  try {
+    return await open(config, purpose, stillWorking, config.tls.options !== null)
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown }
+    if (code !== 'HANDSHAKE_NO_SSL_SUPPORT' || config.tls.required) throw mysqlError(error, config.label, 'connect')
+  }
+  try {
+    return await open(config, purpose, stillWorking, false)
+  } catch (error) {
+    throw mysqlError(error, config.label, 'connect')
+  }
+}
+
+async function open(
+  config: MysqlConfig,
+  purpose: Purpose,
+  stillWorking: StillWorking,
+  encrypted: boolean,
+): Promise<Session> {
+  const socket = socketTo(config)
+  const connection = createConnection(optionsOf(config, socket, encrypted))
+  // Without a listener a connection that breaks while idle would end the program.
+  connection.on('error', () => undefined)
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    socket.destroy(Object.assign(new Error('the server did not answer in time'), { code: 'ETIMEDOUT' }))
+  }, config.connectMs)
+  try {
+    await login(connection, socket)
+    const session = new Session(connection, socket, config, stillWorking)
+    await prepareSession(session, purpose, config.label)
+    return session
+  } catch (error) {
+    connection.destroy()
+    socket.destroy()
+    throw late ? Object.assign(new Error('the server did not answer in time'), { code: 'ETIMEDOUT' }) : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function socketTo(config: MysqlConfig): Socket {
+  const socket =
+    config.socket === null
+      ? connectSocket({ host: config.host, port: config.port, noDelay: true, keepAlive: true })
+      : connectSocket(config.socket)
+  // The driver leaves the name out of TLS where the host is an address, and Node would compare the certificate with `localhost`.
+  Object.defineProperty(socket, '_host', { value: config.host, writable: false, configurable: true })
+  return socket
+}
+
+function optionsOf(config: MysqlConfig, socket: Socket, encrypted: boolean): ConnectionOptions {
+  const { options, verifyHost } = config.tls
+  return {
+    host: config.host,
+    port: config.port,
+    user: config.user,
+    password: config.password,
+    database: config.database,
+    stream: () => socket,
+    connectTimeout: 0,
+    charset: 'UTF8MB4_GENERAL_CI',
+    rowsAsArray: true,
+    supportBigNumbers: true,
+    dateStrings: true,
+    jsonStrings: true,
+    maxPreparedStatements: PREPARED,
+    ...(config.socket === null ? {} : { socketPath: config.socket }),
+    ...(encrypted && options !== null
+      ? {
+          ssl: {
+            rejectUnauthorized: options.rejectUnauthorized ?? true,
+            verifyIdentity: verifyHost,
+            minVersion: 'TLSv1.2',
+            ...pem('ca', options.ca),
+            ...pem('cert', options.cert),
+            ...pem('key', options.key),
+          },
+        }
+      : {}),
+  }
+}
+
+function pem(name: 'ca' | 'cert' | 'key', text: unknown): Partial<Record<'ca' | 'cert' | 'key', string>> {
+  return typeof text === 'string' ? { [name]: text } : {}
+}
+
+async function login(connection: Connection, socket: Socket): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    connection.connect((error) => (error === null ? resolve() : reject(error)))
+    socket.once('close', () =>
+      reject(Object.assign(new Error('the server closed the connection'), { code: 'PROTOCOL_CONNECTION_LOST' })),
+    )
+  })
+}
+
+async function prepareSession(session: Session, purpose: Purpose, label: string): Promise<void> {
+  const [[version, packet, localInfile, id] = []] = await session.rows(
+    'SELECT VERSION(), @@max_allowed_packet, @@local_infile, CONNECTION_ID()',
+  )
+  const flavour = /mariadb/i.test(String(version)) ? 'mariadb' : 'mysql'
+  refuseOldServer(String(version), flavour, label)
+  session.facts = {
+    flavour,
+    version: String(version),
+    maxPacket: Number(packet),
+    localInfile: Number(localInfile) === 1,
+    id: Number(id),
+    binaryCollation: flavour === 'mariadb' ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin',
+  }
+  const settings = [
+    // What CAST and literals make compares exactly too, as columns of the catalog do.
+    `NAMES utf8mb4 COLLATE ${session.facts.binaryCollation}`,
+    `SESSION sql_mode = '${SQL_MODE}'`,
+    `SESSION time_zone = '+00:00'`,
+    'SESSION innodb_lock_wait_timeout = 30',
+    'SESSION lock_wait_timeout = 60',
+    'SESSION group_concat_max_len = 1073741824',
+    // Whoever runs the server may have set these for all; each would change what the catalog's statements mean or how far they come.
+    'SESSION sql_select_limit = 18446744073709551615',
+    'SESSION sql_safe_updates = 0',
+    'SESSION sql_big_selects = 1',
+    'SESSION sql_auto_is_null = 0',
+    'SESSION default_storage_engine = InnoDB',
+    `SESSION ${flavour === 'mariadb' ? 'max_statement_time' : 'max_execution_time'} = 0`,
+    `SESSION wait_timeout = ${PATIENCE}`,
+    `SESSION net_write_timeout = ${PATIENCE}`,
+    `SESSION net_read_timeout = ${PATIENCE}`,
+    // A statement that commits by itself, as DDL does, must not leave the rest of the transaction without one.
+    `SESSION autocommit = ${purpose === 'write' ? 0 : 1}`,
+  ]
+  await session.command(`SET ${settings.join(', ')}`)
+  if (purpose === 'read') await session.command('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY')
+  else {
+    await session.command('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
+    await mark(session)
+  }
+}
+
+/** A name that only a living session holds: whoever lost its connection can ask under it whether the session is still there. */
+async function mark(session: Session): Promise<void> {
+  const name = `sluice ${randomUUID()}`
+  try {
+    const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
+    if (Number(taken) === 1) session.mark = name
+    await session.command('COMMIT')
+  } catch (error) {
+    // A cluster may not have such locks. It goes without; a lost COMMIT then ends in COMMIT_UNKNOWN more often.
+    if (session.broken !== null) throw error
+  }
+}
+
+function refuseOldServer(version: string, flavour: 'mariadb' | 'mysql', label: string): void {
+  const numbers = /(\d+)\.(\d+)\.(\d+)/.exec(version.replace(/^5\.5\.5-/, ''))
+  const oldest = OLDEST[flavour]
+  const found = numbers === null ? [0, 0, 0] : numbers.slice(1, 4).map(Number)
+  for (let i = 0; i < 3; i++) {
+    const [have = 0, need = 0] = [found[i], oldest[i]]
+    if (have > need) return
+    if (have < need) break
+    if (i === 2) return
+  }
+  throw new SluiceError('CONNECT_FAILED', `this server is too old: ${version}`, {
+    where: label,
+    reason: 'sluice needs MariaDB 10.6 or MySQL 8.0.16, or newer',
+    hint: 'upgrade the server, or name another one',
+  })
+}

@@ -1,0 +1,46 @@
+/** Columns in a SELECT, and what the driver gives of them in canonical form. */
+import { isPlain, normalizer } from '../../../model/copy/canonical.ts'
+import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { refusedValue } from '../../../model/copy/refused.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
+import type { SqlValue } from '../../port.ts'
+import { baseOf, isOpaque } from './types.ts'
+
+/** The server prints these faster than the driver puts them together from numbers, and without a detour over numbers that are too large. */
+const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bigint', 'uuid', 'inet4', 'inet6'])
+const DATED = new Set(['date', 'datetime', 'timestamp'])
+
+/** @param name the quoted name of the column */
+export function selected(name: string, column: Column): string {
+  const base = baseOf(column.native)
+  if (PRINTED.has(base)) return `CAST(${name} AS CHAR)`
+  if (base === 'bit') return `CAST(${name} + 0 AS CHAR)`
+  return isOpaque(base) ? `HEX(${name})` : name
+}
+
+export type CellReader = (value: SqlValue) => Cell
+
+/** @throws (the function) SluiceError VALUE_REFUSED for what is no value of the type */
+export function cellReader(as: ColumnType, column: Column): CellReader {
+  const normalize = normalizer(as)
+  if (DATED.has(baseOf(column.native)) && (as.kind === 'date' || as.kind === 'timestamp')) {
+    return (value) => (value === null ? null : normalize(realDate(value)))
+  }
+  if (!isPlain(as)) return (value) => (value === null ? null : normalize(value))
+  return (value) => (value === null || typeof value === 'string' ? value : normalize(value))
+}
+
+/** What the driver gave, for people. */
+export function shownValue(value: SqlValue): string | null {
+  if (value === null) return null
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`
+  return String(value)
+}
+
+/** `0000-00-00` and `2024-05-00` stand for something that nobody wrote down; no other system has such days. */
+function realDate(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
+  if (typeof value === 'string' && (value.startsWith('-00', 4) || value.startsWith('-00', 7))) {
+    throw refusedValue('a date of the calendar', value)
+  }
+  return value
+}

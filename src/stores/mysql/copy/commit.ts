@@ -1,0 +1,91 @@
+/** The end of a chunk's transaction, and what became of it where nobody answered. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Closing, Statement } from '../../copy-port.ts'
+import { retrying } from '../../retry.ts'
+import type { MysqlConfig } from '../config.ts'
+import { ended } from '../fate.ts'
+import type { Session } from '../session.ts'
+import { isPassing, passesBeforeLogin } from '../transaction.ts'
+import { translate } from '../translate.ts'
+import { asking } from './sessions.ts'
+
+/** How long the server may take to end a session, in milliseconds: it rolls back what the session wrote first. */
+const END_MS = 60_000
+
+export type Outcome = 'committed' | 'fenced'
+
+/** Runs the closing statements and commits. @throws what the server says; the transaction is not rolled back then */
+export async function closeChunk(
+  config: MysqlConfig,
+  session: Session,
+  mark: string | null,
+  closing: Closing,
+): Promise<Outcome> {
+  for (const [i, { sql, parameters }] of closing.statements.entries()) {
+    const { changed } = await session.execute(translate(sql), parameters)
+    if (i > 0 || changed === 1) continue
+    await session.command('ROLLBACK')
+    return 'fenced'
+  }
+  try {
+    await session.command('COMMIT')
+    return 'committed'
+  } catch (error) {
+    const lost = session.broken !== null || (error instanceof SluiceError && error.code === 'CONNECTION_LOST')
+    if (!lost) throw error
+    session.destroy()
+    return await outcomeOf(config, mark, closing, error)
+  }
+}
+
+/**
+ * Ends a session that holds a mark, and waits until its transaction is over.
+ * @throws SluiceError TARGET_BUSY where the server does not end it in time
+ */
+export async function endMarked(config: MysqlConfig, mark: string): Promise<void> {
+  if (await asking(config, (asker) => ended(mark, asker, END_MS))) return
+  throw new SluiceError('TARGET_BUSY', 'the server still works on the session of an owner that is gone', {
+    where: config.label,
+    reason: 'it rolls back what that session wrote, or this user may not end it',
+    hint: 'wait, or let the user that began the copy go on with it',
+    retryable: true,
+  })
+}
+
+/** Asked only once the old session is surely gone, so that it cannot commit behind the answer. */
+async function outcomeOf(config: MysqlConfig, mark: string | null, closing: Closing, cause: unknown): Promise<Outcome> {
+  if (mark === null) throw unknown(config, 'the server does not tell whether the old session has ended', cause)
+  const answer = async (): Promise<Outcome | 'lost'> => {
+    await endMarked(config, mark)
+    return await asking(config, async (asker) => {
+      const gives = async ({ sql, parameters }: Statement): Promise<boolean> =>
+        (await asker.rows(translate(sql), parameters)).length > 0
+      if (await gives(closing.landed)) return 'committed'
+      return (await gives(closing.guard)) ? 'lost' : 'fenced'
+    })
+  }
+  let outcome: Outcome | 'lost'
+  try {
+    outcome = await retrying(answer, {
+      forMs: config.retryMs,
+      transient: (error) => isPassing(error) || passesBeforeLogin(error),
+    })
+  } catch (error) {
+    throw unknown(config, 'the server could not be asked afterwards', error)
+  }
+  if (outcome !== 'lost') return outcome
+  throw new SluiceError('CONNECTION_LOST', 'the connection broke before the chunk was committed', {
+    where: config.label,
+    retryable: true,
+    cause,
+  })
+}
+
+function unknown(config: MysqlConfig, reason: string, cause: unknown): SluiceError {
+  return new SluiceError('COMMIT_UNKNOWN', 'the connection broke during COMMIT', {
+    where: config.label,
+    reason,
+    hint: 'run the same command again: it looks first what is there',
+    cause,
+  })
+}

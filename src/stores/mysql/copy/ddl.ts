@@ -1,0 +1,74 @@
+/** The statement that makes a table for a copy. */
+import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ServerFacts } from '../session.ts'
+import { indexable, isType, KEY_BYTES } from './declare.ts'
+import { quoted, tableSql } from './names.ts'
+import { baseOf, isBytes, isText, membersOf } from './types.ts'
+
+/** @throws SluiceError TABLE_REFUSED for a column that MySQL cannot make, or cannot have in a key */
+export function createTable(table: TableSpec, { binaryCollation }: Pick<ServerFacts, 'binaryCollation'>): string {
+  const room = keyRoom(table)
+  const lines = table.columns.map((column) => columnLine(column, table, room))
+  if (table.key.length > 0) {
+    const columns = table.key.map(quoted).join(', ')
+    lines.push(table.primary ? `PRIMARY KEY (${columns})` : `UNIQUE KEY (${columns})`)
+  }
+  return (
+    `CREATE TABLE ${tableSql(table.table)} (\n  ${lines.join(',\n  ')}\n)` +
+    ` ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET = utf8mb4 COLLATE = ${binaryCollation}`
+  )
+}
+
+function columnLine(column: Column, table: TableSpec, room: number): string {
+  const inKey = table.key.includes(column.name)
+  const native = isType(column.native) ? (inKey ? indexable(column.native, room) : column.native) : null
+  if (native === null) {
+    throw new SluiceError('TABLE_REFUSED', `MySQL cannot make the column ${column.name} of type ${column.native}`, {
+      where: tableText(table.table),
+      ...(inKey ? { reason: 'values of this type cannot be a key' } : {}),
+      hint: 'make the table yourself, with types of your choice, and copy again',
+    })
+  }
+  const words = [quoted(column.name), plain(native)]
+  if (column.collation !== undefined && isCollated(native)) words.push(`COLLATE ${word(column.collation)}`)
+  words.push(column.nullable && !(table.primary && inKey) ? 'NULL' : 'NOT NULL')
+  // The server numbers rows only by the first column of an index.
+  if (column.identity === true && table.key[0] === column.name && column.type.kind === 'int') {
+    words.push('AUTO_INCREMENT')
+  }
+  return words.join(' ')
+}
+
+/** Members of an enum as literals of our sessions, where a backslash means itself. */
+function plain(native: string): string {
+  const base = baseOf(native)
+  if (base !== 'enum' && base !== 'set') return native
+  const members = membersOf(native).map((member) => `'${member.replaceAll("'", "''")}'`)
+  return `${base}(${members.join(',')})`
+}
+
+function isCollated(native: string): boolean {
+  const base = baseOf(native)
+  return isText(base) || base === 'enum' || base === 'set'
+}
+
+/** Bytes of the index for each column whose length nobody gave. */
+function keyRoom(table: TableSpec): number {
+  const columns = table.columns.filter(({ name }) => table.key.includes(name))
+  const open = columns.filter(({ native }) => indexable(native, 4) !== native)
+  const used = columns.filter((column) => !open.includes(column)).reduce((sum, { native }) => sum + bytesOf(native), 0)
+  return Math.max(4, Math.floor((KEY_BYTES - used) / Math.max(1, open.length) / 4) * 4)
+}
+
+function bytesOf(native: string): number {
+  const length = Number(/\((\d+)/.exec(native)?.[1] ?? 0)
+  const base = baseOf(native)
+  if (isText(base)) return length * 4 + 2
+  return isBytes(base) ? length + 2 : 32
+}
+
+/** Names of collations are words; what is none is quoted, and refused by the server. */
+function word(collation: string): string {
+  return /^\w+$/.test(collation) ? collation : quoted(collation)
+}

@@ -1,0 +1,119 @@
+/** Which column MySQL and MariaDB make to hold a type without losing anything of it. */
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { baseOf } from './types.ts'
+
+export type Declared = { readonly native: string; readonly type: ColumnType }
+
+/** Digits of a DECIMAL: in all, and behind the point. */
+const MOST_DIGITS = 65
+const MOST_SCALE = 30
+/** Longer texts are stored apart anyway, and the declared lengths of a row's VARCHARs may not pass 65,535 bytes together. */
+const LONGEST_VARCHAR = 255
+const INTEGERS = { 8: 'tinyint', 16: 'smallint', 24: 'mediumint', 32: 'int', 64: 'bigint' } as const
+const ENUM = /^(?:enum|set)\('(?:[^']|'')*'(?:,'(?:[^']|'')*')*\)$/i
+
+/** Bytes that an index of InnoDB holds of all its columns together, less a few for the numbers beside a text. */
+export const KEY_BYTES = 2_800
+
+/** As `declare`, for a column that is part of a key. */
+export function declareKey(type: ColumnType): Declared {
+  // As a text it would be sorted by its digits, and its ranges would be other ones than those of the source.
+  if (type.kind === 'decimal' && type.precision === undefined) {
+    return {
+      native: `decimal(${MOST_DIGITS},${MOST_SCALE})`,
+      type: { ...type, precision: MOST_DIGITS, scale: MOST_SCALE },
+    }
+  }
+  const declared = declare(type)
+  const native = indexable(declared.native, KEY_BYTES)
+  if (native === null || native === declared.native) return declared
+  return type.kind === 'bytes' ? { native, type } : { native, type: { kind: 'text', most: Math.floor(KEY_BYTES / 4) } }
+}
+
+/**
+ * Texts compare byte by byte: the tables that hold them are made with a collation that does so. Moments become a DATETIME in UTC, since a TIMESTAMP
+ * ends in 2038. A decimal without a bound becomes a text, which keeps all of its digits; so does what only another system understands.
+ */
+export function declare(type: ColumnType): Declared {
+  switch (type.kind) {
+    case 'bool':
+      return { native: 'tinyint(1)', type: { kind: 'int', bits: 8 } }
+    case 'int':
+      return { native: `${INTEGERS[type.bits]}${type.unsigned === true ? ' unsigned' : ''}`, type }
+    case 'decimal':
+      return decimal(type)
+    case 'float':
+      return { native: type.bits === 32 ? 'float' : 'double', type }
+    case 'text':
+      return text(type)
+    case 'bytes':
+      return { native: 'longblob', type }
+    case 'uuid':
+      return { native: 'char(36)', type: { kind: 'text', most: 36, padded: true } }
+    case 'date':
+      return { native: 'date', type }
+    case 'time': {
+      const digits = Math.min(6, type.digits)
+      return { native: `time${fraction(digits)}`, type: { kind: 'time', digits } }
+    }
+    case 'timestamp': {
+      const digits = Math.min(6, type.digits)
+      return { native: `datetime${fraction(digits)}`, type: { kind: 'timestamp', zone: false, digits } }
+    }
+    case 'json':
+    case 'list':
+      return { native: 'json', type: { kind: 'json' } }
+    case 'native':
+      return ENUM.test(type.name) ? { native: type.name, type } : LONG
+  }
+}
+
+const LONG: Declared = { native: 'longtext', type: { kind: 'text' } }
+
+function decimal(type: ColumnType & { kind: 'decimal' }): Declared {
+  const { precision, scale = 0 } = type
+  const fits = precision !== undefined && precision >= 1 && precision <= MOST_DIGITS
+  if (!fits || scale < 0 || scale > MOST_SCALE || scale > precision) return LONG
+  return { native: `decimal(${precision},${scale})`, type: { kind: 'decimal', precision, scale } }
+}
+
+function text({ most, padded }: ColumnType & { kind: 'text' }): Declared {
+  if (most === undefined || most < 1 || most > LONGEST_VARCHAR) return LONG
+  return padded === true
+    ? { native: `char(${most})`, type: { kind: 'text', most, padded } }
+    : { native: `varchar(${most})`, type: { kind: 'text', most } }
+}
+
+function fraction(digits: number): string {
+  return digits === 0 ? '' : `(${digits})`
+}
+
+const PLAIN = /^[a-z][a-z0-9 ]*(?:\(\d+(?:,\s*\d+)?\))?(?: unsigned)?(?: zerofill)?$/i
+
+/** Whether a text names a type, and nothing besides: it goes into SQL as it is. */
+export function isType(native: string): boolean {
+  return PLAIN.test(native) || ENUM.test(native)
+}
+
+/**
+ * What takes the place of a type that cannot stand in an index as a whole; null where nothing does.
+ * @param bytes of the index that are left for it
+ */
+export function indexable(native: string, bytes: number): string | null {
+  switch (baseOf(native)) {
+    case 'tinytext':
+    case 'text':
+    case 'mediumtext':
+    case 'longtext':
+      return `varchar(${Math.floor(bytes / 4)})`
+    case 'tinyblob':
+    case 'blob':
+    case 'mediumblob':
+    case 'longblob':
+      return `varbinary(${bytes})`
+    case 'json':
+      return null
+    default:
+      return native
+  }
+}

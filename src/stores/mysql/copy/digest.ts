@@ -1,0 +1,138 @@
+/**
+ * Rows and sum of a range. Where the server can spell every value in canonical form it adds up itself, and nothing but the sum crosses the line; it
+ * says NULL where it meets a value that it cannot, and then the rows are read.
+ */
+import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { keyText } from '../../../model/copy/key-text.ts'
+import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
+import type { RowRequest } from '../../copy-port.ts'
+import type { Session } from '../session.ts'
+import { quoted, tableSql } from './names.ts'
+import { conditionOf } from './ranges.ts'
+import { readRows } from './read.ts'
+import { baseOf, isBytes, isText, isWhole } from './types.ts'
+
+/** What waits in memory while rows are added up. */
+const BATCH = { rows: 1_000, bytes: 8 * 2 ** 20 }
+
+/** @param only keys of the rows that count; all rows without it */
+export async function canonicalDigest(
+  session: Session,
+  request: RowRequest,
+  only: ReadonlySet<string> | null,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const served = only === null && request.aside === undefined ? await serverDigest(session, request) : null
+  return served ?? (await streamedDigest(session, request, only, signal))
+}
+
+/** The number of rows alone. */
+export async function countDigest(session: Session, request: RowRequest): Promise<Digest> {
+  const { sql, parameters } = conditionOf(request.table, request.range, request.where)
+  const [[rows] = []] = await session.rows(
+    `SELECT CAST(COUNT(*) AS CHAR) FROM ${tableSql(request.table.table)} WHERE ${sql}`,
+    parameters,
+  )
+  return { rows: BigInt(String(rows)), sum: '' }
+}
+
+/** As `canonicalDigest`, by rows. */
+export async function streamedDigest(
+  session: Session,
+  request: RowRequest,
+  only: ReadonlySet<string> | null,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const sum = new RowSum()
+  const keyAt = request.table.key.map((name) => request.columns.findIndex((column) => column.name === name))
+  const counts = (row: Row): boolean => only?.has(keyText(keyAt.map((at) => row[at] ?? null))) ?? true
+  for await (const { rows } of readRows(session, { ...request, ordered: false }, BATCH, signal)) {
+    for (const row of rows) if (counts(row)) sum.add(row)
+  }
+  return sum.digest()
+}
+
+/** As `canonicalDigest`, in one statement; null where the server cannot spell all of the values. */
+export async function serverDigest(session: Session, request: RowRequest): Promise<Digest | null> {
+  const { table, columns, range, where } = request
+  const spelled = columns.map(({ name, as, column }) => spelling(quoted(name), as, column))
+  const cells: string[] = []
+  for (const [i, one] of spelled.entries()) {
+    if (one === null) return null
+    const length = one.length ?? `LENGTH(${one.text})`
+    cells.push(`IF(${quoted(columns[i]?.name ?? '')} IS NULL, 'N', CONCAT(${length}, ':', ${one.text}))`)
+  }
+  const { sql, parameters } = conditionOf(table, range, where)
+  const [row = []] = await session.rows(
+    `SELECT CAST(COUNT(*) AS CHAR), CAST(COUNT(hash) AS CHAR), CAST(SUM(CAST(CONV(RIGHT(hash, 12), 16, 10) AS UNSIGNED)) AS CHAR) ` +
+      `FROM (SELECT MD5(CONCAT(${cells.join(', ')})) AS hash FROM ${tableSql(table.table)} WHERE ${sql}) AS hashes`,
+    parameters,
+  )
+  const [rows, hashed, sum] = row.map(String)
+  // A text longer than a packet becomes NULL, as does what has no canonical form.
+  if (rows === undefined || rows !== hashed) return null
+  return { rows: BigInt(rows), sum: sumText(rows === '0' ? 0n : BigInt(sum ?? '0')) }
+}
+
+const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+
+/** SQL for the canonical text of a value, and for its length in bytes where that costs less than to measure it. */
+type Spelling = { readonly text: string; readonly length?: string }
+
+/**
+ * How the server spells values of a type; NULL for values that only a reader can judge.
+ * @returns null where the server knows no such text for the type
+ */
+function spelling(name: string, as: ColumnType, { native, collation }: Column): Spelling | null {
+  const base = baseOf(native)
+  const isUtf8 = collation === undefined || collation.startsWith('utf8mb4_')
+  // Texts of different collations are not put together unless somebody says as what.
+  const utf8 = `${isUtf8 ? name : `CONVERT(${name} USING utf8mb4)`} COLLATE utf8mb4_bin`
+  const printed = `CAST(${name} AS CHAR)`
+  switch (as.kind) {
+    case 'bool':
+      if (!isWhole(base) && base !== 'bit') return null
+      return { text: `CASE ${name} + 0 WHEN 0 THEN '0' WHEN 1 THEN '1' END`, length: '1' }
+    case 'int':
+      // Numbers that are filled up with zeros are printed with them.
+      if (base === 'bit' || base === 'year') return { text: `CAST(${name} + 0 AS CHAR)` }
+      return isWhole(base) && !native.includes('zerofill') ? { text: printed } : null
+    case 'decimal':
+      if (base !== 'decimal' || native.includes('zerofill')) return null
+      return { text: /,\s*[1-9]/.test(native) ? withoutZeros(printed) : printed }
+    case 'text':
+      if (!isText(base)) return null
+      return { text: as.padded === true ? `TRIM(TRAILING ' ' FROM ${utf8})` : utf8 }
+    case 'bytes':
+      return isBytes(base) ? { text: `LOWER(HEX(${name}))`, length: `LENGTH(${name}) * 2` } : null
+    case 'uuid':
+      if (base === 'uuid') return { text: printed, length: '36' }
+      return isText(base) ? { text: `CASE WHEN ${name} REGEXP '${UUID}' THEN LOWER(${utf8}) END`, length: '36' } : null
+    case 'date':
+      return base === 'date' ? { text: realDay(name, printed), length: '10' } : null
+    case 'time':
+      return base === 'time' ? { text: hasFraction(native) ? withoutZeros(printed) : printed } : null
+    case 'timestamp':
+      if (base !== 'datetime' && base !== 'timestamp') return null
+      if (!hasFraction(native)) return { text: realDay(name, printed), length: '19' }
+      return { text: realDay(name, withoutZeros(printed)), length: `LENGTH(${withoutZeros(printed)})` }
+    case 'native':
+      if (base === 'json') return { text: printed }
+      return base === 'enum' || base === 'set' ? { text: utf8 } : null
+    default:
+      return null
+  }
+}
+
+function hasFraction(native: string): boolean {
+  return /\([1-9]\)/.test(native)
+}
+
+function withoutZeros(text: string): string {
+  return `TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM ${text}))`
+}
+
+function realDay(name: string, text: string): string {
+  return `CASE WHEN MONTH(${name}) > 0 AND DAYOFMONTH(${name}) > 0 THEN ${text} END`
+}

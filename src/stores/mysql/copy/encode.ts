@@ -1,0 +1,202 @@
+/**
+ * Values on their way into a column. What the server would take and change (round, cut, fill up, take for another value) is refused here; what it
+ * refuses by itself is left to it.
+ */
+import type { Cell } from '../../../model/copy/rows.ts'
+import { cellText } from '../../../model/copy/canonical.ts'
+import type { SluiceError } from '../../../shared/errors.ts'
+import type { WriteColumn } from '../../copy-port.ts'
+import type { SqlValue } from '../../port.ts'
+import { rowRefused } from './errors.ts'
+import { isDoubleExact } from './json-numbers.ts'
+import { baseOf, isBytes, isOpaque, isText, isWhole, membersOf } from './types.ts'
+
+type Present = Exclude<Cell, null>
+type Encoder = (cell: Present) => SqlValue
+
+/** What is wrong with a value; the row that it stands in is refused. */
+class Unfit extends Error {}
+
+/**
+ * @param where table, for messages
+ * @returns a function that gives the parameter for a cell and throws SluiceError ROW_REFUSED
+ */
+export function encoderOf(
+  { name, column }: WriteColumn,
+  flavour: 'mysql' | 'mariadb',
+  where: string,
+): (cell: Cell) => SqlValue {
+  const encode = encoderFor(column.native, flavour)
+  // The server would put a number or the present moment in the place of such a NULL.
+  const mayBeNull = column.nullable && column.identity !== true
+  return (cell) => {
+    if (cell === null) {
+      if (mayBeNull) return null
+      throw refused(name, where, 'NULL in a column that holds none')
+    }
+    try {
+      return encode(cell)
+    } catch (error) {
+      if (error instanceof Unfit) throw refused(name, where, error.message)
+      throw error
+    }
+  }
+}
+
+function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
+  const base = baseOf(native)
+  const [length, scale] = /\((\d+)(?:,\s*(\d+))?\)/.exec(native)?.slice(1).map(Number) ?? []
+  if (base === 'year') return year
+  if (isWhole(base)) return whole
+  if (isText(base)) return base === 'char' ? unpadded : text
+  if (isBytes(base)) return base === 'binary' ? exactly(length ?? 1) : bytes
+  if (isOpaque(base)) return (cell) => Buffer.from(text(cell), 'hex')
+  switch (base) {
+    case 'bit':
+      return (cell) => BigInt(whole(cell))
+    case 'decimal':
+      return decimal(scale ?? 0)
+    case 'float':
+      return single
+    case 'double':
+      return double
+    case 'date':
+      return day
+    case 'datetime':
+    case 'timestamp':
+      return moment(length ?? 0)
+    case 'time':
+      return time(length ?? 0)
+    case 'enum':
+      return member(new Set(membersOf(native)))
+    case 'set':
+      return members(new Set(membersOf(native)))
+    case 'json':
+      return flavour === 'mysql' ? jsonOfMysql : text
+    default:
+      return text
+  }
+}
+
+function refused(column: string, where: string, message: string): SluiceError {
+  return rowRefused(`${column}: ${message}`, where, 'mend the value at its source, or give the column another type')
+}
+
+function shown(cell: Present): string {
+  return cellText(cell).slice(0, 60)
+}
+
+function text(cell: Present): string {
+  if (typeof cell === 'string') return cell
+  if (typeof cell === 'number') return Object.is(cell, -0) ? '-0' : String(cell)
+  throw new Unfit('bytes in a column of another kind')
+}
+
+function whole(cell: Present): string {
+  const digits = text(cell)
+  if (/^-?\d+$/.test(digits)) return digits
+  throw new Unfit(`no whole number: ${shown(cell)}`)
+}
+
+/** Shorter ones would be taken for years of this century and the last. */
+function year(cell: Present): string {
+  const digits = whole(cell)
+  if (digits === '0') return '0000'
+  if (/^[1-9]\d{3}$/.test(digits)) return digits
+  throw new Unfit(`no year that MySQL holds: ${shown(cell)}`)
+}
+
+function unpadded(cell: Present): string {
+  const given = text(cell)
+  if (given.endsWith(' ')) throw new Unfit('blanks at the end of a CHAR are not kept')
+  return given
+}
+
+function bytes(cell: Present): SqlValue {
+  return typeof cell === 'object' ? cell : Buffer.from(text(cell), 'utf8')
+}
+
+function exactly(length: number): Encoder {
+  return (cell) => {
+    const given = bytes(cell)
+    if (given instanceof Uint8Array && given.byteLength < length) {
+      throw new Unfit(`${given.byteLength} bytes would be filled up to ${length}`)
+    }
+    return given
+  }
+}
+
+function decimal(scale: number): Encoder {
+  return (cell) => {
+    const digits = text(cell)
+    if (!/^-?\d/.test(digits)) throw new Unfit(`no number that a DECIMAL holds: ${shown(cell)}`)
+    const point = digits.indexOf('.')
+    if (point >= 0 && digits.length - point - 1 > scale) {
+      throw new Unfit(`${shown(cell)} has more than ${scale} digits behind the point`)
+    }
+    return digits
+  }
+}
+
+function double(cell: Present): SqlValue {
+  if (typeof cell !== 'number') return text(cell)
+  if (!Number.isFinite(cell)) throw new Unfit(`${cell} is no number that MySQL holds`)
+  if (Object.is(cell, -0)) throw new Unfit('MySQL makes 0 of -0')
+  return cell
+}
+
+function single(cell: Present): SqlValue {
+  if (typeof cell === 'number' && Number.isFinite(cell) && Math.fround(cell) !== cell) {
+    throw new Unfit(`${cell} would be rounded to single precision`)
+  }
+  return double(cell)
+}
+
+/** The server reads dates with much good will: what has not this form could become another day. */
+const DAY = /^\d{4}-(?!00)\d\d-(?!00)\d\d$/
+const MOMENT = /^\d{4}-(?!00)\d\d-(?!00)\d\d(?: \d\d:\d\d:\d\d(?:\.(\d+))?)?$/
+const TIME = /^-?\d{2,3}:\d\d:\d\d(?:\.(\d+))?$/
+
+function day(cell: Present): string {
+  const given = text(cell)
+  if (DAY.test(given)) return given
+  throw new Unfit(`no date that MySQL holds: ${shown(cell)}`)
+}
+
+function moment(digits: number): Encoder {
+  return (cell) => timed(text(cell), MOMENT, digits)
+}
+
+function time(digits: number): Encoder {
+  return (cell) => timed(text(cell), TIME, digits)
+}
+
+function timed(given: string, pattern: RegExp, digits: number): string {
+  const found = pattern.exec(given)
+  if (found === null) throw new Unfit(`no time that MySQL holds: ${given.slice(0, 60)}`)
+  if ((found[1]?.length ?? 0) > digits) throw new Unfit(`${given} has more than ${digits} digits of a second`)
+  return given
+}
+
+/** A number that is no member would be taken for the place of one. */
+function member(known: ReadonlySet<string>): Encoder {
+  return (cell) => {
+    const given = text(cell)
+    if (known.has(given)) return given
+    throw new Unfit(`no member of the enum: ${shown(cell)}`)
+  }
+}
+
+function members(known: ReadonlySet<string>): Encoder {
+  return (cell) => {
+    const given = text(cell)
+    if (given === '' || given.split(',').every((one) => known.has(one))) return given
+    throw new Unfit(`no members of the set: ${shown(cell)}`)
+  }
+}
+
+function jsonOfMysql(cell: Present): string {
+  const given = text(cell)
+  if (!isDoubleExact(given)) throw new Unfit('MySQL would round a number in this JSON')
+  return given
+}

@@ -1,0 +1,149 @@
+/** What goes wrong while rows are copied, told apart by side, and by whether a row, a table or the server is the cause. */
+import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import { failureOf, isConnectionGone, isLockLost } from '../error-numbers.ts'
+
+/** The server says that the table was altered since the snapshot, or is not there. */
+const GONE = new Set([1049, 1146, 1412])
+/** A statement was ended from outside, or ran into a limit of the server. */
+const INTERRUPTED = new Set([1028, 1317, 1969, 3024])
+/** A row is at fault: a constraint, a type, a size, or a trigger that refuses it. */
+const OF_ROW = new Set([
+  139, 1048, 1062, 1118, 1138, 1153, 1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411, 1416, 1451, 1452, 1526, 1644,
+  1690, 1713, 1748, 3140, 3141, 3156, 3157, 3819, 3854, 3988, 4025, 4078,
+])
+/** `?` in a condition that somebody wrote is taken for a parameter. */
+const WRONG_ARGUMENTS = 1210
+
+const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
+  TARGET_DENIED: 'SOURCE_DENIED',
+  TARGET_IO: 'SOURCE_IO',
+  TARGET_CORRUPT: 'SOURCE_IO',
+  NO_SPACE: 'SOURCE_IO',
+}
+
+type Said = { readonly errno: number; readonly state: string; readonly message: string }
+
+/** What the server said, also below an error of ours. */
+function said(thrown: unknown): Said | null {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    const { errno, sqlState, sqlMessage } = error as {
+      readonly errno?: unknown
+      readonly sqlState?: unknown
+      readonly sqlMessage?: unknown
+    }
+    if (typeof errno === 'number' && errno > 0 && typeof sqlMessage === 'string') {
+      return { errno, state: typeof sqlState === 'string' ? sqlState : '', message: sqlMessage }
+    }
+  }
+  return null
+}
+
+/**
+ * @param condition that a user wrote, if one was part of the statement: mistakes are then his
+ * @returns a SluiceError of the source's kind, unless the error is none of the database
+ */
+export function sourceError(thrown: unknown, where: string, condition: string | null = null): unknown {
+  if (isOwn(thrown)) return thrown
+  const failure = failureOf(thrown instanceof SluiceError ? thrown.cause : thrown)
+  const server = said(thrown)
+  if (failure !== null && isConnectionGone(failure)) return sourceLost(where, thrown)
+  if (server === null) return ofSource(thrown, where)
+  const { errno, state, message } = server
+  if (GONE.has(errno)) {
+    return new SluiceError('SOURCE_GONE', message, {
+      where,
+      reason: 'the table was altered since it was planned, or is gone',
+      hint: 'plan the copy again',
+      cause: thrown,
+    })
+  }
+  const passing = (failure !== null && isLockLost(failure)) || INTERRUPTED.has(errno)
+  if (passing) return new SluiceError('SOURCE_IO', message, { where, retryable: true, cause: thrown })
+  const denied = thrown instanceof SluiceError && thrown.code === 'TARGET_DENIED'
+  if (condition !== null && !denied && (/^(?:21|22|42)/.test(state) || errno === WRONG_ARGUMENTS)) {
+    return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${message}`, {
+      where: condition,
+      hint: 'it has to be SQL of the source, where names stand in double quotes and texts in single ones',
+      cause: thrown,
+    })
+  }
+  return ofSource(thrown, where)
+}
+
+/** @returns a SluiceError, unless the error is none of the database */
+export function targetError(thrown: unknown, where: string): unknown {
+  if (isOwn(thrown))
+    return thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED' ? asRow(thrown, where) : thrown
+  const failure = failureOf(thrown instanceof SluiceError ? thrown.cause : thrown)
+  const server = said(thrown)
+  if (server === null || failure === null || isConnectionGone(failure)) return thrown
+  const { errno, state, message } = server
+  if (isLockLost(failure) || INTERRUPTED.has(errno)) {
+    return new SluiceError('TARGET_BUSY', message, {
+      where,
+      reason: 'another transaction holds the same rows, or somebody ended the statement',
+      retryable: true,
+      cause: thrown,
+    })
+  }
+  if (OF_ROW.has(errno)) {
+    return new SluiceError('ROW_REFUSED', message, {
+      where,
+      reason: `error ${errno} of the server`,
+      hint: 'compare the value with the type, the keys and the constraints of the table',
+      cause: thrown,
+    })
+  }
+  if (thrown instanceof SluiceError && thrown.code !== 'TARGET_CORRUPT') return thrown
+  const code = state.startsWith('42') || state === 'HY000' ? 'TABLE_REFUSED' : 'TARGET_IO'
+  return new SluiceError(code, message, { where, reason: `error ${errno} of the server`, cause: thrown })
+}
+
+/** The snapshot that a connection held is gone with it: another view of the source has to be opened. */
+export function sourceLost(where: string, cause: unknown): SluiceError {
+  return new SluiceError('CONNECTION_LOST', 'this view of the source is gone', {
+    where,
+    reason: 'a connection that held a snapshot broke, or the server was restarted',
+    hint: 'run the same command again: it goes on where it stopped',
+    kind: 'source',
+    retryable: true,
+    cause,
+  })
+}
+
+export function rowRefused(message: string, where: string, hint?: string): SluiceError {
+  return new SluiceError('ROW_REFUSED', message, { where, ...(hint === undefined ? {} : { hint }) })
+}
+
+/** An error that was made here, and not by a server. */
+function isOwn(thrown: unknown): boolean {
+  return thrown instanceof SluiceError && thrown.cause === undefined
+}
+
+function asRow({ message, reason, hint }: SluiceError, where: string): SluiceError {
+  return new SluiceError('ROW_REFUSED', message, {
+    where,
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+function ofSource(thrown: unknown, where: string): unknown {
+  if (!(thrown instanceof SluiceError)) {
+    const server = said(thrown)
+    if (server === null) return thrown
+    return new SluiceError('SOURCE_IO', server.message, {
+      where,
+      reason: `error ${server.errno} of the server`,
+      cause: thrown,
+    })
+  }
+  if (thrown.kind !== 'target') return thrown
+  return new SluiceError(OF_SOURCE[thrown.code] ?? thrown.code, said(thrown)?.message ?? thrown.message, {
+    where,
+    kind: 'source',
+    retryable: thrown.retryable,
+    ...(thrown.reason === undefined ? {} : { reason: thrown.reason }),
+    cause: thrown,
+  })
+}

@@ -1,0 +1,116 @@
+/** MySQL and MariaDB as source and target of copies. */
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import { Pool } from '../../pool.ts'
+import { mysqlConfig, type MysqlConfig } from '../config.ts'
+import type { Session } from '../session.ts'
+import { declare, declareKey, type Declared } from './declare.ts'
+import { sourceError } from './errors.ts'
+import { openLedger } from './ledger.ts'
+import { MysqlObjects } from './objects.ts'
+import { openCopySession } from './sessions.ts'
+import { findTables } from './tables.ts'
+import { Target } from './target.ts'
+import { openView } from './view.ts'
+
+/** InnoDB locks rows: what more writers than this wait for is the disk. */
+const WRITERS = 64
+/** Room in a packet for what stands around a value. */
+const PACKET_MARGIN = 1_024
+
+/**
+ * @param url `mysql://user:password@host:port/database`, see `mysqlConfig`; `pool_size` is the number of readers of a view
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED
+ */
+export async function openMysqlCopy(url: string): Promise<CopyStore> {
+  const config = mysqlConfig(url)
+  const session = await openCopySession(config, 'read')
+  try {
+    return new Store(url, config, session, await serverOf(session))
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}
+
+class Store implements CopyStore {
+  readonly system = 'mysql'
+  readonly label: string
+  readonly identity: string
+  readonly can: StoreAbilities
+  readonly schema: string
+  readonly #url: string
+  readonly #config: MysqlConfig
+  readonly #server: string
+  readonly #pool: Pool<Session>
+  readonly #target: Target
+  readonly #objects: MysqlObjects
+
+  constructor(url: string, config: MysqlConfig, session: Session, server: string) {
+    this.#url = url
+    this.#config = config
+    this.#server = server
+    this.label = config.label
+    this.identity = `${server}/${config.database}`
+    this.schema = config.database
+    this.can = {
+      atomic: 'chunk',
+      snapshot: config.poolSize === 1 ? 'shared' : 'connection',
+      writers: WRITERS,
+      hosts: 'any',
+      frames: [],
+      maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
+    }
+    this.#pool = new Pool(() => openCopySession(config, 'read'), { most: config.poolSize, idle: 1 }, config.label)
+    this.#pool.adopt(session)
+    this.#target = new Target(config)
+    this.#objects = new MysqlObjects(config, session.facts.flavour)
+  }
+
+  async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+    throwIfAborted(signal)
+    try {
+      return await this.#pool.use((session) => findTables(session, pattern, this.#server))
+    } catch (error) {
+      throw sourceError(error, this.label)
+    }
+  }
+
+  /** @param inKey for a column of a key, which an index has to hold as a whole */
+  declare(type: ColumnType, inKey = false): Declared {
+    return inKey ? declareKey(type) : declare(type)
+  }
+
+  async source(signal: AbortSignal): Promise<SourceView> {
+    throwIfAborted(signal)
+    return await openView(this.#config)
+  }
+
+  target(): CopyTarget {
+    return this.#target
+  }
+
+  objects(): ObjectStore {
+    return this.#objects
+  }
+
+  async ledger(): Promise<LedgerDatabase> {
+    return await openLedger(this.#url, this.#config)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#pool.close(), this.#target[Symbol.asyncDispose](), this.#objects[Symbol.asyncDispose]()])
+  }
+}
+
+/** Tells a server from every other, whatever name it was reached by. MariaDB has an identifier only of the machine and the port. */
+async function serverOf(session: Session): Promise<string> {
+  const rows = await session.command(
+    "SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid', 'hostname', 'port')",
+  )
+  const words = new Map(rows.map(([name, value]) => [String(name).toLowerCase(), String(value)]))
+  const uuid = words.get('server_uuid')
+  if (uuid !== undefined) return `mysql:${uuid}`
+  return `mariadb:${words.get('hostname') ?? ''}:${words.get('port') ?? ''}:${words.get('server_uid') ?? ''}`
+}

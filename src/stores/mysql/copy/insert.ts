@@ -1,0 +1,173 @@
+/**
+ * Rows into a table, by LOAD DATA where the server allows it and by INSERTs otherwise. Both count as done only if the server wrote every row and
+ * has nothing to say about any: it cuts blanks and rounds numbers with a mere note, and LOAD DATA LOCAL leaves rows out with a warning.
+ */
+import type { SluiceError } from '../../../shared/errors.ts'
+import type { WriteColumn } from '../../copy-port.ts'
+import type { SqlRow, SqlValue } from '../../port.ts'
+import { fileOf, FILE_FORMAT } from '../load-file.ts'
+import { endOfBatch } from '../load.ts'
+import type { Session } from '../session.ts'
+import { numberText } from '../values.ts'
+import { rowRefused } from './errors.ts'
+import { quoted } from './names.ts'
+import { baseOf, isBytes, isOpaque, isText } from './types.ts'
+
+/** Parameters of one statement: the protocol counts them in two bytes. */
+const MOST_PARAMETERS = 65_535
+const MOST_ROWS = 1_000
+const INSERT_BYTES = 4 * 2 ** 20
+/** Below, the two round trips of a LOAD DATA cost more than they save, and an INSERT says better what is wrong. */
+const FEW_ROWS = 16
+const DUPLICATE = 1062
+/** What newer servers say about words that older ones need. */
+const DEPRECATED = new Set([1287, 1681, 3719])
+
+export type Into = {
+  /** Whole and quoted. */
+  readonly table: string
+  /** The name alone. */
+  readonly name: string
+  readonly columns: readonly WriteColumn[]
+  readonly key: readonly string[]
+  /** For messages. */
+  readonly where: string
+}
+
+/** @returns rows written, which are all of them @throws SluiceError ROW_REFUSED, after which some of the rows may be there */
+export async function addRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
+  if (rows.length >= FEW_ROWS && isLoadable(session, into)) return await loadRows(session, into, rows)
+  return await insertRows(session, into, rows)
+}
+
+/** Overwrites rows of equal key. @returns rows written, which are all of them @throws as `addRows` */
+export async function upsertRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
+  return await inBatches(session, into, rows, insertHead(into), upsertTail(into), async ({ warnings }, batch) => {
+    if (warnings > 0) await refuseWarnings(session, into, batch.length)
+    return batch.length
+  })
+}
+
+/**
+ * Leaves rows out whose key is there.
+ * @param index of the key; rows that any other unique index holds back are refused
+ * @returns rows written @throws as `addRows`
+ */
+export async function appendRows(
+  session: Session,
+  into: Into,
+  rows: readonly SqlRow[],
+  index: string,
+): Promise<number> {
+  const head = insertHead(into).replace('INSERT', 'INSERT IGNORE')
+  return await inBatches(session, into, rows, head, '', async ({ changed, warnings }, batch) => {
+    if (warnings === 0 && changed === batch.length) return changed
+    const found = await warningsOf(session)
+    const other = found.find(({ number, text }) => number !== DUPLICATE || !isOfIndex(text, into.name, index))
+    if (other === undefined && found.length === batch.length - changed) return changed
+    throw refusedBy(other, into, changed, batch.length)
+  })
+}
+
+/** As `addRows`, by INSERTs of many rows. */
+export async function insertRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
+  return await inBatches(session, into, rows, insertHead(into), '', async ({ changed, warnings }, batch) => {
+    if (changed !== batch.length || warnings > 0) await refuseWarnings(session, into, batch.length, changed)
+    return changed
+  })
+}
+
+/** As `addRows`, by LOAD DATA LOCAL from memory. */
+export async function loadRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
+  const list = into.columns.map(({ name }) => quoted(name)).join(', ')
+  const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${into.table} ${FILE_FORMAT} (${list})`
+  const binary = into.columns.map(({ column }) => isBytes(baseOf(column.native)))
+  const file = fileOf(rows, binary, session.facts.maxPacket, into.where)
+  const { changed, warnings } = await session.infile(sql, file)
+  if (changed !== rows.length || warnings > 0) await refuseWarnings(session, into, rows.length, changed)
+  return changed
+}
+
+/** Columns that a file of bytes fills as an INSERT would. */
+export function isLoadable({ facts }: Session, { columns }: Into): boolean {
+  return (
+    facts.localInfile &&
+    columns.every(({ column: { native, collation } }) => {
+      const base = baseOf(native)
+      if (base === 'json') return facts.flavour === 'mariadb'
+      if (isText(base)) return collation === undefined || collation.startsWith('utf8mb4_')
+      return !isOpaque(base) && !NOT_LOADABLE.has(base)
+    })
+  )
+}
+
+const NOT_LOADABLE = new Set(['bit', 'enum', 'set', 'uuid', 'inet4', 'inet6'])
+
+function insertHead({ table, columns }: Into): string {
+  return `INSERT INTO ${table} (${columns.map(({ name }) => quoted(name)).join(', ')}) VALUES `
+}
+
+/** A row that another unique index found has another key, and dividing by that stops the statement: it would be overwritten otherwise. */
+function upsertTail({ columns, key }: Into): string {
+  const same = key.map((name) => `${quoted(name)} <=> VALUES(${quoted(name)})`).join(' AND ')
+  const [first = '', ...others] = key.map(quoted)
+  const guard = `${first} = IF(IF(${same}, 1, 1 / (${same})), VALUES(${first}), VALUES(${first}))`
+  const rest = columns.map(({ name }) => quoted(name)).filter((name) => name !== first && !others.includes(name))
+  const assignments = [...others, ...rest].map((name) => `${name} = VALUES(${name})`)
+  return ` ON DUPLICATE KEY UPDATE ${[guard, ...assignments].join(', ')}`
+}
+
+type Done = { readonly changed: number; readonly warnings: number }
+
+async function inBatches(
+  session: Session,
+  { columns }: Into,
+  rows: readonly SqlRow[],
+  head: string,
+  tail: string,
+  check: (done: Done, batch: readonly SqlRow[]) => Promise<number>,
+): Promise<number> {
+  const tuple = `(${columns.map(() => '?').join(',')})`
+  const most = Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_PARAMETERS / columns.length)))
+  const bytes = Math.min(INSERT_BYTES, session.facts.maxPacket / 2)
+  let written = 0
+  for (let start = 0; start < rows.length;) {
+    const end = endOfBatch(rows, start, most, bytes)
+    const batch = rows.slice(start, end)
+    // Only whole batches and single rows come again; others would fill the driver's store of prepared statements.
+    const keep = batch.length === most || batch.length === 1
+    const sql = head + Array(batch.length).fill(tuple).join(',') + tail
+    written += await check(await session.execute(sql, batch.flatMap(asWritten), keep), batch)
+    start = end
+  }
+  return written
+}
+
+/** Numbers as text, as LOAD DATA has them: the column's type decides, and the driver takes a quarter of the time over them. */
+function asWritten(row: SqlRow): SqlValue[] {
+  return row.map((value) => (typeof value === 'number' ? numberText(value) : value))
+}
+
+type Warning = { readonly number: number; readonly text: string }
+
+async function warningsOf(session: Session): Promise<readonly Warning[]> {
+  const rows = await session.command('SHOW WARNINGS')
+  return rows
+    .map(([, number, text]) => ({ number: Number(number), text: String(text) }))
+    .filter(({ number }) => !DEPRECATED.has(number))
+}
+
+async function refuseWarnings(session: Session, into: Into, rows: number, changed = rows): Promise<void> {
+  const [first] = await warningsOf(session)
+  if (first !== undefined || changed !== rows) throw refusedBy(first, into, changed, rows)
+}
+
+function refusedBy(warning: Warning | undefined, { where }: Into, changed: number, rows: number): SluiceError {
+  const message = warning === undefined ? `${changed} of ${rows} rows were written` : warning.text
+  return rowRefused(message, where, 'compare the value with the type, the keys and the constraints of the table')
+}
+
+/** `Duplicate entry 'x' for key 'PRIMARY'`, in MySQL with the table before the index. */
+function isOfIndex(text: string, table: string, index: string): boolean {
+  return text.endsWith(` for key '${index}'`) || text.endsWith(` for key '${table}.${index}'`)
+}

@@ -1,0 +1,41 @@
+/** Which columns tell the rows of a table apart, and sort them by an index. */
+import type { Column } from '../../../model/copy/column-type.ts'
+import { isSortable } from './ranges.ts'
+
+export type IndexPart = {
+  readonly index: string
+  /** Null for an expression. */
+  readonly column: string | null
+  /** The index holds the whole value, in order. */
+  readonly whole: boolean
+  readonly nullable: boolean
+}
+
+/**
+ * The primary key; else a unique index without NULL, else one with, that of the fewest columns first. Indexes on expressions, on the beginning of a
+ * text, on made values, or on values that compare otherwise than they are sorted (enums, floating point numbers) are none.
+ */
+export function chooseKey(
+  parts: readonly IndexPart[],
+  columns: readonly Column[],
+): { readonly key: readonly string[]; readonly primary: boolean } {
+  const names = [...new Set(parts.map(({ index }) => index))]
+  const indexes = names
+    .map((name) => parts.filter(({ index }) => index === name))
+    .filter((index) => isUsable(index, columns))
+  const [best] = indexes.toSorted((a, b) => rank(a) - rank(b) || a.length - b.length)
+  if (best === undefined) return { key: [], primary: false }
+  return { key: best.flatMap(({ column }) => (column === null ? [] : [column])), primary: best[0]?.index === 'PRIMARY' }
+}
+
+function isUsable(index: readonly IndexPart[], columns: readonly Column[]): boolean {
+  return index.every(({ column: name, whole }) => {
+    const column = columns.find((one) => one.name === name)
+    return whole && column !== undefined && column.generated !== true && isSortable(column)
+  })
+}
+
+function rank(index: readonly IndexPart[]): number {
+  if (index[0]?.index === 'PRIMARY') return 0
+  return index.some(({ nullable }) => nullable) ? 2 : 1
+}

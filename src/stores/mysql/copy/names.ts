@@ -1,0 +1,31 @@
+/** Names of tables: in SQL, and in the patterns that people write. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { quoted } from '../load.ts'
+
+export { quoted } from '../load.ts'
+
+/** `"db"."table"`, as sessions of ours read it. */
+export function tableSql({ schema, name }: TableName): string {
+  return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
+}
+
+export type TablePattern = {
+  /** Null for the database of the URL. */
+  readonly schema: RegExp | null
+  readonly table: RegExp
+}
+
+/**
+ * @param pattern `db.table` or `table`, each with `*` for any characters
+ * @param folded whether the server takes `A` and `a` in names for the same
+ */
+export function tablePattern(pattern: string, folded: boolean): TablePattern {
+  const dot = pattern.indexOf('.')
+  const regex = (text: string): RegExp => {
+    const parts = text.split('*').map((part) => part.replaceAll(/[\\^$.|?*+()[\]{}]/g, String.raw`\$&`))
+    return new RegExp(`^${parts.join('[^]*')}$`, folded ? 'iu' : 'u')
+  }
+  return dot < 0
+    ? { schema: null, table: regex(pattern) }
+    : { schema: regex(pattern.slice(0, dot)), table: regex(pattern.slice(dot + 1)) }
+}

@@ -1,0 +1,238 @@
+/** Indexes, constraints and defaults in MySQL and MariaDB, where each of them is one statement that happens as a whole or not at all. */
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { ForeignKey, IndexObject, IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { ObjectStore } from '../../copy-port.ts'
+import { asObjectError, objectFailed } from '../../object-names.ts'
+import { Pool } from '../../pool.ts'
+import type { MysqlConfig } from '../config.ts'
+import { mysqlErrorNumber } from '../errors.ts'
+import type { Session } from '../session.ts'
+import { targetError, sourceError } from './errors.ts'
+import { quoted, tableSql } from './names.ts'
+import { listObjects } from './object-list.ts'
+import { interruptible, openCopySession } from './sessions.ts'
+import { baseOf, isBytes, isText } from './types.ts'
+
+const NAME_CHARACTERS = 64
+const LOOK_MS = 300
+/** Of a text that an index cannot hold as a whole. */
+const PREFIX = 191
+/** Bytes of all columns of an index together. */
+const INDEX_BYTES = 3072
+/** A row that points to no other, when a foreign key is made. */
+const NO_PARENT = 1452
+
+export class MysqlObjects implements ObjectStore, AsyncDisposable {
+  readonly words: string
+  readonly #config: MysqlConfig
+  readonly #readers: Pool<Session>
+
+  /** @param flavour `mysql` or `mariadb`: each writes expressions in its own way */
+  constructor(config: MysqlConfig, flavour: string) {
+    this.#config = config
+    this.words = flavour
+    this.#readers = new Pool(() => this.#open('read'), { most: Infinity, idle: 1 }, config.label)
+  }
+
+  async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
+    try {
+      return await this.#read(signal, (session) => listObjects(session, table))
+    } catch (error) {
+      throw sourceError(error, this.#config.label)
+    }
+  }
+
+  scope({ kind }: SchemaObject): 'table' | 'schema' {
+    return kind === 'index' || kind === 'unique' ? 'table' : 'schema'
+  }
+
+  async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    if (names.length === 0) return new Set()
+    const rows = await this.#read(signal, (session) =>
+      session.rows(
+        `SELECT CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = COALESCE(?, DATABASE())
+         AND CONSTRAINT_TYPE IN ('FOREIGN KEY', 'CHECK') AND TABLE_NAME <> ? AND CONSTRAINT_NAME IN (${names.map(() => '?').join(', ')})`,
+        [table.schema ?? null, table.name, ...names],
+      ),
+    )
+    return new Set(rows.map(([name]) => String(name)))
+  }
+
+  fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string } {
+    const name = Array.from(object.name).slice(0, NAME_CHARACTERS).join('')
+    switch (object.kind) {
+      case 'index':
+      case 'unique':
+        return object.own === '' ? fittedIndex({ ...object, name }, table) : { ...object, name }
+      case 'foreign key': {
+        const actions = [object.onDelete, object.onUpdate]
+        const odd = actions.find((one) => !/^(?:NO ACTION|RESTRICT|CASCADE|SET NULL)$/.test(one))
+        if (odd !== undefined) return { refused: `MySQL knows no ${odd} of a foreign key` }
+        const [onDelete = '', onUpdate = ''] = actions.map((one) => (one === 'RESTRICT' ? 'NO ACTION' : one))
+        return { ...object, name, own: '', onDelete, onUpdate }
+      }
+      case 'exclusion':
+        return { refused: 'MySQL has no exclusion constraints' }
+      case 'check':
+        return { ...object, name }
+      case 'default':
+        return object
+    }
+  }
+
+  async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
+    const name = quoted(object.name)
+    const alter = `ALTER TABLE ${tableSql(table.table)}`
+    try {
+      await this.#write(signal, async (session) => {
+        await takeLock(session, lockOf(table), signal)
+        if ((await listObjects(session, table.table)).some((one) => isSamePlace(one, object))) return
+        switch (object.kind) {
+          case 'index':
+          case 'unique':
+            return void (await session.command(`${alter} ADD ${kindOf(object)}KEY ${name} ${indexSql(object)}`))
+          case 'foreign key':
+            return this.#foreignKey(session, object, table, signal)
+          case 'check':
+          case 'exclusion':
+            return void (await session.command(`${alter} ADD CONSTRAINT ${name} ${object.own}`))
+          case 'default': {
+            const value = object.own.startsWith('CURRENT_TIMESTAMP') ? `(${object.own})` : object.own
+            return void (await session.command(`${alter} ALTER COLUMN ${name} SET DEFAULT ${value}`))
+          }
+        }
+      })
+    } catch (error) {
+      const where = `${this.#config.label}: ${tableText(table.table)}`
+      throw asObjectError(error, object, (thrown) => targetError(thrown, where))
+    }
+  }
+
+  async #foreignKey(session: Session, key: ForeignKey, { table }: TableSpec, signal: AbortSignal): Promise<void> {
+    const { from, to, onDelete, onUpdate } = key
+    const list = (names: readonly string[]): string => names.map(quoted).join(', ')
+    const sql =
+      `ALTER TABLE ${tableSql(table)} ADD CONSTRAINT ${quoted(key.name)} FOREIGN KEY (${list(from)}) ` +
+      `REFERENCES ${tableSql(to.table)} (${list(to.columns)}) ON UPDATE ${onUpdate} ON DELETE ${onDelete}`
+    try {
+      await session.command(sql)
+    } catch (error) {
+      if (mysqlErrorNumber(error) !== NO_PARENT) throw error
+      const equal = from.map((column, i) => `p.${quoted(to.columns[i] ?? '')} = c.${quoted(column)}`).join(' AND ')
+      const given = from.map((column) => `c.${quoted(column)} IS NOT NULL`).join(' AND ')
+      const [row] = await this.#read(signal, (reader) =>
+        reader.rows(
+          `SELECT CAST(COUNT(*) AS CHAR) FROM ${tableSql(table)} c WHERE ${given}
+           AND NOT EXISTS (SELECT 1 FROM ${tableSql(to.table)} p WHERE ${equal})`,
+        ),
+      )
+      const rows = String(row?.[0] ?? 0)
+      const what = `${rows} ${rows === '1' ? 'row' : 'rows'} of ${tableText(table)} point to no row of ${tableText(to.table)}`
+      throw objectFailed(key, what, { reason: (error as Error).message, cause: error })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#readers.close()
+  }
+
+  #read<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+    return this.#readers.use((session) =>
+      interruptible(this.#config, session, signal, async () => {
+        const result = await body(session)
+        // Whoever alters a table waits for transactions that have looked at it.
+        await session.command('COMMIT')
+        return result
+      }),
+    )
+  }
+
+  /** Over a connection of its own, which leaves nothing locked behind. */
+  async #write(signal: AbortSignal, body: (session: Session) => Promise<void>): Promise<void> {
+    const session = await this.#open('write')
+    try {
+      await interruptible(this.#config, session, signal, () => body(session))
+    } finally {
+      await session.close()
+    }
+  }
+
+  async #open(purpose: 'read' | 'write'): Promise<Session> {
+    const session = await openCopySession(this.#config, purpose)
+    try {
+      await readBackslashes(session)
+      return session
+    } catch (error) {
+      session.destroy()
+      throw error
+    }
+  }
+}
+
+/** A program that was killed leaves its statement running at the server: whoever comes next waits for it, and finds it done. */
+async function takeLock(session: Session, name: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const [row] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
+    if (Number(row?.[0]) === 1) return
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => throwIfAborted(signal))
+  }
+}
+
+/** Of the whole table: the server alters one thing of it at a time, and lets nobody wait for that as long as it may take. */
+function lockOf({ table }: TableSpec): string {
+  const words = JSON.stringify([table.schema, table.name])
+  return `sluice ${createHash('sha256').update(words).digest('hex').slice(0, 40)}`
+}
+
+/** Whether it has the name, among those that share names; a default is set anew, which takes no time. */
+function isSamePlace(one: SchemaObject, other: SchemaObject): boolean {
+  const place = ({ kind }: SchemaObject): string => (kind === 'index' || kind === 'unique' ? 'index' : kind)
+  return other.kind !== 'default' && place(one) === place(other) && one.name.toLowerCase() === other.name.toLowerCase()
+}
+
+/** The server prints texts with backslashes whatever the session reads: definitions are read back as they are printed. */
+async function readBackslashes(session: Session): Promise<void> {
+  const [row] = await session.rows('SELECT @@sql_mode')
+  const modes = String(row?.[0] ?? '').split(',')
+  const kept = modes.filter((mode) => mode !== 'NO_BACKSLASH_ESCAPES')
+  await session.command(`SET SESSION sql_mode = '${kept.join(',')}'`)
+}
+
+/** Texts without a bound are indexed by their beginnings, which no unique index can be. */
+function fittedIndex(object: IndexObject, table: TableSpec): SchemaObject | { readonly refused: string } {
+  const room = Math.floor(INDEX_BYTES / 4 / Math.max(1, object.parts.length))
+  const parts: IndexPart[] = []
+  for (const { column, descending } of object.parts) {
+    const native = table.columns.find(({ name }) => name === column)?.native ?? ''
+    const base = baseOf(native)
+    if (base === 'json') return { refused: `${column ?? ''} is json in the target, which no index holds` }
+    const isOpen = /(?:text|blob)$/.test(base)
+    const length = Number(/\((\d+)/.exec(native)?.[1] ?? 0)
+    const isLong = isOpen || ((isText(base) || isBytes(base)) && length > room)
+    if (isLong && object.unique) {
+      return { refused: `${column ?? ''} is ${native} in the target, of which an index holds only a beginning` }
+    }
+    parts.push({
+      column,
+      ...(descending === true ? { descending } : {}),
+      ...(isLong ? { prefix: Math.min(PREFIX, room) } : {}),
+    })
+  }
+  return { ...object, kind: 'index', method: 'btree', parts, include: [] }
+}
+
+function kindOf({ unique, method }: IndexObject): string {
+  if (unique) return 'UNIQUE '
+  return method === 'fulltext' || method === 'spatial' || method === 'vector' ? `${method.toUpperCase()} ` : ''
+}
+
+function indexSql({ own, parts }: IndexObject): string {
+  if (own !== '') return own
+  const list = parts.map(({ column, descending, prefix }) => {
+    return `${quoted(column ?? '')}${prefix === undefined ? '' : `(${prefix})`}${descending ? ' DESC' : ''}`
+  })
+  return `(${list.join(', ')})`
+}

@@ -1,0 +1,179 @@
+/** Ranges of keys in the SQL of MySQL, which finds them by the index of the key however far back they begin. */
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { moment, time } from '../../../model/copy/canonical-time.ts'
+import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import {
+  cutByKey,
+  keyColumns,
+  keyOrder,
+  lastKey,
+  rangeCondition,
+  type Condition,
+  type KeyDialect,
+} from '../../key-ranges.ts'
+import type { SqlRow, SqlValue } from '../../port.ts'
+import { quoted, tableSql } from './names.ts'
+import { baseOf, isOpaque, isWhole } from './types.ts'
+
+export const KEYS: KeyDialect = {
+  quote: quoted,
+  from: ({ table }) => tableSql(table),
+  bound,
+  value,
+  text,
+}
+
+type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
+
+/** Whether rows come out of an index in the order in which their values compare. An enum is sorted by number, and compared as text. */
+export function isSortable({ native }: Column): boolean {
+  const base = baseOf(native)
+  return (
+    base !== 'enum' && base !== 'set' && base !== 'float' && base !== 'double' && base !== 'json' && !isOpaque(base)
+  )
+}
+
+/** As `rangeCondition`; a key of several columns is compared column by column, since the server uses no index for row values. */
+export function conditionOf(table: TableSpec, range: Range, where: string | null): Condition {
+  if (range.by === 'key' && table.key.length === 0 && (range.after ?? range.through) !== null) {
+    throw new Error(`${table.table.name} has no key that a range could go by`)
+  }
+  if (range.by !== 'key' || table.key.length < 2) return rangeCondition(table, range, where, KEYS)
+  const rest = rangeCondition(table, EVERY_KEY, where, KEYS)
+  const columns = keyColumns(table)
+  const sides = [
+    ...(range.after === null ? [] : [side(columns, range.after, '>', '>')]),
+    ...(range.through === null ? [] : [side(columns, range.through, '<', '<=')]),
+  ]
+  return {
+    sql: [...sides.map(({ sql }) => sql), rest.sql].join(' AND '),
+    parameters: [...sides.flatMap(({ parameters }) => parameters), ...rest.parameters],
+  }
+}
+
+/** `"a", "b"` for ORDER BY. */
+export function orderOf(table: TableSpec): string {
+  return keyOrder(table, KEYS)
+}
+
+/** As `cutByKey`. @throws SluiceError UNSUPPORTED_KEY */
+export async function* cutKeys(
+  table: TableSpec,
+  within: Range & { readonly by: 'key' },
+  where: string | null,
+  rows: number,
+  ask: Ask,
+): AsyncGenerator<Range> {
+  refuseUnsortable(table)
+  if (table.key.length < 2) {
+    yield* cutByKey(table, within, where, rows, table.rows, KEYS, ask)
+    return
+  }
+  let { after } = within
+  for (;;) {
+    const rest: Range = { by: 'key', after, through: within.through }
+    const through = await keyAt(table, rest, where, `ORDER BY ${orderOf(table)} LIMIT 1 OFFSET ${rows - 1}`, ask)
+    if (through === null) {
+      yield rest
+      return
+    }
+    yield { by: 'key', after, through }
+    after = through
+  }
+}
+
+/** As `lastKey`. */
+export async function lastOf(table: TableSpec, range: Range, where: string | null, ask: Ask): Promise<Bound | null> {
+  if (table.key.length < 2) return await lastKey(table, range, where, KEYS, ask)
+  return await keyAt(table, range, where, `ORDER BY ${keyOrder(table, KEYS, ' DESC')} LIMIT 1`, ask)
+}
+
+async function keyAt(
+  table: TableSpec,
+  range: Range,
+  where: string | null,
+  tail: string,
+  ask: Ask,
+): Promise<Bound | null> {
+  const { sql, parameters } = conditionOf(table, range, where)
+  const columns = keyColumns(table).map(text).join(', ')
+  const [row] = await ask(`SELECT ${columns} FROM ${tableSql(table.table)} WHERE ${sql} ${tail}`, parameters)
+  return row === undefined ? null : row.map(String)
+}
+
+function refuseUnsortable(table: TableSpec): void {
+  for (const column of keyColumns(table)) {
+    if (isSortable(column)) continue
+    throw new SluiceError('UNSUPPORTED_KEY', `${column.name} (${column.native}) cannot be cut into ranges`, {
+      where: table.table.name,
+      reason: 'its values are not sorted as they compare',
+      hint: 'name other unique columns with --key',
+    })
+  }
+}
+
+/** `(a > ? OR (a = ? AND (b > ? OR (b = ? AND c > ?))))`, which the server reads as ranges of the index. */
+function side(columns: readonly Column[], edge: Bound, beyond: '>' | '<', last: '>' | '<='): Condition {
+  const [column, ...others] = columns
+  const [first, ...rest] = edge
+  if (column === undefined || first === undefined) throw new Error('a bound has fewer values than the key has columns')
+  const name = quoted(column.name)
+  const mark = bound(column)
+  const parameter = value(column, first)
+  if (others.length === 0) return { sql: `${name} ${last} ${mark}`, parameters: [parameter] }
+  const inner = side(others, rest, beyond, last)
+  return {
+    sql: `(${name} ${beyond} ${mark} OR (${name} = ${mark} AND ${inner.sql}))`,
+    parameters: [parameter, parameter, ...inner.parameters],
+  }
+}
+
+function bound({ native, type }: Column): string {
+  switch (baseOf(native)) {
+    case 'decimal':
+      return type.kind === 'decimal' ? `CAST(? AS DECIMAL(${type.precision ?? 65}, ${type.scale ?? 0}))` : '?'
+    case 'date':
+      return 'CAST(? AS DATE)'
+    case 'time':
+      return 'CAST(? AS TIME(6))'
+    case 'datetime':
+    case 'timestamp':
+      return 'CAST(? AS DATETIME(6))'
+    default:
+      return '?'
+  }
+}
+
+const WHOLE = /^-?\d+$/
+
+/** Numbers go as numbers: a text beside a column of numbers would be compared as a floating point number. */
+function value({ native }: Column, given: string): SqlValue {
+  const base = baseOf(native)
+  if ((isWhole(base) || base === 'bit') && WHOLE.test(given)) return BigInt(given)
+  switch (base) {
+    case 'binary':
+    case 'varbinary':
+    case 'tinyblob':
+    case 'blob':
+    case 'mediumblob':
+    case 'longblob':
+      return Buffer.from(given.replace(/^\\x/, ''), 'hex')
+    case 'datetime':
+    case 'timestamp':
+      return moment(given, true)
+    case 'time':
+      return time(given)
+    default:
+      return given
+  }
+}
+
+function text({ name, native }: Column): string {
+  const column = quoted(name)
+  const base = baseOf(native)
+  if (base === 'bit' || base === 'year') return `CAST(${column} + 0 AS CHAR)`
+  if (base === 'binary' || base === 'varbinary' || base.endsWith('blob')) return `CONCAT('\\x', LOWER(HEX(${column})))`
+  const isText = base === 'char' || base === 'varchar' || base.endsWith('text')
+  return isText ? column : `CAST(${column} AS CHAR)`
+}

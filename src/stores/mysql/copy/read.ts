@@ -1,0 +1,93 @@
+/** Rows of a request, as they arrive. */
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import type { BatchSize, RowBatch, RowRequest } from '../../copy-port.ts'
+import type { SqlRow } from '../../port.ts'
+import { bytesOf } from '../row-stream.ts'
+import type { Session } from '../session.ts'
+import { cellReader, selected, shownValue, type CellReader } from './cells.ts'
+import { quoted, tableSql } from './names.ts'
+import { conditionOf, orderOf } from './ranges.ts'
+
+type Aside = NonNullable<RowRequest['aside']>
+
+/** Columns of a table in the order in which their cells are wanted. */
+type Wanted = readonly { readonly name: string; readonly as: ColumnType; readonly column: Column }[]
+
+/**
+ * Rows over one session that is nobody else's meanwhile; at most a few batches wait in memory.
+ * @throws SluiceError VALUE_REFUSED with column and key, and what the server says; the signal's reason
+ */
+export async function* readRows(
+  session: Session,
+  request: RowRequest,
+  size: BatchSize,
+  signal: AbortSignal,
+): AsyncGenerator<RowBatch> {
+  const { table, columns, range, where, ordered } = request
+  const { sql, parameters } = conditionOf(table, range, where)
+  const order = ordered && table.key.length > 0 ? ` ORDER BY ${orderOf(table)}` : ''
+  const list = columns.map(({ name, column }) => selected(quoted(name), column)).join(', ')
+  const rowOf = rowReader(columns, table, request.aside ?? null)
+  const stream = await session.stream(
+    `SELECT ${list} FROM ${tableSql(table.table)} WHERE ${sql}${order}`,
+    parameters,
+    size.bytes,
+  )
+  for (;;) {
+    const page = await stream.take(size.rows)
+    // What was cut short is no end.
+    throwIfAborted(signal)
+    if (page.length === 0) return
+    const rows: Row[] = []
+    let bytes = 0
+    for (const given of page) {
+      const row = rowOf(given)
+      if (row === null) continue
+      rows.push(row)
+      bytes += bytesOf(given)
+    }
+    if (rows.length > 0) yield { rows, bytes }
+  }
+}
+
+/**
+ * Rows of the driver in canonical form; null where one was set aside.
+ * @throws (the function) SluiceError VALUE_REFUSED, with column and key, where nobody is told of such rows
+ */
+export function rowReader(columns: Wanted, table: TableSpec, aside: Aside | null): (given: SqlRow) => Row | null {
+  const readers = columns.map(({ as, column }): CellReader => cellReader(as, column))
+  const keyAt = table.key.map((name) => columns.findIndex((column) => column.name === name))
+  return (given) => {
+    const row = new Array<Row[number]>(readers.length)
+    for (let i = 0; i < readers.length; i++) {
+      try {
+        row[i] = readers[i]?.(given[i] ?? null) ?? null
+      } catch (error) {
+        const found = placed(error, columns[i]?.name ?? '', table, keyText(given, keyAt))
+        if (aside === null || !(found instanceof SluiceError)) throw found
+        aside(given.map(shownValue), found)
+        return null
+      }
+    }
+    return row
+  }
+}
+
+function keyText(given: SqlRow, keyAt: readonly number[]): string | null {
+  if (keyAt.length === 0 || keyAt.includes(-1)) return null
+  return keyAt.map((at) => shownValue(given[at] ?? null) ?? 'NULL').join(', ')
+}
+
+function placed(error: unknown, column: string, { table }: TableSpec, key: string | null): unknown {
+  if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') return error
+  const row = key === null ? '' : `, key ${key}`
+  return new SluiceError('VALUE_REFUSED', error.message, {
+    where: `${tableSql(table)}, column ${quoted(column)}${row}`,
+    kind: 'source',
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    cause: error,
+  })
+}

@@ -1,0 +1,175 @@
+/**
+ * The connections of one look at a source. Each has a snapshot of its own, because the server shares none; all are taken in the same moment,
+ * and none is opened later. Where the server's binary log says that they stand at the same place, they are one.
+ */
+import { randomUUID } from 'node:crypto'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { ReadPoint } from '../../../model/copy/plan.ts'
+import type { MysqlConfig } from '../config.ts'
+import type { Session } from '../session.ts'
+import { sourceLost } from './errors.ts'
+import { endStatement, openCopySession } from './sessions.ts'
+
+/** How often all snapshots are taken again where writers came between them. */
+const ATTEMPTS = 3
+/** How long the rest of an answer that nobody wants may take before the server is told to stop, in milliseconds. */
+const DRAIN_MS = 20
+
+type Waiting = { resolve(session: Session): void; reject(error: unknown): void }
+
+export class Readers implements AsyncDisposable {
+  readonly point: ReadPoint
+  readonly #config: MysqlConfig
+  readonly #all: readonly Session[]
+  readonly #free: Session[]
+  readonly #waiting: Waiting[] = []
+
+  private constructor(config: MysqlConfig, sessions: readonly Session[], point: ReadPoint) {
+    this.#config = config
+    this.#all = sessions
+    this.#free = [...sessions]
+    this.point = point
+  }
+
+  /** @throws SluiceError CONNECT_FAILED, TLS_FAILED */
+  static async open(config: MysqlConfig): Promise<Readers> {
+    const opening = Array.from({ length: config.poolSize }, () => openCopySession(config, 'read'))
+    const opened = await Promise.allSettled(opening)
+    const sessions = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    try {
+      for (const one of opened) if (one.status === 'rejected') throw one.reason
+      return new Readers(config, sessions, await takeSnapshots(sessions))
+    } catch (error) {
+      for (const session of sessions) session.destroy()
+      throw error
+    }
+  }
+
+  /** Runs the body with a reader that is nobody else's meanwhile; where all are taken it waits its turn. */
+  async use<T>(signal: AbortSignal | null, body: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.take(signal)
+    try {
+      return await body(session)
+    } finally {
+      await this.give(session)
+    }
+  }
+
+  /** @throws SluiceError CONNECTION_LOST where no reader is left, the signal's reason */
+  async take(signal: AbortSignal | null): Promise<Session> {
+    if (signal !== null) throwIfAborted(signal)
+    for (;;) {
+      if (this.#all.every(({ broken }) => broken !== null)) throw this.#lost()
+      const session = this.#free.shift()
+      if (session === undefined) return await this.#turn(signal)
+      if (session.broken === null) return session
+    }
+  }
+
+  /** Gives a reader back, in whatever state. What it still reads is ended; its snapshot stays. */
+  async give(session: Session): Promise<void> {
+    if (session.isStreaming) await this.#quiet(session)
+    // Until then nobody could alter the tables that it has read.
+    if (session.broken === null) {
+      await session.command('ROLLBACK TO SAVEPOINT sluice').catch(() => session.destroy())
+    }
+    if (session.broken === null) {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free.push(session)
+      else next.resolve(session)
+    } else if (this.#all.every(({ broken }) => broken !== null)) {
+      for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#lost())
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const idle = new Set(this.#free.splice(0))
+    for (const session of this.#all) if (!idle.has(session)) session.destroy()
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#lost())
+    await Promise.all([...idle].map((session) => session.close()))
+  }
+
+  async #turn(signal: AbortSignal | null): Promise<Session> {
+    return await new Promise<Session>((resolve, reject) => {
+      const leave = (): void => {
+        const at = this.#waiting.indexOf(waiting)
+        if (at >= 0) this.#waiting.splice(at, 1)
+        reject(signal?.reason)
+      }
+      const done = (): void => signal?.removeEventListener('abort', leave)
+      const waiting: Waiting = {
+        resolve: (session) => {
+          done()
+          resolve(session)
+        },
+        reject: (error) => {
+          done()
+          reject(error)
+        },
+      }
+      this.#waiting.push(waiting)
+      signal?.addEventListener('abort', leave, { once: true })
+    })
+  }
+
+  /** A few rows are sooner read to their end than another connection is made to stop them. */
+  async #quiet(session: Session): Promise<void> {
+    session.dropStream()
+    const drained = session.command('DO 0').catch(() => undefined)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => (timer = setTimeout(() => resolve('late'), DRAIN_MS)))
+    if ((await Promise.race([drained, late])) === 'late') await endStatement(this.#config, session)
+    clearTimeout(timer)
+    await drained
+  }
+
+  #lost(): unknown {
+    return sourceLost(this.#config.label, this.#all[0]?.broken)
+  }
+}
+
+async function takeSnapshots(sessions: readonly Session[]): Promise<ReadPoint> {
+  const [first] = sessions
+  if (first === undefined) throw new Error('a view has no connection')
+  let place: Place = 'unknown'
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const before = await executedOn(first)
+    await Promise.all(sessions.map((one) => one.command('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')))
+    place = first.facts.flavour === 'mysql' ? samePlace([before, await executedOn(first)]) : await placeOf(sessions)
+    if (place !== 'several') break
+  }
+  await Promise.all(sessions.map((one) => one.command('SAVEPOINT sluice')))
+  const [[at] = []] = await first.rows("SELECT DATE_FORMAT(UTC_TIMESTAMP(3), '%Y-%m-%dT%H:%i:%s.%f')")
+  const name = sessions.length === 1 ? 'snapshot' : `${sessions.length} snapshots`
+  return {
+    view: `${name} ${randomUUID().slice(0, 8)}`,
+    at: `${String(at).slice(0, 23)}Z`,
+    ...(typeof place === 'string' ? {} : { position: place.position }),
+  }
+}
+
+type Place = { readonly position: string } | 'several' | 'unknown'
+
+/** Where in MariaDB's binary log the snapshots stand. */
+async function placeOf(sessions: readonly Session[]): Promise<Place> {
+  const places = sessions.map(async (session) => {
+    const rows = await session.command("SHOW STATUS LIKE 'binlog_snapshot_%'")
+    const words = new Map(rows.map(([name, word]) => [String(name).toLowerCase(), String(word)]))
+    const file = words.get('binlog_snapshot_file') ?? ''
+    return file === '' ? null : `${file}:${words.get('binlog_snapshot_position') ?? ''}`
+  })
+  return samePlace(await Promise.all(places))
+}
+
+function samePlace(places: readonly (string | null)[]): Place {
+  const [first = null] = places
+  if (first === null) return 'unknown'
+  return places.every((one) => one === first) ? { position: first } : 'several'
+}
+
+/** What MySQL has committed, as its identifiers of transactions: between two equal answers nothing came. */
+async function executedOn(session: Session): Promise<string | null> {
+  if (session.facts.flavour !== 'mysql') return null
+  const [[executed] = []] = await session.rows('SELECT @@GLOBAL.gtid_executed')
+  return executed == null || executed === '' ? null : String(executed).replaceAll('\n', '')
+}

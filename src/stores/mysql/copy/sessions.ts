@@ -1,0 +1,115 @@
+/** Connections of a copy: those of the catalog, with a few more settings, and what is done over another one beside them. */
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { MysqlConfig } from '../config.ts'
+import type { Purpose } from '../connect.ts'
+import { mysqlErrorNumber } from '../errors.ts'
+import type { Session } from '../session.ts'
+import { connectTo } from '../sql-database.ts'
+
+/** The server's number for "there is no such session". */
+const NO_SUCH_SESSION = 1094
+
+/** Warnings are read to tell a row that was there from a value that was cut: each row of a statement may cause some. */
+const FOR_WRITING = [
+  "sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')",
+  'sql_notes = 1',
+  'max_error_count = 65535',
+  'foreign_key_checks = 1',
+  'unique_checks = 1',
+]
+/** A reader may rest for as long as its target takes. */
+const OF_MARIADB = [
+  'idle_transaction_timeout = 0',
+  'idle_readonly_transaction_timeout = 0',
+  'idle_write_transaction_timeout = 0',
+]
+
+/** @throws SluiceError CONNECT_FAILED, TLS_FAILED */
+export async function openCopySession(config: MysqlConfig, purpose: Purpose): Promise<Session> {
+  const session = await connectTo(config, purpose)
+  try {
+    const settings = [
+      "lc_messages = 'en_US'",
+      ...(session.facts.flavour === 'mariadb' ? OF_MARIADB : []),
+      ...(purpose === 'write' ? FOR_WRITING : []),
+    ]
+    await session.command(`SET ${settings.map((setting) => `SESSION ${setting}`).join(', ')}`)
+    if (purpose === 'read') await leaveLog(session)
+    return session
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}
+
+/**
+ * MariaDB with a binary log gives the locks on tables that a snapshot has read back only to a session that writes no log: until then nobody can
+ * alter them. It takes the right BINLOG ADMIN; without it the tables stay as they are while the view is open.
+ */
+async function leaveLog(session: Session): Promise<void> {
+  try {
+    await session.command('SET SESSION sql_log_bin = 0')
+  } catch (error) {
+    if (session.broken !== null) throw error
+  }
+}
+
+/** Runs the body with a connection that is closed behind it. */
+export async function asking<T>(config: MysqlConfig, body: (asker: Session) => Promise<T>): Promise<T> {
+  const asker = await connectTo(config, 'read')
+  try {
+    return await body(asker)
+  } finally {
+    await asker.close()
+  }
+}
+
+/**
+ * Until it is undone, the signal ends at the server whatever the session works on. The connection, and the snapshot it holds, live on. An answer
+ * that was cut short may look like a whole one: whoever reads it asks the signal at its end.
+ */
+export function stopOn(config: MysqlConfig, session: Session, signal: AbortSignal): () => Promise<void> {
+  let stopping: Promise<void> | null = null
+  const stop = (): void => {
+    stopping = endStatement(config, session)
+  }
+  signal.addEventListener('abort', stop)
+  return async () => {
+    signal.removeEventListener('abort', stop)
+    await stopping
+  }
+}
+
+/** Runs a body whose statements end at the server when the signal fires. @throws the signal's reason */
+export async function interruptible<T>(
+  config: MysqlConfig,
+  session: Session,
+  signal: AbortSignal,
+  body: () => Promise<T>,
+): Promise<T> {
+  throwIfAborted(signal)
+  const undo = stopOn(config, session, signal)
+  try {
+    const result = await body()
+    throwIfAborted(signal)
+    return result
+  } catch (error) {
+    throwIfAborted(signal)
+    throw error
+  } finally {
+    await undo()
+  }
+}
+
+/** Ends what a session works on now, over another connection; a session that cannot be reached so is given up. */
+export async function endStatement(config: MysqlConfig, session: Session): Promise<void> {
+  try {
+    await asking(config, async (asker) => await asker.command(`KILL QUERY ${session.facts.id}`))
+  } catch (error) {
+    if (mysqlErrorNumber(error) !== NO_SUCH_SESSION) session.destroy()
+    return
+  }
+  session.dropStream()
+  // The word may have come after the statement had ended: then it would end the next one.
+  if (session.broken === null) await session.command('DO 0').catch(() => undefined)
+}

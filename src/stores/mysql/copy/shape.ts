@@ -1,0 +1,82 @@
+/** What the server says about a table that is written to: whether it has transactions, what tells its rows apart, what hangs on them. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest } from '../../copy-port.ts'
+import type { Session } from '../session.ts'
+
+export type TableShape = {
+  /** Null where there is no such table. */
+  readonly engine: string | null
+  /** Names of the columns of each unique index that holds whole values, by the name of the index. */
+  readonly unique: ReadonlyMap<string, readonly string[]>
+  /** Tables whose rows change or vanish with rows of this one. */
+  readonly followers: readonly string[]
+}
+
+export async function shapeOf(session: Session, { table }: TableSpec): Promise<TableShape> {
+  const name = [table.schema ?? null, table.name]
+  const here = 'COALESCE(?, DATABASE())'
+  const [[engine] = []] = await session.rows(
+    `SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${here} AND TABLE_NAME = ?`,
+    name,
+  )
+  const parts = await session.rows(
+    `SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS
+      WHERE TABLE_SCHEMA = ${here} AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
+    name,
+  )
+  const followers = await session.rows(
+    `SELECT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
+      WHERE UNIQUE_CONSTRAINT_SCHEMA = ${here} AND REFERENCED_TABLE_NAME = ? AND DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
+    name,
+  )
+  const unique = new Map<string, string[]>()
+  const partial = new Set<string>()
+  for (const [index, column, prefix] of parts) {
+    const columns = unique.get(String(index)) ?? []
+    unique.set(String(index), [...columns, String(column)])
+    if (column == null || prefix != null) partial.add(String(index))
+  }
+  for (const index of partial) unique.delete(index)
+  return {
+    engine: engine == null ? null : String(engine),
+    unique,
+    followers: followers.map(([follower]) => String(follower)),
+  }
+}
+
+/** @throws SluiceError TABLE_REFUSED where rows could be lost, or stay behind after a chunk that failed */
+export function refuseUnfit({ table, onExisting }: ChunkRequest, { engine, followers }: TableShape): void {
+  const where = tableText(table.table)
+  if (engine === null) {
+    throw new SluiceError('TABLE_REFUSED', `the target has no table ${where}`, { hint: 'plan the copy again' })
+  }
+  if (engine !== 'InnoDB') {
+    throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine}, which has no transactions`, {
+      reason: 'rows of a chunk that failed would stay in it',
+      hint: 'ALTER TABLE … ENGINE = InnoDB, or copy into another table',
+    })
+  }
+  if (onExisting === 'replace-range' && followers.length > 0) {
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `rows of ${followers.join(', ')} would be deleted or changed with those of ${where}`,
+      {
+        reason: 'their foreign keys say ON DELETE CASCADE or SET NULL',
+        hint: 'copy with --on-existing upsert, or drop these foreign keys first',
+      },
+    )
+  }
+}
+
+/** The unique index that tells rows apart by the table's key. @throws SluiceError TABLE_REFUSED where there is none */
+export function keyIndex({ table, onExisting }: ChunkRequest, { unique }: TableShape): string {
+  const key = new Set(table.key)
+  for (const [index, columns] of unique) {
+    if (columns.length === key.size && columns.every((column) => key.has(column))) return index
+  }
+  throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} has no unique index on ${table.key.join(', ')}`, {
+    reason: `--on-existing ${onExisting} finds rows by it`,
+    hint: 'make one, or choose another --on-existing',
+  })
+}

@@ -1,0 +1,206 @@
+/** Tables as the server's dictionary describes them. */
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { SqlRow, SqlValue } from '../../port.ts'
+import type { Session } from '../session.ts'
+import { chooseKey, type IndexPart } from './keys.ts'
+import { quoted, tablePattern } from './names.ts'
+import { baseOf, isByBytes, typeOf } from './types.ts'
+
+/** Databases of the server itself. */
+const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
+const KINDS = "('BASE TABLE', 'SYSTEM VERSIONED')"
+/** Tables that one question asks about. */
+const AT_ONCE = 200
+
+/**
+ * @param pattern `db.table` or `table`, with `*` for any characters; without `db` those of the URL's database
+ * @param server what tells this server from others, for the identity of a table
+ * @returns sorted by name
+ */
+export async function findTables(session: Session, pattern: string, server: string): Promise<readonly TableSpec[]> {
+  const [[folding, current] = []] = await session.rows('SELECT @@lower_case_table_names, DATABASE()')
+  const wanted = tablePattern(pattern, Number(folding) !== 0)
+  const schemas = wanted.schema === null ? [String(current)] : await matchingSchemas(session, wanted.schema)
+  const tables: TableSpec[] = []
+  // Statistics of MySQL are a day old unless it is told to look.
+  if (session.facts.flavour === 'mysql') await session.command('SET SESSION information_schema_stats_expiry = 0')
+  for (const schema of schemas) {
+    const rows = await session.rows(
+      `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_TYPE IN ${KINDS}`,
+      [schema],
+    )
+    const names = rows.map(([name]) => String(name)).filter((name) => wanted.table.test(name))
+    for (let at = 0; at < names.length; at += AT_ONCE) {
+      tables.push(...(await describe(session, schema, names.slice(at, at + AT_ONCE), server)))
+    }
+  }
+  return tables.toSorted(
+    (a, b) => compare(a.table.schema ?? '', b.table.schema ?? '') || compare(a.table.name, b.table.name),
+  )
+}
+
+async function matchingSchemas(session: Session, pattern: RegExp): Promise<readonly string[]> {
+  const rows = await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA')
+  return rows.map(([name]) => String(name)).filter((name) => pattern.test(name) && !OWN.has(name.toLowerCase()))
+}
+
+async function describe(
+  session: Session,
+  schema: string,
+  names: readonly string[],
+  server: string,
+): Promise<readonly TableSpec[]> {
+  const dictionary = new Dictionary(session, schema, names)
+  const facts = await dictionary.rows(
+    'TABLES',
+    'CREATE_TIME, CAST(TABLE_ROWS AS CHAR), CAST(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS CHAR)',
+  )
+  const json = await jsonColumns(dictionary, session.facts.flavour === 'mariadb')
+  const columns = await dictionary.rows(
+    'COLUMNS',
+    'COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, ' +
+      'NUMERIC_SCALE, DATETIME_PRECISION, COLLATION_NAME',
+    'ORDER BY TABLE_NAME, ORDINAL_POSITION',
+  )
+  const indexes = await dictionary.rows(
+    'STATISTICS',
+    'INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE, INDEX_TYPE',
+    'AND NON_UNIQUE = 0 ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX',
+  )
+  const partitions = await dictionary.rows(
+    'PARTITIONS',
+    'MIN(PARTITION_METHOD), MIN(PARTITION_EXPRESSION), COUNT(DISTINCT PARTITION_NAME)',
+    'AND PARTITION_NAME IS NOT NULL GROUP BY TABLE_NAME',
+  )
+  const specs: TableSpec[] = []
+  for (const name of names) {
+    const [found] = facts.get(name) ?? []
+    if (found === undefined) continue
+    const [created, rows, bytes] = found
+    const known = (columns.get(name) ?? []).map((row) =>
+      columnOf(row, json.get(name)?.has(String(row[0])) === true, session.facts.flavour === 'mariadb'),
+    )
+    const partitioning = partitioningOf(partitions.get(name)?.[0])
+    specs.push({
+      table: { schema, name },
+      identity: `${server}/${schema}/${name}@${String(created ?? '')}`,
+      columns: known,
+      ...chooseKey((indexes.get(name) ?? []).map(partOf), known),
+      rows: BigInt(String(rows ?? 0)),
+      bytes: BigInt(String(bytes ?? 0)),
+      ...(partitioning === null ? {} : { partitioning }),
+    })
+  }
+  return specs
+}
+
+/** Asks the tables of the dictionary about some tables at once. */
+class Dictionary {
+  readonly #session: Session
+  readonly #schema: string
+  readonly #names: readonly string[]
+
+  constructor(session: Session, schema: string, names: readonly string[]) {
+    this.#session = session
+    this.#schema = schema
+    this.#names = names
+  }
+
+  /** Rows by the name of their table. */
+  async rows(from: string, list: string, tail = '', schemaColumn = 'TABLE_SCHEMA'): Promise<Map<string, SqlRow[]>> {
+    const marks = this.#names.map(() => '?').join(', ')
+    const rows = await this.#session.rows(
+      `SELECT TABLE_NAME, ${list} FROM information_schema.${from} WHERE ${schemaColumn} = ? AND TABLE_NAME IN (${marks}) ${tail}`,
+      [this.#schema, ...this.#names],
+    )
+    const byTable = new Map<string, SqlRow[]>()
+    for (const [name, ...row] of rows) {
+      const some = byTable.get(String(name))
+      if (some === undefined) byTable.set(String(name), [row])
+      else some.push(row)
+    }
+    return byTable
+  }
+}
+
+/** MariaDB's JSON is a text with a constraint. */
+async function jsonColumns(
+  dictionary: Dictionary,
+  isMariadb: boolean,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  if (!isMariadb) return new Map()
+  const rows = await dictionary.rows(
+    'CHECK_CONSTRAINTS',
+    'CONSTRAINT_NAME, CHECK_CLAUSE',
+    "AND LEVEL = 'Column'",
+    'CONSTRAINT_SCHEMA',
+  )
+  const json = new Map<string, ReadonlySet<string>>()
+  for (const [table, constraints] of rows) {
+    const names = constraints.filter(([name, clause]) => {
+      // The clause is printed with the quotes of the session that asks.
+      const column = String(name)
+      return clause === `json_valid(${quoted(column)})` || clause === `json_valid(\`${column.replaceAll('`', '``')}\`)`
+    })
+    json.set(table, new Set(names.map(([name]) => String(name))))
+  }
+  return json
+}
+
+function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
+  const [name, base, declared, nullable, fallback, extra, characters, precision, scale, fraction, collation] = row
+  const words = String(extra).toLowerCase()
+  const native = isJson ? 'json' : String(declared)
+  const type = typeOf({
+    base: isJson ? 'json' : baseOf(String(base)),
+    native,
+    characters: number(characters),
+    precision: number(precision),
+    scale: number(scale),
+    fraction: number(fraction),
+  })
+  const identity = words.includes('auto_increment')
+  // MariaDB writes NULL down as the default of a column that may hold it.
+  const hasDefault = (fallback != null && !(isMariadb && fallback === 'NULL')) || identity
+  const order = collationOf(base, collation)
+  return {
+    name: String(name),
+    type,
+    native,
+    nullable: nullable === 'YES',
+    ...(/\b(?:virtual|stored|persistent) generated\b/.test(words) ? { generated: true } : {}),
+    ...(identity ? { identity: true } : {}),
+    ...(hasDefault ? { hasDefault: true } : {}),
+    ...(order === null ? {} : { collation: order }),
+  }
+}
+
+/** MariaDB sorts its UUIDs by their parts from behind. */
+function collationOf(base: SqlValue | undefined, collation: SqlValue | undefined): string | null {
+  if (base === 'uuid') return 'uuid'
+  return collation == null || isByBytes(String(collation)) ? null : String(collation)
+}
+
+function partOf([index, column, prefix, nullable, kind]: SqlRow): IndexPart {
+  return {
+    index: String(index),
+    column: column == null ? null : String(column),
+    whole: prefix == null && String(kind).toUpperCase() === 'BTREE',
+    nullable: nullable === 'YES',
+  }
+}
+
+function partitioningOf(row: SqlRow | undefined): string | null {
+  const [method, expression, partitions] = row ?? []
+  if (method == null) return null
+  const by = expression == null ? '' : ` (${String(expression).replaceAll(/[`"]/g, '')})`
+  return `${String(method).toLowerCase()}${by}, ${String(partitions)} partitions`
+}
+
+function number(value: SqlValue | undefined): number | null {
+  return value == null ? null : Number(value)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

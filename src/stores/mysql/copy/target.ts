@@ -1,0 +1,95 @@
+/** MySQL and MariaDB as the place where copies go. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
+import { Pool } from '../../pool.ts'
+import type { MysqlConfig } from '../config.ts'
+import { mysqlErrorNumber } from '../errors.ts'
+import type { Session } from '../session.ts'
+import { createTable } from './ddl.ts'
+import { targetError } from './errors.ts'
+import { tableSql } from './names.ts'
+import { openCopySession } from './sessions.ts'
+import { refuseUnfit, shapeOf, type TableShape } from './shape.ts'
+import { openWriter } from './writer.ts'
+
+/** Connections that stay open between chunks. */
+const IDLE = 8
+/** The server's number for a table that others refer to, which it does not empty at once. */
+const REFERRED_TO = 1701
+
+export class Target implements CopyTarget, AsyncDisposable {
+  readonly #config: MysqlConfig
+  readonly #pool: Pool<Session>
+  /** Asked once a table: nobody alters a table while a copy fills it. */
+  readonly #shapes = new Map<string, Promise<TableShape>>()
+
+  constructor(config: MysqlConfig) {
+    this.#config = config
+    this.#pool = new Pool(() => openCopySession(config, 'write'), { most: Infinity, idle: IDLE }, config.label)
+  }
+
+  async create(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#command(table, signal, (session) => session.command(createTable(table, session.facts)))
+  }
+
+  async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#command(table, signal, async (session) => {
+      try {
+        await session.command(`TRUNCATE TABLE ${tableSql(table.table)}`)
+      } catch (error) {
+        if (mysqlErrorNumber(error) !== REFERRED_TO) throw error
+        await session.command(`DELETE FROM ${tableSql(table.table)}`)
+        await session.command('COMMIT')
+      }
+    })
+  }
+
+  /** The next number of an AUTO_INCREMENT has risen with the rows by itself. */
+  async finish(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#command(table, signal, (session) => session.command(`ANALYZE TABLE ${tableSql(table.table)}`))
+  }
+
+  /** @throws SluiceError TABLE_REFUSED for a table without transactions, CONNECT_FAILED, … */
+  async open(request: ChunkRequest): Promise<ChunkWriter> {
+    throwIfAborted(request.signal)
+    const shape = await this.#shape(request.table)
+    refuseUnfit(request, shape)
+    const session = await this.#pool.take()
+    return await openWriter({ config: this.#config, pool: this.#pool, request, shape }, session)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.close()
+  }
+
+  async #shape(table: TableSpec): Promise<TableShape> {
+    const name = tableSql(table.table)
+    let shape = this.#shapes.get(name)
+    if (shape === undefined) {
+      shape = this.#pool.use(async (session) => {
+        const found = await shapeOf(session, table)
+        await session.command('COMMIT')
+        return found
+      })
+      this.#shapes.set(name, shape)
+      shape.catch(() => this.#shapes.delete(name))
+    }
+    return await shape
+  }
+
+  /** Statements that define tables commit by themselves: never on the session of a chunk. */
+  async #command(table: TableSpec, signal: AbortSignal, body: (session: Session) => Promise<unknown>): Promise<void> {
+    throwIfAborted(signal)
+    this.#shapes.delete(tableSql(table.table))
+    try {
+      await this.#pool.use(body)
+    } catch (error) {
+      const named = targetError(error, `${this.#config.label}: ${tableText(table.table)}`)
+      // A row is no part of these.
+      if (!(named instanceof SluiceError) || named.code !== 'ROW_REFUSED') throw named
+      throw new SluiceError('TABLE_REFUSED', named.message, { where: named.where ?? '', cause: error })
+    }
+  }
+}

@@ -1,0 +1,150 @@
+/** One look at a MySQL source: readers with snapshots of one moment, and what is asked of them. */
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { ReadPoint } from '../../../model/copy/plan.ts'
+import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import { keyColumns, keySpan } from '../../key-ranges.ts'
+import type { SqlRow } from '../../port.ts'
+import type { MysqlConfig } from '../config.ts'
+import { canonicalDigest } from './digest.ts'
+import { sourceError } from './errors.ts'
+import { tableSql } from './names.ts'
+import { conditionOf, cutKeys, KEYS, lastOf } from './ranges.ts'
+import { readRows } from './read.ts'
+import { Readers } from './readers.ts'
+import { SameTables } from './same-table.ts'
+import { interruptible, stopOn } from './sessions.ts'
+
+/**
+ * Requests run side by side over as many readers as the URL's `pool_size` says, and wait for one beyond that. With `pool_size=1` all of them see
+ * one state; with more, each reader sees the state of the moment in which its snapshot was taken. Tables of engines without transactions are read
+ * as they stand.
+ * @throws SluiceError CONNECT_FAILED, TLS_FAILED
+ */
+export async function openView(config: MysqlConfig): Promise<SourceView> {
+  return new View(config, await Readers.open(config))
+}
+
+class View implements SourceView {
+  readonly point: ReadPoint
+  readonly #config: MysqlConfig
+  readonly #readers: Readers
+  readonly #same = new SameTables()
+
+  constructor(config: MysqlConfig, readers: Readers) {
+    this.#config = config
+    this.#readers = readers
+    this.point = readers.point
+  }
+
+  async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
+    const ask = this.#asker(table, where, null)
+    await this.#hold(table)
+    const [column, ...others] = keyColumns(table)
+    const single = column !== undefined && others.length === 0
+    const span = single ? await keySpan(table, EVERY_KEY, where, KEYS, ask) : null
+    const nullable = keyColumns(table).some((one) => one.nullable)
+    const nulls = nullable ? await ask(...exists(table, { by: 'nullKey' }, where)) : []
+    return {
+      ...(exact ? await count(table, where, ask) : { rows: table.rows, exact: false }),
+      low: span?.low ?? null,
+      high: span?.high ?? null,
+      nullKeys: nulls.length > 0,
+    }
+  }
+
+  async *cut(
+    table: TableSpec,
+    within: Range,
+    where: string | null,
+    rows: number,
+    signal: AbortSignal,
+  ): AsyncIterable<Range> {
+    if (within.by === 'key') yield* cutKeys(table, within, where, rows, this.#asker(table, where, signal))
+    else yield within
+  }
+
+  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch> {
+    const session = await this.#readers.take(signal)
+    const undo = stopOn(this.#config, session, signal)
+    try {
+      await this.#same.hold(session, request.table, this.#config.label)
+      yield* readRows(session, request, size, signal)
+    } catch (error) {
+      throwIfAborted(signal)
+      throw this.#named(error, request)
+    } finally {
+      await undo()
+      await this.#readers.give(session)
+    }
+  }
+
+  async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
+    try {
+      return await this.#readers.use(signal, (session) =>
+        interruptible(this.#config, session, signal, async () => {
+          await this.#same.hold(session, request.table, this.#config.label)
+          return canonicalDigest(session, request, null, signal)
+        }),
+      )
+    } catch (error) {
+      throw this.#named(error, request)
+    }
+  }
+
+  async last(
+    table: TableSpec,
+    range: Range,
+    where: string | null,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | null> {
+    return await lastOf(table, range, where, this.#asker(table, where, signal))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#readers[Symbol.asyncDispose]()
+  }
+
+  #asker(table: TableSpec, where: string | null, signal: AbortSignal | null) {
+    return async (sql: string, parameters: SqlRow): Promise<readonly SqlRow[]> => {
+      try {
+        return await this.#readers.use(signal, (session) => {
+          const answer = (): Promise<readonly SqlRow[]> => session.rows(sql, parameters)
+          return signal === null ? answer() : interruptible(this.#config, session, signal, answer)
+        })
+      } catch (error) {
+        throw this.#named(error, { table, where })
+      }
+    }
+  }
+
+  async #hold(table: TableSpec): Promise<void> {
+    try {
+      await this.#readers.use(null, (session) => this.#same.hold(session, table, this.#config.label))
+    } catch (error) {
+      throw this.#named(error, { table, where: null })
+    }
+  }
+
+  #named(error: unknown, { table, where }: Pick<RowRequest, 'table' | 'where'>): unknown {
+    return sourceError(error, `${this.#config.label}: ${tableText(table.table)}`, where)
+  }
+}
+
+type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
+
+async function count(table: TableSpec, where: string | null, ask: Ask): Promise<Pick<Extent, 'rows' | 'exact'>> {
+  const { sql, parameters } = conditionOf(table, { by: 'all' }, where)
+  const [[rows] = []] = await ask(
+    `SELECT CAST(COUNT(*) AS CHAR) FROM ${tableSql(table.table)} WHERE ${sql}`,
+    parameters,
+  )
+  return { rows: BigInt(String(rows)), exact: true }
+}
+
+function exists(table: TableSpec, range: Range, where: string | null): [sql: string, parameters: SqlRow] {
+  const { sql, parameters } = conditionOf(table, range, where)
+  return [`SELECT 1 FROM ${tableSql(table.table)} WHERE ${sql} LIMIT 1`, parameters]
+}

@@ -1,0 +1,197 @@
+/** The transaction of a chunk, on a session that no other chunk uses meanwhile. */
+import { randomUUID } from 'node:crypto'
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, Closing, DigestRequest, RowRequest } from '../../copy-port.ts'
+import { digestOfKeys } from '../../key-digest.ts'
+import type { Pool } from '../../pool.ts'
+import type { SqlRow, SqlValue } from '../../port.ts'
+import type { MysqlConfig } from '../config.ts'
+import type { Session } from '../session.ts'
+import { isPassing } from '../transaction.ts'
+import { closeChunk, type Outcome } from './commit.ts'
+import { canonicalDigest, countDigest } from './digest.ts'
+import { encoderOf } from './encode.ts'
+import { targetError } from './errors.ts'
+import { addRows, appendRows, upsertRows, type Into } from './insert.ts'
+import { tableSql } from './names.ts'
+import { conditionOf } from './ranges.ts'
+import { keyIndex, type TableShape } from './shape.ts'
+
+export type Writing = {
+  readonly config: MysqlConfig
+  readonly pool: Pool<Session>
+  readonly request: ChunkRequest
+  readonly shape: TableShape
+}
+
+/** @throws SluiceError TARGET_BUSY, TARGET_DENIED, … of a range that could not be emptied */
+export async function openWriter(writing: Writing, session: Session): Promise<ChunkWriter> {
+  const writer = new Writer(writing, session)
+  try {
+    await writer.begin()
+    return writer
+  } catch (error) {
+    await writer[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+class Writer implements ChunkWriter {
+  readonly #writing: Writing
+  readonly #session: Session
+  readonly #into: Into
+  readonly #encoders: readonly ((cell: Cell) => SqlValue)[]
+  readonly #stop = (): void => this.#session.destroy()
+  /** A name that the server knows for as long as the session lives, and nobody else has. */
+  #mark: string | null = null
+  /** Why nothing may be written or committed any more. */
+  #doom: unknown = null
+  #done = false
+
+  constructor(writing: Writing, session: Session) {
+    const { table, columns, signal } = writing.request
+    this.#writing = writing
+    this.#session = session
+    const where = `${writing.config.label}: ${tableText(table.table)}`
+    this.#into = { table: tableSql(table.table), name: table.table.name, columns, key: table.key, where }
+    this.#encoders = columns.map((column) => encoderOf(column, session.facts.flavour, where))
+    signal.addEventListener('abort', this.#stop)
+  }
+
+  get session(): string {
+    return this.#mark ?? ''
+  }
+
+  async begin(): Promise<void> {
+    await this.#try(async () => {
+      this.#mark = await takeMark(this.#session)
+    })
+    if (this.#writing.request.onExisting === 'replace-range') await this.#empty()
+  }
+
+  async occupied(): Promise<boolean> {
+    const { sql, parameters } = this.#condition()
+    const rows = await this.#try(() =>
+      this.#session.rows(`SELECT 1 FROM ${this.#into.table} WHERE ${sql} LIMIT 1`, parameters),
+    )
+    return rows.length > 0
+  }
+
+  async write(rows: readonly Row[]): Promise<number> {
+    if (rows.length === 0) return 0
+    const { careful } = this.#writing.request
+    const encoded = rows.map((row) => this.#encode(row))
+    try {
+      return await this.#try(async () => {
+        if (careful) await this.#session.command('SAVEPOINT batch')
+        return await this.#put(encoded)
+      })
+    } catch (error) {
+      // Of what the statement wrote before it was refused, some rows may be there.
+      if (!careful) this.#doom ??= error
+      else if (this.#doom === null) await this.#try(() => this.#session.command('ROLLBACK TO SAVEPOINT batch'))
+      throw error
+    }
+  }
+
+  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
+    if (scheme === 'echo') throw new Error('MySQL prints no frames')
+    const { table, columns, range, sortsAlike, signal } = this.#writing.request
+    const request: RowRequest = { table, columns, range, where: null, ordered: false }
+    if (only !== undefined && sortsAlike === false && range.by === 'key') {
+      return await digestOfKeys(only, (some) =>
+        this.#try(() => canonicalDigest(this.#session, { ...request, range: some }, null, signal)),
+      )
+    }
+    return await this.#try(() =>
+      scheme === 'count' && only === undefined
+        ? countDigest(this.#session, request)
+        : canonicalDigest(this.#session, request, only ?? null, signal),
+    )
+  }
+
+  async commit(closing: Closing): Promise<Outcome> {
+    const outcome = await this.#try(() => closeChunk(this.#writing.config, this.#session, this.#mark, closing))
+    this.#done = true
+    return outcome
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const session = this.#session
+    this.#writing.request.signal.removeEventListener('abort', this.#stop)
+    if (session.isStreaming) session.destroy()
+    if (session.broken === null && !this.#done) await session.command('ROLLBACK').catch(() => session.destroy())
+    if (session.broken === null && this.#mark !== null) {
+      await session.rows('SELECT RELEASE_LOCK(?)', [this.#mark]).catch(() => session.destroy())
+      if (session.broken === null) await session.command('COMMIT').catch(() => session.destroy())
+    }
+    await this.#writing.pool.give(session)
+  }
+
+  async #put(rows: readonly SqlRow[]): Promise<number> {
+    const { request, shape } = this.#writing
+    if (request.onExisting === 'upsert') {
+      keyIndex(request, shape)
+      return await upsertRows(this.#session, this.#into, rows)
+    }
+    if (request.onExisting === 'append' && request.table.key.length > 0) {
+      return await appendRows(this.#session, this.#into, rows, keyIndex(request, shape))
+    }
+    return await addRows(this.#session, this.#into, rows)
+  }
+
+  async #empty(): Promise<void> {
+    const { sql, parameters } = this.#condition()
+    try {
+      await this.#try(() => this.#session.execute(`DELETE FROM ${this.#into.table} WHERE ${sql}`, parameters))
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'ROW_REFUSED') throw error
+      throw new SluiceError('TABLE_REFUSED', `rows in the way cannot be deleted: ${error.message}`, {
+        where: this.#into.where,
+        hint: 'copy with --on-existing upsert, or drop the foreign keys that refer to the table first',
+        cause: error,
+      })
+    }
+  }
+
+  #encode(row: Row): SqlRow {
+    const values = new Array<SqlValue>(this.#encoders.length)
+    for (let i = 0; i < this.#encoders.length; i++) values[i] = this.#encoders[i]?.(row[i] ?? null) ?? null
+    return values
+  }
+
+  #condition() {
+    const { table, range } = this.#writing.request
+    return conditionOf(table, range, null)
+  }
+
+  /** After a deadlock the server has rolled back already, and another statement would begin a new transaction without what came before. */
+  async #try<T>(body: () => Promise<T>): Promise<T> {
+    const { signal } = this.#writing.request
+    throwIfAborted(signal)
+    if (this.#doom !== null) throw this.#doom
+    try {
+      return await body()
+    } catch (thrown) {
+      throwIfAborted(signal)
+      const error = targetError(thrown, this.#into.where)
+      if (isPassing(thrown) || this.#session.broken !== null) this.#doom ??= error
+      throw error
+    }
+  }
+}
+
+async function takeMark(session: Session): Promise<string | null> {
+  const name = `sluice ${randomUUID()}`
+  try {
+    const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
+    return Number(taken) === 1 ? name : null
+  } catch (error) {
+    // A cluster may not have such locks. It goes without; a lost COMMIT then ends in COMMIT_UNKNOWN.
+    if (session.broken !== null) throw error
+    return null
+  }
+}

@@ -1,0 +1,80 @@
+/** What the numbers and codes of MySQL, MariaDB and the driver say about a failure. */
+
+/** The server gave the transaction up, or the connection; the same transaction may succeed when it is run again. */
+const LOCK_LOST = new Set([
+  1020, // MariaDB: the row changed since the snapshot
+  1205, // lock wait timeout
+  1213, // deadlock
+  1615, // statement has to be prepared again
+])
+const CONNECTION_GONE = new Set([
+  1053, // shutdown in progress
+  1077, // normal shutdown
+  1079, // shutdown complete
+  1152, // aborted connection
+  1158, // network read error
+  1159, // network read timeout
+  1160, // network write error
+  1161, // network write timeout
+  1927, // MariaDB: connection was killed
+  2006,
+  2013,
+  3169, // MySQL: session was killed
+  4031, // MySQL: disconnected for inactivity
+])
+const FULL_HOUSE = new Set([1040, 1203])
+
+const NETWORK = new Set([
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_ERROR',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+  'PROTOCOL_UNEXPECTED_PACKET',
+])
+/** A name that does not exist, or a wrong port, will be as wrong in a minute; a server that restarts refuses for a while. */
+const LASTING = new Set(['ENOTFOUND'])
+
+type Failure = { readonly code: string; readonly errno: number | null; readonly message: string }
+
+/** Number of the server's error, also when it is the cause of one of ours; null for what no server said. */
+export function mysqlErrorNumber(thrown: unknown): number | null {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    const { errno, code } = error as { readonly errno?: unknown; readonly code?: unknown }
+    // The operating system's errors have numbers too, below zero.
+    if (typeof errno === 'number' && errno > 0 && typeof code === 'string') return errno
+  }
+  return null
+}
+
+/** Null for what neither the server, nor the driver, nor the network said. */
+export function failureOf(thrown: unknown): Failure | null {
+  if (!(thrown instanceof Error)) return null
+  const { code } = thrown as { readonly code?: unknown }
+  if (typeof code !== 'string') return null
+  // Node tries all addresses of a name and says what came of each in `errors`, with an empty message.
+  const message = thrown instanceof AggregateError ? thrown.errors.map(String).join('; ') : thrown.message
+  return { code, errno: mysqlErrorNumber(thrown), message }
+}
+
+export function isLockLost({ errno }: Failure): boolean {
+  return errno !== null && LOCK_LOST.has(errno)
+}
+
+export function isConnectionGone({ code, errno }: Failure): boolean {
+  return errno === null ? NETWORK.has(code) : CONNECTION_GONE.has(errno)
+}
+
+/** Whether a connection that could not be made may be made later. */
+export function passesWhileConnecting({ code, errno }: Failure): boolean {
+  if (errno !== null) return CONNECTION_GONE.has(errno) || FULL_HOUSE.has(errno)
+  return NETWORK.has(code) && !LASTING.has(code)
+}

@@ -1,0 +1,174 @@
+/** Failures of MySQL and MariaDB as errors of ours, with the guide's words where it has them. */
+import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
+import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { failureOf, isConnectionGone, isLockLost, passesWhileConnecting } from './error-numbers.ts'
+
+export { mysqlErrorNumber } from './error-numbers.ts'
+
+type Verdict = readonly [code: ErrorCode, message: string, details: Omit<ErrorDetails, 'where' | 'cause'>]
+
+const NOT_ENOUGH_ROOM = new Set([3, 1021, 1041, 1114])
+const DENIED = new Set([1044, 1045, 1142, 1143, 1227, 1290, 1370, 1698, 1792, 1836])
+const VALUE = new Set([
+  1048, 1062, 1118, 1138, 1264, 1265, 1292, 1300, 1366, 1406, 1411, 1451, 1452, 1690, 3819, 3988, 4025,
+])
+const DAMAGED = new Set([126, 127, 1034, 1035, 1194, 1195, 1712, 1877])
+const DISK = new Set([1000, 1002, 1004, 1016, 1023, 1026, 1030])
+const PACKET_TOO_LARGE = 1153
+const ENOSPC = /no space left|disk (?:is )?full|errno: 28\b|error 28\b|error: 28\b/i
+
+const CONNECTION_LOST: Verdict = [
+  'CONNECTION_LOST',
+  'the connection to the database broke',
+  {
+    reason: 'the server was stopped, or the network between was cut',
+    hint: 'check that the server runs, then run the same command again: it goes on where it stopped',
+    retryable: true,
+  },
+]
+
+/**
+ * @param during whether a connection was being made: then a lost or refused one is CONNECT_FAILED
+ * @returns a SluiceError of the target's kind; what neither server nor driver nor network said comes back unchanged
+ */
+export function mysqlError(thrown: unknown, label: string, during: 'connect' | 'statement' = 'statement'): unknown {
+  if (thrown instanceof SluiceError) return thrown
+  const failure = failureOf(thrown)
+  if (failure === null) return thrown
+  const { code, errno, message } = failure
+  const where = `${label}: ${message} (${code}${errno === null ? '' : `, error ${errno}`})`
+  const verdict = during === 'connect' ? whileConnecting(failure, message) : ofStatement(failure)
+  if (verdict === null) return thrown
+  return new SluiceError(verdict[0], verdict[1], { ...verdict[2], where, cause: thrown })
+}
+
+/** The error for a value or statement that does not fit into one packet of the server. */
+export function packetTooLarge(bytes: number, maxPacket: number, label: string, cause?: unknown): SluiceError {
+  return new SluiceError('VALUE_REFUSED', 'a value is larger than the server accepts', {
+    where: label,
+    reason: `about ${bytes} bytes; max_allowed_packet of the server is ${maxPacket}`,
+    hint: 'raise max_allowed_packet on the server (up to 1 GB), then run the same command again',
+    cause,
+  })
+}
+
+type Failure = NonNullable<ReturnType<typeof failureOf>>
+
+function whileConnecting(failure: Failure, message: string): Verdict | null {
+  const tls = tlsVerdict(failure)
+  if (tls !== null) return tls
+  const { errno, code } = failure
+  const known = (errno !== null && !VALUE.has(errno)) || isConnectionGone(failure) || code.startsWith('E')
+  if (!known && !/^(?:AUTH_|HANDSHAKE_|PROTOCOL_)/.test(code)) return null
+  const reason = whyNotConnected(failure, message)
+  return connectionFailed({ ...(reason === null ? {} : { reason }), retryable: passesWhileConnecting(failure) })
+}
+
+function whyNotConnected({ code, errno }: Failure, message: string): string | null {
+  if (errno === 1045 || errno === 1698) return 'the server refuses this user or password'
+  if (errno === 1044) return 'this user has no rights on the database'
+  if (errno === 1049) return 'the server has no database of this name'
+  if (errno === 1040 || errno === 1203) return 'the server has too many connections'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name is not known'
+  if (code === 'ECONNREFUSED') return 'nothing listens on this host and port'
+  if (code === 'ETIMEDOUT') return 'the server did not answer in time'
+  return errno === null ? null : message
+}
+
+function ofStatement(failure: Failure): Verdict | null {
+  const { errno, code, message } = failure
+  if (isConnectionGone(failure)) return CONNECTION_LOST
+  if (errno === null) return null
+  if (NOT_ENOUGH_ROOM.has(errno) || (DISK.has(errno) && ENOSPC.test(message))) {
+    return spaceExhausted({}, ', then run the same command again: it goes on where it stopped')
+  }
+  if (isLockLost(failure)) {
+    return [
+      'TARGET_BUSY',
+      'the catalog is locked by another program',
+      {
+        reason: 'another transaction holds the same rows or tables',
+        hint: 'wait until it ends, then run the same command again',
+        retryable: true,
+      },
+    ]
+  }
+  if (DENIED.has(errno)) {
+    const readOnly = errno === 1290 || errno === 1792 || errno === 1836
+    return permissionDenied('TARGET_DENIED', readOnly ? { reason: 'the server or the transaction is read-only' } : {})
+  }
+  if (VALUE.has(errno)) {
+    return [
+      'VALUE_REFUSED',
+      'the database refuses a value',
+      { reason: message, hint: 'compare the value with the type and the keys of its column' },
+    ]
+  }
+  if (errno === PACKET_TOO_LARGE || code === 'ER_NET_PACKET_TOO_LARGE') {
+    return [
+      'VALUE_REFUSED',
+      'a value is larger than the server accepts',
+      { reason: message, hint: 'raise max_allowed_packet on the server (up to 1 GB), then run the same command again' },
+    ]
+  }
+  if (DAMAGED.has(errno)) {
+    return [
+      'TARGET_CORRUPT',
+      'a table of the catalog is damaged',
+      { hint: 'restore it from a backup, or drop it and import again: the Delta logs still hold everything' },
+    ]
+  }
+  if (DISK.has(errno)) {
+    return [
+      'TARGET_IO',
+      'reading or writing the catalog failed on the server',
+      {
+        hint: 'check the disk of the server, then run the same command again: it goes on where it stopped',
+        retryable: true,
+      },
+    ]
+  }
+  return null
+}
+
+const AUTHORITY =
+  'name the authority that signed it with ssl-ca=/path/ca.pem, or write ssl-mode=REQUIRED to encrypt without proof of who answers'
+
+/** The driver replaces the code of a refused certificate by one of its own; what is left of it is the text. */
+const CERTIFICATE: readonly (readonly [text: RegExp, reason: string, hint: string])[] = [
+  [/certificate has expired/i, 'the server certificate has expired', 'have the certificate renewed'],
+  [/not yet valid/i, 'the server certificate is not valid yet', 'check the clocks of this machine and the server'],
+  [/revoked/i, 'the server certificate was revoked', 'have the certificate replaced'],
+  [/in certificate chain/i, 'the server certificate is signed by an unknown authority', AUTHORITY],
+  [/self.signed/i, 'the server certificate is self-signed', AUTHORITY],
+  [/unable to (?:verify|get)/i, 'the server certificate is signed by an unknown authority', AUTHORITY],
+  [
+    /does not match certificate/i,
+    'the server certificate is for another host',
+    'use a host name the certificate is for, or write ssl-mode=VERIFY_CA to check the authority only',
+  ],
+]
+
+function tlsVerdict({ code, errno, message }: Failure): Verdict | null {
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
+    return [
+      'TLS_FAILED',
+      'no secure connection: the server offers no TLS',
+      {
+        reason: 'the ssl-mode demands encryption',
+        hint: 'switch TLS on at the server, or write ssl-mode=DISABLED if the network between is trusted',
+      },
+    ]
+  }
+  if (errno === 3159) {
+    return [
+      'TLS_FAILED',
+      'no secure connection: the server accepts encrypted connections only',
+      { reason: 'require_secure_transport is on', hint: 'write ssl-mode=REQUIRED or stronger' },
+    ]
+  }
+  if (code !== 'HANDSHAKE_SSL_ERROR') return null
+  const known = CERTIFICATE.find(([text]) => text.test(message))
+  const [, reason, hint] = known ?? [null, 'the TLS handshake failed', 'check ssl-mode, ssl-ca, ssl-cert and ssl-key']
+  return ['TLS_FAILED', `no secure connection: ${reason}`, { reason, hint }]
+}

@@ -1,0 +1,48 @@
+/** What became of a session whose connection broke, asked over another one. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Session } from './session.ts'
+
+const BETWEEN_MS = 50
+/** The server's numbers for "there is no such session" and "this session is not yours". */
+const NO_SUCH_SESSION = 1094
+const NOT_YOURS = 1095
+
+/**
+ * Ends a session and waits until the server has rolled its transaction back, or has finished the commit it was in. It goes by the lock that
+ * only that session holds, because its number may belong to somebody else once the server has restarted.
+ * @returns true when the session is surely gone
+ */
+export async function ended(mark: string, asker: Session, waitMs: number): Promise<boolean> {
+  const deadline = performance.now() + waitMs
+  for (;;) {
+    const [[holder] = []] = await asker.rows('SELECT IS_USED_LOCK(?)', [mark])
+    if (holder === null || holder === undefined) return true
+    if (performance.now() > deadline) return false
+    await kill(Number(holder), asker)
+    await sleep(BETWEEN_MS)
+  }
+}
+
+/** Whether the server still works on the statement of a session that says nothing. */
+export async function isWorking(session: Session, asker: Session): Promise<boolean> {
+  const [[command, state] = []] = await asker.rows(
+    'SELECT command, state FROM information_schema.processlist WHERE id = ?',
+    [session.facts.id],
+  )
+  if (session.mark !== null) {
+    const [[holder] = []] = await asker.rows('SELECT IS_USED_LOCK(?)', [session.mark])
+    if (holder === null || Number(holder) !== session.facts.id) return false
+  }
+  // A server that waits for us to read or write is not at work: the line between is dead.
+  return typeof command === 'string' && command !== 'Sleep' && !/\bnet$|to client$/i.test(String(state))
+}
+
+async function kill(id: number, asker: Session): Promise<void> {
+  try {
+    await asker.command(`KILL CONNECTION ${id}`)
+  } catch (error) {
+    const { cause } = error as { readonly cause?: unknown }
+    const { errno } = (cause ?? error) as { readonly errno?: unknown }
+    if (errno !== NO_SUCH_SESSION && errno !== NOT_YOURS) throw error
+  }
+}

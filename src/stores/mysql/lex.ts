@@ -1,0 +1,45 @@
+/** Where SQL text is code and where it is a literal, a quoted name or a comment, as a session of ours reads it. */
+
+/** Sessions run with ANSI_QUOTES and NO_BACKSLASH_ESCAPES: a quote is doubled inside quotes, and a backslash means itself. */
+const NO_CODE =
+  /'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|`[^`]*(?:``[^`]*)*`|--(?=\s|$)[^\n]*|#[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g
+
+export type Segment = { readonly isCode: boolean; readonly text: string }
+
+/** All of the text in order; joined it is the text again. */
+export function* segmentsOf(sql: string): Generator<Segment> {
+  let end = 0
+  for (const match of sql.matchAll(NO_CODE)) {
+    if (match.index > end) yield { isCode: true, text: sql.slice(end, match.index) }
+    yield { isCode: false, text: match[0] }
+    end = match.index + match[0].length
+  }
+  if (end < sql.length) yield { isCode: true, text: sql.slice(end) }
+}
+
+/** Statements of a script, without their semicolons; empty ones are left out. */
+export function statementsOf(script: string): readonly string[] {
+  const statements: string[] = []
+  let statement = ''
+  for (const { isCode, text } of segmentsOf(script)) {
+    if (!isCode) {
+      statement += text
+      continue
+    }
+    const [first = '', ...rest] = text.split(';')
+    statement += first
+    for (const next of rest) {
+      statements.push(statement)
+      statement = next
+    }
+  }
+  statements.push(statement)
+  return statements.map((text) => text.trim()).filter((text) => !isEmpty(text))
+}
+
+function isEmpty(statement: string): boolean {
+  for (const { isCode, text } of segmentsOf(statement)) {
+    if (text.trim() !== '' && (isCode || !/^(?:--|#|\/\*(?!!))/.test(text))) return false
+  }
+  return true
+}

@@ -1,0 +1,58 @@
+/** A lock that the server ends with its session. */
+import { createHash } from 'node:crypto'
+import type { SessionLock } from '../port.ts'
+import type { Session } from './session.ts'
+
+/** Often enough for firewalls that forget quiet connections, and to notice a line that was cut without a word. */
+const PULSE_MS = 10_000
+
+/** The server knows one space of lock names for all databases and cuts them at 64 characters. */
+export function lockName(database: string, name: string): string {
+  const digest = createHash('sha256').update(`${database}\0${name}`).digest('hex')
+  return `sluice:${digest.slice(0, 48)}`
+}
+
+/** @returns null when another session holds the lock; the session is closed then */
+export async function takeLock(session: Session, name: string): Promise<SessionLock | null> {
+  const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
+  if (Number(taken) === 1) return new HeldLock(session, name)
+  await session.close()
+  return null
+}
+
+class HeldLock implements SessionLock {
+  readonly #session: Session
+  readonly #name: string
+  readonly #pulse: NodeJS.Timeout
+  #released = false
+
+  constructor(session: Session, name: string) {
+    this.#session = session
+    this.#name = name
+    this.#pulse = setInterval(() => void this.#beat(), PULSE_MS)
+    this.#pulse.unref()
+  }
+
+  get held(): boolean {
+    return !this.#released && this.#session.broken === null
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#released = true
+    clearInterval(this.#pulse)
+    // The lock would end with the session too, but the server may take a moment to notice.
+    if (this.#session.broken === null) {
+      await this.#session.rows('SELECT RELEASE_LOCK(?)', [this.#name]).catch(() => undefined)
+    }
+    await this.#session.close()
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      const [[mine] = []] = await this.#session.rows('SELECT IS_USED_LOCK(?) = CONNECTION_ID()', [this.#name])
+      if (Number(mine) !== 1) this.#session.destroy()
+    } catch {
+      this.#session.destroy()
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Typed queries: a session of their own whose every transaction is read-only. The server prepares the statement first, which takes one and no
+ * more, and says how many columns it gives: INSERT, DDL and SELECT … INTO OUTFILE give none and are never run.
+ */
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
+import type { QueryOptions, QueryPage } from '../port.ts'
+import { badQuery, givesNoRows } from '../query-errors.ts'
+import { QueryWatch } from '../query-watch.ts'
+import type { Session } from './session.ts'
+
+/** What befell the server or the way to it, and is no fault of the query. */
+const OF_THE_SERVER: ReadonlySet<ErrorCode> = new Set([
+  'CONNECT_FAILED',
+  'CONNECTION_LOST',
+  'NO_SPACE',
+  'TARGET_BUSY',
+  'TARGET_CORRUPT',
+  'TARGET_IO',
+])
+const OUT_OF_TIME = new Set([1969, 3024])
+
+/** @param open makes a session that may only read */
+export async function* queryServer(
+  open: () => Promise<Session>,
+  sql: string,
+  options: QueryOptions,
+): AsyncGenerator<QueryPage> {
+  const { pageRows, timeoutMs, signal } = options
+  throwIfAborted(signal)
+  const session = await open()
+  const { label } = session
+  using watch = new QueryWatch(options, () => void cancel(open, session).catch(() => session.destroy()))
+  try {
+    watch.throwIfOver(label)
+    if (timeoutMs !== undefined) await session.command(deadline(session, timeoutMs))
+    if ((await session.columnCount(sql)) === 0) throw givesNoRows(label)
+    const stream = await session.stream(sql, [])
+    for (let first = true; ; first = false) {
+      const rows = await stream.take(pageRows)
+      if (rows.length > 0 || first) yield { columns: stream.names, rows }
+      if (rows.length < pageRows) return
+    }
+  } catch (error) {
+    throwIfAborted(signal)
+    if (error instanceof SluiceError && error.cause === undefined) throw error
+    const { errno, message } = server(error)
+    watch.throwIfOver(label, errno !== null && OUT_OF_TIME.has(errno))
+    if (errno === null || (error instanceof SluiceError && OF_THE_SERVER.has(error.code))) throw error
+    throw badQuery(message, label, error)
+  } finally {
+    session.destroy()
+  }
+}
+
+function deadline({ facts }: Session, timeoutMs: number): string {
+  return facts.flavour === 'mariadb'
+    ? `SET SESSION max_statement_time = ${timeoutMs / 1000}`
+    : `SET SESSION max_execution_time = ${Math.max(1, Math.ceil(timeoutMs))}`
+}
+
+async function cancel(open: () => Promise<Session>, { facts }: Session): Promise<void> {
+  const other = await open()
+  try {
+    await other.command(`KILL QUERY ${facts.id}`)
+  } finally {
+    await other.close()
+  }
+}
+
+/** The server's own words below an error of ours. */
+function server(error: unknown): { readonly errno: number | null; readonly message: string } {
+  const raw = error instanceof SluiceError ? error.cause : error
+  const { errno, sqlMessage, message } = raw as {
+    readonly errno?: unknown
+    readonly sqlMessage?: unknown
+    readonly message?: unknown
+  }
+  const number = typeof errno === 'number' && errno > 0 ? errno : null
+  return { errno: number, message: String(sqlMessage ?? message) }
+}

@@ -1,0 +1,174 @@
+/**
+ * Rows of one running statement, with back pressure: the connection rests while more than a few pages wait for their reader. The protocol
+ * allows no second statement before the last row is there. Where one comes all the same, as inside a transaction that asks while it
+ * iterates, `keepRest` takes what is left into memory, so that nobody waits for himself; the catalog's own reads never do so.
+ */
+import type { FieldPacket } from 'mysql2'
+import type { SqlRow } from '../port.ts'
+import { rowReader, type RowReader } from './values.ts'
+
+/** Rows that may wait before the connection rests. */
+const MOST_WAITING = 2_000
+
+/** The driver's running statement: an emitter of `fields`, `result`, `error` and `end`. */
+type Running = { on(event: string, listener: (...words: never[]) => void): unknown }
+
+type Line = {
+  pause(): void
+  resume(): void
+  /** The error under the name that callers know. */
+  named(error: unknown): unknown
+}
+
+export class RowStream {
+  /** Names of the columns, known with the first rows. */
+  names: readonly string[] = []
+  readonly #line: Line
+  #read: RowReader = (row) => row as unknown as SqlRow
+  #rows: SqlRow[] = []
+  /** Bytes of each waiting row, and of all of them; counted only where they are bounded. */
+  #sizes: number[] = []
+  #bytes = 0
+  #mostBytes: number
+  #most = MOST_WAITING
+  #wanted = 1
+  #paused = false
+  #discarding = false
+  #done = false
+  #error: unknown = null
+  #wake: (() => void) | null = null
+  #finish: () => void = () => undefined
+  /** Resolves when the statement is over, well or not. */
+  readonly ended: Promise<void>
+
+  /** @param mostBytes that may wait for their reader, and that `take` gives at once unless one row is larger */
+  constructor(running: Running, line: Line, mostBytes = Infinity) {
+    this.#line = line
+    this.#mostBytes = mostBytes
+    this.ended = new Promise((resolve) => (this.#finish = resolve))
+    running.on('fields', (fields: readonly FieldPacket[] | undefined) => {
+      if (fields === undefined) return
+      this.#read = rowReader(fields)
+      this.names = fields.map(({ name }) => name)
+    })
+    running.on('result', (row: unknown) => {
+      if (Array.isArray(row)) this.#add(row)
+    })
+    running.on('error', (error: unknown) => this.fail(error))
+    running.on('end', () => this.#end())
+  }
+
+  /** Whether somebody waits for the server: a consumer that takes its time is no fault of the line. */
+  get isWaiting(): boolean {
+    return !this.#done && !this.#paused
+  }
+
+  get isDone(): boolean {
+    return this.#done
+  }
+
+  /** The next rows, at most so many; empty at the end. @throws what the server or the line said */
+  async take(most: number): Promise<readonly SqlRow[]> {
+    this.#most = Math.max(MOST_WAITING, most * 2)
+    this.#wanted = most
+    while (this.#rows.length < most && this.#bytes < this.#mostBytes && !this.#done) {
+      this.#resume()
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+    // An error ends the statement early: what came before it is no whole answer.
+    if (this.#error !== null) throw this.#line.named(this.#error)
+    const page = this.#rows.splice(0, this.#fitting(most))
+    if (this.#rows.length < this.#most / 2 && this.#bytes < this.#mostBytes) this.#resume()
+    return page
+  }
+
+  /** Lets the statement run to its end; rows wait in memory for their reader. */
+  async keepRest(): Promise<void> {
+    this.#most = Infinity
+    this.#mostBytes = Infinity
+    this.#resume()
+    await this.ended
+  }
+
+  /** Nobody wants the rows any more; the statement goes on to its end, and `ended` tells when it is there. */
+  discard(): void {
+    this.#discarding = true
+    this.#rows = []
+    this.#sizes = []
+    this.#bytes = 0
+    this.#resume()
+  }
+
+  /** Ends the stream with an error; the first one counts. */
+  fail(error: unknown): void {
+    if (!this.#done) this.#error ??= error
+    this.#end()
+  }
+
+  #add(row: unknown[]): void {
+    if (this.#discarding || this.#done) return
+    const read = this.#read(row)
+    this.#rows.push(read)
+    if (this.#mostBytes !== Infinity) this.#weigh(read)
+    const enough = this.#bytes >= this.#mostBytes
+    if ((enough || this.#rows.length >= this.#most) && !this.#paused) {
+      this.#paused = true
+      this.#line.pause()
+    }
+    if (enough || this.#rows.length >= this.#wanted) this.#wakeReader()
+  }
+
+  #weigh(row: SqlRow): void {
+    const bytes = bytesOf(row)
+    this.#sizes.push(bytes)
+    this.#bytes += bytes
+  }
+
+  /** How many of the waiting rows go into a page of at most so many. */
+  #fitting(most: number): number {
+    if (this.#sizes.length === 0) return most
+    let rows = 0
+    let bytes = 0
+    for (; rows < Math.min(most, this.#sizes.length); rows++) {
+      bytes += this.#sizes[rows] ?? 0
+      if (bytes > this.#mostBytes && rows > 0) {
+        bytes -= this.#sizes[rows] ?? 0
+        break
+      }
+    }
+    this.#sizes.splice(0, rows)
+    this.#bytes -= bytes
+    return rows
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#line.resume()
+  }
+
+  #end(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#resume()
+    this.#wakeReader()
+    this.#finish()
+  }
+
+  #wakeReader(): void {
+    const wake = this.#wake
+    this.#wake = null
+    wake?.()
+  }
+}
+
+/** About as many as it takes in memory and on the line. */
+export function bytesOf(row: SqlRow): number {
+  let bytes = 0
+  for (const value of row) {
+    if (typeof value === 'string') bytes += value.length
+    else if (value instanceof Uint8Array) bytes += value.byteLength
+    else bytes += 8
+  }
+  return bytes
+}

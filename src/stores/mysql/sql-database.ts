@@ -1,0 +1,188 @@
+/**
+ * MySQL and MariaDB as a store of the catalog. Reads of one statement, longer reads and writes have connections of their own, so that a
+ * write whose body asks the database never waits for itself.
+ */
+import { Pool } from '../pool.ts'
+import type {
+  Landed,
+  OpenMode,
+  QueryOptions,
+  QueryPage,
+  SessionLock,
+  SqlDatabase,
+  SqlReader,
+  SqlRow,
+  SqlTransaction,
+} from '../port.ts'
+import { retrying } from '../retry.ts'
+import { mysqlConfig, type MysqlConfig } from './config.ts'
+import { openSession, type Purpose } from './connect.ts'
+import { isWorking } from './fate.ts'
+import { ColumnTypes } from './load.ts'
+import { lockName, takeLock } from './lock.ts'
+import { readerOf } from './pages.ts'
+import { queryServer } from './query.ts'
+import type { Session } from './session.ts'
+import { isPassing, passesBeforeLogin } from './transaction.ts'
+import { translate } from './translate.ts'
+import { Writer } from './writer.ts'
+
+export interface MysqlDatabase extends SqlDatabase {
+  readonly flavour: 'mysql' | 'mariadb'
+  /** Collation that tells `a`, `A` and `a ` apart; migrations put it in the place of `${binary}`. */
+  readonly binaryCollation: string
+  lock(name: string): Promise<SessionLock | null>
+}
+
+/** Connections of each kind that stay open between reads. */
+const IDLE_READERS = 2
+
+/**
+ * Connects to a database that exists. In `read` mode nothing is ever written, and the server sees to it.
+ * @param url `mysql://user:password@host:port/database`, see `mysqlConfig` for parameters
+ * @param options.env for MYSQL_PWD, which fills in a missing password
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (also for a server that is too old), TLS_FAILED
+ */
+export async function openMysql(
+  url: string,
+  mode: OpenMode,
+  options: { readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<MysqlDatabase> {
+  const config = mysqlConfig(url, options.env)
+  return new Store(config, mode, await connectTo(config, 'read'))
+}
+
+class Store implements MysqlDatabase {
+  readonly dialect = 'mysql'
+  readonly parallelWrites = true
+  readonly label: string
+  readonly flavour: 'mysql' | 'mariadb'
+  readonly binaryCollation: string
+  readonly #config: MysqlConfig
+  readonly #short: Pool<Session>
+  /** Without a limit: whoever iterates may ask again before the iteration ends, and would wait for itself. */
+  readonly #long: Pool<Session>
+  readonly #writer: Writer | null
+  readonly #locks = new Set<Session>()
+
+  constructor(config: MysqlConfig, mode: OpenMode, first: Session) {
+    this.#config = config
+    this.label = config.label
+    this.flavour = first.facts.flavour
+    this.binaryCollation = first.facts.binaryCollation
+    const reads = (): Promise<Session> => connectTo(config, 'read')
+    this.#short = new Pool(reads, { most: config.poolSize, idle: IDLE_READERS }, config.label)
+    this.#short.adopt(first)
+    this.#long = new Pool(reads, { most: Infinity, idle: IDLE_READERS }, config.label)
+    this.#writer =
+      mode === 'read' ? null : new Writer(config, (purpose) => connectTo(config, purpose), new ColumnTypes())
+  }
+
+  async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    const text = translate(sql)
+    return await this.#repeating(() => this.#short.use((session) => session.rows(text, parameters)))
+  }
+
+  async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+    const text = translate(sql)
+    const { session, stream, first } = await this.#repeating(async () => {
+      const taken = await this.#long.take()
+      try {
+        const running = await taken.stream(text, parameters)
+        return { session: taken, stream: running, first: await running.take(pageRows) }
+      } catch (error) {
+        await this.#long.give(taken)
+        throw error
+      }
+    })
+    try {
+      for (let page = first; page.length > 0; page = await stream.take(pageRows)) yield page
+    } finally {
+      // Reading what nobody wants may take minutes; another connection takes milliseconds.
+      if (!stream.isDone) session.destroy()
+      await this.#long.give(session)
+    }
+  }
+
+  async read<T>(body: (reader: SqlReader) => Promise<T>): Promise<T> {
+    const session = await this.#repeating(async () => {
+      const taken = await this.#long.take()
+      try {
+        await taken.command('START TRANSACTION WITH CONSISTENT SNAPSHOT')
+        return taken
+      } catch (error) {
+        await this.#long.give(taken)
+        throw error
+      }
+    })
+    try {
+      return await body(readerOf(session))
+    } finally {
+      // Nothing has changed that a COMMIT would keep: cutting a long answer short is quicker than hearing it out.
+      if (session.isStreaming) session.destroy()
+      else await session.command('COMMIT').catch(() => session.destroy())
+      await this.#long.give(session)
+    }
+  }
+
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T> {
+    if (this.#writer === null) throw new Error('the database was opened for reading')
+    return await this.#writer.write(body, landed)
+  }
+
+  async lock(name: string): Promise<SessionLock | null> {
+    for (const session of this.#locks) if (session.broken !== null) this.#locks.delete(session)
+    return await this.#repeating(async () => {
+      const session = await connectTo(this.#config, 'read')
+      this.#locks.add(session)
+      try {
+        return await takeLock(session, lockName(this.#config.database, name))
+      } catch (error) {
+        session.destroy()
+        throw error
+      }
+    })
+  }
+
+  query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
+    return queryServer(() => connectTo(this.#config, 'read'), sql, options)
+  }
+
+  async now(): Promise<number> {
+    const [[ms] = []] = await this.all('SELECT CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)')
+    return Number(ms)
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#locks) session.destroy()
+    await Promise.all([this.#short.close(), this.#long.close(), this.#writer?.close()])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** A question changes nothing, so that it may be asked again on another connection. */
+  #repeating<T>(body: () => Promise<T>): Promise<T> {
+    return retrying(body, {
+      forMs: this.#config.retryMs,
+      transient: (error) => isPassing(error) || passesBeforeLogin(error),
+    })
+  }
+}
+
+/** A session that asks over another one, after a long silence, whether the server still works for it. */
+export function connectTo(config: MysqlConfig, purpose: Purpose): Promise<Session> {
+  return openSession(config, purpose, async (silent) => {
+    try {
+      const asker = await openSession(config, 'read')
+      try {
+        return await isWorking(silent, asker)
+      } finally {
+        await asker.close()
+      }
+    } catch {
+      return false
+    }
+  })
+}

@@ -1,0 +1,95 @@
+/** One attempt at a write transaction: it knows whether it may still commit, and whether a repeat may help. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlRow, SqlTransaction } from '../port.ts'
+import { failureOf, isConnectionGone, isLockLost } from './error-numbers.ts'
+import { statementsOf } from './lex.ts'
+import { loadRows, type ColumnTypes } from './load.ts'
+import type { Session } from './session.ts'
+import { translate } from './translate.ts'
+
+export class Transaction implements SqlTransaction {
+  readonly dialect = 'mysql'
+  readonly #session: Session
+  readonly #types: ColumnTypes
+  #doom: unknown = null
+
+  constructor(session: Session, types: ColumnTypes) {
+    this.#session = session
+    this.#types = types
+  }
+
+  /**
+   * Why this transaction cannot commit any more; null while it can. After a deadlock the server has rolled back already, and another
+   * statement would begin a new transaction without what came before.
+   */
+  get doom(): unknown {
+    return this.#doom
+  }
+
+  async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    return await this.#try(() => this.#session.rows(translate(sql), parameters))
+  }
+
+  async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+    const stream = await this.#try(() => this.#session.stream(translate(sql), parameters))
+    try {
+      for (;;) {
+        const page = await this.#try(() => stream.take(pageRows))
+        if (page.length === 0) return
+        yield page
+      }
+    } finally {
+      if (!stream.isDone) stream.discard()
+    }
+  }
+
+  /** Rows changed, by an UPDATE also those that had the values already; an upsert counts as the server counts it. */
+  async run(sql: string, parameters: SqlRow = []): Promise<number> {
+    const { changed } = await this.#try(() => this.#session.execute(translate(sql), parameters))
+    return changed
+  }
+
+  /**
+   * Statements that define tables commit in MySQL by themselves, with what came before them: a script of such is not undone when it fails
+   * half-way, and a repeat meets what the first attempt made. Write them so that they can be run again.
+   */
+  async script(sql: string): Promise<void> {
+    this.#types.clear()
+    for (const statement of statementsOf(translate(sql))) await this.#try(() => this.#session.command(statement))
+    this.#types.clear()
+  }
+
+  async load(table: string, columns: readonly string[], rows: readonly SqlRow[]): Promise<void> {
+    if (rows.length === 0) return
+    await this.#try(async () => {
+      try {
+        await loadRows(this.#session, this.#types, table, columns, rows)
+      } catch (error) {
+        // Part of the rows may be there.
+        this.#doom ??= error
+        throw error
+      }
+    })
+  }
+
+  async #try<T>(body: () => Promise<T>): Promise<T> {
+    if (this.#doom !== null) throw this.#doom
+    try {
+      return await body()
+    } catch (error) {
+      if (isPassing(error)) this.#doom ??= error
+      throw error
+    }
+  }
+}
+
+/** Whether a statement ended its transaction for a cause that passes by itself. */
+export function isPassing(error: unknown): boolean {
+  const failure = failureOf(error instanceof SluiceError ? error.cause : error)
+  return failure !== null && (isLockLost(failure) || isConnectionGone(failure))
+}
+
+/** Whether a connection that could not be made may be made later. */
+export function passesBeforeLogin(error: unknown): boolean {
+  return error instanceof SluiceError && error.code === 'CONNECT_FAILED' && error.retryable
+}

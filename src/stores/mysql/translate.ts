@@ -1,0 +1,45 @@
+/** The few words of the catalog's common SQL that MySQL spells differently: types that CAST knows under other names. */
+import { segmentsOf } from './lex.ts'
+
+const CAST_TYPES: Readonly<Record<string, string>> = { TEXT: 'CHAR', BIGINT: 'SIGNED', INTEGER: 'SIGNED' }
+const CAST = /\bCAST\b/i
+/** Statements are few; texts that carry lists of values are many, and not worth keeping. */
+const KEPT = 1_000
+const LONGEST_KEPT = 20_000
+
+const translated = new Map<string, string>()
+
+/** The statement as MySQL and MariaDB understand it; literals, quoted names and comments stay word for word. */
+export function translate(sql: string): string {
+  if (!CAST.test(sql)) return sql
+  const known = translated.get(sql)
+  if (known !== undefined) return known
+  const text = translateCasts(sql)
+  if (translated.size < KEPT && sql.length <= LONGEST_KEPT) translated.set(sql, text)
+  return text
+}
+
+/** Follows the brackets: only what ends a CAST is a type, and `(SELECT a AS text)` names a column. */
+function translateCasts(sql: string): string {
+  const casts: boolean[] = []
+  let out = ''
+  for (const { isCode, text } of segmentsOf(sql)) {
+    if (!isCode) {
+      out += text
+      continue
+    }
+    for (const piece of text.split(/(?<=[()])|(?=[()])/)) {
+      if (piece === '(') casts.push(/\bCAST\s*$/i.test(out))
+      else if (piece === ')' && casts.pop() === true) out = renameType(out)
+      out += piece
+    }
+  }
+  return out
+}
+
+function renameType(beforeBracket: string): string {
+  return beforeBracket.replace(/(\bAS\s+)(\w+)(\s*)$/i, (all, as: string, type: string, space: string) => {
+    const name = CAST_TYPES[type.toUpperCase()]
+    return name === undefined ? all : `${as}${name}${space}`
+  })
+}

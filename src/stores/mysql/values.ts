@@ -1,0 +1,95 @@
+/** Values on their way to MySQL and back. Nothing is interpolated: parameters travel in the binary protocol, with their types. */
+import mysql from 'mysql2'
+import type { ExecuteValues, FieldPacket } from 'mysql2'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlRow, SqlValue } from '../port.ts'
+
+const { LONGLONG } = mysql.TypedParameter
+const INT64_MIN = -(2n ** 63n)
+const INT64_MAX = 2n ** 63n - 1n
+const UINT64_MAX = 2n ** 64n - 1n
+
+/** Column types of the protocol that need a second look. */
+const TYPE_DECIMAL = 0
+const TYPE_BIGINT = 8
+const TYPE_BIT = 16
+const TYPE_NEWDECIMAL = 246
+
+/**
+ * A parameter as the driver sends it. Integers go as integers: as doubles, the driver's choice, they would be refused by LIMIT and lose
+ * digits above 2^53.
+ * @throws SluiceError VALUE_REFUSED for a number that SQL does not have
+ */
+export function parameterOf(value: SqlValue): ExecuteValues {
+  if (value === null || typeof value === 'string') return value
+  if (typeof value === 'number') {
+    if (Number.isSafeInteger(value) && !Object.is(value, -0)) return LONGLONG(value)
+    if (Number.isFinite(value)) return value
+    refuseNumber(value)
+  }
+  if (typeof value === 'bigint') {
+    if (value >= INT64_MIN && value <= INT64_MAX) return LONGLONG(value)
+    return value > 0n && value <= UINT64_MAX ? LONGLONG.unsigned(value) : String(value)
+  }
+  return bufferOf(value)
+}
+
+/** A number as a literal would be written, exact in both directions. @throws SluiceError VALUE_REFUSED as `parameterOf` */
+export function numberText(value: number | bigint): string {
+  if (typeof value === 'number' && !Number.isFinite(value)) refuseNumber(value)
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
+function refuseNumber(value: number): never {
+  throw new SluiceError('VALUE_REFUSED', `${value} is not a number that MySQL can hold`)
+}
+
+/** The same bytes, not a copy. */
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Bytes that a value takes in a packet, never too few. */
+export function sizeOf(value: SqlValue): number {
+  if (typeof value === 'string') return value.length * 3 + 9
+  return value instanceof Uint8Array ? value.byteLength + 9 : 24
+}
+
+/** Turns a row of the driver into one of the port, in place. */
+export type RowReader = (row: unknown[]) => SqlRow
+
+export function rowReader(fields: readonly FieldPacket[]): RowReader {
+  const columns: { readonly at: number; readonly read: (value: unknown) => SqlValue }[] = []
+  fields.forEach(({ columnType }, at) => {
+    if (columnType === TYPE_BIGINT) columns.push({ at, read: readBigint })
+    else if (columnType === TYPE_DECIMAL || columnType === TYPE_NEWDECIMAL) columns.push({ at, read: readDecimal })
+    else if (columnType === TYPE_BIT) columns.push({ at, read: readBits })
+  })
+  if (columns.length === 0) return (row) => row as unknown as SqlRow
+  return (row) => {
+    for (const { at, read } of columns) {
+      const value = row[at]
+      if (value !== null) row[at] = read(value)
+    }
+    return row as unknown as SqlRow
+  }
+}
+
+/** The driver gives text where a number would lose digits. */
+function readBigint(value: unknown): SqlValue {
+  return typeof value === 'string' ? BigInt(value) : (value as number)
+}
+
+/** A sum of integers is a DECIMAL without a fraction; others keep their digits as text. */
+function readDecimal(value: unknown): SqlValue {
+  const text = String(value)
+  if (!/^-?\d+$/.test(text)) return text
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number : text
+}
+
+function readBits(value: unknown): SqlValue {
+  if (!Buffer.isBuffer(value)) return value as SqlValue
+  const bits = BigInt(`0x${value.toString('hex')}`)
+  return bits <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(bits) : bits
+}

@@ -1,0 +1,43 @@
+/** Tells a server that works in silence, building an index say, from one behind a network that is gone. */
+import type { Socket } from 'node:net'
+
+const BETWEEN_MS = 1_000
+
+export type Watched = {
+  readonly socket: Socket
+  /** Silence after which the server is asked, in milliseconds. */
+  readonly responseMs: number
+  /** False while a consumer takes its time: that is no fault of the line. */
+  isWaiting(): boolean
+  /** Asks over another connection; must not reject. */
+  stillWorking(): Promise<boolean>
+  onDead(error: Error): void
+}
+
+/** Watches the line of one statement until the timer is cleared. */
+export function watch(watched: Watched): NodeJS.Timeout {
+  const { socket, responseMs } = watched
+  let lastWord = performance.now()
+  let bytes = socket.bytesRead + socket.bytesWritten
+  let asking = false
+  return setInterval(
+    () => {
+      const now = socket.bytesRead + socket.bytesWritten
+      if (now !== bytes || !watched.isWaiting()) {
+        bytes = now
+        lastWord = performance.now()
+        return
+      }
+      if (asking || performance.now() - lastWord < responseMs) return
+      asking = true
+      void watched.stillWorking().then((working) => {
+        asking = false
+        lastWord = performance.now()
+        if (working) return
+        const text = `the server has not answered for ${Math.round(responseMs / 1_000)} seconds`
+        watched.onDead(Object.assign(new Error(text), { code: 'ETIMEDOUT' }))
+      })
+    },
+    Math.min(BETWEEN_MS, responseMs),
+  )
+}

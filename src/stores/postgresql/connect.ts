@@ -1,0 +1,117 @@
+/** One connection to a PostgreSQL server, made ready: encrypted as asked, with settings that a catalog relies on. */
+import type { Duplex } from 'node:stream'
+import { Client, type ClientConfig } from 'pg'
+import { SluiceError } from '../../shared/errors.ts'
+import { quotedName } from '../../shared/sql-text.ts'
+import type { OpenMode } from '../port.ts'
+import { tlsMissing } from '../tls.ts'
+import { connectFailed } from './errors.ts'
+import type { PostgresSettings } from './settings.ts'
+import { TYPES } from './values.ts'
+
+const OLDEST = 130_000
+const LOCK_TIMEOUT_MS = 30_000
+const KEEPALIVE_MS = 30_000
+
+/** The server's process behind a connection; both together name it for all time. */
+export type Backend = { readonly pid: number; readonly startedAt: string }
+
+export type Connected = { readonly client: Client; readonly socket: Duplex; readonly backend: Backend }
+
+/** @throws SluiceError CONNECT_FAILED (retryable where the server may come up by itself), TLS_FAILED, TARGET_DENIED */
+export async function connect(settings: PostgresSettings, mode: OpenMode): Promise<Connected> {
+  const client = await connected(settings)
+  try {
+    const backend = await prepare(client, settings, mode)
+    return { client, socket: client.connection.stream, backend }
+  } catch (error) {
+    void client.end().catch(() => undefined)
+    throw connectFailed(error, settings)
+  }
+}
+
+export const quoteName = quotedName
+
+async function connected(settings: PostgresSettings): Promise<Client> {
+  const { tls } = settings
+  try {
+    return await start(settings, tls.options === null ? false : { ...tls.options, host: settings.host })
+  } catch (error) {
+    // The driver has no code for this answer of the server.
+    if (!(error instanceof Error) || error.message !== 'The server does not support SSL connections') {
+      throw connectFailed(error, settings)
+    }
+    if (tls.required) throw tlsMissing(settings.label, tls.mode)
+  }
+  try {
+    return await start(settings, false)
+  } catch (error) {
+    throw connectFailed(error, settings)
+  }
+}
+
+async function start(settings: PostgresSettings, ssl: NonNullable<ClientConfig['ssl']>): Promise<Client> {
+  const client = new Client({
+    host: settings.host,
+    port: settings.port,
+    user: settings.user,
+    database: settings.database,
+    // The driver asks for a text, and would read the password file by itself, with a warning, where there is none.
+    password: settings.password ?? '',
+    application_name: settings.applicationName,
+    ssl,
+    types: TYPES,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+  })
+  // Without a listener, a connection that breaks between two statements would end the program.
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
+}
+
+async function prepare(client: Client, settings: PostgresSettings, mode: OpenMode): Promise<Backend> {
+  const statements = [
+    "SET client_encoding TO 'UTF8'",
+    "SET TimeZone TO 'UTC'",
+    'SET DateStyle TO ISO',
+    "SET bytea_output TO 'hex'",
+    'SET standard_conforming_strings TO on',
+    // Without a fraction the planner takes a cursor for a question whose first rows matter most.
+    'SET cursor_tuple_fraction TO 1',
+    `SET lock_timeout TO ${LOCK_TIMEOUT_MS}`,
+    'SET idle_in_transaction_session_timeout TO 0',
+    // So that the locks of a client whose machine vanished do not outlive it for hours.
+    'SET tcp_keepalives_idle TO 30',
+    'SET tcp_keepalives_interval TO 10',
+    'SET tcp_keepalives_count TO 3',
+    ...(settings.statementTimeoutMs === null ? [] : [`SET statement_timeout TO ${settings.statementTimeoutMs}`]),
+    ...(settings.schema === null ? [] : [`SET search_path TO ${quoteName(settings.schema)}`]),
+    ...(mode === 'read' ? ['SET default_transaction_read_only TO on'] : []),
+  ]
+  await client.query(statements.join(';'))
+  const { rows } = await client.query<[version: number, encoding: string, pid: number, startedAt: string]>({
+    text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_backend_pid(),
+             (SELECT backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid())`,
+    rowMode: 'array',
+  })
+  const [row] = rows
+  if (row === undefined) throw new Error('the server said nothing about itself')
+  const [version, encoding, pid, startedAt] = row
+  if (version < OLDEST) {
+    throw new SluiceError('CONNECT_FAILED', 'this PostgreSQL server is too old', {
+      where: settings.label,
+      reason: `it is version ${Math.floor(version / 10_000)}; a catalog needs 13 or newer`,
+      hint: 'name a newer server',
+    })
+  }
+  if (encoding !== 'UTF8') {
+    throw new SluiceError('CONNECT_FAILED', 'this database cannot hold every text', {
+      where: settings.label,
+      reason: `database encoding is ${encoding}; a catalog needs UTF8`,
+      hint: "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
+    })
+  }
+  return { pid, startedAt }
+}

@@ -1,0 +1,63 @@
+/** JSON arrays as PostgreSQL's array literals: `[1,null,"a b"]` as `{1,NULL,"a b"}`. Numbers keep their digits. */
+import { SluiceError } from '../../../shared/errors.ts'
+
+const STRING = /"(?:[^"\\]|\\.)*"/y
+const SCALAR = /[^,\]}\s]+/y
+
+/**
+ * @param json canonical JSON of an array
+ * @param of `json`: every element is a JSON text of its own, also one that is an array; `values`: arrays within are further dimensions
+ * @throws SluiceError VALUE_REFUSED for JSON that is no array
+ */
+export function arrayLiteral(json: string, of: 'json' | 'values'): string {
+  if (!json.startsWith('[')) {
+    throw new SluiceError('VALUE_REFUSED', `this is no list: ${json.slice(0, 60)}`, {
+      hint: 'map the column to json or text',
+    })
+  }
+  let at = 0
+  const array = (depth: number): string => {
+    const items: string[] = []
+    for (at++; json[at] !== ']';) {
+      if (json[at] === ',') at++
+      items.push(of === 'values' && json[at] === '[' ? array(depth + 1) : element())
+    }
+    at++
+    return `{${items.join(',')}}`
+  }
+  const element = (): string => {
+    if (json[at] === '{' || json[at] === '[') return quoted(whole())
+    if (json[at] === '"') {
+      const text = match(STRING)
+      return quoted(of === 'json' ? text : (JSON.parse(text) as string))
+    }
+    const text = match(SCALAR)
+    return text === 'null' ? 'NULL' : text
+  }
+  /** An object or array that is one value, as it stands. */
+  const whole = (): string => {
+    const start = at
+    for (let depth = 0; ;) {
+      const char = json[at]
+      if (char === '"') {
+        match(STRING)
+        continue
+      }
+      at++
+      if (char === '{' || char === '[') depth++
+      else if ((char === '}' || char === ']') && --depth === 0) return json.slice(start, at)
+    }
+  }
+  const match = (pattern: RegExp): string => {
+    pattern.lastIndex = at
+    const [text = ''] = pattern.exec(json) ?? []
+    if (text === '') throw new Error('this JSON is not in canonical form')
+    at += text.length
+    return text
+  }
+  return array(0)
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`
+}

@@ -1,0 +1,34 @@
+/** What becomes of a session, asked over a connection of its own. */
+import { performance } from 'node:perf_hooks'
+import { connect, type Backend } from '../connect.ts'
+import type { PostgresSettings } from '../settings.ts'
+
+/** Whether the server is at work on the statement of a session, and does not wait for us. @throws what connecting throws */
+export async function isWorking(settings: PostgresSettings, backend: Backend): Promise<boolean> {
+  const condition = "state IN ('active', 'fastpath function call') AND wait_event_type IS DISTINCT FROM 'Client'"
+  return (await beside(settings, backend, 'pid', condition)) > 0
+}
+
+/** Ends a session, if it is still there; never another one. @throws what connecting throws */
+export async function terminate(settings: PostgresSettings, backend: Backend): Promise<void> {
+  await beside(settings, backend, 'pg_catalog.pg_terminate_backend(pid)', 'true')
+}
+
+async function beside(settings: PostgresSettings, backend: Backend, what: string, condition: string): Promise<number> {
+  const { responseTimeoutMs, connectTimeoutMs } = settings
+  const started = performance.now()
+  const patience = { ...settings, connectTimeoutMs: Math.min(connectTimeoutMs, responseTimeoutMs) }
+  const { client, socket } = await connect(patience, 'read')
+  const left = connectTimeoutMs - (performance.now() - started)
+  const timer = setTimeout(() => socket.destroy(), Math.max(0, left))
+  try {
+    const { rows } = await client.query({
+      text: `SELECT ${what} FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz AND ${condition}`,
+      values: [backend.pid, backend.startedAt],
+    })
+    return rows.length
+  } finally {
+    clearTimeout(timer)
+    void client.end().catch(() => undefined)
+  }
+}

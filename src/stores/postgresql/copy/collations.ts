@@ -1,0 +1,47 @@
+/** How texts are ordered. Names are made so that equal ones stand for the same order on two servers. */
+import type { CopySession, TextRow } from './session.ts'
+import { literal } from './sql.ts'
+
+/**
+ * Expression for the collation with the given oid: NULL where texts are compared by their bytes, else its name, or the locale of the database, and
+ * the version of the library that orders by it.
+ */
+export function collationSql(oid: string, version: number): string {
+  // Before version 15 databases had nothing but the C library's locales, and nobody kept their versions.
+  const ofDatabase = version >= 150_000 ? 'pg_catalog.pg_database_collation_actual_version(d.oid)' : 'NULL'
+  return `(SELECT CASE WHEN co.collname = 'default' THEN (
+        SELECT CASE WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'b' THEN NULL
+          WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'i' THEN concat_ws(' ',
+            coalesce(pg_catalog.to_jsonb(d) ->> 'daticulocale', pg_catalog.to_jsonb(d) ->> 'datlocale'), 'ICU', ${ofDatabase})
+          WHEN d.datcollate IN ('C', 'POSIX') THEN NULL ELSE concat_ws(' ', d.datcollate, ${ofDatabase}) END
+        FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+      WHEN co.collprovider = 'b' OR co.collprovider = 'c' AND co.collcollate IN ('C', 'POSIX') THEN NULL
+      ELSE concat_ws(' ', co.collname, pg_catalog.pg_collation_actual_version(co.oid)) END
+    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
+}
+
+/**
+ * The quoted name of the collation that a column of another table has, if there is one of that name here; null where a column has what the
+ * database gives it.
+ */
+export async function namedCollation(
+  collation: string,
+  ask: (sql: string) => Promise<readonly TextRow[]>,
+): Promise<string | null> {
+  const [row] = await ask(
+    `SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(co.collname)
+     FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace n ON n.oid = co.collnamespace
+     WHERE (co.collname = ${literal(collation)} OR pg_catalog.starts_with(${literal(collation)}, co.collname || ' '))
+       AND co.collprovider <> 'd' AND co.collencoding IN (-1, 6)
+     ORDER BY length(co.collname) DESC, pg_catalog.pg_collation_is_visible(co.oid) DESC LIMIT 1`,
+  )
+  return row?.[0] ?? null
+}
+
+/** Whether the database compares texts by their bytes where a column says nothing else. */
+export async function isBytewise(session: CopySession): Promise<boolean> {
+  const [row] = await session.ask(
+    `SELECT ${collationSql('\'pg_catalog."default"\'::regcollation', session.version)} IS NULL`,
+  )
+  return row?.[0] === 't'
+}

@@ -1,0 +1,181 @@
+/**
+ * COPY … TO STDOUT, taken off the socket: what the server sends for the rows is cut out of its messages without an object for each of them, which
+ * the driver would make. Everything else is left to the driver.
+ */
+import type { Duplex } from 'node:stream'
+import type { Connection, Submittable } from 'pg'
+
+const HEADER = 5
+const COPY_DATA = 100
+/** `H`, and what may stand between other messages: notices, notifications, settings, and the answers to parse and bind. */
+const ASIDE: ReadonlySet<number> = new Set(Buffer.from('H12nNSA'))
+
+/** Bytes that wait for a reader before the server is kept from sending more. */
+const FULL = 1024 * 1024
+
+type Listener = (data: Buffer) => void
+
+/** Told when the server has to wait for us, and when we wait for it again. */
+export type Flow = { waiting(): void; paused(): void }
+
+export class CopyOut implements Submittable {
+  readonly #text: string
+  readonly #socket: Duplex
+  readonly #driver: Listener
+  readonly #flow: Flow
+  readonly #mine: Listener = (data) => this.#take(data)
+  /** Bytes of a message header that came in two pieces. */
+  #header: Buffer | null = null
+  /** Bytes that are left of a row, and of another message. */
+  #row = 0
+  #other = 0
+  #messages = 0n
+  #tag: bigint | null = null
+  #attached = false
+  #paused = false
+  #done = false
+  #failure: unknown = null
+  #queue: Buffer[] = []
+  #queued = 0
+  #wake: (() => void) | null = null
+
+  /** @param driver what listens to the socket while no rows are on their way */
+  constructor(text: string, socket: Duplex, driver: Listener, flow: Flow) {
+    this.#text = text
+    this.#socket = socket
+    this.#driver = driver
+    this.#flow = flow
+  }
+
+  /** Messages with rows, which servers send one of for each row; and what they say themselves that they sent. Known at the end. */
+  get counted(): { readonly messages: bigint; readonly rows: bigint | null } {
+    return { messages: this.#messages, rows: this.#tag }
+  }
+
+  /** Whether the server has answered to the end, so that the session can be used for something else. */
+  get done(): boolean {
+    return this.#done
+  }
+
+  submit(connection: Connection): void {
+    this.#socket.removeListener('data', this.#driver)
+    this.#socket.on('data', this.#mine)
+    this.#attached = true
+    this.#flow.waiting()
+    // The protocol that takes one statement a text.
+    connection.parse({ name: '', text: this.#text, types: [] }, true)
+    connection.bind({}, true)
+    connection.execute({}, true)
+    connection.sync()
+  }
+
+  /** What the server sent since the last call, in one piece; null at its end. */
+  async next(): Promise<Buffer | null> {
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure
+      if (this.#queue.length > 0) return this.#given()
+      if (this.#done) return null
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
+  handleCommandComplete({ text }: { readonly text: string }): void {
+    const found = /^COPY (\d+)/.exec(text)
+    if (found !== null) this.#tag = BigInt(found[1] ?? 0)
+  }
+
+  handleReadyForQuery(): void {
+    this.#end()
+  }
+
+  handleError(error: unknown): void {
+    this.#failure ??= error
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#detach()
+    if (this.#paused) this.#socket.resume()
+    else this.#flow.paused()
+    this.#paused = false
+    this.#wake?.()
+  }
+
+  #given(): Buffer {
+    const pieces = this.#queue
+    this.#queue = []
+    this.#queued = 0
+    if (this.#paused) {
+      this.#paused = false
+      this.#flow.waiting()
+      this.#socket.resume()
+    }
+    const [first] = pieces
+    return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
+  }
+
+  /** Moves the rows of a piece together in their own memory, over the headers between them. */
+  #take(given: Buffer): void {
+    const data = this.#header === null ? given : Buffer.concat([this.#header, given])
+    this.#header = null
+    let at = 0
+    let kept = 0
+    while (at < data.length) {
+      if (this.#row > 0) {
+        const end = Math.min(at + this.#row, data.length)
+        if (at !== kept) data.copyWithin(kept, at, end)
+        kept += end - at
+        this.#row -= end - at
+        at = end
+        continue
+      }
+      if (this.#other > 0) {
+        const end = Math.min(at + this.#other, data.length)
+        this.#driver(Buffer.from(data.subarray(at, end)))
+        this.#other -= end - at
+        at = end
+        continue
+      }
+      if (data.length - at < HEADER) {
+        this.#header = Buffer.from(data.subarray(at))
+        break
+      }
+      const code = data[at] ?? 0
+      if (code === COPY_DATA) {
+        this.#row = data.readUInt32BE(at + 1) - 4
+        this.#messages++
+        at += HEADER
+      } else if (ASIDE.has(code)) this.#other = data.readUInt32BE(at + 1) + 1
+      else {
+        // The end, or an error: from here on the driver reads for itself.
+        this.#keep(data.subarray(0, kept))
+        const rest = Buffer.from(data.subarray(at))
+        this.#detach()
+        this.#driver(rest)
+        return
+      }
+    }
+    this.#keep(data.subarray(0, kept))
+  }
+
+  #keep(rows: Buffer): void {
+    if (rows.length === 0) return
+    this.#queue.push(rows)
+    this.#queued += rows.length
+    if (this.#queued >= FULL && !this.#paused) {
+      this.#paused = true
+      this.#socket.pause()
+      this.#flow.paused()
+    }
+    this.#wake?.()
+  }
+
+  #detach(): void {
+    if (!this.#attached) return
+    this.#attached = false
+    this.#socket.removeListener('data', this.#mine)
+    this.#socket.on('data', this.#driver)
+  }
+}

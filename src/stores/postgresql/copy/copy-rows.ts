@@ -1,0 +1,63 @@
+/** What a query gives, as COPY prints it. */
+import type { FrameFormat } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyOut } from './copy-out.ts'
+import type { CopySession } from './session.ts'
+import { columnList } from './sql.ts'
+
+export const FRAME_FORMATS = { 'pg-binary': 'binary', 'pg-text': 'text' } as const satisfies Record<FrameFormat, string>
+
+/** The statement that frames of a range are printed by; a target prints the same bytes with it. */
+export function framesQuery(columns: readonly string[], from: string, condition: string, order: string): string {
+  return `SELECT ${columnList(columns)} FROM ${from} WHERE ${condition}${order}`
+}
+
+type CopiedRows = {
+  readonly pieces: AsyncGenerator<Buffer>
+  /** Rows that the server says it sent, once all pieces have been read. */
+  rows(): bigint
+}
+
+const BINARY_END = 0xffff
+
+/**
+ * The bytes of `COPY (query) TO STDOUT`, with header and end where the format has them.
+ * A session whose rows are not read to the end is destroyed.
+ * @throws (while reading) what the server says; SluiceError SOURCE_IO where rows are missing though it says nothing
+ */
+export function copyRows(session: CopySession, query: string, format: 'text' | 'binary'): CopiedRows {
+  let rows = 0n
+  return {
+    rows: () => rows,
+    pieces: (async function* pieces() {
+      const out = session.copyOut(`COPY (${query}\n) TO STDOUT${format === 'binary' ? ' (FORMAT binary)' : ''}`)
+      let last = 0
+      try {
+        for (let piece = await out.next(); piece !== null; piece = await out.next()) {
+          last = lastTwo(last, piece)
+          yield piece
+        }
+      } finally {
+        if (!out.done) session.destroy()
+      }
+      rows = complete(out, format, last)
+    })(),
+  }
+}
+
+/** Servers send a message for each row, and of the binary format one more for its end. */
+function complete(out: CopyOut, format: 'text' | 'binary', last: number): bigint {
+  const { messages, rows } = out.counted
+  const sent = format === 'binary' ? messages - 1n : messages
+  if (rows !== null && rows === sent && (format === 'text' || last === BINARY_END)) return rows
+  throw new SluiceError('SOURCE_IO', 'the rows that arrived are not those that the server sent', {
+    reason: `${sent} came, and it speaks of ${rows ?? 'none'}`,
+    hint: 'something between here and the server changes its messages: connect without it',
+    kind: 'source',
+  })
+}
+
+function lastTwo(before: number, piece: Buffer): number {
+  const last = piece[piece.length - 1] ?? 0
+  return (((piece.length > 1 ? (piece[piece.length - 2] ?? 0) : before & 0xff) << 8) | last) & 0xffff
+}

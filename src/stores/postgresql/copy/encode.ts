@@ -1,0 +1,112 @@
+/** Rows of cells as COPY's text format, in pieces that suit a socket. */
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { WriteColumn } from '../../copy-port.ts'
+import { asBuffer } from '../values.ts'
+import { arrayLiteral } from './array-literal.ts'
+
+/** Characters of a piece: larger ones are no faster, smaller ones cost a system call each. */
+const PIECE = 128 * 1024
+const SPECIAL = /[\\\t\n\r]/
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
+const NUL_OR_LONE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+
+type Field = (cell: Exclude<Cell, null>) => string
+
+/**
+ * @param table for messages
+ * @returns a function that makes COPY text of rows
+ */
+export function encoder(table: string, columns: readonly WriteColumn[]): (rows: readonly Row[]) => Generator<Buffer> {
+  // What the server computes itself is no part of what it is given.
+  const fields = columns.map((column) => (column.column.generated === true ? null : fieldOf(column)))
+  return function* encode(rows) {
+    let text = ''
+    let first = 0
+    for (let r = 0; r < rows.length; r++) {
+      const line = lineOf(table, fields, rows[r] as Row)
+      if (text !== '' && text.length + line.length > PIECE) {
+        yield piece(text, table, columns, rows.slice(first, r))
+        text = ''
+        first = r
+      }
+      text += line
+    }
+    if (text !== '') yield piece(text, table, columns, rows.slice(first))
+  }
+}
+
+function lineOf(table: string, fields: readonly (Field | null)[], row: Row): string {
+  try {
+    let line = ''
+    for (let c = 0; c < fields.length; c++) {
+      const field = fields[c] as Field | null
+      if (field === null) continue
+      const cell = row[c] as Cell
+      line += cell === null ? '\t\\N' : `\t${field(cell)}`
+    }
+    return `${line.slice(1)}\n`
+  } catch (error) {
+    // What the language says of texts beyond half a gigabyte.
+    if (!(error instanceof RangeError) && (error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error
+    throw new SluiceError('ROW_REFUSED', `a row is too large to be written to ${table} as text`, {
+      where: table,
+      hint: 'leave the large column out with --columns',
+      cause: error,
+    })
+  }
+}
+
+function piece(text: string, table: string, columns: readonly WriteColumn[], rows: readonly Row[]): Buffer {
+  if (NUL_OR_LONE.test(text)) throw badCharacter(table, columns, rows)
+  return Buffer.from(text, 'utf8')
+}
+
+function fieldOf({ as, column: { type } }: WriteColumn): Field {
+  if (as.kind === 'list' && type.kind === 'list') {
+    const of = type.of.kind === 'json' ? 'json' : 'values'
+    return (cell) => escaped(arrayLiteral(String(cell), of))
+  }
+  switch (as.kind) {
+    // Of what these hold, nothing needs an escape.
+    case 'bool':
+    case 'int':
+    case 'decimal':
+    case 'uuid':
+      return String
+    case 'float':
+      return (cell) => (Object.is(cell, -0) ? '-0' : String(cell))
+    default:
+      return fieldText
+  }
+}
+
+function fieldText(cell: Exclude<Cell, null>): string {
+  if (typeof cell === 'object') return `\\\\x${asBuffer(cell).toString('hex')}`
+  return escaped(String(cell))
+}
+
+function escaped(text: string): string {
+  return SPECIAL.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (char) => ESCAPES[char] ?? char) : text
+}
+
+function badCharacter(table: string, columns: readonly WriteColumn[], rows: readonly Row[]): SluiceError {
+  for (const row of rows) {
+    const at = row.findIndex((cell) => typeof cell === 'string' && NUL_OR_LONE.test(cell))
+    const cell = row[at]
+    if (typeof cell !== 'string') continue
+    const nul = cell.includes('\0')
+    return new SluiceError(
+      'ROW_REFUSED',
+      `column ${columns[at]?.name} of ${table} cannot hold ${nul ? 'the character U+0000' : 'half a character'}`,
+      {
+        where: table,
+        reason: nul
+          ? 'PostgreSQL stores no NUL characters in texts'
+          : 'a surrogate stands there without its other half',
+        hint: 'clean the value at its source',
+      },
+    )
+  }
+  return new SluiceError('INTERNAL', `a text for ${table} cannot be written`)
+}

@@ -1,0 +1,137 @@
+/** What goes wrong while rows are copied: told apart by side, and by whether a row, a table or the server is the cause. */
+import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import { postgresError, sqlStateOf } from '../errors.ts'
+import type { PostgresSettings } from '../settings.ts'
+
+/** What the server says beside its message. */
+type ServerError = {
+  readonly message: string
+  readonly detail?: string
+  readonly hint?: string
+  readonly where?: string
+  readonly schema?: string
+  readonly table?: string
+  readonly column?: string
+  readonly constraint?: string
+}
+
+const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
+  TARGET_DENIED: 'SOURCE_DENIED',
+  TARGET_IO: 'SOURCE_IO',
+  TARGET_BUSY: 'SOURCE_IO',
+  TARGET_CORRUPT: 'SOURCE_IO',
+}
+
+/**
+ * @param where the condition that a user wrote, if one was part of the statement: mistakes are then his
+ * @returns a SluiceError of the source's kind, unless the error is none of the database
+ */
+export function sourceError(thrown: unknown, settings: PostgresSettings, where: string | null = null): unknown {
+  const state = sqlStateOf(thrown)
+  if (thrown instanceof SluiceError && state === null) return ofSource(thrown)
+  const server = serverError(thrown)
+  if (state !== null && server !== null) {
+    if (where !== null && isMistake(state)) {
+      return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${server.message}`, {
+        where,
+        ...(server.hint === undefined ? {} : { reason: server.hint }),
+        cause: thrown,
+      })
+    }
+    if (state === '42501') return denied('SOURCE_DENIED', server, settings, thrown)
+    if (/^42(?:P01|703|704)|^3F000/.test(state)) {
+      return new SluiceError('SOURCE_GONE', server.message, {
+        where: settings.label,
+        reason: 'the table has changed since it was planned, or is gone',
+        hint: 'plan the copy again',
+        cause: thrown,
+      })
+    }
+  }
+  const known = postgresError(thrown, settings)
+  if (known instanceof SluiceError) return ofSource(known, state !== null && /^(?:XX|58)/.test(state) ? server : null)
+  if (server === null || state === null) return known
+  return new SluiceError('SOURCE_IO', server.message, { where: `${settings.label} (${state})`, cause: thrown })
+}
+
+/** @returns a SluiceError, unless the error is none of the database */
+export function targetError(thrown: unknown, settings: PostgresSettings, table: string): unknown {
+  const state = sqlStateOf(thrown)
+  const server = serverError(thrown)
+  if (state === null || server === null || thrown instanceof SluiceError) return postgresError(thrown, settings)
+  if (/^2[23]|^P0|^(?:21000|44000|54000)$/.test(state)) {
+    return new SluiceError('ROW_REFUSED', server.message, {
+      where: [table, server.where].filter((part) => part !== undefined && part !== '').join(': '),
+      ...reasonOf(server),
+      cause: thrown,
+    })
+  }
+  if (state === '42501') return denied('TARGET_DENIED', server, settings, thrown)
+  if (state.startsWith('42') || state === '0A000' || state === '55000' || state === '3F000') {
+    return new SluiceError('TABLE_REFUSED', server.message, { where: table, ...reasonOf(server), cause: thrown })
+  }
+  return postgresError(thrown, settings)
+}
+
+/** A snapshot that cannot be had any more, or a holder that is gone: another view of the source has to be opened. */
+export function viewLost(settings: PostgresSettings, cause: unknown): SluiceError {
+  return new SluiceError('CONNECTION_LOST', 'this view of the source is gone', {
+    where: settings.label,
+    reason: 'the connection that held its snapshot broke, or the server was restarted',
+    hint: 'run the same command again: it goes on where it stopped',
+    kind: 'source',
+    retryable: true,
+    cause,
+  })
+}
+
+/** A pooler that gives each transaction to another process of the server: settings and snapshots do not stay with a session there. */
+export function pooled(settings: PostgresSettings): SluiceError {
+  return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {
+    where: settings.label,
+    reason: 'a copy needs sessions that keep their settings, snapshots and temporary tables',
+    hint: 'connect to the server itself, or through a pool in session mode',
+  })
+}
+
+function ofSource(error: SluiceError, server: ServerError | null = null): SluiceError {
+  if (error.kind !== 'target') return error
+  return new SluiceError(OF_SOURCE[error.code] ?? error.code, server?.message ?? error.message, {
+    kind: 'source',
+    retryable: error.retryable,
+    ...(error.where === undefined ? {} : { where: error.where }),
+    ...(error.reason === undefined ? {} : { reason: error.reason }),
+    // What to do about a damaged target is no advice for a source.
+    ...(error.hint === undefined || error.code === 'TARGET_CORRUPT' ? {} : { hint: error.hint }),
+    cause: error.cause,
+  })
+}
+
+function denied(code: ErrorCode, server: ServerError, settings: PostgresSettings, cause: unknown): SluiceError {
+  const hidden = server.message.includes('row-level security')
+  return new SluiceError(code, server.message, {
+    where: settings.label,
+    hint: hidden
+      ? 'rows would be left out in silence: connect as the owner of the table, or as a role with BYPASSRLS'
+      : `GRANT ${code === 'SOURCE_DENIED' ? 'SELECT' : 'SELECT, INSERT, UPDATE, DELETE'} on the table, and USAGE on its schema`,
+    cause,
+  })
+}
+
+/** Whether the text of a statement is at fault, and not the state of a server. */
+function isMistake(state: string): boolean {
+  return /^(?:0A|21|22|25006|2F|38|39|42|P0)/.test(state) && state !== '42501'
+}
+
+function reasonOf({ detail, constraint, column }: ServerError): { readonly reason?: string } {
+  const parts = [
+    ...(constraint === undefined ? [] : [`constraint ${constraint}`]),
+    ...(column === undefined ? [] : [`column ${column}`]),
+    ...(detail === undefined ? [] : [detail]),
+  ]
+  return parts.length === 0 ? {} : { reason: parts.join(': ') }
+}
+
+function serverError(thrown: unknown): ServerError | null {
+  return sqlStateOf(thrown) !== null && !(thrown instanceof SluiceError) ? (thrown as ServerError) : null
+}

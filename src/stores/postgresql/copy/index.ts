@@ -1,0 +1,128 @@
+/** PostgreSQL as source and target of copies. */
+import { isConnectionLoss, connectFailed } from '../errors.ts'
+import { retrying } from '../../retry.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import { Pool } from '../../pool.ts'
+import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
+import { openPostgres } from '../sql-database.ts'
+import { sourceError } from './errors.ts'
+import { databaseIdentity } from './identity.ts'
+import { PostgresLedger } from './ledger.ts'
+import { PostgresObjects } from './objects.ts'
+import { CopySession } from './session.ts'
+import { openSource } from './source.ts'
+import { findTables } from './tables.ts'
+import { PostgresTarget } from './target.ts'
+import { declareType, type Declared } from './types.ts'
+import { underSignal } from './under-signal.ts'
+
+export type PostgresCopyOptions = {
+  /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
+  readonly environment?: Environment
+  /** Sessions of one view of a source at the same time; further requests wait. */
+  readonly readers?: number
+}
+
+const READERS = 64
+/** How long opening waits for a server that is just starting. */
+const STARTING_MS = 5000
+
+const ABILITIES: StoreAbilities = {
+  atomic: 'chunk',
+  snapshot: 'shared',
+  writers: 64,
+  hosts: 'any',
+  frames: ['pg-binary', 'pg-text'],
+  // A gigabyte, less the header of a value.
+  maxValueBytes: 2 ** 30 - 5,
+}
+
+/**
+ * Opens a database by its URL; nothing is written before a target is asked to.
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED
+ */
+export async function openPostgresCopy(url: string, options: PostgresCopyOptions = {}): Promise<CopyStore> {
+  const settings = postgresSettings(url, options.environment)
+  const session = await retrying(() => CopySession.open(settings, 'read'), {
+    transient: isConnectionLoss,
+    forMs: STARTING_MS,
+  }).catch((error: unknown) => {
+    throw isConnectionLoss(error) ? connectFailed(error, settings) : error
+  })
+  const identity = await databaseIdentity(session, settings)
+  // The schema of the URL is made by the ledger, and may not be there yet.
+  const [row] = await session.ask('SELECT pg_catalog.current_schema()')
+  const schema = settings.schema ?? row?.[0] ?? 'public'
+  return new PostgresCopy(url, settings, identity, schema, session, options)
+}
+
+class PostgresCopy implements CopyStore {
+  readonly system = 'postgresql'
+  readonly label: string
+  readonly identity: string
+  readonly can = ABILITIES
+  readonly schema: string
+  readonly #url: string
+  readonly #settings: PostgresSettings
+  readonly #options: PostgresCopyOptions
+  readonly #sessions: Pool<CopySession>
+  readonly #target: PostgresTarget
+
+  constructor(
+    url: string,
+    settings: PostgresSettings,
+    identity: string,
+    schema: string,
+    session: CopySession,
+    options: PostgresCopyOptions,
+  ) {
+    this.label = settings.label
+    this.identity = identity
+    this.schema = schema
+    this.#url = url
+    this.#settings = settings
+    this.#options = options
+    this.#sessions = new Pool(() => CopySession.open(settings, 'read'), { most: Infinity, idle: 1 }, settings.label)
+    this.#sessions.adopt(session)
+    this.#target = new PostgresTarget(settings)
+  }
+
+  async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) =>
+        underSignal(session, signal, () => findTables(session, pattern, this.identity)),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  declare(type: ColumnType): Declared {
+    return declareType(type)
+  }
+
+  async source(signal: AbortSignal): Promise<SourceView> {
+    throwIfAborted(signal)
+    return openSource(this.#settings, this.#options.readers ?? READERS)
+  }
+
+  target(): CopyTarget {
+    return this.#target
+  }
+
+  objects(): ObjectStore {
+    return new PostgresObjects(this.#settings, this.#sessions)
+  }
+
+  async ledger(): Promise<LedgerDatabase> {
+    const { environment } = this.#options
+    return new PostgresLedger(await openPostgres(this.#url, 'write', environment === undefined ? {} : { environment }))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#sessions.close(), this.#target[Symbol.asyncDispose]()])
+  }
+}

@@ -1,0 +1,66 @@
+/** The ledger of a copy in PostgreSQL, over the connections that the catalog uses too. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase, Statement } from '../../copy-port.ts'
+import { REPEATABLE, type SqlDatabase, type SqlRow } from '../../port.ts'
+import type { Backend } from '../connect.ts'
+import { backendIsGone } from '../settle.ts'
+
+export class PostgresLedger implements LedgerDatabase {
+  readonly dialect = 'postgresql'
+  readonly #database: SqlDatabase
+
+  /** @param database opened for writing; closed with the ledger */
+  constructor(database: SqlDatabase) {
+    this.#database = database
+  }
+
+  all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    return this.#database.all(sql, parameters)
+  }
+
+  batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
+    return this.#database.write(async (transaction) => {
+      const answers = []
+      for (const { sql, parameters } of statements) answers.push(await transaction.all(sql, parameters))
+      return answers
+    }, REPEATABLE)
+  }
+
+  /** @throws SluiceError TARGET_DENIED where the session belongs to somebody else, TARGET_BUSY where it does not end */
+  async endSession(session: string): Promise<void> {
+    const backend = backendOf(session)
+    if (backend === null) return
+    const { pid, startedAt } = backend
+    const [hidden] = await this.#database.all(
+      'SELECT usename FROM pg_catalog.pg_stat_activity WHERE pid = ? AND backend_start IS NULL AND datid IS NOT NULL',
+      [pid],
+    )
+    if (hidden !== undefined) {
+      throw new SluiceError('TARGET_DENIED', `the session of a vanished owner belongs to ${String(hidden[0])}`, {
+        where: this.#database.label,
+        reason: 'who may not look at it cannot end it',
+        hint: 'connect as the same user as before, or as one with pg_signal_backend and pg_read_all_stats',
+      })
+    }
+    await this.#database.all(
+      'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = ? AND backend_start = CAST(? AS timestamptz)',
+      [pid, startedAt],
+    )
+    if (await backendIsGone(this.#database, backend)) return
+    throw new SluiceError('TARGET_BUSY', 'the session of a vanished owner does not end', {
+      where: `${this.#database.label}, server process ${pid}`,
+      hint: 'wait until its statement ends, then run the same command again',
+      retryable: true,
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#database.close()
+  }
+}
+
+/** What `CopySession.name` was. */
+function backendOf(session: string): Backend | null {
+  const found = /^(\d+) (.+)$/.exec(session)
+  return found === null ? null : { pid: Number(found[1]), startedAt: found[2] ?? '' }
+}

@@ -1,0 +1,247 @@
+/** Indexes, constraints and defaults in PostgreSQL. */
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { ForeignKey, IndexObject, SchemaObject } from '../../../model/copy/schema-object.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { ObjectStore } from '../../copy-port.ts'
+import { asObjectError, objectFailed, shortened } from '../../object-names.ts'
+import { quoteName } from '../connect.ts'
+import { sqlStateOf } from '../errors.ts'
+import type { Pool } from '../../pool.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { sourceError, targetError } from './errors.ts'
+import { listObjects } from './object-list.ts'
+import { CopySession } from './session.ts'
+import { columnList, literal, tableSql } from './sql.ts'
+import { underSignal } from './under-signal.ts'
+
+/** Bytes of a name; the server cuts off what is longer. */
+const NAME_BYTES = 63
+const LOOK_MS = 200
+/** Types of this system that no ordered index takes. */
+const WITHOUT_ORDER = /^(?:json|xml|point|line|lseg|box|path|polygon|circle)$/
+
+export class PostgresObjects implements ObjectStore {
+  readonly words = 'postgresql'
+  readonly #settings: PostgresSettings
+  readonly #readers: Pool<CopySession>
+
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
+    this.#settings = settings
+    this.#readers = readers
+  }
+
+  async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
+    try {
+      return await this.#read(signal, (session) => listObjects(session, table))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  /** Indexes are relations, and those belong to a schema. */
+  scope({ kind }: SchemaObject): 'table' | 'schema' {
+    return kind === 'index' || kind === 'unique' || kind === 'exclusion' ? 'schema' : 'table'
+  }
+
+  async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const own = `to_regclass(${literal(tableSql(table))})`
+    const rows = await this.#read(signal, (session) =>
+      session.ask(
+        `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = ${literal(table.schema ?? 'public')} AND c.relname IN (${['', ...names].map(literal).join(', ')})
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid AND i.indrelid = ${own})`,
+      ),
+    )
+    return new Set(rows.map(([name]) => name ?? ''))
+  }
+
+  fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string } {
+    const name = object.kind === 'default' ? object.name : shortened(object.name, NAME_BYTES)
+    if ((object.kind !== 'index' && object.kind !== 'unique') || object.own !== '') return { ...object, name }
+    for (const { column } of object.parts) {
+      const native = table.columns.find((one) => one.name === column)?.native
+      if (native !== undefined && WITHOUT_ORDER.test(native)) {
+        return { refused: `${column ?? ''} is ${native} in the target, which has no order` }
+      }
+    }
+    return { ...object, name, method: 'btree' }
+  }
+
+  async build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#write(signal, async (session) => {
+        // A program that was killed leaves its statement running at the server: whoever comes next waits for it, and finds it done.
+        const lock = lockOf(table, inUse ? null : object)
+        for (;;) {
+          const [row] = await session.ask(`SELECT pg_catalog.pg_try_advisory_lock(${lock})`)
+          if (row?.[0] === 't') break
+          // Not by a statement that waits: an index that is built beside writers waits for all who wait.
+          await sleep(LOOK_MS, undefined, { signal }).catch(() => throwIfAborted(signal))
+        }
+        // Nobody is kept waiting by whoever waits for a table that nobody uses.
+        if (!inUse) await session.ask('SET lock_timeout TO 0')
+        await new Builder(session, table, inUse).build(object)
+      })
+    } catch (error) {
+      throw asObjectError(error, object, (thrown) => targetError(thrown, this.#settings, tableText(table.table)))
+    }
+  }
+
+  #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return this.#readers.use((session) => underSignal(session, signal, () => body(session)))
+  }
+
+  /** In a session of its own, which leaves nothing locked behind. */
+  async #write(signal: AbortSignal, body: (session: CopySession) => Promise<void>): Promise<void> {
+    throwIfAborted(signal)
+    const session = await CopySession.open(this.#settings, 'write')
+    try {
+      await underSignal(session, signal, () => body(session))
+    } finally {
+      await session.close()
+    }
+  }
+}
+
+class Builder {
+  readonly #session: CopySession
+  readonly #table: TableSpec
+  readonly #sql: string
+  readonly #inUse: boolean
+
+  constructor(session: CopySession, table: TableSpec, inUse: boolean) {
+    this.#session = session
+    this.#table = table
+    this.#sql = tableSql(table.table)
+    this.#inUse = inUse
+  }
+
+  async build(object: SchemaObject): Promise<void> {
+    const there = (await listObjects(this.#session, this.#table.table)).find(
+      (one) => one.name === object.name && placeOf(one) === placeOf(object),
+    )
+    const isDone = there !== undefined && there.broken !== true && !(there.kind === 'foreign key' && there.unchecked)
+    if (isDone && there.kind !== 'default') return
+    const name = quoteName(object.name)
+    switch (object.kind) {
+      case 'index':
+        return this.#index(object, there)
+      case 'unique':
+        return this.#add(name, object.own === '' ? uniqueSql(object) : object.own)
+      case 'check':
+      case 'exclusion':
+        return this.#add(name, object.own)
+      case 'default':
+        return void (await this.#session.ask(`ALTER TABLE ${this.#sql} ALTER COLUMN ${name} SET DEFAULT ${object.own}`))
+      case 'foreign key':
+        return this.#foreignKey(object, there !== undefined)
+    }
+  }
+
+  async #index(object: IndexObject, broken: SchemaObject | undefined): Promise<void> {
+    const name = quoteName(object.name)
+    const beside = this.#inUse && !(await this.#isPartitioned()) ? 'CONCURRENTLY ' : ''
+    // It keeps nobody waiting while it waits for transactions that were there before.
+    if (beside !== '') await this.#session.ask('SET lock_timeout TO 0')
+    if (broken !== undefined) {
+      const { schema } = this.#table.table
+      const full = schema === undefined ? name : `${quoteName(schema)}.${name}`
+      await this.#session.ask(`DROP INDEX ${beside}IF EXISTS ${full}`)
+    }
+    const unique = object.unique ? 'UNIQUE ' : ''
+    await this.#session.ask(
+      `CREATE ${unique}INDEX ${beside}${name} ON ${this.#sql} ${object.own === '' ? indexSql(object) : object.own}`,
+    )
+  }
+
+  /** Locks are held for moments only: rows are looked at while others go on writing. */
+  async #foreignKey(object: ForeignKey, isThere: boolean): Promise<void> {
+    const name = quoteName(object.name)
+    const alter = `ALTER TABLE ${this.#sql}`
+    try {
+      if (!isThere) {
+        try {
+          await this.#session.ask(`${alter} ADD CONSTRAINT ${name} ${foreignSql(object)} NOT VALID`)
+        } catch (error) {
+          // Older servers check a partitioned table at once, or not at all.
+          if (!/^(?:0A000|42809)$/.test(sqlStateOf(error) ?? '')) throw error
+          await this.#session.ask(`${alter} ADD CONSTRAINT ${name} ${foreignSql(object)}`)
+          return
+        }
+      }
+      if (object.unchecked !== true) await this.#session.ask(`${alter} VALIDATE CONSTRAINT ${name}`)
+    } catch (error) {
+      if (sqlStateOf(error) !== '23503') throw error
+      await this.#session.ask(`${alter} DROP CONSTRAINT IF EXISTS ${name}`)
+      throw await this.#violated(object, error)
+    }
+  }
+
+  async #violated(object: ForeignKey, cause: unknown) {
+    const { from, to, rest } = object
+    const parent = tableSql(to.table)
+    const equal = from.map((column, i) => `p.${quoteName(to.columns[i] ?? '')} = c.${quoteName(column)}`)
+    const given = from.map((column) => `c.${quoteName(column)} IS NOT NULL`)
+    const [row] = await this.#session.ask(
+      `SELECT count(*) FROM ${this.#sql} c WHERE (${given.join(rest.includes('MATCH FULL') ? ' OR ' : ' AND ')})
+       AND NOT EXISTS (SELECT FROM ${parent} p WHERE ${equal.join(' AND ')})`,
+    )
+    const rows = row?.[0] ?? '0'
+    return objectFailed(
+      object,
+      `${rows} ${rows === '1' ? 'row' : 'rows'} of ${tableText(this.#table.table)} point to no row of ${tableText(to.table)}`,
+      { reason: (cause as Error).message, cause },
+    )
+  }
+
+  async #add(name: string, definition: string): Promise<void> {
+    await this.#session.ask(`ALTER TABLE ${this.#sql} ADD CONSTRAINT ${name} ${definition}`)
+  }
+
+  async #isPartitioned(): Promise<boolean> {
+    const [row] = await this.#session.ask(
+      `SELECT relkind FROM pg_catalog.pg_class WHERE oid = to_regclass(${literal(this.#sql)})`,
+    )
+    return row?.[0] === 'p'
+  }
+}
+
+/** What has names of its own beside other kinds. */
+function placeOf({ kind }: SchemaObject): string {
+  if (kind === 'index' || kind === 'unique' || kind === 'exclusion') return 'relation'
+  return kind === 'default' ? 'column' : 'constraint'
+}
+
+function indexSql(object: IndexObject): string {
+  const parts = object.parts.map(({ column, descending, nulls }) => {
+    return `${quoteName(column ?? '')}${descending ? ' DESC' : ''}${nulls === undefined ? '' : ` NULLS ${nulls.toUpperCase()}`}`
+  })
+  const include = object.include.length === 0 ? '' : ` INCLUDE (${columnList(object.include)})`
+  return `USING ${quoteName(object.method)} (${parts.join(', ')})${include}${object.nullsEqual === true ? ' NULLS NOT DISTINCT' : ''}`
+}
+
+function uniqueSql(object: IndexObject): string {
+  const include = object.include.length === 0 ? '' : ` INCLUDE (${columnList(object.include)})`
+  const nulls = object.nullsEqual === true ? 'NULLS NOT DISTINCT ' : ''
+  return `UNIQUE ${nulls}(${object.parts.map(({ column }) => quoteName(column ?? '')).join(', ')})${include}`
+}
+
+function foreignSql({ from, to, onDelete, onUpdate, rest }: ForeignKey): string {
+  const match = rest.includes('MATCH FULL') ? ' MATCH FULL' : ''
+  const behind = rest.replace('MATCH FULL', '').trim()
+  return (
+    `FOREIGN KEY (${columnList(from)}) REFERENCES ${tableSql(to.table)} (${columnList(to.columns)})${match}` +
+    ` ON UPDATE ${onUpdate} ON DELETE ${onDelete}${behind === '' ? '' : ` ${behind}`}`
+  )
+}
+
+/**
+ * Names an object of a table among all locks of the database, as a bigint.
+ * @param object null for all of the table: two indexes that are built beside writers of one table would wait for each other
+ */
+function lockOf({ table }: TableSpec, object: SchemaObject | null): string {
+  const words = JSON.stringify(['sluice object', table.schema, table.name, object?.kind, object?.name])
+  return createHash('sha256').update(words).digest().readBigInt64BE(0).toString()
+}

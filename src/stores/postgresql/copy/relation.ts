@@ -1,0 +1,73 @@
+/** A table as statements meet it, under the name they use. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import type { TextRow } from './session.ts'
+import { literal, type Relation } from './sql.ts'
+
+export type KnownRelation = Relation & {
+  readonly oid: string
+  /** Numbered columns whose values no UPDATE may set. */
+  readonly alwaysNumbered: readonly string[]
+  /** Tables whose rows change or vanish with rows of this one. */
+  readonly followers: readonly string[]
+}
+
+/**
+ * Of the table `c`: whether tables that inherit from it have columns that it has not. Those are tables in their own right, and read by themselves;
+ * others are read with it, like partitions.
+ */
+export const HAS_RICHER_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
+  WITH RECURSIVE heirs AS (
+    SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid
+    UNION SELECT i.inhrelid FROM heirs h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
+  SELECT FROM heirs h JOIN pg_catalog.pg_attribute a ON a.attrelid = h.oid
+  WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_attribute b
+    WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
+
+/** Looks tables up when they are first used. */
+export class Relations {
+  readonly #known = new Map<string, Promise<KnownRelation | null>>()
+
+  /** @returns null where there is no such table */
+  of(table: TableName, ask: (sql: string) => Promise<readonly TextRow[]>): Promise<KnownRelation | null> {
+    const name = JSON.stringify([table.schema ?? null, table.name])
+    const known = this.#known.get(name) ?? find(table, ask)
+    this.#known.set(name, known)
+    // What was not found may be there later, and what failed may succeed.
+    known.then(
+      (found) => found === null && this.#known.delete(name),
+      () => this.#known.delete(name),
+    )
+    return known
+  }
+}
+
+async function find(
+  table: TableName,
+  ask: (sql: string) => Promise<readonly TextRow[]>,
+): Promise<KnownRelation | null> {
+  const place =
+    table.schema === undefined ? 'pg_catalog.pg_table_is_visible(c.oid)' : `n.nspname = ${literal(table.schema)}`
+  const [row] = await ask(
+    `SELECT c.oid, ${HAS_RICHER_HEIRS},
+       (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND NOT a.attisdropped),
+       (SELECT coalesce(pg_catalog.json_agg(DISTINCT k.conrelid::pg_catalog.regclass::text), '[]') FROM pg_catalog.pg_constraint k
+        WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd'))
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relname = ${literal(table.name)} AND ${place} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
+  )
+  if (row === undefined) return null
+  const [oid, only, always, followers] = row
+  return {
+    name: table,
+    only: only === 't',
+    oid: oid ?? '',
+    alwaysNumbered: JSON.parse(always ?? '[]') as string[],
+    followers: JSON.parse(followers ?? '[]') as string[],
+  }
+}
+
+export function missingTable(table: TableName): string {
+  return `there is no table ${tableText(table)}`
+}

@@ -1,0 +1,27 @@
+/** Numbers that a table gives its rows by itself: after rows were copied, the next one has to lie behind all of them. */
+import { quoteName } from '../connect.ts'
+import type { KnownRelation } from './relation.ts'
+import type { CopySession } from './session.ts'
+import { fromSql, literal } from './sql.ts'
+
+/** Sets the sequences that belong to columns of a table; none is ever set back. */
+export async function setSequences(session: CopySession, relation: KnownRelation): Promise<void> {
+  const owned = await session.ask(
+    `SELECT s.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname), a.attname, q.seqincrement > 0,
+       q.seqmin, q.seqmax
+     FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+       JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+       AND d.refobjid = ${literal(relation.oid)}::oid AND d.deptype IN ('a', 'i')`,
+  )
+  for (const [oid, sequence, column, rising, least, most] of owned) {
+    const [edge, further] = rising === 't' ? ['max', 'greatest'] : ['min', 'least']
+    // A value beyond what the sequence can give leaves it at its end.
+    await session.ask(
+      `SELECT pg_catalog.setval(${literal(oid ?? '')}::oid::regclass, ${further}(
+         least(greatest(t.edge::numeric, ${least}), ${most})::bigint, CASE WHEN s.is_called THEN s.last_value END))
+       FROM ${sequence} s, (SELECT ${edge}(${quoteName(column ?? '')}) AS edge FROM ${fromSql(relation)}) t WHERE t.edge IS NOT NULL`,
+    )
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * One state of the database, held by a session that does nothing else, and read by as many others as are needed. Sessions that took the state over
+ * keep it even where the holder is lost; new ones cannot be had then.
+ */
+import type { ReadPoint } from '../../../model/copy/plan.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { Pool } from '../../pool.ts'
+import { isConnectionLoss } from '../errors.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { pooled, viewLost } from './errors.ts'
+import { CopySession } from './session.ts'
+import { literal } from './sql.ts'
+
+const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
+
+export class Snapshot implements AsyncDisposable {
+  readonly point: ReadPoint
+  readonly #settings: PostgresSettings
+  readonly #holder: CopySession
+  readonly #name: string
+  readonly #readers: Pool<CopySession>
+
+  /**
+   * @param readers sessions at the same time; more wait for their turn
+   * @throws SluiceError as `connect` does; CONNECT_FAILED where a pooler would mix sessions up
+   */
+  static async open(settings: PostgresSettings, readers: number): Promise<Snapshot> {
+    const holder = await CopySession.open(settings, 'read')
+    try {
+      await refusePooler(holder, settings)
+      await holder.begin(KIND)
+      const [row] = await holder.ask(
+        `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),
+           to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+      )
+      const [name = '', view = '', at = ''] = row?.map((text) => text ?? '') ?? []
+      const position = await logPosition(holder)
+      return new Snapshot(settings, holder, name, { view, ...(position === null ? {} : { position }), at }, readers)
+    } catch (error) {
+      holder.destroy()
+      throw error
+    }
+  }
+
+  private constructor(
+    settings: PostgresSettings,
+    holder: CopySession,
+    name: string,
+    point: ReadPoint,
+    readers: number,
+  ) {
+    this.#settings = settings
+    this.#holder = holder
+    this.#name = name
+    this.point = point
+    this.#readers = new Pool(() => this.#open(), { most: readers, idle: readers }, settings.label)
+  }
+
+  /** A session that sees the state and belongs to the caller until he gives it back. @throws SluiceError CONNECTION_LOST */
+  take(): Promise<CopySession> {
+    return this.#readers.take()
+  }
+
+  /** @param sound whether its transaction can go on; after an error it cannot, and another one is begun when it is needed */
+  async give(session: CopySession, sound: boolean): Promise<void> {
+    if (!sound) session.destroy()
+    await this.#readers.give(session)
+  }
+
+  async use<T>(body: (session: CopySession) => Promise<T>): Promise<T> {
+    const session = await this.take()
+    let sound = false
+    try {
+      const result = await body(session)
+      sound = true
+      return result
+    } finally {
+      await this.give(session, sound)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#readers.close()
+    await this.#holder.close()
+  }
+
+  async #open(): Promise<CopySession> {
+    if (!this.#holder.alive) throw viewLost(this.#settings, new Error('the holder of the snapshot is gone'))
+    const session = await CopySession.open(this.#settings, 'read')
+    try {
+      await session.begin(KIND, `SET TRANSACTION SNAPSHOT ${literal(this.#name)}`)
+      return session
+    } catch (error) {
+      session.destroy()
+      throw error instanceof SluiceError || isConnectionLoss(error) ? error : viewLost(this.#settings, error)
+    }
+  }
+}
+
+/** Where the write-ahead log stood; null where the server does not say. */
+async function logPosition(session: CopySession): Promise<string | null> {
+  await session.ask('SAVEPOINT position')
+  try {
+    const [row] = await session.ask(
+      `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+         ELSE pg_catalog.pg_current_wal_lsn() END`,
+    )
+    return row?.[0] ?? null
+  } catch {
+    await session.ask('ROLLBACK TO position')
+    return null
+  }
+}
+
+/** Behind a pooler, two open connections with one process of the server between them show that it lends processes by the transaction. */
+async function refusePooler(session: CopySession, settings: PostgresSettings): Promise<void> {
+  // Whoever turned prepared statements off has such a pooler in front of him.
+  if (!settings.prepare) throw pooled(settings)
+  if (!session.isPooled) return
+  const other = await CopySession.open(settings, 'read')
+  try {
+    if (other.backend.pid === session.backend.pid) throw pooled(settings)
+    await other.begin(KIND)
+    const [row] = await session.ask('SELECT pg_catalog.pg_backend_pid()')
+    if (row?.[0] !== String(session.backend.pid)) throw pooled(settings)
+  } finally {
+    await other.close()
+  }
+}

@@ -1,0 +1,206 @@
+/** PostgreSQL as the source of copies: every request sees the same state of the database. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { Digest, FrameFormat } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import { cutByKey, keyColumns, lastKey } from '../../key-ranges.ts'
+import type { SqlRow } from '../../port.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { selected } from './cells.ts'
+import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
+import { cutByBlock } from './cut-blocks.ts'
+import { sourceError } from './errors.ts'
+import { batches } from './lines.ts'
+import { missingTable, Relations, type KnownRelation } from './relation.ts'
+import { digestRows } from './row-digest.ts'
+import type { CopySession } from './session.ts'
+import { Snapshot } from './snapshot.ts'
+import { filled, fromSql, keyDialect, literal, orderSql, rangeSql } from './sql.ts'
+import { UnchangedTables } from './unchanged.ts'
+import { streamUnderSignal, underSignal } from './under-signal.ts'
+
+const NEVER = new AbortController().signal
+
+/** @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind */
+export async function openSource(settings: PostgresSettings, readers: number): Promise<SourceView> {
+  try {
+    return new PostgresView(settings, await Snapshot.open(settings, readers))
+  } catch (error) {
+    throw sourceError(error, settings)
+  }
+}
+
+class PostgresView implements SourceView {
+  readonly #settings: PostgresSettings
+  readonly #snapshot: Snapshot
+  readonly #relations = new Relations()
+  readonly #unchanged = new UnchangedTables()
+
+  constructor(settings: PostgresSettings, snapshot: Snapshot) {
+    this.#settings = settings
+    this.#snapshot = snapshot
+  }
+
+  get point(): SourceView['point'] {
+    return this.#snapshot.point
+  }
+
+  extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
+    return this.#use(where, NEVER, async (session) => {
+      const relation = await this.#relation(table, session)
+      const from = fromSql(relation)
+      const condition = rangeSql(table, relation, { by: 'all' }, where)
+      const columns = keyColumns(table)
+      const rows = exact
+        ? BigInt((await session.askOne(`SELECT count(*) FROM ${from} WHERE ${condition}`))[0]?.[0] ?? 0)
+        : await estimate(session, `SELECT 1 FROM ${from} WHERE ${condition}`)
+      const [low = null, high = null] =
+        columns.length === 1 ? await span(session, table, relation, exact ? where : null) : []
+      const nullable = columns.some((column) => column.nullable)
+      const nulls = nullable ? rangeSql(table, relation, { by: 'nullKey' }, where) : ''
+      const [found] = nullable ? await session.askOne(`SELECT EXISTS (SELECT FROM ${from} WHERE ${nulls})`) : []
+      return { rows, exact, low, high, nullKeys: found?.[0] === 't' }
+    })
+  }
+
+  async *cut(
+    table: TableSpec,
+    within: Range,
+    where: string | null,
+    rows: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Range> {
+    if (within.by === 'key') {
+      const relation = await this.#use(null, signal, (session) => this.#relation(table, session))
+      const ask = (sql: string, parameters: SqlRow): Promise<readonly SqlRow[]> =>
+        this.#use(where, signal, (session) => session.askOne(filled(sql, parameters)))
+      yield* cutByKey(table, within, where, rows, table.rows, keyDialect(relation), ask)
+    } else if (within.by === 'block') {
+      const blocks = await this.#use(null, signal, async (session) => {
+        const { oid } = await this.#relation(table, session)
+        const size = `SELECT pg_catalog.pg_relation_size(${literal(oid)}::oid) / current_setting('block_size')::bigint`
+        return BigInt((await session.ask(size))[0]?.[0] ?? 0)
+      })
+      yield* cutByBlock(within, blocks, table.rows, rows)
+    } else yield within
+  }
+
+  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
+    const { columns, aside } = request
+    const table = tableText(request.table.table)
+    yield* this.#stream(request, signal, (session, { from, condition, order }) => {
+      const list = columns.map(selected).join(', ')
+      const { pieces } = copyRows(session, `SELECT ${list} FROM ${from} WHERE ${condition}${order}`, 'text')
+      return batches(pieces, { table, columns, size, ...(aside === undefined ? {} : { aside }) })
+    })
+  }
+
+  async *frames(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint> {
+    let rows = (): bigint => 0n
+    yield* this.#stream(request, signal, (session, { from, condition, order }) => {
+      const names = request.columns.map(({ name }) => name)
+      const copied = copyRows(session, framesQuery(names, from, condition, order), FRAME_FORMATS[format])
+      rows = copied.rows
+      return copied.pieces
+    })
+    return rows()
+  }
+
+  digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
+    return this.#use(request.where, signal, async (session) => {
+      const { table, columns } = request
+      const { from, condition } = await this.#rows(request, session)
+      return digestRows(session, { columns, from, condition, table: tableText(table.table) })
+    })
+  }
+
+  last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<Bound | null> {
+    if (table.key.length === 0 || (range.by !== 'key' && range.by !== 'all')) return Promise.resolve(null)
+    return this.#use(where, signal, async (session) => {
+      const relation = await this.#relation(table, session)
+      const keys: Range = range.by === 'key' ? range : { by: 'key', after: null, through: null }
+      return lastKey(table, keys, where, keyDialect(relation), (sql, parameters) =>
+        session.askOne(filled(sql, parameters)),
+      )
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#snapshot[Symbol.asyncDispose]()
+  }
+
+  async #relation({ table }: TableSpec, session: CopySession): Promise<KnownRelation> {
+    const found = await this.#relations.of(table, (sql) => session.ask(sql))
+    if (found !== null) {
+      await this.#unchanged.hold(session, found, this.#settings)
+      return found
+    }
+    throw new SluiceError('SOURCE_GONE', missingTable(table), {
+      where: this.#settings.label,
+      hint: 'it was renamed or dropped: plan the copy again',
+    })
+  }
+
+  async #rows(request: RowRequest, session: CopySession): Promise<RowsSql> {
+    const { table, range, where, ordered } = request
+    const relation = await this.#relation(table, session)
+    return {
+      from: fromSql(relation),
+      condition: rangeSql(table, relation, range, where),
+      order: ordered ? orderSql(table) : '',
+    }
+  }
+
+  async #use<T>(where: string | null, signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    try {
+      return await this.#snapshot.use((session) => underSignal(session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#settings, where)
+    }
+  }
+
+  async *#stream<T>(
+    request: RowRequest,
+    signal: AbortSignal,
+    items: (session: CopySession, sql: RowsSql) => AsyncIterable<T>,
+  ): AsyncGenerator<T> {
+    let session: CopySession | null = null
+    let sound = false
+    try {
+      session = await this.#snapshot.take()
+      yield* streamUnderSignal(session, signal, items(session, await this.#rows(request, session)))
+      sound = true
+    } catch (error) {
+      throw sourceError(error, this.#settings, request.where)
+    } finally {
+      if (session !== null) await this.#snapshot.give(session, sound)
+    }
+  }
+}
+
+type RowsSql = { readonly from: string; readonly condition: string; readonly order: string }
+
+/** As many rows as the planner expects. */
+async function estimate(session: CopySession, sql: string): Promise<bigint> {
+  const [row] = await session.askOne(`EXPLAIN (FORMAT JSON) ${sql}`)
+  const [plan] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: { readonly 'Plan Rows': number } }[]
+  return BigInt(Math.round(plan?.Plan['Plan Rows'] ?? 0))
+}
+
+/** Smallest and largest key by the index; not every type that can be ordered has a smallest for SQL. */
+async function span(
+  session: CopySession,
+  table: TableSpec,
+  relation: KnownRelation,
+  where: string | null,
+): Promise<readonly (string | null)[]> {
+  const dialect = keyDialect(relation)
+  const [column] = keyColumns(table)
+  if (column === undefined) return []
+  const condition = rangeSql(table, relation, { by: 'key', after: null, through: null }, where)
+  const edge = (direction: string): string =>
+    `(SELECT ${dialect.text(column)} FROM ${fromSql(relation)} WHERE ${condition} ORDER BY ${dialect.quote(column.name)} ${direction} LIMIT 1)`
+  const [row] = await session.askOne(`SELECT ${edge('ASC')}, ${edge('DESC')}`)
+  return row ?? []
+}

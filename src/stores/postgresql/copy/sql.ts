@@ -1,0 +1,101 @@
+/** Tables, keys and conditions as PostgreSQL writes them. Values stand in the text, because COPY takes no parameters. */
+import { randomUUID } from 'node:crypto'
+import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { rangeCondition, type KeyDialect } from '../../key-ranges.ts'
+import type { SqlRow } from '../../port.ts'
+import { quoteName } from '../connect.ts'
+
+/** Holds the place of a bound. A condition that a user wrote may hold `?`, an operator of this system, but never this. */
+const BOUND = `:${randomUUID()}:`
+
+const TEXT = quoteName(`text ${randomUUID()}`)
+
+/** `only`: rows of tables that inherit from this one belong to those. */
+export type Relation = { readonly name: TableName; readonly only: boolean }
+
+/** A string as a literal, whatever characters it has; sessions have `standard_conforming_strings` on. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+export function tableSql({ schema, name }: TableName): string {
+  return schema === undefined ? quoteName(name) : `${quoteName(schema)}.${quoteName(name)}`
+}
+
+/** The table as it stands behind FROM. */
+export function fromSql({ name, only }: Relation): string {
+  return `${only ? 'ONLY ' : ''}${tableSql(name)}`
+}
+
+export function columnList(names: readonly string[]): string {
+  return names.map(quoteName).join(', ')
+}
+
+/** How ranges of keys are written here; statements made with it need `filled`. */
+export function keyDialect(relation: Relation): KeyDialect {
+  return {
+    quote: quoteName,
+    from: () => fromSql(relation),
+    bound: (column) => `CAST(${BOUND} AS ${castOf(column)})`,
+    value: (_, text) => text,
+    // Under a name of its own, or ORDER BY would take it for the column, and sort texts.
+    text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
+  }
+}
+
+/** A statement with its bounds in their places. */
+export function filled(sql: string, parameters: SqlRow): string {
+  const parts = sql.split(BOUND)
+  if (parts.length !== parameters.length + 1) throw new Error('a statement has another number of bounds than of values')
+  return parts.reduce((text, part, i) => text + literal(String(parameters[i - 1])) + part)
+}
+
+/** Rows of a range, and of a condition that a user wrote. */
+export function rangeSql(table: TableSpec, relation: Relation, range: Range, where: string | null): string {
+  const { sql, parameters } = rangeCondition(table, range, where, keyDialect(relation))
+  const condition = filled(sql, parameters)
+  if (range.by !== 'block') return condition
+  const to = range.to === null ? '' : ` AND ctid < '(${range.to},0)'::tid`
+  return `ctid >= '(${range.from},0)'::tid${to} AND ${condition}`
+}
+
+/** `ORDER BY` the key, where there is one; with the table's name, since what is selected may have the column's. */
+export function orderSql({ table, key }: TableSpec): string {
+  return key.length === 0
+    ? ''
+    : ` ORDER BY ${key.map((name) => `${quoteName(table.name)}.${quoteName(name)}`).join(', ')}`
+}
+
+/** The type to compare a key's column in: of a domain the one below it, since comparing is none of its rules. */
+function castOf({ type, native }: Column): string {
+  return builtIn(type) ?? native
+}
+
+function builtIn(type: ColumnType): string | null {
+  switch (type.kind) {
+    case 'bool':
+      return 'boolean'
+    case 'int':
+      // Bounds may come from a table with wider numbers.
+      return 'bigint'
+    case 'decimal':
+      return 'numeric'
+    case 'float':
+      return 'double precision'
+    case 'text':
+      return type.padded === true ? 'bpchar' : 'text'
+    case 'bytes':
+      return 'bytea'
+    case 'uuid':
+    case 'date':
+    case 'time':
+      return type.kind
+    case 'timestamp':
+      return type.zone ? 'timestamptz' : 'timestamp'
+    case 'json':
+    case 'list':
+    case 'native':
+      return null
+  }
+}

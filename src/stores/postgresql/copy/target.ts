@@ -1,0 +1,186 @@
+/** PostgreSQL as the target of copies. */
+import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
+import { Pool } from '../../pool.ts'
+import { quoteName } from '../connect.ts'
+import { sqlStateOf } from '../errors.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { isBytewise, namedCollation } from './collations.ts'
+import { targetError } from './errors.ts'
+import { missingTable, Relations, type KnownRelation } from './relation.ts'
+import { setSequences } from './sequences.ts'
+import { CopySession } from './session.ts'
+import { columnList, fromSql, literal, tableSql } from './sql.ts'
+import { underSignal } from './under-signal.ts'
+import { PostgresWriter } from './writer.ts'
+
+/** Sessions that stay open for the next chunk. */
+const KEPT = 16
+
+const NUMBERED: ReadonlySet<string> = new Set(['smallint', 'integer', 'bigint'])
+
+export class PostgresTarget implements CopyTarget, AsyncDisposable {
+  readonly #settings: PostgresSettings
+  readonly #sessions: Pool<CopySession>
+  readonly #relations = new Relations()
+
+  constructor(settings: PostgresSettings) {
+    this.#settings = settings
+    const open = (): Promise<CopySession> => CopySession.open(settings, 'write')
+    this.#sessions = new Pool(open, { most: Infinity, idle: KEPT }, settings.label)
+  }
+
+  create(table: TableSpec, signal: AbortSignal): Promise<void> {
+    return this.#transaction(table, signal, async (session) => {
+      const { schema } = table.table
+      if (schema !== undefined) {
+        // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
+        const found = await session.ask(`SELECT FROM pg_catalog.pg_namespace WHERE nspname = ${literal(schema)}`)
+        if (found.length === 0) await session.ask(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
+      }
+      const bytewise = await isBytewise(session)
+      const parts: string[] = []
+      for (const column of table.columns) {
+        await refuseUnknownType(table, column, session)
+        const keepBytes = !bytewise && table.key.includes(column.name)
+        parts.push(await columnSql(column, keepBytes, session))
+      }
+      if (table.key.length > 0) parts.push(`${table.primary ? 'PRIMARY KEY' : 'UNIQUE'} (${columnList(table.key)})`)
+      await session.ask(`CREATE TABLE ${tableSql(table.table)} (${parts.join(', ')})`)
+    })
+  }
+
+  clear(table: TableSpec, signal: AbortSignal): Promise<void> {
+    return this.#transaction(table, signal, async (session) => {
+      const from = fromSql(await this.#relation(table, session))
+      await session.ask('SAVEPOINT clear')
+      try {
+        await session.ask(`TRUNCATE ${from}`)
+      } catch (error) {
+        // Only owners may, and only where no foreign key leads here; rows that may go one by one go that way.
+        if (!/^(?:42501|0A000)$/.test(sqlStateOf(error) ?? '')) throw error
+        await session.ask('ROLLBACK TO SAVEPOINT clear')
+        await session.ask(`DELETE FROM ${from}`)
+      }
+    })
+  }
+
+  async finish(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#transaction(table, signal, async (session) =>
+      setSequences(session, await this.#relation(table, session)),
+    )
+    await this.#use(table, signal, async (session) => {
+      await session.ask(`ANALYZE ${tableSql(table.table)}`)
+    })
+  }
+
+  async open(request: ChunkRequest): Promise<ChunkWriter> {
+    const { table, signal } = request
+    const session = await this.#take(table)
+    try {
+      return await underSignal(session, signal, async () => {
+        // Roles and databases may be read-only unless a transaction says otherwise.
+        await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
+        const relation = await this.#relation(table, session)
+        refuseFollowed(request, relation)
+        return new PostgresWriter(request, relation, session, this.#settings, () => this.#sessions.give(session))
+      })
+    } catch (error) {
+      session.destroy()
+      await this.#sessions.give(session)
+      throw targetError(error, this.#settings, tableText(table.table))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sessions.close()
+  }
+
+  async #relation({ table }: TableSpec, session: CopySession): Promise<KnownRelation> {
+    const found = await this.#relations.of(table, (sql) => session.ask(sql))
+    if (found !== null) return found
+    throw new SluiceError('TABLE_REFUSED', missingTable(table), {
+      where: this.#settings.label,
+      hint: 'it was renamed or dropped: plan the copy again',
+    })
+  }
+
+  #transaction(table: TableSpec, signal: AbortSignal, body: (session: CopySession) => Promise<void>): Promise<void> {
+    return this.#use(table, signal, async (session) => {
+      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
+      await body(session)
+      await session.ask('COMMIT')
+    })
+  }
+
+  async #use(table: TableSpec, signal: AbortSignal, body: (session: CopySession) => Promise<void>): Promise<void> {
+    const session = await this.#take(table)
+    let sound = false
+    try {
+      await underSignal(session, signal, () => body(session))
+      sound = true
+    } catch (error) {
+      throw targetError(error, this.#settings, tableText(table.table))
+    } finally {
+      if (!sound) session.destroy()
+      await this.#sessions.give(session)
+    }
+  }
+
+  async #take({ table }: TableSpec): Promise<CopySession> {
+    try {
+      return await this.#sessions.take()
+    } catch (error) {
+      throw targetError(error, this.#settings, tableText(table))
+    }
+  }
+}
+
+/** @throws SluiceError TABLE_REFUSED where rows of other tables would be lost with those that are replaced */
+function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: KnownRelation): void {
+  if (onExisting !== 'replace-range' || followers.length === 0) return
+  const name = tableText(table.table)
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `rows of ${followers.join(', ')} would be deleted or changed with those of ${name}`,
+    {
+      reason: 'their foreign keys say ON DELETE CASCADE, SET NULL or SET DEFAULT',
+      hint: 'copy with --on-existing upsert, or drop these foreign keys first',
+    },
+  )
+}
+
+/** @param keepBytes whether texts are compared by their bytes where the column says nothing else, as ranges of a key were cut */
+async function columnSql(column: Column, keepBytes: boolean, session: CopySession): Promise<string> {
+  const { name, type, native, nullable, identity, collation } = column
+  const parts = [quoteName(name), native]
+  if (type.kind === 'text') {
+    const named = collation === undefined ? null : await namedCollation(collation, (sql) => session.ask(sql))
+    if (named !== null) parts.push(`COLLATE ${named}`)
+    else if (collation === undefined && keepBytes) parts.push('COLLATE pg_catalog."C"')
+  }
+  if (!nullable) parts.push('NOT NULL')
+  if (identity === true && NUMBERED.has(native)) parts.push('GENERATED BY DEFAULT AS IDENTITY')
+  return parts.join(' ')
+}
+
+/**
+ * The name of a type is part of a statement as it stands: what is more than one is refused with what is none.
+ * @throws SluiceError TABLE_REFUSED
+ */
+async function refuseUnknownType(table: TableSpec, { name, native }: Column, session: CopySession): Promise<void> {
+  await session.ask('SAVEPOINT type')
+  let reason = 'there is no type of that name here'
+  try {
+    const [row] = await session.ask(`SELECT pg_catalog.to_regtype(${literal(native)})`)
+    if (row?.[0] != null) return
+  } catch (error) {
+    reason = (error as Error).message
+    await session.ask('ROLLBACK TO SAVEPOINT type')
+  }
+  throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)}.${name} needs the type ${native}`, {
+    reason,
+    hint: 'create the type in the target first, or create the table there with a text column',
+  })
+}

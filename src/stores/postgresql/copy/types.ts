@@ -1,0 +1,185 @@
+/** What columns of PostgreSQL hold, and which columns PostgreSQL would create to hold something. */
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { literal } from './sql.ts'
+import type { TextRow } from './session.ts'
+
+/** A type as pg_type knows it. */
+type PgType = {
+  readonly oid: string
+  /** Name without length and precision, with its schema where it needs one. */
+  readonly name: string
+  /** `d` for a domain. */
+  readonly kind: string
+  /** Of a domain: the type below it, and its length or precision. */
+  readonly base: string
+  readonly modifier: number
+  /** Of an array: the type of its elements; otherwise `0`. */
+  readonly element: string
+}
+
+type Ask = (sql: string) => Promise<readonly TextRow[]>
+
+/** These types, and all that they are made of. */
+export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<ReadonlyMap<string, PgType>> {
+  const known = new Map<string, PgType>()
+  let wanted = [...new Set(oids)]
+  while (wanted.length > 0) {
+    const rows = await ask(
+      `SELECT oid, pg_catalog.format_type(oid, NULL), typtype, typbasetype, typtypmod,
+         CASE WHEN typcategory = 'A' AND typlen = -1 AND typname NOT IN ('int2vector', 'oidvector') THEN typelem ELSE 0 END
+       FROM pg_catalog.pg_type WHERE oid = ANY (${literal(`{${wanted.join(',')}}`)}::oid[])`,
+    )
+    for (const [oid = '', name = '', kind = '', base = '0', modifier = '-1', element = '0'] of rows.map(texts)) {
+      known.set(oid, { oid, name, kind, base, modifier: Number(modifier), element })
+    }
+    const parts = [...known.values()].flatMap(({ base, element }) => [base, element])
+    wanted = [...new Set(parts)].filter((oid) => oid !== '0' && !known.has(oid))
+  }
+  return known
+}
+
+/** @param modifier length or precision of the column, as pg_attribute has it */
+export function columnType(oid: string, modifier: number, types: ReadonlyMap<string, PgType>): ColumnType {
+  const type = types.get(oid)
+  if (type === undefined) return { kind: 'native', name: oid }
+  if (type.kind === 'd') return columnType(type.base, type.modifier, types)
+  if (type.element !== '0') {
+    const element = types.get(type.element)
+    // Arrays of domains name the domain in their binary form, which another database knows by another number.
+    const of = element?.kind === 'd' ? nativeType(element) : columnType(type.element, modifier, types)
+    return { kind: 'list', of }
+  }
+  return builtInType(Number(oid), modifier) ?? nativeType(type)
+}
+
+function nativeType({ name }: PgType): ColumnType {
+  return { kind: 'native', name }
+}
+
+/** By object ids of pg_type.dat, which are the same on every server. */
+function builtInType(oid: number, modifier: number): ColumnType | null {
+  switch (oid) {
+    case 16:
+      return { kind: 'bool' }
+    case 21:
+      return { kind: 'int', bits: 16 }
+    case 23:
+      return { kind: 'int', bits: 32 }
+    case 20:
+      return { kind: 'int', bits: 64 }
+    case 1700:
+      return numeric(modifier)
+    case 700:
+      return { kind: 'float', bits: 32 }
+    case 701:
+      return { kind: 'float', bits: 64 }
+    case 25:
+      return { kind: 'text' }
+    case 1043:
+      return modifier < 0 ? { kind: 'text' } : { kind: 'text', most: modifier - 4 }
+    case 1042:
+      return modifier < 0 ? { kind: 'text', padded: true } : { kind: 'text', most: modifier - 4, padded: true }
+    case 17:
+      return { kind: 'bytes' }
+    case 2950:
+      return { kind: 'uuid' }
+    case 1082:
+      return { kind: 'date' }
+    case 1083:
+      return { kind: 'time', digits: digitsOf(modifier) }
+    case 1114:
+      return { kind: 'timestamp', zone: false, digits: digitsOf(modifier) }
+    case 1184:
+      return { kind: 'timestamp', zone: true, digits: digitsOf(modifier) }
+    case 114:
+    case 3802:
+      return { kind: 'json' }
+    default:
+      return null
+  }
+}
+
+function numeric(modifier: number): ColumnType {
+  if (modifier < 0) return { kind: 'decimal' }
+  const bits = modifier - 4
+  // Eleven bits with a sign: a scale below zero rounds in front of the point.
+  return { kind: 'decimal', precision: (bits >> 16) & 0xffff, scale: ((bits & 0x7ff) ^ 0x400) - 0x400 }
+}
+
+function digitsOf(modifier: number): number {
+  return modifier < 0 ? 6 : modifier
+}
+
+function texts(row: TextRow): readonly string[] {
+  return row.map((text) => text ?? '')
+}
+
+const MOST_DIGITS = 6
+const MOST_PRECISION = 1000
+const MOST_CHARACTERS = 10_485_760
+
+export type Declared = { readonly native: string; readonly type: ColumnType }
+
+/** The column that would be created for a type: its name, and what it is when read back. */
+export function declareType(type: ColumnType): Declared {
+  switch (type.kind) {
+    case 'bool':
+      return { native: 'boolean', type }
+    case 'int':
+      return declareInt(type.bits, type.unsigned === true)
+    case 'decimal':
+      return declareDecimal(type)
+    case 'float':
+      return { native: type.bits === 32 ? 'real' : 'double precision', type }
+    case 'text':
+      return declareText(type)
+    case 'bytes':
+      return { native: 'bytea', type }
+    case 'uuid':
+    case 'date':
+      return { native: type.kind, type }
+    case 'time': {
+      const digits = Math.min(type.digits, MOST_DIGITS)
+      return { native: `time${length(digits)} without time zone`, type: { kind: 'time', digits } }
+    }
+    case 'timestamp': {
+      const digits = Math.min(type.digits, MOST_DIGITS)
+      const native = `timestamp${length(digits)} ${type.zone ? 'with' : 'without'} time zone`
+      return { native, type: { kind: 'timestamp', zone: type.zone, digits } }
+    }
+    case 'json':
+      return { native: 'jsonb', type }
+    case 'list': {
+      const of = declareType(type.of)
+      return { native: `${of.native}[]`, type: { kind: 'list', of: of.type } }
+    }
+    case 'native':
+      return { native: 'text', type: { kind: 'text' } }
+  }
+}
+
+function declareInt(bits: number, unsigned: boolean): Declared {
+  const needed = unsigned ? bits + 1 : bits
+  if (needed <= 16) return { native: 'smallint', type: { kind: 'int', bits: 16 } }
+  if (needed <= 32) return { native: 'integer', type: { kind: 'int', bits: 32 } }
+  if (needed <= 64) return { native: 'bigint', type: { kind: 'int', bits: 64 } }
+  return { native: 'numeric(20,0)', type: { kind: 'decimal', precision: 20, scale: 0 } }
+}
+
+function declareDecimal({ precision, scale = 0 }: ColumnType & { readonly kind: 'decimal' }): Declared {
+  // Before version 15 a scale lies between nothing and the precision.
+  if (precision === undefined || precision < 1 || precision > MOST_PRECISION || scale < 0 || scale > precision) {
+    return { native: 'numeric', type: { kind: 'decimal' } }
+  }
+  return { native: `numeric(${precision},${scale})`, type: { kind: 'decimal', precision, scale } }
+}
+
+function declareText({ most, padded }: ColumnType & { readonly kind: 'text' }): Declared {
+  if (most === undefined || most < 1 || most > MOST_CHARACTERS) return { native: 'text', type: { kind: 'text' } }
+  if (padded === true) return { native: `character(${most})`, type: { kind: 'text', most, padded } }
+  return { native: `character varying(${most})`, type: { kind: 'text', most } }
+}
+
+function length(digits: number): string {
+  return digits === MOST_DIGITS ? '' : `(${digits})`
+}

@@ -1,0 +1,51 @@
+/**
+ * What a snapshot does not protect: a table that is rewritten or emptied by ALTER TABLE or TRUNCATE looks empty to all older snapshots, and its name and
+ * its partitions are always those of now. Whoever reads without looking would take nothing for everything.
+ */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { PostgresSettings } from '../settings.ts'
+import type { KnownRelation } from './relation.ts'
+import type { CopySession } from './session.ts'
+import { fromSql, literal, tableSql } from './sql.ts'
+
+export class UnchangedTables {
+  /** By session: tables that nobody can change before its transaction ends. */
+  readonly #held = new WeakMap<CopySession, Set<string>>()
+
+  /**
+   * Keeps a table as it is until the session's transaction ends, and makes sure that it still is what the snapshot saw.
+   * @throws SluiceError SOURCE_GONE where it is not; errors of the server
+   */
+  async hold(session: CopySession, relation: KnownRelation, settings: PostgresSettings): Promise<void> {
+    const held = this.#held.get(session) ?? new Set()
+    if (held.has(relation.oid)) return
+    // Locks it, with its partitions, as any reading does; a view or a foreign table cannot be locked by name.
+    await session.ask(`SELECT FROM ${fromSql(relation)} LIMIT 0`)
+    const [row] = await session.ask(changedSql(relation))
+    if (row?.[0] !== 'f') {
+      throw new SluiceError('SOURCE_GONE', `${tableText(relation.name)} was changed while it was copied`, {
+        where: settings.label,
+        reason:
+          'it was rewritten, emptied, divided in another way or put in the place of another since the state was taken that is copied',
+        hint: 'run the same command again: it plans the copy anew, and does only what is not done',
+      })
+    }
+    held.add(relation.oid)
+    this.#held.set(session, held)
+  }
+}
+
+/** Queries see the catalog as the snapshot does; the functions see it as it is. */
+function changedSql({ oid, name }: KnownRelation): string {
+  const table = `${literal(oid)}::oid`
+  const now = `pg_catalog.pg_partition_tree(${table})`
+  return `WITH RECURSIVE seen (oid) AS (
+      SELECT ${table} UNION SELECT i.inhrelid FROM seen s JOIN pg_catalog.pg_inherits i ON i.inhparent = s.oid)
+    SELECT pg_catalog.to_regclass(${literal(tableSql(name))}) IS DISTINCT FROM ${table}
+      OR EXISTS (SELECT FROM seen s JOIN pg_catalog.pg_class c ON c.oid = s.oid
+        WHERE c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid))
+      OR EXISTS (SELECT FROM ${now} n WHERE NOT EXISTS (SELECT FROM seen s WHERE s.oid = n.relid))
+      OR (SELECT c.relkind = 'p' FROM pg_catalog.pg_class c WHERE c.oid = ${table})
+        AND EXISTS (SELECT FROM seen s WHERE NOT EXISTS (SELECT FROM ${now} n WHERE n.relid = s.oid))`
+}

@@ -1,0 +1,43 @@
+/** Rows that overwrite those of equal key, or leave them as they are: by way of a temporary table, since COPY knows no conflict. */
+import type { ChunkRequest } from '../../copy-port.ts'
+import { quoteName } from '../connect.ts'
+import type { KnownRelation } from './relation.ts'
+import type { CopySession } from './session.ts'
+import { columnList, fromSql, tableSql } from './sql.ts'
+
+const STAGE = 'pg_temp.sluice_rows'
+
+export class Upsert {
+  readonly #session: CopySession
+  readonly #create: string
+  readonly #copy: string
+  readonly #merge: string
+
+  constructor({ table, columns, onExisting }: ChunkRequest, relation: KnownRelation, session: CopySession) {
+    const names = columns.filter(({ column }) => column.generated !== true).map(({ name }) => name)
+    const list = columnList(names)
+    const changed = names.filter((name) => !table.key.includes(name) && !relation.alwaysNumbered.includes(name))
+    const change =
+      changed.length === 0 || onExisting === 'append'
+        ? 'DO NOTHING'
+        : `DO UPDATE SET ${changed.map((name) => `${quoteName(name)} = EXCLUDED.${quoteName(name)}`).join(', ')}`
+    this.#session = session
+    this.#create = `CREATE TEMPORARY TABLE sluice_rows ON COMMIT DROP AS SELECT ${list} FROM ${fromSql(relation)} WITH NO DATA`
+    this.#copy = `COPY ${STAGE} (${list}) FROM STDIN`
+    this.#merge =
+      `INSERT INTO ${tableSql(table.table)} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${STAGE} ` +
+      `ON CONFLICT (${columnList(table.key)}) ${change}`
+  }
+
+  async begin(): Promise<void> {
+    await this.#session.ask(this.#create)
+  }
+
+  /** @returns rows that were added or changed; those that were left as they are are not among them */
+  async write(pieces: Iterable<Buffer>): Promise<number> {
+    await this.#session.copyIn(this.#copy, pieces)
+    const { changed } = await this.#session.run(this.#merge)
+    await this.#session.ask(`TRUNCATE ${STAGE}`)
+    return changed
+  }
+}

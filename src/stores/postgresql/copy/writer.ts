@@ -1,0 +1,220 @@
+/**
+ * The transaction of one chunk. Triggers and foreign keys of the table fire as they do for everybody: a copy that went past them could leave rows
+ * that the target's owner has forbidden.
+ */
+import { createHash } from 'node:crypto'
+import { keyText } from '../../../model/copy/key-text.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { Cell, Digest, FrameFormat, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
+import { digestOfKeys } from '../../key-digest.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { commitChunk } from './commit.ts'
+import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
+import { encoder } from './encode.ts'
+import { targetError } from './errors.ts'
+import type { KnownRelation } from './relation.ts'
+import { countRows, digestByReading, digestRows, type DigestSource } from './row-digest.ts'
+import type { CopySession } from './session.ts'
+import { columnList, fromSql, orderSql, rangeSql, tableSql } from './sql.ts'
+import { underSignal } from './under-signal.ts'
+import { Upsert } from './upsert.ts'
+
+/** Sorting what lies in the order of the key already would spill to the disk. */
+const BY_INDEX = 'SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off'
+
+export class PostgresWriter implements ChunkWriter {
+  readonly #request: ChunkRequest
+  readonly #relation: KnownRelation
+  readonly #session: CopySession
+  readonly #settings: PostgresSettings
+  readonly #giveBack: () => Promise<void>
+  readonly #table: string
+  readonly #encode: (rows: readonly Row[]) => Generator<Buffer>
+  readonly #upsert: Upsert | null
+  #begun = false
+  #ended = false
+  /** What made the transaction impossible to go on with. */
+  #failure: unknown = null
+
+  /** @param session in a transaction that belongs to this writer; `giveBack` is called when it has ended */
+  constructor(
+    request: ChunkRequest,
+    relation: KnownRelation,
+    session: CopySession,
+    settings: PostgresSettings,
+    giveBack: () => Promise<void>,
+  ) {
+    this.#request = request
+    this.#relation = relation
+    this.#session = session
+    this.#settings = settings
+    this.#giveBack = giveBack
+    this.#table = tableText(request.table.table)
+    this.#encode = encoder(this.#table, request.columns)
+    const merges = request.onExisting === 'upsert' || (request.onExisting === 'append' && request.table.key.length > 0)
+    this.#upsert = merges ? new Upsert(request, relation, session) : null
+  }
+
+  get session(): string {
+    return this.#session.name
+  }
+
+  occupied(): Promise<boolean> {
+    return this.#do(async () => {
+      const [row] = await this.#session.ask(`SELECT EXISTS (SELECT FROM ${this.#from} WHERE ${this.#condition()})`)
+      return row?.[0] === 't'
+    })
+  }
+
+  async write(rows: readonly Row[]): Promise<number> {
+    if (rows.length === 0) return 0
+    await this.#begin()
+    if (!this.#request.careful) return this.#do(() => this.#write(rows))
+    await this.#do(() => this.#session.ask('SAVEPOINT sluice_write'))
+    try {
+      return await this.#do(() => this.#write(rows))
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'ROW_REFUSED' || !this.#session.alive) throw error
+      this.#failure = null
+      await this.#do(() => this.#session.ask('ROLLBACK TO SAVEPOINT sluice_write'))
+      throw error
+    }
+  }
+
+  async writeFrames(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint> {
+    if (this.#upsert !== null) throw new Error('frames are never merged with rows that are there')
+    await this.#begin()
+    return this.#do(() => this.#session.copyIn(copyStatement(this.#request, FRAME_FORMATS[format]), frames))
+  }
+
+  async digest({ scheme, only, frames }: DigestRequest): Promise<Digest> {
+    await this.#begin()
+    const { columns, range, sortsAlike } = this.#request
+    if (only !== undefined && sortsAlike === false && range.by === 'key') {
+      return digestOfKeys(only, (keys) =>
+        this.#do(() =>
+          digestRows(this.#session, {
+            columns,
+            from: this.#from,
+            condition: this.#condition(keys),
+            table: this.#table,
+          }),
+        ),
+      )
+    }
+    return this.#do(() => {
+      const source: DigestSource = {
+        columns,
+        from: this.#from,
+        condition: this.#condition(),
+        table: this.#table,
+      }
+      if (scheme === 'count') return countRows(this.#session, source)
+      if (scheme === 'echo') return this.#echo(frames ?? 'pg-binary')
+      if (only === undefined) return digestRows(this.#session, source)
+      const places = this.#keyPlaces()
+      const keyOf = (row: Row): string => keyText(places.map((at) => row[at] as Cell))
+      return digestByReading(this.#session, source, (row) => only.has(keyOf(row)))
+    })
+  }
+
+  async commit(closing: Closing): Promise<'committed' | 'fenced'> {
+    await this.#begin()
+    this.#refuseEnded()
+    try {
+      const outcome = await commitChunk(this.#session, closing, this.#settings, this.#request.signal)
+      this.#ended = true
+      return outcome
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) {
+      this.#ended = true
+      // A session that does not take even that is of no use to the next chunk.
+      await this.#session.ask('ROLLBACK').catch(() => this.#session.destroy())
+    }
+    await this.#giveBack()
+  }
+
+  get #from(): string {
+    return fromSql(this.#relation)
+  }
+
+  #condition(range: Range = this.#request.range): string {
+    const { table } = this.#request
+    if (range.by === 'block') throw new Error('blocks of a source say nothing about a target')
+    return rangeSql(table, this.#relation, range, null)
+  }
+
+  /** Also for chunks that turn out to have no rows: what stands in their range is gone from the source. */
+  async #begin(): Promise<void> {
+    if (this.#begun) return
+    this.#begun = true
+    const { onExisting, careful } = this.#request
+    await this.#do(async () => {
+      // Constraints that wait for the end of the transaction would name no row.
+      if (careful) await this.#session.ask('SET CONSTRAINTS ALL IMMEDIATE')
+      if (onExisting === 'replace-range')
+        await this.#session.ask(`DELETE FROM ${this.#from} WHERE ${this.#condition()}`)
+      await this.#upsert?.begin()
+    })
+  }
+
+  async #write(rows: readonly Row[]): Promise<number> {
+    if (this.#upsert !== null) return this.#upsert.write(this.#encode(rows))
+    const taken = await this.#session.copyIn(copyStatement(this.#request, 'text'), this.#encode(rows))
+    return Number(taken)
+  }
+
+  async #echo(format: FrameFormat): Promise<Digest> {
+    const { table, columns } = this.#request
+    await this.#session.ask(BY_INDEX)
+    const names = columns.map(({ name }) => name)
+    const query = framesQuery(names, this.#from, this.#condition(), orderSql(table))
+    const copied = copyRows(this.#session, query, FRAME_FORMATS[format])
+    const hash = createHash('sha256')
+    for await (const piece of copied.pieces) hash.update(piece)
+    return { rows: copied.rows(), sum: hash.digest('hex') }
+  }
+
+  #keyPlaces(): readonly number[] {
+    const { table, columns } = this.#request
+    return table.key.map((key) => {
+      const at = columns.findIndex(({ name }) => name === key)
+      if (at === -1) throw new Error(`${this.#table} is to be proved by its key, and ${key} is not copied`)
+      return at
+    })
+  }
+
+  async #do<T>(body: () => Promise<T>): Promise<T> {
+    this.#refuseEnded()
+    try {
+      return await underSignal(this.#session, this.#request.signal, body)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  #refuseEnded(): void {
+    if (this.#ended) throw new Error('the transaction of the chunk has ended')
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  #failed(error: unknown): unknown {
+    this.#failure = targetError(error, this.#settings, this.#table)
+    return this.#failure
+  }
+}
+
+function copyStatement({ table, columns }: ChunkRequest, format: 'text' | 'binary'): string {
+  // What the server computes itself it lets nobody give.
+  const names = columns.filter(({ column }) => column.generated !== true).map(({ name }) => name)
+  const options = format === 'binary' ? ' (FORMAT binary)' : ''
+  return `COPY ${tableSql(table.table)} (${columnList(names)}) FROM STDIN${options}`
+}

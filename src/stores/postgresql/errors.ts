@@ -1,0 +1,155 @@
+/** What PostgreSQL and the way to it complain about, as errors of ours with the guide's words where it has them. */
+import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
+import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { redactText } from '../../shared/redact.ts'
+import { tlsError } from '../tls.ts'
+import type { PostgresSettings } from './settings.ts'
+
+type Raw = {
+  readonly code?: unknown
+  readonly message?: unknown
+  readonly severity?: unknown
+  readonly cause?: unknown
+}
+
+/** Codes of ours that only wrap a failure of the server or the way to it; others are verdicts, which no repeat changes. */
+const WRAPPERS: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED', 'TARGET_BUSY', 'TARGET_IO'])
+
+/** ENOENT is a socket file that is not there: a server that is being started again. */
+const NETWORK =
+  /^(?:ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EAI_AGAIN|ENOENT)$/
+const BROKEN = /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired)/
+const STARTING = /^57P0[123]$/
+const NO_RETRY_HINT = 'run the same command again: it goes on where it stopped'
+
+/** SQLSTATE of a server's error, also when it is the cause of another; null for anything else. */
+export function sqlStateOf(error: unknown): string | null {
+  const { code, severity } = rawOf(error) ?? {}
+  return typeof code === 'string' && typeof severity === 'string' && /^[\dA-Z]{5}$/.test(code) ? code : null
+}
+
+/** Whether the connection is gone, could not be made, or is not to be had right now. */
+export function isConnectionLoss(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  const raw = rawOf(error)
+  // A violation of the protocol is a mistake of ours, unless it ends the session: poolers say so when they lose the server.
+  if (state === '08P01') return raw?.severity === 'FATAL'
+  if (state !== null) return STARTING.test(state) || state.startsWith('08') || state === '53300'
+  if (raw === null) return false
+  if (typeof raw.code === 'string' && NETWORK.test(raw.code)) return true
+  return BROKEN.test(String(raw.message))
+}
+
+/** Whether a prepared statement met a table that has changed since; under a new name it works. */
+export function isStalePlan(error: unknown): boolean {
+  return sqlStateOf(error) === '0A000' && /cached plan/.test(String(rawOf(error)?.message))
+}
+
+/** Whether the same transaction may succeed when it is run again. */
+export function isTransient(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state === '40P01' || state === '40001' || state === '55P03' || isConnectionLoss(error) || isStalePlan(error)
+}
+
+/** @returns a SluiceError of the target's kind; mistakes in SQL (class 42) and what is no error of the database come back unchanged. */
+export function postgresError(thrown: unknown, settings: PostgresSettings): unknown {
+  if (thrown instanceof SluiceError) return thrown
+  const state = sqlStateOf(thrown)
+  const make = (code: ErrorCode, message: string, details: ErrorDetails): SluiceError =>
+    new SluiceError(code, message, { ...details, where: whereOf(thrown, settings), cause: thrown })
+  if (state === null) {
+    if (!isConnectionLoss(thrown)) return tlsError(thrown, settings.label) ?? thrown
+    return connectionLost(thrown, settings)
+  }
+  if (isConnectionLoss(thrown)) return connectionLost(thrown, settings)
+  if (state.startsWith('28') || state === '3D000') return connectFailed(thrown, settings)
+  if (state === '42501') return make(...permissionDenied('TARGET_DENIED'))
+  if (state === '25006') {
+    const reason = 'the server or the session is read-only: a standby, or default_transaction_read_only'
+    const hint = 'name the primary server, or a database and user that may write'
+    return make(...permissionDenied('TARGET_DENIED', { reason, hint }))
+  }
+  if (state === '53100' || state === '53200' || /no space left/i.test(String((thrown as Raw).message))) {
+    if (state === '53200') {
+      return make('TARGET_IO', 'the database server ran out of memory', { retryable: true, hint: NO_RETRY_HINT })
+    }
+    return make(...spaceExhausted({}, `, then ${NO_RETRY_HINT}`))
+  }
+  if (state === '40P01' || state === '40001' || state === '55P03') {
+    return make('TARGET_BUSY', 'the database is busy with another transaction on the same rows', {
+      reason: state === '55P03' ? 'another session holds a lock' : 'two transactions stood in each other’s way',
+      hint: 'wait until the other one ends, then run the same command again',
+      retryable: true,
+    })
+  }
+  if (state.startsWith('XX')) {
+    return make('TARGET_CORRUPT', 'the database reports damage', {
+      hint: 'restore it from a backup, or name another database and import again: the Delta logs still hold everything',
+    })
+  }
+  if (state === '22021' || state === '22P05') {
+    return make('VALUE_REFUSED', 'the database cannot hold a character of this value', {
+      reason: 'PostgreSQL stores no NUL characters in texts, and only valid UTF-8',
+      hint: 'clean the value at its source',
+    })
+  }
+  if (state === '57014') {
+    return make('TARGET_IO', 'the database cancelled a statement', {
+      reason: 'statement_timeout was over, or an administrator cancelled it',
+      hint: `raise statement_timeout, then ${NO_RETRY_HINT}`,
+      retryable: true,
+    })
+  }
+  if (state === '26000' || state === '42P05') {
+    return make('TARGET_IO', 'a prepared statement got lost', {
+      reason: 'a connection pooler between here and the server hands out another session each time',
+      hint: 'add prepare=off to the database URL',
+    })
+  }
+  if (state.startsWith('58')) {
+    return make('TARGET_IO', 'reading or writing failed at the database server', {
+      hint: `check its disk, then ${NO_RETRY_HINT}`,
+      retryable: true,
+    })
+  }
+  return thrown
+}
+
+/** Failures of making a connection, where repeating has ended or makes no sense. */
+export function connectFailed(thrown: unknown, settings: PostgresSettings): SluiceError {
+  if (thrown instanceof SluiceError && thrown.code !== 'CONNECTION_LOST') return thrown
+  const cause = thrown instanceof SluiceError ? thrown.cause : thrown
+  const tls = tlsError(cause, settings.label)
+  if (tls !== null) return tls
+  const details = { where: whereOf(cause, settings), retryable: isConnectionLoss(cause), cause }
+  return new SluiceError(...connectionFailed(details))
+}
+
+export function connectionLost(thrown: unknown, settings: PostgresSettings): SluiceError {
+  return new SluiceError('CONNECTION_LOST', 'the connection to the database broke', {
+    where: whereOf(thrown, settings),
+    reason: 'the server stopped or restarted, or the network failed',
+    hint: `check the server, then ${NO_RETRY_HINT}`,
+    retryable: true,
+    cause: thrown,
+  })
+}
+
+/** The error of the driver below those of ours; null where something else is the cause. */
+function rawOf(error: unknown): Raw | null {
+  let at: unknown = error
+  while (at instanceof SluiceError) {
+    if (!WRAPPERS.has(at.code)) return null
+    at = at.cause
+  }
+  return at instanceof Error ? at : null
+}
+
+function whereOf(thrown: unknown, settings: PostgresSettings): string {
+  const { code, message } = thrown as Raw
+  // Several addresses of one name fail together, in an error without words of its own.
+  const parts =
+    thrown instanceof AggregateError ? (thrown.errors as readonly Raw[]).map((one) => one.message) : [message]
+  const text = `${settings.label}: ${parts.map(String).join('; ')}${typeof code === 'string' ? ` (${code})` : ''}`
+  return redactText(text, settings.secrets)
+}

@@ -1,0 +1,34 @@
+/** Advisory locks: the server lets go of them when the session ends, whatever ends it. */
+import type { SessionLock } from '../port.ts'
+import type { Session } from './session.ts'
+
+/**
+ * Takes a lock at once, on a session that it then owns; null when another session holds it. A pooler that hands out another session for
+ * each transaction (pgbouncer with pool_mode=transaction) breaks these locks: the session that took one is soon somebody else's.
+ */
+export async function takeLock(session: Session, name: string): Promise<SessionLock | null> {
+  let taken = false
+  try {
+    const rows = await session.all(
+      "SELECT pg_try_advisory_lock(hashtextextended('sluice:' || coalesce(current_schema(), '') || ':' || CAST(? AS text), 0))",
+      [name],
+    )
+    taken = rows[0]?.[0] === 1
+  } finally {
+    if (!taken) await session.close()
+  }
+  if (!taken) return null
+  let released = false
+  return {
+    get held() {
+      return session.alive && !released
+    },
+    async [Symbol.asyncDispose]() {
+      if (released) return
+      released = true
+      // Closing alone would leave the lock until the server has noticed, and the next one who asks would be refused.
+      if (session.alive) await session.command('SELECT pg_advisory_unlock_all()').catch(() => undefined)
+      await session.close()
+    },
+  }
+}

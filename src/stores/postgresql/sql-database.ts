@@ -1,0 +1,245 @@
+/** PostgreSQL as a SQL database: several connections, loads by COPY, transactions that are repeated when that is safe. */
+import { SluiceError } from '../../shared/errors.ts'
+import { quotedName } from '../../shared/sql-text.ts'
+import { Pool } from '../pool.ts'
+import { retrying } from '../retry.ts'
+import type {
+  Landed,
+  OpenMode,
+  QueryOptions,
+  QueryPage,
+  SessionLock,
+  SqlDatabase,
+  SqlReader,
+  SqlRow,
+  SqlTransaction,
+  SqlValue,
+} from '../port.ts'
+import { readOnly, transact } from './commit.ts'
+import type { Backend } from './connect.ts'
+import { connectFailed, connectionLost, isConnectionLoss, isTransient, postgresError, sqlStateOf } from './errors.ts'
+import { takeLock } from './lock.ts'
+import { queryServer } from './query.ts'
+import { Session } from './session.ts'
+import { backendIsGone, settle } from './settle.ts'
+import { postgresSettings, type Environment, type PostgresSettings } from './settings.ts'
+import { Statements } from './statements.ts'
+
+/** How long opening waits for a server that is just starting. */
+const STARTING_MS = 5000
+/** Each one has waited for the whole lock_timeout already. */
+const MOST_LOCK_TIMEOUTS = 2
+
+export type PostgresOptions = {
+  /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
+  readonly environment?: Environment
+  /** Hears of every repeat: why, how many attempts were made, and milliseconds until the next. */
+  onRetry?(error: unknown, attempts: number, pauseMs: number): void
+}
+
+/**
+ * Opens a database by its URL. In `write` mode the schema of the URL is created when missing; in `read` mode nothing is ever written.
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED, TARGET_DENIED
+ */
+export async function openPostgres(url: string, mode: OpenMode, options: PostgresOptions = {}): Promise<SqlDatabase> {
+  const settings = postgresSettings(url, options.environment)
+  const database = new PostgresDatabase(settings, mode, options)
+  try {
+    await retrying(() => database.start(), { transient: isConnectionLoss, forMs: STARTING_MS })
+    return database
+  } catch (error) {
+    await database.close()
+    throw isConnectionLoss(error) ? connectFailed(error, settings) : postgresError(error, settings)
+  }
+}
+
+class PostgresDatabase implements SqlDatabase {
+  readonly dialect = 'postgresql'
+  readonly label: string
+  readonly parallelWrites = true
+  readonly #settings: PostgresSettings
+  readonly #mode: OpenMode
+  readonly #options: PostgresOptions
+  readonly #statements: Statements
+  /**
+   * Three pools, because code that holds a connection may ask for another: a body of a write that reads beside its transaction would
+   * wait for ever if writes had taken all there are. Nobody runs while he holds one of the first; those who walk pages or
+   * read in a transaction hold theirs for long and inside each other, and are few; writes are as many as the URL says.
+   */
+  readonly #single: Pool<Session>
+  readonly #held: Pool<Session>
+  readonly #writers: Pool<Session>
+  #closed = false
+
+  constructor(settings: PostgresSettings, mode: OpenMode, options: PostgresOptions) {
+    this.label = settings.label
+    this.#settings = settings
+    this.#mode = mode
+    this.#options = options
+    this.#statements = new Statements(settings.prepare)
+    const reader = (): Promise<Session> => Session.open(settings, 'read', this.#statements)
+    const limited = { most: settings.poolSize, idle: settings.poolSize }
+    this.#single = new Pool(reader, limited, settings.label)
+    this.#held = new Pool(reader, { ...limited, most: Infinity }, settings.label)
+    const writer = (): Promise<Session> => Session.open(settings, 'write', this.#statements)
+    this.#writers = new Pool(writer, limited, settings.label)
+  }
+
+  /** Makes a first connection and, for writing, the schema. */
+  async start(): Promise<void> {
+    const { schema } = this.#settings
+    const exists = (session: Session): Promise<readonly SqlRow[]> =>
+      session.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [schema])
+    // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
+    const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
+    if (this.#mode === 'read' || found || schema === null) return
+    await this.#writers.use(async (session) => {
+      try {
+        await session.script(`CREATE SCHEMA IF NOT EXISTS ${quotedName(schema)}`)
+      } catch (error) {
+        // Two that create it at the same moment both find it missing.
+        if (sqlStateOf(error) !== '23505' || (await exists(session)).length === 0) throw error
+      }
+    })
+  }
+
+  all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    // Sessions for reading refuse to write, so a repeat changes nothing.
+    return this.#retrying(() => this.#single.use((session) => session.all(sql, parameters)))
+  }
+
+  async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+    const { pages, session, first } = await this.#retrying(async () => {
+      const taken = await this.#held.take()
+      try {
+        await taken.begin('READ ONLY')
+        const iterator = taken.walk(sql, parameters, pageRows)
+        return { session: taken, pages: iterator, first: await iterator.next() }
+      } catch (error) {
+        await this.#end(taken)
+        throw error
+      }
+    })
+    try {
+      if (first.done === true) return
+      yield first.value
+      yield* pages
+    } finally {
+      await pages.return(undefined)
+      await this.#end(session)
+    }
+  }
+
+  async read<T>(body: (reader: SqlReader) => Promise<T>): Promise<T> {
+    let begun = false
+    return this.#retrying(
+      () =>
+        this.#held.use((session) =>
+          readOnly(session, (reader) => {
+            begun = true
+            return body(reader)
+          }),
+        ),
+      () => !begun,
+    )
+  }
+
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T> {
+    if (this.#mode === 'read') throw new Error('the database was opened for reading')
+    let orphan: Backend | null = null
+    let lockTimeouts = 0
+    const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
+      this.#retrying(() => this.#held.use((session) => question(readerOf(session))))
+    let foreign = false
+    return this.#retrying(
+      async () => {
+        if (orphan !== null) {
+          const old = orphan
+          await ask((reader) => backendIsGone(reader, old))
+          orphan = null
+        }
+        foreign = false
+        const session = await this.#writers.take()
+        try {
+          const outcome = await transact(session, body)
+          if (outcome.committed) return outcome.result
+          await settle({ backend: session.backend, landed, lost: outcome.lost, label: this.label, ask })
+          return outcome.result
+        } catch (error) {
+          if (!session.alive) orphan = session.backend
+          // Statements behind a failed one fail too, and do not say why.
+          const cause = sqlStateOf(error) === '25P02' ? session.failure : error
+          // A body may lose its way to some other database, which is not ours to repeat.
+          foreign = !causedBy(cause, session.failure)
+          if (sqlStateOf(cause) === '55P03') lockTimeouts++
+          throw cause
+        } finally {
+          await this.#writers.give(session)
+        }
+      },
+      () => !foreign && lockTimeouts <= MOST_LOCK_TIMEOUTS,
+    )
+  }
+
+  async lock(name: string): Promise<SessionLock | null> {
+    return this.#retrying(async () => takeLock(await Session.open(this.#settings, 'read', this.#statements), name))
+  }
+
+  query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
+    return queryServer(this.#settings, sql, options)
+  }
+
+  async now(): Promise<number> {
+    const rows = await this.all('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8')
+    return Number(rows[0]?.[0] satisfies SqlValue | undefined)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all([this.#single.close(), this.#held.close(), this.#writers.close()])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #end(session: Session): Promise<void> {
+    if (session.alive) await session.command('ROLLBACK').catch(() => session.close())
+    await this.#held.give(session)
+  }
+
+  async #retrying<T>(body: () => Promise<T>, may: () => boolean = () => true): Promise<T> {
+    try {
+      return await retrying(body, {
+        forMs: this.#settings.retryMs,
+        transient: (error) => !this.#closed && may() && isTransient(error),
+        onRetry: (error, attempts, pauseMs) => this.#options.onRetry?.(error, attempts, pauseMs),
+      })
+    } catch (error) {
+      // A server that was there and refuses a new connection: the work was cut off, whatever way it says so.
+      const refused = error instanceof SluiceError && error.code === 'CONNECT_FAILED' && isConnectionLoss(error)
+      throw refused && may() ? connectionLost(error.cause, this.#settings) : error
+    }
+  }
+}
+
+/** Whether an error is the given one or wraps it. */
+function causedBy(error: unknown, origin: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) if (at === origin) return true
+  return false
+}
+
+function readerOf(session: Session): SqlReader {
+  return {
+    dialect: 'postgresql',
+    all: (sql, parameters = []) => session.all(sql, parameters),
+    pages: async function* (sql, parameters, pageRows) {
+      await session.begin('READ ONLY')
+      try {
+        yield* session.walk(sql, parameters, pageRows)
+      } finally {
+        if (session.alive) await session.command('ROLLBACK')
+      }
+    },
+  }
+}

@@ -1,0 +1,70 @@
+/** Which texts go to the server, and which of them are worth a prepared statement there. */
+import { numbered } from './placeholders.ts'
+
+const MOST_NAMES = 200
+const MOST_TEXTS = 2000
+/** A prepared statement keeps the types its parameters had when it was made, also where a column has another type since. */
+const CHANGES_TYPES = /(?:^|;)\s*(?:ALTER|DROP)\s/i
+
+export type Statement = {
+  readonly text: string
+  /** Number of parameters. */
+  readonly count: number
+  /** Name to prepare it under; undefined for what has not been repeated. */
+  readonly name: string | undefined
+}
+
+type Known = { readonly text: string; readonly count: number; uses: number; name: string | undefined }
+
+export class Statements {
+  readonly #known = new Map<string, Known>()
+  readonly #prepare: boolean
+  #names = 0
+  #named = 0
+
+  constructor(prepare: boolean) {
+    this.#prepare = prepare
+  }
+
+  /** @throws Error when the number of parameters is not that of the placeholders */
+  of(sql: string, parameters: number): Statement {
+    // A question mark is an operator of PostgreSQL too: where nothing is to be put in, the text is left alone.
+    if (parameters === 0) {
+      if (CHANGES_TYPES.test(sql)) this.#forgetAll()
+      return { text: sql, count: 0, name: undefined }
+    }
+    let known = this.#known.get(sql)
+    if (known === undefined) {
+      known = { ...numbered(sql), uses: 0, name: undefined }
+      if (this.#known.size < MOST_TEXTS) this.#known.set(sql, known)
+    }
+    if (known.count !== parameters) {
+      throw new Error(
+        `the statement has ${known.count} placeholders and got ${parameters} values: ${sql.slice(0, 200)}`,
+      )
+    }
+    known.uses++
+    if (this.#prepare && known.name === undefined && known.uses > 1 && this.#named < MOST_NAMES) {
+      known.name = `s${++this.#names}`
+      this.#named++
+    }
+    return known
+  }
+
+  /** A prepared plan no longer fits its tables; from now on another name stands for the text. */
+  forget(sql: string): void {
+    const known = this.#known.get(sql)
+    if (known?.name === undefined) return
+    known.name = undefined
+    known.uses = 0
+    this.#named--
+  }
+
+  #forgetAll(): void {
+    for (const known of this.#known.values()) {
+      known.name = undefined
+      known.uses = 0
+    }
+    this.#named = 0
+  }
+}

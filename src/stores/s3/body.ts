@@ -1,0 +1,179 @@
+/** The bytes of one object, in order: a transfer that breaks off goes on where it stopped, and never with another object's bytes. */
+import { s3Uri } from '../../model/lake-url.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Counts, S3Answer, S3Client } from './client.ts'
+import { connectionError } from './errors.ts'
+
+/** Chunks that readers get; bodies come in pieces of some 64 KB, which is small for whoever cuts lines out of them. */
+const CHUNK = 1 << 21
+
+export type ObjectFacts = { readonly size: number; readonly etag: string | null; readonly modified: number }
+
+export type BodyRequest = {
+  readonly bucket: string
+  readonly key: string
+  /** Bytes `start` up to `end` (exclusive); a negative `start` counts from the end of the object. */
+  readonly start?: number
+  readonly end?: number
+  /** The object must still be this one. */
+  readonly etag?: string | null
+  readonly signal: AbortSignal
+  readonly counts: Counts
+  readonly delayMs?: number
+  /** Told once, before the first byte. */
+  readonly onFacts?: (facts: ObjectFacts) => void
+}
+
+/**
+ * Pieces as they come from the network.
+ * @throws SluiceError SOURCE_GONE, LOG_CHANGED, SOURCE_DENIED, SOURCE_IO
+ */
+export async function* readPieces(client: S3Client, request: BodyRequest): AsyncGenerator<Buffer> {
+  const { bucket, key, signal, counts, delayMs } = request
+  const where = s3Uri(bucket, key)
+  let at = request.start ?? 0
+  let { end } = request
+  let etag = request.etag ?? null
+  let failures = 0
+  for (let first = true; ; first = false) {
+    const headers: Record<string, string> = {}
+    if (at < 0) headers['range'] = `bytes=${at}`
+    else if (at > 0 || end !== undefined) headers['range'] = `bytes=${at}-${end === undefined ? '' : end - 1}`
+    if (etag !== null) headers['if-match'] = etag
+    if (end !== undefined && at >= end) return
+    const sent = {
+      kind: 'gets',
+      bucket,
+      key,
+      headers,
+      signal,
+      counts,
+      ...(delayMs === undefined ? {} : { delayMs }),
+    } as const
+    const answer = await client.request(sent, async (given) => given, [416])
+    if (answer.status === 416) {
+      answer.cancel()
+      // Nothing there to begin with: the object is shorter than what was asked for.
+      if (first) return
+      throw changed(where)
+    }
+    const { facts, from } = factsOf(answer, at, where)
+    const own = facts.etag
+    if (etag !== null && own !== null && own !== etag) {
+      answer.cancel()
+      throw changed(where)
+    }
+    etag ??= own
+    if (first) request.onFacts?.(facts)
+    if (at < 0) {
+      at = Math.max(0, facts.size + at)
+      // Not every store counts ranges from the end; this one is asked again, from the start.
+      if (from !== at) {
+        answer.cancel()
+        if (facts.size === Infinity) throw noSize(where)
+        end = facts.size
+        continue
+      }
+    }
+    const stop = Math.min(end ?? facts.size, facts.size)
+    end = stop
+    if (at >= stop) {
+      answer.cancel()
+      return
+    }
+    let position = from
+    try {
+      for await (const chunk of answer.body) {
+        // A store that does not know ranges sends everything.
+        const wanted = chunk.subarray(Math.max(0, at - position), Math.max(0, stop - position))
+        position += chunk.length
+        if (wanted.length === 0) continue
+        at += wanted.length
+        failures = 0
+        yield wanted
+      }
+      if (at >= stop || stop === Infinity) return
+      throw new Error(`the body ended at byte ${at} of ${stop}`)
+    } catch (error) {
+      throwIfAborted(signal)
+      const failure = connectionError(error, where, failures + 1)
+      if (error instanceof SluiceError || !failure.retryable || ++failures >= client.rule.tries) throw failure
+      if (etag === null) throw failure
+      await client.pause(failures, null, signal)
+    } finally {
+      answer.cancel()
+    }
+  }
+}
+
+/** The same in chunks of up to 2 MB. */
+export async function* readChunks(client: S3Client, request: BodyRequest): AsyncGenerator<Buffer> {
+  let held: Buffer[] = []
+  let length = 0
+  for await (const piece of readPieces(client, request)) {
+    held.push(piece)
+    length += piece.length
+    if (length < CHUNK) continue
+    const all = held.length === 1 ? piece : Buffer.concat(held, length)
+    for (let at = 0; at < all.length; at += CHUNK) yield all.subarray(at, at + CHUNK)
+    held = []
+    length = 0
+  }
+  if (length > 0) yield held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held, length)
+}
+
+/** All of it at once, for small objects and ranges. */
+export async function readWhole(
+  client: S3Client,
+  request: BodyRequest,
+): Promise<{ readonly bytes: Buffer; readonly facts: ObjectFacts | null }> {
+  let facts: ObjectFacts | null = null
+  const pieces: Buffer[] = []
+  const onFacts = (given: ObjectFacts): void => void (facts = given)
+  for await (const piece of readPieces(client, { ...request, onFacts })) pieces.push(piece)
+  return { bytes: pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces), facts }
+}
+
+function factsOf(
+  answer: S3Answer,
+  asked: number,
+  where: string,
+): { readonly facts: ObjectFacts; readonly from: number } {
+  const { headers, status } = answer
+  const encoding = headers.get('content-encoding')
+  if (encoding !== null && /gzip|br|deflate/i.test(encoding)) {
+    answer.cancel()
+    throw new SluiceError('SOURCE_IO', `the object is stored with Content-Encoding ${encoding}`, {
+      where,
+      hint: 'store the files of a table as they are, without an encoding',
+    })
+  }
+  const etag = headers.get('etag')
+  const modified = Date.parse(headers.get('last-modified') ?? '')
+  const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '')
+  if (status !== 206) {
+    const size = Number(headers.get('content-length') ?? Number.NaN)
+    // Without a length the end of the body is all that tells it.
+    return { facts: { size: Number.isNaN(size) ? Infinity : size, etag, modified }, from: 0 }
+  }
+  const from = Number(range?.[1] ?? Number.NaN)
+  const size = Number(range?.[3] ?? Number.NaN)
+  if (Number.isNaN(from) || Number.isNaN(size) || (asked >= 0 && from !== asked)) {
+    answer.cancel()
+    throw new SluiceError('SOURCE_IO', 'the store answered with another range than was asked for', { where })
+  }
+  return { facts: { size, etag, modified }, from }
+}
+
+function noSize(where: string): SluiceError {
+  return new SluiceError('SOURCE_IO', 'the store does not say how large the object is', { where })
+}
+
+function changed(where: string): SluiceError {
+  return new SluiceError('LOG_CHANGED', 'the object was replaced while it was read', {
+    where,
+    hint: 'run the same command again, when nobody rewrites the log',
+    retryable: true,
+  })
+}

@@ -1,0 +1,260 @@
+/** Signed requests to S3 with retries: what passes by itself is waited for, everything else is said at once. */
+import { AwsV4Signer } from 'aws4fetch'
+import { setMaxListeners } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { s3Uri } from '../../model/lake-url.ts'
+import type { RequestCounts } from '../../model/log-store.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { CredentialSource, findCredentials, type Credentials } from './credentials.ts'
+import { endpointOf, objectUrl, queryText, type Endpoint } from './endpoint.ts'
+import { connectionError, passes, refusalError, refusalOf, wantsNewKeys, type Refusal } from './errors.ts'
+import { readProfile, type Env } from './profile.ts'
+
+export type Counts = { -readonly [K in keyof RequestCounts]: RequestCounts[K] }
+
+export const noCounts = (): Counts => ({ lists: 0, gets: 0, heads: 0, bytes: 0 })
+
+export type S3Request = {
+  readonly kind: 'lists' | 'gets' | 'heads'
+  readonly bucket: string
+  /** Decoded; '' for the bucket itself. */
+  readonly key: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  readonly counts: Counts
+  /** Simulated latency of every try. */
+  readonly delayMs?: number
+}
+
+export type S3Answer = {
+  readonly status: number
+  readonly headers: Headers
+  /** The body; must be read to its end, or `cancel` called. Ends early only with an error. */
+  readonly body: AsyncIterable<Buffer>
+  readonly cancel: () => void
+}
+
+export type RetryRule = { readonly tries: number; readonly baseMs: number; readonly idleMs: number }
+
+/** Six tries wait some 6 s together at most; a store that answers nothing for half a minute will not. */
+export const RETRIES: RetryRule = { tries: 6, baseMs: 100, idleMs: 30_000 }
+
+const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+class Stalled extends Error {
+  override readonly name = 'StalledTransfer'
+}
+
+type Setup = { readonly endpoint: Endpoint; readonly credentials: CredentialSource }
+
+/** One a process is enough: it keeps credentials, regions of buckets and signing keys. */
+export class S3Client {
+  readonly #env: Env
+  readonly #rule: RetryRule
+  readonly #regions = new Map<string, string>()
+  readonly #signingKeys = new Map<string, ArrayBuffer>()
+  #setup: Promise<Setup> | null = null
+
+  constructor(env: Env, rule: RetryRule = RETRIES) {
+    this.#env = env
+    this.#rule = rule
+  }
+
+  get rule(): RetryRule {
+    return this.#rule
+  }
+
+  /**
+   * Sends a request until `take` has made something of its answer. `take` runs again after a broken body, so it must begin anew each time.
+   * @param allowed statuses beside 200 and 206 that are answers too
+   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED, NO_SUCH_PATH, TLS_FAILED; BAD_CONFIG without credentials
+   */
+  async request<T>(
+    request: S3Request,
+    take: (answer: S3Answer) => Promise<T>,
+    allowed: readonly number[] = [],
+  ): Promise<T> {
+    const where = s3Uri(request.bucket, request.key)
+    // One signal is heard by every request under way; Node takes more than ten for a leak.
+    setMaxListeners(0, request.signal)
+    let refused: Credentials | null | undefined
+    let moved = false
+    for (let attempt = 1; ; attempt++) {
+      throwIfAborted(request.signal)
+      const credentials = await this.#credentials(refused)
+      let waitMs: number | null = null
+      try {
+        const answer = await this.#send(request, credentials)
+        if (answer.status === 200 || answer.status === 206 || allowed.includes(answer.status)) return await take(answer)
+        const refusal = refusalOf(answer.status, answer.headers, await textOf(answer))
+        if (refusal.region !== null && !moved && this.#follow(request.bucket, refusal, refusal.region)) {
+          moved = true
+          continue
+        }
+        if (wantsNewKeys(refusal) && refused === undefined) {
+          refused = credentials
+          continue
+        }
+        if (!passes(refusal) || attempt >= this.#rule.tries) throw refusalError(refusal, where, attempt)
+        waitMs = refusal.retryAfterMs
+      } catch (error) {
+        throwIfAborted(request.signal)
+        const failure = connectionError(error, where, attempt)
+        if (error instanceof SluiceError || !failure.retryable || attempt >= this.#rule.tries) throw failure
+      }
+      await this.pause(attempt, waitMs, request.signal)
+    }
+  }
+
+  /** Waits before another try: exponentially longer, with full jitter, and at least as long as the store asks. */
+  async pause(attempt: number, atLeastMs: number | null, signal: AbortSignal): Promise<void> {
+    const ceiling = Math.min(20_000, this.#rule.baseMs * 2 ** attempt)
+    await sleep((atLeastMs ?? 0) + Math.random() * ceiling, undefined, { signal }).catch(() => undefined)
+    throwIfAborted(signal)
+  }
+
+  async #ready(): Promise<Setup> {
+    this.#setup ??= this.#prepare()
+    try {
+      return await this.#setup
+    } catch (error) {
+      this.#setup = null
+      throw error
+    }
+  }
+
+  async #prepare(): Promise<Setup> {
+    const profile = await readProfile(this.#env)
+    const endpoint = endpointOf(this.#env, profile)
+    const load = (): Promise<Credentials | null> => findCredentials(this.#env, profile, endpoint.region)
+    return { endpoint, credentials: new CredentialSource(load) }
+  }
+
+  async #credentials(refused: Credentials | null | undefined): Promise<Credentials | null> {
+    return (await this.#ready()).credentials.get(refused)
+  }
+
+  /** @returns whether the region is news */
+  #follow(bucket: string, { status, code }: Refusal, region: string): boolean {
+    const points = status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
+    if (!points || this.#regions.get(bucket) === region) return false
+    this.#regions.set(bucket, region)
+    return true
+  }
+
+  async #send(request: S3Request, credentials: Credentials | null): Promise<S3Answer> {
+    const { endpoint } = await this.#ready()
+    const region = this.#regions.get(request.bucket) ?? endpoint.region
+    const url = objectUrl(endpoint, region, request.bucket, request.key, queryText(request.query ?? {}))
+    const method = request.kind === 'heads' ? 'HEAD' : 'GET'
+    let headers = new Headers(request.headers)
+    if (credentials !== null) {
+      headers.set('x-amz-content-sha256', EMPTY_SHA256)
+      const { accessKeyId, secretAccessKey, sessionToken } = credentials
+      const signer = new AwsV4Signer({
+        method,
+        url,
+        headers,
+        accessKeyId,
+        secretAccessKey,
+        ...(sessionToken === undefined ? {} : { sessionToken }),
+        service: 's3',
+        region,
+        cache: this.#signingKeys,
+      })
+      headers = (await signer.sign()).headers
+    }
+    // A body that is unpacked on the way has another length than the object. With a range fetch says so itself, and saying it twice would not
+    // be what was signed: this header is left out of the signature.
+    if (!headers.has('range')) headers.set('accept-encoding', 'identity')
+    if (request.delayMs !== undefined && request.delayMs > 0) await sleep(request.delayMs)
+    request.counts[request.kind]++
+    const watch = new Watch(request.signal, this.#rule.idleMs)
+    try {
+      const response = await fetch(url, { method, headers, redirect: 'manual', signal: watch.signal })
+      watch.alive()
+      const cancel = (): void => watch.abort()
+      return { status: response.status, headers: response.headers, body: bodyOf(response, watch, request), cancel }
+    } catch (error) {
+      watch.end()
+      throw watch.stalled ? new Stalled('no answer', { cause: error }) : error
+    }
+  }
+}
+
+/** Ends a transfer when its reader is gone or nothing has come for a while. */
+class Watch {
+  readonly #controller = new AbortController()
+  readonly #outer: AbortSignal
+  readonly #timer: NodeJS.Timeout
+  stalled = false
+
+  constructor(outer: AbortSignal, idleMs: number) {
+    this.#outer = outer
+    this.#timer = setTimeout(() => {
+      this.stalled = true
+      this.#controller.abort()
+    }, idleMs)
+    this.#timer.unref()
+    outer.addEventListener('abort', this.abort, { once: true })
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  readonly abort = (): void => {
+    this.#controller.abort()
+    this.end()
+  }
+
+  alive(): void {
+    this.#timer.refresh()
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#outer.removeEventListener('abort', this.abort)
+  }
+}
+
+async function* bodyOf(response: Response, watch: Watch, { kind, counts }: S3Request): AsyncGenerator<Buffer> {
+  const announced = response.headers.get('content-length')
+  let got = 0
+  let whole = false
+  try {
+    for await (const chunk of response.body ?? []) {
+      watch.alive()
+      got += chunk.byteLength
+      counts.bytes += chunk.byteLength
+      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    }
+    if (kind !== 'heads' && announced !== null && got !== Number(announced)) {
+      throw new Error(`the body has ${got} of ${announced} bytes`)
+    }
+    whole = true
+  } catch (error) {
+    throw watch.stalled ? new Stalled('the transfer stalled', { cause: error }) : error
+  } finally {
+    if (whole) watch.end()
+    else watch.abort()
+  }
+}
+
+/** All of a body as text. */
+export async function textOf(answer: S3Answer): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of answer.body) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+let shared: { readonly key: string; readonly client: S3Client } | null = null
+
+/** The client of this process. Another one comes in its place when the settings in the environment change. */
+export function sharedClient(): S3Client {
+  const key = JSON.stringify(Object.entries(process.env).filter(([name]) => name.startsWith('AWS_') || name === 'HOME'))
+  if (shared?.key !== key) shared = { key, client: new S3Client({ ...process.env }) }
+  return shared.client
+}

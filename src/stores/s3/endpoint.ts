@@ -1,0 +1,52 @@
+/** Which host answers for a bucket, and how a request to it is spelt. */
+import { SluiceError } from '../../shared/errors.ts'
+import { present, type Env, type Profile } from './profile.ts'
+
+export type Endpoint = {
+  /** Origin of a store other than AWS, or null. */
+  readonly custom: string | null
+  readonly region: string
+}
+
+/** @throws SluiceError BAD_CONFIG for an endpoint that is no http URL */
+export function endpointOf(env: Env, profile: Profile): Endpoint {
+  const region =
+    present(env['AWS_REGION']) ?? present(env['AWS_DEFAULT_REGION']) ?? profile.settings.get('region') ?? 'us-east-1'
+  const written =
+    present(env['AWS_ENDPOINT_URL_S3']) ?? present(env['AWS_ENDPOINT_URL']) ?? profile.settings.get('endpoint_url')
+  if (written === undefined) return { custom: null, region }
+  const url = URL.canParse(written) ? new URL(written) : null
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new SluiceError('BAD_CONFIG', 'the S3 endpoint is no http or https URL', {
+      hint: 'set AWS_ENDPOINT_URL_S3 like https://storage.example.com',
+    })
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new SluiceError('BAD_CONFIG', 'the S3 endpoint URL must not hold credentials', {
+      hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile',
+    })
+  }
+  return { custom: url.origin + url.pathname.replace(/\/+$/, ''), region }
+}
+
+/** Path-style for other stores and for buckets with dots, which no certificate of AWS fits; else the bucket is part of the host. */
+export function objectUrl(endpoint: Endpoint, region: string, bucket: string, key: string, query: string): string {
+  const path = key.split('/').map(encoded).join('/')
+  const tail = query === '' ? '' : `?${query}`
+  if (endpoint.custom !== null) return `${endpoint.custom}/${bucket}/${path}${tail}`
+  const host = `s3.${region}.${region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'}`
+  return bucket.includes('.') || bucket.includes('_') || /[A-Z]/.test(bucket)
+    ? `https://${host}/${bucket}/${path}${tail}`
+    : `https://${bucket}.${host}/${path}${tail}`
+}
+
+/** `a=b&c=d` with every character escaped that RFC 3986 reserves. */
+export function queryText(parameters: Readonly<Record<string, string>>): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
+    .join('&')
+}
+
+function encoded(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+}

@@ -1,0 +1,132 @@
+/** What S3 and the way to it can answer, as our errors: the code and the request id are told, nothing of the request is. */
+import { SluiceError } from '../../shared/errors.ts'
+import { tagText } from './xml.ts'
+
+/** An answer that is no success, with its body read. */
+export type Refusal = {
+  readonly status: number
+  /** S3's own code, or one that stands for the status where there is no body (HEAD). */
+  readonly code: string
+  readonly requestId: string | null
+  /** Region that the bucket is in, where S3 names one. */
+  readonly region: string | null
+  readonly retryAfterMs: number | null
+}
+
+const BY_STATUS: Readonly<Record<number, string>> = {
+  301: 'PermanentRedirect',
+  403: 'AccessDenied',
+  404: 'NoSuchKey',
+  412: 'PreconditionFailed',
+  416: 'InvalidRange',
+  429: 'TooManyRequests',
+  503: 'SlowDown',
+}
+
+const LONGEST_WAIT_MS = 30_000
+
+export function refusalOf(status: number, headers: Headers, body: string): Refusal {
+  const after = headers.get('retry-after')
+  const seconds = after === null ? Number.NaN : Number(after)
+  return {
+    status,
+    code: tagText(body, 'Code') ?? BY_STATUS[status] ?? `HTTP ${status}`,
+    requestId: headers.get('x-amz-request-id') ?? tagText(body, 'RequestId'),
+    region: headers.get('x-amz-bucket-region') ?? tagText(body, 'Region'),
+    retryAfterMs: Number.isFinite(seconds) ? Math.min(LONGEST_WAIT_MS, Math.max(0, seconds * 1000)) : null,
+  }
+}
+
+/** Whether the same request may succeed a moment later. */
+export function passes({ status, code }: Refusal): boolean {
+  if (status === 429 || status === 408 || status === 500 || status === 502 || status === 503 || status === 504)
+    return true
+  return code === 'RequestTimeout' || code === 'SlowDown' || code === 'InternalError'
+}
+
+const KEYS_ENDED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
+
+/** Whether newer credentials may help. */
+export function wantsNewKeys({ code }: Refusal): boolean {
+  return KEYS_ENDED.has(code)
+}
+
+const DENIED_HINTS: Readonly<Record<string, string>> = {
+  AccessDenied: 'the credentials need s3:ListBucket on the bucket and s3:GetObject on what is in it',
+  SignatureDoesNotMatch: 'the secret key does not belong to the key id, or a proxy changes requests on their way',
+  InvalidAccessKeyId: 'the store does not know this key id: check the credentials, and that the endpoint is theirs',
+  RequestTimeTooSkewed: 'set the clock of this machine',
+  ExpiredToken: 'sign in again: the temporary credentials have ended',
+  ExpiredTokenException: 'sign in again: the temporary credentials have ended',
+  InvalidToken: 'the session token does not belong to the key id',
+}
+
+/** @param where URI of the object or prefix */
+export function refusalError(refusal: Refusal, where: string, tries: number): SluiceError {
+  const { status, code, requestId } = refusal
+  const id = requestId === null ? '' : `, request ${requestId}`
+  const reason = `S3 said ${code} (HTTP ${status}${id})`
+  if (code === 'NoSuchBucket') {
+    return new SluiceError('NO_SUCH_PATH', 'there is no such bucket', {
+      where,
+      reason,
+      hint: 'check the name, and AWS_ENDPOINT_URL_S3 where the store is not AWS',
+    })
+  }
+  if (status === 404) return new SluiceError('SOURCE_GONE', 'the object is gone', { where, reason })
+  if (status === 412) {
+    return new SluiceError('LOG_CHANGED', 'the object was replaced while it was read', {
+      where,
+      reason,
+      hint: 'run the same command again, when nobody rewrites the log',
+      retryable: true,
+    })
+  }
+  if (status === 401 || status === 403 || DENIED_HINTS[code] !== undefined) {
+    const hint = DENIED_HINTS[code] ?? DENIED_HINTS['AccessDenied'] ?? ''
+    return new SluiceError('SOURCE_DENIED', `S3 refuses access: ${code}`, { where, reason, hint })
+  }
+  const retryable = passes(refusal)
+  return new SluiceError('SOURCE_IO', `S3 cannot answer: ${code}${tries > 1 ? `, after ${tries} tries` : ''}`, {
+    where,
+    reason,
+    retryable,
+    ...(retryable ? { hint: 'run the same command again a little later' } : {}),
+  })
+}
+
+/** Reasons of a broken connection that another try cannot mend. */
+const CERTIFICATE = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET|VERIFY)_)/
+
+function causeCode(error: unknown): string {
+  for (let at = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) {
+    if ('code' in at && typeof at.code === 'string' && at.code !== '') return at.code
+    if (at instanceof AggregateError && at.errors.length > 0) return causeCode(at.errors[0])
+  }
+  return error instanceof Error ? error.name : 'unknown'
+}
+
+/** A request that got no answer, or half of one. */
+export function connectionError(error: unknown, where: string, tries: number): SluiceError {
+  if (error instanceof SluiceError) return error
+  const code = causeCode(error)
+  if (CERTIFICATE.test(code)) {
+    return new SluiceError('TLS_FAILED', "the store's certificate was not accepted", {
+      where,
+      reason: code,
+      kind: 'source',
+      hint: 'for a certificate of your own set NODE_EXTRA_CA_CERTS to the file of its authority',
+      cause: error,
+    })
+  }
+  return new SluiceError(
+    'SOURCE_IO',
+    `the connection to S3 failed: ${code}${tries > 1 ? `, after ${tries} tries` : ''}`,
+    {
+      where,
+      retryable: true,
+      hint: 'check the network and AWS_ENDPOINT_URL_S3, then run the same command again',
+      cause: error,
+    },
+  )
+}

@@ -1,0 +1,71 @@
+/** `~/.aws/credentials` and `~/.aws/config`, as far as reading a bucket needs them. */
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { SluiceError } from '../../shared/errors.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** Settings of one profile, those of the credentials file before those of the config file. */
+export type Profile = { readonly name: string; readonly settings: ReadonlyMap<string, string> }
+
+/**
+ * The profile that the environment names, else `default`. A missing file is an empty one.
+ * @throws SluiceError BAD_CONFIG when AWS_PROFILE names a profile that is in neither file
+ */
+export async function readProfile(env: Env): Promise<Profile> {
+  const named = present(env['AWS_PROFILE'])
+  const name = named ?? 'default'
+  const folder = join(present(env['HOME']) ?? homedir(), '.aws')
+  const [credentials, config] = await Promise.all([
+    sections(present(env['AWS_SHARED_CREDENTIALS_FILE']) ?? join(folder, 'credentials')),
+    sections(present(env['AWS_CONFIG_FILE']) ?? join(folder, 'config')),
+  ])
+  const own = credentials.get(name)
+  const general = config.get(name === 'default' ? 'default' : `profile ${name}`) ?? config.get(`profile ${name}`)
+  if (named !== undefined && own === undefined && general === undefined) {
+    throw new SluiceError('BAD_CONFIG', `the AWS profile ${name} is in no file`, {
+      hint: 'check AWS_PROFILE, and AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE where they are set',
+    })
+  }
+  return { name, settings: new Map([...(general ?? []), ...(own ?? [])]) }
+}
+
+/** An unset variable is often passed on as an empty one. */
+export function present(value: string | undefined): string | undefined {
+  const trimmed = value?.trim()
+  return trimmed === '' ? undefined : trimmed
+}
+
+/** `[name]` sections of an ini file. Indented lines belong to a nested setting, and none of those is of use here. */
+async function sections(file: string): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+  const found = new Map<string, Map<string, string>>()
+  let current: Map<string, string> | null = null
+  for (const line of (await textOf(file)).split(/\r?\n/)) {
+    const heading = /^\s*\[\s*(.+?)\s*\]/.exec(line)
+    if (heading !== null) {
+      const name = (heading[1] ?? '').replace(/^profile\s+/, 'profile ').replaceAll(/["']/g, '')
+      current = found.get(name) ?? new Map<string, string>()
+      found.set(name, current)
+      continue
+    }
+    const setting = /^([\w.-]+)\s*=\s*(.*?)\s*$/.exec(line)
+    if (setting === null || current === null) continue
+    current.set((setting[1] ?? '').toLowerCase(), (setting[2] ?? '').replace(/\s[#;].*$/, ''))
+  }
+  return found
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ENOTDIR') return ''
+    throw new SluiceError('BAD_CONFIG', 'an AWS settings file cannot be read', {
+      where: file,
+      reason: code ?? 'it is no text file',
+      cause: error,
+    })
+  }
+}

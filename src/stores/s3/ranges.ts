@@ -1,0 +1,43 @@
+/** Half-open stretches of bytes, and which of them are worth a request of their own. */
+
+export type Range = { readonly start: number; readonly end: number }
+
+/** Sorted and joined where less than `gap` bytes lie between two. */
+export function joined(ranges: readonly Range[], gap: number): readonly Range[] {
+  const result: { start: number; end: number }[] = []
+  for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
+    const last = result.at(-1)
+    if (last !== undefined && start <= last.end + gap) last.end = Math.max(last.end, end)
+    else if (end > start) result.push({ start, end })
+  }
+  return result
+}
+
+/** What of `wanted` is not in `have`. Both sorted and joined. */
+export function missing(wanted: readonly Range[], have: readonly Range[]): readonly Range[] {
+  return wanted.flatMap(({ start, end }) => {
+    const left: Range[] = []
+    let at = start
+    for (const there of have) {
+      if (there.end <= at || there.start >= end) continue
+      if (there.start > at) left.push({ start: at, end: there.start })
+      at = Math.max(at, there.end)
+    }
+    if (at < end) left.push({ start: at, end })
+    return left
+  })
+}
+
+/** Cut into parts of at most `size` bytes. */
+export function cut(ranges: readonly Range[], size: number): readonly Range[] {
+  return ranges.flatMap(({ start, end }) =>
+    Array.from({ length: Math.ceil((end - start) / size) }, (_, i) => ({
+      start: start + i * size,
+      end: Math.min(end, start + (i + 1) * size),
+    })),
+  )
+}
+
+export function total(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, { start, end }) => sum + end - start, 0)
+}

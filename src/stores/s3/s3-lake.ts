@@ -1,0 +1,111 @@
+/** A lake in a bucket: folders are what lies between slashes. */
+import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/lake-store.ts'
+import { parseLakeUrl, s3Uri } from '../../model/lake-url.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { noCounts, sharedClient, type S3Client } from './client.ts'
+import { listPages } from './list.ts'
+
+const LOG = '_delta_log/'
+/** Folders looked into at the same time. */
+const PARALLEL = 8
+
+class S3Lake implements LakeStore {
+  readonly root: string
+  readonly identity: string
+  readonly parallel = PARALLEL
+  readonly #bucket: string
+  readonly #client: S3Client
+  readonly #counts = noCounts()
+  readonly #looks = new Map<string, Promise<FolderLook>>()
+
+  constructor(root: string, bucket: string, client: S3Client) {
+    this.root = root
+    this.identity = root
+    this.#bucket = bucket
+    this.#client = client
+  }
+
+  async look(path: string, signal: AbortSignal): Promise<FolderLook> {
+    const look = this.#looks.get(path) ?? this.#ask(path, signal)
+    this.#looks.delete(path)
+    return look
+  }
+
+  async isTable(path: string, signal: AbortSignal): Promise<boolean> {
+    this.soon(path, signal)
+    return (await this.#looks.get(path))?.is === 'table'
+  }
+
+  soon(path: string, signal: AbortSignal): void {
+    if (this.#looks.has(path)) return
+    const look = this.#ask(path, signal)
+    // Whoever looks hears of the failure.
+    look.catch(() => undefined)
+    this.#looks.set(path, look)
+  }
+
+  /** Database files are looked for on this machine only: their first bytes would cost a request each. */
+  databaseFile(): DatabaseFile | null {
+    return null
+  }
+
+  async #ask(path: string, signal: AbortSignal): Promise<FolderLook> {
+    try {
+      return await this.#list(path, signal)
+    } catch (error) {
+      throwIfAborted(signal)
+      const failure = asSluiceError(error)
+      if (failure.code === 'SOURCE_DENIED') return { is: 'denied', error: failure }
+      throw error
+    }
+  }
+
+  async #list(path: string, signal: AbortSignal): Promise<FolderLook> {
+    const prefix = prefixOf(path)
+    const request = { bucket: this.#bucket, prefix, delimiter: '/', signal, counts: this.#counts }
+    const log = prefix + LOG
+    const names: string[] = []
+    let keys = 0
+    let isFirst = true
+    for await (const page of listPages(this.#client, request)) {
+      if (page.prefixes.includes(log)) return { is: 'table' }
+      keys += page.objects.length
+      for (const found of page.prefixes) names.push(found.slice(prefix.length, -1))
+      // A folder of a table may hold a million files: asked for by its name, the log is found at once.
+      if (isFirst && page.next !== null && (await this.#holds(log, signal))) return { is: 'table' }
+      isFirst = false
+    }
+    if (path === this.root && names.length === 0 && keys === 0) throw nothingBelow(path)
+    const folders = [...new Set(names)].filter((name) => name !== '' && !name.startsWith('.'))
+    const items = folders
+      .toSorted((a, b) => (a < b ? -1 : 1))
+      .map((name): LakeItem => ({ kind: 'folder', name, path: s3Uri(this.#bucket, prefix + name) }))
+    return { is: 'folder', items }
+  }
+
+  async #holds(prefix: string, signal: AbortSignal): Promise<boolean> {
+    const request = { bucket: this.#bucket, prefix, maxKeys: 1, signal, counts: this.#counts }
+    for await (const page of listPages(this.#client, request)) return page.objects.length > 0
+    return false
+  }
+}
+
+function prefixOf(path: string): string {
+  const place = parseLakeUrl(path)
+  return place.kind === 's3' && place.prefix !== '' ? `${place.prefix}/` : ''
+}
+
+function nothingBelow(where: string): SluiceError {
+  return new SluiceError('NO_SUCH_PATH', `there is nothing below ${where}`, {
+    where,
+    hint: 'check the bucket and the prefix; upper and lower case matter',
+  })
+}
+
+/** @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for what is no `s3://` URL */
+export function openS3Lake(url: string, client: S3Client = sharedClient()): LakeStore {
+  const place = parseLakeUrl(url)
+  if (place.kind !== 's3') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
+  return new S3Lake(place.root, place.bucket, client)
+}

@@ -1,0 +1,171 @@
+/** A Delta log in a bucket. */
+import type { LogEntry, LogObject, LogStore, RequestCounts } from '../../model/log-store.ts'
+import { parseLakeUrl } from '../../model/lake-url.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { Ahead } from './ahead.ts'
+import { readChunks, readWhole } from './body.ts'
+import { noCounts, sharedClient, type Counts, type S3Client } from './client.ts'
+import { Copies } from './copies.ts'
+import { listPages } from './list.ts'
+import { Spool } from './spool.ts'
+
+export type S3LogOptions = {
+  /** Added to every request, ms: to see what a store further away would cost. */
+  readonly delayMs?: number
+  /** Default: one for all of this process, set up from its environment. */
+  readonly client?: S3Client
+}
+
+/** Larger objects are not fetched before they are asked for. */
+const AHEAD_BYTES = 4 << 20
+const CHUNK = 1 << 21
+
+type Listed = { readonly size: number; readonly etag: string | null }
+
+class S3Log implements LogStore {
+  readonly root: string
+  readonly label: string
+  readonly pagedListing = true
+  readonly #bucket: string
+  readonly #prefix: string
+  readonly #client: S3Client
+  readonly #counts: Counts = noCounts()
+  readonly #delayMs: number
+  /** What the newest listing said of each object. */
+  readonly #listed = new Map<string, Listed>()
+  readonly #spool = new Spool()
+  readonly #copies: Copies
+  readonly #ahead: Ahead<Buffer>
+  #keep = false
+
+  constructor(url: string, options: S3LogOptions) {
+    const place = parseLakeUrl(url)
+    if (place.kind !== 's3') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
+    this.root = place.root
+    this.label = place.root
+    this.#bucket = place.bucket
+    this.#prefix = place.prefix === '' ? '' : `${place.prefix}/`
+    this.#client = options.client ?? sharedClient()
+    this.#delayMs = options.delayMs ?? 0
+    this.#copies = new Copies(this.#client)
+    this.#ahead = new Ahead((path, signal) => this.#whole(path, signal))
+  }
+
+  get requests(): RequestCounts {
+    return this.#counts
+  }
+
+  get #common(): { readonly bucket: string; readonly counts: Counts; readonly delayMs: number } {
+    return { bucket: this.#bucket, counts: this.#counts, delayMs: this.#delayMs }
+  }
+
+  /** A URL would resolve these parts, and ask for another object than the one that is named. */
+  #key(path: string): string {
+    if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)) {
+      throw new SluiceError('PATH_ESCAPES', `'${path}' leads out of the table`, { where: this.label })
+    }
+    return this.#prefix + path
+  }
+
+  async *list(
+    folder: string,
+    options: { readonly after?: string; readonly attributes: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<LogEntry> {
+    const { after, signal } = options
+    const prefix = folder === '' ? this.#prefix : `${this.#key(folder)}/`
+    const start = after === undefined ? {} : { startAfter: prefix + after }
+    const request = { ...this.#common, prefix, delimiter: '/', ...start, signal }
+    const inLog = folder.startsWith('_delta_log')
+    for await (const { objects } of listPages(this.#client, request)) {
+      throwIfAborted(signal)
+      for (const { key, size, modified, etag } of objects) {
+        const name = key.slice(prefix.length)
+        // A folder made by a console is an object without a name.
+        if (name === '' || name.includes('/')) continue
+        // Data folders may hold millions of files, and none of those is read.
+        if (inLog) this.#listed.set(`${folder}/${name}`, { size, etag })
+        yield { name, size, modified }
+      }
+    }
+  }
+
+  async *listDeep(folder: string, signal: AbortSignal): AsyncIterable<string> {
+    const prefix = folder === '' ? this.#prefix : `${this.#key(folder)}/`
+    for await (const { objects } of listPages(this.#client, { ...this.#common, prefix, signal })) {
+      throwIfAborted(signal)
+      for (const { key } of objects) yield key.slice(prefix.length)
+    }
+  }
+
+  ahead(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void {
+    this.#keep = options.keep ?? false
+    const sizes = new Map<string, number>()
+    const order = paths.filter((path) => {
+      const listed = this.#listed.get(path)
+      if (listed === undefined || listed.size > AHEAD_BYTES || this.#spool.has(path, listed.etag)) return false
+      sizes.set(path, listed.size)
+      return true
+    })
+    this.#ahead.plan(order, sizes, options.signal)
+  }
+
+  async *read(
+    path: string,
+    options: { readonly start?: number; readonly end?: number; readonly signal: AbortSignal },
+  ): AsyncIterable<Buffer> {
+    const { signal, start, end } = options
+    throwIfAborted(signal)
+    if (start === undefined && end === undefined) {
+      const whole = this.#spool.find(path, this.#listed.get(path)?.etag) ?? (await this.#ahead.take(path))
+      throwIfAborted(signal)
+      if (whole !== null) {
+        for (let at = 0; at < whole.length; at += CHUNK) yield whole.subarray(at, at + CHUNK)
+        return
+      }
+    }
+    const range = { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) }
+    yield* readChunks(this.#client, { ...this.#common, key: this.#key(path), ...range, signal })
+  }
+
+  async #whole(path: string, signal: AbortSignal): Promise<Buffer> {
+    const { bytes, facts } = await readWhole(this.#client, { ...this.#common, key: this.#key(path), signal })
+    const etag = facts?.etag ?? null
+    if (this.#keep && etag !== null && etag === this.#listed.get(path)?.etag) this.#spool.keep(path, etag, bytes)
+    return bytes
+  }
+
+  async head(path: string, signal: AbortSignal): Promise<LogObject | null> {
+    const request = { ...this.#common, kind: 'heads', key: this.#key(path), signal } as const
+    try {
+      return await this.#client.request(request, async ({ headers, cancel }) => {
+        cancel()
+        return {
+          size: Number(headers.get('content-length')),
+          modified: Date.parse(headers.get('last-modified') ?? ''),
+        }
+      })
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === 'SOURCE_GONE') return null
+      throw error
+    }
+  }
+
+  async localFile(
+    path: string,
+    signal: AbortSignal,
+    options: { readonly columns?: readonly string[] } = {},
+  ): Promise<AsyncDisposable & { readonly file: string }> {
+    throwIfAborted(signal)
+    const source = { ...this.#common, key: this.#key(path) }
+    return this.#copies.open(source, this.#listed.get(path), options.columns, signal)
+  }
+}
+
+/**
+ * The log of the table at an `s3://bucket/prefix` URL. Nothing is asked of the store before something is read.
+ * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for what is no such URL
+ */
+export function openS3Log(url: string, options: S3LogOptions = {}): LogStore {
+  return new S3Log(url, options)
+}

@@ -1,0 +1,213 @@
+/** One chunk: a write transaction on the only connection that writes. */
+import type Database from 'better-sqlite3'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { keyText } from '../../../model/copy/key-text.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
+import { keyOrder, rangeCondition } from '../../key-ranges.ts'
+import { rollback } from './connection.ts'
+import { quote } from './ddl.ts'
+import { copyError, isRowError } from './errors.ts'
+import { Inserter } from './insert.ts'
+import { KEY_TERMS, targetKeys } from './key-dialect.ts'
+import { partsOf } from '../../key-parts.ts'
+import { rowRefused, tableRefused } from '../../refusals.ts'
+import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
+import { digestOf, keysDigest, ownDigest, type Stored } from './proof.ts'
+import type { Shape } from './shape.ts'
+
+/** Rows between two breaths. */
+const STRETCH = 2000
+
+export class SqliteChunk implements ChunkWriter {
+  /** It ends with this program. */
+  readonly session = ''
+  readonly #connection: Database.Database
+  readonly #request: ChunkRequest
+  readonly #label: string
+  readonly #leave: () => void
+  readonly #inserter: Inserter
+  readonly #stored: Stored
+  /** Rows of this chunk by their keys, where nothing else tells them from others. */
+  readonly #written: Set<string> | null
+  readonly #keyAt: readonly number[]
+  readonly #byRange: boolean
+  #wrote = false
+  #over = false
+
+  /**
+   * @param connection with a write transaction that has just begun
+   * @param leave called when the transaction has ended
+   */
+  constructor(connection: Database.Database, request: ChunkRequest, shape: Shape, label: string, leave: () => void) {
+    this.#connection = connection
+    this.#request = request
+    this.#label = label
+    this.#leave = leave
+    this.#inserter = new Inserter(connection, request, shape)
+    // Decimals are texts here.
+    const byRange = rangeMeansTheSame(request, (kind) => kind !== 'decimal')
+    this.#keyAt = request.table.key.map((name) => request.columns.findIndex((column) => column.name === name))
+    this.#stored = byRange ? this.#range() : this.#newRows(shape)
+    this.#byRange = byRange
+    this.#written = byRange || shape.rowid !== null ? null : new Set()
+    if (request.onExisting === 'replace-range') this.#clearRange()
+  }
+
+  /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
+  async occupied(): Promise<boolean> {
+    return this.#guard(() => {
+      if (!this.#byRange) return false
+      return this.#stored.conditions.some(({ sql, parameters }) => {
+        const rows = this.#connection.prepare(`SELECT 1 FROM ${this.#table} WHERE ${sql} LIMIT 1`)
+        return rows.get(...parameters) !== undefined
+      })
+    })
+  }
+
+  async write(rows: readonly Row[]): Promise<number> {
+    const { careful, signal } = this.#request
+    this.#begun()
+    this.#wrote = true
+    if (careful) this.#guard(() => this.#connection.exec('SAVEPOINT sluice_write'))
+    let written = 0
+    try {
+      for (let at = 0; at < rows.length; at += STRETCH) {
+        throwIfAborted(signal)
+        written += this.#inserter.insert(rows, at, Math.min(rows.length, at + STRETCH))
+        if (at + STRETCH < rows.length) await breathe()
+      }
+      if (careful) this.#connection.exec('RELEASE sluice_write')
+      if (this.#written !== null)
+        for (const row of rows) this.#written.add(keyText(this.#keyAt.map((at) => row[at] ?? null)))
+      return written
+    } catch (error) {
+      // A trigger may have ended the transaction, and so may a full disk.
+      if (careful && this.#connection.inTransaction)
+        this.#connection.exec('ROLLBACK TO sluice_write; RELEASE sluice_write')
+      else this.#end()
+      throw this.#refusal(error)
+    }
+  }
+
+  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
+    const { signal } = this.#request
+    if (scheme === 'echo') throw new Error('SQLite prints no frames')
+    this.#begun()
+    try {
+      const keys = only ?? this.#written
+      if (keys !== null) return await keysDigest(this.#connection, this.#stored, keys, scheme === 'count', signal)
+      if (scheme === 'canonical') {
+        return await (this.#onlyOurs() ? ownDigest : digestOf)(this.#connection, this.#stored, signal)
+      }
+      const rows = this.#stored.conditions.reduce((sum, { sql, parameters }) => {
+        const count = this.#connection.prepare(`SELECT count(*) FROM ${this.#table} WHERE ${sql}`).pluck()
+        return sum + (count.safeIntegers(true).get(...parameters) as bigint)
+      }, 0n)
+      return { rows, sum: '' }
+    } catch (error) {
+      throw copyError(error, this.#label, 'target')
+    }
+  }
+
+  async commit({ statements }: Closing): Promise<'committed' | 'fenced'> {
+    this.#begun()
+    return this.#guard(() => {
+      for (const [i, { sql, parameters }] of statements.entries()) {
+        const statement = this.#connection.prepare(sql)
+        const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
+        if (i > 0 || changed === 1) continue
+        this.#end()
+        return 'fenced'
+      }
+      this.#connection.exec('COMMIT')
+      this.#end()
+      return 'committed'
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#guard(() => this.#end())
+  }
+
+  /** Whatever ran now would commit by itself. */
+  #begun(): void {
+    if (this.#over) throw new Error('the transaction of the chunk has ended')
+  }
+
+  get #table(): string {
+    return quote(this.#request.table.table.name)
+  }
+
+  /** Whether what stands in the range was bound by this program, and so is stored in canonical spelling. */
+  #onlyOurs(): boolean {
+    const { onExisting } = this.#request
+    return this.#wrote && (onExisting === 'refuse' || onExisting === 'replace-range')
+  }
+
+  /** Rolls back what is not committed, and lets the next one in. */
+  #end(): void {
+    if (this.#over) return
+    this.#over = true
+    try {
+      rollback(this.#connection)
+    } finally {
+      this.#leave()
+    }
+  }
+
+  #clearRange(): void {
+    const { table } = this.#request
+    if (!this.#byRange) {
+      throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in SQLite`, {
+        reason:
+          'its key may sort in another way here than where it comes from, and rows of other chunks would be removed',
+        hint: 'choose another --on-existing',
+      })
+    }
+    for (const { sql, parameters } of this.#stored.conditions) {
+      this.#connection.prepare(`DELETE FROM ${this.#table} WHERE ${sql}`).run(...parameters)
+    }
+  }
+
+  #range(): Stored {
+    const { table, columns, range } = this.#request
+    const keys = targetKeys(typesOf(this.#request))
+    const conditions = partsOf(range, table.key.length, KEY_TERMS).map((part) =>
+      rangeCondition(table, part, null, keys),
+    )
+    return { table, columns, conditions, order: keyOrder(table, keys) }
+  }
+
+  /** Where bounds mean nothing: new rows get numbers above all others. */
+  #newRows({ rowid }: Shape): Stored {
+    const { table, columns } = this.#request
+    if (rowid === null) return { table, columns, conditions: [{ sql: '1 = 1', parameters: [] }], order: '' }
+    const most = this.#connection
+      .prepare(`SELECT ifnull(max(${rowid}), 0) FROM ${quote(table.table.name)}`)
+      .pluck()
+      .safeIntegers(true)
+      .get() as bigint
+    return { table, columns, conditions: [{ sql: `${rowid} > ?`, parameters: [most] }], order: rowid }
+  }
+
+  #refusal(error: unknown): unknown {
+    const { message, code } = error as { readonly message: string; readonly code?: unknown }
+    const table = tableText(this.#request.table.table)
+    const refused = { system: 'SQLite', label: this.#label, table, message, cause: error }
+    if (code === 'SQLITE_ERROR') return tableRefused(refused)
+    if (error instanceof SluiceError || !isRowError(error)) return copyError(error, this.#label, 'target')
+    return rowRefused(refused, typeof code === 'string' ? code : undefined)
+  }
+
+  #guard<T>(body: () => T): T {
+    try {
+      return body()
+    } catch (error) {
+      this.#end()
+      throw copyError(error, this.#label, 'target')
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/** SQLite's result codes in the words of copies. */
+import { SluiceError, type ErrorCode, type ErrorKind } from '../../../shared/errors.ts'
+import { sqliteError } from '../errors.ts'
+
+export type Side = 'source' | 'target'
+
+type Words = { readonly message: string; readonly reason?: string; readonly hint: string }
+
+const AGAIN = 'then run the same command again: it goes on where it stopped'
+
+const WORDS: Partial<Readonly<Record<ErrorCode, Words>>> = {
+  TARGET_BUSY: {
+    message: 'the database is locked by another program',
+    reason: 'SQLite has one writer at a time, and nobody reads beside one that uses no WAL',
+    hint: `wait until it ends, ${AGAIN}`,
+  },
+  TARGET_CORRUPT: {
+    message: 'the file is damaged or is no SQLite database',
+    hint: 'restore it from a backup, or name another file',
+  },
+  TARGET_IO: { message: 'reading or writing the database file failed', hint: `check the disk, ${AGAIN}` },
+  TARGET_DENIED: {
+    message: 'the database file may not be used as it has to be',
+    reason:
+      'a copy reads its source and writes its target; both need the folder too, for the files beside the database',
+    hint: 'check the rights of the file and of its folder',
+  },
+  CONNECT_FAILED: {
+    message: 'the database file cannot be opened',
+    hint: 'check the path: a source has to be there, and the folder of a target',
+  },
+}
+
+/** @returns a SluiceError of that side; what is no SQLite error comes back unchanged */
+export function copyError(thrown: unknown, label: string, side: Side): unknown {
+  const known = sqliteError(thrown, label)
+  if (!(known instanceof SluiceError) || known === thrown) return known
+  const words = WORDS[known.code]
+  const { where } = known
+  return new SluiceError(known.code, words?.message ?? known.message, {
+    kind: kindOn(side, known.kind),
+    retryable: known.retryable,
+    cause: thrown,
+    ...(where === undefined ? {} : { where }),
+    ...reasonOf(words?.reason ?? (words === undefined ? known.reason : undefined)),
+    ...(words === undefined ? hintOf(known.hint) : { hint: words.hint }),
+  })
+}
+
+/** Errors that are about one row: it is not taken, and others may be. */
+export function isRowError(thrown: unknown): boolean {
+  if (thrown instanceof RangeError) return /too (?:big|large|long)/i.test(thrown.message)
+  const { code } = thrown as { readonly code?: unknown }
+  return typeof code === 'string' && /^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG)/.test(code)
+}
+
+function kindOn(side: Side, kind: ErrorKind): ErrorKind {
+  return kind === 'target' ? side : kind
+}
+
+function reasonOf(reason: string | undefined): { readonly reason?: string } {
+  return reason === undefined ? {} : { reason }
+}
+
+function hintOf(hint: string | undefined): { readonly hint?: string } {
+  return hint === undefined ? {} : { hint }
+}

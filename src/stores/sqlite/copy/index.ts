@@ -1,0 +1,164 @@
+/** SQLite files as sources and targets of copies. */
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type Database from 'better-sqlite3'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import { openReader } from '../reader.ts'
+import { openWriter, type Writer } from './connection.ts'
+import { copyError, type Side } from './errors.ts'
+import { tablesOf } from './introspect.ts'
+import { SqliteLedger } from './ledger.ts'
+import { SqliteObjects } from './objects.ts'
+import { lockBeside } from './side-lock.ts'
+import { SqliteView } from './source.ts'
+import { SqliteTarget } from './target.ts'
+import { Turn } from '../../turn.ts'
+import { declareType } from './types.ts'
+
+export type SqliteCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
+
+const ABILITIES: StoreAbilities = {
+  atomic: 'chunk',
+  snapshot: 'shared',
+  writers: 1,
+  hosts: 'one',
+  frames: [],
+  // Texts of half a gigabyte are the largest that JavaScript holds.
+  maxValueBytes: 500_000_000,
+}
+
+/**
+ * Opens a database file. In `write` mode it is made where it is missing; in `read` mode nothing is ever written.
+ *
+ * `ledger()` of a store that writes keeps every other copy out until the ledger is disposed.
+ * @throws SluiceError CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
+ */
+export async function openSqliteCopy(file: string, { mode, label }: SqliteCopyOptions): Promise<CopyStore> {
+  const path = resolve(file)
+  const side: Side = mode === 'read' ? 'source' : 'target'
+  try {
+    return new SqliteCopy(path, label, side, mode === 'write' ? openWriter(path) : null)
+  } catch (error) {
+    throw copyError(error, label, side)
+  }
+}
+
+class SqliteCopy implements CopyStore {
+  readonly system = 'sqlite'
+  readonly label: string
+  readonly identity: string
+  readonly can = ABILITIES
+  readonly schema = null
+  readonly #file: string
+  readonly #side: Side
+  readonly #writer: Writer | null
+  readonly #turn = new Turn()
+  #reader: Database.Database | null
+  #ledger: SqliteLedger | null = null
+
+  constructor(file: string, label: string, side: Side, writer: Writer | null) {
+    this.#file = file
+    this.label = label
+    this.#side = side
+    this.#writer = writer
+    try {
+      // Opened now, so that a file that is missing or none of SQLite is known at once.
+      this.#reader = openOld(file)
+    } catch (error) {
+      writer?.connection.close()
+      throw error
+    }
+    const { dev, ino } = statSync(file, { bigint: true })
+    this.identity = `sqlite ${dev}:${ino}`
+  }
+
+  async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+    throwIfAborted(signal)
+    try {
+      return tablesOf(this.#open(), pattern)
+    } catch (error) {
+      throw copyError(error, this.label, this.#side)
+    }
+  }
+
+  declare(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
+    return declareType(type)
+  }
+
+  async source(signal: AbortSignal): Promise<SourceView> {
+    throwIfAborted(signal)
+    try {
+      const connection = openOld(this.#file)
+      try {
+        return new SqliteView(connection, this.label)
+      } catch (error) {
+        connection.close()
+        throw error
+      }
+    } catch (error) {
+      throw copyError(error, this.label, 'source')
+    }
+  }
+
+  target(): CopyTarget {
+    return new SqliteTarget(this.#write, this.#turn, this.label)
+  }
+
+  objects(): ObjectStore {
+    return new SqliteObjects({
+      reader: () => this.#open(),
+      writer: this.#write,
+      turn: this.#turn,
+      label: this.label,
+      side: this.#side,
+    })
+  }
+
+  async ledger(): Promise<LedgerDatabase> {
+    if (this.#ledger !== null) return this.#ledger
+    try {
+      const lock = this.#writer === null ? null : lockBeside(this.#file, this.label)
+      this.#ledger = new SqliteLedger({
+        reader: () => this.#open(),
+        writer: this.#writer === null ? null : this.#write,
+        turn: this.#turn,
+        label: this.label,
+        release: () => {
+          this.#ledger = null
+          lock?.[Symbol.dispose]()
+        },
+      })
+      return this.#ledger
+    } catch (error) {
+      throw copyError(error, this.label, this.#side)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // After the last chunk: a connection that is being used does not close.
+    await this.#turn.take(() => undefined)
+    this.#reader?.close()
+    this.#reader = null
+    this.#writer?.restore()
+    this.#writer?.connection.close()
+    await this.#ledger?.[Symbol.asyncDispose]()
+  }
+
+  readonly #write = (): Database.Database => {
+    if (this.#writer === null) throw new Error('the database was opened for reading')
+    return this.#writer.connection
+  }
+
+  #open(): Database.Database {
+    this.#reader ??= openOld(this.#file)
+    return this.#reader
+  }
+}
+
+/** The driver makes a file that is missing, and this one has to be there. */
+function openOld(file: string): Database.Database {
+  if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
+  return openReader(file)
+}

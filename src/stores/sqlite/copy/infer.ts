@@ -1,0 +1,66 @@
+/**
+ * Types of columns that do not say them. A column without a declared type, or with a word that means nothing here, is what its first rows hold; and
+ * since SQLite has no dates, a column of them is a number where they are kept as numbers. Rows behind the first ones are held to that type.
+ */
+import type Database from 'better-sqlite3'
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { quote } from './ddl.ts'
+import type { ColumnInfo } from './shape.ts'
+import { ANY, typeOf } from './types.ts'
+
+const LOOK_AT_ROWS = 1000
+
+/** What the first rows hold, apart from NULL. */
+type Seen = { readonly classes: ReadonlySet<string>; readonly zones: 'all' | 'some' | 'none' }
+
+export function inferredTypes(
+  connection: Database.Database,
+  table: string,
+  columns: readonly ColumnInfo[],
+): ReadonlyMap<string, ColumnType> {
+  const found = new Map<string, ColumnType>()
+  for (const { name, type } of columns) {
+    const declared = typeOf(type)
+    if (declared !== null && !isTime(declared)) continue
+    const corrected = correct(declared, look(connection, table, name))
+    if (corrected !== null) found.set(name, corrected)
+  }
+  return found
+}
+
+function isTime({ kind }: ColumnType): boolean {
+  return kind === 'date' || kind === 'time' || kind === 'timestamp'
+}
+
+function look(connection: Database.Database, table: string, name: string): Seen {
+  const column = quote(name)
+  const rows = connection
+    .prepare(
+      `SELECT typeof(c), (typeof(c) = 'text' AND (c GLOB '*[0-9][Zz]' OR c GLOB '*:[0-9]*[+-][0-9][0-9]' OR c GLOB '*:[0-9]*[+-][0-9][0-9]:[0-9][0-9]'
+       OR c GLOB '*:[0-9]*[+-][0-9][0-9][0-9][0-9]')), count(*)
+       FROM (SELECT ${column} AS c FROM ${quote(table)} LIMIT ${LOOK_AT_ROWS}) WHERE c IS NOT NULL GROUP BY 1, 2`,
+    )
+    .raw(true)
+    .all() as (readonly [string, number, number])[]
+  const zoned = rows.filter(([, zone]) => zone === 1).length
+  return {
+    classes: new Set(rows.map(([storage]) => storage)),
+    zones: zoned === 0 ? 'none' : zoned === rows.length ? 'all' : 'some',
+  }
+}
+
+function correct(declared: ColumnType | null, { classes, zones }: Seen): ColumnType | null {
+  const only = (...names: readonly string[]): boolean => [...classes].every((one) => names.includes(one))
+  if (declared !== null) {
+    if (classes.size === 0) return null
+    if (only('integer')) return { kind: 'int', bits: 64 }
+    if (only('real', 'integer')) return { kind: 'float', bits: 64 }
+    return declared.kind === 'timestamp' && zones === 'all' ? { ...declared, zone: true } : null
+  }
+  if (classes.size === 0) return ANY
+  if (only('integer')) return { kind: 'int', bits: 64 }
+  if (only('real')) return { kind: 'float', bits: 64 }
+  if (only('real', 'integer')) return { kind: 'decimal' }
+  if (only('text')) return { kind: 'text' }
+  return only('blob') ? { kind: 'bytes' } : ANY
+}

@@ -1,0 +1,95 @@
+/** Tables of a database file. */
+import { createHash } from 'node:crypto'
+import type Database from 'better-sqlite3'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { quote } from './ddl.ts'
+import { collationsOf, keyOf } from './keys.ts'
+import { inferredTypes } from './infer.ts'
+import { columnsOf, shapeOf, type ColumnInfo, type Shape } from './shape.ts'
+import { sizesOf } from './sizes.ts'
+import { ANY, typeOf } from './types.ts'
+
+type Named = { readonly name: string; readonly sql: string }
+
+/** @param pattern `name` or `main.name`, with `*` for any characters; upper and lower case are one, as they are to SQLite */
+export function tablesOf(connection: Database.Database, pattern: string): readonly TableSpec[] {
+  const wanted = matcher(pattern)
+  const all = connection
+    .prepare(
+      `SELECT l.name, s.sql FROM pragma_table_list AS l JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
+       WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
+    )
+    .all() as Named[]
+  const chosen = all.filter(({ name }) => wanted(name)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  if (chosen.length === 0) return []
+  const sizes = sizesOf(
+    connection,
+    all.map(({ name }) => name),
+    chosen.map(({ name }) => name),
+  )
+  return chosen.map((table) => specOf(connection, table, sizes.get(table.name) ?? { rows: 0n, bytes: 0n }))
+}
+
+function matcher(pattern: string): (name: string) => boolean {
+  const fits = (part: string): RegExp =>
+    new RegExp(`^${part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`, 'is')
+  // A name may hold a point itself.
+  const tests = [fits(pattern), ...(pattern.toLowerCase().startsWith('main.') ? [fits(pattern.slice(5))] : [])]
+  return (name) => tests.some((test) => test.test(name))
+}
+
+function specOf(
+  connection: Database.Database,
+  { name, sql }: Named,
+  size: { readonly rows: bigint; readonly bytes: bigint },
+): TableSpec {
+  const shape = shapeOf(connection, name)
+  // 1 are columns of virtual tables.
+  const infos = columnsOf(connection, name).filter(({ hidden }) => hidden !== 1)
+  const columns = columnSpecs(connection, name, infos, shape)
+  return {
+    table: { name },
+    identity: `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`,
+    columns,
+    ...keyOf(connection, name, columns, infos, shape),
+    ...size,
+    ...(shape.rowid === null ? {} : { blocks: blocksOf(connection, name, shape.rowid) }),
+  }
+}
+
+function columnSpecs(
+  connection: Database.Database,
+  table: string,
+  infos: readonly ColumnInfo[],
+  { alias }: Shape,
+): readonly Column[] {
+  const inferred = inferredTypes(connection, table, infos)
+  const collations = collationsOf(
+    connection,
+    table,
+    infos.map(({ name }) => name),
+  )
+  return infos.map(({ name, type: native, notnull, dflt_value: initial, hidden }): Column => {
+    const collation = collations.get(name)
+    return {
+      name,
+      type: inferred.get(name) ?? typeOf(native) ?? ANY,
+      native,
+      nullable: notnull === 0 && name !== alias,
+      ...(hidden > 1 ? { generated: true } : {}),
+      ...(name === alias ? { identity: true } : {}),
+      ...(initial === null ? {} : { hasDefault: true }),
+      ...(collation === undefined ? {} : { collation: collation ?? 'unknown' }),
+    }
+  })
+}
+
+/** Every row is a block of its own, by its number; rows below 1 belong to the first. */
+function blocksOf(connection: Database.Database, table: string, rowid: string): bigint {
+  const most = connection
+    .prepare(`SELECT max(${rowid}) FROM ${quote(table)}`)
+    .pluck()
+    .safeIntegers(true)
+    .get() as bigint | null
+  return most === null || most < 0n ? 1n : most + 1n
+}

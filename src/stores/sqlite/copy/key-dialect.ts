@@ -1,0 +1,77 @@
+/** Keys in SQLite's SQL. No driver is needed here. */
+import { normalizer } from '../../../model/copy/canonical.ts'
+import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { KeyDialect } from '../../key-ranges.ts'
+import type { SqlValue } from '../../port.ts'
+import { literalOf, valueOfLiteral } from './any.ts'
+import { binderOf } from './bind.ts'
+import { quote } from './ddl.ts'
+import { affinityOf } from './types.ts'
+
+/** SQLite nests a condition as deep as it has terms, and takes a thousand. */
+export const KEY_TERMS = 400
+
+/** For tables that are read: bounds are texts of the stored values, whatever those are. */
+export const SOURCE_KEYS: KeyDialect = {
+  quote,
+  from: (table) => quote(table.table.name),
+  // A column that converts nothing compares a number with a text by their classes alone.
+  bound: ({ type, native }) => (type.kind === 'decimal' && affinityOf(native) === 'any' ? 'CAST(? AS NUMERIC)' : '?'),
+  value: (column, text) => storedValue(column, text),
+  text: textExpression,
+}
+
+/**
+ * For tables that are written: bounds come from another system, in its spelling, and rows hold canonical texts.
+ * @param asOf the type that the values of a column travelled as
+ */
+export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
+  return {
+    ...SOURCE_KEYS,
+    bound: () => '?',
+    value: (column, text) => {
+      const as = asOf(column)
+      const cell: Cell = normalizer(as)(text)
+      return binderOf(as, affinityOf(column.native))(cell)
+    },
+  }
+}
+
+function textExpression({ name, type }: Column): string {
+  const column = quote(name)
+  if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
+  if (type.kind !== 'native' || type.name !== 'any') return `CAST(${column} AS TEXT)`
+  // Not by quote(), which cuts texts off at U+0000.
+  return (
+    `CASE typeof(${column}) WHEN 'text' THEN '''' || replace(${column}, '''', '''''') || '''' ` +
+    `WHEN 'blob' THEN 'x''' || lower(hex(${column})) || '''' ELSE CAST(${column} AS TEXT) END`
+  )
+}
+
+function storedValue({ name, type }: Column, text: string): SqlValue {
+  switch (type.kind) {
+    case 'bool':
+    case 'int':
+      if (/^-?\d{1,19}$/.test(text)) return BigInt(text)
+      throw new SluiceError('VALUE_REFUSED', `a key in ${name} is no whole number: ${text.slice(0, 60)}`, {
+        hint: 'mend the row at its source, or name other unique columns with --key',
+      })
+    case 'bytes':
+      return Buffer.from(text.replace(/^\\x/, ''), 'hex')
+    case 'native':
+      return type.name === 'any' ? valueOfLiteral(text) : text
+    default:
+      return text
+  }
+}
+
+/** For messages. */
+export function shownKey(values: readonly SqlValue[]): string {
+  const shown = values.map((value) => {
+    if (value === null) return 'NULL'
+    return value instanceof Uint8Array ? literalOf(value) : String(value).slice(0, 60)
+  })
+  return shown.length === 1 ? (shown[0] ?? '') : `(${shown.join(', ')})`
+}

@@ -1,0 +1,93 @@
+/**
+ * The ledger of copies into a database file, in the file itself.
+ *
+ * A batch waits until the chunk that is being written has ended, for there is one writer: whoever holds an open `ChunkWriter` and awaits a batch
+ * before closing it waits for himself. Reads never wait; they show what is committed.
+ */
+import type Database from 'better-sqlite3'
+import type { LedgerDatabase, Statement } from '../../copy-port.ts'
+import type { SqlRow } from '../../port.ts'
+import { beginWrite, rollback } from './connection.ts'
+import { copyError } from './errors.ts'
+import type { Turn } from '../../turn.ts'
+
+export type LedgerParts = {
+  readonly reader: () => Database.Database
+  /** Null where the database was opened for reading. */
+  readonly writer: (() => Database.Database) | null
+  readonly turn: Turn
+  readonly label: string
+  /** Called once, when the ledger is not needed any more. */
+  readonly release: () => void
+}
+
+export class SqliteLedger implements LedgerDatabase {
+  readonly dialect = 'sqlite'
+  readonly #parts: LedgerParts
+  #released = false
+
+  constructor(parts: LedgerParts) {
+    this.#parts = parts
+  }
+
+  async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    return this.#guard(() => run(this.#parts.reader(), { sql, parameters }))
+  }
+
+  async batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
+    const { writer, turn } = this.#parts
+    if (writer === null) throw new Error('the database was opened for reading')
+    return turn.take(async () => {
+      try {
+        const connection = writer()
+        await beginWrite(connection)
+        try {
+          const results = statements.map((statement) => run(connection, statement))
+          connection.exec('COMMIT')
+          return results
+        } finally {
+          rollback(connection)
+        }
+      } catch (error) {
+        throw copyError(error, this.#parts.label, 'target')
+      }
+    })
+  }
+
+  /** A transaction of SQLite ends with its program. */
+  async endSession(): Promise<void> {
+    return
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#released) return
+    this.#released = true
+    this.#parts.release()
+  }
+
+  #guard<T>(body: () => T): T {
+    try {
+      return body()
+    } catch (error) {
+      throw copyError(error, this.#parts.label, 'target')
+    }
+  }
+}
+
+function run(connection: Database.Database, { sql, parameters }: Statement): readonly SqlRow[] {
+  const statement = connection.prepare(sql)
+  if (!statement.reader) {
+    statement.run(...parameters)
+    return []
+  }
+  const rows = statement
+    .raw(true)
+    .safeIntegers(true)
+    .all(...parameters) as readonly SqlRow[]
+  return rows.map((row) => row.map(narrowed))
+}
+
+/** Numbers as numbers, as long as they are exact. */
+function narrowed(value: SqlRow[number]): SqlRow[number] {
+  return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
+}

@@ -1,0 +1,129 @@
+/** What a chunk left in its table, read back within its transaction. */
+import type Database from 'better-sqlite3'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { keyColumns, type Condition } from '../../key-ranges.ts'
+import type { SqlRow } from '../../port.ts'
+import { binderOf } from './bind.ts'
+import { quote } from './ddl.ts'
+import { RowTexts } from './row-text.ts'
+import { RowReader, slices, type Care, type ScanColumn, type StoredRow } from './rows.ts'
+import { affinityOf } from './types.ts'
+
+export type Stored = {
+  readonly table: TableSpec
+  readonly columns: readonly ScanColumn[]
+  /** Which rows they are; each of them fits one of these. */
+  readonly conditions: readonly Condition[]
+  readonly order: string
+}
+
+/** Keys between two breaths. */
+const STRETCH = 1000
+
+export async function digestOf(
+  connection: Database.Database,
+  { table, columns, conditions, order }: Stored,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const sum = new RowSum()
+  const care: Care = { wide: false, bytes: false }
+  for (const condition of conditions) {
+    for (const { rows } of slices(connection, { table, columns, condition, order }, care, new Set())) {
+      throwIfAborted(signal)
+      for (const row of rows) sum.add(row)
+      await breathe()
+    }
+  }
+  return sum.digest()
+}
+
+/** The same for rows that this program wrote, at about half the cost. */
+export async function ownDigest(connection: Database.Database, stored: Stored, signal: AbortSignal): Promise<Digest> {
+  const texts = RowTexts.of(connection, stored.columns)
+  if (texts === null) return digestOf(connection, stored, signal)
+  const sum = new RowSum()
+  for (const condition of stored.conditions) {
+    for (const slice of texts.slices(stored, condition)) {
+      throwIfAborted(signal)
+      for (const text of slice) sum.addText(text)
+      await breathe()
+    }
+  }
+  return sum.digest()
+}
+
+/** Rows by their keys, one after the other: whatever way a key sorts, and whatever stands between them. */
+export async function keysDigest(
+  connection: Database.Database,
+  { table, columns }: Stored,
+  keys: ReadonlySet<string>,
+  countOnly: boolean,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const key = keyColumns(table).map((column) => {
+    const as = columns.find(({ name }) => name === column.name)?.as ?? column.type
+    return { name: quote(column.name), as, bind: binderOf(as, affinityOf(column.native)) }
+  })
+  const lookups = new Map<string, Lookup>()
+  const sum = new RowSum()
+  let seen = 0
+  for (const text of keys) {
+    if (++seen % STRETCH === 0) {
+      throwIfAborted(signal)
+      await breathe()
+    }
+    const cells = JSON.parse(text) as (string | null)[]
+    const condition = key.map(({ name }, i) => (cells[i] === null ? `${name} IS NULL` : `${name} = ?`)).join(' AND ')
+    let lookup = lookups.get(condition)
+    if (lookup === undefined) lookups.set(condition, (lookup = new Lookup(connection, table, columns, condition)))
+    lookup.add(
+      key.flatMap(({ as, bind }, i) => {
+        const cell = cells[i]
+        return cell == null ? [] : [bind(cellOf(cell, as))]
+      }),
+      sum,
+    )
+  }
+  const digest = sum.digest()
+  return countOnly ? { rows: digest.rows, sum: '' } : digest
+}
+
+type Prepared = { readonly reader: RowReader; readonly statement: Database.Statement }
+
+/** The rows of one key at a time. */
+class Lookup {
+  readonly #prepare: () => Prepared
+  #current: Prepared
+
+  constructor(connection: Database.Database, table: TableSpec, columns: readonly ScanColumn[], sql: string) {
+    const care: Care = { wide: true, bytes: false }
+    this.#prepare = () => {
+      const reader = new RowReader(connection, { table, columns, condition: { sql, parameters: [] }, order: '' }, care)
+      return { reader, statement: reader.statement(0) }
+    }
+    this.#current = this.#prepare()
+  }
+
+  add(parameters: SqlRow, sum: RowSum): void {
+    const rows: Row[] = []
+    for (const stored of this.#current.statement.all(...parameters) as StoredRow[]) {
+      const row = this.#current.reader.row(stored, 0)
+      if (row === 'again') {
+        this.#current = this.#prepare()
+        this.add(parameters, sum)
+        return
+      }
+      if (row !== 'aside') rows.push(row)
+    }
+    for (const row of rows) sum.add(row)
+  }
+}
+
+/** A value of a key from its text, as `cellText` wrote it. */
+function cellOf(text: string, as: ColumnType): Exclude<Cell, null> {
+  if (as.kind === 'bytes') return Buffer.from(text, 'hex')
+  return as.kind === 'float' ? Buffer.from(text, 'hex').readDoubleBE() : text
+}

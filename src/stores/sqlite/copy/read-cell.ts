@@ -1,0 +1,84 @@
+/**
+ * What SQLite gives, as canonical values. Columns there hold whatever was put into them: each value is held to the type of its column first. No
+ * driver is needed here.
+ */
+import { normalizer, type Normalizer } from '../../../model/copy/canonical.ts'
+import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { converter } from '../../../model/copy/convert.ts'
+import { refusedValue } from '../../../model/copy/refused.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
+import { literalOf, type StoredValue } from './any.ts'
+
+export type CellReader = (stored: StoredValue) => Exclude<Cell, null>
+
+const LARGEST = 2 ** 63
+
+/**
+ * @param as the type that values travel as; the column's own, or one that the plan says they can become
+ * @throws (the function) SluiceError VALUE_REFUSED for a value that is none of the column's type
+ */
+export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
+  const convert = converter(type, as)
+  switch (type.kind) {
+    case 'bytes':
+      return (stored) => convert(typeof stored === 'object' ? stored : wrongClass('bytes', stored))
+    case 'native':
+      return type.name === 'any' ? literalOf : textReader(convert)
+    case 'text':
+    case 'json':
+      return textReader(convert)
+    case 'int':
+      return (stored) => convert(inRange(withoutBytes('a whole number', stored)))
+    case 'float':
+      return (stored) => convert(exactly(withoutBytes('a number', stored)))
+    case 'decimal':
+      return decimalReader(type, convert)
+    default:
+      return (stored) => convert(withoutBytes(type.kind, stored))
+  }
+}
+
+function textReader(convert: Normalizer): CellReader {
+  return (stored) => convert(typeof stored === 'string' ? stored : withoutBytes('text', stored))
+}
+
+function withoutBytes(what: string, stored: StoredValue): string | number | bigint {
+  return typeof stored === 'object' ? wrongClass(what, stored) : stored
+}
+
+/** Beyond 64 bits SQLite made a floating point number of a whole one, and its last digits are guesses. */
+function inRange(stored: string | number | bigint): string | number | bigint {
+  if (typeof stored === 'number' && Math.abs(stored) >= LARGEST) return wrongClass('a whole number of 64 bits', stored)
+  if (typeof stored === 'string' && stored.length > 18 && !/^[+-]?0*\d{1,18}$/.test(stored)) {
+    if (!/^-?\d{19}$/.test(stored) || BigInt.asIntN(64, BigInt(stored)) !== BigInt(stored)) {
+      return wrongClass('a whole number of 64 bits', stored)
+    }
+  }
+  return stored
+}
+
+function exactly(stored: string | number | bigint): string | number | bigint {
+  if (typeof stored !== 'bigint' || BigInt(Number(stored)) === stored) return stored
+  return wrongClass('a floating point number', stored)
+}
+
+/** `DECIMAL(10,2)` is a promise that SQLite does not keep. */
+function decimalReader({ precision, scale = 0 }: ColumnType & { kind: 'decimal' }, convert: Normalizer): CellReader {
+  if (precision === undefined) return (stored) => convert(withoutBytes('a number', stored))
+  const exact = normalizer({ kind: 'decimal' })
+  const whole = precision - scale
+  return (stored) => {
+    const text = exact(withoutBytes('a number', stored)) as string
+    const point = text.indexOf('.')
+    const digits = (point === -1 ? text.length : point) - (text.startsWith('-') ? 1 : 0)
+    const behind = point === -1 ? 0 : text.length - point - 1
+    if (behind > scale || (digits > Math.max(whole, 1) && /^[-\d]/.test(text) && text !== '-Infinity')) {
+      return wrongClass(`a number of ${precision} digits, ${scale} of them behind the point`, stored)
+    }
+    return convert(text)
+  }
+}
+
+function wrongClass(what: string, stored: StoredValue): never {
+  throw refusedValue(what, stored)
+}

@@ -1,0 +1,116 @@
+/**
+ * The texts that prove rows, put together by SQLite itself: one value comes out of it where there would be one a column. Only for values that
+ * this program bound, and that SQLite keeps in their canonical spelling; `RowReader` is the slow twin that knows all of them.
+ */
+import type Database from 'better-sqlite3'
+import { cellText } from '../../../model/copy/canonical.ts'
+import { rowText } from '../../../model/copy/row-hash.ts'
+import type { Condition } from '../../key-ranges.ts'
+import { quote } from './ddl.ts'
+import { cellReader, type CellReader } from './read-cell.ts'
+import type { Scan, ScanColumn } from './rows.ts'
+import { affinityOf } from './types.ts'
+import type { StoredValue } from './any.ts'
+
+type Stored = null | StoredValue
+type Piece = (value: Stored) => string
+
+const WHOLE: Piece = String
+
+/** Floats are sixteen digits each. */
+function floatPiece(read: CellReader): Piece {
+  return (value) => (value === null ? 'N' : `16:${cellText(read(value))}`)
+}
+
+/** Texts between two breaths. */
+const SLICE = 2000
+
+export class RowTexts {
+  readonly #connection: Database.Database
+  readonly #pieces: readonly Piece[]
+  readonly #select: string
+
+  private constructor(connection: Database.Database, select: readonly string[], pieces: readonly Piece[]) {
+    this.#connection = connection
+    this.#select = select.join(', ')
+    this.#pieces = pieces
+  }
+
+  /** Null where SQLite counts lengths in another encoding than the proof does. */
+  static of(connection: Database.Database, columns: readonly ScanColumn[]): RowTexts | null {
+    if (columns.length === 0 || connection.pragma('encoding', { simple: true }) !== 'UTF-8') return null
+    const select: string[] = []
+    const pieces: Piece[] = []
+    let whole: string[] = []
+    const endWhole = (): void => {
+      if (whole.length === 0) return
+      select.push(whole.join(' || '))
+      pieces.push(WHOLE)
+      whole = []
+    }
+    for (const column of columns) {
+      const expression = textExpression(column)
+      if (expression !== null) {
+        whole.push(expression)
+        continue
+      }
+      endWhole()
+      const read = cellReader(column.column, column.as)
+      select.push(quote(column.name))
+      pieces.push(
+        column.as.kind === 'float' ? floatPiece(read) : (value) => rowText([value === null ? null : read(value)]),
+      )
+    }
+    endWhole()
+    return new RowTexts(connection, select, pieces)
+  }
+
+  *slices(
+    { table, order }: Pick<Scan, 'table' | 'order'>,
+    { sql, parameters }: Condition,
+  ): Generator<readonly string[]> {
+    const statement = this.#connection
+      .prepare(
+        `SELECT ${this.#select} FROM ${quote(table.table.name)} WHERE ${sql}${order === '' ? '' : ` ORDER BY ${order}`}`,
+      )
+      .raw(true)
+      .safeIntegers(true)
+    let slice: string[] = []
+    for (const row of statement.iterate(...parameters) as IterableIterator<readonly Stored[]>) {
+      slice.push(this.#text(row))
+      if (slice.length < SLICE) continue
+      yield slice
+      slice = []
+    }
+    yield slice
+  }
+
+  #text(row: readonly Stored[]): string {
+    const pieces = this.#pieces
+    let text = ''
+    for (let i = 0; i < pieces.length; i++) text += (pieces[i] as Piece)(row[i] as Stored)
+    return text
+  }
+}
+
+/** What `rowText` makes of a value, in SQL; null where the stored form is not the canonical one. */
+function textExpression({ name, as, column }: ScanColumn): string | null {
+  const value = quote(name)
+  const affinity = affinityOf(column.native)
+  const lengthAndText = `ifnull(octet_length(${value}) || ':' || ${value}, 'N')`
+  switch (as.kind) {
+    case 'int':
+    case 'bool':
+      return affinity === 'real' ? null : lengthAndText
+    case 'float':
+      return null
+    case 'bytes':
+      return `ifnull((octet_length(${value}) * 2) || ':' || lower(hex(${value})), 'N')`
+    case 'text':
+      return affinity === 'text' || affinity === 'any' ? lengthAndText : null
+    case 'native':
+      return affinity === 'text' && as.name !== 'any' ? lengthAndText : null
+    default:
+      return affinity === 'text' ? lengthAndText : null
+  }
+}

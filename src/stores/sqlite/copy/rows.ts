@@ -1,0 +1,216 @@
+/** Rows of one statement as canonical values, in slices that leave others their time. */
+import type Database from 'better-sqlite3'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Condition } from '../../key-ranges.ts'
+import type { StoredValue } from './any.ts'
+import { quote } from './ddl.ts'
+import { shownKey } from './key-dialect.ts'
+import { cellReader, type CellReader } from './read-cell.ts'
+import { affinityOf } from './types.ts'
+import { decoderOf, type Decode } from './text-bytes.ts'
+
+export type ScanColumn = { readonly name: string; readonly as: ColumnType; readonly column: Column }
+
+export type Scan = {
+  readonly table: TableSpec
+  readonly columns: readonly ScanColumn[]
+  readonly condition: Condition
+  /** What fixes the order: a scan may have to be begun again in its middle. */
+  readonly order: string
+  readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+}
+
+/** How much care the values of a table need; found out while they are read, and remembered for the next ranges of it. */
+export type Care = {
+  /** Whole numbers beyond 2^53: all of them come as bigints then, which takes longer. */
+  wide: boolean
+  /** Texts with U+FFFD, which may stand for bytes that are no UTF-8: compared with the bytes then. */
+  bytes: boolean
+}
+
+export type Slice = { readonly rows: readonly Row[]; readonly bytes: number }
+
+/** Open iterations, which have to end before their connection can close. */
+export type Open = Set<{ return?(): unknown }>
+
+type Stored = null | StoredValue
+export type StoredRow = readonly Stored[]
+
+/** Rows between two breaths. */
+const SLICE_ROWS = 1000
+const SLICE_BYTES = 1024 * 1024
+
+/**
+ * @throws SluiceError VALUE_REFUSED with table, column and key, unless `aside` takes such rows; whatever the driver throws
+ */
+export function* slices(connection: Database.Database, scan: Scan, care: Care, open: Open): Generator<Slice> {
+  let done = 0
+  // Values that hold anything are told apart by their classes, and 7.0 is not 7 there.
+  if (scan.columns.some(({ column }) => column.type.kind === 'native')) care.wide = true
+  for (;;) {
+    const reader = new RowReader(connection, scan, care)
+    const rows = reader.statement(done).iterate(...scan.condition.parameters) as IterableIterator<Stored[]>
+    open.add(rows)
+    try {
+      let slice: Row[] = []
+      for (const stored of rows) {
+        const row = reader.row(stored, done)
+        if (row === 'again') break
+        done++
+        if (row === 'aside') continue
+        slice.push(row)
+        if (slice.length < SLICE_ROWS && reader.bytes < SLICE_BYTES) continue
+        yield { rows: slice, bytes: reader.takeBytes() }
+        slice = []
+      }
+      if (slice.length > 0) yield { rows: slice, bytes: reader.takeBytes() }
+      if (!reader.again) return
+    } finally {
+      rows.return?.()
+      open.delete(rows)
+    }
+  }
+}
+
+/** Turns what one statement gives into rows. */
+export class RowReader {
+  /** Values came that need more care: the statement has to be made anew. */
+  again = false
+  bytes = 0
+  readonly #connection: Database.Database
+  readonly #scan: Scan
+  readonly #care: Care
+  readonly #readers: readonly CellReader[]
+  /** Floating point numbers are never mistaken for whole ones here, however large they are. */
+  readonly #floats: readonly boolean[]
+  /** Where in a row the bytes of a text stand; 0 where nobody looks at them. */
+  readonly #bytesAt: readonly number[]
+  readonly #decode: Decode
+
+  constructor(connection: Database.Database, scan: Scan, care: Care) {
+    this.#connection = connection
+    this.#scan = scan
+    this.#care = care
+    this.#readers = scan.columns.map(({ column, as }) => cellReader(column, as))
+    this.#floats = scan.columns.map(
+      ({ column }) => column.type.kind === 'float' && affinityOf(column.native) === 'real',
+    )
+    let next = scan.columns.length
+    this.#bytesAt = scan.columns.map(({ column }) => (care.bytes && holdsText(column) ? next++ : 0))
+    this.#decode = care.bytes ? decoderOf(connection) : () => null
+  }
+
+  statement(from: number): Database.Statement {
+    const { table, columns, condition, order } = this.#scan
+    const wanted = columns.map(({ name }) => quote(name))
+    for (const [i, { name }] of columns.entries()) {
+      if (this.#bytesAt[i] !== 0)
+        wanted.push(`CASE typeof(${quote(name)}) WHEN 'text' THEN CAST(${quote(name)} AS BLOB) END`)
+    }
+    const sql =
+      `SELECT ${wanted.length === 0 ? '1' : wanted.join(', ')} FROM ${quote(table.table.name)} WHERE ${condition.sql}` +
+      `${order === '' ? '' : ` ORDER BY ${order}`}${from === 0 ? '' : ` LIMIT -1 OFFSET ${from}`}`
+    return this.#connection.prepare(sql).raw(true).safeIntegers(this.#care.wide)
+  }
+
+  takeBytes(): number {
+    const { bytes } = this
+    this.bytes = 0
+    return bytes
+  }
+
+  row(stored: readonly Stored[], at: number): Row | 'again' | 'aside' {
+    const width = this.#readers.length
+    const row = new Array<Cell>(width)
+    let bytes = 0
+    let i = 0
+    try {
+      for (; i < width; i++) {
+        const value = stored[i] as Stored
+        if (value === null) {
+          row[i] = null
+          continue
+        }
+        if (this.#needsCare(value, i)) {
+          this.again = true
+          return 'again'
+        }
+        if (this.#care.bytes && typeof value === 'string') this.#compare(value, stored, i)
+        const cell = (this.#readers[i] as CellReader)(value)
+        row[i] = cell
+        bytes += typeof cell === 'string' ? cell.length : typeof cell === 'number' ? 8 : cell.byteLength
+      }
+    } catch (error) {
+      return this.#refuse(error, stored, i, at)
+    }
+    this.bytes += bytes
+    return row
+  }
+
+  #needsCare(value: StoredValue, i: number): boolean {
+    if (typeof value === 'number') {
+      if (this.#care.wide || this.#floats[i] === true || Number.isSafeInteger(value) || !Number.isInteger(value))
+        return false
+      this.#care.wide = true
+      return true
+    }
+    if (typeof value !== 'string' || this.#care.bytes || !value.includes('\ufffd')) return false
+    this.#care.bytes = true
+    return true
+  }
+
+  #compare(text: string, stored: readonly Stored[], i: number): void {
+    const place = this.#bytesAt[i] ?? 0
+    const bytes = stored[place]
+    if (place === 0 || !(bytes instanceof Uint8Array)) return
+    if (this.#decode(bytes) !== text) {
+      throw new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
+        hint: 'mend the value at its source, or give the column the type BLOB',
+      })
+    }
+  }
+
+  /** Names the row, and leaves it out where somebody takes such rows. */
+  #refuse(error: unknown, stored: readonly Stored[], i: number, at: number): 'aside' {
+    if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+    const { table, columns, aside } = this.#scan
+    const column = columns[i]
+    const where = `${table.table.name}.${column?.name ?? ''}, row ${this.#keyOf(stored, at)}`
+    const named = new SluiceError('VALUE_REFUSED', `${where}: ${error.message}`, {
+      where,
+      kind: 'source',
+      reason: `the column is declared as ${column?.column.native === '' ? 'nothing, and its first rows hold another type' : (column?.column.native ?? '')}`,
+      hint: error.hint ?? 'mend the value at its source',
+      cause: error,
+    })
+    if (aside === undefined) throw named
+    aside(stored.slice(0, columns.length).map(shownValue), named)
+    return 'aside'
+  }
+
+  #keyOf(stored: readonly Stored[], at: number): string {
+    const { table, columns, condition, order } = this.#scan
+    const places = table.key.map((name) => columns.findIndex((one) => one.name === name))
+    if (places.length > 0 && !places.includes(-1)) return shownKey(places.map((place) => stored[place] ?? null))
+    if (order === '') return `number ${at + 1}`
+    const row = this.#connection
+      .prepare(
+        `SELECT ${order} FROM ${quote(table.table.name)} WHERE ${condition.sql} ORDER BY ${order} LIMIT 1 OFFSET ${at}`,
+      )
+      .raw(true)
+      .safeIntegers(true)
+      .get(...condition.parameters) as readonly Stored[] | undefined
+    return `${order} = ${row === undefined ? '' : shownKey(row)}`
+  }
+}
+
+function holdsText({ type }: Column): boolean {
+  return type.kind === 'text' || type.kind === 'json' || type.kind === 'native' || type.kind === 'list'
+}
+
+function shownValue(value: Stored): string | null {
+  if (value === null) return null
+  return typeof value === 'object' ? `\\x${Buffer.from(value).toString('hex')}` : String(value)
+}

@@ -1,0 +1,48 @@
+/** What SQLite knows about a table beside its columns. */
+import type Database from 'better-sqlite3'
+
+export type Shape = {
+  readonly strict: boolean
+  /** By which name the number of a row can be read; null where a table has none, or columns took all of its names. */
+  readonly rowid: string | null
+  /** The column that is this number; null where no column is. */
+  readonly alias: string | null
+}
+
+export type ColumnInfo = {
+  readonly cid: number
+  readonly name: string
+  readonly type: string
+  readonly notnull: number
+  readonly dflt_value: string | null
+  readonly pk: number
+  readonly hidden: number
+}
+
+export function columnsOf(connection: Database.Database, table: string): readonly ColumnInfo[] {
+  return connection
+    .prepare(`SELECT cid, name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)`)
+    .all(table) as ColumnInfo[]
+}
+
+/** Without a table of that name: one that has nothing. */
+export function shapeOf(connection: Database.Database, table: string): Shape {
+  const info = connection
+    .prepare(
+      `SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND lower(name) = lower(?)`,
+    )
+    .get(table) as { readonly wr: number; readonly strict: number } | undefined
+  if (info === undefined) return { strict: false, rowid: null, alias: null }
+  const columns = columnsOf(connection, table)
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()))
+  const rowid = info.wr === 1 ? null : (['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name)) ?? null)
+  return { strict: info.strict === 1, rowid, alias: info.wr === 1 ? null : aliasOf(connection, table, columns) }
+}
+
+/** One column of the very type INTEGER as the primary key, unless SQLite made an index for it (as for INTEGER PRIMARY KEY DESC). */
+function aliasOf(connection: Database.Database, table: string, columns: readonly ColumnInfo[]): string | null {
+  const [first, ...more] = columns.filter(({ pk }) => pk > 0)
+  if (first === undefined || more.length > 0 || first.type.toUpperCase() !== 'INTEGER') return null
+  const indexed = connection.prepare(`SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'`).get(table) !== undefined
+  return indexed ? null : first.name
+}

@@ -1,0 +1,50 @@
+/**
+ * One copy into a file at a time. An empty database beside the target is locked as a whole for as long as the copy runs: the lock is the
+ * operating system's, which frees it however the program ends. The target's own locks cannot do this, since they come and go with every chunk.
+ */
+import { rmSync, statSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** @throws SluiceError LEDGER_BUSY at once where another copy writes into the file; whatever the driver throws */
+export function lockBeside(file: string, label: string): Disposable {
+  const side = `${file}-sluice`
+  for (;;) {
+    const connection = new Database(side, { timeout: 0 })
+    try {
+      const before = inode(side)
+      connection.exec('BEGIN EXCLUSIVE')
+      // Whoever held the lock removed the file just before: ours is one that nobody else can see.
+      if (before !== null && before === inode(side)) return lockOf(connection, side)
+    } catch (error) {
+      connection.close()
+      throw busy(error, label)
+    }
+    connection.close()
+  }
+}
+
+function lockOf(connection: Database.Database, side: string): Disposable {
+  return {
+    [Symbol.dispose]: () => {
+      // While the lock is held, so that the file is nobody else's.
+      rmSync(side, { force: true })
+      connection.close()
+    },
+  }
+}
+
+function inode(file: string): number | null {
+  return statSync(file, { throwIfNoEntry: false })?.ino ?? null
+}
+
+function busy(error: unknown, label: string): unknown {
+  const { code } = error as { readonly code?: unknown }
+  if (typeof code !== 'string' || !/^SQLITE_(?:BUSY|LOCKED)/.test(code)) return error
+  return new SluiceError('LEDGER_BUSY', 'another copy writes into this database', {
+    where: label,
+    reason: 'SQLite has one writer, and so one copy at a time',
+    hint: 'wait until it ends; sluice runs shows how far it is',
+    cause: error,
+  })
+}

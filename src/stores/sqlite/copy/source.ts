@@ -1,0 +1,245 @@
+/**
+ * One look at a database file: one connection within one read transaction, so that everything is read as it stood at one moment. Requests run
+ * beside each other on that connection, each with an iteration of its own; none of them holds the thread for longer than a slice of rows takes.
+ *
+ * A database in WAL mode goes on being written meanwhile. One with a rollback journal lets nobody commit until the look has ended.
+ */
+import { randomUUID } from 'node:crypto'
+import type Database from 'better-sqlite3'
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { ReadPoint } from '../../../model/copy/plan.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import { cutByKey, keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../key-ranges.ts'
+import type { SqlRow } from '../../port.ts'
+import { countRows } from './count.ts'
+import { quote } from './ddl.ts'
+import { copyError } from './errors.ts'
+import { KEY_TERMS, SOURCE_KEYS } from './key-dialect.ts'
+import { partsOf } from '../../key-parts.ts'
+import { regrouped } from '../../regrouped.ts'
+import { slices, type Care, type Open, type Scan, type Slice } from './rows.ts'
+import { shapeOf, type Shape } from './shape.ts'
+
+export class SqliteView implements SourceView {
+  readonly point: ReadPoint
+  readonly #connection: Database.Database
+  readonly #label: string
+  readonly #open: Open = new Set()
+  readonly #cares = new Map<string, Care>()
+  readonly #shapes = new Map<string, Shape>()
+
+  /** @param connection one that is used by nobody else, and closed with the view */
+  constructor(connection: Database.Database, label: string) {
+    this.#connection = connection
+    this.#label = label
+    this.#guard(null, () => {
+      connection.exec('BEGIN')
+      // The first read is what a transaction sees from then on.
+      connection.prepare('SELECT count(*) FROM sqlite_schema').get()
+    })
+    this.point = { view: randomUUID(), at: new Date().toISOString() }
+  }
+
+  async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
+    const span =
+      table.key.length === 1
+        ? await keySpan(table, { by: 'key', after: null, through: null }, where, SOURCE_KEYS, this.#ask(where))
+        : null
+    const { rowid } = this.#shape(table)
+    const order = rowid === null ? table.key.map(quote) : [rowid]
+    const rows = exact
+      ? await countRows(table, order, where, (sql, parameters) => this.#guard(where, () => this.#all(sql, parameters)))
+      : table.rows
+    return { rows, exact, low: span?.low ?? null, high: span?.high ?? null, nullKeys: this.#hasNullKeys(table, where) }
+  }
+
+  async *cut(
+    table: TableSpec,
+    within: Range,
+    where: string | null,
+    rows: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Range> {
+    const ranges =
+      within.by === 'key'
+        ? this.#cutKeys(table, within, where, rows)
+        : within.by === 'block'
+          ? this.#cutBlocks(table, within, where, rows)
+          : [within]
+    for await (const range of ranges) {
+      throwIfAborted(signal)
+      yield range
+      await breathe()
+    }
+  }
+
+  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
+    yield* regrouped(this.#slices(request, signal), size)
+  }
+
+  async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
+    const sum = new RowSum()
+    for await (const { rows } of this.#slices(request, signal)) for (const row of rows) sum.add(row)
+    return sum.digest()
+  }
+
+  async last(
+    table: TableSpec,
+    range: Range,
+    where: string | null,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | null> {
+    throwIfAborted(signal)
+    return lastKey(table, range, where, SOURCE_KEYS, this.#ask(where))
+  }
+
+  /** Whoever still reads finds its iteration ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const rows of this.#open) rows.return?.()
+    this.#connection.close()
+  }
+
+  async *#slices(request: RowRequest, signal: AbortSignal): AsyncGenerator<Slice> {
+    const { table, columns, where, aside } = request
+    let care = this.#cares.get(table.table.name)
+    if (care === undefined) this.#cares.set(table.table.name, (care = { wide: false, bytes: false }))
+    for (const range of partsOf(request.range, table.key.length, KEY_TERMS)) {
+      const scan: Scan = {
+        table,
+        columns,
+        condition: this.#condition(table, range, where),
+        order: this.#order(request),
+        ...(aside === undefined ? {} : { aside }),
+      }
+      const rows = slices(this.#connection, scan, care, this.#open)
+      try {
+        for (;;) {
+          throwIfAborted(signal)
+          const next = this.#guard(where, () => rows.next())
+          if (next.done === true) break
+          yield next.value
+          await breathe()
+        }
+      } finally {
+        rows.return(undefined)
+      }
+    }
+  }
+
+  /** Some order that a repeated statement meets again; the key's where that is asked for, or costs nothing. */
+  #order({ table, range, ordered }: RowRequest): string {
+    const { rowid } = this.#shape(table)
+    if (ordered || range.by === 'key' || rowid === null) return keyOrder(table, SOURCE_KEYS)
+    return rowid
+  }
+
+  #condition(table: TableSpec, range: Range, where: string | null): Condition {
+    const condition = rangeCondition(table, range, where, SOURCE_KEYS)
+    if (range.by !== 'block') return condition
+    const { rowid } = this.#shape(table)
+    if (rowid === null) throw new Error(`${table.table.name} has no numbered rows`)
+    const edges = [
+      range.from > 0n ? `${rowid} >= ${range.from}` : null,
+      range.to === null ? null : `${rowid} < ${range.to}`,
+    ]
+    return { ...condition, sql: [...edges.filter((edge) => edge !== null), condition.sql].join(' AND ') }
+  }
+
+  /** Keys of another type than their column's, and texts that are no characters, have no text that would lead back to them: there the cutting ends. */
+  async *#cutKeys(
+    table: TableSpec,
+    within: Range & { readonly by: 'key' },
+    where: string | null,
+    rows: number,
+  ): AsyncGenerator<Range> {
+    const ask = this.#ask(where)
+    const exact = keyColumns(table).every(({ type }) => type.kind === 'int')
+    for await (const range of cutByKey(table, within, where, rows, table.rows, SOURCE_KEYS, ask)) {
+      if (!exact && range.by === 'key' && range.through !== within.through) {
+        const { sql, parameters } = rangeCondition(table, range, where, SOURCE_KEYS)
+        const inside = await ask(`SELECT 1 FROM ${quote(table.table.name)} WHERE ${sql} LIMIT 1`, parameters)
+        if (inside.length === 0) {
+          yield { by: 'key', after: range.after, through: within.through }
+          return
+        }
+      }
+      yield range
+    }
+  }
+
+  async *#cutBlocks(
+    table: TableSpec,
+    within: Range & { readonly by: 'block' },
+    where: string | null,
+    rows: number,
+  ): AsyncGenerator<Range> {
+    const { rowid } = this.#shape(table)
+    for (let { from } = within; ;) {
+      const rest: Range = { by: 'block', from, to: within.to }
+      const { sql, parameters } = this.#condition(table, rest, where)
+      const [found] = await this.#ask(where)(
+        `SELECT CAST(${rowid} AS TEXT) FROM ${quote(table.table.name)} WHERE ${sql} ORDER BY ${rowid} LIMIT 1 OFFSET ${rows}`,
+        parameters,
+      )
+      if (found === undefined) {
+        yield rest
+        return
+      }
+      // Numbers below 1 all belong to the first block.
+      const to: bigint = BigInt(String(found[0])) > 0n ? BigInt(String(found[0])) : 1n
+      yield { by: 'block', from, to }
+      from = to
+    }
+  }
+
+  #hasNullKeys(table: TableSpec, where: string | null): boolean {
+    const nullable = table.columns.some(({ name, nullable: may }) => may && table.key.includes(name))
+    if (!nullable) return false
+    const { sql, parameters } = rangeCondition(table, { by: 'nullKey' }, where, SOURCE_KEYS)
+    const rows = this.#guard(where, () =>
+      this.#all(`SELECT 1 FROM ${quote(table.table.name)} WHERE ${sql} LIMIT 1`, parameters),
+    )
+    return rows.length > 0
+  }
+
+  #shape({ table: { name } }: TableSpec): Shape {
+    let shape = this.#shapes.get(name)
+    if (shape === undefined) this.#shapes.set(name, (shape = shapeOf(this.#connection, name)))
+    return shape
+  }
+
+  #ask(where: string | null): (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]> {
+    return async (sql, parameters) => this.#guard(where, () => this.#all(sql, parameters))
+  }
+
+  #all(sql: string, parameters: SqlRow): readonly SqlRow[] {
+    return this.#connection
+      .prepare(sql)
+      .raw(true)
+      .safeIntegers(true)
+      .all(...parameters) as readonly SqlRow[]
+  }
+
+  /** @param where what somebody wrote as a condition, and may have written wrongly */
+  #guard<T>(where: string | null, body: () => T): T {
+    try {
+      return body()
+    } catch (error) {
+      if (error instanceof SluiceError) throw error
+      const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }
+      if (where !== null && (code === 'SQLITE_ERROR' || error instanceof RangeError)) {
+        throw new SluiceError('BAD_PREDICATE', `SQLite does not understand the condition: ${String(message)}`, {
+          where: this.#label,
+          hint: 'write --where as SQLite writes what stands behind WHERE',
+          cause: error,
+        })
+      }
+      throw copyError(error, this.#label, 'source')
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/** A database file as the target of a copy: one connection writes, one chunk at a time. */
+import type Database from 'better-sqlite3'
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
+import { SqliteChunk } from './chunk.ts'
+import { beginWrite, rollback } from './connection.ts'
+import { createTable, quote } from './ddl.ts'
+import { copyError } from './errors.ts'
+import { shapeOf } from './shape.ts'
+import type { Turn } from '../../turn.ts'
+
+/** Rows of an index that ANALYZE looks at: enough for planners, and soon done. */
+const ANALYSIS_ROWS = 1000
+
+export class SqliteTarget implements CopyTarget {
+  readonly #writer: () => Database.Database
+  readonly #turn: Turn
+  readonly #label: string
+
+  constructor(writer: () => Database.Database, turn: Turn, label: string) {
+    this.#writer = writer
+    this.#turn = turn
+    this.#label = label
+  }
+
+  async create(table: TableSpec, signal: AbortSignal): Promise<void> {
+    const sql = createTable(table)
+    await this.#write(signal, (connection) => {
+      try {
+        connection.exec(sql)
+      } catch (error) {
+        if ((error as { readonly code?: unknown }).code !== 'SQLITE_ERROR') throw error
+        throw new SluiceError('TABLE_REFUSED', `SQLite does not make the table: ${(error as Error).message}`, {
+          where: `${this.#label}, ${table.table.name}`,
+          hint: 'give tables and columns other names with --rename, or leave columns out with --columns',
+          cause: error,
+        })
+      }
+    })
+  }
+
+  async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#write(signal, (connection) => connection.exec(`DELETE FROM ${quote(table.table.name)}`))
+  }
+
+  async finish(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#write(signal, (connection) => {
+      connection.prepare(`PRAGMA analysis_limit = ${ANALYSIS_ROWS}`).get()
+      connection.exec(`ANALYZE ${quote(table.table.name)}`)
+    })
+  }
+
+  async open(request: ChunkRequest): Promise<ChunkWriter> {
+    const leave = await this.#turn.wait()
+    try {
+      const connection = this.#writer()
+      await beginWrite(connection, request.signal)
+      try {
+        return new SqliteChunk(connection, request, shapeOf(connection, request.table.table.name), this.#label, leave)
+      } catch (error) {
+        rollback(connection)
+        throw error
+      }
+    } catch (error) {
+      leave()
+      throw copyError(error, this.#label, 'target')
+    }
+  }
+
+  async #write(signal: AbortSignal, body: (connection: Database.Database) => void): Promise<void> {
+    await this.#turn.take(async () => {
+      throwIfAborted(signal)
+      try {
+        const connection = this.#writer()
+        await beginWrite(connection, signal)
+        try {
+          body(connection)
+          connection.exec('COMMIT')
+        } finally {
+          rollback(connection)
+        }
+      } catch (error) {
+        throw copyError(error, this.#label, 'target')
+      }
+    })
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Typed queries run in a process of their own: SQLite works inside the call, so in ours nobody would hear ctrl-c or a deadline until it ends.
+ * What is asked goes over stdin; pages come back as lines, which that process may not write ahead of whoever reads them.
+ */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { QueryOptions, QueryPage, SqlRow, SqlValue } from '../port.ts'
+import { badQuery, givesNoRows, severalStatements } from '../query-errors.ts'
+import { QueryWatch } from '../query-watch.ts'
+import { sqliteError } from './errors.ts'
+
+/** Values that JSON has no form for. */
+export type Wire = null | string | number | { readonly i: string } | { readonly b: string } | { readonly r: string }
+
+export type QueryReply =
+  | { readonly columns: readonly string[] }
+  | { readonly rows: readonly (readonly Wire[])[] }
+  | { readonly end: true }
+  | { readonly refused: 'no rows' | 'several' }
+  | { readonly error: { readonly code: string | null; readonly message: string } }
+
+/** What the file itself is to blame for; everything else is the query's. */
+const OF_THE_FILE = /^SQLITE_(BUSY|LOCKED|CORRUPT|NOTADB|IOERR|CANTOPEN|FULL|PERM|NOMEM)/
+
+export async function* queryFile(
+  file: string,
+  sql: string,
+  options: QueryOptions,
+  label: string,
+): AsyncGenerator<QueryPage> {
+  const { pageRows, signal } = options
+  throwIfAborted(signal)
+  const entry = fileURLToPath(compiledEntry('query-main', import.meta.url))
+  const child = spawn(process.execPath, [entry], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const kill = (): void => void child.kill('SIGKILL')
+  using watch = new QueryWatch(options, kill)
+  let complaint = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(-2_000)))
+  child.on('error', (error) => (complaint = error.message))
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(JSON.stringify({ file, sql, pageRows }))
+  try {
+    let columns: readonly string[] = []
+    let pages = 0
+    for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) {
+      throwIfAborted(signal)
+      const reply = JSON.parse(line) as QueryReply
+      if ('columns' in reply) ({ columns } = reply)
+      else if ('rows' in reply) {
+        pages++
+        yield { columns, rows: reply.rows.map((row) => row.map(valueOf)) }
+      } else if ('end' in reply) {
+        if (pages === 0) yield { columns, rows: [] }
+        return
+      } else if ('refused' in reply) throw reply.refused === 'several' ? severalStatements(label) : givesNoRows(label)
+      else throw failure(reply.error, label)
+    }
+    watch.throwIfOver(label)
+    throw new SluiceError('INTERNAL', `the query ended without an answer: ${complaint.trim().split('\n').at(-1) ?? ''}`)
+  } finally {
+    kill()
+  }
+}
+
+function failure(
+  { code, message }: { readonly code: string | null; readonly message: string },
+  label: string,
+): unknown {
+  if (code !== null && OF_THE_FILE.test(code)) return sqliteError(Object.assign(new Error(message), { code }), label)
+  return badQuery(message, label)
+}
+
+function valueOf(wire: Wire): SqlValue {
+  if (wire === null || typeof wire !== 'object') return wire
+  if ('i' in wire) return BigInt(wire.i)
+  return 'b' in wire ? Buffer.from(wire.b, 'base64') : Number(wire.r)
+}
+
+/** A value of the driver, with integers as bigints, in the form for the line. */
+export function wireOf(value: SqlRow[number]): Wire {
+  if (typeof value === 'bigint') {
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : { i: value.toString() }
+  }
+  if (typeof value === 'number') return Number.isFinite(value) ? value : { r: String(value) }
+  return value instanceof Uint8Array ? { b: Buffer.from(value).toString('base64') } : value
+}
