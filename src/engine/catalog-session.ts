@@ -5,12 +5,17 @@ import { FileIndexes } from '../catalog/import/indexes.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
 import type { SqlDatabase } from '../stores/port.ts'
 import type { Ending, Run } from './run-context.ts'
+import { explainDenied } from './denied.ts'
 import { openCatalogDatabase } from './registry.ts'
 
 /** Opens an existing catalog for reading. Nothing is created or written. */
 export async function withCatalog<T>(url: string, body: (database: SqlDatabase) => Promise<T>): Promise<T> {
   await using database = await openCatalogDatabase(url, 'read')
-  await checkCatalog(database)
+  try {
+    await checkCatalog(database)
+  } catch (error) {
+    throw await explainDenied(database, error, 'reader')
+  }
   return await body(database)
 }
 
@@ -27,9 +32,15 @@ export async function withWritableCatalog(
   body: (catalog: WritableCatalog) => Promise<Ending>,
 ): Promise<Ending> {
   await using database = await openCatalogDatabase(url, 'write')
-  await prepareCatalog(database, run.clock.now())
   const { runId, actor, host, tool, clock } = run
-  await auditStart(database, { runId, actor, host, tool, command: run.commandLine, subject, nowMs: clock.now() })
+  let prepared = false
+  try {
+    await prepareCatalog(database, clock.now())
+    prepared = true
+    await auditStart(database, { runId, actor, host, tool, command: run.commandLine, subject, nowMs: clock.now() })
+  } catch (error) {
+    throw await explainDenied(database, error, prepared ? 'importer' : 'admin')
+  }
   const indexes = new FileIndexes(database)
   const record = async (error: SluiceError | null, stopped: boolean): Promise<void> => {
     await auditEnd(database, runId, {

@@ -1,10 +1,20 @@
-/** Database URLs as users write them: `sqlite:///relative.db`, `sqlite:////absolute.db`. */
+/**
+ * Database URLs as users write them: `sqlite:///relative.db`, `sqlite:////absolute.db`, `duckdb:///file.duckdb`, `postgresql://user@host/db`,
+ * `mysql://user@host/db`. What stands behind `?` of a server's URL is for its store to read.
+ */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { SluiceError } from '../shared/errors.ts'
+import { redactUrl } from '../shared/redact.ts'
 
-export type CatalogUrl = { readonly kind: 'sqlite'; readonly file: string; readonly label: string }
+export type CatalogUrl =
+  | { readonly kind: 'sqlite' | 'duckdb'; readonly file: string; readonly label: string }
+  | { readonly kind: 'postgresql' | 'mysql'; readonly url: string; readonly label: string }
 
-const KNOWN = 'sqlite:///file.db (relative) or sqlite:////path/file.db (absolute)'
+const KNOWN =
+  'sqlite:///file.db (relative), sqlite:////path/file.db (absolute), duckdb:///file.duckdb, postgresql://user@host/database or mysql://user@host/database'
+
+const FILE_NAMES = { sqlite: 'SQLite', duckdb: 'DuckDB' } as const
 
 /**
  * @throws SluiceError BAD_CONFIG for an empty or malformed URL, UNSUPPORTED_URL for a system without a catalog
@@ -18,23 +28,42 @@ export function parseCatalogUrl(url: string): CatalogUrl {
   }
   const [, written, rest] = match as unknown as [string, string, string]
   const scheme = written.toLowerCase()
-  if (scheme === 'sqlite') {
-    const path = rest.startsWith('/') ? rest.slice(1) : ''
-    if (path === '' || path === ':memory:') {
-      throw new SluiceError('BAD_CONFIG', 'a SQLite URL needs three slashes and a file', {
+  switch (scheme) {
+    case 'sqlite':
+    case 'duckdb':
+      return fileUrl(scheme, rest)
+    case 'postgres':
+    case 'postgresql':
+      return { kind: 'postgresql', url, label: redactUrl(url) }
+    case 'mysql':
+    case 'mariadb':
+      return { kind: 'mysql', url, label: redactUrl(url) }
+    default:
+      throw new SluiceError('UNSUPPORTED_URL', `a catalog in ${scheme} is not supported`, {
         hint: `give --database-url as ${KNOWN}`,
       })
-    }
-    // Taken as part of the name, `?mode=ro` would make a second, empty catalog beside the one that was meant.
-    if (/\?\w+=/.test(path)) {
-      throw new SluiceError('BAD_CONFIG', 'a SQLite URL takes no parameters', {
-        where: url,
-        hint: `leave out what stands behind the file; give --database-url as ${KNOWN}`,
-      })
-    }
-    return { kind: 'sqlite', file: resolve(path), label: `sqlite:///${path}` }
   }
-  throw new SluiceError('UNSUPPORTED_URL', `a catalog in ${scheme} is not supported yet`, {
-    hint: `give --database-url as ${KNOWN}`,
-  })
+}
+
+/** Whether there can be a catalog at all: a file that is not there holds none, a server has to be asked. */
+export function mayHoldCatalog(url: string): boolean {
+  const parsed = parseCatalogUrl(url)
+  return !('file' in parsed) || existsSync(parsed.file)
+}
+
+function fileUrl(kind: 'sqlite' | 'duckdb', rest: string): CatalogUrl {
+  const path = rest.startsWith('/') ? rest.slice(1) : ''
+  if (path === '' || path === ':memory:') {
+    throw new SluiceError('BAD_CONFIG', `a ${FILE_NAMES[kind]} URL needs three slashes and a file`, {
+      hint: `give --database-url as ${KNOWN}`,
+    })
+  }
+  // Taken as part of the name, `?mode=ro` would make a second, empty catalog beside the one that was meant.
+  if (/\?\w+=/.test(path)) {
+    throw new SluiceError('BAD_CONFIG', `a ${FILE_NAMES[kind]} URL takes no parameters`, {
+      where: `${kind}://${rest}`,
+      hint: `leave out what stands behind the file; give --database-url as ${KNOWN}`,
+    })
+  }
+  return { kind, file: resolve(path), label: `${kind}:///${path}` }
 }

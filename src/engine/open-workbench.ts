@@ -1,21 +1,24 @@
 /** The workbench for the terminal UI. */
-import { redactUrl } from '../shared/redact.ts'
 import { ThreadedWorkbench } from './thread/threaded-workbench.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
 import type { Workbench } from './workbench.ts'
 
 /**
- * @param options.lake folder with the tables, or null to show what the catalog holds
+ * A copy needs neither lake nor catalog: what is not open is empty.
+ * @param options.lake folder with the tables; without one the tables are those of the catalog
+ * @param options.database URL of a database whose tables are shown
  * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for a catalog URL that cannot be opened
  */
 export async function openWorkbench(options: {
-  readonly lake: string | null
-  readonly catalog: string
+  readonly lake?: string | null
+  readonly catalog?: string | null
+  readonly database?: string | null
   readonly tool: string
   readonly actor: string
   readonly host: string
 }): Promise<Workbench> {
-  const { lake, catalog, tool, actor, host } = options
-  parseCatalogUrl(catalog)
-  return new ThreadedWorkbench({ lake, catalogUrl: catalog, label: redactUrl(catalog) }, { tool, actor, host })
+  const { lake = null, catalog = null, database = null, tool, actor, host } = options
+  if (catalog !== null) parseCatalogUrl(catalog)
+  else if (lake !== null) throw new Error('a lake is opened with a catalog')
+  return new ThreadedWorkbench({ lake, catalogUrl: catalog, databaseUrl: database }, { tool, actor, host })
 }

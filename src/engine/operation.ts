@@ -2,11 +2,25 @@
  * What a user can start, as data. A face (command line, UI, thread) makes an `Operation`, `perform` runs it and emits events;
  * the events, and nothing else, are what a face shows.
  */
+import type { AccessLevel } from '../catalog/access-level.ts'
+import type { OnExisting } from '../model/copy/plan.ts'
+import type { ObjectWish } from '../model/copy/schema-object.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Emit, EventBody } from '../model/event.ts'
 
 export type CheckFiles = 'none' | 'sample' | 'all'
+
+/**
+ * Checkpoints of an exported log: none; that of the version where the catalog begins, without which its commits cannot be read;
+ * or that one and another of the latest version.
+ */
+export type ExportedCheckpoint = 'none' | 'base' | 'latest'
+
+/** Rights that a login may get on a catalog. */
+export type GrantedRole = AccessLevel
+
+export type RowFormat = 'table' | 'csv' | 'json'
 
 export type AsOf = { readonly version?: number; readonly timestampMs?: number }
 
@@ -62,6 +76,8 @@ export type Operation =
       readonly report?: string
       readonly questions?: readonly string[]
       readonly cold: boolean
+      /** Simulated latency of every request to the lake and of every round trip to a database on a network, ms. */
+      readonly latencyMs?: number
     }
   | { readonly kind: 'migration-status'; readonly catalog: string; readonly tableId?: string }
   | {
@@ -94,16 +110,174 @@ export type Operation =
       readonly fromVersion: number
       readonly toVersion: number
     }
-  | { readonly kind: 'export-log'; readonly table: string; readonly catalog: string; readonly to: string }
+  | {
+      readonly kind: 'export-log'
+      readonly table: string
+      readonly catalog: string
+      readonly to: string
+      /** Which checkpoints to write; `base` when absent. */
+      readonly checkpoint?: ExportedCheckpoint
+    }
+  | {
+      readonly kind: 'sync'
+      /** None stands for all tables of the catalog. */
+      readonly tables: readonly string[]
+      readonly catalog: string
+      /** Go on until stopped. */
+      readonly watch: boolean
+      /** How often every log is looked at while watching, ms. */
+      readonly intervalMs: number
+      readonly batchSize: number
+      readonly parallel: number
+    }
+  | {
+      readonly kind: 'prune'
+      /** None stands for all tables of the catalog. */
+      readonly tables: readonly string[]
+      readonly catalog: string
+      /** So many versions, or all that were the latest within so many ms. */
+      readonly keep: { readonly versions: number } | { readonly forMs: number }
+      readonly dryRun: boolean
+    }
+  | {
+      readonly kind: 'sql'
+      readonly query: string
+      readonly catalog: string
+      /** Rows to give. */
+      readonly limit: number
+      /** How a headless face writes rows. */
+      readonly format: RowFormat
+      readonly timeoutMs?: number
+    }
+  | {
+      readonly kind: 'index'
+      readonly table: string
+      /** As a condition names them. */
+      readonly columns: readonly string[]
+      readonly catalog: string
+      /** Take their ranges away. */
+      readonly drop: boolean
+    }
   | { readonly kind: 'runs'; readonly catalog: string; readonly limit: number }
+  | {
+      readonly kind: 'grants'
+      readonly catalog: string
+      readonly role: GrantedRole
+      /** Name of the role or user, as the database spells it; `name@host` for MySQL. */
+      readonly to: string
+      readonly apply: boolean
+    }
+  | { readonly kind: 'doctor'; readonly catalog?: string; readonly path?: string }
+  | CopyOperation
+  | DiffOperation
+  /** Takes back what `diff --fix` changed. */
+  | {
+      readonly kind: 'diff-undo'
+      /** Of the diff that mended. */
+      readonly runId: string
+      readonly to: string
+      /** Names of tables of the target; none stands for all that it mended. */
+      readonly tables: readonly string[]
+    }
+  /** Tables of a database. */
+  | { readonly kind: 'discover-database'; readonly url: string; readonly tables: readonly string[] }
+  | {
+      readonly kind: 'retry-quarantine'
+      /** Rows of this run only; all of them when absent. */
+      readonly runId?: string
+      /** The source; as the run has noted it when absent. */
+      readonly from?: string
+      readonly to: string
+      /** Only rows of this table of the target. */
+      readonly table?: string
+    }
+
+export type CopyOperation = {
+  readonly kind: 'copy'
+  /** URLs of the stores. */
+  readonly from: string
+  readonly to: string
+  /** Names or patterns of tables of the source. */
+  readonly tables: readonly string[]
+  /** Schema of the target that new tables go to; that of the source when absent. */
+  readonly toSchema?: string
+  readonly columns?: readonly string[]
+  /** New names of columns, and of tables where only one is copied, by old ones. */
+  readonly rename: Readonly<Record<string, string>>
+  /** Name of the table in the target, where one table is copied. */
+  readonly toTable?: string
+  readonly where?: string
+  readonly key?: readonly string[]
+  readonly onExisting: OnExisting
+  readonly acceptLossy: readonly string[]
+  /** A comparison judges what the columns can hold in common. */
+  readonly acceptAllLossy?: true
+  readonly verify: 'chunk' | 'count' | 'none'
+  /** Rows of a chunk; by the size of the table when absent. */
+  readonly chunkRows?: number
+  /** Rows that are written at once; by the target when absent. */
+  readonly batchRows?: number
+  readonly workers: number
+  /** Rows a second. */
+  readonly rate?: number
+  /** This job's share of the chunks, where several jobs split a copy. */
+  readonly part?: { readonly no: number; readonly of: number }
+  /** Rows of a table that may be set aside before the table is given up. */
+  readonly maxAside: number
+  readonly restart: boolean
+  readonly dryRun: boolean
+  /** What is made in the target beside rows, when they are there; nothing when absent. */
+  readonly with?: readonly ObjectWish[]
+}
+
+export type DiffOperation = {
+  readonly kind: 'diff'
+  readonly from: string
+  readonly to: string
+  readonly tables: readonly string[]
+  readonly toSchema?: string
+  readonly toTable?: string
+  readonly columns?: readonly string[]
+  readonly rename: Readonly<Record<string, string>>
+  readonly where?: string
+  readonly key?: readonly string[]
+  readonly workers: number
+  /** Differences that are named; all are counted. */
+  readonly limit: number
+  /** Make the target hold what the source holds. */
+  readonly fix: boolean
+  /** With `fix`: remove rows that the source has not. */
+  readonly deleteExtra: boolean
+}
 
 export type OperationKind = Operation['kind']
+
+/** What is asked of one table of a copy, or of one of its chunks, while it runs. */
+export type TableWish = {
+  /** `pause`: nothing of it begins until `resume`. `skip`: this run leaves it out. `retry`: what failed of it is tried again. */
+  readonly act: 'pause' | 'resume' | 'skip' | 'retry'
+  readonly table: string
+  /** Number of the chunk; all of the table when absent. */
+  readonly chunk?: string
+}
+
+/** What a person asks of a copy while it runs. */
+export type Wish =
+  | TableWish
+  | { readonly act: 'hold'; readonly held: boolean }
+  /** After the chunks that run. */
+  | { readonly act: 'stop' }
+  | { readonly act: 'workers'; readonly workers: number }
+  /** Rows a second; null for no limit. */
+  | { readonly act: 'rate'; readonly rate: number | null }
 
 /** What a person turns while a run goes on; read between batches. */
 export type RunControl = {
   readonly paused: boolean
   /** Lanes that may work now, or null for what the operation says. */
   readonly lanes: number | null
+  /** Where wishes come one by one: a copy hears them here, those before its listener too, and reads none of the values above. */
+  readonly onWish?: (listener: (wish: Wish) => void) => void
 }
 
 /** What an operation needs besides its own data. */
@@ -119,6 +293,8 @@ export type OperationContext = {
   /** The command line that does the same, without secrets: printed as the resume command. */
   readonly commandLine: string
   readonly control?: RunControl
+  /** Resolves when what was emitted has been written: long lists wait for it now and then, or a slow reader would have them in memory. */
+  readonly drained?: () => Promise<void>
 }
 
 export type RunFinished = Extract<EventBody, { type: 'run.finished' }>

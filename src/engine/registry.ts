@@ -1,4 +1,6 @@
 /** Which store answers for which path or URL. Every implementation is loaded when it is first asked for, and not before. */
+import type { LakeStore } from '../model/lake-store.ts'
+import { parseLakeUrl } from '../model/lake-url.ts'
 import type { LogStore } from '../model/log-store.ts'
 import type { ParquetRows } from '../model/parquet-rows.ts'
 import type { OpenMode, SqlDatabase } from '../stores/port.ts'
@@ -6,17 +8,22 @@ import { SluiceError } from '../shared/errors.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
 import { looksLikeFolder } from './lake/folder.ts'
 
-/** A folder that holds a Delta table. Object stores come with a later release. @throws SluiceError UNSUPPORTED_URL */
-export async function openLake(path: string): Promise<LogStore> {
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(path)?.[1]?.toLowerCase()
-  if (scheme !== undefined && scheme !== 'file') {
-    throw new SluiceError('UNSUPPORTED_URL', `tables in ${scheme}:// cannot be read yet`, {
-      where: path,
-      hint: 'give the path of a folder on this machine',
-    })
-  }
-  const { openLocalLog } = await import('../stores/local/index.ts')
-  return openLocalLog(scheme === 'file' ? decodeURIComponent(new URL(path).pathname) : path)
+/**
+ * The log of a table: a folder of this machine, or a prefix of a bucket.
+ * @param options.delayMs simulated latency of every request to a bucket
+ * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG
+ */
+export async function openLake(path: string, options: { readonly delayMs?: number } = {}): Promise<LogStore> {
+  const place = parseLakeUrl(path)
+  if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Log(place.root, options)
+  return (await import('../stores/local/index.ts')).openLocalLog(place.path)
+}
+
+/** A folder or prefix with tables below it. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, NO_SUCH_PATH */
+export async function openLakeStore(path: string): Promise<LakeStore> {
+  const place = parseLakeUrl(path)
+  if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Lake(place.root)
+  return (await import('../stores/local/lake.ts')).openLocalLake(place.path)
 }
 
 let parquet: Promise<ParquetRows> | null = null
@@ -29,7 +36,13 @@ export function parquetRows(): Promise<ParquetRows> {
 
 /** The database of a catalog. In `read` mode nothing is created. @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */
 export async function openCatalogDatabase(url: string, mode: OpenMode): Promise<SqlDatabase> {
-  const { file, label } = parseCatalogUrl(url)
+  const parsed = parseCatalogUrl(url)
+  if ('url' in parsed) {
+    if (parsed.kind === 'postgresql')
+      return (await import('../stores/postgresql/sql-database.ts')).openPostgres(parsed.url, mode)
+    return (await import('../stores/mysql/sql-database.ts')).openMysql(parsed.url, mode)
+  }
+  const { kind, file, label } = parsed
   // SQLite itself would call it an I/O error, and send people to look at the disk.
   if (looksLikeFolder(file)) {
     throw new SluiceError('BAD_CONFIG', 'the database URL names a folder, not a file', {
@@ -37,8 +50,8 @@ export async function openCatalogDatabase(url: string, mode: OpenMode): Promise<
       hint: 'add the name of a file to it, such as catalog.db',
     })
   }
-  const { openSqlite } = await import('../stores/sqlite/sql-database.ts')
-  return openSqlite(file, mode, label)
+  if (kind === 'duckdb') return (await import('../stores/duckdb/sql-database.ts')).openDuckdb(file, mode, { label })
+  return (await import('../stores/sqlite/sql-database.ts')).openSqlite(file, mode, label)
 }
 
 /** A fresh DuckDB in memory, for the validator's own replay. */

@@ -1,12 +1,14 @@
 /** TABLE on the command line: a path with a `_delta_log` below it, or an id of the catalog. The path wins. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { readHead } from '../catalog/import/head.ts'
+import { readHead, type TableKey } from '../catalog/import/head.ts'
+import type { LogStore } from '../model/log-store.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { SqlReader } from '../stores/port.ts'
 import { withCatalog } from './catalog-session.ts'
-import { parseCatalogUrl } from './catalog-url.ts'
+import { mayHoldCatalog } from './catalog-url.ts'
 import { isFolder } from './lake/folder.ts'
+import { openLake } from './registry.ts'
 
 export type TableRef =
   | { readonly by: 'path'; readonly path: string; readonly note: string | null }
@@ -41,6 +43,14 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   )
 }
 
+/**
+ * What the catalog finds a table by.
+ * @param log of the table, where it is open already
+ */
+export async function tableKey(ref: TableRef, log?: LogStore): Promise<TableKey> {
+  return ref.by === 'id' ? { tableId: ref.tableId } : { location: (log ?? (await openLake(ref.path))).root }
+}
+
 /** The folder of a `file://` location. */
 export function pathOfLocation(location: string): string {
   return location.startsWith('file://') ? decodeURIComponent(new URL(location).pathname) : location
@@ -48,7 +58,6 @@ export function pathOfLocation(location: string): string {
 
 /** The path of a table that is to be imported: the catalog is only asked where TABLE is no path, and is never created. */
 export async function resolveForWriting(table: string, catalogUrl: string): Promise<string> {
-  const { file } = parseCatalogUrl(catalogUrl)
-  if (isFolder(join(table, '_delta_log')) || !existsSync(file)) return (await resolveTable(table, null)).path
+  if (isFolder(join(table, '_delta_log')) || !mayHoldCatalog(catalogUrl)) return (await resolveTable(table, null)).path
   return withCatalog(catalogUrl, async (database) => (await resolveTable(table, database)).path)
 }

@@ -12,6 +12,8 @@ export type Ending = {
   /** Ended early as asked; the same command goes on. */
   readonly stopped?: boolean
   readonly wrote?: readonly string[]
+  /** Runs whose rows still wait in the quarantine. */
+  readonly asideRuns?: readonly Dec[]
   /** What to run next when something is left. */
   readonly next?: string
 }

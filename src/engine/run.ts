@@ -18,6 +18,7 @@ export type RunOptions = {
   readonly commandLine: string
   readonly onEvent: (event: Event) => void
   readonly control?: RunControl
+  readonly drained?: () => Promise<void>
 }
 
 /** @returns the last event; never rejects */
@@ -40,6 +41,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
       totals: ending.totals ?? {},
       ms: Math.round(clock.ticks() - begun),
       ...(ending.proof === undefined ? {} : { proof: ending.proof }),
+      ...(ending.asideRuns === undefined ? {} : { asideRuns: ending.asideRuns }),
       ...(resume === undefined ? {} : { resumeCommand: resume }),
       ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
       ...(error === null ? {} : { error: error.info() }),
@@ -49,7 +51,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   }
   emit({
     type: 'run.started',
-    command: operation.kind,
+    command: operation.kind === 'diff-undo' ? 'diff' : operation.kind,
     tool: options.tool,
     ...(await endpoints(operation)),
     ...(await resumed(operation)),
@@ -87,12 +89,18 @@ async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?
 }
 
 async function endpoints(operation: Operation): Promise<{ source?: string; target?: string }> {
-  const source = 'path' in operation ? operation.path : 'table' in operation ? operation.table : undefined
-  const catalog = 'catalog' in operation ? operation.catalog : undefined
-  let target: string | undefined
-  if (catalog !== undefined) {
-    const { redactUrl } = await import('../shared/redact.ts')
-    target = redactUrl(catalog)
+  const { redactUrl } = await import('../shared/redact.ts')
+  const source =
+    'from' in operation && operation.from !== undefined
+      ? redactUrl(operation.from)
+      : 'path' in operation
+        ? operation.path
+        : 'table' in operation
+          ? operation.table
+          : undefined
+  const target = 'catalog' in operation ? operation.catalog : 'to' in operation ? operation.to : undefined
+  return {
+    ...(source === undefined ? {} : { source }),
+    ...(target === undefined ? {} : { target: redactUrl(target) }),
   }
-  return { ...(source === undefined ? {} : { source }), ...(target === undefined ? {} : { target }) }
 }

@@ -4,7 +4,7 @@
  */
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { CommitEvent, Event, FileEvent, RunEvent } from '../model/event.ts'
-import type { AsOf, Operation } from './operation.ts'
+import type { AsOf, Operation, TableWish } from './operation.ts'
 
 export type CatalogState =
   | { readonly state: 'none' }
@@ -122,14 +122,20 @@ export type RunningOperation = {
   abort(): void
   pause(paused: boolean): void
   lanes(count: number): void
+  /** Rows a second that a copy may move; `Infinity` for no limit. */
+  rate(rows: number): void
+  /** Of a copy: its `table.steered` tells what became of it. */
+  steer(wish: TableWish): void
   readonly done: Promise<number>
 }
 
 export interface Workbench extends AsyncDisposable {
-  /** The lake's path as given, or null when only a catalog was opened. */
+  /** The lake's path as given, or null when only a catalog or a database was opened. */
   readonly lake: string | null
-  /** URL without password. */
-  readonly catalog: string
+  /** URL without password; null where there is no catalog, and then no table of one either. */
+  readonly catalog: string | null
+  /** A database whose tables are shown, as an URL without password: `discover-database` and `copy` take it as it stands here. */
+  readonly database?: string | null
   tables(): Promise<readonly TableRow[]>
   overview(key: string): Promise<Overview>
   schema(key: string): Promise<readonly SchemaField[]>

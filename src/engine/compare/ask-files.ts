@@ -22,10 +22,12 @@ export type FilesSide = {
 
 const ADDS = new Set(['add'] as const)
 const PAGE_ROWS = 2_000
+/** Questions that look behind the newest version. */
+const OLDER: ReadonlySet<QuestionId> = new Set(['old-snapshot', 'file-origin', 'last-commits', 'changes'])
 
 /** @throws SluiceError of the log while the answer is read */
 export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSide): Answer {
-  const table = await DeltaTable.open(side.log, side.parquet, side.signal)
+  const table = await DeltaTable.open(side.log, side.parquet, side.signal, OLDER.has(id) ? 'all' : 'newest')
   switch (id) {
     case 'latest-version':
       return yield* latestVersion(table, side)
@@ -50,7 +52,7 @@ export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSi
 
 /** The newest version, or the one asked for where the catalog is behind or the log has moved on since. */
 async function snapshotFor(table: DeltaTable, plan: ComparePlan, side: FilesSide): Promise<Snapshot> {
-  const isNewest = table.listing.latest === plan.version
+  const isNewest = table.latest === plan.version
   return table.snapshot(isNewest ? {} : { version: plan.version }, { signal: side.signal })
 }
 
@@ -112,7 +114,8 @@ async function* oldSnapshot(table: DeltaTable, plan: ComparePlan, side: FilesSid
 async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
   const { origin } = plan
   const path = canonicalPath(origin?.path ?? '', side.log.root)
-  for (const commit of table.listing.commits.toReversed()) {
+  const { commits } = await table.listing(side.signal)
+  for (const commit of commits.toReversed()) {
     if (commit.version > plan.version) continue
     for await (const block of readLog(side.log, commit.name, { signal: side.signal, kinds: ADDS })) {
       for (const { action } of block) {
@@ -126,7 +129,7 @@ async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide
 }
 
 async function* lastCommits(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
-  const ahead = Math.max(0, (table.listing.latest ?? plan.version) - plan.version)
+  const ahead = Math.max(0, table.latest - plan.version)
   for await (const commit of table.history({ limit: plan.commits + ahead, signal: side.signal })) {
     if (commit.version <= plan.version) yield pageOf([commit], commitText)
   }

@@ -4,6 +4,7 @@ import { leafColumns, type LeafColumn, type StructType } from '../../delta/schem
 import { statsRange } from '../../delta/stats.ts'
 import { parsePredicate, renderColumn } from '../../model/predicate.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { literal } from '../../shared/sql-text.ts'
 
 /** Writers keep stats of the first 32 columns unless told otherwise. */
 const COLUMNS = 32
@@ -18,7 +19,7 @@ type Types = { readonly schema: StructType; readonly partitionColumns: readonly 
 
 /** A value of stats in the grammar of `--where`; null where the column's type does not compare with literals. */
 function literalOf(column: LeafColumn, value: string): string | null {
-  const quoted = `'${value.replaceAll("'", "''")}'`
+  const quoted = literal(value)
   if (column.type.kind === 'decimal') return value
   if (column.type.kind !== 'primitive') return null
   switch (column.type.name) {
@@ -58,8 +59,8 @@ function* conditions(column: LeafColumn, stats: readonly string[]): Generator<st
   for (let at = step >> 1; at < stats.length; at += step) {
     const { min } = statsRange(stats[at], column.physicalPath)
     if (min === undefined || min.length > MAX_LITERAL) continue
-    const literal = literalOf(column, min)
-    if (literal !== null) yield `${renderColumn({ names: column.path })} = ${literal}`
+    const value = literalOf(column, min)
+    if (value !== null) yield `${renderColumn({ names: column.path })} = ${value}`
   }
 }
 

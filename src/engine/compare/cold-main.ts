@@ -3,12 +3,13 @@ import { text } from 'node:stream/consumers'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { NEVER } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
+import { openCatalogDatabase, parquetRows } from '../registry.ts'
 import { drain } from './answer.ts'
 import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import type { ColdReply, ColdRequest } from './cold.ts'
 import { bytesReadSoFar, parquetCountingLines } from './read-bytes.ts'
+import { farReader, openMeasured } from './requests.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
 
@@ -17,16 +18,18 @@ type Timed = { readonly rows: number; readonly ms: number }
  * `passed` is told of bytes that are no bytes of the table.
  */
 async function ask(request: ColdRequest, passed: (bytes: number) => void): Promise<Timed> {
-  const { side, question, plan, path, catalogUrl } = request
+  const { side, question, plan, path, catalogUrl, delayMs } = request
   const signal = NEVER.abort
   const begun = performance.now()
   const done = (rows: number): Timed => ({ rows, ms: performance.now() - begun })
   if (side === 'files') {
     const parquet = async (): Promise<ParquetRows> => parquetCountingLines(await parquetRows(), passed)
-    return done(await drain(askFiles(question, plan, { log: await openLake(path), parquet, signal })))
+    return done(await drain(askFiles(question, plan, { log: await openMeasured(path, delayMs), parquet, signal })))
   }
   await using catalog = await openCatalogDatabase(catalogUrl, 'read')
-  return await catalog.read(async (reader) => done(await drain(askSql(question, plan, reader, signal))))
+  return await catalog.read(async (reader) =>
+    done(await drain(askSql(question, plan, farReader(reader, delayMs), signal))),
+  )
 }
 
 /** Asks again with drivers loaded and nothing else kept, so that what is read is read for the answer. */

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { throwIfAborted } from '../../shared/abort.ts'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
@@ -17,6 +18,8 @@ export type ColdRequest = {
   /** URI of the table root. */
   readonly path: string
   readonly catalogUrl: string
+  /** Simulated latency of a request to the lake, or of a round trip to the database. */
+  readonly delayMs: number
   /** Ask a second time over fresh connections, to count the bytes that are read without those of loading drivers. */
   readonly countBytes: boolean
 }
@@ -32,18 +35,12 @@ export type ColdReply = { readonly answer: ColdAnswer } | { readonly error: Erro
 
 const STDERR_KEPT = 2_000
 
-/** The compiled entry; from the sources (tests) it lies in the same place below dist. */
-function coldEntry(): string {
-  const here = fileURLToPath(new URL('./cold-main.js', import.meta.url))
-  return import.meta.url.endsWith('.ts') ? here.replace(/([\\/])src([\\/](?!.*[\\/]src[\\/]))/, '$1dist$2') : here
-}
-
 /**
  * @throws SluiceError what the child met; INTERNAL when it cannot be started or ends without an answer
  */
 export async function askCold(request: ColdRequest, signal: AbortSignal): Promise<ColdAnswer> {
   throwIfAborted(signal)
-  const entry = coldEntry()
+  const entry = fileURLToPath(compiledEntry('cold-main', import.meta.url))
   if (!existsSync(entry))
     throw new SluiceError('INTERNAL', 'the program for cold runs is not compiled', { where: entry })
   const { stdout, stderr, exit } = await talk(entry, JSON.stringify(request), signal)

@@ -7,10 +7,11 @@ import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { measure, type Measured } from './measure.ts'
+import { measure, type Latency, type Measured } from './measure.ts'
 import { plannedQuestions, type ComparePlan, type PlannedQuestion, type SkippedQuestion } from './plan.ts'
 import { prepareComparison } from './prepare.ts'
 import { COLD_MEANING, isQuestionId, QUESTIONS, type QuestionId } from './questions.ts'
+import { hasRoundTrips } from './requests.ts'
 import { verdict } from './timing.ts'
 
 export type CompareOptions = {
@@ -30,7 +31,9 @@ export type CompareOptions = {
   readonly interrupt: Interrupt
   readonly emit: Emit
   /** A store over the same table that has read nothing yet; every timed run of the files gets its own. */
-  readonly openLog: () => LogStore
+  readonly openLog: () => LogStore | Promise<LogStore>
+  /** Simulated latency, ms, of every request to the lake and of every round trip to a database on a network. Default 0. */
+  readonly latencyMs?: number
 }
 
 /** An answered question with what was picked for it and the digest of its answer. */
@@ -50,6 +53,7 @@ export type CompareSummary = {
   readonly equal: number
   readonly different: number
   readonly faster: Readonly<Record<QuestionEvent['faster'], number>>
+  readonly latency: Latency
 }
 
 /**
@@ -58,7 +62,8 @@ export type CompareSummary = {
  * @throws SluiceError BAD_FLAG for an unknown question; STOPPED; what either side cannot read
  */
 export async function compareTable(options: CompareOptions): Promise<CompareSummary> {
-  const { emit, interrupt, table } = options
+  const { emit, interrupt, table, catalog, latencyMs = 0 } = options
+  const latency = { lakeMs: latencyMs, sqlMs: hasRoundTrips(catalog.dialect) ? latencyMs : 0 }
   const wanted = chosenQuestions(options.questions)
   const note = (message: string): void => emit({ type: 'log', level: 'note', table, message })
   const { plan, reasons, notes } = await prepareComparison({ ...options, wanted, signal: interrupt.abort })
@@ -82,12 +87,13 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
   if (plan.logVersion !== plan.catalogVersion) emit({ type: 'log', level: 'warn', table, ...unevenVersions(plan) })
   for (const { title, reason } of skipped) note(`${title}: skipped, ${reason}`)
   if (options.cold) note(COLD_MEANING)
+  if (latencyMs > 0) note(latencyText(latency))
   const results: CompareResult[] = []
   for (const question of asked) {
     throwIfAborted(interrupt.stop)
     const begun = performance.now()
     emit({ type: 'chunk.started', table, chunk: question.id, worker: 1, total: '1', unit: 'question' })
-    const measured = await measure(question.id, { ...options, plan, onNote: note })
+    const measured = await measure(question.id, { ...options, plan, latency, onNote: note })
     const event = questionEvent(question, measured, options.runs)
     emit(event)
     const ms = Math.round(performance.now() - begun)
@@ -95,7 +101,29 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
     const does = { files: question.files, sql: question.sql }
     results.push({ ...event, detail: question.detail, digest: measured.digest, does })
   }
-  return summarise(options, plan, results, skipped)
+  const requests = requestsText(results)
+  if (requests !== null) note(requests)
+  return summarise(options, plan, results, skipped, latency)
+}
+
+/** What was added to either side. */
+export function latencyText({ lakeMs, sqlMs }: Latency): string {
+  const sql =
+    sqlMs > 0
+      ? `${sqlMs} ms for every round trip to the database`
+      : 'nothing for SQL, whose database runs in this process'
+  return `simulated latency: ${lakeMs} ms for every request to the lake, ${sql}`
+}
+
+/** Requests of all questions, each asked once; null where the lake is a folder of this machine. */
+export function requestsText(results: readonly Pick<QuestionEvent, 'files'>[]): string | null {
+  const counted = results.flatMap(({ files }) => (files.requests === undefined ? [] : [files]))
+  if (counted.length === 0) return null
+  const sum = (pick: (side: QuestionEvent['files']) => string | undefined): bigint =>
+    counted.reduce((total, one) => total + BigInt(pick(one) ?? 0), 0n)
+  const requests = sum((side) => side.requests)
+  const bytes = sum((side) => side.requestBytes)
+  return `to answer every question once the files took ${requests} requests and ${bytes} bytes of the lake, SQL 0 requests`
 }
 
 /** Why the run must not end with 0, or null. @returns SluiceError DIFFERENCES */
@@ -150,9 +178,10 @@ function summarise(
   plan: ComparePlan,
   results: readonly CompareResult[],
   skipped: readonly SkippedQuestion[],
+  latency: Latency,
 ): CompareSummary {
   const faster = { files: 0, sql: 0, even: 0 }
   for (const result of results) faster[result.faster]++
   const equal = results.filter(({ same }) => same).length
-  return { plan, table, runs, cold, results, skipped, equal, different: results.length - equal, faster }
+  return { plan, table, runs, cold, results, skipped, equal, different: results.length - equal, faster, latency }
 }

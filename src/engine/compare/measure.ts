@@ -1,7 +1,7 @@
 /** One question on both sides: proved once, then timed warm in turns, then asked cold. */
 import { countingLogStore } from '../../delta/counting.ts'
-import type { Side } from '../../model/event.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import { dec, type Side } from '../../model/event.ts'
+import type { LogStore, RequestCounts } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
@@ -12,7 +12,13 @@ import { askCold, type ColdAnswer } from './cold.ts'
 import { differenceOf } from './digest.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
+import { farReader, requestsSince, totalRequests } from './requests.ts'
 import { median, p95, roundMs } from './timing.ts'
+
+const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0 }
+
+/** Simulated latency of a request to the lake, and of a round trip to the database; 0 for none. */
+export type Latency = { readonly lakeMs: number; readonly sqlMs: number }
 
 /** Cold runs of a side at most, and how long they may take together before no other is begun. */
 const COLD_RUNS = 3
@@ -20,13 +26,14 @@ const COLD_BUDGET_MS = 5_000
 
 export type MeasureOptions = {
   readonly plan: ComparePlan
-  readonly openLog: () => LogStore
+  readonly openLog: () => LogStore | Promise<LogStore>
   readonly parquet: () => Promise<ParquetRows>
   readonly catalog: SqlDatabase
   readonly catalogUrl: string
   readonly runs: number
   readonly cold: boolean
   readonly interrupt: Interrupt
+  readonly latency: Latency
   /** Told why cold figures are missing. */
   readonly onNote: (message: string) => void
 }
@@ -48,16 +55,20 @@ type Cold = { readonly ms: number; readonly readBytes: string | null; readonly r
 export async function measure(id: QuestionId, options: MeasureOptions): Promise<Measured> {
   const { plan, catalog, interrupt, runs, cold } = options
   const signal = interrupt.abort
-  const counting = countingLogStore(options.openLog())
-  const files = (log: LogStore): Answer => askFiles(id, plan, { log, parquet: options.parquet, signal })
+  const log = await options.openLog()
+  const counting = countingLogStore(log)
+  const files = (from: LogStore): Answer => askFiles(id, plan, { log: from, parquet: options.parquet, signal })
+  const { latency } = options
 
   // The warm-up is what proves: both answers are read to their end and compared, and no clock runs.
   const filesDigest = await prove(files(counting))
+  const requests = requestsSince(log)
   const sqlDigest = await catalog.read((reader) => prove(askSql(id, plan, reader, signal)))
   let difference = differenceOf(filesDigest, sqlDigest)
 
-  const filesRun = (): Promise<number> => drain(files(options.openLog()))
-  const sqlRun = (): Promise<number> => catalog.read((reader) => drain(askSql(id, plan, reader, signal)))
+  const filesRun = async (): Promise<number> => drain(files(await options.openLog()))
+  const sqlRun = (): Promise<number> =>
+    catalog.read((reader) => drain(askSql(id, plan, farReader(reader, latency.sqlMs), signal)))
   const filesTimes: number[] = []
   const sqlTimes: number[] = []
   const timedRows = { files: filesDigest.rows, sql: sqlDigest.rows }
@@ -80,9 +91,9 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
     difference ??= changedRows('a cold run', filesDigest.rows, rows)
   }
   return {
-    files: side(filesTimes, filesCold, counting.counts.opened),
+    files: { ...side(filesTimes, filesCold, counting.counts.opened), ...asked(requests, latency.lakeMs) },
     // No question opens a file of the log on this side: it is given none.
-    sql: side(sqlTimes, sqlCold, 0),
+    sql: { ...side(sqlTimes, sqlCold, 0), ...asked(requests === null ? null : NOTHING, latency.sqlMs) },
     filesMs: median(filesTimes),
     sqlMs: median(sqlTimes),
     rows: filesDigest.rows,
@@ -110,13 +121,22 @@ function changedRows(
 /** Median of a few fresh children; null, with a note, where there can be none. */
 async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: MeasureOptions): Promise<Cold | null> {
   const { plan, catalogUrl, interrupt, onNote } = options
-  const path = options.openLog().root
+  const path = (await options.openLog()).root
+  const delayMs = which === 'files' ? options.latency.lakeMs : options.latency.sqlMs
   const answers: ColdAnswer[] = []
   let spent = 0
   while (answers.length < COLD_RUNS && spent < COLD_BUDGET_MS) {
     throwIfAborted(interrupt.stop)
     try {
-      const request = { side: which, question, plan, path, catalogUrl, countBytes: answers.length === 0 } as const
+      const request = {
+        side: which,
+        question,
+        plan,
+        path,
+        catalogUrl,
+        delayMs,
+        countBytes: answers.length === 0,
+      } as const
       const answer = await askCold(request, interrupt.abort)
       answers.push(answer)
       spent += answer.ms
@@ -130,6 +150,13 @@ async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: M
   const [first] = answers
   if (first === undefined) return null
   return { ms: median(answers.map(({ ms }) => ms)), readBytes: first.readBytes, rows: first.rows }
+}
+
+function asked(requests: RequestCounts | null, addedMs: number): Pick<Side, 'requests' | 'requestBytes' | 'addedMs'> {
+  return {
+    ...(requests === null ? {} : { requests: dec(totalRequests(requests)), requestBytes: dec(requests.bytes) }),
+    ...(addedMs === 0 ? {} : { addedMs }),
+  }
 }
 
 function side(times: readonly number[], cold: Cold | null, opened: number): Side {

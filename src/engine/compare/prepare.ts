@@ -47,7 +47,7 @@ export async function prepareComparison(options: PrepareOptions): Promise<Prepar
   const { log, parquet, catalog, tableId, wanted, signal } = options
   const table = await DeltaTable.open(log, parquet, signal)
   const snapshot = await table.snapshot({}, { signal })
-  const run = table.run()
+  const run = await table.run(signal)
   return await catalog.read(async (reader) => {
     const imported = await readableTable(reader, { tableId })
     const version = Math.min(snapshot.version, imported.latest)

@@ -1,8 +1,12 @@
-/** Are the data files of a snapshot there? Answered by listing folders; no file is opened, and none outside the table root. */
+/**
+ * Are the data files of a snapshot there? Answered by listings: no file is opened or asked for by its name, and none outside the table root.
+ * A bucket is listed as a whole where that takes fewer requests than its folders would.
+ */
 import { resolveDataPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { CheckFiles } from '../operation.ts'
+import { inOrder } from './in-order.ts'
 
 export type Presence = {
   readonly checked: number
@@ -12,8 +16,15 @@ export type Presence = {
   readonly outside: number
 }
 
+/** Names that are looked for, by folder. */
+type Wanted = ReadonlyMap<string, readonly string[]>
+
 const SAMPLE_FOLDERS = 25
 const MISSING_SHOWN = 10
+/** Objects that one request lists. */
+const PAGE = 1000
+/** Folders of a bucket that are listed at the same time. */
+const PARALLEL_FOLDERS = 8
 
 /** @param paths raw paths of the active files, in pages */
 export async function dataFilesPresent(
@@ -22,6 +33,30 @@ export async function dataFilesPresent(
   mode: Exclude<CheckFiles, 'none'>,
   signal: AbortSignal,
 ): Promise<Presence> {
+  const { folders, outside } = await byFolder(log, paths, mode, signal)
+  let checked = 0
+  for (const names of folders.values()) checked += names.length
+  const absent = await absentOf(log, folders, checked, signal)
+  let missingTotal = 0
+  const missing: string[] = []
+  for (const [folder, names] of folders) {
+    const gone = absent.get(folder)
+    if (gone === undefined) continue
+    for (const name of names) {
+      if (!gone.has(name)) continue
+      missingTotal++
+      if (missing.length < MISSING_SHOWN) missing.push(folder === '' ? name : `${folder}/${name}`)
+    }
+  }
+  return { checked, missing, missingTotal, outside }
+}
+
+async function byFolder(
+  log: LogStore,
+  paths: AsyncIterable<readonly string[]>,
+  mode: Exclude<CheckFiles, 'none'>,
+  signal: AbortSignal,
+): Promise<{ readonly folders: Wanted; readonly outside: number }> {
   const folders = new Map<string, string[]>()
   let outside = 0
   for await (const page of paths) {
@@ -32,27 +67,65 @@ export async function dataFilesPresent(
         outside++
         continue
       }
-      const cut = target.path.lastIndexOf('/')
-      const folder = cut === -1 ? '' : target.path.slice(0, cut)
+      const { folder, name } = split(target.path)
       if (mode === 'sample' && !folders.has(folder) && folders.size >= SAMPLE_FOLDERS) continue
       const names = folders.get(folder)
-      const name = target.path.slice(cut + 1)
       if (names === undefined) folders.set(folder, [name])
       else names.push(name)
     }
   }
-  let checked = 0
-  let missingTotal = 0
-  const missing: string[] = []
-  for (const [folder, names] of folders) {
-    const present = new Set<string>()
-    for await (const entry of log.list(folder, { attributes: false, signal })) present.add(entry.name)
-    for (const name of names) {
-      checked++
-      if (present.has(name)) continue
-      missingTotal++
-      if (missing.length < MISSING_SHOWN) missing.push(folder === '' ? name : `${folder}/${name}`)
-    }
+  return { folders, outside }
+}
+
+/** The names of each folder that no listing had. */
+async function absentOf(
+  log: LogStore,
+  wanted: Wanted,
+  files: number,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const left = new Map<string, Set<string>>()
+  for (const [folder, names] of wanted) left.set(folder, new Set(names))
+  const found = (folder: string, name: string): void => {
+    const names = left.get(folder)
+    if (names?.delete(name) === true && names.size === 0) left.delete(folder)
   }
-  return { checked, missing, missingTotal, outside }
+  // Whole pages at least; what nobody refers to any more comes on top, and how much that is nobody knows.
+  const deep = log.listDeep !== undefined && Math.ceil(files / PAGE) < left.size
+  if (deep && (await listAll(log, found, () => left.size, signal))) return left
+  const lanes = log.requests === undefined ? 1 : PARALLEL_FOLDERS
+  const namesIn = async (folder: string): Promise<{ readonly folder: string; readonly names: readonly string[] }> => {
+    const names: string[] = []
+    for await (const { name } of log.list(folder, { attributes: false, signal })) {
+      if (left.get(folder)?.has(name) === true) names.push(name)
+    }
+    return { folder, names }
+  }
+  for await (const { folder, names } of inOrder([...left.keys()], lanes, namesIn)) {
+    for (const name of names) found(folder, name)
+  }
+  return left
+}
+
+/** @returns false when the rest is cheaper by folders: there are far more objects than files of the table */
+async function listAll(
+  log: LogStore,
+  found: (folder: string, name: string) => void,
+  folders: () => number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const most = folders() * PAGE
+  let listed = 0
+  for await (const path of log.listDeep?.('', signal) ?? []) {
+    const { folder, name } = split(path)
+    found(folder, name)
+    if (folders() === 0) return true
+    if (++listed >= most) return false
+  }
+  return true
+}
+
+function split(path: string): { readonly folder: string; readonly name: string } {
+  const cut = path.lastIndexOf('/')
+  return { folder: cut === -1 ? '' : path.slice(0, cut), name: path.slice(cut + 1) }
 }

@@ -6,6 +6,7 @@ import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import type { WritableCatalog } from '../catalog-session.ts'
+import { holderOf, isAlive } from '../holder.ts'
 import { newRunId } from '../run-id.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { whilePaused } from './pause.ts'
@@ -17,11 +18,19 @@ export type ImportTarget = {
   readonly name: string
   readonly path: string
   readonly tableId?: string
+  /** The log, where it is open already. */
+  readonly log?: LogStore | undefined
   /** Lane that works on it, from 1. */
   readonly worker: number
 }
 
-export type ImportSettings = { readonly batchSize: number; readonly allowRefused: boolean; readonly waitMs: number }
+export type ImportSettings = {
+  readonly batchSize: number
+  readonly allowRefused: boolean
+  readonly waitMs: number
+  /** False: a failure before anything was written leaves no row in `migration_status`. */
+  readonly noteFailure?: boolean
+}
 
 export type TableOutcome = {
   readonly result: ImportResult | null
@@ -47,7 +56,7 @@ export async function importAndTell(
   let actions = 0
   let before = 0
   try {
-    const log = await openLake(target.path)
+    const log = target.log ?? (await openLake(target.path))
     const tableId = target.tableId ?? (await knownTableId(catalog.database, log)) ?? defaultTableId(log.root)
     const result = await importTable({
       database: catalog.database,
@@ -59,9 +68,10 @@ export async function importAndTell(
       allowRefused: settings.allowRefused,
       interrupt,
       clock,
-      holder: { owner: `${run.runId}/${tableId}`, host: run.host, pid: process.pid, command: run.commandLine },
+      holder: holderOf(run, tableId),
       alive: isAlive,
       waitMs: settings.waitMs,
+      noteFailure: settings.noteFailure ?? true,
       importId: newRunId(clock),
       onStart: (start) => {
         before = start.done
@@ -158,14 +168,4 @@ export async function importAndTell(
 /** A table that is in the catalog keeps its id, whatever it was called when it was first imported. */
 async function knownTableId(reader: SqlReader, log: LogStore): Promise<string | null> {
   return (await readHead(reader, { location: log.root }))?.tableId ?? null
-}
-
-/** Whether a process of this machine still runs. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM'
-  }
 }

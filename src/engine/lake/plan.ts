@@ -1,5 +1,4 @@
 /** What an import would do, from listings and cheap reads alone. Writes nothing, and creates no catalog. */
-import { existsSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { readHead, wholeness } from '../../catalog/import/head.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
@@ -10,15 +9,19 @@ import { historyOf } from '../../delta/segment.ts'
 import { dec, type PlanLine } from '../../model/event.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { parseCatalogUrl } from '../catalog-url.ts'
+import { mayHoldCatalog } from '../catalog-url.ts'
 import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
+import { inOrder, lanesAt } from './in-order.ts'
+import { listedOnce } from './planned-log.ts'
 
 export type PlanTarget = { readonly name: string; readonly path: string }
 
 export type Plan = {
   readonly lines: readonly PlanLine[]
   readonly errors: ReadonlyMap<string, SluiceError>
+  /** The logs by their paths, as they were opened for the plan; none of a plan of many tables. */
+  readonly logs: ReadonlyMap<string, LogStore>
   readonly hash: string
   /** Actions to bring in, estimated from the bytes of the logs. */
   readonly actions: number
@@ -32,6 +35,9 @@ const MS_A_COMMIT = 0.25
 const CHECKPOINT_FACTOR = 4
 const CHECKPOINT_ROW_BYTES = 150
 const SAMPLE_BYTES = 65_536
+const LINE_BYTES = 500
+/** Up to so many tables the listings of their logs are kept for the import that follows. */
+const FEW_TARGETS = 16
 
 /**
  * @param deep also counts files, bytes and rows of the tables, for a plan that is shown rather than run
@@ -45,16 +51,27 @@ export async function planTables(
   const lines: PlanLine[] = []
   let actions = 0
   let baseline = 0
+  const lanes = lanesAt(targets.map(({ path }) => path))
   const errors = new Map<string, SluiceError>()
+  const logs = new Map<string, LogStore>()
   const database = await existingCatalog(catalogUrl)
+  const plannedOrThrown = async (target: PlanTarget): Promise<Attempt> => {
+    try {
+      const log = await openLake(target.path)
+      const own = targets.length <= FEW_TARGETS ? listedOnce(log) : log
+      return { target, planned: await planLine(target, own, database, run, deep), thrown: null }
+    } catch (thrown) {
+      return { target, planned: null, thrown }
+    }
+  }
   try {
-    for (const target of targets) {
-      try {
-        const planned = await planLine(target, database, run, deep)
+    for await (const { target, planned, thrown } of inOrder(targets, lanes, plannedOrThrown)) {
+      if (planned !== null) {
         lines.push(planned.line)
         actions += planned.actions
         baseline += planned.baseline
-      } catch (thrown) {
+        if (targets.length <= FEW_TARGETS) logs.set(target.path, planned.log)
+      } else {
         const error = asSluiceError(thrown)
         if (error.kind === 'stopped' || error.kind === 'internal') throw thrown
         errors.set(target.name, error)
@@ -69,6 +86,7 @@ export async function planTables(
   return {
     lines,
     errors,
+    logs,
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 8),
     actions,
     baseline,
@@ -93,11 +111,25 @@ export function tellPlan(plan: Plan, excluded: readonly string[], run: Run, deta
   })
 }
 
-type Planned = { readonly line: PlanLine; readonly actions: number; readonly baseline: number }
+type Planned = {
+  readonly line: PlanLine
+  readonly log: LogStore
+  readonly actions: number
+  readonly baseline: number
+}
 
-async function planLine(target: PlanTarget, database: SqlDatabase | null, run: Run, deep: boolean): Promise<Planned> {
+type Attempt = { readonly target: PlanTarget } & (
+  { readonly planned: Planned; readonly thrown: null } | { readonly planned: null; readonly thrown: unknown }
+)
+
+async function planLine(
+  target: PlanTarget,
+  log: LogStore,
+  database: SqlDatabase | null,
+  run: Run,
+  deep: boolean,
+): Promise<Planned> {
   const { interrupt } = run
-  const log = await openLake(target.path)
   const history = historyOf(await listLog(log, { signal: interrupt.abort, attributes: true }))
   const latest = history.commits.at(-1)?.version ?? history.from
   const head = database === null ? null : await readHead(database, { location: log.root })
@@ -125,9 +157,10 @@ async function planLine(target: PlanTarget, database: SqlDatabase | null, run: R
     ...(facts === null || facts.bytes === null ? {} : { bytes: dec(facts.bytes) }),
     ...(facts === null || facts.rows === null ? {} : { rows: dec(facts.rows) }),
   }
-  const perLine = await bytesALine(log, commits, interrupt.abort)
+  // From a bucket three samples are three requests, which an estimate is not worth.
+  const perLine = log.requests === undefined ? await bytesALine(log, commits, interrupt.abort) : LINE_BYTES
   const actions = Math.round(commitBytes / perLine + checkpointBytes / CHECKPOINT_ROW_BYTES)
-  return { line, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }
+  return { line, log, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }
 }
 
 /** Bytes of a line, by the beginnings of a few commits; only for estimates. */
@@ -142,11 +175,11 @@ async function bytesALine(log: LogStore, commits: readonly CommitFile[], signal:
       for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) lines++
     }
   }
-  return lines === 0 ? 500 : bytes / lines
+  return lines === 0 ? LINE_BYTES : bytes / lines
 }
 
 async function existingCatalog(url: string): Promise<SqlDatabase | null> {
-  if (!existsSync(parseCatalogUrl(url).file)) return null
+  if (!mayHoldCatalog(url)) return null
   const database = await openCatalogDatabase(url, 'read')
   if ((await catalogPresence(database)) === 'present') return database
   await database.close()

@@ -2,38 +2,42 @@
  * Where a question about a table is answered: by the catalog when it holds the table, else by the log itself. A table that is named by
  * its path and was never imported is read from its files, and that is said.
  */
-import { existsSync } from 'node:fs'
 import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
 import { readHead } from '../../catalog/import/head.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
 import { versionAtTime } from '../../catalog/query/counts.ts'
+import type { Reach } from '../../delta/listed-log.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { parseCatalogUrl } from '../catalog-url.ts'
+import { mayHoldCatalog, parseCatalogUrl } from '../catalog-url.ts'
 import type { AsOf } from '../operation.ts'
 import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
-import { resolveTable } from '../resolve.ts'
+import { resolveTable, tableKey } from '../resolve.ts'
 import type { Run } from '../run-context.ts'
 
 export type TableSource =
   | { readonly from: 'catalog'; readonly database: SqlDatabase; readonly table: ReadableTable }
   | { readonly from: 'log'; readonly table: DeltaTable }
 
-/** @throws SluiceError of resolving the table, or of the catalog that holds it */
+/**
+ * @param reach what the body will ask of a log; by default what `asOf` says
+ * @throws SluiceError of resolving the table, or of the catalog that holds it
+ */
 export async function withTable<T>(
   name: string,
   catalogUrl: string | undefined,
   asOf: AsOf,
   run: Run,
   body: (source: TableSource) => Promise<T>,
+  reach: Reach = reachOf(asOf),
 ): Promise<T> {
   const database = await openIfThere(catalogUrl)
   try {
     const ref = await resolveTable(name, database)
     const log = await openLake(ref.path)
     if (database !== null) {
-      const by = ref.by === 'id' ? { tableId: ref.tableId } : { location: log.root }
+      const by = await tableKey(ref, log)
       if ((await readHead(database, by)) !== null) {
         const current = await readableTable(database, by)
         const version = asOf.version ?? (await versionFor(database, current, asOf))
@@ -50,10 +54,15 @@ export async function withTable<T>(
         message: `there is no catalog at ${label}: answered from the log of ${name}`,
       })
     }
-    return await body({ from: 'log', table: await DeltaTable.open(log, parquetRows, run.interrupt.abort) })
+    return await body({ from: 'log', table: await DeltaTable.open(log, parquetRows, run.interrupt.abort, reach) })
   } finally {
     await database?.close()
   }
+}
+
+/** What a question about a version or time asks of a log. */
+export function reachOf({ version, timestampMs }: AsOf): Reach {
+  return version === undefined && timestampMs === undefined ? 'newest' : 'all'
 }
 
 async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsOf): Promise<number | undefined> {
@@ -71,7 +80,7 @@ async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsO
 }
 
 async function openIfThere(url: string | undefined): Promise<SqlDatabase | null> {
-  if (url === undefined || !existsSync(parseCatalogUrl(url).file)) return null
+  if (url === undefined || !mayHoldCatalog(url)) return null
   const database = await openCatalogDatabase(url, 'read')
   try {
     if ((await catalogPresence(database)) === 'present') return database

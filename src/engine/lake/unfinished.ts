@@ -4,7 +4,8 @@ import { pathToFileURL } from 'node:url'
 import type { Cursor } from '../../catalog/import/head.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
 import { dec, type Dec } from '../../model/event.ts'
-import { parseCatalogUrl } from '../catalog-url.ts'
+import { isS3Url, parseLakeUrl } from '../../model/lake-url.ts'
+import { mayHoldCatalog } from '../catalog-url.ts'
 import type { Operation } from '../operation.ts'
 import { openCatalogDatabase } from '../registry.ts'
 
@@ -12,12 +13,12 @@ type Import = Extract<Operation, { kind: 'import' | 'batch-import' }>
 
 /** @returns the newest of their ids, and the actions they have done together; nothing when there are none */
 export async function unfinishedImports(operation: Import): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
-  if (!existsSync(parseCatalogUrl(operation.catalog).file)) return {}
+  if (!mayHoldCatalog(operation.catalog)) return {}
   const place = operation.kind === 'import' ? operation.table : operation.path
-  const root = existsSync(place) ? pathToFileURL(realpathSync(place)).href : null
+  const root = rootOf(place)
   await using database = await openCatalogDatabase(operation.catalog, 'read')
   if ((await catalogPresence(database)) === 'absent') return {}
-  const rows = await database.all('SELECT table_id, location, cursor FROM delta_tables WHERE cursor IS NOT NULL')
+  const rows = await database.all('SELECT table_id, location, "cursor" FROM delta_tables WHERE "cursor" IS NOT NULL')
   let newest = 0n
   let done = 0
   for (const [tableId, location, text] of rows as readonly (readonly [string, string, string])[]) {
@@ -29,4 +30,13 @@ export async function unfinishedImports(operation: Import): Promise<{ resumes?: 
     done += cursor.done
   }
   return newest === 0n ? {} : { resumes: newest.toString(), baseline: { done: dec(done) } }
+}
+
+/** Location as the catalog has it; null for what is no place. */
+function rootOf(place: string): string | null {
+  if (isS3Url(place)) {
+    const url = parseLakeUrl(place)
+    return url.kind === 's3' ? url.root : null
+  }
+  return existsSync(place) ? pathToFileURL(realpathSync(place)).href : null
 }

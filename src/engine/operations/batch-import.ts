@@ -2,8 +2,8 @@
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { withWritableCatalog } from '../catalog-session.ts'
-import { importAndTell, type TableOutcome } from '../lake/import-one.ts'
-import { laneOpen } from '../lake/pause.ts'
+import type { TableOutcome } from '../lake/import-one.ts'
+import { importInLanes } from '../lake/lanes.ts'
 import { planTables, tellPlan, type PlanTarget } from '../lake/plan.ts'
 import { walkLake } from '../lake/walk.ts'
 import type { Operation } from '../operation.ts'
@@ -12,7 +12,6 @@ import type { Ending, Run } from '../run-context.ts'
 type BatchImport = Extract<Operation, { kind: 'batch-import' }>
 
 const BATCH_WAIT_MS = 10_000
-const MAX_LANES = 16
 
 export async function batchImport(operation: BatchImport, run: Run): Promise<Ending> {
   const { catalog: url, only, dryRun } = operation
@@ -39,25 +38,16 @@ export async function batchImport(operation: BatchImport, run: Run): Promise<End
   tellPlan(plan, excluded, run, dryRun)
   if (dryRun) return endOfPlan(targets.length, plan.errors)
   return withWritableCatalog(url, run, operation.path, async (catalog) => {
-    // Largest first, so that no long table begins when the other lanes are about to run dry.
     const size = new Map(plan.lines.map((line) => [line.table, Number(line.logBytes ?? 0)]))
-    const queue = targets.toSorted((a, b) => (size.get(b.name) ?? 0) - (size.get(a.name) ?? 0))
-    const outcomes: TableOutcome[] = []
-    const lane = async (worker: number): Promise<void> => {
-      for (;;) {
-        if (queue.length === 0 || !(await laneOpen(worker, run))) return
-        const target = queue.shift()
-        if (target === undefined) return
-        const settings = { batchSize: operation.batchSize, allowRefused: false, waitMs: BATCH_WAIT_MS }
-        outcomes.push(await importAndTell(catalog, { ...target, worker }, settings, run))
-      }
-    }
-    // With somebody at the controls there may be more lanes later than now.
-    const wished = run.control === undefined ? operation.parallel : MAX_LANES
-    const lanes = Math.max(1, Math.min(wished, targets.length))
-    await Promise.all(Array.from({ length: lanes }, (_, i) => lane(i + 1)))
+    const settings = { batchSize: operation.batchSize, allowRefused: false, waitMs: BATCH_WAIT_MS }
+    const lined = targets.map((target) => ({
+      ...target,
+      log: plan.logs.get(target.path),
+      logBytes: size.get(target.name) ?? 0,
+    }))
+    const outcomes = await importInLanes(catalog, url, lined, operation.parallel, settings, run)
     await catalog.indexes.finish()
-    return endOfRun(targets.length, outcomes, queue.length)
+    return endOfRun(targets.length, outcomes, targets.length - outcomes.length)
   })
 }
 

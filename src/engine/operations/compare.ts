@@ -8,9 +8,10 @@ import { SluiceError } from '../../shared/errors.ts'
 import { withCatalog } from '../catalog-session.ts'
 import { compareFailure, compareTable, type CompareSummary } from '../compare/index.ts'
 import { compareReport, machineFacts } from '../compare/report.ts'
+import { openMeasured } from '../compare/requests.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
-import { resolveTable } from '../resolve.ts'
+import { resolveTable, tableKey } from '../resolve.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 type Compare = Extract<Operation, { kind: 'performance-compare' }>
@@ -18,9 +19,10 @@ type Compare = Extract<Operation, { kind: 'performance-compare' }>
 export async function compare(operation: Compare, run: Run): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
   return withCatalog(operation.catalog, async (database) => {
+    const { latencyMs = 0 } = operation
     const ref = await resolveTable(operation.table, database)
     const log = await openLake(ref.path)
-    const table = await readableTable(database, ref.by === 'id' ? { tableId: ref.tableId } : { location: log.root })
+    const table = await readableTable(database, await tableKey(ref, log))
     const summary = await compareTable({
       log,
       parquet: parquetRows,
@@ -33,7 +35,8 @@ export async function compare(operation: Compare, run: Run): Promise<Ending> {
       ...(operation.questions === undefined ? {} : { questions: operation.questions }),
       interrupt: run.interrupt,
       emit: run.emit,
-      openLog: () => log,
+      openLog: () => openMeasured(log.root, latencyMs),
+      latencyMs,
     })
     const wrote: string[] = []
     if (operation.report !== undefined) {

@@ -3,6 +3,7 @@ import { probeTable } from '../../delta/probe.ts'
 import { dec, type TableEvent } from '../../model/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { inOrder, lanesAt } from '../lake/in-order.ts'
 import { walkLake } from '../lake/walk.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
@@ -17,7 +18,12 @@ export async function discover(operation: Discover, run: Run): Promise<Ending> {
   let sources = 0
   let excluded = 0
   let bytes = 0n
-  for await (const found of walkLake(operation.path, { ...operation, signal: interrupt.stop })) {
+  const lanes = lanesAt([operation.path])
+  const probed = inOrder(walkLake(operation.path, { ...operation, signal: interrupt.stop }), lanes, async (found) => ({
+    found,
+    event: found.kind === 'table' ? await tableEvent(found.name, found.path, interrupt.abort) : null,
+  }))
+  for await (const { found, event } of probed) {
     if (found.kind === 'excluded') {
       excluded++
       continue
@@ -43,7 +49,7 @@ export async function discover(operation: Discover, run: Run): Promise<Ending> {
       })
       continue
     }
-    const event = await tableEvent(found.name, found.path, interrupt.abort)
+    if (event === null) continue
     tables++
     if (!event.readable) unreadable++
     bytes += BigInt(event.bytes ?? 0)

@@ -1,99 +1,127 @@
-/** `export-log`: writes the commits that the catalog holds as a `_delta_log` of their own, with their times. */
-import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
-import { readableTable } from '../../catalog/catalog.ts'
-import { exportCommits } from '../../catalog/export.ts'
-import { commitName } from '../../delta/log-path.ts'
+/**
+ * `export-log`: writes what the catalog holds of a table as a `_delta_log` of its own. Commits have their bytes and times; where the catalog
+ * does not begin at version 0, a checkpoint of its first version makes them readable.
+ */
+import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
+import { CheckpointRows } from '../../catalog/export/checkpoint-rows.ts'
+import { checkpointTime, heldCommits, type HeldCommit } from '../../catalog/export/commits.ts'
+import { commitName, LAST_CHECKPOINT, versionDigits } from '../../delta/log-path.ts'
 import { dec } from '../../model/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { SqlReader } from '../../stores/port.ts'
 import { withCatalog } from '../catalog-session.ts'
+import { NewLog, unwritable } from '../lake/new-log.ts'
 import type { Operation } from '../operation.ts'
-import { openLake } from '../registry.ts'
-import { resolveTable } from '../resolve.ts'
+import { resolveTable, tableKey } from '../resolve.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 type ExportLog = Extract<Operation, { kind: 'export-log' }>
 
 export async function exportLog(operation: ExportLog, run: Run): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
-    const ref = await resolveTable(operation.table, database)
-    const table = await readableTable(
-      database,
-      ref.by === 'id' ? { tableId: ref.tableId } : { location: (await openLake(ref.path)).root },
-    )
-    const folder = join(operation.to, '_delta_log')
-    await emptyFolder(folder).catch(unwritable(folder))
-    let commits = 0
-    let bytes = 0
-    let identical = 0
-    for await (const commit of exportCommits(database, table)) {
-      throwIfAborted(run.interrupt.stop)
-      const text = commit.lines.length === 0 ? '' : `${commit.lines.join('\n')}\n`
-      const file = join(folder, commitName(commit.version))
-      await writeCommit(file, text, commit.modified).catch(unwritable(file))
-      commits++
-      bytes += Buffer.byteLength(text)
-      const { digest } = commit
-      if (digest !== null && createHash('sha256').update(text).digest().equals(digest)) identical++
-    }
-    if (table.historyFrom > 0) {
-      run.emit({
-        type: 'log',
-        level: 'warn',
-        message: `the catalog begins at version ${table.historyFrom}: a checkpoint of that version is needed to read these commits`,
-      })
-    }
-    return { totals: { commits: dec(commits), bytes: dec(bytes), identical: dec(identical) }, wrote: [folder] }
-  })
-}
-
-async function writeCommit(file: string, text: string, modified: number | null): Promise<void> {
-  const handle = await open(file, 'wx')
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  if (modified !== null) await utimes(file, modified / 1000, modified / 1000)
-}
-
-/** Turns what the file system says of the folder that is written into an error of the target's kind. */
-function unwritable(path: string): (error: unknown) => never {
-  return (error) => {
-    if (error instanceof SluiceError) throw error
-    const { code = '', message } = error as NodeJS.ErrnoException
-    const where = `${path}: ${message}`
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
-      throw new SluiceError('NO_SPACE', 'Disk space exhausted', {
-        where,
-        reason: 'Insufficient storage',
-        hint: 'Free up disk space or use alternative storage, then name a folder with --to that does not exist yet',
-        cause: error,
-      })
-    }
-    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-      throw new SluiceError('TARGET_DENIED', 'Permission denied', {
-        where,
-        reason: 'File system or database permissions',
-        hint: 'Verify user permissions on files and database',
-        cause: error,
-      })
-    }
-    throw new SluiceError('TARGET_IO', 'the log cannot be written', {
-      where,
-      hint: 'name another folder with --to',
-      cause: error,
+    const by = await tableKey(await resolveTable(operation.table, database))
+    // One state of the catalog, whatever imports go on beside.
+    return database.read(async (reader) => {
+      const table = await readableTable(reader, by)
+      await using log = await NewLog.begin(operation.to)
+      try {
+        const commits = await writeCommits(log, reader, table, run)
+        const based = await beginsWithCheckpoint(reader, table)
+        const versions = checkpointsOf(operation, table, based)
+        let rows = 0
+        for (const version of versions) rows += await writeCheckpoint(log, reader, table, version, run)
+        throwIfAborted(run.interrupt.stop)
+        await log.publish()
+        if (based && versions.length === 0) {
+          warn(
+            run,
+            `the catalog begins at version ${table.historyFrom}: a checkpoint of that version is needed to read these commits`,
+          )
+        }
+        const checkpoints = { checkpoints: dec(versions.length), checkpointRows: dec(rows) }
+        return { totals: { ...commits, ...(versions.length === 0 ? {} : checkpoints) }, wrote: [log.target] }
+      } catch (error) {
+        throw unwritable(error, log.target)
+      }
     })
-  }
+  })
 }
 
-async function emptyFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  if ((await readdir(folder)).length === 0) return
-  throw new SluiceError('BAD_FLAG', `${folder} is not empty`, {
-    hint: 'name a folder that does not exist yet: an existing log is never written over',
-  })
+/** Whether the first version can be built from no commit: only a table whose commits begin at 0 needs no checkpoint. */
+async function beginsWithCheckpoint(reader: SqlReader, table: ReadableTable): Promise<boolean> {
+  if (table.historyFrom > 0) return true
+  const [row] = await reader.all('SELECT log_bytes FROM delta_commits WHERE table_id = ? AND version = 0', [
+    table.tableId,
+  ])
+  return row?.[0] === null
+}
+
+/** Versions that get a checkpoint, ascending. */
+function checkpointsOf({ checkpoint = 'base' }: ExportLog, table: ReadableTable, based: boolean): readonly number[] {
+  if (checkpoint === 'none') return []
+  const versions = based ? [table.historyFrom] : []
+  if (checkpoint === 'latest' && !versions.includes(table.latest)) versions.push(table.latest)
+  return versions
+}
+
+async function writeCommits(log: NewLog, reader: SqlReader, table: ReadableTable, run: Run): Promise<Ending['totals']> {
+  let commits = 0
+  let bytes = 0
+  let identical = 0
+  for await (const commit of heldCommits(reader, table)) {
+    throwIfAborted(run.interrupt.stop)
+    const name = commitName(commit.version)
+    const written = await log.writeCommit(name, commit)
+    if (commit.numLines !== null && written.lines !== commit.numLines) {
+      if (commit.version !== table.historyFrom) throw missingLines(commit, written.lines)
+      await log.remove(name)
+      warn(
+        run,
+        `commit ${commit.version} is left out: the catalog holds ${written.lines} of its ${commit.numLines} lines; its checkpoint stands for it`,
+      )
+      continue
+    }
+    commits++
+    bytes += written.bytes
+    if (written.identical) identical++
+  }
+  return { commits: dec(commits), bytes: dec(bytes), identical: dec(identical) }
+}
+
+/** @returns the number of its rows */
+async function writeCheckpoint(
+  log: NewLog,
+  reader: SqlReader,
+  table: ReadableTable,
+  version: number,
+  run: Run,
+): Promise<number> {
+  const { duckdbCheckpointWriter } = await import('../../stores/duckdb/checkpoint-writer.ts')
+  const name = `${versionDigits(version)}.checkpoint.parquet`
+  const rows = new CheckpointRows(reader, table, version, run.clock.now())
+  const written = await duckdbCheckpointWriter().write(`${log.folder}/${name}`, rows.pages(), run.interrupt.stop)
+  await log.setTime(name, await checkpointTime(reader, table, version))
+  const hint = { version, size: written.rows, sizeInBytes: written.bytes, numOfAddFiles: rows.adds }
+  await log.replaceText(LAST_CHECKPOINT, `${JSON.stringify(hint)}\n`)
+  if (rows.leftOut.size > 0) {
+    const kinds = [...rows.leftOut].map(([kind, count]) => `${count} ${kind}`).join(', ')
+    warn(run, `checkpoint ${version} has no column for actions that the first one held: ${kinds}`)
+  }
+  return written.rows
+}
+
+function missingLines({ version, numLines }: HeldCommit, found: number): SluiceError {
+  return new SluiceError(
+    'TARGET_CORRUPT',
+    `the catalog holds ${found} of the ${String(numLines)} lines of commit ${version}`,
+    {
+      reason: 'rows of the catalog were removed or changed by hand',
+      hint: 'sluice validate TABLE says what is wrong with the catalog; nothing was written',
+    },
+  )
+}
+
+function warn(run: Run, message: string): void {
+  run.emit({ type: 'log', level: 'warn', message })
 }

@@ -3,7 +3,7 @@ import { commitsUpTo, type CommitRecord } from '../../catalog/query/history.ts'
 import type { CommitSummary } from '../../delta/history.ts'
 import { dec, type CommitEvent } from '../../model/event.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { withTable } from '../lake/table-source.ts'
+import { withTable, type TableSource } from '../lake/table-source.ts'
 import { listLog } from '../../delta/listing.ts'
 import { openLake } from '../registry.ts'
 import { pathOfLocation } from '../resolve.ts'
@@ -24,7 +24,7 @@ export async function history(operation: HistoryOperation, run: Run): Promise<En
     commits++
     run.emit(event)
   }
-  await withTable(operation.table, operation.catalog, {}, run, async (source) => {
+  const tellAll = async (source: TableSource): Promise<void> => {
     if (source.from === 'log') {
       const { abort: signal } = run.interrupt
       for await (const commit of source.table.history({ limit: operation.limit + 1, signal }))
@@ -36,7 +36,8 @@ export async function history(operation: HistoryOperation, run: Run): Promise<En
     for (const commit of await commitsUpTo(source.database, tableId, latest, operation.limit + 1)) {
       tell(eventOfRecord(commit, checkpoints.has(commit.version)))
     }
-  })
+  }
+  await withTable(operation.table, operation.catalog, {}, run, tellAll, 'all')
   if (more)
     run.emit({
       type: 'log',

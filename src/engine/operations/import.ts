@@ -28,7 +28,12 @@ export async function importOne(operation: Import, run: Run): Promise<Ending> {
     }
   }
   return withWritableCatalog(url, run, path, async (catalog) => {
-    const { result, error } = await importAndTell(catalog, target, { batchSize, allowRefused, waitMs }, run)
+    const { result, error } = await importAndTell(
+      catalog,
+      { ...target, log: plan.logs.get(path) },
+      { batchSize, allowRefused, waitMs },
+      run,
+    )
     await catalog.indexes.finish()
     if (error !== null) throw error
     return {

@@ -29,8 +29,30 @@ export async function perform(operation: Operation, run: Run): Promise<Ending> {
       return (await import('./files.ts')).files(operation, run)
     case 'changes':
       return (await import('./changes.ts')).changes(operation, run)
+    case 'sync':
+      return (await import('./sync.ts')).sync(operation, run)
+    case 'prune':
+      return (await import('./prune.ts')).prune(operation, run)
     case 'export-log':
       return (await import('./export-log.ts')).exportLog(operation, run)
+    case 'grants':
+      return (await import('./grants.ts')).grants(operation, run)
+    case 'doctor':
+      return (await import('./doctor.ts')).doctor(operation, run)
+    case 'sql':
+      return (await import('./sql.ts')).sql(operation, run)
+    case 'index':
+      return (await import('./index-columns.ts')).indexColumns(operation, run)
+    case 'copy':
+      return (await import('./copy.ts')).copy(operation, run)
+    case 'discover-database':
+      return (await import('./discover-database.ts')).discoverDatabase(operation, run)
+    case 'retry-quarantine':
+      return (await import('./retry-quarantine.ts')).retryQuarantine(operation, run)
+    case 'diff-undo':
+      return (await import('./diff-undo.ts')).diffUndo(operation, run)
+    case 'diff':
+      return (await import('./diff.ts')).diff(operation, run)
     default:
       return unknown(operation)
   }

@@ -3,7 +3,7 @@
  * table's rows in one transaction. Neither ever writes to the log.
  */
 import { readHead, wholeness, type Head } from '../../catalog/import/head.ts'
-import { acquireLease, leaseHolder, releaseLease } from '../../catalog/lease.ts'
+import { acquireLease, keepLease, leaseHolder, releaseLease, RENEW_MS, renewLease } from '../../catalog/lease.ts'
 import { countsAt } from '../../catalog/query/counts.ts'
 import { deleteTable, dependents, rowsOfTable, type RowCounts } from '../../catalog/rollback.ts'
 import { dialectOf } from '../../catalog/dialect.ts'
@@ -12,13 +12,14 @@ import type { LogStore } from '../../model/log-store.ts'
 import { dec } from '../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
+import { literal } from '../../shared/sql-text.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { withCatalog, withWritableCatalog } from '../catalog-session.ts'
-import { isAlive } from '../lake/import-one.ts'
+import { holderOf, isAlive } from '../holder.ts'
 import { dataFilesPresent } from '../lake/data-files.ts'
 import type { CheckFiles, Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
-import { resolveTable } from '../resolve.ts'
+import { resolveTable, tableKey } from '../resolve.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 type Verify = Extract<Operation, { kind: 'verify-rollback' }>
@@ -43,9 +44,9 @@ export async function verifyRollback(operation: Verify, run: Run): Promise<Endin
 
 /** The same command as one that removes: another verb, no dry run. It names the same catalog without its password. */
 function removalOf(commandLine: string, tableId: string): string {
-  const [flags = '', ...literal] = commandLine.split(/ -- (.*)$/s)
+  const [flags = '', ...words] = commandLine.split(/ -- (.*)$/s)
   const same = flags.replace(' verify-rollback', ' rollback').replaceAll(/ (?:--dry-run|-n|--confirm=\S+)(?= |$)/g, '')
-  const behind = literal[0] === undefined ? '' : ` -- ${literal[0]}`
+  const behind = words[0] === undefined ? '' : ` -- ${words[0]}`
   return `${same} --confirm=${shellQuote(tableId)}${behind}`
 }
 
@@ -62,13 +63,22 @@ export async function rollback(operation: Rollback, run: Run): Promise<Ending> {
     })
   }
   return withWritableCatalog(operation.catalog, run, log.label, async ({ database }) => {
-    const holder = { owner: run.runId, host: run.host, pid: process.pid, command: run.commandLine }
-    const lease = await acquireLease(database, tableId, holder, isAlive)
+    const lease = await acquireLease(database, tableId, holderOf(run, tableId), isAlive)
+    // Reading a long log again takes longer than a lease lasts.
+    const renewal = setInterval(() => void keepLease(database, lease), RENEW_MS)
+    renewal.unref()
     try {
       const subject = await subjectOf(operation.table, database)
       const verdict = await verify(subject, database, operation.checkFiles, run, lease.owner)
       if (verdict.problems.length > 0) return { totals: totalsOf(verdict), error: notSafe(tableId, verdict) }
-      const removed = await database.write((transaction) => deleteTable(transaction, tableId))
+      const now = await database.now()
+      const removed = await database.write(
+        async (transaction) => {
+          await renewLease(transaction, lease, now)
+          return deleteTable(transaction, tableId)
+        },
+        async (reader) => (await readHead(reader, { tableId })) === null,
+      )
       run.emit({
         type: 'log',
         level: 'note',
@@ -77,6 +87,7 @@ export async function rollback(operation: Rollback, run: Run): Promise<Ending> {
       })
       return { totals: totalsOf({ ...verdict, rows: removed }), proof: 'log re-read' }
     } finally {
+      clearInterval(renewal)
       await releaseLease(database, lease)
     }
   })
@@ -85,7 +96,7 @@ export async function rollback(operation: Rollback, run: Run): Promise<Ending> {
 async function subjectOf(table: string, database: SqlDatabase): Promise<Subject> {
   const ref = await resolveTable(table, database)
   const log = await openLake(ref.path)
-  const head = await readHead(database, ref.by === 'id' ? { tableId: ref.tableId } : { location: log.root })
+  const head = await readHead(database, await tableKey(ref, log))
   if (head === null) {
     throw new SluiceError('NO_SUCH_TABLE', `${table} is not in the catalog`, {
       where: log.root,
@@ -211,7 +222,7 @@ const LOG_IS_WRONG = {
 
 /** `validate` sends people here with a damaged catalog: they need a way out that does not lead through an equal count. */
 function eitherIsWrong(tableId: string): { readonly reason: string; readonly hint: string } {
-  const id = `'${tableId.replaceAll("'", "''")}'`
+  const id = literal(tableId)
   const deletes = ['delta_files', 'migration_status'].map(
     (relation) => `DELETE FROM ${relation} WHERE table_id = ${id};`,
   )

@@ -1,12 +1,12 @@
 /** `migration-status` and `runs`: what was imported, how far behind each table is, and which commands changed the catalog. */
 import { readAudit } from '../../catalog/audit.ts'
-import { readHead } from '../../catalog/import/head.ts'
 import { readStatus } from '../../catalog/status.ts'
 import { listLog } from '../../delta/listing.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { withCatalog } from '../catalog-session.ts'
+import { inOrder } from '../lake/in-order.ts'
 import type { Operation } from '../operation.ts'
 import { openLake } from '../registry.ts'
 import { pathOfLocation } from '../resolve.ts'
@@ -23,11 +23,11 @@ export async function migrationStatus(operation: Status, run: Run): Promise<Endi
         hint: 'sluice migration-status without --table-id lists all',
       })
     }
-    const behind = new Map<string, number | null>()
+    const behind = await commitsBehind(database, operation.tableId, run.interrupt.abort)
     for (const row of rows) {
-      if (!behind.has(row.tableId))
-        behind.set(row.tableId, await commitsBehind(database, row.tableId, run.interrupt.abort))
+      // Rows come newest first: how far a table is behind stands in the newest of its imports, and in no older one.
       const lag = behind.get(row.tableId) ?? null
+      behind.delete(row.tableId)
       run.emit({
         type: 'run',
         run: row.importId,
@@ -74,16 +74,38 @@ export async function recordedRuns(operation: Runs, run: Run): Promise<Ending> {
   })
 }
 
-/** Commits that the log has and the catalog has not; null when the log cannot be listed. */
-export async function commitsBehind(reader: SqlReader, tableId: string, signal: AbortSignal): Promise<number | null> {
-  const head = await readHead(reader, { tableId })
-  if (head === null) return null
+/** Tables looked at the same time: of a store far away, one look is mostly waiting. */
+const LOOKS = 8
+
+/**
+ * How many versions each log has above the catalog's, by table id; null where the log cannot be listed, which is not 0. One listing a table, from
+ * the known version on.
+ */
+async function commitsBehind(
+  reader: SqlReader,
+  tableId: string | undefined,
+  signal: AbortSignal,
+): Promise<Map<string, number | null>> {
+  const heads = await reader.all(
+    `SELECT table_id, location, current_version FROM delta_tables${tableId === undefined ? '' : ' WHERE table_id = ?'}`,
+    tableId === undefined ? [] : [tableId],
+  )
+  const behind = new Map<string, number | null>()
+  const lags = inOrder(heads as readonly (readonly [string, string, number | null])[], LOOKS, async (head) => {
+    const [id, location, version] = head
+    return [id, await lagOf(location, version, signal)] as const
+  })
+  for await (const [id, lag] of lags) behind.set(id, lag)
+  return behind
+}
+
+async function lagOf(location: string, version: number | null, signal: AbortSignal): Promise<number | null> {
   try {
-    const log = await openLake(pathOfLocation(head.location))
-    const from = head.currentVersion ?? 0
-    const listing = await listLog(log, { signal, from, attributes: false })
-    return listing.latest === null ? null : Math.max(0, listing.latest - (head.currentVersion ?? -1))
-  } catch {
+    const log = await openLake(pathOfLocation(location))
+    const { latest } = await listLog(log, { signal, from: version ?? 0, attributes: false })
+    return latest === null ? null : Math.max(0, latest - (version ?? -1))
+  } catch (error) {
+    if (signal.aborted) throw error
     return null
   }
 }

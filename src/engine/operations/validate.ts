@@ -9,7 +9,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import { withCatalog, withWritableCatalog } from '../catalog-session.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, scratchDatabase } from '../registry.ts'
-import { resolveTable } from '../resolve.ts'
+import { resolveTable, tableKey } from '../resolve.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 type Validate = Extract<Operation, { kind: 'validate' }>
@@ -19,7 +19,7 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
   const ref = await withCatalog(operation.catalog, (database) => resolveTable(operation.table, database))
   const log = await openLake(ref.path)
   return withWritableCatalog(operation.catalog, run, ref.path, async ({ database }) => {
-    const head = await readHead(database, ref.by === 'id' ? { tableId: ref.tableId } : { location: log.root })
+    const head = await readHead(database, await tableKey(ref, log))
     if (head === null) {
       throw new SluiceError('NO_SUCH_TABLE', `${operation.table} is not in the catalog`, {
         where: log.root,
@@ -28,6 +28,7 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
     }
     // Of a table that is no longer, or not yet, whole there is nothing to prove.
     await readableTable(database, { tableId: head.tableId })
+    let besideRanges = 0
     const result = await validateTable({
       catalog: database,
       tableId: head.tableId,
@@ -36,7 +37,10 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
       samples: operation.samples,
       random: Math.random,
       interrupt,
-      emit,
+      emit: (event) => {
+        if (event.type === 'verify.mismatch' && event.check !== 'ranges') besideRanges++
+        emit(event)
+      },
       table: operation.table,
     })
     for (const note of result.notes) emit({ type: 'log', level: 'note', table: operation.table, message: note })
@@ -70,7 +74,10 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
         `the catalog differs from the log in ${differences} ${differences === 1 ? 'place' : 'places'}`,
         {
           where: log.label,
-          hint: `take the table out, then import it again: sluice rollback ${shellQuote(tableId)} --database-url … --confirm=${shellQuote(tableId)}`,
+          hint:
+            besideRanges === 0
+              ? `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${shellQuote(tableId)} COLUMN --drop, then without --drop`
+              : `take the table out, then import it again: sluice rollback ${shellQuote(tableId)} --database-url … --confirm=${shellQuote(tableId)}`,
         },
       ),
     }

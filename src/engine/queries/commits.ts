@@ -22,7 +22,7 @@ export async function historyPage(
   if (located.from === 'log') {
     const rows: CommitEvent[] = []
     for await (const commit of located.table.history({ limit: from + count, signal })) rows.push(eventOfSummary(commit))
-    const { baseCommit, commits } = located.table.run()
+    const { baseCommit, commits } = await located.table.run(signal)
     return { rows: rows.slice(from), total: commits.length + (baseCommit === null ? 0 : 1), from }
   }
   const { database, table } = located

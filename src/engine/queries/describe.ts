@@ -7,6 +7,7 @@ import { listLog } from '../../delta/listing.ts'
 import { schemaOf, typeText, type Field, type StructType } from '../../delta/schema.ts'
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
 import type { RunEvent } from '../../model/event.ts'
+import { parseLakeUrl } from '../../model/lake-url.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import type { Feature, Overview, SchemaField, TableRow } from '../workbench.ts'
 import { openLake } from '../registry.ts'
@@ -112,7 +113,10 @@ export async function overviewOf(
   signal: AbortSignal,
 ): Promise<Overview> {
   const state = await declared(located, signal)
-  const listing = await listLog(await openLake(located.path), { signal, attributes: false })
+  const listing =
+    located.from === 'log'
+      ? await located.table.listing(signal)
+      : await listLog(await openLake(located.path), { signal, attributes: false })
   const inCatalog = located.from === 'catalog' ? located : null
   return {
     table,
@@ -143,7 +147,9 @@ async function runsOf(table: TableRow, located: Located, database: SqlDatabase):
 }
 
 async function sizes({ database, table }: Extract<Located, { from: 'catalog' }>): Promise<Overview['fileSizes']> {
-  const cases = SIZE_CLASSES.map(({ from, to }) => `sum(size >= ${from} AND size < ${to})`).join(', ')
+  const cases = SIZE_CLASSES.map(
+    ({ from, to }) => `sum(CASE WHEN size >= ${from} AND size < ${to} THEN 1 ELSE 0 END)`,
+  ).join(', ')
   const [row] = await database.all(
     `SELECT ${cases} FROM delta_files WHERE table_id = ? AND added_version <= ? AND (removed_version IS NULL OR removed_version > ?)`,
     [table.tableId, table.version, table.version],
@@ -183,10 +189,11 @@ export async function recentRuns(
   })
 }
 
-/** A path as locations have it: without links. What is no path, or gone, stays as it is. */
+/** A path or URL as locations have it: without links, in one spelling. What is neither, or gone, stays as it is. */
 function placeOf(subject: string): string {
   try {
-    return realpathSync(subject)
+    const place = parseLakeUrl(subject)
+    return place.kind === 's3' ? place.root : realpathSync(place.path)
   } catch {
     return subject
   }

@@ -1,10 +1,10 @@
 /** Answers the questions of the workbench, from the catalog where it holds the table and from the log where it does not. */
-import { existsSync } from 'node:fs'
 import { partitionTotals } from '../../catalog/query/files.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
+import type { Reach } from '../../delta/listed-log.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { parseCatalogUrl } from '../catalog-url.ts'
+import { mayHoldCatalog } from '../catalog-url.ts'
 import { openCatalogDatabase } from '../registry.ts'
 import type { AsOf } from '../operation.ts'
 import type { FilesPage, Overview, Page, PartitionRow, TableRow, Workbench } from '../workbench.ts'
@@ -13,6 +13,7 @@ import { declared, features, overviewOf, recentRuns, schemaFields } from './desc
 import { FilePages, type FilesQuery } from './files-page.ts'
 import { locate, type Located } from './located.ts'
 import { filesFromLog, partitionsFromLog } from './log-files.ts'
+import { questionUrl } from './question-url.ts'
 import { listTables } from './tables.ts'
 import type { QueryMethod } from '../thread/messages.ts'
 
@@ -21,9 +22,11 @@ type Answers = Omit<Workbench, 'start' | 'lake' | 'catalog' | typeof Symbol.asyn
 export class QueryDesk implements Answers {
   readonly #lake: string | null
   readonly #catalog: string
-  readonly #signal = new AbortController().signal
+  readonly #closed = new AbortController()
+  readonly #signal = this.#closed.signal
   readonly #filePages = new FilePages()
   #database: SqlDatabase | null = null
+  #asking = 0
   #rows: readonly TableRow[] = []
 
   constructor(at: { readonly lake: string | null; readonly catalog: string }) {
@@ -34,7 +37,24 @@ export class QueryDesk implements Answers {
   /** One question by its name, as it comes over from another thread. */
   async answer(method: QueryMethod, given: readonly unknown[]): Promise<unknown> {
     const ask = this[method] as (...given: readonly unknown[]) => Promise<unknown>
-    return ask.call(this, ...given)
+    this.#asking++
+    try {
+      return await ask.call(this, ...given)
+    } finally {
+      if (--this.#asking === 0 && this.#database?.dialect === 'duckdb') await this.#letGo()
+    }
+  }
+
+  /** Breaks off what is being answered, as far as it can be. Nothing is to be asked any more. */
+  stop(): void {
+    this.#closed.abort(new SluiceError('ABORTED', 'the workbench is closed'))
+  }
+
+  /** A DuckDB file belongs to one opener at a time: held between two questions, it would keep every run from starting. */
+  async #letGo(): Promise<void> {
+    const database = this.#database
+    this.#database = null
+    await database?.close()
   }
 
   async tables(): Promise<readonly TableRow[]> {
@@ -45,7 +65,7 @@ export class QueryDesk implements Answers {
   async overview(key: string): Promise<Overview> {
     const table = this.#rows.find((row) => row.key === key)
     if (table === undefined) throw new SluiceError('NO_SUCH_TABLE', `${key} is not in the list any more`)
-    return overviewOf(table, await this.#locate(key, {}), await this.#open(), this.#signal)
+    return overviewOf(table, await this.#locate(key, {}, 'all'), await this.#open(), this.#signal)
   }
 
   async schema(key: string): ReturnType<Workbench['schema']> {
@@ -57,11 +77,11 @@ export class QueryDesk implements Answers {
   }
 
   async history(key: string, from: number, count: number): ReturnType<Workbench['history']> {
-    return historyPage(await this.#locate(key, {}), from, count, this.#signal)
+    return historyPage(await this.#locate(key, {}, 'all'), from, count, this.#signal)
   }
 
   async commit(key: string, version: number): ReturnType<Workbench['commit']> {
-    return commitDetail(await this.#locate(key, {}), version, this.#signal)
+    return commitDetail(await this.#locate(key, {}, 'all'), version, this.#signal)
   }
 
   async partitions(key: string, asOf: AsOf, from: number, count: number): Promise<Page<PartitionRow>> {
@@ -91,15 +111,15 @@ export class QueryDesk implements Answers {
     return database === null ? [] : recentRuns(database, count, this.#rows)
   }
 
-  async #locate(key: string, asOf: AsOf): Promise<Located> {
-    return locate(key, asOf, await this.#open(), this.#signal)
+  async #locate(key: string, asOf: AsOf, reach?: Reach): Promise<Located> {
+    return locate(key, asOf, await this.#open(), this.#signal, reach)
   }
 
   /** The catalog, as soon as there is one: the first import makes it while the UI is open. */
   async #open(): Promise<SqlDatabase | null> {
     if (this.#database !== null) return this.#database
-    if (!existsSync(parseCatalogUrl(this.#catalog).file)) return null
-    const database = await openCatalogDatabase(this.#catalog, 'read')
+    if (!mayHoldCatalog(this.#catalog)) return null
+    const database = await openCatalogDatabase(questionUrl(this.#catalog), 'read')
     if ((await catalogPresence(database)) === 'absent') {
       await database.close()
       return null

@@ -1,7 +1,7 @@
 /** The Files tab: a page of the active files that a condition leaves, and how far each step narrows them. */
 import { countsAt } from '../../catalog/query/counts.ts'
 import { ACTIVE, filesByNumber, type FileRecord } from '../../catalog/query/files.ts'
-import { filesByPartition, pruningAt, type PartitionValues } from '../../catalog/query/pruned.ts'
+import { prunedFiles, pruningAt, totalsByPartition } from '../../catalog/query/pruned.ts'
 import type { Pruning } from '../../delta/pruning.ts'
 import { statsRange } from '../../delta/stats.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -68,9 +68,13 @@ export class FilePages {
     return { rows, total: numbers.length, from: query.from, version, commitTime, funnel }
   }
 
-  async #rows({ database }: InCatalog, numbers: readonly number[], pruning: Pruning | null): Promise<readonly Row[]> {
+  async #rows(
+    { database, table }: InCatalog,
+    numbers: readonly number[],
+    pruning: Pruning | null,
+  ): Promise<readonly Row[]> {
     const column = pruning?.dataColumns[0]
-    const records = new Map((await filesByNumber(database, numbers)).map((file) => [file.fileNo, file]))
+    const records = new Map((await filesByNumber(database, table.tableId, numbers)).map((file) => [file.fileNo, file]))
     return numbers.flatMap((no) => {
       const file = records.get(no)
       if (file === undefined) return []
@@ -93,16 +97,16 @@ async function select(
   const { database, table } = located
   const begun = performance.now()
   const pruning = await pruningAt(database, table.tableId, table.version, query.where)
-  const partition = { files: 0, bytes: 0, columns: pruning.partitionColumns.map(({ path }) => path.join('.')) }
+  const partition = {
+    ...sizeOf(await totalsByPartition(database, table.tableId, table.version, pruning)),
+    columns: pruning.partitionColumns.map(({ path }) => path.join('.')),
+  }
   const stats = { files: 0, bytes: 0, columns: pruning.dataColumns.map(({ path }) => path.join('.')) }
   let keptWithoutStats = 0
   const kept: { no: number; key: string | number }[] = []
-  for await (const page of filesByPartition(database, table.tableId, table.version, pruning)) {
+  for await (const page of prunedFiles(database, table.tableId, table.version, pruning)) {
     throwIfAborted(signal)
     for (const file of page) {
-      partition.files++
-      partition.bytes += file.size
-      if (!pruning.byFile(JSON.parse(file.partitionValues) as PartitionValues, file.stats)) continue
       stats.files++
       stats.bytes += file.size
       if (lacksStats(file.stats, pruning)) keptWithoutStats++
@@ -117,6 +121,10 @@ async function select(
     numbers: Float64Array.from(kept, ({ no }) => no),
     funnel: { all, partition, stats, keptWithoutStats, ms: performance.now() - begun },
   }
+}
+
+function sizeOf({ files, bytes }: { readonly files: number; readonly bytes: number }): Funnel['all'] {
+  return { files, bytes }
 }
 
 /** Whether a file was kept without being able to say anything of a column that was asked about. */

@@ -2,9 +2,11 @@
 import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
 import { readHead, wholeness } from '../../catalog/import/head.ts'
 import { versionAtTime } from '../../catalog/query/counts.ts'
+import type { Reach } from '../../delta/listed-log.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
+import { reachOf } from '../lake/table-source.ts'
 import type { AsOf } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { pathOfLocation } from '../resolve.ts'
@@ -20,12 +22,13 @@ export type Located =
     }
   | { readonly from: 'log'; readonly table: DeltaTable; readonly path: string }
 
-/** The catalog answers where it holds the whole table; where it does not, the log. */
+/** The catalog answers where it holds the whole table; where it does not, the log. @param reach what will be asked of a log; by default what `asOf` says */
 export async function locate(
   key: string,
   asOf: AsOf,
   database: SqlDatabase | null,
   signal: AbortSignal,
+  reach: Reach = reachOf(asOf),
 ): Promise<Located> {
   const path = pathOfLocation(key)
   const head = database === null ? null : await readHead(database, { location: key })
@@ -37,7 +40,7 @@ export async function locate(
     const table = await readableTable(database, by, version)
     return { from: 'catalog', database, table, importId: head.importId, path }
   }
-  return { from: 'log', table: await DeltaTable.open(await openLake(path), parquetRows, signal), path }
+  return { from: 'log', table: await DeltaTable.open(await openLake(path), parquetRows, signal, reach), path }
 }
 
 async function atTime(database: SqlDatabase, tableId: string, timeMs: number): Promise<number> {

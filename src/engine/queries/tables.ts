@@ -2,10 +2,12 @@
 import { resolve } from 'node:path'
 import { probeTable } from '../../delta/probe.ts'
 import { listLog } from '../../delta/listing.ts'
+import { parseLakeUrl } from '../../model/lake-url.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { isAlive } from '../lake/import-one.ts'
-import { walkLake } from '../lake/walk.ts'
+import { isAlive } from '../holder.ts'
+import { inOrder, lanesAt } from '../lake/in-order.ts'
+import { walkLake, type Found } from '../lake/walk.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { pathOfLocation } from '../resolve.ts'
 import type { CatalogState, TableRow } from '../workbench.ts'
@@ -26,22 +28,38 @@ export async function listTables(
   const known = new Map(
     (database === null ? [] : await catalogRows(database, isAlive)).map((row) => [row.location, row]),
   )
-  const rows: TableRow[] = []
-  if (lake !== null) {
-    for await (const found of walkLake(lake, { recursive: true, exclude: [], signal })) {
-      if (found.kind === 'sqlite' || found.kind === 'duckdb') rows.push(sourceRow(found))
-      else if (found.kind === 'table') {
-        const name = found.name === '.' ? (resolve(found.path).split('/').at(-1) ?? '.') : found.name
-        rows.push(await tableRow(name, found.path, known, signal))
-      }
-    }
-  }
+  if (lake !== null) return rowsOfLake(lake, known, signal)
   // What the catalog holds from elsewhere is listed too, when no lake was asked for.
-  if (lake === null) {
-    for (const row of known.values())
-      rows.push(await tableRow(row.tableId, pathOfLocation(row.location), known, signal))
-  }
+  const rows: TableRow[] = []
+  const lanes = lanesAt([...known.keys()])
+  const located = inOrder(known.values(), lanes, ({ tableId, location }) =>
+    tableRow(tableId, pathOfLocation(location), known, signal),
+  )
+  for await (const row of located) rows.push(row)
   return rows
+}
+
+async function rowsOfLake(
+  lake: string,
+  known: ReadonlyMap<string, CatalogRow>,
+  signal: AbortSignal,
+): Promise<readonly TableRow[]> {
+  const rowOf = async (found: Found): Promise<TableRow | null> => {
+    if (found.kind === 'sqlite' || found.kind === 'duckdb') return sourceRow(found)
+    if (found.kind !== 'table') return null
+    return tableRow(found.name === '.' ? lastPart(found.path) : found.name, found.path, known, signal)
+  }
+  const rows: TableRow[] = []
+  const walked = walkLake(lake, { recursive: true, exclude: [], signal })
+  for await (const row of inOrder(walked, lanesAt([lake]), rowOf)) if (row !== null) rows.push(row)
+  return rows
+}
+
+/** Name of a lake that is a table itself. */
+function lastPart(path: string): string {
+  const place = parseLakeUrl(path)
+  if (place.kind === 'local') return resolve(place.path).split('/').at(-1) ?? '.'
+  return place.prefix.split('/').at(-1) || place.bucket
 }
 
 /** One table by its location, fresh. */

@@ -1,6 +1,8 @@
-/** What crosses between the UI's thread and those that work. Plain data only. */
-import type { ErrorInfo, ErrorKind } from '../../shared/errors.ts'
-import type { Event } from '../../model/event.ts'
+/** What crosses between threads. Plain data only. */
+import type { ErrorInfo, ErrorKind, SluiceError } from '../../shared/errors.ts'
+import type { ImportResult } from '../../catalog/import/import-table.ts'
+import type { Event, EventBody } from '../../model/event.ts'
+import type { ImportSettings, ImportTarget } from '../lake/import-one.ts'
 import type { Operation } from '../operation.ts'
 
 export type Identity = { readonly tool: string; readonly actor: string; readonly host: string }
@@ -17,6 +19,28 @@ export type OperationStart = {
 }
 export type OperationMessage =
   { readonly type: 'event'; readonly event: Event } | { readonly type: 'done'; readonly exitCode: number }
+
+/** An error as plain data: whole, and without its stack and its cause. */
+export type Packed = { readonly info: ErrorInfo; readonly kind: ErrorKind }
+export const packed = (error: SluiceError): Packed => ({ info: error.info(), kind: error.kind })
+
+export type LaneStart = {
+  readonly catalog: string
+  readonly runId: string
+  readonly commandLine: string
+  readonly identity: Identity
+}
+export type LaneTask = { readonly target: Omit<ImportTarget, 'log'>; readonly settings: ImportSettings }
+/** To a lane's thread. Its import gives messages their turn between two blocks of lines. */
+export type LaneOrder =
+  | ({ readonly type: 'import' } & LaneTask)
+  | { readonly type: 'stop' | 'abort'; readonly reason: Packed }
+  | { readonly type: 'pause'; readonly paused: boolean }
+  | { readonly type: 'close' }
+export type LaneMessage =
+  | { readonly type: 'opened'; readonly error: Packed | null }
+  | { readonly type: 'event'; readonly body: EventBody }
+  | { readonly type: 'done'; readonly result: ImportResult | null; readonly error: Packed | null; readonly ms: number }
 
 export type QueryStart = { readonly lake: string | null; readonly catalog: string }
 export type QueryMethod =

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Interrupter } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
-import type { RunControl } from '../operation.ts'
+import type { RunControl, Wish } from '../operation.ts'
 import { runOperation } from '../run.ts'
 import { FLAG, type OperationMessage, type OperationStart } from './messages.ts'
 
@@ -16,7 +16,18 @@ const look = setInterval(() => {
   if (Atomics.load(flags, FLAG.abort) === 1) interrupter.requestAbort()
 }, LOOK_EVERY_MS)
 
+// A wish that comes before the operation listens must not be lost.
+const early: Wish[] = []
+let listener = (wish: Wish): void => void early.push(wish)
+parentPort?.on('message', (wish: Wish) => listener(wish))
+// Nobody has to wish for anything: it keeps no thread alive.
+parentPort?.unref()
+
 const control: RunControl = {
+  onWish: (told) => {
+    listener = told
+    for (const wish of early.splice(0)) told(wish)
+  },
   get paused() {
     return Atomics.load(flags, FLAG.paused) === 1
   },

@@ -6,9 +6,18 @@ import type { Answer, Question, QueryStart } from './messages.ts'
 
 const desk = new QueryDesk(workerData as QueryStart)
 let last: Promise<void> = Promise.resolve()
+let closing = false
 
-parentPort?.on('message', (question: Question) => {
+parentPort?.on('message', (question: Question | 'close') => {
+  if (question === 'close') {
+    closing = true
+    desk.stop()
+    // A thread that is ended while DuckDB works for it takes the whole process with it.
+    last = last.then(() => parentPort?.postMessage('closed'))
+    return
+  }
   last = last.then(async () => {
+    if (closing) return
     let answer: Answer
     try {
       answer = { id: question.id, value: await desk.answer(question.method, question.arguments) }

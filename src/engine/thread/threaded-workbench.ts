@@ -1,9 +1,11 @@
 /** The workbench over threads: one answers questions, each running operation has its own. The caller's event loop never waits. */
 import { Worker } from 'node:worker_threads'
 import { isoTime, systemClock } from '../../shared/clock.ts'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import type { Event } from '../../model/event.ts'
-import type { Operation } from '../operation.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { Operation, Wish } from '../operation.ts'
 import type { RunningOperation, Workbench } from '../workbench.ts'
 import {
   FLAG,
@@ -16,32 +18,39 @@ import {
   type Question,
 } from './messages.ts'
 
-/** How long an aborted operation may take to roll back before its thread is ended, ms. */
-const GRACE_MS = 3_000
+/** How long an aborted operation may take to roll back, and a question to be broken off, before its thread is ended, ms. */
+const GRACE_MS = 8_000
 
 export class ThreadedWorkbench implements Workbench {
   readonly lake: string | null
-  readonly catalog: string
+  readonly catalog: string | null
+  readonly database: string | null
   readonly #identity: Identity
-  readonly #catalogUrl: string
-  #queries: Worker | null = null
+  readonly #catalogUrl: string | null
+  /** Whole URLs by what is shown of them. */
+  readonly #urls: ReadonlyMap<string, string>
+  #queries: Asked | null = null
   #nextId = 1
   #disposed = false
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #running = new Set<Started>()
 
-  /** @param label the catalog's URL without its password */
+  /** @param at what is open, with passwords; they go to the threads that need them and nowhere else */
   constructor(
-    at: { readonly lake: string | null; readonly catalogUrl: string; readonly label: string },
+    at: { readonly lake: string | null; readonly catalogUrl: string | null; readonly databaseUrl: string | null },
     identity: Identity,
   ) {
-    this.lake = at.lake
-    this.catalog = at.label
-    this.#catalogUrl = at.catalogUrl
+    const { lake, catalogUrl, databaseUrl } = at
+    this.lake = lake
+    this.catalog = catalogUrl === null ? null : redactUrl(catalogUrl)
+    this.database = databaseUrl === null ? null : redactUrl(databaseUrl)
+    this.#catalogUrl = catalogUrl
     this.#identity = identity
+    const urls = [catalogUrl, databaseUrl].filter((url) => url !== null)
+    this.#urls = new Map(urls.map((url) => [redactUrl(url), url]))
   }
 
-  tables: Workbench['tables'] = () => this.#ask('tables', [])
+  tables: Workbench['tables'] = async () => (this.#catalogUrl === null ? [] : this.#ask('tables', []))
   overview: Workbench['overview'] = (key) => this.#ask('overview', [key])
   schema: Workbench['schema'] = (key) => this.#ask('schema', [key])
   features: Workbench['features'] = (key) => this.#ask('features', [key])
@@ -49,10 +58,10 @@ export class ThreadedWorkbench implements Workbench {
   commit: Workbench['commit'] = (key, version) => this.#ask('commit', [key, version])
   partitions: Workbench['partitions'] = (key, asOf, from, count) => this.#ask('partitions', [key, asOf, from, count])
   files: Workbench['files'] = (key, query) => this.#ask('files', [key, query])
-  runs: Workbench['runs'] = (count) => this.#ask('runs', [count])
+  runs: Workbench['runs'] = async (count) => (this.#catalogUrl === null ? [] : this.#ask('runs', [count]))
 
   start(operation: Operation, commandLine: string): RunningOperation {
-    const started = startThread(this.#withCatalog(operation), commandLine, this.#identity)
+    const started = startThread(this.#withUrls(operation), commandLine, this.#identity)
     this.#running.add(started)
     started.worker.once('exit', () => this.#running.delete(started))
     return started.running
@@ -62,22 +71,28 @@ export class ThreadedWorkbench implements Workbench {
     this.#disposed = true
     const started = [...this.#running]
     for (const { running } of started) running.abort()
-    const ended = Promise.all(started.map(({ running }) => running.done))
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())])
+    const ended = Promise.all([this.#queries?.closed(), ...started.map(({ running }) => running.done)])
+    const { promise, clear } = after(GRACE_MS)
+    await Promise.race([ended, promise])
+    clear()
     // What could not roll back in time is ended as a kill -9 would end it, and that a catalog survives.
-    await Promise.all([this.#queries?.terminate(), ...started.map(({ worker }) => worker.terminate())])
+    await Promise.all([this.#queries?.worker.terminate(), ...started.map(({ worker }) => worker.terminate())])
   }
 
-  /** The UI knows the catalog by its label only; the URL, which may hold a password, is put in here. */
-  #withCatalog(operation: Operation): Operation {
-    return 'catalog' in operation && operation.catalog === this.catalog
-      ? { ...operation, catalog: this.#catalogUrl }
-      : operation
+  /** The UI knows databases by their labels only; URLs, which may hold passwords, are put in here. */
+  #withUrls(operation: Operation): Operation {
+    const whole = (label: string): string => this.#urls.get(label) ?? label
+    if (operation.kind === 'copy') return { ...operation, from: whole(operation.from) }
+    if (operation.kind === 'discover-database') return { ...operation, url: whole(operation.url) }
+    if (!('catalog' in operation) || operation.catalog === undefined) return operation
+    return { ...operation, catalog: whole(operation.catalog) }
   }
 
   #ask<T>(method: QueryMethod, given: readonly unknown[]): Promise<T> {
     if (this.#disposed) return Promise.reject(new SluiceError('ABORTED', 'the workbench is closed'))
-    const worker = (this.#queries ??= this.#openQueries())
+    const catalog = this.#catalogUrl
+    if (catalog === null) return Promise.reject(new Error('no catalog is open'))
+    const { worker } = (this.#queries ??= this.#openQueries(catalog))
     const id = this.#nextId++
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
@@ -87,9 +102,9 @@ export class ThreadedWorkbench implements Workbench {
     })
   }
 
-  #openQueries(): Worker {
-    const worker = new Worker(entry('query-main'), {
-      workerData: { lake: this.lake, catalog: this.#catalogUrl },
+  #openQueries(catalog: string): Asked {
+    const worker = new Worker(compiledEntry('query-main', import.meta.url), {
+      workerData: { lake: this.lake, catalog },
       stdout: true,
       stderr: true,
     })
@@ -97,8 +112,12 @@ export class ThreadedWorkbench implements Workbench {
       for (const { reject } of this.#waiting.values()) reject(error)
       this.#waiting.clear()
       this.#queries = null
+      isClosed()
     }
-    worker.on('message', (answer: Answer) => {
+    let isClosed = (): void => undefined
+    const closed = new Promise<void>((resolve) => (isClosed = resolve))
+    worker.on('message', (answer: Answer | 'closed') => {
+      if (answer === 'closed') return isClosed()
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)
       // While the thread is being ended, it alone may keep the process alive until it has ended.
@@ -109,8 +128,27 @@ export class ThreadedWorkbench implements Workbench {
     worker.on('error', failAll)
     worker.on('exit', () => failAll(new SluiceError('INTERNAL', 'the thread that answers questions ended')))
     worker.unref()
-    return worker
+    return {
+      worker,
+      closed: () => {
+        worker.ref()
+        worker.postMessage('close')
+        return closed
+      },
+    }
   }
+}
+
+/** The thread that answers questions. `closed` asks it to break off, and resolves when nothing works for it any more. */
+type Asked = { readonly worker: Worker; readonly closed: () => Promise<void> }
+
+function after(ms: number): { readonly promise: Promise<void>; readonly clear: () => void } {
+  let clear: () => void = () => undefined
+  const promise = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    clear = () => clearTimeout(timer)
+  })
+  return { promise, clear }
 }
 
 type Started = { readonly running: RunningOperation; readonly worker: Worker }
@@ -121,7 +159,11 @@ function startThread(operation: Operation, commandLine: string, identity: Identi
   const listeners = new Set<(event: Event) => void>()
   const workerData: OperationStart = { operation, identity, commandLine, flags }
   // What a library may print there would land in the middle of the screen.
-  const worker = new Worker(entry('operation-main'), { workerData, stdout: true, stderr: true })
+  const worker = new Worker(compiledEntry('operation-main', import.meta.url), {
+    workerData,
+    stdout: true,
+    stderr: true,
+  })
   // A listener that subscribes late must not miss the beginning.
   const missed: Event[] = []
   let told = false
@@ -165,6 +207,8 @@ function startThread(operation: Operation, commandLine: string, identity: Identi
     })
   })
   const set = (cell: number, value: number): void => void Atomics.store(cells, cell, value)
+  // A copy is told, for it hears others too, and the last one is heeded; imports look at the flags.
+  const wish = (what: Wish): void => worker.postMessage(what)
   const running: RunningOperation = {
     operation,
     done,
@@ -181,13 +225,16 @@ function startThread(operation: Operation, commandLine: string, identity: Identi
       set(FLAG.stop, 1)
       set(FLAG.abort, 1)
     },
-    pause: (paused) => set(FLAG.paused, paused ? 1 : 0),
-    lanes: (count) => set(FLAG.lanes, Math.max(1, count)),
+    pause: (held) => {
+      set(FLAG.paused, held ? 1 : 0)
+      wish({ act: 'hold', held })
+    },
+    lanes: (count) => {
+      set(FLAG.lanes, Math.max(1, count))
+      wish({ act: 'workers', workers: Math.max(1, count) })
+    },
+    rate: (rows) => wish({ act: 'rate', rate: Number.isFinite(rows) ? Math.max(1, Math.round(rows)) : null }),
+    steer: wish,
   }
   return { running, worker }
-}
-
-/** Threads run compiled code only: Node 20 cannot load TypeScript in them, also when the caller itself runs from source. */
-function entry(name: string): URL {
-  return new URL(import.meta.url.replace('/src/', '/dist/').replace(/[^/]+$/, `${name}.js`))
 }

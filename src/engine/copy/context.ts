@@ -1,0 +1,83 @@
+/** What the copy of one table works with. */
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import type { TablePlan } from '../../model/copy/plan.ts'
+import type { Range } from '../../model/copy/range.ts'
+import type { Emit } from '../../model/event.ts'
+import type {
+  BatchSize,
+  ChunkWriter,
+  CopyStore,
+  CopyTarget,
+  LedgerDatabase,
+  ReadColumn,
+  SourceView,
+  WriteColumn,
+} from '../../stores/copy-port.ts'
+import type { ChunkLedger, Owner, TableKey } from './ledger/chunks.ts'
+import type { Planning } from './ledger/planning.ts'
+import type { SlowTarget } from './slow-target.ts'
+import type { Throttle } from './throttle.ts'
+import type { Views } from './views.ts'
+
+export type TableContext = {
+  /** Name of the source's table, for messages and events. */
+  readonly name: string
+  readonly plan: TablePlan
+  readonly key: TableKey
+  /** URL of the source without password. */
+  readonly sourceLabel: string
+  readonly store: CopyStore
+  readonly target: CopyTarget
+  readonly views: Views
+  /** The one view in which the table's chunks mean something; null where they mean the same in every view. */
+  readonly only: SourceView | null
+  readonly ledger: ChunkLedger
+  readonly planning: Planning
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly throttle: Throttle
+  /** Is told how long the target takes. */
+  readonly pulse: SlowTarget
+  readonly batch: BatchSize
+  /** Rows that may be set aside before the table is given up. */
+  readonly maxAside: number
+  readonly emit: Emit
+  readonly signal: AbortSignal
+}
+
+export function readColumns({ columns }: TablePlan): readonly ReadColumn[] {
+  return columns.map(({ from, as, source }) => ({ name: from, as, column: source }))
+}
+
+export function writeColumns({ columns }: TablePlan): readonly WriteColumn[] {
+  return columns.map(({ to, as, target }) => ({ name: to, as, column: target }))
+}
+
+/** A look at what the target holds in a range, by a writer that writes nothing. */
+export function openToLook({ plan, target, signal }: TableContext, range: Range): Promise<ChunkWriter> {
+  return target.open({
+    table: targetTable(plan),
+    columns: writeColumns(plan),
+    range,
+    onExisting: 'append',
+    careful: false,
+    cursor: null,
+    signal,
+  })
+}
+
+/** Where in a row the columns of the source's key stand. */
+export function keyPositions(plan: TablePlan): readonly number[] {
+  return plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
+}
+
+/** The table of the target with the key that rows are found by there. */
+export function targetTable({ target, rangeKey }: TablePlan): TableSpec {
+  return rangeKey.length === 0 ? target : { ...target, key: rangeKey }
+}
+
+/** The same for the key of the target; empty where it has none, or it is not copied whole. */
+export function targetKeyPositions(plan: TablePlan): readonly number[] {
+  const positions = targetTable(plan).key.map((name) => plan.columns.findIndex(({ to }) => to === name))
+  return positions.includes(-1) ? [] : positions
+}

@@ -1,0 +1,122 @@
+/**
+ * A socket beside a running copy, through which it is asked how it does and told to go on otherwise: one JSON object a line, one answer a line.
+ * Only the user who started the run can reach it.
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import { SluiceError } from '../../shared/errors.ts'
+import type { TableWish, Wish } from '../operation.ts'
+import type { Steering } from './steering.ts'
+
+/** A request longer than this is none. */
+const LONGEST = 10_000
+
+/** Where a run listens. @param runId as events show it */
+export function controlSocketPath(
+  runId: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  return join(env['XDG_RUNTIME_DIR'] || tmpdir(), `sluice-${userInfo().uid}`, `run-${runId}.sock`)
+}
+
+/** Listens until it is disposed; where no socket can be had, the run goes without one. */
+export async function openControlSocket(runId: string, steering: Steering): Promise<AsyncDisposable> {
+  const path = controlSocketPath(runId)
+  const server = createServer((socket) => listen(socket, steering))
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+    server.unref()
+  } catch {
+    return { [Symbol.asyncDispose]: async () => undefined }
+  }
+  return { [Symbol.asyncDispose]: () => closed(server, path) }
+}
+
+async function closed(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  rmSync(path, { force: true })
+}
+
+function listen(socket: Socket, steering: Steering): void {
+  let text = ''
+  socket.unref()
+  socket.setEncoding('utf8')
+  socket.on('error', () => socket.destroy())
+  socket.on('data', (piece: string) => {
+    text += piece
+    if (text.length > LONGEST) socket.destroy()
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n')) {
+      socket.write(`${JSON.stringify(answer(text.slice(0, end), steering))}\n`)
+      text = text.slice(end + 1)
+    }
+  })
+}
+
+function answer(line: string, steering: Steering): unknown {
+  try {
+    const request = JSON.parse(line) as unknown
+    if (typeof request !== 'object' || request === null) throw wrong('a request is a JSON object')
+    if ('set' in request) set(request.set, steering)
+    else if (!('get' in request)) throw wrong('a request has "get" or "set"')
+    return { ok: true, state: steering.state() }
+  } catch (error) {
+    const { code, message, hint } = error instanceof SluiceError ? error : wrong('a request is one line of JSON')
+    return { ok: false, error: { code, message, ...(hint === undefined ? {} : { hint }) } }
+  }
+}
+
+function set(wishes: unknown, steering: Steering): void {
+  if (typeof wishes !== 'object' || wishes === null) throw wrong('"set" is an object')
+  // All wishes are looked at before the first is heeded.
+  const all = Object.entries(wishes).flatMap(([name, value]) => asked(name, value))
+  for (const wish of all) steering.checked(wish)
+  for (const wish of all) steering.heed(wish)
+}
+
+function asked(name: string, value: unknown): readonly Wish[] {
+  const whole = (least: number): number => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
+    throw wrong(`${name} takes a whole number from ${least} on`)
+  }
+  const flag = (): boolean => {
+    if (typeof value === 'boolean') return value
+    throw wrong(`${name} is true or false`)
+  }
+  switch (name) {
+    case 'workers':
+      return [{ act: 'workers', workers: whole(1) }]
+    case 'rate':
+      return [{ act: 'rate', rate: value === null ? null : whole(1) }]
+    case 'paused':
+      return [{ act: 'hold', held: flag() }]
+    case 'pause':
+    case 'resume':
+    case 'skip':
+    case 'retry':
+      return (Array.isArray(value) ? value : [value]).map((one) => tableWish(name, one))
+    case 'stop':
+      if (!flag()) throw wrong('stop takes true')
+      return [{ act: 'stop' }]
+    default:
+      throw wrong(`${name} cannot be set`)
+  }
+}
+
+/** `TABLE`, or `TABLE#12` for one chunk of it. */
+function tableWish(act: TableWish['act'], value: unknown): Wish {
+  if (typeof value !== 'string' || value === '') throw wrong(`${act} takes the name of a table`)
+  const [, table = value, chunk] = /^(.+)#(\d{1,15})$/s.exec(value) ?? []
+  return { act, table, ...(chunk === undefined ? {} : { chunk }) }
+}
+
+function wrong(message: string): SluiceError {
+  return new SluiceError('BAD_FLAG', message, {
+    hint: 'workers=N rate=N paused=true|false stop=true, and pause= resume= skip= retry= with TABLE, or TABLE#CHUNK for one chunk',
+  })
+}

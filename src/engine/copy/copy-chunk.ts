@@ -1,0 +1,380 @@
+/** One chunk: read, written, proved and closed in one transaction of the target, or in batches where the target has no more to offer. */
+import { createHash } from 'node:crypto'
+import { keyText } from '../../model/copy/key-text.ts'
+import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
+import type { Bound, Range } from '../../model/copy/range.ts'
+import { RowSum } from '../../model/copy/row-hash.ts'
+import type { Cell, Digest, Row } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
+import { compareDigests } from './chunk-proof.ts'
+import {
+  keyPositions,
+  readColumns,
+  targetKeyPositions,
+  targetTable,
+  writeColumns,
+  type TableContext,
+} from './context.ts'
+import { failureKind } from './failure.ts'
+import { asideKeys, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
+
+/** @param bytes of the source, about */
+export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
+
+export type ChunkResult = {
+  readonly tally: Tally
+  readonly source: Digest | null
+  readonly target: Digest | null
+  readonly aside: readonly AsideRow[]
+}
+
+/** Rows of a batch that is taken apart when one of them is refused. */
+const CAREFUL_ROWS = 500
+const CAREFUL_BYTES = 1024 * 1024
+
+/**
+ * @param careful every row that is refused is found and set aside; slower
+ * @returns null where somebody else has the chunk now
+ * @throws SluiceError whatever hinders the chunk: see `failureKind`
+ */
+export async function copyChunk(
+  context: TableContext,
+  view: SourceView,
+  claim: Claim,
+  careful: boolean,
+  progress: ChunkProgress,
+): Promise<ChunkResult | null> {
+  const work = new ChunkWork(context, view, claim, careful, progress)
+  return work.run()
+}
+
+class ChunkWork {
+  readonly #context: TableContext
+  readonly #view: SourceView
+  readonly #claim: Claim
+  readonly #careful: boolean
+  readonly #progress: ChunkProgress
+  readonly #sum = new RowSum()
+  readonly #aside: AsideRow[] = []
+  /** Rows that could not be read, until the batch around them is written. */
+  readonly #unread: AsideRow[] = []
+  readonly #keys: Set<string> | null
+  readonly #sourceKey: readonly number[]
+  readonly #targetKey: readonly number[]
+  readonly #batchwise: boolean
+  #read = 0n
+  #written = 0n
+  #skipped = 0n
+  #bytes = 0
+  #cursor: string | null
+
+  constructor(context: TableContext, view: SourceView, claim: Claim, careful: boolean, progress: ChunkProgress) {
+    this.#context = context
+    this.#view = view
+    this.#claim = claim
+    this.#careful = careful
+    this.#progress = progress
+    const { plan, store } = context
+    this.#sourceKey = keyPositions(plan)
+    this.#targetKey = targetKeyPositions(plan)
+    // Other rows may stand between ours: what is proved are the keys that were written.
+    const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append' || !plan.sortsAlike
+    this.#keys = shared && this.#targetKey.length > 0 && plan.proof === 'canonical' ? new Set() : null
+    this.#batchwise = store.can.atomic === 'batch'
+    this.#cursor = claim.cursor
+  }
+
+  async run(): Promise<ChunkResult | null> {
+    const { plan, target, ledger, signal } = this.#context
+    await using writer = await target.open({
+      table: targetTable(plan),
+      columns: writeColumns(plan),
+      range: this.#claim.range,
+      sortsAlike: plan.sortsAlike,
+      onExisting: plan.onExisting,
+      careful: this.#careful,
+      cursor: this.#cursor,
+      signal,
+    })
+    await ledger.note(this.#claim, writer.session)
+    if (
+      plan.onExisting === 'refuse' &&
+      plan.cut === 'key' &&
+      plan.sortsAlike &&
+      this.#cursor === null &&
+      (await writer.occupied())
+    ) {
+      // Whoever has taken the chunk over may have filled it. Where a chunk is one transaction, `note` has looked.
+      if (this.#batchwise) await ledger.current(this.#claim)
+      throw notEmpty(plan.target.table.name)
+    }
+    const frames = !this.#careful && plan.frames !== undefined && plan.proof !== 'canonical'
+    const source = frames ? await this.#forward(writer) : await this.#copyRows(writer)
+    return await this.#close(writer, source)
+  }
+
+  /** Rows as the source prints them; their bytes are hashed on the way. */
+  async #forward(writer: ChunkWriter): Promise<Digest | null> {
+    const { plan, throttle, pulse, signal } = this.#context
+    const { frames: format } = plan
+    if (format === undefined || this.#view.frames === undefined || writer.writeFrames === undefined) {
+      throw new Error('the plan forwards frames, and a store has none')
+    }
+    const hash = plan.proof === 'echo' ? createHash('sha256') : null
+    // Bytes are compared in the order of the key; rows that are only counted come as the source finds them fastest.
+    const request = { ...this.#request(this.#claim.range), ...(hash === null ? { ordered: false } : {}) }
+    const pieces = this.#view.frames(request, format, signal)
+    const rowBytes = Math.max(1, plan.source.rows > 0n ? Number(plan.source.bytes / plan.source.rows) : 100)
+    const report = this.#progress
+    const count = (bytes: number): number => (this.#bytes += bytes)
+    let read = 0n
+    async function* hashed(): AsyncGenerator<Buffer> {
+      try {
+        for (let next = await pieces.next(); ; next = await pieces.next()) {
+          if (next.done === true) {
+            read = next.value
+            return
+          }
+          const piece = next.value
+          hash?.update(piece)
+          const bytes = count(piece.length)
+          const rows = Math.ceil(piece.length / rowBytes)
+          throttle.moved(rows)
+          if (throttle.limit !== null) await throttle.take(rows, signal)
+          report('writing', BigInt(Math.floor(bytes / rowBytes)), bytes)
+          const given = performance.now()
+          yield piece
+          pulse.streamed(performance.now() - given, piece.length)
+        }
+      } finally {
+        await pieces.return(0n)
+      }
+    }
+    this.#written = await writer.writeFrames(hashed(), format)
+    this.#read = read
+    return hash === null ? null : { rows: this.#read, sum: hash.digest('hex') }
+  }
+
+  async #copyRows(writer: ChunkWriter): Promise<Digest | null> {
+    const { plan, throttle, batch, signal } = this.#context
+    const sums = plan.proof === 'canonical' || plan.proof === 'echo'
+    const resumed = this.#cursor !== null
+    const size = this.#careful ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
+    this.#progress('reading', this.#claim.written, this.#bytes)
+    for await (const { rows, bytes } of this.#view.read(this.#request(this.#rest()), size, signal)) {
+      throttle.moved(rows.length)
+      if (throttle.limit !== null) await throttle.take(rows.length, signal)
+      this.#read += BigInt(rows.length)
+      if (sums) for (const row of rows) this.#sum.add(row)
+      if (this.#careful) await this.#writeCarefully(writer, rows, bytes)
+      else await this.#write(writer, rows, bytes)
+      for (const one of this.#unread.splice(0)) await this.#note(one)
+      this.#progress('writing', this.#claim.written + this.#read, this.#bytes)
+    }
+    for (const one of this.#unread.splice(0)) await this.#note(one)
+    if (!resumed) return sums ? this.#sum.digest() : null
+    return this.#sumOfAll(sums)
+  }
+
+  /** Of a chunk that went on in its middle: everything that it should have come to. */
+  async #sumOfAll(sums: boolean): Promise<Digest | null> {
+    const { database, signal } = this.#context
+    const before = await asideKeys(database, this.#claim.id)
+    const sum = new RowSum()
+    this.#read = 0n
+    const request = { ...this.#request(this.#claim.range), aside: () => (this.#read += 1n) }
+    for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
+      for (const row of rows) {
+        this.#read += 1n
+        if (!before.has(JSON.stringify(this.#keyOf(row)))) sum.add(row)
+        this.#noteKey(row)
+      }
+    }
+    this.#written = sum.rows
+    return sums ? sum.digest() : null
+  }
+
+  async #close(writer: ChunkWriter, read: Digest | null): Promise<ChunkResult | null> {
+    const { plan, ledger, database, owner, key, signal } = this.#context
+    const { range } = this.#claim
+    this.#progress('proving', this.#read, this.#bytes)
+    // Rows of blocks cannot be found again in the target: their sums are compared when all of the table is there.
+    const inTarget = range.by === 'key' || range.by === 'nullKey'
+    // What was read row by row is proved by its values, whatever the plan would have forwarded.
+    const scheme = plan.proof === 'echo' && this.#careful ? 'canonical' : plan.proof
+    let stored: Digest | null = null
+    if (inTarget && scheme !== 'none') {
+      stored = await writer.digest({
+        scheme,
+        ...(this.#keys === null ? {} : { only: this.#keys }),
+        ...(scheme === 'echo' && plan.frames !== undefined ? { frames: plan.frames } : {}),
+      })
+      const whole = this.#keys === null && plan.onExisting !== 'append' && plan.onExisting !== 'upsert'
+      if (read !== null) compareDigests(plan, read, stored)
+      else if (whole) compareDigests(plan, { rows: this.#written, sum: '' }, { rows: stored.rows, sum: '' })
+    }
+    const quarantined = BigInt(this.#aside.length) + (this.#batchwise ? await this.#asideBefore() : 0n)
+    const tally: Tally = {
+      read: this.#read,
+      written: this.#written,
+      skipped: this.#skipped,
+      quarantined,
+      bytes: BigInt(Math.round(this.#bytes)),
+    }
+    if (tally.read !== tally.written + tally.skipped + tally.quarantined) {
+      throw new SluiceError(
+        'PROOF_FAILED',
+        `${tally.read} rows were read, but ${tally.written} written, ${tally.skipped} skipped and ${quarantined} set aside`,
+        {
+          hint: 'this is a bug in sluice: please report it with the command and this message',
+        },
+      )
+    }
+    const end = await this.#end(signal)
+    const also = this.#batchwise
+      ? []
+      : this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one))
+    const proof = { scheme, source: read, target: stored, point: this.#view.point }
+    const closing = performance.now()
+    const outcome = await writer.commit(ledger.closing(this.#claim, tally, proof, end, also))
+    this.#context.pulse.committed(performance.now() - closing)
+    return outcome === 'fenced' ? null : { tally, source: read, target: stored, aside: this.#aside }
+  }
+
+  /** The last chunk ends at the largest key that was seen: what comes to lie above it is found by the next run. */
+  async #end(signal: AbortSignal): Promise<{ readonly hi: string | null; readonly endId: bigint | null } | null> {
+    const { plan } = this.#context
+    const { range } = this.#claim
+    if (range.by !== 'key' || range.through !== null) return null
+    const last = await this.#view.last(plan.source, range, plan.where ?? null, signal)
+    if (last === null) return null
+    const [first = ''] = last
+    return { hi: JSON.stringify(last), endId: last.length === 1 && /^-?\d{1,18}$/.test(first) ? BigInt(first) : null }
+  }
+
+  async #write(writer: ChunkWriter, rows: readonly Row[], bytes: number): Promise<void> {
+    const last = rows.at(-1)
+    if (last === undefined) return
+    const given = performance.now()
+    if (this.#batchwise) {
+      const next = JSON.stringify(this.#keyOf(last))
+      const step = this.#context.ledger.step(this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
+      this.#count(rows.length, await writer.write(rows, step))
+      this.#cursor = next
+    } else this.#count(rows.length, await writer.write(rows))
+    this.#context.pulse.wrote(performance.now() - given, bytes)
+    this.#bytes += bytes
+    if (this.#keys !== null) for (const row of rows) this.#noteKey(row)
+  }
+
+  #count(given: number, written: number): void {
+    this.#written += BigInt(written)
+    if (this.#context.plan.onExisting === 'append') this.#skipped += BigInt(given - written)
+  }
+
+  /** Halves what is refused until one row is left. */
+  async #writeCarefully(writer: ChunkWriter, rows: readonly Row[], bytes: number): Promise<void> {
+    try {
+      await this.#write(writer, rows, bytes)
+      return
+    } catch (thrown) {
+      const { kind, error } = failureKind(thrown)
+      if (kind !== 'row') throw thrown
+      const [row] = rows
+      if (rows.length === 1 && row !== undefined) {
+        this.#sum.remove(row)
+        await this.#note({ ...asideOf(this.#context.plan, this.#keyOf(row), row, error), stage: 'write' })
+        return
+      }
+    }
+    const half = rows.length >> 1
+    await this.#writeCarefully(writer, rows.slice(0, half), bytes / 2)
+    await this.#writeCarefully(writer, rows.slice(half), bytes / 2)
+  }
+
+  async #note(aside: AsideRow): Promise<void> {
+    const { database, key, owner, name, maxAside, emit } = this.#context
+    this.#aside.push(aside)
+    if (this.#aside.length > maxAside) throw tooManyAside(name, maxAside)
+    // A target that commits batch by batch would forget it with the chunk.
+    if (this.#batchwise) await database.batch(quarantineStatement(database, key, owner, this.#claim, aside))
+    emit({
+      type: 'row.aside',
+      table: name,
+      chunk: String(this.#claim.no),
+      key: aside.key,
+      error: { code: aside.code, message: aside.message, retryable: false },
+    })
+  }
+
+  /** Rows that an earlier attempt at this chunk set aside, and this one has not met. */
+  async #asideBefore(): Promise<bigint> {
+    if (this.#claim.cursor === null) return 0n
+    const before = await asideKeys(this.#context.database, this.#claim.id)
+    for (const { key } of this.#aside) before.delete(JSON.stringify(key))
+    return BigInt(before.size)
+  }
+
+  #request(range: Range): RowRequest {
+    const { plan } = this.#context
+    return {
+      table: plan.source,
+      columns: readColumns(plan),
+      range,
+      where: plan.where ?? null,
+      ordered: range.by === 'key',
+      ...(this.#careful
+        ? {
+            aside: (row: readonly (string | null)[], error: SluiceError) => {
+              this.#read += 1n
+              const key = this.#sourceKey.map((at) => row[at] ?? '')
+              this.#unread.push({ ...asideOf(plan, key, row, error), stage: 'read' })
+            },
+          }
+        : {}),
+    }
+  }
+
+  /** What is left of the chunk behind its cursor. */
+  #rest(): Range {
+    const { range } = this.#claim
+    if (this.#cursor === null || range.by !== 'key') return range
+    return { by: 'key', after: JSON.parse(this.#cursor) as Bound, through: range.through }
+  }
+
+  #keyOf(row: Row): Bound {
+    return this.#sourceKey.map((at) => boundText(row[at] ?? null))
+  }
+
+  #noteKey(row: Row): void {
+    this.#keys?.add(keyText(this.#targetKey.map((at) => row[at] ?? null)))
+  }
+}
+
+function asideOf(plan: TablePlan, key: Bound, row: Row, { code, message }: SluiceError): Omit<AsideRow, 'stage'> {
+  const names = plan.columns.map(({ from }) => from)
+  return { key, code, message, row: shownRow(names, row) }
+}
+
+function boundText(cell: Cell): string {
+  if (cell === null) return ''
+  return typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell)
+}
+
+function notEmpty(table: string): SluiceError {
+  return new SluiceError(
+    'TARGET_NOT_EMPTY',
+    `the target's ${table} holds rows already where some are going to be written`,
+    {
+      hint: 'say what is to become of them: --on-existing upsert, replace-range or append',
+    },
+  )
+}
+
+/** Where every row is refused, something is wrong with the table and not with its rows. */
+export function tooManyAside(table: string, most: number): SluiceError {
+  return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
+    hint: 'the lines above name some of their causes; --max-aside allows more',
+  })
+}

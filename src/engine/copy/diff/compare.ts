@@ -1,0 +1,180 @@
+/**
+ * Which keys differ between two tables. Ranges whose sums agree are done; others are cut and compared again until few enough rows are left to
+ * look at each. Where the two sides sort differently, ranges mean nothing across them: then rows are fetched by their keys.
+ */
+import { cellText } from '../../../model/copy/canonical.ts'
+import { keyText } from '../../../model/copy/key-text.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import { equalDigests, type Cell, type Row } from '../../../model/copy/rows.ts'
+import type { SourceView } from '../../../stores/copy-port.ts'
+import type { DiffProgress } from './progress.ts'
+import { boundOf, digests, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+
+/** Rows that two sides may have in a range that is looked at row by row. */
+const LEAF_ROWS = 16_384
+const PIECES = 32
+const KEYS_AT_ONCE = 500
+
+export type Difference = {
+  readonly key: Bound
+  readonly kind: 'missing' | 'extra' | 'different'
+  /** Names of the source. */
+  readonly columns: readonly {
+    readonly column: string
+    readonly source: string | null
+    readonly target: string | null
+  }[]
+}
+
+export type Compared = {
+  readonly rows: bigint
+  readonly targetRows: bigint
+  readonly equal: bigint
+}
+
+/** A table without a key has ranges of nothing: only that it differs can be told. */
+export type Found =
+  | { readonly kind: 'key'; readonly difference: Difference }
+  | { readonly kind: 'range'; readonly range: Range; readonly source: bigint; readonly target: bigint }
+
+/** Compares one range. @param found told of every difference, in no order */
+export async function compareRange(
+  sides: Sides,
+  range: Range,
+  found: (what: Found) => Promise<void>,
+  progress: DiffProgress,
+): Promise<Compared> {
+  const [source, target] = await digests(sides, range)
+  if (equalDigests(source, target)) {
+    progress.settled(source.rows)
+    return { rows: source.rows, targetRows: target.rows, equal: source.rows }
+  }
+  if (range.by !== 'key') {
+    progress.settled(source.rows)
+    await found({ kind: 'range', range, source: source.rows, target: target.rows })
+    return { rows: source.rows, targetRows: target.rows, equal: 0n }
+  }
+  if (!sides.plan.sortsAlike) return byKeys(sides, range, found, progress)
+  const most = source.rows > target.rows ? source.rows : target.rows
+  if (most <= BigInt(LEAF_ROWS)) {
+    const one = await leaf(sides, range, found)
+    progress.settled(one.rows)
+    return one
+  }
+  const size = Math.max(1, Math.ceil(Number(most) / PIECES))
+  progress.divided(Math.ceil(Number(most) / size))
+  const fuller = source.rows >= target.rows
+  const sum = { rows: 0n, targetRows: 0n, equal: 0n }
+  const { plan, signal } = sides
+  const view = fuller ? sides.source : sides.target
+  const request = fuller ? sourceRequest(sides, range) : targetRequest(sides, range)
+  for await (const piece of view.cut(
+    request.table,
+    request.range,
+    fuller ? (plan.where ?? null) : null,
+    size,
+    signal,
+  )) {
+    const one = await compareRange(sides, piece, found, progress)
+    sum.rows += one.rows
+    sum.targetRows += one.targetRows
+    sum.equal += one.equal
+  }
+  return sum
+}
+
+/** Differences of two rows; none where they are equal. */
+export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
+  return plan.columns.flatMap(({ from }, i) => {
+    const [a, b] = [shown(source[i] ?? null), shown(target[i] ?? null)]
+    return a === b ? [] : [{ column: from, source: a, target: b }]
+  })
+}
+
+export function differenceOf(plan: TablePlan, source: Row | undefined, target: Row | undefined): Difference | null {
+  if (source === undefined)
+    return target === undefined ? null : { key: boundOf(plan, target), kind: 'extra', columns: [] }
+  if (target === undefined) return { key: boundOf(plan, source), kind: 'missing', columns: [] }
+  const columns = differingColumns(plan, source, target)
+  return columns.length === 0 ? null : { key: boundOf(plan, source), kind: 'different', columns }
+}
+
+async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<void>): Promise<Compared> {
+  const { plan, signal } = sides
+  const [source, target] = await Promise.all([
+    rowsByKey(sides.source, sourceRequest(sides, range), plan, signal),
+    rowsByKey(sides.target, targetRequest(sides, range), plan, signal),
+  ])
+  return compareMaps(plan, source, target, found)
+}
+
+async function compareMaps(
+  plan: TablePlan,
+  source: ReadonlyMap<string, Row>,
+  target: ReadonlyMap<string, Row>,
+  found: (what: Found) => Promise<void>,
+): Promise<Compared> {
+  let equal = 0n
+  for (const [key, row] of source) {
+    const difference = differenceOf(plan, row, target.get(key))
+    if (difference === null) equal += 1n
+    else await found({ kind: 'key', difference })
+  }
+  for (const [key, row] of target) {
+    if (source.has(key)) continue
+    const difference = differenceOf(plan, undefined, row)
+    if (difference !== null) await found({ kind: 'key', difference })
+  }
+  return { rows: BigInt(source.size), targetRows: BigInt(target.size), equal }
+}
+
+/** Every row of the source is looked for in the target, and then those of the target that the source has not. */
+async function byKeys(
+  sides: Sides,
+  range: Range,
+  found: (what: Found) => Promise<void>,
+  progress: DiffProgress,
+): Promise<Compared> {
+  const { plan, signal } = sides
+  const sum = { rows: 0n, targetRows: 0n, equal: 0n }
+  const size = { rows: KEYS_AT_ONCE, bytes: 4 * 1024 * 1024 }
+  for await (const { rows } of sides.source.read(sourceRequest(sides, EVERY_KEY), size, signal)) {
+    const keys = rows.map((row) => boundOf(plan, row))
+    const target = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
+    const source = mapped(rows, plan)
+    const one = await compareMaps(plan, source, target, found)
+    sum.rows += one.rows
+    sum.targetRows += one.targetRows
+    sum.equal += one.equal
+    progress.compared(one.rows)
+  }
+  for await (const { rows } of sides.target.read(targetRequest(sides, range), size, signal)) {
+    const keys = rows.map((row) => boundOf(plan, row))
+    const source = await keysThere(sides.source, sides, keys)
+    for (const row of rows) {
+      if (source.has(JSON.stringify(boundOf(plan, row)))) continue
+      sum.targetRows += 1n
+      const difference = differenceOf(plan, undefined, row)
+      if (difference !== null) await found({ kind: 'key', difference })
+    }
+  }
+  progress.settled(0n)
+  return sum
+}
+
+function mapped(rows: readonly Row[], plan: TablePlan): ReadonlyMap<string, Row> {
+  const places = keyPlaces(plan)
+  return new Map(rows.map((row) => [keyText(places.map((at) => row[at] ?? null)), row]))
+}
+
+async function keysThere(view: SourceView, sides: Sides, keys: readonly Bound[]): Promise<ReadonlySet<string>> {
+  const rows = await rowsByKey(view, sourceRequest(sides, { by: 'keys', keys }), sides.plan, sides.signal)
+  return new Set([...rows.values()].map((row) => JSON.stringify(boundOf(sides.plan, row))))
+}
+
+function shown(cell: Cell): string | null {
+  if (cell === null) return null
+  if (typeof cell === 'number') return Object.is(cell, -0) ? '-0' : String(cell)
+  return typeof cell === 'string' ? cell : `\\x${cellText(cell)}`
+}

@@ -1,0 +1,77 @@
+/** How far the comparison of one table is: rows, ranges of keys, and what was found. */
+import { dec, type Emit, type EventBody } from '../../../model/event.ts'
+import type { Clock } from '../../../shared/clock.ts'
+
+type Step = Extract<EventBody, { type: 'diff.progress' }>['step']
+
+const TOLD_EVERY_MS = 250
+
+export type DiffExtent = { readonly rows: bigint; readonly estimated: boolean; readonly ranges: number }
+
+export class DiffProgress {
+  readonly #table: string
+  readonly #extent: DiffExtent
+  readonly #emit: Emit
+  readonly #clock: Clock
+  #rows = 0n
+  #ranges = 0
+  #left: number
+  #differences = 0
+  #toldAt = Number.NEGATIVE_INFINITY
+
+  /** @param extent what there is to compare, as far as is known */
+  constructor(table: string, extent: DiffExtent, emit: Emit, clock: Clock) {
+    this.#table = table
+    this.#extent = extent
+    this.#emit = emit
+    this.#clock = clock
+    this.#left = extent.ranges
+    this.step('comparing')
+  }
+
+  /** A range whose sums differ is looked at in about so many pieces. */
+  divided(pieces: number): void {
+    this.#left += Math.max(1, pieces) - 1
+  }
+
+  /** A range is compared; `rows` of the source that were not told of before. */
+  settled(rows: bigint): void {
+    this.#ranges++
+    this.#left = Math.max(0, this.#left - 1)
+    this.compared(rows)
+  }
+
+  compared(rows: bigint): void {
+    this.#rows += rows
+    const now = this.#clock.ticks()
+    if (now - this.#toldAt < TOLD_EVERY_MS) return
+    this.#toldAt = now
+    this.#tell('comparing')
+  }
+
+  found(): void {
+    this.#differences++
+  }
+
+  /** @param differences as they are known now, where some have gone away */
+  step(step: Step, differences = this.#differences): void {
+    this.#differences = differences
+    if (step !== 'comparing') this.#left = 0
+    this.#tell(step)
+  }
+
+  #tell(step: Step): void {
+    const { rows, estimated } = this.#extent
+    this.#emit({
+      type: 'diff.progress',
+      table: this.#table,
+      step,
+      done: dec(this.#rows),
+      total: dec(rows > this.#rows ? rows : this.#rows),
+      estimated: estimated && step === 'comparing',
+      ranges: dec(this.#ranges),
+      left: dec(this.#left),
+      differences: dec(this.#differences),
+    })
+  }
+}

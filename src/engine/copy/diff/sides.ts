@@ -1,0 +1,89 @@
+/** The two sides of a comparison: the same table in two stores, each asked in its own names and its own order. */
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { cellText, normalizer } from '../../../model/copy/canonical.ts'
+import { keyText } from '../../../model/copy/key-text.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
+import type { BatchSize, RowRequest, SourceView } from '../../../stores/copy-port.ts'
+import { readColumns, targetTable } from '../context.ts'
+import { digestOf } from '../digest.ts'
+
+export type Sides = {
+  readonly plan: TablePlan
+  readonly source: SourceView
+  readonly target: SourceView
+  readonly signal: AbortSignal
+}
+
+const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
+
+/** A range of the source's keys as the target spells them. */
+export function targetRange({ plan }: Pick<Sides, 'plan'>, range: Range): Range {
+  const types = keyTypes(plan)
+  const bound = (texts: Bound): Bound => texts.map((text, i) => canonical(types[i], text))
+  if (range.by === 'keys') return { by: 'keys', keys: range.keys.map(bound) }
+  if (range.by !== 'key') return range
+  return {
+    by: 'key',
+    after: range.after === null ? null : bound(range.after),
+    through: range.through === null ? null : bound(range.through),
+  }
+}
+
+export function sourceRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowRequest {
+  return { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
+}
+
+/** The condition of the user is in the SQL of the source: in the target, everything that is there counts. */
+export function targetRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowRequest {
+  const columns = plan.columns.map(({ to, as, target }) => ({ name: to, as, column: target }))
+  return { table: targetTable(plan), columns, range: targetRange({ plan }, range), where: null, ordered: false }
+}
+
+export async function digests(sides: Sides, range: Range): Promise<readonly [Digest, Digest]> {
+  const { source, target, signal } = sides
+  return Promise.all([
+    digestOf(source, sourceRequest(sides, range), signal),
+    digestOf(target, targetRequest(sides, range), signal),
+  ])
+}
+
+/** Rows of a range by key. */
+export async function rowsByKey(
+  view: SourceView,
+  request: RowRequest,
+  plan: TablePlan,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Row>> {
+  const positions = keyPlaces(plan)
+  const rows = new Map<string, Row>()
+  for await (const batch of view.read(request, BATCH, signal)) {
+    for (const row of batch.rows) rows.set(keyText(positions.map((at) => row[at] ?? null)), row)
+  }
+  return rows
+}
+
+/** Where in a row the columns of the key stand. */
+export function keyPlaces(plan: TablePlan): readonly number[] {
+  return plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
+}
+
+/** The key of a row as bounds are written. */
+export function boundOf(plan: TablePlan, row: Row): Bound {
+  return keyPlaces(plan).map((at) => cellBound(row[at] ?? null))
+}
+
+function keyTypes(plan: TablePlan): readonly (ColumnType | undefined)[] {
+  return plan.source.key.map((name) => plan.columns.find(({ from }) => from === name)?.as)
+}
+
+function canonical(type: ColumnType | undefined, text: string): string {
+  return type === undefined ? text : cellBound(normalizer(type)(text))
+}
+
+function cellBound(cell: Cell): string {
+  if (cell === null) return ''
+  if (typeof cell === 'number') return String(cell)
+  return typeof cell === 'string' ? cell : `\\x${cellText(cell)}`
+}

@@ -1,0 +1,81 @@
+/** How a copy ended, over all of its tables. */
+import { dec } from '../../model/event.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Ending } from '../run-context.ts'
+import { finishTable } from './finish-table.ts'
+import { asideRuns } from './ledger/quarantine.ts'
+import { buildForeignKeys, objectsError } from './objects/build-objects.ts'
+import type { TableRun } from './runner.ts'
+import type { Surroundings } from './start-table.ts'
+
+/** Sums up the tables that are told of already and tells of the others. */
+export async function endOf(tables: readonly TableRun[], around: Surroundings): Promise<Ending> {
+  const { operation, run, steering } = around
+  const sums = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n, chunks: 0n, proved: 0n }
+  const errors: SluiceError[] = []
+  const leftOut: string[] = []
+  const aside = new Set<bigint>()
+  let ok = 0
+  let unbuilt = 0
+  for (const table of tables) {
+    if (table.context === null) {
+      if (table.error !== null) errors.push(table.error)
+      continue
+    }
+    const { tally, error, leftOut: isLeftOut, unbuilt: left } = await finishTable(table, table.context, around)
+    for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += tally[name]
+    // It may have been an earlier run that set them aside. A ledger that cannot be read has been told of by now.
+    if (tally.quarantined > 0n)
+      for (const runId of await asideRuns(around.database, table.context.key).catch(() => [])) aside.add(runId)
+    if (error !== null) errors.push(error)
+    else if (isLeftOut) leftOut.push(table.name)
+    else ok++
+    unbuilt += left
+  }
+  for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
+    unbuilt += built.left
+    if (built.errors.length === 0 || ended?.error !== null) continue
+    errors.push(objectsError(name, built.errors))
+    ok--
+  }
+  const totals = {
+    tables: dec(tables.length),
+    ok: dec(ok),
+    ...(Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, dec(value)])) as Record<
+      keyof typeof sums,
+      string
+    >),
+  }
+  const proof = operation.verify
+  const more = aside.size === 0 ? {} : { asideRuns: [...aside].map((runId) => dec(runId)) }
+  if (steering.stop.aborted && (sums.proved < sums.chunks || unbuilt > 0))
+    return { totals, proof, ...more, stopped: true }
+  const [first] = errors
+  if (first === undefined && leftOut.length > 0)
+    return { totals, proof, ...more, stopped: true, error: leftOutAsAsked(leftOut) }
+  if (first === undefined) return { totals, proof }
+  if (tables.length === 1) return { totals, proof, ...more, error: first, next: run.commandLine }
+  // Refusals alone are refusals; a table that failed among them is a failure.
+  const worst = errors.find(({ kind }) => kind !== 'unsupported' && kind !== 'state' && kind !== 'usage')
+  const rowsAreThere = errors.every(({ code }) => code === 'OBJECTS_FAILED')
+    ? ', for want of indexes or constraints alone'
+    : ''
+  const error =
+    worst === undefined
+      ? first
+      : new SluiceError(
+          'TABLES_FAILED',
+          `${errors.length} of ${tables.length} tables are not whole in the target${rowsAreThere}`,
+          {
+            hint: 'mend what the lines above name, then run the same command again: it does only what is not done',
+          },
+        )
+  return { totals, proof, ...more, error, next: run.commandLine }
+}
+
+function leftOutAsAsked(tables: readonly string[]): SluiceError {
+  const shown = tables.length <= 3 ? tables.join(', ') : `${tables.length} tables`
+  return new SluiceError('STOPPED', `not finished, because it was left out as asked: ${shown}`, {
+    hint: 'the same command goes on with what was left out',
+  })
+}

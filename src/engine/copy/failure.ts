@@ -1,0 +1,37 @@
+/** What a failure of a chunk means for what is done next. */
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+
+export type FailureKind =
+  /** Passes by itself: again after a pause. */
+  | 'retry'
+  /** One row does not go: find it, set it aside, go on. */
+  | 'row'
+  /** Somebody else has the chunk now. */
+  | 'lost'
+  /** The run was asked to end. */
+  | 'stop'
+  /** Will be the same for every chunk of the table. */
+  | 'table'
+
+export function failureKind(thrown: unknown): { readonly kind: FailureKind; readonly error: SluiceError } {
+  const error = asSluiceError(thrown)
+  if (error.kind === 'stopped') return { kind: 'stop', error }
+  if (error.code === 'LEASE_LOST') return { kind: 'lost', error }
+  if (error.code === 'ROW_REFUSED' || error.code === 'VALUE_REFUSED') return { kind: 'row', error }
+  return { kind: error.retryable ? 'retry' : 'table', error }
+}
+
+const FIRST_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 30_000
+/** How often a chunk is tried for causes that pass by themselves. */
+export const MOST_ATTEMPTS = 8
+
+/** Milliseconds before another attempt: anything up to the doubled limit, so that workers do not march in step. */
+export function pauseAfter(attempts: number, random: () => number = Math.random): number {
+  return Math.ceil(random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 20)))
+}
+
+/** Whether the other side has too much to do, so that less should be asked of it. A line that broke says nothing of the kind. */
+export function isPressure({ code }: SluiceError): boolean {
+  return code === 'RATE_LIMITED' || code === 'TARGET_BUSY' || code === 'TARGET_IO' || code === 'SOURCE_IO'
+}

@@ -1,0 +1,180 @@
+/** When no chunk of a table is left: what the ledger says of it, what the target holds, and whether that is all. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { dec, type CopyTally } from '../../model/event.ts'
+import { sumText } from '../../model/copy/row-hash.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { CopyOperation } from '../operation.ts'
+import { compareDigests } from './chunk-proof.ts'
+import { openToLook, type TableContext } from './context.ts'
+import type { StoredChunk } from './ledger/stored-chunk.ts'
+import type { RunLedger } from './ledger/runs.ts'
+import { buildOwnObjects, objectsError } from './objects/build-objects.ts'
+import { patiently } from './patience.ts'
+import type { TableRun } from './runner.ts'
+import type { Surroundings } from './start-table.ts'
+import type { Views } from './views.ts'
+
+export type Tallies = {
+  readonly read: bigint
+  readonly written: bigint
+  readonly skipped: bigint
+  readonly quarantined: bigint
+  /** Of the source, about. */
+  readonly bytes: bigint
+  readonly chunks: bigint
+  readonly proved: bigint
+}
+
+/** Sums of a table over all runs, and why it is not whole; null where it is, or where it was left out as asked. */
+export type Ended = {
+  readonly tally: Tallies
+  readonly error: SluiceError | null
+  readonly leftOut: boolean
+  /** Indexes and constraints that were not begun, because the run was asked to stop. */
+  readonly unbuilt: number
+}
+
+/** Tells how a table ended, unless that has been told already. */
+export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {
+  if (table.ended !== undefined) return table.ended
+  const { operation, run, views, steering, runs } = around
+  let chunks: readonly StoredChunk[] = []
+  let error = table.error
+  let unbuilt = 0
+  try {
+    chunks = await context.ledger.all()
+    error ??= verdict(context, chunks, table, operation, steering.leavesOut(context.name))
+    if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs))) {
+      error = new SluiceError('CHUNKS_FAILED', `${context.name} is not cut into chunks to its end`, {
+        hint: 'run the same command again: it goes on where this one ended',
+      })
+    }
+    const whole = chunks.every(({ status }) => status === 'completed')
+    if (error === null && whole && !run.interrupt.abort.aborted) {
+      await patiently(() => proveWhole(context, chunks), context, steering.stop)
+      const built = await buildOwnObjects(context, around)
+      unbuilt = built.left
+      if (built.errors.length > 0) error = objectsError(context.name, built.errors)
+      // Statistics at the end, so that those of indexes on expressions are among them.
+      await patiently(() => context.target.finish(context.plan.target, context.signal), context, steering.stop)
+    }
+    // Who has waited to divide it may do so now.
+    await context.planning.end()
+  } catch (thrown) {
+    error ??= asSluiceError(thrown)
+  }
+  const tally = talliesOf(chunks)
+  const points = new Set(chunks.flatMap(({ view }) => (view === null ? [] : [view]))).size
+  const unfinished = tally.proved < tally.chunks || unbuilt > 0
+  const leftOut = error === null && unfinished && steering.leavesOut(context.name)
+  const open = leftOut ? 'skipped' : unfinished && steering.stop.aborted ? 'stopped' : 'ok'
+  run.emit({
+    type: 'table.finished',
+    table: context.name,
+    status: error === null ? open : 'failed',
+    ms: Math.round(run.clock.ticks() - table.begun),
+    copied: copyTally(tally, points),
+    ...notesOf(context, points, views),
+    ...(error === null ? {} : { error: error.info() }),
+  })
+  table.ended = { tally, error, leftOut, unbuilt }
+  return table.ended
+}
+
+/** Whether nobody has divided it to its end, and nobody is about to. */
+async function isHalfCut({ key, planning }: TableContext, runs: RunLedger): Promise<boolean> {
+  return (await runs.plan(key))?.planned !== true && !(await planning.underWay())
+}
+
+function verdict(
+  { name, plan }: TableContext,
+  chunks: readonly StoredChunk[],
+  table: TableRun,
+  operation: CopyOperation,
+  leavesOut: boolean,
+): SluiceError | null {
+  const failed = chunks.filter(({ status }) => status === 'failed')
+  const [first] = failed
+  if (first !== undefined) {
+    return new SluiceError(
+      'CHUNKS_FAILED',
+      `${failed.length} of ${chunks.length} chunks of ${name} failed: ${first.error ?? 'no cause is noted'}`,
+      {
+        hint: 'mend the cause, then run the same command again: it does only what is not done',
+      },
+    )
+  }
+  const aside = chunks.reduce((sum, { quarantined }) => sum + quarantined, 0n)
+  if (aside > 0n) {
+    return new SluiceError(
+      'ROWS_ASIDE',
+      aside === 1n ? 'one row is not in the target' : `${aside} rows of ${name} are not in the target`,
+      {
+        hint: 'migration_quarantine in the target says why; mend them at the source, then sluice retry-quarantine',
+      },
+    )
+  }
+  if (table.done && !leavesOut && operation.part === undefined && chunks.some(({ status }) => status !== 'completed')) {
+    return new SluiceError('CHUNKS_FAILED', `chunks of ${tableText(plan.source.table)} are left undone`, {
+      hint: 'run the same command again: it does only what is not done',
+    })
+  }
+  return null
+}
+
+/** Chunks of blocks are no ranges of the target: their sums add up to that of the whole table there. */
+async function proveWhole(context: TableContext, chunks: readonly StoredChunk[]): Promise<void> {
+  const { plan } = context
+  if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return
+  const sum = chunks.reduce((all, { sourceSum }) => all + BigInt(`0x${sourceSum ?? '0'}`), 0n)
+  const rows = chunks.reduce((all, { written }) => all + written, 0n)
+  await using writer = await openToLook(context, { by: 'all' })
+  const stored: Digest = await writer.digest({ scheme: 'canonical' })
+  compareDigests(plan, { rows, sum: sumText(sum) }, stored)
+}
+
+function talliesOf(chunks: readonly StoredChunk[]): Tallies {
+  const done = chunks.filter(({ status }) => status === 'completed')
+  const sum = (pick: (chunk: StoredChunk) => bigint): bigint => done.reduce((all, chunk) => all + pick(chunk), 0n)
+  const [read, written, quarantined] = [
+    sum(({ read: n }) => n),
+    sum(({ written: n }) => n),
+    sum(({ quarantined: n }) => n),
+  ]
+  return {
+    read,
+    written,
+    skipped: sum(({ skipped: n }) => n),
+    quarantined,
+    bytes: sum(({ bytes: n }) => n),
+    chunks: BigInt(chunks.length),
+    proved: BigInt(done.length),
+  }
+}
+
+function copyTally(tally: Tallies, points: number): CopyTally {
+  return {
+    chunks: dec(tally.chunks),
+    proved: dec(tally.proved),
+    read: dec(tally.read),
+    written: dec(tally.written),
+    skipped: dec(tally.skipped),
+    quarantined: dec(tally.quarantined),
+    bytes: dec(tally.bytes),
+    readPoints: dec(points),
+  }
+}
+
+/** What the proof does not say. */
+function notesOf({ plan }: TableContext, points: number, views: Views): { readonly notes?: readonly string[] } {
+  const notes: string[] = []
+  if (points > 1 || views.count > 1) {
+    notes.push(
+      `read from ${Math.max(points, views.count)} states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote`,
+    )
+  }
+  if (plan.proof === 'count') notes.push('proved by the number of rows only')
+  if (plan.proof === 'none') notes.push('nothing was proved, as asked')
+  return notes.length === 0 ? {} : { notes }
+}

@@ -1,0 +1,22 @@
+/** Says in the ledger that this program lives, so that what it holds stays its own. */
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { LEASE_MS, renewal, type Owner } from './ledger/chunks.ts'
+import { planningRenewal } from './ledger/planning.ts'
+
+/**
+ * @param also what else is done each time, while workers may all be waiting for something
+ * @returns the timer; whoever clears it lets the leases run out
+ */
+export function beat(database: LedgerDatabase, owner: Owner, also: () => Promise<void>): NodeJS.Timeout {
+  let under = false
+  return setInterval(() => {
+    if (under) return
+    under = true
+    database
+      .batch([renewal(database, owner.id), planningRenewal(database, owner.id)])
+      .then(also)
+      // The database is away: the next beat, or the end of the lease, settles it.
+      .catch(() => undefined)
+      .finally(() => (under = false))
+  }, LEASE_MS / 3).unref()
+}

@@ -1,0 +1,82 @@
+/** How the ledger writes down which part of a table a chunk is. */
+import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { SqlValue } from '../../../stores/port.ts'
+
+export type StoredRange = {
+  readonly kind: string
+  readonly lo: string | null
+  readonly hi: string | null
+  /** First and last id, both inclusive, where the key is one whole number; as the script's table has them. */
+  readonly startId: bigint | null
+  readonly endId: bigint | null
+}
+
+const MOST = 2n ** 63n - 1n
+
+/** @param span smallest and largest key that were seen, for edges that are open */
+export function storeRange(
+  range: Range,
+  table: TableSpec,
+  span: { readonly low: string | null; readonly high: string | null },
+): StoredRange {
+  switch (range.by) {
+    case 'key': {
+      const numeric = hasWholeBounds(table)
+      const first = range.after === null ? integer(span.low) : next(integer(range.after[0] ?? null))
+      const last = integer(range.through === null ? span.high : (range.through[0] ?? null))
+      return {
+        kind: 'key',
+        lo: range.after === null ? null : JSON.stringify(range.after),
+        hi: range.through === null ? null : JSON.stringify(range.through),
+        startId: numeric ? first : null,
+        endId: numeric ? last : null,
+      }
+    }
+    case 'block':
+      return {
+        kind: 'block',
+        lo: JSON.stringify([range.from.toString()]),
+        hi: range.to === null ? null : JSON.stringify([range.to.toString()]),
+        startId: range.from,
+        endId: range.to === null ? null : range.to - 1n,
+      }
+    case 'nullKey':
+    case 'all':
+    case 'keys':
+      return { kind: range.by, lo: null, hi: null, startId: null, endId: null }
+  }
+}
+
+/** @param row kind, lo, hi, start_id, end_id of a chunk; rows of the script have the last two only */
+export function readRange([kind, lo, hi, startId, endId]: readonly SqlValue[]): Range {
+  switch (kind) {
+    case 'nullKey':
+    case 'all':
+      return { by: kind }
+    case 'block':
+      return { by: 'block', from: BigInt(bound(lo)?.[0] ?? 0), to: hi === null ? null : BigInt(bound(hi)?.[0] ?? 0) }
+    case 'key':
+      return { by: 'key', after: bound(lo), through: bound(hi) }
+    default:
+      return {
+        by: 'key',
+        after: startId == null ? null : [(BigInt(String(startId)) - 1n).toString()],
+        through: endId == null ? null : [String(endId)],
+      }
+  }
+}
+
+function bound(text: SqlValue | undefined): Bound | null {
+  return text == null ? null : (JSON.parse(String(text)) as Bound)
+}
+
+function integer(text: string | null): bigint | null {
+  if (text === null || !/^-?\d+$/.test(text)) return null
+  const value = BigInt(text)
+  return value > MOST || value < -MOST - 1n ? null : value
+}
+
+function next(value: bigint | null): bigint | null {
+  return value === null || value === MOST ? null : value + 1n
+}

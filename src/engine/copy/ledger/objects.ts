@@ -1,0 +1,84 @@
+/** Indexes and constraints that copies made, in the ledger: for people to read. What is there is asked of the target itself. */
+import type { ObjectKind } from '../../../model/copy/schema-object.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { Owner, TableKey } from './chunks.ts'
+import { ledgerDialect } from './dialect.ts'
+import { makeLate } from './late-table.ts'
+
+export type ObjectRow = { readonly name: string; readonly kind: ObjectKind }
+
+export class ObjectLedger {
+  readonly #database: LedgerDatabase
+  readonly #owner: Owner
+  #made: Promise<void> | null = null
+
+  constructor(database: LedgerDatabase, owner: Owner) {
+    this.#database = database
+    this.#owner = owner
+  }
+
+  /** It is being built from now on. */
+  async begin(table: TableKey, object: ObjectRow): Promise<void> {
+    await (this.#made ??= this.#make())
+    const { now } = ledgerDialect(this.#database.dialect)
+    await this.#database.batch([
+      { sql: `DELETE FROM migration_objects WHERE ${OBJECT}`, parameters: parametersOf(table, object) },
+      {
+        sql: `INSERT INTO migration_objects (schema_name, table_name, kind, object_name, status, run_id, started_ms)
+              VALUES (?, ?, ?, ?, 'building', ?, ${now})`,
+        parameters: [...parametersOf(table, object), this.#owner.runId],
+      },
+    ])
+  }
+
+  /** @param error why it could not be made; null where it is there */
+  async end(table: TableKey, object: ObjectRow, error: string | null): Promise<void> {
+    const { now } = ledgerDialect(this.#database.dialect)
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_objects SET status = ?, error_message = ?, ended_ms = ${now} WHERE ${OBJECT}`,
+        parameters: [error === null ? 'built' : 'failed', error, ...parametersOf(table, object)],
+      },
+    ])
+  }
+
+  /** Whether this run itself writes into a table that a copy made, so that nobody else does yet. */
+  async isOurs(table: TableKey): Promise<boolean> {
+    const rows = await this.#database.all(
+      `SELECT 1 FROM migration_plans p WHERE p.schema_name = ? AND p.table_name = ? AND p.made_here = 1 AND EXISTS (
+         SELECT 1 FROM migration_checkpoints c WHERE c.table_name = ? AND c.schema_name = ? AND c.run_id = ?)`,
+      [table.schema, table.name, table.name, table.schema, this.#owner.runId],
+    )
+    return rows.length > 0
+  }
+
+  /** What somebody was building when he was ended, and what is there all the same. */
+  async settle(table: TableKey, there: readonly ObjectRow[]): Promise<void> {
+    if (there.length === 0) return
+    await (this.#made ??= this.#make())
+    const { now } = ledgerDialect(this.#database.dialect)
+    await this.#database.batch(
+      there.map((object) => ({
+        sql: `UPDATE migration_objects SET status = 'built', ended_ms = ${now} WHERE ${OBJECT} AND status = 'building'`,
+        parameters: parametersOf(table, object),
+      })),
+    )
+  }
+
+  /** Only for those who ask for objects: a ledger of an older copy gets the table then. */
+  async #make(): Promise<void> {
+    const { integer, name, text } = ledgerDialect(this.#database.dialect).types
+    await makeLate(
+      this.#database,
+      `CREATE TABLE IF NOT EXISTS migration_objects (schema_name ${name} NOT NULL, table_name ${name} NOT NULL, kind ${name} NOT NULL,
+         object_name ${name} NOT NULL, status ${name}, run_id ${integer}, started_ms ${integer}, ended_ms ${integer},
+         error_message ${text}, PRIMARY KEY (schema_name, table_name, kind, object_name))`,
+    )
+  }
+}
+
+const OBJECT = 'schema_name = ? AND table_name = ? AND kind = ? AND object_name = ?'
+
+function parametersOf({ schema, name }: TableKey, object: ObjectRow): readonly string[] {
+  return [schema, name, object.kind, object.name]
+}

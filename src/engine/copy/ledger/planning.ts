@@ -1,0 +1,125 @@
+/** One program at a time divides a table: under a lease, so that a dead one is followed, and a frozen one changes nothing when it thaws. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import { LEASE_MS, type Owner, type TableKey } from './chunks.ts'
+import { ledgerDialect } from './dialect.ts'
+import { batchOnce, type Hold } from './once.ts'
+
+const TABLE = 'schema_name = ? AND table_name = ?'
+
+export class Planning {
+  readonly #database: LedgerDatabase
+  readonly #key: TableKey
+  readonly #owner: Owner
+  readonly #now: string
+
+  constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
+    this.#database = database
+    this.#key = key
+    this.#owner = owner
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  /**
+   * @param alive tells of programs of this machine, so that nobody waits for the lease of a dead one
+   * @returns whether this program divides the table now
+   */
+  async take(alive: (pid: number) => boolean): Promise<boolean> {
+    const [[holder] = []] = await this.#database.all(
+      `SELECT planner FROM migration_plans WHERE ${TABLE}`,
+      this.#parameters,
+    )
+    if (typeof holder === 'string' && isDead(holder, this.#owner, alive)) await this.#end(holder)
+    const [, rows = []] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_plans SET planner = ?, planner_until = ${this.#now} + ?
+              WHERE ${TABLE} AND (planner IS NULL OR planner = ? OR planner_until < ${this.#now})`,
+        parameters: [this.#owner.id, LEASE_MS, ...this.#parameters, this.#owner.id],
+      },
+      { sql: `SELECT 1 ${this.#mine.sql}`, parameters: this.#mine.parameters },
+    ])
+    return rows.length > 0
+  }
+
+  /** Lets others divide the table. */
+  async end(): Promise<void> {
+    await this.#end(this.#owner.id)
+  }
+
+  /** Whether somebody is dividing it at this moment, so that there may be more to do soon. */
+  async underWay(): Promise<boolean> {
+    const rows = await this.#database.all(
+      `SELECT 1 FROM migration_plans WHERE ${TABLE} AND planned = 0 AND planner IS NOT NULL AND planner_until >= ${this.#now}`,
+      this.#parameters,
+    )
+    return rows.length > 0
+  }
+
+  /** Statements of whoever divides the table, run once. @throws SluiceError LEASE_LOST where that is somebody else by now; nothing happens then */
+  async change(statements: readonly Statement[]): Promise<void> {
+    const { sql, parameters } = this.#mine
+    const hold: Hold = {
+      renew: {
+        sql: `UPDATE migration_plans SET planner_until = ${this.#now} + ? WHERE ${TABLE} AND planner = ?`,
+        parameters: [LEASE_MS, ...parameters],
+      },
+      from: this.#mine,
+    }
+    try {
+      await batchOnce(this.#database, this.#owner.id, statements, hold)
+    } catch (error) {
+      if ((await this.#database.all(`SELECT 1 ${sql}`, parameters)).length > 0) throw error
+      throw this.#lost(error)
+    }
+  }
+
+  /** Notes whether every row belongs to a chunk, and how large chunks are. @throws SluiceError LEASE_LOST */
+  async note(planned: boolean, chunkRows: number): Promise<void> {
+    const { sql, parameters } = this.#mine
+    const [, rows = []] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_plans SET planned = ?, chunk_rows = ? WHERE ${TABLE} AND planner = ?`,
+        parameters: [planned ? 1 : 0, chunkRows, ...parameters],
+      },
+      { sql: `SELECT 1 ${sql}`, parameters },
+    ])
+    if (rows.length === 0) throw this.#lost()
+  }
+
+  async #end(planner: string): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_plans SET planner = NULL WHERE ${TABLE} AND planner = ?`,
+        parameters: [...this.#parameters, planner],
+      },
+    ])
+  }
+
+  #lost(cause?: unknown): SluiceError {
+    return new SluiceError('LEASE_LOST', `another program divides ${this.#key.name} now`, { cause })
+  }
+
+  get #parameters(): readonly [string, string] {
+    return [this.#key.schema, this.#key.name]
+  }
+
+  get #mine(): Statement {
+    return {
+      sql: `FROM migration_plans WHERE ${TABLE} AND planner = ?`,
+      parameters: [...this.#parameters, this.#owner.id],
+    }
+  }
+}
+
+/** Keeps the tables that this program divides its own. */
+export function planningRenewal(database: LedgerDatabase, owner: string): Statement {
+  return {
+    sql: `UPDATE migration_plans SET planner_until = ${ledgerDialect(database.dialect).now} + ? WHERE planner = ?`,
+    parameters: [LEASE_MS, owner],
+  }
+}
+
+function isDead(holder: string, me: Owner, alive: (pid: number) => boolean): boolean {
+  const [, host, pid] = /^(.*)\/(\d+)\/[^/]+$/.exec(holder) ?? []
+  return host === me.host && pid !== undefined && Number(pid) !== me.pid && !alive(Number(pid))
+}

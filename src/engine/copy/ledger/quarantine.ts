@@ -1,0 +1,115 @@
+/** Rows that could not be written, with their cause, until somebody mends them and has them replayed. */
+import { createHash } from 'node:crypto'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import type { Claim } from '../../../model/copy/plan.ts'
+import type { ErrorCode } from '../../../shared/errors.ts'
+import type { Owner, TableKey } from './chunks.ts'
+import { ledgerDialect } from './dialect.ts'
+
+export type AsideRow = {
+  /** Texts of the key, by which the row is found at the source again; empty where it has none. */
+  readonly key: readonly string[]
+  readonly stage: 'read' | 'write'
+  readonly code: ErrorCode
+  readonly message: string
+  /** Values by column, for those who look. */
+  readonly row: Readonly<Record<string, string | number | null>>
+}
+
+export type QuarantinedRow = AsideRow & { readonly id: string; readonly runId: bigint; readonly table: TableKey }
+
+/** Of one table: longer values are cut, for the row itself stays at the source. */
+const SHOWN = 1000
+
+/** The statements that write a row into the quarantine, in the transaction of its chunk. Once more changes nothing. */
+export function quarantineStatement(
+  database: LedgerDatabase,
+  table: TableKey,
+  owner: Owner,
+  claim: Claim,
+  aside: AsideRow,
+): readonly Statement[] {
+  const { now } = ledgerDialect(database.dialect)
+  const identity = [table.schema, table.name, aside.key, aside.key.length === 0 ? aside.row : null]
+  const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)
+  return [
+    { sql: 'DELETE FROM migration_quarantine WHERE quarantine_id = ?', parameters: [id] },
+    {
+      sql: `INSERT INTO migration_quarantine (quarantine_id, run_id, schema_name, table_name, checkpoint_id, row_key, stage, error_code, message,
+              row_json, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${now})`,
+      parameters: [
+        id,
+        owner.runId,
+        table.schema,
+        table.name,
+        claim.id,
+        JSON.stringify(aside.key),
+        aside.stage,
+        aside.code,
+        aside.message,
+        JSON.stringify(aside.row),
+      ],
+    },
+  ]
+}
+
+/** Keys, as JSON, of the rows of a chunk that are in the quarantine. */
+export async function asideKeys(database: LedgerDatabase, checkpoint: number): Promise<Set<string>> {
+  const rows = await database.all(
+    'SELECT row_key FROM migration_quarantine WHERE checkpoint_id = ? AND replayed_ms IS NULL',
+    [checkpoint],
+  )
+  return new Set(rows.map(([key]) => String(key)))
+}
+
+/** What is not replayed yet, oldest first. @param runId of one run only; null for all */
+export async function quarantined(database: LedgerDatabase, runId: bigint | null): Promise<readonly QuarantinedRow[]> {
+  const text = database.dialect === 'mysql' ? 'CHAR' : 'TEXT'
+  const rows = await database.all(
+    `SELECT quarantine_id, CAST(run_id AS ${text}), schema_name, table_name, row_key, stage, error_code, message, row_json
+     FROM migration_quarantine WHERE replayed_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'} ORDER BY created_ms, quarantine_id`,
+    runId === null ? [] : [runId],
+  )
+  return rows.map(([id, run, schema, name, key, stage, code, message, row]) => ({
+    id: String(id),
+    runId: BigInt(String(run)),
+    table: { schema: String(schema), name: String(name) },
+    key: JSON.parse(String(key)) as readonly string[],
+    stage: stage === 'read' ? 'read' : 'write',
+    code: String(code) as ErrorCode,
+    message: String(message),
+    row: JSON.parse(String(row)) as Readonly<Record<string, string | number | null>>,
+  }))
+}
+
+/** Runs that set rows of a table aside which still wait, oldest first. */
+export async function asideRuns(database: LedgerDatabase, { schema, name }: TableKey): Promise<readonly bigint[]> {
+  const text = database.dialect === 'mysql' ? 'CHAR' : 'TEXT'
+  const rows = await database.all(
+    `SELECT DISTINCT CAST(run_id AS ${text}) FROM migration_quarantine WHERE replayed_ms IS NULL AND schema_name = ? AND table_name = ?`,
+    [schema, name],
+  )
+  return rows.map(([run]) => BigInt(String(run))).toSorted((a, b) => (a < b ? -1 : 1))
+}
+
+/** Notes that a row is in the target now; changes nothing where another program has noted it before. */
+export function replayedStatement(database: LedgerDatabase, id: string): Statement {
+  const { now } = ledgerDialect(database.dialect)
+  return {
+    sql: `UPDATE migration_quarantine SET replayed_ms = ${now} WHERE quarantine_id = ? AND replayed_ms IS NULL`,
+    parameters: [id],
+  }
+}
+
+/** A row as people can read it. */
+export function shownRow(names: readonly string[], row: Row): Readonly<Record<string, string | number | null>> {
+  return Object.fromEntries(names.map((name, i) => [name, shown(row[i] ?? null)]))
+}
+
+function shown(cell: Cell): string | number | null {
+  if (cell === null) return null
+  if (typeof cell === 'number') return Number.isFinite(cell) ? cell : String(cell)
+  const text = typeof cell === 'string' ? cell : `\\x${Buffer.from(cell).toString('hex')}`
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+}

@@ -1,0 +1,90 @@
+/** How the rows of a repair are written down: which columns, as which types, found by which key. Without it nobody could put them back. */
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { TableKey } from './chunks.ts'
+import { ledgerDialect } from './dialect.ts'
+import { makeLate } from './late-table.ts'
+
+type Stored = {
+  /** Of the source, by its names. */
+  readonly key: readonly string[]
+  readonly rangeKey: readonly string[]
+  readonly columns: readonly { readonly from: string; readonly to: string; readonly as: ColumnType }[]
+}
+
+/** Before the first repair of a table. Made by those who repair: a ledger of an older copy gets its table then. */
+export async function noteRepairPlan(
+  database: LedgerDatabase,
+  runId: bigint,
+  table: TableKey,
+  plan: TablePlan,
+): Promise<void> {
+  const { integer, name, text } = ledgerDialect(database.dialect).types
+  await makeLate(
+    database,
+    `CREATE TABLE IF NOT EXISTS migration_repair_plans (run_id ${integer} NOT NULL, schema_name ${name} NOT NULL,
+       table_name ${name} NOT NULL, plan ${text}, PRIMARY KEY (run_id, schema_name, table_name))`,
+  )
+  const { source, rangeKey, columns } = plan
+  const stored: Stored = { key: source.key, rangeKey, columns: columns.map(({ from, to, as }) => ({ from, to, as })) }
+  const identity = [runId, table.schema, table.name]
+  await database.batch([
+    {
+      sql: 'DELETE FROM migration_repair_plans WHERE run_id = ? AND schema_name = ? AND table_name = ?',
+      parameters: identity,
+    },
+    {
+      sql: 'INSERT INTO migration_repair_plans (run_id, schema_name, table_name, plan) VALUES (?, ?, ?, ?)',
+      parameters: [...identity, JSON.stringify(stored)],
+    },
+  ])
+}
+
+/**
+ * The plan by which repairs of a table were written down, for the table as it is now.
+ * @param target as it is found there
+ * @returns null where the run has noted none; the name of a column that the table has no more
+ */
+export async function repairPlan(
+  database: LedgerDatabase,
+  runId: bigint,
+  table: TableKey,
+  target: TableSpec,
+): Promise<TablePlan | null | string> {
+  const stored = await read(database, runId, table)
+  if (stored === null) return null
+  const columns: TablePlan['columns'][number][] = []
+  for (const { from, to, as } of stored.columns) {
+    const column = target.columns.find(({ name }) => name === to)
+    if (column === undefined) return to
+    columns.push({ from, to, as, source: column, target: column })
+  }
+  return {
+    source: { ...target, key: stored.key },
+    target,
+    create: false,
+    columns,
+    onExisting: 'upsert',
+    proof: 'canonical',
+    rangeKey: stored.rangeKey,
+    sortsAlike: true,
+    cut: 'key',
+    chunkRows: 1,
+    hash: '',
+  }
+}
+
+async function read(database: LedgerDatabase, runId: bigint, { schema, name }: TableKey): Promise<Stored | null> {
+  try {
+    const [row] = await database.all(
+      'SELECT plan FROM migration_repair_plans WHERE run_id = ? AND schema_name = ? AND table_name = ?',
+      [runId, schema, name],
+    )
+    return row === undefined ? null : (JSON.parse(String(row[0])) as Stored)
+  } catch (error) {
+    // A ledger in which no run has noted any.
+    if (/no such table|does not exist|doesn't exist/i.test((error as Error).message)) return null
+    throw error
+  }
+}

@@ -1,0 +1,81 @@
+/** What repairs changed in a target, with the rows as they were before, so that a repair can be taken back. */
+import { randomUUID } from 'node:crypto'
+import type { Bound } from '../../../model/copy/range.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import type { TableKey } from './chunks.ts'
+import { ledgerDialect } from './dialect.ts'
+
+export type Repair = {
+  readonly id: string
+  readonly table: TableKey
+  readonly key: Bound
+  /** In the columns of the plan, null where the target held no such row. */
+  readonly before: Row | null
+  readonly after: Row | null
+}
+
+export function repairStatement(database: LedgerDatabase, runId: bigint, repair: Omit<Repair, 'id'>): Statement {
+  const { now } = ledgerDialect(database.dialect)
+  const action = repair.after === null ? 'delete' : repair.before === null ? 'insert' : 'update'
+  return {
+    sql: `INSERT INTO migration_repairs (repair_id, run_id, schema_name, table_name, row_key, action, before_json, after_json, repaired_ms)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${now})`,
+    parameters: [
+      randomUUID(),
+      runId,
+      repair.table.schema,
+      repair.table.name,
+      JSON.stringify(repair.key),
+      action,
+      packedRow(repair.before),
+      packedRow(repair.after),
+    ],
+  }
+}
+
+/** Repairs of a run on one table that stand, latest first. */
+export async function repairsOf(database: LedgerDatabase, runId: bigint): Promise<readonly Repair[]> {
+  const rows = await database.all(
+    `SELECT repair_id, schema_name, table_name, row_key, before_json, after_json FROM migration_repairs
+     WHERE run_id = ? AND undone_ms IS NULL ORDER BY repaired_ms DESC, repair_id`,
+    [runId],
+  )
+  return rows.map(([id, schema, name, key, before, after]) => ({
+    id: String(id),
+    table: { schema: String(schema), name: String(name) },
+    key: JSON.parse(String(key)) as Bound,
+    before: unpacked(before),
+    after: unpacked(after),
+  }))
+}
+
+export function undoneStatement(database: LedgerDatabase, id: string): Statement {
+  const { now } = ledgerDialect(database.dialect)
+  return {
+    sql: `UPDATE migration_repairs SET undone_ms = ${now} WHERE repair_id = ? AND undone_ms IS NULL`,
+    parameters: [id],
+  }
+}
+
+type Packed = null | string | { readonly n: string } | { readonly b: string }
+
+/** A row as it is written down; equal rows are equal texts. */
+export function packedRow(row: Row | null): string | null {
+  if (row === null) return null
+  return JSON.stringify(
+    row.map((cell): Packed => {
+      if (cell === null || typeof cell === 'string') return cell
+      if (typeof cell === 'number') return { n: Object.is(cell, -0) ? '-0' : String(cell) }
+      return { b: Buffer.from(cell).toString('hex') }
+    }),
+  )
+}
+
+function unpacked(text: unknown): Row | null {
+  if (typeof text !== 'string') return null
+  return (JSON.parse(text) as readonly Packed[]).map((cell): Cell => {
+    if (cell === null || typeof cell === 'string') return cell
+    return 'n' in cell ? Number(cell.n) : Buffer.from(cell.b, 'hex')
+  })
+}

@@ -1,0 +1,142 @@
+/** Runs and their plans in the ledger: one row a run, and one row for each table of the target that a copy is filling. */
+import { randomUUID } from 'node:crypto'
+import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import type { Owner, TableKey } from './chunks.ts'
+import { ledgerDialect } from './dialect.ts'
+import { forgetBatches } from './once.ts'
+
+export type RunRow = {
+  readonly operation: string
+  readonly source: string
+  readonly target: string
+  readonly planHash: string
+  readonly command: string
+  readonly tool: string
+  readonly actor: string
+}
+
+export type PlanRow = {
+  readonly source: string
+  readonly sourceTable: string
+  readonly hash: string
+  /** What the hash is of, as JSON: to name what differs. */
+  readonly plan: string
+  readonly wishes: string
+  readonly chunkRows: number
+  readonly planned: boolean
+  readonly madeHere: boolean
+}
+
+export class RunLedger {
+  readonly #database: LedgerDatabase
+  readonly #owner: Owner
+  readonly #now: string
+  readonly #unlessThere: string
+
+  constructor(database: LedgerDatabase, owner: Owner) {
+    this.#database = database
+    this.#owner = owner
+    const { now, unlessThere } = ledgerDialect(database.dialect)
+    this.#now = now
+    this.#unlessThere = unlessThere
+  }
+
+  async start(run: RunRow): Promise<void> {
+    await this.#database.batch([
+      { sql: 'DELETE FROM migration_runs WHERE run_id = ?', parameters: [this.#owner.runId] },
+      {
+        sql: `INSERT INTO migration_runs (run_id, operation, source, target, status, plan_hash, command, tool, actor, host, pid, started_ms)
+              VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ${this.#now})`,
+        parameters: [
+          this.#owner.runId,
+          run.operation,
+          run.source,
+          run.target,
+          run.planHash,
+          run.command,
+          run.tool,
+          run.actor,
+          this.#owner.host,
+          this.#owner.pid,
+        ],
+      },
+    ])
+  }
+
+  /** Where a run read from, without password; null for a run that is not known here. */
+  async sourceOf(runId: bigint): Promise<string | null> {
+    const [row] = await this.#database.all('SELECT source FROM migration_runs WHERE run_id = ?', [runId])
+    return row === undefined ? null : String(row[0])
+  }
+
+  /** Nothing is this program's any more. */
+  async finish(status: string, exitCode: number, detail: string | null): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_runs SET status = ?, exit_code = ?, detail = ?, ended_ms = ${this.#now} WHERE run_id = ?`,
+        parameters: [status, exitCode, detail, this.#owner.runId],
+      },
+      { sql: 'UPDATE migration_plans SET planner = NULL WHERE planner = ?', parameters: [this.#owner.id] },
+      forgetBatches(this.#owner.id),
+    ])
+  }
+
+  /** The plan under which a table of the target is being filled, or was; null where it never was. */
+  async plan(key: TableKey): Promise<PlanRow | null> {
+    const [row] = await this.#database.all(
+      `SELECT source, source_table, plan_hash, plan, chunk_rows, planned, made_here, wishes FROM migration_plans
+       WHERE schema_name = ? AND table_name = ?`,
+      [key.schema, key.name],
+    )
+    if (row === undefined) return null
+    const [source, sourceTable, hash, plan, chunkRows, planned, madeHere, wishes] = row
+    return {
+      source: String(source),
+      sourceTable: String(sourceTable),
+      hash: String(hash),
+      plan: String(plan),
+      wishes: String(wishes),
+      chunkRows: Number(chunkRows),
+      planned: Number(planned) === 1,
+      madeHere: Number(madeHere) === 1,
+    }
+  }
+
+  /**
+   * Writes a plan down, unless somebody else has written one for the same table.
+   * @param instead whether it takes the place of one that an earlier run left
+   */
+  async savePlan(key: TableKey, plan: PlanRow, instead: boolean): Promise<void> {
+    const { runId } = this.#owner
+    const forget: Statement = {
+      // Not what this very run has written, should the batch have to be run again.
+      sql: 'DELETE FROM migration_plans WHERE schema_name = ? AND table_name = ? AND run_id <> ?',
+      parameters: [key.schema, key.name, runId],
+    }
+    await this.#database.batch([
+      ...(instead ? [forget] : []),
+      {
+        sql: `INSERT INTO migration_plans (schema_name, table_name, source, source_table, plan_hash, plan, wishes, run_id, chunk_rows, planned, made_here, created_ms)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${this.#now}) ${this.#unlessThere}`,
+        parameters: [
+          key.schema,
+          key.name,
+          plan.source,
+          plan.sourceTable,
+          plan.hash,
+          plan.plan,
+          plan.wishes,
+          runId,
+          plan.chunkRows,
+          plan.planned ? 1 : 0,
+          plan.madeHere ? 1 : 0,
+        ],
+      },
+    ])
+  }
+}
+
+/** Names a program for as long as it lives: machine, number, and something that no other has. */
+export function ownerId(host: string, pid: number): string {
+  return `${host}/${pid}/${randomUUID()}`
+}

@@ -1,0 +1,65 @@
+/** A live chunk as it stands in the ledger. */
+import type { Range } from '../../../model/copy/range.ts'
+import type { SqlRow, SqlValue } from '../../../stores/port.ts'
+import { readRange } from './keys.ts'
+
+export type StoredChunk = {
+  readonly id: number
+  readonly no: number
+  readonly range: Range
+  readonly status: string
+  readonly read: bigint
+  readonly written: bigint
+  readonly quarantined: bigint
+  readonly records: bigint
+  readonly cursor: string | null
+  readonly owner: string | null
+  readonly host: string | null
+  readonly pid: number | null
+  readonly session: string | null
+  readonly fence: number
+  readonly attempt: number
+  readonly proof: string | null
+  readonly error: string | null
+  readonly view: string | null
+  readonly sourceSum: string | null
+  readonly skipped: bigint
+  readonly bytes: bigint
+}
+
+/** What `chunkOf` reads. @param text the type that a number is cast to, so that it comes with all of its digits */
+export function chunkColumns(text: string): string {
+  return `id, chunk_no, kind, lo, hi, CAST(start_id AS ${text}), CAST(end_id AS ${text}), status, rows_read, rows_written,
+    rows_quarantined, records_processed, cursor_key, owner, host, pid, session, fence, attempt,
+    proof, error_message, read_view, source_checksum, rows_skipped, bytes`
+}
+
+export function chunkOf(row: SqlRow): StoredChunk {
+  const [id, no, kind, lo, hi, start, end, status, read, written, aside, records, cursor] = row
+  const [owner, host, pid, session, fence, attempt, proof, error, view, sourceSum, skipped, bytes] = row.slice(13)
+  const whole = (value: SqlValue | undefined): bigint => BigInt(String(value ?? 0))
+  const text = (value: SqlValue | undefined): string | null => (value == null ? null : String(value))
+  return {
+    id: Number(id),
+    no: Number(no ?? 0),
+    range: readRange([kind ?? null, lo ?? null, hi ?? null, start ?? null, end ?? null]),
+    status: String(status),
+    read: whole(read),
+    written: whole(written),
+    quarantined: whole(aside),
+    records: whole(records),
+    cursor: text(cursor),
+    owner: text(owner),
+    host: text(host),
+    pid: pid == null ? null : Number(pid),
+    session: text(session),
+    fence: Number(fence ?? 0),
+    attempt: Number(attempt ?? 0),
+    proof: text(proof),
+    error: text(error),
+    view: text(view),
+    sourceSum: text(sourceSum),
+    skipped: whole(skipped),
+    bytes: whole(bytes),
+  }
+}

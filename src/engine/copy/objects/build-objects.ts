@@ -1,0 +1,177 @@
+/** Makes indexes and constraints of tables whose rows are all there. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { signatureOf, type SchemaObject } from '../../../model/copy/schema-object.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { TableContext } from '../context.ts'
+import type { Owner } from '../ledger/chunks.ts'
+import { ObjectLedger, type ObjectRow } from '../ledger/objects.ts'
+import { patiently } from '../patience.ts'
+import type { PlannedCopy } from '../plan/plan-copy.ts'
+import type { TableRun } from '../runner.ts'
+import type { Surroundings } from '../start-table.ts'
+import { satisfies, type ObjectPlans } from './plan-objects.ts'
+import { Slots } from './slots.ts'
+
+/** What a copy makes beside rows. */
+export type ObjectWork = {
+  readonly plans: ObjectPlans
+  readonly slots: Slots
+  readonly ledger: ObjectLedger
+  /** Source and target are one database. */
+  readonly sharesDatabase: boolean
+}
+
+export type Built = {
+  /** What could not be made. */
+  readonly errors: readonly SluiceError[]
+  /** Not begun, because the run was asked to stop. */
+  readonly left: number
+}
+
+/** @param workers how many of them may be built at the same time, as far as the target takes it */
+export function objectWork(
+  plans: ObjectPlans,
+  { from, to }: PlannedCopy,
+  database: LedgerDatabase,
+  owner: Owner,
+  workers: number,
+): { readonly objects?: ObjectWork } {
+  if (plans.size === 0) return {}
+  const slots = new Slots(Math.max(1, Math.min(workers, to.can.writers)))
+  const ledger = new ObjectLedger(database, owner)
+  return { objects: { plans, slots, ledger, sharesDatabase: from.identity === to.identity } }
+}
+
+const NOTHING: Built = { errors: [], left: 0 }
+
+/** All that a table can have by itself: everything but foreign keys. */
+export async function buildOwnObjects(context: TableContext, around: Surroundings): Promise<Built> {
+  return buildThese(context, around, ({ kind }) => kind !== 'foreign key')
+}
+
+/** Foreign keys between tables of which both are whole. */
+export async function buildForeignKeys(
+  tables: readonly TableRun[],
+  around: Surroundings,
+): Promise<ReadonlyMap<TableRun, Built>> {
+  const whole = new Set<string>()
+  for (const { context, ended } of tables) {
+    if (context === null || ended === undefined || ended.unbuilt > 0) continue
+    // An index that could not be made says nothing of the rows.
+    if (ended.error !== null && ended.error.code !== 'OBJECTS_FAILED') continue
+    if (ended.tally.proved === ended.tally.chunks) whole.add(tableText(context.plan.target.table))
+  }
+  const built = new Map<TableRun, Built>()
+  for (const table of tables) {
+    const { context } = table
+    if (context === null || !whole.has(tableText(context.plan.target.table))) continue
+    for (const one of around.objects?.plans.get(context.name) ?? []) {
+      if (one.status !== 'build' || one.object.kind !== 'foreign key' || isKeyBetween(one.object, whole)) continue
+      const message = `the foreign key ${one.name} waits until all rows of ${tableText(one.object.to.table)} are there`
+      context.emit({ type: 'log', level: 'note', table: context.name, message })
+    }
+    built.set(table, await buildThese(context, around, (object) => isKeyBetween(object, whole)))
+  }
+  return built
+}
+
+function isKeyBetween(object: SchemaObject, whole: ReadonlySet<string>): boolean {
+  return object.kind === 'foreign key' && whole.has(tableText(object.to.table))
+}
+
+async function buildThese(
+  context: TableContext,
+  around: Surroundings,
+  fits: (object: SchemaObject) => boolean,
+): Promise<Built> {
+  const { objects, steering } = around
+  await objects?.ledger.settle(context.key, thereIn(objects.plans, context.name))
+  const wanted = (objects?.plans.get(context.name) ?? []).flatMap((one) =>
+    one.status === 'build' && fits(one.object) ? [one.object] : [],
+  )
+  if (objects === undefined || wanted.length === 0) return NOTHING
+  const errors: SluiceError[] = []
+  let left = 0
+  // A building that waits for all who look at this database would wait for this very copy, where it looks at its source there.
+  const inUse = !objects.sharesDatabase && !(await objects.ledger.isOurs(context.key))
+  const build = (object: SchemaObject): Promise<void> =>
+    objects.slots.take(async () => {
+      if (steering.stop.aborted) left++
+      else {
+        const error = await buildOne(object, context, around, objects.ledger, inUse)
+        if (error !== null) errors.push(error)
+      }
+    })
+  // Constraints take a table for themselves, which indexes do not.
+  await Promise.all(wanted.filter(({ kind }) => kind === 'index').map(build))
+  await Promise.all(wanted.filter(({ kind }) => kind !== 'index').map(build))
+  return { errors, left }
+}
+
+function thereIn(plans: ObjectPlans, table: string): readonly ObjectRow[] {
+  return (plans.get(table) ?? []).flatMap((one) => (one.status === 'there' ? [one.object] : []))
+}
+
+/** What a table lacks, in one error. @param errors at least one */
+export function objectsError(table: string, errors: readonly SluiceError[]): SluiceError {
+  const [first] = errors
+  const what = errors.length === 1 ? 'an index or a constraint' : `${errors.length} indexes or constraints`
+  return new SluiceError('OBJECTS_FAILED', `${what} of ${table} could not be made; its rows are in the target`, {
+    ...(first === undefined ? {} : { reason: first.message }),
+    hint: 'mend the cause, then run the same command again: it does only what is not done',
+  })
+}
+
+/** @returns why it could not be made; null where it is there */
+async function buildOne(
+  object: SchemaObject,
+  context: TableContext,
+  { run, steering }: Surroundings,
+  ledger: ObjectLedger,
+  inUse: boolean,
+): Promise<SluiceError | null> {
+  const { name: table, plan, key, store, signal, emit } = context
+  const { name, kind } = object
+  const builder = store.objects()
+  const begun = run.clock.ticks()
+  const isThere = async (): Promise<boolean> => {
+    const signature = signatureOf(object).toLowerCase()
+    const there = await builder.list(plan.target, signal)
+    return there.some((one) => satisfies(one, object) && signatureOf(one).toLowerCase() === signature)
+  }
+  let isTold = false
+  try {
+    await patiently(
+      async () => {
+        // Another program, or a statement that its dead owner left running, may have made it.
+        if (await isThere()) return await ledger.settle(key, [object])
+        if (!isTold) emit({ type: 'index.started', table, name, kind })
+        isTold = true
+        await ledger.begin(key, object)
+        try {
+          await builder.build(object, plan.target, inUse, signal)
+        } catch (error) {
+          if (!(await isThere())) throw error
+        }
+        if (!(await isThere())) {
+          throw new SluiceError('OBJECTS_FAILED', `${name} was made, and is not what was to be made`, {
+            where: tableText(plan.target.table),
+            reason: 'the target writes its definition in another way, or something else has its name',
+          })
+        }
+        await ledger.end(key, object, null)
+      },
+      context,
+      steering.stop,
+    )
+    if (isTold) emit({ type: 'index.done', table, name, kind, ms: Math.round(run.clock.ticks() - begun) })
+    return null
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
+    await ledger.end(key, object, error.message).catch(() => undefined)
+    emit({ type: 'index.failed', table, name, kind, error: error.info() })
+    return error
+  }
+}

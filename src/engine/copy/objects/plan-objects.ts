@@ -1,0 +1,170 @@
+/** Which indexes, constraints and defaults a copy is going to make beside its rows, which are there, and which it leaves out. */
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { signatureOf, wishOf, type ObjectWish, type SchemaObject } from '../../../model/copy/schema-object.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import { onSide } from '../sides.ts'
+import type { PlannedCopy } from '../plan/plan-copy.ts'
+import { ORDERED, translate, type Passage } from './translate.ts'
+
+export type PlannedObject = {
+  /** As it is called in the source. */
+  readonly name: string
+  readonly kind: SchemaObject['kind']
+} & (
+  | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string }
+  /** As the target has it, under a name of its own. */
+  | { readonly status: 'there'; readonly object: SchemaObject }
+  | { readonly status: 'left'; readonly reason: string }
+)
+
+/** By the name of the source's table. */
+export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
+
+/** @param wishes what was asked for; nothing is looked up where that is nothing */
+export async function planObjects(
+  { from, to, tables }: PlannedCopy,
+  wishes: readonly ObjectWish[],
+  signal: AbortSignal,
+): Promise<ObjectPlans> {
+  const plans = new Map<string, TablePlan>()
+  for (const { source, plan } of tables) if (plan !== null) plans.set(tableText(source.table), plan)
+  const found = new Map<string, readonly PlannedObject[]>()
+  if (wishes.length === 0) return found
+  const sameWords = from.objects().words === to.objects().words
+  const names = new Names(
+    to,
+    [...plans.values()].map(({ target }) => target.table),
+    signal,
+  )
+  for (const [name, plan] of plans) {
+    const passage: Passage = { plan, plans, sameWords, from: from.objects().words }
+    const wanted = await onSide('source', () => from.objects().list(plan.source, signal))
+    const chosen = wanted.filter((object) => !isPrimary(object) && wishes.includes(wishOf(object)))
+    const there = await onSide('target', () => to.objects().list(plan.target, signal))
+    found.set(name, await planTableObjects(chosen, there, passage, to, names))
+  }
+  return found
+}
+
+async function planTableObjects(
+  wanted: readonly SchemaObject[],
+  there: readonly SchemaObject[],
+  passage: Passage,
+  to: CopyStore,
+  names: Names,
+): Promise<readonly PlannedObject[]> {
+  const { plan } = passage
+  const held = [...there, ...(plan.create ? keyOf(plan.target) : [])]
+  const planned: PlannedObject[] = []
+  for (const object of wanted) {
+    const { name, kind } = object
+    const translated =
+      object.broken === true ? { refused: 'it is not valid in the source' } : translate(object, passage)
+    const fitted = 'refused' in translated ? translated : to.objects().fitted(translated, plan.target)
+    if ('refused' in fitted) {
+      planned.push({ name, kind, status: 'left', reason: fitted.refused })
+      continue
+    }
+    const signature = signatureOf(fitted)
+    const same = held.filter((one) => equalKeys(signatureOf(one), signature, to))
+    const whole = same.find((one) => satisfies(one, fitted))
+    if (whole !== undefined) {
+      planned.push({ name, kind, status: 'there', object: whole })
+      continue
+    }
+    // A build that was broken off left it, and it is gone on with.
+    const [broken] = same
+    const free = broken === undefined ? await names.free(fitted, plan.target, there) : broken.name
+    if (free === null) {
+      const reason = `the name ${fitted.name} is taken in the target`
+      planned.push({ name, kind, status: 'left', reason })
+      continue
+    }
+    const final = { ...fitted, name: free }
+    held.push(final)
+    planned.push({ name, kind, status: 'build', object: final, ...noteOf(object, final) })
+  }
+  return planned
+}
+
+/** Whether what is there is in force as far as it has to be: an index that was not built to its end is not. */
+export function satisfies(there: SchemaObject, wanted: SchemaObject): boolean {
+  if (there.broken === true) return false
+  if (there.kind !== 'foreign key' || there.unchecked !== true) return true
+  return wanted.kind === 'foreign key' && wanted.unchecked === true
+}
+
+/** Their names are apart from those of indexes. */
+function isConstraint({ kind }: SchemaObject): boolean {
+  return kind === 'foreign key' || kind === 'check'
+}
+
+function isPrimary(object: SchemaObject): boolean {
+  return (object.kind === 'index' || object.kind === 'unique') && object.primary === true
+}
+
+/** The key that a new table is made with. */
+function keyOf({ key }: TableSpec): readonly SchemaObject[] {
+  if (key.length === 0) return []
+  const parts = key.map((column) => ({ column }))
+  return [...ORDERED].map((method): SchemaObject => {
+    return { kind: 'unique', name: '', own: '', columns: key, unique: true, method, parts, include: [] }
+  })
+}
+
+/** Names of columns are the same in upper and lower case in some systems; the text of both is that of the source then. */
+function equalKeys(one: string, other: string, { system }: CopyStore): boolean {
+  return system === 'postgresql' ? one === other : one.toLowerCase() === other.toLowerCase()
+}
+
+/** What a reader of the plan would not expect. */
+function noteOf(before: SchemaObject, after: SchemaObject): { readonly note?: string } {
+  const notes: string[] = []
+  if (before.name !== after.name && after.kind !== 'default') notes.push(`is called ${after.name} in the target`)
+  if ((before.kind === 'index' || before.kind === 'unique') && (after.kind === 'index' || after.kind === 'unique')) {
+    const cut = after.parts.find(({ prefix }, i) => prefix !== undefined && before.parts[i]?.prefix === undefined)
+    if (cut?.prefix !== undefined) notes.push(`holds the first ${cut.prefix} characters of ${cut.column ?? ''}`)
+    if (before.kind === 'unique' && after.kind === 'index') notes.push('becomes a unique index')
+    if (before.include.length > after.include.length) notes.push('goes without the columns that it only stores')
+  }
+  return notes.length === 0 ? {} : { note: notes.join(', ') }
+}
+
+/** Names for objects of the target: that of the source, or one with the table's in front where something else has it. */
+class Names {
+  readonly #to: CopyStore
+  readonly #signal: AbortSignal
+  /** Given to objects of this run. */
+  readonly #given = new Set<string>()
+
+  /** @param tables of the run, whose names are taken before they are made */
+  constructor(to: CopyStore, tables: readonly TableName[], signal: AbortSignal) {
+    for (const { schema, name } of tables) this.#given.add(placeOf(schema, name))
+    this.#to = to
+    this.#signal = signal
+  }
+
+  /** @returns null where nothing is free; an object of the same table has a name for itself */
+  async free(object: SchemaObject, table: TableSpec, there: readonly SchemaObject[]): Promise<string | null> {
+    if (object.kind === 'default') return object.name
+    const beside = there.filter((one) => isConstraint(one) === isConstraint(object) && one.kind !== 'default')
+    const own = new Set(beside.map(({ name }) => name.toLowerCase()))
+    if (own.has(object.name.toLowerCase())) return null
+    if (this.#to.objects().scope(object) === 'table') return object.name
+    const longer = this.#to.objects().fitted({ ...object, name: `${table.table.name}_${object.name}` }, table)
+    const names = [object.name, ...('refused' in longer ? [] : [longer.name])]
+    const taken = await onSide('target', () => this.#to.objects().taken(table, names, this.#signal))
+    for (const name of names) {
+      const key = placeOf(table.table.schema, name)
+      if (taken.has(name) || own.has(name.toLowerCase()) || this.#given.has(key)) continue
+      this.#given.add(key)
+      return name
+    }
+    return null
+  }
+}
+
+function placeOf(schema: string | undefined, name: string): string {
+  return JSON.stringify([schema, name.toLowerCase()])
+}

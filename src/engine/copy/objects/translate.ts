@@ -1,0 +1,142 @@
+/** An object of a source's table as it would be in the target: under other names, in another system; or why it would not. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { isPlain, type ForeignKey, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
+
+export type Translated = SchemaObject | { readonly refused: string }
+
+/** Between two tables, and two systems. */
+export type Passage = {
+  readonly plan: TablePlan
+  /** Whether the target reads the source's own definitions. */
+  readonly sameWords: boolean
+  /** Where tables of the same run go, by `tableText` of the source. */
+  readonly plans: ReadonlyMap<string, TablePlan>
+  /** Of the source's system, for messages. */
+  readonly from: string
+}
+
+/** Methods that keep entries in order, or come to the same. */
+export const ORDERED: ReadonlySet<string> = new Set(['btree', 'art'])
+
+export function translate(object: SchemaObject, passage: Passage): Translated {
+  const { plan } = passage
+  const lost = object.columns?.find((name) => targetColumn(name, plan) === null)
+  if (lost !== undefined) return { refused: `the column ${lost} is not copied` }
+  switch (object.kind) {
+    case 'index':
+    case 'unique':
+      return isPlain(object) ? plainIndex(object, passage) : verbatim(object, passage)
+    case 'foreign key':
+      return foreignKey(object, passage)
+    case 'default':
+      if (/\bnextval\s*\(/i.test(object.own)) return { refused: 'its values come from a sequence of the source' }
+      if (!passage.sameWords) return { refused: `its value is written in the SQL of ${passage.from}` }
+      return { ...object, name: targetColumn(object.name, plan) ?? object.name }
+    case 'check':
+    case 'exclusion':
+      return verbatim(object, passage)
+  }
+}
+
+/** What is written in SQL goes along as it stands, and only where all of its names mean the same. */
+function verbatim(object: Exclude<SchemaObject, ForeignKey>, { plan, sameWords, from }: Passage): Translated {
+  const what = wordOf(object)
+  if (!sameWords) return { refused: `${what} is written in the SQL of ${from}, and is not translated` }
+  if (object.own === '') return { refused: `${what} is part of the table's definition` }
+  if (object.columns === null) {
+    const known = new Set(plan.columns.map((column) => column.from))
+    const missing = plan.source.columns.some(({ name }) => !known.has(name))
+    const renamed = plan.columns.some((column) => column.from !== column.to)
+    if (!missing && !renamed) return object
+    return { refused: `${what} may speak of a column that is not copied, or has another name in the target` }
+  }
+  const renamed = object.columns.find((name) => targetColumn(name, plan) !== name)
+  if (renamed === undefined) return object
+  return { refused: `${what} is written in SQL, and its column ${renamed} has another name in the target` }
+}
+
+function plainIndex(object: IndexObject, passage: Passage): Translated {
+  const { plan, sameWords, from } = passage
+  const names = [...object.parts.flatMap(({ column }) => (column === null ? [] : [column])), ...object.include]
+  const isAsBefore = names.every((name) => targetColumn(name, plan) === name)
+  if (sameWords && isAsBefore) return object
+  const special = object.parts.find((part) => part.special !== undefined)?.special
+  if (special !== undefined && !(sameWords && ORDERED.has(object.method) && object.own === '')) {
+    return { refused: `it uses ${special}, which ${sameWords ? 'cannot be written anew' : `only ${from} has`}` }
+  }
+  if (!ORDERED.has(object.method)) {
+    return sameWords
+      ? { refused: `it is a ${object.method} index, and a column of it has another name in the target` }
+      : { refused: `${from} alone has ${object.method} indexes` }
+  }
+  if (object.nullsEqual === true && !sameWords) return { refused: `only ${from} takes NULLs for equal` }
+  const prefix = object.parts.find((part) => part.prefix !== undefined)
+  if (prefix !== undefined && object.unique && !sameWords) {
+    return { refused: `only the beginnings of ${prefix.column ?? ''} are unique` }
+  }
+  const renamed = (name: string): string => targetColumn(name, plan) ?? name
+  return {
+    ...object,
+    own: '',
+    columns: names.map(renamed),
+    include: object.include.map(renamed),
+    parts: object.parts.map(({ column, descending, nulls, prefix: length, special: word }) => ({
+      column: renamed(column ?? ''),
+      ...(descending === true ? { descending } : {}),
+      ...(nulls === undefined || !sameWords ? {} : { nulls }),
+      ...(length === undefined || !sameWords ? {} : { prefix: length }),
+      ...(word === undefined ? {} : { special: word }),
+    })),
+  }
+}
+
+/** Between tables of one run: to any other, nobody knows whether its rows are there. */
+function foreignKey(object: ForeignKey, passage: Passage): Translated {
+  const { plan, sameWords, from } = passage
+  const other = planOf(object.to.table, passage)
+  if (other === undefined) return { refused: `${tableText(object.to.table)} is not part of this copy` }
+  if (object.rest !== '' && !sameWords) return { refused: `${object.rest} is known to ${from} only` }
+  if (/\(/.test(object.onDelete) && object.from.some((name) => targetColumn(name, plan) !== name)) {
+    return { refused: `${object.onDelete} names a column that has another name in the target` }
+  }
+  const columns = object.to.columns.length === 0 ? other.source.key : object.to.columns
+  const lost = columns.find((name) => targetColumn(name, other) === null)
+  if (lost !== undefined) return { refused: `the column ${lost} of ${tableText(object.to.table)} is not copied` }
+  const rename = (names: readonly string[], within: TablePlan): readonly string[] =>
+    names.map((name) => targetColumn(name, within) ?? name)
+  return {
+    ...object,
+    own: '',
+    from: rename(object.from, plan),
+    columns: rename(object.from, plan),
+    to: { table: other.target.table, columns: rename(columns, other) },
+  }
+}
+
+/** SQLite knows upper and lower case of names for the same. */
+function planOf(table: TableName, { plans }: Passage): TablePlan | undefined {
+  const text = tableText(table)
+  const exact = plans.get(text)
+  if (exact !== undefined) return exact
+  for (const [name, plan] of plans) if (name.toLowerCase() === text.toLowerCase()) return plan
+  return undefined
+}
+
+function targetColumn(name: string, { columns }: TablePlan): string | null {
+  return columns.find(({ from }) => from === name)?.to ?? null
+}
+
+function wordOf(object: Exclude<SchemaObject, ForeignKey>): string {
+  switch (object.kind) {
+    case 'index':
+    case 'unique':
+      return object.where === undefined ? 'an index on an expression' : 'an index of some rows only'
+    case 'check':
+      return 'the check'
+    case 'exclusion':
+      return 'the exclusion constraint'
+    case 'default':
+      return 'the default'
+  }
+}

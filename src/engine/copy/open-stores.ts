@@ -1,0 +1,77 @@
+/** Which store copies go from and to, by URL. Each is loaded when it is first asked for. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import { onSide } from './sides.ts'
+
+const KNOWN =
+  'postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db, duckdb:///file.duckdb or d1://ACCOUNT/DATABASE'
+
+export type StoreOptions = {
+  /** `plan`: looked at like `read`; a file that is not there yet is an empty database. */
+  readonly mode: 'read' | 'write' | 'plan'
+  /** Rows of one INSERT, where a service takes them in statements. */
+  readonly rowsPerInsert?: number
+  /** Where the store says that it has to wait for a service. */
+  readonly onThrottle?: (why: { readonly status: number; readonly waitMs: number }) => void
+}
+
+/** The store that a copy reads; what keeps it from being opened is the source's failure. @throws as `openCopyStore` */
+export function openSourceStore(url: string): Promise<CopyStore> {
+  return onSide('source', () => openCopyStore(url, { mode: 'read' }))
+}
+
+/**
+ * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED
+ */
+export async function openCopyStore(url: string, options: StoreOptions): Promise<CopyStore> {
+  if (options.mode === 'plan') return openPlanned(url)
+  const scheme = /^([a-z][a-z0-9+]*):\/\//i.exec(url)?.[1]?.toLowerCase() ?? ''
+  switch (scheme) {
+    case 'postgres':
+    case 'postgresql':
+      return (await import('../../stores/postgresql/copy/index.ts')).openPostgresCopy(url)
+    case 'mysql':
+    case 'mariadb':
+      return (await import('../../stores/mysql/copy/index.ts')).openMysqlCopy(url)
+    case 'sqlite':
+      return (await import('../../stores/sqlite/copy/index.ts')).openSqliteCopy(fileOf(url, scheme), {
+        mode: options.mode,
+        label: url,
+      })
+    case 'duckdb':
+      return (await import('../../stores/duckdb/copy/index.ts')).openDuckdbCopy(fileOf(url, scheme), {
+        mode: options.mode,
+        label: url,
+      })
+    case 'd1':
+      return (await import('../../stores/d1/copy/index.ts')).openD1Copy(url, options)
+    default:
+      throw new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} is no database that copies know`, {
+        hint: `give --from and --to as ${KNOWN}`,
+      })
+  }
+}
+
+async function openPlanned(url: string): Promise<CopyStore> {
+  const scheme = /^(sqlite|duckdb):/i.exec(url)?.[1]?.toLowerCase()
+  if (scheme === undefined || existsSync(fileOf(url, scheme))) return openCopyStore(url, { mode: 'read' })
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-plan-'))
+  const store = await openCopyStore(`${scheme}:///${join(folder, 'empty')}`, { mode: 'write' })
+  const dispose = store[Symbol.asyncDispose].bind(store)
+  return Object.assign(store, {
+    [Symbol.asyncDispose]: async () => {
+      await dispose()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  })
+}
+
+function fileOf(url: string, scheme: string): string {
+  const path = /^[a-z0-9+]+:\/\/\/(.+)$/is.exec(url)?.[1]
+  if (path !== undefined && path !== ':memory:') return resolve(path)
+  throw new SluiceError('BAD_CONFIG', `${url} names no file`, { hint: `write ${scheme}:///file, with three slashes` })
+}

@@ -1,0 +1,128 @@
+/** As which type the values of one column travel into another, and what that costs. */
+import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
+
+/**
+ * @param sameSystem both columns belong to systems that print and read each other's texts
+ * @throws SluiceError UNSUPPORTED_TYPE where no value could travel
+ */
+export function pairTypes(source: Column, target: Column, sameSystem: boolean): Pairing {
+  if (sameSystem && source.native === target.native) return { as: verbatim(source) }
+  const pairing = between(source.type, target.type)
+  if (pairing !== null) return pairing
+  throw new SluiceError(
+    'UNSUPPORTED_TYPE',
+    `${source.name} (${source.native}) cannot become ${target.name} (${target.native})`,
+    {
+      hint: 'leave the column out with --columns, or make the column of the target a text',
+    },
+  )
+}
+
+/** Between equal types of one system the system's own text is exact, where a canonical form would lose its spelling. */
+function verbatim({ type, native }: Column): ColumnType {
+  return type.kind === 'json' || type.kind === 'list' ? { kind: 'native', name: native } : type
+}
+
+function between(source: ColumnType, target: ColumnType): Pairing | null {
+  if (target.kind === 'text') return intoText(source, target)
+  if (source.kind === 'text') return fromText(source, target)
+  switch (source.kind) {
+    case 'bool':
+      return target.kind === 'bool' || target.kind === 'int' ? { as: source } : null
+    case 'int':
+      return fromInteger(source, target)
+    case 'decimal':
+      return fromDecimal(source, target)
+    case 'float':
+      return fromFloat(source, target)
+    case 'bytes':
+    case 'uuid':
+    case 'json':
+      return target.kind === source.kind ? { as: source } : null
+    case 'date':
+      return target.kind === 'date' || target.kind === 'timestamp' ? { as: source } : null
+    case 'time':
+      return target.kind === 'time' ? shorter(source, source.digits, target.digits) : null
+    case 'timestamp':
+      return fromTimestamp(source, target)
+    case 'list':
+      return target.kind === 'json' ? { as: source } : null
+    case 'native':
+      return target.kind === 'native' && target.name === source.name ? { as: source } : null
+  }
+}
+
+function intoText(source: ColumnType, target: ColumnType & { kind: 'text' }): Pairing | null {
+  switch (source.kind) {
+    case 'bytes':
+      return null
+    case 'text':
+      if (target.padded === true && source.padded !== true) {
+        return { as: target, lossy: 'blanks at the end of a text are not kept' }
+      }
+      return { as: source }
+    default:
+      return { as: source }
+  }
+}
+
+/** A text that holds values of a stricter type: each is looked at, and a row with another one is set aside. */
+function fromText(source: ColumnType & { kind: 'text' }, target: ColumnType): Pairing | null {
+  switch (target.kind) {
+    case 'bytes':
+    case 'list':
+      return null
+    case 'native':
+      return { as: source }
+    case 'float':
+      return { as: target, lossy: 'digits beyond those of a floating point number are not kept' }
+    default:
+      return { as: target }
+  }
+}
+
+function fromInteger(source: ColumnType & { kind: 'int' }, target: ColumnType): Pairing | null {
+  // A number that is too large for a smaller type is refused by the target, row by row.
+  if (target.kind === 'int') return { as: source }
+  if (target.kind === 'decimal') return { as: source }
+  if (target.kind !== 'float') return null
+  const exact = target.bits === 64 ? source.bits <= 32 : source.bits <= 24
+  return exact ? { as: source } : { as: target, lossy: 'large numbers lose their last digits' }
+}
+
+function fromDecimal(source: ColumnType & { kind: 'decimal' }, target: ColumnType): Pairing | null {
+  if (target.kind === 'float') return { as: target, lossy: 'decimals become floating point numbers' }
+  if (target.kind === 'int') {
+    return source.scale === 0 ? { as: source } : { as: { ...source, cut: 0 }, lossy: 'rounded to whole numbers' }
+  }
+  if (target.kind !== 'decimal') return null
+  if (target.precision === undefined) return { as: source }
+  const scale = target.scale ?? 0
+  if (source.scale !== undefined && source.scale <= scale) return { as: source }
+  return { as: { ...source, cut: scale }, lossy: `rounded to ${scale} digits behind the point` }
+}
+
+function fromFloat(source: ColumnType & { kind: 'float' }, target: ColumnType): Pairing | null {
+  if (target.kind === 'float') {
+    return source.bits <= target.bits ? { as: source } : { as: target, lossy: 'rounded to single precision' }
+  }
+  if (target.kind !== 'decimal') return null
+  const cut = target.precision === undefined ? {} : { cut: target.scale ?? 0 }
+  return { as: { kind: 'decimal', ...cut }, lossy: 'floating point numbers become decimals' }
+}
+
+function fromTimestamp(source: ColumnType & { kind: 'timestamp' }, target: ColumnType): Pairing | null {
+  if (target.kind === 'date') return { as: { kind: 'date', cut: true }, lossy: 'the time of day is not kept' }
+  if (target.kind !== 'timestamp') return null
+  const pairing = shorter(source, source.digits, target.digits)
+  // A moment without a zone stands for UTC wherever it comes from a moment; the other way round nobody knows what it meant.
+  if (source.zone || !target.zone) return pairing
+  return { ...pairing, lossy: 'a time without a zone is taken for UTC' }
+}
+
+function shorter(source: ColumnType & { kind: 'time' | 'timestamp' }, has: number, keeps: number): Pairing {
+  return has <= keeps ? { as: source } : { as: { ...source, cut: keeps }, lossy: `cut to ${keeps} digits of a second` }
+}

@@ -1,0 +1,143 @@
+/** The plan of a copy: which tables, where they go, and what keeps some of them from going. */
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, Extent, SourceView } from '../../../stores/copy-port.ts'
+import type { CopyOperation } from '../../operation.ts'
+import { onSide } from '../sides.ts'
+import { isLedgerTable } from '../ledger/schema.ts'
+import { COUNT_UP_TO } from '../prepare-table.ts'
+import { planTable, type TableWishes } from './table-plan.ts'
+
+export type PlannedTable = {
+  readonly source: TableSpec
+  readonly wishes: TableWishes
+  readonly targetName: TableName
+  readonly extent: Extent
+} & ({ readonly plan: TablePlan; readonly error: null } | { readonly plan: null; readonly error: SluiceError })
+
+export type PlannedCopy = {
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly tables: readonly PlannedTable[]
+}
+
+const UNKNOWN: Extent = { rows: 0n, exact: false, low: null, high: null, nullKeys: false }
+
+/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, and whatever the stores throw where they cannot be asked at all */
+export async function planCopy(
+  operation: CopyOperation,
+  from: CopyStore,
+  to: CopyStore,
+  view: SourceView,
+  signal: AbortSignal,
+): Promise<PlannedCopy> {
+  const sources = await sourceTables(operation, from, signal)
+  if (sources.length > 1 && operation.toTable !== undefined) {
+    throw new SluiceError('BAD_FLAG', `--to-table names one table, and ${sources.length} are going to be copied`)
+  }
+  const tables: PlannedTable[] = []
+  for (const source of sources) tables.push(await planOne(source, operation, { from, to, view, signal }))
+  // The largest first, or the last table would be waited for by one worker alone.
+  return { from, to, tables: tables.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
+}
+
+async function sourceTables(
+  operation: CopyOperation,
+  from: CopyStore,
+  signal: AbortSignal,
+): Promise<readonly TableSpec[]> {
+  const found = new Map<string, TableSpec>()
+  for (const pattern of operation.tables) {
+    const some = await from.tables(pattern, signal)
+    if (some.length === 0) {
+      throw new SluiceError('NO_SUCH_TABLE', `the source has no table ${pattern}`, {
+        where: from.label,
+        hint: 'sluice discover URL lists its tables',
+      })
+    }
+    const byPattern = pattern.includes('*')
+    for (const table of some) if (!byPattern || !isLedgerTable(table.table)) found.set(tableText(table.table), table)
+  }
+  return [...found.values()]
+}
+
+type Around = {
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly view: SourceView
+  readonly signal: AbortSignal
+}
+
+async function planOne(source: TableSpec, operation: CopyOperation, around: Around): Promise<PlannedTable> {
+  const { from, to, view, signal } = around
+  const wanted: TableName = {
+    ...(operation.toSchema === undefined ? {} : { schema: operation.toSchema }),
+    name: operation.toTable ?? source.table.name,
+  }
+  const wishes = wishesOf(operation)
+  try {
+    const targetName = nameInTarget(wanted, source, from, to)
+    const found = await tableAt(targetName, to, signal)
+    refuseItself(from, to, source.table, targetName)
+    // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
+    const counted = source.rows <= COUNT_UP_TO
+    const keyed = { ...source, key: operation.key ?? source.key }
+    const extent = await view.extent(keyed, operation.where ?? null, counted)
+    const sized = { ...source, rows: extent.rows }
+    return {
+      source,
+      wishes,
+      targetName,
+      extent,
+      plan: planTable(from, to, sized, found, targetName, wishes),
+      error: null,
+    }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (
+      error.code === 'INTERNAL' ||
+      error.kind === 'stopped' ||
+      error.code === 'BAD_FLAG' ||
+      error.code === 'BAD_PREDICATE'
+    )
+      throw thrown
+    return { source, wishes, targetName: wanted, extent: UNKNOWN, plan: null, error }
+  }
+}
+
+function wishesOf(operation: CopyOperation): TableWishes {
+  const { columns, where, chunkRows, key } = operation
+  return {
+    ...(columns === undefined ? {} : { columns }),
+    rename: new Map(Object.entries(operation.rename)),
+    ...(where === undefined ? {} : { where }),
+    onExisting: operation.onExisting,
+    acceptLossy: operation.acceptLossy,
+    ...(operation.acceptAllLossy === true ? { acceptAllLossy: true } : {}),
+    ...(chunkRows === undefined ? {} : { chunkRows }),
+    verify: operation.verify,
+    ...(key === undefined ? {} : { key }),
+  }
+}
+
+/** @returns null where there is none */
+export async function tableAt(name: TableName, to: CopyStore, signal: AbortSignal): Promise<TableSpec | null> {
+  const found = await onSide('target', () => to.tables(tableText(name), signal))
+  return found.find(({ table }) => table.name === name.name && table.schema === name.schema) ?? null
+}
+
+/** Between two PostgreSQL schemas go along, but for the one that names without a schema mean; elsewhere a table goes where the target puts tables. */
+function nameInTarget(wanted: TableName, source: TableSpec, from: CopyStore, to: CopyStore): TableName {
+  if (wanted.schema !== undefined || to.schema === null) return wanted
+  const { schema } = source.table
+  const goesAlong = from.system === 'postgresql' && to.system === 'postgresql' && schema !== from.schema
+  return { ...wanted, schema: goesAlong && schema !== undefined ? schema : to.schema }
+}
+
+function refuseItself(from: CopyStore, to: CopyStore, source: TableName, target: TableName): void {
+  if (from.identity !== to.identity || tableText(source) !== tableText(target)) return
+  throw new SluiceError('BAD_FLAG', `${tableText(source)} would be copied onto itself`, {
+    hint: 'name another --to, --to-schema or --to-table',
+  })
+}

@@ -1,0 +1,98 @@
+/** The plan of a copy as faces show it. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/event.ts'
+import type { StoreAbilities } from '../../../stores/copy-port.ts'
+import type { Ending, Run } from '../../run-context.ts'
+import type { ObjectPlans, PlannedObject } from '../objects/plan-objects.ts'
+import type { PlannedCopy, PlannedTable } from './plan-copy.ts'
+import { quotaNotes, serviceLimits } from './service-limits.ts'
+
+/** What the ledger knows of a table before a run. */
+export type Standing = 'new' | 'begun' | 'done'
+
+const STATUS = { new: 'copy', begun: 'resume', done: 'done' } as const
+
+/** Emits the plan. @param standings what the ledger knows of each table; none where it was not asked */
+export function emitPlan(
+  planned: PlannedCopy,
+  hash: string,
+  standings: readonly Standing[],
+  run: Run,
+  objects: ObjectPlans,
+): void {
+  const { can } = planned.to
+  const lines = planned.tables.map((one, i) =>
+    planLine(one, standings[i] ?? 'new', can, objects.get(tableText(one.source.table))),
+  )
+  const sum = (pick: (line: CopyPlanLine) => string): string =>
+    dec(lines.reduce((all, line) => all + BigInt(pick(line)), 0n))
+  run.emit({
+    type: 'plan.ready',
+    hash,
+    tables: dec(lines.length),
+    chunks: sum(({ chunks }) => chunks),
+    unit: 'row',
+    total: sum(({ rows }) => rows),
+    estimated: lines.some(({ estimated }) => estimated),
+    bytes: sum(({ bytes }) => bytes),
+    excluded: [],
+    copies: lines,
+  })
+}
+
+function planLine(
+  { source, targetName, plan, extent, error }: PlannedTable,
+  standing: Standing,
+  can: StoreAbilities,
+  objects: readonly PlannedObject[] | undefined,
+): CopyPlanLine {
+  const open = standing === 'done' && objects?.some((object) => object.status === 'build') === true
+  const chunkRows = BigInt(plan?.chunkRows ?? 1)
+  const chunks = plan === null ? 0n : (extent.rows + chunkRows - 1n) / chunkRows
+  const amount = { rows: extent.rows, bytes: source.bytes, chunks }
+  const notes = [
+    ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
+    ...(error === null ? quotaNotes(can, amount) : []),
+  ]
+  return {
+    table: tableText(source.table),
+    to: tableText(targetName),
+    status: error !== null ? 'refused' : STATUS[open ? 'begun' : standing],
+    rows: dec(extent.rows),
+    estimated: !extent.exact,
+    bytes: dec(source.bytes),
+    chunkRows: dec(plan?.chunkRows ?? 0),
+    chunks: dec(chunks),
+    writers: dec(can.writers),
+    key: plan?.source.key ?? source.key,
+    proof: plan?.proof ?? 'none',
+    create: plan?.create ?? false,
+    onExisting: plan?.onExisting ?? 'refuse',
+    columns:
+      plan?.columns.map(({ from, to, source: a, target: b, lossy }) => ({
+        from,
+        to,
+        source: a.native,
+        target: b.native,
+        ...(lossy === undefined ? {} : { lossy }),
+      })) ?? [],
+    ...(error === null ? serviceLimits(can, amount) : {}),
+    ...(notes.length === 0 ? {} : { notes }),
+    ...(objects === undefined ? {} : { objects: objects.map(objectLine) }),
+    ...(error === null ? {} : { error: error.info() }),
+  }
+}
+
+function objectLine(planned: PlannedObject): PlannedObjectLine {
+  const { name, kind, status } = planned
+  const note = status === 'left' ? planned.reason : status === 'build' ? planned.note : undefined
+  return { name, kind, status, ...(note === undefined ? {} : { note }) }
+}
+
+/** How a plan ends that is only shown. */
+export function endOfPlan({ tables }: PlannedCopy): Ending {
+  const refused = tables.flatMap(({ error }) => (error === null ? [] : [error]))
+  const [first] = refused
+  const totals = { tables: dec(tables.length), refused: dec(refused.length) }
+  return { totals, proof: 'none', ...(first === undefined ? {} : { error: first }) }
+}

@@ -1,0 +1,53 @@
+/** What a service that limits its users makes of a copy: requests, the time they need, and what a plan of payment holds. */
+import { dec, type CopyPlanLine } from '../../../model/event.ts'
+import type { StoreAbilities } from '../../../stores/copy-port.ts'
+
+const REQUEST_BYTES = 4n * 1024n * 1024n
+/** Of what the service takes a copy uses so much: others may have the same token. */
+const SHARE = 5 / 6
+
+export type Amount = { readonly rows: bigint; readonly bytes: bigint; readonly chunks: bigint }
+
+/** Empty for a target that counts no requests. */
+export function serviceLimits(
+  { requests }: StoreAbilities,
+  amount: Amount,
+): Pick<CopyPlanLine, 'requests' | 'requestMs'> {
+  if (requests === undefined) return {}
+  const count = requestsOf(amount)
+  // What fits into the first span of time need not be spread.
+  const most = requests.most * SHARE
+  const spread = Math.max(0, Number(count) - most)
+  return { requests: dec(count), requestMs: Math.round((spread * requests.seconds * 1000) / most) }
+}
+
+/** The quotas of the service beside what the copy needs of them; none where it has no quotas. */
+export function quotaNotes({ quotas = [] }: StoreAbilities, { rows, bytes }: Amount): readonly string[] {
+  if (quotas.length === 0) return []
+  const texts = quotas.map(({ plan, rowsADay, bytes: most }) => {
+    const facts = [
+      ...(rowsADay === undefined ? [] : [`${grouped(rowsADay)} rows written a day`]),
+      ...(most === undefined ? [] : [`a database of ${sizeText(most)}`]),
+    ]
+    return `${plan}: ${facts.join(' and ')}`
+  })
+  const needs: string[] = []
+  for (const { plan, rowsADay = null, bytes: most = null } of quotas) {
+    if (rowsADay !== null && rows > BigInt(rowsADay))
+      needs.push(`on ${plan} it takes ${grouped(Math.ceil(Number(rows) / rowsADay))} days`)
+    if (most !== null && bytes > BigInt(most)) needs.push(`it does not fit into ${plan}`)
+  }
+  const need = needs.length === 0 ? '' : `; ${needs.join(', ')}`
+  return [`quotas of the service: ${texts.join('; ')}${need}`]
+}
+
+/** Claim, guard, rows in pieces, the same read back, and the end of each chunk; seen on real copies. */
+function requestsOf({ chunks, bytes }: Amount): bigint {
+  return 20n + chunks * 9n + (bytes / REQUEST_BYTES) * 2n
+}
+
+const grouped = (count: number): string => count.toLocaleString('en-US')
+
+function sizeText(bytes: number): string {
+  return bytes >= 1e9 ? `${bytes / 1e9} GB` : `${bytes / 1e6} MB`
+}

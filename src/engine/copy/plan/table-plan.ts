@@ -1,0 +1,302 @@
+/** The plan of one table: which columns go where and as what, how rows travel, how they are proved. */
+import { createHash } from 'node:crypto'
+import {
+  tableText,
+  type Column,
+  type ColumnType,
+  type TableName,
+  type TableSpec,
+} from '../../../model/copy/column-type.ts'
+import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan.ts'
+import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyStore, System } from '../../../stores/copy-port.ts'
+import { recommendedChunkRows } from './chunk-size.ts'
+import { refuseUnbalanced } from './condition.ts'
+import { pairTypes } from './pair-types.ts'
+
+export type Verify = 'chunk' | 'count' | 'none'
+
+export type TableWishes = {
+  /** Columns of the source, in any order; all of them when absent. */
+  readonly columns?: readonly string[]
+  /** New names by old ones. */
+  readonly rename: ReadonlyMap<string, string>
+  readonly where?: string
+  readonly onExisting: OnExisting
+  readonly acceptLossy: readonly string[]
+  readonly acceptAllLossy?: true
+  readonly chunkRows?: number
+  readonly verify: Verify
+  /** Columns that tell rows apart, where the table does not say. */
+  readonly key?: readonly string[]
+}
+
+/** Systems that print and read each other's texts. */
+const FAMILY: Readonly<Record<System, string>> = {
+  postgresql: 'postgresql',
+  mysql: 'mysql',
+  duckdb: 'duckdb',
+  sqlite: 'sqlite',
+  d1: 'sqlite',
+}
+
+/**
+ * @param found the table of the target, or null where it has to be made
+ * @throws SluiceError UNSUPPORTED_TYPE, LOSSY_TYPE, TABLE_REFUSED, BAD_FLAG, UNSUPPORTED_KEY
+ */
+export function planTable(
+  from: CopyStore,
+  to: CopyStore,
+  given: TableSpec,
+  found: TableSpec | null,
+  targetName: TableName,
+  wishes: TableWishes,
+): TablePlan {
+  if (wishes.where !== undefined) refuseUnbalanced(wishes.where)
+  const source = withKey(given, wishes.key)
+  const chosen = chosenColumns(source, wishes)
+  const sameSystem = FAMILY[from.system] === FAMILY[to.system]
+  const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
+  const columns = chosen.map((column) => planColumn(column, target, wishes, sameSystem))
+  if (wishes.acceptAllLossy !== true) refuseLossy(source, columns, wishes.acceptLossy)
+  if (found !== null) refuseMissing(target, columns)
+  const keyed = source.key.length > 0
+  const cut = keyed ? 'key' : source.blocks !== undefined ? 'block' : 'all'
+  if (wishes.onExisting === 'upsert' && target.key.length === 0) {
+    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(target.table)} has no key that an upsert could go by`, {
+      hint: 'give the table of the target a primary key, or choose another --on-existing',
+    })
+  }
+  if (wishes.onExisting === 'replace-range' && !keyed) {
+    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(source.table)} has no key to cut ranges by`, {
+      hint: 'name unique columns with --key, or choose another --on-existing',
+    })
+  }
+  const rangeKey = source.key.map((name) => columns.find((column) => column.from === name)?.to ?? name)
+  if (wishes.onExisting === 'upsert' && !sameNames(target.key, rangeKey)) {
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `${tableText(target.table)} is unique by ${target.key.join(', ')}, and not by ${rangeKey.join(', ')}`,
+      {
+        hint: `say --key with the source's columns of the target's key, or choose another --on-existing`,
+      },
+    )
+  }
+  const sortsAlike = sortAlike(source, columns)
+  if (wishes.onExisting === 'replace-range' && !sortsAlike) {
+    throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(target.table)} can be replaced`, {
+      reason: 'its key sorts in another way there than at the source, and rows of other chunks would be removed',
+      hint: 'choose --on-existing upsert or append',
+    })
+  }
+  const frames = framesOf(from, to, columns, wishes, source)
+  const plan = {
+    source,
+    target,
+    create: found === null,
+    columns,
+    ...(wishes.where === undefined ? {} : { where: wishes.where }),
+    onExisting: wishes.onExisting,
+    proof: proofOf(wishes.verify, frames, target, wishes.onExisting),
+    ...(frames === null ? {} : { frames }),
+    rangeKey,
+    sortsAlike,
+    cut,
+    ...(keyed ? {} : { notResumable: 'it has no key: an interrupted copy of it begins anew' }),
+    chunkRows: wishes.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
+  } as const
+  return { ...plan, hash: hashOf(planEssence(from.identity, plan)) }
+}
+
+const IDENTITY = 'table identity'
+
+/** What decides what ends up in the target, and nothing else: sizes, rates and workers may change between two runs. */
+export function planEssence(sourceIdentity: string, plan: Omit<TablePlan, 'hash'>): Readonly<Record<string, unknown>> {
+  return {
+    source: sourceIdentity,
+    table: tableText(plan.source.table),
+    [IDENTITY]: plan.source.identity,
+    columns: plan.columns.map(({ from, to, as }) => `${from} -> ${to} as ${JSON.stringify(as)}`),
+    key: plan.source.key,
+    where: plan.where ?? null,
+    'on-existing': plan.onExisting,
+  }
+}
+
+export function hashOf(essence: unknown): string {
+  return createHash('sha256').update(JSON.stringify(essence)).digest('hex').slice(0, 16)
+}
+
+/** The first thing in which a stored plan and today's differ, in words. */
+export function planDifference(stored: string, today: Readonly<Record<string, unknown>>): string {
+  const before = JSON.parse(stored) as Readonly<Record<string, unknown>>
+  // What a table is told from others by changes with its columns in some systems, and says less than they do.
+  const { [IDENTITY]: identity, ...rest } = today
+  for (const [name, now] of [...Object.entries(rest), [IDENTITY, identity] as const]) {
+    const then = before[name]
+    if (JSON.stringify(then) === JSON.stringify(now)) continue
+    if (Array.isArray(then) && Array.isArray(now)) {
+      const gone = then.filter((one) => !now.includes(one)).map(String)
+      const added = now.filter((one) => !then.includes(one)).map(String)
+      return `${name}: ${[...gone.map((one) => `was ${one}`), ...added.map((one) => `is ${one}`)].join('; ') || 'another order'}`
+    }
+    return `${name}: was ${shown(then)}, is ${shown(now)}`
+  }
+  return 'the plan is of another form'
+}
+
+function shown(value: unknown): string {
+  return value == null ? 'nothing' : typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function withKey(table: TableSpec, key: readonly string[] | undefined): TableSpec {
+  if (key === undefined) return table
+  for (const name of key) columnOf(table, name, '--key')
+  return { ...table, key, primary: false }
+}
+
+function columnOf(table: TableSpec, name: string, flag: string): Column {
+  const column = table.columns.find((one) => one.name === name)
+  if (column !== undefined) return column
+  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no column ${name}, which ${flag} names`, {
+    hint: `it has ${table.columns.map((one) => one.name).join(', ')}`,
+  })
+}
+
+function chosenColumns(source: TableSpec, wishes: TableWishes): readonly Column[] {
+  for (const name of wishes.rename.keys()) columnOf(source, name, '--rename')
+  for (const name of wishes.acceptLossy) columnOf(source, name, '--accept-lossy')
+  if (wishes.columns === undefined) return source.columns.filter((column) => column.generated !== true)
+  const wanted = wishes.columns.map((name) => columnOf(source, name, '--columns'))
+  for (const name of source.key) {
+    if (wanted.some((column) => column.name === name)) continue
+    throw new SluiceError('BAD_FLAG', `--columns leaves out ${name}, which is part of the key`, {
+      where: tableText(source.table),
+      hint: 'rows are cut, found again and proved by their key: name it too',
+    })
+  }
+  return wanted
+}
+
+function newTable(
+  source: TableSpec,
+  chosen: readonly Column[],
+  table: TableName,
+  { rename }: TableWishes,
+  to: CopyStore,
+  sameSystem: boolean,
+): TableSpec {
+  const columns = chosen.map((column): Column => {
+    const { name, nullable, type, native } = column
+    const declared = sameSystem ? { native, type } : to.declare(type, source.key.includes(name))
+    return {
+      name: rename.get(name) ?? name,
+      ...declared,
+      nullable: nullable && !(source.primary && source.key.includes(name)),
+      ...(column.identity === true ? { identity: true } : {}),
+      ...(sameSystem && column.collation !== undefined ? { collation: column.collation } : {}),
+    }
+  })
+  return {
+    table,
+    identity: '',
+    columns,
+    key: source.key.map((name) => rename.get(name) ?? name),
+    // A key that may be NULL makes no primary one.
+    primary: !source.key.some((name) => chosen.find((one) => one.name === name)?.nullable === true),
+    rows: 0n,
+    bytes: 0n,
+  }
+}
+
+function planColumn(source: Column, target: TableSpec, { rename }: TableWishes, sameSystem: boolean): ColumnPlan {
+  const to = rename.get(source.name) ?? source.name
+  const column =
+    target.columns.find((one) => one.name === to) ??
+    target.columns.find((one) => one.name.toLowerCase() === to.toLowerCase())
+  if (column === undefined) {
+    throw new SluiceError('TABLE_REFUSED', `the target's ${tableText(target.table)} has no column ${to}`, {
+      hint: `add it, or choose columns with --columns or --rename; it has ${target.columns.map((one) => one.name).join(', ')}`,
+    })
+  }
+  if (column.generated === true) {
+    throw new SluiceError('TABLE_REFUSED', `the target makes the values of ${tableText(target.table)}.${to} itself`, {
+      hint: 'leave the column out with --columns',
+    })
+  }
+  return { from: source.name, to: column.name, source, target: column, ...pairTypes(source, column, sameSystem) }
+}
+
+function refuseLossy(table: TableSpec, columns: readonly ColumnPlan[], accepted: readonly string[]): void {
+  const lossy = columns.filter((column) => column.lossy !== undefined && !accepted.includes(column.from))
+  if (lossy.length === 0) return
+  const lines = lossy.map(
+    ({ from, source, target, lossy: why }) => `${from} (${source.native} to ${target.native}): ${why ?? ''}`,
+  )
+  throw new SluiceError('LOSSY_TYPE', `${tableText(table.table)} would lose something: ${lines.join('; ')}`, {
+    hint: `accept it with ${lossy.map(({ from }) => `--accept-lossy ${shellQuote(from)}`).join(' ')}, or give the target another type`,
+  })
+}
+
+function refuseMissing(target: TableSpec, columns: readonly ColumnPlan[]): void {
+  const filled = new Set(columns.map(({ to }) => to))
+  const missing = target.columns.filter(
+    ({ name, nullable, generated, identity, hasDefault }) =>
+      !nullable && generated !== true && identity !== true && hasDefault !== true && !filled.has(name),
+  )
+  if (missing.length === 0) return
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `nothing fills ${missing.map(({ name }) => name).join(', ')} of the target's ${tableText(target.table)}`,
+    {
+      hint: 'give these columns a default, or copy a column into them with --rename',
+    },
+  )
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name))
+}
+
+/** Texts may follow the rules of a language on one side, and a type that became another one may sort in another way. */
+function sortAlike(source: TableSpec, columns: readonly ColumnPlan[]): boolean {
+  return source.key.every((name) => {
+    const column = columns.find(({ from }) => from === name)
+    if (column === undefined || column.source.collation !== column.target.collation) return false
+    const [a, b] = [column.source.type.kind, column.target.type.kind]
+    return a === b && a !== 'native' && a !== 'json' && a !== 'list'
+  })
+}
+
+/** Rows that nobody has to look into are forwarded as they are. */
+function framesOf(
+  from: CopyStore,
+  to: CopyStore,
+  columns: readonly ColumnPlan[],
+  { onExisting }: TableWishes,
+  source: TableSpec,
+): FrameFormat | null {
+  if (source.key.length === 0 || (onExisting !== 'refuse' && onExisting !== 'replace-range')) return null
+  if (columns.some(({ source: a, target: b }) => a.native !== b.native || a.type.kind !== b.type.kind)) return null
+  // Bytes are compared in the order of the key, and two servers may sort texts differently.
+  const sorted = source.key.every((name) => source.columns.find((one) => one.name === name)?.collation === undefined)
+  if (!sorted) return null
+  const common = from.can.frames.filter((format) => to.can.frames.includes(format))
+  // Types that a database made itself have numbers of their own in each, and those are part of the binary form of lists.
+  const binary = columns.every(({ source: column }) => !isMadeHere(column.type))
+  const format: FrameFormat = binary ? 'pg-binary' : 'pg-text'
+  return common.includes(format) ? format : null
+}
+
+function isMadeHere(type: ColumnType): boolean {
+  return type.kind === 'native' || (type.kind === 'list' && isMadeHere(type.of))
+}
+
+function proofOf(verify: Verify, frames: FrameFormat | null, target: TableSpec, onExisting: OnExisting): ProofScheme {
+  if (verify === 'none' || verify === 'count') return verify
+  // Among rows that were there before, those of a chunk can only be told by their key.
+  if (onExisting === 'append' && target.key.length === 0) return 'count'
+  return frames === null ? 'canonical' : 'echo'
+}

@@ -1,0 +1,239 @@
+/** Before chunks of a table are copied: its plan is compared with the ledger's, it is created, its rows are divided. */
+import { hasWholeBounds, tableText } from '../../model/copy/column-type.ts'
+import type { Range } from '../../model/copy/range.ts'
+import type { TablePlan } from '../../model/copy/plan.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Extent, SourceView } from '../../stores/copy-port.ts'
+import { openToLook, readColumns, type TableContext } from './context.ts'
+import { digestOf } from './digest.ts'
+import { storeRange } from './ledger/keys.ts'
+import type { PlanRow, RunLedger } from './ledger/runs.ts'
+import type { StoredChunk } from './ledger/stored-chunk.ts'
+import { coverOf, joined, spanOf } from './plan/cover.ts'
+import { planDifference, planEssence, type TableWishes } from './plan/table-plan.ts'
+
+/** Tables up to so many rows are counted; for larger ones the estimate of the system has to do. */
+export const COUNT_UP_TO = 5_000_000n
+
+/** Chunks written down at once while a table is being cut. */
+const AT_ONCE = 100
+
+/**
+ * Compares the plan with what the ledger knows of the table, and writes it down where nothing is known.
+ * @throws SluiceError PLAN_CHANGED with the first difference
+ */
+export async function settlePlan(
+  context: TableContext,
+  runs: RunLedger,
+  sourceIdentity: string,
+  options: { readonly restart: boolean },
+  wishes: TableWishes,
+): Promise<void> {
+  const { plan, key, ledger, name } = context
+  const essence = planEssence(sourceIdentity, plan)
+  let known = await runs.plan(key)
+  if (known === null || options.restart) {
+    if (known !== null) await ledger.retireAll('restart', null)
+    const row: PlanRow = {
+      source: context.sourceLabel,
+      sourceTable: name,
+      hash: plan.hash,
+      plan: JSON.stringify(essence),
+      wishes: JSON.stringify({ ...wishes, rename: [...wishes.rename] }),
+      chunkRows: plan.chunkRows,
+      planned: false,
+      madeHere: plan.create,
+    }
+    await runs.savePlan(key, row, options.restart)
+    // Another program may have written one at the same moment.
+    known = (await runs.plan(key)) ?? row
+  }
+  if (known.hash === plan.hash) return
+  throw new SluiceError('PLAN_CHANGED', `${name} was being copied under another plan`, {
+    reason: planDifference(known.plan, essence),
+    hint: 'copy it as before, or begin again with --restart; rows that the target holds stay there',
+  })
+}
+
+/**
+ * Divides what is not divided yet. Nothing that is done, or under way, is touched.
+ * @throws SluiceError LEASE_LOST where another program has come to divide it
+ */
+export async function cutTable(
+  context: TableContext,
+  runs: RunLedger,
+  view: SourceView,
+  extent: Extent,
+): Promise<void> {
+  const { plan, key, ledger, planning } = context
+  await ledger.adopt()
+  await proveAdopted(context, view)
+  await reopenEmptied(context, view)
+  let chunks = await ledger.all()
+  if (plan.cut !== 'key') {
+    await cutOnce(context, runs, view, extent, chunks)
+    return
+  }
+  const known = await runs.plan(key)
+  if (known !== null && known.chunkRows !== plan.chunkRows) {
+    await cutAgain(context, view, extent, chunks)
+    chunks = await ledger.all()
+  }
+  const writer = new ChunkWriterDown(context, extent, chunks)
+  const { gaps } = coverOf(chunks, hasWholeBounds(plan.source))
+  const open: Range[] = []
+  for (const gap of gaps) {
+    // Behind the last chunk there is work only if there are rows: else every run would add an empty chunk.
+    const first = chunks.length === 0
+    if (first || (await view.last(plan.source, gap, plan.where ?? null, context.signal)) !== null) open.push(gap)
+  }
+  // Until these are cut, chunks that are all done are not all of the table.
+  if (open.length > 0) await planning.note(false, plan.chunkRows)
+  for (const gap of open) {
+    for await (const range of view.cut(sized(plan, extent), gap, plan.where ?? null, plan.chunkRows, context.signal)) {
+      await writer.add(range)
+    }
+  }
+  if (extent.nullKeys && !chunks.some(({ range }) => range.by === 'nullKey')) await writer.add({ by: 'nullKey' })
+  await writer.flush()
+  await planning.note(true, plan.chunkRows)
+}
+
+/** What the script says it copied is believed as soon as both sides say so. */
+async function proveAdopted(context: TableContext, view: SourceView): Promise<void> {
+  const { plan, ledger, signal, emit, name } = context
+  for (const chunk of await ledger.all()) {
+    if (chunk.status !== 'completed' || chunk.proof !== null || chunk.range.by !== 'key') continue
+    const { range } = chunk
+    const stored = await digestThere(context, range)
+    const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
+    const source = await digestOf(view, request, signal)
+    if (equalDigests(source, stored)) {
+      await ledger.trust(chunk, 'canonical', source, stored, view.point)
+      continue
+    }
+    await ledger.reopen(chunk)
+    emit({
+      type: 'log',
+      level: 'warn',
+      table: name,
+      message: `chunk ${chunk.no} was completed by another program, but holds ${stored.rows} rows where the source has ${source.rows}, or other values: it is copied again`,
+    })
+  }
+}
+
+async function digestThere(context: TableContext, range: Range): Promise<Digest> {
+  await using writer = await openToLook(context, range)
+  return await writer.digest({ scheme: 'canonical' })
+}
+
+/** A chunk that found no rows stays open at its end; where rows have come since, it has work again. */
+async function reopenEmptied({ plan, ledger, signal }: TableContext, view: SourceView): Promise<void> {
+  for (const chunk of await ledger.all()) {
+    const { range } = chunk
+    if (chunk.status !== 'completed' || range.by !== 'key' || range.through !== null) continue
+    if ((await view.last(plan.source, range, plan.where ?? null, signal)) !== null) await ledger.reopen(chunk)
+  }
+}
+
+/** A table without a key: blocks mean something within one view only, so that a copy that was broken off begins anew. */
+async function cutOnce(
+  context: TableContext,
+  runs: RunLedger,
+  view: SourceView,
+  extent: Extent,
+  chunks: readonly StoredChunk[],
+): Promise<void> {
+  const { plan, key, ledger, planning, target, signal } = context
+  if (chunks.length > 0 && chunks.every(({ status }) => status === 'completed')) return
+  if (chunks.length > 0) {
+    const known = await runs.plan(key)
+    if (known?.madeHere !== true) {
+      throw new SluiceError(
+        'TARGET_NOT_EMPTY',
+        `${tableText(plan.source.table)} has no key, and an earlier copy of it was broken off`,
+        {
+          reason: 'which of its rows are in the target cannot be told',
+          hint: "empty the target's table and copy again with --restart, or name unique columns with --key",
+        },
+      )
+    }
+    await planning.note(false, plan.chunkRows)
+    await ledger.retireAll('begun anew', planning)
+    await target.clear(plan.target, signal)
+  }
+  const writer = new ChunkWriterDown(context, extent, [])
+  const whole: Range = plan.cut === 'block' ? { by: 'block', from: 0n, to: null } : { by: 'all' }
+  for await (const range of view.cut(sized(plan, extent), whole, plan.where ?? null, plan.chunkRows, signal)) {
+    await writer.add(range)
+  }
+  await writer.flush()
+  await planning.note(true, plan.chunkRows)
+}
+
+/** Another size was asked for: ranges that nobody has begun are joined, and cut again. */
+async function cutAgain(
+  context: TableContext,
+  view: SourceView,
+  extent: Extent,
+  chunks: readonly StoredChunk[],
+): Promise<void> {
+  const { plan, ledger, planning, signal } = context
+  const { chain } = coverOf(chunks, hasWholeBounds(plan.source))
+  const untouched = (chunk: StoredChunk): boolean => chunk.status === 'pending' && chunk.cursor === null
+  let next = nextNo(chunks)
+  for (const group of joined(chain, untouched)) {
+    const ranges = []
+    for await (const range of view.cut(
+      sized(plan, extent),
+      spanOf(group),
+      plan.where ?? null,
+      plan.chunkRows,
+      signal,
+    )) {
+      ranges.push(storeRange(range, plan.source, extent))
+    }
+    const ids = group.map(({ id }) => id)
+    if (await ledger.replace(ids, ranges, next, planning)) next += ranges.length
+  }
+}
+
+class ChunkWriterDown {
+  readonly #context: TableContext
+  readonly #extent: Extent
+  readonly #ranges: Range[] = []
+  #next: number
+
+  constructor(context: TableContext, extent: Extent, chunks: readonly StoredChunk[]) {
+    this.#context = context
+    this.#extent = extent
+    this.#next = nextNo(chunks)
+  }
+
+  async add(range: Range): Promise<void> {
+    this.#ranges.push(range)
+    if (this.#ranges.length >= AT_ONCE) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    const { ledger, plan, planning } = this.#context
+    const some = this.#ranges.splice(0)
+    if (some.length === 0) return
+    await ledger.add(
+      some.map((range) => storeRange(range, plan.source, this.#extent)),
+      this.#next,
+      planning,
+    )
+    this.#next += some.length
+  }
+}
+
+function nextNo(chunks: readonly StoredChunk[]): number {
+  return Math.max(0, ...chunks.map(({ no }) => no)) + 1
+}
+
+/** With the number of rows as it was counted, which is what says whether keys lie close together. */
+function sized(plan: TablePlan, extent: Extent): TablePlan['source'] {
+  return { ...plan.source, rows: extent.rows }
+}

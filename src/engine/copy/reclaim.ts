@@ -1,0 +1,41 @@
+/** Chunks whose owner is gone go back to those who are there. What he left running at the server is ended first, so that it can commit nothing. */
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { ChunkLedger, Owner } from './ledger/chunks.ts'
+import type { StoredChunk } from './ledger/stored-chunk.ts'
+
+export type Reclaimed = { readonly chunk: StoredChunk; readonly why: 'lease' | 'ended' }
+
+/** Owners whose lease has run out, by the clock of the database. */
+export async function reclaimExpired(database: LedgerDatabase, ledger: ChunkLedger): Promise<readonly Reclaimed[]> {
+  return free(database, ledger, await ledger.expired(), 'lease')
+}
+
+/** Programs of this machine that have ended: nobody has to wait for their leases. */
+export async function reclaimDead(
+  database: LedgerDatabase,
+  ledger: ChunkLedger,
+  owner: Owner,
+  alive: (pid: number) => boolean,
+): Promise<readonly Reclaimed[]> {
+  const chunks = await ledger.all()
+  const dead = chunks.filter(
+    ({ status, host, pid, owner: holder }) =>
+      status === 'in_progress' && host === owner.host && holder !== owner.id && pid !== null && !alive(pid),
+  )
+  // Of the script, which knows no owners: whoever it was, he is not told from a dead one.
+  const nobodys = chunks.filter(({ status, owner: holder }) => status === 'in_progress' && holder === null)
+  return free(database, ledger, [...dead, ...nobodys], 'ended')
+}
+
+async function free(
+  database: LedgerDatabase,
+  ledger: ChunkLedger,
+  chunks: readonly StoredChunk[],
+  why: Reclaimed['why'],
+): Promise<readonly Reclaimed[]> {
+  for (const chunk of chunks) {
+    if (chunk.session !== null) await database.endSession(chunk.session)
+    await ledger.free(chunk)
+  }
+  return chunks.map((chunk) => ({ chunk, why }))
+}

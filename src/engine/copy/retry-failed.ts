@@ -1,0 +1,25 @@
+/** What failed of a table is tried again while the run goes on. */
+import type { TableWish } from '../operation.ts'
+import type { TableContext } from './context.ts'
+import type { TableRun } from './runner.ts'
+
+export async function retryFailed(table: TableRun, context: TableContext, { chunk }: TableWish): Promise<void> {
+  const { emit, ledger, name } = context
+  const reopened = await ledger.reopenFailed(chunk ?? null)
+  if (reopened > 0 || (chunk === undefined && table.error !== null)) {
+    // Of a table that was given up, or told of as failed, nobody takes a chunk otherwise.
+    table.done = false
+    table.error = null
+    table.aside = 0
+    delete table.ended
+    return
+  }
+  const what = chunk === undefined ? `of ${name} no chunk has failed` : `chunk ${chunk} of ${name} has not failed`
+  emit({
+    type: 'log',
+    level: 'note',
+    table: name,
+    message: `${what}: there is nothing to try again`,
+    hint: 'rows that were set aside are tried again with sluice retry-quarantine',
+  })
+}

@@ -1,0 +1,319 @@
+/** The workers of a copy: each takes the next chunk of any table, copies it, and tries again or gives it up as its failures say. */
+import { setMaxListeners } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { dec, type ReleaseReason } from '../../model/event.ts'
+import type { Claim } from '../../model/copy/plan.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SourceView } from '../../stores/copy-port.ts'
+import { spanOf, tallyOf } from './chunk-events.ts'
+import type { TableContext } from './context.ts'
+import { copyChunk, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
+import { failureKind, isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
+import type { Ended } from './finish-table.ts'
+import type { Part } from './ledger/chunks.ts'
+import { linked } from './linked.ts'
+import { retryFailed } from './retry-failed.ts'
+import type { Flight, Steering } from './steering.ts'
+
+const LOOK_MS = 50
+/** How long a worker without work waits before it asks the ledger again. */
+const IDLE_MS = 500
+const PROGRESS_MS = 250
+
+/** One table on its way. */
+export type TableRun = {
+  readonly name: string
+  /** Null for a table that could not be begun. */
+  readonly context: TableContext | null
+  /** By the run's clock. */
+  readonly begun: number
+  /** Set where the table was given up. */
+  error: SluiceError | null
+  done: boolean
+  aside: number
+  /** Chunks of it that workers of this run have. */
+  busy: number
+  /** Set when it has been told how the table ended. */
+  ended?: Ended
+}
+
+/** A table of which chunks are being copied. */
+type Working = TableRun & { readonly context: TableContext }
+
+export type RunnerOptions = {
+  readonly tables: readonly TableRun[]
+  /** Most workers that there can be; the steering says how many of them work. */
+  readonly workers: number
+  readonly steering: Steering
+  readonly part: Part | null
+  readonly abort: AbortSignal
+  readonly clock: Clock
+  /** Told once of each table of which nothing is left. */
+  readonly finish: (table: TableRun, context: TableContext) => Promise<void>
+  /** Frees chunks of owners who are gone. */
+  readonly reclaim: (context: TableContext) => Promise<void>
+}
+
+/** Resolves when no table has anything left that this run could do, or the run was asked to stop. */
+export async function runWorkers(options: RunnerOptions): Promise<void> {
+  const over = new AbortController()
+  const awake = AbortSignal.any([options.steering.stop, over.signal])
+  setMaxListeners(0, options.steering.stop, options.abort, awake)
+  await Promise.all(Array.from({ length: options.workers }, (_, i) => new Worker(i + 1, options, over, awake).work()))
+}
+
+class Worker {
+  readonly #no: number
+  readonly #options: RunnerOptions
+  /** Fires when one worker found that nothing is left: the others may be waiting for their turn. */
+  readonly #over: AbortController
+  /** Ends every nap: there is no work to wait for, or none may begin. */
+  readonly #awake: AbortSignal
+
+  constructor(no: number, options: RunnerOptions, over: AbortController, awake: AbortSignal) {
+    this.#no = no
+    this.#options = options
+    this.#over = over
+    this.#awake = awake
+  }
+
+  async work(): Promise<void> {
+    const { steering } = this.#options
+    while (!steering.stop.aborted && !this.#over.signal.aborted) {
+      if (steering.isPaused || this.#no > steering.workersNow) {
+        await this.#wait(LOOK_MS)
+        continue
+      }
+      const task = await this.#take()
+      if (task === 'end') return this.#over.abort()
+      if (task === 'wait') await this.#wait(IDLE_MS)
+      else await this.#fly(task.table, task.claim)
+    }
+  }
+
+  async #fly(table: Working, claim: Claim): Promise<void> {
+    const { context } = table
+    const flight = this.#options.steering.fly(context.name, claim.no)
+    try {
+      await this.#copy(table, claim, flight)
+    } finally {
+      flight.land()
+      context.ledger.drop(claim)
+      table.busy--
+    }
+  }
+
+  /** The next chunk of the first table that has one. */
+  async #take(): Promise<{ readonly table: Working; readonly claim: Claim } | 'wait' | 'end'> {
+    const { tables, steering, part, reclaim } = this.#options
+    let waiting = false
+    for (const table of tables) {
+      const { context, name } = table
+      if (context === null) continue
+      const { ledger } = context
+      try {
+        for (const wish of steering.takeRetries(name)) await retryFailed(table, context, wish)
+        if (table.done || table.error !== null) {
+          await this.#giveUpTable(table, context)
+          continue
+        }
+        const held = steering.table(name)
+        if (held === 'paused') waiting = true
+        if (held !== null) continue
+        const skipped = steering.chunks(name, 'skipped')
+        const paused = steering.chunks(name, 'paused')
+        const claim = await ledger.claim(part, [...skipped, ...paused])
+        if (claim !== null) {
+          table.busy++
+          return { table: Object.assign(table, { context }), claim }
+        }
+        await reclaim(context)
+        const left = await ledger.left(part, skipped)
+        if (left.pending + left.held > 0 || (await context.planning.underWay())) waiting = true
+        else if (!table.done) {
+          table.done = true
+          await this.#options.finish(table, context)
+        }
+      } catch (thrown) {
+        table.error ??= failureKind(thrown).error
+      }
+    }
+    return waiting ? 'wait' : 'end'
+  }
+
+  /** Tells of a table that nobody goes on with, as soon as nobody of this run has a chunk of it. */
+  async #giveUpTable(table: TableRun, context: TableContext): Promise<void> {
+    if (table.error === null || table.busy > 0 || table.done) return
+    table.done = true
+    await this.#options.finish(table, context)
+  }
+
+  async #copy(table: Working, claim: Claim, flight: Flight): Promise<void> {
+    const { clock, steering } = this.#options
+    const { stop } = steering
+    using own = linked(table.context.signal, flight.given)
+    const { context } = table
+    const { emit, name } = context
+    const begun = clock.ticks()
+    const span = spanOf(claim.range, context.plan)
+    emit({
+      type: 'chunk.started',
+      table: name,
+      chunk: String(claim.no),
+      worker: this.#no,
+      total: dec(context.plan.chunkRows),
+      unit: 'row',
+      ...span,
+    })
+    let careful = false
+    for (let attempt = 1; ; attempt++) {
+      let view: SourceView | null = null
+      try {
+        view = await viewFor(context)
+        const result = await copyChunk(
+          { ...context, signal: own.signal },
+          view,
+          await this.#refreshed(table, claim, attempt),
+          careful,
+          this.#progress(table, claim),
+        )
+        if (result === null) this.#note(table, `chunk ${claim.no} was taken over by another worker`)
+        else this.#done(table, claim, result, attempt, clock.ticks() - begun)
+        return
+      } catch (thrown) {
+        const { kind, error } = failureKind(thrown)
+        if (flight.given.aborted) return await this.#release(table, claim, 'asked', null)
+        if (kind === 'stop' || stop.aborted) return await this.#release(table, claim, 'stop', null)
+        if (kind === 'lost') return this.#note(table, `chunk ${claim.no} was taken over by another worker`)
+        if (kind === 'row' && !careful) {
+          careful = true
+          continue
+        }
+        if (kind === 'table' || kind === 'row' || attempt >= MOST_ATTEMPTS)
+          return await this.#giveUp(table, claim, kind, error)
+        if (error.kind === 'source' && view !== null) {
+          if (context.only !== null) return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
+          await context.views.renew(view)
+        }
+        const waitMs = pauseAfter(attempt)
+        if (isPressure(error)) context.throttle.pressed(error.message)
+        emit({
+          type: 'chunk.retried',
+          table: name,
+          chunk: String(claim.no),
+          attempt: attempt + 1,
+          waitMs,
+          error: error.info(),
+        })
+        await this.#wait(waitMs, AbortSignal.any([stop, flight.wake, flight.given]))
+        if (flight.given.aborted) return await this.#release(table, claim, 'asked', error)
+        if (stop.aborted) return await this.#release(table, claim, 'stop', error)
+      }
+    }
+  }
+
+  /** Where a target commits in batches, an attempt that broke may have come further than was known when the chunk was claimed. */
+  async #refreshed({ context }: Working, claim: Claim, attempt: number): Promise<Claim> {
+    if (attempt === 1 || context.store.can.atomic === 'chunk') return claim
+    return await context.ledger.current(claim)
+  }
+
+  #done(table: Working, claim: Claim, result: ChunkResult, attempt: number, ms: number): void {
+    const { emit, name } = table.context
+    const { tally } = result
+    table.aside += result.aside.length
+    emit({
+      type: 'chunk.done',
+      table: name,
+      chunk: String(claim.no),
+      worker: this.#no,
+      done: dec(tally.written),
+      unit: 'row',
+      ms: Math.round(ms),
+      ...spanOf(claim.range, table.context.plan),
+      ...tallyOf(result, attempt),
+    })
+    const { maxAside } = table.context
+    if (table.aside > maxAside) table.error ??= tooManyAside(name, maxAside)
+  }
+
+  async #giveUp(table: Working, claim: Claim, kind: string, error: SluiceError): Promise<void> {
+    const { emit, name, ledger } = table.context
+    emit({ type: 'chunk.failed', table: name, chunk: String(claim.no), error: error.info() })
+    try {
+      await ledger.fail(claim, { code: error.code, message: error.message })
+    } catch (thrown) {
+      table.error ??= failureKind(thrown).error
+      return
+    }
+    // One chunk whose rows differ says nothing of the others; a missing right or a lost server does.
+    if (kind === 'row' || error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY') return
+    table.error ??= error
+  }
+
+  async #release(table: Working, claim: Claim, reason: ReleaseReason, error: SluiceError | null): Promise<void> {
+    const { emit, name, ledger } = table.context
+    try {
+      await ledger.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
+    } catch {
+      // Its lease ends by itself.
+      return
+    }
+    emit({
+      type: 'chunk.released',
+      table: name,
+      chunk: String(claim.no),
+      reason,
+      ...(error === null ? {} : { error: error.info() }),
+    })
+  }
+
+  #progress(table: Working, claim: Claim): ChunkProgress {
+    const { clock } = this.#options
+    const { emit, name, plan } = table.context
+    let last = Number.NEGATIVE_INFINITY
+    let before = ''
+    return (step, rows, bytes) => {
+      const now = clock.ticks()
+      if (step === before && now - last < PROGRESS_MS) return
+      last = now
+      before = step
+      emit({
+        type: 'chunk.progress',
+        table: name,
+        chunk: String(claim.no),
+        worker: this.#no,
+        done: dec(rows),
+        total: dec(plan.chunkRows),
+        unit: 'row',
+        step,
+        bytes: dec(Math.round(bytes)),
+      })
+    }
+  }
+
+  #note({ context }: Working, message: string): void {
+    context.emit({ type: 'log', level: 'note', table: context.name, message })
+  }
+
+  async #wait(ms: number, signal = this.#awake): Promise<void> {
+    await sleep(ms, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** @throws SluiceError of the source where the table's chunks mean something in a view that is gone */
+async function viewFor(context: TableContext): Promise<SourceView> {
+  const view = await context.views.current()
+  if (context.only === null || view === context.only) return view
+  throw blocksLost(context, null)
+}
+
+function blocksLost({ name }: TableContext, cause: SluiceError | null): SluiceError {
+  return new SluiceError('CONNECTION_LOST', `the state of the source in which ${name} was divided is gone`, {
+    kind: 'source',
+    reason: cause?.message ?? 'its server was restarted, or the connection to it broke',
+    hint: 'it has no key to go on by: run the same command again, and it is copied from its beginning',
+    ...(cause === null ? {} : { cause }),
+  })
+}

@@ -1,0 +1,25 @@
+/** Whose failure it is: a store does not know whether it is read or written. */
+import { SluiceError, type ErrorKind } from '../../shared/errors.ts'
+
+/** Runs something on one side; failures of a store become those of that side. */
+export async function onSide<T>(side: 'source' | 'target', body: () => Promise<T>): Promise<T> {
+  try {
+    return await body()
+  } catch (error) {
+    throw error instanceof SluiceError && (error.kind === 'source' || error.kind === 'target') && error.kind !== side
+      ? ofKind(error, side)
+      : error
+  }
+}
+
+function ofKind(error: SluiceError, kind: ErrorKind): SluiceError {
+  const { code, message, where, reason, hint, retryable } = error
+  return new SluiceError(code, message, {
+    kind,
+    retryable,
+    cause: error,
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+  })
+}

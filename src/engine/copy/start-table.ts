@@ -1,0 +1,232 @@
+/** Brings a table to the point where workers can take chunks of it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { tableText } from '../../model/copy/column-type.ts'
+import { dec } from '../../model/event.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
+import { isAlive } from '../holder.ts'
+import type { CopyOperation } from '../operation.ts'
+import type { Run } from '../run-context.ts'
+import { openToLook, type TableContext } from './context.ts'
+import { ChunkLedger, type Owner } from './ledger/chunks.ts'
+import { Planning } from './ledger/planning.ts'
+import type { RunLedger } from './ledger/runs.ts'
+import type { ObjectWork } from './objects/build-objects.ts'
+import { patiently } from './patience.ts'
+import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.ts'
+import { planTable } from './plan/table-plan.ts'
+import { cutTable, settlePlan } from './prepare-table.ts'
+import { reclaimDead } from './reclaim.ts'
+import { spanOf } from './chunk-events.ts'
+import type { TableRun } from './runner.ts'
+import type { Steering } from './steering.ts'
+import type { SlowTarget } from './slow-target.ts'
+import type { Throttle } from './throttle.ts'
+import type { Views } from './views.ts'
+
+/** Rows between two answers of the target: enough for its fastest way, few enough for memory and for a stop. */
+const BATCH_ROWS = 5000
+const REQUEST_ROWS = 25_000
+const BATCH_BYTES = 4 * 1024 * 1024
+const PLANNING_LOOK_MS = 300
+
+export type Surroundings = {
+  readonly operation: CopyOperation
+  readonly run: Run
+  readonly views: Views
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly runs: RunLedger
+  readonly steering: Steering
+  readonly throttle: Throttle
+  /** What is made beside rows; absent where nothing is. */
+  readonly objects?: ObjectWork
+  readonly pulse: SlowTarget
+}
+
+/** Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table. */
+export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun> {
+  const { operation, run, views, database, owner, runs, throttle, pulse } = around
+  const name = tableText(one.source.table)
+  const key = { schema: one.targetName.schema ?? '', name: one.targetName.name }
+  const ledger = new ChunkLedger(database, key, owner)
+  const begun = run.clock.ticks()
+  const fail = (error: SluiceError): TableRun => {
+    run.emit({
+      type: 'table.finished',
+      table: name,
+      status: error.kind === 'state' || error.kind === 'unsupported' || error.kind === 'usage' ? 'refused' : 'failed',
+      ms: Math.round(run.clock.ticks() - begun),
+      error: error.info(),
+    })
+    // Nothing of it is asked for any more.
+    return { name, context: null, begun, error, done: true, aside: 0, busy: 0 }
+  }
+  if (one.plan === null) return fail(one.error)
+  let context: TableContext = {
+    name,
+    plan: one.plan,
+    key,
+    sourceLabel: planned.from.label,
+    store: planned.to,
+    target: planned.to.target(),
+    views,
+    only: null,
+    ledger,
+    planning: new Planning(database, key, owner),
+    database,
+    owner,
+    throttle,
+    pulse,
+    batch: {
+      // Where requests are what is counted, as many rows go with each as fit into its bytes.
+      rows: planned.to.can.requests === undefined ? (operation.batchRows ?? BATCH_ROWS) : REQUEST_ROWS,
+      bytes: BATCH_BYTES,
+    },
+    maxAside: operation.maxAside,
+    emit: run.emit,
+    signal: run.interrupt.abort,
+  }
+  try {
+    await settlePlan(context, runs, planned.from.identity, operation, one.wishes)
+    for (const { chunk, why } of await reclaimDead(database, ledger, owner, isAlive)) {
+      run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
+    }
+    context = await divided(context, one, planned, around)
+    const chunks = await ledger.all()
+    const proved = chunks.filter(({ status }) => status === 'completed')
+    run.emit({
+      type: 'copy.started',
+      table: name,
+      to: tableText(one.targetName),
+      rows: dec(one.extent.rows),
+      estimated: !one.extent.exact,
+      key: one.plan.source.key,
+      ...(one.extent.low === null ? {} : { low: one.extent.low }),
+      ...(one.extent.high === null ? {} : { high: one.extent.high }),
+      chunkRows: dec(one.plan.chunkRows),
+      writers: dec(planned.to.can.writers),
+      chunks: dec(chunks.length),
+      done: { chunks: dec(proved.length), rows: dec(proved.reduce((sum, { written }) => sum + written, 0n)) },
+    })
+    for (const chunk of proved) {
+      run.emit({
+        type: 'chunk.skipped',
+        table: name,
+        chunk: String(chunk.no),
+        ...spanOf(chunk.range, one.plan),
+        read: dec(chunk.read),
+        written: dec(chunk.written),
+        skipped: '0',
+        quarantined: dec(chunk.quarantined),
+        attempt: chunk.attempt,
+        ...(chunk.bytes === 0n ? {} : { bytes: dec(chunk.bytes) }),
+      })
+    }
+    return { name, context, begun, error: null, done: false, aside: 0, busy: 0 }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
+    // Whoever waits for it need not wait for the end of this run.
+    await context.planning.end().catch(() => undefined)
+    return fail(error)
+  }
+}
+
+/**
+ * Makes the table in the target and divides it, unless another program does so or has done so.
+ * @returns with the plan for the table that is there now
+ */
+async function divided(
+  context: TableContext,
+  one: PlannedTable,
+  planned: PlannedCopy,
+  around: Surroundings,
+): Promise<TableContext> {
+  const { runs, views, steering } = around
+  const divide = async (): Promise<TableContext | null> => {
+    let view: SourceView | null = null
+    try {
+      const ready = await withTable(context, one, planned)
+      await ready.ledger.reopenFailed()
+      view = await views.current()
+      await cutTable(ready, runs, view, one.extent)
+      // Blocks mean nothing to another program, which waits until all of them are copied.
+      if (ready.plan.cut === 'key') await ready.planning.end()
+      return ready.plan.cut === 'block' ? { ...ready, only: view } : ready
+    } catch (thrown) {
+      const { code, kind, message } = asSluiceError(thrown)
+      if (kind === 'source' && view !== null) await views.renew(view)
+      if (code !== 'LEASE_LOST') throw thrown
+      context.emit({ type: 'log', level: 'note', table: context.name, message })
+      return null
+    }
+  }
+  while (await mayCut(context, around)) {
+    const ready = await patiently(divide, context, steering.stop)
+    if (ready !== null) return ready
+  }
+  return planAgain(context, one, planned)
+}
+
+/** Waits for another program that is cutting the table. @returns true where this one is to cut it, false where it is cut */
+async function mayCut({ key, name, plan, planning }: TableContext, around: Surroundings): Promise<boolean> {
+  const { run, runs, steering } = around
+  for (let told = false; ; told = true) {
+    if (await planning.take(isAlive)) return true
+    if (plan.cut === 'key' && (await runs.plan(key))?.planned === true) return false
+    throwIfAborted(steering.stop)
+    const doing = plan.cut === 'key' ? 'cutting it into chunks' : 'copying it, and it has no key to share it by'
+    if (!told) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })
+    await sleep(PLANNING_LOOK_MS)
+  }
+}
+
+/**
+ * Makes the table where nobody has made it since the plan was made.
+ * @throws SluiceError PLAN_CHANGED where it was there and is gone, or held rows and holds none
+ */
+async function withTable(context: TableContext, one: PlannedTable, planned: PlannedCopy): Promise<TableContext> {
+  const ready = await planAgain(context, one, planned)
+  const { ledger, plan, signal, target } = ready
+  const copied = (await ledger.all()).reduce((sum, { written }) => sum + written, 0n)
+  if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
+  if (!plan.create) return ready
+  try {
+    await target.create(plan.target, signal)
+    return ready
+  } catch (thrown) {
+    // Nobody else makes it meanwhile: the answer of an attempt before this one may have been lost.
+    const made = await planAgain(ready, one, planned)
+    if (made.plan.create) throw thrown
+    return made
+  }
+}
+
+/** Whether the target's table holds nothing at all, whoever put it there. */
+async function isEmpty(context: TableContext): Promise<boolean> {
+  await using writer = await openToLook(context, { by: 'all' })
+  return !(await writer.occupied())
+}
+
+/** What the ledger calls done would be taken for done, and nothing of it is there. */
+function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
+  const what = plan.create ? 'is gone from the target' : 'is empty in the target'
+  const how = plan.create ? 'dropped' : 'emptied'
+  return new SluiceError('PLAN_CHANGED', `${tableText(plan.target.table)} ${what}`, {
+    reason: `the ledger says that ${copied} rows of ${name} were copied into it`,
+    hint: `if it was ${how} on purpose, begin again with --restart`,
+  })
+}
+
+/** The plan for a table that another program has made in the meantime. */
+async function planAgain(context: TableContext, one: PlannedTable, planned: PlannedCopy): Promise<TableContext> {
+  const { plan, signal } = context
+  if (!plan.create) return context
+  const { from, to } = planned
+  const found = await tableAt(one.targetName, to, signal)
+  return found === null
+    ? context
+    : { ...context, plan: planTable(from, to, plan.source, found, one.targetName, one.wishes) }
+}

@@ -1,0 +1,183 @@
+/**
+ * What a person turns while a copy runs: from the screen, or over the control socket. Whoever speaks last is heeded. Workers look here before they
+ * take a chunk, and while they have one.
+ */
+import { SluiceError } from '../../shared/errors.ts'
+import type { RunControl, TableWish, Wish } from '../operation.ts'
+
+/** Why nothing of a table, or of a chunk, may begin: until it is resumed, or for the rest of this run. */
+export type Held = 'paused' | 'skipped'
+
+/** A chunk that a worker has. */
+export type Flight = {
+  /** Fires when it is to be given back. */
+  readonly given: AbortSignal
+  /** Fires when it need not wait any longer for its next try. */
+  readonly wake: AbortSignal
+}
+
+type Controls = { readonly given: AbortController; readonly wake: AbortController }
+
+export class Steering {
+  /** Tables of this run by the names of the source; wishes for others are refused. */
+  tables: readonly string[] = []
+  /** Told of every wish that is heeded, with the table's whole name. */
+  onWish: (wish: Wish) => void = () => undefined
+  readonly #control: RunControl | undefined
+  readonly #asked: number
+  #workers: number | null = null
+  #rate: number | null
+  #held = false
+  readonly #tables = new Map<string, Held>()
+  readonly #chunks = new Map<string, Map<string, Held>>()
+  readonly #flights = new Map<string, Controls>()
+  #retries: TableWish[] = []
+  readonly #stop = new AbortController()
+  /** Fires when no further chunk may begin. */
+  readonly stop: AbortSignal
+
+  /**
+   * @param asked workers as the command says
+   * @param rate rows a second, or null
+   */
+  constructor(asked: number, rate: number | null, control: RunControl | undefined, stop: AbortSignal) {
+    this.#asked = asked
+    this.#rate = rate
+    this.#control = control?.onWish === undefined ? control : undefined
+    this.stop = AbortSignal.any([stop, this.#stop.signal])
+  }
+
+  get isPaused(): boolean {
+    return this.#held || this.#control?.paused === true
+  }
+
+  get workersNow(): number {
+    return this.#control?.lanes ?? this.#workers ?? this.#asked
+  }
+
+  get rateNow(): number | null {
+    return this.#rate
+  }
+
+  /** Whether the table, all of it, is held back. */
+  table(name: string): Held | null {
+    return this.#tables.get(name) ?? null
+  }
+
+  /** Numbers of chunks of a table that are held back one by one. */
+  chunks(table: string, why: Held): readonly string[] {
+    return [...(this.#chunks.get(table) ?? [])].flatMap(([no, held]) => (held === why ? [no] : []))
+  }
+
+  /** Whether anything of the table is left to a later run. */
+  leavesOut(table: string): boolean {
+    return this.table(table) === 'skipped' || this.chunks(table, 'skipped').length > 0
+  }
+
+  /**
+   * A wish that can be heeded, with the whole name of its table.
+   * @throws SluiceError BAD_FLAG for a table that the run does not copy
+   */
+  checked(wish: Wish): Wish {
+    return 'table' in wish ? { ...wish, table: this.#tableOf(wish.table) } : wish
+  }
+
+  /** @throws SluiceError as `checked` */
+  heed(wish: Wish): void {
+    const known = this.checked(wish)
+    switch (known.act) {
+      case 'hold':
+        this.#held = known.held
+        break
+      case 'stop':
+        this.#stop.abort(new SluiceError('STOPPED', 'stopped as asked'))
+        break
+      case 'workers':
+        this.#workers = known.workers
+        break
+      case 'rate':
+        this.#rate = known.rate
+        break
+      default:
+        this.#steer(known)
+    }
+    this.onWish(known)
+  }
+
+  /** What is to be tried again and has not been yet; each wish is given once. */
+  takeRetries(table: string): readonly TableWish[] {
+    const mine = this.#retries.filter((wish) => wish.table === table)
+    if (mine.length > 0) this.#retries = this.#retries.filter((wish) => wish.table !== table)
+    return mine
+  }
+
+  /** A worker has a chunk until it lands. */
+  fly(table: string, chunk: number): Flight & { readonly land: () => void } {
+    const controls = { given: new AbortController(), wake: new AbortController() }
+    const key = flightKey(table, String(chunk))
+    this.#flights.set(key, controls)
+    return {
+      given: controls.given.signal,
+      wake: controls.wake.signal,
+      land: () => void this.#flights.delete(key),
+    }
+  }
+
+  /** As the control socket tells it. */
+  state(): Readonly<Record<string, unknown>> {
+    const which = (why: Held): readonly string[] => [
+      ...[...this.#tables].flatMap(([table, held]) => (held === why ? [table] : [])),
+      ...[...this.#chunks.keys()].flatMap((table) => this.chunks(table, why).map((no) => `${table}#${no}`)),
+    ]
+    return {
+      workers: this.workersNow,
+      rate: this.rateNow,
+      paused: this.isPaused,
+      pausedTables: which('paused'),
+      skippedTables: which('skipped'),
+      stopping: this.stop.aborted,
+    }
+  }
+
+  #steer(wish: TableWish): void {
+    const { act, table, chunk } = wish
+    if (act === 'pause' || act === 'skip') {
+      const why = act === 'pause' ? 'paused' : 'skipped'
+      if (chunk === undefined) this.#tables.set(table, why)
+      else {
+        const chunks = this.#chunks.get(table) ?? new Map<string, Held>()
+        this.#chunks.set(table, chunks.set(chunk, why))
+        // One that is held open would keep its transaction and its locks: it is given back, and begun anew later.
+        this.#flights.get(flightKey(table, chunk))?.given.abort(new SluiceError('STOPPED', 'given back as asked'))
+      }
+      return
+    }
+    if (chunk === undefined) {
+      this.#tables.delete(table)
+      this.#chunks.delete(table)
+    } else this.#chunks.get(table)?.delete(chunk)
+    if (act === 'resume') return
+    this.#retries.push(wish)
+    for (const [key, { wake }] of this.#flights) {
+      if (chunk === undefined ? key.startsWith(flightKey(table, '')) : key === flightKey(table, chunk)) wake.abort()
+    }
+  }
+
+  /** By its whole name, or by its last part where only one table has it. */
+  #tableOf(name: string): string {
+    if (this.tables.includes(name)) return name
+    const [one, ...more] = this.tables.filter((table) => table.endsWith(`.${name}`))
+    if (one !== undefined && more.length === 0) return one
+    const what = one === undefined ? `this run has no table ${name}` : `several tables of this run are called ${name}`
+    const shown = this.tables.slice(0, 8).join(', ')
+    throw new SluiceError('BAD_FLAG', what, {
+      hint:
+        this.tables.length === 0
+          ? 'the run is still planning'
+          : `its tables are ${shown}${this.tables.length > 8 ? ' …' : ''}`,
+    })
+  }
+}
+
+/** No name of a table holds this. */
+const flightKey = (table: string, chunk: string): string => `${table}\u0000${chunk}`

@@ -1,0 +1,129 @@
+/** Brings one table of the catalog up to its log: a look at what is new, and an import only where there is something. */
+import { join } from 'node:path'
+import { listLog, type LogListing } from '../../delta/listing.ts'
+import { dec } from '../../model/event.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { WritableCatalog } from '../catalog-session.ts'
+import { openLake } from '../registry.ts'
+import { pathOfLocation } from '../resolve.ts'
+import type { Run } from '../run-context.ts'
+import { importAndTell, type TableOutcome } from './import-one.ts'
+import { knownTables, standing, type KnownTable } from './known-tables.ts'
+
+export type Synced = {
+  readonly status: 'ok' | 'current' | 'failed' | 'refused' | 'skipped' | 'stopped'
+  readonly error: SluiceError | null
+  /** Versions that the log has and the catalog has not, afterwards; null when the log cannot be listed. */
+  readonly behind: number | null
+  readonly actions: number
+}
+
+export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
+
+/** A commit whose bytes were compared although its time is another, by table: it need not be read again. */
+export type Proved = Map<string, string>
+
+/**
+ * Never rejects. Tells nothing of a table that is current: that is for the caller.
+ * @param table as the catalog knew it; asked for again before anything is written
+ */
+export async function syncTable(
+  catalog: WritableCatalog,
+  table: KnownTable & { readonly name: string },
+  proved: Proved,
+  settings: SyncSettings,
+  run: Run,
+): Promise<Synced> {
+  const { clock, emit } = run
+  const begun = clock.ticks()
+  const location = pathOfLocation(table.location)
+  try {
+    const log = await openLake(location)
+    const known = table.settled ? await look(log, table, run.interrupt.abort) : null
+    if (known !== null && isCurrent(table, known, proved)) return done('current', 0)
+    const now = await standing(catalog.database, table.tableId)
+    if (now === null || now === 'broken') return skipped()
+    const target = { name: table.name, path: location, tableId: table.tableId, log, worker: settings.worker }
+    const how = { ...settings, allowRefused: table.refused, noteFailure: false }
+    const outcome = await importAndTell(catalog, target, how, run)
+    if (outcome.error === null && known !== null) remember(proved, table, known)
+    return await settle(outcome, known)
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    const status = error.kind === 'stopped' ? 'stopped' : 'failed'
+    const ms = Math.round(clock.ticks() - begun)
+    emit({ type: 'table.finished', table: table.name, location, status, ms, error: error.info() })
+    return { status, error, behind: null, actions: 0 }
+  }
+
+  function skipped(): Synced {
+    const why = 'its rows were removed from the catalog: it is left alone until it is imported again'
+    const ms = Math.round(clock.ticks() - begun)
+    emit({ type: 'table.finished', table: table.name, location, status: 'skipped', ms, notes: [why] })
+    return done('skipped', 0)
+  }
+
+  async function settle({ result, error }: TableOutcome, known: LogListing | null): Promise<Synced> {
+    const actions = result?.actions ?? 0
+    if (result !== null) {
+      const status = ({ completed: 'ok', current: 'current', stopped: 'stopped' } as const)[result.status]
+      return { status, error: null, behind: status === 'stopped' ? null : 0, actions }
+    }
+    const kind = error?.kind
+    const status = kind === 'unsupported' ? 'refused' : kind === 'stopped' ? 'stopped' : 'failed'
+    // An import that failed half-way has brought some of the versions.
+    const [now] = await knownTables(catalog.database, { tableId: table.tableId }).catch(() => [])
+    const latest = known?.latest ?? null
+    const behind = latest === null || now === undefined ? null : Math.max(0, latest - (now.version ?? -1))
+    return { status, error, behind, actions }
+  }
+}
+
+/** The folder that a table's commits appear in, or null where the system cannot watch it. */
+export function logFolder({ location }: KnownTable): string | null {
+  return location.startsWith('file://') ? join(pathOfLocation(location), '_delta_log') : null
+}
+
+/** The log from the known version on, or null when nothing of that is left. */
+async function look(log: LogStore, table: KnownTable, signal: AbortSignal): Promise<LogListing | null> {
+  try {
+    return await listLog(log, { signal, attributes: true, from: table.version ?? 0 })
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'NO_LOG') return null
+    throw error
+  }
+}
+
+/** Whether the newest known commit is the log's last, with the size and time it had; another time asks for a look at its bytes. */
+function isCurrent(table: KnownTable, listing: LogListing, proved: Proved): boolean {
+  if (listing.latest !== table.version || table.newest === null) return false
+  const commit = listing.commits.find(({ version }) => version === table.version)
+  if (commit === undefined || commit.size !== table.newest.bytes) return false
+  return Math.floor(commit.modified) === table.newest.modified || proved.get(table.tableId) === factsOf(table, listing)
+}
+
+function remember(proved: Proved, table: KnownTable, listing: LogListing): void {
+  if (listing.latest === table.version) proved.set(table.tableId, factsOf(table, listing))
+}
+
+function factsOf({ version }: KnownTable, { commits }: LogListing): string {
+  const commit = commits.find((one) => one.version === version)
+  return commit === undefined ? '' : `${commit.version}:${commit.size}:${commit.modified}`
+}
+
+function done(status: 'current' | 'skipped', behind: number): Synced {
+  return { status, error: null, behind, actions: 0 }
+}
+
+/** What `table.finished` says of a table in which nothing is new. */
+export function tellCurrent(table: KnownTable & { readonly name: string }, ms: number, run: Run): void {
+  run.emit({
+    type: 'table.finished',
+    table: table.name,
+    location: pathOfLocation(table.location),
+    status: 'current',
+    ms: Math.round(ms),
+    ...(table.version === null ? {} : { version: dec(table.version) }),
+  })
+}

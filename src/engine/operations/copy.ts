@@ -1,0 +1,178 @@
+/** `copy`: tables of one store into another, in chunks that are proved, so that the same command goes on wherever it was broken off. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { dec, type EventBody } from '../../model/event.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { TableContext } from '../copy/context.ts'
+import { openControlSocket } from '../copy/control-socket.ts'
+import { endOf } from '../copy/ending.ts'
+import { finishTable } from '../copy/finish-table.ts'
+import { beat } from '../copy/heartbeat.ts'
+import { ChunkLedger, type Owner } from '../copy/ledger/chunks.ts'
+import { ownerId, RunLedger } from '../copy/ledger/runs.ts'
+import { prepareLedger } from '../copy/ledger/schema.ts'
+import { objectWork } from '../copy/objects/build-objects.ts'
+import { planObjects } from '../copy/objects/plan-objects.ts'
+import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
+import { planCopy, type PlannedCopy } from '../copy/plan/plan-copy.ts'
+import { emitPlan, endOfPlan, type Standing } from '../copy/plan/plan-event.ts'
+import { hashOf } from '../copy/plan/table-plan.ts'
+import { reclaimExpired } from '../copy/reclaim.ts'
+import { runWorkers, type TableRun } from '../copy/runner.ts'
+import { SlowTarget } from '../copy/slow-target.ts'
+import { startTable, type Surroundings } from '../copy/start-table.ts'
+import { Steering } from '../copy/steering.ts'
+import { Throttle } from '../copy/throttle.ts'
+import { Views } from '../copy/views.ts'
+import type { CopyOperation, Wish } from '../operation.ts'
+import type { Ending, Run } from '../run-context.ts'
+
+/** More can be asked for while it runs, up to so many. */
+const MOST_WORKERS = 64
+
+/** @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them */
+export async function copy(operation: CopyOperation, run: Run): Promise<Ending> {
+  const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
+  steering.onWish = (wish) => run.emit(steered(wish))
+  const throttle = new Throttle({
+    clock: run.clock,
+    asked: () => steering.rateNow,
+    onChange: (pressure) =>
+      run.emit(
+        pressure === null
+          ? { type: 'throttle.off' }
+          : {
+              type: 'throttle.on',
+              reason: pressure.reason,
+              rate: dec(Math.round(pressure.rate)),
+              ...(pressure.latency === undefined
+                ? { cause: 'pressure' }
+                : { cause: 'latency', latency: pressure.latency }),
+            },
+      ),
+  })
+  const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
+  await using from = await openSourceStore(operation.from)
+  await using to = await openCopyStore(operation.to, {
+    mode: operation.dryRun ? 'plan' : 'write',
+    ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
+    onThrottle: ({ status, waitMs }) =>
+      throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
+  })
+  await using views = new Views(from, run.interrupt.abort)
+  const view = await views.current()
+  const planned = await planCopy(operation, from, to, view, run.interrupt.abort)
+  steering.tables = planned.tables.map(({ source }) => tableText(source.table))
+  const objects = await planObjects(planned, operation.with ?? [], run.interrupt.abort)
+  const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
+  if (operation.dryRun) {
+    emitPlan(planned, planHash, [], run, objects)
+    return endOfPlan(planned)
+  }
+  await using database = await to.ledger()
+  await prepareLedger(database)
+  const owner: Owner = {
+    id: ownerId(run.host, process.pid),
+    host: run.host,
+    pid: process.pid,
+    runId: BigInt(run.runId),
+  }
+  const runs = new RunLedger(database, owner)
+  await runs.start({
+    operation: 'copy',
+    source: redactUrl(operation.from),
+    target: redactUrl(operation.to),
+    planHash,
+    command: run.commandLine,
+    tool: run.tool,
+    actor: run.actor,
+  })
+  const tables: TableRun[] = []
+  const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
+    for (const { chunk, why } of await reclaimExpired(database, ledger)) {
+      run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
+    }
+  }
+  const heart = beat(database, owner, async () => {
+    // A frozen owner's session may hold locks that every worker waits for.
+    if (to.can.atomic === 'chunk') for (const { context, done } of tables) if (context && !done) await reclaim(context)
+  })
+  // What a key wishes that cannot be heeded is told, and changes nothing.
+  run.control?.onWish?.((wish) => {
+    try {
+      steering.heed(wish)
+    } catch (thrown) {
+      const { message, hint } = asSluiceError(thrown)
+      run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
+    }
+  })
+  const ticks = setInterval(() => pulse.look(), 200).unref()
+  const socket = await openControlSocket(run.runId, steering)
+  try {
+    const work = objectWork(objects, planned, database, owner, operation.workers)
+    const around: Surroundings = { operation, run, views, database, owner, runs, steering, throttle, pulse, ...work }
+    emitPlan(planned, planHash, await standings(planned, around), run, objects)
+    for (const one of planned.tables) tables.push(await startTable(one, planned, around))
+    await runWorkers({
+      tables: tables.filter(({ error }) => error === null),
+      workers: Math.min(MOST_WORKERS, to.can.writers),
+      steering,
+      part: operation.part ?? null,
+      abort: run.interrupt.abort,
+      clock: run.clock,
+      finish: async (table, context) => void (await finishTable(table, context, around)),
+      reclaim,
+    })
+    const ending = await endOf(tables, around)
+    const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'
+    const exitCode = ending.stopped === true ? 75 : (ending.error?.exitCode ?? 0)
+    try {
+      await runs.finish(status, exitCode, ending.error?.message ?? null)
+    } catch (thrown) {
+      // What kept the copy from its end often keeps the ledger from being written too, and says more.
+      if (status === 'completed') throw thrown
+    }
+    return ending
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    await runs.finish('failed', error.exitCode, error.message).catch(() => undefined)
+    throw thrown
+  } finally {
+    clearInterval(heart)
+    clearInterval(ticks)
+    await socket[Symbol.asyncDispose]()
+  }
+}
+
+function steered(wish: Wish): EventBody {
+  switch (wish.act) {
+    case 'hold':
+      return { type: 'run.steered', paused: wish.held }
+    case 'stop':
+      return { type: 'run.steered', stopping: true }
+    case 'workers':
+      return { type: 'run.steered', workers: wish.workers }
+    case 'rate':
+      return { type: 'run.steered', rate: wish.rate === null ? null : dec(wish.rate) }
+    default: {
+      const { act, table, chunk } = wish
+      return { type: 'table.steered', table, ...(chunk === undefined ? {} : { chunk }), act }
+    }
+  }
+}
+
+/** What the ledger knows of each table, for the plan that is shown. */
+async function standings(planned: PlannedCopy, { database, owner, runs }: Surroundings): Promise<readonly Standing[]> {
+  const all: Standing[] = []
+  for (const { targetName, plan } of planned.tables) {
+    const key = { schema: targetName.schema ?? '', name: targetName.name }
+    const known = plan === null ? null : await runs.plan(key)
+    if (known?.hash !== plan?.hash || known === null) {
+      all.push('new')
+      continue
+    }
+    const left = await new ChunkLedger(database, key, owner).left(null)
+    all.push(known.planned && left.pending + left.held + left.failed === 0 ? 'done' : 'begun')
+  }
+  return all
+}

@@ -1,0 +1,211 @@
+/** `retry-quarantine`: rows that a copy set aside, read again from the source and written, now that somebody mended them. */
+import { randomUUID } from 'node:crypto'
+import { keyText } from '../../model/copy/key-text.ts'
+import { equalDigests, type Row } from '../../model/copy/rows.ts'
+import { rowHash, RowSum, sumText } from '../../model/copy/row-hash.ts'
+import type { TablePlan } from '../../model/copy/plan.ts'
+import { dec } from '../../model/event.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../stores/copy-port.ts'
+import { readColumns, targetKeyPositions, targetTable, writeColumns } from '../copy/context.ts'
+import { failureKind } from '../copy/failure.ts'
+import { quarantined, replayedStatement, type QuarantinedRow } from '../copy/ledger/quarantine.ts'
+import { RunLedger } from '../copy/ledger/runs.ts'
+import { hasLedger } from '../copy/ledger/schema.ts'
+import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
+import { planTable, type TableWishes } from '../copy/plan/table-plan.ts'
+import type { Operation } from '../operation.ts'
+import type { Ending, Run } from '../run-context.ts'
+
+type Retry = Extract<Operation, { kind: 'retry-quarantine' }>
+
+const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
+
+export async function retryQuarantine(operation: Retry, run: Run): Promise<Ending> {
+  await using to = await openCopyStore(operation.to, { mode: 'write' })
+  await using database = await to.ledger()
+  if (!(await hasLedger(database))) throw noLedger(to.label)
+  const runs = new RunLedger(database, { id: randomUUID(), host: run.host, pid: process.pid, runId: BigInt(run.runId) })
+  const runId = operation.runId === undefined ? null : BigInt(operation.runId)
+  const rows = (await quarantined(database, runId)).filter(
+    ({ table }) =>
+      operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
+  )
+  const totals = { read: 0, written: 0, gone: 0, quarantined: 0 }
+  const [first] = rows
+  if (first === undefined) return { totals: decimals(totals) }
+  const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
+  if (sourceUrl === null) {
+    throw new SluiceError('BAD_FLAG', 'the ledger does not say where these rows come from', {
+      hint: 'name the source with --from',
+    })
+  }
+  await using from = await openSourceStore(sourceUrl)
+  await using view = await from.source(run.interrupt.abort)
+  const plans = new Map<string, Promise<TablePlan>>()
+  let last: SluiceError | null = null
+  for (const row of rows) {
+    if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
+    const name = `${row.table.schema}.${row.table.name}`
+    const plan = plans.get(name) ?? planAgain(row, from, to, runs, run.interrupt.abort)
+    plans.set(name, plan)
+    try {
+      const outcome = await replay(row, await plan, { to, view, database, signal: run.interrupt.abort })
+      totals.read++
+      totals[outcome]++
+    } catch (thrown) {
+      const { kind, error } = failureKind(thrown)
+      if (kind !== 'row') throw thrown
+      last = error
+      totals.read++
+      totals.quarantined++
+      run.emit({ type: 'row.aside', table: row.table.name, chunk: '', key: row.key, error: error.info() })
+    }
+  }
+  if (last === null) return { totals: decimals(totals) }
+  const error = new SluiceError('ROWS_ASIDE', `${totals.quarantined} of ${rows.length} rows still do not go`, {
+    reason: last.message,
+    hint: 'mend them at the source, then run the same command again',
+  })
+  return { totals: decimals(totals), error, next: run.commandLine }
+}
+
+/** The plan under which the row was to be copied. */
+async function planAgain(
+  row: QuarantinedRow,
+  from: CopyStore,
+  to: CopyStore,
+  runs: RunLedger,
+  signal: AbortSignal,
+): Promise<TablePlan> {
+  const stored = await runs.plan(row.table)
+  const name = row.table.schema === '' ? row.table.name : `${row.table.schema}.${row.table.name}`
+  const [source] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
+  const [target] = await to.tables(name, signal)
+  if (stored === null || source === undefined || target === undefined) {
+    throw new SluiceError('NO_SUCH_TABLE', `${name} is not what it was when its rows were set aside`, {
+      hint: 'a table or its plan is gone; sluice diff --fix brings rows over without one',
+    })
+  }
+  const { source: database, 'table identity': identity } = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
+  if (database !== from.identity || identity !== source.identity) {
+    throw new SluiceError('PLAN_CHANGED', `${stored.sourceTable} is another table than the one that was copied`, {
+      where: from.label,
+      hint: 'name the source of the copy with --from',
+    })
+  }
+  const wishes = JSON.parse(stored.wishes) as Omit<TableWishes, 'rename'> & {
+    readonly rename: readonly [string, string][]
+  }
+  return planTable(from, to, source, target, target.table, {
+    ...wishes,
+    rename: new Map(wishes.rename),
+    onExisting: 'upsert',
+    verify: 'chunk',
+  })
+}
+
+async function replay(
+  aside: QuarantinedRow,
+  plan: TablePlan,
+  around: {
+    readonly to: CopyStore
+    readonly view: SourceView
+    readonly database: LedgerDatabase
+    readonly signal: AbortSignal
+  },
+): Promise<'written' | 'gone'> {
+  const { to, view, database, signal } = around
+  if (aside.key.length === 0) {
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `a row of ${aside.table.name} has no key by which it could be found again`,
+      {
+        hint: 'copy the table again with --restart once the row is mended',
+      },
+    )
+  }
+  const range = { by: 'keys', keys: [aside.key] } as const
+  const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
+  const rows: Row[] = []
+  for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
+  const positions = targetKeyPositions(plan)
+  const keys = rows.map((row) => positions.map((at) => String(row[at] ?? '')))
+  await using writer = await to.target().open({
+    table: targetTable(plan),
+    columns: writeColumns(plan),
+    range: { by: 'keys', keys },
+    onExisting: 'upsert',
+    careful: false,
+    cursor: null,
+    signal,
+  })
+  const closing = closingOf(database, aside, await chunkChange(database, aside, rows[0]))
+  if (rows.length > 0) {
+    const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
+    await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
+    const sum = new RowSum()
+    for (const row of rows) sum.add(row)
+    const only = new Set(rows.map((row) => keyText(positions.map((at) => row[at] ?? null))))
+    const stored = await writer.digest({ scheme: 'canonical', only })
+    if (!equalDigests(sum.digest(), stored)) {
+      throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${aside.key.join(', ')} as it was read`)
+    }
+  }
+  await writer.commit(closing)
+  return rows.length > 0 ? 'written' : 'gone'
+}
+
+const NOTHING: Statement = { sql: 'SELECT 1', parameters: [] }
+
+/** The chunk of the row counts it as written from now on, and its sum holds it. */
+async function chunkChange(
+  database: LedgerDatabase,
+  aside: QuarantinedRow,
+  row: Row | undefined,
+): Promise<Statement | null> {
+  const [found] = await database.all(
+    `SELECT c.id, c.proof, c.source_checksum, c.target_checksum FROM migration_checkpoints c
+     JOIN migration_quarantine q ON q.checkpoint_id = c.id WHERE q.quarantine_id = ? AND c.status = 'completed'`,
+    [aside.id],
+  )
+  if (found === undefined) return null
+  const [id, proof, source, target] = found
+  const added = (sum: unknown): string | null => {
+    if (row === undefined || proof !== 'canonical' || typeof sum !== 'string' || sum === '')
+      return (sum ?? null) as string | null
+    return sumText(BigInt(`0x${sum}`) + BigInt(`0x${rowHash(row).slice(20)}`))
+  }
+  const [read, written] = row === undefined ? [-1, 0] : [0, 1]
+  return {
+    sql: `UPDATE migration_checkpoints SET rows_read = rows_read + ?, rows_written = rows_written + ?, records_processed = records_processed + ?,
+            rows_quarantined = rows_quarantined - 1, source_checksum = ?, target_checksum = ? WHERE id = ?`,
+    parameters: [read, written, written, added(source), added(target), id ?? null],
+  }
+}
+
+function closingOf(database: LedgerDatabase, { id }: QuarantinedRow, change: Statement | null): Closing {
+  const open: Statement = {
+    sql: 'SELECT 1 FROM migration_quarantine WHERE quarantine_id = ? AND replayed_ms IS NULL',
+    parameters: [id],
+  }
+  return {
+    statements: [replayedStatement(database, id), ...(change === null ? [] : [change])],
+    guard: open,
+    landed: {
+      sql: 'SELECT 1 FROM migration_quarantine WHERE quarantine_id = ? AND replayed_ms IS NOT NULL',
+      parameters: [id],
+    },
+  }
+}
+
+function decimals(totals: Readonly<Record<string, number>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, dec(value)]))
+}
+
+function noLedger(label: string): SluiceError {
+  return new SluiceError('NO_SUCH_TABLE', 'there is no ledger of a copy in the target', {
+    where: label,
+    hint: 'name the target of the copy with --to',
+  })
+}
