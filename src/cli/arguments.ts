@@ -1,10 +1,11 @@
 /** What yargs hands over, read with the checks that it does not make: empty texts, NaN, flags given twice. */
+import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type Arguments = Readonly<Record<string, unknown>>
 
 /** Names of operands; all else is a flag. */
-const OPERANDS: ReadonlySet<string> = new Set(['table', 'path', 'words'])
+const OPERANDS: ReadonlySet<string> = new Set(['table', 'path', 'words', 'run'])
 const shown = (name: string): string => (OPERANDS.has(name) ? name.toUpperCase() : `--${name}`)
 
 /** @throws SluiceError BAD_FLAG when the flag was given twice */
@@ -25,6 +26,8 @@ export function optionalText(args: Arguments, name: string): string | undefined 
       hint: 'if it comes from a variable, check that the variable is set',
     })
   }
+  // Refused before anything is printed, logged or recorded.
+  if (isS3Url(value)) parseLakeUrl(value)
   return value
 }
 
@@ -63,11 +66,15 @@ export function flag(args: Arguments, name: string): boolean {
   return Array.isArray(value) ? value.at(-1) === true : value === true
 }
 
-/** All values of a flag that may be repeated. @throws SluiceError BAD_FLAG when one is empty */
-export function list(args: Arguments, name: string): readonly string[] {
+/**
+ * All values of a flag that may be repeated.
+ * @param as how messages name it
+ * @throws SluiceError BAD_FLAG when one is empty
+ */
+export function list(args: Arguments, name: string, as: string = shown(name)): readonly string[] {
   const value = args[name]
   const texts = (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(String)
-  if (texts.some((item) => item.trim() === '')) throw new SluiceError('BAD_FLAG', `${shown(name)} is empty`)
+  if (texts.some((item) => item.trim() === '')) throw new SluiceError('BAD_FLAG', `${as} is empty`)
   return texts
 }
 

@@ -4,7 +4,8 @@ import { oneLine } from './format.ts'
 import { pad } from './text-table.ts'
 
 export type Word =
-  | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'FAILED' | 'DIFFERS' | 'refused' | 'proved')
+  | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'throttle' | 'aside')
+  | ('FAILED' | 'DIFFERS' | 'refused' | 'proved')
   | ('end' | 'next' | 'do' | 'exit')
 
 export type Block = {

@@ -2,12 +2,15 @@
 import { createHash } from 'node:crypto'
 import { homedir } from 'node:os'
 import path from 'node:path'
+import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type CatalogChoice = {
   readonly url: string
   /** Where the URL came from: a printed command repeats a flag, but names a variable. */
   readonly from: 'flag' | 'variable' | 'config'
+  /** Where the schema came from that was put into the URL. */
+  readonly schemaFrom?: 'flag' | 'variable'
 }
 
 export const CATALOG_VARIABLE = 'SLUICE_DATABASE_URL'
@@ -53,8 +56,15 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
   const state = env['XDG_STATE_HOME']
   // The XDG rules say to ignore a relative path.
   const root = state !== undefined && path.isAbsolute(state) ? state : path.join(homedir(), '.local', 'state')
-  const location = lake.includes('://') ? lake.replace(/\/+$/, '') : path.resolve(lake)
+  const location = locationOf(lake)
   const name = (location.split('/').at(-1) ?? '').replaceAll(/[^\w.-]+/g, '-').slice(0, 60) || 'root'
   const digest = createHash('sha256').update(location).digest('hex').slice(0, 8)
   return path.join(root, 'sluice', 'catalogs', `${name}-${digest}.db`)
+}
+
+/** One spelling of a lake, whatever way it is written: it must find its catalog again. */
+function locationOf(lake: string): string {
+  const place = isS3Url(lake) ? parseLakeUrl(lake) : null
+  if (place?.kind === 's3') return place.root
+  return lake.includes('://') ? lake.replace(/\/+$/, '') : path.resolve(lake)
 }

@@ -1,11 +1,24 @@
 /** The command that does the same again, to copy into a POSIX shell: quoted, complete, without passwords. */
-import { redactText, redactUrl } from '../shared/redact.ts'
+import { redactText } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
+import { shownUrl } from './copy-ends.ts'
+import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a face for this one call; the command is the same without them. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input'])
+/** Flags whose value is a URL, or may be one. */
+const URL_FLAGS: ReadonlySet<string> = new Set(['--database-url', '--from', '--to'])
+
+export type PrintedMore = {
+  /** Flags that were not typed, as a shell reads them: what variables of the environment said. */
+  readonly add?: readonly string[]
+  /** Flags without a value that must not be given again: a run that goes on does not begin anew. */
+  readonly drop?: readonly string[]
+  /** To name the variable that a URL with a password came from. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
 
 /**
  * The words the user typed, with the catalog as it may be shown: a URL from the environment as a variable, else without
@@ -15,26 +28,30 @@ export function commandLine(
   argv: readonly string[],
   catalog: CatalogChoice | null,
   secrets: readonly string[],
+  { add = [], drop = [], env = {} }: PrintedMore = {},
 ): string {
   const words = ['sluice']
-  let expectUrl = false
-  let literal = false
-  for (const word of argv) {
-    if (literal) words.push(shellQuote(redactText(word, secrets)))
-    else if (expectUrl) {
-      words.push(shellQuote(redactUrl(word)))
-      expectUrl = false
-    } else if (word === '--') {
-      literal = true
-      words.push(word)
-    } else if (word.startsWith('--database-url=')) {
-      words.push(shellQuote(`--database-url=${redactUrl(word.slice('--database-url='.length))}`))
-    } else if (!FACE_FLAGS.has(word)) {
-      expectUrl = word === '--database-url'
-      words.push(shellQuote(redactText(word, secrets)))
-    }
+  const end = argv.indexOf('--')
+  const flags = end === -1 ? argv : argv.slice(0, end)
+  for (let index = 0; index < flags.length; index += 1) {
+    const word = flags[index] ?? ''
+    const equals = word.indexOf('=')
+    const name = equals === -1 ? word : word.slice(0, equals)
+    const next = flags[index + 1]
+    if (drop.includes(name)) {
+      if (equals === -1 && (next === 'true' || next === 'false')) index += 1
+    } else if (URL_FLAGS.has(name) && equals !== -1) {
+      words.push(`${name}=${shownUrl(word.slice(equals + 1), env)}`)
+    } else if (URL_FLAGS.has(name) && next !== undefined) {
+      words.push(name, shownUrl(next, env))
+      index += 1
+    } else if (!FACE_FLAGS.has(word)) words.push(shellQuote(redactText(word, secrets)))
   }
-  if (catalog?.from === 'variable')
-    words.splice(literal ? words.indexOf('--') : words.length, 0, `--database-url "$${CATALOG_VARIABLE}"`)
+  words.push(
+    ...add,
+    ...(catalog?.from === 'variable' ? [`--database-url "$${CATALOG_VARIABLE}"`] : []),
+    ...(catalog?.schemaFrom === 'variable' ? [`--schema "$${SCHEMA_VARIABLE}"`] : []),
+  )
+  if (end !== -1) words.push('--', ...argv.slice(end + 1).map((word) => shellQuote(redactText(word, secrets))))
   return words.join(' ')
 }

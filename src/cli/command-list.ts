@@ -5,7 +5,9 @@ export type CommandGroup = 'Lakes' | 'Copies' | 'Lifecycle' | 'Archive' | 'Opera
 export const GROUPS: readonly CommandGroup[] = ['Lakes', 'Copies', 'Lifecycle', 'Archive', 'Operate']
 
 /** The file below `commands/` that knows the options of a command. */
-export type CommandFile = 'lake' | 'prove' | 'read' | 'catalog' | 'demo'
+export type CommandFile =
+  | ('lake' | 'sync' | 'prune' | 'prove' | 'read' | 'catalog' | 'demo' | 'grants' | 'doctor' | 'sql' | 'index')
+  | ('copy' | 'diff' | 'ctl')
 
 export type CommandEntry = {
   readonly name: string
@@ -21,7 +23,7 @@ export const COMMANDS = [
     name: 'discover',
     operands: '<path>',
     group: 'Lakes',
-    summary: 'find Delta tables and databases below a folder',
+    summary: 'find Delta tables below a folder, or tables by URL',
     file: 'lake',
   },
   {
@@ -37,6 +39,13 @@ export const COMMANDS = [
     group: 'Lakes',
     summary: 'bring the logs of all tables below a folder',
     file: 'lake',
+  },
+  {
+    name: 'sync',
+    operands: '[table..]',
+    group: 'Lakes',
+    summary: 'bring what is new in the logs of imported tables',
+    file: 'sync',
   },
   {
     name: 'validate',
@@ -95,6 +104,55 @@ export const COMMANDS = [
     file: 'catalog',
   },
   {
+    name: 'prune',
+    operands: '[table]',
+    group: 'Lakes',
+    summary: 'give up old versions of tables in the catalog',
+    file: 'prune',
+  },
+  {
+    name: 'index',
+    operands: '<table> <column..>',
+    group: 'Lakes',
+    summary: 'prepare columns for conditions over many files',
+    file: 'index',
+  },
+  {
+    name: 'copy',
+    operands: '',
+    group: 'Copies',
+    summary: 'copy tables between databases in proved chunks',
+    file: 'copy',
+  },
+  {
+    name: 'diff',
+    operands: '',
+    group: 'Copies',
+    summary: 'name the rows in which tables differ, or fix them',
+    file: 'diff',
+  },
+  {
+    name: 'retry-quarantine',
+    operands: '[run]',
+    group: 'Copies',
+    summary: 'copy rows again that were set aside',
+    file: 'diff',
+  },
+  {
+    name: 'ctl',
+    operands: '[run] [setting..]',
+    group: 'Copies',
+    summary: 'look at running copies, or steer one',
+    file: 'ctl',
+  },
+  {
+    name: 'sql',
+    operands: '<query>',
+    group: 'Operate',
+    summary: 'ask the catalog in SQL; nothing can be changed',
+    file: 'sql',
+  },
+  {
     name: 'migration-status',
     operands: '',
     group: 'Operate',
@@ -102,6 +160,20 @@ export const COMMANDS = [
     file: 'catalog',
   },
   { name: 'runs', operands: '', group: 'Operate', summary: 'list what was run on a catalog', file: 'catalog' },
+  {
+    name: 'grants',
+    operands: '',
+    group: 'Operate',
+    summary: 'print the rights that a login needs, or give them',
+    file: 'grants',
+  },
+  {
+    name: 'doctor',
+    operands: '[path]',
+    group: 'Operate',
+    summary: 'say what is wrong with a setup, and what to do',
+    file: 'doctor',
+  },
   {
     name: 'demo',
     operands: '[path]',

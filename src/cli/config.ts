@@ -5,19 +5,40 @@ import { parse } from 'yaml'
 import { SluiceError } from '../shared/errors.ts'
 
 const positive = z.int().min(1)
+const word = z.string().min(1)
+/** One name, or several. */
+const names = z.union([word, z.array(word).min(1)])
 
 /** Keys are the names of flags. */
 const schema = z.strictObject({
-  'database-url': z.string().min(1).optional(),
+  'database-url': word.optional(),
+  from: word.optional(),
+  to: word.optional(),
+  table: names.optional(),
+  tables: names.optional(),
+  'to-schema': word.optional(),
+  'to-table': word.optional(),
+  columns: names.optional(),
+  rename: z.record(word, word).optional(),
+  where: word.optional(),
+  key: names.optional(),
+  'on-existing': z.enum(['refuse', 'upsert', 'replace-range', 'append']).optional(),
+  'accept-lossy': names.optional(),
+  verify: z.enum(['chunk', 'count', 'none']).optional(),
+  with: names.optional(),
+  'checkpoint-size': positive.optional(),
+  workers: positive.max(64).optional(),
+  rate: positive.optional(),
+  'max-aside': z.int().min(0).optional(),
   'batch-size': positive.optional(),
   parallel: positive.max(64).optional(),
-  exclude: z.array(z.string().min(1)).optional(),
+  exclude: z.array(word).optional(),
   'check-files': z.enum(['none', 'sample', 'all']).optional(),
   samples: z.int().min(0).optional(),
   runs: positive.optional(),
   limit: positive.optional(),
-  'log-file': z.string().min(1).optional(),
-  'max-runtime': z.union([z.string().min(1), z.number().positive()]).optional(),
+  'log-file': word.optional(),
+  'max-runtime': z.union([word, z.number().positive()]).optional(),
   ascii: z.boolean().optional(),
   verbose: z.boolean().optional(),
 })

@@ -1,5 +1,6 @@
 /** Durations and moments as users write them. */
 import { SluiceError } from '../shared/errors.ts'
+import { optionalText, type Arguments } from './arguments.ts'
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -22,6 +23,16 @@ export function parseDuration(flag: string, text: string): number {
     total += Number(amount) * (UNIT_MS[unit ?? ''] ?? 0)
   }
   return total
+}
+
+/**
+ * Milliseconds of a flag, or undefined when it is not there.
+ * @param otherwise what holds where the flag is not given
+ * @throws SluiceError BAD_FLAG
+ */
+export function optionalDuration(args: Arguments, name: string, otherwise?: string): number | undefined {
+  const text = optionalText(args, name) ?? otherwise
+  return text === undefined ? undefined : parseDuration(`--${name}`, text)
 }
 
 /** Date.parse takes February 30 for March 1 or 2: the day must survive the round trip. */

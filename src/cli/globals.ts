@@ -5,7 +5,8 @@ import type { Arguments } from './arguments.ts'
 import { chooseCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { ConfigDefaults } from './config.ts'
-import { parseDuration } from './duration.ts'
+import { optionalDuration } from './duration.ts'
+import { catalogInSchema, chooseSchema, type SchemaChoice } from './schema-choice.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type Globals = {
@@ -20,14 +21,17 @@ export type Globals = {
   readonly ascii: boolean
   readonly logFile?: string
   readonly maxRuntimeMs?: number
+  /** With the schema in its URL. */
   readonly catalog: CatalogChoice | null
+  /** For a URL that is given as a word. */
+  readonly schema: SchemaChoice | null
 }
 
 /** Global flags whose value is the next word: needed to find the command before yargs is loaded. */
-const VALUE_FLAGS = new Set(['--database-url', '--config', '--log-file', '--max-runtime', '--confirm'])
+const VALUE_FLAGS = new Set(['--database-url', '--schema', '--config', '--log-file', '--max-runtime', '--confirm'])
 
 export const GLOBAL_NAMES: readonly string[] =
-  'database-url config ci json tui quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
+  'database-url schema config ci json tui quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
     ' ',
   )
 
@@ -72,6 +76,7 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults): void {
     .option('confirm', valued)
     .option('config', valued)
     .option('database-url', valued)
+    .option('schema', valued)
     .option('log-file', valued)
     .option('max-runtime', valued)
 }
@@ -86,7 +91,7 @@ export function readGlobals(
   if (typeof color === 'string' && !['', 'always', 'never', 'auto', 'true', 'false'].includes(color)) {
     throw new SluiceError('BAD_FLAG', `--color takes always, never or auto, and not ${color}`)
   }
-  const maxRuntime = optionalText(args, 'max-runtime') ?? defaults['max-runtime']?.toString()
+  const schema = chooseSchema(optionalText(args, 'schema'), env)
   return {
     ci: flag(args, 'ci'),
     json: flag(args, 'json'),
@@ -97,7 +102,8 @@ export function readGlobals(
     input: flag(args, 'input'),
     ascii: flag(args, 'ascii'),
     ...given('logFile', optionalText(args, 'log-file') ?? defaults['log-file']),
-    ...given('maxRuntimeMs', maxRuntime === undefined ? undefined : parseDuration('--max-runtime', maxRuntime)),
-    catalog: chooseCatalog(optionalText(args, 'database-url'), env, defaults['database-url']),
+    ...given('maxRuntimeMs', optionalDuration(args, 'max-runtime', defaults['max-runtime']?.toString())),
+    catalog: catalogInSchema(chooseCatalog(optionalText(args, 'database-url'), env, defaults['database-url']), schema),
+    schema,
   }
 }

@@ -9,13 +9,14 @@ export function toolVersion(): string {
   return typeof version === 'string' ? version : '0.0.0'
 }
 
-/** `<table>` as `TABLE`, `[path]` as `[PATH]`. */
+/** `<table>` as `TABLE`, `[path]` as `[PATH]`, `[table..]` as `[TABLE]`. */
 function operandText(operands: string): string {
-  return operands.replaceAll(/[<>]/g, '').toUpperCase()
+  return operands.replaceAll(/[<>]|\.\./g, '').toUpperCase()
 }
 
 const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
   ['--database-url URL', 'the catalog; else $SLUICE_DATABASE_URL or the config file'],
+  ['--schema NAME', 'schema of a PostgreSQL catalog; else $SLUICE_SCHEMA'],
   ['--config FILE', 'YAML with database-url and defaults of flags'],
   ['--ci', 'plain text, even in a terminal'],
   ['--json', 'JSON lines on stdout, one object an event'],
@@ -36,9 +37,10 @@ const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
 /** The page that `sluice --help` prints. */
 export function topHelp(version: string): string {
   const lines = [
-    `sluice ${version} - Delta logs in a SQL catalog: import, prove, compare, roll back`,
+    `sluice ${version} - Delta logs into SQL catalogs, tables between databases: proved`,
     '',
     'Usage: sluice [PATH|URL]                 open the terminal UI on a lake',
+    '       sluice PATH --from URL            ... and on the tables of a database',
     '       sluice COMMAND [OPERAND] [--flags]',
   ]
   for (const group of GROUPS) {
@@ -55,7 +57,9 @@ export function topHelp(version: string): string {
   lines.push(
     '',
     'TABLE is a path with a _delta_log below it, or a table id of the catalog.',
-    'Catalogs: sqlite:///relative.db  sqlite:////absolute.db',
+    'Catalogs: sqlite:///relative.db  sqlite:////absolute.db  duckdb:///file.duckdb',
+    '          postgresql://user@host/database  mysql://user@host/database',
+    'Copies go between all of these, and to d1://ACCOUNT/DATABASE on Cloudflare.',
     'Exit: 0 done and proved, 1 differences or failed tables, 2 usage, 3 source,',
     '4 target, 5 state, 6 unsupported, 70 a bug, 75 stopped, 130/143 signal.',
     '',

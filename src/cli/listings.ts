@@ -1,9 +1,10 @@
 /** Events that are rows of a listing command, as rows of an aligned table. */
 import type { Event, PlanLine, QuestionEvent, Side } from '../model/event.ts'
+import { RELATIONS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
 import type { Column } from './text-table.ts'
 
-type Listing = { readonly columns: readonly Column[]; readonly row: (event: Event) => readonly string[] | null }
+export type Listing = { readonly columns: readonly Column[]; readonly row: (event: Event) => readonly string[] | null }
 
 const left = (title: string, least = 0): Column => ({ title, align: 'left', least })
 const right = (title: string): Column => ({ title, align: 'right' })
@@ -172,6 +173,8 @@ export function listingOf(event: Event): Listing | null {
       return changes
     case 'run':
       return runs
+    case 'relation':
+      return RELATIONS
     default:
       return null
   }

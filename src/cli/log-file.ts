@@ -9,9 +9,9 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
 
 function levelOf(event: Event): Level {
   if (event.type === 'log') return event.level === 'note' ? 'info' : event.level
-  if (event.type === 'chunk.progress') return 'debug'
-  if (event.type === 'chunk.retried') return 'warn'
-  if (event.type === 'chunk.failed' || event.type === 'verify.mismatch') return 'error'
+  if (event.type === 'chunk.progress' || event.type === 'chunk.skipped') return 'debug'
+  if (event.type === 'chunk.retried' || event.type === 'row.aside' || event.type === 'throttle.on') return 'warn'
+  if (event.type === 'chunk.failed' || event.type === 'verify.mismatch' || event.type === 'difference') return 'error'
   if (event.type === 'verify.check') return event.equal ? 'info' : 'error'
   if (event.type === 'table.finished' || event.type === 'run.finished')
     return event.error === undefined ? 'info' : 'error'

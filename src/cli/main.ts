@@ -2,6 +2,8 @@
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { Operation } from '../engine/operation.ts'
+import type { Request } from './commands/command.ts'
+import { given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
 import type { Globals } from './globals.ts'
 import { firstWord } from './globals.ts'
@@ -60,8 +62,8 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
     const { globals } = parsed
     mode = modeOf(globals, surroundings)
     if (parsed.request.kind === 'open' && mode === 'tui')
-      return await openScreen(argv, parsed.request.target, globals, surroundings)
-    session = await openSession(surroundings, sessionOptions(argv, globals, mode, surroundings))
+      return await openScreen(argv, parsed.request, globals, surroundings)
+    session = await openSession(surroundings, sessionOptions(argv, parsed, mode, surroundings))
   } catch (error) {
     return await refuseEarly(argv, asSluiceError(error), surroundings)
   }
@@ -78,13 +80,36 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
 
 function sessionOptions(
   argv: readonly string[],
-  globals: Globals,
+  parsed: Parsed,
   mode: Mode,
   surroundings: Surroundings,
 ): Parameters<typeof openSession>[1] {
-  const { quiet, verbose, logFile, maxRuntimeMs, catalog } = globals
-  const secrets = secretsOf(argv, surroundings.env, catalog === null ? [] : [catalog.url])
-  return { json: mode === 'json', quiet, verbose, logFile, maxRuntimeMs, secrets, tool: toolVersion() }
+  const { quiet, verbose, logFile, maxRuntimeMs } = parsed.globals
+  const operation = parsed.request.kind === 'operation' ? parsed.request.operation : null
+  const rowFormat = operation?.kind === 'sql' ? operation.format : 'table'
+  const dryRun = operation !== null && 'dryRun' in operation && operation.dryRun
+  const secrets = secretsOfParsed(argv, parsed, surroundings)
+  return {
+    json: mode === 'json',
+    quiet,
+    verbose,
+    logFile,
+    maxRuntimeMs,
+    secrets,
+    tool: toolVersion(),
+    rowFormat,
+    dryRun,
+  }
+}
+
+/** Passwords of every URL that the command was given, on its line, in variables or in its config file. */
+function secretsOfParsed(
+  argv: readonly string[],
+  { request, globals: { catalog } }: Parsed,
+  { env }: Surroundings,
+): readonly string[] {
+  const told = request.kind === 'operation' ? (request.told?.urls ?? []) : []
+  return secretsOf(argv, env, [...(catalog === null ? [] : [catalog.url]), ...told])
 }
 
 function commandOf({ request }: Parsed): string {
@@ -93,21 +118,23 @@ function commandOf({ request }: Parsed): string {
 
 async function perform(
   argv: readonly string[],
-  { request, globals }: Parsed,
+  parsed: Parsed,
   mode: Mode,
   session: Session,
   surroundings: Surroundings,
 ): Promise<number> {
-  const secrets = secretsOf(argv, surroundings.env, globals.catalog === null ? [] : [globals.catalog.url])
+  const { request, globals } = parsed
+  const { env } = surroundings
+  const secrets = secretsOfParsed(argv, parsed, surroundings)
   if (request.kind === 'help') return 0
   if (request.kind === 'open') {
     const { operation, words } = listInstead(request.target)
-    return (await session.run(operation, commandLine(words, null, secrets))).exitCode
+    return (await session.run(operation, commandLine(words, null, secrets, { env }))).exitCode
   }
   if (request.kind === 'demo') {
     const { runDemo } = await import('./demo.ts')
     const { lake, folder } = request
-    const again = commandLine(argv, null, secrets)
+    const again = commandLine(argv, null, secrets, { env })
     const outcome = await runDemo(session, {
       lake,
       folder,
@@ -118,29 +145,60 @@ async function perform(
     if (mode !== 'tui' || session.interrupter.stop.aborted) return outcome.exitCode
     await session.close()
     const catalog = { url: outcome.catalog, from: 'flag' } as const
-    await openScreen(argv, outcome.lake, { ...globals, catalog }, surroundings)
+    await openScreen(argv, { target: outcome.lake }, { ...globals, catalog }, surroundings)
     return outcome.exitCode
   }
-  const line = commandLine(argv, globals.catalog, secrets)
+  if (request.kind === 'ctl') return await control(request, session, surroundings)
   let { operation } = request
+  const { told } = request
+  const catalog = 'catalog' in operation ? globals.catalog : null
+  const line = commandLine(argv, catalog, secrets, { env, ...told?.printed })
   if (operation.kind === 'rollback') {
     const { confirmRollback } = await import('./confirm.ts')
     const confirmation = await confirmRollback(operation, line, mode === 'tui', session, surroundings)
     if ('exitCode' in confirmation) return confirmation.exitCode
     operation = confirmation.operation
   }
-  if (mode === 'tui' && isLong(operation)) {
+  if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals)) {
     await session.close()
     return await showRun(operation, line, { ...(await whoAndWhat(globals, surroundings)), secrets }, surroundings)
   }
-  return (await session.run(operation, line)).exitCode
+  const { notes, next } = told ?? {}
+  return (await session.run(operation, line, { ...given('notes', notes), ...given('next', next) })).exitCode
 }
 
-const LONG: ReadonlySet<Operation['kind']> = new Set(['import', 'batch-import', 'validate', 'performance-compare'])
+const LONG: ReadonlySet<Operation['kind']> = new Set([
+  'import',
+  'batch-import',
+  'validate',
+  'performance-compare',
+  'copy',
+  'diff',
+])
 
 /** Commands that are watched rather than read; a plan is read. */
-function isLong(operation: Operation): operation is Operation & { readonly catalog: string } {
+function isLong(operation: Operation): boolean {
   return LONG.has(operation.kind) && !('dryRun' in operation && operation.dryRun)
+}
+
+/** A deadline is for those who are not there to watch. @throws SluiceError BAD_FLAG where the screen is insisted on */
+function mustEndByItself({ maxRuntimeMs, tui }: Globals): boolean {
+  if (maxRuntimeMs === undefined) return false
+  if (!tui) return true
+  throw new SluiceError('BAD_FLAG', '--tui and --max-runtime exclude each other', { hint: 'leave one of the two out' })
+}
+
+async function control(
+  { run, request }: Extract<Request, { kind: 'ctl' }>,
+  session: Session,
+  { clock, env }: Surroundings,
+): Promise<number> {
+  const [{ runCtl }, { controlSocketPath }] = await Promise.all([
+    import('./run-ctl.ts'),
+    import('../engine/copy/control-socket.ts'),
+  ])
+  const socketPath = (runId: string): string => controlSocketPath(runId, env)
+  return await runCtl(session, { run, request, tool: toolVersion(), ticks: () => clock.ticks(), socketPath })
 }
 
 async function whoAndWhat(
@@ -153,7 +211,7 @@ async function whoAndWhat(
 
 async function openScreen(
   argv: readonly string[],
-  target: string,
+  { target, database }: { readonly target: string; readonly database?: string },
   globals: Globals,
   surroundings: Surroundings,
 ): Promise<number> {
@@ -164,7 +222,7 @@ async function openScreen(
     })
   }
   const secrets = secretsOf(argv, surroundings.env, catalog === null ? [] : [catalog.url])
-  const options = { target, catalog, secrets, ...(await whoAndWhat(globals, surroundings)) }
+  const options = { target, catalog, database: database ?? null, secrets, ...(await whoAndWhat(globals, surroundings)) }
   return await openUi(options, surroundings)
 }
 

@@ -2,12 +2,14 @@
 import type { Event } from '../model/event.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
 import { bytesText, clockText, durationText, grouped, plural } from './format.ts'
-import { PaceFold } from './pace.ts'
+import { PaceFold, paceText } from './pace.ts'
 import { SummaryFold } from './summary.ts'
 import { pad } from './text-table.ts'
 import { errorDetails, SubjectColumn, tellAt } from './block.ts'
 import type { Block, Tell } from './block.ts'
+import { CopyLines } from './copy-lines.ts'
 import { ProofLines } from './proof-lines.ts'
+import { runSteered } from './wish-lines.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
@@ -17,7 +19,7 @@ const CHUNK_WORDS: Readonly<Record<string, string>> = { action: 'commit', check:
 export class Narrator {
   readonly #verbose: boolean
   readonly #pace = new PaceFold()
-  readonly #summary = new SummaryFold()
+  readonly #summary: SummaryFold
   readonly #from = new Map<string, string>()
   #startedAt: number | null = null
   #lastProgress: number | null = null
@@ -27,17 +29,23 @@ export class Narrator {
   #baseline = '0'
   readonly #subjects = new SubjectColumn()
   readonly #proofs: ProofLines
+  readonly #copies: CopyLines
+  #comparing: Of<'diff.progress'> | null = null
   readonly #reported = new Set<string>()
   readonly #told = new Set<string>()
 
   /**
    * @param origin time that counts as 0:00; else that of the first event
    * @param brief for a step of something larger, which is told in fewer lines
+   * @param dryRun the plan is all that was asked for
    */
-  constructor(verbose: boolean, origin: number | null = null, brief = false) {
+  constructor(verbose: boolean, origin: number | null = null, brief = false, dryRun = false) {
     this.#verbose = verbose
     this.#startedAt = origin
+    this.#summary = new SummaryFold(dryRun)
     this.#proofs = new ProofLines(this.#subjects, verbose, brief)
+    const onTold = (error: string): void => void this.#reported.add(error)
+    this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onTold })
   }
 
   /** The blocks an event adds to the story, in order. */
@@ -49,28 +57,51 @@ export class Narrator {
     this.#summary.event(event)
     const elapsed = clockText(at - this.#startedAt)
     const block = tellAt(elapsed)
-    return [...this.#progress(event, at, block), ...this.#tell(event, block)]
+    return [...this.#progress(event, at, block), ...this.#tell(event, at, block)]
   }
 
-  #tell(event: Event, block: Tell): readonly Block[] {
+  #tell(event: Event, at: number, block: Tell): readonly Block[] {
     switch (event.type) {
       case 'run.started':
         return this.#start(event, block)
       case 'plan.ready':
-        return this.#plan(event, block)
+        return event.copies === undefined ? this.#plan(event, block) : this.#copies.plan(event, block)
+      case 'copy.started':
+        return this.#copies.started(event, at, block)
+      case 'throttle.on':
+        return this.#copies.throttled(event, this.#pace.now().perSecond, block)
+      case 'throttle.off':
+        return this.#copies.released(block)
+      case 'run.steered':
+        return [block('note', runSteered(event))]
+      case 'table.steered':
+        return this.#copies.steered(event, block)
+      case 'chunk.released':
+        return this.#copies.free(event, block)
+      case 'index.started':
+      case 'index.done':
+      case 'index.failed':
+        return this.#copies.object(event, block)
+      case 'row.aside':
+        return this.#copies.aside(event, block)
+      case 'chunk.done':
+        this.#copies.done(event, at)
+        return []
       case 'table.started':
         this.#from.set(event.table, event.fromVersion)
         return this.#verbose
           ? [block('note', `${this.#subjects.pad(event.table)}v${event.fromVersion}..v${event.toVersion} begins`)]
           : []
       case 'table.finished':
-        return this.#table(event, block)
+        return this.#copies.finished(event, block) ?? this.#table(event, block)
       case 'chunk.retried': {
+        if (this.#isCopy()) return this.#copies.retried(event, block)
         const wait = `try ${event.attempt} in ${durationText(event.waitMs)}`
         const what = `${this.#subjects.pad(event.table)}${event.chunk}  ${event.error.code} ${event.error.message}; ${wait}`
         return [block('retry', what, { table: event.table })]
       }
       case 'chunk.failed':
+        if (this.#isCopy()) return this.#copies.chunkFailed(event, block)
         // The error comes again with the table or the run; here it is only detail.
         return this.#verbose
           ? [
@@ -99,6 +130,10 @@ export class Narrator {
     }
   }
 
+  #isCopy(): boolean {
+    return this.#command === 'copy'
+  }
+
   #start(event: Of<'run.started'>, block: Tell): readonly Block[] {
     this.#command = event.command
     this.#source = event.source ?? ''
@@ -115,7 +150,9 @@ export class Narrator {
     const chunkWord = CHUNK_WORDS[event.unit] ?? 'chunk'
     const facts = [
       ...(event.unit === 'question' ? [] : [plural(event.tables, 'table')]),
-      ...(event.unit === 'question' || event.unit === 'commit' ? [] : [plural(event.chunks, chunkWord)]),
+      ...(event.unit === 'question' || event.unit === 'commit' || event.chunks === '0'
+        ? []
+        : [plural(event.chunks, chunkWord)]),
       `${event.estimated ? 'about ' : ''}${plural(event.total, event.unit)}`,
       ...(event.bytes === '0'
         ? []
@@ -137,6 +174,11 @@ export class Narrator {
   #table(event: Of<'table.finished'>, block: Tell): readonly Block[] {
     const { table, error } = event
     const subject = this.#subjects.pad(table)
+    if (this.#command === 'diff' && error === undefined) {
+      const facts = subject + (event.notes ?? []).join('; ')
+      if (event.status === 'failed') return [block('DIFFERS', facts, { table, code: 'DIFFERENCES', problem: true })]
+      return [block(event.status === 'ok' ? 'ok' : 'note', facts, { table })]
+    }
     if (event.status === 'failed' || event.status === 'refused') {
       const what = error === undefined ? event.status : `${error.code} ${error.message}`
       if (error !== undefined) this.#reported.add(`${error.code} ${error.message}`)
@@ -191,7 +233,7 @@ export class Narrator {
         }),
       )
     }
-    blocks.push(...this.#proofs.hidden(block))
+    blocks.push(...this.#proofs.hidden(block), ...this.#copies.hidden(block))
     const proof = this.#summary.proof()
     if (proof !== null && event.status === 'ok' && this.#command === 'validate')
       blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))
@@ -206,18 +248,22 @@ export class Narrator {
   }
 
   #progress(event: Event, at: number, block: Tell): readonly Block[] {
-    if (!event.type.startsWith('chunk.') || at - (this.#lastProgress ?? at) < PROGRESS_EVERY_MS) return []
+    if (event.type === 'diff.progress') this.#comparing = event
+    if (
+      !(event.type.startsWith('chunk.') || event.type === 'diff.progress') ||
+      at - (this.#lastProgress ?? at) < PROGRESS_EVERY_MS
+    )
+      return []
     this.#lastProgress = at
-    const pace = this.#pace.now()
-    const facts = [
-      pace.percent === null ? 'estimating' : `${pace.percent} %`,
-      ...(pace.tables > 1 ? [`${pace.tablesDone}/${pace.tables} tables`] : []),
-      pace.total === null
-        ? plural(pace.done, pace.unit)
-        : `${grouped(pace.done)}/${grouped(pace.total)}${pace.estimated ? ' est.' : ''}`,
-      ...(pace.perSecond === null || pace.perSecond < 10 ? [] : [`${grouped(Math.round(pace.perSecond))}/s`]),
-      ...(pace.leftMs === null ? [] : [`${clockText(pace.leftMs)} left`]),
-    ]
-    return [block('at', facts.join('  '))]
+    return [block('at', paceText(this.#pace.now()) + comparingText(this.#comparing))]
   }
+}
+
+/** Of a comparison: ranges, and what was found in them. */
+function comparingText(event: Of<'diff.progress'> | null): string {
+  if (event === null) return ''
+  const { step, ranges, left, differences } = event
+  const found = `  ${plural(differences, 'difference')} so far`
+  if (step !== 'comparing') return `  ${step}${found}`
+  return `  ${plural(ranges, 'range')} compared, ${left === '0' ? 'the last one goes on' : `about ${grouped(left)} left`}${found}`
 }

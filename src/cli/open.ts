@@ -2,9 +2,11 @@
 import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Operation } from '../engine/operation.ts'
+import { isS3Url } from '../model/lake-url.ts'
 import { redactText } from '../shared/redact.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
+import { isCopyUrl } from './copy-ends.ts'
 import type { RunToShow, Surroundings } from './ports.ts'
 
 const DATABASE_URL = /^(?:sqlite|postgres(?:ql)?|mysql|duckdb):\/\//i
@@ -16,6 +18,9 @@ export function isDatabaseUrl(target: string): boolean {
 
 /** What `sluice PATH` does without a terminal: it lists, and changes nothing. */
 export function listInstead(target: string): { readonly operation: Operation; readonly words: readonly string[] } {
+  if (isCopyUrl(target) && !isDatabaseUrl(target)) {
+    return { operation: { kind: 'discover-database', url: target, tables: ['*'] }, words: ['discover', target] }
+  }
   if (isDatabaseUrl(target)) {
     return {
       operation: { kind: 'migration-status', catalog: target },
@@ -31,6 +36,8 @@ export function listInstead(target: string): { readonly operation: Operation; re
 export type OpenOptions = {
   readonly target: string
   readonly catalog: CatalogChoice | null
+  /** A database whose tables are shown beside those of the lake. */
+  readonly database: string | null
   readonly ascii: boolean
   readonly tool: string
   readonly actor: string
@@ -38,47 +45,66 @@ export type OpenOptions = {
   readonly secrets: readonly string[]
 }
 
+type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database'>
+
+/** What the UI is opened on. */
+type Opened = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
+
 /** Lake and catalog of the UI; a lake without a catalog gets one in the user's state folder. */
-function lakeAndCatalog(
-  options: OpenOptions,
-  env: Surroundings['env'],
-): { readonly lake: string | null; readonly catalog: string } {
-  const { target } = options
-  if (isDatabaseUrl(target)) return { lake: null, catalog: target }
-  if (options.catalog !== null) return { lake: target, catalog: catalogUrl(options.catalog) }
+function opened(options: OpenOptions, env: Surroundings['env']): Opened {
+  const { target, database } = options
+  if (isDatabaseUrl(target)) {
+    // A database file of DuckDB has one reader: it is the catalog, or it is nothing.
+    const itself = /^duckdb:/i.test(target) ? null : target
+    return { lake: null, catalog: target, database: database ?? itself }
+  }
+  const catalog = options.catalog === null ? null : catalogUrl(options.catalog)
+  if (isCopyUrl(target)) return { lake: null, catalog, database: target }
+  if (catalog !== null) return { lake: target, catalog, database }
   const file = stateCatalogFile(target, env)
   // Only the folder: the file comes with the first import.
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  return { lake: target, catalog: sqliteUrl(file) }
+  return { lake: target, catalog: sqliteUrl(file), database }
 }
 
 /** Shows the Run screen of one long command, and leaves with its exit code when it ends. */
 export async function showRun(
-  operation: Operation & { readonly catalog: string },
+  operation: Operation,
   commandLine: string,
-  options: Omit<OpenOptions, 'target' | 'catalog'>,
+  face: Face,
   surroundings: Surroundings,
 ): Promise<number> {
-  const lake =
-    'path' in operation ? operation.path : 'table' in operation && isFolder(operation.table) ? operation.table : null
   const run = { operation, commandLine, leaveWhenDone: true }
-  return show({ lake, catalog: operation.catalog }, options, surroundings, run)
+  return show(besideRun(operation), face, surroundings, run)
+}
+
+/** What the other screens show while a command runs: what it works on. */
+function besideRun(operation: Operation): Opened {
+  if (operation.kind === 'copy' || operation.kind === 'diff')
+    return { lake: null, catalog: null, database: operation.from }
+  const lake =
+    'path' in operation
+      ? (operation.path ?? null)
+      : 'table' in operation && operation.table !== undefined && isPlace(operation.table)
+        ? operation.table
+        : null
+  return { lake, catalog: 'catalog' in operation ? (operation.catalog ?? null) : null, database: null }
 }
 
 /** Shows the UI until the user leaves it; then prints what it leaves behind. Resolves with the exit code. */
 export async function openUi(options: OpenOptions, surroundings: Surroundings): Promise<number> {
-  return show(lakeAndCatalog(options, surroundings.env), options, surroundings)
+  return show(opened(options, surroundings.env), options, surroundings)
 }
 
 async function show(
-  { lake, catalog }: { readonly lake: string | null; readonly catalog: string },
-  options: Omit<OpenOptions, 'target' | 'catalog'>,
+  { lake, catalog, database }: Opened,
+  options: Face,
   surroundings: Surroundings,
   initial?: RunToShow,
 ): Promise<number> {
   const { tool, actor, host, ascii, secrets } = options
   const [engine, tui] = await Promise.all([surroundings.loadEngine(), surroundings.loadTui()])
-  await using workbench = await engine.openWorkbench({ lake, catalog, tool, actor, host })
+  await using workbench = await engine.openWorkbench({ lake, catalog, database, tool, actor, host })
   const { stdin, stdout } = surroundings
   const { exitCode, closing } = await tui.runTui({
     workbench,
@@ -90,6 +116,11 @@ async function show(
   })
   for (const line of closing) stdout.write(`${redactText(line, secrets)}\n`)
   return exitCode
+}
+
+/** A path or URL rather than an id of the catalog. */
+function isPlace(name: string): boolean {
+  return isS3Url(name) || isFolder(name)
 }
 
 function isFolder(name: string): boolean {

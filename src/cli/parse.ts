@@ -1,8 +1,9 @@
 /** From the words of a command line to what they ask for. yargs reads the words; all else is decided here. */
 import { existsSync } from 'node:fs'
 import type { Argv } from 'yargs'
+import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { list } from './arguments.ts'
+import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { catalogUrl } from './catalog-choice.ts'
 import { closest } from './closest.ts'
@@ -10,17 +11,29 @@ import { commandEntry, COMMANDS } from './command-list.ts'
 import type { CommandEntry } from './command-list.ts'
 import type { Command, CommandFileExports, Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
+import { isCopyUrl } from './copy-ends.ts'
 import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
+import { hideLiterals } from './literals.ts'
+import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
 
 const FILES: Readonly<Record<CommandEntry['file'], () => Promise<CommandFileExports>>> = {
   lake: () => import('./commands/lake.ts'),
+  sync: () => import('./commands/sync.ts'),
+  prune: () => import('./commands/prune.ts'),
   prove: () => import('./commands/prove.ts'),
   read: () => import('./commands/read.ts'),
   catalog: () => import('./commands/catalog.ts'),
+  grants: () => import('./commands/grants.ts'),
+  doctor: () => import('./commands/doctor.ts'),
   demo: () => import('./commands/demo.ts'),
+  sql: () => import('./commands/sql.ts'),
+  index: () => import('./commands/index.ts'),
+  copy: () => import('./commands/copy.ts'),
+  diff: () => import('./commands/diff.ts'),
+  ctl: () => import('./commands/ctl.ts'),
 }
 
 async function loadCommand(entry: CommandEntry): Promise<Command> {
@@ -88,32 +101,6 @@ function checkFirstWord(word: string): void {
   })
 }
 
-/** Stands for a word behind `--`: yargs gives those words to no operand, and would read `-dash` as flags. */
-const LITERAL = '\u0000'
-
-/** The words with those behind `--` as placeholders, and the way back. */
-function hideLiterals(argv: readonly string[]): {
-  readonly words: readonly string[]
-  readonly reveal: <T>(value: T) => T | string
-} {
-  const end = argv.indexOf('--')
-  if (end === -1) return { words: argv, reveal: (value) => value }
-  const literals = argv.slice(end + 1)
-  const placeholders = literals.map((_, index) => `${LITERAL}${index}${LITERAL}`)
-  const one = (text: string): string => {
-    let plain = text
-    for (const [index, placeholder] of placeholders.entries()) {
-      plain = plain.split(placeholder).join(literals[index] ?? '')
-    }
-    return plain
-  }
-  const reveal = <T>(value: T): T | string => {
-    if (typeof value === 'string') return one(value)
-    return Array.isArray(value) ? (value.map((item: unknown) => reveal(item)) as T) : value
-  }
-  return { words: [...argv.slice(0, end), ...placeholders], reveal }
-}
-
 /** yargs makes 0 of an empty text, as an unset variable leaves it. @throws SluiceError BAD_FLAG */
 function refuseEmptyNumbers(args: Arguments, argv: readonly string[]): void {
   for (const [name, value] of Object.entries(args)) {
@@ -169,9 +156,12 @@ async function buildParser(
         const globals = readGlobals(args, env, defaults)
         const { catalog } = globals
         outcome.globals = globals
+        refuseLoneSchema(globals)
         outcome.request = (await loadCommand(command)).request(args, {
           catalog: () => catalogUrl(catalog),
           optionalCatalog: () => (catalog === null ? undefined : catalogUrl(catalog)),
+          env,
+          defaults,
         })
       },
     })
@@ -179,14 +169,28 @@ async function buildParser(
   return parser.command({
     command: '$0 [words..]',
     describe: false,
+    builder: (inner) => inner.option('from', { type: 'string', requiresArg: true, hidden: true }),
     handler: (parsed) => {
       const args = read(parsed)
-      outcome.globals = readGlobals(args, env, defaults)
+      const globals = readGlobals(args, env, defaults)
+      outcome.globals = globals
       const words = list(args, 'words')
       if (words.length > 1) {
         throw new SluiceError('BAD_FLAG', `one path at a time, and not ${words.length}: ${words.join(' ')}`)
       }
-      outcome.request = { kind: 'open', target: words[0] ?? '.' }
+      const target = words[0] ?? '.'
+      if (isS3Url(target)) parseLakeUrl(target)
+      const database = optionalText(args, 'from')
+      if (database !== undefined && !isCopyUrl(database)) {
+        throw new SluiceError('BAD_FLAG', '--from is no URL of a database', {
+          hint: 'write it like postgresql://user@host/database, or leave it out',
+        })
+      }
+      outcome.request = {
+        kind: 'open',
+        target: targetInSchema(target, globals),
+        ...(database === undefined ? {} : { database }),
+      }
     },
   })
 }

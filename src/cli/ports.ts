@@ -13,6 +13,7 @@ export type RunOptions = {
   readonly host: string
   readonly commandLine: string
   readonly onEvent: (event: Event) => void
+  readonly drained?: () => Promise<void>
 }
 
 export type EnginePort = {
@@ -20,7 +21,10 @@ export type EnginePort = {
   runOperation(operation: Operation, options: RunOptions): Promise<RunFinished>
   openWorkbench(options: {
     readonly lake: string | null
-    readonly catalog: string
+    /** Null for a copy, which needs none. */
+    readonly catalog: string | null
+    /** A database whose tables are shown too. */
+    readonly database: string | null
     readonly tool: string
     readonly actor: string
     readonly host: string

@@ -19,6 +19,9 @@ const MAX_ROWS = 1000
 type Kind = 'error' | 'warning' | 'notice'
 type TableFinished = Extract<EventBody, { type: 'table.finished' }>
 
+const IMPORT_COLUMNS = ['table', 'status', 'version', 'files', 'size', 'took', 'notes']
+const COPY_COLUMNS = ['table', 'status', 'chunks proved', 'rows read', 'written', 'set aside', 'notes']
+
 /** Message part of a workflow command. */
 export function escapeMessage(text: string): string {
   return defuse(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
@@ -40,6 +43,21 @@ function errorText(error: ErrorInfo): string {
     .join('\n')
 }
 
+function importFacts({ version, files, bytes, ms }: TableFinished): readonly string[] {
+  return [
+    version === undefined ? '' : `v${version}`,
+    files === undefined ? '' : grouped(files),
+    bytes === undefined ? '' : bytesText(bytes),
+    durationText(ms),
+  ]
+}
+
+function copyFacts({ copied }: TableFinished): readonly string[] {
+  if (copied === undefined) return ['', '', '', '']
+  const { proved, chunks, read, written, quarantined } = copied
+  return [`${grouped(proved)} of ${grouped(chunks)}`, grouped(read), grouped(written), grouped(quarantined)]
+}
+
 export type GithubOptions = { readonly summaryFile: string | undefined; readonly redact: (text: string) => string }
 
 export function githubFace(output: Output, options: GithubOptions): Face {
@@ -59,24 +77,17 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       left += 1
       return
     }
-    const facts = [
-      event.version === undefined ? '' : `v${event.version}`,
-      event.files === undefined ? '' : grouped(event.files),
-      event.bytes === undefined ? '' : bytesText(event.bytes),
-      durationText(event.ms),
-      event.error === undefined ? (event.notes ?? []).join('; ') : `${event.error.code} ${event.error.message}`,
-    ]
-    rows.push(`| ${[event.table, event.status, ...facts].map(cell).join(' | ')} |`)
+    const notes =
+      event.error === undefined ? (event.notes ?? []).join('; ') : `${event.error.code} ${event.error.message}`
+    const facts = command === 'copy' ? copyFacts(event) : importFacts(event)
+    rows.push(`| ${[event.table, event.status, ...facts, notes].map(cell).join(' | ')} |`)
   }
   const summary = (finished: Extract<EventBody, { type: 'run.finished' }>): void => {
     if (options.summaryFile === undefined || options.summaryFile === '') return
     const lines = [`### sluice ${command}: ${finished.status}, exit ${finished.exitCode}`, '']
     if (rows.length > 0) {
-      lines.push(
-        '| table | status | version | files | size | took | notes |',
-        '| --- | --- | --- | --- | --- | --- | --- |',
-      )
-      lines.push(...rows, '')
+      const columns = command === 'copy' ? COPY_COLUMNS : IMPORT_COLUMNS
+      lines.push(`| ${columns.join(' | ')} |`, `| ${columns.map(() => '---').join(' | ')} |`, ...rows, '')
       if (left > 0) lines.push(`and ${grouped(left)} more tables`, '')
     }
     if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')
@@ -112,7 +123,10 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       else if (event.type === 'table.finished') {
         addRow(event)
         if (event.error !== undefined && (event.status === 'failed' || event.status === 'refused')) {
-          annotated.add(`${event.error.code} ${event.error.message}`)
+          const text = `${event.error.code} ${event.error.message}`
+          // A chunk that failed of the same cause has said so.
+          if (annotated.has(`${event.table} ${text}`)) return
+          annotated.add(text)
           say(
             event.status === 'failed' ? 'error' : 'warning',
             `${event.table}: ${event.error.code}`,
@@ -127,6 +141,17 @@ export function githubFace(output: Output, options: GithubOptions): Face {
           `${event.table} v${event.version} differs`,
           `${event.check}${at} ${event.field}: log ${event.log}, catalog ${event.catalog}`,
         )
+      } else if (event.type === 'chunk.failed' && command === 'copy') {
+        const text = `${event.error.code} ${event.error.message}`
+        if (annotated.has(`${event.table} ${text}`)) return
+        annotated.add(`${event.table} ${text}`).add(text)
+        say('error', `${event.table}: ${event.error.code}`, `chunk ${event.chunk}: ${errorText(event.error)}`)
+      } else if (event.type === 'row.aside') {
+        say('warning', `${event.table}: a row is set aside`, `${event.key.join(', ')}: ${event.error.message}`)
+      } else if (event.type === 'difference') {
+        annotated.add('DIFFERENCES')
+        const columns = (event.columns ?? []).map(({ column }) => column).join(', ')
+        say('error', `${event.table} differs`, `${event.key.join(', ')}: ${event.difference} ${columns}`.trimEnd())
       } else if (event.type === 'log' && event.level === 'warn') {
         say('warning', event.table ?? command, event.message)
       } else if (event.type === 'run.finished') finish(event)

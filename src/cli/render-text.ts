@@ -1,12 +1,17 @@
 /** Headless text: the story on stderr, the results a command is for on stdout. */
 import pc from 'picocolors'
+import type { RowFormat } from '../engine/operation.ts'
 import type { Event } from '../model/event.ts'
+import { CheckLines } from './check-lines.ts'
+import { COPY_PLAN_COLUMNS, copyPlanRow, DIFFERENCE_COLUMNS, differenceRows, typeMap } from './copy-listings.ts'
 import { oneLine } from './format.ts'
 import type { Face } from './face.ts'
+import { LISTING_COMMANDS } from './listing-kinds.ts'
 import { listingOf, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from './listings.ts'
 import { Narrator } from './narrator.ts'
 import type { Block, Word } from './block.ts'
 import type { Output } from './output.ts'
+import { rowWriter, visible } from './row-writer.ts'
 import { tableWriter } from './text-table.ts'
 import type { TableWriter } from './text-table.ts'
 
@@ -18,10 +23,11 @@ export type TextOptions = {
   /** Fold blocks of a table with details into groups of GitHub's log. */
   readonly github: boolean
   readonly redact: (text: string) => string
+  /** How rows of a query are written; a table when absent. */
+  readonly rowFormat?: RowFormat
+  /** The plan is all that was asked for, and so the answer. */
+  readonly dryRun?: boolean
 }
-
-/** Listing commands say only how they end: their rows are the answer. */
-const LISTINGS: ReadonlySet<string> = new Set(['discover', 'history', 'files', 'changes', 'migration-status', 'runs'])
 
 /** How a run ends; for a step of something larger that is not the end. */
 const LAST_WORDS: ReadonlySet<Word> = new Set(['next', 'do', 'exit'])
@@ -49,12 +55,15 @@ export function blockText(block: Block, paint: (word: Word, text: string) => str
 
 export function textFace(output: Output, options: TextOptions): Face {
   let origin: number | null = null
-  let narrator = new Narrator(options.verbose)
+  const { dryRun = false } = options
+  let narrator = new Narrator(options.verbose, null, false, dryRun)
   const paint = painter(options.color)
   const guard = options.github ? defuse : (text: string): string => text
   const data = (text: string): void => output.data(guard(options.redact(text)))
   let listing: TableWriter | null = null
+  const rows = rowWriter(options.rowFormat ?? 'table', data)
   let questions = 0
+  const checks = new CheckLines()
   let listingCommand = false
 
   const wanted = (block: Block): boolean => {
@@ -74,6 +83,30 @@ export function textFace(output: Output, options: TextOptions): Face {
       plan.end()
       return
     }
+    if (event.type === 'plan.ready' && event.copies !== undefined && dryRun) {
+      const plan = tableWriter(COPY_PLAN_COLUMNS, data)
+      for (const line of event.copies) plan.row(copyPlanRow(line))
+      plan.end()
+      for (const { table, to, columns } of event.copies) {
+        if (columns.length > 0) data(`\n${visible(`${table} -> ${to}`)}\n${typeMap(columns).join('\n')}\n`)
+      }
+      return
+    }
+    if (event.type === 'difference') {
+      listing ??= tableWriter(DIFFERENCE_COLUMNS, data)
+      for (const row of differenceRows(event)) listing.row(row)
+      return
+    }
+    if (event.type === 'check') {
+      data(checks.lines(event))
+      return
+    }
+    if (event.type === 'columns') return rows.columns(event.columns)
+    if (event.type === 'row') return rows.row(event.values)
+    if (event.type === 'statement') {
+      data(`${event.sql};\n`)
+      return
+    }
     if (event.type === 'question') {
       if (questions === 0) data(QUESTION_HEADER)
       questions += 1
@@ -87,6 +120,7 @@ export function textFace(output: Output, options: TextOptions): Face {
     if (row !== null) listing.row(row)
   }
   const endListing = (): void => {
+    rows.end()
     listing?.end()
     listing = null
   }
@@ -94,10 +128,10 @@ export function textFace(output: Output, options: TextOptions): Face {
   return {
     event: (event, part) => {
       if (event.type === 'run.started') {
-        listingCommand = LISTINGS.has(event.command)
+        listingCommand = LISTING_COMMANDS.has(event.command)
         questions = 0
         origin ??= Date.parse(event.ts)
-        narrator = new Narrator(options.verbose, origin, part)
+        narrator = new Narrator(options.verbose, origin, part, dryRun)
       }
       results(event)
       // In a terminal both streams land on one screen: the table comes before the lines that end it.

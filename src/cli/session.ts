@@ -1,14 +1,15 @@
 /** One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown. */
 import { hostname, userInfo } from 'node:os'
-import type { Operation, RunFinished } from '../engine/operation.ts'
+import type { Operation, RowFormat, RunFinished } from '../engine/operation.ts'
 import type { Event, EventBody } from '../model/event.ts'
 import { Interrupter } from '../shared/abort.ts'
 import { isoTime } from '../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
-import { redactText, redactValue, secretsOfUrl } from '../shared/redact.ts'
+import { redactText, redactUrl, redactValue, secretsOfUrl } from '../shared/redact.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import type { Face } from './face.ts'
 import { durationText, oneLine } from './format.ts'
+import { LISTING_KINDS } from './listing-kinds.ts'
 import { isOn } from './mode.ts'
 import { openOutput } from './output.ts'
 import type { Output } from './output.ts'
@@ -23,6 +24,10 @@ export type SessionOptions = {
   readonly maxRuntimeMs?: number | undefined
   readonly secrets: readonly string[]
   readonly tool: string
+  /** How rows of a query are written. */
+  readonly rowFormat?: RowFormat
+  /** The plan is all that is asked for. */
+  readonly dryRun?: boolean
 }
 
 export type RunSettings = {
@@ -30,6 +35,10 @@ export type RunSettings = {
   readonly part?: boolean | 'prelude'
   /** Sees the events too. */
   readonly listen?: (event: Event) => void
+  /** Said at the beginning of the run. */
+  readonly notes?: readonly string[]
+  /** What to run next, where that is another command than the run itself names. */
+  readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 
 export type Session = {
@@ -49,24 +58,19 @@ export type Session = {
   close(): Promise<void>
 }
 
-/** Operations whose whole purpose is what they print. */
-const LISTING_KINDS: ReadonlySet<Operation['kind']> = new Set<Operation['kind']>([
-  'discover',
-  'history',
-  'files',
-  'changes',
-  'migration-status',
-  'runs',
-])
-
-/** The passwords in the words of a command line and in the variable of the catalog. */
+/**
+ * The passwords in the words of a command line and in the variables that every command reads. One that stands in what is shown of its URL (`postgres`
+ * for `postgres`) is left out: to replace it everywhere would hide nothing, and tell what it is.
+ */
 export function secretsOf(
   argv: readonly string[],
   env: Surroundings['env'],
   more: readonly string[] = [],
 ): readonly string[] {
   const urls = [...argv.map((word) => word.replace(/^--[\w-]+=/, '')), env[CATALOG_VARIABLE] ?? '', ...more]
-  return [...new Set(urls.flatMap(secretsOfUrl))]
+  const passwords = urls.flatMap((url) => secretsOfUrl(url).filter((secret) => !redactUrl(url).includes(secret)))
+  const token = env['CLOUDFLARE_API_TOKEN']?.trim() ?? ''
+  return [...new Set([...passwords, ...(token === '' ? [] : [token])])]
 }
 
 /** Who runs this, for the audit of the catalog. */
@@ -92,8 +96,8 @@ async function openFaces(
   if (options.json) faces.push((await import('./render-json.ts')).jsonFace(output, redactEvent))
   else {
     const { textFace } = await import('./render-text.ts')
-    const { quiet, verbose } = options
-    faces.push(textFace(output, { quiet, verbose, color: surroundings.colorTalk, github, redact }))
+    const { quiet, verbose, rowFormat = 'table', dryRun = false } = options
+    faces.push(textFace(output, { quiet, verbose, rowFormat, dryRun, color: surroundings.colorTalk, github, redact }))
   }
   if (github) {
     const summaryFile = surroundings.env['GITHUB_STEP_SUMMARY']
@@ -161,18 +165,21 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
     host,
     emit,
     redact: (text) => redactText(text, options.secrets),
-    run: async (operation, commandLine, { part = false, listen } = {}) => {
+    run: async (operation, commandLine, { part = false, listen, notes = [], next } = {}) => {
       listing = LISTING_KINDS.has(operation.kind)
       const began = clock.ticks()
       let started = false
       let last: RunFinished | null = null
       const onEvent = (event: Event): void => {
         started = true
-        const settled = settle(event)
+        const settled = settle(next === undefined ? event : withNext(event, next))
         if (settled.type === 'run.finished') last = settled
         listen?.(settled)
         const theEnd = part === 'prelude' && settled.type === 'run.finished' && settled.exitCode !== 0
         show(settled, part !== false && !theEnd)
+        if (settled.type !== 'run.started') return
+        const { v, seq: number, ts, runId } = settled
+        for (const message of notes) show({ v, seq: number, ts, runId, type: 'log', level: 'note', message }, false)
       }
       try {
         const engine = await surroundings.loadEngine()
@@ -185,6 +192,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
           host,
           commandLine,
           onEvent,
+          drained: () => output.flushed(),
         })
         return last ?? settle(finished)
       } catch (error) {
@@ -212,6 +220,12 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
       await output.flushed()
     },
   }
+}
+
+function withNext(event: Event, next: NonNullable<RunSettings['next']>): Event {
+  if (event.type !== 'run.finished' || event.runId === null) return event
+  const resumeCommand = next(event, event.runId)
+  return resumeCommand === undefined ? event : { ...event, resumeCommand }
 }
 
 /** setTimeout takes no more; 24 days are as good as none. */

@@ -1,6 +1,6 @@
 /** The last lines of a run in one sentence: what was done, proved or listed. A fold of its events. */
 import type { Event, EventBody } from '../model/event.ts'
-import { durationText, grouped, plural } from './format.ts'
+import { bytesText, durationText, grouped, plural } from './format.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
@@ -11,29 +11,46 @@ const ROWS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   commit: ['commit', 'commits'],
   change: ['change', 'changes'],
   run: ['run', 'runs'],
+  relation: ['table', 'tables'],
 }
 
 export class SummaryFold {
-  readonly tables = new Map<string, number>()
+  readonly #tables = new Map<string, string>()
+  readonly #moved = { chunks: 0, rows: 0, bytes: 0, from: 0, to: 0 }
   readonly #rows = new Map<string, number>()
   readonly #versions = new Set<string>()
   readonly #differentFiles = new Set<string>()
   #unreadable = 0
-  #planOnly = false
+  #planOnly: boolean
   #checks = 0
   #equal = 0
   #differences = 0
   #actions = 0n
   #questions = { all: 0, same: 0, sql: 0, files: 0, even: 0, runs: 0 }
 
+  /** @param dryRun the plan is all that was asked for */
+  constructor(dryRun = false) {
+    this.#planOnly = dryRun
+  }
+
   event(event: Event): void {
     switch (event.type) {
       case 'plan.ready':
-        this.#planOnly = event.details !== undefined
+        this.#planOnly ||= event.details !== undefined
         break
       case 'table.finished':
-        this.tables.set(event.status, (this.tables.get(event.status) ?? 0) + 1)
+        // A table that was tried again counts by how it ended last.
+        this.#tables.set(event.table, event.status)
         this.#actions += BigInt(event.actions ?? 0)
+        break
+      case 'chunk.started':
+        this.#moved.from ||= Date.parse(event.ts)
+        break
+      case 'chunk.done':
+        this.#moved.chunks += 1
+        this.#moved.rows += Number(event.read ?? 0)
+        this.#moved.bytes += Number(event.bytes ?? 0)
+        this.#moved.to = Date.parse(event.ts)
         break
       case 'verify.check':
         this.#checks += 1
@@ -66,8 +83,15 @@ export class SummaryFold {
   /** What stands behind `end`. */
   text(finished: RunFinished, command: string): string {
     if (this.#planOnly && finished.status === 'ok') return 'this was the plan; nothing was changed'
+    if (this.#planOnly && finished.totals['refused'] !== undefined) {
+      return `${grouped(finished.totals['refused'])} of ${plural(finished.totals['tables'] ?? 0, 'table')} cannot be copied; this was the plan, and nothing was changed`
+    }
+    if (command === 'ctl' && finished.status === 'ok')
+      return `${plural(finished.totals['runs'] ?? 0, 'run')} on this machine`
     const parts = [
-      this.#tablesText(finished),
+      command === 'copy' && (finished.totals['tables'] ?? '1') === '1' ? '' : this.#tablesText(finished),
+      copiedText(finished, this.#moved.chunks) + this.#paceText(),
+      command === 'diff' ? differenceText(finished) : '',
       this.#questionsText(),
       this.#checksText(command),
       this.#rowsText(),
@@ -80,15 +104,26 @@ export class SummaryFold {
   }
 
   #tablesText(finished: RunFinished): string {
-    if (this.tables.size === 0) return ''
+    if (this.#tables.size === 0) return ''
+    const counts = new Map<string, number>()
+    for (const status of this.#tables.values()) counts.set(status, (counts.get(status) ?? 0) + 1)
     const words = ['ok', 'current', 'failed', 'refused', 'stopped', 'skipped']
-      .filter((status) => this.tables.has(status))
-      .map((status) => `${grouped(this.tables.get(status) ?? 0)} ${status}`)
-    const all = finished.totals['tables'] ?? [...this.tables.values()].reduce((sum, n) => sum + n, 0)
+      .filter((status) => counts.has(status))
+      .map((status) => `${grouped(counts.get(status) ?? 0)} ${status === 'skipped' ? 'left out' : status}`)
+    const all = finished.totals['tables'] ?? this.#tables.size
     const actions = BigInt(finished.totals['actions'] ?? this.#actions)
     const rate = finished.ms > 0 ? Math.round((Number(actions) * 1000) / finished.ms) : 0
     const done = actions > 0n ? `  ${plural(actions, 'action')}  ${grouped(rate)}/s` : ''
     return `${words.join(', ')} of ${grouped(all)} in ${durationText(finished.ms)}${done}`
+  }
+
+  /** How fast this run was, where it did enough to tell. */
+  #paceText(): string {
+    const { rows, bytes, from, to } = this.#moved
+    const seconds = (to - from) / 1000
+    if (seconds < 1 || rows === 0) return ''
+    const volume = bytes === 0 ? '' : `  ${bytesText(Math.round(bytes / seconds))}/s`
+    return `  ${grouped(Math.round(rows / seconds))} rows/s${volume}`
   }
 
   #questionsText(): string {
@@ -118,4 +153,25 @@ export class SummaryFold {
     if (texts.length === 0) return ''
     return texts.join(', ') + (this.#unreadable === 0 ? '' : `, ${this.#unreadable} not readable`)
   }
+}
+
+/**
+ * Where every row that was read is; over all runs that filled the same tables.
+ * @param chunksNow that this run has copied
+ */
+function copiedText({ status, totals }: RunFinished, chunksNow: number): string {
+  const { read, written, skipped, quarantined, chunks = '0', proved = '0' } = totals
+  if (read === undefined || written === undefined || skipped === undefined || quarantined === undefined) return ''
+  const sum = `read ${grouped(read)} = written ${grouped(written)} + skipped ${grouped(skipped)} + set aside ${grouped(quarantined)}`
+  if (chunksNow === 0 && status === 'ok' && chunks === proved && chunks !== '0') return `nothing was left to do; ${sum}`
+  return status === 'ok' || chunks === proved ? sum : `${grouped(proved)} of ${plural(chunks, 'chunk')} done, ${sum}`
+}
+
+function differenceText({ totals, ms }: RunFinished): string {
+  const { rows, missing, extra, different, fixed = '0', undone } = totals
+  if (undone !== undefined) return `${plural(undone, 'repair')} taken back in ${durationText(ms)}`
+  if (missing === undefined || extra === undefined || different === undefined) return ''
+  const compared = rows === undefined ? '' : `${plural(rows, 'row')} of the source compared: `
+  const mended = fixed === '0' ? '' : `; ${grouped(fixed)} fixed`
+  return `${compared}${grouped(missing)} missing in the target, ${grouped(extra)} extra, ${grouped(different)} different${mended}`
 }

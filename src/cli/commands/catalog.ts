@@ -1,7 +1,7 @@
 /** verify-rollback, rollback, export-log, migration-status, runs: what is done with a catalog as a whole or a table in it. */
 import { count, flag, given, optionalText, text } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import type { CheckFiles } from '../../engine/operation.ts'
+import type { CheckFiles, ExportedCheckpoint } from '../../engine/operation.ts'
 import { CHECK_FILES, declareCheckFiles, operate, TABLE_OPERAND } from './command.ts'
 import type { Command } from './command.ts'
 
@@ -53,17 +53,39 @@ const rollback: Command = {
     }),
 }
 
+const CHECKPOINTS: readonly ExportedCheckpoint[] = ['none', 'base', 'latest']
+
 const exportLog: Command = {
   declare: (yargs) => {
-    yargs.positional('table', TABLE_OPERAND).option('to', {
-      type: 'string',
-      requiresArg: true,
-      demandOption: true,
-      describe: 'folder that gets the _delta_log; must not hold one',
+    yargs
+      .positional('table', TABLE_OPERAND)
+      .option('to', {
+        type: 'string',
+        requiresArg: true,
+        demandOption: true,
+        describe: 'folder that gets the _delta_log; must not hold one',
+      })
+      .option('checkpoint', {
+        choices: CHECKPOINTS,
+        requiresArg: true,
+        describe:
+          'checkpoints to write: none, base (of the version where the catalog begins, if that is not 0) or latest (base, and one ' +
+          'of the latest version); base by default',
+      })
+  },
+  request: (args, context) => {
+    const word = optionalText(args, 'checkpoint')
+    return operate({
+      kind: 'export-log',
+      table: text(args, 'table'),
+      catalog: context.catalog(),
+      to: text(args, 'to'),
+      ...given(
+        'checkpoint',
+        CHECKPOINTS.find((choice) => choice === word),
+      ),
     })
   },
-  request: (args, context) =>
-    operate({ kind: 'export-log', table: text(args, 'table'), catalog: context.catalog(), to: text(args, 'to') }),
 }
 
 const migrationStatus: Command = {

@@ -1,20 +1,38 @@
 /** What a file of commands exports for each of its commands. */
 import type { Argv } from 'yargs'
-import type { CheckFiles, Operation } from '../../engine/operation.ts'
+import type { CheckFiles, Operation, RunFinished } from '../../engine/operation.ts'
 import type { Arguments } from '../arguments.ts'
+import type { PrintedMore } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
+import type { ControlRequest } from '../ctl.ts'
+
+/** What is said and printed around an operation, beside its events. */
+export type Told = {
+  /** For the command that does the same. */
+  readonly printed: PrintedMore
+  /** Said at its beginning. */
+  readonly notes?: readonly string[]
+  /** URLs whose passwords must not be shown, beside those of the command line. */
+  readonly urls?: readonly string[]
+  /** What to run next, where that is another command than the same once more. */
+  readonly next?: (finished: RunFinished, runId: string) => string | undefined
+}
 
 /** What a command line asks for. */
 export type Request =
-  | { readonly kind: 'operation'; readonly operation: Operation }
+  | { readonly kind: 'operation'; readonly operation: Operation; readonly told?: Told }
+  /** Of a run that goes on; every run of this machine where none is named. */
+  | { readonly kind: 'ctl'; readonly run: string | null; readonly request: ControlRequest }
   | { readonly kind: 'demo'; readonly lake: string | null; readonly folder: string }
-  | { readonly kind: 'open'; readonly target: string }
+  | { readonly kind: 'open'; readonly target: string; readonly database?: string }
   | { readonly kind: 'help'; readonly text: string }
 
 export type RequestContext = {
   /** URL of the catalog. @throws SluiceError BAD_FLAG when there is none */
   readonly catalog: () => string
   readonly optionalCatalog: () => string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly defaults: ConfigDefaults
 }
 
 export type Command = {
@@ -28,7 +46,11 @@ export type CommandFileExports = { readonly commands: Readonly<Record<string, Co
 export const CHECK_FILES: readonly CheckFiles[] = ['none', 'sample', 'all']
 
 /** The request for an operation. */
-export const operate = (operation: Operation): Request => ({ kind: 'operation', operation })
+export const operate = (operation: Operation, told?: Told): Request => ({
+  kind: 'operation',
+  operation,
+  ...(told === undefined ? {} : { told }),
+})
 
 export const TABLE_OPERAND = {
   type: 'string',

@@ -1,23 +1,43 @@
 /** discover, import, batch-import. */
+import { SluiceError } from '../../shared/errors.ts'
 import { count, flag, given, list, optionalText, text } from '../arguments.ts'
+import { isCopyUrl } from '../copy-ends.ts'
 import { parseDuration } from '../duration.ts'
 import { declareExclude, declareImportFlags, operate } from './command.ts'
 import type { Command } from './command.ts'
+import { splitNames } from '../name-list.ts'
+
+/** Tables that are found without their schema, and those of every schema. */
+const EVERY_TABLE = ['*', '*.*']
 
 const discover: Command = {
   declare: (yargs, defaults) => {
     yargs
-      .positional('path', { type: 'string', describe: 'folder or URL to look in' })
+      .positional('path', { type: 'string', describe: 'folder to look in, or URL of a bucket or a database' })
       .option('recursive', { alias: 'r', type: 'boolean', default: false, describe: 'look in folders below too' })
     declareExclude(yargs, defaults)
+    yargs.option('tables', {
+      array: true,
+      string: true,
+      nargs: 1,
+      requiresArg: true,
+      default: [],
+      defaultDescription: 'all',
+      describe: "of a database: only tables of these names or patterns, such as 'public.*'; repeatable",
+    })
   },
-  request: (args) =>
-    operate({
-      kind: 'discover',
-      path: text(args, 'path'),
-      recursive: flag(args, 'recursive'),
-      exclude: list(args, 'exclude'),
-    }),
+  request: (args) => {
+    const path = text(args, 'path')
+    const patterns = list(args, 'tables').flatMap((word) => splitNames('--tables', word))
+    if (isCopyUrl(path)) {
+      const tables = patterns.length === 0 ? EVERY_TABLE : patterns
+      return operate({ kind: 'discover-database', url: path, tables })
+    }
+    if (patterns.length > 0) {
+      throw new SluiceError('BAD_FLAG', '--tables is for databases', { hint: 'give the URL of one, or leave it out' })
+    }
+    return operate({ kind: 'discover', path, recursive: flag(args, 'recursive'), exclude: list(args, 'exclude') })
+  },
 }
 
 const importOne: Command = {

@@ -1,5 +1,6 @@
 /** validate, performance-compare. */
 import { count, flag, given, list, optionalText, text } from '../arguments.ts'
+import { optionalDuration } from '../duration.ts'
 import { operate, TABLE_OPERAND } from './command.ts'
 import type { Command } from './command.ts'
 
@@ -46,6 +47,11 @@ const compare: Command = {
         default: true,
         describe: 'ask once in a fresh process too; --no-cold leaves that out',
       })
+      .option('simulate-latency', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'add this to every request to the lake, and to every round trip of a database server; such as 30ms',
+      })
       .option('report', { type: 'string', requiresArg: true, describe: 'write the answers to this Markdown file' })
   },
   request: (args, context) => {
@@ -58,6 +64,7 @@ const compare: Command = {
       ...given('report', optionalText(args, 'report')),
       ...given('questions', questions.length === 0 ? undefined : questions),
       cold: flag(args, 'cold'),
+      ...given('latencyMs', optionalDuration(args, 'simulate-latency')),
     })
   },
 }

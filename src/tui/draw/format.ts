@@ -81,6 +81,12 @@ export function rate(perSecond: number | null): string {
   return perSecond === null || !Number.isFinite(perSecond) ? '?' : `${count(Math.round(perSecond))}/s`
 }
 
+/** `9,900/s`, `11.2 k/s`, `1.3 M/s`: in a column of 8 cells. */
+export function shortRate(perSecond: number): string {
+  if (perSecond < 10_000) return rate(perSecond)
+  return perSecond < 999_950 ? `${(perSecond / 1000).toFixed(1)} k/s` : `${(perSecond / 1_000_000).toFixed(1)} M/s`
+}
+
 /** `63 %`; `?` when unknown. */
 export function percent(share: number | null): string {
   return share === null || !Number.isFinite(share) ? '?' : `${Math.floor(share * 100)} %`

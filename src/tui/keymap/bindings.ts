@@ -25,8 +25,8 @@ type Entry = {
   /** What it does, for help, palette and docs. */
   readonly label: string
   readonly when: (state: State) => boolean
-  /** Short form for the last row; without one it is not hinted. */
-  readonly hint?: string
+  /** Short form for the last row, which may depend on what is open; without one it is not hinted. */
+  readonly hint?: string | ((state: State) => string)
   /** How the last row names the keys, where it is not the first of `keys`. */
   readonly hintKeys?: string
   /** What gives way first when the last row is short: the highest rank. */
@@ -86,6 +86,27 @@ const MOVE = section('MOVE', 'screen', [
   ],
   ['open.run', ['enter'], 'open the run (Runs)', is.runsListed, { hint: 'open', rank: 0, unlisted: true }],
   [
+    'open.database',
+    ['enter'],
+    'tables of a database file',
+    is.onSource,
+    { hint: (s) => (is.listsTables(s) ? 'close its tables' : 'its tables'), rank: 0, unlisted: true },
+  ],
+  [
+    'open.relation',
+    ['enter'],
+    'columns (table of a database)',
+    is.onRelation,
+    { hint: 'columns', rank: 0, unlisted: true },
+  ],
+  [
+    'copy.pane',
+    ['tab', 'shift-tab'],
+    'tables or chunks (a copy)',
+    is.copyPanes,
+    { hint: (s) => (is.inChunks(s) ? (is.copiesMany(s) ? 'tables' : 'lanes') : 'chunks'), rank: 3, unlisted: true },
+  ],
+  [
     'pane.next',
     ['tab', 'shift-tab'],
     'next pane',
@@ -118,6 +139,7 @@ const ACT = section('ACT on the row or the marked rows', 'screen', [
     is.inCatalog,
     { hint: 'validate', hintWhen: is.actsHinted, rank: 1, palette: true },
   ],
+  ['copy.tables', ['c'], 'copy a table of a database', is.onRelation, { hint: 'copy to …', rank: 1, palette: true }],
   [
     'compare',
     ['c'],
@@ -132,7 +154,8 @@ const ACT = section('ACT on the row or the marked rows', 'screen', [
     is.canRollBack,
     { hint: 'roll back', hintWhen: is.actsHinted, rank: 3, palette: true },
   ],
-  ['import.path', [], 'import … a table by path', is.anywhere, { palette: true, unlisted: true }],
+  ['database.tables', [], "tables of the catalog's database", is.hasCatalogAlone, { palette: true, unlisted: true }],
+  ['import.path', [], 'import … a table by path', is.hasCatalog, { palette: true, unlisted: true }],
   [
     'batch-import',
     [],
@@ -179,17 +202,83 @@ const FIND = section('FIND AND SORT', 'screen', [
 ])
 
 const RUN = section('RUN screen', 'screen', [
-  ['run.pause', ['p'], 'pause, go on', is.steers, { hint: 'pause', rank: 1, palette: true }],
+  ['run.pause', ['p'], 'pause, go on', is.works, { hint: 'pause', rank: 1, palette: true }],
+  ['run.go-on', ['p'], 'go on after a pause', is.rests, { hint: 'go on', rank: 1, palette: true, unlisted: true }],
   [
     'run.more',
     ['+', '='],
     'one lane more',
     is.steers,
-    { hint: 'lanes', hintKeys: '+/-', rank: 2, palette: true, help: ['+ -', 'more, fewer lanes'] },
+    {
+      hint: 'lanes',
+      hintKeys: '+/-',
+      hintWhen: is.steeringHinted,
+      rank: 2,
+      palette: true,
+      help: ['+ -', 'more, fewer lanes'],
+    },
   ],
   ['run.fewer', ['-'], 'one lane fewer', is.steers, { palette: true, unlisted: true }],
-  ['run.stop', ['x'], 'stop after this batch', is.canStop, { hint: 'stop after this batch', rank: 1, palette: true }],
+  [
+    'run.slower',
+    ['<'],
+    'fewer rows a second (a copy)',
+    is.steersCopy,
+    {
+      hint: 'rate',
+      hintKeys: '<>',
+      hintWhen: is.steeringHinted,
+      rank: 2,
+      palette: true,
+      help: ['< >', 'slower, faster (a copy)'],
+    },
+  ],
+  ['run.faster', ['>'], 'more rows a second (a copy)', is.steersCopy, { palette: true, unlisted: true }],
+  [
+    'run.stop',
+    ['x'],
+    'stop after batch or chunks',
+    is.canStop,
+    {
+      hint: (s) => (is.copies(s) ? (s.size.columns < 100 ? 'stop' : 'stop after chunks') : 'stop after this batch'),
+      rank: 1,
+      palette: true,
+    },
+  ],
   ['run.abort', ['X'], 'abort (asks)', is.canStop, { hint: 'abort', rank: 2, palette: true }],
+  [
+    'row.pause',
+    ['P'],
+    'pause the row, go on',
+    is.canHold,
+    {
+      hint: (s) => (is.isHeld(s, 'paused') ? 'row goes on' : 'pause row'),
+      rank: 3,
+      palette: true,
+      help: ['P S', 'pause row, leave it out'],
+    },
+  ],
+  [
+    'row.skip',
+    ['S'],
+    'leave the row out, take in',
+    is.canHold,
+    {
+      hint: (s) => (is.isHeld(s, 'skipped') ? 'take row in' : 'leave row out'),
+      rank: 4,
+      palette: true,
+      unlisted: true,
+    },
+  ],
+  ['row.retry', ['r'], 'try what failed again', is.canRetry, { hint: 'try again', rank: 2, palette: true }],
+  [
+    'open.chunk',
+    ['enter'],
+    'a chunk or table of a copy',
+    is.onCopyRow,
+    { hint: (s) => (is.inChunks(s) ? 'chunk' : 'table'), rank: 3 },
+  ],
+  ['copy.chunks', ['enter'], 'chunks of a copy', is.offCopyRow, { unlisted: true }],
   ['open.result', ['enter'], 'details, why it failed', is.hasResults, { hint: 'details', rank: 3 }],
   ['errors', ['e'], 'errors only', (s) => is.runOpen(s) || is.onLog(s), { hint: 'errors', rank: 3, palette: true }],
 ])

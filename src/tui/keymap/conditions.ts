@@ -2,7 +2,11 @@
 import type { State, Tab } from '../state/state.ts'
 import { geometry } from '../state/geometry.ts'
 import { activeRun, comparison, logRows, openRun, runResults, runRows } from '../state/selectors.ts'
-import { cursorRow, targetRows } from '../state/tables-list.ts'
+import type { RunView } from '../run/run-view.ts'
+import { underCursor, type UnderCursor } from '../state/copy-cursor.ts'
+import { copyLayout } from '../state/copy-layout.ts'
+import { fileUrl } from '../state/relation-row.ts'
+import { cursorRow, openedDatabase, targetRows } from '../state/tables-list.ts'
 
 export type When = (state: State) => boolean
 
@@ -27,6 +31,17 @@ export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(
 export const actsHinted: When = (s) => inList(s) || inTab('overview')(s)
 export const timed: When = (s) => inTab('files')(s) || inTab('partitions')(s)
 export const offLog: When = (s) => s.screen !== 'log'
+export const hasCatalog: When = (s) => s.catalog !== null
+/** A catalog without a lake, whose database is not listed yet. */
+export const hasCatalogAlone: When = (s) =>
+  inList(s) && s.catalog !== null && s.lake === null && !s.databases.some(({ url }) => url === s.catalog)
+export const onRelation: When = (s) => inList(s) && cursorRow(s)?.kind === 'relation'
+export const onSource: When = (s) => {
+  const row = inList(s) ? cursorRow(s) : null
+  return row !== null && row.kind !== 'relation' && fileUrl(row) !== null
+}
+export const listsTables: When = (s) =>
+  s.databases.some(({ parent }) => parent !== null && parent === cursorRow(s)?.key)
 export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => row.kind === 'delta')
 export const canImport: When = (s) => hasDelta(s) && s.lake !== null
 export const inCatalog: When = (s) =>
@@ -41,9 +56,67 @@ export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null
 export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === null && runRows(s).length > 0
 export const hasResults: When = (s) => {
   const run = s.screen === 'runs' ? openRun(s) : null
-  return run !== null && runResults(s, run).length > 0
+  return run !== null && run.copy === null && runResults(s, run).length > 0
 }
-export const steers: When = (s) => s.screen === 'runs' && ['running', 'paused'].includes(activeRun(s)?.phase ?? '')
+export const steers: When = (s) => works(s) || rests(s)
+export const works: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'running'
+export const rests: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'paused'
+/** The run that works, where it has lanes that can be turned: a comparison goes its way alone. */
+const turned = (s: State): RunView | undefined => {
+  const run = activeRun(s)
+  return run?.operation.kind === 'diff' ? undefined : run
+}
+/** Whether what runs is a copy. */
+export const copies: When = (s) => (activeRun(s)?.copy ?? null) !== null
+export const steersCopy: When = (s) => steers(s) && copies(s)
+/** The copy whose screen is open, and where the cursor stands on it. */
+const copyOpen = (s: State): RunView | null => {
+  const run = s.screen === 'runs' ? openRun(s) : null
+  return run === null || run.copy === null ? null : run
+}
+export const inChunks: When = (s) => {
+  const run = copyOpen(s)
+  return run !== null && copyLayout(s, run).cursor === 'chunks'
+}
+/** The table or chunk under the cursor of a copy that works, where something can be asked of it. */
+const steerable = (s: State): UnderCursor | null => {
+  const run = copyOpen(s)
+  if (run === null || (run.phase !== 'running' && run.phase !== 'paused')) return null
+  return underCursor(s, run)
+}
+/** Whether nothing of it needs to begin in this run: what is done is done. */
+export const canHold: When = (s) => {
+  const under = steerable(s)
+  if (under?.kind === 'table') return under.table.result === null && under.table.plan?.status !== 'refused'
+  return under !== null && (under.chunk.held !== null || ['copying', 'waits'].includes(under.chunk.state))
+}
+export const isHeld = (s: State, why: 'paused' | 'skipped'): boolean => {
+  const under = steerable(s)
+  return (under?.kind === 'table' ? under.table.held : under?.chunk.held) === why
+}
+export const canRetry: When = (s) => {
+  const under = steerable(s)
+  if (under?.kind === 'chunk') return under.chunk.state === 'failed' || under.chunk.state === 'waits'
+  if (under === null || under.table.started === null) return false
+  const { failed, waits } = under.table.map.counts()
+  return failed + waits > 0 || (under.table.result?.status === 'failed' && under.table.tally.aside === 0)
+}
+/** In the chunks of a small screen the last row has no room for lanes and rate. */
+export const steeringHinted: When = (s) => s.size.columns >= 100 || !inChunks(s)
+export const copiesMany: When = (s) => (copyOpen(s)?.copy?.tables.length ?? 0) > 1
+export const onCopyRow: When = (s) => {
+  const run = copyOpen(s)
+  return run !== null && underCursor(s, run) !== null
+}
+export const offCopyRow: When = (s) => {
+  const run = copyOpen(s)
+  return run !== null && copyLayout(s, run).cursor === 'none'
+}
+/** Whether there is another list to go to: tables and chunks, or lanes and chunks on a small screen. */
+export const copyPanes: When = (s) => {
+  const run = copyOpen(s)
+  return run !== null && (copiesMany(s) || (!copyLayout(s, run).wide && run.finished === null))
+}
 export const canStop: When = (s) => s.screen !== 'log' && running(s) && activeRun(s)?.phase !== 'aborting'
 export const onCompare: When = (s) => s.screen === 'compare'
 export const compared: When = (s) => onCompare(s) && (comparison(s)?.questions.length ?? 0) > 0
@@ -55,4 +128,9 @@ export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
 export const canCopy: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s)
 /** Whether `esc` has anything to close. */
 export const inside: When = (s) =>
-  s.screen !== 'tables' || s.focus === 'detail' || s.zoom || s.tables.filter !== '' || s.tables.marks.size > 0
+  openedDatabase(s) !== null ||
+  s.screen !== 'tables' ||
+  s.focus === 'detail' ||
+  s.zoom ||
+  s.tables.filter !== '' ||
+  s.tables.marks.size > 0

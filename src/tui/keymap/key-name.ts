@@ -36,6 +36,12 @@ export function keyPresses(input: string, key: Key): readonly KeyPress[] {
       { name, typed: '' },
       { name, typed: '' },
     ]
+  // An escape that comes together with what is typed after it means to leave: it must never turn into an enter alone.
+  if (name !== null && key.meta && (name === 'enter' || name === 'tab'))
+    return [
+      { name: 'esc', typed: '' },
+      { name, typed: '' },
+    ]
   if (name !== null) return [{ name, typed: '' }]
   if (input === '') return []
   // On a slow line an escape and the key after it arrive together and look like alt; alt itself is bound nowhere.

@@ -58,7 +58,7 @@ export function hints(state: State, cells: number): readonly { readonly keys: st
             order,
             rank: binding.rank ?? 5,
             keys: binding.hintKeys ?? shownKey(binding.keys[0] ?? ''),
-            text: binding.hint,
+            text: typeof binding.hint === 'string' ? binding.hint : binding.hint(state),
           },
         ],
   )

@@ -1,12 +1,8 @@
-/** Folds engine events into a `RunView` and into lines of the log. */
+/** Folds engine events into a `RunView`. */
 import type { Event } from '../../model/event.ts'
-import { clean, takeStart } from '../draw/text.ts'
-import { countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
-import type { LogEntry } from '../state/state.ts'
+import { countDec, numberOf, seconds } from '../draw/format.ts'
 import type { Lane, RunView } from './run-view.ts'
-import { doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
-
-const LOG_CELLS = 500
+import { bytesNow, doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
 
 const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
   list.length < keep ? [...list, item] : [...list.slice(list.length - keep + 1), item]
@@ -16,11 +12,17 @@ function setLane(run: RunView, lane: Lane): readonly Lane[] {
   return [...others, lane].toSorted((a, b) => a.worker - b.worker)
 }
 
+const NO_STEP = { step: null, span: {}, attempt: 1 } as const
+
 const withoutChunk = (run: RunView, table: string, chunk: string): readonly Lane[] =>
   run.lanes.filter((l) => l.table !== table || l.chunk !== chunk)
 
+const comparedIn = (run: RunView, table: string): number =>
+  run.lanes.reduce((sum, lane) => sum + (lane.table === table ? lane.done : 0), 0)
+
 /** `run` after one event that was seen at `now`. */
 export function foldEvent(run: RunView, event: Event, now: number): RunView {
+  run.copy?.fold(event, now)
   switch (event.type) {
     case 'run.started':
       return {
@@ -51,24 +53,44 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         table: event.table,
         chunk: event.chunk,
         done: 0,
+        bytes: 0,
         total: Number(event.total),
         unit: event.unit,
       }
-      return { ...run, lanes: setLane(run, { ...lane, startedAt: now, waits: null }) }
+      const { from, to } = event
+      const span = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+      return { ...run, lanes: setLane(run, { ...lane, ...NO_STEP, span, startedAt: now, waits: null }) }
     }
+    case 'copy.started':
+      return { ...run, baseline: run.baseline + Number(event.done.rows) }
     case 'chunk.progress': {
       const before = run.lanes.find((l) => l.worker === event.worker)
       const same = before?.table === event.table && before.chunk === event.chunk
-      const lane = { worker: event.worker, table: event.table, chunk: event.chunk, unit: event.unit, waits: null }
-      const startedAt = same ? before.startedAt : now
+      const { worker, table, chunk, unit, step = null } = event
+      const { span, attempt } = same ? before : NO_STEP
+      const lane = { worker, table, chunk, unit, waits: null, step, span, attempt }
+      // A copy begins its chunk anew after a wait, and so does its rate.
+      const again = run.copy !== null && before?.waits !== null
+      const startedAt = same && !again ? before.startedAt : now
       return {
         ...run,
-        lanes: setLane(run, { ...lane, done: Number(event.done), total: Number(event.total), startedAt }),
+        lanes: setLane(run, {
+          ...lane,
+          done: Number(event.done),
+          bytes: Number(event.bytes ?? 0),
+          total: Number(event.total),
+          startedAt,
+        }),
       }
     }
     case 'chunk.retried': {
       const waits = `${event.error.code}: try ${event.attempt} in ${seconds(event.waitMs)}`
-      const lanes = run.lanes.map((l) => (l.table === event.table && l.chunk === event.chunk ? { ...l, waits } : l))
+      const { attempt } = event
+      // Of a copy nothing of the failed try is left; an import goes on behind its last batch.
+      const left = run.copy === null ? {} : { done: 0, bytes: 0 }
+      const lanes = run.lanes.map((l) =>
+        l.table === event.table && l.chunk === event.chunk ? { ...l, ...left, waits, attempt } : l,
+      )
       return { ...run, lanes, retries: run.retries + 1 }
     }
     case 'chunk.done': {
@@ -77,9 +99,16 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         ...run,
         lanes: withoutChunk(run, event.table, event.chunk),
         chunksDone: run.chunksDone + 1,
-        doneBefore: run.doneBefore + (counts ? Number(event.done) : 0),
+        doneBefore: run.doneBefore + (counts ? Number(event.read ?? event.done) : 0),
+        bytesBefore: run.bytesBefore + Number(event.bytes ?? 0),
       }
     }
+    case 'diff.progress':
+      return comparing(run, event, now)
+    case 'chunk.released':
+      return { ...run, lanes: withoutChunk(run, event.table, event.chunk) }
+    case 'run.steered':
+      return steered(run, event)
     case 'chunk.failed':
       return {
         ...run,
@@ -90,6 +119,8 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return {
         ...run,
         lanes: run.lanes.filter((l) => l.table !== event.table),
+        // Of a comparison no chunk says what was done.
+        doneBefore: run.doneBefore + (run.operation.kind === 'diff' ? comparedIn(run, event.table) : 0),
         results: last(run.results, event, KEPT_RESULTS),
         counts: { ...run.counts, [event.status]: run.counts[event.status] + 1 },
         errors: event.error === undefined ? run.errors : last(run.errors, event.error, KEPT_RESULTS),
@@ -100,12 +131,19 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return { ...run, mismatches: last(run.mismatches, event, KEPT_RESULTS), mismatchCount: run.mismatchCount + 1 }
     case 'question':
       return { ...run, questions: last(run.questions, event, KEPT_RESULTS) }
+    case 'difference':
+      return {
+        ...run,
+        differences: last(run.differences, event, KEPT_RESULTS),
+        differenceCount: run.differenceCount + 1,
+      }
     case 'run.finished':
       return {
         ...run,
         phase: 'done',
         lanes: [],
-        doneBefore: doneNow(run),
+        // What the lanes of a copy held is undone.
+        doneBefore: run.copy === null ? doneNow(run) : run.doneBefore,
         endedAt: now,
         finished: event,
         errors: event.error === undefined ? run.errors : last(run.errors, event.error, KEPT_RESULTS),
@@ -115,73 +153,40 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
   }
 }
 
+/** A table that is being compared is a lane of its own: rows of its source, and ranges that are left. */
+function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }>, now: number): RunView {
+  const { table, step, done, total, left } = event
+  const known = run.lanes.find((lane) => lane.table === table)
+  const lane: Lane = {
+    worker: 1,
+    table,
+    chunk: step === 'comparing' ? `${countDec(left)} left` : step,
+    done: Number(done),
+    bytes: 0,
+    total: Number(total),
+    unit: 'row',
+    waits: null,
+    ...NO_STEP,
+    startedAt: known?.startedAt ?? now,
+  }
+  return { ...run, lanes: setLane(run, lane), comparing: event }
+}
+
+/** What was asked for somewhere else is shown here too. */
+function steered(run: RunView, { paused, workers, rate, stopping }: Extract<Event, { type: 'run.steered' }>): RunView {
+  const turned = run.phase === 'running' || run.phase === 'paused'
+  const phase = stopping === true ? 'stopping' : paused === undefined ? run.phase : paused ? 'paused' : 'running'
+  return {
+    ...run,
+    phase: turned ? phase : run.phase,
+    wantedLanes: workers ?? run.wantedLanes,
+    wantedRate: rate === undefined ? run.wantedRate : rate === null ? Infinity : Number(rate),
+  }
+}
+
 /** One sample a second at most; called with every flush and every tick of a live run. */
 export function sample(run: RunView, now: number): RunView {
   const newest = run.samples.at(-1)
   if (newest !== undefined && now - newest.at < 950) return run
-  return { ...run, samples: last(run.samples, { at: now, done: doneNow(run) }, KEPT_SAMPLES) }
-}
-
-/** The line of the log that an event makes, or null. Cut, so that one hostile message cannot fill the memory. */
-export function logEntry(event: Event, now: number): LogEntry | null {
-  const ts = msOf(event.ts) ?? now
-  const entry = (level: LogEntry['level'], text: string): LogEntry => ({
-    ts,
-    level,
-    text: takeStart(clean(text), LOG_CELLS),
-  })
-  switch (event.type) {
-    case 'log':
-      return entry(
-        event.level,
-        (event.table === undefined ? '' : `${event.table}: `) +
-          event.message +
-          (event.hint === undefined ? '' : ` · do: ${event.hint}`),
-      )
-    case 'run.started':
-      return entry('note', `${event.command} started${event.resumes === undefined ? '' : `, resumes ${event.resumes}`}`)
-    case 'plan.ready':
-      return entry(
-        'note',
-        `plan ${event.hash}: ${plural(numberOf(event.tables), 'table')}, ${event.estimated ? 'about ' : ''}${countDec(event.total)} ${event.unit}s`,
-      )
-    case 'table.finished':
-      if (event.error !== undefined) {
-        const hint = event.error.hint === undefined ? '' : ` · do: ${event.error.hint}`
-        return entry('error', `${event.table}: ${event.error.code} ${event.error.message}${hint}`)
-      }
-      return entry(
-        'note',
-        `${event.table}: ${event.status}${event.version === undefined ? '' : ` v${event.version}`}, ${seconds(event.ms)}`,
-      )
-    case 'chunk.retried':
-      return entry(
-        'warn',
-        `${event.table}: ${event.error.code} ${event.error.message}, trying again in ${seconds(event.waitMs)}`,
-      )
-    case 'chunk.failed':
-      return entry('error', `${event.table} ${event.chunk}: ${event.error.code} ${event.error.message}`)
-    case 'verify.check':
-      return entry(
-        event.equal ? 'note' : 'error',
-        `${event.table} v${event.version} ${event.check}: ${event.equal ? [event.log, event.catalog].filter((side) => side !== '').join(' = ') : `log ${event.log}, catalog ${event.catalog}`} (${event.witness})`,
-      )
-    case 'verify.mismatch':
-      return entry(
-        'error',
-        `${event.table} v${event.version} ${event.check} ${event.path ?? ''} ${event.field}: log ${event.log}, catalog ${event.catalog}`,
-      )
-    case 'question':
-      return entry(
-        event.same ? 'note' : 'error',
-        `${event.title}: ${event.same ? 'same answer' : (event.difference ?? 'answers differ')}, ${plural(Number(event.rows), 'row')}`,
-      )
-    case 'run.finished':
-      return entry(
-        event.status === 'ok' ? 'note' : event.status === 'stopped' ? 'warn' : 'error',
-        `run ${event.status}, exit ${event.exitCode}, ${seconds(event.ms)}${event.error === undefined ? '' : ` · ${event.error.code} ${event.error.message}`}`,
-      )
-    default:
-      return null
-  }
+  return { ...run, samples: last(run.samples, { at: now, done: doneNow(run), bytes: bytesNow(run) }, KEPT_SAMPLES) }
 }

@@ -1,7 +1,8 @@
 /** What is known of one run, folded from its events. Bounded: lists keep their newest entries, counters keep the rest. */
 import type { Operation } from '../../engine/operation.ts'
-import type { Dec, EventBody, QuestionEvent } from '../../model/event.ts'
+import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
+import { CopyProgress } from './copy/copy-progress.ts'
 
 export type TableResult = Extract<EventBody, { type: 'table.finished' }>
 export type Check = Extract<EventBody, { type: 'verify.check' }>
@@ -13,15 +14,21 @@ export type Lane = {
   readonly table: string
   readonly chunk: string
   readonly done: number
+  /** Of the source, about; 0 where nobody tells. */
+  readonly bytes: number
   readonly total: number
   readonly unit: string
   readonly startedAt: number
   /** Why the lane waits, or null while it works. */
   readonly waits: string | null
+  /** Of a copy: what is being done with the chunk, where it lies, and which try this is. */
+  readonly step: 'reading' | 'writing' | 'proving' | null
+  readonly span: KeySpan
+  readonly attempt: number
 }
 
 /** One second of progress. */
-export type Sample = { readonly at: number; readonly done: number }
+export type Sample = { readonly at: number; readonly done: number; readonly bytes: number }
 
 export type RunView = {
   readonly id: number
@@ -45,16 +52,27 @@ export type RunView = {
   } | null
   /** Work of finished chunks, in the unit of the plan, since this run began. */
   readonly doneBefore: number
+  /** Bytes of finished chunks of a copy. */
+  readonly bytesBefore: number
   readonly chunksDone: number
   readonly retries: number
   readonly lanes: readonly Lane[]
   readonly wantedLanes: number | null
+  /** Rows a second as the keys have set them; null where they have not, `Infinity` for no limit. */
+  readonly wantedRate: number | null
+  /** Of a copy. It is no plain value: it grows in place with every event. */
+  readonly copy: CopyProgress | null
   readonly counts: Readonly<Record<'ok' | 'current' | 'failed' | 'refused' | 'stopped' | 'skipped', number>>
   readonly results: readonly TableResult[]
   readonly checks: readonly Check[]
   readonly mismatches: readonly Mismatch[]
   readonly mismatchCount: number
   readonly questions: readonly QuestionEvent[]
+  /** Of a `diff`. */
+  readonly differences: readonly DifferenceEvent[]
+  readonly differenceCount: number
+  /** How far the comparison of the table is that is being compared. */
+  readonly comparing: Extract<EventBody, { type: 'diff.progress' }> | null
   readonly errors: readonly ErrorInfo[]
   readonly samples: readonly Sample[]
   readonly finished: Finished | null
@@ -62,6 +80,7 @@ export type RunView = {
 
 export const KEPT_RESULTS = 500
 export const KEPT_SAMPLES = 90
+const SETTLED_MS = 3000
 
 /** A run that was asked for and has said nothing yet. */
 export function freshRun(id: number, operation: Operation, commandLine: string, now: number): RunView {
@@ -79,18 +98,24 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     baseline: 0,
     plan: null,
     doneBefore: 0,
+    bytesBefore: 0,
     chunksDone: 0,
     retries: 0,
     lanes: [],
     wantedLanes: null,
+    wantedRate: null,
+    copy: operation.kind === 'copy' ? new CopyProgress() : null,
     counts: { ok: 0, current: 0, failed: 0, refused: 0, stopped: 0, skipped: 0 },
     results: [],
     checks: [],
     mismatches: [],
     mismatchCount: 0,
     questions: [],
+    differences: [],
+    differenceCount: 0,
+    comparing: null,
     errors: [],
-    samples: [{ at: now, done: 0 }],
+    samples: [{ at: now, done: 0, bytes: 0 }],
     finished: null,
   }
 }
@@ -102,11 +127,24 @@ export function doneNow(run: RunView): number {
   return sum
 }
 
+/** Bytes that a copy has moved since this run began; 0 where nobody tells. */
+export function bytesNow(run: RunView): number {
+  return run.lanes.reduce((sum, lane) => sum + lane.bytes, run.bytesBefore)
+}
+
+/** All the work there is, what earlier runs did included; null where no plan has told. */
+export function workOf(run: RunView): number | null {
+  if (run.plan === null) return null
+  return run.copy === null ? run.plan.total : run.copy.rows().rows
+}
+
 /** 0..1 of the whole work, what earlier runs did included; below 1 until the run has ended well; null when no plan says. */
 export function share(run: RunView): number | null {
   if (run.finished?.status === 'ok') return 1
-  if (run.plan === null || run.plan.total <= 0) return null
-  return Math.min(0.99, Math.max(0, (run.baseline + doneNow(run)) / run.plan.total))
+  const all = workOf(run)
+  if (all === null || all <= 0) return null
+  if (run.copy !== null && run.finished !== null) return Math.min(0.99, run.copy.tally().read / all)
+  return Math.min(0.99, Math.max(0, (run.baseline + doneNow(run)) / all))
 }
 
 function sampleBefore(run: RunView, since: number): Sample | null {
@@ -120,23 +158,42 @@ function sampleBefore(run: RunView, since: number): Sample | null {
 
 /** Work a second over the last `windowMs`, or null before one second has passed. */
 export function rateOf(run: RunView, now: number, windowMs: number): number | null {
-  const end = run.endedAt ?? now
-  const from = sampleBefore(run, end - windowMs)
-  if (from === null || end - from.at < 1000) return null
-  return (Math.max(0, doneNow(run) - from.done) * 1000) / (end - from.at)
+  return pace(run, now, windowMs, 'done', doneNow(run))
 }
 
-/** Work a second since the run began, or null before one second has passed. */
+/** Bytes a second over the last `windowMs`; null before one second has passed, and where nobody tells bytes. */
+export function byteRate(run: RunView, now: number, windowMs: number): number | null {
+  const bytes = bytesNow(run)
+  return bytes === 0 ? null : pace(run, now, windowMs, 'bytes', bytes)
+}
+
+function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes', amount: number): number | null {
+  const end = run.endedAt ?? now
+  const sampled = sampleBefore(run, end - windowMs)
+  // While a copy was planned nothing could move.
+  const begunAt = run.copy?.begunAt ?? null
+  const from =
+    begunAt !== null && sampled !== null && sampled.at < begunAt ? { at: begunAt, done: 0, bytes: 0 } : sampled
+  if (from === null || end - from.at < 1000) return null
+  return (Math.max(0, amount - from[of]) * 1000) / (end - from.at)
+}
+
+/** Work a second since the run began to work, or null before one second has passed. */
 export function meanRate(run: RunView, now: number): number | null {
-  const ms = (run.endedAt ?? now) - run.startedAt
+  const ms = (run.endedAt ?? now) - (run.copy?.begunAt ?? run.startedAt)
   return ms < 1000 ? null : (doneNow(run) * 1000) / ms
 }
 
 /** Milliseconds to go by the rate of the last 30 s; null when that would be a guess: nothing moved, or no plan says how much is left. */
 export function eta(run: RunView, now: number): number | null {
-  if (run.finished !== null || run.phase === 'paused' || run.plan === null) return null
-  const left = run.plan.total - run.baseline - doneNow(run)
+  const all = workOf(run)
+  if (run.finished !== null || run.phase === 'paused' || all === null) return null
+  // Nobody knows when a table goes on that a person has paused.
+  if (run.copy?.tables.some(({ state }) => state === 'paused') === true) return null
+  const left = all - run.baseline - doneNow(run)
   const speed = rateOf(run, now, 30_000)
+  // The first batches of a copy say little: a number that is wrong by an hour is worse than none.
+  if (run.copy !== null && now - (run.copy.begunAt ?? now) < SETTLED_MS) return null
   if (speed === null || speed <= 0 || left < 0) return null
   return (left / speed) * 1000
 }

@@ -1,7 +1,9 @@
 /** Commands that start something: imports, validations, comparisons, roll backs, and the full texts of a commit or a file. */
+import type { TableWish } from '../../engine/operation.ts'
 import type { TableRow } from '../../engine/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
+import { isHeld } from '../keymap/conditions.ts'
 import {
   activeRun,
   comparison,
@@ -17,23 +19,23 @@ import { cursorRow, targetRows } from '../state/tables-list.ts'
 import { commitText, fileText, resultText, runText } from '../views/texts.ts'
 import { copied } from './clipboard.ts'
 import { askPlan, askRollback } from './dialogs.ts'
+import { rateAfter } from '../run/rate-limit.ts'
+import type { RunView } from '../run/run-view.ts'
+import { isChosen, underCursor } from '../state/copy-cursor.ts'
+import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
+import { relationText } from '../views/relations.ts'
 import type { Job } from './operations.ts'
 import { batchImport, compare, importRows, validate } from './operations.ts'
 import type { Session } from './session.ts'
 
-const place = (s: Session): { lake: string | null; catalog: string } => ({
-  lake: s.workbench.lake,
-  catalog: s.workbench.catalog,
-})
-
 function deltaRows(s: Session): readonly TableRow[] {
-  return targetRows(s.state).filter((row) => row.kind === 'delta')
+  return targetRows(s.state).flatMap((row) => (row.kind === 'delta' ? [row] : []))
 }
 
 function importMarked(s: Session, start: boolean): void {
   const rows = deltaRows(s)
-  const dry = importRows(rows, place(s), true)
-  const job = importRows(rows, place(s), false)
+  const dry = importRows(rows, s.place, true)
+  const job = importRows(rows, s.place, false)
   if (dry === null || job === null) return
   askPlan(s, rows.length === 1 ? `Import ${rows[0]?.name ?? ''}` : `Import ${rows.length} tables`, dry, job, start)
 }
@@ -51,7 +53,7 @@ function compareAgain(s: Session, command: Command): void {
   const question = shown.questions[s.state.compare.at.cursor]
   const only = command === 'compare.again' && question !== undefined ? [question.question] : undefined
   const report = command === 'compare.report' ? 'sluice-compare.md' : undefined
-  s.queue.add([compare(shown.table, place(s), only, report)])
+  s.queue.add([compare(shown.table, s.place, only, report)])
 }
 
 function text(s: Session, title: string, lines: readonly string[], copy: string): void {
@@ -87,6 +89,73 @@ function openResult(s: Session): void {
   if (result !== undefined) text(s, result.table, resultText(result), result.error?.message ?? result.table)
 }
 
+/** What is under the cursor of a copy in full: a table, or a chunk. */
+function openChunk(s: Session): void {
+  const run = openRun(s.state)
+  const under = run === null ? null : underCursor(s.state, run)
+  if (run === null || under === null) return
+  if (under.kind === 'table') text(s, under.table.name, tableText(under.table, run), under.table.name)
+  else
+    text(
+      s,
+      `chunk ${under.chunk.no} of ${under.chunk.table}`,
+      chunkText(under.chunk, run, s.state.now),
+      chunkSpan(under.chunk, run),
+    )
+}
+
+const MOST_LANES = 64
+
+function lanesAfter(run: RunView, by: number): number {
+  const asked =
+    run.operation.kind === 'copy' ? Math.min(run.operation.workers, run.copy?.writers ?? MOST_LANES) : run.lanes.length
+  return Math.max(1, Math.min(MOST_LANES, (run.wantedLanes ?? asked) + by))
+}
+
+function turnLanes(s: Session, run: RunView, by: number): void {
+  const wanted = lanesAfter(run, by)
+  const { writers } = run.copy ?? { writers: null }
+  if (by > 0 && writers !== null && wanted > writers) {
+    const many = writers === 1 ? 'one chunk' : `${writers} chunks`
+    s.flash(`the target takes ${many} at a time: more lanes would only wait`)
+    return
+  }
+  s.queue.lanes(wanted)
+}
+
+function turnRate(s: Session, run: RunView, faster: boolean): void {
+  const next = rateAfter(run, faster, s.state.now)
+  if ('why' in next) s.flash(next.why)
+  else s.queue.rate(next.rate)
+}
+
+const STEERED: Readonly<Record<TableWish['act'], string>> = {
+  pause: 'is paused: P lets it go on',
+  resume: 'goes on',
+  skip: 'is left to another run: S takes it in again',
+  retry: 'is tried again, as far as it failed',
+}
+
+/** Asks something of the table or chunk under the cursor. */
+function steer(s: Session, act: TableWish['act']): void {
+  const run = openRun(s.state)
+  const under = run === null ? null : underCursor(s.state, run)
+  if (under === null) return
+  // Until somebody moves it, the cursor follows the work: what it stood on when the key was pressed may be gone.
+  if (!isChosen(s.state, under)) {
+    s.flash('choose a row first: j and k move the cursor, which follows the work until then')
+    return
+  }
+  if (under.kind === 'table') {
+    s.queue.steer({ act, table: under.table.name })
+    s.flash(`${under.table.name} ${STEERED[act]}`)
+  } else {
+    const { table, no } = under.chunk
+    s.queue.steer({ act, table, chunk: no })
+    s.flash(`chunk ${no} ${STEERED[act]}`)
+  }
+}
+
 /** Does what a command asks of the workbench; commands of the screen alone were done by the reducer. */
 export function actOn(s: Session, command: Command): void {
   const run = activeRun(s.state)
@@ -103,21 +172,40 @@ export function actOn(s: Session, command: Command): void {
       askPlan(
         s,
         `Import every table of ${lake}`,
-        batchImport(place(s), lake, undefined, true),
-        batchImport(place(s), lake, undefined, false),
+        batchImport(s.place, lake, undefined, true),
+        batchImport(s.place, lake, undefined, false),
         true,
       )
       break
     }
     case 'validate':
-      eachInCatalog(s, 'validating', (row) => validate(row, place(s)))
+      eachInCatalog(s, 'validating', (row) => validate(row, s.place))
       break
     case 'compare':
-      eachInCatalog(s, 'comparing', (row) => compare(row.location, place(s)))
+      eachInCatalog(s, 'comparing', (row) => compare(row.location, s.place))
       break
     case 'rollback': {
       const row = cursorRow(s.state)
-      if (row !== null) askRollback(s, row)
+      if (row?.kind === 'delta') askRollback(s, row)
+      break
+    }
+    case 'open.database': {
+      const row = cursorRow(s.state)
+      if (row !== null && row.kind !== 'relation') s.databases.toggle(row)
+      break
+    }
+    case 'database.tables':
+      if (s.workbench.catalog !== null) s.databases.open(s.workbench.catalog, s.workbench.catalog, null)
+      break
+    case 'open.relation': {
+      const row = cursorRow(s.state)
+      if (row?.kind === 'relation')
+        text(
+          s,
+          row.name,
+          relationText(row.relation).map((one) => one.replace(/^# /, '')),
+          row.name,
+        )
       break
     }
     case 'compare.again':
@@ -149,18 +237,33 @@ export function actOn(s: Session, command: Command): void {
       if (what !== null) s.copy(what.text, what.what)
       break
     }
+    case 'open.chunk':
+      openChunk(s)
+      break
     case 'run.pause':
-      s.queue.pause(run?.phase !== 'paused')
+    case 'run.go-on':
+      s.queue.pause(command === 'run.pause')
       break
     case 'run.more':
-    case 'run.fewer': {
-      const now = run?.wantedLanes ?? run?.lanes.length ?? 1
-      s.queue.lanes(Math.max(1, now + (command === 'run.more' ? 1 : -1)))
+    case 'run.fewer':
+      if (run !== undefined) turnLanes(s, run, command === 'run.more' ? 1 : -1)
       break
-    }
+    case 'run.slower':
+    case 'run.faster':
+      if (run !== undefined) turnRate(s, run, command === 'run.faster')
+      break
+    case 'row.pause':
+      steer(s, isHeld(s.state, 'paused') ? 'resume' : 'pause')
+      break
+    case 'row.skip':
+      steer(s, isHeld(s.state, 'skipped') ? 'resume' : 'skip')
+      break
+    case 'row.retry':
+      steer(s, 'retry')
+      break
     case 'run.stop':
       s.queue.stop()
-      s.flash('stopping after the running batches; X aborts')
+      s.flash(`stopping after the running ${run?.copy === null ? 'batches' : 'chunks'}; X aborts`)
       break
     case 'run.abort':
       s.store.dispatch({ type: 'dialog', dialog: { kind: 'abort', choice: 0 } satisfies Dialog })

@@ -1,4 +1,5 @@
 /** What `y` copies: the thing under the cursor, as one would paste it into a shell or a query. */
+import { literal } from '../../shared/sql-text.ts'
 import { comparison, identityOf, known, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
@@ -9,9 +10,10 @@ function fromTables(state: State): Copied | null {
   if (state.focus === 'list') {
     const rows = targetRows(state)
     if (rows.length === 0) return null
+    const one = rows.every(({ kind }) => kind === 'relation') ? 'name' : 'path'
     return {
       text: rows.map((row) => row.location).join('\n'),
-      what: rows.length === 1 ? 'path' : `${rows.length} paths`,
+      what: rows.length === 1 ? one : `${rows.length} ${one}s`,
     }
   }
   const { tab, at } = state.detail
@@ -32,9 +34,7 @@ function fromTables(state: State): Copied | null {
     const page = known(state, 'partitions', identityOf(state, 'partitions'))
     const row = page?.rows[at.partitions.cursor - page.from]
     if (row === undefined) return null
-    const parts = Object.entries(row.values).map(([k, v]) =>
-      v === null ? `${k} IS NULL` : `${k} = '${v.replaceAll("'", "''")}'`,
-    )
+    const parts = Object.entries(row.values).map(([k, v]) => (v === null ? `${k} IS NULL` : `${k} = ${literal(v)}`))
     return { text: parts.join(' AND '), what: 'predicate of the partition' }
   }
   const row = cursorRow(state)

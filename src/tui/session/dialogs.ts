@@ -4,11 +4,13 @@ import type { Event } from '../../model/event.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { foldRollbackCheck } from '../run/rollback-check.ts'
 import type { Dialog } from '../state/state.ts'
+import { redactUrl } from '../../shared/redact.ts'
 import { field } from '../state/text-field.ts'
+import { canCopy } from '../views/copy-plan-dialog.ts'
 import { canStart } from '../views/plan-dialog.ts'
 import { paletteEntries } from '../views/palette.ts'
 import type { Job } from './operations.ts'
-import { rollback, verifyRollback } from './operations.ts'
+import { copyTables, rollback, verifyRollback } from './operations.ts'
 import type { Session } from './session.ts'
 
 type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
@@ -65,11 +67,31 @@ export function askPlan(s: Session, title: string, dry: Job, job: Job, start: bo
   )
 }
 
+/** Shows what a copy would do, read by a dry run of it. */
+export function askCopyPlan(s: Session, tables: readonly string[], from: string, to: string): void {
+  const dry = copyTables(tables, from, to, true)
+  const job = copyTables(tables, from, to, false)
+  tokens.set(job.operation, dry)
+  const what = tables.length === 1 ? (tables[0] ?? '') : `${tables.length} tables`
+  const title = `Copy ${what} to ${redactUrl(to)}`
+  set(s, { kind: 'copy-plan', title, ...job, state: 'reading', lines: [], error: null, top: 0 })
+  readInto(
+    s,
+    'copy-plan',
+    dry,
+    (d, event) => {
+      if (event.type === 'plan.ready') return { ...d, lines: event.copies ?? [], state: 'ready' }
+      const failed = event.type === 'run.finished' && d.state === 'reading' ? event.error : undefined
+      return failed === undefined ? d : { ...d, error: failed }
+    },
+    (d) => (d.state === 'reading' ? { ...d, state: 'failed' } : d),
+  )
+}
+
 /** Asks for the name of the table while verify-rollback looks whether its log can still say everything the catalog says. */
 export function askRollback(s: Session, row: TableRow): void {
-  const place = { lake: s.workbench.lake, catalog: s.workbench.catalog }
-  const check = verifyRollback(row, place)
-  const job = rollback(row, place)
+  const check = verifyRollback(row, s.place)
+  const job = rollback(row, s.place)
   tokens.set(job.operation, check)
   set(s, { kind: 'rollback', row, ...job, field: field(), focus: 'cancel', state: 'checking', lines: [], error: null })
   readInto(s, 'rollback', check, foldRollbackCheck, (d, exit) =>
@@ -85,6 +107,11 @@ export function acceptDialog(s: Session): void {
       if (dialog.state === 'reading') return
       set(s, null)
       if (dialog.start && dialog.state === 'ready' && canStart(dialog)) s.queue.add([dialog])
+      return
+    case 'copy-plan':
+      if (dialog.state === 'reading') return
+      set(s, null)
+      if (dialog.state === 'ready' && canCopy(dialog.lines)) s.queue.add([dialog])
       return
     case 'rollback':
       acceptRollback(s, dialog)
@@ -154,6 +181,7 @@ export function dialogCommand(s: Session, command: Command): void {
     case 'help':
     case 'text':
     case 'plan':
+    case 'copy-plan':
       set(s, { ...dialog, top: scrolled(dialog.top, by) })
   }
 }
@@ -162,7 +190,7 @@ export function dialogCommand(s: Session, command: Command): void {
 export function dialogKey(s: Session, key: string): boolean {
   const dialog = s.state.dialog
   if (dialog === null) return false
-  if (key === 'y' && (dialog.kind === 'text' || dialog.kind === 'plan')) {
+  if (key === 'y' && (dialog.kind === 'text' || dialog.kind === 'plan' || dialog.kind === 'copy-plan')) {
     if (dialog.kind === 'text') s.copy(dialog.copy, dialog.title)
     else s.copy(dialog.commandLine, 'command')
     return true

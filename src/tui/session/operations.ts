@@ -1,6 +1,8 @@
 /** Operations that keys start, and the command lines that do the same without the UI. */
 import type { Operation } from '../../engine/operation.ts'
 import type { TableRow } from '../../engine/workbench.ts'
+import { parseLakeUrl, s3Uri } from '../../model/lake-url.ts'
+import { redactUrl } from '../../shared/redact.ts'
 
 /** The command line's own defaults: the printed command would else not do the same. */
 const BATCH_SIZE = 10_000
@@ -8,7 +10,10 @@ const PARALLEL = 2
 const COMPARE_RUNS = 7
 const VALIDATE_SAMPLES = 4
 const LOCK_WAIT_MS = 10_000
+const COPY_WORKERS = 4
+const MAX_ASIDE = 1000
 
+/** Commands that need a catalog work only where one is open. */
 export type Place = { readonly lake: string | null; readonly catalog: string }
 export type Job = { readonly operation: Operation; readonly commandLine: string }
 
@@ -62,8 +67,15 @@ export function batchImport(place: Place, lake: string, only: readonly string[] 
     commandLine:
       only === undefined
         ? command(['batch-import', lake, '--recursive', '--parallel', String(PARALLEL)], place.catalog)
-        : only.map((name) => command(['import', `${lake.replace(/\/$/, '')}/${name}`], place.catalog)).join(' && '),
+        : only.map((name) => command(['import', tableBelow(lake, name)], place.catalog)).join(' && '),
   }
+}
+
+/** A table by its name in the list. Names of a bucket are decoded, and URLs are not. */
+function tableBelow(lake: string, name: string): string {
+  const place = parseLakeUrl(lake)
+  if (place.kind === 'local') return `${lake.replace(/\/$/, '')}/${name}`
+  return s3Uri(place.bucket, place.prefix === '' ? name : `${place.prefix}/${name}`)
 }
 
 /** The import that the marked rows mean: one by its path, several as one batch. */
@@ -122,5 +134,48 @@ export function verifyRollback(row: TableRow, place: Place): Job {
   return {
     operation: { kind: 'verify-rollback', table, catalog: place.catalog, checkFiles: 'sample' },
     commandLine: command(['verify-rollback', table], place.catalog),
+  }
+}
+
+/**
+ * Copy of tables of a database, as `sluice copy` does it when nothing else is asked for.
+ * @param from URL of the source, as it is shown
+ * @param to URL of the target, which may hold a password; the command line does not
+ */
+export function copyTables(tables: readonly string[], from: string, to: string, dryRun: boolean): Job {
+  return {
+    operation: {
+      kind: 'copy',
+      from,
+      to,
+      tables,
+      rename: {},
+      onExisting: 'refuse',
+      acceptLossy: [],
+      verify: 'chunk',
+      workers: COPY_WORKERS,
+      maxAside: MAX_ASIDE,
+      restart: false,
+      dryRun,
+    },
+    commandLine: [
+      'sluice',
+      'copy',
+      '--from',
+      from,
+      '--to',
+      redactUrl(to),
+      ...tables.flatMap((name) => ['--table', name]),
+    ]
+      .map(quoted)
+      .join(' '),
+  }
+}
+
+/** The list of the tables of a database. */
+export function discoverDatabase(url: string): Job {
+  return {
+    operation: { kind: 'discover-database', url, tables: ['*'] },
+    commandLine: ['sluice', 'discover', url].map(quoted).join(' '),
   }
 }

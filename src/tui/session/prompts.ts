@@ -1,7 +1,8 @@
 /** What happens when a prompt is accepted. */
 import type { AsOf } from '../../engine/operation.ts'
 import type { Prompt, State } from '../state/state.ts'
-import { askPlan } from './dialogs.ts'
+import { copied } from '../state/copied-tables.ts'
+import { askCopyPlan, askPlan } from './dialogs.ts'
 import { importPath } from './operations.ts'
 import type { Session } from './session.ts'
 
@@ -43,14 +44,25 @@ export function acceptPrompt(s: Session, prompt: Prompt): void {
     case 'import-path': {
       if (text.trim() === '') return
       s.store.dispatch({ type: 'close-prompt' })
-      const place = { lake: s.workbench.lake, catalog: s.workbench.catalog }
       askPlan(
         s,
         `Import ${text.trim()}`,
-        importPath(text.trim(), place, true),
-        importPath(text.trim(), place, false),
+        importPath(text.trim(), s.place, true),
+        importPath(text.trim(), s.place, false),
         true,
       )
+      return
+    }
+    case 'copy-to': {
+      const url = text.trim()
+      const { from, tables } = copied(s.state)
+      if (!/^[a-z][a-z0-9+]*:\/\/./i.test(url)) {
+        const error = 'an URL such as postgresql://user@host/db or sqlite:///file.db'
+        s.store.dispatch({ type: 'prompt-error', error })
+        return
+      }
+      s.store.dispatch({ type: 'close-prompt' })
+      if (from !== null) askCopyPlan(s, tables, from, url)
     }
   }
 }

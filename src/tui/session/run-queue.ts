@@ -2,18 +2,29 @@
  * The run that works and those that wait. Events are collected and reach the store at most ten times a second; of the progress of a
  * chunk only the newest counts, so a fast engine costs no more than a slow one.
  */
+import type { TableWish } from '../../engine/operation.ts'
 import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
+import type { FinishedRun } from '../closing.ts'
 import type { Event } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
+import { differenceText } from '../views/differences.ts'
 import type { Job } from './operations.ts'
 
 const FLUSH_MS = 100
 const TICK_MS = 1000
+/** Lines of a `diff` that are printed after leaving. */
+const KEPT_DIFFERENCES = 20
 
-type Current = { readonly id: number; readonly handle: RunningOperation; events: Event[]; progress: Map<string, Event> }
+type Current = {
+  readonly id: number
+  readonly handle: RunningOperation
+  events: Event[]
+  progress: Map<string, Event>
+  differences: string[]
+}
 
 export class RunQueue {
   readonly #workbench: Workbench
@@ -29,7 +40,7 @@ export class RunQueue {
   lastExit = 0
   stopped = false
   /** The last word of every run of this session, for the lines printed after leaving. */
-  readonly finished: { readonly commandLine: string; readonly event: Event & { type: 'run.finished' } }[] = []
+  readonly finished: FinishedRun[] = []
 
   constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock) {
     this.#workbench = workbench
@@ -83,6 +94,18 @@ export class RunQueue {
     this.#store.dispatch({ type: 'run-lanes', id: this.#current.id, lanes: count })
   }
 
+  /** @param rows a second; `Infinity` for no limit */
+  rate(rows: number): void {
+    if (this.#current === null) return
+    this.#current.handle.rate(rows)
+    this.#store.dispatch({ type: 'run-rate', id: this.#current.id, rate: rows })
+  }
+
+  /** Of a copy: what becomes of it comes back as an event. */
+  steer(wish: TableWish): void {
+    this.#current?.handle.steer(wish)
+  }
+
   /** Resolves when nothing runs and nothing waits. */
   async idle(): Promise<void> {
     if (this.#current === null && this.#waiting.length === 0) return
@@ -115,7 +138,7 @@ export class RunQueue {
     this.#nextId += 1
     this.#store.dispatch({ type: 'run-added', id, ...job, now: this.#clock.now(), show })
     const handle = this.#workbench.start(job.operation, job.commandLine)
-    const current: Current = { id, handle, events: [], progress: new Map() }
+    const current: Current = { id, handle, events: [], progress: new Map(), differences: [] }
     this.#current = current
     this.#tickTimer ??= setInterval(() => {
       this.#flush()
@@ -142,8 +165,27 @@ export class RunQueue {
       }
       current.events.push(event)
     }
+    if (event.type === 'difference' && current.differences.length < KEPT_DIFFERENCES)
+      current.differences.push(`${event.table}  ${differenceText(event)}`)
     if (event.type === 'run.finished') {
-      this.finished.push({ commandLine: job.commandLine, event })
+      const { operation, commandLine } = job
+      this.#flush()
+      const run = this.#store.get().runs.views.find(({ id }) => id === current.id)
+      this.finished.push({
+        operation,
+        commandLine,
+        event,
+        ...(run?.copy?.begunAt == null
+          ? {}
+          : {
+              moved: {
+                rows: run.doneBefore,
+                bytes: run.bytesBefore,
+                ms: (run.endedAt ?? this.#clock.now()) - run.copy.begunAt,
+              },
+            }),
+        differences: current.differences,
+      })
       if (this.finished.length > 20) this.finished.shift()
     }
     this.#flushTimer ??= setTimeout(() => {

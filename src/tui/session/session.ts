@@ -10,6 +10,7 @@ import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
 import type { KeyPress } from '../keymap/key-name.ts'
 import { SMALLEST } from '../state/geometry.ts'
 import { activeRun } from '../state/selectors.ts'
+import { openedDatabase } from '../state/tables-list.ts'
 import type { Action, Loaded } from '../state/action.ts'
 import type { SlotName, State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
@@ -17,9 +18,12 @@ import type { TextField } from '../state/text-field.ts'
 import { edit, field } from '../state/text-field.ts'
 import { actOn } from './actions.ts'
 import { acceptDialog, dialogCommand, dialogKey } from './dialogs.ts'
+import { Databases } from './databases.ts'
 import type { Need } from './needs.ts'
 import { needs } from './needs.ts'
+import type { Place } from './operations.ts'
 import { acceptPrompt, typedBefore } from './prompts.ts'
+import { Reach, wholeError } from './reach.ts'
 import { RunQueue } from './run-queue.ts'
 
 /** What only the terminal can do. */
@@ -35,8 +39,13 @@ export class Session {
   readonly store: Store<State, Action>
   readonly clock: Clock
   readonly queue: RunQueue
+  readonly databases: Databases
   readonly #terminal: Terminal
   readonly #inFlight = new Set<SlotName>()
+  readonly #reach = new Reach(
+    (text, tone) => this.flash(text, tone),
+    () => this.store.dispatch({ type: 'reload', now: this.clock.now() }),
+  )
   #leaving = false
   #closed = false
 
@@ -46,10 +55,23 @@ export class Session {
     this.clock = clock
     this.#terminal = terminal
     this.queue = new RunQueue(workbench, store, clock)
+    this.databases = new Databases(workbench, store)
     store.subscribe(() => {
       this.#load()
     })
     this.#load()
+    // A run that begins with the program shows its own screen before anything else is asked.
+    setImmediate(() => {
+      this.databases.look()
+      store.subscribe(() => {
+        this.databases.look()
+      })
+    })
+  }
+
+  /** Where commands that need a catalog find it; they work only where there is one. */
+  get place(): Place {
+    return { lake: this.workbench.lake, catalog: this.workbench.catalog ?? '' }
   }
 
   get state(): State {
@@ -90,6 +112,7 @@ export class Session {
         break
       case 'reload':
         this.store.dispatch({ type: 'reload', now: this.clock.now() })
+        this.databases.readAgain()
         break
       case 'suspend':
         this.#terminal.suspend()
@@ -124,7 +147,7 @@ export class Session {
   /** `q`: back, and at the top the way out. */
   quit(): void {
     const { screen, focus, zoom } = this.state
-    if (screen !== 'tables' || focus === 'detail' || zoom) {
+    if (screen !== 'tables' || focus === 'detail' || zoom || openedDatabase(this.state) !== null) {
       this.store.dispatch({ type: 'command', command: 'back' })
     } else if (activeRun(this.state) === undefined) {
       this.leave()
@@ -143,6 +166,8 @@ export class Session {
   leave(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#reach.close()
+    this.databases.close()
     this.queue.dispose()
     this.#terminal.leave()
   }
@@ -215,16 +240,22 @@ export class Session {
 
   async #ask(need: Need): Promise<void> {
     const { slot, key, identity } = need
-    this.store.dispatch({ type: 'loading', slot, key })
+    const stopWaiting = this.#reach.waiting()
     try {
-      const value = await need.ask(this.workbench)
+      // Asked before it is told: whoever hears of it asks for more, and runs are named by the tables that were asked for first.
+      const asked = need.ask(this.workbench)
+      this.store.dispatch({ type: 'loading', slot, key })
+      const value = await asked
       this.#inFlight.delete(slot)
+      this.#reach.answered(slot)
       this.store.dispatch({ type: 'loaded', slot, key, identity, value, now: this.clock.now() } as Loaded)
     } catch (thrown) {
       this.#inFlight.delete(slot)
       const error = asSluiceError(thrown)
-      const text = `${error.code}: ${error.message}${error.hint === undefined ? '' : ` · do: ${error.hint}`}`
-      this.store.dispatch({ type: 'load-failed', slot, key, identity, error: text })
+      this.#reach.failed(slot, error)
+      this.store.dispatch({ type: 'load-failed', slot, key, identity, error: wholeError(error) })
+    } finally {
+      stopWaiting()
     }
   }
 }

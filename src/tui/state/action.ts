@@ -1,6 +1,7 @@
 /** Everything that can change the state. */
 import type { AsOf, Operation } from '../../engine/operation.ts'
-import type { Event } from '../../model/event.ts'
+import type { Event, RelationEvent } from '../../model/event.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { Dialog, Flash, LogEntry, SlotName, SlotValues } from './state.ts'
 import type { TextField } from './text-field.ts'
@@ -48,8 +49,13 @@ export type Action =
     }
   | { readonly type: 'run-phase'; readonly id: number; readonly phase: 'running' | 'paused' | 'stopping' | 'aborting' }
   | { readonly type: 'run-lanes'; readonly id: number; readonly lanes: number }
+  | { readonly type: 'run-rate'; readonly id: number; readonly rate: number }
   | { readonly type: 'run-ended'; readonly id: number; readonly exitCode: number; readonly now: number }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly Event[]; readonly now: number }
   | { readonly type: 'tick'; readonly now: number }
+  | { readonly type: 'database-opened'; readonly url: string; readonly title: string; readonly parent: string | null }
+  | { readonly type: 'database-closed'; readonly url: string }
+  | { readonly type: 'relations'; readonly url: string; readonly relations: readonly RelationEvent[] }
+  | { readonly type: 'database-read'; readonly url: string; readonly error: ErrorInfo | null }
   | { readonly type: 'log'; readonly entries: readonly LogEntry[] }
   | { readonly type: 'interrupted' }

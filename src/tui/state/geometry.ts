@@ -1,6 +1,6 @@
 /** How the screen is divided, from its size and what is open. Views draw by it and reducers scroll by it. */
 import type { State, Tab } from './state.ts'
-import { visibleRows } from './tables-list.ts'
+import { drawnLines } from './drawn-list.ts'
 
 export const SMALLEST = { columns: 40, rows: 10 }
 
@@ -54,12 +54,12 @@ export function summaryRows(body: number): number {
   return body >= 13 ? SUMMARY_ROWS : 0
 }
 
-/** Index in the drawn list (which has a heading before the other sources) of the row `index`. */
+/** Index in the drawn list, which has titles between its sections, of the row `index`. */
 export function drawnIndex(state: State, index: number): number {
-  const rows = visibleRows(state)
-  const firstOther = rows.findIndex((row) => row.kind !== 'delta')
-  if (firstOther < 0 || index < firstOther) return index
-  return index + (firstOther === 0 ? 1 : 2)
+  return Math.max(
+    0,
+    drawnLines(state).findIndex((line) => line.kind === 'row' && line.index === index),
+  )
 }
 
 /** Rows inside the detail pane below its head. */

@@ -13,8 +13,10 @@ import {
 import type { Move } from './position.ts'
 import { moveIndex, movePosition, scrollTop, settlePosition } from './position.ts'
 import { comparison, identityOf, known, logRows, openRun, runResults, runRows } from './selectors.ts'
+import { drawnLines } from './drawn-list.ts'
 import { cursorIndex, visibleRows } from './tables-list.ts'
 import { overviewLines } from '../views/overview.ts'
+import { moveInCopy } from './copy-cursor.ts'
 import { runLayout } from './run-layout.ts'
 
 /** Rows of a tab of the detail pane, 0 while they are not known. */
@@ -64,6 +66,7 @@ export function moveCursor(state: State, move: Move): State {
     }
     case 'runs': {
       const run = openRun(state)
+      if (run !== null && run.copy !== null) return moveInCopy(state, run, move)
       if (run !== null) {
         const height = runLayout(state, run).results
         return {
@@ -99,7 +102,7 @@ export function settle(state: State): State {
   const rows = visibleRows(state)
   const first = rows[0]
   const index = cursorIndex(state)
-  const total = rows.length === 0 ? 0 : drawnIndex(state, rows.length - 1) + 1
+  const total = drawnLines(state).length
   const top = scrollTop(state.tables.top, drawnIndex(state, index), total, tablesHeight(state))
   const cursorKey = state.tables.cursorKey ?? first?.key ?? null
   const tables =

@@ -4,9 +4,9 @@ import { geometry } from './geometry.ts'
 import { moveCursor } from './lists.ts'
 import type { Move } from './position.ts'
 import { openRun, runRows } from './selectors.ts'
-import type { Prompt, State, Tab } from './state.ts'
-import { FILE_SORTS, freshDetail, START, TABLE_SORTS, TABS } from './state.ts'
-import { cursorIndex, cursorRow, visibleRows } from './tables-list.ts'
+import type { CopySelection, Prompt, State, Tab } from './state.ts'
+import { FILE_SORTS, freshDetail, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
+import { cursorIndex, cursorRow, openedDatabase, visibleRows, type ListRow } from './tables-list.ts'
 import { field } from './text-field.ts'
 
 const MOVES: Partial<Record<Command, Move>> = {
@@ -34,6 +34,9 @@ function turnTab(state: State, by: number): State {
   return { ...state, focus, detail: { ...state.detail, tab } }
 }
 
+/** What can be marked: database files are opened, and nothing else is done with them. */
+const isTable = ({ kind }: ListRow): boolean => kind === 'delta' || kind === 'relation'
+
 function markRange(state: State): State {
   const rows = visibleRows(state)
   const index = cursorIndex(state)
@@ -48,7 +51,7 @@ function markRange(state: State): State {
       tables: { ...state.tables, anchor: row.key, marks: new Set([...state.tables.marks, row.key]) },
     }
   }
-  const range = rows.slice(Math.min(from, index), Math.max(from, index) + 1).filter((r) => r.kind === 'delta')
+  const range = rows.slice(Math.min(from, index), Math.max(from, index) + 1).filter(isTable)
   return {
     ...state,
     tables: { ...state.tables, anchor: null, marks: new Set([...state.tables.marks, ...range.map((r) => r.key)]) },
@@ -58,7 +61,7 @@ function markRange(state: State): State {
 function toggleMark(state: State): State {
   const row = cursorRow(state)
   if (row === null) return state
-  if (row.kind !== 'delta') return { ...state, flash: { text: `${row.name} is no Delta table`, tone: 'plain' } }
+  if (!isTable(row)) return { ...state, flash: { text: `${row.name} is no table`, tone: 'plain' } }
   const marks = new Set(state.tables.marks)
   if (!marks.delete(row.key)) marks.add(row.key)
   return moveCursor({ ...state, tables: { ...state.tables, marks } }, 'down')
@@ -66,7 +69,7 @@ function toggleMark(state: State): State {
 
 function markAll(state: State): State {
   const shown = visibleRows(state)
-    .filter((row) => row.kind === 'delta')
+    .filter(isTable)
     .map((row) => row.key)
   const all = shown.every((key) => state.tables.marks.has(key))
   return {
@@ -77,14 +80,23 @@ function markAll(state: State): State {
 
 /** Closes the innermost open thing: zoom, the detail pane, a run, marks, the filter, another screen. */
 function back(state: State): State {
-  if (state.screen === 'runs' && openRun(state) !== null) return { ...state, runs: { ...state.runs, open: null } }
+  const run = state.screen === 'runs' ? openRun(state) : null
+  if (run !== null && run.copy !== null && state.runs.copy.pane === 'chunks') return toPane(state, 'top')
+  if (run !== null) return { ...state, runs: { ...state.runs, open: null } }
   if (state.screen !== 'tables') return { ...state, screen: 'tables' }
   if (state.zoom) return { ...state, zoom: false }
   if (state.focus === 'detail') return { ...state, focus: 'list' }
   if (state.tables.anchor !== null) return { ...state, tables: { ...state.tables, anchor: null } }
   if (state.tables.filter !== '') return { ...state, tables: { ...state.tables, filter: '' } }
   if (state.tables.marks.size > 0) return { ...state, tables: { ...state.tables, marks: new Set() } }
-  return state
+  const database = openedDatabase(state)
+  if (database === null) return state
+  const databases = state.databases.filter((one) => one !== database)
+  return { ...state, databases, tables: { ...state.tables, cursorKey: database.parent } }
+}
+
+function toPane(state: State, pane: CopySelection['pane']): State {
+  return { ...state, runs: { ...state.runs, copy: { ...state.runs.copy, pane } } }
 }
 
 function openRuns(state: State): State {
@@ -104,8 +116,16 @@ export function reduceCommand(state: State, command: Command): State {
       return { ...state, focus: 'detail' }
     case 'open.run': {
       const row = runRows(state)[state.runs.at.cursor]
-      return row?.kind === 'here' ? { ...state, runs: { ...state.runs, open: row.run.id, results: START } } : state
+      return row?.kind === 'here'
+        ? { ...state, runs: { ...state.runs, open: row.run.id, results: START, copy: NO_SELECTION } }
+        : state
     }
+    case 'copy.pane':
+      return toPane(state, state.runs.copy.pane === 'top' ? 'chunks' : 'top')
+    case 'copy.chunks':
+      return toPane(state, 'chunks')
+    case 'copy.tables':
+      return { ...state, prompt: prompt('copy-to', '') }
     case 'pane.next':
       return { ...state, focus: state.focus === 'list' ? 'detail' : 'list' }
     case 'tab.next':
@@ -157,7 +177,15 @@ export function reduceCommand(state: State, command: Command): State {
       return { ...state, screen: 'log' }
     case 'errors':
       if (state.screen === 'log') return { ...state, log: { ...state.log, errorsOnly: !state.log.errorsOnly } }
-      return { ...state, runs: { ...state.runs, errorsOnly: !state.runs.errorsOnly, results: START } }
+      return {
+        ...state,
+        runs: {
+          ...state.runs,
+          errorsOnly: !state.runs.errorsOnly,
+          results: START,
+          copy: { ...state.runs.copy, chunk: null, top: 0 },
+        },
+      }
     case 'compare.bytes':
       return { ...state, compare: { ...state.compare, bytes: !state.compare.bytes } }
     case 'compare.cold':

@@ -1,12 +1,14 @@
 /** The reducer: every change of the state goes through here, and ends with cursors that are in sight. */
-import { foldEvent, logEntry, sample } from '../run/fold.ts'
+import { foldEvent, sample } from '../run/fold.ts'
+import { logEntry } from '../run/log-entry.ts'
 import type { RunView } from '../run/run-view.ts'
 import { freshRun } from '../run/run-view.ts'
 import type { Action } from './action.ts'
 import { settle } from './lists.ts'
 import { follow, reduceCommand } from './reduce-command.ts'
-import type { Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
-import { START } from './state.ts'
+import type { Database, Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
+import { NO_SELECTION, START } from './state.ts'
+import { visibleRows } from './tables-list.ts'
 
 /** The ring of the log; the whole log is a file's business. */
 export const LOG_LINES = 2000
@@ -19,6 +21,19 @@ function withSlot(state: State, name: SlotName, change: Partial<Slots[SlotName]>
 function withRun(state: State, id: number, change: (run: RunView) => RunView): State {
   const views = state.runs.views.map((run) => (run.id === id ? change(run) : run))
   return { ...state, runs: { ...state.runs, views } }
+}
+
+function withDatabase(state: State, url: string, change: Partial<Database>): State {
+  const databases = state.databases.map((one) => (one.url === url ? { ...one, ...change } : one))
+  return { ...state, databases }
+}
+
+/** Who opens a database by its row goes on to its tables. */
+function ontoFirst(state: State, url: string): State {
+  const parent = state.databases.find((one) => one.url === url)?.parent ?? null
+  const first = visibleRows(state).find((row) => row.kind === 'relation' && row.url === url)
+  if (parent === null || first === undefined || state.tables.cursorKey !== parent) return state
+  return { ...state, tables: { ...state.tables, cursorKey: first.key } }
 }
 
 function withLog(state: State, entries: readonly LogEntry[]): State {
@@ -59,7 +74,8 @@ function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): 
       now,
     ),
   )
-  const entries = events.flatMap((e) => logEntry(e, now) ?? [])
+  const alone = folded.runs.views.find((run) => run.id === id)?.copy?.tables.length === 1
+  const entries = events.flatMap((e) => logEntry(e, now, alone) ?? [])
   return { ...withLog(folded, entries), now }
 }
 
@@ -123,13 +139,20 @@ function reduce(state: State, action: Action): State {
       const run = freshRun(action.id, action.operation, action.commandLine, action.now)
       const compare = action.operation.kind === 'performance-compare'
       const screen = action.show ? (compare ? 'compare' : 'runs') : state.screen
-      const runs = { ...state.runs, views: [...state.runs.views, run].slice(-KEPT_RUNS), results: START }
+      const runs = {
+        ...state.runs,
+        views: [...state.runs.views, run].slice(-KEPT_RUNS),
+        results: START,
+        copy: NO_SELECTION,
+      }
       return { ...state, now: action.now, screen, runs: action.show && !compare ? { ...runs, open: action.id } : runs }
     }
     case 'run-phase':
       return withRun(state, action.id, (run) => (run.phase === 'done' ? run : { ...run, phase: action.phase }))
     case 'run-lanes':
       return withRun(state, action.id, (run) => ({ ...run, wantedLanes: action.lanes }))
+    case 'run-rate':
+      return withRun(state, action.id, (run) => ({ ...run, wantedRate: action.rate }))
     case 'run-ended':
       return {
         ...withRun({ ...state, flash: null }, action.id, (run) => ({
@@ -148,6 +171,23 @@ function reduce(state: State, action: Action): State {
         now: action.now,
         runs: { ...state.runs, views: state.runs.views.map((r) => (r.phase === 'done' ? r : sample(r, action.now))) },
       }
+    case 'database-opened': {
+      const { url, title, parent } = action
+      const others = state.databases.filter((database) => database.url !== url)
+      // Asked again, it shows what it has until the answer is there.
+      const relations = state.databases.find((database) => database.url === url)?.relations ?? []
+      const database = { url, title, parent, state: 'reading', relations, error: null } as const
+      return { ...state, databases: [...others, database] }
+    }
+    case 'database-closed':
+      return { ...state, databases: state.databases.filter(({ url }) => url !== action.url) }
+    case 'relations':
+      return withDatabase(state, action.url, { relations: action.relations })
+    case 'database-read':
+      return ontoFirst(
+        withDatabase(state, action.url, { state: action.error === null ? 'ready' : 'failed', error: action.error }),
+        action.url,
+      )
     case 'log':
       return withLog(state, action.entries)
     case 'interrupted':

@@ -20,7 +20,9 @@ export function runLayout(state: State, run: RunView): RunLayout {
   const chart = wide && rows >= 38 && run.plan !== null ? 6 : 0
   const head = wide ? 5 : 4
   const lanes =
-    run.finished !== null || run.checks.length > 0 ? 0 : Math.max(1, Math.min(run.lanes.length, rows >= 38 ? 16 : 5))
+    run.finished !== null || run.checks.length > 0 || run.operation.kind === 'diff'
+      ? 0
+      : Math.max(1, Math.min(run.lanes.length, rows >= 38 ? 16 : 5))
   const left = body - head - chart - (chart > 0 ? 1 : 0) - (lanes > 0 ? lanes + 2 : 0) - 1
   const log = Math.max(0, Math.min(wide ? 10 : 4, Math.floor(left / 3)))
   const results = Math.max(1, left - (log === 0 ? 0 : log + 2))

@@ -101,3 +101,11 @@ const tableOf = (run: RunView): string => (run.operation.kind === 'performance-c
 export function runResults(state: State, run: RunView): RunView['results'] {
   return state.runs.errorsOnly ? run.results.filter((r) => r.error !== undefined || r.status === 'failed') : run.results
 }
+
+/** Codes of errors that mean: the catalog's server does not answer. */
+export const CONNECTION = /^(?:CONNECT_FAILED|CONNECTION_LOST)\b/
+
+/** Whether the last look for the tables found no catalog to ask: what is shown may be old. */
+export function isCatalogAway({ slots }: State): boolean {
+  return CONNECTION.test(slots.tables.error ?? '') || CONNECTION.test(slots.runs.error ?? '')
+}

@@ -11,7 +11,7 @@ import type {
   SchemaField,
   TableRow,
 } from '../../engine/workbench.ts'
-import type { CommitEvent, PlanLine, RunEvent } from '../../model/event.ts'
+import type { CommitEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { TextField } from './text-field.ts'
@@ -90,6 +90,28 @@ export type LogState = {
   readonly at: Position
 }
 
+/** Where one is on the screen of a copy: on its tables or its chunks, and on which of them, by name. */
+export type CopySelection = {
+  readonly pane: 'top' | 'chunks'
+  /** Null while the table that is worked on is shown, whichever that is. */
+  readonly table: string | null
+  readonly chunk: string | null
+  readonly top: number
+}
+export const NO_SELECTION: CopySelection = { pane: 'top', table: null, chunk: null, top: 0 }
+
+/** A database whose tables are listed. */
+export type Database = {
+  /** As operations name it: an URL without password. */
+  readonly url: string
+  readonly title: string
+  /** Row of the list that it was opened from; null where it is what the program was opened with. */
+  readonly parent: string | null
+  readonly state: 'reading' | 'ready' | 'failed'
+  readonly relations: readonly RelationEvent[]
+  readonly error: ErrorInfo | null
+}
+
 export type RunsState = {
   /** Runs started here, oldest first; the last one may be running. */
   readonly views: readonly RunView[]
@@ -99,12 +121,13 @@ export type RunsState = {
   readonly at: Position
   readonly results: Position
   readonly errorsOnly: boolean
+  readonly copy: CopySelection
 }
 
 export type CompareState = { readonly at: Position; readonly bytes: boolean; readonly cold: boolean }
 
 export type Prompt = {
-  readonly kind: 'filter' | 'where' | 'as-of' | 'log-filter' | 'import-path'
+  readonly kind: 'filter' | 'where' | 'as-of' | 'log-filter' | 'import-path' | 'copy-to'
   readonly field: TextField
   readonly before: string
   readonly error: string | null
@@ -135,6 +158,16 @@ export type Dialog =
       readonly top: number
     }
   | {
+      readonly kind: 'copy-plan'
+      readonly title: string
+      readonly operation: Operation
+      readonly commandLine: string
+      readonly state: 'reading' | 'ready' | 'failed'
+      readonly lines: readonly CopyPlanLine[]
+      readonly error: ErrorInfo | null
+      readonly top: number
+    }
+  | {
       readonly kind: 'rollback'
       readonly row: TableRow
       readonly operation: Operation
@@ -154,7 +187,9 @@ export type State = {
   readonly size: { readonly columns: number; readonly rows: number }
   readonly ascii: boolean
   readonly lake: string | null
-  readonly catalog: string
+  readonly catalog: string | null
+  /** Databases whose tables are listed, in the order in which they were opened. */
+  readonly databases: readonly Database[]
   /** Time of the last reading or event: ages count from here, so that an idle screen never changes by itself. */
   readonly now: number
   /** Raised by `R` and by every finished run: answers of older generations are asked again. */
@@ -205,7 +240,7 @@ export function initialState(options: {
   readonly rows: number
   readonly ascii: boolean
   readonly lake: string | null
-  readonly catalog: string
+  readonly catalog: string | null
   readonly now: number
   readonly screen?: Screen
 }): State {
@@ -214,6 +249,7 @@ export function initialState(options: {
     ascii: options.ascii,
     lake: options.lake,
     catalog: options.catalog,
+    databases: [],
     now: options.now,
     generation: 0,
     screen: options.screen ?? 'tables',
@@ -233,7 +269,7 @@ export function initialState(options: {
     },
     tables: { cursorKey: null, top: 0, filter: '', sort: 'name', descending: false, marks: new Set(), anchor: null },
     detail: freshDetail(null, null),
-    runs: { views: [], queue: [], open: null, at: START, results: START, errorsOnly: false },
+    runs: { views: [], queue: [], open: null, at: START, results: START, errorsOnly: false, copy: NO_SELECTION },
     compare: { at: START, bytes: false, cold: false },
     log: { entries: [], filter: '', errorsOnly: false, follow: true, at: START },
     prompt: null,

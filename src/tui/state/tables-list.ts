@@ -1,6 +1,10 @@
-/** The rows of the Tables screen as they stand: filtered, sorted, with other sources last. */
+/** The rows of the Tables screen as they stand: filtered, sorted, with other sources and the tables of databases last. */
 import type { TableRow } from '../../engine/workbench.ts'
-import type { State, TableSort } from './state.ts'
+import type { RelationEvent } from '../../model/event.ts'
+import { relationRow, type RelationRow } from './relation-row.ts'
+import type { Database, State, TableSort } from './state.ts'
+
+export type ListRow = TableRow | RelationRow
 
 const CATALOG_ORDER = { failed: 0, unfinished: 1, behind: 2, running: 3, none: 4, current: 5 } as const
 const PROOF_ORDER = { differs: 0, never: 1, proved: 2 } as const
@@ -39,34 +43,51 @@ function haystack(row: TableRow): string {
   return `${row.name} ${row.error?.code ?? ''} ${catalog} ${row.proof.state}`
 }
 
+/** Tables of a database in the order of the list; what only lakes have sorts them by name. */
+function relationRows({ url, relations }: Database, filter: string, sort: TableSort, sign: number): readonly ListRow[] {
+  const amount = (relation: RelationEvent): number =>
+    sort === 'files' ? Number(relation.rows) : sort === 'bytes' ? Number(relation.bytes) : 0
+  return relations
+    .filter((relation) => matches(filter, relation.table))
+    .toSorted((a, b) => {
+      const names = compareNames(a.table, b.table)
+      return sort === 'name' ? sign * names : sign * (amount(a) - amount(b)) || names
+    })
+    .map((relation) => relationRow(url, relation))
+}
+
 type Input = {
   readonly rows: readonly TableRow[] | null
+  readonly databases: readonly Database[]
   readonly filter: string
   readonly sort: TableSort
   readonly descending: boolean
 }
-let memo: { readonly input: Input; readonly rows: readonly TableRow[] } | null = null
+let memo: { readonly input: Input; readonly rows: readonly ListRow[] } | null = null
 
 /** Rows in the order of the screen. The last answer is kept, because one key press asks many times. */
-export function visibleRows(state: State): readonly TableRow[] {
+export function visibleRows(state: State): readonly ListRow[] {
   const { filter, sort, descending } = state.tables
-  const input: Input = { rows: state.slots.tables.value, filter, sort, descending }
+  const { databases } = state
+  const input: Input = { rows: state.slots.tables.value, databases, filter, sort, descending }
   const known = memo?.input
   if (
     memo !== null &&
     known?.rows === input.rows &&
+    known.databases === databases &&
     known.filter === filter &&
     known.sort === sort &&
     known.descending === descending
   )
     return memo.rows
   const sign = descending ? -1 : 1
-  const rows = (input.rows ?? [])
+  const own = (input.rows ?? [])
     .filter((row) => matches(filter, haystack(row)))
     .toSorted((a, b) => {
       const kinds = Number(a.kind !== 'delta') - Number(b.kind !== 'delta')
       return kinds !== 0 ? kinds : sign * compareBy(sort, a, b) || compareNames(a.name, b.name)
     })
+  const rows = [...own, ...databases.flatMap((database) => relationRows(database, filter, sort, sign))]
   memo = { input, rows }
   return rows
 }
@@ -78,14 +99,25 @@ export function cursorIndex(state: State): number {
 }
 
 /** The row under the cursor, or null in an empty list. */
-export function cursorRow(state: State): TableRow | null {
+export function cursorRow(state: State): ListRow | null {
   return visibleRows(state)[cursorIndex(state)] ?? null
 }
 
+/** The database that was opened from the list, and on one of whose tables the cursor stands. */
+export function openedDatabase(state: State): Database | null {
+  const row = cursorRow(state)
+  if (state.screen !== 'tables' || row?.kind !== 'relation') return null
+  return state.databases.find(({ url, parent }) => url === row.url && parent !== null) ?? null
+}
+
 /** Rows that an action is for: the marked ones (filtered out or not), else the one under the cursor. */
-export function targetRows(state: State): readonly TableRow[] {
+export function targetRows(state: State): readonly ListRow[] {
   if (state.tables.marks.size > 0) {
-    const marked = (state.slots.tables.value ?? []).filter((row) => state.tables.marks.has(row.key))
+    const all: readonly ListRow[] = [
+      ...(state.slots.tables.value ?? []),
+      ...state.databases.flatMap(({ url, relations }) => relations.map((relation) => relationRow(url, relation))),
+    ]
+    const marked = all.filter((row) => state.tables.marks.has(row.key))
     if (marked.length > 0) return marked
   }
   const row = cursorRow(state)

@@ -198,6 +198,6 @@ export function compareScreen(state: State, cells: number): Line[] {
   if (cells >= 160 && left >= 5 && questions.length > 0)
     lines.push(...figuresTable(questions, at.cursor, state, cells, Math.min(left, questions.length + 2)))
   if (q !== undefined)
-    lines.push(...detailLines(q, state.catalog, state.lake, cells), [], line(summaryText(questions), 'strong'))
+    lines.push(...detailLines(q, state.catalog ?? '', state.lake, cells), [], line(summaryText(questions), 'strong'))
   return block(lines, cells, body)
 }

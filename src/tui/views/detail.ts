@@ -11,6 +11,7 @@ import { filesTab } from './files.ts'
 import { historyTab } from './history.ts'
 import { featuresTab, partitionsTab, schemaTab } from './lists.ts'
 import { overviewLines } from './overview.ts'
+import { relationLines } from './relations.ts'
 
 const TITLES: Readonly<Record<Tab, string>> = {
   overview: 'Overview',
@@ -62,9 +63,10 @@ export function detailPane(state: State, cells: number): Line[] {
   const g = geometry(state)
   const row = cursorRow(state)
   if (row === null) return block([], cells, g.body)
+  if (row.kind === 'relation') return block(relationLines(row.relation, cells), cells, g.body)
   if (row.kind !== 'delta')
     return block(
-      [line(` ${row.name}`, 'strong'), [], line(' A database file, no Delta table: nothing to open here.', 'muted')],
+      [line(` ${row.name}`, 'strong'), [], line(' A database file, no Delta table: enter lists its tables.', 'muted')],
       cells,
       g.body,
     )

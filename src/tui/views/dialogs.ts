@@ -13,6 +13,7 @@ import { paletteLines } from './palette.ts'
 import { subject } from './runs.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, framed } from './box.ts'
+import { copyPlanBox } from './copy-plan-dialog.ts'
 import { planBox } from './plan-dialog.ts'
 import { rollbackBox } from './rollback-dialog.ts'
 
@@ -44,6 +45,9 @@ function goingOn(state: State): string {
   const more = state.runs.queue.length === 0 ? '' : `, ${state.runs.queue.length} more in line`
   return `${run.operation.kind} of ${cutMiddle(clean(subject(run.operation)), 24)}, ${percent(share(run))}${lanes}${more}.`
 }
+
+const unit = (state: State, ofCopy: string, ofOthers: string): string =>
+  activeRun(state)?.copy === null ? ofOthers : ofCopy
 
 function textBox(d: Of<'text'>, state: State): Box {
   const cells = Math.min(state.size.columns, 140)
@@ -88,6 +92,8 @@ export function dialogBox(d: Dialog, state: State): Box {
   switch (d.kind) {
     case 'plan':
       return planBox(d, state)
+    case 'copy-plan':
+      return copyPlanBox(d, state)
     case 'rollback':
       return rollbackBox(d, state)
     case 'quit':
@@ -96,9 +102,9 @@ export function dialogBox(d: Dialog, state: State): Box {
         'A run is going on',
         `${goingOn(state)} What should happen?`,
         [
-          ['Stop after the running batches', 'resumable; then leaves'],
+          [`Stop after the running ${unit(state, 'chunks', 'batches')}`, 'resumable; then leaves'],
           ['Leave it running, go back', 'q asks again'],
-          ['Abort now', 'resumable, batch undone'],
+          ['Abort now', `resumable, ${unit(state, 'chunks', 'batch')} undone`],
         ],
         d.choice,
         'enter chooses · esc goes back · ctrl-c stops',
@@ -110,7 +116,7 @@ export function dialogBox(d: Dialog, state: State): Box {
         goingOn(state),
         [
           ['Go back, let it run', ''],
-          ['Abort now', 'resumable, the running batch is undone'],
+          ['Abort now', unit(state, 'resumable, chunks undone', 'resumable, the running batch is undone')],
         ],
         d.choice,
         'enter chooses · esc goes back',

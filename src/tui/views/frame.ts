@@ -3,14 +3,16 @@ import { clockSpan, percent } from '../draw/format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { line, lineWidth, span, spread } from '../draw/line.ts'
 import { clean, cutMiddle, width } from '../draw/text.ts'
+import { redactUrl } from '../../shared/redact.ts'
 import { marksOf } from '../draw/theme.ts'
 import { hints } from '../keymap/lookup.ts'
 import type { RunView } from '../run/run-view.ts'
 import { eta, share } from '../run/run-view.ts'
-import { activeRun, comparison, openRun } from '../state/selectors.ts'
+import { activeRun, comparison, isCatalogAway, openRun } from '../state/selectors.ts'
 import type { Prompt, Screen, State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
-import { cursorRow } from '../state/tables-list.ts'
+import { isOneDatabase } from '../state/drawn-list.ts'
+import { cursorRow, visibleRows } from '../state/tables-list.ts'
 
 const DOING: Readonly<Record<string, string>> = {
   import: 'importing',
@@ -18,12 +20,16 @@ const DOING: Readonly<Record<string, string>> = {
   validate: 'validating',
   'performance-compare': 'comparing',
   rollback: 'rolling back',
+  copy: 'copying',
+  diff: 'comparing',
+  'retry-quarantine': 'trying set aside rows',
 }
 
 /** `importing 63 % · 0:17`: the state of the run in words, always there. */
 export function runState(run: RunView | undefined, now: number): string {
   if (run === undefined) return 'idle'
-  const doing = DOING[run.operation.kind] ?? run.operation.kind
+  const named = DOING[run.operation.kind] ?? run.operation.kind
+  const doing = run.copy !== null && run.plan === null ? 'planning the copy' : named
   const word =
     run.phase === 'paused'
       ? `${doing}, paused`
@@ -31,23 +37,50 @@ export function runState(run: RunView | undefined, now: number): string {
         ? `${doing}, stopping`
         : run.phase === 'aborting'
           ? `${doing}, aborting`
-          : doing
+          : run.copy?.throttle
+            ? `${doing}, throttled`
+            : doing
   const done = share(run)
   if (done === null) return word
+  const paused = run.copy?.tables.filter(({ state }) => state === 'paused').length ?? 0
+  if (paused > 0) return `${word} ${percent(done)} · ${paused === 1 ? 'a table' : `${paused} tables`} paused`
   const left = eta(run, now)
   return left === null ? `${word} ${percent(done)}` : `${word} ${percent(done)} · ${clockSpan(left)}`
 }
 
+/** What is open, or between what the run on the screen goes. */
+function placeOf(state: State, room: number): string {
+  const run = state.screen === 'runs' ? openRun(state) : null
+  const { operation } = run ?? activeRun(state) ?? {}
+  if ((operation?.kind === 'copy' || operation?.kind === 'diff') && (run !== null || state.catalog === null))
+    return ends(redactUrl(operation.from), redactUrl(operation.to), room)
+  if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
+  return state.catalog ?? state.databases[0]?.url ?? ''
+}
+
+/** Two URLs in `room` cells: who logs in is the first thing to go, then by what way. */
+function ends(from: string, to: string, room: number): string {
+  const shorter = [
+    (url: string) => url,
+    (url: string) => url.replace(/:\/\/[^/@]*@/, '://'),
+    (url: string) => url.replace(/^\w+:\/\/(?:[^/@]*@)?/, ''),
+  ]
+  for (const short of shorter) {
+    const text = `${short(from)} → ${short(to)}`
+    if (width(text) <= room) return text
+  }
+  const half = Math.floor((room - 3) / 2)
+  return `${cutMiddle(from.replace(/^\w+:\/+(?:[^/@]*@)?/, ''), half)} → ${cutMiddle(to.replace(/^\w+:\/+(?:[^/@]*@)?/, ''), half)}`
+}
+
 function headLine(state: State, cells: number): Line {
-  const right = runState(activeRun(state), state.now)
-  const tone = activeRun(state) === undefined ? 'muted' : 'strong'
-  const place = state.lake === null ? clean(state.catalog) : `${clean(state.lake)} → ${clean(state.catalog)}`
-  const room = cells - width(right) - 12
-  return spread(
-    [span(' sluice', 'strong'), span(`  ${cutMiddle(place, Math.max(8, room))}`)],
-    [span(`${right} `, tone)],
-    cells,
-  )
+  const running = activeRun(state)
+  const away = isCatalogAway(state)
+  const right = away && running === undefined ? 'catalog cannot be reached' : runState(running, state.now)
+  const tone = away ? 'bad' : running === undefined ? 'muted' : 'strong'
+  const room = Math.max(8, cells - width(right) - 12)
+  const place = clean(placeOf(state, room))
+  return spread([span(' sluice', 'strong'), span(`  ${cutMiddle(place, room)}`)], [span(`${right} `, tone)], cells)
 }
 
 const TITLES: Readonly<Record<Screen, string>> = { tables: 'Tables', runs: 'Runs', compare: 'Compare', log: 'Log' }
@@ -56,7 +89,8 @@ function crumbs(state: State): string {
   switch (state.screen) {
     case 'tables': {
       const row = cursorRow(state)
-      const total = (state.slots.tables.value ?? []).filter((r) => r.kind === 'delta').length
+      const own = (state.slots.tables.value ?? []).filter((r) => r.kind === 'delta').length
+      const total = isOneDatabase(state) ? visibleRows(state).length : own
       if (state.focus === 'detail' && row !== null) return `Tables › ${clean(row.name)} › ${state.detail.tab}`
       if (state.slots.tables.value === null) return ''
       const parts = [`${total} ${total === 1 ? 'table' : 'tables'}`]
@@ -99,6 +133,7 @@ const ASKED: Readonly<Record<Prompt['kind'], string>> = {
   where: 'where',
   'as-of': 'as of (version or time, empty is the latest)',
   'import-path': 'import the table at',
+  'copy-to': 'copy to (URL)',
 }
 
 function promptLine(prompt: Prompt, state: State, cells: number): Line {

@@ -105,7 +105,7 @@ function settingLines(overview: Overview, cells: number): Line[] {
 /** All lines of the tab; the pane shows the part that was scrolled to. */
 export function overviewLines(state: State, cells: number): readonly Line[] {
   const row = (state.slots.tables.value ?? []).find((r) => r.key === state.detail.key) ?? cursorRow(state)
-  if (row === null) return []
+  if (row === null || row.kind === 'relation') return []
   const overview = known(state, 'overview', row.key)
   const wrong = failure(state, 'overview', row.key)
   const lines = factLines(row, overview, state, cells)

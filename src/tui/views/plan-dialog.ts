@@ -43,7 +43,7 @@ function planSummary(d: Of<'plan'>, state: State, cells: number): Line[] {
   const sum = logs.every((n) => n !== null) ? logs.reduce((a, b) => a + b, 0) : null
   return [
     [],
-    line(`reads ${bytes(sum)} of logs, writes to ${cutMiddle(clean(state.catalog), Math.max(10, cells - 36))}`),
+    line(`reads ${bytes(sum)} of logs, writes to ${cutMiddle(clean(state.catalog ?? ''), Math.max(10, cells - 36))}`),
     line(
       state.lake === null ? 'no log is changed' : `nothing is changed in ${cutMiddle(clean(state.lake), cells - 24)}`,
     ),

@@ -1,6 +1,17 @@
 /** The Run screen: how far, how fast, who does what, what came out, what was said. */
 import { progressBar, sparkline } from '../draw/bars.ts'
-import { bytes, clockSpan, count, numberOf, percent, plural, rate, seconds, timeOfDay } from '../draw/format.ts'
+import {
+  bytes,
+  clockSpan,
+  count,
+  countDec,
+  numberOf,
+  percent,
+  plural,
+  rate,
+  seconds,
+  timeOfDay,
+} from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../draw/text.ts'
@@ -13,17 +24,21 @@ import { runResults } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { logLines } from './activity.ts'
 import { checkLines } from './checks.ts'
+import { copyScreen } from './copy/screen.ts'
+import { differenceLines } from './differences.ts'
 import { minuteChart } from './minute-chart.ts'
 import { runMark } from './states.ts'
+import { withoutUrls } from './without-urls.ts'
 
 function title(run: RunView): string {
   const { operation } = run
   if (operation.kind === 'batch-import' && operation.only !== undefined)
     return `import ${plural(operation.only.length, 'table')}: ${operation.only.join(', ')}`
-  return run.commandLine.replace(/^sluice /, '').replace(/ --database-url \S+/g, '')
+  return withoutUrls(run.commandLine)
 }
 
 function totals(run: RunView): string {
+  const { operation } = run
   const finished = run.counts
   const ended =
     finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
@@ -31,6 +46,7 @@ function totals(run: RunView): string {
   if (run.checks.length > 0) parts.push(plural(run.checks.length, 'check'), plural(run.mismatchCount, 'difference'))
   if (run.plan === null) {
     if (run.phase === 'starting') return 'planning …'
+    if (operation.kind === 'diff') return run.finished === null ? 'comparing rows of both sides …' : ''
     if (doneNow(run) > 0) parts.push(`${count(doneNow(run))} done`)
     return parts.length === 0 ? 'no plan was told' : parts.join('   ')
   }
@@ -42,6 +58,11 @@ function totals(run: RunView): string {
     parts.push(
       `${run.plan.unit}s ${count(run.baseline + doneNow(run))}/${count(run.plan.total)}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,
     )
+  if (run.comparing !== null && run.finished === null) {
+    const { step, ranges, left, differences } = run.comparing
+    const open = step === 'comparing' ? `about ${countDec(left)} left` : step
+    parts.push(`ranges ${countDec(ranges)}, ${open}`, plural(Number(differences), 'difference'))
+  }
   if (run.plan.bytes > 0) parts.push(`${bytes(run.plan.bytes)} to read`)
   return parts.join('   ')
 }
@@ -163,6 +184,11 @@ function resultsTitle(run: RunView, state: State): string {
 }
 
 function results(run: RunView, state: State, cells: number, rows: number): Line[] {
+  if (run.operation.kind === 'diff') {
+    const tables = run.results.slice(-Math.max(1, Math.floor(rows / 3)))
+    const told = tables.map((result) => resultLine(result, state, false, cells))
+    return block([...differenceLines(run, state, cells, Math.max(1, rows - told.length)), ...told], cells, rows + 1)
+  }
   const checks = checkLines(run, state, cells)
   if (checks.length > 0)
     return block(
@@ -199,6 +225,7 @@ function ending(run: RunView): Line[] {
 
 /** The screen of one run. */
 export function runScreen(state: State, run: RunView, cells: number): Line[] {
+  if (run.copy !== null) return copyScreen(state, run, run.copy, cells)
   const { body } = geometry(state)
   const layout = runLayout(state, run)
   const end = ending(run)

@@ -2,7 +2,7 @@
 import { msOf, moment, percent, seconds } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { Operation } from '../../engine/operation.ts'
 import { share } from '../run/run-view.ts'
@@ -14,7 +14,8 @@ import { runMark } from './states.ts'
 
 /** What an operation is about: its table, or how many. */
 export function subject(operation: Operation): string {
-  if ('table' in operation) return operation.table
+  if (operation.kind === 'copy' || operation.kind === 'diff') return operation.tables.join(', ')
+  if ('table' in operation && operation.table !== undefined) return operation.table
   if (operation.kind === 'batch-import')
     return operation.only === undefined ? operation.path : `${operation.only.length} tables of ${operation.path}`
   return 'path' in operation ? operation.path : ''
@@ -79,12 +80,8 @@ export function runsScreen(state: State, cells: number): Line[] {
   }
   if (rows.length === 0) {
     const slot = state.slots.runs
-    lines.push(
-      line(
-        slot.error === null ? (slot.value === null ? '   reading …' : '   no run is recorded') : `   ${slot.error}`,
-        slot.error === null ? 'muted' : 'bad',
-      ),
-    )
+    if (slot.error === null) lines.push(line(slot.value === null ? '   reading …' : '   no run is recorded', 'muted'))
+    else lines.push(...wrap(clean(slot.error), cells - 4).map((text) => line(`   ${text}`, 'bad')))
   }
   return block([head, ...lines], cells, body)
 }

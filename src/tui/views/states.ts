@@ -74,6 +74,7 @@ export function runMark(status: string, marks: Marks): Span {
     case 'in_progress':
       return span(marks.running, 'info')
     case 'stopped':
+    case 'paused':
       return span(marks.unfinished, 'warn')
     case 'refused':
       return span(marks.refused, 'warn')

@@ -1,12 +1,15 @@
 /** The list of tables: its columns and its rows. */
 import type { TableRow } from '../../engine/workbench.ts'
+import { drawnLines, isOneDatabase, type DrawnLine } from '../state/drawn-list.ts'
+import type { ListRow } from '../state/tables-list.ts'
+import { databaseNote, relationHeading, relationLine } from './relations.ts'
 import { age, bytes, count } from '../draw/format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { block, cell, chosen, line, span } from '../draw/line.ts'
-import { cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State, TableSort } from '../state/state.ts'
-import { cursorIndex, visibleRows } from '../state/tables-list.ts'
+import { cursorIndex } from '../state/tables-list.ts'
 import { catalogState, proofState } from './states.ts'
 
 type Column = {
@@ -90,39 +93,61 @@ function heading(state: State, columns: readonly Column[], name: number): Line {
   ]
 }
 
-function rowLine(state: State, row: TableRow, at: boolean, columns: readonly Column[], name: number): Line {
+function markSpan(state: State, row: ListRow, at: boolean): Span {
   const marks = marksOf(state.ascii)
   const marked = state.tables.marks.has(row.key)
   const mark = `${at && marked ? marks.row : ' '}${marked ? marks.marked : at ? marks.row : ' '} `
-  return [
-    span(mark, marked ? 'info' : 'plain'),
-    span(padEnd(cutMiddle(row.name, name), name)),
-    ...columns.map((c) => cellOf(row, c, state)),
-  ]
+  return span(mark, marked ? 'info' : 'plain')
+}
+
+function rowLine(
+  state: State,
+  row: ListRow,
+  at: boolean,
+  columns: readonly Column[],
+  name: number,
+  cells: number,
+): Line {
+  const mark = markSpan(state, row, at)
+  if (row.kind === 'relation') return [mark, ...relationLine(row.relation, cells - MARK_CELLS, state.ascii)]
+  return [mark, span(padEnd(cutMiddle(row.name, name), name)), ...columns.map((c) => cellOf(row, c, state))]
 }
 
 /** The list with its heading, `rows` lines of `cells`. */
 export function tablesList(state: State, cells: number, rows: number): Line[] {
   const { columns, name } = tableColumns(cells)
-  const shown = visibleRows(state)
   const cursor = cursorIndex(state)
-  const lines: Line[] = []
-  shown.forEach((row, index) => {
-    if (row.kind !== 'delta' && (index === 0 || shown[index - 1]?.kind === 'delta')) {
-      if (index > 0) lines.push([])
-      lines.push(line(' OTHER SOURCES', 'strong'))
+  const one = isOneDatabase(state)
+  const draw = (drawn: DrawnLine): Line => {
+    switch (drawn.kind) {
+      case 'blank':
+        return []
+      case 'sources':
+        return line(' OTHER SOURCES', 'strong')
+      case 'database':
+        return relationHeading(state, drawn.database.title, cells, false)
+      case 'note':
+        return databaseNote(drawn.database, state.tables.filter, cells)
+      case 'row': {
+        const here = drawn.index === cursor
+        const made = rowLine(state, drawn.row, here, columns, name, cells)
+        return here && state.focus === 'list' ? chosen(made, cells) : made
+      }
     }
-    const drawn = rowLine(state, row, index === cursor, columns, name)
-    lines.push(index === cursor && state.focus === 'list' ? chosen(drawn, cells) : drawn)
-  })
-  if (shown.length === 0) lines.push(emptyLine(state))
-  return [heading(state, columns, name), ...block(lines.slice(state.tables.top), cells, rows - 1)]
+  }
+  // Only what is on screen is drawn: a database may have thousands of tables.
+  const lines = drawnLines(state)
+  const seen = lines.slice(state.tables.top, state.tables.top + rows).map(draw)
+  if (lines.length === 0) seen.push(...emptyLines(state, cells))
+  const head = one ? relationHeading(state, 'TABLE', cells, true) : heading(state, columns, name)
+  return [head, ...block(seen, cells, rows - 1)]
 }
 
-function emptyLine(state: State): Line {
+function emptyLines(state: State, cells: number): Line[] {
   const slot = state.slots.tables
-  if (slot.error !== null) return line(`   ${slot.error}`, 'bad')
-  if (slot.value === null) return line('   looking for tables …', 'muted')
-  if (state.tables.filter !== '') return line(`   no table matches ${state.tables.filter} · esc shows all`, 'muted')
-  return line(`   no Delta table under ${state.lake ?? 'this catalog'}`, 'muted')
+  if (slot.error !== null) return wrap(clean(slot.error), cells - 4).map((text) => line(`   ${text}`, 'bad'))
+  if (slot.value === null) return [line('   looking for tables …', 'muted')]
+  if (state.catalog === null) return [line('   no catalog is open, and no lake', 'muted')]
+  if (state.tables.filter !== '') return [line(`   no table matches ${state.tables.filter} · esc shows all`, 'muted')]
+  return [line(`   no Delta table under ${state.lake ?? 'this catalog'}`, 'muted')]
 }

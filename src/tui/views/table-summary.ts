@@ -1,5 +1,6 @@
 /** What stands below the list in one pane: the row under the cursor, its last runs, and all tables together. */
 import type { TableRow } from '../../engine/workbench.ts'
+import type { RelationEvent } from '../../model/event.ts'
 import { bytes, plural, timeOfDay, msOf } from '../draw/format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { rule, span } from '../draw/line.ts'
@@ -7,6 +8,7 @@ import { cutEnd } from '../draw/text.ts'
 import { known } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow } from '../state/tables-list.ts'
+import { relationSummary } from './relations.ts'
 import { shortFeature } from './states.ts'
 import { lastRuns } from './last-runs.ts'
 
@@ -34,11 +36,15 @@ function tally(rows: readonly TableRow[]): string {
   ].join(' · ')
 }
 
+const rowsOf = (state: State, url: string): readonly RelationEvent[] =>
+  state.databases.find((database) => database.url === url)?.relations ?? []
+
 /** The three lines below the list in one pane: the row, its last runs, and all together. */
 export function tablesSummary(state: State, cells: number): Line[] {
   const rows = state.slots.tables.value ?? []
   const row = cursorRow(state)
   if (row === null) return [rule('', cells)]
+  if (row.kind === 'relation') return relationSummary(row.relation, rowsOf(state, row.url), cells)
   const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
   const overview = known(state, 'overview', row.key)
   const facts: string[] = []

@@ -3,7 +3,7 @@ import type { Line } from '../draw/line.ts'
 import { block, rule } from '../draw/line.ts'
 import { geometry, SUMMARY_ROWS, summaryRows, tablesHeight } from '../state/geometry.ts'
 import type { State } from '../state/state.ts'
-import { visibleRows } from '../state/tables-list.ts'
+import { drawnLines } from '../state/drawn-list.ts'
 import { folderBars, needy } from './table-panels.ts'
 import { tablesList } from './table-rows.ts'
 import { tablesSummary } from './table-summary.ts'
@@ -16,14 +16,12 @@ export function tablesPane(state: State, cells: number): Line[] {
     const list = tablesList(state, cells, tablesHeight(state) + 1)
     return block([...list, ...block(below, cells, below.length === 0 ? 0 : SUMMARY_ROWS)], cells, g.body)
   }
-  const shown = visibleRows(state)
-  const others = shown.some((row) => row.kind !== 'delta')
-  const listRows = Math.min(g.body, 1 + Math.max(1, shown.length + (others ? 2 : 0)))
+  const listRows = Math.min(g.body, 1 + Math.max(1, drawnLines(state).length))
   const lines = tablesList(state, cells, listRows)
   let left = g.body - listRows - 1
   if (left >= 4) {
     const folders = folderBars(state, cells, Math.min(5, left - 1))
-    lines.push([], rule('bytes by folder', cells), ...folders)
+    if (folders.length > 0) lines.push([], rule('bytes by folder', cells), ...folders)
     left -= folders.length + 1
   }
   if (left >= 4) {

@@ -1,0 +1,183 @@
+/** copy: its flags, and what the variables of the resumable script mean for it. */
+import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
+import { secretsOfUrl } from '../../shared/redact.ts'
+import type { CopyOperation, RunFinished } from '../../engine/operation.ts'
+import { count, flag, given, list, optionalCount, optionalText } from '../arguments.ts'
+import type { Arguments } from '../arguments.ts'
+import { configNames, declareObjects, declareSelection, readObjects, readSelection } from '../copy-flags.ts'
+import type { Ends, Selected } from '../copy-flags.ts'
+import { grouped } from '../format.ts'
+import { operate } from './command.ts'
+import type { Command, RequestContext, Told } from './command.ts'
+
+const ON_EXISTING: readonly CopyOperation['onExisting'][] = ['refuse', 'upsert', 'replace-range', 'append']
+const VERIFY: readonly CopyOperation['verify'][] = ['chunk', 'count', 'none']
+
+const SCRIPT_HELP =
+  'Where --from or --to is left to the environment, the variables of the resumable migration script count: DATABASE_URL, CLOUDFLARE_ACCOUNT_ID ' +
+  'with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and RESUME_MODE=false for --restart; rows are then written over ' +
+  'those of equal key (--on-existing upsert). Flags win. The token of D1 is CLOUDFLARE_API_TOKEN.\n'
+
+const copy: Command = {
+  declare: (yargs, defaults) => {
+    declareSelection(yargs, defaults)
+    declareObjects(yargs)
+    yargs
+      .option('on-existing', {
+        choices: ON_EXISTING,
+        requiresArg: true,
+        defaultDescription: defaults['on-existing'] ?? 'refuse',
+        describe:
+          'what becomes of rows that the target holds: refuse to go on, overwrite those of equal key (upsert), remove those ' +
+          'in the range of a chunk before it is written, or append to them',
+      })
+      .option('accept-lossy', {
+        array: true,
+        string: true,
+        nargs: 1,
+        requiresArg: true,
+        default: [],
+        defaultDescription: 'none',
+        describe: 'a column whose type in the target does not hold all of its values; repeatable',
+      })
+      .option('verify', {
+        choices: VERIFY,
+        requiresArg: true,
+        default: defaults.verify ?? ('chunk' as const),
+        describe: 'proof of every chunk: number and checksum of its rows (chunk), their number, or none',
+      })
+      .option('checkpoint-size', {
+        type: 'number',
+        requiresArg: true,
+        defaultDescription: 'by the size of the table',
+        describe: 'rows of a chunk',
+      })
+      .option('batch-size', {
+        type: 'number',
+        requiresArg: true,
+        defaultDescription: 'by the target',
+        describe: 'rows written at once',
+      })
+      .option('rate', {
+        type: 'number',
+        requiresArg: true,
+        defaultDescription: 'no limit',
+        describe: 'rows a second, at most',
+      })
+      .option('part', {
+        type: 'string',
+        requiresArg: true,
+        describe: "i/n: this job's share of the chunks, where n jobs split a copy",
+      })
+      .option('max-aside', {
+        type: 'number',
+        requiresArg: true,
+        default: defaults['max-aside'] ?? 1000,
+        describe: 'rows of a table that may be set aside before it is given up',
+      })
+      .option('resume', {
+        type: 'boolean',
+        default: false,
+        describe: 'go on where a copy stopped; happens without it too',
+      })
+      .option('restart', {
+        type: 'boolean',
+        default: false,
+        describe: 'copy everything again; rows that the target holds stay there',
+      })
+      .option('dry-run', { alias: 'n', type: 'boolean', default: false, describe: 'show the plan and change nothing' })
+      .epilogue(SCRIPT_HELP)
+  },
+  request: (args, context) => {
+    const selected = readSelection(args, context)
+    const operation = operationOf(args, context, selected)
+    return operate(operation, toldOf(args, operation, selected))
+  },
+}
+
+function operationOf(args: Arguments, { defaults }: RequestContext, { selection, script }: Selected): CopyOperation {
+  const wanted = optionalText(args, 'on-existing') ?? defaults['on-existing']
+  const lossy = list(args, 'accept-lossy')
+  const part = optionalText(args, 'part')
+  const restart = flag(args, 'restart')
+  if (restart && flag(args, 'resume')) {
+    throw new SluiceError('BAD_FLAG', '--resume and --restart exclude each other', { hint: 'leave one of the two out' })
+  }
+  return {
+    kind: 'copy',
+    ...selection,
+    // The script writes rows over those of equal key, and what it began is gone on with in the same way.
+    onExisting: ON_EXISTING.find((choice) => choice === wanted) ?? (script === null ? 'refuse' : 'upsert'),
+    acceptLossy: lossy.length > 0 ? lossy : configNames('accept-lossy', defaults['accept-lossy']),
+    verify: VERIFY.find((choice) => choice === args['verify']) ?? 'chunk',
+    ...given(
+      'chunkRows',
+      optionalCount(args, 'checkpoint-size', 1) ?? defaults['checkpoint-size'] ?? script?.chunkRows,
+    ),
+    ...given('batchRows', optionalCount(args, 'batch-size', 1) ?? defaults['batch-size'] ?? script?.batchRows),
+    ...given('rate', optionalCount(args, 'rate', 1) ?? defaults.rate),
+    ...given('part', part === undefined ? undefined : partOf(part)),
+    maxAside: count(args, 'max-aside', 0),
+    ...given('with', readObjects(args, defaults)),
+    restart: restart || (script?.resume === false && !flag(args, 'resume')),
+    dryRun: flag(args, 'dry-run'),
+  }
+}
+
+/** `2/5`. @throws SluiceError BAD_FLAG */
+function partOf(text: string): { readonly no: number; readonly of: number } {
+  const [, no, of] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text.trim()) ?? []).map(Number)
+  if (no !== undefined && of !== undefined && no >= 1 && no <= of) return { no, of }
+  throw new SluiceError('BAD_FLAG', `--part ${text} is no share`, {
+    hint: 'write it like 1/4 for the first of four jobs',
+  })
+}
+
+/** A printed command says in flags what the variables said, so that it does the same wherever it is run. */
+function toldOf(args: Arguments, operation: CopyOperation, { ends, script, add }: Selected): Told {
+  const { chunkRows, batchRows, onExisting, restart } = operation
+  const more: string[] = []
+  const notes: string[] = []
+  if (script !== null) {
+    const flags = { 'checkpoint-size': chunkRows, 'batch-size': batchRows, 'on-existing': onExisting }
+    for (const [name, value] of Object.entries(flags)) {
+      if (args[name] === undefined && value !== undefined) more.push(`--${name} ${value}`)
+    }
+    const variables = [
+      ...(ends.from.origin === 'script' ? ['DATABASE_URL'] : []),
+      ...(ends.to.origin === 'script' ? ['CLOUDFLARE_ACCOUNT_ID', 'D1_DATABASE_ID'] : []),
+    ]
+    notes.push(`as ${variables.join(', ')} say: chunks of ${grouped(chunkRows ?? 0)} rows, --on-existing ${onExisting}`)
+  }
+  if (restart) {
+    const over = onExisting === 'upsert' ? ' until rows of equal key are written over them' : ''
+    notes.push(`everything is copied again; rows that the target holds stay there${over}`)
+  }
+  return {
+    // A run that goes on must not begin anew.
+    printed: { add: [...add, ...more], drop: ['--restart'] },
+    notes,
+    urls: [ends.from.url, ends.to.url],
+    next: (finished, runId) => retryCommand(finished, runId, ends),
+  }
+}
+
+/** What is left when every chunk is done are rows that were set aside. */
+function retryCommand(
+  { totals, exitCode, error, asideRuns = [] }: RunFinished,
+  runId: string,
+  { from, to }: Ends,
+): string | undefined {
+  const { chunks, proved, quarantined = '0' } = totals
+  if (exitCode !== EXIT_OF_KIND.verify || quarantined === '0' || chunks === undefined || chunks !== proved)
+    return undefined
+  if (error?.code !== 'ROWS_ASIDE') return undefined
+  // Rows that an earlier run has set aside are found under its number; those of several runs, without one.
+  const runs = asideRuns.length > 1 ? [] : [asideRuns[0] ?? runId]
+  const flags = [to.printed]
+  // The ledger knows the source without its password.
+  if (from.origin === 'script' || secretsOfUrl(from.url).length > 0) flags.unshift(from.printed)
+  return ['sluice', 'retry-quarantine', ...runs, ...new Set(flags)].join(' ')
+}
+
+export const commands = { copy }

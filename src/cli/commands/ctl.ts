@@ -1,0 +1,29 @@
+/** ctl: its operands; what it does is in ../run-ctl.ts. */
+import { SluiceError } from '../../shared/errors.ts'
+import { list, optionalText } from '../arguments.ts'
+import { controlRequest } from '../ctl.ts'
+import type { Command } from './command.ts'
+
+const ctl: Command = {
+  declare: (yargs) => {
+    yargs
+      .positional('run', { type: 'string', describe: 'id of a run on this machine; else all that go on are listed' })
+      .positional('setting', {
+        type: 'string',
+        array: true,
+        describe:
+          'workers=8 rate=5000 pause resume stop; pause= resume= skip= retry= with TABLE or TABLE#CHUNK; without one the run says how it does',
+      })
+  },
+  request: (args) => {
+    const run = optionalText(args, 'run') ?? null
+    if (run !== null && !/^\d{1,19}$/.test(run)) {
+      throw new SluiceError('BAD_FLAG', `RUN ${run} is no id of a run`, {
+        hint: 'it is the number behind `run` in the first line that the run printed; sluice ctl lists those that go on',
+      })
+    }
+    return { kind: 'ctl', run, request: controlRequest(list(args, 'setting')) }
+  },
+}
+
+export const commands = { ctl }

@@ -1,0 +1,101 @@
+/** diff, retry-quarantine: what comes after a copy. */
+import { SluiceError } from '../../shared/errors.ts'
+import { count, flag, given, list, optionalText } from '../arguments.ts'
+import type { Arguments } from '../arguments.ts'
+import { chooseEnd, optionalEnd } from '../copy-ends.ts'
+import { declareEnds, declareSelection, readSelection } from '../copy-flags.ts'
+import { operate } from './command.ts'
+import type { Command, Request, RequestContext } from './command.ts'
+
+/** @throws SluiceError BAD_FLAG */
+function runIdOf(args: Arguments, name: string, shown: string): string | undefined {
+  const text = optionalText(args, name)
+  if (text === undefined || /^\d{1,19}$/.test(text)) return text
+  throw new SluiceError('BAD_FLAG', `${shown} ${text} is no id of a run`, {
+    hint: 'it is the number behind `run` in the first line that the run printed',
+  })
+}
+
+/** What was mended stands in the ledger of the target: nothing else has to be named. */
+function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestContext): Request {
+  const to = chooseEnd('to', args, defaults, env)
+  const tables = [...list(args, 'table'), ...list(args, 'tables')]
+  const add = to.origin === 'script' ? [to.printed] : []
+  return operate({ kind: 'diff-undo', runId, to: to.url, tables }, { printed: { add }, urls: [to.url] })
+}
+
+const diff: Command = {
+  declare: (yargs, defaults) => {
+    declareSelection(yargs, defaults)
+    yargs
+      .option('limit', {
+        type: 'number',
+        requiresArg: true,
+        default: defaults.limit ?? 100,
+        describe: 'differences to name of each table; all are counted',
+      })
+      .option('fix', {
+        type: 'boolean',
+        default: false,
+        describe: 'make the target hold what the source holds; what it held before is kept for --undo',
+      })
+      .option('delete-extra', {
+        type: 'boolean',
+        default: false,
+        describe: 'with --fix: remove rows that the source has not',
+      })
+      .option('undo', {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
+      })
+  },
+  request: (args, context) => {
+    const undo = runIdOf(args, 'undo', '--undo')
+    const fix = flag(args, 'fix')
+    const deleteExtra = flag(args, 'delete-extra')
+    if (deleteExtra && !fix) {
+      throw new SluiceError('BAD_FLAG', '--delete-extra goes with --fix only', { hint: 'add --fix, or leave it out' })
+    }
+    if (fix && undo !== undefined) {
+      throw new SluiceError('BAD_FLAG', '--fix and --undo exclude each other', { hint: 'leave one of the two out' })
+    }
+    if (undo !== undefined) return undoRequest(undo, args, context)
+    const { selection, ends, add } = readSelection(args, context)
+    return operate(
+      { kind: 'diff', ...selection, limit: count(args, 'limit', 0), fix, deleteExtra },
+      { printed: { add }, urls: [ends.from.url, ends.to.url] },
+    )
+  },
+}
+
+const retryQuarantine: Command = {
+  declare: (yargs) => {
+    yargs.positional('run', { type: 'string', describe: 'rows that this run set aside; else all that wait' })
+    declareEnds(yargs)
+    yargs.option('table', { type: 'string', requiresArg: true, describe: 'only rows of this table of the target' })
+  },
+  request: (args, { env, defaults }) => {
+    const to = chooseEnd('to', args, defaults, env)
+    const from = optionalEnd('from', args, defaults, env)
+    // A variable alone does not say that these rows came from there: the ledger knows. With the script's target it does.
+    const source = from?.origin === 'script' && to.origin !== 'script' ? null : from
+    const scripted = [...(source === null ? [] : [source]), to].filter(({ origin }) => origin === 'script')
+    return operate(
+      {
+        kind: 'retry-quarantine',
+        ...given('runId', runIdOf(args, 'run', 'RUN')),
+        ...given('from', source?.url),
+        to: to.url,
+        ...given('table', optionalText(args, 'table')),
+      },
+      {
+        printed: { add: scripted.map(({ printed }) => printed) },
+        urls: [to.url, ...(source === null ? [] : [source.url])],
+      },
+    )
+  },
+}
+
+export const commands = { diff, 'retry-quarantine': retryQuarantine }

@@ -1,0 +1,26 @@
+/** doctor: its flags. */
+import { given, optionalText } from '../arguments.ts'
+import { isCopyUrl } from '../copy-ends.ts'
+import { operate } from './command.ts'
+import type { Command } from './command.ts'
+
+const doctor: Command = {
+  declare: (yargs) => {
+    yargs.positional('path', {
+      type: 'string',
+      describe: 'a lake or a table to look at too; or the URL of a database, such as d1://ACCOUNT/DATABASE',
+    })
+  },
+  request: (args, context) => {
+    const word = optionalText(args, 'path')
+    if (word !== undefined && isCopyUrl(word))
+      return operate({ kind: 'doctor', catalog: word }, { printed: {}, urls: [word] })
+    return operate({
+      kind: 'doctor',
+      ...given('catalog', context.optionalCatalog()),
+      ...given('path', word),
+    })
+  },
+}
+
+export const commands = { doctor }

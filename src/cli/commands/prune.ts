@@ -1,0 +1,54 @@
+/** prune: give up old versions of tables in the catalog. */
+import { SluiceError } from '../../shared/errors.ts'
+import { flag, optionalCount } from '../arguments.ts'
+import type { Arguments } from '../arguments.ts'
+import { optionalDuration } from '../duration.ts'
+import { operate, TABLE_OPERAND } from './command.ts'
+import type { Command } from './command.ts'
+import { tablesOrAll } from './sync.ts'
+
+/** What stays. @throws SluiceError BAD_FLAG unless exactly one of the two flags says it */
+function keepOf(args: Arguments): { readonly versions: number } | { readonly forMs: number } {
+  const versions = optionalCount(args, 'keep-versions', 1)
+  const forMs = optionalDuration(args, 'older-than')
+  if (versions !== undefined && forMs !== undefined) {
+    throw new SluiceError('BAD_FLAG', '--keep-versions and --older-than exclude each other', {
+      hint: 'leave one of the two out',
+    })
+  }
+  if (versions !== undefined) return { versions }
+  if (forMs !== undefined) return { forMs }
+  throw new SluiceError('BAD_FLAG', 'it is not said what may go', {
+    hint: 'add --keep-versions 100, or --older-than 30d',
+  })
+}
+
+const prune: Command = {
+  declare: (yargs) => {
+    yargs
+      .positional('table', TABLE_OPERAND)
+      .option('all', { type: 'boolean', default: false, describe: 'every table of the catalog' })
+      .option('keep-versions', { type: 'number', requiresArg: true, describe: 'keep this many versions of each table' })
+      .option('older-than', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'give up what was replaced longer ago than 30d, 12h',
+      })
+      .option('dry-run', {
+        alias: 'n',
+        type: 'boolean',
+        default: false,
+        describe: 'say what would go and change nothing',
+      })
+  },
+  request: (args, context) =>
+    operate({
+      kind: 'prune',
+      tables: tablesOrAll(args, 'table', 'prune'),
+      catalog: context.catalog(),
+      keep: keepOf(args),
+      dryRun: flag(args, 'dry-run'),
+    }),
+}
+
+export const commands = { prune }

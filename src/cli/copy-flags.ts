@@ -1,0 +1,166 @@
+/** Flags that `copy` and `diff` share: which tables and columns, under which names, between which databases. */
+import type { Argv } from 'yargs'
+import { OBJECT_WISHES, type ObjectWish } from '../model/copy/schema-object.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { shellQuote } from '../shared/shell.ts'
+import { count, given, list, optionalText } from './arguments.ts'
+import type { Arguments } from './arguments.ts'
+import type { RequestContext } from './commands/command.ts'
+import type { ConfigDefaults } from './config.ts'
+import { chooseEnd } from './copy-ends.ts'
+import type { End } from './copy-ends.ts'
+import { splitNames, splitRename } from './name-list.ts'
+import { scriptWishes } from './script-variables.ts'
+import type { ScriptWishes } from './script-variables.ts'
+
+const repeated = { array: true, string: true, nargs: 1, requiresArg: true, default: [] as string[] } as const
+const valued = { type: 'string', requiresArg: true } as const
+
+/** `--from` and `--to`. */
+export function declareEnds(yargs: Argv): void {
+  yargs
+    .option('from', { ...valued, describe: 'URL of the source; else the config file or $DATABASE_URL' })
+    .option('to', {
+      ...valued,
+      describe: 'URL of the target; else the config file, or d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID',
+    })
+}
+
+export function declareSelection(yargs: Argv, defaults: ConfigDefaults): void {
+  declareEnds(yargs)
+  yargs
+    .option('table', { ...repeated, defaultDescription: 'none', describe: 'a table of the source; repeatable' })
+    .option('tables', {
+      ...repeated,
+      defaultDescription: 'none',
+      describe: "names and patterns with commas between them, such as 'public.*'; repeatable",
+    })
+    .option('to-schema', { ...valued, describe: 'schema of the target; else that of the source, where it has one' })
+    .option('to-table', { ...valued, describe: 'name of the table in the target, where one table is meant' })
+    .option('columns', { ...repeated, defaultDescription: 'all', describe: 'columns, with commas between; repeatable' })
+    .option('rename', {
+      ...repeated,
+      defaultDescription: 'none',
+      describe: 'old=new: name of a column in the target; repeatable',
+    })
+    .option('where', { ...valued, describe: 'only rows that fit this condition, in the SQL of the source' })
+    .option('key', {
+      ...repeated,
+      defaultDescription: 'that of the table',
+      describe: 'columns that tell rows apart, with commas between',
+    })
+    .option('workers', {
+      alias: 'parallel',
+      type: 'number',
+      requiresArg: true,
+      default: defaults.workers ?? 4,
+      describe: 'chunks under way at the same time',
+    })
+}
+
+/** `--with`. */
+export function declareObjects(yargs: Argv): void {
+  yargs.option('with', {
+    ...repeated,
+    defaultDescription: 'rows, primary keys and NOT NULL only',
+    describe:
+      'what else of a table is made when its rows are there: indexes, constraints (unique, check, foreign keys), defaults, or all; ' +
+      'with commas between, repeatable',
+  })
+}
+
+/** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG, BAD_CONFIG */
+export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly ObjectWish[] | undefined {
+  const flags = list(args, 'with').flatMap((word) => splitNames('--with', word))
+  const words = flags.length > 0 ? flags : configNames('with', defaults.with)
+  if (words.length === 0) return undefined
+  const odd = words.find((word) => word !== 'all' && !OBJECT_WISHES.some((wish) => wish === word))
+  if (odd !== undefined) {
+    throw new SluiceError(flags.length > 0 ? 'BAD_FLAG' : 'BAD_CONFIG', `--with ${odd} means nothing`, {
+      hint: `it takes ${OBJECT_WISHES.join(', ')} and all`,
+    })
+  }
+  return OBJECT_WISHES.filter((wish) => words.includes('all') || words.includes(wish))
+}
+
+export type Selection = {
+  readonly from: string
+  readonly to: string
+  readonly tables: readonly string[]
+  readonly toSchema?: string
+  readonly toTable?: string
+  readonly columns?: readonly string[]
+  readonly rename: Readonly<Record<string, string>>
+  readonly where?: string
+  readonly key?: readonly string[]
+  readonly workers: number
+}
+
+export type Ends = { readonly from: End; readonly to: End }
+
+export type Selected = {
+  readonly selection: Selection
+  readonly ends: Ends
+  /** What the variables of the resumable script ask for; null where they name neither source nor target, and so mean nothing. */
+  readonly script: ScriptWishes | null
+  /** Flags for the printed command that nobody typed. */
+  readonly add: readonly string[]
+}
+
+/** @throws SluiceError BAD_FLAG, BAD_CONFIG */
+export function readSelection(args: Arguments, { env, defaults }: RequestContext): Selected {
+  const ends = { from: chooseEnd('from', args, defaults, env), to: chooseEnd('to', args, defaults, env) }
+  const scripted = [ends.from, ends.to].filter(({ origin }) => origin === 'script')
+  const script = scripted.length === 0 ? null : scriptWishes(env)
+  const named = namedTables(args, defaults)
+  const fallback = named.length === 0 ? script?.table : undefined
+  const tables = fallback === undefined ? named : [fallback]
+  if (tables.length === 0) {
+    throw new SluiceError('BAD_FLAG', 'no table is named', {
+      hint: "add --table NAME, or --tables 'public.*' for all that fit; sluice discover URL lists them",
+    })
+  }
+  const columns = namesOf(args, defaults, 'columns')
+  const key = namesOf(args, defaults, 'key')
+  const selection: Selection = {
+    from: ends.from.url,
+    to: ends.to.url,
+    tables,
+    ...given('toSchema', optionalText(args, 'to-schema') ?? defaults['to-schema']),
+    ...given('toTable', optionalText(args, 'to-table') ?? defaults['to-table']),
+    ...given('columns', columns),
+    rename: Object.fromEntries([
+      ...Object.entries(defaults.rename ?? {}),
+      ...list(args, 'rename').map((word) => splitRename('--rename', word)),
+    ]),
+    ...given('where', optionalText(args, 'where') ?? defaults.where),
+    ...given('key', key),
+    workers: count(args, 'workers', 1, 64),
+  }
+  const add = scripted.map(({ printed }) => printed)
+  if (fallback !== undefined) add.push(`--table ${shellQuote(fallback)}`)
+  return { selection, ends, script, add }
+}
+
+/** Names that flags or the config file give. A name behind `--table` is taken as it is, commas and all. */
+function namedTables(args: Arguments, defaults: ConfigDefaults): readonly string[] {
+  const flags = [
+    ...list(args, 'table', '--table'),
+    ...list(args, 'tables').flatMap((word) => splitNames('--tables', word)),
+  ]
+  if (flags.length > 0) return flags
+  const { table = [], tables } = defaults
+  return [...(typeof table === 'string' ? [table] : table), ...configNames('tables', tables)]
+}
+
+function namesOf(args: Arguments, defaults: ConfigDefaults, flag: 'columns' | 'key'): readonly string[] | undefined {
+  const flags = list(args, flag).flatMap((word) => splitNames(`--${flag}`, word))
+  const names = flags.length > 0 ? flags : configNames(flag, defaults[flag])
+  return names.length === 0 ? undefined : names
+}
+
+/** A list of YAML holds names as they are; one text may hold several. */
+export function configNames(key: string, names: string | readonly string[] | undefined): readonly string[] {
+  if (names === undefined) return []
+  return typeof names === 'string' ? splitNames(key, names) : names
+}

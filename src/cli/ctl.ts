@@ -1,0 +1,183 @@
+/** The other end of the socket beside a running copy: asks how it does, and tells it to go on otherwise. */
+import { lstatSync, readdirSync } from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { ERROR_CODES, SluiceError } from '../shared/errors.ts'
+import type { ErrorCode } from '../shared/errors.ts'
+import { closest } from './closest.ts'
+
+export type Setting = string | number | boolean | null | readonly string[]
+export type ControlRequest = { readonly get: true } | { readonly set: Readonly<Record<string, Setting>> }
+export type RunState = Readonly<Record<string, unknown>>
+
+const ANSWER_MS = 5_000
+/** An answer is one line; more than this is none of ours. */
+const LONGEST = 1_000_000
+
+const HINT =
+  'settings are workers=N, rate=N (or rate=off), paused=true, and pause=, resume=, skip= and retry= with TABLE or TABLE#CHUNK; the words pause, resume and stop are for all of the run'
+const SWITCHES: Readonly<Record<string, readonly [name: string, value: boolean]>> = {
+  pause: ['paused', true],
+  resume: ['paused', false],
+  stop: ['stop', true],
+}
+/** What is told to single tables, or to single chunks of them. */
+const OF_TABLES = new Set(['pause', 'resume', 'skip', 'retry'])
+const TRUE = new Set(['true', 'yes', 'on', '1'])
+const FALSE = new Set(['false', 'no', 'off', '0'])
+
+/** What `workers=8 stop` asks for; without settings, how the run does. @throws SluiceError BAD_FLAG */
+export function controlRequest(words: readonly string[]): ControlRequest {
+  if (words.length === 0) return { get: true }
+  const set: Record<string, Setting> = {}
+  for (const word of words) {
+    const [name, value] = settingOf(word)
+    const before = set[name]
+    if (before === undefined) set[name] = value
+    // Several tables may be told the same.
+    else if (OF_TABLES.has(name)) set[name] = [before, value].flat().map(String)
+    else throw wrong(`${name} is set twice`)
+  }
+  return { set }
+}
+
+function settingOf(word: string): readonly [name: string, value: Setting] {
+  const equals = word.indexOf('=')
+  if (equals === -1) {
+    const found = SWITCHES[word]
+    if (found !== undefined) return found
+    if (OF_TABLES.has(word)) throw wrong(`${word} wants a table: ${word}=TABLE`)
+    const meant = closest(word, Object.keys(SWITCHES))
+    throw wrong(`${word} is no setting${meant === null ? '' : ` (${meant}?)`}`)
+  }
+  const name = word.slice(0, equals)
+  const value = word.slice(equals + 1).trim()
+  switch (name) {
+    case 'workers':
+      return [name, whole(name, value, 1, 64)]
+    case 'rate':
+      return [name, value === 'off' || value === 'none' ? null : whole(name, value, 1)]
+    case 'paused':
+    case 'stop':
+      if (TRUE.has(value)) return [name, true]
+      if (FALSE.has(value)) return [name, false]
+      throw wrong(`${name} takes true or false, and not ${value}`)
+    case 'pause':
+    case 'resume':
+    case 'skip':
+    case 'retry':
+      if (value !== '') return [name, value]
+      throw wrong(`${name}= wants the name of a table`)
+    default: {
+      const meant = closest(name, ['workers', 'rate', 'paused', 'stop', ...OF_TABLES])
+      throw wrong(`${name} is no setting${meant === null ? '' : ` (${meant}?)`}`)
+    }
+  }
+}
+
+function whole(name: string, value: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const number = Number(value)
+  if (/^\d+$/.test(value) && number >= least && number <= most) return number
+  throw wrong(`${name} takes a whole number from ${least} ${most < 100 ? `to ${most}` : 'up'}, and not ${value}`)
+}
+
+function wrong(message: string): SluiceError {
+  return new SluiceError('BAD_FLAG', message, { hint: HINT })
+}
+
+/** Ids of the runs whose sockets stand in the folder, newest first. */
+export function runsIn(folder: string): readonly string[] {
+  let names: readonly string[]
+  try {
+    names = readdirSync(folder)
+  } catch {
+    return []
+  }
+  return names
+    .flatMap((name) => /^run-(\d+)\.sock$/.exec(name)?.[1] ?? [])
+    .toSorted((a, b) => (BigInt(a) > BigInt(b) ? -1 : 1))
+}
+
+/**
+ * Sends one request, and resolves with the state of the run after it.
+ * @throws SluiceError NO_SUCH_PATH where no such run goes on here, CONNECT_FAILED where it does not answer, and what it answers with
+ */
+export async function controlRun(socketPath: string, request: ControlRequest): Promise<RunState> {
+  refuseStranger(socketPath)
+  return stateOf(await exchange(socketPath, `${JSON.stringify(request)}\n`), socketPath)
+}
+
+/** In a folder that all may write to, another user could stand in for a run. */
+function refuseStranger(socketPath: string): void {
+  const folder = path.dirname(socketPath)
+  const found = lstatSync(folder, { throwIfNoEntry: false })
+  const me = process.getuid?.()
+  if (found === undefined || me === undefined || found.uid === me) return
+  throw new SluiceError('TARGET_DENIED', 'the folder of control sockets belongs to somebody else', {
+    where: folder,
+    hint: 'run sluice ctl as the user who started the run, or set XDG_RUNTIME_DIR',
+  })
+}
+
+function exchange(socketPath: string, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const socket = net.createConnection(socketPath)
+    const fail = (message: string, cause?: unknown): void => {
+      socket.destroy()
+      const reason = cause instanceof Error ? { reason: cause.message, cause } : {}
+      reject(new SluiceError('CONNECT_FAILED', message, { where: socketPath, ...reason }))
+    }
+    socket.setEncoding('utf8')
+    socket.setTimeout(ANSWER_MS, () => fail('the run does not answer'))
+    socket.once('connect', () => socket.write(line))
+    socket.on('data', (piece: string) => {
+      text += piece
+      const end = text.indexOf('\n')
+      if (end !== -1) {
+        socket.end()
+        resolve(text.slice(0, end))
+      } else if (text.length > LONGEST) fail('the answer of the run is none')
+    })
+    socket.once('end', () => fail('the run has ended before it answered'))
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      // A socket that nobody listens at was left by a run that was killed.
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') reject(noRun(socketPath))
+      else fail('the run cannot be reached', error)
+    })
+  })
+}
+
+function noRun(socketPath: string): SluiceError {
+  const id = /run-(\d+)\.sock$/.exec(socketPath)?.[1] ?? ''
+  return new SluiceError('NO_SUCH_PATH', `no run ${id} goes on here`, {
+    where: socketPath,
+    hint: 'sluice ctl lists the runs of this user on this machine; one on another machine is steered there',
+  })
+}
+
+function stateOf(line: string, where: string): RunState {
+  let answer: unknown
+  try {
+    answer = JSON.parse(line)
+  } catch (cause) {
+    throw new SluiceError('CONNECT_FAILED', 'the answer of the run is none', { where, cause })
+  }
+  if (!isRecord(answer)) throw new SluiceError('CONNECT_FAILED', 'the answer of the run is none', { where })
+  if (answer['ok'] === true && isRecord(answer['state'])) return answer['state']
+  const { code, message, hint } = isRecord(answer['error']) ? answer['error'] : {}
+  throw new SluiceError(
+    knownCode(code),
+    typeof message === 'string' ? message : 'the run refuses, and does not say why',
+    typeof hint === 'string' ? { hint } : {},
+  )
+}
+
+/** A run of another version may have codes of its own. */
+function knownCode(code: unknown): ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'BAD_FLAG'
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,18 @@
+/** Commands whose whole purpose is what they print. */
+import type { OperationKind } from '../engine/operation.ts'
+
+/** They change nothing, so that they may end as soon as nobody reads them any more. */
+export const LISTING_KINDS: ReadonlySet<OperationKind> = new Set<OperationKind>([
+  'discover',
+  'history',
+  'files',
+  'changes',
+  'migration-status',
+  'runs',
+  'sql',
+  'doctor',
+  'discover-database',
+])
+
+/** They say only how they end, by the names that events have. `grants` and `ctl` print too, and may change something. */
+export const LISTING_COMMANDS: ReadonlySet<string> = new Set([...LISTING_KINDS, 'grants', 'ctl'])

@@ -1,0 +1,81 @@
+/** Rows of `sluice sql` on stdout: an aligned table, CSV by RFC 4180, or one JSON object a row. */
+import type { RowFormat } from '../engine/operation.ts'
+import type { RowValue } from '../model/event.ts'
+import { tableWriter, type TableWriter } from './text-table.ts'
+
+export type RowWriter = {
+  columns(names: readonly string[]): void
+  row(values: readonly RowValue[]): void
+  /** Writes what is held back. */
+  end(): void
+}
+
+export function rowWriter(format: RowFormat, write: (text: string) => void): RowWriter {
+  if (format === 'csv') return csvWriter(write)
+  return format === 'json' ? jsonWriter(write) : alignedWriter(write)
+}
+
+const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+/** One line of text in which whatever does not show, or moves the cursor, can be seen. */
+export function visible(text: string): string {
+  return text.replaceAll(/\p{Cc}|\p{Cf}|[\u2028\u2029]/gu, (char) => {
+    const code = char.codePointAt(0) ?? 0
+    return NAMED[char] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`)
+  })
+}
+
+/** Numbers stand at the right; a column whose first value is NULL counts as text. */
+function alignedWriter(write: (text: string) => void): RowWriter {
+  let names: readonly string[] = []
+  let table: TableWriter | null = null
+  return {
+    columns: (given) => (names = given.map(visible)),
+    row: (values) => {
+      table ??= tableWriter(
+        names.map((title, i) => ({ title, align: typeof values[i] === 'number' ? 'right' : 'left' })),
+        write,
+      )
+      table.row(values.map((value) => (value === null ? 'NULL' : visible(String(value)))))
+    },
+    end: () => {
+      if (table === null && names.length > 0) write(`${names.join('  ')}\n`)
+      table?.end()
+      table = null
+      names = []
+    },
+  }
+}
+
+/** NULL is nothing between two commas, and an empty text a pair of quotes. */
+function csvWriter(write: (text: string) => void): RowWriter {
+  const cell = (value: RowValue): string => {
+    if (value === null) return ''
+    const text = String(value)
+    return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  }
+  const line = (values: readonly RowValue[]): void => write(`${values.map(cell).join(',')}\r\n`)
+  return { columns: line, row: line, end: () => undefined }
+}
+
+/** Columns of one name are told apart by a number. */
+function jsonWriter(write: (text: string) => void): RowWriter {
+  let keys: readonly string[] = []
+  return {
+    columns: (names) => {
+      const taken = new Set<string>()
+      keys = names.map((name) => {
+        let key = name
+        for (let n = 2; taken.has(key); n++) key = `${name}_${n}`
+        taken.add(key)
+        return key
+      })
+    },
+    row: (values) => {
+      // Texts of their own: an object would move keys that look like numbers to its front.
+      const members = values.map((value, i) => `${JSON.stringify(keys[i] ?? '')}:${JSON.stringify(value)}`)
+      write(`{${members.join(',')}}\n`)
+    },
+    end: () => undefined,
+  }
+}

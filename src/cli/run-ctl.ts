@@ -1,0 +1,69 @@
+/** `sluice ctl`: a run of this machine told to go on otherwise, or the list of those that go on. */
+import path from 'node:path'
+import type { EventBody } from '../model/event.ts'
+import { asSluiceError } from '../shared/errors.ts'
+import { controlRun, runsIn } from './ctl.ts'
+import type { ControlRequest, RunState } from './ctl.ts'
+import type { Session } from './session.ts'
+
+export type CtlOptions = {
+  readonly run: string | null
+  readonly request: ControlRequest
+  readonly tool: string
+  readonly ticks: () => number
+  /** Where a run listens. */
+  readonly socketPath: (runId: string) => string
+}
+
+/** Resolves with the exit code. */
+export async function runCtl(session: Session, options: CtlOptions): Promise<number> {
+  const { run, request, tool, ticks, socketPath } = options
+  const began = ticks()
+  session.emit({ type: 'run.started', command: 'ctl', tool })
+  const finish = (
+    body: Pick<Extract<EventBody, { type: 'run.finished' }>, 'status' | 'exitCode' | 'error' | 'totals'>,
+  ) => {
+    session.emit({ type: 'run.finished', ms: Math.round(ticks() - began), ...body })
+    return body.exitCode
+  }
+  try {
+    const found =
+      run === null ? await statesOf(socketPath) : [{ run, state: await controlRun(socketPath(run), request) }]
+    tell(session, found)
+    return finish({ status: 'ok', exitCode: 0, totals: { runs: String(found.length) } })
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    const status =
+      error.kind === 'usage' || error.kind === 'state' || error.kind === 'unsupported' ? 'refused' : 'failed'
+    return finish({ status, exitCode: error.exitCode, totals: {}, error: error.info() })
+  }
+}
+
+type Found = { readonly run: string; readonly state: RunState }
+
+/** Sockets that killed runs left behind are passed over. */
+async function statesOf(socketPath: (runId: string) => string): Promise<readonly Found[]> {
+  const found: Found[] = []
+  for (const run of runsIn(path.dirname(socketPath('0')))) {
+    try {
+      found.push({ run, state: await controlRun(socketPath(run), { get: true }) })
+    } catch (thrown) {
+      if (asSluiceError(thrown).code !== 'NO_SUCH_PATH') throw thrown
+    }
+  }
+  return found
+}
+
+function tell(session: Session, found: readonly Found[]): void {
+  const columns = [...new Set(found.flatMap(({ state }) => Object.keys(state)))]
+  if (found.length > 0) session.emit({ type: 'columns', columns: ['run', ...columns] })
+  for (const { run, state } of found) {
+    session.emit({ type: 'row', values: [run, ...columns.map((name) => shown(state[name]))] })
+  }
+}
+
+function shown(value: unknown): string | number | null {
+  if (value === undefined || value === null) return null
+  if (typeof value === 'number' || typeof value === 'string') return value
+  return Array.isArray(value) ? value.map(String).join(', ') : JSON.stringify(value)
+}

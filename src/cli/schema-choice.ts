@@ -1,0 +1,88 @@
+/** `--schema NAME`: which schema of a PostgreSQL database holds the catalog. It becomes part of the URL, which is all that the engine sees. */
+import { SluiceError } from '../shared/errors.ts'
+import type { CatalogChoice } from './catalog-choice.ts'
+import { isDatabaseUrl } from './open.ts'
+
+export type SchemaChoice = {
+  readonly name: string
+  /** Where it came from: a printed command repeats a flag, but names a variable. */
+  readonly from: 'flag' | 'variable'
+}
+
+export const SCHEMA_VARIABLE = 'SLUICE_SCHEMA'
+
+/** `--schema`, else `SLUICE_SCHEMA`; null when neither says anything. */
+export function chooseSchema(
+  flag: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): SchemaChoice | null {
+  if (flag !== undefined) return { name: flag, from: 'flag' }
+  const variable = env[SCHEMA_VARIABLE]
+  return variable === undefined || variable.trim() === '' ? null : { name: variable, from: 'variable' }
+}
+
+/** The catalog with the schema in its URL. @throws SluiceError BAD_FLAG as `urlWithSchema` does */
+export function catalogInSchema(catalog: CatalogChoice | null, schema: SchemaChoice | null): CatalogChoice | null {
+  if (catalog === null || schema === null) return catalog
+  return { ...catalog, url: urlWithSchema(catalog.url, schema), schemaFrom: schema.from }
+}
+
+type Chosen = { readonly schema: SchemaChoice | null; readonly catalog: CatalogChoice | null }
+
+/** What `sluice TARGET` opens, with the schema where it is a database. @throws SluiceError BAD_FLAG */
+export function targetInSchema(target: string, chosen: Chosen): string {
+  if (isDatabaseUrl(target)) return chosen.schema === null ? target : urlWithSchema(target, chosen.schema)
+  refuseLoneSchema(chosen)
+  return target
+}
+
+/** @throws SluiceError BAD_FLAG for `--schema` where no catalog is named; a variable may stand there for other commands */
+export function refuseLoneSchema({ schema, catalog }: Chosen): void {
+  if (schema?.from !== 'flag' || catalog !== null) return
+  throw new SluiceError('BAD_FLAG', '--schema needs a catalog', { hint: 'add --database-url postgresql://…' })
+}
+
+/**
+ * A PostgreSQL URL with `schema=NAME` in its query.
+ * @throws SluiceError BAD_FLAG for another database, and where the URL names another schema
+ */
+export function urlWithSchema(url: string, { name, from }: SchemaChoice): string {
+  const origin = from === 'flag' ? '--schema' : SCHEMA_VARIABLE
+  const scheme = /^([a-z0-9+]+):\/\//i.exec(url)?.[1]?.toLowerCase() ?? ''
+  if (scheme !== 'postgres' && scheme !== 'postgresql') {
+    throw new SluiceError('BAD_FLAG', `${origin} is for PostgreSQL only`, {
+      hint: HINTS[scheme] ?? `leave ${origin} out, or name a postgresql:// database`,
+    })
+  }
+  const hash = url.indexOf('#')
+  const [base, fragment] = hash === -1 ? [url, ''] : [url.slice(0, hash), url.slice(hash)]
+  const question = base.indexOf('?')
+  const pairs = question === -1 ? [] : base.slice(question + 1).split('&')
+  const named = pairs.filter((pair) => decoded(pair.split('=', 1)[0] ?? '') === 'schema')
+  for (const pair of named) {
+    const other = decoded(pair.slice(pair.indexOf('=') + 1))
+    if (other === name) continue
+    throw new SluiceError('BAD_FLAG', `two schemas are given: ${origin} says ${name}, the URL says ${other}`, {
+      hint: 'leave one out',
+    })
+  }
+  if (named.length > 0) return url
+  const separator = question === -1 ? '?' : /[?&]$/.test(base) ? '' : '&'
+  return `${base}${separator}schema=${encodeURIComponent(name)}${fragment}`
+}
+
+const MYSQL_HINT = 'MySQL: a schema is a database, name it in the URL: mysql://user@host/database'
+const HINTS: Readonly<Record<string, string>> = {
+  mysql: MYSQL_HINT,
+  mariadb: MYSQL_HINT,
+  sqlite: 'SQLite: a file holds one catalog, name another file',
+  duckdb: 'DuckDB: a file holds one catalog, name another file',
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

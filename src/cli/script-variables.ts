@@ -1,0 +1,70 @@
+/**
+ * The environment variables of the resumable migration script. They take the place of flags that are not given, so that a call of that script,
+ * its npm scripts and its workflow work as they are.
+ */
+import { SluiceError } from '../shared/errors.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** The script cuts tables into chunks of so many rows, whatever their size. */
+const SCRIPT_CHUNK_ROWS = 50_000
+
+const TARGET_VARIABLES = ['CLOUDFLARE_ACCOUNT_ID', 'D1_DATABASE_ID'] as const
+
+/** What the script's variables ask for, beside where from and where to. */
+export type ScriptWishes = {
+  readonly table: string | undefined
+  readonly chunkRows: number
+  readonly batchRows: number | undefined
+  /** False: whatever was copied before, everything is copied again. */
+  readonly resume: boolean
+}
+
+/** A variable that is set; CI systems leave an empty text where a secret is missing. */
+export function setVariable(env: Env, name: string): string | undefined {
+  const value = env[name]?.trim()
+  return value === undefined || value === '' ? undefined : value
+}
+
+/** `DATABASE_URL`. @throws SluiceError BAD_FLAG where it is no URL */
+export function scriptSource(env: Env): string | undefined {
+  const url = setVariable(env, 'DATABASE_URL')
+  if (url === undefined || url.includes('://')) return url
+  throw new SluiceError('BAD_FLAG', 'DATABASE_URL is no URL', {
+    hint: 'set it to postgresql://user@host:5432/database',
+  })
+}
+
+/** The D1 database that the variables name. @throws SluiceError BAD_FLAG where only half of it is named */
+export function scriptTarget(env: Env): string | undefined {
+  const [account, database] = TARGET_VARIABLES.map((name) => setVariable(env, name))
+  if (account !== undefined && database !== undefined) {
+    return `d1://${encodeURIComponent(account)}/${encodeURIComponent(database)}`
+  }
+  if (database === undefined) return undefined
+  throw new SluiceError('BAD_FLAG', 'D1_DATABASE_ID is set, and CLOUDFLARE_ACCOUNT_ID is not', {
+    hint: 'set both, or name the target with --to',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG where a number is none */
+export function scriptWishes(env: Env): ScriptWishes {
+  const resume = setVariable(env, 'RESUME_MODE')?.toLowerCase()
+  if (resume !== undefined && resume !== 'true' && resume !== 'false') {
+    throw new SluiceError('BAD_FLAG', `RESUME_MODE takes true or false, and not ${resume}`)
+  }
+  return {
+    table: setVariable(env, 'TABLE_NAME'),
+    chunkRows: countOf(env, 'CHECKPOINT_SIZE') ?? SCRIPT_CHUNK_ROWS,
+    batchRows: countOf(env, 'BATCH_SIZE'),
+    resume: resume !== 'false',
+  }
+}
+
+function countOf(env: Env, name: string): number | undefined {
+  const value = setVariable(env, name)
+  if (value === undefined) return undefined
+  const count = Number(value)
+  if (/^\d+$/.test(value) && Number.isSafeInteger(count) && count > 0) return count
+  throw new SluiceError('BAD_FLAG', `${name} takes a whole number from 1 up, and not ${value}`)
+}

@@ -1,0 +1,154 @@
+/**
+ * The state of every chunk of one table in a few bytes each: a table may have a hundred thousand of them, and a run goes on for a night.
+ * It is changed in place.
+ */
+import type { KeySpan } from '../../../model/event.ts'
+import { placeOf, type KeyAxis, type Place } from './key-axis.ts'
+import { StripCells } from './strip-cells.ts'
+
+export const CHUNK_STATES = ['pending', 'proved', 'written', 'copying', 'aside', 'waits', 'failed'] as const
+/** `aside`: proved, but for rows that the target did not take. `waits`: for its next try. */
+export type ChunkState = (typeof CHUNK_STATES)[number]
+
+/** The worst first, of those that are worse than something that is not done. */
+const WORSE: readonly ChunkState[] = ['failed', 'waits', 'aside', 'copying', 'written']
+const PROVED = CHUNK_STATES.indexOf('proved')
+/** Numbers beyond this are taken as names, or one of them would ask for all the memory there is. */
+const MOST = 4_000_000
+
+export class ChunkMap {
+  readonly axis: KeyAxis
+  readonly #chunks: number
+  #states = new Uint8Array(64)
+  #from: Float64Array
+  #to: Float64Array
+  #largest = 0
+  #known = 0
+  #cells: StripCells | null = null
+  readonly #named = new Map<string, number>()
+  readonly #counts = CHUNK_STATES.map(() => 0)
+
+  /** @param chunks how many there are, as far as is known */
+  constructor(axis: KeyAxis, chunks: number) {
+    this.axis = axis
+    this.#chunks = chunks
+    const places = axis.by === 'value' ? 64 : 0
+    this.#from = new Float64Array(places)
+    this.#to = new Float64Array(places)
+  }
+
+  /** @param span where it lies, when that is told */
+  set(chunk: string, state: ChunkState, span?: KeySpan): void {
+    const index = this.#index(chunk)
+    this.#grow(index)
+    const all = this.#all
+    const together = this.#together
+    const before = this.#states[index] ?? 0
+    this.#cells?.add(this.#place(index), before, -1)
+    const after = CHUNK_STATES.indexOf(state)
+    this.#states[index] = after
+    this.#count(before, -1)
+    this.#count(after, 1)
+    this.#largest = Math.max(this.#largest, index)
+    if (span !== undefined && this.axis.by === 'value') {
+      const place = placeOf(this.axis, span)
+      this.#from[index] = place.from
+      this.#to[index] = place.to
+    }
+    // Where they stand one after the other, another one may move them all.
+    if (this.axis.by === 'order' && (together || this.#together || this.#all !== all)) this.#cells = null
+    this.#cells?.add(this.#place(index), after, 1)
+  }
+
+  state(chunk: string): ChunkState {
+    return CHUNK_STATES[this.#states[this.#index(chunk)] ?? 0] ?? 'pending'
+  }
+
+  /** How many chunks there are, and how many in each state. */
+  counts(): Readonly<Record<ChunkState | 'all', number>> {
+    const [, proved = 0, written = 0, copying = 0, aside = 0, waits = 0, failed = 0] = this.#counts
+    return { all: this.#all, pending: this.#all - this.#known, proved, written, copying, aside, waits, failed }
+  }
+
+  /** Every chunk that is in state `from` is in state `to` now. */
+  turn(from: ChunkState, to: ChunkState): void {
+    const [before, after] = [CHUNK_STATES.indexOf(from), CHUNK_STATES.indexOf(to)]
+    for (let i = 0; i <= this.#largest; i++) {
+      if (this.#states[i] !== before) continue
+      this.#states[i] = after
+      this.#count(before, -1)
+      this.#count(after, 1)
+    }
+    this.#cells = null
+  }
+
+  /** The strip: of each of `width` slices the worst state of what lies in it. */
+  cells(width: number): readonly ChunkState[] {
+    const cells = this.#cells?.width === width ? this.#cells : this.#filled(width)
+    this.#cells = cells
+    return Array.from({ length: width }, (_, cell) => {
+      const worst = WORSE.find((state) => cells.has(cell, CHUNK_STATES.indexOf(state)))
+      if (worst !== undefined) return worst
+      return cells.has(cell, PROVED) && cells.isCovered(cell) ? 'proved' : 'pending'
+    })
+  }
+
+  #filled(width: number): StripCells {
+    const cells = new StripCells(width, CHUNK_STATES.length)
+    const together = this.#together
+    const all = this.#all
+    let seen = 0
+    for (let i = 0; i <= this.#largest; i++) {
+      const state = this.#states[i] ?? 0
+      if (state === 0) continue
+      cells.add(together ? { from: seen / all, to: (seen + 1) / all } : this.#place(i), state, 1)
+      seen++
+    }
+    return cells
+  }
+
+  /** Where a table was cut again some numbers stand for nothing any more: the others stand together then. */
+  get #together(): boolean {
+    return this.axis.by === 'order' && this.#largest > this.#all
+  }
+
+  #place(index: number): Place {
+    if (this.axis.by === 'value') return { from: this.#from[index] ?? 0, to: this.#to[index] ?? 0 }
+    const all = this.#all
+    return { from: Math.max(0, index - 1) / all, to: Math.max(1, index) / all }
+  }
+
+  #index(chunk: string): number {
+    if (/^\d{1,7}$/.test(chunk) && Number(chunk) <= MOST) return Number(chunk)
+    const known = this.#named.get(chunk)
+    if (known !== undefined) return known
+    const index = this.#named.size + 1
+    this.#named.set(chunk, index)
+    return index
+  }
+
+  #count(state: number, by: number): void {
+    // Chunks that nobody has spoken of are pending too, and are counted by what is left.
+    if (state === 0) return
+    this.#counts[state] = (this.#counts[state] ?? 0) + by
+    this.#known += by
+  }
+
+  get #all(): number {
+    return Math.max(this.#chunks, this.#known)
+  }
+
+  #grow(index: number): void {
+    if (index < this.#states.length) return
+    const size = Math.max(index + 1, this.#states.length * 2)
+    const states = new Uint8Array(size)
+    states.set(this.#states)
+    this.#states = states
+    if (this.axis.by !== 'value') return
+    const [from, to] = [new Float64Array(size), new Float64Array(size)]
+    from.set(this.#from)
+    to.set(this.#to)
+    this.#from = from
+    this.#to = to
+  }
+}

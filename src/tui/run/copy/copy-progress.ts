@@ -1,0 +1,295 @@
+/**
+ * What is known of a copy, folded from its events: tables, chunks, sums, throttle. Bounded whatever the number of chunks, and therefore changed in
+ * place.
+ */
+import type { Event, EventBody, KeySpan, Latency } from '../../../model/event.ts'
+import { ChunkBook, freshChunk, KEPT_ROWS, type Chunk } from './chunk-book.ts'
+import type { ChunkState } from './chunk-map.ts'
+import { CopyTable, type Tally } from './copy-table.ts'
+import { isProved, isProvedAtEnd } from './proof.ts'
+
+type Of<T extends EventBody['type']> = Extract<Event, { type: T }>
+
+type Pressure = { readonly reason: string; readonly rate: number }
+
+export class CopyProgress {
+  readonly book = new ChunkBook()
+  throttle: Pressure | null = null
+  /** How long the target takes for a batch; null before that was measured. */
+  latency: Latency | null = null
+  /** When the first chunk began: rates count from here. */
+  begunAt: number | null = null
+  /** The most workers that were seen at work. */
+  workers = 0
+  readonly #tables = new Map<string, CopyTable>()
+  #latest: string | null = null
+
+  /** In the order of the plan. */
+  get tables(): readonly CopyTable[] {
+    return [...this.#tables.values()]
+  }
+
+  table(name: string | null): CopyTable | null {
+    return name === null ? null : (this.#tables.get(name) ?? null)
+  }
+
+  /** The table that work was last done on, and the first one before there is any. */
+  get latest(): CopyTable | null {
+    const [first] = this.#tables.values()
+    return this.table(this.#latest) ?? first ?? null
+  }
+
+  fold(event: Event, now: number): void {
+    switch (event.type) {
+      case 'plan.ready':
+        for (const line of event.copies ?? []) this.#tables.set(line.table, new CopyTable(line.table, line))
+        break
+      case 'copy.started':
+        this.#at(event.table).start(event)
+        break
+      case 'chunk.started':
+        return this.#started(event, now)
+      case 'chunk.progress':
+        return this.#progress(event)
+      case 'chunk.retried':
+        return this.#retried(event, now)
+      case 'chunk.done':
+        return this.#done(event, now)
+      case 'chunk.skipped':
+        return this.#skipped(event)
+      case 'chunk.failed':
+        return this.#failed(event, now)
+      case 'chunk.released':
+        return this.#released(event)
+      case 'table.steered':
+        return this.#steered(event)
+      case 'row.aside':
+        return this.#aside(event)
+      case 'target.latency':
+        this.latency = event
+        break
+      case 'throttle.on':
+        this.throttle = { reason: event.reason, rate: Number(event.rate) }
+        this.latency = event.latency ?? this.latency
+        break
+      case 'throttle.off':
+        this.throttle = null
+        break
+      case 'table.finished':
+        return this.#finished(event)
+      case 'run.finished':
+        return this.#ended()
+      default:
+        break
+    }
+  }
+
+  /** All tables together, in closed chunks. */
+  tally(): Tally {
+    const sum: Tally = { read: 0, written: 0, skipped: 0, aside: 0, proved: 0 }
+    for (const { tally } of this.#tables.values()) {
+      sum.read += tally.read
+      sum.written += tally.written
+      sum.skipped += tally.skipped
+      sum.aside += tally.aside
+      sum.proved += tally.proved
+    }
+    return sum
+  }
+
+  /** Rows that there are in all; those of refused tables are not going to be read. */
+  rows(): { readonly rows: number; readonly estimated: boolean } {
+    let rows = 0
+    let estimated = false
+    for (const table of this.#tables.values()) {
+      if (table.state === 'refused') continue
+      rows += table.expected
+      estimated ||= table.estimated && table.held !== 'skipped'
+    }
+    return { rows, estimated }
+  }
+
+  chunks(): Readonly<Record<ChunkState | 'all', number>> {
+    const sum = { all: 0, pending: 0, proved: 0, written: 0, copying: 0, aside: 0, waits: 0, failed: 0 }
+    for (const { map } of this.#tables.values()) {
+      const counts = map.counts()
+      for (const state of Object.keys(sum) as (keyof typeof sum)[]) sum[state] += counts[state]
+    }
+    return sum
+  }
+
+  /** Whether earlier runs have set rows aside too. */
+  get hasOlderAside(): boolean {
+    return this.tables.some(({ before }) => before.aside > 0)
+  }
+
+  /** Chunks that the target takes at the same time; null where nobody has told. */
+  get writers(): number | null {
+    const told = this.tables.flatMap(({ started, plan }) => Number(started?.writers ?? plan?.writers ?? 0) || [])
+    return told.length === 0 ? null : Math.max(...told)
+  }
+
+  /** Bytes of a row on the average over what is copied; null where the source does not say. */
+  rowBytes(): number | null {
+    return this.latest?.rowBytes ?? null
+  }
+
+  #at(name: string): CopyTable {
+    const known = this.#tables.get(name)
+    if (known !== undefined) return known
+    const table = new CopyTable(name, null)
+    this.#tables.set(name, table)
+    return table
+  }
+
+  #put(chunk: Chunk): void {
+    this.book.put(chunk)
+    this.#at(chunk.table).map.set(chunk.no, chunk.state, chunk.span)
+  }
+
+  #started(event: Of<'chunk.started'>, now: number): void {
+    const { table: name, chunk: no, worker } = event
+    const table = this.#at(name)
+    this.begunAt ??= now
+    this.#latest = name
+    this.workers = Math.max(this.workers, worker)
+    table.begun++
+    // It was told of as failed, and is tried again.
+    table.result = null
+    // A worker that begins another chunk has none any more: somebody else took it over.
+    for (const other of this.book.active) if (other.worker === worker) this.#letGo(other)
+    const held = this.book.find(name, no)?.held ?? null
+    this.#put({ ...freshChunk(name, no, spanOf(event)), state: 'copying', worker, startedAt: now, held })
+  }
+
+  #progress({ table, chunk, step }: Of<'chunk.progress'>): void {
+    const known = this.book.find(table, chunk)
+    if (known === null) return
+    // Read to the end and written, but not proved: another state of the same work.
+    const state: ChunkState = step === 'proving' ? 'written' : 'copying'
+    const inMap = this.#at(table).map
+    if (inMap.state(chunk) !== state) inMap.set(chunk, state)
+    if (known.state !== 'copying') this.book.put({ ...known, state: 'copying', againAt: null, error: null })
+  }
+
+  #retried(event: Of<'chunk.retried'>, now: number): void {
+    const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
+    const { attempt, error } = event
+    // What the failed try had set aside was undone with it.
+    this.#put({ ...known, state: 'waits', attempt, error, againAt: now + event.waitMs, aside: 0, rows: [] })
+  }
+
+  #done(event: Of<'chunk.done'>, now: number): void {
+    const table = this.#at(event.table)
+    const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
+    const read = Number(event.read ?? event.done)
+    const written = Number(event.written ?? event.done)
+    const aside = Number(event.quarantined ?? 0)
+    const proved = isProved(table, event.checksum)
+    table.here.read += read
+    table.here.written += written
+    table.here.skipped += Number(event.skipped ?? 0)
+    table.here.aside += aside
+    if (proved) table.here.proved += written
+    this.#put({
+      ...known,
+      span: event.from === undefined && event.to === undefined ? known.span : spanOf(event),
+      state: aside > 0 ? 'aside' : proved ? 'proved' : 'written',
+      worker: event.worker,
+      attempt: event.attempt ?? known.attempt,
+      read,
+      written,
+      skipped: Number(event.skipped ?? 0),
+      aside,
+      checksum: event.checksum ?? null,
+      startedAt: known.startedAt ?? now - event.ms,
+      ms: event.ms,
+      error: null,
+      againAt: null,
+      held: null,
+    })
+  }
+
+  #skipped(event: Of<'chunk.skipped'>): void {
+    const table = this.#at(event.table)
+    const [read, written, aside] = [Number(event.read), Number(event.written), Number(event.quarantined)]
+    const proved = isProved(table, event.checksum)
+    table.before.read += read
+    table.before.written += written
+    table.before.skipped += Number(event.skipped)
+    table.before.aside += aside
+    if (proved) table.before.proved += written
+    const state = aside > 0 ? 'aside' : proved ? 'proved' : 'written'
+    table.map.set(event.chunk, state, spanOf(event))
+    // Of the others nobody has to hear again.
+    if (aside === 0) return
+    const chunk = freshChunk(event.table, event.chunk, spanOf(event))
+    const { attempt, checksum = null } = event
+    this.book.put({ ...chunk, state, attempt, read, written, aside, checksum, earlier: true })
+  }
+
+  #failed(event: Of<'chunk.failed'>, now: number): void {
+    const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
+    const ms = known.startedAt === null ? null : now - known.startedAt
+    this.#put({ ...known, state: 'failed', error: event.error, againAt: null, ms })
+  }
+
+  /** Undone, and free: kept in sight only where somebody asked for that. */
+  #released({ table, chunk }: Of<'chunk.released'>): void {
+    const known = this.book.find(table, chunk)
+    if (known?.held == null) return this.#letGo({ table, no: chunk })
+    this.#put({ ...freshChunk(table, chunk, known.span), held: known.held })
+  }
+
+  #steered({ table: name, chunk, act }: Of<'table.steered'>): void {
+    const table = this.#at(name)
+    const held = act === 'pause' ? 'paused' : act === 'skip' ? 'skipped' : null
+    if (chunk !== undefined) {
+      const known = this.book.find(name, chunk) ?? freshChunk(name, chunk, {})
+      if (act === 'retry' && known.state === 'failed') return this.#letGo(known)
+      if (held === null && known.state === 'pending') this.book.remove(known)
+      else this.book.put({ ...known, held })
+      return
+    }
+    table.held = held
+    if (held !== null) return
+    this.book.unhold(name)
+    if (act !== 'retry') return
+    this.book.forgetFailed(name)
+    table.map.turn('failed', 'pending')
+  }
+
+  #aside({ table, chunk, key, error }: Of<'row.aside'>): void {
+    const known = this.book.find(table, chunk)
+    if (known === null) return
+    const rows = known.rows.length < KEPT_ROWS ? [...known.rows, { key, error }] : known.rows
+    this.book.put({ ...known, aside: known.aside + 1, rows })
+  }
+
+  #finished(event: Of<'table.finished'>): void {
+    const table = this.#at(event.table)
+    table.result = event
+    if (event.status === 'ok' && isProvedAtEnd(table)) {
+      table.map.turn('written', 'proved')
+      table.here.proved = table.tally.written - table.before.proved
+    }
+  }
+
+  /** What was being worked on is undone, and free for the next run. */
+  #ended(): void {
+    this.throttle = null
+    for (const chunk of this.book.drop()) this.#at(chunk.table).map.set(chunk.no, 'pending')
+  }
+
+  #letGo(chunk: Pick<Chunk, 'table' | 'no'>): void {
+    this.book.remove(chunk)
+    this.#at(chunk.table).map.set(chunk.no, 'pending')
+  }
+}
+
+function spanOf({ from, to }: KeySpan): KeySpan {
+  if (from === undefined) return to === undefined ? NOWHERE : { to }
+  return to === undefined ? { from } : { from, to }
+}
+
+const NOWHERE: KeySpan = {}

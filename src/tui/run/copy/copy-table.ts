@@ -1,0 +1,126 @@
+/** One table of a copy, as its events tell it. Numbers are rows unless they say otherwise. */
+import type { CopyPlanLine, CopyStartedEvent, CopyTally } from '../../../model/event.ts'
+import type { ErrorInfo } from '../../../shared/errors.ts'
+import type { TableResult } from '../run-view.ts'
+import { ChunkMap } from './chunk-map.ts'
+import { axisOf } from './key-axis.ts'
+
+export type Tally = { read: number; written: number; skipped: number; aside: number; proved: number }
+
+const nothing = (): Tally => ({ read: 0, written: 0, skipped: 0, aside: 0, proved: 0 })
+
+export type TableState = 'waits' | 'copying' | 'copied' | 'ok' | 'failed' | 'refused' | 'stopped' | 'skipped' | 'paused'
+
+export class CopyTable {
+  readonly name: string
+  readonly plan: CopyPlanLine | null
+  started: CopyStartedEvent | null = null
+  map = new ChunkMap({ by: 'order' }, 0)
+  /** What this run did, in chunks that are closed. */
+  readonly here = nothing()
+  /** What earlier runs did. */
+  readonly before = nothing()
+  /** Chunks that this run has begun. */
+  begun = 0
+  /** Whether somebody asked that nothing of it begins, for now or in this run. */
+  held: 'paused' | 'skipped' | null = null
+  result: TableResult | null = null
+
+  constructor(name: string, plan: CopyPlanLine | null) {
+    this.name = name
+    this.plan = plan
+  }
+
+  start(event: CopyStartedEvent): void {
+    this.started = event
+    const [key] = event.key
+    const native = this.plan?.columns.find(({ from }) => from === key)?.source ?? null
+    this.map = new ChunkMap(axisOf(event, native), Number(event.chunks))
+  }
+
+  get to(): string {
+    return this.started?.to ?? this.plan?.to ?? this.name
+  }
+
+  get key(): readonly string[] {
+    return this.started?.key ?? this.plan?.key ?? []
+  }
+
+  /** How its chunks are proved, in the words of the plan; '' where nobody has told. */
+  get proof(): string {
+    return this.plan?.proof ?? ''
+  }
+
+  /** Ranges of blocks cannot be found again in the target: what came of them is proved with the table, or by nothing. */
+  get provedByChunk(): boolean {
+    return this.proof !== 'none' && (this.started === null || this.key.length > 0)
+  }
+
+  get error(): ErrorInfo | null {
+    return this.result?.error ?? this.plan?.error ?? null
+  }
+
+  get notes(): readonly string[] {
+    return this.result?.notes ?? this.plan?.notes ?? []
+  }
+
+  get state(): TableState {
+    if (this.result !== null) return this.result.status === 'current' ? 'ok' : this.result.status
+    if (this.plan?.status === 'refused') return 'refused'
+    if (this.held !== null) return this.held
+    const { all, pending, copying, waits } = this.map.counts()
+    if (this.started !== null && all > 0 && pending + copying + waits === 0) return 'copied'
+    return this.begun > 0 ? 'copying' : 'waits'
+  }
+
+  /** All runs together, in closed chunks; what the ledger says, once it has said it. */
+  get tally(): Tally {
+    const { result, here, before } = this
+    if (result?.copied !== undefined) return talliedBy(result.copied, before.proved + here.proved)
+    return {
+      read: before.read + here.read,
+      written: before.written + here.written,
+      skipped: before.skipped + here.skipped,
+      aside: before.aside + here.aside,
+      proved: before.proved + here.proved,
+    }
+  }
+
+  /** Rows there are: as counted or estimated, and never less than were read. */
+  get rows(): number {
+    const { copied } = this.result ?? {}
+    if (copied !== undefined && this.result?.status === 'ok') return Number(copied.read)
+    return Math.max(Number(this.started?.rows ?? this.plan?.rows ?? 0), this.tally.read)
+  }
+
+  get estimated(): boolean {
+    return this.result?.status === 'ok' ? false : (this.started?.estimated ?? this.plan?.estimated ?? false)
+  }
+
+  /** Rows that are going to be there when the run ends well. */
+  get expected(): number {
+    return this.held === 'skipped' ? this.tally.read : this.rows
+  }
+
+  /** Rows that earlier runs have brought to the target. */
+  get baseline(): number {
+    return Math.max(this.before.read, Number(this.started?.done.rows ?? 0))
+  }
+
+  /** Bytes of a row on the average, by the source's own estimate; null where that is not known. */
+  get rowBytes(): number | null {
+    const rows = Number(this.plan?.rows ?? 0)
+    const bytes = Number(this.plan?.bytes ?? 0)
+    return rows > 0 && bytes > 0 ? bytes / rows : null
+  }
+}
+
+function talliedBy(copied: CopyTally, proved: number): Tally {
+  return {
+    read: Number(copied.read),
+    written: Number(copied.written),
+    skipped: Number(copied.skipped),
+    aside: Number(copied.quarantined),
+    proved,
+  }
+}

@@ -1,0 +1,69 @@
+/** Where the chunks of a table lie: by the value of a whole-number key, or one after the other by their numbers. */
+import type { CopyStartedEvent, KeySpan } from '../../../model/event.ts'
+import { clean, cutEnd, width } from '../../draw/text.ts'
+
+export type KeyAxis = { readonly by: 'value'; readonly low: bigint; readonly high: bigint } | { readonly by: 'order' }
+
+/** A part of an axis, as shares of it from 0 to 1. */
+export type Place = { readonly from: number; readonly to: number }
+
+const WHOLE = /^-?\d{1,40}$/
+/** Types whose keys are as far apart as their values say; digits in a text sort in another way. */
+const NUMERIC = /int|serial|numeric|decimal|number|year/i
+
+/** @param native type of the key's column as the source declares it, where a plan has told it */
+export function axisOf({ key, low, high }: CopyStartedEvent, native: string | null): KeyAxis {
+  if (key.length !== 1 || low === undefined || high === undefined) return { by: 'order' }
+  if (!WHOLE.test(low) || !WHOLE.test(high) || (native !== null && !NUMERIC.test(native))) return { by: 'order' }
+  const [a, b] = [BigInt(low), BigInt(high)]
+  return a > b ? { by: 'order' } : { by: 'value', low: a, high: b }
+}
+
+/** Where a chunk lies on an axis of values. Rows without a key have no place; they stand at its end. */
+export function placeOf(axis: Extract<KeyAxis, { by: 'value' }>, { from, to }: KeySpan): Place {
+  if (from === undefined && to === undefined) return { from: 1, to: 1 }
+  const span = Number(axis.high - axis.low + 1n)
+  const share = (bound: bigint): number => Math.max(0, Math.min(1, Number(bound - axis.low) / span))
+  const first = whole(from)
+  const last = whole(to)
+  return { from: first === null ? 0 : share(first), to: last === null ? 1 : share(last + 1n) }
+}
+
+function whole(bound: readonly string[] | null | undefined): bigint | null {
+  const text = bound?.[0]
+  return text !== undefined && WHOLE.test(text) ? BigInt(text) : null
+}
+
+/**
+ * `400001–450000`, `start–c2`, `(7, a)–(7, k)`, `blocks 0–127`. Of keys that are no whole numbers the first one is not part of the chunk.
+ * @param key columns of the key; none where the table is cut by blocks
+ */
+export function spanText({ from, to }: KeySpan, key: readonly string[]): string {
+  if (from === undefined && to === undefined) return key.length === 0 ? 'all rows' : 'rows without a key'
+  if (key.length > 0) return `${edge(from, 'start')}–${edge(to, 'end')}`
+  const next = whole(to)
+  return `blocks ${edge(from, '0')}–${next === null ? 'end' : (next - 1n).toString()}`
+}
+
+/** The same in at most `cells`: of numbers their ends tell ranges apart, of texts their beginnings. */
+export function fitSpan(span: KeySpan, key: readonly string[], cells: number): string {
+  const text = clean(spanText(span, key))
+  const middle = text.indexOf('–')
+  if (width(text) <= cells || middle < 0) return cutEnd(text, cells)
+  const half = Math.floor((cells - 1) / 2)
+  return [text.slice(0, middle), text.slice(middle + 1)].map((bound) => shortBound(bound, half)).join('–')
+}
+
+function shortBound(bound: string, cells: number): string {
+  return WHOLE.test(bound) && bound.length > cells ? `…${bound.slice(1 - cells)}` : cutEnd(bound, cells)
+}
+
+function edge(bound: readonly string[] | null | undefined, open: string): string {
+  if (bound === null || bound === undefined) return open
+  return bound.length === 1 ? (bound[0] ?? open) : `(${bound.join(', ')})`
+}
+
+/** `id 431877`, `tenant 7, id 12`: a key with the names of its columns. */
+export function keyText(values: readonly string[], key: readonly string[]): string {
+  return values.map((value, i) => `${key[i] ?? 'key'} ${value}`).join(', ')
+}

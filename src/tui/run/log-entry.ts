@@ -1,0 +1,148 @@
+/** The line of the log that an event makes. */
+import type { Event } from '../../model/event.ts'
+import { countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
+import { clean, takeStart } from '../draw/text.ts'
+import type { LogEntry } from '../state/state.ts'
+
+const LOG_CELLS = 500
+
+/**
+ * The line of the log that an event makes, or null. Cut, so that one hostile message cannot fill the memory.
+ * @param alone whether the run has one table only: then a copy's lines need not name it
+ */
+export function logEntry(event: Event, now: number, alone = false): LogEntry | null {
+  const ts = msOf(event.ts) ?? now
+  const entry = (level: LogEntry['level'], text: string): LogEntry => ({
+    ts,
+    level,
+    text: takeStart(clean(text), LOG_CELLS),
+  })
+  switch (event.type) {
+    case 'log':
+      return entry(
+        event.level,
+        (event.table === undefined ? '' : `${event.table}: `) +
+          event.message +
+          (event.hint === undefined ? '' : ` · do: ${event.hint}`),
+      )
+    case 'run.started':
+      return entry('note', `${event.command} started${event.resumes === undefined ? '' : `, resumes ${event.resumes}`}`)
+    case 'plan.ready':
+      return entry(
+        'note',
+        `plan ${event.hash}: ${plural(numberOf(event.tables), 'table')}, ${event.estimated ? 'about ' : ''}${countDec(event.total)} ${event.unit}s`,
+      )
+    case 'table.finished':
+      if (event.error !== undefined) {
+        const hint = event.error.hint === undefined ? '' : ` · do: ${event.error.hint}`
+        return entry('error', `${alone ? '' : `${event.table}: `}${event.error.code} ${event.error.message}${hint}`)
+      }
+      return entry('note', `${alone ? '' : `${event.table}: `}${event.status}${resultText(event)}`)
+    case 'copy.started': {
+      const by = event.key.length === 0 ? 'without a key' : `by ${event.key.join(', ')}`
+      const done =
+        event.done.chunks === '0'
+          ? ''
+          : `; ${countDec(event.done.chunks)} of them are there from earlier runs (${plural(Number(event.done.rows), 'row')})`
+      return entry(
+        'note',
+        `${alone ? '' : `${event.table}: `}${plural(Number(event.chunks), 'chunk')} of ${countDec(event.chunkRows)} rows ${by}${done}`,
+      )
+    }
+    case 'row.aside':
+      return entry(
+        'warn',
+        `${chunkName(event, alone)}: row ${event.key.join(', ')} set aside, ${event.error.code} ${event.error.message}`,
+      )
+    case 'index.started':
+      return entry('note', `${alone ? '' : `${event.table}: `}making ${event.kind} ${event.name}`)
+    case 'index.done':
+      return entry(
+        'note',
+        `${alone ? '' : `${event.table}: `}${event.kind} ${event.name} is made, in ${seconds(event.ms)}`,
+      )
+    case 'index.failed':
+      return entry(
+        'error',
+        `${alone ? '' : `${event.table}: `}${event.kind} ${event.name}: ${event.error.code} ${event.error.message}`,
+      )
+    case 'table.steered':
+      return entry('note', steeredText(event, alone))
+    case 'chunk.released':
+      return event.reason === 'stop'
+        ? null
+        : entry(
+            event.reason === 'asked' ? 'note' : 'warn',
+            `${chunkName(event, alone)} is free again: ${RELEASED[event.reason]}`,
+          )
+    case 'throttle.on':
+      return entry('warn', `throttle on: ${event.reason}; ${countDec(event.rate)} rows/s from now on`)
+    case 'throttle.off':
+      return entry('note', 'throttle off: nobody says any more that it is too much')
+    case 'chunk.retried':
+      return entry(
+        'warn',
+        `${/^\d+$/.test(event.chunk) ? chunkName(event, alone) : event.table}: ${event.error.code} ${event.error.message}, trying again in ${seconds(event.waitMs)}`,
+      )
+    case 'chunk.failed':
+      return entry(
+        'error',
+        `${chunkName(event, alone)}: ${event.error.code} ${event.error.message}${event.error.hint === undefined ? '' : ` · do: ${event.error.hint}`}`,
+      )
+    case 'verify.check':
+      return entry(
+        event.equal ? 'note' : 'error',
+        `${event.table} v${event.version} ${event.check}: ${event.equal ? [event.log, event.catalog].filter((side) => side !== '').join(' = ') : `log ${event.log}, catalog ${event.catalog}`} (${event.witness})`,
+      )
+    case 'verify.mismatch':
+      return entry(
+        'error',
+        `${event.table} v${event.version} ${event.check} ${event.path ?? ''} ${event.field}: log ${event.log}, catalog ${event.catalog}`,
+      )
+    case 'question':
+      return entry(
+        event.same ? 'note' : 'error',
+        `${event.title}: ${event.same ? 'same answer' : (event.difference ?? 'answers differ')}, ${plural(Number(event.rows), 'row')}`,
+      )
+    case 'run.finished':
+      return entry(
+        event.status === 'ok' ? 'note' : event.status === 'stopped' ? 'warn' : 'error',
+        `run ${event.status}, exit ${event.exitCode}, ${seconds(event.ms)}${event.error === undefined ? '' : ` · ${event.error.code} ${event.error.message}`}`,
+      )
+    default:
+      return null
+  }
+}
+
+const RELEASED = {
+  asked: 'given back as asked, and undone',
+  lease: 'nothing was heard of its owner for too long',
+  ended: 'its program has ended',
+}
+
+function steeredText(event: Extract<Event, { type: 'table.steered' }>, alone: boolean): string {
+  const { table, chunk, act } = event
+  const what = chunk === undefined ? table : chunkName({ table, chunk }, alone)
+  switch (act) {
+    case 'pause':
+      return `${what}: paused as asked, nothing of it begins`
+    case 'resume':
+      return `${what}: goes on as asked`
+    case 'skip':
+      return `${what}: left to another run as asked`
+    case 'retry':
+      return `${what}: what failed is tried again as asked`
+  }
+}
+
+/** Chunks of a copy have numbers, those of an import the names of their versions. */
+function chunkName({ table, chunk }: { readonly table: string; readonly chunk: string }, alone: boolean): string {
+  if (!/^\d+$/.test(chunk)) return `${table} ${chunk}`
+  return alone ? `chunk ${chunk}` : `${table} chunk ${chunk}`
+}
+
+function resultText({ version, copied, notes = [], ms }: Extract<Event, { type: 'table.finished' }>): string {
+  if (copied === undefined) return `${version === undefined ? '' : ` v${version}`}, ${seconds(ms)}`
+  const text = `, ${countDec(copied.proved)} of ${plural(Number(copied.chunks), 'chunk')}, ${plural(Number(copied.written), 'row')} written`
+  return [text, ...notes].join(' · note: ')
+}

@@ -1,0 +1,32 @@
+/** The limit on rows a second that `<` and `>` turn. */
+import { perSecond, rateOf, type RunView } from './run-view.ts'
+
+/** Rows a second that a person or the command allows; `Infinity` without a limit. */
+export function limitOf(run: RunView): number {
+  const asked = run.operation.kind === 'copy' ? run.operation.rate : undefined
+  return run.wantedRate ?? asked ?? Infinity
+}
+
+/** The limit after one key: half or double, and none any more where it is far above what the run moves. Or why it stays as it is. */
+export function rateAfter(
+  run: RunView,
+  faster: boolean,
+  now: number,
+): { readonly rate: number } | { readonly why: string } {
+  const limit = limitOf(run)
+  if (Number.isFinite(limit)) {
+    const fastest = Math.max(0, ...perSecond(run))
+    if (!faster) return { rate: Math.max(1, rounded(limit / 2)) }
+    return { rate: fastest > 0 && limit > fastest * 2 ? Infinity : rounded(limit * 2) }
+  }
+  if (faster) return { why: 'there is no limit to lift: < sets one' }
+  const speed = rateOf(run, now, 10_000)
+  if (speed === null || speed < 2) return { why: 'nothing moves yet: there is nothing to halve' }
+  return { rate: rounded(speed / 2) }
+}
+
+/** Two digits are enough, and can be said. */
+function rounded(rows: number): number {
+  const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, rows))) - 1)
+  return Math.round(rows / power) * power
+}

@@ -1,0 +1,87 @@
+/** Databases whose tables are listed beside those of the lake: each is asked by an operation of its own. */
+import type { RunningOperation, TableRow, Workbench } from '../../engine/workbench.ts'
+import type { RelationEvent } from '../../model/event.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
+import { count } from '../draw/format.ts'
+import type { Action } from '../state/action.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import { fileUrl } from '../state/relation-row.ts'
+import { discoverDatabase } from './operations.ts'
+
+/** Tables of one database that are listed; who has more looks for them with `discover URL`. */
+const MOST = 20_000
+
+export class Databases {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  readonly #asking = new Map<string, RunningOperation>()
+  readonly #seen = new Set<string>()
+  #closed = false
+
+  constructor(workbench: Workbench, store: Store<State, Action>) {
+    this.#workbench = workbench
+    this.#store = store
+  }
+
+  /** Lists its tables. @param parent the row it was opened from */
+  open(url: string, title: string, parent: string | null): void {
+    if (this.#asking.has(url)) return
+    this.#store.dispatch({ type: 'database-opened', url, title, parent })
+    const { operation, commandLine } = discoverDatabase(url)
+    const running = this.#workbench.start(operation, commandLine)
+    this.#asking.set(url, running)
+    const relations: RelationEvent[] = []
+    let error: ErrorInfo | null = null
+    running.subscribe((event) => {
+      if (event.type === 'relation' && relations.push(event) === MOST + 1) running.stop()
+      if (event.type === 'run.finished') error = event.error ?? null
+    })
+    void running.done.then(() => {
+      this.#asking.delete(url)
+      const whole = relations.length <= MOST
+      if (error === null || !whole)
+        this.#store.dispatch({ type: 'relations', url, relations: relations.slice(0, MOST) })
+      this.#store.dispatch({ type: 'database-read', url, error: whole ? error : null })
+      const text = `only the first ${count(MOST)} tables are listed: sluice discover lists all`
+      if (!whole) this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
+    })
+  }
+
+  /** A database file of the lake: lists its tables, or takes them off the list again. */
+  toggle(row: TableRow): void {
+    const url = fileUrl(row)
+    if (url === null) return
+    if (this.#store.get().databases.some((database) => database.url === url))
+      this.#store.dispatch({ type: 'database-closed', url })
+    else this.open(url, row.name, row.key)
+  }
+
+  /**
+   * Asks the database that the program was opened with, once somebody looks at tables. One that holds a catalog with tables shows those; without
+   * any, its own tables are what there is to see.
+   */
+  look(): void {
+    const { screen, lake, catalog, slots } = this.#store.get()
+    if (screen !== 'tables' || this.#closed) return
+    const { database = null } = this.#workbench
+    const empty = lake === null && slots.tables.value?.length === 0
+    if (database !== null && database !== catalog) this.#openOnce(database)
+    else if (catalog !== null && empty) this.#openOnce(catalog)
+  }
+
+  #openOnce(url: string): void {
+    if (this.#seen.has(url)) return
+    this.#seen.add(url)
+    this.open(url, url, null)
+  }
+
+  readAgain(): void {
+    for (const { url, title, parent } of this.#store.get().databases) this.open(url, title, parent)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const running of this.#asking.values()) running.abort()
+  }
+}

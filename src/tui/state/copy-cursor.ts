@@ -1,0 +1,54 @@
+/** Where the cursor of a copy's screen stands: on a table, or on a chunk of the table that is shown. Kept by name, not by place. */
+import { chunkKey, type Chunk } from '../run/copy/chunk-book.ts'
+import type { CopyTable } from '../run/copy/copy-table.ts'
+import type { RunView } from '../run/run-view.ts'
+import { copyLayout } from './copy-layout.ts'
+import { chunkIndex, copyTables, shownChunks, shownTable } from './copy-shown.ts'
+import { moveIndex, scrollTop, type Move } from './position.ts'
+import type { State } from './state.ts'
+
+export type UnderCursor =
+  { readonly kind: 'table'; readonly table: CopyTable } | { readonly kind: 'chunk'; readonly chunk: Chunk }
+
+/** What `enter` opens; null where the cursor is on nothing. */
+export function underCursor(state: State, run: RunView): UnderCursor | null {
+  const layout = copyLayout(state, run)
+  const table = shownTable(state, run)
+  if (layout.cursor === 'tables') return table === null ? null : { kind: 'table', table }
+  const chunks = shownChunks(state, run)
+  const chunk = chunks[chunkIndex(state, chunks)]
+  return layout.cursor === 'none' || chunk === undefined ? null : { kind: 'chunk', chunk }
+}
+
+/** Whether a person has put the cursor there. */
+export function isChosen(state: State, under: UnderCursor): boolean {
+  const { table, chunk } = state.runs.copy
+  return under.kind === 'table' ? under.table.name === table : chunkKey(under.chunk) === chunk
+}
+
+/** Moves the cursor; from where there is none it goes to the chunks. */
+export function moveInCopy(state: State, run: RunView, move: Move): State {
+  const layout = copyLayout(state, run)
+  const { copy } = state.runs
+  const to = (change: Partial<typeof copy>): State => ({
+    ...state,
+    runs: { ...state.runs, copy: { ...copy, ...change } },
+  })
+  if (layout.cursor === 'tables') {
+    const tables = copyTables(state, run)
+    const at = tables.findIndex((table) => table === shownTable(state, run))
+    const next = tables[moveIndex(Math.max(0, at), move, tables.length, layout.tables)]
+    return next === undefined ? state : to({ table: next.name, chunk: null, top: 0 })
+  }
+  const chunks = shownChunks(state, run)
+  if (layout.cursor === 'none') return to({ pane: 'chunks' })
+  const index = moveIndex(chunkIndex(state, chunks), move, chunks.length, layout.chunks)
+  const chunk = chunks[index]
+  if (chunk === undefined) return state
+  // The table stays the one that was looked at, also when work goes on elsewhere.
+  return to({
+    chunk: chunkKey(chunk),
+    table: chunk.table,
+    top: scrollTop(copy.top, index, chunks.length, layout.chunks),
+  })
+}

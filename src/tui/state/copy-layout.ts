@@ -1,0 +1,72 @@
+/** How the screen of a copy divides its rows. */
+import type { RunView } from '../run/run-view.ts'
+import { endingLines } from '../views/copy/ending.ts'
+import { detailWanted } from './copy-shown.ts'
+import { geometry } from './geometry.ts'
+import type { State } from './state.ts'
+
+export type CopyLayout = {
+  readonly wide: boolean
+  /** Which list the cursor is in; none where a small screen shows lanes. */
+  readonly cursor: 'tables' | 'chunks' | 'none'
+  /** Rows below a title; 0 where the part is not shown. */
+  readonly chart: number
+  readonly tables: number
+  readonly legend: boolean
+  readonly lanes: number
+  readonly chunks: number
+  readonly detail: number
+  readonly log: number
+  /** Rows for how it ended. */
+  readonly ending: number
+  /** Empty rows between two parts. */
+  readonly gap: 0 | 1
+  /** Whether there is room for an empty row above the legend. */
+  readonly airy: boolean
+}
+
+const TITLE = 1
+const STRIP = 3
+
+/** Rows for each part: what is always there first, and what is left for chunks and log. */
+export function copyLayout(state: State, run: RunView): CopyLayout {
+  const { columns, rows } = state.size
+  const body = geometry(state).body
+  const wide = columns >= 100 && rows >= 30
+  const tall = wide && rows >= 45
+  const count = run.copy?.tables.length ?? 0
+  const many = count > 1
+  const { pane } = state.runs.copy
+  const showsChunks = wide || pane === 'chunks' || state.runs.errorsOnly || run.finished !== null
+  const showsTables = many && (wide || pane === 'top')
+  const cursor = many && pane === 'top' ? 'tables' : showsChunks ? 'chunks' : 'none'
+  const gap = wide || !many ? 1 : 0
+  const airy = wide && (tall || !many)
+  const ending = Math.min(8, endingLines(run, columns).length)
+  let left = body - (wide ? 5 : 4) - (ending > 0 ? ending + gap : 0) - gap - STRIP
+  const take = (size: number, title: number): number => {
+    if (size <= 0 || left < size + title + gap) return 0
+    left -= size + title + gap
+    return size
+  }
+  // On a small screen that tells how it ended every row counts.
+  const legend = wide || (!showsTables && ending === 0)
+  if (legend) left -= airy ? 2 : 1
+  const tables = showsTables ? take(Math.min(count, tall ? 10 : wide ? 6 : 4), TITLE) : 0
+  const most = tall ? 12 : wide ? 6 : 4
+  const lanes =
+    run.finished !== null || (!wide && showsChunks)
+      ? 0
+      : take(Math.max(1, Math.min(run.copy?.workers ?? 1, most)), TITLE)
+  const chart = tall && left >= 24 ? take(5, TITLE) : 0
+  const showsList = showsChunks && !(showsTables && !wide)
+  const detail = showsList && left >= 8 && detailWanted(state, run) ? take(airy || !wide ? 3 : 2, TITLE) : 0
+  const least = airy ? 3 : 2
+  const listed = showsList
+    ? take(Math.max(2, Math.min(left - 3 - gap - least - TITLE - gap, Math.ceil(left * 0.7))), TITLE + 1)
+    : 0
+  const log = Math.max(0, left - TITLE - gap)
+  // Rows that are too few for a log are not left empty.
+  const chunks = listed > 0 && log === 0 ? listed + left : listed
+  return { wide, cursor, chart, tables, legend, lanes, chunks, detail, log, ending, gap, airy }
+}

@@ -1,0 +1,42 @@
+/** What the screen of a copy shows of its tables and chunks. */
+import { chunkKey, type Chunk } from '../run/copy/chunk-book.ts'
+import type { CopyTable } from '../run/copy/copy-table.ts'
+import type { RunView } from '../run/run-view.ts'
+import type { State } from './state.ts'
+
+/** Tables as the list shows them: with `e` only those that something is wrong with. */
+export function copyTables(state: State, run: RunView): readonly CopyTable[] {
+  const all = run.copy?.tables ?? []
+  if (!state.runs.errorsOnly) return all
+  return all.filter((table) => {
+    const { failed, aside, waits } = table.map.counts()
+    return table.error !== null || failed + aside + waits > 0
+  })
+}
+
+/** The table whose chunks are shown. */
+export function shownTable(state: State, run: RunView): CopyTable | null {
+  return run.copy?.table(state.runs.copy.table) ?? run.copy?.latest ?? null
+}
+
+export function shownChunks(state: State, run: RunView): readonly Chunk[] {
+  const table = shownTable(state, run)
+  return table === null || run.copy === null ? [] : run.copy.book.list(table.name, state.runs.errorsOnly)
+}
+
+/** Index of the chunk under the cursor; the first one before any was chosen. */
+export function chunkIndex(state: State, chunks: readonly Chunk[]): number {
+  const { chunk } = state.runs.copy
+  return Math.max(
+    0,
+    chunks.findIndex((one) => chunkKey(one) === chunk),
+  )
+}
+
+/** Whether there is something to say of the chunk under the cursor: what went wrong, or that somebody asked for it. */
+export function detailWanted(state: State, run: RunView): boolean {
+  const chunks = shownChunks(state, run)
+  const chunk = chunks[chunkIndex(state, chunks)]
+  if (chunk === undefined) return false
+  return state.runs.copy.chunk !== null || ['failed', 'waits', 'aside'].includes(chunk.state)
+}

@@ -1,0 +1,49 @@
+/** The tables list as it is drawn: its rows, with the titles of sections and what is to be said between them. */
+import type { Database, State } from './state.ts'
+import { visibleRows, type ListRow } from './tables-list.ts'
+
+export type DrawnLine =
+  | { readonly kind: 'row'; readonly index: number; readonly row: ListRow }
+  | { readonly kind: 'blank' }
+  | { readonly kind: 'sources' }
+  | { readonly kind: 'database'; readonly database: Database }
+  /** Instead of its tables, while there are none. */
+  | { readonly kind: 'note'; readonly database: Database }
+
+let memo: {
+  readonly rows: readonly ListRow[]
+  readonly databases: State['databases']
+  readonly lines: readonly DrawnLine[]
+} | null = null
+
+/** Whether the list is that of one database alone: then its heading is that of its columns. */
+export function isOneDatabase(state: State): boolean {
+  const [first, ...more] = state.databases
+  return (
+    state.lake === null && first !== undefined && more.length === 0 && (state.slots.tables.value ?? []).length === 0
+  )
+}
+
+/** Lines below the heading. */
+export function drawnLines(state: State): readonly DrawnLine[] {
+  const rows = visibleRows(state)
+  const { databases } = state
+  if (memo !== null && memo.rows === rows && memo.databases === databases) return memo.lines
+  const all = rows.map((row, index) => ({ kind: 'row', index, row }) as const)
+  const delta = all.filter(({ row }) => row.kind === 'delta')
+  const sources = all.filter(({ row }) => row.kind === 'sqlite' || row.kind === 'duckdb')
+  const lines: DrawnLine[] = [...delta]
+  const section = (title: DrawnLine, body: readonly DrawnLine[]): void => {
+    if (lines.length > 0) lines.push({ kind: 'blank' })
+    lines.push(title, ...body)
+  }
+  if (sources.length > 0) section({ kind: 'sources' }, sources)
+  for (const database of databases) {
+    const own = all.filter(({ row }) => row.kind === 'relation' && row.url === database.url)
+    const body: readonly DrawnLine[] = own.length > 0 ? own : [{ kind: 'note', database }]
+    if (isOneDatabase(state)) lines.push(...body)
+    else section({ kind: 'database', database }, body)
+  }
+  memo = { rows, databases, lines }
+  return lines
+}

@@ -1,0 +1,41 @@
+/** A table of a database as a row of the Tables screen. */
+import type { TableRow } from '../../engine/workbench.ts'
+import type { RelationEvent } from '../../model/event.ts'
+import { parseLakeUrl } from '../../model/lake-url.ts'
+
+export type RelationRow = Omit<TableRow, 'kind'> & {
+  readonly kind: 'relation'
+  readonly relation: RelationEvent
+  /** Of its database, without password. */
+  readonly url: string
+}
+
+/** What a lake's table has and this one has not is unknown, or none. */
+export function relationRow(url: string, relation: RelationEvent): RelationRow {
+  return {
+    key: `${url} ${relation.table}`,
+    name: relation.table,
+    location: relation.table,
+    tableId: null,
+    kind: 'relation',
+    relation,
+    url,
+    version: null,
+    files: null,
+    bytes: Number(relation.bytes),
+    rows: Number(relation.rows),
+    changed: null,
+    partitionColumns: [],
+    features: [],
+    historyFrom: null,
+    catalog: { state: 'none' },
+    proof: { state: 'never' },
+    error: null,
+  }
+}
+
+/** URL of a database file of the lake; null where it lies in no folder of this machine. */
+export function fileUrl({ kind, location }: TableRow): string | null {
+  if (kind === 'delta' || parseLakeUrl(location).kind !== 'local') return null
+  return `${kind}:///${location.replace(/^\.\//, '')}`
+}

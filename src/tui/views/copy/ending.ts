@@ -1,0 +1,38 @@
+/** How a copy ended: in a sentence, with what to do and what to run next. */
+import type { Line, Tone } from '../../draw/line.ts'
+import { span } from '../../draw/line.ts'
+import { clean, wrap } from '../../draw/text.ts'
+import { plural } from '../../draw/format.ts'
+import type { RunView } from '../../run/run-view.ts'
+import { retryOf } from './texts.ts'
+
+/** Rows of `cells`; none while the run goes on. */
+export function endingLines(run: RunView, cells: number): readonly Line[] {
+  const { finished, copy } = run
+  if (finished === null || copy === null) return []
+  const tone: Tone = finished.status === 'ok' ? 'ok' : finished.status === 'stopped' ? 'warn' : 'bad'
+  const lines: Line[] = []
+  const say = (label: string, text: string, how: Tone): void => {
+    const rows = wrap(clean(text), Math.max(20, cells - 9))
+    lines.push(...rows.map((row, i): Line => [span(` ${(i === 0 ? label : '').padEnd(7)}`, 'muted'), span(row, how)]))
+  }
+  const why = finished.error === undefined ? '' : ` · ${finished.error.code} ${finished.error.message}`
+  say('end', `${finished.status}, exit ${finished.exitCode}${why === '' ? provedText(run) : why}`, tone)
+  const aside = copy.tally().aside > 0
+  if (finished.error?.hint !== undefined) say('do', finished.error.hint, 'strong')
+  if (aside) say('retry', retryOf(run), 'strong')
+  if (finished.resumeCommand !== undefined) say('next', finished.resumeCommand, 'plain')
+  // On a small screen they are in the log.
+  if (cells < 100) return lines
+  for (const note of new Set(copy.tables.flatMap(({ result }) => result?.notes ?? []))) say('note', note, 'muted')
+  return lines
+}
+
+function provedText({ copy, operation }: RunView): string {
+  if (copy === null || operation.kind !== 'copy') return ''
+  const { all, proved, aside } = copy.chunks()
+  if (operation.verify === 'none') return ' · nothing was proved, as asked'
+  const how =
+    operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
+  return ` · ${proved + aside} of ${plural(all, 'chunk')} proved: ${how}`
+}

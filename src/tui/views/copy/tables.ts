@@ -1,0 +1,112 @@
+/** The tables of a copy, where there are several. */
+import { count, percent, plural } from '../../draw/format.ts'
+import type { Line } from '../../draw/line.ts'
+import { chosen, line, rule, span } from '../../draw/line.ts'
+import { clean, cutEnd, cutMiddle, padEnd } from '../../draw/text.ts'
+import { marksOf } from '../../draw/theme.ts'
+import type { CopyProgress } from '../../run/copy/copy-progress.ts'
+import type { CopyTable, TableState } from '../../run/copy/copy-table.ts'
+import type { RunView } from '../../run/run-view.ts'
+import { copyTables, shownTable } from '../../state/copy-shown.ts'
+import type { CopyLayout } from '../../state/copy-layout.ts'
+import { scrollTop } from '../../state/position.ts'
+import type { State } from '../../state/state.ts'
+import { runMark } from '../states.ts'
+
+/** How a state is told by the marks of runs. */
+const MARKED: Readonly<Record<TableState, string>> = {
+  waits: 'pending',
+  copying: 'running',
+  copied: 'running',
+  ok: 'ok',
+  failed: 'failed',
+  refused: 'refused',
+  stopped: 'stopped',
+  skipped: 'skipped',
+  paused: 'paused',
+}
+
+/** Title and `layout.tables` rows. */
+export function tableList(state: State, run: RunView, copy: CopyProgress, layout: CopyLayout, cells: number): Line[] {
+  const tables = copyTables(state, run)
+  const shown = shownTable(state, run)
+  const at = Math.max(0, tables.indexOf(shown as CopyTable))
+  const top = scrollTop(0, at, tables.length, layout.tables)
+  const lines = tables.slice(top, top + layout.tables).map((table) => {
+    const here = table === shown
+    const made = tableLine(table, run, state, here, cells)
+    return here && layout.cursor === 'tables' ? chosen(made, cells) : made
+  })
+  if (tables.length === 0) lines.push(line('   nothing is wrong with any table · e shows all', 'muted'))
+  return [rule(summary(copy, state), cells), ...lines]
+}
+
+function summary(copy: CopyProgress, state: State): string {
+  const counts = new Map<TableState | 'aside', number>()
+  for (const table of copy.tables) {
+    const one = lacksRowsOnly(table) ? 'aside' : table.state
+    counts.set(one, (counts.get(one) ?? 0) + 1)
+  }
+  const some = (which: TableState | 'aside', word: string): string[] =>
+    counts.has(which) ? [`${word} ${counts.get(which) ?? 0}`] : []
+  return [
+    `tables ${copy.tables.length}`,
+    ...some('ok', 'done'),
+    ...some('aside', 'done but for rows aside'),
+    ...some('copied', 'copied'),
+    ...some('copying', 'copying'),
+    ...some('waits', 'waiting'),
+    ...some('paused', 'paused'),
+    ...some('skipped', 'left out'),
+    ...some('stopped', 'stopped'),
+    ...some('refused', 'refused'),
+    ...some('failed', 'failed'),
+    ...(state.runs.errorsOnly ? ['errors only'] : []),
+  ].join(' · ')
+}
+
+/** Everything is there and proved but for rows that were set aside: how many they are says more than that some are not. */
+function lacksRowsOnly({ error, map }: CopyTable): boolean {
+  const { all, proved, aside } = map.counts()
+  return error?.code === 'ROWS_ASIDE' && all > 0 && proved + aside === all
+}
+
+function tableLine(table: CopyTable, run: RunView, state: State, here: boolean, cells: number): Line {
+  const marks = marksOf(state.ascii)
+  const wide = cells >= 100
+  const name = cells >= 160 ? 48 : wide ? 32 : 20
+  const isAside = lacksRowsOnly(table)
+  const front = [
+    span(here ? marks.row : ' '),
+    isAside ? span('!', 'warn') : runMark(MARKED[table.state], marks),
+    span(` ${padEnd(cutMiddle(clean(table.name), name - 2), name)}`),
+  ]
+  if (table.error !== null && !isAside) {
+    const why = clean(`${table.error.code} ${table.error.message}`)
+    return [...front, span(cutEnd(why, cells - name - 5), table.state === 'refused' ? 'warn' : 'bad')]
+  }
+  const flying = run.lanes.reduce((sum, lane) => sum + (lane.table === table.name ? lane.done : 0), 0)
+  const read = table.tally.read + flying
+  const part = table.state === 'ok' ? 1 : table.rows > 0 ? Math.min(0.99, read / table.rows) : null
+  const { all, proved, aside, failed } = table.map.counts()
+  const wrong = wide
+    ? [
+        ...(failed > 0 ? [`${count(failed)} failed`] : []),
+        ...(aside > 0 ? [`${plural(table.tally.aside, 'row')} aside`] : []),
+      ]
+    : [...(failed > 0 ? [`${marks.bad}${count(failed)}`] : []), ...(aside > 0 ? [`!${count(table.tally.aside)}`] : [])]
+  return [
+    ...front,
+    span(padEnd(isAside ? 'done' : table.state, 8)),
+    span(percent(part).padStart(6)),
+    span(
+      `${count(Math.min(read, table.rows))}/${count(table.rows)}${table.estimated ? ' est.' : ' rows'}`.padStart(
+        wide ? 31 : 28,
+      ),
+    ),
+    span(
+      `  ${padEnd(all === 0 ? '' : `${count(proved + aside)}/${count(all)}${wide ? ' proved' : ''}`, wide ? 15 : 8)}`,
+    ),
+    span(wrong.join(wide ? ', ' : ' '), failed > 0 ? 'bad' : 'warn'),
+  ]
+}

@@ -1,0 +1,217 @@
+/** What is to be said of a chunk or a table of a copy: what happened, why, and what to do. */
+import { count, percent, plural, seconds } from '../../draw/format.ts'
+import type { Tone } from '../../draw/line.ts'
+import { clean, cutEnd } from '../../draw/text.ts'
+import type { Chunk, RowAside } from '../../run/copy/chunk-book.ts'
+import type { CopyTable } from '../../run/copy/copy-table.ts'
+import { keyText, spanText } from '../../run/copy/key-axis.ts'
+import { retryCommand } from '../../run/copy/retry-command.ts'
+import type { RunView } from '../../run/run-view.ts'
+
+type Told = readonly [text: string, tone: Tone]
+
+/** Its state as a word. */
+export function chunkWord({ state, held }: Chunk): string {
+  if (held !== null && state === 'pending') return held === 'paused' ? 'paused' : 'left out'
+  return state === 'aside' ? 'proved' : state
+}
+
+/** What to run once rows that this run has set aside were mended; '' for a run that is no copy. */
+export function retryOf({ operation, runId, copy, finished }: RunView): string {
+  if (operation.kind !== 'copy') return ''
+  // While it runs only its own rows are known by their run.
+  const runs = finished?.asideRuns ?? (copy?.hasOlderAside === true || runId === null ? [] : [runId])
+  return retryCommand(operation, runs)
+}
+
+/** What happened to a chunk, the most important first. */
+export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Told[] {
+  const key = run.copy?.table(chunk.table)?.key ?? []
+  const told = (text: string, tone: Tone = 'plain'): readonly Told[] => [[clean(text), tone]]
+  const live = run.finished === null
+  if (chunk.held !== null) return told(heldText(chunk.held, chunk.state === 'pending', live), 'warn')
+  switch (chunk.state) {
+    case 'failed': {
+      const { code, message, hint } = chunk.error ?? { code: 'INTERNAL', message: 'no cause was told' }
+      const again = 'mend the cause, then run the same command again: it does only what is not done'
+      return [
+        ...told(`${code} ${message}`, 'bad'),
+        ...told(`do: ${hint ?? again}`, 'strong'),
+        ...(live ? told('then r tries it again while this run goes on') : []),
+      ]
+    }
+    case 'waits': {
+      const left = Math.max(0, (chunk.againAt ?? now) - now)
+      const why = chunk.error === null ? '' : `: ${chunk.error.code} ${chunk.error.message}`
+      const { reason, where } = chunk.error ?? {}
+      const more = [reason, where].filter((text) => text !== undefined).join(' · ')
+      return [
+        ...told(`try ${chunk.attempt} begins in ${seconds(left)} by itself${why}`, 'warn'),
+        ...(more === '' ? [] : told(more)),
+      ]
+    }
+    case 'aside': {
+      const [first] = chunk.rows
+      const rows =
+        first === undefined
+          ? `${plural(chunk.aside, 'row')} set aside${chunk.earlier ? ' by an earlier run' : ''}: migration_quarantine in the target says why`
+          : `${asideText(first, key)}${chunk.aside > 1 ? ` · and ${count(chunk.aside - 1)} more` : ''}`
+      return [...told(rows, 'warn'), ...told(`do: mend it at the source, then ${retryOf(run)}`, 'strong')]
+    }
+    case 'proved':
+      return told(proofText(chunk, run), 'ok')
+    case 'written':
+      return told(`${plural(chunk.written, 'row')} written; ${notProved(run, chunk)}`)
+    default: {
+      const lane = run.lanes.find((one) => one.table === chunk.table && one.chunk === chunk.no)
+      const doing =
+        lane?.step === 'proving'
+          ? 'every row is written; the target is being read back and compared'
+          : `worker ${chunk.worker ?? '?'} copies it`
+      return [...told(doing), ...chunk.rows.slice(-1).flatMap((row) => told(asideText(row, key), 'warn'))]
+    }
+  }
+}
+
+function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): string {
+  const how = undone ? '' : ', and is being given back'
+  if (!live) return 'left undone as asked: the same command goes on with it'
+  return held === 'paused'
+    ? `paused as asked${how}: P lets it go on, and the run waits for it`
+    : `left to another run as asked${how}: S takes it in again`
+}
+
+const asideText = ({ key: values, error }: RowAside, key: readonly string[]): string =>
+  `row ${keyText(values, key)} set aside: ${error.code} ${error.message}`
+
+function proofText({ written, checksum, earlier }: Chunk, run: RunView): string {
+  const rows = `${plural(written, 'row')} on both sides`
+  if (earlier) return `${rows}, proved by an earlier run`
+  if (checksum !== null) return `${rows}, and their checksums are equal: ${checksum.source.slice(0, 16)}`
+  return run.operation.kind === 'copy' && run.operation.verify === 'count'
+    ? `${rows}, counted; nothing else was compared`
+    : rows
+}
+
+function notProved(run: RunView, { table }: Chunk): string {
+  if (run.operation.kind === 'copy' && run.operation.verify === 'none')
+    return 'nothing is proved, as asked (--verify none)'
+  const whole = run.copy?.table(table)?.proof === 'canonical'
+  return whole
+    ? 'without a key it is proved with the whole table at the end'
+    : 'without a key its rows cannot be found again in the target to compare them'
+}
+
+/** Range of a chunk, to be copied. */
+export function chunkSpan(chunk: Chunk, run: RunView): string {
+  return spanText(chunk.span, run.copy?.table(chunk.table)?.key ?? [])
+}
+
+const fact = (label: string, text: string): string => `${label.padEnd(13)}${text}`
+
+/** A chunk in full. */
+export function chunkText(chunk: Chunk, run: RunView, now: number): readonly string[] {
+  const table = run.copy?.table(chunk.table) ?? null
+  const key = table?.key ?? []
+  const { from, to } = chunk.span
+  const bounds = [
+    ...(from === undefined ? [] : [fact('from', from === null ? 'the first key' : keyText(from, key))]),
+    ...(to === undefined ? [] : [fact('to', to === null ? 'the last key' : keyText(to, key))]),
+  ]
+  return [
+    fact('chunk', `${chunk.no} of ${count(table?.map.counts().all ?? null)} of ${chunk.table}`),
+    ...(bounds.length === 0 ? [fact('rows', spanText(chunk.span, key))] : bounds),
+    fact('state', `${chunkWord(chunk)}${chunk.earlier ? ', by an earlier run' : ''}`),
+    fact('try', String(chunk.attempt)),
+    ...(chunk.ms === null ? [] : [fact('took', seconds(chunk.ms))]),
+    ...(chunk.ms === null && !chunk.earlier
+      ? []
+      : [
+          fact(
+            'rows',
+            `read ${count(chunk.read)} = written ${count(chunk.written)} + skipped ${count(chunk.skipped)} + set aside ${count(chunk.aside)}`,
+          ),
+        ]),
+    ...(chunk.checksum === null
+      ? []
+      : [fact('source', chunk.checksum.source), fact('target', chunk.checksum.target || 'not read back')]),
+    '',
+    ...whatOf(chunk, run, now).map(([text]) => text),
+    ...(chunk.error?.reason === undefined ? [] : [fact('because', chunk.error.reason)]),
+    ...(chunk.error?.where === undefined ? [] : [fact('where', chunk.error.where)]),
+    ...asideLines(chunk, key),
+  ]
+}
+
+function asideLines({ rows, aside }: Chunk, key: readonly string[]): readonly string[] {
+  // One alone has been told above.
+  if (rows.length === 0 || aside === 1) return []
+  const more =
+    aside > rows.length
+      ? [`  … ${count(aside - rows.length)} more: migration_quarantine in the target has them all`]
+      : []
+  return [
+    '',
+    'rows set aside',
+    ...rows.map((row) => `  ${keyText(row.key, key)}: ${row.error.code} ${row.error.message}`),
+    ...more,
+  ]
+}
+
+function stateText({ state }: CopyTable): string {
+  if (state === 'paused') return 'paused as asked: P lets it go on, and the run waits for it'
+  if (state === 'skipped') return 'left to another run as asked: the same command goes on with it'
+  return state
+}
+
+/** A table in full. */
+export function tableText(table: CopyTable, run: RunView): readonly string[] {
+  const { read, written, skipped, aside, proved } = table.tally
+  const counts = table.map.counts()
+  const { error, plan } = table
+  return [
+    fact('table', table.to === table.name ? table.name : `${table.name} → ${table.to}`),
+    fact('state', stateText(table)),
+    fact('key', table.key.length === 0 ? 'none' : table.key.join(', ')),
+    fact(
+      'rows',
+      `${count(table.rows)}${table.estimated ? ' est.' : ''}, ${percent(table.rows > 0 ? Math.min(1, read / table.rows) : null)} read`,
+    ),
+    fact('read', `${count(read)} = written ${count(written)} + skipped ${count(skipped)} + set aside ${count(aside)}`),
+    fact('proved', `${count(proved)} rows, ${count(counts.proved + counts.aside)} of ${plural(counts.all, 'chunk')}`),
+    ...(table.baseline > 0 ? [fact('earlier', `${count(table.baseline)} rows came with earlier runs`)] : []),
+    ...(plan === null
+      ? []
+      : [
+          fact('proof', plan.proof),
+          fact('existing', plan.onExisting),
+          fact('target', plan.create ? 'created by this copy' : 'was there'),
+        ]),
+    ...(error === null
+      ? []
+      : [
+          '',
+          fact('why', `${error.code} ${error.message}`),
+          ...(error.reason === undefined ? [] : [fact('because', error.reason)]),
+          ...(error.where === undefined ? [] : [fact('where', error.where)]),
+          ...(error.hint === undefined ? [] : [fact('do', error.hint)]),
+        ]),
+    ...(aside > 0 ? [fact('then', retryOf(run))] : []),
+    ...table.notes.map((note) => fact('note', note)),
+    ...(plan === null || plan.columns.length === 0
+      ? []
+      : ['', 'columns', ...plan.columns.map((column) => `  ${columnText(column)}`)]),
+  ]
+}
+
+/** `id  bigint → INTEGER`, with what gets lost. */
+export function columnText(column: {
+  from: string
+  to: string
+  source: string
+  target: string
+  lossy?: string
+}): string {
+  const name = column.from === column.to ? column.from : `${column.from} → ${column.to}`
+  return `${cutEnd(name, 30).padEnd(32)}${column.source} → ${column.target}${column.lossy === undefined ? '' : `   loses: ${column.lossy}`}`
+}

@@ -1,0 +1,39 @@
+/** Rows that a `diff` found to differ, with what stands on both sides. */
+import type { DifferenceEvent } from '../../model/event.ts'
+import { plural } from '../draw/format.ts'
+import type { Line } from '../draw/line.ts'
+import { block, line, rule, span } from '../draw/line.ts'
+import { clean, cutEnd, cutMiddle, padEnd } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import type { RunView } from '../run/run-view.ts'
+import type { State } from '../state/state.ts'
+
+const WORDS = { missing: 'missing in the target', extra: 'only in the target', different: 'differs' } as const
+
+/** `(7, a) differs: speed 1.5 → 1.6`. */
+export function differenceText({ key, difference, columns = [], fixed }: DifferenceEvent): string {
+  const values = columns.map(({ column, source, target }) => `${column} ${source ?? 'NULL'} → ${target ?? 'NULL'}`)
+  const name = key.length === 1 ? (key[0] ?? '') : `(${key.join(', ')})`
+  return `${name} ${WORDS[difference]}${values.length === 0 ? '' : `: ${values.join(', ')}`}${fixed === true ? ', mended' : ''}`
+}
+
+/** A title and the newest rows, as many as fit. */
+export function differenceLines(run: RunView, state: State, cells: number, rows: number): Line[] {
+  const marks = marksOf(state.ascii)
+  const lines = run.differences
+    .slice(-rows)
+    .map((one): Line => [
+      span(` ${marks.differs} `, one.fixed === true ? 'warn' : 'bad'),
+      span(padEnd(cutMiddle(clean(one.table), 27), 28)),
+      span(cutEnd(clean(differenceText(one)), Math.max(10, cells - 33))),
+    ])
+  if (lines.length === 0) lines.push(line(`   ${noneText(run)}`, 'muted'))
+  return block([rule(`differences · ${plural(run.differenceCount, 'row')}`, cells), ...lines], cells, rows + 1)
+}
+
+function noneText({ finished, comparing }: RunView): string {
+  if (finished !== null) return 'none'
+  const found = Number(comparing?.differences ?? 0)
+  if (found === 0) return 'none was found so far'
+  return `${plural(found, 'row')} so far: looked at once more before ${found === 1 ? 'it is' : 'they are'} named`
+}

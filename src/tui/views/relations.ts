@@ -1,0 +1,128 @@
+/** Tables of a database: rows of the list, and the columns of one. */
+import type { RelationEvent } from '../../model/event.ts'
+import { bytes, count, plural } from '../draw/format.ts'
+import type { Line, Span } from '../draw/line.ts'
+import { cell, line, rule, span } from '../draw/line.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import type { Database, State } from '../state/state.ts'
+
+const ROWS = 15
+const SIZE = 10
+const KEY = 18
+const RESUMABLE = 11
+const NAME_CELLS = 20
+const MARK_CELLS = 3
+
+/** What gives way first when the names would have fewer than 20 cells: the key. */
+function widths(cells: number): { readonly name: number; readonly key: number } {
+  const rest = cells - ROWS - SIZE - RESUMABLE
+  const key = Math.min(rest - NAME_CELLS, KEY + Math.floor(Math.max(0, cells - 90) / 3))
+  return key >= 10 ? { name: rest - key, key } : { name: Math.max(8, rest), key: 0 }
+}
+
+/** @param sorted whether the arrow of the order stands here */
+export function relationHeading(state: State, title: string, cells: number, sorted: boolean): Line {
+  const marks = marksOf(state.ascii)
+  const { sort, descending } = state.tables
+  const { name, key } = widths(cells - MARK_CELLS)
+  const arrow = (of: typeof sort): string => (sorted && sort === of ? ` ${descending ? marks.down : marks.up}` : '')
+  // A section is called by its database, and by what it lists where that fits.
+  const whole = `TABLES OF ${clean(title)}`
+  const text = sorted || width(whole) > name ? cutMiddle(clean(title), name) : whole
+  const front = sorted ? ' '.repeat(MARK_CELLS) : ' '
+  return [
+    span(padEnd(front + text + arrow('name'), name + MARK_CELLS), 'strong'),
+    cell(`ROWS${arrow('files')}`, -ROWS, 'strong'),
+    cell(`SIZE${arrow('bytes')}`, -SIZE, 'strong'),
+    ...(key === 0 ? [] : [span(padEnd('  KEY', key), 'strong')]),
+    span('  RESUMABLE', 'strong'),
+  ]
+}
+
+/** One table, in `cells` behind its mark. */
+export function relationLine(relation: RelationEvent, cells: number, ascii: boolean): readonly Span[] {
+  const marks = marksOf(ascii)
+  const { name, key } = widths(cells)
+  const rows = rowsText(relation, '~')
+  return [
+    span(padEnd(cutMiddle(clean(relation.table), name - 1), name)),
+    cell(rows, -ROWS),
+    cell(bytes(Number(relation.bytes)), -SIZE),
+    ...(key === 0
+      ? []
+      : [span(padEnd(`  ${cutEnd(keyOf(relation), key - 2)}`, key), relation.key.length === 0 ? 'muted' : 'plain')]),
+    relation.resumable ? span(`  ${marks.ok} yes`, 'ok') : span(`  ${marks.none} no`, 'warn'),
+  ]
+}
+
+const keyOf = ({ key }: RelationEvent): string => (key.length === 0 ? 'none' : clean(key.join(', ')))
+
+/** Why there are no tables below a title. */
+export function databaseNote({ state, error, relations }: Database, filter: string, cells: number): Line {
+  if (error !== null) return line(cutEnd(`   ${clean(`${error.code} ${error.message}`)}`, cells), 'bad')
+  if (state === 'reading') return line('   reading which tables there are …', 'muted')
+  if (relations.length > 0) return line(`   no table matches ${clean(filter)} · esc shows all`, 'muted')
+  return line('   no table is here, or none that this user may see', 'muted')
+}
+
+/** What is known of a table, in lines of `cells`. */
+export function relationLines(relation: RelationEvent, cells: number): Line[] {
+  return relationText(relation).flatMap((text) => {
+    if (text.startsWith('# ')) return [rule(text.slice(2), cells)]
+    return wrap(clean(text), cells - 2).map((row) => line(` ${row}`))
+  })
+}
+
+/** What stands below the list on a small screen: one table, what is to be known of copying it, and all of them together. */
+export function relationSummary(relation: RelationEvent, all: readonly RelationEvent[], cells: number): Line[] {
+  const { table, columns, partitioning, note, resumable } = relation
+  const facts = [
+    plural(columns.length, 'column'),
+    `key ${keyOf(relation)}`,
+    ...(partitioning === undefined ? [] : [partitioning]),
+  ]
+  const size = all.reduce((sum, one) => sum + Number(one.bytes), 0)
+  const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
+  const copy =
+    note ?? (resumable ? 'one that is broken off goes on where it was' : 'one that is broken off begins anew')
+  return [
+    rule('', cells),
+    [span(` ${cutEnd(clean(table), Math.max(20, cells - 30))}  `, 'strong'), span(clean(facts.join(' · ')))],
+    [label('a copy'), span(clean(copy))],
+    [label('in all'), span(`${plural(all.length, 'table')} · ${bytes(size)}`)],
+  ]
+}
+
+const fact = (label: string, text: string): string => `${label.padEnd(13)}${text}`
+
+/** The same as text, `#` before titles. */
+export function relationText(relation: RelationEvent): readonly string[] {
+  const { columns } = relation
+  const name = Math.min(40, Math.max(6, ...columns.map((column) => column.name.length)) + 2)
+  return [
+    fact('table', relation.table),
+    fact('rows', isUncounted(relation) ? 'nobody has counted them yet: ANALYZE does' : rowsText(relation, 'about ')),
+    fact('size', bytes(Number(relation.bytes))),
+    fact('key', keyOf(relation)),
+    fact('partitions', relation.partitioning ?? 'none'),
+    fact('resumable', relation.resumable ? 'yes: a copy that is broken off goes on where it was' : 'no'),
+    ...(relation.note === undefined ? [] : [fact('note', relation.note)]),
+    '',
+    `# ${plural(columns.length, 'column')}`,
+    ...columns.map((column) => `${column.name.padEnd(name)}${column.type}${column.nullable ? '' : '  not null'}`),
+  ]
+}
+
+/** What an empty table may take with its indexes. */
+const EMPTY_BYTES = 100_000
+
+/** A system that has never counted says none, also of a table that takes room. */
+function isUncounted({ estimated, rows, bytes: size }: RelationEvent): boolean {
+  return estimated && rows === '0' && Number(size) > EMPTY_BYTES
+}
+
+function rowsText(relation: RelationEvent, about: string): string {
+  if (isUncounted(relation)) return '?'
+  return `${relation.estimated && relation.rows !== '0' ? about : ''}${count(Number(relation.rows))}`
+}
