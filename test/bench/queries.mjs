@@ -1,6 +1,6 @@
 /**
  * Asks a filled catalog through the project's own API, with an open connection, and prints JSON: name, milliseconds, rows.
- * Called with DATABASE RUNS.
+ * Called with URL RUNS.
  */
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,14 +9,15 @@ import { ROOT } from './lakes.mjs'
 /** @param {string} name of a module of dist/ */
 const load = (name) => import(pathToFileURL(path.join(ROOT, 'dist', name)).href)
 
-const [, , file, runsText] = process.argv
-const { openSqlite } = await load('stores/sqlite/sql-database.js')
+const [, , url, runsText] = process.argv
+const { openCatalogDatabase } = await load('engine/registry.js')
 const { readableTable } = await load('catalog/catalog.js')
 const { countsAt } = await load('catalog/query/counts.js')
 const { stateAt } = await load('catalog/query/state.js')
 const { activeFiles, filesOfPartitions, partitionsOf } = await load('catalog/query/files.js')
+const { prunedFiles, pruningAt } = await load('catalog/query/pruned.js')
 
-const database = openSqlite(file, 'read')
+const database = await openCatalogDatabase(url, 'read')
 const [[tableId]] = await database.all('SELECT table_id FROM delta_tables')
 const { latest, historyFrom } = await readableTable(database, { tableId })
 const old = Math.floor((latest + historyFrom) / 2)
@@ -30,9 +31,30 @@ async function count(pages) {
   return rows
 }
 
+/** A new connection, protocol, schema and counts: what a program that plans one scan pays. */
+async function coldOpen() {
+  const fresh = await openCatalogDatabase(url, 'read')
+  try {
+    const table = await readableTable(fresh, { tableId })
+    await stateAt(fresh, tableId, table.version)
+    return (await countsAt(fresh, tableId, table.version)).files
+  } finally {
+    await fresh.close()
+  }
+}
+
+const { metadata } = await stateAt(database, tableId, latest)
+/** A number to ask for: a file's own smallest, so that some files remain. */
+const numeric = JSON.parse(metadata.schemaString).fields.find(({ type }) => type === 'long' || type === 'integer')?.name
+const pruned = async () => {
+  const where = `${numeric} = 1000`
+  return count(prunedFiles(database, tableId, latest, await pruningAt(database, tableId, latest, where)))
+}
+
 /** @type {Record<string, () => Promise<number>>} */
 const questions = {
   'facts of the latest version': async () => Object.keys(await stateAt(database, tableId, latest)).length,
+  'cold open: connection, schema, counts': coldOpen,
   'counts, latest version': async () => (await countsAt(database, tableId, latest)).files,
   'counts, old version': async () => (await countsAt(database, tableId, old)).files,
   'files of one partition, latest': () => count(filesOfPartitions(database, tableId, latest, [partition])),
@@ -40,6 +62,9 @@ const questions = {
   'all files, latest': () => count(activeFiles(database, tableId, latest)),
   'all files, old version': () => count(activeFiles(database, tableId, old)),
 }
+// A DuckDB file has one opener at a time.
+if (database.dialect === 'duckdb') delete questions['cold open: connection, schema, counts']
+if (numeric !== undefined) questions['files by minimum and maximum'] = pruned
 
 const answers = []
 for (const [name, ask] of Object.entries(questions)) {

@@ -2,17 +2,23 @@
  * `npm run bench [-- FILTER] [--quick] [--runs N]`: medians of whole processes, beside the floor of the same work. It asserts nothing
  * about time: machines differ, and a number without its floor says little. Lakes are kept below the temporary folder.
  */
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { CACHE, lake, lakeFlags, realTable, ROOT } from './lakes.mjs'
 import { measure, median } from './measure.mjs'
+import { mysql, postgresql } from './servers.mjs'
 import { megabytes, textTable, time } from './table.mjs'
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
-  options: { quick: { type: 'boolean', default: false }, runs: { type: 'string', default: '3' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '3' },
+    rows: { type: 'string', default: '2000000' },
+  },
   allowPositionals: true,
 })
 const runs = Math.max(1, Number(values.runs) || 3)
@@ -21,6 +27,12 @@ const sluice = path.join(ROOT, 'dist/cli/bin.js')
 if (!fs.existsSync(sluice)) {
   process.stderr.write('dist/cli/bin.js is missing: npm run build\n')
   process.exit(2)
+}
+
+if (positionals[0] === 'copy') {
+  const { copies } = await import('./copies.mjs')
+  await copies({ runs, rows: Number(values.rows), only: positionals[1] ?? '' })
+  process.exit()
 }
 
 /** @param {string} name */
@@ -87,6 +99,46 @@ function measureImport(name, table) {
   note(name, ours, floor)
 }
 
+/** The questions to a filled catalog. @param {string} name @param {string} url */
+function ask(name, url) {
+  const asked = measure([path.join(import.meta.dirname, 'queries.mjs'), url, String(runs * 5)], 1)
+  for (const { name: question, ms, rows: count } of JSON.parse(asked.stdout)) {
+    note(`${name}: ${question} (${count.toLocaleString('en')})`, { ms, peak: asked.peak, stdout: '' })
+  }
+}
+
+/** Every run has a catalog of its own, in a database that is not empty any more. */
+function measureImportInto(name, backend, url, shape) {
+  const table = shape === 'real' ? realTable() : lake(flags[shape])
+  if (table === undefined) throw new Error('set SLUICE_SHARED: there is no real table here')
+  const floor = measure([path.join(import.meta.dirname, 'floor-database.mjs'), table, url], runs)
+  let run = 0
+  const args = [sluice, 'import', table, '--ci', '--json', '--database-url', '']
+  const ours = measure(args, runs, { before: () => void (args[args.length - 1] = freshCatalog(backend, url, run++)) })
+  const { totals } = JSON.parse(ours.stdout.trim().split('\n').at(-1) ?? '{}')
+  if (totals?.files !== floor.stdout.trim()) throw new Error(`${totals?.files} files imported, ${floor.stdout.trim()} adds in the log`) // prettier-ignore
+  note(name, ours, floor)
+}
+
+function freshCatalog(backend, url, run) {
+  const name = `c${process.pid}_${Date.now()}_${run}`
+  if (backend === 'postgresql') return `${url}?schema=${name}`
+  if (backend === 'duckdb') return `duckdb:///${path.join(scratch, `${name}.duckdb`)}`
+  const made = spawnSync(process.execPath, ['--input-type=module', '-e', `import { createConnection } from 'mysql2/promise'
+    const c = await createConnection(${JSON.stringify(url)}); await c.query('CREATE DATABASE ${name}'); await c.end()`], { cwd: ROOT }) // prettier-ignore
+  if (made.status !== 0) throw new Error(String(made.stderr))
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  return own.href
+}
+
+const SERVER_SHAPES = ['real', 'many']
+const backends = {
+  postgresql,
+  mysql,
+  duckdb: async () => ({ url: `duckdb:///${path.join(scratch, 'floor.duckdb')}`, stop: async () => undefined }),
+}
+
 try {
   section('start-up: --help', () => {
     const floor = measure(['-e', '0'], runs * 5, { memory: false })
@@ -98,13 +150,32 @@ try {
   for (const shape of ['checkpoint', 'single-file-commits', 'churn', 'many']) {
     section(`import: ${shape}`, () => measureImport(`import: ${shape}`, lake(flags[shape])))
   }
+  for (const [backend, server] of Object.entries(backends)) {
+    const names = [...SERVER_SHAPES.map((shape) => `import into ${backend}: ${shape}`), `query on ${backend}`]
+    if (!names.some(wanted)) continue
+    const at = await server()
+    if (at === null) {
+      process.stderr.write(`no ${backend} server on this machine\n`)
+      continue
+    }
+    try {
+      for (const shape of SERVER_SHAPES) {
+        const name = `import into ${backend}: ${shape}`
+        section(name, () => measureImportInto(name, backend, at.url, shape))
+      }
+      section(`query on ${backend}`, () => {
+        const filled = freshCatalog(backend, at.url, 'q')
+        measure([sluice, 'import', lake(flags['many']), '--ci', '--database-url', filled], 1, { memory: false })
+        ask(`query on ${backend}`, filled)
+      })
+    } finally {
+      await at.stop()
+    }
+  }
   section('query', () => {
     removeDatabase(catalog)
     measure(importArgs(lake(flags['many'])), 1, { memory: false })
-    const asked = measure([path.join(import.meta.dirname, 'queries.mjs'), catalog, String(runs * 5)], 1)
-    for (const { name, ms, rows: count } of JSON.parse(asked.stdout)) {
-      note(`query: ${name} (${count.toLocaleString('en')})`, { ms, peak: asked.peak, stdout: '' })
-    }
+    ask('query', `sqlite:///${catalog}`)
   })
   section('discover: many tables', () => {
     const folder = lake(flags['tables'])

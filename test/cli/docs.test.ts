@@ -18,7 +18,7 @@ describe('help', () => {
     const page = topHelp('0.1.0')
     await expect(page).toMatchFileSnapshot(golden('help.txt'))
     expect(page.split('\n').filter((line) => line.length > 80)).toEqual([])
-    const listed = [...page.matchAll(/^ {2}([a-z][a-z-]+)(?: \[?[A-Z]+\]?)? {2,}/gm)].map((match) => match[1])
+    const listed = [...page.matchAll(/^ {2}([a-z][a-z-]+)(?: \[?[A-Z]+\]?)* {2,}/gm)].map((match) => match[1])
     expect(listed).toEqual(
       GROUPS.flatMap((group) => COMMANDS.filter((command) => command.group === group)).map(({ name }) => name),
     )

@@ -6,6 +6,8 @@ import path from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
+import { headless } from '../e2e/support/program.ts'
+import { ALL } from '../support/backend.ts'
 import { eventSchema } from './event-schema.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
@@ -159,12 +161,18 @@ describe('a reader that leaves', () => {
   })
 })
 
-it('npm start without words is the demo, with a path the demo of that lake', { timeout: 120_000 }, () => {
+it('npm start without words is the demo, which a signal ends well', { timeout: 120_000 }, async () => {
   const start = path.join(root, 'dist', 'cli', 'start.js')
-  const { code, err } = sluice([], {}, start)
-  expect(code).toBe(0)
-  expect(err).toContain('4 of 6 tables imported, 4 proved equal to their logs')
-  expect(err).toContain('expected, they are in the demo lake on purpose')
+  const demo = headless(cwd, [], start)
+  if (!ALL) {
+    // Its last step asks the same seven times over, each time of a program of its own: that takes longer than all before it.
+    await demo.until(({ err }) => err().includes('start    performance-compare'))
+    demo.child.kill('SIGINT')
+  }
+  expect(await demo.ended).toEqual({ code: ALL ? 0 : 130, signal: null })
+  expect(demo.err()).toContain('4 of 6 tables imported, 4 proved equal to their logs')
+  expect(demo.err()).toContain('not imported: staging/managed (TABLE_FEATURE), legacy/broken (LOG_GAP)')
+  if (ALL) expect(demo.err()).toContain('expected, they are in the demo lake on purpose')
   expect(readdirSync(path.join(cwd, 'sluice-demo'))).toContain('catalog.db')
   expect(sluice(['--version'], {}, start).out).toMatch(/^\d/)
 })

@@ -36,12 +36,81 @@ const planLine = z.strictObject({
   error: error.optional(),
 })
 
+const copyPlanLine = z.strictObject({
+  table: z.string(),
+  to: z.string(),
+  status: z.enum(['copy', 'resume', 'done', 'refused']),
+  rows: dec,
+  estimated: z.boolean(),
+  bytes: dec,
+  chunkRows: dec,
+  chunks: dec,
+  writers: dec.optional(),
+  key: texts,
+  proof: z.string(),
+  create: z.boolean(),
+  onExisting: z.string(),
+  columns: z.array(
+    z.strictObject({
+      from: z.string(),
+      to: z.string(),
+      source: z.string(),
+      target: z.string(),
+      lossy: z.string().optional(),
+    }),
+  ),
+  requests: dec.optional(),
+  requestMs: ms.optional(),
+  objects: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        kind: z.string(),
+        status: z.enum(['build', 'there', 'left']),
+        note: z.string().optional(),
+      }),
+    )
+    .optional(),
+  notes: texts.optional(),
+  error: error.optional(),
+})
+
+const copyTally = z.strictObject({
+  chunks: dec,
+  proved: dec,
+  read: dec,
+  written: dec,
+  skipped: dec,
+  quarantined: dec,
+  bytes: dec.optional(),
+  readPoints: dec,
+})
+
+/** Edges of a chunk of a copy. */
+const keySpan = { from: texts.nullable().optional(), to: texts.nullable().optional() }
+
+const chunkTally = {
+  read: dec,
+  written: dec,
+  skipped: dec,
+  quarantined: dec,
+  attempt: z.int(),
+  bytes: dec.optional(),
+  checksum: z.strictObject({ source: z.string(), target: z.string() }).optional(),
+}
+
+const latency = { p95Ms: ms, baselineMs: ms.nullable() }
+const act = z.enum(['pause', 'resume', 'skip', 'retry'])
+
 const side = z.strictObject({
   p50Ms: ms,
   p95Ms: ms,
   coldMs: ms.nullable(),
   readBytes: dec.nullable(),
   opened: z.int().min(0).nullable(),
+  requests: dec.optional(),
+  requestBytes: dec.optional(),
+  addedMs: ms.optional(),
 })
 
 /** The own fields of each event; the head is added to all of them. */
@@ -64,6 +133,13 @@ const bodies = {
     bytes: dec,
     excluded: texts,
     details: z.array(planLine).optional(),
+    copies: z.array(copyPlanLine).optional(),
+  },
+  'run.steered': {
+    paused: z.boolean().optional(),
+    workers: z.int().optional(),
+    rate: dec.nullable().optional(),
+    stopping: z.literal(true).optional(),
   },
   'table.started': { table: z.string(), location: z.string(), fromVersion: dec, toVersion: dec },
   'table.finished': {
@@ -76,14 +152,83 @@ const bodies = {
     bytes: dec.optional(),
     actions: dec.optional(),
     ms,
+    copied: copyTally.optional(),
     notes: texts.optional(),
     error: error.optional(),
   },
-  'chunk.started': { table: z.string(), chunk: z.string(), worker: z.int(), total: dec, unit: z.string() },
-  'chunk.progress': { table: z.string(), chunk: z.string(), worker: z.int(), done: dec, total: dec, unit: z.string() },
+  'copy.started': {
+    table: z.string(),
+    to: z.string(),
+    rows: dec,
+    estimated: z.boolean(),
+    key: texts,
+    low: z.string().optional(),
+    high: z.string().optional(),
+    chunkRows: dec,
+    writers: dec.optional(),
+    chunks: dec,
+    done: z.strictObject({ chunks: dec, rows: dec }),
+  },
+  'table.steered': { table: z.string(), chunk: z.string().optional(), act },
+  'chunk.started': {
+    table: z.string(),
+    chunk: z.string(),
+    worker: z.int(),
+    total: dec,
+    unit: z.string(),
+    ...keySpan,
+  },
+  'chunk.progress': {
+    table: z.string(),
+    chunk: z.string(),
+    worker: z.int(),
+    done: dec,
+    total: dec,
+    unit: z.string(),
+    step: z.enum(['reading', 'writing', 'proving']).optional(),
+    bytes: dec.optional(),
+  },
   'chunk.retried': { table: z.string(), chunk: z.string(), attempt: z.int(), waitMs: ms, error },
-  'chunk.done': { table: z.string(), chunk: z.string(), worker: z.int(), done: dec, unit: z.string(), ms },
+  'chunk.done': {
+    table: z.string(),
+    chunk: z.string(),
+    worker: z.int(),
+    done: dec,
+    unit: z.string(),
+    ms,
+    ...keySpan,
+    ...z.object(chunkTally).partial().shape,
+  },
+  'chunk.skipped': { table: z.string(), chunk: z.string(), ...keySpan, ...chunkTally },
   'chunk.failed': { table: z.string(), chunk: z.string(), error },
+  'chunk.released': {
+    table: z.string(),
+    chunk: z.string(),
+    reason: z.enum(['stop', 'asked', 'lease', 'ended']),
+    error: error.optional(),
+  },
+  'row.aside': { table: z.string(), chunk: z.string(), key: texts, error },
+  'throttle.on': {
+    reason: z.string(),
+    rate: dec,
+    cause: z.enum(['pressure', 'latency']).optional(),
+    latency: z.strictObject(latency).optional(),
+  },
+  'throttle.off': {},
+  'index.started': { table: z.string(), name: z.string(), kind: z.string() },
+  'index.done': { table: z.string(), name: z.string(), kind: z.string(), ms },
+  'index.failed': { table: z.string(), name: z.string(), kind: z.string(), error },
+  'target.latency': latency,
+  'diff.progress': {
+    table: z.string(),
+    step: z.enum(['comparing', 'looking again', 'mending']),
+    done: dec,
+    total: dec,
+    estimated: z.boolean(),
+    ranges: dec,
+    left: dec,
+    differences: dec,
+  },
   'verify.check': {
     table: z.string(),
     version: dec,
@@ -147,6 +292,28 @@ const bodies = {
     deletionVector: z.string().optional(),
     stats: z.string().optional(),
   },
+  relation: {
+    table: z.string(),
+    rows: dec,
+    estimated: z.boolean(),
+    bytes: dec,
+    key: texts,
+    columns: z.array(z.strictObject({ name: z.string(), type: z.string(), nullable: z.boolean() })),
+    partitioning: z.string().optional(),
+    resumable: z.boolean(),
+    note: z.string().optional(),
+  },
+  difference: {
+    table: z.string(),
+    key: texts,
+    difference: z.enum(['missing', 'extra', 'different']),
+    columns: z
+      .array(z.strictObject({ column: z.string(), source: z.string().nullable(), target: z.string().nullable() }))
+      .optional(),
+    fixed: z.boolean().optional(),
+  },
+  columns: { columns: texts },
+  row: { values: z.array(z.union([z.string(), z.number(), z.null()])) },
   commit: {
     version: dec,
     time,
@@ -184,6 +351,15 @@ const bodies = {
     completedAt: z.string().optional(),
     error: z.string().optional(),
   },
+  check: {
+    area: z.string(),
+    check: z.string(),
+    status: z.enum(['ok', 'warn', 'fail']),
+    found: z.string(),
+    cause: z.string().optional(),
+    hint: z.string().optional(),
+  },
+  statement: { sql: z.string(), applied: z.boolean() },
   log: {
     level: z.enum(['note', 'warn', 'error', 'debug']),
     table: z.string().optional(),
@@ -197,6 +373,7 @@ const bodies = {
     totals: z.record(z.string(), dec),
     ms,
     resumeCommand: z.string().optional(),
+    asideRuns: z.array(dec).optional(),
     wrote: texts.optional(),
     error: error.optional(),
   },

@@ -2,9 +2,12 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import { dumpOf } from '../fault/lanes-kit.ts'
+import { ALL } from '../support/backend.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import * as program from './support/program.ts'
 import {
@@ -19,10 +22,9 @@ import {
   type Headless,
 } from './support/program.ts'
 
-const FILES = 40_000
-
 let folder: Folder
 let cwd = ''
+/** Long enough to be met in the middle. */
 let table = ''
 let undisturbed = ''
 let started: Headless[] = []
@@ -30,7 +32,7 @@ let started: Headless[] = []
 beforeAll(async () => {
   folder = temporaryFolder()
   cwd = folder.path
-  table = makeTable(cwd, 'big', FILES)
+  table = makeTable(cwd, 'table', 16_000)
   cpSync(DEMO_LAKE, join(cwd, 'lake'), { recursive: true, preserveTimestamps: true })
   await run(cwd, importWords('clean'))
   undisturbed = await digestOf(join(cwd, 'clean.db'))
@@ -51,9 +53,9 @@ function headless(args: readonly string[]): Headless {
 }
 
 const catalogOf = (name: string): string => join(cwd, `${name}.db`)
-const importWords = (name: string): readonly string[] => [
+const importWords = (name: string, what = table): readonly string[] => [
   'import',
-  table,
+  what,
   '--database-url',
   `sqlite:///${name}.db`,
   '--batch-size',
@@ -66,6 +68,12 @@ function lastOf(events: readonly Event[]): Extract<Event, { type: 'run.finished'
   if (last?.type !== 'run.finished') throw new Error(`the last event is ${last?.type ?? 'none'}`)
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1))
   return last
+}
+
+/** What a catalog holds apart from its runs, which each attempt at a table that fails adds to. */
+async function tablesOf(name: string): Promise<readonly string[]> {
+  const lines = (await dumpOf(catalogOf(name))).split('\n')
+  return lines.filter((line) => !line.startsWith('migration_status '))
 }
 
 /** The same command again, to its end. */
@@ -109,33 +117,29 @@ describe('a signal', () => {
     await expectGoesOn('twice', false)
   })
 
-  it('kill -9: the lease of the dead is taken over at once, and the catalog is as if nothing had been', async () => {
-    const one = headless(importWords('killed'))
-    await one.until(hasProgress)
-    one.child.kill('SIGKILL')
-    expect(await one.ended).toEqual({ code: null, signal: 'SIGKILL' })
-    await expectGoesOn('killed')
-  })
-
-  it('kill -9 again and again: every run goes on where the last one was', { timeout: 60_000 }, async () => {
-    const done: number[] = []
-    for (let i = 0; i < 3; i++) {
-      const one = headless(importWords('often'))
-      await one.until(hasProgress)
-      const [first] = one.events()
-      done.push(first?.type === 'run.started' ? Number(first.baseline?.done ?? 0) : -1)
-      one.child.kill('SIGKILL')
-      await one.ended
-    }
-    expect(done[0]).toBe(0)
-    expect(done).toEqual(done.toSorted((a, b) => a - b))
-    expect(new Set(done).size).toBe(done.length)
-    await expectGoesOn('often')
-  })
+  it(
+    'kill -9 again and again: every run takes the lease of the dead over at once and goes on where that one was',
+    { timeout: 60_000 },
+    async () => {
+      const done: number[] = []
+      for (let i = 0; i < 3; i++) {
+        const one = headless(importWords('often'))
+        await one.until(hasProgress)
+        const [first] = one.events()
+        done.push(first?.type === 'run.started' ? Number(first.baseline?.done ?? 0) : -1)
+        one.child.kill('SIGKILL')
+        expect(await one.ended).toEqual({ code: null, signal: 'SIGKILL' })
+      }
+      expect(done[0]).toBe(0)
+      expect(done).toEqual(done.toSorted((a, b) => a - b))
+      expect(new Set(done).size).toBe(done.length)
+      await expectGoesOn('often')
+    },
+  )
 })
 
 it('--max-runtime ends a run with 75, and the same command goes on', async () => {
-  const one = await run(cwd, [...importWords('short'), '--max-runtime', '300ms'])
+  const one = await run(cwd, [...importWords('short'), '--max-runtime', '100ms'])
   expect(one.code).toBe(75)
   expect(lastOf(one.events())).toMatchObject({ status: 'stopped', exitCode: 75 })
   await expectGoesOn('short', false)
@@ -164,34 +168,60 @@ describe('a reader that leaves', () => {
   })
 })
 
+/** Stops a program where it holds its table, but not the file of its catalog. */
+async function stopBetweenBatches({ child }: Headless, catalog: string): Promise<void> {
+  for (;;) {
+    child.kill('SIGSTOP')
+    // It may still run for a moment.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (mayWrite(catalog)) return
+    child.kill('SIGCONT')
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    if (child.exitCode !== null) throw new Error('it has ended before it could be stopped')
+  }
+}
+
+function mayWrite(catalog: string): boolean {
+  const database = new Database(catalog, { timeout: 0 })
+  try {
+    database.exec('BEGIN IMMEDIATE; ROLLBACK')
+    return true
+  } catch {
+    return false
+  } finally {
+    database.close()
+  }
+}
+
+const notesOf = (one: Headless): string =>
+  one
+    .events()
+    .flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    .join()
+
 describe('two at once', () => {
-  it('imports of one table: without --wait the second says who holds it', async () => {
+  it('imports of one table: the second says who holds it, and with --wait waits and finds everything done', async () => {
     const one = headless(importWords('held'))
     await one.until(hasProgress)
-    const two = await run(cwd, importWords('held'))
-    expect(two.code).toBe(5)
-    const { error } = lastOf(two.events())
+    await stopBetweenBatches(one, catalogOf('held'))
+    const refused = await run(cwd, importWords('held'))
+    expect(refused.code).toBe(5)
+    const { error } = lastOf(refused.events())
     expect(error).toMatchObject({ code: 'TABLE_LOCKED', retryable: true })
     expect(error?.message).toContain(`sluice import ${table}`)
     expect(error?.where).toContain(`process ${one.child.pid}`)
-    expect(await one.ended).toEqual({ code: 0, signal: null })
-    expect(await digestOf(catalogOf('held'))).toBe(undisturbed)
-  })
-
-  it('imports of one table: with --wait the second waits, and finds everything done', async () => {
-    const one = headless([...importWords('waited'), '--wait', '60s'])
-    await one.until(hasProgress)
-    const both = [one, headless([...importWords('waited'), '--wait', '60s'])]
+    const two = headless([...importWords('held'), '--wait', '60s'])
+    await two.until((so) => notesOf(so).includes('waits: '))
+    expect(notesOf(two)).toContain(`process ${one.child.pid}`)
+    one.child.kill('SIGCONT')
+    const both = [one, two]
     expect(await Promise.all(both.map(({ ended }) => ended))).toEqual([
       { code: 0, signal: null },
       { code: 0, signal: null },
     ])
     const statuses = both.map((each) => each.events().find((event) => event.type === 'table.finished')?.status)
     expect(statuses).toEqual(['ok', 'current'])
-    const notes = both[1]?.events().flatMap((event) => (event.type === 'log' ? [event.message] : []))
-    expect(notes?.join()).toContain('waits: ')
-    expect(notes?.join()).toContain(`process ${one.child.pid}`)
-    expect(await digestOf(catalogOf('waited'))).toBe(undisturbed)
+    expect(await digestOf(catalogOf('held'))).toBe(undisturbed)
   })
 
   it(
@@ -200,7 +230,7 @@ describe('two at once', () => {
     async () => {
       const words = ['batch-import', 'lake', '--recursive', '--json', '--database-url']
       expect(await run(cwd, [...words, 'sqlite:///alone.db'])).toMatchObject({ code: 1 })
-      for (let round = 0; round < 2; round++) {
+      for (let round = 0; round < (ALL ? 2 : 1); round++) {
         const url = `sqlite:///both-${round}.db`
         const one = headless([...words, url])
         await one.until((so) => so.events().some(({ type }) => type === 'table.started'))
@@ -213,12 +243,7 @@ describe('two at once', () => {
         const shown = await run(cwd, ['migration-status', '--json', '--database-url', url])
         const completed = shown.events().filter((event) => event.type === 'run' && event.status === 'completed')
         expect(completed).toHaveLength(4)
-        for (const name of ['sales/orders', 'crm/customers', 'events/clicks', 'finance/rates']) {
-          expect(await run(cwd, ['validate', `lake/${name}`, '--database-url', url, '--json'])).toMatchObject({
-            code: 0,
-          })
-          if (round > 0) break
-        }
+        expect(await tablesOf(`both-${round}`)).toEqual(await tablesOf('alone'))
       }
     },
   )
@@ -250,12 +275,10 @@ describe('two at once', () => {
 })
 
 it('what npm start runs passes words and exit codes on', async () => {
-  expect(await run(cwd, ['discover', 'lake', '--recursive'], START)).toMatchObject({ code: 0 })
-  expect((await run(cwd, ['discover', 'lake', '--recursive'], START)).out.trim().split('\n').length).toBeGreaterThan(6)
+  const listed = await run(cwd, ['discover', 'lake', '--recursive'], START)
+  expect(listed).toMatchObject({ code: 0 })
+  expect(listed.out.trim().split('\n').length).toBeGreaterThan(6)
   expect(await run(cwd, ['discover', 'nowhere'], START)).toMatchObject({ code: 2 })
-  expect(await run(cwd, ['import', 'lake/legacy/broken', '--database-url', 'sqlite:///x.db'], START)).toMatchObject({
-    code: 3,
-  })
   expect(await run(cwd, ['import', 'lake/staging/managed', '--database-url', 'sqlite:///x.db'], START)).toMatchObject({
     code: 6,
   })

@@ -1,7 +1,8 @@
-/** The real program in a terminal, driven by keys: a whole session at three sizes. */
+/** The real program in a terminal, driven by keys: a whole session at several sizes. */
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ALL } from '../support/backend.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { activeFiles, DEMO_LAKE, latestVersion } from './support/program.ts'
 import { closing, endLeftovers, expectRestored, start } from './support/terminal.ts'
@@ -17,12 +18,16 @@ afterAll(() => folder[Symbol.dispose]())
 const rowOf = (screen: string, name: string): string =>
   screen.split('\n').find((line) => line.slice(0, 3 + name.length).endsWith(name) && !line.startsWith(` ${name}`)) ?? ''
 
+/** What is drawn at any size is tested without a terminal; here the smallest is enough. */
+const SIZES = [
+  [80, 24],
+  [120, 40],
+  [200, 50],
+].filter((_, i) => ALL || i === 0) as [columns: number, rows: number][]
+const SLOW = { timeout: 60_000 }
+
 describe('a session', () => {
-  it.each([
-    [80, 24],
-    [120, 40],
-    [200, 50],
-  ])('at %i×%i: import, validate, files, compare, roll back, quit', { timeout: 60_000 }, async (columns, rows) => {
+  it.each(SIZES)('at %i×%i: import, validate, files, compare, roll back, quit', SLOW, async (columns, rows) => {
     const cwd = join(folder.path, `session-${columns}`)
     mkdirSync(cwd)
     cpSync(DEMO_LAKE, join(cwd, 'lake'), { recursive: true, preserveTimestamps: true })
@@ -72,8 +77,8 @@ describe('a session', () => {
     await app.press(['esc'], 'enter open')
     await app.press(['c'], '[3 Compare]')
     const idle = /^ sluice .* idle *\n/
-    // All of it once: it takes its time, because every cold answer is another process.
-    const whole = columns === 80
+    // All of it takes its time, because every cold answer is another process.
+    const whole = ALL && columns === 80
     if (!whole) await app.press(['x'], idle)
     await app.until((screen) => idle.test(screen) && (!whole || screen.includes('every answer is the same')))
 

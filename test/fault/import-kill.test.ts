@@ -2,45 +2,34 @@
  * kill -9 at every durable step of an import: each write transaction, right before and right after its COMMIT, at first import and at resume.
  * Whatever was killed, the same command again must end in the catalog of an undisturbed run, and no reader may see a half version on the way.
  */
-import { spawnSync } from 'node:child_process'
-import { cpSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { cpSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
   add,
   dumpCatalog,
   METADATA,
-  openCatalog,
   PROTOCOL,
   remove,
   temporaryFolder,
   writeLog,
   type Line,
 } from '../support/catalog-kit.ts'
-import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import { makeRoom, openAt, killMoments } from '../support/backend.ts'
+import { dialectOf } from '../../src/catalog/dialect.ts'
 import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
+import { childOf } from './kill-kit.ts'
 
-const CHILD = resolve(import.meta.dirname, 'import-child.mjs')
-
-type Ran = { readonly killed: boolean; readonly writes: number; readonly out: string }
-
-function run(file: string, table: string, batchSize: number, when = 'never', at = 0): Ran {
-  const child = spawnSync(process.execPath, [CHILD, file, table, String(batchSize), when, String(at)], {
-    encoding: 'utf8',
-  })
-  if (child.signal === 'SIGKILL') return { killed: true, writes: 0, out: '' }
-  if (child.status !== 0) throw new Error(child.stderr)
-  return { killed: false, writes: Number(child.stdout.trim().split(' ')[1]), out: child.stdout }
-}
+const child = await childOf('import-child.mjs')
 
 /** The view may only ever show what some whole version holds. */
 async function expectWholeVersion(file: string): Promise<void> {
-  await using database = openSqlite(file, 'read')
-  const [there] = await database.all("SELECT count(*) FROM sqlite_schema WHERE name = 'delta_tables'")
-  if (there?.[0] === 0) return
+  await using database = await openAt(file, 'read')
+  const names = await database.all(dialectOf(database).objectNames)
+  if (!names.some(([name]) => name === 'delta_tables')) return
   const rows = await database.all(
     `SELECT t.current_version, t.num_files, t.num_bytes, count(f.file_no), coalesce(sum(f.size), 0)
-     FROM delta_tables t LEFT JOIN delta_active_files f ON f.table_id = t.table_id GROUP BY t.table_id`,
+     FROM delta_tables t LEFT JOIN delta_active_files f ON f.table_id = t.table_id GROUP BY t.table_id, t.current_version, t.num_files, t.num_bytes`,
   )
   for (const [version, files, bytes, seen, seenBytes] of rows) {
     if (version === null) expect(seen).toBe(0)
@@ -51,22 +40,20 @@ async function expectWholeVersion(file: string): Promise<void> {
 async function killEverywhere(table: string, batchSize: number): Promise<number> {
   using folder = temporaryFolder()
   const clean = join(folder.path, 'clean.db')
-  const { writes } = run(clean, table, batchSize)
-  await using undisturbed = openSqlite(clean, 'read')
+  const writes = await child.here(await makeRoom(clean), table, batchSize)
+  await using undisturbed = await openAt(clean, 'read')
   const expected = await dumpCatalog(undisturbed)
-  for (const when of ['before', 'after']) {
-    for (let at = 1; at <= writes; at++) {
-      const file = join(folder.path, `${when}-${at}.db`)
-      expect(run(file, table, batchSize, when, at).killed).toBe(true)
-      await expectWholeVersion(file)
-      // Killed again, one step into the resume.
-      run(file, table, batchSize, 'before', 3)
-      await expectWholeVersion(file)
-      const end = run(file, table, batchSize)
-      expect(end.killed).toBe(false)
-      await using database = openSqlite(file, 'read')
-      expect(await dumpCatalog(database), `killed ${when} write ${at} of ${writes}`).toBe(expected)
-    }
+  for (const [when, at] of killMoments(writes, 4, 12)) {
+    const file = join(folder.path, `${when}-${at}.db`)
+    const url = await makeRoom(file)
+    expect(child.run(url, table, batchSize, when, at)).toBe('killed')
+    await expectWholeVersion(file)
+    // Killed again, one step into the resume.
+    child.run(url, table, batchSize, 'before', 3)
+    await expectWholeVersion(file)
+    await child.here(url, table, batchSize)
+    await using database = await openAt(file, 'read')
+    expect(await dumpCatalog(database), `killed ${when} write ${at} of ${writes}`).toBe(expected)
   }
   return writes
 }
@@ -93,10 +80,8 @@ describe('kill -9 in an import', () => {
     cpSync(folderOf('delta-rs/simple_table_with_checkpoint'), table, { recursive: true, preserveTimestamps: true })
     for (let version = 0; version < 10; version++) {
       const name = `${String(version).padStart(20, '0')}.json`
-      spawnSync('rm', ['-f', join(table, '_delta_log', name)])
+      rmSync(join(table, '_delta_log', name), { force: true })
     }
-    await using probe = await openCatalog(join(folder.path, 'probe.db'))
-    expect(probe.dialect).toBe('sqlite')
     expect(await killEverywhere(table, 2)).toBeGreaterThan(5)
   })
 })

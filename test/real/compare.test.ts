@@ -14,7 +14,7 @@ import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
-import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import { catalogUrl, openAt } from '../support/backend.ts'
 import {
   add,
   importInto,
@@ -34,12 +34,12 @@ type Asked = { readonly summary: CompareSummary; readonly events: readonly Event
 
 async function ask(table: string, catalogFile: string, more: Partial<CompareOptions> = {}): Promise<Asked> {
   const events: EventBody[] = []
-  await using catalog = openSqlite(catalogFile, 'read')
+  await using catalog = await openAt(catalogFile, 'read')
   const summary = await compareTable({
     log: openLocalLog(table),
     parquet: async () => duckdbParquetRows(),
     catalog,
-    catalogUrl: `sqlite:///${catalogFile}`,
+    catalogUrl: catalogUrl(catalogFile),
     tableId: 't',
     table,
     runs: 1,
@@ -132,7 +132,7 @@ test('cold runs are asked of fresh children and say how many bytes they read', {
 test.runIf(existsSync('/proc/self/cmdline'))('a database URL is on no command line', { timeout: 120_000 }, async () => {
   using folder = temporaryFolder()
   const table = smallTable(folder)
-  const catalogUrl = 'sqlite:////nowhere/secret-word.db'
+  const secretUrl = 'sqlite:////nowhere/secret-word.db'
   const seen = new Set<string>()
   const timer = setInterval(() => {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -147,7 +147,7 @@ test.runIf(existsSync('/proc/self/cmdline'))('a database URL is on no command li
   try {
     const { summary, events } = await ask(table, await imported(folder, table), {
       cold: true,
-      catalogUrl,
+      catalogUrl: secretUrl,
       questions: ['counts'],
     })
     // The child's own failure is a note, not the end: the warm figures stand.
@@ -167,7 +167,7 @@ test('a catalog that says otherwise is found out, named, and fails the run', asy
   const table = smallTable(folder)
   const file = await imported(folder, table)
   {
-    await using database = openSqlite(file, 'write')
+    await using database = await openAt(file, 'write')
     await database.write(async (transaction) => {
       await transaction.run("UPDATE delta_files SET size = size + 1 WHERE path = 'c' AND removed_version IS NULL")
       await transaction.run('UPDATE delta_commits SET adds = 7 WHERE version = 1')

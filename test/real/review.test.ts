@@ -51,7 +51,7 @@ describe('paths that cannot be tables are usage errors, and no bugs of ours', ()
     expect(ending('discover', 'a-file/below').error?.code).toBe('NO_SUCH_PATH')
   })
   test('a URL', () => {
-    expect(ending('discover', 's3://bucket/lake').error?.code).toBe('UNSUPPORTED_URL')
+    expect(ending('discover', 'gs://bucket/lake').error?.code).toBe('UNSUPPORTED_URL')
   })
 })
 
@@ -103,25 +103,24 @@ test('lists that were cut say so', () => {
 
 describe('the command that rolls back', () => {
   test('leaves the dry run out and can be copied whatever the table is called', () => {
-    for (const name of ["it's $(touch made)", '-dash']) {
-      cpSync(join(folder.path, 'orders'), join(folder.path, name), { recursive: true })
-      const words = [...DB, '--', name]
-      expect(sluice('import', ...words).status).toBe(0)
-      const { resumeCommand = '' } = JSON.parse(
-        sluice('rollback', '--dry-run', '--json', ...words)
-          .stdout.trimEnd()
-          .split('\n')
-          .at(-1) ?? '',
-      ) as { resumeCommand?: string }
-      expect(resumeCommand).not.toContain('--dry-run')
-      const typed = spawnSync('/bin/sh', ['-c', resumeCommand.replace('sluice', `'${process.execPath}' '${BIN}'`)], {
-        cwd: folder.path,
-        encoding: 'utf8',
-        env: { ...process.env, CI: '1' },
-      })
-      expect(typed.stderr).toContain('removed from the catalog: delta_files 37')
-      expect(typed.status).toBe(0)
-    }
+    const name = "-it's $(touch made)"
+    cpSync(join(folder.path, 'orders'), join(folder.path, name), { recursive: true })
+    const words = [...DB, '--', name]
+    expect(sluice('import', ...words).status).toBe(0)
+    const { resumeCommand = '' } = JSON.parse(
+      sluice('rollback', '--dry-run', '--json', ...words)
+        .stdout.trimEnd()
+        .split('\n')
+        .at(-1) ?? '',
+    ) as { resumeCommand?: string }
+    expect(resumeCommand).not.toContain('--dry-run')
+    const typed = spawnSync('/bin/sh', ['-c', resumeCommand.replace('sluice', `'${process.execPath}' '${BIN}'`)], {
+      cwd: folder.path,
+      encoding: 'utf8',
+      env: { ...process.env, CI: '1' },
+    })
+    expect(typed.stderr).toContain('removed from the catalog: delta_files 37')
+    expect(typed.status).toBe(0)
     expect(existsSync(join(folder.path, 'made'))).toBe(false)
   })
 })

@@ -1,8 +1,19 @@
 /** What is no difference: logs that were cleaned or went on. What is one: rewritten logs, and witnesses that disagree. */
+import {
+  ACTION_COLUMNS,
+  COMMIT_COLUMNS,
+  DOMAIN_COLUMNS,
+  FILE_COLUMNS,
+  METADATA_COLUMNS,
+  PARTITION_COLUMNS,
+  PROTOCOL_COLUMNS,
+  TXN_COLUMNS,
+} from '../../src/catalog/relations.ts'
 import { appendFile, cp, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { ALL } from '../support/backend.ts'
 import { validateTable } from '../../src/catalog/validate/index.ts'
 import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -105,33 +116,46 @@ describe('a log that changed since the import', () => {
 })
 
 describe('rows', () => {
-  const RELATIONS = ['files', 'commits', 'actions', 'partitions', 'metadata', 'protocols', 'txns', 'domains']
+  const COLUMNS: Readonly<Record<string, readonly string[]>> = {
+    files: FILE_COLUMNS,
+    commits: COMMIT_COLUMNS,
+    actions: ACTION_COLUMNS,
+    partitions: PARTITION_COLUMNS,
+    metadata: METADATA_COLUMNS,
+    protocols: PROTOCOL_COLUMNS,
+    txns: TXN_COLUMNS,
+    domains: DOMAIN_COLUMNS,
+  }
 
   it('that are gone or there twice are found in every relation', async () => {
     await using lake = await makeLake()
     const blind: string[] = []
-    for (const relation of RELATIONS) {
+    for (const [i, relation] of Object.keys(COLUMNS).entries()) {
       await using subject = await imported(lake.folder)
       const first = `SELECT * FROM delta_${relation} LIMIT 1`
       await subject.catalog.write((tx) => tx.script(`CREATE TABLE one AS ${first}`))
-      const columns = (await subject.catalog.all('SELECT name FROM pragma_table_info(?)', ['one'])).map(([column]) =>
-        String(column),
-      )
+      const whole = await subject.catalog.all(`SELECT * FROM delta_${relation}`)
+      const columns = COLUMNS[relation] ?? []
       const key = columns.filter((column) => ['version', 'source', 'line', 'file_no', 'partition_no'].includes(column))
       const where = (relation === 'files' ? ['file_no'] : key)
         .map((column) => `${column} = (SELECT ${column} FROM one)`)
         .join(' AND ')
       await subject.catalog.write((tx) => tx.run(`DELETE FROM delta_${relation} WHERE ${where}`))
       if ((await validated(subject)).differences === 0) blind.push(`${relation}: one gone`)
-      await subject.catalog.write((tx) => tx.run(`INSERT INTO delta_${relation} SELECT * FROM one`))
-      expect((await validated(subject)).differences).toBe(0)
+      if (!ALL && i % 2 === 1) continue
+      await subject.catalog.write((tx) =>
+        tx.run(`INSERT INTO delta_${relation} (${columns.join(', ')}) SELECT ${columns.join(', ')} FROM one`),
+      )
+      expect(new Set(await subject.catalog.all(`SELECT * FROM delta_${relation}`))).toEqual(new Set(whole))
       const moved = columns.map((column) =>
         ['line', 'file_no'].includes(column) && (column !== 'line' || relation !== 'files')
           ? `${column} + 100`
           : column,
       )
       if (relation === 'commits' || relation === 'partitions') continue
-      await subject.catalog.write((tx) => tx.run(`INSERT INTO delta_${relation} SELECT ${moved.join(', ')} FROM one`))
+      await subject.catalog.write((tx) =>
+        tx.run(`INSERT INTO delta_${relation} (${columns.join(', ')}) SELECT ${moved.join(', ')} FROM one`),
+      )
       if ((await validated(subject)).differences === 0) blind.push(`${relation}: one more`)
     }
     expect(blind).toEqual([])

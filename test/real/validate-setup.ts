@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importTable } from '../../src/catalog/import/import-table.ts'
 import { FileIndexes } from '../../src/catalog/import/indexes.ts'
-import { migrateCatalog } from '../../src/catalog/migrate.ts'
 import { validateTable, type ValidationResult } from '../../src/catalog/validate/index.ts'
 import type { EventBody } from '../../src/model/event.ts'
 import type { LogStore } from '../../src/model/log-store.ts'
+import { parquetRows } from '../../src/engine/registry.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
-import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
-import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import { ALL } from '../support/backend.ts'
+import { openCatalog } from '../support/catalog-kit.ts'
 
 export { HAVE_TABLES, TABLES } from '../tables/shared-tables.ts'
 
@@ -29,14 +29,13 @@ export type Imported = AsyncDisposable & {
 export async function imported(folder: string, tableId = 't'): Promise<Imported> {
   const place = await mkdtemp(join(tmpdir(), 'sluice-validate-'))
   const file = join(place, 'catalog.db')
-  const catalog = openSqlite(file, 'write')
+  const catalog = await openCatalog(file)
   const log = openLocalLog(folder)
   const dispose = async (): Promise<void> => {
     await catalog.close()
     await rm(place, { recursive: true, force: true })
   }
   try {
-    await migrateCatalog(catalog, Date.now())
     await importInto(catalog, log, tableId)
   } catch (error) {
     await dispose()
@@ -48,29 +47,24 @@ export async function imported(folder: string, tableId = 't'): Promise<Imported>
 let imports = 1
 
 export async function importInto(catalog: SqlDatabase, log: LogStore, tableId: string): Promise<void> {
-  const parquet = duckdbParquetRows()
-  try {
-    await importTable({
-      database: catalog,
-      indexes: new FileIndexes(catalog),
-      log,
-      parquet: async () => parquet,
-      tableId,
-      batchSize: 10_000,
-      allowRefused: true,
-      interrupt: NEVER,
-      clock: systemClock,
-      holder: { owner: 'test', host: 'here', pid: process.pid, command: 'test' },
-      alive: () => true,
-      waitMs: 0,
-      importId: String(BigInt(Date.now()) * 1_000_000n + BigInt(imports++)),
-      onStart: () => undefined,
-      onProgress: () => undefined,
-      onNote: () => undefined,
-    })
-  } finally {
-    if (Symbol.asyncDispose in parquet) await (parquet as unknown as AsyncDisposable)[Symbol.asyncDispose]()
-  }
+  await importTable({
+    database: catalog,
+    indexes: new FileIndexes(catalog),
+    log,
+    parquet: parquetRows,
+    tableId,
+    batchSize: 10_000,
+    allowRefused: true,
+    interrupt: NEVER,
+    clock: systemClock,
+    holder: { owner: 'test', host: 'here', pid: process.pid, command: 'test' },
+    alive: () => true,
+    waitMs: 0,
+    importId: String(BigInt(Date.now()) * 1_000_000n + BigInt(imports++)),
+    onStart: () => undefined,
+    onProgress: () => undefined,
+    onNote: () => undefined,
+  })
 }
 
 export type Validated = ValidationResult & { readonly events: readonly EventBody[] }
@@ -81,7 +75,8 @@ export async function validated(of: Omit<Imported, keyof AsyncDisposable | 'file
     catalog: of.catalog,
     tableId: of.tableId,
     log: of.log,
-    scratch: () => openDuckdb(':memory:', 'write', { memoryLimit: '1GB', threads: 2 }),
+    // On tables this small a second thread only costs; the commands are tested with as many as they have.
+    scratch: () => openDuckdb(':memory:', 'write', { memoryLimit: '1GB', threads: ALL ? 2 : 1 }),
     samples,
     random: seeded(7),
     interrupt: NEVER,

@@ -51,7 +51,7 @@ export async function openBench(fill?: (lake: string) => void): Promise<Bench> {
 }
 
 export function importOf(table: string, bench: Workbench, batchSize = 10_000): Operation {
-  const { catalog } = bench
+  const catalog = bench.catalog ?? ''
   return {
     kind: 'import',
     table,
@@ -66,7 +66,7 @@ export function importOf(table: string, bench: Workbench, batchSize = 10_000): O
 }
 
 export function batchImportOf(lake: string, bench: Workbench): Operation {
-  const { catalog } = bench
+  const catalog = bench.catalog ?? ''
   return {
     kind: 'batch-import',
     path: lake,

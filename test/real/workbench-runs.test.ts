@@ -28,7 +28,7 @@ import {
 } from './workbench-kit.ts'
 import type { Bench } from './workbench-kit.ts'
 
-const COMMITS = 1500
+const COMMITS = 500
 
 /** A table that is imported in one transaction a commit: long enough to be interrupted, whatever the machine. */
 function manyCommits(table: string, commits = COMMITS): void {
@@ -173,7 +173,7 @@ describe('a run that is interrupted', () => {
       (same) => same,
     )
     const told = events.length
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 15; i++) {
       const row = await rowOf(at.bench, 'long')
       expect(row.catalog).toMatchObject({ state: 'running', holder: expect.stringContaining('import') as string })
     }
@@ -197,7 +197,7 @@ describe('a run that is interrupted', () => {
   test('fewer lanes hold the tables that have not begun, more lanes let them in', { timeout: 60_000 }, async () => {
     const names = ['a', 'b', 'c', 'd']
     await using at = await openBench((lake) => {
-      for (const name of names) manyCommits(join(lake, name), 300)
+      for (const name of names) manyCommits(join(lake, name), 150)
     })
     const operation = { ...batchImportOf(at.lake, at.bench), batchSize: 1 }
     const { running, events, first, end } = watch(at.bench, operation)
@@ -217,6 +217,7 @@ describe('a run that is interrupted', () => {
     await using at = await openLong()
     const one = watch(at.bench, importOf(at.table, at.bench, 1), 'sluice import first')
     await one.first('chunk.progress')
+    one.running.pause(true)
     const two = await runToEnd(at.bench, importOf(at.table, at.bench, 1))
     expect(two.exitCode).toBe(5)
     expect(two.last.error).toMatchObject({ code: 'TABLE_LOCKED' })

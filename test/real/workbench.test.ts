@@ -6,9 +6,10 @@ import type { AsOf } from '../../src/engine/operation.ts'
 import type { FileSort, FilesPage, TableRow, Workbench } from '../../src/engine/workbench.ts'
 import { commitName } from '../../src/delta/log-path.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
+import { ALL, someOf } from '../support/backend.ts'
 import { batchImportOf, importOf, openBench, rowOf, runToEnd, type Bench } from './workbench-kit.ts'
 
-const ALL = 10_000
+const EVERYTHING = 10_000
 
 /** Appends a commit with one file to a table of the lake. @returns its version */
 function appendCommit(table: string, path: string): number {
@@ -95,7 +96,7 @@ describe('states of the tables', () => {
     await using at = await openBench()
     const table = join(at.lake, 'events/clicks')
     expect((await runToEnd(at.bench, importOf(table, at.bench))).exitCode).toBe(0)
-    const { catalog } = at.bench
+    const catalog = at.bench.catalog ?? ''
     const validate = { kind: 'validate', table, catalog, verbose: false, samples: 1 } as const
     expect(await runToEnd(at.bench, validate)).toMatchObject({ exitCode: 0, last: { status: 'ok' } })
     const row = await rowOf(at.bench, 'events/clicks')
@@ -144,7 +145,7 @@ describe('states of the tables', () => {
     const where = filesQuery({ where: 'month >= 6', sort: 'path' })
     const whole = await bench.files(row.key, where)
     const table = join(at.lake, 'sales/orders')
-    const { catalog } = bench
+    const catalog = bench.catalog ?? ''
     const rollback = { kind: 'rollback', table, catalog, confirm: table, checkFiles: 'none', dryRun: false } as const
     expect((await runToEnd(bench, rollback)).exitCode).toBe(0)
     expect(await rowOf(bench, 'sales/orders')).toMatchObject({ tableId: null, catalog: { state: 'none' } })
@@ -171,7 +172,7 @@ describe('states of the tables', () => {
 type FilesQuery = Parameters<Workbench['files']>[1]
 
 function filesQuery(more: Partial<FilesQuery>): FilesQuery {
-  return { asOf: {}, where: '', sort: 'path', descending: false, from: 0, count: ALL, ...more }
+  return { asOf: {}, where: '', sort: 'path', descending: false, from: 0, count: EVERYTHING, ...more }
 }
 
 const WHERES: Readonly<Record<string, readonly string[]>> = {
@@ -225,7 +226,7 @@ async function described(bench: Workbench, { key }: TableRow): Promise<unknown> 
 }
 
 async function historyOf(bench: Workbench, { key }: TableRow): Promise<unknown> {
-  const { rows, total } = await bench.history(key, 0, ALL)
+  const { rows, total } = await bench.history(key, 0, EVERYTHING)
   const paged = []
   for (let from = 0; from < total; from += 7) paged.push(...(await bench.history(key, from, 7)).rows)
   expect(paged).toEqual(rows)
@@ -236,7 +237,7 @@ async function historyOf(bench: Workbench, { key }: TableRow): Promise<unknown> 
 
 async function commitsOf(bench: Workbench, { key }: TableRow): Promise<unknown> {
   const details = []
-  for (const { version } of (await bench.history(key, 0, ALL)).rows) {
+  for (const { version } of someOf((await bench.history(key, 0, EVERYTHING)).rows, 4)) {
     const { commit, added, removed, ...rest } = await bench.commit(key, Number(version))
     expect([added.length, removed.length]).toEqual([rest.addedTotal, rest.removedTotal])
     const byPath = (files: typeof removed): unknown => files.toSorted((a, b) => (a.path < b.path ? -1 : 1))
@@ -252,7 +253,7 @@ async function commitsOf(bench: Workbench, { key }: TableRow): Promise<unknown> 
 }
 
 async function partitionsOf(bench: Workbench, { key }: TableRow, asOf: AsOf): Promise<unknown> {
-  const { rows, total } = await bench.partitions(key, asOf, 0, ALL)
+  const { rows, total } = await bench.partitions(key, asOf, 0, EVERYTHING)
   expect(rows).toHaveLength(total)
   const paged = []
   for (let from = 0; from < total; from += 4) paged.push(...(await bench.partitions(key, asOf, from, 4)).rows)
@@ -281,7 +282,8 @@ describe('log and catalog answer alike', () => {
 
     for (const [i, where] of ['', ...(WHERES[name] ?? [])].entries()) {
       for (const [j, sort] of SORTS.entries()) {
-        const descending = (i + j) % 2 === 1
+        if (!ALL && i > 0 && (i + j) % 2 === 1) continue
+        const descending = (i + j) % 4 > 1
         const query = filesQuery({ where, sort, descending })
         const [bySql, byLog] = [await catalog.files(row.key, query), await log.files(row.key, query)]
         const about = `${where} by ${sort}${descending ? ' down' : ''}`
@@ -301,7 +303,7 @@ describe('log and catalog answer alike', () => {
       }
     }
 
-    const versions = (await catalog.history(row.key, 0, ALL)).rows
+    const versions = someOf((await catalog.history(row.key, 0, EVERYTHING)).rows, 5)
     for (const { version, time } of versions) {
       const asked: readonly AsOf[] = [{ version: Number(version) }, { timestampMs: Date.parse(time) }]
       for (const asOf of asked) {

@@ -1,17 +1,27 @@
 /** What tests of the catalog share: logs written from plain actions, imports into a file, and a catalog as comparable text. */
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { prepareCatalog } from '../../src/catalog/catalog.ts'
 import { importTable, type ImportOptions, type ImportResult } from '../../src/catalog/import/import-table.ts'
 import { FileIndexes } from '../../src/catalog/import/indexes.ts'
+import { dialectOf } from '../../src/catalog/dialect.ts'
 import { commitName } from '../../src/delta/log-path.ts'
+import { parquetRows } from '../../src/engine/registry.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
-import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
-import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import { BACKEND, ON_SERVER, openAt } from './backend.ts'
 
 export type Folder = Disposable & { readonly path: string }
 
@@ -77,7 +87,7 @@ export async function importInto(
     database,
     indexes,
     log: openLocalLog(table),
-    parquet: async () => duckdbParquetRows(),
+    parquet: parquetRows,
     tableId: 't',
     batchSize: 10_000,
     allowRefused: false,
@@ -92,19 +102,40 @@ export async function importInto(
     onNote: () => undefined,
     ...more,
   })
-  await indexes.ensure()
+  await indexes.finish()
   return result
 }
 
+/** Opens the catalog that `file` stands for, ready for imports. Where it is a file that is not there yet, it begins as a copy of an empty one. */
 export async function openCatalog(file: string): Promise<SqlDatabase> {
-  const database = openSqlite(file, 'write')
+  if (!ON_SERVER && !existsSync(file) && existsSync(dirname(file))) {
+    emptyCatalog ??= makeEmptyCatalog()
+    copyFileSync(await emptyCatalog, file)
+  }
+  const database = await openAt(file, 'write')
   await prepareCatalog(database, 0)
   return database
 }
 
+/** Making a catalog takes several times as long as copying it. */
+let emptyCatalog: Promise<string> | null = null
+
+/** Made once a run. Several test files may come at once: each makes one then, and all are alike. */
+async function makeEmptyCatalog(): Promise<string> {
+  const run = process.env['SLUICE_TEST_FOLDER'] ?? mkdtempSync(join(tmpdir(), 'sluice-empty-'))
+  const template = join(run, `empty.${BACKEND}`)
+  if (existsSync(template)) return template
+  const file = `${template}-${process.pid}`
+  const database = await openAt(file, 'write')
+  await prepareCatalog(database, 0)
+  await database.close()
+  renameSync(file, template)
+  return template
+}
+
 const DUMPED: Readonly<Record<string, string>> = {
-  delta_tables: `table_id, metadata_id, name, current_version, history_from, current_commit_time, cursor, num_files, num_bytes, num_records,
-    protocol, schema, partition_columns, configuration, refused`,
+  delta_tables: `table_id, metadata_id, name, current_version, history_from, current_commit_time, "cursor", num_files, num_bytes, num_records,
+    protocol, "schema", partition_columns, configuration, refused`,
   delta_commits: '*',
   delta_partitions: '*',
   delta_files: '*',
@@ -134,7 +165,11 @@ export async function dumpCatalog(database: SqlDatabase): Promise<string> {
     )
     parts.push(`${relation}\n${texts.toSorted().join('\n')}`)
   }
-  const indexes = await database.all("SELECT name FROM sqlite_schema WHERE type = 'index' ORDER BY name")
-  parts.push(JSON.stringify(indexes))
+  // Whether statistics were made is a matter of how much was loaded at once.
+  const objects = (await database.all(dialectOf(database).objectNames))
+    .map(([name]) => String(name))
+    .filter((name) => !name.startsWith('sqlite_stat'))
+    .toSorted()
+  parts.push(JSON.stringify(objects))
   return parts.join('\n')
 }

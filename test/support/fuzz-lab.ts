@@ -17,10 +17,10 @@ import { canonicalPath } from '../../src/delta/paths.ts'
 import { probeTable, type TableFacts } from '../../src/delta/probe.ts'
 import type { LogSegment } from '../../src/delta/segment.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
+import { parquetRows } from '../../src/engine/registry.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
-import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
@@ -29,8 +29,6 @@ import { Files } from './fuzz-mutations.ts'
 import { fileText, metadataText, naivePicture, pairs, parquetObjects, protocolText, type Picture } from './fuzz-twin.ts'
 
 const signal = new AbortController().signal
-const parquet = duckdbParquetRows()
-const rows = (): Promise<typeof parquet> => Promise.resolve(parquet)
 /** Nothing here takes a second on a whole table. */
 const HANG_MS = 10_000
 
@@ -100,7 +98,7 @@ export class Lab implements Disposable {
   /** Everything that the reader can say of a version, and its agreement with the naive twin. */
   async reader(what: string, version?: number): Promise<Seen<ReaderView>> {
     const seen = await this.attempt(what, async () => {
-      const table = await DeltaTable.open(openLocalLog(this.folder), rows, signal)
+      const table = await DeltaTable.open(openLocalLog(this.folder), parquetRows, signal)
       let view = await this.#look(what, table, version)
       // A checkpoint that fails half-way through the questions leaves answers from before and after: ask again.
       if (view.notes.length > 0) view = await this.#look(what, table, version)
@@ -149,7 +147,7 @@ export class Lab implements Disposable {
 
   /** History and changes to their ends: where both can be read, they count the same adds and removes. */
   async stories(): Promise<void> {
-    const listed = await this.attempt('open', () => DeltaTable.open(openLocalLog(this.folder), rows, signal))
+    const listed = await this.attempt('open', () => DeltaTable.open(openLocalLog(this.folder), parquetRows, signal))
     if (listed.value === null) return
     const table = listed.value
     const history = await this.attempt('history', async () => {
@@ -175,7 +173,7 @@ export class Lab implements Disposable {
 
   probe(): Promise<Seen<TableFacts>> {
     return this.attempt('probe', async () => {
-      const facts = await probeTable(openLocalLog(this.folder), rows, signal)
+      const facts = await probeTable(openLocalLog(this.folder), parquetRows, signal)
       if (facts.refusal !== null && !isFair(facts.refusal)) throw facts.refusal
       return facts
     })

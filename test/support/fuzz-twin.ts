@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { AddAction, DeletionVectorDescriptor, MetadataAction, ProtocolAction } from '../../src/delta/actions.ts'
 import type { CheckpointFiles } from '../../src/delta/listing.ts'
 import { canonicalPath, dvId } from '../../src/delta/paths.ts'
-import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
+import { parquetRows } from '../../src/engine/registry.ts'
 
 const NEVER = new AbortController().signal
 const EMPTY_SCHEMA = '{"type":"struct","fields":[]}'
@@ -102,7 +102,7 @@ const COLUMNS = [
 /** @throws SluiceError BAD_CHECKPOINT */
 export async function parquetObjects(file: string): Promise<readonly Loose[]> {
   const found: Loose[] = []
-  for await (const bytes of duckdbParquetRows().lines(file, COLUMNS, NEVER)) found.push(...objectsOf(bytes))
+  for await (const bytes of (await parquetRows()).lines(file, COLUMNS, NEVER)) found.push(...objectsOf(bytes))
   return found
 }
 

@@ -34,7 +34,7 @@ describe.skipIf(!HAVE_TABLES)('statistics of checkpoints say what those of commi
     const key = (add: AddAction): string =>
       JSON.stringify([canonicalPath(add.path, table.store.root), dvId(add.deletionVector)])
     const written = new Map<string, string>()
-    for (const commit of table.listing.commits) {
+    for (const commit of (await table.listing()).commits) {
       for await (const block of readCommit(table.store, commit, NEVER)) {
         for (const { action } of block) {
           if (action.kind === 'add' && action.add.stats) written.set(key(action.add), action.add.stats)
@@ -43,7 +43,7 @@ describe.skipIf(!HAVE_TABLES)('statistics of checkpoints say what those of commi
     }
     let compared = 0
     const differences: unknown[] = []
-    for (const checkpoint of table.listing.checkpoints) {
+    for (const checkpoint of (await table.listing()).checkpoints) {
       for await (const block of readCheckpoint(table.store, parquet, checkpoint, { signal: NEVER })) {
         for (const { action } of block) {
           if (action.kind !== 'add' || !action.add.stats) continue

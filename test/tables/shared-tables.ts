@@ -1,6 +1,7 @@
 /** The real tables of `../shared/tables`, and what their sources say of them. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { ALL } from '../support/backend.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
@@ -66,6 +67,35 @@ export const HAVE_TABLES = existsSync(FILE) || process.env['CI'] !== undefined
 
 export function expectedTables(): readonly ExpectedTable[] {
   return HAVE_TABLES ? (JSON.parse(readFileSync(FILE, 'utf8')) as ExpectedTable[]) : []
+}
+
+/** More files than that make a table whose point is its size. */
+const HUGE_FILES = 50_000
+
+export function isHuge({ replayed }: ExpectedTable): boolean {
+  return (replayed?.numFiles ?? 0) > HUGE_FILES
+}
+
+/** Those whose point is not their size, which one suite reads and imports in every run: the catalog's on SQLite. All of them with `SLUICE_TEST_ALL`. */
+export function handy(tables: readonly ExpectedTable[]): readonly ExpectedTable[] {
+  return ALL ? tables : tables.filter((table) => !isHuge(table))
+}
+
+/**
+ * Of many tables those with a feature or a form of checkpoint that none before them has, and every nth of the others; none whose point is its size.
+ * All of them with `SLUICE_TEST_ALL`. Every table is read and imported elsewhere; here it is asked of each kind whether something holds for it.
+ */
+export function representative(tables: readonly ExpectedTable[], every: number): readonly ExpectedTable[] {
+  if (ALL) return tables
+  const seen = new Set<string>()
+  let others = 0
+  return tables.filter((table) => {
+    if (isHuge(table)) return false
+    const kinds = [...table.features, ...(table.checkpoints ?? []).map((form) => `checkpoint ${form}`)]
+    const before = seen.size
+    for (const kind of kinds) seen.add(kind)
+    return seen.size > before || others++ % every === 0
+  })
 }
 
 export function folderOf(table: string): string {

@@ -22,6 +22,9 @@ export function fakeWorkbench(options?: {
   hold?: boolean
   slow?: boolean
   lake?: string | null
+  /** Without a lake the list of tables is empty. */
+  catalog?: string | null
+  database?: string | null
   extraTables?: number
 }): Fake
 export function importEvents(operation: Operation): EventBody[]

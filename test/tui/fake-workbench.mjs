@@ -242,6 +242,12 @@ class FakeRun {
   lanes(count) {
     this.calls.push(`lanes ${count}`)
   }
+  steer({ act, table, chunk }) {
+    this.calls.push(`${act} ${table}${chunk === undefined ? '' : `#${chunk}`}`)
+  }
+  rate(rows) {
+    this.calls.push(`rate ${rows}`)
+  }
 }
 
 function planDetails(rows) {
@@ -269,7 +275,71 @@ function planDetails(rows) {
   )
 }
 
-export function fakeWorkbench({ hold = false, slow = false, lake = './lake', extraTables = 0 } = {}) {
+const column = (name, type, nullable = true) => ({ name, type, nullable })
+
+/** Tables of a database, as `discover URL` finds them. */
+const RELATIONS = [
+  {
+    table: 'public.coordinate_speed_new',
+    rows: '2210059',
+    bytes: '410000000',
+    key: ['id'],
+    columns: [
+      column('id', 'bigint', false),
+      column('vehicle', 'integer', false),
+      column('at', 'timestamptz', false),
+      column('speed', 'numeric(6,2)'),
+    ],
+    resumable: true,
+  },
+  {
+    table: 'public.events',
+    rows: '2100000000',
+    bytes: '912000000000',
+    key: ['tenant', 'at', 'id'],
+    columns: [column('tenant', 'text', false), column('at', 'timestamptz', false), column('id', 'uuid', false)],
+    partitioning: 'range (at), 48 partitions',
+    resumable: true,
+  },
+  {
+    table: 'public.import_tmp',
+    rows: '0',
+    bytes: '8192',
+    key: [],
+    columns: [column('line', 'text')],
+    resumable: false,
+    note: 'it has no key: an interrupted copy of it begins anew',
+  },
+]
+
+const copyPlan = (table, over = {}) => ({
+  table,
+  to: table.replace('public.', ''),
+  status: 'copy',
+  rows: '2210059',
+  estimated: false,
+  bytes: '410000000',
+  chunkRows: '50000',
+  chunks: '45',
+  key: ['id'],
+  proof: 'canonical',
+  create: true,
+  onExisting: 'refuse',
+  columns: [
+    { from: 'id', to: 'id', source: 'bigint', target: 'INTEGER' },
+    { from: 'at', to: 'at', source: 'timestamptz', target: 'TEXT' },
+  ],
+  ...over,
+})
+
+export function fakeWorkbench({
+  hold = false,
+  slow = false,
+  lake = './lake',
+  extraTables = 0,
+  catalog = 'sqlite:///lake.db',
+  database = null,
+} = {}) {
   let rows = raw.map((r) => rowOf(r, lake ?? 'lake'))
   for (let i = 0; i < extraTables; i += 1)
     rows.push(
@@ -325,6 +395,42 @@ export function fakeWorkbench({ hold = false, slow = false, lake = './lake', ext
 
   function play(run) {
     const { operation } = run
+    if (operation.kind === 'discover-database') {
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        if (operation.url.includes('away')) {
+          const error = err('CONNECT_FAILED', 'Database connection failed', 'Check database URL and credentials')
+          run.finish(4, { error })
+          return
+        }
+        for (const relation of RELATIONS) run.emit({ type: 'relation', estimated: true, ...relation })
+        run.finish(0)
+      })
+      return
+    }
+    if (operation.kind === 'copy' && operation.dryRun) {
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        const error = err('LOSSY_TYPE', 'speed numeric(6,2) loses digits as REAL', 'accept it: --accept-lossy speed')
+        const copies = operation.tables.map((table) =>
+          table.endsWith('events') ? copyPlan(table, { status: 'refused', error, columns: [] }) : copyPlan(table),
+        )
+        run.emit({
+          type: 'plan.ready',
+          hash: '5b1e09c2',
+          tables: String(copies.length),
+          chunks: '45',
+          unit: 'row',
+          total: '2210059',
+          estimated: false,
+          bytes: '410000000',
+          excluded: [],
+          copies,
+        })
+        run.finish(0)
+      })
+      return
+    }
     if (operation.dryRun) {
       queueMicrotask(() => {
         run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
@@ -450,11 +556,12 @@ export function fakeWorkbench({ hold = false, slow = false, lake = './lake', ext
     asked,
     runsStarted,
     lake,
-    catalog: 'sqlite:///lake.db',
+    catalog,
+    database,
     catalogOf(name, state) {
       rows = rows.map((row) => (row.name === name ? { ...row, catalog: state } : row))
     },
-    tables: () => reading('tables', () => rows),
+    tables: () => reading('tables', () => (lake === null ? [] : rows)),
     overview: (key) =>
       reading(`overview ${key}`, () => {
         const row = readable(key)

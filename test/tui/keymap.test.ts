@@ -73,6 +73,11 @@ describe('key names', () => {
     expect(keyPresses('q', { ...NO_KEY, meta: true }).map((k) => k.name)).toEqual(['esc', 'q'])
   })
 
+  it('does not take an escape with an enter behind it for an enter', () => {
+    expect(keyPresses('', { ...NO_KEY, return: true, meta: true }).map((k) => k.name)).toEqual(['esc', 'enter'])
+    expect(keyPresses('', { ...NO_KEY, tab: true, meta: true }).map((k) => k.name)).toEqual(['esc', 'tab'])
+  })
+
   it('counts two escapes of one chunk as two', () => {
     expect(keyPresses('\u001b', { ...NO_KEY, escape: true, meta: true })).toHaveLength(2)
     expect(keyPresses('', { ...NO_KEY, escape: true, meta: true })).toHaveLength(1)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Event, EventBody } from '../../src/model/event.ts'
-import { foldEvent, logEntry, sample } from '../../src/tui/run/fold.ts'
+import { foldEvent, sample } from '../../src/tui/run/fold.ts'
+import { logEntry } from '../../src/tui/run/log-entry.ts'
 import type { RunView } from '../../src/tui/run/run-view.ts'
 import { eta, freshRun, meanRate, rateOf, share } from '../../src/tui/run/run-view.ts'
 import { LOG_LINES, reducer } from '../../src/tui/state/reducer.ts'

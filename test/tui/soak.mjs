@@ -55,7 +55,8 @@ const heap = () => {
   globalThis.gc()
   return process.memoryUsage().heapUsed
 }
-const burst = async (from, count) => {
+/** @param paintEvery events between two repaints */
+const burst = async (from, count, paintEvery) => {
   for (let i = from; i < from + count; i += 1) {
     run.emit({
       type: 'chunk.progress',
@@ -80,14 +81,15 @@ const burst = async (from, count) => {
     if (i % 40 === 0) run.emit({ type: 'table.finished', table: `t/${i}`, status: 'ok', version: String(i), ms: i })
     if (i % 20 === 0) {
       now += 1000
-      // Past the flush of 100 ms every few events, so that hundreds of different frames are drawn.
-      await new Promise((resolve) => setTimeout(resolve, i % 100 === 0 ? 105 : 0))
+      // Past the flush of 100 ms every few events, so that as many different frames are drawn.
+      await new Promise((resolve) => setTimeout(resolve, i % paintEvery === 0 ? 105 : 0))
     }
   }
 }
-await burst(0, 10_000)
+// What counts are the frames after half time; before it the log's ring has to be full, and a few frames drawn.
+await burst(0, 10_000, 1000)
 const half = heap()
-await burst(10_000, 10_000)
+await burst(10_000, 10_000, 200)
 const full = heap()
 run.finish(0)
 await result

@@ -107,10 +107,14 @@ export function openApp(options: AppOptions = {}): App {
     const end = Date.now() + TIMEOUT_MS
     const seen = (text: string): boolean =>
       typeof wanted === 'string' ? text.includes(wanted) : wanted instanceof RegExp ? wanted.test(text) : wanted(text)
-    for (;;) {
-      if (pending === 0 && seen(screen())) return
+    for (let looked = -1; ;) {
+      // Only what was written since the last look can be new.
+      if (pending === 0 && looked !== written.length) {
+        looked = written.length
+        if (seen(screen())) return
+      }
       if (Date.now() > end) throw new Error(`never seen: ${String(wanted)}\n${screen()}`)
-      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => setTimeout(resolve, 1))
     }
   }
   const type = (...keys: string[]): void => {

@@ -83,7 +83,12 @@ export function openPty(options: PtyOptions = {}): PtyApp {
     const seen = (s: string): boolean =>
       typeof wanted === 'string' ? s.includes(wanted) : wanted instanceof RegExp ? wanted.test(s) : wanted(s)
     const end = Date.now() + TIMEOUT_MS
-    while (!(pending === 0 && seen(screen()))) {
+    for (let looked = -1; ;) {
+      // Only what was written since the last look can be new.
+      if (pending === 0 && looked !== raw.length) {
+        looked = raw.length
+        if (seen(screen())) return
+      }
       if (Date.now() > end)
         throw new Error(`never seen${over ? ' (the app has ended)' : ''}: ${String(wanted)}\n${screen()}`)
       await new Promise((resolve) => setTimeout(resolve, 5))

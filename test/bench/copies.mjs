@@ -1,0 +1,139 @@
+/**
+ * `npm run bench -- copy [--runs N] [--rows N]`: copies beside the bare work in the same run, interleaved so that a slow moment of the machine meets both.
+ * PostgreSQL to PostgreSQL beside a binary `COPY | COPY` pipe of one process, a 1000-row INSERT and, where it is installed, pgcopydb; PostgreSQL to SQLite beside the
+ * bare reading and inserting of the same rows; PostgreSQL to D1 beside INSERTs of 19 rows. Each is timed twice: as a whole process, and from the first row
+ * to the last chunk, without what a program of any size costs to start and to plan. Asserts nothing.
+ */
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import pg from 'pg'
+import { CACHE, ROOT } from './lakes.mjs'
+import { measure } from './measure.mjs'
+import { postgresql } from './servers.mjs'
+import { megabytes, textTable, time } from './table.mjs'
+
+const SLUICE = path.join(ROOT, 'dist/cli/bin.js')
+const FLOOR = path.join(import.meta.dirname, 'floor-copy.mjs')
+
+/** @param {{runs: number, rows: number, only?: string}} options */
+export async function copies({ runs, rows, only = '' }) {
+  const server = await postgresql()
+  if (server === null) {
+    process.stderr.write('copy: no PostgreSQL for this platform\n')
+    return
+  }
+  const folder = fs.mkdtempSync(path.join(CACHE, 'copy-'))
+  /** @type {string[][]} */
+  const table = []
+  try {
+    const source = await database(server.url, 'source')
+    await fill(source, rows)
+    /** @type {{name: string, run: (no: number) => Promise<Timed>}[]} */
+    const ways = []
+    /** @param {string} name @param {(target: string) => string[]} words */
+    const way = (name, words) =>
+      ways.push({
+        name,
+        run: async () => {
+          const target = await database(server.url, 'target')
+          return timed(words(target))
+        },
+      })
+    const copy = (/** @type {string} */ target, /** @type {string[]} */ ...more) => [
+      SLUICE, 'copy', '--from', source, '--to', target, '--table', 'rides', '--workers', '2', '--json', ...more,
+    ] // prettier-ignore
+    if (only === '' || only === 'postgresql') {
+      way('postgresql: bare binary COPY | COPY', (target) => [FLOOR, 'pipe', source, target])
+      way('postgresql: copy, echo proof', (target) => copy(target))
+      way('postgresql: copy, counted', (target) => copy(target, '--verify', 'count'))
+      way('postgresql: INSERT of 1000 rows', (target) => [FLOOR, 'insert', source, target])
+      if (spawnSync('pgcopydb', ['--version']).status === 0) {
+        way('postgresql: pgcopydb', (target) => [FLOOR, 'pgcopydb', source, target])
+      }
+    }
+    if (only === '' || only === 'sqlite') {
+      ways.push({
+        name: 'sqlite: bare reading and inserting',
+        run: async (no) => timed([FLOOR, 'sqlite', source, path.join(folder, `floor-${no}.db`)], 1),
+      })
+      ways.push({
+        name: 'sqlite: copy, canonical proof',
+        run: async (no) => timed(copy(`sqlite:///${path.join(folder, `copy-${no}.db`)}`), 1),
+      })
+    }
+    /** @type {Map<string, Timed[]>} */
+    const figures = new Map(ways.map(({ name }) => [name, []]))
+    for (let no = 0; no < runs; no++) {
+      for (const { name, run } of ways) {
+        const one = await run(no)
+        figures.get(name)?.push(one)
+        process.stderr.write(`${name}: ${time(one.all)}, ${time(one.work)} of work\n`)
+      }
+    }
+    for (const [name, each] of figures) {
+      const group = name.split(':', 1)[0]
+      const floor = [...figures].find(([other]) => other.startsWith(`${group}: bare`))?.[1] ?? []
+      /** @param {'all' | 'work'} what */
+      const columns = (what) => {
+        const best = Math.min(...each.map((one) => one[what]))
+        return [time(best), (Math.min(...floor.map((one) => one[what])) / best).toFixed(2)]
+      }
+      const rate = Math.round((rows / Math.min(...each.map(({ work }) => work))) * 1000)
+      table.push([
+        name,
+        ...columns('all'),
+        ...columns('work'),
+        `${rate.toLocaleString('en')} rows/s`,
+        megabytes(Math.max(...each.map(({ peak }) => peak))),
+      ])
+    }
+  } finally {
+    await server.stop()
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+  process.stdout.write(`${textTable(['WAY', 'BEST', 'OF FLOOR', 'WORK', 'OF FLOOR', 'RATE', 'PEAK'], table)}\n`)
+}
+
+/** @typedef {{all: number, work: number, peak: number}} Timed milliseconds and bytes */
+
+/** @param {string[]} words of node @returns {Timed} */
+function timed(words) {
+  const { ms, peak, stdout } = measure(words, 1)
+  const all = ms[0] ?? 0
+  const events = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+  // What is no program of ours says itself how long it took.
+  const said = events.find((event) => typeof event.ms === 'number' && event.type === undefined)
+  if (said !== undefined) return { all, work: said.ms, peak }
+  const at = (/** @type {string} */ type) =>
+    events.filter((event) => event.type === type).map(({ ts }) => Date.parse(ts))
+  return { all, work: Math.max(...at('chunk.done')) - Math.min(...at('copy.started')), peak }
+}
+
+/** A fresh database on the server. @param {string} url @param {string} name */
+async function database(url, name) {
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  await client.query(`CREATE DATABASE ${name}`)
+  await client.query('CHECKPOINT')
+  await client.end()
+  const made = new URL(url)
+  made.pathname = `/${name}`
+  return made.href
+}
+
+/** Eight columns, about 150 bytes a row. @param {string} url @param {number} rows */
+async function fill(url, rows) {
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(`CREATE TABLE rides (id bigint PRIMARY KEY, vendor int NOT NULL, at timestamptz NOT NULL, distance float8, fare numeric(10,2),
+    zone text, note text, ok boolean)`)
+  await client.query(
+    `INSERT INTO rides SELECT n, n % 7, timestamptz '2024-01-01' + n * interval '1.5 s', n / 7.0, (n % 10000) / 100.0, 'zone ' || n % 265,
+       repeat(md5(n::text), 2), n % 3 = 0 FROM generate_series(1, $1::int) n`,
+    [rows],
+  )
+  await client.query('VACUUM ANALYZE rides')
+  await client.end()
+}

@@ -1,0 +1,85 @@
+/** `copy --with`: what it asks of the engine, and the lines that tell of indexes and constraints. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { tellAt } from '../../src/cli/block.ts'
+import { objectTold, plannedObjects } from '../../src/cli/object-lines.ts'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import type { CopyPlanLine, Event } from '../../src/model/event.ts'
+
+const COPY = ['copy', '--from', 'sqlite:///a.db', '--to', 'sqlite:///b.db', '--table', 't']
+
+async function wished(...flags: readonly string[]): Promise<unknown> {
+  const { request } = await parseCommandLine([...COPY, ...flags], {})
+  if (request.kind !== 'operation' || request.operation.kind !== 'copy') throw new Error('no copy')
+  return request.operation.with
+}
+
+test('--with takes words with commas, again and again, and all', async () => {
+  expect(await wished()).toBeUndefined()
+  expect(await wished('--with', 'constraints,indexes')).toEqual(['indexes', 'constraints'])
+  expect(await wished('--with', 'defaults', '--with', 'indexes')).toEqual(['indexes', 'defaults'])
+  expect(await wished('--with', 'all')).toEqual(['indexes', 'constraints', 'defaults'])
+  await expect(wished('--with', 'triggers')).rejects.toMatchObject({
+    code: 'BAD_FLAG',
+    hint: 'it takes indexes, constraints, defaults and all',
+  })
+})
+
+test('the config file has the same word, and a flag wins', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-with-'))
+  try {
+    const config = path.join(folder, 'sluice.yaml')
+    writeFileSync(config, 'with: [indexes, constraints]\n')
+    expect(await wished('--config', config)).toEqual(['indexes', 'constraints'])
+    expect(await wished('--config', config, '--with', 'defaults')).toEqual(['defaults'])
+    writeFileSync(config, 'with: views\n')
+    await expect(wished('--config', config)).rejects.toMatchObject({ code: 'BAD_CONFIG' })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+const block = tellAt('0:00')
+const told = (
+  blocks: readonly { word: string; text: string; details: readonly (readonly string[])[] }[],
+): readonly string[] =>
+  blocks.flatMap(({ word, text, details }) => [
+    `${word} ${text}`,
+    ...details.map(([label, line]) => `  ${label} ${line}`),
+  ])
+
+test('the plan names what is made and why something is not', () => {
+  const line = {
+    table: 't',
+    objects: [
+      { name: 'a', kind: 'index', status: 'build' },
+      { name: 'b\u001b[31m', kind: 'index', status: 'build', note: 'is called t_b in the target' },
+      { name: 'u', kind: 'unique', status: 'there' },
+      { name: 'f', kind: 'foreign key', status: 'left', note: 'p is not part of this copy' },
+    ],
+  } as unknown as CopyPlanLine
+  const lines = told(plannedObjects(line, '', block))
+  expect(lines).toEqual([
+    'plan then makes 2 indexes; 1 index or constraint is there',
+    expect.stringMatching(/^ {2}index a, b/),
+    expect.stringMatching(/^note index b.* is called t_b in the target$/),
+    'note foreign key f is left out: p is not part of this copy',
+  ])
+  expect(lines.join('')).not.toContain('\u001b')
+  expect(plannedObjects({ ...line, objects: [] }, '', block)).toEqual([])
+})
+
+test('what was made, and what could not be', () => {
+  const object = { v: 1, seq: 1, ts: '', runId: null, table: 't', name: 'i', kind: 'unique' } as const
+  type Told = Extract<Event, { type: 'index.started' | 'index.done' | 'index.failed' }>
+  const lines = (event: Told): readonly string[] => told(objectTold(event, '', block))
+  expect(lines({ ...object, type: 'index.started' })).toEqual(['note unique constraint i is being made'])
+  expect(lines({ ...object, type: 'index.done', ms: 61_000 })).toEqual(['note unique constraint i is made  1:01'])
+  const error = { code: 'OBJECTS_FAILED', message: 'twice', hint: 'mend', retryable: false } as const
+  expect(lines({ ...object, type: 'index.failed', error })).toEqual([
+    'FAILED unique constraint i  OBJECTS_FAILED twice',
+    '  do mend',
+  ])
+})

@@ -1,0 +1,156 @@
+/** `sluice ctl` against the socket of the engine itself. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { controlRequest } from '../../src/cli/ctl.ts'
+import { main } from '../../src/cli/main.ts'
+import { controlSocketPath, openControlSocket } from '../../src/engine/copy/control-socket.ts'
+import { Steering } from '../../src/engine/copy/steering.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { eventSchema } from './event-schema.ts'
+import { fakeSurroundings } from './surroundings.ts'
+
+const RUN = '1763625990000000000'
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-ctl-'))
+  vi.stubEnv('XDG_RUNTIME_DIR', folder)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true })
+})
+
+type Result = { readonly code: number; readonly out: string; readonly err: string }
+
+async function ctl(...words: readonly string[]): Promise<Result> {
+  const around = fakeSurroundings({ env: { XDG_RUNTIME_DIR: folder } })
+  const code = await main(['ctl', ...words], around)
+  return { code, out: around.out(), err: around.err() }
+}
+
+const steering = (): Steering => new Steering(4, null, undefined, new AbortController().signal)
+
+describe('settings', () => {
+  it.each([
+    [[], { get: true }],
+    [['workers=8', 'rate=5000'], { set: { workers: 8, rate: 5000 } }],
+    [['rate=off', 'stop'], { set: { rate: null, stop: true } }],
+    [['pause'], { set: { paused: true } }],
+    [['resume'], { set: { paused: false } }],
+    [['pause=public.a', 'skip=b=c'], { set: { pause: 'public.a', skip: 'b=c' } }],
+    [['pause=a', 'pause=b#3', 'retry=c'], { set: { pause: ['a', 'b#3'], retry: 'c' } }],
+    [['paused=no'], { set: { paused: false } }],
+  ])('%j', (words, expected) => {
+    expect(controlRequest(words)).toEqual(expected)
+  })
+  it.each([
+    ['workers=0', 'workers takes a whole number from 1 to 64, and not 0'],
+    ['workers=', 'workers takes a whole number from 1 to 64, and not '],
+    ['rate=fast', 'rate takes a whole number from 1 up, and not fast'],
+    ['worker=3', 'worker is no setting (workers?)'],
+    ['stopp', 'stopp is no setting (stop?)'],
+    ['skip', 'skip wants a table: skip=TABLE'],
+    ['pause=', 'pause= wants the name of a table'],
+    ['paused=perhaps', 'paused takes true or false, and not perhaps'],
+  ])('%s is refused', (word, message) => {
+    expect(() => controlRequest([word])).toThrow(message)
+    expect(() => controlRequest(['rate=1', 'rate=2'])).toThrow('rate is set twice')
+  })
+})
+
+describe('a run', () => {
+  it('is asked and told', async () => {
+    const wheel = steering()
+    wheel.tables = ['public.a', 'public.b', 'other.b']
+    const wishes: unknown[] = []
+    wheel.onWish = (wish) => wishes.push(wish)
+    await using socket = await openControlSocket(RUN, wheel)
+    expect(socket).toBeDefined()
+    const asked = await ctl(RUN)
+    expect(asked).toMatchObject({ code: 0 })
+    expect(asked.out.split('\n')[0]).toMatch(/^run +workers +rate +paused/)
+    expect(asked.out).toContain(`${RUN}        4  NULL  false`)
+    expect(asked.err).toMatch(/exit {5}0\n$/)
+    expect(await ctl(RUN, 'workers=8', 'rate=5000', 'pause=public.a')).toMatchObject({ code: 0 })
+    expect(wheel).toMatchObject({ workersNow: 8, rateNow: 5000 })
+    expect(wheel.table('public.a')).toBe('paused')
+    expect(await ctl(RUN, 'skip=a', 'skip=other.b', 'retry=public.b#12', 'resume=public.b#3')).toMatchObject({
+      code: 0,
+    })
+    expect(wheel.leavesOut('public.a')).toBe(true)
+    expect(wheel.takeRetries('public.b')).toEqual([{ act: 'retry', table: 'public.b', chunk: '12' }])
+    // Which of the two tables is meant is not guessed, and nothing of such a request is done.
+    const unclear = await ctl(RUN, 'workers=2', 'pause=b')
+    expect(unclear).toMatchObject({ code: 2 })
+    expect(unclear.err).toContain('several tables of this run are called b')
+    expect((await ctl(RUN, 'skip=nowhere')).err).toContain('its tables are public.a, public.b, other.b')
+    expect(wheel.workersNow).toBe(8)
+    expect((await ctl(RUN, 'stop')).out).toMatch(/true\n$/)
+    expect(wheel.stop.aborted).toBe(true)
+    expect(wishes).toHaveLength(8)
+  })
+  it('answers as JSON lines', async () => {
+    await using socket = await openControlSocket(RUN, steering())
+    expect(socket).toBeDefined()
+    const { code, out } = await ctl(RUN, '--json')
+    const events = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => eventSchema.parse(JSON.parse(line)))
+    expect(code).toBe(0)
+    expect(events.map(({ type }) => type)).toEqual(['run.started', 'columns', 'row', 'run.finished'])
+    expect(events[2]).toMatchObject({ values: [RUN, 4, null, 'false', '', '', 'false'] })
+  })
+  it('says no', async () => {
+    const server = net.createServer((socket) => {
+      socket.on('data', () =>
+        socket.write('{"ok":false,"error":{"code":"BAD_FLAG","message":"not now","hint":"later"}}\n'),
+      )
+    })
+    const file = controlSocketPath(RUN)
+    mkdirSync(path.dirname(file), { recursive: true })
+    await new Promise<void>((resolve) => server.listen(file, resolve))
+    const { code, err } = await ctl(RUN, 'workers=2')
+    expect(code).toBe(2)
+    expect(err).toContain('FAILED   not now\n     do       later\n')
+    await new Promise((resolve) => server.close(resolve))
+  })
+  it('that is not there is named', async () => {
+    const { code, err } = await ctl(RUN)
+    expect(code).toBe(2)
+    expect(err).toContain(`no run ${RUN} goes on here`)
+    expect((await ctl('last')).err).toContain('RUN last is no id of a run')
+    // What a killed run leaves behind.
+    const file = controlSocketPath(RUN)
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, '')
+    expect((await ctl(RUN)).err).toContain(`no run ${RUN} goes on here`)
+  })
+  it.skipIf(process.getuid?.() !== 0)('of somebody else is left alone', async () => {
+    const file = controlSocketPath(RUN)
+    mkdirSync(path.dirname(file), { recursive: true })
+    const { chownSync } = await import('node:fs')
+    chownSync(path.dirname(file), 12_345, 12_345)
+    expect(await ctl(RUN)).toMatchObject({ code: 4 })
+  })
+})
+
+it('without a run, all that go on are listed', async () => {
+  expect(await ctl()).toMatchObject({ code: 0, out: '' })
+  const other = '1763625990000000001'
+  await using first = await openControlSocket(RUN, steering())
+  await using second = await openControlSocket(other, steering())
+  expect([first, second]).toHaveLength(2)
+  writeFileSync(controlSocketPath('17'), '')
+  const { code, out } = await ctl()
+  expect(code).toBe(0)
+  expect(out.split('\n').map((line) => line.split(' ')[0])).toEqual(['run', other, RUN, ''])
+})
+
+it('a setting without a run is no run', async () => {
+  expect((await ctl('workers=8')).code).toBe(2)
+  expect(() => controlRequest(['x'])).toThrow(SluiceError)
+})

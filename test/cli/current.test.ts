@@ -1,0 +1,47 @@
+/** How `sync` and `prune` are called: what they ask for, and what they refuse before anything is opened. */
+import { describe, expect, it } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+
+const DB = 'sqlite:///catalog.db'
+
+async function asked(line: string): Promise<unknown> {
+  try {
+    const { request } = await parseCommandLine(`${line} --database-url ${DB}`.split(' '), {})
+    return request.kind === 'operation' ? request.operation : request.kind
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error
+    return `${error.code} ${error.message}`
+  }
+}
+
+describe('sync', () => {
+  const base = { kind: 'sync', catalog: DB, watch: false, intervalMs: 30_000, batchSize: 10_000, parallel: 2 }
+  it.each([
+    ['sync /a b', { ...base, tables: ['/a', 'b'] }],
+    ['sync --all', { ...base, tables: [] }],
+    [
+      'sync --all --watch --interval 5m --parallel 8 --batch-size 7',
+      { ...base, tables: [], watch: true, intervalMs: 300_000, parallel: 8, batchSize: 7 },
+    ],
+    ['sync', 'BAD_FLAG nothing is named to sync'],
+    ['sync a --all', 'BAD_FLAG TABLE and --all exclude each other'],
+    ['sync --all --interval 10ms', 'BAD_FLAG --interval takes one second or more'],
+  ])('%s', async (line, expected) => {
+    expect(await asked(line)).toEqual(expected)
+  })
+})
+
+describe('prune', () => {
+  const base = { kind: 'prune', catalog: DB, dryRun: false }
+  it.each([
+    ['prune t --keep-versions 3', { ...base, tables: ['t'], keep: { versions: 3 } }],
+    ['prune --all --older-than 30d -n', { ...base, tables: [], keep: { forMs: 2_592_000_000 }, dryRun: true }],
+    ['prune --keep-versions 3', 'BAD_FLAG nothing is named to prune'],
+    ['prune t', 'BAD_FLAG it is not said what may go'],
+    ['prune t --keep-versions 0', 'BAD_FLAG --keep-versions takes a whole number from 1 up and not 0'],
+    ['prune t --keep-versions 3 --older-than 1d', 'BAD_FLAG --keep-versions and --older-than exclude each other'],
+  ])('%s', async (line, expected) => {
+    expect(await asked(line)).toEqual(expected)
+  })
+})

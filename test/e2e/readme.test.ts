@@ -1,0 +1,32 @@
+/** Every line of the README that needs nothing but a fresh clone does what it says, one after the other, as a reader would type them. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+/** Servers and buckets that a reader has, and what runs until it is stopped. */
+const ELSEWHERE = /postgresql:|s3:|SLUICE_DATABASE_URL|--watch/
+
+test('the lines of the README', { timeout: 120_000 }, async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-readme-'))
+  context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  for (const name of ['package.json', 'dist', 'node_modules', 'fixtures'])
+    symlinkSync(join(ROOT, name), join(folder, name))
+  const blocks = readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/^```(?:bash|sh)\n(.*?)^```/gms)
+  const lines = [...blocks].flatMap(([, block = '']) => block.split('\n'))
+  const mine = lines.filter((line) => line.startsWith('node .') && !ELSEWHERE.test(line))
+  expect(mine.length).toBeGreaterThan(20)
+  const run = promisify(execFile)
+  const failed: string[] = []
+  for (const line of mine) {
+    const env = { ...process.env, CI: 'true', DB_URL: 'sqlite:///lake.db' }
+    await run('bash', ['-c', line], { cwd: folder, env }).catch((error: unknown) => {
+      const { code, stderr } = error as { readonly code?: unknown; readonly stderr?: unknown }
+      failed.push(`${line}: exit ${String(code)}\n${String(stderr)}`)
+    })
+  }
+  expect(failed).toEqual([])
+})

@@ -1,0 +1,58 @@
+/**
+ * A copy in a program of its own, which ends or freezes at one of its own steps: at the nth statement that changes the target.
+ * SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, step?, when?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there, `frozen`
+ * for SIGSTOP behind the step; by `aheadMs` all its clocks are wrong.
+ * stdout: its events, a line each, and a last line with `finished` and its steps.
+ */
+import { register } from 'node:module'
+import process from 'node:process'
+import { countSteps } from './copy-steps.mjs'
+
+const {
+  operation,
+  host = 'here',
+  leaseMs,
+  isSilent,
+  aheadMs = 0,
+  step = 0,
+  when = 'before',
+} = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
+
+if (leaseMs !== undefined) {
+  // Nobody waits for half a minute in a test.
+  const hook = `export async function load(url, context, next) {
+    const loaded = await next(url, context)
+    const replaced = (before, after) => ({ ...loaded, source: String(loaded.source).replace(before, after) })
+    if (url.endsWith('/copy/ledger/chunks.js')) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
+    if (url.endsWith('/copy/heartbeat.js') && ${isSilent === true}) return replaced('LEASE_MS / 3', '2 ** 30')
+    return loaded
+  }`
+  register(`data:text/javascript,${encodeURIComponent(hook)}`)
+}
+
+if (aheadMs !== 0) {
+  const { now } = Date
+  const Right = Date
+  Date.now = () => now() + aheadMs
+  globalThis.Date = class extends Right {
+    constructor(...parts) {
+      if (parts.length === 0) super(Right.now())
+      else super(...parts)
+    }
+  }
+}
+
+const steps = countSteps(operation.to, { step, when })
+const { runOperation } = await import('../../dist/engine/run.js')
+const { Interrupter } = await import('../../dist/shared/abort.js')
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
+const finished = await runOperation(operation, {
+  interrupt: new Interrupter(),
+  clock: { now: () => Date.now(), ticks: () => performance.now() },
+  tool: 'test',
+  actor: 'tester',
+  host,
+  commandLine: 'sluice copy',
+  onEvent: say,
+})
+say({ finished, steps: steps() })

@@ -1,0 +1,209 @@
+/** Copies into D1 while requests fail in every way the API and the network have, again and again, and above all after they were executed. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { ALL } from '../support/backend.ts'
+import { ledgerProblems } from '../support/copy-ledger.ts'
+import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
+import { d1Account, type D1Account } from '../support/servers/d1-account.ts'
+import { d1Base } from '../support/servers/d1-kit.ts'
+import type { D1Fault } from '../support/servers/d1-faults.ts'
+import { D1_AVAILABLE, D1_MISSING } from '../support/servers/d1.ts'
+import { expectDone, of, startCopy, untilFrozen, type Copied } from './copy-kit.ts'
+
+const ROWS = 300
+const SELECT = 'SELECT id, name FROM t ORDER BY id'
+
+const KINDS: readonly D1Fault[] = [
+  { kind: 'lost' },
+  { kind: 'after', status: 502 },
+  { kind: 'cut' },
+  { kind: 'half' },
+  { kind: 'status', status: 503 },
+  { kind: 'status', status: 429, code: 971, headers: { 'Retry-After': '0' } },
+  { kind: 'later', ms: 20 },
+  { kind: 'slow', ms: 5 },
+]
+
+describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (skipped: ${D1_MISSING})`}`, () => {
+  let folder = ''
+  let source: Place
+  let account: D1Account
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-copy-d1-'))
+    account = d1Account(await d1Base())
+    Object.assign(process.env, account.environment)
+    source = await makePlace('sqlite', folder)
+    await source.sql(
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)',
+      'CREATE TABLE long (id INTEGER PRIMARY KEY, name TEXT)',
+      'CREATE TABLE keyless (id INTEGER, name TEXT)',
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS}) INSERT INTO t SELECT i * 2, 'row ' || i FROM n`,
+      'INSERT INTO keyless SELECT id % 7, name FROM t',
+      // Several requests a chunk.
+      'INSERT INTO long SELECT id, hex(zeroblob(90000)) FROM t LIMIT 50',
+    )
+  })
+  afterEach(() => account?.faults())
+  afterAll(async () => {
+    await account?.[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  async function room(table = 't', chunkRows = 100): Promise<Copied> {
+    const database = await account.database()
+    const target: Place = {
+      system: 'd1',
+      url: database.url,
+      sql: async (...statements) => void (await database.sql(...statements)),
+      rows: async (query) =>
+        (await database.sql(query)).map((row) =>
+          row.map((value) => (value == null ? null : String(value as string | number))),
+        ),
+    }
+    const copy = copyOf(source, target, table, { chunkRows })
+    return { copy, source, target, table, select: SELECT.replace(' t ', ` ${table} `) }
+  }
+
+  /** Many requests meet a fault, but never as many in a row as anybody would give up at. */
+  async function always(faults: readonly D1Fault[], first: number): Promise<void> {
+    const some = Array.from({ length: 25 }, () => faults).flat()
+    await account.faults(...some.map((fault, i) => ({ ...fault, skip: i === 0 ? first : 1 + (i % 2) })))
+  }
+
+  const BROKEN = KINDS.filter(({ status }) => status !== 429)
+  const RUNS: readonly (readonly [string, number, readonly D1Fault[]])[] = [
+    ...[0, 1, 2].map((first) => ['in every way in turns', first, BROKEN] as const),
+    ...KINDS.map((fault) => [`only ${fault.kind} ${fault.status ?? ''}`, 20, [fault]] as const),
+  ]
+
+  // The refusal for too many requests slows the copy down, and has a run of its own.
+  test.for(RUNS.filter(([name], i) => i < 1 || name.includes('429') || ALL))(
+    'requests fail: %s, from the one after %i on',
+    { timeout: 60_000 },
+    async ([, first, faults]) => {
+      const done = await room()
+      await account.reset()
+      await always(faults, first)
+      const { finished, events } = await perform(done.copy)
+      await account.faults()
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS), quarantined: '0' } })
+      expect(of(events, 'chunk.failed')).toEqual([])
+      expect((await account.counts()).requests).toBeGreaterThan(20)
+      await expectDone(done)
+    },
+  )
+
+  test.for(['long', 'keyless'] as const)(
+    'answers get lost after the rows of %s were stored, and requests come late',
+    { timeout: 60_000 },
+    async (table) => {
+      const done = await room(table, 25)
+      const match = `INTO \\\\"${table}\\\\"`
+      // What comes late is sent once more, and both arrive.
+      await always(
+        [
+          { kind: 'lost', match },
+          { kind: 'later', ms: 20, match },
+        ],
+        0,
+      )
+      const { finished } = await perform(done.copy)
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: table === 'long' ? '50' : String(ROWS) } })
+      await account.faults()
+      await expectDone({ ...done, select: `SELECT id, name FROM ${table} ORDER BY name, id` })
+    },
+  )
+
+  test('rows are set aside once, whatever answers get lost', { timeout: 60_000 }, async () => {
+    const done = await room()
+    await done.target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT CHECK (id % 194 <> 0))')
+    await always([{ kind: 'lost' }], 1)
+    const { finished } = await perform(done.copy)
+    expect(finished).toMatchObject({
+      exitCode: 1,
+      error: { code: 'ROWS_ASIDE' },
+      totals: { read: String(ROWS), written: String(ROWS - 3), quarantined: '3' },
+    })
+    await account.faults()
+    expect(await done.target.rows('SELECT row_key FROM migration_quarantine ORDER BY row_key')).toEqual([
+      ['["194"]'],
+      ['["388"]'],
+      ['["582"]'],
+    ])
+    expect(await ledgerProblems(done.target, 't', ROWS - 3)).toEqual([])
+  })
+
+  test(
+    'the program is killed while it writes, and the next one goes on behind its cursor',
+    { timeout: 60_000 },
+    async () => {
+      const done = await room('long', 25)
+      // The second request of a chunk, which is never answered.
+      await account.faults({ kind: 'mute', match: 'INTO \\\\"long\\\\"', skip: 1 })
+      const child = startCopy({ ...done.copy, workers: 1 })
+      const stored = (): Promise<readonly unknown[]> => done.target.rows('SELECT COUNT(*) FROM long').catch(() => [])
+      await expect.poll(stored, { timeout: 20_000 }).toEqual([['25']])
+      child.process.kill('SIGKILL')
+      await account.faults()
+      expect((await child.ended).signal).toBe('SIGKILL')
+      const again = await perform({ ...done.copy, chunkRows: 10 })
+      expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: '50' } })
+      await expectDone(done)
+    },
+  )
+
+  // Rows without a key are stored twice where nobody forbids it.
+  const FREEZES = [
+    ['before it stores rows', 'keyless', 25, 1, 2],
+    ['before it stores rows', 'long', 25, 1, 2],
+    ['between two requests of a chunk', 'long', 60, 0, 2],
+    ['before it closes a chunk', 'keyless', 25, 1, 1],
+  ] as const
+  test.for(ALL ? FREEZES : FREEZES.slice(0, 2))(
+    'the program is frozen %s of %s, past its lease, and thawed later',
+    { timeout: 60_000 },
+    async ([, table, chunkRows, chunk, ahead]) => {
+      const done = await room(table, chunkRows)
+      const rows = table === 'long' ? '50' : String(ROWS)
+      const { steps } = await startCopy({ ...(await room(table, chunkRows)).copy, workers: 1 }).ended
+      const step = (steps.flatMap((kind, i) => (kind === 'close' ? [i + 1] : []))[chunk] ?? 0) - ahead
+      const frozen = startCopy(
+        { ...done.copy, workers: 1 },
+        { host: 'elsewhere', leaseMs: 900, isSilent: true, step, when: 'frozen' },
+      )
+      await untilFrozen(frozen)
+      const other = await startCopy(done.copy, { leaseMs: 900 }).ended
+      expect(other.finished).toMatchObject({ exitCode: 0, totals: { written: rows } })
+      frozen.process.kill('SIGCONT')
+      const { finished, events } = await frozen.ended
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: rows, quarantined: '0' } })
+      expect(of(events, 'chunk.failed')).toEqual([])
+      await expectDone({ ...done, select: `SELECT id, name FROM ${table} ORDER BY name, id` })
+    },
+  )
+
+  test.for([
+    ['refuses', { status: 403, code: 10000, message: 'Authentication error' }, 'TARGET_DENIED'],
+    ['has no more room', { status: 400, code: 7500, message: 'Exceeded maximum DB size' }, 'NO_SPACE'],
+  ] as const)(
+    'the service %s: the run says so, and the next one does the rest',
+    { timeout: 60_000 },
+    async ([, refused, code]) => {
+      const done = await room()
+      await account.faults({ kind: 'status', ...refused, skip: 25, count: 500 })
+      const first = await startCopy(done.copy).ended
+      expect(first.finished).toMatchObject({
+        exitCode: 4,
+        status: 'failed',
+        resumeCommand: 'sluice copy',
+        error: { code },
+      })
+      await account.faults()
+      expect((await perform(done.copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      await expectDone(done)
+    },
+  )
+})

@@ -1,0 +1,137 @@
+/** Copies in programs of their own, and what has to hold after every fault. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect } from 'vitest'
+import type { CopyOperation, RunFinished } from '../../src/engine/operation.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { ledgerProblems } from '../support/copy-ledger.ts'
+import { perform, type Place, type Ran } from '../support/copy-systems.ts'
+
+const PROGRAM = resolve(import.meta.dirname, 'copy-child.mjs')
+
+export type ChildWishes = {
+  /** Of the statements that change the target, the one where something happens; none when absent. */
+  readonly step?: number
+  readonly when?: 'before' | 'during' | 'after' | 'frozen'
+  /** How long its leases last, in milliseconds, instead of half a minute. */
+  readonly leaseMs?: number
+  /** Its heart does not beat: nothing of it is under way but its work. */
+  readonly isSilent?: true
+  /** By how much its clocks are wrong, in milliseconds. */
+  readonly aheadMs?: number
+  /** The machine that it says it runs on. */
+  readonly host?: string
+}
+
+export type Ended = {
+  readonly signal: NodeJS.Signals | null
+  /** Absent for a program that was killed. */
+  readonly finished: RunFinished | undefined
+  readonly steps: readonly Step[]
+  readonly events: readonly Event[]
+}
+
+/** A statement that changed the target: the one that closes a chunk, a COMMIT, or any other. */
+export type Step = 'close' | 'commit' | 'other'
+
+export type Child = {
+  readonly process: ChildProcess
+  readonly events: readonly Event[]
+  /** Resolves with the first event of that type; rejects where the program ends without one. */
+  until(type: Event['type']): Promise<Event>
+  readonly ended: Promise<Ended>
+}
+
+/** Starts a copy in a program of its own. */
+export function startCopy(operation: CopyOperation, wishes: ChildWishes = {}): Child {
+  const child = spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, SLUICE_CHILD: JSON.stringify({ operation, ...wishes }) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const events: Event[] = []
+  const waiting = new Set<(event: Event | null) => void>()
+  let last: { readonly finished: RunFinished; readonly steps: readonly Step[] } | undefined
+  let complaint = ''
+  child.stderr.on('data', (data: Buffer) => (complaint += data.toString()))
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const said = JSON.parse(line) as Event | { readonly finished: RunFinished; readonly steps: readonly Step[] }
+    if ('finished' in said) last = said
+    else {
+      events.push(said)
+      for (const tell of waiting) tell(said)
+    }
+  })
+  const ended = once(child, 'close').then((): Ended => {
+    for (const tell of waiting) tell(null)
+    if (child.signalCode === null && last === undefined) throw new Error(`the program ended by itself: ${complaint}`)
+    return { signal: child.signalCode, finished: last?.finished, steps: last?.steps ?? [], events }
+  })
+  ended.catch(() => undefined)
+  const until = (type: Event['type']): Promise<Event> =>
+    new Promise((found, missed) => {
+      const tell = (event: Event | null): void => {
+        if (event !== null && event.type !== type) return
+        waiting.delete(tell)
+        if (event === null) missed(new Error(`no ${type} before the program ended: ${complaint}`))
+        else found(event)
+      }
+      const before = events.find((event) => event.type === type)
+      if (before !== undefined) found(before)
+      else waiting.add(tell)
+    })
+  return { process: child, events, until, ended }
+}
+
+/** Whether a process is stopped, as SIGSTOP leaves it. */
+export async function untilFrozen({ process: { pid } }: Child): Promise<void> {
+  const { readFileSync } = await import('node:fs')
+  for (;;) {
+    // Behind the name of the program, which stands in brackets and may hold anything.
+    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0]
+    if (state === 'T') return
+    await new Promise((wake) => setTimeout(wake, 5))
+  }
+}
+
+export function of<T extends EventBody['type']>(
+  events: readonly Event[],
+  type: T,
+): readonly Extract<Event, { type: T }>[] {
+  return events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+}
+
+export type Copied = {
+  readonly copy: CopyOperation
+  readonly source: Place
+  readonly target: Place
+  readonly table: string
+  /** In an order that both sides agree on. */
+  readonly select: string
+}
+
+/** Both sides hold the same rows, the ledger is sound, and once more nothing is done. */
+export async function expectDone({ copy, source, target, table, select }: Copied, where = ''): Promise<void> {
+  const rows = await source.rows(select)
+  expect(await target.rows(select), where).toEqual(rows)
+  expect(await ledgerProblems(target, table, rows.length), where).toEqual([])
+  await expectNothingToDo(copy, where)
+}
+
+export async function expectNothingToDo(copy: CopyOperation, where = ''): Promise<void> {
+  const { finished, events } = await perform(copy)
+  expect(finished, where).toMatchObject({ exitCode: 0, status: 'ok' })
+  expect(of(events, 'chunk.started'), where).toEqual([])
+}
+
+/** What a run may end with that a fault has hit: all is done, or the next run does the rest and this one says why it did not. */
+export function expectHonest({ finished, events }: Pick<Ran, 'finished' | 'events'>, where = ''): void {
+  const tables = of(events, 'table.finished')
+  const whole = tables.length > 0 && tables.every(({ status }) => status === 'ok')
+  if (finished.exitCode === 0) expect(whole, where).toBe(true)
+  else
+    expect(finished.error?.code, where).toMatch(
+      /^(?:CONNECTION_LOST|CONNECT_FAILED|COMMIT_UNKNOWN|CHUNKS_FAILED|TARGET_BUSY|SOURCE_IO)$/,
+    )
+}

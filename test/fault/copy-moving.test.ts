@@ -1,0 +1,377 @@
+/** A source that is written to or changed while it is read, and a clock that jumps meanwhile: every chunk is what the source held at its read point. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import { runOperation } from '../../src/engine/run.ts'
+import type { Event } from '../../src/model/event.ts'
+import { Interrupter, NEVER } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { ALL } from '../support/backend.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+import { ledgerProblems } from '../support/copy-ledger.ts'
+import { expectDone, of } from './copy-kit.ts'
+
+const ROWS = 1500
+const CHUNK = 100
+
+let folder = ''
+let why = ''
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-copy-moving-'))
+  why = await missing('postgresql')
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+beforeEach((context) => context.skip(why !== '', why))
+
+/**
+ * A table that remembers every version of its rows, with the transaction that made it: what any snapshot saw can be asked afterwards. The numbers
+ * of the log grow in the order in which a row changed, because whoever changes a row waits for the one before him.
+ */
+async function remembering(): Promise<Place> {
+  const source = await makePlace('postgresql', folder)
+  await source.sql(
+    'CREATE TABLE t (id int PRIMARY KEY, v text)',
+    'CREATE TABLE versions (seq bigserial PRIMARY KEY, id int, v text, xid xid8 DEFAULT pg_current_xact_id())',
+    `CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR OLD.id <> NEW.id) THEN INSERT INTO versions (id, v) VALUES (OLD.id, NULL); END IF;
+       IF TG_OP <> 'DELETE' THEN INSERT INTO versions (id, v) VALUES (NEW.id, NEW.v); END IF;
+       RETURN NULL;
+     END $$`,
+    'CREATE TRIGGER remember AFTER INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION remember()',
+    `INSERT INTO t SELECT i * 2, 'first ' || i FROM generate_series(1, ${ROWS}) i`,
+  )
+  return source
+}
+
+/** What a snapshot, as the ledger notes it, saw of the keys behind one and up to another. */
+async function rowsAt(source: Place, view: string, after: string | null, through: string | null) {
+  return source.rows(
+    `SELECT id, v FROM (SELECT DISTINCT ON (id) id, v FROM versions WHERE pg_visible_in_snapshot(xid, '${view}'::pg_snapshot)
+       ${after === null ? '' : `AND id > ${after}`} ${through === null ? '' : `AND id <= ${through}`} ORDER BY id, seq DESC) AS latest
+     WHERE v IS NOT NULL ORDER BY id`,
+  )
+}
+
+/** Rows are added, changed, removed, and given other keys, until it is told to stop. */
+async function stir(source: Place, stop: AbortSignal): Promise<number> {
+  const client = new pg.Client({ connectionString: source.url })
+  await client.connect()
+  let changes = 0
+  try {
+    while (!stop.aborted) {
+      const i = ++changes
+      const key = (i * 7919) % (ROWS * 2)
+      await client.query(
+        i % 5 === 0
+          ? `BEGIN; DELETE FROM t WHERE id = ${key}; INSERT INTO t VALUES (${key}, 'again ${i}') ON CONFLICT DO NOTHING; COMMIT`
+          : i % 5 === 1
+            ? `INSERT INTO t VALUES (${key + 1}, 'added ${i}') ON CONFLICT (id) DO UPDATE SET v = 'added ${i}'`
+            : i % 5 === 2
+              ? `DELETE FROM t WHERE id BETWEEN ${key} AND ${key + 3}`
+              : i % 5 === 3
+                ? `UPDATE t SET v = 'changed ${i}' WHERE id BETWEEN ${key} AND ${key + 40}`
+                : `UPDATE t SET id = ${ROWS * 2 + i} WHERE id = (SELECT min(id) FROM t WHERE id > ${key})`,
+      )
+      await sleep(1)
+    }
+  } finally {
+    await client.end()
+  }
+  return changes
+}
+
+/** Every chunk holds exactly what its read point saw. @returns the read points */
+async function expectChunksAsRead(source: Place, target: Place): Promise<ReadonlySet<string>> {
+  const chunks = await target.rows(
+    "SELECT lo, hi, read_view, rows_written FROM migration_checkpoints WHERE table_name = 't' AND status = 'completed'",
+  )
+  const bound = (text: string | null | undefined): string | null =>
+    text == null ? null : ((JSON.parse(text) as readonly string[])[0] ?? null)
+  for (const [lo, hi, view, written] of chunks) {
+    const [after, through] = [bound(lo), bound(hi)]
+    const expected = await rowsAt(source, view ?? '', after, through)
+    const where = [after === null ? null : `id > ${after}`, through === null ? null : `id <= ${through}`]
+      .filter((part) => part !== null)
+      .join(' AND ')
+    const found = await target.rows(`SELECT id, v FROM t ${where === '' ? '' : `WHERE ${where}`} ORDER BY id`)
+    expect(found, `${after} to ${through} at ${view}`).toEqual(expected)
+    expect(written).toBe(String(expected.length))
+  }
+  return new Set(chunks.map(([, , view]) => view ?? ''))
+}
+
+describe('a source that is written to', () => {
+  async function stirred<T>(source: Place, body: () => Promise<T>): Promise<T> {
+    const stop = new AbortController()
+    const stirring = stir(source, stop.signal)
+    try {
+      await expect.poll(() => source.rows("SELECT FROM versions WHERE v LIKE 'changed%' LIMIT 1")).toHaveLength(1)
+      return await body()
+    } finally {
+      stop.abort()
+      expect(await stirring).toBeGreaterThan(10)
+    }
+  }
+
+  test.for(['sqlite', 'postgresql'] as const)(
+    'shows one moment of itself to all chunks of a run, into %s',
+    { timeout: 60_000 },
+    async (system) => {
+      const [source, target] = [await remembering(), await makePlace(system, folder)]
+      const copy = copyOf(source, target, 't', { chunkRows: CHUNK, workers: 3, rate: ROWS * 4 })
+      const { finished, events } = await stirred(source, () => perform(copy))
+      expect(finished).toMatchObject({ exitCode: 0, totals: { quarantined: '0' } })
+      const [table] = of(events, 'table.finished')
+      expect(table).toMatchObject({ status: 'ok', copied: { readPoints: '1' } })
+      expect(table?.notes).toBeUndefined()
+      const points = await expectChunksAsRead(source, target)
+      expect(points.size).toBe(1)
+      const [view = ''] = points
+      const all = await rowsAt(source, view, null, null)
+      expect(await target.rows('SELECT id, v FROM t ORDER BY id')).toEqual(all)
+      expect(await ledgerProblems(target, 't', all.length)).toEqual([])
+      // What the source has become since is another matter, and a comparison says so.
+      const compared = await perform({ ...copy, kind: 'diff', limit: 1, fix: false, deleteExtra: false })
+      expect(compared.finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
+    },
+  )
+
+  test('shows another moment to a run that goes on, and the end says so', { timeout: 60_000 }, async () => {
+    const [source, target] = [await remembering(), await makePlace('sqlite', folder)]
+    const copy = copyOf(source, target, 't', { chunkRows: CHUNK, rate: ROWS * 4 })
+    const ended = await stirred(source, async () => {
+      const interrupt = new Interrupter()
+      let chunks = 0
+      const first = await perform(copy, {
+        interrupt,
+        onEvent: ({ type }) => {
+          if (type === 'chunk.done' && ++chunks === 5) interrupt.requestStop()
+        },
+      })
+      expect(first.finished.exitCode).toBe(75)
+      return perform({ ...copy, chunkRows: CHUNK * 2 })
+    })
+    expect(ended.finished).toMatchObject({ exitCode: 0 })
+    expect(of(ended.events, 'table.finished')).toMatchObject([
+      { copied: { readPoints: '2' }, notes: [expect.stringContaining('read from 2 states of the source')] },
+    ])
+    expect((await expectChunksAsRead(source, target)).size).toBe(2)
+    // Rows whose keys moved behind the last chunk are found by the run after that.
+    const next = await perform(copy)
+    expect(next.finished.exitCode).toBe(0)
+    await expectChunksAsRead(source, target)
+  })
+})
+
+test.for(['sqlite', 'mysql'] as const)(
+  'what is written to %s once the first chunk was begun is not in the target',
+  { timeout: 60_000 },
+  async (system, context) => {
+    const none = await missing(system)
+    context.skip(none !== '', none)
+    const [source, target] = [await makePlace(system, folder), await makePlace('sqlite', folder)]
+    const rows = Array.from({ length: 600 }, (_, i) => `(${i * 2}, 'first ${i}')`)
+    await source.sql(
+      ...(system === 'sqlite' ? ['PRAGMA journal_mode = WAL'] : []),
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR(30))',
+      `INSERT INTO t VALUES ${rows.join(', ')}`,
+    )
+    const before = await source.rows('SELECT id, v FROM t ORDER BY id')
+    const copy = copyOf(source, target, 't', { chunkRows: 100, workers: 3, rate: 3000 })
+    const written: Promise<void>[] = []
+    const { finished, events } = await perform(copy, {
+      onEvent: ({ type }) => {
+        if (type !== 'chunk.started') return
+        const i = written.length
+        const sql = [
+          `UPDATE t SET v = 'late ${i}' WHERE id % 14 = ${i * 2}`,
+          `DELETE FROM t WHERE id % 22 = ${i * 2}`,
+          `INSERT INTO t VALUES (${i * 200 + 1}, 'added'), (${5000 + i}, 'behind')`,
+        ]
+        written.push(source.sql(...sql))
+      },
+    })
+    await Promise.all(written)
+    expect(finished).toMatchObject({ exitCode: 0, totals: { written: '600' } })
+    expect(of(events, 'table.finished')).toMatchObject([{ copied: { readPoints: '1' } }])
+    expect(await target.rows('SELECT id, v FROM t ORDER BY id')).toEqual(before)
+    expect(await source.rows('SELECT id, v FROM t ORDER BY id')).not.toEqual(before)
+    expect(await ledgerProblems(target, 't', 600)).toEqual([])
+    // What came behind the last chunk is there after the next run, and nothing else has changed.
+    const next = await perform(copy)
+    expect(next.finished.exitCode).toBe(0)
+    const came = await source.rows('SELECT id, v FROM t WHERE id > 1198 ORDER BY id')
+    expect(await target.rows('SELECT id, v FROM t ORDER BY id')).toEqual([...before, ...came])
+  },
+)
+
+describe('a source that is changed', () => {
+  /** Nothing is copied behind the first chunk until the change is under way. */
+  async function changedAfterOneChunk(
+    copy: CopyOperation,
+    change: () => { readonly underWay: Promise<void>; readonly done: Promise<void> },
+  ): Promise<Ran> {
+    const control = { paused: false, lanes: null }
+    const changes: Promise<void>[] = []
+    const ran = await perform(copy, {
+      control,
+      onEvent: ({ type }) => {
+        if (type !== 'chunk.done' || changes.length > 0) return
+        control.paused = true
+        const { underWay, done } = change()
+        changes.push(
+          done,
+          underWay.finally(() => (control.paused = false)),
+        )
+      },
+    })
+    expect((await Promise.allSettled(changes)).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+    return ran
+  }
+
+  /** Statements that wait until nobody reads the table, and what makes a reader let go of it: a row that the target does not take. */
+  const CHANGES: readonly (readonly [string, string, readonly string[]])[] = [
+    ['emptied', 'TRUNCATE t', []],
+    [
+      'put in the place of another',
+      'BEGIN; ALTER TABLE t RENAME TO earlier; ALTER TABLE other RENAME TO t; COMMIT',
+      ['CREATE TABLE other (id int PRIMARY KEY, v text)', "INSERT INTO other VALUES (3, 'of the other')"],
+    ],
+    ['rewritten', 'ALTER TABLE t ALTER COLUMN id TYPE bigint', []],
+    ['rewritten with its rows', 'VACUUM FULL t', []],
+    ['without one of its parts', 'ALTER TABLE t DETACH PARTITION part', []],
+  ]
+
+  test.for(ALL ? CHANGES : CHANGES.slice(0, 2))(
+    'it is %s: nothing is taken for what it held before',
+    { timeout: 60_000 },
+    async ([what, change, before]) => {
+      const [source, target] = [await makePlace('postgresql', folder), await makePlace('sqlite', folder)]
+      const parts = what.includes('parts')
+      await source.sql(
+        `CREATE TABLE t (id int PRIMARY KEY, v varchar(20)) ${parts ? 'PARTITION BY RANGE (id)' : ''}`,
+        ...(parts ? ['CREATE TABLE part PARTITION OF t FOR VALUES FROM (0) TO (1000000)'] : []),
+        `INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, ${ROWS}) i`,
+        ...before,
+      )
+      await target.sql('CREATE TABLE t (id int PRIMARY KEY, v text CHECK (id <> 550))')
+      const copy = copyOf(source, target, 't', { chunkRows: CHUNK, workers: 1, batchRows: 20 })
+      const waits =
+        'SELECT FROM pg_locks JOIN pg_database d ON d.oid = database WHERE NOT granted AND datname = current_database()'
+      const untilWaiting = async (): Promise<void> => {
+        while ((await source.rows(waits)).length === 0) await sleep(10)
+      }
+      const { finished } = await changedAfterOneChunk(copy, () => ({
+        done: source.sql(change),
+        underWay: untilWaiting(),
+      }))
+      expect(finished).toMatchObject({ exitCode: 3, status: 'failed', error: { code: 'SOURCE_GONE' } })
+      // Five hundred rows were copied before the one that is refused, and none since.
+      expect(
+        await target.rows("SELECT count(*), sum(rows_read) FROM migration_checkpoints WHERE status = 'completed'"),
+      ).toEqual([['5', '500']])
+      expect(await target.rows('SELECT id, v FROM t ORDER BY id')).toEqual(
+        Array.from({ length: 500 }, (_, i) => [String(i + 1), `row ${i + 1}`]),
+      )
+    },
+  )
+
+  // The server tells tables apart by the second in which they were made.
+  test.runIf(ALL)(
+    'another table of MySQL takes its name: it is seen as it is then',
+    { timeout: 60_000 },
+    async (context) => {
+      const none = await missing('mysql')
+      context.skip(none !== '', none)
+      const [source, target] = [await makePlace('mysql', folder), await makePlace('sqlite', folder)]
+      await source.sql(
+        'CREATE TABLE t (id int PRIMARY KEY, v varchar(20))',
+        `INSERT INTO t SELECT seq, concat('row ', seq) FROM seq_1_to_${ROWS}`,
+        'CREATE TABLE other LIKE t',
+        'DO SLEEP(1.1)',
+      )
+      const copy = copyOf(source, target, 't', { chunkRows: CHUNK, workers: 1 })
+      // As tools do that alter large tables: another one is filled, and then put in the place of the first.
+      const { finished, events } = await changedAfterOneChunk(copy, () => {
+        const done = source.sql('INSERT INTO other SELECT * FROM t', 'RENAME TABLE t TO earlier, other TO t')
+        return { done, underWay: done }
+      })
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      expect(of(events, 'table.finished')).toMatchObject([{ copied: { readPoints: '2' } }])
+      expect(await target.rows('SELECT id, v FROM t ORDER BY id')).toEqual(
+        await source.rows('SELECT id, v FROM t ORDER BY id'),
+      )
+      expect(await ledgerProblems(target, 't', ROWS)).toEqual([])
+    },
+  )
+})
+
+describe('a clock that jumps', () => {
+  test('the clock of the database goes back behind a copy that was stopped: what is left is due all the same', async () => {
+    const [source, target] = [await makePlace('postgresql', folder), await makePlace('postgresql', folder)]
+    await source.sql(
+      'CREATE TABLE t (id int PRIMARY KEY, v text)',
+      `INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 500) i`,
+    )
+    const copy = copyOf(source, target, 't', { chunkRows: 50, rate: 1000 })
+    const interrupt = new Interrupter()
+    let begun = 0
+    const first = await perform(copy, {
+      interrupt,
+      onEvent: ({ type }) => {
+        if (type === 'chunk.started' && ++begun === 3) interrupt.requestAbort()
+      },
+    })
+    expect(first.finished.exitCode).toBe(75)
+    const [[latest] = []] = await target.rows(
+      "SELECT max(next_try) FROM migration_checkpoints WHERE status = 'pending'",
+    )
+    expect(latest).toBe('0')
+  })
+
+  const JUMPS: readonly (readonly [string, readonly number[]])[] = [
+    ['to and fro', [5, -10, 20, -40]],
+    ['forwards by hours', [1, 7, 24, 24]],
+    ['backwards by hours', [-1, -7, -24, -24]],
+  ]
+  test.for(ALL ? JUMPS : JUMPS.slice(0, 1))(
+    '%s: leases are by the clock of the database',
+    { timeout: 60_000 },
+    async ([, hours]) => {
+      const [source, target] = [await makePlace('postgresql', folder), await makePlace('postgresql', folder)]
+      await source.sql(
+        'CREATE TABLE t (id int PRIMARY KEY, v text)',
+        `INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 500) i`,
+      )
+      const copy = copyOf(source, target, 't', { chunkRows: 50 })
+      const events: Event[] = []
+      let jumped = 0
+      const finished = await runOperation(copy, {
+        interrupt: NEVER,
+        clock: {
+          now: () => systemClock.now() + jumped * 3_600_000,
+          ticks: () => systemClock.ticks() + jumped * 3_600_000,
+        },
+        tool: 'test',
+        actor: 'tester',
+        host: 'here',
+        commandLine: 'sluice copy',
+        onEvent: (event) => {
+          events.push(event)
+          if (event.type === 'chunk.started') jumped += hours[Number(event.chunk) % hours.length] ?? 0
+        },
+      })
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: '500' } })
+      expect(of(events, 'chunk.retried')).toEqual([])
+      expect(of(events, 'log')).toEqual([])
+      const now = Date.now()
+      const [times] = await target.rows('SELECT min(completed_ms), max(completed_ms) FROM migration_checkpoints')
+      for (const time of times ?? []) expect(Math.abs(Number(time) - now)).toBeLessThan(600_000)
+      await expectDone({ copy, source, target, table: 't', select: 'SELECT id, v FROM t ORDER BY id' })
+    },
+  )
+})

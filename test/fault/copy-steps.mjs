@@ -1,0 +1,99 @@
+/** Every statement of a program that changes its target, in whatever database, counted: at one of them the program meets its end. */
+import { createRequire } from 'node:module'
+import process from 'node:process'
+
+const require = createRequire(import.meta.url)
+/** Reading may be repeated by anybody, and is no step. */
+const counts = (sql) => !/^\s*(?:SELECT|SET|SHOW|PRAGMA|EXPLAIN|COPY \(|DECLARE|FETCH|CLOSE)\b/i.test(sql)
+const kindOf = (sql) =>
+  sql.includes("status = 'completed', records") ? 'close' : /^COMMIT\b/.test(sql) ? 'commit' : 'other'
+/** How long a statement is under way when its program ends `during` it, in milliseconds. */
+const UNDER_WAY_MS = 2
+
+/**
+ * @param url of the target
+ * @param wishes `step`: the one where something happens, from 1; `when`: `before`, `during` or `after` for SIGKILL there, `frozen` for SIGSTOP behind it
+ * @returns the steps so far, and of each whether it closes a chunk, commits, or does something else
+ */
+export function countSteps(url, { step, when }) {
+  const steps = []
+  const signal = () => process.kill(process.pid, when === 'frozen' ? 'SIGSTOP' : 'SIGKILL')
+
+  /** @param run gets what is called when the answer is there; a promise that it returns is waited for instead */
+  const passing = (sql, run) => {
+    const isIt = counts(sql) && steps.push(kindOf(sql)) === step
+    if (isIt && when === 'before') signal()
+    if (isIt && when === 'during') setTimeout(signal, UNDER_WAY_MS)
+    const answered = () => {
+      if (isIt && (when === 'after' || when === 'frozen')) signal()
+    }
+    const result = run(answered)
+    return result instanceof Promise ? result.finally(answered) : result
+  }
+
+  const systems = {
+    postgresql() {
+      const { prototype } = require('pg').Client
+      const { query } = prototype
+      prototype.query = function (config, ...rest) {
+        const sql = typeof config === 'string' ? config : (config?.text ?? '')
+        return passing(sql, () => query.call(this, config, ...rest))
+      }
+    },
+    sqlite() {
+      const { prototype } = require('better-sqlite3')
+      const { prepare, exec } = prototype
+      const done = (sql, run) =>
+        passing(sql, (answered) => {
+          const result = run()
+          answered()
+          return result
+        })
+      prototype.exec = function (sql) {
+        return done(sql, () => exec.call(this, sql))
+      }
+      prototype.prepare = function (sql) {
+        const statement = prepare.call(this, sql)
+        const { run } = statement
+        statement.run = (...parameters) => done(sql, () => run.apply(statement, parameters))
+        return statement
+      }
+    },
+    mysql() {
+      const { prototype } = require('mysql2').Connection
+      for (const name of ['query', 'execute']) {
+        const ask = prototype[name]
+        prototype[name] = function (options, told) {
+          // What nobody is told the end of are rows that are streamed.
+          if (told === undefined) return ask.call(this, options)
+          return passing(options.sql, (answered) =>
+            ask.call(this, options, (...answer) => {
+              answered()
+              told(...answer)
+            }),
+          )
+        }
+      }
+    },
+    duckdb() {
+      const { prototype } = require('@duckdb/node-api').DuckDBConnection
+      const { prepare } = prototype
+      prototype.prepare = async function (sql) {
+        const statement = await prepare.call(this, sql)
+        const { run } = statement
+        statement.run = () => passing(sql, () => run.call(statement))
+        return statement
+      }
+    },
+    d1() {
+      const { fetch } = globalThis
+      globalThis.fetch = (address, init) => {
+        const { batch, sql = '' } = JSON.parse(init?.body ?? '{}')
+        const changing = (batch ?? [{ sql }]).map((one) => one.sql).filter(counts)
+        return passing(changing.join('; ') || 'SELECT', () => fetch(address, init))
+      }
+    },
+  }
+  systems[new URL(url).protocol.slice(0, -1)]()
+  return () => steps
+}

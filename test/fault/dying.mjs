@@ -1,0 +1,75 @@
+/**
+ * What children share that kill themselves with SIGKILL at one write transaction of a catalog: the database that does it, whoever holds a lease,
+ * and an import. Runs the compiled program's own code, so that a test may also run it undisturbed in its own process.
+ */
+import { FileIndexes } from '../../dist/catalog/import/indexes.js'
+import { importTable } from '../../dist/catalog/import/import-table.js'
+import { NEVER } from '../../dist/shared/abort.js'
+import { systemClock } from '../../dist/shared/clock.js'
+import { openLocalLog } from '../../dist/stores/local/index.js'
+import { openCatalogDatabase, parquetRows } from '../../dist/engine/registry.js'
+
+/** Opens a catalog that is killed `before` or `after` the COMMIT of write number `at`, from 1; `never` is neither. */
+export async function openDying(url, when = 'never', at = 0) {
+  const die = () => process.kill(process.pid, 'SIGKILL')
+  const database = await openCatalogDatabase(url, 'write')
+  const write = database.write.bind(database)
+  let writes = 0
+  database.write = async (body, landed) => {
+    const mine = ++writes
+    const result = await write(async (transaction) => {
+      const value = await body(transaction)
+      if (when === 'before' && mine === at) die()
+      return value
+    }, landed)
+    if (when === 'after' && mine === at) die()
+    return result
+  }
+  return { database, writes: () => writes }
+}
+
+export function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function holderOf(command) {
+  return { owner: `child ${process.pid}`, host: 'here', pid: process.pid, command }
+}
+
+let imports = 0n
+
+/** Imports a table into an open catalog as table `t`, and finishes its indexes. */
+export async function importDying(database, table, more = {}) {
+  const indexes = new FileIndexes(database)
+  const result = await importTable({
+    database,
+    indexes,
+    log: openLocalLog(table),
+    parquet: parquetRows,
+    tableId: 't',
+    batchSize: 10_000,
+    allowRefused: false,
+    interrupt: NEVER,
+    clock: systemClock,
+    holder: holderOf('import'),
+    alive: isAlive,
+    waitMs: 0,
+    importId: String(BigInt(Date.now()) * 1_000_000n + imports++),
+    onStart: () => undefined,
+    onProgress: () => undefined,
+    onNote: () => undefined,
+    ...more,
+  })
+  await indexes.finish()
+  return result
+}
+
+/** Runs the work of a child where this file was started as a program. @param work gets the words of the command; returns the number of its writes */
+export async function runAsChild(meta, work) {
+  if (process.argv[1] === meta.filename) process.stdout.write(`done ${await work(...process.argv.slice(2))}\n`)
+}

@@ -1,0 +1,30 @@
+/** Imports tables in two threads and kills the whole process with SIGKILL at its Nth event; prints `done` and the number of events when it was not. */
+import { withWritableCatalog } from '../../dist/engine/catalog-session.js'
+import { importInLanes } from '../../dist/engine/lake/lanes.js'
+import { NEVER } from '../../dist/shared/abort.js'
+import { systemClock } from '../../dist/shared/clock.js'
+
+const [url, batchSize, at, ...paths] = process.argv.slice(2)
+let events = 0
+const run = {
+  runId: String(BigInt(Date.now()) * 1_000_000n + BigInt(process.pid)),
+  tool: '0.0.0',
+  actor: 'test',
+  host: 'here',
+  commandLine: 'sluice batch-import',
+  clock: systemClock,
+  interrupt: NEVER,
+  emit: () => {
+    if (++events === Number(at)) process.kill(process.pid, 'SIGKILL')
+  },
+}
+await withWritableCatalog(url, run, 'lake', async (catalog) => {
+  const targets = paths.map((path) => ({ name: path.slice(path.lastIndexOf('/') + 1), path, logBytes: 1 }))
+  const settings = { batchSize: Number(batchSize), allowRefused: false, waitMs: 0 }
+  const outcomes = await importInLanes(catalog, url, targets, 2, settings, run, { largeLogBytes: 1, threads: 2 })
+  await catalog.indexes.finish()
+  const failed = outcomes.find(({ error }) => error !== null)
+  if (failed !== undefined) throw failed.error
+  return { totals: {} }
+})
+process.stdout.write(`done ${events}\n`)

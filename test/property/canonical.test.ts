@@ -1,0 +1,134 @@
+/** The canonical form against slow twins: rational numbers as pairs of bigints, JSON.parse, one md5 after the other. */
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
+import { normalizer } from '../../src/model/copy/canonical.ts'
+import { canonicalDecimal } from '../../src/model/copy/decimal.ts'
+import { RowSum, rowText } from '../../src/model/copy/row-hash.ts'
+import type { Cell, Row } from '../../src/model/copy/rows.ts'
+
+const digits = (most: number) => fc.string({ unit: fc.constantFrom(...'0123456789'.split('')), maxLength: most })
+
+const numberText = fc
+  .record({
+    sign: fc.constantFrom('', '-', '+'),
+    whole: digits(40),
+    fraction: fc.option(digits(40)),
+    exponent: fc.option(fc.integer({ min: -60, max: 60 })),
+  })
+  .filter(({ whole, fraction }) => whole !== '' || (fraction ?? '') !== '')
+
+/** Numerator over 10^scale. */
+function rational(text: string): { readonly value: bigint; readonly scale: bigint } {
+  const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e')
+  const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
+  const value = BigInt(`${whole}${fraction}` || '0') * (text.startsWith('-') ? -1n : 1n)
+  const scale = BigInt(fraction.length) - BigInt(exponent)
+  return scale >= 0n ? { value, scale } : { value: value * 10n ** -scale, scale: 0n }
+}
+
+const cell: fc.Arbitrary<Cell> = fc.oneof(
+  fc.constant(null),
+  fc.string({ unit: 'grapheme', maxLength: 80 }),
+  fc.double(),
+  fc.uint8Array({ maxLength: 20 }),
+)
+const row: fc.Arbitrary<Row> = fc.array(cell, { maxLength: 6 })
+
+/** What the documentation says, word by word. */
+function slowText(values: Row): string {
+  return values
+    .map((value) => {
+      if (value === null) return 'N'
+      let text: string
+      if (typeof value === 'string') text = value
+      else if (typeof value === 'number') {
+        const bits = new DataView(new ArrayBuffer(8))
+        bits.setFloat64(0, value)
+        text = Number.isNaN(value) ? '7ff8000000000000' : bits.getBigUint64(0).toString(16).padStart(16, '0')
+      } else text = [...value].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+      return `${new TextEncoder().encode(text).length}:${text}`
+    })
+    .join('')
+}
+
+describe('canonical', () => {
+  it('decimals keep their value and have one form', () => {
+    fc.assert(
+      fc.property(numberText, ({ sign, whole, fraction, exponent }) => {
+        const text = `${sign}${whole}${fraction === null ? '' : `.${fraction}`}${exponent === null ? '' : `e${exponent}`}`
+        const canonical = canonicalDecimal(text)
+        expect(canonical).toMatch(/^(?:0|-?(?:0|[1-9]\d*)(?:\.\d*[1-9])?)$/)
+        expect(canonical).not.toBe('-0')
+        const [a, b] = [rational(text), rational(canonical)]
+        expect(a.value * 10n ** b.scale).toBe(b.value * 10n ** a.scale)
+        expect(canonicalDecimal(canonical)).toBe(canonical)
+      }),
+    )
+  })
+
+  it('whole numbers come the same as text, bigint and number', () => {
+    const int = normalizer({ kind: 'int', bits: 64 })
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
+        expect(int(value)).toBe(value.toString())
+        expect(int(value.toString())).toBe(value.toString())
+        if (Number.isSafeInteger(Number(value))) expect(int(Number(value))).toBe(value.toString())
+      }),
+    )
+  })
+
+  it('floats pass through text unchanged', () => {
+    const float = normalizer({ kind: 'float', bits: 64 })
+    fc.assert(
+      fc.property(fc.double(), (value) => {
+        expect(float(Object.is(value, -0) ? '-0' : String(value))).toBe(value)
+      }),
+    )
+  })
+
+  it('JSON keeps its meaning, whatever the blanks and the order of keys', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), fc.integer({ min: 0, max: 4 }), (value, indent) => {
+        const text = canonicalJson(JSON.stringify(value, null, indent))
+        // Minus zero is zero in JSON's decimal form.
+        expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
+        expect(canonicalJson(text)).toBe(text)
+        expect(canonicalJson(JSON.stringify(backwards(value)))).toBe(text)
+      }),
+    )
+  })
+
+  it('texts of rows are those of the documentation', () => {
+    fc.assert(
+      fc.property(row, (values) => {
+        expect(rowText(values)).toBe(slowText(values))
+      }),
+    )
+  })
+
+  it('sums do not depend on the order, and are those of single hashes', () => {
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 20 }), fc.array(row, { maxLength: 5 }), (rows, away) => {
+        const sum = new RowSum()
+        for (const one of [...away, ...rows.toReversed()]) sum.add(one)
+        for (const one of away) sum.remove(one)
+        const expected = rows
+          .map((one) => BigInt(`0x${createHash('md5').update(slowText(one)).digest('hex').slice(20)}`))
+          .reduce((a, b) => a + b, 0n)
+        expect(sum.digest()).toEqual({ rows: BigInt(rows.length), sum: expected.toString(16).padStart(16, '0') })
+      }),
+    )
+  })
+})
+
+function backwards(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(backwards)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .toReversed()
+      .map(([key, item]) => [key, backwards(item)]),
+  )
+}

@@ -1,0 +1,109 @@
+/** Commands as a face runs them, and what they said as lines that are the same on every database: no times, no ids of runs, no places. */
+import type { Operation, RunFinished } from '../../src/engine/operation.ts'
+import { runOperation } from '../../src/engine/run.ts'
+import type { Event, EventBody, PlanLine } from '../../src/model/event.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+
+export type Said = {
+  readonly finished: RunFinished
+  readonly events: readonly Event[]
+  /** One line an event that says something lasting, and one for the end. */
+  readonly lines: readonly string[]
+}
+
+/** @param stopAt asks for a stop when it answers true */
+export async function command(
+  operation: Operation,
+  home: string,
+  stopAt: (event: Event) => boolean = () => false,
+): Promise<Said> {
+  const events: Event[] = []
+  const interrupter = new Interrupter()
+  const finished = await runOperation(operation, {
+    interrupt: interrupter,
+    clock: systemClock,
+    tool: '0.0.0',
+    actor: 'test',
+    host: 'here',
+    commandLine: `sluice ${operation.kind}`,
+    onEvent: (event) => {
+      events.push(event)
+      if (stopAt(event)) interrupter.requestStop()
+    },
+  })
+  const told = events.flatMap((event) => lineOf(event) ?? [])
+  return { finished, events, lines: told.map((line) => line.replaceAll(home, '…')) }
+}
+
+function lineOf(event: EventBody): string | null {
+  switch (event.type) {
+    case 'plan.ready':
+      return words('plan', event.tables, 'tables', ...(event.details ?? []).flatMap(planned))
+    case 'table.finished':
+      return words(
+        event.table,
+        event.status,
+        version(event.version),
+        count(event.files, 'files'),
+        count(event.bytes, 'bytes'),
+        count(event.actions, 'actions'),
+        event.error?.code,
+        ...(event.notes ?? []),
+      )
+    case 'table':
+      return words(
+        event.table,
+        version(event.version),
+        count(event.files, 'files'),
+        count(event.bytes, 'bytes'),
+        count(event.rows, 'rows'),
+        event.error?.code,
+      )
+    case 'question':
+      return words(event.question, event.same ? 'same' : `DIFFERENT ${event.difference ?? ''}`, event.rows, 'rows')
+    case 'verify.mismatch':
+      return words('MISMATCH', event.check, event.field, event.log, event.catalog)
+    case 'file':
+      return words(event.path, event.size, event.rows, version(event.addedVersion), event.deletionVector)
+    case 'commit':
+      return words(
+        `v${event.version}`,
+        event.operation,
+        `+${event.adds} -${event.removes} +${event.addedBytes} -${event.removedBytes} bytes`,
+        `= ${event.files ?? '?'} files ${event.bytes ?? '?'} bytes`,
+        event.checkpoint ? 'checkpoint' : undefined,
+      )
+    case 'change':
+      return words(version(event.version), event.change, event.path, event.size, event.detail)
+    case 'run':
+      return words(
+        event.command,
+        event.table,
+        event.status,
+        version(event.version),
+        count(event.behind, 'behind'),
+        count(event.filesProcessed, 'files'),
+        event.error?.split(':', 1)[0],
+      )
+    case 'log':
+      return event.level === 'warn' || event.level === 'error' ? words(event.level, event.message) : null
+    case 'run.finished': {
+      // Who was faster is a matter of the machine.
+      const lasting = Object.entries(event.totals).filter(([name]) => !/Faster$|^even$/.test(name))
+      const totals = lasting.map(([name, total]) => `${name}=${total}`)
+      return words('END', event.status, event.exitCode.toString(), ...totals.toSorted(), event.error?.code)
+    }
+    default:
+      return null
+  }
+}
+
+function planned(line: PlanLine): string[] {
+  return [`| ${words(line.table, line.status, version(line.toVersion), count(line.files, 'files'), line.error?.code)}`]
+}
+
+const version = (at: string | undefined): string | undefined => (at === undefined ? undefined : `v${at}`)
+const count = (n: string | undefined, of: string): string | undefined => (n === undefined ? undefined : `${n} ${of}`)
+const words = (...parts: readonly (string | undefined)[]): string =>
+  parts.filter((part) => part !== undefined).join(' ')

@@ -1,0 +1,217 @@
+/** The commands themselves, one after the other over one lake, with the same figures and words on every database. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commitName } from '../../src/delta/log-path.ts'
+import type { Operation } from '../../src/engine/operation.ts'
+import { makeRoom, ON_SERVER, shareOf } from '../support/backend.ts'
+import { appendCommits, historyOf, openStage, syncOf, validateOf, type Stage } from './commands-stage.ts'
+import { batchOf, importOf } from './operation-kit.ts'
+
+let stage: Stage
+let catalog: string
+
+beforeAll(async () => {
+  stage = await openStage()
+  catalog = stage.catalog
+})
+afterAll(() => stage[Symbol.dispose]())
+
+const say: Stage['say'] = (operation, stopAt) => stage.say(operation, stopAt)
+const lines: Stage['lines'] = (operation) => stage.lines(operation)
+const sorted: Stage['sorted'] = (operation) => stage.sorted(operation)
+const at: Stage['at'] = (table) => stage.at(table)
+const read: Stage['read'] = (table) => stage.read(table)
+/** Where a stop comes is a matter of speed, and the row of an import that went on counts the files of its last run. */
+const settled = (text: string): string => text.replaceAll(/(m-# completed v39.*) \d+ files/g, '$1 some files')
+
+describe('the commands, one after the other', { timeout: 300_000 }, () => {
+  test('discover', async () => {
+    expect(await lines({ kind: 'discover', path: stage.lake, recursive: true, exclude: [] })).toMatchInlineSnapshot(`
+      "big/m v39 3800 files 74397100 bytes
+      crm/customers v6 4 files 6806 bytes 151 rows
+      events/clicks v39 39 files 55809378 bytes 1797726 rows
+      finance/rates v66 13 files 8203 bytes
+      legacy/broken v15 LOG_GAP
+      sales/orders v39 31 files 55380 bytes 584 rows
+      staging/managed v1 TABLE_FEATURE
+      END ok 0 bytes=130276867 excluded=0 readable=5 sources=0 tables=7 unreadable=2"
+    `)
+  })
+
+  test('a dry run of an import writes nothing', async () => {
+    expect(await lines({ ...importOf(at('big/m'), catalog), dryRun: true } as Operation)).toMatchInlineSnapshot(`
+      "plan 1 tables | …/lake/big/m import v39 3800 files
+      END ok 0 tables=1"
+    `)
+    const after = await say({ kind: 'runs', catalog, limit: 10 })
+    // A file is not there at all; a server is, and holds none.
+    expect(after.finished.error?.code).toBe(ON_SERVER ? 'NOT_A_CATALOG' : 'CONNECT_FAILED')
+  })
+
+  test('an import that is stopped, and the same again', async () => {
+    const operation = { ...importOf(at('big/m'), catalog), batchSize: 300 } as Operation
+    const cut = await say(operation, ({ type }) => type === 'chunk.progress')
+    expect(cut.finished).toMatchObject({ status: 'stopped', exitCode: 75, resumeCommand: 'sluice import' })
+    const brought = Number(cut.finished.totals['actions'])
+    expect(brought).toBeGreaterThan(300)
+    expect(brought).toBeLessThan(4241)
+    expect(await lines({ kind: 'migration-status', catalog })).toMatch(
+      /^import m-# stopped v\d+ \d+ behind \d+ files\nEND/,
+    )
+
+    const rest = await say(operation)
+    const [started] = rest.events
+    expect(started).toMatchObject({ type: 'run.started', baseline: { done: String(brought) } })
+    expect(rest.finished.totals['actions']).toBe(String(4241 - brought))
+    expect(rest.finished).toMatchObject({ status: 'ok', exitCode: 0, totals: { files: '3800' } })
+  })
+
+  test('a dry run of a batch', async () => {
+    expect(await lines({ ...batchOf(stage.lake, catalog), dryRun: true } as Operation)).toMatchInlineSnapshot(`
+      "plan 7 tables | big/m current v39 3800 files | crm/customers import v6 4 files | events/clicks import v39 39 files | finance/rates import v66 13 files | legacy/broken failed LOG_GAP | sales/orders import v39 31 files | staging/managed refused TABLE_FEATURE
+      END failed 1 failed=1 refused=1 tables=7 TABLES_FAILED"
+    `)
+  })
+
+  test('a batch with a broken and a refused table', async () => {
+    const said = await say({ ...batchOf(stage.lake, catalog), parallel: 3 } as Operation)
+    expect(said.lines.toSorted().join('\n')).toMatchInlineSnapshot(`
+      "END failed 1 actions=251 bytes=55879767 current=1 failed=1 files=87 ok=4 refused=1 tables=7 TABLES_FAILED
+      big/m current v39 0 files 0 bytes 0 actions
+      crm/customers ok v6 4 files 6806 bytes 20 actions
+      events/clicks ok v39 39 files 55809378 bytes 120 actions
+      finance/rates ok v66 13 files 8203 bytes 21 actions answers from v60: the log holds nothing older
+      legacy/broken failed LOG_GAP
+      plan 7 tables
+      sales/orders ok v39 31 files 55380 bytes 90 actions
+      staging/managed refused TABLE_FEATURE"
+    `)
+    expect(said.finished.exitCode).toBe(1)
+  })
+
+  test('an import of what is there already', async () => {
+    expect(await lines(importOf(at('sales/orders'), catalog))).toMatchInlineSnapshot(`
+      "plan 1 tables
+      …/lake/sales/orders current v39 0 files 0 bytes 0 actions
+      END ok 0 actions=0 bytes=0 files=0 tables=1"
+    `)
+  })
+
+  test('sync brings new commits', async () => {
+    await appendCommits(stage)
+    expect(settled(await sorted({ kind: 'migration-status', catalog }))).toMatchInlineSnapshot(`
+      "END ok 0 completed=5 failed=2 imports=7 in_progress=0 stopped=0
+      import broken-# failed 0 files LOG_GAP
+      import clicks-# completed v39 0 behind 39 files
+      import customers-# completed v6 0 behind 7 files
+      import m-# completed v39 2 behind some files
+      import managed-# failed 0 files TABLE_FEATURE
+      import orders-# completed v39 1 behind 37 files
+      import rates-# completed v66 0 behind 13 files"
+    `)
+    expect(await sorted(syncOf(catalog))).toMatchInlineSnapshot(`
+      "END ok 0 actions=5 behind=0 current=3 failed=0 ok=2 refused=0 tables=5
+      clicks-# current v39
+      customers-# current v6
+      m-# ok v41 3803 files 74397124 bytes 3 actions
+      orders-# ok v40 30 files 53726 bytes 2 actions
+      rates-# current v66"
+    `)
+    expect(await sorted(syncOf(catalog))).toMatchInlineSnapshot(`
+      "END ok 0 actions=0 behind=0 current=5 failed=0 ok=0 refused=0 tables=5
+      clicks-# current v39
+      customers-# current v6
+      m-# current v41
+      orders-# current v40
+      rates-# current v66"
+    `)
+  })
+
+  test('migration-status and runs', async () => {
+    expect(settled(await sorted({ kind: 'migration-status', catalog }))).toMatchInlineSnapshot(`
+      "END ok 0 completed=7 failed=2 imports=9 in_progress=0 stopped=0
+      import broken-# failed 0 files LOG_GAP
+      import clicks-# completed v39 0 behind 39 files
+      import customers-# completed v6 0 behind 7 files
+      import m-# completed v39 some files
+      import m-# completed v41 0 behind 3 files
+      import managed-# failed 0 files TABLE_FEATURE
+      import orders-# completed v39 37 files
+      import orders-# completed v40 0 behind 0 files
+      import rates-# completed v66 0 behind 13 files"
+    `)
+    expect(await lines({ kind: 'runs', catalog, limit: 6 })).toMatchInlineSnapshot(`
+      "sluice sync all tables ok
+      sluice sync all tables ok
+      sluice import …/lake/sales/orders ok
+      sluice batch-import …/lake failed TABLES_FAILED
+      sluice import …/lake/big/m ok
+      sluice import …/lake/big/m stopped
+      END ok 0 runs=6"
+    `)
+  })
+
+  test('verify-rollback, rollback, and the import after it', async () => {
+    const table = { ...read('sales/orders'), checkFiles: 'all' } as const
+    expect(await lines({ kind: 'verify-rollback', ...table })).toMatchInlineSnapshot(
+      `"END ok 0 catalog_leases=1 checks=5 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+    )
+    const unasked = await say({ kind: 'rollback', ...table, dryRun: false })
+    expect(unasked.finished.error?.code).toBe('MISSING_CONFIRM')
+    const id = unasked.finished.error?.hint?.match(/--confirm=(\S+)/)?.[1] ?? ''
+    const before = await sorted(stage.files('sales/orders'))
+    expect(await lines({ kind: 'rollback', ...table, dryRun: true })).toMatchInlineSnapshot(
+      `"END ok 0 catalog_leases=1 checks=5 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+    )
+    expect(await lines({ kind: 'rollback', ...table, dryRun: false, confirm: id })).toMatchInlineSnapshot(
+      `"END ok 0 catalog_leases=1 checks=5 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+    )
+    expect(existsSync(join(at('sales/orders'), '_delta_log', commitName(40)))).toBe(true)
+    const gone = await say({ kind: 'files', table: id, catalog, asOf: {} })
+    expect(gone.finished.exitCode).toBe(2)
+    expect(await lines(importOf(at('sales/orders'), catalog))).toMatchInlineSnapshot(`
+      "plan 1 tables
+      …/lake/sales/orders ok v40 30 files 53726 bytes 92 actions
+      END ok 0 actions=92 bytes=53726 files=30 tables=1"
+    `)
+    expect(await sorted(stage.files('sales/orders'))).toBe(before)
+  })
+
+  test('prune', async () => {
+    const prune = { kind: 'prune', tables: [at('big/m')], catalog, keep: { versions: 5 } } as const
+    expect(await lines({ ...prune, dryRun: true })).toMatchInlineSnapshot(
+      `"END ok 0 delta_actions=218 delta_commits=37 delta_files=190 delta_txns=36 tables=1"`,
+    )
+    expect(await lines({ ...prune, dryRun: false })).toMatchInlineSnapshot(`
+      "…/lake/big/m ok v41 it answers from v37 now; removed delta_files 190, delta_actions 218, delta_txns 36, delta_commits 37
+      END ok 0 delta_actions=218 delta_commits=37 delta_files=190 delta_txns=36 failed=0 tables=1"
+    `)
+    const early = await say(stage.files('big/m', { asOf: { version: 36 } }))
+    expect(early.finished.error?.code).toBe('HISTORY_MISSING')
+    expect((await say(validateOf(at('big/m'), catalog))).finished).toMatchObject({
+      exitCode: 0,
+      totals: { differences: '0' },
+    })
+  })
+
+  const exported = [
+    ['sales/orders', 41],
+    ['big/m', 5],
+    ['finance/rates', 7],
+  ] as const
+  test.each(shareOf(exported, 3))('an exported log of %s is the same table again', async (table, commits) => {
+    const to = join(stage.folder, 'exported', table)
+    const other = await makeRoom(join(stage.folder, `${table.replace('/', '-')}.db`))
+    const written = await say({ kind: 'export-log', ...read(table), to })
+    expect(written.finished).toMatchObject({ exitCode: 0, totals: { commits: String(commits) } })
+    expect((await say(importOf(to, other))).finished).toMatchObject({ status: 'ok', exitCode: 0 })
+    const copy = { kind: 'files', table: to, catalog: other, asOf: {} } as const
+    // A file that was there when the history begins has no older version in the exported log than its checkpoint.
+    const plain = (text: string): string => text.replaceAll(/ v\d+(?= |$)/gm, '')
+    expect(plain(await sorted(copy))).toEqual(plain(await sorted(stage.files(table))))
+    const past = (text: string): string => text.replaceAll(' checkpoint', '')
+    expect(past(await lines(historyOf(to, 4, other)))).toBe(past(await lines(historyOf(at(table), 4, catalog))))
+    expect((await say(validateOf(to, other))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
+  })
+})

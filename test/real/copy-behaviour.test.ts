@@ -1,0 +1,342 @@
+/** What a copy does when something is in its way: rows there already, changed plans, bad rows, stops, pauses, and what people turn meanwhile. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { ledgerProblems } from '../support/copy-ledger.ts'
+import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
+
+let folder = ''
+let source: Place
+let target: Place
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-copy-does-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+beforeEach(async () => {
+  source = await makePlace('sqlite', folder)
+  target = await makePlace('sqlite', folder)
+  await source.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
+    `INSERT INTO t VALUES ${rows(1, 300)}`,
+  )
+})
+
+function rows(from: number, to: number): string {
+  return Array.from({ length: to - from + 1 }, (_, i) => `(${from + i}, 'row ${from + i}', ${(from + i) * 10})`).join(
+    ', ',
+  )
+}
+
+function of<T extends EventBody['type']>(events: readonly Event[], type: T): readonly Extract<Event, { type: T }>[] {
+  return events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+}
+
+const copy = (more: Parameters<typeof copyOf>[3] = {}) => copyOf(source, target, 't', { chunkRows: 100, ...more })
+const all = (place: Place) => place.rows('SELECT * FROM t ORDER BY id')
+
+test('rows that stand in the way are refused, and stay as they are', async () => {
+  await target.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
+    "INSERT INTO t VALUES (150, 'mine', 0)",
+  )
+  const refused = await perform(copy())
+  expect(refused.finished).toMatchObject({ exitCode: 1, error: { code: 'CHUNKS_FAILED' } })
+  expect(of(refused.events, 'chunk.failed')).toMatchObject([{ error: { code: 'TARGET_NOT_EMPTY' } }])
+  expect(await target.rows('SELECT name FROM t WHERE id = 150')).toEqual([['mine']])
+  expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['201']])
+})
+
+test.each([
+  ['upsert', [['row 150'], ['extra']]],
+  ['replace-range', [['row 150']]],
+] as const)('--on-existing %s', async (onExisting, expected) => {
+  await target.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
+    "INSERT INTO t VALUES (150, 'mine', 0), (-5, 'extra', 1)",
+  )
+  const { finished } = await perform(copy({ onExisting }))
+  expect(finished).toMatchObject({ exitCode: 0, totals: { written: '300' } })
+  expect(await target.rows('SELECT name FROM t WHERE id IN (150, -5) ORDER BY id DESC')).toEqual(expected)
+})
+
+test('append adds to what is there; rows that are there already have to be the same', async () => {
+  await target.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
+    "INSERT INTO t VALUES (-5, 'extra', 1), (7, 'row 7', 70)",
+  )
+  const added = await perform(copy({ onExisting: 'append' }))
+  expect(added.finished).toMatchObject({ exitCode: 0, totals: { read: '300', written: '299', skipped: '1' } })
+  expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['301']])
+  const other = await makePlace('sqlite', folder)
+  await other.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
+    "INSERT INTO t VALUES (150, 'mine', 0)",
+  )
+  const taken = await perform(copyOf(source, other, 't', { chunkRows: 100, onExisting: 'append' }))
+  expect(taken.finished).toMatchObject({ exitCode: 1, totals: { written: '200' } })
+  expect(of(taken.events, 'chunk.failed')).toMatchObject([{ error: { code: 'PROOF_FAILED' } }])
+  expect(await other.rows('SELECT name FROM t WHERE id = 150')).toEqual([['mine']])
+})
+
+test('another plan is refused with what differs, and --restart begins anew', async () => {
+  await perform(copy())
+  const changed = await perform(copy({ where: 'id > 5' }))
+  expect(changed.finished).toMatchObject({
+    exitCode: 5,
+    error: { code: 'PLAN_CHANGED', reason: 'where: was nothing, is id > 5' },
+  })
+  const again = await perform(copy({ restart: true, onExisting: 'upsert' }))
+  expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: '300', chunks: '3' } })
+  expect(await target.rows('SELECT reason, COUNT(*) FROM migration_chunk_history GROUP BY reason')).toEqual([
+    ['restart', '3'],
+  ])
+})
+
+test('another chunk size, other workers, another rate are no other plan', async () => {
+  await perform(copy())
+  const { finished } = await perform(copy({ chunkRows: 7, workers: 3, rate: 1_000_000, batchRows: 2 }))
+  expect(finished).toMatchObject({ exitCode: 0, totals: { chunks: '3' } })
+})
+
+test('a bad row is set aside with its cause, everything else is copied and proved, and a mended row is replayed', async () => {
+  await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n <> 1770 AND n <> 2220))')
+  const first = await perform(copy())
+  expect(first.finished).toMatchObject({
+    exitCode: 1,
+    error: { code: 'ROWS_ASIDE' },
+    totals: { read: '300', written: '298', skipped: '0', quarantined: '2', proved: '3' },
+  })
+  expect(of(first.events, 'row.aside').map(({ key }) => key)).toEqual([['177'], ['222']])
+  expect(await target.rows('SELECT row_key, error_code, message FROM migration_quarantine ORDER BY row_key')).toEqual([
+    ['["177"]', 'ROW_REFUSED', expect.stringContaining('CHECK constraint failed')],
+    ['["222"]', 'ROW_REFUSED', expect.stringContaining('CHECK constraint failed')],
+  ])
+  // Nothing is lost sight of by running again.
+  expect((await perform(copy())).finished).toMatchObject({ exitCode: 1, totals: { written: '298', quarantined: '2' } })
+
+  await source.sql('UPDATE t SET n = 1 WHERE id = 177', 'DELETE FROM t WHERE id = 222')
+  const retried = await perform({ kind: 'retry-quarantine', to: target.url, from: source.url })
+  expect(retried.finished).toMatchObject({ exitCode: 0, totals: { written: '1', gone: '1' } })
+  expect(await all(target)).toEqual(await all(source))
+  expect((await perform(copy())).finished).toMatchObject({
+    exitCode: 0,
+    totals: { read: '299', written: '299', quarantined: '0' },
+  })
+  expect(await ledgerProblems(target, 't', 299)).toEqual([])
+  // The sums of the ledger are those of what the target holds now.
+  const compared = await perform({ ...copy(), kind: 'diff', limit: 5, fix: false, deleteExtra: false })
+  expect(compared.finished.exitCode).toBe(0)
+})
+
+test('a value that is none of its type is set aside where it is read', async () => {
+  await source.sql("UPDATE t SET n = 'twelve' WHERE id = 12")
+  const { finished, events } = await perform(copy())
+  expect(finished).toMatchObject({ exitCode: 1, totals: { read: '300', written: '299', quarantined: '1' } })
+  expect(of(events, 'row.aside')).toMatchObject([{ key: ['12'], error: { code: 'VALUE_REFUSED' } }])
+})
+
+test('too many rows aside end the table, and no other one', async () => {
+  await source.sql('CREATE TABLE u (id INTEGER PRIMARY KEY)', 'INSERT INTO u VALUES (1), (2)')
+  await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n < 0))')
+  const { finished, events } = await perform({ ...copy({ maxAside: 10 }), tables: ['t', 'u'] })
+  expect(finished).toMatchObject({ exitCode: 1, totals: { tables: '2', ok: '1' } })
+  expect(Object.fromEntries(of(events, 'table.finished').map(({ table, status }) => [table, status]))).toEqual({
+    t: 'failed',
+    u: 'ok',
+  })
+})
+
+test('a stop ends after the running chunks, and the next run does the rest', async () => {
+  const interrupt = new Interrupter()
+  const stopped = await perform(copy({ workers: 1 }), {
+    interrupt,
+    onEvent: ({ type }) => {
+      if (type === 'chunk.done') interrupt.requestStop()
+    },
+  })
+  expect(stopped.finished).toMatchObject({ status: 'stopped', exitCode: 75, totals: { proved: '1' } })
+  const rest = await perform(copy())
+  expect(rest.finished).toMatchObject({ exitCode: 0, totals: { written: '300' } })
+  expect(of(rest.events, 'chunk.started')).toHaveLength(2)
+})
+
+test('a paused copy takes no chunk, and workers come and go while it runs', async () => {
+  const control = { paused: true, lanes: null as number | null }
+  const interrupt = new Interrupter()
+  const running = perform(copy(), { control, interrupt })
+  await new Promise((wake) => setTimeout(wake, 400))
+  expect(await target.rows("SELECT COUNT(*) FROM migration_checkpoints WHERE status <> 'pending'")).toEqual([['0']])
+  control.paused = false
+  expect((await running).finished.exitCode).toBe(0)
+})
+
+test('jobs that split a copy do their share each', async () => {
+  const parts = [1, 2].map((no) => copy({ part: { no, of: 2 }, chunkRows: 50 }))
+  const first = await perform(parts[0] ?? copy())
+  expect(of(first.events, 'chunk.done').map(({ chunk }) => Number(chunk) % 2)).toEqual([1, 1, 1])
+  expect(first.finished.exitCode).toBe(0)
+  const second = await perform(parts[1] ?? copy())
+  expect(of(second.events, 'chunk.done').map(({ chunk }) => Number(chunk) % 2)).toEqual([0, 0, 0])
+  expect(await all(target)).toEqual(await all(source))
+})
+
+test('columns, names and conditions', async () => {
+  const chosen = copy({ columns: ['id', 'n'], rename: { n: 'amount' }, toTable: 'u', where: 'id % 2 = 0' })
+  expect((await perform(chosen)).finished).toMatchObject({ exitCode: 0, totals: { written: '150' } })
+  expect(await target.rows('SELECT id, amount FROM u ORDER BY id LIMIT 2')).toEqual([
+    ['2', '20'],
+    ['4', '40'],
+  ])
+})
+
+test('a dry run says everything and changes nothing', async () => {
+  const { finished, events } = await perform(copy({ dryRun: true }))
+  expect(finished.exitCode).toBe(0)
+  expect(of(events, 'plan.ready')).toMatchObject([
+    {
+      tables: '1',
+      chunks: '3',
+      copies: [{ table: 't', rows: '300', create: true, key: ['id'], columns: [{ from: 'id' }, {}, {}] }],
+    },
+  ])
+  expect(existsSync(target.url.slice('sqlite:///'.length))).toBe(false)
+})
+
+test('a table without a key is copied whole, proved by its sum, and begins anew after a break', async () => {
+  await source.sql('CREATE TABLE k (a INTEGER, b TEXT)', `INSERT INTO k SELECT n % 7, name FROM t`)
+  const keyless = { ...copy({ chunkRows: 100 }), tables: ['k'] }
+  const interrupt = new Interrupter()
+  const broken = await perform(
+    { ...keyless, workers: 1 },
+    {
+      interrupt,
+      onEvent: ({ type }) => {
+        if (type === 'chunk.done') interrupt.requestStop()
+      },
+    },
+  )
+  expect(broken.finished.exitCode).toBe(75)
+  const whole = await perform(keyless)
+  expect(whole.finished).toMatchObject({ exitCode: 0, totals: { written: '300' } })
+  expect(await target.rows('SELECT a, b FROM k ORDER BY b')).toEqual(await source.rows('SELECT a, b FROM k ORDER BY b'))
+  expect((await perform(keyless)).finished).toMatchObject({ exitCode: 0, totals: { written: '300' } })
+})
+
+test('a diff names every key that differs, mends them, and takes the mending back', async () => {
+  await perform(copy())
+  await target.sql(
+    "UPDATE t SET name = 'other' WHERE id = 7",
+    'DELETE FROM t WHERE id = 8',
+    "INSERT INTO t VALUES (1000, 'new', 1)",
+  )
+  const before = await all(target)
+  const wishes = { ...copy(), kind: 'diff', limit: 10, fix: false, deleteExtra: false } as const
+  const found = await perform(wishes)
+  expect(found.finished).toMatchObject({ exitCode: 1, totals: { missing: '1', extra: '1', different: '1' } })
+  expect(of(found.events, 'difference').map(({ key, difference }) => [key[0], difference])).toEqual([
+    ['7', 'different'],
+    ['8', 'missing'],
+    ['1000', 'extra'],
+  ])
+  const kept = await perform({ ...wishes, fix: true })
+  expect(kept.finished).toMatchObject({ exitCode: 1, totals: { fixed: '2', extra: '1' } })
+  const mended = await perform({ ...wishes, fix: true, deleteExtra: true })
+  expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
+  expect(await all(target)).toEqual(await all(source))
+  const runId = (run: typeof mended): string => run.events[0]?.runId ?? ''
+  const undo = (run: typeof mended): Promise<typeof mended> =>
+    perform({ kind: 'diff-undo', runId: runId(run), to: target.url, tables: [] })
+  expect((await undo(mended)).finished).toMatchObject({ exitCode: 0, totals: { undone: '1' } })
+  expect((await undo(kept)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
+  expect(await all(target)).toEqual(before)
+  // What stands undone is not undone again.
+  expect((await undo(kept)).finished).toMatchObject({ error: { code: 'NO_SUCH_TABLE' } })
+  expect(
+    await target.rows("SELECT DISTINCT status FROM migration_runs WHERE operation LIKE 'diff%' ORDER BY status"),
+  ).toEqual([['completed'], ['failed']])
+})
+
+test('a ledger that the script left is adopted: what it completed is proved before it is believed', async () => {
+  await target.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
+    `INSERT INTO t VALUES ${rows(1, 150)}`,
+    `CREATE TABLE migration_checkpoints (id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, start_id INTEGER NOT NULL,
+       end_id INTEGER NOT NULL, status TEXT NOT NULL DEFAULT 'pending', records_processed INTEGER DEFAULT 0, error_message TEXT,
+       created_at DATETIME DEFAULT CURRENT_TIMESTAMP)`,
+    `INSERT INTO migration_checkpoints (table_name, start_id, end_id, status, records_processed) VALUES
+       ('t', 1, 100, 'completed', 100), ('t', 101, 200, 'in_progress', 0), ('t', 201, 300, 'pending', 0)`,
+  )
+  const { finished, events } = await perform(copy({ onExisting: 'upsert' }))
+  expect(finished).toMatchObject({ exitCode: 0, totals: { written: '300' } })
+  expect(
+    of(events, 'chunk.done')
+      .map(({ chunk }) => chunk)
+      .toSorted(),
+  ).toEqual(['2', '3'])
+  expect(await all(target)).toEqual(await all(source))
+  const [progress] = await target.rows(
+    `SELECT CAST(SUM(CASE WHEN status = 'completed' THEN 1 ELSE 0 END) AS REAL) / COUNT(*) * 100 as progress_percent
+     FROM migration_checkpoints WHERE table_name = 't'`,
+  )
+  expect(progress).toEqual(['100'])
+})
+
+test('what the script says it completed, but did not, is copied again', async () => {
+  await target.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
+    `INSERT INTO t VALUES ${rows(1, 99)}`,
+    `CREATE TABLE migration_checkpoints (id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, start_id INTEGER NOT NULL,
+       end_id INTEGER NOT NULL, status TEXT NOT NULL DEFAULT 'pending', records_processed INTEGER DEFAULT 0, error_message TEXT,
+       created_at DATETIME DEFAULT CURRENT_TIMESTAMP)`,
+    `INSERT INTO migration_checkpoints (table_name, start_id, end_id, status, records_processed) VALUES
+       ('t', 1, 100, 'completed', 100), ('t', 101, 300, 'pending', 0)`,
+  )
+  const { finished } = await perform(copy({ onExisting: 'upsert' }))
+  expect(finished).toMatchObject({ exitCode: 0, totals: { written: '300' } })
+  expect(await all(target)).toEqual(await all(source))
+})
+
+test('an empty table is copied, and its first rows are found by the next run', async () => {
+  await source.sql('CREATE TABLE e (id INTEGER PRIMARY KEY, name TEXT)')
+  const empty = { ...copy(), tables: ['e'] }
+  expect((await perform(empty)).finished).toMatchObject({ exitCode: 0, totals: { written: '0' } })
+  await source.sql("INSERT INTO e VALUES (1, 'first')")
+  expect((await perform(empty)).finished).toMatchObject({ exitCode: 0, totals: { written: '1' } })
+  expect(await target.rows('SELECT * FROM e')).toEqual([['1', 'first']])
+})
+
+test('rows whose key is NULL are a chunk of their own', async () => {
+  await source.sql(
+    'CREATE TABLE nk (a INTEGER UNIQUE, b TEXT)',
+    'INSERT INTO nk SELECT CASE WHEN id % 3 = 0 THEN NULL ELSE id END, name FROM t',
+  )
+  const nullable = { ...copy(), tables: ['nk'] }
+  expect((await perform(nullable)).finished).toMatchObject({ exitCode: 0, totals: { written: '300' } })
+  expect(await target.rows('SELECT a, b FROM nk ORDER BY b')).toEqual(
+    await source.rows('SELECT a, b FROM nk ORDER BY b'),
+  )
+  const again = await perform(nullable)
+  expect(of(again.events, 'chunk.started')).toEqual([])
+})
+
+test('what was accepted to be lost is cut, and the rest is proved', async () => {
+  await source.sql(
+    'CREATE TABLE l (id INTEGER PRIMARY KEY, price DECIMAL_TEXT(20,5), at TIMESTAMP_TEXT(6))',
+    "INSERT INTO l VALUES (1, '1.23456', '2024-01-02 03:04:05.678901'), (2, '-0.005', '2024-01-02 00:00:00'), (3, NULL, NULL)",
+  )
+  await target.sql('CREATE TABLE l (id INTEGER PRIMARY KEY, price DECIMAL_TEXT(20,2), at DATE_TEXT)')
+  const refused = await perform({ ...copy(), tables: ['l'] })
+  expect(refused.finished).toMatchObject({ exitCode: 6, error: { code: 'LOSSY_TYPE' } })
+  const lossy = { ...copy({ acceptLossy: ['price', 'at'] }), tables: ['l'] }
+  expect((await perform(lossy)).finished).toMatchObject({ exitCode: 0, totals: { written: '3' } })
+  expect(await target.rows('SELECT price, at FROM l ORDER BY id')).toEqual([
+    ['1.23', '2024-01-02'],
+    ['-0.01', '2024-01-02'],
+    [null, null],
+  ])
+})

@@ -1,0 +1,524 @@
+/** Indexes, constraints and defaults that are made when the rows are there: as they were, as far as the other system has them, once, and after every break. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import type { Event, EventBody, PlannedObjectLine } from '../../src/model/event.ts'
+import { OBJECT_WISHES } from '../../src/model/copy/schema-object.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import type { System } from '../../src/stores/copy-port.ts'
+import { ALL } from '../support/backend.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-copy-indexes-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Skip = { skip(condition: boolean, why: string): void }
+
+async function places(context: Skip, ...systems: readonly System[]): Promise<readonly Place[]> {
+  for (const system of systems) {
+    const why = await missing(system)
+    context.skip(why !== '', `needs ${system}: ${why}`)
+  }
+  return Promise.all(systems.map((system) => makePlace(system, folder)))
+}
+
+function of<T extends EventBody['type']>(events: readonly Event[], type: T): readonly Extract<Event, { type: T }>[] {
+  return events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+}
+
+const EVERYTHING = { with: OBJECT_WISHES } as const
+
+const copyAll = (
+  from: Place,
+  to: Place,
+  tables: readonly string[],
+  more: Partial<Omit<CopyOperation, 'kind'>> = {},
+) => ({
+  ...copyOf(from, to, '', { ...EVERYTHING, chunkRows: 500, ...more }),
+  tables,
+})
+
+/** What the plan says of each object, by its name. */
+function planned({ events }: Ran): Readonly<Record<string, string>> {
+  const lines = of(events, 'plan.ready').flatMap(({ copies = [] }) => copies.flatMap(({ objects = [] }) => objects))
+  const text = ({ status, note }: PlannedObjectLine): string => (note === undefined ? status : `${status}: ${note}`)
+  return Object.fromEntries(lines.map((line) => [line.name, text(line)]))
+}
+
+async function expectOnce(copy: CopyOperation): Promise<void> {
+  const again = await perform(copy)
+  expect(again.finished).toMatchObject({ exitCode: 0 })
+  expect(of(again.events, 'index.started')).toEqual([])
+  expect(Object.values(planned(again)).filter((text) => text.startsWith('build'))).toEqual([])
+}
+
+const PG_OBJECTS = `
+  SELECT replace(pg_get_indexdef(i.indexrelid), 'public.', '') FROM pg_index i WHERE i.indrelid IN (TABLES)
+  UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid IN (TABLES) AND contype <> 'n'
+  UNION ALL SELECT a.attname || ' ' || pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a
+    ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid IN (TABLES) ORDER BY 1`
+
+const pgObjects = async (place: Place, ...tables: readonly string[]): Promise<readonly string[]> => {
+  const list = tables.map((name) => `to_regclass('${name}')`).join(', ')
+  return (await place.rows(PG_OBJECTS.replaceAll('TABLES', list))).map(([text]) => text ?? '')
+}
+
+describe('between two PostgreSQL', () => {
+  /** Nothing changes it. */
+  let ridden: Place | null = null
+  const sides = async (context: Skip): Promise<readonly Place[]> => {
+    const [to] = await places(context, 'postgresql')
+    if (ridden === null) {
+      ridden = await makePlace('postgresql', folder)
+      await ridden.sql(...SCHEMA)
+    }
+    return to === undefined ? [] : [ridden, to]
+  }
+  const SCHEMA = [
+    'CREATE TABLE parents (id int PRIMARY KEY, code text NOT NULL UNIQUE)',
+    `CREATE TABLE rides (id bigint PRIMARY KEY, name varchar(40) NOT NULL DEFAULT 'x''y', amount numeric(10,2) DEFAULT 1 + 1, at timestamptz DEFAULT now(),
+       tags text[], "we""ird
+ c" int, parent int, span int4range, CONSTRAINT amount_ok CHECK (amount > 0 AND name <> 'no'), CONSTRAINT "u;q" UNIQUE NULLS NOT DISTINCT ("we""ird
+ c") INCLUDE (name) DEFERRABLE,
+       CONSTRAINT apart EXCLUDE USING gist (span WITH &&), CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE SET NULL ON UPDATE CASCADE DEFERRABLE)`,
+    'CREATE INDEX plain ON rides (name DESC NULLS LAST, amount)',
+    'CREATE INDEX covering ON rides (name) INCLUDE (amount) WITH (fillfactor = 70)',
+    'CREATE INDEX expression ON rides (lower(name), (amount * 2))',
+    `CREATE UNIQUE INDEX partial ON rides (name) WHERE amount > 5 AND name <> 'a'`,
+    'CREATE INDEX arrays ON rides USING gin (tags)',
+    'CREATE INDEX ops ON rides (name text_pattern_ops, name COLLATE "C")',
+    'CREATE INDEX "hash""; DROP TABLE rides; --" ON rides USING hash (name)',
+    'CREATE INDEX hash2 ON rides USING brin (at)',
+    `INSERT INTO parents SELECT i, 'p' || i FROM generate_series(1, 20) i`,
+    `INSERT INTO rides (id, name, amount, parent, "we""ird
+ c", span, tags) SELECT i, 'n' || i, i, 1 + i % 20, i, int4range(i, i + 1), ARRAY['a' || i] FROM generate_series(1, 1200) i`,
+  ]
+
+  test('definitions are the same to the letter, and are made once', { timeout: 60_000 }, async (context) => {
+    const [from, to] = await sides(context)
+    if (from === undefined || to === undefined) return
+    const copy = copyAll(from, to, ['rides', 'parents'])
+    const first = await perform(copy)
+    expect(first.finished.error).toBeUndefined()
+    expect(first.finished.exitCode).toBe(0)
+    expect(await pgObjects(to, 'rides', 'parents')).toEqual(await pgObjects(from, 'rides', 'parents'))
+    const started = of(first.events, 'index.started').map(({ name }) => name)
+    expect(started).toHaveLength(16)
+    expect(
+      of(first.events, 'index.done')
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(started.toSorted())
+    expect(started.at(-1)).toBe('to_parent')
+    expect(await to.rows(`SELECT status, count(*) FROM migration_objects GROUP BY status`)).toEqual([['built', '16']])
+    await expectOnce(copy)
+  })
+
+  test(
+    'names of tables and columns may be others; what is written in SQL is then left out',
+    { timeout: 60_000 },
+    async (context) => {
+      const [from, to] = await sides(context)
+      if (from === undefined || to === undefined) return
+      const copy = copyAll(from, to, ['rides'], {
+        toTable: 'moved',
+        rename: { name: 'label' },
+        columns: ['id', 'name', 'amount', 'at', 'parent'],
+      })
+      const first = await perform(copy)
+      expect(first.finished.exitCode).toBe(0)
+      expect(planned(first)).toMatchObject({
+        plain: 'build',
+        covering: 'build',
+        hash2: 'build',
+        arrays: 'left: the column tags is not copied',
+        expression: expect.stringMatching(/^left: .*name has another name/),
+        partial: expect.stringMatching(/^left: .*name has another name/),
+        amount_ok: expect.stringMatching(/^left: .*name has another name/),
+        to_parent: 'left: public.parents is not part of this copy',
+      })
+      const made = await pgObjects(to, 'moved')
+      expect(made).toContain('CREATE INDEX plain ON moved USING btree (label DESC NULLS LAST, amount)')
+      expect(made).toContain('CREATE INDEX covering ON moved USING btree (label) INCLUDE (amount)')
+      expect(made).toContain(`label 'x''y'::character varying`)
+      await expectOnce(copy)
+    },
+  )
+
+  test(
+    'only what is asked for, and what is there under another name is left alone',
+    { timeout: 60_000 },
+    async (context) => {
+      const [from, to] = await sides(context)
+      if (from === undefined || to === undefined) return
+      await to.sql(
+        'CREATE TABLE parents (id int PRIMARY KEY, code text NOT NULL)',
+        'CREATE UNIQUE INDEX another ON parents (code)',
+        'CREATE TABLE plain (id int)',
+      )
+      const bare = await perform(copyAll(from, to, ['rides', 'parents'], { with: [] }))
+      expect(bare.finished.exitCode).toBe(0)
+      expect(of(bare.events, 'index.started')).toEqual([])
+      const indexes = await perform(copyAll(from, to, ['rides', 'parents'], { with: ['indexes'] }))
+      expect(indexes.finished.exitCode).toBe(0)
+      expect(planned(indexes)).toMatchObject({ plain: 'build: is called rides_plain in the target', covering: 'build' })
+      expect(planned(indexes)['parents_code_key']).toBeUndefined()
+      const constraints = await perform(copyAll(from, to, ['rides', 'parents'], { with: ['constraints'] }))
+      expect(planned(constraints)).toMatchObject({ parents_code_key: 'there', to_parent: 'build' })
+      expect(constraints.finished.exitCode).toBe(0)
+      await expectOnce(copyAll(from, to, ['rides', 'parents'], { with: ['indexes', 'constraints'] }))
+    },
+  )
+
+  test(
+    'what rows do not allow is told of, costs no rows, and is made when they are mended',
+    { timeout: 60_000 },
+    async (context) => {
+      const [from, to] = await sides(context)
+      if (from === undefined || to === undefined) return
+      await to.sql(
+        'CREATE TABLE rides (id bigint PRIMARY KEY, name text, amount numeric, parent int)',
+        `INSERT INTO rides VALUES (-1, 'n1', 10, 1), (-2, 'n1', 11, 1)`,
+      )
+      const own = copyAll(from, to, ['rides'], { columns: ['id', 'name', 'amount', 'parent'], onExisting: 'append' })
+      const failed = await perform(own)
+      expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'OBJECTS_FAILED' } })
+      expect(failed.finished.totals).toMatchObject({ written: '1200', quarantined: '0' })
+      expect(of(failed.events, 'index.failed')).toMatchObject([{ name: 'partial', error: { code: 'OBJECTS_FAILED' } }])
+      expect(await to.rows(`SELECT object_name FROM migration_objects WHERE status = 'failed'`)).toEqual([['partial']])
+      await to.sql('DELETE FROM rides WHERE id < 0')
+      const mended = await perform(own)
+      expect(mended.finished.exitCode).toBe(0)
+      expect(of(mended.events, 'index.done').map(({ name }) => name)).toEqual(['partial'])
+      await expectOnce(own)
+    },
+  )
+
+  test('a foreign key that rows break is counted, and taken back', { timeout: 60_000 }, async (context) => {
+    const [from, to] = await sides(context)
+    if (from === undefined || to === undefined) return
+    const copy = copyAll(from, to, ['rides', 'parents'], { with: ['constraints'] })
+    await perform({ ...copy, with: [] })
+    await to.sql('DELETE FROM parents WHERE id IN (3, 4)')
+    const failed = await perform(copy)
+
+    expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
+    const [told] = of(failed.events, 'index.failed')
+    expect(told).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
+    expect(told?.error.message).toBe('120 rows of public.rides point to no row of public.parents')
+    expect(await to.rows(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['0']])
+    await to.sql(`INSERT INTO parents VALUES (3, 'p3'), (4, 'p4')`)
+    // As a program leaves it that is killed between the two steps.
+    await to.sql(
+      `ALTER TABLE rides ADD CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE NOT VALID`,
+    )
+    const mended = await perform(copy)
+    expect(mended.finished.exitCode).toBe(0)
+    expect(of(mended.events, 'index.done').map(({ name }) => name)).toEqual(['to_parent'])
+    expect(await to.rows(`SELECT convalidated FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['t']])
+    await expectOnce(copy)
+
+    // Rows of others hang on these.
+    const again = { ...copy, tables: ['parents'], onExisting: 'replace-range' as const, restart: true }
+    const refused = await perform(again)
+    expect(refused.finished).toMatchObject({ exitCode: 4 })
+    expect(of(refused.events, 'chunk.failed')).toMatchObject([{ error: { code: 'TABLE_REFUSED' } }])
+    expect(await to.rows('SELECT count(parent) FROM rides')).toEqual([['1200']])
+  })
+
+  test('an index that a broken build left is made anew', { timeout: 60_000 }, async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'postgresql')
+    if (from === undefined || to === undefined) return
+    await from.sql('CREATE TABLE parents (id int PRIMARY KEY, code text)', `INSERT INTO parents VALUES (1, 'p1')`)
+    const copy = copyAll(from, to, ['parents'], { with: ['indexes'] })
+    await from.sql('CREATE UNIQUE INDEX codes ON parents (lower(code))')
+    await to.sql(
+      'CREATE TABLE parents (id int PRIMARY KEY, code text)',
+      `INSERT INTO parents VALUES (-1, 'P1'), (-2, 'p1')`,
+    )
+    await to.sql('CREATE UNIQUE INDEX CONCURRENTLY codes ON parents (lower(code))').catch(() => undefined)
+    const valid = `SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('codes')`
+    expect(await to.rows(valid)).toEqual([['f']])
+    await to.sql('DELETE FROM parents')
+    const { finished, events } = await perform(copy)
+    expect(finished.exitCode).toBe(0)
+    expect(of(events, 'index.done')).toMatchObject([{ name: 'codes' }])
+    expect(await to.rows(valid)).toEqual([['t']])
+    await expectOnce(copy)
+  })
+})
+
+describe('within other systems', () => {
+  test('MySQL', { timeout: 60_000 }, async (context) => {
+    const [from, to] = await places(context, 'mysql', 'mysql')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      'CREATE TABLE parents (id int PRIMARY KEY, code varchar(20) NOT NULL, UNIQUE KEY code (code))',
+      `CREATE TABLE rides (id bigint PRIMARY KEY, name varchar(40) NOT NULL DEFAULT 'x''y', body text, amount decimal(10,2) DEFAULT 2, at datetime DEFAULT CURRENT_TIMESTAMP,
+         \`we"ird\` int, parent int, KEY code (name DESC, amount), KEY begin (body(20)), FULLTEXT KEY words (body), UNIQUE KEY \`u\`\`; "x\` (\`we"ird\`),
+         CONSTRAINT amount_ok CHECK (amount > 0 and name <> 'no, \\\\ (never'),
+         CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE SET NULL ON UPDATE CASCADE)`,
+      `INSERT INTO parents VALUES ${numbers(20, (i) => `(${i}, 'p${i}')`)}`,
+      `INSERT INTO rides (id, name, body, amount, \`we"ird\`, parent) VALUES ${numbers(900, (i) => `(${i}, 'n${i}', 'b ${i}', ${i}, ${i}, ${1 + (i % 20)})`)}`,
+    )
+    const created = async (place: Place, table: string): Promise<readonly string[]> => {
+      const [row] = await place.rows(`SHOW CREATE TABLE ${table}`)
+      return (row?.[1] ?? '')
+        .split('\n')
+        .filter((line) => /^\s*(?:CONSTRAINT|(?:UNIQUE |FULLTEXT )?KEY)|^ .* DEFAULT /.test(line))
+        .map((line) =>
+          line
+            .trim()
+            .replace(/,$/, '')
+            .replaceAll(/ (?:CHARACTER SET \w+ )?COLLATE \w+/g, ''),
+        )
+        .toSorted()
+    }
+    const copy = copyAll(from, to, ['rides', 'parents'])
+    const first = await perform(copy)
+    expect(first.finished.error).toBeUndefined()
+    expect(first.finished.exitCode).toBe(0)
+    for (const table of ['rides', 'parents']) expect(await created(to, table)).toEqual(await created(from, table))
+    await expectOnce(copy)
+
+    await to.sql('ALTER TABLE rides DROP FOREIGN KEY to_parent', 'UPDATE rides SET parent = 99 WHERE id < 5')
+    const failed = await perform(copy)
+
+    expect(failed.finished.exitCode).toBe(1)
+    expect(of(failed.events, 'index.failed').map(({ error }) => error.message)).toEqual([
+      expect.stringMatching(/^4 rows of .*rides point to no row of .*parents$/),
+    ])
+  })
+
+  test.each(['sqlite', 'd1'] as const)('SQLite to %s', { timeout: 60_000 }, async (system) => {
+    const why = await missing(system)
+    if (why !== '') return
+    const [from, to] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+    await from.sql(
+      'CREATE TABLE parents (id INTEGER PRIMARY KEY, code TEXT UNIQUE)',
+      `CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' CHECK (name <> ''), "we""ird (" TEXT, parent INT REFERENCES parents)`,
+      'CREATE INDEX plain ON rides (name DESC, parent)',
+      `CREATE INDEX [odd "name] ON [rides] (lower(name)) WHERE parent > 5`,
+      'CREATE UNIQUE INDEX nocase ON rides ("we""ird (" COLLATE NOCASE)',
+      `INSERT INTO parents VALUES ${numbers(9, (i) => `(${i}, 'p${i}')`)}`,
+      `INSERT INTO rides VALUES ${numbers(900, (i) => `(${i}, 'n${i}', 'w${i}', ${1 + (i % 9)})`)}`,
+    )
+    const copy = copyAll(from, to, ['rides', 'parents'])
+    const first = await perform(copy)
+    expect(first.finished.exitCode).toBe(0)
+    const atNewTables = 'SQLite takes foreign keys only when a table is made'
+    expect(planned(first)).toEqual({
+      plain: 'build',
+      'odd "name': 'build',
+      nocase: 'build',
+      parents_code_key: 'build: becomes a unique index',
+      rides_parent_fkey: `left: ${atNewTables}`,
+      name: 'left: SQLite takes defaults only when a table is made',
+      CHECK: "left: the check is part of the table's definition",
+    })
+    const made = `SELECT name, substr(sql, instr(sql, '(')) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'rides' ORDER BY 1`
+    expect(await to.rows(made)).toEqual([
+      ['nocase', '("we""ird (" COLLATE NOCASE)'],
+      ['odd "name', '(lower(name)) WHERE parent > 5'],
+      ['plain', '(name DESC, parent)'],
+    ])
+    await expectOnce(copy)
+  })
+
+  test('D1 to SQLite, and a stop: what is being made is made to its end', { timeout: 60_000 }, async (context) => {
+    const [from, to] = await places(context, 'd1', 'sqlite')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      'CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT, n INT)',
+      'CREATE INDEX a ON rides (name)',
+      'CREATE UNIQUE INDEX b ON rides (n DESC, name)',
+      'CREATE INDEX c ON rides (lower(name)) WHERE n > 5',
+      `INSERT INTO rides VALUES ${numbers(90, (i) => `(${i}, 'n${i}', ${i})`)}`,
+    )
+    const copy = copyAll(from, to, ['rides'], { workers: 1 })
+    const interrupt = new Interrupter()
+    const stopped = await perform(copy, {
+      interrupt,
+      onEvent: ({ type }) => {
+        if (type === 'index.started') interrupt.requestStop()
+      },
+    })
+    expect(stopped.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
+    expect(of(stopped.events, 'index.done')).toHaveLength(1)
+    expect(of(stopped.events, 'table.finished')).toMatchObject([{ status: 'stopped' }])
+    const second = await perform(copy)
+    expect(second.finished).toMatchObject({ exitCode: 0 })
+    expect(of(second.events, 'index.done')).toHaveLength(2)
+    expect(of(second.events, 'chunk.started')).toEqual([])
+    await expectOnce(copy)
+  })
+
+  test('DuckDB', { timeout: 60_000 }, async () => {
+    const [from, to] = [await makePlace('duckdb', folder), await makePlace('duckdb', folder)]
+    await from.sql(
+      'CREATE TABLE rides (id BIGINT PRIMARY KEY, name VARCHAR DEFAULT \'x\'\'y\', "we""ird" INT UNIQUE, CHECK (id > 0))',
+      'CREATE INDEX plain ON rides (name, id)',
+      'CREATE INDEX "odd ""; name" ON rides (lower(name), "we""ird")',
+      `INSERT INTO rides SELECT i, 'n' || i, i FROM range(1, 900) AS r (i)`,
+    )
+    const copy = copyAll(from, to, ['rides'])
+    const first = await perform(copy)
+    expect(first.finished.error).toBeUndefined()
+    expect(Object.values(planned(first)).toSorted()).toEqual([
+      'build',
+      'build',
+      'build',
+      'build: becomes a unique index',
+      'left: DuckDB takes checks only when a table is made',
+    ])
+    const made = "SELECT index_name, is_unique FROM duckdb_indexes() WHERE table_name = 'rides' ORDER BY 1"
+    expect(await to.rows(made)).toEqual([
+      ['odd "; name', 'false'],
+      ['plain', 'false'],
+      ['rides_we"ird_key', 'true'],
+    ])
+    expect(
+      await to.rows(`SELECT column_default FROM duckdb_columns() WHERE table_name = 'rides' AND column_name = 'name'`),
+    ).toEqual([[`'x''y'`]])
+    await expectOnce(copy)
+  })
+})
+
+describe('between different systems', () => {
+  const SOURCE = [
+    'CREATE TABLE parents (id int PRIMARY KEY, code varchar(20) NOT NULL UNIQUE)',
+    `CREATE TABLE rides (id bigint PRIMARY KEY, name varchar(40) DEFAULT 'x', body text, doc jsonb, parent int REFERENCES parents (id) ON DELETE CASCADE,
+       CHECK (id > 0), CONSTRAINT pair UNIQUE (name, parent), CONSTRAINT deferred FOREIGN KEY (parent) REFERENCES parents (id) DEFERRABLE)`,
+    'CREATE INDEX plain ON rides (name DESC, parent) INCLUDE (id)',
+    'CREATE INDEX long_text ON rides (parent)',
+    'CREATE INDEX body ON rides (body)',
+    'CREATE UNIQUE INDEX body_once ON rides (body)',
+    'CREATE INDEX doc ON rides USING gin (doc)',
+    'CREATE INDEX doc_order ON rides (doc)',
+    'CREATE INDEX lower_name ON rides (lower(name))',
+    'CREATE INDEX some_rows ON rides (name) WHERE id > 5',
+    'CREATE INDEX ops ON rides (name text_pattern_ops)',
+    `INSERT INTO parents SELECT i, 'p' || i FROM generate_series(1, 20) i`,
+    `INSERT INTO rides SELECT i, 'n' || i, 'b' || i, '{}', 1 + i % 20 FROM generate_series(1, 900) i`,
+  ]
+  const LEFT = {
+    name: 'left: its value is written in the SQL of postgresql',
+    doc: 'left: postgresql alone has gin indexes',
+    lower_name: 'left: an index on an expression is written in the SQL of postgresql, and is not translated',
+    some_rows: 'left: an index of some rows only is written in the SQL of postgresql, and is not translated',
+    ops: 'left: it uses text_pattern_ops, which only postgresql has',
+    rides_id_check: 'left: the check is written in the SQL of postgresql, and is not translated',
+  }
+  const unique = 'build: becomes a unique index'
+  const stored = 'build: goes without the columns that it only stores'
+  const onlyNew = (system: string) => `left: ${system} takes foreign keys only when a table is made`
+  const ofFiles = (system: string) => ({
+    ...LEFT,
+    plain: stored,
+    long_text: 'build',
+    body: 'build',
+    body_once: 'build',
+    pair: unique,
+    parents_code_key: unique,
+    rides_parent_fkey: onlyNew(system),
+    deferred: 'left: DEFERRABLE is known to postgresql only',
+  })
+  const EXPECTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    mysql: {
+      ...ofFiles(''),
+      rides_parent_fkey: 'build',
+      body: 'build: holds the first 191 characters of body',
+      body_once: 'left: body is longtext in the target, of which an index holds only a beginning',
+      doc_order: 'left: doc is json in the target, which no index holds',
+    },
+    sqlite: { ...ofFiles('SQLite'), doc_order: 'build' },
+    d1: { ...ofFiles('SQLite'), doc_order: 'build' },
+    duckdb: { ...ofFiles('DuckDB'), doc_order: 'left: doc is JSON in the target, which no index of DuckDB holds' },
+  }
+
+  // What D1 is asked is what SQLite is.
+  test.for((['mysql', 'sqlite', 'duckdb', 'd1'] as const).filter((system) => ALL || system !== 'd1'))(
+    'PostgreSQL to %s',
+    { timeout: 60_000 },
+    async (system, context) => {
+      const [from, to] = await places(context, 'postgresql', system)
+      if (from === undefined || to === undefined) return
+      await from.sql(...SOURCE)
+      const copy = copyAll(from, to, ['rides', 'parents'])
+      const dry = await perform({ ...copy, dryRun: true })
+      expect(planned(dry)).toEqual(EXPECTED[system])
+      const first = await perform(copy)
+      expect(first.finished.error).toBeUndefined()
+      expect(planned(first)).toEqual(EXPECTED[system])
+      const built = Object.values(EXPECTED[system] ?? {}).filter((text) => text.startsWith('build'))
+      expect(of(first.events, 'index.done')).toHaveLength(built.length)
+      await expectOnce(copy)
+    },
+  )
+
+  test('SQLite to PostgreSQL', { timeout: 60_000 }, async (context) => {
+    const [from, to] = await places(context, 'sqlite', 'postgresql')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      'CREATE TABLE parents (id INTEGER PRIMARY KEY, code TEXT UNIQUE)',
+      'CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT, parent INT REFERENCES Parents ON DELETE CASCADE)',
+      'CREATE INDEX plain ON rides (name DESC)',
+      'CREATE INDEX loose ON rides (name COLLATE NOCASE)',
+      `INSERT INTO parents VALUES ${numbers(9, (i) => `(${i}, 'p${i}')`)}`,
+      `INSERT INTO rides VALUES ${numbers(90, (i) => `(${i}, 'n${i}', ${1 + (i % 9)})`)}`,
+    )
+    const copy = copyAll(from, to, ['rides', 'parents'])
+    const first = await perform(copy)
+    expect(first.finished.error).toBeUndefined()
+    expect(planned(first)).toMatchObject({ loose: 'left: it uses NOCASE, which only sqlite has' })
+    expect(await pgObjects(to, 'rides', 'parents')).toEqual([
+      'CREATE INDEX plain ON rides USING btree (name DESC)',
+      'CREATE UNIQUE INDEX parents_code_key ON parents USING btree (code)',
+      'CREATE UNIQUE INDEX parents_pkey ON parents USING btree (id)',
+      'CREATE UNIQUE INDEX rides_pkey ON rides USING btree (id)',
+      'parents_code_key UNIQUE (code)',
+      'parents_pkey PRIMARY KEY (id)',
+      'rides_parent_fkey FOREIGN KEY (parent) REFERENCES parents(id) ON DELETE CASCADE',
+      'rides_pkey PRIMARY KEY (id)',
+    ])
+    await expectOnce(copy)
+  })
+
+  test(
+    'MySQL to PostgreSQL: equal names of two tables, and a foreign key to a table of another name',
+    { timeout: 60_000 },
+    async (context) => {
+      const [from, to] = await places(context, 'mysql', 'postgresql')
+      if (from === undefined || to === undefined) return
+      await from.sql(
+        'CREATE TABLE parents (id int PRIMARY KEY, code varchar(20) NOT NULL, KEY idx (code))',
+        `CREATE TABLE rides (id bigint PRIMARY KEY, name varchar(40), body text, parent int, KEY idx (name DESC), KEY begin (body(20)), FULLTEXT KEY words (body),
+         UNIQUE KEY once (body(30)), KEY rides (parent), CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON UPDATE CASCADE)`,
+        `INSERT INTO parents VALUES ${numbers(20, (i) => `(${i}, 'p${i}')`)}`,
+        `INSERT INTO rides VALUES ${numbers(900, (i) => `(${i}, 'n${i}', 'b ${i}', ${1 + (i % 20)})`)}`,
+      )
+      const copy = copyAll(from, to, ['rides', 'parents'], { with: ['indexes', 'constraints'] })
+      const first = await perform(copy)
+      expect(first.finished.error).toBeUndefined()
+      expect(await pgObjects(to, 'rides', 'parents')).toEqual([
+        'CREATE INDEX begin ON rides USING btree (body)',
+        'CREATE INDEX idx ON rides USING btree (name DESC)',
+        'CREATE INDEX parents_idx ON parents USING btree (code)',
+        'CREATE INDEX rides_rides ON rides USING btree (parent)',
+        'CREATE UNIQUE INDEX parents_pkey ON parents USING btree (id)',
+        'CREATE UNIQUE INDEX rides_pkey ON rides USING btree (id)',
+        'parents_pkey PRIMARY KEY (id)',
+        'rides_pkey PRIMARY KEY (id)',
+        'to_parent FOREIGN KEY (parent) REFERENCES parents(id) ON UPDATE CASCADE',
+      ])
+      await expectOnce(copy)
+    },
+  )
+})
+
+function numbers(most: number, text: (i: number) => string): string {
+  return Array.from({ length: most }, (_, i) => text(i + 1)).join(', ')
+}

@@ -1,0 +1,150 @@
+/** What the tests of MySQL copies share: requests, rows, and a ledger of one table. */
+import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
+import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
+import { RowSum } from '../../src/model/copy/row-hash.ts'
+import type { Digest, Row } from '../../src/model/copy/rows.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import type {
+  ChunkRequest,
+  Closing,
+  CopyStore,
+  LedgerDatabase,
+  RowRequest,
+  SourceView,
+} from '../../src/stores/copy-port.ts'
+
+export const SIGNAL = new AbortController().signal
+export const SIZE = { rows: 500, bytes: 2 ** 20 }
+
+/** The one table that a pattern finds. */
+export async function tableOf(store: CopyStore, pattern: string): Promise<TableSpec> {
+  const [table, ...others] = await store.tables(pattern, SIGNAL)
+  if (table === undefined || others.length > 0) throw new Error(`${pattern} is no table of its own`)
+  return table
+}
+
+/** All columns of a table, each as its own type unless another is given. */
+export function columnsOf(table: TableSpec, as: Readonly<Record<string, ColumnType>> = {}): RowRequest['columns'] {
+  return table.columns.map((column) => ({ name: column.name, as: as[column.name] ?? column.type, column }))
+}
+
+export function rowsOf(table: TableSpec, more: Partial<RowRequest> = {}): RowRequest {
+  return { table, columns: columnsOf(table), range: EVERY_KEY, where: null, ordered: true, ...more }
+}
+
+export async function readAll(view: SourceView, request: RowRequest): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  for await (const batch of view.read(request, SIZE, SIGNAL)) rows.push(...batch.rows)
+  return rows
+}
+
+export async function cutAll(
+  view: SourceView,
+  table: TableSpec,
+  rows: number,
+  where: string | null = null,
+  within: Range = EVERY_KEY,
+): Promise<readonly Range[]> {
+  const ranges: Range[] = []
+  for await (const range of view.cut(table, within, where, rows, SIGNAL)) ranges.push(range)
+  return ranges
+}
+
+export function chunkOf(table: TableSpec, more: Partial<ChunkRequest> = {}): ChunkRequest {
+  return {
+    table,
+    columns: columnsOf(table),
+    range: EVERY_KEY,
+    onExisting: 'refuse',
+    careful: false,
+    signal: SIGNAL,
+    ...more,
+  }
+}
+
+/** Writes rows as one chunk and commits them. */
+export async function writeChunk(store: CopyStore, request: ChunkRequest, rows: readonly Row[]): Promise<number> {
+  await using writer = await store.target().open(request)
+  const written = await writer.write(rows)
+  await writer.commit(await ledgerRow(store))
+  return written
+}
+
+export function sumOf(rows: readonly Row[]): Digest {
+  const sum = new RowSum()
+  for (const row of rows) sum.add(row)
+  return sum.digest()
+}
+
+let chunks = 0
+const ledgers = new WeakMap<CopyStore, Promise<LedgerDatabase>>()
+
+export async function ledgerOf(store: CopyStore): Promise<LedgerDatabase> {
+  const known = ledgers.get(store)
+  if (known !== undefined) return known
+  const opening = store.ledger().then(async (ledger) => {
+    await ledger.batch([
+      {
+        sql: 'CREATE TABLE IF NOT EXISTS ledger (id BIGINT PRIMARY KEY, fence BIGINT, status VARCHAR(20)) ENGINE = InnoDB',
+        parameters: [],
+      },
+    ])
+    return ledger
+  })
+  ledgers.set(store, opening)
+  return opening
+}
+
+/** A chunk of the ledger that is held at fence 1, and how it is closed by whoever holds it at `fence`. */
+export async function ledgerRow(store: CopyStore, fence = 1): Promise<Closing & { readonly id: number }> {
+  const ledger = await ledgerOf(store)
+  const id = ++chunks
+  await ledger.batch([{ sql: 'INSERT INTO ledger VALUES (?, 1, ?)', parameters: [id, 'in_progress'] }])
+  return {
+    id,
+    statements: [
+      {
+        sql: "UPDATE ledger SET status = 'completed' WHERE id = ? AND fence = ? AND status = 'in_progress'",
+        parameters: [id, fence],
+      },
+    ],
+    guard: {
+      sql: "SELECT 1 FROM ledger WHERE id = ? AND fence = ? AND status = 'in_progress'",
+      parameters: [id, fence],
+    },
+    landed: {
+      sql: "SELECT 1 FROM ledger WHERE id = ? AND fence = ? AND status = 'completed'",
+      parameters: [id, fence],
+    },
+  }
+}
+
+export async function statusOf(store: CopyStore, id: number): Promise<unknown> {
+  const [row] = await (await ledgerOf(store)).all('SELECT status FROM ledger WHERE id = ?', [id])
+  return row?.[0]
+}
+
+export async function refused(body: Promise<unknown>): Promise<SluiceError> {
+  const error: unknown = await body.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  if (error instanceof SluiceError) return error
+  throw new Error(`no SluiceError, but ${String(error)}`, { cause: error })
+}
+
+/** The table that `declare` makes of columns, the first of which is its key. */
+export function declared(store: CopyStore, name: string, types: Readonly<Record<string, ColumnType>>): TableSpec {
+  const columns = Object.entries(types).map(([column, type], at): Column => {
+    return { name: column, ...store.declare(type), nullable: at > 0 }
+  })
+  return {
+    table: { name },
+    identity: '',
+    columns,
+    key: columns.slice(0, 1).map((column) => column.name),
+    primary: true,
+    rows: 0n,
+    bytes: 0n,
+  }
+}

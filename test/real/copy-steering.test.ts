@@ -1,0 +1,179 @@
+/** What people tell single tables and chunks of a copy while it runs: pause, go on, leave out, try again. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Wish } from '../../src/engine/operation.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { ledgerProblems } from '../support/copy-ledger.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+
+let folder = ''
+let source: Place
+let target: Place
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-copy-steered-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const rows = (count: number): string => Array.from({ length: count }, (_, i) => `(${i + 1}, 'row ${i + 1}')`).join(', ')
+
+beforeEach(async () => {
+  source = await makePlace('sqlite', folder)
+  target = await makePlace('sqlite', folder)
+  for (const name of ['a', 'b', 'c'])
+    await source.sql(
+      `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, name TEXT)`,
+      `INSERT INTO ${name} VALUES ${rows(300)}`,
+    )
+})
+
+const of = <T extends EventBody['type']>(events: readonly Event[], type: T): readonly Extract<Event, { type: T }>[] =>
+  events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+
+/** Runs the copy of three tables; `told` may wish something after each event. */
+function steered(told: (event: Event, wish: (wish: Wish) => void) => void): Promise<Ran> {
+  let wish: (wish: Wish) => void = () => undefined
+  const control = { paused: false, lanes: null, onWish: (listener: (wish: Wish) => void) => void (wish = listener) }
+  const copy = copyOf(source, target, 'a', { tables: ['a', 'b', 'c'], chunkRows: 100, workers: 1 })
+  return perform(copy, { control, onEvent: (event) => told(event, (what) => wish(what)) })
+}
+
+const again = (): Promise<Ran> =>
+  perform(copyOf(source, target, 'a', { tables: ['a', 'b', 'c'], chunkRows: 70, workers: 2 }))
+const counted = async (): Promise<readonly (string | null | undefined)[]> =>
+  Promise.all(['a', 'b', 'c'].map(async (name) => (await target.rows(`SELECT COUNT(*) FROM ${name}`))[0]?.[0]))
+const statuses = ({ events }: Ran): unknown =>
+  Object.fromEntries(of(events, 'table.finished').map(({ table, status }) => [table, status]))
+
+test('a table that is left out is not called done, and the next run goes on with it', async () => {
+  const first = await steered((event, wish) => {
+    if (event.type === 'chunk.done' && event.table === 'a') wish({ act: 'skip', table: 'a' })
+  })
+  expect(first.finished).toMatchObject({
+    status: 'stopped',
+    exitCode: 75,
+    totals: { tables: '3', ok: '2', written: '700', proved: '7', chunks: '9' },
+    resumeCommand: 'sluice copy',
+    error: { code: 'STOPPED', message: 'not finished, because it was left out as asked: a' },
+  })
+  expect(statuses(first)).toEqual({ a: 'skipped', b: 'ok', c: 'ok' })
+  expect(await counted()).toEqual(['100', '300', '300'])
+  const second = await again()
+  expect(second.finished).toMatchObject({ exitCode: 0, totals: { written: '900' } })
+  expect(await ledgerProblems(target, 'a', 300)).toEqual([])
+})
+
+test('nothing of a paused table begins until it goes on, and the run waits for it', async () => {
+  const order: string[] = []
+  const { finished, events } = await steered((event, wish) => {
+    if (event.type === 'plan.ready') setTimeout(() => wish({ act: 'pause', table: 'a' }))
+    if (event.type !== 'chunk.done') return
+    order.push(event.table)
+    if (order.length === 6) wish({ act: 'resume', table: 'a' })
+  })
+  expect(finished.exitCode).toBe(0)
+  expect(of(events, 'table.steered').map(({ table, act }) => `${act} ${table}`)).toEqual(['pause a', 'resume a'])
+  // A chunk that ran when the wish came was finished.
+  expect(order.filter((table, i) => table === 'a' && i < 6).length).toBeLessThanOrEqual(1)
+  expect(await counted()).toEqual(['300', '300', '300'])
+})
+
+test('a chunk that is left out, or held back, is given back and undone; the others go on', async () => {
+  let held = false
+  const first = await steered((event, wish) => {
+    if (event.type === 'chunk.started' && event.table === 'b' && event.chunk === '2')
+      wish({ act: 'skip', table: 'b', chunk: '2' })
+    if (event.type === 'chunk.started' && event.table === 'c' && !held) {
+      held = true
+      wish({ act: 'pause', table: 'c', chunk: '1' })
+    }
+    if (event.type === 'chunk.done' && event.table === 'c' && event.chunk === '3')
+      wish({ act: 'resume', table: 'c', chunk: '1' })
+  })
+  expect(of(first.events, 'chunk.released')).toMatchObject([
+    { table: 'b', chunk: '2', reason: 'asked' },
+    { table: 'c', chunk: '1', reason: 'asked' },
+  ])
+  expect(of(first.events, 'chunk.done').map(({ table, chunk }) => `${table}${chunk}`)).toEqual([
+    'a1',
+    'a2',
+    'a3',
+    'b1',
+    'b3',
+    'c2',
+    'c3',
+    'c1',
+  ])
+  expect(statuses(first)).toEqual({ a: 'ok', b: 'skipped', c: 'ok' })
+  expect(first.finished).toMatchObject({ exitCode: 75, totals: { written: '800' } })
+  expect((await again()).finished).toMatchObject({ exitCode: 0, totals: { written: '900' } })
+})
+
+test('what failed is tried again while the run goes on, and what counts is how it ends then', async () => {
+  await target.sql('CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT)', "INSERT INTO a VALUES (150, 'in the way')")
+  let mended: Promise<unknown> | null = null
+  const first = await steered((event, wish) => {
+    // The table has been told of as failed by then; others are still being copied.
+    if (event.type === 'chunk.started' && event.table === 'b' && mended === null) {
+      wish({ act: 'pause', table: 'c' })
+      mended = target.sql('DELETE FROM a WHERE id = 150').then(() => {
+        wish({ act: 'retry', table: 'a' })
+        wish({ act: 'resume', table: 'c' })
+      })
+    }
+  })
+  expect(of(first.events, 'chunk.failed')).toMatchObject([{ table: 'a', chunk: '2' }])
+  expect(of(first.events, 'table.finished').map(({ table, status }) => `${table} ${status}`)).toEqual(
+    expect.arrayContaining(['a failed', 'b ok', 'a ok', 'c ok']),
+  )
+  expect(statuses(first)).toEqual({ a: 'ok', b: 'ok', c: 'ok' })
+  expect(first.finished).toMatchObject({ exitCode: 0, totals: { ok: '3', written: '900' } })
+})
+
+test('what cannot be heeded is told, and changes nothing', async () => {
+  const { finished, events } = await steered((event, wish) => {
+    if (event.type !== 'chunk.done' || event.chunk !== '1') return
+    wish({ act: 'skip', table: 'nowhere' })
+    wish({ act: 'retry', table: 'a', chunk: '1' })
+  })
+  expect(finished.exitCode).toBe(0)
+  expect(of(events, 'log').map(({ message }) => message)).toEqual(
+    expect.arrayContaining([
+      'this run has no table nowhere',
+      'chunk 1 of a has not failed: there is nothing to try again',
+    ]),
+  )
+})
+
+test.for([
+  ['postgresql', 'postgresql', 60_000],
+  ['sqlite', 'd1', 3000],
+] as const)('a chunk that is being streamed from %s to %s is given back whole', async ([a, b, count], { skip }) => {
+  for (const system of [a, b]) {
+    const why = await missing(system)
+    skip(why !== '', `needs ${system}: ${why}`)
+  }
+  const [from, to] = [await makePlace(a, folder), await makePlace(b, folder)]
+  const made =
+    a === 'sqlite'
+      ? `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) SELECT i, 'row ' || i FROM n`
+      : `SELECT i, 'row ' || i FROM generate_series(1, ${count}) i`
+  await from.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)', `INSERT INTO t ${made}`)
+  let wish: (wish: Wish) => void = () => undefined
+  let wished = false
+  const copy = copyOf(from, to, 't', { chunkRows: count / 3, batchRows: 500 })
+  const first = await perform(copy, {
+    control: { paused: false, lanes: null, onWish: (listener) => void (wish = listener) },
+    onEvent: (event) => {
+      if (wished || event.type !== 'chunk.progress' || event.chunk !== '2' || event.step !== 'writing') return
+      wished = true
+      wish({ act: 'skip', table: event.table, chunk: '2' })
+    },
+  })
+  expect(first.finished.exitCode).toBe(75)
+  expect(of(first.events, 'chunk.failed')).toEqual([])
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(count) } })
+  expect(await ledgerProblems(to, 't', count)).toEqual([])
+})

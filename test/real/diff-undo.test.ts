@@ -1,0 +1,79 @@
+/** `diff --undo RUN` without the source: what a repair changed is put back by what the ledger of the target says. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-undo-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const runIdOf = ({ events }: Ran): string => events[0]?.runId ?? ''
+const undoOf = (target: Place, run: Ran): Promise<Ran> =>
+  perform({ kind: 'diff-undo', runId: runIdOf(run), to: target.url, tables: [] })
+
+describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)('%s', (system) => {
+  test('rows come back as they were, and those that changed since stay', async (context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const source = await makePlace('sqlite', folder)
+    const target = await makePlace(system, folder)
+    await source.sql(
+      'CREATE TABLE t (a INTEGER, b TEXT, amount DECIMAL_TEXT(20,5), made TIMESTAMP_TEXT(6), raw BLOB, PRIMARY KEY (b, a))',
+      `INSERT INTO t VALUES (9007199254740993, 'x''y', '1.50000', '2024-01-02 03:04:05.678901', x'00ff'), (2, 'ß', NULL, NULL, NULL), (3, 'c', '-0.00001', NULL, x'')`,
+    )
+    const copy = copyOf(source, target, 't', { rename: { amount: 'price' } })
+    expect((await perform(copy)).finished.exitCode).toBe(0)
+    const text = system === 'mysql' ? 'CHAR' : 'TEXT'
+    const now = (): Promise<unknown> =>
+      target.rows(`SELECT CAST(a AS ${text}), b, CAST(price AS ${text}), CAST(made AS ${text}) FROM t ORDER BY a`)
+    await target.sql(
+      'UPDATE t SET price = 7 WHERE a = 9007199254740993',
+      'DELETE FROM t WHERE a = 2',
+      "INSERT INTO t (a, b, price) VALUES (50, 'extra', 3)",
+    )
+    const before = await now()
+    const mended = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: true })
+    expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
+    const undone = await undoOf(target, mended)
+    expect(undone.finished).toMatchObject({ exitCode: 0, totals: { undone: '3' } })
+    expect(await now()).toEqual(before)
+
+    const again = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: true })
+    await target.sql('UPDATE t SET price = 8 WHERE a = 2')
+    const partly = await undoOf(target, again)
+    expect(partly.finished).toMatchObject({
+      exitCode: 1,
+      totals: { undone: '2', changed: '1' },
+      error: { code: 'DIFFERENCES', message: 'one row was changed after the repair, and not put back' },
+    })
+    expect(await target.rows('SELECT COUNT(*) FROM t WHERE a = 2')).toEqual([['1']])
+  })
+})
+
+test('what cannot be known is refused before anything is touched', async () => {
+  const source = await makePlace('sqlite', folder)
+  const target = await makePlace('sqlite', folder)
+  await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)', 'INSERT INTO t VALUES (1, 1), (2, 2)')
+  const copy = copyOf(source, target, 't')
+  const nothing = await perform({ kind: 'diff-undo', runId: '17', to: target.url, tables: [] })
+  expect(nothing.finished.error?.message).toContain('no ledger')
+  await perform(copy)
+  await target.sql('UPDATE t SET n = 5')
+  const mended = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: false })
+  const elsewhere = await perform({ kind: 'diff-undo', runId: runIdOf(mended), to: target.url, tables: ['u'] })
+  expect(elsewhere.finished.error?.code).toBe('NO_SUCH_TABLE')
+  await target.sql('ALTER TABLE t RENAME COLUMN n TO m')
+  expect((await undoOf(target, mended)).finished.error?.message).toBe(
+    't has no column n any more, which its repaired rows had',
+  )
+  await target.sql('ALTER TABLE t RENAME COLUMN m TO n', 'DROP TABLE migration_repair_plans')
+  expect((await undoOf(target, mended)).finished).toMatchObject({
+    exitCode: 5,
+    error: { code: 'PLAN_CHANGED', message: 'the ledger does not say how the rows of t were written down' },
+  })
+  expect(await target.rows('SELECT n FROM t ORDER BY id')).toEqual([['1'], ['2']])
+})

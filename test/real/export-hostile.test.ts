@@ -1,0 +1,285 @@
+/** `export-log` with values that break writers, with rows that no checkpoint has a column for, and killed in the middle. */
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, readdirSync, rmSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { DeltaTable } from '../../src/delta/table.ts'
+import type { CheckpointRow } from '../../src/model/checkpoint-writer.ts'
+import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
+import { literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
+import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
+import { openLocalLog } from '../../src/stores/local/index.ts'
+import {
+  add,
+  dumpCatalog,
+  importInto,
+  METADATA,
+  openCatalog,
+  PROTOCOL,
+  remove,
+  temporaryFolder,
+  writeLog,
+  type Line,
+} from '../support/catalog-kit.ts'
+import { catalogAnswer, exportTo, namedAs, snapshotAnswer } from './export-kit.ts'
+
+const NEVER = new AbortController().signal
+const ROOT = 'file:///t'
+const ODD = 'a\nb"c\'d\\e\u0000f😀\u2028\t{}[]*?'
+
+function folderWithHostileTable(path: string): string {
+  const table = join(path, 'a * [table] {x}')
+  const values = { day: ODD, Day: '', '': null, 'key\n"😀\u0000': '\u0001' }
+  const commits: Line[][] = [
+    [PROTOCOL, { metaData: { ...(METADATA['metaData'] as object), description: ODD, configuration: { [ODD]: ODD } } }],
+    [add('plain'), add(encodeURIComponent(ODD), { partitionValues: values, tags: { [ODD]: null }, stats: '' })],
+    [
+      add('dv', {
+        deletionVector: {
+          storageType: 'u',
+          pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^',
+          offset: 4,
+          sizeInBytes: 40,
+          cardinality: 6,
+        },
+        stats: JSON.stringify({ numRecords: 10, minValues: { s: `${ODD}\\ud83d` } }),
+        baseRowId: Number.MAX_SAFE_INTEGER,
+        defaultRowCommitVersion: 0,
+        clusteringProvider: ODD,
+        modificationTime: -1,
+      }),
+      remove('plain', {
+        deletionTimestamp: 4_000_000_000_000,
+        extendedFileMetadata: true,
+        partitionValues: values,
+        size: 1,
+      }),
+      { domainMetadata: { domain: ODD, configuration: ODD, removed: false } },
+      { domainMetadata: { domain: 'gone', configuration: '', removed: true } },
+    ],
+  ]
+  writeLog(table, commits)
+  const file = join(table, '_delta_log', `${'2'.padStart(20, '0')}.json`)
+  const big = ['9223372036854775807', '-9223372036854775808'].map(
+    (n, i) => `{"txn":{"appId":"app ${i}","version":${n}}}\n`,
+  )
+  writeFileSync(file, readFileSync(file, 'utf8') + big.join(''))
+  return table
+}
+
+test('hostile values come back from a checkpoint as they were', async () => {
+  using folder = temporaryFolder()
+  const first = join(folder.path, 'first.db')
+  const out = join(folder.path, 'out * [1] {x}')
+  await using before = await openCatalog(first)
+  await importInto(before, folderWithHostileTable(folder.path), {
+    log: namedAs(openLocalLog(join(folder.path, 'a * [table] {x}')), ROOT),
+  })
+  await exportTo(first, out, 'latest')
+  for (const version of [0, 1, 2]) {
+    const name = `${String(version).padStart(20, '0')}.json`
+    const theirs = readFileSync(join(folder.path, 'a * [table] {x}', '_delta_log', name))
+    expect(readFileSync(join(out, '_delta_log', name)).equals(theirs)).toBe(true)
+  }
+  for (const name of readdirSync(join(out, '_delta_log'))) {
+    if (name.endsWith('.json')) writeFileSync(join(out, '_delta_log', name), 'no json')
+  }
+  const table = await DeltaTable.open(namedAs(openLocalLog(out), ROOT), async () => duckdbParquetRows(), NEVER)
+  const snapshot = await table.snapshot()
+  expect(await snapshotAnswer(snapshot, NEVER)).toEqual(await catalogAnswer(before, ROOT, 2))
+  const state = await snapshot.state(NEVER)
+  expect([...state.txns.values()].map((txn) => txn.version).toSorted()).toEqual([
+    '-9223372036854775808',
+    '9223372036854775807',
+  ])
+  const adds = []
+  for await (const block of snapshot.files({ signal: NEVER })) adds.push(...block.map(({ add: one }) => one))
+  expect(adds.find((one) => one.path === 'dv')).toMatchObject({
+    dataChange: false,
+    baseRowId: Number.MAX_SAFE_INTEGER,
+    clusteringProvider: ODD,
+    deletionVector: { offset: 4, sizeInBytes: 40, cardinality: 6 },
+  })
+  const removes = []
+  for await (const block of snapshot.tombstones(NEVER)) removes.push(...block.map(({ remove: one }) => one))
+  expect(removes).toHaveLength(1)
+  expect(removes[0]).toMatchObject({ path: 'plain', deletionTimestamp: 4_000_000_000_000, size: 1, dataChange: false })
+})
+
+test('numbers of 64 bits pass the writer exactly; what Parquet cannot hold is refused by name and leaves nothing', async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'c.parquet')
+  const rows = async function* (...json: readonly string[]): AsyncGenerator<readonly CheckpointRow[]> {
+    yield json.map((one) => ({ kind: 'add' as const, json: one }))
+  }
+  const numbers = ['9223372036854775807', '-9223372036854775808']
+  const written = await duckdbCheckpointWriter().write(
+    file,
+    rows(...numbers.map((n) => `{"add":{"path":"p","baseRowId":${n}}}`)),
+    NEVER,
+  )
+  expect(written.rows).toBe(2)
+  {
+    using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
+    const read = await db.connection.run(`SELECT add.baseRowId::VARCHAR FROM read_parquet(${literal(file)})`)
+    expect((await read.getRows()).flat()).toEqual(numbers)
+  }
+  const refused = join(folder.path, 'refused.parquet')
+  for (const json of ['{"add":{"path":"\\ud83d"}}', '{"add":{"path":"p","size":9223372036854775808}}']) {
+    const writing = duckdbCheckpointWriter().write(refused, rows(json), NEVER)
+    await expect(writing).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
+  }
+  // A row whose column is not what it was announced to be would be a row of nulls.
+  const writing = duckdbCheckpointWriter().write(refused, rows('{"cdc":{"path":"p"}}'), NEVER)
+  await expect(writing).rejects.toThrow('does not hold the 1 rows of add')
+  expect(readdirSync(folder.path)).toEqual(['c.parquet'])
+})
+
+test('commits keep the bytes between their lines', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  const lines = [PROTOCOL, METADATA, add('a')].map((line) => JSON.stringify(line))
+  const spread = JSON.stringify(add('b'), null, 2)
+  const forms = [
+    lines.join('\n'),
+    `${lines.join('\r\n')}\r\n`,
+    lines.join('\r\n'),
+    `\ufeff${lines.join('\n')}\n`,
+    `\ufeff${lines.join('\r\n')}\r\n\r\n`,
+    `\n\n${lines.join('\n\n\n')}\n\n\n`,
+    `${lines.join('\n')}\n${spread}\n`,
+    '',
+  ]
+  writeLog(
+    table,
+    forms.map(() => []),
+  )
+  forms.forEach((text, i) => writeFileSync(join(table, '_delta_log', `${String(i).padStart(20, '0')}.json`), text))
+  const first = join(folder.path, 'first.db')
+  {
+    await using database = await openCatalog(first)
+    await importInto(database, table)
+  }
+  const { totals } = await exportTo(first, join(folder.path, 'out'))
+  forms.forEach((text, i) => {
+    const name = `${String(i).padStart(20, '0')}.json`
+    expect(readFileSync(join(folder.path, 'out/_delta_log', name), 'utf8')).toBe(text)
+  })
+  expect(totals['identical']).toBe(String(forms.length))
+})
+
+test('rows that a checkpoint has no column for are left out and named', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  writeLog(table, [[add('later')]], 6)
+  const rows = [
+    { checkpointMetadata: { version: 5 } },
+    {
+      protocol: {
+        minReaderVersion: 3,
+        minWriterVersion: 7,
+        readerFeatures: ['v2Checkpoint'],
+        writerFeatures: ['v2Checkpoint'],
+      },
+    },
+    METADATA,
+    { weather: { sky: 'grey' } },
+    { weather: { sky: 'blue' } },
+    add('a'),
+    { cdc: { path: 'c', partitionValues: {}, size: 1, dataChange: false } },
+  ]
+  const name = `${'5'.padStart(20, '0')}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json`
+  writeFileSync(join(table, '_delta_log', name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  const first = join(folder.path, 'first.db')
+  await using before = await openCatalog(first)
+  await importInto(before, table)
+  const { warnings, totals } = await exportTo(first, join(folder.path, 'out'))
+  expect(warnings).toEqual(['checkpoint 5 has no column for actions that the first one held: 2 weather, 1 cdc'])
+  expect(totals).toMatchObject({ commits: '1', checkpoints: '1', checkpointRows: '3' })
+  await using after = await openCatalog(join(folder.path, 'second.db'))
+  await importInto(after, join(folder.path, 'out'))
+  expect(await catalogAnswer(after, ROOT, 6)).toEqual(await catalogAnswer(before, ROOT, 6))
+  expect((await exportTo(first, join(folder.path, 'bare'), 'none')).warnings[0]).toContain('begins at version 5')
+  expect(readdirSync(join(folder.path, 'bare/_delta_log'))).toEqual([`${'6'.padStart(20, '0')}.json`])
+})
+
+test('a catalog that lost rows is no way out: nothing is published', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  writeLog(table, [
+    [PROTOCOL, METADATA],
+    [add('a'), add('b')],
+    [remove('a'), add('c')],
+  ])
+  const first = join(folder.path, 'first.db')
+  const out = join(folder.path, 'out')
+  await using database = await openCatalog(first)
+  await importInto(database, table)
+  await database.write((transaction) => transaction.run("DELETE FROM delta_files WHERE path = 'b'"))
+  await expect(exportTo(first, out)).rejects.toMatchObject({
+    code: 'TARGET_CORRUPT',
+    message: 'the catalog holds 1 of the 2 lines of commit 1',
+  })
+  await database.write((transaction) => transaction.run('UPDATE delta_commits SET num_lines = 1 WHERE version = 1'))
+  await expect(exportTo(first, out, 'latest')).rejects.toMatchObject({
+    code: 'TARGET_CORRUPT',
+    message: expect.stringContaining('holds 1 files of version 2 and has counted 2') as string,
+  })
+  expect(readdirSync(out)).toEqual([])
+})
+
+const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
+
+/** Runs the compiled program, and kills it as soon as `when` is true of the folder it writes into. */
+async function killedExport(file: string, to: string, when: (partial: readonly string[]) => boolean): Promise<boolean> {
+  const words = ['export-log', 't', '--database-url', `sqlite:///${file}`, '--to', to, '--checkpoint', 'latest']
+  const child = spawn(process.execPath, [BIN, ...words], { stdio: 'ignore' })
+  const ended = new Promise<NodeJS.Signals | null>((done) => child.once('exit', (_, signal) => done(signal)))
+  const timer = setInterval(() => {
+    const partial = existsSync(to) ? readdirSync(to).find((name) => name.startsWith('_delta_log.partial-')) : undefined
+    try {
+      if (partial !== undefined && when(readdirSync(join(to, partial)))) child.kill('SIGKILL')
+    } catch {
+      // The folder was moved to its place between the two looks.
+    }
+  }, 1)
+  const signal = await ended
+  clearInterval(timer)
+  return signal === 'SIGKILL'
+}
+
+test('kill -9 leaves no half log, and the same command again ends in a whole one', { timeout: 120_000 }, async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  // So many files that their checkpoint takes its time, and so many commits that there is a middle.
+  const commits = Array.from({ length: 400 }, (_, i) => [
+    ...(i === 0 ? [PROTOCOL, METADATA] : []),
+    ...Array.from(Array(50).keys(), (j) => add(`${i}-${j}`)),
+  ])
+  writeLog(table, commits)
+  const first = join(folder.path, 'first.db')
+  await using before = await openCatalog(first)
+  await importInto(before, table, { log: namedAs(openLocalLog(table), ROOT) })
+  const out = join(folder.path, 'out')
+  const moments: readonly ((names: readonly string[]) => boolean)[] = [
+    (names) => names.length >= 1,
+    (names) => names.length >= 200,
+    (names) => names.some((name) => name.endsWith('.rows')),
+    (names) => names.some((name) => name.endsWith('.unfinished')),
+  ]
+  for (const moment of moments) {
+    expect(await killedExport(first, out, moment)).toBe(true)
+    const names = readdirSync(out)
+    expect(names.filter((name) => !name.startsWith('_delta_log.partial-'))).toEqual([])
+    // Only what the killed run has left: the one before it was cleared away.
+    expect(names).toHaveLength(1)
+  }
+  cpSync(join(out, readdirSync(out)[0] ?? ''), join(out, '_delta_log.partial-of-mine'), { recursive: true })
+  expect(await killedExport(first, out, () => false)).toBe(false)
+  expect(readdirSync(out).toSorted()).toEqual(['_delta_log', '_delta_log.partial-of-mine'])
+  await using after = await openCatalog(join(folder.path, 'second.db'))
+  await importInto(after, out, { log: namedAs(openLocalLog(out), ROOT) })
+  expect(await dumpCatalog(after)).toBe(await dumpCatalog(before))
+  await expect(exportTo(first, out)).rejects.toMatchObject({ code: 'BAD_FLAG' })
+  rmSync(out, { recursive: true })
+})

@@ -1,0 +1,68 @@
+/** Runs operations in this process, as a face would, and keeps what they say. */
+import type { Operation, RunFinished } from '../../src/engine/operation.ts'
+import { runOperation } from '../../src/engine/run.ts'
+import type { CheckEvent, Event } from '../../src/model/event.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+import { systemClock, type Clock } from '../../src/shared/clock.ts'
+
+export type Performed = {
+  readonly finished: RunFinished
+  readonly events: readonly Event[]
+  /** Statements of `grants`, in order. */
+  readonly statements: readonly string[]
+  readonly notes: readonly string[]
+  /** A finding of `doctor` by its name; undefined when there is none. */
+  check(name: string, area?: string): CheckEvent | undefined
+}
+
+export async function perform(operation: Operation, clock: Clock = systemClock): Promise<Performed> {
+  const events: Event[] = []
+  const finished = await runOperation(operation, {
+    interrupt: NEVER,
+    clock,
+    tool: '0.0.0',
+    actor: 'test',
+    host: 'here',
+    commandLine: `sluice ${operation.kind}`,
+    onEvent: (event) => events.push(event),
+  })
+  return {
+    finished,
+    events,
+    statements: events.flatMap((event) => (event.type === 'statement' ? [event.sql] : [])),
+    notes: events.flatMap((event) => (event.type === 'log' ? [event.message] : [])),
+    check: (name, area) =>
+      events.find(
+        (event) => event.type === 'check' && event.check === name && (area === undefined || event.area === area),
+      ) as CheckEvent | undefined,
+  }
+}
+
+export function importOf(table: string, catalog: string): Operation {
+  return {
+    kind: 'import',
+    table,
+    catalog,
+    dryRun: false,
+    resume: false,
+    batchSize: 10_000,
+    verbose: false,
+    allowRefused: false,
+    waitMs: 0,
+  }
+}
+
+export function batchOf(path: string, catalog: string): Operation {
+  return {
+    kind: 'batch-import',
+    path,
+    catalog,
+    recursive: true,
+    exclude: [],
+    parallel: 2,
+    batchSize: 10_000,
+    dryRun: false,
+    resume: false,
+    verbose: false,
+  }
+}

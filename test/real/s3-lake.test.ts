@@ -1,0 +1,343 @@
+/** A lake in a bucket through the operations, beside the same lake in a folder. */
+import { cpSync, readdirSync, utimesSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { runOperation } from '../../src/engine/run.ts'
+import { openLakeStore, openLake, openCatalogDatabase } from '../../src/engine/registry.ts'
+import { dataFilesPresent } from '../../src/engine/lake/data-files.ts'
+import { parseLakeUrl } from '../../src/model/lake-url.ts'
+import type { Operation } from '../../src/engine/operation.ts'
+import type { Event } from '../../src/model/event.ts'
+import { NEVER as NO_INTERRUPT } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { canonicalPath } from '../../src/delta/paths.ts'
+import { add, dumpCatalog, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
+import { sluiceErrorOf } from '../support/sluice-error.ts'
+import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
+import { expectedTables, folderOf, HAVE_TABLES, NEVER } from '../tables/shared-tables.ts'
+
+/** Checkpoints of every form, deletion vectors, odd paths, column mapping, long histories. */
+const WORDS = /checkpoint|v2|sidecar|deletion|dv|special|space|encod|partition|multi|percent|mapping|ict|domain/i
+const CHOSEN = expectedTables()
+  .filter(({ table, stated }) => stated.must_fail !== true && WORDS.test(table) && !table.includes('300k'))
+  .filter(({ table }, i, all) => all.findIndex((one) => one.table.split('/').at(-1) === table.split('/').at(-1)) === i)
+  .filter((_, i) => i % 2 === 0)
+  .slice(0, 28)
+
+type Told = { readonly events: readonly Event[]; readonly exitCode: number }
+
+async function run(operation: Operation): Promise<Told> {
+  const events: Event[] = []
+  const finished = await runOperation(operation, {
+    interrupt: NO_INTERRUPT,
+    clock: systemClock,
+    tool: 'test',
+    actor: 'test',
+    host: 'here',
+    commandLine: 'test',
+    onEvent: (event) => events.push(event),
+  })
+  return { events, exitCode: finished.exitCode }
+}
+
+const ofType = <T extends Event['type']>(told: Told, type: T): readonly Extract<Event, { type: T }>[] =>
+  told.events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+
+const BATCH = {
+  kind: 'batch-import',
+  recursive: true,
+  exclude: [],
+  parallel: 1,
+  batchSize: 10_000,
+  dryRun: false,
+  resume: false,
+  verbose: false,
+} as const
+const IMPORT = {
+  kind: 'import',
+  dryRun: false,
+  resume: false,
+  batchSize: 10_000,
+  verbose: false,
+  allowRefused: false,
+  waitMs: 0,
+} as const
+
+/** S3 keeps times to the second. */
+function truncateTimes(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const file = join(entry.parentPath, entry.name)
+    const seconds = Math.floor(statSync(file).mtimeMs / 1000)
+    utimesSync(file, seconds, seconds)
+  }
+}
+
+const saved = { ...process.env }
+
+describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`}`, () => {
+  let server: S3Server
+  let work: Folder
+  beforeAll(async () => {
+    server = await startS3()
+    for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
+    Object.assign(process.env, server.env)
+  })
+  afterAll(async () => {
+    for (const name of Object.keys(server.env)) delete process.env[name]
+    Object.assign(process.env, saved)
+    await server[Symbol.asyncDispose]()
+  })
+  beforeEach(() => {
+    work = temporaryFolder()
+    server.delay(0)
+    server.reset()
+  })
+  afterEach(() => work[Symbol.dispose]())
+
+  const catalog = (name: string): string => `sqlite:///${join(work.path, name)}`
+
+  test.skipIf(!HAVE_TABLES)(
+    'is found, imported and proved as a folder is',
+    async () => {
+      const lake = join(work.path, 'lake')
+      for (const { table } of CHOSEN) {
+        cpSync(`${folderOf(table)}/_delta_log`, join(lake, table, '_delta_log'), {
+          recursive: true,
+          preserveTimestamps: true,
+        })
+      }
+      truncateTimes(lake)
+      server.putFolder(lake, 'mixed')
+      const url = server.url('mixed')
+      const found = await Promise.all(
+        [lake, url].map((path) => run({ kind: 'discover', path, recursive: true, exclude: [] })),
+      )
+      const [local, bucket] = found.map((told) =>
+        ofType(told, 'table').map(({ location: _, seq: _s, ts: _t, runId: _r, error, ...facts }) => ({
+          ...facts,
+          code: error?.code,
+        })),
+      )
+      expect(local).toHaveLength(CHOSEN.length)
+      expect(CHOSEN.length).toBeGreaterThan(20)
+      expect(bucket).toEqual(local)
+
+      const [here, there] = [catalog('local.db'), catalog('bucket.db')]
+      const imports = [
+        await run({ ...BATCH, path: lake, catalog: here }),
+        await run({ ...BATCH, path: url, catalog: there }),
+      ]
+      const outcome = (told: Told): unknown =>
+        ofType(told, 'table.finished')
+          .map(({ table, status, version, files, bytes, actions }) => ({
+            table,
+            status,
+            version,
+            files,
+            bytes,
+            actions,
+          }))
+          .toSorted((a, b) => (a.table < b.table ? -1 : 1))
+      expect(outcome(imports[1] as Told)).toEqual(outcome(imports[0] as Told))
+      const dumps: string[] = []
+      for (const at of [here, there]) {
+        await using database = await openCatalogDatabase(at, 'read')
+        // Ids hold a digest of the location.
+        dumps.push(
+          (await dumpCatalog(database))
+            .replaceAll(/-[0-9a-f]{8}(?=")/g, '')
+            .split('\n')
+            .toSorted()
+            .join('\n'),
+        )
+      }
+      expect(dumps[1]).toBe(dumps[0])
+
+      for (const { table } of CHOSEN.filter((_, i) => i % 4 === 0)) {
+        const told = await run({
+          kind: 'validate',
+          table: `${url}/${encodeURI(table)}`,
+          catalog: there,
+          verbose: false,
+          samples: 2,
+        })
+        expect([table, told.exitCode, ofType(told, 'run.finished')[0]?.error?.message]).toEqual([table, 0, undefined])
+      }
+      const status = await run({ kind: 'migration-status', catalog: there })
+      expect(ofType(status, 'run').every(({ behind, status: word }) => word !== 'completed' || behind === '0')).toBe(
+        true,
+      )
+    },
+    120_000,
+  )
+
+  test('a sync with nothing new is two requests', async () => {
+    writeLog(work.path, [[PROTOCOL, METADATA], [add('a')], [add('b')]])
+    server.putFolder(`${work.path}/_delta_log`, 'orders/_delta_log')
+    const importing = { ...IMPORT, table: server.url('orders'), catalog: catalog('c.db') }
+    expect((await run(importing)).exitCode).toBe(0)
+    const first = server.requests()
+    // One listing for plan and import, and every commit once for both of its readings.
+    expect([first.lists, first.gets, first.heads]).toEqual([1, 3, 0])
+    server.reset()
+    const again = await run(importing)
+    expect(ofType(again, 'table.finished')[0]?.status).toBe('current')
+    expect(server.requests().log.length).toBeLessThanOrEqual(2)
+    server.reset()
+    const status = await run({ kind: 'migration-status', catalog: importing.catalog })
+    expect(ofType(status, 'run')[0]?.behind).toBe('0')
+    expect(server.requests().log.map(({ query }) => query.get('start-after'))).toEqual([
+      `orders/_delta_log/${'2'.padStart(20, '0')}`,
+    ])
+    // The same table by other names.
+    for (const table of [`${server.url('orders')}/`, 's3a://lake/orders']) {
+      const told = await run({ kind: 'files', table, catalog: importing.catalog, asOf: {} })
+      expect(ofType(told, 'file').map(({ path }) => path)).toEqual(['a', 'b'])
+      expect(ofType(told, 'log')).toEqual([])
+    }
+    const changes = await run({ kind: 'changes', table: server.url('orders'), fromVersion: 0, toVersion: 2 })
+    expect(ofType(changes, 'change').map(({ path }) => path)).toEqual(['a', 'b'])
+    const history = await run({ kind: 'history', table: server.url('orders'), limit: 2 })
+    expect(ofType(history, 'commit').map(({ version }) => version)).toEqual(['2', '1'])
+  })
+
+  test('presence is looked up by listings, whichever are fewer', async () => {
+    const paths = Array.from({ length: 60 }, (_, i) => `day=${i % 30}/f${i}`)
+    for (const path of paths.slice(1)) server.put(`present/${path}`, 'x')
+    const pages = async function* (): AsyncGenerator<readonly string[]> {
+      yield [...paths, 's3a://lake/present/day=1/f1', 's3://other/x']
+    }
+    const log = await openLake(server.url('present'))
+    expect(await dataFilesPresent(log, pages(), 'all', NEVER)).toEqual({
+      checked: 61,
+      missing: ['day=0/f0'],
+      missingTotal: 1,
+      outside: 1,
+    })
+    expect(server.requests()).toMatchObject({ lists: 1, gets: 0, heads: 0 })
+    // Far more that nobody refers to: then by folders after all.
+    for (let i = 0; i < 2_100; i++) server.put(`crowded/day=0/old${i}`, '')
+    server.put('crowded/day=1/a', 'x')
+    server.put('crowded/day=2/b', 'x')
+    const two = async function* (): AsyncGenerator<readonly string[]> {
+      yield ['day=1/a', 'day=2/b']
+    }
+    server.reset()
+    expect((await dataFilesPresent(await openLake(server.url('crowded')), two(), 'all', NEVER)).missingTotal).toBe(0)
+    expect(server.requests().lists).toBeLessThanOrEqual(5)
+  })
+
+  test('many tables are looked at side by side, and told in order', async () => {
+    writeLog(work.path, [[PROTOCOL, METADATA], [add('a')]])
+    const names = Array.from({ length: 60 }, (_, i) => `team${i % 3}/t${String(i).padStart(2, '0')}`)
+    for (const name of names) server.putFolder(`${work.path}/_delta_log`, `many/${name}/_delta_log`)
+    server.put('many/notes.txt', 'x')
+    server.put('many/.hidden/_delta_log/x', 'x')
+    server.delay(30)
+    const told = await run({ kind: 'discover', path: server.url('many'), recursive: true, exclude: ['t59'] })
+    expect(ofType(told, 'run.finished')[0]?.error).toBeUndefined()
+    expect(ofType(told, 'table').map(({ table }) => table)).toEqual(
+      names.filter((name) => !name.endsWith('t59')).toSorted(),
+    )
+    expect(ofType(told, 'run.finished')[0]?.totals).toMatchObject({ tables: '59', excluded: '1' })
+    expect(server.mostAtOnce()).toBeGreaterThan(8)
+    const { log } = server.requests()
+    // A look at the folder, a listing, and two commits.
+    expect(log.length).toBeLessThanOrEqual(1 + 3 + 59 * 4)
+    const flat = await run({ kind: 'discover', path: server.url('many/team1'), recursive: false, exclude: [] })
+    expect(ofType(flat, 'table')).toHaveLength(20)
+  })
+
+  test('a prefix without anything, and a bucket that is not there', async () => {
+    const empty = await run({ kind: 'discover', path: server.url('nothing/here'), recursive: true, exclude: [] })
+    expect(ofType(empty, 'run.finished')[0]?.error?.code).toBe('NO_SUCH_PATH')
+    const bucket = await run({ kind: 'discover', path: 's3://no-such-bucket', recursive: true, exclude: [] })
+    expect(ofType(bucket, 'run.finished')[0]?.error?.code).toBe('NO_SUCH_PATH')
+    const none = await run({ kind: 'files', table: server.url('nothing/here'), asOf: {} })
+    expect(ofType(none, 'run.finished')[0]?.error?.code).toBe('NO_LOG')
+  })
+
+  test('a comparison counts what the files asked for, and adds what it is told to', async () => {
+    writeLog(work.path, [[PROTOCOL, METADATA], ...Array.from({ length: 20 }, (_, i) => [add(`f${i}`)])])
+    server.putFolder(`${work.path}/_delta_log`, 'compared/_delta_log')
+    const report = join(work.path, 'report.md')
+    const measured = async (table: string, latencyMs?: number): Promise<Told> => {
+      const name = table.startsWith('s3') ? 's3.db' : 'local.db'
+      await run({ ...IMPORT, table, catalog: catalog(name) })
+      return run({
+        kind: 'performance-compare',
+        table,
+        catalog: catalog(name),
+        runs: 1,
+        cold: false,
+        report,
+        questions: ['counts', 'last-commits'],
+        ...(latencyMs === undefined ? {} : { latencyMs }),
+      })
+    }
+    const bucket = await measured(server.url('compared'))
+    const counts = ofType(bucket, 'question').find(({ question }) => question === 'counts')
+    expect(counts?.same).toBe(true)
+    // A look at the hint that is not there, one listing, and 21 commits.
+    expect(counts?.files.requests).toBe('23')
+    expect(Number(counts?.files.requestBytes)).toBeGreaterThan(1_000)
+    expect(counts?.sql).toMatchObject({ requests: '0', requestBytes: '0' })
+    expect(ofType(bucket, 'log').some(({ message }) => /took \d+ requests .*SQL 0 requests/.test(message))).toBe(true)
+
+    const far = await measured(work.path, 20)
+    const slow = ofType(far, 'question').find(({ question }) => question === 'counts')
+    expect(slow?.files).toMatchObject({ requests: '23', addedMs: 20 })
+    // The hint, one listing, and 21 commits in two rounds of sixteen at most.
+    expect(slow?.files.p50Ms).toBeGreaterThan(55)
+    expect(slow?.files.p50Ms).toBeLessThan(23 * 20)
+    expect(slow?.sql.addedMs).toBeUndefined()
+    expect(slow?.sql.p50Ms).toBeLessThan(20)
+    const { readFileSync } = await import('node:fs')
+    expect(readFileSync(report, 'utf8')).toContain(
+      'imulated latency: 20 ms for every request to the lake, nothing for SQL',
+    )
+    const near = await measured(work.path)
+    expect(ofType(near, 'question')[0]?.files.requests).toBeUndefined()
+  }, 60_000)
+})
+
+describe('URLs of lakes', () => {
+  test.each([
+    'abfss://c@a.dfs.core.windows.net/x',
+    'abfs://c@a/x',
+    'wasbs://c@a/x',
+    'gs://b/x',
+    'gcs://b/x',
+    'hdfs://n/x',
+  ])('%s is refused in a sentence', async (url) => {
+    for (const opened of [openLake(url), openLakeStore(url)]) {
+      const error: unknown = await opened.catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'UNSUPPORTED_URL', hint: expect.stringContaining('s3://') })
+    }
+  })
+
+  test.each(['s3://AKIAX:topsecret@bucket/t', 's3://AKIAX:top/secret@bucket/t', 's3a://k@bucket/t'])(
+    'credentials are refused and not repeated: %#',
+    (url) => {
+      const error = sluiceErrorOf(() => parseLakeUrl(url))
+      expect(error.code).toBe('BAD_CONFIG')
+      expect(JSON.stringify(error.info())).not.toMatch(/secret|AKIAX/)
+    },
+  )
+
+  test('one table has one location, and absolute paths below it are its files', () => {
+    const root = (url: string): string => {
+      const place = parseLakeUrl(url)
+      return place.kind === 's3' ? place.root : ''
+    }
+    expect(['s3://b/a/t', 's3a://b/a/t/', 'S3N://b/a/t//'].map(root)).toEqual(Array(3).fill('s3://b/a/t'))
+    expect(root('s3://b/my table/100%/x%20y?#')).toBe('s3://b/my%20table/100%25/x%20y%3F%23')
+    expect(root(root('s3://b/my table/a%2520b'))).toBe(root('s3://b/my table/a%2520b'))
+    expect(root('s3://b')).toBe('s3://b')
+    const at = root('s3://b/my table')
+    for (const path of ['p=1/f', 's3://b/my%20table/p=1/f', 's3a://b/my%20table/p=1/f', 's3n://b/my%20table/p%3D1/f'])
+      expect(canonicalPath(path, at)).toBe('p=1/f')
+    expect(canonicalPath('s3://other/my%20table/f', at)).toBe('s3://other/my table/f')
+  })
+})

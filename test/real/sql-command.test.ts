@@ -1,0 +1,280 @@
+/** `sluice sql` on a real database: what it gives, what it refuses, and that nothing it is given changes the catalog. */
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import type { QueryOptions, SqlDatabase, SqlRow } from '../../src/stores/port.ts'
+import { ALL, BACKEND, catalogUrl } from '../support/backend.ts'
+import {
+  add,
+  importInto,
+  METADATA,
+  openCatalog,
+  PROTOCOL,
+  temporaryFolder,
+  writeLog,
+  type Folder,
+} from '../support/catalog-kit.ts'
+import { eventSchema } from '../cli/event-schema.ts'
+
+const PROGRAM = resolve(import.meta.dirname, '../../dist/cli/bin.js')
+const on = (...backends: readonly string[]): boolean => backends.includes(BACKEND)
+/** Two thousand rows to multiply with each other. */
+const MANY = on('duckdb')
+  ? 'SELECT a.i, b.i FROM range(2000) a(i), range(2000) b(i)'
+  : `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+     SELECT a.i, b.i, c.i FROM n a, n b, n c`
+/** Many times what a pipe and the buffers before it hold. */
+const ENOUGH_BYTES = 2_000_000
+const ENDLESS = `SELECT count(*) FROM delta_files a, delta_files b, delta_files c, delta_files d WHERE a.size + b.size + c.size + d.size = 7`
+
+let folder: Folder
+let database: SqlDatabase
+let url: string
+
+beforeAll(async () => {
+  folder = temporaryFolder()
+  const file = join(folder.path, 'c.db')
+  url = catalogUrl(file)
+  database = await openCatalog(file)
+  const files = Array.from({ length: 1_500 }, (_, i) => add(`f${i}`, { size: i }))
+  writeLog(folder.path, [[PROTOCOL, METADATA, ...files]])
+  await importInto(database, folder.path)
+  // A DuckDB file belongs to one program at a time.
+  if (on('duckdb')) await database.close()
+}, 60_000)
+
+afterAll(async () => {
+  if (!on('duckdb')) await database.close()
+  folder[Symbol.dispose]()
+})
+
+async function ask(
+  sql: string,
+  options: Partial<QueryOptions> = {},
+): Promise<{ columns: readonly string[]; rows: SqlRow[] }> {
+  const { openAt } = await import('../support/backend.ts')
+  await using reader = await openAt(join(folder.path, 'c.db'), 'read')
+  const rows: SqlRow[] = []
+  let columns: readonly string[] = []
+  for await (const page of reader.query(sql, { pageRows: 100, signal: new AbortController().signal, ...options })) {
+    ;({ columns } = page)
+    rows.push(...page.rows)
+  }
+  return { columns, rows }
+}
+
+async function refusal(sql: string): Promise<SluiceError> {
+  const error = await ask(sql).then(
+    ({ rows }) => new Error(`gave ${JSON.stringify(rows)}`),
+    (thrown: unknown) => thrown,
+  )
+  expect(error, sql).toBeInstanceOf(SluiceError)
+  return error as SluiceError
+}
+
+const sluice = (...words: readonly string[]) =>
+  spawnSync(process.execPath, [PROGRAM, ...words], {
+    encoding: 'utf8',
+    env: { ...process.env, SLUICE_DATABASE_URL: url },
+  })
+
+describe(`queries over a catalog in ${BACKEND}`, () => {
+  it('give names and rows, also where there are none or two of a name', async () => {
+    expect(await ask('SELECT path, size FROM delta_files WHERE size < 2 ORDER BY size')).toEqual({
+      columns: ['path', 'size'],
+      rows: [
+        ['f0', 0],
+        ['f1', 1],
+      ],
+    })
+    expect(await ask("SELECT path AS p, size FROM delta_files WHERE path = 'none'")).toEqual({
+      columns: ['p', 'size'],
+      rows: [],
+    })
+    expect((await ask('SELECT 1 AS a, 2 AS a')).columns).toEqual(['a', 'a'])
+    expect((await ask('SELECT path FROM delta_files')).rows).toHaveLength(1_500)
+    expect((await ask('EXPLAIN SELECT 1')).rows.length).toBeGreaterThan(0)
+  })
+  it('keep integers beyond 2^53 and bytes', async () => {
+    const { rows } = await ask(
+      `SELECT CAST(${on('mysql') ? '9223372036854775807 AS SIGNED' : '9223372036854775807 AS BIGINT'}), log_digest FROM delta_commits`,
+    )
+    expect(rows[0]?.[0]).toBe(9_223_372_036_854_775_807n)
+    expect(rows[0]?.[1]).toHaveLength(32)
+  })
+  it.each([
+    "INSERT INTO delta_partitions (partition_no, table_id, values_hash, partition_values) VALUES (99, 't', 1, '')",
+    'DELETE FROM delta_files',
+    'UPDATE delta_tables SET current_version = 7',
+    'CREATE TABLE mine (a int)',
+    'DROP TABLE delta_files',
+    'DROP VIEW delta_active_files',
+    'COMMIT',
+    'SELECT 1; SELECT 2',
+    'SELECT 1; DELETE FROM delta_files',
+    'SELEC 1',
+    'SELECT nothing FROM delta_files',
+    'SELECT * FROM no_such_table',
+    '',
+    ';',
+    '-- nothing',
+  ])('refuse %j', async (sql) => {
+    expect((await refusal(sql)).code).toBe('BAD_QUERY')
+    const count = 'SELECT count(*) FROM delta_active_files'
+    expect(on('duckdb') ? (await ask(count)).rows : await database.all(count)).toEqual([[1_500]])
+  })
+  it('say where a mistake is, where the server does', async () => {
+    const { message } = await refusal('SELECT 1,\n  nothing FROM delta_files')
+    expect(message).toContain('nothing')
+    if (on('postgresql')) expect(message).toContain('(line 2, column 3)')
+    if (on('duckdb')) expect(message).toContain('(line 2)')
+  })
+  it('end when nobody wants them any more, at the server too', async () => {
+    const interrupter = new Interrupter()
+    setTimeout(() => interrupter.requestStop(new SluiceError('STOPPED', 'enough')), 100)
+    const begun = performance.now()
+    await expect(ask(ENDLESS, { signal: interrupter.stop })).rejects.toMatchObject({ code: 'STOPPED' })
+    expect(performance.now() - begun).toBeLessThan(10_000)
+    await expect(ask(ENDLESS, { timeoutMs: 100 })).rejects.toMatchObject({ code: 'DEADLINE' })
+    if (!on('postgresql', 'mysql')) return
+    const working = on('postgresql')
+      ? "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%delta_files d%' AND pid <> pg_backend_pid()"
+      : "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%delta_files d%' AND id <> connection_id()"
+    await expect.poll(async () => (await database.all(working))[0]?.[0], { timeout: 5_000 }).toBe(0)
+  })
+})
+
+/** What would leave the catalog, or change it past the eyes of a parser. FILE is one that must not appear. */
+const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
+  sqlite: [
+    'ATTACH',
+    "ATTACH 'FILE' AS other",
+    "VACUUM INTO 'FILE'",
+    'VACUUM',
+    'PRAGMA journal_mode = DELETE',
+    'PRAGMA wal_checkpoint(TRUNCATE)',
+    'PRAGMA user_version = 9',
+    'PRAGMA query_only = OFF',
+    "SELECT load_extension('FILE')",
+    "SELECT writefile('FILE', 'x')",
+    'BEGIN IMMEDIATE',
+    'REINDEX',
+    'ANALYZE',
+  ],
+  duckdb: [
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT content FROM read_text('/etc/passwd')",
+    "COPY delta_files TO 'FILE'",
+    "COPY (SELECT 1) TO 'FILE'",
+    "EXPORT DATABASE 'FILE'",
+    "ATTACH 'FILE' AS other",
+    "ATTACH ':memory:' AS other",
+    'SET enable_external_access = true',
+    'CREATE TEMP TABLE mine AS SELECT 1',
+    "INSTALL 'httpfs'",
+    'CHECKPOINT',
+  ],
+  postgresql: [
+    "COPY delta_files TO 'FILE'",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+    'COPY delta_files TO STDOUT',
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_ls_dir('/')",
+    "SELECT lo_export(1, 'FILE')",
+    'WITH gone AS (DELETE FROM delta_files RETURNING path) SELECT * FROM gone',
+    'EXPLAIN ANALYZE DELETE FROM delta_files',
+    "SELECT nextval('no_such_sequence')",
+    "SELECT set_config('transaction_read_only', 'off', false)",
+    'SELECT * INTO mine FROM delta_files',
+    'DO $$ BEGIN DELETE FROM delta_files; END $$',
+    'LOCK TABLE delta_files',
+    'SELECT * FROM delta_files FOR UPDATE',
+    'SELECT pg_terminate_backend(pg_backend_pid()) FROM pg_authid',
+  ],
+  mysql: [
+    "SELECT path FROM delta_files INTO OUTFILE 'FILE'",
+    "SELECT 1 INTO DUMPFILE 'FILE'",
+    'SELECT count(*) INTO @a FROM delta_files',
+    'SET autocommit = 0',
+    'START TRANSACTION READ WRITE',
+    'SELECT * FROM delta_files LIMIT 1 FOR UPDATE; DELETE FROM delta_files',
+    'TRUNCATE TABLE delta_files',
+    "LOAD DATA INFILE '/etc/passwd' INTO TABLE delta_files",
+    'LOCK TABLES delta_files WRITE',
+  ],
+}
+
+it.each(OUTSIDE[BACKEND] ?? [])(`a catalog in ${BACKEND} is not left and not changed by %s`, async (sql) => {
+  const outside = join(folder.path, 'outside')
+  expect((await refusal(sql.replaceAll('FILE', outside))).code).toBe('BAD_QUERY')
+  expect(existsSync(outside)).toBe(false)
+})
+
+it.skipIf(BACKEND !== 'sqlite')('journal mode and user version stay (of SQLite only)', async () => {
+  expect(await database.all('PRAGMA journal_mode')).toEqual([['wal']])
+  expect(await database.all('PRAGMA user_version')).toEqual([[0]])
+})
+
+describe(`sluice sql in ${BACKEND}`, () => {
+  it('prints a table, CSV, objects and events', () => {
+    const query = `SELECT 'a"b, c' AS "say, it", size, NULL AS none, '' AS empty, 'zwei
+Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
+    const table = sluice('sql', query)
+    expect(table.stdout).toBe(
+      'say, it  size  none  empty  wide\na"b, c      3  NULL         zwei\\nZeilen\\t☃\n'.replace(/ +\n/g, '\n'),
+    )
+    expect(table.stderr).toMatch(/exit {5}0/)
+    // How rows are printed is no matter of the database: each start of the program that shows it is made once.
+    if (!on('sqlite') && !ALL) return
+    expect(sluice('sql', query, '--format', 'csv').stdout).toBe(
+      '"say, it",size,none,empty,wide\r\n"a""b, c",3,,"","zwei\nZeilen\t☃"\r\n',
+    )
+    expect(JSON.parse(sluice('sql', query, '--format=json').stdout)).toEqual({
+      'say, it': 'a"b, c',
+      size: 3,
+      none: null,
+      empty: '',
+      wide: 'zwei\nZeilen\t☃',
+    })
+    const lines = sluice('sql', query, '--json').stdout.trim().split('\n')
+    const events = lines.map((line) => eventSchema.parse(JSON.parse(line)))
+    expect(events.map(({ type }) => type)).toEqual(['run.started', 'columns', 'row', 'run.finished'])
+    expect(sluice('sql', 'SELECT path FROM delta_files WHERE size < 0', '--format', 'csv').stdout).toBe('path\r\n')
+  })
+  it('stops at the limit and says so, and tells a mistake from a failure', () => {
+    const some = sluice('sql', 'SELECT path FROM delta_files', '--limit', '3', '--format', 'csv')
+    expect(some.stdout.split('\r\n')).toHaveLength(5)
+    expect(some.stderr).toContain('there are more rows; --limit 3 leaves them out')
+    const wrong = sluice('sql', 'DELETE FROM delta_files')
+    expect([wrong.status, wrong.stdout]).toEqual([2, ''])
+    if (!on('sqlite') && !ALL) return
+    expect(sluice('sql', 'SELECT path FROM delta_files WHERE size < 3', '--limit', '3').stderr).not.toContain('more')
+    expect(sluice('sql', ENDLESS, '--timeout', '100ms').stderr).toContain('--timeout (0.1 s)')
+  })
+  it('ends well when the reader of a long answer leaves, and holds little of it', async () => {
+    const child = spawn(
+      process.execPath,
+      ['--max-old-space-size=64', PROGRAM, 'sql', MANY, '--limit', '3000000', '--format', 'csv'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, SLUICE_DATABASE_URL: url },
+      },
+    )
+    let peak = 0
+    let bytes = 0
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      const status = existsSync(`/proc/${child.pid}/status`) ? readFileSync(`/proc/${child.pid}/status`, 'utf8') : ''
+      peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0))
+      if (bytes > ENOUGH_BYTES) break
+    }
+    const exit = await new Promise((done) => child.once('exit', done))
+    expect(exit).toBe(0)
+    expect(bytes).toBeGreaterThan(ENOUGH_BYTES)
+    expect(peak / 1024).toBeLessThan(on('duckdb') ? 700 : 300)
+  }, 60_000)
+})

@@ -1,0 +1,242 @@
+/** `sync`, `prune` and the lag of `migration-status` as operations: what they tell, what they write, and what they leave alone. */
+import { existsSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { runOperation } from '../../src/engine/run.ts'
+import type { Operation, RunFinished } from '../../src/engine/operation.ts'
+import type { Event } from '../../src/model/event.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
+import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+
+const FIRST: readonly Line[] = [PROTOCOL, METADATA, add('a')]
+const MORE: readonly Line[] = [add('b'), remove('a')]
+
+type Ran = { readonly finished: RunFinished; readonly events: readonly Event[] }
+
+async function run(operation: Operation, interrupt = new Interrupter(), seen: Event[] = []): Promise<Ran> {
+  const finished = await runOperation(operation, {
+    interrupt,
+    clock: systemClock,
+    tool: 'test',
+    actor: 'me',
+    host: 'here',
+    commandLine: 'sluice sync',
+    onEvent: (event) => void seen.push(event),
+  })
+  return { finished, events: seen }
+}
+
+type Lake = Disposable & { readonly lake: string; readonly file: string; readonly url: string }
+
+/** Tables of one commit each, imported. */
+async function lakeOf(names: readonly string[]): Promise<Lake> {
+  const folder = temporaryFolder()
+  const lake = join(folder.path, 'lake')
+  for (const name of names) writeLog(join(lake, name), [FIRST])
+  const file = join(folder.path, 'c.db')
+  const url = `sqlite:///${file}`
+  await run({
+    kind: 'batch-import',
+    path: lake,
+    catalog: url,
+    recursive: true,
+    exclude: [],
+    parallel: 1,
+    batchSize: 100,
+    dryRun: false,
+    resume: false,
+    verbose: false,
+  })
+  return { lake, file, url, [Symbol.dispose]: () => folder[Symbol.dispose]() }
+}
+
+const syncOf = (catalog: string, more: Partial<Extract<Operation, { kind: 'sync' }>> = {}): Operation => ({
+  kind: 'sync',
+  tables: [],
+  catalog,
+  watch: false,
+  intervalMs: 1000,
+  batchSize: 1000,
+  parallel: 2,
+  ...more,
+})
+
+const statuses = ({ events }: Ran): Record<string, string> =>
+  Object.fromEntries(
+    events.flatMap((event) =>
+      event.type === 'table.finished' ? [[event.table.replace(/-[0-9a-f]{8}$/, ''), event.status]] : [],
+    ),
+  )
+
+async function countOf(file: string, relation: string): Promise<number> {
+  await using database = openSqlite(file, 'read')
+  return Number((await database.all(`SELECT count(*) FROM ${relation}`))[0]?.[0])
+}
+
+describe('sync', () => {
+  test('of all tables brings what is new, and writes nothing of its own about the others', async () => {
+    using at = await lakeOf(['one', 'three', 'two'])
+    writeLog(join(at.lake, 'two'), [MORE, [add('c')]], 1)
+    const before = await countOf(at.file, 'migration_status')
+    const first = await run(syncOf(at.url))
+    expect(statuses(first)).toEqual({ one: 'current', three: 'current', two: 'ok' })
+    expect(first.finished).toMatchObject({
+      status: 'ok',
+      exitCode: 0,
+      totals: { tables: '3', ok: '1', current: '2', failed: '0', refused: '0', behind: '0', actions: '3' },
+    })
+    expect(await countOf(at.file, 'migration_status')).toBe(before + 1)
+    const audits = await countOf(at.file, 'catalog_audit')
+    const again = await run(syncOf(at.url))
+    expect(again.finished.totals).toMatchObject({ ok: '0', current: '3' })
+    expect(await countOf(at.file, 'migration_status')).toBe(before + 1)
+    expect(await countOf(at.file, 'catalog_audit')).toBe(audits + 1)
+  })
+
+  test('of named tables takes paths and ids, and refuses what is not in the catalog', async () => {
+    using at = await lakeOf(['one', 'two'])
+    writeLog(join(at.lake, 'one'), [MORE], 1)
+    writeLog(join(at.lake, 'stranger'), [FIRST])
+    const ran = await run(syncOf(at.url, { tables: [join(at.lake, 'one')] }))
+    expect(ran.finished.totals).toMatchObject({ tables: '1', ok: '1' })
+    const stranger = await run(syncOf(at.url, { tables: [join(at.lake, 'stranger')] }))
+    expect(stranger.finished.error?.code).toBe('NO_SUCH_TABLE')
+    const nowhere = await run(syncOf(`${at.url}.other`, { tables: ['one'] }))
+    expect(nowhere.finished.exitCode).not.toBe(0)
+    expect(existsSync(`${at.file}.other`)).toBe(false)
+  })
+
+  test('names what is wrong with one table and brings the others', async () => {
+    using at = await lakeOf(['gone', 'edited', 'shorter', 'well'])
+    writeLog(join(at.lake, 'shorter'), [MORE], 1)
+    await run(syncOf(at.url))
+    for (const name of ['gone', 'well', 'edited']) writeLog(join(at.lake, name), [MORE], 1)
+    renameSync(join(at.lake, 'gone'), join(at.lake, 'moved'))
+    writeLog(join(at.lake, 'edited'), [[PROTOCOL, METADATA, add('z')]])
+    rmSync(join(at.lake, 'shorter', '_delta_log', '00000000000000000001.json'))
+    const ran = await run(syncOf(at.url))
+    expect(statuses(ran)).toEqual({ gone: 'failed', edited: 'failed', shorter: 'failed', well: 'ok' })
+    const codes = ran.events.flatMap((event) =>
+      event.type === 'table.finished' && event.error !== undefined ? [event.error.code] : [],
+    )
+    expect(codes.toSorted()).toEqual(['LOG_REWRITTEN', 'LOG_REWRITTEN', 'NO_LOG'])
+    // What the edited log has above is not mixed in; of the others nobody knows, or there is nothing.
+    expect(ran.finished).toMatchObject({ exitCode: 1, totals: { failed: '3', ok: '1', behind: '1' } })
+    expect(await countOf(at.file, "migration_status WHERE status = 'failed'")).toBe(0)
+  })
+
+  test('leaves alone what was rolled back by hand, and a commit whose time alone changed', async () => {
+    using at = await lakeOf(['back', 'touched'])
+    {
+      await using database = openSqlite(at.file, 'write')
+      await database.write(async (transaction) => {
+        await transaction.run("DELETE FROM delta_files WHERE table_id LIKE 'back-%'")
+        await transaction.run("DELETE FROM migration_status WHERE table_id LIKE 'back-%'")
+      })
+    }
+    writeLog(join(at.lake, 'back'), [MORE], 1)
+    const log = join(at.lake, 'touched', '_delta_log', '00000000000000000000.json')
+    utimesSync(log, 1_800_000_000, 1_800_000_000)
+    const rows = await countOf(at.file, 'migration_status')
+    const ran = await run(syncOf(at.url))
+    expect(statuses(ran)).toEqual({ back: 'skipped', touched: 'current' })
+    expect(ran.finished.status).toBe('ok')
+    expect(await countOf(at.file, 'migration_status')).toBe(rows)
+    expect(await countOf(at.file, "delta_files WHERE table_id LIKE 'back-%'")).toBe(0)
+  })
+})
+
+describe('sync --watch', () => {
+  async function until(what: () => boolean, ms = 8000): Promise<void> {
+    const end = Date.now() + ms
+    while (!what()) {
+      if (Date.now() > end) throw new Error('it did not happen')
+      await sleep(20)
+    }
+  }
+
+  test('brings commits as they come, tells a failure once, tries again, and ends when asked', async () => {
+    using at = await lakeOf(['one', 'two'])
+    const interrupt = new Interrupter()
+    const events: Event[] = []
+    const finished = (status: string): readonly Event[] =>
+      events.filter((event) => event.type === 'table.finished' && event.status === status)
+    const running = run(syncOf(at.url, { watch: true }), interrupt, events)
+    await until(() => events.some((event) => event.type === 'log' && event.message.includes('watching 2')))
+    await sleep(300)
+    const written = Date.now()
+    writeLog(join(at.lake, 'one'), [MORE], 1)
+    await until(() => finished('ok').length === 1)
+    expect(Date.now() - written).toBeLessThan(1000)
+    // A broken commit is told once, however many rounds pass, and brought when it is mended.
+    writeLog(join(at.lake, 'two'), [[{ add: { path: 5 } }]], 1)
+    await until(() => finished('failed').length === 1)
+    await sleep(2500)
+    expect(finished('failed')).toHaveLength(1)
+    writeLog(join(at.lake, 'two'), [MORE], 1)
+    await until(() => finished('ok').length === 2)
+    expect(finished('current')).toHaveLength(0)
+    interrupt.requestStop()
+    const { finished: end } = await running
+    expect(end).toMatchObject({ status: 'stopped', exitCode: 75, totals: { tables: '2', failed: '0', behind: '0' } })
+    expect(await countOf(at.file, 'catalog_audit')).toBe(2)
+    expect(await countOf(at.file, 'migration_status')).toBe(4)
+  })
+})
+
+describe('migration-status', () => {
+  test('says once a table how far it is behind, and nothing where it cannot know', async () => {
+    using at = await lakeOf(['away', 'behind', 'cleaned', 'current'])
+    const commits = [FIRST, MORE, [add('c')], [add('d')]]
+    writeLog(join(at.lake, 'behind'), commits.slice(1, 2), 1)
+    await run(syncOf(at.url))
+    writeLog(join(at.lake, 'behind'), commits.slice(2), 2)
+    writeLog(join(at.lake, 'cleaned'), commits)
+    writeCheckpoint(join(at.lake, 'cleaned'), 3, checkpointOf(commits, 3))
+    dropCommits(join(at.lake, 'cleaned'), 0, 3)
+    renameSync(join(at.lake, 'away'), join(at.lake, 'elsewhere'))
+    const { events } = await run({ kind: 'migration-status', catalog: at.url })
+    const rows = events.flatMap((event) =>
+      event.type === 'run' ? [[event.table.replace(/-[0-9a-f]{8}$/, ''), event.behind]] : [],
+    )
+    expect(rows.toSorted()).toEqual([
+      ['away', undefined],
+      ['behind', undefined],
+      ['behind', '2'],
+      ['cleaned', '3'],
+      ['current', '0'],
+    ])
+  })
+})
+
+describe('prune', () => {
+  test('as a command: a plan that changes nothing, then the rows go, then there is nothing to do', async () => {
+    using at = await lakeOf(['one', 'two'])
+    writeLog(join(at.lake, 'one'), [MORE, [add('c')]], 1)
+    await run(syncOf(at.url))
+    const prune = { kind: 'prune', tables: [], catalog: at.url, keep: { versions: 1 } } as const
+    const audits = await countOf(at.file, 'catalog_audit')
+    const planned = await run({ ...prune, dryRun: true })
+    expect(planned.finished.totals).toMatchObject({
+      tables: '2',
+      delta_files: '1',
+      delta_commits: '2',
+      delta_actions: '3',
+    })
+    expect(planned.events.some((event) => event.type === 'log' && event.message.includes('bytes unknown'))).toBe(true)
+    expect(await countOf(at.file, 'delta_commits')).toBe(4)
+    expect(await countOf(at.file, 'catalog_audit')).toBe(audits)
+    const done = await run({ ...prune, dryRun: false })
+    expect(done.finished.totals).toEqual({ ...planned.finished.totals, failed: '0' })
+    expect(statuses(done)).toEqual({ one: 'ok', two: 'ok' })
+    expect(await countOf(at.file, 'delta_commits')).toBe(2)
+    const again = await run({ ...prune, dryRun: false })
+    expect(again.finished).toMatchObject({ status: 'ok', totals: { tables: '2', failed: '0' } })
+    const notes = again.events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : []))
+    expect(notes.every((note) => note.startsWith('nothing to prune'))).toBe(true)
+  })
+})

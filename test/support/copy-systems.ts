@@ -1,0 +1,240 @@
+/** Empty databases of every system that copies know, for tests that speak to them past our own code. */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { inject } from 'vitest'
+import { NEVER, type Interrupt } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import type { Event } from '../../src/model/event.ts'
+import type { CopyOperation, Operation, RunControl, RunFinished } from '../../src/engine/operation.ts'
+import { runOperation } from '../../src/engine/run.ts'
+import type { System } from '../../src/stores/copy-port.ts'
+import type { Answer } from '../setup/servers.ts'
+import { d1Account } from './servers/d1-account.ts'
+
+export type Place = {
+  readonly system: System
+  readonly url: string
+  /** Runs statements. */
+  sql(...statements: readonly string[]): Promise<void>
+  /** All rows of a query, every value as text. */
+  rows(query: string): Promise<readonly (readonly (string | null)[])[]>
+}
+
+type Text = string | null
+
+/** Why a system cannot be had; empty where it can. */
+export async function missing(system: System): Promise<string> {
+  if (system === 'sqlite' || system === 'duckdb') return ''
+  const answer = await ask(system)
+  return 'missing' in answer ? answer.missing : ''
+}
+
+/** @param folder for systems that are files */
+export async function makePlace(system: System, folder: string): Promise<Place> {
+  const name = newName()
+  switch (system) {
+    case 'sqlite':
+      return sqlitePlace(join(folder, `${name}.db`))
+    case 'duckdb':
+      return duckdbPlace(join(folder, `${name}.duckdb`))
+    case 'postgresql':
+    case 'mysql':
+      return placeOn(system, await serverUrl(system))
+    case 'd1':
+      return d1Place(await serverUrl(system))
+  }
+}
+
+/** A new database on a server that is not the shared one. @param server URL of any database there */
+export async function placeOn(system: 'postgresql' | 'mysql', server: string): Promise<Place> {
+  return system === 'postgresql' ? postgresPlace(server, newName()) : mysqlPlace(server, newName())
+}
+
+function newName(): string {
+  return `c${randomBytes(6).toString('hex')}`
+}
+
+export type Ran = { readonly finished: RunFinished; readonly events: readonly Event[] }
+
+export type RunWishes = {
+  readonly interrupt?: Interrupt
+  readonly control?: RunControl
+  readonly onEvent?: (event: Event) => void
+}
+
+const DEFAULTS = {
+  kind: 'copy',
+  rename: {},
+  onExisting: 'refuse',
+  acceptLossy: [],
+  verify: 'chunk',
+  workers: 2,
+  maxAside: 1000,
+  restart: false,
+  dryRun: false,
+} as const
+
+/** Runs an operation as a command would. */
+export async function perform(operation: Operation, wishes: RunWishes = {}): Promise<Ran> {
+  const events: Event[] = []
+  const finished = await runOperation(operation, {
+    interrupt: wishes.interrupt ?? NEVER,
+    clock: systemClock,
+    tool: 'test',
+    actor: 'tester',
+    host: 'here',
+    commandLine: 'sluice copy',
+    onEvent: (event) => {
+      events.push(event)
+      wishes.onEvent?.(event)
+    },
+    ...(wishes.control === undefined ? {} : { control: wishes.control }),
+  })
+  return { finished, events }
+}
+
+/** A copy with the defaults of the command. */
+export function copyOf(
+  from: Place,
+  to: Place,
+  table: string,
+  more: Partial<Omit<CopyOperation, 'kind'>> = {},
+): CopyOperation {
+  return { ...DEFAULTS, from: from.url, to: to.url, tables: [table], ...more }
+}
+
+async function ask(system: System): Promise<Answer> {
+  const response = await fetch(`${inject('serverBroker')}/${system}`)
+  if (!response.ok) throw new Error(`no ${system} server: ${await response.text()}`)
+  return (await response.json()) as Answer
+}
+
+async function serverUrl(system: System): Promise<string> {
+  const answer = await ask(system)
+  if ('url' in answer) return answer.url
+  throw new Error(`needs ${system}: ${answer.missing}`)
+}
+
+function asText(value: unknown): Text {
+  if (value === null || value === undefined) return null
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  return typeof value === 'string' ? value : (value as { toString(): string }).toString()
+}
+
+async function sqlitePlace(file: string): Promise<Place> {
+  const { default: Database } = await import('better-sqlite3')
+  const use = <T>(body: (database: InstanceType<typeof Database>) => T): T => {
+    const database = new Database(file)
+    try {
+      return body(database)
+    } finally {
+      database.close()
+    }
+  }
+  return {
+    system: 'sqlite',
+    url: `sqlite:///${file}`,
+    sql: async (...statements) => use((database) => statements.forEach((one) => database.exec(one))),
+    rows: async (query) =>
+      use((database) =>
+        (database.prepare(query).safeIntegers().raw(true).all() as unknown[][]).map((row) => row.map(asText)),
+      ),
+  }
+}
+
+async function duckdbPlace(file: string): Promise<Place> {
+  const { DuckDBInstance } = await import('@duckdb/node-api')
+  const run = async (statements: readonly string[]): Promise<readonly (readonly Text[])[]> => {
+    const instance = await DuckDBInstance.create(file)
+    const connection = await instance.connect()
+    try {
+      let rows: readonly (readonly Text[])[] = []
+      for (const one of statements) {
+        const reader = await connection.runAndReadAll(one)
+        rows = reader.getRows().map((row) => row.map(asText))
+      }
+      return rows
+    } finally {
+      connection.closeSync()
+      instance.closeSync()
+    }
+  }
+  return {
+    system: 'duckdb',
+    url: `duckdb:///${file}`,
+    sql: async (...statements) => void (await run(statements)),
+    rows: (query) => run([query]),
+  }
+}
+
+async function postgresPlace(server: string, name: string): Promise<Place> {
+  const { default: pg } = await import('pg')
+  const run = async (url: string, statements: readonly string[]): Promise<readonly (readonly Text[])[]> => {
+    const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => String as never } })
+    await client.connect()
+    try {
+      let rows: readonly (readonly Text[])[] = []
+      for (const text of statements) {
+        const result = await client.query<Text[]>({ text, rowMode: 'array' })
+        rows = (Array.isArray(result) ? result.at(-1) : result)?.rows ?? []
+      }
+      return rows
+    } finally {
+      await client.end()
+    }
+  }
+  await run(server, [`CREATE DATABASE ${name}`])
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return {
+    system: 'postgresql',
+    url: url.href,
+    sql: async (...statements) => void (await run(url.href, statements)),
+    rows: (query) => run(url.href, [`SET TimeZone TO 'UTC'`, query]),
+  }
+}
+
+async function mysqlPlace(server: string, name: string): Promise<Place> {
+  const { createConnection } = await import('mysql2/promise')
+  const run = async (url: string, statements: readonly string[]): Promise<readonly (readonly Text[])[]> => {
+    const connection = await createConnection({
+      uri: url,
+      rowsAsArray: true,
+      dateStrings: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      charset: 'utf8mb4',
+    })
+    try {
+      let rows: readonly (readonly Text[])[] = []
+      for (const one of statements) {
+        const [result] = await connection.query(one)
+        rows = Array.isArray(result) ? (result as unknown[][]).map((row) => row.map(asText)) : []
+      }
+      return rows
+    } finally {
+      await connection.end()
+    }
+  }
+  await run(server, [`CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`])
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return {
+    system: 'mysql',
+    url: url.href,
+    sql: async (...statements) => void (await run(url.href, statements)),
+    rows: (query) => run(url.href, [query]),
+  }
+}
+
+async function d1Place(base: string): Promise<Place> {
+  const account = d1Account(base)
+  Object.assign(process.env, account.environment)
+  const database = await account.database()
+  return {
+    system: 'd1',
+    url: database.url,
+    sql: async (...statements) => void (await database.sql(...statements)),
+    rows: async (query) => (await database.sql(query)).map((row) => row.map(asText)),
+  }
+}

@@ -1,0 +1,78 @@
+/** An account of one's own at the D1 server of the tests: its databases, what goes wrong with its requests, and how many there were. */
+import { randomBytes } from 'node:crypto'
+import type { D1Fault } from './d1-faults.ts'
+import { D1_TOKEN, type D1Counts, type D1Limit, type D1State } from './d1.ts'
+
+export type D1Database = {
+  readonly id: string
+  readonly name: string
+  /** `d1://ACCOUNT/DATABASE` */
+  readonly url: string
+  /** Runs statements past faults and counts. */
+  sql(...statements: readonly string[]): Promise<readonly (readonly unknown[])[]>
+}
+
+export type D1Account = AsyncDisposable & {
+  readonly id: string
+  /** What a program needs in its environment. */
+  readonly environment: Readonly<Record<string, string>>
+  database(name?: string): Promise<D1Database>
+  /** What goes wrong from now on, in this order where several fit. */
+  faults(...faults: readonly D1Fault[]): Promise<void>
+  limit(limit: D1Limit | null): Promise<void>
+  counts(): Promise<D1Counts>
+  reset(): Promise<void>
+}
+
+/** @param base what `startD1` gave */
+export function d1Account(base: string): D1Account {
+  const id = randomBytes(16).toString('hex')
+  const made: string[] = []
+  const api = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(`${base}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${D1_TOKEN}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const answer = (await response.json()) as {
+      readonly success: boolean
+      readonly result: unknown
+      readonly errors: unknown
+    }
+    if (!answer.success) throw new Error(`${method} ${path}: ${JSON.stringify(answer.errors)}`)
+    return answer.result
+  }
+  const state = async (change: D1State): Promise<D1Counts> => {
+    const response = await fetch(`${new URL(base).origin}/test/${id}`, { method: 'POST', body: JSON.stringify(change) })
+    return (await response.json()) as D1Counts
+  }
+  const path = `/accounts/${id}/d1/database`
+  return {
+    id,
+    environment: { CLOUDFLARE_API_TOKEN: D1_TOKEN, CLOUDFLARE_API_BASE_URL: base },
+    database: async (name = `db-${made.length}`) => {
+      const { uuid } = (await api('POST', path, { name })) as { readonly uuid: string }
+      made.push(uuid)
+      return {
+        id: uuid,
+        name,
+        url: `d1://${id}/${uuid}`,
+        sql: async (...statements) => {
+          const batch = statements.map((sql) => ({ sql, params: [] }))
+          const results = (await api('POST', `${path}/${uuid}/raw?quiet`, { batch })) as readonly {
+            readonly results: { readonly rows: readonly (readonly unknown[])[] }
+          }[]
+          return results.at(-1)?.results.rows ?? []
+        },
+      }
+    },
+    faults: async (...faults) => void (await state({ faults })),
+    limit: async (limit) => void (await state({ limit })),
+    counts: () => state({}),
+    reset: async () => void (await state({ reset: true })),
+    [Symbol.asyncDispose]: async () => {
+      await state({ faults: [], limit: null })
+      for (const uuid of made) await api('DELETE', `${path}/${uuid}`)
+    },
+  }
+}

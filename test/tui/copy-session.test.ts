@@ -1,0 +1,202 @@
+/** What keys do on the screen of a copy, and with the tables of a database. */
+import { afterEach, expect, it } from 'vitest'
+import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
+import type { App, AppOptions } from './support/app.ts'
+import { openApp } from './support/app.ts'
+import * as told from './support/copy-events.ts'
+
+let open: App[] = []
+const start = (options: AppOptions = {}): App => {
+  const app = openApp(options)
+  open.push(app)
+  return app
+}
+afterEach(async () => {
+  for (const app of open) await app.quit()
+  open = []
+})
+
+async function copying(more: AppOptions = {}): Promise<{ app: App; run: FakeRun }> {
+  const fake = fakeWorkbench({ hold: true, lake: null, catalog: null, database: 'postgresql://app@db/tracks' })
+  const app = start({ fake, initial: { operation: told.COPY, commandLine: told.COMMAND }, ...more })
+  await app.until('planning the copy')
+  const [run] = fake.runsStarted
+  if (run === undefined) throw new Error('no run')
+  run.emit({ type: 'run.started', command: 'copy', tool: '0.1.0' })
+  run.emit(told.planned([told.planLine(told.TABLE, told.ROWS)]))
+  run.emit(told.begun())
+  run.emit(told.started(1, 1))
+  await app.until('w1')
+  return { app, run }
+}
+
+it('turns rate and lanes, pauses and goes on, stops and aborts', async () => {
+  const { app, run } = await copying()
+  expect(app.row(24)).toMatch(/p pause {2}\+\/- lanes {2}<> rate {2}x stop {2}X abort/)
+  await app.press(['>'], 'there is no limit to lift')
+  await app.press(['<'], 'nothing moves yet')
+  for (let second = 1; second <= 3; second++) {
+    app.clock.now += 1000
+    run.emit(told.moved(1, 1, second * 8000, 'writing'))
+    await app.until(`${second * 16} %`)
+  }
+  await app.press(['<'], 'limit 4,000/s')
+  await app.press(['<', '>'], 'limit 4,000/s')
+  await app.press(['+', '+', '-'], 'lanes wanted 5')
+  await app.press(['p'], 'copying, paused')
+  expect(app.row(24)).toContain('p go on')
+  await app.press(['p'], (screen) => !screen.includes('paused'))
+  await app.press(['x'], 'copying, stopping')
+  expect(app.screen()).toContain('stopping after the running chunks')
+  await app.press(['X'], 'resumable, chunks undone')
+  await app.press(['tab', 'enter'], 'aborted as asked')
+  expect(run.calls).toEqual([
+    'rate 4000',
+    'rate 2000',
+    'rate 4000',
+    'lanes 5',
+    'lanes 6',
+    'lanes 5',
+    'pause true',
+    'pause false',
+    'stop',
+    'abort',
+  ])
+})
+
+it('hints no key that does nothing, and goes from lanes to chunks and back', async () => {
+  const { app, run } = await copying()
+  await app.press(['enter'], 'STATE')
+  expect(app.row(24)).toContain('tab lanes')
+  await app.press(['esc'], 'LANE')
+  await app.press(['j'], 'STATE')
+  await app.press(['tab'], 'LANE')
+  run.emit(told.failed(1))
+  await app.press(['e'], 'errors only')
+  await app.until('PROOF_FAILED')
+  await app.press(['enter'], 'sluice diff names the rows that differ')
+  await app.press(['esc', 'e'], 'LANE')
+  run.finish(1, { error: told.fault('CHUNKS_FAILED', 'one chunk failed') })
+  await app.until('failed, exit 1')
+  expect(app.row(24)).not.toMatch(/pause|lanes|rate|stop|abort/)
+})
+
+it('keeps the chunk under the cursor by its number while others come and go', async () => {
+  const { app, run } = await copying({ columns: 120, rows: 40 })
+  run.emit(told.done(1, 1))
+  run.emit(told.started(2, 1))
+  run.emit(told.started(3, 2))
+  await app.press(['G'], /› +1 +1–50000/)
+  run.emit(told.done(2, 1))
+  run.emit(told.started(4, 1))
+  run.emit(told.failed(3))
+  await app.until(/3 +100001–150000 +✗ failed/)
+  expect(app.screen()).toMatch(/› +1 +1–50000/)
+})
+
+it('writes nothing while nothing happens, and little while a cell changes', async () => {
+  const { app, run } = await copying({ columns: 200, rows: 50 })
+  run.emit(told.moved(1, 1, 25_000, 'writing'))
+  await app.until('50 %')
+  await app.settled()
+  const before = app.bytes()
+  await new Promise((resolve) => setTimeout(resolve, 1300))
+  // The clock of the test stands still, and with it every age and rate.
+  expect(app.bytes() - before).toBe(0)
+  run.emit(told.moved(1, 1, 50_000, 'proving'))
+  await app.until('reading it back')
+  await app.settled()
+  expect(app.bytes() - before).toBeLessThan(2500)
+})
+
+it('prints what a run without a screen would print last, and never a password', async () => {
+  const { app, run } = await copying({
+    initial: { operation: told.COPY, commandLine: told.COMMAND, leaveWhenDone: true },
+  })
+  const totals = {
+    tables: '1',
+    ok: '0',
+    read: '2210059',
+    written: '2210058',
+    skipped: '0',
+    quarantined: '1',
+    chunks: '45',
+    proved: '45',
+  }
+  run.finish(1, {
+    proof: 'chunk',
+    ms: 192_000,
+    totals,
+    resumeCommand: told.COMMAND,
+    error: told.fault('ROWS_ASIDE', 'one row is not in the target', 'mend it at the source'),
+  })
+  const { closing, exitCode } = await app.result
+  expect(closing).toEqual([
+    '3:12 proved   45 of 45 chunks: count and checksum equal, without the row set aside',
+    '3:12 end      read 2,210,059 = written 2,210,058 + skipped 0 + set aside 1',
+    '3:12 do       mend it at the source',
+    `3:12 next     sluice retry-quarantine ${run.operation.kind === 'copy' ? '1763625151000000000' : ''} --to d1://acct/tracks-edge`,
+    '3:12 exit     1  ROWS_ASIDE one row is not in the target',
+  ])
+  expect(exitCode).toBe(1)
+  expect(app.raw()).not.toContain('secret')
+})
+
+it('asks for the tables of a database only where they are looked at', async () => {
+  const { app, run } = await copying()
+  await app.settled()
+  expect(app.fake.runsStarted).toHaveLength(1)
+  await app.press(['1'], 'public.events')
+  expect(app.fake.runsStarted.map(({ operation }) => operation.kind)).toEqual(['copy', 'discover-database'])
+  run.finish(0)
+})
+
+it('lists the tables of a database file of the lake, copies the marked ones, and closes the list again', async () => {
+  const app = start({ columns: 120, rows: 40 })
+  await app.until('OTHER SOURCES')
+  await app.press(['/', 'chinook', 'enter', 'enter'], 'no table matches')
+  await app.press(['esc', 'G'], /› public.import_tmp/)
+  expect(app.screen()).toMatch(/app\/chinook.db +ROWS +SIZE +RESUMABLE/)
+  await app.press(['k', 'k', 'space', 'c'], 'copy to (URL)')
+  await app.press(['edge', 'enter'], 'an URL such as')
+  await app.press(['ctrl-u', 'postgresql://me:hidden@db/edge', 'enter'], 'enter starts')
+  expect(app.screen()).not.toContain('hidden')
+  const dry = app.fake.runsStarted.at(-1)
+  expect(dry?.operation).toMatchObject({
+    kind: 'copy',
+    dryRun: true,
+    from: 'sqlite:///lake/app/chinook.db',
+    to: 'postgresql://me:hidden@db/edge',
+    tables: ['public.coordinate_speed_new'],
+  })
+  expect(dry?.commandLine).toBe(
+    'sluice copy --from sqlite:///lake/app/chinook.db --to postgresql://me@db/edge --table public.coordinate_speed_new',
+  )
+  await app.press(['y'], 'copied: command')
+  await app.press(['esc'], (screen) => !screen.includes('enter starts'))
+  await app.press(['esc', 'esc'], (screen) => /› app\/chinook.db/.test(screen) && !screen.includes('RESUMABLE'))
+})
+
+it('says why a database cannot be read, and asks again with R', async () => {
+  const app = start({ fake: fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@away/x' }) })
+  await app.until('CONNECT_FAILED Database connection failed')
+  await app.press(['R'], () => app.fake.runsStarted.length === 2)
+  await app.until('CONNECT_FAILED')
+  expect(app.row(24)).not.toMatch(/import|copy|enter/)
+})
+
+it('shows the tables of a database that was opened as a catalog and holds none', async () => {
+  const app = start({
+    fake: fakeWorkbench({ lake: null, catalog: 'postgresql://app@db/tracks', database: 'postgresql://app@db/tracks' }),
+  })
+  await app.until('public.events')
+  await app.press(['/', 'event', 'enter'], /1 tables? · filter event/)
+})
+
+it('leaves a catalog with tables to itself until its database is asked for', async () => {
+  const fake = fakeWorkbench({ catalog: 'postgresql://app@db/c', database: 'postgresql://app@db/c' })
+  const app = start({ fake })
+  await app.until('213')
+  await app.settled()
+  expect(fake.runsStarted).toHaveLength(0)
+})

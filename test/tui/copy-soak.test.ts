@@ -1,0 +1,18 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { compiled } from './support/pty.ts'
+
+describe.runIf(compiled)('a copy of 50,000 chunks', () => {
+  it('needs no more memory at its end than at half time', { timeout: 120_000 }, async () => {
+    const script = new URL('soak-copy.mjs', import.meta.url).pathname
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script], {
+      env: { ...process.env, NODE_ENV: 'production', TZ: 'UTC' },
+    })
+    const told = JSON.parse(stdout) as { readonly grown: number; readonly buffers: number; readonly exit: number }
+    expect(told.exit).toBe(0)
+    expect(told.grown).toBeLessThan(1_500_000)
+    // Some bytes a chunk, for its state and its place.
+    expect(told.buffers).toBeLessThan(4_000_000)
+  })
+})

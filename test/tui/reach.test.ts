@@ -1,0 +1,80 @@
+/** A catalog that goes away under an open screen: it is said once, asked again by itself, and said when it is back. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { Reach, wholeError } from '../../src/tui/session/reach.ts'
+
+const LOST = new SluiceError('CONNECTION_LOST', 'the connection to the database broke', { retryable: true })
+const REFUSED = new SluiceError('CONNECT_FAILED', 'Database connection failed', {
+  reason: 'the server refuses this user or password',
+  where: 'mysql://app@h/db',
+  hint: 'Check database URL and credentials',
+})
+
+let said: string[]
+let reloads: number
+let reach: Reach
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  said = []
+  reloads = 0
+  reach = new Reach(
+    (text) => said.push(text),
+    () => reloads++,
+  )
+})
+afterEach(() => {
+  reach.close()
+  vi.useRealTimers()
+})
+
+describe('a catalog under an open screen', () => {
+  test('is asked again until it is back', () => {
+    reach.failed('files', LOST)
+    vi.advanceTimersByTime(1)
+    expect(reloads).toBe(1)
+    for (let times = 2; times <= 4; times++) {
+      reach.failed('tables', LOST)
+      reach.failed('runs', LOST)
+      vi.advanceTimersByTime(3999)
+      expect(reloads).toBe(times - 1)
+      vi.advanceTimersByTime(1)
+      expect(reloads).toBe(times)
+    }
+    expect(said).toHaveLength(1)
+    reach.answered('runs')
+    reach.answered('tables')
+    reach.answered('tables')
+    expect(said).toEqual([expect.stringContaining('cannot be reached'), 'the catalog is back'])
+    vi.advanceTimersByTime(60_000)
+    expect(reloads).toBe(4)
+  })
+
+  test('that refuses a password is not asked on and on', () => {
+    reach.failed('tables', REFUSED)
+    vi.advanceTimersByTime(60_000)
+    expect(reloads).toBe(0)
+    expect(wholeError(REFUSED)).toBe(
+      'CONNECT_FAILED: Database connection failed · the server refuses this user or password · do: Check database URL and credentials · mysql://app@h/db',
+    )
+  })
+
+  test('that hangs is spoken of, and one that answers in time is not', () => {
+    const first = reach.waiting()
+    vi.advanceTimersByTime(4999)
+    first()
+    reach.waiting()
+    vi.advanceTimersByTime(4999)
+    expect(said).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(said).toEqual([expect.stringContaining('no answer for 5 s')])
+  })
+
+  test('asks nothing more once the screen is closed', () => {
+    reach.failed('tables', LOST)
+    reach.close()
+    reach.failed('tables', LOST)
+    vi.advanceTimersByTime(60_000)
+    expect(reloads).toBe(0)
+  })
+})

@@ -1,0 +1,263 @@
+/** Indexes and constraints as data: when two are the same, what becomes of one in another table, how definitions are taken apart. */
+import { describe, expect, test } from 'vitest'
+import { translate, type Passage } from '../../src/engine/copy/objects/translate.ts'
+import { Slots } from '../../src/engine/copy/objects/slots.ts'
+import type { Column, TableSpec } from '../../src/model/copy/column-type.ts'
+import type { TablePlan } from '../../src/model/copy/plan.ts'
+import {
+  signatureOf,
+  wishOf,
+  type ForeignKey,
+  type IndexObject,
+  type SchemaObject,
+} from '../../src/model/copy/schema-object.ts'
+import { codeOf, elementsOf, nameAt } from '../../src/stores/definition-text.ts'
+import { shortened } from '../../src/stores/object-names.ts'
+
+const index = (more: Partial<IndexObject> = {}): IndexObject => ({
+  kind: 'index',
+  name: 'i',
+  own: '',
+  columns: ['a', 'b'],
+  unique: false,
+  method: 'btree',
+  parts: [{ column: 'a' }, { column: 'b', descending: true }],
+  include: [],
+  ...more,
+})
+
+const key = (more: Partial<ForeignKey> = {}): ForeignKey => ({
+  kind: 'foreign key',
+  name: 'f',
+  own: '',
+  columns: ['a'],
+  from: ['a'],
+  to: { table: { schema: 'public', name: 'parents' }, columns: ['id'] },
+  onDelete: 'NO ACTION',
+  onUpdate: 'NO ACTION',
+  rest: '',
+  ...more,
+})
+
+const column = (name: string): Column => ({ name, type: { kind: 'int', bits: 32 }, native: 'int', nullable: true })
+
+function planOf(name: string, pairs: Readonly<Record<string, string>>, all = Object.keys(pairs)): TablePlan {
+  const spec = (schema: string, columns: readonly string[]): TableSpec => ({
+    table: { schema, name },
+    identity: '',
+    columns: columns.map(column),
+    key: [columns[0] ?? ''],
+    primary: true,
+    rows: 0n,
+    bytes: 0n,
+  })
+  return {
+    source: spec('public', all),
+    target: spec('there', Object.values(pairs)),
+    create: true,
+    columns: Object.entries(pairs).map(([from, to]) => ({
+      from,
+      to,
+      as: column(from).type,
+      source: column(from),
+      target: column(to),
+    })),
+    onExisting: 'refuse',
+    proof: 'canonical',
+    rangeKey: [],
+    sortsAlike: true,
+    cut: 'key',
+    chunkRows: 1,
+    hash: '',
+  }
+}
+
+const plan = planOf('t', { a: 'a', b: 'beta' }, ['a', 'b', 'left'])
+const same = planOf('t', { a: 'a', b: 'b' })
+const parents = planOf('parents', { id: 'number' })
+const passage = (more: Partial<Passage> = {}): Passage => ({
+  plan,
+  sameWords: true,
+  plans: new Map([
+    ['public.t', plan],
+    ['public.parents', parents],
+  ]),
+  from: 'postgresql',
+  ...more,
+})
+
+describe('signatures', () => {
+  test('names do not count, and neither does where the column is that an index stores', () => {
+    expect(signatureOf(index({ name: 'x', kind: 'unique', unique: true, include: ['c', 'd'] }))).toBe(
+      signatureOf(index({ unique: true, include: ['d', 'c'] })),
+    )
+    expect(signatureOf(key({ name: 'x', unchecked: true }))).toBe(signatureOf(key()))
+  })
+
+  test('what an index does counts', () => {
+    const others: readonly Partial<IndexObject>[] = [
+      { unique: true },
+      { method: 'hash' },
+      { nullsEqual: true },
+      { parts: [{ column: 'a' }, { column: 'b' }] },
+      { parts: [{ column: 'b', descending: true }, { column: 'a' }] },
+      {
+        parts: [
+          { column: 'a', prefix: 3 },
+          { column: 'b', descending: true },
+        ],
+      },
+      {
+        parts: [
+          { column: 'a', special: 'ops' },
+          { column: 'b', descending: true },
+        ],
+      },
+      {
+        parts: [
+          { column: 'a', nulls: 'first' },
+          { column: 'b', descending: true },
+        ],
+      },
+      { include: ['c'] },
+      { where: 'a > 5', own: '(a, b DESC) WHERE a > 5' },
+    ]
+    const all = [index(), ...others.map((more) => index(more))].map(signatureOf)
+    expect(new Set(all).size).toBe(all.length)
+    expect(signatureOf(key({ onDelete: 'CASCADE' }))).not.toBe(signatureOf(key()))
+  })
+
+  test('casts and brackets that a server adds do not', () => {
+    const check = (own: string): SchemaObject => ({ kind: 'check', name: 'c', own, columns: null })
+    const one = signatureOf(check(`CHECK ((((name)::text <> 'no'::text) AND (n > (5)::numeric(10, 2))))`))
+    expect(one).toBe(signatureOf(check(`CHECK (((name <> 'no') AND (n > 5)))`)))
+    expect(one).not.toBe(signatureOf(check(`CHECK (((name <> 'yes') AND (n > 5)))`)))
+    expect(signatureOf(check(`CHECK ((a = ANY ((ARRAY['x'::character varying])::text[])))`))).toBe(
+      signatureOf(check(`CHECK ((a = ANY (ARRAY['x'])))`)),
+    )
+  })
+
+  test('which wish asks for what', () => {
+    expect([index(), index({ kind: 'unique' }), key()].map(wishOf)).toEqual(['indexes', 'constraints', 'constraints'])
+  })
+})
+
+describe('into another table', () => {
+  test('plain columns follow their new names', () => {
+    expect(translate(index({ own: 'USING btree (a, b DESC)' }), passage())).toEqual(
+      index({ columns: ['a', 'beta'], parts: [{ column: 'a' }, { column: 'beta', descending: true }] }),
+    )
+  })
+
+  test('what keeps its names goes along to the letter', () => {
+    const own = index({ own: 'USING btree (a, b DESC) WITH (fillfactor = 70)' })
+    expect(translate(own, passage({ plan: same }))).toBe(own)
+  })
+
+  test.each<readonly [string, SchemaObject, Partial<Passage>, RegExp]>([
+    ['a column that is not copied', index({ columns: ['a', 'left'] }), {}, /^the column left is not copied$/],
+    [
+      'an expression over a renamed column',
+      index({ parts: [{ column: null }], own: '(lower(b))' }),
+      {},
+      /has another name/,
+    ],
+    [
+      'an expression of another system',
+      index({ parts: [{ column: null }], columns: ['a'] }),
+      { sameWords: false },
+      /not translated/,
+    ],
+    [
+      'an expression of unknown columns',
+      index({ parts: [{ column: null }], own: '(x)', columns: null }),
+      {},
+      /may speak of a column/,
+    ],
+    ['a method', index({ method: 'gin' }), { sameWords: false }, /^postgresql alone has gin/],
+    ['an operator class', index({ parts: [{ column: 'a', special: 'ops' }] }), { sameWords: false }, /^it uses ops/],
+    ['equal NULLs', index({ nullsEqual: true }), { sameWords: false }, /takes NULLs for equal$/],
+    [
+      'unique beginnings',
+      index({ unique: true, parts: [{ column: 'a', prefix: 3 }] }),
+      { sameWords: false },
+      /beginnings of a/,
+    ],
+    [
+      'a check of another system',
+      { kind: 'check', name: 'c', own: 'CHECK (a)', columns: ['a'] },
+      { sameWords: false },
+      /not translated/,
+    ],
+    ['a sequence', { kind: 'default', name: 'a', own: `nextval('s')`, columns: ['a'] }, {}, /sequence of the source/],
+    [
+      'a table elsewhere',
+      key({ to: { table: { schema: 'public', name: 'x' }, columns: ['id'] } }),
+      {},
+      /not part of this copy/,
+    ],
+    [
+      'what only one system says of a key',
+      key({ rest: 'MATCH FULL' }),
+      { sameWords: false },
+      /^MATCH FULL is known to/,
+    ],
+  ])('%s is left out', (_, object, more, reason) => {
+    const found = translate(object, passage(more))
+    expect('refused' in found ? found.refused : found).toMatch(reason)
+  })
+
+  test('a foreign key leads to the table of the target, and to its key where it names none', () => {
+    const there = { to: { table: { schema: 'there', name: 'parents' }, columns: ['number'] } }
+    expect(translate(key({ from: ['b'], columns: ['b'] }), passage())).toEqual(
+      key({ from: ['beta'], columns: ['beta'], ...there }),
+    )
+    const bare = key({ to: { table: { schema: 'public', name: 'PARENTS' }, columns: [] } })
+    expect(translate(bare, passage())).toEqual(key(there))
+  })
+})
+
+describe('definitions', () => {
+  test('are cut at commas that mean something', () => {
+    const sql = `CREATE TABLE "a(,""" ("x, (y" int DEFAULT 'it''s (', PRIMARY KEY (a, b), /* , ( */ CHECK (f(1, 2) > 0)) WITH (c, d)`
+    expect(elementsOf(sql)).toEqual([
+      `"x, (y" int DEFAULT 'it''s ('`,
+      'PRIMARY KEY (a, b)',
+      '/* , ( */ CHECK (f(1, 2) > 0)',
+    ])
+    expect(elementsOf(`t (a 'x\\', (y', b)`, 'backslash')).toEqual([`a 'x\\', (y'`, 'b'])
+    expect(elementsOf('t ([a, (b], c)', 'brackets')).toEqual(['[a, (b]', 'c'])
+  })
+
+  test('begin with names of every spelling', () => {
+    expect(nameAt('"a ""b" rest')).toEqual({ name: 'a "b', rest: ' rest' })
+    expect(nameAt(' ærlig(x)')).toEqual({ name: 'ærlig', rest: '(x)' })
+    expect(nameAt('[a "b] ON x', 'brackets')).toEqual({ name: 'a "b', rest: ' ON x' })
+    expect(nameAt('`a``b`.c')).toEqual({ name: 'a`b', rest: '.c' })
+    expect(nameAt('(x)')).toBeNull()
+  })
+
+  test('hold code beside what is quoted', () => {
+    expect(codeOf(`a 'CHECK (' "CHECK (" -- CHECK (\n b`)).not.toContain('CHECK')
+  })
+})
+
+test('names are cut between characters', () => {
+  expect(shortened('🚰'.repeat(20), 63)).toBe('🚰'.repeat(15))
+  expect(shortened('short', 63)).toBe('short')
+})
+
+test('no more is built at the same time than was said', async () => {
+  const slots = new Slots(2)
+  let now = 0
+  let most = 0
+  const body = async (fails: boolean): Promise<void> => {
+    most = Math.max(most, ++now)
+    await new Promise((wake) => setImmediate(wake))
+    now--
+    if (fails) throw new Error('no')
+  }
+  const done = await Promise.allSettled(Array.from({ length: 7 }, (_, i) => slots.take(() => body(i === 2))))
+  expect(done.map(({ status }) => status).filter((one) => one === 'rejected')).toHaveLength(1)
+  expect([most, now]).toEqual([2, 0])
+})

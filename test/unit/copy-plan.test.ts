@@ -1,0 +1,237 @@
+/** What a copy decides before it touches anything: types, sizes, covers, differences of plans. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { coverOf, joined, spanOf } from '../../src/engine/copy/plan/cover.ts'
+import { recommendedChunkRows } from '../../src/engine/copy/plan/chunk-size.ts'
+import { pairTypes } from '../../src/engine/copy/plan/pair-types.ts'
+import { planDifference } from '../../src/engine/copy/plan/table-plan.ts'
+import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
+import { readRange, storeRange } from '../../src/engine/copy/ledger/keys.ts'
+import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
+import { byArithmetic } from '../../src/stores/key-ranges.ts'
+import type { Range } from '../../src/model/copy/range.ts'
+
+const column = (type: ColumnType, native: string): Column => ({ name: 'c', type, native, nullable: true })
+const paired = (a: ColumnType, b: ColumnType): ReturnType<typeof pairTypes> =>
+  pairTypes(column(a, 'here'), column(b, 'there'), false)
+
+describe('types of two columns', () => {
+  test.each<[string, ColumnType, ColumnType, boolean]>([
+    ['decimal to text', { kind: 'decimal', precision: 20, scale: 4 }, { kind: 'text' }, false],
+    [
+      'decimal to fewer digits',
+      { kind: 'decimal', precision: 20, scale: 4 },
+      { kind: 'decimal', precision: 20, scale: 2 },
+      true,
+    ],
+    ['any decimal to a bounded one', { kind: 'decimal' }, { kind: 'decimal', precision: 38, scale: 10 }, true],
+    ['decimal to double', { kind: 'decimal', precision: 5, scale: 1 }, { kind: 'float', bits: 64 }, true],
+    ['double to single', { kind: 'float', bits: 64 }, { kind: 'float', bits: 32 }, true],
+    ['single to double', { kind: 'float', bits: 32 }, { kind: 'float', bits: 64 }, false],
+    ['int to double', { kind: 'int', bits: 32 }, { kind: 'float', bits: 64 }, false],
+    ['bigint to double', { kind: 'int', bits: 64 }, { kind: 'float', bits: 64 }, true],
+    [
+      'microseconds to milliseconds',
+      { kind: 'timestamp', zone: true, digits: 6 },
+      { kind: 'timestamp', zone: true, digits: 3 },
+      true,
+    ],
+    [
+      'a moment to a time without zone',
+      { kind: 'timestamp', zone: true, digits: 6 },
+      { kind: 'timestamp', zone: false, digits: 6 },
+      false,
+    ],
+    [
+      'a time without zone to a moment',
+      { kind: 'timestamp', zone: false, digits: 6 },
+      { kind: 'timestamp', zone: true, digits: 6 },
+      true,
+    ],
+    ['timestamp to date', { kind: 'timestamp', zone: false, digits: 6 }, { kind: 'date' }, true],
+    ['text to uuid', { kind: 'text' }, { kind: 'uuid' }, false],
+    ['list to text', { kind: 'list', of: { kind: 'text' } }, { kind: 'text' }, false],
+  ])('%s: lossy is %4$s', (_, source, target, lossy) => {
+    expect(paired(source, target).lossy !== undefined).toBe(lossy)
+  })
+
+  test.each<[string, ColumnType, ColumnType]>([
+    ['bytes to text', { kind: 'bytes' }, { kind: 'text' }],
+    ['uuid to int', { kind: 'uuid' }, { kind: 'int', bits: 64 }],
+    ['int to timestamp', { kind: 'int', bits: 64 }, { kind: 'timestamp', zone: true, digits: 6 }],
+    ['native to another native', { kind: 'native', name: 'int4range' }, { kind: 'native', name: 'int8range' }],
+  ])('%s is refused', (_, source, target) => {
+    expect(() => paired(source, target)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_TYPE' }) as Error)
+  })
+
+  test('between equal types of one system the spelling is kept', () => {
+    const json = column({ kind: 'json' }, 'json')
+    expect(pairTypes(json, json, true).as).toEqual({ kind: 'native', name: 'json' })
+  })
+})
+
+describe('rows of a chunk', () => {
+  test.each([
+    [99_999n, 10_000],
+    [100_000n, 25_000],
+    [500_000n, 50_000],
+    [2_000_000n, 100_000],
+  ])('%s rows: chunks of %s, as the guide recommends', (rows, size) => {
+    expect(recommendedChunkRows(rows, rows * 100n)).toBe(size)
+  })
+
+  test('wide rows make smaller chunks', () => {
+    expect(recommendedChunkRows(10_000_000n, 10_000_000n * 100_000n)).toBe(671)
+    expect(recommendedChunkRows(1000n, 1000n * 100_000_000n)).toBe(500)
+  })
+})
+
+const TABLE: TableSpec = {
+  table: { name: 't' },
+  identity: 't',
+  columns: [{ name: 'id', type: { kind: 'int', bits: 64 }, native: 'bigint', nullable: false }],
+  key: ['id'],
+  primary: true,
+  rows: 0n,
+  bytes: 0n,
+}
+
+function chunk(no: number, range: Range, status = 'pending'): StoredChunk {
+  return {
+    id: no,
+    no,
+    range,
+    status,
+    read: 0n,
+    written: 0n,
+    quarantined: 0n,
+    records: 0n,
+    cursor: null,
+    owner: null,
+    host: null,
+    pid: null,
+    session: null,
+    fence: 0,
+    attempt: 0,
+    proof: null,
+    error: null,
+    view: null,
+    sourceSum: null,
+    skipped: 0n,
+    bytes: 0n,
+  }
+}
+
+const ALL: Range & { by: 'key' } = { by: 'key', after: null, through: null }
+
+describe('the cover of a table', () => {
+  test('arithmetic cuts cover everything exactly once, with open edges', () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
+        fc.bigInt(0n, 5000n),
+        fc.integer({ min: 1, max: 700 }),
+        (low, span, step) => {
+          const high = low + span
+          const ranges = [...byArithmetic(ALL, low, high, BigInt(step))]
+          expect(ranges.at(0)).toMatchObject({ after: null })
+          expect(ranges.at(-1)).toMatchObject({ through: null })
+          for (const [i, range] of ranges.entries()) {
+            const before = ranges[i - 1]
+            if (before?.by === 'key' && range.by === 'key') expect(range.after).toEqual(before.through)
+          }
+          expect(ranges.length).toBe(Number((span + BigInt(step)) / BigInt(step)))
+          const cover = coverOf(
+            ranges.map((range, i) => chunk(i + 1, range)),
+            true,
+          )
+          expect(cover.gaps).toEqual([])
+          expect(cover.chain.length).toBe(ranges.length)
+        },
+      ),
+    )
+  })
+
+  test('chunks are put in order by their bounds, whatever their numbers', () => {
+    const names = ['b', 'd', 'f']
+    const ranges: Range[] = [null, ...names].map((after, i) => ({
+      by: 'key',
+      after: after === null ? null : [after],
+      through: names[i] === undefined ? null : [names[i]],
+    }))
+    fc.assert(
+      fc.property(fc.shuffledSubarray(ranges, { minLength: 4 }), (shuffled) => {
+        const { chain, gaps } = coverOf(
+          shuffled.map((range, i) => chunk(i + 1, range)),
+          false,
+        )
+        expect(chain.map(({ range }) => range)).toEqual(ranges)
+        expect(gaps).toEqual([])
+      }),
+    )
+  })
+
+  test('what lies above the last key that was seen is a gap', () => {
+    const last = chunk(1, { by: 'key', after: null, through: ['9'] }, 'completed')
+    expect(coverOf([last], true).gaps).toEqual([{ by: 'key', after: ['9'], through: null }])
+    expect(coverOf([last], false).gaps).toEqual([{ by: 'key', after: ['9'], through: null }])
+  })
+
+  test('chunks that somebody deleted are found for whole numbers, and refused elsewhere', () => {
+    const some = [
+      chunk(1, { by: 'key', after: null, through: ['9'] }),
+      chunk(3, { by: 'key', after: ['19'], through: null }),
+    ]
+    expect(coverOf(some, true).gaps).toEqual([{ by: 'key', after: ['9'], through: ['19'] }])
+    expect(() => coverOf(some, false)).toThrow(expect.objectContaining({ code: 'LEDGER_DAMAGED' }) as Error)
+  })
+
+  test('neighbours that nobody has begun are joined, and nothing else', () => {
+    const chain = [...byArithmetic(ALL, 1n, 60n, 10n)].map((range, i) =>
+      chunk(i + 1, range, i === 2 ? 'completed' : 'pending'),
+    )
+    const groups = joined(chain, ({ status }) => status === 'pending')
+    expect(groups.map((group) => spanOf(group))).toEqual([
+      { by: 'key', after: null, through: ['20'] },
+      { by: 'key', after: ['30'], through: null },
+    ])
+  })
+})
+
+describe('ranges in the ledger', () => {
+  test('come back as they were, with ids as the script writes them', () => {
+    const range: Range = { by: 'key', after: ['50000'], through: ['100000'] }
+    const stored = storeRange(range, TABLE, { low: '1', high: '220000' })
+    expect(stored).toMatchObject({ startId: 50_001n, endId: 100_000n })
+    expect(readRange([stored.kind, stored.lo, stored.hi, null, null])).toEqual(range)
+    expect(storeRange(ALL, TABLE, { low: '1', high: '220000' })).toMatchObject({
+      startId: 1n,
+      endId: 220_000n,
+      lo: null,
+      hi: null,
+    })
+  })
+
+  test('rows of the script have ids only', () => {
+    expect(readRange([null, null, null, 50_001, 100_000])).toEqual({ by: 'key', after: ['50000'], through: ['100000'] })
+  })
+
+  test('keys at the end of 64 bits stay whole', () => {
+    const top = (2n ** 63n - 1n).toString()
+    const stored = storeRange({ by: 'key', after: [top], through: null }, TABLE, { low: null, high: null })
+    expect(stored.startId).toBeNull()
+    expect(readRange([stored.kind, stored.lo, stored.hi, null, null])).toEqual({
+      by: 'key',
+      after: [top],
+      through: null,
+    })
+  })
+})
+
+test('the first difference of two plans is named', () => {
+  const stored = JSON.stringify({ source: 'a', columns: ['id -> id', 'x -> x'], where: null })
+  expect(planDifference(stored, { source: 'a', columns: ['id -> id'], where: null })).toBe('columns: was x -> x')
+  expect(planDifference(stored, { source: 'a', columns: ['id -> id', 'x -> x'], where: 'x > 1' })).toBe(
+    'where: was nothing, is x > 1',
+  )
+})

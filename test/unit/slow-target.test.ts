@@ -1,0 +1,114 @@
+/** A target that answers slower than usual slows the copy down, as far as that helps; with a clock of the test's own. */
+import { expect, test } from 'vitest'
+import { SlowTarget } from '../../src/engine/copy/slow-target.ts'
+import { Throttle, type Pressure } from '../../src/engine/copy/throttle.ts'
+import type { Latency } from '../../src/model/event.ts'
+
+const NEVER = new AbortController().signal
+const MEBIBYTE = 1024 * 1024
+
+function stage() {
+  let now = 0
+  const clock = { now: () => now, ticks: () => now }
+  const changes: (Pressure | null)[] = []
+  const told: Latency[] = []
+  const throttle = new Throttle({
+    clock,
+    asked: () => null,
+    onChange: (change) => changes.push(change),
+    sleep: async (ms) => void (now += ms),
+  })
+  const pulse = new SlowTarget(clock, throttle, (latency) => told.push(latency))
+  /** Seconds in which batches of a mebibyte, 1000 rows, take so many ms each. */
+  const seconds = async (count: number, cost: (second: number) => number, batches = 10): Promise<void> => {
+    const begun = now
+    for (let second = 0; now < begun + count * 1000; second++) {
+      const end = now + 1000
+      for (let i = 0; i < batches; i++) {
+        throttle.moved(1000)
+        if (throttle.limit !== null) await throttle.take(1000, NEVER)
+        pulse.wrote(cost(second), MEBIBYTE)
+        pulse.look()
+      }
+      now = Math.max(now, end)
+      pulse.look()
+    }
+  }
+  return { throttle, pulse, changes, told, seconds, rates: () => changes.map((change) => change?.rate ?? null) }
+}
+
+test('what is usual is learned and told, and a healthy target is left alone', async () => {
+  const { seconds, changes, told } = stage()
+  // Waves, single spikes, and a table that grows slower by and by.
+  await seconds(300, (second) => 40 + 30 * Math.sin(second) + (second % 17 === 0 ? 0 : second / 5))
+  expect(changes).toEqual([])
+  expect(told).toHaveLength(60)
+  expect(told[0]).toMatchObject({ baselineMs: null })
+  expect(told.at(-1)?.baselineMs).toBeGreaterThan(60)
+})
+
+test('one stall is no slowness, and neither is a few times of very little', async () => {
+  const { seconds, changes } = stage()
+  await seconds(20, () => 10)
+  await seconds(2, () => 3000, 1)
+  await seconds(20, () => 10)
+  await seconds(30, () => 400)
+  expect(changes).toEqual([])
+})
+
+test('a target that grows slow is given half, and half of that, never less than an eighth; and all of it once it is well again', async () => {
+  const { seconds, changes, rates, throttle } = stage()
+  await seconds(30, () => 150)
+  await seconds(12, () => 900)
+  expect(changes).toHaveLength(1)
+  expect(changes[0]).toMatchObject({
+    rate: 5000,
+    reason: 'the target takes 900 ms for a megabyte of rows, and usually 150 ms',
+    latency: { p95Ms: 900, baselineMs: 150 },
+  })
+  await seconds(25, () => 900)
+  expect(rates()).toEqual([5000, 2500, 1250])
+  // Pushed as far as it goes, and nobody is told the same again and again.
+  await seconds(15, () => 900)
+  expect(rates()).toEqual([5000, 2500, 1250])
+  // It is better, but not well: nothing goes up yet.
+  await seconds(20, () => 550)
+  expect(throttle.limit).toBe(1250)
+  await seconds(200, () => 150)
+  expect(rates()).toEqual([5000, 2500, 1250, null])
+})
+
+test('where fewer rows do not help, the copy is not what makes it slow, and goes on', async () => {
+  const { seconds, rates, throttle } = stage()
+  await seconds(30, () => 150)
+  await seconds(120, () => 900)
+  expect(rates().at(-1)).toBeNull()
+  expect(throttle.limit).toBeNull()
+  const before = rates().length
+  await seconds(60, () => 900)
+  expect(rates()).toHaveLength(before)
+  // From what is usual now it can grow slow again.
+  await seconds(8, () => 5000)
+  expect(rates()).toHaveLength(before + 1)
+})
+
+test('a stream counts by what the target lets through, and small frames are counted together', async () => {
+  const { pulse, told, seconds } = stage()
+  for (let i = 0; i < 16 * 50; i++) pulse.streamed(i % 16 === 0 ? 32 : 0, MEBIBYTE / 16)
+  await seconds(6, () => 32, 0)
+  expect(told[0]).toEqual({ p95Ms: 32, baselineMs: null })
+})
+
+test('the end of a chunk may become slow where rows do not', async () => {
+  const { pulse, seconds, changes } = stage()
+  const chunks = async (count: number, ms: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      pulse.committed(ms)
+      pulse.committed(ms)
+      await seconds(1, () => 20)
+    }
+  }
+  await chunks(30, 100)
+  await chunks(12, 4000)
+  expect(changes[0]?.reason).toBe('the target takes 4.0 s for the end of a chunk, and usually 100 ms')
+})

@@ -1,0 +1,66 @@
+/** How fast rows may go, with a clock of the test's own. */
+import { expect, test } from 'vitest'
+import { Throttle, type Pressure } from '../../src/engine/copy/throttle.ts'
+
+function throttleOf(asked: number | null) {
+  let now = 0
+  const changes: (Pressure | null)[] = []
+  const throttle = new Throttle({
+    clock: { now: () => now, ticks: () => now },
+    asked: () => asked,
+    onChange: (change) => changes.push(change),
+    sleep: async (ms) => void (now += ms),
+  })
+  return { throttle, changes, pass: (ms: number) => (now += ms), now: () => now }
+}
+
+const NEVER = new AbortController().signal
+
+test('a rate holds over many batches, whatever their size', async () => {
+  const { throttle, now } = throttleOf(1000)
+  for (let i = 0; i < 20; i++) await throttle.take(500, NEVER)
+  // The first second's worth may go at once; batches larger than that are paid off afterwards.
+  expect(now()).toBeGreaterThanOrEqual(8500)
+  expect(now()).toBeLessThanOrEqual(10_500)
+  const large = throttleOf(100)
+  await large.throttle.take(1000, NEVER)
+  await large.throttle.take(1000, NEVER)
+  expect(large.now()).toBeGreaterThanOrEqual(10_000)
+})
+
+test('without a limit nothing waits', async () => {
+  const { throttle, now } = throttleOf(null)
+  for (let i = 0; i < 100; i++) await throttle.take(1_000_000, NEVER)
+  expect(now()).toBe(0)
+})
+
+test('pressure halves the rate once in a while, and quiet brings it back', async () => {
+  const { throttle, changes, pass } = throttleOf(null)
+  for (let i = 0; i < 10; i++) {
+    throttle.moved(10_000)
+    await throttle.take(10_000, NEVER)
+    pass(1000)
+  }
+  throttle.pressed('the target answers 429')
+  throttle.pressed('the target answers 429')
+  expect(changes).toHaveLength(1)
+  const halved = changes[0]?.rate ?? 0
+  expect(halved).toBeGreaterThan(4000)
+  expect(halved).toBeLessThan(6000)
+  pass(11_000)
+  throttle.pressed('the target answers 429')
+  expect(changes[1]?.rate).toBe(Math.floor(halved / 2))
+  for (let i = 0; i < 200 && changes.at(-1) !== null; i++) {
+    pass(11_000)
+    await throttle.take(1, NEVER)
+  }
+  expect(changes.at(-1)).toBeNull()
+  expect(throttle.limit).toBeNull()
+})
+
+test('an abort ends the wait', async () => {
+  const { throttle } = throttleOf(1)
+  const aborted = AbortSignal.abort()
+  await throttle.take(1, NEVER)
+  await throttle.take(1_000_000, aborted)
+})
