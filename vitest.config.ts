@@ -1,17 +1,96 @@
 import { defineConfig } from 'vitest/config'
+import LongFirst from './test/setup/long-first.ts'
+
+/** What a catalog has to be able to do, wherever it lives: run once a backend. */
+const CATALOG_SUITES = [
+  'test/real/import.test.ts',
+  'test/real/commands.test.ts',
+  'test/real/commands-answers.test.ts',
+  'test/real/validate-corruption.test.ts',
+  'test/real/validate-history.test.ts',
+  'test/real/compare.test.ts',
+  'test/real/validate-lake.test.ts',
+  'test/real/validate-ranges.test.ts',
+  'test/real/validate-tables.test.ts',
+  'test/property/import.test.ts',
+  'test/tables/catalog.test.ts',
+  'test/fault/import-kill.test.ts',
+  'test/fault/sync-kill.test.ts',
+  'test/fault/index-kill.test.ts',
+  'test/fault/lanes.test.ts',
+  'test/real/rebase.test.ts',
+  'test/real/prune.test.ts',
+  'test/property/sync.test.ts',
+  'test/property/ranges.test.ts',
+  'test/real/ranges.test.ts',
+  'test/real/views.test.ts',
+  'test/real/sql-command.test.ts',
+]
+
+/**
+ * What takes long and says the same on any of them: left out by default, run everywhere with SLUICE_TEST_ALL. Imports, resumes, commands, validation and
+ * real tables go through every database in every run.
+ */
+const LONG = [
+  'test/fault/index-kill.test.ts',
+  'test/fault/lanes.test.ts',
+  'test/real/prune.test.ts',
+  'test/real/validate-ranges.test.ts',
+  'test/real/validate-history.test.ts',
+  'test/real/compare.test.ts',
+]
+/** Beside those, on the two that are neither the first nor the recommended one. */
+const LONGER = [
+  'test/fault/sync-kill.test.ts',
+  'test/property/sync.test.ts',
+  'test/property/ranges.test.ts',
+  'test/property/import.test.ts',
+  'test/real/ranges.test.ts',
+  'test/real/rebase.test.ts',
+  'test/real/sql-command.test.ts',
+]
+/**
+ * Files that only compute: no server, no process of their own that lives on, nothing left in their process. One process runs many of them, because
+ * starting one for each and loading everything anew takes longer than most of these tests.
+ */
+const LIGHT = [
+  'test/unit/**/*.test.ts',
+  'test/arch/**/*.test.ts',
+  'test/property/**/*.test.ts',
+  'test/cli/{copy-render,ctl,current,demo,docs,main,mode,parse,redact,render,setup-commands}.test.ts',
+]
+const ALL = Boolean(process.env['SLUICE_TEST_ALL'])
+
+const onBackend = (name: string, exclude: readonly string[] = []) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: CATALOG_SUITES,
+    exclude: ALL ? [] : [...exclude],
+    env: { SLUICE_TEST_BACKEND: name },
+    testTimeout: 120_000,
+  },
+})
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.{ts,tsx}'],
-    globalSetup: ['test/setup/compile.ts', 'test/setup/run-folder.ts'],
-    setupFiles: ['test/setup/own-surroundings.ts'],
+    globalSetup: ['test/setup/compile.ts', 'test/setup/run-folder.ts', 'test/setup/servers.ts'],
+    setupFiles: ['test/setup/own-surroundings.ts', 'test/setup/own-server.ts'],
     // Native modules and process.env belong to a process, not to a thread.
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
     // The counting one last: the line it prints ends the run.
     reporters: ['default', './test/setup/count-reporter.ts'],
+    projects: [
+      { extends: true, test: { name: 'sluice', include: ['test/**/*.test.{ts,tsx}'], exclude: LIGHT } },
+      { extends: true, test: { name: 'light', include: LIGHT, isolate: false } },
+      onBackend('duckdb', [...LONG, ...LONGER]),
+      onBackend('postgresql', LONG),
+      onBackend('mysql', [...LONG, ...LONGER]),
+    ],
   },
 })
