@@ -26,6 +26,15 @@ export function countModules(modules: readonly TestModule[], unhandledErrors: nu
   return counts
 }
 
+/** Tests that passed only when they were tried again. */
+export function unsteady(modules: readonly TestModule[]): readonly string[] {
+  return modules.flatMap((module) =>
+    [...module.children.allTests('passed')]
+      .filter((test) => (test.diagnostic()?.retryCount ?? 0) > 0)
+      .map((test) => `${module.relativeModuleId} > ${test.fullName}`),
+  )
+}
+
 /** The line that `.ci/run` must end with. */
 export function countLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
@@ -36,6 +45,7 @@ export default class CountReporter implements Reporter {
     const counts = countModules(modules, unhandledErrors.length)
     if (counts.failed === 0 && (reason !== 'passed' || modules.length === 0)) counts.failed++
     if (counts.failed > 0) process.exitCode = 1
+    for (const name of unsteady(modules)) process.stdout.write(`passed only at the second try: ${name}\n`)
     process.stdout.write(`\n${countLine(counts)}\n`)
   }
 }
