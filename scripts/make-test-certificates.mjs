@@ -58,6 +58,11 @@ commonName = supplied
   sign('other-host', 'db.example.com', THIRTY_YEARS, server('DNS:db.example.com'), 'ca')
   sign('self-signed', 'localhost', THIRTY_YEARS, server(HERE), null)
   sign('client', 'sluice', THIRTY_YEARS, ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], 'ca')
+  // Servers in Java take certificate and key in one file.
+  for (const name of ['server', 'expired', 'other-host', 'self-signed']) {
+    const from = ['-in', file(`${name}.pem`), '-inkey', file(`${name}.key`), '-name', name]
+    openssl('pkcs12', '-export', ...from, '-out', file(`${name}.p12`), '-passout', 'pass:sluice')
+  }
   writeFileSync(
     file('README.md'),
     `Certificates and keys for tests of encrypted connections, made by \`node scripts/make-test-certificates.mjs\`. They protect nothing: their keys
@@ -72,6 +77,8 @@ are public. All are valid until 2056, apart from \`expired\`.
 | \`other-host\`  | for db.example.com only                                        |
 | \`self-signed\` | the names of \`server\`, signed by itself                        |
 | \`client\`      | a client called sluice, for servers that ask for a certificate |
+
+A \`.p12\` holds certificate and key in one file with the password \`sluice\`, for servers in Java.
 `,
   )
 } finally {

@@ -16,6 +16,8 @@ export type PrintedMore = {
   readonly add?: readonly string[]
   /** Flags without a value that must not be given again: a run that goes on does not begin anew. */
   readonly drop?: readonly string[]
+  /** The same with a value: no two runs have one number. */
+  readonly dropValued?: readonly string[]
   /** To name the variable that a URL with a password came from. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
@@ -28,7 +30,7 @@ export function commandLine(
   argv: readonly string[],
   catalog: CatalogChoice | null,
   secrets: readonly string[],
-  { add = [], drop = [], env = {} }: PrintedMore = {},
+  { add = [], drop = [], dropValued = [], env = {} }: PrintedMore = {},
 ): string {
   const words = ['sluice']
   const end = argv.indexOf('--')
@@ -40,10 +42,17 @@ export function commandLine(
     const next = flags[index + 1]
     if (drop.includes(name)) {
       if (equals === -1 && (next === 'true' || next === 'false')) index += 1
+    } else if (dropValued.includes(name)) {
+      if (equals === -1) index += 1
     } else if (URL_FLAGS.has(name) && equals !== -1) {
       words.push(`${name}=${shownUrl(word.slice(equals + 1), env)}`)
     } else if (URL_FLAGS.has(name) && next !== undefined) {
       words.push(name, shownUrl(next, env))
+      index += 1
+    } else if (name === '--conf' && equals !== -1) {
+      words.push(`--conf=${shellQuote(shownProperty(word.slice(equals + 1), secrets))}`)
+    } else if (name === '--conf' && next !== undefined) {
+      words.push(name, shellQuote(shownProperty(next, secrets)))
       index += 1
     } else if (!FACE_FLAGS.has(word)) words.push(shellQuote(redactText(word, secrets)))
   }
@@ -54,4 +63,15 @@ export function commandLine(
   )
   if (end !== -1) words.push('--', ...argv.slice(end + 1).map((word) => shellQuote(redactText(word, secrets))))
   return words.join(' ')
+}
+
+/** A property of the Cassandra Data Migrator without its value where that is a password. */
+function shownProperty(word: string, secrets: readonly string[]): string {
+  const secret = secretOfProperty(word)
+  return secret === null ? redactText(word, secrets) : `${word.slice(0, word.indexOf('='))}=***`
+}
+
+/** The password that `spark.cdm.connect.target.password=…` holds, or null. */
+export function secretOfProperty(word: string): string | null {
+  return /^\s*[\w.]*password\s*=\s*(.+?)\s*$/is.exec(word)?.[1] ?? null
 }

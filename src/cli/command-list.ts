@@ -7,7 +7,7 @@ export const GROUPS: readonly CommandGroup[] = ['Lakes', 'Copies', 'Lifecycle', 
 /** The file below `commands/` that knows the options of a command. */
 export type CommandFile =
   | ('lake' | 'sync' | 'prune' | 'prove' | 'read' | 'catalog' | 'demo' | 'grants' | 'doctor' | 'sql' | 'index')
-  | ('copy' | 'diff' | 'ctl')
+  | ('copy' | 'diff' | 'ctl' | 'tokens')
 
 export type CommandEntry = {
   readonly name: string
@@ -137,6 +137,13 @@ export const COMMANDS = [
     group: 'Copies',
     summary: 'copy rows again that were set aside',
     file: 'diff',
+  },
+  {
+    name: 'tokens',
+    operands: '<table..>',
+    group: 'Copies',
+    summary: 'show how rows lie on the ring of a Cassandra table',
+    file: 'tokens',
   },
   {
     name: 'ctl',

@@ -13,13 +13,13 @@ type Side = 'from' | 'to'
 
 export type End = {
   readonly url: string
-  /** `script`: the variables of the resumable script named it. */
-  readonly origin: 'flag' | 'config' | 'script'
+  /** `script`: the variables of the resumable script named it. `properties`: those of the Cassandra Data Migrator. */
+  readonly origin: 'flag' | 'properties' | 'config' | 'script'
   /** The flag that names it in another command; for a URL of the config file that file. */
   readonly printed: string
 }
 
-const COPY_URL = /^(?:sqlite|postgres(?:ql)?|mysql|mariadb|duckdb|d1):\/\//i
+const COPY_URL = /^(?:sqlite|postgres(?:ql)?|mysql|mariadb|duckdb|d1|cassandra|ycql):\/\//i
 
 /** A word that names a database whose tables can be copied. */
 export function isCopyUrl(word: string): boolean {
@@ -32,14 +32,22 @@ const SCRIPT_PRINTED: Readonly<Record<Side, string>> = {
 }
 
 /**
- * `--from` or `--to`, else what the config file says, else what the script's variables say; null where none does.
+ * `--from` or `--to`, else what properties say, else the config file, else the script's variables; null where none does.
  * @throws SluiceError BAD_FLAG for what is no URL
  */
-export function optionalEnd(side: Side, args: Arguments, defaults: ConfigDefaults, env: Env): End | null {
+export function optionalEnd(
+  side: Side,
+  args: Arguments,
+  defaults: ConfigDefaults,
+  env: Env,
+  properties?: string,
+): End | null {
   const flag = optionalText(args, side)
   if (flag !== undefined) {
     return { url: checked(side, flag, `--${side}`), origin: 'flag', printed: `--${side} ${shownUrl(flag, env)}` }
   }
+  if (properties !== undefined)
+    return { url: properties, origin: 'properties', printed: `--${side} ${shownUrl(properties, env)}` }
   const config = defaults[side]
   if (config !== undefined) {
     const file = optionalText(args, 'config') ?? ''
@@ -54,12 +62,12 @@ export function optionalEnd(side: Side, args: Arguments, defaults: ConfigDefault
 }
 
 /** @throws SluiceError BAD_FLAG where nobody names it */
-export function chooseEnd(side: Side, args: Arguments, defaults: ConfigDefaults, env: Env): End {
-  const end = optionalEnd(side, args, defaults, env)
+export function chooseEnd(side: Side, args: Arguments, defaults: ConfigDefaults, env: Env, properties?: string): End {
+  const end = optionalEnd(side, args, defaults, env, properties)
   if (end !== null) return end
   const variables = side === 'from' ? 'DATABASE_URL' : 'CLOUDFLARE_ACCOUNT_ID and D1_DATABASE_ID'
   throw new SluiceError('BAD_FLAG', `no ${side === 'from' ? 'source' : 'target'} is given`, {
-    hint: `add --${side} with a URL, such as postgresql://user@host/database, sqlite:///file.db or d1://ACCOUNT/DATABASE; or set ${variables}`,
+    hint: `add --${side} with a URL, such as postgresql://user@host/database, sqlite:///file.db, cassandra://host/keyspace or d1://ACCOUNT/DATABASE; or set ${variables}`,
   })
 }
 

@@ -3,8 +3,10 @@ import type { Argv } from 'yargs'
 import { OBJECT_WISHES, type ObjectWish } from '../model/copy/schema-object.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
-import { count, given, list, optionalText } from './arguments.ts'
+import { given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
+import { declareProperties, readCdm } from './cdm/flags.ts'
+import type { CdmWishes } from './cdm/wishes.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { chooseEnd } from './copy-ends.ts'
@@ -15,6 +17,8 @@ import type { ScriptWishes } from './script-variables.ts'
 
 const repeated = { array: true, string: true, nargs: 1, requiresArg: true, default: [] as string[] } as const
 const valued = { type: 'string', requiresArg: true } as const
+
+const WORKERS = 4
 
 /** `--from` and `--to`. */
 export function declareEnds(yargs: Argv): void {
@@ -28,6 +32,7 @@ export function declareEnds(yargs: Argv): void {
 
 export function declareSelection(yargs: Argv, defaults: ConfigDefaults): void {
   declareEnds(yargs)
+  declareProperties(yargs)
   yargs
     .option('table', { ...repeated, defaultDescription: 'none', describe: 'a table of the source; repeatable' })
     .option('tables', {
@@ -53,7 +58,7 @@ export function declareSelection(yargs: Argv, defaults: ConfigDefaults): void {
       alias: 'parallel',
       type: 'number',
       requiresArg: true,
-      default: defaults.workers ?? 4,
+      defaultDescription: String(defaults.workers ?? WORKERS),
       describe: 'chunks under way at the same time',
     })
 }
@@ -103,18 +108,25 @@ export type Selected = {
   readonly ends: Ends
   /** What the variables of the resumable script ask for; null where they name neither source nor target, and so mean nothing. */
   readonly script: ScriptWishes | null
+  /** What properties of the Cassandra Data Migrator ask for; null where none are given. */
+  readonly cdm: CdmWishes | null
   /** Flags for the printed command that nobody typed. */
   readonly add: readonly string[]
 }
 
 /** @throws SluiceError BAD_FLAG, BAD_CONFIG */
 export function readSelection(args: Arguments, { env, defaults }: RequestContext): Selected {
-  const ends = { from: chooseEnd('from', args, defaults, env), to: chooseEnd('to', args, defaults, env) }
+  const cdm = readCdm(args)
+  const ends = {
+    from: chooseEnd('from', args, defaults, env, cdm?.from),
+    to: chooseEnd('to', args, defaults, env, cdm?.to),
+  }
   const scripted = [ends.from, ends.to].filter(({ origin }) => origin === 'script')
   const script = scripted.length === 0 ? null : scriptWishes(env)
   const named = namedTables(args, defaults)
-  const fallback = named.length === 0 ? script?.table : undefined
-  const tables = fallback === undefined ? named : [fallback]
+  const byCdm = named.length === 0 && cdm?.table !== undefined ? cdm : null
+  const fallback = named.length === 0 && byCdm === null ? script?.table : undefined
+  const tables = byCdm?.table !== undefined ? [byCdm.table] : fallback === undefined ? named : [fallback]
   if (tables.length === 0) {
     throw new SluiceError('BAD_FLAG', 'no table is named', {
       hint: "add --table NAME, or --tables 'public.*' for all that fit; sluice discover URL lists them",
@@ -126,20 +138,21 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
     from: ends.from.url,
     to: ends.to.url,
     tables,
-    ...given('toSchema', optionalText(args, 'to-schema') ?? defaults['to-schema']),
-    ...given('toTable', optionalText(args, 'to-table') ?? defaults['to-table']),
+    ...given('toSchema', optionalText(args, 'to-schema') ?? byCdm?.toSchema ?? defaults['to-schema']),
+    ...given('toTable', optionalText(args, 'to-table') ?? byCdm?.toTable ?? defaults['to-table']),
     ...given('columns', columns),
     rename: Object.fromEntries([
       ...Object.entries(defaults.rename ?? {}),
+      ...Object.entries(cdm?.rename ?? {}),
       ...list(args, 'rename').map((word) => splitRename('--rename', word)),
     ]),
-    ...given('where', optionalText(args, 'where') ?? defaults.where),
+    ...given('where', optionalText(args, 'where') ?? cdm?.where ?? defaults.where),
     ...given('key', key),
-    workers: count(args, 'workers', 1, 64),
+    workers: optionalCount(args, 'workers', 1, 64) ?? defaults.workers ?? WORKERS,
   }
   const add = scripted.map(({ printed }) => printed)
   if (fallback !== undefined) add.push(`--table ${shellQuote(fallback)}`)
-  return { selection, ends, script, add }
+  return { selection, ends, script, cdm, add }
 }
 
 /** Names that flags or the config file give. A name behind `--table` is taken as it is, commas and all. */

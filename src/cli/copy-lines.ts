@@ -2,8 +2,9 @@
 import type { CopyPlanLine, CopyTally, Event } from '../model/event.ts'
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
-import { cut, typeMap } from './copy-listings.ts'
+import { typeMap } from './copy-listings.ts'
 import { objectTold, plannedObjects } from './object-lines.ts'
+import { rowKeyText } from './row-key.ts'
 import { tableSteered } from './wish-lines.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
 
@@ -41,6 +42,8 @@ export class CopyLines {
   readonly #options: CopyLinesOptions
   readonly #plans = new Map<string, CopyPlanLine>()
   readonly #keys = new Map<string, readonly string[]>()
+  /** How many columns of the key name the partition, of tables that have some. */
+  readonly #partitions = new Map<string, number>()
   readonly #begun = new Map<string, number>()
   readonly #lastDone = new Map<string, number>()
   readonly #failures = new Set<string>()
@@ -63,6 +66,7 @@ export class CopyLines {
   started(event: Of<'copy.started'>, at: number, block: Tell): readonly Block[] {
     const { table, key, chunks, done } = event
     this.#keys.set(table, key)
+    if (event.ring !== undefined) this.#partitions.set(table, event.ring.columns)
     this.#begun.set(table, at)
     if (done.chunks === '0') return []
     const rows = `(${plural(done.rows, 'row')})`
@@ -245,11 +249,8 @@ export class CopyLines {
     return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without}`
   }
 
-  /** `id 431877`; of several columns each with its value. */
   #keyText({ table, key }: Of<'row.aside'>): string {
-    if (key.length === 0) return 'a row without key'
-    const names = this.#keys.get(table) ?? []
-    return key.map((value, index) => `${names[index] ?? 'key'} ${cut(value)}`).join(', ')
+    return rowKeyText(key, this.#keys.get(table) ?? [], this.#partitions.get(table))
   }
 
   /** Of one table alone, everybody knows which. */

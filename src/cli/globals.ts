@@ -28,7 +28,14 @@ export type Globals = {
 }
 
 /** Global flags whose value is the next word: needed to find the command before yargs is loaded. */
-const VALUE_FLAGS = new Set(['--database-url', '--schema', '--config', '--log-file', '--max-runtime', '--confirm'])
+export const VALUE_FLAGS: ReadonlySet<string> = new Set([
+  '--database-url',
+  '--schema',
+  '--config',
+  '--log-file',
+  '--max-runtime',
+  '--confirm',
+])
 
 export const GLOBAL_NAMES: readonly string[] =
   'database-url schema config ci json tui quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(

@@ -12,6 +12,7 @@ export const LISTING_KINDS: ReadonlySet<OperationKind> = new Set<OperationKind>(
   'sql',
   'doctor',
   'discover-database',
+  'tokens',
 ])
 
 /** They say only how they end, by the names that events have. `grants` and `ctl` print too, and may change something. */

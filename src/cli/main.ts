@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { Operation } from '../engine/operation.ts'
-import type { Request } from './commands/command.ts'
+import type { Request, Told } from './commands/command.ts'
 import { given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
 import type { Globals } from './globals.ts'
@@ -89,11 +89,13 @@ function sessionOptions(
   const rowFormat = operation?.kind === 'sql' ? operation.format : 'table'
   const dryRun = operation !== null && 'dryRun' in operation && operation.dryRun
   const secrets = secretsOfParsed(argv, parsed, surroundings)
+  const told = parsed.request.kind === 'operation' ? parsed.request.told : undefined
   return {
     json: mode === 'json',
     quiet,
     verbose,
     logFile,
+    migratorLog: dryRun ? undefined : told?.log,
     maxRuntimeMs,
     secrets,
     tool: toolVersion(),
@@ -159,12 +161,13 @@ async function perform(
     if ('exitCode' in confirmation) return confirmation.exitCode
     operation = confirmation.operation
   }
-  if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals)) {
+  if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals) && !isLogged(told, globals)) {
     await session.close()
     return await showRun(operation, line, { ...(await whoAndWhat(globals, surroundings)), secrets }, surroundings)
   }
-  const { notes, next } = told ?? {}
-  return (await session.run(operation, line, { ...given('notes', notes), ...given('next', next) })).exitCode
+  const { notes, warnings, next } = told ?? {}
+  const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
+  return (await session.run(operation, line, more)).exitCode
 }
 
 const LONG: ReadonlySet<Operation['kind']> = new Set([
@@ -186,6 +189,13 @@ function mustEndByItself({ maxRuntimeMs, tui }: Globals): boolean {
   if (maxRuntimeMs === undefined) return false
   if (!tui) return true
   throw new SluiceError('BAD_FLAG', '--tui and --max-runtime exclude each other', { hint: 'leave one of the two out' })
+}
+
+/** What writes its story beside the console has one. @throws SluiceError BAD_FLAG where the screen is insisted on */
+function isLogged(told: Told | undefined, { tui }: Globals): boolean {
+  if (told?.log === undefined) return false
+  if (!tui) return true
+  throw new SluiceError('BAD_FLAG', `--tui excludes what writes ${told.log}`, { hint: 'leave --tui out' })
 }
 
 async function control(

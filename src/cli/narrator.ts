@@ -9,6 +9,7 @@ import { errorDetails, SubjectColumn, tellAt } from './block.ts'
 import type { Block, Tell } from './block.ts'
 import { CopyLines } from './copy-lines.ts'
 import { ProofLines } from './proof-lines.ts'
+import { ScriptLines } from './settings/script-lines.ts'
 import { runSteered } from './wish-lines.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -30,6 +31,7 @@ export class Narrator {
   readonly #subjects = new SubjectColumn()
   readonly #proofs: ProofLines
   readonly #copies: CopyLines
+  readonly #script = new ScriptLines()
   #comparing: Of<'diff.progress'> | null = null
   readonly #reported = new Set<string>()
   readonly #told = new Set<string>()
@@ -84,6 +86,11 @@ export class Narrator {
         return this.#copies.object(event, block)
       case 'row.aside':
         return this.#copies.aside(event, block)
+      case 'rows.fallback':
+        this.#script.fellBack(event)
+        return []
+      case 'copy.summary':
+        return this.#script.summary(event, block)
       case 'chunk.done':
         this.#copies.done(event, at)
         return []

@@ -6,6 +6,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { catalogUrl } from './catalog-choice.ts'
+import { fromSparkSubmit } from './cdm/submit.ts'
 import { closest } from './closest.ts'
 import { commandEntry, COMMANDS } from './command-list.ts'
 import type { CommandEntry } from './command-list.ts'
@@ -30,6 +31,7 @@ const FILES: Readonly<Record<CommandEntry['file'], () => Promise<CommandFileExpo
   doctor: () => import('./commands/doctor.ts'),
   demo: () => import('./commands/demo.ts'),
   sql: () => import('./commands/sql.ts'),
+  tokens: () => import('./commands/tokens.ts'),
   index: () => import('./commands/index.ts'),
   copy: () => import('./commands/copy.ts'),
   diff: () => import('./commands/diff.ts'),
@@ -200,9 +202,10 @@ async function buildParser(
  * @throws SluiceError of kind usage, naming what is wrong and what was probably meant
  */
 export async function parseCommandLine(
-  argv: readonly string[],
+  typed: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Parsed> {
+  const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)
   const entry = word === null ? null : commandEntry(word)
   if (word !== null && entry === null) checkFirstWord(word)

@@ -11,6 +11,7 @@ import { listingOf, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from '
 import { Narrator } from './narrator.ts'
 import type { Block, Word } from './block.ts'
 import type { Output } from './output.ts'
+import { RingLines } from './ring-lines.ts'
 import { rowWriter, visible } from './row-writer.ts'
 import { tableWriter } from './text-table.ts'
 import type { TableWriter } from './text-table.ts'
@@ -64,6 +65,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   const rows = rowWriter(options.rowFormat ?? 'table', data)
   let questions = 0
   const checks = new CheckLines()
+  const rings = new RingLines()
   let listingCommand = false
 
   const wanted = (block: Block): boolean => {
@@ -99,6 +101,11 @@ export function textFace(output: Output, options: TextOptions): Face {
     }
     if (event.type === 'check') {
       data(checks.lines(event))
+      return
+    }
+    const picture = rings.lines(event)
+    if (picture !== null) {
+      data(picture)
       return
     }
     if (event.type === 'columns') return rows.columns(event.columns)

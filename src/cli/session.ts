@@ -7,6 +7,7 @@ import { isoTime } from '../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { redactText, redactUrl, redactValue, secretsOfUrl } from '../shared/redact.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
+import { secretOfProperty } from './command-line.ts'
 import type { Face } from './face.ts'
 import { durationText, oneLine } from './format.ts'
 import { LISTING_KINDS } from './listing-kinds.ts'
@@ -16,11 +17,16 @@ import type { Output } from './output.ts'
 import type { Surroundings } from './ports.ts'
 import { EXIT_OF_SIGNAL, watchSignals } from './signals.ts'
 
+/** Of a fresh Cassandra, and of a fresh YugabyteDB. */
+const DEFAULT_PASSWORDS: ReadonlySet<string> = new Set(['cassandra', 'yugabyte'])
+
 export type SessionOptions = {
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose: boolean
   readonly logFile?: string | undefined
+  /** The story in lines with time and level, as the parallel script writes it. */
+  readonly migratorLog?: string | undefined
   readonly maxRuntimeMs?: number | undefined
   readonly secrets: readonly string[]
   readonly tool: string
@@ -37,6 +43,7 @@ export type RunSettings = {
   readonly listen?: (event: Event) => void
   /** Said at the beginning of the run. */
   readonly notes?: readonly string[]
+  readonly warnings?: readonly string[]
   /** What to run next, where that is another command than the run itself names. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
@@ -69,6 +76,11 @@ export function secretsOf(
 ): readonly string[] {
   const urls = [...argv.map((word) => word.replace(/^--[\w-]+=/, '')), env[CATALOG_VARIABLE] ?? '', ...more]
   const passwords = urls.flatMap((url) => secretsOfUrl(url).filter((secret) => !redactUrl(url).includes(secret)))
+  for (const word of argv) {
+    const secret = secretOfProperty(word.replace(/^--conf=/, ''))
+    // What everybody writes is no secret, and would be taken out of every other word.
+    if (secret !== null && !DEFAULT_PASSWORDS.has(secret)) passwords.push(secret)
+  }
   const token = env['CLOUDFLARE_API_TOKEN']?.trim() ?? ''
   return [...new Set([...passwords, ...(token === '' ? [] : [token])])]
 }
@@ -105,6 +117,10 @@ async function openFaces(
   }
   if (options.logFile !== undefined)
     faces.push(await (await import('./log-file.ts')).logFileFace(options.logFile, redactEvent, complain))
+  if (options.migratorLog !== undefined) {
+    const { migratorLogFace } = await import('./settings/migrator-log.ts')
+    faces.push(migratorLogFace(options.migratorLog, redactEvent, complain))
+  }
   return faces
 }
 
@@ -165,7 +181,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
     host,
     emit,
     redact: (text) => redactText(text, options.secrets),
-    run: async (operation, commandLine, { part = false, listen, notes = [], next } = {}) => {
+    run: async (operation, commandLine, { part = false, listen, notes = [], warnings = [], next } = {}) => {
       listing = LISTING_KINDS.has(operation.kind)
       const began = clock.ticks()
       let started = false
@@ -179,7 +195,10 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
         show(settled, part !== false && !theEnd)
         if (settled.type !== 'run.started') return
         const { v, seq: number, ts, runId } = settled
-        for (const message of notes) show({ v, seq: number, ts, runId, type: 'log', level: 'note', message }, false)
+        const say = (level: 'note' | 'warn', message: string): void =>
+          show({ v, seq: number, ts, runId, type: 'log', level, message }, false)
+        for (const message of notes) say('note', message)
+        for (const message of warnings) say('warn', message)
       }
       try {
         const engine = await surroundings.loadEngine()

@@ -4,6 +4,7 @@
  */
 import type { AccessLevel } from '../catalog/access-level.ts'
 import type { OnExisting } from '../model/copy/plan.ts'
+import type { ScriptSizes } from '../model/copy/script-presets.ts'
 import type { ObjectWish } from '../model/copy/schema-object.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -181,6 +182,19 @@ export type Operation =
     }
   /** Tables of a database. */
   | { readonly kind: 'discover-database'; readonly url: string; readonly tables: readonly string[] }
+  /** How the rows of tables lie on their ring of tokens. */
+  | {
+      readonly kind: 'tokens'
+      readonly from: string
+      /** Names or patterns. */
+      readonly tables: readonly string[]
+      /** Equal parts of the ring that are told apart. */
+      readonly splits: number
+      /** Windows of it that are looked at. */
+      readonly sample: number
+      /** The same seed looks at the same windows. */
+      readonly seed: string
+    }
   | {
       readonly kind: 'retry-quarantine'
       /** Rows of this run only; all of them when absent. */
@@ -228,6 +242,67 @@ export type CopyOperation = {
   readonly dryRun: boolean
   /** What is made in the target beside rows, when they are there; nothing when absent. */
   readonly with?: readonly ObjectWish[]
+  /** Which part of a ring of tokens is copied, and in how many pieces; all of it when absent. */
+  readonly ring?: RingWish
+  /** Columns of the target that get the same value in every row, by name, as texts. */
+  readonly constants?: Readonly<Record<string, string>>
+  /** A map column of the source of which every entry becomes a row of its own, and the columns that key and value go to. */
+  readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
+  /** Runs are told in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
+  readonly track?: TrackWish
+  /** Told in the lines of the Cassandra Data Migrator too, as those who came with its files expect. */
+  readonly cdmLines?: true
+  /** How Cassandra is written to and read; what its URL and the defaults say when absent. */
+  readonly cassandra?: CassandraWish
+  /** Goes as the parallel script for Cassandra goes: sums up its tables at the end. */
+  readonly script?: ScriptWish
+}
+
+export type ScriptWish = {
+  /** What nobody has set, and the size of the largest table decides. */
+  readonly auto?: readonly (keyof ScriptSizes)[]
+}
+
+export type RingWish = {
+  /** Ranges of a table; by its size when absent. */
+  readonly splits?: number
+  /** Smallest and largest token, both included, as texts. */
+  readonly min?: string
+  readonly max?: string
+  /** 1 to 100: how much of the beginning of each range is read. */
+  readonly coverage?: number
+  /** Only these, both ends included, as texts: what a run of another tool has left. They are cut no more. */
+  readonly ranges?: readonly { readonly min: string; readonly max: string }[]
+}
+
+export type TrackWish = {
+  /** Only what this run left NOT_STARTED, STARTED, FAIL or DIFF; the new run names it. */
+  readonly previous?: string
+  /** Goes on with the latest run, where that did not end well. */
+  readonly autoRerun?: true
+  /** Its number there; that of the run when absent. */
+  readonly runId?: string
+}
+
+export type CassandraWish = {
+  readonly readConsistency?: string
+  readonly writeConsistency?: string
+  /** Where a write cannot be had at its level it is done at ONE, told, and listed to be checked again. */
+  readonly fallBackToOne?: true
+  /** Rows of one batch; batches hold rows of one partition only. */
+  readonly batchRows?: number
+  /** Rows of one page. */
+  readonly pageRows?: number
+  /** Seconds that every row lives, instead of what the source says. */
+  readonly ttl?: number
+  /** Microseconds since 1970 that every row is written with, instead of what the source says. */
+  readonly writetime?: string
+  /** Values are written without their times. */
+  readonly dropStamps?: true
+  /** Columns of the target: every value of a row is written at the latest of their times, as CDM's `writetime.names` has it. */
+  readonly timesOf?: readonly string[]
+  /** The same for how long values live: the longest of these, as `ttl.names` has it. */
+  readonly livesOf?: readonly string[]
 }
 
 export type DiffOperation = {
@@ -248,6 +323,18 @@ export type DiffOperation = {
   readonly fix: boolean
   /** With `fix`: remove rows that the source has not. */
   readonly deleteExtra: boolean
+  /** With `fix`: mend only what is missing, or only what is different. */
+  readonly fixOnly?: 'missing' | 'different'
+  /** With `fix`: rows of counters that the target has not are counted up there. Those that differ are mended without it. */
+  readonly fixCounters?: true
+  /** With `fix`: values that were written later in the target than in the source are written over. */
+  readonly overwriteNewer?: true
+  readonly ring?: RingWish
+  readonly constants?: Readonly<Record<string, string>>
+  readonly explodeMap?: CopyOperation['explodeMap']
+  readonly track?: TrackWish
+  readonly cdmLines?: true
+  readonly cassandra?: CassandraWish
 }
 
 export type OperationKind = Operation['kind']

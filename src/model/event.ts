@@ -3,6 +3,7 @@
  * back as truth. Documented in docs/EVENTS.md. Ids, versions, counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
  */
 import type { ErrorInfo } from '../shared/errors.ts'
+import type { RingSpec } from './copy/column-type.ts'
 
 /** A decimal integer as text, so that no JSON reader rounds it. */
 export type Dec = string
@@ -96,6 +97,10 @@ export type EventBody =
   | { type: 'index.failed'; table: string; name: string; kind: string; error: ErrorInfo }
   /** A row that the target does not take; its chunk goes on without it. */
   | { type: 'row.aside'; table: string; chunk: string; key: readonly string[]; error: ErrorInfo }
+  /** Rows that are in the target at this level of consistency only, because more could not be had; they are listed to be checked again. */
+  | { type: 'rows.fallback'; table: string; level: string; rows: Dec; keys: readonly (readonly string[])[] }
+  /** At the end of a copy that goes as the parallel script does: tables with problems first. */
+  | { type: 'copy.summary'; tables: readonly CopySummaryLine[] }
   /** Rows a second that may go from now on, because somebody said that it was too much, or the target grew slow. */
   | { type: 'throttle.on'; reason: string; rate: Dec; cause?: 'pressure' | 'latency'; latency?: Latency }
   | { type: 'throttle.off' }
@@ -147,6 +152,10 @@ export type EventBody =
   | RunEvent
   | SourceEvent
   | RelationEvent
+  | DiffRangeEvent
+  | RingPartEvent
+  | RingHostEvent
+  | RingEvent
   | DifferenceEvent
   | ColumnsEvent
   | RowEvent
@@ -209,6 +218,23 @@ export type CopyTally = {
   readPoints: Dec
 }
 
+/** One table of a copy at its end. Rows, errors and times are of this run. */
+export type CopySummaryLine = {
+  table: string
+  status: TableStatus
+  /** Rows that this run has brought into the target, and that it could not bring there. */
+  written: Dec
+  failed: Dec
+  /** Of those that were written: at a lower consistency than asked for. */
+  fallback: Dec
+  /** Errors that passed when the same was tried again, and those that did not. */
+  recovered: Dec
+  unrecovered: Dec
+  ms: number
+  rowsPerSecond: Dec
+  error?: ErrorInfo
+}
+
 /** A table of a copy begins, or goes on. */
 export type CopyStartedEvent = {
   type: 'copy.started'
@@ -222,6 +248,8 @@ export type CopyStartedEvent = {
   /** Smallest and largest key, where it is one column. */
   low?: string
   high?: string
+  /** Of a table whose rows lie on a ring of tokens: its first columns of the key name the partition. */
+  ring?: Pick<RingSpec, 'partitioner' | 'columns'>
   chunkRows: Dec
   /** Chunks that the target takes at the same time: more workers only wait. */
   writers?: Dec
@@ -322,9 +350,68 @@ export type RelationEvent = {
   key: readonly string[]
   columns: readonly { name: string; type: string; nullable: boolean }[]
   partitioning?: string
+  /** Of a table whose rows lie on a ring of tokens. */
+  ring?: Pick<RingSpec, 'partitioner' | 'columns'>
   /** Whether a copy of it that is broken off goes on where it was. */
   resumable: boolean
   note?: string
+}
+
+/** A part of the ring of a table, and what lies in it: counted where `exact`, else what a sample lets expect. */
+export type RingPartEvent = {
+  type: 'ring.part'
+  table: string
+  /** Tokens, both included. */
+  from: Dec
+  to: Dec
+  rows: Dec
+  partitions: Dec
+  /** Of the values. */
+  bytes: Dec
+  exact: boolean
+  /** Estimates of the servers, of those that make them. */
+  server?: { partitions: Dec; bytes: Dec }
+}
+
+/** A server of the ring, and what it holds of the table. */
+export type RingHostEvent = {
+  type: 'ring.host'
+  table: string
+  host: string
+  datacenter: string
+  rack: string
+  up: boolean
+  /** Ranges of tokens that are its own. */
+  ranges: Dec
+  /** Of the whole ring, with what it holds for others: 0 to 1. */
+  share: number
+  rows: Dec
+  bytes: Dec
+}
+
+type NamedPart = { from: Dec; to: Dec; rows: Dec; bytes: Dec }
+
+/** The whole ring of a table, behind its parts and hosts. */
+export type RingEvent = {
+  type: 'ring'
+  table: string
+  partitioner: RingSpec['partitioner']
+  parts: Dec
+  rows: Dec
+  partitions: Dec
+  bytes: Dec
+  exact: boolean
+  /** Rows that were read for it. */
+  seen: Dec
+  /** How many times as many rows as parts have on average the fullest one has. */
+  skew: number
+  /** Fullest first. */
+  largest: readonly NamedPart[]
+  /** Emptiest first. */
+  emptiest: readonly NamedPart[]
+  /** The partition with the most rows that was seen; with `more` it was not read to its end. */
+  fullest?: { key: readonly string[]; token: Dec; rows: Dec; bytes: Dec; more: boolean }
+  server?: { partitions: Dec; bytes: Dec }
 }
 
 /** A key whose rows are not the same on both sides of a `diff`. */
@@ -337,6 +424,33 @@ export type DifferenceEvent = {
   columns?: readonly { column: string; source: string | null; target: string | null }[]
   /** What `--fix` did about it. */
   fixed?: boolean
+  /** Columns that were written later in the target than in the source: these values stay unless they are to be written over. */
+  newer?: readonly string[]
+}
+
+/** What a comparison came to in one range of tokens. */
+export type DiffRangeEvent = {
+  type: 'diff.range'
+  table: string
+  /** Tokens, both included. */
+  from: Dec
+  to: Dec
+  /** `DIFF_CORRECTED`: all that was missing or different was mended. `FAIL`: it could not be compared to its end. */
+  status: 'PASS' | 'DIFF' | 'DIFF_CORRECTED' | 'FAIL'
+  /** Rows of the source, and how many of them are equal. */
+  rows: Dec
+  valid: Dec
+  missing: Dec
+  fixedMissing: Dec
+  different: Dec
+  fixedDifferent: Dec
+  /** Rows that only the target has, and how many of them were removed. */
+  extra: Dec
+  removed: Dec
+  /** Rows that could not be read, or not be mended. */
+  errors: Dec
+  ms: number
+  error?: ErrorInfo
 }
 
 export type FileEvent = {

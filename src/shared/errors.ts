@@ -80,6 +80,8 @@ export const ERROR_CODES = {
   PROTOCOL_VERSION: 'unsupported',
   UNSUPPORTED_URL: 'unsupported',
   UNSUPPORTED_KEY: 'unsupported',
+  /** Its rows lie on no ring of tokens. */
+  NO_RING: 'unsupported',
   UNSUPPORTED_TYPE: 'unsupported',
   LOSSY_TYPE: 'unsupported',
   // ran to the end, but not everything is well
@@ -124,6 +126,8 @@ export type ErrorInfo = {
   readonly reason?: string
   readonly where?: string
   readonly retryable: boolean
+  /** Of a bug only: where in the program it is. */
+  readonly stack?: string
 }
 
 export class SluiceError extends Error {
@@ -149,7 +153,7 @@ export class SluiceError extends Error {
     return EXIT_OF_KIND[this.kind]
   }
 
-  /** Plain data for events; never holds the cause or a stack. */
+  /** Plain data for events; never holds the cause, and a stack only of what nobody expected. */
   info(): ErrorInfo {
     return {
       code: this.code,
@@ -158,6 +162,9 @@ export class SluiceError extends Error {
       ...(this.hint === undefined ? {} : { hint: this.hint }),
       ...(this.reason === undefined ? {} : { reason: this.reason }),
       ...(this.where === undefined ? {} : { where: this.where }),
+      ...(this.code === 'INTERNAL' && this.cause instanceof Error && this.cause.stack !== undefined
+        ? { stack: this.cause.stack }
+        : {}),
     }
   }
 }
@@ -170,6 +177,7 @@ export function errorFromInfo(info: ErrorInfo, kind?: ErrorKind): SluiceError {
     ...(info.reason === undefined ? {} : { reason: info.reason }),
     ...(info.where === undefined ? {} : { where: info.where }),
     ...(kind === undefined ? {} : { kind }),
+    ...(info.stack === undefined ? {} : { cause: Object.assign(new Error(info.message), { stack: info.stack }) }),
   })
 }
 

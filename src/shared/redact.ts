@@ -1,7 +1,7 @@
 /** Keeps passwords out of everything that is printed, logged or stored: URLs lose theirs, known secrets become `***`. */
 
 const SECRET_PARAMETER = /^(?:.*(?:password|passwd|pwd|token|secret).*|.*api[-_]?key|access[-_]?key|sslkey)$/i
-const DATABASE_SCHEME = /^(?:postgres(?:ql)?|mysql|mariadb|cassandra|d1)(?:\+\w+)?$/i
+const DATABASE_SCHEME = /^(?:postgres(?:ql)?|mysql|mariadb|cassandra|ycql|d1)(?:\+\w+)?$/i
 /** Shorter secrets are taken out of URLs only: replaced everywhere, `db` would garble half of the output. */
 const MIN_SECRET = 4
 

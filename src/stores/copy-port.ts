@@ -5,16 +5,21 @@
 import type { ColumnType, Column, TableSpec } from '../model/copy/column-type.ts'
 import type { ReadPoint } from '../model/copy/plan.ts'
 import type { Range } from '../model/copy/range.ts'
-import type { Digest, FrameFormat, Row } from '../model/copy/rows.ts'
+import type { RingLook, RingPicture } from '../model/copy/ring-picture.ts'
+import type { Digest, FrameFormat, Row, Stamp } from '../model/copy/rows.ts'
 import type { SchemaObject } from '../model/copy/schema-object.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { SqlDialect, SqlRow } from './port.ts'
+import type { TrackStore } from './track-port.ts'
 
-export type System = SqlDialect | 'd1'
+export type System = SqlDialect | 'd1' | 'cassandra'
 
 export type StoreAbilities = {
-  /** What one transaction of a target can hold: a chunk with its row of the ledger, or a batch of rows with the chunk's cursor. */
-  readonly atomic: 'chunk' | 'batch'
+  /**
+   * What one transaction of a target can hold: a chunk with its row of the ledger; a batch of rows with the chunk's cursor; or nothing beyond a row,
+   * and then writing rows again has to change nothing.
+   */
+  readonly atomic: 'chunk' | 'batch' | 'row'
   /** `shared`: all readers of a view see one state. `connection`: each sees a state of its own. `none`: rows may change while they are read. */
   readonly snapshot: 'shared' | 'connection' | 'none'
   /** Chunks that can be written at the same time; more workers only wait. */
@@ -74,6 +79,10 @@ export interface CopyStore extends AsyncDisposable {
   target(): CopyTarget
   objects(): ObjectStore
   ledger(): Promise<LedgerDatabase>
+  /** The tables of the Cassandra Data Migrator in one of its schemas, of stores that can hold them. */
+  track?(schema: string, ledger: LedgerDatabase): TrackStore
+  /** How rows lie on the ring of a table, of stores whose tables have one. @throws SluiceError NO_RING for a table without a ring */
+  tokenSample?(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture>
 }
 
 /** Indexes, constraints and defaults: those that tables have, and how to make more of them. */
@@ -107,6 +116,8 @@ export type RowRequest = {
   readonly where: string | null
   /** By key, ascending, as the range is cut; otherwise in any order. */
   readonly ordered: boolean
+  /** With the times at which values were written, where the system keeps them. */
+  readonly stamps?: true
   /**
    * Told of rows with a value that is none of its type; they are left out. Without it such a row is thrown.
    * @param row what the system gave, as texts
@@ -114,8 +125,8 @@ export type RowRequest = {
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
 }
 
-/** A batch of rows in canonical form, and about how many bytes they are. */
-export type RowBatch = { readonly rows: readonly Row[]; readonly bytes: number }
+/** A batch of rows in canonical form, about how many bytes they are, and when they were written, one for each row, where the system tells. */
+export type RowBatch = { readonly rows: readonly Row[]; readonly bytes: number; readonly stamps?: readonly Stamp[] }
 
 export type BatchSize = { readonly rows: number; readonly bytes: number }
 
@@ -213,10 +224,11 @@ export interface ChunkWriter extends AsyncDisposable {
   /**
    * All of these rows or none. Rows whose key is taken are refused like those that break any other constraint; `upsert` overwrites what is there, and
    * `append` leaves it as it is.
+   * @param stamps one for each row, from a source that keeps them
    * @returns how many were written: fewer than given where `append` found keys taken
    * @throws SluiceError ROW_REFUSED where a row cannot stay (constraint, type, size); the transaction is over then unless it is `careful`
    */
-  write(rows: readonly Row[], step?: BatchStep): Promise<number>
+  write(rows: readonly Row[], step?: BatchStep, stamps?: readonly Stamp[]): Promise<number>
   /** @returns rows written */
   writeFrames?(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint>
   /** What stands in the range now, read within the transaction. */

@@ -12,7 +12,7 @@ import type { TextOptions } from '../../src/cli/render-text.ts'
 import type { Event } from '../../src/model/event.ts'
 import { redactText, redactValue } from '../../src/shared/redact.ts'
 import { eventSchema } from './event-schema.ts'
-import { begin, copy, diff, dryRun, manyTables, planLine, planOf, relations, stopped } from './recorded-copy.ts'
+import { begin, copy, diff, dryRun, manyTables, planLine, planOf, relations, stopped, tokens } from './recorded-copy.ts'
 import { stamped } from './recorded.ts'
 import { Memory } from './surroundings.ts'
 
@@ -54,6 +54,7 @@ describe('text', () => {
     ['copy-stopped.txt', stopped, {}],
     ['diff.txt', diff, {}],
     ['relations.txt', relations, {}],
+    ['tokens.txt', tokens, {}],
   ])('%s', async (name, events, options) => {
     await expect(await asText(events, options)).toMatchFileSnapshot(golden(name))
   })

@@ -19,7 +19,12 @@ const error = z.strictObject({
   reason: z.string().optional(),
   where: z.string().optional(),
   retryable: z.boolean(),
+  stack: z.string().optional(),
 })
+
+const partitioner = z.enum(['murmur3', 'random', 'ycql'])
+const serverEstimate = z.strictObject({ partitions: dec, bytes: dec })
+const namedPart = z.strictObject({ from: dec, to: dec, rows: dec, bytes: dec })
 
 const planLine = z.strictObject({
   table: z.string(),
@@ -84,6 +89,19 @@ const copyTally = z.strictObject({
   quarantined: dec,
   bytes: dec.optional(),
   readPoints: dec,
+})
+
+const copySummaryLine = z.strictObject({
+  table: z.string(),
+  status: z.enum(['ok', 'current', 'failed', 'refused', 'stopped', 'skipped']),
+  written: dec,
+  failed: dec,
+  fallback: dec,
+  recovered: dec,
+  unrecovered: dec,
+  ms,
+  rowsPerSecond: dec,
+  error: error.optional(),
 })
 
 /** Edges of a chunk of a copy. */
@@ -164,6 +182,7 @@ const bodies = {
     key: texts,
     low: z.string().optional(),
     high: z.string().optional(),
+    ring: z.strictObject({ partitioner, columns: z.number() }).optional(),
     chunkRows: dec,
     writers: dec.optional(),
     chunks: dec,
@@ -208,6 +227,8 @@ const bodies = {
     error: error.optional(),
   },
   'row.aside': { table: z.string(), chunk: z.string(), key: texts, error },
+  'rows.fallback': { table: z.string(), level: z.string(), rows: dec, keys: z.array(texts) },
+  'copy.summary': { tables: z.array(copySummaryLine) },
   'throttle.on': {
     reason: z.string(),
     rate: dec,
@@ -300,8 +321,45 @@ const bodies = {
     key: texts,
     columns: z.array(z.strictObject({ name: z.string(), type: z.string(), nullable: z.boolean() })),
     partitioning: z.string().optional(),
+    ring: z.strictObject({ partitioner, columns: z.number() }).optional(),
     resumable: z.boolean(),
     note: z.string().optional(),
+  },
+  'ring.part': {
+    table: z.string(),
+    from: dec,
+    to: dec,
+    rows: dec,
+    partitions: dec,
+    bytes: dec,
+    exact: z.boolean(),
+    server: serverEstimate.optional(),
+  },
+  'ring.host': {
+    table: z.string(),
+    host: z.string(),
+    datacenter: z.string(),
+    rack: z.string(),
+    up: z.boolean(),
+    ranges: dec,
+    share: z.number(),
+    rows: dec,
+    bytes: dec,
+  },
+  ring: {
+    table: z.string(),
+    partitioner,
+    parts: dec,
+    rows: dec,
+    partitions: dec,
+    bytes: dec,
+    exact: z.boolean(),
+    seen: dec,
+    skew: z.number(),
+    largest: z.array(namedPart),
+    emptiest: z.array(namedPart),
+    fullest: z.strictObject({ key: texts, token: dec, rows: dec, bytes: dec, more: z.boolean() }).optional(),
+    server: serverEstimate.optional(),
   },
   difference: {
     table: z.string(),
@@ -311,6 +369,24 @@ const bodies = {
       .array(z.strictObject({ column: z.string(), source: z.string().nullable(), target: z.string().nullable() }))
       .optional(),
     fixed: z.boolean().optional(),
+    newer: texts.optional(),
+  },
+  'diff.range': {
+    table: z.string(),
+    from: dec,
+    to: dec,
+    status: z.enum(['PASS', 'DIFF', 'DIFF_CORRECTED', 'FAIL']),
+    rows: dec,
+    valid: dec,
+    missing: dec,
+    fixedMissing: dec,
+    different: dec,
+    fixedDifferent: dec,
+    extra: dec,
+    removed: dec,
+    errors: dec,
+    ms,
+    error: error.optional(),
   },
   columns: { columns: texts },
   row: { values: z.array(z.union([z.string(), z.number(), z.null()])) },

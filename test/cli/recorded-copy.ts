@@ -467,6 +467,61 @@ export const diff = stamped([
   ],
 ])
 
+const ring = (i: number, exact: boolean): Extract<EventBody, { type: 'ring.part' }> => ({
+  type: 'ring.part',
+  table: 'shop.orders',
+  from: String(-(2n ** 63n) + 2n ** 60n * BigInt(i)),
+  to: String(-(2n ** 63n) + 2n ** 60n * BigInt(i + 1) - 1n),
+  rows: i === 5 ? '90000' : i === 9 ? '0' : '15000',
+  partitions: i === 9 ? '0' : '150',
+  bytes: i === 5 ? '30000000' : i === 9 ? '0' : '4000000',
+  exact,
+})
+
+/** How rows lie on the ring of a table, as a sample tells. */
+export const tokens = stamped([
+  [0, { type: 'run.started', command: 'tokens', tool: '0.1.0', source: 'cassandra://10.0.0.1/shop' }],
+  ...Array.from({ length: 16 }, (_, i): Timed => [300, ring(i, i === 9)]),
+  [
+    301,
+    {
+      type: 'ring.host',
+      table: 'shop.orders',
+      host: '10.0.0.1:9042',
+      datacenter: 'dc1',
+      rack: 'r1',
+      up: true,
+      ranges: '16',
+      share: 1,
+      rows: '300000',
+      bytes: '86000000',
+    },
+  ],
+  [
+    302,
+    {
+      type: 'ring',
+      table: 'shop.orders',
+      partitioner: 'murmur3',
+      parts: '16',
+      rows: '300000',
+      partitions: '2250',
+      bytes: '86000000',
+      exact: false,
+      seen: '12800',
+      skew: 4.8,
+      largest: [
+        { from: '-3458764513820540928', to: '-2305843009213693953', rows: '90000', bytes: '30000000' },
+        { from: '-9223372036854775808', to: '-8070450532247928833', rows: '15000', bytes: '4000000' },
+      ],
+      emptiest: [{ from: '1152921504606846976', to: '2305843009213693951', rows: '0', bytes: '0' }],
+      fullest: { key: ['acme\n', '7'], token: '-3000000000000000000', rows: '5000', bytes: '1600000', more: true },
+      server: { partitions: '2304', bytes: '91000000' },
+    },
+  ],
+  [310, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { tables: '1', rows: '300000' }, ms: 310 }],
+])
+
 export const relations = stamped([
   [0, { type: 'run.started', command: 'discover-database', tool: '0.1.0' }],
   [

@@ -7,9 +7,8 @@ import type { CopyOperation } from '../../src/engine/operation.ts'
 import type { Event, EventBody, PlannedObjectLine } from '../../src/model/event.ts'
 import { OBJECT_WISHES } from '../../src/model/copy/schema-object.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { System } from '../../src/stores/copy-port.ts'
 import { ALL } from '../support/backend.ts'
-import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-copy-indexes-'))))

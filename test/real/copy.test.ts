@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
-import type { System } from '../../src/stores/copy-port.ts'
-import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
 
 const SOURCES: readonly System[] = ['postgresql', 'sqlite', 'mysql']
 const TARGETS: readonly System[] = ['postgresql', 'sqlite', 'mysql', 'duckdb', 'd1']

@@ -36,6 +36,12 @@ const STARTERS: Readonly<Record<string, () => Promise<Server>>> = {
     const server = await startD1()
     return { answer: { url: server.url }, stop: () => server.stop() }
   },
+  cassandra: async () => {
+    const { CASSANDRA_AVAILABLE, CASSANDRA_MISSING, startCassandra } = await import('../support/servers/cassandra.ts')
+    if (!CASSANDRA_AVAILABLE) return absent(CASSANDRA_MISSING)
+    const cluster = await startCassandra({ heapMb: 512, forgetful: true })
+    return { answer: { url: cluster.url() }, stop: () => cluster.stop() }
+  },
 }
 
 function absent(missing: string): Server {

@@ -176,6 +176,18 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await app.press(['k', 'enter'], 'range (at), 48 partitions')
     await golden('columns', app)
   })
+
+  it('shows how rows lie on the ring of a table of Cassandra', async () => {
+    const app = start({
+      ...size,
+      fake: fakeWorkbench({ lake: null, catalog: null, database: 'cassandra://app@db/shop' }),
+    })
+    await app.until('shop.orders')
+    await app.press(['t'], 'FROM TOKEN')
+    await golden('ring', app)
+    await app.press(['esc'], (screen) => !screen.includes('esc closes'))
+    await golden('ring-beside', app)
+  })
 })
 
 it('draws a copy with plain characters on --ascii', async () => {

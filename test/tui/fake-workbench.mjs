@@ -312,6 +312,75 @@ const RELATIONS = [
   },
 ]
 
+/** The same of a Cassandra keyspace. */
+const RING_RELATIONS = [
+  {
+    table: 'shop.orders',
+    rows: '1240000',
+    bytes: '310000000',
+    key: ['customer', 'day', 'id'],
+    columns: [column('customer', 'uuid', false), column('day', 'timestamp', false), column('id', 'timeuuid', false)],
+    ring: { partitioner: 'murmur3', columns: 1 },
+    resumable: true,
+  },
+]
+
+/** A ring of 64 parts of which one is far too full. */
+const ringEvents = (table) => {
+  const step = 2n ** 58n
+  const parts = Array.from({ length: 64 }, (_, i) => ({
+    type: 'ring.part',
+    table,
+    from: String(-(2n ** 63n) + step * BigInt(i)),
+    to: String(-(2n ** 63n) + step * BigInt(i + 1) - 1n),
+    rows: String(i === 21 ? 220_000 : i % 16 === 5 ? 0 : 15_000 + ((i * 7919) % 3000)),
+    partitions: String(i % 16 === 5 ? 0 : 150),
+    bytes: String(i === 21 ? 55_000_000 : i % 16 === 5 ? 0 : 4_000_000),
+    exact: false,
+  }))
+  const name = ({ from, to, rows, bytes }) => ({ from, to, rows, bytes })
+  const sorted = parts.toSorted((a, b) => Number(b.rows) - Number(a.rows))
+  const host = (no) => ({
+    type: 'ring.host',
+    table,
+    host: `10.0.0.${no}:9042`,
+    datacenter: 'dc1',
+    rack: `r${no}`,
+    up: no !== 3,
+    ranges: '16',
+    share: 0.667,
+    rows: '826666',
+    bytes: '206666666',
+  })
+  return [
+    ...parts,
+    host(1),
+    host(2),
+    host(3),
+    {
+      type: 'ring',
+      table,
+      partitioner: 'murmur3',
+      parts: '64',
+      rows: '1240000',
+      partitions: '9150',
+      bytes: '310000000',
+      exact: false,
+      seen: '51200',
+      skew: 11.35,
+      largest: sorted.slice(0, 3).map(name),
+      emptiest: sorted.slice(-3).toReversed().map(name),
+      fullest: {
+        key: ['7f0c2f6e-5f0a-4f5e-9a63-3d2f4b1c0a77'],
+        token: '-3170534137668829184',
+        rows: '5000',
+        bytes: '1250000',
+        more: true,
+      },
+    },
+  ]
+}
+
 const copyPlan = (table, over = {}) => ({
   table,
   to: table.replace('public.', ''),
@@ -403,7 +472,16 @@ export function fakeWorkbench({
           run.finish(4, { error })
           return
         }
-        for (const relation of RELATIONS) run.emit({ type: 'relation', estimated: true, ...relation })
+        const relations = operation.url.startsWith('cassandra:') ? RING_RELATIONS : RELATIONS
+        for (const relation of relations) run.emit({ type: 'relation', estimated: true, ...relation })
+        run.finish(0)
+      })
+      return
+    }
+    if (operation.kind === 'tokens') {
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        for (const event of ringEvents(operation.tables[0])) run.emit(event)
         run.finish(0)
       })
       return

@@ -12,6 +12,10 @@ export type Told = {
   readonly printed: PrintedMore
   /** Said at its beginning. */
   readonly notes?: readonly string[]
+  /** The same, of what may not be meant. */
+  readonly warnings?: readonly string[]
+  /** A file that the story of the run is written to beside the console. */
+  readonly log?: string
   /** URLs whose passwords must not be shown, beside those of the command line. */
   readonly urls?: readonly string[]
   /** What to run next, where that is another command than the same once more. */

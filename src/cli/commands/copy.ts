@@ -2,15 +2,29 @@
 import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
 import type { CopyOperation, RunFinished } from '../../engine/operation.ts'
-import { count, flag, given, list, optionalCount, optionalText } from '../arguments.ts'
+import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { configNames, declareObjects, declareSelection, readObjects, readSelection } from '../copy-flags.ts'
 import type { Ends, Selected } from '../copy-flags.ts'
 import { grouped } from '../format.ts'
+import {
+  declareCassandra,
+  declareRing,
+  declareTrack,
+  declareWriting,
+  readCassandra,
+  readConstants,
+  readExplodeMap,
+  readRing,
+  readTrack,
+} from '../ring-flags.ts'
+import { declareSettings, readSettings, scripted, scriptTold } from '../settings/flags.ts'
 import { operate } from './command.ts'
 import type { Command, RequestContext, Told } from './command.ts'
 
 const ON_EXISTING: readonly CopyOperation['onExisting'][] = ['refuse', 'upsert', 'replace-range', 'append']
+/** Rows that are set aside before a table is given up. */
+const MOST_ASIDE = 1000
 const VERIFY: readonly CopyOperation['verify'][] = ['chunk', 'count', 'none']
 
 const SCRIPT_HELP =
@@ -22,6 +36,11 @@ const copy: Command = {
   declare: (yargs, defaults) => {
     declareSelection(yargs, defaults)
     declareObjects(yargs)
+    declareSettings(yargs)
+    declareRing(yargs)
+    declareTrack(yargs)
+    declareCassandra(yargs)
+    declareWriting(yargs)
     yargs
       .option('on-existing', {
         choices: ON_EXISTING,
@@ -72,7 +91,7 @@ const copy: Command = {
       .option('max-aside', {
         type: 'number',
         requiresArg: true,
-        default: defaults['max-aside'] ?? 1000,
+        defaultDescription: String(defaults['max-aside'] ?? MOST_ASIDE),
         describe: 'rows of a table that may be set aside before it is given up',
       })
       .option('resume', {
@@ -90,12 +109,17 @@ const copy: Command = {
   },
   request: (args, context) => {
     const selected = readSelection(args, context)
-    const operation = operationOf(args, context, selected)
-    return operate(operation, toldOf(args, operation, selected))
+    const settings = readSettings(args)
+    const operation = scripted(operationOf(args, context, selected), settings, args, context.defaults)
+    return operate(operation, scriptTold(toldOf(args, operation, selected), settings))
   },
 }
 
-function operationOf(args: Arguments, { defaults }: RequestContext, { selection, script }: Selected): CopyOperation {
+function operationOf(
+  args: Arguments,
+  { defaults }: RequestContext,
+  { selection, script, cdm }: Selected,
+): CopyOperation {
   const wanted = optionalText(args, 'on-existing') ?? defaults['on-existing']
   const lossy = list(args, 'accept-lossy')
   const part = optionalText(args, 'part')
@@ -106,19 +130,29 @@ function operationOf(args: Arguments, { defaults }: RequestContext, { selection,
   return {
     kind: 'copy',
     ...selection,
-    // The script writes rows over those of equal key, and what it began is gone on with in the same way.
-    onExisting: ON_EXISTING.find((choice) => choice === wanted) ?? (script === null ? 'refuse' : 'upsert'),
+    // The script and the migrator write rows over those of equal key, and what they began is gone on with in the same way.
+    onExisting:
+      ON_EXISTING.find((choice) => choice === wanted) ?? (script === null && cdm === null ? 'refuse' : 'upsert'),
     acceptLossy: lossy.length > 0 ? lossy : configNames('accept-lossy', defaults['accept-lossy']),
     verify: VERIFY.find((choice) => choice === args['verify']) ?? 'chunk',
     ...given(
       'chunkRows',
       optionalCount(args, 'checkpoint-size', 1) ?? defaults['checkpoint-size'] ?? script?.chunkRows,
     ),
-    ...given('batchRows', optionalCount(args, 'batch-size', 1) ?? defaults['batch-size'] ?? script?.batchRows),
-    ...given('rate', optionalCount(args, 'rate', 1) ?? defaults.rate),
+    ...given(
+      'batchRows',
+      optionalCount(args, 'batch-size', 1) ?? defaults['batch-size'] ?? cdm?.batchRows ?? script?.batchRows,
+    ),
+    ...given('rate', optionalCount(args, 'rate', 1) ?? cdm?.rate ?? defaults.rate),
     ...given('part', part === undefined ? undefined : partOf(part)),
-    maxAside: count(args, 'max-aside', 0),
+    maxAside: optionalCount(args, 'max-aside', 0) ?? defaults['max-aside'] ?? MOST_ASIDE,
     ...given('with', readObjects(args, defaults)),
+    ...given('ring', readRing(args, cdm)),
+    ...given('constants', readConstants(args, cdm)),
+    ...given('explodeMap', readExplodeMap(args, cdm)),
+    ...given('track', readTrack(args, cdm)),
+    ...(cdm === null ? {} : { cdmLines: true as const }),
+    ...given('cassandra', readCassandra(args, cdm)),
     restart: restart || (script?.resume === false && !flag(args, 'resume')),
     dryRun: flag(args, 'dry-run'),
   }
@@ -134,10 +168,10 @@ function partOf(text: string): { readonly no: number; readonly of: number } {
 }
 
 /** A printed command says in flags what the variables said, so that it does the same wherever it is run. */
-function toldOf(args: Arguments, operation: CopyOperation, { ends, script, add }: Selected): Told {
+function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, add }: Selected): Told {
   const { chunkRows, batchRows, onExisting, restart } = operation
   const more: string[] = []
-  const notes: string[] = []
+  const notes: string[] = [...(cdm?.notes ?? [])]
   if (script !== null) {
     const flags = { 'checkpoint-size': chunkRows, 'batch-size': batchRows, 'on-existing': onExisting }
     for (const [name, value] of Object.entries(flags)) {
@@ -155,7 +189,7 @@ function toldOf(args: Arguments, operation: CopyOperation, { ends, script, add }
   }
   return {
     // A run that goes on must not begin anew.
-    printed: { add: [...add, ...more], drop: ['--restart'] },
+    printed: { add: [...add, ...more], drop: ['--restart'], dropValued: ['--run-id'] },
     notes,
     urls: [ends.from.url, ends.to.url],
     next: (finished, runId) => retryCommand(finished, runId, ends),

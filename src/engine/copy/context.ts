@@ -15,6 +15,8 @@ import type {
 } from '../../stores/copy-port.ts'
 import type { ChunkLedger, Owner, TableKey } from './ledger/chunks.ts'
 import type { Planning } from './ledger/planning.ts'
+import type { WeakWrites } from './script/weak-writes.ts'
+import type { RingPlan } from './plan/ring-plan.ts'
 import type { SlowTarget } from './slow-target.ts'
 import type { Throttle } from './throttle.ts'
 import type { Views } from './views.ts'
@@ -23,6 +25,8 @@ export type TableContext = {
   /** Name of the source's table, for messages and events. */
   readonly name: string
   readonly plan: TablePlan
+  /** Which ranges of a ring are copied; null where the table lies on none. */
+  readonly ring: RingPlan | null
   readonly key: TableKey
   /** URL of the source without password. */
   readonly sourceLabel: string
@@ -41,6 +45,8 @@ export type TableContext = {
   readonly batch: BatchSize
   /** Rows that may be set aside before the table is given up. */
   readonly maxAside: number
+  /** Is told of rows that could only be written at ONE. */
+  readonly weak?: WeakWrites
   readonly emit: Emit
   readonly signal: AbortSignal
 }

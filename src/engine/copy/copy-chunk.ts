@@ -4,7 +4,7 @@ import { keyText } from '../../model/copy/key-text.ts'
 import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
-import type { Cell, Digest, Row } from '../../model/copy/rows.ts'
+import type { Cell, Digest, Row, Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
 import { compareDigests } from './chunk-proof.ts'
@@ -103,6 +103,7 @@ class ChunkWork {
       plan.cut === 'key' &&
       plan.sortsAlike &&
       this.#cursor === null &&
+      this.#isFirst() &&
       (await writer.occupied())
     ) {
       // Whoever has taken the chunk over may have filled it. Where a chunk is one transaction, `note` has looked.
@@ -162,13 +163,13 @@ class ChunkWork {
     const resumed = this.#cursor !== null
     const size = this.#careful ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
     this.#progress('reading', this.#claim.written, this.#bytes)
-    for await (const { rows, bytes } of this.#view.read(this.#request(this.#rest()), size, signal)) {
+    for await (const { rows, bytes, stamps } of this.#view.read(this.#request(this.#rest()), size, signal)) {
       throttle.moved(rows.length)
       if (throttle.limit !== null) await throttle.take(rows.length, signal)
       this.#read += BigInt(rows.length)
       if (sums) for (const row of rows) this.#sum.add(row)
-      if (this.#careful) await this.#writeCarefully(writer, rows, bytes)
-      else await this.#write(writer, rows, bytes)
+      if (this.#careful) await this.#writeCarefully(writer, rows, bytes, stamps)
+      else await this.#write(writer, rows, bytes, stamps)
       for (const one of this.#unread.splice(0)) await this.#note(one)
       this.#progress('writing', this.#claim.written + this.#read, this.#bytes)
     }
@@ -236,6 +237,8 @@ class ChunkWork {
       ? []
       : this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one))
     const proof = { scheme, source: read, target: stored, point: this.#view.point }
+    // Before the chunk counts as done: a run that is killed in between must not forget them.
+    await this.#context.weak?.keep(this.#context)
     const closing = performance.now()
     const outcome = await writer.commit(ledger.closing(this.#claim, tally, proof, end, also))
     this.#context.pulse.committed(performance.now() - closing)
@@ -253,7 +256,7 @@ class ChunkWork {
     return { hi: JSON.stringify(last), endId: last.length === 1 && /^-?\d{1,18}$/.test(first) ? BigInt(first) : null }
   }
 
-  async #write(writer: ChunkWriter, rows: readonly Row[], bytes: number): Promise<void> {
+  async #write(writer: ChunkWriter, rows: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
     const last = rows.at(-1)
     if (last === undefined) return
     const given = performance.now()
@@ -262,7 +265,7 @@ class ChunkWork {
       const step = this.#context.ledger.step(this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
       this.#count(rows.length, await writer.write(rows, step))
       this.#cursor = next
-    } else this.#count(rows.length, await writer.write(rows))
+    } else this.#count(rows.length, await writer.write(rows, undefined, stamps))
     this.#context.pulse.wrote(performance.now() - given, bytes)
     this.#bytes += bytes
     if (this.#keys !== null) for (const row of rows) this.#noteKey(row)
@@ -274,9 +277,14 @@ class ChunkWork {
   }
 
   /** Halves what is refused until one row is left. */
-  async #writeCarefully(writer: ChunkWriter, rows: readonly Row[], bytes: number): Promise<void> {
+  async #writeCarefully(
+    writer: ChunkWriter,
+    rows: readonly Row[],
+    bytes: number,
+    stamps?: readonly Stamp[],
+  ): Promise<void> {
     try {
-      await this.#write(writer, rows, bytes)
+      await this.#write(writer, rows, bytes, stamps)
       return
     } catch (thrown) {
       const { kind, error } = failureKind(thrown)
@@ -289,8 +297,8 @@ class ChunkWork {
       }
     }
     const half = rows.length >> 1
-    await this.#writeCarefully(writer, rows.slice(0, half), bytes / 2)
-    await this.#writeCarefully(writer, rows.slice(half), bytes / 2)
+    await this.#writeCarefully(writer, rows.slice(0, half), bytes / 2, stamps?.slice(0, half))
+    await this.#writeCarefully(writer, rows.slice(half), bytes / 2, stamps?.slice(half))
   }
 
   async #note(aside: AsideRow): Promise<void> {
@@ -324,6 +332,7 @@ class ChunkWork {
       range,
       where: plan.where ?? null,
       ordered: range.by === 'key',
+      ...(plan.source.ring !== undefined && plan.target.ring !== undefined ? { stamps: true as const } : {}),
       ...(this.#careful
         ? {
             aside: (row: readonly (string | null)[], error: SluiceError) => {
@@ -334,6 +343,11 @@ class ChunkWork {
           }
         : {}),
     }
+  }
+
+  /** Where rows stay as soon as they are written, an attempt before this one may have left some. */
+  #isFirst(): boolean {
+    return this.#context.store.can.atomic !== 'row' || this.#claim.attempt <= 1
   }
 
   /** What is left of the chunk behind its cursor. */
@@ -362,7 +376,8 @@ function boundText(cell: Cell): string {
   return typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell)
 }
 
-function notEmpty(table: string): SluiceError {
+/** Rows stand where some are going to be written. */
+export function notEmpty(table: string): SluiceError {
   return new SluiceError(
     'TARGET_NOT_EMPTY',
     `the target's ${table} holds rows already where some are going to be written`,

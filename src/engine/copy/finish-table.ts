@@ -9,6 +9,7 @@ import { compareDigests } from './chunk-proof.ts'
 import { openToLook, type TableContext } from './context.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
 import type { RunLedger } from './ledger/runs.ts'
+import { isWanted, openTokens } from './plan/ring-plan.ts'
 import { buildOwnObjects, objectsError } from './objects/build-objects.ts'
 import { patiently } from './patience.ts'
 import type { TableRun } from './runner.ts'
@@ -43,9 +44,10 @@ export async function finishTable(table: TableRun, context: TableContext, around
   let error = table.error
   let unbuilt = 0
   try {
-    chunks = await context.ledger.all()
+    const all = await context.ledger.all()
+    chunks = context.ring === null ? all : all.filter(isWanted(context.ring))
     error ??= verdict(context, chunks, table, operation, steering.leavesOut(context.name))
-    if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs))) {
+    if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, chunks))) {
       error = new SluiceError('CHUNKS_FAILED', `${context.name} is not cut into chunks to its end`, {
         hint: 'run the same command again: it goes on where this one ended',
       })
@@ -83,7 +85,12 @@ export async function finishTable(table: TableRun, context: TableContext, around
 }
 
 /** Whether nobody has divided it to its end, and nobody is about to. */
-async function isHalfCut({ key, planning }: TableContext, runs: RunLedger): Promise<boolean> {
+async function isHalfCut(
+  { key, planning, ring }: TableContext,
+  runs: RunLedger,
+  chunks: readonly StoredChunk[],
+): Promise<boolean> {
+  if (ring !== null && openTokens(ring, chunks).length > 0) return true
   return (await runs.plan(key))?.planned !== true && !(await planning.underWay())
 }
 
@@ -167,8 +174,8 @@ function copyTally(tally: Tallies, points: number): CopyTally {
 }
 
 /** What the proof does not say. */
-function notesOf({ plan }: TableContext, points: number, views: Views): { readonly notes?: readonly string[] } {
-  const notes: string[] = []
+function notesOf({ plan, ring }: TableContext, points: number, views: Views): { readonly notes?: readonly string[] } {
+  const notes: string[] = ring === null || ring.part === null ? [] : [ring.part]
   if (points > 1 || views.count > 1) {
     notes.push(
       `read from ${Math.max(points, views.count)} states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote`,

@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import type { CassandraWish } from '../operation.ts'
 import { onSide } from './sides.ts'
 
 const KNOWN =
-  'postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db, duckdb:///file.duckdb or d1://ACCOUNT/DATABASE'
+  'postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db, duckdb:///file.duckdb, d1://ACCOUNT/DATABASE or cassandra://user@host,host/keyspace'
 
 export type StoreOptions = {
   /** `plan`: looked at like `read`; a file that is not there yet is an empty database. */
@@ -17,18 +18,23 @@ export type StoreOptions = {
   readonly rowsPerInsert?: number
   /** Where the store says that it has to wait for a service. */
   readonly onThrottle?: (why: { readonly status: number; readonly waitMs: number }) => void
+  /** How Cassandra is read and written, where the run says so. */
+  readonly cassandra?: CassandraWish
+  /** Told of rows that could only be written at ONE: their table and key in the target. */
+  readonly onWeakWrite?: (table: string, key: readonly (string | null)[], why: string) => void
 }
 
 /** The store that a copy reads; what keeps it from being opened is the source's failure. @throws as `openCopyStore` */
-export function openSourceStore(url: string): Promise<CopyStore> {
-  return onSide('source', () => openCopyStore(url, { mode: 'read' }))
+export function openSourceStore(url: string, cassandra?: CassandraWish): Promise<CopyStore> {
+  const wish = cassandra === undefined ? {} : { cassandra }
+  return onSide('source', () => openCopyStore(url, { mode: 'read', ...wish }))
 }
 
 /**
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED
  */
 export async function openCopyStore(url: string, options: StoreOptions): Promise<CopyStore> {
-  if (options.mode === 'plan') return openPlanned(url)
+  if (options.mode === 'plan') return openPlanned(url, options)
   const scheme = /^([a-z][a-z0-9+]*):\/\//i.exec(url)?.[1]?.toLowerCase() ?? ''
   switch (scheme) {
     case 'postgres':
@@ -49,6 +55,9 @@ export async function openCopyStore(url: string, options: StoreOptions): Promise
       })
     case 'd1':
       return (await import('../../stores/d1/copy/index.ts')).openD1Copy(url, options)
+    case 'cassandra':
+    case 'ycql':
+      return (await import('../../stores/cassandra/copy/index.ts')).openCassandraCopy(url, options)
     default:
       throw new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} is no database that copies know`, {
         hint: `give --from and --to as ${KNOWN}`,
@@ -56,9 +65,9 @@ export async function openCopyStore(url: string, options: StoreOptions): Promise
   }
 }
 
-async function openPlanned(url: string): Promise<CopyStore> {
+async function openPlanned(url: string, options: StoreOptions): Promise<CopyStore> {
   const scheme = /^(sqlite|duckdb):/i.exec(url)?.[1]?.toLowerCase()
-  if (scheme === undefined || existsSync(fileOf(url, scheme))) return openCopyStore(url, { mode: 'read' })
+  if (scheme === undefined || existsSync(fileOf(url, scheme))) return openCopyStore(url, { ...options, mode: 'read' })
   const folder = mkdtempSync(join(tmpdir(), 'sluice-plan-'))
   const store = await openCopyStore(`${scheme}:///${join(folder, 'empty')}`, { mode: 'write' })
   const dispose = store[Symbol.asyncDispose].bind(store)

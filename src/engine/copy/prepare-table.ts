@@ -11,6 +11,7 @@ import { storeRange } from './ledger/keys.ts'
 import type { PlanRow, RunLedger } from './ledger/runs.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
 import { coverOf, joined, spanOf } from './plan/cover.ts'
+import { cutRing } from './prepare-ring.ts'
 import { planDifference, planEssence, type TableWishes } from './plan/table-plan.ts'
 
 /** Tables up to so many rows are counted; for larger ones the estimate of the system has to do. */
@@ -67,6 +68,10 @@ export async function cutTable(
   extent: Extent,
 ): Promise<void> {
   const { plan, key, ledger, planning } = context
+  if (context.ring !== null) {
+    await cutRing(context, context.ring)
+    return
+  }
   await ledger.adopt()
   await proveAdopted(context, view)
   await reopenEmptied(context, view)

@@ -215,8 +215,10 @@ class Worker {
 
   /** Where a target commits in batches, an attempt that broke may have come further than was known when the chunk was claimed. */
   async #refreshed({ context }: Working, claim: Claim, attempt: number): Promise<Claim> {
-    if (attempt === 1 || context.store.can.atomic === 'chunk') return claim
-    return await context.ledger.current(claim)
+    const { atomic } = context.store.can
+    if (attempt === 1 || atomic === 'chunk') return claim
+    const current = await context.ledger.current(claim)
+    return atomic === 'row' ? { ...current, attempt: claim.attempt + attempt - 1 } : current
   }
 
   #done(table: Working, claim: Claim, result: ChunkResult, attempt: number, ms: number): void {

@@ -9,6 +9,7 @@ import { isAlive } from '../holder.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Run } from '../run-context.ts'
 import { openToLook, type TableContext } from './context.ts'
+import { notEmpty } from './copy-chunk.ts'
 import { ChunkLedger, type Owner } from './ledger/chunks.ts'
 import { Planning } from './ledger/planning.ts'
 import type { RunLedger } from './ledger/runs.ts'
@@ -16,11 +17,14 @@ import type { ObjectWork } from './objects/build-objects.ts'
 import { patiently } from './patience.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.ts'
 import { planTable } from './plan/table-plan.ts'
+import { isWanted } from './plan/ring-plan.ts'
+import { heedRing } from './prepare-ring.ts'
 import { cutTable, settlePlan } from './prepare-table.ts'
 import { reclaimDead } from './reclaim.ts'
 import { spanOf } from './chunk-events.ts'
 import type { TableRun } from './runner.ts'
 import type { Steering } from './steering.ts'
+import type { WeakWrites } from './script/weak-writes.ts'
 import type { SlowTarget } from './slow-target.ts'
 import type { Throttle } from './throttle.ts'
 import type { Views } from './views.ts'
@@ -43,6 +47,8 @@ export type Surroundings = {
   /** What is made beside rows; absent where nothing is. */
   readonly objects?: ObjectWork
   readonly pulse: SlowTarget
+  /** Where rows may be written at ONE. */
+  readonly weak?: WeakWrites
 }
 
 /** Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table. */
@@ -67,6 +73,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
   let context: TableContext = {
     name,
     plan: one.plan,
+    ring: one.ring,
     key,
     sourceLabel: planned.from.label,
     store: planned.to,
@@ -85,6 +92,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
       bytes: BATCH_BYTES,
     },
     maxAside: operation.maxAside,
+    ...(around.weak === undefined ? {} : { weak: around.weak }),
     emit: run.emit,
     signal: run.interrupt.abort,
   }
@@ -94,7 +102,10 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
       run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
     }
     context = await divided(context, one, planned, around)
-    const chunks = await ledger.all()
+    const { ring } = context
+    if (ring !== null) await heedRing(context, ring)
+    const all = await ledger.all()
+    const chunks = ring === null ? all : all.filter(isWanted(ring))
     const proved = chunks.filter(({ status }) => status === 'completed')
     run.emit({
       type: 'copy.started',
@@ -105,6 +116,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
       key: one.plan.source.key,
       ...(one.extent.low === null ? {} : { low: one.extent.low }),
       ...(one.extent.high === null ? {} : { high: one.extent.high }),
+      ...(one.plan.source.ring === undefined ? {} : { ring: one.plan.source.ring }),
       chunkRows: dec(one.plan.chunkRows),
       writers: dec(planned.to.can.writers),
       chunks: dec(chunks.length),
@@ -190,9 +202,14 @@ async function mayCut({ key, name, plan, planning }: TableContext, around: Surro
 async function withTable(context: TableContext, one: PlannedTable, planned: PlannedCopy): Promise<TableContext> {
   const ready = await planAgain(context, one, planned)
   const { ledger, plan, signal, target } = ready
-  const copied = (await ledger.all()).reduce((sum, { written }) => sum + written, 0n)
+  const chunks = await ledger.all()
+  const copied = chunks.reduce((sum, { written }) => sum + written, 0n)
   if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
-  if (!plan.create) return ready
+  if (!plan.create) {
+    const untouched = chunks.every(({ attempt }) => attempt === 0)
+    if (untouched && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
+    return ready
+  }
   try {
     await target.create(plan.target, signal)
     return ready
@@ -202,6 +219,11 @@ async function withTable(context: TableContext, one: PlannedTable, planned: Plan
     if (made.plan.create) throw thrown
     return made
   }
+}
+
+/** Whether rows would take the place of others unseen: their target refuses no key that is taken, and nobody can look where a chunk's rows go. */
+function overwrites({ plan, store }: TableContext): boolean {
+  return store.can.atomic === 'row' && plan.onExisting === 'refuse' && !(plan.cut === 'key' && plan.sortsAlike)
 }
 
 /** Whether the target's table holds nothing at all, whoever put it there. */
@@ -228,5 +250,8 @@ async function planAgain(context: TableContext, one: PlannedTable, planned: Plan
   const found = await tableAt(one.targetName, to, signal)
   return found === null
     ? context
-    : { ...context, plan: planTable(from, to, plan.source, found, one.targetName, one.wishes) }
+    : {
+        ...context,
+        plan: { ...planTable(from, to, plan.source, found, one.targetName, one.wishes), chunkRows: plan.chunkRows },
+      }
 }

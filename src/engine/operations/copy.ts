@@ -15,10 +15,12 @@ import { objectWork } from '../copy/objects/build-objects.ts'
 import { planObjects } from '../copy/objects/plan-objects.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
 import { planCopy, type PlannedCopy } from '../copy/plan/plan-copy.ts'
+import { isRingDone } from '../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../copy/plan/plan-event.ts'
 import { hashOf } from '../copy/plan/table-plan.ts'
 import { reclaimExpired } from '../copy/reclaim.ts'
 import { runWorkers, type TableRun } from '../copy/runner.ts'
+import { WeakWrites } from '../copy/script/weak-writes.ts'
 import { SlowTarget } from '../copy/slow-target.ts'
 import { startTable, type Surroundings } from '../copy/start-table.ts'
 import { Steering } from '../copy/steering.ts'
@@ -52,12 +54,15 @@ export async function copy(operation: CopyOperation, run: Run): Promise<Ending> 
       ),
   })
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
-  await using from = await openSourceStore(operation.from)
+  const weak = new WeakWrites()
+  await using from = await openSourceStore(operation.from, operation.cassandra)
   await using to = await openCopyStore(operation.to, {
     mode: operation.dryRun ? 'plan' : 'write',
     ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
     onThrottle: ({ status, waitMs }) =>
       throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
+    ...(operation.cassandra === undefined ? {} : { cassandra: operation.cassandra }),
+    onWeakWrite: (table, key) => weak.note(table, key),
   })
   await using views = new Views(from, run.interrupt.abort)
   const view = await views.current()
@@ -110,7 +115,19 @@ export async function copy(operation: CopyOperation, run: Run): Promise<Ending> 
   const socket = await openControlSocket(run.runId, steering)
   try {
     const work = objectWork(objects, planned, database, owner, operation.workers)
-    const around: Surroundings = { operation, run, views, database, owner, runs, steering, throttle, pulse, ...work }
+    const around: Surroundings = {
+      operation,
+      run,
+      views,
+      database,
+      owner,
+      runs,
+      steering,
+      throttle,
+      pulse,
+      weak,
+      ...work,
+    }
     emitPlan(planned, planHash, await standings(planned, around), run, objects)
     for (const one of planned.tables) tables.push(await startTable(one, planned, around))
     await runWorkers({
@@ -164,14 +181,19 @@ function steered(wish: Wish): EventBody {
 /** What the ledger knows of each table, for the plan that is shown. */
 async function standings(planned: PlannedCopy, { database, owner, runs }: Surroundings): Promise<readonly Standing[]> {
   const all: Standing[] = []
-  for (const { targetName, plan } of planned.tables) {
+  for (const { targetName, plan, ring } of planned.tables) {
     const key = { schema: targetName.schema ?? '', name: targetName.name }
     const known = plan === null ? null : await runs.plan(key)
     if (known?.hash !== plan?.hash || known === null) {
       all.push('new')
       continue
     }
-    const left = await new ChunkLedger(database, key, owner).left(null)
+    const ledger = new ChunkLedger(database, key, owner)
+    if (ring !== null) {
+      all.push(known.planned && isRingDone(ring, await ledger.all()) ? 'done' : 'begun')
+      continue
+    }
+    const left = await ledger.left(null)
     all.push(known.planned && left.pending + left.held + left.failed === 0 ? 'done' : 'begun')
   }
   return all

@@ -1,5 +1,5 @@
 /** `discover URL`: the tables of a database, how large they are, and whether a copy of them can be broken off and go on. */
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type RingSpec, type TableSpec } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { openSourceStore } from '../copy/open-stores.ts'
 import { isLedgerTable } from '../copy/ledger/schema.ts'
@@ -30,11 +30,16 @@ export async function discoverDatabase(
       key: table.key,
       columns: table.columns.map(({ name: column, native, nullable }) => ({ name: column, type: native, nullable })),
       ...(table.partitioning === undefined ? {} : { partitioning: table.partitioning }),
+      ...(table.ring === undefined ? {} : { ring: ringOf(table.ring) }),
       resumable: table.key.length > 0,
       ...(note === null ? {} : { note }),
     })
   }
   return { totals: { tables: dec(found.size), bytes: dec(bytes) } }
+}
+
+function ringOf({ partitioner, columns }: RingSpec): Pick<RingSpec, 'partitioner' | 'columns'> {
+  return { partitioner, columns }
 }
 
 function noteOf({ key, columns }: TableSpec): string | null {

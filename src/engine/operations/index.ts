@@ -44,9 +44,13 @@ export async function perform(operation: Operation, run: Run): Promise<Ending> {
     case 'index':
       return (await import('./index-columns.ts')).indexColumns(operation, run)
     case 'copy':
-      return (await import('./copy.ts')).copy(operation, run)
+      return operation.script === undefined || operation.dryRun
+        ? (await import('./copy.ts')).copy(operation, run)
+        : (await import('./script-copy.ts')).scriptCopy(operation, run)
     case 'discover-database':
       return (await import('./discover-database.ts')).discoverDatabase(operation, run)
+    case 'tokens':
+      return (await import('./tokens.ts')).tokens(operation, run)
     case 'retry-quarantine':
       return (await import('./retry-quarantine.ts')).retryQuarantine(operation, run)
     case 'diff-undo':

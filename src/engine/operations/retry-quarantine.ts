@@ -10,6 +10,8 @@ import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '
 import { readColumns, targetKeyPositions, targetTable, writeColumns } from '../copy/context.ts'
 import { failureKind } from '../copy/failure.ts'
 import { quarantined, replayedStatement, type QuarantinedRow } from '../copy/ledger/quarantine.ts'
+import { openRechecks } from '../copy/ledger/rechecks.ts'
+import { recheck } from '../copy/script/recheck.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
 import { hasLedger } from '../copy/ledger/schema.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
@@ -31,8 +33,12 @@ export async function retryQuarantine(operation: Retry, run: Run): Promise<Endin
     ({ table }) =>
       operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
   )
-  const totals = { read: 0, written: 0, gone: 0, quarantined: 0 }
-  const [first] = rows
+  const weak = (await openRechecks(database, runId)).filter(
+    ({ table }) =>
+      operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
+  )
+  const totals = { read: 0, written: 0, gone: 0, quarantined: 0, ...(weak.length === 0 ? {} : { rechecked: 0 }) }
+  const [first] = [...rows, ...weak]
   if (first === undefined) return { totals: decimals(totals) }
   const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
   if (sourceUrl === null) {
@@ -43,14 +49,24 @@ export async function retryQuarantine(operation: Retry, run: Run): Promise<Endin
   await using from = await openSourceStore(sourceUrl)
   await using view = await from.source(run.interrupt.abort)
   const plans = new Map<string, Promise<TablePlan>>()
-  let last: SluiceError | null = null
-  for (const row of rows) {
-    if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
+  const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<TablePlan> => {
     const name = `${row.table.schema}.${row.table.name}`
     const plan = plans.get(name) ?? planAgain(row, from, to, runs, run.interrupt.abort)
     plans.set(name, plan)
+    return plan
+  }
+  const around = { to, view, database, signal: run.interrupt.abort }
+  for (const list of weak) {
+    if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
+    const { found, brought } = await recheck(list, await planOf(list), around)
+    totals.rechecked = (totals.rechecked ?? 0) + found + brought
+    totals.written += brought
+  }
+  let last: SluiceError | null = null
+  for (const row of rows) {
+    if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
     try {
-      const outcome = await replay(row, await plan, { to, view, database, signal: run.interrupt.abort })
+      const outcome = await replay(row, await planOf(row), around)
       totals.read++
       totals[outcome]++
     } catch (thrown) {
@@ -72,7 +88,7 @@ export async function retryQuarantine(operation: Retry, run: Run): Promise<Endin
 
 /** The plan under which the row was to be copied. */
 async function planAgain(
-  row: QuarantinedRow,
+  row: Pick<QuarantinedRow, 'table'>,
   from: CopyStore,
   to: CopyStore,
   runs: RunLedger,

@@ -82,7 +82,7 @@ export class ThreadedWorkbench implements Workbench {
   /** The UI knows databases by their labels only; URLs, which may hold passwords, are put in here. */
   #withUrls(operation: Operation): Operation {
     const whole = (label: string): string => this.#urls.get(label) ?? label
-    if (operation.kind === 'copy') return { ...operation, from: whole(operation.from) }
+    if (operation.kind === 'copy' || operation.kind === 'tokens') return { ...operation, from: whole(operation.from) }
     if (operation.kind === 'discover-database') return { ...operation, url: whole(operation.url) }
     if (!('catalog' in operation) || operation.catalog === undefined) return operation
     return { ...operation, catalog: whole(operation.catalog) }

@@ -5,8 +5,17 @@
 export type ColumnType =
   | { readonly kind: 'bool' }
   | { readonly kind: 'int'; readonly bits: 8 | 16 | 24 | 32 | 64; readonly unsigned?: true }
-  /** Without precision: any number of digits. `cut`: values are rounded to so many digits behind the point, because somebody accepted that. */
-  | { readonly kind: 'decimal'; readonly precision?: number; readonly scale?: number; readonly cut?: number }
+  /**
+   * Without precision: any number of digits. `cut`: values are rounded to so many digits behind the point, because somebody accepted that. `spelled`: its
+   * system keeps 1.5 and 1.50 apart, which matters between two of them.
+   */
+  | {
+      readonly kind: 'decimal'
+      readonly precision?: number
+      readonly scale?: number
+      readonly cut?: number
+      readonly spelled?: true
+    }
   | { readonly kind: 'float'; readonly bits: 32 | 64 }
   /** `most` characters; `padded` is filled up with blanks that mean nothing. */
   | { readonly kind: 'text'; readonly most?: number; readonly padded?: true }
@@ -38,6 +47,8 @@ export type Column = {
   readonly hasDefault?: true
   /** Collation that orders and compares it, where that is not by bytes. */
   readonly collation?: string
+  /** All rows of one partition of a ring share its value. */
+  readonly static?: true
 }
 
 export type TableName = {
@@ -63,6 +74,26 @@ export type TableSpec = {
   readonly partitioning?: string
   /** Rows lie in numbered blocks that can be read by number (`block` ranges). */
   readonly blocks?: bigint
+  /** Rows lie on a ring: ranges by key are ranges of one whole number that the first columns of the key hash to. */
+  readonly ring?: RingSpec
+  /** Types that its columns are made of and that somebody declared, each behind those that it is made of. */
+  readonly types?: readonly UserType[]
+}
+
+/** A type with fields that has a name of its own. */
+export type UserType = {
+  readonly name: string
+  /** Types as the system declares them. */
+  readonly fields: readonly { readonly name: string; readonly native: string }[]
+}
+
+/** The numbers that keys hash to: Murmur3 tokens, those of the RandomPartitioner, or YCQL's `partition_hash`. */
+export type RingSpec = {
+  readonly partitioner: 'murmur3' | 'random' | 'ycql'
+  /** How many columns of the key, from the first on, make the number. */
+  readonly columns: number
+  /** Columns of the rest of the key that rows of a partition lie in descending order of. */
+  readonly descending?: readonly string[]
 }
 
 /** Whether values lose something on their way, so that only our own code knows what they come to. */
@@ -70,8 +101,9 @@ export function isCut(type: ColumnType): boolean {
   return 'cut' in type && type.cut !== undefined
 }
 
-/** Whether its key is one whole number, so that anybody can count with the bounds of its ranges. */
-export function hasWholeBounds({ key, columns }: TableSpec): boolean {
+/** Whether the bounds of its ranges are whole numbers, so that anybody can count with them. */
+export function hasWholeBounds({ key, columns, ring }: TableSpec): boolean {
+  if (ring !== undefined) return true
   return key.length === 1 && columns.find(({ name }) => name === key[0])?.type.kind === 'int'
 }
 

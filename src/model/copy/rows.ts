@@ -22,3 +22,11 @@ export function equalDigests(a: Digest, b: Digest): boolean {
 
 /** Formats of rows that one PostgreSQL prints and another reads, without anybody between them looking inside. */
 export type FrameFormat = 'pg-binary' | 'pg-text'
+
+/** When the values of a row were written, and how long they live: microseconds since 1970 and seconds that are left, one of each for every column of the row. */
+export type Stamp = {
+  /** Null where the system keeps none: of columns of the key, collections, values that are not there. */
+  readonly times: readonly (bigint | null)[]
+  /** Null where a value lives for ever. */
+  readonly lives: readonly (number | null)[]
+}

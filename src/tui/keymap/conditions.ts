@@ -36,6 +36,11 @@ export const hasCatalog: When = (s) => s.catalog !== null
 export const hasCatalogAlone: When = (s) =>
   inList(s) && s.catalog !== null && s.lake === null && !s.databases.some(({ url }) => url === s.catalog)
 export const onRelation: When = (s) => inList(s) && cursorRow(s)?.kind === 'relation'
+/** A table whose rows lie on a ring of tokens. */
+export const onRing: When = (s) => {
+  const row = inList(s) ? cursorRow(s) : null
+  return row?.kind === 'relation' && row.relation.ring !== undefined
+}
 export const onSource: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row !== null && row.kind !== 'relation' && fileUrl(row) !== null

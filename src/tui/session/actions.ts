@@ -208,6 +208,11 @@ export function actOn(s: Session, command: Command): void {
         )
       break
     }
+    case 'open.ring': {
+      const row = cursorRow(s.state)
+      if (row?.kind === 'relation') s.rings.look(row)
+      break
+    }
     case 'compare.again':
     case 'compare.all':
     case 'compare.report':

@@ -172,6 +172,16 @@ export function copyTables(tables: readonly string[], from: string, to: string, 
   }
 }
 
+const RING = { splits: 64, sample: 256, seed: 'sluice' } as const
+
+/** The picture of the ring of one table. */
+export function tokensOf(url: string, table: string): Job {
+  return {
+    operation: { kind: 'tokens', from: url, tables: [table], ...RING },
+    commandLine: ['sluice', 'tokens', table, '--from', url].map(quoted).join(' '),
+  }
+}
+
 /** The list of the tables of a database. */
 export function discoverDatabase(url: string): Job {
   return {

@@ -24,6 +24,7 @@ import { needs } from './needs.ts'
 import type { Place } from './operations.ts'
 import { acceptPrompt, typedBefore } from './prompts.ts'
 import { Reach, wholeError } from './reach.ts'
+import { Rings } from './rings.ts'
 import { RunQueue } from './run-queue.ts'
 
 /** What only the terminal can do. */
@@ -40,6 +41,7 @@ export class Session {
   readonly clock: Clock
   readonly queue: RunQueue
   readonly databases: Databases
+  readonly rings: Rings
   readonly #terminal: Terminal
   readonly #inFlight = new Set<SlotName>()
   readonly #reach = new Reach(
@@ -56,6 +58,7 @@ export class Session {
     this.#terminal = terminal
     this.queue = new RunQueue(workbench, store, clock)
     this.databases = new Databases(workbench, store)
+    this.rings = new Rings(workbench, store)
     store.subscribe(() => {
       this.#load()
     })
@@ -168,6 +171,7 @@ export class Session {
     this.#closed = true
     this.#reach.close()
     this.databases.close()
+    this.rings.close()
     this.queue.dispose()
     this.#terminal.leave()
   }

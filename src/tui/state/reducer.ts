@@ -6,6 +6,7 @@ import { freshRun } from '../run/run-view.ts'
 import type { Action } from './action.ts'
 import { settle } from './lists.ts'
 import { follow, reduceCommand } from './reduce-command.ts'
+import { READING } from './ring-shown.ts'
 import type { Database, Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
 import { NO_SELECTION, START } from './state.ts'
 import { visibleRows } from './tables-list.ts'
@@ -188,6 +189,10 @@ function reduce(state: State, action: Action): State {
         withDatabase(state, action.url, { state: action.error === null ? 'ready' : 'failed', error: action.error }),
         action.url,
       )
+    case 'ring-reading':
+      return { ...state, rings: new Map(state.rings).set(action.key, state.rings.get(action.key) ?? READING) }
+    case 'ring-read':
+      return { ...state, rings: new Map(state.rings).set(action.key, action.shown) }
     case 'log':
       return withLog(state, action.entries)
     case 'interrupted':

@@ -14,6 +14,7 @@ import type {
 import type { CommitEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RunView } from '../run/run-view.ts'
+import type { RingShown } from './ring-shown.ts'
 import type { TextField } from './text-field.ts'
 
 export type Screen = 'tables' | 'runs' | 'compare' | 'log'
@@ -190,6 +191,8 @@ export type State = {
   readonly catalog: string | null
   /** Databases whose tables are listed, in the order in which they were opened. */
   readonly databases: readonly Database[]
+  /** Pictures of rings that were asked for, by the key of their rows. */
+  readonly rings: ReadonlyMap<string, RingShown>
   /** Time of the last reading or event: ages count from here, so that an idle screen never changes by itself. */
   readonly now: number
   /** Raised by `R` and by every finished run: answers of older generations are asked again. */
@@ -250,6 +253,7 @@ export function initialState(options: {
     lake: options.lake,
     catalog: options.catalog,
     databases: [],
+    rings: new Map(),
     now: options.now,
     generation: 0,
     screen: options.screen ?? 'tables',

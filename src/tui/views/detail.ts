@@ -11,7 +11,8 @@ import { filesTab } from './files.ts'
 import { historyTab } from './history.ts'
 import { featuresTab, partitionsTab, schemaTab } from './lists.ts'
 import { overviewLines } from './overview.ts'
-import { relationLines } from './relations.ts'
+import { relationColumns, relationFacts } from './relations.ts'
+import { ringLines } from './ring.ts'
 
 const TITLES: Readonly<Record<Tab, string>> = {
   overview: 'Overview',
@@ -63,7 +64,15 @@ export function detailPane(state: State, cells: number): Line[] {
   const g = geometry(state)
   const row = cursorRow(state)
   if (row === null) return block([], cells, g.body)
-  if (row.kind === 'relation') return block(relationLines(row.relation, cells), cells, g.body)
+  if (row.kind === 'relation') {
+    const ring = state.rings.get(row.key)
+    const picture = ring === undefined ? [] : [[], ...ringLines(ring, cells, state.ascii)]
+    return block(
+      [...relationFacts(row.relation, cells), ...picture, ...relationColumns(row.relation, cells)],
+      cells,
+      g.body,
+    )
+  }
   if (row.kind !== 'delta')
     return block(
       [line(` ${row.name}`, 'strong'), [], line(' A database file, no Delta table: enter lists its tables.', 'muted')],

@@ -66,9 +66,18 @@ export function databaseNote({ state, error, relations }: Database, filter: stri
   return line('   no table is here, or none that this user may see', 'muted')
 }
 
-/** What is known of a table, in lines of `cells`. */
-export function relationLines(relation: RelationEvent, cells: number): Line[] {
-  return relationText(relation).flatMap((text) => {
+/** What is known of a table beside its columns, in lines of `cells`. */
+export function relationFacts(relation: RelationEvent, cells: number): Line[] {
+  return lined(factTexts(relation), cells)
+}
+
+/** Its columns below a title, in lines of `cells`. */
+export function relationColumns(relation: RelationEvent, cells: number): Line[] {
+  return lined(columnTexts(relation), cells)
+}
+
+function lined(texts: readonly string[], cells: number): Line[] {
+  return texts.flatMap((text) => {
     if (text.startsWith('# ')) return [rule(text.slice(2), cells)]
     return wrap(clean(text), cells - 2).map((row) => line(` ${row}`))
   })
@@ -98,8 +107,10 @@ const fact = (label: string, text: string): string => `${label.padEnd(13)}${text
 
 /** The same as text, `#` before titles. */
 export function relationText(relation: RelationEvent): readonly string[] {
-  const { columns } = relation
-  const name = Math.min(40, Math.max(6, ...columns.map((column) => column.name.length)) + 2)
+  return [...factTexts(relation), ...columnTexts(relation)]
+}
+
+function factTexts(relation: RelationEvent): readonly string[] {
   return [
     fact('table', relation.table),
     fact('rows', isUncounted(relation) ? 'nobody has counted them yet: ANALYZE does' : rowsText(relation, 'about ')),
@@ -107,7 +118,18 @@ export function relationText(relation: RelationEvent): readonly string[] {
     fact('key', keyOf(relation)),
     fact('partitions', relation.partitioning ?? 'none'),
     fact('resumable', relation.resumable ? 'yes: a copy that is broken off goes on where it was' : 'no'),
+    ...(relation.ring === undefined ? [] : [fact('ring', ringFact(relation, relation.ring))]),
     ...(relation.note === undefined ? [] : [fact('note', relation.note)]),
+  ]
+}
+
+function ringFact({ key }: RelationEvent, { partitioner, columns }: NonNullable<RelationEvent['ring']>): string {
+  return `${partitioner} tokens of ${key.slice(0, columns).join(', ')}: t shows how rows lie on it`
+}
+
+function columnTexts({ columns }: RelationEvent): readonly string[] {
+  const name = Math.min(40, Math.max(6, ...columns.map((column) => column.name.length)) + 2)
+  return [
     '',
     `# ${plural(columns.length, 'column')}`,
     ...columns.map((column) => `${column.name.padEnd(name)}${column.type}${column.nullable ? '' : '  not null'}`),

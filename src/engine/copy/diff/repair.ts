@@ -1,15 +1,16 @@
-/** Makes the target hold what the source holds, key by key; what it held before is written down in the same transaction. */
+/** Makes the target hold what the source holds, key by key; what it held before is written down in the same transaction, or before it. */
 import { randomUUID } from 'node:crypto'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
 import type { Bound } from '../../../model/copy/range.ts'
-import type { Row } from '../../../model/copy/rows.ts'
+import type { Row, Stamp } from '../../../model/copy/rows.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing, CopyStore, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { targetTable, writeColumns } from '../context.ts'
 import type { TableKey } from '../ledger/chunks.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { repairStatement, undoneStatement, type Repair } from '../ledger/repairs.ts'
-import { keyPlaces, rowsByKey, sourceRequest, targetRange, targetRequest, type Sides } from './sides.ts'
+import { boundOf, sourceRequest, targetRange, targetRequest, timedByKey, type Sides } from './sides.ts'
+import { mendOf, sameCell, type Timed, type TimeWish } from './times.ts'
 
 export type Repairing = {
   readonly to: CopyStore
@@ -19,104 +20,207 @@ export type Repairing = {
   readonly signal: AbortSignal
 }
 
+export type MendWish = {
+  /** Remove rows that the source has not; otherwise they stay. */
+  readonly deleteExtra: boolean
+  readonly only?: 'missing' | 'different'
+  /** Count up rows of counters that the target has not. */
+  readonly counters?: true
+  readonly overwriteNewer?: true
+  readonly times?: TimeWish
+}
+
+/** `left`: nothing was to be done about it, or the target wrote it later. `equal`: it differs no more. */
+export type Mended = 'fixed' | 'left' | 'equal' | SluiceError
+
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
 const ALWAYS: BatchStep = { guard: TRUE, advance: TRUE, landed: TRUE }
 
+/** What is going to be written, or removed where there is no row. */
+type Change = {
+  readonly text: string
+  readonly key: Bound
+  readonly before: Row | null
+  readonly after: Row | null
+  readonly stamp: Stamp | undefined
+}
+
 /**
  * Reads the rows again on both sides and brings them over.
- * @param deleteExtra remove rows that the source has not; otherwise they stay
- * @returns how many rows of the target changed
+ * @returns what became of each key, by its JSON text
  */
 export async function repairKeys(
   sides: Sides,
   keys: readonly Bound[],
   around: Repairing,
-  deleteExtra: boolean,
-): Promise<number> {
-  const { plan, signal } = sides
+  wish: MendWish,
+): Promise<ReadonlyMap<string, Mended>> {
+  const { plan } = sides
   const range = { by: 'keys', keys } as const
   const [source, target] = await Promise.all([
-    rowsByKey(sides.source, sourceRequest(sides, range), plan, signal),
-    rowsByKey(sides.target, targetRequest(sides, range), plan, signal),
+    byBound(sides, 'source', range.keys),
+    byBound(sides, 'target', range.keys),
   ])
-  const repairs: Omit<Repair, 'id'>[] = []
+  const outcome = new Map<string, Mended>()
+  const changes: Change[] = []
   for (const key of keys) {
-    const text = boundKeyText(plan, key, source, target)
-    const [after = null, before = null] = [source.get(text), target.get(text)]
-    if (after === null && (before === null || !deleteExtra)) continue
-    repairs.push({ table: around.key, key, before, after })
+    const text = JSON.stringify(key)
+    const change = changeOf(plan, key, source.get(text) ?? null, target.get(text) ?? null, wish)
+    if (typeof change === 'string') outcome.set(text, change)
+    else changes.push(change)
   }
-  if (repairs.length === 0) return 0
-  const rows = repairs.flatMap(({ after }) => (after === null ? [] : [after]))
-  const gone = repairs.flatMap(({ key, after }) => (after === null ? [key] : []))
-  const written = repairs.flatMap(({ key, after }) => (after === null ? [] : [key]))
-  const notes = repairs.map((one) => repairStatement(around.database, around.runId, one))
-  if (rows.length > 0)
-    await change(
-      plan,
-      written,
-      rows,
-      notes.filter((_, i) => repairs[i]?.after !== null),
-      around,
+  for (const some of grouped(changes, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
+  if (around.to.can.atomic === 'row') await checked(sides, changes, around, wish, outcome)
+  return outcome
+}
+
+function changeOf(
+  plan: TablePlan,
+  key: Bound,
+  source: Timed | null,
+  target: Timed | null,
+  wish: MendWish,
+): Change | Mended {
+  const text = JSON.stringify(key)
+  if (source === null) {
+    if (target === null) return 'equal'
+    return wish.deleteExtra ? { text, key, before: target.row, after: null, stamp: undefined } : 'left'
+  }
+  if (target === null) {
+    if (wish.only === 'different' || (isCounting(plan) && wish.counters !== true)) return 'left'
+  } else {
+    if (differing(plan, source.row, target.row).length === 0) return 'equal'
+    if (wish.only === 'missing') return 'left'
+  }
+  const { row, stamp, newer } = mendOf(plan, source, target, wish.times ?? {}, wish.overwriteNewer === true)
+  if (target !== null && differing(plan, source.row, target.row).every((name) => newer.includes(name))) return 'left'
+  return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp }
+}
+
+/** Rows that are there and rows that are not are written in different ways where nulls have to be written as well. */
+function grouped(changes: readonly Change[], byRow: boolean): readonly (readonly Change[])[] {
+  const kinds: ((change: Change) => boolean)[] = byRow
+    ? [
+        ({ before, after }) => before === null && after !== null,
+        ({ before, after }) => before !== null && after !== null,
+        ({ after }) => after === null,
+      ]
+    : [({ after }) => after !== null, ({ after }) => after === null]
+  return kinds.map((kind) => changes.filter(kind)).filter(({ length }) => length > 0)
+}
+
+/** All of them together; where one is refused, each alone. */
+async function applied(
+  plan: TablePlan,
+  changes: readonly Change[],
+  around: Repairing,
+  outcome: Map<string, Mended>,
+): Promise<void> {
+  try {
+    const notes = changes.map(({ key, before, after }) =>
+      repairStatement(around.database, around.runId, { table: around.key, key, before, after }),
     )
-  if (gone.length > 0)
-    await change(
-      plan,
-      gone,
-      [],
-      notes.filter((_, i) => repairs[i]?.after === null),
-      around,
+    await change(plan, changes, notes, around)
+    for (const { text } of changes) outcome.set(text, 'fixed')
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.code !== 'ROW_REFUSED' && error.code !== 'VALUE_REFUSED') throw thrown
+    const [only] = changes
+    if (only !== undefined && changes.length === 1) outcome.set(only.text, error)
+    else for (const one of changes) await applied(plan, [one], around, outcome)
+  }
+}
+
+/** What was removed in the target a moment ago hides what is written with an older time: whether a row is mended is seen by reading it. */
+async function checked(
+  sides: Sides,
+  changes: readonly Change[],
+  around: Repairing,
+  wish: MendWish,
+  outcome: Map<string, Mended>,
+): Promise<void> {
+  const done = changes.filter(({ text }) => outcome.get(text) === 'fixed')
+  const unlike = async (): Promise<readonly Change[]> => {
+    const found = await byBound(
+      sides,
+      'target',
+      done.map(({ key }) => key),
     )
-  return repairs.length
+    return done.filter(({ text, after }) => {
+      const row = found.get(text)?.row ?? null
+      return after === null || row === null ? row !== after : differing(sides.plan, after, row).length > 0
+    })
+  }
+  let left = await unlike()
+  const again = left.filter(({ after }) => after !== null).map((one) => ({ ...one, stamp: undefined }))
+  if (wish.overwriteNewer === true && again.length > 0) {
+    await change(sides.plan, again, [], around)
+    left = await unlike()
+  }
+  for (const { text } of left) outcome.set(text, 'left')
 }
 
 /** Puts one row back as it was before a repair. */
 export async function undoRepair(plan: TablePlan, repair: Repair, around: Repairing): Promise<void> {
-  const rows = repair.before === null ? [] : [repair.before]
-  await change(plan, [repair.key], rows, [undoneStatement(around.database, repair.id)], around)
+  const { key, before, after } = repair
+  const back = { text: '', key, before: after, after: before, stamp: undefined }
+  await change(plan, [back], [undoneStatement(around.database, repair.id)], around)
 }
 
 /** Writes rows over what has their keys, or removes what has the keys where there are no rows. */
 async function change(
   plan: TablePlan,
-  keys: readonly Bound[],
-  rows: readonly Row[],
+  changes: readonly Change[],
   notes: readonly Statement[],
   { to, database, signal }: Repairing,
 ): Promise<void> {
-  const batchwise = to.can.atomic === 'batch'
-  await using writer = await to.target().open({
-    table: targetTable(plan),
-    columns: writeColumns(plan),
-    range: targetRange({ plan }, { by: 'keys', keys }),
-    onExisting: rows.length === 0 ? 'replace-range' : 'upsert',
-    careful: false,
-    cursor: null,
-    signal,
-  })
+  const { atomic } = to.can
+  const rows = changes.flatMap(({ after }) => (after === null ? [] : [after]))
+  const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
+  const isNew = atomic === 'row' && changes.every(({ before }) => before === null)
   // Without a transaction around all of it, what was there is written down before it is changed.
-  if (batchwise) {
+  if (atomic !== 'chunk' && notes.length > 0) {
     const owner = randomUUID()
     await batchOnce(database, owner, notes)
     // Each note has a key of its own: a second time it would be refused for that.
     await database.batch([forgetBatches(owner)])
   }
-  if (rows.length > 0) await writer.write(rows, batchwise ? ALWAYS : undefined)
-  const closing: Closing = { statements: batchwise ? [TRUE] : notes, guard: TRUE, landed: TRUE }
+  await using writer = await to.target().open({
+    table: targetTable(plan),
+    columns: writeColumns(plan),
+    range: targetRange({ plan }, { by: 'keys', keys: changes.map(({ key }) => key) }),
+    // Over what is there nulls are written too; a row that is not there needs none.
+    onExisting: rows.length === 0 ? 'replace-range' : isNew ? 'refuse' : 'upsert',
+    careful: false,
+    cursor: null,
+    signal,
+  })
+  if (rows.length > 0) {
+    const step = atomic === 'batch' ? ALWAYS : undefined
+    await (stamps.length === rows.length ? writer.write(rows, step, stamps) : writer.write(rows, step))
+  }
+  const closing: Closing = { statements: atomic === 'chunk' ? notes : [TRUE], guard: TRUE, landed: TRUE }
   await writer.commit(closing)
 }
 
-function boundKeyText(
-  plan: TablePlan,
-  key: Bound,
-  source: ReadonlyMap<string, Row>,
-  target: ReadonlyMap<string, Row>,
-): string {
-  const places = keyPlaces(plan)
-  for (const rows of [source, target]) {
-    for (const [text, row] of rows) {
-      if (places.every((at, i) => String(row[at] ?? '') === key[i])) return text
-    }
-  }
-  return keyText(key)
+async function byBound(
+  sides: Sides,
+  side: 'source' | 'target',
+  keys: readonly Bound[],
+): Promise<ReadonlyMap<string, Timed>> {
+  const { plan, signal } = sides
+  const range = { by: 'keys', keys } as const
+  const request = side === 'source' ? sourceRequest(sides, range) : targetRequest(sides, range)
+  const rows = await timedByKey(sides[side], request, plan, signal)
+  return new Map([...rows.values()].map((one) => [JSON.stringify(boundOf(plan, one.row)), one]))
+}
+
+/** Names of the source. */
+function differing({ columns }: TablePlan, a: Row, b: Row): readonly string[] {
+  return columns.flatMap(({ from }, at) => (sameCell(a[at] ?? null, b[at] ?? null) ? [] : [from]))
+}
+
+/** Whether its values are added to, and never set. */
+function isCounting({ columns }: TablePlan): boolean {
+  return columns.some(({ target }) => target.native === 'counter')
 }

@@ -8,6 +8,7 @@ import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../stores/copy-port.ts'
 import { readColumns, targetTable } from '../context.ts'
 import { digestOf } from '../digest.ts'
+import type { Timed } from './times.ts'
 
 export type Sides = {
   readonly plan: TablePlan
@@ -18,8 +19,9 @@ export type Sides = {
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
-/** A range of the source's keys as the target spells them. */
+/** A range of the source's keys as the target spells them; tokens are the same numbers on both sides. */
 export function targetRange({ plan }: Pick<Sides, 'plan'>, range: Range): Range {
+  if (range.by === 'key' && plan.source.ring !== undefined) return range
   const types = keyTypes(plan)
   const bound = (texts: Bound): Bound => texts.map((text, i) => canonical(types[i], text))
   if (range.by === 'keys') return { by: 'keys', keys: range.keys.map(bound) }
@@ -60,6 +62,28 @@ export async function rowsByKey(
   const rows = new Map<string, Row>()
   for await (const batch of view.read(request, BATCH, signal)) {
     for (const row of batch.rows) rows.set(keyText(positions.map((at) => row[at] ?? null)), row)
+  }
+  return rows
+}
+
+/** Whether both sides tell when values were written. */
+export function areStamped({ source, target }: TablePlan): boolean {
+  return source.ring !== undefined && target.ring !== undefined
+}
+
+/** Rows of a range by key, with the times of their values where both sides keep them. */
+export async function timedByKey(
+  view: SourceView,
+  request: RowRequest,
+  plan: TablePlan,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Timed>> {
+  const positions = keyPlaces(plan)
+  const rows = new Map<string, Timed>()
+  const stamped = areStamped(plan) ? { ...request, stamps: true as const } : request
+  for await (const batch of view.read(stamped, BATCH, signal)) {
+    for (const [i, row] of batch.rows.entries())
+      rows.set(keyText(positions.map((at) => row[at] ?? null)), { row, stamp: batch.stamps?.[i] ?? null })
   }
   return rows
 }

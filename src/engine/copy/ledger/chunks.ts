@@ -32,6 +32,14 @@ export type Owner = {
 /** The `no`th, from 1, `of` so many jobs that share a copy. */
 export type Part = { readonly no: number; readonly of: number }
 
+/** Which chunks of a table a run takes. */
+export type Work = {
+  /** Their numbers; null for all. */
+  readonly only: readonly number[] | null
+  /** They are taken in an order that this tells from others; by their numbers when null. */
+  readonly seed: number | null
+}
+
 const IDENTITY = 'table_name = ? AND schema_name = ?'
 /** A server takes a hundred parameters from some clients. */
 const CHUNKS_A_STATEMENT = 8
@@ -49,6 +57,7 @@ export class ChunkLedger {
   /** Claims that were asked for, and those that were answered. */
   #asked = 0
   #answered = 0
+  #work: Work = { only: null, seed: null }
 
   constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
     this.#database = database
@@ -57,6 +66,11 @@ export class ChunkLedger {
     const dialect = ledgerDialect(database.dialect)
     this.#now = dialect.now
     this.#skipLocked = dialect.skipLocked
+  }
+
+  /** Says which chunks this run takes, and in which order; all of them by their numbers where nothing is said. */
+  work(work: Work): void {
+    this.#work = work
   }
 
   /** All live chunks, in the order in which they were cut. */
@@ -195,14 +209,14 @@ export class ChunkLedger {
   async #claim(part: Part | null, except: readonly string[]): Promise<Claim | null> {
     const token = randomUUID()
     const { id, host, pid, runId } = this.#owner
-    const due = `${IDENTITY} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${share(part)}${without(except)}`
+    const due = `${IDENTITY} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${this.#among(part, except)}`
     const [, [row, ...more] = []] = await this.#database.batch([
       {
         sql: `UPDATE migration_checkpoints SET status = 'in_progress', owner = ?, host = ?, pid = ?, session = NULL, claim = ?,
                 fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, lease_until = ${this.#now} + ?, run_id = ?,
                 started_ms = ${this.#now}, error_message = NULL, error_code = NULL
               WHERE id = (SELECT id FROM (SELECT id FROM migration_checkpoints WHERE ${due}
-                ORDER BY chunk_no, id LIMIT 1 ${this.#skipLocked}) AS due) AND status = 'pending'`,
+                ORDER BY ${order(this.#work)}chunk_no, id LIMIT 1 ${this.#skipLocked}) AS due) AND status = 'pending'`,
         parameters: [id, host, pid, token, LEASE_MS, runId, ...this.#identity],
       },
       {
@@ -232,7 +246,7 @@ export class ChunkLedger {
     except: readonly string[] = [],
   ): Promise<{ readonly pending: number; readonly held: number; readonly failed: number }> {
     const rows = await this.#database.all(
-      `SELECT status, COUNT(*) FROM migration_checkpoints WHERE ${IDENTITY}${share(part)}${without(except)} GROUP BY status`,
+      `SELECT status, COUNT(*) FROM migration_checkpoints WHERE ${IDENTITY}${this.#among(part, except)} GROUP BY status`,
       this.#identity,
     )
     const count = (status: string): number => Number(rows.find(([one]) => one === status)?.[1] ?? 0)
@@ -377,6 +391,12 @@ export class ChunkLedger {
     return [this.#key.name, this.#key.schema]
   }
 
+  /** Which chunks a run takes. */
+  #among(part: Part | null, except: readonly string[]): string {
+    const { only } = this.#work
+    return `${share(part)}${without(except)}${only === null ? '' : ` AND ${within(only)}`}`
+  }
+
   get #text(): string {
     return this.#database.dialect === 'mysql' ? 'CHAR' : 'TEXT'
   }
@@ -439,6 +459,25 @@ function claimOf(row: SqlRow): Claim {
 
 function share(part: Part | null): string {
   return part === null ? '' : ` AND (chunk_no - 1) % ${part.of} = ${part.no - 1}`
+}
+
+/** Numbers that follow one another as one comparison: a run may take thousands. */
+function within(numbers: readonly number[]): string {
+  const spans: [number, number][] = []
+  for (const no of numbers.toSorted((a, b) => a - b)) {
+    const last = spans.at(-1)
+    if (last !== undefined && no <= last[1] + 1) last[1] = no
+    else spans.push([no, no])
+  }
+  if (spans.length === 0) return '1 = 0'
+  return `(${spans.map(([from, to]) => `chunk_no BETWEEN ${from} AND ${to}`).join(' OR ')})`
+}
+
+/** Two primes: numbers that follow one another come far apart, and none comes twice among the first ten thousand. */
+const [STRIDE, AROUND] = [7919, 10_007]
+
+function order({ seed }: Work): string {
+  return seed === null ? '' : `((chunk_no + ${seed % AROUND}) % ${AROUND}) * ${STRIDE} % ${AROUND}, `
 }
 
 function without(numbers: readonly string[]): string {

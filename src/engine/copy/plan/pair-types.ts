@@ -23,7 +23,8 @@ export function pairTypes(source: Column, target: Column, sameSystem: boolean): 
 
 /** Between equal types of one system the system's own text is exact, where a canonical form would lose its spelling. */
 function verbatim({ type, native }: Column): ColumnType {
-  return type.kind === 'json' || type.kind === 'list' ? { kind: 'native', name: native } : type
+  const isSpelled = type.kind === 'decimal' && type.spelled === true
+  return isSpelled || type.kind === 'json' || type.kind === 'list' ? { kind: 'native', name: native } : type
 }
 
 function between(source: ColumnType, target: ColumnType): Pairing | null {

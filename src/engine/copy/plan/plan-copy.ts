@@ -7,6 +7,7 @@ import type { CopyOperation } from '../../operation.ts'
 import { onSide } from '../sides.ts'
 import { isLedgerTable } from '../ledger/schema.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
+import { planRing, type RingPlan } from './ring-plan.ts'
 import { planTable, type TableWishes } from './table-plan.ts'
 
 export type PlannedTable = {
@@ -14,6 +15,8 @@ export type PlannedTable = {
   readonly wishes: TableWishes
   readonly targetName: TableName
   readonly extent: Extent
+  /** Which ranges of a ring are copied; null where the table lies on none. */
+  readonly ring: RingPlan | null
 } & ({ readonly plan: TablePlan; readonly error: null } | { readonly plan: null; readonly error: SluiceError })
 
 export type PlannedCopy = {
@@ -85,14 +88,11 @@ async function planOne(source: TableSpec, operation: CopyOperation, around: Arou
     const keyed = { ...source, key: operation.key ?? source.key }
     const extent = await view.extent(keyed, operation.where ?? null, counted)
     const sized = { ...source, rows: extent.rows }
-    return {
-      source,
-      wishes,
-      targetName,
-      extent,
-      plan: planTable(from, to, sized, found, targetName, wishes),
-      error: null,
-    }
+    const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
+    const plan = planTable(from, to, sized, found, targetName, wishes)
+    // Ranges of a ring hold as many rows as happen to lie there: about so many.
+    const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(extent, ring) }
+    return { source, wishes, targetName, extent, ring, plan: sizedPlan, error: null }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (
@@ -102,8 +102,18 @@ async function planOne(source: TableSpec, operation: CopyOperation, around: Arou
       error.code === 'BAD_PREDICATE'
     )
       throw thrown
-    return { source, wishes, targetName: wanted, extent: UNKNOWN, plan: null, error }
+    return { source, wishes, targetName: wanted, extent: UNKNOWN, ring: null, plan: null, error }
   }
+}
+
+/** Rows of a chunk that were asked for, as a number of ranges. */
+function ringOfRows({ ring, rows }: TableSpec, { chunkRows }: CopyOperation): { readonly splits: number } | undefined {
+  if (ring === undefined || chunkRows === undefined) return undefined
+  return { splits: Math.max(1, Math.min(5000, Math.ceil(Number(rows) / chunkRows))) }
+}
+
+function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
+  return Math.max(1, Math.ceil(Number(rows) / splits))
 }
 
 function wishesOf(operation: CopyOperation): TableWishes {

@@ -41,17 +41,19 @@ export function emitPlan(
 }
 
 function planLine(
-  { source, targetName, plan, extent, error }: PlannedTable,
+  { source, targetName, plan, extent, ring, error }: PlannedTable,
   standing: Standing,
   can: StoreAbilities,
   objects: readonly PlannedObject[] | undefined,
 ): CopyPlanLine {
   const open = standing === 'done' && objects?.some((object) => object.status === 'build') === true
   const chunkRows = BigInt(plan?.chunkRows ?? 1)
-  const chunks = plan === null ? 0n : (extent.rows + chunkRows - 1n) / chunkRows
+  const byRows = plan === null ? 0n : (extent.rows + chunkRows - 1n) / chunkRows
+  const chunks = ring === null ? byRows : BigInt(ring.wanted.length)
   const amount = { rows: extent.rows, bytes: source.bytes, chunks }
   const notes = [
     ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
+    ...(ring === null || ring.part === null ? [] : [ring.part]),
     ...(error === null ? quotaNotes(can, amount) : []),
   ]
   return {

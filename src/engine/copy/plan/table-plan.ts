@@ -40,6 +40,7 @@ const FAMILY: Readonly<Record<System, string>> = {
   duckdb: 'duckdb',
   sqlite: 'sqlite',
   d1: 'sqlite',
+  cassandra: 'cassandra',
 }
 
 /**
@@ -55,6 +56,12 @@ export function planTable(
   wishes: TableWishes,
 ): TablePlan {
   if (wishes.where !== undefined) refuseUnbalanced(wishes.where)
+  if (given.ring !== undefined && to.can.atomic === 'batch') {
+    throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} come in the order of their tokens`, {
+      reason: 'the target commits batch by batch and goes on behind the last key, which says nothing among tokens',
+      hint: 'copy into PostgreSQL, MySQL, SQLite, DuckDB or Cassandra',
+    })
+  }
   const source = withKey(given, wishes.key)
   const chosen = chosenColumns(source, wishes)
   const sameSystem = FAMILY[from.system] === FAMILY[to.system]
@@ -84,7 +91,8 @@ export function planTable(
       },
     )
   }
-  const sortsAlike = sortAlike(source, columns)
+  // A table that is going to be made has no ring yet, but lies on one then.
+  const sortsAlike = (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike(source, target, columns)
   if (wishes.onExisting === 'replace-range' && !sortsAlike) {
     throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(target.table)} can be replaced`, {
       reason: 'its key sorts in another way there than at the source, and rows of other chunks would be removed',
@@ -197,8 +205,10 @@ function newTable(
       nullable: nullable && !(source.primary && source.key.includes(name)),
       ...(column.identity === true ? { identity: true } : {}),
       ...(sameSystem && column.collation !== undefined ? { collation: column.collation } : {}),
+      ...(sameSystem && column.static === true ? { static: true } : {}),
     }
   })
+  const { ring } = source
   return {
     table,
     identity: '',
@@ -208,6 +218,18 @@ function newTable(
     primary: !source.key.some((name) => chosen.find((one) => one.name === name)?.nullable === true),
     rows: 0n,
     bytes: 0n,
+    ...(sameSystem && source.types !== undefined ? { types: source.types } : {}),
+    // The table that is made lies on the ring as its source does; whether that is the same ring, only the target can say.
+    ...(sameSystem && ring !== undefined
+      ? {
+          ring: {
+            ...ring,
+            ...(ring.descending === undefined
+              ? {}
+              : { descending: ring.descending.map((name) => rename.get(name) ?? name) }),
+          },
+        }
+      : {}),
   }
 }
 
@@ -261,12 +283,24 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
 }
 
 /** Texts may follow the rules of a language on one side, and a type that became another one may sort in another way. */
-function sortAlike(source: TableSpec, columns: readonly ColumnPlan[]): boolean {
+function sortAlike(source: TableSpec, target: TableSpec, columns: readonly ColumnPlan[]): boolean {
+  if (source.ring !== undefined || target.ring !== undefined) return sameRing(source, target, columns)
   return source.key.every((name) => {
     const column = columns.find(({ from }) => from === name)
     if (column === undefined || column.source.collation !== column.target.collation) return false
     const [a, b] = [column.source.type.kind, column.target.type.kind]
     return a === b && a !== 'native' && a !== 'json' && a !== 'list'
+  })
+}
+
+/** Whether equal rows have equal tokens on both sides. */
+function sameRing(source: TableSpec, target: TableSpec, columns: readonly ColumnPlan[]): boolean {
+  const { ring } = source
+  if (ring === undefined || target.ring?.partitioner !== ring.partitioner || target.ring.columns !== ring.columns)
+    return false
+  return source.key.slice(0, ring.columns).every((name, at) => {
+    const column = columns.find(({ from }) => from === name)
+    return column !== undefined && column.to === target.key[at] && column.source.native === column.target.native
   })
 }
 

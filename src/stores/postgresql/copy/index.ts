@@ -15,6 +15,8 @@ import { CopySession } from './session.ts'
 import { openSource } from './source.ts'
 import { findTables } from './tables.ts'
 import { PostgresTarget } from './target.ts'
+import { PostgresTrack } from './track.ts'
+import type { TrackStore } from '../../track-port.ts'
 import { declareType, type Declared } from './types.ts'
 import { underSignal } from './under-signal.ts'
 
@@ -120,6 +122,10 @@ class PostgresCopy implements CopyStore {
   async ledger(): Promise<LedgerDatabase> {
     const { environment } = this.#options
     return new PostgresLedger(await openPostgres(this.#url, 'write', environment === undefined ? {} : { environment }))
+  }
+
+  track(schema: string, ledger: LedgerDatabase): TrackStore {
+    return new PostgresTrack(ledger, schema)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,172 @@
+/** Keys of the Cassandra Data Migrator, of its fork for YugabyteDB, and of older guides; and what becomes of each here. */
+import { closest } from '../closest.ts'
+
+/** `used`: heeded. `idle`: means nothing here, and does no harm. Otherwise why it is refused, unless its value is the harmless one. */
+export type Known =
+  | { readonly is: 'used' }
+  | { readonly is: 'idle' }
+  | { readonly is: 'refused'; readonly harmless?: readonly string[]; readonly hint: string }
+
+const used: Known = { is: 'used' }
+const idle: Known = { is: 'idle' }
+const refused = (hint: string, ...harmless: readonly string[]): Known => ({ is: 'refused', hint, harmless })
+
+const ASTRA = 'Astra is not spoken to: give hosts with spark.cdm.connect.*.host, or --from and --to'
+const PEM = 'give the certificate as PEM in --from or --to: cassandra://…?sslmode=verify-full&sslrootcert=ca.pem'
+const EXTRACT = 'copy the column as it is, and take the values out of its JSON in the target'
+const COLUMN_FILTER = 'rows cannot be left out by a value that they have: say which are wanted with --where, in CQL'
+const WRITETIME_FILTER = 'write times cannot be filtered by; copy all of it: rows that are newer in the target stay'
+
+function side(name: 'origin' | 'target'): Readonly<Record<string, Known>> {
+  const at = `spark.cdm.connect.${name}`
+  return {
+    [`${at}.host`]: used,
+    [`${at}.port`]: used,
+    [`${at}.username`]: used,
+    [`${at}.password`]: used,
+    [`${at}.local_dc`]: used,
+    [`${at}.localDC`]: used,
+    [`${at}.scb`]: refused(ASTRA),
+    [`${at}.astra.database.id`]: refused(ASTRA),
+    [`${at}.astra.scb.type`]: refused(ASTRA, 'default'),
+    [`${at}.astra.scb.region`]: refused(ASTRA),
+    [`${at}.astra.scb.custom.domain`]: refused(ASTRA),
+    [`${at}.tls.enabled`]: used,
+    [`${at}.tls.trustStore.path`]: used,
+    [`${at}.tls.trustStore.type`]: used,
+    [`${at}.tls.trustStore.password`]: idle,
+    [`${at}.tls.keyStore.path`]: refused(PEM.replace('sslrootcert=ca.pem', 'sslcert=client.pem&sslkey=client.key')),
+    [`${at}.tls.keyStore.password`]: idle,
+    [`${at}.tls.enabledAlgorithms`]: idle,
+    [`${at}.tls.isAstra`]: refused(ASTRA, 'false'),
+  }
+}
+
+const YSQL = 'spark.cdm.connect.target.yugabyte'
+
+const KNOWN: Readonly<Record<string, Known>> = {
+  ...side('origin'),
+  ...side('target'),
+  'spark.cdm.connect.target.type': used,
+  [`${YSQL}.host`]: used,
+  [`${YSQL}.port`]: used,
+  [`${YSQL}.database`]: used,
+  [`${YSQL}.username`]: used,
+  [`${YSQL}.password`]: used,
+  [`${YSQL}.schema`]: used,
+  [`${YSQL}.ssl.enabled`]: used,
+  [`${YSQL}.sslmode`]: used,
+  [`${YSQL}.sslrootcert`]: used,
+  [`${YSQL}.batchSize`]: used,
+  ...Object.fromEntries(
+    'pool.maxSize pool.minSize additionalEndpoints topologyKeys loadBalance rewriteBatchedInserts prepareThreshold socketTimeout tcpKeepAlive'
+      .split(' ')
+      .map((name) => [`${YSQL}.${name}`, idle]),
+  ),
+  'spark.cdm.schema.origin.keyspaceTable': used,
+  'spark.cdm.schema.target.keyspaceTable': used,
+  'spark.cdm.schema.origin.column.ttl.automatic': used,
+  'spark.cdm.schema.origin.column.ttl.names': used,
+  'spark.cdm.schema.origin.column.writetime.automatic': used,
+  'spark.cdm.schema.origin.column.writetime.names': used,
+  // Times are kept column by column, and those of collections' elements with them.
+  'spark.cdm.schema.ttlwritetime.calc.useCollections': idle,
+  'spark.cdm.schema.origin.column.skip': refused('name the columns that are wanted with --columns'),
+  'spark.cdm.schema.origin.column.names.to.target': used,
+  'spark.cdm.autocorrect.missing': used,
+  'spark.cdm.autocorrect.mismatch': used,
+  'spark.cdm.autocorrect.missing.counter': used,
+  'spark.cdm.trackRun': used,
+  'spark.cdm.trackRun.runId': used,
+  'spark.cdm.trackRun.previousRunId': used,
+  'spark.cdm.trackRun.autoRerun': used,
+  'spark.cdm.trackRun.rerunMultiplier': refused('a range that fails is halved by itself: leave it out', '1'),
+  'spark.cdm.perfops.numParts': used,
+  'spark.cdm.perfops.batchSize': used,
+  'spark.cdm.perfops.ratelimit.origin': used,
+  'spark.cdm.perfops.ratelimit.target': used,
+  'spark.cdm.perfops.consistency.read': used,
+  'spark.cdm.perfops.consistency.write': used,
+  'spark.cdm.perfops.fetchSizeInRows': used,
+  'spark.cdm.perfops.errorLimit': idle,
+  'spark.cdm.perfops.printStatsAfter': idle,
+  'spark.cdm.perfops.printStatsPerPart': idle,
+  'spark.cdm.tokenrange.partitionFile': refused('--track-run with --prev-run-id goes on with what failed'),
+  'spark.cdm.transform.missing.key.ts.replace.value': refused(
+    'a row without its key goes to the quarantine; mend it at the source, or add the column with --constants',
+  ),
+  'spark.cdm.transform.custom.writetime': used,
+  'spark.cdm.transform.custom.writetime.incrementBy': refused(
+    'lists are written whole and never twice: leave it out',
+    '0',
+  ),
+  'spark.cdm.transform.custom.ttl': used,
+  // Which values are turned into which follows from the types of both sides.
+  'spark.cdm.transform.codecs': used,
+  'spark.cdm.transform.codecs.timestamp.string.format': refused(
+    'times become texts in ISO 8601; change them in the target',
+    'yyyyMMddHHmmss',
+  ),
+  'spark.cdm.transform.codecs.timestamp.string.zone': refused('times become texts in UTC', 'UTC'),
+  // A null in a map cannot be stored by Cassandra, so none comes from there.
+  'spark.cdm.transform.map.remove.null.value': idle,
+  'spark.cdm.filter.cassandra.partition.min': used,
+  'spark.cdm.filter.cassandra.partition.max': used,
+  'spark.cdm.filter.cassandra.whereCondition': used,
+  'spark.cdm.filter.java.token.percent': used,
+  'spark.cdm.filter.java.writetime.min': refused(WRITETIME_FILTER),
+  'spark.cdm.filter.java.writetime.max': refused(WRITETIME_FILTER),
+  'spark.cdm.filter.java.column.name': refused(COLUMN_FILTER),
+  'spark.cdm.filter.java.column.value': refused(COLUMN_FILTER),
+  'spark.cdm.feature.constantColumns.names': used,
+  'spark.cdm.feature.constantColumns.types': idle,
+  'spark.cdm.feature.constantColumns.values': used,
+  'spark.cdm.feature.constantColumns.splitRegex': used,
+  'spark.cdm.feature.explodeMap.origin.name': used,
+  'spark.cdm.feature.explodeMap.target.name.key': used,
+  'spark.cdm.feature.explodeMap.target.name.value': used,
+  'spark.cdm.feature.extractJson.exclusive': refused(EXTRACT, 'false'),
+  'spark.cdm.feature.extractJson.originColumn': refused(EXTRACT),
+  'spark.cdm.feature.extractJson.propertyMapping': refused(EXTRACT),
+  'spark.cdm.feature.extractJson.overwrite': refused(EXTRACT, 'false'),
+  'spark.cdm.feature.guardrail.colSizeInKB': refused(
+    'a row that the target finds too large goes to the quarantine by itself: leave it out, or write 0',
+    '0',
+  ),
+}
+
+/** Names of older guides for keys of today. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  'spark.cdm.prevRunId': 'spark.cdm.trackRun.previousRunId',
+  'spark.cdm.runId': 'spark.cdm.trackRun.runId',
+  'spark.cdm.autoRerun': 'spark.cdm.trackRun.autoRerun',
+}
+
+/** The name that a key goes by here. */
+export function nameOfToday(key: string): string {
+  return OTHER_NAMES[key] ?? key
+}
+
+/** @returns null for a key that nobody knows */
+export function knownKey(key: string): Known | null {
+  return Object.hasOwn(KNOWN, key) ? (KNOWN[key] ?? null) : null
+}
+
+/** The key that was probably meant, or null. */
+export function nearestKey(key: string): string | null {
+  const keys = Object.keys(KNOWN)
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[._-]/g, '')
+  const same = keys.find((known) => plain(known) === plain(key))
+  if (same !== undefined) return same
+  const short = (text: string): string => text.replace(/^spark\.cdm\./, '')
+  const meant = closest(
+    short(key).toLowerCase(),
+    keys.map((known) => short(known).toLowerCase()),
+  )
+  return keys.find((known) => short(known).toLowerCase() === meant) ?? null
+}
+
+/** Of other parts of Spark: no key of the migrator. */
+export function isSparksOwn(key: string): boolean {
+  return key.startsWith('spark.') && !key.startsWith('spark.cdm.')
+}

@@ -1,0 +1,85 @@
+/** The words of `spark-submit`: the same line with `sluice` instead, as it stands in guides of the Cassandra Data Migrator. */
+import { SluiceError } from '../../shared/errors.ts'
+import { COMMANDS } from '../command-list.ts'
+import { VALUE_FLAGS } from '../globals.ts'
+
+export type CdmJob = { readonly command: 'copy' | 'diff'; readonly ysql: boolean }
+
+/** Options of spark-submit whose value is the next word, and which say how Java runs. */
+const OF_SPARK: ReadonlySet<string> = new Set(
+  (
+    '--master --deploy-mode --name --jars --packages --exclude-packages --repositories --py-files --files --archives ' +
+    '--driver-memory --driver-java-options --driver-library-path --driver-class-path --driver-cores --executor-memory ' +
+    '--executor-cores --total-executor-cores --num-executors --proxy-user --queue --principal --keytab'
+  ).split(' '),
+)
+const OWN_VALUES: ReadonlySet<string> = new Set(['--properties', '--properties-file', '--conf', '--class'])
+/** How such words are carried through the parser, to be named when the run begins. */
+export const IDLE_FLAG = 'spark-word'
+
+const JOBS: Readonly<Record<string, CdmJob>> = {
+  Migrate: { command: 'copy', ysql: false },
+  YugabyteMigrate: { command: 'copy', ysql: true },
+  DiffData: { command: 'diff', ysql: false },
+  YugabyteValidate: { command: 'diff', ysql: true },
+}
+
+/** @param word of `--class` @throws SluiceError BAD_FLAG */
+export function jobOf(word: string): CdmJob {
+  const name = word.replace(/^.*\./, '')
+  const job = Object.hasOwn(JOBS, name) ? JOBS[name] : undefined
+  if (job !== undefined) return job
+  if (name === 'GuardrailCheck') {
+    throw new SluiceError('BAD_FLAG', '--class GuardrailCheck has no counterpart', {
+      hint: 'a copy sets aside what the target finds too large, and names it; sluice tokens shows the largest partitions',
+    })
+  }
+  throw new SluiceError('BAD_FLAG', `--class ${word} is no program of the Cassandra Data Migrator`, {
+    hint: `it takes ${Object.keys(JOBS).join(', ')}, with or without com.datastax.cdm.job before it`,
+  })
+}
+
+/**
+ * The words with the command that `--class` stands for, without the jar and the words for Java; others come back as they are.
+ * @throws SluiceError BAD_FLAG
+ */
+export function fromSparkSubmit(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--')
+  const flags = end === -1 ? argv : argv.slice(0, end)
+  if (!flags.some((word) => /^--(?:class|properties|properties-file|conf)(?:=|$)/.test(word))) return argv
+  const words: string[] = []
+  const idle: string[] = []
+  let command: string | null = null
+  let asked: string | null = null
+  for (let index = 0; index < flags.length; index += 1) {
+    const word = flags[index] ?? ''
+    const [name = ''] = word.split('=', 1)
+    const next = flags[index + 1]
+    if (OF_SPARK.has(name)) {
+      idle.push(name)
+      if (name === word) index += 1
+    } else if (OWN_VALUES.has(name) || VALUE_FLAGS.has(name)) {
+      if (name === '--class') asked = name === word ? (next ?? '') : word.slice(name.length + 1)
+      words.push(word)
+      if (name === word && next !== undefined) {
+        words.push(next)
+        index += 1
+      }
+    } else if (/\.jar$/i.test(word) && !word.startsWith('-')) idle.push(word)
+    else {
+      if (command === null && COMMANDS.some((one) => one.name === word)) command = word
+      words.push(word)
+    }
+  }
+  if (asked !== null) {
+    const job = jobOf(asked)
+    if (command === null) words.unshift(job.command)
+    else if (command !== job.command) {
+      throw new SluiceError('BAD_FLAG', `--class ${asked} is a ${job.command}, and no ${command}`, {
+        hint: `leave one of the two out`,
+      })
+    }
+  }
+  const carried = idle.flatMap((word) => [`--${IDLE_FLAG}`, word.replace(/^--/, '')])
+  return [...words, ...carried, ...(end === -1 ? [] : argv.slice(end))]
+}

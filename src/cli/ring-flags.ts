@@ -1,0 +1,200 @@
+/** Flags of tables that lie on a ring of tokens, of Cassandra, and of what the Cassandra Data Migrator calls tracking; for `copy` and `diff`. */
+import type { Argv } from 'yargs'
+import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../engine/operation.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
+import type { CdmWishes } from './cdm/wishes.ts'
+
+const valued = { type: 'string', requiresArg: true } as const
+const counted = { type: 'number', requiresArg: true } as const
+
+/** `--splits`, `--partition-min`, `--partition-max`, `--coverage`. */
+export function declareRing(yargs: Argv): void {
+  yargs
+    .option('splits', {
+      ...counted,
+      defaultDescription: 'by the size of the table',
+      describe: 'ranges of tokens that a table of Cassandra is cut into',
+    })
+    // As texts: tokens have more digits than a number keeps.
+    .option('partition-min', { ...valued, describe: 'the smallest token that is read; else the first of the ring' })
+    .option('partition-max', { ...valued, describe: 'the largest token that is read; else the last of the ring' })
+    .option('coverage', {
+      ...counted,
+      defaultDescription: '100',
+      describe: 'percent of each range that is read, from its beginning on',
+    })
+}
+
+/** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG */
+export function readRing(args: Arguments, cdm: CdmWishes | null): RingWish | undefined {
+  const wish: RingWish = {
+    ...cdm?.ring,
+    ...given('splits', optionalCount(args, 'splits', 1, 1_000_000)),
+    ...given('min', wholeText(args, 'partition-min')),
+    ...given('max', wholeText(args, 'partition-max')),
+    ...given('coverage', optionalCount(args, 'coverage', 1, 100)),
+  }
+  const { min, max } = wish
+  if (min !== undefined && max !== undefined && BigInt(min) > BigInt(max)) {
+    throw new SluiceError('BAD_FLAG', `--partition-min ${min} is above --partition-max ${max}`)
+  }
+  return Object.keys(wish).length === 0 ? undefined : wish
+}
+
+/** `--track-run`, `--run-id`, `--prev-run-id`, `--auto-rerun`. */
+export function declareTrack(yargs: Argv): void {
+  yargs
+    .option('track-run', {
+      type: 'boolean',
+      default: false,
+      describe: 'tell the run in cdm_run_info and cdm_run_details of the target, range by range',
+    })
+    .option('run-id', { ...valued, defaultDescription: 'that of the run', describe: 'the number of the run there' })
+    .option('prev-run-id', {
+      ...valued,
+      describe: 'only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF there',
+    })
+    .option('auto-rerun', {
+      type: 'boolean',
+      default: false,
+      describe: 'the same with the latest run there, where that did not end well',
+    })
+}
+
+/** Each of its flags asks for tracking. @returns undefined where none does @throws SluiceError BAD_FLAG */
+export function readTrack(args: Arguments, cdm: CdmWishes | null): TrackWish | undefined {
+  const runId = runNumber(args, 'run-id') ?? cdm?.track?.runId
+  const previous = runNumber(args, 'prev-run-id') ?? cdm?.track?.previous
+  const autoRerun = flag(args, 'auto-rerun') || cdm?.track?.autoRerun === true
+  const asked = flag(args, 'track-run') || cdm?.track !== undefined
+  if (!asked && !autoRerun && runId === undefined && previous === undefined) return undefined
+  if (autoRerun && previous !== undefined) {
+    throw new SluiceError('BAD_FLAG', '--auto-rerun and --prev-run-id exclude each other', {
+      hint: 'leave one of the two out',
+    })
+  }
+  if (runId !== undefined && runId === previous)
+    throw new SluiceError('BAD_FLAG', `--run-id and --prev-run-id are both ${runId}`)
+  return { ...given('runId', runId), ...given('previous', previous), ...(autoRerun ? { autoRerun } : {}) }
+}
+
+/** `--consistency` and its kind, `--batch-rows`, `--page-rows`, `--ttl`, `--writetime`, `--no-stamps`. */
+export function declareCassandra(yargs: Argv): void {
+  yargs
+    .option('consistency', {
+      ...valued,
+      defaultDescription: 'that of the URL, or LOCAL_QUORUM',
+      describe: 'replicas of Cassandra that answer reads and writes',
+    })
+    .option('read-consistency', { ...valued, describe: 'the same for reads only' })
+    .option('write-consistency', { ...valued, describe: 'the same for writes only' })
+    .option('page-rows', { ...counted, describe: 'rows that Cassandra gives at once' })
+}
+
+/** Those that say how rows are written. */
+export function declareWriting(yargs: Argv): void {
+  yargs
+    .option('batch-rows', { ...counted, describe: 'rows of one partition that go to Cassandra as one batch' })
+    .option('ttl', { ...counted, describe: 'seconds that every row lives, instead of what the source says' })
+    .option('writetime', {
+      ...valued,
+      describe: 'microseconds since 1970 that every row is written with, instead of what the source says',
+    })
+    .option('stamps', {
+      type: 'boolean',
+      default: true,
+      describe: 'values keep their write times and TTLs between two Cassandras; --no-stamps writes them as of now',
+    })
+    .option('constants', {
+      array: true,
+      string: true,
+      nargs: 1,
+      requiresArg: true,
+      default: [],
+      defaultDescription: 'none',
+      describe: 'column=value: a column of the target that gets the same value in every row; repeatable',
+    })
+    .option('explode-map', {
+      ...valued,
+      describe: 'column:key:value: every entry of this map becomes a row, with its key and value in these columns',
+    })
+}
+
+/** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG */
+export function readCassandra(args: Arguments, cdm: CdmWishes | null): CassandraWish | undefined {
+  const both = level(args, 'consistency')
+  const wish: CassandraWish = {
+    ...cdm?.cassandra,
+    ...given('readConsistency', level(args, 'read-consistency') ?? both),
+    ...given('writeConsistency', level(args, 'write-consistency') ?? both),
+    ...given('batchRows', optionalCount(args, 'batch-rows', 1, 65_535)),
+    ...given('pageRows', optionalCount(args, 'page-rows', 1, 1_000_000)),
+    ...given('ttl', optionalCount(args, 'ttl', 1, 630_720_000)),
+    ...given('writetime', microseconds(args)),
+    ...(args['stamps'] === false ? { dropStamps: true as const } : {}),
+  }
+  if (wish.dropStamps === true && wish.writetime !== undefined) {
+    throw new SluiceError('BAD_FLAG', '--no-stamps and --writetime exclude each other', {
+      hint: 'leave one of the two out',
+    })
+  }
+  return Object.keys(wish).length === 0 ? undefined : wish
+}
+
+/** @throws SluiceError BAD_FLAG */
+export function readConstants(args: Arguments, cdm: CdmWishes | null): CopyOperation['constants'] {
+  const flags = list(args, 'constants').map((word): readonly [string, string] => {
+    const found = /^(?:"((?:[^"]|"")+)"|([^"=]+))=(.*)$/s.exec(word)
+    const name = found?.[1]?.replaceAll('""', '"') ?? found?.[2]?.trim() ?? ''
+    if (found !== null && name !== '') return [name, found[3] ?? '']
+    throw new SluiceError('BAD_FLAG', `--constants ${word} names no column`, {
+      hint: 'write it like --constants column=value',
+    })
+  })
+  const all = { ...cdm?.constants, ...Object.fromEntries(flags) }
+  return Object.keys(all).length === 0 ? undefined : all
+}
+
+/** @throws SluiceError BAD_FLAG */
+export function readExplodeMap(args: Arguments, cdm: CdmWishes | null): CopyOperation['explodeMap'] {
+  const word = optionalText(args, 'explode-map')
+  if (word === undefined) return cdm?.explodeMap
+  const [column, key, value, ...more] = word.split(':').map((name) => name.trim())
+  if (column && key && value && more.length === 0) return { column, key, value }
+  throw new SluiceError('BAD_FLAG', `--explode-map ${word} does not name three columns`, {
+    hint: 'write it like --explode-map map:key:value',
+  })
+}
+
+/** A whole number with all of its digits. */
+function wholeText(args: Arguments, name: string): string | undefined {
+  const word = optionalText(args, name)?.trim()
+  if (word === undefined || /^-?\d{1,40}$/.test(word)) return word
+  throw new SluiceError('BAD_FLAG', `--${name} takes a whole number, and not ${word}`)
+}
+
+function runNumber(args: Arguments, name: string): string | undefined {
+  const word = optionalText(args, name)
+  if (word === undefined) return undefined
+  if (/^[1-9]\d{0,18}$/.test(word) && BigInt(word) < 2n ** 63n) return word
+  throw new SluiceError('BAD_FLAG', `--${name} ${word} is no number of a run`, {
+    hint: 'run_id of cdm_run_info holds them',
+  })
+}
+
+function microseconds(args: Arguments): string | undefined {
+  const word = optionalText(args, 'writetime')
+  if (word === undefined || (/^\d{1,19}$/.test(word) && BigInt(word) < 2n ** 63n)) return word
+  throw new SluiceError('BAD_FLAG', `--writetime ${word} is no number of microseconds`)
+}
+
+const LEVELS: ReadonlySet<string> = new Set(
+  'ANY ONE TWO THREE QUORUM ALL LOCAL_QUORUM EACH_QUORUM LOCAL_ONE SERIAL LOCAL_SERIAL'.split(' '),
+)
+
+function level(args: Arguments, name: string): string | undefined {
+  const word = optionalText(args, name)?.toUpperCase()
+  if (word === undefined || LEVELS.has(word)) return word
+  throw new SluiceError('BAD_FLAG', `--${name} ${word} is no level`, { hint: `one of ${[...LEVELS].join(', ')}` })
+}

@@ -1,0 +1,15 @@
+/** A row of a table, told by its key. */
+import { cut } from './copy-listings.ts'
+
+/**
+ * `id 431877`; of several columns each with its value; of a table on a ring the partition apart from the rest.
+ * @param partition how many of the columns name the partition; 0 where there is none
+ * @param most characters of one value that are shown
+ */
+export function rowKeyText(key: readonly string[], names: readonly string[], partition = 0, most?: number): string {
+  if (key.length === 0) return 'a row without key'
+  const parts = key.map((value, index) => `${names[index] ?? 'key'} ${cut(value, most)}`)
+  if (partition === 0) return parts.join(', ')
+  const rest = parts.slice(partition)
+  return `partition ${parts.slice(0, partition).join(', ')}${rest.length === 0 ? '' : `; row ${rest.join(', ')}`}`
+}

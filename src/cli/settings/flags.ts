@@ -1,0 +1,122 @@
+/** `--settings` and `--preset`: a copy as the parallel script for Cassandra makes it. */
+import type { Argv } from 'yargs'
+import type { CopyOperation, ScriptWish } from '../../engine/operation.ts'
+import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
+import { optionalCount, optionalText } from '../arguments.ts'
+import type { Arguments } from '../arguments.ts'
+import type { Told } from '../commands/command.ts'
+import type { ConfigDefaults } from '../config.ts'
+import { readSettingsFile, SETTINGS } from './settings-file.ts'
+
+/** The script's log, in the current folder. */
+export const SCRIPT_LOG = 'migrator.log'
+
+const PRESETS = Object.keys(SCRIPT_PRESETS) as ScriptPreset[]
+
+export type Settings = {
+  /** By flag, else by the file, else by the preset. */
+  readonly sizes: ScriptSizes
+  readonly script: ScriptWish
+  /** Said at the beginning of the run. */
+  readonly notes: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+export function declareSettings(yargs: Argv): void {
+  yargs
+    .option('settings', {
+      type: 'string',
+      requiresArg: true,
+      describe: `work as the parallel script for Cassandra does, with its migrator_settings.yaml; writes ${SCRIPT_LOG} too`,
+    })
+    .option('preset', {
+      choices: [...PRESETS, 'auto'],
+      requiresArg: true,
+      defaultDescription: 'medium, where --settings is given',
+      describe: 'settings of the parallel script by the size of the tables; auto looks at it. The file wins over it',
+    })
+    .option('fetch-size', {
+      type: 'number',
+      requiresArg: true,
+      defaultDescription: 'by the source',
+      describe: 'rows of one page that is read from Cassandra',
+    })
+}
+
+/**
+ * @returns null where the parallel script is not asked for
+ * @throws SluiceError BAD_FLAG, BAD_CONFIG
+ */
+export function readSettings(args: Arguments): Settings | null {
+  const file = optionalText(args, 'settings')
+  const preset = optionalText(args, 'preset')
+  if (file === undefined && preset === undefined) return null
+  const read = file === undefined ? { values: {}, warnings: [] } : readSettingsFile(file)
+  const flags: Partial<Record<keyof ScriptSizes, number | undefined>> = {
+    workers: optionalCount(args, 'workers', 1, SETTINGS['MAX_WORKERS']?.most),
+    batchRows: optionalCount(args, 'batch-size', 1),
+    pageRows: readFetchSize(args),
+  }
+  const base = SCRIPT_PRESETS[PRESETS.find((name) => name === preset) ?? 'medium']
+  const pick = (name: keyof ScriptSizes): number => flags[name] ?? read.values[name] ?? base[name]
+  const sizes = { workers: pick('workers'), batchRows: pick('batchRows'), pageRows: pick('pageRows') }
+  const open = NAMES.filter((name) => flags[name] === undefined && read.values[name] === undefined)
+  return {
+    sizes,
+    script: preset === 'auto' && open.length > 0 ? { auto: open } : {},
+    notes: [`as the parallel script does: ${sizesText(sizes, preset === 'auto' ? open : [])}`],
+    warnings: read.warnings,
+  }
+}
+
+/**
+ * A copy as the parallel script makes it. It writes rows over those of equal key, and no number of rows that fail ends it; what flags or the config
+ * file say of that counts all the same.
+ */
+export function scripted(
+  operation: CopyOperation,
+  settings: Settings | null,
+  args: Arguments,
+  defaults: ConfigDefaults,
+): CopyOperation {
+  if (settings === null) {
+    const pageRows = readFetchSize(args)
+    return pageRows === undefined ? operation : { ...operation, cassandra: { ...operation.cassandra, pageRows } }
+  }
+  const { sizes, script } = settings
+  const set = (name: 'max-aside' | 'on-existing'): boolean => args[name] !== undefined || defaults[name] !== undefined
+  const { batchRows: _batchRows, ...rest } = operation
+  return {
+    ...rest,
+    workers: sizes.workers,
+    // Of Cassandra alone a batch is what the script means by one, and not what goes to the target at once.
+    ...(/^(?:cassandra|ycql):/i.test(operation.to) ? {} : { batchRows: sizes.batchRows }),
+    maxAside: set('max-aside') ? operation.maxAside : Number.MAX_SAFE_INTEGER,
+    onExisting: set('on-existing') ? operation.onExisting : 'upsert',
+    cassandra: { fallBackToOne: true, ...operation.cassandra, batchRows: sizes.batchRows, pageRows: sizes.pageRows },
+    script,
+  }
+}
+
+export function scriptTold(told: Told, settings: Settings | null): Told {
+  if (settings === null) return told
+  const { notes, warnings } = settings
+  return {
+    ...told,
+    log: SCRIPT_LOG,
+    notes: [...(told.notes ?? []), ...notes],
+    warnings: [...(told.warnings ?? []), ...warnings],
+  }
+}
+
+/** `--fetch-size`, for copies that are none of the script too. @throws SluiceError BAD_FLAG */
+function readFetchSize(args: Arguments): number | undefined {
+  return optionalCount(args, 'fetch-size', 1, SETTINGS['FETCH_BATCH_SIZE']?.most)
+}
+
+const NAMES = ['workers', 'batchRows', 'pageRows'] as const
+
+function sizesText(sizes: ScriptSizes, open: readonly (keyof ScriptSizes)[]): string {
+  const count = (name: keyof ScriptSizes): string => (open.includes(name) ? 'by size' : String(sizes[name]))
+  return `${count('workers')} workers, batches of ${count('batchRows')} rows, pages of ${count('pageRows')}`
+}

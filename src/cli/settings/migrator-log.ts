@@ -1,0 +1,158 @@
+/** `migrator.log`: the story of a run in lines with time and level, beside the console, appended as it happens. */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import type { Event } from '../../model/event.ts'
+import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import type { Face } from '../face.ts'
+import { bytesText, durationText, grouped, oneLine, plural } from '../format.ts'
+import { Narrator } from '../narrator.ts'
+import { rowKeyText } from '../row-key.ts'
+
+/** Of one value of a key. */
+const KEY_CHARACTERS = 1000
+
+type Level = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
+type Line = readonly [level: Level, text: string, below?: readonly string[]]
+
+/** Events that the log tells in its own words; the others as the console does. */
+type Told = Partial<{ [T in Event['type']]: (event: Extract<Event, { type: T }>) => readonly Line[] }>
+
+/**
+ * Opens the file at once, so that a folder that cannot be written to ends the command before it starts.
+ * @param complain told once when the file cannot be written any further; the run goes on
+ * @throws SluiceError BAD_FLAG
+ */
+export function migratorLogFace(
+  file: string,
+  redact: (event: Event) => Event,
+  complain: (message: string) => void = () => {},
+): Face {
+  const fd = opened(file)
+  const lines = new MigratorLines()
+  let broken = false
+  const write = (text: string): void => {
+    if (broken) return
+    try {
+      const bytes = Buffer.from(text)
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    } catch (error) {
+      broken = true
+      complain(`${file} ends here: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  return {
+    event: (event) => {
+      const text = lines.event(redact(event))
+      if (text !== '') write(text)
+    },
+    close: () => closeSync(fd),
+  }
+}
+
+/** Events as lines of the log. */
+export class MigratorLines {
+  #narrator = new Narrator(true)
+  /** Columns of the key of a table, and how many of them name the partition. */
+  readonly #keys = new Map<string, { readonly names: readonly string[]; readonly partition: number }>()
+
+  /** The lines an event adds, each with its line feed; empty for none. */
+  event(event: Event): string {
+    if (event.type === 'run.started') this.#narrator = new Narrator(true)
+    if (event.type === 'copy.started')
+      this.#keys.set(event.table, { names: event.key, partition: event.ring?.columns ?? 0 })
+    const told = this.#tell(event)
+    return told
+      .map(([level, text, below = []]) => {
+        const head = `${event.ts} ${level.padEnd(7)} ${oneLine(text)}\n`
+        return head + below.map((line) => `    ${oneLine(line)}\n`).join('')
+      })
+      .join('')
+  }
+
+  #tell(event: Event): readonly Line[] {
+    // The fold goes over every event, whoever tells it.
+    const blocks = this.#narrator.event(event)
+    const own = (this.#own as Partial<Record<Event['type'], (event: never) => readonly Line[]>>)[event.type]
+    if (own !== undefined) return own(event as never)
+    return blocks.map((block) => [
+      block.problem ? 'ERROR' : levelOf(event),
+      `${block.word.padEnd(8)} ${block.text}`.trimEnd(),
+      [...block.details.map(([label, text]) => `${label.padEnd(8)} ${text}`), ...stackOf(event)],
+    ])
+  }
+
+  readonly #own: Told = {
+    'chunk.started': ({ table, chunk, worker }) => [['DEBUG', `${table} chunk ${chunk} begins, worker ${worker}`]],
+    'chunk.done': ({ table, chunk, worker, done, ms, bytes, quarantined = '0', attempt = 1 }) => {
+      const rate = ms === 0 ? '' : `, ${grouped(Math.round((Number(done) * 1000) / ms))} rows/s`
+      const facts = [
+        `${plural(done, 'row')}${bytes === undefined ? '' : ` (${bytesText(bytes)})`} in ${durationText(ms)}${rate}`,
+        `worker ${worker}`,
+        ...(attempt > 1 ? [`attempt ${attempt}`] : []),
+        ...(quarantined === '0' ? [] : [`${plural(quarantined, 'row')} failed`]),
+      ]
+      return [['INFO', `${table} chunk ${chunk} done: ${facts.join(', ')}`]]
+    },
+    'chunk.retried': ({ table, chunk, attempt, waitMs, error }) => [
+      [
+        'WARNING',
+        `${table} chunk ${chunk} retry ${attempt} in ${durationText(waitMs)}: ${errorText(error)}`,
+        below(error),
+      ],
+    ],
+    'chunk.failed': ({ table, chunk, error }) => [
+      ['ERROR', `${table} chunk ${chunk} failed: ${errorText(error)}`, below(error)],
+    ],
+    'row.aside': ({ table, chunk, key, error }) => {
+      const { names, partition } = this.#keys.get(table) ?? { names: [], partition: 0 }
+      const where = chunk === '' ? '' : ` (chunk ${chunk})`
+      const what = `${table} row failed: ${rowKeyText(key, names, partition, KEY_CHARACTERS)}${where}: ${errorText(error)}`
+      return [['ERROR', what, below(error)]]
+    },
+    'rows.fallback': ({ table, level, keys }) => {
+      const { names, partition } = this.#keys.get(table) ?? { names: [], partition: 0 }
+      return keys.map((key) => [
+        'WARNING',
+        `${table} row written at ${level} only, to be checked again: ${rowKeyText(key, names, partition, KEY_CHARACTERS)}`,
+      ])
+    },
+    'target.latency': ({ p95Ms, baselineMs }) => [
+      ['DEBUG', `the target takes ${p95Ms.toFixed(0)} ms for a megabyte, usually ${baselineMs?.toFixed(0) ?? '?'} ms`],
+    ],
+  }
+}
+
+function levelOf(event: Event): Level {
+  if (event.type === 'log') return event.level === 'warn' ? 'WARNING' : event.level === 'debug' ? 'DEBUG' : 'INFO'
+  return event.type === 'throttle.on' ? 'WARNING' : 'INFO'
+}
+
+function errorText({ code, message, retryable }: ErrorInfo): string {
+  return `${code} ${message} (${retryable ? 'recoverable' : 'not recoverable'})`
+}
+
+function below({ where, reason, hint, stack }: ErrorInfo): readonly string[] {
+  return [
+    ...(where === undefined ? [] : [`where    ${where}`]),
+    ...(reason === undefined ? [] : [`cause    ${reason}`]),
+    ...(hint === undefined ? [] : [`do       ${hint}`]),
+    ...(stack?.split('\n') ?? []),
+  ]
+}
+
+/** Of what nobody expected: where in the program it is. */
+function stackOf(event: Event): readonly string[] {
+  const error = 'error' in event ? event.error : undefined
+  return typeof error === 'object' ? (error.stack?.split('\n') ?? []) : []
+}
+
+function opened(file: string): number {
+  try {
+    return openSync(file, 'a')
+  } catch (error) {
+    throw new SluiceError('BAD_FLAG', `${file} cannot be opened`, {
+      reason: error instanceof Error ? error.message : String(error),
+      hint: 'a copy with --settings writes it into the current folder: run it where that can be written',
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,78 @@
+/** When a value that is mended is written: as the source wrote it, and never behind the back of one that the target wrote later. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { cellText } from '../../../model/copy/canonical.ts'
+import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import type { CassandraWish } from '../../operation.ts'
+
+/** A row, and when its values were written, where both systems keep that. */
+export type Timed = { readonly row: Row; readonly stamp: Stamp | null }
+
+/** What a run says about times instead of the source. */
+export type TimeWish = Pick<CassandraWish, 'ttl' | 'writetime' | 'dropStamps' | 'timesOf' | 'livesOf'>
+
+export type Mend = {
+  readonly row: Row
+  /** Absent where values are written as of now. */
+  readonly stamp?: Stamp
+  /** Names of columns of the source whose values the target wrote later: they stay as they are. */
+  readonly newer: readonly string[]
+}
+
+/**
+ * @param target null for a row that is missing
+ * @param overwriteNewer write over values that the target wrote later
+ */
+export function mendOf(
+  plan: TablePlan,
+  source: Timed,
+  target: Timed | null,
+  wish: TimeWish,
+  overwriteNewer: boolean,
+): Mend {
+  const own = source.stamp === null || wish.dropStamps === true ? null : wished(plan, source.stamp, wish)
+  if (own === null) return { row: source.row, newer: [] }
+  if (target === null || target.stamp === null) return { row: source.row, stamp: own, newer: [] }
+  const times = [...own.times]
+  const newer: string[] = []
+  for (const [at, { from }] of plan.columns.entries()) {
+    const there = target.stamp.times[at] ?? null
+    const time = own.times[at] ?? null
+    const cell = source.row[at] ?? null
+    if (there === null || sameCell(cell, target.row[at] ?? null)) continue
+    // When it was removed at the source nobody knows: of two at one time the removal counts, and what comes later stays.
+    if (cell === null) times[at] = there
+    else if (time === null || time > there) continue
+    // Of two values at one time the larger one counts, whichever that is.
+    else if (time === there || overwriteNewer) times[at] = there + 1n
+    else newer.push(from)
+  }
+  return { row: source.row, stamp: { times, lives: own.lives }, newer }
+}
+
+/** The source's times and lives, as far as the run says nothing else. */
+function wished({ columns }: TablePlan, { times, lives }: Stamp, wish: TimeWish): Stamp {
+  const at = (names: readonly string[] | undefined): readonly number[] | null =>
+    names === undefined ? null : names.flatMap((name) => columns.flatMap(({ to }, i) => (to === name ? [i] : [])))
+  const timesAt = at(wish.timesOf)
+  const livesAt = at(wish.livesOf)
+  const fixed = wish.writetime === undefined ? null : BigInt(wish.writetime)
+  const one =
+    fixed ??
+    (timesAt === null ? null : timesAt.reduce<bigint | null>((latest, i) => later(latest, times[i] ?? null), null))
+  const life =
+    wish.ttl ?? (livesAt === null ? undefined : livesAt.reduce((longest, i) => Math.max(longest, lives[i] ?? 0), 0))
+  return {
+    times: one === null ? times : times.map((time) => (time === null ? null : one)),
+    lives: life === undefined ? lives : lives.map((_, i) => (times[i] == null || life === 0 ? null : life)),
+  }
+}
+
+function later(a: bigint | null, b: bigint | null): bigint | null {
+  if (a === null || b === null) return a ?? b
+  return a > b ? a : b
+}
+
+export function sameCell(a: Cell, b: Cell): boolean {
+  if (a === null || b === null) return a === b
+  return cellText(a) === cellText(b)
+}

@@ -1,0 +1,83 @@
+/** Rows that were written at a lower consistency than was asked for, until they are found, or brought, at that level. */
+import { createHash } from 'node:crypto'
+import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import type { Owner, TableKey } from './chunks.ts'
+import { ledgerDialect } from './dialect.ts'
+import { makeLate } from './late-table.ts'
+
+/** Keys in one row of the ledger. */
+const KEYS = 500
+
+export type Recheck = {
+  readonly id: string
+  readonly runId: bigint
+  readonly table: TableKey
+  readonly level: string
+  /** Texts of the key in the target, one list for each row. */
+  readonly keys: readonly (readonly string[])[]
+}
+
+/** Notes rows to be checked again. The same rows once more change nothing. */
+export async function noteRechecks(
+  database: LedgerDatabase,
+  { runId }: Owner,
+  { schema, name }: TableKey,
+  level: string,
+  keys: readonly (readonly string[])[],
+): Promise<void> {
+  await makeTable(database)
+  const { now } = ledgerDialect(database.dialect)
+  for (let from = 0; from < keys.length; from += KEYS) {
+    const text = JSON.stringify(keys.slice(from, from + KEYS))
+    const id = createHash('sha256')
+      .update(JSON.stringify([String(runId), schema, name, text]))
+      .digest('hex')
+      .slice(0, 32)
+    await database.batch([
+      { sql: 'DELETE FROM migration_rechecks WHERE recheck_id = ?', parameters: [id] },
+      {
+        sql: `INSERT INTO migration_rechecks (recheck_id, run_id, schema_name, table_name, level_written, row_keys, created_ms)
+              VALUES (?, ?, ?, ?, ?, ?, ${now})`,
+        parameters: [id, runId, schema, name, level, text],
+      },
+    ])
+  }
+}
+
+/** What nobody has checked again, oldest first. @param runId of one run only; null for all */
+export async function openRechecks(database: LedgerDatabase, runId: bigint | null): Promise<readonly Recheck[]> {
+  const columns = await database.all(ledgerDialect(database.dialect).columns, ['migration_rechecks'])
+  if (columns.length === 0) return []
+  const text = database.dialect === 'mysql' ? 'CHAR' : 'TEXT'
+  const rows = await database.all(
+    `SELECT recheck_id, CAST(run_id AS ${text}), schema_name, table_name, level_written, row_keys FROM migration_rechecks
+     WHERE rechecked_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'} ORDER BY created_ms, recheck_id`,
+    runId === null ? [] : [runId],
+  )
+  return rows.map(([id, run, schema, name, level, keys]) => ({
+    id: String(id),
+    runId: BigInt(String(run)),
+    table: { schema: String(schema), name: String(name) },
+    level: String(level),
+    keys: JSON.parse(String(keys)) as readonly (readonly string[])[],
+  }))
+}
+
+/** Notes that all rows of a list are in the target at the level that was asked for. */
+export function recheckedStatement(database: LedgerDatabase, id: string): Statement {
+  const { now } = ledgerDialect(database.dialect)
+  return {
+    sql: `UPDATE migration_rechecks SET rechecked_ms = ${now} WHERE recheck_id = ? AND rechecked_ms IS NULL`,
+    parameters: [id],
+  }
+}
+
+function makeTable(database: LedgerDatabase): Promise<void> {
+  const { integer, name, text } = ledgerDialect(database.dialect).types
+  return makeLate(
+    database,
+    `CREATE TABLE IF NOT EXISTS migration_rechecks (recheck_id ${name} NOT NULL PRIMARY KEY, run_id ${integer} NOT NULL,
+       schema_name ${name} NOT NULL, table_name ${name} NOT NULL, level_written ${name} NOT NULL, row_keys ${text} NOT NULL,
+       created_ms ${integer} NOT NULL, rechecked_ms ${integer})`,
+  )
+}

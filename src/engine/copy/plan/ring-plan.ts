@@ -1,0 +1,144 @@
+/** Which ranges of a ring a run copies, as it was asked for; where no number of ranges was, by the size of the table. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import {
+  cutTokens,
+  remainingTokens,
+  RINGS,
+  sampleTokens,
+  splitTokens,
+  tokenCount,
+  tokensOfRange,
+  type TokenRange,
+} from '../../../model/copy/ring.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Extent } from '../../../stores/copy-port.ts'
+import type { RingWish } from '../../operation.ts'
+import type { StoredChunk } from '../ledger/stored-chunk.ts'
+
+/** What the Cassandra Data Migrator aims at for a range. */
+const RANGE_BYTES = 10n * 1024n * 1024n
+const MOST_RANGES = 5000
+/** Ranges for each worker, so that none waits for the last one of another. */
+const RANGES_A_WORKER = 4
+/** A table of fewer rows than these for each range is not worth more ranges. */
+const LEAST_ROWS = 1000n
+
+export type RingPlan = {
+  /** All tokens that there are. */
+  readonly ring: TokenRange
+  readonly splits: number
+  /** Whether somebody asked for this number of ranges. */
+  readonly asked: boolean
+  /** Ascending. */
+  readonly wanted: readonly TokenRange[]
+  /** What part of the table that is, in words; null for all of it. */
+  readonly part: string | null
+}
+
+/**
+ * @returns null for a table that lies on no ring
+ * @throws SluiceError BAD_FLAG for a part of a ring that there is not
+ */
+export function planRing(
+  table: TableSpec,
+  extent: Extent,
+  wish: RingWish | undefined,
+  workers: number,
+): RingPlan | null {
+  if (table.ring === undefined) {
+    if (wish === undefined) return null
+    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} lies on no ring of tokens`, {
+      reason: 'splits, smallest and largest partition and coverage are of tables of Cassandra',
+      hint: 'leave these options out; --chunk-rows says how large chunks are',
+    })
+  }
+  const ring = RINGS[table.ring.partitioner]
+  const low = tokenOf(wish?.min, ring.low, 'smallest')
+  const high = tokenOf(wish?.max, ring.high, 'largest')
+  if (low > high) throw new SluiceError('BAD_FLAG', `the smallest partition ${low} lies above the largest, ${high}`)
+  if (low < ring.low || high > ring.high) {
+    throw new SluiceError('BAD_FLAG', `${low < ring.low ? low : high} is no token of ${tableText(table.table)}`, {
+      reason: `its tokens go from ${ring.low} to ${ring.high}`,
+    })
+  }
+  const coverage = wish?.coverage ?? 100
+  if (!Number.isInteger(coverage) || coverage < 1 || coverage > 100)
+    throw new SluiceError('BAD_FLAG', `a coverage is a whole number of per cent from 1 to 100, and not ${coverage}`)
+  const asked = wish?.splits !== undefined
+  const within = { low, high }
+  const splits = wish?.splits ?? splitsFor(table, extent, share(within, ring), workers)
+  if (!Number.isInteger(splits) || splits < 1)
+    throw new SluiceError('BAD_FLAG', `a ring is split in 1 range or more, and not in ${splits}`)
+  if (wish?.ranges !== undefined) {
+    const wanted = wish.ranges.map(({ min, max }) => ({ low: BigInt(min), high: BigInt(max) }))
+    const part = 'only what the run before has left was asked for'
+    return { ring, splits: wanted.length, asked, wanted: wanted.toSorted((a, b) => (a.low < b.low ? -1 : 1)), part }
+  }
+  const wanted = sampleTokens(splitTokens(low, high, splits), coverage)
+  return { ring, splits, asked, wanted, part: partText(within, ring, coverage) }
+}
+
+/** Tokens of a chunk; null for one that is no range of tokens. */
+export function chunkTokens({ range }: StoredChunk, { ring }: RingPlan): TokenRange | null {
+  return range.by === 'key' ? tokensOfRange(range, ring) : null
+}
+
+/** What is wanted and no chunk covers, done or not. */
+export function openTokens(plan: RingPlan, chunks: readonly StoredChunk[]): readonly TokenRange[] {
+  return remainingTokens(plan.wanted, tokensOfChunks(chunks, plan))
+}
+
+/** Whether nothing is left to do of what this run wants. */
+export function isRingDone(plan: RingPlan, chunks: readonly StoredChunk[]): boolean {
+  const done = chunks.filter(({ status }) => status === 'completed')
+  return openTokens(plan, done).length === 0
+}
+
+/** Whether a run works on a chunk: any part of it is wanted. */
+export function isWanted(plan: RingPlan): (chunk: StoredChunk) => boolean {
+  if (plan.part === null) return () => true
+  return (chunk) => {
+    const tokens = chunkTokens(chunk, plan)
+    return tokens === null || cutTokens(tokens, plan.wanted).within.length > 0
+  }
+}
+
+/**
+ * The pieces that a chunk which nobody has begun is to be cut into: where only a part of it is wanted, or it is far larger than the ranges that were
+ * asked for; one piece where it stays as it is.
+ */
+export function piecesOf({ wanted, asked }: RingPlan, tokens: TokenRange): readonly TokenRange[] {
+  const { within, between } = cutTokens(tokens, wanted)
+  const [first] = wanted
+  const isLarge = asked && first !== undefined && tokenCount(tokens) > 2n * tokenCount(first)
+  if (within.length === 0 || (between.length === 0 && !isLarge)) return [tokens]
+  return [...within, ...between].toSorted((a, b) => (a.low < b.low ? -1 : 1))
+}
+
+function tokensOfChunks(chunks: readonly StoredChunk[], plan: RingPlan): readonly TokenRange[] {
+  return chunks.flatMap((chunk) => chunkTokens(chunk, plan) ?? [])
+}
+
+function splitsFor({ bytes }: TableSpec, { rows, exact }: Extent, part: number, workers: number): number {
+  const bySize = Math.ceil((Number(bytes / RANGE_BYTES) + 1) * part)
+  const byRows = exact ? Number(rows / LEAST_ROWS) + 1 : Number.POSITIVE_INFINITY
+  return Math.max(1, Math.min(MOST_RANGES, Math.max(bySize, Math.min(workers * RANGES_A_WORKER, byRows))))
+}
+
+/** How much of a ring a range is, from 0 to 1. */
+function share(range: TokenRange, ring: TokenRange): number {
+  return Number((tokenCount(range) * 1_000_000n) / tokenCount(ring)) / 1e6
+}
+
+function partText({ low, high }: TokenRange, ring: TokenRange, coverage: number): string | null {
+  const isWhole = low === ring.low && high === ring.high
+  if (isWhole && coverage === 100) return null
+  const of = coverage === 100 ? '' : `the first ${coverage} % of each range of `
+  return `only ${of}${isWhole ? 'the ring' : `the tokens ${low} to ${high}`} was asked for: this is not all of the table`
+}
+
+function tokenOf(text: string | undefined, otherwise: bigint, which: string): bigint {
+  if (text === undefined || text === '') return otherwise
+  if (/^[+-]?\d+$/.test(text)) return BigInt(text)
+  throw new SluiceError('BAD_FLAG', `the ${which} partition is a whole number, and not ${text}`)
+}

@@ -1,0 +1,255 @@
+/** Makes the connections to a cluster, and reads what has to be known of it before anything else. */
+import { isIP } from 'node:net'
+import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type PeerCertificate } from 'node:tls'
+import { Client, ExecutionProfile, policies, type ClientOptions } from 'cassandra-driver'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { cassandraSettings, type CassandraSettings, type Environment } from './config.ts'
+import { consistencyOf, DEFAULT_LEVEL, DEFAULT_SERIAL } from './consistency.ts'
+import { cassandraError, noKeyspace } from './errors.ts'
+
+export type Partitioner = 'murmur3' | 'random' | 'ycql'
+
+export type CassandraLink = AsyncDisposable & {
+  readonly client: Client
+  readonly settings: CassandraSettings
+  /** As '2.1.0'. */
+  readonly release: string
+  /** Of the native protocol: 3 from 2.1 on, 4 from 2.2 on. */
+  readonly protocol: number
+  readonly partitioner: Partitioner
+  /** Name of the cluster, for its identity. */
+  readonly cluster: string
+  readonly datacenter: string
+  /** Numbers of the levels that rows are read and written with. */
+  readonly readLevel: number
+  readonly writeLevel: number
+  readonly serialLevel: number
+}
+
+export type ConnectOptions = {
+  readonly environment?: Environment
+  readonly signal?: AbortSignal
+  /** Names of levels; what the URL says, and then LOCAL_QUORUM, when absent. */
+  readonly readConsistency?: string
+  readonly writeConsistency?: string
+  /** A keyspace of the URL that is not there is no failure. */
+  readonly withoutKeyspace?: true
+}
+
+const PARTITIONERS: Readonly<Record<string, Partitioner>> = {
+  Murmur3Partitioner: 'murmur3',
+  RandomPartitioner: 'random',
+}
+
+type LocalNode = {
+  readonly release: string
+  readonly protocol: number
+  readonly partitioner: string
+  readonly cluster: string
+  readonly datacenter: string
+}
+
+/**
+ * @param url `cassandra://user:password@host1:9042,host2/keyspace?dc=…&consistency=…&sslmode=…`, or `ycql://`
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (retryable where the cluster may only be starting), TLS_FAILED, UNSUPPORTED_URL for a partitioner
+ *   whose ring cannot be split
+ */
+export async function connectCassandra(url: string, options: ConnectOptions = {}): Promise<CassandraLink> {
+  const settings = cassandraSettings(url, options.environment)
+  const level = (word: string | undefined): number =>
+    consistencyOf(word ?? settings.consistency ?? DEFAULT_LEVEL.name).number
+  const levels = {
+    readLevel: level(options.readConsistency),
+    writeLevel: level(options.writeConsistency),
+    serialLevel: consistencyOf(settings.serialConsistency ?? DEFAULT_SERIAL.name).number,
+  }
+  if (options.signal !== undefined) throwIfAborted(options.signal)
+  const encrypted =
+    settings.tls.required ||
+    (settings.tls.options !== null && (await unlessAborted(speaksTls(settings), options.signal)))
+  const datacenter = settings.datacenter ?? (await findDatacenter(settings, encrypted, options.signal))
+  const client = clientOf(settings, encrypted, levels, {
+    localDataCenter: datacenter,
+    pooling: {
+      coreConnectionsPerHost: { '0': settings.poolSize, '1': 1, '2': 0 },
+      maxRequestsPerConnection: 2048,
+      heartBeatInterval: 30_000,
+      warmup: true,
+    },
+  })
+  try {
+    const local = await connected(client, settings, options.signal)
+    const { keyspace } = settings
+    if (keyspace !== null && options.withoutKeyspace !== true && !Object.hasOwn(client.metadata.keyspaces, keyspace)) {
+      throw noKeyspace(keyspace, settings)
+    }
+    return {
+      client,
+      settings,
+      ...levels,
+      ...local,
+      partitioner: partitionerOf(local.partitioner, settings),
+      [Symbol.asyncDispose]: () => closed(client),
+    }
+  } catch (error) {
+    await closed(client)
+    throw error
+  }
+}
+
+/** The driver wants to know which nodes are near before it connects: a first connection asks a node where it stands. */
+async function findDatacenter(settings: CassandraSettings, encrypted: boolean, signal?: AbortSignal): Promise<string> {
+  const scout = clientOf(settings, encrypted, null, {
+    isMetadataSyncEnabled: false,
+    pooling: { coreConnectionsPerHost: { '0': 1, '1': 1, '2': 0 }, warmup: false },
+    policies: { loadBalancing: new policies.loadBalancing.RoundRobinPolicy() },
+  })
+  try {
+    return (await connected(scout, settings, signal)).datacenter
+  } finally {
+    await closed(scout)
+  }
+}
+
+async function connected(client: Client, settings: CassandraSettings, signal?: AbortSignal): Promise<LocalNode> {
+  const found = introduced(client)
+  try {
+    return await unlessAborted(found, signal)
+  } catch (error) {
+    // The driver cannot be stopped while it connects; once it has, nobody else is there to close it.
+    if (signal?.aborted === true) found.then(() => client.shutdown()).catch(() => undefined)
+    throw cassandraError(error, settings, 'connect')
+  }
+}
+
+/** @throws the signal's reason as soon as it fires */
+async function unlessAborted<T>(body: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await body
+  let leave: (() => void) | undefined
+  const aborted = new Promise<void>((resolve) => {
+    leave = resolve
+    signal.addEventListener('abort', leave, { once: true })
+  })
+  try {
+    await Promise.race([body, aborted])
+    throwIfAborted(signal)
+    return await body
+  } finally {
+    if (leave !== undefined) signal.removeEventListener('abort', leave)
+  }
+}
+
+async function introduced(client: Client): Promise<LocalNode> {
+  await client.connect()
+  const { rows } = await client.execute(
+    'SELECT release_version, native_protocol_version, partitioner, cluster_name, data_center FROM system.local',
+    [],
+    { consistency: 1 },
+  )
+  const said = (name: string): string => String(rows[0]?.get(name) ?? '')
+  return {
+    release: said('release_version'),
+    // The driver speaks nothing newer than 4 with any server.
+    protocol: Math.min(4, Number(said('native_protocol_version')) || 3),
+    partitioner: said('partitioner'),
+    cluster: said('cluster_name'),
+    datacenter: said('data_center'),
+  }
+}
+
+/** A node that is frozen acknowledges no end of a connection; nobody waits for it longer than this. */
+const CLOSE_MS = 1500
+
+async function closed(client: Client): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_MS)))
+  await Promise.race([client.shutdown().catch(() => undefined), late])
+  clearTimeout(timer)
+}
+
+function clientOf(
+  settings: CassandraSettings,
+  encrypted: boolean,
+  levels: { readonly readLevel: number; readonly serialLevel: number } | null,
+  more: Partial<ClientOptions>,
+): Client {
+  const { user, password, connectTimeoutMs, requestTimeoutMs } = settings
+  const client = new Client({
+    contactPoints: [...settings.contactPoints],
+    protocolOptions: { port: settings.port },
+    applicationName: 'sluice',
+    encoding: { useUndefinedAsUnset: true, useBigIntAsLong: true, useBigIntAsVarint: true, map: Map, set: Set },
+    queryOptions: {
+      fetchSize: settings.pageRows,
+      prepare: false,
+      ...(levels === null ? {} : { consistency: levels.readLevel, serialConsistency: levels.serialLevel }),
+    },
+    // The read timeout of sockets is for the login and for what the driver asks by itself; requests of ours have that of the profile.
+    socketOptions: { connectTimeout: connectTimeoutMs, readTimeout: connectTimeoutMs, keepAlive: true },
+    profiles: [new ExecutionProfile('default', { readTimeout: requestTimeoutMs })],
+    monitorReporting: { enabled: false },
+    maxPrepared: 2000,
+    ...(user === null ? {} : { credentials: { username: user, password: password ?? '' } }),
+    ...(encrypted ? { sslOptions: tlsOptions(settings) } : {}),
+    ...more,
+    policies: {
+      reconnection: new policies.reconnection.ExponentialReconnectionPolicy(250, 10_000, false),
+      speculativeExecution: new policies.speculativeExecution.NoSpeculativeExecutionPolicy(),
+      ...more.policies,
+    },
+  })
+  // The driver emits what it could not tell any caller; without a listener that would end the program.
+  client.on('error', () => undefined)
+  return client
+}
+
+/** The driver connects to addresses: a certificate is for a node when it names its address, or a host that the user gave. */
+function tlsOptions({ tls, hosts }: CassandraSettings): ConnectionOptions {
+  const { options } = tls
+  if (!tls.verifyHost) return options ?? {}
+  const isNamed = (address: string, certificate: PeerCertificate): Error | undefined => {
+    const names = [...hosts.filter((host) => isIP(host) === 0), address]
+    return names.some((name) => checkServerIdentity(name, certificate) === undefined)
+      ? undefined
+      : checkServerIdentity(names[0] ?? address, certificate)
+  }
+  return { ...options, checkServerIdentity: isNamed }
+}
+
+/** How long a node may think about a handshake that need not be. */
+const PROBE_MS = 3000
+
+/** Whether the first node that answers takes an encrypted connection; for modes that do without it. */
+async function speaksTls({ contactPoints, tls, connectTimeoutMs }: CassandraSettings): Promise<boolean> {
+  for (const point of contactPoints) {
+    const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(point) ?? []
+    const answer = await new Promise<boolean | null>((resolve) => {
+      const socket = connectTls({ ...tls.options, host, port: Number(port), rejectUnauthorized: false })
+      let isOpen = false
+      const end = (found: boolean | null): void => {
+        socket.destroy()
+        resolve(found)
+      }
+      socket.once('connect', () => (isOpen = true))
+      socket.once('secureConnect', () => end(true))
+      socket.once('error', () => end(isOpen ? false : null))
+      socket.once('close', () => end(isOpen ? false : null))
+      socket.setTimeout(Math.min(connectTimeoutMs, PROBE_MS), () => end(isOpen ? false : null))
+    })
+    if (answer !== null) return answer
+  }
+  return false
+}
+
+function partitionerOf(written: string, settings: CassandraSettings): Partitioner {
+  if (settings.ycql) return 'ycql'
+  const name = written.split('.').at(-1) ?? ''
+  const found = PARTITIONERS[name]
+  if (found !== undefined) return found
+  throw new SluiceError('UNSUPPORTED_URL', `the cluster keeps its rows with ${name || 'an unknown partitioner'}`, {
+    where: settings.label,
+    reason: 'token ranges are known for Murmur3Partitioner and RandomPartitioner',
+    hint: 'copy into a new cluster with one of these by other means first',
+  })
+}

@@ -1,0 +1,124 @@
+/** How many replicas answer: names and the driver's numbers, and writes that go on at ONE where more cannot be had. */
+import { setTimeout as sleepFor } from 'node:timers/promises'
+import { SluiceError } from '../../shared/errors.ts'
+import { failureOf } from './failure.ts'
+
+/** Numbers of the native protocol. */
+const LEVELS = {
+  ANY: 0,
+  ONE: 1,
+  TWO: 2,
+  THREE: 3,
+  QUORUM: 4,
+  ALL: 5,
+  LOCAL_QUORUM: 6,
+  EACH_QUORUM: 7,
+  SERIAL: 8,
+  LOCAL_SERIAL: 9,
+  LOCAL_ONE: 10,
+} as const
+
+export type LevelName = keyof typeof LEVELS
+export type Level = { readonly name: LevelName; readonly number: number }
+
+/** What the Cassandra Data Migrator uses too. */
+export const DEFAULT_LEVEL: Level = { name: 'LOCAL_QUORUM', number: LEVELS.LOCAL_QUORUM }
+export const DEFAULT_SERIAL: Level = { name: 'LOCAL_SERIAL', number: LEVELS.LOCAL_SERIAL }
+export const ONE: number = LEVELS.ONE
+
+/**
+ * @param word in any case, with or without `_`
+ * @throws SluiceError BAD_CONFIG when there is no such level
+ */
+export function consistencyOf(
+  word: string,
+  said: { readonly where?: string; readonly parameter?: string } = {},
+): Level {
+  const plain = (text: string): string => text.replaceAll(/[_\s-]/g, '').toUpperCase()
+  const found = Object.entries(LEVELS).find(([name]) => plain(name) === plain(word))
+  if (found !== undefined) return { name: found[0] as LevelName, number: found[1] }
+  throw new SluiceError('BAD_CONFIG', `${said.parameter ?? 'consistency'}=${word} is not known`, {
+    hint: `one of ${Object.keys(LEVELS).join(', ')}`,
+    ...(said.where === undefined ? {} : { where: said.where }),
+  })
+}
+
+/** Name of a number of the protocol. */
+export function levelName(level: number): string {
+  return Object.entries(LEVELS).find(([, number]) => number === level)?.[0] ?? `level ${level}`
+}
+
+export type FallBackOptions<Rows> = {
+  /** Number of the level that is asked for. */
+  readonly level: number
+  readonly fallBackToOne: boolean
+  /** Called once for each write that was done at ONE, with what its caller said it writes. */
+  readonly onFallback?: (rows: Rows, why: string) => void
+  /** How long a cluster that is not to be had, or has too much to do, is tried again; in milliseconds. */
+  readonly patienceMs?: number
+  readonly signal?: AbortSignal
+  readonly random?: () => number
+  readonly sleep?: (ms: number) => Promise<unknown>
+}
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 10_000
+/** Attempts at the level that was asked for, before ONE. */
+const ATTEMPTS_AT_LEVEL = 3
+
+/**
+ * Runs writes at a level. Unavailable and timeouts are tried again, and then at ONE where that is wanted; a cluster that cannot be reached or is
+ * overloaded is tried again after pauses that double. Only for writes that may be done twice: not for counters, not for conditions.
+ */
+export class FallBack<Rows> {
+  /** Writes that were done at ONE. */
+  fallbacks = 0
+  readonly level: number
+  readonly fallBackToOne: boolean
+  readonly #options: FallBackOptions<Rows>
+
+  constructor(options: FallBackOptions<Rows>) {
+    this.level = options.level
+    this.fallBackToOne = options.fallBackToOne && options.level !== LEVELS.ONE && options.level !== LEVELS.ANY
+    this.#options = options
+  }
+
+  /**
+   * @param write does the write at the given level
+   * @param rows what is told to `onFallback`
+   * @throws what the last attempt threw
+   */
+  async run<T>(write: (level: number) => Promise<T>, rows: Rows): Promise<T> {
+    const { patienceMs = 60_000, signal } = this.#options
+    let waited = 0
+    for (let attempt = 1, short = 0; ; attempt++) {
+      try {
+        return await write(this.level)
+      } catch (error) {
+        signal?.throwIfAborted()
+        const { kind } = failureOf(error)
+        const isShort = kind === 'unavailable' || kind === 'write-timeout' || kind === 'read-timeout'
+        if (isShort) short++
+        if (isShort && this.fallBackToOne && short >= ATTEMPTS_AT_LEVEL) return await this.#atOne(write, rows, kind)
+        const isBusy = kind === 'no-host' || kind === 'overloaded' || kind === 'bootstrapping'
+        if (!(isBusy && waited < patienceMs) && !(isShort && short < ATTEMPTS_AT_LEVEL)) throw error
+        waited += await this.#pause(attempt)
+      }
+    }
+  }
+
+  async #atOne<T>(write: (level: number) => Promise<T>, rows: Rows, why: string): Promise<T> {
+    const done = await write(LEVELS.ONE)
+    this.fallbacks++
+    this.#options.onFallback?.(rows, why)
+    return done
+  }
+
+  async #pause(attempts: number): Promise<number> {
+    const { random = Math.random, sleep = sleepFor, signal } = this.#options
+    const ms = Math.ceil(random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 20)))
+    await sleep(ms)
+    signal?.throwIfAborted()
+    return ms
+  }
+}

@@ -1,0 +1,95 @@
+/** Rows of the target found one by one, by their keys. */
+import type { types } from 'cassandra-driver'
+import type { Row } from '../../../model/copy/rows.ts'
+import type { WriteColumn } from '../../copy-port.ts'
+import type { CassandraLink } from '../connect.ts'
+import { FallBack } from '../consistency.ts'
+import { decoderOf } from './decode.ts'
+import type { Parameters } from './row-writes.ts'
+import type { TableShape } from './shape.ts'
+import type { Statements } from './statements.ts'
+
+/** The whole key of a row, or that of a partition of which nothing but its static columns is meant. */
+export type RowKey = { readonly values: Parameters; readonly staticOnly: boolean }
+
+const ANY = 0
+const ONE = 1
+const QUORUM = 4
+const EACH_QUORUM = 7
+
+/** The level at which a read finds what was written at another: some levels are for writes alone. */
+export function readLevelFor(writeLevel: number): number {
+  if (writeLevel === ANY) return ONE
+  return writeLevel === EACH_QUORUM ? QUORUM : writeLevel
+}
+
+export class KeyReader {
+  readonly #link: CassandraLink
+  readonly #shape: TableShape
+  readonly #statements: Statements
+  readonly #fallBack: FallBack<null>
+
+  /** Where writes go on at ONE, what was written so is read so. */
+  constructor(
+    link: CassandraLink,
+    shape: TableShape,
+    statements: Statements,
+    fallBackToOne: boolean,
+    signal: AbortSignal,
+    level: number = readLevelFor(link.writeLevel),
+  ) {
+    this.#link = link
+    this.#shape = shape
+    this.#statements = statements
+    this.#fallBack = new FallBack({ level, fallBackToOne, patienceMs: link.settings.retryMs, signal })
+  }
+
+  /** @returns values of the driver in the order of the names; null where there is no such row. @throws errors of the driver */
+  async read(names: readonly string[], { values, staticOnly }: RowKey): Promise<readonly unknown[] | null> {
+    const { partition, clustering } = this.#shape
+    const key = staticOnly ? partition : [...partition, ...clustering]
+    const sql = this.#statements.select(names, key)
+    const { rows } = await this.#fallBack.run(
+      (level): Promise<types.ResultSet> =>
+        this.#link.client.execute(sql, values as (Buffer | null)[], {
+          prepare: true,
+          consistency: level,
+          isIdempotent: true,
+        }),
+      null,
+    )
+    return (rows[0]?.values() as unknown[] | undefined) ?? null
+  }
+}
+
+/** Reads whole rows in canonical form; clustering and plain columns of a partition without rows are null. */
+export class RowReader {
+  readonly #reader: KeyReader
+  readonly #all: readonly string[]
+  readonly #shared: readonly string[]
+  readonly #sharedAt: readonly number[]
+  readonly #decoders: readonly ReturnType<typeof decoderOf>[]
+
+  constructor(reader: KeyReader, { columns: known }: TableShape, columns: readonly WriteColumn[]) {
+    this.#reader = reader
+    this.#all = columns.map(({ name }) => name)
+    this.#sharedAt = columns.flatMap(({ name }, at) =>
+      ['partition', 'static'].includes(known.get(name)?.part ?? '') ? [at] : [],
+    )
+    this.#shared = this.#sharedAt.map((at) => this.#all[at] ?? '')
+    this.#decoders = columns.map(({ name, as }) => {
+      const column = known.get(name)
+      if (column === undefined) throw new Error(`${name} is no column of the table`)
+      return decoderOf(column.type, as)
+    })
+  }
+
+  /** @throws errors of the driver; SluiceError VALUE_REFUSED */
+  async read(key: RowKey): Promise<Row | null> {
+    const values = await this.#reader.read(key.staticOnly ? this.#shared : this.#all, key)
+    if (values === null) return null
+    if (!key.staticOnly) return this.#decoders.map((decode, at) => decode(values[at] ?? null))
+    const row = new Map(this.#sharedAt.map((at, i) => [at, values[i] ?? null]))
+    return this.#decoders.map((decode, at) => decode(row.get(at) ?? null))
+  }
+}

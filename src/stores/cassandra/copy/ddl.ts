@@ -1,0 +1,125 @@
+/** Makes tables and the types that they are made of, and waits until every node knows them. */
+import { tableText, type Column, type TableSpec, type UserType } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import { quoteName, tableName } from './names.ts'
+import { cqlTypeOf, freezesTypes } from './types.ts'
+import { createType, userTypesOf } from './user-types.ts'
+
+const AGREEMENT_TRIES = 3
+
+/**
+ * @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED, TARGET_DENIED …
+ */
+export async function makeTable(link: CassandraLink, table: TableSpec, signal: AbortSignal): Promise<void> {
+  refuseNames(table)
+  const keyspace = table.table.schema ?? link.settings.keyspace ?? ''
+  const sql = createTable({ ...table, table: { schema: keyspace, name: table.table.name } })
+  for (const type of table.types ?? []) await makeType(link, keyspace, type, signal)
+  await change(link, sql, signal)
+}
+
+/** Every row goes; the table stays. */
+export async function truncate(link: CassandraLink, table: TableSpec, signal: AbortSignal): Promise<void> {
+  await change(link, `TRUNCATE ${tableName(table.table)}`, signal)
+}
+
+/** CREATE TABLE with its key. @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED */
+export function createTable(table: TableSpec): string {
+  const { columns, key, ring } = table
+  if (key.length === 0) {
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `${tableText(table.table)} has no key, and Cassandra has no tables without`,
+      {
+        hint: 'name unique columns with --key; the first of them is the partition key',
+      },
+    )
+  }
+  // Where nothing says how rows belong together, the first column of the key does.
+  const partition = key.slice(0, ring?.columns ?? 1)
+  const clustering = key.slice(partition.length)
+  const lines = columns.map((column) => declared(column, clustering.length > 0))
+  const primary = [`(${partition.map(quoteName).join(', ')})`, ...clustering.map(quoteName)].join(', ')
+  const descending = new Set(ring?.descending)
+  const order = clustering.map((name) => `${quoteName(name)} ${descending.has(name) ? 'DESC' : 'ASC'}`).join(', ')
+  const options = descending.size === 0 ? '' : ` WITH CLUSTERING ORDER BY (${order})`
+  return `CREATE TABLE IF NOT EXISTS ${tableName(table.table)} (${lines.join(', ')}, PRIMARY KEY (${primary}))${options}`
+}
+
+function declared({ name, native, static: shared }: Column, clustered: boolean): string {
+  return `${quoteName(name)} ${native}${shared === true && clustered ? ' static' : ''}`
+}
+
+/** The names of tables and types are names of folders: Cassandra takes letters, digits and _ there, and columns take anything. */
+function refuseNames({ table, columns }: TableSpec): void {
+  const { name } = table
+  if (!/^\w{1,48}$/.test(name)) {
+    throw new SluiceError('TABLE_REFUSED', `Cassandra takes no table named ${JSON.stringify(name)}`, {
+      where: tableText(table),
+      reason: 'names of tables have up to 48 letters of ASCII, digits and _',
+      hint: 'give it another name with --to-table',
+    })
+  }
+  if (!columns.some((column) => column.name === '')) return
+  throw new SluiceError('TABLE_REFUSED', 'a column without a name cannot be made', { where: tableText(table) })
+}
+
+/** @throws SluiceError TABLE_REFUSED where another type has its name */
+async function makeType(link: CassandraLink, keyspace: string, type: UserType, signal: AbortSignal): Promise<void> {
+  const sql = createType(keyspace, type)
+  const there = await typeThere(link, keyspace, type.name)
+  if (there === null) {
+    await change(link, sql, signal)
+    return
+  }
+  if (JSON.stringify(there) === JSON.stringify(type)) return
+  throw new SluiceError('TABLE_REFUSED', `the type ${keyspace}.${type.name} is another one than at the source`, {
+    reason: `there it has ${there.fields.map(({ name, native }) => `${name} ${native}`).join(', ')}`,
+    hint: `copy into another keyspace, or make it anew: ${sql}`,
+  })
+}
+
+async function typeThere({ client, release }: CassandraLink, keyspace: string, name: string): Promise<UserType | null> {
+  const found = (await client.metadata.getUdt(keyspace, name)) as { readonly fields: readonly object[] } | null
+  if (found === null) return null
+  const info = { code: USER_TYPE, info: { name, fields: found.fields } }
+  return userTypesOf([cqlTypeOf(info, freezesTypes(release))]).find((one) => one.name === name) ?? null
+}
+
+const USER_TYPE = 0x30
+
+/** A change of the schema, known to all nodes that are up when it is done. */
+async function change(link: CassandraLink, sql: string, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    throwIfAborted(signal)
+    try {
+      // The driver waits until nodes agree before it answers.
+      const { info } = await link.client.execute(sql, [], { isIdempotent: true })
+      const { isSchemaInAgreement } = info as { readonly isSchemaInAgreement?: boolean }
+      if (isSchemaInAgreement === true || (await agreed(link))) return
+    } catch (thrown) {
+      const error = cassandraError(thrown, link.settings, 'schema')
+      if (!error.retryable || attempt >= AGREEMENT_TRIES) throw error
+      continue
+    }
+    if (attempt >= AGREEMENT_TRIES) throw noAgreement(link)
+  }
+}
+
+async function agreed({ client }: CassandraLink): Promise<boolean> {
+  // The driver has it; its types do not say so.
+  const metadata = client.metadata as typeof client.metadata & { checkSchemaAgreement(): Promise<boolean> }
+  return await metadata.checkSchemaAgreement()
+}
+
+function noAgreement({ settings }: CassandraLink): SluiceError {
+  return new SluiceError('TARGET_BUSY', 'the nodes do not agree about the schema', {
+    where: settings.label,
+    reason: 'a table was made, and not every node knows it yet: rows could be refused there',
+    hint: 'nodetool describecluster shows which node is behind; run the same command again then',
+    retryable: true,
+  })
+}

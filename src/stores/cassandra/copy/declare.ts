@@ -1,0 +1,51 @@
+/** Which columns Cassandra would get for something that another system holds. */
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { columnTypeOf, isBefore, type SimpleName } from './types.ts'
+
+/**
+ * Lists become text, for Cassandra's own hold no nulls and no lists within; JSON does, and a time without a zone, for a `timestamp` is a moment.
+ * @param _inKey keys take every type that is declared here
+ * @param release of the server: before 2.2 there are no small numbers, dates and times
+ */
+export function declareCql(
+  type: ColumnType,
+  _inKey = false,
+  release = '4.0',
+): { readonly native: string; readonly type: ColumnType } {
+  const native = nameFor(type, isBefore(release, 2, 2))
+  return { native, type: columnTypeOf({ kind: 'simple', name: native }) }
+}
+
+function nameFor(type: ColumnType, old: boolean): SimpleName {
+  switch (type.kind) {
+    case 'bool':
+      return 'boolean'
+    case 'int':
+      return forBits(type.unsigned === true ? type.bits + 1 : type.bits, old)
+    case 'decimal':
+      return type.scale === 0 ? 'varint' : 'decimal'
+    case 'float':
+      return type.bits === 32 ? 'float' : 'double'
+    case 'bytes':
+      return 'blob'
+    case 'uuid':
+      return 'uuid'
+    case 'date':
+    case 'time':
+      return old ? 'text' : type.kind
+    case 'timestamp':
+      return type.zone ? 'timestamp' : 'text'
+    case 'native':
+    case 'text':
+    case 'json':
+    case 'list':
+      return 'text'
+  }
+}
+
+function forBits(bits: number, old: boolean): SimpleName {
+  if (bits <= 8 && !old) return 'tinyint'
+  if (bits <= 16 && !old) return 'smallint'
+  if (bits <= 32) return 'int'
+  return bits <= 64 ? 'bigint' : 'varint'
+}

@@ -1,0 +1,94 @@
+/** Rows that are added to what is there: those whose key is taken are left as they are. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import type { KeyReader } from './by-keys.ts'
+import type { Encoded, RowWrites } from './row-writes.ts'
+import type { TableShape } from './shape.ts'
+import type { StampWish } from './stamps.ts'
+
+const PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 5000
+
+/** `absent`: the key is free, and the row is still to be written. */
+export type Outcome = 'written' | 'taken' | 'absent'
+
+export class Existing {
+  readonly #link: CassandraLink
+  readonly #rows: RowWrites
+  readonly #reader: KeyReader
+  readonly #shape: TableShape
+  readonly #wish: StampWish
+  readonly #signal: AbortSignal
+  /** By partition: whether it has static values of its own. */
+  readonly #kept = new Map<string, boolean>()
+
+  constructor(
+    link: CassandraLink,
+    rows: RowWrites,
+    reader: KeyReader,
+    shape: TableShape,
+    wish: StampWish,
+    signal: AbortSignal,
+  ) {
+    this.#link = link
+    this.#rows = rows
+    this.#reader = reader
+    this.#shape = shape
+    this.#wish = wish
+    this.#signal = signal
+  }
+
+  /**
+   * Adds a row where its key is free, in one step. A row with times of its own cannot be added so, for Cassandra takes no times with conditions:
+   * its key is looked for, and whoever writes there meanwhile has the later time.
+   */
+  async add(row: Encoded): Promise<Outcome> {
+    const { ttl, writetime, dropStamps } = this.#wish
+    const timed = (row.stamp !== undefined && dropStamps !== true) || ttl !== undefined || writetime !== undefined
+    const write = timed ? null : this.#rows.ifAbsent(row)
+    if (write === null) return (await this.#isTaken(row)) ? 'taken' : 'absent'
+    const until = performance.now() + this.#link.settings.retryMs
+    for (let attempt = 1; ; attempt++) {
+      throwIfAborted(this.#signal)
+      try {
+        const result = await this.#link.client.execute(write.sql, write.parameters as (Buffer | null)[], {
+          prepare: true,
+          consistency: this.#link.writeLevel,
+          serialConsistency: this.#link.serialLevel,
+          isIdempotent: false,
+        })
+        return result.wasApplied() ? 'written' : 'taken'
+      } catch (thrown) {
+        // Asked again, the condition itself says whether the row has come to be there.
+        const error = cassandraError(thrown, this.#link.settings, 'write')
+        if (!error.retryable || performance.now() > until) throw thrown
+        const ms = Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** Math.min(attempt, 10)) * Math.random()
+        await sleep(ms, undefined, { signal: this.#signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  /** Looks whether the row's partition has static values, which then stay. */
+  async keepStatics(row: Encoded): Promise<void> {
+    if (!this.#rows.hasStatics) return
+    const partition = this.#rows.partitionText(row)
+    if (this.#kept.has(partition)) return
+    const names = [...this.#shape.columns.values()].flatMap(({ name, part }) => (part === 'static' ? [name] : []))
+    const key = { values: this.#rows.key({ ...row, staticOnly: true }), staticOnly: true }
+    const found = await this.#reader.read(names, key)
+    this.#kept.set(partition, found !== null && found.some((value) => value !== null))
+  }
+
+  withoutKept(row: Encoded): Encoded {
+    if (this.#kept.get(this.#rows.partitionText(row)) !== true) return row
+    return this.#rows.withoutStatics(row)
+  }
+
+  async #isTaken(row: Encoded): Promise<boolean> {
+    const names = this.#rows.keyNames(row)
+    const found = await this.#reader.read(names, { values: this.#rows.key(row), staticOnly: row.staticOnly })
+    return found !== null
+  }
+}

@@ -1,0 +1,54 @@
+/** How many requests are under way at the same time: of one writer, and of all writers of a store together. */
+import { throwIfAborted } from '../../../shared/abort.ts'
+
+/** Requests of all writers. More only fill the queues of the nodes. */
+const MOST_TOGETHER = 512
+/** Requests of one writer: beyond these it gets no faster. */
+const MOST_OF_ONE = 256
+
+export class Flow {
+  #free: number
+  readonly #mostOfOne: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(together: number = MOST_TOGETHER, ofOne: number = MOST_OF_ONE) {
+    this.#free = together
+    this.#mostOfOne = Math.min(together, ofOne)
+  }
+
+  /**
+   * Does the work for every item, many at a time. After the first failure nothing more is begun, and what is under way is awaited.
+   * @throws the first failure
+   */
+  async each<T>(items: readonly T[], signal: AbortSignal, work: (item: T, at: number) => Promise<void>): Promise<void> {
+    let next = 0
+    let failure: { readonly error: unknown } | null = null
+    const lane = async (): Promise<void> => {
+      while (failure === null && next < items.length && !signal.aborted) {
+        const at = next++
+        const item = items[at]
+        if (item === undefined) continue
+        if (this.#free > 0) this.#free--
+        else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+        try {
+          await work(item, at)
+        } catch (error) {
+          failure ??= { error }
+        } finally {
+          this.#giveBack()
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(this.#mostOfOne, items.length) }, lane))
+    const failed = failure as { readonly error: unknown } | null
+    if (failed !== null) throw failed.error
+    throwIfAborted(signal)
+  }
+
+  /** To whoever has waited longest: a writer that came late gets its share. */
+  #giveBack(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#free++
+    else next()
+  }
+}

@@ -1,0 +1,148 @@
+/** Apache Cassandra and YCQL as source and target of copies. */
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { RingLook, RingPicture } from '../../../model/copy/ring-picture.ts'
+import { systemClock, type Clock } from '../../../shared/clock.ts'
+import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { connectCassandra, type CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import { openCqlLedger } from '../ledger/index.ts'
+import { CqlTrack } from '../track.ts'
+import type { TrackStore } from '../../track-port.ts'
+import { CassandraObjects } from './objects.ts'
+import { ringPicture } from './ring-sample.ts'
+import { CassandraSource } from './source.ts'
+import { tablesOf } from './tables.ts'
+import { CassandraTarget, type WriteWish } from './target.ts'
+import { declareCql } from './types.ts'
+
+/** What a run asks of Cassandra beside its URL. */
+export type CassandraCopyWish = WriteWish & {
+  readonly readConsistency?: string
+  readonly writeConsistency?: string
+  /** Rows of one page. */
+  readonly pageRows?: number
+}
+
+export type CassandraCopyOptions = {
+  /** `read` and `plan` make nothing. */
+  readonly mode?: 'read' | 'write' | 'plan'
+  readonly cassandra?: CassandraCopyWish
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly signal?: AbortSignal
+  readonly clock?: Pick<Clock, 'now'>
+  /** Told of rows that could only be written at ONE. */
+  readonly onWeakWrite?: WriteWish['onWeakWrite']
+}
+
+const CAN: StoreAbilities = {
+  atomic: 'row',
+  snapshot: 'none',
+  writers: 64,
+  hosts: 'any',
+  frames: [],
+  // A frame of the protocol takes 256 MB, and a value has to fit into it beside the others.
+  maxValueBytes: 200_000_000,
+}
+
+/**
+ * Opens `cassandra://user:password@host1:9042,host2/keyspace`, or the same with `ycql://`.
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, AUTH_FAILED, TLS_FAILED
+ */
+export async function openCassandraCopy(url: string, options: CassandraCopyOptions = {}): Promise<CopyStore> {
+  const { environment = process.env, signal, cassandra = {}, clock = systemClock } = options
+  const { readConsistency, writeConsistency } = cassandra
+  const link = await connectCassandra(url, {
+    environment,
+    ...(signal === undefined ? {} : { signal }),
+    ...(readConsistency === undefined ? {} : { readConsistency }),
+    ...(writeConsistency === undefined ? {} : { writeConsistency }),
+  })
+  const { onWeakWrite } = options
+  const wish = { ...cassandra, ...(onWeakWrite === undefined ? {} : { onWeakWrite }) }
+  return new CassandraStore(link, wish, clock, options.mode !== undefined && options.mode !== 'write')
+}
+
+class CassandraStore implements CopyStore {
+  readonly system = 'cassandra'
+  readonly can = CAN
+  readonly label: string
+  readonly identity: string
+  readonly schema: string | null
+  readonly #link: CassandraLink
+  readonly #wish: CassandraCopyWish
+  readonly #clock: Pick<Clock, 'now'>
+  readonly #isReadOnly: boolean
+  /** Ends what is under way when the store is closed. */
+  readonly #open = new AbortController()
+  #target: CassandraTarget | null = null
+  #ledger: Promise<LedgerDatabase> | null = null
+
+  constructor(link: CassandraLink, wish: CassandraCopyWish, clock: Pick<Clock, 'now'>, isReadOnly: boolean) {
+    this.#link = link
+    this.#isReadOnly = isReadOnly
+    this.#wish = wish
+    this.#clock = clock
+    const { keyspace, label } = link.settings
+    this.label = label
+    this.schema = keyspace
+    this.identity = `cassandra:${link.cluster}/${keyspace ?? ''}`
+  }
+
+  async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+    try {
+      return await tablesOf(this.#link, pattern, signal)
+    } catch (error) {
+      throw cassandraError(error, this.#link.settings, 'read')
+    }
+  }
+
+  declare(type: ColumnType, inKey?: boolean): { readonly native: string; readonly type: ColumnType } {
+    return declareCql(type, inKey, this.#link.release)
+  }
+
+  async source(signal: AbortSignal): Promise<SourceView> {
+    const { pageRows } = this.#wish
+    return new CassandraSource(this.#link, this.#clock.now(), signal, pageRows === undefined ? {} : { pageRows })
+  }
+
+  target(): CopyTarget {
+    // One for the store: its writers share what may be under way.
+    this.#target ??= new CassandraTarget(this.#link, () => this.ledger(), this.#wish, this.#clock)
+    return this.#target
+  }
+
+  objects(): ObjectStore {
+    return new CassandraObjects()
+  }
+
+  ledger(): Promise<LedgerDatabase> {
+    this.#ledger ??= this.#openLedger()
+    return this.#ledger
+  }
+
+  track(schema: string): TrackStore {
+    return new CqlTrack(this.#link, schema)
+  }
+
+  async tokenSample(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture> {
+    return ringPicture(this.#link, table, look, signal)
+  }
+
+  #openLedger(): Promise<LedgerDatabase> {
+    return openCqlLedger(this.#link, this.#keyspace(), this.#open.signal, { isReadOnly: this.#isReadOnly })
+  }
+
+  #keyspace(): string {
+    const { keyspace, label } = this.#link.settings
+    if (keyspace !== null) return keyspace
+    throw new SluiceError('BAD_CONFIG', `${label} names no keyspace for the ledger`, {
+      hint: 'write it behind the hosts: cassandra://host/keyspace',
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#open.abort()
+    await this.#link[Symbol.asyncDispose]()
+  }
+}

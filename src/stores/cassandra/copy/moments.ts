@@ -1,0 +1,184 @@
+/** Days, times of day, moments and durations: numbers of Cassandra, and the texts they have everywhere else (docs/CANONICAL.md). */
+
+const DAY = 86_400_000
+
+/** @param days since 1970-01-01; any number of them, beyond the years of `Date` too */
+export function dayText(days: number): string {
+  // Years that begin in March end with the day that is there or not.
+  const shifted = days + 719_468
+  const era = Math.floor(shifted / 146_097)
+  const ofEra = shifted - era * 146_097
+  const yearOfEra = Math.floor(
+    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
+  )
+  const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
+  const moved = Math.floor((5 * ofYear + 2) / 153)
+  const day = ofYear - Math.floor((153 * moved + 2) / 5) + 1
+  const month = moved < 10 ? moved + 3 : moved - 9
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const shown = year < 1 ? 1 - year : year
+  return `${String(shown).padStart(4, '0')}-${two(month)}-${two(day)}${year < 1 ? ' BC' : ''}`
+}
+
+const DAY_TEXT = /^(\d{4,7})-(\d\d)-(\d\d)( BC)?$/
+
+/** Days since 1970-01-01; null for what is no day, and for one that there never was. */
+export function daysOf(text: string): number | null {
+  const found = DAY_TEXT.exec(text)
+  if (found === null) return null
+  const month = Number(found[2])
+  const year = (found[4] === undefined ? Number(found[1]) : 1 - Number(found[1])) - (month <= 2 ? 1 : 0)
+  const era = Math.floor(year / 400)
+  const yearOfEra = year - era * 400
+  const ofYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + Number(found[3]) - 1
+  const ofEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + ofYear
+  const days = era * 146_097 + ofEra - 719_468
+  return dayText(days) === text ? days : null
+}
+
+let lastDays = 0
+let lastText = '1970-01-01'
+
+/** @param ms since 1970 */
+export function momentText(ms: number): string {
+  const days = Math.floor(ms / DAY)
+  // Moments come in crowds of one day.
+  if (days !== lastDays) {
+    lastText = dayText(days)
+    lastDays = days
+  }
+  const rest = ms - days * DAY
+  const second = Math.floor(rest / 1000)
+  const clock = `${clockText(second)}${fraction(rest - second * 1000, 3)}`
+  return lastText.endsWith('C') ? `${lastText.slice(0, -3)} ${clock} BC` : `${lastText} ${clock}`
+}
+
+const MOMENT_TEXT = /^(\d{4,6}-\d\d-\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?)?( BC)?$/
+
+/** Milliseconds since 1970; null for what is no moment, or one that needs finer digits. A day is its beginning. */
+export function msOf(text: string): number | null {
+  const quick = ofLastDay(text)
+  if (quick !== null) return quick
+  const found = MOMENT_TEXT.exec(text)
+  if (found === null) return null
+  const [, day = '', hours = '00', minutes = '00', seconds = '00', digits = '', bc = ''] = found
+  const days = daysOf(`${day}${bc}`)
+  if (days === null || hours > '23' || minutes > '59' || seconds > '59') return null
+  const ms = Number(digits.padEnd(3, '0'))
+  lastDays = days
+  lastText = `${day}${bc}`
+  return days * DAY + Number(hours) * 3_600_000 + Number(minutes) * 60_000 + Number(seconds) * 1000 + ms
+}
+
+const COLON = 0x3a
+const POINT = 0x2e
+
+/** Of a moment on the day that was asked for last, after Christ and before the year 10000: `… hh:mm:ss.fff`. */
+function ofLastDay(text: string): number | null {
+  const { length } = text
+  if (length < 19 || length > 23 || length === 20 || lastText.length !== 10 || !text.startsWith(lastText)) return null
+  if (text.charCodeAt(10) !== 0x20 || text.charCodeAt(13) !== COLON || text.charCodeAt(16) !== COLON) return null
+  const hours = pair(text, 11)
+  const minutes = pair(text, 14)
+  const seconds = pair(text, 17)
+  if (!(hours < 24 && minutes < 60 && seconds < 60)) return null
+  let ms = lastDays * DAY + hours * 3_600_000 + minutes * 60_000 + seconds * 1000
+  if (length === 19) return ms
+  if (text.charCodeAt(19) !== POINT) return null
+  for (let at = 20, size = 100; at < length; at++, size /= 10) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9) return null
+    ms += digit * size
+  }
+  return ms
+}
+
+/** NaN where there are no two digits. */
+function pair(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 0x30
+  const ones = text.charCodeAt(at + 1) - 0x30
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
+}
+
+/** @param nanos since midnight */
+export function timeText(nanos: bigint): string {
+  const second = nanos / 1_000_000_000n
+  return `${clockText(Number(second))}${fraction(Number(nanos - second * 1_000_000_000n), 9)}`
+}
+
+const TIME_TEXT = /^([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?$/
+
+/** Nanoseconds since midnight, null for what is no time of day; 24:00:00 is none either. */
+export function nanosOf(text: string): bigint | null {
+  const found = TIME_TEXT.exec(text)
+  if (found === null) return null
+  const second = Number(found[1]) * 3600 + Number(found[2]) * 60 + Number(found[3])
+  return BigInt(second) * 1_000_000_000n + BigInt((found[4] ?? '').padEnd(9, '0'))
+}
+
+/** What a duration counts, all with one sign. */
+export type DurationParts = { readonly months: number; readonly days: number; readonly nanos: bigint }
+
+const UNITS: readonly (readonly [string, bigint])[] = [
+  ['h', 3_600_000_000_000n],
+  ['m', 60_000_000_000n],
+  ['s', 1_000_000_000n],
+  ['ms', 1_000_000n],
+  ['us', 1000n],
+  ['ns', 1n],
+]
+
+/** As Cassandra prints it: `1y2mo3d4h5m6s7ms8us9ns`; nothing is `0s`. */
+export function durationText({ months, days, nanos }: DurationParts): string {
+  const all = Math.abs(months)
+  const years = Math.trunc(all / 12)
+  let text = `${part(years, 'y')}${part(all % 12, 'mo')}${part(Math.abs(days), 'd')}`
+  let rest = nanos < 0n ? -nanos : nanos
+  for (const [unit, size] of UNITS) {
+    text += part(rest / size, unit)
+    rest %= size
+  }
+  if (text === '') return '0s'
+  return months < 0 || days < 0 || nanos < 0n ? `-${text}` : text
+}
+
+const DURATION_TEXT =
+  /^(-?)(?:(\d+)y)?(?:(\d+)mo)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?(?:(\d+)us)?(?:(\d+)ns)?$/
+
+/** Null for what is not the text that `durationText` gives. */
+export function durationOf(text: string): DurationParts | null {
+  const found = DURATION_TEXT.exec(text)
+  if (found === null) return null
+  const [, minus, years = '0', months = '0', days = '0', ...clock] = found
+  const sign = minus === '-' ? -1 : 1
+  let nanos = 0n
+  for (const [at, [, size]] of UNITS.entries()) nanos += BigInt(clock[at] ?? '0') * size
+  const parts = {
+    // Minus zero is a number that no text comes from.
+    months: sign * (Number(years) * 12 + Number(months)) || 0,
+    days: sign * Number(days) || 0,
+    nanos: BigInt(sign) * nanos,
+  }
+  return durationText(parts) === text ? parts : null
+}
+
+function part(count: number | bigint, unit: string): string {
+  return Number(count) === 0 ? '' : `${count}${unit}`
+}
+
+function clockText(seconds: number): string {
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  return `${two(hours)}:${two(minutes - hours * 60)}:${two(seconds - minutes * 60)}`
+}
+
+const PAIRS = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'))
+
+function two(number: number): string {
+  return PAIRS[number] ?? ''
+}
+
+/** `.5` of 500 thousandths. */
+function fraction(count: number, digits: number): string {
+  return count === 0 ? '' : `.${String(count).padStart(digits, '0').replace(/0+$/, '')}`
+}

@@ -1,0 +1,67 @@
+/** Whole numbers of any length, decimals and floating point numbers: bytes of Cassandra, and texts. */
+
+/** The fewest bytes that hold the number with its sign, the highest first. */
+export function varintBytes(value: bigint): Buffer {
+  if (value >= -MOST_OF_SIX && value < MOST_OF_SIX) return smallBytes(Number(value))
+  const negative = value < 0n
+  let hex = (negative ? ~value : value).toString(16)
+  if (hex.length % 2 === 1) hex = `0${hex}`
+  // The first bit is the sign.
+  if (hex.charCodeAt(0) > 0x37) hex = `00${hex}`
+  const bytes = Buffer.from(hex, 'hex')
+  if (negative) for (let at = 0; at < bytes.length; at++) bytes[at] = ~(bytes[at] ?? 0)
+  return bytes
+}
+
+const MOST_OF_SIX = 2n ** 47n
+
+/** Most numbers are small, and numbers of the language are faster than its large ones. */
+function smallBytes(value: number): Buffer {
+  let size = 1
+  for (let most = 0x80; value >= most || value < -most; most *= 0x100) size++
+  const bytes = Buffer.allocUnsafe(size)
+  bytes.writeIntBE(value, 0, size)
+  return bytes
+}
+
+export function varintOf(bytes: Buffer): bigint {
+  if (bytes.length === 0) return 0n
+  if (bytes.length <= 6) return BigInt(bytes.readIntBE(0, bytes.length))
+  const all = BigInt(`0x${bytes.toString('hex')}`)
+  return BigInt.asIntN(bytes.length * 8, all)
+}
+
+/** A number and how many of its digits stand behind the point; below zero it has so many more zeros. */
+export type Decimal = { readonly unscaled: bigint; readonly scale: number }
+
+/** With all of its digits, so that the same decimal comes out again: `1.50`, `-3`, `12e3`. */
+export function spelledDecimal({ unscaled, scale }: Decimal): string {
+  if (scale === 0) return unscaled.toString()
+  // A text of zeros would be longer than anybody wants.
+  if (scale < 0 || scale > 200) return `${unscaled}e${-scale}`
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0')
+  const point = digits.length - scale
+  return `${unscaled < 0n ? '-' : ''}${digits.slice(0, point)}.${digits.slice(point)}`
+}
+
+const DECIMAL = /^(-?\d+)(?:\.(\d+))?(?:e(-?\d{1,10}))?$/
+
+/** Null for what is no number, as NaN is none to Cassandra. */
+export function decimalOf(text: string): Decimal | null {
+  const found = DECIMAL.exec(text)
+  if (found === null) return null
+  const [, whole = '', fraction = '', exponent = '0'] = found
+  const scale = fraction.length - Number(exponent)
+  return Math.abs(scale) > 0x7fff_ffff ? null : { unscaled: BigInt(whole + fraction), scale }
+}
+
+/** The shortest text that is this number again; one of 32 bits has fewer digits than it would have as one of 64. */
+export function floatText(value: number, bits: 32 | 64): string {
+  if (Object.is(value, -0)) return '-0'
+  if (bits === 64 || !Number.isFinite(value)) return String(value)
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits))
+    if (Math.fround(short) === value) return String(short)
+  }
+  return String(Number(value.toPrecision(9)))
+}

@@ -1,0 +1,267 @@
+/**
+ * Pages of a range of tokens, in the order of the ring. A page that the servers cannot give is asked for with fewer rows, then the rest of the range is
+ * halved, down to one token; within it partitions are read one by one. What cannot be read even so is told, and never left out in silence.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errors, type types } from 'cassandra-driver'
+import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/column-type.ts'
+import { halveTokens, type TokenRange } from '../../../model/copy/ring.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CassandraLink } from '../connect.ts'
+import { failureOf } from '../failure.ts'
+import { quoteName } from './names.ts'
+import type { PageSize } from './page-size.ts'
+import { byKey, byTokens, hashOf, type Query } from './select.ts'
+
+export type DriverRow = types.Row
+
+export type PageRequest = {
+  readonly link: CassandraLink
+  readonly table: TableSpec
+  readonly ring: RingSpec
+  /** List of columns, the whole key among them. */
+  readonly what: string
+  readonly where: string | null
+  readonly size: PageSize
+  /** Told of what is left of a partition that nobody can read, by its key. */
+  readonly unreadable: (partition: readonly unknown[], thrown: unknown) => void
+}
+
+/** Before a partition is given up: servers that only stumbled get up. */
+const PAUSES_MS = [500, 2000] as const
+/** Names of our own beside those of the table. */
+const TOKEN = 'sluice_token'
+
+type Piece = {
+  readonly tokens: TokenRange
+  /** The last row of it that was given already: what lies before it is passed over. Such a piece is one token. */
+  readonly after: DriverRow | null
+}
+
+export class Pages {
+  readonly #request: PageRequest
+  readonly #signal: AbortSignal
+  readonly #keyColumns: readonly string[]
+
+  constructor(request: PageRequest, signal: AbortSignal) {
+    this.#request = request
+    this.#signal = signal
+    this.#keyColumns = request.table.key
+  }
+
+  /** @throws errors of the driver; SluiceError SOURCE_IO where rows moved away while a range was read again */
+  async *ofTokens(tokens: TokenRange): AsyncGenerator<readonly DriverRow[]> {
+    const { table, ring, what, where } = this.#request
+    const open: Piece[] = [{ tokens, after: null }]
+    for (let piece = open.pop(); piece !== undefined; piece = open.pop()) {
+      let last = piece.after
+      let after = piece.after
+      try {
+        for await (const rows of this.#ofQuery(byTokens(table, ring, what, piece.tokens, where))) {
+          const fresh: readonly DriverRow[] | null = after === null ? rows : this.#behind(rows, after)
+          if (fresh === null) continue
+          after = null
+          last = rows.at(-1) ?? last
+          if (fresh.length > 0) yield fresh
+        }
+      } catch (thrown) {
+        if (!isTooMuch(thrown)) throw thrown
+        await this.#proveAlive(thrown)
+        if (piece.tokens.low === piece.tokens.high) {
+          yield* this.#byPartition(piece.tokens.low, last)
+          continue
+        }
+        open.push(...(await this.#pieces(piece.tokens, last)))
+        continue
+      }
+      if (after !== null) throw this.#moved()
+    }
+  }
+
+  /** Rows of one statement, the next page on its way while one is looked at. */
+  async *#ofQuery(query: Query): AsyncGenerator<readonly DriverRow[]> {
+    let next: Promise<types.ResultSet> | null = this.#page(query, null)
+    while (next !== null) {
+      const page: types.ResultSet = await next
+      const state = page.pageState as string | null | undefined
+      next = state == null ? null : this.#page(query, state)
+      // Whoever stops reading never hears of it.
+      next?.catch(() => undefined)
+      if (page.rows.length > 0) yield page.rows
+    }
+  }
+
+  async #page({ cql, parameters }: Query, state: string | null): Promise<types.ResultSet> {
+    const { link, size } = this.#request
+    for (;;) {
+      throwIfAborted(this.#signal)
+      try {
+        return await link.client.execute(cql, [...parameters], {
+          prepare: true,
+          consistency: link.readLevel,
+          fetchSize: size.rows,
+          ...(state === null ? {} : { pageState: state }),
+        })
+      } catch (thrown) {
+        throwIfAborted(this.#signal)
+        if (!isTooMuch(thrown) || !size.shrink()) throw thrown
+      }
+    }
+  }
+
+  /** What is left of a range, in pieces that lie better. @param last row that was given */
+  async #pieces({ low, high }: TokenRange, last: DriverRow | null): Promise<readonly Piece[]> {
+    if (last !== null) {
+      const token = await this.#tokenOf(last)
+      const rest = token < high ? [{ tokens: { low: token + 1n, high }, after: null }] : []
+      // The last of them is the next.
+      return [...rest, { tokens: { low: token, high: token }, after: last }]
+    }
+    const first = await this.#firstToken({ low, high })
+    if (first === null) return []
+    if (first !== 'unknown') {
+      const rest = first < high ? [{ tokens: { low: first + 1n, high }, after: null }] : []
+      return [...rest, { tokens: { low: first, high: first }, after: null }]
+    }
+    const halves = halveTokens({ low, high }) ?? []
+    return halves.map((tokens) => ({ tokens, after: null })).toReversed()
+  }
+
+  async *#byPartition(token: bigint, last: DriverRow | null): AsyncGenerator<readonly DriverRow[]> {
+    const { table, ring, what, where } = this.#request
+    const columns = table.key.slice(0, ring.columns)
+    const list = columns.map(quoteName).join(', ')
+    const found = await this.#ask(byTokens(table, ring, `DISTINCT ${list}`, { low: token, high: token }, null))
+    const partitions = found.map((row) => columns.map((name) => row.get(name) as unknown))
+    const begun = last === null ? -1 : partitions.findIndex((key) => same(key, this.#cells(last, columns)))
+    if (last !== null && begun === -1) throw this.#moved()
+    for (const [at, partition] of partitions.entries()) {
+      if (at < begun) continue
+      let after = at === begun ? last : null
+      try {
+        for await (const rows of this.#patiently(byKey(table, what, partition, where))) {
+          const fresh: readonly DriverRow[] | null = after === null ? rows : this.#behind(rows, after)
+          if (fresh === null) continue
+          after = null
+          if (fresh.length > 0) yield fresh
+        }
+      } catch (thrown) {
+        if (!isTooMuch(thrown)) throw thrown
+        await this.#proveAlive(thrown)
+        this.#request.unreadable(partition, thrown)
+        continue
+      }
+      if (after !== null) throw this.#moved()
+    }
+  }
+
+  /** Again after a pause, as long as nothing of it was given. */
+  async *#patiently(query: Query): AsyncGenerator<readonly DriverRow[]> {
+    for (const pause of [...PAUSES_MS, null]) {
+      let given = false
+      try {
+        for await (const rows of this.#ofQuery(query)) {
+          given = true
+          yield rows
+        }
+        return
+      } catch (thrown) {
+        if (given || pause === null || !isTooMuch(thrown)) throw thrown
+        await sleep(pause, undefined, { signal: this.#signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  /** A cluster that answers nothing is no reason to look for a row that does not go. */
+  async #proveAlive(thrown: unknown): Promise<void> {
+    const { client } = this.#request.link
+    if (client.hosts.values().some((host) => !host.isUp())) throw thrown
+    try {
+      await client.execute('SELECT key FROM system.local', [], { prepare: true, consistency: 1 })
+    } catch {
+      throw thrown
+    }
+  }
+
+  /** The first token of a range that has rows; null where none has. */
+  async #firstToken(tokens: TokenRange): Promise<bigint | 'unknown' | null> {
+    const { table, ring } = this.#request
+    const columns = table.key.slice(0, ring.columns).map(quoteName).join(', ')
+    const what = `DISTINCT ${columns}, ${hashOf(table, ring)} AS ${TOKEN}`
+    const { cql, parameters } = byTokens(table, ring, what, tokens, null)
+    try {
+      const [row] = await this.#ask({ cql: `${cql} LIMIT 1`, parameters })
+      return row === undefined ? null : BigInt(String(row.get(TOKEN)))
+    } catch (thrown) {
+      if (!isTooMuch(thrown)) throw thrown
+      return 'unknown'
+    }
+  }
+
+  async #tokenOf(row: DriverRow): Promise<bigint> {
+    const { table, ring } = this.#request
+    const columns = table.key.slice(0, ring.columns)
+    const what = `DISTINCT ${columns.map(quoteName).join(', ')}, ${hashOf(table, ring)} AS ${TOKEN}`
+    const [found] = await this.#ask(byKey(table, what, this.#cells(row, columns), null))
+    if (found === undefined) throw this.#moved()
+    return BigInt(String(found.get(TOKEN)))
+  }
+
+  async #ask({ cql, parameters }: Query): Promise<readonly DriverRow[]> {
+    const { link } = this.#request
+    const options = { prepare: true, consistency: link.readLevel, fetchSize: 1000 }
+    return (await link.client.execute(cql, [...parameters], options)).rows
+  }
+
+  /** The rows behind the one that was given last; null where that one is not among them. */
+  #behind(rows: readonly DriverRow[], last: DriverRow): readonly DriverRow[] | null {
+    const key = this.#cells(last, this.#keyColumns)
+    const at = rows.findIndex((row) => same(this.#cells(row, this.#keyColumns), key))
+    return at === -1 ? null : rows.slice(at + 1)
+  }
+
+  #cells(row: DriverRow, columns: readonly string[]): readonly unknown[] {
+    return columns.map((name) => row.get(name) as unknown)
+  }
+
+  #moved(): SluiceError {
+    const table = tableText(this.#request.table.table)
+    return new SluiceError('SOURCE_IO', `rows of ${table} were removed while a range of it was read again`, {
+      where: table,
+      reason: 'a page could not be had, and where the next one begins cannot be told any more',
+      hint: 'run the same command again: the range is read from its beginning',
+      kind: 'source',
+      retryable: true,
+    })
+  }
+}
+
+const TOO_MUCH: ReadonlySet<string> = new Set(['read-timeout', 'read-failure', 'no-answer'])
+
+/** Whether less may be had where this was refused. */
+export function isTooMuch(thrown: unknown): boolean {
+  if (thrown instanceof SluiceError) return false
+  if (thrown instanceof errors.NoHostAvailableError) {
+    const inner = Object.values((thrown.innerErrors ?? {}) as Readonly<Record<string, unknown>>)
+    return inner.length > 0 && inner.every(isTooMuch)
+  }
+  return TOO_MUCH.has(failureOf(thrown).kind)
+}
+
+function same(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.every((value, at) => text(value) === text(b[at]))
+}
+
+/** Values of a key, as the driver gives them: numbers, texts, bytes, and classes of its own that print their value. */
+function text(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  if (value instanceof Date) return String(value.getTime())
+  if (typeof value !== 'object') return String(value)
+  const { toString } = value as { toString(): string }
+  if (toString !== Object.prototype.toString && !Array.isArray(value) && !(value instanceof Map))
+    return toString.call(value)
+  const entries = value instanceof Map || value instanceof Set ? [...value] : Object.values(value)
+  return `[${entries.map(text).join(',')}]`
+}

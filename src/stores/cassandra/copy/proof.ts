@@ -1,0 +1,135 @@
+/** What stands in the target, as the sum that proves it: by ranges of tokens, or row by row where ranges mean something else there. */
+import { normalizer } from '../../../model/copy/canonical.ts'
+import { keyText } from '../../../model/copy/key-text.ts'
+import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
+import type { BatchSize, ChunkRequest, RowBatch, RowRequest } from '../../copy-port.ts'
+import type { CassandraLink } from '../connect.ts'
+import { RowReader, readLevelFor, type KeyReader, type RowKey } from './by-keys.ts'
+import { encoderOf } from './encode.ts'
+import type { Flow } from './flow.ts'
+import { scan } from './scan.ts'
+import type { TableShape } from './shape.ts'
+
+/** Small enough for memory, and for a page to come soon. */
+const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
+const KEYS_AT_ONCE = 10_000
+
+/** Rows of the target at a level that sees what was written. */
+function rowsOf(
+  link: CassandraLink,
+  request: RowRequest,
+  size: BatchSize,
+  pageRows: number | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<RowBatch> {
+  return scan({ ...link, readLevel: readLevelFor(link.writeLevel) }, request, size, pageRows, signal)
+}
+
+/** The range of tokens that a range of a request stands for. */
+function tokensOf(range: Range): Range {
+  return range.by === 'key' ? range : EVERY_KEY
+}
+
+/** Whether a range of tokens, or the whole table, holds any row. */
+export async function holdsAny(
+  link: CassandraLink,
+  { table, columns, range, signal }: ChunkRequest,
+  shape: TableShape,
+): Promise<boolean> {
+  const key = columns.filter(({ name }) => shape.columns.get(name)?.part === 'partition')
+  const request = {
+    table: ringTable(table, link, shape),
+    columns: key,
+    range: tokensOf(range),
+    where: null,
+    ordered: false,
+  }
+  const first = { rows: 1, bytes: 1 }
+  for await (const { rows } of rowsOf(link, request, first, 1, signal)) if (rows.length > 0) return true
+  return false
+}
+
+/** @param only counts only rows with these keys, as `keyText` spells them */
+export async function digestOfTokens(
+  link: CassandraLink,
+  { table, columns, range, signal }: ChunkRequest,
+  shape: TableShape,
+  only: ReadonlySet<string> | null,
+  countOnly: boolean,
+): Promise<Digest> {
+  const wanted = countOnly ? columns.filter(({ name }) => table.key.includes(name)) : columns
+  const request = {
+    table: ringTable(table, link, shape),
+    columns: wanted,
+    range: tokensOf(range),
+    where: null,
+    ordered: false,
+  }
+  const key = table.key.map((name) => wanted.findIndex((column) => column.name === name))
+  const sum = new RowSum()
+  let count = 0n
+  for await (const { rows } of rowsOf(link, request, BATCH, undefined, signal)) {
+    for (const row of rows) {
+      if (only !== null && !only.has(keyText(key.map((at) => row[at] ?? null)))) continue
+      if (countOnly) count++
+      else sum.add(row)
+    }
+  }
+  return countOnly ? { rows: count, sum: '' } : sum.digest()
+}
+
+/** Rows by their keys, many at a time. */
+export async function digestOfKeys(
+  reader: KeyReader,
+  { columns, signal }: ChunkRequest,
+  shape: TableShape,
+  keys: Iterable<RowKey>,
+  flow: Flow,
+  countOnly: boolean,
+): Promise<Digest> {
+  const wanted = countOnly ? columns.filter(({ name }) => shape.columns.get(name)?.part === 'partition') : columns
+  const rows = new RowReader(reader, shape, wanted)
+  const sum = new RowSum()
+  let count = 0n
+  const look = (some: readonly RowKey[]): Promise<void> =>
+    flow.each(some, signal, async (key) => {
+      const row: Row | null = await rows.read(key)
+      if (row === null) return
+      if (countOnly) count++
+      else sum.add(row)
+    })
+  let some: RowKey[] = []
+  for (const key of keys) {
+    some.push(key)
+    if (some.length < KEYS_AT_ONCE) continue
+    await look(some)
+    some = []
+  }
+  await look(some)
+  return countOnly ? { rows: count, sum: '' } : sum.digest()
+}
+
+/** A row's key out of the bound that a range names it by. */
+export function keyOfBound({ table, columns }: ChunkRequest, shape: TableShape, bound: Bound): RowKey {
+  const value = (name: string): Buffer | null => {
+    const at = table.key.indexOf(name)
+    const column = columns.find((one) => one.name === name)
+    const type = shape.columns.get(name)?.type
+    const text = bound[at]
+    if (column === undefined || type === undefined || text === undefined) return null
+    return encoderOf(type, column.as)(normalizer(column.as)(text))
+  }
+  return { values: [...shape.partition, ...shape.clustering].map(value), staticOnly: false }
+}
+
+/** The table as the cluster has it: rows lie by its own key, whatever key the copy goes by. */
+function ringTable(table: ChunkRequest['table'], link: CassandraLink, shape: TableShape): ChunkRequest['table'] {
+  return {
+    ...table,
+    table: shape.table,
+    key: [...shape.partition, ...shape.clustering],
+    ring: { partitioner: link.partitioner, columns: shape.partition.length },
+  }
+}

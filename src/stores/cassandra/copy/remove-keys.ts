@@ -1,0 +1,45 @@
+/** Rows taken away by their keys: at the time of their latest value, so that what is written later is not hidden. */
+import type { ChunkRequest } from '../../copy-port.ts'
+import type { CassandraLink } from '../connect.ts'
+import type { Flow } from './flow.ts'
+import { quoteName, tableName } from './names.ts'
+import { keyOfBound } from './proof.ts'
+import { longBytes } from './row-writes.ts'
+import type { TableShape } from './shape.ts'
+
+/**
+ * Removes the rows that the request's range names.
+ * @throws errors of the driver
+ */
+export async function removeKeys(
+  link: CassandraLink,
+  request: ChunkRequest,
+  shape: TableShape,
+  flow: Flow,
+): Promise<void> {
+  if (request.range.by !== 'keys') throw new Error('only rows that are named can be removed')
+  const names = [...shape.partition, ...shape.clustering]
+  const key = names.map((name) => `${quoteName(name)} = ?`).join(' AND ')
+  const timed = shape.counters ? [] : [...shape.columns].flatMap(([name, { part, manyCells }]) =>
+    part === 'regular' && !manyCells ? [name] : [],
+  )
+  const times = timed.map((name) => `writetime(${quoteName(name)})`).join(', ')
+  const table = tableName(shape.table)
+  const run = (cql: string, parameters: readonly (Buffer | null)[], consistency: number) =>
+    link.client.execute(cql, [...parameters], { prepare: true, consistency, isIdempotent: true })
+  await flow.each(request.range.keys, request.signal, async (bound) => {
+    const { values } = keyOfBound(request, shape, bound)
+    const there = `SELECT ${[...(times === '' ? [] : [times]), quoteName(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${key}`
+    const [found] = (await run(there, values, link.readLevel)).rows
+    if (found === undefined) return
+    const known = (found.values() as unknown[]).slice(0, timed.length).filter((time) => time !== null)
+    const latest = known.map((time) => BigInt(String(time))).reduce<bigint | null>((a, b) => (a !== null && a > b ? a : b), null)
+    if (latest !== null) {
+      await run(`DELETE FROM ${table} USING TIMESTAMP ? WHERE ${key}`, [longBytes(latest), ...values], link.writeLevel)
+      const rest = await run(there, values, link.readLevel)
+      if (rest.rowLength === 0) return
+    }
+    // Collections and a row that is nothing but its key tell no time.
+    await run(`DELETE FROM ${table} WHERE ${key}`, values, link.writeLevel)
+  })
+}

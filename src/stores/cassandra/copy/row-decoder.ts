@@ -1,0 +1,151 @@
+/** Rows of the driver as rows in canonical form: one decoder for each column, made once for a range. */
+import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
+import { cellText } from '../../../model/copy/canonical.ts'
+import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { RowRequest } from '../../copy-port.ts'
+import type { CassandraLink } from '../connect.ts'
+import { decoderOf } from './decode.ts'
+import { quoteName } from './names.ts'
+import type { DriverRow } from './pages.ts'
+import { shapeOf, type TableShape } from './shape.ts'
+import { columnTypeOf, type CqlType } from './types.ts'
+
+type Part = { readonly name: string; readonly decode: (value: unknown) => Cell }
+
+/** Names of the time and the life of a value in a row; null where the system keeps none. */
+type StampPart = { readonly value: string; readonly time: string; readonly life: string } | null
+
+export class RowDecoder {
+  /** The columns that a statement has to ask for. */
+  readonly what: string
+  readonly #request: RowRequest
+  readonly #shape: TableShape
+  readonly #parts: readonly Part[]
+  readonly #stamps: readonly StampPart[]
+  /** The first column that tells rows of a partition apart; null where a partition is one row. */
+  readonly #clustering: string | null
+
+  /** @throws SluiceError SOURCE_GONE where a column is not there any more */
+  static async of(link: CassandraLink, request: RowRequest): Promise<RowDecoder> {
+    return new RowDecoder(request, await shapeOf(link, request.table.table))
+  }
+
+  private constructor(request: RowRequest, shape: TableShape) {
+    this.#request = request
+    this.#shape = shape
+    this.#parts = request.columns.map(({ name, as }) => ({ name, decode: decoderOf(this.typeOf(name).type, as) }))
+    this.#stamps = request.columns.map(({ name }, at) => (request.stamps === true ? stampOf(shape, name, at) : null))
+    this.#clustering = shape.clustering.length === 0 ? null : (shape.clustering[0] ?? null)
+    const names = new Set([...request.columns.map(({ name }) => name), ...shape.partition, ...shape.clustering])
+    const times = this.#stamps.flatMap((part) =>
+      part === null
+        ? []
+        : [
+            `writetime(${quoteName(part.value)}) AS ${quoteName(part.time)}`,
+            `ttl(${quoteName(part.value)}) AS ${quoteName(part.life)}`,
+          ],
+    )
+    this.what = [...[...names].map(quoteName), ...times].join(', ')
+  }
+
+  /** What a column holds. */
+  typeOf(name: string): { readonly type: CqlType; readonly as: ColumnType } {
+    const column = this.#shape.columns.get(name)
+    if (column !== undefined) return { type: column.type, as: columnTypeOf(column.type) }
+    const table = tableText(this.#request.table.table)
+    throw new SluiceError('SOURCE_GONE', `${table} has changed since it was planned`, {
+      where: table,
+      reason: `it has lost ${name}`,
+      hint: 'plan the copy again: run the same command once more',
+    })
+  }
+
+  /** @throws SluiceError VALUE_REFUSED for a value that is none of its type, and for a partition that is no row */
+  row(found: DriverRow): Row {
+    if (this.#clustering !== null && this.#request.stamps !== true && found[this.#clustering] == null)
+      throw this.#noRow(found)
+    const row: Cell[] = []
+    for (const { name, decode } of this.#parts) {
+      const value: unknown = found[name]
+      try {
+        row.push(value == null ? null : decode(value))
+      } catch (thrown) {
+        throw this.#ofValue(thrown, found, name)
+      }
+    }
+    return row
+  }
+
+  stamp(found: DriverRow): Stamp {
+    const times: (bigint | null)[] = []
+    const lives: (number | null)[] = []
+    for (const part of this.#stamps) {
+      // A release answers 0 for the time of what is not there.
+      const isThere = part !== null && found[part.value] != null
+      const time: unknown = isThere ? found[part.time] : null
+      const life: unknown = isThere ? found[part.life] : null
+      times.push(typeof time === 'bigint' ? time : null)
+      lives.push(typeof life === 'number' ? life : null)
+    }
+    return { times, lives }
+  }
+
+  /** A row as texts, whatever it holds. */
+  shown(found: DriverRow): readonly (string | null)[] {
+    return this.#parts.map(({ name, decode }) => {
+      const value: unknown = found[name]
+      return value == null ? null : shownBy(decode, value)
+    })
+  }
+
+  /** The same of a row of which only the partition is known. */
+  shownPartition(partition: readonly unknown[]): readonly (string | null)[] {
+    return this.#parts.map(({ name, decode }) => {
+      const value = partition[this.#shape.partition.indexOf(name)]
+      return value == null ? null : shownBy(decode, value)
+    })
+  }
+
+  #noRow(found: DriverRow): SluiceError {
+    const partition = this.#shape.partition.map((name) => String(found[name])).join(', ')
+    return new SluiceError('VALUE_REFUSED', `the partition (${partition}) has static values, and no row`, {
+      where: tableText(this.#request.table.table),
+      reason: 'a row has to have a key here, and the rest of its key is not there',
+      hint: 'only Cassandra takes it as it is; write its static values into the target yourself',
+      kind: 'source',
+    })
+  }
+
+  #ofValue(thrown: unknown, found: DriverRow, column: string): SluiceError {
+    const error = asSluiceError(thrown)
+    const { code, message, reason, hint } = error
+    const key = [...this.#shape.partition, ...this.#shape.clustering].map((name) => String(found[name])).join(', ')
+    const where = `${tableText(this.#request.table.table)}.${column}, row (${key})`
+    return new SluiceError(code, `${where}: ${message}`, {
+      where,
+      kind: 'source',
+      cause: thrown,
+      ...(reason === undefined ? {} : { reason }),
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+}
+
+/** Collections are many cells with a time each, and counters have none. */
+function stampOf({ columns, counters }: TableShape, name: string, at: number): StampPart {
+  const column = columns.get(name)
+  if (column === undefined || counters || column.manyCells) return null
+  if (column.part === 'partition' || column.part === 'clustering') return null
+  // No name of CQL begins so unless somebody means it to.
+  return { value: name, time: ` time ${at}`, life: ` life ${at}` }
+}
+
+function shownBy(decode: (value: unknown) => Cell, value: unknown): string {
+  try {
+    const cell = decode(value)
+    return cell === null ? '' : cellText(cell)
+  } catch {
+    return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : String(value)
+  }
+}

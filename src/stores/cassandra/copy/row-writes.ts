@@ -1,0 +1,288 @@
+/** What has to be written for a row: an INSERT where its values have one time and life, and an UPDATE for each other time and life. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { WriteColumn } from '../../copy-port.ts'
+import { encoderOf } from './encode.ts'
+import type { ShapeColumn, TableShape } from './shape.ts'
+import type { Stamping, Using } from './stamps.ts'
+import type { Statements } from './statements.ts'
+
+export type Parameters = readonly (Buffer | null)[]
+
+export type Write = {
+  readonly sql: string
+  readonly parameters: Parameters
+  /** Which of the parameters is the time, of a write that must not be done twice at the same time: elements of a list would be there twice. */
+  readonly timeAt?: number
+}
+
+/** A row as the cluster takes it. */
+export type Encoded = {
+  readonly row: Row
+  readonly cells: Parameters
+  readonly stamp: Stamp | undefined
+  readonly bytes: number
+  /** It has no clustering key: what it holds are the static columns of a partition without rows. */
+  readonly staticOnly: boolean
+}
+
+/** What becomes of a collection: written at the row's time, left as it is, or written later than whatever is there. */
+export type Collections = ReadonlyMap<number, 'leave' | bigint>
+
+/** Bytes of a partition key, and of a clustering key. */
+const MOST_KEY_BYTES = 65_535
+
+export class RowWrites {
+  readonly #shape: TableShape
+  readonly #columns: readonly WriteColumn[]
+  readonly #statements: Statements
+  readonly #stamping: Stamping
+  readonly #keepNulls: boolean
+  readonly #encoders: readonly ((cell: Cell) => Buffer | null)[]
+  readonly #parts: readonly ShapeColumn['part'][]
+  readonly #partition: readonly number[]
+  readonly #clustering: readonly number[]
+  /** Positions of columns whose values are many cells. */
+  readonly collections: readonly number[]
+  readonly #lists: ReadonlySet<number>
+  readonly #statics: readonly number[]
+  readonly #regulars: readonly number[]
+
+  /** @param keepNulls a value that is not there takes away what the target has in its place */
+  constructor(
+    shape: TableShape,
+    columns: readonly WriteColumn[],
+    statements: Statements,
+    stamping: Stamping,
+    keepNulls: boolean,
+  ) {
+    this.#shape = shape
+    this.#columns = columns
+    this.#statements = statements
+    this.#stamping = stamping
+    this.#keepNulls = keepNulls
+    const known = columns.map((column) => columnOf(shape, column))
+    this.#encoders = known.map(({ type }, at) => encoderOf(type, columns[at]?.as ?? { kind: 'text' }))
+    this.#parts = known.map(({ part }) => part)
+    const position = (name: string): number => columns.findIndex((column) => column.name === name)
+    this.#partition = shape.partition.map(position)
+    this.#clustering = shape.clustering.map(position)
+    const missing = [...shape.partition, ...shape.clustering].filter((name) => position(name) < 0)
+    if (missing.length > 0) throw keyMissing(shape, missing)
+    const where = (wanted: (column: ShapeColumn) => boolean): number[] =>
+      known.flatMap((column, at) => (wanted(column) ? [at] : []))
+    this.collections = where(({ manyCells }) => manyCells)
+    this.#lists = new Set(where(({ manyCells, isList }) => manyCells && isList))
+    this.#statics = where(({ part, manyCells }) => part === 'static' && !manyCells)
+    this.#regulars = where(({ part, manyCells }) => part === 'regular' && !manyCells)
+  }
+
+  /** @throws SluiceError ROW_REFUSED, VALUE_REFUSED */
+  encode(row: Row, stamp: Stamp | undefined): Encoded {
+    let bytes = 0
+    const cells = this.#encoders.map((encode, at) => {
+      const cell = row[at] ?? null
+      const value = cell === null ? null : encode(cell)
+      bytes += value === null ? 0 : value.length
+      return value
+    })
+    const staticOnly = this.#checkKey(cells)
+    return { row, cells, stamp, bytes, staticOnly }
+  }
+
+  /** Values of the key, of the partition alone where there is no more of it. */
+  key({ cells, staticOnly }: Encoded): Parameters {
+    const partition = this.#partition.map((at) => cells[at] ?? null)
+    return staticOnly ? partition : [...partition, ...this.#clustering.map((at) => cells[at] ?? null)]
+  }
+
+  keyNames({ staticOnly }: { readonly staticOnly: boolean }): readonly string[] {
+    return staticOnly ? this.#shape.partition : [...this.#shape.partition, ...this.#shape.clustering]
+  }
+
+  /** The partition's key as one text. */
+  partitionText({ cells }: Encoded): string {
+    const [only = 0] = this.#partition
+    if (this.#partition.length === 1) return cells[only]?.toString('latin1') ?? ''
+    return JSON.stringify(this.#partition.map((at) => cells[at]?.toString('latin1') ?? null))
+  }
+
+  get hasStatics(): boolean {
+    return this.#parts.includes('static')
+  }
+
+  /** The row as it would be if its partition shared nothing. */
+  withoutStatics(row: Encoded): Encoded {
+    return { ...row, cells: row.cells.map((cell, at) => (this.#parts[at] === 'static' ? null : cell)) }
+  }
+
+  /** Static values as one text, with their times. */
+  staticsText({ cells, stamp }: Encoded): string {
+    return JSON.stringify(
+      this.#parts.flatMap((part, at) =>
+        part === 'static'
+          ? [cells[at]?.toString('latin1') ?? null, String(stamp?.times[at] ?? ''), String(stamp?.lives[at] ?? '')]
+          : [],
+      ),
+    )
+  }
+
+  /**
+   * @param statics whether the partition's static values are written with it
+   * @param collections what differs from writing them at the row's time, by position
+   */
+  writes(encoded: Encoded, statics: boolean, collections: Collections | null = null): readonly Write[] {
+    const { cells, stamp, staticOnly } = encoded
+    const writes: Write[] = []
+    if (!staticOnly) {
+      const [here, absent] = this.#split(cells, this.#regulars)
+      const { groups, whole } = this.#stamping.of(stamp, here, absent)
+      this.#insert(writes, cells, groups[0]?.using ?? whole, groups[0]?.at ?? [])
+      for (const { using, at } of groups.slice(1)) this.#update(writes, encoded, using, at)
+    }
+    if (statics && this.#statics.length > 0) {
+      const [here, absent] = this.#split(cells, this.#statics)
+      for (const { using, at } of this.#stamping.of(stamp, here, absent).groups) {
+        this.#update(writes, encoded, using, at)
+      }
+    }
+    if (this.collections.length > 0) this.#collections(writes, encoded, statics, collections)
+    return writes
+  }
+
+  /** An INSERT that does nothing where the key is there; null where there is none that could write the whole row. */
+  ifAbsent({ cells, staticOnly }: Encoded): Write | null {
+    if (staticOnly) return null
+    const at = [...this.#partition, ...this.#clustering]
+    for (const [position, cell] of cells.entries()) {
+      const part = this.#parts[position]
+      if (cell === null || part === 'partition' || part === 'clustering') continue
+      if (part === 'static') return null
+      at.push(position)
+    }
+    const names = this.#names(at)
+    if (!this.#statements.takes(names, null)) return null
+    return { sql: this.#statements.insert(names, null), parameters: at.map((one) => cells[one] ?? null) }
+  }
+
+  #insert(writes: Write[], cells: Parameters, using: Using, at: readonly number[]): void {
+    const key = [...this.#partition, ...this.#clustering]
+    const all = [...key, ...at]
+    const names = this.#names(all)
+    const how = using.life === null ? 'time' : 'time and life'
+    if (this.#statements.takes(names, how)) {
+      const parameters = [...all.map((one) => cells[one] ?? null), ...usingParameters(using)]
+      writes.push({ sql: this.#statements.insert(names, how), parameters })
+      return
+    }
+    const parameters = [...key.map((one) => cells[one] ?? null), ...usingParameters(using)]
+    writes.push({ sql: this.#statements.insert(this.#names(key), how), parameters })
+    for (const one of at) this.#updateOne(writes, cells, using, [one], key)
+  }
+
+  #update(writes: Write[], { cells, staticOnly }: Encoded, using: Using, at: readonly number[]): void {
+    const isStatic = staticOnly || at.every((one) => this.#parts[one] === 'static')
+    const key = isStatic ? this.#partition : [...this.#partition, ...this.#clustering]
+    // As many statements as there are sets of columns would be too many; one for each column is not.
+    const sets = this.#statements.takesUpdate(this.#names(at), using.life !== null) ? [at] : at.map((one) => [one])
+    for (const set of sets) this.#updateOne(writes, cells, using, set, key)
+  }
+
+  #updateOne(writes: Write[], cells: Parameters, using: Using, at: readonly number[], key: readonly number[]): void {
+    const how = using.life === null ? 'time' : 'time and life'
+    const sql = this.#statements.update(this.#names(at), this.#names(key), how)
+    const values = [...at, ...key].map((one) => cells[one] ?? null)
+    const isList = at.some((one) => this.#lists.has(one))
+    writes.push({ sql, parameters: [...usingParameters(using), ...values], ...(isList ? { timeAt: 0 } : {}) })
+  }
+
+  #collections(writes: Write[], encoded: Encoded, statics: boolean, other: Collections | null): void {
+    const { cells, stamp } = encoded
+    const { whole } = this.#stamping.of(stamp, [])
+    for (const at of this.collections) {
+      const isStatic = this.#parts[at] === 'static'
+      if (isStatic ? !statics : encoded.staticOnly) continue
+      const change = other?.get(at)
+      if (change === 'leave' || ((cells[at] ?? null) === null && !this.#keepNulls)) continue
+      this.#update(writes, encoded, change === undefined ? whole : { ...whole, time: change }, [at])
+    }
+  }
+
+  #split(cells: Parameters, at: readonly number[]): readonly [here: readonly number[], absent: readonly number[]] {
+    const here = at.filter((one) => (cells[one] ?? null) !== null)
+    return [here, this.#keepNulls && here.length < at.length ? at.filter((one) => (cells[one] ?? null) === null) : []]
+  }
+
+  #names(at: readonly number[]): readonly string[] {
+    return at.map((one) => this.#columns[one]?.name ?? '')
+  }
+
+  /** @returns whether the row is that of a partition without rows */
+  #checkKey(cells: Parameters): boolean {
+    let bytes = 0
+    for (const at of this.#partition) {
+      const cell = cells[at] ?? null
+      if (cell === null) throw this.#refused(at, 'NULL cannot be part of a partition key')
+      bytes += cell.length + (this.#partition.length > 1 ? 3 : 0)
+      if (cell.length === 0 && this.#partition.length === 1) throw this.#refused(at, 'a partition key cannot be empty')
+    }
+    const [first = 0] = this.#partition
+    if (bytes > MOST_KEY_BYTES)
+      throw this.#refused(first, `a partition key takes ${MOST_KEY_BYTES} bytes, not ${bytes}`)
+    let absent = 0
+    bytes = 0
+    for (const at of this.#clustering) {
+      const cell = cells[at] ?? null
+      if (cell === null) absent++
+      else bytes += cell.length + 3
+    }
+    const [at = 0] = this.#clustering
+    if (bytes > MOST_KEY_BYTES) throw this.#refused(at, `a clustering key takes ${MOST_KEY_BYTES} bytes, not ${bytes}`)
+    if (absent === 0) return false
+    const others = this.#parts.some((part, one) => part === 'regular' && (cells[one] ?? null) !== null)
+    const has = this.#parts.some((part, one) => part === 'static' && (cells[one] ?? null) !== null)
+    if (absent < this.#clustering.length || others || !has) {
+      throw this.#refused(
+        this.#clustering.find((one) => (cells[one] ?? null) === null) ?? at,
+        'NULL cannot be part of a clustering key',
+      )
+    }
+    return true
+  }
+
+  #refused(at: number, reason: string): SluiceError {
+    return new SluiceError('ROW_REFUSED', `the cluster cannot hold the row: ${reason}`, {
+      where: `${tableText(this.#shape.table)}.${this.#columns[at]?.name ?? ''}`,
+    })
+  }
+}
+
+/** Microseconds or seconds as the protocol has them. */
+export function longBytes(value: bigint): Buffer {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeBigInt64BE(value)
+  return bytes
+}
+
+function usingParameters({ time, life }: Using): readonly Buffer[] {
+  if (life === null) return [longBytes(time)]
+  const seconds = Buffer.allocUnsafe(4)
+  seconds.writeInt32BE(life)
+  return [longBytes(time), seconds]
+}
+
+function columnOf({ columns, table }: TableShape, { name }: WriteColumn): ShapeColumn {
+  const found = columns.get(name)
+  if (found !== undefined) return found
+  throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has no column ${name}`, {
+    hint: 'plan the copy again: the table may have changed since',
+  })
+}
+
+function keyMissing({ table }: TableShape, missing: readonly string[]): SluiceError {
+  return new SluiceError('TABLE_REFUSED', `nothing fills ${missing.join(', ')} of ${tableText(table)}`, {
+    reason: 'every row of a Cassandra table needs its whole primary key',
+    hint: 'copy a column into each of them with --columns or --rename',
+  })
+}

@@ -1,0 +1,86 @@
+/** Single values of Cassandra in canonical form, as its driver gives them. */
+import cassandra from 'cassandra-driver'
+import { canonicalDecimal } from '../../../model/copy/decimal.ts'
+import { refusedValue } from '../../../model/copy/refused.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
+import { inetText } from './inet.ts'
+import { dayText, durationText, momentText, timeText } from './moments.ts'
+import { spelledDecimal, varintOf, type Decimal } from './numbers.ts'
+import type { SimpleName } from './types.ts'
+
+export type Given = Exclude<Cell, null>
+
+const { BigDecimal } = cassandra.types
+
+/** Days are counted from the middle of four bytes. */
+export const MIDDLE_DAY = 0x8000_0000
+
+/**
+ * The function that brings values of the driver into canonical form; they are not null.
+ * @param spelled decimals keep zeros at their end, and exponents
+ * @throws (the function) SluiceError VALUE_REFUSED
+ */
+export function scalarReader(name: SimpleName, spelled: boolean): (value: unknown) => Given {
+  switch (name) {
+    case 'ascii':
+    case 'text':
+      return (value) => value as string
+    case 'bigint':
+    case 'counter':
+    case 'int':
+    case 'smallint':
+    case 'tinyint':
+    case 'varint':
+      return (value) => String(value as bigint | number)
+    case 'blob':
+      return (value) => value as Buffer
+    case 'boolean':
+      return (value) => (value === true ? '1' : '0')
+    case 'double':
+    case 'float':
+      return (value) => value as number
+    case 'decimal':
+      return spelled
+        ? (value) => spelledDecimal(decimalParts(value))
+        : (value) => canonicalDecimal(spelledDecimal(decimalParts(value)))
+    case 'uuid':
+    case 'timeuuid':
+      return uuid
+    case 'inet':
+      return (value) => inetText((value as cassandra.types.InetAddress).getBuffer())
+    case 'timestamp':
+      return timestamp
+    case 'date':
+      return (value) => dayText((value as cassandra.types.LocalDate).toBuffer().readUInt32BE(0) - MIDDLE_DAY)
+    case 'time':
+      return (value) => timeText((value as cassandra.types.LocalTime).toBuffer().readBigInt64BE(0))
+    case 'duration':
+      return duration
+  }
+}
+
+/** The driver prints decimals below zero digits wrongly, and keeps their parts to itself. */
+function decimalParts(value: unknown): Decimal {
+  const bytes = BigDecimal.toBuffer(value as cassandra.types.BigDecimal)
+  return { unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) }
+}
+
+function uuid(value: unknown): string {
+  const hex = (value as cassandra.types.Uuid).getBuffer().toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+function timestamp(value: unknown): string {
+  const ms = (value as Date).getTime()
+  if (Number.isNaN(ms)) throw refusedValue('a moment between the years 271822 BC and 275760', 'a timestamp beyond')
+  return momentText(ms)
+}
+
+function duration(value: unknown): string {
+  const { months, days, nanoseconds } = value as {
+    readonly months: number
+    readonly days: number
+    readonly nanoseconds: cassandra.types.Long
+  }
+  return durationText({ months, days, nanos: BigInt(nanoseconds.toString()) })
+}

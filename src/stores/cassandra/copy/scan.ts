@@ -1,0 +1,148 @@
+/** Rows of a range in canonical form, with the times of their values where they are asked for. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Bound } from '../../../model/copy/range.ts'
+import { RINGS, tokensOfRange } from '../../../model/copy/ring.ts'
+import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { BatchSize, RowBatch, RowRequest } from '../../copy-port.ts'
+import type { CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import { encoderOf } from './encode.ts'
+import { Pages, type DriverRow } from './pages.ts'
+import { PageSize } from './page-size.ts'
+import { byKey } from './select.ts'
+import { RowDecoder } from './row-decoder.ts'
+
+/** Rows that are looked up by their keys at the same time. */
+const LOOKUPS = 64
+
+/** @throws SluiceError VALUE_REFUSED for a row that cannot be read, where the request has no `aside`; errors of the driver */
+export async function* scan(
+  link: CassandraLink,
+  request: RowRequest,
+  size: BatchSize,
+  pageRows: number | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<RowBatch> {
+  const { table, range, where } = request
+  const { ring } = table
+  if (ring === undefined) throw new Error('a table of Cassandra lies on a ring')
+  const decoder = await RowDecoder.of(link, request)
+  const rowBytes = table.rows > 0n && table.bytes > 0n ? Number(table.bytes / table.rows) + 1 : null
+  const pages = new PageSize(rowBytes, pageRows)
+  if (range.by === 'keys') {
+    yield* sliced(looked(link, request, decoder, range.keys, signal), decoder, request, size, pages)
+    return
+  }
+  if (range.by !== 'key' && range.by !== 'all') return
+  const tokens = range.by === 'all' ? RINGS[ring.partitioner] : tokensOfRange(range, RINGS[ring.partitioner])
+  const unread: (() => void)[] = []
+  const unreadable = (partition: readonly unknown[], thrown: unknown): void => {
+    const error = unreadableError(link, request, partition, thrown)
+    if (request.aside === undefined) throw error
+    const { aside } = request
+    unread.push(() => aside(decoder.shownPartition(partition), error))
+  }
+  const reader = new Pages({ link, table, ring, what: decoder.what, where, size: pages, unreadable }, signal)
+  yield* sliced(reader.ofTokens(tokens), decoder, request, size, pages)
+  for (const tell of unread) tell()
+}
+
+async function* sliced(
+  pages: AsyncIterable<readonly DriverRow[]>,
+  decoder: RowDecoder,
+  request: RowRequest,
+  size: BatchSize,
+  pageSize: PageSize,
+): AsyncGenerator<RowBatch> {
+  for await (const found of pages) {
+    const rows: Row[] = []
+    const stamps: Stamp[] = []
+    let bytes = 0
+    for (const one of found) {
+      try {
+        const row = decoder.row(one)
+        bytes += bytesOf(row)
+        rows.push(row)
+        if (request.stamps === true) stamps.push(decoder.stamp(one))
+      } catch (thrown) {
+        const error = asSluiceError(thrown)
+        if (request.aside === undefined || error.code !== 'VALUE_REFUSED') throw thrown
+        request.aside(decoder.shown(one), error)
+      }
+    }
+    pageSize.note(rows.length, bytes)
+    const most = bytes <= size.bytes ? size.rows : Math.min(size.rows, Math.floor((size.bytes * rows.length) / bytes))
+    const step = Math.max(1, most)
+    for (let at = 0; at < rows.length; at += step) {
+      const some = rows.length <= step ? rows : rows.slice(at, at + step)
+      yield {
+        rows: some,
+        bytes: some === rows ? bytes : Math.ceil((bytes * some.length) / rows.length),
+        ...(request.stamps === true ? { stamps: some === rows ? stamps : stamps.slice(at, at + step) } : {}),
+      }
+    }
+  }
+}
+
+/** Rows by their keys, some of them at the same time; those that are not there are left out. */
+async function* looked(
+  link: CassandraLink,
+  { table, where, columns }: RowRequest,
+  decoder: RowDecoder,
+  keys: readonly Bound[],
+  signal: AbortSignal,
+): AsyncGenerator<readonly DriverRow[]> {
+  const parts = table.key.map((name) => {
+    const as = columns.find((column) => column.name === name)?.as ?? decoder.typeOf(name).as
+    const encode = encoderOf(decoder.typeOf(name).type, as)
+    return (text: string): Buffer | null => encode(cellOf(text, as.kind))
+  })
+  const look = async (key: Bound): Promise<readonly DriverRow[]> => {
+    const values = parts.map((part, at) => part(key[at] ?? ''))
+    const { cql, parameters } = byKey(table, decoder.what, values, where)
+    return (await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })).rows
+  }
+  for (let at = 0; at < keys.length; at += LOOKUPS) {
+    signal.throwIfAborted()
+    const found = await Promise.all(keys.slice(at, at + LOOKUPS).map(look))
+    const rows = found.flat()
+    if (rows.length > 0) yield rows
+  }
+}
+
+/** A value of a key as ranges spell it. */
+function cellOf(text: string, kind: string): Cell {
+  if (kind === 'bytes') return Buffer.from(text.replace(/^\\x/, ''), 'hex')
+  return kind === 'float' ? Number(text) : text
+}
+
+function unreadableError(
+  link: CassandraLink,
+  { table }: RowRequest,
+  partition: readonly unknown[],
+  thrown: unknown,
+): SluiceError {
+  const cause = cassandraError(thrown, link.settings, 'read')
+  const name = tableText(table.table)
+  return new SluiceError(
+    'VALUE_REFUSED',
+    `rows of the partition (${partition.map(String).join(', ')}) cannot be read`,
+    {
+      where: name,
+      reason: cause.reason ?? cause.message,
+      hint: 'very many deleted rows do this: compact the table, or raise the timeouts and tombstone_failure_threshold; then sluice retry-quarantine',
+      kind: 'source',
+      cause: thrown,
+    },
+  )
+}
+
+function bytesOf(row: Row): number {
+  let sum = 0
+  for (const cell of row) {
+    if (cell === null) continue
+    sum += typeof cell === 'string' ? cell.length : typeof cell === 'number' ? 8 : cell.byteLength
+  }
+  return sum
+}

@@ -1,0 +1,104 @@
+/** What the cluster's own tables say of tables: their names and ids, which the driver does not keep. Releases before 3.0 keep them elsewhere. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CassandraLink } from '../connect.ts'
+
+export type ListedTable = {
+  readonly keyspace: string
+  readonly name: string
+  /** Another one for each table that is created, under whatever name. */
+  readonly id: string
+  /** Kept by the cluster out of the rows of this table; null for tables of their own. */
+  readonly viewOf: string | null
+}
+
+/** Keyspaces that belong to the server. */
+const SYSTEM = /^(?:system|system_\w+|dse\w*|solr_\w+|OpsCenter)$/
+
+type Words = {
+  readonly tables: string
+  readonly table: string
+  readonly id: string
+  readonly columns: string
+}
+
+const NEW: Words = { tables: 'system_schema.tables', table: 'table_name', id: 'id', columns: 'system_schema.columns' }
+const OLD: Words = {
+  tables: 'system.schema_columnfamilies',
+  table: 'columnfamily_name',
+  id: 'cf_id',
+  columns: 'system.schema_columns',
+}
+
+/** @param keyspace only this one; all that are not the server's own when null */
+export async function listTables(link: CassandraLink, keyspace: string | null): Promise<readonly ListedTable[]> {
+  const words = wordsOf(link)
+  const { tables, table, id } = words
+  const listed = await ask(link, `SELECT keyspace_name, ${table}, ${id} FROM ${tables}`, keyspace)
+  const views =
+    words === OLD
+      ? []
+      : await ask(link, 'SELECT keyspace_name, view_name, id, base_table_name FROM system_schema.views', keyspace)
+  return [...listed, ...views]
+    .map(([ks, name, found, base]) => ({
+      keyspace: String(ks),
+      name: String(name),
+      id: String(found),
+      viewOf: base === undefined ? null : String(base),
+    }))
+    .filter((one) => keyspace !== null || !SYSTEM.test(one.keyspace))
+}
+
+/**
+ * Whether the table still is what was planned: dropped columns are read as nulls by some releases, and a table that was dropped and created anew is
+ * read as if nothing had happened.
+ * @throws SluiceError SOURCE_GONE
+ */
+export async function refuseChanged(link: CassandraLink, { table, identity, columns }: TableSpec): Promise<void> {
+  const { schema = '', name } = table
+  const { tables, table: named, id, columns: ofColumns } = wordsOf(link)
+  const [listed, found] = await Promise.all([
+    ask(link, `SELECT ${id} FROM ${tables} WHERE keyspace_name = ? AND ${named} = ?`, schema, name),
+    ask(link, `SELECT column_name FROM ${ofColumns} WHERE keyspace_name = ? AND ${named} = ?`, schema, name),
+  ])
+  const [[now] = []] = listed
+  // A view is listed beside the tables, and has the columns that it had when it was made.
+  if (now === undefined && found.length === 0) throw gone(tableText(table), 'it is gone')
+  if (now !== undefined && String(now) !== identity)
+    throw gone(tableText(table), 'another table stands under its name now')
+  const there = new Set(found.map(([column]) => String(column)))
+  const lost = columns.filter((column) => !there.has(column.name)).map((column) => column.name)
+  if (lost.length > 0) throw gone(tableText(table), `it has lost ${lost.join(', ')}`)
+  const planned = new Set(columns.map((column) => column.name))
+  const added = [...there].filter((column) => column !== '' && !planned.has(column))
+  if (added.length > 0) throw gone(tableText(table), `it has got ${added.join(', ')}`)
+}
+
+function gone(table: string, reason: string): SluiceError {
+  return new SluiceError('SOURCE_GONE', `${table} has changed since it was planned`, {
+    where: table,
+    reason,
+    hint: 'plan the copy again: run the same command once more',
+  })
+}
+
+function wordsOf({ release }: CassandraLink): Words {
+  return Number.parseInt(release, 10) < 3 ? OLD : NEW
+}
+
+async function ask(
+  { client }: CassandraLink,
+  query: string,
+  keyspace: string | null,
+  name?: string,
+): Promise<readonly (readonly unknown[])[]> {
+  const where = keyspace === null || query.includes('WHERE') ? '' : ' WHERE keyspace_name = ?'
+  const parameters = [...(keyspace === null ? [] : [keyspace]), ...(name === undefined ? [] : [name])]
+  const { rows } = await client.execute(`${query}${where}`, parameters, {
+    prepare: true,
+    // Each node has all of it.
+    consistency: 1,
+    fetchSize: 100_000,
+  })
+  return rows.map((row) => row.values() as unknown[])
+}

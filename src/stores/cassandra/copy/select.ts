@@ -1,0 +1,72 @@
+/** The statements that read a table: by tokens, by partition, by key. */
+import type { RingSpec, TableSpec } from '../../../model/copy/column-type.ts'
+import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quoteName, tableName } from './names.ts'
+
+export type Query = { readonly cql: string; readonly parameters: readonly unknown[] }
+
+/** Texts, quoted names and comments, in which words mean nothing. */
+const SKIPPED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
+/** What would change more than which rows are read. */
+const NO_CONDITION = /\b(?:limit|order\s+by|group\s+by|per\s+partition|allow\s+filtering|using|or)\b|;/i
+
+/** @throws SluiceError BAD_PREDICATE */
+export function refuseNoCondition(where: string | null): void {
+  if (where === null) return
+  const word = NO_CONDITION.exec(where.replaceAll(SKIPPED, ' '))?.[0]
+  if (word === undefined) return
+  throw new SluiceError('BAD_PREDICATE', `CQL has no ${word.toUpperCase()} in a condition`, {
+    where,
+    hint: 'write comparisons with AND between them, as they would stand behind WHERE',
+  })
+}
+
+/** `token("a", "b")`. */
+export function hashOf(table: TableSpec, ring: RingSpec): string {
+  const columns = table.key.slice(0, ring.columns).map(quoteName).join(', ')
+  return `${ring.partitioner === 'ycql' ? 'partition_hash' : 'token'}(${columns})`
+}
+
+/** @param what list of columns */
+export function byTokens(
+  table: TableSpec,
+  ring: RingSpec,
+  what: string,
+  { low, high }: TokenRange,
+  where: string | null,
+): Query {
+  const whole = RINGS[ring.partitioner]
+  const hash = hashOf(table, ring)
+  // The ends stay open: where it bounds a range, the least token stands for the end of the ring, too.
+  const bounds = [
+    ...(low > whole.low ? [{ text: `${hash} >= ?`, token: low }] : []),
+    ...(high < whole.high ? [{ text: `${hash} <= ?`, token: high }] : []),
+  ]
+  const conditions = bounds.map(({ text }) => text)
+  return {
+    cql: `SELECT ${what} FROM ${tableName(table.table)}${behind(conditions, where)}`,
+    parameters: bounds.map(({ token }) => tokenValue(token, ring)),
+  }
+}
+
+/** All rows of one partition, or one row, by the first columns of the key. */
+export function byKey(table: TableSpec, what: string, key: readonly unknown[], where: string | null): Query {
+  const conditions = table.key.slice(0, key.length).map((name) => `${quoteName(name)} = ?`)
+  return { cql: `SELECT ${what} FROM ${tableName(table.table)}${behind(conditions, where)}`, parameters: key }
+}
+
+export function countQuery(table: TableSpec, ring: RingSpec, tokens: TokenRange, where: string | null): Query {
+  return byTokens(table, ring, 'COUNT(*)', tokens, where)
+}
+
+function tokenValue(token: bigint, { partitioner }: RingSpec): bigint | number {
+  return partitioner === 'ycql' ? Number(token) : token
+}
+
+function behind(conditions: readonly string[], where: string | null): string {
+  // A line end, so that a comment at the end of what a user wrote swallows nothing.
+  const all = where === null ? conditions : [...conditions, `${where}\n`]
+  if (all.length === 0) return ''
+  return ` WHERE ${all.join(' AND ')}${where === null ? '' : 'ALLOW FILTERING'}`
+}

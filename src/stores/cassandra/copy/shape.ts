@@ -1,0 +1,74 @@
+/** What a table of the cluster is like, as far as writing needs to know. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CassandraLink } from '../connect.ts'
+import { cqlTypeOf, freezesTypes, type CqlType, type DriverType } from './types.ts'
+
+export type ShapeColumn = {
+  readonly name: string
+  readonly type: CqlType
+  readonly part: 'partition' | 'clustering' | 'static' | 'regular'
+  /** Its elements are cells of their own, so that it is not one value with one time. */
+  readonly manyCells: boolean
+  readonly isList: boolean
+}
+
+export type TableShape = {
+  readonly table: TableName
+  /** By name. */
+  readonly columns: ReadonlyMap<string, ShapeColumn>
+  readonly partition: readonly string[]
+  readonly clustering: readonly string[]
+  /** Its values are counters: they are added to, and never set. */
+  readonly counters: boolean
+}
+
+/** Numbers of the driver. */
+const COUNTER = 5
+const LIST = 0x20
+const USER_TYPE = 0x30
+/** list, map, set and types of users: many cells unless they are frozen. */
+const MANY: ReadonlySet<number> = new Set([LIST, 0x21, 0x22, USER_TYPE])
+
+/**
+ * The table as the cluster has it now.
+ * @throws SluiceError TABLE_REFUSED where there is none; errors of the driver
+ */
+export async function shapeOf(link: CassandraLink, table: TableName): Promise<TableShape> {
+  const keyspace = table.schema ?? link.settings.keyspace ?? ''
+  const found = await link.client.metadata.getTable(keyspace, table.name)
+  // The driver gives null, whatever its types say.
+  if ((found as unknown) == null) {
+    throw new SluiceError('TABLE_REFUSED', 'the cluster has no such table', {
+      where: tableText(table),
+      hint: 'plan the copy again: the table may have been dropped since',
+    })
+  }
+  const partition = found.partitionKeys.map(({ name }) => name)
+  const clustering = found.clusteringKeys.map(({ name }) => name)
+  const isOld = freezesTypes(link.release)
+  const columns = new Map(
+    found.columns.map((column): [string, ShapeColumn] => {
+      const { name, type } = column
+      const { isStatic } = column as { readonly isStatic?: boolean }
+      const part = partition.includes(name)
+        ? 'partition'
+        : clustering.includes(name)
+          ? 'clustering'
+          : isStatic === true
+            ? 'static'
+            : 'regular'
+      return [
+        name,
+        { name, type: cqlTypeOf(type, isOld), part, manyCells: isManyCells(type, isOld), isList: type.code === LIST },
+      ]
+    }),
+  )
+  const counters = found.columns.some(({ type }) => type.code === COUNTER)
+  return { table: { schema: keyspace, name: table.name }, columns, partition, clustering, counters }
+}
+
+function isManyCells(type: DriverType, isOld: boolean): boolean {
+  if (!MANY.has(type.code) || (isOld && type.code === USER_TYPE)) return false
+  return type.options?.frozen !== true
+}

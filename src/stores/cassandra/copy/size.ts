@@ -1,0 +1,56 @@
+/** How large a table is: what its servers keep of it, else what a sample of its ring lets expect; counted in full only where that is little. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { RINGS, splitTokens } from '../../../model/copy/ring.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { CassandraLink } from '../connect.ts'
+import { ringPicture } from './ring-sample.ts'
+import { countQuery } from './select.ts'
+
+/** A window in each of so many parts: some thousand rows at most are read of a table that nobody has measured. */
+const LOOK = { splits: 4, sample: 8, seed: 'size' } as const
+
+/** Rows up to which a table is counted when its number is asked for: a count reads all of it. */
+export const COUNT_UP_TO = 100_000n
+const COUNT_PARTS = 16
+const COUNT_LANES = 4
+
+/** Estimates, unless the table is so small that the sample saw all of it. */
+export async function sizeOf(
+  link: CassandraLink,
+  spec: Omit<TableSpec, 'rows' | 'bytes'>,
+  signal: AbortSignal,
+): Promise<{ readonly rows: bigint; readonly bytes: bigint }> {
+  const { parts } = await ringPicture(link, { ...spec, rows: 0n, bytes: 0n }, LOOK, signal)
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0)
+  const seen = parts.reduce((sum, part) => sum + part.bytes, 0)
+  const kept = parts.reduce((sum, { server }) => sum + (server?.bytes ?? 0), 0)
+  return { rows: BigInt(Math.round(rows)), bytes: BigInt(Math.round(Math.max(seen, kept))) }
+}
+
+/**
+ * Counts by parts of the ring, a few at the same time.
+ * @param where a condition that a user wrote
+ */
+export async function countRows(
+  link: CassandraLink,
+  table: TableSpec,
+  where: string | null,
+  signal: AbortSignal,
+): Promise<bigint> {
+  const { ring } = table
+  if (ring === undefined) throw new Error('a table of Cassandra lies on a ring')
+  const whole = RINGS[ring.partitioner]
+  const parts = splitTokens(whole.low, whole.high, COUNT_PARTS)
+  let rows = 0n
+  let next = 0
+  const lane = async (): Promise<void> => {
+    for (let part = parts[next++]; part !== undefined; part = parts[next++]) {
+      throwIfAborted(signal)
+      const { cql, parameters } = countQuery(table, ring, part, where)
+      const counted = await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })
+      rows += BigInt(String(counted.rows[0]?.get(0) ?? 0))
+    }
+  }
+  await Promise.all(Array.from({ length: COUNT_LANES }, lane))
+  return rows
+}

@@ -1,0 +1,57 @@
+/** Failures of a cluster that is read, as the source's: a condition that it does not understand, a table that has changed. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import type { CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import { failureOf } from '../failure.ts'
+
+const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
+  TARGET_DENIED: 'SOURCE_DENIED',
+  TARGET_IO: 'SOURCE_IO',
+  TABLE_REFUSED: 'SOURCE_IO',
+}
+
+/**
+ * @param where the condition that a user wrote: mistakes are then his
+ * @returns a SluiceError of the source's kind
+ */
+export function sourceError(
+  thrown: unknown,
+  { settings }: CassandraLink,
+  { table }: TableSpec,
+  where: string | null,
+): unknown {
+  if (thrown instanceof SluiceError && thrown.code === 'TABLE_REFUSED') return gone(tableText(table), thrown.message)
+  if (thrown instanceof SluiceError) return ofSource(thrown)
+  const { kind, message } = failureOf(thrown)
+  if (kind === 'table' || kind === 'keyspace') return gone(tableText(table), message)
+  if (kind === 'invalid' || kind === 'syntax') {
+    if (where !== null) {
+      return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${message}`, { where, cause: thrown })
+    }
+    if (/undefined name|unknown identifier|no column|undefined column/i.test(message))
+      return gone(tableText(table), message)
+  }
+  return ofSource(cassandraError(thrown, settings, 'read'))
+}
+
+function ofSource(error: SluiceError): SluiceError {
+  const { code, message, where, reason, hint, retryable, cause } = error
+  if (error.kind !== 'target') return error
+  return new SluiceError(OF_SOURCE[code] ?? code, message, {
+    kind: 'source',
+    retryable,
+    cause,
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+function gone(table: string, reason: string): SluiceError {
+  return new SluiceError('SOURCE_GONE', `${table} has changed since it was planned, or is gone`, {
+    where: table,
+    reason,
+    hint: 'plan the copy again: run the same command once more',
+  })
+}

@@ -1,0 +1,92 @@
+/** A Cassandra cluster as the source of a copy. There is no snapshot: rows may change while they are read, and the copy says so. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { ReadPoint } from '../../../model/copy/plan.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { rangeOfTokens, RINGS, splitTokens, tokenCount, tokensOfRange } from '../../../model/copy/ring.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import type { CassandraLink } from '../connect.ts'
+import { digestOfRows } from './digest.ts'
+import { scan } from './scan.ts'
+import { refuseChanged } from './schema-look.ts'
+import { refuseNoCondition } from './select.ts'
+import { COUNT_UP_TO, countRows } from './size.ts'
+import { sourceError } from './source-errors.ts'
+
+/** Rows and bytes of a batch that is only added up. */
+const TO_SUM: BatchSize = { rows: 5000, bytes: 4 * 1024 * 1024 }
+
+export class CassandraSource implements SourceView {
+  readonly point: ReadPoint
+  readonly #link: CassandraLink
+  readonly #signal: AbortSignal
+  readonly #pageRows: number | undefined
+
+  /**
+   * @param now milliseconds since 1970
+   * @param options most rows of a page
+   */
+  constructor(link: CassandraLink, now: number, signal: AbortSignal, options: { readonly pageRows?: number } = {}) {
+    this.#link = link
+    this.#signal = signal
+    this.#pageRows = options.pageRows
+    this.point = { view: isoTime(now), at: isoTime(now) }
+  }
+
+  /** Counts small tables only: a count reads the whole table, and a large one would keep its servers busy for nothing. */
+  async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
+    refuseNoCondition(where)
+    const counted = exact && table.rows <= COUNT_UP_TO
+    try {
+      const rows = counted ? await countRows(this.#link, table, where, this.#signal) : table.rows
+      return { rows, exact: counted, low: null, high: null, nullKeys: false }
+    } catch (thrown) {
+      throwIfAborted(this.#signal)
+      throw sourceError(thrown, this.#link, table, where)
+    }
+  }
+
+  /** By arithmetic: tokens lie evenly, as far as partitions do. */
+  async *cut(table: TableSpec, within: Range, _where: string | null, rows: number): AsyncGenerator<Range> {
+    const { ring } = table
+    if (ring === undefined || within.by !== 'key') {
+      yield within
+      return
+    }
+    const whole = RINGS[ring.partitioner]
+    const tokens = tokensOfRange(within, whole)
+    const share = Number((tokenCount(tokens) * 1_000_000n) / tokenCount(whole)) / 1e6
+    const parts = Math.max(1, Math.ceil((Number(table.rows) * share) / rows))
+    for (const part of splitTokens(tokens.low, tokens.high, parts)) yield rangeOfTokens(part, whole)
+  }
+
+  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
+    const { table, where } = request
+    refuseNoCondition(where)
+    const both = AbortSignal.any([signal, this.#signal])
+    try {
+      await refuseChanged(this.#link, table)
+      yield* scan(this.#link, request, size, this.#pageRows, both)
+      // What was read while the table changed under the reader is not what was planned.
+      await refuseChanged(this.#link, table)
+    } catch (thrown) {
+      throwIfAborted(both)
+      throw sourceError(thrown, this.#link, table, where)
+    }
+  }
+
+  async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
+    return digestOfRows(this.read(request, TO_SUM, signal))
+  }
+
+  /** Tokens have no largest key: what comes later lies anywhere among them. */
+  last(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is held open.
+  }
+}

@@ -1,0 +1,123 @@
+/** With which time and life each value of a row is written: that of the source, cell by cell, unless somebody asked for another. */
+import type { Stamp } from '../../../model/copy/rows.ts'
+
+/** Microseconds since 1970, and seconds; `life` null where nothing is said about it, 0 for ever. */
+export type Using = { readonly time: bigint; readonly life: number | null }
+
+export type StampWish = {
+  readonly ttl?: number
+  readonly writetime?: string
+  readonly dropStamps?: true
+  /** Columns of the target: every value of a row gets the latest of their times, or the longest of their lives. */
+  readonly timesOf?: readonly string[]
+  readonly livesOf?: readonly string[]
+}
+
+/** Columns that get the same time and life are one group; `at` are positions in the row. */
+export type Group = { readonly using: Using; readonly at: readonly number[] }
+
+export type RowUsing = {
+  readonly groups: readonly Group[]
+  /** For what has no time of its own: the key, collections. */
+  readonly whole: Using
+}
+
+export class Stamping {
+  readonly #now: bigint
+  readonly #life: number | null
+  readonly #time: bigint | null
+  readonly #drop: boolean
+  readonly #timesOf: readonly number[] | null
+  readonly #livesOf: readonly number[] | null
+
+  /**
+   * @param names columns of the rows
+   * @param now microseconds, for rows that nobody knows the time of
+   */
+  constructor(names: readonly string[], wish: StampWish, now: bigint) {
+    const positions = (some: readonly string[] | undefined): readonly number[] | null =>
+      some === undefined ? null : some.map((name) => names.indexOf(name)).filter((at) => at >= 0)
+    this.#now = now
+    this.#life = wish.ttl ?? null
+    this.#time = wish.writetime === undefined ? null : BigInt(wish.writetime)
+    this.#drop = wish.dropStamps === true
+    this.#timesOf = positions(wish.timesOf)
+    this.#livesOf = positions(wish.livesOf)
+  }
+
+  /** Whether every value of every row is written alike, whatever the source says. */
+  isPlain(stamp: Stamp | undefined): boolean {
+    return stamp === undefined || this.#drop
+  }
+
+  /**
+   * @param at positions of the values that are written
+   * @param absent positions of those that are removed: at a time of their own where the stamp has one, else at that of the row, so that what is older goes
+   */
+  of(stamp: Stamp | undefined, at: readonly number[], absent: readonly number[] = []): RowUsing {
+    if (stamp === undefined || this.#drop) {
+      const whole = { time: this.#time ?? this.#now, life: this.#life }
+      return { groups: at.length + absent.length === 0 ? [] : [{ using: whole, at: [...at, ...absent] }], whole }
+    }
+    const whole = this.#whole(absent.length === 0 ? stamp : without(stamp, absent))
+    const byUsing = new Map<string, { using: Using; at: number[] }>()
+    const put = (using: Using, position: number): void => {
+      const name = `${using.time}/${using.life}`
+      const known = byUsing.get(name)
+      if (known === undefined) byUsing.set(name, { using, at: [position] })
+      else known.at.push(position)
+    }
+    for (const position of at) {
+      put({ time: this.#timeOf(stamp, position, whole), life: this.#lifeOf(stamp, position, whole) }, position)
+    }
+    for (const position of absent) put({ ...whole, time: stamp.times[position] ?? whole.time }, position)
+    // The key lives as long as what lives longest: that is the group it is written with.
+    const groups = [...byUsing.values()].toSorted((a, b) => byLife(b.using, a.using))
+    return { groups, whole }
+  }
+
+  #timeOf({ times }: Stamp, position: number, whole: Using): bigint {
+    if (this.#time !== null || this.#timesOf !== null) return whole.time
+    return times[position] ?? whole.time
+  }
+
+  #lifeOf({ times, lives }: Stamp, position: number, whole: Using): number | null {
+    if (this.#life !== null || this.#livesOf !== null) return whole.life
+    return times[position] == null ? whole.life : (lives[position] ?? 0)
+  }
+
+  #whole({ times, lives }: Stamp): Using {
+    return { time: this.#time ?? this.#latest(times), life: this.#life ?? this.#longest(times, lives) }
+  }
+
+  #latest(times: Stamp['times']): bigint {
+    const some = this.#timesOf === null ? times : this.#timesOf.map((at) => times[at] ?? null)
+    const known = some.filter((time) => time !== null)
+    return known.length === 0 ? this.#now : known.reduce((a, b) => (a > b ? a : b))
+  }
+
+  /** What has no life of its own ends with the last of the others, and never where one of them never ends. */
+  #longest(times: Stamp['times'], lives: Stamp['lives']): number {
+    if (this.#livesOf !== null) return Math.max(0, ...this.#livesOf.map((at) => lives[at] ?? 0))
+    let longest = 0
+    for (const [at, time] of times.entries()) {
+      if (time === null) continue
+      const life = lives[at] ?? null
+      if (life === null) return 0
+      longest = Math.max(longest, life)
+    }
+    return longest
+  }
+}
+
+/** What is removed says nothing about when the row was written. */
+function without({ times, lives }: Stamp, absent: readonly number[]): Stamp {
+  return { times: times.map((time, at) => (absent.includes(at) ? null : time)), lives }
+}
+
+function byLife(a: Using, b: Using): number {
+  const order = (life: number | null): number => (life === null || life === 0 ? Number.POSITIVE_INFINITY : life)
+  const [left, right] = [order(a.life), order(b.life)]
+  if (left !== right) return left > right ? 1 : -1
+  return a.time === b.time ? 0 : a.time > b.time ? 1 : -1
+}

@@ -1,0 +1,88 @@
+/** Texts of the statements that write and read single rows of a table. A text stays the same object, so that the driver finds it prepared. */
+import { quoteName, tableName } from './names.ts'
+import type { TableShape } from './shape.ts'
+
+/** What stands behind USING: a time, or a time and a life. */
+export type Using = 'time' | 'time and life'
+
+/** So many sets of columns have a statement of their own; rows with others are written column by column. */
+const MOST_SETS = 256
+
+export class Statements {
+  readonly #table: string
+  readonly #cache = new Map<string, string>()
+  #sets = 0
+
+  constructor({ table }: TableShape) {
+    this.#table = tableName(table)
+  }
+
+  /** Whether an INSERT of these columns is known, or may still be made known. */
+  takes(columns: readonly string[], using: Using | null): boolean {
+    return this.#sets < MOST_SETS || this.#cache.has(insertKey(columns, using))
+  }
+
+  /** The same of an UPDATE. One column alone is always taken. */
+  takesUpdate(columns: readonly string[], withLife: boolean): boolean {
+    if (columns.length === 1 || this.#sets < MOST_SETS) return true
+    return this.#cache.has(updateKey(columns, withLife ? 'time and life' : 'time'))
+  }
+
+  /** INSERT of these columns; behind their values come the time, and the life. Without `using` only where the key is not there yet. */
+  insert(columns: readonly string[], using: Using | null): string {
+    return this.#of(insertKey(columns, using), () => {
+      this.#sets++
+      const names = columns.map(quoteName).join(', ')
+      const values = columns.map(() => '?').join(', ')
+      return `INSERT INTO ${this.#table} (${names}) VALUES (${values})${using === null ? ' IF NOT EXISTS' : usingText(using)}`
+    })
+  }
+
+  /** UPDATE of some columns of one row, or of the static ones of a partition; time and life come first. */
+  update(columns: readonly string[], key: readonly string[], using: Using): string {
+    return this.#of(updateKey(columns, using), () => {
+      if (columns.length > 1) this.#sets++
+      const set = columns.map((name) => `${quoteName(name)} = ?`).join(', ')
+      return `UPDATE ${this.#table}${usingText(using)} SET ${set} WHERE ${this.#where(key)}`
+    })
+  }
+
+  /** Adds to counters of one row. */
+  add(columns: readonly string[], key: readonly string[]): string {
+    return this.#of(`a ${JSON.stringify(columns)}`, () => {
+      const set = columns.map((name) => `${quoteName(name)} = ${quoteName(name)} + ?`).join(', ')
+      return `UPDATE ${this.#table} SET ${set} WHERE ${this.#where(key)}`
+    })
+  }
+
+  /** One row by its key, or the static columns of a partition. */
+  select(columns: readonly string[], key: readonly string[]): string {
+    return this.#of(`s ${JSON.stringify(columns)}${key.length}`, () => {
+      return `SELECT ${columns.map(quoteName).join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
+    })
+  }
+
+  #where(key: readonly string[]): string {
+    return key.map((name) => `${quoteName(name)} = ?`).join(' AND ')
+  }
+
+  #of(key: string, make: () => string): string {
+    const known = this.#cache.get(key)
+    if (known !== undefined) return known
+    const made = make()
+    this.#cache.set(key, made)
+    return made
+  }
+}
+
+function insertKey(columns: readonly string[], using: Using | null): string {
+  return `i${using ?? '-'} ${JSON.stringify(columns)}`
+}
+
+function updateKey(columns: readonly string[], using: Using): string {
+  return `u${using} ${JSON.stringify(columns)}`
+}
+
+function usingText(using: Using): string {
+  return using === 'time' ? ' USING TIMESTAMP ?' : ' USING TIMESTAMP ? AND TTL ?'
+}

@@ -1,0 +1,134 @@
+/** Tables of a Cassandra cluster as copies see them. */
+import { types, type metadata } from 'cassandra-driver'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { CassandraLink } from '../connect.ts'
+import { listTables, type ListedTable } from './schema-look.ts'
+import { sizeOf } from './size.ts'
+import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, type CqlType } from './types.ts'
+import { userTypesOf } from './user-types.ts'
+
+/**
+ * @param pattern `keyspace.table`, or `table` in the keyspace of the URL, with `*` for any characters; upper and lower case are two, as in quoted names
+ * @returns sorted by name
+ * @throws errors of the driver
+ */
+export async function tablesOf(
+  link: CassandraLink,
+  pattern: string,
+  signal: AbortSignal,
+): Promise<readonly TableSpec[]> {
+  const chosen = (await listed(link, pattern)).toSorted(
+    (a, b) => compare(a.keyspace, b.keyspace) || compare(a.name, b.name),
+  )
+  const specs: TableSpec[] = []
+  for (const one of chosen) {
+    throwIfAborted(signal)
+    const spec = await specOf(link, one)
+    if (spec !== null) specs.push({ ...spec, ...(await sizeOf(link, spec, signal)) })
+  }
+  return specs
+}
+
+async function listed(link: CassandraLink, pattern: string): Promise<readonly ListedTable[]> {
+  const own = link.settings.keyspace
+  // Names hold no points, so that the first one ends the keyspace.
+  const [first = '', ...rest] = pattern.split('.')
+  const [keyspace, name] = rest.length === 0 ? [own, first] : [first, rest.join('.')]
+  const [fitsKeyspace, fitsName] = [matcher(keyspace ?? '*'), matcher(name)]
+  const exact = keyspace !== null && !keyspace.includes('*') ? keyspace : null
+  const found = await listTables(link, exact)
+  return found.filter(
+    (one) =>
+      fitsKeyspace(one.keyspace) &&
+      fitsName(one.name) &&
+      // What the cluster makes by itself out of another table is not among "all tables".
+      (one.viewOf === null || !name.includes('*')),
+  )
+}
+
+/** @returns null where it was dropped while it was looked at */
+async function specOf(
+  link: CassandraLink,
+  { keyspace, name, id, viewOf }: ListedTable,
+): Promise<Omit<TableSpec, 'rows' | 'bytes'> | null> {
+  const { metadata } = link.client
+  // The driver gives null for what is not there, whatever its types say.
+  const found = viewOf === null ? await metadata.getTable(keyspace, name) : await viewAt(link, keyspace, name)
+  if ((found as unknown) == null) return null
+  const partition = found.partitionKeys.map((column) => column.name)
+  const clustering = found.clusteringKeys.map((column) => column.name)
+  const key = [...partition, ...clustering]
+  const isOld = freezesTypes(link.release)
+  const all: CqlType[] = []
+  const columns = found.columns.map((column): Column => {
+    const type = cqlTypeOf(column.type, isOld)
+    all.push(type)
+    const { isStatic } = column as { readonly isStatic?: boolean }
+    return {
+      name: column.name,
+      type: columnTypeOf(type),
+      native: cqlText(type),
+      nullable: !key.includes(column.name),
+      ...(isStatic === true ? { static: true } : {}),
+    }
+  })
+  const declared = userTypesOf(all)
+  const descending = clustering.filter((_, at) => found.clusteringOrder[at] === 'DESC')
+  return {
+    table: { schema: keyspace, name },
+    identity: id,
+    columns: columns.toSorted((a, b) => place(a, key) - place(b, key)),
+    key,
+    primary: true,
+    ...(declared.length === 0 ? {} : { types: declared }),
+    partitioning: wordsFor(partition, clustering, descending, found.columns, viewOf),
+    ring: {
+      partitioner: link.partitioner,
+      columns: partition.length,
+      ...(descending.length === 0 ? {} : { descending }),
+    },
+  }
+}
+
+/** The driver's types know this call with a callback only. */
+function viewAt({ client }: CassandraLink, keyspace: string, name: string): Promise<metadata.MaterializedView> {
+  return new Promise((resolve, reject) => {
+    client.metadata.getMaterializedView(keyspace, name, (error: Error | null, view) =>
+      error === null ? resolve(view) : reject(error),
+    )
+  })
+}
+
+/** The key in its order, then what partitions share, then the rest as the cluster lists it. */
+function place({ name, static: shared }: Column, key: readonly string[]): number {
+  const at = key.indexOf(name)
+  return at === -1 ? key.length + (shared === true ? 0 : 1) : at
+}
+
+function wordsFor(
+  partition: readonly string[],
+  clustering: readonly string[],
+  descending: readonly string[],
+  columns: readonly { readonly type: { readonly code: number } }[],
+  viewOf: string | null,
+): string {
+  const order = clustering.map((name) => (descending.includes(name) ? `${name} desc` : name))
+  return [
+    `tokens of (${partition.join(', ')})`,
+    ...(order.length === 0 ? [] : [`rows by ${order.join(', ')}`]),
+    ...(columns.some(({ type }) => type.code === types.dataTypes.counter) ? ['counters'] : []),
+    ...(viewOf === null ? [] : [`view of ${viewOf}`]),
+  ].join(', ')
+}
+
+function matcher(pattern: string): (name: string) => boolean {
+  const bare = /^"(.*)"$/s.exec(pattern)?.[1]?.replaceAll('""', '"') ?? pattern
+  const text = bare.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')
+  const test = new RegExp(`^${text}$`, 's')
+  return (name) => test.test(name)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,84 @@
+/** A Cassandra keyspace as the target of a copy. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget, LedgerDatabase } from '../../copy-port.ts'
+import type { CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import { makeTable, truncate } from './ddl.ts'
+import { Flow } from './flow.ts'
+import { removeKeys } from './remove-keys.ts'
+import { shapeOf } from './shape.ts'
+import type { StampWish } from './stamps.ts'
+import { CassandraChunkWriter } from './writer.ts'
+
+/** How rows are written, where a run does not leave it to the defaults. */
+export type WriteWish = StampWish & {
+  /** Where a write cannot be had at its level it is done at ONE. */
+  readonly fallBackToOne?: true
+  /** Rows of one batch; batches hold rows of one partition only. */
+  readonly batchRows?: number
+  /** Told of a row that was written at ONE only: its table, its key as texts, and why. */
+  readonly onWeakWrite?: (table: string, key: readonly string[], why: string) => void
+}
+
+export class CassandraTarget implements CopyTarget {
+  readonly #link: CassandraLink
+  readonly #wish: WriteWish
+  readonly #clock: Pick<Clock, 'now'>
+  readonly #ledger: () => Promise<LedgerDatabase>
+  readonly #flow: Flow
+
+  /** @param ledger where chunks are closed */
+  constructor(
+    link: CassandraLink,
+    ledger: () => Promise<LedgerDatabase>,
+    wish: WriteWish,
+    clock: Pick<Clock, 'now'>,
+    flow: Flow = new Flow(),
+  ) {
+    this.#link = link
+    this.#ledger = ledger
+    this.#wish = wish
+    this.#clock = clock
+    this.#flow = flow
+  }
+
+  async create(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#guard(() => makeTable(this.#link, table, signal), 'schema')
+  }
+
+  async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
+    await this.#guard(() => truncate(this.#link, table, signal), 'schema')
+  }
+
+  async finish(): Promise<void> {
+    // Nothing of a table has to be told that it is loaded.
+  }
+
+  async open(request: ChunkRequest): Promise<ChunkWriter> {
+    const { table, onExisting, range } = request
+    if (onExisting === 'replace-range' && range.by !== 'keys') {
+      throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in Cassandra`, {
+        reason: 'what is deleted there hides older rows that are written afterwards, and these keep their times',
+        hint: 'choose --on-existing upsert, or TRUNCATE the table and copy with refuse',
+      })
+    }
+    const shape = await this.#guard(() => shapeOf(this.#link, table.table), 'schema')
+    if (onExisting === 'replace-range')
+      await this.#guard(() => removeKeys(this.#link, request, shape, this.#flow), 'write')
+    return new CassandraChunkWriter(
+      { link: this.#link, flow: this.#flow, ledger: this.#ledger, wish: this.#wish, now: this.#clock.now() },
+      shape,
+      request,
+    )
+  }
+
+  async #guard<T>(body: () => Promise<T>, doing: 'schema' | 'write'): Promise<T> {
+    try {
+      return await body()
+    } catch (error) {
+      throw cassandraError(error, this.#link.settings, doing)
+    }
+  }
+}

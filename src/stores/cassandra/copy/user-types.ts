@@ -1,0 +1,49 @@
+/** Types that somebody declared in a keyspace, which have to be there before a table of them can be made. */
+import type { CqlField, CqlType } from './types.ts'
+import { cqlText } from './types.ts'
+import { quoteName, tableName } from './names.ts'
+import type { UserType } from '../../../model/copy/column-type.ts'
+
+/** All that some types are made of, each behind those that it is made of itself. */
+export function userTypesOf(types: readonly CqlType[]): readonly UserType[] {
+  const found = new Map<string, UserType>()
+  for (const type of types) collect(type, found)
+  return [...found.values()]
+}
+
+function collect(type: CqlType, found: Map<string, UserType>): void {
+  switch (type.kind) {
+    case 'list':
+    case 'set':
+    case 'vector':
+      collect(type.of, found)
+      return
+    case 'map':
+      collect(type.key, found)
+      collect(type.value, found)
+      return
+    case 'tuple':
+      for (const part of type.parts) collect(part, found)
+      return
+    case 'udt': {
+      const { name, fields } = type
+      if (fields === null || found.has(name)) return
+      for (const field of fields) collect(field.type, found)
+      found.set(name, { name, fields: fields.map(declared) })
+      return
+    }
+    case 'simple':
+    case 'custom':
+      return
+  }
+}
+
+function declared({ name, type }: CqlField): UserType['fields'][number] {
+  return { name, native: cqlText(type) }
+}
+
+/** CREATE TYPE in a keyspace. */
+export function createType(keyspace: string, { name, fields }: UserType): string {
+  const list = fields.map((field) => `${quoteName(field.name)} ${field.native}`).join(', ')
+  return `CREATE TYPE IF NOT EXISTS ${tableName({ schema: keyspace, name })} (${list})`
+}

@@ -1,0 +1,223 @@
+/** Writes a chunk. Rows stay as soon as they are written, and writing them again changes nothing: times and lives are those of the source. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { BatchStep, ChunkRequest, ChunkWriter, Closing, DigestRequest, LedgerDatabase } from '../../copy-port.ts'
+import type { CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import { batchesOf } from './batches.ts'
+import { KeyReader, type RowKey } from './by-keys.ts'
+import { closeChunk } from './closing.ts'
+import { Collecting } from './collecting.ts'
+import { Counters, type CounterRow } from './counters.ts'
+import { Existing } from './existing.ts'
+import type { Flow } from './flow.ts'
+import { digestOfKeys, digestOfTokens, holdsAny, keyOfBound } from './proof.ts'
+import { RowWrites, type Collections, type Encoded, type Write } from './row-writes.ts'
+import { Sender } from './sender.ts'
+import type { TableShape } from './shape.ts'
+import { Stamping } from './stamps.ts'
+import { Statements } from './statements.ts'
+import type { WriteWish } from './target.ts'
+
+export type WriterParts = {
+  readonly link: CassandraLink
+  readonly flow: Flow
+  readonly ledger: () => Promise<LedgerDatabase>
+  readonly wish: WriteWish
+  /** Milliseconds since 1970: when rows are written that nobody knows the time of. */
+  readonly now: number
+}
+
+export class CassandraChunkWriter implements ChunkWriter {
+  readonly session = ''
+  readonly #parts: WriterParts
+  readonly #shape: TableShape
+  readonly #request: ChunkRequest
+  readonly #statements: Statements
+  readonly #rows: RowWrites
+  readonly #sender: Sender
+  readonly #reader: KeyReader
+  readonly #existing: Existing
+  readonly #collecting: Collecting
+  readonly #counters: Counters
+  /** Whether ranges mean here what they mean at the source. */
+  readonly #byTokens: boolean
+  /** Keys of what was given, where ranges cannot find it. */
+  readonly #given: Map<string, RowKey> | null
+  /** The partition whose static columns are written, and their values. */
+  #statics: string | null = null
+
+  /** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE */
+  constructor(parts: WriterParts, shape: TableShape, request: ChunkRequest) {
+    const { link, wish, now } = parts
+    const { columns, onExisting, range, signal, table } = request
+    this.#parts = parts
+    this.#shape = shape
+    this.#request = request
+    this.#statements = new Statements(shape)
+    const names = columns.map(({ name }) => name)
+    const micros = BigInt(Math.trunc(now)) * 1000n
+    const stamping = new Stamping(names, wish, micros)
+    this.#rows = new RowWrites(shape, columns, this.#statements, stamping, onExisting === 'upsert')
+    const fallBackToOne = wish.fallBackToOne === true
+    this.#sender = new Sender(link, { fallBackToOne, onWeak: (rows, why) => this.#tellWeak(rows, why) }, signal)
+    this.#reader = new KeyReader(link, shape, this.#statements, fallBackToOne, signal)
+    this.#existing = new Existing(link, this.#rows, this.#reader, shape, wish, signal)
+    this.#collecting = new Collecting(this.#rows, this.#reader, shape, columns)
+    this.#counters = new Counters(link, shape, this.#statements, this.#reader, signal)
+    const alike = request.sortsAlike !== false && table.ring?.partitioner === link.partitioner
+    this.#byTokens = range.by === 'all' || range.by === 'block' || (alike && range.by === 'key')
+    this.#given = this.#byTokens ? null : new Map()
+  }
+
+  /** Where ranges mean nothing, rows of other chunks cannot be told from those of others: the table is looked at before its first chunk. */
+  async occupied(): Promise<boolean> {
+    if (!this.#byTokens) return false
+    return this.#guard(() => holdsAny(this.#parts.link, this.#request, this.#shape))
+  }
+
+  async write(rows: readonly Row[], _step?: BatchStep, stamps?: readonly Stamp[]): Promise<number> {
+    this.#refuseMerging()
+    const encoded = rows.map((row, at) => this.#rows.encode(row, stamps?.[at]))
+    try {
+      const count = await this.#write(encoded)
+      if (this.#given !== null) for (const row of encoded) this.#given.set(...this.#keyOf(row))
+      return count
+    } catch (error) {
+      // What of it was written is not known.
+      this.#statics = null
+      this.#collecting.doubt()
+      throw cassandraError(error, this.#parts.link.settings, 'write')
+    }
+  }
+
+  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
+    if (scheme === 'echo') throw new Error('Cassandra prints no rows as they are')
+    const { range } = this.#request
+    const countOnly = scheme === 'count'
+    const { link, flow } = this.#parts
+    return this.#guard(() => {
+      if (this.#byTokens) return digestOfTokens(link, this.#request, this.#shape, only ?? null, countOnly)
+      const given = this.#given ?? new Map<string, RowKey>()
+      const named =
+        range.by === 'keys' && given.size === 0
+          ? range.keys.map((bound) => keyOfBound(this.#request, this.#shape, bound))
+          : given.values()
+      return digestOfKeys(this.#reader, this.#request, this.#shape, named, flow, countOnly)
+    })
+  }
+
+  async commit(closing: Closing): Promise<'committed' | 'fenced'> {
+    return closeChunk(await this.#parts.ledger(), closing)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What was written stays.
+  }
+
+  async #write(rows: readonly Encoded[]): Promise<number> {
+    if (this.#shape.counters) return this.#count(rows)
+    if (this.#request.onExisting === 'append') return this.#append(rows)
+    await this.#put(rows)
+    return rows.length
+  }
+
+  /** All of the rows, whatever is there. */
+  async #put(rows: readonly Encoded[]): Promise<void> {
+    const { flow, wish } = this.#parts
+    const { signal } = this.#request
+    const collections = await this.#collecting.of(rows, flow, signal, this.#byTokens, () => this.occupied())
+    const of = (row: Encoded, statics: boolean): readonly Write[] =>
+      this.#rows.writes(row, statics, collections?.get(row) ?? NOTHING)
+    const items = rows.map((row) => {
+      const isNew = this.#isNewPartition(row)
+      return { row, writes: of(row, isNew), partition: (): string => this.#rows.partitionText(row) }
+    })
+    const sendings = batchesOf(items, wish.batchRows ?? 1)
+    await flow.each(sendings, signal, (sending) => this.#sender.send(sending, (row) => of(row, true)))
+  }
+
+  async #append(rows: readonly Encoded[]): Promise<number> {
+    const { flow } = this.#parts
+    const { signal } = this.#request
+    let written = 0
+    const rest: Encoded[] = []
+    await flow.each(rows, signal, async (row) => {
+      const outcome = await this.#existing.add(row)
+      if (outcome === 'written') written++
+      else if (outcome === 'absent') rest.push(row)
+    })
+    for (const row of rest) await this.#existing.keepStatics(row)
+    await this.#put(rest.map((row) => this.#existing.withoutKept(row)))
+    return written + rest.length
+  }
+
+  async #count(rows: readonly Encoded[]): Promise<number> {
+    const { columns, onExisting, signal } = this.#request
+    const counted = rows.map((row) => {
+      const [, key] = this.#keyOf(row)
+      const shared = { values: this.#rows.key({ ...row, staticOnly: true }), staticOnly: true }
+      const all = this.#counters.rowsOf(columns, row.row, key, shared)
+      return this.#isNewPartition(row) ? all : all.filter((one) => !one.key.staticOnly)
+    })
+    let written = 0
+    await this.#parts.flow.each(counted, signal, async (some: readonly CounterRow[]) => {
+      if (onExisting === 'append') {
+        for (const one of some) if (await this.#counters.holds(one)) return
+      }
+      for (const one of some) await this.#counters.bring(one)
+      written++
+    })
+    return written
+  }
+
+  /** Static values come with every row of a partition, and are written with the first of those that follow each other. */
+  #isNewPartition(row: Encoded): boolean {
+    if (!this.#rows.hasStatics) return false
+    const text = `${this.#rows.partitionText(row)}\0${this.#rows.staticsText(row)}`
+    if (text === this.#statics) return false
+    this.#statics = text
+    return true
+  }
+
+  #keyOf(row: Encoded): readonly [string, RowKey] {
+    const values = this.#rows.key(row)
+    const text = values.map((value) => `${value?.length ?? 'N'}:${value?.toString('latin1') ?? ''}`).join('')
+    return [text, { values, staticOnly: row.staticOnly }]
+  }
+
+  /** Two rows of a source may have one key here, and the second would take the place of the first without a word. */
+  #refuseMerging(): void {
+    const { range, table } = this.#request
+    const key = new Set([...this.#shape.partition, ...this.#shape.clustering])
+    const byKey = range.by === 'key' || range.by === 'keys'
+    if (byKey && table.key.length > 0 && table.key.every((name) => key.has(name))) return
+    throw new SluiceError('UNSUPPORTED_KEY', `rows of the source could fall together in ${tableText(table.table)}`, {
+      reason: `its key is ${[...key].join(', ')}, and the source's ${byKey ? table.key.join(', ') : 'has none'}`,
+      hint: 'name unique columns with --key that all belong to the key of the target',
+    })
+  }
+
+  #tellWeak(rows: readonly Encoded[], why: string): void {
+    const { onWeakWrite } = this.#parts.wish
+    if (onWeakWrite === undefined) return
+    const { columns, table } = this.#request
+    for (const row of rows) {
+      const names = this.#rows.keyNames(row)
+      const key = names.map((name) => row.row[columns.findIndex((column) => column.name === name)] ?? '')
+      const texts = key.map((cell) => (typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell)))
+      onWeakWrite(tableText(table.table), texts, why)
+    }
+  }
+
+  async #guard<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body()
+    } catch (error) {
+      throw cassandraError(error, this.#parts.link.settings, 'read')
+    }
+  }
+}
+
+const NOTHING: Collections = new Map()

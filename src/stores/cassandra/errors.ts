@@ -1,0 +1,221 @@
+/** Failures of Cassandra as errors of ours, with the guide's words where it has them. */
+import { asSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
+import { connectionFailed, permissionDenied } from '../../shared/guide-errors.ts'
+import { redactText } from '../../shared/redact.ts'
+import { tlsError, tlsMissing } from '../tls.ts'
+import type { CassandraSettings } from './config.ts'
+import { failureOf, type Failure } from './failure.ts'
+
+export type Doing = 'connect' | 'read' | 'write' | 'schema'
+
+type Verdict = readonly [code: ErrorCode, message: string, details: Omit<ErrorDetails, 'where' | 'cause'>]
+
+const AGAIN = 'run the same command again: it goes on where it stopped'
+
+/** What is wrong with the statement or the table as a whole, and not with the row it writes. */
+const OF_TABLE =
+  /unknown (?:identifier|type|property)|undefined (?:column )?name|invalid identifier|no (?:such )?(?:column|index|user type)|column .* (?:not found|does ?n.t exist)|unconfigured|cannot (?:mix|apply)|some partition key parts|missing mandatory|not supported|unable to (?:find|coerce)|invalid null|counter|consistency|already exist/i
+
+/**
+ * @param thrown an error of the driver, or one that has such an error as its cause; SluiceErrors pass through
+ * @param doing what failed: a connection that is being made, or a statement
+ * @returns an error of the target's kind; what is no failure of Cassandra becomes INTERNAL
+ */
+export function cassandraError(thrown: unknown, settings: CassandraSettings, doing: Doing = 'read'): SluiceError {
+  if (thrown instanceof SluiceError) return thrown
+  const failure = failureOf(thrown)
+  if (failure.kind === 'tls') return tlsVerdict(failure, settings)
+  const [code, message, details] = verdictOf(failure, settings, doing) ?? [null, '', {}]
+  if (code === null) return asSluiceError(thrown)
+  const clean = (text: string): string => redactText(text, settings.secrets)
+  return new SluiceError(code, message, {
+    ...details,
+    ...(details.reason === undefined ? {} : { reason: clean(details.reason) }),
+    where: clean(`${settings.label}: ${failure.message}`),
+    cause: thrown,
+  })
+}
+
+/** Whether a write may have happened although it failed: a timeout, a broken connection. */
+export function isUncertain(thrown: unknown): boolean {
+  const { kind } = failureOf(thrown)
+  return ['write-timeout', 'write-failure', 'read-timeout', 'no-answer', 'network', 'server'].includes(kind)
+}
+
+function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing): Verdict | null {
+  const { kind, message } = failure
+  switch (kind) {
+    case 'credentials':
+      return connectionFailed({ reason: 'the cluster refuses this user or password' })
+    case 'no-credentials':
+      return connectionFailed({
+        reason: 'the cluster asks for a user and a password',
+        hint: 'write cassandra://user:password@host/keyspace, or set CASSANDRA_USER and CASSANDRA_PASSWORD',
+      })
+    case 'denied':
+      return permissionDenied('TARGET_DENIED', { reason: message, hint: `as a superuser: ${grantFor(message)}` })
+    case 'keyspace':
+      return keyspaceMissing(/keyspace '?"?([^'" ]+)/i.exec(message)?.[1] ?? settings.keyspace ?? '?')
+    case 'datacenter':
+      return [
+        'BAD_CONFIG',
+        `the cluster has no data center ${settings.datacenter ?? ''}`,
+        { reason: message, hint: 'write dc= with one of these, in the same letters, or leave it out' },
+      ]
+    case 'no-host':
+    case 'unknown-host':
+    case 'network':
+    case 'no-answer':
+      return doing === 'connect' ? notReached(failure, settings) : broken(failure, settings)
+    case 'unavailable':
+    case 'read-timeout':
+    case 'write-timeout':
+    case 'read-failure':
+    case 'write-failure':
+      return ofReplicas(failure, doing)
+    case 'overloaded':
+      return [
+        'TARGET_BUSY',
+        'the cluster has too much to do',
+        { reason: message, hint: `use fewer workers, or wait; then ${AGAIN}`, retryable: true },
+      ]
+    case 'bootstrapping':
+      return [
+        'TARGET_BUSY',
+        'a node of the cluster is only starting',
+        { reason: message, hint: `wait until it is up, then ${AGAIN}`, retryable: true },
+      ]
+    case 'server':
+      return [
+        'TARGET_IO',
+        'a node of the cluster failed over a request',
+        { reason: message, hint: `look into its system.log, then ${AGAIN}`, retryable: true },
+      ]
+    case 'table':
+      return [
+        'TABLE_REFUSED',
+        'the cluster has no such table',
+        { reason: message, hint: 'create it, or check its name' },
+      ]
+    case 'syntax':
+      return [
+        'TABLE_REFUSED',
+        'the cluster does not understand a statement',
+        { reason: message, hint: 'its release may be too old for what the table or the command needs' },
+      ]
+    case 'invalid':
+      return invalid(message, doing)
+    case 'tls':
+    case 'other':
+      return null
+  }
+}
+
+function invalid(message: string, doing: Doing): Verdict {
+  if (doing === 'write' && !OF_TABLE.test(message)) {
+    return [
+      'ROW_REFUSED',
+      'the cluster refuses a row',
+      { reason: message, hint: 'compare its values with the types and the keys of the table' },
+    ]
+  }
+  return [
+    'TABLE_REFUSED',
+    'the cluster refuses a statement',
+    { reason: message, hint: 'compare the table with what was asked for: it may have changed since the start' },
+  ]
+}
+
+/** The keyspace that a URL or a table names is not there. */
+function keyspaceMissing(name: string): Verdict {
+  const options = "{'class': 'NetworkTopologyStrategy', 'DATACENTER': 3}"
+  return connectionFailed({
+    reason: `the cluster has no keyspace ${name}`,
+    hint: `check its name, or CREATE KEYSPACE "${name}" WITH replication = ${options}`,
+  })
+}
+
+/** The error for a keyspace that a look at the schema did not find. */
+export function noKeyspace(name: string, settings: CassandraSettings): SluiceError {
+  const [code, message, details] = keyspaceMissing(name)
+  return new SluiceError(code, message, { ...details, where: settings.label })
+}
+
+function notReached({ kind, message }: Failure, settings: CassandraSettings): Verdict {
+  const hosts = settings.contactPoints.join(', ')
+  const reason =
+    kind === 'unknown-host'
+      ? `no host name is known: ${hosts}`
+      : /ECONNREFUSED/.test(message)
+        ? `nothing listens on ${hosts}`
+        : `no node answers: ${hosts}`
+  const plain = settings.tls.options === null ? ', and whether it wants encryption (sslmode=require)' : ''
+  const hint = `Check database URL and credentials: that the cluster runs, its native port, the network between${plain}`
+  return connectionFailed({ reason, hint, retryable: kind !== 'unknown-host' })
+}
+
+function broken({ kind }: Failure, settings: CassandraSettings): Verdict {
+  if (kind === 'no-answer') {
+    const seconds = settings.requestTimeoutMs / 1000
+    return [
+      'TARGET_IO',
+      'a node did not answer in time',
+      {
+        reason: `no answer within ${seconds} s`,
+        hint: `raise request_timeout in the URL, then ${AGAIN}`,
+        retryable: true,
+      },
+    ]
+  }
+  const isAll = kind === 'no-host' || kind === 'unknown-host'
+  return [
+    'CONNECTION_LOST',
+    isAll ? 'no node of the cluster can be reached' : 'the connection to the database broke',
+    {
+      reason: 'nodes were stopped, or the network between was cut',
+      hint: `check that they run, then ${AGAIN}`,
+      retryable: true,
+    },
+  ]
+}
+
+function ofReplicas({ kind, message, writeType, received, required }: Failure, doing: Doing): Verdict {
+  const counts =
+    received === null || required === null ? message : `${received} of the ${required} that the level asks for`
+  const lower = `wait, or ask for a lower ${doing === 'read' ? 'read' : 'write'} consistency; then ${AGAIN}`
+  if (kind === 'unavailable') {
+    const reason = `up are ${counts}: ${message}`
+    return ['CONNECTION_LOST', 'too few replicas are up', { reason, hint: lower, retryable: true }]
+  }
+  const isFailure = kind === 'read-failure' || kind === 'write-failure'
+  const what = kind.startsWith('read') ? 'a read' : writeType === 'CAS' ? 'a conditional write' : 'a write'
+  return [
+    'TARGET_IO',
+    isFailure ? `replicas failed over ${what}` : `replicas did not answer ${what} in time`,
+    {
+      reason: `answered have ${counts}${writeType === null ? '' : ` (${writeType})`}`,
+      hint: isFailure ? `look into the system.log of the nodes, then ${AGAIN}` : lower,
+      retryable: true,
+    },
+  ]
+}
+
+function tlsVerdict({ error, message }: Failure, settings: CassandraSettings): SluiceError {
+  // A node without TLS answers the handshake with a frame of its own protocol.
+  if (/wrong version number|packet length too long/i.test(message)) return tlsMissing(settings.label, settings.tls.mode)
+  return (
+    tlsError(error, settings.label) ??
+    new SluiceError('TLS_FAILED', 'no secure connection: the TLS handshake failed', {
+      where: settings.label,
+      cause: error,
+    })
+  )
+}
+
+/** `User u has no SELECT permission on <table ks.t> or any of its parents`, as the statement that helps. */
+function grantFor(message: string): string {
+  const [, user, right, on] = /User (\S+) has no (\w+) permission on <([^>]+)>/.exec(message) ?? []
+  if (user === undefined || right === undefined || on === undefined) return 'GRANT the missing right to this user'
+  const target = on.replace(/^(?:table|keyspace|all keyspaces)/, (word) => word.toUpperCase())
+  return `GRANT ${right} ON ${target} TO ${user}`
+}

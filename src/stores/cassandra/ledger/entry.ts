@@ -1,0 +1,106 @@
+/**
+ * An entry of the log: batches of statements that changed the ledger, in their order, and the moment that all of them took for now.
+ *
+ * Written as JSON with marks for what JSON has not, deflated where that pays: one byte says which.
+ */
+import { createHash } from 'node:crypto'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Statement } from '../../copy-port.ts'
+import type { SqlValue } from '../../port.ts'
+
+export type Entry = {
+  /** Milliseconds since the epoch by the clock of the cluster. */
+  readonly now: number
+  readonly batches: readonly EntryBatch[]
+}
+
+export type EntryBatch = {
+  readonly statements: readonly Statement[]
+  /** Rows that it inserted, changed and deleted: whoever counts others holds another ledger. */
+  readonly changes: number
+}
+
+/** Before it is deflated. */
+export const MOST_ENTRY_BYTES = 10_000_000
+const DEFLATE_FROM = 512
+const PLAIN = 0
+const DEFLATED = 1
+
+type Marked = null | string | number | { readonly n: string } | { readonly f: string } | { readonly b: string }
+
+type Stored = readonly [now: number, batches: readonly StoredBatch[]]
+
+type StoredBatch = readonly [changes: number, statements: readonly (readonly [sql: string, ...parameters: Marked[]])[]]
+
+/** @throws SluiceError VALUE_REFUSED for more than an entry holds */
+export function packEntry({ now, batches }: Entry): Buffer {
+  const stored: Stored = [
+    now,
+    batches.map(({ changes, statements }) => [
+      changes,
+      statements.map(({ sql, parameters }) => [sql, ...parameters.map(marked)] as const),
+    ]),
+  ]
+  const bytes = Buffer.from(JSON.stringify(stored))
+  if (bytes.length > MOST_ENTRY_BYTES) {
+    throw new SluiceError(
+      'VALUE_REFUSED',
+      `a change of the ledger has ${bytes.length} bytes, and an entry of its log holds ${MOST_ENTRY_BYTES}`,
+      {
+        hint: 'copy in smaller chunks, or leave fewer rows aside in one',
+      },
+    )
+  }
+  if (bytes.length < DEFLATE_FROM) return Buffer.concat([Buffer.of(PLAIN), bytes])
+  return Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(bytes, { level: 1 })])
+}
+
+/** @throws Error where the bytes are no entry */
+export function unpackEntry(bytes: Buffer): Entry {
+  const body = bytes.subarray(1)
+  const text = bytes[0] === DEFLATED ? inflateRawSync(body, { maxOutputLength: 2 * MOST_ENTRY_BYTES }) : body
+  const [now, batches] = JSON.parse(text.toString()) as Stored
+  return {
+    now,
+    batches: batches.map(([changes, statements]) => ({
+      changes,
+      statements: statements.map(([sql, ...parameters]) => ({ sql, parameters: parameters.map(unmarked) })),
+    })),
+  }
+}
+
+/** Of what is written, so that damage is found before it is believed. */
+export function sumOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** About how many bytes statements take. */
+export function weightOf(statements: readonly Statement[]): number {
+  let bytes = 0
+  for (const { sql, parameters } of statements) {
+    bytes += sql.length
+    for (const value of parameters) {
+      bytes += typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.length * 1.4 : 20
+    }
+  }
+  return bytes
+}
+
+function marked(value: SqlValue): Marked {
+  if (value === null || typeof value === 'string') return value
+  if (typeof value === 'bigint') return { n: value.toString() }
+  if (typeof value === 'number')
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : { f: numberText(value) }
+  return { b: Buffer.from(value).toString('base64') }
+}
+
+function numberText(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
+function unmarked(value: Marked): SqlValue {
+  if (value === null || typeof value !== 'object') return value
+  if ('n' in value) return BigInt(value.n)
+  return 'f' in value ? Number(value.f) : Buffer.from(value.b, 'base64')
+}

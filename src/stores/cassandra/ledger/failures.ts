@@ -1,0 +1,70 @@
+/** What goes wrong between a ledger and the cluster that holds its log. */
+import { setTimeout as sleepFor } from 'node:timers/promises'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CassandraSettings } from '../config.ts'
+import { cassandraError } from '../errors.ts'
+import { failureOf, type FailureKind } from '../failure.ts'
+
+/** Ends of a request that may go better in a moment; a change may have been made all the same. */
+const PASSING: ReadonlySet<FailureKind> = new Set<FailureKind>([
+  'write-timeout',
+  'write-failure',
+  'read-timeout',
+  'read-failure',
+  'no-answer',
+  'network',
+  'no-host',
+  'server',
+  'overloaded',
+  'bootstrapping',
+  'unavailable',
+])
+
+export function isPassing(error: unknown): boolean {
+  return PASSING.has(failureOf(error).kind)
+}
+
+export function ledgerError(thrown: unknown, settings: CassandraSettings): SluiceError {
+  if (thrown instanceof SluiceError) return thrown
+  const { kind, message } = failureOf(thrown)
+  if (kind !== 'unavailable') return cassandraError(thrown, settings, 'write')
+  return new SluiceError('TARGET_BUSY', 'too few replicas are up to write the ledger', {
+    where: `${settings.label}: ${message}`,
+    reason: 'an entry of the ledger needs a majority of the replicas: two of two, two of three',
+    hint: 'start the nodes that are down, then run the same command again: it goes on where it stopped',
+    retryable: true,
+    cause: thrown,
+  })
+}
+
+export function damaged(what: string): SluiceError {
+  return new SluiceError('LEDGER_DAMAGED', `the ledger in the target is damaged: ${what}`, {
+    reason: 'rows of its tables were changed or lost, as by a restored backup of some of them',
+    hint: 'restore the tables sluice_ledger_head, sluice_ledger_log and sluice_ledger_part together, or drop all three to begin anew',
+  })
+}
+
+const FIRST_PAUSE_MS = 10
+const LONGEST_PAUSE_MS = 1000
+
+/** Waits, longer each time, and not as long as others do. @throws the signal's reason */
+export async function pause(attempts: number, signal: AbortSignal): Promise<void> {
+  const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts, 10))
+  await sleepFor(most * (0.25 + 0.75 * Math.random()), undefined, { signal }).catch(() => undefined)
+  throwIfAborted(signal)
+}
+
+/** Repeats what does no harm when it is done twice, while it fails for a passing cause. @param patienceMs for how long */
+export async function patiently<T>(body: () => Promise<T>, patienceMs: number, signal: AbortSignal): Promise<T> {
+  const until = performance.now() + patienceMs
+  for (let attempt = 1; ; attempt++) {
+    throwIfAborted(signal)
+    try {
+      return await body()
+    } catch (error) {
+      if (!isPassing(error) || performance.now() > until) throw error
+    }
+    await pause(attempt, signal)
+  }
+}

@@ -1,0 +1,198 @@
+/** One participant's copy of a ledger, brought to the end of the log, and now and then written down as a whole so that the log can be trimmed. */
+import { promisify } from 'node:util'
+import { deflateRaw, inflateRawSync } from 'node:zlib'
+import { types } from 'cassandra-driver'
+import { breathe } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { sumOf, unpackEntry } from './entry.ts'
+import { damaged, patiently } from './failures.ts'
+import { BUCKET, type Head, type LedgerLog, type LogEntry, type Position, type Snapshot } from './log.ts'
+import { Replica } from './replica.ts'
+
+const deflated = promisify(deflateRaw)
+
+export type FollowerOptions = {
+  /** How long what fails for a passing cause is repeated. */
+  readonly patienceMs: number
+  /** From one snapshot to the next. */
+  readonly snapshotEntries: bigint
+  readonly signal: AbortSignal
+}
+
+const SNAPSHOT_BYTES = 4_000_000
+const LONGEST_IMAGE = 1_000_000_000
+const ENTRIES_AT_ONCE = 50
+const ATTEMPTS = 5
+
+export class Follower {
+  readonly log: LedgerLog
+  readonly #options: FollowerOptions
+  #replica = new Replica()
+  #position: Position | null = null
+  #latest = 0
+  /** Of entries since the snapshot. */
+  #bytes = 0
+  #snapshotSeq = 0n
+  #saving: Promise<void> | null = null
+
+  constructor(log: LedgerLog, options: FollowerOptions) {
+    this.log = log
+    this.#options = options
+  }
+
+  get replica(): Replica {
+    return this.#replica
+  }
+
+  /** The last entry that is in the replica; null where there is no log. */
+  get position(): Position | null {
+    return this.#position
+  }
+
+  /** What the last entry took for now. */
+  get latest(): number {
+    return this.#latest
+  }
+
+  now(): Promise<number> {
+    return this.#patiently(() => this.log.now())
+  }
+
+  create(): Promise<void> {
+    return this.#patiently(() => this.log.create())
+  }
+
+  /** Applies all that others have written. @returns the time by the cluster's clock @throws SluiceError LEDGER_DAMAGED, LEDGER_NEWER */
+  async catchUp(): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
+      const head = await this.#patiently(() => this.log.head())
+      if (head === null) {
+        if (this.#position !== null) throw damaged('its end is gone')
+        return this.now()
+      }
+      if (await this.#follow(head)) return Math.max(head.now, this.#latest)
+      // What is missing may have been trimmed since the end was read.
+      if (attempt === ATTEMPTS) throw damaged(`entries before ${head.seq} are missing`)
+    }
+  }
+
+  /** Notes an entry of this program, which is in the replica. */
+  moved(entry: LogEntry, now: number): void {
+    const before = this.#bytes
+    this.#advance(entry, now)
+    const since = entry.seq - this.#snapshotSeq
+    const { snapshotEntries } = this.#options
+    // Where the author of that entry did not get it done, that of a later one does.
+    const isDue = since >= snapshotEntries && since % (snapshotEntries / 4n) === 0n
+    const isHeavy = Math.floor(before / SNAPSHOT_BYTES) !== Math.floor(this.#bytes / SNAPSHOT_BYTES)
+    if ((isDue || isHeavy) && this.#saving === null) {
+      // Without one the log is longer, and that is all.
+      this.#saving = this.#save(entry, this.#replica.image())
+        .catch(() => undefined)
+        .finally(() => {
+          this.#saving = null
+        })
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#saving
+    this.#replica.close()
+  }
+
+  /** @returns false where entries or the snapshot are not there */
+  async #follow(head: Head): Promise<boolean> {
+    const { snapshot } = head
+    if (snapshot.position.seq !== this.#snapshotSeq) {
+      this.#snapshotSeq = snapshot.position.seq
+      this.#bytes = 0
+    }
+    if (this.#position === null && !(await this.#load(snapshot))) return false
+    if (this.#position !== null && this.#position.seq > head.seq) {
+      throw damaged(`it ends at ${head.seq}, and has ended at ${this.#position.seq}`)
+    }
+    if (this.#position?.seq === head.seq) {
+      if (this.#position.id === head.id) return true
+      throw damaged(`entry ${head.seq} is another one than it was`)
+    }
+    const position = this.#position
+    const entries = position === null ? null : await this.#patiently(() => this.log.between(position, head))
+    if (entries !== null) {
+      await this.#apply(entries)
+      return true
+    }
+    if (position !== null && snapshot.position.seq > position.seq) this.#position = null
+    return false
+  }
+
+  async #apply(entries: readonly LogEntry[]): Promise<void> {
+    for (const [i, entry] of entries.entries()) {
+      let now: number
+      try {
+        const read = unpackEntry(entry.bytes)
+        now = read.now
+        this.#replica.apply(read)
+      } catch (error) {
+        throw damaged(
+          `entry ${entry.seq} cannot be repeated: ${error instanceof Error ? error.message : String(error)}`,
+        )
+      }
+      this.#advance(entry, now)
+      if (i % ENTRIES_AT_ONCE === ENTRIES_AT_ONCE - 1) await breathe()
+    }
+  }
+
+  #advance({ seq, id, bytes }: LogEntry, now: number): void {
+    this.#position = { seq, id }
+    this.#latest = now
+    this.#bytes += bytes.length
+  }
+
+  async #load({ position, id, parts, sum }: Snapshot): Promise<boolean> {
+    let image: Buffer | null = null
+    if (id !== null) {
+      const bytes = await this.#patiently(() => this.log.readParts(id, parts))
+      if (bytes === null) return false
+      if (sumOf(bytes) !== sum) throw damaged('the snapshot is not what was written')
+      try {
+        image = inflateRawSync(bytes, { maxOutputLength: LONGEST_IMAGE })
+      } catch {
+        throw damaged('the snapshot cannot be read')
+      }
+    }
+    const [head, body] = image === null ? [0, null] : [Number(image.readBigInt64BE(0)), image.subarray(8)]
+    this.#replica.close()
+    this.#replica = new Replica(body)
+    this.#latest = head
+    this.#position = position
+    return true
+  }
+
+  /** @param image of the ledger at a position */
+  async #save(position: Position, image: Buffer): Promise<void> {
+    const now = Buffer.alloc(8)
+    now.writeBigInt64BE(BigInt(this.#latest))
+    const bytes = await deflated(Buffer.concat([now, image]), { level: 1 })
+    const head = await this.#patiently(() => this.log.head())
+    if (head === null || head.snapshot.position.seq >= position.seq) return
+    const before = head.snapshot
+    const id = types.Uuid.random().toString()
+    const parts = await this.#patiently(() => this.log.writeParts(id, bytes))
+    const landed = await this.log.publish(
+      { position: { seq: position.seq, id: position.id }, id, parts, sum: sumOf(bytes), trimmed: before.trimmed },
+      before,
+    )
+    if (landed instanceof SluiceError) return
+    if (landed === 'taken') {
+      await this.log.dropParts(id)
+      return
+    }
+    if (before.id !== null) await this.log.dropParts(before.id)
+    // Who is a little behind finds the entries, and need not load it all.
+    await this.log.trim(before.trimmed, position.seq / BUCKET - 1n)
+  }
+
+  #patiently<T>(body: () => Promise<T>): Promise<T> {
+    return patiently(body, this.#options.patienceMs, this.#options.signal)
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * The ledger of copies into Cassandra: a log that every program which takes part applies to a database of its own.
+ *
+ * Cassandra has no transactions of several rows, and the ledger is made of them. So a batch runs in the program's own copy of the ledger, and
+ * becomes true when its statements are the next entry of the log; where somebody else was first, it runs anew on what that one has written.
+ * Batches that wait at the same time share an entry.
+ */
+import { types } from 'cassandra-driver'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase, Statement } from '../../copy-port.ts'
+import type { SqlRow } from '../../port.ts'
+import { copyError } from '../../sqlite/copy/errors.ts'
+import type { CassandraLink } from '../connect.ts'
+import { packEntry, weightOf, type EntryBatch } from './entry.ts'
+import { damaged, patiently, pause } from './failures.ts'
+import { Follower } from './follower.ts'
+import { LedgerLog, type LogEntry } from './log.ts'
+
+export type LedgerOptions = {
+  /** Makes and changes nothing. */
+  readonly isReadOnly?: boolean
+  /** From one snapshot to the next; a thousand unless given. */
+  readonly snapshotEntries?: number
+}
+
+/**
+ * Makes nothing until something is written.
+ * @param signal ends whatever waits for the cluster
+ * @throws SluiceError LEDGER_NEWER, LEDGER_DAMAGED, TARGET_DENIED …
+ */
+export async function openCqlLedger(
+  link: CassandraLink,
+  keyspace: string,
+  signal: AbortSignal,
+  options: LedgerOptions = {},
+): Promise<LedgerDatabase> {
+  const follower = new Follower(new LedgerLog(link, keyspace), {
+    patienceMs: patienceMs(link),
+    snapshotEntries: BigInt(options.snapshotEntries ?? SNAPSHOT_ENTRIES),
+    signal,
+  })
+  try {
+    await follower.catchUp()
+  } catch (error) {
+    await follower.close()
+    throw error
+  }
+  return new CqlLedger(link, follower, signal, options.isReadOnly ?? false)
+}
+
+/** Less than a lease, so that whoever waits is not taken for dead where he need not be. */
+const MOST_PATIENCE_MS = 15_000
+const SNAPSHOT_ENTRIES = 1000
+/** Of batches that share an entry. */
+const GROUP_JOBS = 200
+const GROUP_BYTES = 1_000_000
+
+type Job = {
+  readonly statements: readonly Statement[]
+  readonly isRead: boolean
+  readonly bytes: number
+  readonly resolve: (results: readonly (readonly SqlRow[])[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Outcome =
+  { readonly results: readonly (readonly SqlRow[])[]; readonly batch: EntryBatch | null } | { readonly error: unknown }
+
+class CqlLedger implements LedgerDatabase {
+  readonly dialect = 'sqlite'
+  readonly #label: string
+  readonly #patienceMs: number
+  readonly #follower: Follower
+  readonly #signal: AbortSignal
+  readonly #isReadOnly: boolean
+  readonly #waiting: Job[] = []
+  #work: Promise<void> | null = null
+  #closed = false
+
+  constructor(link: CassandraLink, follower: Follower, signal: AbortSignal, isReadOnly: boolean) {
+    this.#label = link.settings.label
+    this.#patienceMs = patienceMs(link)
+    this.#follower = follower
+    this.#signal = signal
+    this.#isReadOnly = isReadOnly
+  }
+
+  async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    const [rows = []] = await this.#ask([{ sql, parameters }], true)
+    return rows
+  }
+
+  async batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
+    return statements.length === 0 ? [] : this.#ask(statements, false)
+  }
+
+  /** Nothing of a vanished owner is left running: what he has not appended never happens. */
+  async endSession(): Promise<void> {
+    return
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#work
+    await this.#follower.close()
+  }
+
+  #ask(statements: readonly Statement[], isRead: boolean): Promise<readonly (readonly SqlRow[])[]> {
+    if (this.#closed) return Promise.reject(new SluiceError('INTERNAL', 'the ledger is closed'))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ statements, isRead, bytes: weightOf(statements), resolve, reject })
+      this.#work ??= this.#serve()
+    })
+  }
+
+  async #serve(): Promise<void> {
+    // Whoever asks at the same moment goes along.
+    await breathe()
+    while (this.#waiting.length > 0) {
+      const group = this.#take()
+      try {
+        await this.#perform(group)
+      } catch (error) {
+        for (const { reject } of group) reject(error)
+      }
+    }
+    this.#work = null
+  }
+
+  #take(): readonly Job[] {
+    let bytes = 0
+    let count = 0
+    for (const job of this.#waiting) {
+      bytes += job.bytes
+      if (count > 0 && (count >= GROUP_JOBS || bytes > GROUP_BYTES)) break
+      count++
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  async #perform(group: readonly Job[]): Promise<void> {
+    const follower = this.#follower
+    const onlyReads = group.every(({ isRead }) => isRead)
+    // What changes nothing was true only if nobody else has changed anything before.
+    let isCurrent = onlyReads
+    let now = onlyReads ? await follower.catchUp() : await follower.now()
+    for (let attempt = 1; ; attempt++) {
+      throwIfAborted(this.#signal)
+      const { outcomes, landed } = await this.#attempt(group, now)
+      if (landed === 'applied' || (landed === 'unchanged' && isCurrent)) {
+        settle(group, outcomes)
+        return
+      }
+      if (landed === 'missing') await follower.create()
+      if (landed === 'taken' && attempt > 1) await pause(Math.min(attempt, 5), this.#signal)
+      now = await follower.catchUp()
+      isCurrent = true
+    }
+  }
+
+  async #attempt(
+    group: readonly Job[],
+    clock: number,
+  ): Promise<{
+    readonly outcomes: readonly Outcome[]
+    readonly landed: 'applied' | 'taken' | 'unchanged' | 'missing'
+  }> {
+    const { replica, position } = this.#follower
+    // Time stands still rather than go back where the clocks of nodes differ.
+    const now = Math.max(clock, this.#follower.latest)
+    replica.begin(now)
+    try {
+      const outcomes = group.map((job) => this.#run(job))
+      const batches = outcomes.flatMap((outcome) =>
+        'batch' in outcome && outcome.batch !== null ? [outcome.batch] : [],
+      )
+      if (batches.length === 0) return { outcomes, landed: 'unchanged' }
+      if (this.#isReadOnly) throw new SluiceError('INTERNAL', 'the ledger was opened for reading')
+      if (position === null) return { outcomes, landed: 'missing' }
+      const entry: LogEntry = {
+        seq: position.seq + 1n,
+        id: types.Uuid.random().toString(),
+        prev: position.id,
+        bytes: packEntry({ now, batches }),
+      }
+      const landed = await this.#append(entry, now)
+      if (landed === 'applied') {
+        replica.commit()
+        this.#follower.moved(entry, now)
+      }
+      return { outcomes, landed }
+    } finally {
+      replica.rollback()
+    }
+  }
+
+  #run({ statements }: Job): Outcome {
+    try {
+      return this.#follower.replica.run(statements)
+    } catch (error) {
+      return { error: copyError(error, this.#label, 'target') }
+    }
+  }
+
+  /** @throws SluiceError COMMIT_UNKNOWN where nobody can tell whether it is in the log */
+  async #append(entry: LogEntry, now: number): Promise<'applied' | 'taken'> {
+    const { log } = this.#follower
+    const until = performance.now() + this.#patienceMs
+    await patiently(() => log.place(entry, now), this.#patienceMs, this.#signal)
+    let unsure: SluiceError | null = null
+    for (let attempt = 1; ; attempt++) {
+      const landed = await log.append(entry)
+      if (landed === 'applied') return landed
+      // An earlier attempt may have been done, and others may have gone on from there.
+      if (landed === 'taken' && unsure === null) {
+        await log.withdraw(entry, entry.bytes.length).catch(() => undefined)
+        return landed
+      }
+      if (landed !== 'taken') unsure = landed
+      const found = await this.#find(entry, unsure, until)
+      if (found !== 'nowhere') return found
+      if (performance.now() > until) throw this.#unknown(unsure)
+      await pause(attempt, this.#signal)
+    }
+  }
+
+  /** Whether an entry is part of the log, as far as it can be seen while every answer may be lost. */
+  async #find(entry: LogEntry, unsure: SluiceError | null, until: number): Promise<'applied' | 'taken' | 'nowhere'> {
+    try {
+      return await patiently(() => this.#look(entry), Math.max(0, until - performance.now()), this.#signal)
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === 'LEDGER_DAMAGED') throw error
+      throw this.#unknown(unsure ?? error)
+    }
+  }
+
+  async #look(entry: LogEntry): Promise<'applied' | 'taken' | 'nowhere'> {
+    const { log } = this.#follower
+    const head = await log.head()
+    if (head === null) throw damaged('its end is gone')
+    if (head.seq < entry.seq) return 'nowhere'
+    if (head.id === entry.id) return 'applied'
+    const chain = await log.between({ seq: entry.seq - 1n, id: entry.prev }, head)
+    if (chain === null) throw new SluiceError('COMMIT_UNKNOWN', 'the log of the ledger was trimmed meanwhile')
+    return chain[0]?.id === entry.id ? 'applied' : 'taken'
+  }
+
+  #unknown(cause: unknown): SluiceError {
+    if (cause instanceof SluiceError && cause.code === 'TARGET_BUSY') return cause
+    return new SluiceError('COMMIT_UNKNOWN', 'the cluster does not say whether a change of the ledger was written', {
+      where: this.#label,
+      reason: cause instanceof Error ? cause.message : String(cause),
+      hint: 'run the same command again: it finds out, and goes on where it stopped',
+      retryable: true,
+      cause,
+    })
+  }
+}
+
+function settle(group: readonly Job[], outcomes: readonly Outcome[]): void {
+  group.forEach(({ resolve, reject }, i) => {
+    const outcome = outcomes[i]
+    if (outcome === undefined || 'error' in outcome) reject(outcome?.error)
+    else resolve(outcome.results)
+  })
+}
+
+function patienceMs({ settings }: CassandraLink): number {
+  return Math.min(settings.retryMs, MOST_PATIENCE_MS)
+}

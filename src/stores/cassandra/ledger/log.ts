@@ -1,0 +1,353 @@
+/**
+ * The log of a ledger in Cassandra: entries, each naming the one before it, and a row that names the last of them.
+ *
+ * An entry is written first, where it stands for nothing yet, and becomes part of the log when the row of the end moves on to it, which is one
+ * lightweight transaction: it happens only while the end is where the writer believes it to be. So a log has no forks and no gaps, and whoever
+ * fell behind what was trimmed cannot write.
+ */
+import { types, type QueryOptions } from 'cassandra-driver'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CassandraLink } from '../connect.ts'
+import { failureOf } from '../failure.ts'
+import { sumOf } from './entry.ts'
+import { damaged, isPassing, ledgerError } from './failures.ts'
+import { LEDGER, LOG_FORMAT, logTables, makeLogTables, type LogTables } from './tables.ts'
+
+export type Position = {
+  readonly seq: bigint
+  /** Of the entry that is the last one. */
+  readonly id: string
+}
+
+export type Snapshot = {
+  /** The last entry that is in it. */
+  readonly position: Position
+  /** Null before the first one: an empty ledger. */
+  readonly id: string | null
+  readonly parts: number
+  readonly sum: string
+  /** The first bucket that may still hold entries. */
+  readonly trimmed: bigint
+}
+
+export type Head = Position & {
+  readonly snapshot: Snapshot
+  /** Milliseconds since the epoch, by the clock of the cluster, when this was read. */
+  readonly now: number
+}
+
+export type LogEntry = Position & { readonly prev: string; readonly bytes: Buffer }
+
+/** The error where nobody knows. */
+export type Landed = 'applied' | 'taken' | SluiceError
+
+/** Entries of one partition. */
+export const BUCKET = 256n
+const INLINE_BYTES = 128 * 1024
+const PART_BYTES = 256 * 1024
+
+export class LedgerLog {
+  readonly tables: LogTables
+  readonly #link: CassandraLink
+  readonly #level: { readonly plain: number; readonly serial: number; readonly name: string }
+  readonly #clock: string
+
+  constructor(link: CassandraLink, keyspace: string) {
+    this.#link = link
+    this.tables = logTables(keyspace)
+    const { consistencies } = types
+    // Beyond one data centre only SERIAL has a single order; whoever wants less for all of his programs says so.
+    const isLocal = link.settings.serialConsistency === 'LOCAL_SERIAL'
+    this.#level = isLocal
+      ? {
+          plain: consistencies.localQuorum,
+          serial: consistencies.localSerial,
+          name: `LOCAL_SERIAL in ${link.datacenter}`,
+        }
+      : { plain: consistencies.quorum, serial: consistencies.serial, name: 'SERIAL' }
+    const [major = 0, minor = 0] = link.release.split('.').map(Number)
+    this.#clock =
+      !link.settings.ycql && (major < 2 || (major === 2 && minor < 2)) ? 'dateOf(now())' : 'toTimestamp(now())'
+  }
+
+  /** Milliseconds since the epoch by the clock of a node. */
+  async now(): Promise<number> {
+    const [row] = await this.#run(`SELECT ${this.#clock} AS clock FROM system.local`, [], types.consistencies.one)
+    return timeOf(row)
+  }
+
+  /** Where the log ends, with whatever was under way done or out of the way; null where there is no log. @throws SluiceError LEDGER_NEWER */
+  async head(): Promise<Head | null> {
+    try {
+      const [row] = await this.#run(
+        `SELECT ${this.#clock} AS clock, format, level, seq, id, snapshot_seq, snapshot_entry, snapshot_id, snapshot_parts, snapshot_sum, trimmed
+         FROM ${this.tables.head} WHERE ledger = ?`,
+        [LEDGER],
+        this.#level.serial,
+      )
+      return row === undefined ? null : this.#headOf(row)
+    } catch (error) {
+      const { kind } = failureOf(error)
+      if (kind === 'table' || kind === 'keyspace') return null
+      throw error
+    }
+  }
+
+  /** Begins a log, unless somebody else has. */
+  async create(): Promise<void> {
+    await makeLogTables(this.#link, this.tables)
+    const first = types.Uuid.random()
+    await this.#cas(
+      `INSERT INTO ${this.tables.head} (ledger, format, level, seq, id, snapshot_seq, snapshot_entry, snapshot_parts, snapshot_sum, trimmed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`,
+      [LEDGER, LOG_FORMAT, this.#level.name, long(0n), first, long(0n), first, 0, '', long(0n)],
+    )
+  }
+
+  /** Writes an entry where it stands for nothing yet. */
+  async place({ seq, id, prev, bytes }: LogEntry, now: number): Promise<void> {
+    const parts = bytes.length <= INLINE_BYTES ? 0 : await this.writeParts(id, bytes)
+    await this.#run(
+      `INSERT INTO ${this.tables.log} (ledger, bucket, seq, id, prev, at, parts, sum, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      [
+        LEDGER,
+        long(seq / BUCKET),
+        long(seq),
+        uuid(id),
+        uuid(prev),
+        new Date(now),
+        parts,
+        sumOf(bytes),
+        parts === 0 ? bytes : Buffer.alloc(0),
+      ],
+      this.#level.plain,
+    )
+  }
+
+  /** Makes a placed entry the last of the log. */
+  async append({ seq, id, prev }: Omit<LogEntry, 'bytes'>): Promise<Landed> {
+    const found = await this.#cas(
+      `UPDATE ${this.tables.head} SET seq = ?, id = ? WHERE ledger = ? IF seq = ? AND id = ?`,
+      [long(seq), uuid(id), LEDGER, long(seq - 1n), uuid(prev)],
+    )
+    if (found === null) return 'applied'
+    if (found instanceof SluiceError) return found
+    // Where the driver or a server has asked twice, the first time may have done it.
+    return String(found.get('id')) === id ? 'applied' : 'taken'
+  }
+
+  /** Takes an entry away again that did not become part of the log. */
+  async withdraw({ seq, id }: Position, bytes: number): Promise<void> {
+    await this.#run(
+      `DELETE FROM ${this.tables.log} WHERE ledger = ? AND bucket = ? AND seq = ? AND id = ?`,
+      [LEDGER, long(seq / BUCKET), long(seq), uuid(id)],
+      this.#level.plain,
+    )
+    if (bytes > INLINE_BYTES) await this.dropParts(id)
+  }
+
+  /**
+   * Entries behind a position, in order.
+   * @returns null where one of them is not there
+   * @throws SluiceError LEDGER_DAMAGED where one is not what was written
+   */
+  async between(after: Position, to: Position): Promise<readonly LogEntry[] | null> {
+    const rows = new Map<string, types.Row>()
+    for (let bucket = (after.seq + 1n) / BUCKET; bucket <= to.seq / BUCKET; bucket++) {
+      const found = await this.#run(
+        `SELECT seq, id, prev, parts, sum, entry FROM ${this.tables.log} WHERE ledger = ? AND bucket = ? AND seq > ? AND seq <= ?`,
+        [LEDGER, long(bucket), long(after.seq), long(to.seq)],
+        this.#level.plain,
+      )
+      for (const row of found) rows.set(`${String(row.get('seq'))} ${String(row.get('id'))}`, row)
+    }
+    const chain: LogEntry[] = []
+    let { id } = to
+    for (let { seq } = to; seq > after.seq; seq--) {
+      const row = rows.get(`${seq} ${id}`)
+      if (row === undefined) return null
+      const bytes = await this.#bytesOf(row)
+      if (bytes === null) return null
+      if (sumOf(bytes) !== row.get('sum')) throw damaged(`entry ${seq} is not what was written`)
+      const prev = String(row.get('prev'))
+      chain.push({ seq, id, prev, bytes })
+      id = prev
+    }
+    if (id !== after.id) throw damaged(`entry ${after.seq + 1n} follows another one than there was`)
+    return chain.toReversed()
+  }
+
+  /** @returns how many there are */
+  async writeParts(id: string, bytes: Buffer): Promise<number> {
+    const count = Math.ceil(bytes.length / PART_BYTES)
+    for (let part = 0; part < count; part++) {
+      await this.#run(
+        `INSERT INTO ${this.tables.part} (id, part, bytes) VALUES (?, ?, ?)`,
+        [uuid(id), part, bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES)],
+        this.#level.plain,
+      )
+    }
+    return count
+  }
+
+  /** @returns null where one is missing */
+  async readParts(id: string, count: number): Promise<Buffer | null> {
+    const pieces: Buffer[] = []
+    for (let part = 0; part < count; part++) {
+      const [row] = await this.#run(
+        `SELECT bytes FROM ${this.tables.part} WHERE id = ? AND part = ?`,
+        [uuid(id), part],
+        this.#level.plain,
+      )
+      const bytes: unknown = row?.get('bytes')
+      if (!(bytes instanceof Uint8Array)) return null
+      pieces.push(Buffer.from(bytes))
+    }
+    return Buffer.concat(pieces)
+  }
+
+  async dropParts(id: string): Promise<void> {
+    await this.#run(`DELETE FROM ${this.tables.part} WHERE id = ?`, [uuid(id)], this.#level.plain)
+  }
+
+  /** Puts a snapshot in the place of another one. @returns whether that was still the latest */
+  async publish(snapshot: Snapshot & { readonly id: string }, instead: Snapshot): Promise<Landed> {
+    const { position, id, parts, sum } = snapshot
+    const found = await this.#cas(
+      `UPDATE ${this.tables.head} SET snapshot_seq = ?, snapshot_entry = ?, snapshot_id = ?, snapshot_parts = ?, snapshot_sum = ?
+       WHERE ledger = ? IF snapshot_seq = ?`,
+      [long(position.seq), uuid(position.id), uuid(id), parts, sum, LEDGER, long(instead.position.seq)],
+    )
+    if (found instanceof SluiceError) return found
+    return found === null || String(found.get('snapshot_seq')) === String(position.seq) ? 'applied' : 'taken'
+  }
+
+  /** Removes whole buckets that a snapshot has made needless. @param before the first that stays */
+  async trim(from: bigint, before: bigint): Promise<void> {
+    if (from >= before) return
+    for (let bucket = from; bucket < before; bucket++) {
+      const rows = await this.#run(
+        `SELECT id, parts FROM ${this.tables.log} WHERE ledger = ? AND bucket = ?`,
+        [LEDGER, long(bucket)],
+        this.#level.plain,
+      )
+      for (const row of rows) if (Number(row.get('parts')) > 0) await this.dropParts(String(row.get('id')))
+      const where = [LEDGER, long(bucket)]
+      await this.#run(`DELETE FROM ${this.tables.log} WHERE ledger = ? AND bucket = ?`, where, this.#level.plain)
+    }
+    await this.#cas(`UPDATE ${this.tables.head} SET trimmed = ? WHERE ledger = ? IF trimmed = ?`, [
+      long(before),
+      LEDGER,
+      long(from),
+    ])
+  }
+
+  async #bytesOf(row: types.Row): Promise<Buffer | null> {
+    const parts = Number(row.get('parts'))
+    if (parts > 0) return this.readParts(String(row.get('id')), parts)
+    const bytes: unknown = row.get('entry')
+    return bytes instanceof Uint8Array ? Buffer.from(bytes) : null
+  }
+
+  #headOf(row: types.Row): Head {
+    const format = Number(row.get('format'))
+    if (format > LOG_FORMAT) {
+      throw new SluiceError(
+        'LEDGER_NEWER',
+        `the ledger in the target was written by a newer sluice (format ${format})`,
+        {
+          where: this.#link.settings.label,
+          hint: 'use that version, or copy into another keyspace',
+        },
+      )
+    }
+    const level = String(row.get('level'))
+    if (level !== this.#level.name) {
+      throw new SluiceError(
+        'BAD_CONFIG',
+        `the ledger was begun at ${level}, and this program would use ${this.#level.name}`,
+        {
+          where: this.#link.settings.label,
+          reason: 'programs that share a ledger at two levels do not see each other',
+          hint: 'let all of them have the same serial_consistency and dc in their URLs',
+        },
+      )
+    }
+    const whole = (name: string): bigint => {
+      const value: unknown = row.get(name)
+      if (value === null || value === undefined) throw damaged(`the row of its end has no ${name}`)
+      return BigInt(textOf(value))
+    }
+    const snapshotId: unknown = row.get('snapshot_id')
+    return {
+      seq: whole('seq'),
+      id: String(row.get('id')),
+      now: timeOf(row),
+      snapshot: {
+        position: { seq: whole('snapshot_seq'), id: String(row.get('snapshot_entry')) },
+        id: snapshotId === null ? null : textOf(snapshotId),
+        parts: Number(whole('snapshot_parts')),
+        sum: String(row.get('snapshot_sum')),
+        trimmed: whole('trimmed'),
+      },
+    }
+  }
+
+  /** @returns null where it was applied, else the row that was found; an error where nobody knows */
+  async #cas(sql: string, parameters: readonly unknown[]): Promise<types.Row | null | SluiceError> {
+    try {
+      const [row] = await this.#run(sql, parameters, this.#level.plain, this.#level.serial)
+      return row === undefined || row.get('[applied]') === true ? null : row
+    } catch (error) {
+      if (error instanceof SluiceError && isPassing(error)) return error
+      throw error
+    }
+  }
+
+  async #run(
+    sql: string,
+    parameters: readonly unknown[],
+    consistency: number,
+    serial?: number,
+  ): Promise<readonly types.Row[]> {
+    const options: QueryOptions = {
+      prepare: true,
+      consistency,
+      // A condition that came true once is not true again.
+      isIdempotent: serial === undefined,
+      fetchSize: 64,
+      ...(serial === undefined ? {} : { serialConsistency: serial }),
+    }
+    try {
+      const result = await this.#link.client.execute(sql, [...parameters], options)
+      if (typeof result.pageState !== 'string') return result.rows ?? []
+      const rows: types.Row[] = []
+      for await (const row of result) rows.push(row as types.Row)
+      return rows
+    } catch (error) {
+      throw ledgerError(error, this.#link.settings)
+    }
+  }
+}
+
+function timeOf(row: types.Row | undefined): number {
+  const value: unknown = row?.get('clock')
+  if (value instanceof Date) return value.getTime()
+  throw new SluiceError('INTERNAL', 'the cluster does not tell the time')
+}
+
+/** Of a number or an id, whichever class the driver has for it. */
+function textOf(value: unknown): string {
+  return (value as { toString(): string }).toString()
+}
+
+/** As bytes, which every setting of the driver takes. */
+function long(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(value)
+  return bytes
+}
+
+function uuid(id: string): types.Uuid {
+  return types.Uuid.fromString(id)
+}

@@ -1,0 +1,142 @@
+/**
+ * The ledger as one participant holds it: an SQLite database in memory, which entries of the log change and nothing else.
+ *
+ * Whatever SQLite would take from its surroundings is taken from the entry instead: its clock is the entry's, and it has no chance. Equal entries
+ * so make equal databases everywhere.
+ */
+import Database from 'better-sqlite3'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Statement } from '../../copy-port.ts'
+import type { SqlRow } from '../../port.ts'
+import type { Entry, EntryBatch } from './entry.ts'
+
+export type Ran = {
+  readonly results: readonly (readonly SqlRow[])[]
+  /** Null where nothing changed. */
+  readonly batch: EntryBatch | null
+}
+
+/** What SQLite would answer differently on each machine, and no statement of a ledger calls. */
+const FORBIDDEN = ['random', 'randomblob', 'julianday', 'strftime', 'date', 'time', 'datetime', 'timediff']
+const KEPT_STATEMENTS = 300
+
+export class Replica {
+  readonly #database: Database.Database
+  readonly #prepared = new Map<string, Database.Statement>()
+  #now = 0
+
+  /** @param image what `image` gave; null for an empty ledger */
+  constructor(image: Buffer | null = null) {
+    this.#database = image === null ? new Database(':memory:') : new Database(image)
+    const define = (name: string, body: (...parameters: unknown[]) => unknown): void => {
+      this.#database.function(name, { varargs: true }, body)
+    }
+    // Half a millisecond more, so that nothing is lost where it becomes a whole number of them again.
+    define('unixepoch', (word) => (word === 'subsec' ? (this.#now + 0.5) / 1000 : Math.floor(this.#now / 1000)))
+    const iso = (): string => new Date(this.#now).toISOString()
+    define('current_timestamp', () => iso().slice(0, 19).replace('T', ' '))
+    define('current_date', () => iso().slice(0, 10))
+    define('current_time', () => iso().slice(11, 19))
+    for (const name of FORBIDDEN) {
+      define(name, () => {
+        throw new SluiceError('INTERNAL', `a statement of the ledger calls ${name}(), which no log can repeat`)
+      })
+    }
+  }
+
+  begin(now: number): void {
+    this.#now = now
+    this.#database.exec('BEGIN')
+  }
+
+  commit(): void {
+    this.#database.exec('COMMIT')
+  }
+
+  rollback(): void {
+    if (this.#database.inTransaction) this.#database.exec('ROLLBACK')
+  }
+
+  /** Within `begin` and `commit`: all of these statements or none. @throws what SQLite throws */
+  run(statements: readonly Statement[]): Ran {
+    this.#database.exec('SAVEPOINT batch')
+    try {
+      const ran = this.#run(statements)
+      this.#database.exec('RELEASE batch')
+      return ran
+    } catch (error) {
+      // Some failures end the whole transaction.
+      if (this.#database.inTransaction) this.#database.exec('ROLLBACK TO batch; RELEASE batch')
+      throw error
+    }
+  }
+
+  /** Does what somebody else did. @throws where it does not go as it went there */
+  apply({ now, batches }: Entry): void {
+    this.begin(now)
+    try {
+      for (const { statements, changes } of batches) {
+        const ran = this.run(statements)
+        const found = ran.batch?.changes ?? 0
+        if (found !== changes) throw new Error(`it changes ${found} rows, and has changed ${changes}`)
+      }
+      this.commit()
+    } finally {
+      this.rollback()
+    }
+  }
+
+  /** The whole ledger, for `new Replica`. */
+  image(): Buffer {
+    return this.#database.serialize()
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #run(statements: readonly Statement[]): Ran {
+    const before = this.#number('SELECT total_changes()')
+    const changing: Statement[] = []
+    const schema = this.#number('PRAGMA schema_version')
+    const results = statements.map((statement) => {
+      const prepared = this.#prepare(statement.sql)
+      if (!prepared.readonly) changing.push(statement)
+      return run(prepared, statement.parameters)
+    })
+    const changes = this.#number('SELECT total_changes()') - before
+    const isSame = changes === 0 && this.#number('PRAGMA schema_version') === schema
+    return { results, batch: isSame ? null : { statements: changing, changes } }
+  }
+
+  #number(sql: string): number {
+    return Number(this.#prepare(sql).pluck(true).get())
+  }
+
+  #prepare(sql: string): Database.Statement {
+    let statement = this.#prepared.get(sql)
+    if (statement === undefined) {
+      if (this.#prepared.size >= KEPT_STATEMENTS) this.#prepared.clear()
+      statement = this.#database.prepare(sql)
+      this.#prepared.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+function run(statement: Database.Statement, parameters: SqlRow): readonly SqlRow[] {
+  if (!statement.reader) {
+    statement.run(...parameters)
+    return []
+  }
+  const rows = statement
+    .raw(true)
+    .safeIntegers(true)
+    .all(...parameters) as readonly SqlRow[]
+  return rows.map((row) => row.map(narrowed))
+}
+
+/** Numbers as numbers, as long as they are exact. */
+function narrowed(value: SqlRow[number]): SqlRow[number] {
+  return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
+}

@@ -1,0 +1,72 @@
+/** The tables in which Cassandra keeps the log of a ledger. */
+import { setTimeout as sleepFor } from 'node:timers/promises'
+import { types } from 'cassandra-driver'
+import type { CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import { failureOf } from '../failure.ts'
+
+/** Of what stands in these tables; a ledger with a larger number is not touched. */
+export const LOG_FORMAT = 1
+
+/** Each ledger is one row of the first table; a keyspace has one. */
+export const LEDGER = 'copies'
+
+export type LogTables = {
+  /** The end of the log and its latest snapshot: the one row that is changed under a condition. */
+  readonly head: string
+  /** Entries, many to a partition, so that trimming is one tombstone for all of them. */
+  readonly log: string
+  /** Pieces of large entries and of snapshots. */
+  readonly part: string
+}
+
+export function logTables(keyspace: string): LogTables {
+  const of = (name: string): string => `"${keyspace.replaceAll('"', '""')}"."sluice_ledger_${name}"`
+  return { head: of('head'), log: of('log'), part: of('part') }
+}
+
+/** Makes what is missing. @throws SluiceError TARGET_DENIED … */
+export async function makeLogTables(link: CassandraLink, tables: LogTables): Promise<void> {
+  const statements = [
+    `CREATE TABLE IF NOT EXISTS ${tables.log} (ledger text, bucket bigint, seq bigint, id uuid, prev uuid, at timestamp,
+       parts int, sum text, entry blob, PRIMARY KEY ((ledger, bucket), seq, id))`,
+    `CREATE TABLE IF NOT EXISTS ${tables.part} (id uuid, part int, bytes blob, PRIMARY KEY (id, part))`,
+    `CREATE TABLE IF NOT EXISTS ${tables.head} (ledger text PRIMARY KEY, format int, level text, seq bigint, id uuid,
+       snapshot_seq bigint, snapshot_entry uuid, snapshot_id uuid, snapshot_parts int, snapshot_sum text, trimmed bigint)`,
+  ]
+  try {
+    for (const sql of statements) await change(link, sql)
+  } catch (error) {
+    throw cassandraError(error, link.settings, 'schema')
+  }
+}
+
+const ATTEMPTS = 8
+
+/**
+ * All programs ask the same node, as far as they see the same ones: two nodes that make one table at the same moment make two tables of one name,
+ * which old servers cannot mend.
+ */
+async function change(link: CassandraLink, sql: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const [first] = link.client.hosts
+        .values()
+        .filter((host) => host.isUp())
+        .toSorted((a, b) => (a.address < b.address ? -1 : 1))
+      await link.client.execute(sql, [], {
+        prepare: false,
+        consistency: types.consistencies.one,
+        ...(first === undefined || attempt > ATTEMPTS / 2 ? {} : { host: first }),
+      })
+      return
+    } catch (error) {
+      // What was made at the same moment by somebody else is there; its maker may still be telling the others.
+      const { kind, message } = failureOf(error)
+      if (/already exist/i.test(message)) return
+      const isPassing = kind === 'no-answer' || kind === 'network' || kind === 'server' || kind === 'overloaded'
+      if (attempt === ATTEMPTS || !isPassing) throw error
+      await sleepFor(attempt * 100 * (0.5 + Math.random()))
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/** The tables of the Cassandra Data Migrator in a keyspace. */
+import { types } from 'cassandra-driver'
+import type { TrackedRange, TrackedRun, TrackStore } from '../track-port.ts'
+import { trackStatus } from '../track-port.ts'
+import type { CassandraLink } from './connect.ts'
+import { quoteName } from './copy/names.ts'
+import { cassandraError, type Doing } from './errors.ts'
+
+const RUN_COLUMNS = 'table_name, run_id, run_type, prev_run_id, start_time, end_time, run_info, status'
+/** Rows that are written at the same time: a batch of many partitions would cost one server more. */
+const AT_ONCE = 32
+
+export class CqlTrack implements TrackStore {
+  readonly #link: CassandraLink
+  readonly #info: string
+  readonly #details: string
+
+  constructor(link: CassandraLink, keyspace: string) {
+    this.#link = link
+    this.#info = `${quoteName(keyspace)}.cdm_run_info`
+    this.#details = `${quoteName(keyspace)}.cdm_run_details`
+  }
+
+  async prepare(): Promise<void> {
+    await this.#run(
+      'schema',
+      `CREATE TABLE IF NOT EXISTS ${this.#info} (table_name TEXT, run_id BIGINT, run_type TEXT, prev_run_id BIGINT,
+        start_time TIMESTAMP, end_time TIMESTAMP, run_info TEXT, status TEXT, PRIMARY KEY (table_name, run_id))`,
+    )
+    await this.#run(
+      'schema',
+      `CREATE TABLE IF NOT EXISTS ${this.#details} (table_name TEXT, run_id BIGINT, start_time TIMESTAMP, token_min BIGINT,
+        token_max BIGINT, status TEXT, run_info TEXT, PRIMARY KEY ((table_name, run_id), token_min))`,
+    )
+  }
+
+  async runs(table: string): Promise<readonly TrackedRun[]> {
+    const rows = await this.#ask(`SELECT ${RUN_COLUMNS} FROM ${this.#info} WHERE table_name = ? ORDER BY run_id DESC`, [
+      table,
+    ])
+    return rows.map((row) => ({
+      table,
+      runId: whole(row['run_id']),
+      type: row['run_type'] === 'VALIDATE' ? 'VALIDATE' : 'MIGRATE',
+      previous: whole(row['prev_run_id']),
+      started: moment(row['start_time']) ?? 0,
+      ended: moment(row['end_time']),
+      info: text(row['run_info']),
+      status: trackStatus(row['status']),
+    }))
+  }
+
+  async ranges(table: string, runId: bigint): Promise<readonly TrackedRange[]> {
+    const rows = await this.#ask(
+      `SELECT token_min, token_max, status, run_info, start_time FROM ${this.#details}
+       WHERE table_name = ? AND run_id = ? ORDER BY token_min`,
+      [table, long(runId)],
+    )
+    return rows.map((row) => ({
+      low: whole(row['token_min']),
+      high: whole(row['token_max']),
+      status: trackStatus(row['status']),
+      info: text(row['run_info']),
+      started: moment(row['start_time']),
+    }))
+  }
+
+  async putRun(run: TrackedRun): Promise<void> {
+    const { table, runId, type, previous, started, ended, info, status } = run
+    const more = [...(ended === null ? [] : ['end_time']), ...(info === null ? [] : ['run_info'])]
+    const names = ['table_name', 'run_id', 'run_type', 'prev_run_id', 'start_time', 'status', ...more]
+    await this.#run(
+      'write',
+      `INSERT INTO ${this.#info} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+      [
+        ...[table, long(runId), type, long(previous), new Date(started), status],
+        ...(ended === null ? [] : [new Date(ended)]),
+        ...(info === null ? [] : [info]),
+      ],
+    )
+  }
+
+  async putRanges(table: string, runId: bigint, ranges: readonly TrackedRange[]): Promise<void> {
+    for (let at = 0; at < ranges.length; at += AT_ONCE) {
+      await Promise.all(ranges.slice(at, at + AT_ONCE).map((range) => this.#putRange(table, runId, range)))
+    }
+  }
+
+  async #putRange(table: string, runId: bigint, { low, high, status, info, started }: TrackedRange): Promise<void> {
+    const names = [
+      ...['table_name', 'run_id', 'token_min', 'token_max', 'status'],
+      ...(info === null ? [] : ['run_info']),
+      ...(started === null ? [] : ['start_time']),
+    ]
+    await this.#run(
+      'write',
+      `INSERT INTO ${this.#details} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+      [
+        ...[table, long(runId), long(low), long(high), status],
+        ...(info === null ? [] : [info]),
+        ...(started === null ? [] : [new Date(started)]),
+      ],
+    )
+  }
+
+  async #ask(cql: string, parameters: readonly unknown[]): Promise<readonly types.Row[]> {
+    const { client, readLevel, settings } = this.#link
+    try {
+      const options = { prepare: true, autoPage: true, consistency: readLevel, isIdempotent: true }
+      const rows: types.Row[] = []
+      for await (const row of await client.execute(cql, [...parameters], options)) rows.push(row)
+      return rows
+    } catch (error) {
+      throw cassandraError(error, settings, 'read')
+    }
+  }
+
+  async #run(doing: Doing, cql: string, parameters: readonly unknown[] = []): Promise<void> {
+    const { client, writeLevel, settings } = this.#link
+    try {
+      const prepare = doing === 'write'
+      await client.execute(cql, [...parameters], { prepare, consistency: writeLevel, isIdempotent: true })
+    } catch (error) {
+      throw cassandraError(error, settings, doing)
+    }
+  }
+}
+
+function long(value: bigint): types.Long {
+  return types.Long.fromString(value.toString())
+}
+
+function whole(value: unknown): bigint {
+  return value === null || value === undefined ? 0n : BigInt(String(value))
+}
+
+function moment(value: unknown): number | null {
+  return value instanceof Date ? value.getTime() : null
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}

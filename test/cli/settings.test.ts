@@ -1,0 +1,319 @@
+/** `--settings migrator_settings.yaml`: what the parallel script's file may say, and what comes of it. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { MigratorLines, migratorLogFace } from '../../src/cli/settings/migrator-log.ts'
+import { parseSettings, readSettingsFile } from '../../src/cli/settings/settings-file.ts'
+import { ScriptLines } from '../../src/cli/settings/script-lines.ts'
+import { blockText } from '../../src/cli/render-text.ts'
+import { tellAt } from '../../src/cli/block.ts'
+import { CopySummary } from '../../src/engine/copy/script/summary.ts'
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import { presetBySize, SCRIPT_PRESETS } from '../../src/model/copy/script-presets.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { asSluiceError, type SluiceError } from '../../src/shared/errors.ts'
+import { redactValue } from '../../src/shared/redact.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-settings-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const FILE = 'migrator_settings.yaml'
+const fails = (text: string): SluiceError => {
+  try {
+    parseSettings(text, FILE)
+  } catch (error) {
+    return asSluiceError(error)
+  }
+  throw new Error('it was taken')
+}
+
+describe('migrator_settings.yaml', () => {
+  it('as the script documents it', () => {
+    const text = `MAX_WORKERS: 5              # Parallel threads (1-10 recommended)
+BATCH_INSERT_SIZE: 50       # Batch size (10-100 recommended)
+FETCH_BATCH_SIZE: 100       # Chunk size (50-500 recommended)
+`
+    expect(parseSettings(text, FILE)).toEqual({ values: { workers: 5, batchRows: 50, pageRows: 100 }, warnings: [] })
+  })
+  it.each(['', '# nothing yet\n', '---\n', '{}\n'])('may hold nothing: %j', (text) => {
+    expect(parseSettings(text, FILE)).toEqual({ values: {}, warnings: [] })
+  })
+  it('from before those keys works, and its keys are named', () => {
+    const { values, warnings } = parseSettings('HOSTS: [10.0.0.1]\nPASSWORD: geheim99\n', FILE)
+    expect(values).toEqual({})
+    expect(warnings).toEqual([
+      'keys that are not known are left out: HOSTS, PASSWORD; hosts and tables come from --from, --to and --table',
+    ])
+    expect(JSON.stringify(warnings)).not.toContain('geheim99')
+  })
+  it('names what was probably meant', () => {
+    expect(parseSettings('max_workers: 3\nBATCH_INSERT_SIZ: 20\n', FILE).warnings[0]).toContain(
+      'max_workers (MAX_WORKERS?), BATCH_INSERT_SIZ (BATCH_INSERT_SIZE?)',
+    )
+  })
+  it('outside of what is recommended is told, and taken', () => {
+    const { values, warnings } = parseSettings('MAX_WORKERS: 20\nBATCH_INSERT_SIZE: 5\nFETCH_BATCH_SIZE: 1000\n', FILE)
+    expect(values).toEqual({ workers: 20, batchRows: 5, pageRows: 1000 })
+    expect(warnings).toEqual([
+      'MAX_WORKERS is 20, and 1 to 10 are recommended',
+      'BATCH_INSERT_SIZE is 5, and 10 to 100 are recommended',
+      'FETCH_BATCH_SIZE is 1,000, and 50 to 500 are recommended',
+    ])
+  })
+  it('beyond what there is, the most there is counts, and is told', () => {
+    const { values, warnings } = parseSettings('MAX_WORKERS: 500\n', FILE)
+    expect(values).toEqual({ workers: 64 })
+    expect(warnings[0]).toContain('64 are used')
+  })
+  it.each([
+    ['MAX_WORKERS: 0', 1],
+    ['BATCH_INSERT_SIZE: 50\nMAX_WORKERS: -3', 2],
+    ['\n\nFETCH_BATCH_SIZE: 2.5', 3],
+    ['MAX_WORKERS: many', 1],
+    ['MAX_WORKERS: "5"', 1],
+    ['MAX_WORKERS:', 1],
+    ['MAX_WORKERS: [5]', 1],
+    ['MAX_WORKERS: .nan', 1],
+    ['MAX_WORKERS: 5\nMAX_WORKERS: 6', 2],
+    ['MAX_WORKERS: [5', 1],
+    ['just words', 1],
+  ])('%j is refused, with its line', (text, line) => {
+    const error = fails(text)
+    expect(error.code).toBe('BAD_CONFIG')
+    expect(error.where).toBe(`${FILE}:${line}`)
+  })
+  it('that is not there is told of', () => {
+    expect(() => readSettingsFile(path.join(folder, 'none.yaml'))).toThrow('the settings file cannot be read')
+  })
+})
+
+describe('presets', () => {
+  it('are those of the tuning table', () => {
+    expect(SCRIPT_PRESETS.small).toEqual({ workers: 3, batchRows: 25, pageRows: 50 })
+    expect(SCRIPT_PRESETS.medium).toEqual({ workers: 5, batchRows: 50, pageRows: 100 })
+    expect(SCRIPT_PRESETS.large).toEqual({ workers: 8, batchRows: 100, pageRows: 500 })
+    const { workers, batchRows } = SCRIPT_PRESETS.unstable
+    expect(workers >= 2 && workers <= 3 && batchRows >= 10 && batchRows <= 25).toBe(true)
+  })
+  it('by size', () => {
+    expect([0n, 999n, 1000n, 10_000n, 10_001n].map(presetBySize)).toEqual([
+      'small',
+      'small',
+      'medium',
+      'medium',
+      'large',
+    ])
+  })
+})
+
+describe('copy --settings', () => {
+  const ENDS = ['--from', 'cassandra://a/ks', '--to', 'cassandra://b/ks', '--table', 'ks.t']
+  const asked = async (
+    yaml: string | null,
+    ...words: string[]
+  ): Promise<{ operation: CopyOperation; told: object }> => {
+    const file = path.join(folder, FILE)
+    if (yaml !== null) writeFileSync(file, yaml)
+    const settings = yaml === null ? [] : ['--settings', file]
+    const { request } = await parseCommandLine(['copy', ...ENDS, ...settings, ...words], {})
+    if (request.kind !== 'operation' || request.operation.kind !== 'copy') throw new Error('no copy')
+    return { operation: request.operation, told: request.told ?? {} }
+  }
+
+  it('has the defaults of the script', async () => {
+    const { operation, told } = await asked('')
+    expect(operation).toMatchObject({
+      workers: 5,
+      cassandra: { batchRows: 50, pageRows: 100, fallBackToOne: true },
+      maxAside: Number.MAX_SAFE_INTEGER,
+      onExisting: 'upsert',
+      script: {},
+    })
+    expect(told).toMatchObject({ log: 'migrator.log', warnings: [] })
+  })
+  it('takes what the file says, flags over the file, the file over the preset', async () => {
+    const { operation } = await asked('MAX_WORKERS: 7\nBATCH_INSERT_SIZE: 80\n', '--preset', 'large', '--workers', '2')
+    expect(operation).toMatchObject({ workers: 2, cassandra: { batchRows: 80, pageRows: 500 } })
+  })
+  it('works with a preset and no file', async () => {
+    const { operation } = await asked(null, '--preset', 'unstable', '--fetch-size', '70', '--batch-size', '12')
+    expect(operation).toMatchObject({ workers: 2, cassandra: { batchRows: 12, pageRows: 70 } })
+  })
+  it('leaves to auto what nobody has set', async () => {
+    const { operation } = await asked('MAX_WORKERS: 7\n', '--preset', 'auto')
+    expect(operation).toMatchObject({ workers: 7, script: { auto: ['batchRows', 'pageRows'] } })
+  })
+  it('keeps --max-aside and --on-existing where they are given', async () => {
+    const { operation } = await asked('', '--max-aside', '3', '--on-existing', 'refuse')
+    expect(operation).toMatchObject({ maxAside: 3, onExisting: 'refuse' })
+  })
+  it('is not what a plain copy does', async () => {
+    const { operation, told } = await asked(null)
+    expect(operation).toMatchObject({ workers: 4, maxAside: 1000, onExisting: 'refuse' })
+    expect(operation.script).toBeUndefined()
+    expect(operation.cassandra?.fallBackToOne).toBeUndefined()
+    expect(told).not.toHaveProperty('log')
+  })
+  it('refuses a preset that there is none of', async () => {
+    await expect(asked(null, '--preset', 'huge')).rejects.toMatchObject({ code: 'BAD_FLAG' })
+  })
+})
+
+const at = (body: EventBody, seq = 1): Event => ({ v: 1, seq, ts: '2026-11-20T12:04:16.204Z', runId: '1', ...body })
+const STARTED: EventBody = {
+  type: 'copy.started',
+  table: 'ks.orders',
+  to: 'ks.orders',
+  rows: '10',
+  estimated: true,
+  key: ['tenant', 'region', 'at'],
+  ring: { partitioner: 'murmur3', columns: 2 },
+  chunkRows: '10',
+  chunks: '1',
+  done: { chunks: '0', rows: '0' },
+}
+const ASIDE: EventBody = {
+  type: 'row.aside',
+  table: 'ks.orders',
+  chunk: '3',
+  key: ['7', 'eu', '2026-01-01'],
+  error: { code: 'ROW_REFUSED', message: 'the value is too large', retryable: false },
+}
+
+describe('migrator.log', () => {
+  it('names failed rows with table, partition and key, and what can be recovered from', () => {
+    const lines = new MigratorLines()
+    const text = [
+      STARTED,
+      ASIDE,
+      {
+        type: 'chunk.retried',
+        table: 'ks.orders',
+        chunk: '4',
+        attempt: 2,
+        waitMs: 400,
+        error: { code: 'CONNECTION_LOST', message: 'no host answers', retryable: true },
+      } satisfies EventBody,
+      {
+        type: 'rows.fallback',
+        table: 'ks.orders',
+        level: 'ONE',
+        rows: '1',
+        keys: [['8', 'us', 'x']],
+      } satisfies EventBody,
+      {
+        type: 'chunk.done',
+        table: 'ks.orders',
+        chunk: '4',
+        worker: 2,
+        done: '5000',
+        unit: 'row',
+        ms: 2000,
+        written: '5000',
+        bytes: '100000',
+      } satisfies EventBody,
+    ]
+      .map((body) => lines.event(at(body)))
+      .join('')
+    expect(text).toContain(
+      '2026-11-20T12:04:16.204Z ERROR   ks.orders row failed: partition tenant 7, region eu; row at 2026-01-01 (chunk 3): ROW_REFUSED the value is too large (not recoverable)\n',
+    )
+    expect(text).toContain(
+      'WARNING ks.orders chunk 4 retry 2 in 0.4 s: CONNECTION_LOST no host answers (recoverable)\n',
+    )
+    expect(text).toContain('WARNING ks.orders row written at ONE only, to be checked again: partition tenant 8')
+    expect(text).toContain('INFO    ks.orders chunk 4 done: 5,000 rows (100 KB) in 2.0 s, 2,500 rows/s, worker 2\n')
+  })
+  it('has the stack of what nobody expected, one line an event', () => {
+    const error = asSluiceError(new TypeError('no such thing\nat all')).info()
+    const text = new MigratorLines().event(
+      at({ type: 'run.finished', status: 'failed', exitCode: 70, totals: {}, ms: 1, error }),
+    )
+    expect(text).toMatch(/ERROR {3}FAILED/)
+    expect(text).toMatch(/^ {4}\s*at .*settings\.test\.ts/m)
+    expect(text.split('\n').every((line) => line === '' || /^(?:2026-|\s{4})/.test(line))).toBe(true)
+  })
+  it('is appended to, and holds no secret', () => {
+    const file = path.join(folder, 'migrator.log')
+    for (const no of [1, 2]) {
+      const face = migratorLogFace(file, (event) => redactValue(event, ['geheim99']))
+      face.event(at({ type: 'log', level: 'warn', message: `try ${no} of cassandra://u:geheim99@h/k` }), false)
+      void face.close()
+    }
+    const text = readFileSync(file, 'utf8')
+    expect(text.split('\n')).toHaveLength(3)
+    expect(text).toContain('WARNING')
+    expect(text).not.toContain('geheim99')
+  })
+  it('refuses a folder that cannot be written to', () => {
+    expect(() => migratorLogFace(path.join(folder, 'none', 'migrator.log'), (event) => event)).toThrow(
+      'cannot be opened',
+    )
+  })
+})
+
+describe('the closing summary', () => {
+  it('has tables with problems first, with their counts, times and errors', () => {
+    const summary = new CopySummary()
+    const done = (table: string, written: string, quarantined: string): EventBody => ({
+      type: 'chunk.done',
+      table,
+      chunk: '1',
+      worker: 1,
+      done: written,
+      unit: 'row',
+      ms: 1000,
+      written,
+      quarantined,
+    })
+    const lost = { code: 'CONNECTION_LOST', message: 'gone', retryable: true } as const
+    const events: EventBody[] = [
+      { ...STARTED, table: 'ks.a' },
+      { ...STARTED, table: 'ks.b' },
+      { ...STARTED, table: 'ks.weak' },
+      { type: 'chunk.retried', table: 'ks.a', chunk: '1', attempt: 2, waitMs: 1, error: lost },
+      done('ks.a', '100', '0'),
+      done('ks.b', '98', '2'),
+      done('ks.weak', '50', '0'),
+      { type: 'rows.fallback', table: 'ks.weak', level: 'ONE', rows: '4', keys: [['1'], ['2'], ['3'], ['4']] },
+      { type: 'table.finished', table: 'ks.a', status: 'ok', ms: 1000 },
+      {
+        type: 'table.finished',
+        table: 'ks.b',
+        status: 'failed',
+        ms: 2000,
+        error: { code: 'ROWS_ASIDE', message: '2 rows of ks.b are not in the target', retryable: false },
+      },
+      { type: 'table.finished', table: 'ks.weak', status: 'ok', ms: 500 },
+    ]
+    for (const event of events) summary.event(event)
+    const tables = summary.lines()
+    expect(tables.map(({ table }) => table)).toEqual(['ks.b', 'ks.weak', 'ks.a'])
+    expect(tables[0]).toMatchObject({
+      status: 'failed',
+      written: '98',
+      failed: '2',
+      unrecovered: '2',
+      rowsPerSecond: '49',
+    })
+    expect(tables[1]).toMatchObject({ fallback: '4' })
+    expect(tables[2]).toMatchObject({ recovered: '1', unrecovered: '0', rowsPerSecond: '100' })
+    const lines = new ScriptLines()
+    lines.fellBack(at({ type: 'rows.fallback', table: 'ks.weak', level: 'ONE', rows: '4', keys: [] }) as never)
+    const text = lines.summary(at({ type: 'copy.summary', tables }) as never, tellAt('0:09')).map((b) => blockText(b))
+    expect(text).toMatchInlineSnapshot(`
+      [
+        "0:09 note     summary: 2 of 3 tables ok, 1 not",
+        "0:09 FAILED   ks.b     failed, 98 rows ok, 2 failed, 0 at ONE, 2.0 s, 49 rows/s, 2 errors that did not pass  ROWS_ASIDE",
+        "0:09 ok       ks.weak  success, 50 rows ok, 0 failed, 4 at ONE, 0.5 s, 100 rows/s",
+        "0:09 ok       ks.a     success, 100 rows ok, 0 failed, 0 at ONE, 1.0 s, 100 rows/s, 1 recoverable error, all passed",
+        "0:09 note     4 rows could only be written at ONE: sluice retry-quarantine checks them again at the level asked for",
+      ]
+    `)
+  })
+})

@@ -1,0 +1,183 @@
+/** `sluice copy --settings migrator_settings.yaml` on a real Cassandra: what the parallel script promises, kept. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { main } from '../../src/cli/main.ts'
+import type { EnginePort } from '../../src/cli/ports.ts'
+import { runOperation } from '../../src/engine/run.ts'
+import type { Event } from '../../src/model/event.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { eventSchema } from '../cli/event-schema.ts'
+import { fakeSurroundings } from '../cli/surroundings.ts'
+import { makePlace } from '../support/copy-systems.ts'
+import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
+import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
+
+const SETTINGS = 'migrator_settings.yaml'
+const DEFAULTS = 'MAX_WORKERS: 5\nBATCH_INSERT_SIZE: 50\nFETCH_BATCH_SIZE: 100\n'
+
+type Came = { readonly code: number; readonly err: string; readonly events: readonly Event[] }
+
+const engine: EnginePort = { runOperation, openWorkbench: () => Promise.reject(new Error('no workbench here')) }
+
+/** A command as it is typed in a shell, in the current folder. */
+async function sluice(...words: readonly string[]): Promise<Came> {
+  const surroundings = { ...fakeSurroundings({ engine }), clock: systemClock }
+  const code = await main(words, surroundings)
+  const lines = surroundings.out().trimEnd().split('\n')
+  const events = words.includes('--json') ? lines.map((line) => eventSchema.parse(JSON.parse(line)) as Event) : []
+  return { code, err: surroundings.err(), events }
+}
+
+describe.skipIf(!CASSANDRA_AVAILABLE)(
+  `the parallel script${CASSANDRA_MISSING === '' ? '' : ` (${CASSANDRA_MISSING})`}`,
+  () => {
+    const home = process.cwd()
+    let folder = ''
+    let source: TestKeyspace
+    let target: TestKeyspace
+    const log = (): string => readFileSync(path.join(folder, 'migrator.log'), 'utf8')
+
+    beforeEach(async () => {
+      folder = mkdtempSync(path.join(tmpdir(), 'sluice-script-'))
+      process.chdir(folder)
+      source = await newKeyspace()
+      target = await newKeyspace()
+    }, 120_000)
+    afterEach(async () => {
+      process.chdir(home)
+      await source[Symbol.asyncDispose]()
+      await target[Symbol.asyncDispose]()
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    /** Partitions of several rows each, and one that is wider than a batch. */
+    async function events(keyspace: TestKeyspace): Promise<number> {
+      await keyspace.cql(
+        'CREATE TABLE events (tenant text, created_at timestamp, body text, PRIMARY KEY (tenant, created_at))',
+      )
+      let rows = 0
+      for (let tenant = 0; tenant < 40; tenant++) {
+        const most = tenant === 0 ? 230 : 3 + (tenant % 5)
+        for (let at = 0; at < most; at++, rows++) {
+          await keyspace.link.client.execute(
+            'INSERT INTO events (tenant, created_at, body) VALUES (?, ?, ?)',
+            [`tenant ${tenant}`, new Date(1_700_000_000_000 + at), `é ${at}`],
+            { prepare: true },
+          )
+        }
+      }
+      return rows
+    }
+
+    async function contents(keyspace: TestKeyspace): Promise<readonly string[]> {
+      const rows = await keyspace.rows('SELECT tenant, created_at, body, writetime(body) AS w FROM events')
+      return rows.map((row) => JSON.stringify(row.values().map(String))).toSorted()
+    }
+
+    test('copies with its defaults, says so, and writes migrator.log beside the console', async () => {
+      const rows = await events(source)
+      writeFileSync(SETTINGS, DEFAULTS)
+      const words = ['copy', '--from', source.url, '--to', target.url, '--table', 'events', '--settings', SETTINGS]
+      const { code, err } = await sluice(...words)
+      expect(err).toContain('5 workers, batches of 50 rows, pages of 100')
+      expect(err).toMatch(new RegExp(`ok\\s+${source.name}\\.events\\s+success, ${rows} rows ok, 0 failed, 0 at ONE`))
+      expect(code).toBe(0)
+      expect(await contents(target)).toEqual(await contents(source))
+      expect(log()).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {4}start/)
+      expect(log()).toMatch(/INFO .*chunk \d+ done: .* rows .* in .* s.*worker \d/)
+      expect(log()).toContain('summary: 1 of 1 table ok')
+      const first = log().length
+      const again = await sluice(...words)
+      expect(again.code).toBe(0)
+      expect(again.err).toContain('nothing was left to do')
+      expect(log().length).toBeGreaterThan(first)
+    }, 120_000)
+
+    test('a row that cannot be stored is named, and all others are there', async () => {
+      const sqlite = await makePlace('sqlite', folder)
+      await sqlite.sql(
+        'CREATE TABLE notes (tenant INTEGER, note TEXT, body TEXT, PRIMARY KEY (tenant, note)) STRICT',
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+         INSERT INTO notes SELECT i % 7, 'note ' || i, 'body ' || i FROM n`,
+        // No part of a key takes more than 65,535 bytes.
+        `INSERT INTO notes VALUES (3, 'long ' || printf('%.70000c', 'x'), 'too long')`,
+      )
+      await target.cql('CREATE TABLE notes (tenant bigint, note text, body text, PRIMARY KEY (tenant, note))')
+      writeFileSync(SETTINGS, '# from before there were settings for speed\nLOG_LEVEL: INFO\nPASSWORD: geheim99\n')
+      const words = ['copy', '--from', sqlite.url, '--to', target.url, '--table', 'notes', '--settings', SETTINGS]
+      const { code, events: told } = await sluice(...words, '--json')
+      expect(code).toBe(1)
+      expect((await target.rows('SELECT note FROM notes')).length).toBe(300)
+      const aside = told.filter((event) => event.type === 'row.aside')
+      expect(aside.length).toBeGreaterThan(0)
+      expect(aside[0]).toMatchObject({ table: expect.stringContaining('notes') as string, error: { retryable: false } })
+      const summary = told.find((event) => event.type === 'copy.summary')
+      expect(summary?.tables[0]).toMatchObject({
+        status: 'failed',
+        written: '300',
+        failed: '1',
+        error: { code: 'ROWS_ASIDE' },
+      })
+      expect(
+        told.some(
+          (event) => event.type === 'log' && event.level === 'warn' && /LOG_LEVEL, PASSWORD/.test(event.message),
+        ),
+      ).toBe(true)
+      expect(log()).toMatch(/ERROR .*notes row failed: tenant 3, note long x+.*\(not recoverable\)/)
+      expect(log()).not.toContain('geheim99')
+      expect(told.at(-1)).toMatchObject({ type: 'run.finished', exitCode: 1 })
+    }, 120_000)
+
+    test('what can be had at ONE only is told, listed, and checked again when more can be had', async () => {
+      const rows = await events(source)
+      // Two replicas where there is one server: no quorum. The ledger stays where one is enough.
+      await using short = await newKeyspace({
+        replication: "{'class': 'SimpleStrategy', 'replication_factor': 2}",
+      })
+      writeFileSync(SETTINGS, DEFAULTS)
+      const ends = ['--from', source.url, '--to', target.url]
+      const copy = ['copy', ...ends, '--to-schema', short.name, '--table', 'events', '--settings', SETTINGS]
+      const { code, events: told } = await sluice(...copy, '--json')
+      expect(code).toBe(0)
+      expect(await contents(short)).toEqual(await contents(source))
+      const weak = told.flatMap((event) => (event.type === 'rows.fallback' ? event.keys : []))
+      expect(new Set(weak.map((key) => JSON.stringify(key))).size).toBe(rows)
+      const summary = told.find((event) => event.type === 'copy.summary')
+      expect(summary?.tables[0]).toMatchObject({ status: 'ok', written: String(rows), fallback: String(rows) })
+      expect(log()).toMatch(
+        /WARNING .*events row written at ONE only, to be checked again: partition tenant tenant 7; row created_at 2023-/,
+      )
+      expect(log()).toContain(`${rows} rows could only be written at ONE: sluice retry-quarantine`)
+
+      const early = await sluice('retry-quarantine', ...ends, '--json')
+      expect(early.code).not.toBe(0)
+
+      await short.cql(
+        `ALTER KEYSPACE ${short.name} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
+      )
+      // As if the one replica that had taken it was lost.
+      await short.cql("DELETE FROM events WHERE tenant = 'tenant 3'")
+      await short.cql('ALTER TABLE events WITH gc_grace_seconds = 0')
+      const checked = await sluice('retry-quarantine', ...ends, '--json')
+      expect(checked.events.at(-1)).toMatchObject({ totals: { rechecked: String(rows) } })
+      const again = await sluice('retry-quarantine', ...ends, '--json')
+      expect(again.events.at(-1)).toMatchObject({ exitCode: 0, totals: { read: '0' } })
+    }, 120_000)
+
+    test('a preset works without a file, and a plan writes no log', async () => {
+      const rows = await events(source)
+      const words = ['copy', '--from', source.url, '--to', target.url, '--table', 'events', '--preset', 'auto']
+      const plan = await sluice(...words, '--dry-run')
+      expect(plan.code).toBe(0)
+      expect(existsSync(path.join(folder, 'migrator.log'))).toBe(false)
+      const { code, events: told } = await sluice(...words, '--json')
+      expect(code).toBe(0)
+      expect(
+        told.some((event) => event.type === 'log' && /^preset \w+, for the largest table/.test(event.message)),
+      ).toBe(true)
+      expect((await contents(target)).length).toBe(rows)
+    }, 120_000)
+  },
+)

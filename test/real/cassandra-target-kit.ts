@@ -1,0 +1,56 @@
+/** What suites of copies into Cassandra share. */
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import type { Ran } from '../support/copy-systems.ts'
+import type { TestKeyspace } from '../support/servers/cassandra-kit.ts'
+
+/** @param from and `to` URLs */
+export function copyBetween(
+  from: string,
+  to: string,
+  tables: readonly string[],
+  more: Partial<CopyOperation> = {},
+): CopyOperation {
+  return {
+    kind: 'copy',
+    from,
+    to,
+    tables,
+    rename: {},
+    onExisting: 'refuse',
+    acceptLossy: [],
+    verify: 'chunk',
+    workers: 4,
+    maxAside: 100,
+    restart: false,
+    dryRun: false,
+    ...more,
+  }
+}
+
+/** Chunks that a run has begun. */
+export function started({ events }: Ran): number {
+  return events.filter((event) => event.type === 'chunk.started').length
+}
+
+/** Why a run did not end well, in all of its words. */
+export function failures({ events, finished }: Ran): string {
+  const told = events.filter(({ type }) => type === 'chunk.failed' || type === 'table.finished' || type === 'row.aside')
+  return JSON.stringify([finished.error, ...told], null, 1)
+}
+
+/** Codes of what tables ended with. */
+export function codes({ events }: Ran): readonly (string | undefined)[] {
+  return events.flatMap((event) => (event.type === 'table.finished' ? [event.error?.code] : []))
+}
+
+/** Everything that a question gives, sorted. */
+export async function texts(keyspace: TestKeyspace, cql: string): Promise<readonly string[]> {
+  const rows = await keyspace.rows(cql)
+  return rows.map((row) => JSON.stringify(row.values(), plain)).toSorted()
+}
+
+function plain(_name: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof Map) return [...value.entries()] as unknown
+  return value instanceof Set ? ([...value.values()] as unknown) : value
+}
