@@ -166,7 +166,13 @@ export const COMMANDS = [
     summary: 'list the imports of a catalog and how far they are',
     file: 'catalog',
   },
-  { name: 'runs', operands: '', group: 'Operate', summary: 'list what was run on a catalog', file: 'catalog' },
+  {
+    name: 'runs',
+    operands: '',
+    group: 'Operate',
+    summary: 'list what ran on a catalog, or into a database',
+    file: 'catalog',
+  },
   {
     name: 'grants',
     operands: '',

@@ -1,6 +1,6 @@
 /** Tables of a database, and rows in which two tables differ, as rows of an aligned table. */
 import type { CopyPlanLine, DifferenceEvent, RelationEvent } from '../model/event.ts'
-import { bytesText, clockText, grouped } from './format.ts'
+import { bytesText, clockText, grouped, timeText } from './format.ts'
 import type { Listing } from './listings.ts'
 import { visible } from './row-writer.ts'
 import { cells, pad } from './text-table.ts'
@@ -43,6 +43,62 @@ function relationRow(event: RelationEvent): readonly string[] {
 export const RELATIONS: Listing = {
   columns: RELATION_COLUMNS,
   row: (event) => (event.type === 'relation' ? relationRow(event) : null),
+}
+
+/** Copies into a database. */
+export const COPY_RUNS: Listing = {
+  columns: [
+    left('RUN'),
+    left('OPERATION'),
+    left('SOURCE'),
+    left('STATUS'),
+    right('EXIT'),
+    right('ROWS'),
+    left('STARTED'),
+    left('ENDED'),
+    left('ERROR'),
+  ],
+  row: (event) =>
+    event.type !== 'copy.run'
+      ? null
+      : [
+          event.run,
+          visible(event.operation),
+          visible(event.source),
+          visible(event.status),
+          event.exitCode === undefined ? NONE : String(event.exitCode),
+          grouped(event.rows),
+          event.startedAt === undefined ? NONE : timeText(event.startedAt),
+          event.completedAt === undefined ? NONE : timeText(event.completedAt),
+          visible(event.error ?? ''),
+        ],
+}
+
+/** Chunks of one copy: those that failed first. */
+export const COPY_CHUNKS: Listing = {
+  columns: [
+    left('TABLE'),
+    right('CHUNK'),
+    left('STATUS'),
+    right('TOKEN MIN'),
+    right('TOKEN MAX'),
+    right('ROWS'),
+    right('ATTEMPTS'),
+    left('ERROR'),
+  ],
+  row: (event) =>
+    event.type !== 'copy.chunk'
+      ? null
+      : [
+          visible(event.table),
+          event.chunk,
+          visible(event.status),
+          event.tokenMin ?? (event.after === undefined ? NONE : `behind ${cut(event.after)}`),
+          event.tokenMax ?? (event.through === undefined ? NONE : cut(event.through)),
+          grouped(event.rows),
+          String(event.attempts),
+          visible(event.error ?? ''),
+        ],
 }
 
 export const DIFFERENCE_COLUMNS: readonly Column[] = [

@@ -9,6 +9,7 @@ export const LISTING_KINDS: ReadonlySet<OperationKind> = new Set<OperationKind>(
   'changes',
   'migration-status',
   'runs',
+  'copy-runs',
   'sql',
   'doctor',
   'discover-database',

@@ -1,6 +1,6 @@
 /** Events that are rows of a listing command, as rows of an aligned table. */
 import type { Event, PlanLine, QuestionEvent, Side } from '../model/event.ts'
-import { RELATIONS } from './copy-listings.ts'
+import { COPY_CHUNKS, COPY_RUNS, RELATIONS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
 import type { Column } from './text-table.ts'
 
@@ -173,6 +173,10 @@ export function listingOf(event: Event): Listing | null {
       return changes
     case 'run':
       return runs
+    case 'copy.run':
+      return COPY_RUNS
+    case 'copy.chunk':
+      return COPY_CHUNKS
     case 'relation':
       return RELATIONS
     default:

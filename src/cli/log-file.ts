@@ -7,10 +7,12 @@ import type { Face } from './face.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
+const WARNINGS: ReadonlySet<Event['type']> = new Set(['chunk.retried', 'row.aside', 'rows.fallback', 'throttle.on'])
+
 function levelOf(event: Event): Level {
   if (event.type === 'log') return event.level === 'note' ? 'info' : event.level
   if (event.type === 'chunk.progress' || event.type === 'chunk.skipped') return 'debug'
-  if (event.type === 'chunk.retried' || event.type === 'row.aside' || event.type === 'throttle.on') return 'warn'
+  if (WARNINGS.has(event.type)) return 'warn'
   if (event.type === 'chunk.failed' || event.type === 'verify.mismatch' || event.type === 'difference') return 'error'
   if (event.type === 'verify.check') return event.equal ? 'info' : 'error'
   if (event.type === 'table.finished' || event.type === 'run.finished')

@@ -7,6 +7,7 @@ import { SummaryFold } from './summary.ts'
 import { pad } from './text-table.ts'
 import { errorDetails, SubjectColumn, tellAt } from './block.ts'
 import type { Block, Tell } from './block.ts'
+import { CdmLines } from './cdm/lines.ts'
 import { CopyLines } from './copy-lines.ts'
 import { ProofLines } from './proof-lines.ts'
 import { ScriptLines } from './settings/script-lines.ts'
@@ -31,6 +32,7 @@ export class Narrator {
   readonly #subjects = new SubjectColumn()
   readonly #proofs: ProofLines
   readonly #copies: CopyLines
+  readonly #cdm = new CdmLines()
   readonly #script = new ScriptLines()
   #comparing: Of<'diff.progress'> | null = null
   readonly #reported = new Set<string>()
@@ -59,7 +61,8 @@ export class Narrator {
     this.#summary.event(event)
     const elapsed = clockText(at - this.#startedAt)
     const block = tellAt(elapsed)
-    return [...this.#progress(event, at, block), ...this.#tell(event, at, block)]
+    const migrators = this.#cdm.event(event).map((line) => block('note', line))
+    return [...this.#progress(event, at, block), ...migrators, ...this.#tell(event, at, block)]
   }
 
   #tell(event: Event, at: number, block: Tell): readonly Block[] {
@@ -240,7 +243,7 @@ export class Narrator {
         }),
       )
     }
-    blocks.push(...this.#proofs.hidden(block), ...this.#copies.hidden(block))
+    blocks.push(...this.#proofs.hidden(block), ...this.#copies.hidden(block), ...this.#script.weak(block))
     const proof = this.#summary.proof()
     if (proof !== null && event.status === 'ok' && this.#command === 'validate')
       blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))

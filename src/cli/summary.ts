@@ -11,6 +11,8 @@ const ROWS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   commit: ['commit', 'commits'],
   change: ['change', 'changes'],
   run: ['run', 'runs'],
+  'copy.run': ['run', 'runs'],
+  'copy.chunk': ['chunk', 'chunks'],
   relation: ['table', 'tables'],
 }
 

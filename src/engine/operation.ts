@@ -160,6 +160,8 @@ export type Operation =
       readonly drop: boolean
     }
   | { readonly kind: 'runs'; readonly catalog: string; readonly limit: number }
+  /** Copies into a database, by its ledger; the chunks of one of them where its id is given. */
+  | { readonly kind: 'copy-runs'; readonly to: string; readonly limit: number; readonly runId?: string }
   | {
       readonly kind: 'grants'
       readonly catalog: string
@@ -331,7 +333,7 @@ export type DiffOperation = {
   readonly overwriteNewer?: true
   readonly ring?: RingWish
   readonly constants?: Readonly<Record<string, string>>
-  readonly explodeMap?: CopyOperation['explodeMap']
+  readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
   readonly track?: TrackWish
   readonly cdmLines?: true
   readonly cassandra?: CassandraWish

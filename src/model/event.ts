@@ -106,6 +106,27 @@ export type EventBody =
   | { type: 'throttle.off' }
   /** How long the target of a copy takes for a megabyte of rows; every few seconds. */
   | ({ type: 'target.latency' } & Latency)
+  /** A run over the ring of one table, as the Cassandra Data Migrator tells of it: which tokens, in how many ranges, and what it is called. */
+  | {
+      type: 'run.tracked'
+      table: string
+      job: 'MIGRATE' | 'VALIDATE'
+      /** Tokens, both included. */
+      min: Dec
+      max: Dec
+      splits: Dec
+      /** Percent of each range. */
+      coverage: number
+      /** Ranges that are to be done. */
+      ranges: Dec
+      /** In `cdm_run_info`; absent where nothing is written there. */
+      cdmRun?: Dec
+      /** The run that it goes on with, and how many ranges that has left. */
+      previous?: Dec
+      pending?: Dec
+    }
+  /** What such a run came to, in the names and the order of `run_info`. */
+  | { type: 'run.counted'; table: string; cdmRun?: Dec; counters: Readonly<Record<string, Dec>> }
   // ── comparisons of tables
   | {
       type: 'diff.progress'
@@ -150,6 +171,8 @@ export type EventBody =
   | CommitEvent
   | ChangeEvent
   | RunEvent
+  | CopyRunEvent
+  | CopyChunkEvent
   | SourceEvent
   | RelationEvent
   | DiffRangeEvent
@@ -508,6 +531,40 @@ export type RunEvent = {
   filesProcessed?: Dec
   startedAt?: string
   completedAt?: string
+  error?: string
+}
+
+/** A copy, or what was done about one, as the ledger of its target has it. */
+export type CopyRunEvent = {
+  type: 'copy.run'
+  run: Dec
+  operation: string
+  /** URLs without passwords. */
+  source: string
+  target: string
+  status: string
+  /** Of the chunks that it worked on last. */
+  rows: Dec
+  startedAt?: string
+  completedAt?: string
+  exitCode?: number
+  error?: string
+}
+
+/** A chunk of a copy, as the ledger of its target has it. */
+export type CopyChunkEvent = {
+  type: 'copy.chunk'
+  table: string
+  chunk: Dec
+  status: string
+  /** Tokens, or values of a key that is one whole number, both included; absent where it is open. */
+  tokenMin?: Dec
+  tokenMax?: Dec
+  /** Bounds of any key, as JSON lists of texts: behind the first, up to the second. */
+  after?: string
+  through?: string
+  rows: Dec
+  attempts: number
   error?: string
 }
 

@@ -126,7 +126,7 @@ export type ErrorInfo = {
   readonly reason?: string
   readonly where?: string
   readonly retryable: boolean
-  /** Of a bug only: where in the program it is. */
+  /** Of a bug only: where in the program it is, without what the error said. */
   readonly stack?: string
 }
 
@@ -162,11 +162,16 @@ export class SluiceError extends Error {
       ...(this.hint === undefined ? {} : { hint: this.hint }),
       ...(this.reason === undefined ? {} : { reason: this.reason }),
       ...(this.where === undefined ? {} : { where: this.where }),
-      ...(this.code === 'INTERNAL' && this.cause instanceof Error && this.cause.stack !== undefined
-        ? { stack: this.cause.stack }
-        : {}),
+      ...(this.code === 'INTERNAL' ? stackOf(this.cause) : {}),
     }
   }
+}
+
+/** Its first lines repeat the message, which may hold what only `message` is cleared of. */
+function stackOf(cause: unknown): { readonly stack?: string } {
+  if (!(cause instanceof Error) || cause.stack === undefined) return {}
+  const frames = cause.stack.split('\n').filter((line) => /^\s+at /.test(line))
+  return frames.length === 0 ? {} : { stack: frames.join('\n') }
 }
 
 /** An `ErrorInfo` that crossed a thread, as an error again. */

@@ -126,7 +126,13 @@ export type RowRequest = {
 }
 
 /** A batch of rows in canonical form, about how many bytes they are, and when they were written, one for each row, where the system tells. */
-export type RowBatch = { readonly rows: readonly Row[]; readonly bytes: number; readonly stamps?: readonly Stamp[] }
+export type RowBatch = {
+  readonly rows: readonly Row[]
+  readonly bytes: number
+  readonly stamps?: readonly Stamp[]
+  /** How many rows of the source these were made of, where that is another number. */
+  readonly sourceRows?: number
+}
 
 export type BatchSize = { readonly rows: number; readonly bytes: number }
 

@@ -8,16 +8,18 @@ const KEYS_AT_ONCE = 200
 /**
  * @param only keys as `keyText` spells them, without NULLs
  * @param digest of the rows in a range of keys
+ * @param atOnce keys of one range
  */
 export async function digestOfKeys(
   only: ReadonlySet<string>,
-  digest: (range: Range) => Promise<Digest>,
+  digest: (range: Range & { readonly by: 'keys' }) => Promise<Digest>,
+  atOnce: number = KEYS_AT_ONCE,
 ): Promise<Digest> {
   const keys = [...only].map((text) => JSON.parse(text) as Bound)
   let rows = 0n
   let sum = 0n
-  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-    const some = await digest({ by: 'keys', keys: keys.slice(at, at + KEYS_AT_ONCE) })
+  for (let at = 0; at < keys.length; at += atOnce) {
+    const some = await digest({ by: 'keys', keys: keys.slice(at, at + atOnce) })
     rows += some.rows
     if (some.sum !== '') sum += BigInt(`0x${some.sum}`)
   }

@@ -20,13 +20,15 @@ const SAME_ORDER: ReadonlySet<ColumnType['kind']> = new Set([
  * @param keepsOrder whether the target stores values of a kind in a column so that they sort as they do elsewhere
  */
 export function rangeMeansTheSame(
-  request: Pick<ChunkRequest, 'table' | 'columns' | 'range'>,
+  request: Pick<ChunkRequest, 'table' | 'columns' | 'range' | 'sortsAlike'>,
   keepsOrder: (kind: ColumnType['kind'], column: Column) => boolean,
 ): boolean {
-  const { table, range } = request
+  const { table, range, sortsAlike } = request
   if (range.by === 'all') return true
   if (table.key.length === 0 || range.by === 'block') return false
   if (range.by === 'keys' || range.by === 'nullKey') return true
+  // The bounds of a ring are no keys at all.
+  if (sortsAlike === false) return false
   const typeOf = typesOf(request)
   return keyColumns(table).every((column) => {
     const { kind } = typeOf(column)

@@ -35,6 +35,18 @@ if (positionals[0] === 'copy') {
   process.exit()
 }
 
+if (positionals[0] === 'cassandra-write') {
+  const { cassandraWrite } = await import('./cassandra-write.mjs')
+  await cassandraWrite({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 200_000 })
+  process.exit()
+}
+
+if (positionals[0] === 'cassandra-read') {
+  const { cassandraRead } = await import('./cassandra-read.mjs')
+  await cassandraRead({ runs, rows: Math.min(Number(values.rows), 200_000) })
+  process.exit()
+}
+
 /** @param {string} name */
 const wanted = (name) => positionals.length === 0 || positionals.some((word) => name.includes(word))
 

@@ -111,15 +111,17 @@ describe('properties files', () => {
 
   it('yield to --conf, and both to flags', async () => {
     const operation = await copyOf(
-      ...[
-        'copy',
-        '--properties',
-        file(BASIC),
-        '--conf',
-        'spark.cdm.perfops.numParts=8',
-        '--conf=spark.cdm.prevRunId=17',
-      ],
-      ...['--partition-min', '-9223372036854775808', '--partition-max=-9223372036854775800', '--rate', '7'],
+      'copy',
+      '--properties',
+      file(BASIC),
+      '--conf',
+      'spark.cdm.perfops.numParts=8',
+      '--conf=spark.cdm.prevRunId=17',
+      '--partition-min',
+      '-9223372036854775808',
+      '--partition-max=-9223372036854775800',
+      '--rate',
+      '7',
     )
     expect(operation.ring).toEqual({ splits: 8, min: '-9223372036854775808', max: '-9223372036854775800' })
     expect(operation.track).toEqual({ previous: '17' })
@@ -220,20 +222,36 @@ describe('flags of a ring', () => {
   it('are read with all of their digits', async () => {
     const operation = await copyOf(
       ...ENDS,
-      ...['--splits', '64', '--partition-min', '-9223372036854775808', '--partition-max', '9223372036854775807'],
-      ...[
-        '--coverage',
-        '10',
-        '--track-run',
-        '--run-id',
-        '1704067200000000001',
-        '--consistency',
-        'quorum',
-        '--read-consistency',
-        'ONE',
-      ],
-      ...['--writetime', '1704067200000000001', '--ttl', '60', '--page-rows', '50', '--batch-rows', '9'],
-      ...['--constants', 'a=x=y', '--constants', '"b=c"=', '--explode-map', 'm:k:v'],
+      '--splits',
+      '64',
+      '--partition-min',
+      '-9223372036854775808',
+      '--partition-max',
+      '9223372036854775807',
+
+      '--coverage',
+      '10',
+      '--track-run',
+      '--run-id',
+      '1704067200000000001',
+      '--consistency',
+      'quorum',
+      '--read-consistency',
+      'ONE',
+      '--writetime',
+      '1704067200000000001',
+      '--ttl',
+      '60',
+      '--page-rows',
+      '50',
+      '--batch-rows',
+      '9',
+      '--constants',
+      'a=x=y',
+      '--constants',
+      '"b=c"=',
+      '--explode-map',
+      'm:k:v',
     )
     expect(operation).toMatchObject({
       ring: { splits: 64, min: '-9223372036854775808', max: '9223372036854775807', coverage: 10 },

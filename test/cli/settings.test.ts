@@ -141,7 +141,7 @@ describe('copy --settings', () => {
     expect(operation).toMatchObject({ workers: 2, cassandra: { batchRows: 80, pageRows: 500 } })
   })
   it('works with a preset and no file', async () => {
-    const { operation } = await asked(null, '--preset', 'unstable', '--fetch-size', '70', '--batch-size', '12')
+    const { operation } = await asked(null, '--preset', 'unstable', '--page-rows', '70', '--batch-rows', '12')
     expect(operation).toMatchObject({ workers: 2, cassandra: { batchRows: 12, pageRows: 70 } })
   })
   it('leaves to auto what nobody has set', async () => {

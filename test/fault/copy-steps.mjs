@@ -94,6 +94,16 @@ export function countSteps(url, { step, when }) {
       }
     },
   }
+  systems.cassandra = () => {
+    const { prototype } = require('cassandra-driver').Client
+    const { execute, batch } = prototype
+    prototype.execute = function (sql, ...rest) {
+      return passing(sql, () => execute.call(this, sql, ...rest))
+    }
+    prototype.batch = function (queries, ...rest) {
+      return passing('BATCH', () => batch.call(this, queries, ...rest))
+    }
+  }
   systems[new URL(url).protocol.slice(0, -1)]()
   return () => steps
 }

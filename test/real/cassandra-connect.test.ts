@@ -47,9 +47,9 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       'CREATE TABLE space.t (id int PRIMARY KEY, v text)',
       `CREATE USER eve WITH PASSWORD '${SECRET}' NOSUPERUSER`,
     )
-  })
+  }, 180_000)
   afterAll(async () => {
-    await Promise.all([plain.stop(), guarded.stop()])
+    await Promise.all([plain, guarded].map((one) => one?.stop()))
   })
 
   describe('without encryption and users', () => {

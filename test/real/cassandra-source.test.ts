@@ -146,6 +146,35 @@ describe.each(TARGETS)('to %s', (system) => {
     expect(await to.rows(`SELECT id, n FROM counts_${system}`)).toEqual([['1', '9007199254740993']])
   })
 
+  test(
+    'keys of bytes, numbers with a point, moments and texts of any letters',
+    { timeout: 60_000 },
+    async ({ skip }) => {
+      const to = await place(skip)
+      const table = `keyed_${system}`
+      await keyspace.cql(
+        `CREATE TABLE ${table} (b blob, d double, f float, t text, at timestamp, u timeuuid, ok boolean, v int, PRIMARY KEY ((b, d), f, t, at, u, ok))`,
+      )
+      await insert(
+        table,
+        'b, d, f, t, at, u, ok, v',
+        Array.from({ length: 60 }, (_, i) => [
+          Buffer.from([i, 0, 255, 0x5c, 0x22]),
+          i / 3,
+          i / 7,
+          `"{${i}}", \\ 'é' 🚰`,
+          new Date(1_700_000_000_000 + i * 7),
+          types.TimeUuid.fromDate(new Date(1_700_000_000_000 + i)),
+          i % 2 === 0,
+          i,
+        ]),
+      )
+      const { finished } = await copy(table, to, { ring: { splits: 4 } })
+      expect(finished.error).toBeUndefined()
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: '60', proved: '4' } })
+    },
+  )
+
   test('a partition with static values and no row is set aside, and told', { timeout: 60_000 }, async ({ skip }) => {
     const to = await place(skip)
     const table = `statics_${system}`
@@ -284,8 +313,7 @@ describe('what is refused', () => {
   })
 
   test('tables by patterns: those of the keyspace, none of the server', { timeout: 60_000 }, async () => {
-    const store = await openCassandraCopy(keyspace.url)
-    await using _ = store
+    await using store = await openCassandraCopy(keyspace.url)
     const { signal } = new AbortController()
     const all = await store.tables('*', signal)
     expect(all.every(({ table }) => table.schema === keyspace.name)).toBe(true)
@@ -319,14 +347,14 @@ describe('a table that changes while it is copied', () => {
       'id, v, w',
       Array.from({ length: 500 }, (_, i) => [i, `v${i}`, 'w']),
     )
-    let work: Promise<void> | null = null
+    const work: Promise<void>[] = []
     let done = 0
     const ran = await perform(copyOf({ ...to, url: keyspace.url }, to, name, { ring: { splits: 60 }, workers: 1 }), {
       onEvent: ({ type }) => {
-        if (type === 'chunk.done' && ++done === 3) work = keyspace.cql(...change)
+        if (type === 'chunk.done' && ++done === 3) work.push(keyspace.cql(...change))
       },
     })
-    await work
+    await Promise.all(work)
     return ran
   }
 

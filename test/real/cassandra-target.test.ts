@@ -22,7 +22,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       return async () => {
         await target[Symbol.asyncDispose]()
       }
-    }, 60_000)
+    }, 120_000)
     afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
     async function sqlite(): Promise<Place> {
@@ -54,7 +54,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         const second = await perform(copy)
         expect(second.finished.exitCode).toBe(0)
         expect(started(second)).toBe(0)
-      }, 60_000)
+      }, 120_000)
 
       test('a key with several columns: the first makes the partition; rows with any set of values are written without nulls', async () => {
         const place = await sqlite()
@@ -81,7 +81,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
             expect(found[2 * i + 1] === null).toBe(!isThere)
           }
         }
-      }, 60_000)
+      }, 120_000)
 
       test('rows that Cassandra cannot hold are set aside, and the others arrive', async () => {
         const place = await sqlite()
@@ -93,7 +93,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(ran.finished, failures(ran)).toMatchObject({ totals: { read: '4', written: '2', quarantined: '2' } })
         expect(ran.finished.exitCode).toBe(1)
         expect(await texts(target, 'SELECT id, note FROM odd')).toEqual(['["a","x"]', '["b",null]'])
-      }, 60_000)
+      }, 120_000)
 
       test('tables without a key, names that folders cannot have, and ranges to be replaced are refused by name', async () => {
         const place = await sqlite()
@@ -108,7 +108,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(await codesOf('bare')).toEqual(['UNSUPPORTED_KEY'])
         expect(await codesOf('two words')).toEqual(['TABLE_REFUSED'])
         expect(await codesOf('plain', { onExisting: 'replace-range' })).toEqual(['UNSUPPORTED_KEY'])
-      }, 60_000)
+      }, 120_000)
 
       test('refuse, upsert and append', async () => {
         const place = await sqlite()
@@ -145,7 +145,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         await place.sql(`UPDATE kept SET a = 'changed' WHERE id = 2`)
         expect((await perform(copy({ onExisting: 'append', restart: true }))).finished.exitCode).toBe(1)
         expect(await texts(target, 'SELECT id, a, b FROM kept')).toEqual(more)
-      }, 60_000)
+      }, 120_000)
 
       test('where a level cannot be had, rows go on at ONE', async () => {
         const place = await sqlite()
@@ -157,7 +157,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         const ran = await perform(copyBetween(place.url, target.url, ['weak'], { cassandra }))
         expect(ran.finished, failures(ran)).toMatchObject({ totals: { written: '2' } })
         expect(await texts(target, 'SELECT id, a FROM weak')).toEqual(['["1n","one"]', '["2n","two"]'])
-      }, 60_000)
+      }, 120_000)
     })
   },
 )

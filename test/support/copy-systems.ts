@@ -98,8 +98,8 @@ export async function perform(operation: Operation, wishes: RunWishes = {}): Pro
 
 /** A copy with the defaults of the command. */
 export function copyOf(
-  from: Place,
-  to: Place,
+  from: Pick<Place, 'url'>,
+  to: Pick<Place, 'url'>,
   table: string,
   more: Partial<Omit<CopyOperation, 'kind'>> = {},
 ): CopyOperation {

@@ -43,7 +43,7 @@ const decimal = fc
 
 const timeUuid = bytes(16).map((all) => {
   all[6] = ((all[6] ?? 0) & 0x0f) | 0x10
-  return new types.TimeUuid(all as never)
+  return types.TimeUuid.fromString(new types.Uuid(all).toString())
 })
 
 const duration = fc

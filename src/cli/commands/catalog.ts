@@ -1,7 +1,9 @@
 /** verify-rollback, rollback, export-log, migration-status, runs: what is done with a catalog as a whole or a table in it. */
+import { SluiceError } from '../../shared/errors.ts'
 import { count, flag, given, optionalText, text } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import type { CheckFiles, ExportedCheckpoint } from '../../engine/operation.ts'
+import { chooseEnd } from '../copy-ends.ts'
 import { CHECK_FILES, declareCheckFiles, operate, TABLE_OPERAND } from './command.ts'
 import type { Command } from './command.ts'
 
@@ -102,14 +104,44 @@ const migrationStatus: Command = {
 
 const runs: Command = {
   declare: (yargs, defaults) => {
-    yargs.option('limit', {
-      type: 'number',
-      requiresArg: true,
-      default: defaults.limit ?? 20,
-      describe: 'runs to list, newest first',
-    })
+    yargs
+      .option('to', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'URL of a database that copies went into: list those, by its ledger',
+      })
+      .option('run', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'with --to: the chunks of this run, failed ones first, with their tokens and errors',
+      })
+      .option('limit', {
+        type: 'number',
+        requiresArg: true,
+        default: defaults.limit ?? 20,
+        describe: 'runs to list, newest first, or chunks',
+      })
   },
-  request: (args, context) => operate({ kind: 'runs', catalog: context.catalog(), limit: count(args, 'limit', 1) }),
+  request: (args, context) => {
+    const limit = count(args, 'limit', 1)
+    const isOfCopies = optionalText(args, 'to') !== undefined
+    const run = optionalText(args, 'run')
+    if (!isOfCopies && run !== undefined) {
+      throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the database that the copy went into' })
+    }
+    if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit })
+    const to = chooseEnd('to', args, context.defaults, context.env)
+    return operate(
+      { kind: 'copy-runs', to: to.url, limit, ...given('runId', run === undefined ? undefined : runOf(run)) },
+      { printed: {}, urls: [to.url] },
+    )
+  },
+}
+
+/** @throws SluiceError BAD_FLAG */
+function runOf(word: string): string {
+  if (/^\d{1,19}$/.test(word)) return word
+  throw new SluiceError('BAD_FLAG', `--run ${word} is no id of a run`, { hint: 'sluice runs --to URL lists them' })
 }
 
 export const commands = {

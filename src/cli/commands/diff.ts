@@ -4,6 +4,19 @@ import { count, flag, given, list, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { chooseEnd, optionalEnd } from '../copy-ends.ts'
 import { declareEnds, declareSelection, readSelection } from '../copy-flags.ts'
+import type { CdmWishes } from '../cdm/wishes.ts'
+import {
+  declareCassandra,
+  declareRing,
+  declareTrack,
+  declareWriting,
+  readCassandra,
+  readConstants,
+  readExplodeMap,
+  readRing,
+  readTrack,
+} from '../ring-flags.ts'
+import type { DiffOperation } from '../../engine/operation.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
 
@@ -24,9 +37,29 @@ function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestC
   return operate({ kind: 'diff-undo', runId, to: to.url, tables }, { printed: { add }, urls: [to.url] })
 }
 
+/** What is mended: by its flags, else as `spark.cdm.autocorrect.*` say. */
+function mendingOf(
+  args: Arguments,
+  cdm: CdmWishes | null,
+): Pick<DiffOperation, 'fix' | 'fixOnly' | 'fixCounters' | 'overwriteNewer'> {
+  const { missing = false, mismatch = false, counters = false } = cdm?.correct ?? {}
+  const all = flag(args, 'fix')
+  const only = all || missing === mismatch ? undefined : missing ? ('missing' as const) : ('different' as const)
+  return {
+    fix: all || missing || mismatch,
+    ...given('fixOnly', only),
+    ...(counters || flag(args, 'fix-counters') ? { fixCounters: true as const } : {}),
+    ...(flag(args, 'overwrite-newer') ? { overwriteNewer: true as const } : {}),
+  }
+}
+
 const diff: Command = {
   declare: (yargs, defaults) => {
     declareSelection(yargs, defaults)
+    declareRing(yargs)
+    declareTrack(yargs)
+    declareCassandra(yargs)
+    declareWriting(yargs)
     yargs
       .option('limit', {
         type: 'number',
@@ -43,6 +76,16 @@ const diff: Command = {
         type: 'boolean',
         default: false,
         describe: 'with --fix: remove rows that the source has not',
+      })
+      .option('fix-counters', {
+        type: 'boolean',
+        default: false,
+        describe: 'with --fix: count up rows of counters that the target has not',
+      })
+      .option('overwrite-newer', {
+        type: 'boolean',
+        default: false,
+        describe: 'with --fix: write over values that were written later in the target than in the source',
       })
       .option('undo', {
         type: 'string',
@@ -62,10 +105,31 @@ const diff: Command = {
       throw new SluiceError('BAD_FLAG', '--fix and --undo exclude each other', { hint: 'leave one of the two out' })
     }
     if (undo !== undefined) return undoRequest(undo, args, context)
-    const { selection, ends, add } = readSelection(args, context)
+    const { selection, ends, cdm, add } = readSelection(args, context)
+    const mending = mendingOf(args, cdm)
+    for (const name of ['fix-counters', 'overwrite-newer']) {
+      if (!flag(args, name) || mending.fix) continue
+      throw new SluiceError('BAD_FLAG', `--${name} goes with --fix only`, { hint: 'add --fix, or leave it out' })
+    }
     return operate(
-      { kind: 'diff', ...selection, limit: count(args, 'limit', 0), fix, deleteExtra },
-      { printed: { add }, urls: [ends.from.url, ends.to.url] },
+      {
+        kind: 'diff',
+        ...selection,
+        limit: count(args, 'limit', 0),
+        ...mending,
+        deleteExtra,
+        ...given('ring', readRing(args, cdm)),
+        ...given('constants', readConstants(args, cdm)),
+        ...given('explodeMap', readExplodeMap(args, cdm)),
+        ...given('track', readTrack(args, cdm)),
+        ...(cdm === null ? {} : { cdmLines: true as const }),
+        ...given('cassandra', readCassandra(args, cdm)),
+      },
+      {
+        printed: { add, dropValued: ['--run-id'] },
+        notes: cdm?.notes ?? [],
+        urls: [ends.from.url, ends.to.url],
+      },
     )
   },
 }

@@ -35,12 +35,6 @@ export function declareSettings(yargs: Argv): void {
       defaultDescription: 'medium, where --settings is given',
       describe: 'settings of the parallel script by the size of the tables; auto looks at it. The file wins over it',
     })
-    .option('fetch-size', {
-      type: 'number',
-      requiresArg: true,
-      defaultDescription: 'by the source',
-      describe: 'rows of one page that is read from Cassandra',
-    })
 }
 
 /**
@@ -54,8 +48,8 @@ export function readSettings(args: Arguments): Settings | null {
   const read = file === undefined ? { values: {}, warnings: [] } : readSettingsFile(file)
   const flags: Partial<Record<keyof ScriptSizes, number | undefined>> = {
     workers: optionalCount(args, 'workers', 1, SETTINGS['MAX_WORKERS']?.most),
-    batchRows: optionalCount(args, 'batch-size', 1),
-    pageRows: readFetchSize(args),
+    batchRows: optionalCount(args, 'batch-rows', 1) ?? optionalCount(args, 'batch-size', 1),
+    pageRows: optionalCount(args, 'page-rows', 1),
   }
   const base = SCRIPT_PRESETS[PRESETS.find((name) => name === preset) ?? 'medium']
   const pick = (name: keyof ScriptSizes): number => flags[name] ?? read.values[name] ?? base[name]
@@ -79,10 +73,7 @@ export function scripted(
   args: Arguments,
   defaults: ConfigDefaults,
 ): CopyOperation {
-  if (settings === null) {
-    const pageRows = readFetchSize(args)
-    return pageRows === undefined ? operation : { ...operation, cassandra: { ...operation.cassandra, pageRows } }
-  }
+  if (settings === null) return operation
   const { sizes, script } = settings
   const set = (name: 'max-aside' | 'on-existing'): boolean => args[name] !== undefined || defaults[name] !== undefined
   const { batchRows: _batchRows, ...rest } = operation
@@ -107,11 +98,6 @@ export function scriptTold(told: Told, settings: Settings | null): Told {
     notes: [...(told.notes ?? []), ...notes],
     warnings: [...(told.warnings ?? []), ...warnings],
   }
-}
-
-/** `--fetch-size`, for copies that are none of the script too. @throws SluiceError BAD_FLAG */
-function readFetchSize(args: Arguments): number | undefined {
-  return optionalCount(args, 'fetch-size', 1, SETTINGS['FETCH_BATCH_SIZE']?.most)
 }
 
 const NAMES = ['workers', 'batchRows', 'pageRows'] as const

@@ -61,9 +61,9 @@ export class MigratorLines {
       this.#keys.set(event.table, { names: event.key, partition: event.ring?.columns ?? 0 })
     const told = this.#tell(event)
     return told
-      .map(([level, text, below = []]) => {
+      .map(([level, text, more = []]) => {
         const head = `${event.ts} ${level.padEnd(7)} ${oneLine(text)}\n`
-        return head + below.map((line) => `    ${oneLine(line)}\n`).join('')
+        return head + more.map((line) => `    ${oneLine(line)}\n`).join('')
       })
       .join('')
   }

@@ -18,16 +18,16 @@ export class ScriptLines {
     const counts = tables.filter(({ status, error }) => status === 'ok' && error === undefined).length
     const failed = tables.length - counts
     const head = `summary: ${grouped(counts)} of ${plural(tables.length, 'table')} ok${failed === 0 ? '' : `, ${grouped(failed)} not`}`
-    const weak =
-      this.#fallback === 0
-        ? []
-        : [
-            block(
-              'note',
-              `${plural(this.#fallback, 'row')} could only be written at ONE: sluice retry-quarantine checks them again at the level asked for`,
-            ),
-          ]
-    return [block('note', head), ...tables.map((line) => lineOf(line, width, block)), ...weak]
+    return [block('note', head), ...tables.map((line) => lineOf(line, width, block)), ...this.weak(block)]
+  }
+
+  /** Rows that are to be checked again; once. */
+  weak(block: Tell): readonly Block[] {
+    if (this.#fallback === 0) return []
+    const rows = plural(this.#fallback, 'row')
+    this.#fallback = 0
+    const what = `${rows} could only be written at ONE: sluice retry-quarantine checks them again at the level asked for`
+    return [block('note', what)]
   }
 }
 

@@ -80,7 +80,10 @@ class ChunkWork {
     this.#targetKey = targetKeyPositions(plan)
     // Other rows may stand between ours: what is proved are the keys that were written.
     const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append' || !plan.sortsAlike
-    this.#keys = shared && this.#targetKey.length > 0 && plan.proof === 'canonical' ? new Set() : null
+    // Tokens are no range of a target without a ring: there rows can only be counted by their keys.
+    const counted = plan.proof === 'count' && plan.source.ring !== undefined && !plan.sortsAlike
+    const keyed = shared && (plan.proof === 'canonical' || counted)
+    this.#keys = keyed && this.#targetKey.length > 0 ? new Set() : null
     this.#batchwise = store.can.atomic === 'batch'
     this.#cursor = claim.cursor
   }
@@ -213,6 +216,8 @@ class ChunkWork {
       })
       const whole = this.#keys === null && plan.onExisting !== 'append' && plan.onExisting !== 'upsert'
       if (read !== null) compareDigests(plan, read, stored)
+      else if (this.#keys !== null)
+        compareDigests(plan, { rows: BigInt(this.#keys.size), sum: '' }, { rows: stored.rows, sum: '' })
       else if (whole) compareDigests(plan, { rows: this.#written, sum: '' }, { rows: stored.rows, sum: '' })
     }
     const quarantined = BigInt(this.#aside.length) + (this.#batchwise ? await this.#asideBefore() : 0n)

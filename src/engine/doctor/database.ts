@@ -16,8 +16,11 @@ type Run = { readonly clock: Clock; readonly runId: string }
 type Server = { readonly target: Target; readonly wishes: ServerWishes; readonly checks: readonly ServerCheck[] }
 
 export async function examineDatabase(examination: Examination, url: string, run: Run): Promise<void> {
-  // It holds no catalog, and is looked at for copies.
+  // These hold no catalog, and are looked at for copies.
   if (/^d1:/i.test(url)) return await (await import('./d1.ts')).examineD1(examination, url)
+  if (/^(?:cassandra|ycql):/i.test(url)) {
+    return await (await import('./cassandra.ts')).examineCassandra(examination, url, run.clock)
+  }
   let server: Server | null = null
   let opens = false
   const parsed: { value?: ReturnType<typeof parseCatalogUrl> } = {}

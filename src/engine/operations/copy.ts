@@ -25,7 +25,10 @@ import { SlowTarget } from '../copy/slow-target.ts'
 import { startTable, type Surroundings } from '../copy/start-table.ts'
 import { Steering } from '../copy/steering.ts'
 import { Throttle } from '../copy/throttle.ts'
+import { CopyTrack } from '../copy/track/copy-track.ts'
+import { ToldRuns } from '../copy/track/told-runs.ts'
 import { Views } from '../copy/views.ts'
+import { derivedStore } from '../../stores/derived/index.ts'
 import type { CopyOperation, Wish } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -33,7 +36,17 @@ import type { Ending, Run } from '../run-context.ts'
 const MOST_WORKERS = 64
 
 /** @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them */
-export async function copy(operation: CopyOperation, run: Run): Promise<Ending> {
+export async function copy(operation: CopyOperation, asked: Run): Promise<Ending> {
+  let track: CopyTrack | null = null
+  let told: ToldRuns | null = null
+  const run: Run = {
+    ...asked,
+    emit: (event) => {
+      track?.event(event)
+      told?.event(event)
+      asked.emit(event)
+    },
+  }
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
   steering.onWish = (wish) => run.emit(steered(wish))
   const throttle = new Throttle({
@@ -55,7 +68,7 @@ export async function copy(operation: CopyOperation, run: Run): Promise<Ending> 
   })
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const weak = new WeakWrites()
-  await using from = await openSourceStore(operation.from, operation.cassandra)
+  await using from = derivedStore(await openSourceStore(operation.from, operation.cassandra), operation)
   await using to = await openCopyStore(operation.to, {
     mode: operation.dryRun ? 'plan' : 'write',
     ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
@@ -66,7 +79,7 @@ export async function copy(operation: CopyOperation, run: Run): Promise<Ending> 
   })
   await using views = new Views(from, run.interrupt.abort)
   const view = await views.current()
-  const planned = await planCopy(operation, from, to, view, run.interrupt.abort)
+  let planned = await planCopy(operation, from, to, view, run.interrupt.abort)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const objects = await planObjects(planned, operation.with ?? [], run.interrupt.abort)
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
@@ -92,6 +105,12 @@ export async function copy(operation: CopyOperation, run: Run): Promise<Ending> 
     tool: run.tool,
     actor: run.actor,
   })
+  track = CopyTrack.of({ operation, run, to, database, owner }, planned)
+  const ranges = (await track?.before(planned)) ?? null
+  if (ranges !== null) {
+    const left = { ...operation, ring: { ...operation.ring, ranges } }
+    planned = await planCopy(left, from, to, view, run.interrupt.abort)
+  }
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
     for (const { chunk, why } of await reclaimExpired(database, ledger)) {
@@ -130,6 +149,9 @@ export async function copy(operation: CopyOperation, run: Run): Promise<Ending> 
     }
     emitPlan(planned, planHash, await standings(planned, around), run, objects)
     for (const one of planned.tables) tables.push(await startTable(one, planned, around))
+    await track?.begin(planned, tables)
+    told = new ToldRuns(operation, track)
+    for (const event of told.begin(planned, tables)) run.emit(event)
     await runWorkers({
       tables: tables.filter(({ error }) => error === null),
       workers: Math.min(MOST_WORKERS, to.can.writers),
@@ -141,6 +163,8 @@ export async function copy(operation: CopyOperation, run: Run): Promise<Ending> 
       reclaim,
     })
     const ending = await endOf(tables, around)
+    await track?.end()
+    for (const event of told.end()) run.emit(event)
     const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'
     const exitCode = ending.stopped === true ? 75 : (ending.error?.exitCode ?? 0)
     try {
@@ -152,6 +176,7 @@ export async function copy(operation: CopyOperation, run: Run): Promise<Ending> 
     return ending
   } catch (thrown) {
     const error = asSluiceError(thrown)
+    await track?.end()
     await runs.finish('failed', error.exitCode, error.message).catch(() => undefined)
     throw thrown
   } finally {

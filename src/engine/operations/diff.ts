@@ -1,50 +1,35 @@
 /** `diff`: any table of one store against one of another, key by key; with `--fix` the target is mended, and `--undo` takes a repair back. */
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { TablePlan } from '../../model/copy/plan.ts'
-import { EVERY_KEY, rangeText, type Bound, type Range } from '../../model/copy/range.ts'
 import { dec } from '../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { CopyStore, Extent, LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
-import { compareRange, differenceOf, type Compared, type Difference, type Found } from '../copy/diff/compare.ts'
-import { repairKeys, type Repairing } from '../copy/diff/repair.ts'
+import type { SourceView } from '../../stores/copy-port.ts'
+import { derivedStore } from '../../stores/derived/index.ts'
+import { addOutcome, NO_OUTCOME, openOf, type Outcome } from '../copy/diff/outcome.ts'
+import { diffPlain } from '../copy/diff/plain-table.ts'
 import { DiffProgress } from '../copy/diff/progress.ts'
-import { rowsByKey, sourceRequest, targetRequest, type Sides } from '../copy/diff/sides.ts'
-import { noteRepairPlan } from '../copy/ledger/repair-plans.ts'
+import { diffRing } from '../copy/diff/ring-table.ts'
+import { Settler, type Around as Stores } from '../copy/diff/settle.ts'
+import type { Sides } from '../copy/diff/sides.ts'
+import { trackDiff } from '../copy/diff/tracked.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
 import { prepareLedger } from '../copy/ledger/schema.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
-import { recorded } from '../copy/recorded.ts'
-import { planCopy } from '../copy/plan/plan-copy.ts'
+import { planCopy, type PlannedTable } from '../copy/plan/plan-copy.ts'
 import { hashOf } from '../copy/plan/table-plan.ts'
-import type { CopyOperation, DiffOperation } from '../operation.ts'
+import { recorded } from '../copy/recorded.ts'
+import type { CassandraWish, CopyOperation, DiffOperation } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 
-/** Rows of a range that is summed at once. */
-const SEGMENT_ROWS = 200_000
-const RECHECK_AFTER_MS = [250, 1000]
-const KEYS_A_REPAIR = 200
-/** Keys that are looked at once more; where more differ, that they do is no matter of a moment. */
-const MOST_RECHECKED = 20_000
-
-type Outcome = {
-  rows: bigint
-  targetRows: bigint
-  missing: bigint
-  extra: bigint
-  different: bigint
-  fixed: bigint
-  ranges: bigint
-}
-
 export async function diff(operation: DiffOperation, run: Run): Promise<Ending> {
-  await using from = await openSourceStore(operation.from)
+  const writes = operation.fix || operation.track !== undefined
+  await using from = derivedStore(await openSourceStore(operation.from, operation.cassandra), operation)
   await using to = await openCopyStore(operation.to, {
-    mode: operation.fix ? 'write' : 'read',
+    mode: writes ? 'write' : 'read',
+    ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }),
   })
-  await using database = operation.fix ? await to.ledger() : noDatabase()
+  await using database = writes ? await to.ledger() : noDatabase()
   const runId = BigInt(run.runId)
   const owner = { id: randomUUID(), host: run.host, pid: process.pid, runId }
   const runs = database === null ? null : new RunLedger(database, owner)
@@ -61,11 +46,7 @@ export async function diff(operation: DiffOperation, run: Run): Promise<Ending> 
   return await recorded(runs, row, () => diffAll(operation, { from, to, database, runId }, run))
 }
 
-async function diffAll(
-  operation: DiffOperation,
-  { from, to, database, runId }: Pick<Around, 'from' | 'to' | 'database' | 'runId'>,
-  run: Run,
-): Promise<Ending> {
+async function diffAll(operation: DiffOperation, { from, to, database, runId }: Stores, run: Run): Promise<Ending> {
   await using source = await from.source(run.interrupt.abort)
   const planned = await planCopy(wishes(operation), from, to, source, run.interrupt.abort)
   run.emit({
@@ -80,7 +61,7 @@ async function diffAll(
     excluded: [],
   })
   await using target = await to.source(run.interrupt.abort)
-  const sum: Outcome = { rows: 0n, targetRows: 0n, missing: 0n, extra: 0n, different: 0n, fixed: 0n, ranges: 0n }
+  const sum: Outcome = { ...NO_OUTCOME }
   const errors: SluiceError[] = []
   let equalTables = 0
   for (const table of planned.tables) {
@@ -91,15 +72,11 @@ async function diffAll(
       if (table.plan === null) throw table.error
       if (table.plan.create)
         throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${tableText(table.targetName)}`)
-      const one = await diffTable(
-        operation,
-        table.plan,
-        table.extent,
-        { from, to, source, target, database, runId },
-        run,
-      )
-      for (const key of Object.keys(sum) as (keyof Outcome)[]) sum[key] += one[key]
-      const open = one.missing + one.extra + one.different + one.ranges - one.fixed
+      const around = { from, to, source, target, database, runId }
+      const { outcome: one, error } = await diffTable(operation, table, around, run)
+      addOutcome(sum, one)
+      if (error !== undefined) throw error
+      const open = openOf(one)
       if (open === 0n) equalTables++
       run.emit({
         type: 'table.finished',
@@ -108,7 +85,9 @@ async function diffAll(
         ms: Math.round(run.clock.ticks() - begun),
         notes: [
           `${one.rows} rows in the source, ${one.targetRows} in the target: ${one.missing} missing, ${one.extra} extra, ${one.different} different` +
-            (operation.fix ? `, ${one.fixed} mended` : ''),
+            (operation.fix ? `, ${one.fixed} mended` : '') +
+            (one.newer > 0n ? `, ${one.newer} written later in the target` : '') +
+            (one.errors > 0n ? `, ${one.errors} that could not be read or mended` : ''),
         ],
       })
     } catch (thrown) {
@@ -128,172 +107,72 @@ async function diffAll(
   const [failed] = errors
   // What could not be compared is not equal.
   if (failed !== undefined) return { totals, error: failed }
-  const open = sum.missing + sum.extra + sum.different + sum.ranges - sum.fixed
+  const open = openOf(sum)
   if (open === 0n) return { totals }
   return {
     totals,
     error: new SluiceError('DIFFERENCES', open === 1n ? 'one row differs' : `${open} rows differ`, {
-      hint: operation.fix
-        ? 'rows that only the target has stay unless --delete-extra is given'
-        : sum.missing + sum.different === 0n
-          ? 'sluice diff --fix --delete-extra removes what only the target has, and notes it first'
-          : 'sluice diff --fix mends the target, and notes what it held before',
+      hint: hintFor(operation, sum),
     }),
   }
 }
 
-type Around = {
-  readonly from: CopyStore
-  readonly to: CopyStore
+type Around = Stores & {
   readonly source: SourceView
   readonly target: SourceView
-  readonly database: LedgerDatabase | null
-  readonly runId: bigint
 }
 
 async function diffTable(
   operation: DiffOperation,
-  plan: TablePlan,
-  extent: Extent,
-  around: Around,
+  one: PlannedTable,
+  { source, target, ...stores }: Around,
   run: Run,
-): Promise<Outcome> {
-  const { source, target } = around
-  const name = tableText(plan.source.table)
-  const ranges = plan.sortsAlike ? Math.max(1, Math.ceil(Number(extent.rows) / SEGMENT_ROWS)) : 1
-  const progress = new DiffProgress(name, { rows: extent.rows, estimated: !extent.exact, ranges }, run.emit, run.clock)
+): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
+  const { plan, extent, ring } = one
+  if (plan === null) throw one.error
   const sides: Sides = { plan, source, target, signal: run.interrupt.abort }
-  const outcome: Outcome = { rows: 0n, targetRows: 0n, missing: 0n, extra: 0n, different: 0n, fixed: 0n, ranges: 0n }
-  const suspects: Difference[] = []
-  let more = 0
-  const found = async (what: Found): Promise<void> => {
-    progress.found()
-    if (what.kind === 'range') {
-      outcome.ranges += 1n
-      run.emit({
-        type: 'log',
-        level: 'error',
-        table: name,
-        message: `${rangeText(what.range)}: ${what.source} rows in the source and ${what.target} in the target differ, and nothing tells them apart`,
-      })
-    } else if (suspects.length < MOST_RECHECKED) suspects.push(what.difference)
-    else {
-      more++
-      outcome[what.difference.kind] += 1n
-    }
+  const settler = new Settler(operation, sides, stores, run)
+  if (ring === null) return { outcome: await diffPlain(operation, sides, extent, settler, run) }
+  const { record, ranges } = await trackDiff(operation, one, ring, stores, run)
+  const progress = new DiffProgress(
+    tableText(plan.source.table),
+    { rows: extent.rows, estimated: !extent.exact, ranges: ranges.length },
+    run.emit,
+    run.clock,
+  )
+  try {
+    const { workers } = operation
+    const found = await diffRing({ sides, ring, ranges, workers, settler, progress, record, run })
+    settler.tellUnnamed(0)
+    return found
+  } finally {
+    await record?.end()
   }
-  for await (const range of segments(sides, run)) {
-    const one: Compared = await compareRange(sides, range, found, progress)
-    outcome.rows += one.rows
-    outcome.targetRows += one.targetRows
-  }
-  progress.step('looking again')
-  const differences = await stillDifferent(plan, suspects, around, run)
-  if (differences.length < suspects.length) progress.step('looking again', differences.length + more)
-  for (const [i, difference] of differences.entries()) {
-    outcome[difference.kind] += 1n
-    if (i < operation.limit) {
-      const { key, kind, columns } = difference
-      run.emit({ type: 'difference', table: name, key, difference: kind, ...(columns.length === 0 ? {} : { columns }) })
-    }
-  }
-  if (more > 0 || differences.length > operation.limit) {
-    run.emit({
-      type: 'log',
-      level: 'note',
-      table: name,
-      message: `${differences.length + more - Math.min(operation.limit, differences.length)} more differences are counted and not named`,
-    })
-  }
-  if (operation.fix) progress.step('mending')
-  if (operation.fix) outcome.fixed = await fix(operation, sides, differences, around, run)
-  return outcome
 }
 
-/** Parts of the table that are compared one after the other; open at both ends, so that rows outside the source's keys are found. */
-async function* segments(sides: Sides, run: Run): AsyncGenerator<Range> {
-  const { plan, source, signal } = sides
-  if (plan.source.key.length === 0) {
-    yield { by: 'all' }
-    return
+function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome): string {
+  if (!fix) {
+    return sum.missing + sum.different === 0n
+      ? 'sluice diff --fix --delete-extra removes what only the target has, and notes it first'
+      : 'sluice diff --fix mends the target, and notes what it held before'
   }
-  if (plan.sortsAlike) {
-    for await (const range of source.cut(plan.source, EVERY_KEY, plan.where ?? null, SEGMENT_ROWS, signal)) {
-      if (run.interrupt.stop.aborted) return
-      yield range
-    }
-  } else yield EVERY_KEY
-  if (plan.source.columns.some(({ name, nullable }) => nullable && plan.source.key.includes(name)))
-    yield { by: 'nullKey' }
+  if (sum.newer > 0n && overwriteNewer !== true)
+    return 'what the target wrote later stays unless --overwrite-newer is given'
+  return deleteExtra
+    ? 'the same command once more mends what is left, unless the log says why it cannot'
+    : 'rows that only the target has stay unless --delete-extra is given'
 }
 
-/** A table that is written to shows rows on their way as differences: they are looked at again, with fresh eyes. */
-async function stillDifferent(
-  plan: TablePlan,
-  suspects: readonly Difference[],
-  { from, to }: Around,
-  run: Run,
-): Promise<readonly Difference[]> {
-  let left = suspects
-  for (const wait of RECHECK_AFTER_MS) {
-    if (left.length === 0) return left
-    await sleep(wait, undefined, { signal: run.interrupt.abort }).catch(() => undefined)
-    await using source = await from.source(run.interrupt.abort)
-    await using target = await to.source(run.interrupt.abort)
-    const sides: Sides = { plan, source, target, signal: run.interrupt.abort }
-    const again: Difference[] = []
-    for (let at = 0; at < left.length; at += KEYS_A_REPAIR) {
-      const keys = left.slice(at, at + KEYS_A_REPAIR).map(({ key }) => key)
-      again.push(...(await lookAgain(sides, keys)))
-    }
-    // Nothing has moved: what differs differs.
-    if (again.length === left.length) return again
-    left = again
-  }
-  return left
-}
-
-async function lookAgain(sides: Sides, keys: readonly Bound[]): Promise<readonly Difference[]> {
-  const { plan, signal } = sides
-  const range = { by: 'keys', keys } as const
-  const [source, target] = await Promise.all([
-    rowsByKey(sides.source, sourceRequest(sides, range), plan, signal),
-    rowsByKey(sides.target, targetRequest(sides, range), plan, signal),
-  ])
-  const texts = new Set([...source.keys(), ...target.keys()])
-  return [...texts].flatMap((text) => differenceOf(plan, source.get(text), target.get(text)) ?? [])
-}
-
-async function fix(
-  operation: DiffOperation,
-  sides: Sides,
-  differences: readonly Difference[],
-  { to, database, runId, from }: Around,
-  run: Run,
-): Promise<bigint> {
-  if (database === null || differences.length === 0) return 0n
-  const { plan } = sides
-  const table = { schema: plan.target.table.schema ?? '', name: plan.target.table.name }
-  await noteRepairPlan(database, runId, table, plan)
-  const around: Repairing = {
-    to,
-    database,
-    key: table,
-    runId,
-    signal: run.interrupt.abort,
-  }
-  await using source = await from.source(run.interrupt.abort)
-  let fixed = 0n
-  for (let at = 0; at < differences.length && !run.interrupt.stop.aborted; at += KEYS_A_REPAIR) {
-    const keys = differences.slice(at, at + KEYS_A_REPAIR).map(({ key }) => key)
-    await using target = await to.source(run.interrupt.abort)
-    fixed += BigInt(await repairKeys({ ...sides, source, target }, keys, around, operation.deleteExtra))
-  }
-  return fixed
+/** Whose times a value is written with is decided value by value, when it is mended. */
+function writing({ timesOf, livesOf, ...others }: CassandraWish): CassandraWish {
+  void timesOf
+  void livesOf
+  return others
 }
 
 function wishes(operation: DiffOperation): CopyOperation {
   const { from, to, tables, toSchema, toTable, columns, rename, where, key, workers } = operation
+  const { ring, constants, explodeMap, cassandra } = operation
   return {
     kind: 'copy',
     from,
@@ -305,6 +184,10 @@ function wishes(operation: DiffOperation): CopyOperation {
     ...(columns === undefined ? {} : { columns }),
     ...(where === undefined ? {} : { where }),
     ...(key === undefined ? {} : { key }),
+    ...(ring === undefined ? {} : { ring }),
+    ...(constants === undefined ? {} : { constants }),
+    ...(explodeMap === undefined ? {} : { explodeMap }),
+    ...(cassandra === undefined ? {} : { cassandra }),
     workers,
     onExisting: 'append',
     acceptLossy: [],

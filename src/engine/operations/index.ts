@@ -19,6 +19,8 @@ export async function perform(operation: Operation, run: Run): Promise<Ending> {
       return (await import('./status.ts')).migrationStatus(operation, run)
     case 'runs':
       return (await import('./status.ts')).recordedRuns(operation, run)
+    case 'copy-runs':
+      return (await import('./copy-runs.ts')).copyRuns(operation, run)
     case 'verify-rollback':
       return (await import('./rollback.ts')).verifyRollback(operation, run)
     case 'rollback':

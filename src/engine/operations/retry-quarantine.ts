@@ -7,6 +7,7 @@ import type { TablePlan } from '../../model/copy/plan.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../stores/copy-port.ts'
+import { derivedTable, derivedView } from '../../stores/derived/index.ts'
 import { readColumns, targetKeyPositions, targetTable, writeColumns } from '../copy/context.ts'
 import { failureKind } from '../copy/failure.ts'
 import { quarantined, replayedStatement, type QuarantinedRow } from '../copy/ledger/quarantine.ts'
@@ -48,17 +49,18 @@ export async function retryQuarantine(operation: Retry, run: Run): Promise<Endin
   }
   await using from = await openSourceStore(sourceUrl)
   await using view = await from.source(run.interrupt.abort)
-  const plans = new Map<string, Promise<TablePlan>>()
-  const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<TablePlan> => {
+  const plans = new Map<string, Promise<Again>>()
+  const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<Again> => {
     const name = `${row.table.schema}.${row.table.name}`
-    const plan = plans.get(name) ?? planAgain(row, from, to, runs, run.interrupt.abort)
+    const plan = plans.get(name) ?? planAgain(row, { from, view, to, runs, signal: run.interrupt.abort })
     plans.set(name, plan)
     return plan
   }
-  const around = { to, view, database, signal: run.interrupt.abort }
+  const around = { to, database, signal: run.interrupt.abort }
   for (const list of weak) {
     if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
-    const { found, brought } = await recheck(list, await planOf(list), around)
+    const again = await planOf(list)
+    const { found, brought } = await recheck(list, again.plan, { ...around, view: again.view })
     totals.rechecked = (totals.rechecked ?? 0) + found + brought
     totals.written += brought
   }
@@ -66,7 +68,8 @@ export async function retryQuarantine(operation: Retry, run: Run): Promise<Endin
   for (const row of rows) {
     if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
     try {
-      const outcome = await replay(row, await planOf(row), around)
+      const again = await planOf(row)
+      const outcome = await replay(row, again.plan, { ...around, view: again.view })
       totals.read++
       totals[outcome]++
     } catch (thrown) {
@@ -86,23 +89,35 @@ export async function retryQuarantine(operation: Retry, run: Run): Promise<Endin
   return { totals: decimals(totals), error, next: run.commandLine }
 }
 
+/** A plan, and a look at the source as that plan sees it. */
+type Again = { readonly plan: TablePlan; readonly view: SourceView }
+
 /** The plan under which the row was to be copied. */
 async function planAgain(
   row: Pick<QuarantinedRow, 'table'>,
-  from: CopyStore,
-  to: CopyStore,
-  runs: RunLedger,
-  signal: AbortSignal,
-): Promise<TablePlan> {
+  around: {
+    readonly from: CopyStore
+    readonly view: SourceView
+    readonly to: CopyStore
+    readonly runs: RunLedger
+    readonly signal: AbortSignal
+  },
+): Promise<Again> {
+  const { from, view, to, runs, signal } = around
   const stored = await runs.plan(row.table)
   const name = row.table.schema === '' ? row.table.name : `${row.table.schema}.${row.table.name}`
-  const [source] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
+  const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
   const [target] = await to.tables(name, signal)
-  if (stored === null || source === undefined || target === undefined) {
+  if (stored === null || found === undefined || target === undefined) {
     throw new SluiceError('NO_SUCH_TABLE', `${name} is not what it was when its rows were set aside`, {
       hint: 'a table or its plan is gone; sluice diff --fix brings rows over without one',
     })
   }
+  const wishes = JSON.parse(stored.wishes) as Omit<TableWishes, 'rename'> & {
+    readonly rename: readonly [string, string][]
+  }
+  const { derived = {} } = wishes
+  const source = derivedTable(found, derived, from.system)
   const { source: database, 'table identity': identity } = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
   if (database !== from.identity || identity !== source.identity) {
     throw new SluiceError('PLAN_CHANGED', `${stored.sourceTable} is another table than the one that was copied`, {
@@ -110,15 +125,13 @@ async function planAgain(
       hint: 'name the source of the copy with --from',
     })
   }
-  const wishes = JSON.parse(stored.wishes) as Omit<TableWishes, 'rename'> & {
-    readonly rename: readonly [string, string][]
-  }
-  return planTable(from, to, source, target, target.table, {
+  const plan = planTable(from, to, source, target, target.table, {
     ...wishes,
     rename: new Map(wishes.rename),
     onExisting: 'upsert',
     verify: 'chunk',
   })
+  return { plan, view: derivedView(view, found, derived, from.system) }
 }
 
 async function replay(
@@ -145,6 +158,11 @@ async function replay(
   const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
   const rows: Row[] = []
   for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
+  if (rows.length > 1) {
+    throw new SluiceError('ROW_REFUSED', `the row ${aside.key.join(', ')} has become ${rows.length} by now`, {
+      hint: 'copy the table again with --restart, for its chunk counts a single one',
+    })
+  }
   const positions = targetKeyPositions(plan)
   const keys = rows.map((row) => positions.map((at) => String(row[at] ?? '')))
   await using writer = await to.target().open({

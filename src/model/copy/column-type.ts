@@ -49,6 +49,10 @@ export type Column = {
   readonly collation?: string
   /** All rows of one partition of a ring share its value. */
   readonly static?: true
+  /** No column of the table: the same value in every row, or key or value of an entry of a map that becomes rows. */
+  readonly made?: 'constant' | 'key' | 'value'
+  /** The value of a constant, as text. */
+  readonly always?: string
 }
 
 export type TableName = {

@@ -1,11 +1,10 @@
 /** Makes the connections to a cluster, and reads what has to be known of it before anything else. */
-import { isIP } from 'node:net'
-import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type PeerCertificate } from 'node:tls'
 import { Client, ExecutionProfile, policies, type ClientOptions } from 'cassandra-driver'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { cassandraSettings, type CassandraSettings, type Environment } from './config.ts'
 import { consistencyOf, DEFAULT_LEVEL, DEFAULT_SERIAL } from './consistency.ts'
+import { speaksTls, tlsOptions } from './encryption.ts'
 import { cassandraError, noKeyspace } from './errors.ts'
 
 export type Partitioner = 'murmur3' | 'random' | 'ycql'
@@ -21,6 +20,8 @@ export type CassandraLink = AsyncDisposable & {
   /** Name of the cluster, for its identity. */
   readonly cluster: string
   readonly datacenter: string
+  /** Whether the connections are encrypted. */
+  readonly encrypted: boolean
   /** Numbers of the levels that rows are read and written with. */
   readonly readLevel: number
   readonly writeLevel: number
@@ -89,6 +90,7 @@ export async function connectCassandra(url: string, options: ConnectOptions = {}
       settings,
       ...levels,
       ...local,
+      encrypted,
       partitioner: partitionerOf(local.partitioner, settings),
       [Symbol.asyncDispose]: () => closed(client),
     }
@@ -202,44 +204,6 @@ function clientOf(
   // The driver emits what it could not tell any caller; without a listener that would end the program.
   client.on('error', () => undefined)
   return client
-}
-
-/** The driver connects to addresses: a certificate is for a node when it names its address, or a host that the user gave. */
-function tlsOptions({ tls, hosts }: CassandraSettings): ConnectionOptions {
-  const { options } = tls
-  if (!tls.verifyHost) return options ?? {}
-  const isNamed = (address: string, certificate: PeerCertificate): Error | undefined => {
-    const names = [...hosts.filter((host) => isIP(host) === 0), address]
-    return names.some((name) => checkServerIdentity(name, certificate) === undefined)
-      ? undefined
-      : checkServerIdentity(names[0] ?? address, certificate)
-  }
-  return { ...options, checkServerIdentity: isNamed }
-}
-
-/** How long a node may think about a handshake that need not be. */
-const PROBE_MS = 3000
-
-/** Whether the first node that answers takes an encrypted connection; for modes that do without it. */
-async function speaksTls({ contactPoints, tls, connectTimeoutMs }: CassandraSettings): Promise<boolean> {
-  for (const point of contactPoints) {
-    const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(point) ?? []
-    const answer = await new Promise<boolean | null>((resolve) => {
-      const socket = connectTls({ ...tls.options, host, port: Number(port), rejectUnauthorized: false })
-      let isOpen = false
-      const end = (found: boolean | null): void => {
-        socket.destroy()
-        resolve(found)
-      }
-      socket.once('connect', () => (isOpen = true))
-      socket.once('secureConnect', () => end(true))
-      socket.once('error', () => end(isOpen ? false : null))
-      socket.once('close', () => end(isOpen ? false : null))
-      socket.setTimeout(Math.min(connectTimeoutMs, PROBE_MS), () => end(isOpen ? false : null))
-    })
-    if (answer !== null) return answer
-  }
-  return false
 }
 
 function partitionerOf(written: string, settings: CassandraSettings): Partitioner {

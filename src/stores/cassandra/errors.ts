@@ -31,7 +31,7 @@ export function cassandraError(thrown: unknown, settings: CassandraSettings, doi
   return new SluiceError(code, message, {
     ...details,
     ...(details.reason === undefined ? {} : { reason: clean(details.reason) }),
-    where: clean(`${settings.label}: ${failure.message}`),
+    where: `${settings.label}: ${clean(failure.message)}`,
     cause: thrown,
   })
 }
@@ -146,7 +146,7 @@ function notReached({ kind, message }: Failure, settings: CassandraSettings): Ve
   const reason =
     kind === 'unknown-host'
       ? `no host name is known: ${hosts}`
-      : /ECONNREFUSED/.test(message)
+      : message.split('; ').every((node) => node.includes('ECONNREFUSED'))
         ? `nothing listens on ${hosts}`
         : `no node answers: ${hosts}`
   const plain = settings.tls.options === null ? ', and whether it wants encryption (sslmode=require)' : ''

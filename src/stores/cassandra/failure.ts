@@ -82,6 +82,10 @@ const TELLING: readonly FailureKind[] = [
   'denied',
   'keyspace',
   'overloaded',
+  // The driver asks another node, and then says only that there is none left.
+  'unavailable',
+  'write-timeout',
+  'read-timeout',
 ]
 
 /** @param thrown what the driver threw, or an error of ours whose cause that is */

@@ -1,5 +1,5 @@
 /** The tables of the Cassandra Data Migrator in a keyspace. */
-import { types } from 'cassandra-driver'
+import type { types } from 'cassandra-driver'
 import type { TrackedRange, TrackedRun, TrackStore } from '../track-port.ts'
 import { trackStatus } from '../track-port.ts'
 import type { CassandraLink } from './connect.ts'
@@ -54,7 +54,7 @@ export class CqlTrack implements TrackStore {
     const rows = await this.#ask(
       `SELECT token_min, token_max, status, run_info, start_time FROM ${this.#details}
        WHERE table_name = ? AND run_id = ? ORDER BY token_min`,
-      [table, long(runId)],
+      [table, runId],
     )
     return rows.map((row) => ({
       low: whole(row['token_min']),
@@ -73,7 +73,12 @@ export class CqlTrack implements TrackStore {
       'write',
       `INSERT INTO ${this.#info} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
       [
-        ...[table, long(runId), type, long(previous), new Date(started), status],
+        table,
+        runId,
+        type,
+        previous,
+        new Date(started),
+        status,
         ...(ended === null ? [] : [new Date(ended)]),
         ...(info === null ? [] : [info]),
       ],
@@ -88,7 +93,11 @@ export class CqlTrack implements TrackStore {
 
   async #putRange(table: string, runId: bigint, { low, high, status, info, started }: TrackedRange): Promise<void> {
     const names = [
-      ...['table_name', 'run_id', 'token_min', 'token_max', 'status'],
+      'table_name',
+      'run_id',
+      'token_min',
+      'token_max',
+      'status',
       ...(info === null ? [] : ['run_info']),
       ...(started === null ? [] : ['start_time']),
     ]
@@ -96,7 +105,11 @@ export class CqlTrack implements TrackStore {
       'write',
       `INSERT INTO ${this.#details} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
       [
-        ...[table, long(runId), long(low), long(high), status],
+        table,
+        runId,
+        low,
+        high,
+        status,
         ...(info === null ? [] : [info]),
         ...(started === null ? [] : [new Date(started)]),
       ],
@@ -126,12 +139,9 @@ export class CqlTrack implements TrackStore {
   }
 }
 
-function long(value: bigint): types.Long {
-  return types.Long.fromString(value.toString())
-}
-
+/** With `useBigIntAsLong` the driver gives bigints as they are. */
 function whole(value: unknown): bigint {
-  return value === null || value === undefined ? 0n : BigInt(String(value))
+  return typeof value === 'bigint' ? value : 0n
 }
 
 function moment(value: unknown): number | null {

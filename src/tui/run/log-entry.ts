@@ -54,6 +54,11 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
         'warn',
         `${chunkName(event, alone)}: row ${event.key.join(', ')} set aside, ${event.error.code} ${event.error.message}`,
       )
+    case 'rows.fallback':
+      return entry(
+        'warn',
+        `${alone ? '' : `${event.table}: `}${plural(Number(event.rows), 'row')} written at ${event.level} only, to be checked again`,
+      )
     case 'index.started':
       return entry('note', `${alone ? '' : `${event.table}: `}making ${event.kind} ${event.name}`)
     case 'index.done':

@@ -28,6 +28,8 @@ export type CassandraCluster = AsyncDisposable & {
   url(keyspace?: string, user?: string, password?: string): string
   /** Runs statements as the superuser, at ONE. */
   cql(...statements: readonly string[]): Promise<void>
+  /** Waits until every node that runs sees every other one up. */
+  agree(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -52,7 +54,7 @@ export async function startOwn(count: 1 | 2 | 3, options: NodeOptions = {}): Pro
     // One after the other: two that start at once may choose the same tokens.
     for (const node of nodes) await node.start()
     if (options.users === true) await cluster.waitForLogin()
-    if (count > 1) await cluster.waitForPeers()
+    if (count > 1) await cluster.agree()
     return cluster
   } catch (error) {
     await cluster.stop()
@@ -96,14 +98,23 @@ class OwnCluster implements CassandraCluster {
     await until('a first login', () => this.cql('SELECT * FROM system_auth.users'))
   }
 
-  async waitForPeers(): Promise<void> {
+  async agree(): Promise<void> {
+    // To read at ALL what lies on all nodes, each has to see the others.
+    const all = `{'class': 'SimpleStrategy', 'replication_factor': ${this.nodes.length}}`
     await until('nodes that know each other', async () => {
-      await Promise.all(
-        this.nodes.map(async ({ place }) => {
-          const { rowLength } = await asked(this.#client([place.ip]), 'SELECT peer, schema_version FROM system.peers')
+      for (const { place } of this.nodes) {
+        const client = this.#client([place.ip])
+        try {
+          await client.connect()
+          const { rowLength } = await client.execute('SELECT peer FROM system.peers', [], { consistency: 1 })
           if (rowLength !== this.nodes.length - 1) throw new Error(`${place.ip} knows ${rowLength} others`)
-        }),
-      )
+          await client.execute(`CREATE KEYSPACE IF NOT EXISTS everywhere WITH replication = ${all}`)
+          await client.execute('CREATE TABLE IF NOT EXISTS everywhere.t (id int PRIMARY KEY)')
+          await client.execute('SELECT * FROM everywhere.t', [], { consistency: 5 })
+        } finally {
+          await client.shutdown()
+        }
+      }
     })
   }
 
@@ -139,6 +150,7 @@ function namedCluster(named: string): CassandraCluster {
       await using link = await connectCassandra(url())
       for (const statement of statements) await link.client.execute(statement)
     },
+    agree: async () => undefined,
     stop: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   }
@@ -148,15 +160,6 @@ async function withClient(client: Client, statements: readonly string[]): Promis
   try {
     await client.connect()
     for (const statement of statements) await client.execute(statement, [], { consistency: 1 })
-  } finally {
-    await client.shutdown()
-  }
-}
-
-async function asked(client: Client, cql: string): Promise<{ readonly rowLength: number }> {
-  try {
-    await client.connect()
-    return await client.execute(cql, [], { consistency: 1 })
   } finally {
     await client.shutdown()
   }

@@ -6,8 +6,9 @@ import { cellText } from '../../../model/copy/canonical.ts'
 import { keyText } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
-import { equalDigests, type Cell, type Row } from '../../../model/copy/rows.ts'
-import type { SourceView } from '../../../stores/copy-port.ts'
+import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import type { RowRequest, SourceView } from '../../../stores/copy-port.ts'
 import type { DiffProgress } from './progress.ts'
 import { boundOf, digests, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
 
@@ -25,6 +26,8 @@ export type Difference = {
     readonly source: string | null
     readonly target: string | null
   }[]
+  /** Columns that the target wrote later than the source. */
+  readonly newer?: readonly string[]
 }
 
 export type Compared = {
@@ -37,6 +40,8 @@ export type Compared = {
 export type Found =
   | { readonly kind: 'key'; readonly difference: Difference }
   | { readonly kind: 'range'; readonly range: Range; readonly source: bigint; readonly target: bigint }
+  /** A row of the source that cannot be read: its texts. */
+  | { readonly kind: 'unread'; readonly row: readonly (string | null)[]; readonly error: SluiceError }
 
 /** Compares one range. @param found told of every difference, in no order */
 export async function compareRange(
@@ -45,7 +50,9 @@ export async function compareRange(
   found: (what: Found) => Promise<void>,
   progress: DiffProgress,
 ): Promise<Compared> {
-  const [source, target] = await digests(sides, range)
+  const sums = await readableDigests(sides, range)
+  if (sums === null) return aroundUnread(sides, range, found, progress)
+  const [source, target] = sums
   if (equalDigests(source, target)) {
     progress.settled(source.rows)
     return { rows: source.rows, targetRows: target.rows, equal: source.rows }
@@ -84,6 +91,43 @@ export async function compareRange(
   return sum
 }
 
+/** Null where a row of the source cannot be read: of such a range there is no sum. */
+async function readableDigests(sides: Sides, range: Range): Promise<readonly [Digest, Digest] | null> {
+  try {
+    return await digests(sides, range)
+  } catch (thrown) {
+    if (asSluiceError(thrown).code !== 'VALUE_REFUSED' || range.by !== 'key') throw thrown
+    return null
+  }
+}
+
+/** Cut until few enough rows are left to look at each but the one that cannot be read. */
+async function aroundUnread(
+  sides: Sides,
+  range: Range,
+  found: (what: Found) => Promise<void>,
+  progress: DiffProgress,
+): Promise<Compared> {
+  const { plan, source, signal } = sides
+  if (!plan.sortsAlike) return byKeys(sides, range, found, progress)
+  const pieces: Range[] = []
+  for await (const piece of source.cut(plan.source, range, plan.where ?? null, LEAF_ROWS, signal)) pieces.push(piece)
+  if (pieces.length <= 1) {
+    const one = await leaf(sides, range, found)
+    progress.settled(one.rows)
+    return one
+  }
+  progress.divided(pieces.length)
+  const sum = { rows: 0n, targetRows: 0n, equal: 0n }
+  for (const piece of pieces) {
+    const one = await compareRange(sides, piece, found, progress)
+    sum.rows += one.rows
+    sum.targetRows += one.targetRows
+    sum.equal += one.equal
+  }
+  return sum
+}
+
 /** Differences of two rows; none where they are equal. */
 export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
   return plan.columns.flatMap(({ from }, i) => {
@@ -102,10 +146,13 @@ export function differenceOf(plan: TablePlan, source: Row | undefined, target: R
 
 async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<void>): Promise<Compared> {
   const { plan, signal } = sides
+  const unread: Found[] = []
+  const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
   const [source, target] = await Promise.all([
-    rowsByKey(sides.source, sourceRequest(sides, range), plan, signal),
+    rowsByKey(sides.source, { ...sourceRequest(sides, range), aside }, plan, signal),
     rowsByKey(sides.target, targetRequest(sides, range), plan, signal),
   ])
+  for (const one of unread) await found(one)
   return compareMaps(plan, source, target, found)
 }
 
@@ -139,7 +186,9 @@ async function byKeys(
   const { plan, signal } = sides
   const sum = { rows: 0n, targetRows: 0n, equal: 0n }
   const size = { rows: KEYS_AT_ONCE, bytes: 4 * 1024 * 1024 }
-  for await (const { rows } of sides.source.read(sourceRequest(sides, EVERY_KEY), size, signal)) {
+  const unread: Found[] = []
+  const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
+  for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), aside }, size, signal)) {
     const keys = rows.map((row) => boundOf(plan, row))
     const target = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
     const source = mapped(rows, plan)
@@ -149,6 +198,7 @@ async function byKeys(
     sum.equal += one.equal
     progress.compared(one.rows)
   }
+  for (const one of unread) await found(one)
   for await (const { rows } of sides.target.read(targetRequest(sides, range), size, signal)) {
     const keys = rows.map((row) => boundOf(plan, row))
     const source = await keysThere(sides.source, sides, keys)
@@ -169,7 +219,9 @@ function mapped(rows: readonly Row[], plan: TablePlan): ReadonlyMap<string, Row>
 }
 
 async function keysThere(view: SourceView, sides: Sides, keys: readonly Bound[]): Promise<ReadonlySet<string>> {
-  const rows = await rowsByKey(view, sourceRequest(sides, { by: 'keys', keys }), sides.plan, sides.signal)
+  // A row that cannot be read is there: what its key is, only the system can say, and the second look asks it for each key.
+  const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
+  const rows = await rowsByKey(view, request, sides.plan, sides.signal)
   return new Set([...rows.values()].map((row) => JSON.stringify(boundOf(sides.plan, row))))
 }
 

@@ -80,7 +80,7 @@ function changeOf(
   source: Timed | null,
   target: Timed | null,
   wish: MendWish,
-): Change | Mended {
+): Change | 'left' | 'equal' {
   const text = JSON.stringify(key)
   if (source === null) {
     if (target === null) return 'equal'

@@ -44,7 +44,9 @@ export async function findExtra(
   const { plan, source, target, signal } = sides
   for await (const { rows } of target.read(targetRequest(sides, range), KEYS, signal)) {
     const keys = rows.map((row) => boundOf(plan, row))
-    const there = await rowsByKey(source, sourceRequest(sides, { by: 'keys', keys }), plan, signal)
+    // Of rows that cannot be read, the second look finds out that they are there.
+    const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
+    const there = await rowsByKey(source, request, plan, signal)
     for (const row of rows) {
       if (there.has(textOf(plan, row))) continue
       const difference = differenceOf(plan, undefined, row)

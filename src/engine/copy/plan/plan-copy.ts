@@ -117,7 +117,7 @@ function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
 }
 
 function wishesOf(operation: CopyOperation): TableWishes {
-  const { columns, where, chunkRows, key } = operation
+  const { columns, where, chunkRows, key, constants, explodeMap } = operation
   return {
     ...(columns === undefined ? {} : { columns }),
     rename: new Map(Object.entries(operation.rename)),
@@ -128,6 +128,14 @@ function wishesOf(operation: CopyOperation): TableWishes {
     ...(chunkRows === undefined ? {} : { chunkRows }),
     verify: operation.verify,
     ...(key === undefined ? {} : { key }),
+    ...(constants === undefined && explodeMap === undefined
+      ? {}
+      : {
+          derived: {
+            ...(constants === undefined ? {} : { constants }),
+            ...(explodeMap === undefined ? {} : { explodeMap }),
+          },
+        }),
   }
 }
 

@@ -72,7 +72,13 @@ export function planRing(
   if (wish?.ranges !== undefined) {
     const wanted = wish.ranges.map(({ min, max }) => ({ low: BigInt(min), high: BigInt(max) }))
     const part = 'only what the run before has left was asked for'
-    return { ring, splits: wanted.length, asked, wanted: wanted.toSorted((a, b) => (a.low < b.low ? -1 : 1)), part }
+    return {
+      ring,
+      splits: Math.max(1, wanted.length),
+      asked,
+      wanted: wanted.toSorted((a, b) => (a.low < b.low ? -1 : 1)),
+      part,
+    }
   }
   const wanted = sampleTokens(splitTokens(low, high, splits), coverage)
   return { ring, splits, asked, wanted, part: partText(within, ring, coverage) }

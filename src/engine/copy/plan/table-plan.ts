@@ -7,11 +7,13 @@ import {
   type TableName,
   type TableSpec,
 } from '../../../model/copy/column-type.ts'
+import { converter } from '../../../model/copy/convert.ts'
 import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan.ts'
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore, System } from '../../../stores/copy-port.ts'
+import type { Derivation } from '../../../stores/derived/index.ts'
 import { recommendedChunkRows } from './chunk-size.ts'
 import { refuseUnbalanced } from './condition.ts'
 import { pairTypes } from './pair-types.ts'
@@ -31,6 +33,8 @@ export type TableWishes = {
   readonly verify: Verify
   /** Columns that tell rows apart, where the table does not say. */
   readonly key?: readonly string[]
+  /** What the copy has made of the rows of its source on their way; who plans again has to make it too. */
+  readonly derived?: Derivation
 }
 
 /** Systems that print and read each other's texts. */
@@ -63,6 +67,15 @@ export function planTable(
     })
   }
   const source = withKey(given, wishes.key)
+  if (
+    to.can.atomic === 'batch' &&
+    source.columns.some(({ name, made }) => made === 'key' && source.key.includes(name))
+  ) {
+    throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} become several each`, {
+      reason: 'the target commits batch by batch, and goes on behind the last row of the source and not within it',
+      hint: 'copy into PostgreSQL, MySQL, SQLite, DuckDB or Cassandra',
+    })
+  }
   const chosen = chosenColumns(source, wishes)
   const sameSystem = FAMILY[from.system] === FAMILY[to.system]
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
@@ -177,7 +190,9 @@ function chosenColumns(source: TableSpec, wishes: TableWishes): readonly Column[
   for (const name of wishes.rename.keys()) columnOf(source, name, '--rename')
   for (const name of wishes.acceptLossy) columnOf(source, name, '--accept-lossy')
   if (wishes.columns === undefined) return source.columns.filter((column) => column.generated !== true)
-  const wanted = wishes.columns.map((name) => columnOf(source, name, '--columns'))
+  const named = wishes.columns
+  const made = source.columns.filter((column) => column.made !== undefined && !named.includes(column.name))
+  const wanted = [...named.map((name) => columnOf(source, name, '--columns')), ...made]
   for (const name of source.key) {
     if (wanted.some((column) => column.name === name)) continue
     throw new SluiceError('BAD_FLAG', `--columns leaves out ${name}, which is part of the key`, {
@@ -198,7 +213,8 @@ function newTable(
 ): TableSpec {
   const columns = chosen.map((column): Column => {
     const { name, nullable, type, native } = column
-    const declared = sameSystem ? { native, type } : to.declare(type, source.key.includes(name))
+    const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
+    const declared = isKnown ? { native, type } : to.declare(type, source.key.includes(name))
     return {
       name: rename.get(name) ?? name,
       ...declared,
@@ -248,7 +264,20 @@ function planColumn(source: Column, target: TableSpec, { rename }: TableWishes, 
       hint: 'leave the column out with --columns',
     })
   }
-  return { from: source.name, to: column.name, source, target: column, ...pairTypes(source, column, sameSystem) }
+  const pairing = pairTypes(source, column, sameSystem)
+  if (source.always !== undefined) refuseConstant(source, column, pairing.as)
+  return { from: source.name, to: column.name, source, target: column, ...pairing }
+}
+
+/** Every row would be refused for it. */
+function refuseConstant({ name, type, always = '' }: Column, target: Column, as: ColumnType): void {
+  try {
+    converter(type, as)(always)
+  } catch (thrown) {
+    throw new SluiceError('BAD_FLAG', `${always} is no value for ${name}: ${asSluiceError(thrown).message}`, {
+      hint: `the column of the target is ${target.native}`,
+    })
+  }
 }
 
 function refuseLossy(table: TableSpec, columns: readonly ColumnPlan[], accepted: readonly string[]): void {
@@ -284,6 +313,9 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
 
 /** Texts may follow the rules of a language on one side, and a type that became another one may sort in another way. */
 function sortAlike(source: TableSpec, target: TableSpec, columns: readonly ColumnPlan[]): boolean {
+  // Bounds of ranges know nothing of columns that are made on the way.
+  const cutting = source.ring === undefined ? source.key : source.key.slice(0, source.ring.columns)
+  if (source.columns.some(({ name, made }) => made !== undefined && cutting.includes(name))) return false
   if (source.ring !== undefined || target.ring !== undefined) return sameRing(source, target, columns)
   return source.key.every((name) => {
     const column = columns.find(({ from }) => from === name)

@@ -27,9 +27,11 @@ export class WeakWrites {
    */
   async keep({ name, plan, key, database, owner, emit }: TableContext): Promise<void> {
     const table = tableText(plan.target.table)
-    const keys = this.#keys.get(table)
-    if (keys === undefined) return
+    const noted = this.#keys.get(table)
+    if (noted === undefined) return
     this.#keys.delete(table)
+    // A chunk that was tried again has written its rows again.
+    const keys = [...new Map(noted.map((one) => [JSON.stringify(one), one])).values()]
     try {
       await noteRechecks(database, owner, key, LEVEL, keys)
     } catch (thrown) {

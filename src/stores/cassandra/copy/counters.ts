@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -38,14 +39,14 @@ export class Counters {
   }
 
   /** Counters of a row, and those that its partition shares, apart: each belongs to a key of its own. */
-  rowsOf(columns: readonly WriteColumn[], row: readonly unknown[], key: RowKey, shared: RowKey): readonly CounterRow[] {
+  rowsOf(columns: readonly WriteColumn[], row: Row, key: RowKey, shared: RowKey): readonly CounterRow[] {
     const own = new Map<string, bigint | null>()
     const ofPartition = new Map<string, bigint | null>()
     for (const [at, { name }] of columns.entries()) {
       const part = this.#shape.columns.get(name)?.part
       if (part !== 'regular' && part !== 'static') continue
       const cell = row[at] ?? null
-      const value = cell === null ? null : BigInt(String(cell))
+      const value = typeof cell === 'string' ? BigInt(cell) : null
       if (part === 'static') ofPartition.set(name, value)
       else own.set(name, value)
     }
@@ -93,7 +94,9 @@ export class Counters {
   ): readonly (readonly [string, bigint])[] {
     return names.flatMap((name, at) => {
       const wanted = row.values.get(name) ?? null
-      const has = found?.[at] == null ? null : BigInt(String(found[at]))
+      const held = found?.[at] ?? null
+      if (held !== null && typeof held !== 'bigint') throw new Error('the driver gives counters as bigint')
+      const has = held
       if (wanted === null) {
         if (has !== null) throw this.#refused(name, has)
         return []

@@ -4,7 +4,8 @@
 const PAGE_BYTES = 1024 * 1024
 /** Before anything is known of its rows. */
 const FIRST_ROWS = 200
-const MOST_ROWS = 5000
+/** Larger ones live long enough to be moved to the old generation, which costs more than the requests that they spare. */
+const MOST_ROWS = 1000
 const GROWTH = 4
 
 export class PageSize {

@@ -258,7 +258,9 @@ function text(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
   if (value instanceof Date) return String(value.getTime())
-  if (typeof value !== 'object') return String(value)
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return value.toString()
+  if (typeof value !== 'object') return ''
   const { toString } = value as { toString(): string }
   if (toString !== Object.prototype.toString && !Array.isArray(value) && !(value instanceof Map))
     return toString.call(value)

@@ -6,7 +6,7 @@ import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, ChunkRequest, RowBatch, RowRequest } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
-import { RowReader, readLevelFor, type KeyReader, type RowKey } from './by-keys.ts'
+import { RowReader, type KeyReader, type RowKey } from './by-keys.ts'
 import { encoderOf } from './encode.ts'
 import type { Flow } from './flow.ts'
 import { scan } from './scan.ts'
@@ -16,15 +16,20 @@ import type { TableShape } from './shape.ts'
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
 const KEYS_AT_ONCE = 10_000
 
+/** The table that is looked into, and the level at which that is done. */
+export type Looking = { readonly link: CassandraLink; readonly level: number; readonly shape: TableShape }
+
 /** Rows of the target at a level that sees what was written. */
 function rowsOf(
-  link: CassandraLink,
+  { link, level, shape }: Looking,
   request: RowRequest,
   size: BatchSize,
   pageRows: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<RowBatch> {
-  return scan({ ...link, readLevel: readLevelFor(link.writeLevel) }, request, size, pageRows, signal)
+  // Whoever asks for times gets static values of partitions without rows, too, which are part of what was written.
+  const whole = [...shape.columns.values()].some(({ part }) => part === 'static') ? { stamps: true as const } : {}
+  return scan({ ...link, readLevel: level }, { ...request, ...whole }, size, pageRows, signal)
 }
 
 /** The range of tokens that a range of a request stands for. */
@@ -33,11 +38,8 @@ function tokensOf(range: Range): Range {
 }
 
 /** Whether a range of tokens, or the whole table, holds any row. */
-export async function holdsAny(
-  link: CassandraLink,
-  { table, columns, range, signal }: ChunkRequest,
-  shape: TableShape,
-): Promise<boolean> {
+export async function holdsAny(looking: Looking, { table, columns, range, signal }: ChunkRequest): Promise<boolean> {
+  const { link, shape } = looking
   const key = columns.filter(({ name }) => shape.columns.get(name)?.part === 'partition')
   const request = {
     table: ringTable(table, link, shape),
@@ -47,18 +49,18 @@ export async function holdsAny(
     ordered: false,
   }
   const first = { rows: 1, bytes: 1 }
-  for await (const { rows } of rowsOf(link, request, first, 1, signal)) if (rows.length > 0) return true
+  for await (const { rows } of rowsOf(looking, request, first, 1, signal)) if (rows.length > 0) return true
   return false
 }
 
 /** @param only counts only rows with these keys, as `keyText` spells them */
 export async function digestOfTokens(
-  link: CassandraLink,
+  looking: Looking,
   { table, columns, range, signal }: ChunkRequest,
-  shape: TableShape,
   only: ReadonlySet<string> | null,
   countOnly: boolean,
 ): Promise<Digest> {
+  const { link, shape } = looking
   const wanted = countOnly ? columns.filter(({ name }) => table.key.includes(name)) : columns
   const request = {
     table: ringTable(table, link, shape),
@@ -70,7 +72,7 @@ export async function digestOfTokens(
   const key = table.key.map((name) => wanted.findIndex((column) => column.name === name))
   const sum = new RowSum()
   let count = 0n
-  for await (const { rows } of rowsOf(link, request, BATCH, undefined, signal)) {
+  for await (const { rows } of rowsOf(looking, request, BATCH, undefined, signal)) {
     for (const row of rows) {
       if (only !== null && !only.has(keyText(key.map((at) => row[at] ?? null)))) continue
       if (countOnly) count++

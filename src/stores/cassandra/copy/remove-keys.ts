@@ -20,9 +20,9 @@ export async function removeKeys(
   if (request.range.by !== 'keys') throw new Error('only rows that are named can be removed')
   const names = [...shape.partition, ...shape.clustering]
   const key = names.map((name) => `${quoteName(name)} = ?`).join(' AND ')
-  const timed = shape.counters ? [] : [...shape.columns].flatMap(([name, { part, manyCells }]) =>
-    part === 'regular' && !manyCells ? [name] : [],
-  )
+  const timed = shape.counters
+    ? []
+    : [...shape.columns].flatMap(([name, { part, manyCells }]) => (part === 'regular' && !manyCells ? [name] : []))
   const times = timed.map((name) => `writetime(${quoteName(name)})`).join(', ')
   const table = tableName(shape.table)
   const run = (cql: string, parameters: readonly (Buffer | null)[], consistency: number) =>
@@ -33,7 +33,9 @@ export async function removeKeys(
     const [found] = (await run(there, values, link.readLevel)).rows
     if (found === undefined) return
     const known = (found.values() as unknown[]).slice(0, timed.length).filter((time) => time !== null)
-    const latest = known.map((time) => BigInt(String(time))).reduce<bigint | null>((a, b) => (a !== null && a > b ? a : b), null)
+    const latest = known
+      .map((time) => BigInt(String(time)))
+      .reduce<bigint | null>((a, b) => (a !== null && a > b ? a : b), null)
     if (latest !== null) {
       await run(`DELETE FROM ${table} USING TIMESTAMP ? WHERE ${key}`, [longBytes(latest), ...values], link.writeLevel)
       const rest = await run(there, values, link.readLevel)

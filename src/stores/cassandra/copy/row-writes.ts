@@ -27,6 +27,9 @@ export type Encoded = {
   readonly staticOnly: boolean
 }
 
+/** A statement, and the positions of its values; it may leave out all that is no key. */
+type InsertForm = { readonly sql: string; readonly all: readonly number[]; readonly isWhole: boolean }
+
 /** What becomes of a collection: written at the row's time, left as it is, or written later than whatever is there. */
 export type Collections = ReadonlyMap<number, 'leave' | bigint>
 
@@ -48,6 +51,7 @@ export class RowWrites {
   readonly #lists: ReadonlySet<number>
   readonly #statics: readonly number[]
   readonly #regulars: readonly number[]
+  readonly #inserts = new Map<string, InsertForm>()
 
   /** @param keepNulls a value that is not there takes away what the target has in its place */
   constructor(
@@ -167,18 +171,24 @@ export class RowWrites {
   }
 
   #insert(writes: Write[], cells: Parameters, using: Using, at: readonly number[]): void {
+    const form = this.#insertForm(at, using.life === null ? 'time' : 'time and life')
+    const parameters: (Buffer | null)[] = form.all.map((one) => cells[one] ?? null)
+    parameters.push(...usingParameters(using))
+    writes.push({ sql: form.sql, parameters })
+    if (!form.isWhole) for (const one of at) this.#updateOne(writes, cells, using, [one], form.all)
+  }
+
+  /** The INSERT for a set of columns; that of the key alone where there are too many sets. */
+  #insertForm(at: readonly number[], how: 'time' | 'time and life'): InsertForm {
+    const name = `${how} ${at.join()}`
+    const known = this.#inserts.get(name)
+    if (known !== undefined) return known
     const key = [...this.#partition, ...this.#clustering]
-    const all = [...key, ...at]
-    const names = this.#names(all)
-    const how = using.life === null ? 'time' : 'time and life'
-    if (this.#statements.takes(names, how)) {
-      const parameters = [...all.map((one) => cells[one] ?? null), ...usingParameters(using)]
-      writes.push({ sql: this.#statements.insert(names, how), parameters })
-      return
-    }
-    const parameters = [...key.map((one) => cells[one] ?? null), ...usingParameters(using)]
-    writes.push({ sql: this.#statements.insert(this.#names(key), how), parameters })
-    for (const one of at) this.#updateOne(writes, cells, using, [one], key)
+    const isWhole = this.#statements.takes(this.#names([...key, ...at]), how)
+    const all = isWhole ? [...key, ...at] : key
+    const form = { sql: this.#statements.insert(this.#names(all), how), all, isWhole }
+    if (isWhole) this.#inserts.set(name, form)
+    return form
   }
 
   #update(writes: Write[], { cells, staticOnly }: Encoded, using: Using, at: readonly number[]): void {
@@ -210,7 +220,9 @@ export class RowWrites {
   }
 
   #split(cells: Parameters, at: readonly number[]): readonly [here: readonly number[], absent: readonly number[]] {
-    const here = at.filter((one) => (cells[one] ?? null) !== null)
+    const here = at.every((one) => (cells[one] ?? null) !== null)
+      ? at
+      : at.filter((one) => (cells[one] ?? null) !== null)
     return [here, this.#keepNulls && here.length < at.length ? at.filter((one) => (cells[one] ?? null) === null) : []]
   }
 

@@ -133,7 +133,7 @@ function blob(cell: Given): Buffer {
 
 /** Values of the characters 0 to 9 and a to f by their codes; 255 for all others. */
 const NIBBLES = new Uint8Array(128).fill(255)
-for (const [value, char] of [...'0123456789abcdef'].entries()) NIBBLES[char.charCodeAt(0)] = value
+for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value
 
 /** Where each of the sixteen bytes stands in the text. */
 const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
@@ -158,8 +158,8 @@ function uuid(name: 'uuid' | 'timeuuid'): (cell: Given) => Buffer {
 
 const HYPHEN = 0x2d
 
-function hasHyphens(text: string): boolean {
-  return [8, 13, 18, 23].every((at) => text.charCodeAt(at) === HYPHEN)
+function hasHyphens(cell: string): boolean {
+  return [8, 13, 18, 23].every((at) => cell.charCodeAt(at) === HYPHEN)
 }
 
 function inet(cell: Given): Buffer {

@@ -31,7 +31,7 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
     case 'smallint':
     case 'tinyint':
     case 'varint':
-      return (value) => String(value as bigint | number)
+      return String
     case 'blob':
       return (value) => value as Buffer
     case 'boolean':

@@ -31,7 +31,7 @@ export async function* scan(
   const rowBytes = table.rows > 0n && table.bytes > 0n ? Number(table.bytes / table.rows) + 1 : null
   const pages = new PageSize(rowBytes, pageRows)
   if (range.by === 'keys') {
-    yield* sliced(looked(link, request, decoder, range.keys, signal), decoder, request, size, pages)
+    yield* grouped(looked(link, request, decoder, range.keys, signal), decoder, request, size, pages)
     return
   }
   if (range.by !== 'key' && range.by !== 'all') return
@@ -44,45 +44,48 @@ export async function* scan(
     unread.push(() => aside(decoder.shownPartition(partition), error))
   }
   const reader = new Pages({ link, table, ring, what: decoder.what, where, size: pages, unreadable }, signal)
-  yield* sliced(reader.ofTokens(tokens), decoder, request, size, pages)
+  yield* grouped(reader.ofTokens(tokens), decoder, request, size, pages)
   for (const tell of unread) tell()
 }
 
-async function* sliced(
+/** Pages as the batches that were asked for: several small ones together, and those of wide rows in pieces. */
+async function* grouped(
   pages: AsyncIterable<readonly DriverRow[]>,
   decoder: RowDecoder,
-  request: RowRequest,
+  { aside, stamps: stamped }: RowRequest,
   size: BatchSize,
   pageSize: PageSize,
 ): AsyncGenerator<RowBatch> {
+  let rows: Row[] = []
+  let stamps: Stamp[] = []
+  let bytes = 0
+  const batch = (): RowBatch => {
+    const full = { rows, bytes, ...(stamped === true ? { stamps } : {}) }
+    rows = []
+    stamps = []
+    bytes = 0
+    return full
+  }
   for await (const found of pages) {
-    const rows: Row[] = []
-    const stamps: Stamp[] = []
-    let bytes = 0
+    let pageBytes = 0
     for (const one of found) {
       try {
         const row = decoder.row(one)
-        bytes += bytesOf(row)
+        const rowBytes = bytesOf(row)
+        if (rows.length >= size.rows || (rows.length > 0 && bytes + rowBytes > size.bytes)) yield batch()
         rows.push(row)
-        if (request.stamps === true) stamps.push(decoder.stamp(one))
+        if (stamped === true) stamps.push(decoder.stamp(one))
+        bytes += rowBytes
+        pageBytes += rowBytes
       } catch (thrown) {
         const error = asSluiceError(thrown)
-        if (request.aside === undefined || error.code !== 'VALUE_REFUSED') throw thrown
-        request.aside(decoder.shown(one), error)
+        if (aside === undefined || error.code !== 'VALUE_REFUSED') throw thrown
+        aside(decoder.shown(one), error)
       }
     }
-    pageSize.note(rows.length, bytes)
-    const most = bytes <= size.bytes ? size.rows : Math.min(size.rows, Math.floor((size.bytes * rows.length) / bytes))
-    const step = Math.max(1, most)
-    for (let at = 0; at < rows.length; at += step) {
-      const some = rows.length <= step ? rows : rows.slice(at, at + step)
-      yield {
-        rows: some,
-        bytes: some === rows ? bytes : Math.ceil((bytes * some.length) / rows.length),
-        ...(request.stamps === true ? { stamps: some === rows ? stamps : stamps.slice(at, at + step) } : {}),
-      }
-    }
+    pageSize.note(found.length, pageBytes)
   }
+  if (rows.length > 0) yield batch()
 }
 
 /** Rows by their keys, some of them at the same time; those that are not there are left out. */

@@ -44,7 +44,7 @@ export async function listTables(link: CassandraLink, keyspace: string | null): 
       keyspace: String(ks),
       name: String(name),
       id: String(found),
-      viewOf: base === undefined ? null : String(base),
+      viewOf: base === undefined ? null : base.toString(),
     }))
     .filter((one) => keyspace !== null || !SYSTEM.test(one.keyspace))
 }
@@ -64,7 +64,7 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
   const [[now] = []] = listed
   // A view is listed beside the tables, and has the columns that it had when it was made.
   if (now === undefined && found.length === 0) throw gone(tableText(table), 'it is gone')
-  if (now !== undefined && String(now) !== identity)
+  if (now !== undefined && now.toString() !== identity)
     throw gone(tableText(table), 'another table stands under its name now')
   const there = new Set(found.map(([column]) => String(column)))
   const lost = columns.filter((column) => !there.has(column.name)).map((column) => column.name)
@@ -91,7 +91,7 @@ async function ask(
   query: string,
   keyspace: string | null,
   name?: string,
-): Promise<readonly (readonly unknown[])[]> {
+): Promise<readonly (readonly (string | { toString(): string } | undefined)[])[]> {
   const where = keyspace === null || query.includes('WHERE') ? '' : ' WHERE keyspace_name = ?'
   const parameters = [...(keyspace === null ? [] : [keyspace]), ...(name === undefined ? [] : [name])]
   const { rows } = await client.execute(`${query}${where}`, parameters, {
@@ -100,5 +100,5 @@ async function ask(
     consistency: 1,
     fetchSize: 100_000,
   })
-  return rows.map((row) => row.values() as unknown[])
+  return rows.map((row) => row.values() as (string | { toString(): string } | undefined)[])
 }

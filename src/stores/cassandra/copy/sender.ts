@@ -12,8 +12,9 @@ export class Sender {
   readonly #link: CassandraLink
   readonly #fallBack: FallBack<readonly Encoded[]>
   readonly #signal: AbortSignal
-  readonly #repeatable = new Map<number, QueryOptions>()
-  readonly #once = new Map<number, QueryOptions>()
+  readonly #level: number
+  readonly #forRepeatable = new Map<number, QueryOptions>()
+  readonly #forOthers = new Map<number, QueryOptions>()
 
   constructor(
     link: CassandraLink,
@@ -25,6 +26,7 @@ export class Sender {
   ) {
     this.#link = link
     this.#signal = signal
+    this.#level = link.writeLevel
     this.#fallBack = new FallBack({
       level: link.writeLevel,
       fallBackToOne: wish.fallBackToOne,
@@ -51,29 +53,34 @@ export class Sender {
     }
   }
 
-  async #together(writes: readonly Write[], rows: readonly Encoded[]): Promise<void> {
-    const { client } = this.#link
+  #together(writes: readonly Write[], rows: readonly Encoded[]): Promise<unknown> {
     const [first] = writes
-    if (first === undefined) return
-    const isRepeatable = writes.every(({ timeAt }) => timeAt === undefined)
-    let attempt = 0n
-    await this.#fallBack.run(async (level) => {
-      const options = this.#options(level, isRepeatable)
-      const later = attempt++
-      if (writes.length === 1) {
-        await client.execute(first.sql, parametersOf(first, later) as (Buffer | null)[], options)
-        return
-      }
-      const queries = writes.map((write) => ({
-        query: write.sql,
-        params: parametersOf(write, later) as (Buffer | null)[],
-      }))
-      await client.batch(queries, options)
-    }, rows)
+    if (first === undefined) return NOTHING
+    const isRepeatable = writes.length === 1 ? first.timeAt === undefined : writes.every(isPlain)
+    // Nearly every write succeeds at once, and costs no more than it has to.
+    return this.#once(writes, this.#level, isRepeatable, 0n).catch(() => {
+      throwIfAborted(this.#signal)
+      let attempt = 0n
+      return this.#fallBack.run((level) => this.#once(writes, level, isRepeatable, ++attempt), rows)
+    })
+  }
+
+  #once(writes: readonly Write[], level: number, isRepeatable: boolean, later: bigint): Promise<unknown> {
+    const { client } = this.#link
+    const options = this.#options(level, isRepeatable)
+    const [first] = writes
+    if (writes.length === 1 && first !== undefined) {
+      return client.execute(first.sql, parametersOf(first, later) as (Buffer | null)[], options)
+    }
+    const queries = writes.map((write) => ({
+      query: write.sql,
+      params: parametersOf(write, later) as (Buffer | null)[],
+    }))
+    return client.batch(queries, options)
   }
 
   #options(level: number, isRepeatable: boolean): QueryOptions {
-    const known = isRepeatable ? this.#repeatable : this.#once
+    const known = isRepeatable ? this.#forRepeatable : this.#forOthers
     let options = known.get(level)
     if (options === undefined) {
       options = { prepare: true, logged: false, consistency: level, isIdempotent: isRepeatable }
@@ -81,6 +88,12 @@ export class Sender {
     }
     return options
   }
+}
+
+const NOTHING: Promise<unknown> = Promise.resolve()
+
+function isPlain({ timeAt }: Write): boolean {
+  return timeAt === undefined
 }
 
 /** Elements that a list got by an attempt whose answer was lost go with the next one, which is a microsecond later. */

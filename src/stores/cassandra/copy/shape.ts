@@ -60,12 +60,23 @@ export async function shapeOf(link: CassandraLink, table: TableName): Promise<Ta
             : 'regular'
       return [
         name,
-        { name, type: cqlTypeOf(type, isOld), part, manyCells: isManyCells(type, isOld), isList: type.code === LIST },
+        {
+          name,
+          type: cqlTypeOf(type, isOld),
+          part,
+          manyCells: isManyCells(type, isOld),
+          isList: codeOf(type) === LIST,
+        },
       ]
     }),
   )
-  const counters = found.columns.some(({ type }) => type.code === COUNTER)
+  const counters = found.columns.some(({ type }) => codeOf(type) === COUNTER)
   return { table: { schema: keyspace, name: table.name }, columns, partition, clustering, counters }
+}
+
+/** The driver's types make another enumeration of it than ours. */
+function codeOf({ code }: DriverType): number {
+  return code
 }
 
 function isManyCells(type: DriverType, isOld: boolean): boolean {

@@ -2,7 +2,9 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, splitTokens } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
+import { isTooMuch } from './pages.ts'
 import { ringPicture } from './ring-sample.ts'
 import { countQuery } from './select.ts'
 
@@ -14,13 +16,15 @@ export const COUNT_UP_TO = 100_000n
 const COUNT_PARTS = 16
 const COUNT_LANES = 4
 
-/** Estimates, unless the table is so small that the sample saw all of it. */
+/** Estimates, unless the table is so small that the sample saw all of it; 0 for one that cannot be sampled: a copy finds out what of it can be read. */
 export async function sizeOf(
   link: CassandraLink,
   spec: Omit<TableSpec, 'rows' | 'bytes'>,
   signal: AbortSignal,
 ): Promise<{ readonly rows: bigint; readonly bytes: bigint }> {
-  const { parts } = await ringPicture(link, { ...spec, rows: 0n, bytes: 0n }, LOOK, signal)
+  const picture = await orNull(ringPicture(link, { ...spec, rows: 0n, bytes: 0n }, LOOK, signal))
+  if (picture === null) return { rows: 0n, bytes: 0n }
+  const { parts } = picture
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const seen = parts.reduce((sum, part) => sum + part.bytes, 0)
   const kept = parts.reduce((sum, { server }) => sum + (server?.bytes ?? 0), 0)
@@ -30,13 +34,14 @@ export async function sizeOf(
 /**
  * Counts by parts of the ring, a few at the same time.
  * @param where a condition that a user wrote
+ * @returns null where the servers do not come to an end with it
  */
 export async function countRows(
   link: CassandraLink,
   table: TableSpec,
   where: string | null,
   signal: AbortSignal,
-): Promise<bigint> {
+): Promise<bigint | null> {
   const { ring } = table
   if (ring === undefined) throw new Error('a table of Cassandra lies on a ring')
   const whole = RINGS[ring.partitioner]
@@ -51,6 +56,14 @@ export async function countRows(
       rows += BigInt(String(counted.rows[0]?.get(0) ?? 0))
     }
   }
-  await Promise.all(Array.from({ length: COUNT_LANES }, lane))
-  return rows
+  return orNull(Promise.all(Array.from({ length: COUNT_LANES }, lane)).then(() => rows))
+}
+
+async function orNull<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work
+  } catch (thrown) {
+    if (isTooMuch(thrown instanceof SluiceError ? thrown.cause : thrown)) return null
+    throw thrown
+  }
 }

@@ -40,8 +40,8 @@ export class CassandraSource implements SourceView {
     refuseNoCondition(where)
     const counted = exact && table.rows <= COUNT_UP_TO
     try {
-      const rows = counted ? await countRows(this.#link, table, where, this.#signal) : table.rows
-      return { rows, exact: counted, low: null, high: null, nullKeys: false }
+      const rows = counted ? await countRows(this.#link, table, where, this.#signal) : null
+      return { rows: rows ?? table.rows, exact: rows !== null, low: null, high: null, nullKeys: false }
     } catch (thrown) {
       throwIfAborted(this.#signal)
       throw sourceError(thrown, this.#link, table, where)

@@ -45,11 +45,6 @@ export class Stamping {
     this.#livesOf = positions(wish.livesOf)
   }
 
-  /** Whether every value of every row is written alike, whatever the source says. */
-  isPlain(stamp: Stamp | undefined): boolean {
-    return stamp === undefined || this.#drop
-  }
-
   /**
    * @param at positions of the values that are written
    * @param absent positions of those that are removed: at a time of their own where the stamp has one, else at that of the row, so that what is older goes
@@ -60,6 +55,8 @@ export class Stamping {
       return { groups: at.length + absent.length === 0 ? [] : [{ using: whole, at: [...at, ...absent] }], whole }
     }
     const whole = this.#whole(absent.length === 0 ? stamp : without(stamp, absent))
+    const alike = absent.length === 0 ? this.#alike(stamp, at, whole) : null
+    if (alike !== null) return { groups: [{ using: alike, at }], whole }
     const byUsing = new Map<string, { using: Using; at: number[] }>()
     const put = (using: Using, position: number): void => {
       const name = `${using.time}/${using.life}`
@@ -74,6 +71,18 @@ export class Stamping {
     // The key lives as long as what lives longest: that is the group it is written with.
     const groups = [...byUsing.values()].toSorted((a, b) => byLife(b.using, a.using))
     return { groups, whole }
+  }
+
+  /** What all of some values are written with; null where they differ. Most rows were written at once. */
+  #alike(stamp: Stamp, at: readonly number[], whole: Using): Using | null {
+    let using: Using | null = null
+    for (const position of at) {
+      const time = this.#timeOf(stamp, position, whole)
+      const life = this.#lifeOf(stamp, position, whole)
+      if (using === null) using = { time, life }
+      else if (using.time !== time || using.life !== life) return null
+    }
+    return using
   }
 
   #timeOf({ times }: Stamp, position: number, whole: Using): bigint {
@@ -92,8 +101,9 @@ export class Stamping {
 
   #latest(times: Stamp['times']): bigint {
     const some = this.#timesOf === null ? times : this.#timesOf.map((at) => times[at] ?? null)
-    const known = some.filter((time) => time !== null)
-    return known.length === 0 ? this.#now : known.reduce((a, b) => (a > b ? a : b))
+    let latest: bigint | null = null
+    for (const time of some) if (time !== null && (latest === null || time > latest)) latest = time
+    return latest ?? this.#now
   }
 
   /** What has no life of its own ends with the last of the others, and never where one of them never ends. */

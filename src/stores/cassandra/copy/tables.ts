@@ -8,6 +8,9 @@ import { sizeOf } from './size.ts'
 import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, type CqlType } from './types.ts'
 import { userTypesOf } from './user-types.ts'
 
+/** Of the driver. */
+const COUNTER: number = types.dataTypes.counter
+
 /**
  * @param pattern `keyspace.table`, or `table` in the keyspace of the URL, with `*` for any characters; upper and lower case are two, as in quoted names
  * @returns sorted by name
@@ -117,7 +120,7 @@ function wordsFor(
   return [
     `tokens of (${partition.join(', ')})`,
     ...(order.length === 0 ? [] : [`rows by ${order.join(', ')}`]),
-    ...(columns.some(({ type }) => type.code === types.dataTypes.counter) ? ['counters'] : []),
+    ...(columns.some(({ type }) => type.code === COUNTER) ? ['counters'] : []),
     ...(viewOf === null ? [] : [`view of ${viewOf}`]),
   ].join(', ')
 }

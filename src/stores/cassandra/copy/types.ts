@@ -1,5 +1,4 @@
 /** What columns of Cassandra hold: as its driver tells it, in CQL, and in the words that all stores share. */
-import cassandra from 'cassandra-driver'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 
 export { declareCql } from './declare.ts'
@@ -54,32 +53,37 @@ export type DriverType = {
   readonly customTypeName?: string
 }
 
-const CODES = cassandra.types.dataTypes
 const DURATION = 'org.apache.cassandra.db.marshal.DurationType'
 
+/** Numbers of the protocol; 10 and 13 are the same. */
 const NAMES: ReadonlyMap<number, SimpleName> = new Map<number, SimpleName>([
-  [CODES.ascii, 'ascii'],
-  [CODES.bigint, 'bigint'],
-  [CODES.blob, 'blob'],
-  [CODES.boolean, 'boolean'],
-  [CODES.counter, 'counter'],
-  [CODES.date, 'date'],
-  [CODES.decimal, 'decimal'],
-  [CODES.double, 'double'],
-  [CODES.duration, 'duration'],
-  [CODES.float, 'float'],
-  [CODES.inet, 'inet'],
-  [CODES.int, 'int'],
-  [CODES.smallint, 'smallint'],
-  [CODES.text, 'text'],
-  [CODES.time, 'time'],
-  [CODES.timestamp, 'timestamp'],
-  [CODES.timeuuid, 'timeuuid'],
-  [CODES.tinyint, 'tinyint'],
-  [CODES.uuid, 'uuid'],
-  [CODES.varchar, 'text'],
-  [CODES.varint, 'varint'],
+  [1, 'ascii'],
+  [2, 'bigint'],
+  [3, 'blob'],
+  [4, 'boolean'],
+  [5, 'counter'],
+  [6, 'decimal'],
+  [7, 'double'],
+  [8, 'float'],
+  [9, 'int'],
+  [10, 'text'],
+  [11, 'timestamp'],
+  [12, 'uuid'],
+  [13, 'text'],
+  [14, 'varint'],
+  [15, 'timeuuid'],
+  [16, 'inet'],
+  [17, 'date'],
+  [18, 'time'],
+  [19, 'smallint'],
+  [20, 'tinyint'],
+  [21, 'duration'],
 ])
+const LIST = 0x20
+const MAP = 0x21
+const SET = 0x22
+const USER_TYPE = 0x30
+const TUPLE = 0x31
 
 /**
  * @param info of the driver's metadata of a table: that of a result does not tell what is frozen
@@ -95,16 +99,16 @@ function typeOf({ code, info, options, customTypeName }: DriverType, old: boolea
   const frozen = within || options?.frozen === true
   const inner = (type: unknown): CqlType => typeOf(type as DriverType, old, true)
   switch (code) {
-    case CODES.list:
-    case CODES.set:
-      return { kind: code === CODES.list ? 'list' : 'set', of: inner(info), frozen }
-    case CODES.map: {
+    case LIST:
+    case SET:
+      return { kind: code === LIST ? 'list' : 'set', of: inner(info), frozen }
+    case MAP: {
       const [key, value] = info as readonly [unknown, unknown]
       return { kind: 'map', key: inner(key), value: inner(value), frozen }
     }
-    case CODES.tuple:
+    case TUPLE:
       return { kind: 'tuple', parts: (info as readonly unknown[]).map(inner) }
-    case CODES.udt: {
+    case USER_TYPE: {
       const udt = info as { readonly name: string; readonly fields: readonly { name: string; type: unknown }[] }
       const fields = udt.fields.map((field) => ({ name: field.name, type: inner(field.type) }))
       return { kind: 'udt', name: udt.name, fields, frozen: frozen || old }

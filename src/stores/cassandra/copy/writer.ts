@@ -4,15 +4,17 @@ import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, ChunkRequest, ChunkWriter, Closing, DigestRequest, LedgerDatabase } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
+import { ONE } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
+import { failureOf } from '../failure.ts'
 import { batchesOf } from './batches.ts'
-import { KeyReader, type RowKey } from './by-keys.ts'
+import { KeyReader, readLevelFor, type RowKey } from './by-keys.ts'
 import { closeChunk } from './closing.ts'
 import { Collecting } from './collecting.ts'
 import { Counters, type CounterRow } from './counters.ts'
 import { Existing } from './existing.ts'
 import type { Flow } from './flow.ts'
-import { digestOfKeys, digestOfTokens, holdsAny, keyOfBound } from './proof.ts'
+import { digestOfKeys, digestOfTokens, holdsAny, keyOfBound, type Looking } from './proof.ts'
 import { RowWrites, type Collections, type Encoded, type Write } from './row-writes.ts'
 import { Sender } from './sender.ts'
 import type { TableShape } from './shape.ts'
@@ -74,7 +76,7 @@ export class CassandraChunkWriter implements ChunkWriter {
   /** Where ranges mean nothing, rows of other chunks cannot be told from those of others: the table is looked at before its first chunk. */
   async occupied(): Promise<boolean> {
     if (!this.#byTokens) return false
-    return this.#guard(() => holdsAny(this.#parts.link, this.#request, this.#shape))
+    return this.#looking((looking) => holdsAny(looking, this.#request))
   }
 
   async write(rows: readonly Row[], _step?: BatchStep, stamps?: readonly Stamp[]): Promise<number> {
@@ -97,15 +99,19 @@ export class CassandraChunkWriter implements ChunkWriter {
     const { range } = this.#request
     const countOnly = scheme === 'count'
     const { link, flow } = this.#parts
-    return this.#guard(() => {
-      if (this.#byTokens) return digestOfTokens(link, this.#request, this.#shape, only ?? null, countOnly)
-      const given = this.#given ?? new Map<string, RowKey>()
-      const named =
-        range.by === 'keys' && given.size === 0
-          ? range.keys.map((bound) => keyOfBound(this.#request, this.#shape, bound))
-          : given.values()
-      return digestOfKeys(this.#reader, this.#request, this.#shape, named, flow, countOnly)
-    })
+    if (this.#byTokens) {
+      return this.#looking((looking) => digestOfTokens(looking, this.#request, only ?? null, countOnly))
+    }
+    const given = this.#given ?? new Map<string, RowKey>()
+    const named =
+      range.by === 'keys' && given.size === 0
+        ? range.keys.map((bound) => keyOfBound(this.#request, this.#shape, bound))
+        : given.values()
+    try {
+      return await digestOfKeys(this.#reader, this.#request, this.#shape, named, flow, countOnly)
+    } catch (error) {
+      throw cassandraError(error, link.settings, 'read')
+    }
   }
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
@@ -206,16 +212,24 @@ export class CassandraChunkWriter implements ChunkWriter {
     for (const row of rows) {
       const names = this.#rows.keyNames(row)
       const key = names.map((name) => row.row[columns.findIndex((column) => column.name === name)] ?? '')
-      const texts = key.map((cell) => (typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell)))
+      const texts = key.map((cell) =>
+        typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell),
+      )
       onWeakWrite(tableText(table.table), texts, why)
     }
   }
 
-  async #guard<T>(body: () => Promise<T>): Promise<T> {
+  /** Looks at the level of the writes, and at ONE where these had to do with it as well. */
+  async #looking<T>(look: (looking: Looking) => Promise<T>): Promise<T> {
+    const { link, wish } = this.#parts
+    const at = (level: number): Promise<T> => look({ link, level, shape: this.#shape })
     try {
-      return await body()
+      return await at(readLevelFor(link.writeLevel))
     } catch (error) {
-      throw cassandraError(error, this.#parts.link.settings, 'read')
+      const { kind } = failureOf(error)
+      const isShort = kind === 'unavailable' || kind === 'read-timeout'
+      if (isShort && wish.fallBackToOne === true) return at(ONE)
+      throw cassandraError(error, link.settings, 'read')
     }
   }
 }

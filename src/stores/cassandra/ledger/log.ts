@@ -5,6 +5,7 @@
  * lightweight transaction: it happens only while the end is where the writer believes it to be. So a log has no forks and no gaps, and whoever
  * fell behind what was trimmed cannot write.
  */
+import { setTimeout as sleepFor } from 'node:timers/promises'
 import { types, type QueryOptions } from 'cassandra-driver'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -45,15 +46,18 @@ export type Landed = 'applied' | 'taken' | SluiceError
 export const BUCKET = 256n
 const INLINE_BYTES = 128 * 1024
 const PART_BYTES = 256 * 1024
+const ATTEMPTS = 100
 
 export class LedgerLog {
   readonly tables: LogTables
   readonly #link: CassandraLink
   readonly #level: { readonly plain: number; readonly serial: number; readonly name: string }
   readonly #clock: string
+  readonly #keyspace: string
 
   constructor(link: CassandraLink, keyspace: string) {
     this.#link = link
+    this.#keyspace = keyspace
     this.tables = logTables(keyspace)
     const { consistencies } = types
     // Beyond one data centre only SERIAL has a single order; whoever wants less for all of his programs says so.
@@ -95,13 +99,27 @@ export class LedgerLog {
 
   /** Begins a log, unless somebody else has. */
   async create(): Promise<void> {
-    await makeLogTables(this.#link, this.tables)
+    await makeLogTables(this.#link, this.#keyspace, this.tables)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#begin()
+        return
+      } catch (error) {
+        // A server lists a table a moment before it has it.
+        if (failureOf(error).kind !== 'table' || attempt === ATTEMPTS) throw error
+        await sleepFor(100)
+      }
+    }
+  }
+
+  async #begin(): Promise<void> {
     const first = types.Uuid.random()
-    await this.#cas(
+    const begun = await this.#cas(
       `INSERT INTO ${this.tables.head} (ledger, format, level, seq, id, snapshot_seq, snapshot_entry, snapshot_parts, snapshot_sum, trimmed)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`,
       [LEDGER, LOG_FORMAT, this.#level.name, long(0n), first, long(0n), first, 0, '', long(0n)],
     )
+    if (begun instanceof SluiceError) throw begun
   }
 
   /** Writes an entry where it stands for nothing yet. */
@@ -322,7 +340,7 @@ export class LedgerLog {
       const result = await this.#link.client.execute(sql, [...parameters], options)
       if (typeof result.pageState !== 'string') return result.rows ?? []
       const rows: types.Row[] = []
-      for await (const row of result) rows.push(row as types.Row)
+      for await (const row of result) rows.push(row)
       return rows
     } catch (error) {
       throw ledgerError(error, this.#link.settings)

@@ -4,6 +4,7 @@ import { types } from 'cassandra-driver'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { failureOf } from '../failure.ts'
+import { makeInTurn } from './schema-turn.ts'
 
 /** Of what stands in these tables; a ledger with a larger number is not touched. */
 export const LOG_FORMAT = 1
@@ -26,7 +27,7 @@ export function logTables(keyspace: string): LogTables {
 }
 
 /** Makes what is missing. @throws SluiceError TARGET_DENIED … */
-export async function makeLogTables(link: CassandraLink, tables: LogTables): Promise<void> {
+export async function makeLogTables(link: CassandraLink, keyspace: string, tables: LogTables): Promise<void> {
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${tables.log} (ledger text, bucket bigint, seq bigint, id uuid, prev uuid, at timestamp,
        parts int, sum text, entry blob, PRIMARY KEY ((ledger, bucket), seq, id))`,
@@ -35,7 +36,11 @@ export async function makeLogTables(link: CassandraLink, tables: LogTables): Pro
        snapshot_seq bigint, snapshot_entry uuid, snapshot_id uuid, snapshot_parts int, snapshot_sum text, trimmed bigint)`,
   ]
   try {
-    for (const sql of statements) await change(link, sql)
+    const names = ['head', 'log', 'part'].map((name) => `sluice_ledger_${name}`)
+    const run = (sql: string): Promise<void> => change(link, sql)
+    await makeInTurn(link, keyspace, names, run, async () => {
+      for (const sql of statements) await run(sql)
+    })
   } catch (error) {
     throw cassandraError(error, link.settings, 'schema')
   }
@@ -43,10 +48,7 @@ export async function makeLogTables(link: CassandraLink, tables: LogTables): Pro
 
 const ATTEMPTS = 8
 
-/**
- * All programs ask the same node, as far as they see the same ones: two nodes that make one table at the same moment make two tables of one name,
- * which old servers cannot mend.
- */
+/** All programs ask the same node, as far as they see the same ones: what one has made the next one sees at once. */
 async function change(link: CassandraLink, sql: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

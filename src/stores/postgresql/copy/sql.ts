@@ -1,8 +1,8 @@
 /** Tables, keys and conditions as PostgreSQL writes them. Values stand in the text, because COPY takes no parameters. */
 import { randomUUID } from 'node:crypto'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type { Range } from '../../../model/copy/range.ts'
-import { rangeCondition, type KeyDialect } from '../../key-ranges.ts'
+import type { Bound, Range } from '../../../model/copy/range.ts'
+import { keyColumns, rangeCondition, type KeyDialect } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import { quoteName } from '../connect.ts'
 
@@ -58,6 +58,30 @@ export function rangeSql(table: TableSpec, relation: Relation, range: Range, whe
   if (range.by !== 'block') return condition
   const to = range.to === null ? '' : ` AND ctid < '(${range.to},0)'::tid`
   return `ctid >= '(${range.from},0)'::tid${to} AND ${condition}`
+}
+
+/**
+ * Rows with one of these keys, as a join: thousands of comparisons one after the other would be made for every row of the table.
+ * @param keys in canonical form
+ */
+export function amongSql(table: TableSpec, keys: readonly Bound[]): string {
+  const columns = keyColumns(table)
+  const lists = columns.map(
+    (column, at) => `${literal(arrayText(keys.map((key) => typedText(column, key[at] ?? ''))))}::text[]`,
+  )
+  const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
+  const names = columns.map((_, at) => `c${at}`).join(', ')
+  return `(${columnList(table.key)}) IN (SELECT ${values} FROM unnest(${lists.join(', ')}) AS k(${names}))`
+}
+
+/** What a canonical text is as a literal of this system. */
+function typedText({ type }: Column, text: string): string {
+  if (type.kind === 'bytes') return String.raw`\x${text}`
+  return type.kind === 'float' ? String(Buffer.from(text, 'hex').readDoubleBE()) : text
+}
+
+function arrayText(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`
 }
 
 /** `ORDER BY` the key, where there is one; with the table's name, since what is selected may have the column's. */

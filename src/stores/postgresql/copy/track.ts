@@ -39,7 +39,7 @@ export class PostgresTrack implements TrackStore {
   async runs(table: string): Promise<readonly TrackedRun[]> {
     const rows = await this.#database.all(
       `SELECT CAST(run_id AS TEXT), run_type, CAST(prev_run_id AS TEXT), ${epoch('start_time')}, ${epoch('end_time')}, run_info, status
-       FROM ${this.#info} WHERE table_name = ? ORDER BY run_id DESC`,
+       FROM ${this.#info} AS info WHERE table_name = ? ORDER BY info.run_id DESC`,
       [table],
     )
     return rows.map(([runId, type, previous, started, ended, info, status]) => ({
@@ -57,7 +57,7 @@ export class PostgresTrack implements TrackStore {
   async ranges(table: string, runId: bigint): Promise<readonly TrackedRange[]> {
     const rows = await this.#database.all(
       `SELECT CAST(token_min AS TEXT), CAST(token_max AS TEXT), status, run_info, ${epoch('start_time')}
-       FROM ${this.#details} WHERE table_name = ? AND run_id = ? ORDER BY token_min`,
+       FROM ${this.#details} AS details WHERE table_name = ? AND run_id = ? ORDER BY details.token_min`,
       [table, runId],
     )
     return rows.map(([low, high, status, info, started]) => ({
@@ -92,7 +92,13 @@ export class PostgresTrack implements TrackStore {
               ON CONFLICT (table_name, run_id, token_min) DO UPDATE SET start_time = COALESCE(EXCLUDED.start_time, now.start_time),
                 token_max = EXCLUDED.token_max, status = EXCLUDED.status, run_info = COALESCE(EXCLUDED.run_info, now.run_info)`,
         parameters: some.flatMap(({ low, high, status, info, started }): SqlValue[] => [
-          ...[table, runId, iso(started), low, high, status, info],
+          table,
+          runId,
+          iso(started),
+          low,
+          high,
+          status,
+          info,
         ]),
       })
     }

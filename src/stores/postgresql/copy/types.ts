@@ -154,7 +154,8 @@ export function declareType(type: ColumnType): Declared {
       return { native: `${of.native}[]`, type: { kind: 'list', of: of.type } }
     }
     case 'native':
-      return { native: 'text', type: { kind: 'text' } }
+      // Cassandra has addresses too, and means the same by them.
+      return type.name === 'inet' ? { native: 'inet', type } : { native: 'text', type: { kind: 'text' } }
   }
 }
 

@@ -18,9 +18,12 @@ import { targetError } from './errors.ts'
 import type { KnownRelation } from './relation.ts'
 import { countRows, digestByReading, digestRows, type DigestSource } from './row-digest.ts'
 import type { CopySession } from './session.ts'
-import { columnList, fromSql, orderSql, rangeSql, tableSql } from './sql.ts'
+import { amongSql, columnList, fromSql, orderSql, rangeSql, tableSql } from './sql.ts'
 import { underSignal } from './under-signal.ts'
 import { Upsert } from './upsert.ts'
+
+/** Keys that are looked up by one statement. */
+const KEYS_AT_ONCE = 5000
 
 /** Sorting what lies in the order of the key already would spill to the disk. */
 const BY_INDEX = 'SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off'
@@ -94,15 +97,18 @@ export class PostgresWriter implements ChunkWriter {
     await this.#begin()
     const { columns, range, sortsAlike } = this.#request
     if (only !== undefined && sortsAlike === false && range.by === 'key') {
-      return digestOfKeys(only, (keys) =>
-        this.#do(() =>
-          digestRows(this.#session, {
-            columns,
-            from: this.#from,
-            condition: this.#condition(keys),
-            table: this.#table,
-          }),
-        ),
+      return digestOfKeys(
+        only,
+        ({ keys }) =>
+          this.#do(() =>
+            digestRows(this.#session, {
+              columns,
+              from: this.#from,
+              condition: amongSql(this.#request.table, keys),
+              table: this.#table,
+            }),
+          ),
+        KEYS_AT_ONCE,
       )
     }
     return this.#do(() => {

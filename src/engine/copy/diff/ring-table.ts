@@ -1,0 +1,166 @@
+/** One table whose rows lie on a ring: its ranges are compared by several workers, and each is told as soon as it is settled. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { EVERY_KEY } from '../../../model/copy/range.ts'
+import type { TokenRange } from '../../../model/copy/ring.ts'
+import { dec, type EventBody } from '../../../model/event.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import type { Run } from '../../run-context.ts'
+import type { RingPlan } from '../plan/ring-plan.ts'
+import type { Difference } from './compare.ts'
+import { addOutcome, NO_OUTCOME, type Outcome } from './outcome.ts'
+import type { DiffProgress } from './progress.ts'
+import { noneSettled, type Settled, type Settler } from './settle.ts'
+import type { Sides } from './sides.ts'
+import { tellUnread } from './unread.ts'
+import { compareTokens, findExtra, type TokenHooks, type TokenTally } from './tokens.ts'
+
+/** Differences of a range that wait to be settled together. */
+const TOGETHER = 1000
+
+export type DiffRange = Extract<EventBody, { type: 'diff.range' }>
+
+/** Who keeps a record of ranges elsewhere. */
+export type RangeRecord = {
+  readonly begun: (tokens: TokenRange) => Promise<void>
+  readonly ended: (tokens: TokenRange, range: DiffRange) => Promise<void>
+}
+
+export type RingTable = {
+  readonly sides: Sides
+  readonly ring: RingPlan
+  /** In the order in which they are to be compared. */
+  readonly ranges: readonly TokenRange[]
+  readonly workers: number
+  readonly settler: Settler
+  readonly progress: DiffProgress
+  readonly record: RangeRecord | null
+  readonly run: Run
+}
+
+/** @returns what the ranges came to, and the error of the first one that could not be compared to its end */
+export async function diffRing(table: RingTable): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
+  const outcome: Outcome = { ...NO_OUTCOME }
+  const errors: SluiceError[] = []
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < table.ranges.length && !table.run.interrupt.stop.aborted) {
+      const tokens = table.ranges[next++]
+      if (tokens === undefined) return
+      const { event, one, error } = await diffRange(table, tokens)
+      addOutcome(outcome, one)
+      if (error !== undefined) errors.push(error)
+      table.progress.settled(0n)
+      await table.record?.ended(tokens, event)
+      table.run.emit(event)
+    }
+  }
+  const lanes = Math.max(1, Math.min(table.workers, table.ranges.length))
+  // What goes wrong in one lane must not leave the others behind at work.
+  for (const ended of await Promise.allSettled(Array.from({ length: lanes }, lane)))
+    if (ended.status === 'rejected') throw ended.reason
+  const { plan } = table.sides
+  if (!plan.sortsAlike && !table.run.interrupt.stop.aborted) await extras(table, outcome)
+  const [error] = errors
+  return error === undefined ? { outcome } : { outcome, error }
+}
+
+async function diffRange(
+  table: RingTable,
+  tokens: TokenRange,
+): Promise<{ readonly event: DiffRange; readonly one: Outcome; readonly error?: SluiceError }> {
+  const { sides, settler, progress, run, record } = table
+  const begun = run.clock.ticks()
+  const settled = noneSettled()
+  const waiting: Difference[] = []
+  let tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
+  let error: SluiceError | undefined
+  const hooks: TokenHooks = {
+    found: async (difference) => {
+      progress.found()
+      waiting.push(difference)
+      if (waiting.length >= TOGETHER) await settler.settle(waiting.splice(0), settled)
+    },
+    unread: (row, why) => tellUnread(table, row, why),
+    compared: (rows) => progress.compared(BigInt(rows)),
+  }
+  try {
+    await record?.begun(tokens)
+    tally = await compareTokens(sides, tokens, hooks)
+    await settler.settle(waiting.splice(0), settled)
+  } catch (thrown) {
+    error = asSluiceError(thrown)
+    if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
+  }
+  const one = outcomeOf(tally, settled)
+  return { event: eventOf(table, tokens, tally, settled, run.clock.ticks() - begun, error), one, ...given(error) }
+}
+
+/** Of a target without the ring all rows are looked for in the source; of a part of the ring nobody could say which belong to it. */
+async function extras({ sides, ring, settler, progress, run }: RingTable, outcome: Outcome): Promise<void> {
+  const table = tableText(sides.plan.source.table)
+  if (ring.part !== null) {
+    const message = 'rows that only the target has are not looked for, because only a part of the ring is compared'
+    run.emit({ type: 'log', level: 'note', table, message })
+    return
+  }
+  const settled = noneSettled()
+  const waiting: Difference[] = []
+  await findExtra(sides, EVERY_KEY, async (difference) => {
+    progress.found()
+    waiting.push(difference)
+    if (waiting.length >= TOGETHER) await settler.settle(waiting.splice(0), settled)
+  })
+  await settler.settle(waiting, settled)
+  outcome.targetRows += BigInt(settled.extra)
+  addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))
+}
+
+function outcomeOf({ rows, targetRows, unread }: TokenTally, settled: Settled): Outcome {
+  const { missing, different, extra, fixedMissing, fixedDifferent, removed, newer, errors } = settled
+  return {
+    rows: BigInt(rows + unread),
+    targetRows: BigInt(targetRows),
+    missing: BigInt(missing),
+    extra: BigInt(extra),
+    different: BigInt(different),
+    fixed: BigInt(fixedMissing + fixedDifferent + removed),
+    ranges: 0n,
+    newer: BigInt(newer),
+    errors: BigInt(errors + unread),
+  }
+}
+
+function eventOf(
+  { sides }: RingTable,
+  { low, high }: TokenRange,
+  { rows, unread }: TokenTally,
+  settled: Settled,
+  ms: number,
+  error: SluiceError | undefined,
+): DiffRange {
+  const { missing, different, extra, fixedMissing, fixedDifferent, removed, errors } = settled
+  const open = missing - fixedMissing + different - fixedDifferent + extra - removed
+  const differed = missing + different + extra > 0
+  const failed = error !== undefined || unread + errors > 0
+  return {
+    type: 'diff.range',
+    table: tableText(sides.plan.source.table),
+    from: dec(low),
+    to: dec(high),
+    status: failed ? 'FAIL' : !differed ? 'PASS' : open === 0 ? 'DIFF_CORRECTED' : 'DIFF',
+    rows: dec(rows + unread),
+    valid: dec(Math.max(0, rows - missing - different)),
+    missing: dec(missing),
+    fixedMissing: dec(fixedMissing),
+    different: dec(different),
+    fixedDifferent: dec(fixedDifferent),
+    extra: dec(extra),
+    removed: dec(removed),
+    errors: dec(unread + errors),
+    ms: Math.round(ms),
+    ...(error === undefined ? {} : { error: error.info() }),
+  }
+}
+
+const given = (error: SluiceError | undefined): { readonly error?: SluiceError } =>
+  error === undefined ? {} : { error }

@@ -1,0 +1,178 @@
+/** Differences as they are found: looked at again, mended where that is asked for, counted and told. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { DiffOperation } from '../../operation.ts'
+import type { Run } from '../../run-context.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import { noteRepairPlan } from '../ledger/repair-plans.ts'
+import type { Difference } from './compare.ts'
+import { stillDifferent } from './look-again.ts'
+import { repairKeys, type Mended, type MendWish } from './repair.ts'
+import type { Sides } from './sides.ts'
+
+/** Differences that are looked at again with patience; beyond these it is no matter of a moment that tables differ. */
+const PATIENT = 20_000
+const AT_ONCE = 200
+
+export type Settled = {
+  missing: number
+  fixedMissing: number
+  different: number
+  fixedDifferent: number
+  extra: number
+  removed: number
+  newer: number
+  errors: number
+  /** Differed a moment ago, and no more. */
+  gone: number
+}
+
+export const noneSettled = (): Settled => ({
+  missing: 0,
+  fixedMissing: 0,
+  different: 0,
+  fixedDifferent: 0,
+  extra: 0,
+  removed: 0,
+  newer: 0,
+  errors: 0,
+  gone: 0,
+})
+
+export type Around = {
+  readonly from: CopyStore
+  readonly to: CopyStore
+  /** Null where nothing is mended. */
+  readonly database: LedgerDatabase | null
+  readonly runId: bigint
+}
+
+/** The differences of one table. */
+export class Settler {
+  readonly #operation: DiffOperation
+  readonly #sides: Sides
+  readonly #around: Around
+  readonly #run: Run
+  readonly #wish: MendWish
+  #looked = 0
+  #named = 0
+  #unnamed = 0
+  #noted: Promise<void> | null = null
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(operation: DiffOperation, sides: Sides, around: Around, run: Run) {
+    this.#operation = operation
+    this.#sides = sides
+    this.#around = around
+    this.#run = run
+    const { deleteExtra, fixOnly, fixCounters, overwriteNewer, cassandra } = operation
+    this.#wish = {
+      deleteExtra,
+      ...(fixOnly === undefined ? {} : { only: fixOnly }),
+      ...(fixCounters === undefined ? {} : { counters: fixCounters }),
+      ...(overwriteNewer === undefined ? {} : { overwriteNewer }),
+      times: cassandra ?? {},
+    }
+  }
+
+  /** Says how many differences were counted and not named, those included that were told to nobody. */
+  tellUnnamed(more: number): void {
+    const all = this.#unnamed + more
+    if (all === 0) return
+    const message = `${all} more differences are counted and not named`
+    this.#run.emit({ type: 'log', level: 'note', table: this.#table, message })
+  }
+
+  /**
+   * @param into is added to
+   * @param before told how many are left, before any is mended
+   */
+  async settle(suspects: readonly Difference[], into: Settled, before?: (left: number) => void): Promise<void> {
+    if (suspects.length === 0) return before?.(0)
+    if (this.#around.to.can.atomic === 'row') return this.#settle(suspects, into, before)
+    // Each takes connections of the target for its looks and its transaction: several at a time could wait for each other's.
+    const settled = this.#turn.then(() => this.#settle(suspects, into, before))
+    this.#turn = settled.catch(() => undefined)
+    return settled
+  }
+
+  async #settle(suspects: readonly Difference[], into: Settled, before?: (left: number) => void): Promise<void> {
+    const { from, to } = this.#around
+    const again = { from, to, sides: this.#sides, times: this.#wish.times ?? {} }
+    this.#looked += suspects.length
+    const differences = await stillDifferent(suspects, again, this.#looked <= PATIENT)
+    into.gone += suspects.length - differences.length
+    before?.(differences.length)
+    for (let at = 0; at < differences.length; at += AT_ONCE) {
+      const some = differences.slice(at, at + AT_ONCE)
+      const mended = await this.#mend(some)
+      for (const one of some) this.#count(one, mended?.get(JSON.stringify(one.key)) ?? 'left', into)
+    }
+  }
+
+  async #mend(some: readonly Difference[]): Promise<ReadonlyMap<string, Mended> | null> {
+    const { from, to, database, runId } = this.#around
+    if (!this.#operation.fix || database === null || this.#run.interrupt.stop.aborted) return null
+    const { plan, signal } = this.#sides
+    const key = { schema: plan.target.table.schema ?? '', name: plan.target.table.name }
+    this.#noted ??= noteRepairPlan(database, runId, key, plan)
+    await this.#noted
+    await using source = await from.source(signal)
+    await using target = await to.source(signal)
+    const keys = some.map((one) => one.key)
+    return await repairKeys({ ...this.#sides, source, target }, keys, { to, database, key, runId, signal }, this.#wish)
+  }
+
+  #count(one: Difference, mended: Mended, into: Settled): void {
+    if (mended === 'equal') {
+      into.gone++
+      return
+    }
+    const fixed = mended === 'fixed' ? 1 : 0
+    if (one.kind === 'missing') {
+      into.missing++
+      into.fixedMissing += fixed
+    } else if (one.kind === 'different') {
+      into.different++
+      into.fixedDifferent += fixed
+      if (one.newer !== undefined && fixed === 0) into.newer++
+    } else {
+      into.extra++
+      into.removed += fixed
+    }
+    if (mended instanceof SluiceError) this.#tell(one, mended)
+    this.#name(one, fixed === 1)
+  }
+
+  #tell(one: Difference, error: SluiceError): void {
+    const { message, reason, hint } = error
+    this.#run.emit({
+      type: 'log',
+      level: 'error',
+      table: this.#table,
+      message: `the row (${one.key.join(', ')}) cannot be mended: ${message}${reason === undefined ? '' : `: ${reason}`}`,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+
+  #name({ key, kind, columns, newer }: Difference, fixed: boolean): void {
+    if (this.#named >= this.#operation.limit) {
+      this.#unnamed++
+      return
+    }
+    this.#named++
+    this.#run.emit({
+      type: 'difference',
+      table: this.#table,
+      key,
+      difference: kind,
+      ...(columns.length === 0 ? {} : { columns }),
+      ...(this.#operation.fix ? { fixed } : {}),
+      ...(newer === undefined ? {} : { newer }),
+    })
+  }
+
+  get #table(): string {
+    return tableText(this.#sides.plan.source.table)
+  }
+}

@@ -1,0 +1,152 @@
+/** A comparison told in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator's DiffData does. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { shuffled, type TokenRange } from '../../../model/copy/ring.ts'
+import { dec } from '../../../model/event.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { DiffOperation } from '../../operation.ts'
+import type { Run } from '../../run-context.ts'
+import type { PlannedTable } from '../plan/plan-copy.ts'
+import type { RingPlan } from '../plan/ring-plan.ts'
+import { previousRun } from '../track/previous-run.ts'
+import { countersOf, sumCounts, type Counts } from '../track/run-info.ts'
+import { TrackedTable } from '../track/tracked-table.ts'
+import type { DiffRange, RangeRecord } from './ring-table.ts'
+import type { Around } from './settle.ts'
+
+export type DiffRecord = RangeRecord & { readonly end: () => Promise<void> }
+
+/**
+ * @returns the ranges that are to be compared, in another order than that of the ring, so that no server is read from one end to the other
+ * @throws SluiceError UNSUPPORTED_URL, NO_RING, BAD_FLAG for what cannot be tracked
+ */
+export async function trackDiff(
+  operation: DiffOperation,
+  { source, targetName }: PlannedTable,
+  ring: RingPlan,
+  { to, database }: Around,
+  run: Run,
+): Promise<{ readonly record: DiffRecord | null; readonly ranges: readonly TokenRange[] }> {
+  const name = tableText(source.table)
+  const all = shuffled(ring.wanted, run.runId)
+  const { track: wish } = operation
+  if (wish === undefined || database === null) {
+    if (operation.cdmLines !== true) return { record: null, ranges: all }
+    tellRun(operation, name, ring, all.length, run, {})
+    return { record: new Counted(name, null, run), ranges: all }
+  }
+  if (to.track === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${to.system}`, {
+      where: to.label,
+      hint: 'leave --track-run out; or compare with Cassandra, YugabyteDB or PostgreSQL',
+    })
+  }
+  if (source.ring?.partitioner === 'random')
+    throw new SluiceError('NO_RING', `${name} has tokens that no bigint holds`, { hint: 'leave --track-run out' })
+  const store = to.track(targetName.schema ?? to.schema ?? '', database)
+  await store.prepare()
+  const { previous, lost } = await previousRun(store, targetName.name, 'VALIDATE', wish)
+  const say = (message: string, hint?: string): void =>
+    run.emit({ type: 'log', level: 'warn', table: name, message, ...(hint === undefined ? {} : { hint }) })
+  if (lost !== null) say(`Run NOT FOUND/NOT STARTED for Previous RunId: ${lost}, starting new run!`)
+  const ranges =
+    previous === null
+      ? all
+      : shuffled(
+          previous.pending.map(({ low, high }) => ({ low, high })),
+          run.runId,
+        )
+  const runId = BigInt(wish.runId ?? run.runId)
+  tellRun(operation, name, ring, ranges.length, run, {
+    cdmRun: dec(runId),
+    ...(previous === null ? {} : { previous: dec(previous.run.runId), pending: dec(ranges.length) }),
+  })
+  if (ranges.length === 0) return { record: null, ranges }
+  let told = false
+  const table = new TrackedTable({
+    store,
+    table: targetName.name,
+    runId,
+    type: 'VALIDATE',
+    previous: previous?.run.runId ?? 0n,
+    now: () => run.clock.now(),
+    onTrouble: (thrown) => {
+      const { message, hint } = asSluiceError(thrown)
+      if (!told) say(`cdm_run_details falls behind: ${message}`, hint)
+      told = true
+    },
+  })
+  await table.begin(ranges)
+  return { ranges, record: new Counted(name, table, run) }
+}
+
+/** Counts ranges, and writes them down where the run is tracked. */
+class Counted implements DiffRecord {
+  readonly #name: string
+  readonly #table: TrackedTable | null
+  readonly #run: Run
+  readonly #counts: Counts[] = []
+  #failed = 0
+
+  constructor(name: string, table: TrackedTable | null, run: Run) {
+    this.#name = name
+    this.#table = table
+    this.#run = run
+  }
+
+  async begun(tokens: TokenRange): Promise<void> {
+    this.#table?.started(tokens)
+  }
+
+  async ended(tokens: TokenRange, range: DiffRange): Promise<void> {
+    const counts = countsOf(range)
+    this.#counts.push(counts)
+    if (range.status === 'FAIL') this.#failed++
+    this.#table?.ended(tokens, range.status, counts)
+  }
+
+  async end(): Promise<void> {
+    const passed = this.#counts.length - this.#failed
+    const counters = countersOf('VALIDATE', sumCounts(this.#counts), passed, this.#failed)
+    this.#run.emit({
+      type: 'run.counted',
+      table: this.#name,
+      ...(this.#table === null ? {} : { cdmRun: dec(this.#table.runId) }),
+      counters: Object.fromEntries(counters.map(([counter, count]) => [counter, dec(count)])),
+    })
+    await this.#table?.end()
+  }
+}
+
+/** As it is told of copies too. */
+function tellRun(
+  { ring: wish }: DiffOperation,
+  table: string,
+  { ring, splits }: RingPlan,
+  ranges: number,
+  run: Run,
+  tracked: { readonly cdmRun?: string; readonly previous?: string; readonly pending?: string },
+): void {
+  run.emit({
+    type: 'run.tracked',
+    table,
+    job: 'VALIDATE',
+    min: wish?.min ?? dec(ring.low),
+    max: wish?.max ?? dec(ring.high),
+    splits: dec(splits),
+    coverage: wish?.coverage ?? 100,
+    ranges: dec(ranges),
+    ...tracked,
+  })
+}
+
+function countsOf(range: DiffRange): Counts {
+  return {
+    Read: BigInt(range.rows),
+    Mismatch: BigInt(range.different),
+    'Corrected Mismatch': BigInt(range.fixedDifferent),
+    Missing: BigInt(range.missing),
+    'Corrected Missing': BigInt(range.fixedMissing),
+    Valid: BigInt(range.valid),
+    Error: BigInt(range.errors),
+  }
+}

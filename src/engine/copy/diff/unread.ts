@@ -1,0 +1,23 @@
+/** Rows of the source that nobody can compare: they are named, and count as errors. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { SluiceError } from '../../../shared/errors.ts'
+import type { Run } from '../../run-context.ts'
+import type { Sides } from './sides.ts'
+
+const SHOWN = 200
+
+/** @param row what the system gave, as texts */
+export function tellUnread(
+  { sides, run }: { readonly sides: Sides; readonly run: Run },
+  row: readonly (string | null)[],
+  error: SluiceError,
+): void {
+  const shown = row.map((text) => text ?? 'NULL').join(', ')
+  run.emit({
+    type: 'log',
+    level: 'error',
+    table: tableText(sides.plan.source.table),
+    message: `a row of the source cannot be read, and is not compared: ${error.message} (${shown.slice(0, SHOWN)})`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  })
+}

@@ -1,0 +1,124 @@
+/** What a ledger says of the copies that went into its database, for those who only look. */
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { SqlValue } from '../../../stores/port.ts'
+
+export type RecordedRun = {
+  readonly id: string
+  readonly operation: string
+  /** URLs without passwords. */
+  readonly source: string
+  readonly target: string
+  readonly status: string
+  readonly startedMs: number | null
+  readonly endedMs: number | null
+  readonly exitCode: number | null
+  /** Of the chunks that it worked on last. */
+  readonly rows: bigint
+  readonly detail: string | null
+}
+
+export type RecordedChunk = {
+  readonly table: string
+  readonly no: string
+  readonly status: string
+  /** First and last value of a key that is one whole number, or token, both included; null where it is open, or no such key. */
+  readonly first: string | null
+  readonly last: string | null
+  /** As the ledger has the bounds: JSON lists of texts, the lower one excluded; null where it is open. */
+  readonly lo: string | null
+  readonly hi: string | null
+  readonly rows: bigint
+  readonly attempts: number
+  readonly code: string | null
+  readonly error: string | null
+}
+
+export type StatusCount = { readonly status: string; readonly chunks: bigint; readonly rows: bigint }
+
+/** Newest first. @param id only this one; null for all */
+export async function recordedRuns(
+  database: LedgerDatabase,
+  id: bigint | null,
+  limit: number,
+): Promise<readonly RecordedRun[]> {
+  const text = textOf(database)
+  const rows = await database.all(
+    `SELECT CAST(run_id AS ${text}), operation, source, target, status, CAST(started_ms AS ${text}), CAST(ended_ms AS ${text}), exit_code, detail,
+       (SELECT CAST(COALESCE(SUM(c.rows_written), 0) AS ${text}) FROM migration_checkpoints c WHERE c.run_id = r.run_id)
+     FROM migration_runs r ${id === null ? '' : 'WHERE run_id = ?'} ORDER BY started_ms DESC, run_id DESC LIMIT ${limit}`,
+    id === null ? [] : [id],
+  )
+  return rows.map(([run, operation, source, target, status, started, ended, code, detail, written]) => ({
+    id: String(run),
+    operation: String(operation),
+    source: String(source ?? ''),
+    target: String(target ?? ''),
+    status: String(status),
+    startedMs: numberOf(started),
+    endedMs: numberOf(ended),
+    exitCode: numberOf(code),
+    rows: whole(written),
+    detail: nullable(detail),
+  }))
+}
+
+/** How far the chunks are that a run worked on last. */
+export async function chunkCounts(database: LedgerDatabase, runId: bigint): Promise<readonly StatusCount[]> {
+  const text = textOf(database)
+  const rows = await database.all(
+    `SELECT status, CAST(COUNT(*) AS ${text}), CAST(COALESCE(SUM(rows_written), 0) AS ${text}) FROM migration_checkpoints
+     WHERE run_id = ? GROUP BY status ORDER BY status`,
+    [runId],
+  )
+  return rows.map(([status, chunks, written]) => ({
+    status: String(status),
+    chunks: whole(chunks),
+    rows: whole(written),
+  }))
+}
+
+/** Chunks that a run worked on last: failed ones first, those that are done at the end. */
+export async function recordedChunks(
+  database: LedgerDatabase,
+  runId: bigint,
+  limit: number,
+): Promise<readonly RecordedChunk[]> {
+  const text = textOf(database)
+  const rows = await database.all(
+    `SELECT schema_name, table_name, CAST(chunk_no AS ${text}), status, CAST(start_id AS ${text}), CAST(end_id AS ${text}), lo, hi,
+       CAST(COALESCE(rows_written, 0) AS ${text}), attempt, error_code, error_message
+     FROM migration_checkpoints WHERE run_id = ?
+     ORDER BY CASE status WHEN 'failed' THEN 0 WHEN 'in_progress' THEN 1 WHEN 'pending' THEN 2 ELSE 3 END,
+       table_name, schema_name, chunk_no, id LIMIT ${limit}`,
+    [runId],
+  )
+  return rows.map(([schema, table, no, status, first, last, lo, hi, written, attempts, code, error]) => ({
+    table: schema === null || schema === '' ? String(table) : `${String(schema)}.${String(table)}`,
+    no: nullable(no) ?? '',
+    status: String(status),
+    first: nullable(first),
+    last: nullable(last),
+    lo: nullable(lo),
+    hi: nullable(hi),
+    rows: whole(written),
+    attempts: Number(attempts ?? 0),
+    code: nullable(code),
+    error: nullable(error),
+  }))
+}
+
+function textOf({ dialect }: LedgerDatabase): string {
+  return dialect === 'mysql' ? 'CHAR' : 'TEXT'
+}
+
+function nullable(value: SqlValue | undefined): string | null {
+  return value == null ? null : String(value)
+}
+
+function numberOf(value: SqlValue | undefined): number | null {
+  return value == null ? null : Number(value)
+}
+
+function whole(value: SqlValue | undefined): bigint {
+  return BigInt(String(value ?? 0))
+}

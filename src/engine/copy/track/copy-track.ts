@@ -1,0 +1,305 @@
+/** A copy told in the tables of the Cassandra Data Migrator: before it, what an earlier run has left; then range by range; at last what it came to. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { EventBody } from '../../../model/event.ts'
+import { RINGS, tokensOfRange, type TokenRange } from '../../../model/copy/ring.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { TrackStore } from '../../../stores/track-port.ts'
+import type { CopyOperation, RingWish, TrackWish } from '../../operation.ts'
+import type { Run } from '../../run-context.ts'
+import { ChunkLedger, type Owner, type TableKey } from '../ledger/chunks.ts'
+import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
+import { isWanted } from '../plan/ring-plan.ts'
+import type { TableRun } from '../runner.ts'
+import { doneSince, previousRun, type Previous } from './previous-run.ts'
+import type { Counts } from './run-info.ts'
+import { runInfo } from './run-info.ts'
+import { TrackedTable } from './tracked-table.ts'
+
+export type TrackSurroundings = {
+  readonly operation: CopyOperation
+  readonly run: Run
+  readonly to: CopyStore
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+}
+
+type Followed = {
+  readonly table: TrackedTable
+  readonly ledger: ChunkLedger
+  readonly ring: TokenRange
+  readonly chunks: Map<string, TokenRange>
+  /** Rows that were read of a chunk so far. */
+  readonly read: Map<string, bigint>
+}
+
+export class CopyTrack {
+  readonly #wish: TrackWish
+  readonly #around: TrackSurroundings
+  readonly #stores = new Map<string, TrackStore>()
+  readonly #previous = new Map<string, Previous>()
+  readonly #tables = new Map<string, Followed>()
+  #told = false
+
+  /** @returns null where a copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING for what cannot be */
+  static of(around: TrackSurroundings, planned: PlannedCopy): CopyTrack | null {
+    const { track } = around.operation
+    if (track === undefined) return null
+    if (around.to.track === undefined) {
+      throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${around.to.system}`, {
+        where: around.to.label,
+        hint: 'leave --track-run out: the ledger keeps all of it too; or copy into Cassandra, YugabyteDB or PostgreSQL',
+      })
+    }
+    for (const { source } of planned.tables) {
+      if (source.ring !== undefined && source.ring.partitioner !== 'random') continue
+      const what = source.ring === undefined ? 'lies on no ring of tokens' : 'has tokens that no bigint holds'
+      throw new SluiceError('NO_RING', `${tableText(source.table)} ${what}`, {
+        hint: 'leave --track-run out: the ledger keeps all of it too',
+      })
+    }
+    if (planned.tables.length > 1 && (track.previous !== undefined || track.autoRerun === true)) {
+      throw new SluiceError('BAD_FLAG', `${planned.tables.length} tables are copied, and a run is of one`, {
+        hint: 'name one table, or leave --prev-run-id and --auto-rerun out: the same command does only what is not done',
+      })
+    }
+    return new CopyTrack(track, around)
+  }
+
+  private constructor(wish: TrackWish, around: TrackSurroundings) {
+    this.#wish = wish
+    this.#around = around
+  }
+
+  /**
+   * Looks for what an earlier run has left.
+   * @returns the ranges that are wanted; null where all are
+   * @throws SluiceError BAD_FLAG where the number of the run is taken, and what the target says
+   */
+  async before(planned: PlannedCopy): Promise<RingWish['ranges'] | null> {
+    let ranges: RingWish['ranges'] | null = null
+    for (const one of planned.tables) {
+      const store = await this.#store(one)
+      const { name } = one.targetName
+      const { previous, lost } = await previousRun(store, name, 'MIGRATE', this.#wish)
+      if (lost !== null) {
+        const message = `Run NOT FOUND/NOT STARTED for Previous RunId: ${lost}, starting new run!`
+        this.#say('warn', message, tableText(one.source.table))
+      }
+      const chunks = await new ChunkLedger(this.#around.database, keyOf(one), this.#around.owner).all()
+      if (previous === null) {
+        await this.#settleDead(store, one, chunks)
+        continue
+      }
+      const left = await this.#settle(store, one, previous, chunks)
+      this.#previous.set(tableText(one.source.table), { ...previous, pending: left })
+      ranges = left.map(({ low, high }) => ({ min: low.toString(), max: high.toString() }))
+    }
+    return ranges
+  }
+
+  /** Writes the new run of each table that has anything left to do. */
+  async begin(planned: PlannedCopy, tables: readonly TableRun[]): Promise<void> {
+    for (const { name, context } of tables) {
+      const one = planned.tables.find(({ source }) => tableText(source.table) === name)
+      if (one === undefined || context === null || context.ring === null) continue
+      const { ring } = context.ring
+      const chunks = (await context.ledger.all()).filter(isWanted(context.ring))
+      const open = chunks.filter(({ status }) => status !== 'completed')
+      if (open.length === 0) continue
+      const previous = this.#previous.get(name) ?? null
+      const store = await this.#store(one)
+      const table = new TrackedTable({
+        store,
+        table: one.targetName.name,
+        runId: BigInt(this.#wish.runId ?? this.#around.run.runId),
+        type: 'MIGRATE',
+        previous: previous?.run.runId ?? (open.length === chunks.length ? 0n : await latestOf(store, one)),
+        now: () => this.#around.run.clock.now(),
+        onTrouble: (error) => this.#trouble(name, error),
+      })
+      const byNo = new Map(open.flatMap((chunk) => tokensOf(chunk, ring)))
+      await table.begin([...byNo.values()])
+      this.#tables.set(name, { table, ledger: context.ledger, ring, chunks: byNo, read: new Map() })
+    }
+  }
+
+  /** What was told in the tables of each table so far, by the name of the source's. */
+  get tables(): ReadonlyMap<string, TrackedTable> {
+    return new Map([...this.#tables].map(([name, { table }]) => [name, table]))
+  }
+
+  previousOf(name: string): Previous | null {
+    return this.#previous.get(name) ?? null
+  }
+
+  event(event: EventBody): void {
+    if (!('chunk' in event) || event.chunk === undefined || !('table' in event) || event.table === undefined) return
+    const followed = this.#tables.get(event.table)
+    if (followed === undefined) return
+    const { table, chunks, read, ring } = followed
+    if (event.type === 'chunk.started' && !chunks.has(event.chunk)) {
+      const [low, high] = [event.from?.[0], event.to?.[0]]
+      chunks.set(event.chunk, {
+        low: low === undefined ? ring.low : BigInt(low),
+        high: high === undefined ? ring.high : BigInt(high),
+      })
+    }
+    const range = chunks.get(event.chunk)
+    if (range === undefined) return
+    switch (event.type) {
+      case 'chunk.started':
+        return table.started(range)
+      case 'chunk.progress':
+        return void read.set(event.chunk, BigInt(event.done))
+      case 'chunk.released':
+        return table.released(range)
+      case 'chunk.failed': {
+        const rows = read.get(event.chunk) ?? 0n
+        return table.ended(range, 'FAIL', { Read: rows, Error: rows })
+      }
+      case 'chunk.done': {
+        const { read: rows, written, skipped, quarantined } = event
+        const counts: Counts = {
+          Read: BigInt(rows ?? 0),
+          Write: BigInt(written ?? 0),
+          Skipped: BigInt(skipped ?? 0),
+          Error: BigInt(quarantined ?? 0),
+        }
+        return table.ended(range, counts.Error === 0n ? 'PASS' : 'FAIL', counts)
+      }
+      default:
+    }
+  }
+
+  /** Brings the tables to what the ledger says, also of what other programs have done meanwhile. Failures are told, and change nothing else. */
+  async end(): Promise<void> {
+    for (const [name, { table, ledger, ring }] of this.#tables) {
+      try {
+        const done = (await ledger.all()).filter(({ status }) => status === 'completed')
+        for (const [no, range] of done.flatMap((chunk) => tokensOf(chunk, ring))) {
+          const told = table.ranges().find(({ low }) => low === range.low)
+          const chunk = done.find((one) => String(one.no) === no)
+          if (told === undefined || chunk === undefined || !['NOT_STARTED', 'STARTED'].includes(told.status)) continue
+          table.ended(range, chunk.quarantined === 0n ? 'PASS' : 'FAIL', countsOf([chunk]))
+        }
+        await table.end()
+      } catch (error) {
+        this.#trouble(name, error)
+      }
+    }
+  }
+
+  async #store({ targetName }: PlannedTable): Promise<TrackStore> {
+    const { to, database } = this.#around
+    const schema = targetName.schema ?? to.schema ?? ''
+    const known = this.#stores.get(schema)
+    if (known !== undefined) return known
+    const store = to.track?.(schema, database)
+    if (store === undefined) throw new Error('of() has looked')
+    await store.prepare()
+    this.#stores.set(schema, store)
+    return store
+  }
+
+  /** Ranges of runs that were killed: what the ledger knows to be done is written down as done. */
+  async #settleDead(store: TrackStore, one: PlannedTable, chunks: readonly StoredChunk[]): Promise<void> {
+    if (chunks.length === 0) return
+    for (const run of await store.runs(one.targetName.name)) {
+      if (run.type !== 'MIGRATE' || run.status !== 'STARTED') continue
+      const ranges = await store.ranges(one.targetName.name, run.runId)
+      const pending = ranges.filter(({ status }) => status === 'NOT_STARTED' || status === 'STARTED')
+      await this.#settle(store, one, { run, pending }, chunks)
+    }
+  }
+
+  /** @returns what is left of the pending ranges */
+  async #settle(
+    store: TrackStore,
+    one: PlannedTable,
+    { run, pending }: Previous,
+    chunks: readonly StoredChunk[],
+  ): Promise<Previous['pending']> {
+    const ring = RINGS[one.source.ring?.partitioner ?? 'murmur3']
+    const whole = chunks.filter(({ status, quarantined }) => status === 'completed' && quarantined === 0n)
+    const tokens = whole.flatMap((chunk) => tokensOf(chunk, ring).map(([, range]) => range))
+    // Ranges of a comparison are to be done again whatever a copy before it has done.
+    const done = run.type === 'MIGRATE' ? doneSince(pending, tokens) : []
+    await store.putRanges(
+      one.targetName.name,
+      run.runId,
+      done.map((range) => {
+        const inside = whole.filter((chunk) => tokensOf(chunk, ring).some(([, inner]) => isWithin(inner, range)))
+        return { ...range, status: 'PASS', info: runInfo('MIGRATE', countsOf(inside), 1, 0) }
+      }),
+    )
+    const left = pending.filter((range) => !done.includes(range))
+    if (this.#wish.previous !== undefined || this.#wish.autoRerun === true) await this.#reopen(one, chunks, left, ring)
+    return left
+  }
+
+  /** What the ledger calls done, and the earlier run does not: rows that were set aside, and differences. */
+  async #reopen(
+    one: PlannedTable,
+    chunks: readonly StoredChunk[],
+    left: Previous['pending'],
+    ring: TokenRange,
+  ): Promise<void> {
+    const { operation, to, database, owner } = this.#around
+    const again = chunks.filter(
+      (chunk) =>
+        chunk.status === 'completed' &&
+        tokensOf(chunk, ring).some(([, tokens]) =>
+          left.some(({ low, high }) => low <= tokens.high && tokens.low <= high),
+        ),
+    )
+    if (again.length === 0) return
+    if (to.can.atomic !== 'row' && !['upsert', 'replace-range'].includes(operation.onExisting)) {
+      const message = `${again.length} ranges that are not PASS hold rows already, and are left as they are`
+      const hint = 'add --on-existing upsert to write them again, or run sluice retry-quarantine for rows set aside'
+      this.#say('warn', message, tableText(one.source.table), hint)
+      return
+    }
+    const ledger = new ChunkLedger(database, keyOf(one), owner)
+    for (const chunk of again) await ledger.reopen(chunk)
+  }
+
+  #trouble(table: string, error: unknown): void {
+    const { message, hint } = asSluiceError(error)
+    if (!this.#told) this.#say('warn', `cdm_run_details falls behind: ${message}`, table, hint)
+    this.#told = true
+  }
+
+  #say(level: 'note' | 'warn', message: string, table: string, hint?: string): void {
+    this.#around.run.emit({ type: 'log', level, table, message, ...(hint === undefined ? {} : { hint }) })
+  }
+}
+
+function keyOf({ targetName }: PlannedTable): TableKey {
+  return { schema: targetName.schema ?? '', name: targetName.name }
+}
+
+/** A copy that goes on by itself names the run before it too. */
+async function latestOf(store: TrackStore, { targetName }: PlannedTable): Promise<bigint> {
+  const runs = await store.runs(targetName.name)
+  return runs.find(({ type }) => type === 'MIGRATE')?.runId ?? 0n
+}
+
+function tokensOf({ no, range }: StoredChunk, ring: TokenRange): readonly (readonly [string, TokenRange])[] {
+  return range.by === 'key' ? [[String(no), tokensOfRange(range, ring)]] : []
+}
+
+function isWithin(a: TokenRange, b: TokenRange): boolean {
+  return a.low >= b.low && a.high <= b.high
+}
+
+function countsOf(chunks: readonly StoredChunk[]): Counts {
+  const sum = (pick: (chunk: StoredChunk) => bigint): bigint => chunks.reduce((all, chunk) => all + pick(chunk), 0n)
+  return {
+    Read: sum(({ read }) => read),
+    Write: sum(({ written }) => written),
+    Skipped: sum(({ skipped }) => skipped),
+    Error: sum(({ quarantined }) => quarantined),
+  }
+}

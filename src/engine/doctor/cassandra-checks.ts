@@ -1,0 +1,159 @@
+/** What the doctor thinks of what a Cassandra cluster says of itself. */
+import type { Clock } from '../../shared/clock.ts'
+import type { CassandraLink } from '../../stores/cassandra/connect.ts'
+import { levelName } from '../../stores/cassandra/consistency.ts'
+import { noKeyspace } from '../../stores/cassandra/errors.ts'
+import {
+  clockSkew,
+  keyspaceCount,
+  nodesOf,
+  ping,
+  replicationOf,
+  rightsOf,
+  schemaVersions,
+} from '../../stores/cassandra/look.ts'
+import { isLocalHost } from '../../stores/tls.ts'
+import { countText, fail, failed, ok, timeText, warn, type Verdict } from './examination.ts'
+
+const ROUND_TRIPS = 5
+const SLOW_MS = 50
+const SKEW_WARN_MS = 500
+const SKEW_FAIL_MS = 10_000
+
+/** Median of several. */
+export async function roundTripVerdict(link: CassandraLink): Promise<Verdict> {
+  const times: number[] = []
+  for (let i = 0; i < ROUND_TRIPS; i++) {
+    const start = performance.now()
+    await ping(link)
+    times.push(performance.now() - start)
+  }
+  const median = times.toSorted((a, b) => a - b)[Math.floor(ROUND_TRIPS / 2)] ?? 0
+  const found = `${timeText(median)}, median of ${ROUND_TRIPS}`
+  if (median <= SLOW_MS) return ok(found)
+  return warn(found, {
+    cause: 'every page and every write takes one of these',
+    hint: 'run sluice nearer to the cluster',
+  })
+}
+
+export function encryptionVerdict({ encrypted, settings }: CassandraLink): Verdict {
+  const isLocal = settings.hosts.every((host) => isLocalHost(host))
+  const { tls } = settings
+  if (!encrypted) {
+    if (isLocal) return ok('not encrypted; it stays on this machine')
+    return warn('not encrypted', { cause: `the mode is ${tls.mode}`, hint: 'write sslmode=verify-full in the URL' })
+  }
+  if (tls.options?.rejectUnauthorized === true) {
+    return ok(`encrypted, certificate${tls.verifyHost ? ' and host' : ''} checked`)
+  }
+  if (isLocal) return ok('encrypted, certificate not checked; it stays on this machine')
+  return warn('encrypted, but anybody could have answered', {
+    cause: `mode ${tls.mode} does not check the certificate`,
+    hint: 'write sslmode=verify-full in the URL, with sslrootcert=/path/ca.pem for an authority of your own',
+  })
+}
+
+export function releaseVerdict({ release, protocol, settings, cluster }: CassandraLink): Verdict {
+  return ok(`${settings.ycql ? 'YCQL' : 'Cassandra'} ${release}, native protocol ${protocol}, cluster ${cluster}`)
+}
+
+const RINGS: Readonly<Record<CassandraLink['partitioner'], string>> = {
+  murmur3: 'Murmur3Partitioner: tokens from -2^63 to 2^63 - 1',
+  random: 'RandomPartitioner: tokens from 0 to 2^127',
+  ycql: 'partition_hash of YugabyteDB: from 0 to 65535',
+}
+
+export function ringVerdict({ partitioner }: CassandraLink): Verdict {
+  return ok(RINGS[partitioner])
+}
+
+export function nodesVerdict(link: CassandraLink): Verdict {
+  const nodes = nodesOf(link)
+  const down = nodes.filter(({ isUp }) => !isUp)
+  const centers = [...new Set(nodes.map(({ datacenter }) => datacenter))].map((name) => {
+    const count = nodes.filter(({ datacenter }) => datacenter === name).length
+    return `${count} in ${name}${name === link.datacenter ? ', the near one' : ''}`
+  })
+  const found = `${nodes.length - down.length} of ${countText(nodes.length, 'node')} up: ${centers.join('; ')}`
+  if (down.length === 0) return ok(found)
+  return warn(found, {
+    cause: `down: ${down.map(({ address }) => address).join(', ')}`,
+    hint: 'start them, or read and write at a level that the others can give',
+  })
+}
+
+/** Nodes that disagree on the schema refuse or misread what the others take. */
+export async function schemaVerdict(link: CassandraLink): Promise<Verdict> {
+  const { versions, nodes } = await schemaVersions(link)
+  if (versions <= 1) return ok('the same on all nodes')
+  return warn(`${versions} versions among ${countText(nodes, 'node')}`, {
+    cause: 'a change is on its way, or a node was away when one was made',
+    hint: 'wait, and look with nodetool describecluster; restart a node that stays behind',
+  })
+}
+
+/** How many copies of each row there are, and how many of them have to answer. */
+export function keyspaceVerdict(link: CassandraLink): Verdict {
+  const { settings, datacenter } = link
+  const { keyspace } = settings
+  if (keyspace === null) return ok(`none in the URL; the cluster has ${keyspaceCount(link)}`)
+  const replication = replicationOf(link, keyspace)
+  if (replication === null) return failed(noKeyspace(keyspace, settings))
+  const { strategy, copies } = replication
+  const isSimple = strategy === 'SimpleStrategy'
+  const near = Number(copies.get(isSimple ? 'replication_factor' : datacenter) ?? 0)
+  const levels = [...new Set([link.readLevel, link.writeLevel])].map((level) => levelName(level)).join(' and ')
+  const shown = [...copies].map(([name, count]) => `${name} ${count}`).join(', ')
+  const found = `${keyspace}: ${strategy}, ${shown}; read and written at ${levels}`
+  const centers = new Set(nodesOf(link).map((node) => node.datacenter)).size
+  if (isSimple && centers > 1) {
+    return warn(found, {
+      cause: `SimpleStrategy knows nothing of the ${centers} data centers, and puts copies anywhere`,
+      hint: `ALTER KEYSPACE "${keyspace}" to NetworkTopologyStrategy, then nodetool repair`,
+    })
+  }
+  if (near === 0 && strategy === 'NetworkTopologyStrategy') {
+    const hint = 'write dc= with a data center that has copies, or a level without LOCAL_'
+    return warn(found, { cause: `the near data center ${datacenter} holds no copies`, hint })
+  }
+  if (near === 1) {
+    return warn(found, {
+      cause: 'one copy of each row: a node that is down takes its rows along',
+      hint: `ALTER KEYSPACE "${keyspace}" to three copies, then nodetool repair`,
+    })
+  }
+  return ok(found)
+}
+
+const WANTED = ['SELECT', 'MODIFY', 'CREATE'] as const
+
+export async function rightsVerdict(link: CassandraLink): Promise<Verdict> {
+  const { user } = link.settings
+  const said = await rightsOf(link)
+  if (said.kind === 'everything') {
+    if (said.why === 'superuser') return ok(`${user ?? ''} is a superuser`)
+    return ok(said.why === 'no login' ? 'the cluster asks for no login' : 'the cluster gives everybody every right')
+  }
+  const missing = WANTED.filter((right) => !said.rights.includes(right))
+  if (missing.length === 0) return ok('tables can be read, written and created')
+  const grants = missing.map((right) => `GRANT ${right} ON ${said.on} TO '${user ?? ''}'`)
+  return warn(`there is no right to ${missing.join(', ')} on ${said.on.replace('KEYSPACE "', 'the keyspace "')}`, {
+    cause: 'a source needs SELECT, a target SELECT, MODIFY and CREATE; rights on single tables are not seen here',
+    hint: `as a superuser: ${grants.join('; ')}`,
+  })
+}
+
+/** Of two writes of a row the one with the later time stays, and times come from the nodes and from here. */
+export async function clocksVerdict(link: CassandraLink, clock: Pick<Clock, 'now'>): Promise<Verdict> {
+  const { ms, address } = await clockSkew(link, clock)
+  const amount = Math.abs(ms)
+  if (amount < 50) return ok('the same time here and on all nodes that are up')
+  const found = `node ${address} is ${timeText(amount)} ${ms > 0 ? 'ahead of' : 'behind'} this machine`
+  if (amount <= SKEW_WARN_MS) return ok(found)
+  const trouble = {
+    cause: 'of two writes of a row the one with the later time stays, whichever was last',
+    hint: 'let all machines follow a time server (NTP)',
+  }
+  return amount > SKEW_FAIL_MS ? fail(found, trouble) : warn(found, trouble)
+}

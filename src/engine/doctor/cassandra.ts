@@ -1,0 +1,69 @@
+/** A Cassandra cluster as source or target of copies: whether its nodes answer, how rows lie on them, what this login may do. */
+import type { Clock } from '../../shared/clock.ts'
+import type { CassandraLink } from '../../stores/cassandra/connect.ts'
+import {
+  clocksVerdict,
+  encryptionVerdict,
+  keyspaceVerdict,
+  nodesVerdict,
+  releaseVerdict,
+  rightsVerdict,
+  ringVerdict,
+  roundTripVerdict,
+  schemaVerdict,
+} from './cassandra-checks.ts'
+import { ok, timeText, type Examination, type Verdict } from './examination.ts'
+
+const AREA = 'database'
+
+export async function examineCassandra(
+  examination: Examination,
+  url: string,
+  clock: Pick<Clock, 'now'>,
+): Promise<void> {
+  const [{ cassandraSettings }, { connectCassandra }, { cassandraError }] = await Promise.all([
+    import('../../stores/cassandra/config.ts'),
+    import('../../stores/cassandra/connect.ts'),
+    import('../../stores/cassandra/errors.ts'),
+  ])
+  const address = await examination.check(AREA, 'address', async () => ok(cassandraSettings(url).label))
+  if (address.verdict?.status !== 'ok') return
+  const opened: { link: CassandraLink | null } = { link: null }
+  await examination.check(AREA, 'login', async (signal) => {
+    const begun = performance.now()
+    const link = await connectCassandra(impatient(url), { signal, withoutKeyspace: true })
+    opened.link = link
+    const { user } = link.settings
+    return ok(`${user === null ? 'without a user' : `as ${user}`}, in ${timeText(performance.now() - begun)}`)
+  })
+  const { link } = opened
+  if (link === null) return
+  const looks: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
+    ['round trip', () => roundTripVerdict(link)],
+    ['encryption', async () => encryptionVerdict(link)],
+    ['release', async () => releaseVerdict(link)],
+    ['ring', async () => ringVerdict(link)],
+    ['nodes', async () => nodesVerdict(link)],
+    ['schema', () => schemaVerdict(link)],
+    ['keyspace', async () => keyspaceVerdict(link)],
+    ['rights', () => rightsVerdict(link)],
+    ['clocks', () => clocksVerdict(link, clock)],
+  ]
+  try {
+    for (const [name, look] of looks) {
+      const failing = (thrown: unknown): never => {
+        throw cassandraError(thrown, link.settings, 'read')
+      }
+      if ((await examination.check(AREA, name, () => look().catch(failing))).late) return
+    }
+  } finally {
+    await link[Symbol.asyncDispose]()
+  }
+}
+
+/** Connects and gives up within the time of a check. */
+function impatient(url: string): string {
+  const [base = '', query = ''] = url.split(/\?(.*)/s)
+  const kept = query.split('&').filter((pair) => pair !== '' && !/^(?:connect|request)_timeout=/.test(pair))
+  return `${base}?${[...kept, 'connect_timeout=4', 'request_timeout=4'].join('&')}`
+}

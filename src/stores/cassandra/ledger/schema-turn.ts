@@ -1,0 +1,70 @@
+/**
+ * Lets one program at a time make tables of one name. Old servers check whether a table is there before they make it, and not while: two that are
+ * made at the same moment are two tables, of which the server loses one at its next start.
+ *
+ * There is no lock that needs no table. So each program first makes a table with a name of its own, and goes on only while there is no other such
+ * table; of two that see each other, one takes its own away again.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleepFor } from 'node:timers/promises'
+import { types } from 'cassandra-driver'
+import type { CassandraLink } from '../connect.ts'
+
+const PREFIX = 'sluice_making_'
+/** After which whoever made such a table is taken for dead. */
+const DEAD_MS = 30_000
+
+/**
+ * @param names tables that are to be there in the end
+ * @param change runs a statement that changes the schema
+ * @param make makes them; run only where one of them is missing, and by nobody else meanwhile
+ */
+export async function makeInTurn(
+  link: CassandraLink,
+  keyspace: string,
+  names: readonly string[],
+  change: (sql: string) => Promise<void>,
+  make: () => Promise<void>,
+): Promise<void> {
+  const mine = `${PREFIX}${randomUUID().replaceAll('-', '')}`
+  const table = (name: string): string => `"${keyspace.replaceAll('"', '""')}"."${name}"`
+  const seen = new Map<string, number>()
+  let isMade = false
+  try {
+    for (;;) {
+      const there = await tablesIn(link, keyspace)
+      if (names.every((name) => there.has(name))) return
+      const others = [...there].filter((name) => name.startsWith(PREFIX) && name !== mine)
+      for (const name of others) {
+        const since = seen.get(name) ?? performance.now()
+        seen.set(name, since)
+        if (performance.now() - since > DEAD_MS) await change(`DROP TABLE IF EXISTS ${table(name)}`)
+      }
+      if (others.length === 0 && isMade) return await make()
+      if (others.length === 0) {
+        await change(`CREATE TABLE ${table(mine)} (a int PRIMARY KEY)`)
+        isMade = true
+        continue
+      }
+      if (isMade && others.some((name) => name < mine)) {
+        await change(`DROP TABLE ${table(mine)}`)
+        isMade = false
+      }
+      await sleepFor(50 + Math.random() * 150)
+    }
+  } finally {
+    if (isMade) await change(`DROP TABLE IF EXISTS ${table(mine)}`).catch(() => undefined)
+  }
+}
+
+async function tablesIn(link: CassandraLink, keyspace: string): Promise<ReadonlySet<string>> {
+  const isOld = Number(link.release.split('.', 1)[0]) < 3
+  const { rows } = await link.client.execute(
+    isOld
+      ? 'SELECT columnfamily_name AS name FROM system.schema_columnfamilies WHERE keyspace_name = ?'
+      : 'SELECT table_name AS name FROM system_schema.tables WHERE keyspace_name = ?',
+    [keyspace],
+    { prepare: true, consistency: types.consistencies.one, fetchSize: 100_000 },
+  )
+  return new Set(rows.map((row) => String(row.get('name'))))
+}

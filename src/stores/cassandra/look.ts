@@ -1,0 +1,122 @@
+/** What a cluster says of itself when it is asked how it is: nodes, schema, copies, rights, clocks. Changes nothing. */
+import { types } from 'cassandra-driver'
+import type { Clock } from '../../shared/clock.ts'
+import type { CassandraLink } from './connect.ts'
+
+/** At ONE: what a node knows of itself is asked of that node alone. */
+const HERE = { consistency: types.consistencies.one } as const
+
+/** A short question; the time it takes is what matters. */
+export async function ping({ client }: CassandraLink): Promise<void> {
+  await client.execute('SELECT key FROM system.local', [], HERE)
+}
+
+export type NodeLook = { readonly address: string; readonly datacenter: string; readonly isUp: boolean }
+
+/** The nodes as the connections find them. */
+export function nodesOf({ client }: CassandraLink): readonly NodeLook[] {
+  return client.hosts.values().map((host) => ({
+    address: withoutPort(host.address),
+    datacenter: host.datacenter,
+    isUp: host.isUp(),
+  }))
+}
+
+/** How many versions of the schema there are among how many nodes; more than one while a change is on its way, or where a node missed one. */
+export async function schemaVersions({ client }: CassandraLink): Promise<{ versions: number; nodes: number }> {
+  const [own, others] = await Promise.all([
+    client.execute('SELECT schema_version FROM system.local', [], HERE),
+    client.execute('SELECT schema_version FROM system.peers', [], HERE),
+  ])
+  const said = [...own.rows, ...others.rows].map((row) => String(row.get('schema_version')))
+  return { versions: new Set(said.filter((version) => version !== 'null')).size, nodes: said.length }
+}
+
+export type Replication = {
+  /** As SimpleStrategy. */
+  readonly strategy: string
+  /** Copies by data center, or by `replication_factor`. */
+  readonly copies: ReadonlyMap<string, string>
+}
+
+/** Null when there is no such keyspace. */
+export function replicationOf({ client }: CassandraLink, keyspace: string): Replication | null {
+  const { keyspaces } = client.metadata
+  const found = Object.hasOwn(keyspaces, keyspace) ? keyspaces[keyspace] : undefined
+  if (found === undefined) return null
+  // The driver's types leave the options out.
+  const options =
+    'strategyOptions' in found ? (found.strategyOptions as Readonly<Record<string, unknown>> | null) : null
+  const copies = Object.entries(options ?? {}).filter(([name]) => name !== 'class')
+  return {
+    strategy: found.strategy.split('.').at(-1) ?? '',
+    copies: new Map(copies.map(([name, value]) => [name, String(value)])),
+  }
+}
+
+export function keyspaceCount({ client }: CassandraLink): number {
+  return Object.keys(client.metadata.keyspaces).length
+}
+
+/** `everything` where the cluster has no rights at all, or this user is above them. */
+export type Rights =
+  | { readonly kind: 'everything'; readonly why: 'no rights' | 'no login' | 'superuser' }
+  | { readonly kind: 'some'; readonly rights: readonly string[]; readonly on: string }
+
+/** Rights of this login on the keyspace of the URL, or on all. Rights on single tables are not among them. */
+export async function rightsOf({ client, settings }: CassandraLink): Promise<Rights> {
+  const { keyspace, user } = settings
+  const on = keyspace === null ? 'ALL KEYSPACES' : `KEYSPACE "${keyspace.replaceAll('"', '""')}"`
+  const name = user === null ? '' : `'${user.replaceAll("'", "''")}'`
+  let rights: readonly string[]
+  try {
+    const listed = await client.execute(`LIST ALL PERMISSIONS ON ${on}${user === null ? '' : ` OF ${name}`}`, [], HERE)
+    rights = rowsOf(listed).map((row) => String(row.get('permission')))
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    if (/AllowAllAuthorizer|not supported/i.test(message)) return { kind: 'everything', why: 'no rights' }
+    if (/anonymous|not logged in|login/i.test(message)) return { kind: 'everything', why: 'no login' }
+    throw error
+  }
+  if (user !== null && (await isSuperuser(client, user, name))) return { kind: 'everything', why: 'superuser' }
+  return { kind: 'some', rights, on }
+}
+
+/** Its rights are in no list. Releases before 2.2 have users, later ones roles. */
+async function isSuperuser(client: CassandraLink['client'], user: string, quoted: string): Promise<boolean> {
+  try {
+    const roles = await client.execute(`LIST ROLES OF ${quoted}`, [], HERE)
+    return rowsOf(roles).some((row) => row.get('super') === true)
+  } catch {
+    const users = await client.execute('LIST USERS', [], HERE)
+    return rowsOf(users).some((row) => row.get('name') === user && row.get('super') === true)
+  }
+}
+
+/** Milliseconds by which a node's clock is ahead of this machine's; 0 where it is within the time of the question. The one that is off most. */
+export async function clockSkew(
+  { client }: CassandraLink,
+  clock: Pick<Clock, 'now'>,
+): Promise<{ readonly ms: number; readonly address: string }> {
+  let worst = { ms: 0, address: '' }
+  for (const host of client.hosts.values().filter((one) => one.isUp())) {
+    const before = clock.now()
+    const { rows } = await client.execute('SELECT now() FROM system.local', [], { ...HERE, host })
+    const after = clock.now()
+    const said: unknown = rows[0]?.values()[0]
+    if (!(said instanceof types.TimeUuid)) continue
+    const there = said.getDate().getTime()
+    const ms = there < before ? there - before : there > after ? there - after : 0
+    if (Math.abs(ms) > Math.abs(worst.ms)) worst = { ms, address: withoutPort(host.address) }
+  }
+  return worst
+}
+
+/** A list without entries is no list for the driver. */
+function rowsOf({ rows }: { readonly rows?: readonly types.Row[] }): readonly types.Row[] {
+  return rows ?? []
+}
+
+function withoutPort(endpoint: string): string {
+  return endpoint.replace(/:\d+$/, '')
+}

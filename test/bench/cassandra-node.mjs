@@ -1,0 +1,33 @@
+/** A Cassandra node for benchmarks: the one that the tests start, whose files are TypeScript, translated here. */
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { pathToFileURL } from 'node:url'
+import { CACHE, ROOT } from './lakes.mjs'
+
+/** @returns {Promise<{url: (keyspace?: string) => string, cql: (...statements: string[]) => Promise<void>, stop: () => Promise<void>} | null>} null where there is none */
+export async function cassandra() {
+  fs.mkdirSync(CACHE, { recursive: true })
+  const folder = path.join(ROOT, 'test/support/servers')
+  const emitted = fs.mkdtempSync(path.join(CACHE, 'node-'))
+  const flags =
+    '--noCheck --ignoreConfig --module nodenext --target es2022 --allowImportingTsExtensions --rewriteRelativeImportExtensions'
+  const compiler = path.join(ROOT, 'node_modules/.bin/tsc')
+  spawnSync(compiler, [...flags.split(' '), '--rootDir', ROOT, '--outDir', emitted, path.join(folder, 'cassandra.ts')])
+  // Beside the sources, so that packages and paths are found as they are there.
+  const made = ['cassandra', 'cassandra-node'].map((name) => {
+    const text = fs.readFileSync(path.join(emitted, 'test/support/servers', `${name}.js`), 'utf8')
+    const file = path.join(folder, `.bench-${process.pid}-${name}.mjs`)
+    const own = text.replaceAll(/(['"])\.\/cassandra-node\.js\1/g, `'./.bench-${process.pid}-cassandra-node.mjs'`)
+    fs.writeFileSync(file, own.replaceAll('../../../src/', '../../../dist/'))
+    return file
+  })
+  fs.rmSync(emitted, { recursive: true, force: true })
+  try {
+    const { CASSANDRA_AVAILABLE, startCassandra } = await import(pathToFileURL(made[0] ?? '').href)
+    return CASSANDRA_AVAILABLE ? await startCassandra({ heapMb: 768, commitlog: 'periodic' }) : null
+  } finally {
+    for (const file of made) fs.rmSync(file, { force: true })
+  }
+}

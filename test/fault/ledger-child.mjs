@@ -1,0 +1,68 @@
+/**
+ * A program that takes part in a ledger in Cassandra: it claims chunks and closes them until there are none, and says each thing that the ledger has
+ * confirmed.
+ * SLUICE_CHILD: `{url, keyspace, table, leaseMs, number, workMs}` as JSON. stdout: a JSON line for each claim, close and token; the last one is `done`.
+ */
+import { register } from 'node:module'
+import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const { url, keyspace, table, leaseMs, number, workMs } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
+
+const hook = `export async function load(url, context, next) {
+  const loaded = await next(url, context)
+  if (!url.endsWith('/copy/ledger/chunks.js')) return loaded
+  return { ...loaded, source: String(loaded.source).replace(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}') }
+}`
+register(`data:text/javascript,${encodeURIComponent(hook)}`)
+
+const { ChunkLedger, renewal } = await import('../../dist/engine/copy/ledger/chunks.js')
+const { batchOnce } = await import('../../dist/engine/copy/ledger/once.js')
+const { ownerId } = await import('../../dist/engine/copy/ledger/runs.js')
+const { connectCassandra } = await import('../../dist/stores/cassandra/connect.js')
+const { openCqlLedger } = await import('../../dist/stores/cassandra/ledger/index.js')
+
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
+const link = await connectCassandra(url, { environment: {} })
+const database = await openCqlLedger(link, keyspace, new AbortController().signal, { snapshotEntries: 40 })
+const owner = { id: ownerId('elsewhere', process.pid), host: 'elsewhere', pid: process.pid, runId: BigInt(number) }
+const chunks = new ChunkLedger(database, { schema: keyspace, name: table }, owner)
+let tokens = 0
+
+async function worker() {
+  for (;;) {
+    try {
+      const claim = await chunks.claim(null)
+      if (claim === null) {
+        for (const chunk of await chunks.expired()) await chunks.free(chunk)
+        const { pending, held } = await chunks.left(null)
+        if (pending + held === 0) return
+        await sleep(50)
+        continue
+      }
+      say({ claimed: claim.id, fence: claim.fence })
+      await sleep(Math.random() * workMs)
+      const tally = { read: 1n, written: 1n, skipped: 0n, quarantined: 0n, bytes: 1n }
+      const proof = { scheme: 'none', source: null, target: null, point: { view: '', at: '' } }
+      const { statements, landed } = chunks.closing(claim, tally, proof, null, [])
+      const token = `kept ${number} ${++tokens}`
+      const results = await database.batch([...statements, landed])
+      chunks.drop(claim)
+      if (results.at(-1).length > 0) say({ closed: claim.id, fence: claim.fence })
+      await batchOnce(database, owner.id, [
+        { sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: [token] },
+      ])
+      say({ token })
+    } catch (error) {
+      say({ failed: error.code ?? 'none', message: error.message })
+      if (error.retryable !== true) throw error
+    }
+  }
+}
+
+const beat = setInterval(() => void database.batch([renewal(database, owner.id)]).catch(() => undefined), leaseMs / 3)
+await Promise.all([worker(), worker()])
+clearInterval(beat)
+say({ done: true })
+await database[Symbol.asyncDispose]()
+await link[Symbol.asyncDispose]()

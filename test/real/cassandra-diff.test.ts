@@ -1,0 +1,283 @@
+/** Comparing and mending tables of Cassandra, by ranges of tokens with each other and by keys with PostgreSQL. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { DiffOperation } from '../../src/engine/operation.ts'
+import type { DifferenceEvent, DiffRangeEvent } from '../../src/model/event.ts'
+import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
+import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
+import { makePlace, missing } from '../support/copy-systems.ts'
+import { perform } from './operation-kit.ts'
+
+const REPLICATION = `{'class': 'SimpleStrategy', 'replication_factor': 1}`
+const OLD = 1_500_000_000_000_000n
+const TABLE = '(a int, b int, v text, w int, tags set<text>, s text static, PRIMARY KEY (a, b))'
+
+describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () => {
+  let cluster: CassandraCluster
+  let link: CassandraLink
+  beforeAll(async () => {
+    cluster = await startCassandra()
+    await cluster.cql(
+      `CREATE KEYSPACE origin WITH replication = ${REPLICATION}`,
+      `CREATE KEYSPACE target WITH replication = ${REPLICATION}`,
+    )
+    const { connectCassandra } = await import('../../src/stores/cassandra/connect.ts')
+    link = await connectCassandra(cluster.url('target'))
+  }, 120_000)
+  afterAll(async () => {
+    await link?.[Symbol.asyncDispose]()
+    await cluster?.stop()
+  })
+
+  const cql = async (...statements: readonly string[]): Promise<void> => {
+    for (const statement of statements) await link.client.execute(statement)
+  }
+  const rowsOf = async (query: string): Promise<readonly (readonly unknown[])[]> =>
+    (await link.client.execute(query)).rows.map((row) => row.values() as unknown[])
+
+  const diff = async (table: string, wish: Partial<DiffOperation> = {}) => {
+    const { events, finished, notes } = await perform({
+      kind: 'diff',
+      from: cluster.url('origin'),
+      to: cluster.url('target'),
+      tables: [`origin.${table}`],
+      ...(wish.to === undefined ? { toSchema: 'target' } : {}),
+      rename: {},
+      workers: 4,
+      limit: 1000,
+      fix: false,
+      deleteExtra: false,
+      ring: { splits: 8 },
+      ...wish,
+    })
+    return {
+      finished,
+      notes,
+      ranges: events.filter((event): event is typeof event & DiffRangeEvent => event.type === 'diff.range'),
+      found: events
+        .filter((event): event is typeof event & DifferenceEvent => event.type === 'difference')
+        .toSorted((a, b) => (a.key.join() < b.key.join() ? -1 : 1)),
+      tables: events.flatMap((event) => (event.type === 'table.finished' ? [event] : [])),
+      events,
+    }
+  }
+  const kinds = (found: readonly DifferenceEvent[]): readonly string[] =>
+    found.map(({ key, difference, fixed }) => `${key.join('/')} ${difference}${fixed === true ? ' fixed' : ''}`)
+
+  describe('of two clusters', () => {
+    beforeEach(async () => {
+      await cql('DROP TABLE IF EXISTS origin.t', 'DROP TABLE IF EXISTS target.t')
+      await cql(`CREATE TABLE origin.t ${TABLE}`, `CREATE TABLE target.t ${TABLE}`)
+      for (let a = 0; a < 40; a++) {
+        for (const keyspace of ['origin', 'target']) {
+          await cql(
+            `INSERT INTO ${keyspace}.t (a, b, v, w, tags) VALUES (${a}, 1, 'v${a}', ${a}, {'x'}) USING TIMESTAMP ${OLD} AND TTL 500000`,
+          )
+        }
+      }
+    }, 60_000)
+
+    it('are none where there are none', async () => {
+      const { finished, ranges, found } = await diff('t')
+      expect(finished.error).toBeUndefined()
+      expect(finished.exitCode).toBe(0)
+      expect(found).toEqual([])
+      expect(ranges).toHaveLength(8)
+      expect(ranges.every(({ status }) => status === 'PASS')).toBe(true)
+      expect(ranges.reduce((sum, { valid }) => sum + Number(valid), 0)).toBe(40)
+    })
+
+    it('are named by range, and mended with times and lives of the source', async () => {
+      await cql(
+        `DELETE FROM target.t USING TIMESTAMP ${OLD + 5n} WHERE a = 1 AND b = 1`,
+        `INSERT INTO origin.t (a, b, v) VALUES (1, 1, 'again') USING TIMESTAMP ${OLD + 10n} AND TTL 400000`,
+        `INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new') USING TIMESTAMP ${OLD + 10n}`,
+        `UPDATE origin.t USING TIMESTAMP ${OLD + 10n} AND TTL 300000 SET v = 'changed' WHERE a = 3 AND b = 1`,
+        `DELETE v FROM origin.t USING TIMESTAMP ${OLD + 10n} WHERE a = 4 AND b = 1`,
+        `INSERT INTO target.t (a, b, v) VALUES (5, 5, 'extra') USING TIMESTAMP ${OLD}`,
+        `UPDATE target.t USING TIMESTAMP ${OLD + 1000n} SET v = 'newer' WHERE a = 6 AND b = 1`,
+        `UPDATE origin.t USING TIMESTAMP ${OLD + 10n} SET tags = {'y', 'z'} WHERE a = 7 AND b = 1`,
+      )
+      const looked = await diff('t')
+      expect(looked.finished.exitCode).toBe(1)
+      expect(kinds(looked.found)).toEqual([
+        '1/1 missing',
+        '2/2 missing',
+        '3/1 different',
+        '4/1 different',
+        '5/5 extra',
+        '6/1 different',
+        '7/1 different',
+      ])
+      expect(looked.found.find(({ key }) => key[0] === '6')?.newer).toEqual(['v'])
+      expect(looked.found.find(({ key }) => key[0] === '4')?.columns).toEqual([
+        { column: 'v', source: null, target: 'v4' },
+      ])
+      expect(looked.finished.totals).toMatchObject({ missing: '2', different: '4', extra: '1', newer: '1', fixed: '0' })
+      expect(new Set(looked.ranges.map(({ status }) => status))).toEqual(new Set(['PASS', 'DIFF']))
+
+      const mended = await diff('t', { fix: true })
+      expect(mended.finished.totals).toMatchObject({ missing: '2', different: '4', extra: '1', fixed: '5' })
+      expect(kinds(mended.found)).toEqual([
+        '1/1 missing fixed',
+        '2/2 missing fixed',
+        '3/1 different fixed',
+        '4/1 different fixed',
+        '5/5 extra',
+        '6/1 different',
+        '7/1 different fixed',
+      ])
+      expect(mended.ranges.some(({ status }) => status === 'DIFF_CORRECTED')).toBe(true)
+      expect(mended.finished.error?.hint).toMatch(/--overwrite-newer/)
+      const [changed] = await rowsOf(
+        'SELECT v, writetime(v), ttl(v), w, writetime(w) FROM target.t WHERE a = 3 AND b = 1',
+      )
+      expect(changed?.slice(0, 2)).toEqual(['changed', OLD + 10n])
+      expect(Number(changed?.[2])).toBeGreaterThan(299_000)
+      expect(Number(changed?.[2])).toBeLessThanOrEqual(300_000)
+      expect(changed?.slice(3)).toEqual([3, OLD])
+      expect(await rowsOf('SELECT v, w FROM target.t WHERE a = 4 AND b = 1')).toEqual([[null, 4]])
+      expect(await rowsOf('SELECT v, writetime(v), ttl(v) FROM target.t WHERE a = 2 AND b = 2')).toEqual([
+        ['new', OLD + 10n, null],
+      ])
+      expect(await rowsOf('SELECT v, writetime(v) FROM target.t WHERE a = 6 AND b = 1')).toEqual([
+        ['newer', OLD + 1000n],
+      ])
+
+      const forced = await diff('t', { fix: true, deleteExtra: true, overwriteNewer: true })
+      expect(forced.finished.error).toBeUndefined()
+      expect(kinds(forced.found)).toEqual(['5/5 extra fixed', '6/1 different fixed'])
+      expect((await diff('t')).finished.exitCode).toBe(0)
+      expect(await rowsOf('SELECT v FROM target.t WHERE a = 5 AND b = 5')).toEqual([])
+
+      const { finished: undone } = await perform({
+        kind: 'diff-undo',
+        runId: mended.events[0]?.runId ?? '',
+        to: cluster.url('target'),
+        tables: [],
+      })
+      expect(undone.error).toBeUndefined()
+      expect(await rowsOf('SELECT v FROM target.t WHERE a = 3 AND b = 1')).toEqual([['v3']])
+      expect(await rowsOf('SELECT v FROM target.t WHERE a = 2 AND b = 2')).toEqual([])
+    }, 60_000)
+
+    it('may be mended as far as one kind of them goes', async () => {
+      await cql(
+        `DELETE FROM target.t USING TIMESTAMP ${OLD} WHERE a = 1 AND b = 1`,
+        `UPDATE origin.t USING TIMESTAMP ${OLD + 10n} SET v = 'changed' WHERE a = 3 AND b = 1`,
+        `INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new')`,
+      )
+      const { found } = await diff('t', { fix: true, fixOnly: 'different' })
+      expect(kinds(found)).toEqual(['1/1 missing', '2/2 missing', '3/1 different fixed'])
+    })
+
+    it('are looked for in a part of the ring', async () => {
+      await cql('TRUNCATE target.t')
+      const { ranges, finished } = await diff('t', { ring: { splits: 4, min: '0' } })
+      expect(ranges).toHaveLength(4)
+      const here = (await rowsOf('SELECT a, token(a) FROM origin.t')).filter((row) => BigInt(String(row[1])) >= 0n)
+      expect(finished.totals['missing']).toBe(String(here.length))
+    })
+
+    it('are told in the tables of the migrator', async () => {
+      await cql(`INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new')`)
+      const first = await diff('t', { track: { runId: '77' } })
+      expect(first.finished.exitCode).toBe(1)
+      const [info] = await rowsOf(
+        `SELECT run_type, prev_run_id, run_info, status FROM target.cdm_run_info WHERE table_name = 't' AND run_id = 77`,
+      )
+      expect(info).toEqual([
+        'VALIDATE',
+        0n,
+        'Read: 41; Mismatch: 0; Corrected Mismatch: 0; Missing: 1; Corrected Missing: 0; Valid: 40; Skipped: 0; Error: 0; Partitions Passed: 8; Partitions Failed: 0',
+        'ENDED',
+      ])
+      const again = await diff('t', { fix: true, track: { previous: '77', runId: '78' } })
+      expect(again.ranges.map(({ status }) => status)).toEqual(['DIFF_CORRECTED'])
+      expect(await rowsOf(`SELECT status FROM target.cdm_run_details WHERE table_name = 't' AND run_id = 78`)).toEqual([
+        ['DIFF_CORRECTED'],
+      ])
+    }, 60_000)
+
+    it('are not told of rows that come right a moment later', async () => {
+      await cql(`INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new') USING TIMESTAMP ${OLD}`)
+      const late = setTimeout(() => {
+        void cql(`INSERT INTO target.t (a, b, v) VALUES (2, 2, 'new') USING TIMESTAMP ${OLD}`)
+      }, 120)
+      const { finished } = await diff('t')
+      clearTimeout(late)
+      expect(finished.exitCode).toBe(0)
+    })
+  })
+
+  it('are found in partitions that are too wide to be held', async () => {
+    await cql(
+      'CREATE TABLE origin.wide (a int, b int, v text, PRIMARY KEY (a, b))',
+      'CREATE TABLE target.wide (a int, b int, v text, PRIMARY KEY (a, b))',
+    )
+    const { concurrent } = await import('cassandra-driver')
+    const rows = Array.from({ length: 21_000 }, (_, b) => [b, 'v'])
+    for (const keyspace of ['origin', 'target']) {
+      const insert = `INSERT INTO ${keyspace}.wide (a, b, v) VALUES (1, ?, ?)`
+      await concurrent.executeConcurrent(link.client, insert, rows, { concurrencyLevel: 256 })
+    }
+    await cql(
+      `UPDATE target.wide USING TIMESTAMP ${OLD} SET v = 'v' WHERE a = 1 AND b = 30000`,
+      'DELETE FROM target.wide WHERE a = 1 AND b = 7',
+    )
+    const { found, finished } = await diff('wide', { ring: { splits: 1 } })
+    expect(kinds(found)).toEqual(['1/30000 extra', '1/7 missing'])
+    expect(finished.totals['rows']).toBe('21000')
+  }, 120_000)
+
+  describe('of Cassandra and a database of SQL', () => {
+    it.for(['postgresql', 'sqlite'] as const)(
+      '%s: are found by keys, and mended',
+      { timeout: 60_000 },
+      async (system, { skip }) => {
+        const why = await missing(system)
+        if (why !== '') skip(why)
+        const folder = mkdtempSync(path.join(tmpdir(), 'sluice-diff-'))
+        const database = await makePlace(system, folder)
+        const there = system === 'sqlite' ? {} : { toSchema: 'public' }
+        const name = system === 'sqlite' ? 'p' : 'public.p'
+        await cql('DROP TABLE IF EXISTS origin.p')
+        await cql('CREATE TABLE origin.p (a int, b text, v text, at timestamp, PRIMARY KEY (a, b))')
+        for (let a = 0; a < 30; a++)
+          await cql(`INSERT INTO origin.p (a, b, v, at) VALUES (${a}, 'k', 'v${a}', '2024-01-01 00:00:00+0000')`)
+        const to = database.url
+        const { finished } = await perform({
+          kind: 'copy',
+          from: cluster.url('origin'),
+          to,
+          tables: ['origin.p'],
+          ...there,
+          rename: {},
+          onExisting: 'refuse',
+          acceptLossy: [],
+          verify: 'chunk',
+          workers: 2,
+          maxAside: 0,
+          restart: false,
+          dryRun: false,
+        })
+        expect(finished.error).toBeUndefined()
+        await database.sql(
+          `DELETE FROM ${name} WHERE a = 3`,
+          `UPDATE ${name} SET v = 'other' WHERE a = 4`,
+          `INSERT INTO ${name} (a, b, v) VALUES (99, 'k', 'extra')`,
+        )
+        const looked = await diff('p', { to, ...there })
+        expect(kinds(looked.found)).toEqual(['3/k missing', '4/k different', '99/k extra'])
+        expect(looked.ranges.reduce((sum, { valid }) => sum + Number(valid), 0)).toBe(28)
+        const mended = await diff('p', { to, ...there, fix: true, deleteExtra: true })
+        expect(mended.finished.error).toBeUndefined()
+        expect(kinds(mended.found)).toEqual(['3/k missing fixed', '4/k different fixed', '99/k extra fixed'])
+        expect((await diff('p', { to, ...there })).finished.exitCode).toBe(0)
+        rmSync(folder, { recursive: true, force: true })
+      },
+    )
+  })
+})

@@ -1,0 +1,70 @@
+/** `runs --to URL`: what a ledger tells of its copies, in every system that holds one. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CopyChunkEvent, CopyRunEvent } from '../../src/model/event.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+
+let folder = ''
+let source: Place
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-copy-runs-'))
+  source = await makePlace('sqlite', folder)
+  await source.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)',
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) INSERT INTO t SELECT i, 'name ' || i FROM n",
+  )
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const runsOf = ({ events }: Ran): readonly CopyRunEvent[] =>
+  events.flatMap((event) => (event.type === 'copy.run' ? [event] : []))
+const chunksOf = ({ events }: Ran): readonly CopyChunkEvent[] =>
+  events.flatMap((event) => (event.type === 'copy.chunk' ? [event] : []))
+
+const idOf = ({ events }: Ran): string | undefined =>
+  events.find(({ type }) => type === 'run.started')?.runId ?? undefined
+
+describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql', 'd1'] as const)('copies into %s', (system) => {
+  test('are listed, newest first, and their chunks with those that failed first', async (context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const target = await makePlace(system, folder)
+    if (system === 'duckdb' || system === 'sqlite') await target.sql('CREATE TABLE other (id INTEGER)')
+    const none = await perform({ kind: 'copy-runs', to: target.url, limit: 20 })
+    expect(none.finished).toMatchObject({ exitCode: 0, totals: { runs: '0' } })
+
+    const copied = await perform(copyOf(source, target, 't', { chunkRows: 10, workers: 1 }))
+    expect(copied.finished.exitCode).toBe(0)
+    const again = await perform(copyOf(source, target, 't', { chunkRows: 10, workers: 1 }))
+    const listed = await perform({ kind: 'copy-runs', to: target.url, limit: 20 })
+    const [latest, first] = runsOf(listed)
+    expect(listed.finished.totals).toEqual({ runs: '2' })
+    expect([latest?.run, first?.run]).toEqual([idOf(again), idOf(copied)])
+    expect(first).toMatchObject({ operation: 'copy', status: 'completed', exitCode: 0, rows: '40' })
+    expect(Date.parse(first?.completedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(first?.startedAt ?? ''))
+    expect(runsOf(await perform({ kind: 'copy-runs', to: target.url, limit: 1 }))).toHaveLength(1)
+
+    await target.sql(
+      "UPDATE migration_checkpoints SET status = 'failed', error_code = 'ROW_REFUSED', error_message = 'no' WHERE chunk_no = 3",
+    )
+    const runId = first?.run ?? ''
+    const one = await perform({ kind: 'copy-runs', to: target.url, limit: 20, runId })
+    expect(one.finished.totals).toMatchObject({ failed: '1', rows: '40' })
+    const [failed, ...done] = chunksOf(one)
+    expect(failed).toMatchObject({
+      chunk: '3',
+      status: 'failed',
+      tokenMin: '21',
+      tokenMax: '30',
+      error: 'ROW_REFUSED: no',
+    })
+    expect(new Set(done.map(({ status }) => status))).toEqual(new Set(['completed']))
+    expect(chunksOf(await perform({ kind: 'copy-runs', to: target.url, limit: 2, runId }))).toHaveLength(2)
+
+    const wrong = await perform({ kind: 'copy-runs', to: target.url, limit: 20, runId: '1' })
+    expect(wrong.finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
+  }, 90_000)
+})
