@@ -5,7 +5,6 @@
  */
 import path from 'node:path'
 import { loadavg } from 'node:os'
-import { Client } from 'cassandra-driver'
 import { runnerImport } from 'vite'
 import { ROOT } from './lakes.mjs'
 import { textTable } from './table.mjs'

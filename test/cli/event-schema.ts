@@ -410,6 +410,7 @@ const bodies = {
   },
   'diff.range': {
     table: z.string(),
+    worker: z.number(),
     from: dec,
     to: dec,
     status: z.enum(['PASS', 'DIFF', 'DIFF_CORRECTED', 'FAIL']),

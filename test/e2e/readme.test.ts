@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** Servers and buckets that a reader has, and what runs until it is stopped. */
-const ELSEWHERE = /postgresql:|s3:|SLUICE_DATABASE_URL|--watch/
+const ELSEWHERE = /postgresql:|s3:|cassandra:|--properties|SLUICE_DATABASE_URL|--watch/
 
 test('the lines of the README', { timeout: 120_000 }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-readme-'))

@@ -31,6 +31,11 @@ export class CdmLines {
         const line = this.#ranges.get(`${event.table}\n${event.chunk}`)
         return line === undefined ? [] : [`Error with PartitionRange -- ${line}`]
       }
+      case 'diff.range': {
+        if (!this.#begun.has(event.table)) return []
+        const line = `ThreadID: ${event.worker} Processing min: ${event.from} max: ${event.to}`
+        return event.error === undefined ? [line] : [line, `Error with PartitionRange -- ${line}`]
+      }
       case 'difference':
         return this.#begun.has(event.table) ? differenceLines(event) : []
       case 'run.counted':

@@ -199,11 +199,18 @@ function wishes(operation: DiffOperation): CopyOperation {
   }
 }
 
+/** Told only where there are any. */
+const RARE: ReadonlySet<string> = new Set<keyof Outcome>(['newer', 'errors'])
+
 function totalsOf(sum: Outcome, tables: number, equal: number): Readonly<Record<string, string>> {
   return {
     tables: dec(tables),
     ok: dec(equal),
-    ...Object.fromEntries(Object.entries(sum).map(([name, value]) => [name, dec(value)])),
+    ...Object.fromEntries(
+      Object.entries(sum)
+        .filter(([name, value]) => value > 0n || !RARE.has(name))
+        .map(([name, value]) => [name, dec(value)]),
+    ),
   }
 }
 

@@ -73,7 +73,7 @@ function tell(table: string, { partitioner, parts, hosts, fullest }: RingPicture
     })
   }
   for (const { host, datacenter, rack, up, ranges, holds } of hosts) {
-    const held = parts.map((part) => holds.reduce((sum, tokens) => sum + shareOf(part, tokens), 0))
+    const held = parts.map((part) => holds.reduce((sum, one) => sum + shareOf(part, one), 0))
     const sum = (of: (part: RingPart) => number): number =>
       Math.round(parts.reduce((total, part, i) => total + of(part) * (held[i] ?? 0), 0))
     run.emit({

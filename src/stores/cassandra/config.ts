@@ -41,7 +41,7 @@ export type CassandraSettings = {
 }
 
 const DEFAULTS = { connect_timeout: 10, request_timeout: 30, retry_seconds: 60, pool_size: 2, page_rows: 1000 } as const
-const TEXTS = 'dc consistency serial_consistency sslmode sslrootcert sslcert sslkey tls'.split(' ')
+const TEXTS = 'dc localDataCenter consistency serial_consistency sslmode sslrootcert sslcert sslkey tls'.split(' ')
 const KNOWN: readonly string[] = [...TEXTS, ...Object.keys(DEFAULTS)]
 /** Words of `tls`, a short form of `sslmode`. */
 const TLS_WORDS: Readonly<Record<string, TlsMode>> = {
@@ -79,7 +79,7 @@ export function cassandraSettings(url: string, environment: Environment = proces
     keyspace: parts.keyspace === '' ? null : parts.keyspace,
     user,
     password: user === null ? null : password,
-    datacenter: parameters.get('dc') || null,
+    datacenter: parameters.get('dc') || parameters.get('localDataCenter') || null,
     consistency: levelOf(parameters, 'consistency', label),
     serialConsistency: levelOf(parameters, 'serial_consistency', label),
     tls: tlsOf(parameters, hosts, label),

@@ -28,12 +28,12 @@ const about = (exact: boolean, n: number): string => `${exact ? '' : '~'}${count
 /** The picture in lines of `cells`, with a title. */
 export function ringLines(shown: RingShown, cells: number, ascii: boolean): Line[] {
   const [title, ...rest] = pictureLines(shown, cells - 2, ascii)
-  return [rule(title ?? 'ring', cells), ...rest.map((one): Line => [span(' '), ...one])]
+  return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
 }
 
 /** The same as plain text, for a dialog of `cells`; its first line is a title. */
 export function ringText(shown: RingShown, cells: number, ascii: boolean): readonly string[] {
-  const [title = '', ...rest] = pictureLines(shown, cells, ascii)
+  const [title, ...rest] = pictureLines(shown, cells, ascii)
   return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]
 }
 

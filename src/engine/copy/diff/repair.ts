@@ -65,9 +65,9 @@ export async function repairKeys(
   const changes: Change[] = []
   for (const key of keys) {
     const text = JSON.stringify(key)
-    const change = changeOf(plan, key, source.get(text) ?? null, target.get(text) ?? null, wish)
-    if (typeof change === 'string') outcome.set(text, change)
-    else changes.push(change)
+    const wanted = changeOf(plan, key, source.get(text) ?? null, target.get(text) ?? null, wish)
+    if (typeof wanted === 'string') outcome.set(text, wanted)
+    else changes.push(wanted)
   }
   for (const some of grouped(changes, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
   if (around.to.can.atomic === 'row') await checked(sides, changes, around, wish, outcome)

@@ -42,11 +42,11 @@ export async function diffRing(table: RingTable): Promise<{ readonly outcome: Ou
   const outcome: Outcome = { ...NO_OUTCOME }
   const errors: SluiceError[] = []
   let next = 0
-  const lane = async (): Promise<void> => {
+  const lane = async (worker: number): Promise<void> => {
     while (next < table.ranges.length && !table.run.interrupt.stop.aborted) {
       const tokens = table.ranges[next++]
       if (tokens === undefined) return
-      const { event, one, error } = await diffRange(table, tokens)
+      const { event, one, error } = await diffRange(table, tokens, worker)
       addOutcome(outcome, one)
       if (error !== undefined) errors.push(error)
       table.progress.settled(0n)
@@ -56,7 +56,7 @@ export async function diffRing(table: RingTable): Promise<{ readonly outcome: Ou
   }
   const lanes = Math.max(1, Math.min(table.workers, table.ranges.length))
   // What goes wrong in one lane must not leave the others behind at work.
-  for (const ended of await Promise.allSettled(Array.from({ length: lanes }, lane)))
+  for (const ended of await Promise.allSettled(Array.from({ length: lanes }, (_, i) => lane(i + 1))))
     if (ended.status === 'rejected') throw ended.reason
   const { plan } = table.sides
   if (!plan.sortsAlike && !table.run.interrupt.stop.aborted) await extras(table, outcome)
@@ -67,6 +67,7 @@ export async function diffRing(table: RingTable): Promise<{ readonly outcome: Ou
 async function diffRange(
   table: RingTable,
   tokens: TokenRange,
+  worker: number,
 ): Promise<{ readonly event: DiffRange; readonly one: Outcome; readonly error?: SluiceError }> {
   const { sides, settler, progress, run, record } = table
   const begun = run.clock.ticks()
@@ -92,7 +93,8 @@ async function diffRange(
     if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
   }
   const one = outcomeOf(tally, settled)
-  return { event: eventOf(table, tokens, tally, settled, run.clock.ticks() - begun, error), one, ...given(error) }
+  const event = { ...eventOf(table, tokens, tally, settled, run.clock.ticks() - begun, error), worker }
+  return { event, one, ...given(error) }
 }
 
 /** Of a target without the ring all rows are looked for in the source; of a part of the ring nobody could say which belong to it. */
@@ -137,7 +139,7 @@ function eventOf(
   settled: Settled,
   ms: number,
   error: SluiceError | undefined,
-): DiffRange {
+): Omit<DiffRange, 'worker'> {
   const { missing, different, extra, fixedMissing, fixedDifferent, removed, errors } = settled
   const open = missing - fixedMissing + different - fixedDifferent + extra - removed
   const differed = missing + different + extra > 0

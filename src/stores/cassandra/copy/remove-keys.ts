@@ -32,10 +32,9 @@ export async function removeKeys(
     const there = `SELECT ${[...(times === '' ? [] : [times]), quoteName(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${key}`
     const [found] = (await run(there, values, link.readLevel)).rows
     if (found === undefined) return
-    const known = (found.values() as unknown[]).slice(0, timed.length).filter((time) => time !== null)
-    const latest = known
-      .map((time) => BigInt(String(time)))
-      .reduce<bigint | null>((a, b) => (a !== null && a > b ? a : b), null)
+    let latest: bigint | null = null
+    for (const time of (found.values() as (bigint | null)[]).slice(0, timed.length))
+      if (time !== null && (latest === null || time > latest)) latest = time
     if (latest !== null) {
       await run(`DELETE FROM ${table} USING TIMESTAMP ? WHERE ${key}`, [longBytes(latest), ...values], link.writeLevel)
       const rest = await run(there, values, link.readLevel)

@@ -12,7 +12,7 @@ export function ringHosts(link: CassandraLink, { table, ring }: TableSpec): read
   const found = new Map<string, Omit<RingHost, 'ranges' | 'holds'> & { ranges: number; holds: TokenRange[] }>()
   for (const range of metadata.getTokenRanges() ?? []) {
     const replicas = metadata.getReplicas(table.schema ?? '', range.end) ?? []
-    const tokens = tokensOf(range.start.toString(), range.end.toString(), whole)
+    const tokens = tokensOf(textOf(range.start), textOf(range.end), whole)
     for (const [no, host] of replicas.entries()) {
       const one = found.get(host.address) ?? {
         host: host.address,
@@ -30,6 +30,11 @@ export function ringHosts(link: CassandraLink, { table, ring }: TableSpec): read
   return [...found.values()]
     .map((one) => ({ ...one, holds: mergedTokens(one.holds) }))
     .toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0))
+}
+
+/** The driver has classes for numbers of its own, which print themselves. */
+function textOf(token: { readonly getValue: () => unknown }): string {
+  return String(token.getValue())
 }
 
 /**
