@@ -233,6 +233,34 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
   }, 120_000)
 
   describe('of Cassandra and a database of SQL', () => {
+    it('are found and mended in Cassandra, too', { timeout: 60_000 }, async () => {
+      const folder = mkdtempSync(path.join(tmpdir(), 'sluice-diff-'))
+      const source = await makePlace('sqlite', folder)
+      await source.sql(
+        'CREATE TABLE q (a INTEGER, b TEXT, v TEXT, PRIMARY KEY (a, b))',
+        `INSERT INTO q VALUES (1, 'x', 'one'), (2, 'x', 'two'), (3, 'x', NULL)`,
+      )
+      await cql(
+        'CREATE TABLE target.q (a bigint, b text, v text, PRIMARY KEY (a, b))',
+        `INSERT INTO target.q (a, b, v) VALUES (2, 'x', 'other')`,
+        `INSERT INTO target.q (a, b, v) VALUES (3, 'x', 'gone')`,
+        `INSERT INTO target.q (a, b, v) VALUES (4, 'x', 'extra')`,
+      )
+      const wish = { from: source.url, to: cluster.url('target'), tables: ['q'], toSchema: 'target', limit: 10 }
+      const base = { kind: 'diff', rename: {}, workers: 2, ...wish } as const
+      const mended = await perform({ ...base, fix: true, deleteExtra: true })
+      expect(mended.finished.error).toBeUndefined()
+      expect(mended.finished.totals).toMatchObject({ missing: '1', different: '2', extra: '1', fixed: '4' })
+      const rows = await rowsOf('SELECT a, b, v FROM target.q')
+      expect(rows.toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))).toEqual([
+        [1n, 'x', 'one'],
+        [2n, 'x', 'two'],
+        [3n, 'x', null],
+      ])
+      expect((await perform({ ...base, fix: false, deleteExtra: false })).finished.exitCode).toBe(0)
+      rmSync(folder, { recursive: true, force: true })
+    })
+
     it.for(['postgresql', 'sqlite'] as const)(
       '%s: are found by keys, and mended',
       { timeout: 60_000 },
