@@ -13,6 +13,8 @@ export type ProxyConnection = {
   mute(): void
   /** Gives the server bytes as though the client had sent them just now. */
   send(data: Buffer): void
+  /** Gives the client bytes as though the server had sent them just now. */
+  answer(data: Buffer): void
 }
 
 export type Proxy = AsyncDisposable & {
@@ -41,6 +43,7 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
       cut: () => client.destroy(),
       mute: () => (muted = true),
       send: (data) => server.write(data),
+      answer: (data) => client.write(data),
     }
     const forward = (data: Buffer, from: net.Socket, to: net.Socket): void => {
       if (to.destroyed || to.writableEnded || to.write(data)) return

@@ -1,11 +1,11 @@
 /**
  * Pages of a range of tokens, in the order of the ring. A page that the servers cannot give is asked for with fewer rows, then the rest of the range is
- * halved, down to one token; within it partitions are read one by one. What cannot be read even so is told, and never left out in silence.
+ * divided, down to one token; within it partitions are read one by one. What cannot be read even so is told, and never left out in silence.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errors, type types } from 'cassandra-driver'
 import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/column-type.ts'
-import { halveTokens, type TokenRange } from '../../../model/copy/ring.ts'
+import { splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -24,12 +24,14 @@ export type PageRequest = {
   readonly what: string
   readonly where: string | null
   readonly size: PageSize
-  /** Told of what is left of a partition that nobody can read, by its key. */
-  readonly unreadable: (partition: readonly unknown[], thrown: unknown) => void
+  /** Told of what is left of a partition that nobody can read, by its key; by its token where even the key cannot be read. */
+  readonly unreadable: (partition: readonly unknown[] | bigint, thrown: unknown) => void
 }
 
 /** Before a partition is given up: servers that only stumbled get up. */
 const PAUSES_MS = [500, 2000] as const
+/** Where nothing tells where in a range the trouble lies: many, since each step down costs one timeout, and the good parts cost nothing. */
+const PARTS = 16
 /** Names of our own beside those of the table. */
 const TOKEN = 'sluice_token'
 
@@ -37,6 +39,8 @@ type Piece = {
   readonly tokens: TokenRange
   /** The last row of it that was given already: what lies before it is passed over. Such a piece is one token. */
   readonly after: DriverRow | null
+  /** Its first token could not be had either, so that a failure is looked for by division alone. */
+  readonly blind?: true
 }
 
 export class Pages {
@@ -58,7 +62,8 @@ export class Pages {
       let last = piece.after
       let after = piece.after
       try {
-        for await (const rows of this.#ofQuery(byTokens(table, ring, what, piece.tokens, where))) {
+        const isSmall = piece.blind !== true || piece.tokens.low === piece.tokens.high
+        for await (const rows of this.#ofQuery(byTokens(table, ring, what, piece.tokens, where), isSmall)) {
           const fresh: readonly DriverRow[] | null = after === null ? rows : this.#behind(rows, after)
           if (fresh === null) continue
           after = null
@@ -72,27 +77,30 @@ export class Pages {
           yield* this.#byPartition(piece.tokens.low, last)
           continue
         }
-        open.push(...(await this.#pieces(piece.tokens, last)))
+        open.push(...(await this.#pieces(piece, last)))
         continue
       }
       if (after !== null) throw this.#moved()
     }
   }
 
-  /** Rows of one statement, the next page on its way while one is looked at. */
-  async *#ofQuery(query: Query): AsyncGenerator<readonly DriverRow[]> {
-    let next: Promise<types.ResultSet> | null = this.#page(query, null)
+  /**
+   * Rows of one statement, the next page on its way while one is looked at.
+   * @param shrinks whether pages that do not come are asked for with fewer rows
+   */
+  async *#ofQuery(query: Query, shrinks = true): AsyncGenerator<readonly DriverRow[]> {
+    let next: Promise<types.ResultSet> | null = this.#page(query, null, shrinks)
     while (next !== null) {
       const page: types.ResultSet = await next
       const state = page.pageState as string | null | undefined
-      next = state == null ? null : this.#page(query, state)
+      next = state == null ? null : this.#page(query, state, shrinks)
       // Whoever stops reading never hears of it.
       next?.catch(() => undefined)
       if (page.rows.length > 0) yield page.rows
     }
   }
 
-  async #page({ cql, parameters }: Query, state: string | null): Promise<types.ResultSet> {
+  async #page({ cql, parameters }: Query, state: string | null, shrinks: boolean): Promise<types.ResultSet> {
     const { link, size } = this.#request
     for (;;) {
       throwIfAborted(this.#signal)
@@ -105,34 +113,36 @@ export class Pages {
         })
       } catch (thrown) {
         throwIfAborted(this.#signal)
-        if (!isTooMuch(thrown) || !size.shrink()) throw thrown
+        // Smaller pages are no help where a node is down.
+        if (!isTooMuch(thrown) || this.#missesNode() || !shrinks || !size.shrink()) throw thrown
       }
     }
   }
 
   /** What is left of a range, in pieces that lie better. @param last row that was given */
-  async #pieces({ low, high }: TokenRange, last: DriverRow | null): Promise<readonly Piece[]> {
+  async #pieces({ tokens: { low, high }, blind }: Piece, last: DriverRow | null): Promise<readonly Piece[]> {
     if (last !== null) {
       const token = await this.#tokenOf(last)
       const rest = token < high ? [{ tokens: { low: token + 1n, high }, after: null }] : []
       // The last of them is the next.
       return [...rest, { tokens: { low: token, high: token }, after: last }]
     }
-    const first = await this.#firstToken({ low, high })
+    const first = blind === true ? 'unknown' : await this.#firstToken({ low, high })
     if (first === null) return []
     if (first !== 'unknown') {
       const rest = first < high ? [{ tokens: { low: first + 1n, high }, after: null }] : []
       return [...rest, { tokens: { low: first, high: first }, after: null }]
     }
-    const halves = halveTokens({ low, high }) ?? []
-    return halves.map((tokens) => ({ tokens, after: null })).toReversed()
+    const parts = splitTokens(low, high, PARTS)
+    return parts.map((tokens): Piece => ({ tokens, after: null, blind: true })).toReversed()
   }
 
   async *#byPartition(token: bigint, last: DriverRow | null): AsyncGenerator<readonly DriverRow[]> {
     const { table, ring, what, where } = this.#request
     const columns = table.key.slice(0, ring.columns)
     const list = columns.map(quoteName).join(', ')
-    const found = await this.#ask(byTokens(table, ring, `DISTINCT ${list}`, { low: token, high: token }, null))
+    const found = await this.#partitionsAt(token, list)
+    if (found === null) return
     const partitions = found.map((row) => columns.map((name) => row.get(name) as unknown))
     const begun = last === null ? -1 : partitions.findIndex((key) => same(key, this.#cells(last, columns)))
     if (last !== null && begun === -1) throw this.#moved()
@@ -156,6 +166,19 @@ export class Pages {
     }
   }
 
+  /** Keys of a token's partitions; null, and told, where the servers do not get as far as the first row of one. */
+  async #partitionsAt(token: bigint, list: string): Promise<readonly DriverRow[] | null> {
+    const { table, ring, unreadable } = this.#request
+    try {
+      return await this.#ask(byTokens(table, ring, `DISTINCT ${list}`, { low: token, high: token }, null))
+    } catch (thrown) {
+      if (!isTooMuch(thrown)) throw thrown
+      await this.#proveAlive(thrown)
+      unreadable(token, thrown)
+      return null
+    }
+  }
+
   /** Again after a pause, as long as nothing of it was given. */
   async *#patiently(query: Query): AsyncGenerator<readonly DriverRow[]> {
     for (const pause of [...PAUSES_MS, null]) {
@@ -176,12 +199,16 @@ export class Pages {
   /** A cluster that answers nothing is no reason to look for a row that does not go. */
   async #proveAlive(thrown: unknown): Promise<void> {
     const { client } = this.#request.link
-    if (client.hosts.values().some((host) => !host.isUp())) throw thrown
+    if (this.#missesNode()) throw thrown
     try {
       await client.execute('SELECT key FROM system.local', [], { prepare: true, consistency: 1 })
     } catch {
       throw thrown
     }
+  }
+
+  #missesNode(): boolean {
+    return this.#request.link.client.hosts.values().some((host) => !host.isUp())
   }
 
   /** The first token of a range that has rows; null where none has. */

@@ -100,9 +100,12 @@ export class RowDecoder {
   }
 
   /** The same of a row of which only the partition is known. */
-  shownPartition(partition: readonly unknown[]): readonly (string | null)[] {
+  shownPartition(partition: readonly unknown[] | bigint): readonly (string | null)[] {
     return this.#parts.map(({ name, decode }) => {
-      const value = partition[this.#shape.partition.indexOf(name)]
+      const at = this.#shape.partition.indexOf(name)
+      // No value of the key, and yet another one for each token.
+      if (typeof partition === 'bigint') return at === 0 ? `token ${partition}` : null
+      const value = partition[at]
       return value == null ? null : shownBy(decode, value)
     })
   }

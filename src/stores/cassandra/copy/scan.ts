@@ -37,7 +37,7 @@ export async function* scan(
   if (range.by !== 'key' && range.by !== 'all') return
   const tokens = range.by === 'all' ? RINGS[ring.partitioner] : tokensOfRange(range, RINGS[ring.partitioner])
   const unread: (() => void)[] = []
-  const unreadable = (partition: readonly unknown[], thrown: unknown): void => {
+  const unreadable = (partition: readonly unknown[] | bigint, thrown: unknown): void => {
     const error = unreadableError(link, request, partition, thrown)
     if (request.aside === undefined) throw error
     const { aside } = request
@@ -123,14 +123,16 @@ function cellOf(text: string, kind: string): Cell {
 function unreadableError(
   link: CassandraLink,
   { table }: RowRequest,
-  partition: readonly unknown[],
+  partition: readonly unknown[] | bigint,
   thrown: unknown,
 ): SluiceError {
   const cause = cassandraError(thrown, link.settings, 'read')
   const name = tableText(table.table)
   return new SluiceError(
     'VALUE_REFUSED',
-    `rows of the partition (${partition.map(String).join(', ')}) cannot be read`,
+    typeof partition === 'bigint'
+      ? `a partition at the token ${partition} cannot be read, not even its key`
+      : `rows of the partition (${partition.map(String).join(', ')}) cannot be read`,
     {
       where: name,
       reason: cause.reason ?? cause.message,

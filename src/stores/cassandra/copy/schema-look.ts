@@ -1,5 +1,5 @@
 /** What the cluster's own tables say of tables: their names and ids, which the driver does not keep. Releases before 3.0 keep them elsewhere. */
-import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
 
@@ -72,6 +72,14 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
   const planned = new Set(columns.map((column) => column.name))
   const added = [...there].filter((column) => column !== '' && !planned.has(column))
   if (added.length > 0) throw gone(tableText(table), `it has got ${added.join(', ')}`)
+}
+
+/** Another one for each table that is made, under whatever name; null where there is none. */
+export async function tableId(link: CassandraLink, { schema, name }: TableName): Promise<string | null> {
+  const { tables, table, id } = wordsOf(link)
+  const sql = `SELECT ${id} FROM ${tables} WHERE keyspace_name = ? AND ${table} = ?`
+  const [[found] = []] = await ask(link, sql, schema ?? link.settings.keyspace ?? '', name)
+  return found === undefined ? null : found.toString()
 }
 
 function gone(table: string, reason: string): SluiceError {

@@ -8,6 +8,7 @@ import { cassandraError } from '../errors.ts'
 import { makeTable, truncate } from './ddl.ts'
 import { Flow } from './flow.ts'
 import { removeKeys } from './remove-keys.ts'
+import { SameTable } from './same-table.ts'
 import { shapeOf } from './shape.ts'
 import type { StampWish } from './stamps.ts'
 import { CassandraChunkWriter } from './writer.ts'
@@ -28,6 +29,7 @@ export class CassandraTarget implements CopyTarget {
   readonly #clock: Pick<Clock, 'now'>
   readonly #ledger: () => Promise<LedgerDatabase>
   readonly #flow: Flow
+  readonly #same: SameTable
 
   /** @param ledger where chunks are closed */
   constructor(
@@ -42,6 +44,7 @@ export class CassandraTarget implements CopyTarget {
     this.#wish = wish
     this.#clock = clock
     this.#flow = flow
+    this.#same = new SameTable(link)
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
@@ -64,11 +67,19 @@ export class CassandraTarget implements CopyTarget {
         hint: 'choose --on-existing upsert, or TRUNCATE the table and copy with refuse',
       })
     }
+    await this.#guard(() => this.#same.check(table.table), 'schema')
     const shape = await this.#guard(() => shapeOf(this.#link, table.table), 'schema')
     if (onExisting === 'replace-range')
       await this.#guard(() => removeKeys(this.#link, request, shape, this.#flow), 'write')
     return new CassandraChunkWriter(
-      { link: this.#link, flow: this.#flow, ledger: this.#ledger, wish: this.#wish, now: this.#clock.now() },
+      {
+        link: this.#link,
+        flow: this.#flow,
+        ledger: this.#ledger,
+        wish: this.#wish,
+        now: this.#clock.now(),
+        same: this.#same,
+      },
       shape,
       request,
     )

@@ -16,6 +16,7 @@ import { Existing } from './existing.ts'
 import type { Flow } from './flow.ts'
 import { digestOfKeys, digestOfTokens, holdsAny, keyOfBound, type Looking } from './proof.ts'
 import { RowWrites, type Collections, type Encoded, type Write } from './row-writes.ts'
+import type { SameTable } from './same-table.ts'
 import { Sender } from './sender.ts'
 import type { TableShape } from './shape.ts'
 import { Stamping } from './stamps.ts'
@@ -29,6 +30,7 @@ export type WriterParts = {
   readonly wish: WriteWish
   /** Milliseconds since 1970: when rows are written that nobody knows the time of. */
   readonly now: number
+  readonly same: SameTable
 }
 
 export class CassandraChunkWriter implements ChunkWriter {
@@ -115,7 +117,13 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
-    return closeChunk(await this.#parts.ledger(), closing)
+    const { same, link, ledger } = this.#parts
+    try {
+      await same.check(this.#request.table.table)
+    } catch (error) {
+      throw cassandraError(error, link.settings, 'read')
+    }
+    return closeChunk(await ledger(), closing)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

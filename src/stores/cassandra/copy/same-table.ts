@@ -1,0 +1,34 @@
+/** Tables of the target that must stay the ones that rows were written into: of one that was dropped and made anew, all of them are gone. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CassandraLink } from '../connect.ts'
+import { tableId } from './schema-look.ts'
+
+export class SameTable {
+  readonly #link: CassandraLink
+  readonly #ids = new Map<string, string>()
+
+  constructor(link: CassandraLink) {
+    this.#link = link
+  }
+
+  /** @throws SluiceError TABLE_REFUSED where the table is gone, or another one than when this was asked first; errors of the driver */
+  async check(table: TableName): Promise<void> {
+    const id = await tableId(this.#link, table)
+    const name = tableText(table)
+    if (id === null) {
+      throw new SluiceError('TABLE_REFUSED', 'the cluster has no such table', {
+        where: name,
+        hint: 'plan the copy again: the table may have been dropped since',
+      })
+    }
+    const before = this.#ids.get(name) ?? id
+    this.#ids.set(name, before)
+    if (before === id) return
+    throw new SluiceError('TABLE_REFUSED', `${name} was dropped and made anew while it was copied`, {
+      where: name,
+      reason: 'the rows that were copied before are gone with the table that they stood in',
+      hint: 'copy it from its beginning, with --restart',
+    })
+  }
+}
