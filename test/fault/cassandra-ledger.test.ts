@@ -9,16 +9,15 @@ import { ChunkLedger, type Owner } from '../../src/engine/copy/ledger/chunks.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { ownerId, RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
-import { connectCassandra } from '../../src/stores/cassandra/connect.ts'
 import { openCqlLedger } from '../../src/stores/cassandra/ledger/index.ts'
 import type { LedgerDatabase } from '../../src/stores/copy-port.ts'
-import { CASSANDRA_AVAILABLE, CASSANDRA_OWN, startOwn } from '../support/servers/cassandra.ts'
+import { CASSANDRA_AVAILABLE } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 
 const NEVER = new AbortController().signal
 const LEASE_MS = 2000
-const CHUNKS = 150
+const CHUNKS = 80
 
 type Said = {
   readonly claimed?: number
@@ -158,7 +157,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra
     expect(await watched).toEqual([])
     expect(codes.filter((code) => code === 0).length).toBeGreaterThanOrEqual(4)
     await finish(there, all)
-  }, 120_000)
+  }, 60_000)
 
   test('lose answers', async () => {
     const there = await stage()
@@ -168,7 +167,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra
     let cuts = 0
     proxy.onClientData((data, connection) => {
       // The server gets it, and the program never hears what became of it.
-      if (data.length > 60 && ++sent % 251 === 0) {
+      if (data.length > 60 && ++sent % 97 === 0) {
         cuts++
         setImmediate(() => connection.cut())
       }
@@ -183,41 +182,5 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra
     expect(codes).toEqual([0, 0, 0])
     expect(cuts).toBeGreaterThan(1)
     await finish(there, all)
-  }, 240_000)
-})
-
-describe.skipIf(!CASSANDRA_OWN)('a ledger on two nodes', () => {
-  test('waits for the one that is down, and says so', async () => {
-    await using cluster = await startOwn(2)
-    await cluster.cql("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 2}")
-    await using link = await connectCassandra(`${cluster.url('k')}?retry_seconds=2&request_timeout=5`)
-    const ledger = await openCqlLedger(link, 'k', NEVER)
-    await prepareLedger(ledger)
-    const token = (text: string) => ({ sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: [text] })
-    await ledger.batch([token('a')])
-    const [, second] = cluster.nodes
-    await second?.kill9()
-    const errors: unknown[] = []
-    for (let i = 0; i < 30; i++) {
-      const error: unknown = await ledger.batch([token('b')]).catch((thrown: unknown) => thrown)
-      errors.push(error)
-      if ((error as { readonly code?: string }).code === 'TARGET_BUSY') break
-      await sleep(500)
-    }
-    expect(errors.at(-1)).toMatchObject({ code: 'TARGET_BUSY', retryable: true })
-    expect((errors.at(-1) as Error).message).toMatch(/too few replicas/)
-    await second?.start()
-    let isDone = false
-    for (let i = 0; i < 60 && !isDone; i++) {
-      isDone = await ledger.batch([token('c')]).then(
-        () => true,
-        () => false,
-      )
-    }
-    expect(await ledger.all("SELECT token FROM migration_tokens WHERE token IN ('a', 'c') ORDER BY token")).toEqual([
-      ['a'],
-      ['c'],
-    ])
-    await ledger[Symbol.asyncDispose]()
-  }, 480_000)
+  }, 60_000)
 })

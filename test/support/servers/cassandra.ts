@@ -99,7 +99,7 @@ class OwnCluster implements CassandraCluster {
   }
 
   async agree(): Promise<void> {
-    // To read at ALL what lies on all nodes, each has to see the others.
+    // To write and read at ALL what lies on all nodes, each has to see the others.
     const all = `{'class': 'SimpleStrategy', 'replication_factor': ${this.nodes.length}}`
     await until('nodes that know each other', async () => {
       for (const { place } of this.nodes) {
@@ -110,6 +110,7 @@ class OwnCluster implements CassandraCluster {
           if (rowLength !== this.nodes.length - 1) throw new Error(`${place.ip} knows ${rowLength} others`)
           await client.execute(`CREATE KEYSPACE IF NOT EXISTS everywhere WITH replication = ${all}`)
           await client.execute('CREATE TABLE IF NOT EXISTS everywhere.t (id int PRIMARY KEY)')
+          await client.execute('INSERT INTO everywhere.t (id) VALUES (1)', [], { consistency: 5 })
           await client.execute('SELECT * FROM everywhere.t', [], { consistency: 5 })
         } finally {
           await client.shutdown()

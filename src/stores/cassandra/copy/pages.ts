@@ -8,6 +8,7 @@ import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/co
 import { splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 import { failureOf } from '../failure.ts'
 import { quoteName } from './names.ts'
@@ -24,6 +25,8 @@ export type PageRequest = {
   readonly what: string
   readonly where: string | null
   readonly size: PageSize
+  /** Whether somebody hears of what cannot be read; else the first of it ends the reading, wherever in a range it lies. */
+  readonly careful: boolean
   /** Told of what is left of a partition that nobody can read, by its key; by its token where even the key cannot be read. */
   readonly unreadable: (partition: readonly unknown[] | bigint, thrown: unknown) => void
 }
@@ -77,7 +80,7 @@ export class Pages {
           yield* this.#byPartition(piece.tokens.low, last)
           continue
         }
-        open.push(...(await this.#pieces(piece, last)))
+        open.push(...(await this.#pieces(piece, last, thrown)))
         continue
       }
       if (after !== null) throw this.#moved()
@@ -105,12 +108,14 @@ export class Pages {
     for (;;) {
       throwIfAborted(this.#signal)
       try {
-        return await link.client.execute(cql, [...parameters], {
-          prepare: true,
-          consistency: link.readLevel,
-          fetchSize: size.rows,
-          ...(state === null ? {} : { pageState: state }),
-        })
+        const read = (): Promise<types.ResultSet> =>
+          link.client.execute(cql, [...parameters], {
+            prepare: true,
+            consistency: link.readLevel,
+            fetchSize: size.rows,
+            ...(state === null ? {} : { pageState: state }),
+          })
+        return await whileBusy(read, link, this.#signal)
       } catch (thrown) {
         throwIfAborted(this.#signal)
         // Smaller pages are no help where a node is down.
@@ -120,7 +125,11 @@ export class Pages {
   }
 
   /** What is left of a range, in pieces that lie better. @param last row that was given */
-  async #pieces({ tokens: { low, high }, blind }: Piece, last: DriverRow | null): Promise<readonly Piece[]> {
+  async #pieces(
+    { tokens: { low, high }, blind }: Piece,
+    last: DriverRow | null,
+    thrown: unknown,
+  ): Promise<readonly Piece[]> {
     if (last !== null) {
       const token = await this.#tokenOf(last)
       const rest = token < high ? [{ tokens: { low: token + 1n, high }, after: null }] : []
@@ -133,6 +142,7 @@ export class Pages {
       const rest = first < high ? [{ tokens: { low: first + 1n, high }, after: null }] : []
       return [...rest, { tokens: { low: first, high: first }, after: null }]
     }
+    if (blind !== true && !this.#request.careful) this.#request.unreadable(low, thrown)
     const parts = splitTokens(low, high, PARTS)
     return parts.map((tokens): Piece => ({ tokens, after: null, blind: true })).toReversed()
   }
@@ -238,7 +248,7 @@ export class Pages {
   async #ask({ cql, parameters }: Query): Promise<readonly DriverRow[]> {
     const { link } = this.#request
     const options = { prepare: true, consistency: link.readLevel, fetchSize: 1000 }
-    return (await link.client.execute(cql, [...parameters], options)).rows
+    return (await whileBusy(() => link.client.execute(cql, [...parameters], options), link, this.#signal)).rows
   }
 
   /** The rows behind the one that was given last; null where that one is not among them. */

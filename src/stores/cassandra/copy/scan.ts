@@ -43,7 +43,8 @@ export async function* scan(
     const { aside } = request
     unread.push(() => aside(decoder.shownPartition(partition), error))
   }
-  const reader = new Pages({ link, table, ring, what: decoder.what, where, size: pages, unreadable }, signal)
+  const careful = request.aside !== undefined
+  const reader = new Pages({ link, table, ring, what: decoder.what, where, size: pages, careful, unreadable }, signal)
   yield* grouped(reader.ofTokens(tokens), decoder, request, size, pages)
   for (const tell of unread) tell()
 }
@@ -122,7 +123,7 @@ function cellOf(text: string, kind: string): Cell {
 
 function unreadableError(
   link: CassandraLink,
-  { table }: RowRequest,
+  { table, aside }: RowRequest,
   partition: readonly unknown[] | bigint,
   thrown: unknown,
 ): SluiceError {
@@ -131,7 +132,7 @@ function unreadableError(
   return new SluiceError(
     'VALUE_REFUSED',
     typeof partition === 'bigint'
-      ? `a partition at the token ${partition} cannot be read, not even its key`
+      ? `a partition at ${aside === undefined ? 'or behind ' : ''}the token ${partition} cannot be read, not even its key`
       : `rows of the partition (${partition.map(String).join(', ')}) cannot be read`,
     {
       where: name,

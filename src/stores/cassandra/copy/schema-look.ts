@@ -1,6 +1,8 @@
 /** What the cluster's own tables say of tables: their names and ids, which the driver does not keep. Releases before 3.0 keep them elsewhere. */
+import type { types } from 'cassandra-driver'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 
 export type ListedTable = {
@@ -95,18 +97,16 @@ function wordsOf({ release }: CassandraLink): Words {
 }
 
 async function ask(
-  { client }: CassandraLink,
+  link: CassandraLink,
   query: string,
   keyspace: string | null,
   name?: string,
 ): Promise<readonly (readonly (string | { toString(): string } | undefined)[])[]> {
   const where = keyspace === null || query.includes('WHERE') ? '' : ' WHERE keyspace_name = ?'
   const parameters = [...(keyspace === null ? [] : [keyspace]), ...(name === undefined ? [] : [name])]
-  const { rows } = await client.execute(`${query}${where}`, parameters, {
-    prepare: true,
-    // Each node has all of it.
-    consistency: 1,
-    fetchSize: 100_000,
-  })
+  // Each node has all of it.
+  const options = { prepare: true, consistency: 1, fetchSize: 100_000 }
+  const read = (): Promise<types.ResultSet> => link.client.execute(`${query}${where}`, parameters, options)
+  const { rows } = await whileBusy(read, link)
   return rows.map((row) => row.values() as (string | { toString(): string } | undefined)[])
 }

@@ -1,0 +1,31 @@
+/** Reads that a node refuses because it has too much to do: asked again, later and later. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../shared/abort.ts'
+import type { CassandraLink } from './connect.ts'
+import { failureOf } from './failure.ts'
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 5000
+
+/**
+ * @param read may be done any number of times
+ * @throws what `read` throws, unless a node was only overloaded or starting, and not for longer than the link's patience
+ */
+export async function whileBusy<T>(
+  read: () => Promise<T>,
+  { settings }: Pick<CassandraLink, 'settings'>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const until = performance.now() + settings.retryMs
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await read()
+    } catch (thrown) {
+      if (signal !== undefined) throwIfAborted(signal)
+      const { kind } = failureOf(thrown)
+      if ((kind !== 'overloaded' && kind !== 'bootstrapping') || performance.now() > until) throw thrown
+      const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 20))
+      await sleep(most * (0.25 + 0.75 * Math.random()), undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
