@@ -188,7 +188,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     // Of the other one not even the key can be read: the server does not get as far as its first row.
     await own.rows('INSERT INTO t (p, c, v) VALUES (?, ?, ?)', [9000, -5, 'before'])
     const copy = copyBetween(own.url, target.url, ['t'], { workers: 2, ring: { splits: 8 }, track: {} })
-    const ran = await perform(copy, { onEvent: (e) => console.log(new Date().toISOString(), JSON.stringify(e).slice(0, 300)) })
+    const ran = await perform(copy)
     expect(ran.finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' }, totals: { quarantined: '2' } })
     const aside = ran.events.flatMap((one) => (one.type === 'row.aside' ? one.key : [])).filter((part) => part !== '')
     expect(aside.toSorted()).toEqual(['9000', expect.stringMatching(/^token -?\d+$/)])
@@ -224,7 +224,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
       exitCode: 0,
       totals: { written: String(ROWS), quarantined: '0' },
     })
-    expect(refused).toBeGreaterThan(100)
+    expect(refused).toBeGreaterThan(40)
     await expectDone(target, copyInto(target))
   })
 })

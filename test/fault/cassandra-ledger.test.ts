@@ -9,6 +9,7 @@ import { ChunkLedger, type Owner } from '../../src/engine/copy/ledger/chunks.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { ownerId, RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
+import { connectCassandra } from '../../src/stores/cassandra/connect.ts'
 import { openCqlLedger } from '../../src/stores/cassandra/ledger/index.ts'
 import type { LedgerDatabase } from '../../src/stores/copy-port.ts'
 import { CASSANDRA_AVAILABLE } from '../support/servers/cassandra.ts'
@@ -182,5 +183,26 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra
     expect(codes).toEqual([0, 0, 0])
     expect(cuts).toBeGreaterThan(1)
     await finish(there, all)
+  }, 60_000)
+
+  test('lose their tables: it is said what works, and another keyspace does', async () => {
+    await using keyspace = await newKeyspace()
+    const wishes = 'retry_seconds=2&request_timeout=3'
+    await using link = await connectCassandra(`${keyspace.url}?${wishes}`)
+    const token = [{ sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: ['a'] }]
+    const ledger = await openCqlLedger(link, keyspace.name, NEVER)
+    await prepareLedger(ledger)
+    await ledger.batch(token)
+    for (const name of ['head', 'log', 'part']) await keyspace.cql(`DROP TABLE sluice_ledger_${name}`)
+    const error: unknown = await ledger.batch(token).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ hint: expect.stringMatching(/another keyspace|once more|again/) })
+    await ledger[Symbol.asyncDispose]()
+
+    await using other = await newKeyspace()
+    await using elsewhere = await connectCassandra(`${other.url}?${wishes}`)
+    await using anew = await openCqlLedger(elsewhere, other.name, NEVER)
+    await prepareLedger(anew)
+    await anew.batch(token)
+    expect(await anew.all('SELECT token FROM migration_tokens')).toEqual([['a']])
   }, 60_000)
 })

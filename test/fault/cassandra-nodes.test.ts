@@ -1,6 +1,7 @@
 /** One node of two goes away during a copy, and comes back: nothing is lost, and what cannot go on without it says so. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ALL } from '../support/backend.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import type { CopyOperation } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
@@ -35,7 +36,13 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     cluster = await startOwn(2, {
       commitlog: 'batch',
       heapMb: 250,
-      yaml: { read_request_timeout_in_ms: 1500, range_request_timeout_in_ms: 1500, write_request_timeout_in_ms: 1500 },
+      yaml: {
+        read_request_timeout_in_ms: 1500,
+        range_request_timeout_in_ms: 1500,
+        write_request_timeout_in_ms: 1500,
+        // The least that is taken: a node that is gone is missed after some twelve seconds, and not after twenty.
+        phi_convict_threshold: 5,
+      },
     })
     const [, second] = cluster.nodes
     if (second === undefined) throw new Error('two nodes were asked for')
@@ -45,13 +52,15 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     const { client } = source.link
     for (let at = 0; at < ROWS; at += 100) {
       await Promise.all(
-        numbers.slice(at, at + 100).map((id) =>
-          client.execute(
-            'INSERT INTO t (id, name) VALUES (?, ?) USING TIMESTAMP ?',
-            [id, `name ${id}`, 1_600_000_000_000_000n + BigInt(id)],
-            { prepare: true, consistency: ALL },
+        numbers
+          .slice(at, at + 100)
+          .map((id) =>
+            client.execute(
+              'INSERT INTO t (id, name) VALUES (?, ?) USING TIMESTAMP ?',
+              [id, `name ${id}`, 1_600_000_000_000_000n + BigInt(id)],
+              { prepare: true, consistency: ALL },
+            ),
           ),
-        ),
       )
     }
     before = await texts(source, LOOK)
@@ -69,18 +78,18 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
 
   /** Runs a copy whose second node is killed when the first chunk is done, and started again a little later. */
   async function withOutage(copy: CopyOperation): Promise<Ran> {
-    let outage: Promise<void> | null = null
+    const outages: Promise<void>[] = []
     const away = async (): Promise<void> => {
       await other.kill9()
       await sleep(AWAY_MS)
       await other.start()
     }
     const onEvent = ({ type }: Event): void => {
-      if (type === 'chunk.done') outage ??= away()
+      if (type === 'chunk.done' && outages.length === 0) outages.push(away())
     }
     const ran = await perform(copy, { onEvent })
-    expect(outage).not.toBeNull()
-    await outage
+    expect(outages).toHaveLength(1)
+    await Promise.all(outages)
     await cluster.agree()
     return ran
   }
@@ -124,7 +133,7 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     expect(started(again)).toBe(0)
   })
 
-  test('with one node down ONE goes on, a ledger without a majority says so, and the next run finishes', async () => {
+  test.skipIf(!ALL)('with one node down ONE goes on, and a ledger without a majority says so and waits', async () => {
     await using target = await keyspace()
     await using ledgers = await keyspace()
     await using link = await connectCassandra(`${ledgers.url}?${IMPATIENT}`)
@@ -138,13 +147,6 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     })
     await other.kill9()
 
-    const file = await makePlace('sqlite', folder.path)
-    const ran = await perform(
-      copyBetween(`${source.url}?consistency=ONE`, file.url, ['t'], { ring: { splits: 8 } }),
-    )
-    expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
-    expect(await ids(file)).toEqual(numbers)
-
     await waitUntil(async () => {
       const error: unknown = await put('b').catch((thrown: unknown) => thrown)
       return (error as { readonly code?: string }).code === 'TARGET_BUSY'
@@ -152,10 +154,14 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     await expect(put('b')).rejects.toMatchObject({ code: 'TARGET_BUSY', retryable: true })
     await expect(put('b')).rejects.toThrow(/too few replicas/)
 
-    const failed = await perform(copy)
-    expect(failed.finished.exitCode).not.toBe(0)
-    expect(failed.finished.error).toMatchObject({ retryable: true })
+    const file = await makePlace('sqlite', folder.path)
+    const ran = await perform(copyBetween(`${source.url}?consistency=ONE`, file.url, ['t'], { ring: { splits: 8 } }))
+    expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+    expect(await ids(file)).toEqual(numbers)
 
+    // Nothing of it can be noted yet: it waits, or ends with an error that says to run it again.
+    const waiting = perform(copy)
+    await sleep(AWAY_MS)
     await other.start()
     await cluster.agree()
     await waitUntil(() =>
@@ -168,7 +174,9 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
       ['a'],
       ['c'],
     ])
-    const again = await perform(copy)
+    const waited = await waiting
+    if (waited.finished.exitCode !== 0) expect(waited.finished.error).toMatchObject({ retryable: true })
+    const again = waited.finished.exitCode === 0 ? waited : await perform(copy)
     expect(again.finished, failures(again)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
     expect(await texts(target, LOOK)).toEqual(before)
   })

@@ -66,3 +66,5 @@ clearInterval(beat)
 say({ done: true })
 await database[Symbol.asyncDispose]()
 await link[Symbol.asyncDispose]()
+// As the command does: a driver that was just making a connection when it was closed leaves it open.
+process.exit()

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errors, type types } from 'cassandra-driver'
 import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/column-type.ts'
-import { splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
+import { halveTokens, splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { whileBusy } from '../busy.ts'
@@ -143,7 +143,9 @@ export class Pages {
       return [...rest, { tokens: { low: first, high: first }, after: null }]
     }
     if (blind !== true && !this.#request.careful) this.#request.unreadable(low, thrown)
-    const parts = splitTokens(low, high, PARTS)
+    // A handful of tokens is not divided by so many.
+    const many = splitTokens(low, high, PARTS)
+    const parts = many.length > 1 ? many : (halveTokens({ low, high }) ?? [])
     return parts.map((tokens): Piece => ({ tokens, after: null, blind: true })).toReversed()
   }
 
