@@ -1,7 +1,7 @@
 /** One node of two goes away during a copy, and comes back: nothing is lost, and what cannot go on without it says so. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ALL } from '../support/backend.ts'
+import { ALL as EVERYTHING } from '../support/backend.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import type { CopyOperation } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
@@ -133,7 +133,7 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     expect(started(again)).toBe(0)
   })
 
-  test.skipIf(!ALL)('with one node down ONE goes on, and a ledger without a majority says so and waits', async () => {
+  test.skipIf(!EVERYTHING)('with one node down ONE goes on, and a ledger without a majority says so and waits', async () => {
     await using target = await keyspace()
     await using ledgers = await keyspace()
     await using link = await connectCassandra(`${ledgers.url}?${IMPATIENT}`)
