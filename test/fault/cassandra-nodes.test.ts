@@ -133,53 +133,56 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     expect(started(again)).toBe(0)
   })
 
-  test.skipIf(!EVERYTHING)('with one node down ONE goes on, and a ledger without a majority says so and waits', async () => {
-    await using target = await keyspace()
-    await using ledgers = await keyspace()
-    await using link = await connectCassandra(`${ledgers.url}?${IMPATIENT}`)
-    await using ledger = await openCqlLedger(link, ledgers.name, new AbortController().signal)
-    await prepareLedger(ledger)
-    const put = (text: string): Promise<unknown> =>
-      ledger.batch([{ sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: [text] }])
-    await put('a')
-    const copy = copyBetween(`${source.url}?consistency=ONE`, `${target.url}?consistency=ONE&${IMPATIENT}`, ['t'], {
-      ring: { splits: 8 },
-    })
-    await other.kill9()
+  test.skipIf(!EVERYTHING)(
+    'with one node down ONE goes on, and a ledger without a majority says so and waits',
+    async () => {
+      await using target = await keyspace()
+      await using ledgers = await keyspace()
+      await using link = await connectCassandra(`${ledgers.url}?${IMPATIENT}`)
+      await using ledger = await openCqlLedger(link, ledgers.name, new AbortController().signal)
+      await prepareLedger(ledger)
+      const put = (text: string): Promise<unknown> =>
+        ledger.batch([{ sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: [text] }])
+      await put('a')
+      const copy = copyBetween(`${source.url}?consistency=ONE`, `${target.url}?consistency=ONE&${IMPATIENT}`, ['t'], {
+        ring: { splits: 8 },
+      })
+      await other.kill9()
 
-    await waitUntil(async () => {
-      const error: unknown = await put('b').catch((thrown: unknown) => thrown)
-      return (error as { readonly code?: string }).code === 'TARGET_BUSY'
-    })
-    await expect(put('b')).rejects.toMatchObject({ code: 'TARGET_BUSY', retryable: true })
-    await expect(put('b')).rejects.toThrow(/too few replicas/)
+      await waitUntil(async () => {
+        const error: unknown = await put('b').catch((thrown: unknown) => thrown)
+        return (error as { readonly code?: string }).code === 'TARGET_BUSY'
+      })
+      await expect(put('b')).rejects.toMatchObject({ code: 'TARGET_BUSY', retryable: true })
+      await expect(put('b')).rejects.toThrow(/too few replicas/)
 
-    const file = await makePlace('sqlite', folder.path)
-    const ran = await perform(copyBetween(`${source.url}?consistency=ONE`, file.url, ['t'], { ring: { splits: 8 } }))
-    expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
-    expect(await ids(file)).toEqual(numbers)
+      const file = await makePlace('sqlite', folder.path)
+      const ran = await perform(copyBetween(`${source.url}?consistency=ONE`, file.url, ['t'], { ring: { splits: 8 } }))
+      expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      expect(await ids(file)).toEqual(numbers)
 
-    // Nothing of it can be noted yet: it waits, or ends with an error that says to run it again.
-    const waiting = perform(copy)
-    await sleep(AWAY_MS)
-    await other.start()
-    await cluster.agree()
-    await waitUntil(() =>
-      put('c').then(
-        () => true,
-        () => false,
-      ),
-    )
-    expect(await ledger.all("SELECT token FROM migration_tokens WHERE token IN ('a', 'c') ORDER BY token")).toEqual([
-      ['a'],
-      ['c'],
-    ])
-    const waited = await waiting
-    if (waited.finished.exitCode !== 0) expect(waited.finished.error).toMatchObject({ retryable: true })
-    const again = waited.finished.exitCode === 0 ? waited : await perform(copy)
-    expect(again.finished, failures(again)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
-    expect(await texts(target, LOOK)).toEqual(before)
-  })
+      // Nothing of it can be noted yet: it waits, or ends with an error that says to run it again.
+      const waiting = perform(copy)
+      await sleep(AWAY_MS)
+      await other.start()
+      await cluster.agree()
+      await waitUntil(() =>
+        put('c').then(
+          () => true,
+          () => false,
+        ),
+      )
+      expect(await ledger.all("SELECT token FROM migration_tokens WHERE token IN ('a', 'c') ORDER BY token")).toEqual([
+        ['a'],
+        ['c'],
+      ])
+      const waited = await waiting
+      if (waited.finished.exitCode !== 0) expect(waited.finished.error).toMatchObject({ retryable: true })
+      const again = waited.finished.exitCode === 0 ? waited : await perform(copy)
+      expect(again.finished, failures(again)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      expect(await texts(target, LOOK)).toEqual(before)
+    },
+  )
 
   async function waitUntil(isSo: () => Promise<boolean>): Promise<void> {
     const deadline = performance.now() + 40_000
