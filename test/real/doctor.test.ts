@@ -128,7 +128,13 @@ describe('a file', () => {
   })
 
   test('URLs that cannot be', async () => {
-    for (const url of ['cassandra://h/k', 'sqlite://x', 'postgresql://h:99999999/x', 'postgresql://h/x?sslmode=odd'])
+    for (const url of [
+      'mongodb://h/k',
+      'cassandra://h/k?odd=1',
+      'sqlite://x',
+      'postgresql://h:99999999/x',
+      'postgresql://h/x?sslmode=odd',
+    ])
       expectProblem(await examine(url), 'address', {})
   })
 })
