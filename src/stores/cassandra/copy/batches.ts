@@ -14,9 +14,12 @@ export type RowItem = {
   readonly partition: () => string
 }
 
+/** Where nobody says how many: beyond these the bytes are the limit, and more rows gain nothing. */
+export const BATCH_ROWS = 100
+
 /**
  * Batches hold rows of one partition only: that is one write for its replicas, while rows of several partitions would make one node wait for all of
- * the others. A row alone is the rule, since many single writes at a time are faster (41,000 rows a second against 30,000 in batches of 50).
+ * the others. Measured on one node: 15,600 to 18,100 rows a second alone, 256 at a time; 40,800 to 58,300 in batches of 50.
  * @param most rows of a batch
  */
 export function batchesOf(items: readonly RowItem[], most: number): readonly Sending[] {

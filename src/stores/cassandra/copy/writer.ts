@@ -7,7 +7,7 @@ import type { CassandraLink } from '../connect.ts'
 import { ONE } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
 import { failureOf } from '../failure.ts'
-import { batchesOf } from './batches.ts'
+import { BATCH_ROWS, batchesOf } from './batches.ts'
 import { KeyReader, readLevelFor, type RowKey } from './by-keys.ts'
 import { closeChunk } from './closing.ts'
 import { Collecting } from './collecting.ts'
@@ -148,7 +148,7 @@ export class CassandraChunkWriter implements ChunkWriter {
       const isNew = this.#isNewPartition(row)
       return { row, writes: of(row, isNew), partition: (): string => this.#rows.partitionText(row) }
     })
-    const sendings = batchesOf(items, wish.batchRows ?? 1)
+    const sendings = batchesOf(items, wish.batchRows ?? BATCH_ROWS)
     await flow.each(sendings, signal, (sending) => this.#sender.send(sending, (row) => of(row, true)))
   }
 
