@@ -1,6 +1,7 @@
 /** What a cluster says of itself when it is asked how it is: nodes, schema, copies, rights, clocks. Changes nothing. */
 import { types } from 'cassandra-driver'
 import type { Clock } from '../../shared/clock.ts'
+import { quotedName } from '../../shared/sql-text.ts'
 import type { CassandraLink } from './connect.ts'
 
 /** At ONE: what a node knows of itself is asked of that node alone. */
@@ -66,7 +67,7 @@ export type Rights =
 /** Rights of this login on the keyspace of the URL, or on all. Rights on single tables are not among them. */
 export async function rightsOf({ client, settings }: CassandraLink): Promise<Rights> {
   const { keyspace, user } = settings
-  const on = keyspace === null ? 'ALL KEYSPACES' : `KEYSPACE "${keyspace.replaceAll('"', '""')}"`
+  const on = keyspace === null ? 'ALL KEYSPACES' : `KEYSPACE ${quotedName(keyspace)}`
   const name = user === null ? '' : `'${user.replaceAll("'", "''")}'`
   let rights: readonly string[]
   try {

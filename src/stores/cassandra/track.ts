@@ -3,8 +3,8 @@ import type { types } from 'cassandra-driver'
 import type { TrackedRange, TrackedRun, TrackStore } from '../track-port.ts'
 import { trackStatus } from '../track-port.ts'
 import type { CassandraLink } from './connect.ts'
-import { quoteName } from './copy/names.ts'
 import { cassandraError, type Doing } from './errors.ts'
+import { quotedName } from '../../shared/sql-text.ts'
 
 const RUN_COLUMNS = 'table_name, run_id, run_type, prev_run_id, start_time, end_time, run_info, status'
 /** Rows that are written at the same time: a batch of many partitions would cost one server more. */
@@ -17,8 +17,8 @@ export class CqlTrack implements TrackStore {
 
   constructor(link: CassandraLink, keyspace: string) {
     this.#link = link
-    this.#info = `${quoteName(keyspace)}.cdm_run_info`
-    this.#details = `${quoteName(keyspace)}.cdm_run_details`
+    this.#info = `${quotedName(keyspace)}.cdm_run_info`
+    this.#details = `${quotedName(keyspace)}.cdm_run_details`
   }
 
   async prepare(): Promise<void> {

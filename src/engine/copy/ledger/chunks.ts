@@ -398,7 +398,7 @@ export class ChunkLedger {
   }
 
   get #text(): string {
-    return this.#database.dialect === 'mysql' ? 'CHAR' : 'TEXT'
+    return ledgerDialect(this.#database.dialect).types.castText
   }
 
   #held(claim: Claim): readonly SqlValue[] {

@@ -11,6 +11,8 @@ export type LedgerDialect = {
     /** Short texts that can be part of a key. */
     readonly name: string
     readonly text: string
+    /** What values are cast to, to be read as texts. */
+    readonly castText: string
     readonly time: string
     readonly currentTime: string
   }
@@ -32,6 +34,7 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
       integer: 'BIGINT',
       name: 'TEXT',
       text: 'TEXT',
+      castText: 'TEXT',
       time: 'TIMESTAMPTZ',
       currentTime: 'CURRENT_TIMESTAMP',
     },
@@ -49,6 +52,7 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
       // A key of a table name and a schema name fits into InnoDB's 3072 bytes.
       name: 'VARCHAR(190)',
       text: 'LONGTEXT',
+      castText: 'CHAR',
       time: 'DATETIME(3)',
       currentTime: 'CURRENT_TIMESTAMP(3)',
     },
@@ -65,6 +69,7 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
       integer: 'INTEGER',
       name: 'TEXT',
       text: 'TEXT',
+      castText: 'TEXT',
       time: 'TEXT',
       currentTime: 'CURRENT_TIMESTAMP',
     },
@@ -80,6 +85,7 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
       integer: 'BIGINT',
       name: 'VARCHAR',
       text: 'VARCHAR',
+      castText: 'TEXT',
       time: 'TIMESTAMP',
       currentTime: 'CURRENT_TIMESTAMP',
     },

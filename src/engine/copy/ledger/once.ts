@@ -1,6 +1,7 @@
 /** Statements that must not happen twice, on servers that may run a batch again because its answer got lost. */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from './dialect.ts'
 
 /**
  * The name of a batch. It stays until its owner's run has ended: a service may execute a request whose connection broke moments after it has
@@ -49,7 +50,7 @@ export async function batchOnce(
 /** Fails with all of its batch where the token is there already; and where nothing is held, because a token is never NULL. */
 function tokenStatement({ dialect }: LedgerDatabase, token: string, hold: Hold | null): Statement {
   if (hold === null) return { sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: [token] }
-  const text = dialect === 'mysql' ? 'CHAR' : 'TEXT'
+  const { castText: text } = ledgerDialect(dialect).types
   return {
     sql: `INSERT INTO migration_tokens (token) VALUES ((SELECT CAST(? AS ${text}) ${hold.from.sql}))`,
     parameters: [token, ...hold.from.parameters],

@@ -65,7 +65,7 @@ export async function asideKeys(database: LedgerDatabase, checkpoint: number): P
 
 /** What is not replayed yet, oldest first. @param runId of one run only; null for all */
 export async function quarantined(database: LedgerDatabase, runId: bigint | null): Promise<readonly QuarantinedRow[]> {
-  const text = database.dialect === 'mysql' ? 'CHAR' : 'TEXT'
+  const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT quarantine_id, CAST(run_id AS ${text}), schema_name, table_name, row_key, stage, error_code, message, row_json
      FROM migration_quarantine WHERE replayed_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'} ORDER BY created_ms, quarantine_id`,
@@ -85,7 +85,7 @@ export async function quarantined(database: LedgerDatabase, runId: bigint | null
 
 /** Runs that set rows of a table aside which still wait, oldest first. */
 export async function asideRuns(database: LedgerDatabase, { schema, name }: TableKey): Promise<readonly bigint[]> {
-  const text = database.dialect === 'mysql' ? 'CHAR' : 'TEXT'
+  const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT DISTINCT CAST(run_id AS ${text}) FROM migration_quarantine WHERE replayed_ms IS NULL AND schema_name = ? AND table_name = ?`,
     [schema, name],

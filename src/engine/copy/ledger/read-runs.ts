@@ -1,5 +1,6 @@
 /** What a ledger says of the copies that went into its database, for those who only look. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from './dialect.ts'
 import type { SqlValue } from '../../../stores/port.ts'
 
 export type RecordedRun = {
@@ -41,7 +42,7 @@ export async function recordedRuns(
   id: bigint | null,
   limit: number,
 ): Promise<readonly RecordedRun[]> {
-  const text = textOf(database)
+  const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT CAST(run_id AS ${text}), operation, source, target, status, CAST(started_ms AS ${text}), CAST(ended_ms AS ${text}), exit_code, detail,
        (SELECT CAST(COALESCE(SUM(c.rows_written), 0) AS ${text}) FROM migration_checkpoints c WHERE c.run_id = r.run_id)
@@ -64,7 +65,7 @@ export async function recordedRuns(
 
 /** How far the chunks are that a run worked on last. */
 export async function chunkCounts(database: LedgerDatabase, runId: bigint): Promise<readonly StatusCount[]> {
-  const text = textOf(database)
+  const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT status, CAST(COUNT(*) AS ${text}), CAST(COALESCE(SUM(rows_written), 0) AS ${text}) FROM migration_checkpoints
      WHERE run_id = ? GROUP BY status ORDER BY status`,
@@ -83,7 +84,7 @@ export async function recordedChunks(
   runId: bigint,
   limit: number,
 ): Promise<readonly RecordedChunk[]> {
-  const text = textOf(database)
+  const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT schema_name, table_name, CAST(chunk_no AS ${text}), status, CAST(start_id AS ${text}), CAST(end_id AS ${text}), lo, hi,
        CAST(COALESCE(rows_written, 0) AS ${text}), attempt, error_code, error_message
@@ -105,10 +106,6 @@ export async function recordedChunks(
     code: nullable(code),
     error: nullable(error),
   }))
-}
-
-function textOf({ dialect }: LedgerDatabase): string {
-  return dialect === 'mysql' ? 'CHAR' : 'TEXT'
 }
 
 function nullable(value: SqlValue | undefined): string | null {

@@ -46,9 +46,10 @@ export async function noteRechecks(
 
 /** What nobody has checked again, oldest first. @param runId of one run only; null for all */
 export async function openRechecks(database: LedgerDatabase, runId: bigint | null): Promise<readonly Recheck[]> {
-  const columns = await database.all(ledgerDialect(database.dialect).columns, ['migration_rechecks'])
+  const dialect = ledgerDialect(database.dialect)
+  const columns = await database.all(dialect.columns, ['migration_rechecks'])
   if (columns.length === 0) return []
-  const text = database.dialect === 'mysql' ? 'CHAR' : 'TEXT'
+  const { castText: text } = dialect.types
   const rows = await database.all(
     `SELECT recheck_id, CAST(run_id AS ${text}), schema_name, table_name, level_written, row_keys FROM migration_rechecks
      WHERE rechecked_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'} ORDER BY created_ms, recheck_id`,

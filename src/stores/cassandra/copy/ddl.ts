@@ -2,9 +2,10 @@
 import { tableText, type Column, type TableSpec, type UserType } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
-import { quoteName, tableName } from './names.ts'
+import { tableName } from './names.ts'
 import { cqlTypeOf, freezesTypes } from './types.ts'
 import { createType, userTypesOf } from './user-types.ts'
 
@@ -42,15 +43,15 @@ export function createTable(table: TableSpec): string {
   const partition = key.slice(0, ring?.columns ?? 1)
   const clustering = key.slice(partition.length)
   const lines = columns.map((column) => declared(column, clustering.length > 0))
-  const primary = [`(${partition.map(quoteName).join(', ')})`, ...clustering.map(quoteName)].join(', ')
+  const primary = [`(${partition.map(quotedName).join(', ')})`, ...clustering.map(quotedName)].join(', ')
   const descending = new Set(ring?.descending)
-  const order = clustering.map((name) => `${quoteName(name)} ${descending.has(name) ? 'DESC' : 'ASC'}`).join(', ')
+  const order = clustering.map((name) => `${quotedName(name)} ${descending.has(name) ? 'DESC' : 'ASC'}`).join(', ')
   const options = descending.size === 0 ? '' : ` WITH CLUSTERING ORDER BY (${order})`
   return `CREATE TABLE IF NOT EXISTS ${tableName(table.table)} (${lines.join(', ')}, PRIMARY KEY (${primary}))${options}`
 }
 
 function declared({ name, native, static: shared }: Column, clustered: boolean): string {
-  return `${quoteName(name)} ${native}${shared === true && clustered ? ' static' : ''}`
+  return `${quotedName(name)} ${native}${shared === true && clustered ? ' static' : ''}`
 }
 
 /** The names of tables and types are names of folders: Cassandra takes letters, digits and _ there, and columns take anything. */

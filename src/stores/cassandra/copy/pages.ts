@@ -8,10 +8,10 @@ import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/co
 import { halveTokens, splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 import { failureOf } from '../failure.ts'
-import { quoteName } from './names.ts'
 import type { PageSize } from './page-size.ts'
 import { byKey, byTokens, hashOf, type Query } from './select.ts'
 
@@ -152,7 +152,7 @@ export class Pages {
   async *#byPartition(token: bigint, last: DriverRow | null): AsyncGenerator<readonly DriverRow[]> {
     const { table, ring, what, where } = this.#request
     const columns = table.key.slice(0, ring.columns)
-    const list = columns.map(quoteName).join(', ')
+    const list = columns.map(quotedName).join(', ')
     const found = await this.#partitionsAt(token, list)
     if (found === null) return
     const partitions = found.map((row) => columns.map((name) => row.get(name) as unknown))
@@ -226,7 +226,7 @@ export class Pages {
   /** The first token of a range that has rows; null where none has. */
   async #firstToken(tokens: TokenRange): Promise<bigint | 'unknown' | null> {
     const { table, ring } = this.#request
-    const columns = table.key.slice(0, ring.columns).map(quoteName).join(', ')
+    const columns = table.key.slice(0, ring.columns).map(quotedName).join(', ')
     const what = `DISTINCT ${columns}, ${hashOf(table, ring)} AS ${TOKEN}`
     const { cql, parameters } = byTokens(table, ring, what, tokens, null)
     try {
@@ -241,7 +241,7 @@ export class Pages {
   async #tokenOf(row: DriverRow): Promise<bigint> {
     const { table, ring } = this.#request
     const columns = table.key.slice(0, ring.columns)
-    const what = `DISTINCT ${columns.map(quoteName).join(', ')}, ${hashOf(table, ring)} AS ${TOKEN}`
+    const what = `DISTINCT ${columns.map(quotedName).join(', ')}, ${hashOf(table, ring)} AS ${TOKEN}`
     const [found] = await this.#ask(byKey(table, what, this.#cells(row, columns), null))
     if (found === undefined) throw this.#moved()
     return BigInt(String(found.get(TOKEN)))

@@ -2,10 +2,11 @@
 import type { ChunkRequest } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { Flow } from './flow.ts'
-import { quoteName, tableName } from './names.ts'
+import { tableName } from './names.ts'
 import { keyOfBound } from './proof.ts'
-import { longBytes } from './row-writes.ts'
 import type { TableShape } from './shape.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { longBytes } from '../long-bytes.ts'
 
 /**
  * Removes the rows that the request's range names.
@@ -19,17 +20,17 @@ export async function removeKeys(
 ): Promise<void> {
   if (request.range.by !== 'keys') throw new Error('only rows that are named can be removed')
   const names = [...shape.partition, ...shape.clustering]
-  const key = names.map((name) => `${quoteName(name)} = ?`).join(' AND ')
+  const key = names.map((name) => `${quotedName(name)} = ?`).join(' AND ')
   const timed = shape.counters
     ? []
     : [...shape.columns].flatMap(([name, { part, manyCells }]) => (part === 'regular' && !manyCells ? [name] : []))
-  const times = timed.map((name) => `writetime(${quoteName(name)})`).join(', ')
+  const times = timed.map((name) => `writetime(${quotedName(name)})`).join(', ')
   const table = tableName(shape.table)
   const run = (cql: string, parameters: readonly (Buffer | null)[], consistency: number) =>
     link.client.execute(cql, [...parameters], { prepare: true, consistency, isIdempotent: true })
   await flow.each(request.range.keys, request.signal, async (bound) => {
     const { values } = keyOfBound(request, shape, bound)
-    const there = `SELECT ${[...(times === '' ? [] : [times]), quoteName(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${key}`
+    const there = `SELECT ${[...(times === '' ? [] : [times]), quotedName(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${key}`
     const [found] = (await run(there, values, link.readLevel)).rows
     if (found === undefined) return
     let latest: bigint | null = null

@@ -3,7 +3,8 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { FullPartition } from '../../../model/copy/ring-picture.ts'
 import type { CassandraLink } from '../connect.ts'
-import { quoteName, tableName } from './names.ts'
+import { tableName } from './names.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 
 /** Rows after which a window ends with its partition. */
 const WINDOW_ROWS = 250
@@ -43,9 +44,9 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
   if (ring === undefined) throw new Error('a table without a ring has no windows')
   const whole = RINGS[ring.partitioner]
   const keyColumns = table.key.slice(0, ring.columns)
-  const hash = `${ring.partitioner === 'ycql' ? 'partition_hash' : 'token'}(${keyColumns.map(quoteName).join(', ')})`
+  const hash = `${ring.partitioner === 'ycql' ? 'partition_hash' : 'token'}(${keyColumns.map(quotedName).join(', ')})`
   const keyAt = keyColumns.map((name) => table.columns.findIndex((column) => column.name === name))
-  const columns = table.columns.map(({ name }) => quoteName(name)).join(', ')
+  const columns = table.columns.map(({ name }) => quotedName(name)).join(', ')
 
   const query = ({ low, high }: TokenRange): readonly [string, readonly unknown[]] => {
     const type = ring.partitioner === 'ycql' ? Number : (token: bigint): bigint => token

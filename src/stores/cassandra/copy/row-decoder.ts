@@ -3,10 +3,10 @@ import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 import type { RowRequest } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { decoderOf } from './decode.ts'
-import { quoteName } from './names.ts'
 import type { DriverRow } from './pages.ts'
 import { shapeOf, type TableShape } from './shape.ts'
 import { columnTypeOf, type CqlType } from './types.ts'
@@ -42,11 +42,11 @@ export class RowDecoder {
       part === null
         ? []
         : [
-            `writetime(${quoteName(part.value)}) AS ${quoteName(part.time)}`,
-            `ttl(${quoteName(part.value)}) AS ${quoteName(part.life)}`,
+            `writetime(${quotedName(part.value)}) AS ${quotedName(part.time)}`,
+            `ttl(${quotedName(part.value)}) AS ${quotedName(part.life)}`,
           ],
     )
-    this.what = [...[...names].map(quoteName), ...times].join(', ')
+    this.what = [...[...names].map(quotedName), ...times].join(', ')
   }
 
   /** What a column holds. */

@@ -2,6 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { longBytes } from '../long-bytes.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import { encoderOf } from './encode.ts'
 import type { ShapeColumn, TableShape } from './shape.ts'
@@ -268,13 +269,6 @@ export class RowWrites {
       where: `${tableText(this.#shape.table)}.${this.#columns[at]?.name ?? ''}`,
     })
   }
-}
-
-/** Microseconds or seconds as the protocol has them. */
-export function longBytes(value: bigint): Buffer {
-  const bytes = Buffer.allocUnsafe(8)
-  bytes.writeBigInt64BE(value)
-  return bytes
 }
 
 function usingParameters({ time, life }: Using): readonly Buffer[] {

@@ -2,7 +2,8 @@
 import type { RingSpec, TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { quoteName, tableName } from './names.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { tableName } from './names.ts'
 
 export type Query = { readonly cql: string; readonly parameters: readonly unknown[] }
 
@@ -24,7 +25,7 @@ export function refuseNoCondition(where: string | null): void {
 
 /** `token("a", "b")`. */
 export function hashOf(table: TableSpec, ring: RingSpec): string {
-  const columns = table.key.slice(0, ring.columns).map(quoteName).join(', ')
+  const columns = table.key.slice(0, ring.columns).map(quotedName).join(', ')
   return `${ring.partitioner === 'ycql' ? 'partition_hash' : 'token'}(${columns})`
 }
 
@@ -52,7 +53,7 @@ export function byTokens(
 
 /** All rows of one partition, or one row, by the first columns of the key. */
 export function byKey(table: TableSpec, what: string, key: readonly unknown[], where: string | null): Query {
-  const conditions = table.key.slice(0, key.length).map((name) => `${quoteName(name)} = ?`)
+  const conditions = table.key.slice(0, key.length).map((name) => `${quotedName(name)} = ?`)
   return { cql: `SELECT ${what} FROM ${tableName(table.table)}${behind(conditions, where)}`, parameters: key }
 }
 

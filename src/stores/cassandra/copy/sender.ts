@@ -1,9 +1,10 @@
 /** Sends writes of rows: alone, or a few of one partition together, again where that may help, and at ONE where that is wanted. */
 import type { QueryOptions } from 'cassandra-driver'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { longBytes } from '../long-bytes.ts'
 import type { CassandraLink } from '../connect.ts'
 import { FallBack } from '../consistency.ts'
-import { longBytes, type Encoded, type Parameters, type Write } from './row-writes.ts'
+import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 
 /** Writes of one partition, and the rows that they are of. */
 export type Sending = { readonly writes: readonly Write[]; readonly rows: readonly Encoded[] }

@@ -1,6 +1,7 @@
 /** Texts of the statements that write and read single rows of a table. A text stays the same object, so that the driver finds it prepared. */
-import { quoteName, tableName } from './names.ts'
+import { tableName } from './names.ts'
 import type { TableShape } from './shape.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 
 /** What stands behind USING: a time, or a time and a life. */
 export type Using = 'time' | 'time and life'
@@ -32,7 +33,7 @@ export class Statements {
   insert(columns: readonly string[], using: Using | null): string {
     return this.#of(insertKey(columns, using), () => {
       this.#sets++
-      const names = columns.map(quoteName).join(', ')
+      const names = columns.map(quotedName).join(', ')
       const values = columns.map(() => '?').join(', ')
       return `INSERT INTO ${this.#table} (${names}) VALUES (${values})${using === null ? ' IF NOT EXISTS' : usingText(using)}`
     })
@@ -42,7 +43,7 @@ export class Statements {
   update(columns: readonly string[], key: readonly string[], using: Using): string {
     return this.#of(updateKey(columns, using), () => {
       if (columns.length > 1) this.#sets++
-      const set = columns.map((name) => `${quoteName(name)} = ?`).join(', ')
+      const set = columns.map((name) => `${quotedName(name)} = ?`).join(', ')
       return `UPDATE ${this.#table}${usingText(using)} SET ${set} WHERE ${this.#where(key)}`
     })
   }
@@ -50,7 +51,7 @@ export class Statements {
   /** Adds to counters of one row. */
   add(columns: readonly string[], key: readonly string[]): string {
     return this.#of(`a ${JSON.stringify(columns)}`, () => {
-      const set = columns.map((name) => `${quoteName(name)} = ${quoteName(name)} + ?`).join(', ')
+      const set = columns.map((name) => `${quotedName(name)} = ${quotedName(name)} + ?`).join(', ')
       return `UPDATE ${this.#table} SET ${set} WHERE ${this.#where(key)}`
     })
   }
@@ -58,12 +59,12 @@ export class Statements {
   /** One row by its key, or the static columns of a partition. */
   select(columns: readonly string[], key: readonly string[]): string {
     return this.#of(`s ${JSON.stringify(columns)}${key.length}`, () => {
-      return `SELECT ${columns.map(quoteName).join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
+      return `SELECT ${columns.map(quotedName).join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
     })
   }
 
   #where(key: readonly string[]): string {
-    return key.map((name) => `${quoteName(name)} = ?`).join(' AND ')
+    return key.map((name) => `${quotedName(name)} = ?`).join(' AND ')
   }
 
   #of(key: string, make: () => string): string {

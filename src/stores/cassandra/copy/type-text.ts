@@ -1,6 +1,6 @@
 /** Types in CQL, as a column is declared with them, and back. */
 import { SluiceError } from '../../../shared/errors.ts'
-import { quoteName } from './names.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 import type { CqlField, CqlType, SimpleName } from './types.ts'
 
 /**
@@ -26,7 +26,7 @@ function textOf(type: CqlType, place: 'column' | 'collection' | 'record'): strin
     case 'tuple':
       return `frozen<tuple<${type.parts.map((part) => textOf(part, 'record')).join(', ')}>>`
     case 'udt':
-      return frozen(type.frozen, quoteName(type.name))
+      return frozen(type.frozen, quotedName(type.name))
     case 'vector':
       return `vector<${textOf(type.of, 'record')}, ${type.size}>`
     case 'custom':

@@ -1,8 +1,9 @@
 /** Types that somebody declared in a keyspace, which have to be there before a table of them can be made. */
 import type { CqlField, CqlType } from './types.ts'
 import { cqlText } from './types.ts'
-import { quoteName, tableName } from './names.ts'
+import { tableName } from './names.ts'
 import type { UserType } from '../../../model/copy/column-type.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 
 /** All that some types are made of, each behind those that it is made of itself. */
 export function userTypesOf(types: readonly CqlType[]): readonly UserType[] {
@@ -44,6 +45,6 @@ function declared({ name, type }: CqlField): UserType['fields'][number] {
 
 /** CREATE TYPE in a keyspace. */
 export function createType(keyspace: string, { name, fields }: UserType): string {
-  const list = fields.map((field) => `${quoteName(field.name)} ${field.native}`).join(', ')
+  const list = fields.map((field) => `${quotedName(field.name)} ${field.native}`).join(', ')
   return `CREATE TYPE IF NOT EXISTS ${tableName({ schema: keyspace, name })} (${list})`
 }

@@ -8,6 +8,7 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { types, type QueryOptions } from 'cassandra-driver'
 import { SluiceError } from '../../../shared/errors.ts'
+import { longBytes } from '../long-bytes.ts'
 import type { CassandraLink } from '../connect.ts'
 import { failureOf } from '../failure.ts'
 import { sumOf } from './entry.ts'
@@ -117,7 +118,7 @@ export class LedgerLog {
     const begun = await this.#cas(
       `INSERT INTO ${this.tables.head} (ledger, format, level, seq, id, snapshot_seq, snapshot_entry, snapshot_parts, snapshot_sum, trimmed)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`,
-      [LEDGER, LOG_FORMAT, this.#level.name, long(0n), first, long(0n), first, 0, '', long(0n)],
+      [LEDGER, LOG_FORMAT, this.#level.name, longBytes(0n), first, longBytes(0n), first, 0, '', longBytes(0n)],
     )
     if (begun instanceof SluiceError) throw begun
   }
@@ -129,8 +130,8 @@ export class LedgerLog {
       `INSERT INTO ${this.tables.log} (ledger, bucket, seq, id, prev, at, parts, sum, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [
         LEDGER,
-        long(seq / BUCKET),
-        long(seq),
+        longBytes(seq / BUCKET),
+        longBytes(seq),
         uuid(id),
         uuid(prev),
         new Date(now),
@@ -146,7 +147,7 @@ export class LedgerLog {
   async append({ seq, id, prev }: Omit<LogEntry, 'bytes'>): Promise<Landed> {
     const found = await this.#cas(
       `UPDATE ${this.tables.head} SET seq = ?, id = ? WHERE ledger = ? IF seq = ? AND id = ?`,
-      [long(seq), uuid(id), LEDGER, long(seq - 1n), uuid(prev)],
+      [longBytes(seq), uuid(id), LEDGER, longBytes(seq - 1n), uuid(prev)],
     )
     if (found === null) return 'applied'
     if (found instanceof SluiceError) return found
@@ -158,7 +159,7 @@ export class LedgerLog {
   async withdraw({ seq, id }: Position, bytes: number): Promise<void> {
     await this.#run(
       `DELETE FROM ${this.tables.log} WHERE ledger = ? AND bucket = ? AND seq = ? AND id = ?`,
-      [LEDGER, long(seq / BUCKET), long(seq), uuid(id)],
+      [LEDGER, longBytes(seq / BUCKET), longBytes(seq), uuid(id)],
       this.#level.plain,
     )
     if (bytes > INLINE_BYTES) await this.dropParts(id)
@@ -174,7 +175,7 @@ export class LedgerLog {
     for (let bucket = (after.seq + 1n) / BUCKET; bucket <= to.seq / BUCKET; bucket++) {
       const found = await this.#run(
         `SELECT seq, id, prev, parts, sum, entry FROM ${this.tables.log} WHERE ledger = ? AND bucket = ? AND seq > ? AND seq <= ?`,
-        [LEDGER, long(bucket), long(after.seq), long(to.seq)],
+        [LEDGER, longBytes(bucket), longBytes(after.seq), longBytes(to.seq)],
         this.#level.plain,
       )
       for (const row of found) rows.set(`${String(row.get('seq'))} ${String(row.get('id'))}`, row)
@@ -234,7 +235,7 @@ export class LedgerLog {
     const found = await this.#cas(
       `UPDATE ${this.tables.head} SET snapshot_seq = ?, snapshot_entry = ?, snapshot_id = ?, snapshot_parts = ?, snapshot_sum = ?
        WHERE ledger = ? IF snapshot_seq = ?`,
-      [long(position.seq), uuid(position.id), uuid(id), parts, sum, LEDGER, long(instead.position.seq)],
+      [longBytes(position.seq), uuid(position.id), uuid(id), parts, sum, LEDGER, longBytes(instead.position.seq)],
     )
     if (found instanceof SluiceError) return found
     return found === null || String(found.get('snapshot_seq')) === String(position.seq) ? 'applied' : 'taken'
@@ -246,17 +247,17 @@ export class LedgerLog {
     for (let bucket = from; bucket < before; bucket++) {
       const rows = await this.#run(
         `SELECT id, parts FROM ${this.tables.log} WHERE ledger = ? AND bucket = ?`,
-        [LEDGER, long(bucket)],
+        [LEDGER, longBytes(bucket)],
         this.#level.plain,
       )
       for (const row of rows) if (Number(row.get('parts')) > 0) await this.dropParts(String(row.get('id')))
-      const where = [LEDGER, long(bucket)]
+      const where = [LEDGER, longBytes(bucket)]
       await this.#run(`DELETE FROM ${this.tables.log} WHERE ledger = ? AND bucket = ?`, where, this.#level.plain)
     }
     await this.#cas(`UPDATE ${this.tables.head} SET trimmed = ? WHERE ledger = ? IF trimmed = ?`, [
-      long(before),
+      longBytes(before),
       LEDGER,
-      long(from),
+      longBytes(from),
     ])
   }
 
@@ -357,13 +358,6 @@ function timeOf(row: types.Row | undefined): number {
 /** Of a number or an id, whichever class the driver has for it. */
 function textOf(value: unknown): string {
   return (value as { toString(): string }).toString()
-}
-
-/** As bytes, which every setting of the driver takes. */
-function long(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigInt64BE(value)
-  return bytes
 }
 
 function uuid(id: string): types.Uuid {

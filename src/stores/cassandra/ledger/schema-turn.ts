@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { types } from 'cassandra-driver'
 import type { CassandraLink } from '../connect.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 
 const PREFIX = 'sluice_making_'
 /** After which whoever made such a table is taken for dead. */
@@ -27,7 +28,7 @@ export async function makeInTurn(
   make: () => Promise<void>,
 ): Promise<void> {
   const mine = `${PREFIX}${randomUUID().replaceAll('-', '')}`
-  const table = (name: string): string => `"${keyspace.replaceAll('"', '""')}"."${name}"`
+  const table = (name: string): string => `${quotedName(keyspace)}."${name}"`
   const seen = new Map<string, number>()
   let isMade = false
   try {

@@ -5,6 +5,7 @@ import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { failureOf } from '../failure.ts'
 import { makeInTurn } from './schema-turn.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 
 /** Of what stands in these tables; a ledger with a larger number is not touched. */
 export const LOG_FORMAT = 1
@@ -22,7 +23,7 @@ export type LogTables = {
 }
 
 export function logTables(keyspace: string): LogTables {
-  const of = (name: string): string => `"${keyspace.replaceAll('"', '""')}"."sluice_ledger_${name}"`
+  const of = (name: string): string => `${quotedName(keyspace)}."sluice_ledger_${name}"`
   return { head: of('head'), log: of('log'), part: of('part') }
 }
 

@@ -1,4 +1,5 @@
 /** The tables of the Cassandra Data Migrator in a schema of PostgreSQL, or of YugabyteDB's YSQL; times are UTC. */
+import { quotedName } from '../../../shared/sql-text.ts'
 import type { LedgerDatabase, Statement } from '../../copy-port.ts'
 import type { SqlValue } from '../../port.ts'
 import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../track-port.ts'
@@ -16,13 +17,13 @@ export class PostgresTrack implements TrackStore {
   constructor(database: LedgerDatabase, schema: string) {
     this.#database = database
     this.#schema = schema
-    const quoted = `"${schema.replaceAll('"', '""')}"`
+    const quoted = quotedName(schema)
     this.#info = `${quoted}.cdm_run_info`
     this.#details = `${quoted}.cdm_run_details`
   }
 
   async prepare(): Promise<void> {
-    const quoted = `"${this.#schema.replaceAll('"', '""')}"`
+    const quoted = quotedName(this.#schema)
     const there = await this.#database.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [this.#schema])
     // Who may not make schemas may still write into those that are there.
     if (there.length === 0) await this.#make(`CREATE SCHEMA IF NOT EXISTS ${quoted}`)
