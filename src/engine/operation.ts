@@ -7,6 +7,15 @@ import type { OnExisting } from '../model/copy/plan.ts'
 import type { ScriptSizes } from '../model/copy/script-presets.ts'
 import type { ObjectWish } from '../model/copy/schema-object.ts'
 import type { Interrupt } from '../shared/abort.ts'
+import type {
+  ArchiveHoldOperation,
+  ArchiveListOperation,
+  ArchiveOperation,
+  ArchiveSweepOperation,
+  ArchiveVerifyOperation,
+  QueryOperation,
+  RestoreOperation,
+} from './archive-operations.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Emit, EventBody } from '../model/event.ts'
 
@@ -173,6 +182,13 @@ export type Operation =
   | { readonly kind: 'doctor'; readonly catalog?: string; readonly path?: string }
   | CopyOperation
   | DiffOperation
+  | ArchiveOperation
+  | ArchiveListOperation
+  | ArchiveVerifyOperation
+  | ArchiveSweepOperation
+  | ArchiveHoldOperation
+  | RestoreOperation
+  | QueryOperation
   /** Takes back what `diff --fix` changed. */
   | {
       readonly kind: 'diff-undo'

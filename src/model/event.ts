@@ -4,6 +4,15 @@
  */
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { RingSpec } from './copy/column-type.ts'
+import type {
+  ArchiveColumnsEvent,
+  ArchivedEvent,
+  ArchiveFindingEvent,
+  ArchivePlanEvent,
+  ArchiveProgressEvent,
+  ArchiveStateEvent,
+  QuerySourcesEvent,
+} from './archive-events.ts'
 import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 
 export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
@@ -187,6 +196,14 @@ export type EventBody =
   | RowEvent
   | CheckEvent
   | StatementEvent
+  // ── archives
+  | ArchiveColumnsEvent
+  | ArchivePlanEvent
+  | ArchiveProgressEvent
+  | ArchiveStateEvent
+  | ArchivedEvent
+  | ArchiveFindingEvent
+  | QuerySourcesEvent
   // ── talk and the end
   | { type: 'log'; level: 'note' | 'warn' | 'error' | 'debug'; table?: string; message: string; hint?: string }
   | {

@@ -75,6 +75,14 @@ export const ERROR_CODES = {
   LEDGER_NEWER: 'state',
   LEDGER_BUSY: 'state',
   LEDGER_DAMAGED: 'state',
+  /** What was going to be done with a partition does not fit the state that the ledger has for it. */
+  PARTITION_STATE: 'state',
+  /** A partition changed after it was exported, or its archive is not what was proved. */
+  PARTITION_CHANGED: 'state',
+  /** Somebody has said that a partition has to stay. */
+  PARTITION_HELD: 'state',
+  /** Two programs publish into one archive, or the archive is not the one that the ledger knows. */
+  ARCHIVE_CONFLICT: 'state',
   // unsupported
   TABLE_FEATURE: 'unsupported',
   PROTOCOL_VERSION: 'unsupported',

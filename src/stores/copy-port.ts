@@ -9,6 +9,7 @@ import type { RingLook, RingPicture } from '../model/copy/ring-picture.ts'
 import type { Digest, FrameFormat, Row, Stamp } from '../model/copy/rows.ts'
 import type { SchemaObject } from '../model/copy/schema-object.ts'
 import type { SluiceError } from '../shared/errors.ts'
+import type { PartitionStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { SqlDialect, SqlRow } from './port.ts'
 import type { TrackStore } from './track-port.ts'
 
@@ -83,6 +84,10 @@ export interface CopyStore extends AsyncDisposable {
   track?(schema: string, ledger: LedgerDatabase): TrackStore
   /** How rows lie on the ring of a table, of stores whose tables have one. @throws SluiceError NO_RING for a table without a ring */
   tokenSample?(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture>
+  /** Partitions that are tables of their own, of stores that have such. */
+  partitions?(): PartitionStore
+  /** What people have written about the columns of a table, by name; of stores that keep that. */
+  comments?(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
 }
 
 /** Indexes, constraints and defaults: those that tables have, and how to make more of them. */
@@ -161,6 +166,8 @@ export interface SourceView extends AsyncDisposable {
   read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
   /** Rows as the system prints them; returns how many. A failure of the source is thrown, and never looks like an end. */
   frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
+  /** Rows as the CSV of `model/archive/wire.ts`, made by the system itself; returns how many. */
+  csv?(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
   /** Rows and sum of a range, computed where that is cheapest. */
   digest(request: RowRequest, signal: AbortSignal): Promise<Digest>
   /** The largest key of the range, and null where it is empty. */
@@ -219,6 +226,11 @@ export interface CopyTarget {
   finish(table: TableSpec, signal: AbortSignal): Promise<void>
   /** Begins the transaction of a chunk, where there is one. */
   open(request: ChunkRequest): Promise<ChunkWriter>
+  /**
+   * Takes rows out, if they are what they have to be. Rows and ledger change in one transaction where the system has those; where it has not, a row that
+   * was written later than it was read stays.
+   */
+  remove?(request: RemoveRequest): Promise<StepEnd>
 }
 
 /** The transaction of a chunk. Disposed without `commit`, nothing of it stays; where `atomic` is 'batch', what was written stays. */
@@ -237,6 +249,8 @@ export interface ChunkWriter extends AsyncDisposable {
   write(rows: readonly Row[], step?: BatchStep, stamps?: readonly Stamp[]): Promise<number>
   /** @returns rows written */
   writeFrames?(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint>
+  /** Rows as the CSV of `model/archive/wire.ts`; returns how many were written. */
+  writeCsv?(csv: AsyncIterable<Buffer>): Promise<bigint>
   /** What stands in the range now, read within the transaction. */
   digest(request: DigestRequest): Promise<Digest>
   /**

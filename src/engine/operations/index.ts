@@ -59,6 +59,20 @@ export async function perform(operation: Operation, run: Run): Promise<Ending> {
       return (await import('./diff-undo.ts')).diffUndo(operation, run)
     case 'diff':
       return (await import('./diff.ts')).diff(operation, run)
+    case 'archive':
+      return (await import('./archive.ts')).archive(operation, run)
+    case 'archive-list':
+      return (await import('./archive-list.ts')).archiveList(operation, run)
+    case 'archive-verify':
+      return (await import('./archive-verify.ts')).archiveVerify(operation, run)
+    case 'archive-sweep':
+      return (await import('./archive-sweep.ts')).archiveSweep(operation, run)
+    case 'archive-hold':
+      return (await import('./archive-hold.ts')).archiveHold(operation, run)
+    case 'restore':
+      return (await import('./restore.ts')).restore(operation, run)
+    case 'query':
+      return (await import('./query.ts')).query(operation, run)
     default:
       return unknown(operation)
   }

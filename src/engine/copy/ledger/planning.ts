@@ -2,7 +2,7 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { LEASE_MS, type Owner, type TableKey } from './chunks.ts'
-import { ledgerDialect } from './dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { batchOnce, type Hold } from './once.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'

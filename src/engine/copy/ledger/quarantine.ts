@@ -5,7 +5,7 @@ import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import type { Owner, TableKey } from './chunks.ts'
-import { ledgerDialect } from './dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type AsideRow = {
   /** Texts of the key, by which the row is found at the source again; empty where it has none. */

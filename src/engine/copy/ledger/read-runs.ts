@@ -1,6 +1,6 @@
 /** What a ledger says of the copies that went into its database, for those who only look. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import { ledgerDialect } from './dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../../stores/port.ts'
 
 export type RecordedRun = {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { Owner, TableKey } from './chunks.ts'
-import { ledgerDialect } from './dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLate } from './late-table.ts'
 
 /** Keys in one row of the ledger. */

@@ -4,7 +4,7 @@ import type { Bound } from '../../../model/copy/range.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { TableKey } from './chunks.ts'
-import { ledgerDialect } from './dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type Repair = {
   readonly id: string

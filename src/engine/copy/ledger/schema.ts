@@ -5,13 +5,13 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { ledgerDialect, type LedgerDialect } from './dialect.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export const LEDGER_VERSION = 1
 
 /** Names of the ledger's own tables, which are never part of a copy by pattern. */
 export function isLedgerTable({ name }: TableName): boolean {
-  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tokens|objects)|sluice_ledger_(?:head|log|part))$/.test(
+  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tokens|objects|archives|archive_partitions|archive_history)|sluice_ledger_(?:head|log|part))$/.test(
     name,
   )
 }

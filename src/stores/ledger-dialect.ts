@@ -1,5 +1,5 @@
 /** What differs between the databases that a ledger can live in. Everything else of it is SQL that all of them understand. */
-import type { SqlDialect } from '../../../stores/port.ts'
+import type { SqlDialect } from './port.ts'
 
 export type LedgerDialect = {
   /** Milliseconds since the epoch by the clock of the database, at the moment of the statement. */

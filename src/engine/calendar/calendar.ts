@@ -1,0 +1,17 @@
+/** Periods of time that people cut tables by: days, weeks, months, and quarters and years that need not begin in January. */
+
+export type CalendarUnit = 'day' | 'week' | 'month' | 'quarter' | 'year'
+
+export type CalendarSpec = {
+  readonly unit: CalendarUnit
+  /** 1 to 12: the first month of a year, and so of its first quarter. */
+  readonly firstMonth: number
+  /**
+   * Added to the calendar year in which a fiscal year begins. With January and 1, Q2-FY25 is April to June 2024.
+   */
+  readonly yearOffset: number
+  /** 1 (Monday) to 7. */
+  readonly firstWeekday: number
+  /** IANA name; days begin at its midnight. */
+  readonly zone: string
+}

@@ -1,0 +1,130 @@
+/** What happens to partitions on their way into an archive and back; part of the union in event.ts. */
+import type { ErrorInfo } from '../shared/errors.ts'
+import type { ArchiveState } from './archive/state.ts'
+import type { Dec } from './event.ts'
+
+/** One partition of a plan. Bounds as the source prints them; the first is in it, the second is not; absent where it is open. */
+export type ArchivePlanEvent = {
+  type: 'archive.planned'
+  table: string
+  partition: string
+  /** `later`: not old enough. `blocked`: due, but something is in the way, and `note` says what. */
+  status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'held' | 'blocked'
+  state?: ArchiveState
+  from?: string
+  to?: string
+  rows: Dec
+  estimated: boolean
+  /** Of the source, about. */
+  bytes: Dec
+  /** About how long it takes, by what archiving took here before; absent where nothing is known yet. */
+  estimatedMs?: number
+  note?: string
+}
+
+/** How the columns of a table stand in its archive. */
+export type ArchiveColumnsEvent = {
+  type: 'archive.columns'
+  table: string
+  archive: string
+  partitionColumn: string
+  calendar: string
+  columns: readonly { column: string; source: string; stored: string; note?: string }[]
+}
+
+export type ArchiveStep =
+  | 'exporting'
+  | 'verifying'
+  | 'publishing'
+  | 'detaching'
+  | 'removing'
+  | 'dropping'
+  | 'restoring'
+
+/** How far a step is; may be left out by a slow reader. */
+export type ArchiveProgressEvent = {
+  type: 'archive.progress'
+  table: string
+  partition: string
+  step: ArchiveStep
+  rows: Dec
+  /** About, until the rows are counted. */
+  total: Dec
+  /** Of text that has come out of the source so far. */
+  bytes: Dec
+}
+
+/** A partition has reached a state. */
+export type ArchiveStateEvent = {
+  type: 'archive.state'
+  table: string
+  partition: string
+  state: ArchiveState
+  rows?: Dec
+  /** Of the source. */
+  sourceBytes?: Dec
+  /** Of its Parquet files. */
+  bytes?: Dec
+  files?: Dec
+  /** Of the Delta table. */
+  version?: Dec
+  /** When it may be dropped, UTC. */
+  dropAfter?: string
+  /** Since the state before it. */
+  ms: number
+  error?: ErrorInfo
+}
+
+/** A partition as the ledger has it (`archive list`). */
+export type ArchivedEvent = {
+  type: 'archived'
+  table: string
+  partition: string
+  state: ArchiveState
+  archive: string
+  from?: string
+  to?: string
+  rows?: Dec
+  files?: Dec
+  bytes?: Dec
+  sourceBytes?: Dec
+  version?: Dec
+  changedAt?: string
+  dropAfter?: string
+  held?: string
+  error?: string
+}
+
+/** Something in an archive that is not as it was proved (`archive verify`), or that belongs to nothing (`archive sweep`). */
+export type ArchiveFindingEvent = {
+  type: 'archive.finding'
+  table: string
+  partition?: string
+  path?: string
+  finding:
+    | 'missing file'
+    | 'changed file'
+    | 'unreadable file'
+    | 'other rows'
+    | 'not in the log'
+    | 'not in the ledger'
+    | 'differs from the source'
+    | 'broken log'
+    | 'stray file'
+    | 'swept file'
+  detail: string
+  bytes?: Dec
+}
+
+/** Which parts of a table a query has read. */
+export type QuerySourcesEvent = {
+  type: 'query.sources'
+  table: string
+  /** Archived partitions whose files were read, and all of them. */
+  partitions: { read: Dec; of: Dec }
+  files: { read: Dec; of: Dec }
+  /** Rows of the source that were brought over. */
+  hotRows: Dec
+  /** Columns that were. */
+  hotColumns: readonly string[]
+}

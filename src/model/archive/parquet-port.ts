@@ -1,0 +1,52 @@
+/**
+ * Rows into Parquet files and back. Rows come and go as CSV in the form that `wire.ts` describes, or as canonical rows. One implementation
+ * needs a database engine; this port keeps it out of the archive's own code.
+ */
+import type { Digest } from '../copy/rows.ts'
+import type { Range } from '../copy/range.ts'
+import type { Row } from '../copy/rows.ts'
+import type { ExaminedFile, WrittenFile } from './archived-file.ts'
+import type { StoredColumn, StoredTable } from './stored-column.ts'
+
+export type WriteRequest = {
+  readonly table: StoredTable
+  /** An existing folder on a local disk; nothing outside of it is touched. */
+  readonly folder: string
+  /** Files are called `${prefix}-00000.parquet` and so on. */
+  readonly prefix: string
+  /** About how large a file becomes before the next one is begun. */
+  readonly fileBytes: number
+  readonly signal: AbortSignal
+}
+
+export type ReadFiles = {
+  readonly columns: readonly StoredColumn[]
+  /** Absolute paths. */
+  readonly files: readonly string[]
+  readonly signal: AbortSignal
+}
+
+export interface ParquetFiles extends AsyncDisposable {
+  /**
+   * Writes every row of the CSV, sorted by `table.sortBy`, and syncs each file and the folder to the disk. Files appear under their final names;
+   * what a failure leaves behind is the caller's to remove.
+   * @returns files that hold rows, in order; none for no rows
+   * @throws SluiceError VALUE_REFUSED for a value that the stored type does not hold, with column and value; BAD_ROWS never: a line that is cut off is
+   * an error of the CSV. NO_SPACE, TARGET_IO; the signal's reason; whatever `csv` throws
+   */
+  write(request: WriteRequest, csv: AsyncIterable<Buffer>): Promise<readonly WrittenFile[]>
+  /**
+   * Reads all columns of all rows by a connection that has written nothing, and all bytes of the files.
+   * @throws SluiceError PROOF_FAILED for a file that is no sound Parquet file, or has other columns or types; SOURCE_IO
+   */
+  examine(request: ReadFiles): Promise<readonly ExaminedFile[]>
+  /** Rows in canonical form, in any order. @throws as `examine` */
+  rows(request: ReadFiles, batchRows: number): AsyncIterable<readonly Row[]>
+  /** Rows as CSV in the wire form; returns how many. @throws as `examine` */
+  csv(request: ReadFiles): AsyncGenerator<Buffer, bigint>
+  /**
+   * Rows and sum of those whose key lies in a range, as the source sorts whole numbers and moments. Only for keys that sort alike there and in Parquet.
+   * @param key names of the key's columns
+   */
+  digest(request: ReadFiles & { readonly key: readonly string[]; readonly range: Range }): Promise<Digest>
+}

@@ -1,0 +1,23 @@
+/** How far a partition has come on its way into the archive. */
+export const ARCHIVE_STATES = [
+  'PLANNED',
+  'EXPORTING',
+  'EXPORTED',
+  'VERIFIED',
+  'PUBLISHED',
+  'DETACHED',
+  'DROPPED',
+  'RESTORED',
+  'FAILED',
+] as const
+
+/**
+ * From DETACHED on the archive answers for the rows of a partition, and what is left of it in the source does not count. Before that, and after
+ * RESTORED, the source does. FAILED: nobody can go on before a person has looked; what counts is what counted before.
+ */
+export type ArchiveState = (typeof ARCHIVE_STATES)[number]
+
+/** Whether rows of the partition are those of the archive. */
+export function isArchived(state: ArchiveState): boolean {
+  return state === 'DETACHED' || state === 'DROPPED'
+}

@@ -1,0 +1,42 @@
+/** Columns of an archive: what each holds in the source, and as what it stands in the Delta table and its Parquet files. */
+import type { Column, ColumnType } from '../copy/column-type.ts'
+
+/** Primitive types of a Delta schema that archives use. Decimals are spelled `decimal(p,s)`. */
+export type StoredType =
+  | 'boolean'
+  | 'byte'
+  | 'short'
+  | 'integer'
+  | 'long'
+  | 'float'
+  | 'double'
+  | 'string'
+  | 'binary'
+  | 'date'
+  | 'timestamp'
+  | 'timestamp_ntz'
+  | `decimal(${number},${number})`
+
+export type StoredColumn = {
+  /** Its name in the source and in the schema of the Delta table. */
+  readonly name: string
+  /** Its name in Parquet files, statistics and partition values: another one only where the name needs column mapping. */
+  readonly physical: string
+  /** As the source has it; what a restored table gets back. */
+  readonly column: Column
+  /** As which type its values travel and are proved (docs/CANONICAL.md). `native`: the text that the source prints, and takes again. */
+  readonly as: ColumnType
+  readonly stored: StoredType
+  readonly comment?: string
+}
+
+/** The columns of a table and how its archive is cut up: the same for all of its partitions. */
+export type StoredTable = {
+  readonly columns: readonly StoredColumn[]
+  /** Name of the column that the Delta table is partitioned by. It is no column of the source. */
+  readonly partitionColumn: string
+  /** Whether physical names differ from names, so that the table needs column mapping. */
+  readonly mapped: boolean
+  /** Names of source columns that rows of a file are sorted by. */
+  readonly sortBy: readonly string[]
+}

@@ -1,0 +1,83 @@
+/** What a source offers to archives, beside what every copy needs of it: its own partitions, and rows that are taken out of it once they are proved. */
+import type { TableName, TableSpec } from '../model/copy/column-type.ts'
+import type { Range } from '../model/copy/range.ts'
+import type { Digest } from '../model/copy/rows.ts'
+import type { Closing, ReadColumn } from './copy-port.ts'
+
+/** A partition that the system itself keeps as a table. */
+export type NativePartition = {
+  readonly table: TableSpec
+  /** The table's own number, that a new table under its name does not have. */
+  readonly identity: string
+  /** Bounds of the one column that the parent is partitioned by, as the system prints values: the first is in it, the second is not. Null is open. */
+  readonly from: string | null
+  readonly to: string | null
+  readonly isDefault: boolean
+  readonly rows: bigint
+  readonly bytes: bigint
+  /** Why it cannot be taken out of its parent, in words; null where it can. */
+  readonly blocked: string | null
+}
+
+export type NativePartitions = {
+  /** Column that partitions are ranges of. */
+  readonly by: string
+  readonly partitions: readonly NativePartition[]
+}
+
+/** `differs`: the rows are not the ones that were proved, and nothing was done. `gone`: the table is not there, or another one is in its place. */
+export type StepEnd = 'done' | 'differs' | 'gone' | 'fenced'
+
+export type PartitionRequest = {
+  readonly parent: TableName
+  readonly partition: TableName
+  readonly identity: string
+  readonly columns: readonly ReadColumn[]
+  /** What its rows have to come to. */
+  readonly expect: Digest
+  /** Ends the transaction in the ledger. */
+  readonly closing: Closing
+  readonly signal: AbortSignal
+}
+
+/** Partitions of one system that are tables. Every change and its closing are one transaction. */
+export interface PartitionStore {
+  /**
+   * The partitions of a table, by their lower bounds.
+   * @returns null for a table that is not partitioned
+   * @throws SluiceError UNSUPPORTED_TYPE where it is partitioned in another way than by ranges of one column
+   */
+  list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null>
+  /**
+   * Waits shortly for the partition to be free, looks at its rows once more, and takes it out of its parent into the schema for what is archived.
+   * @throws SluiceError TARGET_BUSY where others keep it in use
+   */
+  detach(request: PartitionRequest): Promise<StepEnd>
+  /** Looks at the rows of a detached table once more, and drops it. */
+  drop(request: Omit<PartitionRequest, 'partition'>): Promise<StepEnd>
+  /** Brings a detached table back under its name and into its parent. */
+  attach(request: PartitionRequest & { readonly from: string | null; readonly to: string | null }): Promise<StepEnd>
+  /**
+   * Makes a partition that was dropped again: a table like its parent, filled with rows, compared, and attached; all in one transaction.
+   * @param fill writes the rows
+   */
+  recreate(
+    request: PartitionRequest & { readonly from: string | null; readonly to: string | null },
+    csv: AsyncIterable<Buffer>,
+  ): Promise<StepEnd>
+  /** Where a detached table stands. */
+  detachedName(parent: TableName, partition: TableName): TableName
+}
+
+/** Rows of a plain table that are taken out of it. */
+export type RemoveRequest = {
+  readonly table: TableSpec
+  readonly columns: readonly ReadColumn[]
+  readonly range: Range
+  /** A condition in the SQL of the store. */
+  readonly where: string | null
+  /** What these rows have to come to; otherwise nothing is removed. */
+  readonly expect: Digest
+  readonly closing: Closing
+  readonly signal: AbortSignal
+}
