@@ -7,7 +7,7 @@ export const GROUPS: readonly CommandGroup[] = ['Lakes', 'Copies', 'Lifecycle', 
 /** The file below `commands/` that knows the options of a command. */
 export type CommandFile =
   | ('lake' | 'sync' | 'prune' | 'prove' | 'read' | 'catalog' | 'demo' | 'grants' | 'doctor' | 'sql' | 'index')
-  | ('copy' | 'diff' | 'ctl' | 'tokens')
+  | ('copy' | 'diff' | 'ctl' | 'tokens' | 'archive' | 'query')
 
 export type CommandEntry = {
   readonly name: string
@@ -151,6 +151,27 @@ export const COMMANDS = [
     group: 'Copies',
     summary: 'look at running copies, or steer one',
     file: 'ctl',
+  },
+  {
+    name: 'archive',
+    operands: '<action>',
+    group: 'Archive',
+    summary: 'old partitions to Parquet: plan, run, list, verify',
+    file: 'archive',
+  },
+  {
+    name: 'restore',
+    operands: '',
+    group: 'Archive',
+    summary: 'bring archived partitions back into their table',
+    file: 'archive',
+  },
+  {
+    name: 'query',
+    operands: '<table> <query>',
+    group: 'Archive',
+    summary: 'ask a table and its archive in SQL as one',
+    file: 'query',
   },
   {
     name: 'sql',

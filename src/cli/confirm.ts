@@ -10,7 +10,7 @@ type Rollback = Extract<Operation, { kind: 'rollback' }>
 export type Confirmation = { readonly operation: Rollback } | { readonly exitCode: number }
 
 /** One answer from the terminal. @throws SluiceError STOPPED when ctrl-c came instead of an answer */
-async function ask(question: string, session: Session, surroundings: Surroundings): Promise<string> {
+export async function ask(question: string, session: Session, surroundings: Surroundings): Promise<string> {
   const terminal = createInterface({ input: surroundings.stdin, output: surroundings.stderr, terminal: true })
   try {
     return await new Promise<string>((resolve, reject) => {

@@ -14,7 +14,9 @@ export const LISTING_KINDS: ReadonlySet<OperationKind> = new Set<OperationKind>(
   'doctor',
   'discover-database',
   'tokens',
+  'archive-list',
+  'query',
 ])
 
-/** They say only how they end, by the names that events have. `grants` and `ctl` print too, and may change something. */
-export const LISTING_COMMANDS: ReadonlySet<string> = new Set([...LISTING_KINDS, 'grants', 'ctl'])
+/** They say only how they end, by the names that events have. Some print too, and may change something. */
+export const LISTING_COMMANDS: ReadonlySet<string> = new Set([...LISTING_KINDS, 'grants', 'ctl', 'archive-hold'])

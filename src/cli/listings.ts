@@ -1,5 +1,6 @@
 /** Events that are rows of a listing command, as rows of an aligned table. */
 import type { Event, PlanLine, QuestionEvent, Side } from '../model/event.ts'
+import { ARCHIVED, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, RELATIONS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
 import type { Column } from './text-table.ts'
@@ -179,6 +180,10 @@ export function listingOf(event: Event): Listing | null {
       return COPY_CHUNKS
     case 'relation':
       return RELATIONS
+    case 'archived':
+      return ARCHIVED
+    case 'archive.finding':
+      return FINDINGS
     default:
       return null
   }

@@ -11,7 +11,10 @@ const WARNINGS: ReadonlySet<Event['type']> = new Set(['chunk.retried', 'row.asid
 
 function levelOf(event: Event): Level {
   if (event.type === 'log') return event.level === 'note' ? 'info' : event.level
-  if (event.type === 'chunk.progress' || event.type === 'chunk.skipped') return 'debug'
+  if (event.type === 'chunk.progress' || event.type === 'chunk.skipped' || event.type === 'archive.progress')
+    return 'debug'
+  if (event.type === 'archive.state') return event.error === undefined ? 'info' : 'error'
+  if (event.type === 'archive.finding') return /^(?:stray|swept) file$/.test(event.finding) ? 'info' : 'error'
   if (WARNINGS.has(event.type)) return 'warn'
   if (event.type === 'chunk.failed' || event.type === 'verify.mismatch' || event.type === 'difference') return 'error'
   if (event.type === 'verify.check') return event.equal ? 'info' : 'error'

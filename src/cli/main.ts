@@ -86,7 +86,7 @@ function sessionOptions(
 ): Parameters<typeof openSession>[1] {
   const { quiet, verbose, logFile, maxRuntimeMs } = parsed.globals
   const operation = parsed.request.kind === 'operation' ? parsed.request.operation : null
-  const rowFormat = operation?.kind === 'sql' ? operation.format : 'table'
+  const rowFormat = operation?.kind === 'sql' || operation?.kind === 'query' ? operation.format : 'table'
   const dryRun = operation !== null && 'dryRun' in operation && operation.dryRun
   const secrets = secretsOfParsed(argv, parsed, surroundings)
   const told = parsed.request.kind === 'operation' ? parsed.request.told : undefined
@@ -161,6 +161,12 @@ async function perform(
     if ('exitCode' in confirmation) return confirmation.exitCode
     operation = confirmation.operation
   }
+  if (operation.kind === 'archive') {
+    const { confirmDrop } = await import('./archive-confirm.ts')
+    const confirmation = await confirmDrop(operation, line, mode === 'tui', session, surroundings)
+    if ('exitCode' in confirmation) return confirmation.exitCode
+    operation = confirmation.operation
+  }
   if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals) && !isLogged(told, globals)) {
     await session.close()
     return await showRun(operation, line, { ...(await whoAndWhat(globals, surroundings)), secrets }, surroundings)
@@ -177,6 +183,8 @@ const LONG: ReadonlySet<Operation['kind']> = new Set([
   'performance-compare',
   'copy',
   'diff',
+  'archive',
+  'restore',
 ])
 
 /** Commands that are watched rather than read; a plan is read. */

@@ -7,6 +7,7 @@ import { SummaryFold } from './summary.ts'
 import { pad } from './text-table.ts'
 import { errorDetails, SubjectColumn, tellAt } from './block.ts'
 import type { Block, Tell } from './block.ts'
+import { ArchiveLines } from './archive-lines.ts'
 import { CdmLines } from './cdm/lines.ts'
 import { CopyLines } from './copy-lines.ts'
 import { ProofLines } from './proof-lines.ts'
@@ -32,6 +33,7 @@ export class Narrator {
   readonly #subjects = new SubjectColumn()
   readonly #proofs: ProofLines
   readonly #copies: CopyLines
+  readonly #archives: ArchiveLines
   readonly #cdm = new CdmLines()
   readonly #script = new ScriptLines()
   #comparing: Of<'diff.progress'> | null = null
@@ -50,6 +52,7 @@ export class Narrator {
     this.#proofs = new ProofLines(this.#subjects, verbose, brief)
     const onTold = (error: string): void => void this.#reported.add(error)
     this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onTold })
+    this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onTold })
   }
 
   /** The blocks an event adds to the story, in order. */
@@ -62,7 +65,8 @@ export class Narrator {
     const elapsed = clockText(at - this.#startedAt)
     const block = tellAt(elapsed)
     const migrators = this.#cdm.event(event).map((line) => block('note', line))
-    return [...this.#progress(event, at, block), ...migrators, ...this.#tell(event, at, block)]
+    const archives = this.#archives.event(event, at, block)
+    return [...this.#progress(event, at, block), ...migrators, ...archives, ...this.#tell(event, at, block)]
   }
 
   #tell(event: Event, at: number, block: Tell): readonly Block[] {
@@ -153,11 +157,16 @@ export class Narrator {
     const where = [event.source ?? '', event.target === undefined ? '' : `-> ${event.target}`].filter(
       (part) => part !== '',
     )
-    return [block('start', `${[event.command, ...where].join(' ')}  run ${event.runId}  sluice ${event.tool}`)]
+    return [
+      block(
+        'start',
+        `${[event.command.replace(/^archive-/, 'archive '), ...where].join(' ')}  run ${event.runId}  sluice ${event.tool}`,
+      ),
+    ]
   }
 
   #plan(event: Of<'plan.ready'>, block: Tell): readonly Block[] {
-    const chunkWord = CHUNK_WORDS[event.unit] ?? 'chunk'
+    const chunkWord = isArchiving(this.#command) ? 'partition' : (CHUNK_WORDS[event.unit] ?? 'chunk')
     const facts = [
       ...(event.unit === 'question' ? [] : [plural(event.tables, 'table')]),
       ...(event.unit === 'question' || event.unit === 'commit' || event.chunks === '0'
@@ -268,6 +277,8 @@ export class Narrator {
     return [block('at', paceText(this.#pace.now()) + comparingText(this.#comparing))]
   }
 }
+
+const isArchiving = (command: string): boolean => command === 'archive' || command === 'restore'
 
 /** Of a comparison: ranges, and what was found in them. */
 function comparingText(event: Of<'diff.progress'> | null): string {

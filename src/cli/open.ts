@@ -80,7 +80,12 @@ export async function showRun(
 
 /** What the other screens show while a command runs: what it works on. */
 function besideRun(operation: Operation): Opened {
-  if (operation.kind === 'copy' || operation.kind === 'diff')
+  if (
+    operation.kind === 'copy' ||
+    operation.kind === 'diff' ||
+    operation.kind === 'archive' ||
+    operation.kind === 'restore'
+  )
     return { lake: null, catalog: null, database: operation.from }
   const lake =
     'path' in operation

@@ -36,6 +36,8 @@ const FILES: Readonly<Record<CommandEntry['file'], () => Promise<CommandFileExpo
   copy: () => import('./commands/copy.ts'),
   diff: () => import('./commands/diff.ts'),
   ctl: () => import('./commands/ctl.ts'),
+  archive: () => import('./commands/archive.ts'),
+  query: () => import('./commands/query.ts'),
 }
 
 async function loadCommand(entry: CommandEntry): Promise<Command> {

@@ -7,6 +7,7 @@ import type { Event, EventBody } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
 import type { Face } from './face.ts'
+import { annotationOf, ARCHIVE_SUMMARY_COLUMNS, ArchiveRows } from './archive-github.ts'
 import { bytesText, durationText, grouped, oneLine } from './format.ts'
 import { defuse } from './render-text.ts'
 import type { Output } from './output.ts'
@@ -64,6 +65,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
   const counts: Record<Kind, number> = { error: 0, warning: 0, notice: 0 }
   const rows: string[] = []
   const annotated = new Set<string>()
+  const archived = new ArchiveRows()
   let command = ''
   let left = 0
   const say = (kind: Kind, title: string, message: string): void => {
@@ -85,10 +87,14 @@ export function githubFace(output: Output, options: GithubOptions): Face {
   const summary = (finished: Extract<EventBody, { type: 'run.finished' }>): void => {
     if (options.summaryFile === undefined || options.summaryFile === '') return
     const lines = [`### sluice ${command}: ${finished.status}, exit ${finished.exitCode}`, '']
+    const partitions = archived.rows()
+    for (const row of partitions.slice(0, MAX_ROWS)) rows.push(`| ${row.map(cell).join(' | ')} |`)
     if (rows.length > 0) {
-      const columns = command === 'copy' ? COPY_COLUMNS : IMPORT_COLUMNS
+      const columns =
+        partitions.length > 0 ? ARCHIVE_SUMMARY_COLUMNS : command === 'copy' ? COPY_COLUMNS : IMPORT_COLUMNS
       lines.push(`| ${columns.join(' | ')} |`, `| ${columns.map(() => '---').join(' | ')} |`, ...rows, '')
       if (left > 0) lines.push(`and ${grouped(left)} more tables`, '')
+      if (partitions.length > MAX_ROWS) lines.push(`and ${grouped(partitions.length - MAX_ROWS)} more partitions`, '')
     }
     if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')
     if (finished.resumeCommand !== undefined) lines.push('To go on:', '', '```sh', finished.resumeCommand, '```', '')
@@ -119,6 +125,13 @@ export function githubFace(output: Output, options: GithubOptions): Face {
   }
   return {
     event: (event: Event) => {
+      archived.event(event)
+      const annotation = annotationOf(event)
+      if (annotation !== null) {
+        if (annotation.told !== undefined) annotated.add(annotation.told)
+        say(annotation.kind, annotation.title, annotation.message)
+        return
+      }
       if (event.type === 'run.started') command = event.command
       else if (event.type === 'table.finished') {
         addRow(event)

@@ -18,8 +18,8 @@ export function jsonFace(output: Output, redact: (event: Event) => Event): Face 
   const lastProgress = new Map<string, number>()
   const mayDrop = (event: Event): boolean => {
     if (event.type === 'log') return output.congested && event.level === 'debug'
-    if (event.type !== 'chunk.progress') return false
-    const key = `${event.table}\n${event.chunk}`
+    if (event.type !== 'chunk.progress' && event.type !== 'archive.progress') return false
+    const key = `${event.table}\n${event.type === 'chunk.progress' ? event.chunk : event.partition}`
     const at = Date.parse(event.ts)
     if (output.congested || at - (lastProgress.get(key) ?? Number.NEGATIVE_INFINITY) < PROGRESS_EVERY_MS) return true
     lastProgress.set(key, at)
@@ -30,6 +30,7 @@ export function jsonFace(output: Output, redact: (event: Event) => Event): Face 
       if (mayDrop(event)) return
       if (event.type === 'chunk.done' || event.type === 'chunk.failed')
         lastProgress.delete(`${event.table}\n${event.chunk}`)
+      else if (event.type === 'archive.state') lastProgress.delete(`${event.table}\n${event.partition}`)
       seq += 1
       output.data(jsonLine(redact(event), seq))
     },

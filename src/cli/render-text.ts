@@ -1,7 +1,9 @@
 /** Headless text: the story on stderr, the results a command is for on stdout. */
 import pc from 'picocolors'
 import type { RowFormat } from '../engine/operation.ts'
+import type { ArchiveColumnsEvent } from '../model/archive-events.ts'
 import type { Event } from '../model/event.ts'
+import { ARCHIVE_PLAN_COLUMNS, archivePlanRow, storedColumnsText } from './archive-listings.ts'
 import { CheckLines } from './check-lines.ts'
 import { COPY_PLAN_COLUMNS, copyPlanRow, DIFFERENCE_COLUMNS, differenceRows, typeMap } from './copy-listings.ts'
 import { oneLine } from './format.ts'
@@ -64,6 +66,8 @@ export function textFace(output: Output, options: TextOptions): Face {
   let listing: TableWriter | null = null
   const rows = rowWriter(options.rowFormat ?? 'table', data)
   let questions = 0
+  /** How columns are stored comes behind the plan that they are part of. */
+  const stored: ArchiveColumnsEvent[] = []
   const checks = new CheckLines()
   const rings = new RingLines()
   let listingCommand = false
@@ -92,6 +96,15 @@ export function textFace(output: Output, options: TextOptions): Face {
       for (const { table, to, columns } of event.copies) {
         if (columns.length > 0) data(`\n${visible(`${table} -> ${to}`)}\n${typeMap(columns).join('\n')}\n`)
       }
+      return
+    }
+    if (event.type === 'archive.planned' && dryRun) {
+      listing ??= tableWriter(ARCHIVE_PLAN_COLUMNS, data)
+      listing.row(archivePlanRow(event))
+      return
+    }
+    if (event.type === 'archive.columns' && dryRun) {
+      stored.push(event)
       return
     }
     if (event.type === 'difference') {
@@ -130,6 +143,7 @@ export function textFace(output: Output, options: TextOptions): Face {
     rows.end()
     listing?.end()
     listing = null
+    for (const event of stored.splice(0)) data(`\n${storedColumnsText(event)}`)
   }
 
   return {

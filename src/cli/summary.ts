@@ -1,5 +1,6 @@
 /** The last lines of a run in one sentence: what was done, proved or listed. A fold of its events. */
 import type { Event, EventBody } from '../model/event.ts'
+import { archiveText } from './archive-summary.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
@@ -14,6 +15,7 @@ const ROWS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   'copy.run': ['run', 'runs'],
   'copy.chunk': ['chunk', 'chunks'],
   relation: ['table', 'tables'],
+  archived: ['partition', 'partitions'],
 }
 
 export class SummaryFold {
@@ -84,6 +86,8 @@ export class SummaryFold {
 
   /** What stands behind `end`. */
   text(finished: RunFinished, command: string): string {
+    const archived = archiveText(finished, command, this.#planOnly)
+    if (archived !== null) return archived
     if (this.#planOnly && finished.status === 'ok') return 'this was the plan; nothing was changed'
     if (this.#planOnly && finished.totals['refused'] !== undefined) {
       return `${grouped(finished.totals['refused'])} of ${plural(finished.totals['tables'] ?? 0, 'table')} cannot be copied; this was the plan, and nothing was changed`

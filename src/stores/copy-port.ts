@@ -88,6 +88,26 @@ export interface CopyStore extends AsyncDisposable {
   partitions?(): PartitionStore
   /** What people have written about the columns of a table, by name; of stores that keep that. */
   comments?(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
+  /**
+   * A condition that holds for rows whose value in a column lies from one moment, included, to another, excluded; null where the column's type is no
+   * time. Whole numbers are times, too, and their bounds digits.
+   * @param from canonical text, of a column with a time zone in UTC; null is open. A day is its first moment
+   * @throws SluiceError VALUE_REFUSED for a bound that is no time
+   */
+  timeCondition?(column: Column, from: string | null, to: string | null): string | null
+  /**
+   * Smallest and largest value of a column that `timeCondition` has an answer for, as canonical texts, and how many rows have none.
+   * @throws SluiceError VALUE_REFUSED where values are no times, in systems that do not hold a column to its type
+   */
+  timeExtent?(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent>
+}
+
+export type TimeExtent = {
+  /** Null where no row has a value. */
+  readonly low: string | null
+  readonly high: string | null
+  /** Rows without a value: they belong to no period. */
+  readonly nulls: bigint
 }
 
 /** Indexes, constraints and defaults: those that tables have, and how to make more of them. */

@@ -5,6 +5,7 @@ import type { CopyOperation, Operation } from '../engine/operation.ts'
 import type { Event } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import { bytes, count, countDec, plural } from './draw/format.ts'
+import { outcomeText } from './run/archiving/outcome.ts'
 import { retryCommand } from './run/copy/retry-command.ts'
 
 /** A run that has ended while the UI was open. */
@@ -23,6 +24,7 @@ const WORD = 9
 /** Lines in the words of a headless run: end, do, next, exit. */
 export function closingLines(finished: readonly FinishedRun[]): readonly string[] {
   return finished.slice(-5).flatMap(({ operation, commandLine, event, differences, moved }) => {
+    const archives = operation.kind === 'archive' || operation.kind === 'restore'
     if (operation.kind === 'copy') return copyLines(operation, event, moved)
     const at = clockSpan(event.ms)
     const say = (word: string, text: string): string => `${at} ${word.padEnd(WORD)}${clean(text)}`
@@ -31,7 +33,12 @@ export function closingLines(finished: readonly FinishedRun[]): readonly string[
       .join(', ')
     return [
       ...differences.map((text) => say('DIFFERS', text)),
-      say('end', `${shortened(commandLine)}: ${event.status}${totals === '' ? '' : ` (${totals})`}`),
+      say(
+        'end',
+        archives
+          ? outcomeText(event, `${operation.kind}: ${event.status}`)
+          : `${shortened(commandLine)}: ${event.status}${totals === '' ? '' : ` (${totals})`}`,
+      ),
       ...(event.wrote ?? []).map((file) => say('wrote', file)),
       ...(event.error?.hint === undefined ? [] : [say('do', event.error.hint)]),
       ...(event.resumeCommand === undefined ? [] : [say('next', event.resumeCommand)]),

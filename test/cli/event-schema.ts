@@ -1,5 +1,6 @@
 /** The events as a zod schema: what docs/events.schema.json is made from, and what every emitted line is checked against. */
 import { z } from 'zod'
+import { ARCHIVE_STATES } from '../../src/model/archive/state.ts'
 import type { Event, EventType } from '../../src/model/event.ts'
 import { ERROR_CODES } from '../../src/shared/errors.ts'
 import type { ErrorCode } from '../../src/shared/errors.ts'
@@ -22,6 +23,7 @@ const error = z.strictObject({
   stack: z.string().optional(),
 })
 
+const archiveState = z.enum(ARCHIVE_STATES)
 const partitioner = z.enum(['murmur3', 'random', 'ycql'])
 const serverEstimate = z.strictObject({ partitions: dec, bytes: dec })
 const namedPart = z.strictObject({ from: dec, to: dec, rows: dec, bytes: dec })
@@ -474,6 +476,92 @@ const bodies = {
     hint: z.string().optional(),
   },
   statement: { sql: z.string(), applied: z.boolean() },
+  'archive.columns': {
+    table: z.string(),
+    archive: z.string(),
+    partitionColumn: z.string(),
+    calendar: z.string(),
+    columns: z.array(
+      z.strictObject({ column: z.string(), source: z.string(), stored: z.string(), note: z.string().optional() }),
+    ),
+  },
+  'archive.planned': {
+    table: z.string(),
+    partition: z.string(),
+    status: z.enum(['due', 'resume', 'drop', 'done', 'later', 'held', 'blocked']),
+    state: archiveState.optional(),
+    from: z.string().optional(),
+    to: z.string().optional(),
+    rows: dec,
+    estimated: z.boolean(),
+    bytes: dec,
+    estimatedMs: ms.optional(),
+    note: z.string().optional(),
+  },
+  'archive.progress': {
+    table: z.string(),
+    partition: z.string(),
+    step: z.enum(['exporting', 'verifying', 'publishing', 'detaching', 'removing', 'dropping', 'restoring']),
+    rows: dec,
+    total: dec,
+    bytes: dec,
+  },
+  'archive.state': {
+    table: z.string(),
+    partition: z.string(),
+    state: archiveState,
+    rows: dec.optional(),
+    sourceBytes: dec.optional(),
+    bytes: dec.optional(),
+    files: dec.optional(),
+    version: dec.optional(),
+    dropAfter: z.string().optional(),
+    ms,
+    error: error.optional(),
+  },
+  archived: {
+    table: z.string(),
+    partition: z.string(),
+    state: archiveState,
+    archive: z.string(),
+    from: z.string().optional(),
+    to: z.string().optional(),
+    rows: dec.optional(),
+    files: dec.optional(),
+    bytes: dec.optional(),
+    sourceBytes: dec.optional(),
+    version: dec.optional(),
+    changedAt: z.string().optional(),
+    dropAfter: z.string().optional(),
+    held: z.string().optional(),
+    error: z.string().optional(),
+  },
+  'archive.finding': {
+    table: z.string(),
+    partition: z.string().optional(),
+    path: z.string().optional(),
+    finding: z.enum([
+      'missing file',
+      'changed file',
+      'unreadable file',
+      'other rows',
+      'not in the log',
+      'not in the ledger',
+      'differs from the source',
+      'broken log',
+      'stray file',
+      'swept file',
+    ]),
+    detail: z.string(),
+    bytes: dec.optional(),
+  },
+  'query.sources': {
+    table: z.string(),
+    partitions: z.strictObject({ read: dec, of: dec }),
+    files: z.strictObject({ read: dec, of: dec }),
+    hotRows: dec,
+    hotColumns: texts,
+  },
   log: {
     level: z.enum(['note', 'warn', 'error', 'debug']),
     table: z.string().optional(),

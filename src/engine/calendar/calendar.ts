@@ -15,3 +15,11 @@ export type CalendarSpec = {
   /** IANA name; days begin at its midnight. */
   readonly zone: string
 }
+
+export const DEFAULT_CALENDAR: CalendarSpec = {
+  unit: 'quarter',
+  firstMonth: 1,
+  yearOffset: 0,
+  firstWeekday: 1,
+  zone: 'UTC',
+}

@@ -1,6 +1,44 @@
+/** `archive list`: what the ledger of a source says of its archives. */
+import { dec } from '../../model/event.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { redactUrl } from '../../shared/redact.ts'
 import type { ArchiveListOperation } from '../archive-operations.ts'
+import { openSource, recordsOf } from '../archive/each-table.ts'
 import type { Ending, Run } from '../run-context.ts'
 
-export async function archiveList(_operation: ArchiveListOperation, _run: Run): Promise<Ending> {
-  throw new Error('not yet')
+/** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
+export async function archiveList({ from, tables }: ArchiveListOperation, run: Run): Promise<Ending> {
+  await using opened = await openSource(from, false)
+  const records = await recordsOf(opened, tables)
+  let partitions = 0
+  let rows = 0n
+  let stored = 0n
+  for (const record of records) {
+    for (const one of record.partitions) {
+      const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
+      const inArchive = one.version !== null && one.state !== 'RESTORED'
+      partitions++
+      if (inArchive) rows += one.digest?.rows ?? 0n
+      if (inArchive) stored += bytes
+      run.emit({
+        type: 'archived',
+        table: tableText(record.table),
+        partition: one.label,
+        state: one.state,
+        archive: redactUrl(record.archive),
+        ...(one.from === null ? {} : { from: one.from }),
+        ...(one.to === null ? {} : { to: one.to }),
+        ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
+        ...(one.files.length === 0 ? {} : { files: dec(one.files.length), bytes: dec(bytes) }),
+        ...(one.sourceBytes === null ? {} : { sourceBytes: dec(one.sourceBytes) }),
+        ...(one.version === null ? {} : { version: dec(one.version) }),
+        ...(one.changedMs === null ? {} : { changedAt: isoTime(one.changedMs) }),
+        ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
+        ...(one.held === null ? {} : { held: one.held }),
+        ...(one.error === null ? {} : { error: `${one.error.code}: ${one.error.message}` }),
+      })
+    }
+  }
+  return { totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) } }
 }

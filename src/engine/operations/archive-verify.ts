@@ -1,6 +1,63 @@
+/** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
+import { findings, type Finding } from '../../archive/lifecycle/find-damage.ts'
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { dec } from '../../model/event.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveVerifyOperation } from '../archive-operations.ts'
+import { openSource, recordsOf, type Opened } from '../archive/each-table.ts'
+import { openArchive } from '../archive/open.ts'
+import { stillThere } from '../archive/still-there.ts'
 import type { Ending, Run } from '../run-context.ts'
 
-export async function archiveVerify(_operation: ArchiveVerifyOperation, _run: Run): Promise<Ending> {
-  throw new Error('not yet')
+/** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
+export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run): Promise<Ending> {
+  await using opened = await openSource(operation.from, false)
+  const records = await recordsOf(opened, operation.tables)
+  const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }
+  for (const record of records) {
+    if (run.interrupt.stop.aborted) break
+    const name = tableText(record.table)
+    await using open = await openArchive(await tableOf(opened, record, run), record, opened, run)
+    const told = (finding: Finding): void => {
+      counts.findings++
+      run.emit({ type: 'archive.finding', table: name, ...finding })
+    }
+    const wanted = (label: string): boolean => operation.partitions.length === 0 || operation.partitions.includes(label)
+    for await (const step of findings(open.context, record, wanted, run.interrupt)) {
+      if ('finding' in step) told(step)
+      else {
+        counts.checked++
+        counts.files += step.files
+        counts.rows += step.rows
+      }
+    }
+    if (!operation.deep) continue
+    for (const partition of record.partitions.filter(({ label }) => wanted(label))) {
+      const found = await stillThere(open.context, partition)
+      if (found !== null) told(found)
+    }
+  }
+  const stopped = run.interrupt.stop.aborted
+  const totals = {
+    checked: dec(counts.checked),
+    files: dec(counts.files),
+    rows: dec(counts.rows),
+    findings: dec(counts.findings),
+  }
+  if (counts.findings === 0) return { totals, ...(stopped ? { stopped } : { proof: 'canonical' }) }
+  const error = new SluiceError(
+    'PROOF_FAILED',
+    `${counts.findings} things in the archive are not as they were proved`,
+    {
+      hint: 'nothing was changed; bring damaged files back from a backup, or archive the partition again where its rows are still in the source',
+    },
+  )
+  return { totals, error, ...(stopped ? { stopped } : {}) }
+}
+
+/** The table may be gone from the source; its archive is none the worse for that. */
+async function tableOf({ store }: Opened, { table }: ArchiveRecord, run: Run): Promise<TableSpec> {
+  const [found] = await store.tables(tableText(table), run.interrupt.abort)
+  return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
 }

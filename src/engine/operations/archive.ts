@@ -1,6 +1,83 @@
+/** `archive plan` and `archive run`: old partitions into a Delta table, proved, and then out of the source. */
+import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
+import type { Wish } from '../../archive/lifecycle/advance.ts'
+import { dec } from '../../model/event.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveOperation } from '../archive-operations.ts'
+import { advanceAll, type Outcome } from '../archive/advance-all.ts'
+import { endOfArchive } from '../archive/ending.ts'
+import { openSource, tablesOf, type Opened } from '../archive/each-table.ts'
+import { openArchive } from '../archive/open.ts'
+import { ownerOf } from '../archive/owner.ts'
+import { emitArchivePlan } from '../archive/plan-event.ts'
+import { planArchive, type PlannedArchive, type PlannedPartition } from '../archive/plan.ts'
 import type { Ending, Run } from '../run-context.ts'
 
-export async function archive(_operation: ArchiveOperation, _run: Run): Promise<Ending> {
-  throw new Error('not yet')
+/** @throws SluiceError whatever keeps it from starting; what hinders single partitions is told with them */
+export async function archive(operation: ArchiveOperation, run: Run): Promise<Ending> {
+  refuseUnasked(operation)
+  await using opened = await openSource(operation.from, !operation.dryRun)
+  const tables = await tablesOf(opened, operation.tables, run.interrupt.abort)
+  const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  // Every table is planned before the first partition is touched.
+  const plans: PlannedArchive[] = []
+  for (const table of tables) plans.push(await planArchive(table, operation, around))
+  for (const plan of plans) emitArchivePlan(plan, run.emit)
+  if (operation.dryRun) return { totals: plannedTotals(plans) }
+  const outcomes: Outcome[] = []
+  for (const plan of plans) {
+    if (run.interrupt.stop.aborted) break
+    outcomes.push(...(await archiveTable(plan, operation, opened, run)))
+  }
+  return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+function refuseUnasked({ olderThan, partitions, drop, confirm, tables, dryRun }: ArchiveOperation): void {
+  if (drop && !dryRun && (tables.length !== 1 || confirm !== tables[0])) {
+    throw new SluiceError('MISSING_CONFIRM', 'what is dropped cannot be brought back but from its archive', {
+      hint: `say it twice, for one table: --drop --confirm=${tables[0] ?? 'TABLE'}`,
+    })
+  }
+  if (olderThan === undefined && partitions.length === 0 && !drop && !dryRun) {
+    throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
+      hint: 'give --older-than 8q, or name some with --partition',
+    })
+  }
+}
+
+async function archiveTable(
+  plan: PlannedArchive,
+  operation: ArchiveOperation,
+  opened: Opened,
+  run: Run,
+): Promise<readonly Outcome[]> {
+  const { table, archived } = plan
+  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  if (plan.fresh) await ledger.addTable(archived, run.tool)
+  else await ledger.changeGrace(archived.graceMs)
+  const chosen = plan.partitions.filter(({ status }) => status === 'due' || status === 'resume' || status === 'drop')
+  for (const { candidate } of chosen) if (candidate !== null) await ledger.addPartition(candidate)
+  if (chosen.length === 0) return []
+  await using open = await openArchive(table, archived, opened, run, operation)
+  const named = new Set(operation.partitions)
+  const wish = (label: string): Wish => ({
+    detach: operation.detach,
+    drop: operation.drop,
+    again: named.has(label),
+  })
+  return await advanceAll(
+    open.context,
+    opened.database,
+    chosen.map(({ label }) => label),
+    wish,
+    run,
+  )
+}
+
+function plannedTotals(plans: readonly PlannedArchive[]): Readonly<Record<string, string>> {
+  const all = plans.flatMap(({ partitions }) => partitions)
+  const due = all.filter(({ status }) => status === 'due' || status === 'resume')
+  const rows = (some: readonly PlannedPartition[]): bigint =>
+    some.reduce((sum, { known, candidate }) => sum + (known?.digest?.rows ?? candidate?.rows ?? 0n), 0n)
+  return { tables: dec(plans.length), partitions: dec(all.length), due: dec(due.length), rows: dec(rows(due)) }
 }

@@ -53,8 +53,8 @@ function statOrNull(file: string): Stats | null {
   }
 }
 
-/** Real path of a folder that may be missing: the part that exists is resolved, the rest is kept. */
-function canonical(path: string): string {
+/** Real path of a folder that may be missing: the part that exists is resolved, the rest is kept. @throws as `sourceError` */
+export function canonical(path: string): string {
   const absolute = resolve(path)
   try {
     return realpathSync.native(absolute)

@@ -1,5 +1,6 @@
 /** Signed requests to S3 with retries: what passes by itself is waited for, everything else is said at once. */
 import { AwsV4Signer } from 'aws4fetch'
+import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { s3Uri } from '../../model/lake-url.ts'
@@ -16,7 +17,12 @@ export type Counts = { -readonly [K in keyof RequestCounts]: RequestCounts[K] }
 export const noCounts = (): Counts => ({ lists: 0, gets: 0, heads: 0, bytes: 0 })
 
 export type S3Request = {
-  readonly kind: 'lists' | 'gets' | 'heads'
+  /** `writes` are not counted: readers make none. */
+  readonly kind: 'lists' | 'gets' | 'heads' | 'writes'
+  /** Of `writes` only. */
+  readonly method?: 'PUT' | 'POST' | 'DELETE'
+  /** Of `writes` only. */
+  readonly body?: Buffer
   readonly bucket: string
   /** Decoded; '' for the bucket itself. */
   readonly key: string
@@ -41,6 +47,8 @@ export type RetryRule = { readonly tries: number; readonly baseMs: number; reado
 /** Six tries wait some 6 s together at most; a store that answers nothing for half a minute will not. */
 export const RETRIES: RetryRule = { tries: 6, baseMs: 100, idleMs: 30_000 }
 
+/** A body is given this long to leave, beside the usual wait: bytes a millisecond. */
+const SLOWEST_UPLOAD = 50
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 class Stalled extends Error {
@@ -148,10 +156,13 @@ export class S3Client {
     const { endpoint } = await this.#ready()
     const region = this.#regions.get(request.bucket) ?? endpoint.region
     const url = objectUrl(endpoint, region, request.bucket, request.key, queryText(request.query ?? {}))
-    const method = request.kind === 'heads' ? 'HEAD' : 'GET'
+    const { body = null } = request
+    const method = request.kind === 'heads' ? 'HEAD' : request.kind === 'writes' ? (request.method ?? 'PUT') : 'GET'
     let headers = new Headers(request.headers)
     if (credentials !== null) {
-      headers.set('x-amz-content-sha256', EMPTY_SHA256)
+      // Part of what is signed: a store refuses a body that changed on its way.
+      const digest = body === null ? EMPTY_SHA256 : createHash('sha256').update(body).digest('hex')
+      headers.set('x-amz-content-sha256', digest)
       const { accessKeyId, secretAccessKey, sessionToken } = credentials
       const signer = new AwsV4Signer({
         method,
@@ -170,10 +181,10 @@ export class S3Client {
     // be what was signed: this header is left out of the signature.
     if (!headers.has('range')) headers.set('accept-encoding', 'identity')
     if (request.delayMs !== undefined && request.delayMs > 0) await sleep(request.delayMs)
-    request.counts[request.kind]++
-    const watch = new Watch(request.signal, this.#rule.idleMs)
+    if (request.kind !== 'writes') request.counts[request.kind]++
+    const watch = new Watch(request.signal, this.#rule.idleMs + (body?.length ?? 0) / SLOWEST_UPLOAD)
     try {
-      const response = await fetch(url, { method, headers, redirect: 'manual', signal: watch.signal })
+      const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: watch.signal })
       watch.alive()
       const cancel = (): void => watch.abort()
       return { status: response.status, headers: response.headers, body: bodyOf(response, watch, request), cancel }

@@ -4,6 +4,7 @@ import { geometry } from '../state/geometry.ts'
 import { activeRun, comparison, logRows, openRun, runResults, runRows } from '../state/selectors.ts'
 import type { RunView } from '../run/run-view.ts'
 import { underCursor, type UnderCursor } from '../state/copy-cursor.ts'
+import { shownPartition } from '../state/archive-shown.ts'
 import { copyLayout } from '../state/copy-layout.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { cursorRow, openedDatabase, targetRows } from '../state/tables-list.ts'
@@ -61,15 +62,16 @@ export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null
 export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === null && runRows(s).length > 0
 export const hasResults: When = (s) => {
   const run = s.screen === 'runs' ? openRun(s) : null
+  if (run?.archiving != null) return shownPartition(s, run) !== null
   return run !== null && run.copy === null && runResults(s, run).length > 0
 }
 export const steers: When = (s) => works(s) || rests(s)
 export const works: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'running'
 export const rests: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'paused'
-/** The run that works, where it has lanes that can be turned: a comparison goes its way alone. */
+/** The run that works, where it has lanes that can be turned: a comparison and an archive go their way alone. */
 const turned = (s: State): RunView | undefined => {
   const run = activeRun(s)
-  return run?.operation.kind === 'diff' ? undefined : run
+  return run?.operation.kind === 'diff' || run?.archiving != null ? undefined : run
 }
 /** Whether what runs is a copy. */
 export const copies: When = (s) => (activeRun(s)?.copy ?? null) !== null

@@ -23,6 +23,7 @@ const comparedIn = (run: RunView, table: string): number =>
 /** `run` after one event that was seen at `now`. */
 export function foldEvent(run: RunView, event: Event, now: number): RunView {
   run.copy?.fold(event, now)
+  run.archiving?.fold(event, now)
   switch (event.type) {
     case 'run.started':
       return {

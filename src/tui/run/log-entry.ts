@@ -94,6 +94,15 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
         'error',
         `${chunkName(event, alone)}: ${event.error.code} ${event.error.message}${event.error.hint === undefined ? '' : ` · do: ${event.error.hint}`}`,
       )
+    case 'archive.planned':
+      return event.status === 'blocked' ? entry('warn', `${event.partition} is blocked: ${event.note ?? ''}`) : null
+    case 'archive.state':
+      return archiveEntry(event, entry)
+    case 'archive.finding':
+      return entry(
+        /^(?:stray|swept) file$/.test(event.finding) ? 'note' : 'error',
+        `${event.partition ?? event.table}: ${event.finding} ${event.path ?? ''} ${event.detail}`,
+      )
     case 'verify.check':
       return entry(
         event.equal ? 'note' : 'error',
@@ -117,6 +126,25 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
     default:
       return null
   }
+}
+
+/** States that go by say nothing that the next one does not say better. */
+function archiveEntry(
+  event: Extract<Event, { type: 'archive.state' }>,
+  entry: (level: LogEntry['level'], text: string) => LogEntry,
+): LogEntry | null {
+  const { partition, state, error, rows, version, ms } = event
+  if (error !== undefined) {
+    const hint = error.hint === undefined ? '' : ` · do: ${error.hint}`
+    return entry('error', `${partition}: ${error.code} ${error.message}${hint}`)
+  }
+  if (state === 'PLANNED' || state === 'EXPORTING') return null
+  const facts = [
+    state === 'PUBLISHED' && version !== undefined ? `as v${version}` : '',
+    rows === undefined || state === 'PUBLISHED' || state === 'DETACHED' ? '' : plural(Number(rows), 'row'),
+    seconds(ms),
+  ]
+  return entry('note', `${partition} ${state.toLowerCase()}, ${facts.filter((fact) => fact !== '').join(', ')}`)
 }
 
 const RELEASED = {

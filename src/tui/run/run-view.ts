@@ -2,6 +2,7 @@
 import type { Operation } from '../../engine/operation.ts'
 import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
+import { ArchiveProgress } from './archiving/archive-progress.ts'
 import { CopyProgress } from './copy/copy-progress.ts'
 
 export type TableResult = Extract<EventBody, { type: 'table.finished' }>
@@ -62,6 +63,8 @@ export type RunView = {
   readonly wantedRate: number | null
   /** Of a copy. It is no plain value: it grows in place with every event. */
   readonly copy: CopyProgress | null
+  /** Of an archive run or a restore; it grows in place, too. */
+  readonly archiving: ArchiveProgress | null
   readonly counts: Readonly<Record<'ok' | 'current' | 'failed' | 'refused' | 'stopped' | 'skipped', number>>
   readonly results: readonly TableResult[]
   readonly checks: readonly Check[]
@@ -105,6 +108,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     wantedLanes: null,
     wantedRate: null,
     copy: operation.kind === 'copy' ? new CopyProgress() : null,
+    archiving: operation.kind === 'archive' || operation.kind === 'restore' ? new ArchiveProgress(operation) : null,
     counts: { ok: 0, current: 0, failed: 0, refused: 0, stopped: 0, skipped: 0 },
     results: [],
     checks: [],
@@ -122,6 +126,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
 
 /** Work done since this run began, with what the lanes hold now. */
 export function doneNow(run: RunView): number {
+  if (run.archiving !== null) return run.archiving.done()
   let sum = run.doneBefore
   for (const lane of run.lanes) if (run.plan === null || lane.unit === run.plan.unit) sum += lane.done
   return sum
@@ -129,11 +134,13 @@ export function doneNow(run: RunView): number {
 
 /** Bytes that a copy has moved since this run began; 0 where nobody tells. */
 export function bytesNow(run: RunView): number {
+  if (run.archiving !== null) return run.archiving.moved()
   return run.lanes.reduce((sum, lane) => sum + lane.bytes, run.bytesBefore)
 }
 
 /** All the work there is, what earlier runs did included; null where no plan has told. */
 export function workOf(run: RunView): number | null {
+  if (run.archiving !== null) return run.archiving.work()
   if (run.plan === null) return null
   return run.copy === null ? run.plan.total : run.copy.rows().rows
 }
@@ -171,7 +178,7 @@ function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes',
   const end = run.endedAt ?? now
   const sampled = sampleBefore(run, end - windowMs)
   // While a copy was planned nothing could move.
-  const begunAt = run.copy?.begunAt ?? null
+  const begunAt = run.copy?.begunAt ?? run.archiving?.begunAt ?? null
   const from =
     begunAt !== null && sampled !== null && sampled.at < begunAt ? { at: begunAt, done: 0, bytes: 0 } : sampled
   if (from === null || end - from.at < 1000) return null
@@ -180,7 +187,7 @@ function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes',
 
 /** Work a second since the run began to work, or null before one second has passed. */
 export function meanRate(run: RunView, now: number): number | null {
-  const ms = (run.endedAt ?? now) - (run.copy?.begunAt ?? run.startedAt)
+  const ms = (run.endedAt ?? now) - (run.copy?.begunAt ?? run.archiving?.begunAt ?? run.startedAt)
   return ms < 1000 ? null : (doneNow(run) * 1000) / ms
 }
 

@@ -21,7 +21,9 @@ import { copied } from './clipboard.ts'
 import { askPlan, askRollback } from './dialogs.ts'
 import { rateAfter } from '../run/rate-limit.ts'
 import type { RunView } from '../run/run-view.ts'
+import { shownPartition } from '../state/archive-shown.ts'
 import { isChosen, underCursor } from '../state/copy-cursor.ts'
+import { partitionText } from '../views/archiving/texts.ts'
 import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
 import { relationText } from '../views/relations.ts'
 import type { Job } from './operations.ts'
@@ -85,6 +87,12 @@ function openPastRun(s: Session): void {
 
 function openResult(s: Session): void {
   const run = openRun(s.state)
+  const partition = run === null ? null : shownPartition(s.state, run)
+  if (run?.archiving != null && partition !== null) {
+    const { name, error } = partition
+    text(s, name, partitionText(partition, run.archiving), error?.message ?? name)
+    return
+  }
   const result = run === null ? undefined : runResults(s.state, run)[s.state.runs.results.cursor]
   if (result !== undefined) text(s, result.table, resultText(result), result.error?.message ?? result.table)
 }
@@ -268,7 +276,9 @@ export function actOn(s: Session, command: Command): void {
       break
     case 'run.stop':
       s.queue.stop()
-      s.flash(`stopping after the running ${run?.copy === null ? 'batches' : 'chunks'}; X aborts`)
+      s.flash(
+        `stopping after the running ${run?.archiving != null ? 'step' : run?.copy === null ? 'batches' : 'chunks'}; X aborts`,
+      )
       break
     case 'run.abort':
       s.store.dispatch({ type: 'dialog', dialog: { kind: 'abort', choice: 0 } satisfies Dialog })

@@ -16,6 +16,7 @@ import { comparison, identityOf, known, logRows, openRun, runResults, runRows } 
 import { drawnLines } from './drawn-list.ts'
 import { cursorIndex, visibleRows } from './tables-list.ts'
 import { overviewLines } from '../views/overview.ts'
+import { moveInArchive } from './archive-shown.ts'
 import { moveInCopy } from './copy-cursor.ts'
 import { runLayout } from './run-layout.ts'
 
@@ -67,6 +68,7 @@ export function moveCursor(state: State, move: Move): State {
     case 'runs': {
       const run = openRun(state)
       if (run !== null && run.copy !== null) return moveInCopy(state, run, move)
+      if (run !== null && run.archiving !== null) return moveInArchive(state, run, move)
       if (run !== null) {
         const height = runLayout(state, run).results
         return {

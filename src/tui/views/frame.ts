@@ -22,6 +22,8 @@ const DOING: Readonly<Record<string, string>> = {
   rollback: 'rolling back',
   copy: 'copying',
   diff: 'comparing',
+  archive: 'archiving',
+  restore: 'restoring',
   'retry-quarantine': 'trying set aside rows',
 }
 
@@ -54,6 +56,9 @@ function placeOf(state: State, room: number): string {
   const { operation } = run ?? activeRun(state) ?? {}
   if ((operation?.kind === 'copy' || operation?.kind === 'diff') && (run !== null || state.catalog === null))
     return ends(redactUrl(operation.from), redactUrl(operation.to), room)
+  if (operation?.kind === 'archive' && (run !== null || state.catalog === null))
+    return operation.to === undefined ? redactUrl(operation.from) : ends(redactUrl(operation.from), operation.to, room)
+  if (operation?.kind === 'restore' && (run !== null || state.catalog === null)) return redactUrl(operation.from)
   if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
   return state.catalog ?? state.databases[0]?.url ?? ''
 }

@@ -24,6 +24,7 @@ import { runResults } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { logLines } from './activity.ts'
 import { checkLines } from './checks.ts'
+import { archiveScreen } from './archiving/screen.ts'
 import { copyScreen } from './copy/screen.ts'
 import { differenceLines } from './differences.ts'
 import { minuteChart } from './minute-chart.ts'
@@ -226,6 +227,7 @@ function ending(run: RunView): Line[] {
 /** The screen of one run. */
 export function runScreen(state: State, run: RunView, cells: number): Line[] {
   if (run.copy !== null) return copyScreen(state, run, run.copy, cells)
+  if (run.archiving !== null) return archiveScreen(state, run, run.archiving, cells)
   const { body } = geometry(state)
   const layout = runLayout(state, run)
   const end = ending(run)

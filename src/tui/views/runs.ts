@@ -14,7 +14,8 @@ import { runMark } from './states.ts'
 
 /** What an operation is about: its table, or how many. */
 export function subject(operation: Operation): string {
-  if (operation.kind === 'copy' || operation.kind === 'diff') return operation.tables.join(', ')
+  if (operation.kind === 'copy' || operation.kind === 'diff' || operation.kind === 'archive')
+    return operation.tables.join(', ')
   if ('table' in operation && operation.table !== undefined) return operation.table
   if (operation.kind === 'batch-import')
     return operation.only === undefined ? operation.path : `${operation.only.length} tables of ${operation.path}`

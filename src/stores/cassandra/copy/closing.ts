@@ -2,7 +2,7 @@
 import type { Closing, LedgerDatabase, Statement } from '../../copy-port.ts'
 
 /** Fails its batch where `guard` gives no row: the ledger ends a transaction for nothing but an error. */
-function fence({ sql, parameters }: Statement): Statement {
+export function fence({ sql, parameters }: Statement): Statement {
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, parameters }
 }
 

@@ -1,8 +1,10 @@
 /** Apache Cassandra and YCQL as source and target of copies. */
-import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { RingLook, RingPicture } from '../../../model/copy/ring-picture.ts'
 import { systemClock, type Clock } from '../../../shared/clock.ts'
-import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities, TimeExtent } from '../../copy-port.ts'
+import { timeCondition } from '../archive/time.ts'
+import { timeExtent } from '../archive/time-extent.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
@@ -127,6 +129,15 @@ class CassandraStore implements CopyStore {
 
   async tokenSample(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture> {
     return ringPicture(this.#link, table, look, signal)
+  }
+
+  timeCondition(column: Column, from: string | null, to: string | null): string | null {
+    return timeCondition(column, from, to)
+  }
+
+  async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
+    await using view = await this.source(signal)
+    return await timeExtent(view, table, column, signal)
   }
 
   #openLedger(): Promise<LedgerDatabase> {

@@ -26,18 +26,21 @@ export class RowDecoder {
   /** The first column that tells rows of a partition apart; null where a partition is one row. */
   readonly #clustering: string | null
 
-  /** @throws SluiceError SOURCE_GONE where a column is not there any more */
-  static async of(link: CassandraLink, request: RowRequest): Promise<RowDecoder> {
-    return new RowDecoder(request, await shapeOf(link, request.table.table))
+  /**
+   * @param more columns that are asked for beside those of the request, and are no part of its rows
+   * @throws SluiceError SOURCE_GONE where a column is not there any more
+   */
+  static async of(link: CassandraLink, request: RowRequest, more: readonly string[] = []): Promise<RowDecoder> {
+    return new RowDecoder(request, await shapeOf(link, request.table.table), more)
   }
 
-  private constructor(request: RowRequest, shape: TableShape) {
+  private constructor(request: RowRequest, shape: TableShape, more: readonly string[]) {
     this.#request = request
     this.#shape = shape
     this.#parts = request.columns.map(({ name, as }) => ({ name, decode: decoderOf(this.typeOf(name).type, as) }))
     this.#stamps = request.columns.map(({ name }, at) => (request.stamps === true ? stampOf(shape, name, at) : null))
     this.#clustering = shape.clustering.length === 0 ? null : (shape.clustering[0] ?? null)
-    const names = new Set([...request.columns.map(({ name }) => name), ...shape.partition, ...shape.clustering])
+    const names = new Set([...request.columns.map(({ name }) => name), ...shape.partition, ...shape.clustering, ...more])
     const times = this.#stamps.flatMap((part) =>
       part === null
         ? []

@@ -7,6 +7,8 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
+import { timeJudge, type TimeJudge } from '../archive/time.ts'
+import { decoderOf } from './decode.ts'
 import { encoderOf } from './encode.ts'
 import { Pages, type DriverRow } from './pages.ts'
 import { PageSize } from './page-size.ts'
@@ -24,14 +26,18 @@ export async function* scan(
   pageRows: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<RowBatch> {
-  const { table, range, where } = request
+  const { table, range } = request
   const { ring } = table
   if (ring === undefined) throw new Error('a table of Cassandra lies on a ring')
-  const decoder = await RowDecoder.of(link, request)
+  const judge = timeJudge(table, request.where)
+  const where = judge === null ? request.where : null
+  const decoder = await RowDecoder.of(link, request, judge === null ? [] : [judge.column.name])
+  const isWanted = judge === null ? null : wantedBy(judge, decoder)
   const rowBytes = table.rows > 0n && table.bytes > 0n ? Number(table.bytes / table.rows) + 1 : null
   const pages = new PageSize(rowBytes, pageRows)
   if (range.by === 'keys') {
-    yield* grouped(looked(link, request, decoder, range.keys, signal), decoder, request, size, pages)
+    const found = looked(link, { ...request, where }, decoder, range.keys, signal)
+    yield* grouped(picked(found, isWanted), decoder, request, size, pages)
     return
   }
   if (range.by !== 'key' && range.by !== 'all') return
@@ -45,8 +51,27 @@ export async function* scan(
   }
   const careful = request.aside !== undefined
   const reader = new Pages({ link, table, ring, what: decoder.what, where, size: pages, careful, unreadable }, signal)
-  yield* grouped(reader.ofTokens(tokens), decoder, request, size, pages)
+  yield* grouped(picked(reader.ofTokens(tokens), isWanted), decoder, request, size, pages)
   for (const tell of unread) tell()
+}
+
+function wantedBy({ column, holds }: TimeJudge, decoder: RowDecoder): (found: DriverRow) => boolean {
+  const { type, as } = decoder.typeOf(column.name)
+  const decode = decoderOf(type, as)
+  return (found) => {
+    const value: unknown = found[column.name]
+    const cell = value == null ? null : decode(value)
+    return typeof cell === 'string' && holds(cell)
+  }
+}
+
+/** The rows of a period, where the reader picks them. */
+async function* picked(
+  pages: AsyncIterable<readonly DriverRow[]>,
+  isWanted: ((found: DriverRow) => boolean) | null,
+): AsyncGenerator<readonly DriverRow[]> {
+  if (isWanted === null) yield* pages
+  else for await (const found of pages) yield found.filter(isWanted)
 }
 
 /** Pages as the batches that were asked for: several small ones together, and those of wide rows in pieces. */

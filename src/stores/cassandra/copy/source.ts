@@ -8,6 +8,7 @@ import { isoTime } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
+import { timeJudge } from '../archive/time.ts'
 import { digestOfRows } from './digest.ts'
 import { scan } from './scan.ts'
 import { refuseChanged } from './schema-look.ts'
@@ -40,12 +41,19 @@ export class CassandraSource implements SourceView {
     refuseNoCondition(where)
     const counted = exact && table.rows <= COUNT_UP_TO
     try {
-      const rows = counted ? await countRows(this.#link, table, where, this.#signal) : null
+      const rows = counted ? await this.#count(table, where) : null
       return { rows: rows ?? table.rows, exact: rows !== null, low: null, high: null, nullKeys: false }
     } catch (thrown) {
       throwIfAborted(this.#signal)
       throw sourceError(thrown, this.#link, table, where)
     }
+  }
+
+  /** No cluster counts what the reader picks. */
+  async #count(table: TableSpec, where: string | null): Promise<bigint | null> {
+    if (timeJudge(table, where) === null) return countRows(this.#link, table, where, this.#signal)
+    const request = { table, columns: [], range: { by: 'all' }, where, ordered: false } as const
+    return (await this.digest(request, this.#signal)).rows
   }
 
   /** By arithmetic: tokens lie evenly, as far as partitions do. */

@@ -1,15 +1,20 @@
 /** A Cassandra keyspace as the target of a copy. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Clock } from '../../../shared/clock.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { RemoveRequest, StepEnd } from '../../archive-port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget, LedgerDatabase } from '../../copy-port.ts'
+import { removeRows } from '../archive/remove.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { makeTable, truncate } from './ddl.ts'
 import { Flow } from './flow.ts'
 import { removeKeys } from './remove-keys.ts'
+import { refuseNoCondition } from './select.ts'
 import { SameTable } from './same-table.ts'
 import { shapeOf } from './shape.ts'
+import { sourceError } from './source-errors.ts'
 import type { StampWish } from './stamps.ts'
 import { CassandraChunkWriter } from './writer.ts'
 
@@ -83,6 +88,20 @@ export class CassandraTarget implements CopyTarget {
       shape,
       request,
     )
+  }
+
+  async remove(request: RemoveRequest): Promise<StepEnd> {
+    throwIfAborted(request.signal)
+    refuseNoCondition(request.where)
+    const ledger = await this.#ledger()
+    try {
+      return await removeRows({ link: this.#link, flow: this.#flow, ledger }, request)
+    } catch (error) {
+      throwIfAborted(request.signal)
+      const ofSource = request.where === null ? null : sourceError(error, this.#link, request.table, request.where)
+      if (ofSource instanceof SluiceError && ofSource.code === 'BAD_PREDICATE') throw ofSource
+      throw cassandraError(error, this.#link.settings, 'write')
+    }
   }
 
   async #guard<T>(body: () => Promise<T>, doing: 'schema' | 'write'): Promise<T> {

@@ -27,8 +27,8 @@ export function kept(text: string): string {
   return `CASE WHEN starts_with(${text}, chr(65279)) THEN chr(65279) || ${text} ELSE ${text} END`
 }
 
-/** The canonical text of a value; of JSON, lists and structs a text in JSON, unless they go to where DuckDB's own text is understood. */
-function canonicalText({ name, type, native }: Column, as: ColumnType): string {
+/** The canonical text of a column's value; of JSON, lists and structs a text in JSON, unless they go to where DuckDB's own text is understood. */
+export function canonicalText({ name, type, native }: Column, as: ColumnType): string {
   const value = quotedName(name)
   const printed = `CAST(${value} AS VARCHAR)`
   if (as.kind === 'native') return printed
@@ -36,7 +36,7 @@ function canonicalText({ name, type, native }: Column, as: ColumnType): string {
     case 'bool':
       return `CASE ${value} WHEN true THEN '1' WHEN false THEN '0' END`
     case 'decimal':
-      return (type.scale ?? 0) > 0 ? `rtrim(rtrim(${printed}, '0'), '.')` : printed
+      return (type.scale ?? 0) > 0 ? `rtrim(rtrim(${withWhole(printed, type)}, '0'), '.')` : printed
     case 'date':
       return `replace(${printed}, ' (BC)', ' BC')`
     case 'timestamp': {
@@ -52,6 +52,12 @@ function canonicalText({ name, type, native }: Column, as: ColumnType): string {
     default:
       return printed
   }
+}
+
+/** Of a type that has no digits in front of the point DuckDB prints none there, and canonical texts have a zero. */
+function withWhole(printed: string, { precision, scale }: ColumnType & { readonly kind: 'decimal' }): string {
+  if (precision === undefined || precision !== scale) return printed
+  return `CASE WHEN starts_with(${printed}, '-') THEN '-0' || substr(${printed}, 2) ELSE '0' || ${printed} END`
 }
 
 /** Finer than microseconds, DuckDB prints all nine digits. */

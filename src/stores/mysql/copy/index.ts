@@ -1,7 +1,10 @@
 /** MySQL and MariaDB as source and target of copies. */
-import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities, TimeExtent } from '../../copy-port.ts'
+import { commentsOf } from '../archive/comments.ts'
+import { timeCondition } from '../archive/time.ts'
+import { timeExtent } from '../archive/time-extent.ts'
 import { Pool } from '../../pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
 import type { Session } from '../session.ts'
@@ -9,7 +12,7 @@ import { declare, declareKey, type Declared } from './declare.ts'
 import { sourceError } from './errors.ts'
 import { openLedger } from './ledger.ts'
 import { MysqlObjects } from './objects.ts'
-import { openCopySession } from './sessions.ts'
+import { interruptible, openCopySession } from './sessions.ts'
 import { findTables } from './tables.ts'
 import { Target } from './target.ts'
 import { openView } from './view.ts'
@@ -97,6 +100,27 @@ class Store implements CopyStore {
 
   async ledger(): Promise<LedgerDatabase> {
     return await openLedger(this.#url, this.#config)
+  }
+
+  async comments(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    return await this.#ask(signal, (session) => commentsOf(session, table))
+  }
+
+  timeCondition(column: Column, from: string | null, to: string | null): string | null {
+    return timeCondition(column, from, to)
+  }
+
+  async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
+    return await this.#ask(signal, (session) => timeExtent(session, table, column))
+  }
+
+  async #ask<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await this.#pool.use((session) => interruptible(this.#config, session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.label)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,8 +2,10 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { RemoveRequest, StepEnd } from '../../archive-port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
 import { Pool } from '../../pool.ts'
+import { removeRows } from '../archive/remove.ts'
 import type { MysqlConfig } from '../config.ts'
 import { mysqlErrorNumber } from '../errors.ts'
 import type { Session } from '../session.ts'
@@ -58,6 +60,14 @@ export class Target implements CopyTarget, AsyncDisposable {
     refuseUnfit(request, shape)
     const session = await this.#pool.take()
     return await openWriter({ config: this.#config, pool: this.#pool, request, shape }, session)
+  }
+
+  async remove(request: RemoveRequest): Promise<StepEnd> {
+    throwIfAborted(request.signal)
+    // Foreign keys may have come since a copy asked for them.
+    this.#shapes.delete(tableSql(request.table.table))
+    const shape = await this.#shape(request.table)
+    return await this.#pool.use((session) => removeRows(this.#config, session, request, shape))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

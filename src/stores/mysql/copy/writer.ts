@@ -184,7 +184,8 @@ class Writer implements ChunkWriter {
   }
 }
 
-async function takeMark(session: Session): Promise<string | null> {
+/** A name that the server knows for as long as the session lives; null where it has no such locks. */
+export async function takeMark(session: Session): Promise<string | null> {
   const name = `sluice ${randomUUID()}`
   try {
     const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])

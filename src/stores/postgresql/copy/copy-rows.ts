@@ -25,12 +25,12 @@ const BINARY_END = 0xffff
  * A session whose rows are not read to the end is destroyed.
  * @throws (while reading) what the server says; SluiceError SOURCE_IO where rows are missing though it says nothing
  */
-export function copyRows(session: CopySession, query: string, format: 'text' | 'binary'): CopiedRows {
+export function copyRows(session: CopySession, query: string, format: 'text' | 'csv' | 'binary'): CopiedRows {
   let rows = 0n
   return {
     rows: () => rows,
     pieces: (async function* pieces() {
-      const out = session.copyOut(`COPY (${query}\n) TO STDOUT${format === 'binary' ? ' (FORMAT binary)' : ''}`)
+      const out = session.copyOut(`COPY (${query}\n) TO STDOUT${format === 'text' ? '' : ` (FORMAT ${format})`}`)
       let last = 0
       try {
         for (let piece = await out.next(); piece !== null; piece = await out.next()) {
@@ -46,10 +46,10 @@ export function copyRows(session: CopySession, query: string, format: 'text' | '
 }
 
 /** Servers send a message for each row, and of the binary format one more for its end. */
-function complete(out: CopyOut, format: 'text' | 'binary', last: number): bigint {
+function complete(out: CopyOut, format: 'text' | 'csv' | 'binary', last: number): bigint {
   const { messages, rows } = out.counted
   const sent = format === 'binary' ? messages - 1n : messages
-  if (rows !== null && rows === sent && (format === 'text' || last === BINARY_END)) return rows
+  if (rows !== null && rows === sent && (format !== 'binary' || last === BINARY_END)) return rows
   throw new SluiceError('SOURCE_IO', 'the rows that arrived are not those that the server sent', {
     reason: `${sent} came, and it speaks of ${rows ?? 'none'}`,
     hint: 'something between here and the server changes its messages: connect without it',

@@ -2,9 +2,23 @@
 import { isConnectionLoss, connectFailed } from '../errors.ts'
 import { retrying } from '../../retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
-import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type {
+  CopyStore,
+  CopyTarget,
+  LedgerDatabase,
+  ObjectStore,
+  SourceView,
+  StoreAbilities,
+  TimeExtent,
+} from '../../copy-port.ts'
+import { timeCondition } from '../archive/time.ts'
+import { timeExtent } from '../archive/time-extent.ts'
+import type { PartitionStore } from '../../archive-port.ts'
 import { Pool } from '../../pool.ts'
+import { columnComments } from '../archive/comments.ts'
+import { PostgresPartitions } from '../archive/partitions.ts'
+import { Steps } from '../archive/steps.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
 import { openPostgres } from '../sql-database.ts'
 import { sourceError } from './errors.ts'
@@ -70,6 +84,7 @@ class PostgresCopy implements CopyStore {
   readonly #settings: PostgresSettings
   readonly #options: PostgresCopyOptions
   readonly #sessions: Pool<CopySession>
+  readonly #steps: Steps
   readonly #target: PostgresTarget
 
   constructor(
@@ -88,7 +103,8 @@ class PostgresCopy implements CopyStore {
     this.#options = options
     this.#sessions = new Pool(() => CopySession.open(settings, 'read'), { most: Infinity, idle: 1 }, settings.label)
     this.#sessions.adopt(session)
-    this.#target = new PostgresTarget(settings)
+    this.#steps = new Steps(settings)
+    this.#target = new PostgresTarget(settings, this.#steps, identity)
   }
 
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
@@ -128,7 +144,35 @@ class PostgresCopy implements CopyStore {
     return new PostgresTrack(ledger, schema)
   }
 
+  timeCondition(column: Column, from: string | null, to: string | null): string | null {
+    return timeCondition(column, from, to)
+  }
+
+  async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) =>
+        underSignal(session, signal, () => timeExtent(session, table, column)),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  partitions(): PartitionStore {
+    return new PostgresPartitions(this.identity, this.#sessions, this.#steps)
+  }
+
+  async comments({ table }: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) => underSignal(session, signal, () => columnComments(session, table)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#sessions.close(), this.#target[Symbol.asyncDispose]()])
+    await Promise.all([this.#sessions.close(), this.#target[Symbol.asyncDispose](), this.#steps[Symbol.asyncDispose]()])
   }
 }

@@ -37,9 +37,19 @@ export async function digestByReading(
   source: DigestSource,
   wanted: (row: Row) => boolean = () => true,
 ): Promise<Digest> {
-  const { columns, from, condition, table } = source
-  const sum = new RowSum()
+  const { columns, from, condition } = source
   const sql = `SELECT ${columns.map(selected).join(', ')} FROM ${from} WHERE ${condition}`
+  return digestOfQuery(session, sql, source, wanted)
+}
+
+/** @param sql gives the columns as `selected` asks for them; it may change rows and return them */
+export async function digestOfQuery(
+  session: CopySession,
+  sql: string,
+  { columns, table }: Pick<DigestSource, 'columns' | 'table'>,
+  wanted: (row: Row) => boolean = () => true,
+): Promise<Digest> {
+  const sum = new RowSum()
   const size = { rows: 1000, bytes: 1024 * 1024 }
   for await (const { rows } of batches(copyRows(session, sql, 'text').pieces, { table, columns, size })) {
     for (const row of rows) if (wanted(row)) sum.add(row)
@@ -49,16 +59,27 @@ export async function digestByReading(
 
 /** Null where a column's canonical text cannot be written in SQL. */
 function digestSql({ columns, from, condition }: DigestSource): string | null {
+  const texts = canonicalTexts(columns)
+  if (texts === null) return null
+  // Computed below, so that each text is made once; OFFSET keeps the planner from making it twice after all.
+  return `SELECT count(*), coalesce(sum(${hashSql(texts)}), 0) FROM (SELECT ${texts.join(', ')} FROM ${from} WHERE ${condition} OFFSET 0) AS texts`
+}
+
+/** The number that a row adds to the sum, of the texts that `canonicalTexts` names. */
+export function hashSql(texts: readonly string[]): string {
+  const row = texts.map((_, i) => `coalesce(octet_length(c${i}) || ':' || c${i}, 'N')`).join(' || ')
+  return `('x' || substr(md5(${row}), 21))::bit(48)::bigint`
+}
+
+/** What a row is made of, with names; null where a column's canonical text cannot be written in SQL. */
+export function canonicalTexts(columns: readonly AnyColumn[]): readonly string[] | null {
   const texts: string[] = []
-  for (const column of columns) {
+  for (const [i, column] of columns.entries()) {
     const text = canonicalText(column)
     if (text === null) return null
-    texts.push(text)
+    texts.push(`${text} AS c${i}`)
   }
-  // Computed below, so that each text is made once; OFFSET keeps the planner from making it twice after all.
-  const inner = `SELECT ${texts.map((text, i) => `${text} AS c${i}`).join(', ')} FROM ${from} WHERE ${condition} OFFSET 0`
-  const row = texts.map((_, i) => `coalesce(octet_length(c${i}) || ':' || c${i}, 'N')`).join(' || ')
-  return `SELECT count(*), coalesce(sum(('x' || substr(md5(${row}), 21))::bit(48)::bigint), 0) FROM (${inner}) AS texts`
+  return texts
 }
 
 /** docs/CANONICAL.md in this system's words. Sessions print dates in ISO style, and moments in UTC. */

@@ -6,6 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import { cutByKey, keyColumns, lastKey } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
+import { csvByReading, csvList, READING } from '../archive/csv-out.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { selected } from './cells.ts'
 import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
@@ -101,6 +102,18 @@ class PostgresView implements SourceView {
     yield* this.#stream(request, signal, (session, { from, condition, order }) => {
       const names = request.columns.map(({ name }) => name)
       const copied = copyRows(session, framesQuery(names, from, condition, order), FRAME_FORMATS[format])
+      rows = copied.rows
+      return copied.pieces
+    })
+    return rows()
+  }
+
+  async *csv(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint> {
+    const list = csvList(request.columns)
+    if (list === null) return yield* csvByReading(request.columns, this.read(request, READING, signal))
+    let rows = (): bigint => 0n
+    yield* this.#stream(request, signal, (session, { from, condition, order }) => {
+      const copied = copyRows(session, `SELECT ${list} FROM ${from} WHERE ${condition}${order}`, 'csv')
       rows = copied.rows
       return copied.pieces
     })

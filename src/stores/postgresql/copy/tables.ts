@@ -12,13 +12,21 @@ import { columnType, loadTypes } from './types.ts'
  * columns and no others, rows and bytes are those of all parts.
  * @param database what tells this database from others
  */
-export async function findTables(
+export function findTables(session: CopySession, pattern: string, database: string): Promise<readonly TableSpec[]> {
+  return describeTables(session, { ...tablePattern(pattern), kinds: "'r', 'p'" }, database)
+}
+
+/** Which relations: a condition on `n` and `c`, whether it names single ones, and `relkind`s. */
+export type Relations = { readonly condition: string; readonly exact: boolean; readonly kinds: string }
+
+/** @param database what tells this database from others */
+export async function describeTables(
   session: CopySession,
-  pattern: string,
+  which: Relations,
   database: string,
 ): Promise<readonly TableSpec[]> {
   const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
-  const relations = await ask(relationsSql(pattern))
+  const relations = await ask(relationsSql(which))
   const oids = relations.map(([oid]) => oid ?? '')
   if (oids.length === 0) return []
   const list = `${literal(`{${oids.join(',')}}`)}::oid[]`
@@ -58,8 +66,7 @@ export async function findTables(
   })
 }
 
-function relationsSql(pattern: string): string {
-  const { condition, exact } = tablePattern(pattern)
+function relationsSql({ condition, exact, kinds }: Relations): string {
   const hidden = `c.relispartition OR EXISTS (
     SELECT FROM pg_catalog.pg_inherits i JOIN heads p ON p.oid = i.inhparent WHERE i.inhrelid = c.oid AND NOT p.alone)`
   return `
@@ -69,7 +76,7 @@ function relationsSql(pattern: string): string {
       SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, coalesce(NOT h.alone, true)
         AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_parts
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN heads h ON h.oid = c.oid
-      WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
         AND (${condition}) ${exact ? '' : `AND NOT (${hidden})`}),
     parts AS (
       SELECT oid AS root, oid FROM found

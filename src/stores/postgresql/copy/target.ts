@@ -1,9 +1,12 @@
 /** PostgreSQL as the target of copies. */
 import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { RemoveRequest, StepEnd } from '../../archive-port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
 import { Pool } from '../../pool.ts'
 import { quoteName } from '../connect.ts'
+import { removeRows } from '../archive/remove.ts'
+import type { Steps } from '../archive/steps.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { isBytewise, namedCollation } from './collations.ts'
@@ -24,9 +27,14 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
   readonly #settings: PostgresSettings
   readonly #sessions: Pool<CopySession>
   readonly #relations = new Relations()
+  readonly #steps: Steps
+  readonly #database: string
 
-  constructor(settings: PostgresSettings) {
+  /** @param database what tells this database from others */
+  constructor(settings: PostgresSettings, steps: Steps, database: string) {
     this.#settings = settings
+    this.#steps = steps
+    this.#database = database
     const open = (): Promise<CopySession> => CopySession.open(settings, 'write')
     this.#sessions = new Pool(open, { most: Infinity, idle: KEPT }, settings.label)
   }
@@ -91,6 +99,10 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
       await this.#sessions.give(session)
       throw targetError(error, this.#settings, tableText(table.table))
     }
+  }
+
+  remove(request: RemoveRequest): Promise<StepEnd> {
+    return removeRows(this.#steps, request, this.#database)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

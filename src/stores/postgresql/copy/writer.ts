@@ -10,6 +10,7 @@ import type { Cell, Digest, FrameFormat, Row } from '../../../model/copy/rows.ts
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
 import { digestOfKeys } from '../../key-digest.ts'
+import { loadCsv } from '../archive/csv-in.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { commitChunk } from './commit.ts'
 import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
@@ -91,6 +92,13 @@ export class PostgresWriter implements ChunkWriter {
     if (this.#upsert !== null) throw new Error('frames are never merged with rows that are there')
     await this.#begin()
     return this.#do(() => this.#session.copyIn(copyStatement(this.#request, FRAME_FORMATS[format]), frames))
+  }
+
+  async writeCsv(csv: AsyncIterable<Buffer>): Promise<bigint> {
+    if (this.#upsert !== null) throw new Error('rows of CSV are never merged with rows that are there')
+    await this.#begin()
+    const { table, columns } = this.#request
+    return this.#do(() => loadCsv(this.#session, table.table, columns, csv))
   }
 
   async digest({ scheme, only, frames }: DigestRequest): Promise<Digest> {

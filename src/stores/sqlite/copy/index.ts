@@ -2,9 +2,19 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
-import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import type {
+  CopyStore,
+  CopyTarget,
+  LedgerDatabase,
+  ObjectStore,
+  SourceView,
+  StoreAbilities,
+  TimeExtent,
+} from '../../copy-port.ts'
+import { timeCondition } from '../archive/time.ts'
+import { timeExtent } from '../archive/time-extent.ts'
 import { openReader } from '../reader.ts'
 import { openWriter, type Writer } from './connection.ts'
 import { copyError, type Side } from './errors.ts'
@@ -133,6 +143,19 @@ class SqliteCopy implements CopyStore {
       return this.#ledger
     } catch (error) {
       throw copyError(error, this.label, this.#side)
+    }
+  }
+
+  timeCondition(column: Column, from: string | null, to: string | null): string | null {
+    return timeCondition(column, from, to)
+  }
+
+  async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
+    throwIfAborted(signal)
+    try {
+      return await timeExtent(this.#open(), table, column, signal)
+    } catch (error) {
+      throw copyError(error, this.label, 'source')
     }
   }
 

@@ -30,6 +30,17 @@ export function tablesOf(connection: Database.Database, pattern: string): readon
   return chosen.map((table) => specOf(connection, table, sizes.get(table.name) ?? { rows: 0n, bytes: 0n }))
 }
 
+/** What `TableSpec.identity` of a table is now; null where there is none of that very name. */
+export function identityOf(connection: Database.Database, name: string): string | null {
+  const found = connection.prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).pluck()
+  const sql = found.get(name) as string | undefined
+  return sql === undefined ? null : identity(name, sql)
+}
+
+function identity(name: string, sql: string): string {
+  return `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`
+}
+
 function matcher(pattern: string): (name: string) => boolean {
   const fits = (part: string): RegExp =>
     new RegExp(`^${part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`, 'is')
@@ -49,7 +60,7 @@ function specOf(
   const columns = columnSpecs(connection, name, infos, shape)
   return {
     table: { name },
-    identity: `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`,
+    identity: identity(name, sql),
     columns,
     ...keyOf(connection, name, columns, infos, shape),
     ...size,

@@ -3,7 +3,9 @@ import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { RemoveRequest, StepEnd } from '../../archive-port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
+import { removeRows } from '../archive/remove.ts'
 import { SqliteChunk } from './chunk.ts'
 import { beginWrite, rollback } from './connection.ts'
 import { createTable, quote } from './ddl.ts'
@@ -67,6 +69,25 @@ export class SqliteTarget implements CopyTarget {
       leave()
       throw copyError(error, this.#label, 'target')
     }
+  }
+
+  async remove(request: RemoveRequest): Promise<StepEnd> {
+    let end: StepEnd = 'differs'
+    await this.#turn.take(async () => {
+      throwIfAborted(request.signal)
+      try {
+        const connection = this.#writer()
+        await beginWrite(connection, request.signal)
+        try {
+          end = await removeRows(connection, request)
+        } finally {
+          rollback(connection)
+        }
+      } catch (error) {
+        throw copyError(error, this.#label, 'target')
+      }
+    })
+    return end
   }
 
   async #write(signal: AbortSignal, body: (connection: Database.Database) => void): Promise<void> {

@@ -1,0 +1,273 @@
+/**
+ * Partitions of one table in the ledger. Whoever works on one holds it under a lease, by the clock of the database, with a fence that grows with every
+ * claim: a change of state by somebody who lost his partition changes nothing.
+ */
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { ArchiveState } from '../../model/archive/state.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { ReadPoint } from '../../model/copy/plan.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Closing, LedgerDatabase, Statement } from '../../stores/copy-port.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import type { SqlValue } from '../../stores/port.ts'
+import { filesText, type ArchivedPartition, type ArchivedTable } from './record.ts'
+
+/** How long a partition belongs to an owner of whom nothing is heard, ms. */
+export const LEASE_MS = 30_000
+
+export type ArchiveOwner = {
+  /** Of this program, and of no other. */
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  readonly runId: bigint
+}
+
+/** A partition that is held. */
+export type Held = { readonly label: string; readonly fence: bigint }
+
+/** What is noted with a state. What is absent stays as it is. */
+export type Noted = {
+  readonly digest?: Digest
+  readonly sourceBytes?: bigint
+  readonly files?: readonly ArchivedFile[]
+  readonly filePrefix?: string
+  readonly version?: number
+  readonly removed?: Digest
+  readonly restoring?: boolean
+  readonly retracted?: boolean
+  readonly point?: ReadPoint
+  readonly exportMs?: number
+  /** After now. */
+  readonly graceMs?: number
+  readonly error?: SluiceError | null
+}
+
+export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'>
+
+const PARTITION = 'schema_name = ? AND table_name = ? AND partition_name = ?'
+
+export class PartitionLedger {
+  readonly #database: LedgerDatabase
+  readonly #key: readonly [schema: string, name: string]
+  readonly #owner: ArchiveOwner
+  readonly #now: string
+
+  constructor(database: LedgerDatabase, table: TableName, owner: ArchiveOwner) {
+    this.#database = database
+    this.#key = [table.schema ?? '', table.name]
+    this.#owner = owner
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  /** Notes a table that is archived for the first time; one that is there already stays as it is. */
+  async addTable(table: Omit<ArchivedTable, 'table' | 'revision'>, tool: string): Promise<void> {
+    const { archive, archiveId, timeColumn, calendar, stored, graceMs } = table
+    await this.#add(
+      'migration_archives',
+      {
+        archive,
+        archive_id: archiveId,
+        time_column: timeColumn,
+        calendar,
+        stored: JSON.stringify(stored),
+        grace_ms: graceMs,
+        revision: 0,
+        tool,
+      },
+      'created_ms',
+    )
+  }
+
+  /** How long partitions are kept that are detached from now on, ms. */
+  async changeGrace(graceMs: number): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: 'UPDATE migration_archives SET grace_ms = ? WHERE schema_name = ? AND table_name = ?',
+        parameters: [graceMs, ...this.#key],
+      },
+    ])
+  }
+
+  /** Notes a partition as PLANNED. Of one of which nothing was ever published, what the source says of it now is noted. */
+  async addPartition({ label, from, to, native }: NewPartition): Promise<void> {
+    const facts = {
+      from_bound: from,
+      to_bound: to,
+      native_schema: native?.table.schema ?? null,
+      native_table: native?.table.name ?? null,
+      native_identity: native?.identity ?? null,
+    }
+    await this.#add(
+      'migration_archive_partitions',
+      { partition_name: label, state: 'PLANNED', fence: 0, ...facts },
+      'planned_ms',
+    )
+    const sets = Object.keys(facts).map((name) => `${name} = ?`)
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET ${sets.join(', ')}
+              WHERE ${PARTITION} AND state IN ('PLANNED', 'FAILED') AND owner IS NULL AND delta_version IS NULL`,
+        parameters: [...Object.values(facts), ...this.#key, label],
+      },
+    ])
+  }
+
+  /** @param reason null lets it go again */
+  async hold(label: string, reason: string | null): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET hold_reason = ? WHERE ${PARTITION}`,
+        parameters: [reason, ...this.#key, label],
+      },
+    ])
+  }
+
+  /**
+   * Takes a partition that nobody holds.
+   * @param dead its owner, where that has ended for sure
+   * @returns null where somebody else holds it
+   */
+  async claim(label: string, dead: string | null): Promise<Held | null> {
+    const { id, host, pid, runId } = this.#owner
+    const [, rows] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET owner = ?, host = ?, pid = ?, run_id = ?, fence = fence + 1, lease_until = ${this.#now} + ${LEASE_MS}
+              WHERE ${PARTITION} AND (owner IS NULL OR owner = ? OR owner = ? OR lease_until < ${this.#now})`,
+        parameters: [id, host, pid, runId, ...this.#key, label, id, dead ?? id],
+      },
+      {
+        sql: `SELECT fence FROM migration_archive_partitions WHERE ${PARTITION} AND owner = ?`,
+        parameters: [...this.#key, label, id],
+      },
+    ])
+    const fence = rows?.[0]?.[0]
+    return fence == null ? null : { label, fence: BigInt(String(fence)) }
+  }
+
+  /** Says that this program lives. */
+  async renew(): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET lease_until = ${this.#now} + ${LEASE_MS}
+              WHERE schema_name = ? AND table_name = ? AND owner = ?`,
+        parameters: [...this.#key, this.#owner.id],
+      },
+    ])
+  }
+
+  async release({ label, fence }: Held): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET owner = NULL, lease_until = NULL WHERE ${PARTITION} AND owner = ? AND fence = ?`,
+        parameters: [...this.#key, label, this.#owner.id, fence],
+      },
+    ])
+  }
+
+  /**
+   * Moves a partition from one state to another, or notes something in the state it is in.
+   * @throws SluiceError LEASE_LOST where somebody else holds it, or it is in another state
+   */
+  async move(held: Held, from: ArchiveState, to: ArchiveState, noted: Noted = {}): Promise<void> {
+    const { statements, landed } = this.closing(held, from, to, noted)
+    const answers = await this.#database.batch([...statements, landed])
+    if ((answers.at(-1) ?? []).length === 0) throw lost(held.label)
+  }
+
+  /** The same as the end of a transaction of the source: what is done to the rows, and the state, change together or not at all. */
+  closing(held: Held, from: ArchiveState, to: ArchiveState, noted: Noted = {}): Closing {
+    const { sets, parameters } = this.#sets(noted)
+    const mine = [...this.#key, held.label, this.#owner.id, held.fence]
+    const where = `${PARTITION} AND owner = ? AND fence = ?`
+    const guard = (state: ArchiveState): Statement => ({
+      sql: `SELECT 1 FROM migration_archive_partitions WHERE ${where} AND state = ?`,
+      parameters: [...mine, state],
+    })
+    return {
+      statements: [
+        {
+          sql: `UPDATE migration_archive_partitions SET state = ?, changed_ms = ${this.#now}${sets.map((set) => `, ${set}`).join('')}
+                WHERE ${where} AND state = ?`,
+          parameters: [to, ...parameters, ...mine, from],
+        },
+        {
+          sql: `UPDATE migration_archives SET revision = revision + 1 WHERE schema_name = ? AND table_name = ?`,
+          parameters: this.#key,
+        },
+        // A transaction that a server runs twice leaves one line.
+        {
+          sql: `INSERT INTO migration_archive_history (schema_name, table_name, partition_name, fence, state, num_rows, checksum, delta_version, run_id,
+                  error_message, at_ms)
+                SELECT schema_name, table_name, partition_name, fence, state, num_rows, checksum, delta_version, run_id, error_message, changed_ms
+                FROM migration_archive_partitions p WHERE ${where} AND state = ? AND NOT EXISTS (
+                  SELECT 1 FROM migration_archive_history h WHERE h.schema_name = p.schema_name AND h.table_name = p.table_name
+                    AND h.partition_name = p.partition_name AND h.fence = p.fence AND h.state = p.state)`,
+          parameters: [...mine, to],
+        },
+      ],
+      guard: guard(from),
+      landed: this.#landed(guard(to), noted),
+    }
+  }
+
+  /** Where the state stays what it was, its other values tell. */
+  #landed({ sql, parameters }: Statement, { removed }: Noted): Statement {
+    if (removed === undefined) return { sql, parameters }
+    return { sql: `${sql} AND removed_rows = ?`, parameters: [...parameters, removed.rows] }
+  }
+
+  #sets(noted: Noted): { readonly sets: readonly string[]; readonly parameters: readonly SqlValue[] } {
+    const {
+      digest,
+      sourceBytes,
+      files,
+      filePrefix,
+      version,
+      removed,
+      restoring,
+      retracted,
+      point,
+      exportMs,
+      graceMs,
+      error,
+    } = noted
+    const values: [string, SqlValue][] = []
+    if (digest !== undefined) values.push(['num_rows', digest.rows], ['checksum', digest.sum])
+    if (sourceBytes !== undefined) values.push(['source_bytes', sourceBytes])
+    if (files !== undefined) {
+      values.push(['files', filesText(files)], ['file_bytes', files.reduce((sum, { bytes }) => sum + bytes, 0n)])
+    }
+    if (filePrefix !== undefined) values.push(['file_prefix', filePrefix])
+    if (version !== undefined) values.push(['delta_version', version])
+    if (removed !== undefined) values.push(['removed_rows', removed.rows], ['removed_sum', removed.sum])
+    if (restoring !== undefined) values.push(['restoring', restoring ? 1 : 0])
+    if (retracted !== undefined) values.push(['retracted', retracted ? 1 : 0])
+    if (point !== undefined) values.push(['read_view', point.view], ['read_at', point.at])
+    if (exportMs !== undefined) values.push(['export_ms', Math.round(exportMs)])
+    if (error !== undefined) values.push(['error_code', error?.code ?? null], ['error_message', error?.message ?? null])
+    const sets = values.map(([name]) => `${name} = ?`)
+    if (graceMs !== undefined) sets.push(`drop_after_ms = ${this.#now} + ${Math.round(graceMs)}`)
+    return { sets, parameters: values.map(([, value]) => value) }
+  }
+
+  async #add(table: string, values: Readonly<Record<string, SqlValue>>, time: string): Promise<void> {
+    const columns = ['schema_name', 'table_name', ...Object.keys(values), time]
+    const places = [...this.#key, ...Object.values(values)].map(() => '?')
+    const { unlessThere } = ledgerDialect(this.#database.dialect)
+    await this.#database.batch([
+      {
+        sql: `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places.join(', ')}, ${this.#now}) ${unlessThere}`,
+        parameters: [...this.#key, ...Object.values(values)],
+      },
+    ])
+  }
+}
+
+function lost(label: string): SluiceError {
+  return new SluiceError('LEASE_LOST', `another program works on the partition ${label} by now`, {
+    hint: 'let it finish, or end it and run the same command again',
+    retryable: true,
+  })
+}

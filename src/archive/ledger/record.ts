@@ -1,0 +1,237 @@
+/** What the ledger knows of the archive of a table. */
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import { ARCHIVE_STATES, type ArchiveState } from '../../model/archive/state.ts'
+import type { StoredTable } from '../../model/archive/stored-column.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import type { SqlRow, SqlValue } from '../../stores/port.ts'
+import { hasArchives } from './schema.ts'
+
+export type ArchivedTable = {
+  readonly table: TableName
+  /** Folder or URI of the Delta table. */
+  readonly archive: string
+  /** Of the Delta table's metadata. */
+  readonly archiveId: string
+  /** Says when a row of a plain table belongs; null where partitions are the system's own. */
+  readonly timeColumn: string | null
+  readonly calendar: string
+  readonly stored: StoredTable
+  readonly graceMs: number
+  /** Another number after any change of the state of a partition. */
+  readonly revision: string
+}
+
+export type ArchivedPartition = {
+  readonly label: string
+  readonly state: ArchiveState
+  /** As the source prints them: the first is in the partition, the second is not. Null is open. */
+  readonly from: string | null
+  readonly to: string | null
+  /** The table that the partition is, or was before it was dropped. */
+  readonly native: { readonly table: TableName; readonly identity: string } | null
+  /** What the source said that its rows come to; null before it was exported. */
+  readonly digest: Digest | null
+  readonly sourceBytes: bigint | null
+  readonly files: readonly ArchivedFile[]
+  readonly filePrefix: string | null
+  readonly version: number | null
+  /** Rows that were taken out of a plain table already. */
+  readonly removed: Digest
+  readonly restoring: boolean
+  readonly retracted: boolean
+  readonly held: string | null
+  readonly fence: bigint
+  readonly owner: string | null
+  readonly host: string | null
+  readonly pid: number | null
+  readonly error: { readonly code: string; readonly message: string } | null
+  readonly changedMs: number | null
+  readonly exportMs: number | null
+  readonly dropAfterMs: number | null
+  /** By the clock of the database. */
+  readonly graceOver: boolean
+}
+
+export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
+
+/** All tables that were ever archived out of a database, by name. */
+export async function archivedTables(database: LedgerDatabase): Promise<readonly ArchivedTable[]> {
+  if (!(await hasArchives(database))) return []
+  const rows = await database.all(
+    `SELECT ${tableColumns(database)} FROM migration_archives ORDER BY schema_name, table_name`,
+  )
+  return rows.map(tableOf)
+}
+
+/** One table and its partitions by their lower bounds; null where it was never archived. */
+export async function readArchive(database: LedgerDatabase, table: TableName): Promise<ArchiveRecord | null> {
+  if (!(await hasArchives(database))) return null
+  const key = [table.schema ?? '', table.name]
+  const [found, partitions] = await database.batch([
+    {
+      sql: `SELECT ${tableColumns(database)} FROM migration_archives WHERE schema_name = ? AND table_name = ?`,
+      parameters: key,
+    },
+    {
+      sql: `SELECT ${partitionColumns(database)} FROM migration_archive_partitions WHERE schema_name = ? AND table_name = ?
+            ORDER BY CASE WHEN from_bound IS NULL THEN 0 ELSE 1 END, from_bound, partition_name`,
+      parameters: key,
+    },
+  ])
+  const row = found?.[0]
+  return row === undefined ? null : { ...tableOf(row), partitions: (partitions ?? []).map(partitionOf) }
+}
+
+const TABLE = [
+  'schema_name',
+  'table_name',
+  'archive',
+  'archive_id',
+  'time_column',
+  'calendar',
+  'stored',
+  'grace_ms',
+  'revision',
+]
+const PARTITION = [
+  'partition_name',
+  'state',
+  'from_bound',
+  'to_bound',
+  'native_schema',
+  'native_table',
+  'native_identity',
+  'num_rows',
+  'checksum',
+  'source_bytes',
+  'files',
+  'file_prefix',
+  'delta_version',
+  'removed_rows',
+  'removed_sum',
+  'restoring',
+  'retracted',
+  'hold_reason',
+  'fence',
+  'owner',
+  'host',
+  'pid',
+  'error_code',
+  'error_message',
+  'changed_ms',
+  'export_ms',
+  'drop_after_ms',
+]
+
+/** All as texts: no number of a ledger passes through one that rounds. */
+const asTexts = (names: readonly string[], { dialect }: LedgerDatabase): string =>
+  names.map((name) => `CAST(${name} AS ${ledgerDialect(dialect).types.castText})`).join(', ')
+const tableColumns = (database: LedgerDatabase): string => asTexts(TABLE, database)
+const partitionColumns = (database: LedgerDatabase): string => {
+  const { now } = ledgerDialect(database.dialect)
+  return `${asTexts(PARTITION, database)}, CASE WHEN drop_after_ms <= ${now} THEN 1 ELSE 0 END`
+}
+
+function tableOf(row: SqlRow): ArchivedTable {
+  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision] = row.map(textOf)
+  if (name == null || archive == null || archiveId == null || stored == null) throw damaged('migration_archives')
+  return {
+    table: schema == null || schema === '' ? { name } : { schema, name },
+    archive,
+    archiveId,
+    timeColumn: timeColumn ?? null,
+    calendar: calendar ?? '',
+    stored: readJson<StoredTable>(stored),
+    graceMs: Number(grace ?? 0),
+    revision: revision ?? '0',
+  }
+}
+
+function partitionOf(row: SqlRow): ArchivedPartition {
+  const values = new Map(PARTITION.map((name, i) => [name, textOf(row[i] ?? null)]))
+  const text = (name: string): string | null => values.get(name) ?? null
+  const number = (name: string): number | null => (text(name) === null ? null : Number(text(name)))
+  const whole = (name: string): bigint | null => (text(name) === null ? null : BigInt(text(name) ?? 0))
+  const state = ARCHIVE_STATES.find((known) => known === text('state'))
+  const label = text('partition_name')
+  if (state === undefined || label === null) throw damaged('migration_archive_partitions')
+  const [native, identity, schema] = [text('native_table'), text('native_identity'), text('native_schema')]
+  const [rows, sum] = [whole('num_rows'), text('checksum')]
+  const code = text('error_code')
+  return {
+    label,
+    state,
+    from: text('from_bound'),
+    to: text('to_bound'),
+    native:
+      native === null || identity === null
+        ? null
+        : { table: schema === null || schema === '' ? { name: native } : { schema, name: native }, identity },
+    digest: rows === null || sum === null ? null : { rows, sum },
+    sourceBytes: whole('source_bytes'),
+    files: readFiles(text('files')),
+    filePrefix: text('file_prefix'),
+    version: number('delta_version'),
+    removed: { rows: whole('removed_rows') ?? 0n, sum: text('removed_sum') ?? '0' },
+    restoring: number('restoring') === 1,
+    retracted: number('retracted') === 1,
+    held: text('hold_reason'),
+    fence: whole('fence') ?? 0n,
+    owner: text('owner'),
+    host: text('host'),
+    pid: number('pid'),
+    error: code === null ? null : { code, message: text('error_message') ?? '' },
+    changedMs: number('changed_ms'),
+    exportMs: number('export_ms'),
+    dropAfterMs: number('drop_after_ms'),
+    graceOver: String(row[PARTITION.length]) === '1',
+  }
+}
+
+type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string }
+
+/** Files as the ledger keeps them. */
+export function filesText(files: readonly ArchivedFile[]): string {
+  return JSON.stringify(
+    files.map(({ path, bytes, rows, sha256, sum }): WrittenForm => ({
+      path,
+      bytes: `${bytes}`,
+      rows: `${rows}`,
+      sha256,
+      sum,
+    })),
+  )
+}
+
+function readFiles(text: string | null): readonly ArchivedFile[] {
+  if (text === null) return []
+  return readJson<readonly WrittenForm[]>(text).map(({ bytes, rows, ...rest }) => ({
+    ...rest,
+    bytes: BigInt(bytes),
+    rows: BigInt(rows),
+  }))
+}
+
+function readJson<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T
+  } catch (error) {
+    throw damaged('JSON', error)
+  }
+}
+
+function textOf(value: SqlValue): string | null {
+  if (value === null) return null
+  return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
+}
+
+function damaged(what: string, cause?: unknown): SluiceError {
+  return new SluiceError('LEDGER_DAMAGED', `the ledger of archives holds what sluice has not written (${what})`, {
+    ...(cause === undefined ? {} : { cause }),
+    hint: 'somebody changed it by hand: bring it back from a backup of the source',
+  })
+}

@@ -1,0 +1,212 @@
+/** Brings one partition as far as it may go. Every step is harmless when it is done again, and the state in the ledger says which one is next. */
+import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { ArchiveState } from '../../model/archive/state.ts'
+import { dec } from '../../model/event.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { NativePartition } from '../../stores/archive-port.ts'
+import { partitionFolder } from '../log/data-path.ts'
+import type { Held } from '../ledger/partition-ledger.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { ArchiveContext, Work } from './context.ts'
+import { exportPartition } from './export.ts'
+import { archivedFiles, proveFiles } from './prove.ts'
+import { publishFiles } from './publish.ts'
+import { retract } from './restore.ts'
+import { detachPartition, dropPartition, proofOf } from './take-out.ts'
+
+export type Wish = {
+  /** Go on to DETACHED. */
+  readonly detach: boolean
+  /** Go on to DROPPED, as soon as the grace is over. */
+  readonly drop: boolean
+  /** Archive it again, though it was restored. */
+  readonly again: boolean
+}
+
+export type Surroundings = {
+  /** The partition as the ledger has it now. */
+  readonly reload: () => Promise<ArchivedPartition>
+  /** The table that it is now, where partitions are tables. */
+  readonly native: () => Promise<NativePartition | null>
+}
+
+/** Exports that are tried before somebody has to look who writes into the partition. */
+const MOST_EXPORTS = 3
+
+/** @returns the state that it has come to. @throws SluiceError; the ledger has it too then */
+export async function advance(
+  context: ArchiveContext,
+  held: Held,
+  wish: Wish,
+  { reload, native }: Surroundings,
+): Promise<ArchiveState> {
+  let exports = 0
+  let examined: readonly ExaminedFile[] | null = null
+  let since = context.clock.ticks()
+  for (;;) {
+    throwIfAborted(context.interrupt.stop)
+    const partition = await reload()
+    const work: Work = { partition, held }
+    try {
+      const next = nextStep(partition, wish)
+      if (next === null) return partition.state
+      if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
+      examined = await step(context, work, next, examined, native)
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      // What was exported is not what is there: once more, from the beginning.
+      if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
+        if (partition.state === 'PUBLISHED') await context.ledger.move(held, 'PUBLISHED', 'PLANNED', { error })
+        continue
+      }
+      await note(context, work, error)
+      throw error
+    }
+    const after = await reload()
+    if (after.state !== partition.state) tell(context, after, context.clock.ticks() - since)
+    since = context.clock.ticks()
+  }
+}
+
+type Step = 'export' | 'verify' | 'publish' | 'detach' | 'drop' | 'retract'
+
+/** What comes next for a partition; null where it is as far as it may go. */
+export function nextStep(
+  { state, restoring, retracted, graceOver }: ArchivedPartition,
+  { detach, drop, again }: Wish,
+): Step | null {
+  switch (state) {
+    case 'PLANNED':
+    case 'EXPORTING':
+    case 'FAILED':
+      return 'export'
+    case 'EXPORTED':
+      return 'verify'
+    case 'VERIFIED':
+      return 'publish'
+    case 'PUBLISHED':
+      return detach ? 'detach' : null
+    case 'DETACHED':
+      return drop && graceOver && !restoring ? 'drop' : null
+    case 'DROPPED':
+      return null
+    case 'RESTORED':
+      if (!retracted) return 'retract'
+      return again ? 'export' : null
+  }
+}
+
+async function step(
+  context: ArchiveContext,
+  work: Work,
+  next: Step,
+  examined: readonly ExaminedFile[] | null,
+  native: Surroundings['native'],
+): Promise<readonly ExaminedFile[] | null> {
+  const { ledger, archived, writer, spool } = context
+  const { partition, held } = work
+  const folder = writer.folder ?? spool
+  switch (next) {
+    case 'export': {
+      const { files, prefix, digest, bytes, point, ms } = await exportPartition(context, work, await native())
+      const places = files.map(({ name, ...file }) => ({
+        ...file,
+        path: `${partitionFolder(archived.stored.partitionColumn, partition.label)}/${name}`,
+        sha256: '',
+        sum: '',
+      }))
+      const noted = { digest, files: places, filePrefix: prefix, sourceBytes: bytes, point, exportMs: ms }
+      await ledger.move(held, 'EXPORTING', 'EXPORTED', noted)
+      return null
+    }
+    case 'verify': {
+      const proved = await provedOrAgain(context, work, folder)
+      if (proved !== null) await ledger.move(held, 'EXPORTED', 'VERIFIED', { files: archivedFiles(proved) })
+      return proved
+    }
+    case 'publish': {
+      // Statistics of the files are not kept in the ledger: a run that goes on reads them again, and proves them by that.
+      const files = examined ?? (await provedOrAgain(context, work, folder))
+      if (files === null) return null
+      const version = await publishFiles(context, work, files)
+      await ledger.move(held, 'VERIFIED', 'PUBLISHED', { version })
+      return null
+    }
+    case 'detach':
+      await detachPartition(context, work)
+      return null
+    case 'drop':
+      await dropPartition(context, work)
+      return null
+    case 'retract':
+      await retract(context, work)
+      return null
+  }
+}
+
+/** Files of a run that was broken off may be gone with its spool folder, or cut: then the partition is exported again. */
+async function provedOrAgain(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  folder: string,
+): Promise<readonly ExaminedFile[] | null> {
+  const paths = partition.files.map(({ path }) => path)
+  try {
+    return await proveFiles(context, partition, proofOf(partition), paths, folder)
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.code !== 'PROOF_FAILED' && error.code !== 'SOURCE_IO' && error.code !== 'SOURCE_GONE') throw error
+    context.emit({
+      type: 'log',
+      level: 'warn',
+      table: context.name,
+      message: `${partition.label}: ${error.message}; it is exported again`,
+    })
+    await context.ledger.move(held, partition.state, 'PLANNED', { error })
+    return null
+  }
+}
+
+/** Before it is published a partition has failed; afterwards it stays what it is, with the reason beside it. */
+async function note({ ledger }: ArchiveContext, { partition, held }: Work, error: SluiceError): Promise<void> {
+  if (error.kind === 'stopped' || error.code === 'LEASE_LOST') return
+  const { state } = partition
+  const unpublished = state === 'PLANNED' || state === 'EXPORTED' || state === 'VERIFIED' || state === 'FAILED'
+  try {
+    if (unpublished && !error.retryable) {
+      // The step may have moved it on before it failed.
+      await ledger
+        .move(held, state, 'FAILED', { error })
+        .catch(() => ledger.move(held, 'EXPORTING', 'FAILED', { error }))
+    } else await ledger.move(held, state, state, { error })
+  } catch {
+    // The database is away, or somebody else has the partition: the error itself is told anyway.
+  }
+}
+
+function tell({ emit, name }: ArchiveContext, partition: ArchivedPartition, ms: number): void {
+  const { label, state, digest, files, sourceBytes, version, dropAfterMs } = partition
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
+  emit({
+    type: 'archive.state',
+    table: name,
+    partition: label,
+    state,
+    ...(digest === null ? {} : { rows: dec(digest.rows) }),
+    ...(sourceBytes === null ? {} : { sourceBytes: dec(sourceBytes) }),
+    ...(files.length === 0 ? {} : { bytes: dec(bytes), files: dec(files.length) }),
+    ...(version === null ? {} : { version: dec(version) }),
+    ...(state === 'DETACHED' && dropAfterMs !== null ? { dropAfter: isoTime(dropAfterMs) } : {}),
+    ms: Math.round(ms),
+  })
+}
+
+function stillChanging({ name }: ArchiveContext, { label, error }: ArchivedPartition): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is changed as fast as it is exported`, {
+    where: `${name}, ${label}`,
+    ...(error === null ? {} : { reason: error.message }),
+    hint: 'stop whoever writes into it, and run the same command again',
+  })
+}

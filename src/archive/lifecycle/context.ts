@@ -1,0 +1,102 @@
+/** What every step on the way of a partition needs. */
+import type { ParquetFiles } from '../../model/archive/parquet-port.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import { dec, type Emit } from '../../model/event.ts'
+import type { ArchiveStep } from '../../model/archive-events.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import type { LogWriter } from '../../model/log-writer.ts'
+import type { Interrupt } from '../../shared/abort.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { CopyStore, ReadColumn, RowRequest } from '../../stores/copy-port.ts'
+import type { ArchiveLog } from './log.ts'
+import type { Held, PartitionLedger } from '../ledger/partition-ledger.ts'
+import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
+
+export type ArchiveContext = {
+  /** For messages and events. */
+  readonly name: string
+  readonly table: TableSpec
+  readonly archived: ArchivedTable
+  readonly store: CopyStore
+  readonly ledger: PartitionLedger
+  readonly parquet: () => Promise<ParquetFiles>
+  readonly log: () => Promise<ArchiveLog>
+  readonly reader: LogStore
+  readonly writer: LogWriter
+  /** Private folder of this run, for files on their way to or from a bucket. */
+  readonly spool: string
+  readonly fileBytes: number
+  readonly emit: Emit
+  readonly clock: Clock
+  readonly interrupt: Interrupt
+  readonly tool: string
+  readonly runId: string
+}
+
+/** A partition that this program holds. */
+export type Work = { readonly partition: ArchivedPartition; readonly held: Held }
+
+/** Which rows of the source a partition is. */
+export function requestOf(context: ArchiveContext, partition: ArchivedPartition, table: TableSpec): RowRequest {
+  return {
+    table,
+    columns: readColumns(context.archived.stored.columns),
+    range: wholeOf(table),
+    where: partition.native === null ? conditionOf(context, partition) : null,
+    ordered: false,
+  }
+}
+
+export function readColumns(columns: readonly StoredColumn[]): readonly ReadColumn[] {
+  return columns.map(({ name, as, column }) => ({ name, as, column }))
+}
+
+/** The condition of a partition of a plain table, in the words of the source. */
+export function conditionOf({ store, table, archived }: ArchiveContext, { from, to }: ArchivedPartition): string {
+  const column = table.columns.find(({ name }) => name === archived.timeColumn)
+  const condition = column === undefined ? null : (store.timeCondition?.(column, from, to) ?? null)
+  if (condition !== null) return condition
+  throw new Error(`the column ${archived.timeColumn} is no time any more`)
+}
+
+/** All rows of a table. */
+export function wholeOf(table: TableSpec): Range {
+  return table.key.length > 0 ? EVERY_KEY : { by: 'all' }
+}
+
+/** Tells how far a step is, a few times a second at most. */
+export function progress(
+  { emit, name, clock }: ArchiveContext,
+  { label }: Pick<ArchivedPartition, 'label'>,
+  step: ArchiveStep,
+  total: bigint,
+): (rows: bigint, bytes: bigint, last?: boolean) => void {
+  let next = 0
+  return (rows, bytes, last = false) => {
+    const now = clock.ticks()
+    if (!last && now < next) return
+    next = now + 200
+    emit({
+      type: 'archive.progress',
+      table: name,
+      partition: label,
+      step,
+      rows: dec(rows),
+      total: dec(total),
+      bytes: dec(bytes),
+    })
+  }
+}
+
+export function sumOf(digests: readonly Digest[]): Digest {
+  return digests.reduce((a, b) => added(a, b), { rows: 0n, sum: '0000000000000000' })
+}
+
+/** Sums of rows that no two of them share add up to that of all. */
+export function added(a: Digest, b: Digest): Digest {
+  const sum = BigInt(`0x${a.sum}`) + BigInt(`0x${b.sum}`)
+  return { rows: a.rows + b.rows, sum: sum.toString(16).padStart(16, '0') }
+}

@@ -1,0 +1,165 @@
+/** Rows of a partition into Parquet files, and what the source says that they come to. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { WrittenFile } from '../../model/archive/archived-file.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { wireLine } from '../../model/archive/wire.ts'
+import type { ReadPoint } from '../../model/copy/plan.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
+import type { NativePartition } from '../../stores/archive-port.ts'
+import { partitionFolder } from '../log/data-path.ts'
+import { progress, requestOf, type ArchiveContext, type Work } from './context.ts'
+import { changed, gone } from './refusals.ts'
+
+export type Exported = {
+  readonly files: readonly WrittenFile[]
+  readonly prefix: string
+  readonly digest: Digest
+  /** Of text that came out of the source. */
+  readonly bytes: bigint
+  readonly point: ReadPoint
+  readonly ms: number
+}
+
+/** Rows of one batch, where a source prints none itself. */
+const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
+
+/**
+ * Files stand in their final place where the archive lies on a disk, and wait in a spool folder otherwise.
+ * @throws SluiceError PARTITION_CHANGED where the source gave other rows than it summed up; VALUE_REFUSED, NO_SPACE …
+ */
+export async function exportPartition(
+  context: ArchiveContext,
+  work: Work,
+  native: NativePartition | null,
+): Promise<Exported> {
+  const { partition, held } = work
+  const { ledger, clock, store } = context
+  if (partition.native !== null && (native === null || native.identity !== partition.native.identity)) {
+    throw gone(context.name, partition)
+  }
+  const prefix = `part-${context.runId}-${held.fence}`
+  await removeLeftovers(context, work)
+  await ledger.move(held, partition.state, 'EXPORTING', {
+    filePrefix: prefix,
+    error: null,
+    removed: { rows: 0n, sum: '0' },
+  })
+  const begun = clock.ticks()
+  await using view = await store.source(context.interrupt.abort)
+  const request = requestOf(context, partition, native?.table ?? context.table)
+  const { files, digest, bytes, rows } = await bothWays(context, work, view, request, prefix)
+  const written = files.reduce((sum, file) => sum + file.rows, 0n)
+  if (rows !== digest.rows || written !== rows) {
+    throw changed(
+      context.name,
+      partition,
+      `the source counted ${digest.rows} rows, printed ${rows}, and ${written} were written`,
+    )
+  }
+  const ms = clock.ticks() - begun
+  return { files, prefix, digest, bytes, point: view.point, ms }
+}
+
+type BothWays = {
+  readonly files: readonly WrittenFile[]
+  readonly digest: Digest
+  readonly rows: bigint
+  readonly bytes: bigint
+}
+
+/** Once as text for the files, once as a sum that the source makes of its own columns; whichever fails ends the other. */
+async function bothWays(
+  context: ArchiveContext,
+  { partition }: Work,
+  view: SourceView,
+  request: RowRequest,
+  prefix: string,
+): Promise<BothWays> {
+  const { stored } = context.archived
+  const failed = new AbortController()
+  const signal = AbortSignal.any([context.interrupt.abort, failed.signal])
+  const tell = progress(context, partition, 'exporting', request.table.rows)
+  const seen = { rows: -1n, bytes: 0n }
+  const csv = counted(view, request, stored.columns, signal, seen, tell)
+  const parquet = await context.parquet()
+  const folder = await dataFolder(context, partition.label)
+  const write = parquet.write({ table: stored, folder, prefix, fileBytes: context.fileBytes, signal }, csv)
+  const sum = view.digest(request, signal)
+  const stop = (error: unknown): never => {
+    failed.abort(error)
+    throw error
+  }
+  const ends = await Promise.allSettled([write.catch(stop), sum.catch(stop)])
+  if (failed.signal.aborted) throw failed.signal.reason
+  const [files, digest] = ends
+  if (files.status === 'rejected') throw files.reason
+  if (digest.status === 'rejected') throw digest.reason
+  return { files: files.value, digest: digest.value, rows: seen.rows, bytes: seen.bytes }
+}
+
+/** Where files of a partition are written: their final place, or a spool folder for a bucket. */
+export async function dataFolder({ writer, archived, spool }: ArchiveContext, label: string): Promise<string> {
+  const folder = join(writer.folder ?? spool, partitionFolder(archived.stored.partitionColumn, label))
+  await mkdir(folder, { recursive: true })
+  return folder
+}
+
+type Seen = { rows: bigint; bytes: bigint }
+
+async function* counted(
+  view: SourceView,
+  request: RowRequest,
+  columns: readonly StoredColumn[],
+  signal: AbortSignal,
+  seen: Seen,
+  tell: (rows: bigint, bytes: bigint) => void,
+): AsyncGenerator<Buffer> {
+  if (view.csv === undefined) {
+    let rows = 0n
+    for await (const batch of view.read(request, BATCH, signal)) {
+      const text = Buffer.from(batch.rows.map((row) => wireLine(row, columns)).join(''))
+      rows += BigInt(batch.rows.length)
+      seen.bytes += BigInt(text.length)
+      tell(rows, seen.bytes)
+      if (text.length > 0) yield text
+    }
+    seen.rows = rows
+    return
+  }
+  const pieces = view.csv(request, signal)
+  let bytesOfRow = 0
+  for (;;) {
+    const next = await pieces.next()
+    if (next.done === true) {
+      seen.rows = next.value
+      return
+    }
+    seen.bytes += BigInt(next.value.length)
+    // Good enough to show: the rows themselves are counted by those who print and write them.
+    if (bytesOfRow === 0) bytesOfRow = next.value.length / Math.max(1, linesOf(next.value))
+    tell(BigInt(Math.round(Number(seen.bytes) / bytesOfRow)), seen.bytes)
+    yield next.value
+  }
+}
+
+function linesOf(text: Buffer): number {
+  let lines = 0
+  for (let at = text.indexOf(10); at !== -1; at = text.indexOf(10, at + 1)) lines++
+  return lines
+}
+
+/** Files of an attempt that was broken off; never one that the log names. */
+async function removeLeftovers(context: ArchiveContext, { partition }: Work): Promise<void> {
+  const { filePrefix, label } = partition
+  if (filePrefix === null) return
+  const { writer, interrupt, archived } = context
+  const state = await (await context.log()).state(interrupt.abort)
+  const named = new Set((state?.files.get(label) ?? []).map(({ path }) => path))
+  const folder = partitionFolder(archived.stored.partitionColumn, label)
+  for await (const { path } of writer.listAll(folder, interrupt.abort)) {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    if (name.startsWith(`${filePrefix}-`) && !named.has(path)) await writer.remove(path, interrupt.abort)
+  }
+}

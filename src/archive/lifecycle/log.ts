@@ -1,0 +1,48 @@
+/** What the way of a partition needs of the archive's Delta log. */
+import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { StoredTable } from '../../model/archive/stored-column.ts'
+
+/** A file that the newest version of the archive names. */
+export type LoggedFile = {
+  /** Relative to the root, as it stands on the disk. */
+  readonly path: string
+  readonly size: bigint
+  readonly rows: bigint | null
+  readonly tags: Readonly<Record<string, string>>
+}
+
+export type LogState = {
+  readonly tableId: string
+  readonly version: number
+  /** Active files by the value of the partition column. */
+  readonly files: ReadonlyMap<string, readonly LoggedFile[]>
+}
+
+export type Publication = {
+  readonly tableId: string
+  readonly stored: StoredTable
+  readonly name: string
+  readonly configuration: Readonly<Record<string, string>>
+  /** Value of the partition column. */
+  readonly partition: string
+  /** `name` is relative to the root. */
+  readonly files: readonly ExaminedFile[]
+  /** Of each file, by its name: the proof that stays in the log for ever. */
+  readonly tags: (file: ExaminedFile) => Readonly<Record<string, string>>
+  readonly info: Readonly<Record<string, string>>
+  readonly txn: { readonly appId: string; readonly version: bigint }
+}
+
+export interface ArchiveLog {
+  /** Null where there is no log yet. */
+  state(signal: AbortSignal): Promise<LogState | null>
+  publish(
+    publication: Publication,
+    signal: AbortSignal,
+  ): Promise<{ readonly version: number; readonly outcome: 'published' | 'already' }>
+  /** Takes the files of a partition out of the table. */
+  retract(
+    what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId'>,
+    signal: AbortSignal,
+  ): Promise<{ readonly version: number }>
+}

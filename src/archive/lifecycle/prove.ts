@@ -1,0 +1,83 @@
+/** The files of a partition are read back whole, and their rows compared with what the source said. */
+import { join } from 'node:path'
+import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { progress, sumOf, type ArchiveContext } from './context.ts'
+import { localFiles } from './local-files.ts'
+import { otherArchive } from './refusals.ts'
+
+/**
+ * Reads every byte and every column of files on this machine.
+ * @param names relative to the folder
+ * @returns the files with path relative to the root, in their order
+ * @throws SluiceError PROOF_FAILED where their rows are not those of the source
+ */
+export async function proveFiles(
+  context: ArchiveContext,
+  partition: Pick<ArchivedPartition, 'label'>,
+  expected: Digest,
+  paths: readonly string[],
+  folder: string,
+): Promise<readonly ExaminedFile[]> {
+  const { archived, interrupt, name } = context
+  const tell = progress(context, partition, 'verifying', expected.rows)
+  tell(0n, 0n, true)
+  const parquet = await context.parquet()
+  const files = await parquet.examine({
+    columns: archived.stored.columns,
+    files: paths.map((path) => join(folder, path)),
+    signal: interrupt.abort,
+  })
+  const read = sumOf(files.map(({ digest }) => digest))
+  tell(read.rows, 0n, true)
+  if (!equalDigests(read, expected)) {
+    const what = read.rows === expected.rows ? 'other values' : `${read.rows} rows instead of ${expected.rows}`
+    throw new SluiceError('PROOF_FAILED', `the Parquet files of ${partition.label} of ${name} hold ${what}`, {
+      where: `${name}, ${partition.label}`,
+      hint: 'nothing was taken out of the source; the same command writes the files again',
+    })
+  }
+  return files.map((file, i) => ({ ...file, name: paths[i] ?? file.name }))
+}
+
+/**
+ * Reads the published files of a partition once more, in their place, before something is done that cannot be undone.
+ * @throws SluiceError ARCHIVE_CONFLICT for files that are not the ones that were proved, or that the log does not name; PROOF_FAILED
+ */
+export async function proveArchived(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly ExaminedFile[]> {
+  const { digest, files } = partition
+  if (digest === null) throw new Error(`${partition.label} has no proof`)
+  await proveLogged(context, partition)
+  await using local = await localFiles(context, files)
+  const examined = await proveFiles(context, partition, digest, local.paths, local.folder)
+  for (const [i, file] of files.entries()) {
+    const found = examined[i]
+    if (found !== undefined && found.sha256 === file.sha256) continue
+    throw otherArchive(context.name, partition, `${file.path} has other bytes than when it was proved`)
+  }
+  return examined.map((file, i) => ({ ...file, name: files[i]?.path ?? file.name }))
+}
+
+/** The newest version of the Delta table names exactly the files of the partition. */
+export async function proveLogged(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
+  const state = await (await context.log()).state(context.interrupt.abort)
+  const logged = state?.files.get(partition.label) ?? []
+  const wanted = new Map(partition.files.map((file) => [file.path, file]))
+  const same =
+    logged.length === wanted.size &&
+    logged.every(({ path, size }) => {
+      const file = wanted.get(path)
+      return file !== undefined && file.bytes === size
+    })
+  if (same) return
+  throw otherArchive(context.name, partition, 'the Delta log names other files')
+}
+
+export function archivedFiles(files: readonly ExaminedFile[]): readonly ArchivedFile[] {
+  return files.map(({ name, bytes, rows, sha256, digest }) => ({ path: name, bytes, rows, sha256, sum: digest.sum }))
+}

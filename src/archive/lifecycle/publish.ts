@@ -1,0 +1,102 @@
+/** Proved files become part of the Delta table, in one commit. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { ArchiveContext, Work } from './context.ts'
+import { sha256InPlace } from './local-files.ts'
+import type { Publication } from './log.ts'
+import { otherArchive } from './refusals.ts'
+
+/**
+ * @param files with paths relative to the root
+ * @returns the version of the Delta table that names them
+ * @throws SluiceError ARCHIVE_CONFLICT, TARGET_DENIED, NO_SPACE, TARGET_IO
+ */
+export async function publishFiles(
+  context: ArchiveContext,
+  work: Work,
+  files: readonly ExaminedFile[],
+): Promise<number> {
+  await bringThere(context, work.partition, files)
+  const log = await context.log()
+  const { version } = await log.publish(publication(context, work, files), context.interrupt.abort)
+  return version
+}
+
+/** Takes the files of a partition out of the Delta table again; the files stay where they are until they are swept. */
+export async function retractFiles(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+  const log = await context.log()
+  await log.retract(
+    {
+      partition: partition.label,
+      tableId: context.archived.archiveId,
+      txn: { appId: appIdOf(context, partition.label), version: held.fence },
+      info: { ...infoOf(context, partition), step: 'restore' },
+    },
+    context.interrupt.abort,
+  )
+}
+
+/** Files for a bucket come from the spool folder; what stands there afterwards is read once more. */
+async function bringThere(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  files: readonly ExaminedFile[],
+): Promise<void> {
+  const { writer, spool, interrupt } = context
+  if (writer.folder !== null) return
+  for (const { name, sha256 } of files) {
+    const file = join(spool, name)
+    await writer.upload(name, file, interrupt.abort)
+    if ((await sha256InPlace(context, name)) !== sha256) {
+      throw otherArchive(context.name, partition, `${name} arrived with other bytes`)
+    }
+    await rm(file, { force: true })
+  }
+}
+
+function publication(context: ArchiveContext, { partition, held }: Work, files: readonly ExaminedFile[]): Publication {
+  const { archived, store, name, tool } = context
+  const source = redactUrl(store.label)
+  return {
+    tableId: archived.archiveId,
+    stored: archived.stored,
+    name,
+    configuration: { 'sluice.source': source, 'sluice.table': name },
+    partition: partition.label,
+    files,
+    tags: ({ digest, sha256 }) => ({
+      'sluice.source': source,
+      'sluice.table': name,
+      'sluice.partition': partition.label,
+      ...(partition.from === null ? {} : { 'sluice.from': partition.from }),
+      ...(partition.to === null ? {} : { 'sluice.to': partition.to }),
+      // docs/CANONICAL.md says what it is.
+      'sluice.checksum': digest.sum,
+      'sluice.sha256': sha256,
+      'sluice.tool': tool,
+      'sluice.run': context.runId,
+    }),
+    info: infoOf(context, partition),
+    txn: { appId: appIdOf(context, partition.label), version: held.fence },
+  }
+}
+
+function infoOf(
+  { name, runId }: ArchiveContext,
+  { label, digest }: ArchivedPartition,
+): Readonly<Record<string, string>> {
+  return {
+    table: name,
+    partition: label,
+    run: runId,
+    ...(digest === null ? {} : { rows: digest.rows.toString(), checksum: digest.sum }),
+  }
+}
+
+/** Names whoever publishes this partition: a later fence wins over an earlier one. */
+function appIdOf({ name }: ArchiveContext, label: string): string {
+  return `sluice/${name}/${label}`
+}

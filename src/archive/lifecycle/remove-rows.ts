@@ -1,0 +1,62 @@
+/**
+ * Rows of a plain table leave it in ranges. Before the first of them goes, the sums of all ranges have to add up to what is archived and still there: then no
+ * range holds a row that the archive has not, and each is removed only while it comes to its sum.
+ */
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import type { Range } from '../../model/copy/range.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { added, conditionOf, progress, requestOf, wholeOf, type ArchiveContext, type Work } from './context.ts'
+import { changedAfter } from './refusals.ts'
+import { difference, proofOf, settled } from './take-out.ts'
+
+/** Rows of one transaction: short enough for those who wait for its locks. */
+const ROWS = 20_000
+
+/** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED */
+export async function removeRows(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+  const { ledger, interrupt, store, table, archived, name } = context
+  const whole = proofOf(partition)
+  const ranges = await provedRanges(context, partition, whole)
+  const target = store.target()
+  if (target.remove === undefined) throw new Error('the store removes no rows')
+  const tell = progress(context, partition, 'removing', whole.rows)
+  const where = conditionOf(context, partition)
+  const columns = archived.stored.columns.map(({ name: column, as, column: spec }) => ({
+    name: column,
+    as,
+    column: spec,
+  }))
+  let removed = partition.removed
+  for (const [i, { range, digest }] of ranges.entries()) {
+    throwIfAborted(interrupt.stop)
+    const after = added(removed, digest)
+    const to = i === ranges.length - 1 ? 'DROPPED' : 'DETACHED'
+    const closing = ledger.closing(held, 'DETACHED', to, { removed: after, error: null })
+    const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
+    settled(end, context, partition, (how) => changedAfter(name, partition, how))
+    removed = after
+    tell(removed.rows, 0n, i === ranges.length - 1)
+  }
+  if (ranges.length === 0) await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
+}
+
+type Proved = { readonly range: Range; readonly digest: Digest }
+
+async function provedRanges(
+  context: ArchiveContext,
+  partition: Work['partition'],
+  whole: Digest,
+): Promise<readonly Proved[]> {
+  const { store, table, interrupt, name } = context
+  await using view = await store.source(interrupt.abort)
+  const request = requestOf(context, partition, table)
+  const ranges: Proved[] = []
+  let sum = partition.removed
+  for await (const range of view.cut(table, wholeOf(table), request.where, ROWS, interrupt.abort)) {
+    const digest = await view.digest({ ...request, range }, interrupt.abort)
+    sum = added(sum, digest)
+    if (digest.rows > 0n) ranges.push({ range, digest })
+  }
+  if (!equalDigests(sum, whole)) throw changedAfter(name, partition, difference(sum, whole))
+  return ranges
+}

@@ -1,0 +1,102 @@
+/** From PUBLISHED on: the archive begins to answer for a partition, and in the end the source lets go of it. */
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { PartitionRequest, StepEnd } from '../../stores/archive-port.ts'
+import type { Closing } from '../../stores/copy-port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
+import { proveArchived, proveLogged } from './prove.ts'
+import { changed, changedAfter, gone } from './refusals.ts'
+import { removeRows } from './remove-rows.ts'
+
+/**
+ * PUBLISHED → DETACHED. A partition that is a table leaves its parent, in the transaction that moves the state; rows of a plain table stay where they
+ * are, and no longer count.
+ * @throws SluiceError PARTITION_CHANGED where its rows are not those of the archive; TARGET_BUSY, LEASE_LOST, ARCHIVE_CONFLICT
+ */
+export async function detachPartition(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+  await proveLogged(context, partition)
+  const { ledger, archived, name } = context
+  const noted = { graceMs: archived.graceMs, error: null, removed: { rows: 0n, sum: '0' } }
+  if (partition.native !== null) {
+    const closing = ledger.closing(held, 'PUBLISHED', 'DETACHED', noted)
+    const end = await partitionsOf(context).detach(partitionRequest(context, partition, closing))
+    return settled(end, context, partition, (how) => changed(name, partition, how))
+  }
+  await using view = await context.store.source(context.interrupt.abort)
+  const now = await view.digest(requestOf(context, partition, context.table), context.interrupt.abort)
+  if (!equalDigests(now, proofOf(partition))) {
+    throw changed(name, partition, difference(now, proofOf(partition)))
+  }
+  await ledger.move(held, 'PUBLISHED', 'DETACHED', noted)
+}
+
+/**
+ * DETACHED → DROPPED, after all of the archive was read once more. Rows of a plain table go range by range, each proved in the transaction that
+ * removes it.
+ * @throws SluiceError PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED: nothing (more) is removed then
+ */
+export async function dropPartition(context: ArchiveContext, work: Work): Promise<void> {
+  const { partition, held } = work
+  await proveArchived(context, partition)
+  if (partition.native === null) return removeRows(context, work)
+  const closing = context.ledger.closing(held, 'DETACHED', 'DROPPED', { error: null })
+  const end = await partitionsOf(context).drop(partitionRequest(context, partition, closing))
+  settled(end, context, partition, (how) => changedAfter(context.name, partition, how))
+}
+
+export function partitionRequest(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  closing: Closing,
+): PartitionRequest {
+  const { table, archived, interrupt } = context
+  if (partition.native === null) throw new Error(`${partition.label} is no table of its own`)
+  return {
+    parent: table.table,
+    partition: partition.native.table,
+    identity: partition.native.identity,
+    columns: readColumns(archived.stored.columns),
+    expect: proofOf(partition),
+    closing,
+    signal: interrupt.abort,
+  }
+}
+
+export function partitionsOf({ store }: ArchiveContext): NonNullable<ReturnType<NonNullable<typeof store.partitions>>> {
+  const partitions = store.partitions?.()
+  if (partitions === undefined) throw new Error('the store has no partitions')
+  return partitions
+}
+
+export function proofOf({ digest, label }: ArchivedPartition): Digest {
+  if (digest === null) throw new Error(`${label} has no proof`)
+  return digest
+}
+
+/** @throws SluiceError for whatever is not done */
+export function settled(
+  end: StepEnd,
+  { name }: ArchiveContext,
+  partition: ArchivedPartition,
+  differs: (how: string) => SluiceError,
+): void {
+  switch (end) {
+    case 'done':
+      return
+    case 'differs':
+      throw differs('its rows are not those that were exported')
+    case 'gone':
+      throw gone(name, partition)
+    case 'fenced':
+      throw new SluiceError('LEASE_LOST', `another program works on ${partition.label} of ${name} by now`, {
+        retryable: true,
+      })
+  }
+}
+
+export function difference(now: Digest, then: Digest): string {
+  return now.rows === then.rows
+    ? `as many rows (${now.rows}), but other values`
+    : `${now.rows} rows now, ${then.rows} when it was exported`
+}

@@ -1,0 +1,235 @@
+/**
+ * The Delta table of an archive. Each partition is one commit: everything that it says is known before, and the file of the commit appears whole
+ * under its name or not at all. Who comes second reads on and tries the next version, as long as nothing newer has been said about its partition.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { commitName, logPathOf } from '../../delta/log-path.ts'
+import { readCommit } from '../../delta/commit-lines.ts'
+import { canonicalPath } from '../../delta/paths.ts'
+import type { CheckpointWriter } from '../../model/checkpoint-writer.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import type { LogWriter } from '../../model/log-writer.ts'
+import type { ParquetRows } from '../../model/parquet-rows.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { isWellFormed } from '../../shared/well-formed.ts'
+import type { ArchiveLog, Publication } from '../lifecycle/log.ts'
+import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
+import { commitBytes } from './commit-text.ts'
+import { publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
+import { conflict, openTable, readState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
+
+export type ArchiveTableParts = {
+  readonly store: LogStore
+  /** Of the same root. */
+  readonly writer: LogWriter
+  readonly parquet: () => Promise<ParquetRows>
+  readonly checkpoints: CheckpointWriter
+  /** ms since the epoch. */
+  readonly now: () => number
+  /** Version of sluice. */
+  readonly tool: string
+  /** Told of what went wrong without harm: a checkpoint that could not be written. */
+  readonly note?: (text: string) => void
+}
+
+export type Published = { readonly version: number; readonly outcome: 'published' | 'already' }
+
+/** Each conflict means that somebody else has come further. */
+const TRIES = 200
+/** Of the folder that a table has to have been made for by its configuration. */
+const OWN = 'sluice.'
+const MAX_INT64 = 2n ** 63n - 1n
+
+/** What a commit would say, or that there is nothing left to say. */
+type Plan = { readonly lines: readonly string[] } | { readonly already: number }
+
+export class ArchiveTable implements ArchiveLog {
+  readonly #parts: ArchiveTableParts
+
+  private constructor(parts: ArchiveTableParts) {
+    this.#parts = parts
+  }
+
+  /** Reads nothing yet. */
+  static open(parts: ArchiveTableParts): ArchiveTable {
+    if (parts.store.root !== parts.writer.root) throw new Error('store and writer of an archive have two roots')
+    return new ArchiveTable(parts)
+  }
+
+  /**
+   * The newest version; null where there is no log yet.
+   * @param expected what the caller knows of the table
+   * @throws SluiceError ARCHIVE_CONFLICT for a log that is not the expected one; TABLE_FEATURE, PROTOCOL_VERSION, LOG_GAP, SOURCE_IO …
+   */
+  async state(
+    signal: AbortSignal,
+    expected: { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> } = {},
+  ): Promise<ArchiveTableState | null> {
+    const state = await readState(this.#parts, signal)
+    if (state !== null) refuseOther(this.#parts.store, state, expected)
+    return state
+  }
+
+  /**
+   * Names the files of a partition in one commit, and takes back those that an older attempt has named for it. The table is made by its first
+   * commit. Said twice it is one commit.
+   * @throws SluiceError ARCHIVE_CONFLICT where somebody with a newer fence has published the partition, or the table is another one;
+   * PARTITION_CHANGED where a file is not in its place; of `LogWriter`
+   */
+  async publish(publication: Publication, signal: AbortSignal): Promise<Published> {
+    refuseUnfit(publication.partition, publication.txn.version)
+    await this.#findFiles(publication, signal)
+    return this.#commit(publication, signal, async (state) => {
+      const { partition, txn } = publication
+      const active = state?.files.get(partition) ?? []
+      if (state === null || !isSaid(state, txn)) return { lines: publicationLines(publication, state, this.#facts()) }
+      if (areSame(active, publication)) return { already: await this.#versionOf(active, state, signal) }
+      throw this.#newer(partition, state.txns.get(txn.appId))
+    })
+  }
+
+  /**
+   * Takes the files of a partition out of the table in one commit; the files themselves stay. Said twice it is one commit.
+   * @throws SluiceError ARCHIVE_CONFLICT as `publish`, and where there is no table; of `LogWriter`
+   */
+  async retract(retraction: Retraction, signal: AbortSignal): Promise<Published> {
+    refuseUnfit(retraction.partition, retraction.txn.version)
+    return this.#commit(retraction, signal, async (state) => {
+      if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
+      const { partition, txn } = retraction
+      if (!isSaid(state, txn)) return { lines: retractionLines(retraction, state, this.#facts()) }
+      if (!state.files.has(partition)) return { already: state.version }
+      throw this.#newer(partition, state.txns.get(txn.appId))
+    })
+  }
+
+  async #commit(
+    { tableId, ...rest }: Retraction | Publication,
+    signal: AbortSignal,
+    plan: (state: ArchiveTableState | null) => Promise<Plan>,
+  ): Promise<Published> {
+    const { store, writer } = this.#parts
+    const configuration = 'configuration' in rest ? rest.configuration : {}
+    for (let tried = 1; ; tried++) {
+      const state = await this.state(signal, { tableId, configuration })
+      const planned = await plan(state)
+      if ('already' in planned) return { version: planned.already, outcome: 'already' }
+      const version = (state?.version ?? -1) + 1
+      const bytes = commitBytes(planned.lines)
+      if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) === 'written') {
+        await this.#checkpoint(version, state?.checkpoint ?? null, signal)
+        return { version, outcome: 'published' }
+      }
+      if (tried === TRIES) {
+        throw new SluiceError('ARCHIVE_CONFLICT', `${TRIES} versions in a row were taken by others`, {
+          where: store.label,
+          hint: 'run the same command again when fewer programs write into this archive',
+          retryable: true,
+        })
+      }
+      await sleep(Math.random() * Math.min(500, 2 * tried), undefined, { signal }).catch(() => undefined)
+      throwIfAborted(signal)
+    }
+  }
+
+  #facts(): Author {
+    const { store, tool, now } = this.#parts
+    return { label: store.label, engine: `sluice/${tool}`, now: now() }
+  }
+
+  #newer(partition: string, fence: bigint | undefined): SluiceError {
+    return new SluiceError('ARCHIVE_CONFLICT', `somebody else has published ${partition} (fence ${String(fence)})`, {
+      where: this.#parts.store.label,
+      reason: 'this program took too long, and another one has taken the partition over',
+      hint: 'sluice archive list shows what has become of it',
+    })
+  }
+
+  /** A log that names what is not there would look sound to everybody but who reads the rows. */
+  async #findFiles({ files, partition }: Publication, signal: AbortSignal): Promise<void> {
+    const { store } = this.#parts
+    for (const { name, bytes } of files) {
+      const found = await store.head(name, signal)
+      if (found !== null && BigInt(found.size) === bytes) continue
+      const what = found === null ? 'is not there' : `has ${found.size} bytes instead of ${bytes}`
+      throw new SluiceError('PARTITION_CHANGED', `a file of ${partition} ${what}`, {
+        where: `${store.label}/${name}`,
+        hint: 'nothing was published; the same command writes the partition again',
+      })
+    }
+  }
+
+  /** Which commit named these files; the newest version where its commit is gone. */
+  async #versionOf(
+    active: readonly ActiveArchiveFile[],
+    { version, checkpoint }: ArchiveTableState,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const known = active.map(({ addedVersion }) => addedVersion ?? -1)
+    if (active.length === 0) return version
+    if (!known.includes(-1) || checkpoint === null) return Math.max(...known)
+    const { store } = this.#parts
+    const { commits = [] } = (await (await openTable(this.#parts, signal))?.listing(signal)) ?? {}
+    const path = active[known.indexOf(-1)]?.path
+    for (const commit of commits.filter((one) => one.version <= checkpoint).toReversed()) {
+      for await (const block of readCommit(store, commit, signal)) {
+        const names = block.some(
+          ({ action }) => action.kind === 'add' && canonicalPath(action.add.path, store.root) === path,
+        )
+        if (names) return commit.version
+      }
+    }
+    return version
+  }
+
+  /** The commit stands whatever becomes of its checkpoint. */
+  async #checkpoint(version: number, newest: number | null, signal: AbortSignal): Promise<void> {
+    if (!isCheckpointDue(version, newest)) return
+    try {
+      await writeCheckpoint(this.#parts, version, signal)
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#parts.note?.(`no checkpoint of version ${version} was written: ${why}`)
+    }
+  }
+}
+
+function isSaid({ txns }: ArchiveTableState, { appId, version }: Publication['txn']): boolean {
+  const said = txns.get(appId)
+  return said !== undefined && said >= version
+}
+
+function areSame(active: readonly ActiveArchiveFile[], { files, tags }: Publication): boolean {
+  const found = new Map(active.map((file) => [file.path, file]))
+  return (
+    found.size === files.length &&
+    files.every((file) => {
+      const logged = found.get(file.name)
+      if (logged === undefined || logged.size !== file.bytes) return false
+      return Object.entries(tags(file)).every(([name, value]) => logged.tags[name] === value)
+    })
+  )
+}
+
+function refuseOther(
+  store: LogStore,
+  { tableId, metadata }: ArchiveTableState,
+  expected: { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> },
+): void {
+  for (const [name, value] of Object.entries(expected.configuration ?? {})) {
+    const own = metadata.configuration?.[name]
+    if (!name.startsWith(OWN) || own === value) continue
+    throw conflict(store, own === undefined ? `its ${name} is missing` : `its ${name} is ${own}, not ${value}`)
+  }
+  if (expected.tableId === undefined || expected.tableId === tableId) return
+  throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`)
+}
+
+/** The empty text is NULL to Delta, and half a character is none in UTF-8. */
+function refuseUnfit(partition: string, fence: bigint): void {
+  if (partition === '' || !isWellFormed(partition)) {
+    throw new SluiceError('VALUE_REFUSED', `a Delta table cannot hold '${partition}' as the value of a partition`)
+  }
+  if (fence < 0n || fence > MAX_INT64) throw new Error(`a fence of ${fence}`)
+}

@@ -1,0 +1,144 @@
+/** What the log of an archive says, and whether it is one that sluice may write to. */
+import type { AddAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import { featureNames } from '../../delta/features.ts'
+import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
+import { schemaOf } from '../../delta/schema.ts'
+import type { Snapshot } from '../../delta/snapshot.ts'
+import { numRecordsOf } from '../../delta/stats.ts'
+import { DeltaTable } from '../../delta/table.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import type { ParquetRows } from '../../model/parquet-rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LoggedFile } from '../lifecycle/log.ts'
+
+export type ActiveArchiveFile = LoggedFile & {
+  readonly add: AddAction
+  /** Null where only a checkpoint tells. */
+  readonly addedVersion: number | null
+}
+
+export type ArchiveTableState = {
+  readonly tableId: string
+  readonly version: number
+  /** Of the newest checkpoint that this was read from; null without one. */
+  readonly checkpoint: number | null
+  readonly schemaText: string
+  readonly protocol: ProtocolAction
+  readonly metadata: MetadataAction
+  /** Name of the partition column in the log's maps of values. */
+  readonly partitionKey: string
+  /** Active files by the value of the partition column; files without one under ''. */
+  readonly files: ReadonlyMap<string, readonly ActiveArchiveFile[]>
+  readonly txns: ReadonlyMap<string, bigint>
+}
+
+export type LogSource = { readonly store: LogStore; readonly parquet: () => Promise<ParquetRows> }
+
+/** Features that ask nothing of a writer who only adds and removes whole files. */
+const WRITABLE: ReadonlySet<string> = new Set([
+  'columnMapping',
+  'timestampNtz',
+  'timestampWithoutTimezone',
+  'appendOnly',
+  'invariants',
+])
+const NEWEST_WRITER = 7
+
+/**
+ * The newest version; null where there is no log yet.
+ * @throws SluiceError ARCHIVE_CONFLICT for a log that is no archive; TABLE_FEATURE, PROTOCOL_VERSION for one that cannot be written; LOG_GAP …
+ */
+export async function readState(source: LogSource, signal: AbortSignal): Promise<ArchiveTableState | null> {
+  const table = await openTable(source, signal)
+  return table === null ? null : stateOf(source, await table.snapshot(), signal)
+}
+
+/** Null where there is no log yet. @throws SluiceError ARCHIVE_CONFLICT where the beginning of a log is missing */
+export async function openTable({ store, parquet }: LogSource, signal: AbortSignal): Promise<DeltaTable | null> {
+  try {
+    return await DeltaTable.open(store, parquet, signal, 'newest')
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.code !== 'NO_LOG') throw error
+    for await (const { name } of store.list(LOG_FOLDER, { attributes: false, signal })) {
+      if (parseLogName(name) === null) continue
+      throw conflict(store, `its log holds ${name}, but no commit`, 'bring the missing files of the log back')
+    }
+    return null
+  }
+}
+
+async function stateOf({ store }: LogSource, snapshot: Snapshot, signal: AbortSignal): Promise<ArchiveTableState> {
+  const { protocol, metadata, txns, version } = await snapshot.state(signal)
+  refuseUnwritable(store, protocol, metadata)
+  const partitionKey = partitionKeyOf(store, protocol, metadata)
+  const files = new Map<string, ActiveArchiveFile[]>()
+  for await (const block of snapshot.files({ signal })) {
+    for (const { add, path, addedVersion } of block) {
+      if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) throw conflict(store, `its log names ${path}, which lies elsewhere`)
+      const value = add.partitionValues?.[partitionKey] ?? ''
+      const found = files.get(value)
+      const file = { path, size: BigInt(add.size), rows: rowsOf(add), tags: tagsOf(add), add, addedVersion }
+      if (found === undefined) files.set(value, [file])
+      else found.push(file)
+    }
+  }
+  return {
+    tableId: metadata.id,
+    version,
+    checkpoint: snapshot.segment.checkpoint?.version ?? null,
+    schemaText: metadata.schemaString,
+    protocol,
+    metadata,
+    partitionKey,
+    files,
+    txns: new Map([...txns].map(([appId, txn]) => [appId, BigInt(txn.version)])),
+  }
+}
+
+function rowsOf({ stats }: AddAction): bigint | null {
+  const rows = numRecordsOf(stats)
+  return rows === null ? null : BigInt(rows)
+}
+
+function tagsOf({ tags }: AddAction): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(tags ?? {}).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+  )
+}
+
+function partitionKeyOf(store: LogStore, protocol: ProtocolAction, metadata: MetadataAction): string {
+  const [column, ...more] = metadata.partitionColumns ?? []
+  const field = schemaOf(protocol, metadata).fields.find(({ name }) => name === column)
+  if (field === undefined || more.length > 0) throw conflict(store, 'it is not partitioned by one column')
+  return field.physicalName
+}
+
+function refuseUnwritable(store: LogStore, protocol: ProtocolAction, metadata: MetadataAction): void {
+  if (protocol.minWriterVersion > NEWEST_WRITER) {
+    throw new SluiceError(
+      'PROTOCOL_VERSION',
+      `Unsupported Delta protocol writer version (${protocol.minWriterVersion})`,
+      {
+        where: store.label,
+        reason: `sluice writes up to version ${NEWEST_WRITER}`,
+        hint: 'use a newer sluice',
+      },
+    )
+  }
+  const names = featureNames(protocol, metadata)
+  const hasInvariants = metadata.schemaString.includes('delta.invariants')
+  const refused = names.find((name) => !WRITABLE.has(name) || (name === 'invariants' && hasInvariants))
+  if (refused === undefined) return
+  throw new SluiceError('TABLE_FEATURE', `sluice cannot write to a table with the feature '${refused}'`, {
+    where: store.label,
+    reason: 'somebody has changed the archive after it was made',
+    hint: `drop the feature '${refused}' with the engine that added it, or archive into another folder`,
+  })
+}
+
+export function conflict(store: LogStore, what: string, hint?: string): SluiceError {
+  return new SluiceError('ARCHIVE_CONFLICT', `the archive is not the one that sluice has made: ${what}`, {
+    where: store.label,
+    hint: hint ?? 'nothing was changed; look at what stands there, or archive into another folder',
+  })
+}

@@ -1,0 +1,78 @@
+/** How the columns of any table are stored in an archive, and under which names. */
+import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { ruleFor } from './rule.ts'
+import { partitionColumnBeside, physicalNames } from './names.ts'
+
+export { doubtful, type Doubt } from './doubt.ts'
+
+export type StoringOptions = {
+  /** Columns that are stored as the text that their source prints. */
+  readonly asText: readonly string[]
+  /** What people have written about columns, by name. */
+  readonly comments: Readonly<Record<string, string>>
+  /** Names of columns that rows of a file are sorted by. */
+  readonly sortBy: readonly string[]
+}
+
+/**
+ * The archive's form of a table. Generated columns are stored as values like all others; whoever restores skips those with `column.generated`.
+ * @throws SluiceError UNSUPPORTED_TYPE for a column whose type has no rule, and a table without columns; BAD_FLAG where an option names no column
+ */
+export function storedTable(table: TableSpec, options: StoringOptions): StoredTable {
+  const where = tableText(table.table)
+  const { columns } = table
+  if (columns.length === 0) {
+    throw new SluiceError('UNSUPPORTED_TYPE', `${where} has no columns, and so nothing that could be archived`, {
+      where,
+    })
+  }
+  const asText = known(table, options.asText, '--as-text')
+  const sortBy = known(table, options.sortBy, 'the order of its rows')
+  const names = columns.map(({ name }) => name)
+  const { physical, mapped } = physicalNames(names)
+  return {
+    columns: columns.map((column, i) => {
+      const comment = Object.hasOwn(options.comments, column.name) ? options.comments[column.name] : undefined
+      return {
+        name: column.name,
+        physical: physical[i] ?? column.name,
+        column,
+        ...ruled(column, asText.has(column.name), where),
+        ...(comment === undefined || comment === '' ? {} : { comment }),
+      }
+    }),
+    partitionColumn: partitionColumnBeside(names),
+    mapped,
+    sortBy: [...sortBy],
+  }
+}
+
+function ruled(column: Column, asText: boolean, where: string): Pick<StoredColumn, 'as' | 'stored'> {
+  const rule = ruleFor(column, asText)
+  if (rule !== null) return rule
+  throw new SluiceError(
+    'UNSUPPORTED_TYPE',
+    `${where}.${column.name} is ${typeText(column)}: an archive cannot hold that`,
+    {
+      where: `${where}.${column.name}`,
+      reason: 'what its values are is known only by looking at each of them, and a text would not say it',
+      hint: `--as-text ${column.name} stores the text that the source prints`,
+    },
+  )
+}
+
+function typeText({ native }: Column): string {
+  return native === '' ? 'a column without a type' : `of type ${native}`
+}
+
+function known({ table, columns }: TableSpec, names: readonly string[], what: string): ReadonlySet<string> {
+  const missing = names.find((name) => columns.every((column) => column.name !== name))
+  if (missing === undefined) return new Set(names)
+  throw new SluiceError('BAD_FLAG', `${tableText(table)} has no column ${missing}, which ${what} names`, {
+    where: tableText(table),
+    hint: `its columns are ${columns.map(({ name }) => name).join(', ')}`,
+  })
+}

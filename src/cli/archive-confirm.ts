@@ -1,0 +1,43 @@
+/** Shows what `archive run --drop` is going to remove, and asks for the name of the table before it does. */
+import type { ArchiveOperation } from '../engine/archive-operations.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { ask } from './confirm.ts'
+import type { Surroundings } from './ports.ts'
+import type { Session } from './session.ts'
+
+export type DropConfirmation = { readonly operation: ArchiveOperation } | { readonly exitCode: number }
+
+/**
+ * The operation with its confirmation, or the exit code when it may not be. What drops nothing needs none; in a terminal the plan is
+ * shown first; anywhere else there must be `--confirm`.
+ * @throws SluiceError MISSING_CONFIRM
+ */
+export async function confirmDrop(
+  operation: ArchiveOperation,
+  line: string,
+  interactive: boolean,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<DropConfirmation> {
+  const [table = ''] = operation.tables
+  if (!operation.drop || operation.dryRun || operation.confirm === table) return { operation }
+  if (operation.confirm !== undefined) {
+    throw new SluiceError('MISSING_CONFIRM', `--confirm names ${operation.confirm}, and --table ${table}`, {
+      hint: `write --confirm=${table} if that is what is meant`,
+    })
+  }
+  if (!interactive) {
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      `--drop removes rows of ${table} for good and wants its name as confirmation`,
+      {
+        hint: `add --confirm=${table}, or --dry-run to see what would go`,
+      },
+    )
+  }
+  const trial = await session.run({ ...operation, dryRun: true }, line, { part: 'prelude' })
+  if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
+  const answer = (await ask(`Type ${table} to drop what is past its grace: `, session, surroundings)).trim()
+  if (answer === table) return { operation: { ...operation, confirm: answer } }
+  throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${table}` })
+}

@@ -1,0 +1,65 @@
+/** Archives as GitHub shows them: what became of each partition as a table, and annotations for what went wrong. */
+import type { Event } from '../model/event.ts'
+import { sizesText } from './archive-lines.ts'
+import { durationText, grouped } from './format.ts'
+
+type StateEvent = Extract<Event, { type: 'archive.state' }>
+
+export const ARCHIVE_SUMMARY_COLUMNS = ['table', 'partition', 'state', 'rows', 'size', 'took', 'notes']
+
+export type Annotation = {
+  readonly kind: 'error' | 'warning'
+  readonly title: string
+  readonly message: string
+  /** `CODE message` of what need not be said again at the end. */
+  readonly told?: string
+}
+
+/** Collects the last state of each partition, with what is known of it by then. */
+export class ArchiveRows {
+  readonly #partitions = new Map<string, StateEvent>()
+
+  event(event: Event): void {
+    if (event.type !== 'archive.state') return
+    const key = `${event.table}\n${event.partition}`
+    const before = this.#partitions.get(key)
+    this.#partitions.set(key, { ...before, ...event, ms: event.ms + (before?.ms ?? 0) })
+  }
+
+  /** Cells of the summary, one row a partition. */
+  rows(): readonly (readonly string[])[] {
+    return [...this.#partitions.values()].map(({ table, partition, state, rows, sourceBytes, bytes, ms, error }) => [
+      table,
+      partition,
+      state,
+      rows === undefined ? '' : grouped(rows),
+      sizesText(sourceBytes, bytes),
+      durationText(ms),
+      error === undefined ? '' : `${error.code} ${error.message}`,
+    ])
+  }
+}
+
+/** What an event says that somebody has to look at; null where that is nothing. */
+export function annotationOf(event: Event): Annotation | null {
+  if (event.type === 'archive.state' && event.error !== undefined) {
+    const { table, partition, error } = event
+    const message = [error.message, error.where ?? '', error.hint === undefined ? '' : `do: ${error.hint}`]
+    return {
+      kind: 'error',
+      title: `${table} ${partition}: ${error.code}`,
+      message: message.filter((part) => part !== '').join('\n'),
+      told: `${error.code} ${error.message}`,
+    }
+  }
+  if (event.type === 'archive.finding' && event.finding !== 'stray file' && event.finding !== 'swept file') {
+    const { table, partition, path, finding, detail } = event
+    const where = [partition, path].filter((part) => part !== undefined).join(' ')
+    return { kind: 'error', title: `${table}: ${finding}`, message: `${where} ${detail}`.trim(), told: 'DIFFERENCES' }
+  }
+  if (event.type === 'archive.planned' && event.status === 'blocked') {
+    const { table, partition, note = '' } = event
+    return { kind: 'warning', title: `${table} ${partition} is blocked`, message: note }
+  }
+  return null
+}

@@ -1,0 +1,194 @@
+/** Archives as lines: what is due, what a partition has come to, how fast it goes. */
+import type { ArchiveState } from '../model/archive/state.ts'
+import type { Event } from '../model/event.ts'
+import { ArchivePace, archivePaceText } from './archive-pace.ts'
+import { errorDetails } from './block.ts'
+import type { Block, SubjectColumn, Tell, Word } from './block.ts'
+import { bytesText, durationText, factorText, grouped, plural, timeText } from './format.ts'
+import { visible } from './row-writer.ts'
+import { pad } from './text-table.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** Partitions of a plan that are printed; the rest is counted, and `--dry-run` lists them all. */
+const MOST_LINES = 20
+const PROGRESS_EVERY_MS = 10_000
+const STATE_CELLS = 9
+
+/** States that are told only to those who want to know more. */
+const PASSED: ReadonlySet<ArchiveState> = new Set<ArchiveState>(['PLANNED', 'EXPORTING'])
+const LEFT: Readonly<Record<string, string>> = { later: 'not old enough', done: 'archived already', held: 'held' }
+
+export type ArchiveLinesOptions = {
+  readonly subjects: SubjectColumn
+  readonly verbose: boolean
+  /** The plan is all that was asked for, and stands on stdout. */
+  readonly dryRun: boolean
+  /** Told of errors that need not be told again at the end: `CODE message`. */
+  readonly onTold: (error: string) => void
+}
+
+export class ArchiveLines {
+  readonly #options: ArchiveLinesOptions
+  readonly #pace = new ArchivePace()
+  readonly #tables = new Set<string>()
+  readonly #left = new Map<string, number>()
+  #planned = 0
+  #lastProgress: number | null = null
+
+  constructor(options: ArchiveLinesOptions) {
+    this.#options = options
+  }
+
+  /** The blocks that an event of any kind adds; none for those of other operations. */
+  event(event: Event, at: number, block: Tell): readonly Block[] {
+    this.#pace.event(event, at)
+    switch (event.type) {
+      case 'archive.columns':
+        this.#tables.add(event.table)
+        return this.#options.dryRun ? [] : this.#columns(event, block)
+      case 'archive.planned':
+        this.#tables.add(event.table)
+        return this.#options.dryRun ? [] : this.#plan(event, block)
+      case 'archive.progress':
+        return this.#progress(event, at, block)
+      case 'archive.state':
+        return [...this.#rest(block), ...this.#state(event, block)]
+      case 'query.sources':
+        return [block('note', sourcesText(event))]
+      case 'run.finished':
+        return this.#rest(block)
+      default:
+        return []
+    }
+  }
+
+  #columns({ table, archive, calendar, columns }: Of<'archive.columns'>, block: Tell): readonly Block[] {
+    const noted = columns.filter(({ note }) => note !== undefined)
+    const shown = this.#options.verbose ? noted : noted.slice(0, MOST_LINES)
+    const more = noted.length - shown.length
+    return [
+      block('plan', `${visible(table)} -> ${visible(archive)}, ${calendar}, ${plural(columns.length, 'column')}`, {
+        table,
+        details: [
+          ...shown.map(
+            ({ column, source, stored, note = '' }, index) =>
+              [index === 0 ? 'stored' : '', `${visible(column)}  ${source} -> ${stored}  ${note}`] as const,
+          ),
+          ...(more === 0 ? [] : [['', `and ${plural(more, 'column')} more; --verbose shows all`] as const]),
+        ],
+      }),
+    ]
+  }
+
+  #plan(event: Of<'archive.planned'>, block: Tell): readonly Block[] {
+    const { table, status, note } = event
+    if (LEFT[status] !== undefined && !this.#options.verbose) {
+      this.#count(status)
+      return []
+    }
+    this.#planned += 1
+    if (this.#planned > MOST_LINES && !this.#options.verbose) {
+      this.#count('more')
+      return []
+    }
+    const facts = [
+      ...(status === 'due' ? [] : [STATUS[status] + (event.state === undefined ? '' : ` (${event.state})`)]),
+      boundsText(event),
+      ...(event.rows === '0' ? [] : [`${event.estimated ? 'about ' : ''}${plural(event.rows, 'row')}`]),
+      ...(event.bytes === '0' ? [] : [bytesText(event.bytes)]),
+      ...(event.estimatedMs === undefined ? [] : [`about ${durationText(event.estimatedMs)}`]),
+      ...(note === undefined ? [] : [note]),
+    ].filter((fact) => fact !== '')
+    const word: Word = status === 'blocked' ? 'refused' : LEFT[status] === undefined ? 'plan' : 'note'
+    return [block(word, this.#subject(event) + facts.join('  '), { table, problem: status === 'blocked' })]
+  }
+
+  #state(event: Of<'archive.state'>, block: Tell): readonly Block[] {
+    const { table, state, error } = event
+    this.#tables.add(table)
+    if (error !== undefined) {
+      this.#options.onTold(`${error.code} ${error.message}`)
+      const text = `${this.#subject(event)}${error.code} ${error.message}`
+      return [block('FAILED', text, { table, details: errorDetails(error), code: error.code, problem: true })]
+    }
+    if (PASSED.has(state) && !this.#options.verbose) return []
+    const word: Word = state === 'FAILED' ? 'FAILED' : state === 'VERIFIED' ? 'proved' : 'ok'
+    const facts = [pad(state.toLowerCase(), STATE_CELLS), ...stateFacts(event), durationText(event.ms)].join('  ')
+    return [block(word, this.#subject(event) + facts, { table, problem: state === 'FAILED' })]
+  }
+
+  #progress(event: Of<'archive.progress'>, at: number, block: Tell): readonly Block[] {
+    this.#lastProgress ??= at
+    if (at - this.#lastProgress < PROGRESS_EVERY_MS) return this.#rest(block)
+    this.#lastProgress = at
+    return [...this.#rest(block), block('at', this.#subject(event) + archivePaceText(this.#pace.of(event)))]
+  }
+
+  /** What a plan left out, once it is told. */
+  #rest(block: Tell): readonly Block[] {
+    if (this.#left.size === 0) return []
+    const { more = 0, ...others } = Object.fromEntries(this.#left)
+    this.#left.clear()
+    const counts = Object.entries(others).map(([status, count]) => `${grouped(count)} ${LEFT[status] ?? status}`)
+    return [
+      ...(more === 0 ? [] : [block('note', `and ${plural(more, 'partition')} more; --verbose or --dry-run shows all`)]),
+      ...(counts.length === 0 ? [] : [block('note', `of other partitions ${counts.join(', ')}`)]),
+    ]
+  }
+
+  #count(status: string): void {
+    this.#left.set(status, (this.#left.get(status) ?? 0) + 1)
+  }
+
+  /** Of one table alone, everybody knows which. */
+  #subject({ table, partition }: { readonly table: string; readonly partition: string }): string {
+    return this.#options.subjects.pad(this.#tables.size < 2 ? partition : `${table} ${partition}`)
+  }
+}
+
+const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
+  due: 'due',
+  resume: 'goes on',
+  drop: 'is going to be dropped',
+  done: 'archived already',
+  later: 'not old enough',
+  held: 'held',
+  blocked: 'blocked',
+}
+
+/** `2020-04-01 .. 2020-07-01`, the second not in it; empty where both are open. */
+export function boundsText({ from, to }: { readonly from?: string; readonly to?: string }): string {
+  if (from === undefined && to === undefined) return ''
+  return `${visible(from ?? '')} .. ${visible(to ?? '')}`.trim()
+}
+
+/** `1.2 GB -> 210 MB (5.7x)`. */
+export function sizesText(source: string | undefined, stored: string | undefined): string {
+  if (stored === undefined || stored === '0') return ''
+  if (source === undefined || source === '0') return bytesText(stored)
+  return `${bytesText(source)} -> ${bytesText(stored)} (${factorText(Number(source) / Number(stored))})`
+}
+
+function stateFacts(event: Of<'archive.state'>): readonly string[] {
+  const { state, rows, files, version, dropAfter } = event
+  const proven = state === 'EXPORTED' || state === 'VERIFIED'
+  const facts = [
+    rows === undefined || state === 'PUBLISHED' || state === 'DETACHED'
+      ? ''
+      : `${grouped(rows).padStart(13)} ${rows === '1' ? 'row ' : 'rows'}`,
+    proven ? sizesText(event.sourceBytes, event.bytes) : '',
+    files === undefined || state === 'VERIFIED' || state === 'DETACHED' ? '' : plural(files, 'file'),
+    version === undefined || state !== 'PUBLISHED' ? '' : `v${version}`,
+    dropAfter === undefined || state !== 'DETACHED' ? '' : `may be dropped from ${timeText(dropAfter)} UTC`,
+  ]
+  return facts.filter((fact) => fact !== '')
+}
+
+function sourcesText({ table, partitions, files, hotRows, hotColumns }: Of<'query.sources'>): string {
+  const hot =
+    hotRows === '0'
+      ? 'no rows of the database'
+      : `${plural(hotRows, 'row')} of the database (${plural(hotColumns.length, 'column')})`
+  return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}, ${hot}`
+}

@@ -1,0 +1,50 @@
+/** What an operation on archives came to, in one sentence. */
+import type { EventBody } from '../model/event.ts'
+import { sizesText } from './archive-lines.ts'
+import { bytesText, durationText, grouped, plural } from './format.ts'
+
+type RunFinished = Extract<EventBody, { type: 'run.finished' }>
+
+/** Totals that are counts of partitions, in the order in which partitions pass them. */
+const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored'] as const
+
+/**
+ * @param planOnly nothing was going to be changed
+ * @returns null for other commands, and where nothing is counted
+ */
+export function archiveText(finished: RunFinished, command: string, planOnly: boolean): string | null {
+  const { totals, ms } = finished
+  if (Object.keys(totals).length === 0) return null
+  const took = ` in ${durationText(ms)}`
+  if (command === 'archive-verify') {
+    const { checked = '0', partitions = checked, findings = '0' } = totals
+    const of =
+      partitions === checked
+        ? plural(checked, 'partition')
+        : `${grouped(checked)} of ${plural(partitions, 'partition')}`
+    return `${of} checked, ${findings === '0' ? 'all is as it was proved' : plural(findings, 'finding')}${took}`
+  }
+  if (command === 'archive-sweep') {
+    const { findings = '0', bytes = '0' } = totals
+    const swept = planOnly ? 'could go; nothing was changed' : 'swept'
+    return findings === '0'
+      ? `nothing to sweep${took}`
+      : `${plural(findings, 'file')}, ${bytesText(bytes)}, ${swept}${took}`
+  }
+  if (planOnly || (command !== 'archive' && command !== 'restore')) return null
+  const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
+    (name) => `${grouped(totals[name] ?? '0')} ${name}`,
+  )
+  const { partitions = '0', rows = '0' } = totals
+  if (counts.length === 0) {
+    if (finished.status !== 'ok') return null
+    return `nothing was ${command === 'archive' ? 'due' : 'left to do'}${took}`
+  }
+  const sizes = command === 'archive' ? sizesText(totals['sourceBytes'], totals['bytes']) : ''
+  const facts = [
+    `${plural(partitions, 'partition')}: ${counts.join(', ')}`,
+    ...(rows === '0' ? [] : [plural(rows, 'row')]),
+    ...(sizes === '' ? [] : [sizes]),
+  ]
+  return facts.join('  ') + took
+}

@@ -1,0 +1,107 @@
+/** Partitions one after the other, each as far as it may go. What hinders one hinders no other. */
+import { advance, type Wish } from '../../archive/lifecycle/advance.ts'
+import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
+import type { Held } from '../../archive/ledger/partition-ledger.ts'
+import { readArchive, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import type { ArchiveState } from '../../model/archive/state.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { Run } from '../run-context.ts'
+import { beat, deadOwner } from './owner.ts'
+import { nativeNow } from './plan.ts'
+
+/** What became of one partition. */
+export type Outcome = {
+  readonly label: string
+  readonly before: ArchiveState
+  readonly after: ArchiveState
+  readonly partition: ArchivedPartition
+  readonly error: SluiceError | null
+}
+
+export type Work = (held: Held, reload: () => Promise<ArchivedPartition>) => Promise<void>
+
+/** Archives partitions. @returns one outcome each, up to the one where it was stopped */
+export async function advanceAll(
+  context: ArchiveContext,
+  database: LedgerDatabase,
+  labels: readonly string[],
+  wish: (label: string) => Wish,
+  run: Run,
+): Promise<readonly Outcome[]> {
+  const { store, table, interrupt } = context
+  return eachPartition(context, database, labels, run, async (held, reload) => {
+    const native = async () => nativeNow(store, table, await reload(), interrupt.abort)
+    await advance(context, held, wish(held.label), { reload, native })
+  })
+}
+
+/** Holds each partition in turn while something is done with it. */
+export async function eachPartition(
+  context: ArchiveContext,
+  database: LedgerDatabase,
+  labels: readonly string[],
+  run: Run,
+  body: Work,
+): Promise<readonly Outcome[]> {
+  const { ledger, emit, name } = context
+  const timer = beat(ledger)
+  const outcomes: Outcome[] = []
+  try {
+    for (const label of labels) {
+      if (run.interrupt.stop.aborted) break
+      const reload = () => partitionNow(database, context, label)
+      const before = await reload()
+      let error: SluiceError | null = null
+      let held: Held | null = null
+      try {
+        held = await ledger.claim(label, deadOwner(before, run))
+        if (held === null) throw busy(context, before)
+        await body(held, reload)
+      } catch (thrown) {
+        error = asSluiceError(thrown)
+      } finally {
+        // Where the database is away, the end of the lease settles it.
+        if (held !== null) await ledger.release(held).catch(() => undefined)
+      }
+      if (error?.kind === 'stopped') break
+      const partition = error === null ? await reload() : await reload().catch(() => before)
+      outcomes.push({ label, before: before.state, after: partition.state, partition, error })
+      if (error !== null) {
+        emit({
+          type: 'archive.state',
+          table: name,
+          partition: label,
+          state: partition.state,
+          ms: 0,
+          error: error.info(),
+        })
+      }
+    }
+  } finally {
+    clearInterval(timer)
+  }
+  return outcomes
+}
+
+async function partitionNow(
+  database: LedgerDatabase,
+  { archived, name }: ArchiveContext,
+  label: string,
+): Promise<ArchivedPartition> {
+  const record = await readArchive(database, archived.table)
+  const partition = record?.partitions.find((one) => one.label === label)
+  if (partition !== undefined) return partition
+  throw new SluiceError('PARTITION_STATE', `the ledger knows no partition ${label} of ${name}`, {
+    hint: 'sluice archive list shows those that it knows',
+  })
+}
+
+function busy({ name }: ArchiveContext, { label, host, pid }: ArchivedPartition): SluiceError {
+  const who = host === null ? 'another program' : `the program ${pid} on ${host}`
+  return new SluiceError('LEDGER_BUSY', `${label} of ${name} is in the hands of ${who}`, {
+    where: `${name}, ${label}`,
+    hint: 'let it finish; a program that vanished lets go of it after half a minute',
+    retryable: true,
+  })
+}

@@ -1,0 +1,94 @@
+/** The tables that an operation on archives is about. */
+import { makeArchiveTables } from '../../archive/ledger/schema.ts'
+import { archivedTables, readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import { isLedgerTable } from '../copy/ledger/schema.ts'
+import { openCopyStore } from '../copy/open-stores.ts'
+
+export type Opened = AsyncDisposable & { readonly store: CopyStore; readonly database: LedgerDatabase }
+
+/** A source with its ledger. @param make whether the ledger's tables are made where there are none */
+export async function openSource(url: string, make: boolean): Promise<Opened> {
+  const store = await openCopyStore(url, { mode: 'write' })
+  try {
+    const database = await store.ledger()
+    if (make) await makeArchiveTables(database)
+    return {
+      store,
+      database,
+      async [Symbol.asyncDispose]() {
+        await database[Symbol.asyncDispose]()
+        await store[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Tables of the source by names or patterns. @throws SluiceError NO_SUCH_TABLE */
+export async function tablesOf(
+  { store }: Opened,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly TableSpec[]> {
+  const found = new Map<string, TableSpec>()
+  for (const pattern of patterns) {
+    const tables = (await store.tables(pattern, signal)).filter(({ table }) => !isLedgerTable(table))
+    if (tables.length === 0) throw noSuchTable(pattern, store)
+    for (const table of tables) found.set(tableText(table.table), table)
+  }
+  return [...found.values()]
+}
+
+/** One table that is archived. @throws SluiceError NO_SUCH_TABLE, NOT_IMPORTED */
+export async function archivedTable(
+  opened: Opened,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord }> {
+  const [table, ...others] = await tablesOf(opened, [name], signal)
+  if (table === undefined) throw noSuchTable(name, opened.store)
+  if (others.length > 0) {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
+  }
+  const record = await readArchive(opened.database, table.table)
+  if (record !== null) return { table, record }
+  throw new SluiceError('PARTITION_STATE', `nothing of ${tableText(table.table)} is archived`, {
+    where: opened.store.label,
+    hint: 'sluice archive list shows what is',
+  })
+}
+
+/** Archives by names or patterns of their tables, also of tables that are gone; all where no pattern is given. */
+export async function recordsOf(
+  { database, store }: Opened,
+  patterns: readonly string[],
+): Promise<readonly ArchiveRecord[]> {
+  const all = await archivedTables(database)
+  const chosen = new Set<ArchiveRecord>()
+  for (const pattern of patterns.length === 0 ? ['*'] : patterns) {
+    const some = all.filter(({ table }) => fits(pattern, tableText(table)) || fits(pattern, table.name))
+    if (some.length === 0 && patterns.length > 0) throw noSuchTable(pattern, store)
+    for (const { table } of some) {
+      const record = await readArchive(database, table)
+      if (record !== null) chosen.add(record)
+    }
+  }
+  return [...chosen]
+}
+
+function fits(pattern: string, name: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
+  return new RegExp(`^${parts.join('.*')}$`, 's').test(name)
+}
+
+function noSuchTable(name: string, { label }: CopyStore): SluiceError {
+  return new SluiceError('NO_SUCH_TABLE', `no table fits ${name}`, {
+    where: label,
+    hint: 'sluice discover URL lists its tables',
+  })
+}

@@ -1,0 +1,90 @@
+/** Partitions that the system itself keeps, as candidates for the archive. */
+import type { NativePartition, NativePartitions } from '../../stores/archive-port.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import type { CalendarSpec } from '../calendar/calendar.ts'
+import { periodOfBounds } from '../calendar/bounds.ts'
+import { boundsFor } from '../calendar/bounds.ts'
+import { periodOf } from '../calendar/period.ts'
+import { readValue, type ValueKind } from '../calendar/value-text.ts'
+import { columnNamed, valueKind } from './value-kind.ts'
+import type { Candidate } from './plan.ts'
+
+export type Wanted = {
+  /** Only these; all when empty. */
+  readonly labels: readonly string[]
+  /** The first day that is kept; null where nobody said how old a partition has to be. */
+  readonly until: string | null
+  readonly calendar: CalendarSpec
+}
+
+export async function nativeCandidates(
+  { by, partitions }: NativePartitions,
+  wanted: Wanted,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<readonly Candidate[]> {
+  const candidates: Candidate[] = []
+  const labels = new Set<string>()
+  for (const partition of partitions) {
+    const column = columnNamed(partition.table, by)
+    const kind = valueKind(partition.table, column, partition.to)
+    const label = labelOf(partition, wanted.calendar, kind, labels)
+    labels.add(label)
+    const named = wanted.labels.includes(label)
+    const standing = standingOf(partition, wanted, kind, named)
+    const counted = standing.status === 'due' ? await rowsOf(partition, store, signal) : null
+    const rows = counted ?? partition.rows
+    const empty = standing.status === 'due' && rows === 0n
+    candidates.push({
+      label,
+      from: partition.from,
+      to: partition.to,
+      native: { table: partition.table.table, identity: partition.identity },
+      rows,
+      estimated: counted === null,
+      bytes: partition.bytes,
+      ...(empty ? { status: 'blocked', note: 'it holds no rows: detach and drop it by hand' } : standing),
+    })
+  }
+  return candidates
+}
+
+/** The name that the calendar has for its bounds, and otherwise its own. */
+function labelOf(
+  { from, to, table }: NativePartition,
+  calendar: CalendarSpec,
+  kind: ValueKind,
+  taken: ReadonlySet<string>,
+): string {
+  const period = periodOfBounds(calendar, from, to, kind)
+  return period === null || taken.has(period.label) ? table.table.name : period.label
+}
+
+function standingOf(
+  partition: NativePartition,
+  { labels, until, calendar }: Wanted,
+  kind: ValueKind,
+  named: boolean,
+): Pick<Candidate, 'status' | 'note'> {
+  if (labels.length > 0 && !named) return { status: 'later' }
+  if (!named && !isOld(partition, until, calendar, kind)) return { status: 'later' }
+  if (partition.isDefault) return { status: 'blocked', note: 'the default partition belongs to no period' }
+  return partition.blocked === null ? { status: 'due' } : { status: 'blocked', note: partition.blocked }
+}
+
+/** Whether all that it may hold is older than the first day that is kept. */
+function isOld({ to }: NativePartition, until: string | null, calendar: CalendarSpec, kind: ValueKind): boolean {
+  if (until === null || to === null) return false
+  const end = readValue(to, kind)
+  const edge = readValue(
+    boundsFor({ ...calendar, unit: 'day' }, periodOf({ ...calendar, unit: 'day' }, until), kind).from,
+    kind,
+  )
+  return end !== null && edge !== null && end.at <= edge.at
+}
+
+/** Estimates are good enough to show; that there are none at all is not. */
+async function rowsOf({ table, rows }: NativePartition, store: CopyStore, signal: AbortSignal): Promise<bigint | null> {
+  if (rows > 0n) return null
+  await using view = await store.source(signal)
+  return (await view.extent(table, null, true)).rows
+}

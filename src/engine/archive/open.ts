@@ -1,0 +1,107 @@
+/** Everything that works on the archive of one table is opened here, and handed on. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
+import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
+import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
+import type { ArchivedTable } from '../../archive/ledger/record.ts'
+import { ArchiveTable } from '../../archive/log/archive-table.ts'
+import type { ParquetFiles } from '../../model/archive/parquet-port.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { parseLakeUrl } from '../../model/lake-url.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import type { LogWriter } from '../../model/log-writer.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import { openLake, parquetRows } from '../registry.ts'
+import type { Run } from '../run-context.ts'
+import { ownerOf } from './owner.ts'
+
+/** About so large a file becomes: large enough for scans, small enough to be rewritten and fetched. */
+export const FILE_BYTES = 256 * 1024 * 1024
+/** Of the engine that writes and reads Parquet. */
+export const MEMORY_BYTES = 1024 * 1024 * 1024
+
+export type ArchiveSizes = { readonly fileBytes?: number; readonly memoryBytes?: number }
+
+/** Closing it waits for the engine, and removes what was spooled. */
+export type OpenArchive = AsyncDisposable & { readonly context: ArchiveContext }
+
+/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED */
+export async function openArchive(
+  table: TableSpec,
+  archived: ArchivedTable,
+  { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
+  run: Run,
+  sizes: ArchiveSizes = {},
+): Promise<OpenArchive> {
+  const { reader, writer } = await openFolder(archived.archive)
+  const spool = await mkdtemp(join(tmpdir(), 'sluice-archive-'))
+  const parquet = once(async (): Promise<ParquetFiles> => {
+    const { openParquetFiles } = await import('../../stores/duckdb/archive/index.ts')
+    return openParquetFiles({
+      memoryBytes: sizes.memoryBytes ?? MEMORY_BYTES,
+      threads: 2,
+      tempFolder: join(spool, 'engine'),
+    })
+  })
+  const log = once(() => openLog(reader, writer, run))
+  const context: ArchiveContext = {
+    name: tableText(table.table),
+    table,
+    archived,
+    store,
+    ledger: new PartitionLedger(database, table.table, ownerOf(run)),
+    parquet: parquet.get,
+    log: log.get,
+    reader,
+    writer,
+    spool,
+    fileBytes: sizes.fileBytes ?? FILE_BYTES,
+    emit: run.emit,
+    clock: run.clock,
+    interrupt: run.interrupt,
+    tool: run.tool,
+    runId: run.runId,
+  }
+  return {
+    context,
+    async [Symbol.asyncDispose]() {
+      const opened = await parquet.opened()
+      await opened?.[Symbol.asyncDispose]()
+      await rm(spool, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The Delta table itself, to read and to write. A folder on a disk is made. */
+export async function openFolder(archive: string): Promise<{ readonly reader: LogStore; readonly writer: LogWriter }> {
+  const place = parseLakeUrl(archive)
+  if (place.kind === 's3') {
+    const { openS3LogWriter } = await import('../../stores/s3/log-writer.ts')
+    return { reader: await openLake(archive), writer: await openS3LogWriter(place.root) }
+  }
+  await mkdir(place.path, { recursive: true })
+  const { openLocalLogWriter } = await import('../../stores/local/log-writer.ts')
+  return { reader: await openLake(archive), writer: openLocalLogWriter(place.path) }
+}
+
+export async function openLog(reader: LogStore, writer: LogWriter, run: Run): Promise<ArchiveLog> {
+  const { duckdbCheckpointWriter } = await import('../../stores/duckdb/checkpoint-writer.ts')
+  return ArchiveTable.open({
+    store: reader,
+    writer,
+    parquet: parquetRows,
+    checkpoints: duckdbCheckpointWriter(),
+    now: () => run.clock.now(),
+    tool: run.tool,
+  })
+}
+
+function once<T>(make: () => Promise<T>): { readonly get: () => Promise<T>; readonly opened: () => Promise<T | null> } {
+  let made: Promise<T> | null = null
+  return {
+    get: () => (made ??= make()),
+    opened: async () => (made === null ? null : made.catch(() => null)),
+  }
+}

@@ -1,0 +1,53 @@
+/** A plan as events. */
+import { dec, type Emit } from '../../model/event.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { PlannedArchive, PlannedPartition } from './plan.ts'
+
+export function emitArchivePlan({ table, archived, partitions }: PlannedArchive, emit: Emit): void {
+  const name = tableText(table.table)
+  emit({
+    type: 'archive.columns',
+    table: name,
+    archive: redactUrl(archived.archive),
+    partitionColumn: archived.stored.partitionColumn,
+    calendar: archived.calendar,
+    columns: archived.stored.columns.map(({ name: column, column: { native }, stored, as }) => ({
+      column,
+      source: native,
+      stored,
+      ...(as.kind === 'native' ? { note: 'as the source prints it' } : {}),
+    })),
+  })
+  const speed = bytesAMs(partitions)
+  for (const { label, status, known, candidate, note } of partitions) {
+    const [from, to] = [known?.from ?? candidate?.from ?? null, known?.to ?? candidate?.to ?? null]
+    const bytes = known?.sourceBytes ?? candidate?.bytes ?? 0n
+    const due = status === 'due' || (status === 'resume' && known?.digest == null)
+    emit({
+      type: 'archive.planned',
+      table: name,
+      partition: label,
+      status,
+      ...(known === null ? {} : { state: known.state }),
+      ...(from === null ? {} : { from }),
+      ...(to === null ? {} : { to }),
+      rows: dec(known?.digest?.rows ?? candidate?.rows ?? 0n),
+      estimated: known?.digest == null && (candidate?.estimated ?? true),
+      bytes: dec(bytes),
+      ...(due && speed > 0 ? { estimatedMs: Math.round(Number(bytes) / speed) } : {}),
+      ...(note === undefined ? {} : { note }),
+    })
+  }
+}
+
+/** By what was exported of this table before; 0 where nothing was. */
+function bytesAMs(partitions: readonly PlannedPartition[]): number {
+  const done = partitions.flatMap(({ known }) =>
+    known?.exportMs == null || known.sourceBytes === null
+      ? []
+      : [{ ms: known.exportMs, bytes: Number(known.sourceBytes) }],
+  )
+  const ms = done.reduce((sum, one) => sum + one.ms, 0)
+  return ms === 0 ? 0 : done.reduce((sum, one) => sum + one.bytes, 0) / ms
+}

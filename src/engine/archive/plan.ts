@@ -1,0 +1,250 @@
+/** Which partitions of a table are to be archived, what they hold, and how far they have come. */
+import { randomUUID } from 'node:crypto'
+import { readArchive, type ArchivedPartition, type ArchivedTable } from '../../archive/ledger/record.ts'
+import { partitionFolder } from '../../archive/log/data-path.ts'
+import { storedTable } from '../../archive/types/index.ts'
+import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { isS3Url } from '../../model/lake-url.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { NativePartition } from '../../stores/archive-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { ArchiveOperation } from '../archive-operations.ts'
+import { cutOff, parseAge } from '../calendar/age.ts'
+import { calendarText, parseCalendar } from '../calendar/calendar-text.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
+import { resolve } from 'node:path'
+import { nativeCandidates } from './native-candidates.ts'
+import { rangeCandidates } from './range-candidates.ts'
+
+export type Candidate = NewPartition & {
+  readonly status: 'due' | 'later' | 'blocked'
+  readonly rows: bigint
+  readonly estimated: boolean
+  readonly bytes: bigint
+  readonly note?: string
+}
+
+/** A partition of the plan: what the ledger has of it, what the source has, or both. */
+export type PlannedPartition = {
+  readonly label: string
+  readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'held' | 'blocked'
+  readonly candidate: Candidate | null
+  readonly known: ArchivedPartition | null
+  readonly note?: string
+}
+
+export type PlannedArchive = {
+  readonly table: TableSpec
+  readonly archived: ArchivedTable
+  /** The ledger does not know the table yet. */
+  readonly fresh: boolean
+  readonly partitions: readonly PlannedPartition[]
+}
+
+const DAY_MS = 86_400_000
+/** How long a detached partition is kept before it may be dropped, ms. */
+const GRACE_MS = 7 * DAY_MS
+
+/** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED */
+export async function planArchive(
+  table: TableSpec,
+  operation: ArchiveOperation,
+  around: {
+    readonly store: CopyStore
+    readonly database: LedgerDatabase
+    readonly nowMs: number
+    readonly signal: AbortSignal
+  },
+): Promise<PlannedArchive> {
+  const { store, database, nowMs, signal } = around
+  const record = await readArchive(database, table.table)
+  const natives = (await store.partitions?.().list(table, signal)) ?? null
+  const calendar = operation.calendar ?? (record === null ? DEFAULT_CALENDAR : parseCalendar(record.calendar))
+  const timeColumn = natives === null ? (operation.by ?? record?.timeColumn ?? null) : null
+  const archived =
+    record === null
+      ? await newArchive(table, operation, { store, calendar, timeColumn, signal })
+      : sameArchive(table, record, operation, { calendar, timeColumn })
+  if (natives === null) refuseUnremovable(table, store)
+  const until =
+    operation.olderThan === undefined ? null : cutOff(calendar, parseAge(operation.olderThan), new Date(nowMs))
+  const known = new Map((record?.partitions ?? []).map((partition) => [partition.label, partition]))
+  const wanted = { labels: operation.partitions, until, calendar }
+  const candidates =
+    natives === null
+      ? await rangeCandidates(table, timeColumn, wanted, known, { store, signal })
+      : await nativeCandidates(natives, wanted, { store, signal })
+  const partitions = merged(candidates, known, operation)
+  refuseUnknown(table, operation, partitions)
+  return { table, archived, fresh: record === null, partitions }
+}
+
+/** The table of a partition, as it stands in the source now. */
+export async function nativeNow(
+  store: CopyStore,
+  table: TableSpec,
+  { native }: Pick<ArchivedPartition, 'native'>,
+  signal: AbortSignal,
+): Promise<NativePartition | null> {
+  if (native === null) return null
+  const natives = await store.partitions?.().list(table, signal)
+  return natives?.partitions.find(({ identity }) => identity === native.identity) ?? null
+}
+
+async function newArchive(
+  table: TableSpec,
+  operation: ArchiveOperation,
+  {
+    store,
+    calendar,
+    timeColumn,
+    signal,
+  }: { store: CopyStore; calendar: CalendarSpec; timeColumn: string | null; signal: AbortSignal },
+): Promise<ArchivedTable> {
+  const { to, asText, graceMs } = operation
+  if (to === undefined) {
+    throw new SluiceError('BAD_FLAG', `nothing of ${tableText(table.table)} was archived yet, so it needs a place`, {
+      hint: 'give --to a folder, or s3://bucket/folder',
+    })
+  }
+  const comments = (await store.comments?.(table, signal)) ?? {}
+  const sortBy = table.key.filter((name) => table.columns.some((column) => column.name === name))
+  return {
+    table: table.table,
+    archive: placeOf(to, table),
+    archiveId: randomUUID(),
+    timeColumn,
+    calendar: calendarText(calendar),
+    stored: storedTable(table, {
+      asText,
+      comments,
+      sortBy: timeColumn === null ? sortBy : [...new Set([timeColumn, ...sortBy])],
+    }),
+    graceMs: graceMs ?? GRACE_MS,
+    revision: '0',
+  }
+}
+
+/** A table has a folder of its own below the one that was given. */
+function placeOf(to: string, table: TableSpec): string {
+  const { schema, name } = table.table
+  // Names of tables may hold anything.
+  const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
+  return isS3Url(to) ? `${to.replace(/\/+$/, '')}/${encodeURIComponent(folder)}` : resolve(to, folder)
+}
+
+function sameArchive(
+  table: TableSpec,
+  record: ArchivedTable,
+  operation: ArchiveOperation,
+  { calendar, timeColumn }: { readonly calendar: CalendarSpec; readonly timeColumn: string | null },
+): ArchivedTable {
+  const name = tableText(table.table)
+  const refuse = (what: string, was: string, hint: string): never => {
+    throw new SluiceError('PLAN_CHANGED', `the archive of ${name} has another ${what}: ${was}`, { where: name, hint })
+  }
+  if (operation.to !== undefined && placeOf(operation.to, table) !== record.archive) {
+    refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
+  }
+  if (calendarText(calendar) !== record.calendar)
+    refuse('calendar', record.calendar, 'leave the flags of the calendar out')
+  if (timeColumn !== record.timeColumn)
+    refuse('column of time', record.timeColumn ?? 'the partitions', 'leave --by out')
+  refuseOtherColumns(table, record)
+  const asText = new Set(record.stored.columns.filter(({ as }) => as.kind === 'native').map((column) => column.name))
+  const more = operation.asText.filter((column) => !asText.has(column))
+  if (more.length > 0)
+    refuse('type', `${more.join(', ')} is not stored as text`, 'archive the table into another folder')
+  const graceMs = operation.graceMs ?? record.graceMs
+  return { ...record, graceMs }
+}
+
+function refuseOtherColumns(table: TableSpec, { stored }: ArchivedTable): void {
+  const name = tableText(table.table)
+  const now = new Map(table.columns.map((column) => [column.name, column.native]))
+  const then = new Map(stored.columns.map(({ name: column, column: { native } }) => [column, native]))
+  const changes = [
+    ...[...then].flatMap(([column, native]) => {
+      const found = now.get(column)
+      return found === native
+        ? []
+        : [found === undefined ? `${column} is gone` : `${column} was ${native} and is ${found}`]
+    }),
+    ...[...now.keys()].flatMap((column) => (then.has(column) ? [] : [`${column} is new`])),
+  ]
+  if (changes.length === 0) return
+  throw new SluiceError('PLAN_CHANGED', `the columns of ${name} are not those of its archive: ${changes.join(', ')}`, {
+    where: name,
+    hint: 'an archive keeps the columns that it began with: archive the changed table into another folder',
+  })
+}
+
+function refuseUnremovable(table: TableSpec, store: CopyStore): void {
+  const name = tableText(table.table)
+  if (store.target().remove === undefined || store.timeCondition === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `rows cannot be archived out of ${store.system}`, { where: store.label })
+  }
+  if (table.key.length > 0) return
+  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be told apart: it has no key`, {
+    where: name,
+    hint: 'give the table a primary key, so that archived rows can be removed and brought back one by one',
+  })
+}
+
+function merged(
+  candidates: readonly Candidate[],
+  known: ReadonlyMap<string, ArchivedPartition>,
+  { partitions: asked, drop }: ArchiveOperation,
+): readonly PlannedPartition[] {
+  const byLabel = new Map(candidates.map((candidate) => [candidate.label, candidate]))
+  const labels = [...known.keys(), ...[...byLabel.keys()].filter((label) => !known.has(label))]
+  const wanted = (label: string): boolean => asked.length === 0 || asked.includes(label)
+  return labels.filter(wanted).map((label) => {
+    const one = known.get(label) ?? null
+    const candidate = byLabel.get(label) ?? null
+    return { label, candidate, known: one, ...standing(one, candidate, asked.includes(label), drop) }
+  })
+}
+
+function standing(
+  known: ArchivedPartition | null,
+  candidate: Candidate | null,
+  named: boolean,
+  drop: boolean,
+): Pick<PlannedPartition, 'status' | 'note'> {
+  if (known === null)
+    return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
+  if (known.held !== null && known.state !== 'DROPPED') return { status: 'held', note: known.held }
+  const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
+  switch (known.state) {
+    case 'DROPPED':
+      return candidate?.native == null
+        ? { status: 'done' }
+        : { status: 'blocked', note: 'it was archived, and another table stands in its place since then' }
+    case 'DETACHED':
+      if (known.restoring) return { status: 'blocked', note: 'rows are being brought back: run sluice restore again' }
+      return drop && known.graceOver ? { status: 'drop', ...note } : { status: 'done', ...note }
+    case 'RESTORED':
+      if (!known.retracted || named) return { status: 'resume', ...note }
+      return { status: 'held', note: 'it was restored: name it with --partition to archive it again' }
+    case 'PLANNED':
+      return known.fence === 0n && candidate !== null
+        ? { status: candidate.status, ...(candidate.note === undefined ? {} : { note: candidate.note }) }
+        : { status: 'resume', ...note }
+    default:
+      return { status: 'resume', ...note }
+  }
+}
+
+function refuseUnknown(
+  table: TableSpec,
+  { partitions: asked }: ArchiveOperation,
+  found: readonly PlannedPartition[],
+): void {
+  const unknown = asked.filter((label) => !found.some((partition) => partition.label === label))
+  if (unknown.length === 0) return
+  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no partition ${unknown.join(', ')}`, {
+    hint: 'sluice archive plan without --partition lists them',
+  })
+}

@@ -1,0 +1,170 @@
+/**
+ * Answers a query over the source and its archive as of one moment. The ledger is read, then a view of the source is opened and rows begin to come;
+ * if the ledger says by then that other partitions are archived than before, all of it is begun anew: so no row is missed and none counted twice.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archive/query-port.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import type { QuerySourcesEvent } from '../../../model/archive-events.ts'
+import type { LogStore } from '../../../model/log-store.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import { archivedPartitions, countedOf, localPaths, mayMatch, openFiles } from './archived-part.ts'
+import { hotPart, hotRows } from './hot-part.ts'
+import { queryColumns } from './query-columns.ts'
+
+/** How often a query begins anew, and the longest pause before it does. */
+const TRIES = 30
+const PAUSE_MS = { first: 20, most: 1000 }
+
+export type Question = {
+  readonly store: CopyStore
+  readonly table: TableSpec
+  readonly sql: string
+  /** Most rows of the answer. */
+  readonly limit: number
+  readonly signal: AbortSignal
+  readonly open: OpenArchiveQuery
+  readonly lake: (root: string) => Promise<LogStore>
+}
+
+export type Answer = {
+  readonly columns: readonly string[]
+  readonly sources: QuerySourcesEvent
+  readonly pages: AsyncIterable<readonly AnswerRow[]>
+}
+
+/**
+ * @param told gets the answer, which is open until it returns
+ * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY where archives change all the time; whatever the source throws
+ */
+export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
+  const { store, table, signal } = question
+  await using database = await store.ledger()
+  const ledger = readingLedger(database)
+  for (let tried = 1; tried <= TRIES; tried++) {
+    const record = await readArchive(ledger, table.table)
+    try {
+      await answerOnce(question, ledger, record, told)
+      return
+    } catch (error) {
+      throwIfAborted(signal)
+      // Files go when a partition is restored: then it is no longer one of the archive.
+      const mayPass = error instanceof Moved || (error instanceof SluiceError && error.code === 'PARTITION_CHANGED')
+      if (!mayPass) throw error
+      if (!(error instanceof Moved) && countedOf(await readArchive(ledger, table.table)) === countedOf(record))
+        throw error
+    }
+    await sleep(Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** tried), undefined, { signal }).catch(() =>
+      throwIfAborted(signal),
+    )
+  }
+  throw new SluiceError(
+    'LEDGER_BUSY',
+    `the partitions of ${tableText(table.table)} change faster than a query can look at them`,
+    {
+      where: store.label,
+      hint: 'ask again when the archive run is over',
+      retryable: true,
+    },
+  )
+}
+
+/** Other partitions are archived than when the query began. */
+class Moved extends Error {}
+
+async function answerOnce(
+  { store, table, sql, limit, signal, open, lake }: Question,
+  ledger: LedgerDatabase,
+  record: ArchiveRecord | null,
+  told: (answer: Answer) => Promise<void>,
+): Promise<void> {
+  const columns = queryColumns(table, record?.stored ?? null)
+  const archived = archivedPartitions(record)
+  const files = archived.flatMap((partition) => partition.files)
+  const root = record === null || files.length === 0 ? null : await lake(record.archive)
+  await using query = await open({
+    table: table.table,
+    columns,
+    sql,
+    limit,
+    files: await localPaths(root, files, signal),
+    signal,
+  })
+  const { needs } = query
+  const by =
+    archived.length === 0 || needs.intervals.length === 0
+      ? null
+      : await rangeColumn(store, table, record, columns, signal)
+  const read = archived.filter((partition) => mayMatch(partition, by, needs.intervals))
+  const wanted = read.flatMap((partition) => partition.files)
+  const physical = columns
+    .filter((column) => column.archived && needs.columns.has(column.name))
+    .map((column) => column.physical)
+  await using local = root === null ? null : await openFiles(root, wanted, physical, signal)
+
+  const hot = hotPart(store, table, record, columns, needs)
+  const unmoved = async (): Promise<void> => {
+    if (countedOf(await readArchive(ledger, table.table)) !== countedOf(record)) throw new Moved()
+  }
+  // Where all readers of a view see one moment, the first row settles what belongs to it; elsewhere only the last one does.
+  const settled = store.can.snapshot === 'shared'
+  const came = await (async () => {
+    await using view = await store.source(signal)
+    const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal)
+    const lines = await query.bring(hot.columns, rows.csv, hot.except)
+    if (lines === rows.rows()) return lines
+    throw new SluiceError(
+      'SOURCE_IO',
+      `${rows.rows()} rows of ${tableText(table.table)} were read, and ${lines} arrived`,
+      {
+        where: store.label,
+        retryable: true,
+      },
+    )
+  })()
+  if (!settled) await unmoved()
+  await told({
+    columns: query.columns,
+    sources: {
+      type: 'query.sources',
+      table: tableText(table.table),
+      partitions: { read: dec(read.length), of: dec(archived.length) },
+      files: { read: dec(wanted.length), of: dec(files.length) },
+      hotRows: dec(came),
+      hotColumns: hot.columns.map(({ name }) => name),
+    },
+    pages: query.pages(local?.files ?? []),
+  })
+}
+
+/** A database that is open for reading takes no batches. What is read here stands in one row, or in rows of one statement. */
+function readingLedger(database: LedgerDatabase): LedgerDatabase {
+  const batch: LedgerDatabase['batch'] = async (statements) => {
+    const answers = []
+    for (const { sql, parameters } of statements) answers.push(await database.all(sql, parameters))
+    return answers
+  }
+  return {
+    dialect: database.dialect,
+    all: (sql, parameters) => database.all(sql, parameters),
+    batch,
+    endSession: (session) => database.endSession(session),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  }
+}
+
+/** The column that partitions are ranges of. */
+async function rangeColumn(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord | null,
+  columns: readonly QueryColumn[],
+  signal: AbortSignal,
+): Promise<QueryColumn | null> {
+  const name = record?.timeColumn ?? (await store.partitions?.().list(table, signal))?.by
+  return columns.find((column) => column.name === name) ?? null
+}

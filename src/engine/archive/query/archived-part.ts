@@ -1,0 +1,123 @@
+/** The archived part of a table: which partitions count, which of them a query needs, and their files. */
+import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import type { ArchivedFile } from '../../../model/archive/archived-file.ts'
+import type { Interval, QueryColumn, QueryFile } from '../../../model/archive/query-port.ts'
+import { isArchived } from '../../../model/archive/state.ts'
+import type { LogStore } from '../../../model/log-store.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { unitsOf } from './units.ts'
+
+/** Files of a bucket that are looked at, or fetched, at the same time. */
+const AT_ONCE = 8
+
+/** Partitions whose rows are those of the archive, by their bounds. */
+export function archivedPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
+  return (record?.partitions ?? []).filter(({ state }) => isArchived(state))
+}
+
+/** Equal as long as the same rows are those of the archive. What else happens to partitions changes no answer. */
+export function countedOf(record: ArchiveRecord | null): string {
+  const counted = archivedPartitions(record).map((partition) => [
+    partition.label,
+    partition.state,
+    partition.restoring,
+    partition.files.map(({ path }) => path),
+  ])
+  return JSON.stringify([record?.archive, record?.stored, counted])
+}
+
+/**
+ * Whether a partition may hold rows of an interval of the column that it is a range of.
+ * @param column null where nobody knows it
+ */
+export function mayMatch(
+  { from, to }: Pick<ArchivedPartition, 'from' | 'to'>,
+  column: QueryColumn | null,
+  intervals: readonly Interval[],
+): boolean {
+  const interval = intervals.find((one) => one.column === column?.name)
+  if (column === null || interval === undefined) return true
+  const low = from === null ? null : unitsOf(from, column.stored)
+  const high = to === null ? null : unitsOf(to, column.stored)
+  if (low !== null && interval.most !== null && interval.most < low) return false
+  return high === null || interval.least === null || interval.least < high
+}
+
+type Local = { readonly file: QueryFile; readonly release: () => Promise<void> }
+
+/** Files on a local disk, as long as it is not disposed. */
+export class LocalFiles implements AsyncDisposable {
+  readonly files: readonly QueryFile[]
+  readonly #all: readonly Local[]
+
+  constructor(all: readonly Local[]) {
+    this.#all = all
+    this.files = all.map(({ file }) => file)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#all.map(({ release }) => release()))
+  }
+}
+
+/** Where files lie on a local disk for good; none of those in a bucket, and none that are not there. */
+export async function localPaths(
+  lake: LogStore | null,
+  files: readonly ArchivedFile[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (lake === null || lake.requests !== undefined) return []
+  const found: string[] = []
+  for (const { path } of files) {
+    if ((await lake.head(path, signal)) === null) continue
+    await using local = await lake.localFile(path, signal)
+    found.push(local.file)
+  }
+  return found
+}
+
+/**
+ * @param columns names in Parquet of those that are read
+ * @throws SluiceError PARTITION_CHANGED for a file that is not there, or of another size
+ */
+export async function openFiles(
+  lake: LogStore,
+  wanted: readonly ArchivedFile[],
+  columns: readonly string[],
+  signal: AbortSignal,
+): Promise<LocalFiles> {
+  const all: Local[] = []
+  try {
+    for (let from = 0; from < wanted.length; from += AT_ONCE) {
+      const some = wanted.slice(from, from + AT_ONCE)
+      const opened = await Promise.allSettled(some.map((file) => openFile(lake, file, columns, signal)))
+      for (const one of opened) if (one.status === 'fulfilled') all.push(one.value)
+      for (const one of opened) if (one.status === 'rejected') throw one.reason
+    }
+    return new LocalFiles(all)
+  } catch (error) {
+    await new LocalFiles(all)[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function openFile(
+  lake: LogStore,
+  { path, bytes, rows }: ArchivedFile,
+  columns: readonly string[],
+  signal: AbortSignal,
+): Promise<Local> {
+  const label = `${lake.label}/${path}`
+  const found = await lake.head(path, signal)
+  if (found === null) throw changed(label, 'it is not there')
+  if (BigInt(found.size) !== bytes) throw changed(label, `it has ${found.size} bytes instead of ${bytes}`)
+  const local = await lake.localFile(path, signal, { columns })
+  return { file: { file: local.file, label, rows }, release: async () => local[Symbol.asyncDispose]() }
+}
+
+function changed(where: string, what: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not what was proved: ${what}`, {
+    where,
+    hint: 'sluice archive verify says what else is wrong',
+  })
+}

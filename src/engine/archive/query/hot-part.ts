@@ -1,0 +1,156 @@
+/** The rows of a table that are still in the source: which of them count, which a query needs, and their text. */
+import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import type { Excepted, Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
+import { wireLine } from '../../../model/archive/wire.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, RowRequest, SourceView } from '../../../stores/copy-port.ts'
+import { archivedPartitions } from './archived-part.ts'
+import { textOf, unitsOf, unitsOfDay } from './units.ts'
+
+const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
+
+export type HotPart = {
+  readonly columns: readonly QueryColumn[]
+  readonly request: RowRequest
+  /** Rows that the source had no words to leave out. */
+  readonly except: readonly Excepted[]
+}
+
+export function hotPart(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord | null,
+  columns: readonly QueryColumn[],
+  needs: QueryNeeds,
+): HotPart {
+  const { conditions, except } = exceptions(store, table, record, columns)
+  const wanted = needs.intervals.flatMap((interval) => pushed(store, table, columns, interval))
+  const where = [...wanted, ...conditions].map((condition) => `(${condition})`).join(' AND ')
+  const names = new Set([...needs.columns, ...except.map(({ column }) => column)])
+  const found = columns.filter(({ name, hot }) => hot && names.has(name))
+  const brought = found.length > 0 ? found : [slimmest(columns)]
+  return {
+    columns: brought,
+    except,
+    request: {
+      table,
+      columns: brought.map(({ name, as, column }) => ({ name, as, column })),
+      range: { by: 'all' },
+      where: where === '' ? null : where,
+      ordered: false,
+    },
+  }
+}
+
+export type HotRows = {
+  readonly csv: AsyncIterable<Buffer>
+  /** How many the source said there were; once the text has ended. */
+  readonly rows: () => bigint
+}
+
+/** @param begun called once rows have begun to come, or have ended: from then on the source knows what it is going to give */
+export function hotRows(
+  view: SourceView,
+  { request, columns }: HotPart,
+  begun: () => Promise<void>,
+  signal: AbortSignal,
+): HotRows {
+  let rows = 0n
+  const printed = async function* (): AsyncGenerator<Buffer> {
+    if (view.csv !== undefined) {
+      const text = view.csv(request, signal)
+      for (;;) {
+        const next = await text.next()
+        if (next.done === true) {
+          rows = next.value
+          return
+        }
+        yield next.value
+      }
+    }
+    for await (const batch of view.read(request, BATCH, signal)) {
+      rows += BigInt(batch.rows.length)
+      yield Buffer.from(batch.rows.map((row) => wireLine(row, columns)).join(''))
+    }
+  }
+  const watched = async function* (): AsyncGenerator<Buffer> {
+    let first = true
+    for await (const bytes of printed()) {
+      if (first) await begun()
+      first = false
+      yield bytes
+    }
+    if (first) await begun()
+  }
+  return { csv: watched(), rows: () => rows }
+}
+
+/** What is left in a plain table of a partition that is on its way out does not count. A partition of the system's own is out as a whole. */
+function exceptions(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord | null,
+  columns: readonly QueryColumn[],
+): { readonly conditions: readonly string[]; readonly except: readonly Excepted[] } {
+  const conditions: string[] = []
+  const except: Excepted[] = []
+  for (const partition of archivedPartitions(record)) {
+    if (partition.native !== null || (partition.state === 'DROPPED' && !partition.restoring)) continue
+    const column = columns.find(({ name }) => name === record?.timeColumn)
+    const spec = table.columns.find(({ name }) => name === record?.timeColumn)
+    const { from, to } = partition
+    const condition = spec === undefined ? null : (store.timeCondition?.(spec, from, to) ?? null)
+    // Rows without a time are in no partition.
+    if (condition !== null) conditions.push(`NOT coalesce((${condition}), false)`)
+    else except.push(exceptionOf(table, partition, column))
+  }
+  return { conditions, except }
+}
+
+function exceptionOf(
+  table: TableSpec,
+  { label, from, to }: ArchivedPartition,
+  column: QueryColumn | undefined,
+): Excepted {
+  const known = (bound: string | null): boolean => {
+    return (
+      column !== undefined && (bound === null ? unitsOfDay(column.stored) > 0n : unitsOf(bound, column.stored) !== null)
+    )
+  }
+  if (column?.hot === true && known(from) && known(to)) return { column: column.name, from, to }
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `rows of ${label} cannot be told from those that are still in ${tableText(table.table)}`,
+    {
+      reason: 'the partition is detached and not dropped, and its bounds are no times of the column that it is made by',
+      hint: 'drop it, or restore it, and ask again',
+    },
+  )
+}
+
+/** A condition for the source. A day more on either side, because some sources keep moments as texts. */
+function pushed(
+  store: CopyStore,
+  table: TableSpec,
+  columns: readonly QueryColumn[],
+  { column: name, least, most }: Interval,
+): readonly string[] {
+  const column = columns.find((one) => one.name === name)
+  const spec = table.columns.find((one) => one.name === name)
+  if (column === undefined || spec === undefined || spec.type.kind !== column.as.kind) return []
+  const { stored } = column
+  const from = least === null ? null : textOf(least - unitsOfDay(stored), stored)
+  const to = most === null ? null : textOf(most + 1n + unitsOfDay(stored), stored)
+  if (from === null && to === null) return []
+  const condition = store.timeCondition?.(spec, from, to) ?? null
+  return condition === null ? [] : [condition]
+}
+
+/** For a query that only counts rows. */
+function slimmest(columns: readonly QueryColumn[]): QueryColumn {
+  const hot = columns.filter((column) => column.hot)
+  const slim = hot.find(({ stored }) => stored !== 'string' && stored !== 'binary') ?? hot[0]
+  if (slim === undefined) throw new SluiceError('NO_SUCH_TABLE', 'the table has no columns')
+  return slim
+}

@@ -1,0 +1,43 @@
+/** Archived rows that are still in the source, compared with what was proved of them. */
+import { readColumns, requestOf, wholeOf, type ArchiveContext } from '../../archive/lifecycle/context.ts'
+import type { Finding } from '../../archive/lifecycle/find-damage.ts'
+import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+
+/** @returns null where they are equal, or there is nothing left to compare with */
+export async function stillThere(context: ArchiveContext, partition: ArchivedPartition): Promise<Finding | null> {
+  const { label, digest } = partition
+  if (digest === null) return null
+  const now = await digestNow(context, partition)
+  if (now === null || equalDigests(now, digest)) return null
+  const rows =
+    now.rows === digest.rows
+      ? 'as many rows, but other values'
+      : `${now.rows} rows in the source, ${digest.rows} in the archive`
+  return { finding: 'differs from the source', partition: label, detail: rows }
+}
+
+async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
+  const { store, table, interrupt, archived } = context
+  const { state, native, removed, restoring } = partition
+  if (state !== 'PUBLISHED' && state !== 'DETACHED') return null
+  if (native === null) {
+    if (removed.rows > 0n || restoring || table.columns.length === 0) return null
+    await using view = await store.source(interrupt.abort)
+    return await view.digest(requestOf(context, partition, table), interrupt.abort)
+  }
+  const name: TableName | undefined =
+    state === 'PUBLISHED' ? native.table : store.partitions?.().detachedName(table.table, native.table)
+  const [found] = name === undefined ? [] : await store.tables(tableText(name), interrupt.abort)
+  if (found === undefined) return null
+  await using view = await store.source(interrupt.abort)
+  const request = {
+    table: found,
+    columns: readColumns(archived.stored.columns),
+    range: wholeOf(found),
+    where: null,
+    ordered: false,
+  }
+  return await view.digest(request, interrupt.abort)
+}

@@ -1,0 +1,56 @@
+/** How old a period has to be before it is due: `8q`, `24m`, `2y`, `90d`, `13w`. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { CalendarSpec, CalendarUnit } from './calendar.ts'
+import { dayText, isLabelled } from './civil.ts'
+import { ordinalOf, startOf } from './ordinal.ts'
+import type { Period } from './period.ts'
+import { dayAt } from './zone.ts'
+
+/** So many whole periods of a unit. */
+export type Age = { readonly count: number; readonly unit: CalendarUnit }
+
+const UNIT_OF: ReadonlyMap<string, CalendarUnit> = new Map([
+  ['d', 'day'],
+  ['w', 'week'],
+  ['m', 'month'],
+  ['q', 'quarter'],
+  ['y', 'year'],
+])
+
+/** A month is `m`. `0q` is whatever ended before the quarter of today. @throws SluiceError BAD_FLAG */
+export function parseAge(text: string): Age {
+  const found = /^\s*(\d{1,6})\s*([dwmqy])\s*$/i.exec(text)
+  const unit = UNIT_OF.get(found?.[2]?.toLowerCase() ?? '')
+  if (found === null || unit === undefined) {
+    throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is no age`, {
+      hint: 'write a number and d, w, m (months), q or y, such as 8q or 24m',
+    })
+  }
+  return { count: Number(found[1]), unit }
+}
+
+export function ageText({ count, unit }: Age): string {
+  return `${count}${unit.charAt(0)}`
+}
+
+/**
+ * The first day that is kept (`YYYY-MM-DD`, in the zone of the calendar): the period of today is, and so many whole ones before it. They are counted in
+ * the unit of the age, as the calendar has it: with a first month of April, `2y` are fiscal years.
+ * @throws SluiceError BAD_FLAG for an age that reaches beyond the year 1
+ */
+export function cutOff(spec: CalendarSpec, age: Age, now: Date): string {
+  const counted: CalendarSpec = { ...spec, unit: age.unit }
+  const day = startOf(counted, ordinalOf(counted, dayAt(spec.zone, now.getTime())) - age.count)
+  if (!isLabelled(day)) {
+    throw new SluiceError('BAD_FLAG', `nothing is older than ${ageText(age)}`, {
+      reason: 'it reaches back beyond the year 1',
+      hint: 'take a smaller number',
+    })
+  }
+  return dayText(day)
+}
+
+/** Whether a period has ended before the first day that is kept, so that it is due. */
+export function isOlder(period: Period, cutOffDay: string): boolean {
+  return period.to <= cutOffDay
+}

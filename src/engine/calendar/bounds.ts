@@ -1,0 +1,54 @@
+/** Periods as conditions for a column: the texts of the bounds that cut them out, and the period that bounds cut out. */
+import type { CalendarSpec } from './calendar.ts'
+import { parseDay } from './civil.ts'
+import { periodOfNumber, type Period } from './period.ts'
+import { isMoment, readValue, valueText, type ValueKind } from './value-text.ts'
+import { firstMoment, MS_OF_DAY, wallClock } from './zone.ts'
+
+/** Of a JavaScript date, in milliseconds. */
+const LAST_MOMENT = 8.64e15
+
+/** `from` is in it, `to` is not. */
+export type Bounds = { readonly from: string; readonly to: string }
+
+/**
+ * Dates as they are, wall clocks at midnight, moments in UTC (`2024-03-31 22:00:00+00`) or since the epoch: the first of the day in the zone of the
+ * calendar. Both are the same for a day that the zone has left out. The upper bound of a period is, byte by byte, the lower one of the next.
+ */
+export function boundsFor(spec: CalendarSpec, period: Period, kind: ValueKind): Bounds {
+  return { from: boundOf(spec, period.from, kind), to: boundOf(spec, period.to, kind) }
+}
+
+/**
+ * The period that a native partition holds; null where its bounds are open or are not those of exactly one period. Of a midnight that comes twice either is
+ * one: databases take the later for a date without an offset, `boundsFor` the earlier.
+ * @param from texts as PostgreSQL prints them in ISO style: `2024-04-01`, `2024-04-01 00:00:00`, `2024-04-01 00:00:00+02`
+ */
+export function periodOfBounds(
+  spec: CalendarSpec,
+  from: string | null,
+  to: string | null,
+  kind: ValueKind,
+): Period | null {
+  const [low, high] = [exactValue(from, kind), exactValue(to, kind)]
+  if (low === null || high === null) return null
+  const day = Math.floor((isMoment(kind) ? wallClock(spec.zone, low) : low) / MS_OF_DAY)
+  const period = periodOfNumber(spec, day)
+  return period !== null && begins(spec, period.from, low, kind) && begins(spec, period.to, high, kind) ? period : null
+}
+
+function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {
+  const number = parseDay(day)
+  return valueText(isMoment(kind) ? firstMoment(spec.zone, number) : number * MS_OF_DAY, kind)
+}
+
+function begins(spec: CalendarSpec, day: string, at: number, kind: ValueKind): boolean {
+  const number = parseDay(day)
+  if (!isMoment(kind)) return at === number * MS_OF_DAY
+  return wallClock(spec.zone, at) === number * MS_OF_DAY || at === firstMoment(spec.zone, number)
+}
+
+function exactValue(text: string | null, kind: ValueKind): number | null {
+  const value = text === null ? null : readValue(text, kind)
+  return value?.exact === true && Math.abs(value.at) <= LAST_MOMENT ? value.at : null
+}

@@ -1,0 +1,129 @@
+/** A calendar as people type it and as a ledger keeps it: `quarter(first-month=1,year-offset=1,zone=UTC)`. */
+import { IANAZone } from 'luxon'
+import { SluiceError } from '../../shared/errors.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from './calendar.ts'
+
+const UNITS: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']
+const OPTIONS = ['first-month', 'year-offset', 'first-weekday', 'zone'] as const
+const HINT =
+  'write day, week, month, quarter or year, with options such as quarter(first-month=4,year-offset=1,zone=UTC)'
+
+type Option = (typeof OPTIONS)[number]
+
+/** What stands in a text even where it is what everybody has: a ledger is read by programs that may have other defaults. */
+const OWN_OPTIONS: Readonly<Record<CalendarUnit, readonly Option[]>> = {
+  day: ['zone'],
+  week: ['first-weekday', 'zone'],
+  month: ['zone'],
+  quarter: ['first-month', 'year-offset', 'zone'],
+  year: ['first-month', 'year-offset', 'zone'],
+}
+
+/**
+ * Options may be left out; any unit takes all of them, for an age in quarters counts in those of a calendar of months, too.
+ * @throws SluiceError BAD_FLAG
+ */
+export function parseCalendar(text: string): CalendarSpec {
+  const found = /^\s*([a-z]+)\s*(?:\(([^()]*)\)\s*)?$/i.exec(text)
+  const unit = UNITS.find((name) => name === found?.[1]?.toLowerCase())
+  if (found === null || unit === undefined) throw bad(`${JSON.stringify(text)} is no calendar`, HINT)
+  const given = parseOptions(found[2] ?? '')
+  return checkedCalendar({
+    unit,
+    firstMonth: wholeNumber(given.get('first-month'), DEFAULT_CALENDAR.firstMonth),
+    yearOffset: wholeNumber(given.get('year-offset'), DEFAULT_CALENDAR.yearOffset),
+    firstWeekday: wholeNumber(given.get('first-weekday'), DEFAULT_CALENDAR.firstWeekday),
+    zone: given.get('zone') ?? DEFAULT_CALENDAR.zone,
+  })
+}
+
+/** A calendar that came from elsewhere, with its zone as this program writes it. @throws SluiceError BAD_FLAG */
+export function checkedCalendar({ unit, firstMonth, yearOffset, firstWeekday, zone }: CalendarSpec): CalendarSpec {
+  return {
+    unit,
+    firstMonth: within('first-month', firstMonth, 1, 12),
+    yearOffset: within('year-offset', yearOffset, -9998, 9998),
+    firstWeekday: within('first-weekday', firstWeekday, 1, 7),
+    zone: zoneName(zone),
+  }
+}
+
+/** The one text of a calendar: `parseCalendar` makes the same calendar of it. @throws SluiceError BAD_FLAG for what is no calendar */
+export function calendarText(calendar: CalendarSpec): string {
+  const spec = checkedCalendar(calendar)
+  const written = OPTIONS.filter(
+    (option) =>
+      OWN_OPTIONS[spec.unit].includes(option) || optionOf(spec, option) !== optionOf(DEFAULT_CALENDAR, option),
+  )
+  return `${spec.unit}(${written.map((option) => `${option}=${optionOf(spec, option)}`).join(',')})`
+}
+
+function optionOf(spec: CalendarSpec, option: Option): string {
+  switch (option) {
+    case 'first-month':
+      return String(spec.firstMonth)
+    case 'year-offset':
+      return String(spec.yearOffset)
+    case 'first-weekday':
+      return String(spec.firstWeekday)
+    case 'zone':
+      return spec.zone
+  }
+}
+
+function parseOptions(text: string): ReadonlyMap<Option, string> {
+  const given = new Map<Option, string>()
+  if (text.trim() === '') return given
+  for (const part of text.split(',')) {
+    const at = part.indexOf('=')
+    const name = part.slice(0, at === -1 ? part.length : at).trim()
+    const option = OPTIONS.find((known) => known === name.toLowerCase())
+    if (option === undefined) {
+      throw bad(`a calendar has no option ${JSON.stringify(name)}`, `the options are ${OPTIONS.join(', ')}`)
+    }
+    if (at === -1) throw bad(`the option ${option} of a calendar has no value`, `write ${option}=…`)
+    if (given.has(option)) throw bad(`the option ${option} of a calendar stands there twice`, 'write it once')
+    given.set(option, part.slice(at + 1).trim())
+  }
+  return given
+}
+
+/** NaN for what is none. */
+function wholeNumber(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise
+  return /^[+-]?\d{1,4}$/.test(text) ? Number(text) : Number.NaN
+}
+
+function within(option: Option, number: number, least: number, most: number): number {
+  if (!Number.isInteger(number) || number < least || number > most) {
+    throw bad(`a calendar has no such ${option}`, `${option} is a whole number from ${least} to ${most}`)
+  }
+  // `-0` is a number of its own.
+  return number + 0
+}
+
+/** Names are kept as they are typed but for their case: which of two names is the true one changes with the years. */
+function zoneName(text: string): string {
+  if (text.toUpperCase() === 'UTC') return 'UTC'
+  // An offset is no zone: it knows no summer.
+  if (!/^[a-z]/i.test(text) || isAbbreviation(text) || !IANAZone.isValidZone(text)) {
+    throw bad(
+      `there is no time zone ${JSON.stringify(text)}`,
+      'take the name of a place, such as Europe/Berlin, or UTC',
+    )
+  }
+  const spelled = new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone
+  return spelled.toLowerCase() === text.toLowerCase() ? spelled : text
+}
+
+/**
+ * The library of this program knows more names than the IANA does, and other programs take them for something else: IST is India, Israel or Ireland.
+ * What EET and WET were before 1997 is another thing in another edition of the IANA's own list.
+ */
+function isAbbreviation(text: string): boolean {
+  return /^systemv\//i.test(text) || (/^[a-z]{3}$/i.test(text) && !/^(?:gmt|uct)$/i.test(text))
+}
+
+function bad(message: string, hint: string): SluiceError {
+  return new SluiceError('BAD_FLAG', message, { hint })
+}

@@ -1,0 +1,72 @@
+/** Which periods of a table are due, by the smallest value that it holds. */
+import { SluiceError } from '../../shared/errors.ts'
+import { isOlder } from './age.ts'
+import { boundsFor } from './bounds.ts'
+import type { CalendarSpec } from './calendar.ts'
+import { dayText, FIRST_DAY, LAST_DAY, parseDay } from './civil.ts'
+import { periodOfNumber, periodsBetween, type Period } from './period.ts'
+import { isMoment, readValue, type ValueKind } from './value-text.ts'
+import { dayAt, MS_OF_DAY } from './zone.ts'
+
+/**
+ * The period whose bounds (`boundsFor`) a value lies between.
+ * @throws SluiceError VALUE_REFUSED for what is no value of that kind, is infinite, or lies in no period of the years 1 to 9999
+ */
+export function periodOfValue(spec: CalendarSpec, value: string, kind: ValueKind): Period {
+  const period = periodOfNumber(spec, dayOfValue(spec, value, kind))
+  if (period === null) throw outside(value)
+  return period
+}
+
+/**
+ * All periods from the one that holds the smallest value up to the last that ended before the first day that is kept, in order, made as they are asked
+ * for. Some may hold no rows. Days that the zone has left out are not among them.
+ * @param smallest as `periodOfValue` takes it; null for a table without rows
+ * @param cutOffDay what `cutOff` gives
+ * @throws SluiceError VALUE_REFUSED for values before the year 1 and for `-infinity`; BAD_FLAG for more periods than are listed
+ */
+export function duePeriods(
+  spec: CalendarSpec,
+  smallest: string | null,
+  kind: ValueKind,
+  cutOffDay: string,
+): Iterable<Period> {
+  if (smallest === null) return []
+  const day = dayOfValue(spec, smallest, kind)
+  if (day >= parseDay(cutOffDay)) return []
+  if (periodOfNumber(spec, day) === null) throw outside(smallest)
+  const periods = periodsBetween(spec, dayText(day), cutOffDay)
+  return {
+    *[Symbol.iterator]() {
+      for (const period of periods) if (isOlder(period, cutOffDay) && hasMoments(spec, period, kind)) yield period
+    },
+  }
+}
+
+/** Infinite for `infinity`, and what lies beyond the last moment of a JavaScript date. */
+function dayOfValue(spec: CalendarSpec, text: string, kind: ValueKind): number {
+  const value = readValue(text, kind)
+  if (value === null) {
+    throw new SluiceError('VALUE_REFUSED', `${JSON.stringify(text)} is no ${kind} value`, {
+      kind: 'source',
+      hint: 'name the column that says when a row belongs, and what it holds',
+    })
+  }
+  if (!isMoment(kind)) return Math.floor(value.at / MS_OF_DAY)
+  // Far enough outside that no zone brings it back.
+  const known = value.at > (FIRST_DAY - 2) * MS_OF_DAY && value.at < (LAST_DAY + 2) * MS_OF_DAY
+  return known ? dayAt(spec.zone, value.at) : Math.floor(value.at / MS_OF_DAY)
+}
+
+function hasMoments(spec: CalendarSpec, period: Period, kind: ValueKind): boolean {
+  const { from, to } = boundsFor(spec, period, kind)
+  return from !== to
+}
+
+function outside(value: string): SluiceError {
+  return new SluiceError('VALUE_REFUSED', `${JSON.stringify(value)} lies outside of the years 1 to 9999`, {
+    kind: 'source',
+    reason: 'periods have names only there',
+    hint: 'rows with such values have to be corrected or moved by hand first',
+  })
+}

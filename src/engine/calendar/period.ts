@@ -1,0 +1,86 @@
+/** Periods of a calendar as days of its wall clock: which holds a day, which has a name, which come before and after. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { CalendarSpec } from './calendar.ts'
+import { dayText, FIRST_DAY, LAST_DAY, parseDay } from './civil.ts'
+import { exampleOf, labelOf, ordinalAt } from './label.ts'
+import { ordinalOf, startOf } from './ordinal.ts'
+
+/** `from` and `to` are `YYYY-MM-DD` in the zone of the calendar; `from` is in it, `to` is not. Periods sort as their `from` does. */
+export type Period = {
+  readonly label: string
+  readonly from: string
+  readonly to: string
+}
+
+/** So many periods are listed at most: more of them is a calendar that does not fit its table. */
+export const MOST_PERIODS = 100_000
+
+/**
+ * The period that holds a day (`YYYY-MM-DD`). A period and its year lie wholly in the years 1 to 9999, `to` included.
+ * @throws SluiceError BAD_FLAG
+ */
+export function periodOf(spec: CalendarSpec, day: string): Period {
+  return numbered(spec, ordinalOf(spec, parseDay(day)))
+}
+
+/** The period with a label. @throws SluiceError BAD_FLAG where the calendar has none, with what its labels look like */
+export function periodAt(spec: CalendarSpec, label: string): Period {
+  const ordinal = ordinalAt(spec, label.trim())
+  if (ordinal === null) {
+    throw new SluiceError('BAD_FLAG', `this calendar has no ${spec.unit} ${JSON.stringify(label)}`, {
+      hint: `a ${spec.unit} is called ${exampleOf(spec)}, for one`,
+    })
+  }
+  return numbered(spec, ordinal)
+}
+
+/** @param n how many periods later. @throws SluiceError BAD_FLAG */
+export function nextPeriod(spec: CalendarSpec, period: Period, n = 1): Period {
+  return numbered(spec, ordinalOf(spec, parseDay(period.from)) + n)
+}
+
+/** @param n how many periods earlier. @throws SluiceError BAD_FLAG */
+export function previousPeriod(spec: CalendarSpec, period: Period, n = 1): Period {
+  return nextPeriod(spec, period, -n)
+}
+
+/**
+ * All periods that have days from `from` on and before `to` (`YYYY-MM-DD`), in order, made as they are asked for.
+ * @throws SluiceError BAD_FLAG, at once, for more than MOST_PERIODS
+ */
+export function periodsBetween(spec: CalendarSpec, from: string, to: string): Iterable<Period> {
+  const [first, end] = [parseDay(from), parseDay(to)]
+  if (first >= end) return []
+  const [low, high] = [ordinalOf(spec, first), ordinalOf(spec, end - 1)]
+  const count = high - low + 1
+  if (count > MOST_PERIODS) {
+    throw new SluiceError('BAD_FLAG', `from ${from} to ${to} it is ${count} periods of a ${spec.unit}`, {
+      reason: `no more than ${MOST_PERIODS} are listed`,
+      hint: 'take a larger unit, such as month or quarter',
+    })
+  }
+  return {
+    *[Symbol.iterator]() {
+      for (let ordinal = low; ordinal <= high; ordinal++) yield numbered(spec, ordinal)
+    },
+  }
+}
+
+/** As `periodOf`, by the number of the day (civil.ts); null where the period lies outside of the years 1 to 9999. */
+export function periodOfNumber(spec: CalendarSpec, day: number): Period | null {
+  return periodIfNamed(spec, ordinalOf(spec, day))
+}
+
+function numbered(spec: CalendarSpec, ordinal: number): Period {
+  const period = periodIfNamed(spec, ordinal)
+  if (period !== null) return period
+  throw new SluiceError('BAD_FLAG', `a ${spec.unit} of this calendar lies outside of the years 1 to 9999`, {
+    hint: 'take a nearer day, or a smaller year-offset',
+  })
+}
+
+function periodIfNamed(spec: CalendarSpec, ordinal: number): Period | null {
+  const [from, to] = [startOf(spec, ordinal), startOf(spec, ordinal + 1)]
+  const label = from >= FIRST_DAY && to <= LAST_DAY ? labelOf(spec, ordinal) : null
+  return label === null ? null : { label, from: dayText(from), to: dayText(to) }
+}

@@ -1,0 +1,72 @@
+/**
+ * When days begin in a time zone. A moment is in milliseconds since the epoch, a day a number of civil.ts.
+ *
+ * Clocks are put forward over midnight (the day begins at 1:00), put back over it (midnight comes twice), and moved over a whole day. A day begins
+ * the first time that the clock shows it or a later one, and lasts until the next begins. So each moment has one day, and days follow each other in every zone.
+ */
+import { IANAZone } from 'luxon'
+import { SluiceError } from '../../shared/errors.ts'
+
+export const MS_OF_DAY = 86_400_000
+const MS_OF_HOUR = 3_600_000
+
+/** More than any zone was ever ahead of UTC or behind it. */
+const WIDEST = 16 * MS_OF_HOUR
+
+/** The first moment of a day. A day that a zone has left out begins with the next. @throws SluiceError BAD_FLAG for an unknown zone */
+export function firstMoment(zone: string, day: number): number {
+  const shown = day * MS_OF_DAY
+  if (zone === 'UTC') return shown
+  const [low, high] = [shown - WIDEST, shown + WIDEST]
+  const before = offset(zone, low)
+  // No zone has moved its clocks and moved them back within so short a time.
+  if (before === offset(zone, high)) return shown - before
+  for (let at = low, ahead = before; ;) {
+    const change = nextChange(zone, at, ahead, high)
+    if (shown - ahead < change) return Math.max(at, shown - ahead)
+    at = change
+    ahead = offset(zone, at)
+  }
+}
+
+/** The day of a moment: the latest that has begun. */
+export function dayAt(zone: string, moment: number): number {
+  let day = Math.floor(wallClock(zone, moment) / MS_OF_DAY)
+  if (zone === 'UTC') return day
+  // A clock that is put back over midnight shows the day before again.
+  while (firstMoment(zone, day + 1) <= moment) day += 1
+  return day
+}
+
+/** What the clock on the wall shows, as milliseconds since it showed the epoch. */
+export function wallClock(zone: string, moment: number): number {
+  return zone === 'UTC' ? moment : moment + offset(zone, moment)
+}
+
+/** When the offset is first another one after `from`, or Infinity where it is not before `end`. */
+function nextChange(zone: string, from: number, ahead: number, end: number): number {
+  let same = from
+  let other = from + MS_OF_HOUR
+  while (offset(zone, other) === ahead) {
+    if (other >= end) return Number.POSITIVE_INFINITY
+    same = other
+    other += MS_OF_HOUR
+  }
+  while (other - same > 1000) {
+    const middle = Math.floor((same + other) / 2000) * 1000
+    if (offset(zone, middle) === ahead) same = middle
+    else other = middle
+  }
+  return other
+}
+
+/** Milliseconds ahead of UTC; before there was a standard time, offsets have seconds. */
+function offset(zone: string, moment: number): number {
+  const minutes = IANAZone.create(zone).offset(moment)
+  if (Number.isNaN(minutes)) {
+    throw new SluiceError('BAD_FLAG', `there is no time in the zone ${JSON.stringify(zone)} at ${moment}`, {
+      hint: 'take the name of a place, such as Europe/Berlin, or UTC',
+    })
+  }
+  return Math.round(minutes * 60) * 1000
+}

@@ -1,0 +1,70 @@
+/**
+ * One statement over a table whose rows lie in Parquet files and in a database at once. A store that can answer it looks at the statement first and says
+ * what it needs; whoever asks brings just that, and gets the answer.
+ */
+import type { TableName } from '../copy/column-type.ts'
+import type { StoredColumn } from './stored-column.ts'
+
+/** A column as the statement sees it. */
+export type QueryColumn = StoredColumn & {
+  /** False for a column that the source has got since the table was first archived: files say nothing of it, and it is NULL there. */
+  readonly archived: boolean
+  /** False for one that the source has lost since then. */
+  readonly hot: boolean
+}
+
+export type QueryRequest = {
+  readonly table: TableName
+  /** In the order of the source. */
+  readonly columns: readonly QueryColumn[]
+  /** One statement in DuckDB's SQL. */
+  readonly sql: string
+  /** Most rows of the answer. */
+  readonly limit: number
+  /** Files of the archive that lie on a local disk for good, whether they will be needed or not: nothing else there can be read. */
+  readonly files: readonly string[]
+  readonly signal: AbortSignal
+}
+
+/**
+ * Values of one column that rows of the answer can come from, both ends included; null is open. Days since 1970 of a date, microseconds since 1970
+ * of a timestamp, otherwise the number itself. Rows without a value are not among them.
+ */
+export type Interval = { readonly column: string; readonly least: bigint | null; readonly most: bigint | null }
+
+export type QueryNeeds = {
+  /** Names of the columns that the statement looks at. */
+  readonly columns: ReadonlySet<string>
+  /** Rows outside of any of these change nothing in the answer; one a column at most. */
+  readonly intervals: readonly Interval[]
+}
+
+/** Parquet files on a local disk, and how many rows each has to hold. */
+export type QueryFile = { readonly file: string; readonly label: string; readonly rows: bigint }
+
+/** One answer to `bring`: as the values of a row, large integers as bigint. */
+export type AnswerRow = readonly (null | string | number | bigint | Uint8Array)[]
+
+export interface ArchiveQuery extends AsyncDisposable {
+  /** Names of the answer's columns. */
+  readonly columns: readonly string[]
+  readonly needs: QueryNeeds
+  /**
+   * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
+   * @returns how many rows the CSV held
+   * @param except rows between these bounds (the first included, the second not, null open) are left out
+   * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
+   */
+  bring(columns: readonly QueryColumn[], csv: AsyncIterable<Buffer>, except: readonly Excepted[]): Promise<bigint>
+  /**
+   * The answer, after the rows of the source and with these files. Once.
+   * @throws SluiceError BAD_QUERY, NO_SPACE, PARTITION_CHANGED for a file that holds another number of rows
+   */
+  pages(files: readonly QueryFile[]): AsyncIterable<readonly AnswerRow[]>
+}
+
+/** Rows of the source that do not count, where it has no words to leave them out itself. */
+export type Excepted = { readonly column: string; readonly from: string | null; readonly to: string | null }
+
+/** @throws SluiceError BAD_QUERY for a statement that is wrong, writes, reads anything else, or is several */
+export type OpenArchiveQuery = (request: QueryRequest) => Promise<ArchiveQuery>

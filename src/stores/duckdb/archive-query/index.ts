@@ -1,0 +1,261 @@
+/**
+ * Queries over archived files and rows of a source. The table that a statement names is first an empty one, over which DuckDB plans the statement: the
+ * plan shows what it needs. Then it is a view over just that.
+ */
+import type {
+  AnswerRow,
+  ArchiveQuery,
+  Excepted,
+  OpenArchiveQuery,
+  QueryColumn,
+  QueryFile,
+  QueryNeeds,
+  QueryRequest,
+} from '../../../model/archive/query-port.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { nativeOf } from '../archive/columns.ts'
+import { fed } from '../archive/feed.ts'
+import { castColumn, refusal, wireName } from '../archive/wire-cast.ts'
+import { queryPages } from '../query.ts'
+import { duckdbError } from '../sql-errors.ts'
+import { needsOf, OPTIMIZERS } from './needs.ts'
+import { QuerySession } from './session.ts'
+import { queryFailure, readStatement, type Statement } from './statement.ts'
+import { distinctNames } from './names.ts'
+
+const STAND_IN = 'sluice_stand_in'
+const HOT = 'sluice_rows'
+const COUNTED = 'sluice_row'
+const ANSWER = 'sluice_answer'
+const PAGE_ROWS = 500
+/** Longest line of the CSV, and what is read of it at a time. */
+const LINE_BYTES = 32 * 1024 * 1024
+const BUFFER_BYTES = 2 * LINE_BYTES
+/** Said by a column that was not brought, in case somebody looks at it all the same. */
+const NOT_BROUGHT = 'sluice has not brought the column'
+
+export const openArchiveQuery: OpenArchiveQuery = async (request) => {
+  const session = await QuerySession.open(request.files, request.signal)
+  try {
+    const names = distinctNames(request.columns.map(({ name }) => name))
+    const hint = `the table is ${tableText(request.table)} (${names.map(quotedIfNeeded).join(', ')}); the SQL is that of DuckDB`
+    try {
+      await makeStandIn(session, request, names)
+      const statement = await readStatement(session, request.sql, request.limit)
+      return new DuckdbArchiveQuery(session, request, names, statement, await plan(session, request), hint)
+    } catch (error) {
+      throwIfAborted(request.signal)
+      throw queryFailure(error, hint)
+    }
+  } catch (error) {
+    await session[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+class DuckdbArchiveQuery implements ArchiveQuery {
+  readonly needs: QueryNeeds
+  readonly #session: QuerySession
+  readonly #request: QueryRequest
+  readonly #names: readonly string[]
+  readonly #statement: Statement
+  readonly #hint: string
+  #brought: readonly QueryColumn[] = []
+
+  constructor(
+    session: QuerySession,
+    request: QueryRequest,
+    names: readonly string[],
+    statement: Statement,
+    needs: QueryNeeds,
+    hint: string,
+  ) {
+    this.#session = session
+    this.#request = request
+    this.#names = names
+    this.#statement = statement
+    this.needs = needs
+    this.#hint = hint
+  }
+
+  get columns(): readonly string[] {
+    return this.#statement.columns
+  }
+
+  async bring(
+    columns: readonly QueryColumn[],
+    csv: AsyncIterable<Buffer>,
+    except: readonly Excepted[],
+  ): Promise<bigint> {
+    const session = this.#session
+    this.#brought = columns
+    const place = (name: string): string => `c${columns.findIndex((column) => column.name === name)}`
+    await session.run(
+      `CREATE TABLE main.${HOT} (${columns.map(({ stored }, i) => `c${i} ${nativeOf(stored)}`).join(', ')})`,
+    )
+    const values = columns.map((column, i) => castColumn(column, i)).join(', ')
+    let lines = 0n
+    const { connection, files: folder } = session
+    const { signal } = this.#request
+    let failure: { readonly error: unknown } | null = null
+    const watched = async function* (): AsyncGenerator<Buffer> {
+      try {
+        yield* csv
+      } catch (error) {
+        failure = { error }
+        throw error
+      }
+    }
+    try {
+      await fed({ connection, folder, commas: columns.length - 1, signal }, watched(), async (path) => {
+        const sql = `INSERT INTO main.${HOT} SELECT ${values} FROM ${readCsv(path, columns.length)}`
+        lines = BigInt(await session.run(sql))
+      })
+      for (const { column, from, to } of except) await session.run(deleteOf(place(column), from, to))
+    } catch (error) {
+      throwIfAborted(signal)
+      throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
+    }
+    return lines
+  }
+
+  async *pages(files: readonly QueryFile[]): AsyncGenerator<readonly AnswerRow[]> {
+    const { signal, table } = this.#request
+    const session = this.#session
+    const label = tableText(table)
+    try {
+      const links: string[] = []
+      for (const [i, { file }] of files.entries()) links.push(await session.place(file, `${i}.parquet`))
+      await this.#checkRows(files, links)
+      await session.run(`DROP VIEW ${nameOf(this.#request)}`)
+      await session.run(`CREATE VIEW ${nameOf(this.#request)} AS ${this.#union(links)}`)
+      await session.run('SET lock_configuration = true')
+      await session.run(`CREATE TEMP TABLE ${ANSWER} AS ${this.#statement.limited}`)
+      // Pages are read by the numbers of rows, which those of an open transaction do not have.
+      await session.run('COMMIT')
+      const options = { pageRows: PAGE_ROWS, signal }
+      for await (const { rows } of queryPages(session.connection, `FROM ${ANSWER}`, options, label)) yield rows
+    } catch (error) {
+      throwIfAborted(signal)
+      if (error instanceof Error && error.message.includes(NOT_BROUGHT)) {
+        throw new SluiceError('INTERNAL', error.message, { cause: error })
+      }
+      throw queryFailure(error, this.#hint)
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#session[Symbol.asyncDispose]()
+  }
+
+  /** The number of rows stands at the end of a file, and is wrong or cannot be read where the file is another one or was cut. */
+  async #checkRows(files: readonly QueryFile[], links: readonly string[]): Promise<void> {
+    for (const [i, { label, rows }] of files.entries()) {
+      const found = await this.#session
+        .rows(`SELECT num_rows FROM parquet_file_metadata(${literal(links[i] ?? '')})`)
+        .catch((error: unknown) => {
+          throwIfAborted(this.#request.signal)
+          console.error(error)
+          throw changed(label, 'it cannot be read as Parquet', error)
+        })
+      if (found[0]?.[0] !== rows) throw changed(label, `it holds ${String(found[0]?.[0])} rows instead of ${rows}`)
+    }
+  }
+
+  #union(links: readonly string[]): string {
+    const { columns } = this.#request
+    const list = (expression: (column: QueryColumn) => string): string =>
+      columns
+        .map(
+          (column, i) =>
+            `CAST(${expression(column)} AS ${nativeOf(column.stored)}) AS ${quotedName(this.#names[i] ?? '')}`,
+        )
+        .join(', ')
+    const hot = list((column) => {
+      if (!column.hot) return 'NULL'
+      const place = this.#brought.findIndex(({ name }) => name === column.name)
+      return place === -1 ? `error(${literal(`${NOT_BROUGHT} ${column.name}`)})` : `c${place}`
+    })
+    const named = this.#names.map((name) => quotedName(name)).join(', ')
+    // A query that only counts takes the first column of a union: it is there for that, and costs nothing.
+    const rows = `SELECT 0 AS ${COUNTED}, ${hot} FROM main.${HOT}`
+    if (links.length === 0) return `SELECT ${named} FROM (${rows})`
+    const archived = list((column) => (column.archived ? quotedName(column.physical) : 'NULL'))
+    const files = `read_parquet([${links.map(literal).join(', ')}], hive_partitioning = false)`
+    return `SELECT ${named} FROM (SELECT 0 AS ${COUNTED}, ${archived} FROM ${files} UNION ALL ${rows})`
+  }
+}
+
+async function makeStandIn(session: QuerySession, request: QueryRequest, names: readonly string[]): Promise<void> {
+  const { table, columns } = request
+  await session.run(
+    `CREATE TABLE main.${STAND_IN} (${columns.map(({ stored }, i) => `c${i} ${nativeOf(stored)}`).join(', ')})`,
+  )
+  if (table.schema !== undefined) {
+    await session.run(`CREATE SCHEMA IF NOT EXISTS memory.${quotedName(table.schema)}`)
+    await session.run(`SET schema = ${literal(quotedName(table.schema))}`)
+  }
+  const listed = names.map((name, i) => `c${i} AS ${quotedName(name)}`)
+  await session.run(`CREATE VIEW ${nameOf(request)} AS SELECT ${listed.join(', ')} FROM main.${STAND_IN}`)
+}
+
+async function plan(session: QuerySession, { columns, sql }: QueryRequest): Promise<QueryNeeds> {
+  const all = await session.rows('SELECT name FROM duckdb_optimizers()')
+  const off = all.map(([name]) => String(name)).filter((name) => !OPTIMIZERS.includes(name))
+  await session.run(`SET disabled_optimizers = ${literal(off.join(','))}`)
+  const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${literal(sql)}, optimize := true)`)
+  await session.run('RESET disabled_optimizers')
+  const needs = typeof json === 'string' ? needsOf(json, STAND_IN, columns) : null
+  return needs ?? { columns: new Set(columns.map(({ name }) => name)), intervals: [] }
+}
+
+function nameOf({ table: { schema, name } }: QueryRequest): string {
+  return `memory.${quotedName(schema ?? 'main')}.${quotedName(name)}`
+}
+
+function readCsv(file: string, columns: number): string {
+  const types = Array.from({ length: columns }, (_, i) => `'${wireName(i)}': 'VARCHAR'`).join(', ')
+  return (
+    `read_csv(${literal(file)}, auto_detect = false, header = true, columns = {${types}}, delim = ',', quote = '"', escape = '"', ` +
+    `new_line = '\\n', nullstr = '', allow_quoted_nulls = false, comment = '', null_padding = false, strict_mode = true, ` +
+    `ignore_errors = false, compression = 'none', parallel = false, ` +
+    `max_line_size = ${LINE_BYTES}, buffer_size = ${BUFFER_BYTES}) AS wire`
+  )
+}
+
+function deleteOf(column: string, from: string | null, to: string | null): string {
+  const sides = [
+    ...(from === null ? [] : [`${column} >= ${literal(from)}`]),
+    ...(to === null ? [] : [`${column} < ${literal(to)}`]),
+  ]
+  return `DELETE FROM main.${HOT} WHERE ${sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')}`
+}
+
+function bringFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
+  const message = error instanceof Error ? error.message : String(error)
+  const known = refusal(message, columns) ?? duckdbError(error, table)
+  if (known instanceof SluiceError) return known
+  const [first = ''] = message.split('\n')
+  return new SluiceError('VALUE_REFUSED', `a row of ${table} does not fit its archive: ${first}`, {
+    reason: /Maximum line size/i.test(message)
+      ? `rows of more than ${LINE_BYTES / 1024 / 1024} MB are not brought over`
+      : 'a value of the source is none of the type that its archive has for the column',
+    kind: 'source',
+    cause: error,
+  })
+}
+
+function changed(label: string, what: string, cause?: unknown): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not what was proved: ${what}`, {
+    where: label,
+    hint: 'sluice archive verify says what else is wrong',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function quotedIfNeeded(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : quotedName(name)
+}

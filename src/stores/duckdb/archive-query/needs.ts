@@ -1,0 +1,141 @@
+/**
+ * What a statement needs of a table, read out of the plan that DuckDB makes of it over an empty table in its place. What is not understood with
+ * certainty is left out: then more is read, and the answer is the same.
+ */
+import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+type Span = { least: bigint | null; most: bigint | null }
+
+/** Those that push columns and conditions down. All others may use what the table in its place holds. */
+export const OPTIMIZERS: readonly string[] = [
+  'expression_rewriter',
+  'filter_pullup',
+  'filter_pushdown',
+  'in_clause',
+  'cte_inlining',
+  'unused_columns',
+]
+
+/** Types whose values are counted in whole units. */
+const COUNTED: Readonly<Record<string, string>> = {
+  byte: 'TINYINT',
+  short: 'SMALLINT',
+  integer: 'INTEGER',
+  long: 'BIGINT',
+  date: 'DATE',
+  timestamp: 'TIMESTAMP WITH TIME ZONE',
+  timestamp_ntz: 'TIMESTAMP',
+}
+
+/** Values that stand for infinity, and what no calendar shows. */
+const LARGEST = 9_000_000_000_000_000_000n
+
+/**
+ * @param plan as `json_serialize_plan` writes it
+ * @param standIn name of the empty table, whose columns are those of the table in the same order
+ * @returns null where the plan cannot be read
+ */
+export function needsOf(plan: string, standIn: string, columns: readonly QueryColumn[]): QueryNeeds | null {
+  // Whole numbers that JSON would round are kept as texts. Within a text of the statement the quotes would be escaped.
+  const parsed = JSON.parse(plan.replaceAll(/"value":(-?\d{15,})(?=[,}])/g, '"value":"$1"')) as Json
+  if (at(parsed, 'error') !== false) return null
+  const scans = scansOf(at(parsed, 'plans'), standIn)
+  const indexes = new Set<number>()
+  for (const scan of scans) {
+    const read = listOf(at(scan, 'column_indexes'))
+    if (read === null) return null
+    for (const item of read) {
+      const index = at(item, 'index')
+      if (typeof index !== 'number') return null
+      // Beyond the columns there are those that every table has, such as the number of the row.
+      if (index < columns.length) indexes.add(index)
+    }
+  }
+  const [scan] = scans
+  const names = new Set(columns.filter((_, i) => indexes.has(i)).map(({ name }) => name))
+  return { columns: names, intervals: scan === undefined || scans.length > 1 ? [] : intervalsOf(scan, columns) }
+}
+
+/** Every scan of the table in its place, wherever it stands in the plan. */
+function scansOf(plan: Json | undefined, standIn: string): readonly Json[] {
+  if (plan === null || typeof plan !== 'object') return []
+  if (Array.isArray(plan)) return plan.flatMap((item: Json) => scansOf(item, standIn))
+  const inner = Object.values(plan).flatMap((item) => scansOf(item, standIn))
+  const isScan = at(plan, 'type') === 'LOGICAL_GET' && at(at(plan, 'function_data'), 'table') === standIn
+  return isScan ? [plan, ...inner] : inner
+}
+
+function intervalsOf(scan: Json, columns: readonly QueryColumn[]): readonly Interval[] {
+  const filters = listOf(at(at(scan, 'table_filters'), 'filters')) ?? []
+  return filters.flatMap((filter) => {
+    const key = at(filter, 'key')
+    const column = typeof key === 'number' ? columns[key] : undefined
+    const type = column === undefined ? undefined : COUNTED[column.stored]
+    if (column === undefined || type === undefined) return []
+    const { least, most } = spanOf(at(filter, 'value'), type)
+    return least === null && most === null ? [] : [{ column: column.name, least, most }]
+  })
+}
+
+const OPEN: Span = { least: null, most: null }
+
+/** Values that a filter lets through, or more. */
+function spanOf(filter: Json | undefined, type: string): Span {
+  switch (at(filter, 'filter_type')) {
+    case 'CONSTANT_COMPARISON':
+      return compared(at(filter, 'comparison_type'), unitsOf(at(filter, 'constant'), type))
+    case 'CONJUNCTION_AND':
+      return (listOf(at(filter, 'child_filters')) ?? []).map((part) => spanOf(part, type)).reduce(both, OPEN)
+    case 'IN_FILTER': {
+      const values = (listOf(at(filter, 'values')) ?? []).map((value) => unitsOf(value, type))
+      const known = values.filter((value) => value !== null)
+      if (known.length === 0 || known.length < values.length) return OPEN
+      return { least: known.reduce((a, b) => (a < b ? a : b)), most: known.reduce((a, b) => (a > b ? a : b)) }
+    }
+    default:
+      return OPEN
+  }
+}
+
+function compared(how: Json | undefined, value: bigint | null): Span {
+  if (value === null) return OPEN
+  switch (how) {
+    case 'COMPARE_EQUAL':
+      return { least: value, most: value }
+    case 'COMPARE_GREATERTHANOREQUALTO':
+      return { least: value, most: null }
+    case 'COMPARE_GREATERTHAN':
+      return { least: value + 1n, most: null }
+    case 'COMPARE_LESSTHANOREQUALTO':
+      return { least: null, most: value }
+    case 'COMPARE_LESSTHAN':
+      return { least: null, most: value - 1n }
+    default:
+      return OPEN
+  }
+}
+
+function both(a: Span, b: Span): Span {
+  return {
+    least: a.least === null ? b.least : b.least === null || a.least > b.least ? a.least : b.least,
+    most: a.most === null ? b.most : b.most === null || a.most < b.most ? a.most : b.most,
+  }
+}
+
+function unitsOf(constant: Json | undefined, type: string): bigint | null {
+  if (at(at(constant, 'type'), 'id') !== type || at(constant, 'is_null') !== false) return null
+  const value = at(constant, 'value')
+  if (typeof value === 'number' ? !Number.isSafeInteger(value) : typeof value !== 'string') return null
+  const units = BigInt(value as number | string)
+  return units > LARGEST || units < -LARGEST ? null : units
+}
+
+function at(value: Json | undefined, key: string): Json | undefined {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined
+  return (value as { readonly [key: string]: Json })[key]
+}
+
+function listOf(value: Json | undefined): readonly Json[] | null {
+  return Array.isArray(value) ? (value as readonly Json[]) : null
+}

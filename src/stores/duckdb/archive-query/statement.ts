@@ -1,0 +1,61 @@
+/** The statement that somebody typed: what it is, what it gives, and what it comes to. */
+import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
+import { SluiceError } from '../../../shared/errors.ts'
+import { literal } from '../../../shared/sql-text.ts'
+import { severalStatements } from '../../query-errors.ts'
+import { duckdbError } from '../sql-errors.ts'
+import type { QuerySession } from './session.ts'
+
+export type Statement = {
+  /** Names of what it gives. */
+  readonly columns: readonly string[]
+  /** The same statement, no longer than what is wanted of it, and with moments as texts in UTC. */
+  readonly limited: string
+}
+
+/** @throws SluiceError BAD_QUERY for what is wrong or no single query */
+export async function readStatement(session: QuerySession, sql: string, limit: number): Promise<Statement> {
+  const statements = await session.connection.extractStatements(sql)
+  if (statements.count > 1) throw severalStatements('the query')
+  const prepared = await statements.prepare(0)
+  try {
+    if (prepared.statementType !== StatementType.SELECT) {
+      throw new SluiceError('BAD_QUERY', 'the statement is no query', { reason: 'only queries are let through' })
+    }
+    if (prepared.parameterCount > 0)
+      throw new SluiceError('BAD_QUERY', 'the query has parameters, and no values for them')
+    const indexes = Array.from({ length: prepared.columnCount }, (_, i) => i)
+    const selected = indexes.map((i) =>
+      isMoment(prepared.columnTypeId(i)) ? `CAST(c${i} AS VARCHAR) AS c${i}` : `c${i}`,
+    )
+    const names = indexes.map((i) => `c${i}`).join(', ')
+    return {
+      columns: indexes.map((i) => prepared.columnName(i)),
+      limited: `SELECT ${selected.join(', ')} FROM query(${literal(sql)}) AS answer(${names}) LIMIT ${limit}`,
+    }
+  } finally {
+    prepared.destroySync()
+  }
+}
+
+function isMoment(type: DuckDBTypeId): boolean {
+  return type === DuckDBTypeId.TIMESTAMP_TZ
+}
+
+/** What DuckDB says of a query, as an error of ours. What it says of files and spaces is none of the query's. */
+export function queryFailure(error: unknown, hint: string): unknown {
+  const known = error instanceof SluiceError ? error : duckdbError(error, 'DuckDB')
+  if (known instanceof SluiceError && (known === error ? known.code !== 'BAD_QUERY' : known.code === 'NO_SPACE'))
+    return known
+  const [message = '', line] = (error instanceof Error ? error.message : String(error)).split(/\n+LINE (\d+):/)
+  const text = message
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')
+  const reason = error instanceof SluiceError ? error.reason : undefined
+  return new SluiceError('BAD_QUERY', `${text}${line === undefined ? '' : ` (line ${line})`}`, {
+    ...(reason === undefined ? {} : { reason }),
+    hint,
+    cause: error,
+  })
+}

@@ -1,0 +1,68 @@
+/** DuckDB with a private folder, in which files that are read or written stand under names that are no patterns. */
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { literal } from '../../../shared/sql-text.ts'
+import { openDuckDb, type DuckDb } from '../instance.ts'
+
+export type DeskOptions = {
+  /** Of each DuckDB that is open, bytes. */
+  readonly memoryBytes: number
+  readonly threads: number
+  /** For what does not fit into memory; made if it is not there. */
+  readonly tempFolder: string
+}
+
+export class Desk implements AsyncDisposable {
+  readonly db: DuckDb
+  readonly folder: string
+  #links = 0
+
+  constructor(db: DuckDb, folder: string) {
+    this.db = db
+    this.folder = folder
+  }
+
+  get connection(): DuckDBConnection {
+    return this.db.connection
+  }
+
+  /** A path as an SQL literal. DuckDB takes odd characters of a name for a pattern: behind this link there are none. */
+  async named(path: string): Promise<string> {
+    const link = join(this.folder, `at-${++this.#links}`)
+    await symlink(resolve(path), link)
+    return literal(link)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.db[Symbol.dispose]()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** Its sessions are in UTC, keep no order that nobody asked for, and look at data where a footer would say it too. */
+export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions): Promise<Desk> {
+  const folder = join(tempFolder, `sluice-parquet-${process.pid}-${randomBytes(6).toString('hex')}`)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  try {
+    const db = await openDuckDb({
+      threads,
+      memoryLimit: `${Math.ceil(memoryBytes / 1e6)}MB`,
+      tempDirectory: join(folder, 'spill'),
+    })
+    const desk = new Desk(db, folder)
+    try {
+      await db.connection.run(
+        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET disabled_optimizers = 'statistics_propagation'",
+      )
+      return desk
+    } catch (error) {
+      await desk[Symbol.asyncDispose]()
+      throw error
+    }
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}

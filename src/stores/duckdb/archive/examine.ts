@@ -1,0 +1,87 @@
+/** Reads files of an archive whole: what they hold by their canonical sum, what they span, and what their bytes are. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { basename } from 'node:path'
+import type { ExaminedFile } from '../../../model/archive/archived-file.ts'
+import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { sumText } from '../../../model/copy/row-hash.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { proofText } from '../copy/select.ts'
+import { duckColumn, nativeOf, readColumn } from './columns.ts'
+import type { Desk } from './desk.ts'
+import { readError, unsound } from './errors.ts'
+import { asked } from './ask.ts'
+import { statsOf, statsSql } from './stats.ts'
+
+/** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
+export async function examineFile(desk: Desk, file: string, { columns, signal }: ReadFiles): Promise<ExaminedFile> {
+  const bytes = hashOf(file, signal)
+  // Nobody listens to it while DuckDB fails first.
+  bytes.catch(() => undefined)
+  try {
+    const from = await parquetSql(desk, file)
+    await checkSchema(desk, from, file, columns, signal)
+    const shown = columns.map(readColumn).join(', ')
+    const select = ['count(*)', sumSql(columns), ...statsSql(columns)].map((one) => `CAST(${one} AS VARCHAR)`)
+    const [row] = await asked(desk, `SELECT ${select.join(', ')} FROM (SELECT ${shown} FROM ${from})`, signal)
+    const { size, sha256 } = await bytes
+    const [rows, sum, ...facts] = row ?? []
+    if (rows == null || sum == null) throw new SluiceError('INTERNAL', 'DuckDB gave no sum', { where: file })
+    const found = BigInt(rows)
+    return {
+      name: basename(file),
+      bytes: size,
+      rows: found,
+      sha256,
+      digest: { rows: found, sum: sumText(BigInt(sum)) },
+      stats: statsOf(columns, found, facts),
+    }
+  } catch (error) {
+    throw readError(error, file, signal)
+  }
+}
+
+/** A file as what stands behind FROM: folders of partitions in its path mean nothing. */
+export async function parquetSql(desk: Desk, file: string): Promise<string> {
+  return `read_parquet(${await desk.named(file)}, hive_partitioning = false)`
+}
+
+/** @throws SluiceError PROOF_FAILED where a file has other columns than these, or others types */
+export async function checkSchema(
+  desk: Desk,
+  from: string,
+  file: string,
+  columns: readonly StoredColumn[],
+  signal: AbortSignal,
+): Promise<void> {
+  const found = (await asked(desk, `SELECT column_name, column_type FROM (DESCRIBE FROM ${from})`, signal)).map(
+    ([name, type]) => `${name} ${type}`,
+  )
+  const expected = columns.map(({ physical, stored }) => `${physical} ${nativeOf(stored)}`)
+  if (found.length === expected.length && found.every((text, i) => text === expected[i])) return
+  throw unsound(`it has the columns ${found.join(', ')} instead of ${expected.join(', ')}`, file)
+}
+
+/** The canonical sum of rows, as a number. */
+export function sumSql(columns: readonly StoredColumn[]): string {
+  const texts = columns.map((column) => {
+    const text = proofText(duckColumn(column), column.as, true)
+    if (text !== null) return text
+    throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, and has no canonical text as that`)
+  })
+  return `coalesce(sum(CAST('0x' || substr(md5(concat(${texts.join(', ')})), 21) AS BIGINT)), 0)`
+}
+
+async function hashOf(file: string, signal: AbortSignal): Promise<{ readonly size: bigint; readonly sha256: string }> {
+  const hash = createHash('sha256')
+  let size = 0n
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    throwIfAborted(signal)
+    const bytes = chunk as Buffer
+    hash.update(bytes)
+    size += BigInt(bytes.byteLength)
+  }
+  return { size, sha256: hash.digest('hex') }
+}

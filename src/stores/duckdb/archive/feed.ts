@@ -1,0 +1,227 @@
+/**
+ * Hands bytes to a DuckDB statement that reads a file: through a FIFO, so that nothing is ever held whole; where a system has none, through
+ * a temporary file.
+ */
+import { execFile } from 'node:child_process'
+import { closeSync, constants, openSync } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/**
+ * More than any pipe holds. The statement skips the first line, and once that is through to its end, it is certain that the FIFO is open for
+ * reading: from then on either side learns of the other's end.
+ */
+const OPENING_BYTES = 1_100_000
+/** Held here while the statement is busy with what it has. */
+const AHEAD_BYTES = 16 << 20
+const LF = 10
+
+export type Feed = {
+  readonly connection: DuckDBConnection
+  /** A private folder. */
+  readonly folder: string
+  /** Commas in a line. */
+  readonly commas: number
+  readonly signal: AbortSignal
+}
+
+type Outcome<T> = { readonly value: T } | { readonly error: unknown }
+
+/**
+ * Runs a statement over a CSV. Its first line has no meaning: the statement must skip it.
+ * @param run begins the statement that reads from a path
+ * @throws whatever `csv` throws, the signal's reason, or what the statement fails with; never before the statement has ended
+ */
+export async function fed<T>(feed: Feed, csv: AsyncIterable<Buffer>, run: (path: string) => Promise<T>): Promise<T> {
+  const path = `${feed.folder}/rows.csv`
+  return (await makeFifo(path)) ? throughFifo(feed, path, csv, run) : throughFile(feed, path, csv, run)
+}
+
+function makeFifo(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    execFile('mkfifo', ['-m', '600', path], (error) => {
+      done(error === null)
+    })
+  })
+}
+
+function openingLine(commas: number): Buffer {
+  return Buffer.from(`${'x'.repeat(OPENING_BYTES)}${','.repeat(commas)}\n`)
+}
+
+async function throughFifo<T>(
+  { connection, commas, signal }: Feed,
+  path: string,
+  csv: AsyncIterable<Buffer>,
+  run: (path: string) => Promise<T>,
+): Promise<T> {
+  throwIfAborted(signal)
+  const pipe = new Pipe(path)
+  const statement = run(path).then(
+    (value): Outcome<T> => ({ value }),
+    (error: unknown): Outcome<T> => ({ error }),
+  )
+  const rows = csv[Symbol.asyncIterator]()
+  const pumped = pump(rows, openingLine(commas), pipe)
+  // Whoever waits for the next bytes of a stalled source has to hear of an abort, and of a statement that has failed.
+  let onAbort = (): void => undefined
+  const aborted = new Promise<null>((resolve) => {
+    onAbort = () => resolve(null)
+  })
+  signal.addEventListener('abort', onAbort, { once: true })
+  const first = await Promise.race([pumped, aborted, statement.then(() => null)])
+  signal.removeEventListener('abort', onAbort)
+  const whole = first !== null && 'value' in first && first.value
+  if (!whole) {
+    // What has come so far must not count as all there is.
+    connection.interrupt()
+    await Promise.race([statement, pipe.opened])
+  }
+  pipe.destroy()
+  const outcome = await statement
+  if (whole && 'value' in outcome) return outcome.value
+  // Not awaited: a source that hangs would never answer.
+  void Promise.resolve(rows.return?.()).catch(() => undefined)
+  throwIfAborted(signal)
+  if (first !== null && 'error' in first) throw first.error
+  if ('error' in outcome) throw outcome.error
+  throw new SluiceError('INTERNAL', 'DuckDB stopped reading before the rows had ended')
+}
+
+/** @returns whether every row is on its way; not where the reader has gone before */
+async function pump(rows: AsyncIterator<Buffer>, opening: Buffer, pipe: Pipe): Promise<Outcome<boolean>> {
+  try {
+    await pipe.open(opening)
+    let last = LF
+    while (!pipe.destroyed) {
+      const next = await rows.next()
+      if (next.done === true) {
+        if (last !== LF) throw cutOff()
+        await pipe.flushed()
+        return { value: !pipe.destroyed }
+      }
+      const { value } = next
+      last = value[value.byteLength - 1] ?? last
+      await pipe.write(value)
+    }
+    return { value: false }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function cutOff(): SluiceError {
+  return new SluiceError('SOURCE_IO', 'the rows of the source end in the middle of a line', {
+    hint: 'the source broke off; run the same command again',
+    retryable: true,
+  })
+}
+
+/** The writing end of a FIFO. What is written after its reader has gone is dropped: the reader's statement says why it went. */
+class Pipe {
+  /** Both ends, until the reader has come: an end for writing alone cannot be opened before. */
+  #keeper: number | null
+  readonly #socket: Socket
+  #reached = (): void => undefined
+  /** Resolves once the reader has opened the FIFO. If it saw an end before, it would wait for ever for somebody who writes. */
+  readonly opened = new Promise<void>((resolve) => {
+    this.#reached = resolve
+  })
+
+  constructor(path: string) {
+    this.#keeper = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+    try {
+      const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+      const options = { fd, readable: false, writable: true, writableHighWaterMark: AHEAD_BYTES }
+      this.#socket = new Socket(options)
+    } catch (error) {
+      this.#release()
+      throw error
+    }
+    this.#socket.on('error', () => undefined)
+  }
+
+  get destroyed(): boolean {
+    return this.#socket.destroyed
+  }
+
+  async open(line: Buffer): Promise<void> {
+    this.#socket.write(line)
+    await this.flushed()
+    this.#release()
+    this.#reached()
+  }
+
+  /** Resolves once more may come. */
+  async write(bytes: Buffer): Promise<void> {
+    if (this.#socket.destroyed || this.#socket.write(bytes)) return
+    await new Promise<void>((done) => {
+      const over = (): void => {
+        this.#socket.off('drain', over)
+        this.#socket.off('close', over)
+        done()
+      }
+      this.#socket.on('drain', over)
+      this.#socket.on('close', over)
+    })
+  }
+
+  /** Resolves once the system has all that was written. */
+  async flushed(): Promise<void> {
+    if (this.#socket.destroyed) return
+    await new Promise<void>((done) => {
+      this.#socket.once('close', done)
+      this.#socket.write(Buffer.alloc(0), () => {
+        this.#socket.off('close', done)
+        done()
+      })
+    })
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+    this.#release()
+  }
+
+  #release(): void {
+    if (this.#keeper !== null) closeSync(this.#keeper)
+    this.#keeper = null
+  }
+}
+
+/** The statement begins once all bytes are on the disk. */
+async function throughFile<T>(
+  { connection, commas, signal }: Feed,
+  path: string,
+  csv: AsyncIterable<Buffer>,
+  run: (path: string) => Promise<T>,
+): Promise<T> {
+  const file = await open(path, 'wx', 0o600)
+  const stop = (): void => {
+    connection.interrupt()
+  }
+  try {
+    let last = LF
+    await file.write(Buffer.from(`x${','.repeat(commas)}\n`))
+    for await (const bytes of csv) {
+      throwIfAborted(signal)
+      last = bytes[bytes.byteLength - 1] ?? last
+      await file.writeFile(bytes)
+    }
+    if (last !== LF) throw cutOff()
+    await file.close()
+    throwIfAborted(signal)
+    signal.addEventListener('abort', stop, { once: true })
+    return await run(path)
+  } catch (error) {
+    throwIfAborted(signal)
+    throw error
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await file.close()
+    await rm(path, { force: true })
+  }
+}

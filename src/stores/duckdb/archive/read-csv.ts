@@ -1,0 +1,49 @@
+/** Rows of files in wire form. */
+import { mkdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { canonicalText } from '../copy/select.ts'
+import { rowPipe } from '../row-pipe.ts'
+import { asked } from './ask.ts'
+import { duckColumn, readColumn } from './columns.ts'
+import type { Desk } from './desk.ts'
+import { unsound } from './errors.ts'
+import { checkSchema, parquetSql } from './examine.ts'
+
+/** @returns how many rows. @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason */
+export async function* csvOf(desk: Desk, file: string, { columns, signal }: ReadFiles): AsyncGenerator<Buffer, bigint> {
+  const from = await parquetSql(desk, file)
+  await checkSchema(desk, from, file, columns, signal)
+  const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
+  const values = columns.map((column, i) => `${wireText(column)} AS c${i}`).join(', ')
+  const query = `SELECT ${values} FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from})`
+  const folder = join(desk.folder, `csv-${basename(from.replaceAll(/\W/g, ''))}`)
+  await mkdir(folder)
+  // A line that is nothing but \. ends the rows for PostgreSQL.
+  const quotes = columns.length === 1 ? ', FORCE_QUOTE *' : ''
+  const form = `FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', COMPRESSION none${quotes}`
+  const pipe = rowPipe(desk.connection, (path) => `COPY (${query}) TO '${path.replaceAll("'", "''")}' (${form})`, {
+    folder,
+    large: true,
+    signal,
+  })
+  yield* pipe
+  const rows = pipe.rows()
+  if (String(rows) !== counted?.[0]) throw unsound(`${rows} of ${counted?.[0] ?? 0} rows can be read`, file)
+  return BigInt(rows)
+}
+
+function wireText(column: StoredColumn): string {
+  const name = quotedName(column.physical)
+  switch (column.stored) {
+    case 'binary':
+      return `lower(hex(${name}))`
+    case 'float':
+    case 'double':
+      return `CASE WHEN isnan(${name}) THEN 'NaN' WHEN isinf(${name}) THEN CASE WHEN ${name} > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${name} AS VARCHAR) END`
+    default:
+      return canonicalText(duckColumn(column), column.as)
+  }
+}

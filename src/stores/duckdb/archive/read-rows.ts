@@ -1,0 +1,65 @@
+/** Rows of files in canonical form. */
+import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
+import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { selected } from '../copy/select.ts'
+import { asked } from './ask.ts'
+import { duckColumn, readColumn } from './columns.ts'
+import type { Desk } from './desk.ts'
+import { unsound } from './errors.ts'
+import { checkSchema, parquetSql } from './examine.ts'
+
+/**
+ * Rows as they come from the disk. DuckDB's streams may end early without an error: what the footer promises has to have come.
+ * @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason
+ */
+export async function* rowsOf(
+  desk: Desk,
+  file: string,
+  { columns, signal }: ReadFiles,
+  batchRows: number,
+): AsyncGenerator<readonly Row[]> {
+  const from = await parquetSql(desk, file)
+  await checkSchema(desk, from, file, columns, signal)
+  const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
+  const cells = columns.map((column, i) => `${selected(duckColumn(column), column.as)} AS c${i}`)
+  const { connection } = desk
+  const stop = (): void => connection.interrupt()
+  signal.addEventListener('abort', stop)
+  let seen = 0
+  let batch: Row[] = []
+  try {
+    const result = await connection.stream(
+      `SELECT ${cells.join(', ')} FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from})`,
+    )
+    for (
+      let chunk = await result.fetchChunk();
+      chunk !== null && chunk.rowCount > 0;
+      chunk = await result.fetchChunk()
+    ) {
+      throwIfAborted(signal)
+      const values = columns.map((_, i) => chunk?.getColumnValues(i) ?? [])
+      for (let r = 0; r < chunk.rowCount; r++) {
+        batch.push(values.map((column) => cellOf(column[r] ?? null)))
+        if (batch.length < batchRows) continue
+        yield batch
+        batch = []
+      }
+      seen += chunk.rowCount
+      await breathe()
+    }
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+  throwIfAborted(signal)
+  if (String(seen) !== counted?.[0]) throw unsound(`${seen} of ${counted?.[0] ?? 0} rows can be read`, file)
+  if (batch.length > 0) yield batch
+}
+
+function cellOf(value: DuckDBValue): Cell {
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value
+  if (value instanceof DuckDBBlobValue) return value.bytes
+  throw new SluiceError('INTERNAL', `DuckDB gave ${typeof value} where texts, numbers and bytes were asked for`)
+}

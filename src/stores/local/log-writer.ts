@@ -1,0 +1,309 @@
+/** The folder of a Delta table on this machine, for writing: what has its final name is whole, and on the disk. */
+import { randomUUID } from 'node:crypto'
+import { createReadStream, type BigIntStats } from 'node:fs'
+import { link, mkdir, open, opendir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { pathToFileURL } from 'node:url'
+import type { LogWriter } from '../../model/log-writer.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { canonical } from './index.ts'
+import { tablePath } from '../table-path.ts'
+
+/** What has just been done to a file, in this order. */
+export type WriteStep = 'created' | 'written' | 'synced' | 'placed' | 'tidied' | 'folder synced'
+
+export type LocalWriterOptions = {
+  /** Told of every step; tests end the process or the disk there. */
+  readonly onStep?: (step: WriteStep, path: string) => void
+}
+
+const COMPARED = 1 << 20
+
+class LocalLogWriter implements LogWriter {
+  readonly root: string
+  readonly label: string
+  readonly folder: string
+  readonly #onStep: (step: WriteStep, path: string) => void
+
+  constructor(path: string, options: LocalWriterOptions) {
+    this.folder = canonical(path)
+    this.root = pathToFileURL(this.folder).href.replace(/\/+$/, '')
+    this.label = path
+    this.#onStep = options.onStep ?? (() => undefined)
+  }
+
+  async putIfAbsent(path: string, bytes: Buffer, signal: AbortSignal): Promise<'written' | 'exists'> {
+    return this.#guarded(path, signal, async (file) => {
+      const beside = await this.#writeBeside(path, file, bytes)
+      try {
+        await link(beside, file)
+        this.#onStep('placed', path)
+      } catch (error) {
+        if (codeOf(error) !== 'EEXIST') throw error
+        return (await holds(file, bytes)) ? 'written' : 'exists'
+      } finally {
+        await rm(beside, { force: true })
+      }
+      this.#onStep('tidied', path)
+      await syncFolder(dirname(file))
+      this.#onStep('folder synced', path)
+      return 'written'
+    })
+  }
+
+  async put(path: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
+    await this.#guarded(path, signal, async (file) => {
+      const beside = await this.#writeBeside(path, file, bytes)
+      try {
+        await rename(beside, file)
+      } catch (error) {
+        await rm(beside, { force: true })
+        throw error
+      }
+      this.#onStep('placed', path)
+      await syncFolder(dirname(file))
+      this.#onStep('folder synced', path)
+    })
+  }
+
+  async upload(path: string, source: string, signal: AbortSignal): Promise<void> {
+    await this.#guarded(path, signal, async (file) => {
+      await syncFile(source)
+      if (!(await isSameFile(source, file))) {
+        await makeFolder(dirname(file))
+        await this.#placeFile(path, source, file, signal)
+      }
+      this.#onStep('placed', path)
+      await syncFolder(dirname(file))
+      this.#onStep('folder synced', path)
+    })
+  }
+
+  async *listAll(
+    folder: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ readonly path: string; readonly size: bigint; readonly modified: number }> {
+    const waiting = [folder === '' ? this.folder : join(this.folder, tablePath(folder, this.label))]
+    for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+      try {
+        for await (const entry of await opendir(at)) {
+          throwIfAborted(signal)
+          const file = join(at, entry.name)
+          // A link is neither: what it leads to is no part of the table.
+          if (entry.isDirectory()) waiting.push(file)
+          if (!entry.isFile()) continue
+          const found = await statOrNull(file)
+          if (found === null) continue
+          const path = relative(this.folder, file).split(sep).join('/')
+          yield { path, size: found.size, modified: Number(found.mtimeMs) }
+        }
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw targetError(error, at)
+      }
+    }
+  }
+
+  async remove(path: string, signal: AbortSignal): Promise<void> {
+    await this.#guarded(path, signal, async (file) => {
+      try {
+        await unlink(file)
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return
+        throw error
+      }
+      await syncFolder(dirname(file))
+    })
+  }
+
+  async #guarded<T>(path: string, signal: AbortSignal, body: (file: string) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    const file = join(this.folder, tablePath(path, this.label))
+    try {
+      return await body(file)
+    } catch (error) {
+      throwIfAborted(signal)
+      throw targetError(error, file)
+    }
+  }
+
+  /** All of the bytes in a file of another name in the same folder, on the disk. */
+  async #writeBeside(path: string, file: string, bytes: Buffer): Promise<string> {
+    await makeFolder(dirname(file))
+    const beside = nameBeside(file)
+    try {
+      const handle = await open(beside, 'wx')
+      try {
+        this.#onStep('created', path)
+        await handle.writeFile(bytes)
+        this.#onStep('written', path)
+        await handle.sync()
+        this.#onStep('synced', path)
+      } finally {
+        await handle.close()
+      }
+    } catch (error) {
+      await rm(beside, { force: true })
+      throw error
+    }
+    return beside
+  }
+
+  /** Under its name without overwriting: linked, and copied where the source lies on another disk. */
+  async #placeFile(path: string, source: string, file: string, signal: AbortSignal): Promise<void> {
+    let linked = source
+    try {
+      await link(source, file)
+      return
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return await refuseOther(source, file)
+      if (codeOf(error) !== 'EXDEV') throw error
+      linked = nameBeside(file)
+    }
+    try {
+      const handle = await open(linked, 'wx')
+      this.#onStep('created', path)
+      try {
+        await pipeline(createReadStream(source), handle.createWriteStream({ autoClose: false }), { signal })
+        this.#onStep('written', path)
+        await handle.sync()
+        this.#onStep('synced', path)
+      } finally {
+        await handle.close()
+      }
+      await link(linked, file).catch(async (error: unknown) => {
+        if (codeOf(error) !== 'EEXIST') throw error
+        await refuseOther(source, file)
+      })
+    } finally {
+      await rm(linked, { force: true })
+    }
+  }
+}
+
+function nameBeside(file: string): string {
+  return join(dirname(file), `.tmp-${randomUUID()}`)
+}
+
+/** With the folders that lead to it, each of which is on the disk afterwards. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  for (let at = folder; ; at = dirname(at)) {
+    await syncFolder(dirname(at))
+    if (at === resolve(first) || at === dirname(at)) return
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function statOrNull(file: string): Promise<BigIntStats | null> {
+  try {
+    return await stat(file, { bigint: true })
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
+    throw error
+  }
+}
+
+async function isSameFile(a: string, b: string): Promise<boolean> {
+  const [one, other] = [await statOrNull(a), await statOrNull(b)]
+  return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev
+}
+
+async function holds(file: string, bytes: Buffer): Promise<boolean> {
+  const found = await statOrNull(file)
+  if (found === null || found.size !== BigInt(bytes.length)) return false
+  const handle = await open(file, 'r')
+  try {
+    return (await handle.readFile()).equals(bytes)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** What an attempt before this one has put there is ours. */
+async function refuseOther(source: string, file: string): Promise<void> {
+  if (await equalFiles(source, file)) return
+  throw new SluiceError('TARGET_IO', 'another file has the name already', {
+    where: file,
+    reason: 'nothing in an archive is written over',
+  })
+}
+
+async function equalFiles(a: string, b: string): Promise<boolean> {
+  const [one, other] = [await open(a, 'r'), await open(b, 'r')]
+  try {
+    if ((await one.stat()).size !== (await other.stat()).size) return false
+    const [left, right] = [Buffer.allocUnsafe(COMPARED), Buffer.allocUnsafe(COMPARED)]
+    for (let at = 0; ;) {
+      const { bytesRead } = await one.read(left, 0, COMPARED, at)
+      if (bytesRead === 0) return true
+      let got = 0
+      while (got < bytesRead) {
+        const more = (await other.read(right, got, bytesRead - got, at + got)).bytesRead
+        if (more === 0) return false
+        got += more
+      }
+      if (!left.subarray(0, bytesRead).equals(right.subarray(0, bytesRead))) return false
+      at += bytesRead
+    }
+  } finally {
+    await one.close()
+    await other.close()
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+
+function targetError(error: unknown, file: string): unknown {
+  if (error instanceof SluiceError || !(error instanceof Error)) return error
+  const code = codeOf(error)
+  const where = `${file}: ${error.message}`
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new SluiceError(...spaceExhausted({ where, cause: error }, ', then run the same command again'))
+  }
+  if ('syscall' in error && error.syscall === 'link' && NO_LINKS.has(code)) {
+    return new SluiceError('UNSUPPORTED_URL', 'the file system of the archive has no hard links', {
+      where,
+      reason: 'without them two archivers could overwrite each other',
+      hint: 'put the archive on a local disk, or in a bucket',
+      cause: error,
+    })
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
+  }
+  if (code === '') return error
+  return new SluiceError('TARGET_IO', `the archive cannot be written: ${error.message}`, { where: file, cause: error })
+}
+
+/**
+ * The table in a local folder, which is made when something is written. `root` is the file URI of the real path, as `openLocalLog` has it.
+ * @throws SluiceError SOURCE_DENIED, SOURCE_IO when the path cannot be resolved
+ */
+export function openLocalLogWriter(path: string, options: LocalWriterOptions = {}): LogWriter {
+  return new LocalLogWriter(path, options)
+}

@@ -1,0 +1,105 @@
+/** The partitions of a table, and what keeps them in it. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { NativePartition, NativePartitions } from '../../archive-port.ts'
+import { missingTable } from '../copy/relation.ts'
+import type { CopySession, TextRow } from '../copy/session.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+import { describeTables } from '../copy/tables.ts'
+import { boundsOf, type Bounds } from './bounds.ts'
+import { partitionKey, tableByName, type PartitionKey } from './known.ts'
+
+type Found = { readonly oid: string; readonly bounds: Bounds | null; readonly blocked: string | null }
+
+/** @param database what tells this database from others */
+export async function listPartitions(
+  session: CopySession,
+  { table }: TableSpec,
+  database: string,
+): Promise<NativePartitions | null> {
+  const parent = await tableByName(session, table)
+  if (parent === null) throw new SluiceError('SOURCE_GONE', missingTable(table), { hint: 'it was renamed or dropped' })
+  const key = await partitionKey(session, parent)
+  if (key === null) return null
+  const rows = await session.ask(partitionsSql(parent.oid))
+  const all = rows.map((row) => found(row, tableSql(parent.name)))
+  const specs = await specsOf(session, all, database)
+  const partitions = (await ordered(session, all, key)).flatMap(({ oid, bounds, blocked }): NativePartition[] => {
+    const spec = specs.get(oid)
+    // Dropped since it was listed.
+    if (spec === undefined) return []
+    return [
+      {
+        table: spec,
+        identity: oid,
+        from: bounds?.from ?? null,
+        to: bounds?.to ?? null,
+        isDefault: bounds === null,
+        rows: spec.rows,
+        bytes: spec.bytes,
+        blocked,
+      },
+    ]
+  })
+  return { by: key.column, partitions }
+}
+
+function partitionsSql(parent: string): string {
+  return `
+    SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind,
+      coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false),
+      (SELECT string_agg(DISTINCT k.conrelid::pg_catalog.regclass::text, ', ') FROM pg_catalog.pg_constraint k
+       WHERE k.confrelid = c.oid AND k.contype = 'f'),
+      (SELECT string_agg(p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
+       JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid),
+      n.nspname, c.relname
+    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE i.inhparent = ${literal(parent)}::oid AND c.relispartition`
+}
+
+function found(row: TextRow, parent: string): Found {
+  const [oid, text, kind, leaving, referrers, publications, schema, name] = row
+  const bounds = boundsOf(text ?? '')
+  const blocked = ((): string | null => {
+    if (leaving === 't') {
+      const partition = tableSql({ schema: schema ?? '', name: name ?? '' })
+      return `somebody began to detach it and did not end: ALTER TABLE ${parent} DETACH PARTITION ${partition} FINALIZE`
+    }
+    if (kind === 'p') return 'it is partitioned itself'
+    if (kind === 'f') return 'it is a foreign table: its rows are not in this database'
+    if (bounds === null) return 'it is the default partition, which has no bounds'
+    if (referrers != null) return `rows of ${referrers} refer to it by a foreign key`
+    if (publications != null) return `it is a part of the publication ${publications} by itself`
+    return null
+  })()
+  return { oid: oid ?? '', bounds, blocked }
+}
+
+async function specsOf(
+  session: CopySession,
+  partitions: readonly Found[],
+  database: string,
+): Promise<ReadonlyMap<string, TableSpec>> {
+  const oids = partitions.map(({ oid }) => oid)
+  if (oids.length === 0) return new Map()
+  const condition = `c.oid = ANY (${literal(`{${oids.join(',')}}`)}::oid[])`
+  const specs = await describeTables(session, { condition, exact: true, kinds: "'r', 'p', 'f'" }, database)
+  return new Map(specs.map((spec) => [spec.identity.slice(database.length + 1).split('/')[0] ?? '', spec]))
+}
+
+/** By their lower bounds, as the server compares them; the default partition last. */
+async function ordered(
+  session: CopySession,
+  partitions: readonly Found[],
+  { type, collation }: PartitionKey,
+): Promise<readonly Found[]> {
+  const bound = partitions.filter(({ bounds }) => bounds !== null)
+  if (bound.length === 0) return partitions
+  const collate = collation === null ? '' : ` COLLATE ${collation}`
+  const values = bound.map(({ bounds }, i) => `(${i}, ${bounds?.from == null ? 'NULL' : literal(bounds.from)})`)
+  const rows = await session.ask(
+    `SELECT n FROM (VALUES ${values.join(', ')}) AS v (n, b) ORDER BY CAST(b AS ${type})${collate} NULLS FIRST`,
+  )
+  return [...rows.flatMap(([n]) => bound[Number(n)] ?? []), ...partitions.filter(({ bounds }) => bounds === null)]
+}

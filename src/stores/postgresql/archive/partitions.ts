@@ -1,0 +1,197 @@
+/** Partitions of PostgreSQL: what is done to each is one transaction, that proves its rows once more and closes the ledger. */
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { NativePartitions, PartitionRequest, PartitionStore, StepEnd } from '../../archive-port.ts'
+import type { ReadColumn } from '../../copy-port.ts'
+import type { Pool } from '../../pool.ts'
+import { sourceError } from '../copy/errors.ts'
+import { sqlStateOf } from '../errors.ts'
+import { missingTable } from '../copy/relation.ts'
+import { digestRows } from '../copy/row-digest.ts'
+import type { CopySession } from '../copy/session.ts'
+import { fromSql, tableSql } from '../copy/sql.ts'
+import { underSignal } from '../copy/under-signal.ts'
+import { attachTable, createLike, type Parent } from './attach.ts'
+import type { Bounds } from './bounds.ts'
+import { loadCsv } from './csv-in.ts'
+import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable } from './known.ts'
+import { listPartitions } from './list.ts'
+import type { KnownTable, Locks } from './locks.ts'
+import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, freeArchivedName, moveTable } from './move.ts'
+import type { Steps, Within } from './steps.ts'
+
+type Ended = 'done' | 'differs' | 'gone'
+
+export class PostgresPartitions implements PartitionStore {
+  readonly #database: string
+  readonly #readers: Pool<CopySession>
+  readonly #steps: Steps
+
+  /** @param database what tells this database from others */
+  constructor(database: string, readers: Pool<CopySession>, steps: Steps) {
+    this.#database = database
+    this.#readers = readers
+    this.#steps = steps
+  }
+
+  async list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null> {
+    try {
+      return await this.#readers.use((session) =>
+        underSignal(session, signal, () => listPartitions(session, parent, this.#database)),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#steps.settings)
+    }
+  }
+
+  async detach(request: PartitionRequest): Promise<StepEnd> {
+    const step = { ...request, table: request.partition }
+    await this.#steps.beside(step, ensureArchivedSchema)
+    return this.#steps.run(step, (within) => detach(within, request))
+  }
+
+  drop(request: Omit<PartitionRequest, 'partition'>): Promise<StepEnd> {
+    return this.#steps.run({ ...request, table: request.parent }, (within) => drop(within, request))
+  }
+
+  attach(request: PartitionRequest & Bounds): Promise<StepEnd> {
+    return this.#steps.run({ ...request, table: request.partition }, (within) => attach(within, request))
+  }
+
+  recreate(request: PartitionRequest & Bounds, csv: AsyncIterable<Buffer>): Promise<StepEnd> {
+    return this.#steps.run({ ...request, table: request.partition }, (within) => recreate(within, request, csv))
+  }
+
+  detachedName(_: TableName, partition: TableName): TableName {
+    return archivedName(partition)
+  }
+}
+
+/**
+ * Others go on reading while its rows are looked at; who wants to write to them waits, and is let in where he would have to wait for its parent, too.
+ */
+async function detach({ session, locks }: Within, request: PartitionRequest): Promise<Ended> {
+  if ((await partitionNow(session, request)) === null) return 'gone'
+  try {
+    await locks.take({ oid: request.identity, name: request.partition }, 'SHARE')
+  } catch (error) {
+    if (isMissing(error)) return 'gone'
+    throw error
+  }
+  const found = await partitionNow(session, request)
+  if (found === null) return 'gone'
+  const { parent, partition } = found
+  if (!(await holds(session, partition, request))) return 'differs'
+  await locks.takeWhole(parent, partition)
+  await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`)
+  await moveTable(session, partition, await freeArchivedName(session, partition))
+  return 'done'
+}
+
+async function drop({ session, locks }: Within, request: Omit<PartitionRequest, 'partition'>): Promise<Ended> {
+  const table = await detachedTable(session, locks, request.identity)
+  if (table === null) return 'gone'
+  if (!(await holds(session, table, request))) return 'differs'
+  await session.ask(`DROP TABLE ${tableSql(table.name)}`)
+  return 'done'
+}
+
+async function attach({ session, locks }: Within, request: PartitionRequest & Bounds): Promise<Ended> {
+  const table = await detachedTable(session, locks, request.identity)
+  if (table === null) return 'gone'
+  if (!(await holds(session, table, request))) return 'differs'
+  const parent = await parentOf(session, request.parent)
+  locks.involve(parent.oid)
+  await moveTable(session, table, request.partition)
+  await attachTable(session, parent, { ...table, name: request.partition }, request)
+  return 'done'
+}
+
+async function recreate(
+  { session, locks }: Within,
+  request: PartitionRequest & Bounds,
+  csv: AsyncIterable<Buffer>,
+): Promise<Ended> {
+  const { partition, columns } = request
+  if ((await tableByName(session, partition)) !== null) return 'gone'
+  const parent = await parentOf(session, request.parent)
+  locks.involve(parent.oid)
+  const table = await createLike(session, parent, partition)
+  // Of rows that nobody has seen before, none need to be looked at again later.
+  await loadCsv(session, partition, columns, csv, ', FREEZE')
+  // Columns that the parent got since are none that were proved.
+  if (!(await hasRows(session, table, request))) return 'differs'
+  await attachTable(session, parent, table, request)
+  return 'done'
+}
+
+type Found = { readonly parent: FoundTable; readonly partition: FoundTable }
+
+/**
+ * Null where the table is not there, another one is in its place, or it is no partition of its parent any more.
+ * @throws SluiceError TABLE_REFUSED where somebody has begun to take it out
+ */
+async function partitionNow(
+  session: CopySession,
+  { parent, partition, identity }: PartitionRequest,
+): Promise<Found | null> {
+  const found = await tableByName(session, partition)
+  const above = await tableByName(session, parent)
+  if (found === null || above === null || found.oid !== identity || found.parent !== above.oid) return null
+  if (!found.leaving) return { parent: above, partition: found }
+  throw new SluiceError('TABLE_REFUSED', `somebody began to detach ${tableText(partition)} and did not end`, {
+    where: tableText(partition),
+    reason: 'DETACH PARTITION CONCURRENTLY was broken off: its rows are in no table that is read',
+    hint: `ALTER TABLE ${tableSql(parent)} DETACH PARTITION ${tableSql(partition)} FINALIZE`,
+  })
+}
+
+/** The table in the schema for what is archived, so that nobody else can use it; null where it is not there. */
+async function detachedTable(session: CopySession, locks: Locks, identity: string): Promise<FoundTable | null> {
+  const there = async (): Promise<FoundTable | null> => {
+    const found = await tableByIdentity(session, identity)
+    return found?.name.schema === ARCHIVED_SCHEMA && found.parent === null && found.kind === 'r' ? found : null
+  }
+  const found = await there()
+  if (found === null) return null
+  try {
+    await locks.take(found, 'ACCESS EXCLUSIVE')
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+  const again = await there()
+  return again !== null && tableSql(again.name) === tableSql(found.name) ? again : null
+}
+
+async function parentOf(session: CopySession, name: TableName): Promise<Parent> {
+  const found = await tableByName(session, name)
+  const key = found === null ? null : await partitionKey(session, found)
+  if (found !== null && key !== null) return { ...found, key }
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    found === null ? missingTable(name) : `${tableText(name)} is not partitioned`,
+    {
+      where: tableText(name),
+      hint: 'it was renamed, dropped or made anew: put a partitioned table in its place',
+    },
+  )
+}
+
+type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest }
+
+/** Whether a table that nobody can change has the columns and rows that were proved. */
+async function holds(session: CopySession, table: KnownTable, proof: Proof): Promise<boolean> {
+  return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
+}
+
+async function hasRows(session: CopySession, { name }: KnownTable, { columns, expect }: Proof): Promise<boolean> {
+  const from = fromSql({ name, only: true })
+  return equalDigests(await digestRows(session, { columns, from, condition: 'true', table: tableText(name) }), expect)
+}
+
+function isMissing(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state === '42P01' || state === '3F000'
+}

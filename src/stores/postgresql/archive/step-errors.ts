@@ -1,0 +1,73 @@
+/** What keeps a partition from being taken out, put back or dropped, in words that say what to do. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { targetError } from '../copy/errors.ts'
+import { sqlStateOf } from '../errors.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { isBusy } from './locks.ts'
+
+type About = {
+  readonly settings: PostgresSettings
+  /** For messages. */
+  readonly table: string
+  /** Sessions that hold what was waited for. */
+  readonly holders?: readonly string[]
+}
+
+/** What the server says. */
+type Said = { readonly message: string; readonly detail?: string; readonly constraint?: string }
+
+/** What the names of constraints begin with that say what the bounds of a partition are. */
+export const BOUNDS = 'sluice_bounds_'
+
+/** @returns a SluiceError, unless the error is none of the database */
+export function stepError(thrown: unknown, { settings, table, holders = [] }: About): unknown {
+  if (isBusy(thrown)) return busy(thrown, table, holders)
+  if (thrown instanceof SluiceError) return thrown
+  const state = sqlStateOf(thrown)
+  if (state === null) return targetError(thrown, settings, table)
+  const { message, detail, constraint } = thrown as Said
+  const refused = (hint: string): SluiceError =>
+    new SluiceError('TABLE_REFUSED', message, {
+      where: table,
+      ...(detail === undefined ? {} : { reason: detail.split('\n').join('; ') }),
+      hint,
+      cause: thrown,
+    })
+  switch (state) {
+    case '42501':
+      return new SluiceError('TARGET_DENIED', message, {
+        where: settings.label,
+        hint: 'connect as the owner of the table and of all its partitions, who may also CREATE in the schema sluice_archived',
+        cause: thrown,
+      })
+    case '2BP01':
+      return refused('drop what depends on it, or let it read from the parent table, then run the same command again')
+    case '23503':
+      return refused('rows of another table refer to these: archive or delete those first')
+    case '23514':
+      if (constraint?.startsWith(BOUNDS) !== true) {
+        return refused('move rows between its bounds out of the default partition, then run the same command again')
+      }
+      return refused('its rows are not those of these bounds: name the partition that they were taken from')
+    case '42P17':
+      return refused('another partition holds a part of its range: detach that one first')
+    case '42804':
+      return refused(
+        'the table and its parent have other columns now: make them alike, then run the same command again',
+      )
+    default:
+      return targetError(thrown, settings, table)
+  }
+}
+
+function busy(thrown: unknown, table: string, holders: readonly string[]): SluiceError {
+  const said = thrown instanceof SluiceError ? thrown : null
+  return new SluiceError('TARGET_BUSY', said?.message ?? `others have ${table} in use`, {
+    where: table,
+    reason:
+      holders.length === 0 ? 'a lock on it was not to be had' : `locks are held or wanted by ${holders.join(', ')}`,
+    hint: 'wait until these sessions end their transactions, then run the same command again',
+    retryable: true,
+    cause: thrown,
+  })
+}

@@ -1,0 +1,27 @@
+/** From when to when the rows of a table are. */
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { TimeExtent } from '../../copy-port.ts'
+import { quoteName } from '../connect.ts'
+import { missingTable, Relations } from '../copy/relation.ts'
+import type { CopySession, TextRow } from '../copy/session.ts'
+import { fromSql } from '../copy/sql.ts'
+
+/**
+ * The ends come from an index where there is one; NULLs are counted where the column may hold them.
+ * @throws SluiceError SOURCE_GONE; errors of the server
+ */
+export async function timeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {
+  const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
+  const relation = await new Relations().of(table.table, ask)
+  if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
+  const from = fromSql(relation)
+  const name = quoteName(column.name)
+  const zone = column.type.kind === 'timestamp' && column.type.zone
+  const text = (end: string): string => (zone ? `(${end} AT TIME ZONE 'UTC')::text` : `${end}::text`)
+  const [[low = null, high = null] = []] = await ask(
+    `SELECT ${text(`min(${name})`)}, ${text(`max(${name})`)} FROM ${from}`,
+  )
+  const [[nulls] = []] = column.nullable ? await ask(`SELECT count(*) FROM ${from} WHERE ${name} IS NULL`) : []
+  return { low, high, nulls: BigInt(nulls ?? 0) }
+}

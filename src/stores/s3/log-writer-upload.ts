@@ -1,0 +1,231 @@
+/** Files into a bucket: small ones in one request, others in parts, a few of which are in memory at a time. */
+import { createHash } from 'node:crypto'
+import { open, type FileHandle } from 'node:fs/promises'
+import { s3Uri } from '../../model/lake-url.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { readPieces } from './body.ts'
+import { textOf, type Counts, type S3Client } from './client.ts'
+import { tagText } from './xml.ts'
+
+const MB = 1 << 20
+export type UploadSizes = {
+  /** Files up to so many bytes go in one request. */
+  readonly single: number
+  /** Bytes of a part, unless more are needed to stay within the number of parts that S3 takes. */
+  readonly part: number
+}
+export const UPLOAD_SIZES: UploadSizes = { single: 8 * MB, part: 8 * MB }
+const MOST_PARTS = 9_000
+/** Parts under way at the same time. */
+const LANES = 3
+/** For taking back the parts of an upload that failed, ms. */
+const ABORT_MS = 10_000
+
+export type S3Object = {
+  readonly client: S3Client
+  readonly bucket: string
+  readonly key: string
+  readonly counts: Counts
+}
+
+/**
+ * Puts a file under a name that nobody else uses.
+ * @throws SluiceError TARGET_IO where another object has the name, or the file changes meanwhile; of the client
+ */
+export async function uploadFile(
+  at: S3Object,
+  file: string,
+  signal: AbortSignal,
+  sizes: UploadSizes = UPLOAD_SIZES,
+): Promise<void> {
+  const handle = await open(file, 'r')
+  try {
+    const { size } = await handle.stat()
+    const isPlaced =
+      size <= sizes.single
+        ? await putWhole(at, await readAt(handle, 0, size, file), signal)
+        : await putParts(at, handle, { file, size, part: partSize(size, sizes.part) }, signal)
+    if (!isPlaced) await refuseOther(at, handle, size, signal)
+    await proveSize(at, size, signal)
+  } finally {
+    await handle.close()
+  }
+}
+
+export function md5Of(bytes: Buffer): string {
+  return createHash('md5').update(bytes).digest('base64')
+}
+
+function partSize(size: number, least: number): number {
+  return Math.max(least, Math.ceil(size / MOST_PARTS / MB) * MB)
+}
+
+/** @returns false where there is an object of that name */
+async function putWhole({ client, ...at }: S3Object, body: Buffer, signal: AbortSignal): Promise<boolean> {
+  const headers = { 'content-md5': md5Of(body), 'if-none-match': '*' }
+  for (let attempt = 1; ; attempt++) {
+    const status = await client.request(
+      { ...at, kind: 'writes', method: 'PUT', headers, body, signal },
+      async (answer) => {
+        await textOf(answer)
+        return answer.status
+      },
+      [409, 412],
+    )
+    if (status !== 409) return status !== 412
+    if (attempt >= client.rule.tries) throw busy(at)
+    await client.pause(attempt, null, signal)
+  }
+}
+
+type Source = { readonly file: string; readonly size: number; readonly part: number }
+
+/** @returns false where it cannot be told whether the upload came to its end, or there is an object of that name */
+async function putParts(at: S3Object, handle: FileHandle, source: Source, signal: AbortSignal): Promise<boolean> {
+  const uploadId = await begin(at, signal)
+  try {
+    const etags = await sendParts(at, handle, source, uploadId, signal)
+    return await complete(at, uploadId, etags, signal)
+  } catch (error) {
+    await takeBack(at, uploadId)
+    throw error
+  }
+}
+
+async function begin({ client, ...at }: S3Object, signal: AbortSignal): Promise<string> {
+  const request = { ...at, kind: 'writes', method: 'POST', query: { uploads: '' }, signal } as const
+  return client.request(request, async (answer) => {
+    const id = tagText(await textOf(answer), 'UploadId')
+    if (id === null) throw new Error('the store names no upload')
+    return id
+  })
+}
+
+async function sendParts(
+  { client, ...at }: S3Object,
+  handle: FileHandle,
+  { file, size, part }: Source,
+  uploadId: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const etags: string[] = new Array<string>(Math.ceil(size / part)).fill('')
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < etags.length) {
+      throwIfAborted(either)
+      const number = next++
+      const body = await readAt(handle, number * part, Math.min(part, size - number * part), file)
+      const query = { partNumber: String(number + 1), uploadId }
+      const headers = { 'content-md5': md5Of(body) }
+      etags[number] = await client.request(
+        { ...at, kind: 'writes', method: 'PUT', query, headers, body, signal: either },
+        async (answer) => {
+          await textOf(answer)
+          const etag = answer.headers.get('etag')
+          if (etag === null) throw new Error('the store gives no ETag for a part')
+          return etag
+        },
+      )
+    }
+  }
+  const lanes = await Promise.allSettled(
+    Array.from({ length: LANES }, () =>
+      lane().catch((error: unknown) => {
+        if (!failed.signal.aborted) failed.abort(error)
+        throw error
+      }),
+    ),
+  )
+  throwIfAborted(signal)
+  if (lanes.some(({ status }) => status === 'rejected')) throw failed.signal.reason
+  return etags
+}
+
+/** An answer may begin with 200 and be an error all the same. */
+async function complete(
+  { client, ...at }: S3Object,
+  uploadId: string,
+  etags: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const parts = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`)
+  const body = Buffer.from(`<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`)
+  const headers = { 'content-type': 'application/xml', 'if-none-match': '*' }
+  for (let attempt = 1; ; attempt++) {
+    const { status, code } = await client.request(
+      { ...at, kind: 'writes', method: 'POST', query: { uploadId }, headers, body, signal },
+      async (answer) => {
+        const text = await textOf(answer)
+        return { status: answer.status, code: text.includes('<Error>') ? (tagText(text, 'Code') ?? 'unknown') : null }
+      },
+      // 404: it was brought to its end by a request whose answer got lost, and there is no such upload any more.
+      [404, 409, 412],
+    )
+    if (status === 404 || status === 412) return false
+    if (status === 200 && code === null) return true
+    if (attempt >= client.rule.tries) {
+      throw new SluiceError('TARGET_IO', `the upload cannot be brought to its end: ${code ?? 'Conflict'}`, {
+        where: s3Uri(at.bucket, at.key),
+        retryable: true,
+      })
+    }
+    await client.pause(attempt, null, signal)
+  }
+}
+
+/** Parts that stay cost money; nobody else names them. */
+async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<void> {
+  const signal = AbortSignal.timeout(ABORT_MS)
+  const request = { ...at, kind: 'writes', method: 'DELETE', query: { uploadId }, signal } as const
+  await client.request(request, textOf, [204, 404]).catch(() => undefined)
+}
+
+/** What stands there is ours, from a request whose answer got lost or an attempt before this one, if it is the same to the last byte. */
+async function refuseOther(at: S3Object, handle: FileHandle, size: number, signal: AbortSignal): Promise<void> {
+  let position = 0
+  for await (const piece of readPieces(at.client, { ...at, signal })) {
+    if (position + piece.length > size) throw other(at)
+    if (!(await readAt(handle, position, piece.length, at.key)).equals(piece)) throw other(at)
+    position += piece.length
+  }
+  if (position !== size) throw other(at)
+}
+
+async function proveSize({ client, ...at }: S3Object, size: number, signal: AbortSignal): Promise<void> {
+  const length = await client.request({ ...at, kind: 'heads', signal }, async ({ headers, cancel }) => {
+    cancel()
+    return headers.get('content-length')
+  })
+  if (Number(length) === size) return
+  throw new SluiceError('TARGET_IO', `the object has ${String(length)} of ${size} bytes`, {
+    where: s3Uri(at.bucket, at.key),
+  })
+}
+
+async function readAt(handle: FileHandle, position: number, length: number, where: string): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length)
+  let got = 0
+  while (got < length) {
+    const { bytesRead } = await handle.read(bytes, got, length - got, position + got)
+    if (bytesRead === 0) throw new SluiceError('SOURCE_IO', 'the file became shorter while it was read', { where })
+    got += bytesRead
+  }
+  return bytes
+}
+
+function other({ bucket, key }: S3Object): SluiceError {
+  return new SluiceError('TARGET_IO', 'another object has the name already', {
+    where: s3Uri(bucket, key),
+    reason: 'nothing in an archive is written over',
+  })
+}
+
+function busy({ bucket, key }: Pick<S3Object, 'bucket' | 'key'>): SluiceError {
+  return new SluiceError('TARGET_IO', 'others write under this name all the time', {
+    where: s3Uri(bucket, key),
+    retryable: true,
+  })
+}

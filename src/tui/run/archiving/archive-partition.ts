@@ -1,0 +1,161 @@
+/** One partition on its way into an archive or back, as its events tell it. */
+import type {
+  ArchivePlanEvent,
+  ArchiveProgressEvent,
+  ArchiveStateEvent,
+  ArchiveStep,
+} from '../../../model/archive-events.ts'
+import type { ArchiveState } from '../../../model/archive/state.ts'
+import type { ErrorInfo } from '../../../shared/errors.ts'
+
+/** States in the order in which a partition passes them; RESTORED and FAILED stand beside. */
+export const STAGES: readonly ArchiveState[] = [
+  'PLANNED',
+  'EXPORTING',
+  'EXPORTED',
+  'VERIFIED',
+  'PUBLISHED',
+  'DETACHED',
+  'DROPPED',
+]
+
+export type PartitionStatus = 'waits' | 'running' | 'done' | 'failed' | 'blocked' | 'held'
+
+type Sample = { readonly at: number; readonly rows: number; readonly bytes: number }
+
+/** What is being done with a partition. */
+export type StepView = {
+  readonly step: ArchiveStep
+  readonly rows: number
+  readonly total: number
+  readonly bytes: number
+  readonly samples: readonly Sample[]
+}
+
+/** Rates of a step count what happened in this window. */
+const WINDOW_MS = 10_000
+const WINDOW_SAMPLES = 64
+
+/** What a step works on, in passes over the rows of the partition before it. */
+const PASS: Readonly<Partial<Record<ArchiveStep, number>>> = { exporting: 0, verifying: 1, removing: 2, dropping: 2 }
+
+export class ArchivePartition {
+  readonly table: string
+  readonly name: string
+  readonly plan: ArchivePlanEvent | null
+  /** What it comes to in this run, if all goes well. */
+  readonly goal: ArchiveState
+  state: ArchiveState | null
+  step: StepView | null = null
+  error: ErrorInfo | null = null
+  rows: number | null = null
+  sourceBytes: number | null = null
+  bytes: number | null = null
+  files: number | null = null
+  version: string | null = null
+  dropAfter: string | null = null
+  /** In this run, ms. */
+  ms = 0
+  /** Text that this run has brought out of the source, in steps that have ended. */
+  #moved = 0
+  /** Whether this run has done anything with it. */
+  #touched = false
+
+  constructor(table: string, name: string, plan: ArchivePlanEvent | null, goal: ArchiveState) {
+    this.table = table
+    this.name = name
+    this.plan = plan
+    this.goal = goal
+    this.state = plan?.state ?? null
+  }
+
+  progress(event: ArchiveProgressEvent, now: number): void {
+    this.#touched = true
+    const [rows, bytes] = [Number(event.rows), Number(event.bytes)]
+    const known = this.step?.step === event.step ? this.step.samples : []
+    if (known.length === 0 && this.step !== null) this.#moved += this.step.bytes
+    const from = known.findLastIndex(({ at }) => at <= now - WINDOW_MS)
+    const samples = [...known.slice(Math.max(0, from)).slice(1 - WINDOW_SAMPLES), { at: now, rows, bytes }]
+    this.step = { step: event.step, rows, total: Number(event.total), bytes, samples }
+  }
+
+  reach(event: ArchiveStateEvent): void {
+    this.#touched = true
+    this.#moved += this.step?.bytes ?? 0
+    this.step = null
+    // What it had come to before it failed says more than that it failed, and the error says that.
+    if (event.state !== 'FAILED') this.state = event.state
+    this.error = event.error ?? null
+    this.failed = event.state === 'FAILED' || event.error !== undefined
+    this.ms += event.ms
+    this.rows = event.rows === undefined ? this.rows : Number(event.rows)
+    this.sourceBytes = event.sourceBytes === undefined ? this.sourceBytes : Number(event.sourceBytes)
+    this.bytes = event.bytes === undefined ? this.bytes : Number(event.bytes)
+    this.files = event.files === undefined ? this.files : Number(event.files)
+    this.version = event.version ?? this.version
+    this.dropAfter = event.dropAfter ?? this.dropAfter
+  }
+
+  failed = false
+
+  get status(): PartitionStatus {
+    if (this.failed) return 'failed'
+    if (this.step !== null) return 'running'
+    if (this.#touched) return this.#atGoal() ? 'done' : 'running'
+    const planned = this.plan?.status
+    return planned === 'blocked' || planned === 'held' ? planned : 'waits'
+  }
+
+  /** Rows that it holds, as far as is known. */
+  get size(): number {
+    return this.rows ?? (this.step !== null && this.step.total > 0 ? this.step.total : Number(this.plan?.rows ?? 0))
+  }
+
+  /** Text that this run has brought out of the source. */
+  get moved(): number {
+    return this.#moved + (this.step?.bytes ?? 0)
+  }
+
+  /** Rows that this run has to go over, each as often as it is read. */
+  get work(): number {
+    const { status } = this
+    if (status === 'blocked' || status === 'held') return 0
+    if (this.goal === 'RESTORED') return this.size
+    return Math.max(0, passesOf(this.goal) - passesOf(this.plan?.state ?? null)) * this.size
+  }
+
+  /** Of `work`, what is done; all of it for what has failed, because this run does no more about it. */
+  get done(): number {
+    const { status, work } = this
+    if (status === 'failed' || status === 'done') return work
+    if (!this.#touched) return 0
+    const inStep = Math.min(this.step?.rows ?? 0, this.size)
+    if (this.goal === 'RESTORED') return Math.min(work, inStep)
+    const began = passesOf(this.plan?.state ?? null)
+    const passed = this.step === null ? passesOf(this.state) : (PASS[this.step.step] ?? passesOf(this.state))
+    // A partition that is exported anew begins again.
+    return Math.min(work, Math.max(0, passed - began) * this.size + (passed < began ? 0 : inStep))
+  }
+
+  #atGoal(): boolean {
+    if (this.goal === 'RESTORED') return this.state === 'RESTORED'
+    return this.state !== null && STAGES.indexOf(this.state) >= STAGES.indexOf(this.goal)
+  }
+}
+
+/** How often its rows have been gone over when a partition is in a state: exported, read back, checked once more before it is dropped. */
+function passesOf(state: ArchiveState | null): number {
+  if (state === 'DROPPED') return 3
+  if (state === 'EXPORTED') return 1
+  return state === 'VERIFIED' || state === 'PUBLISHED' || state === 'DETACHED' ? 2 : 0
+}
+
+/** Rows and bytes a second of a step in the last seconds; null before one second has passed, and where nothing moved. */
+export function stepRates({ samples }: StepView): { readonly rows: number | null; readonly bytes: number | null } {
+  const [first] = samples
+  const last = samples.at(-1)
+  const ms = first === undefined || last === undefined ? 0 : last.at - first.at
+  if (first === undefined || last === undefined || ms < 1000) return { rows: null, bytes: null }
+  const per = (amount: number): number | null => (amount > 0 ? (amount * 1000) / ms : null)
+  return { rows: per(last.rows - first.rows), bytes: per(last.bytes - first.bytes) }
+}

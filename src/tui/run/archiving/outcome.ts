@@ -1,0 +1,32 @@
+/** What an archive run or a restore came to, in the words of a headless run. */
+import { bytes, countDec, plural } from '../../draw/format.ts'
+import type { Finished } from '../run-view.ts'
+
+const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored'] as const
+
+/** `3 partitions: 3 exported, 2 detached  24,691,356 rows  2.4 GB → 420.0 MB (5.7×)`; what is told where nothing is counted otherwise. */
+export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'status'>, otherwise: string): string {
+  const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
+    (name) => `${countDec(totals[name])} ${name}`,
+  )
+  if (counts.length === 0) return status === 'ok' ? 'nothing was left to do' : otherwise
+  const { partitions = '0', rows = '0' } = totals
+  const sizes = sizesText(Number(totals['sourceBytes'] ?? 0), Number(totals['bytes'] ?? 0))
+  return [
+    `${plural(Number(partitions), 'partition')}: ${counts.join(', ')}`,
+    ...(rows === '0' ? [] : [`${countDec(rows)} ${rows === '1' ? 'row' : 'rows'}`]),
+    ...(sizes === '' ? [] : [sizes]),
+  ].join('  ')
+}
+
+/** `1.2 GB → 210.0 MB (5.7×)`; empty where either is not known. */
+export function sizesText(source: number, stored: number): string {
+  if (source <= 0 || stored <= 0) return ''
+  return `${bytes(source)} → ${bytes(stored)} (${timesText(source, stored)})`
+}
+
+/** `5.7×` */
+export function timesText(source: number, stored: number): string {
+  const times = source / stored
+  return `${times < 9.95 ? times.toFixed(1) : Math.round(times).toString()}×`
+}

@@ -1,0 +1,46 @@
+/** Which partitions of an archive run are on its screen, and where the cursor stands. Until somebody moves it, it is where the work is. */
+import type { ArchivePartition } from '../run/archiving/archive-partition.ts'
+import type { RunView } from '../run/run-view.ts'
+import { archiveLayout } from './archive-layout.ts'
+import { moveIndex, scrollTop, type Move } from './position.ts'
+import type { State } from './state.ts'
+
+/** With `e` only what went wrong. */
+export function archivePartitions(state: State, run: RunView): readonly ArchivePartition[] {
+  const all = run.archiving?.partitions ?? []
+  return state.runs.errorsOnly ? all.filter(({ status }) => status === 'failed' || status === 'blocked') : all
+}
+
+/** Index of the partition under the cursor, and of the first one on screen. */
+export function archivePosition(state: State, run: RunView): { readonly index: number; readonly top: number } {
+  const partitions = archivePartitions(state, run)
+  const { list } = archiveLayout(state, run)
+  const { cursor, top } = state.runs.results
+  const current = run.archiving?.current ?? null
+  // A cursor of 0 follows the work; any other is one more than its index.
+  const index =
+    cursor > 0
+      ? Math.min(partitions.length - 1, cursor - 1)
+      : Math.max(0, current === null ? 0 : partitions.indexOf(current))
+  // What follows has company on both sides.
+  const from = cursor > 0 ? top : Math.max(0, index - Math.floor(list / 2))
+  return { index, top: scrollTop(from, index, partitions.length, list) }
+}
+
+/** The partition under the cursor. */
+export function shownPartition(state: State, run: RunView): ArchivePartition | null {
+  return archivePartitions(state, run)[archivePosition(state, run).index] ?? null
+}
+
+/** Moves the cursor; to the last row of a run that goes on means to follow the work again. */
+export function moveInArchive(state: State, run: RunView, move: Move): State {
+  const partitions = archivePartitions(state, run)
+  const { list } = archiveLayout(state, run)
+  const at = archivePosition(state, run)
+  const index = moveIndex(at.index, move, partitions.length, list)
+  const follows = move === 'last' && run.finished === null
+  const results = follows
+    ? { cursor: 0, top: 0 }
+    : { cursor: index + 1, top: scrollTop(at.top, index, partitions.length, list) }
+  return { ...state, runs: { ...state.runs, results } }
+}

@@ -1,0 +1,99 @@
+/** The head of an archive's screen: what it is, how far, how fast, and how much smaller things get. */
+import { progressBar, sparkline } from '../../draw/bars.ts'
+import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../draw/format.ts'
+import type { Line } from '../../draw/line.ts'
+import { line, span, spread } from '../../draw/line.ts'
+import { clean, cutMiddle, padEnd, width } from '../../draw/text.ts'
+import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
+import { sizesText } from '../../run/archiving/outcome.ts'
+import type { RunView } from '../../run/run-view.ts'
+import { byteRate, eta, meanRate, perSecond, rateOf, share } from '../../run/run-view.ts'
+import type { State } from '../../state/state.ts'
+import { withoutUrls } from '../without-urls.ts'
+
+const SPARK = 30
+const NARROW_SPARK = 20
+
+/** Four rows, or five where there is room for an empty one. */
+export function archiveHead(
+  state: State,
+  run: RunView,
+  archiving: ArchiveProgress,
+  cells: number,
+  wide: boolean,
+): Line[] {
+  const right = `started ${timeOfDay(run.startedAt)} `
+  const title = cutMiddle(clean(withoutUrls(run.commandLine)), Math.max(10, cells - right.length - 3))
+  const lines = [
+    spread([span(` ${title}`)], line(right, 'muted'), cells),
+    barLine(state, run, cells),
+    line(cutTo(totals(run, archiving), cells)),
+    paceLine(state, run, cells),
+  ]
+  return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
+}
+
+function barLine(state: State, run: RunView, cells: number): Line {
+  const done = share(run)
+  const { finished } = run
+  const end = finished === null ? clockSpan(eta(run, state.now)) : finished.status
+  return [
+    span(' '),
+    span(
+      progressBar(done, Math.max(8, cells - 20), state.ascii),
+      finished !== null && finished.status !== 'ok' ? 'warn' : 'info',
+    ),
+    span(` ${percent(done).padStart(6)}  ${end}`, 'strong'),
+  ]
+}
+
+/** What is said first stays where there is little room. */
+function totals(run: RunView, archiving: ArchiveProgress): readonly string[] {
+  if (archiving.partitions.length === 0) {
+    const { done, later } = archiving.left
+    if (run.finished !== null || done + later > 0) return ['nothing is due']
+    return [run.phase === 'starting' ? 'planning …' : 'looking which partitions are due …']
+  }
+  const { waits, running, done, failed } = archiving.counts()
+  const rows = archiving.rows()
+  const { source, stored } = archiving.sizes()
+  const smaller = sizesText(source, stored)
+  return [
+    `partitions ${count(done)}/${count(waits + running + done + failed)}`,
+    `rows ${count(rows.done)}/${count(rows.all)}`,
+    ...(smaller === '' ? [] : [smaller]),
+    ...(failed > 0 ? [`failed ${count(failed)}`] : []),
+  ]
+}
+
+function cutTo(parts: readonly string[], cells: number): string {
+  let text = ''
+  for (const part of parts) {
+    const longer = text === '' ? ` ${part}` : `${text}   ${part}`
+    if (width(longer) > cells) break
+    text = longer
+  }
+  return text
+}
+
+/** Rates count rows that are gone over: those that are written, and those that are read back. */
+function paceLine(state: State, run: RunView, cells: number): Line {
+  const elapsed = `${clockSpan((run.endedAt ?? state.now) - run.startedAt)} ${run.finished === null ? 'so far' : 'in all'}`
+  const mean = `${rate(meanRate(run, state.now))} mean`
+  const moved = byteRate(run, state.now, 5000)
+  const facts =
+    run.finished === null
+      ? [
+          `${rate(rateOf(run, state.now, 5000))} now`,
+          ...(moved === null ? [] : [`${bytes(moved)}/s`]),
+          ...(cells < 80 ? [] : [mean]),
+          elapsed,
+        ]
+      : [mean, elapsed]
+  const spark = cells >= 100 ? SPARK : NARROW_SPARK
+  return [
+    span(' '),
+    span(padEnd(sparkline(perSecond(run), spark, state.ascii), spark), 'info'),
+    span(`  ${facts.join('   ')}`),
+  ]
+}

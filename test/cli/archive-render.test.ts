@@ -1,0 +1,107 @@
+/** Golden renderings of archives: `npx vitest run test/cli/archive-render -u` writes them again, and a person reads the difference. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Face } from '../../src/cli/face.ts'
+import { openOutput } from '../../src/cli/output.ts'
+import { githubFace } from '../../src/cli/render-github.ts'
+import { jsonFace } from '../../src/cli/render-json.ts'
+import { textFace } from '../../src/cli/render-text.ts'
+import type { TextOptions } from '../../src/cli/render-text.ts'
+import type { Event } from '../../src/model/event.ts'
+import { redactText, redactValue } from '../../src/shared/redact.ts'
+import { columns, dryRun, list, query, restore, run, sweep, verify } from './archive-recorded.ts'
+import { eventSchema } from './event-schema.ts'
+import { stamped } from './recorded.ts'
+import { Memory } from './surroundings.ts'
+
+const redact = (text: string): string => redactText(text)
+const plain: TextOptions = { quiet: false, verbose: false, color: false, github: false, redact }
+
+async function render(
+  events: readonly Event[],
+  open: (output: ReturnType<typeof openOutput>) => readonly Face[],
+): Promise<{ out: string; err: string }> {
+  const stdout = new Memory()
+  const stderr = new Memory()
+  const output = openOutput(stdout, stderr)
+  const faces = open(output)
+  for (const event of events) for (const face of faces) face.event(event, false)
+  for (const face of faces) await face.close()
+  await output.flushed()
+  return { out: stdout.text, err: stderr.text }
+}
+
+async function asText(events: readonly Event[], options: Partial<TextOptions> = {}): Promise<string> {
+  const { out, err } = await render(events, (output) => [textFace(output, { ...plain, ...options })])
+  return out === '' ? err : `${out}--- stderr\n${err}`
+}
+
+const golden = (name: string): string => path.join(import.meta.dirname, 'golden', name)
+
+describe('text', () => {
+  it.each<[string, readonly Event[], Partial<TextOptions>]>([
+    ['archive.txt', run, {}],
+    ['archive-verbose.txt', run, { verbose: true }],
+    ['archive-dry-run.txt', dryRun, { dryRun: true }],
+    ['archive-restore.txt', restore, {}],
+    ['archive-list.txt', list, {}],
+    ['archive-verify.txt', verify, {}],
+    ['archive-sweep.txt', sweep, {}],
+    ['archive-query.txt', query, {}],
+  ])('%s', async (name, events, options) => {
+    const text = await asText(events, options)
+    expect(text).toMatch(/^[\n -~]*$/)
+    await expect(text).toMatchFileSnapshot(golden(name))
+  })
+
+  it('counts what a long plan leaves out', async () => {
+    const [first] = dryRun
+    const many = Array.from({ length: 25 }, (_, i) => {
+      const partition = `2001-${String(i + 1).padStart(2, '0')}`
+      const facts = { rows: '10', estimated: false, bytes: '1000' } as const
+      return [20, { type: 'archive.planned', table: 't', partition, status: 'due', ...facts }] as const
+    })
+    const end = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 30 } as const
+    const text = await asText([...(first === undefined ? [] : [first]), ...stamped([columns, ...many, [30, end]])])
+    expect(text.match(/ plan +t 2001-/g)).toHaveLength(20)
+    expect(text).toContain('and 5 partitions more; --verbose or --dry-run shows all')
+  })
+})
+
+describe('json', () => {
+  it('fits the schema and leaves out progress that comes too fast', async () => {
+    const fast = run.flatMap((event): readonly Event[] =>
+      event.type === 'archive.progress' ? [event, { ...event, seq: event.seq }, { ...event }] : [event],
+    )
+    const all = [...fast, ...dryRun, ...restore, ...list, ...verify, ...sweep, ...query]
+    const { out } = await render(all, (output) => [jsonFace(output, (event) => redactValue(event))])
+    const lines = out
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line))
+    for (const line of lines) expect(eventSchema.safeParse(line).error?.message).toBeUndefined()
+    expect(lines.filter((line) => eventSchema.parse(line).type === 'archive.progress')).toHaveLength(
+      [...run, ...restore, ...verify].filter(({ type }) => type === 'archive.progress').length,
+    )
+  })
+})
+
+describe('github', () => {
+  it('annotates what went wrong and sums up partitions', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'sluice-archive-'))
+    const summaryFile = path.join(folder, 'summary.md')
+    try {
+      const texts: string[] = []
+      for (const events of [run, verify, sweep]) {
+        const { err } = await render(events, (output) => [githubFace(output, { summaryFile, redact })])
+        texts.push(err)
+      }
+      const summary = readFileSync(summaryFile, 'utf8')
+      await expect(`${texts.join('---\n')}--- summary\n${summary}`).toMatchFileSnapshot(golden('archive-github.txt'))
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})

@@ -1,0 +1,124 @@
+/** Archives for tests of their logs: real Parquet files in their places, and the tables that they are published in. */
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { ArchiveTable, type ArchiveTableParts } from '../../src/archive/log/archive-table.ts'
+import { partitionFolder } from '../../src/archive/log/data-path.ts'
+import type { Publication } from '../../src/archive/lifecycle/log.ts'
+import type { ExaminedFile } from '../../src/model/archive/archived-file.ts'
+import type { StoredColumn, StoredTable, StoredType } from '../../src/model/archive/stored-column.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { parquetRows } from '../../src/engine/registry.ts'
+import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
+import { identifier, literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
+import { openLocalLog } from '../../src/stores/local/index.ts'
+import { openLocalLogWriter } from '../../src/stores/local/log-writer.ts'
+
+export const NEVER = new AbortController().signal
+export const TABLE_ID = '5fba94ed-9794-4965-ba6e-6ee3c0d22af9'
+
+export function column(name: string, stored: StoredType, more: Partial<StoredColumn> = {}): StoredColumn {
+  return {
+    name,
+    physical: name,
+    column: { name, type: { kind: 'text' }, native: 'text', nullable: true },
+    as: { kind: 'text' },
+    stored,
+    ...more,
+  }
+}
+
+export const STORED: StoredTable = {
+  columns: [
+    column('id', 'long', {
+      column: { name: 'id', type: { kind: 'int', bits: 64 }, native: 'bigint', nullable: false },
+    }),
+    column('note', 'string', { comment: 'what "they" said' }),
+  ],
+  partitionColumn: 'quarter',
+  mapped: false,
+  sortBy: ['id'],
+}
+
+export type Made = { readonly folder: string; readonly table: ArchiveTable; readonly notes: readonly string[] }
+
+export function localTable(folder: string, parts: Partial<ArchiveTableParts> = {}): Made {
+  const notes: string[] = []
+  const table = ArchiveTable.open({
+    store: openLocalLog(folder),
+    writer: openLocalLogWriter(folder),
+    parquet: parquetRows,
+    checkpoints: duckdbCheckpointWriter(),
+    now: () => Date.now(),
+    tool: '0.0.0-test',
+    note: (text) => void notes.push(text),
+    ...parts,
+  })
+  return { folder, table, notes }
+}
+
+let engine: ReturnType<typeof openDuckDb> | null = null
+let written = 0
+
+/** A Parquet file of one row in its place. */
+export async function dataFile(
+  folder: string,
+  partition: string,
+  name: string,
+  id = 2n ** 63n - 1n,
+  stored: StoredTable = STORED,
+): Promise<ExaminedFile> {
+  const path = `${partitionFolder(stored.partitionColumn, partition)}/${name}.parquet`
+  const file = join(folder, path)
+  mkdirSync(dirname(file), { recursive: true })
+  const [first, second] = stored.columns.map(({ physical }) => physical) as [string, string]
+  const { connection } = await (engine ??= openDuckDb({ threads: 1, memoryLimit: '256MB' }))
+  // Odd characters of a name are a pattern to it.
+  const plain = join(folder, `.written-${written++}`)
+  const row = `SELECT ${id}::BIGINT AS ${identifier(first)}, 'n' AS ${identifier(second)}`
+  await connection.run(`COPY (${row}) TO ${literal(plain)} (FORMAT parquet)`)
+  renameSync(plain, file)
+  return {
+    name: path,
+    bytes: BigInt(statSync(file).size),
+    rows: 1n,
+    sha256: createHash('sha256').update(readFileSync(file)).digest('hex'),
+    digest: { rows: 1n, sum: '00000000000000ff' },
+    stats: {
+      numRecords: 1n,
+      min: { [first]: String(id), [second]: '"n"' },
+      max: { [first]: String(id), [second]: '"n"' },
+      nullCount: { [first]: 0n, [second]: 0n },
+    },
+  }
+}
+
+export function publication(
+  partition: string,
+  files: readonly ExaminedFile[],
+  fence = 1n,
+  more: Partial<Publication> = {},
+): Publication {
+  return {
+    tableId: TABLE_ID,
+    stored: STORED,
+    name: 'bookings',
+    configuration: { 'sluice.source': 'postgresql://db/shop public.bookings' },
+    partition,
+    files,
+    tags: ({ sha256, digest }) => ({ 'sluice.sha256': sha256, 'sluice.sum': digest.sum }),
+    info: { sluicePartition: partition },
+    txn: { appId: `sluice/${TABLE_ID}/${partition}`, version: fence },
+    ...more,
+  }
+}
+
+/** The `SluiceError` that a promise is rejected with; fails when it is not. */
+export async function refusalOf(promise: Promise<unknown>): Promise<SluiceError> {
+  const outcome = await promise.then(
+    () => null,
+    (error: unknown) => error,
+  )
+  if (outcome instanceof SluiceError) return outcome
+  throw outcome ?? new Error('nothing was thrown')
+}

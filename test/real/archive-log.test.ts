@@ -1,0 +1,401 @@
+/** The log of an archive: what is published is what every reader of Delta finds, once, whoever else publishes and whatever fails. */
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { partitionFolder } from '../../src/archive/log/data-path.ts'
+import { DeltaTable } from '../../src/delta/table.ts'
+import { schemaOf } from '../../src/delta/schema.ts'
+import type { StoredTable } from '../../src/model/archive/stored-column.ts'
+import { parquetRows } from '../../src/engine/registry.ts'
+import { openLocalLog } from '../../src/stores/local/index.ts'
+import { openDuckDb, literal } from '../../src/stores/duckdb/instance.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { column, dataFile, localTable, NEVER, publication, refusalOf, STORED, TABLE_ID } from './archive-log-kit.ts'
+import { importOf, perform } from './operation-kit.ts'
+
+let lake: Folder
+let places = 0
+const place = (): string => join(lake.path, `t${places++}`)
+beforeAll(() => void (lake = temporaryFolder()))
+afterAll(() => lake[Symbol.dispose]())
+
+const logged = (folder: string): readonly string[] =>
+  readdirSync(join(folder, '_delta_log'))
+    .filter((name) => /^\d{20}\.json$/.test(name))
+    .toSorted()
+const actions = (folder: string, version: number): readonly Record<string, Record<string, unknown>>[] =>
+  readFileSync(join(folder, '_delta_log', `${String(version).padStart(20, '0')}.json`), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, Record<string, unknown>>)
+
+describe('publishing', () => {
+  test('a partition is one commit, and the first one makes the table', async () => {
+    const { folder, table } = localTable(place())
+    expect(await table.state(NEVER)).toBeNull()
+    const q1 = await dataFile(folder, 'Q1-FY25', 'part-1-00000')
+    expect(await table.publish(publication('Q1-FY25', [q1]), NEVER)).toEqual({ version: 0, outcome: 'published' })
+    const first = actions(folder, 0)
+    expect(first.map((action) => Object.keys(action)[0])).toEqual(['commitInfo', 'protocol', 'metaData', 'txn', 'add'])
+    expect(first[1]).toEqual({ protocol: { minReaderVersion: 1, minWriterVersion: 2 } })
+    expect(first[0]?.['commitInfo']).toMatchObject({
+      operation: 'WRITE',
+      operationParameters: { mode: 'Append', partitionBy: '["quarter"]' },
+      operationMetrics: { numFiles: '1', numOutputRows: '1', numOutputBytes: String(q1.bytes) },
+      engineInfo: 'sluice/0.0.0-test',
+      sluicePartition: 'Q1-FY25',
+    })
+    const { metaData } = first[2] as { metaData: { schemaString: string; configuration: Record<string, string> } }
+    expect(JSON.parse(metaData.schemaString)).toEqual({
+      type: 'struct',
+      fields: [
+        { name: 'id', type: 'long', nullable: false, metadata: { 'sluice.type': 'bigint' } },
+        {
+          name: 'note',
+          type: 'string',
+          nullable: true,
+          metadata: { comment: 'what "they" said', 'sluice.type': 'text' },
+        },
+        { name: 'quarter', type: 'string', nullable: true, metadata: {} },
+      ],
+    })
+    expect(metaData.configuration['delta.enableExpiredLogCleanup']).toBe('false')
+    const { add } = first[4] as { add: Record<string, unknown> }
+    expect(add['stats']).toBe(
+      '{"numRecords":1,"minValues":{"id":9223372036854775807,"note":"n"},"maxValues":{"id":9223372036854775807,"note":"n"},"nullCount":{"id":0,"note":0}}',
+    )
+    expect(add['tags']).toEqual({ 'sluice.sha256': q1.sha256, 'sluice.sum': q1.digest.sum })
+
+    const q2 = await dataFile(folder, 'Q2-FY25', 'part-1-00000')
+    expect((await table.publish(publication('Q2-FY25', [q2]), NEVER)).version).toBe(1)
+    expect(actions(folder, 1).map((action) => Object.keys(action)[0])).toEqual(['commitInfo', 'txn', 'add'])
+    const state = await table.state(NEVER)
+    expect([...(state?.files.keys() ?? [])].toSorted()).toEqual(['Q1-FY25', 'Q2-FY25'])
+    expect(state?.files.get('Q1-FY25')).toMatchObject([{ path: q1.name, size: q1.bytes, rows: 1n }])
+    expect(readdirSync(join(folder, '_delta_log')).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+
+  test('said twice it is one commit, also behind a checkpoint', async () => {
+    const { folder, table, notes } = localTable(place())
+    const file = await dataFile(folder, 'a', 'part-1-00000')
+    await table.publish(publication('a', [file]), NEVER)
+    expect(await table.publish(publication('a', [file]), NEVER)).toEqual({ version: 0, outcome: 'already' })
+    for (let i = 1; i <= 11; i++) {
+      const other = await dataFile(folder, `p${i}`, 'part-1-00000')
+      await table.publish(publication(`p${i}`, [other]), NEVER)
+    }
+    expect(notes).toEqual([])
+    expect((await table.state(NEVER))?.checkpoint).toBe(10)
+    expect(await table.publish(publication('a', [file]), NEVER)).toEqual({ version: 0, outcome: 'already' })
+    expect(logged(folder)).toHaveLength(12)
+  })
+
+  test('what an older attempt has named is taken back in the commit of the next one', async () => {
+    const { folder, table } = localTable(place())
+    const old = [await dataFile(folder, 'a', 'part-1-00000'), await dataFile(folder, 'a', 'part-1-00001')]
+    await table.publish(publication('a', old, 1n), NEVER)
+    const other = await dataFile(folder, 'b', 'part-1-00000')
+    await table.publish(publication('b', [other]), NEVER)
+    const fresh = await dataFile(folder, 'a', 'part-2-00000')
+    expect(await table.publish(publication('a', [fresh, old[1] as (typeof old)[0]], 2n), NEVER)).toEqual({
+      version: 2,
+      outcome: 'published',
+    })
+    expect(actions(folder, 2).filter((action) => 'remove' in action)).toMatchObject([
+      {
+        remove: {
+          path: old[0]?.name,
+          dataChange: true,
+          extendedFileMetadata: true,
+          partitionValues: { quarter: 'a' },
+          size: Number(old[0]?.bytes),
+        },
+      },
+    ])
+    const state = await table.state(NEVER)
+    expect(
+      state?.files
+        .get('a')
+        ?.map(({ path }) => path)
+        .toSorted(),
+    ).toEqual([old[1]?.name, fresh.name].toSorted())
+    expect(state?.files.get('b')).toHaveLength(1)
+    // The attempt before it comes too late.
+    const late = await refusalOf(table.publish(publication('a', old, 1n), NEVER))
+    expect(late.code).toBe('ARCHIVE_CONFLICT')
+    const twin = await refusalOf(table.publish(publication('a', old, 2n), NEVER))
+    expect(twin.code).toBe('ARCHIVE_CONFLICT')
+    expect(logged(folder)).toHaveLength(3)
+  })
+
+  test('a retraction takes the files out of the table once, and keeps late publishers out', async () => {
+    const { folder, table } = localTable(place())
+    const file = await dataFile(folder, 'a', 'part-1-00000')
+    const { tableId, partition, txn, info } = publication('a', [file])
+    const retraction = { tableId, partition, info, txn: { ...txn, version: 2n } }
+    expect((await refusalOf(table.retract(retraction, NEVER))).code).toBe('ARCHIVE_CONFLICT')
+    await table.publish(publication('a', [file]), NEVER)
+    expect(await table.retract(retraction, NEVER)).toEqual({ version: 1, outcome: 'published' })
+    expect(await table.retract(retraction, NEVER)).toMatchObject({ outcome: 'already' })
+    expect((await table.state(NEVER))?.files.size).toBe(0)
+    expect((await refusalOf(table.publish(publication('a', [file]), NEVER))).code).toBe('ARCHIVE_CONFLICT')
+    // Archived again later, from the same source.
+    expect((await table.publish(publication('a', [file], 3n), NEVER)).version).toBe(2)
+  })
+
+  test('nothing is published that is not in its place', async () => {
+    const { folder, table } = localTable(place())
+    const file = await dataFile(folder, 'a', 'part-1-00000')
+    truncateSync(join(folder, file.name), Number(file.bytes) - 1)
+    expect((await refusalOf(table.publish(publication('a', [file]), NEVER))).code).toBe('PARTITION_CHANGED')
+    rmSync(join(folder, file.name))
+    expect((await refusalOf(table.publish(publication('a', [file]), NEVER))).code).toBe('PARTITION_CHANGED')
+    expect(existsSync(join(folder, '_delta_log'))).toBe(false)
+  })
+
+  test('a partition without rows is published too, and once', async () => {
+    const { folder, table } = localTable(place())
+    expect((await table.publish(publication('a', []), NEVER)).version).toBe(0)
+    expect(await table.publish(publication('a', []), NEVER)).toMatchObject({ outcome: 'already' })
+    expect(logged(folder)).toHaveLength(1)
+  })
+})
+
+const HOSTILE = [
+  'a/b',
+  '%',
+  ' ',
+  '../x',
+  '=',
+  '..',
+  '%2F',
+  'Ünï 🙂',
+  "it's",
+  'a"b',
+  'x:y',
+  '#?&+',
+  '\n',
+  '{}[]',
+  'q'.repeat(300),
+]
+
+describe('odd values', () => {
+  test('every value of a partition comes back, from files within the table', async () => {
+    const { folder, table } = localTable(place())
+    for (const [i, value] of HOSTILE.entries()) {
+      const file = await dataFile(folder, value, 'part-1-00000', BigInt(i))
+      await table.publish(publication(value, [file]), NEVER)
+      expect(file.name.split('/')).toHaveLength(2)
+    }
+    const state = await table.state(NEVER)
+    expect([...(state?.files.keys() ?? [])].toSorted()).toEqual(HOSTILE.toSorted())
+    expect(new Set(HOSTILE.map((value) => partitionFolder('quarter', value))).size).toBe(HOSTILE.length)
+    // What the log says leads to the files, also behind the checkpoint.
+    const found = [...(state?.files.values() ?? [])].flat().map(({ path }) => join(folder, path))
+    expect(found.filter((file) => !existsSync(file))).toEqual([])
+    const names = found.filter((file) => !/[*?[\]]/.test(file))
+    using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
+    const rows = await (
+      await db.connection.run(
+        `SELECT count(DISTINCT id) FROM read_parquet([${names.map(literal).join(', ')}], hive_partitioning = false)`,
+      )
+    ).getRows()
+    expect(rows).toEqual([[BigInt(names.length)]])
+  })
+
+  test('an empty value is none to Delta', async () => {
+    const { table } = localTable(place())
+    expect((await refusalOf(table.publish(publication('', []), NEVER))).code).toBe('VALUE_REFUSED')
+    expect((await refusalOf(table.publish(publication('\ud800', []), NEVER))).code).toBe('VALUE_REFUSED')
+  })
+})
+
+describe('shapes', () => {
+  const mapped: StoredTable = {
+    ...STORED,
+    mapped: true,
+    columns: [column('a b', 'long', { physical: 'col-1' }), column('A B', 'string', { physical: 'col-2' })],
+  }
+  const shapes: readonly (readonly [string, StoredTable, object])[] = [
+    ['plain', STORED, { minReaderVersion: 1, minWriterVersion: 2 }],
+    ['mapped', mapped, { minReaderVersion: 2, minWriterVersion: 5 }],
+    [
+      'wall clocks',
+      { ...STORED, columns: [...STORED.columns, column('seen', 'timestamp_ntz')] },
+      { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['timestampNtz'], writerFeatures: ['timestampNtz'] },
+    ],
+    [
+      'both',
+      { ...mapped, columns: [...mapped.columns, column('seen', 'timestamp_ntz', { physical: 'col-3' })] },
+      {
+        minReaderVersion: 3,
+        minWriterVersion: 7,
+        readerFeatures: ['columnMapping', 'timestampNtz'],
+        writerFeatures: ['columnMapping', 'timestampNtz'],
+      },
+    ],
+  ]
+
+  test.each(shapes)('%s: the oldest protocol that has what is needed', async (_, stored, protocol) => {
+    const { folder, table } = localTable(place())
+    for (const partition of ['a', 'b']) {
+      const file = await dataFile(folder, partition, 'part-1-00000', 1n, stored)
+      await table.publish(publication(partition, [file], 1n, { stored }), NEVER)
+    }
+    expect(actions(folder, 0)[1]).toEqual({ protocol })
+    expect(actions(folder, 1).some((action) => 'metaData' in action)).toBe(false)
+    const snapshot = await (await DeltaTable.open(openLocalLog(folder), parquetRows, NEVER)).snapshot()
+    const head = await snapshot.head(NEVER)
+    const { fields } = schemaOf(head.protocol, head.metadata)
+    expect(fields.map(({ name, physicalName }) => [name, physicalName])).toEqual([
+      ...stored.columns.map(({ name, physical }) => [name, physical]),
+      ['quarter', 'quarter'],
+    ])
+    if (stored.mapped) {
+      expect(fields.map(({ id }) => id)).toEqual(fields.map((_field, i) => i + 1))
+      expect(head.metadata.configuration?.['delta.columnMapping.maxColumnId']).toBe(String(fields.length))
+    }
+  })
+
+  test('a table grows with its source, and never changes what it holds', async () => {
+    const { folder, table } = localTable(place())
+    await table.publish(publication('a', [await dataFile(folder, 'a', 'part-1-00000')]), NEVER)
+    const [id, note] = STORED.columns as [StoredTable['columns'][0], StoredTable['columns'][0]]
+    const grown = { ...STORED, columns: [id, note, column('seen', 'timestamp_ntz')] }
+    const file = await dataFile(folder, 'b', 'part-1-00000', 1n, grown)
+    await table.publish(publication('b', [file], 1n, { stored: grown }), NEVER)
+    const kinds = actions(folder, 1).map((action) => Object.keys(action)[0])
+    expect(kinds).toEqual(['commitInfo', 'protocol', 'metaData', 'txn', 'add'])
+    // A column that the source has no more may be NULL from now on.
+    const less = { ...STORED, columns: [note] }
+    await table.publish(publication('c', [], 1n, { stored: less }), NEVER)
+    const state = await table.state(NEVER)
+    const fields = (JSON.parse(state?.schemaText ?? '') as { fields: { name: string; nullable: boolean }[] }).fields
+    expect(fields.map(({ name, nullable }) => [name, nullable])).toEqual([
+      ['id', true],
+      ['note', true],
+      ['seen', true],
+      ['quarter', true],
+    ])
+    expect(state?.protocol.minWriterVersion).toBe(7)
+    const other = { ...STORED, columns: [{ ...id, stored: 'string' as const }, note] }
+    const failure = await refusalOf(table.publish(publication('d', [], 1n, { stored: other }), NEVER))
+    expect(failure.code).toBe('ARCHIVE_CONFLICT')
+    expect(failure.message).toContain('id is long')
+    const twice = { ...STORED, columns: [id, { ...note, name: 'id' }] }
+    expect((await refusalOf(table.publish(publication('d', [], 1n, { stored: twice }), NEVER))).code).toBe(
+      'TABLE_REFUSED',
+    )
+  })
+})
+
+describe('tables of others', () => {
+  test('another id, another source, other features, no partition: nothing is written', async () => {
+    const { folder, table } = localTable(place())
+    const file = await dataFile(folder, 'a', 'part-1-00000')
+    await table.publish(publication('a', [file]), NEVER)
+    const other = [
+      publication('b', [], 1n, { tableId: 'another' }),
+      publication('b', [], 1n, { configuration: { 'sluice.source': 'postgresql://db/other' } }),
+      publication('b', [], 1n, { stored: { ...STORED, partitionColumn: 'month' } }),
+    ]
+    for (const one of other) {
+      expect((await refusalOf(table.publish(one, NEVER))).code).toBe('ARCHIVE_CONFLICT')
+    }
+    expect((await refusalOf(table.state(NEVER, { tableId: 'x' }))).code).toBe('ARCHIVE_CONFLICT')
+    appendFileSync(
+      join(folder, '_delta_log', '00000000000000000001.json'),
+      `${JSON.stringify({ protocol: { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['deletionVectors'], writerFeatures: ['deletionVectors'] } })}\n`,
+    )
+    const refused = await refusalOf(table.publish(publication('b', []), NEVER))
+    expect([refused.code, refused.message]).toEqual(['TABLE_FEATURE', expect.stringContaining('deletionVectors')])
+    expect(logged(folder)).toHaveLength(2)
+  })
+
+  test('a log whose beginning is gone is not begun anew', async () => {
+    const { folder, table } = localTable(place())
+    await table.publish(publication('a', [await dataFile(folder, 'a', 'part-1-00000')]), NEVER)
+    const log = join(folder, '_delta_log')
+    rmSync(join(log, '00000000000000000000.json'))
+    writeFileSync(join(log, '00000000000000000010.checkpoint.0000000001.0000000002.parquet'), '')
+    expect((await refusalOf(table.publish(publication('b', []), NEVER))).code).toBe('ARCHIVE_CONFLICT')
+  })
+})
+
+describe('two at once', () => {
+  test('every partition exactly once, versions without a gap', async () => {
+    const folder = place()
+    const partitions = Array.from({ length: 20 }, (_, i) => `p${i}`)
+    const files = new Map(
+      await Promise.all(partitions.map(async (p) => [p, await dataFile(folder, p, 'part-1-00000')] as const)),
+    )
+    const tables = [localTable(folder), localTable(folder)]
+    const ends = await Promise.all(
+      tables.map(async ({ table }, i) => {
+        const order = i === 0 ? partitions : partitions.toReversed()
+        const outcomes: string[] = []
+        for (const p of order) {
+          const file = files.get(p)
+          if (file !== undefined) outcomes.push((await table.publish(publication(p, [file]), NEVER)).outcome)
+        }
+        return outcomes
+      }),
+    )
+    expect(ends.flat().filter((outcome) => outcome === 'published')).toHaveLength(20)
+    expect(tables.flatMap(({ notes }) => notes)).toEqual([])
+    expect(logged(folder).map((name) => Number(name.slice(0, 20)))).toEqual(partitions.map((_, i) => i))
+    const state = await tables[0]?.table.state(NEVER)
+    expect([...(state?.files.values() ?? [])].map((found) => found.length)).toEqual(partitions.map(() => 1))
+  })
+})
+
+describe('everybody can read it', () => {
+  test('at every version, by our reader, by the catalog and its validator, through checkpoints', async () => {
+    const { folder, table } = localTable(place())
+    const expected: (readonly string[])[] = []
+    const active = new Map<string, string>()
+    for (let i = 0; i < 22; i++) {
+      const partition = `p ${i % 14}`
+      const fence = BigInt(i + 1)
+      if (i % 7 === 6) {
+        const { tableId, txn, info } = publication(partition, [], fence)
+        await table.retract({ tableId, partition, txn, info }, NEVER)
+        active.delete(partition)
+      } else {
+        const file = await dataFile(folder, partition, `part-${i}-00000`, BigInt(i))
+        await table.publish(publication(partition, [file], fence), NEVER)
+        active.set(partition, file.name)
+      }
+      expected.push([...active.values()].toSorted())
+    }
+    const reader = await DeltaTable.open(openLocalLog(folder), parquetRows, NEVER)
+    for (const [version, paths] of expected.entries()) {
+      const found: string[] = []
+      for await (const block of (await reader.snapshot({ version })).files({ signal: NEVER })) {
+        found.push(...block.map(({ path }) => path))
+      }
+      expect(found.toSorted(), `version ${version}`).toEqual(paths)
+    }
+    expect(reader.notes).toEqual([])
+    // The checkpoint alone tells all: the commits below it are taken away.
+    const listing = await reader.listing()
+    expect(listing.checkpoints.map(({ version }) => version)).toEqual([10, 20])
+    const catalog = `sqlite:///${folder}.db`
+    expect((await perform(importOf(folder, catalog))).finished.exitCode).toBe(0)
+    const validated = await perform({ kind: 'validate', table: folder, catalog, verbose: false, samples: 5 })
+    expect(validated.finished.exitCode).toBe(0)
+    for (let version = 0; version <= 20; version++) {
+      rmSync(join(folder, '_delta_log', `${String(version).padStart(20, '0')}.json`))
+    }
+    const state = await table.state(NEVER)
+    expect(state?.checkpoint).toBe(20)
+    expect(
+      [...(state?.files.values() ?? [])]
+        .flat()
+        .map(({ path }) => path)
+        .toSorted(),
+    ).toEqual(expected.at(-1))
+    expect(state?.tableId).toBe(TABLE_ID)
+    expect(state?.txns.get(`sluice/${TABLE_ID}/p 0`)).toBe(15n)
+  })
+})

@@ -1,0 +1,331 @@
+/** `query`: the rows that are still in a database and those in its archive, as one table. */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import Sqlite from 'better-sqlite3'
+import type { DuckDb } from '../../src/stores/duckdb/instance.ts'
+import {
+  POSTGRES_AVAILABLE,
+  POSTGRES_MISSING,
+  startPostgres,
+  type PostgresServer,
+} from '../support/servers/postgresql.ts'
+import { Archiver, ask, bookingRows, COLUMNS, QUARTERS, QUESTIONS, twinRows, untouched } from './archive-query-kit.ts'
+import { psql, type Psql } from './copy-postgresql-kit.ts'
+
+const ROWS = bookingRows(1500)
+let folder: string
+let twin: DuckDb
+
+beforeAll(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-query-'))
+  twin = await untouched(ROWS)
+})
+
+afterAll(() => {
+  twin[Symbol.dispose]()
+  fs.rmSync(folder, { recursive: true, force: true })
+})
+
+async function sameAnswers(url: string): Promise<void> {
+  for (const question of QUESTIONS) {
+    expect((await ask(url, question)).rows, question).toEqual(await twinRows(twin, question))
+  }
+}
+
+/** A table of SQLite of which the first quarter is dropped, the second detached with half of its rows gone, and the third published. */
+async function sqliteSource(name: string): Promise<string> {
+  const file = path.join(folder, `${name}.db`)
+  const db = new Sqlite(file)
+  db.exec(`CREATE TABLE bookings (id INTEGER PRIMARY KEY, day DATE, amount DECIMAL(10,2), note TEXT, customer TEXT, seen TIMESTAMP);
+    INSERT INTO bookings (${COLUMNS}) VALUES ${ROWS.join(', ')}`)
+  const url = `sqlite:///${file}`
+  await using archiver = await Archiver.open(url, path.join(folder, name), 'day')
+  const [first, second, third] = QUARTERS
+  const within = ({ from, to }: (typeof QUARTERS)[number]): string => `day >= '${from}' AND day < '${to}'`
+  const one = await archiver.publish(first, within(first))
+  await archiver.move(one, 'PUBLISHED', 'DETACHED')
+  await archiver.move(one, 'DETACHED', 'DROPPED', [`DELETE FROM bookings WHERE ${within(first)}`])
+  const two = await archiver.publish(second, within(second))
+  await archiver.move(two, 'PUBLISHED', 'DETACHED', [`DELETE FROM bookings WHERE ${within(second)} AND id % 2 = 0`])
+  await archiver.publish(third, within(third))
+  db.close()
+  return url
+}
+
+describe('SQLite, a plain table', () => {
+  let url: string
+
+  beforeAll(async () => {
+    url = await sqliteSource('plain')
+  })
+
+  test('answers are those of a table that was never archived', () => sameAnswers(url))
+
+  test('only the partitions, the rows and the columns that a query needs are read', async () => {
+    const all = await ask(url, 'SELECT * FROM bookings')
+    expect(all.sources).toMatchObject({ partitions: { read: '2', of: '2' }, files: { read: '2', of: '2' } })
+    expect(all.columns).toEqual(COLUMNS.split(', '))
+    const some = await ask(url, "SELECT customer FROM bookings WHERE day >= '2024-04-10' AND day < '2024-05-01'")
+    expect(some.sources).toMatchObject({
+      partitions: { read: '1', of: '2' },
+      files: { read: '1', of: '2' },
+      hotRows: '0',
+    })
+    expect(some.sources.hotColumns).toEqual(['day', 'customer'])
+    const late = await ask(url, "SELECT count(*) FROM bookings WHERE day >= '2024-12-01'")
+    expect(late.sources).toMatchObject({ partitions: { read: '0', of: '2' } })
+    expect(Number(late.sources.hotRows)).toBeLessThan(Number(all.sources.hotRows) / 2)
+    expect((await ask(url, 'SELECT count(*) FROM bookings')).sources.hotColumns).toHaveLength(1)
+    // Neither the one filter nor the other holds for all of the table.
+    const either = "SELECT count(*) FROM bookings a, bookings b WHERE a.id = b.id AND a.day = '2024-12-01'"
+    expect((await ask(url, either)).sources).toMatchObject({ partitions: { read: '2', of: '2' } })
+  })
+
+  test('a limit is heeded, and said', async () => {
+    const { rows, notes } = await ask(url, 'SELECT id FROM bookings ORDER BY id', { limit: 3 })
+    expect(rows).toEqual([[0], [1], [2]])
+    expect(notes).toEqual(['there are more rows; --limit 3 leaves them out'])
+    expect((await ask(url, 'SELECT id FROM bookings ORDER BY id LIMIT 3', { limit: 3 })).notes).toEqual([])
+  })
+
+  test('names of columns are those of the query, also where two are the same', async () => {
+    expect((await ask(url, 'SELECT id, id, id + 1 FROM bookings LIMIT 1')).columns).toEqual(['id', 'id', '(id + 1)'])
+    const nothing = await ask(url, 'SELECT id FROM bookings WHERE false')
+    expect([nothing.columns, nothing.rows]).toEqual([['id'], []])
+  })
+
+  test('moments are in UTC, whatever the zone of this machine', async () => {
+    const { rows } = await ask(url, "SELECT TIMESTAMPTZ '2024-01-01 12:00:00+02', true, 12345678901234567890")
+    expect(rows).toEqual([['2024-01-01 10:00:00+00', 1, '12345678901234567890']])
+  })
+
+  test.each([
+    'SELECT * FROM nowhere',
+    'SELECT nothing FROM bookings',
+    'SELECT',
+    '',
+    'SELECT 1; SELECT 2',
+    'DELETE FROM bookings',
+    'CREATE TABLE t (i INT)',
+    'DROP VIEW bookings',
+    'SET enable_external_access = true',
+    'SELECT * FROM bookings WHERE id = ?',
+  ])('%s is refused before rows are read', async (query) => {
+    await expect(ask(url, query)).rejects.toThrow(/^BAD_QUERY/)
+  })
+
+  test.each([
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM read_blob('/proc/self/environ')",
+    "FROM '/etc/passwd'",
+    "SELECT * FROM glob('/etc/*')",
+    "SELECT * FROM query('SELECT * FROM read_text(''/etc/passwd'')')",
+    "SELECT * FROM sniff_csv('/etc/passwd')",
+    "SELECT * FROM bookings, read_csv('http://127.0.0.1/x.csv')",
+    "COPY bookings TO '/tmp/sluice-test-copied.csv'",
+    "COPY (SELECT 1) TO '/tmp/sluice-test-copied.csv'",
+    "EXPORT DATABASE '/tmp/sluice-test-copied'",
+    "ATTACH '/tmp/sluice-test-attached.db'",
+    'INSTALL httpfs',
+    'LOAD httpfs',
+    'CREATE SECRET (TYPE s3)',
+    "SELECT * FROM sqlite_scan('/tmp/x.db', 't')",
+    "EXPLAIN ANALYZE SELECT * FROM read_text('/etc/passwd')",
+  ])('%s reaches nothing', async (query) => {
+    await expect(ask(url, query)).rejects.toThrow(/^BAD_QUERY/)
+    expect(
+      fs
+        .readdirSync('/tmp')
+        .filter((name) => name.startsWith('sluice-test-copied') || name.startsWith('sluice-test-attached')),
+    ).toEqual([])
+  })
+
+  test('other files of the archive, and of this machine, are not there for a query', async () => {
+    const { rows } = await ask(
+      url,
+      "SELECT value FROM duckdb_settings() WHERE name IN ('allowed_directories', 'enable_external_access', 'lock_configuration') ORDER BY name",
+    )
+    expect(rows[1]).toEqual(['false'])
+    expect(rows[2]).toEqual(['true'])
+    const other = path.join(folder, 'plain', 'other.parquet')
+    fs.copyFileSync(firstFile('plain'), other)
+    await expect(ask(url, `SELECT * FROM read_parquet('${other}')`)).rejects.toThrow(/^BAD_QUERY/)
+  })
+
+  test('no such table', async () => {
+    await expect(ask(url, 'SELECT 1', { table: 'nothing' })).rejects.toThrow(/^NO_SUCH_TABLE/)
+  })
+
+  test('a query that takes too long ends', async () => {
+    const begun = Date.now()
+    const slow =
+      'SELECT count(*) FROM bookings a, bookings b, bookings c, bookings d WHERE a.id + b.id + c.id + d.id = -1'
+    await expect(ask(url, slow, { timeoutMs: 400 })).rejects.toThrow(/^DEADLINE/)
+    expect(Date.now() - begun).toBeLessThan(5000)
+  })
+
+  test('nothing is left behind', async () => {
+    await ask(url, 'SELECT count(*) FROM bookings')
+    await expect(ask(url, 'SELECT nothing FROM bookings')).rejects.toThrow('BAD_QUERY')
+    expect(fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('sluice-query-'))).toEqual([])
+  })
+})
+
+function firstFile(name: string): string {
+  const part = path.join(folder, name, 'quarter=Q1-24')
+  return path.join(part, fs.readdirSync(part)[0] ?? '')
+}
+
+describe('an archive that is not what was proved', () => {
+  let url: string
+  let file: string
+
+  beforeAll(async () => {
+    url = await sqliteSource('broken [1]*')
+    file = firstFile('broken [1]*')
+  })
+
+  test('a folder with odd characters is read', async () => {
+    expect((await ask(url, 'SELECT count(*) FROM bookings')).rows).toEqual([[ROWS.length]])
+  })
+
+  test.each([
+    ['cut', (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length - 100)],
+    ['longer', (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.from('x')])],
+    ['of zeros', (bytes: Buffer): Buffer => Buffer.alloc(bytes.length)],
+  ])('a file that is %s is an error, and never fewer rows', async (_, changed) => {
+    const bytes = fs.readFileSync(file)
+    fs.writeFileSync(file, changed(bytes))
+    try {
+      await expect(ask(url, 'SELECT count(*) FROM bookings')).rejects.toThrow(/^PARTITION_CHANGED/)
+    } finally {
+      fs.writeFileSync(file, bytes)
+    }
+  })
+
+  test('a file that is gone is an error, unless nobody needs it', async () => {
+    fs.renameSync(file, `${file}.away`)
+    try {
+      await expect(ask(url, 'SELECT count(*) FROM bookings')).rejects.toThrow(/^PARTITION_CHANGED.*not there/)
+      expect((await ask(url, "SELECT count(*) FROM bookings WHERE day > '2025-01-01'")).rows[0]?.[0]).toBeGreaterThan(0)
+    } finally {
+      fs.renameSync(`${file}.away`, file)
+    }
+  })
+})
+
+describe('tables of other shapes', () => {
+  test('a table that was never archived is all hot', async () => {
+    const file = path.join(folder, 'hot.db')
+    const db = new Sqlite(file)
+    db.exec(
+      `CREATE TABLE bookings (id INTEGER PRIMARY KEY, one TEXT); INSERT INTO bookings VALUES (1, NULL), (2, ''), (3, 'x'), (4, NULL)`,
+    )
+    db.exec(`CREATE TABLE "odd "" name" ("a b" TEXT, "day,""x" TEXT)`)
+    db.exec(`INSERT INTO "odd "" name" VALUES (NULL, 'x'), (NULL, NULL), ('', NULL)`)
+    db.close()
+    const url = `sqlite:///${file}`
+    // Lines with one field that is NULL are empty.
+    expect((await ask(url, 'SELECT one FROM bookings ORDER BY one NULLS FIRST')).rows).toEqual([
+      [null],
+      [null],
+      [''],
+      ['x'],
+    ])
+    const odd = await ask(url, 'SELECT "a b", "day,""x" FROM "odd "" name" ORDER BY ALL NULLS FIRST', {
+      table: 'odd " name',
+    })
+    expect(odd.rows).toEqual([
+      [null, null],
+      [null, 'x'],
+      ['', null],
+    ])
+    expect(odd.sources).toMatchObject({ partitions: { read: '0', of: '0' }, hotRows: '3' })
+  })
+
+  test('a column that the source has got since, and one that it has lost', async () => {
+    const url = await sqliteSource('altered')
+    const db = new Sqlite(path.join(folder, 'altered.db'))
+    db.exec(
+      'ALTER TABLE bookings ADD COLUMN extra INTEGER; ALTER TABLE bookings DROP COLUMN note; UPDATE bookings SET extra = id',
+    )
+    db.close()
+    const { rows } = await ask(url, 'SELECT count(*), count(extra), count(note) FROM bookings')
+    const [[hot] = []] = (await ask(url, 'SELECT count(*) FROM bookings WHERE extra IS NOT NULL')).rows
+    expect(rows[0]?.[0]).toBe(ROWS.length)
+    expect(rows[0]?.[1]).toBe(hot)
+    expect(rows[0]?.[2]).toBeGreaterThan(0)
+    expect((await ask(url, 'SELECT note FROM bookings WHERE extra = 1499')).rows).toEqual([[null]])
+  })
+})
+
+describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGRES_MISSING}`, () => {
+  let server: PostgresServer
+  let url: string
+  let by: Psql
+
+  beforeAll(async () => {
+    server = await startPostgres()
+    await server.createDatabase('bookings')
+    url = server.url('bookings')
+    by = await psql(url)
+    await by.run(`CREATE SCHEMA away;
+      CREATE TABLE bookings (id bigint, day date, amount numeric(10,2), note text, customer text, seen timestamp) PARTITION BY RANGE (day);
+      ${QUARTERS.map(({ label, from, to }) => `CREATE TABLE "${label}" PARTITION OF bookings FOR VALUES FROM ('${from}') TO ('${to}');`).join('')}
+      CREATE TABLE others PARTITION OF bookings DEFAULT;
+      INSERT INTO bookings VALUES ${ROWS.join(', ')}`)
+  })
+
+  afterAll(async () => {
+    await by.close()
+    await server[Symbol.asyncDispose]()
+  })
+
+  test('answers stay the same while partitions go one by one, and at every moment', async () => {
+    const count = 'SELECT count(*), count(DISTINCT id), sum(id) FROM bookings'
+    const expected = await twinRows(twin, count)
+    await using archiver = await Archiver.open(url, path.join(folder, 'native'), null)
+    const work = { over: false }
+    const seen = (async () => {
+      let asked = 0
+      for (; !work.over || asked < 5; asked++) expect((await ask(url, count)).rows).toEqual(expected)
+      return asked
+    })()
+    const archived = (async () => {
+      for (const quarter of QUARTERS.slice(0, 3)) {
+        const held = await archiver.publish(quarter, `day >= '${quarter.from}' AND day < '${quarter.to}'`, {
+          schema: 'public',
+          name: quarter.label,
+        })
+        for (let again = 0; again < 6; again++) {
+          const out = [
+            `ALTER TABLE bookings DETACH PARTITION "${quarter.label}"`,
+            `ALTER TABLE "${quarter.label}" SET SCHEMA away`,
+          ]
+          await archiver.move(held, 'PUBLISHED', 'DETACHED', out)
+          await new Promise((done) => setTimeout(done, 60))
+          if (again === 5) break
+          const back = [
+            `ALTER TABLE away."${quarter.label}" SET SCHEMA public`,
+            `ALTER TABLE bookings ATTACH PARTITION "${quarter.label}" FOR VALUES FROM ('${quarter.from}') TO ('${quarter.to}')`,
+          ]
+          await archiver.move(held, 'DETACHED', 'PUBLISHED', back)
+        }
+      }
+    })().finally(() => {
+      work.over = true
+    })
+    const [asked] = await Promise.all([seen, archived])
+    expect(asked).toBeGreaterThan(4)
+    await sameAnswers(url)
+  })
+
+  test('the table has its schema, and can be called by it', async () => {
+    expect((await ask(url, 'SELECT count(*) FROM public.bookings')).rows).toEqual([[ROWS.length]])
+    const { sources } = await ask(url, "SELECT id FROM bookings WHERE day >= '2024-12-01' AND day < '2024-12-05'")
+    expect(Number(sources.hotRows)).toBeLessThan(60)
+  })
+})

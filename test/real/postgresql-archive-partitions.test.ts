@@ -1,0 +1,497 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startProxy, type Proxy } from '../support/servers/proxy.ts'
+import { psql, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
+import { closingFor, exported, ledgerStatus, makeBookings, reopenLedger, storeOf } from './postgresql-archive-kit.ts'
+
+const BOOKINGS = { schema: 'public', name: 'bookings' }
+
+describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its own)', () => {
+  let server: PostgresServer
+  let store: CopyStore
+  let direct: Psql
+  let other: Psql
+  let proxy: Proxy
+
+  beforeAll(async () => {
+    server = await startPostgres()
+    await server.createDatabase('parts')
+    direct = await psql(server.url('parts'))
+    other = await psql(`${server.url('parts')}?application_name=nightly%20report`)
+    proxy = await startProxy(server.port)
+    store = await openPostgresCopy(server.url('parts'))
+  })
+
+  beforeEach(async () => {
+    proxy.onClientData(null)
+    await other.run('ROLLBACK')
+    await makeBookings(direct)
+    await reopenLedger(direct)
+  })
+
+  afterAll(async () => {
+    await store[Symbol.asyncDispose]()
+    for (const side of [direct, other]) await side.close()
+    await proxy.close()
+    await server[Symbol.asyncDispose]()
+  })
+
+  async function count(table = 'bookings'): Promise<number> {
+    return Number((await direct.rows(`SELECT count(*) FROM ${table}`))[0]?.[0])
+  }
+
+  /** Nothing was done, and nothing is left over. */
+  async function untouched(): Promise<void> {
+    expect(await count()).toBe(300)
+    expect(await ledgerStatus(direct)).toBe('open')
+    expect(await direct.rows("SELECT FROM pg_class WHERE relnamespace = to_regnamespace('sluice_archived')")).toEqual(
+      [],
+    )
+    expect(await direct.rows("SELECT FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'")).toEqual([])
+  }
+
+  async function* pieces(csv: Buffer): AsyncGenerator<Buffer> {
+    for (let at = 0; at < csv.length; at += 777) yield csv.subarray(at, at + 777)
+  }
+
+  describe('list', () => {
+    test('gives bounds and identities, by their lower bounds', async () => {
+      const listed = await storeOf(store).list(await tableNamed(store, 'bookings'), SIGNAL)
+      expect(listed?.by).toBe('day')
+      expect(
+        listed?.partitions.map(({ table, from, to, isDefault, blocked }) => [
+          table.table.name,
+          from,
+          to,
+          isDefault,
+          blocked,
+        ]),
+      ).toEqual([
+        ['bookings_m1', '2024-01-01', '2024-02-01', false, null],
+        ['bookings_m2', '2024-02-01', '2024-03-01', false, null],
+        ['bookings_m3', '2024-03-01', '2024-04-01', false, null],
+      ])
+      expect(listed?.partitions.map(({ identity }) => identity)).toEqual(
+        (await direct.rows("SELECT oid FROM pg_class WHERE relname ~ '^bookings_m.$' ORDER BY relname")).flat(),
+      )
+      expect(listed?.partitions[0]?.bytes).toBeGreaterThan(0n)
+    })
+
+    test('sorts bounds as their type does, reads hostile ones, and says what blocks which', async () => {
+      await direct.run(`DROP TABLE IF EXISTS odd CASCADE; CREATE TABLE odd (k text, PRIMARY KEY (k)) PARTITION BY RANGE (k);
+        CREATE TABLE "o,') TO (1" PARTITION OF odd FOR VALUES FROM (') TO (''\\"x"') TO (E'*\\n, c');
+        CREATE TABLE odd_low PARTITION OF odd FOR VALUES FROM (MINVALUE) TO ('#'); CREATE TABLE odd_rest PARTITION OF odd DEFAULT;
+        CREATE TABLE odd_word PARTITION OF odd FOR VALUES FROM ('MAXVALUE') TO ('N') PARTITION BY HASH (k);
+        CREATE TABLE odd_high PARTITION OF odd FOR VALUES FROM ('z') TO (MAXVALUE);
+        CREATE TABLE numbers (n numeric) PARTITION BY RANGE (n);
+        CREATE TABLE n9 PARTITION OF numbers FOR VALUES FROM (9) TO (10); CREATE TABLE n10 PARTITION OF numbers FOR VALUES FROM (10) TO (11.5);
+        CREATE TABLE n0 PARTITION OF numbers FOR VALUES FROM (-10) TO (-9.5);
+        CREATE TABLE moments (at timestamptz) PARTITION BY RANGE (at); CREATE TABLE moments_1 PARTITION OF moments FOR VALUES FROM ('2024-01-01 00:00+05:45') TO ('infinity');
+        CREATE TABLE users (b int, n text, ref text REFERENCES odd)`)
+      const odd = await storeOf(store).list(await tableNamed(store, 'odd'), SIGNAL)
+      expect(odd?.partitions.map(({ table, from, to, blocked }) => [table.table.name, from, to, blocked])).toEqual(
+        [
+          ['odd_low', null, '#', 'rows of users refer to it by a foreign key'],
+          ["o,') TO (1", `) TO ('\\"x"`, '*\n, c', 'rows of users refer to it by a foreign key'],
+          ['odd_word', 'MAXVALUE', 'N', 'it is partitioned itself'],
+          ['odd_high', 'z', null, 'rows of users refer to it by a foreign key'],
+          ['odd_rest', null, null, 'it is the default partition, which has no bounds'],
+        ].toSorted((a, b) => order(a) - order(b)),
+      )
+      const numbers = await storeOf(store).list(await tableNamed(store, 'numbers'), SIGNAL)
+      expect(numbers?.partitions.map(({ from, to }) => [from, to])).toEqual([
+        ['-10', '-9.5'],
+        ['9', '10'],
+        ['10', '11.5'],
+      ])
+      const moments = await storeOf(store).list(await tableNamed(store, 'moments'), SIGNAL)
+      expect(moments?.partitions.map(({ from, to }) => [from, to])).toEqual([['2023-12-31 18:15:00+00', 'infinity']])
+      await direct.run('DROP TABLE users, odd, numbers, moments')
+    })
+
+    const order = ([name]: readonly (string | null)[]): number =>
+      ['odd_low', "o,') TO (1", 'odd_word', 'odd_high', 'odd_rest'].indexOf(name ?? '')
+
+    test('names publications and a detach that somebody broke off; refuses other kinds of partitions', async () => {
+      await direct.run(`CREATE PUBLICATION outgoing FOR TABLE bookings_m1;
+        CREATE TABLE plain (id int); CREATE TABLE hashed (id int) PARTITION BY HASH (id); CREATE TABLE two (a int, b int) PARTITION BY RANGE (a, b);
+        CREATE TABLE computed (a int) PARTITION BY RANGE ((a + 1))`)
+      // Waits for the reader, and is ended meanwhile.
+      await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM bookings_m2')
+      const killed = await psql(server.url('parts'))
+      const broken = killed.run('ALTER TABLE bookings DETACH PARTITION bookings_m2 CONCURRENTLY').catch(String)
+      for (;;) {
+        const [found] = await direct.rows(
+          "SELECT pid FROM pg_stat_activity WHERE query LIKE '%CONCURRENTLY' AND wait_event_type = 'Lock'",
+        )
+        if (found !== undefined && (await direct.rows('SELECT FROM pg_inherits WHERE inhdetachpending')).length > 0) {
+          await direct.run(`SELECT pg_terminate_backend(${String(found[0])})`)
+          break
+        }
+        await sleep(10)
+      }
+      await broken
+      await other.run('ROLLBACK')
+      const case2 = await storeOf(store).list(await tableNamed(store, 'bookings'), SIGNAL)
+      expect(case2?.partitions.map(({ blocked }) => blocked)).toEqual([
+        'it is a part of the publication outgoing by itself',
+        'somebody began to detach it and did not end: ALTER TABLE "public"."bookings" DETACH PARTITION "public"."bookings_m2" FINALIZE',
+        null,
+      ])
+      await direct.run('DROP PUBLICATION outgoing')
+      expect(await storeOf(store).list(await tableNamed(store, 'plain'), SIGNAL)).toBeNull()
+      for (const name of ['hashed', 'two', 'computed']) {
+        await expect(storeOf(store).list(await tableNamed(store, name), SIGNAL)).rejects.toMatchObject({
+          code: 'UNSUPPORTED_TYPE',
+        })
+      }
+      await direct.run('DROP TABLE plain, hashed, two, computed')
+    })
+  })
+
+  describe('detach and what comes after', () => {
+    test('out, back, out again, dropped, made again: each proved and closed', async () => {
+      const parts = storeOf(store)
+      const { request, csv } = await exported(store, BOOKINGS, 'bookings_m2')
+      const before = await direct.rows('SELECT * FROM bookings ORDER BY id')
+      const indexes = await direct.rows("SELECT indexdef FROM pg_indexes WHERE tablename = 'bookings_m2' ORDER BY 1")
+      const step = async (act: () => Promise<string>): Promise<void> => {
+        await reopenLedger(direct)
+        expect(await act()).toBe('done')
+        expect(await direct.rows('SELECT status, (SELECT count(*) FROM closed) FROM ledger')).toEqual([['closed', '1']])
+      }
+      await step(() => parts.detach(request))
+      expect(await count()).toBe(300 - Number(request.expect.rows))
+      const { schema, name } = parts.detachedName(BOOKINGS, request.partition)
+      expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows))
+      await reopenLedger(direct)
+      expect(await parts.detach(request)).toBe('gone')
+      await step(() => parts.attach(request))
+      expect(await direct.rows('SELECT * FROM bookings ORDER BY id')).toEqual(before)
+      expect(await direct.rows("SELECT indexdef FROM pg_indexes WHERE tablename = 'bookings_m2' ORDER BY 1")).toEqual(
+        indexes,
+      )
+      await step(() => parts.detach(request))
+      await step(() => parts.drop(request))
+      expect(await direct.rows("SELECT FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace")).toEqual([])
+      await reopenLedger(direct)
+      expect(await parts.drop(request)).toBe('gone')
+      expect(await parts.attach(request)).toBe('gone')
+      await step(() => parts.recreate(request, pieces(csv)))
+      expect(await direct.rows('SELECT * FROM bookings ORDER BY id')).toEqual(before)
+      expect((await direct.rows("SELECT FROM pg_indexes WHERE tablename = 'bookings_m2'")).length).toBe(indexes.length)
+      expect(await direct.rows("SELECT FROM pg_constraint WHERE conname LIKE 'sluice%'")).toEqual([])
+      // It is a partition like the others: rows find their way into it.
+      await direct.run("INSERT INTO bookings (day, note) VALUES ('2024-02-29', 'new')")
+      expect(await count('bookings_m2')).toBe(Number(request.expect.rows) + 1)
+    })
+
+    test('rows or columns that changed after the export keep a partition where it is', async () => {
+      const parts = storeOf(store)
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      await direct.run("UPDATE bookings_m1 SET note = note || '!' WHERE id = 1")
+      expect(await parts.detach(request)).toBe('differs')
+      await direct.run('UPDATE bookings_m1 SET note = left(note, -1) WHERE id = 1; ALTER TABLE bookings ADD later text')
+      expect(await parts.detach(request)).toBe('differs')
+      await direct.run('ALTER TABLE bookings DROP later')
+      await untouched()
+      expect(await parts.detach(request)).toBe('done')
+      const { schema, name } = parts.detachedName(BOOKINGS, request.partition)
+      await reopenLedger(direct)
+      await direct.run(`DELETE FROM ${schema}."${name}" WHERE id = 1`)
+      expect(await parts.drop(request)).toBe('differs')
+      expect(await parts.attach(request)).toBe('differs')
+      expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows) - 1)
+      expect(await ledgerStatus(direct)).toBe('open')
+    })
+
+    test('another table of the name is not the partition, nor is one that somebody took out or moved', async () => {
+      const parts = storeOf(store)
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      await direct.run(`ALTER TABLE bookings DETACH PARTITION bookings_m1; ALTER TABLE bookings_m1 RENAME TO was_m1;
+        CREATE TABLE bookings_m1 PARTITION OF bookings FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+        INSERT INTO bookings (id, day, note, raw, tags) OVERRIDING SYSTEM VALUE SELECT id, day, note, raw, tags FROM was_m1`)
+      expect(await parts.detach(request)).toBe('gone')
+      await untouched()
+      await direct.run('DROP TABLE bookings_m1; ALTER TABLE was_m1 RENAME TO bookings_m1')
+      expect(await parts.detach(request)).toBe('gone')
+      await direct.run(
+        "ALTER TABLE bookings ATTACH PARTITION bookings_m1 FOR VALUES FROM ('2024-01-01') TO ('2024-02-01')",
+      )
+      expect(await parts.detach({ ...request, parent: { schema: 'public', name: 'ledger' } })).toBe('gone')
+      expect(await parts.detach(request)).toBe('done')
+      await reopenLedger(direct)
+      const { schema, name } = parts.detachedName(BOOKINGS, request.partition)
+      await direct.run(`ALTER TABLE ${schema}."${name}" SET SCHEMA public`)
+      expect(await parts.drop(request)).toBe('gone')
+      expect(await count(`"${name}"`)).toBe(Number(request.expect.rows))
+      await direct.run(`DROP TABLE "${name}"`)
+    })
+
+    test('who lost his fence changes nothing, whenever he lost it', async () => {
+      const parts = storeOf(store)
+      const { request, csv } = await exported(store, BOOKINGS, 'bookings_m1')
+      const fenced = { ...request, closing: closingFor(6) }
+      expect(await parts.detach(fenced)).toBe('fenced')
+      const late = { ...fenced, closing: { ...fenced.closing, guard: { sql: 'SELECT 1', parameters: [] } } }
+      expect(await parts.detach(late)).toBe('fenced')
+      await untouched()
+      expect(await parts.detach(request)).toBe('done')
+      await reopenLedger(direct)
+      const left = await count()
+      expect(await parts.drop(late)).toBe('fenced')
+      expect(await parts.attach(late)).toBe('fenced')
+      expect(await parts.recreate({ ...late, partition: { schema: 'public', name: 'again' } }, pieces(csv))).toBe(
+        'fenced',
+      )
+      expect([await count(), await ledgerStatus(direct)]).toEqual([left, 'open'])
+      expect(await parts.attach(request)).toBe('done')
+      expect(await count()).toBe(300)
+    })
+
+    test('a lock that others hold is waited for shortly, and they are named', async () => {
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      const reader = "BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'"
+      const writer = "BEGIN; INSERT INTO bookings (day) VALUES ('2024-01-05')"
+      const owner = 'BEGIN; LOCK TABLE bookings_m1 IN ACCESS EXCLUSIVE MODE'
+      // Each is waited for as long as anybody would be.
+      for (const sql of process.env['SLUICE_TEST_ALL'] === '1' ? [reader, writer, owner] : [reader]) {
+        await other.run(sql)
+        const started = Date.now()
+        await expect(storeOf(store).detach(request)).rejects.toMatchObject({
+          code: 'TARGET_BUSY',
+          retryable: true,
+          reason: expect.stringMatching(/nightly report \(process \d+, idle in transaction\)/),
+        })
+        expect(Date.now() - started).toBeLessThan(3000)
+        await other.run('ROLLBACK')
+      }
+      await untouched()
+      expect(await storeOf(store).detach(request)).toBe('done')
+    })
+
+    test('a partition is made again for a table that has other columns and another owner now', async () => {
+      const { request, csv } = await exported(store, BOOKINGS, 'bookings_m1')
+      await direct.run(`DROP TABLE bookings_m1; DROP ROLE IF EXISTS keeper; CREATE ROLE keeper; GRANT ALL ON SCHEMA public TO keeper;
+        ALTER TABLE bookings OWNER TO keeper; ALTER TABLE bookings ADD later int DEFAULT 5`)
+      const wrong = { ...request, from: '2024-01-02' }
+      await expect(storeOf(store).recreate(wrong, pieces(csv))).rejects.toMatchObject({
+        code: 'TABLE_REFUSED',
+        hint: expect.stringContaining('bounds'),
+      })
+      expect(await storeOf(store).recreate(request, pieces(csv))).toBe('done')
+      expect(await direct.rows('SELECT count(*), sum(later) FROM bookings_m1')).toEqual([
+        [String(request.expect.rows), String(5n * request.expect.rows)],
+      ])
+      expect(await direct.rows("SELECT tableowner FROM pg_tables WHERE tablename = 'bookings_m1'")).toEqual([
+        ['keeper'],
+      ])
+      await direct.run('DROP TABLE bookings; DROP OWNED BY keeper; DROP ROLE keeper')
+    })
+
+    test('who waits to write while the rows are looked at is let in, and what he wrote is seen', async () => {
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      // He holds the parent, so that it cannot be locked before he has come to the partition.
+      await other.run("BEGIN; INSERT INTO bookings (day) VALUES ('2024-03-05')")
+      const detached = storeOf(store)
+        .detach(request)
+        .catch((error: unknown) => error)
+      for (;;) {
+        const waiting = await direct.rows("SELECT FROM pg_locks WHERE relation = 'bookings'::regclass AND NOT granted")
+        if (waiting.length > 0) break
+        await sleep(5)
+      }
+      // Each waits for the other now. It is not he who is ended for it.
+      await other.run("INSERT INTO bookings (day) VALUES ('2024-01-31'); COMMIT")
+      expect(await detached).toMatchObject({ code: 'TARGET_BUSY', retryable: true })
+      expect(await count()).toBe(302)
+      expect(await storeOf(store).detach(request)).toBe('differs')
+    })
+
+    test('who writes between lock and commit waits, and his row is never taken along', async () => {
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      const slow = {
+        ...request.closing,
+        statements: [...request.closing.statements, { sql: 'SELECT pg_sleep(0.4)', parameters: [] }],
+      }
+      const detached = storeOf(store).detach({ ...request, closing: slow })
+      for (;;) {
+        const held = await direct.rows(
+          "SELECT FROM pg_locks WHERE relation = 'bookings'::regclass AND granted AND mode = 'AccessExclusiveLock'",
+        )
+        if (held.length > 0) break
+        await sleep(5)
+      }
+      const insert = other
+        .run("INSERT INTO bookings (day, note) VALUES ('2024-01-31', 'late')")
+        .catch((error: Error) => error.message)
+      expect(await detached).toBe('done')
+      expect(await insert).toMatch(/no partition of relation "bookings" found for row/)
+      const { schema, name } = storeOf(store).detachedName(BOOKINGS, request.partition)
+      expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows))
+    })
+
+    test.each(['SHARE MODE', 'DETACH PARTITION', 'SET SCHEMA', "status = 'closed'"])(
+      'the server’s process ends at %s: nothing is half done',
+      async (word) => {
+        const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+        const url = server.url('parts').replace(`:${server.port}/`, `:${proxy.port}/`)
+        await using through = await openPostgresCopy(`${url}?retry_seconds=5`)
+        let acted = false
+        proxy.onClientData((data, connection) => {
+          if (acted || !data.includes(word)) return undefined
+          acted = true
+          void direct
+            .run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+            .then(() => connection.cut())
+          return 'drop'
+        })
+        await expect(storeOf(through).detach(request)).rejects.toMatchObject({
+          code: 'CONNECTION_LOST',
+          retryable: true,
+        })
+        expect(acted).toBe(true)
+        await untouched()
+        expect(await storeOf(through).detach(request)).toBe('done')
+      },
+    )
+
+    test('an answer to COMMIT that got lost is found out', async () => {
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      const url = server.url('parts').replace(`:${server.port}/`, `:${proxy.port}/`)
+      await using through = await openPostgresCopy(`${url}?retry_seconds=5&response_timeout=1`)
+      let seen = 0
+      proxy.onClientData((data, connection) => {
+        if (!data.includes('COMMIT\0') || ++seen > 1) return undefined
+        setTimeout(() => connection.cut(), 100)
+        return undefined
+      })
+      expect(await storeOf(through).detach(request)).toBe('done')
+      expect([await count(), await ledgerStatus(direct)]).toEqual([300 - Number(request.expect.rows), 'closed'])
+      await reopenLedger(direct)
+      seen = 0
+      proxy.onClientData((data, connection) => {
+        if (!data.includes('COMMIT\0') || ++seen > 1) return undefined
+        connection.cut()
+        return 'drop'
+      })
+      await expect(storeOf(through).attach(request)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+      expect([await count(), await ledgerStatus(direct)]).toEqual([300 - Number(request.expect.rows), 'open'])
+    })
+
+    test('names are taken as they are, and those that are taken give way', async () => {
+      const hostile = `x"; DROP TABLE bookings; --\n😀${'é'.repeat(10)}`
+      const schema = `s'"\n`
+      const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+      await direct.run(`DROP SCHEMA IF EXISTS ${quoted(schema)} CASCADE; CREATE SCHEMA ${quoted(schema)}; DROP TABLE IF EXISTS ${quoted(hostile)};
+        CREATE TABLE ${quoted(schema)}.${quoted(hostile)} (${quoted(hostile)} int PRIMARY KEY) PARTITION BY RANGE (${quoted(hostile)});
+        CREATE TABLE ${quoted(schema)}.bookings_m1 PARTITION OF ${quoted(schema)}.${quoted(hostile)} FOR VALUES FROM (0) TO (10);
+        INSERT INTO ${quoted(schema)}.${quoted(hostile)} VALUES (1), (2)`)
+      const parts = storeOf(store)
+      const first = await exported(store, { schema, name: hostile }, 'bookings_m1')
+      expect(await parts.detach(first.request)).toBe('done')
+      await reopenLedger(direct)
+      // Of the same name in another schema, with an index of the same name.
+      const second = await exported(store, BOOKINGS, 'bookings_m1')
+      expect(await parts.detach(second.request)).toBe('done')
+      // And once more in the first one.
+      await direct.run(`CREATE TABLE ${quoted(schema)}.bookings_m1 PARTITION OF ${quoted(schema)}.${quoted(hostile)} FOR VALUES FROM (0) TO (10);
+        INSERT INTO ${quoted(schema)}.bookings_m1 VALUES (3)`)
+      const third = await exported(store, { schema, name: hostile }, 'bookings_m1')
+      await reopenLedger(direct)
+      expect(await parts.detach(third.request)).toBe('done')
+      expect((await direct.rows("SELECT FROM pg_tables WHERE schemaname = 'sluice_archived'")).length).toBe(3)
+      for (const { request } of [first, second]) {
+        await reopenLedger(direct)
+        expect(await parts.attach(request)).toBe('done')
+      }
+      await reopenLedger(direct)
+      await expect(parts.attach(third.request)).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
+      expect(await parts.drop(third.request)).toBe('done')
+      expect(await direct.rows(`SELECT * FROM ${quoted(schema)}.${quoted(hostile)} ORDER BY 1`)).toEqual([['1'], ['2']])
+      await direct.run(`DROP SCHEMA ${quoted(schema)} CASCADE`)
+    })
+
+    test('what stands in the way is named', async () => {
+      const parts = storeOf(store)
+      const { request, csv } = await exported(store, BOOKINGS, 'bookings_m1')
+      expect(await parts.detach(request)).toBe('done')
+      const { schema, name } = parts.detachedName(BOOKINGS, request.partition)
+      await reopenLedger(direct)
+      await direct.run(`CREATE VIEW looks AS SELECT id FROM ${schema}."${name}"`)
+      await expect(parts.drop(request)).rejects.toMatchObject({
+        code: 'TABLE_REFUSED',
+        reason: expect.stringContaining('view looks'),
+      })
+      await direct.run(
+        "DROP VIEW looks; CREATE TABLE rest PARTITION OF bookings DEFAULT; INSERT INTO bookings (day) VALUES ('2024-01-05')",
+      )
+      await expect(parts.attach(request)).rejects.toMatchObject({
+        code: 'TABLE_REFUSED',
+        hint: expect.stringContaining('default partition'),
+      })
+      await expect(
+        parts.recreate({ ...request, partition: { schema: 'public', name: 'again' } }, pieces(csv)),
+      ).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
+      await direct.run(
+        "TRUNCATE rest; CREATE TABLE early PARTITION OF bookings FOR VALUES FROM ('2024-01-15') TO ('2024-01-20')",
+      )
+      await expect(parts.attach(request)).rejects.toMatchObject({
+        code: 'TABLE_REFUSED',
+        hint: expect.stringContaining('another partition'),
+      })
+      await direct.run('DROP TABLE early')
+      expect(
+        await parts.recreate({ ...request, partition: { schema: 'public', name: 'bookings_m2' } }, pieces(csv)),
+      ).toBe('gone')
+      expect(
+        await parts.recreate(
+          { ...request, partition: { schema: 'public', name: 'again' }, expect: { rows: 1n, sum: 'x' } },
+          pieces(csv),
+        ),
+      ).toBe('differs')
+      expect(await direct.rows("SELECT FROM pg_class WHERE relname = 'again'")).toEqual([])
+      expect(await ledgerStatus(direct)).toBe('open')
+      expect(await parts.attach(request)).toBe('done')
+    })
+
+    test('rights that are missing are named', async () => {
+      await direct.run(`DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN PASSWORD 'clerk'; GRANT ALL ON bookings, bookings_m1, ledger, closed TO clerk;
+        CREATE SCHEMA IF NOT EXISTS sluice_archived`)
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      await using clerk = await openPostgresCopy(server.url('parts', 'clerk', 'clerk'))
+      await expect(storeOf(clerk).detach(request)).rejects.toMatchObject({
+        code: 'TARGET_DENIED',
+        hint: expect.stringContaining('owner'),
+      })
+      await direct.run('DROP OWNED BY clerk; DROP ROLE clerk')
+      await untouched()
+    })
+
+    test('a signal ends it, and nothing is done', async () => {
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      await other.run('BEGIN; LOCK TABLE bookings_m1 IN ACCESS EXCLUSIVE MODE')
+      const stop = new AbortController()
+      const detached = storeOf(store).detach({ ...request, signal: stop.signal })
+      setTimeout(() => stop.abort(), 100)
+      const started = Date.now()
+      await expect(detached).rejects.toMatchObject({ code: 'ABORTED' })
+      expect(Date.now() - started).toBeLessThan(1000)
+      await other.run('ROLLBACK')
+      await untouched()
+    })
+  })
+
+  test('comments of columns', async () => {
+    await direct.run(
+      `COMMENT ON COLUMN bookings.note IS 'what "they" said'; COMMENT ON TABLE bookings IS 'all of them'; COMMENT ON COLUMN bookings.raw IS E'\\n'`,
+    )
+    expect(await store.comments?.(await tableNamed(store, 'bookings'), SIGNAL)).toEqual({
+      note: 'what "they" said',
+      raw: '\n',
+    })
+  })
+})
