@@ -65,8 +65,8 @@ export interface PartitionStore {
     request: PartitionRequest & { readonly from: string | null; readonly to: string | null },
     csv: AsyncIterable<Buffer>,
   ): Promise<StepEnd>
-  /** Where a detached table stands. */
-  detachedName(parent: TableName, partition: TableName): TableName
+  /** Where a detached table stands. Of all that ever had the name of a partition, each stands under one of its own. */
+  detachedName(partition: TableName, identity: string): TableName
 }
 
 /** Rows of a plain table that are taken out of it. */

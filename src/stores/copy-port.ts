@@ -35,6 +35,8 @@ export type StoreAbilities = {
   readonly requests?: { readonly most: number; readonly seconds: number }
   /** What a service takes from those who use it by some plan of payment. */
   readonly quotas?: readonly { readonly plan: string; readonly rowsADay?: number; readonly bytes?: number }[]
+  /** `single`: a condition stands alone, as `timeCondition` writes it, with nothing around it or beside it. Otherwise it may be any of SQL. */
+  readonly conditions?: 'single'
 }
 
 /** A statement with `?` for its parameters. */
@@ -248,7 +250,7 @@ export interface CopyTarget {
   open(request: ChunkRequest): Promise<ChunkWriter>
   /**
    * Takes rows out, if they are what they have to be. Rows and ledger change in one transaction where the system has those; where it has not, a row that
-   * was written later than it was read stays.
+   * was written later than it was read stays, and 'differs' may come after others went. The same request again goes on after a program that was killed.
    */
   remove?(request: RemoveRequest): Promise<StepEnd>
 }

@@ -15,7 +15,7 @@ import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/ser
 import { conditionalS3, once, type ConditionalS3 } from './archive-log-s3-kit.ts'
 import { dataFile, NEVER, publication, refusalOf } from './archive-log-kit.ts'
 
-const MB = 1 << 20
+const KB = 1 << 10
 
 describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
   let s3: S3Server
@@ -37,7 +37,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
 
   const place = (): string => s3.url(`w ${places++}`)
   const writerAt = (url: string) =>
-    openS3LogWriter(url, { client: proxy.client, sizes: { single: 6 * MB, part: 5 * MB } })
+    openS3LogWriter(url, { client: proxy.client, sizes: { single: 60 * KB, part: 50 * KB } })
   const bytesAt = async (url: string, path: string): Promise<Buffer> => {
     const pieces: Buffer[] = []
     for await (const piece of openS3Log(url, { client: proxy.client }).read(path, { signal: NEVER })) pieces.push(piece)
@@ -102,7 +102,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     expect((await refusalOf(writer.putIfAbsent('_delta_log/04.json', Buffer.from('o'), NEVER))).code).toBe('NO_SPACE')
   })
 
-  const SIZES = [0, 1, 6 * MB, 6 * MB + 1, 17 * MB + 3]
+  const SIZES = [0, 1, 60 * KB, 60 * KB + 1, 300 * KB + 3]
   test('files of any size arrive whole, through faults, and are never written over', async () => {
     const url = place()
     const writer = writerAt(url)
@@ -111,25 +111,26 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
       const bytes = randomBytes(size)
       writeFileSync(file, bytes)
       const path = `q=${size}%2F/file 1.parquet`
-      let at = 0
-      proxy.fault = ({ method, query }) => {
-        if (method === 'GET' || method === 'HEAD') return null
-        if (query.has('partNumber')) return ([null, 'lose', 503, 'drop'] as const)[at++ % 4] ?? null
-        return null
+      const tried = new Set<string>()
+      proxy.fault = ({ query }) => {
+        const part = query.get('partNumber')
+        if (part === null || tried.has(part)) return null
+        tried.add(part)
+        return ([null, 'lose', 503, 'drop'] as const)[Number(part) % 4] ?? null
       }
       await writer.upload(path, file, NEVER)
       expect((await bytesAt(url, path)).equals(bytes), `${size} bytes`).toBe(true)
     }
     proxy.fault = () => null
-    const path = `q=${6 * MB}%2F/file 1.parquet`
+    const path = `q=${60 * KB}%2F/file 1.parquet`
     const kept = await bytesAt(url, path)
     writeFileSync(file, kept)
     // An attempt before this one has brought it there.
     await writer.upload(path, file, NEVER)
     writeFileSync(file, randomBytes(kept.length))
     expect((await refusalOf(writer.upload(path, file, NEVER))).code).toBe('TARGET_IO')
-    const large = `q=${6 * MB + 1}%2F/file 1.parquet`
-    writeFileSync(file, randomBytes(6 * MB + 1))
+    const large = `q=${60 * KB + 1}%2F/file 1.parquet`
+    writeFileSync(file, randomBytes(60 * KB + 1))
     expect((await refusalOf(writer.upload(large, file, NEVER))).code).toBe('TARGET_IO')
     expect((await bytesAt(url, path)).equals(kept)).toBe(true)
   })
@@ -138,7 +139,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     const url = place()
     const writer = writerAt(url)
     const file = join(folder.path, 'file')
-    const bytes = randomBytes(12 * MB)
+    const bytes = randomBytes(120 * KB)
     writeFileSync(file, bytes)
     proxy.fault = once(({ method, query }) => method === 'POST' && query.has('uploadId'), 'lose')
     await writer.upload('a.parquet', file, NEVER)

@@ -1,16 +1,20 @@
 /** Rows into Parquet files and back: every type with the values that go wrong, and whatever breaks on the way. */
-import { rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ExaminedFile } from '../../src/model/archive/archived-file.ts'
 import type { ParquetFiles } from '../../src/model/archive/parquet-port.ts'
 import type { StoredTable } from '../../src/model/archive/stored-column.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
-import type { Cell, Row } from '../../src/model/copy/rows.ts'
+import { equalDigests, type Cell, type Digest, type Row } from '../../src/model/copy/rows.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
 import { openParquetFiles } from '../../src/stores/duckdb/archive/index.ts'
 import { column, csvOf, drained, gathered, NEVER, newFolder, stored, sumOf } from '../support/archive-kit.ts'
 import { TEXTS, ZOO } from '../support/copy-zoo.ts'
 
 const MB = 1 << 20
+const NOTHING: Digest = { rows: 0n, sum: '' }
 let folder: string
 let files: ParquetFiles
 let count = 0
@@ -62,7 +66,19 @@ const HARD: readonly { readonly name: string; readonly type: ColumnType; readonl
   {
     name: 'floats',
     type: { kind: 'float', bits: 64 },
-    cells: [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 5e-324, 1e308, 1 / 3, 1e22, 123456789.125, null],
+    cells: [
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      -0,
+      0,
+      5e-324,
+      1e308,
+      1 / 3,
+      1e22,
+      123456789.125,
+      null,
+    ],
   },
   {
     name: 'numeric(4,4)',
@@ -74,19 +90,378 @@ const HARD: readonly { readonly name: string; readonly type: ColumnType; readonl
     type: { kind: 'decimal', precision: 38, scale: 38 },
     cells: [`0.${'1'.repeat(38)}`, `-0.${'9'.repeat(38)}`, '0', null],
   },
-  { name: 'numeric(38)', type: { kind: 'decimal', precision: 38, scale: 0 }, cells: ['9'.repeat(38), `-${'9'.repeat(38)}`, '0', null] },
-  { name: 'text', type: { kind: 'text' }, cells: [...TEXTS, '\\.', 'a\u0000b', '\u0000', ',', '"', '""', '\r', '\n', '\u{feff}', ' x ', '#', null] },
+  {
+    name: 'numeric(38)',
+    type: { kind: 'decimal', precision: 38, scale: 0 },
+    cells: ['9'.repeat(38), `-${'9'.repeat(38)}`, '0', null],
+  },
+  {
+    name: 'text',
+    type: { kind: 'text' },
+    cells: [...TEXTS, '\\.', 'a\u0000b', '\u0000', ',', '"', '""', '\r', '\n', '\u{feff}', ' x ', '#', null],
+  },
   { name: 'char', type: { kind: 'text', padded: true }, cells: ['a', ' a', '', null] },
   { name: 'json', type: { kind: 'json' }, cells: ['{"a": 1,  "a": 2}', '[]', 'null', null] },
   { name: 'int24', type: { kind: 'int', bits: 24, unsigned: true }, cells: ['16777215', '0', null] },
   { name: 'uint32', type: { kind: 'int', bits: 32, unsigned: true }, cells: ['4294967295', '0', null] },
   { name: 'int8', type: { kind: 'int', bits: 8 }, cells: ['-128', '127', null] },
   { name: 'uint8', type: { kind: 'int', bits: 8, unsigned: true }, cells: ['255', null] },
-  { name: 'timestamptz', type: { kind: 'timestamp', zone: true, digits: 6 }, cells: ['0001-01-01 00:00:00', '9999-12-31 23:59:59.999999', '1969-12-31 23:59:59.000001', null] },
+  {
+    name: 'timestamptz',
+    type: { kind: 'timestamp', zone: true, digits: 6 },
+    cells: ['0001-01-01 00:00:00', '9999-12-31 23:59:59.999999', '1969-12-31 23:59:59.000001', null],
+  },
 ]
 
+const hardTable = stored([ID, ...HARD.map(({ name, type }, i) => column(`${i} ${name}`, type))])
+const HARD_ROWS: readonly Row[] = Array.from({ length: Math.max(...HARD.map(({ cells }) => cells.length)) }, (_, r) => [
+  String(r),
+  ...HARD.map(({ cells }) => cells[r] ?? null),
+])
+const TEXT: ColumnType = { kind: 'text' }
+const simple = stored([ID, column('note', TEXT)])
+const simpleRows = (many: number): Row[] => Array.from({ length: many }, (_, i) => [String(i), `note ${i}`])
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  return error instanceof SluiceError ? error.code : String(error)
+}
+
 describe('values', () => {
-  it.each(HARD.map((one) => [one.name, one] as const))('%s', async (_, { type, cells }) => {
-    await goesThrough(stored([ID, column('value', type)]), numbered(cells))
+  it('of every type come back as they were', () => goesThrough(hardTable, HARD_ROWS))
+
+  it('of a single column, where a line may be empty', async () => {
+    const table = stored([column('only', TEXT)])
+    const rows: Row[] = [[null], [''], ['\\.'], ['\n'], [null], ['\u{feff}'], [null]]
+    const request = { columns: table.columns, files: await written(table, csvOf(rows, table.columns)), signal: NEVER }
+    expect((await files.examine(request))[0]?.digest).toEqual(sumOf(rows))
+    expect((await gathered(files.rows(request, 2))).toSorted()).toEqual(rows.toSorted())
+    const { text } = await drained(files.csv(request))
+    expect(text.split('\n')).toContain('"\\."')
+    expect((await files.examine({ ...request, files: await written(table, once(text)) }))[0]?.digest).toEqual(
+      sumOf(rows),
+    )
+  })
+
+  it('under names that DuckDB and Parquet give a meaning, and in folders whose names are patterns', async () => {
+    const names = ['id', 'filename', 'file_row_number', 'rowid', 'c0', 'c1', 'sluice_partition', 'Ü"x', 'a.b', 'select']
+    for (const all of [names, [...names, 'with blank', 'ROWID', '']]) {
+      const table = stored(
+        all.map((name, i) => (i === 0 ? ID : column(name, TEXT))),
+        { sortBy: ['c1'] },
+      )
+      expect(table.mapped).toBe(all !== names)
+      const rows: Row[] = [1, 2, 3].map((r) => [String(r), ...all.slice(1).map((_, i) => `${r} ${i}`)])
+      const into = join(folder, 'files', `sluice_partition=a*[b]{c}'${all.length}`)
+      mkdirSync(into)
+      const request = { table, folder: into, prefix: 'x', fileBytes: MB, signal: NEVER }
+      const made = await files.write(request, csvOf(rows, table.columns))
+      expect(made.map(({ name, rows: held }) => [name, held])).toEqual([['x-00000.parquet', 3n]])
+      const read = { columns: table.columns, files: [join(into, 'x-00000.parquet')], signal: NEVER }
+      expect((await files.examine(read))[0]?.digest).toEqual(sumOf(rows))
+      expect((await gathered(files.rows(read, 9))).toSorted(byFirst)).toEqual(rows)
+    }
+  })
+
+  it('of 20 MB', async () => {
+    const rows: Row[] = [
+      ['1', 'é"\n'.repeat(4 * MB)],
+      ['2', null],
+    ]
+    const request = {
+      columns: simple.columns,
+      files: await written(simple, csvOf(rows, simple.columns)),
+      signal: NEVER,
+    }
+    const [found] = await files.examine(request)
+    expect(found?.digest).toEqual(sumOf(rows))
+    expect(found?.stats.max['note']).toHaveLength(36)
+  })
+
+  it.each([
+    ['date', { kind: 'date' }, '0044-03-15 BC'],
+    ['date', { kind: 'date' }, 'infinity'],
+    ['date', { kind: 'date' }, '-infinity'],
+    ['date', { kind: 'date' }, '10000-01-01'],
+    ['date', { kind: 'date' }, '0000-00-00'],
+    ['timestamp', { kind: 'timestamp', zone: true, digits: 6 }, '0044-03-15 12:00:00 BC'],
+    ['timestamp', { kind: 'timestamp', zone: true, digits: 6 }, 'infinity'],
+    ['timestamp_ntz', { kind: 'timestamp', zone: false, digits: 6 }, '294276-01-01 00:00:00'],
+    ['timestamp_ntz', { kind: 'timestamp', zone: false, digits: 6 }, '2024-01-01 00:00:00.1234567'],
+    ['decimal(5,2)', { kind: 'decimal', precision: 5, scale: 2 }, 'NaN'],
+    ['decimal(5,2)', { kind: 'decimal', precision: 5, scale: 2 }, '1.005'],
+    ['decimal(5,2)', { kind: 'decimal', precision: 5, scale: 2 }, '1000'],
+    ['decimal(5,2)', { kind: 'decimal', precision: 5, scale: 2 }, 'Infinity'],
+    ['short', { kind: 'int', bits: 16 }, '32768'],
+    ['decimal(20,0)', { kind: 'int', bits: 64, unsigned: true }, '1.5'],
+  ] as const)('that %s does not hold are refused', async (type, of, text) => {
+    const table = stored([ID, column('odd, "name"', of)])
+    const rows: Row[] = [...simpleRows(3).map(([id = null]): Row => [id, null]), ['9', text]]
+    await expect(written(table, csvOf(rows, table.columns))).rejects.toMatchObject({
+      code: 'VALUE_REFUSED',
+      message: `odd, "name": an archive cannot hold this value as ${type}: ${text}`,
+      hint: expect.stringContaining('--as-text odd, "name"'),
+    })
+  })
+
+  it('as text are taken whatever they are', async () => {
+    const table = stored([ID, column('odd', { kind: 'date' })], { asText: ['odd'] })
+    await goesThrough(table, numbered(['0044-03-15 BC', 'infinity', null]))
+  })
+})
+
+describe('files', () => {
+  it('are cut at a size, in the order of the rows, and none is empty', async () => {
+    const table = stored([column('id', { kind: 'int', bits: 64 }), column('note', TEXT)], { sortBy: ['id'] })
+    const many = 400_000
+    const rows = Array.from({ length: many }, (_, i): Row => [String((i * 7919) % many), `${Math.sin(i)}`])
+    const made = await written(table, csvOf(rows, table.columns, 1 << 20), MB)
+    expect(made.length).toBeGreaterThan(2)
+    const found = await files.examine({ columns: table.columns, files: made, signal: NEVER })
+    expect(found.reduce((sum, one) => sum + one.rows, 0n)).toBe(BigInt(many))
+    const edges = found.flatMap(({ stats }) => [Number(stats.min['id']), Number(stats.max['id'])])
+    expect(edges).toEqual(edges.toSorted((a, b) => a - b))
+    expect(await written(table, once(''))).toEqual([])
+    expect(readdirSync(join(folder, 'files')).filter((name) => name.startsWith(`part-${count}`))).toEqual([])
+  })
+
+  it('of many partitions are written and read at the same time', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 6 }, async (_, i) => {
+        const rows = simpleRows(20_000 + i)
+        const request = {
+          columns: simple.columns,
+          files: await written(simple, csvOf(rows, simple.columns)),
+          signal: NEVER,
+        }
+        const again = await written(simple, files.csv(request))
+        return (await files.examine({ ...request, files: again })).map(({ rows: held }) => held)
+      }),
+    )
+    expect(all).toEqual(all.map((_, i) => [BigInt(20_000 + i)]))
+  })
+
+  it('have statistics that bound what is in them', async () => {
+    const long = 'x'.repeat(40)
+    const table = stored([
+      ID,
+      column('long', TEXT),
+      column('last', TEXT),
+      column('wide', TEXT),
+      column('moment', { kind: 'timestamp', zone: true, digits: 6 }),
+      column('wall', { kind: 'timestamp', zone: false, digits: 6 }),
+      column('day', { kind: 'date' }),
+      column('whole', { kind: 'int', bits: 64 }),
+      column('part', { kind: 'decimal', precision: 3, scale: 3 }),
+      column('real', { kind: 'float', bits: 64 }),
+      column('odd', { kind: 'float', bits: 64 }),
+      column('raw', { kind: 'bytes' }),
+      column('flag', { kind: 'bool' }),
+      column('none', TEXT),
+    ])
+    const zero = Uint8Array.from([0])
+    const rows: Row[] = [
+      [
+        '1',
+        long,
+        '\u{10ffff}'.repeat(40),
+        '\u{feff}a',
+        '2024-01-01 00:00:00.000999',
+        '1969-12-31 23:59:59.999999',
+        '0001-01-01',
+        '-9223372036854775808',
+        '-0.005',
+        0,
+        1,
+        zero,
+        '1',
+        null,
+      ],
+      [
+        '2',
+        null,
+        null,
+        'é'.repeat(33),
+        '2024-01-01 00:00:00.0011',
+        '1969-12-31 23:59:59.999',
+        '9999-12-31',
+        '9223372036854775807',
+        '0.5',
+        -1e300,
+        Number.NaN,
+        zero,
+        '0',
+        null,
+      ],
+    ]
+    const [found] = await files.examine({
+      columns: table.columns,
+      files: await written(table, csvOf(rows, table.columns)),
+      signal: NEVER,
+    })
+    expect(found?.stats).toEqual({
+      numRecords: 2n,
+      min: {
+        id: '1',
+        long: JSON.stringify(long.slice(0, 32)),
+        last: JSON.stringify('\u{10ffff}'.repeat(32)),
+        wide: JSON.stringify('é'.repeat(32)),
+        moment: '"2024-01-01T00:00:00.000Z"',
+        wall: '"1969-12-31T23:59:59.999"',
+        day: '"0001-01-01"',
+        whole: '-9223372036854775808',
+        part: '-0.005',
+        real: '-1e+300',
+      },
+      max: {
+        id: '2',
+        long: JSON.stringify(`${long.slice(0, 32)}\u007f`),
+        wide: JSON.stringify('\u{feff}a'),
+        moment: '"2024-01-01T00:00:00.002Z"',
+        wall: '"1970-01-01T00:00:00.000"',
+        day: '"9999-12-31"',
+        whole: '9223372036854775807',
+        part: '0.500',
+        real: '0.0',
+      },
+      nullCount: {
+        id: 0n,
+        long: 1n,
+        last: 1n,
+        wide: 0n,
+        moment: 0n,
+        wall: 0n,
+        day: 0n,
+        whole: 0n,
+        part: 0n,
+        real: 0n,
+        odd: 0n,
+        raw: 0n,
+        flag: 0n,
+        none: 2n,
+      },
+    })
+  })
+
+  it('tell the sum of a range of their keys', async () => {
+    const table = stored([
+      column('at', { kind: 'timestamp', zone: true, digits: 6 }),
+      column('id', { kind: 'decimal', precision: 20, scale: 0 }),
+      column('by', TEXT, { collation: 'de_DE' }),
+    ])
+    const rows = Array.from({ length: 500 }, (_, i): Row => [
+      `2024-01-01 00:${String(i % 60).padStart(2, '0')}:00`,
+      String(i * 11),
+      null,
+    ])
+    const request = { columns: table.columns, files: await written(table, csvOf(rows, table.columns)), signal: NEVER }
+    const slow = rows.filter(([at, id]) => {
+      const after = `${at}` > '2024-01-01 00:10:00' || (at === '2024-01-01 00:10:00' && Number(id) > 550)
+      return after && (`${at}` < '2024-01-01 00:20:00' || (at === '2024-01-01 00:20:00' && Number(id) <= 220))
+    })
+    expect(slow.length).toBeGreaterThan(0)
+    const range = {
+      by: 'key',
+      after: ['2024-01-01 00:10:00+00', '550'],
+      through: ['2024-01-01 01:20:00+01', '220'],
+    } as const
+    expect(await files.digest({ ...request, key: ['at', 'id'], range })).toEqual(sumOf(slow))
+    expect(await files.digest({ ...request, key: [], range: { by: 'all' } })).toEqual(sumOf(rows))
+    const odd = { ...request, key: ['by'], range: { by: 'key', after: ['a'], through: null } } as const
+    expect(await codeOf(files.digest(odd))).toBe('UNSUPPORTED_KEY')
+  })
+})
+
+describe('what breaks', () => {
+  it.each([
+    ['in the middle of a line', '1,a\n2,b'],
+    ['in quotes', '1,a\n2,"b\n'],
+    ['before a column', '1,a\n2\n'],
+    ['behind a column', '1,a\n2,b,c\n'],
+    ['in a character', Buffer.from([0x31, 0x2c, 0xc3, 0x0a])],
+  ])('rows that end %s', async (_, text) => {
+    async function* broken(): AsyncGenerator<Buffer> {
+      yield Buffer.from(text)
+    }
+    const error: unknown = await written(simple, broken()).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'SOURCE_IO' })
+  })
+
+  it.each([0, 10, 200_000])('a source that fails after %i rows', async (many) => {
+    async function* failing(): AsyncGenerator<Buffer> {
+      yield* csvOf(simpleRows(many), simple.columns)
+      throw new SluiceError('CONNECTION_LOST', 'gone')
+    }
+    expect(await codeOf(written(simple, failing()))).toBe('CONNECTION_LOST')
+  })
+
+  it.each([0, 10, 200_000])('an abort while a source says nothing after %i rows', async (many) => {
+    const abort = new AbortController()
+    let ended = false
+    async function* stalling(): AsyncGenerator<Buffer> {
+      try {
+        yield* csvOf(simpleRows(many), simple.columns)
+        setTimeout(() => abort.abort(new SluiceError('ABORTED', 'enough')), 20)
+        await new Promise((done) => setTimeout(done, 3_000))
+      } finally {
+        ended = true
+      }
+    }
+    const request = {
+      table: simple,
+      folder: join(folder, 'files'),
+      prefix: `a${many}`,
+      fileBytes: MB,
+      signal: abort.signal,
+    }
+    const writing = codeOf(files.write(request, stalling()))
+    const since = await new Promise<number>((done) => abort.signal.addEventListener('abort', () => done(Date.now())))
+    expect(await writing).toBe('ABORTED')
+    expect(Date.now() - since).toBeLessThan(1_500)
+    expect(ended).toBe(false)
+    expect(await codeOf(files.write(request, stalling()))).toBe('ABORTED')
+  })
+
+  it('a folder that is not there, and a temporary folder that cannot be', async () => {
+    const request = { table: simple, folder: join(folder, 'nowhere'), prefix: 'x', fileBytes: MB, signal: NEVER }
+    expect(await codeOf(files.write(request, csvOf(simpleRows(9), simple.columns)))).toBe('TARGET_IO')
+  })
+
+  it('a file with a flipped bit, a cut one, another one, and none', async () => {
+    const [file = ''] = await written(hardTable, csvOf(HARD_ROWS, hardTable.columns))
+    const request = { columns: hardTable.columns, files: [file], signal: NEVER }
+    const whole = readFileSync(file)
+    const [sound] = await files.examine(request)
+    expect(sound?.sha256).toBe(createHash('sha256').update(whole).digest('hex'))
+    const places = process.env['SLUICE_TEST_ALL'] === '1' ? 300 : 25
+    let noticed = 0
+    for (let i = 0; i < places; i++) {
+      const at = Math.floor((whole.length * i) / places)
+      const flipped = Buffer.from(whole)
+      flipped[at] = (flipped[at] ?? 0) ^ (1 << (i % 8))
+      writeFileSync(file, flipped)
+      const found = await files.examine(request).catch((error: unknown) => error)
+      if (found instanceof Error) {
+        expect(found).toMatchObject({ code: 'PROOF_FAILED' })
+        noticed++
+      } else {
+        const [one] = found as ExaminedFile[]
+        expect(one?.sha256).not.toBe(sound?.sha256)
+        if (!equalDigests(one?.digest ?? NOTHING, sound?.digest ?? NOTHING)) noticed++
+      }
+    }
+    expect(noticed).toBeGreaterThan(places / 4)
+    for (const bytes of [0, 10, whole.length >> 1, whole.length - 1]) {
+      writeFileSync(file, whole.subarray(0, bytes))
+      expect(await codeOf(files.examine(request)), `${bytes} bytes`).toBe('PROOF_FAILED')
+      expect(await codeOf(gathered(files.rows(request, 9)))).toBe('PROOF_FAILED')
+      expect(await codeOf(drained(files.csv(request)))).toBe('PROOF_FAILED')
+    }
+    const [other = ''] = await written(simple, csvOf(simpleRows(9), simple.columns))
+    expect(await codeOf(files.examine({ ...request, files: [other] }))).toBe('PROOF_FAILED')
+    expect(await codeOf(files.examine({ ...request, files: [`${file}.gone`] }))).toBe('PROOF_FAILED')
   })
 })

@@ -64,10 +64,11 @@ function numbers(count: number): string {
 }
 
 async function scalar(sql: string): Promise<string> {
-  const [[row] = []] = (await other.query(sql)) as unknown as [Record<string, unknown>[]]
+  const [[row]] = (await other.query(sql)) as unknown as [Record<string, unknown>[]]
   return String(Object.values(row ?? {})[0])
 }
-const countOf = (table: TableSpec, where = 'TRUE') => scalar(`SELECT COUNT(*) FROM \`${table.table.name.replaceAll('`', '``')}\` WHERE ${where}`)
+const countOf = (table: TableSpec, where = 'TRUE') =>
+  scalar(`SELECT COUNT(*) FROM \`${table.table.name.replaceAll('`', '``')}\` WHERE ${where}`)
 
 type Wishes = Partial<RemoveRequest> & { readonly fence?: number; readonly through?: CopyStore }
 type Removed = { readonly end: StepEnd; readonly status: unknown }
@@ -92,7 +93,9 @@ describe.skipIf(skipped)(`rows are removed from MySQL${why}`, () => {
     const table = await bookings()
     expect(await remove(table, { where: SPRING })).toEqual({ end: 'done', status: 'completed' })
     expect([await countOf(table), await countOf(table, HERE)]).toEqual(['550', '0'])
-    expect(await remove(table, { range: { by: 'key', after: ['100'], through: ['600'] } })).toMatchObject({ end: 'done' })
+    expect(await remove(table, { range: { by: 'key', after: ['100'], through: ['600'] } })).toMatchObject({
+      end: 'done',
+    })
     expect(await countOf(table, 'id > 100 AND id <= 600')).toBe('0')
     expect(await remove(table, { range: { by: 'keys', keys: [['1'], ['732'], ['7']] } })).toMatchObject({ end: 'done' })
     expect(await countOf(table, 'id IN (1, 7, 732)')).toBe('0')
@@ -107,7 +110,9 @@ describe.skipIf(skipped)(`rows are removed from MySQL${why}`, () => {
     )
     const [table] = await store.tables('a*', SIGNAL)
     if (table === undefined) throw new Error('no table')
-    expect(await remove(table, { range: EVERY_KEY, where: `"x""y" <> 'k3' -- not these` })).toMatchObject({ end: 'done' })
+    expect(await remove(table, { range: EVERY_KEY, where: `"x""y" <> 'k3' -- not these` })).toMatchObject({
+      end: 'done',
+    })
     expect([await countOf(table), await countOf(table, `\`x"y\` = 'k3'`)]).toEqual(['43', '43'])
   })
 })
@@ -117,7 +122,11 @@ describe.skipIf(skipped)(`nothing is removed from MySQL${why}`, () => {
     ['one character changed', (t: string) => `UPDATE ${t} SET note = 'note 101x' WHERE id = 101`, 732],
     ['a row came', (t: string) => `INSERT INTO ${t} VALUES (9000, '2024-05-05', 'late')`, 733],
     ['a row went', (t: string) => `DELETE FROM ${t} WHERE id = 101`, 731],
-    ['a row left the period and another came', (t: string) => `UPDATE ${t} SET at = IF(id = 1, '2024-05-05', '2024-01-01') WHERE id IN (1, 101)`, 732],
+    [
+      'a row left the period and another came',
+      (t: string) => `UPDATE ${t} SET at = IF(id = 1, '2024-05-05', '2024-01-01') WHERE id IN (1, 101)`,
+      732,
+    ],
   ])('where %s', async (_, sql, rows) => {
     const table = await bookings()
     const between = () => server.sql(sql(`sluice_remove.${table.table.name}`))
@@ -134,10 +143,14 @@ describe.skipIf(skipped)(`nothing is removed from MySQL${why}`, () => {
   test('where the table is another one, has a column that nobody proved, or is not there', async () => {
     const table = await bookings(', twice INT AS (id * 2) VIRTUAL, more INT NULL')
     const columns = columnsOf(table).filter(({ name }) => name !== 'twice')
-    expect(await remove(table, { columns: columns.filter(({ name }) => name !== 'more') })).toMatchObject({ end: 'differs' })
+    expect(await remove(table, { columns: columns.filter(({ name }) => name !== 'more') })).toMatchObject({
+      end: 'differs',
+    })
     expect(await remove({ ...table, identity: `${table.identity}x` }, { columns })).toMatchObject({ end: 'gone' })
     expect(await countOf(table)).toBe('732')
-    expect(await remove(table, { columns }, () => server.sql(`DROP TABLE sluice_remove.${table.table.name}`))).toMatchObject({ end: 'gone' })
+    expect(
+      await remove(table, { columns }, () => server.sql(`DROP TABLE sluice_remove.${table.table.name}`)),
+    ).toMatchObject({ end: 'gone' })
   })
 
   test('where rows of other tables hang on them, and where the condition is none', async () => {
@@ -162,7 +175,9 @@ describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
   /** The session that waits for rows, once it waits. */
   async function waiting(): Promise<string> {
     for (;;) {
-      const id = await scalar(`SELECT MIN(id) FROM information_schema.processlist WHERE info LIKE 'SELECT CAST(COUNT(*) AS CHAR)%FOR UPDATE'`)
+      const id = await scalar(
+        `SELECT MIN(id) FROM information_schema.processlist WHERE info LIKE 'SELECT CAST(COUNT(*) AS CHAR)%FOR UPDATE'`,
+      )
       if (id !== 'null') return id
       await sleep(20)
     }
@@ -191,7 +206,9 @@ describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
     await other.query(`SELECT * FROM ledger WHERE id = ${closing.id} FOR UPDATE`)
     const removing = remove(table, { where: SPRING, closing })
     for (let busy = '0'; busy === '0'; await sleep(20)) {
-      busy = await scalar(`SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE ledger%' AND command <> 'Sleep'`)
+      busy = await scalar(
+        `SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE ledger%' AND command <> 'Sleep'`,
+      )
     }
     let written = false
     const writing = server.sql(sql(`sluice_remove.${name}`)).then(() => (written = true))
@@ -260,7 +277,9 @@ describe.skipIf(skipped)(`periods of time in MySQL${why}`, () => {
     const table = await tableOf(store, name)
     await using view = await store.source(SIGNAL)
     const conditions = columnsOf(table).map(({ column }) =>
-      store.timeCondition!(column, ...(column.type.kind === 'int' ? (['5', '7'] as const) : (['2024-04-01', '2024-07-01 00:00:00'] as const))),
+      column.type.kind === 'int'
+        ? store.timeCondition!(column, '5', '7')
+        : store.timeCondition!(column, '2024-04-01', '2024-07-01 00:00:00'),
     )
     expect(conditions[5]).toBe(null)
     for (const where of conditions.slice(1, 5)) {
@@ -274,7 +293,11 @@ describe.skipIf(skipped)(`periods of time in MySQL${why}`, () => {
         cut: sums.reduce((sum, { rows }) => sum + rows, 0n),
       }).toEqual({ ids: ['2', '3'], extent: 2n, digest: 2n, cut: 2n })
     }
-    const extents = await Promise.all(columnsOf(table).slice(1, 5).map(({ column }) => store.timeExtent!(table, column, SIGNAL)))
+    const extents = await Promise.all(
+      columnsOf(table)
+        .slice(1, 5)
+        .map(({ column }) => store.timeExtent!(table, column, SIGNAL)),
+    )
     expect(extents).toEqual([
       { low: '2024-03-31', high: '2024-07-01', nulls: 1n },
       { low: '2024-03-31 23:59:59.999999', high: '2024-07-01 00:00:00', nulls: 1n },

@@ -165,7 +165,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       }
       await step(() => parts.detach(request))
       expect(await count()).toBe(300 - Number(request.expect.rows))
-      const { schema, name } = parts.detachedName(BOOKINGS, request.partition)
+      const { schema, name } = parts.detachedName(request.partition, request.identity)
       expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows))
       await reopenLedger(direct)
       expect(await parts.detach(request)).toBe('gone')
@@ -199,7 +199,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await direct.run('ALTER TABLE bookings DROP later')
       await untouched()
       expect(await parts.detach(request)).toBe('done')
-      const { schema, name } = parts.detachedName(BOOKINGS, request.partition)
+      const { schema, name } = parts.detachedName(request.partition, request.identity)
       await reopenLedger(direct)
       await direct.run(`DELETE FROM ${schema}."${name}" WHERE id = 1`)
       expect(await parts.drop(request)).toBe('differs')
@@ -224,7 +224,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await parts.detach({ ...request, parent: { schema: 'public', name: 'ledger' } })).toBe('gone')
       expect(await parts.detach(request)).toBe('done')
       await reopenLedger(direct)
-      const { schema, name } = parts.detachedName(BOOKINGS, request.partition)
+      const { schema, name } = parts.detachedName(request.partition, request.identity)
       await direct.run(`ALTER TABLE ${schema}."${name}" SET SCHEMA public`)
       expect(await parts.drop(request)).toBe('gone')
       expect(await count(`"${name}"`)).toBe(Number(request.expect.rows))
@@ -304,11 +304,27 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         if (waiting.length > 0) break
         await sleep(5)
       }
-      // Each waits for the other now. It is not he who is ended for it.
+      // Each waits for the other now. It is not he who is ended for it, and he is let in at the first chance.
+      const started = Date.now()
       await other.run("INSERT INTO bookings (day) VALUES ('2024-01-31'); COMMIT")
+      expect(Date.now() - started).toBeLessThan(1700)
       expect(await detached).toMatchObject({ code: 'TARGET_BUSY', retryable: true })
       expect(await count()).toBe(302)
       expect(await storeOf(store).detach(request)).toBe('differs')
+    })
+
+    test('who reads all of the table meanwhile does not wait, and is waited for', async () => {
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
+      const detached = storeOf(store).detach(request)
+      for (;;) {
+        const waiting = await direct.rows("SELECT FROM pg_locks WHERE relation = 'bookings'::regclass AND NOT granted")
+        if (waiting.length > 0) break
+        await sleep(5)
+      }
+      expect(await other.rows('SELECT count(*) FROM bookings')).toEqual([['300']])
+      await other.run('COMMIT')
+      expect(await detached).toBe('done')
     })
 
     test('who writes between lock and commit waits, and his row is never taken along', async () => {
@@ -330,7 +346,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         .catch((error: Error) => error.message)
       expect(await detached).toBe('done')
       expect(await insert).toMatch(/no partition of relation "bookings" found for row/)
-      const { schema, name } = storeOf(store).detachedName(BOOKINGS, request.partition)
+      const { schema, name } = storeOf(store).detachedName(request.partition, request.identity)
       expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows))
     })
 
@@ -403,7 +419,12 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       const third = await exported(store, { schema, name: hostile }, 'bookings_m1')
       await reopenLedger(direct)
       expect(await parts.detach(third.request)).toBe('done')
-      expect((await direct.rows("SELECT FROM pg_tables WHERE schemaname = 'sluice_archived'")).length).toBe(3)
+      const names = [first, second, third].map(
+        ({ request }) => parts.detachedName(request.partition, request.identity).name,
+      )
+      expect(
+        (await direct.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived'")).flat().toSorted(),
+      ).toEqual(names.toSorted())
       for (const { request } of [first, second]) {
         await reopenLedger(direct)
         expect(await parts.attach(request)).toBe('done')
@@ -415,11 +436,45 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await direct.run(`DROP SCHEMA ${quoted(schema)} CASCADE`)
     })
 
+    test('two at once are both taken out; a name of any characters finds its way back', async () => {
+      const parts = storeOf(store)
+      const name = `"';\n--😀${'é'.repeat(25)}x`
+      expect(Buffer.byteLength(name)).toBe(61)
+      await direct.run(
+        `ALTER TABLE bookings_m2 RENAME TO "${name.replaceAll('"', '""')}"; INSERT INTO ledger VALUES ('open', 8)`,
+      )
+      const one = await exported(store, BOOKINGS, 'bookings_m1')
+      const two = await exported(store, BOOKINGS, name)
+      const second = { ...two.request, closing: closingFor(8) }
+      expect(await Promise.all([parts.detach(one.request), parts.detach(second)])).toEqual(['done', 'done'])
+      expect(await count()).toBe(300 - Number(one.expect.rows + two.expect.rows))
+      await direct.run("UPDATE ledger SET status = 'open'")
+      expect(await parts.attach(second)).toBe('done')
+      expect(await parts.attach(one.request)).toBe('done')
+      expect(await count()).toBe(300)
+      const listed = await parts.list(await tableNamed(store, 'bookings'), SIGNAL)
+      expect(listed?.partitions.map(({ table, identity }) => [table.table.name, identity]).slice(0, 2)).toEqual([
+        ['bookings_m1', one.request.identity],
+        [name, two.request.identity],
+      ])
+    })
+
     test('what stands in the way is named', async () => {
       const parts = storeOf(store)
+      await direct.run(
+        `CREATE TABLE refers (id bigint, day date, FOREIGN KEY (id, day) REFERENCES bookings); INSERT INTO refers SELECT id, day FROM bookings_m1 LIMIT 1`,
+      )
+      const held = await exported(store, BOOKINGS, 'bookings_m1')
+      expect(held.partition.blocked).toBe('rows of refers refer to it by a foreign key')
+      await expect(parts.detach(held.request)).rejects.toMatchObject({
+        code: 'TABLE_REFUSED',
+        hint: expect.stringContaining('refer to these'),
+      })
+      await direct.run('DROP TABLE refers')
+      await untouched()
       const { request, csv } = await exported(store, BOOKINGS, 'bookings_m1')
       expect(await parts.detach(request)).toBe('done')
-      const { schema, name } = parts.detachedName(BOOKINGS, request.partition)
+      const { schema, name } = parts.detachedName(request.partition, request.identity)
       await reopenLedger(direct)
       await direct.run(`CREATE VIEW looks AS SELECT id FROM ${schema}."${name}"`)
       await expect(parts.drop(request)).rejects.toMatchObject({

@@ -47,8 +47,8 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows that are taken out of PostgreSQL ${PO
   async function asked(more: Partial<RemoveRequest> = {}, columns = archivedColumns(table)): Promise<RemoveRequest> {
     const { range = FIRST, where = null } = more
     await using view = await store.source(SIGNAL)
-    const expect = await view.digest({ ...request(table, { columns }), range, where }, SIGNAL)
-    return { table, columns, range, where, expect, closing: closingFor(), signal: SIGNAL, ...more }
+    const digest = await view.digest({ ...request(table, { columns }), range, where }, SIGNAL)
+    return { table, columns, range, where, expect: digest, closing: closingFor(), signal: SIGNAL, ...more }
   }
 
   async function remove(what: RemoveRequest): Promise<StepEnd> {

@@ -107,7 +107,8 @@ describe('rows are removed', () => {
   it('of tables without a rowid, without a key, and with hostile names', async () => {
     const name = 'a"b; DROP TABLE steps --'
     const quoted = name.replaceAll('"', '""')
-    const file = new File(`CREATE TABLE "${quoted}" ("x""y" TEXT COLLATE NOCASE, n REAL, PRIMARY KEY ("x""y", n)) WITHOUT ROWID;
+    const file =
+      new File(`CREATE TABLE "${quoted}" ("x""y" TEXT COLLATE NOCASE, n REAL, PRIMARY KEY ("x""y", n)) WITHOUT ROWID;
       WITH RECURSIVE k (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 4500) INSERT INTO "${quoted}" SELECT char(65 + i % 50, 945), i / 2.0 FROM k;
       CREATE TABLE bare (a, b TEXT); INSERT INTO bare VALUES (1, 'x'), (1, 'x'), (NULL, 'y')`)
     expect(await remove(file, {}, undefined, name)).toBe('done')
@@ -168,10 +169,14 @@ describe('nothing is removed', () => {
   })
 
   it('where a trigger keeps a row, or rows of another table refer to one', async () => {
-    const file = new File(`${BOOKINGS}; CREATE TRIGGER kept BEFORE DELETE ON t WHEN old.id = 101 BEGIN SELECT RAISE(IGNORE); END`)
+    const file = new File(
+      `${BOOKINGS}; CREATE TRIGGER kept BEFORE DELETE ON t WHEN old.id = 101 BEGIN SELECT RAISE(IGNORE); END`,
+    )
     expect(await remove(file)).toBe('differs')
     untouched(file)
-    file.run(`DROP TRIGGER kept; CREATE TABLE child (t_id INTEGER REFERENCES t ON DELETE CASCADE); INSERT INTO child VALUES (101), (NULL)`)
+    file.run(
+      `DROP TRIGGER kept; CREATE TABLE child (t_id INTEGER REFERENCES t ON DELETE CASCADE); INSERT INTO child VALUES (101), (NULL)`,
+    )
     expect((await refused(remove(file, { where: SPRING }))).code).toBe('TABLE_REFUSED')
     untouched(file)
     file.run('DELETE FROM child WHERE t_id = 101')
@@ -224,12 +229,19 @@ describe('periods of time', () => {
     await using view = await store.source(NEVER)
     const request = { ...readAll(table), where, ordered: true }
     const ids: string[] = []
-    for await (const batch of view.read(request, { rows: 100, bytes: 1e6 }, NEVER)) ids.push(...batch.rows.map(([id]) => String(id)))
+    for await (const batch of view.read(request, { rows: 100, bytes: 1e6 }, NEVER))
+      ids.push(...batch.rows.map(([id]) => String(id)))
     const extent = await view.extent(table, where, true)
     let cut = 0n
-    for await (const range of view.cut(table, EVERY_KEY, where, 2, NEVER)) cut += (await view.digest({ ...request, range }, NEVER)).rows
-    expect([extent.rows, cut, (await view.digest({ ...request, range: ALL }, NEVER)).rows]).toEqual([ids, ids, ids].map((all) => BigInt(all.length)))
-    return { ids: ids.join(' '), extent: await store.timeExtent!(table, found, NEVER).catch((error: unknown) => String(error)) }
+    for await (const range of view.cut(table, EVERY_KEY, where, 2, NEVER))
+      cut += (await view.digest({ ...request, range }, NEVER)).rows
+    expect([extent.rows, cut, (await view.digest({ ...request, range: ALL }, NEVER)).rows]).toEqual(
+      [ids, ids, ids].map((all) => BigInt(all.length)),
+    )
+    return {
+      ids: ids.join(' '),
+      extent: await store.timeExtent!(table, found, NEVER).catch((error: unknown) => String(error)),
+    }
   }
 
   const texts = (type: string, ...values: readonly (string | bigint | null)[]) =>
@@ -241,17 +253,20 @@ describe('periods of time', () => {
 
   const ISO = ['2024-03-31', '2024-03-31 23:59:59.999', '2024-03-31T23:59:59Z', '2024-04-01', '2024-04-01 00:00:00', '2024-04-01T00:00:00Z', null, '2024-06-30T23:59:59.5Z', '2024-07-01', '2024-07-01T00:00Z'] // prettier-ignore
 
-  it.each(['TEXT', 'DATETIME', 'TIMESTAMP_TEXT(6)', 'VARCHAR(40)'])('in texts of several spellings: %s', async (type) => {
-    // A column that says that it holds times takes no mark of UTC unless all of them have one.
-    const marked = type === 'TEXT' || type === 'VARCHAR(40)'
-    const file = texts(type, ...ISO.map((text) => (marked ? text : (text?.replace('Z', '') ?? null))))
-    const { ids, extent } = await period(file, '2024-04-01', '2024-07-01 00:00:00')
-    expect(ids).toBe('4 5 6 8')
-    expect(extent).toEqual({ low: '2024-03-31 00:00:00', high: '2024-07-01 00:00:00', nulls: 1n })
-    expect((await period(file, null, '2024-04-01')).ids).toBe('1 2 3')
-    expect((await period(file, '2024-07-01', null)).ids).toBe('9 10')
-    expect((await period(file, null, null)).ids).toBe('1 2 3 4 5 6 8 9 10')
-  })
+  it.each(['TEXT', 'DATETIME', 'TIMESTAMP_TEXT(6)', 'VARCHAR(40)'])(
+    'in texts of several spellings: %s',
+    async (type) => {
+      // A column that says that it holds times takes no mark of UTC unless all of them have one.
+      const marked = type === 'TEXT' || type === 'VARCHAR(40)'
+      const file = texts(type, ...ISO.map((text) => (marked ? text : (text?.replace('Z', '') ?? null))))
+      const { ids, extent } = await period(file, '2024-04-01', '2024-07-01 00:00:00')
+      expect(ids).toBe('4 5 6 8')
+      expect(extent).toEqual({ low: '2024-03-31 00:00:00', high: '2024-07-01 00:00:00', nulls: 1n })
+      expect((await period(file, null, '2024-04-01')).ids).toBe('1 2 3')
+      expect((await period(file, '2024-07-01', null)).ids).toBe('9 10')
+      expect((await period(file, null, null)).ids).toBe('1 2 3 4 5 6 8 9 10')
+    },
+  )
 
   it('in the middle of a day', async () => {
     const file = texts('TEXT', '2024-03-31 21:59:59', '2024-03-31T21:59:59.9Z', '2024-03-31T22:00Z', '2024-03-31 22:00:00', '2024-04-01', '2024-04-01T21:59Z', '2024-04-01 22:00') // prettier-ignore
@@ -268,8 +283,14 @@ describe('periods of time', () => {
   })
 
   it('of days and of whole numbers', async () => {
-    expect((await period(texts('DATE', '2024-03-31', '2024-04-01', '2024-04-02', null), '2024-04-01', '2024-04-02')).ids).toBe('2')
-    const numbers = await period(texts('INTEGER', 5n, 1711929600n, 9007199254740993n, null), '1711929600', '9007199254740994')
+    expect(
+      (await period(texts('DATE', '2024-03-31', '2024-04-01', '2024-04-02', null), '2024-04-01', '2024-04-02')).ids,
+    ).toBe('2')
+    const numbers = await period(
+      texts('INTEGER', 5n, 1711929600n, 9007199254740993n, null),
+      '1711929600',
+      '9007199254740994',
+    )
     expect(numbers).toEqual({ ids: '2 3', extent: { low: '5', high: '9007199254740993', nulls: 1n } })
     expect((await period(texts('REAL', 5n), '1', '2')).ids).toBe(null)
     expect((await period(texts('TEXT', null), null, null)).extent).toEqual({ low: null, high: null, nulls: 1n })

@@ -30,7 +30,11 @@ export function newFolder(): string {
 }
 
 /** As CSV, in buffers of any size. */
-export async function* csvOf(rows: readonly Row[], columns: readonly StoredColumn[], step = 50_000): AsyncGenerator<Buffer> {
+export async function* csvOf(
+  rows: readonly Row[],
+  columns: readonly StoredColumn[],
+  step = 50_000,
+): AsyncGenerator<Buffer> {
   const all = Buffer.from(rows.map((row) => wireLine(row, columns)).join(''))
   for (let at = 0; at < all.length; at += step) yield all.subarray(at, at + step)
 }

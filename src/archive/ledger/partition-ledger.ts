@@ -108,7 +108,8 @@ export class PartitionLedger {
     await this.#database.batch([
       {
         sql: `UPDATE migration_archive_partitions SET ${sets.join(', ')}
-              WHERE ${PARTITION} AND state IN ('PLANNED', 'FAILED') AND owner IS NULL AND delta_version IS NULL`,
+              WHERE ${PARTITION} AND owner IS NULL
+                AND (state = 'RESTORED' OR (state IN ('PLANNED', 'FAILED') AND delta_version IS NULL))`,
         parameters: [...Object.values(facts), ...this.#key, label],
       },
     ])

@@ -13,6 +13,7 @@ import type { ArchiveOperation } from '../archive-operations.ts'
 import { cutOff, parseAge } from '../calendar/age.ts'
 import { calendarText, parseCalendar } from '../calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
+import { periodAt } from '../calendar/period.ts'
 import { resolve } from 'node:path'
 import { nativeCandidates } from './native-candidates.ts'
 import { rangeCandidates } from './range-candidates.ts'
@@ -39,6 +40,8 @@ export type PlannedArchive = {
   readonly archived: ArchivedTable
   /** The ledger does not know the table yet. */
   readonly fresh: boolean
+  /** Labels that somebody named. */
+  readonly asked: ReadonlySet<string>
   readonly partitions: readonly PlannedPartition[]
 }
 
@@ -69,15 +72,16 @@ export async function planArchive(
   if (natives === null) refuseUnremovable(table, store)
   const until =
     operation.olderThan === undefined ? null : cutOff(calendar, parseAge(operation.olderThan), new Date(nowMs))
+  const asked = operation.partitions.map((label) => labelNamed(calendar, label))
   const known = new Map((record?.partitions ?? []).map((partition) => [partition.label, partition]))
-  const wanted = { labels: operation.partitions, until, calendar }
+  const wanted = { labels: asked, until, calendar }
   const candidates =
     natives === null
       ? await rangeCandidates(table, timeColumn, wanted, known, { store, signal })
       : await nativeCandidates(natives, wanted, { store, signal })
-  const partitions = merged(candidates, known, operation)
-  refuseUnknown(table, operation, partitions)
-  return { table, archived, fresh: record === null, partitions }
+  const partitions = merged(candidates, known, asked, operation.drop)
+  refuseUnknown(table, asked, partitions)
+  return { table, archived, fresh: record === null, asked: new Set(asked), partitions }
 }
 
 /** The table of a partition, as it stands in the source now. */
@@ -192,10 +196,20 @@ function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   })
 }
 
+/** People write `q2-fy2025`; a partition that is a table may have any name. */
+function labelNamed(calendar: CalendarSpec, text: string): string {
+  try {
+    return periodAt(calendar, text).label
+  } catch {
+    return text
+  }
+}
+
 function merged(
   candidates: readonly Candidate[],
   known: ReadonlyMap<string, ArchivedPartition>,
-  { partitions: asked, drop }: ArchiveOperation,
+  asked: readonly string[],
+  drop: boolean,
 ): readonly PlannedPartition[] {
   const byLabel = new Map(candidates.map((candidate) => [candidate.label, candidate]))
   const labels = [...known.keys(), ...[...byLabel.keys()].filter((label) => !known.has(label))]
@@ -237,11 +251,7 @@ function standing(
   }
 }
 
-function refuseUnknown(
-  table: TableSpec,
-  { partitions: asked }: ArchiveOperation,
-  found: readonly PlannedPartition[],
-): void {
+function refuseUnknown(table: TableSpec, asked: readonly string[], found: readonly PlannedPartition[]): void {
   const unknown = asked.filter((label) => !found.some((partition) => partition.label === label))
   if (unknown.length === 0) return
   throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no partition ${unknown.join(', ')}`, {

@@ -31,27 +31,32 @@ export async function rangeCandidates(
   const { low, high } = (await store.timeExtent?.(table, column, signal)) ?? { low: null, high: null }
   const kind = valueKind(table, column, high)
   const { calendar, labels, until } = wanted
+  const named = labels.map((label) => periodAt(calendar, label))
   const periods: readonly Period[] =
-    labels.length > 0
-      ? labels.map((label) => periodAt(calendar, label))
-      : until === null
-        ? []
-        : [...duePeriods(calendar, low, kind, until)]
+    named.length > 0 ? named : until === null ? [] : [...duePeriods(calendar, low, kind, until)]
   const candidates: Candidate[] = []
   await using view = await store.source(signal)
-  for (const period of periods) {
-    // What happened to it decides, not what is in the source by now.
-    if ((known.get(period.label)?.fence ?? 0n) > 0n) continue
-    const { from, to } = boundsFor(calendar, period, kind)
+  const counted = async (first: Period, last: Period): Promise<bigint> => {
+    const { from } = boundsFor(calendar, first, kind)
+    const { to } = boundsFor(calendar, last, kind)
     const condition = store.timeCondition?.(column, from, to) ?? null
-    if (condition === null)
+    if (condition === null) {
       throw new SluiceError('BAD_FLAG', `${timeColumn} says no time`, { hint: 'name another column with --by' })
-    const { rows } = await view.extent(table, condition, true)
-    if (rows === 0n && !labels.includes(period.label)) continue
+    }
+    return (await view.extent(table, condition, true)).rows
+  }
+  for (let at = 0; at < periods.length; at++) {
+    const period = periods[at]
+    // What happened to it decides, not what is in the source by now.
+    if (period === undefined || (known.get(period.label)?.fence ?? 0n) > 0n) continue
+    const rows = await counted(period, period)
+    if (rows === 0n && named.length === 0) {
+      at = (await nextWithRows(periods, at, counted)) - 1
+      continue
+    }
     candidates.push({
       label: period.label,
-      from,
-      to,
+      ...boundsFor(calendar, period, kind),
       native: null,
       rows,
       estimated: false,
@@ -60,4 +65,28 @@ export async function rangeCandidates(
     })
   }
   return candidates
+}
+
+/**
+ * The first period behind an empty one that may hold rows: one row of long ago would otherwise cost a question for every day since.
+ * @returns the number of periods where none of them does
+ */
+async function nextWithRows(
+  periods: readonly Period[],
+  empty: number,
+  counted: (first: Period, last: Period) => Promise<bigint>,
+): Promise<number> {
+  let from = empty + 1
+  for (let step = 1; from < periods.length; step *= 2) {
+    const last = Math.min(from + step, periods.length) - 1
+    const [a, b] = [periods[from], periods[last]]
+    if (a === undefined || b === undefined) break
+    if ((await counted(a, b)) === 0n) {
+      from = last + 1
+      continue
+    }
+    if (from === last) return from
+    step = 0.5
+  }
+  return from
 }

@@ -28,7 +28,7 @@ async function digestNow(context: ArchiveContext, partition: ArchivedPartition):
     return await view.digest(requestOf(context, partition, table), interrupt.abort)
   }
   const name: TableName | undefined =
-    state === 'PUBLISHED' ? native.table : store.partitions?.().detachedName(table.table, native.table)
+    state === 'PUBLISHED' ? native.table : store.partitions?.().detachedName(native.table, native.identity)
   const [found] = name === undefined ? [] : await store.tables(tableText(name), interrupt.abort)
   if (found === undefined) return null
   await using view = await store.source(interrupt.abort)

@@ -59,11 +59,10 @@ async function archiveTable(
   for (const { candidate } of chosen) if (candidate !== null) await ledger.addPartition(candidate)
   if (chosen.length === 0) return []
   await using open = await openArchive(table, archived, opened, run, operation)
-  const named = new Set(operation.partitions)
   const wish = (label: string): Wish => ({
     detach: operation.detach,
     drop: operation.drop,
-    again: named.has(label),
+    again: plan.asked.has(label),
   })
   return await advanceAll(
     open.context,

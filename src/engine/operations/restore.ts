@@ -25,7 +25,7 @@ export async function restore(operation: RestoreOperation, run: Run): Promise<En
   })
   if (dryRun) {
     const partitions = chosen.map((known) => ({ label: known.label, status: 'due' as const, candidate: null, known }))
-    emitArchivePlan({ table, archived: record, fresh: false, partitions }, run.emit)
+    emitArchivePlan({ table, archived: record, fresh: false, asked: new Set(labels), partitions }, run.emit)
     return { totals: { partitions: dec(chosen.length) } }
   }
   await using open = await openArchive(table, record, opened, run)

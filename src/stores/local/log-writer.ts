@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream, type BigIntStats } from 'node:fs'
 import { link, mkdir, open, opendir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
 import type { LogWriter } from '../../model/log-writer.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -21,6 +20,7 @@ export type LocalWriterOptions = {
 }
 
 const COMPARED = 1 << 20
+const COPIED = 1 << 20
 
 class LocalLogWriter implements LogWriter {
   readonly root: string
@@ -166,7 +166,9 @@ class LocalLogWriter implements LogWriter {
       const handle = await open(linked, 'wx')
       this.#onStep('created', path)
       try {
-        await pipeline(createReadStream(source), handle.createWriteStream({ autoClose: false }), { signal })
+        for await (const piece of createReadStream(source, { highWaterMark: COPIED, signal })) {
+          await handle.writeFile(piece as Buffer)
+        }
         this.#onStep('written', path)
         await handle.sync()
         this.#onStep('synced', path)

@@ -58,7 +58,7 @@ export function md5Of(bytes: Buffer): string {
 }
 
 function partSize(size: number, least: number): number {
-  return Math.max(least, Math.ceil(size / MOST_PARTS / MB) * MB)
+  return size <= least * MOST_PARTS ? least : Math.ceil(size / MOST_PARTS / MB) * MB
 }
 
 /** @returns false where there is an object of that name */

@@ -241,7 +241,14 @@ const RUN = section('RUN screen', 'screen', [
     'stop after batch or chunks',
     is.canStop,
     {
-      hint: (s) => (is.copies(s) ? (s.size.columns < 100 ? 'stop' : 'stop after chunks') : 'stop after this batch'),
+      hint: (s) =>
+        is.archives(s)
+          ? 'stop after this step'
+          : is.copies(s)
+            ? s.size.columns < 100
+              ? 'stop'
+              : 'stop after chunks'
+            : 'stop after this batch',
       rank: 1,
       palette: true,
     },

@@ -75,6 +75,8 @@ const turned = (s: State): RunView | undefined => {
 }
 /** Whether what runs is a copy. */
 export const copies: When = (s) => (activeRun(s)?.copy ?? null) !== null
+/** Whether what runs is an archive run or a restore. */
+export const archives: When = (s) => (activeRun(s)?.archiving ?? null) !== null
 export const steersCopy: When = (s) => steers(s) && copies(s)
 /** The copy whose screen is open, and where the cursor stands on it. */
 const copyOpen = (s: State): RunView | null => {

@@ -25,7 +25,7 @@ export function archiveLayout(state: State, run: RunView): ArchiveLayout {
   const wide = columns >= 100 && rows >= 30
   const gap = wide ? 1 : 0
   const chart = wide && rows >= 45 && run.finished === null ? 6 : 0
-  const ending = run.finished === null ? 0 : Math.min(wide ? 6 : 4, body - 8)
+  const ending = run.finished === null ? 0 : Math.max(1, Math.min(6, body - 12))
   let left = body - (wide ? 5 : 4) - (chart > 0 ? chart + 1 : 0) - 1 - TITLE - 1 - (ending > 0 ? ending + gap : 0)
   const detail = left >= 12 ? (wide ? 5 : 3) : left >= 8 ? 2 : 0
   left -= detail === 0 ? 0 : detail + TITLE + gap

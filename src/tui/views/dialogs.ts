@@ -46,8 +46,12 @@ function goingOn(state: State): string {
   return `${run.operation.kind} of ${cutMiddle(clean(subject(run.operation)), 24)}, ${percent(share(run))}${lanes}${more}.`
 }
 
-const unit = (state: State, ofCopy: string, ofOthers: string): string =>
-  activeRun(state)?.copy === null ? ofOthers : ofCopy
+/** What a run does one after the other: steps of an archive, chunks of a copy, batches of an import. */
+function unit(state: State, ofCopy: string, ofOthers: string): string {
+  const run = activeRun(state)
+  if (run?.archiving != null) return ofOthers.replace(/batch(?:es)?/, 'step')
+  return run?.copy === null ? ofOthers : ofCopy
+}
 
 function textBox(d: Of<'text'>, state: State): Box {
   const cells = Math.min(state.size.columns, 140)

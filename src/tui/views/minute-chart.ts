@@ -26,5 +26,9 @@ export function minuteChart(run: RunView, cells: number, rows: number, ascii: bo
     const label = i % 2 === 0 && top > 0 ? count(Math.round((top * (floor + 1)) / height)) : ''
     return [span(` ${label.padStart(LABEL - 1)} `, 'muted'), span(cellsOf.join(''), 'info')]
   })
-  return block([rule(`${run.plan?.unit ?? 'step'}s a second, last 60 s`, cells), ...lines], cells, rows)
+  return block(
+    [rule(`${run.archiving === null ? (run.plan?.unit ?? 'step') : 'row'}s a second, last 60 s`, cells), ...lines],
+    cells,
+    rows,
+  )
 }

@@ -45,18 +45,27 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   const { store, table, signal } = question
   await using database = await store.ledger()
   const ledger = readingLedger(database)
+  let given = false
+  const telling = ({ pages, ...rest }: Answer): Promise<void> => {
+    const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {
+      for await (const page of pages) {
+        given = true
+        yield page
+      }
+    }
+    return told({ ...rest, pages: watched() })
+  }
   for (let tried = 1; tried <= TRIES; tried++) {
     const record = await readArchive(ledger, table.table)
     try {
-      await answerOnce(question, ledger, record, told)
+      await answerOnce(question, ledger, record, telling)
       return
     } catch (error) {
       throwIfAborted(signal)
-      // Files go when a partition is restored: then it is no longer one of the archive.
-      const mayPass = error instanceof Moved || (error instanceof SluiceError && error.code === 'PARTITION_CHANGED')
-      if (!mayPass) throw error
-      if (!(error instanceof Moved) && countedOf(await readArchive(ledger, table.table)) === countedOf(record))
-        throw error
+      if (given || (error instanceof SluiceError && error.code === 'BAD_QUERY')) throw error
+      // A table of which a partition is taken away fails its reader, and files go when their partition has been restored.
+      const moved = error instanceof Moved || countedOf(await readArchive(ledger, table.table)) !== countedOf(record)
+      if (!moved) throw error
     }
     await sleep(Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** tried), undefined, { signal }).catch(() =>
       throwIfAborted(signal),

@@ -26,7 +26,8 @@ export function hotPart(
 ): HotPart {
   const { conditions, except } = exceptions(store, table, record, columns)
   const wanted = needs.intervals.flatMap((interval) => pushed(store, table, columns, interval))
-  const where = [...wanted, ...conditions].map((condition) => `(${condition})`).join(' AND ')
+  const all = [...wanted, ...conditions]
+  const where = isSingle(store) ? wanted[0] : all.map((condition) => `(${condition})`).join(' AND ')
   const names = new Set([...needs.columns, ...except.map(({ column }) => column)])
   const found = columns.filter(({ name, hot }) => hot && names.has(name))
   const brought = found.length > 0 ? found : [slimmest(columns)]
@@ -37,7 +38,7 @@ export function hotPart(
       table,
       columns: brought.map(({ name, as, column }) => ({ name, as, column })),
       range: { by: 'all' },
-      where: where === '' ? null : where,
+      where: where === undefined || where === '' ? null : where,
       ordered: false,
     },
   }
@@ -86,6 +87,10 @@ export function hotRows(
   return { csv: watched(), rows: () => rows }
 }
 
+function isSingle({ can }: CopyStore): boolean {
+  return can.conditions === 'single'
+}
+
 /** What is left in a plain table of a partition that is on its way out does not count. A partition of the system's own is out as a whole. */
 function exceptions(
   store: CopyStore,
@@ -100,7 +105,7 @@ function exceptions(
     const column = columns.find(({ name }) => name === record?.timeColumn)
     const spec = table.columns.find(({ name }) => name === record?.timeColumn)
     const { from, to } = partition
-    const condition = spec === undefined ? null : (store.timeCondition?.(spec, from, to) ?? null)
+    const condition = spec === undefined || isSingle(store) ? null : (store.timeCondition?.(spec, from, to) ?? null)
     // Rows without a time are in no partition.
     if (condition !== null) conditions.push(`NOT coalesce((${condition}), false)`)
     else except.push(exceptionOf(table, partition, column))

@@ -25,7 +25,9 @@ export class ProvedRows {
 
   /** Microseconds since 1970 at which the same rows were proved before; null where they were not. */
   async before(): Promise<bigint | null> {
-    const known = await this.#ledger.all(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration_removals'`)
+    const known = await this.#ledger.all(
+      `SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration_removals'`,
+    )
     if (known.length === 0) return null
     const [row] = await this.#ledger.all('SELECT proved_us FROM migration_removals WHERE id = ?', [this.#id])
     return row === undefined ? null : BigInt(String(row[0]))
@@ -64,6 +66,14 @@ function idOf({ table, columns, range, where, expect }: RemoveRequest): string {
       : range.by === 'keys'
         ? range.keys.map((key) => keyText(key))
         : []
-  const all = [table.identity, columns.map(({ name }) => name), range.by, bounds, where, String(expect.rows), expect.sum]
+  const all = [
+    table.identity,
+    columns.map(({ name }) => name),
+    range.by,
+    bounds,
+    where,
+    String(expect.rows),
+    expect.sum,
+  ]
   return createHash('sha256').update(JSON.stringify(all)).digest('hex')
 }

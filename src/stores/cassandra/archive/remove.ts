@@ -40,6 +40,7 @@ export async function removeRows(removing: Removing, request: RemoveRequest): Pr
   refuseUnfit(shape)
   // What nobody has proved would be lost.
   if ([...shape.columns.keys()].some((name) => !columns.some((column) => column.name === name))) return 'differs'
+  if ((await ledger.all(closing.guard.sql, closing.guard.parameters)).length === 0) return 'fenced'
   const proved = new ProvedRows(ledger, request)
   const began = await serverTime(link)
   const { digest, batches } = await summed(link, request)
@@ -95,7 +96,10 @@ async function summed(
   return { digest: all.digest(), batches }
 }
 
-function rowsOf(link: CassandraLink, { table, columns, range, where, signal }: RemoveRequest): AsyncGenerator<RowBatch> {
+function rowsOf(
+  link: CassandraLink,
+  { table, columns, range, where, signal }: RemoveRequest,
+): AsyncGenerator<RowBatch> {
   return scan(link, { table, columns, range, where, ordered: false, stamps: true }, BATCH, undefined, signal)
 }
 

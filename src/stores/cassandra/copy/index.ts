@@ -2,7 +2,15 @@
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { RingLook, RingPicture } from '../../../model/copy/ring-picture.ts'
 import { systemClock, type Clock } from '../../../shared/clock.ts'
-import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities, TimeExtent } from '../../copy-port.ts'
+import type {
+  CopyStore,
+  CopyTarget,
+  LedgerDatabase,
+  ObjectStore,
+  SourceView,
+  StoreAbilities,
+  TimeExtent,
+} from '../../copy-port.ts'
 import { timeCondition } from '../archive/time.ts'
 import { timeExtent } from '../archive/time-extent.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -45,6 +53,7 @@ const CAN: StoreAbilities = {
   frames: [],
   // A frame of the protocol takes 256 MB, and a value has to fit into it beside the others.
   maxValueBytes: 200_000_000,
+  conditions: 'single',
 }
 
 /**

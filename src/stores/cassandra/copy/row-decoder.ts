@@ -40,7 +40,12 @@ export class RowDecoder {
     this.#parts = request.columns.map(({ name, as }) => ({ name, decode: decoderOf(this.typeOf(name).type, as) }))
     this.#stamps = request.columns.map(({ name }, at) => (request.stamps === true ? stampOf(shape, name, at) : null))
     this.#clustering = shape.clustering.length === 0 ? null : (shape.clustering[0] ?? null)
-    const names = new Set([...request.columns.map(({ name }) => name), ...shape.partition, ...shape.clustering, ...more])
+    const names = new Set([
+      ...request.columns.map(({ name }) => name),
+      ...shape.partition,
+      ...shape.clustering,
+      ...more,
+    ])
     const times = this.#stamps.flatMap((part) =>
       part === null
         ? []

@@ -21,7 +21,7 @@ import { fed } from '../archive/feed.ts'
 import { castColumn, refusal, wireName } from '../archive/wire-cast.ts'
 import { queryPages } from '../query.ts'
 import { duckdbError } from '../sql-errors.ts'
-import { needsOf, OPTIMIZERS } from './needs.ts'
+import { needsOf, WITHOUT } from './needs.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type Statement } from './statement.ts'
 import { distinctNames } from './names.ts'
@@ -140,10 +140,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       for await (const { rows } of queryPages(session.connection, `FROM ${ANSWER}`, options, label)) yield rows
     } catch (error) {
       throwIfAborted(signal)
-      if (error instanceof Error && error.message.includes(NOT_BROUGHT)) {
-        throw new SluiceError('INTERNAL', error.message, { cause: error })
-      }
-      throw queryFailure(error, this.#hint)
+      throw answerFailure(error, session.files, this.#hint)
     }
   }
 
@@ -158,7 +155,6 @@ class DuckdbArchiveQuery implements ArchiveQuery {
         .rows(`SELECT num_rows FROM parquet_file_metadata(${literal(links[i] ?? '')})`)
         .catch((error: unknown) => {
           throwIfAborted(this.#request.signal)
-          console.error(error)
           throw changed(label, 'it cannot be read as Parquet', error)
         })
       if (found[0]?.[0] !== rows) throw changed(label, `it holds ${String(found[0]?.[0])} rows instead of ${rows}`)
@@ -189,6 +185,18 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   }
 }
 
+/** What goes wrong with a statement that was planned without a complaint may be the files' fault. */
+function answerFailure(error: unknown, folder: string, hint: string): unknown {
+  if (error instanceof SluiceError || !(error instanceof Error)) return queryFailure(error, hint)
+  const { message } = error
+  if (message.includes(NOT_BROUGHT)) return new SluiceError('INTERNAL', message, { cause: error })
+  const ofFiles =
+    'code' in error ||
+    message.includes(folder) ||
+    /^(?:IO|Invalid|TProtocolException|Serialization) Error|ZSTD|thrift|corrupt/i.test(message)
+  return ofFiles ? changed('', (message.split('\n')[0] ?? '').replaceAll(folder, ''), error) : queryFailure(error, hint)
+}
+
 async function makeStandIn(session: QuerySession, request: QueryRequest, names: readonly string[]): Promise<void> {
   const { table, columns } = request
   await session.run(
@@ -203,9 +211,7 @@ async function makeStandIn(session: QuerySession, request: QueryRequest, names: 
 }
 
 async function plan(session: QuerySession, { columns, sql }: QueryRequest): Promise<QueryNeeds> {
-  const all = await session.rows('SELECT name FROM duckdb_optimizers()')
-  const off = all.map(([name]) => String(name)).filter((name) => !OPTIMIZERS.includes(name))
-  await session.run(`SET disabled_optimizers = ${literal(off.join(','))}`)
+  await session.run(`SET disabled_optimizers = ${literal(WITHOUT.join(','))}`)
   const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${literal(sql)}, optimize := true)`)
   await session.run('RESET disabled_optimizers')
   const needs = typeof json === 'string' ? needsOf(json, STAND_IN, columns) : null
@@ -250,7 +256,7 @@ function bringFailure(error: unknown, table: string, columns: readonly QueryColu
 
 function changed(label: string, what: string, cause?: unknown): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `a file of the archive is not what was proved: ${what}`, {
-    where: label,
+    ...(label === '' ? {} : { where: label }),
     hint: 'sluice archive verify says what else is wrong',
     ...(cause === undefined ? {} : { cause }),
   })

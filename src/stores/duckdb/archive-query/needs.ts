@@ -7,14 +7,16 @@ import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/q
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 type Span = { least: bigint | null; most: bigint | null }
 
-/** Those that push columns and conditions down. All others may use what the table in its place holds. */
-export const OPTIMIZERS: readonly string[] = [
-  'expression_rewriter',
-  'filter_pullup',
-  'filter_pushdown',
-  'in_clause',
-  'cte_inlining',
-  'unused_columns',
+/** Those that use what the table in its place holds, or that would look at it twice where the statement looks once. All others may do their work. */
+export const WITHOUT: readonly string[] = [
+  'statistics_propagation',
+  'empty_result_pullup',
+  'compressed_materialization',
+  'join_filter_pushdown',
+  'late_materialization',
+  'row_group_pruner',
+  'top_n_window_elimination',
+  'window_self_join',
 ]
 
 /** Types whose values are counted in whole units. */
@@ -126,7 +128,9 @@ function both(a: Span, b: Span): Span {
 function unitsOf(constant: Json | undefined, type: string): bigint | null {
   if (at(at(constant, 'type'), 'id') !== type || at(constant, 'is_null') !== false) return null
   const value = at(constant, 'value')
-  if (typeof value === 'number' ? !Number.isSafeInteger(value) : typeof value !== 'string') return null
+  if (typeof value === 'number' ? !Number.isSafeInteger(value) : typeof value !== 'string' || !/^-?\d+$/.test(value)) {
+    return null
+  }
   const units = BigInt(value as number | string)
   return units > LARGEST || units < -LARGEST ? null : units
 }

@@ -6,6 +6,8 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { literal } from '../../../shared/sql-text.ts'
 import { openDuckDb, type DuckDb } from '../instance.ts'
 
+const THREAD_BYTES = 64 << 20
+
 export type DeskOptions = {
   /** Of each DuckDB that is open, bytes. */
   readonly memoryBytes: number
@@ -47,7 +49,8 @@ export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions
   await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
     const db = await openDuckDb({
-      threads,
+      // Each holds a part of the memory: two that have too little fail where one would have got through.
+      threads: Math.max(1, Math.min(threads, Math.floor(memoryBytes / THREAD_BYTES))),
       memoryLimit: `${Math.ceil(memoryBytes / 1e6)}MB`,
       tempDirectory: join(folder, 'spill'),
     })

@@ -53,7 +53,7 @@ export function writeError(
   if (/Maximum line size|buffer.?size/i.test(message)) {
     return new SluiceError('VALUE_REFUSED', 'a row is larger than the memory of the archive allows', {
       where: folder,
-      reason: 'a row has to fit into a quarter of it',
+      reason: 'a row has to fit into a sixteenth of it',
       hint: 'give it more with --memory',
       kind: 'source',
       cause: error,

@@ -14,7 +14,7 @@ const MB = 1 << 20
 /** The number of rows that DuckDB thinks sensible. */
 const GROUP_ROWS = 122_880
 /** Of the values of a row group before they are compressed; less where memory is short, since every thread holds some. */
-const GROUP_BYTES = { most: 256 * MB, least: 8 * MB }
+const GROUP_BYTES = { most: 256 * MB, least: 4 * MB }
 /** DuckDB reads rows in pieces so large, holds several, and takes no row that is larger. */
 const PIECE_BYTES = { most: 1024 * MB, least: 4 * MB }
 
@@ -58,7 +58,7 @@ function copySql({ prefix, fileBytes, table }: WriteRequest, from: string, to: s
     'FORMAT parquet',
     'COMPRESSION zstd',
     `ROW_GROUP_SIZE ${GROUP_ROWS}`,
-    `ROW_GROUP_SIZE_BYTES ${within(memoryBytes / 8, GROUP_BYTES)}`,
+    `ROW_GROUP_SIZE_BYTES ${within(memoryBytes / 16, GROUP_BYTES)}`,
     `FILE_SIZE_BYTES ${Math.max(1, Math.floor(fileBytes))}`,
     `FILENAME_PATTERN ${literal(`${prefix}-{i}`)}`,
     // The folder may hold files of other names. Ours is taken by nobody.
@@ -73,7 +73,7 @@ function copySql({ prefix, fileBytes, table }: WriteRequest, from: string, to: s
 }
 
 function csvSql({ columns }: StoredTable, path: string, memoryBytes: number): string {
-  const piece = within(memoryBytes / 8, PIECE_BYTES)
+  const piece = within(memoryBytes / 16, PIECE_BYTES)
   const texts = columns.map((_, i) => `${wireName(i)}: 'VARCHAR'`).join(', ')
   return (
     `read_csv(${literal(path)}, auto_detect = false, columns = {${texts}}, header = true, delim = ',', quote = '"', escape = '"', ` +

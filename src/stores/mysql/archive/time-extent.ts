@@ -2,6 +2,7 @@
 import { date, moment } from '../../../model/copy/canonical-time.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TimeExtent } from '../../copy-port.ts'
+import type { SqlValue } from '../../port.ts'
 import type { Session } from '../session.ts'
 import { quoted, tableSql } from '../copy/names.ts'
 
@@ -18,7 +19,7 @@ export async function timeExtent(session: Session, table: TableSpec, column: Col
   const [[nulls] = []] = column.nullable
     ? await session.rows(`SELECT CAST(COUNT(*) AS CHAR) FROM ${from} WHERE ${name} IS NULL`)
     : []
-  const text = (value: unknown): string | null => (value == null ? null : canonical(column, String(value)))
+  const text = (value: SqlValue | undefined): string | null => (value == null ? null : canonical(column, String(value)))
   return { low: text(first), high: text(last), nulls: BigInt(String(nulls ?? 0)) }
 }
 

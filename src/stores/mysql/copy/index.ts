@@ -1,7 +1,15 @@
 /** MySQL and MariaDB as source and target of copies. */
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities, TimeExtent } from '../../copy-port.ts'
+import type {
+  CopyStore,
+  CopyTarget,
+  LedgerDatabase,
+  ObjectStore,
+  SourceView,
+  StoreAbilities,
+  TimeExtent,
+} from '../../copy-port.ts'
 import { commentsOf } from '../archive/comments.ts'
 import { timeCondition } from '../archive/time.ts'
 import { timeExtent } from '../archive/time-extent.ts'

@@ -1,5 +1,4 @@
 /** Tables on their way into the schema for what is archived, and back: nothing there is overwritten, nothing here either. */
-import { createHash } from 'node:crypto'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../connect.ts'
@@ -13,10 +12,9 @@ export const ARCHIVED_SCHEMA = 'sluice_archived'
 /** Bytes of a name; longer ones are cut off in silence. */
 const MOST_NAME = 63
 
-/** Partitions of two schemas can have one name, so that a few digits tell them apart. */
-export function archivedName({ schema, name }: TableName): TableName {
-  const digest = createHash('sha256').update(JSON.stringify([schema ?? null, name]))
-  return { schema: ARCHIVED_SCHEMA, name: suffixed(name, digest.digest('hex').slice(0, 8)) }
+/** With the number of the table in it: others of the same name may be there already, from another schema or from earlier years. */
+export function archivedName({ name }: TableName, oid: string): TableName {
+  return { schema: ARCHIVED_SCHEMA, name: suffixed(name, oid) }
 }
 
 /** Makes the schema in a transaction of its own, where it is not there: two that make it at the same time would wait for each other's rows. */
@@ -56,13 +54,6 @@ export async function moveTable(session: CopySession, { oid, name: from }: Known
   await session.ask(`ALTER TABLE ${tableSql(now)} SET SCHEMA ${quoteName(schema)}`)
   now = { ...now, schema }
   await rename(to.name)
-}
-
-/** The name that a table gets there: another one where an older table of its name has not been dropped yet. */
-export async function freeArchivedName(session: CopySession, table: KnownTable): Promise<TableName> {
-  const first = archivedName(table.name)
-  if (!(await isTaken(session, first, table.oid))) return first
-  return { ...first, name: suffixed(table.name.name, table.oid) }
 }
 
 async function hasSchema(session: CopySession): Promise<boolean> {

@@ -18,7 +18,7 @@ import { loadCsv } from './csv-in.ts'
 import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable } from './known.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable, Locks } from './locks.ts'
-import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, freeArchivedName, moveTable } from './move.ts'
+import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, moveTable } from './move.ts'
 import type { Steps, Within } from './steps.ts'
 
 type Ended = 'done' | 'differs' | 'gone'
@@ -63,8 +63,8 @@ export class PostgresPartitions implements PartitionStore {
     return this.#steps.run({ ...request, table: request.partition }, (within) => recreate(within, request, csv))
   }
 
-  detachedName(_: TableName, partition: TableName): TableName {
-    return archivedName(partition)
+  detachedName(partition: TableName, identity: string): TableName {
+    return archivedName(partition, identity)
   }
 }
 
@@ -85,7 +85,7 @@ async function detach({ session, locks }: Within, request: PartitionRequest): Pr
   if (!(await holds(session, partition, request))) return 'differs'
   await locks.takeWhole(parent, partition)
   await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`)
-  await moveTable(session, partition, await freeArchivedName(session, partition))
+  await moveTable(session, partition, archivedName(partition.name, partition.oid))
   return 'done'
 }
 

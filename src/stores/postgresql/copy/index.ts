@@ -3,6 +3,7 @@ import { isConnectionLoss, connectFailed } from '../errors.ts'
 import { retrying } from '../../retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { PartitionStore } from '../../archive-port.ts'
 import type {
   CopyStore,
   CopyTarget,
@@ -14,7 +15,6 @@ import type {
 } from '../../copy-port.ts'
 import { timeCondition } from '../archive/time.ts'
 import { timeExtent } from '../archive/time-extent.ts'
-import type { PartitionStore } from '../../archive-port.ts'
 import { Pool } from '../../pool.ts'
 import { columnComments } from '../archive/comments.ts'
 import { PostgresPartitions } from '../archive/partitions.ts'

@@ -121,10 +121,14 @@ function refuseFollowers(connection: Database.Database, request: RemoveRequest):
         `SELECT 1 FROM ${quote(child)} WHERE (${from.join(', ')}) IN (${removed})${isOwn ? ` AND (${sql}) IS NOT TRUE` : ''} LIMIT 1`,
       )
       if (rows.get(...parameters, ...(isOwn ? parameters : [])) === undefined) continue
-      throw new SluiceError('TABLE_REFUSED', `rows of ${child} refer to rows of ${tableText(table.table)} that would go`, {
-        where: tableText(table.table),
-        hint: `archive or remove the rows of ${child} first`,
-      })
+      throw new SluiceError(
+        'TABLE_REFUSED',
+        `rows of ${child} refer to rows of ${tableText(table.table)} that would go`,
+        {
+          where: tableText(table.table),
+          hint: `archive or remove the rows of ${child} first`,
+        },
+      )
     }
   }
 }

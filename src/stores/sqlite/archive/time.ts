@@ -72,7 +72,11 @@ function momentCondition(column: string, from: string | null, to: string | null)
 
 /** What every text of a moment begins with, or sorts behind. */
 function shortest(bound: string): string {
-  return ofFourDigits(momentBound(bound).replace(/ 00:00:00$/, '').replace(/:00$/, ''))
+  return ofFourDigits(
+    momentBound(bound)
+      .replace(/ 00:00:00$/, '')
+      .replace(/:00$/, ''),
+  )
 }
 
 function ofFourDigits(text: string): string {

@@ -48,6 +48,7 @@ export class ArchivePartition {
   state: ArchiveState | null
   step: StepView | null = null
   error: ErrorInfo | null = null
+  failed = false
   rows: number | null = null
   sourceBytes: number | null = null
   bytes: number | null = null
@@ -96,8 +97,6 @@ export class ArchivePartition {
     this.dropAfter = event.dropAfter ?? this.dropAfter
   }
 
-  failed = false
-
   get status(): PartitionStatus {
     if (this.failed) return 'failed'
     if (this.step !== null) return 'running'
@@ -116,25 +115,31 @@ export class ArchivePartition {
     return this.#moved + (this.step?.bytes ?? 0)
   }
 
-  /** Rows that this run has to go over, each as often as it is read. */
+  /** Rows that this run has to go over, each as often as it is read; of what has failed, what it went over. */
   get work(): number {
     const { status } = this
     if (status === 'blocked' || status === 'held') return 0
+    return status === 'failed' ? this.#over(this.#all) : this.#all
+  }
+
+  /** Of `work`, what is done. */
+  get done(): number {
+    return this.status === 'done' ? this.work : this.#over(this.work)
+  }
+
+  get #all(): number {
     if (this.goal === 'RESTORED') return this.size
     return Math.max(0, passesOf(this.goal) - passesOf(this.plan?.state ?? null)) * this.size
   }
 
-  /** Of `work`, what is done; all of it for what has failed, because this run does no more about it. */
-  get done(): number {
-    const { status, work } = this
-    if (status === 'failed' || status === 'done') return work
+  #over(most: number): number {
     if (!this.#touched) return 0
     const inStep = Math.min(this.step?.rows ?? 0, this.size)
-    if (this.goal === 'RESTORED') return Math.min(work, inStep)
+    if (this.goal === 'RESTORED') return Math.min(most, inStep)
     const began = passesOf(this.plan?.state ?? null)
     const passed = this.step === null ? passesOf(this.state) : (PASS[this.step.step] ?? passesOf(this.state))
     // A partition that is exported anew begins again.
-    return Math.min(work, Math.max(0, passed - began) * this.size + (passed < began ? 0 : inStep))
+    return Math.min(most, Math.max(0, passed - began) * this.size + (passed < began ? 0 : inStep))
   }
 
   #atGoal(): boolean {

@@ -27,7 +27,7 @@ export function archiveHead(
   const lines = [
     spread([span(` ${title}`)], line(right, 'muted'), cells),
     barLine(state, run, cells),
-    line(cutTo(totals(run, archiving), cells)),
+    line(` ${fitting(totals(run, archiving), cells - 1)}`),
     paceLine(state, run, cells),
   ]
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
@@ -66,10 +66,11 @@ function totals(run: RunView, archiving: ArchiveProgress): readonly string[] {
   ]
 }
 
-function cutTo(parts: readonly string[], cells: number): string {
+/** As many of the parts as there is room for. */
+function fitting(parts: readonly string[], cells: number): string {
   let text = ''
   for (const part of parts) {
-    const longer = text === '' ? ` ${part}` : `${text}   ${part}`
+    const longer = text === '' ? part : `${text}   ${part}`
     if (width(longer) > cells) break
     text = longer
   }
@@ -83,17 +84,12 @@ function paceLine(state: State, run: RunView, cells: number): Line {
   const moved = byteRate(run, state.now, 5000)
   const facts =
     run.finished === null
-      ? [
-          `${rate(rateOf(run, state.now, 5000))} now`,
-          ...(moved === null ? [] : [`${bytes(moved)}/s`]),
-          ...(cells < 80 ? [] : [mean]),
-          elapsed,
-        ]
+      ? [`${rate(rateOf(run, state.now, 5000))} now`, elapsed, ...(moved === null ? [] : [`${bytes(moved)}/s`]), mean]
       : [mean, elapsed]
   const spark = cells >= 100 ? SPARK : NARROW_SPARK
   return [
     span(' '),
     span(padEnd(sparkline(perSecond(run), spark, state.ascii), spark), 'info'),
-    span(`  ${facts.join('   ')}`),
+    span(`  ${fitting(facts, cells - spark - 4)}`),
   ]
 }

@@ -3,7 +3,7 @@ import { progressBar } from '../../draw/bars.ts'
 import { bytes, clockSpan, count, percent, plural, seconds, shortRate } from '../../draw/format.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, padStart } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, padStart, width } from '../../draw/text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { STAGES, stepRates } from '../../run/archiving/archive-partition.ts'
 import type { ArchivePartition, StepView } from '../../run/archiving/archive-partition.ts'
@@ -86,10 +86,13 @@ function partitionLine(
   const { status, step } = partition
   const stopped = run.finished !== null && status === 'running'
   const name = archiving.tables > 1 ? `${partition.table} ${partition.name}` : partition.name
+  const mark = runMark(stopped ? 'stopped' : MARKED[status], marks)
   const front = [
     span(here ? marks.row : ' '),
-    runMark(stopped ? 'stopped' : MARKED[status], marks),
-    span(` ${padEnd(cutMiddle(clean(name), widths.name - 1), widths.name)}`),
+    mark,
+    span(
+      `${' '.repeat(Math.max(0, 2 - width(mark.text)))}${padEnd(cutMiddle(clean(name), widths.name - 1), widths.name)}`,
+    ),
     ...(widths.stages === 0 ? [] : [span(padEnd(stageCells(partition, state.ascii), widths.stages), 'info')]),
   ]
   const room = cells - 3 - widths.name - widths.stages

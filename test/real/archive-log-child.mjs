@@ -1,0 +1,37 @@
+/**
+ * Publishes partitions into an archive with the compiled program, and ends itself with SIGKILL where it is told to. Arguments: folder, JSON of the
+ * publications (`{partition, name, bytes, fence}`), and the step to die at, counted over all files that are written; 0 for never.
+ */
+const [folder, told, dieAt] = process.argv.slice(2)
+const { ArchiveTable } = await import('../../dist/archive/log/archive-table.js')
+const { openLocalLog } = await import('../../dist/stores/local/index.js')
+const { openLocalLogWriter } = await import('../../dist/stores/local/log-writer.js')
+// The database engine takes longer to load than all the rest.
+const write = async (...given) =>
+  (await import('../../dist/stores/duckdb/checkpoint-writer.js')).duckdbCheckpointWriter().write(...given)
+const parquet = async () => (await import('../../dist/stores/duckdb/parquet-rows.js')).duckdbParquetRows()
+
+let steps = 0
+const onStep = () => {
+  if (++steps === Number(dieAt)) process.kill(process.pid, 'SIGKILL')
+}
+const table = ArchiveTable.open({
+  store: openLocalLog(folder),
+  writer: openLocalLogWriter(folder, { onStep }),
+  parquet,
+  checkpoints: { write },
+  now: () => Date.now(),
+  tool: 'child',
+})
+const { signal } = new AbortController()
+const { stored, tableId, name, configuration } = JSON.parse(process.env['PUBLICATION'])
+const outcomes = []
+for (const { partition, file, bytes, fence } of JSON.parse(told)) {
+  const stats = { numRecords: 1n, min: {}, max: {}, nullCount: {} }
+  const examined = { name: file, bytes: BigInt(bytes), rows: 1n, sha256: 'x', digest: { rows: 1n, sum: 'y' }, stats }
+  const txn = { appId: `sluice/${tableId}/${partition}`, version: BigInt(fence) }
+  const tags = () => ({ 'sluice.sha256': 'x' })
+  const what = { tableId, stored, name, configuration, partition, files: [examined], tags, info: {}, txn }
+  outcomes.push((await table.publish(what, signal)).outcome)
+}
+process.stdout.write(`${JSON.stringify({ steps, outcomes })}\n`)

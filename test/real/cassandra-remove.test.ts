@@ -1,0 +1,301 @@
+/** Rows that are taken out of Cassandra once they are proved: nothing goes that was written later. And periods of time, which the reader picks. */
+import type { types } from 'cassandra-driver'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TableSpec } from '../../src/model/copy/column-type.ts'
+import { RINGS, rangeOfTokens, splitTokens } from '../../src/model/copy/ring.ts'
+import type { RemoveRequest, StepEnd } from '../../src/stores/archive-port.ts'
+import { removeRows } from '../../src/stores/cassandra/archive/remove.ts'
+import { Flow } from '../../src/stores/cassandra/copy/flow.ts'
+import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
+import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
+import type { Closing, CopyStore } from '../../src/stores/copy-port.ts'
+import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
+import { columnsOf, cutAll, readAll, refused, rowsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts'
+
+let keyspace: TestKeyspace
+let store: CopyStore
+let steps = 0
+
+beforeAll(async () => {
+  keyspace = await newKeyspace()
+  store = await openCassandraCopy(keyspace.url, {
+    cassandra: { readConsistency: 'ONE', writeConsistency: 'ONE' },
+  })
+  const ledger = await store.ledger()
+  await ledger.batch([
+    { sql: 'CREATE TABLE IF NOT EXISTS steps (id INTEGER PRIMARY KEY, fence INTEGER, status TEXT)', parameters: [] },
+  ])
+}, 120_000)
+
+afterAll(async () => {
+  await store?.[Symbol.asyncDispose]()
+  await keyspace?.[Symbol.asyncDispose]()
+})
+
+/** Long ago, in microseconds. */
+const OLD = 1_700_000_000_000_000n
+const DAY = 86_400_000
+const APRIL = Date.UTC(2024, 3, 1)
+
+/** Two hundred and fifty rows of the year 2024, ten to a partition. */
+async function bookings(name: string, more = ''): Promise<TableSpec> {
+  await keyspace.cql(
+    `CREATE TABLE ${name} (p int, c int, at timestamp, note text, f double${more === '' ? '' : `, ${more}`}, PRIMARY KEY (p, c))`,
+  )
+  const cql = `INSERT INTO ${keyspace.name}.${name} (p, c, at, note, f) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ${OLD}`
+  const rows = Array.from({ length: 250 }, (_, i) => [i % 50, i, new Date(Date.UTC(2024, 0, 1) + ((i * 7) % 366) * DAY), i % 5 === 0 ? null : `note ${i}`, i / 3]) // prettier-ignore
+  await Promise.all(rows.map((row) => keyspace.link.client.execute(cql, row, { prepare: true })))
+  return tableOf(store, name)
+}
+
+function springOf(table: TableSpec): string {
+  const at = table.columns.find(({ name }) => name === 'at')
+  return at === undefined ? '' : (store.timeCondition!(at, '2024-04-01', '2024-07-01') ?? '')
+}
+
+async function step(fence = 1): Promise<Closing & { status(): Promise<unknown> }> {
+  const id = ++steps
+  const ledger = await store.ledger()
+  await ledger.batch([{ sql: `INSERT INTO steps VALUES (?, 1, 'open')`, parameters: [id] }])
+  const held = (status: string) => ({
+    sql: 'SELECT 1 FROM steps WHERE id = ? AND fence = ? AND status = ?',
+    parameters: [id, fence, status],
+  })
+  return {
+    statements: [
+      {
+        sql: `UPDATE steps SET status = 'done' WHERE id = ? AND fence = ? AND status = 'open'`,
+        parameters: [id, fence],
+      },
+    ],
+    guard: held('open'),
+    landed: held('done'),
+    status: async () => (await ledger.all('SELECT status FROM steps WHERE id = ?', [id]))[0]?.[0],
+  }
+}
+
+type Wishes = Partial<RemoveRequest> & { readonly fence?: number }
+
+async function requestOf(table: TableSpec, { fence, ...more }: Wishes = {}): Promise<RemoveRequest> {
+  const request = { table, columns: columnsOf(table), range: { by: 'all' } as const, where: springOf(table), ...more }
+  await using view = await store.source(SIGNAL)
+  const proof = await view.digest({ ...request, ordered: false }, SIGNAL)
+  return { expect: proof, closing: await step(fence), signal: SIGNAL, ...request }
+}
+
+async function remove(table: TableSpec, wishes: Wishes = {}, between?: () => Promise<unknown>): Promise<StepEnd> {
+  const request = await requestOf(table, wishes)
+  await between?.()
+  return await store.target().remove!(request)
+}
+
+/** Removes with a hand on every statement that goes to the cluster. */
+async function meddled(request: RemoveRequest, meddle: (cql: string) => Promise<void>): Promise<StepEnd> {
+  const { client } = keyspace.link
+  const execute = async (cql: string, parameters: unknown[], options: object): Promise<types.ResultSet> => {
+    await meddle(cql)
+    return client.execute(cql, parameters, options)
+  }
+  const handled = new Proxy(client, {
+    get: (target, name) => (name === 'execute' ? execute : (Reflect.get(target, name, target) as unknown)),
+  })
+  const link: CassandraLink = { ...keyspace.link, client: handled }
+  return await removeRows({ link, flow: new Flow(8), ledger: await store.ledger() }, request)
+}
+
+async function idsOf(name: string, which: (row: types.Row) => boolean = () => true): Promise<readonly number[]> {
+  const rows = await keyspace.rows(`SELECT * FROM ${keyspace.name}.${name}`)
+  return rows.filter(which).map((row) => Number(row.get('c')))
+}
+const inSpring = (row: types.Row): boolean => {
+  const at = (row.get('at') as Date | null)?.getTime() ?? 0
+  return at >= APRIL && at < Date.UTC(2024, 6, 1)
+}
+
+describe('rows are removed from Cassandra', () => {
+  test('where they are those that were proved, and no others', async () => {
+    const table = await bookings('plain')
+    const spring = (await idsOf('plain', inSpring)).length
+    expect(spring).toBeGreaterThan(50)
+    const request = await requestOf(table)
+    expect(request.expect.rows).toBe(BigInt(spring))
+    expect(await store.target().remove!(request)).toBe('done')
+    expect(await idsOf('plain')).toHaveLength(250 - spring)
+    expect(await idsOf('plain', inSpring)).toEqual([])
+    // By tokens, the whole of it: nothing is left.
+    const { low, high } = RINGS.murmur3
+    for (const part of splitTokens(low, high, 3)) {
+      expect(await remove(table, { range: rangeOfTokens(part, RINGS.murmur3), where: null })).toBe('done')
+    }
+    expect(await idsOf('plain')).toEqual([])
+    const ledger = await store.ledger()
+    expect(await ledger.all('SELECT COUNT(*) FROM migration_removals')).toEqual([[0]])
+  })
+
+  test('with hostile names, collections that were added to later, and rows that are nothing but a key', async () => {
+    await keyspace.cql(
+      `CREATE TABLE "Weird" ("K ""1" text, c int, "se""t; --" set<text>, l list<int>, v int, PRIMARY KEY ("K ""1", c))`,
+      `INSERT INTO "Weird" ("K ""1", c, "se""t; --", v) VALUES ('it''s', 1, {'a'}, 1) USING TIMESTAMP ${OLD}`,
+      `UPDATE "Weird" USING TIMESTAMP ${OLD + 5n} SET "se""t; --" = "se""t; --" + {'b'}, l = [1, 2] WHERE "K ""1" = 'it''s' AND c = 1`,
+      `INSERT INTO "Weird" ("K ""1", c) VALUES ('it''s', 2) USING TIMESTAMP ${OLD}`,
+      // The key is younger than the value.
+      `INSERT INTO "Weird" ("K ""1", c, v) VALUES ('it''s', 3, 3) USING TIMESTAMP ${OLD}`,
+      `INSERT INTO "Weird" ("K ""1", c) VALUES ('it''s', 3) USING TIMESTAMP ${OLD + 9n}`,
+    )
+    const [table] = await store.tables('Weird', SIGNAL)
+    expect(await remove(table!, { where: null, range: { by: 'keys', keys: [[`it's`, '2']] } })).toBe('done')
+    expect(await remove(table!, { where: null })).toBe('done')
+    expect(await keyspace.rows(`SELECT * FROM ${keyspace.name}."Weird"`)).toEqual([])
+  })
+})
+
+describe('nothing is removed from Cassandra', () => {
+  test('where a value or a row is another one, the step is lost, or the table is another', async () => {
+    const table = await bookings('kept')
+    const all = await idsOf('kept')
+    const [one = 0] = await idsOf('kept', inSpring)
+    const key = `p = ${one % 50} AND c = ${one}`
+    expect(await remove(table, {}, () => keyspace.cql(`UPDATE kept SET note = 'x' WHERE ${key}`))).toBe('differs')
+    expect(await remove(table, {}, () => keyspace.cql(`INSERT INTO kept (p, c, at) VALUES (1, 9000, ${APRIL})`))).toBe(
+      'differs',
+    )
+    expect(await remove(table, {}, () => keyspace.cql('DELETE FROM kept WHERE p = 1 AND c = 9000'))).toBe('differs')
+    const lost = await requestOf(table, { fence: 2 })
+    expect(await store.target().remove!(lost)).toBe('fenced')
+    const columns = columnsOf(table).filter(({ name }) => name !== 'note')
+    expect(await remove(table, { columns })).toBe('differs')
+    expect(await remove(table, {}, () => keyspace.cql('ALTER TABLE kept ADD more int'))).toBe('gone')
+    expect(await idsOf('kept')).toEqual(all)
+  })
+
+  test('of counters, and of tables whose partitions share values', async () => {
+    await keyspace.cql(
+      'CREATE TABLE counted (p int PRIMARY KEY, n counter)',
+      'UPDATE counted SET n = n + 1 WHERE p = 1',
+      'CREATE TABLE shared (p int, c int, s text static, PRIMARY KEY (p, c))',
+      `INSERT INTO shared (p, c, s) VALUES (1, 1, 'all')`,
+    )
+    for (const name of ['counted', 'shared']) {
+      const table = await tableOf(store, name)
+      expect((await refused(remove(table, { where: null }))).code, name).toBe('UNSUPPORTED_TYPE')
+      expect(await keyspace.rows(`SELECT * FROM ${keyspace.name}.${name}`)).toHaveLength(1)
+    }
+  })
+})
+
+describe('what is written to Cassandra meanwhile', () => {
+  test('stays, whether it comes before a row is removed or between reading and removing', async () => {
+    const table = await bookings('raced')
+    const [first = 0, second = 0] = await idsOf('raced', inSpring)
+    const change = (id: number): Promise<void> =>
+      keyspace.cql(`UPDATE raced SET note = 'newer' WHERE p = ${id % 50} AND c = ${id}`)
+    const request = await requestOf(table)
+    let deletes = 0
+    const end = await meddled(request, async (cql) => {
+      if (!cql.startsWith('DELETE FROM') || deletes++ > 0) return
+      await change(first)
+      await change(second)
+    })
+    expect(end).toBe('differs')
+    const notes = await keyspace.rows(`SELECT c, note FROM ${keyspace.name}.raced`)
+    const newer = notes.filter((row) => row.get('note') === 'newer').map((row) => Number(row.get('c')))
+    expect(new Set(newer)).toEqual(new Set([first, second]))
+    // What is left of them has no time any more: a later look finds rows that are none of the archive's.
+    expect(await store.target().remove!({ ...request, where: null })).toBe('differs')
+    expect((await idsOf('raced', (row) => row.get('note') === 'newer')).length).toBe(2)
+  })
+
+  test('between the proof and the batches, ends it before anything goes', async () => {
+    const table = await bookings('later')
+    const all = await idsOf('later')
+    const [one = 0] = await idsOf('later', inSpring)
+    const request = await requestOf(table)
+    let looks = 0
+    const end = await meddled(request, async (cql) => {
+      if (!/^SELECT .*"note"/.test(cql) || ++looks !== 2) return
+      await keyspace.cql(`UPDATE later SET note = 'newer' WHERE p = ${one % 50} AND c = ${one}`)
+    })
+    expect([end, looks]).toEqual(['differs', 2])
+    expect(await idsOf('later')).toEqual(all)
+  })
+})
+
+test('a program that was killed in the middle of it is gone on with', async () => {
+  const table = await bookings('killed')
+  const spring = await idsOf('killed', inSpring)
+  const request = await requestOf(table)
+  let deletes = 0
+  const killed = meddled(request, (cql) => {
+    if (cql.startsWith('DELETE FROM') && ++deletes > 40) return Promise.reject(new Error('killed'))
+    return Promise.resolve()
+  })
+  await expect(killed).rejects.toThrow('killed')
+  const left = await idsOf('killed', inSpring)
+  expect(left.length).toBeLessThan(spring.length)
+  expect(left.length).toBeGreaterThan(0)
+  // Another row of somebody else keeps it from being done, and stays.
+  await keyspace.cql(`INSERT INTO killed (p, c, at) VALUES (1, 9000, ${APRIL})`)
+  const again = { ...request, closing: await step() }
+  expect(await store.target().remove!(again)).toBe('differs')
+  expect(await idsOf('killed', inSpring)).toEqual([9000])
+  await keyspace.cql('DELETE FROM killed WHERE p = 1 AND c = 9000')
+  const closing = await step()
+  expect(await store.target().remove!({ ...request, closing })).toBe('done')
+  expect([await closing.status(), await idsOf('killed')]).toEqual([
+    'done',
+    expect.toSatisfy((ids: unknown[]) => ids.length === 250 - spring.length),
+  ])
+  // Once it is closed nothing tells of the proof: other rows in its place are not removed.
+  expect(await store.target().remove!({ ...request, closing: await step() })).toBe('differs')
+})
+
+describe('periods of time in Cassandra', () => {
+  test('are picked by the reader, on plain columns, in all ways of reading', async () => {
+    const table = await bookings('timed', '"Epoch" bigint')
+    await keyspace.cql(
+      `INSERT INTO timed (p, c, at, "Epoch") VALUES (99, 9000, ${APRIL}, 5)`,
+      `INSERT INTO timed (p, c, at, "Epoch") VALUES (99, 9001, ${APRIL - 1}, 4)`,
+      `INSERT INTO timed (p, c, "Epoch") VALUES (99, 9002, 7)`,
+    )
+    const column = (name: string) => table.columns.find((one) => one.name === name)!
+    const spring = store.timeCondition!(column('at'), '2024-04-01', '2024-07-01')
+    expect(spring).toBe(`"at" >= ${APRIL} AND "at" < ${Date.UTC(2024, 6, 1)}`)
+    const wanted = await idsOf('timed', inSpring)
+    await using view = await store.source(SIGNAL)
+    const request = rowsOf(table, { where: spring, range: { by: 'all' } })
+    const at = table.columns.findIndex(({ name }) => name === 'c')
+    expect(new Set((await readAll(view, request)).map((row) => Number(row[at])))).toEqual(new Set(wanted))
+    expect((await view.digest(request, SIGNAL)).rows).toBe(BigInt(wanted.length))
+    expect((await view.extent(table, spring, true)).rows).toBe(BigInt(wanted.length))
+    let cut = 0n
+    for (const range of await cutAll(view, table, 100, spring))
+      cut += (await view.digest({ ...request, range }, SIGNAL)).rows
+    expect(cut).toBe(BigInt(wanted.length))
+    const some = rowsOf(table, {
+      where: spring,
+      columns: columnsOf(table).slice(0, 1),
+      range: {
+        by: 'keys',
+        keys: [
+          ['99', '9000'],
+          ['99', '9001'],
+        ],
+      },
+    })
+    expect(await readAll(view, some)).toEqual([['99']])
+
+    const count = async (where: string | null) => (await view.digest({ ...request, where }, SIGNAL)).rows
+    expect(await count(store.timeCondition!(column('Epoch'), '5', '7'))).toBe(1n)
+    expect(await count(store.timeCondition!(column('Epoch'), null, '5'))).toBe(1n)
+    expect(await count(store.timeCondition!(column('Epoch'), null, null))).toBe(3n)
+    expect(await count(store.timeCondition!(column('c'), '9000', null))).toBe(3n)
+    expect(await count(store.timeCondition!(column('p'), '99', null))).toBe(3n)
+    expect(store.timeCondition!(column('note'), null, null)).toBe(null)
+    expect(await store.timeExtent!(table, column('at'), SIGNAL)).toEqual({
+      low: '2024-01-01 00:00:00',
+      high: expect.stringMatching(/^2024-12-3/) as string,
+      nulls: 1n,
+    })
+    expect(await store.timeExtent!(table, column('Epoch'), SIGNAL)).toEqual({ low: '4', high: '7', nulls: 250n })
+  })
+})
