@@ -6,7 +6,7 @@ import { bytesText, durationText, grouped, plural } from './format.ts'
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
 /** Totals that are counts of partitions, in the order in which partitions pass them. */
-const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored'] as const
+const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
 /**
  * @param planOnly nothing was going to be changed
@@ -17,13 +17,15 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
   if (Object.keys(totals).length === 0) return null
   const took = ` in ${durationText(ms)}`
   if (command === 'archive-verify') {
-    const { checked = '0', partitions = checked, findings = '0' } = totals
-    const of =
-      partitions === checked
-        ? plural(checked, 'partition')
-        : `${grouped(checked)} of ${plural(partitions, 'partition')}`
-    return `${of} checked, ${findings === '0' ? 'all is as it was proved' : plural(findings, 'finding')}${took}`
+    const { checked = '0', files, rows, findings = '0' } = totals
+    const what = [
+      plural(checked, 'partition'),
+      ...(files === undefined ? [] : [plural(files, 'file')]),
+      ...(rows === undefined ? [] : [plural(rows, 'row')]),
+    ]
+    return `${what.join(', ')} checked, ${findings === '0' ? 'all is as it was proved' : plural(findings, 'finding')}${took}`
   }
+  if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} noted in the ledger`
   if (command === 'archive-sweep') {
     const { findings = '0', bytes = '0' } = totals
     const swept = planOnly ? 'could go; nothing was changed' : 'swept'

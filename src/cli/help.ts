@@ -24,7 +24,7 @@ const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
   ['-q, --quiet', 'only errors and the last line'],
   ['-v, --verbose', 'more detail'],
   ['-y, --yes', 'answer yes to questions that destroy nothing'],
-  ['--confirm=NAME', 'name of the table that may be taken out (rollback)'],
+  ['--confirm=NAME', 'name of the table that may go (rollback, --drop)'],
   ['--no-input', 'never ask'],
   ['--color=WHEN', 'always, never or auto; --no-color is never'],
   ['--ascii', 'no signs outside ASCII in the terminal UI'],

@@ -35,6 +35,12 @@ if (positionals[0] === 'copy') {
   process.exit()
 }
 
+if (positionals[0] === 'archive') {
+  const { archives } = await import('./archive.mjs')
+  await archives({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 1_000_000 })
+  process.exit()
+}
+
 if (positionals[0] === 'cassandra-write') {
   const { cassandraWrite } = await import('./cassandra-write.mjs')
   await cassandraWrite({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 200_000 })

@@ -126,6 +126,8 @@ export const run = stamped([
         published: '1',
         detached: '1',
         dropped: '1',
+        restored: '0',
+        failed: '1',
         rows: '24691356',
         bytes: '420000000',
         sourceBytes: '2400000000',
@@ -189,7 +191,11 @@ export const list = stamped([
   [12, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { partitions: '2' }, ms: 12 }],
 ])
 
-const differences = { code: 'DIFFERENCES', message: '2 of 14 partitions differ', retryable: false } as const
+const differences = {
+  code: 'PROOF_FAILED',
+  message: '2 things in the archive are not as they were proved',
+  retryable: false,
+} as const
 export const verify = stamped([
   started('archive-verify'),
   progress(10_500, 'Q2-FY21', 'verifying', 5_000_000),
@@ -220,7 +226,7 @@ export const verify = stamped([
       type: 'run.finished',
       status: 'failed',
       exitCode: 1,
-      totals: { partitions: '14', checked: '14', findings: '2' },
+      totals: { checked: '14', files: '80', rows: '123456789', findings: '2' },
       ms: 12_200,
       error: differences,
     },

@@ -1,15 +1,29 @@
 /** The log of an archive: what is published is what every reader of Delta finds, once, whoever else publishes and whatever fails. */
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { partitionFolder } from '../../src/archive/log/data-path.ts'
+import { strays, type StrayRequest } from '../../src/archive/log/find-stray.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
 import { schemaOf } from '../../src/delta/schema.ts'
 import type { StoredTable } from '../../src/model/archive/stored-column.ts'
 import { parquetRows } from '../../src/engine/registry.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
+import { openLocalLogWriter } from '../../src/stores/local/log-writer.ts'
 import { openDuckDb, literal } from '../../src/stores/duckdb/instance.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { expectedTables, folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
 import { column, dataFile, localTable, NEVER, publication, refusalOf, STORED, TABLE_ID } from './archive-log-kit.ts'
 import { importOf, perform } from './operation-kit.ts'
 
@@ -397,5 +411,134 @@ describe('everybody can read it', () => {
     ).toEqual(expected.at(-1))
     expect(state?.tableId).toBe(TABLE_ID)
     expect(state?.txns.get(`sluice/${TABLE_ID}/p 0`)).toBe(15n)
+  })
+})
+
+/** Of every action in a log: paths of its members, and what their values are. */
+function shapesOf(lines: readonly string[]): Map<string, Set<string>> {
+  const shapes = new Map<string, Set<string>>()
+  const walk = (value: unknown, path: string): void => {
+    const kind = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value
+    shapes.set(path, (shapes.get(path) ?? new Set()).add(kind))
+    // Names below these are the table's own.
+    if (kind !== 'object' || /\.(?:partitionValues|tags|configuration|operationMetrics)$/.test(path)) return
+    for (const [name, member] of Object.entries(value as object)) walk(member, `${path}.${name}`)
+  }
+  for (const line of lines) walk(JSON.parse(line), '')
+  return shapes
+}
+
+function linesOf(log: string, most: number): readonly string[] {
+  return readdirSync(log)
+    .filter((name) => /^\d{20}\.json$/.test(name))
+    .slice(0, most)
+    .map((name) => join(log, name))
+    .filter((file) => statSync(file).size < 1 << 20)
+    .flatMap((file) => readFileSync(file, 'utf8').split('\n'))
+    .filter((line) => line.trim() !== '')
+}
+
+test.skipIf(!HAVE_TABLES)('actions have the members and types that other writers give them', async () => {
+  const { folder, table } = localTable(place())
+  const stored = { ...STORED, columns: [...STORED.columns, column('seen', 'timestamp_ntz')] }
+  await table.publish(publication('a', [await dataFile(folder, 'a', 'part-1-00000')], 1n, { stored }), NEVER)
+  await table.publish(publication('a', [await dataFile(folder, 'a', 'part-2-00000')], 2n, { stored }), NEVER)
+  const real = new Map<string, Set<string>>()
+  const logs = expectedTables().filter(({ table: name }) => /delta-rs|kernel|spark|golden/.test(name))
+  for (const { table: name } of logs) {
+    const log = join(folderOf(name), '_delta_log')
+    for (const [path, kinds] of existsSync(log) ? shapesOf(linesOf(log, 3)) : []) {
+      real.set(path, new Set([...(real.get(path) ?? []), ...kinds]))
+    }
+  }
+  const ours = shapesOf(linesOf(join(folder, '_delta_log'), 9))
+  const unknown = [...ours].filter(([path, kinds]) => ![...kinds].every((kind) => real.get(path)?.has(kind) === true))
+  expect(real.size).toBeGreaterThan(50)
+  expect(unknown.map(([path]) => path)).toEqual(['.commitInfo.sluicePartition'])
+})
+
+describe('the folder of a table', () => {
+  test('one of two has a name, and nothing else is left', async () => {
+    const folder = place()
+    const writer = openLocalLogWriter(folder)
+    const names = ['a', 'b', 'c', 'd']
+    const ends = await Promise.all(names.map((name) => writer.putIfAbsent('_delta_log/x', Buffer.from(name), NEVER)))
+    expect(ends.filter((end) => end === 'written')).toHaveLength(1)
+    expect(readFileSync(join(folder, '_delta_log/x'), 'utf8')).toBe(names[ends.indexOf('written')])
+    expect(readdirSync(join(folder, '_delta_log'))).toEqual(['x'])
+    expect(writer.root).toBe(openLocalLog(folder).root)
+  })
+
+  test('paths never leave it', async () => {
+    const writer = openLocalLogWriter(place())
+    for (const path of ['../x', '/x', 'a/../../x', 'a/./b', '', 'a\0b']) {
+      const tried = [
+        () => writer.put(path, Buffer.from(''), NEVER),
+        () => writer.putIfAbsent(path, Buffer.from(''), NEVER),
+        () => writer.upload(path, '/etc/hostname', NEVER),
+        () => writer.remove(path, NEVER),
+      ]
+      for (const attempt of tried) expect((await refusalOf(attempt())).code, path).toBe('PATH_ESCAPES')
+    }
+  })
+
+  test('a file that was written in its place stays where it is', async () => {
+    const folder = place()
+    const writer = openLocalLogWriter(folder)
+    const { name, bytes } = await dataFile(folder, 'a', 'part-1-00000')
+    await writer.upload(name, join(folder, name), NEVER)
+    const listed: unknown[] = []
+    for await (const { path, size } of writer.listAll('quarter=a', NEVER)) listed.push([path, size])
+    expect(listed).toEqual([[name, bytes]])
+    for await (const _ of writer.listAll('nothing', NEVER)) throw new Error('something')
+    await writer.remove(name, NEVER)
+    await writer.remove(name, NEVER)
+    expect(existsSync(join(folder, name))).toBe(false)
+  })
+})
+
+describe('stray files', () => {
+  test('are those that no version names, old enough, and ours', async () => {
+    const { folder, table } = localTable(place())
+    const parts = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }
+    const astray = async (more: Partial<StrayRequest> = {}): Promise<readonly string[]> => {
+      const found: string[] = []
+      for await (const { path } of strays({ ...parts, now: Date.now(), olderThanMs: 60_000, ...more }, NEVER)) {
+        found.push(path)
+      }
+      return found.toSorted()
+    }
+    const age = (path: string): void => utimesSync(join(folder, path), 1_700_000_000, 1_700_000_000)
+    const old = await dataFile(folder, 'a', 'part-1-00000')
+    age(old.name)
+    // Without a log nobody knows what the files are.
+    expect(await astray()).toEqual([])
+    await table.publish(publication('a', [old]), NEVER)
+    const fresh = await dataFile(folder, 'a', 'part-2-00000')
+    age(fresh.name)
+    await table.publish(publication('a', [fresh], 2n), NEVER)
+    const made = ['quarter=a/part-3-00000.parquet', 'quarter=a b/part-3-00000.parquet.unfinished', '_delta_log/.tmp-1']
+    const others = [
+      'README.md',
+      '_delta_log/_last_vacuum_info',
+      'sub/_delta_log/0.json',
+      'sub/x=1/y.parquet',
+      '.hidden',
+    ]
+    const young = 'quarter=a/part-4-00000.parquet'
+    for (const path of [...made, ...others, young]) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      writeFileSync(join(folder, path), '')
+      if (path !== young) age(path)
+    }
+    expect(await astray()).toEqual(made.toSorted())
+    expect(await astray({ kept: new Set(made.slice(0, 1)) })).toEqual(made.slice(1).toSorted())
+    expect((await refusalOf(astray({ tableId: 'another' }))).code).toBe('ARCHIVE_CONFLICT')
+    // What a version names that only a checkpoint tells of.
+    for (let i = 0; i < 9; i++) await table.publish(publication(`p${i}`, []), NEVER)
+    for (let i = 0; i < 10; i++) rmSync(join(folder, '_delta_log', `${String(i).padStart(20, '0')}.json`))
+    expect(await astray()).toEqual(made.toSorted())
+    appendFileSync(join(folder, '_delta_log', `${String(10).padStart(20, '0')}.json`), '{"add":')
+    await expect(astray()).rejects.toThrow('JSON')
   })
 })

@@ -1,44 +1,82 @@
-/** A query over more rows of the source than its memory holds. */
+/** Queries that take long: over more rows of the source than memory holds, and over what an archive run of our own has left. */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { ask } from './archive-query-kit.ts'
+import { POSTGRES_AVAILABLE, startPostgres } from '../support/servers/postgresql.ts'
+import { ask, bookingRows, QUARTERS, QUESTIONS, twinRows, untouched } from './archive-query-kit.ts'
+import { psql } from './copy-postgresql-kit.ts'
+import { perform } from './operation-kit.ts'
 
+const ALL = process.env['SLUICE_TEST_ALL'] === '1'
 const ROWS = 3_000_000
 
-test.skipIf(process.env['SLUICE_TEST_ALL'] !== '1')(
-  'rows of the source go to the disk when they do not fit',
-  { timeout: 600_000 },
-  async () => {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-large-'))
-    try {
-      const file = path.join(folder, 'large.db')
-      const db = new Sqlite(file)
-      db.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE bookings (id INTEGER PRIMARY KEY, a TEXT, b TEXT);
+test.skipIf(!ALL)('rows of the source go to the disk when they do not fit', { timeout: 600_000 }, async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-large-'))
+  try {
+    const file = path.join(folder, 'large.db')
+    const db = new Sqlite(file)
+    db.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE bookings (id INTEGER PRIMARY KEY, a TEXT, b TEXT);
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS})
         INSERT INTO bookings SELECT i, hex(randomblob(100)), hex(randomblob(120)) FROM n`)
-      db.close()
-      let most = 0
-      const watch = setInterval(() => {
-        most = Math.max(most, process.memoryUsage().rss)
-      }, 50)
-      const begun = process.memoryUsage().rss
-      const { rows, sources } = await ask(
-        `sqlite:///${file}`,
-        'SELECT count(*), count(DISTINCT a), sum(length(b)) FROM bookings',
+    db.close()
+    let most = 0
+    const watch = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().rss)
+    }, 50)
+    const begun = process.memoryUsage().rss
+    const { rows, sources } = await ask(
+      `sqlite:///${file}`,
+      'SELECT count(*), count(DISTINCT a), sum(length(b)) FROM bookings',
+    )
+    clearInterval(watch)
+    expect(rows.map((row) => row.map(Number))).toEqual([[ROWS, ROWS, ROWS * 240]])
+    expect(sources.hotRows).toBe(String(ROWS))
+    // The limit of DuckDB, and what Node needs beside it.
+    expect((most - begun) / 2 ** 20).toBeLessThan(1700)
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test.skipIf(!ALL || !POSTGRES_AVAILABLE)(
+  'what `archive` has taken out of PostgreSQL, and what it has left',
+  { timeout: 300_000 },
+  async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-archived-'))
+    const rows = bookingRows(1500)
+    await using server = await startPostgres()
+    await server.createDatabase('bookings')
+    const url = server.url('bookings')
+    const by = await psql(url)
+    try {
+      await by.run(`CREATE TABLE bookings (id bigint, day date, amount numeric(10,2), note text, customer text, seen timestamp)
+          PARTITION BY RANGE (day);
+        ${QUARTERS.map(({ label, from, to }) => `CREATE TABLE "${label}" PARTITION OF bookings FOR VALUES FROM ('${from}') TO ('${to}');`).join('')}
+        CREATE TABLE others PARTITION OF bookings DEFAULT; INSERT INTO bookings VALUES ${rows.join(', ')}`)
+      const common = { partitions: [], asText: [], detach: true, drop: false, dryRun: false }
+      const archive = {
+        kind: 'archive',
+        from: url,
+        tables: ['bookings'],
+        to: folder,
+        olderThan: '1q',
+        ...common,
+      } as const
+      const { finished } = await perform(archive)
+      expect(finished.totals).toMatchObject({ detached: '4' })
+      using twin = await untouched(rows)
+      for (const question of QUESTIONS) {
+        expect((await ask(url, question)).rows, question).toEqual(await twinRows(twin, question))
+      }
+      const { sources } = await ask(
+        url,
+        "SELECT sum(id) FROM bookings WHERE day >= '2024-04-10' AND day < '2024-05-01'",
       )
-      clearInterval(watch)
-      expect(rows).toEqual(
-        [[ROWS, ROWS, `${ROWS * 240}`]]
-          .map((row) => row.map(String))
-          .map(([a, b, c]) => [Number(a), Number(b), Number(c)]),
-      )
-      expect(sources.hotRows).toBe(String(ROWS))
-      // The limit of DuckDB, and what Node needs beside it.
-      expect((most - begun) / 2 ** 20).toBeLessThan(1700)
+      expect(sources).toMatchObject({ partitions: { read: '1', of: '4' }, hotRows: '0' })
     } finally {
+      await by.close()
       fs.rmSync(folder, { recursive: true, force: true })
     }
   },

@@ -328,7 +328,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
   })
 
   test('answers are the same, and only what is needed is fetched', async () => {
-    for (const question of QUESTIONS.slice(0, ALL ? undefined : 4)) {
+    for (const question of QUESTIONS.slice(0, ALL ? undefined : 3)) {
       expect((await ask(url, question)).rows, question).toEqual(await twinRows(twin, question))
     }
     server.reset()
@@ -403,7 +403,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
     const [asked] = await Promise.all([seen, archived])
     expect(asked).toBeGreaterThan(2)
     // The others have nothing to do with the source.
-    await sameAnswers(url, ALL ? QUESTIONS : QUESTIONS.slice(0, 5))
+    await sameAnswers(url, ALL ? QUESTIONS : QUESTIONS.slice(0, 3))
   })
 
   test('the table has its schema, and can be called by it', async () => {

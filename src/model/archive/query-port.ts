@@ -42,7 +42,7 @@ export type QueryNeeds = {
 /** Parquet files on a local disk, and how many rows each has to hold. */
 export type QueryFile = { readonly file: string; readonly label: string; readonly rows: bigint }
 
-/** One answer to `bring`: as the values of a row, large integers as bigint. */
+/** A row of the answer; whole numbers that a number would round are bigints. */
 export type AnswerRow = readonly (null | string | number | bigint | Uint8Array)[]
 
 export interface ArchiveQuery extends AsyncDisposable {
@@ -51,8 +51,8 @@ export interface ArchiveQuery extends AsyncDisposable {
   readonly needs: QueryNeeds
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
-   * @returns how many rows the CSV held
    * @param except rows between these bounds (the first included, the second not, null open) are left out
+   * @returns how many rows the CSV held
    * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
    */
   bring(columns: readonly QueryColumn[], csv: AsyncIterable<Buffer>, except: readonly Excepted[]): Promise<bigint>

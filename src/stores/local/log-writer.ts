@@ -1,13 +1,14 @@
 /** The folder of a Delta table on this machine, for writing: what has its final name is whole, and on the disk. */
 import { randomUUID } from 'node:crypto'
-import { createReadStream, type BigIntStats } from 'node:fs'
-import { link, mkdir, open, opendir, rename, rm, stat, unlink } from 'node:fs/promises'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { createReadStream } from 'node:fs'
+import { link, open, opendir, rename, rm, unlink } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { LogWriter } from '../../model/log-writer.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { codeOf, equalFiles, holds, isSameFile, makeFolder, statOrNull, syncFile, syncFolder } from './durable-files.ts'
 import { canonical } from './index.ts'
 import { tablePath } from '../table-path.ts'
 
@@ -19,7 +20,6 @@ export type LocalWriterOptions = {
   readonly onStep?: (step: WriteStep, path: string) => void
 }
 
-const COMPARED = 1 << 20
 const COPIED = 1 << 20
 
 class LocalLogWriter implements LogWriter {
@@ -189,59 +189,6 @@ function nameBeside(file: string): string {
   return join(dirname(file), `.tmp-${randomUUID()}`)
 }
 
-/** With the folders that lead to it, each of which is on the disk afterwards. */
-async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true })
-  if (first === undefined) return
-  for (let at = folder; ; at = dirname(at)) {
-    await syncFolder(dirname(at))
-    if (at === resolve(first) || at === dirname(at)) return
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function statOrNull(file: string): Promise<BigIntStats | null> {
-  try {
-    return await stat(file, { bigint: true })
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
-    throw error
-  }
-}
-
-async function isSameFile(a: string, b: string): Promise<boolean> {
-  const [one, other] = [await statOrNull(a), await statOrNull(b)]
-  return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev
-}
-
-async function holds(file: string, bytes: Buffer): Promise<boolean> {
-  const found = await statOrNull(file)
-  if (found === null || found.size !== BigInt(bytes.length)) return false
-  const handle = await open(file, 'r')
-  try {
-    return (await handle.readFile()).equals(bytes)
-  } finally {
-    await handle.close()
-  }
-}
-
 /** What an attempt before this one has put there is ours. */
 async function refuseOther(source: string, file: string): Promise<void> {
   if (await equalFiles(source, file)) return
@@ -249,33 +196,6 @@ async function refuseOther(source: string, file: string): Promise<void> {
     where: file,
     reason: 'nothing in an archive is written over',
   })
-}
-
-async function equalFiles(a: string, b: string): Promise<boolean> {
-  const [one, other] = [await open(a, 'r'), await open(b, 'r')]
-  try {
-    if ((await one.stat()).size !== (await other.stat()).size) return false
-    const [left, right] = [Buffer.allocUnsafe(COMPARED), Buffer.allocUnsafe(COMPARED)]
-    for (let at = 0; ;) {
-      const { bytesRead } = await one.read(left, 0, COMPARED, at)
-      if (bytesRead === 0) return true
-      let got = 0
-      while (got < bytesRead) {
-        const more = (await other.read(right, got, bytesRead - got, at + got)).bytesRead
-        if (more === 0) return false
-        got += more
-      }
-      if (!left.subarray(0, bytesRead).equals(right.subarray(0, bytesRead))) return false
-      at += bytesRead
-    }
-  } finally {
-    await one.close()
-    await other.close()
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])

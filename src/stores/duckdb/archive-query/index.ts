@@ -14,14 +14,14 @@ import type {
 } from '../../../model/archive/query-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
 import { nativeOf } from '../archive/columns.ts'
 import { fed } from '../archive/feed.ts'
-import { castColumn, refusal, wireName } from '../archive/wire-cast.ts'
+import { castColumn } from '../archive/wire-cast.ts'
 import { queryPages } from '../query.ts'
-import { duckdbError } from '../sql-errors.ts'
+import { answerFailure, bringFailure, changed, NOT_BROUGHT } from './failures.ts'
 import { needsOf, WITHOUT } from './needs.ts'
+import { readCsv } from './read-csv.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type Statement } from './statement.ts'
 import { distinctNames } from './names.ts'
@@ -31,12 +31,6 @@ const HOT = 'sluice_rows'
 const COUNTED = 'sluice_row'
 const ANSWER = 'sluice_answer'
 const PAGE_ROWS = 500
-/** Longest line of the CSV, and what is read of it at a time. */
-const LINE_BYTES = 32 * 1024 * 1024
-const BUFFER_BYTES = 2 * LINE_BYTES
-/** Said by a column that was not brought, in case somebody looks at it all the same. */
-const NOT_BROUGHT = 'sluice has not brought the column'
-
 export const openArchiveQuery: OpenArchiveQuery = async (request) => {
   const session = await QuerySession.open(request.files, request.signal)
   try {
@@ -185,18 +179,6 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   }
 }
 
-/** What goes wrong with a statement that was planned without a complaint may be the files' fault. */
-function answerFailure(error: unknown, folder: string, hint: string): unknown {
-  if (error instanceof SluiceError || !(error instanceof Error)) return queryFailure(error, hint)
-  const { message } = error
-  if (message.includes(NOT_BROUGHT)) return new SluiceError('INTERNAL', message, { cause: error })
-  const ofFiles =
-    'code' in error ||
-    message.includes(folder) ||
-    /^(?:IO|Invalid|TProtocolException|Serialization) Error|ZSTD|thrift|corrupt/i.test(message)
-  return ofFiles ? changed('', (message.split('\n')[0] ?? '').replaceAll(folder, ''), error) : queryFailure(error, hint)
-}
-
 async function makeStandIn(session: QuerySession, request: QueryRequest, names: readonly string[]): Promise<void> {
   const { table, columns } = request
   await session.run(
@@ -222,44 +204,12 @@ function nameOf({ table: { schema, name } }: QueryRequest): string {
   return `memory.${quotedName(schema ?? 'main')}.${quotedName(name)}`
 }
 
-function readCsv(file: string, columns: number): string {
-  const types = Array.from({ length: columns }, (_, i) => `'${wireName(i)}': 'VARCHAR'`).join(', ')
-  return (
-    `read_csv(${literal(file)}, auto_detect = false, header = true, columns = {${types}}, delim = ',', quote = '"', escape = '"', ` +
-    `new_line = '\\n', nullstr = '', allow_quoted_nulls = false, comment = '', null_padding = false, strict_mode = true, ` +
-    `ignore_errors = false, compression = 'none', parallel = false, ` +
-    `max_line_size = ${LINE_BYTES}, buffer_size = ${BUFFER_BYTES}) AS wire`
-  )
-}
-
 function deleteOf(column: string, from: string | null, to: string | null): string {
   const sides = [
     ...(from === null ? [] : [`${column} >= ${literal(from)}`]),
     ...(to === null ? [] : [`${column} < ${literal(to)}`]),
   ]
   return `DELETE FROM main.${HOT} WHERE ${sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')}`
-}
-
-function bringFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
-  const message = error instanceof Error ? error.message : String(error)
-  const known = refusal(message, columns) ?? duckdbError(error, table)
-  if (known instanceof SluiceError) return known
-  const [first = ''] = message.split('\n')
-  return new SluiceError('VALUE_REFUSED', `a row of ${table} does not fit its archive: ${first}`, {
-    reason: /Maximum line size/i.test(message)
-      ? `rows of more than ${LINE_BYTES / 1024 / 1024} MB are not brought over`
-      : 'a value of the source is none of the type that its archive has for the column',
-    kind: 'source',
-    cause: error,
-  })
-}
-
-function changed(label: string, what: string, cause?: unknown): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not what was proved: ${what}`, {
-    ...(label === '' ? {} : { where: label }),
-    hint: 'sluice archive verify says what else is wrong',
-    ...(cause === undefined ? {} : { cause }),
-  })
 }
 
 function quotedIfNeeded(name: string): string {

@@ -57,7 +57,7 @@ export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions
     const desk = new Desk(db, folder)
     try {
       await db.connection.run(
-        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET disabled_optimizers = 'statistics_propagation'",
+        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET disabled_optimizers = 'statistics_propagation,filter_pushdown'",
       )
       return desk
     } catch (error) {

@@ -19,6 +19,15 @@ const OPENING_BYTES = 1_100_000
 const AHEAD_BYTES = 16 << 20
 const LF = 10
 
+/**
+ * A statement that waits for rows holds one thread of libuv's pool. Some must be left for those that rows come from, and another feed waits until one of
+ * these has ended.
+ */
+const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
+const MOST_PIPES = Number.isFinite(POOL) ? Math.max(0, Math.min(2, POOL - 2)) : 0
+let freePipes = MOST_PIPES
+const waiting: (() => void)[] = []
+
 export type Feed = {
   readonly connection: DuckDBConnection
   /** A private folder. */
@@ -37,7 +46,38 @@ type Outcome<T> = { readonly value: T } | { readonly error: unknown }
  */
 export async function fed<T>(feed: Feed, csv: AsyncIterable<Buffer>, run: (path: string) => Promise<T>): Promise<T> {
   const path = `${feed.folder}/rows.csv`
-  return (await makeFifo(path)) ? throughFifo(feed, path, csv, run) : throughFile(feed, path, csv, run)
+  if (MOST_PIPES === 0 || !(await makeFifo(path))) return throughFile(feed, path, csv, run)
+  await pipeFree(feed.signal)
+  try {
+    return await throughFifo(feed, path, csv, run)
+  } finally {
+    const next = waiting.shift()
+    if (next === undefined) freePipes++
+    else next()
+  }
+}
+
+/** @throws the signal's reason */
+async function pipeFree(signal: AbortSignal): Promise<void> {
+  throwIfAborted(signal)
+  if (freePipes > 0) {
+    freePipes--
+    return
+  }
+  let turn = (): void => undefined
+  const came = await new Promise<boolean>((resolve) => {
+    const leave = (): void => {
+      waiting.splice(waiting.indexOf(turn), 1)
+      resolve(false)
+    }
+    turn = () => {
+      signal.removeEventListener('abort', leave)
+      resolve(true)
+    }
+    waiting.push(turn)
+    signal.addEventListener('abort', leave, { once: true })
+  })
+  if (!came) throwIfAborted(signal)
 }
 
 function makeFifo(path: string): Promise<boolean> {

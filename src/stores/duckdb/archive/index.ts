@@ -37,6 +37,8 @@ class DuckdbParquetFiles implements ParquetFiles {
   write(request: WriteRequest, csv: AsyncIterable<Buffer>): Promise<readonly WrittenFile[]> {
     return this.#with(async (desk) => {
       try {
+        // Several would put sorted row groups into files in any order; rows come through one pipe anyway.
+        await desk.connection.run('SET threads = 1')
         return await writeParquet(desk, request, this.#options.memoryBytes, csv)
       } catch (error) {
         throw writeError(error, request.folder, request.table.columns, request.signal)

@@ -85,6 +85,8 @@ export class SqliteView implements SourceView {
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
     const sum = new RowSum()
     for await (const { rows } of this.#slices(request, signal)) for (const row of rows) sum.add(row)
+    // Its iteration ends like any other where the view is closed meanwhile; a sum of some of the rows is no sum.
+    if (!this.#connection.open) throw new Error('the view was closed while it was summed up')
     return sum.digest()
   }
 

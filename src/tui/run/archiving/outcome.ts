@@ -2,7 +2,7 @@
 import { bytes, countDec, plural } from '../../draw/format.ts'
 import type { Finished } from '../run-view.ts'
 
-const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored'] as const
+const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
 /** `3 partitions: 3 exported, 2 detached  24,691,356 rows  2.4 GB → 420.0 MB (5.7×)`; what is told where nothing is counted otherwise. */
 export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'status'>, otherwise: string): string {

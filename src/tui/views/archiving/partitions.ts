@@ -53,16 +53,16 @@ export function partitionList(
   })
   if (lines.length === 0)
     lines.push(line(state.runs.errorsOnly ? '   nothing is wrong with any partition · e shows all' : '', 'muted'))
-  return [rule(summary(archiving, state), cells), line(heading, 'strong'), ...lines]
+  return [rule(summary(archiving, run, state), cells), line(heading, 'strong'), ...lines]
 }
 
-function summary(archiving: ArchiveProgress, state: State): string {
+function summary(archiving: ArchiveProgress, run: RunView, state: State): string {
   const { waits, running, done, failed, blocked, held } = archiving.counts()
   const some = (n: number, word: string): string[] => (n > 0 ? [`${word} ${count(n)}`] : [])
   return [
     `partitions ${count(archiving.partitions.length)}`,
     ...some(done, 'done'),
-    ...some(running, 'under way'),
+    ...some(running, run.finished === null ? 'under way' : 'stopped'),
     ...some(waits, 'waiting'),
     ...some(failed, 'failed'),
     ...some(blocked, 'blocked'),

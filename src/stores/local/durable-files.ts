@@ -1,0 +1,93 @@
+/** Files and folders that are surely on the disk, and whether two files are the same. Errors are those of the file system. */
+import type { BigIntStats } from 'node:fs'
+import { mkdir, open, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+
+const COMPARED = 1 << 20
+
+/** With the folders that lead to it, each of which is on the disk afterwards. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  for (let at = folder; ; at = dirname(at)) {
+    await syncFolder(dirname(at))
+    if (at === resolve(first) || at === dirname(at)) return
+  }
+}
+
+/** Which names it holds. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** All of its bytes, whoever wrote them. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Null where there is nothing. */
+export async function statOrNull(file: string): Promise<BigIntStats | null> {
+  try {
+    return await stat(file, { bigint: true })
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
+    throw error
+  }
+}
+
+/** Two names of one file. */
+export async function isSameFile(a: string, b: string): Promise<boolean> {
+  const [one, other] = [await statOrNull(a), await statOrNull(b)]
+  return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev
+}
+
+/** Whether a small file holds these bytes and no others. */
+export async function holds(file: string, bytes: Buffer): Promise<boolean> {
+  const found = await statOrNull(file)
+  if (found === null || found.size !== BigInt(bytes.length)) return false
+  const handle = await open(file, 'r')
+  try {
+    return (await handle.readFile()).equals(bytes)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Two files of the same bytes. */
+export async function equalFiles(a: string, b: string): Promise<boolean> {
+  const [one, other] = [await open(a, 'r'), await open(b, 'r')]
+  try {
+    if ((await one.stat()).size !== (await other.stat()).size) return false
+    const [left, right] = [Buffer.allocUnsafe(COMPARED), Buffer.allocUnsafe(COMPARED)]
+    for (let at = 0; ;) {
+      const { bytesRead } = await one.read(left, 0, COMPARED, at)
+      if (bytesRead === 0) return true
+      let got = 0
+      while (got < bytesRead) {
+        const more = (await other.read(right, got, bytesRead - got, at + got)).bytesRead
+        if (more === 0) return false
+        got += more
+      }
+      if (!left.subarray(0, bytesRead).equals(right.subarray(0, bytesRead))) return false
+      at += bytesRead
+    }
+  } finally {
+    await one.close()
+    await other.close()
+  }
+}
+
+/** `ENOENT` and the like; empty for other errors. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
