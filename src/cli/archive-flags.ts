@@ -19,10 +19,10 @@ const LEAST_FILE_BYTES = 1000
 const LEAST_MEMORY_BYTES = 32_000_000
 
 /** Those that `plan` and `run` take, beside `--from`, `--table` and `--partition`. */
-export const ARCHIVING_FLAGS: readonly string[] = [
-  ...['to', 'by', 'older-than', 'calendar', 'first-month', 'year-offset', 'first-weekday', 'zone'],
-  ...['as-text', 'detach', 'drop', 'grace', 'file-size', 'memory'],
-]
+export const ARCHIVING_FLAGS: readonly string[] =
+  'to by older-than calendar first-month year-offset first-weekday zone as-text detach drop grace file-size memory'.split(
+    ' ',
+  )
 
 const valued = { type: 'string', requiresArg: true } as const
 

@@ -13,7 +13,7 @@ import { megabytes, textTable, time } from './table.mjs'
 
 const SLUICE = path.join(ROOT, 'dist/cli/bin.js')
 const FLOOR = path.join(import.meta.dirname, 'floor-archive.mjs')
-const LABEL = 'Q1-FY24'
+const LABEL = '2024-Q1'
 /** What the export of a partition that is larger than it may take. */
 const LITTLE = '64mb'
 
@@ -62,7 +62,7 @@ export async function archives({ runs, rows }) {
       const small = ended([...archiveWords(little, path.join(folder, `little-${no}`)), '--memory', LITTLE])
       one['littleExport'] = stateMs(small.events, 'EXPORTED')
       one['littlePeak'] = small.peak
-      one['idlePeak'] = ended([SLUICE, 'archive', 'plan', '--from', little, '--table', 'rides', '--to', to, '--older-than', '1q', '--json']).peak // prettier-ignore
+      one['idlePeak'] = ended([SLUICE, 'archive', 'plan', '--from', little, '--table', 'rides', '--older-than', '1q', '--json']).peak // prettier-ignore
       all.push(one)
       process.stderr.write(`${no + 1} of ${runs}: export ${time(one['export'] ?? 0)}, verify ${time(one['verify'] ?? 0)}, restore ${time(one['restore'] ?? 0)}; out ${time(one['out'])}, parquet ${time(one['parquet'])}, in ${time(one['in'])}\n`) // prettier-ignore
     }

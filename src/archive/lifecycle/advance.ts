@@ -1,4 +1,5 @@
 /** Brings one partition as far as it may go. Every step is harmless when it is done again, and the state in the ledger says which one is next. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
 import { dec } from '../../model/event.ts'
@@ -35,6 +36,9 @@ export type Surroundings = {
 /** Exports that are tried before somebody has to look who writes into the partition. */
 const MOST_EXPORTS = 3
 
+/** How long to wait before a step that failed is tried again. */
+const PAUSES_MS = [500, 1000, 2000, 4000]
+
 /** @returns the state that it has come to. @throws SluiceError; the ledger has it too then */
 export async function advance(
   context: ArchiveContext,
@@ -43,31 +47,49 @@ export async function advance(
   { reload, native }: Surroundings,
 ): Promise<ArchiveState> {
   let exports = 0
+  let failures = 0
   let examined: readonly ExaminedFile[] | null = null
   let since = context.clock.ticks()
   for (;;) {
     throwIfAborted(context.interrupt.stop)
     const partition = await reload()
     const work: Work = { partition, held }
+    const next = nextStep(partition, wish)
+    if (next === null) return partition.state
     try {
-      const next = nextStep(partition, wish)
-      if (next === null) return partition.state
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
       examined = await step(context, work, next, examined, native)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // What was exported is not what is there: once more, from the beginning.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
+        warn(context, `${error.message}; it is exported again`)
         if (partition.state === 'PUBLISHED') await context.ledger.move(held, 'PUBLISHED', 'PLANNED', { error })
+        continue
+      }
+      if (passes(error) && ++failures <= PAUSES_MS.length) {
+        warn(context, `${partition.label}: ${error.message}; trying again`)
+        if (next === 'export') exports--
+        await sleep(PAUSES_MS[failures - 1], undefined, { signal: context.interrupt.stop }).catch(() => undefined)
         continue
       }
       await note(context, work, error)
       throw error
     }
     const after = await reload()
+    failures = 0
     if (after.state !== partition.state) tell(context, after, context.clock.ticks() - since)
     since = context.clock.ticks()
   }
+}
+
+/** Somebody holds a lock, a line broke, a server starts again. */
+function passes({ retryable, code }: SluiceError): boolean {
+  return retryable && code !== 'PARTITION_CHANGED' && code !== 'LEASE_LOST' && code !== 'LEDGER_BUSY'
+}
+
+function warn({ emit, name }: ArchiveContext, message: string): void {
+  emit({ type: 'log', level: 'warn', table: name, message })
 }
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'drop' | 'retract'
@@ -158,12 +180,7 @@ async function provedOrAgain(
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.code !== 'PROOF_FAILED' && error.code !== 'SOURCE_IO' && error.code !== 'SOURCE_GONE') throw error
-    context.emit({
-      type: 'log',
-      level: 'warn',
-      table: context.name,
-      message: `${partition.label}: ${error.message}; it is exported again`,
-    })
+    warn(context, `${partition.label}: ${error.message}; it is exported again`)
     await context.ledger.move(held, partition.state, 'PLANNED', { error })
     return null
   }

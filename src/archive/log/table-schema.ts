@@ -20,7 +20,7 @@ export type TableShape = {
 }
 
 /** Key of the metadata of a field: the type that the source declares. */
-export const SOURCE_TYPE = 'sluice.type'
+const SOURCE_TYPE = 'sluice.type'
 
 /**
  * The shape of a table that is made for these columns.

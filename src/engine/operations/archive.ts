@@ -24,6 +24,7 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   for (const table of tables) plans.push(await planArchive(table, operation, around))
   for (const plan of plans) emitArchivePlan(plan, run.emit)
   if (operation.dryRun) return { totals: plannedTotals(plans) }
+  refuseAimless(plans, operation)
   const outcomes: Outcome[] = []
   for (const plan of plans) {
     if (run.interrupt.stop.aborted) break
@@ -32,17 +33,20 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
 }
 
-function refuseUnasked({ olderThan, partitions, drop, confirm, tables, dryRun }: ArchiveOperation): void {
+function refuseUnasked({ drop, confirm, tables, dryRun }: ArchiveOperation): void {
   if (drop && !dryRun && (tables.length !== 1 || confirm !== tables[0])) {
     throw new SluiceError('MISSING_CONFIRM', 'what is dropped cannot be brought back but from its archive', {
       hint: `say it twice, for one table: --drop --confirm=${tables[0] ?? 'TABLE'}`,
     })
   }
-  if (olderThan === undefined && partitions.length === 0 && !drop && !dryRun) {
-    throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
-      hint: 'give --older-than 8q, or name some with --partition',
-    })
-  }
+}
+
+/** A table that the ledger knows is gone on with; of a new one somebody has to say what is due. */
+function refuseAimless(plans: readonly PlannedArchive[], { olderThan, partitions }: ArchiveOperation): void {
+  if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
+  throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
+    hint: 'give --older-than 8q, or name some with --partition',
+  })
 }
 
 async function archiveTable(

@@ -9,7 +9,8 @@
 import type { Row } from '../copy/rows.ts'
 import type { StoredColumn } from './stored-column.ts'
 
-const NEEDS_QUOTES = /["\r\n,]/
+/** PostgreSQL takes a line of nothing but `\.` for the end of all rows. */
+const NEEDS_QUOTES = /["\r\n,]|^\\\.$/
 
 /** A row in canonical form as its line, line feed included. */
 export function wireLine(row: Row, columns: readonly StoredColumn[]): string {

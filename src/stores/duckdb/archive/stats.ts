@@ -57,7 +57,7 @@ export function statsOf(columns: readonly StoredColumn[], rows: bigint, facts: r
 function lower(text: string, { stored }: StoredColumn): string | null {
   switch (stored) {
     case 'string':
-      return JSON.stringify([...text.slice(1)].slice(0, MOST).join(''))
+      return JSON.stringify(Array.from(text.slice(1)).slice(0, MOST).join(''))
     case 'float':
     case 'double':
       // Readers take the two zeros for one or for two values.
@@ -75,7 +75,7 @@ function lower(text: string, { stored }: StoredColumn): string | null {
 function upper(text: string, { stored }: StoredColumn): string | null {
   switch (stored) {
     case 'string':
-      return upperText([...text.slice(1)])
+      return upperText(Array.from(text.slice(1)))
     case 'float':
     case 'double':
       return Number(text) === 0 ? '0.0' : floatText(text)

@@ -1,0 +1,54 @@
+/** Archivers in programs of their own. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Operation, RunFinished } from '../../src/engine/operation.ts'
+import type { Event } from '../../src/model/event.ts'
+
+const PROGRAM = resolve(import.meta.dirname, 'archive-child.mjs')
+
+export type ArchiverWishes = {
+  /** Of its durable steps the one where something happens; none when absent. */
+  readonly step?: number
+  /** Instead: part of the name of the step. */
+  readonly at?: string
+  readonly when?: 'before' | 'during' | 'after' | 'frozen'
+  readonly leaseMs?: number
+  /** Rows of one transaction, of a plain table. */
+  readonly rows?: number
+  readonly host?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export type ArchiverEnd = {
+  readonly signal: NodeJS.Signals | null
+  /** Absent for a program that was killed. */
+  readonly finished: RunFinished | undefined
+  readonly steps: readonly string[]
+  readonly events: readonly Event[]
+}
+
+export type Archiver = { readonly process: ChildProcess; readonly events: readonly Event[]; readonly ended: Promise<ArchiverEnd> }
+
+export function startArchiver(operation: Operation, { env = {}, ...wishes }: ArchiverWishes = {}): Archiver {
+  const child = spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, ...env, SLUICE_CHILD: JSON.stringify({ operation, ...wishes }) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const events: Event[] = []
+  let last: { readonly finished: RunFinished; readonly steps: readonly string[] } | undefined
+  let complaint = ''
+  child.stderr.on('data', (data: Buffer) => (complaint += data.toString()))
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const said = JSON.parse(line) as Event | { readonly finished: RunFinished; readonly steps: readonly string[] }
+    if ('finished' in said) last = said
+    else events.push(said)
+  })
+  const ended = once(child, 'close').then((): ArchiverEnd => {
+    if (child.signalCode === null && last === undefined) throw new Error(`the program ended by itself: ${complaint}`)
+    return { signal: child.signalCode, finished: last?.finished, steps: last?.steps ?? [], events }
+  })
+  ended.catch(() => undefined)
+  return { process: child, events, ended }
+}

@@ -1,0 +1,76 @@
+/** Every durable step of a program that archives, counted: statements that change the source, files that DuckDB writes, and what is done to files. */
+import fs from 'node:fs/promises'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
+import process from 'node:process'
+
+const require = createRequire(import.meta.url)
+/** Reading may be repeated by anybody, and is no step; neither is the beat of the lease. */
+const COUNTED = /^\s*(?!SELECT|SET|SHOW|PRAGMA|EXPLAIN|COPY \(SELECT|COPY \(WITH|DECLARE|FETCH|CLOSE|BEGIN|SAVEPOINT|ROLLBACK|LOCK)\w/i
+const UNDER_WAY_MS = 2
+
+/**
+ * @param wishes `step`: where something happens, from 1; or `at`: a text that begins the name of the step, the first of which it is
+ * @returns names of the steps so far
+ */
+export function countArchiveSteps({ step, when, at }) {
+  const steps = []
+  const signal = () => process.kill(process.pid, when === 'frozen' ? 'SIGSTOP' : 'SIGKILL')
+  let done = false
+
+  const passing = (name, run) => {
+    steps.push(name)
+    const isIt = !done && (at === undefined ? steps.length === step : name.includes(at))
+    if (isIt) done = true
+    if (isIt && (when === 'before' || when === 'frozen')) signal()
+    if (isIt && when === 'during') setTimeout(signal, UNDER_WAY_MS)
+    const result = run()
+    if (!isIt || when !== 'after') return result
+    if (typeof result?.then === 'function') return result.then((value) => (signal(), value))
+    signal()
+    return result
+  }
+  const named = (sql) => sql.replace(/\s+/g, ' ').trim().slice(0, 160)
+  const counts = (sql) => COUNTED.test(sql) && !/SET lease_until/.test(sql)
+
+  const { prototype: client } = require('pg').Client
+  const { query } = client
+  client.query = function (config, ...rest) {
+    const sql = typeof config === 'string' ? config : (config?.text ?? '')
+    return counts(sql) ? passing(named(sql), () => query.call(this, config, ...rest)) : query.call(this, config, ...rest)
+  }
+
+  const { prototype: sqlite } = require('better-sqlite3')
+  const { prepare, exec } = sqlite
+  sqlite.exec = function (sql) {
+    return counts(sql) ? passing(named(sql), () => exec.call(this, sql)) : exec.call(this, sql)
+  }
+  sqlite.prepare = function (sql) {
+    const statement = prepare.call(this, sql)
+    const { run } = statement
+    if (counts(sql)) statement.run = (...parameters) => passing(named(sql), () => run.apply(statement, parameters))
+    return statement
+  }
+
+  const { prototype: duckdb } = require('@duckdb/node-api').DuckDBConnection
+  const { run } = duckdb
+  duckdb.run = function (sql, ...rest) {
+    const isWrite = /^\s*COPY/.test(sql) && sql.includes('FORMAT parquet')
+    return isWrite ? passing('parquet', () => run.call(this, sql, ...rest)) : run.call(this, sql, ...rest)
+  }
+
+  for (const name of ['link', 'rename', 'unlink', 'mkdir']) {
+    const original = fs[name]
+    fs[name] = (path, ...rest) => passing(`${name} ${String(path).slice(-60)}`, () => original.call(fs, path, ...rest))
+  }
+  const { open } = fs
+  fs.open = async (...parameters) => {
+    const handle = await open.apply(fs, parameters)
+    for (const name of ['sync', 'writeFile']) {
+      const original = handle[name]
+      handle[name] = (...rest) => passing(`${name} ${String(parameters[0]).slice(-60)}`, () => original.apply(handle, rest))
+    }
+    return handle
+  }
+  syncBuiltinESMExports()
+  return () => steps
+}

@@ -1,0 +1,271 @@
+/**
+ * Looks at an archive from outside: with plain drivers, a reader of Delta logs of its own, and DuckDB. Whatever sluice does meanwhile, every row has to
+ * be somewhere, and has to count once.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import Database from 'better-sqlite3'
+import pg from 'pg'
+
+/** Id and hash of what else is in a row. */
+export type HashedRow = readonly [id: string, hash: string]
+export type Rows = ReadonlyMap<string, string>
+
+type Partition = {
+  readonly label: string
+  readonly state: string
+  readonly from: string | null
+  readonly to: string | null
+  readonly isNative: boolean
+}
+
+type HotRow = { readonly id: string; readonly at: string; readonly hash: string; readonly live: boolean }
+
+/** Ledger and rows of the source as of one moment. */
+type Hot = { readonly partitions: readonly Partition[]; readonly rows: readonly HotRow[] }
+
+export type Seen = { readonly problems: readonly string[]; readonly states: Readonly<Record<string, string>> }
+
+export type ObservedSource = {
+  /** `postgresql:` or `sqlite:`. */
+  readonly url: string
+  readonly table: string
+  /** Folder of the Delta table. */
+  readonly archive: string
+}
+
+const LEDGER = `SELECT partition_name, state, from_bound, to_bound, native_table IS NOT NULL FROM migration_archive_partitions ORDER BY 1`
+const TRIES = 200
+
+export class Observer implements AsyncDisposable {
+  readonly #source: ObservedSource
+  readonly #read: () => Promise<Hot>
+  readonly #close: () => Promise<void>
+  readonly #duckdb: DuckDBConnection
+  readonly #known = new Map<string, readonly HashedRow[]>()
+  /** What the table held before anybody archived it. */
+  expected: Rows = new Map()
+
+  private constructor(
+    source: ObservedSource,
+    duckdb: DuckDBConnection,
+    read: () => Promise<Hot>,
+    close: () => Promise<void>,
+  ) {
+    this.#source = source
+    this.#duckdb = duckdb
+    this.#read = read
+    this.#close = close
+  }
+
+  static async open(source: ObservedSource): Promise<Observer> {
+    const instance = await DuckDBInstance.create(':memory:')
+    const duckdb = await instance.connect()
+    const hot = source.url.startsWith('postgresql:') ? await postgres(source) : sqlite(source)
+    const observer = new Observer(source, duckdb, hot.read, async () => {
+      await hot.close()
+      duckdb.closeSync()
+      instance.closeSync()
+    })
+    await observer.expectThis()
+    return observer
+  }
+
+  /** What is in the source now is what has to be there from now on. */
+  async expectThis(): Promise<void> {
+    const { rows } = await this.#read()
+    this.expected = new Map(rows.filter(({ live }) => live).map(({ id, hash }) => [id, hash]))
+  }
+
+  /** Rows of the table itself, by id. */
+  async live(): Promise<Rows> {
+    const { rows } = await this.#read()
+    return new Map(rows.filter(({ live }) => live).map(({ id, hash }) => [id, hash]))
+  }
+
+  /** One look. */
+  async look(): Promise<Seen> {
+    for (let tried = 0; tried < TRIES; tried++) {
+      const before = this.#log()
+      const hot = await this.#read()
+      // Log and source are no one thing: what has changed in one while the other was read is looked at again.
+      if (this.#log().text !== before.text) continue
+      const archived: (readonly [label: string, row: HashedRow])[] = []
+      for (const [path, label] of before.active) for (const row of await this.#rowsOf(path)) archived.push([label, row])
+      return { problems: this.#judge(hot, archived), states: statesOf(hot) }
+    }
+    throw new Error('the log changes faster than anybody can look')
+  }
+
+  /** Looks again and again until the work is done. */
+  async watch<T>(work: Promise<T>): Promise<{ readonly result: T; readonly looks: number; readonly problems: readonly string[] }> {
+    let over = false
+    const ended = work.finally(() => (over = true))
+    ended.catch(() => undefined)
+    const problems = new Set<string>()
+    let looks = 0
+    do {
+      const { problems: some, states } = await this.look()
+      for (const one of some) problems.add(`${one} (${JSON.stringify(states)})`)
+      looks++
+      await Promise.race([ended.catch(() => undefined), sleep(15)])
+    } while (!over)
+    return { result: await ended, looks, problems: [...problems] }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close()
+  }
+
+  #judge({ partitions, rows }: Hot, archived: readonly (readonly [label: string, row: HashedRow])[]): string[] {
+    const out = new Set(partitions.filter(({ state }) => state === 'DETACHED' || state === 'DROPPED').map(({ label }) => label))
+    const leaving = partitions.filter(({ state, isNative }) => state === 'DETACHED' && !isNative)
+    const counts = ({ at, live }: HotRow): boolean =>
+      live && !leaving.some(({ from, to }) => (from === null || at >= from) && (to === null || at < to))
+    const anywhere = new Set<string>()
+    const counted = new Map<string, number>()
+    const add = (id: string, hash: string, isCounted: boolean): void => {
+      const key = `${id}:${hash}`
+      anywhere.add(key)
+      if (isCounted) counted.set(key, (counted.get(key) ?? 0) + 1)
+    }
+    for (const row of rows) add(row.id, row.hash, counts(row))
+    for (const [label, [id, hash]] of archived) add(id, hash, out.has(label))
+    const wanted = [...this.expected].map(([id, hash]) => `${id}:${hash}`)
+    const tell = (what: string, some: readonly string[]): string[] =>
+      some.length === 0 ? [] : [`${some.length} rows ${what}, such as ${some[0]}`]
+    const known = new Set(wanted)
+    return [
+      ...tell('are nowhere', wanted.filter((key) => !anywhere.has(key))),
+      ...tell('do not count', wanted.filter((key) => anywhere.has(key) && !counted.has(key))),
+      ...tell('count twice', wanted.filter((key) => (counted.get(key) ?? 0) > 1)),
+      ...tell('count and were never there', [...counted.keys()].filter((key) => !known.has(key))),
+    ]
+  }
+
+  /** The active files, each with its partition; versions have to be without a gap. */
+  #log(): { readonly text: string; readonly active: ReadonlyMap<string, string> } {
+    const folder = join(this.#source.archive, '_delta_log')
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^\d{20}\.json$/.test(name)) : []
+    const active = new Map<string, string>()
+    let text = ''
+    for (const [i, name] of names.toSorted().entries()) {
+      if (Number(name.slice(0, 20)) !== i) throw new Error(`the log has a gap before ${name}`)
+      const commit = readFileSync(join(folder, name), 'utf8')
+      text += commit
+      for (const line of commit.trimEnd().split('\n')) {
+        const { add, remove } = JSON.parse(line) as {
+          readonly add?: { readonly path: string; readonly partitionValues: Readonly<Record<string, string>> }
+          readonly remove?: { readonly path: string }
+        }
+        if (remove !== undefined) active.delete(decodeURIComponent(remove.path))
+        if (add !== undefined) active.set(decodeURIComponent(add.path), Object.values(add.partitionValues)[0] ?? '')
+      }
+    }
+    return { text, active }
+  }
+
+  async #rowsOf(path: string): Promise<readonly HashedRow[]> {
+    const file = join(this.#source.archive, path)
+    const key = existsSync(file) ? createHash('sha256').update(readFileSync(file)).digest('hex') : ''
+    if (key === '') return []
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const literal = `'${file.replaceAll("'", "''")}'`
+    const reader = await this.#duckdb.runAndReadAll(
+      `SELECT CAST(id AS VARCHAR), CAST(at AS VARCHAR), note, CAST(amount AS VARCHAR) FROM read_parquet(${literal}, hive_partitioning = false)`,
+    )
+    const rows = reader.getRows().map(([id, at, note, amount]): HashedRow => [String(id), hashOf([at, note, amount])])
+    this.#known.set(key, rows)
+    return rows
+  }
+}
+
+function hashOf(values: readonly unknown[]): string {
+  const text = JSON.stringify(values.map((value) => (value === null || value === undefined ? null : String(value))))
+  return createHash('md5').update(text).digest('hex').slice(0, 12)
+}
+
+function statesOf({ partitions }: Hot): Readonly<Record<string, string>> {
+  return Object.fromEntries(partitions.map(({ label, state }) => [label, state]))
+}
+
+type Reading = { readonly read: () => Promise<Hot>; readonly close: () => Promise<void> }
+
+function partitionOf(row: readonly unknown[]): Partition {
+  const [label, state, from, to, native] = row
+  const text = (value: unknown): string | null => (value === null ? null : String(value))
+  const isNative = native === true || native === 1 || native === 't' || native === 'true'
+  return { label: String(label), state: String(state), from: text(from), to: text(to), isNative }
+}
+
+/** Ids are numbers, times are texts, amounts are texts with two digits. */
+async function postgres({ url, table }: ObservedSource): Promise<Reading> {
+  const connect = async (): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => String as never } })
+    client.on('error', () => undefined)
+    await client.connect()
+    return client
+  }
+  let client = await connect()
+  const ask = async (text: string): Promise<readonly (readonly (string | null)[])[]> =>
+    (await client.query<(string | null)[]>({ text, rowMode: 'array' })).rows
+  const values = `id, to_char(at, 'YYYY-MM-DD HH24:MI:SS'), note, amount`
+  const once = async (): Promise<Hot> => {
+    // The table first: a snapshot that was taken before its lock may see partitions leave that it still needs.
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    try {
+      await client.query(`LOCK TABLE "${table}" IN ACCESS SHARE MODE`)
+      const ledger = await ask(`SELECT 1 FROM pg_tables WHERE tablename = 'migration_archive_partitions'`)
+      const partitions = ledger.length === 0 ? [] : (await ask(LEDGER)).map(partitionOf)
+      const rows = (await ask(`SELECT ${values} FROM "${table}"`)).map((row) => hotRow(row, true))
+      const aside = await ask(`SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived' ORDER BY 1`)
+      for (const [name] of aside) {
+        for (const row of await ask(`SELECT ${values} FROM sluice_archived."${name}"`)) rows.push(hotRow(row, false))
+      }
+      return { partitions, rows }
+    } finally {
+      await client.query('ROLLBACK').catch(() => undefined)
+    }
+  }
+  const read = async (): Promise<Hot> => {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await once()
+      } catch (error) {
+        // Tables that are dropped fail their readers, and servers die in some tests.
+        if (tried === TRIES) throw error
+        await sleep(10)
+        if (!(error instanceof pg.DatabaseError) || (error.code ?? '').startsWith('57P')) {
+          await client.end().catch(() => undefined)
+          client = await connect().catch(() => client)
+        }
+      }
+    }
+  }
+  return { read, close: () => client.end() }
+}
+
+function hotRow([id, at, note, amount]: readonly unknown[], live: boolean): HotRow {
+  return { id: String(id), at: String(at), hash: hashOf([at, note, amount]), live }
+}
+
+function sqlite({ url, table }: ObservedSource): Reading {
+  const database = new Database(url.replace('sqlite:///', ''), { timeout: 10_000 })
+  const ask = (sql: string): unknown[][] => database.prepare(sql).raw(true).all() as unknown[][]
+  const read = async (): Promise<Hot> => {
+    database.exec('BEGIN')
+    try {
+      const ledger = ask(`SELECT 1 FROM sqlite_master WHERE name = 'migration_archive_partitions'`)
+      const partitions = ledger.length === 0 ? [] : ask(LEDGER).map(partitionOf)
+      const rows = ask(`SELECT id, at, note, amount FROM "${table}"`).map((row) => hotRow(row, true))
+      return { partitions, rows }
+    } finally {
+      database.exec('ROLLBACK')
+    }
+  }
+  return { read, close: async () => void database.close() }
+}

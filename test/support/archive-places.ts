@@ -1,0 +1,84 @@
+/** Small tables to archive: native partitions of PostgreSQL, and plain tables; and the commands that a person would give. */
+import { join } from 'node:path'
+import type { Operation } from '../../src/engine/operation.ts'
+import { perform, type Place, type Ran } from './copy-systems.ts'
+import { Observer } from './archive-observer.ts'
+
+export const TABLE = 'bookings'
+/** Quarters that are archived, and the day behind each. */
+export const QUARTERS = [
+  ['2020-01-01', '2020-04-01'],
+  ['2020-04-01', '2020-07-01'],
+] as const
+const KEPT = ['2090-01-01', '2091-01-01'] as const
+
+/** `native`: partitions of PostgreSQL. */
+export type Form = 'native' | 'plain'
+
+export type Archived = {
+  readonly place: Place
+  readonly form: Form
+  /** Folder that archives are given, and the one that this table's lies in. */
+  readonly to: string
+  readonly archive: string
+}
+
+/** @param rows of each partition */
+export async function makeBookings(place: Place, form: Form, to: string, rows = 300): Promise<Archived> {
+  const isSqlite = place.system === 'sqlite'
+  const columns = isSqlite
+    ? 'id INTEGER PRIMARY KEY, at DATETIME NOT NULL, note TEXT, amount TEXT'
+    : 'id bigint NOT NULL, at timestamp(0) NOT NULL, note varchar(400), amount numeric(12,2)'
+  if (form === 'native') {
+    await place.sql(`CREATE TABLE ${TABLE} (${columns}, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`)
+    for (const [i, [from, end]] of [...QUARTERS, KEPT].entries()) {
+      await place.sql(`CREATE TABLE ${TABLE}_${i} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${end}')`)
+    }
+  } else await place.sql(`CREATE TABLE ${TABLE} (${columns}${isSqlite ? '' : ', PRIMARY KEY (id)'})`)
+  for (const [i, [from]] of [...QUARTERS, KEPT].entries()) {
+    const values = Array.from({ length: rows }, (_, n) => {
+      const at = new Date(Date.parse(`${from}T00:00:00Z`) + n * 3_600_000).toISOString().slice(0, 19).replace('T', ' ')
+      const note = n % 7 === 0 ? 'NULL' : `'row ${n} of ${i}, ${(n * 7919).toString(36)}'`
+      return `(${i * 100_000 + n}, '${at}', ${note}, ${n % 5 === 0 ? 'NULL' : `'${n}.25'`})`
+    })
+    await place.sql(`INSERT INTO ${TABLE} VALUES ${values.join(', ')}`)
+  }
+  const folder = place.system === 'postgresql' ? `public.${TABLE}` : TABLE
+  return { place, form, to, archive: join(to, folder) }
+}
+
+export function observe({ place, archive }: Archived): Promise<Observer> {
+  return Observer.open({ url: place.url, table: TABLE, archive })
+}
+
+const RUN = { kind: 'archive', tables: [TABLE], asText: [], detach: true, drop: false, dryRun: false } as const
+
+/** What a person does with an archive, in this order. */
+export function commandsOf({ place, form, to }: Archived): Readonly<Record<'run' | 'drop' | 'restore' | 'verify' | 'query', Operation>> {
+  const run = { ...RUN, from: place.url, to, partitions: [], olderThan: '8q', graceMs: 0, ...(form === 'plain' ? { by: 'at' } : {}) }
+  return {
+    run,
+    drop: { ...run, drop: true, confirm: TABLE },
+    restore: { kind: 'restore', from: place.url, table: TABLE, partitions: ['Q1-2020', 'Q2-2020'], dryRun: false },
+    verify: { kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: false },
+    query: {
+      kind: 'query',
+      from: place.url,
+      table: TABLE,
+      query: `SELECT count(*) AS n, sum(id) AS s FROM ${TABLE}`,
+      limit: 10,
+      format: 'text',
+    },
+  }
+}
+
+/** Count and sum of ids as `sluice query` has them. */
+export async function countedBy(query: Operation): Promise<{ readonly ran: Ran; readonly counted: string }> {
+  const ran = await perform(query)
+  const rows = ran.events.flatMap((event) => (event.type === 'row' ? [event.values.map(String).join(' ')] : []))
+  return { ran, counted: rows.join('; ') || `${ran.finished.error?.code}: ${ran.finished.error?.message}` }
+}
+
+export function countOf(rows: ReadonlyMap<string, string>): string {
+  return `${rows.size} ${[...rows.keys()].reduce((sum, id) => sum + Number(id), 0)}`
+}

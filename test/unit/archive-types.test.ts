@@ -1,0 +1,100 @@
+/** How columns of any system are stored in an archive. */
+import { describe, expect, it } from 'vitest'
+import { doubtful, storedTable } from '../../src/archive/types/index.ts'
+import type { ColumnType } from '../../src/model/copy/column-type.ts'
+import { column, stored, tableOf } from '../support/archive-kit.ts'
+
+const RULES: readonly (readonly [ColumnType, string, string])[] = [
+  [{ kind: 'bool' }, 'boolean', 'bool'],
+  [{ kind: 'int', bits: 8 }, 'byte', 'int'],
+  [{ kind: 'int', bits: 8, unsigned: true }, 'short', 'int'],
+  [{ kind: 'int', bits: 16 }, 'short', 'int'],
+  [{ kind: 'int', bits: 16, unsigned: true }, 'integer', 'int'],
+  [{ kind: 'int', bits: 24 }, 'integer', 'int'],
+  [{ kind: 'int', bits: 24, unsigned: true }, 'integer', 'int'],
+  [{ kind: 'int', bits: 32 }, 'integer', 'int'],
+  [{ kind: 'int', bits: 32, unsigned: true }, 'long', 'int'],
+  [{ kind: 'int', bits: 64 }, 'long', 'int'],
+  [{ kind: 'int', bits: 64, unsigned: true }, 'decimal(20,0)', 'int'],
+  [{ kind: 'decimal', precision: 38, scale: 38 }, 'decimal(38,38)', 'decimal'],
+  [{ kind: 'decimal', precision: 5 }, 'decimal(5,0)', 'decimal'],
+  [{ kind: 'decimal', precision: 39, scale: 0 }, 'string', 'native'],
+  [{ kind: 'decimal', precision: 3, scale: 5 }, 'string', 'native'],
+  [{ kind: 'decimal', precision: 3, scale: -2 }, 'string', 'native'],
+  [{ kind: 'decimal' }, 'string', 'native'],
+  [{ kind: 'decimal', scale: 0 }, 'string', 'native'],
+  [{ kind: 'decimal', spelled: true }, 'string', 'native'],
+  [{ kind: 'float', bits: 32 }, 'float', 'float'],
+  [{ kind: 'float', bits: 64 }, 'double', 'float'],
+  [{ kind: 'text', padded: true }, 'string', 'text'],
+  [{ kind: 'bytes' }, 'binary', 'bytes'],
+  [{ kind: 'uuid' }, 'string', 'uuid'],
+  [{ kind: 'date' }, 'date', 'date'],
+  [{ kind: 'time', digits: 9 }, 'string', 'time'],
+  [{ kind: 'timestamp', zone: true, digits: 6 }, 'timestamp', 'timestamp'],
+  [{ kind: 'timestamp', zone: false, digits: 3 }, 'timestamp_ntz', 'timestamp'],
+  [{ kind: 'timestamp', zone: false, digits: 9 }, 'string', 'native'],
+  [{ kind: 'json' }, 'string', 'native'],
+  [{ kind: 'list', of: { kind: 'int', bits: 32 } }, 'string', 'native'],
+  [{ kind: 'native', name: 'int4range' }, 'string', 'native'],
+]
+
+describe('types', () => {
+  it.each(RULES)('%j is stored as %s and travels as %s', (type, held, as) => {
+    const [one] = stored([column('x', type)]).columns
+    expect([one?.stored, one?.as.kind]).toEqual([held, as])
+    const [text] = stored([column('x', type)], { asText: ['x'] }).columns
+    expect([text?.stored, text?.as.kind]).toEqual(['string', 'native'])
+  })
+
+  it('without a rule are refused, unless their text is enough', () => {
+    const any = [column('x', { kind: 'native', name: 'any' }, { native: '' })]
+    expect(() => stored(any)).toThrow(/things\.x is a column without a type/)
+    expect(stored(any, { asText: ['x'] }).columns[0]?.stored).toBe('string')
+    expect(() => stored([])).toThrow(/no columns/)
+    expect(() => stored([column('x', { kind: 'bool' })], { asText: ['y'] })).toThrow(/no column y/)
+  })
+
+  it('keep what is said of a column, and whether its values are made', () => {
+    const made = column('x', { kind: 'bool' }, { generated: true })
+    const table = storedTable(tableOf([made]), { asText: [], comments: { x: 'why' }, sortBy: ['x'] })
+    expect(table.columns[0]).toMatchObject({ comment: 'why', column: { generated: true } })
+    expect(table.sortBy).toEqual(['x'])
+  })
+
+  it('that may hold what an archive does not are named with the bounds of what it does', () => {
+    const types = RULES.map(([type], i) => column(`c${i}`, type))
+    const found = doubtful(stored(types)).map((doubt) => [doubt.column.stored, doubt.low, doubt.high])
+    expect(found).toEqual([
+      ['decimal(38,38)', `-0.${'9'.repeat(38)}`, `0.${'9'.repeat(38)}`],
+      ['decimal(5,0)', '-99999', '99999'],
+      ['date', '0001-01-01', '9999-12-31'],
+      ['timestamp', '0001-01-01 00:00:00', '9999-12-31 23:59:59.999999'],
+      ['timestamp_ntz', '0001-01-01 00:00:00', '9999-12-31 23:59:59.999999'],
+    ])
+  })
+})
+
+describe('names', () => {
+  const physical = (...names: string[]) => {
+    const table = stored(names.map((name) => column(name, { kind: 'bool' })))
+    return [table.mapped, table.partitionColumn, ...table.columns.map((one) => one.physical)]
+  }
+
+  it('stay where every reader takes them', () => {
+    expect(physical('id', 'Ü', 'a.b', '"')).toEqual([false, 'sluice_partition', 'id', 'Ü', 'a.b', '"'])
+  })
+
+  it.each([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='])('with %j are mapped, all of them', (sign) => {
+    expect(physical('id', `a${sign}b`)).toEqual([true, 'sluice_partition', 'col-1', 'col-2'])
+  })
+
+  it('that differ in nothing but case, or are empty, are mapped', () => {
+    expect(physical('id', 'ID')).toEqual([true, 'sluice_partition', 'col-1', 'col-2'])
+    expect(physical('')).toEqual([true, 'sluice_partition', 'col-1'])
+  })
+
+  it('of the source are never that of the partition', () => {
+    expect(physical('Sluice_Partition', 'sluice_partition_2')[1]).toBe('sluice_partition_3')
+  })
+})
