@@ -133,8 +133,9 @@ export type EventBody =
       ranges: Dec
       /** In `cdm_run_info`; absent where nothing is written there. */
       cdmRun?: Dec
-      /** The run that it goes on with, and how many ranges that has left. */
+      /** The run that it goes on with. */
       previous?: Dec
+      /** How many ranges that has left; 0 also for a run that was to be tracked, and finds nothing to do. */
       pending?: Dec
     }
   /** What such a run came to, in the names and the order of `run_info`. */

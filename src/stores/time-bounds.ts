@@ -21,9 +21,9 @@ export function wholeBound(bound: string): string {
   throw new Error(`this is no whole number: ${bound}`)
 }
 
-/** `2024-04-01 00:00:00`, of a day too; checked. @throws SluiceError VALUE_REFUSED for what is neither a day nor a moment */
+/** `2024-04-01 00:00:00`, in UTC where a zone is given, of a day too; checked. @throws SluiceError VALUE_REFUSED for what is neither a day nor a moment */
 export function momentBound(bound: string): string {
-  const canonical = moment(bound, false)
+  const canonical = moment(bound, true)
   if (/infinity/.test(canonical)) throw new Error('an open bound is null')
   return canonical
 }

@@ -49,6 +49,15 @@ describe('lines of the Cassandra Data Migrator', () => {
     expect(told(untracked).some((line) => /RunId|Run Id/.test(line))).toBe(false)
   })
 
+  it('say that a run was tracked that finds nothing to do, and is none', () => {
+    const { cdmRun: _run, previous: _previous, ...done } = BEGIN
+    const lines = told({ ...done, ranges: '0', pending: '0' })
+    expect(lines).toContain('PARAM -- Track Run : true')
+    expect(lines).toContain('###################### 0 partitions pending ######################')
+    expect(lines.at(-1)).toBe('PARAM Calculated -- Total Partitions: 0')
+    expect(lines.some((line) => /RunId|Run Id/.test(line))).toBe(false)
+  })
+
   it('say which ranges begin and fail', () => {
     const error = { code: 'TARGET_IO', message: 'no', retryable: false } as const
     expect(

@@ -9,7 +9,15 @@ import { register } from 'node:module'
 import process from 'node:process'
 import { countArchiveSteps } from './archive-steps.mjs'
 
-const { operation, host = 'here', leaseMs, rows, step = 0, when = 'before', at } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
+const {
+  operation,
+  host = 'here',
+  leaseMs,
+  rows,
+  step = 0,
+  when = 'before',
+  at,
+} = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
 // Nobody waits for half a minute in a test, and no table is large.
 const hook = `export async function load(url, context, next) {

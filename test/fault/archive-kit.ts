@@ -1,8 +1,10 @@
 /** Archivers in programs of their own. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Operation, RunFinished } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
 
@@ -29,7 +31,11 @@ export type ArchiverEnd = {
   readonly events: readonly Event[]
 }
 
-export type Archiver = { readonly process: ChildProcess; readonly events: readonly Event[]; readonly ended: Promise<ArchiverEnd> }
+export type Archiver = {
+  readonly process: ChildProcess
+  readonly events: readonly Event[]
+  readonly ended: Promise<ArchiverEnd>
+}
 
 export function startArchiver(operation: Operation, { env = {}, ...wishes }: ArchiverWishes = {}): Archiver {
   const child = spawn(process.execPath, [PROGRAM], {
@@ -51,4 +57,23 @@ export function startArchiver(operation: Operation, { env = {}, ...wishes }: Arc
   })
   ended.catch(() => undefined)
   return { process: child, events, ended }
+}
+
+/** Waits until a program stands still, as SIGSTOP leaves it. @throws Error where it ends instead */
+export async function untilStill({ process: { pid }, ended }: Archiver): Promise<void> {
+  let over = false
+  ended.finally(() => (over = true)).catch(() => undefined)
+  while (stateOf(pid) !== 'T') {
+    if (over) throw new Error(`it ended and never stood still: ${JSON.stringify((await ended).finished)}`)
+    await sleep(5)
+  }
+}
+
+function stateOf(pid: number | undefined): string | undefined {
+  try {
+    // Behind the name of the program, which stands in brackets and may hold anything.
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0]
+  } catch {
+    return undefined
+  }
 }

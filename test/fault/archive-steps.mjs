@@ -5,7 +5,8 @@ import process from 'node:process'
 
 const require = createRequire(import.meta.url)
 /** Reading may be repeated by anybody, and is no step; neither is the beat of the lease. */
-const COUNTED = /^\s*(?!SELECT|SET|SHOW|PRAGMA|EXPLAIN|COPY \(SELECT|COPY \(WITH|DECLARE|FETCH|CLOSE|BEGIN|SAVEPOINT|ROLLBACK|LOCK)\w/i
+const CHANGES =
+  /^\s*(?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|COPY (?!\()|WITH \w+ AS \((?:DELETE|INSERT|UPDATE))/i
 const UNDER_WAY_MS = 2
 
 /**
@@ -29,25 +30,42 @@ export function countArchiveSteps({ step, when, at }) {
     signal()
     return result
   }
-  const named = (sql) => sql.replace(/\s+/g, ' ').trim().slice(0, 160)
-  const counts = (sql) => COUNTED.test(sql) && !/SET lease_until/.test(sql)
+  /** A COMMIT is named by what it commits; one that commits nothing is no step. */
+  const written = new WeakMap()
+  const nameOf = (connection, sql, parameters) => {
+    if (/^\s*(?:BEGIN|ROLLBACK)\b/i.test(sql)) written.delete(connection)
+    const own = written.get(connection)
+    if (/^\s*COMMIT\b/i.test(sql)) {
+      written.delete(connection)
+      return own === undefined ? null : `COMMIT ${own}`
+    }
+    if (!CHANGES.test(sql) || /SET lease_until/.test(sql)) return null
+    const name = wordsOf(sql, parameters)
+    if (own === undefined || name.startsWith('state ')) written.set(connection, name)
+    return name
+  }
 
   const { prototype: client } = require('pg').Client
   const { query } = client
   client.query = function (config, ...rest) {
     const sql = typeof config === 'string' ? config : (config?.text ?? '')
-    return counts(sql) ? passing(named(sql), () => query.call(this, config, ...rest)) : query.call(this, config, ...rest)
+    const name = nameOf(this, sql, config?.values ?? rest[0])
+    return name === null ? query.call(this, config, ...rest) : passing(name, () => query.call(this, config, ...rest))
   }
 
   const { prototype: sqlite } = require('better-sqlite3')
   const { prepare, exec } = sqlite
   sqlite.exec = function (sql) {
-    return counts(sql) ? passing(named(sql), () => exec.call(this, sql)) : exec.call(this, sql)
+    const name = nameOf(this, sql)
+    return name === null ? exec.call(this, sql) : passing(name, () => exec.call(this, sql))
   }
   sqlite.prepare = function (sql) {
     const statement = prepare.call(this, sql)
     const { run } = statement
-    if (counts(sql)) statement.run = (...parameters) => passing(named(sql), () => run.apply(statement, parameters))
+    statement.run = (...parameters) => {
+      const name = nameOf(this, sql, parameters)
+      return name === null ? run.apply(statement, parameters) : passing(name, () => run.apply(statement, parameters))
+    }
     return statement
   }
 
@@ -58,7 +76,7 @@ export function countArchiveSteps({ step, when, at }) {
     return isWrite ? passing('parquet', () => run.call(this, sql, ...rest)) : run.call(this, sql, ...rest)
   }
 
-  for (const name of ['link', 'rename', 'unlink', 'mkdir']) {
+  for (const name of ['link', 'rename', 'unlink']) {
     const original = fs[name]
     fs[name] = (path, ...rest) => passing(`${name} ${String(path).slice(-60)}`, () => original.call(fs, path, ...rest))
   }
@@ -67,10 +85,17 @@ export function countArchiveSteps({ step, when, at }) {
     const handle = await open.apply(fs, parameters)
     for (const name of ['sync', 'writeFile']) {
       const original = handle[name]
-      handle[name] = (...rest) => passing(`${name} ${String(parameters[0]).slice(-60)}`, () => original.apply(handle, rest))
+      handle[name] = (...rest) =>
+        passing(`${name} ${String(parameters[0]).slice(-60)}`, () => original.apply(handle, rest))
     }
     return handle
   }
   syncBuiltinESMExports()
   return () => steps
+}
+
+function wordsOf(sql, parameters) {
+  const [first] = Array.isArray(parameters) ? parameters : []
+  if (/SET state = /.test(sql)) return `state ${String(first)}`
+  return sql.replace(/\s+/g, ' ').trim().slice(0, 70)
 }

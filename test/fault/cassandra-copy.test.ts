@@ -7,7 +7,7 @@ import { ledgerProblems } from '../support/copy-ledger.ts'
 import { perform, type Place, type Ran } from '../support/copy-systems.ts'
 import { CASSANDRA_MISSING, CASSANDRA_OWN, startOwn, type CassandraCluster } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
-import { answering, BATCH, errorFor, EXECUTE } from '../support/servers/cql-frames.ts'
+import { answering, BATCH, errorFor, EXECUTE, PREPARE } from '../support/servers/cql-frames.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 import { codes, copyBetween, failures, started, texts } from '../real/cassandra-target-kit.ts'
 import { startCopy } from './copy-kit.ts'
@@ -199,21 +199,22 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     expect(told).toEqual(['FAIL', 'FAIL', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS'])
   })
 
-  test('a server that has too much to do is asked again, later', async () => {
+  test('a server that has too much to do is asked again, later, from the first question on', async () => {
     await using target = await keyspace()
     const { ip = '', port = 0 } = cluster.nodes[0]?.place ?? {}
     await using proxy = await startProxy(port, ip)
     let asked = 0
+    let early = 0
     let refused = 0
     let until = 0
     proxy.onClientData(
       answering((opcode, frame) => {
-        if (opcode !== EXECUTE && opcode !== BATCH) return null
-        // A server that refuses the first look at it is no target; what counts is what happens on the way.
-        if (++asked < 200) return null
-        if (asked === 200) until = performance.now() + 1500
+        if (opcode !== PREPARE && opcode !== EXECUTE && opcode !== BATCH) return null
+        // While the copy is planned, and on the way.
+        if (++asked === 1 || asked === 200) until = performance.now() + (asked === 1 ? 500 : 1500)
         if (performance.now() > until && asked % 23 !== 0) return null
-        refused++
+        if (asked < 200) early++
+        else refused++
         return errorFor(frame, 0x1001, 'too many requests')
       }),
     )
@@ -224,6 +225,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
       exitCode: 0,
       totals: { written: String(ROWS), quarantined: '0' },
     })
+    expect(early).toBeGreaterThan(3)
     expect(refused).toBeGreaterThan(20)
     await expectDone(target, copyInto(target))
   })

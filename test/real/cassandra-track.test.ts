@@ -152,6 +152,11 @@ ORDER BY token_min;`)
       const again = await perform(copy(track, { track: { previous: String(run.runId) } }))
       expect([again.finished.exitCode, started(again)], failures(again)).toEqual([0, 0])
       expect((await track.store.runs('customer')).length).toBe(1)
+      const plain = await perform(copy(track))
+      const said = plain.events.find(({ type }) => type === 'run.tracked')
+      expect(said).toMatchObject({ pending: '0', ranges: '0' })
+      expect(said).not.toHaveProperty('cdmRun')
+      expect((await track.store.runs('customer')).length).toBe(1)
       const taken = await perform(copy(track, { track: { runId: String(run.runId) } }))
       expect(taken.finished.error).toMatchObject({
         code: 'BAD_FLAG',

@@ -43,6 +43,7 @@ const TRIES = 200
 export class Observer implements AsyncDisposable {
   readonly #source: ObservedSource
   readonly #read: () => Promise<Hot>
+  readonly #ledger: () => Promise<readonly Partition[]>
   readonly #close: () => Promise<void>
   readonly #duckdb: DuckDBConnection
   readonly #known = new Map<string, readonly HashedRow[]>()
@@ -52,12 +53,13 @@ export class Observer implements AsyncDisposable {
   private constructor(
     source: ObservedSource,
     duckdb: DuckDBConnection,
-    read: () => Promise<Hot>,
+    { read, ledger }: Omit<Reading, 'close'>,
     close: () => Promise<void>,
   ) {
     this.#source = source
     this.#duckdb = duckdb
     this.#read = read
+    this.#ledger = ledger
     this.#close = close
   }
 
@@ -65,7 +67,7 @@ export class Observer implements AsyncDisposable {
     const instance = await DuckDBInstance.create(':memory:')
     const duckdb = await instance.connect()
     const hot = source.url.startsWith('postgresql:') ? await postgres(source) : sqlite(source)
-    const observer = new Observer(source, duckdb, hot.read, async () => {
+    const observer = new Observer(source, duckdb, hot, async () => {
       await hot.close()
       duckdb.closeSync()
       instance.closeSync()
@@ -93,6 +95,9 @@ export class Observer implements AsyncDisposable {
       const hot = await this.#read()
       // Log and source are no one thing: what has changed in one while the other was read is looked at again.
       if (this.#log().text !== before.text) continue
+      // To an older snapshot of PostgreSQL a table that is attached meanwhile is a part of its parent already.
+      if (JSON.stringify(statesOf(hot)) !== JSON.stringify(statesOf({ partitions: await this.#ledger(), rows: [] })))
+        continue
       const archived: (readonly [label: string, row: HashedRow])[] = []
       for (const [path, label] of before.active) for (const row of await this.#rowsOf(path)) archived.push([label, row])
       return { problems: this.#judge(hot, archived), states: statesOf(hot) }
@@ -101,7 +106,9 @@ export class Observer implements AsyncDisposable {
   }
 
   /** Looks again and again until the work is done. */
-  async watch<T>(work: Promise<T>): Promise<{ readonly result: T; readonly looks: number; readonly problems: readonly string[] }> {
+  async watch<T>(
+    work: Promise<T>,
+  ): Promise<{ readonly result: T; readonly looks: number; readonly problems: readonly string[] }> {
     let over = false
     const ended = work.finally(() => (over = true))
     ended.catch(() => undefined)
@@ -121,7 +128,9 @@ export class Observer implements AsyncDisposable {
   }
 
   #judge({ partitions, rows }: Hot, archived: readonly (readonly [label: string, row: HashedRow])[]): string[] {
-    const out = new Set(partitions.filter(({ state }) => state === 'DETACHED' || state === 'DROPPED').map(({ label }) => label))
+    const out = new Set(
+      partitions.filter(({ state }) => state === 'DETACHED' || state === 'DROPPED').map(({ label }) => label),
+    )
     const leaving = partitions.filter(({ state, isNative }) => state === 'DETACHED' && !isNative)
     const counts = ({ at, live }: HotRow): boolean =>
       live && !leaving.some(({ from, to }) => (from === null || at >= from) && (to === null || at < to))
@@ -139,10 +148,22 @@ export class Observer implements AsyncDisposable {
       some.length === 0 ? [] : [`${some.length} rows ${what}, such as ${some[0]}`]
     const known = new Set(wanted)
     return [
-      ...tell('are nowhere', wanted.filter((key) => !anywhere.has(key))),
-      ...tell('do not count', wanted.filter((key) => anywhere.has(key) && !counted.has(key))),
-      ...tell('count twice', wanted.filter((key) => (counted.get(key) ?? 0) > 1)),
-      ...tell('count and were never there', [...counted.keys()].filter((key) => !known.has(key))),
+      ...tell(
+        'are nowhere',
+        wanted.filter((key) => !anywhere.has(key)),
+      ),
+      ...tell(
+        'do not count',
+        wanted.filter((key) => anywhere.has(key) && !counted.has(key)),
+      ),
+      ...tell(
+        'count twice',
+        wanted.filter((key) => (counted.get(key) ?? 0) > 1),
+      ),
+      ...tell(
+        'count and were never there',
+        [...counted.keys()].filter((key) => !known.has(key)),
+      ),
     ]
   }
 
@@ -176,7 +197,7 @@ export class Observer implements AsyncDisposable {
     if (known !== undefined) return known
     const literal = `'${file.replaceAll("'", "''")}'`
     const reader = await this.#duckdb.runAndReadAll(
-      `SELECT CAST(id AS VARCHAR), CAST(at AS VARCHAR), note, CAST(amount AS VARCHAR) FROM read_parquet(${literal}, hive_partitioning = false)`,
+      `SELECT CAST(id AS VARCHAR), CAST("at" AS VARCHAR), note, CAST(amount AS VARCHAR) FROM read_parquet(${literal}, hive_partitioning = false)`,
     )
     const rows = reader.getRows().map(([id, at, note, amount]): HashedRow => [String(id), hashOf([at, note, amount])])
     this.#known.set(key, rows)
@@ -193,7 +214,11 @@ function statesOf({ partitions }: Hot): Readonly<Record<string, string>> {
   return Object.fromEntries(partitions.map(({ label, state }) => [label, state]))
 }
 
-type Reading = { readonly read: () => Promise<Hot>; readonly close: () => Promise<void> }
+type Reading = {
+  readonly read: () => Promise<Hot>
+  readonly ledger: () => Promise<readonly Partition[]>
+  readonly close: () => Promise<void>
+}
 
 function partitionOf(row: readonly unknown[]): Partition {
   const [label, state, from, to, native] = row
@@ -214,13 +239,16 @@ async function postgres({ url, table }: ObservedSource): Promise<Reading> {
   const ask = async (text: string): Promise<readonly (readonly (string | null)[])[]> =>
     (await client.query<(string | null)[]>({ text, rowMode: 'array' })).rows
   const values = `id, to_char(at, 'YYYY-MM-DD HH24:MI:SS'), note, amount`
+  const hasLedger = async (): Promise<boolean> =>
+    (await ask(`SELECT 1 FROM pg_tables WHERE tablename = 'migration_archive_partitions'`)).length > 0
+  const ledger = async (): Promise<readonly Partition[]> =>
+    (await hasLedger()) ? (await ask(LEDGER)).map(partitionOf) : []
   const once = async (): Promise<Hot> => {
     // The table first: a snapshot that was taken before its lock may see partitions leave that it still needs.
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     try {
       await client.query(`LOCK TABLE "${table}" IN ACCESS SHARE MODE`)
-      const ledger = await ask(`SELECT 1 FROM pg_tables WHERE tablename = 'migration_archive_partitions'`)
-      const partitions = ledger.length === 0 ? [] : (await ask(LEDGER)).map(partitionOf)
+      const partitions = await ledger()
       const rows = (await ask(`SELECT ${values} FROM "${table}"`)).map((row) => hotRow(row, true))
       const aside = await ask(`SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived' ORDER BY 1`)
       for (const [name] of aside) {
@@ -231,10 +259,10 @@ async function postgres({ url, table }: ObservedSource): Promise<Reading> {
       await client.query('ROLLBACK').catch(() => undefined)
     }
   }
-  const read = async (): Promise<Hot> => {
+  const patiently = async <T>(look: () => Promise<T>): Promise<T> => {
     for (let tried = 1; ; tried++) {
       try {
-        return await once()
+        return await look()
       } catch (error) {
         // Tables that are dropped fail their readers, and servers die in some tests.
         if (tried === TRIES) throw error
@@ -246,7 +274,7 @@ async function postgres({ url, table }: ObservedSource): Promise<Reading> {
       }
     }
   }
-  return { read, close: () => client.end() }
+  return { read: () => patiently(once), ledger: () => patiently(ledger), close: () => client.end() }
 }
 
 function hotRow([id, at, note, amount]: readonly unknown[], live: boolean): HotRow {
@@ -256,16 +284,19 @@ function hotRow([id, at, note, amount]: readonly unknown[], live: boolean): HotR
 function sqlite({ url, table }: ObservedSource): Reading {
   const database = new Database(url.replace('sqlite:///', ''), { timeout: 10_000 })
   const ask = (sql: string): unknown[][] => database.prepare(sql).raw(true).all() as unknown[][]
+  const ledger = (): readonly Partition[] =>
+    ask(`SELECT 1 FROM sqlite_master WHERE name = 'migration_archive_partitions'`).length === 0
+      ? []
+      : ask(LEDGER).map(partitionOf)
   const read = async (): Promise<Hot> => {
     database.exec('BEGIN')
     try {
-      const ledger = ask(`SELECT 1 FROM sqlite_master WHERE name = 'migration_archive_partitions'`)
-      const partitions = ledger.length === 0 ? [] : ask(LEDGER).map(partitionOf)
+      const partitions = ledger()
       const rows = ask(`SELECT id, at, note, amount FROM "${table}"`).map((row) => hotRow(row, true))
       return { partitions, rows }
     } finally {
       database.exec('ROLLBACK')
     }
   }
-  return { read, close: async () => void database.close() }
+  return { read, ledger: async () => ledger(), close: async () => void database.close() }
 }

@@ -28,7 +28,7 @@ export async function makeBookings(place: Place, form: Form, to: string, rows = 
   const isSqlite = place.system === 'sqlite'
   const columns = isSqlite
     ? 'id INTEGER PRIMARY KEY, at DATETIME NOT NULL, note TEXT, amount TEXT'
-    : 'id bigint NOT NULL, at timestamp(0) NOT NULL, note varchar(400), amount numeric(12,2)'
+    : `id bigint NOT NULL, at ${place.system === 'mysql' ? 'datetime' : 'timestamp(0)'} NOT NULL, note varchar(400), amount numeric(12,2)`
   if (form === 'native') {
     await place.sql(`CREATE TABLE ${TABLE} (${columns}, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`)
     for (const [i, [from, end]] of [...QUARTERS, KEPT].entries()) {
@@ -54,20 +54,33 @@ export function observe({ place, archive }: Archived): Promise<Observer> {
 const RUN = { kind: 'archive', tables: [TABLE], asText: [], detach: true, drop: false, dryRun: false } as const
 
 /** What a person does with an archive, in this order. */
-export function commandsOf({ place, form, to }: Archived): Readonly<Record<'run' | 'drop' | 'restore' | 'verify' | 'query', Operation>> {
-  const run = { ...RUN, from: place.url, to, partitions: [], olderThan: '8q', graceMs: 0, ...(form === 'plain' ? { by: 'at' } : {}) }
+export function commandsOf({
+  place,
+  form,
+  to,
+}: Archived): Readonly<Record<'run' | 'drop' | 'restore' | 'verify' | 'query' | 'sweep', Operation>> {
+  const run = {
+    ...RUN,
+    from: place.url,
+    to,
+    partitions: [],
+    olderThan: '8q',
+    graceMs: 0,
+    ...(form === 'plain' ? { by: 'at' } : {}),
+  }
   return {
     run,
     drop: { ...run, drop: true, confirm: TABLE },
-    restore: { kind: 'restore', from: place.url, table: TABLE, partitions: ['Q1-2020', 'Q2-2020'], dryRun: false },
+    restore: { kind: 'restore', from: place.url, table: TABLE, partitions: ['2020-Q1', '2020-Q2'], dryRun: false },
     verify: { kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: false },
+    sweep: { kind: 'archive-sweep', from: place.url, tables: [], olderThanMs: 0, dryRun: false },
     query: {
       kind: 'query',
       from: place.url,
       table: TABLE,
       query: `SELECT count(*) AS n, sum(id) AS s FROM ${TABLE}`,
       limit: 10,
-      format: 'text',
+      format: 'table',
     },
   }
 }
@@ -81,4 +94,20 @@ export async function countedBy(query: Operation): Promise<{ readonly ran: Ran; 
 
 export function countOf(rows: ReadonlyMap<string, string>): string {
   return `${rows.size} ${[...rows.keys()].reduce((sum, id) => sum + Number(id), 0)}`
+}
+
+/** Asks again and again until the work is done. @returns what it was told beside what it should be told */
+export async function askedMeanwhile(
+  query: Operation,
+  wanted: string,
+  work: Promise<unknown>,
+): Promise<readonly string[]> {
+  let over = false
+  work.finally(() => (over = true)).catch(() => undefined)
+  const wrong: string[] = []
+  do {
+    const { counted } = await countedBy(query)
+    if (counted !== wanted) wrong.push(counted)
+  } while (!over)
+  return wrong
 }

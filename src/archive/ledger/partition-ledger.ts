@@ -158,11 +158,12 @@ export class PartitionLedger {
     ])
   }
 
-  async release({ label, fence }: Held): Promise<void> {
+  /** Whatever the fence: it may have been claimed more than once. */
+  async release({ label }: Pick<Held, 'label'>): Promise<void> {
     await this.#database.batch([
       {
-        sql: `UPDATE migration_archive_partitions SET owner = NULL, lease_until = NULL WHERE ${PARTITION} AND owner = ? AND fence = ?`,
-        parameters: [...this.#key, label, this.#owner.id, fence],
+        sql: `UPDATE migration_archive_partitions SET owner = NULL, lease_until = NULL WHERE ${PARTITION} AND owner = ?`,
+        parameters: [...this.#key, label, this.#owner.id],
       },
     ])
   }

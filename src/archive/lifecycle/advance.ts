@@ -42,10 +42,11 @@ const PAUSES_MS = [500, 1000, 2000, 4000]
 /** @returns the state that it has come to. @throws SluiceError; the ledger has it too then */
 export async function advance(
   context: ArchiveContext,
-  held: Held,
+  first: Held,
   wish: Wish,
   { reload, native }: Surroundings,
 ): Promise<ArchiveState> {
+  let held = first
   let exports = 0
   let failures = 0
   let examined: readonly ExaminedFile[] | null = null
@@ -64,7 +65,11 @@ export async function advance(
       // What was exported is not what is there: once more, from the beginning.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
         warn(context, `${error.message}; it is exported again`)
-        if (partition.state === 'PUBLISHED') await context.ledger.move(held, 'PUBLISHED', 'PLANNED', { error })
+        if (partition.state === 'PUBLISHED') {
+          await context.ledger.move(held, 'PUBLISHED', 'PLANNED', { error })
+          // Under a new fence: files of the old one are published, and the log has its word.
+          held = await heldAnew(context, held)
+        }
         continue
       }
       if (passes(error) && ++failures <= PAUSES_MS.length) {
@@ -90,6 +95,12 @@ function passes({ retryable, code }: SluiceError): boolean {
 
 function warn({ emit, name }: ArchiveContext, message: string): void {
   emit({ type: 'log', level: 'warn', table: name, message })
+}
+
+async function heldAnew({ ledger, name }: ArchiveContext, { label }: Held): Promise<Held> {
+  const held = await ledger.claim(label, null)
+  if (held !== null) return held
+  throw new SluiceError('LEASE_LOST', `another program works on ${label} of ${name} by now`, { retryable: true })
 }
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'drop' | 'retract'
@@ -154,10 +165,10 @@ async function step(
       if (files === null) return null
       const version = await publishFiles(context, work, files)
       await ledger.move(held, 'VERIFIED', 'PUBLISHED', { version })
-      return null
+      return files
     }
     case 'detach':
-      await detachPartition(context, work)
+      await detachPartition(context, work, examined !== null)
       return null
     case 'drop':
       await dropPartition(context, work)

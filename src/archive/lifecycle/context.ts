@@ -20,6 +20,8 @@ export type ArchiveContext = {
   readonly name: string
   readonly table: TableSpec
   readonly archived: ArchivedTable
+  /** Whether the ledger knows of anything that was published: then there has to be a log. */
+  readonly published: boolean
   readonly store: CopyStore
   readonly ledger: PartitionLedger
   readonly parquet: () => Promise<ParquetFiles>

@@ -19,8 +19,12 @@ export async function publishFiles(
   work: Work,
   files: readonly ExaminedFile[],
 ): Promise<number> {
-  await bringThere(context, work.partition, files)
   const log = await context.log()
+  // Another table in its place would be one that has forgotten all other partitions.
+  if (context.published && (await log.state(context.interrupt.abort)) === null) {
+    throw otherArchive(context.name, work.partition, 'its Delta log is gone')
+  }
+  await bringThere(context, work.partition, files)
   const { version } = await log.publish(publication(context, work, files), context.interrupt.abort)
   return version
 }
@@ -64,7 +68,8 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
     tableId: archived.archiveId,
     stored: archived.stored,
     name,
-    configuration: { 'sluice.source': source, 'sluice.table': name },
+    // Of a table that is there already its id tells; a source may be known by another address by now.
+    configuration: context.published ? {} : { 'sluice.source': source, 'sluice.table': name },
     partition: partition.label,
     files,
     tags: ({ digest, sha256 }) => ({

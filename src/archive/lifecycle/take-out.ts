@@ -12,10 +12,16 @@ import { removeRows } from './remove-rows.ts'
 /**
  * PUBLISHED → DETACHED. A partition that is a table leaves its parent, in the transaction that moves the state; rows of a plain table stay where they
  * are, and no longer count.
- * @throws SluiceError PARTITION_CHANGED where its rows are not those of the archive; TARGET_BUSY, LEASE_LOST, ARCHIVE_CONFLICT
+ * @param proved whether this run has just read all of its files; what an earlier one has published is read again, because from now on it answers
+ * @throws SluiceError PARTITION_CHANGED where its rows are not those of the archive; TARGET_BUSY, LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
-export async function detachPartition(context: ArchiveContext, { partition, held }: Work): Promise<void> {
-  await proveLogged(context, partition)
+export async function detachPartition(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  proved: boolean,
+): Promise<void> {
+  if (proved) await proveLogged(context, partition)
+  else await proveArchived(context, partition)
   const { ledger, archived, name } = context
   const noted = { graceMs: archived.graceMs, error: null, removed: { rows: 0n, sum: '0' } }
   if (partition.native !== null) {

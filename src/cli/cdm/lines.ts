@@ -57,13 +57,12 @@ export class CdmLines {
       `PARAM -- Min Partition: ${min}`,
       `PARAM -- Max Partition: ${max}`,
       `PARAM -- Number of Splits : ${splits}`,
-      `PARAM -- Track Run : ${cdmRun !== undefined}`,
+      // A run that has nothing left to do has no number, but it was asked for.
+      `PARAM -- Track Run : ${cdmRun !== undefined || pending !== undefined}`,
       ...(cdmRun === undefined ? [] : [`PARAM -- RunId : ${cdmRun}`, `PARAM -- Previous RunId : ${previous ?? '0'}`]),
       `PARAM -- Coverage Percent: ${coverage}`,
       ...(cdmRun === undefined ? [] : [`${HASHES} Run Id for this job is: ${cdmRun} ${HASHES}`]),
-      ...(pending === undefined || previous === undefined
-        ? []
-        : [`${HASHES} ${pending} partitions pending from previous run id ${previous} ${HASHES}`]),
+      ...(pending === undefined ? [] : [`${HASHES} ${pendingText(pending, previous)} ${HASHES}`]),
       `PARAM Calculated -- Total Partitions: ${ranges}`,
     ]
   }
@@ -74,6 +73,10 @@ export class CdmLines {
     // Open ends are those of the ring.
     return `ThreadID: ${worker} Processing min: ${from?.[0] ?? begun.min} max: ${to?.[0] ?? begun.max}`
   }
+}
+
+function pendingText(pending: string, previous: string | undefined): string {
+  return `${pending} partitions pending${previous === undefined ? '' : ` from previous run id ${previous}`}`
 }
 
 /** A text between two rules, with as many `#` on both sides as it takes. */

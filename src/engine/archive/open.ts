@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
-import type { ArchivedTable } from '../../archive/ledger/record.ts'
+import type { ArchivedPartition, ArchivedTable } from '../../archive/ledger/record.ts'
 import { ArchiveTable } from '../../archive/log/archive-table.ts'
 import type { ParquetFiles } from '../../model/archive/parquet-port.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
@@ -24,13 +24,16 @@ export const MEMORY_BYTES = 1024 * 1024 * 1024
 
 export type ArchiveSizes = { readonly fileBytes?: number; readonly memoryBytes?: number }
 
+/** A table and the partitions that the ledger knows, none of a new one. */
+type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
+
 /** Closing it waits for the engine, and removes what was spooled. */
 export type OpenArchive = AsyncDisposable & { readonly context: ArchiveContext }
 
 /** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED */
 export async function openArchive(
   table: TableSpec,
-  archived: ArchivedTable,
+  archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
   run: Run,
   sizes: ArchiveSizes = {},
@@ -50,6 +53,7 @@ export async function openArchive(
     name: tableText(table.table),
     table,
     archived,
+    published: archived.partitions?.some(({ version }) => version !== null) ?? false,
     store,
     ledger: new PartitionLedger(database, table.table, ownerOf(run)),
     parquet: parquet.get,

@@ -1,6 +1,11 @@
 /** Which partitions of a table are to be archived, what they hold, and how far they have come. */
 import { randomUUID } from 'node:crypto'
-import { readArchive, type ArchivedPartition, type ArchivedTable } from '../../archive/ledger/record.ts'
+import {
+  readArchive,
+  type ArchivedPartition,
+  type ArchivedTable,
+  type ArchiveRecord,
+} from '../../archive/ledger/record.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { storedTable } from '../../archive/types/index.ts'
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
@@ -37,7 +42,7 @@ export type PlannedPartition = {
 
 export type PlannedArchive = {
   readonly table: TableSpec
-  readonly archived: ArchivedTable
+  readonly archived: ArchivedTable & Partial<Pick<ArchiveRecord, 'partitions'>>
   /** The ledger does not know the table yet. */
   readonly fresh: boolean
   /** Labels that somebody named. */
@@ -140,10 +145,10 @@ function placeOf(to: string, table: TableSpec): string {
 
 function sameArchive(
   table: TableSpec,
-  record: ArchivedTable,
+  record: ArchiveRecord,
   operation: ArchiveOperation,
   { calendar, timeColumn }: { readonly calendar: CalendarSpec; readonly timeColumn: string | null },
-): ArchivedTable {
+): ArchiveRecord {
   const name = tableText(table.table)
   const refuse = (what: string, was: string, hint: string): never => {
     throw new SluiceError('PLAN_CHANGED', `the archive of ${name} has another ${what}: ${was}`, { where: name, hint })

@@ -1,29 +1,44 @@
-/** Work on a table outside of its chunks, which a broken line or a busy server must not end either. */
+/** Work outside of chunks, which a broken line or a busy server must not end either. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { asSluiceError } from '../../shared/errors.ts'
-import type { TableContext } from './context.ts'
-import { MOST_ATTEMPTS, pauseAfter } from './failure.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import type { Emit } from '../../model/event.ts'
+import { isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
+
+/** Whose work it is: told with what is tried again. */
+export type Told = { readonly name?: string; readonly emit: Emit }
 
 /**
  * @param body may be run again whatever became of it
  * @param stop ends the waiting
+ * @param passes for which failures there is a next time
  * @throws what `body` throws, unless that passes by itself; the stop's reason
  */
 export async function patiently<T>(
   body: () => Promise<T>,
-  { name, emit }: Pick<TableContext, 'name' | 'emit'>,
+  { name, emit }: Told,
   stop: AbortSignal,
+  passes: (error: SluiceError) => boolean = ({ retryable }) => retryable,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await body()
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (!error.retryable || attempt >= MOST_ATTEMPTS) throw thrown
-      emit({ type: 'log', level: 'warn', table: name, message: `${error.message}; trying again` })
+      if (!passes(error) || attempt >= MOST_ATTEMPTS) throw thrown
+      emit({
+        type: 'log',
+        level: 'warn',
+        ...(name === undefined ? {} : { table: name }),
+        message: `${error.message}; trying again`,
+      })
       await sleep(pauseAfter(attempt), undefined, { signal: stop }).catch(() => undefined)
       throwIfAborted(stop)
     }
   }
+}
+
+/** Opens a store, again while its server says that it has too much to do. One that cannot be reached at all is more likely misspelt. @throws as `patiently` */
+export function openPatiently<T>(open: () => Promise<T>, told: Told, stop: AbortSignal): Promise<T> {
+  return patiently(open, told, stop, (error) => error.retryable && isPressure(error))
 }

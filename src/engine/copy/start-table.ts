@@ -19,6 +19,7 @@ import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.t
 import { planTable } from './plan/table-plan.ts'
 import { isWanted } from './plan/ring-plan.ts'
 import { heedRing } from './prepare-ring.ts'
+import { settleTarget } from './same-table.ts'
 import { cutTable, settlePlan } from './prepare-table.ts'
 import { reclaimDead } from './reclaim.ts'
 import { spanOf } from './chunk-events.ts'
@@ -160,7 +161,7 @@ async function divided(
   const divide = async (): Promise<TableContext | null> => {
     let view: SourceView | null = null
     try {
-      const ready = await withTable(context, one, planned)
+      const ready = await withTable(context, one, planned, runs)
       await ready.ledger.reopenFailed()
       view = await views.current()
       await cutTable(ready, runs, view, one.extent)
@@ -179,7 +180,7 @@ async function divided(
     const ready = await patiently(divide, context, steering.stop)
     if (ready !== null) return ready
   }
-  return planAgain(context, one, planned)
+  return patiently(() => planAgain(context, one, planned), context, steering.stop)
 }
 
 /** Waits for another program that is cutting the table. @returns true where this one is to cut it, false where it is cut */
@@ -197,28 +198,37 @@ async function mayCut({ key, name, plan, planning }: TableContext, around: Surro
 
 /**
  * Makes the table where nobody has made it since the plan was made.
- * @throws SluiceError PLAN_CHANGED where it was there and is gone, or held rows and holds none
+ * @throws SluiceError PLAN_CHANGED where it was there and is gone, held rows and holds none, or is another one
  */
-async function withTable(context: TableContext, one: PlannedTable, planned: PlannedCopy): Promise<TableContext> {
+async function withTable(
+  context: TableContext,
+  one: PlannedTable,
+  planned: PlannedCopy,
+  runs: RunLedger,
+): Promise<TableContext> {
   const ready = await planAgain(context, one, planned)
   const { ledger, plan, signal, target } = ready
   const chunks = await ledger.all()
   const copied = chunks.reduce((sum, { written }) => sum + written, 0n)
   if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
   if (!plan.create) {
+    await settleTarget(ready, runs, chunks)
     const untouched = chunks.every(({ attempt }) => attempt === 0)
     if (untouched && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
     return ready
   }
   try {
     await target.create(plan.target, signal)
-    return ready
   } catch (thrown) {
     // Nobody else makes it meanwhile: the answer of an attempt before this one may have been lost.
     const made = await planAgain(ready, one, planned)
     if (made.plan.create) throw thrown
+    await settleTarget(made, runs, chunks)
     return made
   }
+  const made = await tableAt(one.targetName, planned.to, signal)
+  if (made?.mark !== undefined) await runs.noteTargetMark(ready.key, made.mark.text)
+  return ready
 }
 
 /** Whether rows would take the place of others unseen: their target refuses no key that is taken, and nobody can look where a chunk's rows go. */

@@ -1,5 +1,7 @@
 /** The look at the source that all readers share; another one takes its place where the first is lost with its server. */
+import { asSluiceError } from '../../shared/errors.ts'
 import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
+import { isPressure } from './failure.ts'
 
 export class Views implements AsyncDisposable {
   readonly #source: CopyStore
@@ -24,13 +26,26 @@ export class Views implements AsyncDisposable {
     }
   }
 
-  /** A reader failed with its view. Whoever says so first makes room for the next one; the others find it made. */
-  async renew(broken: SourceView): Promise<void> {
+  /** A reader failed with its view. Whoever says so first makes room for the next one; the others find it made. @returns whether this was the first */
+  async renew(broken: SourceView): Promise<boolean> {
     const current = this.#current
-    if (current === null || (await current.catch(() => broken)) !== broken) return
-    if (this.#current !== current) return
+    if (current === null || (await current.catch(() => broken)) !== broken) return false
+    if (this.#current !== current) return false
     this.#current = null
     this.#old.push(broken)
+    return true
+  }
+
+  /** Asks something of which nothing is copied. A look that is lost over it is none that the copy shows. */
+  async ask<T>(body: (view: SourceView) => Promise<T>): Promise<T> {
+    const view = await this.current()
+    try {
+      return await body(view)
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (error.kind === 'source' && error.retryable && !isPressure(error) && (await this.renew(view))) this.count--
+      throw thrown
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 /** `archive plan` and `archive run`: old partitions into a Delta table, proved, and then out of the source. */
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
+import { readArchive } from '../../archive/ledger/record.ts'
 import type { Wish } from '../../archive/lifecycle/advance.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -57,8 +58,14 @@ async function archiveTable(
 ): Promise<readonly Outcome[]> {
   const { table, archived } = plan
   const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
-  if (plan.fresh) await ledger.addTable(archived, run.tool)
-  else await ledger.changeGrace(archived.graceMs)
+  if (plan.fresh) {
+    await ledger.addTable(archived, run.tool)
+    // Another run may have been first: then this is its archive, with its place and its types.
+    if ((await readArchive(opened.database, table.table))?.archiveId !== archived.archiveId) {
+      const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+      return archiveTable(await planArchive(table, operation, around), operation, opened, run)
+    }
+  } else await ledger.changeGrace(archived.graceMs)
   const chosen = plan.partitions.filter(({ status }) => status === 'due' || status === 'resume' || status === 'drop')
   for (const { candidate } of chosen) if (candidate !== null) await ledger.addPartition(candidate)
   if (chosen.length === 0) return []

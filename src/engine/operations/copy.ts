@@ -14,7 +14,8 @@ import { prepareLedger } from '../copy/ledger/schema.ts'
 import { objectWork } from '../copy/objects/build-objects.ts'
 import { planObjects } from '../copy/objects/plan-objects.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
-import { planCopy, type PlannedCopy } from '../copy/plan/plan-copy.ts'
+import { openPatiently, patiently } from '../copy/patience.ts'
+import { planCopy, type PlannedCopy, type Planner } from '../copy/plan/plan-copy.ts'
 import { isRingDone } from '../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../copy/plan/plan-event.ts'
 import { hashOf } from '../copy/plan/table-plan.ts'
@@ -68,20 +69,25 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
   })
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const weak = new WeakWrites()
-  await using from = derivedStore(await openSourceStore(operation.from, operation.cassandra), operation)
-  await using to = await openCopyStore(operation.to, {
-    mode: operation.dryRun ? 'plan' : 'write',
-    ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
-    onThrottle: ({ status, waitMs }) =>
-      throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
-    ...(operation.cassandra === undefined ? {} : { cassandra: operation.cassandra }),
-    onWeakWrite: (table, key) => weak.note(table, key),
-  })
+  const again = <T>(body: () => Promise<T>): Promise<T> => body()
+  const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
+  await using from = derivedStore(await opened(() => openSourceStore(operation.from, operation.cassandra)), operation)
+  await using to = await opened(() =>
+    openCopyStore(operation.to, {
+      mode: operation.dryRun ? 'plan' : 'write',
+      ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
+      onThrottle: ({ status, waitMs }) =>
+        throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
+      ...(operation.cassandra === undefined ? {} : { cassandra: operation.cassandra }),
+      onWeakWrite: (table, key) => weak.note(table, key),
+    }),
+  )
   await using views = new Views(from, run.interrupt.abort)
-  const view = await views.current()
-  let planned = await planCopy(operation, from, to, view, run.interrupt.abort)
+  await again(() => views.current())
+  const planner: Planner = { views, again, signal: run.interrupt.abort }
+  let planned = await planCopy(operation, from, to, planner)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
-  const objects = await planObjects(planned, operation.with ?? [], run.interrupt.abort)
+  const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {
     emitPlan(planned, planHash, [], run, objects)
@@ -106,10 +112,10 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
     actor: run.actor,
   })
   track = CopyTrack.of({ operation, run, to, database, owner }, planned)
-  const ranges = (await track?.before(planned)) ?? null
+  const ranges = await again(async () => (await track?.before(planned)) ?? null)
   if (ranges !== null) {
     const left = { ...operation, ring: { ...operation.ring, ranges } }
-    planned = await planCopy(left, from, to, view, run.interrupt.abort)
+    planned = await planCopy(left, from, to, planner)
   }
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
@@ -149,7 +155,7 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
     }
     emitPlan(planned, planHash, await standings(planned, around), run, objects)
     for (const one of planned.tables) tables.push(await startTable(one, planned, around))
-    await track?.begin(planned, tables)
+    await again(async () => track?.begin(planned, tables))
     told = new ToldRuns(operation, track)
     for (const event of told.begin(planned, tables)) run.emit(event)
     await runWorkers({

@@ -16,19 +16,27 @@ import { trackDiff } from '../copy/diff/tracked.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
 import { prepareLedger } from '../copy/ledger/schema.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
+import { openPatiently, patiently } from '../copy/patience.ts'
 import { planCopy, type PlannedTable } from '../copy/plan/plan-copy.ts'
 import { hashOf } from '../copy/plan/table-plan.ts'
 import { recorded } from '../copy/recorded.ts'
+import { Views } from '../copy/views.ts'
 import type { CassandraWish, CopyOperation, DiffOperation } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 export async function diff(operation: DiffOperation, run: Run): Promise<Ending> {
   const writes = operation.fix || operation.track !== undefined
-  await using from = derivedStore(await openSourceStore(operation.from, operation.cassandra), operation)
-  await using to = await openCopyStore(operation.to, {
-    mode: writes ? 'write' : 'read',
-    ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }),
-  })
+  const { stop } = run.interrupt
+  await using from = derivedStore(
+    await openPatiently(() => openSourceStore(operation.from, operation.cassandra), { emit: run.emit }, stop),
+    operation,
+  )
+  const wish = operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }
+  await using to = await openPatiently(
+    () => openCopyStore(operation.to, { mode: writes ? 'write' : 'read', ...wish }),
+    { emit: run.emit },
+    stop,
+  )
   await using database = writes ? await to.ledger() : noDatabase()
   const runId = BigInt(run.runId)
   const owner = { id: randomUUID(), host: run.host, pid: process.pid, runId }
@@ -47,8 +55,12 @@ export async function diff(operation: DiffOperation, run: Run): Promise<Ending> 
 }
 
 async function diffAll(operation: DiffOperation, { from, to, database, runId }: Stores, run: Run): Promise<Ending> {
-  await using source = await from.source(run.interrupt.abort)
-  const planned = await planCopy(wishes(operation), from, to, source, run.interrupt.abort)
+  const { abort, stop } = run.interrupt
+  const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, stop)
+  await using views = new Views(from, abort)
+  await again(() => views.current())
+  const planned = await planCopy(wishes(operation), from, to, { views, again, signal: abort })
+  const source = await again(() => views.current())
   run.emit({
     type: 'plan.ready',
     hash: hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
@@ -60,7 +72,7 @@ async function diffAll(operation: DiffOperation, { from, to, database, runId }: 
     bytes: '0',
     excluded: [],
   })
-  await using target = await to.source(run.interrupt.abort)
+  await using target = await again(() => to.source(abort))
   const sum: Outcome = { ...NO_OUTCOME }
   const errors: SluiceError[] = []
   let equalTables = 0

@@ -1,5 +1,6 @@
 /** `copy --settings`: a copy that sums up its tables at the end, however it ends. */
 import { openSourceStore } from '../copy/open-stores.ts'
+import { openPatiently, patiently } from '../copy/patience.ts'
 import { sizedCopy } from '../copy/script/auto-sizes.ts'
 import { CopySummary } from '../copy/script/summary.ts'
 import type { CopyOperation } from '../operation.ts'
@@ -23,6 +24,7 @@ export async function scriptCopy(operation: CopyOperation, run: Run): Promise<En
 }
 
 async function bySize(operation: CopyOperation, run: Run): Promise<CopyOperation> {
-  await using from = await openSourceStore(operation.from)
-  return await sizedCopy(operation, from, run)
+  const { emit, interrupt } = run
+  await using from = await openPatiently(() => openSourceStore(operation.from), { emit }, interrupt.stop)
+  return await patiently(() => sizedCopy(operation, from, run), { emit }, interrupt.stop)
 }

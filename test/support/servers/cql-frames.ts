@@ -4,6 +4,7 @@ import type { ClientData, ProxyConnection } from './proxy.ts'
 const HEADER_BYTES = 9
 const OPCODE_AT = 4
 const LENGTH_AT = 5
+export const PREPARE = 0x09
 export const EXECUTE = 0x0a
 export const BATCH = 0x0d
 

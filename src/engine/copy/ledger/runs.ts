@@ -102,6 +102,24 @@ export class RunLedger {
     }
   }
 
+  /** By what the table that is being filled was known when it was last looked at; null where nobody has noted it. */
+  async targetMark(key: TableKey): Promise<string | null> {
+    const [row] = await this.#database.all(
+      'SELECT target_mark FROM migration_plans WHERE schema_name = ? AND table_name = ?',
+      [key.schema, key.name],
+    )
+    return row?.[0] == null ? null : String(row[0])
+  }
+
+  async noteTargetMark(key: TableKey, mark: string): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: 'UPDATE migration_plans SET target_mark = ? WHERE schema_name = ? AND table_name = ?',
+        parameters: [mark, key.schema, key.name],
+      },
+    ])
+  }
+
   /**
    * Writes a plan down, unless somebody else has written one for the same table.
    * @param instead whether it takes the place of one that an earlier run left

@@ -81,6 +81,12 @@ const RUN_COLUMNS: Columns = {
   detail: 'text',
 }
 
+/** That ledgers of older copies do not have; they get them, with nothing in them. */
+const LATE_PLAN_COLUMNS: Columns = {
+  // `TableMark.text` of the table that is filled; NULL where it is not known.
+  target_mark: 'text',
+}
+
 const PLAN_COLUMNS: Columns = {
   source: 'text',
   source_table: 'text',
@@ -97,6 +103,7 @@ const PLAN_COLUMNS: Columns = {
   created_ms: 'integer',
   // The table was made by this copy.
   made_here: 'counter',
+  ...LATE_PLAN_COLUMNS,
 }
 
 const QUARANTINE_COLUMNS: Columns = {
@@ -134,7 +141,10 @@ const REPAIR_COLUMNS: Columns = {
 export async function prepareLedger(database: LedgerDatabase): Promise<{ readonly adopted: boolean }> {
   const dialect = ledgerDialect(database.dialect)
   const version = await versionOf(database, dialect)
-  if (version === LEDGER_VERSION) return { adopted: false }
+  if (version === LEDGER_VERSION) {
+    await addLateColumns(database, dialect)
+    return { adopted: false }
+  }
   if (version > LEDGER_VERSION) {
     throw new SluiceError(
       'LEDGER_NEWER',
@@ -161,6 +171,14 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
     { sql: 'INSERT INTO migration_ledger (version) VALUES (?)', parameters: [LEDGER_VERSION] },
   ])
   return { adopted }
+}
+
+async function addLateColumns(database: LedgerDatabase, dialect: LedgerDialect): Promise<void> {
+  const found = await columnNames(database, dialect, 'migration_plans')
+  for (const [name, kind] of Object.entries(LATE_PLAN_COLUMNS)) {
+    if (found.has(name)) continue
+    await runDdl(database, `ALTER TABLE migration_plans ADD COLUMN ${name} ${columnType(dialect, kind)}`)
+  }
 }
 
 /** Whether there is a ledger, for those who only look. */

@@ -2,11 +2,12 @@
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, Extent, SourceView } from '../../../stores/copy-port.ts'
+import type { CopyStore, Extent } from '../../../stores/copy-port.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { onSide } from '../sides.ts'
 import { isLedgerTable } from '../ledger/schema.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
+import type { Views } from '../views.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
 import { planTable, type TableWishes } from './table-plan.ts'
 
@@ -27,20 +28,27 @@ export type PlannedCopy = {
 
 const UNKNOWN: Extent = { rows: 0n, exact: false, low: null, high: null, nullKeys: false }
 
+/** What a plan is made with. */
+export type Planner = {
+  readonly views: Pick<Views, 'ask'>
+  /** Asks a server, again where it only had too much to do. */
+  readonly again: <T>(body: () => Promise<T>) => Promise<T>
+  readonly signal: AbortSignal
+}
+
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, and whatever the stores throw where they cannot be asked at all */
 export async function planCopy(
   operation: CopyOperation,
   from: CopyStore,
   to: CopyStore,
-  view: SourceView,
-  signal: AbortSignal,
+  planner: Planner,
 ): Promise<PlannedCopy> {
-  const sources = await sourceTables(operation, from, signal)
+  const sources = await sourceTables(operation, from, planner)
   if (sources.length > 1 && operation.toTable !== undefined) {
     throw new SluiceError('BAD_FLAG', `--to-table names one table, and ${sources.length} are going to be copied`)
   }
   const tables: PlannedTable[] = []
-  for (const source of sources) tables.push(await planOne(source, operation, { from, to, view, signal }))
+  for (const source of sources) tables.push(await planOne(source, operation, { from, to, ...planner }))
   // The largest first, or the last table would be waited for by one worker alone.
   return { from, to, tables: tables.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
 }
@@ -48,11 +56,11 @@ export async function planCopy(
 async function sourceTables(
   operation: CopyOperation,
   from: CopyStore,
-  signal: AbortSignal,
+  { again, signal }: Planner,
 ): Promise<readonly TableSpec[]> {
   const found = new Map<string, TableSpec>()
   for (const pattern of operation.tables) {
-    const some = await from.tables(pattern, signal)
+    const some = await again(() => onSide('source', () => from.tables(pattern, signal)))
     if (some.length === 0) {
       throw new SluiceError('NO_SUCH_TABLE', `the source has no table ${pattern}`, {
         where: from.label,
@@ -65,15 +73,10 @@ async function sourceTables(
   return [...found.values()]
 }
 
-type Around = {
-  readonly from: CopyStore
-  readonly to: CopyStore
-  readonly view: SourceView
-  readonly signal: AbortSignal
-}
+type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore }
 
 async function planOne(source: TableSpec, operation: CopyOperation, around: Around): Promise<PlannedTable> {
-  const { from, to, view, signal } = around
+  const { from, to, views, again, signal } = around
   const wanted: TableName = {
     ...(operation.toSchema === undefined ? {} : { schema: operation.toSchema }),
     name: operation.toTable ?? source.table.name,
@@ -81,12 +84,12 @@ async function planOne(source: TableSpec, operation: CopyOperation, around: Arou
   const wishes = wishesOf(operation)
   try {
     const targetName = nameInTarget(wanted, source, from, to)
-    const found = await tableAt(targetName, to, signal)
+    const found = await again(() => tableAt(targetName, to, signal))
     refuseItself(from, to, source.table, targetName)
     // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
     const keyed = { ...source, key: operation.key ?? source.key }
-    const extent = await view.extent(keyed, operation.where ?? null, counted)
+    const extent = await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted)))
     const sized = { ...source, rows: extent.rows }
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
     const plan = planTable(from, to, sized, found, targetName, wishes)

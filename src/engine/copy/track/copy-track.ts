@@ -110,12 +110,13 @@ export class CopyTrack {
       if (open.length === 0) continue
       const previous = this.#previous.get(name) ?? null
       const store = await this.#store(one)
+      const runId = BigInt(this.#wish.runId ?? this.#around.run.runId)
       const table = new TrackedTable({
         store,
         table: one.targetName.name,
-        runId: BigInt(this.#wish.runId ?? this.#around.run.runId),
+        runId,
         type: 'MIGRATE',
-        previous: previous?.run.runId ?? (open.length === chunks.length ? 0n : await latestOf(store, one)),
+        previous: previous?.run.runId ?? (open.length === chunks.length ? 0n : await latestOf(store, one, runId)),
         now: () => this.#around.run.clock.now(),
         onTrouble: (error) => this.#trouble(name, error),
       })
@@ -280,10 +281,10 @@ function keyOf({ targetName }: PlannedTable): TableKey {
   return { schema: targetName.schema ?? '', name: targetName.name }
 }
 
-/** A copy that goes on by itself names the run before it too. */
-async function latestOf(store: TrackStore, { targetName }: PlannedTable): Promise<bigint> {
+/** A copy that goes on by itself names the run before it too. @param own which may have been written down already, without an answer */
+async function latestOf(store: TrackStore, { targetName }: PlannedTable, own: bigint): Promise<bigint> {
   const runs = await store.runs(targetName.name)
-  return runs.find(({ type }) => type === 'MIGRATE')?.runId ?? 0n
+  return runs.find(({ type, runId }) => type === 'MIGRATE' && runId !== own)?.runId ?? 0n
 }
 
 function tokensOf({ no, range }: StoredChunk, ring: TokenRange): readonly (readonly [string, TokenRange])[] {

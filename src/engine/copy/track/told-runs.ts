@@ -30,6 +30,8 @@ export class ToldRuns {
       const { min, max, coverage } = this.#operation.ring ?? {}
       const tracked = this.#track?.tables.get(name)
       const previous = this.#track?.previousOf(name) ?? null
+      // Where nothing is left no run is written, so that there is none to name.
+      const isDone = this.#track !== null && tracked === undefined
       events.push({
         type: 'run.tracked',
         table: name,
@@ -38,7 +40,8 @@ export class ToldRuns {
         max: max ?? dec(ring.ring.high),
         splits: dec(ring.splits),
         coverage: coverage ?? 100,
-        ranges: dec(tracked?.size ?? ring.wanted.length),
+        ranges: dec(tracked?.size ?? (isDone ? 0 : ring.wanted.length)),
+        ...(isDone ? { pending: '0' } : {}),
         ...(tracked === undefined ? {} : { cdmRun: dec(tracked.runId), previous: dec(tracked.previous) }),
         ...(previous === null ? {} : { previous: dec(previous.run.runId), pending: dec(previous.pending.length) }),
       })

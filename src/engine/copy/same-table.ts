@@ -1,0 +1,55 @@
+/** Whether the table of the target is the one that the ledger's rows were copied into, and not another that was made in its place since. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { openToLook, type TableContext } from './context.ts'
+import type { RunLedger } from './ledger/runs.ts'
+import type { StoredChunk } from './ledger/stored-chunk.ts'
+
+/**
+ * Compares the table that is there with the one that was noted, and notes it.
+ * @throws SluiceError PLAN_CHANGED for another table, as far as its system tells; where the mark of a table changes when it is altered, too, for one that
+ *   holds fewer rows than were copied
+ */
+export async function settleTarget(
+  context: TableContext,
+  runs: RunLedger,
+  chunks: readonly StoredChunk[],
+): Promise<void> {
+  const { key, plan } = context
+  const { mark } = plan.target
+  if (mark === undefined) return
+  const known = await runs.targetMark(key)
+  if (known === mark.text) return
+  // What an older copy has left says nothing of its table: that is taken for the one which is there.
+  if (known !== null && holdsRows(chunks)) await refuseAnother(context, mark.lasting, chunks)
+  await runs.noteTargetMark(key, mark.text)
+}
+
+/** Whether anything in the target is relied on: rows that were written, found there, or left by a chunk that was broken off between its batches. */
+function holdsRows(chunks: readonly StoredChunk[]): boolean {
+  return chunks.some(({ read, written, cursor }) => read > 0n || written > 0n || cursor !== null)
+}
+
+async function refuseAnother(context: TableContext, lasting: boolean, chunks: readonly StoredChunk[]): Promise<void> {
+  const { name, plan } = context
+  const table = tableText(plan.target.table)
+  const copied = chunks.reduce((sum, { written }) => sum + written, 0n)
+  const hint = 'if that is meant, begin again with --restart'
+  if (lasting) {
+    throw new SluiceError('PLAN_CHANGED', `${table} is another table than the one that was being filled`, {
+      reason: `it was made anew since, and the ledger says that ${copied} rows of ${name} were copied into the one before`,
+      hint,
+    })
+  }
+  const there = await rowsIn(context)
+  if (there >= copied) return
+  throw new SluiceError('PLAN_CHANGED', `${table} does not hold all rows that were copied into it`, {
+    reason: `it was made anew or altered since, and holds ${there} rows; the ledger says that ${copied} of ${name} were copied into it`,
+    hint,
+  })
+}
+
+async function rowsIn(context: TableContext): Promise<bigint> {
+  await using writer = await openToLook(context, { by: 'all' })
+  return (await writer.digest({ scheme: 'count' })).rows
+}

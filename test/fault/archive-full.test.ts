@@ -1,0 +1,58 @@
+/** The archive's disk is full at any of its writes: told as what it is, nothing leaves the source, and the same command goes on once there is room. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commandsOf, makeBookings, observe, type Form } from '../support/archive-places.ts'
+import { ALL } from '../support/backend.ts'
+import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
+import { MOUNT_MISSING, smallDisk } from '../support/small-disk.ts'
+
+const PAGE = 4096
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-full-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const SYSTEMS: readonly (readonly [System, Form])[] = [
+  ['sqlite', 'plain'],
+  ...(ALL ? ([['postgresql', 'native']] as const) : []),
+]
+
+describe.skipIf(MOUNT_MISSING !== '').each(SYSTEMS)(`%s, %s: a full disk under the archive`, (system, form) => {
+  test('with room for one page more each time', { timeout: 120_000 }, async (context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    using disk = smallDisk(64 * 2 ** 20)
+    const to = join(disk.path, 'to')
+    mkdirSync(to)
+    const archived = await makeBookings(await makePlace(system, folder), form, to)
+    await using observer = await observe(archived)
+    const { run, verify, drop, restore } = commandsOf(archived)
+    const codes: string[] = []
+    for (let room = 0; ; room++) {
+      disk.resize(disk.used() + room * PAGE + 1)
+      const { finished, events } = await perform(run)
+      const { problems } = await observer.look()
+      expect(problems, `${room} pages`).toEqual([])
+      if (finished.exitCode === 0) break
+      const said = events.flatMap((event) =>
+        event.type === 'archive.state' && event.error !== undefined ? [event.error.code] : [],
+      )
+      codes.push(...(said.length > 0 ? said : [String(finished.error?.code)]))
+      expect(room, codes.join()).toBeLessThan(40)
+    }
+    expect(codes.length).toBeGreaterThan(1)
+    expect(new Set(codes)).toEqual(new Set(['NO_SPACE']))
+    // Nothing new is written by a drop but in the database; a restore needs room for its commit.
+    disk.resize(64 * 2 ** 20)
+    for (const one of [verify, drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+    disk.resize(disk.used())
+    expect((await perform(restore)).finished).toMatchObject({
+      exitCode: expect.toSatisfy((code) => code !== 0) as number,
+    })
+    expect((await observer.look()).problems).toEqual([])
+    disk.resize(64 * 2 ** 20)
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    expect(await observer.live()).toEqual(observer.expected)
+  })
+})

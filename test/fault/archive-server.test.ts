@@ -1,0 +1,112 @@
+/** The server of the source dies, or the line to it is cut, while partitions are archived, dropped and restored. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operation.ts'
+import { commandsOf, countedBy, countOf, makeBookings, observe, type Archived } from '../support/archive-places.ts'
+import { ALL } from '../support/backend.ts'
+import { perform, placeOn } from '../support/copy-systems.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startProxy } from '../support/servers/proxy.ts'
+import { startArchiver, untilStill } from './archive-kit.ts'
+
+const why = POSTGRES_MISSING || 'SLUICE_TEST_POSTGRES_URL names a server that is not ours to kill'
+type Stage = 'run' | 'drop' | 'restore'
+
+describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipped: ${why})`}`, () => {
+  let folder = ''
+  let server: PostgresServer
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-archive-server-'))
+    server = await startPostgres({ fsync: true })
+  })
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  async function fresh(stage: Stage): Promise<Archived> {
+    const place = await placeOn('postgresql', server.url())
+    const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')))
+    const { run, drop } = commandsOf(archived)
+    const before = { run: [], drop: [run], restore: [run, drop] }[stage]
+    for (const one of before) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+    return archived
+  }
+
+  const POINTS: readonly (readonly [Stage, string])[] = [
+    ['run', 'parquet'],
+    ['run', 'COMMIT state DETACHED'],
+    ...(ALL
+      ? ([
+          ['run', 'link '],
+          ['run', 'DETACH PARTITION'],
+          ['drop', 'DROP TABLE'],
+          ['restore', 'ADD CONSTRAINT'],
+          ['restore', 'COMMIT state RESTORED'],
+        ] as const)
+      : []),
+  ]
+
+  test.for(POINTS)('killed during %s, at %s', { timeout: 120_000 }, async ([stage, at]) => {
+    const archived = await fresh(stage)
+    const commands = commandsOf(archived)
+    const hot = await (async () => {
+      await using observer = await observe(archived)
+      return stage === 'run' ? observer.expected : null
+    })()
+    const archiver = startArchiver(commands[stage], { at, when: 'frozen' })
+    await untilStill(archiver)
+    await server.kill9()
+    await server.restart()
+    archiver.process.kill('SIGCONT')
+    const { finished } = await archiver.ended
+    if (finished?.exitCode !== 0) {
+      expect(finished?.error?.code).toMatch(
+        /^(?:CONNECTION_LOST|CONNECT_FAILED|COMMIT_UNKNOWN|SOURCE_IO|TABLES_FAILED)$/,
+      )
+    }
+    await using observer = await observe(archived)
+    if (hot !== null) observer.expected = hot
+    if (hot !== null) expect((await observer.look()).problems).toEqual([])
+    expect((await perform(commands[stage])).finished).toMatchObject({ exitCode: 0 })
+    if (hot === null) return
+    const { problems, states } = await observer.look()
+    expect(problems).toEqual([])
+    expect(Object.values(states)).toEqual(['DETACHED', 'DETACHED'])
+    expect((await countedBy(commands.query)).counted).toBe(countOf(hot))
+  })
+
+  test.for([
+    ['run', 'DETACH PARTITION'],
+    ['run', 'COPY (SELECT'],
+  ] as const)('the line is cut during %s, at %s', { timeout: 120_000 }, async ([stage, at]) => {
+    const archived = await fresh(stage)
+    await using observer = await observe(archived)
+    await using proxy = await startProxy(server.port)
+    const commands = commandsOf(archived)
+    const through = new URL(archived.place.url)
+    through.port = String(proxy.port)
+    let cuts = 0
+    proxy.onClientData((data, connection) => {
+      if (cuts > 0 || !data.includes(at)) return
+      cuts++
+      connection.cut()
+    })
+    const command = { ...commands[stage], from: through.href } as Operation
+    const { result, problems } = await observer.watch(perform(command))
+    expect(cuts).toBe(1)
+    expect(problems).toEqual([])
+    if (result.finished.exitCode !== 0) {
+      expect((await observer.watch(perform(command))).result.finished).toMatchObject({ exitCode: 0 })
+    }
+    expect(await observer.look()).toEqual({ problems: [], states: { '2020-Q1': 'DETACHED', '2020-Q2': 'DETACHED' } })
+    // The same database by another address is the same database.
+    expect((await perform(commands.drop)).finished.error).toBeUndefined()
+    expect((await observer.look()).problems).toEqual([])
+    expect((await perform(commands.restore)).finished.error).toBeUndefined()
+    expect(await observer.live()).toEqual(observer.expected)
+  })
+})

@@ -1,0 +1,121 @@
+/** From the first run to the last restore: out of MySQL, out of Cassandra, and into a bucket that fails. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operation.ts'
+import { commandsOf, countedBy, makeBookings, observe, TABLE } from '../support/archive-places.ts'
+import { CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
+import { newKeyspace } from '../support/servers/cassandra-kit.ts'
+import { makePlace, missing, perform } from '../support/copy-systems.ts'
+import { conditionalS3 } from '../real/archive-log-s3-kit.ts'
+import { S3_AVAILABLE, startS3 } from '../support/servers/s3.ts'
+import { startProxy } from '../support/servers/proxy.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-systems-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Commands = ReturnType<typeof commandsOf>
+
+/** @param look rows of the table, in order */
+async function everyStep(commands: Commands, look: () => Promise<readonly (readonly unknown[])[]>): Promise<void> {
+  const before = await look()
+  const { counted } = await countedBy(commands.query)
+  expect(counted.split(' ')[0]).toBe(String(before.length))
+  for (const stage of ['run', 'verify', 'drop', 'verify', 'restore'] as const) {
+    const { finished } = await perform(commands[stage])
+    expect(finished.error, stage).toBeUndefined()
+    expect(finished.exitCode, stage).toBe(0)
+    expect((await countedBy(commands.query)).counted, stage).toBe(counted)
+    if (stage === 'drop') expect(await look()).toHaveLength(before.length / 3)
+  }
+  expect(await look()).toEqual(before)
+}
+
+test('MySQL', { timeout: 60_000 }, async (context) => {
+  const why = await missing('mysql')
+  context.skip(why !== '', why)
+  const archived = await makeBookings(await makePlace('mysql', folder), 'plain', mkdtempSync(join(folder, 'to-')), 100)
+  await everyStep(commandsOf(archived), () =>
+    archived.place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`),
+  )
+})
+
+test('PostgreSQL, ranges of a time with a zone', { timeout: 60_000 }, async (context) => {
+  const why = await missing('postgresql')
+  context.skip(why !== '', why)
+  const archived = await makeBookings(
+    await makePlace('postgresql', folder),
+    'plain',
+    mkdtempSync(join(folder, 'to-')),
+    100,
+  )
+  await archived.place.sql(`ALTER TABLE ${TABLE} ALTER at TYPE timestamptz USING at AT TIME ZONE 'UTC'`)
+  await everyStep(commandsOf(archived), () =>
+    archived.place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`),
+  )
+})
+
+test.skipIf(CASSANDRA_MISSING !== '')('Cassandra', { timeout: 120_000 }, async () => {
+  await using keyspace = await newKeyspace()
+  await keyspace.cql(`CREATE TABLE ${TABLE} (id bigint PRIMARY KEY, at timestamp, note text, amount decimal)`)
+  for (const [i, from] of ['2020-01-01', '2020-04-01', '2090-01-01'].entries()) {
+    for (let n = 0; n < 40; n++) {
+      const at = new Date(Date.parse(`${from}T00:00:00Z`) + n * 3_600_000).toISOString()
+      await keyspace.cql(
+        `INSERT INTO ${TABLE} (id, at, note, amount) VALUES (${i * 1000 + n}, '${at}', 'row ${n}', ${n}.25)`,
+      )
+    }
+  }
+  const commands = commandsOf({ place: { url: keyspace.url }, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+  await everyStep(commands, async () =>
+    (await keyspace.rows(`SELECT id, at, note, amount FROM ${TABLE}`))
+      .map((row) => row.values().map(String))
+      .toSorted(([a], [b]) => Number(a) - Number(b)),
+  )
+})
+
+test('the same database by another address goes on with its archive', { timeout: 60_000 }, async (context) => {
+  const why = await missing('postgresql')
+  context.skip(why !== '', why)
+  const archived = await makeBookings(await makePlace('postgresql', folder), 'native', mkdtempSync(join(folder, 'to-')))
+  await using observer = await observe(archived)
+  const { run, drop, restore } = commandsOf(archived)
+  await using proxy = await startProxy(Number(new URL(archived.place.url).port))
+  const through = new URL(archived.place.url)
+  through.port = String(proxy.port)
+  const first = { ...run, partitions: ['2020-Q1'], olderThan: undefined, from: through.href } as unknown as Operation
+  for (const one of [first, run, drop, restore]) {
+    expect((await perform(one)).finished.error).toBeUndefined()
+    expect((await observer.look()).problems).toEqual([])
+  }
+  expect(existsSync(archived.archive)).toBe(true)
+})
+
+test.skipIf(!S3_AVAILABLE)('a bucket that refuses, fails and loses answers', { timeout: 60_000 }, async () => {
+  await using s3 = await startS3()
+  await using proxy = await conditionalS3(s3)
+  const archived = await makeBookings(await makePlace('sqlite', folder), 'plain', s3.url('archives'), 100)
+  const outer = Object.keys(proxy.env).map((name) => [name, process.env[name]] as const)
+  Object.assign(process.env, proxy.env)
+  try {
+    let asked = 0
+    const faults: string[] = []
+    proxy.fault = ({ method }) => {
+      const kind = ([503, 'lose', 500, 'drop'] as const)[faults.length % 4] ?? 500
+      if (++asked % 6 !== 0 || method === 'DELETE') return null
+      faults.push(`${method} ${kind}`)
+      return kind
+    }
+    await everyStep(commandsOf(archived), () =>
+      archived.place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`),
+    )
+    expect(faults.filter((fault) => fault.startsWith('PUT')).length).toBeGreaterThan(1)
+  } finally {
+    for (const [name, value] of outer) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
+})

@@ -1,0 +1,142 @@
+/** The table of a target is made anew between two runs, and filled in part: what the ledger calls done is not there, and no copy says that it is. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { expectNothingToDo, of } from '../fault/copy-kit.ts'
+import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
+import { newKeyspace } from '../support/servers/cassandra-kit.ts'
+import { copyBetween, started } from './cassandra-target-kit.ts'
+
+const ROWS = 400
+const TABLE = 'CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(50))'
+const ANEW = ['DROP TABLE t', TABLE, "INSERT INTO t VALUES (390, 'other')"]
+const MARK = "SELECT target_mark FROM migration_plans WHERE table_name = 't'"
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-same-table-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Room = { readonly copy: CopyOperation; readonly source: Place; readonly target: Place }
+
+async function room(system: System): Promise<Room> {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+  const rows = Array.from({ length: ROWS }, (_, i) => `(${i + 1}, 'row ${i + 1}')`)
+  await source.sql(TABLE, `INSERT INTO t VALUES ${rows.join(', ')}`)
+  return { copy: copyOf(source, target, 't', { chunkRows: 100, workers: 1 }), source, target }
+}
+
+/** Copies one chunk and stops. */
+async function begin(copy: CopyOperation): Promise<void> {
+  const interrupt = new Interrupter()
+  const onEvent = ({ type }: { readonly type: string }): void => {
+    if (type === 'chunk.done') interrupt.requestStop()
+  }
+  expect((await perform(copy, { interrupt, onEvent })).finished).toMatchObject({
+    exitCode: 75,
+    totals: { proved: '1' },
+  })
+}
+
+/** MySQL tells tables apart by the second in which they were made. */
+async function change({ target }: Room, statements: readonly string[]): Promise<void> {
+  if (target.system === 'mysql') await sleep(1100)
+  await target.sql(...statements)
+}
+
+describe.each(['postgresql', 'sqlite', 'mysql'] as const)('in %s', { timeout: 60_000 }, (system) => {
+  async function refused({ copy, target }: Room): Promise<void> {
+    const before = await target.rows('SELECT * FROM t ORDER BY id')
+    const ran = await perform(copy)
+    expect(ran.finished).toMatchObject({
+      exitCode: 5,
+      error: {
+        code: 'PLAN_CHANGED',
+        message: expect.stringMatching(
+          system === 'postgresql' ? /t is another table than/ : /t does not hold all rows that were copied/,
+        ),
+        reason: expect.stringMatching(
+          /it was made anew .* rows of t|it was made anew or altered since, and holds 1 rows/,
+        ),
+      },
+    })
+    expect(of(ran.events, 'chunk.started')).toEqual([])
+    expect(await target.rows('SELECT * FROM t ORDER BY id')).toEqual(before)
+  }
+
+  test('a copy that was done is refused until --restart begins it anew', async (context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const one = await room(system)
+    const { copy, source, target } = one
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+    await change(one, ANEW)
+    await refused(one)
+    // It stays so until somebody says that it is meant.
+    await refused(one)
+    const again = await perform({ ...copy, restart: true, onExisting: 'upsert' })
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+    const select = 'SELECT * FROM t ORDER BY id'
+    expect(await target.rows(select)).toEqual(await source.rows(select))
+    await expectNothingToDo({ ...copy, onExisting: 'upsert' })
+  })
+
+  test('a table that was altered is the same, and so is one that an older ledger knows', async (context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const one = await room(system)
+    const { copy, target } = one
+    await begin(copy)
+    const [[mark] = []] = await target.rows(MARK)
+    expect(mark).toEqual(expect.any(String))
+    const analyze = system === 'mysql' ? 'ANALYZE TABLE t' : 'ANALYZE t'
+    await change(one, ['ALTER TABLE t ADD COLUMN more INTEGER', 'CREATE INDEX t_by_name ON t (name)', analyze])
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+    await expectNothingToDo(copy)
+    // What was noted by no one is noted by the next run, and counts from then on.
+    await target.sql('ALTER TABLE migration_plans DROP COLUMN target_mark')
+    await change(one, ANEW)
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+    const [[noted] = []] = await target.rows(MARK)
+    expect(noted).toEqual(expect.any(String))
+    await change(one, ANEW)
+    await refused(one)
+  })
+})
+
+test('a ledger of an older copy gets the column in DuckDB, too', async () => {
+  const { copy, target } = await room('duckdb')
+  await begin(copy)
+  await target.sql('ALTER TABLE migration_plans DROP COLUMN target_mark')
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+  expect(await target.rows(MARK)).toEqual([[null]])
+})
+
+describe.skipIf(!CASSANDRA_AVAILABLE)(`in Cassandra ${CASSANDRA_MISSING}`, { timeout: 120_000 }, () => {
+  test('a table that was made anew is refused, one that was altered is not', async () => {
+    const { source } = await room('sqlite')
+    await using target = await newKeyspace()
+    const copy = copyBetween(source.url, target.url, ['t'], { chunkRows: 100, workers: 1 })
+    await begin(copy)
+    await target.cql('ALTER TABLE t ADD more int')
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+    const once = await perform(copy)
+    expect([once.finished.exitCode, started(once)]).toEqual([0, 0])
+    await target.cql('DROP TABLE t', 'CREATE TABLE t (id bigint PRIMARY KEY, name text)')
+    await target.cql("INSERT INTO t (id, name) VALUES (390, 'other')")
+    const ran = await perform(copy)
+    expect(ran.finished).toMatchObject({
+      exitCode: 5,
+      error: { code: 'PLAN_CHANGED', message: expect.stringMatching(/t is another table than/) },
+    })
+    expect(started(ran)).toBe(0)
+    const again = await perform({ ...copy, restart: true, onExisting: 'upsert' })
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+  })
+})

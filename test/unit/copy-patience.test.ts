@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { MOST_ATTEMPTS } from '../../src/engine/copy/failure.ts'
+import { openPatiently, patiently } from '../../src/engine/copy/patience.ts'
+import { Views } from '../../src/engine/copy/views.ts'
+import type { EventBody } from '../../src/model/event.ts'
+import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+
+const { signal } = new AbortController()
+
+/** What fails so often and then goes. */
+function failing(code: ErrorCode, times: number, details: { readonly kind?: 'source'; readonly retryable?: boolean }) {
+  const seen = { calls: 0 }
+  const body = async (): Promise<string> => {
+    if (++seen.calls > times) return 'there'
+    throw new SluiceError(code, 'no', { retryable: true, ...details })
+  }
+  return { seen, body }
+}
+
+describe('a store that is opened', () => {
+  const open = async (code: ErrorCode, times: number, retryable = true) => {
+    const events: EventBody[] = []
+    const { seen, body } = failing(code, times, { retryable })
+    const end = await openPatiently(body, { emit: (event) => void events.push(event) }, signal).catch(
+      (error: SluiceError) => error.code,
+    )
+    return { end, calls: seen.calls, events }
+  }
+
+  it('is asked again while its server has too much to do, and that is told', async () => {
+    const { end, calls, events } = await open('TARGET_BUSY', 2)
+    expect([end, calls]).toEqual(['there', 3])
+    expect(events).toEqual(Array(2).fill({ type: 'log', level: 'warn', message: 'no; trying again' }))
+  })
+
+  it('is not where it cannot be reached, or where waiting does not help', async () => {
+    expect(await open('CONNECT_FAILED', 1)).toMatchObject({ end: 'CONNECT_FAILED', calls: 1, events: [] })
+    expect(await open('TARGET_BUSY', 1, false)).toMatchObject({ end: 'TARGET_BUSY', calls: 1, events: [] })
+  })
+})
+
+it('patience has an end, and none after a stop', async () => {
+  const stop = new AbortController()
+  const { seen, body } = failing('CONNECTION_LOST', MOST_ATTEMPTS, {})
+  const emit = (): void => stop.abort(new SluiceError('STOPPED', 'asked'))
+  await expect(patiently(body, { emit }, stop.signal)).rejects.toMatchObject({ code: 'STOPPED' })
+  expect(seen.calls).toBe(1)
+})
+
+describe('a look at the source that is asked while a copy is planned', () => {
+  const opened = (): { readonly views: Views; readonly count: () => number } => {
+    let count = 0
+    const source = async () => ({ no: ++count, [Symbol.asyncDispose]: async () => undefined })
+    return { views: new Views({ source } as unknown as CopyStore, signal), count: () => count }
+  }
+
+  it('is another one after it broke, and the copy still shows one state', async () => {
+    const { views, count } = opened()
+    const lost = failing('CONNECTION_LOST', 1, { kind: 'source' })
+    await expect(views.ask(lost.body)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+    expect(await views.ask(lost.body)).toBe('there')
+    expect([count(), views.count]).toEqual([2, 1])
+  })
+
+  it('stays the same where its server was only busy', async () => {
+    const { views, count } = opened()
+    const busy = failing('TARGET_BUSY', 1, { kind: 'source' })
+    await expect(views.ask(busy.body)).rejects.toMatchObject({ code: 'TARGET_BUSY' })
+    expect(await views.ask(busy.body)).toBe('there')
+    expect([count(), views.count]).toEqual([1, 1])
+  })
+})
