@@ -2,7 +2,7 @@
  * What a store offers to copies: tables, ranges of them to read at one point in time, chunks to write in one transaction. Differences
  * between systems are data in `StoreAbilities`; the engine asks them, and never for a name.
  */
-import type { ColumnType, Column, TableSpec } from '../model/copy/column-type.ts'
+import type { ColumnType, Column, TableName, TableSpec } from '../model/copy/column-type.ts'
 import type { ReadPoint } from '../model/copy/plan.ts'
 import type { Range } from '../model/copy/range.ts'
 import type { RingLook, RingPicture } from '../model/copy/ring-picture.ts'
@@ -58,6 +58,14 @@ export interface LedgerDatabase extends AsyncDisposable {
   endSession(session: string): Promise<void>
 }
 
+/** Tells a table from one that takes its place under its name, by itself or together with a look at its rows. */
+export type TableMark = {
+  /** Another one for another table. */
+  readonly text: string
+  /** Whether it stays as long as the table does; else it changes when tables are altered, too. */
+  readonly lasting: boolean
+}
+
 export interface CopyStore extends AsyncDisposable {
   readonly system: System
   /** URL without password. */
@@ -86,6 +94,8 @@ export interface CopyStore extends AsyncDisposable {
   track?(schema: string, ledger: LedgerDatabase): TrackStore
   /** How rows lie on the ring of a table, of stores whose tables have one. @throws SluiceError NO_RING for a table without a ring */
   tokenSample?(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture>
+  /** What a table is known again by, without a look at its rows; null where it is not there. Of stores that have anything of the kind. */
+  mark?(table: TableName, signal: AbortSignal): Promise<TableMark | null>
   /** Partitions that are tables of their own, of stores that have such. */
   partitions?(): PartitionStore
   /** What people have written about the columns of a table, by name; of stores that keep that. */

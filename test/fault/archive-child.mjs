@@ -1,7 +1,7 @@
 /**
  * Archives in a program of its own, which ends or freezes at one of its durable steps: a statement that changes the source, a file that is written,
  * synced, linked, renamed or removed.
- * SLUICE_CHILD: `{operation, host?, leaseMs?, rows?, step?, when?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there, `frozen` for
+ * SLUICE_CHILD: `{operation, host?, leaseMs?, rows?, step?, at?, when?}` as JSON. `at` is a part of the name of a step. `when` is `before`, `during` or `after` for SIGKILL, `frozen` for
  * SIGSTOP before it; `rows` are those of one transaction of a plain table.
  * stdout: its events, a line each, and a last line with `finished` and its steps.
  */

@@ -205,8 +205,14 @@ export class Observer implements AsyncDisposable {
   }
 }
 
+/** What drivers give here are texts, numbers and NULL. */
+function textOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
 function hashOf(values: readonly unknown[]): string {
-  const text = JSON.stringify(values.map((value) => (value === null || value === undefined ? null : String(value))))
+  const text = JSON.stringify(values.map(textOf))
   return createHash('md5').update(text).digest('hex').slice(0, 12)
 }
 
@@ -222,9 +228,8 @@ type Reading = {
 
 function partitionOf(row: readonly unknown[]): Partition {
   const [label, state, from, to, native] = row
-  const text = (value: unknown): string | null => (value === null ? null : String(value))
   const isNative = native === true || native === 1 || native === 't' || native === 'true'
-  return { label: String(label), state: String(state), from: text(from), to: text(to), isNative }
+  return { label: String(label), state: String(state), from: textOf(from), to: textOf(to), isNative }
 }
 
 /** Ids are numbers, times are texts, amounts are texts with two digits. */

@@ -58,7 +58,9 @@ export function commandsOf({
   place,
   form,
   to,
-}: Archived): Readonly<Record<'run' | 'drop' | 'restore' | 'verify' | 'query' | 'sweep', Operation>> {
+}: Pick<Archived, 'form' | 'to'> & { readonly place: Pick<Place, 'url'> }): Readonly<
+  Record<'run' | 'drop' | 'restore' | 'verify' | 'query' | 'sweep', Operation>
+> {
   const run = {
     ...RUN,
     from: place.url,

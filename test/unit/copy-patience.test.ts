@@ -31,7 +31,8 @@ describe('a store that is opened', () => {
   it('is asked again while its server has too much to do, and that is told', async () => {
     const { end, calls, events } = await open('TARGET_BUSY', 2)
     expect([end, calls]).toEqual(['there', 3])
-    expect(events).toEqual(Array(2).fill({ type: 'log', level: 'warn', message: 'no; trying again' }))
+    const again = { type: 'log', level: 'warn', message: 'no; trying again' }
+    expect(events).toEqual([again, again])
   })
 
   it('is not where it cannot be reached, or where waiting does not help', async () => {

@@ -18,8 +18,8 @@ import type { ArchiveOperation } from '../archive-operations.ts'
 import { cutOff, parseAge } from '../calendar/age.ts'
 import { calendarText, parseCalendar } from '../calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
-import { periodAt } from '../calendar/period.ts'
 import { resolve } from 'node:path'
+import { labelNamed } from './label-named.ts'
 import { nativeCandidates } from './native-candidates.ts'
 import { rangeCandidates } from './range-candidates.ts'
 
@@ -199,15 +199,6 @@ function refuseUnremovable(table: TableSpec, store: CopyStore): void {
     where: name,
     hint: 'give the table a primary key, so that archived rows can be removed and brought back one by one',
   })
-}
-
-/** People write `q2-fy2025`; a partition that is a table may have any name. */
-function labelNamed(calendar: CalendarSpec, text: string): string {
-  try {
-    return periodAt(calendar, text).label
-  } catch {
-    return text
-  }
 }
 
 function merged(

@@ -4,6 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { openToLook, type TableContext } from './context.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
+import { onSide } from './sides.ts'
 
 /**
  * Compares the table that is there with the one that was noted, and notes it.
@@ -15,9 +16,9 @@ export async function settleTarget(
   runs: RunLedger,
   chunks: readonly StoredChunk[],
 ): Promise<void> {
-  const { key, plan } = context
-  const { mark } = plan.target
-  if (mark === undefined) return
+  const { key, plan, store, signal } = context
+  const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null
+  if (mark === null) return
   const known = await runs.targetMark(key)
   if (known === mark.text) return
   // What an older copy has left says nothing of its table: that is taken for the one which is there.

@@ -226,8 +226,7 @@ async function withTable(
     await settleTarget(made, runs, chunks)
     return made
   }
-  const made = await tableAt(one.targetName, planned.to, signal)
-  if (made?.mark !== undefined) await runs.noteTargetMark(ready.key, made.mark.text)
+  await settleTarget(ready, runs, chunks)
   return ready
 }
 

@@ -69,7 +69,7 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
   })
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const weak = new WeakWrites()
-  const again = <T>(body: () => Promise<T>): Promise<T> => body()
+  const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, steering.stop)
   const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
   await using from = derivedStore(await opened(() => openSourceStore(operation.from, operation.cassandra)), operation)
   await using to = await opened(() =>

@@ -7,15 +7,20 @@ import type { RestoreOperation } from '../archive-operations.ts'
 import { eachPartition } from '../archive/advance-all.ts'
 import { archivedTable, openSource } from '../archive/each-table.ts'
 import { endOfArchive } from '../archive/ending.ts'
+import { labelNamed } from '../archive/label-named.ts'
 import { openArchive } from '../archive/open.ts'
 import { emitArchivePlan } from '../archive/plan-event.ts'
+import { parseCalendar } from '../calendar/calendar-text.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE */
 export async function restore(operation: RestoreOperation, run: Run): Promise<Ending> {
-  const { from, table: name, partitions: labels, dryRun } = operation
+  const { from, table: name, partitions: named, dryRun } = operation
   await using opened = await openSource(from, !dryRun)
   const { table, record } = await archivedTable(opened, name, run.interrupt.abort)
+  const calendar = parseCalendar(record.calendar)
+  const known = (label: string): boolean => record.partitions.some((one) => one.label === label)
+  const labels = named.map((text) => (known(text) ? text : labelNamed(calendar, text)))
   const chosen = labels.map((label) => {
     const partition = record.partitions.find((one) => one.label === label)
     if (partition !== undefined) return partition

@@ -61,21 +61,11 @@ export type TableName = {
   readonly name: string
 }
 
-/** Tells a table from one that takes its place under its name, by itself or together with a look at its rows. */
-export type TableMark = {
-  /** Another one for another table. */
-  readonly text: string
-  /** Whether it stays as long as the table does; else it changes also when tables are altered. */
-  readonly lasting: boolean
-}
-
 /** A table of any store, as it is found there. */
 export type TableSpec = {
   readonly table: TableName
   /** Changes when the table is another one under the same name. */
   readonly identity: string
-  /** What a target is known again by; absent where its system has nothing of the kind. */
-  readonly mark?: TableMark
   readonly columns: readonly Column[]
   /** Columns that tell rows apart, in the order of their index; empty where nothing does. */
   readonly key: readonly string[]

@@ -83,7 +83,7 @@ const RUN_COLUMNS: Columns = {
 
 /** That ledgers of older copies do not have; they get them, with nothing in them. */
 const LATE_PLAN_COLUMNS: Columns = {
-  // `TableMark.text` of the table that is filled; NULL where it is not known.
+  // What `CopyStore.mark` says of the table that is filled; NULL where it is not known.
   target_mark: 'text',
 }
 

@@ -1,5 +1,5 @@
 /** Apache Cassandra and YCQL as source and target of copies. */
-import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { RingLook, RingPicture } from '../../../model/copy/ring-picture.ts'
 import { systemClock, type Clock } from '../../../shared/clock.ts'
 import type {
@@ -9,6 +9,7 @@ import type {
   ObjectStore,
   SourceView,
   StoreAbilities,
+  TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
 import { timeCondition } from '../archive/time.ts'
@@ -22,6 +23,7 @@ import type { TrackStore } from '../../track-port.ts'
 import { CassandraObjects } from './objects.ts'
 import { ringPicture } from './ring-sample.ts'
 import { CassandraSource } from './source.ts'
+import { tableId } from './schema-look.ts'
 import { tablesOf } from './tables.ts'
 import { CassandraTarget, type WriteWish } from './target.ts'
 import { declareCql } from './types.ts'
@@ -103,6 +105,15 @@ class CassandraStore implements CopyStore {
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
     try {
       return await tablesOf(this.#link, pattern, signal)
+    } catch (error) {
+      throw cassandraError(error, this.#link.settings, 'read')
+    }
+  }
+
+  async mark(table: TableName): Promise<TableMark | null> {
+    try {
+      const id = await tableId(this.#link, table)
+      return id === null ? null : { text: id, lasting: true }
     } catch (error) {
       throw cassandraError(error, this.#link.settings, 'read')
     }

@@ -81,7 +81,6 @@ async function specOf(
   return {
     table: { schema: keyspace, name },
     identity: id,
-    mark: { text: id, lasting: true },
     columns: columns.toSorted((a, b) => place(a, key) - place(b, key)),
     key,
     primary: true,

@@ -1,5 +1,5 @@
 /** MySQL and MariaDB as source and target of copies. */
-import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type {
   CopyStore,
@@ -8,6 +8,7 @@ import type {
   ObjectStore,
   SourceView,
   StoreAbilities,
+  TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
 import { commentsOf } from '../archive/comments.ts'
@@ -86,6 +87,14 @@ class Store implements CopyStore {
     } catch (error) {
       throw sourceError(error, this.label)
     }
+  }
+
+  async mark({ schema, name }: TableName, signal: AbortSignal): Promise<TableMark | null> {
+    const sql =
+      'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?'
+    const [[created] = []] = await this.#ask(signal, (session) => session.rows(sql, [schema ?? null, name]))
+    // It is the time of the last ALTER, too.
+    return created == null ? null : { text: String(created), lasting: false }
   }
 
   /** @param inKey for a column of a key, which an index has to hold as a whole */

@@ -84,8 +84,6 @@ async function describe(
     specs.push({
       table: { schema, name },
       identity: `${server}/${schema}/${name}@${String(created ?? '')}`,
-      // It is the time of the last ALTER, too.
-      ...(created == null ? {} : { mark: { text: String(created), lasting: false } }),
       columns: known,
       ...chooseKey((indexes.get(name) ?? []).map(partOf), known),
       rows: BigInt(String(rows ?? 0)),

@@ -2,7 +2,7 @@
 import { isConnectionLoss, connectFailed } from '../errors.ts'
 import { retrying } from '../../retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { PartitionStore } from '../../archive-port.ts'
 import type {
   CopyStore,
@@ -11,6 +11,7 @@ import type {
   ObjectStore,
   SourceView,
   StoreAbilities,
+  TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
 import { timeCondition } from '../archive/time.ts'
@@ -27,6 +28,7 @@ import { PostgresLedger } from './ledger.ts'
 import { PostgresObjects } from './objects.ts'
 import { CopySession } from './session.ts'
 import { openSource } from './source.ts'
+import { literal, tableSql } from './sql.ts'
 import { findTables } from './tables.ts'
 import { PostgresTarget } from './target.ts'
 import { PostgresTrack } from './track.ts'
@@ -113,6 +115,18 @@ class PostgresCopy implements CopyStore {
       return await this.#sessions.use((session) =>
         underSignal(session, signal, () => findTables(session, pattern, this.identity)),
       )
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async mark({ schema, name }: TableName, signal: AbortSignal): Promise<TableMark | null> {
+    throwIfAborted(signal)
+    const quoted = tableSql({ schema: schema ?? this.schema, name })
+    const sql = `SELECT pg_catalog.to_regclass(${literal(quoted)})::oid`
+    try {
+      const [[oid] = []] = await this.#sessions.use((session) => underSignal(session, signal, () => session.ask(sql)))
+      return oid == null ? null : { text: oid, lasting: true }
     } catch (error) {
       throw sourceError(error, this.#settings)
     }

@@ -55,7 +55,6 @@ export async function describeTables(
     return {
       table: { schema: schema ?? '', name: name ?? '' },
       identity: `${database}/${oid}${place}`,
-      mark: { text: oid ?? '', lasting: true },
       columns,
       key: key.columns,
       primary: key.primary,

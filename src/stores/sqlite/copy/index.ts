@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
-import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type {
   CopyStore,
@@ -11,6 +11,7 @@ import type {
   ObjectStore,
   SourceView,
   StoreAbilities,
+  TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
 import { timeCondition } from '../archive/time.ts'
@@ -88,6 +89,16 @@ class SqliteCopy implements CopyStore {
     throwIfAborted(signal)
     try {
       return tablesOf(this.#open(), pattern)
+    } catch (error) {
+      throw copyError(error, this.label, this.#side)
+    }
+  }
+
+  async mark(_table: TableName, signal: AbortSignal): Promise<TableMark | null> {
+    throwIfAborted(signal)
+    try {
+      // Tables have no numbers of their own; that of the schema goes up with every change of any of them.
+      return { text: String(this.#open().pragma('main.schema_version', { simple: true })), lasting: false }
     } catch (error) {
       throw copyError(error, this.label, this.#side)
     }

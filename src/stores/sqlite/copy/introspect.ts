@@ -27,12 +27,7 @@ export function tablesOf(connection: Database.Database, pattern: string): readon
     all.map(({ name }) => name),
     chosen.map(({ name }) => name),
   )
-  // Tables have no numbers of their own; that of the schema goes up with every change of any of them.
-  const mark = { text: String(connection.pragma('main.schema_version', { simple: true })), lasting: false }
-  return chosen.map((table) => ({
-    ...specOf(connection, table, sizes.get(table.name) ?? { rows: 0n, bytes: 0n }),
-    mark,
-  }))
+  return chosen.map((table) => specOf(connection, table, sizes.get(table.name) ?? { rows: 0n, bytes: 0n }))
 }
 
 /** What `TableSpec.identity` of a table is now; null where there is none of that very name. */
