@@ -114,7 +114,7 @@ export function declareArchiving(yargs: Argv, defaults: ConfigDefaults): void {
     .option('memory', {
       ...valued,
       group,
-      defaultDescription: '512mb',
+      defaultDescription: '1gb',
       describe: 'what writing Parquet may take',
     })
 }

@@ -1,5 +1,5 @@
 /** Archives as lines: what is due, what a partition has come to, how fast it goes. */
-import type { ArchiveState } from '../model/archive/state.ts'
+import type { ArchiveState } from '../model/archiving/state.ts'
 import type { Event } from '../model/event.ts'
 import { ArchivePace, archivePaceText } from './archive-pace.ts'
 import { errorDetails } from './block.ts'

@@ -1,6 +1,6 @@
 /** What happens to partitions on their way into an archive and back; part of the union in event.ts. */
 import type { ErrorInfo } from '../shared/errors.ts'
-import type { ArchiveState } from './archive/state.ts'
+import type { ArchiveState } from './archiving/state.ts'
 import type { Dec } from './event.ts'
 
 /** One partition of a plan. Bounds as the source prints them; the first is in it, the second is not; absent where it is open. */
@@ -32,14 +32,7 @@ export type ArchiveColumnsEvent = {
   columns: readonly { column: string; source: string; stored: string; note?: string }[]
 }
 
-export type ArchiveStep =
-  | 'exporting'
-  | 'verifying'
-  | 'publishing'
-  | 'detaching'
-  | 'removing'
-  | 'dropping'
-  | 'restoring'
+export type ArchiveStep = 'exporting' | 'verifying' | 'publishing' | 'detaching' | 'removing' | 'dropping' | 'restoring'
 
 /** How far a step is; may be left out by a slow reader. */
 export type ArchiveProgressEvent = {

@@ -22,7 +22,10 @@ export interface LogWriter {
    */
   upload(path: string, file: string, signal: AbortSignal): Promise<void>
   /** Everything below a folder of the table, at any depth. `modified` in ms since the epoch. */
-  listAll(folder: string, signal: AbortSignal): AsyncIterable<{ readonly path: string; readonly size: bigint; readonly modified: number }>
+  listAll(
+    folder: string,
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly path: string; readonly size: bigint; readonly modified: number }>
   /** Removes an object; one that is not there is no error. */
   remove(path: string, signal: AbortSignal): Promise<void>
 }

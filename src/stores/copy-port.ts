@@ -198,7 +198,7 @@ export interface SourceView extends AsyncDisposable {
   read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
   /** Rows as the system prints them; returns how many. A failure of the source is thrown, and never looks like an end. */
   frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
-  /** Rows as the CSV of `model/archive/wire.ts`, made by the system itself; returns how many. */
+  /** Rows as the CSV of `model/archiving/wire.ts`, made by the system itself; returns how many. */
   csv?(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
   /** Rows and sum of a range, computed where that is cheapest. */
   digest(request: RowRequest, signal: AbortSignal): Promise<Digest>
@@ -281,7 +281,7 @@ export interface ChunkWriter extends AsyncDisposable {
   write(rows: readonly Row[], step?: BatchStep, stamps?: readonly Stamp[]): Promise<number>
   /** @returns rows written */
   writeFrames?(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint>
-  /** Rows as the CSV of `model/archive/wire.ts`; returns how many were written. */
+  /** Rows as the CSV of `model/archiving/wire.ts`; returns how many were written. */
   writeCsv?(csv: AsyncIterable<Buffer>): Promise<bigint>
   /** What stands in the range now, read within the transaction. */
   digest(request: DigestRequest): Promise<Digest>

@@ -48,11 +48,13 @@ export async function archives({ runs, rows }) {
       one['floorBytes'] = parquet.bytes
       Object.assign(one, archived(archiveWords(url, to), rows))
       scans = JSON.parse(measure([FLOOR, 'scan', url, to], 1).stdout)
-      one['query'] = measure([SLUICE, 'query', 'rides', 'SELECT sum(fare) FROM rides', '--from', url, '--json'], 1).ms[0] ?? 0
+      one['query'] =
+        measure([SLUICE, 'query', 'rides', 'SELECT sum(fare) FROM rides', '--from', url, '--json'], 1).ms[0] ?? 0
       const dropped = ended([...archiveWords(url, to), '--drop', '--grace', '0s', '--confirm=rides'].filter((word) => word !== '--no-detach')) // prettier-ignore
       one['detach'] = stateMs(dropped.events, 'DETACHED')
       one['drop'] = stateMs(dropped.events, 'DROPPED')
-      one['queryFiles'] = measure([SLUICE, 'query', 'rides', 'SELECT sum(fare) FROM rides', '--from', url, '--json'], 1).ms[0] ?? 0
+      one['queryFiles'] =
+        measure([SLUICE, 'query', 'rides', 'SELECT sum(fare) FROM rides', '--from', url, '--json'], 1).ms[0] ?? 0
       one['in'] = said([FLOOR, 'in', source, csvFile]).ms
       const restored = ended([SLUICE, 'restore', '--from', url, '--table', 'rides', '--partition', LABEL, '--json'])
       one['restore'] = stateMs(restored.events, 'RESTORED')

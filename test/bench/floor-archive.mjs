@@ -82,7 +82,10 @@ const ways = {
     const client = await connected(first)
     await client.query('CREATE TABLE brought (LIKE rides INCLUDING ALL)')
     const ms = await timed(() =>
-      pipeline(fs.createReadStream(second, { highWaterMark: 1 << 18 }), client.query(copyFrom(`COPY brought (${COLUMNS}) FROM STDIN (FORMAT csv)`))),
+      pipeline(
+        fs.createReadStream(second, { highWaterMark: 1 << 18 }),
+        client.query(copyFrom(`COPY brought (${COLUMNS}) FROM STDIN (FORMAT csv)`)),
+      ),
     )
     await client.query('DROP TABLE brought')
     await client.end()
@@ -94,7 +97,9 @@ const ways = {
     const heap = await asked(async (sql) => Object.values((await client.query(sql)).rows[0]))
     await client.end()
     const connection = await duckdb()
-    await connection.run(`CREATE VIEW rides AS FROM read_parquet('${second}/*/sluice_partition=*/*.parquet', hive_partitioning = false)`)
+    await connection.run(
+      `CREATE VIEW rides AS FROM read_parquet('${second}/*/sluice_partition=*/*.parquet', hive_partitioning = false)`,
+    )
     const files = await asked(async (sql) => (await connection.runAndReadAll(sql)).getRows()[0])
     return Object.keys(QUESTIONS).map((name) => ({ name, heap: heap[name], files: files[name] }))
   },

@@ -1,6 +1,6 @@
 /** The events as a zod schema: what docs/events.schema.json is made from, and what every emitted line is checked against. */
 import { z } from 'zod'
-import { ARCHIVE_STATES } from '../../src/model/archive/state.ts'
+import { ARCHIVE_STATES } from '../../src/model/archiving/state.ts'
 import type { Event, EventType } from '../../src/model/event.ts'
 import { ERROR_CODES } from '../../src/shared/errors.ts'
 import type { ErrorCode } from '../../src/shared/errors.ts'

@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { moment } from '../../src/model/copy/canonical-time.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { compareTimes } from '../../src/stores/time-bounds.ts'
-import { timeCondition } from '../../src/stores/sqlite/archive/time.ts'
+import { timeCondition } from '../../src/stores/sqlite/archiving/time.ts'
 
 const database = new Database(':memory:')
 afterAll(() => database.close())

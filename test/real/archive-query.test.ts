@@ -22,7 +22,7 @@ import {
   untouched,
   SIGNAL,
 } from './archive-query-kit.ts'
-import { answer, type Answer } from '../../src/engine/archive/query/answer.ts'
+import { answer, type Answer } from '../../src/engine/archiving/query/answer.ts'
 import { openSourceStore } from '../../src/engine/copy/open-stores.ts'
 import { openLake } from '../../src/engine/registry.ts'
 import type { CopyStore, SourceView } from '../../src/stores/copy-port.ts'

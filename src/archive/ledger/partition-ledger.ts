@@ -2,8 +2,8 @@
  * Partitions of one table in the ledger. Whoever works on one holds it under a lease, by the clock of the database, with a fence that grows with every
  * claim: a change of state by somebody who lost his partition changes nothing.
  */
-import type { ArchivedFile } from '../../model/archive/archived-file.ts'
-import type { ArchiveState } from '../../model/archive/state.ts'
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { ArchiveState } from '../../model/archiving/state.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
@@ -78,16 +78,6 @@ export class PartitionLedger {
       },
       'created_ms',
     )
-  }
-
-  /** How long partitions are kept that are detached from now on, ms. */
-  async changeGrace(graceMs: number): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: 'UPDATE migration_archives SET grace_ms = ? WHERE schema_name = ? AND table_name = ?',
-        parameters: [graceMs, ...this.#key],
-      },
-    ])
   }
 
   /** Notes a partition as PLANNED. Of one of which nothing was ever published, what the source says of it now is noted. */

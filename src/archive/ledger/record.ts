@@ -1,7 +1,7 @@
 /** What the ledger knows of the archive of a table. */
-import type { ArchivedFile } from '../../model/archive/archived-file.ts'
-import { ARCHIVE_STATES, type ArchiveState } from '../../model/archive/state.ts'
-import type { StoredTable } from '../../model/archive/stored-column.ts'
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import { ARCHIVE_STATES, type ArchiveState } from '../../model/archiving/state.ts'
+import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -145,7 +145,7 @@ function tableOf(row: SqlRow): ArchivedTable {
     archiveId,
     timeColumn: timeColumn ?? null,
     calendar: calendar ?? '',
-    stored: readJson<StoredTable>(stored),
+    stored: readJson(stored) as StoredTable,
     graceMs: Number(grace ?? 0),
     revision: revision ?? '0',
   }
@@ -209,16 +209,16 @@ export function filesText(files: readonly ArchivedFile[]): string {
 
 function readFiles(text: string | null): readonly ArchivedFile[] {
   if (text === null) return []
-  return readJson<readonly WrittenForm[]>(text).map(({ bytes, rows, ...rest }) => ({
+  return (readJson(text) as readonly WrittenForm[]).map(({ bytes, rows, ...rest }) => ({
     ...rest,
     bytes: BigInt(bytes),
     rows: BigInt(rows),
   }))
 }
 
-function readJson<T>(text: string): T {
+function readJson(text: string): unknown {
   try {
-    return JSON.parse(text) as T
+    return JSON.parse(text)
   } catch (error) {
     throw damaged('JSON', error)
   }

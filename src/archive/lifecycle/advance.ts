@@ -1,7 +1,7 @@
 /** Brings one partition as far as it may go. Every step is harmless when it is done again, and the state in the ledger says which one is next. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ExaminedFile } from '../../model/archive/archived-file.ts'
-import type { ArchiveState } from '../../model/archive/state.ts'
+import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
+import type { ArchiveState } from '../../model/archiving/state.ts'
 import { dec } from '../../model/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'

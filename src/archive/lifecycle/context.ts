@@ -1,6 +1,6 @@
 /** What every step on the way of a partition needs. */
-import type { ParquetFiles } from '../../model/archive/parquet-port.ts'
-import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import type { ParquetFiles } from '../../model/archiving/parquet-port.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
 import type { Digest } from '../../model/copy/rows.ts'

@@ -1,9 +1,10 @@
 /** Rows of a partition into Parquet files, and what the source says that they come to. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { WrittenFile } from '../../model/archive/archived-file.ts'
-import type { StoredColumn } from '../../model/archive/stored-column.ts'
-import { wireLine } from '../../model/archive/wire.ts'
+import type { WrittenFile } from '../../model/archiving/archived-file.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import { RowTooLarge } from '../../model/archiving/row-too-large.ts'
+import { wireLine } from '../../model/archiving/wire.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
@@ -22,6 +23,8 @@ export type Exported = {
   readonly ms: number
 }
 
+/** Few rows are larger. */
+const ROW_BYTES = 8 * 1024 * 1024
 /** Rows of one batch, where a source prints none itself. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
@@ -49,7 +52,12 @@ export async function exportPartition(
   const begun = clock.ticks()
   await using view = await store.source(context.interrupt.abort)
   const request = requestOf(context, partition, native?.table ?? context.table)
-  const { files, digest, bytes, rows } = await bothWays(context, work, view, request, prefix)
+  const { files, digest, bytes, rows } = await bothWays(context, work, view, request, prefix, ROW_BYTES).catch(
+    (error: unknown) => {
+      if (!(error instanceof RowTooLarge)) throw error
+      return bothWays(context, work, view, request, prefix)
+    },
+  )
   const written = files.reduce((sum, file) => sum + file.rows, 0n)
   if (rows !== digest.rows || written !== rows) {
     throw changed(
@@ -76,6 +84,7 @@ async function bothWays(
   view: SourceView,
   request: RowRequest,
   prefix: string,
+  rowBytes?: number,
 ): Promise<BothWays> {
   const { stored } = context.archived
   const failed = new AbortController()
@@ -85,7 +94,17 @@ async function bothWays(
   const csv = counted(view, request, stored.columns, signal, seen, tell)
   const parquet = await context.parquet()
   const folder = await dataFolder(context, partition.label)
-  const write = parquet.write({ table: stored, folder, prefix, fileBytes: context.fileBytes, signal }, csv)
+  const write = parquet.write(
+    {
+      table: stored,
+      folder,
+      prefix,
+      fileBytes: context.fileBytes,
+      signal,
+      ...(rowBytes === undefined ? {} : { rowBytes }),
+    },
+    csv,
+  )
   const sum = view.digest(request, signal)
   const stop = (error: unknown): never => {
     failed.abort(error)
@@ -152,11 +171,12 @@ function linesOf(text: Buffer): number {
 
 /** Files of an attempt that was broken off; never one that the log names. */
 async function removeLeftovers(context: ArchiveContext, { partition }: Work): Promise<void> {
-  const { filePrefix, label } = partition
-  if (filePrefix === null) return
+  const { filePrefix, label, state } = partition
+  // Files of a restored partition belong to older versions of the archive.
+  if (filePrefix === null || state === 'RESTORED') return
   const { writer, interrupt, archived } = context
-  const state = await (await context.log()).state(interrupt.abort)
-  const named = new Set((state?.files.get(label) ?? []).map(({ path }) => path))
+  const logged = await (await context.log()).state(interrupt.abort)
+  const named = new Set((logged?.files.get(label) ?? []).map(({ path }) => path))
   const folder = partitionFolder(archived.stored.partitionColumn, label)
   for await (const { path } of writer.listAll(folder, interrupt.abort)) {
     const name = path.slice(path.lastIndexOf('/') + 1)

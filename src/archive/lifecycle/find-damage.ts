@@ -1,7 +1,7 @@
 /** What in an archive is not as it was proved: in its log, in its files, byte by byte and row by row. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import type { ArchiveFindingEvent } from '../../model/archive-events.ts'
 import { equalDigests } from '../../model/copy/rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import type { ArchiveContext } from './context.ts'
 
 export type LocalFiles = AsyncDisposable & { readonly folder: string; readonly paths: readonly string[] }

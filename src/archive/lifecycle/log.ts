@@ -1,6 +1,6 @@
 /** What the way of a partition needs of the archive's Delta log. */
-import type { ExaminedFile } from '../../model/archive/archived-file.ts'
-import type { StoredTable } from '../../model/archive/stored-column.ts'
+import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
+import type { StoredTable } from '../../model/archiving/stored-column.ts'
 
 /** A file that the newest version of the archive names. */
 export type LoggedFile = {

@@ -1,6 +1,6 @@
 /** The files of a partition are read back whole, and their rows compared with what the source said. */
 import { join } from 'node:path'
-import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile, ExaminedFile } from '../../model/archiving/archived-file.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'

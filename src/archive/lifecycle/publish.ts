@@ -1,7 +1,7 @@
 /** Proved files become part of the Delta table, in one commit. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, Work } from './context.ts'

@@ -1,5 +1,5 @@
 /** Archived rows come back into the source, proved; then the Delta table lets go of their files. */
-import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import { cellText } from '../../model/copy/canonical.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'

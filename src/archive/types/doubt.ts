@@ -1,5 +1,5 @@
 /** Which columns may hold values that their stored type does not. */
-import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
+import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 
 export type Doubt = {
   readonly column: StoredColumn

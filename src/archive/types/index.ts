@@ -1,12 +1,12 @@
 /** How the columns of any table are stored in an archive, and under which names. */
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
+import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { ruleFor } from './rule.ts'
 import { partitionColumnBeside, physicalNames } from './names.ts'
 
-export { doubtful, type Doubt } from './doubt.ts'
+export { doubtful } from './doubt.ts'
 
 export type StoringOptions = {
   /** Columns that are stored as the text that their source prints. */

@@ -5,8 +5,8 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveHoldOperation } from '../archive-operations.ts'
-import { archivedTable, openSource } from '../archive/each-table.ts'
-import { ownerOf } from '../archive/owner.ts'
+import { archivedTable, openSource } from '../archiving/each-table.ts'
+import { ownerOf } from '../archiving/owner.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** A partition that the ledger does not know yet can be held too. @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE */

@@ -4,7 +4,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { ArchiveListOperation } from '../archive-operations.ts'
-import { openSource, recordsOf } from '../archive/each-table.ts'
+import { openSource, recordsOf } from '../archiving/each-table.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */

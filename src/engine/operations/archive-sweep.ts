@@ -4,8 +4,8 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { parquetRows } from '../registry.ts'
 import type { ArchiveSweepOperation } from '../archive-operations.ts'
-import { openSource, recordsOf } from '../archive/each-table.ts'
-import { openFolder } from '../archive/open.ts'
+import { openSource, recordsOf } from '../archiving/each-table.ts'
+import { openFolder } from '../archiving/open.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, SOURCE_IO, TARGET_DENIED */

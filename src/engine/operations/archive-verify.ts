@@ -5,9 +5,9 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveVerifyOperation } from '../archive-operations.ts'
-import { openSource, recordsOf, type Opened } from '../archive/each-table.ts'
-import { openArchive } from '../archive/open.ts'
-import { stillThere } from '../archive/still-there.ts'
+import { openSource, recordsOf, type Opened } from '../archiving/each-table.ts'
+import { openArchive } from '../archiving/open.ts'
+import { stillThere } from '../archiving/still-there.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */

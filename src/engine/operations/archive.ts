@@ -5,13 +5,13 @@ import type { Wish } from '../../archive/lifecycle/advance.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveOperation } from '../archive-operations.ts'
-import { advanceAll, type Outcome } from '../archive/advance-all.ts'
-import { endOfArchive } from '../archive/ending.ts'
-import { openSource, tablesOf, type Opened } from '../archive/each-table.ts'
-import { openArchive } from '../archive/open.ts'
-import { ownerOf } from '../archive/owner.ts'
-import { emitArchivePlan } from '../archive/plan-event.ts'
-import { planArchive, type PlannedArchive, type PlannedPartition } from '../archive/plan.ts'
+import { advanceAll, type Outcome } from '../archiving/advance-all.ts'
+import { endOfArchive } from '../archiving/ending.ts'
+import { openSource, tablesOf, type Opened } from '../archiving/each-table.ts'
+import { openArchive } from '../archiving/open.ts'
+import { ownerOf } from '../archiving/owner.ts'
+import { emitArchivePlan } from '../archiving/plan-event.ts'
+import { planArchive, type PlannedArchive, type PlannedPartition } from '../archiving/plan.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError whatever keeps it from starting; what hinders single partitions is told with them */
@@ -65,7 +65,7 @@ async function archiveTable(
       const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
       return archiveTable(await planArchive(table, operation, around), operation, opened, run)
     }
-  } else await ledger.changeGrace(archived.graceMs)
+  }
   const chosen = plan.partitions.filter(({ status }) => status === 'due' || status === 'resume' || status === 'drop')
   for (const { candidate } of chosen) if (candidate !== null) await ledger.addPartition(candidate)
   if (chosen.length === 0) return []

@@ -4,12 +4,12 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { RestoreOperation } from '../archive-operations.ts'
-import { eachPartition } from '../archive/advance-all.ts'
-import { archivedTable, openSource } from '../archive/each-table.ts'
-import { endOfArchive } from '../archive/ending.ts'
-import { labelNamed } from '../archive/label-named.ts'
-import { openArchive } from '../archive/open.ts'
-import { emitArchivePlan } from '../archive/plan-event.ts'
+import { eachPartition } from '../archiving/advance-all.ts'
+import { archivedTable, openSource } from '../archiving/each-table.ts'
+import { endOfArchive } from '../archiving/ending.ts'
+import { labelNamed } from '../archiving/label-named.ts'
+import { openArchive } from '../archiving/open.ts'
+import { emitArchivePlan } from '../archiving/plan-event.ts'
 import { parseCalendar } from '../calendar/calendar-text.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -19,8 +19,8 @@ export async function restore(operation: RestoreOperation, run: Run): Promise<En
   await using opened = await openSource(from, !dryRun)
   const { table, record } = await archivedTable(opened, name, run.interrupt.abort)
   const calendar = parseCalendar(record.calendar)
-  const known = (label: string): boolean => record.partitions.some((one) => one.label === label)
-  const labels = named.map((text) => (known(text) ? text : labelNamed(calendar, text)))
+  const isKnown = (label: string): boolean => record.partitions.some((one) => one.label === label)
+  const labels = named.map((text) => (isKnown(text) ? text : labelNamed(calendar, text)))
   const chosen = labels.map((label) => {
     const partition = record.partitions.find((one) => one.label === label)
     if (partition !== undefined) return partition

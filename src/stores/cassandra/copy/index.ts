@@ -12,8 +12,8 @@ import type {
   TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
-import { timeCondition } from '../archive/time.ts'
-import { timeExtent } from '../archive/time-extent.ts'
+import { timeCondition } from '../archiving/time.ts'
+import { timeExtent } from '../archiving/time-extent.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'

@@ -11,13 +11,13 @@ import type {
   QueryFile,
   QueryNeeds,
   QueryRequest,
-} from '../../../model/archive/query-port.ts'
+} from '../../../model/archiving/query-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
-import { nativeOf } from '../archive/columns.ts'
-import { fed } from '../archive/feed.ts'
-import { castColumn } from '../archive/wire-cast.ts'
+import { nativeOf } from '../archiving/columns.ts'
+import { fed } from '../archiving/feed.ts'
+import { castColumn } from '../archiving/wire-cast.ts'
 import { queryPages } from '../query.ts'
 import { answerFailure, bringFailure, changed, NOT_BROUGHT } from './failures.ts'
 import { needsOf, WITHOUT } from './needs.ts'

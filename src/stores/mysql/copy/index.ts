@@ -11,9 +11,9 @@ import type {
   TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
-import { commentsOf } from '../archive/comments.ts'
-import { timeCondition } from '../archive/time.ts'
-import { timeExtent } from '../archive/time-extent.ts'
+import { commentsOf } from '../archiving/comments.ts'
+import { timeCondition } from '../archiving/time.ts'
+import { timeExtent } from '../archiving/time-extent.ts'
 import { Pool } from '../../pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
 import type { Session } from '../session.ts'

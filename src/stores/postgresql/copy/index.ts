@@ -14,12 +14,12 @@ import type {
   TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
-import { timeCondition } from '../archive/time.ts'
-import { timeExtent } from '../archive/time-extent.ts'
+import { timeCondition } from '../archiving/time.ts'
+import { timeExtent } from '../archiving/time-extent.ts'
 import { Pool } from '../../pool.ts'
-import { columnComments } from '../archive/comments.ts'
-import { PostgresPartitions } from '../archive/partitions.ts'
-import { Steps } from '../archive/steps.ts'
+import { columnComments } from '../archiving/comments.ts'
+import { PostgresPartitions } from '../archiving/partitions.ts'
+import { Steps } from '../archiving/steps.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
 import { openPostgres } from '../sql-database.ts'
 import { sourceError } from './errors.ts'

@@ -1,4 +1,5 @@
 /** The canonical digest in SQL, equal to what `RowSum` makes of the same rows; and by reading them, where a value needs a program. */
+import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { ReadColumn, WriteColumn } from '../../copy-port.ts'
@@ -62,13 +63,29 @@ function digestSql({ columns, from, condition }: DigestSource): string | null {
   const texts = canonicalTexts(columns)
   if (texts === null) return null
   // Computed below, so that each text is made once; OFFSET keeps the planner from making it twice after all.
-  return `SELECT count(*), coalesce(sum(${hashSql(texts)}), 0) FROM (SELECT ${texts.join(', ')} FROM ${from} WHERE ${condition} OFFSET 0) AS texts`
+  return `SELECT count(*), coalesce(sum(${hashSql(columns)}), 0) FROM (SELECT ${texts.join(', ')} FROM ${from} WHERE ${condition} OFFSET 0) AS texts`
 }
 
 /** The number that a row adds to the sum, of the texts that `canonicalTexts` names. */
-export function hashSql(texts: readonly string[]): string {
-  const row = texts.map((_, i) => `coalesce(octet_length(c${i}) || ':' || c${i}, 'N')`).join(' || ')
+export function hashSql(columns: readonly AnyColumn[]): string {
+  const row = columns
+    .map(({ as }, i) => `coalesce(${lengthOf(as) ?? `octet_length(c${i}) || ':'`} || c${i}, 'N')`)
+    .join(' || ')
   return `('x' || substr(md5(${row}), 21))::bit(48)::bigint`
+}
+
+/** Of types whose texts are all equally long: counting them anew for every value would cost a tenth of the whole sum. */
+function lengthOf({ kind }: ColumnType): string | null {
+  switch (kind) {
+    case 'bool':
+      return "'1:'"
+    case 'float':
+      return "'16:'"
+    case 'uuid':
+      return "'36:'"
+    default:
+      return null
+  }
 }
 
 /** What a row is made of, with names; null where a column's canonical text cannot be written in SQL. */

@@ -10,7 +10,7 @@ import type { Cell, Digest, FrameFormat, Row } from '../../../model/copy/rows.ts
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
 import { digestOfKeys } from '../../key-digest.ts'
-import { loadCsv } from '../archive/csv-in.ts'
+import { loadCsv } from '../archiving/csv-in.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { commitChunk } from './commit.ts'
 import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'

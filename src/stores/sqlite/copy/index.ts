@@ -14,8 +14,8 @@ import type {
   TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
-import { timeCondition } from '../archive/time.ts'
-import { timeExtent } from '../archive/time-extent.ts'
+import { timeCondition } from '../archiving/time.ts'
+import { timeExtent } from '../archiving/time-extent.ts'
 import { openReader } from '../reader.ts'
 import { openWriter, type Writer } from './connection.ts'
 import { copyError, type Side } from './errors.ts'

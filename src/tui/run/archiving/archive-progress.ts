@@ -1,7 +1,7 @@
 /** An archive run or a restore, folded from its events. It grows in place; a partition of a plan that nothing is done with is only counted. */
 import type { ArchiveOperation, RestoreOperation } from '../../../engine/archive-operations.ts'
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../../../model/archive-events.ts'
-import type { ArchiveState } from '../../../model/archive/state.ts'
+import type { ArchiveState } from '../../../model/archiving/state.ts'
 import type { Event } from '../../../model/event.ts'
 import { ArchivePartition, type PartitionStatus } from './archive-partition.ts'
 

@@ -1,5 +1,5 @@
 /** Days and moments as whole numbers, so that anybody can compare them and count with them. */
-import type { StoredType } from '../../../model/archive/stored-column.ts'
+import type { StoredType } from '../../../model/archiving/stored-column.ts'
 
 const DAY_US = 86_400_000_000n
 const DATE = /^(\d{4})-(\d\d)-(\d\d)/

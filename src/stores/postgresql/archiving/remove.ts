@@ -54,7 +54,7 @@ async function digestOfRemoved(
     return digestOfQuery(session, `${statement} RETURNING ${list}`, { columns, table: tableText(table.table) })
   }
   // Made into a number at once, so that the server keeps no texts.
-  const hash = `(SELECT ${hashSql(texts)} FROM (SELECT ${texts.join(', ')} OFFSET 0) AS texts)`
+  const hash = `(SELECT ${hashSql(columns)} FROM (SELECT ${texts.join(', ')} OFFSET 0) AS texts)`
   const [row] = await session.askOne(
     `WITH gone AS (${statement} RETURNING ${hash} AS hash) SELECT count(*), coalesce(sum(hash), 0) FROM gone`,
   )

@@ -1,6 +1,6 @@
 /** Rows of files in canonical form. */
 import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
-import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
+import type { ReadFiles } from '../../../model/archiving/parquet-port.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -1,6 +1,6 @@
 /** Stored columns as DuckDB has them in Parquet files. */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
-import type { StoredColumn, StoredType } from '../../../model/archive/stored-column.ts'
+import type { StoredColumn, StoredType } from '../../../model/archiving/stored-column.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { typeOf } from '../copy/types.ts'
 

@@ -16,6 +16,8 @@ export type WriteRequest = {
   readonly prefix: string
   /** About how large a file becomes before the next one is begun. */
   readonly fileBytes: number
+  /** Most bytes of the text of one row. Rows are read in pieces of that size, and the smaller those are, the sooner the first one is there. */
+  readonly rowBytes?: number
   readonly signal: AbortSignal
 }
 
@@ -31,8 +33,8 @@ export interface ParquetFiles extends AsyncDisposable {
    * Writes every row of the CSV, sorted by `table.sortBy`, and syncs each file and the folder to the disk. Files appear under their final names;
    * what a failure leaves behind is the caller's to remove.
    * @returns files that hold rows, in order; none for no rows
-   * @throws SluiceError VALUE_REFUSED for a value that the stored type does not hold, with column and value; BAD_ROWS never: a line that is cut off is
-   * an error of the CSV. NO_SPACE, TARGET_IO; the signal's reason; whatever `csv` throws
+   * @throws SluiceError VALUE_REFUSED for a value that the stored type does not hold, with column and value; RowTooLarge; SOURCE_IO for a line that is
+   * cut off; NO_SPACE, TARGET_IO; the signal's reason; whatever `csv` throws
    */
   write(request: WriteRequest, csv: AsyncIterable<Buffer>): Promise<readonly WrittenFile[]>
   /**

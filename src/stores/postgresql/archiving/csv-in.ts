@@ -1,4 +1,4 @@
-/** The CSV of `model/archive/wire.ts` into a table by COPY, which takes it nearly as it is. */
+/** The CSV of `model/archiving/wire.ts` into a table by COPY, which takes it nearly as it is. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'

@@ -1,7 +1,7 @@
 /** Parquet files of archives, written and read by DuckDB. */
 import { mkdir } from 'node:fs/promises'
-import type { ExaminedFile, WrittenFile } from '../../../model/archive/archived-file.ts'
-import type { ParquetFiles, ReadFiles, WriteRequest } from '../../../model/archive/parquet-port.ts'
+import type { ExaminedFile, WrittenFile } from '../../../model/archiving/archived-file.ts'
+import type { ParquetFiles, ReadFiles, WriteRequest } from '../../../model/archiving/parquet-port.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'

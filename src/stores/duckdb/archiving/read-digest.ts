@@ -1,6 +1,6 @@
 /** What rows of a range come to, over any number of files. */
-import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
-import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import type { ReadFiles } from '../../../model/archiving/parquet-port.ts'
+import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'

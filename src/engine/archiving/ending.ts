@@ -1,6 +1,6 @@
 /** What operations on partitions came to. */
 import { dec, type Dec } from '../../model/event.ts'
-import type { ArchiveState } from '../../model/archive/state.ts'
+import type { ArchiveState } from '../../model/archiving/state.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Ending } from '../run-context.ts'
 import type { Outcome } from './advance-all.ts'

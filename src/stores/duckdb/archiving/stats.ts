@@ -2,8 +2,8 @@
  * Statistics of a file as a Delta log has them, from its rows and not from its footer: a reader skips files by them, and so they have to be
  * bounds of what is there. Where no exact bound can be told, one that is a little wider is.
  */
-import type { FileStats } from '../../../model/archive/archived-file.ts'
-import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import type { FileStats } from '../../../model/archiving/archived-file.ts'
+import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal } from './columns.ts'
 

@@ -1,7 +1,7 @@
 /** The rows of a table that are still in the source: which of them count, which a query needs, and their text. */
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
-import type { Excepted, Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
-import { wireLine } from '../../../model/archive/wire.ts'
+import type { Excepted, Interval, QueryColumn, QueryNeeds } from '../../../model/archiving/query-port.ts'
+import { wireLine } from '../../../model/archiving/wire.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, RowRequest, SourceView } from '../../../stores/copy-port.ts'

@@ -1,5 +1,5 @@
-/** Rows as the CSV of `model/archive/wire.ts`: what stands behind SELECT, so that COPY prints each field in that form. */
-import { wireLine } from '../../../model/archive/wire.ts'
+/** Rows as the CSV of `model/archiving/wire.ts`: what stands behind SELECT, so that COPY prints each field in that form. */
+import { wireLine } from '../../../model/archiving/wire.ts'
 import type { BatchSize, ReadColumn, RowBatch } from '../../copy-port.ts'
 import { quoteName } from '../connect.ts'
 import { selected, travelsWhole } from '../copy/cells.ts'

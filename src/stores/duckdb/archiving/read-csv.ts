@@ -1,8 +1,8 @@
 /** Rows of files in wire form. */
 import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
-import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import type { ReadFiles } from '../../../model/archiving/parquet-port.ts'
+import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { canonicalText } from '../copy/select.ts'
 import { rowPipe } from '../row-pipe.ts'

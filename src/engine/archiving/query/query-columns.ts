@@ -1,7 +1,7 @@
 /** Columns of a table as a query sees them: those of its archive, and what the source has besides. */
 import { ruleFor } from '../../../archive/types/rule.ts'
-import type { QueryColumn } from '../../../model/archive/query-port.ts'
-import type { StoredColumn, StoredTable } from '../../../model/archive/stored-column.ts'
+import type { QueryColumn } from '../../../model/archiving/query-port.ts'
+import type { StoredColumn, StoredTable } from '../../../model/archiving/stored-column.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 
 /**

@@ -1,8 +1,8 @@
 /** The archived part of a table: which partitions count, which of them a query needs, and their files. */
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
-import type { ArchivedFile } from '../../../model/archive/archived-file.ts'
-import type { Interval, QueryColumn, QueryFile } from '../../../model/archive/query-port.ts'
-import { isArchived } from '../../../model/archive/state.ts'
+import type { ArchivedFile } from '../../../model/archiving/archived-file.ts'
+import type { Interval, QueryColumn, QueryFile } from '../../../model/archiving/query-port.ts'
+import { isArchived } from '../../../model/archiving/state.ts'
 import type { LogStore } from '../../../model/log-store.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { unitsOf } from './units.ts'

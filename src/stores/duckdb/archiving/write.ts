@@ -1,9 +1,9 @@
 /** Rows in wire form become sorted Parquet files. */
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { WrittenFile } from '../../../model/archive/archived-file.ts'
-import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
-import type { StoredTable } from '../../../model/archive/stored-column.ts'
+import type { WrittenFile } from '../../../model/archiving/archived-file.ts'
+import type { WriteRequest } from '../../../model/archiving/parquet-port.ts'
+import type { StoredTable } from '../../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
 import type { Desk } from './desk.ts'
@@ -53,7 +53,13 @@ export async function writeParquet(
   return files
 }
 
-function copySql({ prefix, fileBytes, table }: WriteRequest, from: string, to: string, memoryBytes: number): string {
+function copySql(
+  { prefix, fileBytes, table, rowBytes }: WriteRequest,
+  from: string,
+  to: string,
+  memoryBytes: number,
+): string {
+  const piece = within(Math.min(memoryBytes / 16, rowBytes ?? Infinity), PIECE_BYTES)
   const form = [
     'FORMAT parquet',
     'COMPRESSION zstd',
@@ -68,12 +74,11 @@ function copySql({ prefix, fileBytes, table }: WriteRequest, from: string, to: s
       ? [`FIELD_IDS {${table.columns.map(({ physical }, i) => `${literal(physical)}: ${i + 1}`).join(', ')}}`]
       : []),
   ]
-  const values = `SELECT ${table.columns.map(castColumn).join(', ')} FROM ${csvSql(table, from, memoryBytes)}`
+  const values = `SELECT ${table.columns.map(castColumn).join(', ')} FROM ${csvSql(table, from, piece)}`
   return `COPY (FROM (${values})${orderSql(table)}) TO ${to} (${form.join(', ')})`
 }
 
-function csvSql({ columns }: StoredTable, path: string, memoryBytes: number): string {
-  const piece = within(memoryBytes / 16, PIECE_BYTES)
+function csvSql({ columns }: StoredTable, path: string, piece: number): string {
   const texts = columns.map((_, i) => `${wireName(i)}: 'VARCHAR'`).join(', ')
   return (
     `read_csv(${literal(path)}, auto_detect = false, columns = {${texts}}, header = true, delim = ',', quote = '"', escape = '"', ` +

@@ -11,6 +11,7 @@ import { storedTable } from '../../archive/types/index.ts'
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { isS3Url } from '../../model/lake-url.ts'
+import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { NativePartition } from '../../stores/archive-port.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
@@ -234,7 +235,8 @@ function standing(
         : { status: 'blocked', note: 'it was archived, and another table stands in its place since then' }
     case 'DETACHED':
       if (known.restoring) return { status: 'blocked', note: 'rows are being brought back: run sluice restore again' }
-      return drop && known.graceOver ? { status: 'drop', ...note } : { status: 'done', ...note }
+      if (drop && known.graceOver) return { status: 'drop', ...note }
+      return { status: 'done', ...graceLeft(known, drop), ...note }
     case 'RESTORED':
       if (!known.retracted || named) return { status: 'resume', ...note }
       return { status: 'held', note: 'it was restored: name it with --partition to archive it again' }
@@ -245,6 +247,11 @@ function standing(
     default:
       return { status: 'resume', ...note }
   }
+}
+
+/** Why it is not dropped, where somebody asked for that. */
+function graceLeft({ dropAfterMs }: ArchivedPartition, drop: boolean): { readonly note?: string } {
+  return drop && dropAfterMs !== null ? { note: `it may be dropped from ${isoTime(dropAfterMs)} on` } : {}
 }
 
 function refuseUnknown(table: TableSpec, asked: readonly string[], found: readonly PlannedPartition[]): void {

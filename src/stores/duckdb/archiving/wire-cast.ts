@@ -1,5 +1,5 @@
 /** From the texts of the wire form to the values that Parquet holds, as SQL that refuses whatever would become another value. */
-import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal, nativeOf } from './columns.ts'

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
-import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archive/query-port.ts'
+import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archiving/query-port.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import type { QuerySourcesEvent } from '../../../model/archive-events.ts'

@@ -1,8 +1,9 @@
 /** What DuckDB says of an archive's files, in words of ours. */
+import { RowTooLarge } from '../../../model/archiving/row-too-large.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
-import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
 import { refusal } from './wire-cast.ts'
 
 function messageOf(error: unknown): string {
@@ -51,13 +52,7 @@ export function writeError(
   const refused = refusal(message, columns)
   if (refused !== null) return refused
   if (/Maximum line size|buffer.?size/i.test(message)) {
-    return new SluiceError('VALUE_REFUSED', 'a row is larger than the memory of the archive allows', {
-      where: folder,
-      reason: 'a row has to fit into a sixteenth of it',
-      hint: 'give it more with --memory',
-      kind: 'source',
-      cause: error,
-    })
+    return new RowTooLarge(folder, error)
   }
   if (/CSV Error|Invalid unicode|unhex/i.test(message)) {
     const line = /CSV Error on Line: (\d+)/.exec(message)?.[1]

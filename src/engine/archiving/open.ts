@@ -7,7 +7,7 @@ import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../../archive/ledger/record.ts'
 import { ArchiveTable } from '../../archive/log/archive-table.ts'
-import type { ParquetFiles } from '../../model/archive/parquet-port.ts'
+import type { ParquetFiles } from '../../model/archiving/parquet-port.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl } from '../../model/lake-url.ts'
 import type { LogStore } from '../../model/log-store.ts'
@@ -41,7 +41,7 @@ export async function openArchive(
   const { reader, writer } = await openFolder(archived.archive)
   const spool = await mkdtemp(join(tmpdir(), 'sluice-archive-'))
   const parquet = once(async (): Promise<ParquetFiles> => {
-    const { openParquetFiles } = await import('../../stores/duckdb/archive/index.ts')
+    const { openParquetFiles } = await import('../../stores/duckdb/archiving/index.ts')
     return openParquetFiles({
       memoryBytes: sizes.memoryBytes ?? MEMORY_BYTES,
       threads: 2,
@@ -83,7 +83,7 @@ export async function openFolder(archive: string): Promise<{ readonly reader: Lo
   const place = parseLakeUrl(archive)
   if (place.kind === 's3') {
     const { openS3LogWriter } = await import('../../stores/s3/log-writer.ts')
-    return { reader: await openLake(archive), writer: await openS3LogWriter(place.root) }
+    return { reader: await openLake(archive), writer: openS3LogWriter(place.root) }
   }
   await mkdir(place.path, { recursive: true })
   const { openLocalLogWriter } = await import('../../stores/local/log-writer.ts')
