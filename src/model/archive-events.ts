@@ -63,6 +63,8 @@ export type ArchiveStateEvent = {
   version?: Dec
   /** When it may be dropped, UTC. */
   dropAfter?: string
+  /** Of an export: until the files were whole. The source adds up its rows beside that, or behind it. */
+  writeMs?: number
   /** Since the state before it. */
   ms: number
   error?: ErrorInfo

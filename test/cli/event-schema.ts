@@ -516,6 +516,7 @@ const bodies = {
     files: dec.optional(),
     version: dec.optional(),
     dropAfter: z.string().optional(),
+    writeMs: ms.optional(),
     ms,
     error: error.optional(),
   },

@@ -215,7 +215,7 @@ async function note({ ledger }: ArchiveContext, { partition, held }: Work, error
 }
 
 function tell({ emit, name }: ArchiveContext, partition: ArchivedPartition, ms: number): void {
-  const { label, state, digest, files, sourceBytes, version, dropAfterMs } = partition
+  const { label, state, digest, files, sourceBytes, version, dropAfterMs, exportMs } = partition
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
   emit({
     type: 'archive.state',
@@ -226,6 +226,7 @@ function tell({ emit, name }: ArchiveContext, partition: ArchivedPartition, ms: 
     ...(sourceBytes === null ? {} : { sourceBytes: dec(sourceBytes) }),
     ...(files.length === 0 ? {} : { bytes: dec(bytes), files: dec(files.length) }),
     ...(version === null ? {} : { version: dec(version) }),
+    ...(state === 'EXPORTED' && exportMs !== null ? { writeMs: exportMs } : {}),
     ...(state === 'DETACHED' && dropAfterMs !== null ? { dropAfter: isoTime(dropAfterMs) } : {}),
     ms: Math.round(ms),
   })

@@ -1,5 +1,6 @@
 /** Rows of a partition into Parquet files, and what the source says that they come to. */
 import { mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { WrittenFile } from '../../model/archiving/archived-file.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
@@ -20,6 +21,7 @@ export type Exported = {
   /** Of text that came out of the source. */
   readonly bytes: bigint
   readonly point: ReadPoint
+  /** Until the files were whole; the source may have been adding up its rows for longer. */
   readonly ms: number
 }
 
@@ -38,7 +40,7 @@ export async function exportPartition(
   native: NativePartition | null,
 ): Promise<Exported> {
   const { partition, held } = work
-  const { ledger, clock, store } = context
+  const { ledger, store } = context
   if (partition.native !== null && (native === null || native.identity !== partition.native.identity)) {
     throw gone(context.name, partition)
   }
@@ -49,10 +51,9 @@ export async function exportPartition(
     error: null,
     removed: { rows: 0n, sum: '0' },
   })
-  const begun = clock.ticks()
   await using view = await store.source(context.interrupt.abort)
   const request = requestOf(context, partition, native?.table ?? context.table)
-  const { files, digest, bytes, rows } = await bothWays(context, work, view, request, prefix, ROW_BYTES).catch(
+  const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix, ROW_BYTES).catch(
     (error: unknown) => {
       if (!(error instanceof RowTooLarge)) throw error
       return bothWays(context, work, view, request, prefix)
@@ -66,7 +67,6 @@ export async function exportPartition(
       `the source counted ${digest.rows} rows, printed ${rows}, and ${written} were written`,
     )
   }
-  const ms = clock.ticks() - begun
   return { files, prefix, digest, bytes, point: view.point, ms }
 }
 
@@ -75,6 +75,7 @@ type BothWays = {
   readonly digest: Digest
   readonly rows: bigint
   readonly bytes: bigint
+  readonly ms: number
 }
 
 /** Once as text for the files, once as a sum that the source makes of its own columns; whichever fails ends the other. */
@@ -92,6 +93,7 @@ async function bothWays(
   const tell = progress(context, partition, 'exporting', request.table.rows)
   const seen = { rows: -1n, bytes: 0n }
   const csv = counted(view, request, stored.columns, signal, seen, tell)
+  const begun = context.clock.ticks()
   const parquet = await context.parquet()
   const folder = await dataFolder(context, partition.label)
   const write = parquet.write(
@@ -105,17 +107,24 @@ async function bothWays(
     },
     csv,
   )
-  const sum = view.digest(request, signal)
+  let ms = 0
+  const written = write.then((files) => {
+    ms = context.clock.ticks() - begun
+    return files
+  })
+  // Both at once keep four processors busy; fewer are busy with either.
+  const sum = (availableParallelism() < 4 ? written.then(() => undefined) : Promise.resolve()).then(() =>
+    view.digest(request, signal),
+  )
   const stop = (error: unknown): never => {
     failed.abort(error)
     throw error
   }
-  const ends = await Promise.allSettled([write.catch(stop), sum.catch(stop)])
+  const [files, digest] = await Promise.allSettled([written.catch(stop), sum.catch(stop)])
   if (failed.signal.aborted) throw failed.signal.reason
-  const [files, digest] = ends
   if (files.status === 'rejected') throw files.reason
   if (digest.status === 'rejected') throw digest.reason
-  return { files: files.value, digest: digest.value, rows: seen.rows, bytes: seen.bytes }
+  return { files: files.value, digest: digest.value, rows: seen.rows, bytes: seen.bytes, ms }
 }
 
 /** Where files of a partition are written: their final place, or a spool folder for a bucket. */

@@ -8,7 +8,7 @@ import type { CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { progress, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { localFiles } from './local-files.ts'
-import { proveArchived } from './prove.ts'
+import { proveArchived, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { changedAfter } from './refusals.ts'
 import { difference, partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
@@ -38,12 +38,16 @@ export async function restorePartition(
       await comeBack(context, work)
       break
     case 'DROPPED':
-      await proveArchived(context, partition)
       if (partition.native === null) {
+        await proveArchived(context, partition)
         // From now on what is in the source already does not count, as long as it is not all of it.
         await ledger.move(held, 'DROPPED', 'DETACHED', { restoring: true, error: null })
         await bringRows(context, { held, partition: await reload() })
-      } else await recreate(context, work)
+      } else {
+        // Its files need not be read for that alone: the rows are added up again in the transaction that brings them back.
+        await proveLogged(context, partition)
+        await recreate(context, work)
+      }
       break
     default:
       throw new SluiceError(

@@ -188,7 +188,10 @@ async function holds(session: CopySession, table: KnownTable, proof: Proof): Pro
 
 async function hasRows(session: CopySession, { name }: KnownTable, { columns, expect }: Proof): Promise<boolean> {
   const from = fromSql({ name, only: true })
-  return equalDigests(await digestRows(session, { columns, from, condition: 'true', table: tableText(name) }), expect)
+  return equalDigests(
+    await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(name) }),
+    expect,
+  )
 }
 
 function isMissing(error: unknown): boolean {

@@ -124,7 +124,13 @@ class PostgresView implements SourceView {
     return this.#use(request.where, signal, async (session) => {
       const { table, columns } = request
       const { from, condition } = await this.#rows(request, session)
-      return digestRows(session, { columns, from, condition, table: tableText(table.table) })
+      return digestRows(session, {
+        columns,
+        from,
+        condition,
+        whole: isWhole(request.range),
+        table: tableText(table.table),
+      })
     })
   }
 
@@ -190,6 +196,10 @@ class PostgresView implements SourceView {
       if (session !== null) await this.#snapshot.give(session, sound)
     }
   }
+}
+
+function isWhole(range: Range): boolean {
+  return range.by === 'all' || (range.by === 'key' && range.after === null && range.through === null)
 }
 
 type RowsSql = { readonly from: string; readonly condition: string; readonly order: string }
