@@ -6,8 +6,10 @@ import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveVerifyOperation } from '../archive-operations.ts'
 import { openSource, recordsOf, type Opened } from '../archiving/each-table.ts'
+import { labelNamed } from '../archiving/label-named.ts'
 import { openArchive } from '../archiving/open.ts'
 import { stillThere } from '../archiving/still-there.ts'
+import { parseCalendar } from '../calendar/calendar-text.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
@@ -23,7 +25,9 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
       counts.findings++
       run.emit({ type: 'archive.finding', table: name, ...finding })
     }
-    const wanted = (label: string): boolean => operation.partitions.length === 0 || operation.partitions.includes(label)
+    const calendar = parseCalendar(record.calendar)
+    const named = new Set(operation.partitions.flatMap((text) => [text, labelNamed(calendar, text)]))
+    const wanted = (label: string): boolean => named.size === 0 || named.has(label)
     for await (const step of findings(open.context, record, wanted, run.interrupt)) {
       if ('finding' in step) told(step)
       else {

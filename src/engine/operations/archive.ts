@@ -2,7 +2,9 @@
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
 import { readArchive } from '../../archive/ledger/record.ts'
 import type { Wish } from '../../archive/lifecycle/advance.ts'
+import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
+import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveOperation } from '../archive-operations.ts'
 import { advanceAll, type Outcome } from '../archiving/advance-all.ts'
@@ -26,6 +28,7 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   for (const plan of plans) emitArchivePlan(plan, run.emit)
   if (operation.dryRun) return { totals: plannedTotals(plans) }
   refuseAimless(plans, operation)
+  if (operation.drop) tellGrace(plans, run)
   const outcomes: Outcome[] = []
   for (const plan of plans) {
     if (run.interrupt.stop.aborted) break
@@ -48,6 +51,20 @@ function refuseAimless(plans: readonly PlannedArchive[], { olderThan, partitions
   throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
     hint: 'give --older-than 8q, or name some with --partition',
   })
+}
+
+/** Why what was asked to be dropped stays. */
+function tellGrace(plans: readonly PlannedArchive[], { emit }: Run): void {
+  for (const { table, partitions } of plans) {
+    const waiting = partitions.flatMap(({ known }) =>
+      known?.state === 'DETACHED' && !known.graceOver && known.dropAfterMs !== null ? [known.dropAfterMs] : [],
+    )
+    if (waiting.length === 0) continue
+    const first = isoTime(Math.min(...waiting))
+    const what = waiting.length === 1 ? '1 detached partition is' : `${waiting.length} detached partitions are`
+    const message = `${what} within the grace, and not dropped yet; the first may be from ${first} on`
+    emit({ type: 'log', level: 'note', table: tableText(table.table), message })
+  }
 }
 
 async function archiveTable(
