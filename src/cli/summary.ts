@@ -106,7 +106,9 @@ export class SummaryFold {
     if (parts.length > 0) return parts.join('; ') + noProof
     const totals = Object.entries(finished.totals).map(([name, value]) => `${name} ${grouped(value)}`)
     const outcome = finished.status === 'ok' ? 'done' : finished.status
-    return `${totals.length === 0 ? `${command} ${outcome}` : totals.join(', ')} in ${durationText(finished.ms)}${noProof}`
+    // Families of commands have a second word.
+    const words = command.replace(/^archive-/, 'archive ')
+    return `${totals.length === 0 ? `${words} ${outcome}` : totals.join(', ')} in ${durationText(finished.ms)}${noProof}`
   }
 
   #tablesText(finished: RunFinished): string {
