@@ -173,15 +173,17 @@ export class PartitionLedger {
     const { sets, parameters } = this.#sets(noted)
     const mine = [...this.#key, held.label, this.#owner.id, held.fence]
     const where = `${PARTITION} AND owner = ? AND fence = ?`
-    const guard = (state: ArchiveState): Statement => ({
-      sql: `SELECT 1 FROM migration_archive_partitions WHERE ${where} AND state = ?`,
+    // Whoever said that it has to stay may have said so a moment ago.
+    const stays = takesOut(from, to, noted) ? ' AND hold_reason IS NULL' : ''
+    const guard = (state: ArchiveState, more = ''): Statement => ({
+      sql: `SELECT 1 FROM migration_archive_partitions WHERE ${where} AND state = ?${more}`,
       parameters: [...mine, state],
     })
     return {
       statements: [
         {
           sql: `UPDATE migration_archive_partitions SET state = ?, changed_ms = ${this.#now}${sets.map((set) => `, ${set}`).join('')}
-                WHERE ${where} AND state = ?`,
+                WHERE ${where} AND state = ?${stays}`,
           parameters: [to, ...parameters, ...mine, from],
         },
         {
@@ -199,7 +201,7 @@ export class PartitionLedger {
           parameters: [...mine, to],
         },
       ],
-      guard: guard(from),
+      guard: guard(from, stays),
       landed: this.#landed(guard(to), noted),
     }
   }
@@ -255,6 +257,12 @@ export class PartitionLedger {
       },
     ])
   }
+}
+
+/** Whether rows leave the source by it, or cease to count there. */
+function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring }: Noted): boolean {
+  if (to === 'DROPPED' || (from === 'PUBLISHED' && to === 'DETACHED')) return true
+  return from === 'DETACHED' && to === 'DETACHED' && removed !== undefined && restoring === undefined
 }
 
 function lost(label: string): SluiceError {

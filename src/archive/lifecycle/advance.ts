@@ -58,6 +58,7 @@ export async function advance(
     const next = nextStep(partition, wish)
     if (next === null) return partition.state
     try {
+      if ((next === 'detach' || next === 'drop') && partition.held !== null) throw mustStay(context, partition)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
       examined = await step(context, work, next, examined, native)
     } catch (thrown) {
@@ -229,6 +230,13 @@ function tell({ emit, name }: ArchiveContext, partition: ArchivedPartition, ms: 
     ...(state === 'EXPORTED' && exportMs !== null ? { writeMs: exportMs } : {}),
     ...(state === 'DETACHED' && dropAfterMs !== null ? { dropAfter: isoTime(dropAfterMs) } : {}),
     ms: Math.round(ms),
+  })
+}
+
+function mustStay({ name }: ArchiveContext, { label, held }: ArchivedPartition): SluiceError {
+  return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
+    where: `${name}, ${label}`,
+    hint: `sluice archive release --table ${name} --partition ${label} lets it go`,
   })
 }
 
