@@ -5,16 +5,18 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../copy/ledger/schema.ts'
-import { openCopyStore } from '../copy/open-stores.ts'
+import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
+import { readingLedger } from './reading-ledger.ts'
 
 export type Opened = AsyncDisposable & { readonly store: CopyStore; readonly database: LedgerDatabase }
 
-/** A source with its ledger. @param make whether the ledger's tables are made where there are none */
-export async function openSource(url: string, make: boolean): Promise<Opened> {
-  const store = await openCopyStore(url, { mode: 'write' })
+/** A source with its ledger. @param changes whether anything is going to be changed: then the ledger's tables are made where there are none */
+export async function openSource(url: string, changes: boolean): Promise<Opened> {
+  const store = changes ? await openCopyStore(url, { mode: 'write' }) : await openSourceStore(url)
   try {
-    const database = await store.ledger()
-    if (make) await makeArchiveTables(database)
+    const ledger = await store.ledger()
+    if (changes) await makeArchiveTables(ledger)
+    const database = changes ? ledger : readingLedger(ledger)
     return {
       store,
       database,

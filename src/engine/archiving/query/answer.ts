@@ -13,6 +13,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import { archivedPartitions, countedOf, localPaths, mayMatch, openFiles } from './archived-part.ts'
+import { readingLedger } from '../reading-ledger.ts'
 import { hotPart, hotRows } from './hot-part.ts'
 import { queryColumns } from './query-columns.ts'
 
@@ -148,22 +149,6 @@ async function answerOnce(
     },
     pages: query.pages(local?.files ?? []),
   })
-}
-
-/** A database that is open for reading takes no batches. What is read here stands in one row, or in rows of one statement. */
-function readingLedger(database: LedgerDatabase): LedgerDatabase {
-  const batch: LedgerDatabase['batch'] = async (statements) => {
-    const answers = []
-    for (const { sql, parameters } of statements) answers.push(await database.all(sql, parameters))
-    return answers
-  }
-  return {
-    dialect: database.dialect,
-    all: (sql, parameters) => database.all(sql, parameters),
-    batch,
-    endSession: (session) => database.endSession(session),
-    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
-  }
 }
 
 /** The column that partitions are ranges of. */
