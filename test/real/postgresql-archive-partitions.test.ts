@@ -52,7 +52,9 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     )
     // A process that was told to end, or lost its line, takes a moment for it.
     await expect
-      .poll(() => direct.rows("SELECT FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"), { timeout: 5000 })
+      .poll(() => direct.rows("SELECT FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"), {
+        timeout: 5000,
+      })
       .toEqual([])
   }
 
