@@ -1,6 +1,5 @@
 /** Everything that works on the archive of one table is opened here, and handed on. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
@@ -16,6 +15,7 @@ import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
 import { ownerOf } from './owner.ts'
+import { makeSpool } from './spool.ts'
 
 /** About so large a file becomes: large enough for scans, small enough to be rewritten and fetched. */
 export const FILE_BYTES = 256 * 1024 * 1024
@@ -39,7 +39,7 @@ export async function openArchive(
   sizes: ArchiveSizes = {},
 ): Promise<OpenArchive> {
   const { reader, writer } = await openFolder(archived.archive)
-  const spool = await mkdtemp(join(tmpdir(), 'sluice-archive-'))
+  const spool = await makeSpool()
   const parquet = once(async (): Promise<ParquetFiles> => {
     const { openParquetFiles } = await import('../../stores/duckdb/archiving/index.ts')
     return openParquetFiles({
