@@ -77,7 +77,9 @@ async function comeBack(context: ArchiveContext, work: Work): Promise<void> {
     const end = await partitionsOf(context).attach({ ...partitionRequest(context, partition, closing), from, to })
     return settled(end, context, partition, (how) => changedAfter(name, partition, how))
   }
-  if (partition.removed.rows === 0n && !partition.restoring) {
+  // Where rows go one by one, some may have gone without the ledger's knowing.
+  const isWhole = partition.removed.rows === 0n && context.store.can.atomic !== 'row'
+  if (isWhole && !partition.restoring) {
     return ledger.move(held, 'DETACHED', 'RESTORED', { retracted: false, error: null })
   }
   await proveArchived(context, partition)
