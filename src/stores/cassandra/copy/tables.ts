@@ -55,10 +55,10 @@ async function specOf(
   link: CassandraLink,
   { keyspace, name, id, viewOf }: ListedTable,
 ): Promise<Omit<TableSpec, 'rows' | 'bytes'> | null> {
-  const { metadata } = link.client
-  // The driver gives null for what is not there, whatever its types say.
-  const found = viewOf === null ? await metadata.getTable(keyspace, name) : await viewAt(link, keyspace, name)
-  if ((found as unknown) == null) return null
+  const look = (): Promise<metadata.TableMetadata | metadata.MaterializedView | null> =>
+    viewOf === null ? link.client.metadata.getTable(keyspace, name) : viewAt(link, keyspace, name)
+  const found = (await look()) ?? (await refreshed(link, keyspace, look))
+  if (found === null) return null
   const partition = found.partitionKeys.map((column) => column.name)
   const clustering = found.clusteringKeys.map((column) => column.name)
   const key = [...partition, ...clustering]
@@ -95,7 +95,13 @@ async function specOf(
 }
 
 /** The driver's types know this call with a callback only. */
-function viewAt({ client }: CassandraLink, keyspace: string, name: string): Promise<metadata.MaterializedView> {
+/** The server has listed it; the driver learns of keyspaces some time after they were made, and may not know this one yet. */
+async function refreshed<T>(link: CassandraLink, keyspace: string, look: () => Promise<T | null>): Promise<T | null> {
+  await link.client.metadata.refreshKeyspace(keyspace)
+  return (await look()) ?? null
+}
+
+function viewAt({ client }: CassandraLink, keyspace: string, name: string): Promise<metadata.MaterializedView | null> {
   return new Promise((resolve, reject) => {
     client.metadata.getMaterializedView(keyspace, name, (error: Error | null, view) =>
       error === null ? resolve(view) : reject(error),
