@@ -40,10 +40,10 @@ const specs: fc.Arbitrary<CalendarSpec> = fc.record({
   zone: fc.constantFrom(...zones),
 })
 
-/** Of years that every offset leaves within 1 to 9999. */
+/** Of years that every offset leaves within 1 to 9999, also 300 years later. */
 const days = fc
   .oneof(
-    fc.integer({ min: dayNumber({ year: 2003, month: 1, day: 1 }), max: dayNumber({ year: 7990, month: 1, day: 1 }) }),
+    fc.integer({ min: dayNumber({ year: 2003, month: 1, day: 1 }), max: dayNumber({ year: 7690, month: 1, day: 1 }) }),
     fc.integer({ min: dayNumber({ year: 2003, month: 1, day: 1 }), max: dayNumber({ year: 2040, month: 1, day: 1 }) }),
   )
   .map(dayText)
