@@ -20,7 +20,7 @@ describe('whether a process lives', () => {
     const pid = Number((await createInterface(parent.stdout)[Symbol.asyncIterator]().next()).value)
     expect(isAlive(pid)).toBe(true)
     process.kill(pid, 'SIGKILL')
-    await expect.poll(() => isAlive(pid)).toBe(false)
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false)
     expect(() => process.kill(pid, 0)).not.toThrow()
   })
 })
