@@ -14,6 +14,7 @@ import type { ArchiveContext, Work } from './context.ts'
 import { exportPartition } from './export.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
 import { publishFiles } from './publish.ts'
+import { lost } from './refusals.ts'
 import { retract } from './restore.ts'
 import { detachPartition, dropPartition, proofOf } from './take-out.ts'
 
@@ -101,7 +102,7 @@ function warn({ emit, name }: ArchiveContext, message: string): void {
 async function heldAnew({ ledger, name }: ArchiveContext, { label }: Held): Promise<Held> {
   const held = await ledger.claim(label, null)
   if (held !== null) return held
-  throw new SluiceError('LEASE_LOST', `another program works on ${label} of ${name} by now`, { retryable: true })
+  throw lost(name, { label })
 }
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'drop' | 'retract'

@@ -35,6 +35,11 @@ export function changedAfter(name: string, { label }: Named, how: string): Sluic
   })
 }
 
+/** Its lease ran out, and somebody else has taken it over. */
+export function lost(name: string, { label }: Named): SluiceError {
+  return new SluiceError('LEASE_LOST', `another program works on ${label} of ${name} by now`, { retryable: true })
+}
+
 export function otherArchive(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError(
     'ARCHIVE_CONFLICT',

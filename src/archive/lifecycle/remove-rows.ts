@@ -5,7 +5,16 @@
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import type { Range } from '../../model/copy/range.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { added, conditionOf, progress, requestOf, wholeOf, type ArchiveContext, type Work } from './context.ts'
+import {
+  added,
+  conditionOf,
+  progress,
+  readColumns,
+  requestOf,
+  wholeOf,
+  type ArchiveContext,
+  type Work,
+} from './context.ts'
 import { changedAfter } from './refusals.ts'
 import { difference, proofOf, settled } from './take-out.ts'
 
@@ -25,11 +34,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
   if (target.remove === undefined) throw new Error('the store removes no rows')
   const tell = progress(context, partition, 'removing', whole.rows)
   const where = conditionOf(context, partition)
-  const columns = archived.stored.columns.map(({ name: column, as, column: spec }) => ({
-    name: column,
-    as,
-    column: spec,
-  }))
+  const columns = readColumns(archived.stored.columns)
   let removed = partition.removed
   for (const [i, { range, digest }] of ranges.entries()) {
     throwIfAborted(interrupt.stop)

@@ -6,11 +6,11 @@ import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { progress, requestOf, type ArchiveContext, type Work } from './context.ts'
+import { progress, readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { localFiles } from './local-files.ts'
 import { proveArchived, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
-import { changedAfter } from './refusals.ts'
+import { changedAfter, lost } from './refusals.ts'
 import { difference, partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
 
 /** Rows that are brought back in one transaction. */
@@ -126,11 +126,7 @@ async function bringRows(context: ArchiveContext, { partition, held }: Work): Pr
   const { ledger, store, table, interrupt, archived, name } = context
   const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
   const target = store.target()
-  const columns = archived.stored.columns.map(({ name: column, as, column: spec }) => ({
-    name: column,
-    as,
-    column: spec,
-  }))
+  const columns = readColumns(archived.stored.columns)
   const kept: readonly WriteColumn[] = columns.filter(({ column }) => column.generated !== true)
   const places = kept.map((one) => columns.findIndex((other) => other.name === one.name))
   let seen = 0n
@@ -206,8 +202,6 @@ async function bringSome(
     throw changedAfter(name, partition, 'other rows with the same keys are in the source')
   const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
   if ((await writer.commit(closing)) === 'fenced') {
-    throw new SluiceError('LEASE_LOST', `another program works on ${partition.label} of ${name} by now`, {
-      retryable: true,
-    })
+    throw lost(name, partition)
   }
 }

@@ -1,12 +1,12 @@
 /** From PUBLISHED on: the archive begins to answer for a partition, and in the end the source lets go of it. */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import type { PartitionRequest, StepEnd } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
-import { changed, changedAfter, gone } from './refusals.ts'
+import { changed, changedAfter, gone, lost } from './refusals.ts'
 import { removeRows } from './remove-rows.ts'
 
 /**
@@ -95,9 +95,7 @@ export function settled(
     case 'gone':
       throw gone(name, partition)
     case 'fenced':
-      throw new SluiceError('LEASE_LOST', `another program works on ${partition.label} of ${name} by now`, {
-        retryable: true,
-      })
+      throw lost(name, partition)
   }
 }
 
