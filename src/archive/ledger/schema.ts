@@ -3,6 +3,7 @@
  * a partition with the state that counts; `migration_archive_history`, what happened to partitions, for people.
  */
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { makeLate } from '../../stores/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 
 type Kind = 'integer' | 'name' | 'text'
@@ -83,14 +84,7 @@ export async function makeArchiveTables(database: LedgerDatabase): Promise<void>
     `CREATE TABLE IF NOT EXISTS migration_archive_history (${key}, partition_name ${types.name} NOT NULL, fence ${types.integer} NOT NULL,
        state ${types.name} NOT NULL, ${columns(HISTORY)})`,
   ]
-  for (const sql of tables) {
-    try {
-      await database.batch([{ sql, parameters: [] }])
-    } catch (error) {
-      // Two that make it at the same moment.
-      if (!/already exists|duplicate key/i.test((error as Error).message)) throw error
-    }
-  }
+  for (const sql of tables) await makeLate(database, sql)
 }
 
 /** Whether anything was ever archived out of this database. Asks and makes nothing. */

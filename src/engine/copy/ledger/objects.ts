@@ -3,7 +3,7 @@ import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { Owner, TableKey } from './chunks.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { makeLate } from './late-table.ts'
+import { makeLate } from '../../../stores/late-table.ts'
 
 export type ObjectRow = { readonly name: string; readonly kind: ObjectKind }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { Owner, TableKey } from './chunks.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { makeLate } from './late-table.ts'
+import { makeLate } from '../../../stores/late-table.ts'
 
 /** Keys in one row of the ledger. */
 const KEYS = 500

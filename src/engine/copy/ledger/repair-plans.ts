@@ -4,7 +4,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { TableKey } from './chunks.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { makeLate } from './late-table.ts'
+import { makeLate } from '../../../stores/late-table.ts'
 
 type Stored = {
   /** Of the source, by its names. */

@@ -1,5 +1,5 @@
-/** Tables of the ledger that only some copies need: made at their first use, also in a ledger of an older copy. */
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+/** Tables of a ledger that only some need: made at their first use, also in a ledger of before. */
+import type { LedgerDatabase } from './copy-port.ts'
 
 /** @param sql CREATE TABLE IF NOT EXISTS … */
 export async function makeLate(database: LedgerDatabase, sql: string): Promise<void> {
