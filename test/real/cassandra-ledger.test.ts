@@ -6,7 +6,7 @@ import { ChunkLedger, type Owner } from '../../src/engine/copy/ledger/chunks.ts'
 import { batchOnce } from '../../src/engine/copy/ledger/once.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { ownerId, RunLedger } from '../../src/engine/copy/ledger/runs.ts'
-import { hasLedger, prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
+import { hasLedger, LEDGER_VERSION, prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import type { StoredRange } from '../../src/engine/copy/ledger/keys.ts'
 import { openCqlLedger, type LedgerOptions } from '../../src/stores/cassandra/ledger/index.ts'
 import { connectCassandra } from '../../src/stores/cassandra/connect.ts'
@@ -107,7 +107,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     const many = await Promise.all(Array.from({ length: 6 }, () => participant()))
     await Promise.all(many.map(prepareLedger))
     for (const ledger of many) {
-      expect(await ledger.all('SELECT version FROM migration_ledger')).toEqual([[1]])
+      expect(await ledger.all('SELECT version FROM migration_ledger')).toEqual([[LEDGER_VERSION]])
     }
     const dumps = await Promise.all(many.map(dump))
     expect(new Set(dumps).size).toBe(1)

@@ -14,7 +14,7 @@ import { quarantined, replayedStatement, type QuarantinedRow } from '../copy/led
 import { openRechecks } from '../copy/ledger/rechecks.ts'
 import { recheck } from '../copy/script/recheck.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
-import { hasLedger } from '../copy/ledger/schema.ts'
+import { hasLedger, prepareLedger } from '../copy/ledger/schema.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
 import { planTable, type TableWishes } from '../copy/plan/table-plan.ts'
 import type { Operation } from '../operation.ts'
@@ -28,6 +28,7 @@ export async function retryQuarantine(operation: Retry, run: Run): Promise<Endin
   await using to = await openCopyStore(operation.to, { mode: 'write' })
   await using database = await to.ledger()
   if (!(await hasLedger(database))) throw noLedger(to.label)
+  await prepareLedger(database)
   const runs = new RunLedger(database, { id: randomUUID(), host: run.host, pid: process.pid, runId: BigInt(run.runId) })
   const runId = operation.runId === undefined ? null : BigInt(operation.runId)
   const rows = (await quarantined(database, runId)).filter(

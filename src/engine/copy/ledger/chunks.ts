@@ -12,7 +12,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { batchOnce } from './once.ts'
 import type { Planning } from './planning.ts'
 import { readRange, type StoredRange } from './keys.ts'
-import { CHUNK_COLUMN_NAMES } from './schema.ts'
+import { CHUNK_COLUMN_NAMES } from './columns.ts'
 import { chunkColumns, chunkOf, type StoredChunk } from './stored-chunk.ts'
 
 /** How long a chunk belongs to an owner of whom nothing is heard, in milliseconds. */

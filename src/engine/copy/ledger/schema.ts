@@ -6,145 +6,28 @@ import type { TableName } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
+import { CHUNK_COLUMNS, columnType, indexes, SEED_COLUMNS, tables } from './columns.ts'
+import { STEPS } from './steps.ts'
 
-export const LEDGER_VERSION = 1
+export const LEDGER_VERSION = 2
 
 /** Names of the ledger's own tables, which are never part of a copy by pattern. */
 export function isLedgerTable({ name }: TableName): boolean {
-  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tokens|objects|archives|archive_partitions|archive_history|removals)|sluice_ledger_(?:head|log|part))$/.test(
+  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tokens|objects|accepted_differences|archives|archive_partitions|archive_history|removals)|sluice_ledger_(?:head|log|part))$/.test(
     name,
   )
 }
 
-type ColumnKind = 'integer' | 'name' | 'text' | 'time' | 'counter'
-type Columns = Readonly<Record<string, ColumnKind>>
-
-/** As the script's own table has them. */
-const SEED_COLUMNS: Columns = {
-  table_name: 'name',
-  start_id: 'integer',
-  end_id: 'integer',
-  status: 'name',
-  records_processed: 'counter',
-  error_message: 'text',
-}
-
-const CHUNK_COLUMNS: Columns = {
-  schema_name: 'name',
-  run_id: 'integer',
-  chunk_no: 'integer',
-  // key, nullKey, block, all: what `lo` and `hi` bound.
-  kind: 'name',
-  // JSON lists of texts; NULL is open.
-  lo: 'text',
-  hi: 'text',
-  attempt: 'counter',
-  owner: 'name',
-  host: 'name',
-  pid: 'integer',
-  session: 'text',
-  claim: 'name',
-  fence: 'counter',
-  lease_until: 'counter',
-  next_try: 'counter',
-  cursor_key: 'text',
-  rows_read: 'counter',
-  rows_written: 'counter',
-  rows_skipped: 'counter',
-  rows_quarantined: 'counter',
-  bytes: 'counter',
-  proof: 'name',
-  source_checksum: 'name',
-  target_checksum: 'name',
-  read_view: 'text',
-  read_position: 'text',
-  read_at: 'name',
-  error_code: 'name',
-  started_ms: 'integer',
-  completed_ms: 'integer',
-}
-
-const RUN_COLUMNS: Columns = {
-  operation: 'name',
-  source: 'text',
-  target: 'text',
-  status: 'name',
-  plan_hash: 'name',
-  command: 'text',
-  tool: 'name',
-  actor: 'text',
-  host: 'text',
-  pid: 'integer',
-  started_ms: 'integer',
-  ended_ms: 'integer',
-  exit_code: 'integer',
-  detail: 'text',
-}
-
-/** That ledgers of older copies do not have; they get them, with nothing in them. */
-const LATE_PLAN_COLUMNS: Columns = {
-  // What `CopyStore.mark` says of the table that is filled; NULL where it is not known.
-  target_mark: 'text',
-}
-
-const PLAN_COLUMNS: Columns = {
-  source: 'text',
-  source_table: 'text',
-  plan_hash: 'name',
-  plan: 'text',
-  // What was asked for, as JSON: whoever replays a row makes the same plan.
-  wishes: 'text',
-  run_id: 'integer',
-  chunk_rows: 'integer',
-  // 1 as soon as every row of the source belongs to a chunk.
-  planned: 'counter',
-  planner: 'name',
-  planner_until: 'counter',
-  created_ms: 'integer',
-  // The table was made by this copy.
-  made_here: 'counter',
-  ...LATE_PLAN_COLUMNS,
-}
-
-const QUARANTINE_COLUMNS: Columns = {
-  run_id: 'integer',
-  schema_name: 'name',
-  table_name: 'name',
-  checkpoint_id: 'integer',
-  row_key: 'text',
-  stage: 'name',
-  error_code: 'name',
-  message: 'text',
-  row_json: 'text',
-  created_ms: 'integer',
-  replayed_ms: 'integer',
-}
-
-const REPAIR_COLUMNS: Columns = {
-  run_id: 'integer',
-  schema_name: 'name',
-  table_name: 'name',
-  row_key: 'text',
-  action: 'name',
-  // The row as the target held it; NULL where it held none.
-  before_json: 'text',
-  after_json: 'text',
-  repaired_ms: 'integer',
-  undone_ms: 'integer',
-}
-
 /**
- * Makes what is missing, adds columns to a table that the script left, and refuses a ledger of a newer tool.
+ * Creates a missing ledger, brings an older one to this version, and adds columns to a table that the script left. A program that is killed meanwhile
+ * leaves the old version behind, and the next one repeats the step; several programs at once repeat each other's statements.
  * @returns whether a table of the script was found and adopted
  * @throws SluiceError LEDGER_NEWER
  */
 export async function prepareLedger(database: LedgerDatabase): Promise<{ readonly adopted: boolean }> {
   const dialect = ledgerDialect(database.dialect)
   const version = await versionOf(database, dialect)
-  if (version === LEDGER_VERSION) {
-    await addLateColumns(database, dialect)
-    return { adopted: false }
-  }
+  if (version === LEDGER_VERSION) return { adopted: false }
   if (version > LEDGER_VERSION) {
     throw new SluiceError(
       'LEDGER_NEWER',
@@ -154,6 +37,18 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
       },
     )
   }
+  const adopted = version === 0 && (await create(database, dialect))
+  const look = { dialect: database.dialect, types: dialect.types, columns: columnNames.bind(null, database, dialect) }
+  for (const { version: next, statements } of STEPS) {
+    if (next <= version) continue
+    for (const sql of await statements(look)) await runDdl(database, sql)
+    await noteVersion(database, next)
+  }
+  return { adopted }
+}
+
+/** @returns whether a table of the script was there */
+async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise<boolean> {
   const found = await columnNames(database, dialect, 'migration_checkpoints')
   const statements = [...dialect.before, ...tables(dialect)]
   const adopted = found.size > 0
@@ -166,22 +61,18 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
   statements.push(...indexes(database.dialect))
   // Each by itself: some systems commit every change of a table at once, and each of these can run again.
   for (const sql of statements) await runDdl(database, sql)
+  return adopted
+}
+
+/** A version that a newer program has written meanwhile stays. */
+async function noteVersion(database: LedgerDatabase, version: number): Promise<void> {
   await database.batch([
-    { sql: 'DELETE FROM migration_ledger', parameters: [] },
-    { sql: 'INSERT INTO migration_ledger (version) VALUES (?)', parameters: [LEDGER_VERSION] },
+    { sql: 'DELETE FROM migration_ledger WHERE version <= ?', parameters: [version] },
+    { sql: 'INSERT INTO migration_ledger (version) VALUES (?)', parameters: [version] },
   ])
-  return { adopted }
 }
 
-async function addLateColumns(database: LedgerDatabase, dialect: LedgerDialect): Promise<void> {
-  const found = await columnNames(database, dialect, 'migration_plans')
-  for (const [name, kind] of Object.entries(LATE_PLAN_COLUMNS)) {
-    if (found.has(name)) continue
-    await runDdl(database, `ALTER TABLE migration_plans ADD COLUMN ${name} ${columnType(dialect, kind)}`)
-  }
-}
-
-/** Whether there is a ledger, for those who only look. */
+/** Whether there is a ledger, of this version or another: `runs` and `doctor` read it as it is. */
 export async function hasLedger(database: LedgerDatabase): Promise<boolean> {
   return (await versionOf(database, ledgerDialect(database.dialect))) > 0
 }
@@ -210,43 +101,3 @@ async function runDdl(database: LedgerDatabase, sql: string): Promise<void> {
     throw error
   }
 }
-
-function tables(dialect: LedgerDialect): readonly string[] {
-  const { id, integer, name, time, currentTime } = dialect.types
-  const list = (columns: Columns): string =>
-    Object.entries(columns)
-      .map(([column, kind]) => `${column} ${columnType(dialect, kind)}`)
-      .join(', ')
-  return [
-    `CREATE TABLE IF NOT EXISTS migration_ledger (version ${integer} NOT NULL)`,
-    `CREATE TABLE IF NOT EXISTS migration_tokens (token ${name} NOT NULL PRIMARY KEY)`,
-    `CREATE TABLE IF NOT EXISTS migration_runs (run_id ${integer} NOT NULL PRIMARY KEY, ${list(RUN_COLUMNS)})`,
-    `CREATE TABLE IF NOT EXISTS migration_plans (schema_name ${name} NOT NULL, table_name ${name} NOT NULL, ${list(PLAN_COLUMNS)},
-      PRIMARY KEY (schema_name, table_name))`,
-    `CREATE TABLE IF NOT EXISTS migration_checkpoints (id ${id}, ${list(SEED_COLUMNS)},
-      created_at ${time} DEFAULT ${currentTime}, ${list(CHUNK_COLUMNS)})`,
-    `CREATE TABLE IF NOT EXISTS migration_chunk_history (id ${integer}, ${list(SEED_COLUMNS)},
-      created_at ${time}, ${list(CHUNK_COLUMNS)}, reason ${name}, retired_ms ${integer})`,
-    `CREATE TABLE IF NOT EXISTS migration_repairs (repair_id ${name} NOT NULL PRIMARY KEY, ${list(REPAIR_COLUMNS)})`,
-    `CREATE TABLE IF NOT EXISTS migration_quarantine (quarantine_id ${name} NOT NULL PRIMARY KEY, ${list(QUARANTINE_COLUMNS)})`,
-  ]
-}
-
-function indexes(dialect: string): readonly string[] {
-  const columns = '(table_name, schema_name, status)'
-  // MySQL knows no IF NOT EXISTS here; that it is there already is one of the answers `runDdl` takes.
-  const guard = dialect === 'mysql' ? '' : 'IF NOT EXISTS '
-  return [`CREATE INDEX ${guard}migration_checkpoints_by_table ON migration_checkpoints ${columns}`]
-}
-
-function columnType({ types }: LedgerDialect, kind: ColumnKind): string {
-  return kind === 'counter' ? `${types.integer} DEFAULT 0` : types[kind]
-}
-
-/** The columns that move to the history with a chunk. */
-export const CHUNK_COLUMN_NAMES: readonly string[] = [
-  'id',
-  ...Object.keys(SEED_COLUMNS),
-  'created_at',
-  ...Object.keys(CHUNK_COLUMNS),
-]

@@ -1,0 +1,197 @@
+/** Columns of the ledger's tables, as the newest version has them. */
+import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
+
+type Types = Pick<LedgerDialect, 'types'>
+
+export type ColumnKind = 'integer' | 'name' | 'text' | 'time' | 'counter'
+export type Columns = Readonly<Record<string, ColumnKind>>
+
+/** As the script's own table has them. */
+export const SEED_COLUMNS: Columns = {
+  table_name: 'name',
+  start_id: 'integer',
+  end_id: 'integer',
+  status: 'name',
+  records_processed: 'counter',
+  error_message: 'text',
+}
+
+/** Since version 2. */
+export const LATE_CHUNK_COLUMNS: Columns = {
+  // Rows of the target in the chunk's range, less the rows of the source that were read, when it was closed. NULL is unknown: version 1 did not count.
+  surplus: 'integer',
+}
+
+export const CHUNK_COLUMNS: Columns = {
+  schema_name: 'name',
+  run_id: 'integer',
+  chunk_no: 'integer',
+  // key, nullKey, block, all: what `lo` and `hi` bound.
+  kind: 'name',
+  // JSON lists of texts; NULL is open.
+  lo: 'text',
+  hi: 'text',
+  attempt: 'counter',
+  owner: 'name',
+  host: 'name',
+  pid: 'integer',
+  session: 'text',
+  claim: 'name',
+  fence: 'counter',
+  lease_until: 'counter',
+  next_try: 'counter',
+  cursor_key: 'text',
+  rows_read: 'counter',
+  rows_written: 'counter',
+  rows_skipped: 'counter',
+  rows_quarantined: 'counter',
+  bytes: 'counter',
+  proof: 'name',
+  source_checksum: 'name',
+  target_checksum: 'name',
+  read_view: 'text',
+  read_position: 'text',
+  read_at: 'name',
+  error_code: 'name',
+  started_ms: 'integer',
+  completed_ms: 'integer',
+  ...LATE_CHUNK_COLUMNS,
+}
+
+const RUN_COLUMNS: Columns = {
+  operation: 'name',
+  source: 'text',
+  target: 'text',
+  status: 'name',
+  plan_hash: 'name',
+  command: 'text',
+  tool: 'name',
+  actor: 'text',
+  host: 'text',
+  pid: 'integer',
+  started_ms: 'integer',
+  ended_ms: 'integer',
+  exit_code: 'integer',
+  detail: 'text',
+}
+
+/** Absent in some ledgers of version 1. */
+export const LATE_PLAN_COLUMNS: Columns = {
+  // Rows of the target's table less rows of the source that were read, where only the table as a whole can be counted. NULL is unknown.
+  surplus: 'integer',
+  // What `CopyStore.mark` says of the table that is filled; NULL where it is not known.
+  target_mark: 'text',
+}
+
+const PLAN_COLUMNS: Columns = {
+  source: 'text',
+  source_table: 'text',
+  plan_hash: 'name',
+  plan: 'text',
+  // What was asked for, as JSON: whoever replays a row makes the same plan.
+  wishes: 'text',
+  run_id: 'integer',
+  chunk_rows: 'integer',
+  // 1 as soon as every row of the source belongs to a chunk.
+  planned: 'counter',
+  planner: 'name',
+  planner_until: 'counter',
+  created_ms: 'integer',
+  // The table was made by this copy.
+  made_here: 'counter',
+  ...LATE_PLAN_COLUMNS,
+}
+
+const QUARANTINE_COLUMNS: Columns = {
+  run_id: 'integer',
+  schema_name: 'name',
+  table_name: 'name',
+  checkpoint_id: 'integer',
+  row_key: 'text',
+  stage: 'name',
+  error_code: 'name',
+  message: 'text',
+  row_json: 'text',
+  created_ms: 'integer',
+  replayed_ms: 'integer',
+}
+
+const REPAIR_COLUMNS: Columns = {
+  run_id: 'integer',
+  schema_name: 'name',
+  table_name: 'name',
+  row_key: 'text',
+  action: 'name',
+  // The row as the target held it; NULL where it held none.
+  before_json: 'text',
+  after_json: 'text',
+  repaired_ms: 'integer',
+  undone_ms: 'integer',
+}
+
+/** Differences between both sides that the owner of the data accepts. Since version 2. */
+const ACCEPTED_COLUMNS: Columns = {
+  schema_name: 'name',
+  table_name: 'name',
+  // Id of a row of migration_checkpoints; NULL for the table as a whole.
+  checkpoint_id: 'integer',
+  chunk_no: 'integer',
+  source_rows: 'integer',
+  expected_rows: 'integer',
+  target_rows: 'integer',
+  // target_rows less expected_rows.
+  difference: 'integer',
+  accepted_ms: 'integer',
+  accepted_by: 'text',
+  run_id: 'integer',
+}
+
+/** Statement that creates the table of version 2. */
+export function acceptedTable(dialect: Types): string {
+  const columns = listed(dialect, ACCEPTED_COLUMNS)
+  return `CREATE TABLE IF NOT EXISTS migration_accepted_differences (acceptance_id ${dialect.types.name} NOT NULL PRIMARY KEY, ${columns})`
+}
+
+function listed(dialect: Types, columns: Columns): string {
+  return Object.entries(columns)
+    .map(([column, kind]) => `${column} ${columnType(dialect, kind)}`)
+    .join(', ')
+}
+
+/** Statements that create the tables of version 1 with the columns of the newest version. */
+export function tables(dialect: Types): readonly string[] {
+  const { id, integer, name, time, currentTime } = dialect.types
+  const list = listed.bind(null, dialect)
+  return [
+    `CREATE TABLE IF NOT EXISTS migration_ledger (version ${integer} NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS migration_tokens (token ${name} NOT NULL PRIMARY KEY)`,
+    `CREATE TABLE IF NOT EXISTS migration_runs (run_id ${integer} NOT NULL PRIMARY KEY, ${list(RUN_COLUMNS)})`,
+    `CREATE TABLE IF NOT EXISTS migration_plans (schema_name ${name} NOT NULL, table_name ${name} NOT NULL, ${list(PLAN_COLUMNS)},
+      PRIMARY KEY (schema_name, table_name))`,
+    `CREATE TABLE IF NOT EXISTS migration_checkpoints (id ${id}, ${list(SEED_COLUMNS)},
+      created_at ${time} DEFAULT ${currentTime}, ${list(CHUNK_COLUMNS)})`,
+    `CREATE TABLE IF NOT EXISTS migration_chunk_history (id ${integer}, ${list(SEED_COLUMNS)},
+      created_at ${time}, ${list(CHUNK_COLUMNS)}, reason ${name}, retired_ms ${integer})`,
+    `CREATE TABLE IF NOT EXISTS migration_repairs (repair_id ${name} NOT NULL PRIMARY KEY, ${list(REPAIR_COLUMNS)})`,
+    `CREATE TABLE IF NOT EXISTS migration_quarantine (quarantine_id ${name} NOT NULL PRIMARY KEY, ${list(QUARANTINE_COLUMNS)})`,
+  ]
+}
+
+export function indexes(dialect: string): readonly string[] {
+  const columns = '(table_name, schema_name, status)'
+  // MySQL knows no IF NOT EXISTS here; that it is there already is one of the answers `runDdl` takes.
+  const guard = dialect === 'mysql' ? '' : 'IF NOT EXISTS '
+  return [`CREATE INDEX ${guard}migration_checkpoints_by_table ON migration_checkpoints ${columns}`]
+}
+
+export function columnType({ types }: Types, kind: ColumnKind): string {
+  return kind === 'counter' ? `${types.integer} DEFAULT 0` : types[kind]
+}
+
+/** The columns that move to the history with a chunk. */
+export const CHUNK_COLUMN_NAMES: readonly string[] = [
+  'id',
+  ...Object.keys(SEED_COLUMNS),
+  'created_at',
+  ...Object.keys(CHUNK_COLUMNS),
+]

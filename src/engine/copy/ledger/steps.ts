@@ -1,0 +1,44 @@
+/** How a ledger of one version becomes one of the next. */
+import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { SqlDialect } from '../../../stores/port.ts'
+import { acceptedTable, columnType, LATE_CHUNK_COLUMNS, LATE_PLAN_COLUMNS, type Columns } from './columns.ts'
+
+/** What a step may ask of the ledger before it changes it. */
+export type LedgerLook = {
+  readonly dialect: SqlDialect
+  readonly types: LedgerDialect['types']
+  /** Names of the columns of a table; empty where there is no such table. */
+  readonly columns: (table: string) => Promise<ReadonlySet<string>>
+}
+
+/**
+ * @property version that the ledger has once all statements ran
+ * @property statements runs alone each, and may run twice, or at the same time in two programs: it does what is missing, and no more. A ledger that was
+ *   just created runs them too. No statement may need what an earlier statement of the same step makes to be planned.
+ */
+export type LedgerStep = {
+  readonly version: number
+  readonly statements: (look: LedgerLook) => Promise<readonly string[]>
+}
+
+/** In ascending order; the last one leads to `LEDGER_VERSION`. */
+export const STEPS: readonly LedgerStep[] = [
+  {
+    version: 2,
+    statements: async (look) => [
+      acceptedTable(look),
+      ...(await missing(look, 'migration_plans', LATE_PLAN_COLUMNS)),
+      ...(await missing(look, 'migration_checkpoints', LATE_CHUNK_COLUMNS)),
+      ...(await missing(look, 'migration_chunk_history', LATE_CHUNK_COLUMNS)),
+    ],
+  },
+]
+
+/** Statements that add columns which a table lacks. */
+async function missing(look: LedgerLook, table: string, columns: Columns): Promise<readonly string[]> {
+  const found = await look.columns(table)
+  if (found.size === 0) return []
+  return Object.entries(columns).flatMap(([name, kind]) =>
+    found.has(name) ? [] : [`ALTER TABLE ${table} ADD COLUMN ${name} ${columnType(look, kind)}`],
+  )
+}

@@ -1,0 +1,116 @@
+/** A ledger of version 1 becomes one of the newest version wherever it stands, also after a kill and with several programs at once. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { tables } from '../../src/engine/copy/ledger/columns.ts'
+import { hasLedger, isLedgerTable, LEDGER_VERSION, prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
+import { STEPS } from '../../src/engine/copy/ledger/steps.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import type { CopyStore, LedgerDatabase } from '../../src/stores/copy-port.ts'
+import { ledgerDialect } from '../../src/stores/ledger-dialect.ts'
+import { makePlace, missing } from '../support/copy-systems.ts'
+import { CASSANDRA_AVAILABLE } from '../support/servers/cassandra.ts'
+import { newKeyspace } from '../support/servers/cassandra-kit.ts'
+
+const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1', 'cassandra'] as const
+/** Of version 2. */
+const LATE = ['surplus', 'target_mark']
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Opened = { readonly store: CopyStore; readonly url: string }
+
+async function opened(system: (typeof SYSTEMS)[number]): Promise<Opened> {
+  const { url } = system === 'cassandra' ? await newKeyspace() : await makePlace(system, folder)
+  return { url, store: await openCopyStore(url, { mode: 'write' }) }
+}
+
+async function run(ledger: LedgerDatabase, ...statements: readonly string[]): Promise<void> {
+  for (const sql of statements) await ledger.batch([{ sql, parameters: [] }])
+}
+
+/** As the program of version 1 made it, with a chunk that it closed. */
+async function versionOne(ledger: LedgerDatabase): Promise<void> {
+  const dialect = ledgerDialect(ledger.dialect)
+  const old = tables(dialect).map((sql) =>
+    LATE.reduce((all, name) => all.replace(new RegExp(`, ${name} \\w+`), ''), sql),
+  )
+  await run(ledger, ...dialect.before, ...old)
+  await run(
+    ledger,
+    'INSERT INTO migration_ledger (version) VALUES (1)',
+    "INSERT INTO migration_checkpoints (table_name, schema_name, status, rows_read) VALUES ('t', '', 'completed', 7)",
+    "INSERT INTO migration_chunk_history (id, table_name, schema_name, status) VALUES (5, 't', '', 'completed')",
+  )
+}
+
+async function expectNewest(ledger: LedgerDatabase): Promise<void> {
+  expect(await ledger.all('SELECT MAX(version) FROM migration_ledger')).toEqual([[LEDGER_VERSION]])
+  const chunks = 'SELECT table_name, surplus FROM migration_checkpoints'
+  expect((await ledger.all(chunks)).map((row) => row.map(String))).toEqual([['t', 'null']])
+  expect(await ledger.all('SELECT surplus FROM migration_chunk_history')).toEqual([[null]])
+  expect(await ledger.all('SELECT target_mark, surplus FROM migration_plans')).toEqual([])
+  expect(await ledger.all('SELECT chunk_no, accepted_by FROM migration_accepted_differences')).toEqual([])
+}
+
+test('the steps lead to the version that the program writes', () => {
+  expect(STEPS.map(({ version }) => version)).toEqual(Array.from({ length: LEDGER_VERSION - 1 }, (_, i) => i + 2))
+  for (const name of ['migration_runs', 'migration_accepted_differences'])
+    expect(isLedgerTable({ schema: 's', name })).toBe(true)
+})
+
+describe.each(SYSTEMS)('a ledger of version 1 in %s', { timeout: 60_000 }, (system) => {
+  const why = async (): Promise<string> =>
+    system === 'cassandra' ? (CASSANDRA_AVAILABLE ? '' : 'no Cassandra') : missing(system)
+
+  test('is migrated in place, also after a kill between any two statements', async (context) => {
+    context.skip((await why()) !== '', await why())
+    const { store } = await opened(system)
+    await using ledger = await store.ledger()
+    await versionOne(ledger)
+    expect(await hasLedger(ledger)).toBe(true)
+    for (let alive = 1; ; alive++) {
+      let left = alive
+      const dying = new Proxy(ledger, {
+        get: (of, name) => {
+          if (name !== 'batch')
+            return typeof of[name as 'all'] === 'function' ? of[name as 'all'].bind(of) : of[name as 'all']
+          return async (statements: Parameters<LedgerDatabase['batch']>[0]) => {
+            if (left-- === 0) throw new Error('killed here')
+            return of.batch(statements)
+          }
+        },
+      })
+      const ended = await prepareLedger(dying).catch((error: Error) => error.message)
+      if (ended !== 'killed here') break
+      expect(await ledger.all('SELECT version FROM migration_ledger')).toEqual([[1]])
+    }
+    await expectNewest(ledger)
+    await run(ledger, `UPDATE migration_checkpoints SET surplus = -3`)
+    await prepareLedger(ledger)
+    expect((await ledger.all('SELECT surplus FROM migration_checkpoints')).map(String)).toEqual(['-3'])
+    await run(ledger, `INSERT INTO migration_ledger (version) VALUES (${LEDGER_VERSION + 1})`)
+    await expect(prepareLedger(ledger)).rejects.toMatchObject({ code: 'LEDGER_NEWER' })
+    await store[Symbol.asyncDispose]()
+  })
+
+  test('is migrated once by programs that begin at the same time', async (context) => {
+    context.skip((await why()) !== '', await why())
+    const { store, url } = await opened(system)
+    await using first = await store.ledger()
+    await versionOne(first)
+    // A file has one opener.
+    const alone = system === 'duckdb' || system === 'sqlite'
+    const others = alone ? [] : await Promise.all([1, 2].map(() => openCopyStore(url, { mode: 'write' })))
+    const ledgers = [first, ...(alone ? [first] : await Promise.all(others.map((one) => one.ledger())))]
+    await Promise.all(ledgers.map(prepareLedger))
+    await expectNewest(first)
+    for (const one of ledgers.slice(1)) if (one !== first) await one[Symbol.asyncDispose]()
+    for (const one of [...others, store]) await one[Symbol.asyncDispose]()
+  })
+})
