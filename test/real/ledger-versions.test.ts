@@ -74,7 +74,8 @@ describe.each(SYSTEMS)('a ledger of version 1 in %s', { timeout: 60_000 }, (syst
     await using ledger = await store.ledger()
     await versionOne(ledger)
     expect(await hasLedger(ledger)).toBe(true)
-    for (let alive = 1; ; alive++) {
+    // Where each statement is a request, some of the moments.
+    for (let alive = 1; ; alive += system === 'd1' || system === 'cassandra' ? 3 : 1) {
       let left = alive
       const dying = new Proxy(ledger, {
         get: (of, name) => {
