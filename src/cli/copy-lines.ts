@@ -21,6 +21,7 @@ const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
   asked: 'given back as asked, and undone',
   lease: 'nothing was heard of its owner for too long',
   ended: 'its program has ended',
+  compare: 'rows stand there already, and are going to be compared with those of the source',
 }
 
 const EXISTING: Readonly<Record<string, string>> = {

@@ -257,6 +257,12 @@ export type CopyOperation = {
   /** Rows of a table that may be set aside before the table is given up. */
   readonly maxAside: number
   readonly restart: boolean
+  /** Compares every chunk that earlier runs have copied once more, and writes what differs. */
+  readonly again?: true
+  /** With `again`: removes rows that the source has not. */
+  readonly deleteExtra?: true
+  /** Name of the table of which more rows may be removed than go without asking. */
+  readonly confirm?: string
   readonly dryRun: boolean
   /** What is made in the target beside rows, when they are there; nothing when absent. */
   readonly with?: readonly ObjectWish[]

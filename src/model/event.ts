@@ -246,7 +246,7 @@ export type Latency = {
 }
 
 /** The run stops; somebody asked for this chunk back; nothing was heard of its owner for too long; its program has ended. */
-export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended'
+export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare'
 
 /** Of one table, over all runs. */
 export type CopyTally = {
@@ -260,6 +260,22 @@ export type CopyTally = {
   bytes?: Dec
   /** How many states of the source the chunks were read from. */
   readPoints: Dec
+  /** With `--again`: what comparing the chunks of earlier runs came to. `written` are then rows that were mended, `skipped` those that were equal. */
+  again?: CopyAgain
+}
+
+/** Chunks and rows of a table that `--again` compared. */
+export type CopyAgain = {
+  /** Chunks that were compared, and those of them of which rows were written, removed or set aside, or differ still. */
+  compared: Dec
+  differed: Dec
+  /** Rows that were written. */
+  mended: Dec
+  /** Rows that the source has not: those that were removed, and those that stay. */
+  removed: Dec
+  extra: Dec
+  /** Rows that stay because the target wrote them later. */
+  newer?: Dec
 }
 
 /** One table of a copy at its end. Rows, errors and times are of this run. */

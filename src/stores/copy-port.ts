@@ -35,6 +35,8 @@ export type StoreAbilities = {
   readonly requests?: { readonly most: number; readonly seconds: number }
   /** What a service takes from those who use it by some plan of payment. */
   readonly quotas?: readonly { readonly plan: string; readonly rowsADay?: number; readonly bytes?: number }[]
+  /** Why a read of it may leave rows out that are there, in words; absent where every read is whole. */
+  readonly shortReads?: string
   /** `single`: a condition stands alone, as `timeCondition` writes it, with nothing around it or beside it. Otherwise it may be any of SQL. */
   readonly conditions?: 'single'
 }

@@ -238,7 +238,7 @@ const bodies = {
   'chunk.released': {
     table: z.string(),
     chunk: z.string(),
-    reason: z.enum(['stop', 'asked', 'lease', 'ended']),
+    reason: z.enum(['stop', 'asked', 'lease', 'ended', 'compare']),
     error: error.optional(),
   },
   'row.aside': { table: z.string(), chunk: z.string(), key: texts, error },

@@ -104,6 +104,23 @@ const copy: Command = {
         default: false,
         describe: 'copy everything again; rows that the target holds stay there',
       })
+      .option('again', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'compare every chunk that earlier runs have copied on both sides, and write what differs, as diff --fix does; --undo of diff takes it back',
+      })
+      .option('delete-extra', {
+        type: 'boolean',
+        default: false,
+        describe: 'with --again, remove rows that the source has not; more than 1000 of a table want --confirm=TABLE',
+      })
+      .option('confirm', {
+        type: 'string',
+        requiresArg: true,
+        defaultDescription: 'none',
+        describe: 'name of the table of which more than 1000 rows may be removed',
+      })
       .option('dry-run', { alias: 'n', type: 'boolean', default: false, describe: 'show the plan and change nothing' })
       .epilogue(SCRIPT_HELP)
   },
@@ -127,6 +144,8 @@ function operationOf(
   if (restart && flag(args, 'resume')) {
     throw new SluiceError('BAD_FLAG', '--resume and --restart exclude each other', { hint: 'leave one of the two out' })
   }
+  const again = flag(args, 'again')
+  refuseWith(again, { restart, part: part !== undefined, deleteExtra: flag(args, 'delete-extra') })
   return {
     kind: 'copy',
     ...selection,
@@ -153,8 +172,34 @@ function operationOf(
     ...given('track', readTrack(args, cdm)),
     ...(cdm === null ? {} : { cdmLines: true as const }),
     ...given('cassandra', readCassandra(args, cdm)),
-    restart: restart || (script?.resume === false && !flag(args, 'resume')),
+    ...(again ? { again } : {}),
+    ...(flag(args, 'delete-extra') ? { deleteExtra: true as const } : {}),
+    ...given('confirm', optionalText(args, 'confirm')),
+    restart: restart || (!again && script?.resume === false && !flag(args, 'resume')),
     dryRun: flag(args, 'dry-run'),
+  }
+}
+
+/** @throws SluiceError BAD_FLAG for flags that exclude each other */
+function refuseWith(
+  again: boolean,
+  { restart, part, deleteExtra }: { readonly restart: boolean; readonly part: boolean; readonly deleteExtra: boolean },
+): void {
+  if (deleteExtra && !again) {
+    throw new SluiceError('BAD_FLAG', '--delete-extra goes with --again', {
+      hint: 'add --again: only a run that compares knows which rows the source has not',
+    })
+  }
+  if (!again) return
+  if (restart) {
+    throw new SluiceError('BAD_FLAG', '--again and --restart exclude each other', {
+      hint: '--again compares what was copied, and --restart copies it anew',
+    })
+  }
+  if (part) {
+    throw new SluiceError('BAD_FLAG', '--again and --part exclude each other', {
+      hint: 'one program compares a table; leave --part out',
+    })
   }
 }
 

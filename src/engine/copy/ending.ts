@@ -41,6 +41,7 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
   const totals = {
     tables: dec(tables.length),
     ok: dec(ok),
+    ...againTotals(tables),
     ...(Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, dec(value)])) as Record<
       keyof typeof sums,
       string
@@ -71,6 +72,15 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
           },
         )
   return { totals, proof, ...more, error, next: run.commandLine }
+}
+
+/** What `--again` came to over all tables; nothing where it was not asked for. */
+function againTotals(tables: readonly TableRun[]): Readonly<Record<string, string>> {
+  const all = tables.flatMap(({ again }) => again?.tally ?? [])
+  if (all.length === 0) return {}
+  const names = ['compared', 'differed', 'mended', 'removed', 'extra', 'newer'] as const
+  const sums = names.map((name) => [name, all.reduce((sum, one) => sum + one[name], 0n)] as const)
+  return Object.fromEntries(sums.flatMap(([name, sum]) => (name === 'newer' && sum === 0n ? [] : [[name, dec(sum)]])))
 }
 
 function leftOutAsAsked(tables: readonly string[]): SluiceError {

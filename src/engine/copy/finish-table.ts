@@ -5,6 +5,7 @@ import { sumText } from '../../model/copy/row-hash.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
+import { againNotes, againTold, asCompared } from './again/again-work.ts'
 import { compareDigests } from './chunk-proof.ts'
 import { openToLook, type TableContext } from './context.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
@@ -52,6 +53,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
         hint: 'run the same command again: it goes on where this one ended',
       })
     }
+    if (table.again !== undefined) chunks = asCompared(chunks, table.again)
     const whole = chunks.every(({ status }) => status === 'completed')
     if (error === null && whole && !run.interrupt.abort.aborted) {
       await patiently(() => proveWhole(context, chunks), context, steering.stop)
@@ -76,8 +78,8 @@ export async function finishTable(table: TableRun, context: TableContext, around
     table: context.name,
     status: error === null ? open : 'failed',
     ms: Math.round(run.clock.ticks() - table.begun),
-    copied: copyTally(tally, points),
-    ...notesOf(context, points, views),
+    copied: copyTally(tally, points, table),
+    ...notesOf(context, points, views, table),
     ...(error === null ? {} : { error: error.info() }),
   })
   table.ended = { tally, error, leftOut, unbuilt }
@@ -160,8 +162,9 @@ function talliesOf(chunks: readonly StoredChunk[]): Tallies {
   }
 }
 
-function copyTally(tally: Tallies, points: number): CopyTally {
+function copyTally(tally: Tallies, points: number, { again }: TableRun): CopyTally {
   return {
+    ...(again === undefined ? {} : { again: againTold(again) }),
     chunks: dec(tally.chunks),
     proved: dec(tally.proved),
     read: dec(tally.read),
@@ -174,14 +177,21 @@ function copyTally(tally: Tallies, points: number): CopyTally {
 }
 
 /** What the proof does not say. */
-function notesOf({ plan, ring }: TableContext, points: number, views: Views): { readonly notes?: readonly string[] } {
+function notesOf(
+  { plan, ring, owner }: TableContext,
+  points: number,
+  views: Views,
+  { again }: TableRun,
+): { readonly notes?: readonly string[] } {
   const notes: string[] = ring === null || ring.part === null ? [] : [ring.part]
+  if (again !== undefined) notes.push(...againNotes(again, owner.runId))
   if (points > 1 || views.count > 1) {
     notes.push(
       `read from ${Math.max(points, views.count)} states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote`,
     )
   }
-  if (plan.proof === 'count') notes.push('proved by the number of rows only')
+  if (plan.proof === 'count' && (again === undefined || again.done.size === 0))
+    notes.push('proved by the number of rows only')
   if (plan.proof === 'none') notes.push('nothing was proved, as asked')
   return notes.length === 0 ? {} : { notes }
 }

@@ -6,6 +6,7 @@ import type { Claim } from '../../model/copy/plan.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
+import type { AgainWork } from './again/again-work.ts'
 import { spanOf, tallyOf } from './chunk-events.ts'
 import type { TableContext } from './context.ts'
 import { copyChunk, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
@@ -34,6 +35,8 @@ export type TableRun = {
   aside: number
   /** Chunks of it that workers of this run have. */
   busy: number
+  /** What `--again` compares of it when its chunks are copied; absent where nothing is compared. */
+  readonly again?: AgainWork
   /** Set when it has been told how the table ended. */
   ended?: Ended
 }
@@ -242,7 +245,12 @@ class Worker {
 
   async #giveUp(table: Working, claim: Claim, kind: string, error: SluiceError): Promise<void> {
     const { emit, name, ledger } = table.context
-    emit({ type: 'chunk.failed', table: name, chunk: String(claim.no), error: error.info() })
+    const compared = table.again !== undefined && (error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY')
+    // Rows that stand where some are to be written are compared with those of the source when everything else is copied.
+    if (compared) {
+      table.again?.left.add(claim.no)
+      emit({ type: 'chunk.released', table: name, chunk: String(claim.no), reason: 'compare', error: error.info() })
+    } else emit({ type: 'chunk.failed', table: name, chunk: String(claim.no), error: error.info() })
     try {
       await ledger.fail(claim, { code: error.code, message: error.message })
     } catch (thrown) {

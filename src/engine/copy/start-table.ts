@@ -8,6 +8,7 @@ import type { LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
 import { isAlive } from '../holder.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Run } from '../run-context.ts'
+import { againWork } from './again/again-work.ts'
 import { openToLook, type TableContext } from './context.ts'
 import { notEmpty } from './copy-chunk.ts'
 import { ChunkLedger, type Owner } from './ledger/chunks.ts'
@@ -107,7 +108,10 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     if (ring !== null) await heedRing(context, ring)
     const all = await ledger.all()
     const chunks = ring === null ? all : all.filter(isWanted(ring))
-    const proved = chunks.filter(({ status }) => status === 'completed')
+    const done = chunks.filter(({ status }) => status === 'completed')
+    // What is compared in this run is not done yet.
+    const again = operation.again === true ? againWork(done) : null
+    const proved = again === null ? done : []
     run.emit({
       type: 'copy.started',
       table: name,
@@ -137,7 +141,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
         ...(chunk.bytes === 0n ? {} : { bytes: dec(chunk.bytes) }),
       })
     }
-    return { name, context, begun, error: null, done: false, aside: 0, busy: 0 }
+    return { name, context, begun, error: null, done: false, aside: 0, busy: 0, ...(again === null ? {} : { again }) }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown

@@ -4,10 +4,13 @@ import { dec, type EventBody } from '../../model/event.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { TableContext } from '../copy/context.ts'
+import { compareAgain } from '../copy/again/compare-table.ts'
+import { refusedForAgain } from '../copy/again/delete-extra.ts'
 import { openControlSocket } from '../copy/control-socket.ts'
 import { endOf } from '../copy/ending.ts'
 import { finishTable } from '../copy/finish-table.ts'
 import { beat } from '../copy/heartbeat.ts'
+import { AGAIN_OPERATION } from '../copy/ledger/adopt-repairs.ts'
 import { ChunkLedger, type Owner } from '../copy/ledger/chunks.ts'
 import { ownerId, RunLedger } from '../copy/ledger/runs.ts'
 import { prepareLedger } from '../copy/ledger/schema.ts'
@@ -85,7 +88,7 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
   await using views = new Views(from, run.interrupt.abort)
   await again(() => views.current())
   const planner: Planner = { views, again, signal: run.interrupt.abort }
-  let planned = await planCopy(operation, from, to, planner)
+  let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
@@ -103,7 +106,7 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
   }
   const runs = new RunLedger(database, owner)
   await runs.start({
-    operation: 'copy',
+    operation: operation.again === true ? AGAIN_OPERATION : 'copy',
     source: redactUrl(operation.from),
     target: redactUrl(operation.to),
     planHash,
@@ -115,7 +118,7 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
   const ranges = await again(async () => (await track?.before(planned)) ?? null)
   if (ranges !== null) {
     const left = { ...operation, ring: { ...operation.ring, ranges } }
-    planned = await planCopy(left, from, to, planner)
+    planned = refusedForAgain(await planCopy(left, from, to, planner), operation)
   }
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
@@ -165,9 +168,13 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
       part: operation.part ?? null,
       abort: run.interrupt.abort,
       clock: run.clock,
-      finish: async (table, context) => void (await finishTable(table, context, around)),
+      finish: async (table, context) => {
+        // What is compared comes when everything is copied, table by table.
+        if (operation.again !== true) await finishTable(table, context, around)
+      },
       reclaim,
     })
+    for (const table of tables) await compareAgain(table, around)
     const ending = await endOf(tables, around)
     await track?.end()
     for (const event of told.end()) run.emit(event)

@@ -4,13 +4,13 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { SourceView } from '../../stores/copy-port.ts'
+import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
 import { derivedStore } from '../../stores/derived/index.ts'
 import { addOutcome, NO_OUTCOME, openOf, type Outcome } from '../copy/diff/outcome.ts'
 import { diffPlain } from '../copy/diff/plain-table.ts'
 import { DiffProgress } from '../copy/diff/progress.ts'
 import { diffRing } from '../copy/diff/ring-table.ts'
-import { Settler, type Around as Stores } from '../copy/diff/settle.ts'
+import { Settler, type Around, type SettleWish } from '../copy/diff/settle.ts'
 import type { Sides } from '../copy/diff/sides.ts'
 import { trackDiff } from '../copy/diff/tracked.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
@@ -129,7 +129,9 @@ async function diffAll(operation: DiffOperation, { from, to, database, runId }: 
   }
 }
 
-type Around = Stores & {
+type Stores = Omit<Around, 'from'> & { readonly from: CopyStore }
+
+type Viewed = Stores & {
   readonly source: SourceView
   readonly target: SourceView
 }
@@ -137,13 +139,13 @@ type Around = Stores & {
 async function diffTable(
   operation: DiffOperation,
   one: PlannedTable,
-  { source, target, ...stores }: Around,
+  { source, target, ...stores }: Viewed,
   run: Run,
 ): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
   const { plan, extent, ring } = one
   if (plan === null) throw one.error
   const sides: Sides = { plan, source, target, signal: run.interrupt.abort }
-  const settler = new Settler(operation, sides, stores, run)
+  const settler = new Settler(settleWish(operation), sides, stores, run)
   if (ring === null) return { outcome: await diffPlain(operation, sides, extent, settler, run) }
   const { record, ranges } = await trackDiff(operation, one, ring, stores, run)
   const progress = new DiffProgress(
@@ -160,6 +162,18 @@ async function diffTable(
   } finally {
     await record?.end()
   }
+}
+
+function settleWish({ fix, limit, deleteExtra, ...operation }: DiffOperation): SettleWish {
+  const { fixOnly, fixCounters, overwriteNewer, cassandra } = operation
+  const mend = {
+    deleteExtra,
+    ...(fixOnly === undefined ? {} : { only: fixOnly }),
+    ...(fixCounters === undefined ? {} : { counters: fixCounters }),
+    ...(overwriteNewer === undefined ? {} : { overwriteNewer }),
+    times: cassandra ?? {},
+  }
+  return { fix, limit, mend, patient: true }
 }
 
 function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome): string {

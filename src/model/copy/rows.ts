@@ -29,4 +29,6 @@ export type Stamp = {
   readonly times: readonly (bigint | null)[]
   /** Null where a value lives for ever. */
   readonly lives: readonly (number | null)[]
+  /** When it was read, in milliseconds since 1970 by the clock of this program: the seconds that were left count from there. */
+  readonly readMs?: number
 }

@@ -151,6 +151,7 @@ const RELEASED = {
   asked: 'given back as asked, and undone',
   lease: 'nothing was heard of its owner for too long',
   ended: 'its program has ended',
+  compare: 'rows stand there already, and are going to be compared',
 }
 
 function steeredText(event: Extract<Event, { type: 'table.steered' }>, alone: boolean): string {

@@ -30,6 +30,9 @@ export type Difference = {
   readonly newer?: readonly string[]
 }
 
+/** Is told how far a comparison is. */
+export type CompareProgress = Pick<DiffProgress, 'divided' | 'settled' | 'compared'>
+
 export type Compared = {
   readonly rows: bigint
   readonly targetRows: bigint
@@ -48,7 +51,7 @@ export async function compareRange(
   sides: Sides,
   range: Range,
   found: (what: Found) => Promise<void>,
-  progress: DiffProgress,
+  progress: CompareProgress,
 ): Promise<Compared> {
   const sums = await readableDigests(sides, range)
   if (sums === null) return aroundUnread(sides, range, found, progress)
@@ -106,7 +109,7 @@ async function aroundUnread(
   sides: Sides,
   range: Range,
   found: (what: Found) => Promise<void>,
-  progress: DiffProgress,
+  progress: CompareProgress,
 ): Promise<Compared> {
   const { plan, source, signal } = sides
   if (!plan.sortsAlike) return byKeys(sides, range, found, progress)
@@ -181,7 +184,7 @@ async function byKeys(
   sides: Sides,
   range: Range,
   found: (what: Found) => Promise<void>,
-  progress: DiffProgress,
+  progress: CompareProgress,
 ): Promise<Compared> {
   const { plan, signal } = sides
   const sum = { rows: 0n, targetRows: 0n, equal: 0n }

@@ -6,14 +6,15 @@ import type { CopyStore } from '../../../stores/copy-port.ts'
 import { differenceOf, type Difference } from './compare.ts'
 import { sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { mendOf, type TimeWish } from './times.ts'
+import { livesApart } from './tokens.ts'
 
 const AFTER_MS = [250, 1000]
 const KEYS_AT_ONCE = 200
 
 export type Again = {
-  readonly from: CopyStore
-  readonly to: CopyStore
-  readonly sides: Sides
+  readonly from: Pick<CopyStore, 'source'>
+  readonly to: Pick<CopyStore, 'source'>
+  readonly sides: Omit<Sides, 'source' | 'target'>
   readonly times: TimeWish
 }
 
@@ -67,10 +68,10 @@ async function lookAt(sides: Sides, keys: readonly Bound[], times: TimeWish): Pr
   const texts = new Set([...source.keys(), ...target.keys()])
   return [...texts].flatMap((text) => {
     const [here, there] = [source.get(text), target.get(text)]
-    const difference = differenceOf(plan, here?.row, there?.row)
+    const difference = differenceOf(plan, here?.row, there?.row) ?? livesApart(sides, here, there)
     if (difference === null) return []
     if (here === undefined || there === undefined) return [difference]
-    const { newer } = mendOf(plan, here, there, times, false)
+    const { newer } = mendOf(plan, here, there, times, false, sides.lives === true)
     return [newer.length === 0 ? difference : { ...difference, newer }]
   })
 }

@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Bound } from '../../../model/copy/range.ts'
 import type { Row, Stamp } from '../../../model/copy/rows.ts'
-import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing, CopyStore, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { targetTable, writeColumns } from '../context.ts'
 import type { TableKey } from '../ledger/chunks.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
-import { repairStatement, undoneStatement, type Repair } from '../ledger/repairs.ts'
+import { notedStatement, repairStatement, undoneStatement, wasUndone, type Repair } from '../ledger/repairs.ts'
 import { boundOf, sourceRequest, targetRange, targetRequest, timedByKey, type Sides } from './sides.ts'
-import { mendOf, sameCell, type Timed, type TimeWish } from './times.ts'
+import { differingLives, mendOf, sameCell, type Timed, type TimeWish } from './times.ts'
 
 export type Repairing = {
   readonly to: CopyStore
@@ -18,6 +18,15 @@ export type Repairing = {
   readonly key: TableKey
   readonly runId: bigint
   readonly signal: AbortSignal
+  readonly hold?: RepairHold
+}
+
+/** What a program has to hold for as long as it repairs: a write without it changes nothing. */
+export type RepairHold = {
+  /** Changes one row as long as the program holds it. */
+  readonly renew: Statement
+  /** Gives a row as long as the program holds it. */
+  readonly guard: Statement
 }
 
 export type MendWish = {
@@ -34,7 +43,9 @@ export type MendWish = {
 export type Mended = 'fixed' | 'left' | 'equal' | SluiceError
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
-const ALWAYS: BatchStep = { guard: TRUE, advance: TRUE, landed: TRUE }
+/** Of writes that may be repeated: one whose answer got lost is done once more. */
+const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
+const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 
 /** What is going to be written, or removed where there is no row. */
 type Change = {
@@ -43,6 +54,8 @@ type Change = {
   readonly before: Row | null
   readonly after: Row | null
   readonly stamp: Stamp | undefined
+  /** As it was read at the source; null where the source has no such row. */
+  readonly source: Timed | null
 }
 
 /**
@@ -65,7 +78,7 @@ export async function repairKeys(
   const changes: Change[] = []
   for (const key of keys) {
     const text = JSON.stringify(key)
-    const wanted = changeOf(plan, key, source.get(text) ?? null, target.get(text) ?? null, wish)
+    const wanted = changeOf(sides, key, source.get(text) ?? null, target.get(text) ?? null, wish)
     if (typeof wanted === 'string') outcome.set(text, wanted)
     else changes.push(wanted)
   }
@@ -75,26 +88,28 @@ export async function repairKeys(
 }
 
 function changeOf(
-  plan: TablePlan,
+  sides: Sides,
   key: Bound,
   source: Timed | null,
   target: Timed | null,
   wish: MendWish,
 ): Change | 'left' | 'equal' {
+  const { plan } = sides
+  const lives = sides.lives === true
   const text = JSON.stringify(key)
   if (source === null) {
     if (target === null) return 'equal'
-    return wish.deleteExtra ? { text, key, before: target.row, after: null, stamp: undefined } : 'left'
+    return wish.deleteExtra ? { text, key, before: target.row, after: null, stamp: undefined, source } : 'left'
   }
   if (target === null) {
     if (wish.only === 'different' || (isCounting(plan) && wish.counters !== true)) return 'left'
   } else {
-    if (differing(plan, source.row, target.row).length === 0) return 'equal'
+    if (differing(sides, source, target).length === 0) return 'equal'
     if (wish.only === 'missing') return 'left'
   }
-  const { row, stamp, newer } = mendOf(plan, source, target, wish.times ?? {}, wish.overwriteNewer === true)
-  if (target !== null && differing(plan, source.row, target.row).every((name) => newer.includes(name))) return 'left'
-  return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp }
+  const { row, stamp, newer } = mendOf(plan, source, target, wish.times ?? {}, wish.overwriteNewer === true, lives)
+  if (target !== null && differing(sides, source, target).every((name) => newer.includes(name))) return 'left'
+  return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp, source }
 }
 
 /** Rows that are there and rows that are not are written in different ways where nulls have to be written as well. */
@@ -120,7 +135,7 @@ async function applied(
     const notes = changes.map(({ key, before, after }) =>
       repairStatement(around.database, around.runId, { table: around.key, key, before, after }),
     )
-    await change(plan, changes, notes, around)
+    await change(plan, changes, notes, notedStatement(notes), around)
     for (const { text } of changes) outcome.set(text, 'fixed')
   } catch (thrown) {
     const error = asSluiceError(thrown)
@@ -146,15 +161,16 @@ async function checked(
       'target',
       done.map(({ key }) => key),
     )
-    return done.filter(({ text, after }) => {
-      const row = found.get(text)?.row ?? null
-      return after === null || row === null ? row !== after : differing(sides.plan, after, row).length > 0
+    return done.filter(({ text, after, source }) => {
+      const now = found.get(text) ?? null
+      if (after === null || now === null || source === null) return (now === null) !== (after === null)
+      return differing(sides, { ...source, row: after }, now).length > 0
     })
   }
   let left = await unlike()
   const again = left.filter(({ after }) => after !== null).map((one) => ({ ...one, stamp: undefined }))
   if (wish.overwriteNewer === true && again.length > 0) {
-    await change(sides.plan, again, [], around)
+    await change(sides.plan, again, [], NEVER, around)
     left = await unlike()
   }
   for (const { text } of left) outcome.set(text, 'left')
@@ -163,16 +179,21 @@ async function checked(
 /** Puts one row back as it was before a repair. */
 export async function undoRepair(plan: TablePlan, repair: Repair, around: Repairing): Promise<void> {
   const { key, before, after } = repair
-  const back = { text: '', key, before: after, after: before, stamp: undefined }
-  await change(plan, [back], [undoneStatement(around.database, repair.id)], around)
+  const back = { text: '', key, before: after, after: before, stamp: undefined, source: null }
+  await change(plan, [back], [undoneStatement(around.database, repair.id)], wasUndone(repair.id), around)
 }
 
-/** Writes rows over what has their keys, or removes what has the keys where there are no rows. */
+/**
+ * Writes rows over what has their keys, or removes what has the keys where there are no rows.
+ * @param landed gives a row once the notes are stored, where they are stored together with the rows
+ * @throws SluiceError LEASE_LOST where another program holds what this one has to
+ */
 async function change(
   plan: TablePlan,
   changes: readonly Change[],
   notes: readonly Statement[],
-  { to, database, signal }: Repairing,
+  landed: Statement,
+  { to, database, signal, hold }: Repairing,
 ): Promise<void> {
   const { atomic } = to.can
   const rows = changes.flatMap(({ after }) => (after === null ? [] : [after]))
@@ -196,11 +217,17 @@ async function change(
     signal,
   })
   if (rows.length > 0) {
-    const step = atomic === 'batch' ? ALWAYS : undefined
+    const step = atomic === 'batch' ? { ...FREELY, guard: hold?.guard ?? TRUE } : undefined
     await (stamps.length === rows.length ? writer.write(rows, step, stamps) : writer.write(rows, step))
   }
-  const closing: Closing = { statements: atomic === 'chunk' ? notes : [TRUE], guard: TRUE, landed: TRUE }
-  await writer.commit(closing)
+  const closing: Closing = {
+    statements: [...(hold === undefined ? [] : [hold.renew]), ...(atomic === 'chunk' ? notes : [])],
+    guard: hold?.guard ?? TRUE,
+    landed,
+  }
+  if ((await writer.commit(closing)) === 'fenced') {
+    throw new SluiceError('LEASE_LOST', `another program mends ${plan.target.table.name} now`)
+  }
 }
 
 async function byBound(
@@ -215,9 +242,11 @@ async function byBound(
   return new Map([...rows.values()].map((one) => [JSON.stringify(boundOf(plan, one.row)), one]))
 }
 
-/** Names of the source. */
-function differing({ columns }: TablePlan, a: Row, b: Row): readonly string[] {
-  return columns.flatMap(({ from }, at) => (sameCell(a[at] ?? null, b[at] ?? null) ? [] : [from]))
+/** Names of the source of columns whose values differ, or expire at another moment where that is compared. */
+function differing({ plan, lives }: Sides, a: Timed, b: Timed): readonly string[] {
+  const values = plan.columns.flatMap(({ from }, at) => (sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from]))
+  if (lives !== true) return values
+  return [...new Set([...values, ...differingLives(plan, a, b).map(({ column }) => column)])]
 }
 
 /** Whether its values are added to, and never set. */

@@ -1,13 +1,13 @@
 /** Differences as they are found: looked at again, mended where that is asked for, counted and told. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { DiffOperation } from '../../operation.ts'
+import type { Bound } from '../../../model/copy/range.ts'
 import type { Run } from '../../run-context.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import { noteRepairPlan } from '../ledger/repair-plans.ts'
 import type { Difference } from './compare.ts'
 import { stillDifferent } from './look-again.ts'
-import { repairKeys, type Mended, type MendWish } from './repair.ts'
+import { repairKeys, type Mended, type MendWish, type RepairHold } from './repair.ts'
 import type { Sides } from './sides.ts'
 
 /** Differences that are looked at again with patience; beyond these it is no matter of a moment that tables differ. */
@@ -25,6 +25,8 @@ export type Settled = {
   errors: number
   /** Differed a moment ago, and no more. */
   gone: number
+  /** Rows of the source that the target did not take. */
+  readonly refused: { readonly key: Bound; readonly error: SluiceError }[]
 }
 
 export const noneSettled = (): Settled => ({
@@ -37,42 +39,51 @@ export const noneSettled = (): Settled => ({
   newer: 0,
   errors: 0,
   gone: 0,
+  refused: [],
 })
 
 export type Around = {
-  readonly from: CopyStore
+  /** Gives the views in which rows of the source are read once more. */
+  readonly from: Pick<CopyStore, 'source'>
   readonly to: CopyStore
   /** Null where nothing is mended. */
   readonly database: LedgerDatabase | null
   readonly runId: bigint
+  /** What this program has to hold while it writes; absent where nobody else would. */
+  readonly hold?: RepairHold
 }
+
+/** What becomes of differences. */
+export type SettleWish = {
+  /** Mend them; otherwise they are only counted and named. */
+  readonly fix: boolean
+  /** Differences that are named; all are counted. */
+  readonly limit: number
+  readonly mend: MendWish
+  /** Look at them again some moments later, so that rows on their way are not reported. */
+  readonly patient: boolean
+}
+
+/** What is compared, without the views in which it is read. */
+export type Compared = Omit<Sides, 'source' | 'target'>
 
 /** The differences of one table. */
 export class Settler {
-  readonly #operation: DiffOperation
-  readonly #sides: Sides
+  readonly #wish: SettleWish
+  readonly #sides: Compared
   readonly #around: Around
   readonly #run: Run
-  readonly #wish: MendWish
   #looked = 0
   #named = 0
   #unnamed = 0
   #noted: Promise<void> | null = null
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(operation: DiffOperation, sides: Sides, around: Around, run: Run) {
-    this.#operation = operation
+  constructor(wish: SettleWish, sides: Compared, around: Around, run: Run) {
+    this.#wish = wish
     this.#sides = sides
     this.#around = around
     this.#run = run
-    const { deleteExtra, fixOnly, fixCounters, overwriteNewer, cassandra } = operation
-    this.#wish = {
-      deleteExtra,
-      ...(fixOnly === undefined ? {} : { only: fixOnly }),
-      ...(fixCounters === undefined ? {} : { counters: fixCounters }),
-      ...(overwriteNewer === undefined ? {} : { overwriteNewer }),
-      times: cassandra ?? {},
-    }
   }
 
   /** Says how many differences were counted and not named, those included that were told to nobody. */
@@ -98,9 +109,9 @@ export class Settler {
 
   async #settle(suspects: readonly Difference[], into: Settled, before?: (left: number) => void): Promise<void> {
     const { from, to } = this.#around
-    const again = { from, to, sides: this.#sides, times: this.#wish.times ?? {} }
+    const again = { from, to, sides: this.#sides, times: this.#wish.mend.times ?? {} }
     this.#looked += suspects.length
-    const differences = await stillDifferent(suspects, again, this.#looked <= PATIENT)
+    const differences = await stillDifferent(suspects, again, this.#wish.patient && this.#looked <= PATIENT)
     into.gone += suspects.length - differences.length
     before?.(differences.length)
     for (let at = 0; at < differences.length; at += AT_ONCE) {
@@ -111,8 +122,8 @@ export class Settler {
   }
 
   async #mend(some: readonly Difference[]): Promise<ReadonlyMap<string, Mended> | null> {
-    const { from, to, database, runId } = this.#around
-    if (!this.#operation.fix || database === null || this.#run.interrupt.stop.aborted) return null
+    const { from, to, database, runId, hold } = this.#around
+    if (!this.#wish.fix || database === null || this.#run.interrupt.stop.aborted) return null
     const { plan, signal } = this.#sides
     const key = { schema: plan.target.table.schema ?? '', name: plan.target.table.name }
     this.#noted ??= noteRepairPlan(database, runId, key, plan)
@@ -120,7 +131,8 @@ export class Settler {
     await using source = await from.source(signal)
     await using target = await to.source(signal)
     const keys = some.map((one) => one.key)
-    return await repairKeys({ ...this.#sides, source, target }, keys, { to, database, key, runId, signal }, this.#wish)
+    const around = { to, database, key, runId, signal, ...(hold === undefined ? {} : { hold }) }
+    return await repairKeys({ ...this.#sides, source, target }, keys, around, this.#wish.mend)
   }
 
   #count(one: Difference, mended: Mended, into: Settled): void {
@@ -140,7 +152,10 @@ export class Settler {
       into.extra++
       into.removed += fixed
     }
-    if (mended instanceof SluiceError) this.#tell(one, mended)
+    if (mended instanceof SluiceError) {
+      into.refused.push({ key: one.key, error: mended })
+      this.#tell(one, mended)
+    }
     this.#name(one, fixed === 1)
   }
 
@@ -156,7 +171,7 @@ export class Settler {
   }
 
   #name({ key, kind, columns, newer }: Difference, fixed: boolean): void {
-    if (this.#named >= this.#operation.limit) {
+    if (this.#named >= this.#wish.limit) {
       this.#unnamed++
       return
     }
@@ -167,7 +182,7 @@ export class Settler {
       key,
       difference: kind,
       ...(columns.length === 0 ? {} : { columns }),
-      ...(this.#operation.fix ? { fixed } : {}),
+      ...(this.#wish.fix ? { fixed } : {}),
       ...(newer === undefined ? {} : { newer }),
     })
   }

@@ -15,6 +15,8 @@ export type Sides = {
   readonly source: SourceView
   readonly target: SourceView
   readonly signal: AbortSignal
+  /** Compare when values expire, too, where both sides keep that. */
+  readonly lives?: true
 }
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
@@ -71,16 +73,17 @@ export function areStamped({ source, target }: TablePlan): boolean {
   return source.ring !== undefined && target.ring !== undefined
 }
 
-/** Rows of a range by key, with the times of their values where both sides keep them. */
+/** Rows of a range by key, with the times of their values where both sides keep them and they are wanted. */
 export async function timedByKey(
   view: SourceView,
   request: RowRequest,
   plan: TablePlan,
   signal: AbortSignal,
+  wanted = true,
 ): Promise<ReadonlyMap<string, Timed>> {
   const positions = keyPlaces(plan)
   const rows = new Map<string, Timed>()
-  const stamped = areStamped(plan) ? { ...request, stamps: true as const } : request
+  const stamped = wanted && areStamped(plan) ? { ...request, stamps: true as const } : request
   for await (const batch of view.read(stamped, BATCH, signal)) {
     for (const [i, row] of batch.rows.entries())
       rows.set(keyText(positions.map((at) => row[at] ?? null)), { row, stamp: batch.stamps?.[i] ?? null })

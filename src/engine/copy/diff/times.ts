@@ -18,9 +18,13 @@ export type Mend = {
   readonly newer: readonly string[]
 }
 
+/** How far apart two moments of expiry may be: systems count in whole seconds, each in its own. */
+const LIVES_APART_MS = 2000
+
 /**
  * @param target null for a row that is missing
  * @param overwriteNewer write over values that the target wrote later
+ * @param lives values that expire at another moment are mended, too
  */
 export function mendOf(
   plan: TablePlan,
@@ -28,6 +32,7 @@ export function mendOf(
   target: Timed | null,
   wish: TimeWish,
   overwriteNewer: boolean,
+  lives = false,
 ): Mend {
   const own = source.stamp === null || wish.dropStamps === true ? null : wished(plan, source.stamp, wish)
   if (own === null) return { row: source.row, newer: [] }
@@ -38,7 +43,8 @@ export function mendOf(
     const there = target.stamp.times[at] ?? null
     const time = own.times[at] ?? null
     const cell = source.row[at] ?? null
-    if (there === null || sameCell(cell, target.row[at] ?? null)) continue
+    const isSame = sameCell(cell, target.row[at] ?? null) && !(lives && expiryApart(source, target, at))
+    if (there === null || isSame) continue
     // When it was removed at the source nobody knows: of two at one time the removal counts, and what comes later stays.
     if (cell === null) times[at] = there
     else if (time === null || time > there) continue
@@ -70,6 +76,38 @@ function wished({ columns }: TablePlan, { times, lives }: Stamp, wish: TimeWish)
 function later(a: bigint | null, b: bigint | null): bigint | null {
   if (a === null || b === null) return a ?? b
   return a > b ? a : b
+}
+
+/** Columns whose values are equal and expire at different moments, with both moments. */
+export function differingLives(
+  plan: TablePlan,
+  source: Timed,
+  target: Timed,
+): readonly { readonly column: string; readonly source: string; readonly target: string }[] {
+  return plan.columns.flatMap(({ from }, at) =>
+    expiryApart(source, target, at)
+      ? [{ column: from, source: expiryText(source, at), target: expiryText(target, at) }]
+      : [],
+  )
+}
+
+function expiryApart(source: Timed, target: Timed, at: number): boolean {
+  // What has no time has no life either: keys, collections, values that are not there.
+  if (source.stamp?.times[at] == null || target.stamp?.times[at] == null) return false
+  const [here, there] = [expiryOf(source, at), expiryOf(target, at)]
+  if (here === null || there === null) return here !== there
+  return Math.abs(here - there) > LIVES_APART_MS
+}
+
+/** Milliseconds since 1970; null for a value that lives for ever. */
+function expiryOf({ stamp }: Timed, at: number): number | null {
+  const life = stamp?.lives[at] ?? null
+  return life === null ? null : (stamp?.readMs ?? 0) + life * 1000
+}
+
+function expiryText(timed: Timed, at: number): string {
+  const expiry = expiryOf(timed, at)
+  return expiry === null ? 'never expires' : `expires ${new Date(expiry).toISOString()}`
 }
 
 export function sameCell(a: Cell, b: Cell): boolean {

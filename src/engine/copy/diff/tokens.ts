@@ -10,7 +10,8 @@ import type { Row } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../stores/copy-port.ts'
 import { differenceOf, type Difference } from './compare.ts'
-import { boundOf, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+import { boundOf, keyPlaces, rowsByKey, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
+import { differingLives, type Timed } from './times.ts'
 
 /** Rows and bytes of one side that are held at the same time; ranges with more are halved. */
 const MOST_ROWS = 20_000
@@ -25,6 +26,8 @@ export type TokenHooks = {
   /** A row of the source that cannot be read: its texts, as far as the system gave them. */
   readonly unread: (row: readonly (string | null)[], error: SluiceError) => void
   readonly compared: (rows: number) => void
+  /** Told of every row of either side as it was read, where somebody sums them. */
+  readonly seen?: (side: 'source' | 'target', rows: Iterable<Row>) => void
 }
 
 /** @returns what was compared; extra rows of a target that lies on no such ring are not looked for */
@@ -32,6 +35,16 @@ export async function compareTokens(sides: Sides, tokens: TokenRange, hooks: Tok
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   if (sides.plan.sortsAlike) await byRange(sides, tokens, hooks, tally)
   else await byLookup(sides, rangeOf(sides.plan, tokens), hooks, tally)
+  return tally
+}
+
+/**
+ * Looks up the rows of a range of the source in the target by their keys, where the two do not sort alike.
+ * @returns what was compared; extra rows of the target are not looked for
+ */
+export async function compareLookedUp(sides: Sides, range: Range, hooks: TokenHooks): Promise<TokenTally> {
+  const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
+  await byLookup(sides, range, hooks, tally)
   return tally
 }
 
@@ -64,22 +77,25 @@ async function byRange(sides: Sides, tokens: TokenRange, hooks: TokenHooks, tall
     aside: (row, error) => unread.push(() => hooks.unread(row, error)),
   }
   const [here, there] = await Promise.all([
-    held(source, request, plan, signal),
-    held(target, targetRequest(sides, range), plan, signal),
+    held(source, timed(sides, request), plan, signal),
+    held(target, timed(sides, targetRequest(sides, range)), plan, signal),
   ])
   if (here === null || there === null) {
     const halves = halveTokens(tokens)
     // Partitions of one token, too many rows for the memory: what is there is looked for row by row.
     if (halves === null) {
       await byLookup(sides, range, hooks, tally)
-      await findExtra(sides, range, hooks.found)
+      await findExtra(sides, range, async (difference) => {
+        tally.targetRows++
+        await hooks.found(difference)
+      })
     } else for (const half of halves) await byRange(sides, half, hooks, tally)
     return
   }
   for (const tell of unread) tell()
   tally.unread += unread.length
-  await compareMaps(plan, here, there, hooks, tally)
-  for (const [key, row] of there) {
+  await compareMaps(sides, here, there, hooks, tally)
+  for (const [key, { row }] of there) {
     if (here.has(key)) continue
     const difference = differenceOf(plan, undefined, row)
     if (difference !== null) await hooks.found(difference)
@@ -95,28 +111,54 @@ async function byLookup(sides: Sides, range: Range, hooks: TokenHooks, tally: To
       hooks.unread(row, error)
     },
   }
-  for await (const { rows } of source.read(request, KEYS, signal)) {
+  for await (const { rows, stamps } of source.read(timed(sides, request), KEYS, signal)) {
     const keys: readonly Bound[] = rows.map((row) => boundOf(plan, row))
-    const there = await rowsByKey(target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
-    await compareMaps(plan, new Map(rows.map((row) => [textOf(plan, row), row])), there, hooks, tally)
+    const wanted = targetRequest(sides, { by: 'keys', keys })
+    const there = await timedByKey(target, wanted, plan, signal, sides.lives === true)
+    const here = new Map(rows.map((row, i) => [textOf(plan, row), { row, stamp: stamps?.[i] ?? null }]))
+    await compareMaps(sides, here, there, hooks, tally)
   }
 }
 
 async function compareMaps(
-  plan: TablePlan,
-  here: ReadonlyMap<string, Row>,
-  there: ReadonlyMap<string, Row>,
+  sides: Sides,
+  here: ReadonlyMap<string, Timed>,
+  there: ReadonlyMap<string, Timed>,
   hooks: TokenHooks,
   tally: TokenTally,
 ): Promise<void> {
+  const { plan } = sides
   tally.rows += here.size
   tally.targetRows += there.size
-  for (const [key, row] of here) {
-    const difference = differenceOf(plan, row, there.get(key))
+  hooks.seen?.('source', rowsOf(here))
+  hooks.seen?.('target', rowsOf(there))
+  for (const [key, one] of here) {
+    const other = there.get(key)
+    const difference = differenceOf(plan, one.row, other?.row) ?? livesApart(sides, one, other)
     if (difference === null) tally.valid++
     else await hooks.found(difference)
   }
   hooks.compared(here.size)
+}
+
+/** Rows of equal values that expire at different moments; null where these are not compared, or are the same. */
+export function livesApart(
+  { plan, lives }: Sides,
+  here: Timed | undefined,
+  there: Timed | undefined,
+): Difference | null {
+  if (lives !== true || here === undefined || there === undefined) return null
+  const columns = differingLives(plan, here, there)
+  return columns.length === 0 ? null : { key: boundOf(plan, here.row), kind: 'different', columns }
+}
+
+/** With the times of values, where those are compared. */
+function timed({ lives }: Sides, request: RowRequest): RowRequest {
+  return lives === true ? { ...request, stamps: true } : request
+}
+
+function* rowsOf(timedRows: ReadonlyMap<string, Timed>): Generator<Row> {
+  for (const { row } of timedRows.values()) yield row
 }
 
 /** All rows of a range by key; null where they are too many to be held. */
@@ -125,12 +167,12 @@ async function held(
   request: RowRequest,
   plan: TablePlan,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, Row> | null> {
-  const found = new Map<string, Row>()
+): Promise<ReadonlyMap<string, Timed> | null> {
+  const found = new Map<string, Timed>()
   let size = 0
-  for await (const { rows, bytes } of view.read(request, BATCH, signal)) {
+  for await (const { rows, bytes, stamps } of view.read(request, BATCH, signal)) {
     size += bytes
-    for (const row of rows) found.set(textOf(plan, row), row)
+    for (const [i, row] of rows.entries()) found.set(textOf(plan, row), { row, stamp: stamps?.[i] ?? null })
     if (found.size > MOST_ROWS || size > MOST_BYTES) return null
   }
   return found

@@ -171,6 +171,58 @@ export class ChunkLedger {
     ])
   }
 
+  /**
+   * Notes what a chunk came to that was compared once more.
+   * @param hold nothing happens unless this program has the table to itself
+   * @param also statements of the same transaction
+   * @returns false where the chunk has changed hands since it was read
+   */
+  async proveAgain(
+    chunk: StoredChunk,
+    tally: Tally,
+    proof: {
+      readonly scheme: ProofScheme
+      readonly source: Digest
+      readonly target: Digest
+      readonly point: ReadPoint
+    },
+    hold: Statement,
+    also: readonly Statement[],
+  ): Promise<boolean> {
+    const mine = `id = ? AND COALESCE(fence, 0) = ? AND status IN ('completed', 'failed')`
+    const [, rows = []] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_checkpoints SET status = 'completed', run_id = ?, records_processed = ?, rows_read = ?, rows_written = ?,
+                rows_skipped = ?, rows_quarantined = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?,
+                read_at = ?, completed_ms = ${this.#now}, error_code = NULL, error_message = NULL
+              WHERE ${mine} AND EXISTS (${hold.sql})`,
+        parameters: [
+          this.#owner.runId,
+          tally.written,
+          tally.read,
+          tally.written,
+          tally.skipped,
+          tally.quarantined,
+          proof.scheme,
+          proof.source.sum,
+          proof.target.sum,
+          proof.point.view,
+          proof.point.position ?? null,
+          proof.point.at,
+          chunk.id,
+          chunk.fence,
+          ...hold.parameters,
+        ],
+      },
+      {
+        sql: `SELECT 1 FROM migration_checkpoints WHERE ${mine} AND EXISTS (${hold.sql})`,
+        parameters: [chunk.id, chunk.fence, ...hold.parameters],
+      },
+      ...also,
+    ])
+    return rows.length > 0
+  }
+
   /** Chunks that failed before are tried again. @param no only this one @returns how many there were */
   async reopenFailed(no: string | null = null): Promise<number> {
     const failed = `${IDENTITY} AND status = 'failed'${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`

@@ -46,6 +46,12 @@ export class Planning {
     await this.#end(this.#owner.id)
   }
 
+  /** What tells whether this program still has the table to itself, for transactions of the target. */
+  get hold(): { readonly renew: Statement; readonly guard: Statement } {
+    const { sql, parameters } = this.#mine
+    return { renew: this.#renewal, guard: { sql: `SELECT 1 ${sql}`, parameters } }
+  }
+
   /** Whether somebody is dividing it at this moment, so that there may be more to do soon. */
   async underWay(): Promise<boolean> {
     const rows = await this.#database.all(
@@ -58,13 +64,7 @@ export class Planning {
   /** Statements of whoever divides the table, run once. @throws SluiceError LEASE_LOST where that is somebody else by now; nothing happens then */
   async change(statements: readonly Statement[]): Promise<void> {
     const { sql, parameters } = this.#mine
-    const hold: Hold = {
-      renew: {
-        sql: `UPDATE migration_plans SET planner_until = ${this.#now} + ? WHERE ${TABLE} AND planner = ?`,
-        parameters: [LEASE_MS, ...parameters],
-      },
-      from: this.#mine,
-    }
+    const hold: Hold = { renew: this.#renewal, from: this.#mine }
     try {
       await batchOnce(this.#database, this.#owner.id, statements, hold)
     } catch (error) {
@@ -97,6 +97,13 @@ export class Planning {
 
   #lost(cause?: unknown): SluiceError {
     return new SluiceError('LEASE_LOST', `another program divides ${this.#key.name} now`, { cause })
+  }
+
+  get #renewal(): Statement {
+    return {
+      sql: `UPDATE migration_plans SET planner_until = ${this.#now} + ? WHERE ${TABLE} AND planner = ?`,
+      parameters: [LEASE_MS, ...this.#mine.parameters],
+    }
   }
 
   get #parameters(): readonly [string, string] {

@@ -27,7 +27,7 @@ export function quarantineStatement(
   database: LedgerDatabase,
   table: TableKey,
   owner: Owner,
-  claim: Claim,
+  claim: Pick<Claim, 'id'>,
   aside: AsideRow,
 ): readonly Statement[] {
   const { now } = ledgerDialect(database.dialect)
@@ -61,6 +61,15 @@ export async function asideKeys(database: LedgerDatabase, checkpoint: number): P
     [checkpoint],
   )
   return new Set(rows.map(([key]) => String(key)))
+}
+
+/** Notes that no row of a chunk waits any more. */
+export function replayedChunk(database: LedgerDatabase, checkpoint: number): Statement {
+  const { now } = ledgerDialect(database.dialect)
+  return {
+    sql: `UPDATE migration_quarantine SET replayed_ms = ${now} WHERE checkpoint_id = ? AND replayed_ms IS NULL`,
+    parameters: [checkpoint],
+  }
 }
 
 /** What is not replayed yet, oldest first. @param runId of one run only; null for all */

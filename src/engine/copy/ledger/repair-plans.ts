@@ -26,8 +26,6 @@ export async function noteRepairPlan(
     `CREATE TABLE IF NOT EXISTS migration_repair_plans (run_id ${integer} NOT NULL, schema_name ${name} NOT NULL,
        table_name ${name} NOT NULL, plan ${text}, PRIMARY KEY (run_id, schema_name, table_name))`,
   )
-  const { source, rangeKey, columns } = plan
-  const stored: Stored = { key: source.key, rangeKey, columns: columns.map(({ from, to, as }) => ({ from, to, as })) }
   const identity = [runId, table.schema, table.name]
   await database.batch([
     {
@@ -36,9 +34,25 @@ export async function noteRepairPlan(
     },
     {
       sql: 'INSERT INTO migration_repair_plans (run_id, schema_name, table_name, plan) VALUES (?, ?, ?, ?)',
-      parameters: [...identity, JSON.stringify(stored)],
+      parameters: [...identity, repairPlanText(plan)],
     },
   ])
+}
+
+/** How rows of a plan are written down; equal for plans whose repairs can be put back together. */
+export function repairPlanText({ source, rangeKey, columns }: TablePlan): string {
+  const stored: Stored = { key: source.key, rangeKey, columns: columns.map(({ from, to, as }) => ({ from, to, as })) }
+  return JSON.stringify(stored)
+}
+
+/** What a run has noted of a table, as `repairPlanText` says it; null where it has noted nothing. */
+export async function storedRepairPlan(
+  database: LedgerDatabase,
+  runId: bigint,
+  table: TableKey,
+): Promise<string | null> {
+  const stored = await read(database, runId, table)
+  return stored === null ? null : JSON.stringify(stored)
 }
 
 /**

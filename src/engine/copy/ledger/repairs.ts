@@ -34,6 +34,19 @@ export function repairStatement(database: LedgerDatabase, runId: bigint, repair:
   }
 }
 
+/** Gives a row once the first of some notes is stored. @param notes of `repairStatement` */
+export function notedStatement([first]: readonly Statement[]): Statement {
+  return {
+    sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ?',
+    parameters: first === undefined ? [''] : first.parameters.slice(0, 1),
+  }
+}
+
+/** Gives a row once a repair is taken back. */
+export function wasUndone(id: string): Statement {
+  return { sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ? AND undone_ms IS NOT NULL', parameters: [id] }
+}
+
 /** Repairs of a run on one table that stand, latest first. */
 export async function repairsOf(database: LedgerDatabase, runId: bigint): Promise<readonly Repair[]> {
   const rows = await database.all(

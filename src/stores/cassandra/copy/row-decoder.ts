@@ -96,7 +96,7 @@ export class RowDecoder {
       times.push(typeof time === 'bigint' ? time : null)
       lives.push(typeof life === 'number' ? life : null)
     }
-    return { times, lives }
+    return { times, lives, readMs: Date.now() }
   }
 
   /** A row as texts, whatever it holds. */

@@ -1,0 +1,79 @@
+/** What `--again` has to compare of a table, and what it came to. */
+import { dec, type CopyAgain } from '../../../model/event.ts'
+import type { StoredChunk } from '../ledger/stored-chunk.ts'
+
+/** Sums of one table. */
+export type AgainTally = {
+  /** Chunks that were compared. */
+  compared: bigint
+  /** Of these: chunks of which rows were written or removed, or are open. */
+  differed: bigint
+  /** Rows that were written. */
+  mended: bigint
+  removed: bigint
+  /** Rows of the target that the source has not, and that stay. */
+  extra: bigint
+  /** Rows of the source that the target does not hold as the source has them. */
+  open: bigint
+  /** Of the open ones: values that the target wrote later. */
+  newer: bigint
+}
+
+export type AgainWork = {
+  /** Numbers of chunks that are still to be compared. */
+  readonly left: Set<number>
+  /** Chunks as this run found them, by their ids in the ledger: `written` are rows that it wrote, `skipped` those that were equal. */
+  readonly done: Map<number, StoredChunk>
+  readonly tally: AgainTally
+}
+
+/** @param chunks those that were proved before this run */
+export function againWork(chunks: readonly StoredChunk[]): AgainWork {
+  return {
+    left: new Set(chunks.map(({ no }) => no)),
+    done: new Map(),
+    tally: { compared: 0n, differed: 0n, mended: 0n, removed: 0n, extra: 0n, open: 0n, newer: 0n },
+  }
+}
+
+/** Chunks as this run knows them: what it has not compared is not proved by it. */
+export function asCompared(chunks: readonly StoredChunk[], { left, done }: AgainWork): readonly StoredChunk[] {
+  return chunks.map((chunk) => {
+    const compared = done.get(chunk.id)
+    if (compared !== undefined) return compared
+    return left.has(chunk.no) ? { ...chunk, status: 'pending' } : chunk
+  })
+}
+
+export function againTold({ tally }: AgainWork): CopyAgain {
+  const { compared, differed, mended, removed, extra, newer } = tally
+  return {
+    compared: dec(compared),
+    differed: dec(differed),
+    mended: dec(mended),
+    removed: dec(removed),
+    extra: dec(extra),
+    ...(newer === 0n ? {} : { newer: dec(newer) }),
+  }
+}
+
+/** What a comparison left behind, and how it is taken back. */
+export function againNotes({ tally }: AgainWork, runId: bigint): readonly string[] {
+  const { mended, removed, extra } = tally
+  const notes: string[] = []
+  if (mended + removed > 0n) {
+    const parts = [
+      ...(mended > 0n ? [`${rows(mended)} mended`] : []),
+      ...(removed > 0n ? [`${rows(removed)} removed`] : []),
+    ]
+    notes.push(`${parts.join(' and ')} in the target; sluice diff --undo ${runId} takes that back`)
+  }
+  if (extra > 0n) {
+    notes.push(
+      `${rows(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source, and stay${extra === 1n ? 's' : ''}; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`,
+    )
+  }
+  return notes
+}
+
+const rows = (count: bigint): string => (count === 1n ? 'one row' : `${count} rows`)

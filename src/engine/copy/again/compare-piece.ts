@@ -1,0 +1,139 @@
+/** One range of a table, compared once: by the sums of both sides, and row by row where those differ or are not to be had. */
+import { createHash } from 'node:crypto'
+import type { Range } from '../../../model/copy/range.ts'
+import { tokensOfRange } from '../../../model/copy/ring.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import { equalDigests, type Digest, type FrameFormat, type ProofScheme } from '../../../model/copy/rows.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import type { RowRequest, SourceView } from '../../../stores/copy-port.ts'
+import { compareRange, type Difference } from '../diff/compare.ts'
+import { digests, sourceRequest, targetRequest, type Sides } from '../diff/sides.ts'
+import { compareLookedUp, compareTokens, type TokenHooks } from '../diff/tokens.ts'
+import type { RingPlan } from '../plan/ring-plan.ts'
+
+export type Unread = { readonly row: readonly (string | null)[]; readonly error: SluiceError }
+
+export type Piece = {
+  /** Rows of the source, with those that cannot be read. */
+  readonly rows: bigint
+  /** Rows of the target; where the sides sort keys differently, only those with keys of the source. */
+  readonly targetRows: bigint
+  readonly scheme: ProofScheme
+  readonly source: Digest
+  readonly target: Digest
+  readonly unread: readonly Unread[]
+  /** Rows without a key differ: nothing tells which. */
+  readonly keyless: boolean
+}
+
+export type PieceHooks = {
+  /** Told of every row that differs, in no order. */
+  readonly found: (difference: Difference) => Promise<void>
+  /** Rows of the source that were compared since the last call. */
+  readonly compared: (rows: bigint) => void
+}
+
+/** @throws SluiceError what the stores throw */
+export async function comparePiece(
+  sides: Sides,
+  range: Range,
+  ring: RingPlan | null,
+  hooks: PieceHooks,
+): Promise<Piece> {
+  const { plan } = sides
+  if (range.by === 'key' && (ring !== null || !plan.sortsAlike)) return await byRows(sides, range, ring, hooks)
+  const sums = await sumsOf(sides, range)
+  if (sums !== null && equalDigests(sums.source, sums.target)) {
+    hooks.compared(sums.source.rows)
+    return { ...sums, rows: sums.source.rows, targetRows: sums.target.rows, unread: [], keyless: false }
+  }
+  const unread: Unread[] = []
+  let keyless = false
+  const compared = await compareRange(
+    sides,
+    range,
+    async (what) => {
+      if (what.kind === 'unread') unread.push({ row: what.row, error: what.error })
+      else if (what.kind === 'range') keyless = true
+      else await hooks.found(what.difference)
+    },
+    { divided: () => undefined, settled: hooks.compared, compared: hooks.compared },
+  )
+  const rows = compared.rows + BigInt(unread.length)
+  // Of a range with a row that cannot be read there is no sum of the source.
+  const { scheme, source, target } = sums ?? {
+    scheme: 'canonical',
+    source: { rows, sum: '' },
+    target: { rows: compared.targetRows, sum: '' },
+  }
+  return { rows, targetRows: compared.targetRows, scheme, source, target, unread, keyless }
+}
+
+type Sums = { readonly scheme: ProofScheme; readonly source: Digest; readonly target: Digest }
+
+/** Sums of both sides, as fast as they can be had; null where a row of the source cannot be read. */
+async function sumsOf(sides: Sides, range: Range): Promise<Sums | null> {
+  const { plan, source, target, signal } = sides
+  const { frames: format } = plan
+  if (format !== undefined && range.by === 'key' && source.frames !== undefined && target.frames !== undefined) {
+    const [here, there] = await Promise.all([
+      echoOf(source, sourceRequest(sides, range), format, signal),
+      echoOf(target, targetRequest(sides, range), format, signal),
+    ])
+    // Bytes that differ may still be equal values.
+    if (equalDigests(here, there)) return { scheme: 'echo', source: here, target: there }
+  }
+  try {
+    const [here, there] = await digests(sides, range)
+    return { scheme: 'canonical', source: here, target: there }
+  } catch (thrown) {
+    if (asSluiceError(thrown).code !== 'VALUE_REFUSED' || range.by !== 'key') throw thrown
+    return null
+  }
+}
+
+/** sha256 over the rows as the system prints them, in the order of their key. */
+async function echoOf(
+  view: SourceView,
+  request: RowRequest,
+  format: FrameFormat,
+  signal: AbortSignal,
+): Promise<Digest> {
+  if (view.frames === undefined) throw new Error('the view prints no frames')
+  const hash = createHash('sha256')
+  const pieces = view.frames({ ...request, ordered: true }, format, signal)
+  try {
+    for (;;) {
+      const next = await pieces.next()
+      if (next.done === true) return { rows: next.value, sum: hash.digest('hex') }
+      hash.update(next.value)
+    }
+  } finally {
+    await pieces.return(0n)
+  }
+}
+
+/** Rows of a ring are read range by range on both sides; where the sides sort differently, the target is asked by keys. */
+async function byRows(sides: Sides, range: Range, ring: RingPlan | null, hooks: PieceHooks): Promise<Piece> {
+  const sums = { source: new RowSum(), target: new RowSum() }
+  const unread: Unread[] = []
+  const rows: TokenHooks = {
+    found: hooks.found,
+    unread: (row, error) => unread.push({ row, error }),
+    compared: (count) => hooks.compared(BigInt(count)),
+    seen: (side, some) => {
+      for (const row of some) sums[side].add(row)
+    },
+  }
+  const tokens = ring !== null && range.by === 'key' ? tokensOfRange(range, ring.ring) : null
+  const tally = tokens === null ? await compareLookedUp(sides, range, rows) : await compareTokens(sides, tokens, rows)
+  return {
+    rows: BigInt(tally.rows + tally.unread),
+    targetRows: BigInt(tally.targetRows),
+    scheme: 'canonical',
+    source: sums.source.digest(),
+    target: sums.target.digest(),
+    unread,
+    keyless: false,
+  }
+}

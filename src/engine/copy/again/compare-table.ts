@@ -1,0 +1,438 @@
+/**
+ * `copy --again`: chunks that earlier runs have copied are compared on both sides, and what differs is mended by the repairs of `diff --fix`.
+ * Runs after the chunks that were not done have been copied. One program at a time compares a table, under the lease of whoever divides it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { hasWholeBounds } from '../../../model/copy/column-type.ts'
+import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import { dec } from '../../../model/event.ts'
+import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SourceView } from '../../../stores/copy-port.ts'
+import { isAlive } from '../../holder.ts'
+import { spanOf } from '../chunk-events.ts'
+import type { TableContext } from '../context.ts'
+import { tooManyAside } from '../copy-chunk.ts'
+import type { Difference } from '../diff/compare.ts'
+import { noneSettled, Settler, type Compared } from '../diff/settle.ts'
+import { areStamped } from '../diff/sides.ts'
+import { findExtra } from '../diff/tokens.ts'
+import { failureKind, MOST_ATTEMPTS, pauseAfter } from '../failure.ts'
+import { adoptRepairs } from '../ledger/adopt-repairs.ts'
+import { quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
+import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { patiently } from '../patience.ts'
+import { coverOf } from '../plan/cover.ts'
+import type { TableRun } from '../runner.ts'
+import type { Surroundings } from '../start-table.ts'
+import type { AgainWork } from './again-work.ts'
+import { compareChunk, type Comparison } from './compare-chunk.ts'
+import { unnamed } from './delete-extra.ts'
+import { sharedView } from './shared-view.ts'
+
+const LOOK_MS = 50
+const WAIT_MS = 300
+const PROGRESS_MS = 250
+/** Differences of a table that are named; all are counted. */
+const MOST_NAMED = 20
+/** Rows that are removed together where the two sides sort differently. */
+const TOGETHER = 1000
+
+/** Compares what is to be compared of a table; nothing of one that was given up or left out. What hinders it is noted with the table. */
+export async function compareAgain(table: TableRun, around: Surroundings): Promise<void> {
+  const { context, again } = table
+  const { stop } = around.steering
+  if (context === null || again === undefined || table.error !== null) return
+  if (stop.aborted || around.steering.leavesOut(table.name)) return
+  try {
+    if (await taken(context, around)) await new TableComparison(table, context, again, around).run()
+  } catch (thrown) {
+    const { kind, error } = failureKind(thrown)
+    if (kind === 'stop' || stop.aborted) return
+    if (error.code === 'INTERNAL') throw thrown
+    table.error ??= error
+  } finally {
+    await context.planning.end().catch(() => undefined)
+  }
+}
+
+/** Waits for another program that compares or divides the table. @returns false where the run was asked to stop meanwhile */
+async function taken({ planning, name, emit }: TableContext, { steering }: Surroundings): Promise<boolean> {
+  for (let told = false; ; told = true) {
+    if (await planning.take(isAlive)) return true
+    if (steering.stop.aborted) return false
+    if (!told) emit({ type: 'log', level: 'note', table: name, message: 'another run compares or divides it; waiting' })
+    await sleep(WAIT_MS)
+  }
+}
+
+class TableComparison {
+  readonly #table: TableRun
+  readonly #context: TableContext
+  readonly #again: AgainWork
+  readonly #around: Surroundings
+  readonly #compared: Compared
+  /** What is left of each chunk by its number: rows that only the target has, rows that are open, and those written later. */
+  readonly #rest = new Map<number, Pick<Comparison, 'extra' | 'open' | 'newer'>>()
+  readonly #differed = new Set<number>()
+  /** The same outside of all chunks. */
+  #beside = 0n
+  #target: SourceView | null = null
+
+  constructor(table: TableRun, context: TableContext, again: AgainWork, around: Surroundings) {
+    this.#table = table
+    this.#context = context
+    this.#again = again
+    this.#around = around
+    const { ttl, dropStamps, livesOf } = around.operation.cassandra ?? {}
+    // What a run says of lives counts instead of those of the source.
+    const own = ttl === undefined && dropStamps !== true && livesOf === undefined
+    const { plan, signal } = context
+    this.#compared = { plan, signal, ...(own && areStamped(plan) ? { lives: true as const } : {}) }
+  }
+
+  async run(): Promise<void> {
+    const { ledger } = this.#context
+    const { steering } = this.#around
+    await this.#adopt()
+    // Rows that were set aside may stand in the target with other values.
+    const chunks = (await ledger.all()).filter(
+      ({ no, quarantined, status }) => this.#again.left.has(no) || (status === 'completed' && quarantined > 0n),
+    )
+    for (const { no } of chunks) this.#again.left.add(no)
+    try {
+      const settler = this.#settler(false)
+      await this.#lanes(chunks, (chunk, worker) => this.#chunk(chunk, worker, settler, false))
+      if (this.#isOver()) return
+      this.#beside = await this.#besideChunks(settler, false)
+      settler.tellUnnamed(0)
+      if (!this.#isOver()) await this.#deleteExtra(chunks)
+    } finally {
+      await this.#target?.[Symbol.asyncDispose]()
+    }
+    if (!steering.stop.aborted) this.#judge()
+  }
+
+  /** What a run that was broken off has mended is taken back together with what this one mends. */
+  async #adopt(): Promise<void> {
+    const { database, owner, key, plan, name, emit } = this.#context
+    const adopted = await patiently(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
+    if (adopted === null) return
+    const rows = adopted.rows === 1n ? 'one row' : `${adopted.rows} rows`
+    const message = `goes on with run ${adopted.runId}, which had noted ${rows}: sluice diff --undo ${owner.runId} takes back both`
+    emit({ type: 'log', level: 'note', table: name, message })
+  }
+
+  #settler(deleteExtra: boolean): Settler {
+    const { plan, store, planning } = this.#context
+    const { views, run, database, owner, operation } = this.#around
+    const from = { source: async () => sharedView(await views.current()) }
+    // Rows of counters are copied, and so they are counted up where they are missing.
+    const counting = plan.columns.some(({ target }) => target.native === 'counter')
+    const mend = { deleteExtra, ...(counting ? { counters: true as const } : {}), times: operation.cassandra ?? {} }
+    const stores = { from, to: store, database, runId: owner.runId, hold: planning.hold }
+    return new Settler({ fix: true, limit: MOST_NAMED, mend, patient: false }, this.#compared, stores, run)
+  }
+
+  /** Several chunks at the same time, as many as the steering says, until none is left or the table is given up. */
+  async #lanes(
+    chunks: readonly StoredChunk[],
+    body: (chunk: StoredChunk, worker: number) => Promise<void>,
+  ): Promise<void> {
+    const { steering } = this.#around
+    let next = 0
+    const lane = async (worker: number): Promise<void> => {
+      while (!this.#isOver() && next < chunks.length) {
+        if (steering.isPaused || steering.table(this.#table.name) === 'paused' || worker > steering.workersNow) {
+          await sleep(LOOK_MS)
+          continue
+        }
+        const chunk = chunks[next++]
+        if (chunk !== undefined) await body(chunk, worker)
+      }
+    }
+    const most = Math.max(1, Math.min(this.#context.store.can.writers, chunks.length))
+    // What goes wrong in one lane must not leave the others behind at work.
+    for (const ended of await Promise.allSettled(Array.from({ length: most }, (_, i) => lane(i + 1))))
+      if (ended.status === 'rejected') throw ended.reason
+  }
+
+  async #chunk(chunk: StoredChunk, worker: number, settler: Settler, deletes: boolean): Promise<void> {
+    const { emit, name, plan, throttle, signal } = this.#context
+    const { clock } = this.#around.run
+    const begun = clock.ticks()
+    const no = String(chunk.no)
+    const span = spanOf(chunk.range, plan)
+    const total = dec(chunk.read)
+    emit({ type: 'chunk.started', table: name, chunk: no, worker, total, unit: 'row', ...span })
+    let told = Number.NEGATIVE_INFINITY
+    const progress = (step: 'reading' | 'writing', rows: bigint): void => {
+      if (clock.ticks() - told < PROGRESS_MS) return
+      told = clock.ticks()
+      emit({ type: 'chunk.progress', table: name, chunk: no, worker, done: dec(rows), total, unit: 'row', step })
+    }
+    const found = await this.#patiently(chunk, (source) =>
+      this.#compare(chunk.range, source, settler, { deletes, extraOnly: false, progress }),
+    )
+    if (found === null) return
+    const { comparison, point } = found
+    throttle.moved(Number(comparison.piece.rows))
+    if (throttle.limit !== null) await throttle.take(Number(comparison.piece.rows), signal)
+    const { source, target } = comparison.piece
+    const tally = await this.#close(chunk, comparison, point)
+    if (tally === null) return
+    emit({
+      type: 'chunk.done',
+      table: name,
+      chunk: no,
+      worker,
+      done: dec(tally.read),
+      unit: 'row',
+      ms: Math.round(clock.ticks() - begun),
+      ...span,
+      read: dec(tally.read),
+      written: dec(tally.written),
+      skipped: dec(tally.skipped),
+      quarantined: dec(tally.quarantined),
+      attempt: chunk.attempt,
+      ...(source.sum === '' ? {} : { checksum: { source: source.sum, target: target.sum } }),
+    })
+  }
+
+  async #compare(
+    range: Range,
+    source: SourceView,
+    settler: Settler,
+    how: {
+      readonly deletes: boolean
+      readonly extraOnly: boolean
+      readonly progress: (step: 'reading' | 'writing', rows: bigint) => void
+    },
+  ): Promise<Comparison | null> {
+    const { store, ring, signal } = this.#context
+    this.#target ??= await store.source(signal)
+    return await compareChunk(range, {
+      sides: { ...this.#compared, source },
+      target: this.#target,
+      to: store,
+      ring,
+      settler,
+      ends: () => this.#stop.aborted,
+      ...how,
+    })
+  }
+
+  /** Again after failures that pass by themselves. @returns null where the run stops, or the chunk is given up */
+  async #patiently(
+    chunk: StoredChunk | null,
+    body: (source: SourceView) => Promise<Comparison | null>,
+  ): Promise<{ readonly comparison: Comparison; readonly point: ReadPoint } | null> {
+    const { views } = this.#around
+    const { emit, name } = this.#context
+    for (let attempt = 1; ; attempt++) {
+      const target = this.#target
+      const view = await patiently(() => views.current(), this.#context, this.#stop)
+      try {
+        const comparison = await body(view)
+        return comparison === null ? null : { comparison, point: view.point }
+      } catch (thrown) {
+        const { kind, error } = failureKind(thrown)
+        if (kind === 'stop' || this.#stop.aborted) return null
+        if (kind !== 'retry' || attempt >= MOST_ATTEMPTS) {
+          if (error.code === 'INTERNAL') throw thrown
+          if (chunk !== null) emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: error.info() })
+          this.#table.error ??= error
+          return null
+        }
+        if (error.kind === 'source') await views.renew(view)
+        else if (target !== null && this.#target === target) await this.#dropTarget(target)
+        const waitMs = pauseAfter(attempt)
+        if (chunk !== null) {
+          const again = { chunk: String(chunk.no), attempt: attempt + 1, waitMs, error: error.info() }
+          emit({ type: 'chunk.retried', table: name, ...again })
+        }
+        await sleep(waitMs, undefined, { signal: this.#stop }).catch(() => undefined)
+      }
+    }
+  }
+
+  async #dropTarget(view: SourceView): Promise<void> {
+    this.#target = null
+    // Its server may be gone, and the view with it.
+    await Promise.resolve(view[Symbol.asyncDispose]()).catch(() => undefined)
+  }
+
+  /** Notes what a chunk came to, unless rows of it are open. @returns null where it is not proved */
+  async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint): Promise<Tally | null> {
+    const { ledger, planning, emit, name, maxAside } = this.#context
+    const { piece, open, newer, refused, removed } = comparison
+    const { tally, done, left } = this.#again
+    const aside = this.#asideRows(comparison)
+    const quarantined = BigInt(aside.length)
+    const read = piece.rows
+    const mended = comparison.mended + (done.get(chunk.id)?.written ?? 0n)
+    this.#rest.set(chunk.no, comparison)
+    if (left.delete(chunk.no)) tally.compared += 1n
+    if (mended + removed + open + quarantined > 0n) this.#differed.add(chunk.no)
+    tally.mended += comparison.mended
+    tally.removed += removed
+    const seen = { ...chunk, read, quarantined, bytes: 0n, view: point.view }
+    if (open > 0n) {
+      done.set(chunk.id, { ...seen, status: 'failed', written: mended })
+      emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer).info() })
+      return null
+    }
+    const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
+    const proof = { scheme: piece.scheme, source: piece.source, target: piece.target, point }
+    const also = this.#asideStatements(chunk, aside)
+    const closed = await patiently(
+      () => ledger.proveAgain(chunk, stored, proof, planning.hold.guard, also),
+      this.#context,
+      this.#stop,
+    )
+    if (!closed) throw new SluiceError('LEASE_LOST', `chunk ${chunk.no} of ${name} was changed by another program`)
+    const skipped = read - mended - quarantined
+    done.set(chunk.id, { ...seen, status: 'completed', written: mended, skipped })
+    if (refused.length > maxAside) this.#table.error ??= tooManyAside(name, maxAside)
+    return { read, written: mended, skipped, quarantined, bytes: 0n }
+  }
+
+  #asideRows({ piece, refused }: Comparison): readonly AsideRow[] {
+    const { plan } = this.#context
+    const names = plan.source.key
+    return [
+      ...refused.map(({ key, error }): AsideRow => ({
+        key,
+        stage: 'write',
+        code: error.code,
+        message: error.message,
+        row: Object.fromEntries(names.map((name, i) => [name, key[i] ?? null])),
+      })),
+      ...piece.unread.map(({ row, error }): AsideRow => ({
+        key: names.map((name) => row[plan.columns.findIndex(({ from }) => from === name)] ?? ''),
+        stage: 'read',
+        code: error.code,
+        message: error.message,
+        row: Object.fromEntries(plan.columns.map(({ from }, i) => [from, row[i] ?? null])),
+      })),
+    ]
+  }
+
+  #asideStatements(
+    chunk: StoredChunk,
+    aside: readonly AsideRow[],
+  ): Parameters<TableContext['ledger']['proveAgain']>[4] {
+    const { database, key, owner, emit, name } = this.#context
+    if (aside.length + Number(chunk.quarantined) === 0) return []
+    for (const one of aside) {
+      const error = { code: one.code, message: one.message, retryable: false }
+      if (one.stage === 'read') emit({ type: 'row.aside', table: name, chunk: String(chunk.no), key: one.key, error })
+    }
+    return [
+      replayedChunk(database, chunk.id),
+      ...aside.flatMap((one) => quarantineStatement(database, key, owner, chunk, one)),
+    ]
+  }
+
+  /** Rows of the target that lie in no chunk. @returns how many stay */
+  async #besideChunks(settler: Settler, deletes: boolean): Promise<bigint> {
+    const { plan, ring, ledger, emit, name } = this.#context
+    if (ring !== null && ring.part !== null) {
+      const message =
+        'rows that only the target has are looked for in the compared ranges only, because a part of the ring was asked for'
+      emit({ type: 'log', level: 'note', table: name, message })
+      return 0n
+    }
+    if (!plan.sortsAlike) return await this.#findExtra(settler, deletes)
+    if (ring !== null) return 0n
+    const all = await ledger.all()
+    const ranges: Range[] = [...coverOf(all, hasWholeBounds(plan.source)).gaps]
+    const mayBeNull = plan.source.columns.some((one) => one.nullable && plan.source.key.includes(one.name))
+    if (mayBeNull && !all.some(({ range }) => range.by === 'nullKey')) ranges.push({ by: 'nullKey' })
+    let extra = 0n
+    for (const range of ranges) {
+      const how = { deletes, extraOnly: true, progress: () => undefined }
+      const found = await this.#patiently(null, (source) => this.#compare(range, source, settler, how))
+      extra += found?.comparison.extra ?? 0n
+      this.#again.tally.removed += found?.comparison.removed ?? 0n
+    }
+    return extra
+  }
+
+  /** Every row of the target is looked for in the source, where ranges of one are no ranges of the other. */
+  async #findExtra(settler: Settler, deletes: boolean): Promise<bigint> {
+    const { store, signal } = this.#context
+    let extra = 0n
+    const body = async (source: SourceView): Promise<null> => {
+      extra = 0n
+      const settled = noneSettled()
+      const waiting: Difference[] = []
+      await using target = await store.source(signal)
+      await findExtra({ ...this.#compared, source, target }, EVERY_KEY, async (difference) => {
+        if (!deletes) extra += 1n
+        else if (waiting.push(difference) >= TOGETHER) await settler.settle(waiting.splice(0), settled)
+      })
+      await settler.settle(waiting, settled)
+      extra += BigInt(settled.extra - settled.removed)
+      this.#again.tally.removed += BigInt(settled.removed)
+      return null
+    }
+    await this.#patiently(null, body)
+    return extra
+  }
+
+  /** @throws SluiceError MISSING_CONFIRM where many rows would go; they are all counted by then, and none is removed */
+  async #deleteExtra(chunks: readonly StoredChunk[]): Promise<void> {
+    const { operation } = this.#around
+    const all = this.#extraRows()
+    if (operation.deleteExtra !== true || all === 0n) return
+    const error = unnamed(all, this.#context.plan, operation.confirm)
+    if (error !== null) {
+      this.#table.error ??= error
+      return
+    }
+    const settler = this.#settler(true)
+    const target = this.#target
+    if (target !== null) await this.#dropTarget(target)
+    const some = chunks.filter(({ no }) => (this.#rest.get(no)?.extra ?? 0n) > 0n)
+    await this.#lanes(some, (chunk, worker) => this.#chunk(chunk, worker, settler, true))
+    if (!this.#isOver() && this.#beside > 0n) this.#beside = await this.#besideChunks(settler, true)
+    settler.tellUnnamed(0)
+  }
+
+  #extraRows(): bigint {
+    return this.#sum('extra') + this.#beside
+  }
+
+  #sum(what: 'extra' | 'open' | 'newer'): bigint {
+    return [...this.#rest.values()].reduce((sum, one) => sum + one[what], 0n)
+  }
+
+  #judge(): void {
+    const { tally } = this.#again
+    tally.extra = this.#extraRows()
+    tally.open = this.#sum('open')
+    tally.newer = this.#sum('newer')
+    tally.differed = BigInt(this.#differed.size)
+    if (tally.open > 0n) this.#table.error ??= openRows(tally.open, tally.newer)
+  }
+
+  #isOver(): boolean {
+    return this.#stop.aborted || this.#table.error !== null
+  }
+
+  get #stop(): AbortSignal {
+    return this.#around.steering.stop
+  }
+}
+
+function openRows(open: bigint, newer: bigint): SluiceError {
+  const rows = open === 1n ? 'one row is not in the target' : `${open} rows are not in the target`
+  const why = newer === 0n ? '' : `, ${newer} of them because the target wrote later`
+  return new SluiceError('DIFFERENCES', `${rows} as the source has it${why}`, {
+    hint:
+      newer > 0n
+        ? 'what the target wrote later stays; sluice diff --fix --overwrite-newer writes over it'
+        : 'the same command compares once more; sluice diff names the rows that differ',
+  })
+}

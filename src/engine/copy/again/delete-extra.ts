@@ -1,0 +1,72 @@
+/** Which rows of the target `--delete-extra` may remove, and of how many it has to be told by name. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyOperation } from '../../operation.ts'
+import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
+
+/** Rows that are removed without the name of their table. */
+export const MOST_UNASKED = 1000n
+
+/**
+ * The plan with the tables refused that `--again` cannot compare by a key, and those whose source may be read short while rows are to be
+ * removed: what a read leaves out would look like a row that the source has not.
+ */
+export function refusedForAgain(planned: PlannedCopy, operation: CopyOperation): PlannedCopy {
+  if (operation.again !== true) return planned
+  const tables = planned.tables.map((one): PlannedTable => {
+    const error = one.plan === null ? null : (keyless(one) ?? shortRead(one, planned, operation))
+    return error === null ? one : { ...one, plan: null, error }
+  })
+  return { ...planned, tables }
+}
+
+function keyless({ plan, source }: PlannedTable): SluiceError | null {
+  if (plan === null || plan.cut === 'key') return null
+  return new SluiceError(
+    'UNSUPPORTED_KEY',
+    `${tableText(source.table)} has no key, and --again finds rows by their key`,
+    {
+      hint: 'copy all of it again with --restart and without --again, or name unique columns with --key',
+    },
+  )
+}
+
+function shortRead(
+  { plan, ring, source }: PlannedTable,
+  { from }: PlannedCopy,
+  operation: CopyOperation,
+): SluiceError | null {
+  if (operation.deleteExtra !== true || plan === null) return null
+  const reason =
+    plan.where !== undefined
+      ? 'only rows that fit --where are read from the source'
+      : ring !== null && ring.part !== null
+        ? ring.part
+        : (from.can.shortReads ?? null)
+  if (reason === null) return null
+  return new SluiceError(
+    'BAD_FLAG',
+    `--delete-extra is refused for ${tableText(source.table)}: its source may be read short`,
+    {
+      reason,
+      hint: 'leave --delete-extra out, or read all of the table: rows that only the target has are counted either way',
+    },
+  )
+}
+
+/**
+ * @param extra rows that are going to be removed, as they were counted
+ * @returns null where they may go
+ */
+export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefined): SluiceError | null {
+  if (extra <= MOST_UNASKED) return null
+  const names = [plan.source.table, plan.target.table].flatMap((table) => [tableText(table), table.name])
+  if (confirm !== undefined && names.includes(confirm)) return null
+  const name = tableText(plan.target.table)
+  return new SluiceError(
+    'MISSING_CONFIRM',
+    `${extra} rows of ${name} are not in the source, and none of them was removed`,
+    { hint: `add --confirm=${name} to remove them` },
+  )
+}

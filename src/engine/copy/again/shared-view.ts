@@ -1,0 +1,17 @@
+/** The run's view of the source for those who dispose of what they are given: it stays open. */
+import type { SourceView } from '../../../stores/copy-port.ts'
+
+export function sharedView(view: SourceView): SourceView {
+  const { frames, csv } = view
+  return {
+    point: view.point,
+    extent: (table, where, exact) => view.extent(table, where, exact),
+    cut: (table, within, where, rows, signal) => view.cut(table, within, where, rows, signal),
+    read: (request, size, signal) => view.read(request, size, signal),
+    digest: (request, signal) => view.digest(request, signal),
+    last: (table, range, where, signal) => view.last(table, range, where, signal),
+    ...(frames === undefined ? {} : { frames: frames.bind(view) }),
+    ...(csv === undefined ? {} : { csv: csv.bind(view) }),
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+}

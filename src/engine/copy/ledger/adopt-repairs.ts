@@ -1,0 +1,51 @@
+/** Repairs of a run that was broken off belong to the run that goes on with it, so that one `diff --undo` takes back both. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { TableKey } from './chunks.ts'
+import { noteRepairPlan, repairPlanText, storedRepairPlan } from './repair-plans.ts'
+
+/** How runs of `copy --again` are called in `migration_runs`. */
+export const AGAIN_OPERATION = 'copy --again'
+
+/** Exit codes of runs that came to their end: nothing of theirs is gone on with. */
+const ENDED: ReadonlySet<number> = new Set([0, 1])
+
+const TABLE = 'schema_name = ? AND table_name = ?'
+
+/**
+ * To be called by the one program that compares the table.
+ * @returns the run whose repairs were taken over and how many they are; null where the last run has none, or came to its end
+ */
+export async function adoptRepairs(
+  database: LedgerDatabase,
+  runId: bigint,
+  table: TableKey,
+  plan: TablePlan,
+): Promise<{ readonly runId: bigint; readonly rows: bigint } | null> {
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const mine = [table.schema, table.name]
+  const [last] = await database.all(
+    `SELECT CAST(run_id AS ${text}), exit_code FROM migration_runs
+     WHERE operation = ? AND run_id <> ? AND run_id IN
+       (SELECT run_id FROM migration_repairs WHERE ${TABLE} AND undone_ms IS NULL)
+     ORDER BY started_ms DESC, run_id DESC LIMIT 1`,
+    [AGAIN_OPERATION, runId, ...mine],
+  )
+  if (last === undefined) return null
+  const [id, exitCode] = last
+  if (exitCode != null && ENDED.has(Number(exitCode))) return null
+  const before = BigInt(String(id))
+  // Rows that were written down as other columns cannot be put back together with these.
+  if ((await storedRepairPlan(database, before, table)) !== repairPlanText(plan)) return null
+  await noteRepairPlan(database, runId, table, plan)
+  const which = { sql: `WHERE run_id = ? AND ${TABLE} AND undone_ms IS NULL`, parameters: [before, ...mine] }
+  const [[counted] = []] = await database.batch([
+    { sql: `SELECT COUNT(*) FROM migration_repairs ${which.sql}`, parameters: which.parameters },
+    {
+      sql: `UPDATE migration_repairs SET run_id = ? ${which.sql}`,
+      parameters: [runId, ...which.parameters],
+    },
+  ])
+  return { runId: before, rows: BigInt(String(counted?.[0] ?? 0)) }
+}
