@@ -91,6 +91,9 @@ const copyTally = z.strictObject({
   quarantined: dec,
   bytes: dec.optional(),
   readPoints: dec,
+  again: z
+    .strictObject({ compared: dec, differed: dec, mended: dec, removed: dec, extra: dec, newer: dec.optional() })
+    .optional(),
 })
 
 const copySummaryLine = z.strictObject({

@@ -2,12 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
+import type { Bound } from '../../model/copy/range.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import { dec } from '../../model/event.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
-import { undoRepair } from '../copy/diff/repair.ts'
+import { undoRepairs, type Repairing, type Undoing } from '../copy/diff/repair.ts'
 import { boundOf, rowsByKey, targetRequest } from '../copy/diff/sides.ts'
 import { repairPlan } from '../copy/ledger/repair-plans.ts'
 import { packedRow, repairsOf, type Repair } from '../copy/ledger/repairs.ts'
@@ -62,26 +63,28 @@ async function undoAll(operation: Undo, repairs: readonly Repair[], around: Arou
   let undone = 0
   let changed = 0
   for (const [id, plan] of plans) {
-    const mine = repairs.filter(({ table }) => `${table.schema}\u0000${table.name}` === id)
+    const mine = chains(repairs.filter(({ table }) => `${table.schema}\u0000${table.name}` === id))
     for (let at = 0; at < mine.length; at += AT_ONCE) {
       if (run.interrupt.stop.aborted) return { totals: totalsOf(undone, changed), stopped: true }
       const some = mine.slice(at, at + AT_ONCE)
+      const [{ table } = { table: null }] = some
+      if (table === null) continue
       const now = await rowsNow(plan, some, around, run)
-      for (const repair of some) {
-        const key = JSON.stringify(repair.key)
-        if (packedRow(now.get(key) ?? null) !== packedRow(repair.after)) {
-          changed++
-          run.emit({
-            type: 'log',
-            level: 'warn',
-            table: tableText(plan.target.table),
-            message: `the row ${repair.key.join(', ')} is not as the repair has left it, and stays as it is`,
-          })
-          continue
-        }
-        await undoRepair(plan, repair, { ...around, key: repair.table, signal: run.interrupt.abort })
-        undone++
-      }
+      const back = some.filter((one) => {
+        const stands = packedRow(now.get(JSON.stringify(one.key)) ?? null)
+        // A run that was killed may have noted a repair that never came to be: then there is nothing to put back.
+        if (stands === packedRow(one.after) || stands === packedRow(one.before)) return true
+        changed++
+        run.emit({
+          type: 'log',
+          level: 'warn',
+          table: tableText(plan.target.table),
+          message: `the row ${one.key.join(', ')} is not as the repair has left it, and stays as it is`,
+        })
+        return false
+      })
+      const repairing = { ...around, key: table, signal: run.interrupt.abort }
+      undone += await putBack(plan, back, repairing)
     }
   }
   const totals = totalsOf(undone, changed)
@@ -93,6 +96,39 @@ async function undoAll(operation: Undo, repairs: readonly Repair[], around: Arou
       hint: 'migration_repairs holds what they were before (before_json) and what the repair made of them (after_json)',
     }),
   }
+}
+
+type Chain = Undoing & { readonly table: Repair['table'] }
+
+/** One for each row: as it was before the first repair of it, and as the last one has left it. @param repairs latest first */
+function chains(repairs: readonly Repair[]): readonly Chain[] {
+  const rows = new Map<
+    string,
+    { ids: string[]; key: Bound; before: Row | null; readonly after: Row | null; readonly table: Repair['table'] }
+  >()
+  for (const { id, table, key, before, after } of repairs) {
+    const text = JSON.stringify(key)
+    const known = rows.get(text)
+    if (known === undefined) rows.set(text, { ids: [id], key, before, after, table })
+    else {
+      known.ids.push(id)
+      known.before = before
+    }
+  }
+  return [...rows.values()]
+}
+
+/** All of them together; where one is refused, each alone, up to that one. @returns how many */
+async function putBack(plan: TablePlan, back: readonly Chain[], around: Repairing): Promise<number> {
+  if (back.length === 0) return 0
+  try {
+    await undoRepairs(plan, back, around)
+  } catch (thrown) {
+    const { code } = asSluiceError(thrown)
+    if (back.length === 1 || (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED')) throw thrown
+    for (const one of back) await undoRepairs(plan, [one], around)
+  }
+  return back.length
 }
 
 /** @throws SluiceError where rows of the table cannot be put back */
@@ -118,7 +154,7 @@ async function planOf(operation: Undo, table: Repair['table'], around: Around, r
 /** Rows of the target by their keys, as JSON. */
 async function rowsNow(
   plan: TablePlan,
-  repairs: readonly Repair[],
+  repairs: readonly Pick<Repair, 'key'>[],
   { to }: Around,
   run: Run,
 ): Promise<ReadonlyMap<string, Row>> {

@@ -110,7 +110,9 @@ class TableComparison {
     } finally {
       await this.#target?.[Symbol.asyncDispose]()
     }
-    if (!steering.stop.aborted) this.#judge()
+    if (steering.stop.aborted) return
+    await this.#noteSurplus()
+    this.#judge()
   }
 
   /** What a run that was broken off has mended is taken back together with what this one mends. */
@@ -264,7 +266,7 @@ class TableComparison {
 
   /** Notes what a chunk came to, unless rows of it are open. @returns null where it is not proved */
   async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint): Promise<Tally | null> {
-    const { ledger, planning, emit, name, maxAside } = this.#context
+    const { ledger, planning, plan, emit, name, maxAside } = this.#context
     const { piece, open, newer, refused, removed } = comparison
     const { tally, done, left } = this.#again
     const aside = this.#asideRows(comparison)
@@ -283,7 +285,8 @@ class TableComparison {
       return null
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
-    const proof = { scheme: piece.scheme, source: piece.source, target: piece.target, point }
+    const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
+    const proof = { scheme: piece.scheme, source: piece.source, target: piece.target, point, surplus }
     const also = this.#asideStatements(chunk, aside)
     const closed = await patiently(
       () => ledger.proveAgain(chunk, stored, proof, planning.hold.guard, also),
@@ -398,6 +401,14 @@ class TableComparison {
     await this.#lanes(some, (chunk, worker) => this.#chunk(chunk, worker, settler, true))
     if (!this.#isOver() && this.#beside > 0n) this.#beside = await this.#besideChunks(settler, true)
     settler.tellUnnamed(0)
+  }
+
+  /** Where no range of the source is one of the target, rows are counted for the table as a whole. */
+  async #noteSurplus(): Promise<void> {
+    const { plan, planning, ring, ledger } = this.#context
+    if (plan.sortsAlike || this.#isOver() || (ring !== null && ring.part !== null)) return
+    const aside = (await ledger.all()).reduce((sum, { quarantined }) => sum + quarantined, 0n)
+    await patiently(() => planning.noteSurplus(this.#beside - aside), this.#context, this.#stop)
   }
 
   #extraRows(): bigint {

@@ -8,7 +8,7 @@ import type { BatchStep, Closing, CopyStore, LedgerDatabase, Statement } from '.
 import { targetTable, writeColumns } from '../context.ts'
 import type { TableKey } from '../ledger/chunks.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
-import { notedStatement, repairStatement, undoneStatement, wasUndone, type Repair } from '../ledger/repairs.ts'
+import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
 import { boundOf, sourceRequest, targetRange, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { differingLives, mendOf, sameCell, type Timed, type TimeWish } from './times.ts'
 
@@ -113,8 +113,8 @@ function changeOf(
 }
 
 /** Rows that are there and rows that are not are written in different ways where nulls have to be written as well. */
-function grouped(changes: readonly Change[], byRow: boolean): readonly (readonly Change[])[] {
-  const kinds: ((change: Change) => boolean)[] = byRow
+function grouped<C extends Change>(changes: readonly C[], byRow: boolean): readonly (readonly C[])[] {
+  const kinds: ((change: C) => boolean)[] = byRow
     ? [
         ({ before, after }) => before === null && after !== null,
         ({ before, after }) => before !== null && after !== null,
@@ -176,11 +176,24 @@ async function checked(
   for (const { text } of left) outcome.set(text, 'left')
 }
 
-/** Puts one row back as it was before a repair. */
-export async function undoRepair(plan: TablePlan, repair: Repair, around: Repairing): Promise<void> {
-  const { key, before, after } = repair
-  const back = { text: '', key, before: after, after: before, stamp: undefined, source: null }
-  await change(plan, [back], [undoneStatement(around.database, repair.id)], wasUndone(repair.id), around)
+/** A row that repairs of one run have changed, as it was before the first of them and as the last one has left it. */
+export type Undoing = {
+  readonly ids: readonly string[]
+  readonly key: Bound
+  readonly before: Row | null
+  readonly after: Row | null
+}
+
+/** Puts rows back as they were before a repair; those of one call together. */
+export async function undoRepairs(plan: TablePlan, undone: readonly Undoing[], around: Repairing): Promise<void> {
+  const back = undone.map(({ ids, key, before, after }) => {
+    return { ids, text: '', key, before: after, after: before, stamp: undefined, source: null }
+  })
+  for (const some of grouped(back, around.to.can.atomic === 'row')) {
+    const ids = some.flatMap((one) => one.ids)
+    const notes = ids.map((id) => undoneStatement(around.database, id))
+    await change(plan, some, notes, wasUndone(ids[0] ?? ''), around)
+  }
 }
 
 /**

@@ -185,6 +185,8 @@ export class ChunkLedger {
       readonly source: Digest
       readonly target: Digest
       readonly point: ReadPoint
+      /** Rows of the target less those of the source; null where the range is none of the target. */
+      readonly surplus: bigint | null
     },
     hold: Statement,
     also: readonly Statement[],
@@ -194,7 +196,7 @@ export class ChunkLedger {
       {
         sql: `UPDATE migration_checkpoints SET status = 'completed', run_id = ?, records_processed = ?, rows_read = ?, rows_written = ?,
                 rows_skipped = ?, rows_quarantined = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?,
-                read_at = ?, completed_ms = ${this.#now}, error_code = NULL, error_message = NULL
+                read_at = ?, surplus = ?, completed_ms = ${this.#now}, error_code = NULL, error_message = NULL
               WHERE ${mine} AND EXISTS (${hold.sql})`,
         parameters: [
           this.#owner.runId,
@@ -209,6 +211,7 @@ export class ChunkLedger {
           proof.point.view,
           proof.point.position ?? null,
           proof.point.at,
+          proof.surplus,
           chunk.id,
           chunk.fence,
           ...hold.parameters,

@@ -86,6 +86,17 @@ export class Planning {
     if (rows.length === 0) throw this.#lost()
   }
 
+  /** Notes how many rows the target has beyond those of the source, in the table as a whole. */
+  async noteSurplus(surplus: bigint): Promise<void> {
+    const { parameters } = this.#mine
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_plans SET surplus = ? WHERE ${TABLE} AND planner = ?`,
+        parameters: [surplus, ...parameters],
+      },
+    ])
+  }
+
   async #end(planner: string): Promise<void> {
     await this.#database.batch([
       {
