@@ -14,6 +14,8 @@ export type Globals = {
   readonly json: boolean
   readonly tui: boolean
   readonly quiet: boolean
+  /** Leave the Run screen as soon as its run has ended. */
+  readonly quit: boolean
   readonly verbose: boolean
   readonly yes: boolean
   /** False with `--no-input`: never ask. */
@@ -38,7 +40,7 @@ export const VALUE_FLAGS: ReadonlySet<string> = new Set([
 ])
 
 export const GLOBAL_NAMES: readonly string[] =
-  'database-url schema config ci json tui quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
+  'database-url schema config ci json tui quit quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
     ' ',
   )
 
@@ -73,6 +75,7 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults): void {
     .option('ci', onOff)
     .option('json', onOff)
     .option('tui', onOff)
+    .option('quit', onOff)
     .option('quiet', { ...onOff, alias: 'q' })
     .option('verbose', { ...onOff, alias: 'v', default: defaults.verbose ?? false })
     .option('yes', { ...onOff, alias: 'y' })
@@ -103,6 +106,7 @@ export function readGlobals(
     ci: flag(args, 'ci'),
     json: flag(args, 'json'),
     tui: flag(args, 'tui'),
+    quit: flag(args, 'quit'),
     quiet: flag(args, 'quiet'),
     verbose: flag(args, 'verbose'),
     yes: flag(args, 'yes'),

@@ -15,6 +15,7 @@ import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import type { Surroundings } from './ports.ts'
 import { actorName, openSession, secretsOf } from './session.ts'
+import type { TranscriptOptions } from './transcript.ts'
 import type { Session } from './session.ts'
 
 function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): Mode {
@@ -167,12 +168,14 @@ async function perform(
     if ('exitCode' in confirmation) return confirmation.exitCode
     operation = confirmation.operation
   }
-  if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals) && !isLogged(told, globals)) {
-    await session.close()
-    return await showRun(operation, line, { ...(await whoAndWhat(globals, surroundings)), secrets }, surroundings)
-  }
   const { notes, warnings, next } = told ?? {}
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
+  if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals) && !isLogged(told, globals)) {
+    await session.close()
+    const run = { operation, commandLine: line, leaveWhenDone: globals.quit }
+    const face = { ...(await whoAndWhat(globals, surroundings)), transcript: { ...printed(globals, secrets), ...more } }
+    return await showRun(run, face, surroundings)
+  }
   return (await session.run(operation, line, more)).exitCode
 }
 
@@ -219,6 +222,11 @@ async function control(
   return await runCtl(session, { run, request, tool: toolVersion(), ticks: () => clock.ticks(), socketPath })
 }
 
+/** How the lines that are left in the scrollback are written. */
+function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[]): TranscriptOptions {
+  return { quiet, verbose, logFile, secrets }
+}
+
 async function whoAndWhat(
   { ascii }: Globals,
   { env }: Surroundings,
@@ -240,7 +248,13 @@ async function openScreen(
     })
   }
   const secrets = secretsOf(argv, surroundings.env, catalog === null ? [] : [catalog.url])
-  const options = { target, catalog, database: database ?? null, secrets, ...(await whoAndWhat(globals, surroundings)) }
+  const options = {
+    target,
+    catalog,
+    database: database ?? null,
+    transcript: printed(globals, secrets),
+    ...(await whoAndWhat(globals, surroundings)),
+  }
   return await openUi(options, surroundings)
 }
 

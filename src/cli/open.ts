@@ -3,11 +3,12 @@ import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Operation } from '../engine/operation.ts'
 import { isS3Url } from '../model/lake-url.ts'
-import { redactText } from '../shared/redact.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import { isCopyUrl } from './copy-ends.ts'
 import type { RunToShow, Surroundings } from './ports.ts'
+import { openTranscript } from './transcript.ts'
+import type { TranscriptOptions } from './transcript.ts'
 
 const DATABASE_URL = /^(?:sqlite|postgres(?:ql)?|mysql|duckdb):\/\//i
 
@@ -42,7 +43,8 @@ export type OpenOptions = {
   readonly tool: string
   readonly actor: string
   readonly host: string
-  readonly secrets: readonly string[]
+  /** Lines that are printed after leaving. */
+  readonly transcript: TranscriptOptions
 }
 
 type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database'>
@@ -67,15 +69,9 @@ function opened(options: OpenOptions, env: Surroundings['env']): Opened {
   return { lake: target, catalog: sqliteUrl(file), database }
 }
 
-/** Shows the Run screen of one long command, and leaves with its exit code when it ends. */
-export async function showRun(
-  operation: Operation,
-  commandLine: string,
-  face: Face,
-  surroundings: Surroundings,
-): Promise<number> {
-  const run = { operation, commandLine, leaveWhenDone: true }
-  return show(besideRun(operation), face, surroundings, run)
+/** Shows the Run screen of one long command until a key leaves it, or until it has ended. Resolves with its exit code. */
+export async function showRun(run: RunToShow, face: Face, surroundings: Surroundings): Promise<number> {
+  return show(besideRun(run.operation), face, surroundings, run)
 }
 
 /** What the other screens show while a command runs: what it works on. */
@@ -107,19 +103,21 @@ async function show(
   surroundings: Surroundings,
   initial?: RunToShow,
 ): Promise<number> {
-  const { tool, actor, host, ascii, secrets } = options
+  const { tool, actor, host, ascii } = options
+  const transcript = await openTranscript(surroundings, options.transcript)
   const [engine, tui] = await Promise.all([surroundings.loadEngine(), surroundings.loadTui()])
   await using workbench = await engine.openWorkbench({ lake, catalog, database, tool, actor, host })
   const { stdin, stdout } = surroundings
-  const { exitCode, closing } = await tui.runTui({
+  const { exitCode } = await tui.runTui({
     workbench,
     tool,
     ascii,
     stdin,
     stdout,
+    onEvent: (run, event) => transcript.take(run, event),
     ...(initial === undefined ? {} : { initial }),
   })
-  for (const line of closing) stdout.write(`${redactText(line, secrets)}\n`)
+  await transcript.end()
   return exitCode
 }
 

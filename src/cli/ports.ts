@@ -42,7 +42,9 @@ export type TuiPort = {
     readonly stdin: NodeJS.ReadStream
     readonly stdout: NodeJS.WriteStream
     readonly initial?: RunToShow
-  }): Promise<{ readonly exitCode: number; readonly closing: readonly string[] }>
+    /** Hears the events of every run, numbered from 1, with the exit code of whoever ended it. */
+    readonly onEvent?: (run: number, event: Event) => void
+  }): Promise<{ readonly exitCode: number }>
 }
 
 /** Everything outside of us that a command touches. */

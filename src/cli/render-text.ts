@@ -30,6 +30,8 @@ export type TextOptions = {
   readonly rowFormat?: RowFormat
   /** The plan is all that was asked for, and so the answer. */
   readonly dryRun?: boolean
+  /** Lines of progress too; `false` for what is read after the run. Default `true`. */
+  readonly progress?: boolean
 }
 
 /** How a run ends; for a step of something larger that is not the end. */
@@ -73,6 +75,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   let listingCommand = false
 
   const wanted = (block: Block): boolean => {
+    if (block.word === 'at' && options.progress === false) return false
     if (options.quiet) return block.problem || block.word === 'exit'
     return !(listingCommand && block.word === 'start')
   }

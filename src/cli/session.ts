@@ -1,17 +1,19 @@
 /** One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown. */
 import { hostname, userInfo } from 'node:os'
-import type { Operation, RowFormat, RunFinished } from '../engine/operation.ts'
+import type { Operation, RunFinished } from '../engine/operation.ts'
 import type { Event, EventBody } from '../model/event.ts'
 import { Interrupter } from '../shared/abort.ts'
 import { isoTime } from '../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
-import { redactText, redactUrl, redactValue, secretsOfUrl } from '../shared/redact.ts'
+import { redactText, redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import { secretOfProperty } from './command-line.ts'
-import type { Face } from './face.ts'
+import { openFaces } from './faces.ts'
+import type { FaceOptions } from './faces.ts'
+import { sayings, withNext } from './beginning.ts'
+import type { Beginning } from './beginning.ts'
 import { durationText, oneLine } from './format.ts'
 import { LISTING_KINDS } from './listing-kinds.ts'
-import { isOn } from './mode.ts'
 import { openOutput } from './output.ts'
 import type { Output } from './output.ts'
 import type { Surroundings } from './ports.ts'
@@ -20,32 +22,17 @@ import { EXIT_OF_SIGNAL, watchSignals } from './signals.ts'
 /** Of a fresh Cassandra, and of a fresh YugabyteDB. */
 const DEFAULT_PASSWORDS: ReadonlySet<string> = new Set(['cassandra', 'yugabyte'])
 
-export type SessionOptions = {
+export type SessionOptions = FaceOptions & {
   readonly json: boolean
-  readonly quiet: boolean
-  readonly verbose: boolean
-  readonly logFile?: string | undefined
-  /** The story in lines with time and level, as the parallel script writes it. */
-  readonly migratorLog?: string | undefined
   readonly maxRuntimeMs?: number | undefined
-  readonly secrets: readonly string[]
   readonly tool: string
-  /** How rows of a query are written. */
-  readonly rowFormat?: RowFormat
-  /** The plan is all that is asked for. */
-  readonly dryRun?: boolean
 }
 
-export type RunSettings = {
+export type RunSettings = Beginning & {
   /** A step of something larger. As a `prelude` it is also the end of it when it fails, and says so. */
   readonly part?: boolean | 'prelude'
   /** Sees the events too. */
   readonly listen?: (event: Event) => void
-  /** Said at the beginning of the run. */
-  readonly notes?: readonly string[]
-  readonly warnings?: readonly string[]
-  /** What to run next, where that is another command than the run itself names. */
-  readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 
 export type Session = {
@@ -93,35 +80,6 @@ export function actorName(env: Surroundings['env']): string {
     // A container may run under a user id without a name.
     return env['USER'] ?? 'unknown'
   }
-}
-
-async function openFaces(
-  surroundings: Surroundings,
-  output: Output,
-  options: SessionOptions,
-): Promise<readonly Face[]> {
-  const redact = (text: string): string => redactText(text, options.secrets)
-  const complain = (message: string): void => output.talk(`sluice: ${redact(oneLine(message))}\n`)
-  const redactEvent = (event: Event): Event => redactValue(event, options.secrets)
-  const github = isOn(surroundings.env['GITHUB_ACTIONS'])
-  const faces: Face[] = []
-  if (options.json) faces.push((await import('./render-json.ts')).jsonFace(output, redactEvent))
-  else {
-    const { textFace } = await import('./render-text.ts')
-    const { quiet, verbose, rowFormat = 'table', dryRun = false } = options
-    faces.push(textFace(output, { quiet, verbose, rowFormat, dryRun, color: surroundings.colorTalk, github, redact }))
-  }
-  if (github) {
-    const summaryFile = surroundings.env['GITHUB_STEP_SUMMARY']
-    faces.push((await import('./render-github.ts')).githubFace(output, { summaryFile, redact }))
-  }
-  if (options.logFile !== undefined)
-    faces.push(await (await import('./log-file.ts')).logFileFace(options.logFile, redactEvent, complain))
-  if (options.migratorLog !== undefined) {
-    const { migratorLogFace } = await import('./settings/migrator-log.ts')
-    faces.push(migratorLogFace(options.migratorLog, redactEvent, complain))
-  }
-  return faces
 }
 
 /** @throws SluiceError BAD_FLAG when the log file cannot be opened */
@@ -188,17 +146,12 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
       let last: RunFinished | null = null
       const onEvent = (event: Event): void => {
         started = true
-        const settled = settle(next === undefined ? event : withNext(event, next))
+        const settled = settle(withNext(event, next))
         if (settled.type === 'run.finished') last = settled
         listen?.(settled)
         const theEnd = part === 'prelude' && settled.type === 'run.finished' && settled.exitCode !== 0
         show(settled, part !== false && !theEnd)
-        if (settled.type !== 'run.started') return
-        const { v, seq: number, ts, runId } = settled
-        const say = (level: 'note' | 'warn', message: string): void =>
-          show({ v, seq: number, ts, runId, type: 'log', level, message }, false)
-        for (const message of notes) say('note', message)
-        for (const message of warnings) say('warn', message)
+        for (const said of sayings(settled, { notes, warnings })) show(said, false)
       }
       try {
         const engine = await surroundings.loadEngine()
@@ -239,12 +192,6 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
       await output.flushed()
     },
   }
-}
-
-function withNext(event: Event, next: NonNullable<RunSettings['next']>): Event {
-  if (event.type !== 'run.finished' || event.runId === null) return event
-  const resumeCommand = next(event, event.runId)
-  return resumeCommand === undefined ? event : { ...event, resumeCommand }
 }
 
 /** setTimeout takes no more; 24 days are as good as none. */

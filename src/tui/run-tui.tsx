@@ -5,8 +5,7 @@ import type { Workbench } from '../engine/workbench.ts'
 import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
 import { App } from './app.tsx'
-import { closingLines } from './closing.ts'
-import type { FinishedRun } from './closing.ts'
+import type { Event } from '../model/event.ts'
 import { Session } from './session/session.ts'
 import type { Action } from './state/action.ts'
 import { reducer } from './state/reducer.ts'
@@ -28,16 +27,16 @@ export type TuiOptions = {
     /** An operation that starts at once, as a long command on the command line asks for. */
     readonly operation?: Operation
     readonly commandLine?: string
-    /** Leaves by itself when that operation has ended, with its exit code. */
+    /** The program is that operation alone, and ends with its exit code: by itself when it has ended, or by a key. */
     readonly leaveWhenDone?: boolean
   }
-  /** Words for the lines printed after leaving; without it the UI has its own. */
-  readonly onExitLines?: (finished: readonly FinishedRun[]) => readonly string[]
+  /** Hears the events of every run, numbered from 1, with the exit code of whoever ended it. */
+  readonly onEvent?: (run: number, event: Event) => void
 }
 
-export type TuiResult = { readonly exitCode: number; readonly closing: readonly string[] }
+export type TuiResult = { readonly exitCode: number }
 
-/** @returns the status to end with and the lines to print on the normal screen; rejects when a bug ended the UI. */
+/** @returns the status to end with; rejects when a bug ended the UI. */
 export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const { workbench, stdin, stdout, initial } = options
   const clock = options.clock ?? systemClock
@@ -87,6 +86,10 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       })
     },
     leave: end.leave,
+    onEvent: (run, event) => {
+      options.onEvent?.(run, event)
+    },
+    signalled: () => end.signalled,
   })
   const resized = (): void => {
     screen.forget()
@@ -106,9 +109,10 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     session.queue.add([
       { operation: initial.operation, commandLine: initial.commandLine ?? `sluice ${initial.operation.kind}` },
     ])
-    if (initial.leaveWhenDone === true) {
+    const { leaveWhenDone } = initial
+    if (leaveWhenDone !== undefined) {
       void session.queue.idle().then(() => {
-        session.leave()
+        session.over(leaveWhenDone)
       })
     }
   }
@@ -121,15 +125,15 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   stdin.pause()
   if (end.crash !== null) throw end.crash.error
   return {
-    exitCode: exitCodeOf(session, end.signalled, initial?.leaveWhenDone === true),
-    closing: options.onExitLines?.(session.queue.finished) ?? closingLines(session.queue.finished),
+    exitCode: exitCodeOf(session, end.signalled, initial?.leaveWhenDone !== undefined),
   }
 }
 
 function exitCodeOf(session: Session, signalled: boolean, single: boolean): number {
+  // What ended the run stands in its last event, so that the lines and the exit code agree.
+  if (single && session.queue.ended > 0) return session.queue.lastExit
   if (signalled) return 143
   if (session.state.interrupted) return 130
-  if (single) return session.queue.lastExit
   if (session.queue.stopped) return 75
   return session.queue.lastExit === 0 ? 0 : 1
 }

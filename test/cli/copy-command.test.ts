@@ -377,13 +377,15 @@ describe('in a terminal', () => {
     const tui = {
       runTui: ({ initial }: { readonly initial?: unknown }) => {
         shown.push(initial)
-        return Promise.resolve({ exitCode: 0, closing: ['end'] })
+        return Promise.resolve({ exitCode: 0 })
       },
     }
     const words = ['copy', ...ends, '--table', 't']
     expect(await main(words, fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
     expect(opened).toMatchObject([{ lake: null, catalog: null, database: FROM }])
-    expect(shown).toMatchObject([{ operation: base, commandLine: `sluice ${words.join(' ')}`, leaveWhenDone: true }])
+    expect(shown).toMatchObject([{ operation: base, commandLine: `sluice ${words.join(' ')}`, leaveWhenDone: false }])
+    expect(await main([...words, '--quit'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
+    expect(shown.splice(1)).toMatchObject([{ leaveWhenDone: true }])
     expect(await main([...words, '--max-runtime', '1h'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
     expect(await main([...words, '--dry-run'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
     expect(shown).toHaveLength(1)
@@ -398,7 +400,7 @@ describe('in a terminal', () => {
         return Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() } as never)
       },
     }
-    const tui = { runTui: () => Promise.resolve({ exitCode: 0, closing: [] }) }
+    const tui = { runTui: () => Promise.resolve({ exitCode: 0 }) }
     const around = fakeSurroundings({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
     expect(await main([folder, '--from', SECRET], around)).toBe(0)
     expect(await main(['d1://acct/db'], around)).toBe(0)

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { main } from '../../src/cli/main.ts'
-import type { EnginePort } from '../../src/cli/ports.ts'
+import type { EnginePort, TuiPort } from '../../src/cli/ports.ts'
 import type { RunFinished } from '../../src/engine/operation.ts'
 import type { Workbench } from '../../src/engine/workbench.ts'
 import type { Event } from '../../src/model/event.ts'
@@ -291,14 +291,19 @@ describe('the terminal UI', () => {
         return Promise.resolve(workbench)
       },
     }
-    const tui = { runTui: () => Promise.resolve({ exitCode: 75, closing: ['stopped', 'sluice import x'] }) }
+    const tui: TuiPort = {
+      runTui: ({ onEvent }) => {
+        for (const event of good('import')) onEvent?.(1, event)
+        return Promise.resolve({ exitCode: 75 })
+      },
+    }
     const around = fakeSurroundings({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
     expect(await main([folder], around)).toBe(75)
     expect(opened).toMatchObject([{ lake: folder, tool: '0.1.0' }])
     expect((opened[0] as { catalog: string }).catalog).toMatch(
       new RegExp(`^sqlite:///${folder}/sluice/catalogs/${path.basename(folder)}-[0-9a-f]{8}\\.db$`),
     )
-    expect(around.out()).toBe('stopped\nsluice import x\n')
+    expect(around.err()).toMatch(/exit {5}0/)
     expect(disposed).toBe(1)
     expect(await main(['sqlite:///x.db'], around)).toBe(75)
     expect(opened[1]).toMatchObject({ lake: null, catalog: 'sqlite:///x.db' })

@@ -42,11 +42,11 @@ describe('an import in a terminal', () => {
 
   /** The same in a terminal. */
   async function expectGoesOnHere(name: string, args = words(name)): Promise<void> {
-    const app = start(cwd, args)
+    const app = start(cwd, [...args, '--quit'])
     const { exitCode } = await app.ended
     await expectRestored(app)
     expect({ exitCode, said: closing(app) }).toMatchObject({ exitCode: 0 })
-    expect(closing(app)).toMatch(/end {6}sluice import big.*: ok[^]*exit {5}0/)
+    expect(closing(app)).toMatch(/ok {7}big[^]*exit {5}0/)
     expect(await digestOf(join(cwd, `${name}.db`))).toBe(undisturbed)
   }
 
@@ -59,6 +59,9 @@ describe('an import in a terminal', () => {
       expect(app.alternate()).toBe(true)
       expect(app.screen()).toMatch(/LANE TABLE/)
       app.type('x')
+      await app.until('q leave')
+      expect(app.alternate()).toBe(true)
+      app.type('q')
       expect(await app.ended).toMatchObject({ exitCode: 75 })
       await expectRestored(app)
       const next = /^\d+:\d\d next {5}sluice (.+)$/m.exec(closing(app))?.[1]
@@ -88,7 +91,7 @@ describe('an import in a terminal', () => {
     app.type('\u0003\u0003')
     expect(await app.ended).toMatchObject({ exitCode: 130 })
     await expectRestored(app)
-    expect(closing(app)).toMatch(/ABORTED aborted as asked/)
+    expect(closing(app)).toMatch(/exit {5}130 aborted as asked/)
     await expectGoesOn('twice')
   })
 

@@ -128,7 +128,7 @@ it('draws an archive with plain characters on --ascii', async () => {
   expect(app.screen()).toMatch(/^[\x20-\x7e\n]*$/)
 })
 
-it('shows a restore, and leaves behind what it came to', async () => {
+it('shows a restore, and what it came to', async () => {
   const plan = [told.columns, told.planned('Q2-FY21', { state: 'DROPPED', estimated: false })]
   const { app, run } = await archiving({ columns: 80, rows: 24 }, plan, told.RESTORE)
   run.emit(told.moved('Q2-FY21', 'restoring', 3_000_000))
@@ -138,7 +138,7 @@ it('shows a restore, and leaves behind what it came to', async () => {
   run.emit(told.reached('Q2-FY21', 'RESTORED', { rows: String(told.ROWS) }))
   run.finish(0, { totals: { partitions: '1', restored: '1', rows: String(told.ROWS) } })
   await app.until('ok, exit 0')
-  const { closing } = await app.quit()
+  expect(app.screen()).toContain('1 restored')
+  await app.quit()
   open = []
-  expect(closing.join('\n')).toContain('end      1 partition: 1 restored  12,000,000 rows')
 })

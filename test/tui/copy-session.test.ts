@@ -1,5 +1,6 @@
 /** What keys do on the screen of a copy, and with the tables of a database. */
 import { afterEach, expect, it } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'
@@ -109,37 +110,28 @@ it('writes nothing while nothing happens, and little while a cell changes', asyn
   expect(app.bytes() - before).toBeLessThan(2500)
 })
 
-it('prints what a run without a screen would print last, and never a password', async () => {
+it('tells how a run ended by ctrl-c with the exit code of the program', async () => {
+  const heard: Event[] = []
   const { app, run } = await copying({
-    initial: { operation: told.COPY, commandLine: told.COMMAND, leaveWhenDone: true },
+    initial: { operation: told.COPY, commandLine: told.COMMAND, leaveWhenDone: false },
+    onEvent: (_run, event) => void heard.push(event),
   })
-  const totals = {
-    tables: '1',
-    ok: '0',
-    read: '2210059',
-    written: '2210058',
-    skipped: '0',
-    quarantined: '1',
-    chunks: '45',
-    proved: '45',
-  }
-  run.finish(1, {
-    proof: 'chunk',
-    ms: 192_000,
-    totals,
-    resumeCommand: told.COMMAND,
-    error: told.fault('ROWS_ASIDE', 'one row is not in the target', 'mend it at the source'),
+  app.type('ctrl-c')
+  await app.until('stopping after the running batches')
+  run.finish(75, { status: 'stopped', ms: 192_000, resumeCommand: told.COMMAND })
+  const { exitCode } = await app.result
+  expect(exitCode).toBe(130)
+  expect(heard.at(-1)).toMatchObject({ type: 'run.finished', status: 'stopped', exitCode: 130 })
+})
+
+it('a run that ends well although ctrl-c was pressed has ended well', async () => {
+  const { app, run } = await copying({
+    initial: { operation: told.COPY, commandLine: told.COMMAND, leaveWhenDone: false },
   })
-  const { closing, exitCode } = await app.result
-  expect(closing).toEqual([
-    '3:12 proved   45 of 45 chunks: count and checksum equal, without the row set aside',
-    '3:12 end      read 2,210,059 = written 2,210,058 + skipped 0 + set aside 1',
-    '3:12 do       mend it at the source',
-    `3:12 next     sluice retry-quarantine ${run.operation.kind === 'copy' ? '1763625151000000000' : ''} --to d1://acct/tracks-edge`,
-    '3:12 exit     1  ROWS_ASIDE one row is not in the target',
-  ])
-  expect(exitCode).toBe(1)
-  expect(app.raw()).not.toContain('secret')
+  app.type('ctrl-c')
+  await app.until('stopping after the running batches')
+  run.finish(0, { ms: 192_000 })
+  expect((await app.result).exitCode).toBe(0)
 })
 
 it('asks for the tables of a database only where they are looked at', async () => {

@@ -1,4 +1,4 @@
-/** The UI over the fake workbench, for the pty tests. It leaves its exit code and closing lines as a headless command would. */
+/** The UI over the fake workbench, for the pty tests. It leaves its exit code. */
 import process from 'node:process'
 
 process.env.NODE_ENV = 'production'
@@ -26,7 +26,6 @@ try {
     stdout: process.stdout,
     clock,
   })
-  for (const line of result.closing) process.stdout.write(`${line}\n`)
   process.stdout.write(`left with ${result.exitCode}\n`)
   process.exitCode = result.exitCode
 } catch (error) {

@@ -98,9 +98,25 @@ it('leaves with the exit code of the one run it was started for', async () => {
   const app = openApp({
     initial: { operation, commandLine: 'sluice validate ./lake/sales/orders', leaveWhenDone: true },
   })
-  const { exitCode, closing } = await app.result
-  expect(exitCode).toBe(0)
-  expect(closing[0]).toMatch(/^0:46 end {6}sluice validate \.\/lake\/sales\/orders: ok/)
+  expect((await app.result).exitCode).toBe(0)
+})
+
+it('stays on the Run screen of the one run it was started for until a key leaves it', async () => {
+  const operation = {
+    kind: 'validate',
+    table: './lake/sales/orders',
+    catalog: 'c',
+    verbose: false,
+    samples: 1,
+  } as const
+  const app = openApp({
+    initial: { operation, commandLine: 'sluice validate ./lake/sales/orders', leaveWhenDone: false },
+  })
+  await app.until('q leave')
+  expect(app.screen()).toContain('ok, exit 0')
+  await app.press(['4'], 'q leave')
+  app.type('q')
+  expect((await app.result).exitCode).toBe(0)
 })
 
 it('asks only for what is seen, and once', async () => {

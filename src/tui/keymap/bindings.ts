@@ -313,6 +313,7 @@ const PROGRAM = section('PROGRAM', 'screen', [
     { hint: 'log', hintKeys: 'l', hintWhen: is.offLog, rank: 8, palette: true, help: ['l', 'log, G follows again'] },
   ],
   ['reload', ['R'], 'look again', is.anywhere, { palette: true }],
+  ['leave', ['q'], 'leave, once the run of a command has ended', is.over, { hint: 'leave', rank: 0, unlisted: true }],
   ['back', ['esc'], 'back', is.inside, { hint: 'back', rank: 4, help: ['esc q', 'back; q at the top quits'] }],
   ['quit', ['q'], 'back; at the top quits', is.anywhere, { palette: true, unlisted: true }],
   ['palette', [':', 'ctrl-p'], 'any command by name', is.anywhere, { hint: 'command', rank: 8 }],

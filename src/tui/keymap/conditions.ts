@@ -56,6 +56,7 @@ export const canRollBack: When = (s) => {
   const row = onTables(s) ? cursorRow(s) : null
   return row !== null && row.kind === 'delta' && row.catalog.state !== 'none'
 }
+export const over: When = (s) => s.over
 export const running: When = (s) => activeRun(s) !== undefined
 export const idle: When = (s) => activeRun(s) === undefined
 export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null

@@ -4,29 +4,34 @@
  */
 import type { TableWish } from '../../engine/operation.ts'
 import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
-import type { FinishedRun } from '../closing.ts'
 import type { Event } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
-import { differenceText } from '../views/differences.ts'
 import type { Job } from './operations.ts'
 
 const FLUSH_MS = 100
 const TICK_MS = 1000
-/** Lines of a `diff` that are printed after leaving. */
-const KEPT_DIFFERENCES = 20
 
 type Current = {
   readonly id: number
   readonly handle: RunningOperation
   events: Event[]
   progress: Map<string, Event>
-  differences: string[]
+  finished: (Event & { type: 'run.finished' }) | null
+}
+
+/** Between a run and the UI. */
+export type Tap = {
+  /** The event with the exit code of whoever ended the run. */
+  settled(event: Event): Event
+  /** Hears every event of a run, numbered from 1. */
+  event(run: number, event: Event): void
 }
 
 export class RunQueue {
+  readonly #tap: Tap
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
   readonly #clock: Clock
@@ -39,10 +44,11 @@ export class RunQueue {
   /** Exit code of the last run that ended, and whether any was stopped and can be resumed. */
   lastExit = 0
   stopped = false
-  /** The last word of every run of this session, for the lines printed after leaving. */
-  readonly finished: FinishedRun[] = []
+  /** Runs of this session that have ended. */
+  ended = 0
 
-  constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock) {
+  constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, tap: Tap) {
+    this.#tap = tap
     this.#workbench = workbench
     this.#store = store
     this.#clock = clock
@@ -138,14 +144,14 @@ export class RunQueue {
     this.#nextId += 1
     this.#store.dispatch({ type: 'run-added', id, ...job, now: this.#clock.now(), show })
     const handle = this.#workbench.start(job.operation, job.commandLine)
-    const current: Current = { id, handle, events: [], progress: new Map(), differences: [] }
+    const current: Current = { id, handle, events: [], progress: new Map(), finished: null }
     this.#current = current
     this.#tickTimer ??= setInterval(() => {
       this.#flush()
       this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
     }, TICK_MS)
     const unsubscribe = handle.subscribe((event) => {
-      this.#take(current, job, event)
+      this.#take(current, this.#tap.settled(event))
     })
     void handle.done.then((exitCode) => {
       unsubscribe()
@@ -154,7 +160,9 @@ export class RunQueue {
     })
   }
 
-  #take(current: Current, job: Job, event: Event): void {
+  #take(current: Current, event: Event): void {
+    if (event.type === 'run.finished') current.finished = event
+    this.#tap.event(current.id, event)
     if (event.type === 'chunk.progress') {
       current.progress.set(`${event.worker}`, event)
     } else {
@@ -164,29 +172,6 @@ export class RunQueue {
         current.progress.clear()
       }
       current.events.push(event)
-    }
-    if (event.type === 'difference' && current.differences.length < KEPT_DIFFERENCES)
-      current.differences.push(`${event.table}  ${differenceText(event)}`)
-    if (event.type === 'run.finished') {
-      const { operation, commandLine } = job
-      this.#flush()
-      const run = this.#store.get().runs.views.find(({ id }) => id === current.id)
-      this.finished.push({
-        operation,
-        commandLine,
-        event,
-        ...(run?.copy?.begunAt == null
-          ? {}
-          : {
-              moved: {
-                rows: run.doneBefore,
-                bytes: run.bytesBefore,
-                ms: (run.endedAt ?? this.#clock.now()) - run.copy.begunAt,
-              },
-            }),
-        differences: current.differences,
-      })
-      if (this.finished.length > 20) this.finished.shift()
     }
     this.#flushTimer ??= setTimeout(() => {
       this.#flush()
@@ -206,15 +191,16 @@ export class RunQueue {
 
   #end(current: Current, exitCode: number): void {
     this.#current = null
-    this.lastExit = exitCode
-    const finished = this.finished.at(-1)?.event
+    const { finished } = current
+    this.ended += 1
+    this.lastExit = finished?.exitCode ?? exitCode
     this.stopped = finished?.status === 'stopped' && finished.resumeCommand !== undefined
     if (this.#waiting.length === 0 && this.#tickTimer !== null) {
       clearInterval(this.#tickTimer)
       this.#tickTimer = null
     }
     const now = this.#clock.now()
-    this.#store.dispatch({ type: 'run-ended', id: current.id, exitCode, now })
+    this.#store.dispatch({ type: 'run-ended', id: current.id, exitCode: this.lastExit, now })
     this.#store.dispatch({ type: 'reload', now })
     this.#startNext(false)
   }

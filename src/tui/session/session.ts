@@ -5,6 +5,7 @@
 import type { Workbench } from '../../engine/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
+import type { Event } from '../../model/event.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
 import type { KeyPress } from '../keymap/key-name.ts'
@@ -33,6 +34,10 @@ export type Terminal = {
   suspend(): void
   /** Ends the app. */
   leave(): void
+  /** Hears the events of every run, numbered from 1. */
+  onEvent(run: number, event: Event): void
+  /** Whether a signal asked the program to end. */
+  signalled(): boolean
 }
 
 export class Session {
@@ -56,7 +61,10 @@ export class Session {
     this.store = store
     this.clock = clock
     this.#terminal = terminal
-    this.queue = new RunQueue(workbench, store, clock)
+    this.queue = new RunQueue(workbench, store, clock, {
+      settled: (event) => this.#settled(event),
+      event: (run, event) => terminal.onEvent(run, event),
+    })
     this.databases = new Databases(workbench, store)
     this.rings = new Rings(workbench, store)
     store.subscribe(() => {
@@ -113,6 +121,9 @@ export class Session {
       case 'quit':
         this.quit()
         break
+      case 'leave':
+        this.leave()
+        break
       case 'reload':
         this.store.dispatch({ type: 'reload', now: this.clock.now() })
         this.databases.readAgain()
@@ -138,6 +149,19 @@ export class Session {
       this.queue.stop()
       this.flash('stopping after the running batches; ctrl-c again aborts')
     }
+  }
+
+  /** The exit code of a run that ctrl-c or a signal ended is that of the signal, as headless. */
+  #settled(event: Event): Event {
+    if (event.type !== 'run.finished' || event.status !== 'stopped') return event
+    if (this.#terminal.signalled()) return { ...event, exitCode: 143 }
+    return this.state.interrupted ? { ...event, exitCode: 130 } : event
+  }
+
+  /** The one run that the program was started for has ended. @param leave at once; else by a key, unless ctrl-c has asked for it */
+  over(leave: boolean): void {
+    if (leave || this.state.interrupted) this.leave()
+    else this.store.dispatch({ type: 'over' })
   }
 
   /** SIGTERM, SIGHUP, a lost terminal: stops the run, aborts it the second time, and leaves when it has ended. */

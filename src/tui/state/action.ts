@@ -62,3 +62,5 @@ export type Action =
   | { readonly type: 'ring-read'; readonly key: string; readonly shown: RingShown }
   | { readonly type: 'log'; readonly entries: readonly LogEntry[] }
   | { readonly type: 'interrupted' }
+  /** The one run that the program was started for has ended. */
+  | { readonly type: 'over' }

@@ -195,6 +195,8 @@ function reduce(state: State, action: Action): State {
       return { ...state, rings: new Map(state.rings).set(action.key, action.shown) }
     case 'log':
       return withLog(state, action.entries)
+    case 'over':
+      return { ...state, over: true }
     case 'interrupted':
       return { ...state, interrupted: true }
   }

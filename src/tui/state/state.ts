@@ -211,6 +211,8 @@ export type State = {
   readonly flash: Flash | null
   readonly whereHistory: readonly string[]
   readonly interrupted: boolean
+  /** The program was started for one run, which has ended: a key leaves. */
+  readonly over: boolean
 }
 
 const slot = <T>(): Slot<T> => ({ key: '', identity: '', value: null, error: null, loading: null })
@@ -281,5 +283,6 @@ export function initialState(options: {
     flash: null,
     whereHistory: [],
     interrupted: false,
+    over: false,
   }
 }

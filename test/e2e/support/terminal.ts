@@ -44,8 +44,12 @@ export async function expectRestored(app: PtyApp): Promise<void> {
   }
 }
 
-/** What was printed on the normal screen after the UI had left, as it was written and not as a narrow terminal wraps it. */
+// oxlint-disable-next-line no-control-regex
+const COLOURS = /\u001b\[[\d;]*m/g
+
+/** What was printed on the normal screen after the UI had left, as it was written and not as a narrow terminal wraps it; without colours. */
 export function closing(app: PtyApp): string {
   const raw = app.raw()
-  return raw.slice(raw.lastIndexOf(`${ESC}[?1049l`) + `${ESC}[?1049l`.length).replaceAll('\r\n', '\n')
+  const left = raw.slice(raw.lastIndexOf(`${ESC}[?1049l`) + `${ESC}[?1049l`.length)
+  return left.replaceAll('\r\n', '\n').replaceAll(COLOURS, '')
 }

@@ -56,6 +56,7 @@ export type AppOptions = {
   readonly unsized?: boolean
   readonly fake?: Fake
   readonly initial?: TuiOptions['initial']
+  readonly onEvent?: TuiOptions['onEvent']
 }
 
 const TIMEOUT_MS = 8000
@@ -94,6 +95,7 @@ export function openApp(options: AppOptions = {}): App {
     stdout: stdout as unknown as NodeJS.WriteStream,
     clock: { now: () => clock.now, ticks: () => clock.now },
     ...(options.initial === undefined ? {} : { initial: options.initial }),
+    ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
   })
   const screen = (): string => {
     const buffer = terminal.buffer.active

@@ -1,0 +1,73 @@
+/** The faces that write what a run tells, by what was asked for on the command line. */
+import type { RowFormat } from '../engine/operation.ts'
+import type { Event } from '../model/event.ts'
+import { redactText, redactValue } from '../shared/redact.ts'
+import type { Face } from './face.ts'
+import { oneLine } from './format.ts'
+import { isOn } from './mode.ts'
+import type { Output } from './output.ts'
+import type { Surroundings } from './ports.ts'
+
+/** What the faces of a run need to know. */
+export type FaceOptions = {
+  readonly quiet: boolean
+  readonly verbose: boolean
+  readonly logFile?: string | undefined
+  /** The story in lines with time and level, as the parallel script writes it. */
+  readonly migratorLog?: string | undefined
+  readonly secrets: readonly string[]
+  /** How rows of a query are written. */
+  readonly rowFormat?: RowFormat
+  /** The plan is all that is asked for. */
+  readonly dryRun?: boolean
+  /** Lines of progress too; `false` for what is read after the run. Default `true`. */
+  readonly progress?: boolean
+}
+
+type Asked = FaceOptions & { readonly json: boolean }
+
+/**
+ * Opens every face that writes: those of the console and those of files.
+ * @throws SluiceError BAD_FLAG when the log file cannot be opened
+ */
+export async function openFaces(surroundings: Surroundings, output: Output, options: Asked): Promise<readonly Face[]> {
+  const make = await consoleFaces(surroundings, options)
+  return [...make(output), ...(await fileFaces(output, options))]
+}
+
+/** Loads text or JSON, and GitHub's summary where there is one. Returns what makes them for an output, once for each run. */
+export async function consoleFaces(
+  { env, colorTalk }: Surroundings,
+  options: Asked,
+): Promise<(output: Output) => readonly Face[]> {
+  const redact = (text: string): string => redactText(text, options.secrets)
+  const github = isOn(env['GITHUB_ACTIONS'])
+  const summaryFile = env['GITHUB_STEP_SUMMARY']
+  const json = options.json ? await import('./render-json.ts') : null
+  const text = options.json ? null : await import('./render-text.ts')
+  const summary = github ? await import('./render-github.ts') : null
+  const { quiet, verbose, rowFormat = 'table', dryRun = false, progress = true } = options
+  const told = { quiet, verbose, rowFormat, dryRun, progress, color: colorTalk, github, redact }
+  return (output) => [
+    ...(json === null ? [] : [json.jsonFace(output, (event) => redactValue(event, options.secrets))]),
+    ...(text === null ? [] : [text.textFace(output, told)]),
+    ...(summary === null ? [] : [summary.githubFace(output, { summaryFile, redact })]),
+  ]
+}
+
+/**
+ * Opens the files that are written as the run goes: `--log-file`, the log of a migrator.
+ * @throws SluiceError BAD_FLAG
+ */
+export async function fileFaces(output: Output, options: FaceOptions): Promise<readonly Face[]> {
+  const redactEvent = (event: Event): Event => redactValue(event, options.secrets)
+  const complain = (message: string): void => output.talk(`sluice: ${redactText(oneLine(message), options.secrets)}\n`)
+  const faces: Face[] = []
+  if (options.logFile !== undefined)
+    faces.push(await (await import('./log-file.ts')).logFileFace(options.logFile, redactEvent, complain))
+  if (options.migratorLog !== undefined) {
+    const { migratorLogFace } = await import('./settings/migrator-log.ts')
+    faces.push(migratorLogFace(options.migratorLog, redactEvent, complain))
+  }
+  return faces
+}

@@ -1,0 +1,60 @@
+/** An output that is written later, in the order it came; what a long run says is bounded by leaving out its middle. */
+import type { Output } from './output.ts'
+
+type Piece = { readonly side: 'data' | 'talk'; readonly text: string }
+
+/** Characters of the beginning and of the end that are kept. */
+const KEPT = 2_000_000
+
+export class HeldOutput implements Output {
+  readonly #first: Piece[] = []
+  readonly #last: Piece[] = []
+  #firstLength = 0
+  #lastLength = 0
+  #leftOut = 0
+  readonly congested = false
+  readonly gone = false
+
+  data(text: string): void {
+    this.#hold({ side: 'data', text })
+  }
+
+  talk(text: string): void {
+    this.#hold({ side: 'talk', text })
+  }
+
+  flushed(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  failure(): null {
+    return null
+  }
+
+  /** Writes all that is held to `output`. */
+  writeTo(output: Output): void {
+    for (const piece of this.#first) output[piece.side](piece.text)
+    if (this.#leftOut > 0)
+      output.talk(`     ... ${this.#leftOut} pieces of output are left out here; --log-file keeps all of it\n`)
+    for (const piece of this.#last) output[piece.side](piece.text)
+  }
+
+  #hold(piece: Piece): void {
+    if (this.#lastLength === 0 && this.#firstLength < KEPT) {
+      this.#first.push(piece)
+      this.#firstLength += piece.text.length
+      return
+    }
+    this.#last.push(piece)
+    this.#lastLength += piece.text.length
+    if (this.#lastLength <= 2 * KEPT) return
+    // Dropped in one go now and then: one by one, each would move all that follow.
+    let from = 0
+    while (this.#lastLength > KEPT) {
+      this.#lastLength -= this.#last[from]?.text.length ?? 0
+      from += 1
+    }
+    this.#last.splice(0, from)
+    this.#leftOut += from
+  }
+}

@@ -1,0 +1,59 @@
+/** What the scrollback gets after the terminal UI has left: for each run the lines that a headless run prints; its log file as it goes. */
+import type { Event } from '../model/event.ts'
+import { sayings, withNext } from './beginning.ts'
+import type { Beginning } from './beginning.ts'
+import type { Face } from './face.ts'
+import { consoleFaces, fileFaces } from './faces.ts'
+import type { FaceOptions } from './faces.ts'
+import { HeldOutput } from './held-output.ts'
+import { openOutput } from './output.ts'
+import type { Surroundings } from './ports.ts'
+
+/** A session in the UI may have many runs; the last ones are what a person still wants to read. */
+const KEPT_RUNS = 5
+
+export type TranscriptOptions = Omit<FaceOptions, 'progress'> & Beginning
+
+export type Transcript = {
+  /** Takes one event of the run with this number; events of a run arrive in order. */
+  take(run: number, event: Event): void
+  /** Writes what was held back, the oldest run first. Resolves when it has left the program. */
+  end(): Promise<void>
+}
+
+/** @throws SluiceError BAD_FLAG when the log file cannot be opened */
+export async function openTranscript(surroundings: Surroundings, options: TranscriptOptions): Promise<Transcript> {
+  const make = await consoleFaces(surroundings, { ...options, json: false, progress: false })
+  // The screen is the UI's: complaints about a log file wait too.
+  const complaints = new HeldOutput()
+  const files = await fileFaces(complaints, options)
+  const runs = new Map<number, { readonly faces: readonly Face[]; readonly output: HeldOutput }>()
+  const runOf = (run: number): { readonly faces: readonly Face[]; readonly output: HeldOutput } => {
+    const known = runs.get(run)
+    if (known !== undefined) return known
+    const output = new HeldOutput()
+    const made = { faces: make(output), output }
+    runs.set(run, made)
+    for (const old of runs.keys()) if (runs.size > KEPT_RUNS) runs.delete(old)
+    return made
+  }
+  return {
+    take: (run, event) => {
+      const told = withNext(event, options.next)
+      const { faces } = runOf(run)
+      for (const one of [told, ...sayings(told, options)]) {
+        for (const face of [...faces, ...files]) face.event(one, false)
+      }
+    },
+    end: async () => {
+      const output = openOutput(surroundings.stdout, surroundings.stderr)
+      for (const { faces, output: held } of runs.values()) {
+        for (const face of faces) await face.close()
+        held.writeTo(output)
+      }
+      for (const face of files) await face.close()
+      complaints.writeTo(output)
+      await output.flushed()
+    },
+  }
+}
