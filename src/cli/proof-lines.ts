@@ -8,6 +8,8 @@ type Of<T extends Event['type']> = Extract<Event, { type: T }>
 /** Differences printed one by one; the rest is counted, and JSON lines hold them all. */
 const MAX_DIFFERENCES = 20
 
+const SIDES = ['log', 'catalog'] as const
+
 export class ProofLines {
   readonly #subjects: SubjectColumn
   readonly #verbose: boolean
@@ -41,9 +43,10 @@ export class ProofLines {
   #check(event: Of<'verify.check'>, block: Tell): readonly Block[] {
     const subject = this.#subjects.pad(`v${event.version} ${event.check}`, 24)
     if (!event.equal) {
+      const sides = event.sides ?? SIDES
       const details: Block['details'] = [
-        ['log', event.log],
-        ['catalog', event.catalog],
+        [sides[0], event.log],
+        [sides[1], event.catalog],
       ]
       // The same number of rows on both sides, and yet not the same rows: two equal numbers alone would read like a mistake.
       const many = event.log === event.catalog ? '  as many, but not the same; what differs is named below' : ''
@@ -64,11 +67,12 @@ export class ProofLines {
       return []
     }
     this.#shown += 1
+    const sides = event.sides ?? SIDES
     const field =
       event.field === event.check || event.field === '' ? '' : `${event.path === undefined ? '' : '  '}${event.field}`
     const details: Block['details'] = [
-      ['log', event.log],
-      ['catalog', event.catalog],
+      [sides[0], event.log],
+      [sides[1], event.catalog],
     ]
     const text = `${this.#subjects.pad(`v${event.version} ${event.check}`, 24)}${event.path ?? ''}${field}`
     return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]

@@ -152,7 +152,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
         say(
           'error',
           `${event.table} v${event.version} differs`,
-          `${event.check}${at} ${event.field}: log ${event.log}, catalog ${event.catalog}`,
+          `${event.check}${at} ${event.field}: ${event.sides?.[0] ?? 'log'} ${event.log}, ${event.sides?.[1] ?? 'catalog'} ${event.catalog}`,
         )
       } else if (event.type === 'chunk.failed' && command === 'copy') {
         const text = `${event.error.code} ${event.error.message}`

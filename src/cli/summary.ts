@@ -99,7 +99,7 @@ export class SummaryFold {
       copiedText(finished, this.#moved.chunks) + this.#paceText(),
       command === 'diff' ? differenceText(finished) : '',
       this.#questionsText(),
-      this.#checksText(command),
+      this.#checksText({ command, totals: finished.totals }),
       this.#rowsText(),
     ].filter((part) => part !== '')
     const noProof = finished.proof === 'none' ? '  nothing was proved (proof none)' : ''
@@ -145,7 +145,7 @@ export class SummaryFold {
     return `${plural(all, 'question')}, ${plural(runs, 'run')} each, ${plural(same, 'equal answer')}; ${winners.join(', ')}`
   }
 
-  #checksText(command: string): string {
+  #checksText({ command, totals }: { command: string; totals: RunFinished['totals'] }): string {
     if (this.#checks === 0 && this.#differences === 0) return ''
     if (command !== 'validate' && this.#differences === 0) {
       return `${grouped(this.#equal)} of ${plural(this.#checks, 'check')} passed`
@@ -153,7 +153,12 @@ export class SummaryFold {
     const files = this.#differentFiles.size === 0 ? '' : ` in ${plural(this.#differentFiles.size, 'file')}`
     const differences = this.#differences === 0 ? '' : `${plural(this.#differences, 'difference')}${files}; `
     const versions = plural(this.#versions.size, 'version')
-    return `${differences}${grouped(this.#equal)} of ${plural(this.#checks, 'check')} equal at ${versions}`
+    const { checkpoints, checkpointsInLog = '0' } = totals
+    const looked =
+      checkpoints === undefined || checkpointsInLog === '0'
+        ? ''
+        : `; ${grouped(checkpoints)} of ${plural(checkpointsInLog, 'checkpoint')} compared`
+    return `${differences}${grouped(this.#equal)} of ${plural(this.#checks, 'check')} equal at ${versions}${looked}`
   }
 
   #rowsText(): string {

@@ -15,13 +15,13 @@ export type LastCheckpointHint = {
 }
 
 /** Larger than any hint has a reason to be; a schema of a thousand columns is some hundred KB. */
-const MAX_BYTES = 16 << 20
+export const MAX_HINT_BYTES = 16 << 20
 
 /** Bytes of a small file, or null when there is none. */
 export async function readSmall(store: LogStore, path: string, signal: AbortSignal): Promise<Buffer | null> {
   const chunks: Buffer[] = []
   try {
-    for await (const chunk of store.read(path, { end: MAX_BYTES, signal })) chunks.push(chunk)
+    for await (const chunk of store.read(path, { end: MAX_HINT_BYTES, signal })) chunks.push(chunk)
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'SOURCE_GONE') return null
     throw error

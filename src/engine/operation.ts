@@ -77,6 +77,8 @@ export type Operation =
       readonly verbose: boolean
       /** Older versions to check beside the latest. */
       readonly samples: number
+      /** Checkpoints to compare at most; absent means all. */
+      readonly checkpoints?: number
     }
   | {
       readonly kind: 'performance-compare'

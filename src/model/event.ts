@@ -166,6 +166,7 @@ export type EventBody =
       log: string
       catalog: string
       witness: string
+      sides?: readonly [string, string]
     }
   | {
       type: 'verify.mismatch'
@@ -176,6 +177,8 @@ export type EventBody =
       field: string
       log: string
       catalog: string
+      /** Names of the two sides where they are not the log and the catalog. */
+      sides?: readonly [string, string]
     }
   | QuestionEvent
   // ── rows of listing commands

@@ -276,6 +276,7 @@ const bodies = {
     log: z.string(),
     catalog: z.string(),
     witness: z.string(),
+    sides: z.tuple([z.string(), z.string()]).readonly().optional(),
   },
   'verify.mismatch': {
     table: z.string(),
@@ -285,6 +286,7 @@ const bodies = {
     field: z.string(),
     log: z.string(),
     catalog: z.string(),
+    sides: z.tuple([z.string(), z.string()]).readonly().optional(),
   },
   question: {
     question: z.string(),

@@ -69,7 +69,11 @@ export async function importInto(catalog: SqlDatabase, log: LogStore, tableId: s
 
 export type Validated = ValidationResult & { readonly events: readonly EventBody[] }
 
-export async function validated(of: Omit<Imported, keyof AsyncDisposable | 'file'>, samples = 3): Promise<Validated> {
+export async function validated(
+  of: Omit<Imported, keyof AsyncDisposable | 'file'>,
+  samples = 3,
+  checkpoints = Infinity,
+): Promise<Validated> {
   const events: EventBody[] = []
   const result = await validateTable({
     catalog: of.catalog,
@@ -78,6 +82,8 @@ export async function validated(of: Omit<Imported, keyof AsyncDisposable | 'file
     // On tables this small a second thread only costs; the commands are tested with as many as they have.
     scratch: () => openDuckdb(':memory:', 'write', { memoryLimit: '1GB', threads: ALL ? 2 : 1 }),
     samples,
+    checkpoints,
+    now: Date.now(),
     random: seeded(7),
     interrupt: NEVER,
     emit: (event) => void events.push(event),

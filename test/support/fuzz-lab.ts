@@ -278,6 +278,8 @@ export class Lab implements Disposable {
         log: openLocalLog(this.folder),
         scratch: () => openDuckdb(':memory:', 'write', { memoryLimit: '512MB', threads: 1 }),
         samples: 2,
+        checkpoints: Infinity,
+        now: Date.now(),
         random: () => 0.5,
         interrupt: NEVER,
         emit: (event) => {

@@ -66,6 +66,7 @@ describe('the window', () => {
   const folder = (commits: readonly number[], checkpoints: readonly number[]): LogFolder => ({
     commits: new Map(commits.map((version) => [version, file(version)])),
     checkpoints: checkpoints.map(checkpoint),
+    incomplete: [],
     crcs: new Map(),
     hasLastCheckpoint: false,
     latest: Math.max(...commits, ...checkpoints),

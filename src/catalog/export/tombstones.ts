@@ -5,39 +5,18 @@
 import type { MetadataAction, RemoveAction } from '../../delta/actions.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
+import { intervalMs, TOMBSTONE_RETENTION_MS } from '../../delta/retention.ts'
 import { hashInto, type HashPair } from '../../shared/hash.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { utf8 } from './adds.ts'
 
 const PAGE_ROWS = 500
-const WEEK_MS = 7 * 86_400_000
-const UNIT_MS: Readonly<Record<string, number>> = {
-  millisecond: 1,
-  second: 1_000,
-  minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
-  week: WEEK_MS,
-}
-
 /** How long removed files are kept, ms: by the table's word, a week without one. Infinity for a word that cannot be read. */
 export function retentionOf(metadata: MetadataAction | null): number {
   const text = metadata?.configuration?.['delta.deletedFileRetentionDuration']
-  if (text === undefined || text === null) return WEEK_MS
-  const words = text
-    .trim()
-    .toLowerCase()
-    .replace(/^interval\s+/, '')
-    .split(/\s+/)
-  let total = 0
-  for (let i = 0; i < words.length; i += 2) {
-    const count = Number(words[i])
-    const unit = UNIT_MS[(words[i + 1] ?? '').replace(/s$/, '')]
-    // What is kept too long costs room; what is dropped too early costs somebody's time travel.
-    if (!Number.isFinite(count) || unit === undefined) return Infinity
-    total += count * unit
-  }
-  return total
+  if (text === undefined || text === null) return TOMBSTONE_RETENTION_MS
+  // A tombstone kept too long costs room; one dropped too early costs a reader its time travel.
+  return intervalMs(text)
 }
 
 const REMOVES = `SELECT version, source, line, raw FROM delta_actions

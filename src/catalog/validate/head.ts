@@ -35,13 +35,16 @@ export async function headOf(scratch: SqlDatabase, tableId: string): Promise<Cat
 
 /**
  * Whether the catalog's rows of its first version were read from a checkpoint. A table that was pruned to this version has none, though its
- * log may have been cleaned to the very same one. Several relations say it, so that damage to one of them does not decide.
+ * log may have been cleaned to the very same one. A checkpoint has protocol and metadata, so that three relations say it; the majority
+ * decides, and the comparison then finds the rows that say otherwise.
  */
 export async function beganAtBase(scratch: SqlDatabase, version: number): Promise<boolean> {
   const relations = ['cat_actions', 'cat_protocols', 'cat_metadata']
-  const sources = relations.map((name) => `SELECT 1 FROM ${name} WHERE version = '${version}' AND source = '1'`)
-  const files = `SELECT 1 FROM cat_files WHERE added_version = '${version}' AND from_checkpoint = '1'`
-  return (await scratch.all(`${[...sources, files].join(' UNION ALL ')} LIMIT 1`)).length > 0
+  const votes = relations.map(
+    (name) => `(SELECT CAST(count(*) > 0 AS INT) FROM ${name} WHERE version = '${version}' AND source = '1')`,
+  )
+  const [row] = await scratch.all(`SELECT ${votes.join(' + ')}`)
+  return Number(row?.[0]) >= 2
 }
 
 /** Takes out of the copies what an unfinished import has written ahead of the current version. */

@@ -1,7 +1,7 @@
 /**
  * Proves that the catalog says what the log says. The log is read and replayed again by DuckDB in SQL; the catalog's rows are loaded beside
- * it, and both are compared as sets: every life of a file, every commit, every line, at the latest version and at older ones. Then others
- * are heard: checksum files, `_last_checkpoint`, and a checkpoint that the replay did not need. Ranges are proved against the statistics they
+ * it, and both are compared as sets: every life of a file, every commit, every line, at the latest version and at older ones. Then come
+ * checksum files and `_last_checkpoint`, and every checkpoint is compared with the replay. Ranges are proved against the statistics they
  * were made from.
  */
 import type { LogStore } from '../../model/log-store.ts'
@@ -20,13 +20,14 @@ import {
 } from './checks.ts'
 import { beganAtBase, checkHead, checkImport, headOf, hideAhead } from './head.ts'
 import { loadCatalog } from './load-catalog.ts'
-import { loadLog } from './load-window.ts'
+import { loadLog, type LoadedLog } from './load-window.ts'
 import { checkRanges } from './ranges.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY } from './replay-sql.ts'
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
 import { compareParsed, compareState, PARSED_KINDS } from './state-checks.ts'
-import { checkCrc, checkLastCheckpoint, checkWitness } from './witnesses.ts'
+import { checkCheckpoints, type CheckpointsLooked } from './checkpoints.ts'
+import { checkCrc, checkLastCheckpoint } from './witnesses.ts'
 
 export type ValidationOptions = {
   readonly catalog: SqlDatabase
@@ -36,7 +37,11 @@ export type ValidationOptions = {
   readonly scratch: () => Promise<SqlDatabase>
   /** Older versions to check beside the latest. */
   readonly samples: number
-  /** From 0 up to 1, to choose them. */
+  /** Checkpoints to compare with the commits at most; Infinity: all. */
+  readonly checkpoints: number
+  /** ms since the epoch; decides what has expired from a checkpoint. */
+  readonly now: number
+  /** From 0 up to 1, to choose versions and checkpoints. */
   readonly random: () => number
   readonly interrupt: Interrupt
   readonly emit: Emit
@@ -51,6 +56,9 @@ export type ValidationResult = {
   readonly versions: readonly number[]
   readonly checks: number
   readonly differences: number
+  readonly checkpoints: CheckpointsLooked
+  /** How many of the differences are with checksum files, `_last_checkpoint` and checkpoints. */
+  readonly witnessDifferences: number
   /** Files of the log that agreed or not: `_delta_log`, checksum files, checkpoints. */
   readonly witnesses: readonly string[]
   readonly notes: readonly string[]
@@ -80,14 +88,14 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
   const report = new Report(scratch, table, emit)
   throwIfAborted(interrupt.stop)
 
-  const loaded = await loadLog(log, scratch, head.version, report.notes, signal)
+  const loaded = await loadLog(log, scratch, head.version, signal)
   throwIfAborted(interrupt.stop)
   await runAll(scratch, REPLAY)
   const { start } = loaded.window
   const range: Range = {
     from: Math.max(start, head.historyFrom),
     version: head.version,
-    sameStart: start === head.historyFrom && (await beganAtBase(scratch, start)) === (loaded.window.base !== null),
+    sameStart: start === head.historyFrom && (await startsAlike(scratch, loaded)),
   }
   if (start > head.historyFrom)
     report.notes.push(`the log begins at version ${start} now; older versions are in the catalog only`)
@@ -109,6 +117,7 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
     await checkVersion(report, version, range)
   }
 
+  const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
   if (loaded.folder.hasLastCheckpoint) {
@@ -116,17 +125,33 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
       report.notes.push(`_last_checkpoint bears no witness: ${asSluiceError(error).message}`)
     })
   }
-  if (loaded.witness !== null && loaded.witness.version >= range.from) {
-    await checkWitness(report, loaded.witness.version, loaded.witness.files[0]?.name ?? 'checkpoint')
-  }
+  const checkpoints = await checkCheckpoints(
+    { log, scratch, report, interrupt },
+    loaded,
+    options.checkpoints,
+    options.random,
+    options.now,
+  )
   return {
     version: head.version,
     versions,
     checks: report.checks,
     differences: report.differences,
+    checkpoints,
+    witnessDifferences: report.differences - ofCatalog,
     witnesses: [...report.witnesses],
     notes: report.notes,
   }
+}
+
+/**
+ * Whether both sides begin with a checkpoint, or both with a commit. A catalog can have begun with checkpoint 0 only where there is one: without
+ * it, rows that say so are damage, and must be compared.
+ */
+async function startsAlike(scratch: SqlDatabase, { window, folder }: LoadedLog): Promise<boolean> {
+  const { start, base } = window
+  if (base === null && !folder.checkpoints.some(({ version }) => version === start)) return true
+  return (await beganAtBase(scratch, start)) === (base !== null)
 }
 
 /** Every row of every relation. */

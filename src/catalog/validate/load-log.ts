@@ -32,7 +32,7 @@ const OTHER_KINDS = [
   'sidecar',
   'checkpointMetadata',
 ]
-const STRUCTURE = `{"add":{${FILE_FIELDS}},"remove":{"path":"VARCHAR","deletionVector":"JSON"},${OTHER_KINDS.map((kind) => `"${kind}":"JSON"`).join()}}`
+const STRUCTURE = `{"add":{${FILE_FIELDS}},"remove":{"path":"VARCHAR","deletionVector":"JSON","deletionTimestamp":"JSON","size":"JSON","partitionValues":"JSON"},${OTHER_KINDS.map((kind) => `"${kind}":"JSON"`).join()}}`
 
 /** A line that DuckDB cannot read gives NULL here and is dealt with apart; an error would hide which line it was. */
 const PARSE = `
@@ -53,8 +53,9 @@ FROM (SELECT version, source, line, digest, a."add" AS f FROM parsed WHERE sourc
 
 const REMOVES = `
 INSERT INTO log_remove
-SELECT version, source, line, f.path, ${dvIdOf('f.deletionVector')}
-FROM (SELECT version, source, line, a."remove" AS f FROM parsed WHERE source = 0 AND a."remove" IS NOT NULL)`
+SELECT version, source, line, f.path, ${dvIdOf('f.deletionVector')}, coalesce(TRY_CAST(f.deletionTimestamp AS BIGINT), 0), TRY_CAST(f.size AS BIGINT),
+  f.partitionValues
+FROM (SELECT version, source, line, a."remove" AS f FROM parsed WHERE source <> 3 AND a."remove" IS NOT NULL)`
 
 const kindCases = ['add', 'remove', ...OTHER_KINDS]
   .map((kind) => `WHEN a."${kind}" IS NOT NULL THEN '${kind}'`)
@@ -62,7 +63,7 @@ const kindCases = ['add', 'remove', ...OTHER_KINDS]
 const OTHERS = `
 INSERT INTO log_other
 SELECT version, source, line, CASE ${kindCases} ELSE 'unknown:' || coalesce(json_keys(text)[1], '') END, raw
-FROM parsed WHERE a IS NOT NULL AND (source = 3 OR (source <> 2 AND a."add" IS NULL) OR a.sidecar IS NOT NULL)`
+FROM parsed WHERE a IS NOT NULL AND (source = 3 OR a."add" IS NULL)`
 
 const UNREADABLE = 'SELECT DISTINCT version, source FROM parsed WHERE a IS NULL'
 /** Statements that turn the rows of `line` into actions. */

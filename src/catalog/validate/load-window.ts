@@ -1,4 +1,4 @@
-/** Everything of the log that a validation needs, in the scratch database: base, commits, history, and one checkpoint as a witness. */
+/** Everything of the log that a validation needs, in the scratch database: base, commits and history. */
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/log-store.ts'
@@ -12,23 +12,26 @@ import { listFolder, windowOf, type Checkpoint, type LogFolder, type Window } fr
 
 const PAGE_ROWS = 10_000
 
-export type LoadedLog = { readonly folder: LogFolder; readonly window: Window; readonly witness: Checkpoint | null }
+export type LoadedLog = {
+  readonly folder: LogFolder
+  readonly window: Window
+  /** Checkpoints that the replay could not start from, with what was wrong. */
+  readonly broken: ReadonlyMap<Checkpoint, string>
+}
 
 /**
- * @param notes told what could not be read and was done without
  * @throws SluiceError NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT
  */
 export async function loadLog(
   log: LogStore,
   scratch: SqlDatabase,
   version: number,
-  notes: string[],
   signal: AbortSignal,
 ): Promise<LoadedLog> {
   const folder = await listFolder(log, signal)
   const loader = new LogLoader(log, scratch, signal)
   const at = { log, scratch, loader, signal }
-  const broken = new Set<Checkpoint>()
+  const broken = new Map<Checkpoint, string>()
   const window = await loadBase()
   log.ahead?.(
     [...window.history, ...window.commits].map(({ name }) => `${LOG_FOLDER}/${name}`),
@@ -37,11 +40,10 @@ export async function loadLog(
   for (const file of window.history) await loader.add(file, LINE_SOURCE.history)
   for (const file of window.commits) await loader.add(file, LINE_SOURCE.commit)
   await loader.flush()
-  const witness = await loadWitness()
   await runAll(scratch, RENUMBER)
   await nameOddPaths(scratch, log.root)
   await nameVersions(scratch, window)
-  return { folder, window, witness }
+  return { folder, window, broken }
 
   /** A checkpoint that cannot be read is passed over for the next one, as an import does it. */
   async function loadBase(): Promise<Window> {
@@ -51,32 +53,21 @@ export async function loadLog(
     }
   }
 
-  async function loadWitness(): Promise<Checkpoint | null> {
-    // The newest one that can be: it is what other readers start from.
-    for (const checkpoint of folder.checkpoints.toReversed()) {
-      if (checkpoint.version <= window.start - 1 || checkpoint.version > version || broken.has(checkpoint)) continue
-      if (checkpoint === window.base || (window.base !== null && checkpoint.version === window.start)) continue
-      if (await readable(checkpoint, LINE_SOURCE.witness)) return checkpoint
-    }
-    return null
-  }
-
   async function readable(checkpoint: Checkpoint, source: number): Promise<boolean> {
     try {
       await loadCheckpoint(at, checkpoint, source)
       return true
     } catch (error) {
-      if (!(error instanceof SluiceError) || error.kind !== 'source') throw error
-      broken.add(checkpoint)
-      notes.push(`checkpoint ${checkpoint.version} cannot be read: ${error.message}`)
+      if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
+      broken.set(checkpoint, error.message)
       await forgetCheckpoint(scratch, checkpoint.version, source)
       return false
     }
   }
 }
 
-/** Paths that may be written in several ways get their canonical form; JavaScript knows it, SQL only looks it up. */
-async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<void> {
+/** Paths that may be written in several ways get their canonical form; JavaScript knows it, SQL only looks it up. May be called again for new rows. */
+export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<void> {
   for await (const page of scratch.pages(ODD_PATHS, [], PAGE_ROWS)) {
     const rows = page.map(([path]) => [String(path), canonicalPath(String(path), root)])
     await scratch.write((transaction) => loadCounted(transaction, 'path_key', ['path', 'key'], rows))

@@ -3,7 +3,7 @@
 /** Paths that need no canonical form are their own key. */
 export const ODD_PATHS = `
 SELECT DISTINCT path FROM (SELECT path FROM log_add UNION ALL SELECT path FROM log_remove)
-WHERE contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.')`
+WHERE path NOT IN (SELECT path FROM path_key) AND (contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.'))`
 
 /** Every add and remove that changes the state, in the order of the log. PROTOCOL.md, "Action Reconciliation": the key is (path, dvId). */
 const EVENTS = `
@@ -20,11 +20,6 @@ CREATE TABLE log_life AS
 SELECT version, source, line, key, dv, removed_version, row_number() OVER (PARTITION BY key, dv, version ORDER BY line) AS nth
 FROM (SELECT *, lead(version) OVER (PARTITION BY key, dv ORDER BY version, line) AS removed_version FROM log_event)
 WHERE is_add`
-
-const WITNESS_KEYS = `
-CREATE TABLE log_witness AS
-SELECT a.*, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv
-FROM log_add a LEFT JOIN path_key k ON k.path = a.path WHERE a.source = 2`
 
 /** Keys that begin more than one life in a version, which is legal and rare. */
 const REPEATED = `
@@ -99,7 +94,7 @@ WITH lines AS (
   SELECT version, count(*) AS n FROM (
     SELECT version FROM log_add WHERE source = 0 UNION ALL SELECT version FROM log_other WHERE source IN (0, 3)) GROUP BY version),
 adds AS (SELECT version, count(*) AS n, sum(size) AS bytes FROM log_add WHERE source = 0 GROUP BY version),
-removes AS (SELECT version, count(*) AS n FROM log_remove GROUP BY version),
+removes AS (SELECT version, count(*) AS n FROM log_remove WHERE source = 0 GROUP BY version),
 ended AS (
   SELECT l.removed_version AS version, sum(a.size) AS bytes FROM log_life l JOIN log_add a USING (version, source, line)
   WHERE l.removed_version IS NOT NULL GROUP BY l.removed_version),
@@ -122,17 +117,7 @@ LEFT JOIN removes r ON r.version = v.version LEFT JOIN ended e ON e.version = v.
 LEFT JOIN first_files ff ON ff.version = v.version`
 
 /** Needs `log_version(version, modified)`: every version of the window with the time of its file. */
-export const REPLAY: readonly string[] = [
-  EVENTS,
-  LIVES,
-  WITNESS_KEYS,
-  REPEATED,
-  CATALOG_LIVES,
-  TOTALS,
-  INFOS,
-  TIMES,
-  COMMITS,
-]
+export const REPLAY: readonly string[] = [EVENTS, LIVES, REPEATED, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
 
 /** State at a version, by the rule that the newest mention wins; a commit's line wins over a row of the base checkpoint. */
 const newest = (kind: string, partition: string, version: number): string => `

@@ -16,6 +16,8 @@ export type Difference = {
   readonly catalog: SqlValue | undefined
 }
 
+type Sides = readonly [string, string]
+
 export class Report {
   readonly #scratch: SqlDatabase
   readonly #table: string
@@ -35,14 +37,20 @@ export class Report {
   }
 
   /** Runs comparisons that make up one check. What a reader sees of it are the rows counted on both sides. */
-  async compare(version: number, check: string, witness: string, comparisons: readonly Comparison[]): Promise<void> {
+  async compare(
+    version: number,
+    check: string,
+    witness: string,
+    comparisons: readonly Comparison[],
+    sides?: Sides,
+  ): Promise<void> {
     const found = await runAll(this.#scratch, comparisons.map(compareSql))
     if (found > 0) await runAll(this.#scratch, SETTLE)
     const shownOf = comparisons.filter((one) => one.uncounted !== true)
     const sum = (side: 'log' | 'catalog'): string =>
       shownOf.map((one) => `(SELECT count(*) FROM (${one[side]}))`).join(' + ')
     const [row] = await this.#scratch.all(`SELECT ${sum('log')}, ${sum('catalog')}`)
-    await this.#settled(version, check, witness, String(row?.[0]), String(row?.[1]), found > 0)
+    await this.#settled(version, check, witness, String(row?.[0]), String(row?.[1]), found > 0, sides)
   }
 
   /** A check on two values. */
@@ -53,11 +61,12 @@ export class Report {
     field: string,
     log: SqlValue | undefined,
     catalog: SqlValue | undefined,
+    sides?: Sides,
   ): Promise<void> {
     const texts = [shown(log), shown(catalog)] as const
     const differs = texts[0] !== texts[1]
     if (differs) await this.#insert(version, check, field, texts)
-    await this.#settled(version, check, witness, ...texts, differs)
+    await this.#settled(version, check, witness, ...texts, differs, sides)
   }
 
   /** Takes differences of a check that `noted` ends; in bounded numbers, so that all of them may be wrong. */
@@ -98,6 +107,7 @@ export class Report {
     log: string,
     catalog: string,
     suspected: boolean,
+    sides?: Sides,
   ): Promise<void> {
     this.checks++
     this.witnesses.add(witness)
@@ -109,6 +119,7 @@ export class Report {
       log,
       catalog,
       witness,
+      ...(sides === undefined ? {} : { sides }),
     } as const
     if (!suspected) {
       this.#emit({ ...event, equal: true })
@@ -120,11 +131,11 @@ export class Report {
     const found = Number(row?.[0] ?? 0)
     this.differences += found
     this.#emit({ ...event, equal: found === 0 })
-    if (found > 0) await this.#show()
+    if (found > 0) await this.#show(sides)
     this.#seen = Math.max(this.#seen, Number(row?.[1] ?? 0))
   }
 
-  async #show(): Promise<void> {
+  async #show(sides?: Sides): Promise<void> {
     if (this.#shown >= MAX_SHOWN) return
     const rows = await this.#scratch.all(
       'SELECT "check", version, path, field, log, catalog FROM difference WHERE id > ? ORDER BY id LIMIT ?',
@@ -141,6 +152,7 @@ export class Report {
         field: String(field),
         log: shown(log),
         catalog: shown(catalog),
+        ...(sides === undefined ? {} : { sides }),
       })
     }
   }

@@ -11,7 +11,7 @@ export const LINE_SOURCE = {
   commit: 0,
   /** The base checkpoint: the state that the replay starts from. */
   base: 1,
-  /** A later checkpoint, read only to bear witness. */
+  /** Another checkpoint, held only while it is compared with the replay. */
   witness: 2,
   /** A commit at or below the base: kept word for word, without effect on files. */
   history: 3,
@@ -27,7 +27,8 @@ CREATE TABLE log_add (
   version BIGINT, source BIGINT, line BIGINT, path VARCHAR, dv_id VARCHAR, size BIGINT, modification_time BIGINT, num_records BIGINT,
   cardinality BIGINT, data_change VARCHAR, partition_values VARCHAR, stats VARCHAR, stats_parsed VARCHAR, tags VARCHAR, deletion_vector VARCHAR,
   base_row_id BIGINT, default_row_commit_version BIGINT, clustering_provider VARCHAR, digest VARCHAR);
-CREATE TABLE log_remove (version BIGINT, source BIGINT, line BIGINT, path VARCHAR, dv_id VARCHAR);
+CREATE TABLE log_remove (
+  version BIGINT, source BIGINT, line BIGINT, path VARCHAR, dv_id VARCHAR, deletion_timestamp BIGINT, size BIGINT, partition_values VARCHAR);
 CREATE TABLE log_other (version BIGINT, source BIGINT, line BIGINT, kind VARCHAR, raw VARCHAR);
 CREATE TABLE path_key (path VARCHAR, key VARCHAR);
 CREATE TABLE difference (

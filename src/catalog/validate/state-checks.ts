@@ -66,7 +66,8 @@ const fieldsOf = (kind: ParsedKind): Field[] =>
     same([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'),
   )
 
-const columnsOf = (kind: ParsedKind): string =>
+/** SQL columns of a parsed relation, out of `raw`. */
+export const columnsOf = (kind: ParsedKind): string =>
   Object.entries(PARSED[kind].columns)
     .map(([name, sql]) => `${sql} AS "${name}"`)
     .join(', ')

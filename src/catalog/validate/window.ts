@@ -20,6 +20,8 @@ export type LogFolder = {
   readonly commits: ReadonlyMap<number, LogFile>
   /** Complete ones by version; where a version has several, the one that Spark would choose comes first. */
   readonly checkpoints: readonly Checkpoint[]
+  /** Checkpoints in parts of which some are missing. */
+  readonly incomplete: readonly { readonly version: number; readonly parts: number; readonly found: number }[]
   readonly crcs: ReadonlyMap<number, LogFile>
   readonly hasLastCheckpoint: boolean
   readonly latest: number
@@ -51,8 +53,12 @@ export async function listFolder(log: LogStore, signal: AbortSignal): Promise<Lo
       parted.set(key, cut)
     }
   }
+  const incomplete: { version: number; parts: number; found: number }[] = []
   for (const { version, parts, files } of parted.values()) {
-    if (files.size !== parts) continue
+    if (files.size !== parts) {
+      incomplete.push({ version, parts, found: files.size })
+      continue
+    }
     const inOrder = Array.from({ length: parts }, (_, i) => files.get(i + 1) as LogFile)
     whole.push({ version, form: 'multipart', files: inOrder })
   }
@@ -66,7 +72,7 @@ export async function listFolder(log: LogStore, signal: AbortSignal): Promise<Lo
       hint: 'Verify table path and _delta_log contents',
     })
   }
-  return { commits, checkpoints: whole, crcs, hasLastCheckpoint, latest }
+  return { commits, checkpoints: whole, incomplete, crcs, hasLastCheckpoint, latest }
 }
 
 export type Window = {
@@ -85,7 +91,7 @@ export type Window = {
  * @param without checkpoints that could not be read
  * @throws SluiceError LOG_GAP when `version` cannot be built
  */
-export function windowOf(folder: LogFolder, version: number, without: ReadonlySet<Checkpoint>): Window {
+export function windowOf(folder: LogFolder, version: number, without: Pick<ReadonlySet<Checkpoint>, 'has'>): Window {
   let low = version + 1
   while (folder.commits.has(low - 1)) low--
   const inOrder = [...folder.commits.values()]

@@ -1,11 +1,14 @@
-/** What others wrote about the same versions: checksum files, `_last_checkpoint`, and a checkpoint that was not used to replay. */
+/** Cross-checks of the catalog against checksum files and `_last_checkpoint`. */
 import { crcName, LAST_CHECKPOINT, logPathOf } from '../../delta/log-path.ts'
+import { MAX_HINT_BYTES } from '../../delta/last-checkpoint.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { compareState, type ParsedKind } from './state-checks.ts'
-import type { Comparison } from './compare.ts'
 import { catalogActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'
+
+/** Checksum files may list all files of a table (`allFiles`). */
+const MAX_CRC_BYTES = 256 << 20
 
 type At = {
   readonly log: LogStore
@@ -14,15 +17,25 @@ type At = {
   readonly signal: AbortSignal
 }
 
-async function textOf({ log, signal }: At, name: string): Promise<string> {
+/** The text of a witness, or its size in bytes where that is above `bound`. */
+async function textOf({ log, signal }: At, name: string, bound: number): Promise<string | number> {
   const chunks: Buffer[] = []
-  for await (const chunk of log.read(logPathOf(name), { signal })) chunks.push(chunk)
+  let bytes = 0
+  for await (const chunk of log.read(logPathOf(name), { end: bound + 1, signal })) {
+    chunks.push(chunk)
+    bytes += chunk.length
+  }
+  if (bytes > bound) return (await log.head(logPathOf(name), signal))?.size ?? bytes
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Loads the text where it is JSON; a broken witness is a note, not a difference of the catalog. */
-async function hear(at: At, name: string): Promise<boolean> {
-  const text = await textOf(at, name)
+/**
+ * Loads the text where it is JSON; a broken witness is a note, not a difference of the catalog.
+ * @returns the size in bytes of a file above `bound`, which was not read
+ */
+async function hear(at: At, name: string, bound: number): Promise<boolean | number> {
+  const text = await textOf(at, name, bound)
+  if (typeof text === 'number') return text
   const [row] = await at.scratch.all(`SELECT coalesce(TRY(json_type(?::VARCHAR)) = 'OBJECT', false)`, [text])
   if (Number(row?.[0]) !== 1) {
     at.report.notes.push(`${name} is no JSON object and bears no witness`)
@@ -62,7 +75,10 @@ const CRC_STATES: readonly { readonly kind: ParsedKind; readonly field: string; 
 /** PROTOCOL.md, "Version Checksum File". Fields that are absent or null say nothing. */
 export async function checkCrc(at: At, version: number): Promise<void> {
   const name = crcName(version)
-  if (!(await hear(at, name))) return
+  const heard = await hear(at, name, MAX_CRC_BYTES)
+  if (typeof heard === 'number')
+    at.report.notes.push(`${name} has ${heard} bytes and was not read: ${MAX_CRC_BYTES} are the most`)
+  if (heard !== true) return
   const [row] = await at.scratch.all(
     `SELECT w.text->>'$.numFiles', w.text->>'$.tableSizeBytes', c.files, c.bytes FROM witness w,
        (SELECT count(*) AS files, coalesce(sum(TRY_CAST(size AS BIGINT)), 0) AS bytes FROM (${catalogActiveAt(version)})) c`,
@@ -80,7 +96,15 @@ export async function checkCrc(at: At, version: number): Promise<void> {
 
 /** The hint names a checkpoint by version; only its number of files says anything about a state. */
 export async function checkLastCheckpoint(at: At, from: number, to: number): Promise<void> {
-  if (!(await hear(at, LAST_CHECKPOINT))) return
+  const heard = await hear(at, LAST_CHECKPOINT, MAX_HINT_BYTES)
+  if (typeof heard === 'number') {
+    await at.report.value(to, 'last checkpoint: size', LAST_CHECKPOINT, 'bytes', heard, `at most ${MAX_HINT_BYTES}`, [
+      'file',
+      'readers',
+    ])
+    return
+  }
+  if (!heard) return
   const [row] = await at.scratch.all(
     `SELECT TRY_CAST(text->>'$.version' AS BIGINT), TRY_CAST(text->>'$.numOfAddFiles' AS BIGINT) FROM witness`,
   )
@@ -88,28 +112,4 @@ export async function checkLastCheckpoint(at: At, from: number, to: number): Pro
   if (typeof version !== 'number' || typeof files !== 'number' || version < from || version > to) return
   const [ours] = await at.scratch.all(`SELECT count(*) FROM (${catalogActiveAt(version)})`)
   await at.report.value(version, 'last checkpoint: number of files', LAST_CHECKPOINT, 'numOfAddFiles', files, ours?.[0])
-}
-
-/**
- * Checkpoints are not copies of the commits: of 153 real checkpoint adds 146 flip dataChange, 22 drop stats and 4 write them anew. So
- * only what must be the same is compared, and stats by value where both have them.
- */
-const witnessComparison = (version: number): Comparison => ({
-  check: 'checkpoint: files',
-  version: `${version}`,
-  path: 'coalesce(l.path, c.path)',
-  on: 'l.key = c.key AND l.dv = c.dv',
-  log: `SELECT *, 1 AS present FROM log_witness WHERE version = ${version}`,
-  catalog: `SELECT *, 1 AS present FROM (${catalogActiveAt(version)})`,
-  fields: [
-    { name: 'size', log: 'l.size', catalog: 'c.size' },
-    { name: 'partition_values', log: 'l.partition_values', catalog: 'c.partition_values', mode: 'values' },
-    { name: 'deletion_vector', log: 'l.deletion_vector', catalog: 'c.deletion_vector', mode: 'json' },
-    { name: 'stats', log: 'coalesce(l.stats, l.stats_parsed)', catalog: 'c.stats', mode: 'shared' },
-  ],
-})
-
-/** Compares the catalog with a checkpoint that is loaded already. */
-export async function checkWitness(report: Report, version: number, name: string): Promise<void> {
-  await report.compare(version, 'checkpoint: files', name, [witnessComparison(version)])
 }

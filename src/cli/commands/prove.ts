@@ -1,16 +1,20 @@
 /** validate, performance-compare. */
-import { count, flag, given, list, optionalText, text } from '../arguments.ts'
+import { count, flag, given, list, optionalCount, optionalText, text } from '../arguments.ts'
 import { optionalDuration } from '../duration.ts'
 import { operate, TABLE_OPERAND } from './command.ts'
 import type { Command } from './command.ts'
+
+/** Older versions that a validation checks by default. */
+const SAMPLES = 4
 
 const validate: Command = {
   declare: (yargs, defaults) => {
     yargs.positional('table', TABLE_OPERAND).option('samples', {
       type: 'number',
       requiresArg: true,
-      default: defaults.samples ?? 4,
-      describe: 'older versions to check beside the latest',
+      ...given('default', defaults.samples),
+      defaultDescription: '4 versions, all checkpoints',
+      describe: 'older versions to check beside the latest, and checkpoints at most',
     })
   },
   request: (args, context) =>
@@ -19,7 +23,8 @@ const validate: Command = {
       table: text(args, 'table'),
       catalog: context.catalog(),
       verbose: flag(args, 'verbose'),
-      samples: count(args, 'samples', 0, 1000),
+      samples: optionalCount(args, 'samples', 0, 1000) ?? SAMPLES,
+      ...given('checkpoints', optionalCount(args, 'samples', 0, 1000)),
     }),
 }
 

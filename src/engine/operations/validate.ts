@@ -1,5 +1,6 @@
 /** `validate`: proves a table of the catalog against its log, and records what was found. */
 import { readHead } from '../../catalog/import/head.ts'
+import type { CheckpointsLooked } from '../../catalog/validate/checkpoints.ts'
 import { validateTable } from '../../catalog/validate/index.ts'
 import { recordValidation } from '../../catalog/validations.ts'
 import { dec } from '../../model/event.ts'
@@ -35,6 +36,8 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
       log,
       scratch: scratchDatabase,
       samples: operation.samples,
+      checkpoints: operation.checkpoints ?? Infinity,
+      now: clock.now(),
       random: Math.random,
       interrupt,
       emit: (event) => {
@@ -59,11 +62,13 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
       versions: dec(result.versions.length),
       checks: dec(checks),
       differences: dec(differences),
+      checkpoints: dec(result.checkpoints.looked),
+      checkpointsInLog: dec(result.checkpoints.all),
     }
     if (differences === 0)
       return {
         totals,
-        proof: `log at ${result.versions.map((v) => `v${v}`).join(' ')}; ${result.witnesses.join(', ')}`,
+        proof: `log at ${result.versions.map((v) => `v${v}`).join(' ')}; ${result.witnesses.join(', ')}${checkpointsText(result.checkpoints)}`,
       }
     const { tableId } = head
     return {
@@ -71,15 +76,23 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
       proof: 'none',
       error: new SluiceError(
         'DIFFERENCES',
-        `the catalog differs from the log in ${differences} ${differences === 1 ? 'place' : 'places'}`,
+        `${differences === result.witnessDifferences ? 'files of the log differ from its commits' : 'the catalog differs from the log'} in ${differences} ${differences === 1 ? 'place' : 'places'}`,
         {
           where: log.label,
           hint:
-            besideRanges === 0
-              ? `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${shellQuote(tableId)} COLUMN --drop, then without --drop`
-              : `take the table out, then import it again: sluice rollback ${shellQuote(tableId)} --database-url … --confirm=${shellQuote(tableId)}`,
+            differences === result.witnessDifferences
+              ? 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
+              : besideRanges === 0
+                ? `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${shellQuote(tableId)} COLUMN --drop, then without --drop`
+                : `take the table out, then import it again: sluice rollback ${shellQuote(tableId)} --database-url … --confirm=${shellQuote(tableId)}`,
         },
       ),
     }
   })
+}
+
+/** How many checkpoints the proof speaks of, or nothing where the log has none. */
+function checkpointsText({ looked, all, notJudged }: CheckpointsLooked): string {
+  if (all === 0) return ''
+  return `; ${looked} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not judged`}`
 }

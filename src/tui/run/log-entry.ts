@@ -106,12 +106,12 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
     case 'verify.check':
       return entry(
         event.equal ? 'note' : 'error',
-        `${event.table} v${event.version} ${event.check}: ${event.equal ? [event.log, event.catalog].filter((side) => side !== '').join(' = ') : `log ${event.log}, catalog ${event.catalog}`} (${event.witness})`,
+        `${event.table} v${event.version} ${event.check}: ${event.equal ? [event.log, event.catalog].filter((side) => side !== '').join(' = ') : `${event.sides?.[0] ?? 'log'} ${event.log}, ${event.sides?.[1] ?? 'catalog'} ${event.catalog}`} (${event.witness})`,
       )
     case 'verify.mismatch':
       return entry(
         'error',
-        `${event.table} v${event.version} ${event.check} ${event.path ?? ''} ${event.field}: log ${event.log}, catalog ${event.catalog}`,
+        `${event.table} v${event.version} ${event.check} ${event.path ?? ''} ${event.field}: ${event.sides?.[0] ?? 'log'} ${event.log}, ${event.sides?.[1] ?? 'catalog'} ${event.catalog}`,
       )
     case 'question':
       return entry(

@@ -1,0 +1,148 @@
+/**
+ * A checkpoint against the replay of the log at its version, action by action. Checkpoints are not copies of the commits: of 153 real
+ * checkpoint adds 146 flip dataChange, 22 drop stats and 4 write them anew. So what PROTOCOL.md, "Action Reconciliation" keeps must be
+ * the same, stats are compared by value where both sides have them, and what had expired may be missing.
+ */
+import { LINE_SOURCE } from './scratch.ts'
+import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt } from './replay-sql.ts'
+import { columnsOf, type ParsedKind } from './state-checks.ts'
+import { same } from './checks.ts'
+import type { Comparison, Field } from './compare.ts'
+
+/** Before which instants (ms) a removed file and a transaction have expired; -Infinity: never. */
+export type Expiry = { readonly removes: number; readonly txns: number }
+
+const KEYED = `SELECT a.*, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv, count(*) OVER (PARTITION BY coalesce(k.key, a.path), a.dv_id) AS copies`
+const CHECKPOINT_ADDS = `${KEYED} FROM log_add a LEFT JOIN path_key k ON k.path = a.path WHERE a.source = ${LINE_SOURCE.witness}`
+const CHECKPOINT_REMOVES = `${KEYED} FROM log_remove a LEFT JOIN path_key k ON k.path = a.path WHERE a.source = ${LINE_SOURCE.witness}`
+
+/** Newest event of every file up to a version; a remove in the base checkpoint is older than every commit. */
+const newestEvents = (version: number): string => `
+SELECT * FROM (
+  SELECT version, source, line, key, dv, is_add FROM log_event WHERE version <= ${version}
+  UNION ALL
+  SELECT r.version, r.source, r.line, coalesce(k.key, r.path), coalesce(r.dv_id, ''), false
+  FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = ${LINE_SOURCE.base})
+QUALIFY row_number() OVER (PARTITION BY key, dv ORDER BY version DESC, CASE source WHEN 0 THEN 1 ELSE 0 END DESC, line DESC) = 1`
+
+const activeAt = (version: number): string =>
+  `SELECT e.key, e.dv, a.*, 1 AS copies FROM (${newestEvents(version)}) e JOIN log_add a USING (version, source, line) WHERE e.is_add`
+
+const tombstonesAt = (version: number): string =>
+  `SELECT e.key, e.dv, r.*, 1 AS copies FROM (${newestEvents(version)}) e JOIN log_remove r USING (version, source, line) WHERE NOT e.is_add`
+
+const listOf = (column: string): string =>
+  `coalesce(CAST(list_sort(TRY_CAST(${column} AS VARCHAR[])) AS VARCHAR), '[]')`
+const emptied = (side: string, name: string): string => `coalesce(nullif(${side}."${name}", 'null'), '{}')`
+const list = (name: string): Field => ({ name, log: listOf(`l."${name}"`), catalog: listOf(`c."${name}"`) })
+const map = (name: string): Field => ({ name, log: emptied('l', name), catalog: emptied('c', name), mode: 'json' })
+
+const filesComparison = (version: number): Comparison => ({
+  check: 'checkpoint: files',
+  version: `${version}`,
+  path: 'coalesce(l.path, c.path)',
+  on: 'l.key = c.key AND l.dv = c.dv',
+  log: `SELECT *, 1 AS present FROM (${CHECKPOINT_ADDS})`,
+  catalog: `SELECT *, 1 AS present FROM (${activeAt(version)})`,
+  fields: [
+    ...same([
+      'copies',
+      'size',
+      'modification_time',
+      'base_row_id',
+      'default_row_commit_version',
+      'clustering_provider',
+    ]),
+    ...same(['partition_values'], 'values'),
+    ...same(['deletion_vector'], 'json'),
+    map('tags'),
+    {
+      name: 'stats',
+      log: 'coalesce(l.stats, l.stats_parsed)',
+      catalog: 'coalesce(c.stats, c.stats_parsed)',
+      mode: 'shared',
+    },
+  ],
+})
+
+/** A remove that has expired may be in a checkpoint or not, but never beside the file itself. */
+function tombstonesComparison(version: number, { removes }: Expiry): Comparison {
+  const alive = removes === -Infinity ? 'true' : `deletion_timestamp > ${removes}`
+  const [theirs, ours] = [CHECKPOINT_REMOVES, tombstonesAt(version)]
+  return {
+    check: 'checkpoint: tombstones',
+    version: `${version}`,
+    path: 'coalesce(l.path, c.path)',
+    on: 'l.key = c.key AND l.dv = c.dv',
+    log: `SELECT *, 1 AS present FROM (${theirs}) WHERE ${alive} OR (key, dv) IN (SELECT (key, dv) FROM (${ours}))
+      OR (key, dv) IN (SELECT (key, dv) FROM (${newestEvents(version)}) WHERE is_add)`,
+    catalog: `SELECT *, 1 AS present FROM (${ours}) WHERE ${alive} OR (key, dv) IN (SELECT (key, dv) FROM (${theirs}))`,
+    fields: [
+      ...same(['copies', 'deletion_timestamp']),
+      { name: 'size', log: 'coalesce(l.size, c.size)', catalog: 'coalesce(c.size, l.size)' },
+      ...same(['partition_values'], 'shared'),
+    ],
+  }
+}
+
+/** A JSON text that a writer may have written anew: white space means nothing. */
+const minified = (name: string): Field => {
+  const text = (side: string): string => `coalesce(CAST(TRY(json(${side}."${name}")) AS VARCHAR), ${side}."${name}")`
+  return { name, log: text('l'), catalog: text('c'), mode: 'json' }
+}
+
+type StateCheck = {
+  readonly key: string | null
+  readonly replay: (version: number) => string
+  readonly fields: readonly Field[]
+}
+
+const STATES: Readonly<Record<ParsedKind, StateCheck>> = {
+  protocol: {
+    key: null,
+    replay: logProtocolAt,
+    fields: [...same(['min_reader_version', 'min_writer_version']), list('reader_features'), list('writer_features')],
+  },
+  metaData: {
+    key: null,
+    replay: logMetadataAt,
+    fields: [
+      ...same(['metadata_id', 'name', 'description', 'format_provider', 'created_time']),
+      minified('schema_string'),
+      ...same(['partition_columns'], 'values'),
+      map('format_options'),
+      map('configuration'),
+    ],
+  },
+  txn: { key: 'app_id', replay: logTxnsAt, fields: same(['txn_version', 'last_updated']) },
+  domainMetadata: { key: 'domain', replay: logDomainsAt, fields: same(['configuration']) },
+}
+
+function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): Comparison {
+  const { key, replay, fields } = STATES[kind]
+  const over = key === null ? '' : `PARTITION BY ${key}`
+  const theirs = `SELECT *, count(*) OVER (${over}) AS rows, 1 AS present FROM (
+    SELECT ${columnsOf(kind)} FROM log_other WHERE kind = '${kind}' AND source = ${LINE_SOURCE.witness})`
+  const ours = `SELECT ${columnsOf(kind)}, 1 AS rows, 1 AS present FROM (${replay(version)})`
+  // A transaction without a time expires at once where the table gives a retention (delta-spark, InMemoryLogReplay).
+  const expired =
+    kind === 'txn' && txns !== -Infinity ? `coalesce(TRY_CAST(last_updated AS BIGINT), 0) <= ${txns}` : 'false'
+  return {
+    check: `checkpoint: ${kind}`,
+    version: `${version}`,
+    path: key === null ? 'NULL' : `coalesce(l.${key}, c.${key})`,
+    on: key === null ? 'l.present = c.present' : `l.${key} = c.${key}`,
+    log: kind === 'domainMetadata' ? `SELECT * FROM (${theirs}) WHERE removed = '0'` : theirs,
+    catalog:
+      kind === 'txn'
+        ? `SELECT * FROM (${ours}) WHERE NOT ${expired} OR app_id IN (SELECT app_id FROM (${theirs}))`
+        : ours,
+    fields: [...same(['rows']), ...fields],
+  }
+}
+
+/** Comparisons of the checkpoint that is loaded as a witness: its rows stand on the side of the log, the replay on the other. */
+export function checkpointComparisons(version: number, expiry: Expiry): readonly Comparison[] {
+  const states = (Object.keys(STATES) as ParsedKind[]).map((kind) => stateComparison(kind, version, expiry))
+  return [...states, filesComparison(version), tombstonesComparison(version, expiry)]
+}

@@ -1,0 +1,123 @@
+/** Which checkpoints can be judged, and the comparison of each with the replay of the log at its version. One lies in the scratch database at a time. */
+import { intervalMs, TOMBSTONE_RETENTION_MS } from '../../delta/retention.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { checkpointComparisons, type Expiry } from './checkpoint-checks.ts'
+import { forgetCheckpoint, loadCheckpoint } from './load-checkpoint.ts'
+import { LogLoader } from './load-log.ts'
+import { nameOddPaths, type LoadedLog } from './load-window.ts'
+import { logMetadataAt } from './replay-sql.ts'
+import type { Report } from './report.ts'
+import { LINE_SOURCE } from './scratch.ts'
+import type { Checkpoint } from './window.ts'
+
+/** Names of the two sides in a difference. */
+const SIDES = ['checkpoint', 'commits'] as const
+
+export type CheckpointsLooked = {
+  /** Checkpoints that were compared, or could not be read. */
+  readonly looked: number
+  /** Complete checkpoints up to the version that was validated. */
+  readonly all: number
+  /** Those that no commits stand beside, so that nothing can contradict them. */
+  readonly notJudged: number
+}
+
+type At = {
+  readonly log: LogStore
+  readonly scratch: SqlDatabase
+  readonly report: Report
+  readonly interrupt: Interrupt
+}
+
+/**
+ * Compares up to `limit` checkpoints: the newest, the oldest, and others by chance. A checkpoint that cannot be read is a difference.
+ * @param now ms since the epoch; decides which tombstones and transactions have expired
+ * @throws SluiceError SOURCE_IO and others that may pass by themselves; the interrupt's reason
+ */
+export async function checkCheckpoints(
+  at: At,
+  loaded: LoadedLog,
+  limit: number,
+  random: () => number,
+  now: number,
+): Promise<CheckpointsLooked> {
+  const { report } = at
+  const { folder, window, broken } = loaded
+  const all = folder.checkpoints.filter(({ version }) => version <= window.version)
+  const able = all.filter((one) => one !== window.base && (one.version >= window.start || broken.has(one)))
+  for (const { version, parts, found } of folder.incomplete) {
+    report.notes.push(`checkpoint ${version} has ${found} of its ${parts} parts: readers pass it over, and so did this`)
+  }
+  for (const one of all) {
+    if (able.includes(one)) continue
+    report.notes.push(`checkpoint ${one.version} is not judged: the commits that it stands for are gone`)
+  }
+  const chosen = choose(able, limit, random)
+  for (const checkpoint of chosen) {
+    throwIfAborted(at.interrupt.stop)
+    await checkOne(at, checkpoint, broken.get(checkpoint), now)
+  }
+  if (chosen.length < able.length) {
+    report.notes.push(
+      `${chosen.length} of ${able.length} checkpoints were compared with the commits; more with --samples`,
+    )
+  }
+  return { looked: chosen.length, all: all.length, notJudged: all.length - able.length }
+}
+
+async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefined, now: number): Promise<void> {
+  const { log, scratch, report } = at
+  const { version } = checkpoint
+  const name = checkpoint.files[0]?.name ?? 'checkpoint'
+  const signal = at.interrupt.abort
+  const unreadable = async (message: string): Promise<void> =>
+    report.value(version, 'checkpoint: readable', name, 'file', message.split('\n', 1)[0], 'readable', SIDES)
+  if (broken !== undefined) return unreadable(broken)
+  try {
+    try {
+      await loadCheckpoint(
+        { log, scratch, loader: new LogLoader(log, scratch, signal), signal },
+        checkpoint,
+        LINE_SOURCE.witness,
+      )
+      await nameOddPaths(scratch, log.root)
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
+      await unreadable(error.message)
+      return
+    }
+    const expiry = await expiryAt(scratch, version, now)
+    for (const comparison of checkpointComparisons(version, expiry)) {
+      await report.compare(version, comparison.check, name, [comparison], SIDES)
+    }
+  } finally {
+    await forgetCheckpoint(scratch, version, LINE_SOURCE.witness)
+  }
+}
+
+/** Retentions as the table's own metadata gives them at a version. */
+async function expiryAt(scratch: SqlDatabase, version: number, now: number): Promise<Expiry> {
+  const property = (name: string): string => `raw->>'$.metaData.configuration."delta.${name}"'`
+  const [row] = await scratch.all(
+    `SELECT ${property('deletedFileRetentionDuration')}, ${property('setTransactionRetentionDuration')} FROM (${logMetadataAt(version)})`,
+  )
+  const [removes, txns] = (row ?? [null, null]) as readonly (string | null)[]
+  return {
+    removes: now - (removes === null || removes === undefined ? TOMBSTONE_RETENTION_MS : intervalMs(removes)),
+    txns: txns === null || txns === undefined ? -Infinity : now - intervalMs(txns),
+  }
+}
+
+function choose(from: readonly Checkpoint[], limit: number, random: () => number): readonly Checkpoint[] {
+  if (from.length <= limit) return from
+  const chosen = new Set([from.at(-1), from[0]].slice(0, limit))
+  for (let i = 0; chosen.size < limit; i++) {
+    // Draws may hit what is chosen already; after many of them the next one in order will do.
+    const at = i < limit * 4 ? Math.min(from.length - 1, Math.floor(random() * from.length)) : i % from.length
+    chosen.add(from[at])
+  }
+  return from.filter((one) => chosen.has(one))
+}

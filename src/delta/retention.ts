@@ -1,0 +1,31 @@
+/** Durations in table properties, as Spark writes them: `interval 7 days`, `30 days 12 hours`. */
+
+const WEEK_MS = 7 * 86_400_000
+const UNIT_MS: Readonly<Record<string, number>> = {
+  millisecond: 1,
+  second: 1_000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  week: WEEK_MS,
+}
+
+/** How long removed files are kept where the table says nothing (PROTOCOL.md, `delta.deletedFileRetentionDuration`). */
+export const TOMBSTONE_RETENTION_MS = WEEK_MS
+
+/** A duration in ms; Infinity for a text that cannot be read. */
+export function intervalMs(text: string): number {
+  const words = text
+    .trim()
+    .toLowerCase()
+    .replace(/^interval\s+/, '')
+    .split(/\s+/)
+  let total = 0
+  for (let i = 0; i < words.length; i += 2) {
+    const count = Number(words[i])
+    const unit = UNIT_MS[(words[i + 1] ?? '').replace(/s$/, '')]
+    if (!Number.isFinite(count) || unit === undefined) return Infinity
+    total += count * unit
+  }
+  return total
+}
