@@ -1,5 +1,5 @@
 /** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
-import type { CopyPlanLine, CopyTally, Event } from '../model/event.ts'
+import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/event.ts'
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { typeMap } from './copy-listings.ts'
@@ -239,15 +239,12 @@ export class CopyLines {
     ]
   }
 
-  #proofText(table: string, { chunks, proved, quarantined }: CopyTally): string {
+  #proofText(table: string, { chunks, proved, quarantined, again }: CopyTally): string {
     const proof = this.#plans.get(table)?.proof ?? 'chunk'
+    if (again !== undefined && again.compared !== '0') return comparedText(proved, chunks, quarantined, again)
     if (proof === 'none' || proved === '0') return ''
     const what = proof === 'count' ? 'count equal' : 'count and checksum equal'
-    const without =
-      quarantined === '0'
-        ? ''
-        : `, without the ${quarantined === '1' ? 'row' : `${grouped(quarantined)} rows`} set aside`
-    return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without}`
+    return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without(quarantined)}`
   }
 
   #keyText({ table, key }: Of<'row.aside'>): string {
@@ -258,6 +255,17 @@ export class CopyLines {
   #subject(table: string): string {
     return this.#plans.size < 2 ? '' : this.#options.subjects.pad(table)
   }
+}
+
+/** What `--again` proved now. Where the target has more rows than the source, only those of the source are equal. */
+function comparedText(proved: string, chunks: string, aside: string, { compared, extra }: CopyAgain): string {
+  const all = `${grouped(proved)} of ${plural(chunks, 'chunk')} proved now, ${grouped(compared)} of them compared`
+  const what = extra === '0' ? 'count and checksum equal' : 'every row of the source is equal in the target'
+  return `${all}: ${what}${without(aside)}`
+}
+
+function without(aside: string): string {
+  return aside === '0' ? '' : `, without the ${aside === '1' ? 'row' : `${grouped(aside)} rows`} set aside`
 }
 
 /** Requests to a service that limits them, and how long they have to be spread over. */

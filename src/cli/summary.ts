@@ -175,9 +175,17 @@ export class SummaryFold {
 function copiedText({ status, totals }: RunFinished, chunksNow: number): string {
   const { read, written, skipped, quarantined, chunks = '0', proved = '0' } = totals
   if (read === undefined || written === undefined || skipped === undefined || quarantined === undefined) return ''
-  const sum = `read ${grouped(read)} = written ${grouped(written)} + skipped ${grouped(skipped)} + set aside ${grouped(quarantined)}`
+  const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + set aside ${grouped(quarantined)}${besideText(totals)}`
   if (chunksNow === 0 && status === 'ok' && chunks === proved && chunks !== '0') return `nothing was left to do; ${sum}`
   return status === 'ok' || chunks === proved ? sum : `${grouped(proved)} of ${plural(chunks, 'chunk')} done, ${sum}`
+}
+
+/** With `--again`: rows of the target that are none of the source. */
+function besideText({ removed = '0', extra = '0' }: RunFinished['totals']): string {
+  return [
+    ...(removed === '0' ? [] : [`; ${grouped(removed)} removed from the target`]),
+    ...(extra === '0' ? [] : [`; ${grouped(extra)} only in the target`]),
+  ].join('')
 }
 
 function differenceText({ totals, ms }: RunFinished): string {

@@ -47,6 +47,8 @@ export type TableContext = {
   readonly maxAside: number
   /** Is told of rows that could only be written at ONE. */
   readonly weak?: WeakWrites
+  /** What earlier runs have copied is compared in this run, and mended. */
+  readonly compares?: true
   readonly emit: Emit
   readonly signal: AbortSignal
 }

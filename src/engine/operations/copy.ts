@@ -5,6 +5,7 @@ import { asSluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { TableContext } from '../copy/context.ts'
 import { compareAgain } from '../copy/again/compare-table.ts'
+import { againPlan } from '../copy/again/plan-again.ts'
 import { refusedForAgain } from '../copy/again/delete-extra.ts'
 import { openControlSocket } from '../copy/control-socket.ts'
 import { endOf } from '../copy/ending.ts'
@@ -32,6 +33,7 @@ import { Throttle } from '../copy/throttle.ts'
 import { CopyTrack } from '../copy/track/copy-track.ts'
 import { ToldRuns } from '../copy/track/told-runs.ts'
 import { Views } from '../copy/views.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
 import { derivedStore } from '../../stores/derived/index.ts'
 import type { CopyOperation, Wish } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
@@ -93,7 +95,7 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {
-    emitPlan(planned, planHash, [], run, objects)
+    emitPlan(planned, planHash, [], run, objects, await notesOfAgain(planned, operation, to))
     return endOfPlan(planned)
   }
   await using database = await to.ledger()
@@ -156,7 +158,14 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
       weak,
       ...work,
     }
-    emitPlan(planned, planHash, await standings(planned, around), run, objects)
+    emitPlan(
+      planned,
+      planHash,
+      await standings(planned, around),
+      run,
+      objects,
+      await againPlan(planned, operation, database),
+    )
     for (const one of planned.tables) tables.push(await startTable(one, planned, around))
     await again(async () => track?.begin(planned, tables))
     told = new ToldRuns(operation, track)
@@ -197,6 +206,17 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
     clearInterval(ticks)
     await socket[Symbol.asyncDispose]()
   }
+}
+
+/** Of a plan that is only shown: the ledger is looked at, and nothing is made in it. */
+async function notesOfAgain(
+  planned: PlannedCopy,
+  operation: CopyOperation,
+  to: CopyStore,
+): Promise<readonly (readonly string[])[]> {
+  if (operation.again !== true || planned.tables.every(({ plan }) => plan?.create !== false)) return []
+  await using database = await to.ledger()
+  return await againPlan(planned, operation, database)
 }
 
 function steered(wish: Wish): EventBody {

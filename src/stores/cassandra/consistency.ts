@@ -43,6 +43,13 @@ export function consistencyOf(
   })
 }
 
+/** Levels at which a read may miss rows that a quorum has written. */
+const BELOW_QUORUM: ReadonlySet<number> = new Set([LEVELS.ANY, LEVELS.ONE, LEVELS.TWO, LEVELS.THREE, LEVELS.LOCAL_ONE])
+
+export function isBelowQuorum(level: number): boolean {
+  return BELOW_QUORUM.has(level)
+}
+
 /** Name of a number of the protocol. */
 export function levelName(level: number): string {
   return Object.entries(LEVELS).find(([, number]) => number === level)?.[0] ?? `level ${level}`

@@ -12,17 +12,22 @@ export type Standing = 'new' | 'begun' | 'done'
 
 const STATUS = { new: 'copy', begun: 'resume', done: 'done' } as const
 
-/** Emits the plan. @param standings what the ledger knows of each table; none where it was not asked */
+/**
+ * Emits the plan.
+ * @param standings what the ledger knows of each table; none where it was not asked
+ * @param more what else is said of each table
+ */
 export function emitPlan(
   planned: PlannedCopy,
   hash: string,
   standings: readonly Standing[],
   run: Run,
   objects: ObjectPlans,
+  more: readonly (readonly string[])[] = [],
 ): void {
   const { can } = planned.to
   const lines = planned.tables.map((one, i) =>
-    planLine(one, standings[i] ?? 'new', can, objects.get(tableText(one.source.table))),
+    planLine(one, standings[i] ?? 'new', can, objects.get(tableText(one.source.table)), more[i] ?? []),
   )
   const sum = (pick: (line: CopyPlanLine) => string): string =>
     dec(lines.reduce((all, line) => all + BigInt(pick(line)), 0n))
@@ -45,6 +50,7 @@ function planLine(
   standing: Standing,
   can: StoreAbilities,
   objects: readonly PlannedObject[] | undefined,
+  more: readonly string[],
 ): CopyPlanLine {
   const open = standing === 'done' && objects?.some((object) => object.status === 'build') === true
   const chunkRows = BigInt(plan?.chunkRows ?? 1)
@@ -54,7 +60,7 @@ function planLine(
   const notes = [
     ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
     ...(ring === null || ring.part === null ? [] : [ring.part]),
-    ...(error === null ? quotaNotes(can, amount) : []),
+    ...(error === null ? [...quotaNotes(can, amount), ...more] : []),
   ]
   return {
     table: tableText(source.table),

@@ -16,6 +16,7 @@ import { timeCondition } from '../archiving/time.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
+import { isBelowQuorum, levelName } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
 import { openCqlLedger } from '../ledger/index.ts'
 import { CqlTrack } from '../track.ts'
@@ -78,7 +79,7 @@ export async function openCassandraCopy(url: string, options: CassandraCopyOptio
 
 class CassandraStore implements CopyStore {
   readonly system = 'cassandra'
-  readonly can = CAN
+  readonly can: StoreAbilities
   readonly label: string
   readonly identity: string
   readonly schema: string | null
@@ -94,6 +95,9 @@ class CassandraStore implements CopyStore {
   constructor(link: CassandraLink, wish: CassandraCopyWish, clock: Pick<Clock, 'now'>, isReadOnly: boolean) {
     this.#link = link
     this.#isReadOnly = isReadOnly
+    const short = isBelowQuorum(link.readLevel)
+    const shortReads = `rows are read at ${levelName(link.readLevel)}, and a replica may miss some; QUORUM or LOCAL_QUORUM is needed`
+    this.can = short ? { ...CAN, shortReads } : CAN
     this.#wish = wish
     this.#clock = clock
     const { keyspace, label } = link.settings

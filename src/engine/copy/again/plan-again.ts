@@ -1,0 +1,52 @@
+/** What `--again` is going to do, in words, for the plan that is shown. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { CopyOperation } from '../../operation.ts'
+import { hasLedger } from '../ledger/schema.ts'
+import type { PlannedCopy } from '../plan/plan-copy.ts'
+import { MOST_UNASKED } from './delete-extra.ts'
+
+/** @returns notes for each table in the order of the plan; none where nothing is compared */
+export async function againPlan(
+  { tables }: PlannedCopy,
+  operation: CopyOperation,
+  database: LedgerDatabase,
+): Promise<readonly (readonly string[])[]> {
+  if (operation.again !== true) return []
+  const isThere = await hasLedger(database)
+  const notes: (readonly string[])[] = []
+  for (const { targetName, plan } of tables) {
+    const { chunks, rows } = isThere
+      ? await copiedBefore(database, targetName.schema ?? '', targetName.name)
+      : { chunks: 0n, rows: 0n }
+    if (plan === null || chunks === 0n) {
+      notes.push(plan === null ? [] : ['no chunk was copied before, so that --again has nothing to compare'])
+      continue
+    }
+    const what = `${chunks === 1n ? 'one chunk' : `${chunks} chunks`} of earlier runs (${rows} rows)`
+    const extra =
+      operation.deleteExtra === true
+        ? `removed; more than ${MOST_UNASKED} want --confirm=${tableText(plan.target.table)}`
+        : 'counted, and stay'
+    notes.push([
+      `${what} are compared on both sides: rows that are missing or differ are written, rows that the source has not are ${extra}`,
+    ])
+  }
+  return notes
+}
+
+async function copiedBefore(
+  database: LedgerDatabase,
+  schema: string,
+  name: string,
+): Promise<{ readonly chunks: bigint; readonly rows: bigint }> {
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const [row] = await database.all(
+    `SELECT COUNT(*), CAST(COALESCE(SUM(rows_read), 0) AS ${text}) FROM migration_checkpoints
+     WHERE table_name = ? AND schema_name = ? AND status = 'completed'`,
+    [name, schema],
+  )
+  const [chunks, rows] = row ?? []
+  return { chunks: BigInt(String(chunks ?? 0)), rows: BigInt(String(rows ?? 0)) }
+}
