@@ -24,6 +24,7 @@ const schema = z.strictObject({
   key: names.optional(),
   'on-existing': z.enum(['refuse', 'upsert', 'replace-range', 'append']).optional(),
   'accept-lossy': names.optional(),
+  decimal: z.enum(['text', 'real']).optional(),
   verify: z.enum(['chunk', 'count', 'none']).optional(),
   with: names.optional(),
   'checkpoint-size': positive.optional(),

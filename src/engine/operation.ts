@@ -246,6 +246,8 @@ export type CopyOperation = {
   readonly acceptLossy: readonly string[]
   /** A comparison judges what the columns can hold in common. */
   readonly acceptAllLossy?: true
+  /** What decimals become in tables that are made in SQLite or D1; by their precision when absent. */
+  readonly decimal?: 'text' | 'real'
   readonly verify: 'chunk' | 'count' | 'none'
   /** Rows of a chunk; by the size of the table when absent. */
   readonly chunkRows?: number

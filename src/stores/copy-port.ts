@@ -15,6 +15,14 @@ import type { TrackStore } from './track-port.ts'
 
 export type System = SqlDialect | 'd1' | 'cassandra'
 
+/** How columns are to be made where a system has several for a type. */
+export type DeclareWishes = {
+  /** What decimals become in a system that has none: texts that keep every digit, or floating point numbers that compare as numbers. */
+  readonly decimal?: 'text' | 'real'
+}
+
+export type DeclaredColumn = Pick<Column, 'native' | 'type' | 'asText'>
+
 export type StoreAbilities = {
   /**
    * What one transaction of a target can hold: a chunk with its row of the ledger; a batch of rows with the chunk's cursor; or nothing beyond a row,
@@ -37,6 +45,8 @@ export type StoreAbilities = {
   readonly quotas?: readonly { readonly plan: string; readonly rowsADay?: number; readonly bytes?: number }[]
   /** Why a read of it may leave rows out that are there, in words; absent where every read is whole. */
   readonly shortReads?: string
+  /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
+  readonly decimals?: 'declared'
   /** `single`: a condition stands alone, as `timeCondition` writes it, with nothing around it or beside it. Otherwise it may be any of SQL. */
   readonly conditions?: 'single'
 }
@@ -86,7 +96,7 @@ export interface CopyStore extends AsyncDisposable {
    * The column that this system would create to hold a type: the name of its type, and what it is when read back.
    * @param inKey it is part of a key, which takes no long texts in some systems, and has to sort as its values do
    */
-  declare(type: ColumnType, inKey?: boolean): { readonly native: string; readonly type: ColumnType }
+  declare(type: ColumnType, inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn
   /** @throws SluiceError CONNECT_FAILED … */
   source(signal: AbortSignal): Promise<SourceView>
   target(): CopyTarget

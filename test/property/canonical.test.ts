@@ -4,7 +4,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
 import { normalizer } from '../../src/model/copy/canonical.ts'
-import { canonicalDecimal } from '../../src/model/copy/decimal.ts'
+import { canonicalDecimal, fitsDouble } from '../../src/model/copy/decimal.ts'
+import { binderOf } from '../../src/stores/sqlite/copy/bind.ts'
+import { cellReader } from '../../src/stores/sqlite/copy/read-cell.ts'
 import { RowSum, rowText } from '../../src/model/copy/row-hash.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
 
@@ -132,3 +134,46 @@ function backwards(value: unknown): unknown {
       .map(([key, item]) => [key, backwards(item)]),
   )
 }
+
+describe('decimals in doubles', () => {
+  const sized = fc
+    .record({ precision: fc.integer({ min: 1, max: 15 }), scale: fc.integer({ min: -293, max: 307 }) })
+    .filter(({ precision, scale }) => fitsDouble(precision, scale))
+  const value = fc
+    .tuple(sized, fc.bigInt({ min: -(10n ** 15n - 1n), max: 10n ** 15n - 1n }))
+    .map(([size, unscaled]) => ({
+      ...size,
+      unscaled: unscaled % 10n ** BigInt(size.precision),
+    }))
+
+  it('a double gives back every decimal of 15 digits as its shortest spelling', () => {
+    fc.assert(
+      fc.property(value, ({ precision, scale, unscaled }) => {
+        const given = canonicalDecimal(`${unscaled}e${-scale}`)
+        const bound = binderOf({ kind: 'decimal', precision, scale }, 'real')(given)
+        expect(typeof bound).toMatch(/^(?:number|bigint)$/)
+        const stored = Number(bound)
+        const column = { type: { kind: 'decimal', precision, scale } } as const
+        expect(cellReader(column, column.type)(stored)).toBe(given)
+        expect(cellReader({ type: { kind: 'float', bits: 64 } }, column.type)(stored)).toBe(given)
+        // Exactly the same number, by whole numbers alone.
+        const back = rational(canonicalDecimal(String(stored)))
+        const [up, down] = scale >= 0 ? [1n, 10n ** BigInt(scale)] : [10n ** BigInt(-scale), 1n]
+        expect(back.value * down).toBe(unscaled * up * 10n ** back.scale)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it.each([
+    [15, 0, true],
+    [15, 307, true],
+    [15, 308, false],
+    [15, -293, true],
+    [15, -294, false],
+    [16, 0, false],
+    [1, 5, true],
+  ])('%i digits of scale %i: %s', (precision, scale, fits) => {
+    expect(fitsDouble(precision, scale)).toBe(fits)
+  })
+})

@@ -25,6 +25,7 @@ import type { Command, RequestContext, Told } from './command.ts'
 const ON_EXISTING: readonly CopyOperation['onExisting'][] = ['refuse', 'upsert', 'replace-range', 'append']
 /** Rows that are set aside before a table is given up. */
 const MOST_ASIDE = 1000
+const DECIMAL = ['text', 'real'] as const
 const VERIFY: readonly CopyOperation['verify'][] = ['chunk', 'count', 'none']
 
 const SCRIPT_HELP =
@@ -58,6 +59,14 @@ const copy: Command = {
         default: [],
         defaultDescription: 'none',
         describe: 'a column whose type in the target does not hold all of its values; repeatable',
+      })
+      .option('decimal', {
+        choices: DECIMAL,
+        requiresArg: true,
+        defaultDescription: 'real up to 15 digits, else text',
+        describe:
+          'what decimals become in tables that are made in SQLite and D1: texts, which keep every digit and compare as texts, or real ' +
+          'numbers, which keep 15 digits',
       })
       .option('verify', {
         choices: VERIFY,
@@ -153,6 +162,10 @@ function operationOf(
     onExisting:
       ON_EXISTING.find((choice) => choice === wanted) ?? (script === null && cdm === null ? 'refuse' : 'upsert'),
     acceptLossy: lossy.length > 0 ? lossy : configNames('accept-lossy', defaults['accept-lossy']),
+    ...given(
+      'decimal',
+      DECIMAL.find((choice) => choice === (optionalText(args, 'decimal') ?? defaults.decimal)),
+    ),
     verify: VERIFY.find((choice) => choice === args['verify']) ?? 'chunk',
     ...given(
       'chunkRows',

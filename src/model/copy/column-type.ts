@@ -45,6 +45,8 @@ export type Column = {
   readonly identity?: true
   /** Left out of an INSERT it gets a value by itself. */
   readonly hasDefault?: true
+  /** Its numbers are kept as texts, which is how the system compares and sorts them: '9' > '10'. */
+  readonly asText?: true
   /** Collation that orders and compares it, where that is not by bytes. */
   readonly collation?: string
   /** All rows of one partition of a ring share its value. */

@@ -29,6 +29,15 @@ export function converter(from: ColumnType, as: ColumnType): Normalizer {
   return exact
 }
 
+/**
+ * Like `converter`, for columns that are read as decimals because decimals were written into them: a floating point number that stands for one is that decimal in
+ * its shortest spelling, and with more digits it is another number, which is not rounded until it looks the same.
+ * @throws (the function) SluiceError VALUE_REFUSED
+ */
+export function storedConverter(from: ColumnType, as: ColumnType): Normalizer {
+  return from.kind === 'float' && as.kind === 'decimal' ? normalizer(as) : converter(from, as)
+}
+
 /** What a text says is kept whole, or not at all. */
 function strictly(as: ColumnType, exact: Normalizer): Normalizer {
   if (as.kind === 'decimal' && as.precision !== undefined) {

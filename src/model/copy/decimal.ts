@@ -46,6 +46,20 @@ export function canonicalDecimal(text: string): string {
   return `${sign === '-' ? '-' : ''}${integer}${decimals === '' ? '' : `.${decimals}`}`
 }
 
+/** So many digits of any decimal come back out of a double (DBL_DIG of IEEE 754), as long as it is no subnormal one. */
+const DOUBLE_DIGITS = 15
+const DOUBLE_SCALE = 307
+const DOUBLE_WHOLE = 308
+
+/**
+ * Whether a double keeps every decimal of such a type: the shortest text that reads as that double is the decimal itself.
+ * @param precision digits in all @param scale digits behind the point; below zero where the last ones before it are always 0
+ */
+export function fitsDouble(precision: number | undefined, scale = 0): boolean {
+  if (precision === undefined || precision > DOUBLE_DIGITS) return false
+  return scale <= DOUBLE_SCALE && precision - scale <= DOUBLE_WHOLE
+}
+
 /**
  * The number with at most so many digits behind the point, rounded half away from zero as databases do.
  * @param canonical as `canonicalDecimal` gives it

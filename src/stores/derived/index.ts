@@ -30,7 +30,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
         return derivedTable(table, wish, system)
       })
     },
-    declare: (type, inKey) => store.declare(type, inKey),
+    declare: (type, inKey, wishes) => store.declare(type, inKey, wishes),
     source: async (signal) => new DerivedView(await store.source(signal), wish, bases, system === 'cassandra'),
     target: () => store.target(),
     objects: () => store.objects(),

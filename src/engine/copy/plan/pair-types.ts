@@ -1,16 +1,19 @@
 /** As which type the values of one column travel into another, and what that costs. */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { fitsDouble } from '../../../model/copy/decimal.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
 export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
 
 /**
  * @param sameSystem both columns belong to systems that print and read each other's texts
+ * @param accepted somebody took it for granted that values lose something: pairs that lose nothing travel then as they did when they were taken for lossy, so
+ * that a copy that was begun so goes on
  * @throws SluiceError UNSUPPORTED_TYPE where no value could travel
  */
-export function pairTypes(source: Column, target: Column, sameSystem: boolean): Pairing {
+export function pairTypes(source: Column, target: Column, sameSystem: boolean, accepted = false): Pairing {
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
-  const pairing = between(source.type, target.type)
+  const pairing = between(source.type, target.type, accepted)
   if (pairing !== null) return pairing
   throw new SluiceError(
     'UNSUPPORTED_TYPE',
@@ -27,7 +30,7 @@ function verbatim({ type, native }: Column): ColumnType {
   return isSpelled || type.kind === 'json' || type.kind === 'list' ? { kind: 'native', name: native } : type
 }
 
-function between(source: ColumnType, target: ColumnType): Pairing | null {
+function between(source: ColumnType, target: ColumnType, accepted: boolean): Pairing | null {
   if (target.kind === 'text') return intoText(source, target)
   if (source.kind === 'text') return fromText(source, target)
   switch (source.kind) {
@@ -36,7 +39,7 @@ function between(source: ColumnType, target: ColumnType): Pairing | null {
     case 'int':
       return fromInteger(source, target)
     case 'decimal':
-      return fromDecimal(source, target)
+      return fromDecimal(source, target, accepted)
     case 'float':
       return fromFloat(source, target)
     case 'bytes':
@@ -94,7 +97,9 @@ function fromInteger(source: ColumnType & { kind: 'int' }, target: ColumnType): 
   return exact ? { as: source } : { as: target, lossy: 'large numbers lose their last digits' }
 }
 
-function fromDecimal(source: ColumnType & { kind: 'decimal' }, target: ColumnType): Pairing | null {
+function fromDecimal(source: ColumnType & { kind: 'decimal' }, target: ColumnType, accepted: boolean): Pairing | null {
+  if (target.kind === 'float' && target.bits === 64 && !accepted && fitsDouble(source.precision, source.scale))
+    return { as: source }
   if (target.kind === 'float') return { as: target, lossy: 'decimals become floating point numbers' }
   if (target.kind === 'int') {
     return source.scale === 0 ? { as: source } : { as: { ...source, cut: 0 }, lossy: 'rounded to whole numbers' }

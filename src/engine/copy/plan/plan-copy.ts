@@ -129,6 +129,7 @@ function wishesOf(operation: CopyOperation): TableWishes {
     acceptLossy: operation.acceptLossy,
     ...(operation.acceptAllLossy === true ? { acceptAllLossy: true } : {}),
     ...(chunkRows === undefined ? {} : { chunkRows }),
+    ...(operation.decimal === undefined ? {} : { decimal: operation.decimal }),
     verify: operation.verify,
     ...(key === undefined ? {} : { key }),
     ...(constants === undefined && explodeMap === undefined

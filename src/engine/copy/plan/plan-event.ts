@@ -1,5 +1,6 @@
 /** The plan of a copy as faces show it. */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
 import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/event.ts'
 import type { StoreAbilities } from '../../../stores/copy-port.ts'
 import type { Ending, Run } from '../../run-context.ts'
@@ -58,6 +59,7 @@ function planLine(
   const chunks = ring === null ? byRows : BigInt(ring.wanted.length)
   const amount = { rows: extent.rows, bytes: source.bytes, chunks }
   const notes = [
+    ...(plan === null ? [] : numbersAsText(plan)),
     ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
     ...(ring === null || ring.part === null ? [] : [ring.part]),
     ...(error === null ? [...quotaNotes(can, amount), ...more] : []),
@@ -89,6 +91,21 @@ function planLine(
     ...(objects === undefined ? {} : { objects: objects.map(objectLine) }),
     ...(error === null ? {} : { error: error.info() }),
   }
+}
+
+const NUMBERS: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'float'])
+
+/** Columns of numbers that somebody is going to ask for those above 100, and that compare by their characters. */
+function numbersAsText({ columns }: TablePlan): readonly string[] {
+  const texts = columns.filter(
+    ({ source, target }) =>
+      NUMBERS.has(source.type.kind) &&
+      source.asText !== true &&
+      (target.asText === true || target.type.kind === 'text'),
+  )
+  if (texts.length === 0) return []
+  const names = texts.map(({ to, target }) => `${to} (${target.native})`).join(', ')
+  return [`kept as text, and compared as text ('9' > '10'): ${names}`]
 }
 
 function objectLine(planned: PlannedObject): PlannedObjectLine {

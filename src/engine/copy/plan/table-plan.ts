@@ -29,6 +29,8 @@ export type TableWishes = {
   readonly onExisting: OnExisting
   readonly acceptLossy: readonly string[]
   readonly acceptAllLossy?: true
+  /** What decimals become in a table that is made, where the target has none of its own. */
+  readonly decimal?: 'text' | 'real'
   readonly chunkRows?: number
   readonly verify: Verify
   /** Columns that tell rows apart, where the table does not say. */
@@ -60,6 +62,13 @@ export function planTable(
   wishes: TableWishes,
 ): TablePlan {
   if (wishes.where !== undefined) refuseUnbalanced(wishes.where)
+  if (wishes.decimal !== undefined && to.can.decimals !== 'declared') {
+    throw new SluiceError('BAD_FLAG', '--decimal says what decimals become where a target has none of its own', {
+      where: to.label,
+      reason: 'this one holds decimals as they are',
+      hint: 'leave --decimal out',
+    })
+  }
   if (given.ring !== undefined && to.can.atomic === 'batch') {
     throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} come in the order of their tokens`, {
       reason: 'the target commits batch by batch and goes on behind the last key, which says nothing among tokens',
@@ -207,14 +216,16 @@ function newTable(
   source: TableSpec,
   chosen: readonly Column[],
   table: TableName,
-  { rename }: TableWishes,
+  { rename, decimal }: TableWishes,
   to: CopyStore,
   sameSystem: boolean,
 ): TableSpec {
   const columns = chosen.map((column): Column => {
-    const { name, nullable, type, native } = column
+    const { name, nullable, type, native, asText } = column
     const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
-    const declared = isKnown ? { native, type } : to.declare(type, source.key.includes(name))
+    const declared = isKnown
+      ? { native, type, ...(asText === true ? { asText } : {}) }
+      : to.declare(type, source.key.includes(name), decimal === undefined ? {} : { decimal })
     return {
       name: rename.get(name) ?? name,
       ...declared,
@@ -249,7 +260,12 @@ function newTable(
   }
 }
 
-function planColumn(source: Column, target: TableSpec, { rename }: TableWishes, sameSystem: boolean): ColumnPlan {
+function planColumn(
+  source: Column,
+  target: TableSpec,
+  { rename, acceptLossy }: TableWishes,
+  sameSystem: boolean,
+): ColumnPlan {
   const to = rename.get(source.name) ?? source.name
   const column =
     target.columns.find((one) => one.name === to) ??
@@ -264,7 +280,7 @@ function planColumn(source: Column, target: TableSpec, { rename }: TableWishes, 
       hint: 'leave the column out with --columns',
     })
   }
-  const pairing = pairTypes(source, column, sameSystem)
+  const pairing = pairTypes(source, column, sameSystem, acceptLossy.includes(source.name))
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
   return { from: source.name, to: column.name, source, target: column, ...pairing }
 }
@@ -320,6 +336,7 @@ function sortAlike(source: TableSpec, target: TableSpec, columns: readonly Colum
   return source.key.every((name) => {
     const column = columns.find(({ from }) => from === name)
     if (column === undefined || column.source.collation !== column.target.collation) return false
+    if (column.source.asText !== column.target.asText) return false
     const [a, b] = [column.source.type.kind, column.target.type.kind]
     return a === b && a !== 'native' && a !== 'json' && a !== 'list'
   })

@@ -1,7 +1,7 @@
 /** From values of the driver to cells in canonical form. What holds several values becomes JSON, in one form whoever reads it. */
 import type cassandra from 'cassandra-driver'
 import { isCut, type ColumnType } from '../../../model/copy/column-type.ts'
-import { converter } from '../../../model/copy/convert.ts'
+import { storedConverter } from '../../../model/copy/convert.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
@@ -19,7 +19,7 @@ import { columnTypeOf, type CqlField, type CqlType, type SimpleName } from './ty
 export function decoderOf(type: CqlType, as: ColumnType): (value: unknown) => Cell {
   const read = readerOf(type, as.kind === 'native')
   if (isAlready(columnTypeOf(type), as)) return (value) => (value == null ? null : read(value))
-  const convert = converter(columnTypeOf(type), as)
+  const convert = storedConverter(columnTypeOf(type), as)
   return (value) => (value == null ? null : convert(read(value)))
 }
 

@@ -1,7 +1,16 @@
 /** Cloudflare D1 as source and target of copies. */
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { systemClock, type Clock } from '../../../shared/clock.ts'
-import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import type {
+  CopyStore,
+  CopyTarget,
+  DeclaredColumn,
+  DeclareWishes,
+  LedgerDatabase,
+  ObjectStore,
+  SourceView,
+  StoreAbilities,
+} from '../../copy-port.ts'
 import { declareType } from '../../sqlite/copy/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
 import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
@@ -41,6 +50,7 @@ const CAN: StoreAbilities = {
   writers: 4,
   hosts: 'any',
   frames: [],
+  decimals: 'declared',
   maxValueBytes: MOST_ROW_BYTES,
   requests: API_RATE,
   quotas: [
@@ -106,8 +116,8 @@ class D1Store implements D1CopyStore {
     return this.#guard(() => tablesOf(this.#client, pattern, signal))
   }
 
-  declare(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
-    return declareType(type)
+  declare(type: ColumnType, _inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn {
+    return declareType(type, wishes?.decimal)
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {

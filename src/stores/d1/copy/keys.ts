@@ -1,5 +1,6 @@
 /** How ranges of keys are written for D1, which takes texts and doubles as parameters and nothing else. */
 import { normalizer } from '../../../model/copy/canonical.ts'
+import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyDialect } from '../../key-ranges.ts'
@@ -48,7 +49,9 @@ function textSql({ name, type, native }: Column): string {
   const column = quote(name)
   if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
   const affinity = affinityOf(native)
-  const number = `CASE typeof(${column}) WHEN 'real' THEN printf('%!.17g', ${column}) ELSE CAST(${column} AS TEXT) END`
+  // The decimal itself where a double keeps decimals: more digits of it would be those of a neighbour elsewhere.
+  const digits = type.kind === 'decimal' && fitsDouble(type.precision, type.scale) ? 15 : 17
+  const number = `CASE typeof(${column}) WHEN 'real' THEN printf('%!.${digits}g', ${column}) ELSE CAST(${column} AS TEXT) END`
   if (isAny(type)) {
     return (
       `CASE typeof(${column}) WHEN 'text' THEN '''' || replace(${column}, '''', '''''') || '''' ` +

@@ -1,7 +1,7 @@
 /** Tables of a D1 database: what its schema says, in three requests for however many tables. */
 import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { ANY, typeOf } from '../../sqlite/copy/types.ts'
+import { ANY, isNumberAsText, typeOf } from '../../sqlite/copy/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { lookAt, type Looks } from './look.ts'
 import { keyOf, type UniqueIndex } from './unique.ts'
@@ -135,10 +135,12 @@ function shapeOf(
 function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Looks): TableSpec {
   const columns = shape.columns.map(({ name, native, notNull, initial, hidden }): Column => {
     const collation = collations.get(name)
+    const type = types.get(name) ?? typeOf(native) ?? ANY
     return {
       name,
-      type: types.get(name) ?? typeOf(native) ?? ANY,
+      type,
       native,
+      ...(isNumberAsText(native, type) ? { asText: true } : {}),
       nullable: !notNull && name !== shape.alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === shape.alias ? { identity: true } : {}),

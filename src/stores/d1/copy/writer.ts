@@ -10,6 +10,7 @@ import type { BatchStep, ChunkRequest, ChunkWriter, Closing, DigestRequest } fro
 import { partsOf } from '../../key-parts.ts'
 import { rangeCondition, type KeyDialect } from '../../key-ranges.ts'
 import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
+import { affinityOf } from '../../sqlite/copy/types.ts'
 import type { D1Client, D1Statement } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
@@ -52,8 +53,11 @@ export class D1ChunkWriter implements ChunkWriter {
       ...(rowsPerInsert === undefined ? {} : { rowsPerInsert }),
     })
     this.#keys = targetKeys(typesOf(request))
-    // Decimals are texts here.
-    this.#byRange = rangeMeansTheSame(request, (kind) => kind !== 'decimal')
+    // Decimals that are no doubles are texts here.
+    this.#byRange = rangeMeansTheSame(
+      request,
+      (kind, { native }) => kind !== 'decimal' || affinityOf(native) === 'real',
+    )
     this.#written = !this.#byRange && cursor == null ? new Set() : null
     this.#keyAt = table.key.map((key) => columns.findIndex(({ name }) => name === key))
     if (onExisting === 'replace-range') {

@@ -1,6 +1,6 @@
 /** Rows of a query as canonical values. */
 import { DuckDBBlobValue, type DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api'
-import { converter } from '../../../model/copy/convert.ts'
+import { storedConverter } from '../../../model/copy/convert.ts'
 import { equalTypes } from './equal-types.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe } from '../../../shared/abort.ts'
@@ -82,7 +82,7 @@ class RowReader {
   constructor(request: Query['request']) {
     this.#request = request
     this.#readers = request.columns.map(({ column, as }) =>
-      equalTypes(column.type, as) ? null : converter(column.type, as),
+      equalTypes(column.type, as) ? null : storedConverter(column.type, as),
     )
   }
 

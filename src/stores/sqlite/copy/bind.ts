@@ -65,6 +65,9 @@ function decimalBinder(affinity: Affinity): Binder {
       if (value >= LOWEST && value <= HIGHEST) return value
     }
     const number = Number(text)
+    if (affinity === 'real' && !Number.isFinite(number)) {
+      return refuse('a column of decimals in floating point numbers holds neither NaN nor what is infinite', text)
+    }
     // SQLite has no NaN, and takes the words for texts, which they stay.
     if (!Number.isFinite(number)) return Number.isNaN(number) || /[yN]/.test(text) ? text : notExact(affinity, text)
     return canonicalDecimal(String(number)) === text ? number : notExact(affinity, text)

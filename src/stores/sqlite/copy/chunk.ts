@@ -17,6 +17,7 @@ import { rowRefused, tableRefused } from '../../refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
 import { digestOf, keysDigest, ownDigest, type Stored } from './proof.ts'
 import type { Shape } from './shape.ts'
+import { affinityOf } from './types.ts'
 
 /** Rows between two breaths. */
 const STRETCH = 2000
@@ -47,8 +48,11 @@ export class SqliteChunk implements ChunkWriter {
     this.#label = label
     this.#leave = leave
     this.#inserter = new Inserter(connection, request, shape)
-    // Decimals are texts here.
-    const byRange = rangeMeansTheSame(request, (kind) => kind !== 'decimal')
+    // Decimals that are no doubles are texts here.
+    const byRange = rangeMeansTheSame(
+      request,
+      (kind, { native }) => kind !== 'decimal' || affinityOf(native) === 'real',
+    )
     this.#keyAt = request.table.key.map((name) => request.columns.findIndex((column) => column.name === name))
     this.#stored = byRange ? this.#range() : this.#newRows(shape)
     this.#byRange = byRange

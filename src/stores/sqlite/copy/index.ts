@@ -7,6 +7,8 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import type {
   CopyStore,
   CopyTarget,
+  DeclaredColumn,
+  DeclareWishes,
   LedgerDatabase,
   ObjectStore,
   SourceView,
@@ -36,6 +38,7 @@ const ABILITIES: StoreAbilities = {
   writers: 1,
   hosts: 'one',
   frames: [],
+  decimals: 'declared',
   // Texts of half a gigabyte are the largest that JavaScript holds.
   maxValueBytes: 500_000_000,
 }
@@ -104,8 +107,8 @@ class SqliteCopy implements CopyStore {
     }
   }
 
-  declare(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
-    return declareType(type)
+  declare(type: ColumnType, _inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn {
+    return declareType(type, wishes?.decimal)
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {

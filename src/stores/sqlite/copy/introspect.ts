@@ -7,7 +7,7 @@ import { collationsOf, keyOf } from './keys.ts'
 import { inferredTypes } from './infer.ts'
 import { columnsOf, shapeOf, type ColumnInfo, type Shape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
-import { ANY, typeOf } from './types.ts'
+import { ANY, isNumberAsText, typeOf } from './types.ts'
 
 type Named = { readonly name: string; readonly sql: string }
 
@@ -82,10 +82,12 @@ function columnSpecs(
   )
   return infos.map(({ name, type: native, notnull, dflt_value: initial, hidden }): Column => {
     const collation = collations.get(name)
+    const type = inferred.get(name) ?? typeOf(native) ?? ANY
     return {
       name,
-      type: inferred.get(name) ?? typeOf(native) ?? ANY,
+      type,
       native,
+      ...(isNumberAsText(native, type) ? { asText: true } : {}),
       nullable: notnull === 0 && name !== alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === alias ? { identity: true } : {}),

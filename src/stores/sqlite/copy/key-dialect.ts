@@ -1,6 +1,7 @@
 /** Keys in SQLite's SQL. No driver is needed here. */
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyDialect } from '../../key-ranges.ts'
@@ -42,6 +43,10 @@ export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
 function textExpression({ name, type }: Column): string {
   const column = quote(name)
   if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
+  // The decimal itself where a double keeps decimals: more digits of it would be those of a neighbour elsewhere.
+  if (type.kind === 'decimal' && fitsDouble(type.precision, type.scale)) {
+    return `CASE typeof(${column}) WHEN 'real' THEN printf('%!.15g', ${column}) ELSE CAST(${column} AS TEXT) END`
+  }
   if (type.kind !== 'native' || type.name !== 'any') return `CAST(${column} AS TEXT)`
   // Not by quote(), which cuts texts off at U+0000.
   return (

@@ -4,7 +4,7 @@
  */
 import { normalizer, type Normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
-import { converter } from '../../../model/copy/convert.ts'
+import { storedConverter } from '../../../model/copy/convert.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { literalOf, type StoredValue } from './any.ts'
@@ -18,7 +18,7 @@ const LARGEST = 2 ** 63
  * @throws (the function) SluiceError VALUE_REFUSED for a value that is none of the column's type
  */
 export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
-  const convert = converter(type, as)
+  const convert = storedConverter(type, as)
   switch (type.kind) {
     case 'bytes':
       return (stored) => convert(typeof stored === 'object' ? stored : wrongClass('bytes', stored))
@@ -67,13 +67,14 @@ function decimalReader({ precision, scale = 0 }: ColumnType & { kind: 'decimal' 
   if (precision === undefined) return (stored) => convert(withoutBytes('a number', stored))
   const exact = normalizer({ kind: 'decimal' })
   const whole = precision - scale
+  const places = Math.max(scale, 0)
   return (stored) => {
     const text = exact(withoutBytes('a number', stored)) as string
     const point = text.indexOf('.')
     const digits = (point === -1 ? text.length : point) - (text.startsWith('-') ? 1 : 0)
     const behind = point === -1 ? 0 : text.length - point - 1
-    if (behind > scale || (digits > Math.max(whole, 1) && /^[-\d]/.test(text) && text !== '-Infinity')) {
-      return wrongClass(`a number of ${precision} digits, ${scale} of them behind the point`, stored)
+    if (behind > places || (digits > Math.max(whole, 1) && /^[-\d]/.test(text) && text !== '-Infinity')) {
+      return wrongClass(`a number of ${precision} digits, ${places} of them behind the point`, stored)
     }
     return convert(text)
   }

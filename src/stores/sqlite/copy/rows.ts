@@ -95,7 +95,8 @@ export class RowReader {
     this.#care = care
     this.#readers = scan.columns.map(({ column, as }) => cellReader(column, as))
     this.#floats = scan.columns.map(
-      ({ column }) => column.type.kind === 'float' && affinityOf(column.native) === 'real',
+      ({ column: { type, native } }) =>
+        (type.kind === 'float' || type.kind === 'decimal') && affinityOf(native) === 'real',
     )
     let next = scan.columns.length
     this.#bytesAt = scan.columns.map(({ column }) => (care.bytes && holdsText(column) ? next++ : 0))

@@ -1,7 +1,9 @@
 /**
  * Types of columns in SQLite's own words, and back. SQLite takes any word for a type and stores by its affinity: a word with `TEXT` in it keeps
- * every character, and so `DECIMAL_TEXT(38,10)` holds all its digits where `DECIMAL` would make a double of them.
+ * every character, and so `DECIMAL_TEXT(38,10)` holds all its digits where `DECIMAL` would make a double of them. `DECIMAL_REAL(10,2)` makes one of
+ * purpose: it keeps 15 digits, and compares as numbers do.
  */
+import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 
 /** What SQLite turns values into when it stores them. `any` leaves them as they come. */
@@ -20,20 +22,39 @@ export function affinityOf(declared: string, strict = false): Affinity {
 /** What a column holds of which only the values know: the type is found by a look at them. */
 export const ANY: ColumnType = { kind: 'native', name: 'any' }
 
-/** The name of a type that SQLite keeps exactly, and the type as it is read back. */
-export function declareType(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
-  const native = nativeOf(type)
-  return { native, type: typeOf(native) ?? ANY }
+export type Declared = { readonly native: string; readonly type: ColumnType; readonly asText?: true }
+
+/**
+ * The name of a type that SQLite keeps exactly, and the type as it is read back.
+ * @param decimal what decimals become: doubles where these keep all digits and texts elsewhere; texts always; doubles even where digits get lost, and then
+ * the type that is read back says so
+ */
+export function declareType(type: ColumnType, decimal?: 'text' | 'real'): Declared {
+  const native = nativeOf(type, decimal)
+  const back = typeOf(native) ?? ANY
+  return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}) }
 }
 
-function nativeOf(type: ColumnType): string {
+/** Whether numbers of a column are texts there, and so compare as texts do. */
+export function isNumberAsText(native: string, type: ColumnType): boolean {
+  return type.kind === 'decimal' && affinityOf(native) === 'text'
+}
+
+function decimalName(precision: number | undefined, scale: number, wish: 'text' | 'real' | undefined): string {
+  const fits = fitsDouble(precision, scale)
+  if (wish === 'real' && !fits) return 'REAL'
+  const size = precision === undefined ? '' : `(${precision},${scale})`
+  return `${fits && wish !== 'text' ? 'DECIMAL_REAL' : 'DECIMAL_TEXT'}${size}`
+}
+
+function nativeOf(type: ColumnType, wish: 'text' | 'real' | undefined): string {
   switch (type.kind) {
     case 'bool':
       return 'BOOLEAN'
     case 'int':
-      return type.bits === 64 && type.unsigned === true ? 'DECIMAL_TEXT(20,0)' : 'INTEGER'
+      return type.bits === 64 && type.unsigned === true ? decimalName(20, 0, wish) : 'INTEGER'
     case 'decimal':
-      return `DECIMAL_TEXT${type.precision === undefined ? '' : `(${type.precision},${type.scale ?? 0})`}`
+      return decimalName(type.precision, type.scale ?? 0, wish)
     case 'float':
       return 'REAL'
     case 'text':
@@ -58,7 +79,7 @@ function nativeOf(type: ColumnType): string {
 
 /** The type that a declared name stands for, and null where it says nothing that one could hold its values to. */
 export function typeOf(declared: string): ColumnType | null {
-  const found = /^([^(]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?([^()]*)$/.exec(declared.toUpperCase().trim())
+  const found = /^([^(]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*([+-]?\d+)\s*)?\))?([^()]*)$/.exec(declared.toUpperCase().trim())
   if (found === null) return null
   const [, front = '', first, second, behind = ''] = found
   const name = `${front} ${behind}`.replaceAll(/\s+/g, ' ').trim()
@@ -83,6 +104,7 @@ type Sized = (size?: number, scale?: number) => ColumnType
 
 const BY_NAME: ReadonlyMap<string, Sized> = new Map<string, Sized>([
   ['DECIMAL_TEXT', decimal],
+  ['DECIMAL_REAL', decimalInDouble],
   ['DECIMAL', decimal],
   ['DEC', decimal],
   ['NUMERIC', decimal],
@@ -109,6 +131,11 @@ const BY_NAME: ReadonlyMap<string, Sized> = new Map<string, Sized>([
 
 function decimal(precision?: number, scale = 0): ColumnType {
   return precision === undefined ? { kind: 'decimal' } : { kind: 'decimal', precision, scale }
+}
+
+/** What a double cannot keep is no decimal, whatever the column is called. */
+function decimalInDouble(precision?: number, scale = 0): ColumnType {
+  return fitsDouble(precision, scale) ? decimal(precision, scale) : { kind: 'float', bits: 64 }
 }
 
 function time(digits = 6): ColumnType {
