@@ -103,12 +103,12 @@ const MOMENT = timestamp(true)
 type Sized = (size?: number, scale?: number) => ColumnType
 
 const BY_NAME: ReadonlyMap<string, Sized> = new Map<string, Sized>([
-  ['DECIMAL_TEXT', decimal],
+  ['DECIMAL_TEXT', decimalOf],
   ['DECIMAL_REAL', decimalInDouble],
-  ['DECIMAL', decimal],
-  ['DEC', decimal],
-  ['NUMERIC', decimal],
-  ['NUMBER', decimal],
+  ['DECIMAL', decimalOf],
+  ['DEC', decimalOf],
+  ['NUMERIC', decimalOf],
+  ['NUMBER', decimalOf],
   ['DATE_TEXT', () => ({ kind: 'date' })],
   ['DATE', () => ({ kind: 'date' })],
   ['TIME_TEXT', time],
@@ -129,13 +129,13 @@ const BY_NAME: ReadonlyMap<string, Sized> = new Map<string, Sized>([
   ['JSON', () => ({ kind: 'json' })],
 ])
 
-function decimal(precision?: number, scale = 0): ColumnType {
+function decimalOf(precision?: number, scale = 0): ColumnType {
   return precision === undefined ? { kind: 'decimal' } : { kind: 'decimal', precision, scale }
 }
 
 /** What a double cannot keep is no decimal, whatever the column is called. */
 function decimalInDouble(precision?: number, scale = 0): ColumnType {
-  return fitsDouble(precision, scale) ? decimal(precision, scale) : { kind: 'float', bits: 64 }
+  return fitsDouble(precision, scale) ? decimalOf(precision, scale) : { kind: 'float', bits: 64 }
 }
 
 function time(digits = 6): ColumnType {
