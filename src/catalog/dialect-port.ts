@@ -40,6 +40,8 @@ export type CatalogDialect = {
   readonly files: FileStorage
   /** Names of the indexes, tables and views that exist, one column. */
   readonly objectNames: string
+  /** What follows CREATE TABLE, where a database would choose a character set that cannot hold every text; `${binary}` as in migrations. */
+  readonly tableEnd?: string
   /** Statements that refresh the planner's statistics after a bulk load. */
   readonly analyze: string
   /** Names of foreign objects (tables, views, triggers) that refer to the catalog's relations, one column. */

@@ -56,7 +56,7 @@ async function migrateByStatement(
   const names = new Set((await transaction.all(dialect.objectNames)).map(([name]) => name))
   if (!names.has(TABLE)) {
     refuseForeign(names, undefined)
-    await transaction.script(MIGRATIONS_TABLE)
+    await transaction.script(`${MIGRATIONS_TABLE}${dialect.tableEnd ?? ''}`.replaceAll('${binary}', binary))
   }
   const done = await applied(transaction, dialect)
   for (const migration of dialect.migrations.slice(done.length)) {

@@ -45,6 +45,8 @@ export type StoreAbilities = {
   readonly quotas?: readonly { readonly plan: string; readonly rowsADay?: number; readonly bytes?: number }[]
   /** Why a read of it may leave rows out that are there, in words; absent where every read is whole. */
   readonly shortReads?: string
+  /** Which names are one where they differ by upper and lower case alone; absent where those are two. */
+  readonly folds?: { readonly tables?: true; readonly columns?: true }
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
   readonly decimals?: 'declared'
   /** `single`: a condition stands alone, as `timeCondition` writes it, with nothing around it or beside it. Otherwise it may be any of SQL. */
@@ -63,6 +65,11 @@ export interface LedgerDatabase extends AsyncDisposable {
    * @returns the rows of each; none for statements that give no rows
    */
   batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
+  /**
+   * What brings tables of before, of those named that are there, to the character set and collation that tables get now, which hold every name
+   * and tell names apart by their bytes; of databases that may have made them otherwise. Each statement may run twice.
+   */
+  renewals?(tables: readonly string[]): Promise<readonly string[]>
   /**
    * Ends whatever a vanished owner left running on the server, so that nothing of it can commit any more.
    * @param session what `ChunkWriter.session` was

@@ -5,15 +5,17 @@ import type { SqlDatabase } from '../../stores/port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 
+const END = ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}'
+
 const relations = catalogSql({
   // TEXT ends at 64 KB, and only a strict server says so.
   text: 'longtext',
   // A key of InnoDB holds 3,072 bytes, a character up to four.
   key: 'varchar(500)',
   bytes: 'longblob',
-  end: ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}',
+  end: END,
   filesKey: ', PRIMARY KEY (table_id, file_no)',
-  filesEnd: ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}',
+  filesEnd: END,
   inlineIndex: (name, columns) => `, KEY ${name} (${columns})`,
   index: () => '',
   uniqueLocation: {
@@ -50,6 +52,7 @@ export const mysqlDialect: CatalogDialect = {
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
   ],
   transactionalDdl: false,
+  tableEnd: END,
   numbering: 'table',
   files: {
     kind: 'shared',

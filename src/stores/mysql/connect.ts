@@ -124,8 +124,8 @@ async function login(connection: Connection, socket: Socket): Promise<void> {
 }
 
 async function prepareSession(session: Session, purpose: Purpose, label: string): Promise<void> {
-  const [[version, packet, localInfile, id] = []] = await session.rows(
-    'SELECT VERSION(), @@max_allowed_packet, @@local_infile, CONNECTION_ID()',
+  const [[version, packet, localInfile, id, folding] = []] = await session.rows(
+    'SELECT VERSION(), @@max_allowed_packet, @@local_infile, CONNECTION_ID(), @@lower_case_table_names',
   )
   const flavour = /mariadb/i.test(String(version)) ? 'mariadb' : 'mysql'
   refuseOldServer(String(version), flavour, label)
@@ -135,6 +135,7 @@ async function prepareSession(session: Session, purpose: Purpose, label: string)
     maxPacket: Number(packet),
     localInfile: Number(localInfile) === 1,
     id: Number(id),
+    foldsTables: Number(folding) !== 0,
     binaryCollation: flavour === 'mariadb' ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin',
   }
   const settings = [

@@ -22,6 +22,8 @@ export type ServerFacts = {
   readonly localInfile: boolean
   /** The server's number of this session. */
   readonly id: number
+  /** Names of tables are one where they differ by upper and lower case alone (`lower_case_table_names`). */
+  readonly foldsTables: boolean
   readonly binaryCollation: string
 }
 
@@ -41,6 +43,7 @@ export class Session implements Pooled {
     maxPacket: 2 ** 20,
     localInfile: false,
     id: 0,
+    foldsTables: false,
     binaryCollation: '',
   }
   /** Name of a lock that this session holds while it lives; null where the server has none. */

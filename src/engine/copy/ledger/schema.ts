@@ -38,7 +38,12 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
     )
   }
   const adopted = version === 0 && (await create(database, dialect))
-  const look = { dialect: database.dialect, types: dialect.types, columns: columnNames.bind(null, database, dialect) }
+  const look = {
+    dialect: database.dialect,
+    types: dialect.types,
+    columns: columnNames.bind(null, database, dialect),
+    renewals: async (some: readonly string[]) => (await database.renewals?.(some)) ?? [],
+  }
   for (const { version: next, statements } of STEPS) {
     if (next <= version) continue
     for (const sql of await statements(look)) await runDdl(database, sql)

@@ -9,6 +9,8 @@ export type LedgerLook = {
   readonly types: LedgerDialect['types']
   /** Names of the columns of a table; empty where there is no such table. */
   readonly columns: (table: string) => Promise<ReadonlySet<string>>
+  /** What brings tables of before to the character set of new ones. */
+  readonly renewals: (tables: readonly string[]) => Promise<readonly string[]>
 }
 
 /**
@@ -21,11 +23,28 @@ export type LedgerStep = {
   readonly statements: (look: LedgerLook) => Promise<readonly string[]>
 }
 
+/** Those that a ledger of version 1 may have; some are made when they are needed first. */
+const TABLES_OF_1 = [
+  'migration_ledger',
+  'migration_tokens',
+  'migration_runs',
+  'migration_plans',
+  'migration_checkpoints',
+  'migration_chunk_history',
+  'migration_quarantine',
+  'migration_repairs',
+  'migration_repair_plans',
+  'migration_rechecks',
+  'migration_objects',
+] as const
+
 /** In ascending order; the last one leads to `LEDGER_VERSION`. */
 export const STEPS: readonly LedgerStep[] = [
   {
     version: 2,
     statements: async (look) => [
+      // Version 1 took the character set of the database, where names may not fit, and `Users` and `users` were one.
+      ...(await look.renewals(TABLES_OF_1)),
       acceptedTable(look),
       ...(await missing(look, 'migration_plans', LATE_PLAN_COLUMNS)),
       ...(await missing(look, 'migration_checkpoints', LATE_CHUNK_COLUMNS)),

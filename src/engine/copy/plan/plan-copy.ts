@@ -49,8 +49,9 @@ export async function planCopy(
   }
   const tables: PlannedTable[] = []
   for (const source of sources) tables.push(await planOne(source, operation, { from, to, ...planner }))
+  const named = refuseOneName(tables, to)
   // The largest first, or the last table would be waited for by one worker alone.
-  return { from, to, tables: tables.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
+  return { from, to, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
 }
 
 async function sourceTables(
@@ -146,7 +147,35 @@ function wishesOf(operation: CopyOperation): TableWishes {
 /** @returns null where there is none */
 export async function tableAt(name: TableName, to: CopyStore, signal: AbortSignal): Promise<TableSpec | null> {
   const found = await onSide('target', () => to.tables(tableText(name), signal))
-  return found.find(({ table }) => table.name === name.name && table.schema === name.schema) ?? null
+  const exact = found.find(({ table }) => table.name === name.name && table.schema === name.schema)
+  if (exact !== undefined || to.can.folds?.tables !== true) return exact ?? null
+  return found.find(({ table }) => foldedName(table, to) === foldedName(name, to)) ?? null
+}
+
+/** What two names of tables have in common that are one in a store. */
+function foldedName(name: TableName, { can }: CopyStore): string {
+  const text = JSON.stringify([name.schema ?? null, name.name])
+  return can.folds?.tables === true ? text.toLowerCase() : text
+}
+
+/** Two tables that would be one in the target are both refused: nobody knows which of them was meant. */
+function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly PlannedTable[] {
+  const sharing = new Map<string, PlannedTable[]>()
+  for (const one of tables) {
+    const name = foldedName(one.targetName, to)
+    sharing.set(name, [...(sharing.get(name) ?? []), one])
+  }
+  return tables.map((one) => {
+    const others = (sharing.get(foldedName(one.targetName, to)) ?? []).filter((other) => other !== one)
+    if (others.length === 0 || one.error !== null) return one
+    const names = others.map(({ source }) => tableText(source.table)).join(', ')
+    const error = new SluiceError('TABLE_REFUSED', `${tableText(one.source.table)} and ${names} would be one table`, {
+      where: to.label,
+      reason: `the target takes ${tableText(one.targetName)} and ${others.map(({ targetName }) => tableText(targetName)).join(', ')} for the same name`,
+      hint: 'copy each by itself, all but one of them with another --to-table',
+    })
+    return { ...one, ring: null, plan: null, error }
+  })
 }
 
 /** Between two PostgreSQL schemas go along, but for the one that names without a schema mean; elsewhere a table goes where the target puts tables. */
@@ -158,7 +187,7 @@ function nameInTarget(wanted: TableName, source: TableSpec, from: CopyStore, to:
 }
 
 function refuseItself(from: CopyStore, to: CopyStore, source: TableName, target: TableName): void {
-  if (from.identity !== to.identity || tableText(source) !== tableText(target)) return
+  if (from.identity !== to.identity || foldedName(source, to) !== foldedName(target, to)) return
   throw new SluiceError('BAD_FLAG', `${tableText(source)} would be copied onto itself`, {
     hint: 'name another --to, --to-schema or --to-table',
   })

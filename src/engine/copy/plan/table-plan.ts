@@ -89,6 +89,7 @@ export function planTable(
   const sameSystem = FAMILY[from.system] === FAMILY[to.system]
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
   const columns = chosen.map((column) => planColumn(column, target, wishes, sameSystem))
+  refuseOneColumn(source, columns, to)
   if (wishes.acceptAllLossy !== true) refuseLossy(source, columns, wishes.acceptLossy)
   if (found !== null) refuseMissing(target, columns)
   const keyed = source.key.length > 0
@@ -283,6 +284,26 @@ function planColumn(
   const pairing = pairTypes(source, column, sameSystem, acceptLossy.includes(source.name))
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
   return { from: source.name, to: column.name, source, target: column, ...pairing }
+}
+
+/** Of two columns that go to one, the values of one would be lost. */
+function refuseOneColumn(source: TableSpec, columns: readonly ColumnPlan[], to: CopyStore): void {
+  const seen = new Map<string, string>()
+  for (const { from, to: name } of columns) {
+    const folded = to.can.folds?.columns === true ? name.toLowerCase() : name
+    const other = seen.get(folded)
+    if (other !== undefined) {
+      throw new SluiceError(
+        'TABLE_REFUSED',
+        `columns ${other} and ${from} of ${tableText(source.table)} would be one`,
+        {
+          where: to.label,
+          hint: `give one of them another name with --rename ${shellQuote(`${from}=NAME`)}, or leave it out with --columns`,
+        },
+      )
+    }
+    seen.set(folded, from)
+  }
 }
 
 /** Every row would be refused for it. */

@@ -50,6 +50,7 @@ const CAN: StoreAbilities = {
   writers: 4,
   hosts: 'any',
   frames: [],
+  folds: { tables: true, columns: true },
   decimals: 'declared',
   maxValueBytes: MOST_ROW_BYTES,
   requests: API_RATE,

@@ -72,6 +72,7 @@ class Store implements CopyStore {
       writers: WRITERS,
       hosts: 'any',
       frames: [],
+      folds: session.facts.foldsTables ? { tables: true, columns: true } : { columns: true },
       maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
     }
     this.#pool = new Pool(() => openCopySession(config, 'read'), { most: config.poolSize, idle: 1 }, config.label)

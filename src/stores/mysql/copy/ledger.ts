@@ -4,11 +4,14 @@ import { REPEATABLE, type SqlRow } from '../../port.ts'
 import type { MysqlConfig } from '../config.ts'
 import { openMysql, type MysqlDatabase } from '../sql-database.ts'
 import { endMarked } from './commit.ts'
+import { quoted } from './names.ts'
 
 /** @throws SluiceError CONNECT_FAILED, TLS_FAILED */
 export async function openLedger(url: string, config: MysqlConfig): Promise<LedgerDatabase> {
   return new Ledger(await openMysql(url, 'write'), config)
 }
+
+const CREATE_TABLE = /^\s*CREATE\s+TABLE\b/i
 
 class Ledger implements LedgerDatabase {
   readonly dialect = 'mysql'
@@ -27,9 +30,31 @@ class Ledger implements LedgerDatabase {
   async batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
     return await this.#database.write(async (transaction) => {
       const answers: (readonly SqlRow[])[] = []
-      for (const { sql, parameters } of statements) answers.push(await transaction.all(sql, parameters))
+      for (const { sql, parameters } of statements) answers.push(await transaction.all(this.#spelled(sql), parameters))
       return answers
     }, REPEATABLE)
+  }
+
+  /** The database of a user may have any character set, and a collation to which `Users` and `users` are one. */
+  #spelled(sql: string): string {
+    return CREATE_TABLE.test(sql) ? `${sql} ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT ${this.#charset}` : sql
+  }
+
+  get #charset(): string {
+    return `CHARACTER SET utf8mb4 COLLATE ${this.#database.binaryCollation}`
+  }
+
+  async renewals(tables: readonly string[]): Promise<readonly string[]> {
+    const names = tables.map(() => '?').join(', ')
+    const rows = await this.all(
+      `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (${names})
+         AND TABLE_TYPE = 'BASE TABLE' AND TABLE_COLLATION <> ? ORDER BY TABLE_NAME`,
+      [...tables, this.#database.binaryCollation],
+    )
+    const found = new Set(rows.map(([name]) => String(name)))
+    return tables
+      .filter((name) => found.has(name))
+      .map((name) => `ALTER TABLE ${quoted(name)} ROW_FORMAT = DYNAMIC, CONVERT TO ${this.#charset}`)
   }
 
   /** @throws SluiceError TARGET_BUSY where the server does not end it in time */

@@ -18,8 +18,8 @@ const AT_ONCE = 200
  * @returns sorted by name
  */
 export async function findTables(session: Session, pattern: string, server: string): Promise<readonly TableSpec[]> {
-  const [[folding, current] = []] = await session.rows('SELECT @@lower_case_table_names, DATABASE()')
-  const wanted = tablePattern(pattern, Number(folding) !== 0)
+  const [[current] = []] = await session.rows('SELECT DATABASE()')
+  const wanted = tablePattern(pattern, session.facts.foldsTables)
   const schemas = wanted.schema === null ? [String(current)] : await matchingSchemas(session, wanted.schema)
   const tables: TableSpec[] = []
   // Statistics of MySQL are a day old unless it is told to look.
@@ -70,7 +70,7 @@ async function describe(
   const partitions = await dictionary.rows(
     'PARTITIONS',
     'MIN(PARTITION_METHOD), MIN(PARTITION_EXPRESSION), COUNT(DISTINCT PARTITION_NAME)',
-    'AND PARTITION_NAME IS NOT NULL GROUP BY TABLE_NAME',
+    'AND PARTITION_NAME IS NOT NULL GROUP BY TABLE_NAME, CAST(TABLE_NAME AS BINARY)',
   )
   const specs: TableSpec[] = []
   for (const name of names) {
@@ -109,9 +109,12 @@ class Dictionary {
   /** Rows by the name of their table. */
   async rows(from: string, list: string, tail = '', schemaColumn = 'TABLE_SCHEMA'): Promise<Map<string, SqlRow[]>> {
     const marks = this.#names.map(() => '?').join(', ')
+    // The dictionary compares names without regard to case, and of two in a list it would look up one. By one name it finds a table fast.
+    const alone = this.#names.length === 1
     const rows = await this.#session.rows(
-      `SELECT TABLE_NAME, ${list} FROM information_schema.${from} WHERE ${schemaColumn} = ? AND TABLE_NAME IN (${marks}) ${tail}`,
-      [this.#schema, ...this.#names],
+      `SELECT TABLE_NAME, ${list} FROM information_schema.${from} WHERE ${schemaColumn} = ?${alone ? ' AND TABLE_NAME = ?' : ''}
+         AND CAST(TABLE_NAME AS BINARY) IN (${marks}) ${tail}`,
+      [this.#schema, ...(alone ? this.#names : []), ...this.#names],
     )
     const byTable = new Map<string, SqlRow[]>()
     for (const [name, ...row] of rows) {
