@@ -3,6 +3,7 @@
  * the events, and nothing else, are what a face shows.
  */
 import type { AccessLevel } from '../catalog/access-level.ts'
+import type { CodecWish } from '../model/copy/codec.ts'
 import type { OnExisting } from '../model/copy/plan.ts'
 import type { ScriptSizes } from '../model/copy/script-presets.ts'
 import type { ObjectWish } from '../model/copy/schema-object.ts'
@@ -276,6 +277,8 @@ export type CopyOperation = {
   readonly constants?: Readonly<Record<string, string>>
   /** A map column of the source of which every entry becomes a row of its own, and the columns that key and value go to. */
   readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
+  /** Conversions between a number or a moment and a text, by the types of both columns; none when absent. */
+  readonly codecs?: CodecWish
   /** Runs are told in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
   readonly track?: TrackWish
   /** Told in the lines of the Cassandra Data Migrator too, as those who came with its files expect. */
@@ -360,6 +363,7 @@ export type DiffOperation = {
   readonly ring?: RingWish
   readonly constants?: Readonly<Record<string, string>>
   readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
+  readonly codecs?: CodecWish
   readonly track?: TrackWish
   readonly cdmLines?: true
   readonly cassandra?: CassandraWish

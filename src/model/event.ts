@@ -281,12 +281,15 @@ export type CopyAgain = {
   newer?: Dec
 }
 
-/** One table of a copy at its end. Rows, errors and times are of this run. */
+/** One table of a copy at its end. Rows that were written, errors and times are of this run. */
 export type CopySummaryLine = {
   table: string
   status: TableStatus
-  /** Rows that this run has brought into the target, and that it could not bring there. */
+  /** Rows that this run has brought into the target. */
   written: Dec
+  /** Rows that the target holds already: of chunks that an earlier run or another program has copied; absent where there are none. */
+  earlier?: Dec
+  /** Rows of the table that could not be brought there, by this run or an earlier one. */
   failed: Dec
   /** Of those that were written: at a lower consistency than asked for. */
   fallback: Dec

@@ -2,6 +2,7 @@
  * What a store offers to copies: tables, ranges of them to read at one point in time, chunks to write in one transaction. Differences
  * between systems are data in `StoreAbilities`; the engine asks them, and never for a name.
  */
+import type { Codec } from '../model/copy/codec.ts'
 import type { ColumnType, Column, TableName, TableSpec } from '../model/copy/column-type.ts'
 import type { ReadPoint } from '../model/copy/plan.ts'
 import type { Range } from '../model/copy/range.ts'
@@ -161,7 +162,13 @@ export interface ObjectStore {
   build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void>
 }
 
-export type ReadColumn = { readonly name: string; readonly as: ColumnType; readonly column: Column }
+export type ReadColumn = {
+  readonly name: string
+  readonly as: ColumnType
+  readonly column: Column
+  /** Converts its values to `as`; only derived stores heed it. */
+  readonly codec?: Codec
+}
 
 /** Which rows of which table; `columns` in the order in which cells are wanted. */
 export type RowRequest = {

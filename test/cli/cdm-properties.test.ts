@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { commandLine } from '../../src/cli/command-line.ts'
+import { usedKeys } from '../../src/cli/cdm/known.ts'
 import { parseProperties } from '../../src/cli/cdm/properties-file.ts'
 import { fromSparkSubmit } from '../../src/cli/cdm/submit.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
@@ -213,6 +214,128 @@ describe('spark-submit', () => {
     await expect(copyOf('--class', `${CLASS}.GuardrailCheck`)).rejects.toThrow(/no counterpart/)
     await expect(copyOf('--class', `${CLASS}.Nothing`)).rejects.toThrow(/no program/)
     await expect(copyOf('copy', '--class', `${CLASS}.DiffData`)).rejects.toThrow(/is a diff, and no copy/)
+  })
+})
+
+describe('every property that is called used', () => {
+  const ON_YSQL = ['spark.cdm.connect.target.type=yugabyte']
+  const YSQL = 'spark.cdm.connect.target.yugabyte'
+  const COLUMN = 'spark.cdm.schema.origin.column'
+  const CODECS = ['spark.cdm.transform.codecs=TIMESTAMP_STRING_FORMAT']
+  const EXPLODED = Object.entries({ 'origin.name': 'm', 'target.name.key': 'k', 'target.name.value': 'v' }).map(
+    ([name, value]) => `spark.cdm.feature.explodeMap.${name}=${value}`,
+  )
+  /** A value that is none of the defaults, and the properties that it needs beside it. */
+  const TRIED: Readonly<Record<string, readonly [value: string, ...beside: readonly string[]]>> = {
+    ...Object.fromEntries(
+      ['origin', 'target'].flatMap((side) => {
+        const at = `spark.cdm.connect.${side}`
+        return [
+          [`${at}.host`, ['elsewhere']],
+          [`${at}.port`, ['9999']],
+          [`${at}.username`, ['someone']],
+          [`${at}.password`, ['hush4ever']],
+          [`${at}.local_dc`, ['dc7']],
+          [`${at}.localDC`, ['dc7']],
+          [`${at}.tls.enabled`, ['true']],
+          [`${at}.tls.trustStore.path`, ['/ca.pem', `${at}.tls.enabled=true`]],
+          [`${at}.tls.trustStore.type`, ['PEM', `${at}.tls.enabled=true`, `${at}.tls.trustStore.path=/ca`]],
+        ] as const
+      }),
+    ),
+    'spark.cdm.connect.target.type': ['yugabyte'],
+    [`${YSQL}.host`]: ['elsewhere', ...ON_YSQL],
+    [`${YSQL}.port`]: ['9999', ...ON_YSQL],
+    [`${YSQL}.database`]: ['shop', ...ON_YSQL],
+    [`${YSQL}.username`]: ['someone', ...ON_YSQL],
+    [`${YSQL}.password`]: ['hush4ever', ...ON_YSQL],
+    [`${YSQL}.schema`]: ['store', ...ON_YSQL],
+    [`${YSQL}.ssl.enabled`]: ['true', ...ON_YSQL],
+    [`${YSQL}.sslmode`]: ['verify-full', ...ON_YSQL],
+    [`${YSQL}.sslrootcert`]: ['/ca.pem', ...ON_YSQL],
+    [`${YSQL}.batchSize`]: ['77', ...ON_YSQL],
+    'spark.cdm.schema.origin.keyspaceTable': ['other.one'],
+    'spark.cdm.schema.target.keyspaceTable': ['other.one'],
+    [`${COLUMN}.ttl.automatic`]: ['false', `${COLUMN}.writetime.automatic=false`],
+    [`${COLUMN}.ttl.names`]: ['a'],
+    [`${COLUMN}.writetime.automatic`]: ['false', `${COLUMN}.ttl.automatic=false`],
+    [`${COLUMN}.writetime.names`]: ['a'],
+    [`${COLUMN}.names.to.target`]: ['a:b'],
+    'spark.cdm.autocorrect.missing': ['true'],
+    'spark.cdm.autocorrect.mismatch': ['true'],
+    'spark.cdm.autocorrect.missing.counter': ['true', 'spark.cdm.autocorrect.missing=true'],
+    'spark.cdm.trackRun': ['true'],
+    'spark.cdm.trackRun.runId': ['5'],
+    'spark.cdm.trackRun.previousRunId': ['5'],
+    'spark.cdm.trackRun.autoRerun': ['true'],
+    'spark.cdm.perfops.numParts': ['7'],
+    'spark.cdm.perfops.batchSize': ['7'],
+    'spark.cdm.perfops.ratelimit.origin': ['7'],
+    'spark.cdm.perfops.ratelimit.target': ['7'],
+    'spark.cdm.perfops.consistency.read': ['ONE'],
+    'spark.cdm.perfops.consistency.write': ['ONE'],
+    'spark.cdm.perfops.fetchSizeInRows': ['7'],
+    'spark.cdm.transform.custom.writetime': ['7'],
+    'spark.cdm.transform.custom.ttl': ['7'],
+    'spark.cdm.transform.codecs': ['INT_STRING'],
+    'spark.cdm.transform.codecs.timestamp.string.format': ['yyyy', ...CODECS],
+    'spark.cdm.transform.codecs.timestamp.string.zone': ['Etc/GMT-1', ...CODECS],
+    'spark.cdm.filter.cassandra.partition.min': ['-7'],
+    'spark.cdm.filter.cassandra.partition.max': ['7'],
+    'spark.cdm.filter.cassandra.whereCondition': ['AND a = 1'],
+    'spark.cdm.filter.java.token.percent': ['7'],
+    'spark.cdm.feature.constantColumns.names': ['c', 'spark.cdm.feature.constantColumns.values=1'],
+    'spark.cdm.feature.constantColumns.values': ['1', 'spark.cdm.feature.constantColumns.names=c'],
+    'spark.cdm.feature.constantColumns.splitRegex': [
+      ';',
+      'spark.cdm.feature.constantColumns.names=c,d',
+      'spark.cdm.feature.constantColumns.values=1;2',
+    ],
+    'spark.cdm.feature.explodeMap.origin.name': ['n', ...EXPLODED.slice(1)],
+    'spark.cdm.feature.explodeMap.target.name.key': ['n', ...EXPLODED.toSpliced(1, 1)],
+    'spark.cdm.feature.explodeMap.target.name.value': ['n', ...EXPLODED.toSpliced(2, 1)],
+  }
+
+  const known = new Map<string, Promise<string>>()
+
+  /** The operation of a job with these properties; where it is refused, why. */
+  function once(name: string, properties: readonly string[]): Promise<string> {
+    const words = [name, ...properties].join('\n')
+    const found = known.get(words) ?? operation(name, properties)
+    known.set(words, found)
+    return found
+  }
+
+  async function operation(name: string, properties: readonly string[]): Promise<string> {
+    const all = ['spark.cdm.schema.origin.keyspaceTable=shop.customer', ...properties]
+    try {
+      const { request } = await parseCommandLine([name, ...all.flatMap((property) => ['--conf', property])], {})
+      return request.kind === 'operation' ? JSON.stringify(request.operation) : ''
+    } catch (error) {
+      return String(error)
+    }
+  }
+
+  it.each(usedKeys())('%s changes the operation', async (key) => {
+    const [value, ...beside] = TRIED[key] ?? []
+    // A key that is called used says here what it is tried with.
+    expect(value).toBeDefined()
+    const job = key.includes('.autocorrect.') ? 'diff' : 'copy'
+    const having = await operation(job, [...beside, `${key}=${value ?? ''}`])
+    expect(having).toMatch(/^\{/)
+    expect(having).not.toBe(await once(job, beside))
+  })
+
+  it.each([
+    [['spark.cdm.transform.codecs=STRING_BLOB'], /names STRING_BLOB, which is not supported/],
+    [['spark.cdm.transform.codecs=INT_STRINGS'], /is no codec of the migrator/],
+    [['spark.cdm.transform.codecs=TIMESTAMP_STRING_FORMAT,TIMESTAMP_STRING_MILLIS'], /names both/],
+    [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.zone=Europe/Berlin'], /changes over the year/],
+    [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.zone=Mars'], /no time zone/],
+    [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.format=dd MMM yyyy'], /MMM is not supported/],
+  ])('codecs that are not had are refused by name: %j', async (properties, message) => {
+    const words = properties.flatMap((property) => ['--conf', property])
+    await expect(copyOf('copy', ...words, '--table', 'a.b')).rejects.toThrow(message)
   })
 })
 

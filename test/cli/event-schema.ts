@@ -100,6 +100,7 @@ const copySummaryLine = z.strictObject({
   table: z.string(),
   status: z.enum(['ok', 'current', 'failed', 'refused', 'stopped', 'skipped']),
   written: dec,
+  earlier: dec.optional(),
   failed: dec,
   fallback: dec,
   recovered: dec,

@@ -305,6 +305,12 @@ describe('the closing summary', () => {
     expect(tables[2]).toMatchObject({ recovered: '1', unrecovered: '0', rowsPerSecond: '100' })
     const lines = new ScriptLines()
     lines.fellBack(at({ type: 'rows.fallback', table: 'ks.weak', level: 'ONE', rows: '4', keys: [] }) as never)
+    const resumed = tables.slice(2).map((line) => ({ ...line, earlier: '3800' }))
+    expect(
+      new ScriptLines()
+        .summary(at({ type: 'copy.summary', tables: resumed }) as never, tellAt('0:09'))
+        .map((b) => blockText(b))[1],
+    ).toContain('ks.a  success, 3,900 rows ok (3,800 of them before this run), 0 failed')
     const text = lines.summary(at({ type: 'copy.summary', tables }) as never, tellAt('0:09')).map((b) => blockText(b))
     expect(text).toMatchInlineSnapshot(`
       [

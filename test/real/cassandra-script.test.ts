@@ -10,7 +10,10 @@ import type { Event } from '../../src/model/event.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { eventSchema } from '../cli/event-schema.ts'
 import { fakeSurroundings } from '../cli/surroundings.ts'
-import { makePlace } from '../support/copy-systems.ts'
+import { makePlace, perform } from '../support/copy-systems.ts'
+import { copyBetween } from './cassandra-target-kit.ts'
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 
@@ -176,6 +179,35 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const again = await sluice('retry-quarantine', ...ends, '--json')
       expect(again.events.at(-1)).toMatchObject({ exitCode: 0, totals: { read: '0' } })
     }, 120_000)
+
+    test('the summary of a run that goes on counts the rows that an earlier one brought', async () => {
+      const rows = await events(source)
+      await target.cql(
+        'CREATE TABLE events (tenant text, created_at timestamp, body text, PRIMARY KEY (tenant, created_at))',
+      )
+      const operation: CopyOperation = {
+        ...copyBetween(source.url, target.url, ['events'], { onExisting: 'upsert', workers: 1, ring: { splits: 16 } }),
+        script: {},
+      }
+      const interrupter = new Interrupter()
+      const first = await perform(operation, {
+        interrupt: interrupter,
+        onEvent: (event) => {
+          if (event.type === 'chunk.done') interrupter.requestStop()
+        },
+      })
+      expect(first.finished.exitCode).toBe(75)
+      const second = await perform(operation)
+      const summed = second.events.flatMap((event) => (event.type === 'copy.summary' ? event.tables : []))
+      const [{ written, earlier = '0', failed } = { written: '', failed: '' }] = summed
+      expect({ sum: Number(written) + Number(earlier), failed }).toEqual({ sum: rows, failed: '0' })
+      expect(Number(earlier)).toBeGreaterThan(0)
+      expect((await target.rows('SELECT tenant FROM events')).length).toBe(rows)
+      const third = await perform(operation)
+      expect(third.events.find(({ type }) => type === 'copy.summary')).toMatchObject({
+        tables: [{ written: '0', earlier: String(rows) }],
+      })
+    })
 
     test('a preset works without a file, and a plan writes no log', async () => {
       const rows = await events(source)

@@ -226,6 +226,10 @@ ORDER BY token_min;`)
       const left = await store.ranges('customer', run?.runId ?? 0n)
       expect(left.length).toBe(SPLITS - passed.length)
       expect(left.every(({ status }) => status === 'PASS')).toBe(true)
+      expect((await store.runs('customer')).find(({ runId }) => runId === first.runId)).toMatchObject({
+        status: 'ENDED',
+        info: expect.stringMatching(`; Partitions Passed: ${passed.length}; Partitions Failed: 0$`) as string,
+      })
       const settled = await store.ranges('customer', first.runId)
       expect(settled.filter(({ status }) => status === 'PASS').length).toBeGreaterThanOrEqual(passed.length)
     })
@@ -245,6 +249,15 @@ ORDER BY token_min;`)
       expect(run).toMatchObject({ previous: first?.runId, status: 'ENDED' })
       const before = await store.ranges('customer', first?.runId ?? 0n)
       const after = await store.ranges('customer', run?.runId ?? 0n)
+      const ended = (await store.runs('customer')).find(({ runId }) => runId === first?.runId)
+      expect(ended?.ended).toBeGreaterThanOrEqual(ended?.started ?? 0)
+      const told = before.filter(({ status }) => status === 'PASS')
+      expect(ended).toMatchObject({
+        status: 'ENDED',
+        info: expect.stringMatching(
+          `^Read: ([0-9]+); Write: \\1; .*Passed: ${told.length}; Partitions Failed: 0$`,
+        ) as string,
+      })
       // Together the ranges that passed are the ring, each token once.
       const passed = [...before, ...after].filter(({ status }) => status === 'PASS')
       expect(tokens(passed.toSorted((a, b) => (a.low < b.low ? -1 : 1)))).toEqual(tokens(splitTokens(LOW, HIGH, 64)))
@@ -253,6 +266,46 @@ ORDER BY token_min;`)
       )
       expect(String(count)).toBe(String(ROWS))
     })
+
+    test(
+      'runs that were killed one after the other have their own ranges each',
+      { timeout: 90_000 },
+      async ({ skip }) => {
+        await using track = await open(skip)
+        const { store } = track
+        const killed = async (more: Partial<CopyOperation>): Promise<void> => {
+          const child = startCopy(copy(track, { workers: 1, ring: { splits: 64 }, ...more }))
+          for (let i = 0; i < 3; i++) await child.until('chunk.done')
+          child.process.kill('SIGKILL')
+          await child.ended
+        }
+        await killed({ track: { runId: '77' } })
+        await killed({})
+        const { track: _tracked, ...untracked } = copy(track, { ring: { splits: 64 }, workers: 1 })
+        const interrupter = new Interrupter()
+        let done = 0
+        await perform(untracked, {
+          interrupt: interrupter,
+          onEvent: (event) => {
+            if (event.type === 'chunk.done' && ++done === 3) interrupter.requestStop()
+          },
+        })
+        const last = await perform(copy(track, { ring: { splits: 64 } }))
+        expect(last.finished, failures(last)).toMatchObject({ exitCode: 0 })
+        const runs = await store.runs('customer')
+        expect(runs.map(({ status }) => status)).toEqual(['ENDED', 'ENDED', 'ENDED'])
+        const passed: string[] = []
+        for (const { runId, info } of runs) {
+          const own = (await store.ranges('customer', runId)).filter(({ status }) => status === 'PASS')
+          expect(info).toContain(`Partitions Passed: ${own.length};`)
+          passed.push(...tokens(own))
+        }
+        // No range passed twice, and those of the run that was not tracked belong to none of them.
+        expect(new Set(passed).size).toBe(passed.length)
+        expect(passed.length).toBeLessThanOrEqual(64 - 3)
+        expect(passed.length).toBeGreaterThanOrEqual(64 - 3 - 4)
+      },
+    )
 
     test('a range that loses a row does not pass', { timeout: 60_000 }, async ({ skip }) => {
       skip(system === 'cassandra', 'Cassandra refuses no row of these')

@@ -121,6 +121,7 @@ function chunk(no: number, range: Range, status = 'pending'): StoredChunk {
     sourceSum: null,
     skipped: 0n,
     bytes: 0n,
+    runId: null,
   }
 }
 

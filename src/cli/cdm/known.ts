@@ -69,7 +69,6 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.schema.origin.column.ttl.names': used,
   'spark.cdm.schema.origin.column.writetime.automatic': used,
   'spark.cdm.schema.origin.column.writetime.names': used,
-  // Times are kept column by column, and those of collections' elements with them.
   'spark.cdm.schema.ttlwritetime.calc.useCollections': idle,
   'spark.cdm.schema.origin.column.skip': refused('name the columns that are wanted with --columns'),
   'spark.cdm.schema.origin.column.names.to.target': used,
@@ -101,13 +100,9 @@ const KNOWN: Readonly<Record<string, Known>> = {
     '0',
   ),
   'spark.cdm.transform.custom.ttl': used,
-  // Which values are turned into which follows from the types of both sides.
   'spark.cdm.transform.codecs': used,
-  'spark.cdm.transform.codecs.timestamp.string.format': refused(
-    'times become texts in ISO 8601; change them in the target',
-    'yyyyMMddHHmmss',
-  ),
-  'spark.cdm.transform.codecs.timestamp.string.zone': refused('times become texts in UTC', 'UTC'),
+  'spark.cdm.transform.codecs.timestamp.string.format': used,
+  'spark.cdm.transform.codecs.timestamp.string.zone': used,
   // A null in a map cannot be stored by Cassandra, so none comes from there.
   'spark.cdm.transform.map.remove.null.value': idle,
   'spark.cdm.filter.cassandra.partition.min': used,
@@ -145,6 +140,11 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 /** The name that a key goes by here. */
 export function nameOfToday(key: string): string {
   return OTHER_NAMES[key] ?? key
+}
+
+/** Keys that change what is done. */
+export function usedKeys(): readonly string[] {
+  return Object.keys(KNOWN).filter((key) => KNOWN[key]?.is === 'used')
 }
 
 /** @returns null for a key that nobody knows */

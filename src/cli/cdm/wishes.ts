@@ -1,7 +1,9 @@
 /** What the properties of the Cassandra Data Migrator ask for, in the words of a copy or a comparison. */
+import type { CodecWish } from '../../model/copy/codec.ts'
 import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../../engine/operation.ts'
 import { given } from '../arguments.ts'
 import { cassandraUrl, isYsql, keyspaceTable, namesCluster, ysqlUrl } from './ends.ts'
+import { codecsOf } from './codecs.ts'
 import type { Property } from './properties-file.ts'
 import { CdmSettings } from './settings.ts'
 
@@ -20,6 +22,7 @@ export type CdmWishes = {
   readonly ring?: RingWish
   readonly constants?: Readonly<Record<string, string>>
   readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
+  readonly codecs?: CodecWish
   readonly cassandra?: CassandraWish
   readonly track?: TrackWish
   /** Of a comparison: what it mends. */
@@ -39,6 +42,7 @@ export function cdmWishes(properties: readonly Property[], ysql: boolean): CdmWi
   const target = keyspaceTable(settings, 'target') ?? origin
   const intoYsql = isYsql(settings, ysql)
   const rename = renames(settings)
+  const codecs = codecsOf(settings)
   const stamps = stampWishes(settings, (name) => rename[name] ?? name)
   const toUrl = intoYsql
     ? ysqlUrl(settings)
@@ -65,6 +69,7 @@ export function cdmWishes(properties: readonly Property[], ysql: boolean): CdmWi
     ...given('ring', ringOf(settings)),
     ...given('constants', constantsOf(settings)),
     ...given('explodeMap', explodeMapOf(settings)),
+    ...given('codecs', codecs.wish),
     ...given('cassandra', notEmpty({ ...stamps, ...accessOf(settings) })),
     ...given('track', trackOf(settings)),
     correct: {
@@ -72,7 +77,7 @@ export function cdmWishes(properties: readonly Property[], ysql: boolean): CdmWi
       mismatch: settings.flag('spark.cdm.autocorrect.mismatch') ?? false,
       counters: settings.flag('spark.cdm.autocorrect.missing.counter') ?? false,
     },
-    notes: settings.notes,
+    notes: [...settings.notes, ...codecs.notes],
   }
 }
 

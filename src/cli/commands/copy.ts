@@ -182,6 +182,7 @@ function operationOf(
     ...given('ring', readRing(args, cdm)),
     ...given('constants', readConstants(args, cdm)),
     ...given('explodeMap', readExplodeMap(args, cdm)),
+    ...given('codecs', cdm?.codecs),
     ...given('track', readTrack(args, cdm)),
     ...(cdm === null ? {} : { cdmLines: true as const }),
     ...given('cassandra', readCassandra(args, cdm)),

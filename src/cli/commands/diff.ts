@@ -121,6 +121,7 @@ const diff: Command = {
         ...given('ring', readRing(args, cdm)),
         ...given('constants', readConstants(args, cdm)),
         ...given('explodeMap', readExplodeMap(args, cdm)),
+        ...given('codecs', cdm?.codecs),
         ...given('track', readTrack(args, cdm)),
         ...(cdm === null ? {} : { cdmLines: true as const }),
         ...given('cassandra', readCassandra(args, cdm)),

@@ -42,10 +42,10 @@ function lineOf(line: CopySummaryLine, width: number, block: Tell): Block {
 }
 
 function factsOf(line: CopySummaryLine): readonly string[] {
-  const { status, written, failed, fallback, recovered, unrecovered, ms, rowsPerSecond } = line
+  const { status, written, earlier, failed, fallback, recovered, unrecovered, ms, rowsPerSecond } = line
   return [
     status === 'ok' ? 'success' : status,
-    `${plural(written, 'row')} ok`,
+    `${plural(String(BigInt(written) + BigInt(earlier ?? 0)), 'row')} ok${earlier === undefined ? '' : ` (${grouped(earlier)} of them before this run)`}`,
     `${grouped(failed)} failed`,
     `${grouped(fallback)} at ONE`,
     `${durationText(ms)}, ${grouped(rowsPerSecond)} rows/s`,

@@ -54,7 +54,12 @@ export type TableContext = {
 }
 
 export function readColumns({ columns }: TablePlan): readonly ReadColumn[] {
-  return columns.map(({ from, as, source }) => ({ name: from, as, column: source }))
+  return columns.map(({ from, as, source, codec }) => ({
+    name: from,
+    as,
+    column: source,
+    ...(codec === undefined ? {} : { codec }),
+  }))
 }
 
 export function writeColumns({ columns }: TablePlan): readonly WriteColumn[] {

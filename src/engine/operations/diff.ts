@@ -198,7 +198,7 @@ function writing({ timesOf, livesOf, ...others }: CassandraWish): CassandraWish 
 
 function wishes(operation: DiffOperation): CopyOperation {
   const { from, to, tables, toSchema, toTable, columns, rename, where, key, workers } = operation
-  const { ring, constants, explodeMap, cassandra } = operation
+  const { ring, constants, explodeMap, codecs, cassandra } = operation
   return {
     kind: 'copy',
     from,
@@ -213,6 +213,7 @@ function wishes(operation: DiffOperation): CopyOperation {
     ...(ring === undefined ? {} : { ring }),
     ...(constants === undefined ? {} : { constants }),
     ...(explodeMap === undefined ? {} : { explodeMap }),
+    ...(codecs === undefined ? {} : { codecs }),
     ...(cassandra === undefined ? {} : { cassandra }),
     workers,
     onExisting: 'append',

@@ -1,4 +1,5 @@
 /** What a copy is going to do, as data: shown before anything is touched, hashed, and compared when a copy goes on. */
+import type { Codec } from './codec.ts'
 import type { Column, ColumnType, TableSpec } from './column-type.ts'
 import type { Range } from './range.ts'
 import type { FrameFormat, ProofScheme } from './rows.ts'
@@ -23,6 +24,8 @@ export type ColumnPlan = {
   readonly target: Column
   /** What gets lost between the two types, in words; accepted by name or refused. */
   readonly lossy?: string
+  /** What converts the source's values to `as`; absent where the types say it themselves. */
+  readonly codec?: Codec
 }
 
 export type TablePlan = {

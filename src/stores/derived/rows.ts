@@ -1,4 +1,5 @@
 /** How rows of a request are made of rows of the table below. */
+import { conversionOf, readType, type Conversion } from '../../model/copy/codec.ts'
 import type { ColumnType, TableSpec } from '../../model/copy/column-type.ts'
 import { converter } from '../../model/copy/convert.ts'
 import type { Cell, Row, Stamp } from '../../model/copy/rows.ts'
@@ -8,7 +9,10 @@ import { entriesOf } from './entries.ts'
 import type { Derivation } from './wish.ts'
 
 /** Where the cell of a column comes from. */
-type Place = { readonly at: number } | { readonly cell: Cell } | { readonly entry: 'key' | 'value' }
+type Place =
+  | { readonly at: number; readonly forth?: Conversion['forth'] }
+  | { readonly cell: Cell }
+  | { readonly entry: 'key' | 'value' }
 
 export type RowPlan = {
   /** What is read of the table below. */
@@ -23,16 +27,26 @@ export type RowPlan = {
 
 const MAP: ColumnType = { kind: 'json' }
 
-/** @throws SluiceError VALUE_REFUSED where a constant is no value of its column */
+/**
+ * @param found columns that rows are found again by
+ * @throws SluiceError VALUE_REFUSED where a constant is no value of its column
+ */
 export function rowPlan(
   wanted: readonly ReadColumn[],
   base: TableSpec,
   { explodeMap }: Derivation,
   spelled: boolean,
+  found: readonly string[] = base.key,
 ): RowPlan {
-  const columns = wanted.filter(({ column }) => column.made === undefined)
-  const places = wanted.map(({ as, column, name }): Place => {
-    if (column.made === undefined) return { at: columns.findIndex((one) => one.name === name) }
+  const own = wanted.filter(({ column }) => column.made === undefined)
+  const columns = own.map(({ codec, ...rest }): ReadColumn =>
+    codec === undefined ? rest : { ...rest, as: readType(codec, rest.column) },
+  )
+  const places = wanted.map(({ as, column, name, codec }): Place => {
+    if (column.made === undefined) {
+      const at = columns.findIndex((one) => one.name === name)
+      return codec === undefined ? { at } : { at, forth: conversionOf(codec, as, found.includes(name)).forth }
+    }
     if (column.made !== 'constant') return { entry: column.made }
     return { cell: converter(column.type, as)(column.always ?? '') }
   })
@@ -47,7 +61,10 @@ export function rowPlan(
     rowsOf: (row, refused) => {
       const plain = (key: Cell, value: Cell): Row =>
         places.map((place) => {
-          if ('at' in place) return row[place.at] ?? null
+          if ('at' in place) {
+            const cell = row[place.at] ?? null
+            return cell === null || place.forth === undefined ? cell : place.forth(cell)
+          }
           if ('cell' in place) return place.cell
           return place.entry === 'key' ? key : value
         })

@@ -4,7 +4,7 @@ import { tableText, type Column, type ColumnType, type TableSpec } from '../../m
 import { SluiceError } from '../../shared/errors.ts'
 import { columnTypeOf, cqlText, parseCql } from '../cassandra/copy/types.ts'
 import type { System } from '../copy-port.ts'
-import { changesNothing, type Derivation } from './wish.ts'
+import { addsNothing, type Derivation } from './wish.ts'
 
 const TEXT: ColumnType = { kind: 'text' }
 
@@ -13,7 +13,7 @@ const TEXT: ColumnType = { kind: 'text' }
  * @throws SluiceError BAD_FLAG where a column is not there, or is there already; UNSUPPORTED_TYPE where it holds no map
  */
 export function derivedTable(table: TableSpec, wish: Derivation, system: System): TableSpec {
-  if (changesNothing(wish)) return table
+  if (addsNothing(wish)) return table
   const { constants = {}, explodeMap } = wish
   for (const name of Object.keys(constants)) {
     if (table.key.includes(name)) throw taken(table, name, 'is part of its key, and no constant can take its place')

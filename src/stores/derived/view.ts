@@ -1,4 +1,5 @@
 /** A look at a source whose rows get columns that are made on the way, and may become several. */
+import { conversionOf } from '../../model/copy/codec.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
@@ -47,13 +48,13 @@ export class DerivedView implements SourceView {
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
     const base = this.#base(request.table)
-    const plan = rowPlan(request.columns, base, this.#wish, this.#spelled)
+    const plan = rowPlan(request.columns, base, this.#wish, this.#spelled, request.table.key)
     const { aside } = request
     const below: RowRequest = {
       ...request,
       table: base,
       columns: plan.columns,
-      range: this.#rangeBelow(request.range, request.table, base),
+      range: this.#rangeBelow(request, base),
       ...(aside === undefined ? {} : { aside: (row, error) => aside(plan.textsOf(row), error) }),
     }
     const isWanted = this.#filter(request)
@@ -100,10 +101,19 @@ export class DerivedView implements SourceView {
     return base.ring === undefined ? { ...base, key: keyBelow(table) } : base
   }
 
-  #rangeBelow(range: Range, table: TableSpec, base: TableSpec): Range {
+  #rangeBelow({ range, table, columns }: RowRequest, base: TableSpec): Range {
     if (range.by !== 'keys') return range
     const positions = base.key.map((name) => table.key.indexOf(name))
-    const keys = range.keys.map((key): Bound => positions.map((at) => key[at] ?? ''))
+    const back = base.key.map((name) => {
+      const found = columns.find((column) => column.name === name)
+      return found?.codec === undefined ? null : conversionOf(found.codec, found.as, false).back
+    })
+    const keys = range.keys.map((key): Bound =>
+      positions.map((at, part) => {
+        const text = key[at] ?? ''
+        return back[part]?.(text) ?? text
+      }),
+    )
     return { by: 'keys', keys: [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()] }
   }
 

@@ -337,6 +337,16 @@ export class ChunkLedger {
     return rows.map(chunkOf).filter(({ id, owner }) => owner !== this.#owner.id || (known && !this.#mine.has(id)))
   }
 
+  /** Runs whose workers hold chunks of the table, and whose leases have not run out. */
+  async busyRuns(): Promise<ReadonlySet<bigint>> {
+    const rows = await this.#database.all(
+      `SELECT DISTINCT CAST(run_id AS ${this.#text}) FROM migration_checkpoints
+       WHERE ${IDENTITY} AND status = 'in_progress' AND COALESCE(lease_until, 0) >= ${this.#now}`,
+      this.#identity,
+    )
+    return new Set(rows.flatMap(([id]) => (id == null ? [] : [BigInt(String(id))])))
+  }
+
   /** Frees a chunk of an owner who is gone; nothing happens where it has changed hands since. */
   async free(chunk: StoredChunk): Promise<void> {
     await this.#database.batch([

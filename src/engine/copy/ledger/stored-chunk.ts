@@ -25,18 +25,21 @@ export type StoredChunk = {
   readonly sourceSum: string | null
   readonly skipped: bigint
   readonly bytes: bigint
+  /** The run that took it last; null for a chunk of the script that was adopted. */
+  readonly runId: bigint | null
 }
 
 /** What `chunkOf` reads. @param text the type that a number is cast to, so that it comes with all of its digits */
 export function chunkColumns(text: string): string {
   return `id, chunk_no, kind, lo, hi, CAST(start_id AS ${text}), CAST(end_id AS ${text}), status, rows_read, rows_written,
     rows_quarantined, records_processed, cursor_key, owner, host, pid, session, fence, attempt,
-    proof, error_message, read_view, source_checksum, rows_skipped, bytes`
+    proof, error_message, read_view, source_checksum, rows_skipped, bytes, CAST(run_id AS ${text})`
 }
 
 export function chunkOf(row: SqlRow): StoredChunk {
   const [id, no, kind, lo, hi, start, end, status, read, written, aside, records, cursor] = row
-  const [owner, host, pid, session, fence, attempt, proof, error, view, sourceSum, skipped, bytes] = row.slice(13)
+  const [owner, host, pid, session, fence, attempt, proof, error, view, sourceSum, skipped, bytes, runId] =
+    row.slice(13)
   const whole = (value: SqlValue | undefined): bigint => BigInt(String(value ?? 0))
   const text = (value: SqlValue | undefined): string | null => (value == null ? null : String(value))
   return {
@@ -61,5 +64,6 @@ export function chunkOf(row: SqlRow): StoredChunk {
     sourceSum: text(sourceSum),
     skipped: whole(skipped),
     bytes: whole(bytes),
+    runId: runId == null ? null : whole(runId),
   }
 }

@@ -121,7 +121,7 @@ function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
 }
 
 function wishesOf(operation: CopyOperation): TableWishes {
-  const { columns, where, chunkRows, key, constants, explodeMap } = operation
+  const { columns, where, chunkRows, key, constants, explodeMap, codecs } = operation
   return {
     ...(columns === undefined ? {} : { columns }),
     rename: new Map(Object.entries(operation.rename)),
@@ -133,12 +133,13 @@ function wishesOf(operation: CopyOperation): TableWishes {
     ...(operation.decimal === undefined ? {} : { decimal: operation.decimal }),
     verify: operation.verify,
     ...(key === undefined ? {} : { key }),
-    ...(constants === undefined && explodeMap === undefined
+    ...(constants === undefined && explodeMap === undefined && codecs === undefined
       ? {}
       : {
           derived: {
             ...(constants === undefined ? {} : { constants }),
             ...(explodeMap === undefined ? {} : { explodeMap }),
+            ...(codecs === undefined ? {} : { codecs }),
           },
         }),
   }

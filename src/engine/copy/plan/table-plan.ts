@@ -7,6 +7,7 @@ import {
   type TableName,
   type TableSpec,
 } from '../../../model/copy/column-type.ts'
+import { codecBetween } from '../../../model/copy/codec.ts'
 import { converter } from '../../../model/copy/convert.ts'
 import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan.ts'
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
@@ -149,7 +150,10 @@ export function planEssence(sourceIdentity: string, plan: Omit<TablePlan, 'hash'
     source: sourceIdentity,
     table: tableText(plan.source.table),
     [IDENTITY]: plan.source.identity,
-    columns: plan.columns.map(({ from, to, as }) => `${from} -> ${to} as ${JSON.stringify(as)}`),
+    columns: plan.columns.map(
+      ({ from, to, as, codec }) =>
+        `${from} -> ${to} as ${JSON.stringify(as)}${codec === undefined ? '' : ` by ${JSON.stringify(codec)}`}`,
+    ),
     key: plan.source.key,
     where: plan.where ?? null,
     'on-existing': plan.onExisting,
@@ -264,7 +268,7 @@ function newTable(
 function planColumn(
   source: Column,
   target: TableSpec,
-  { rename, acceptLossy }: TableWishes,
+  { rename, acceptLossy, derived }: TableWishes,
   sameSystem: boolean,
 ): ColumnPlan {
   const to = rename.get(source.name) ?? source.name
@@ -281,7 +285,9 @@ function planColumn(
       hint: 'leave the column out with --columns',
     })
   }
-  const pairing = pairTypes(source, column, sameSystem, acceptLossy.includes(source.name))
+  const { codecs } = derived ?? {}
+  const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
+  const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name))
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
   return { from: source.name, to: column.name, source, target: column, ...pairing }
 }

@@ -1,10 +1,12 @@
-/** What each table of a copy came to in this run: a fold of its events. */
-import { dec, type CopySummaryLine, type EventBody, type TableStatus } from '../../../model/event.ts'
+/** What each table of a copy came to, in this run and before it: a fold of its events. */
+import { dec, type CopySummaryLine, type Dec, type EventBody, type TableStatus } from '../../../model/event.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
 type Sums = {
   status: TableStatus
   written: bigint
+  /** Rows in the target and rows set aside, by any run; null where the table did not come to its end. */
+  all: { readonly there: bigint; readonly aside: bigint } | null
   failed: bigint
   fallback: bigint
   recovered: number
@@ -44,6 +46,10 @@ export class CopySummary {
         const sums = this.#at(event.table)
         sums.status = event.status
         sums.ms = event.ms
+        if (event.copied !== undefined) {
+          const { written, skipped, quarantined } = event.copied
+          sums.all = { there: BigInt(written) + BigInt(skipped), aside: BigInt(quarantined) }
+        }
         if (event.error === undefined) delete sums.error
         else sums.error = event.error
         break
@@ -61,7 +67,8 @@ export class CopySummary {
         table,
         status: sums.status,
         written: dec(sums.written),
-        failed: dec(sums.failed),
+        ...earlierOf(sums),
+        failed: dec(sums.all?.aside ?? sums.failed),
         fallback: dec(sums.fallback),
         recovered: dec(sums.recovered),
         unrecovered: dec(sums.unrecovered),
@@ -85,6 +92,7 @@ export class CopySummary {
       // A table that nothing is told of any more was broken off.
       status: 'stopped',
       written: 0n,
+      all: null,
       failed: 0n,
       fallback: 0n,
       recovered: 0,
@@ -94,6 +102,11 @@ export class CopySummary {
     this.#tables.set(table, sums)
     return sums
   }
+}
+
+/** The ledger counts the chunks that this run found done, too. */
+function earlierOf({ written, all }: Sums): { readonly earlier?: Dec } {
+  return all === null || all.there <= written ? {} : { earlier: dec(all.there - written) }
 }
 
 function chunkName({ table, chunk }: { readonly table: string; readonly chunk: string }): string {

@@ -1,7 +1,7 @@
 /** A copy told in the tables of the Cassandra Data Migrator: before it, what an earlier run has left; then range by range; at last what it came to. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { EventBody } from '../../../model/event.ts'
-import { RINGS, tokensOfRange, type TokenRange } from '../../../model/copy/ring.ts'
+import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { TrackStore } from '../../../stores/track-port.ts'
@@ -12,9 +12,10 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 import { isWanted } from '../plan/ring-plan.ts'
 import type { TableRun } from '../runner.ts'
+import { noteTrackedRun } from '../ledger/tracked-runs.ts'
+import { countsOf, settleDeadRuns, tokensOf, type TrackedCopy } from './dead-runs.ts'
 import { doneSince, previousRun, type Previous } from './previous-run.ts'
 import type { Counts } from './run-info.ts'
-import { runInfo } from './run-info.ts'
 import { TrackedTable } from './tracked-table.ts'
 
 export type TrackSurroundings = {
@@ -27,6 +28,7 @@ export type TrackSurroundings = {
 
 type Followed = {
   readonly table: TrackedTable
+  readonly copy: TrackedCopy
   readonly ledger: ChunkLedger
   readonly ring: TokenRange
   readonly chunks: Map<string, TokenRange>
@@ -87,12 +89,10 @@ export class CopyTrack {
         const message = `Run NOT FOUND/NOT STARTED for Previous RunId: ${lost}, starting new run!`
         this.#say('warn', message, tableText(one.source.table))
       }
+      await settleDeadRuns(this.#copyOf(store, one), null)
+      if (previous === null) continue
       const chunks = await new ChunkLedger(this.#around.database, keyOf(one), this.#around.owner).all()
-      if (previous === null) {
-        await this.#settleDead(store, one, chunks)
-        continue
-      }
-      const left = await this.#settle(store, one, previous, chunks)
+      const left = await this.#left(one, previous, chunks)
       this.#previous.set(tableText(one.source.table), { ...previous, pending: left })
       ranges = left.map(({ low, high }) => ({ min: low.toString(), max: high.toString() }))
     }
@@ -120,9 +120,12 @@ export class CopyTrack {
         now: () => this.#around.run.clock.now(),
         onTrouble: (error) => this.#trouble(name, error),
       })
+      const { database, run } = this.#around
+      if (this.#wish.runId !== undefined) await noteTrackedRun(database, BigInt(run.runId), keyOf(one), runId)
       const byNo = new Map(open.flatMap((chunk) => tokensOf(chunk, ring)))
       await table.begin([...byNo.values()])
-      this.#tables.set(name, { table, ledger: context.ledger, ring, chunks: byNo, read: new Map() })
+      const copy = this.#copyOf(store, one)
+      this.#tables.set(name, { table, copy, ledger: context.ledger, ring, chunks: byNo, read: new Map() })
     }
   }
 
@@ -174,18 +177,24 @@ export class CopyTrack {
     }
   }
 
-  /** Brings the tables to what the ledger says, also of what other programs have done meanwhile. Failures are told, and change nothing else. */
+  /** Brings the rows of this run to what the ledger says, and ends runs that were killed. Failures are told, and change nothing else. */
   async end(): Promise<void> {
-    for (const [name, { table, ledger, ring }] of this.#tables) {
+    const own = BigInt(this.#around.run.runId)
+    for (const [name, { table, copy, ledger, ring }] of this.#tables) {
       try {
-        const done = (await ledger.all()).filter(({ status }) => status === 'completed')
+        // What another run has done meanwhile is told in its own rows.
+        const completed = (await ledger.all()).filter(({ status }) => status === 'completed')
+        const done = completed.filter(({ runId }) => runId === own)
+        const others = completed.filter(({ runId }) => runId !== own).flatMap((chunk) => tokensOf(chunk, ring))
         for (const [no, range] of done.flatMap((chunk) => tokensOf(chunk, ring))) {
           const told = table.ranges().find(({ low }) => low === range.low)
           const chunk = done.find((one) => String(one.no) === no)
           if (told === undefined || chunk === undefined || !['NOT_STARTED', 'STARTED'].includes(told.status)) continue
           table.ended(range, chunk.quarantined === 0n ? 'PASS' : 'FAIL', countsOf([chunk]))
         }
-        await table.end()
+        await table.end(new Set(others.map(([, { low }]) => low)))
+        // The lease of a run that was killed may have outlived the beginning of this one.
+        await settleDeadRuns(copy, table.runId)
       } catch (error) {
         this.#trouble(name, error)
       }
@@ -204,20 +213,21 @@ export class CopyTrack {
     return store
   }
 
-  /** Ranges of runs that were killed: what the ledger knows to be done is written down as done. */
-  async #settleDead(store: TrackStore, one: PlannedTable, chunks: readonly StoredChunk[]): Promise<void> {
-    if (chunks.length === 0) return
-    for (const run of await store.runs(one.targetName.name)) {
-      if (run.type !== 'MIGRATE' || run.status !== 'STARTED') continue
-      const ranges = await store.ranges(one.targetName.name, run.runId)
-      const pending = ranges.filter(({ status }) => status === 'NOT_STARTED' || status === 'STARTED')
-      await this.#settle(store, one, { run, pending }, chunks)
+  #copyOf(store: TrackStore, one: PlannedTable): TrackedCopy {
+    const { database, owner, run } = this.#around
+    return {
+      store,
+      table: one.targetName.name,
+      key: keyOf(one),
+      ring: RINGS[one.source.ring?.partitioner ?? 'murmur3'],
+      ledger: new ChunkLedger(database, keyOf(one), owner),
+      database,
+      now: () => run.clock.now(),
     }
   }
 
-  /** @returns what is left of the pending ranges */
-  async #settle(
-    store: TrackStore,
+  /** What is left of the pending ranges, whichever run has done the others. */
+  async #left(
     one: PlannedTable,
     { run, pending }: Previous,
     chunks: readonly StoredChunk[],
@@ -227,14 +237,6 @@ export class CopyTrack {
     const tokens = whole.flatMap((chunk) => tokensOf(chunk, ring).map(([, range]) => range))
     // Ranges of a comparison are to be done again whatever a copy before it has done.
     const done = run.type === 'MIGRATE' ? doneSince(pending, tokens) : []
-    await store.putRanges(
-      one.targetName.name,
-      run.runId,
-      done.map((range) => {
-        const inside = whole.filter((chunk) => tokensOf(chunk, ring).some(([, inner]) => isWithin(inner, range)))
-        return { ...range, status: 'PASS', info: runInfo('MIGRATE', countsOf(inside), 1, 0) }
-      }),
-    )
     const left = pending.filter((range) => !done.includes(range))
     if (this.#wish.previous !== undefined || this.#wish.autoRerun === true) await this.#reopen(one, chunks, left, ring)
     return left
@@ -285,22 +287,4 @@ function keyOf({ targetName }: PlannedTable): TableKey {
 async function latestOf(store: TrackStore, { targetName }: PlannedTable, own: bigint): Promise<bigint> {
   const runs = await store.runs(targetName.name)
   return runs.find(({ type, runId }) => type === 'MIGRATE' && runId !== own)?.runId ?? 0n
-}
-
-function tokensOf({ no, range }: StoredChunk, ring: TokenRange): readonly (readonly [string, TokenRange])[] {
-  return range.by === 'key' ? [[String(no), tokensOfRange(range, ring)]] : []
-}
-
-function isWithin(a: TokenRange, b: TokenRange): boolean {
-  return a.low >= b.low && a.high <= b.high
-}
-
-function countsOf(chunks: readonly StoredChunk[]): Counts {
-  const sum = (pick: (chunk: StoredChunk) => bigint): bigint => chunks.reduce((all, chunk) => all + pick(chunk), 0n)
-  return {
-    Read: sum(({ read }) => read),
-    Write: sum(({ written }) => written),
-    Skipped: sum(({ skipped }) => skipped),
-    Error: sum(({ quarantined }) => quarantined),
-  }
 }

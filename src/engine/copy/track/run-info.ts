@@ -40,6 +40,16 @@ export function sumCounts(all: Iterable<Counts>): Counts {
   return sum
 }
 
+/** The counters that a text holds, without those of ranges; none for a text of another form. */
+export function countsOfInfo(type: RunType, info: string | null): Counts {
+  const counts: Partial<Record<CountName, bigint>> = {}
+  for (const name of NAMES[type]) {
+    const found = new RegExp(`(?:^|; )${name}: (\\d+)(?:;|$)`).exec(info ?? '')?.[1]
+    if (found !== undefined) counts[name] = BigInt(found)
+  }
+  return counts
+}
+
 /** How many ranges a text says failed; 0 where it says nothing. */
 export function failedRanges(info: string | null): number {
   return Number(/Partitions Failed: (\d+)/.exec(info ?? '')?.[1] ?? 0)

@@ -92,11 +92,14 @@ export class TrackedTable {
 
   /**
    * Writes what is left to write, and how the run ended: ENDED also where ranges failed; a run that was stopped before all of its ranges stays STARTED.
+   * @param elsewhere lower ends of ranges that another run has done: nothing is left to do there, and this run says nothing of them
    * @throws SluiceError what the target says
    */
-  async end(): Promise<void> {
+  async end(elsewhere: ReadonlySet<bigint> = new Set()): Promise<void> {
     await this.flush()
-    const open = [...this.#ranges.values()].some(({ status }) => status === 'NOT_STARTED' || status === 'STARTED')
+    const open = [...this.#ranges.values()].some(
+      ({ low, status }) => (status === 'NOT_STARTED' || status === 'STARTED') && !elsewhere.has(low),
+    )
     await this.#putRun(open ? 'STARTED' : 'ENDED', true)
   }
 

@@ -1,0 +1,83 @@
+/** `spark.cdm.transform.codecs`: which conversions the migrator was asked for. */
+import { CODECS, type CodecName, type CodecWish } from '../../model/copy/codec.ts'
+import { datePattern, fixedOffset } from '../../model/copy/date-pattern.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { closest } from '../closest.ts'
+import type { CdmSettings } from './settings.ts'
+
+const KEY = 'spark.cdm.transform.codecs'
+const FORMAT = `${KEY}.timestamp.string.format`
+const ZONE = `${KEY}.timestamp.string.zone`
+
+/** Codecs of the migrator that are refused, and why. */
+const REFUSED: Readonly<Record<string, string>> = {
+  STRING_BLOB: 'a text is copied as a text, and a blob as a blob: give both columns one type',
+  ASCII_BLOB: 'a text is copied as a text, and a blob as a blob: give both columns one type',
+  POINT_TYPE: 'types of DataStax Enterprise are copied as their bytes: leave it out',
+  POLYGON_TYPE: 'types of DataStax Enterprise are copied as their bytes: leave it out',
+  LINE_STRING: 'types of DataStax Enterprise are copied as their bytes: leave it out',
+  DATE_RANGE: 'types of DataStax Enterprise are copied as their bytes: leave it out',
+}
+/** Both columns are numbers, and one becomes the other without a codec. */
+const NEEDLESS: ReadonlySet<string> = new Set(['BIGINT_BIGINTEGER'])
+
+/**
+ * The codecs of a run, absent where there are none, and what the user should know of them.
+ * @throws SluiceError BAD_CONFIG for a name, a pattern or a zone that is not known or not supported
+ */
+export function codecsOf(settings: CdmSettings): { readonly wish?: CodecWish; readonly notes: readonly string[] } {
+  const asked = [...new Set(settings.list(KEY).filter((name) => name !== ''))]
+  const format = settings.text(FORMAT) ?? 'yyyyMMddHHmmss'
+  const zone = settings.text(ZONE) ?? 'UTC'
+  const names = asked.filter((name) => !NEEDLESS.has(name)).map((name) => nameOf(settings, name))
+  if (names.includes('TIMESTAMP_STRING_MILLIS') && names.includes('TIMESTAMP_STRING_FORMAT'))
+    throw settings.bad(KEY, 'names both codecs of timestamps', 'the migrator takes one of them: leave the other out')
+  if (!names.includes('TIMESTAMP_STRING_FORMAT')) {
+    const idle = [FORMAT, ZONE].filter((key) => settings.text(key) !== undefined)
+    const notes = idle.map((key) => `${key} means nothing without TIMESTAMP_STRING_FORMAT in ${KEY}`)
+    return names.length === 0 ? { notes } : { wish: { names }, notes }
+  }
+  const offsetMs = offsetOf(settings, zone)
+  const { exact, lacks } = patternOf(settings, format, offsetMs)
+  const notes = [
+    ...(exact ? [] : [`${FORMAT} ${format}: what a timestamp has beyond it is not copied`]),
+    ...(lacks === null ? [] : [`${FORMAT} ${format} makes no timestamp of a text: it lacks ${lacks}`]),
+  ]
+  return { wish: { names, format, offsetMs }, notes }
+}
+
+function nameOf(settings: CdmSettings, name: string): CodecName {
+  const known = CODECS.find((one) => one === name)
+  if (known !== undefined) return known
+  const why = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined
+  if (why !== undefined) throw settings.bad(KEY, `names ${name}, which is not supported`, why)
+  const meant = closest(name.toUpperCase(), CODECS)
+  throw settings.bad(
+    KEY,
+    `names ${name}, which is no codec of the migrator`,
+    meant === null ? `it takes ${CODECS.join(', ')}` : `${meant} was probably meant`,
+  )
+}
+
+function offsetOf(settings: CdmSettings, zone: string): number {
+  let offset: number | null
+  try {
+    offset = fixedOffset(zone)
+  } catch (error) {
+    throw settings.bad(ZONE, asSluiceError(error).message, asSluiceError(error).hint)
+  }
+  if (offset !== null) return offset
+  throw settings.bad(
+    ZONE,
+    `names ${zone}, whose offset changes over the year`,
+    'the migrator takes the offset of the day it runs for every timestamp: name that offset, like Etc/GMT-1 for UTC+1',
+  )
+}
+
+function patternOf(settings: CdmSettings, format: string, offsetMs: number): ReturnType<typeof datePattern> {
+  try {
+    return datePattern(format, offsetMs)
+  } catch (error) {
+    throw settings.bad(FORMAT, `is ${format}: ${asSluiceError(error).message}`, asSluiceError(error).hint)
+  }
+}

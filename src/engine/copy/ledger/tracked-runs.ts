@@ -1,0 +1,60 @@
+/** Which run of the ledger wrote which run of `cdm_run_info`, where their ids differ because the user gave one. */
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { makeLate } from '../../../stores/late-table.ts'
+import type { TableKey } from './chunks.ts'
+
+/** Writing it again changes nothing. */
+export async function noteTrackedRun(
+  database: LedgerDatabase,
+  runId: bigint,
+  table: TableKey,
+  trackedId: bigint,
+): Promise<void> {
+  const { integer, name } = ledgerDialect(database.dialect).types
+  await makeLate(
+    database,
+    `CREATE TABLE IF NOT EXISTS migration_tracked_runs (run_id ${integer} NOT NULL, schema_name ${name} NOT NULL,
+       table_name ${name} NOT NULL, tracked_id ${integer}, PRIMARY KEY (run_id, schema_name, table_name))`,
+  )
+  const identity = [runId, table.schema, table.name]
+  await database.batch([
+    {
+      sql: 'DELETE FROM migration_tracked_runs WHERE run_id = ? AND schema_name = ? AND table_name = ?',
+      parameters: identity,
+    },
+    {
+      sql: 'INSERT INTO migration_tracked_runs (run_id, schema_name, table_name, tracked_id) VALUES (?, ?, ?, ?)',
+      parameters: [...identity, trackedId],
+    },
+  ])
+}
+
+/** Runs of the ledger by the ids that they have in `cdm_run_info`, of copies into one table. */
+export async function trackedRuns(database: LedgerDatabase, table: TableKey): Promise<ReadonlyMap<bigint, bigint>> {
+  const text = ledgerDialect(database.dialect).types.castText
+  const runs = await database.all(`SELECT CAST(run_id AS ${text}) FROM migration_runs WHERE operation = 'copy'`)
+  const named = await namedRuns(database, table, text)
+  const given = new Set(named.values())
+  const own = runs.map(([id]) => BigInt(String(id))).filter((id) => !given.has(id))
+  return new Map([...own.map((id) => [id, id] as const), ...named])
+}
+
+async function namedRuns(
+  database: LedgerDatabase,
+  { schema, name }: TableKey,
+  text: string,
+): Promise<Map<bigint, bigint>> {
+  try {
+    const rows = await database.all(
+      `SELECT CAST(tracked_id AS ${text}), CAST(run_id AS ${text}) FROM migration_tracked_runs
+       WHERE schema_name = ? AND table_name = ?`,
+      [schema, name],
+    )
+    return new Map(rows.map(([tracked, run]) => [BigInt(String(tracked)), BigInt(String(run))]))
+  } catch (error) {
+    // A ledger in which no run was given an id.
+    if (/no such table|does not exist|doesn't exist/i.test((error as Error).message)) return new Map()
+    throw error
+  }
+}

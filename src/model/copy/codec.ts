@@ -1,0 +1,157 @@
+/** Codecs of the Cassandra Data Migrator: values of a number or a moment that the other side keeps as text. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { Column, ColumnType } from './column-type.ts'
+import { normalizer } from './canonical.ts'
+import { moment } from './canonical-time.ts'
+import { datePattern, type DatePattern } from './date-pattern.ts'
+import { javaDecimal, javaDouble, parseJavaDecimal, parseJavaDouble, parseJavaWhole } from './java-text.ts'
+import { refusedValue } from './refused.ts'
+import type { Cell } from './rows.ts'
+
+export const CODECS = [
+  'INT_STRING',
+  'BIGINT_STRING',
+  'DOUBLE_STRING',
+  'DECIMAL_STRING',
+  'TIMESTAMP_STRING_MILLIS',
+  'TIMESTAMP_STRING_FORMAT',
+] as const
+
+export type CodecName = (typeof CODECS)[number]
+
+/** Which codecs a run has. */
+export type CodecWish = {
+  readonly names: readonly CodecName[]
+  /** Pattern of Java's DateTimeFormatter, and milliseconds east of UTC; of TIMESTAMP_STRING_FORMAT. */
+  readonly format?: string
+  readonly offsetMs?: number
+}
+
+/** A codec between two columns. `into`: what the target's column holds. */
+export type Codec = {
+  readonly name: CodecName
+  readonly into: 'text' | 'value'
+  readonly format?: string
+  readonly offsetMs?: number
+}
+
+/** The codec that converts from one column to the other, and as which type the values travel then; null where none does. */
+export function codecBetween(
+  source: Column,
+  target: Column,
+  wish: CodecWish,
+): { readonly as: ColumnType; readonly codec: Codec } | null {
+  const into = target.type.kind === 'text' ? 'text' : source.type.kind === 'text' ? 'value' : null
+  if (into === null || source.type.kind === target.type.kind) return null
+  const value = into === 'text' ? source : target
+  const name = wish.names.find((one) => isOf(one, value))
+  if (name === undefined) return null
+  const { format, offsetMs } = wish
+  const more =
+    name === 'TIMESTAMP_STRING_FORMAT' && format !== undefined ? { format, offsetMs: offsetMs ?? 0 } : undefined
+  return { as: into === 'text' ? { kind: 'text' } : spelledType(target), codec: { name, into, ...more } }
+}
+
+function isOf(name: CodecName, { type, native }: Column): boolean {
+  switch (name) {
+    case 'INT_STRING':
+      return type.kind === 'int' && type.bits === 32 && type.unsigned !== true
+    case 'BIGINT_STRING':
+      // Counters are added to, and a text is not.
+      return type.kind === 'int' && type.bits === 64 && type.unsigned !== true && native !== 'counter'
+    case 'DOUBLE_STRING':
+      return type.kind === 'float' && type.bits === 64
+    case 'DECIMAL_STRING':
+      return type.kind === 'decimal' && type.scale !== 0
+    default:
+      return type.kind === 'timestamp'
+  }
+}
+
+/** Of a system that keeps 1.5 and 1.50 apart the spelling is the value. */
+function spelledType({ type, native }: Column): ColumnType {
+  return type.kind === 'decimal' && type.spelled === true ? { kind: 'native', name: native } : type
+}
+
+/** As which type the source's column is read before the codec converts it. */
+export function readType({ into }: Codec, source: Column): ColumnType {
+  return into === 'value' ? { kind: 'text' } : spelledType(source)
+}
+
+export type Conversion = {
+  /** @throws SluiceError VALUE_REFUSED for what the codec cannot convert */
+  readonly forth: (cell: Exclude<Cell, null>) => Exclude<Cell, null>
+  /** The same the other way, as texts of keys are: a text that the codec cannot have made comes back as it is. */
+  readonly back: (text: string) => string
+}
+
+/**
+ * @param as as which type the values travel
+ * @param inKey rows are found again by it: what `back` cannot make again is refused
+ */
+export function conversionOf(codec: Codec, as: ColumnType, inKey: boolean): Conversion {
+  const { encode, decode } = pairOf(codec)
+  const canonical = normalizer(as)
+  const forward = codec.into === 'text' ? encode : (text: string): Exclude<Cell, null> => canonical(decode(text))
+  const backward = codec.into === 'text' ? (text: string): string => String(decode(text)) : encode
+  const forth = (cell: Exclude<Cell, null>): Exclude<Cell, null> => forward(String(cell))
+  const back = (text: string): string => {
+    try {
+      return backward(text)
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === 'VALUE_REFUSED') return text
+      throw error
+    }
+  }
+  if (!inKey) return { forth, back }
+  return {
+    forth: (cell) => {
+      const made = forth(cell)
+      if (back(String(made)) === String(cell)) return made
+      throw refusedValue(`a key that ${codec.name} can convert back`, String(cell))
+    },
+    back,
+  }
+}
+
+/** From the value as canonical text to the text that Java would write, and back. */
+function pairOf(codec: Codec): {
+  readonly encode: (value: string) => string
+  readonly decode: (text: string) => string | number
+} {
+  switch (codec.name) {
+    case 'INT_STRING':
+      return { encode: String, decode: (text) => parseJavaWhole(text, 32) }
+    case 'BIGINT_STRING':
+      return { encode: String, decode: (text) => parseJavaWhole(text, 64) }
+    case 'DOUBLE_STRING':
+      return { encode: (value) => javaDouble(Number(value)), decode: parseJavaDouble }
+    case 'DECIMAL_STRING':
+      return { encode: javaDecimal, decode: parseJavaDecimal }
+    case 'TIMESTAMP_STRING_MILLIS':
+      return { encode: (value) => String(msOf(value)), decode: (text) => momentText(Number(parseJavaWhole(text, 64))) }
+    case 'TIMESTAMP_STRING_FORMAT': {
+      const pattern: DatePattern = datePattern(codec.format ?? 'yyyyMMddHHmmss', codec.offsetMs ?? 0)
+      return { encode: (value) => pattern.format(msOf(value)), decode: (text) => momentText(pattern.parse(text)) }
+    }
+  }
+}
+
+const MOMENT = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?$/
+
+/** @throws SluiceError VALUE_REFUSED for years before 1 or beyond 9999, and for parts of a millisecond */
+function msOf(canonical: string): number {
+  const found = MOMENT.exec(canonical)
+  if (found === null) throw refusedValue('a moment of the years 1 to 9999', canonical)
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found.slice(1, 7).map(Number)
+  const at = new Date(0)
+  at.setUTCFullYear(year, month - 1, day)
+  return at.setUTCHours(hour, minute, second, Number((found[7] ?? '').padEnd(3, '0')))
+}
+
+function momentText(ms: number): string {
+  const at = new Date(ms)
+  const year = at.getUTCFullYear()
+  if (Number.isNaN(year) || year < 1 || year > 9999) throw refusedValue('a moment of the years 1 to 9999', String(ms))
+  return moment(at.toISOString().replace('T', ' ').replace('Z', ''), true)
+}
