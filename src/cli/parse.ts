@@ -16,6 +16,7 @@ import { isCopyUrl } from './copy-ends.ts'
 import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { hideLiterals } from './literals.ts'
+import { refuseRemotePlaces } from './places.ts'
 import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
@@ -161,6 +162,7 @@ async function buildParser(
         const { catalog } = globals
         outcome.globals = globals
         refuseLoneSchema(globals)
+        refuseRemotePlaces(command.name, { 'log-file': defaults['log-file'], ...args })
         outcome.request = (await loadCommand(command)).request(args, {
           catalog: () => catalogUrl(catalog),
           optionalCatalog: () => (catalog === null ? undefined : catalogUrl(catalog)),
@@ -178,6 +180,7 @@ async function buildParser(
       const args = read(parsed)
       const globals = readGlobals(args, env, defaults)
       outcome.globals = globals
+      refuseRemotePlaces('', args)
       const words = list(args, 'words')
       if (words.length > 1) {
         throw new SluiceError('BAD_FLAG', `one path at a time, and not ${words.length}: ${words.join(' ')}`)

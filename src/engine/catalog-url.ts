@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { urlScheme } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { redactUrl } from '../shared/redact.ts'
 
@@ -64,6 +65,17 @@ function fileUrl(kind: 'sqlite' | 'duckdb', rest: string): CatalogUrl {
       where: `${kind}://${rest}`,
       hint: `leave out what stands behind the file; give --database-url as ${KNOWN}`,
     })
+  }
+  const scheme = urlScheme(path)
+  if (scheme !== null) {
+    throw new SluiceError(
+      'BAD_CONFIG',
+      `a ${FILE_NAMES[kind]} database is a file of this machine, and no ${scheme}: URL`,
+      {
+        where: `${kind}:///${path}`,
+        hint: `name a file by its path, or a server: ${KNOWN}`,
+      },
+    )
   }
   return { kind, file: resolve(path), label: `${kind}:///${path}` }
 }

@@ -48,6 +48,15 @@ export function s3Uri(bucket: string, key: string): string {
   return key === '' ? `s3://${bucket}` : `s3://${bucket}/${encoded}`
 }
 
+/** Schemes that are told from a file's name also where one slash is missing: `s3:/bucket`. */
+const REMOTE = /^(s3|s3a|s3n|gs|gcs|abfss?|wasbs?|adls?|az|hdfs|dbfs|r2|https?|ftp|sftp|file):/i
+
+/** The scheme of a text that is a URL and no path of this machine, in lower case; null for a path. */
+export function urlScheme(text: string): string | null {
+  const scheme = SCHEME.exec(text)?.[1] ?? REMOTE.exec(text)?.[1]
+  return scheme === undefined ? null : scheme.toLowerCase()
+}
+
 /** Whether text is a URL of a bucket. */
 export function isS3Url(text: string): boolean {
   return S3_SCHEMES.has(SCHEME.exec(text)?.[1]?.toLowerCase() ?? '')

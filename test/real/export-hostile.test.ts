@@ -199,8 +199,8 @@ test('rows that a checkpoint has no column for are left out and named', async ()
   await using after = await openCatalog(join(folder.path, 'second.db'))
   await importInto(after, join(folder.path, 'out'))
   expect(await catalogAnswer(after, ROOT, 6)).toEqual(await catalogAnswer(before, ROOT, 6))
-  expect((await exportTo(first, join(folder.path, 'bare'), 'none')).warnings[0]).toContain('begins at version 5')
-  expect(readdirSync(join(folder.path, 'bare/_delta_log'))).toEqual([`${'6'.padStart(20, '0')}.json`])
+  await expect(exportTo(first, join(folder.path, 'bare'), 'none')).rejects.toMatchObject({ code: 'BAD_FLAG' })
+  expect(existsSync(join(folder.path, 'bare/_delta_log'))).toBe(false)
 })
 
 test('a catalog that lost rows is no way out: nothing is published', async () => {
@@ -226,6 +226,31 @@ test('a catalog that lost rows is no way out: nothing is published', async () =>
     message: expect.stringContaining('holds 1 files of version 2 and has counted 2') as string,
   })
   expect(readdirSync(out)).toEqual([])
+})
+
+test('what the reader would refuse is not published, whatever was changed in the catalog', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  writeLog(table, [
+    [PROTOCOL, METADATA],
+    [add('a'), add('b')],
+    [remove('a'), add('c')],
+  ])
+  const damages = [
+    'UPDATE delta_actions SET source = 1 WHERE version = 0',
+    'UPDATE delta_actions SET source = 1, line = line + 100 WHERE version = 2',
+    'DELETE FROM delta_commits WHERE version = 1',
+    'UPDATE delta_commits SET num_files = num_files + 1 WHERE version = 2',
+  ]
+  for (const [i, damage] of damages.entries()) {
+    const file = join(folder.path, `${i}.db`)
+    const out = join(folder.path, `out-${i}`)
+    await using database = await openCatalog(file)
+    await importInto(database, table)
+    await database.write((transaction) => transaction.run(damage))
+    await expect(exportTo(file, out), damage).rejects.toMatchObject({ code: 'TARGET_CORRUPT' })
+    expect(readdirSync(out)).toEqual([])
+  }
 })
 
 const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { urlScheme } from '../../model/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
@@ -81,6 +82,12 @@ async function openPlanned(url: string, options: StoreOptions): Promise<CopyStor
 
 function fileOf(url: string, scheme: string): string {
   const path = /^[a-z0-9+]+:\/\/\/(.+)$/is.exec(url)?.[1]
+  const remote = path === undefined ? null : urlScheme(path)
+  if (remote !== null) {
+    throw new SluiceError('BAD_CONFIG', `a ${scheme} database is a file of this machine, and no ${remote}: URL`, {
+      hint: `write ${scheme}:///file, with the path of the file`,
+    })
+  }
   if (path !== undefined && path !== ':memory:') return resolve(path)
   throw new SluiceError('BAD_CONFIG', `${url} names no file`, { hint: `write ${scheme}:///file, with three slashes` })
 }

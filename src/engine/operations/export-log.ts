@@ -1,6 +1,6 @@
 /**
  * `export-log`: writes what the catalog holds of a table as a `_delta_log` of its own. Commits have their bytes and times; where the catalog
- * does not begin at version 0, a checkpoint of its first version makes them readable.
+ * does not begin at version 0, a checkpoint of its first version makes them readable. The program's own reader reads it before it is published.
  */
 import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
 import { CheckpointRows } from '../../catalog/export/checkpoint-rows.ts'
@@ -12,6 +12,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { withCatalog } from '../catalog-session.ts'
 import { NewLog, unwritable } from '../lake/new-log.ts'
+import { readBack } from '../lake/read-back.ts'
 import type { Operation } from '../operation.ts'
 import { resolveTable, tableKey } from '../resolve.ts'
 import type { Ending, Run } from '../run-context.ts'
@@ -26,19 +27,15 @@ export async function exportLog(operation: ExportLog, run: Run): Promise<Ending>
       const table = await readableTable(reader, by)
       await using log = await NewLog.begin(operation.to)
       try {
-        const commits = await writeCommits(log, reader, table, run)
         const based = await beginsWithCheckpoint(reader, table)
         const versions = checkpointsOf(operation, table, based)
+        const commits = await writeCommits(log, reader, table, based, run)
         let rows = 0
         for (const version of versions) rows += await writeCheckpoint(log, reader, table, version, run)
         throwIfAborted(run.interrupt.stop)
+        await readBack(log.folder, reader, table, run.interrupt.abort)
+        throwIfAborted(run.interrupt.stop)
         await log.publish()
-        if (based && versions.length === 0) {
-          warn(
-            run,
-            `the catalog begins at version ${table.historyFrom}: a checkpoint of that version is needed to read these commits`,
-          )
-        }
         const checkpoints = { checkpoints: dec(versions.length), checkpointRows: dec(rows) }
         return { totals: { ...commits, ...(versions.length === 0 ? {} : checkpoints) }, wrote: [log.target] }
       } catch (error) {
@@ -57,15 +54,27 @@ async function beginsWithCheckpoint(reader: SqlReader, table: ReadableTable): Pr
   return row?.[0] === null
 }
 
-/** Versions that get a checkpoint, ascending. */
+/** Versions that get a checkpoint, ascending. @throws SluiceError BAD_FLAG where a log without any could not be read */
 function checkpointsOf({ checkpoint = 'base' }: ExportLog, table: ReadableTable, based: boolean): readonly number[] {
-  if (checkpoint === 'none') return []
+  if (checkpoint === 'none') {
+    if (!based) return []
+    throw new SluiceError('BAD_FLAG', '--checkpoint none would write a log that cannot be read', {
+      reason: `the catalog begins at version ${table.historyFrom}, and only a checkpoint of that version stands for what came before`,
+      hint: 'leave --checkpoint out',
+    })
+  }
   const versions = based ? [table.historyFrom] : []
   if (checkpoint === 'latest' && !versions.includes(table.latest)) versions.push(table.latest)
   return versions
 }
 
-async function writeCommits(log: NewLog, reader: SqlReader, table: ReadableTable, run: Run): Promise<Ending['totals']> {
+async function writeCommits(
+  log: NewLog,
+  reader: SqlReader,
+  table: ReadableTable,
+  based: boolean,
+  run: Run,
+): Promise<Ending['totals']> {
   let commits = 0
   let bytes = 0
   let identical = 0
@@ -74,7 +83,7 @@ async function writeCommits(log: NewLog, reader: SqlReader, table: ReadableTable
     const name = commitName(commit.version)
     const written = await log.writeCommit(name, commit)
     if (commit.numLines !== null && written.lines !== commit.numLines) {
-      if (commit.version !== table.historyFrom) throw missingLines(commit, written.lines)
+      if (!based || commit.version !== table.historyFrom) throw missingLines(commit, written.lines)
       await log.remove(name)
       warn(
         run,

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection, type DuckDBMaterializedResult } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
+import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
 import { claimFile } from './file-claim.ts'
 import { connectFailed, duckdbError } from './sql-errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
@@ -38,8 +39,11 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
   const claim = file === ':memory:' ? null : await claimFile(file, label)
   const folder = options.temporaryFolder ?? join(tmpdir(), `sluice-duckdb-${process.pid}-${++opened}`)
   try {
-    const instance = await DuckDBInstance.create(file, {
-      access_mode: mode === 'read' && file !== ':memory:' ? 'READ_ONLY' : 'AUTOMATIC',
+    if (mode === 'write') removeEmptyFile(file)
+    // Read as what it is to SQLite too: a database without anything in it.
+    const path = isEmptyFile(file) ? ':memory:' : file
+    const instance = await DuckDBInstance.create(path, {
+      access_mode: mode === 'read' && path !== ':memory:' ? 'READ_ONLY' : 'AUTOMATIC',
       memory_limit: options.memoryLimit ?? '1GB',
       threads: String(options.threads ?? 2),
       temp_directory: folder,

@@ -8,6 +8,7 @@ import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
 import { Turn } from '../../turn.ts'
+import { isEmptyFile, removeEmptyFile } from '../empty-file.ts'
 import { claimFile } from '../file-claim.ts'
 import { copyError, type Side } from './errors.ts'
 import { tablesOf } from './introspect.ts'
@@ -49,8 +50,10 @@ export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOp
   try {
     claim = await claimFile(path, label)
     const spill = join(tmpdir(), `sluice-duckdb-copy-${process.pid}-${++opened}`)
-    instance = await DuckDBInstance.create(path, {
-      access_mode: mode === 'read' ? 'READ_ONLY' : 'AUTOMATIC',
+    if (mode === 'write') removeEmptyFile(path)
+    const there = isEmptyFile(path) ? ':memory:' : path
+    instance = await DuckDBInstance.create(there, {
+      access_mode: there === ':memory:' ? 'AUTOMATIC' : mode === 'read' ? 'READ_ONLY' : 'AUTOMATIC',
       memory_limit: '1GB',
       threads: '2',
       temp_directory: spill,
