@@ -33,7 +33,7 @@ export async function readBack(
     for (const version of new Set([historyFrom, latest])) {
       const snapshot = await back.snapshot({ version }, { allowRefused: true, signal })
       const [read, held] = [await snapshot.counts(signal), await countsAt(reader, tableId, version)]
-      if (read.files !== held.files || BigInt(read.bytes) !== BigInt(held.bytes)) {
+      if (read.files !== held.files || read.bytes !== BigInt(held.bytes)) {
         throw new Error(
           `version ${version} has ${read.files} files and ${read.bytes} bytes, and the catalog has counted ${held.files} and ${held.bytes}`,
         )
