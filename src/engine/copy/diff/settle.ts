@@ -74,7 +74,8 @@ export class Settler {
   readonly #around: Around
   readonly #run: Run
   #looked = 0
-  #named = 0
+  /** Keys of those that were named. */
+  readonly #named = new Set<string>()
   #unnamed = 0
   #noted: Promise<void> | null = null
   #turn: Promise<void> = Promise.resolve()
@@ -171,11 +172,14 @@ export class Settler {
   }
 
   #name({ key, kind, columns, newer }: Difference, fixed: boolean): void {
-    if (this.#named >= this.#wish.limit) {
+    const text = JSON.stringify(key)
+    // What could not be mended may be found once more.
+    if (this.#named.has(text)) return
+    if (this.#named.size >= this.#wish.limit) {
       this.#unnamed++
       return
     }
-    this.#named++
+    this.#named.add(text)
     this.#run.emit({
       type: 'difference',
       table: this.#table,

@@ -1,0 +1,148 @@
+/** `copy --again` between keyspaces of Cassandra, and into PostgreSQL: write times are kept, newer values stay, and lives are compared. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import type { DifferenceEvent } from '../../src/model/event.ts'
+import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
+import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
+import { copyOf, makePlace } from '../support/copy-systems.ts'
+import { perform } from './operation-kit.ts'
+
+const REPLICATION = `{'class': 'SimpleStrategy', 'replication_factor': 1}`
+const OLD = 1_500_000_000_000_000n
+
+describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () => {
+  let cluster: CassandraCluster
+  let link: CassandraLink
+  let folder = ''
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'sluice-again-cql-'))
+    cluster = await startCassandra()
+    await cluster.cql(
+      `CREATE KEYSPACE origin WITH replication = ${REPLICATION}`,
+      `CREATE KEYSPACE target WITH replication = ${REPLICATION}`,
+      'CREATE TABLE origin.t (a int, b int, v text, w int, PRIMARY KEY (a, b))',
+      'CREATE TABLE origin.u (a int PRIMARY KEY, v text)',
+    )
+    const { connectCassandra } = await import('../../src/stores/cassandra/connect.ts')
+    link = await connectCassandra(cluster.url('target'))
+    for (let a = 0; a < 40; a++) {
+      await cql(
+        `INSERT INTO origin.t (a, b, v, w) VALUES (${a}, 1, 'v${a}', ${a}) USING TIMESTAMP ${OLD} AND TTL 500000`,
+        `INSERT INTO origin.u (a, v) VALUES (${a}, 'u${a}')`,
+      )
+    }
+  }, 120_000)
+  afterAll(async () => {
+    await link?.[Symbol.asyncDispose]()
+    await cluster?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const cql = async (...statements: readonly string[]): Promise<void> => {
+    for (const statement of statements) await link.client.execute(statement)
+  }
+  const valuesOf = async (query: string): Promise<readonly (readonly unknown[])[]> =>
+    (await link.client.execute(query)).rows.map((row) => row.values() as unknown[])
+  const sorted = async (query: string): Promise<readonly string[]> =>
+    (await valuesOf(query)).map((row) => row.map(String).join('|')).toSorted()
+
+  it('of the same kind', { timeout: 120_000 }, async () => {
+    const copy: CopyOperation = {
+      ...copyOf({ url: cluster.url('origin') }, { url: cluster.url('target') }, 'origin.t', {
+        toSchema: 'target',
+        ring: { splits: 8 },
+      }),
+    }
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { chunks: '8' } })
+    const same = await perform({ ...copy, again: true })
+    expect(same.finished.error).toBeUndefined()
+    expect(same.finished).toMatchObject({
+      exitCode: 0,
+      totals: { read: '40', written: '0', skipped: '40', compared: '8', differed: '0' },
+    })
+
+    // Two new and one changed row in the source, as the parallel script's users have them; one row that the target wrote later; one life too long.
+    await cql(
+      `INSERT INTO origin.t (a, b, v) VALUES (1, 2, 'new') USING TIMESTAMP ${OLD + 5n}`,
+      `INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new') USING TIMESTAMP ${OLD + 5n}`,
+      `UPDATE origin.t USING TIMESTAMP ${OLD + 9n} AND TTL 500000 SET v = 'changed' WHERE a = 3 AND b = 1`,
+      `UPDATE target.t USING TIMESTAMP ${OLD + 9n} AND TTL 500000 SET v = 'later' WHERE a = 4 AND b = 1`,
+      `UPDATE target.t USING TIMESTAMP ${OLD + 3n} AND TTL 900000 SET v = 'v5' WHERE a = 5 AND b = 1`,
+      `UPDATE origin.t USING TIMESTAMP ${OLD + 4n} AND TTL 500000 SET v = 'v5' WHERE a = 5 AND b = 1`,
+      `DELETE FROM target.t USING TIMESTAMP ${OLD - 1n} WHERE a = 6 AND b = 1`,
+      "INSERT INTO target.t (a, b, v) VALUES (77, 1, 'extra')",
+    )
+    const again = await perform({ ...copy, again: true })
+    const found = again.events.filter((one): one is typeof one & DifferenceEvent => one.type === 'difference')
+    expect(
+      found.map(({ key, difference, fixed, newer }) => `${key.join('/')} ${difference} ${fixed} ${newer}`).toSorted(),
+    ).toEqual([
+      '1/2 missing true undefined',
+      '2/2 missing true undefined',
+      '3/1 different true undefined',
+      '4/1 different false v',
+      '5/1 different true undefined',
+    ])
+    expect(found.find(({ key }) => key[0] === '5')?.columns?.[0]).toMatchObject({
+      column: 'v',
+      source: expect.stringMatching(/^expires 2/),
+    })
+    expect(again.finished).toMatchObject({
+      exitCode: 1,
+      totals: { mended: '4', extra: '1', newer: '1' },
+      error: { code: 'DIFFERENCES' },
+    })
+    expect(await valuesOf('SELECT v, writetime(v) FROM target.t WHERE a = 3 AND b = 1')).toEqual([
+      ['changed', OLD + 9n],
+    ])
+    expect(await valuesOf('SELECT v FROM target.t WHERE a = 4 AND b = 1')).toEqual([['later']])
+    const [[life]] = (await valuesOf('SELECT ttl(v) FROM target.t WHERE a = 5 AND b = 1')) as [[number]]
+    expect(Math.abs(life - 500_000)).toBeLessThan(600)
+
+    await cql(`UPDATE origin.t USING TIMESTAMP ${OLD + 20n} AND TTL 500000 SET v = 'latest' WHERE a = 4 AND b = 1`)
+    const last = await perform({ ...copy, again: true, deleteExtra: true })
+    expect(last.finished.error).toBeUndefined()
+    expect(last.finished).toMatchObject({ exitCode: 0, totals: { mended: '1', removed: '1', extra: '0' } })
+    expect(await sorted('SELECT a, b, v, w FROM target.t')).toEqual(await sorted('SELECT a, b, v, w FROM origin.t'))
+    const undone = await perform({
+      kind: 'diff-undo',
+      runId: last.events[0]?.runId ?? '',
+      to: copy.to,
+      tables: [],
+    })
+    expect(undone.finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
+    expect(await valuesOf('SELECT v FROM target.t WHERE a = 77')).toEqual([['extra']])
+
+    // What may be read short takes no rows away.
+    const part = await perform({ ...copy, again: true, deleteExtra: true, ring: { splits: 8, coverage: 50 } })
+    expect(part.finished.error?.code).toBe('BAD_FLAG')
+    const at = (level: string): string => `${copy.from}${copy.from.includes('?') ? '&' : '?'}consistency=${level}`
+    const weak = await perform({ ...copy, from: at('ONE'), again: true, deleteExtra: true })
+    expect(weak.finished.error?.reason).toContain('rows are read at ONE')
+    expect(await valuesOf('SELECT v FROM target.t WHERE a = 77')).toEqual([['extra']])
+  })
+
+  it('into PostgreSQL, which is asked by keys', { timeout: 120_000 }, async () => {
+    const target = await makePlace('postgresql', folder)
+    const copy = copyOf({ url: cluster.url('origin') }, target, 'origin.u', { toSchema: 'public', ring: { splits: 4 } })
+    expect((await perform(copy)).finished.exitCode).toBe(0)
+    await target.sql(
+      'DELETE FROM u WHERE a < 10',
+      "UPDATE u SET v = 'x' WHERE a = 20",
+      "INSERT INTO u VALUES (99, 'extra')",
+    )
+    const again = await perform({ ...copy, again: true })
+    expect(again.finished).toMatchObject({
+      exitCode: 0,
+      totals: { read: '40', mended: '11', extra: '1', compared: '4' },
+    })
+    const clean = await perform({ ...copy, again: true, deleteExtra: true })
+    expect(clean.finished).toMatchObject({ exitCode: 0, totals: { mended: '0', removed: '1', extra: '0' } })
+    expect((await target.rows('SELECT a, v FROM u')).map((row) => row.join('|')).toSorted()).toEqual(
+      await sorted('SELECT a, v FROM origin.u'),
+    )
+  })
+})
