@@ -78,7 +78,9 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
     const again = await perform({ ...copy, again: true })
     const found = again.events.filter((one): one is typeof one & DifferenceEvent => one.type === 'difference')
     expect(
-      found.map(({ key, difference, fixed, newer }) => `${key.join('/')} ${difference} ${fixed} ${newer}`).toSorted(),
+      found
+        .map(({ key, difference, fixed, newer }) => `${key.join('/')} ${difference} ${fixed} ${newer?.join()}`)
+        .toSorted(),
     ).toEqual([
       '1/2 missing true undefined',
       '2/2 missing true undefined',
