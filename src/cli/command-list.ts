@@ -7,7 +7,7 @@ export const GROUPS: readonly CommandGroup[] = ['Lakes', 'Copies', 'Lifecycle', 
 /** The file below `commands/` that knows the options of a command. */
 export type CommandFile =
   | ('lake' | 'sync' | 'prune' | 'prove' | 'read' | 'catalog' | 'demo' | 'grants' | 'doctor' | 'sql' | 'index')
-  | ('copy' | 'diff' | 'ctl' | 'tokens' | 'archive' | 'query')
+  | ('copy' | 'diff' | 'ctl' | 'tokens' | 'archive' | 'query' | 'fsck')
 
 export type CommandEntry = {
   readonly name: string
@@ -53,6 +53,13 @@ export const COMMANDS = [
     group: 'Lakes',
     summary: 'prove that the catalog says what the log says',
     file: 'prove',
+  },
+  {
+    name: 'fsck',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'check the data files, vectors and footers of a table',
+    file: 'fsck',
   },
   {
     name: 'performance-compare',

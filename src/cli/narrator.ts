@@ -10,6 +10,7 @@ import type { Block, Tell } from './block.ts'
 import { ArchiveLines } from './archive-lines.ts'
 import { CdmLines } from './cdm/lines.ts'
 import { CopyLines } from './copy-lines.ts'
+import { FsckLines } from './fsck-lines.ts'
 import { ProofLines } from './proof-lines.ts'
 import { ScriptLines } from './settings/script-lines.ts'
 import { runSteered } from './wish-lines.ts'
@@ -33,6 +34,7 @@ export class Narrator {
   readonly #subjects = new SubjectColumn()
   readonly #proofs: ProofLines
   readonly #copies: CopyLines
+  readonly #fsck: FsckLines
   readonly #archives: ArchiveLines
   readonly #cdm = new CdmLines()
   readonly #script = new ScriptLines()
@@ -50,6 +52,7 @@ export class Narrator {
     this.#startedAt = origin
     this.#summary = new SummaryFold(dryRun)
     this.#proofs = new ProofLines(this.#subjects, verbose, brief)
+    this.#fsck = new FsckLines(this.#subjects, verbose)
     const onTold = (error: string): void => void this.#reported.add(error)
     this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onTold })
     this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onTold })
@@ -129,6 +132,9 @@ export class Narrator {
       case 'verify.mismatch':
       case 'question':
         return this.#proofs.event(event, block)
+      case 'fsck.finding':
+      case 'fsck.checked':
+        return this.#fsck.event(event, block)
       case 'log': {
         if (event.level === 'debug' && !this.#verbose) return []
         const subject = event.table === undefined ? '' : this.#subjects.pad(event.table)
@@ -252,7 +258,7 @@ export class Narrator {
         }),
       )
     }
-    blocks.push(...this.#proofs.hidden(block), ...this.#copies.hidden(block), ...this.#script.weak(block))
+    blocks.push(...this.#proofs.hidden(block), ...this.#fsck.hidden(block), ...this.#copies.hidden(block), ...this.#script.weak(block))
     const proof = this.#summary.proof()
     if (proof !== null && event.status === 'ok' && this.#command === 'validate')
       blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))

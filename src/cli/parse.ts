@@ -39,6 +39,7 @@ const FILES: Readonly<Record<CommandEntry['file'], () => Promise<CommandFileExpo
   ctl: () => import('./commands/ctl.ts'),
   archive: () => import('./commands/archive.ts'),
   query: () => import('./commands/query.ts'),
+  fsck: () => import('./commands/fsck.ts'),
 }
 
 async function loadCommand(entry: CommandEntry): Promise<Command> {

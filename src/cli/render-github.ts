@@ -154,6 +154,9 @@ export function githubFace(output: Output, options: GithubOptions): Face {
           `${event.table} v${event.version} differs`,
           `${event.check}${at} ${event.field}: ${event.sides?.[0] ?? 'log'} ${event.log}, ${event.sides?.[1] ?? 'catalog'} ${event.catalog}`,
         )
+      } else if (event.type === 'fsck.finding' && event.level === 'finding') {
+        annotated.add('DIFFERENCES')
+        say('error', `${event.table}: ${event.finding}`, `${event.path ?? ''} ${event.detail}\ndo: ${event.hint}`.trim())
       } else if (event.type === 'chunk.failed' && command === 'copy') {
         const text = `${event.error.code} ${event.error.message}`
         if (annotated.has(`${event.table} ${text}`)) return

@@ -92,6 +92,7 @@ export class SummaryFold {
     if (this.#planOnly && finished.totals['refused'] !== undefined) {
       return `${grouped(finished.totals['refused'])} of ${plural(finished.totals['tables'] ?? 0, 'table')} cannot be copied; this was the plan, and nothing was changed`
     }
+    if (command === 'fsck' && finished.totals['files'] !== undefined) return fsckText(finished)
     if (command === 'ctl' && finished.status === 'ok')
       return `${plural(finished.totals['runs'] ?? 0, 'run')} on this machine`
     const parts = [
@@ -195,4 +196,13 @@ function differenceText({ totals, ms }: RunFinished): string {
   const compared = rows === undefined ? '' : `${plural(rows, 'row')} of the source compared: `
   const mended = fixed === '0' ? '' : `; ${grouped(fixed)} fixed`
   return `${compared}${grouped(missing)} missing in the target, ${grouped(extra)} extra, ${grouped(different)} different${mended}`
+}
+
+/** What was looked at: nothing else is said to be sound. */
+function fsckText({ totals, ms }: RunFinished): string {
+  const { files = '0', checked = '0', vectors = '0', footers = '0', rowsRead = '0', findings = '0', notes = '0' } = totals
+  const listed = checked === files ? plural(files, 'file') : `${grouped(checked)} of ${plural(files, 'file')}`
+  const rows = rowsRead === '0' ? 'no rows were read (--deep reads them)' : `rows of ${plural(rowsRead, 'file')} read`
+  const looked = `${listed} listed, ${plural(footers, 'footer')} and ${plural(vectors, 'deletion vector')} read, ${rows}`
+  return `v${totals['version']}: ${plural(findings, 'finding')}, ${plural(notes, 'note')}; ${looked}; ${durationText(ms)}`
 }

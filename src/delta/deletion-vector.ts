@@ -95,6 +95,9 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
 
+/** Where the file of a vector lies. */
+export type VectorPlace = { readonly store: LogStore; readonly path: string }
+
 /**
  * Reads a vector, from its file or from the log itself, and checks magic, size, CRC-32 and cardinality.
  * @throws SluiceError BAD_DELETION_VECTOR naming the file, PATH_ESCAPES, SOURCE_GONE, SOURCE_DENIED, SOURCE_IO
@@ -105,12 +108,22 @@ export async function readDeletionVector(
   signal: AbortSignal,
 ): Promise<DeletionVector> {
   const path = deletionVectorPath(dv, store.root)
+  return readVectorAt(path === null ? null : { store, path }, dv, signal)
+}
+
+/** `readDeletionVector` with its file at a place that is known; null for an inline one. @throws SluiceError as that */
+export async function readVectorAt(
+  place: VectorPlace | null,
+  dv: DeletionVectorDescriptor,
+  signal: AbortSignal,
+): Promise<DeletionVector> {
+  const path = place?.path ?? null
   const where = path ?? `in the log (${dv.pathOrInlineDv.slice(0, 40)})`
   if (!isCount(dv.sizeInBytes) || !isCount(dv.cardinality) || !isCount(dv.offset ?? 0)) {
     throw bad(where, 'the log gives it a size, offset or cardinality that is no whole number')
   }
   try {
-    const data = path === null ? readInline(dv) : await readStored(store, path, dv, signal)
+    const data = place === null ? readInline(dv) : await readStored(place.store, place.path, dv, signal)
     const magic = data.readUInt32LE(0)
     if (magic !== MAGIC) throw new RangeError(`its magic number is ${magic}, not ${MAGIC}`)
     const rows = readRoaring64(data.subarray(4))

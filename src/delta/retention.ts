@@ -1,4 +1,5 @@
 /** Durations in table properties, as Spark writes them: `interval 7 days`, `30 days 12 hours`. */
+import type { MetadataAction } from './actions.ts'
 
 const WEEK_MS = 7 * 86_400_000
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -28,4 +29,12 @@ export function intervalMs(text: string): number {
     total += count * unit
   }
   return total
+}
+
+/** How long removed files are kept, ms: by the table's word, a week without one. Infinity for a word that cannot be read. */
+export function retentionOf(metadata: MetadataAction | null): number {
+  const text = metadata?.configuration?.['delta.deletedFileRetentionDuration']
+  if (text === undefined || text === null) return TOMBSTONE_RETENTION_MS
+  // A tombstone kept too long costs room; one dropped too early costs a reader its time travel.
+  return intervalMs(text)
 }

@@ -27,6 +27,8 @@ type Bucket = { readonly high: number; readonly containers: readonly Container[]
 /** A set of row numbers, 0 to 2^64 - 1. */
 export type RowSet = {
   readonly cardinality: number
+  /** The largest; null in an empty set. */
+  readonly last: bigint | null
   has(row: number | bigint): boolean
   /** Ascending. */
   rows(): Generator<bigint>
@@ -137,6 +139,15 @@ function containerHas(bytes: Buffer, container: Container, value: number): boole
   return false
 }
 
+/** The largest value of a container, none of which is empty. */
+function lastOf(bytes: Buffer, { kind, at, length }: Container): number {
+  if (kind === 'array') return bytes.readUInt16LE(at + 2 * (length - 1))
+  if (kind === 'run') return bytes.readUInt16LE(at + 4 * (length - 1)) + bytes.readUInt16LE(at + 4 * length - 2)
+  let i = BITSET_BYTES - 1
+  while (i > 0 && bytes[at + i] === 0) i--
+  return i * 8 + 31 - Math.clz32(bytes.readUInt8(at + i))
+}
+
 function* containerValues(bytes: Buffer, container: Container): Generator<number> {
   if (container.kind === 'bitset') {
     for (let i = 0; i < BITSET_BYTES; i++) {
@@ -177,8 +188,15 @@ export function readRoaring64(bytes: Buffer): RowSet {
     at = end
   }
 
+  const lastBucket = buckets.findLast(({ containers }) => containers.length > 0)
+  const lastContainer = lastBucket?.containers.at(-1)
+
   return {
     cardinality,
+    last:
+      lastBucket === undefined || lastContainer === undefined
+        ? null
+        : (BigInt(lastBucket.high) << 32n) + BigInt(lastContainer.key * CHUNK + lastOf(bytes, lastContainer)),
     has(row) {
       const isNumber = typeof row === 'number'
       if (row < 0 || (isNumber ? !Number.isSafeInteger(row) : row > 0xffff_ffff_ffff_ffffn)) return false

@@ -123,6 +123,23 @@ export type Operation =
       readonly fromVersion: number
       readonly toVersion: number
     }
+  /** Whether data files, deletion vectors and footers are what the log says. */
+  | {
+      readonly kind: 'fsck'
+      readonly table: string
+      /** Active files come from its rows where it holds the table. */
+      readonly catalog?: string
+      readonly asOf: AsOf
+      /** Read all rows back too. */
+      readonly deep: boolean
+      /** Files to open, drawn by the seed; all when absent. */
+      readonly sample?: number
+      readonly seed: string
+      /** Only files that a later version added. */
+      readonly since?: number
+      /** Look at files outside the table root too, as shallow clones have them. */
+      readonly outside: boolean
+    }
   | {
       readonly kind: 'export-log'
       readonly table: string

@@ -2,6 +2,7 @@
 import type { LakeStore } from '../model/lake-store.ts'
 import { parseLakeUrl } from '../model/lake-url.ts'
 import type { LogStore } from '../model/log-store.ts'
+import type { ParquetFooters } from '../model/parquet-footers.ts'
 import type { ParquetRows } from '../model/parquet-rows.ts'
 import type { OpenMode, SqlDatabase } from '../stores/port.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -32,6 +33,14 @@ let parquet: Promise<ParquetRows> | null = null
 export function parquetRows(): Promise<ParquetRows> {
   parquet ??= import('../stores/duckdb/parquet-rows.ts').then(({ duckdbParquetRows }) => duckdbParquetRows())
   return parquet
+}
+
+let footers: Promise<ParquetFooters> | null = null
+
+/** Footers and rows of data files through DuckDB, which is loaded by the first call. */
+export function parquetFooters(): Promise<ParquetFooters> {
+  footers ??= import('../stores/duckdb/parquet-footers.ts').then(({ duckdbFooters }) => duckdbFooters())
+  return footers
 }
 
 /** The database of a catalog. In `read` mode nothing is created. @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */

@@ -181,6 +181,8 @@ export type EventBody =
       sides?: readonly [string, string]
     }
   | QuestionEvent
+  | FsckFindingEvent
+  | FsckCheckedEvent
   // ── rows of listing commands
   | TableEvent
   | FileEvent
@@ -466,6 +468,35 @@ export type CommitEvent = {
   bytes?: Dec
   rows?: Dec
   checkpoint: boolean
+}
+
+/** Something that `fsck` came upon. */
+export type FsckFindingEvent = {
+  type: 'fsck.finding'
+  table: string
+  /** `note`: nothing is wrong with the version that was looked at. */
+  level: 'finding' | 'note'
+  /** Its kind, of a closed list. */
+  finding: string
+  path?: string
+  column?: string
+  /** What the log says, and what is there. */
+  log?: string
+  found?: string
+  detail: string
+  bytes?: Dec
+  hint: string
+}
+
+/** A level of `fsck` has been gone through: of so many files, commits or vectors so many were looked at. */
+export type FsckCheckedEvent = {
+  type: 'fsck.checked'
+  table: string
+  check: 'listing' | 'vectors' | 'footers' | 'statistics' | 'rows' | 'sidecars' | 'history'
+  looked: Dec
+  of: Dec
+  findings: Dec
+  detail: string
 }
 
 export type ChangeEvent = {

@@ -40,6 +40,12 @@ export interface LogStore {
    */
   listDeep?(folder: string, signal: AbortSignal): AsyncIterable<string>
   /**
+   * All objects below the table root at any depth, with size and time, as paths relative to it. A local folder that is a link is not entered.
+   * Folders of the root that `enter` refuses are left out where that saves requests, so a caller may get some of their objects.
+   * @throws SluiceError SOURCE_DENIED, SOURCE_IO
+   */
+  listFiles?(enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<Required<LogEntry>>
+  /**
    * Bytes of one object from `start` (0) up to `end` (exclusive), in chunks of at most a few MB. Small objects come whole.
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; LOG_CHANGED when the object was replaced while it was read
    */

@@ -4,13 +4,14 @@
  */
 import type { MetadataAction, ProtocolAction, RemoveAction, TxnAction } from '../../delta/actions.ts'
 import { CHECKPOINT_KINDS, type CheckpointKind, type CheckpointRow } from '../../model/checkpoint-writer.ts'
+import { retentionOf } from '../../delta/retention.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { SOURCE } from '../relations.ts'
 import { domainsAt, stateAt, txnsAt } from '../query/state.ts'
 import { ADD_COLUMNS, addRecord, checkpointLine, utf8 } from './adds.ts'
 import { keyedPages, mergeByLine, type AtLine } from './merge.ts'
-import { retentionOf, tombstonesAt } from './tombstones.ts'
+import { tombstonesAt } from './tombstones.ts'
 
 type Table = { readonly tableId: string; readonly location: string; readonly historyFrom: number }
 type Row = AtLine & CheckpointRow

@@ -2,22 +2,14 @@
  * Removes that a checkpoint must still tell of (PROTOCOL.md, "Action Reconciliation"): of each file the newest word is a remove, and the time
  * for which removed files are kept has not passed. VACUUM spares what they name.
  */
-import type { MetadataAction, RemoveAction } from '../../delta/actions.ts'
+import type { RemoveAction } from '../../delta/actions.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
-import { intervalMs, TOMBSTONE_RETENTION_MS } from '../../delta/retention.ts'
 import { hashInto, type HashPair } from '../../shared/hash.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { utf8 } from './adds.ts'
 
 const PAGE_ROWS = 500
-/** How long removed files are kept, ms: by the table's word, a week without one. Infinity for a word that cannot be read. */
-export function retentionOf(metadata: MetadataAction | null): number {
-  const text = metadata?.configuration?.['delta.deletedFileRetentionDuration']
-  if (text === undefined || text === null) return TOMBSTONE_RETENTION_MS
-  // A tombstone kept too long costs room; one dropped too early costs a reader its time travel.
-  return intervalMs(text)
-}
 
 const REMOVES = `SELECT version, source, line, raw FROM delta_actions
   WHERE table_id = ? AND kind = 'remove' AND version >= ? AND version <= ? AND (version > ? OR source = ?)

@@ -1,26 +1,9 @@
 /** history, files, changes: lists of what a table holds, from the catalog when one is given, else from the log. */
-import type { AsOf } from '../../engine/operation.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { count, given, optionalCount, optionalText, text } from '../arguments.ts'
-import type { Arguments } from '../arguments.ts'
-import { parseMoment } from '../duration.ts'
+import { asOf } from '../as-of.ts'
 import { operate, TABLE_OPERAND } from './command.ts'
 import type { Command } from './command.ts'
-
-/** Version or moment that was asked for. @throws SluiceError BAD_FLAG when both are */
-function asOf(args: Arguments): AsOf {
-  const version = optionalCount(args, 'version', 0)
-  const timestamp = optionalText(args, 'timestamp')
-  if (version !== undefined && timestamp !== undefined) {
-    throw new SluiceError('BAD_FLAG', '--version and --timestamp exclude each other', {
-      hint: 'leave one of the two out',
-    })
-  }
-  return {
-    ...given('version', version),
-    ...given('timestampMs', timestamp === undefined ? undefined : parseMoment('--timestamp', timestamp)),
-  }
-}
 
 const history: Command = {
   declare: (yargs, defaults) => {

@@ -31,6 +31,8 @@ export async function perform(operation: Operation, run: Run): Promise<Ending> {
       return (await import('./files.ts')).files(operation, run)
     case 'changes':
       return (await import('./changes.ts')).changes(operation, run)
+    case 'fsck':
+      return (await import('./fsck.ts')).fsck(operation, run)
     case 'sync':
       return (await import('./sync.ts')).sync(operation, run)
     case 'prune':

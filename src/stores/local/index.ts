@@ -117,6 +117,30 @@ class LocalLog implements LogStore {
     }
   }
 
+  async *listFiles(enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<Required<LogEntry>> {
+    const folders = ['']
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      throwIfAborted(signal)
+      const path = join(this.#folder, folder)
+      let entries: Dirent[]
+      try {
+        entries = await readdir(path, { withFileTypes: true })
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') continue
+        throw sourceError(error, path)
+      }
+      for (const entry of entries) {
+        const name = folder === '' ? entry.name : `${folder}/${entry.name}`
+        if (entry.isDirectory()) {
+          if (folder !== '' || enter(name)) folders.push(name)
+          continue
+        }
+        const stats = statOrNull(join(path, entry.name))
+        if (stats?.isFile() === true) yield { name, size: stats.size, modified: Math.floor(stats.mtimeMs) }
+      }
+    }
+  }
+
   async *read(
     path: string,
     options: { readonly start?: number; readonly end?: number; readonly signal: AbortSignal },

@@ -39,7 +39,7 @@ export class Copies {
 
   /**
    * @param known size and ETag by the newest listing, where there is one
-   * @param columns top-level columns that will be read; absent for everything
+   * @param columns top-level columns that will be read; absent for everything, none for the footer alone
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED; NO_SPACE of the temporary folder
    */
   async open(
@@ -143,6 +143,7 @@ class Copy {
     const size = this.#facts?.size ?? 0
     const whole = [{ start: 0, end: size }]
     const left = missing(this.#wanted(columns, size) ?? whole, this.#have)
+    if (left.length === 0) return
     // Half of a file in pieces costs as much as all of it.
     const rest = total(left) + total(this.#have) > size / 2 ? missing(whole, this.#have) : left
     await this.#fetch(cut(rest, PART), signal)
@@ -171,7 +172,10 @@ class Copy {
 
   /** Null for everything: also where nothing is known of the columns. */
   #wanted(columns: readonly string[] | undefined, size: number): readonly Range[] | null {
-    if (columns === undefined || this.#chunks === null) return null
+    if (columns === undefined) return null
+    // The first request brought the footer, and a file without one has nothing else to show.
+    if (columns.length === 0) return []
+    if (this.#chunks === null) return null
     const names = new Set(columns.map((name) => name.toLowerCase()))
     const ranges = this.#chunks
       .filter(({ path }) => names.has((path[0] ?? '').toLowerCase()))

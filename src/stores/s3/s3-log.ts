@@ -98,6 +98,17 @@ class S3Log implements LogStore {
     }
   }
 
+  async *listFiles(_enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<Required<LogEntry>> {
+    const prefix = this.#prefix
+    for await (const { objects } of listPages(this.#client, { ...this.#common, prefix, signal })) {
+      throwIfAborted(signal)
+      for (const { key, size, modified } of objects) {
+        const name = key.slice(prefix.length)
+        if (name !== '' && !name.endsWith('/')) yield { name, size, modified }
+      }
+    }
+  }
+
   ahead(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void {
     this.#keep = options.keep ?? false
     const sizes = new Map<string, number>()

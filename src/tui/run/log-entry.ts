@@ -103,6 +103,13 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
         /^(?:stray|swept) file$/.test(event.finding) ? 'note' : 'error',
         `${event.partition ?? event.table}: ${event.finding} ${event.path ?? ''} ${event.detail}`,
       )
+    case 'fsck.finding':
+      return entry(
+        event.level === 'finding' ? 'error' : 'note',
+        `${event.table}: ${event.finding} ${event.path ?? ''} ${event.detail}`,
+      )
+    case 'fsck.checked':
+      return entry('note', `${event.check}: ${event.looked} of ${event.of}, ${event.detail}`)
     case 'verify.check':
       return entry(
         event.equal ? 'note' : 'error',

@@ -1,0 +1,124 @@
+/**
+ * Values of a file beside the statistics of the log. A value is out of bounds exactly where a condition on it would skip the file, so it is
+ * judged by the code that skips files: whatever that forgives (times cut to milliseconds, cut texts, NaN) is forgiven here.
+ */
+import { parseTimestamp } from '../../model/instant.ts'
+import type { LiteralValue } from '../../model/predicate.ts'
+import { checksOf } from '../value-checks.ts'
+import type { LeafColumn } from '../schema.ts'
+import { statsReader } from '../stats.ts'
+
+export type Misstated = { readonly column: string; readonly log: string; readonly found: string; readonly detail: string }
+
+/** What is known of a column of one file. */
+export type ColumnFacts = {
+  /** Null where it is not known, or is no count of the column's nulls. */
+  readonly nulls: number | null
+  /** Values that occur in rows that the statistics speak of. */
+  readonly values: readonly string[]
+}
+
+export type StatsOfFile = {
+  readonly numRecords: string | undefined
+  readonly tightBounds: boolean
+  /** Columns of which the log states a bound or a count of nulls. */
+  readonly columns: readonly {
+    readonly column: LeafColumn
+    readonly min: string | undefined
+    readonly max: string | undefined
+    readonly nulls: string | undefined
+  }[]
+}
+
+/** A reader of statistics for the columns of one schema; null for a text that is no statistics. */
+export function statsOfFiles(columns: readonly LeafColumn[]): (stats: string) => StatsOfFile | null {
+  const reader = statsReader(columns.map(({ physicalPath }) => physicalPath))
+  return (stats) => {
+    const pieces = reader.read(stats)
+    if (pieces === null) return null
+    const stated = columns.flatMap((column, i) => {
+      const [min, max, nulls] = [pieces.min[i], pieces.max[i], pieces.nulls[i]]
+      return min === undefined && max === undefined && nulls === undefined ? [] : [{ column, min, max, nulls }]
+    })
+    return { numRecords: pieces.numRecords, tightBounds: pieces.tightBounds, columns: stated }
+  }
+}
+
+/** Whether bounds of this type are compared at all. */
+export function hasBounds({ field }: LeafColumn): boolean {
+  return typeof checksOf(field) !== 'string'
+}
+
+/** Rows of a file, those that no deletion vector hides, and whether counts of nulls are exact. */
+export type RowCounts = { readonly rows: number; readonly visible: number; readonly isTight: boolean }
+
+export function misstatements(
+  { column, min, max, nulls }: StatsOfFile['columns'][number],
+  facts: ColumnFacts,
+  counts: RowCounts,
+): readonly Misstated[] {
+  const name = column.physicalPath.join('.')
+  const found: Misstated[] = []
+  const expected = nulls === undefined ? null : claimedNulls(Number(nulls), counts)
+  if (expected !== null && facts.nulls !== null && expected !== facts.nulls) {
+    const detail = `${facts.nulls} values of ${name} are null, the log says ${nulls}`
+    found.push({ column: name, log: `nullCount ${nulls}`, found: `${facts.nulls}`, detail })
+  }
+  if (min === undefined && max === undefined) return found
+  const outside = facts.values.find((value) => !mayHold(column, value, min, max))
+  if (outside !== undefined) {
+    const log = `${min ?? 'unbounded'} to ${max ?? 'unbounded'}`
+    const detail = `${name} holds ${shown(outside)}, outside of ${shown(log)}`
+    found.push({ column: name, log: shown(log), found: shown(outside), detail })
+  }
+  return found
+}
+
+/** Wide statistics know none, all and some (PROTOCOL.md, "Per-file Statistics"): some is no claim. */
+function claimedNulls(nulls: number, { rows, visible, isTight }: RowCounts): number | null {
+  if (isTight || nulls === 0) return nulls
+  return nulls >= rows ? visible : null
+}
+
+const SHOWN = 80
+
+function shown(text: string): string {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+}
+
+/** Whether `column = value` would read the file; true where that cannot be told. */
+function mayHold(column: LeafColumn, value: string, min: string | undefined, max: string | undefined): boolean {
+  const checks = checksOf(column.field)
+  if (typeof checks === 'string') return true
+  const literal = literalOf(column, value)
+  return literal === null || (checks.compare('=', literal)?.stats(min, max) ?? true)
+}
+
+function literalOf(column: LeafColumn, value: string): LiteralValue | null {
+  const { type } = column.field
+  const name = type.kind === 'primitive' ? type.name : type.kind
+  switch (name) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'long':
+    case 'decimal':
+    case 'float':
+    case 'double':
+      return { kind: 'number', text: value }
+    case 'timestamp':
+    case 'timestamp_ntz': {
+      const instant = parseTimestamp(value)
+      // Digits below the microsecond are cut like those of the statistics.
+      return instant === null ? null : { kind: 'string', text: microsText(instant.micros, name === 'timestamp') }
+    }
+    default:
+      return { kind: 'string', text: value }
+  }
+}
+
+function microsText(micros: bigint, isInstant: boolean): string {
+  const ms = micros / 1000n - (micros % 1000n < 0n ? 1n : 0n)
+  const rest = (micros - ms * 1000n).toString().padStart(3, '0')
+  return `${new Date(Number(ms)).toISOString().slice(0, -1)}${rest}${isInstant ? 'Z' : ''}`
+}

@@ -1,0 +1,45 @@
+/** What `fsck` can find: a closed list, each kind with what helps against it. */
+
+/** `finding`: the table cannot be read rightly. `note`: worth knowing, and nothing is wrong with the version that was looked at. */
+export type Level = 'finding' | 'note'
+
+export const FINDINGS = {
+  'file-missing':
+    'restore the file from a backup or an older version of the object; FSCK REPAIR TABLE in Spark takes it out of the log, and its rows with it',
+  'file-size': 'another program wrote over the file, or its copy was cut short: restore it from a backup',
+  'file-outside': 'a shallow clone reads files of another table: --outside looks at them too',
+  'vector-missing': 'without the vector deleted rows come back or readers fail: restore the file from a backup',
+  'vector-damaged': 'restore the file of the vector from a backup; RESTORE TABLE to a version before it was written brings its rows back',
+  'vector-positions': 'the vector belongs to another file: restore both, or RESTORE TABLE to a version before it was written',
+  'file-unreadable': 'restore the file from a backup; FSCK REPAIR TABLE in Spark helps only after the file is deleted',
+  'file-encrypted': 'sluice has no keys: read the table once with the engine that wrote it',
+  'row-count': 'the file is not the one that the log means, or its statistics are wrong: compare it with a backup',
+  'columns-missing': 'the file belongs to another table or schema: restore it from a backup',
+  'column-type': 'readers refuse the file or misread it: rewrite it with the schema of the table',
+  statistics: 'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
+  'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
+  'sidecar-missing': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
+  'sidecar-size': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
+  'older-missing': 'older versions that need these files can no longer be read; a VACUUM does that',
+  'change-data-missing': 'the change data feed of these versions can no longer be read; a VACUUM does that',
+  'file-time': 'files were copied or restored after they were written; nothing is wrong with that alone',
+  orphan: 'VACUUM deletes files that no version refers to, once they are older than the retention',
+  vacuum: 'VACUUM frees this much, and older versions can no longer be read then',
+} as const
+
+export type FindingKind = keyof typeof FINDINGS
+
+export type Finding = {
+  readonly level: Level
+  readonly kind: FindingKind
+  /** As the log or the listing names it. */
+  readonly path?: string
+  /** Physical name, with dots between the parts. */
+  readonly column?: string
+  /** What the log says. */
+  readonly log?: string
+  /** What is there. */
+  readonly found?: string
+  readonly detail: string
+  readonly bytes?: bigint
+}

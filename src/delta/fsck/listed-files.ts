@@ -1,0 +1,79 @@
+/** What a listing of a table's folder gave, about 100 bytes an object, and which of it the log refers to. */
+
+/** Who refers to an object. */
+export const MARKS = { active: 1, kept: 2, expired: 4 } as const
+
+export type Listed = { readonly path: string; readonly size: number; readonly modified: number; readonly marks: number }
+
+const FIRST_ROOM = 1024
+
+export class ListedFiles {
+  readonly #folders = new Map<string, Map<string, number>>()
+  #sizes = new Float64Array(FIRST_ROOM)
+  #times = new Float64Array(FIRST_ROOM)
+  #marks = new Uint8Array(FIRST_ROOM)
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** @param path relative to the table root */
+  add(path: string, size: number, modified: number): void {
+    const [folder, name] = split(path)
+    let names = this.#folders.get(folder)
+    if (names === undefined) this.#folders.set(folder, (names = new Map()))
+    if (this.#count === this.#sizes.length) this.#grow()
+    names.set(name, this.#count)
+    this.#sizes[this.#count] = size
+    this.#times[this.#count] = modified
+    this.#count++
+  }
+
+  /** Number of an object, or null when it was not listed. */
+  find(path: string): number | null {
+    const [folder, name] = split(path)
+    return this.#folders.get(folder)?.get(name) ?? null
+  }
+
+  /** Bytes. */
+  sizeOf(no: number): number {
+    return this.#sizes[no] as number
+  }
+
+  /** ms since the epoch. */
+  timeOf(no: number): number {
+    return this.#times[no] as number
+  }
+
+  mark(no: number, mark: number): void {
+    this.#marks[no] = (this.#marks[no] as number) | mark
+  }
+
+  /** In the order of the listing, folder by folder. */
+  *all(): Generator<Listed> {
+    for (const [folder, names] of this.#folders) {
+      for (const [name, no] of names) {
+        const path = folder === '' ? name : `${folder}/${name}`
+        yield { path, size: this.sizeOf(no), modified: this.timeOf(no), marks: this.#marks[no] as number }
+      }
+    }
+  }
+
+  #grow(): void {
+    const room = this.#count * 2
+    this.#sizes = grown(this.#sizes, new Float64Array(room))
+    this.#times = grown(this.#times, new Float64Array(room))
+    this.#marks = grown(this.#marks, new Uint8Array(room))
+  }
+}
+
+function grown<T extends Float64Array | Uint8Array>(from: T, to: T): T {
+  to.set(from)
+  return to
+}
+
+function split(path: string): readonly [folder: string, name: string] {
+  const cut = path.lastIndexOf('/')
+  return cut === -1 ? ['', path] : [path.slice(0, cut), path.slice(cut + 1)]
+}

@@ -1,0 +1,31 @@
+/** A sample that the same seed draws again: the items whose hashes are smallest. */
+import { createHash } from 'node:crypto'
+
+type Drawn<T> = { readonly rank: string; readonly item: T }
+
+export class Sample<T> {
+  readonly #size: number
+  readonly #seed: string
+  #drawn: Drawn<T>[] = []
+
+  constructor(size: number, seed: string) {
+    this.#size = size
+    this.#seed = seed
+  }
+
+  /** @param key tells items apart; the order of the calls makes no difference */
+  offer(key: string, item: T): void {
+    this.#drawn.push({ rank: createHash('sha256').update(`${this.#seed}\0${key}`).digest('hex'), item })
+    if (this.#drawn.length >= 2 * this.#size + 1000) this.#cut()
+  }
+
+  /** Smallest hash first. */
+  items(): readonly T[] {
+    this.#cut()
+    return this.#drawn.map(({ item }) => item)
+  }
+
+  #cut(): void {
+    this.#drawn = this.#drawn.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).slice(0, this.#size)
+  }
+}

@@ -1,0 +1,53 @@
+/** What VACUUM would delete: everything old enough in folders that are not hidden, but what the newest version or its retention needs. */
+import { MARKS, type Listed, type ListedFiles } from './listed-files.ts'
+
+const NEVER_HIDDEN = ['_change_data', '_delta_index']
+
+/**
+ * Whether VACUUM passes over an object: a part of its path starts with `.` or `_`, and is neither a partition nor a folder of change data
+ * (Delta, `DeltaTableUtils.isHiddenDirectory`).
+ * @param partitionColumns physical names
+ */
+export function isHidden(path: string, partitionColumns: readonly string[]): boolean {
+  return path.split('/').some((part) => {
+    if (!part.startsWith('.') && !part.startsWith('_')) return false
+    if (NEVER_HIDDEN.some((name) => part.startsWith(name))) return false
+    return !partitionColumns.some((column) => part.startsWith(`${column}=`))
+  })
+}
+
+export type VacuumFacts = { readonly files: number; readonly bytes: bigint }
+
+export type Leftovers = {
+  /** Old enough, and needed by no version within the retention. */
+  readonly free: VacuumFacts
+  /** Of those: versions of the log still refer to them. */
+  readonly expired: VacuumFacts
+}
+
+/**
+ * @param deleteBefore ms since the epoch: younger objects stay
+ * @param orphan gets each object that no version refers to, and whether it is old enough
+ */
+export function leftovers(
+  listed: ListedFiles,
+  partitionColumns: readonly string[],
+  deleteBefore: number,
+  orphan: (file: Listed, isOld: boolean) => void,
+): Leftovers {
+  const free = { files: 0, bytes: 0n }
+  const expired = { files: 0, bytes: 0n }
+  for (const file of listed.all()) {
+    if ((file.marks & (MARKS.active | MARKS.kept)) !== 0 || isHidden(file.path, partitionColumns)) continue
+    const isOld = file.modified < deleteBefore
+    const isExpired = (file.marks & MARKS.expired) !== 0
+    if (!isExpired) orphan(file, isOld)
+    if (!isOld) continue
+    free.files++
+    free.bytes += BigInt(file.size)
+    if (!isExpired) continue
+    expired.files++
+    expired.bytes += BigInt(file.size)
+  }
+  return { free, expired }
+}

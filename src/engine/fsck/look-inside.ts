@@ -1,0 +1,159 @@
+/** Opens deletion vectors and data files, several at a time, and tells what is wrong with them. */
+import type { DeletionVector } from '../../delta/deletion-vector.ts'
+import { readVectorAt } from '../../delta/deletion-vector.ts'
+import type { Finding } from '../../delta/fsck/finding.ts'
+import { numRecordsOf } from '../../delta/stats.ts'
+import type { Footer, FileFault, ParquetFooters } from '../../model/parquet-footers.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { inOrder } from '../lake/in-order.ts'
+import { FileExaminer, vectorFindings } from './look-at-file.ts'
+import type { Place } from './places.ts'
+import type { FsckFile, Subject } from './subject.ts'
+
+/** A file to be opened. */
+export type Job = {
+  readonly file: FsckFile
+  /** Null: only its vector is looked at. */
+  readonly place: Place | null
+  readonly vector: Place | 'inline' | null
+}
+
+export type InsideCounts = {
+  vectors: number
+  footers: number
+  bounds: number
+  rows: number
+  pages: number
+  summedPages: number
+}
+
+type Outcome = { readonly findings: readonly Finding[]; readonly counts: InsideCounts }
+
+/** Files whose footers are asked for in one query. */
+const BATCH = 32
+/** Batches at the same time: DuckDB decodes one file a thread, and a bucket is mostly waiting. */
+const LANES = { near: 2, far: 4 } as const
+
+/**
+ * @param deep reads all rows back too
+ * @throws SluiceError of a store that cannot be read; what a file holds is a finding
+ */
+export async function lookInside(
+  jobs: AsyncIterable<Job> | Iterable<Job>,
+  subject: Subject,
+  parquet: () => Promise<ParquetFooters>,
+  options: { readonly deep: boolean; readonly signal: AbortSignal; readonly found: (finding: Finding) => void },
+): Promise<InsideCounts> {
+  const { deep, signal, found } = options
+  const examiner = new FileExaminer(subject)
+  const total: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
+  const lanes = subject.store.requests === undefined ? LANES.near : LANES.far
+  const work = (batch: readonly Job[]): Promise<Outcome> => lookAtBatch(batch, examiner, parquet, deep, signal)
+  for await (const { findings, counts } of inOrder(batches(jobs), lanes, work)) {
+    throwIfAborted(signal)
+    for (const finding of findings) found(finding)
+    for (const key of Object.keys(total) as (keyof InsideCounts)[]) total[key] += counts[key]
+  }
+  return total
+}
+
+async function* batches(jobs: AsyncIterable<Job> | Iterable<Job>): AsyncGenerator<readonly Job[]> {
+  let batch: Job[] = []
+  for await (const job of jobs) {
+    batch.push(job)
+    if (batch.length < BATCH) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+type Opened = AsyncDisposable & { readonly file: string }
+
+async function lookAtBatch(
+  batch: readonly Job[],
+  examiner: FileExaminer,
+  parquet: () => Promise<ParquetFooters>,
+  deep: boolean,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const findings: Finding[] = []
+  const counts: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
+  const vectors = await Promise.all(batch.map((job) => vectorOf(job, findings, signal)))
+  const opened = await Promise.all(batch.map(({ file, place }) => open(file, place, deep, findings, signal)))
+  try {
+    const files = opened.flatMap((one) => (one === null ? [] : [one.file]))
+    const footers = files.length === 0 ? [] : await (await parquet()).footers(files, signal)
+    let next = 0
+    for (const [i, { file }] of batch.entries()) {
+      const local = opened[i] ?? null
+      const vector = vectors[i] ?? null
+      const footer = local === null ? null : (footers[next++] as Footer | FileFault)
+      if (vector !== null) {
+        counts.vectors++
+        const rows = footer === null || 'fault' in footer ? numRecordsOf(file.stats) : footer.rows
+        findings.push(...vectorFindings(file, vector, rows))
+      } else if (file.vector !== null && batch[i]?.vector !== null) counts.vectors++
+      if (footer === null || local === null) continue
+      counts.footers++
+      const look = examiner.footer(file, footer)
+      findings.push(...look.findings)
+      counts.bounds += look.bounds
+      // Without its vector nobody knows which rows the statistics speak of.
+      const isBlind = file.vector !== null && vector === null
+      if (!deep || 'fault' in footer || isBlind) continue
+      const rows = await examiner.rows(file, local.file, footer, vector, await parquet(), signal)
+      const known = new Set(look.findings.map((finding) => `${finding.kind} ${finding.column ?? ''}`))
+      findings.push(...rows.findings.filter((finding) => !known.has(`${finding.kind} ${finding.column ?? ''}`)))
+      counts.rows++
+      counts.pages += rows.pages
+      counts.summedPages += rows.summedPages
+    }
+    return { findings, counts }
+  } finally {
+    for (const one of opened) await one?.[Symbol.asyncDispose]()
+  }
+}
+
+async function vectorOf(
+  { file, vector }: Job,
+  findings: Finding[],
+  signal: AbortSignal,
+): Promise<DeletionVector | null> {
+  if (file.vector === null || vector === null) return null
+  try {
+    return await readVectorAt(vector === 'inline' ? null : vector, file.vector, signal)
+  } catch (error) {
+    throwIfAborted(signal)
+    if (!(error instanceof SluiceError)) throw error
+    const at = vector === 'inline' ? 'in the log' : vector.path
+    const { path } = file
+    if (error.code === 'SOURCE_GONE') {
+      findings.push({ level: 'finding', kind: 'vector-missing', path, detail: `its deletion vector ${at} is not there` })
+      return null
+    }
+    if (error.code !== 'BAD_DELETION_VECTOR') throw error
+    const detail = `its deletion vector ${at}: ${error.reason ?? error.message}`
+    findings.push({ level: 'finding', kind: 'vector-damaged', path, detail })
+    return null
+  }
+}
+
+async function open(
+  file: FsckFile,
+  place: Place | null,
+  deep: boolean,
+  findings: Finding[],
+  signal: AbortSignal,
+): Promise<Opened | null> {
+  if (place === null) return null
+  try {
+    return await place.store.localFile(place.path, signal, deep ? {} : { columns: [] })
+  } catch (error) {
+    throwIfAborted(signal)
+    if (!(error instanceof SluiceError) || error.code !== 'SOURCE_GONE') throw error
+    findings.push({ level: 'finding', kind: 'file-missing', path: file.path, detail: 'it is gone since it was listed' })
+    return null
+  }
+}

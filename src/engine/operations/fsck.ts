@@ -1,0 +1,220 @@
+/** `fsck`: are data files, deletion vectors and footers what the log says? Nothing is ever repaired. */
+import type { Finding } from '../../delta/fsck/finding.ts'
+import type { ListedFiles } from '../../delta/fsck/listed-files.ts'
+import { Sample } from '../../delta/fsck/sample.ts'
+import { leftovers } from '../../delta/fsck/vacuum.ts'
+import { retentionOf } from '../../delta/retention.ts'
+import { dec } from '../../model/event.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { listTable, ListingCheck } from '../fsck/look-at-listing.ts'
+import { lookAtHistory, lookAtSidecars } from '../fsck/look-at-history.ts'
+import { lookInside, type InsideCounts, type Job } from '../fsck/look-inside.ts'
+import { Places } from '../fsck/places.ts'
+import { FsckReport } from '../fsck/report.ts'
+import { withSubject, type Subject } from '../fsck/subject.ts'
+import type { Operation } from '../operation.ts'
+import { parquetFooters } from '../registry.ts'
+import type { Ending, Run } from '../run-context.ts'
+
+type Fsck = Extract<Operation, { kind: 'fsck' }>
+
+export async function fsck(operation: Fsck, run: Run): Promise<Ending> {
+  return withSubject(operation, run, (subject) => new Check(operation, subject, run).run())
+}
+
+/** Active files of the version: in all, wanted, with a vector, and those that are there. */
+type Counts = { all: number; wanted: number; vectors: number; there: number }
+
+class Check {
+  readonly #operation: Fsck
+  readonly #subject: Subject
+  readonly #run: Run
+  readonly #report: FsckReport
+  readonly #places: Places
+  readonly #counts: Counts = { all: 0, wanted: 0, vectors: 0, there: 0 }
+  readonly #totals: Record<string, string> = {}
+
+  constructor(operation: Fsck, subject: Subject, run: Run) {
+    this.#operation = operation
+    this.#subject = subject
+    this.#run = run
+    this.#report = new FsckReport(run.emit, operation.table)
+    this.#places = new Places(subject.store, operation.outside)
+  }
+
+  async run(): Promise<Ending> {
+    const { abort } = this.#run.interrupt
+    const found = (finding: Finding): void => this.#report.add(finding)
+    const listed = await listTable(this.#subject, abort)
+    const listing = new ListingCheck(listed, this.#places, abort)
+    const inside = await this.#lookInside(listing, found)
+    await this.#tellAbsent(listing, found)
+    this.#tellListing(listing, listed)
+    this.#tellInside(inside)
+    const sidecars = await lookAtSidecars(this.#subject, found, abort)
+    if (sidecars > 0) this.#report.checked('sidecars', sidecars, sidecars, this.#report.of('sidecar-'), 'of checkpoints')
+    await this.#tellRest(listed, listing)
+    return this.#ending(inside, sidecars, listed.count)
+  }
+
+  async #lookInside(listing: ListingCheck, found: (finding: Finding) => void): Promise<InsideCounts> {
+    const { deep, seed } = this.#operation
+    const counts = this.#counts
+    const sample = this.#operation.sample === undefined ? null : new Sample<Job>(this.#operation.sample, seed)
+    const files = this.#subject.files()
+    const jobs = async function* (): AsyncGenerator<Job> {
+      for await (const block of files) {
+        for (const { file, isWanted } of block) {
+          counts.all++
+          await listing.needed(file)
+          if (!isWanted) continue
+          counts.wanted++
+          const { place, vector } = await listing.check(file, found)
+          if (place !== null) counts.there++
+          if (vector !== null) counts.vectors++
+          if (sample !== null && place !== null) sample.offer(file.path, { file, place, vector })
+          const opened = sample === null ? place : null
+          if (opened !== null || vector !== null) yield { file, place: opened, vector }
+        }
+      }
+    }
+    const options = { deep, signal: this.#run.interrupt.abort, found }
+    const inside = await lookInside(jobs(), this.#subject, parquetFooters, options)
+    if (sample === null) return inside
+    const drawn = await lookInside(sample.items(), this.#subject, parquetFooters, options)
+    return { ...drawn, vectors: inside.vectors }
+  }
+
+  /** A file that only an old version needs may have gone the way of all old files. */
+  async #tellAbsent({ absent }: ListingCheck, found: (finding: Finding) => void): Promise<void> {
+    const { table, version } = this.#subject
+    if (absent.size === 0) return
+    let needed: ReadonlySet<string> | null = null
+    if (version < table.latest) {
+      const paths = new Set<string>()
+      const { abort } = this.#run.interrupt
+      const newest = await table.snapshot({}, { signal: abort })
+      for await (const block of newest.files({ signal: abort, fields: 'identity' })) {
+        for (const { path } of block) if (absent.has(path)) paths.add(path)
+      }
+      needed = paths
+    }
+    for (const [path, finding] of absent) {
+      if (needed === null || needed.has(path)) found(finding)
+      else {
+        const detail = `the file is not there; version ${table.latest} does not need it`
+        found({ ...finding, level: 'note', kind: 'older-missing', detail })
+      }
+    }
+  }
+
+  #tellListing({ counts }: ListingCheck, listed: ListedFiles): void {
+    const { all, wanted } = this.#counts
+    const wrong = this.#report.of('file-missing') + this.#report.of('file-size')
+    const detail = `${listed.count} objects listed`
+    this.#report.checked('listing', wanted - counts.outside, all, wrong, detail)
+    if (counts.outside > 0) {
+      const detail = `${counts.outside} files lie outside the table and were not looked at`
+      this.#report.add({ level: 'note', kind: 'file-outside', detail })
+    }
+    if (counts.times > 0) {
+      const detail = `${counts.times} of ${wanted} files have another modification time than the log says`
+      this.#report.add({ level: 'note', kind: 'file-time', detail })
+    }
+  }
+
+  #tellInside({ vectors, footers, bounds, rows, pages, summedPages }: InsideCounts): void {
+    const report = this.#report
+    const { wanted } = this.#counts
+    const { deep, sample, seed } = this.#operation
+    const drawn = sample === undefined ? '' : `a sample by seed ${seed}; `
+    if (this.#counts.vectors > 0) {
+      report.checked('vectors', vectors, this.#counts.vectors, report.of('vector-'), 'deletion vectors read')
+    }
+    const wrong = report.of('file-unreadable') + report.of('file-encrypted') + report.of('row-count') + report.of('column')
+    report.checked('footers', footers, wanted, wrong, `${drawn}rows, columns and types compared`)
+    const compared = `${bounds} columns with statistics compared`
+    report.checked('statistics', footers, wanted, report.of('statistics'), compared)
+    if (!deep) return
+    const summed = `${summedPages} of ${pages} pages have a CRC-32`
+    report.checked('rows', rows, wanted, report.of('page-checksum'), `${drawn}all rows read back; ${summed}`)
+  }
+
+  async #tellRest(listed: ListedFiles, listing: ListingCheck): Promise<void> {
+    const { metadata, schema, partitionColumns } = this.#subject
+    const { interrupt, clock } = this.#run
+    const retention = retentionOf(metadata)
+    const keepFrom = clock.now() - retention
+    const history = await lookAtHistory(this.#subject, listed, this.#places, keepFrom, listing.absent, interrupt.abort)
+    const report = this.#report
+    const { commits, gone, unreadableBelow, changeFiles, changeGone } = history
+    if (gone > 0) {
+      const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
+      const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`
+      report.add({ level: 'note', kind: 'older-missing', found: `${gone}`, detail })
+    }
+    if (changeGone > 0) {
+      const detail = `${changeGone} of ${changeFiles} files of change data are not there`
+      report.add({ level: 'note', kind: 'change-data-missing', found: `${changeGone}`, detail })
+    }
+    const physical = schema.fields.filter(({ name }) => partitionColumns.includes(name)).map((field) => field.physicalName)
+    let orphans = 0
+    let orphanBytes = 0n
+    const { free, expired } = leftovers(listed, [...physical, ...partitionColumns], keepFrom, ({ path, size }, isOld) => {
+      orphans++
+      orphanBytes += BigInt(size)
+      const age = isOld ? 'VACUUM deletes it' : 'it is younger than the retention: a writer may still need it'
+      report.add({ level: 'note', kind: 'orphan', path, bytes: BigInt(size), detail: `no version refers to it; ${age}` })
+    })
+    if (free.files > 0) {
+      const breaks = expired.files === 0 ? '' : `; older versions need ${expired.files} of them`
+      const detail = `VACUUM would delete ${free.files} files${breaks}`
+      report.add({ level: 'note', kind: 'vacuum', found: `${free.files}`, bytes: free.bytes, detail })
+    }
+    report.checked('history', commits, commits, 0, 'commits read for files of older versions')
+    Object.assign(this.#totals, {
+      olderMissing: dec(gone),
+      changeMissing: dec(changeGone),
+      orphans: dec(orphans),
+      orphanBytes: dec(orphanBytes),
+      vacuumFiles: dec(free.files),
+      vacuumBytes: dec(free.bytes),
+    })
+  }
+
+  #ending(inside: InsideCounts, sidecars: number, listed: number): Ending {
+    const { all, wanted } = this.#counts
+    const { findings, notes } = this.#report
+    const totals = {
+      version: dec(this.#subject.version),
+      files: dec(all),
+      checked: dec(wanted),
+      listed: dec(listed),
+      vectors: dec(inside.vectors),
+      footers: dec(inside.footers),
+      rowsRead: dec(inside.rows),
+      sidecars: dec(sidecars),
+      findings: dec(findings),
+      notes: dec(notes),
+      ...this.#totals,
+    }
+    if (findings === 0) return { totals, proof: this.#proof(inside) }
+    const places = findings === 1 ? 'one place' : `${findings} places`
+    return {
+      totals,
+      proof: 'none',
+      error: new SluiceError('DIFFERENCES', `what the log points at is wrong in ${places}`, {
+        where: this.#subject.store.label,
+        hint: 'each finding says what helps; sluice fsck changes nothing',
+      }),
+    }
+  }
+
+  /** What was looked at, and what was not. */
+  #proof({ vectors, footers, rows }: InsideCounts): string {
+    const { wanted } = this.#counts
+    const some = footers < wanted ? ` of ${wanted}` : ''
+    const read = rows === 0 ? 'not rows' : `rows of ${rows}${rows < wanted ? ` of ${wanted}` : ''} files`
+    return `${wanted} files listed, ${footers}${some} footers, ${vectors} vectors; ${read}`
+  }
+}

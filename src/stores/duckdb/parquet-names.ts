@@ -1,0 +1,22 @@
+/** Names that DuckDB takes for one file each: patterns and odd bytes go behind a symbolic link. */
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
+
+export class ParquetNames implements AsyncDisposable {
+  #folder: Promise<string> | null = null
+  #links = 0
+
+  /** Valid until this is disposed. */
+  async plain(file: string): Promise<string> {
+    if (!/[*?[\]{}\\\u0000-\u001f]/.test(file) && extname(file) === '.parquet') return file
+    this.#folder ??= mkdtemp(join(tmpdir(), 'sluice-fsck-'))
+    const link = join(await this.#folder, `${this.#links++}.parquet`)
+    await symlink(file, link)
+    return link
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#folder !== null) await rm(await this.#folder, { recursive: true, force: true })
+  }
+}

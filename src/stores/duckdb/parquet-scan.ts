@@ -1,0 +1,110 @@
+/** Reads a data file back in full: every value is decoded, and what statistics claim is counted anew. */
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
+import type { FileFault, Footer, FooterField, ParquetFooters, ScannedRows } from '../../model/parquet-footers.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { literal, quotedName } from '../../shared/sql-text.ts'
+import { pageSums, type PlacedChunk } from './page-sums.ts'
+import { damaged, faultOf } from './parquet-faults.ts'
+import type { ParquetNames } from './parquet-names.ts'
+
+/** Positions of one statement. */
+const POSITIONS = 100_000
+const PER_COLUMN = 3
+const ROW_NUMBER = 'file_row_number'
+
+/** @throws SluiceError the machine's errors, the signal's reason */
+export async function scanRows(
+  connection: DuckDBConnection,
+  names: ParquetNames,
+  file: string,
+  footer: Footer,
+  { columns, deleted, signal }: Parameters<ParquetFooters['scan']>[1],
+): Promise<ScannedRows | FileFault> {
+  const source = literal(await names.plain(file))
+  const from = `read_parquet(${source}, hive_partitioning = false, ${ROW_NUMBER} = true)`
+  try {
+    const hidden = deleted === null ? '' : await deletedRows(connection, deleted)
+    // A hash of all values of a column is what makes DuckDB decode them.
+    const whole = footer.fields.map(({ name }) => `, bit_xor(hash(${quotedName(name)}))`)
+    const read = `SELECT count(*)${whole.join('')} FROM ${from}`
+    const [all] = await rowsOf(connection, read)
+    const rows = Number(all?.[0])
+    if (rows !== footer.rows) return damaged(`its footer counts ${footer.rows} rows, ${rows} were read`)
+    const facts = columns.flatMap(({ path, bounds }) => factsSql(path, fieldAt(footer.fields, path), bounds))
+    const select = ['count(*)', ...facts].join(', ')
+    const [row = []] = await rowsOf(connection, `SELECT ${select} FROM ${from} ${hidden}`)
+    const visible = Number(row[0])
+    return {
+      rows,
+      visible,
+      columns: columns.map((_, i) => {
+        const [count, min, max] = row.slice(1 + i * PER_COLUMN, 1 + (i + 1) * PER_COLUMN)
+        return { nulls: visible - Number(count), min: textOrNull(min), max: textOrNull(max) }
+      }),
+      pages: await pageSums(file, await chunksOf(connection, source), signal),
+    }
+  } catch (error) {
+    throwIfAborted(signal)
+    if (error instanceof SluiceError) throw error
+    return faultOf(error)
+  }
+}
+
+function textOrNull(value: DuckDBValue | undefined): string | null {
+  return value === null || value === undefined ? null : String(value)
+}
+
+async function rowsOf(connection: DuckDBConnection, sql: string): Promise<readonly (readonly DuckDBValue[])[]> {
+  return (await connection.run(sql)).getRows()
+}
+
+/** A condition that leaves out these rows. */
+async function deletedRows(connection: DuckDBConnection, positions: Iterable<bigint>): Promise<string> {
+  await connection.run('CREATE OR REPLACE TEMP TABLE fsck_deleted (position BIGINT)')
+  let batch: bigint[] = []
+  const flush = async (): Promise<void> => {
+    if (batch.length > 0) await connection.run(`INSERT INTO fsck_deleted SELECT unnest([${batch.join(',')}]::BIGINT[])`)
+    batch = []
+  }
+  for (const position of positions) {
+    batch.push(position)
+    if (batch.length >= POSITIONS) await flush()
+  }
+  await flush()
+  return `WHERE ${ROW_NUMBER} NOT IN (SELECT position FROM fsck_deleted)`
+}
+
+function fieldAt(fields: readonly FooterField[], path: readonly string[]): FooterField | null {
+  let found: FooterField | undefined
+  let below = fields
+  for (const name of path) {
+    found = below.find((field) => field.name === name)
+    if (found === undefined) return null
+    below = found.fields
+  }
+  return found ?? null
+}
+
+/** Values that are there, the smallest and the largest; a column that the file has not is all nulls. */
+function factsSql(path: readonly string[], field: FooterField | null, bounds: boolean): readonly string[] {
+  if (field === null) return ['0', 'NULL', 'NULL']
+  const [first = '', ...rest] = path
+  const value = rest.reduce((struct, name) => `struct_extract(${struct}, ${literal(name)})`, quotedName(first))
+  const count = `count(${value})`
+  if (!bounds || field.leaf === null) return [count, 'NULL', 'NULL']
+  const number = field.type === 'FLOAT' || field.type === 'DOUBLE' ? ` FILTER (WHERE NOT isnan(${value}))` : ''
+  return [count, `CAST(min(${value})${number} AS VARCHAR)`, `CAST(max(${value})${number} AS VARCHAR)`]
+}
+
+async function chunksOf(connection: DuckDBConnection, source: string): Promise<readonly PlacedChunk[]> {
+  const rows = await rowsOf(
+    connection,
+    `SELECT path_in_schema, least(CASE WHEN dictionary_page_offset > 0 THEN dictionary_page_offset END, data_page_offset),
+       total_compressed_size FROM parquet_metadata(${source})`,
+  )
+  return rows.map(([column, start, size]) => {
+    const from = Number(start)
+    return { column: String(column), start: from, end: from + Number(size) }
+  })
+}
