@@ -58,7 +58,7 @@ export const COMMANDS = [
     name: 'fsck',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'check the data files, vectors and footers of a table',
+    summary: 'check data files and vectors against the log',
     file: 'fsck',
   },
   {

@@ -258,7 +258,12 @@ export class Narrator {
         }),
       )
     }
-    blocks.push(...this.#proofs.hidden(block), ...this.#fsck.hidden(block), ...this.#copies.hidden(block), ...this.#script.weak(block))
+    blocks.push(
+      ...this.#proofs.hidden(block),
+      ...this.#fsck.hidden(block),
+      ...this.#copies.hidden(block),
+      ...this.#script.weak(block),
+    )
     const proof = this.#summary.proof()
     if (proof !== null && event.status === 'ok' && this.#command === 'validate')
       blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))

@@ -156,7 +156,11 @@ export function githubFace(output: Output, options: GithubOptions): Face {
         )
       } else if (event.type === 'fsck.finding' && event.level === 'finding') {
         annotated.add('DIFFERENCES')
-        say('error', `${event.table}: ${event.finding}`, `${event.path ?? ''} ${event.detail}\ndo: ${event.hint}`.trim())
+        say(
+          'error',
+          `${event.table}: ${event.finding}`,
+          `${event.path ?? ''} ${event.detail}\ndo: ${event.hint}`.trim(),
+        )
       } else if (event.type === 'chunk.failed' && command === 'copy') {
         const text = `${event.error.code} ${event.error.message}`
         if (annotated.has(`${event.table} ${text}`)) return

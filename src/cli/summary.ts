@@ -200,7 +200,15 @@ function differenceText({ totals, ms }: RunFinished): string {
 
 /** What was looked at: nothing else is said to be sound. */
 function fsckText({ totals, ms }: RunFinished): string {
-  const { files = '0', checked = '0', vectors = '0', footers = '0', rowsRead = '0', findings = '0', notes = '0' } = totals
+  const {
+    files = '0',
+    checked = '0',
+    vectors = '0',
+    footers = '0',
+    rowsRead = '0',
+    findings = '0',
+    notes = '0',
+  } = totals
   const listed = checked === files ? plural(files, 'file') : `${grouped(checked)} of ${plural(files, 'file')}`
   const rows = rowsRead === '0' ? 'no rows were read (--deep reads them)' : `rows of ${plural(rowsRead, 'file')} read`
   const looked = `${listed} listed, ${plural(footers, 'footer')} and ${plural(vectors, 'deletion vector')} read, ${rows}`

@@ -1,5 +1,6 @@
 /** The events as a zod schema: what docs/events.schema.json is made from, and what every emitted line is checked against. */
 import { z } from 'zod'
+import { FINDINGS, type FindingKind } from '../../src/delta/fsck/finding.ts'
 import { ARCHIVE_STATES } from '../../src/model/archiving/state.ts'
 import type { Event, EventType } from '../../src/model/event.ts'
 import { ERROR_CODES } from '../../src/shared/errors.ts'
@@ -300,6 +301,26 @@ const bodies = {
     faster: z.enum(['files', 'sql', 'even']),
     factor: z.number().min(1),
     difference: z.string().optional(),
+  },
+  'fsck.finding': {
+    table: z.string(),
+    level: z.enum(['finding', 'note']),
+    finding: z.enum(Object.keys(FINDINGS) as [FindingKind, ...FindingKind[]]),
+    path: z.string().optional(),
+    column: z.string().optional(),
+    log: z.string().optional(),
+    found: z.string().optional(),
+    detail: z.string(),
+    bytes: dec.optional(),
+    hint: z.string(),
+  },
+  'fsck.checked': {
+    table: z.string(),
+    check: z.enum(['listing', 'vectors', 'footers', 'statistics', 'rows', 'sidecars', 'history']),
+    looked: dec,
+    of: dec,
+    findings: dec,
+    detail: z.string(),
   },
   table: {
     table: z.string(),

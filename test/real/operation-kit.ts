@@ -52,6 +52,10 @@ export function importOf(table: string, catalog: string): Operation {
   }
 }
 
+export function fsckOf(table: string, more: Partial<Extract<Operation, { kind: 'fsck' }>> = {}): Operation {
+  return { kind: 'fsck', table, asOf: {}, deep: false, seed: '0', outside: false, ...more }
+}
+
 export function batchOf(path: string, catalog: string): Operation {
   return {
     kind: 'batch-import',

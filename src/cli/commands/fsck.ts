@@ -20,7 +20,12 @@ const fsck: Command = {
         requiresArg: true,
         describe: 'open only so many files; all are listed, and all vectors read',
       })
-      .option('seed', { type: 'string', requiresArg: true, default: '0', describe: 'the same seed opens the same files' })
+      .option('seed', {
+        type: 'string',
+        requiresArg: true,
+        default: '0',
+        describe: 'the same seed opens the same files',
+      })
       .option('since', { type: 'number', requiresArg: true, describe: 'only files added after this version' })
       .option('outside', {
         type: 'boolean',

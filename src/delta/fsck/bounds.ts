@@ -8,7 +8,12 @@ import { checksOf } from '../value-checks.ts'
 import type { LeafColumn } from '../schema.ts'
 import { statsReader } from '../stats.ts'
 
-export type Misstated = { readonly column: string; readonly log: string; readonly found: string; readonly detail: string }
+export type Misstated = {
+  readonly column: string
+  readonly log: string
+  readonly found: string
+  readonly detail: string
+}
 
 /** What is known of a column of one file. */
 export type ColumnFacts = {

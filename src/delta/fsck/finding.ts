@@ -9,14 +9,17 @@ export const FINDINGS = {
   'file-size': 'another program wrote over the file, or its copy was cut short: restore it from a backup',
   'file-outside': 'a shallow clone reads files of another table: --outside looks at them too',
   'vector-missing': 'without the vector deleted rows come back or readers fail: restore the file from a backup',
-  'vector-damaged': 'restore the file of the vector from a backup; RESTORE TABLE to a version before it was written brings its rows back',
-  'vector-positions': 'the vector belongs to another file: restore both, or RESTORE TABLE to a version before it was written',
+  'vector-damaged':
+    'restore the file of the vector from a backup; RESTORE TABLE to a version before it was written brings its rows back',
+  'vector-positions':
+    'the vector belongs to another file: restore both, or RESTORE TABLE to a version before it was written',
   'file-unreadable': 'restore the file from a backup; FSCK REPAIR TABLE in Spark helps only after the file is deleted',
   'file-encrypted': 'sluice has no keys: read the table once with the engine that wrote it',
   'row-count': 'the file is not the one that the log means, or its statistics are wrong: compare it with a backup',
   'columns-missing': 'the file belongs to another table or schema: restore it from a backup',
   'column-type': 'readers refuse the file or misread it: rewrite it with the schema of the table',
-  statistics: 'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
+  statistics:
+    'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
   'sidecar-missing': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
   'sidecar-size': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
@@ -42,4 +45,6 @@ export type Finding = {
   readonly found?: string
   readonly detail: string
   readonly bytes?: bigint
+  /** Path below the root of what is missing: where an old version was asked for, the newest decides what that means. */
+  readonly absent?: string
 }

@@ -35,7 +35,7 @@ export function fitOf(
     const found = findField(field, fields, mode)
     if (found === null) continue
     present++
-    compare(field.type, field, found, [field.physicalName], mode, misfits)
+    compare(field.type, found, [field.physicalName], mode, misfits)
   }
   return {
     misfits,
@@ -50,9 +50,7 @@ function findField(field: Field, fields: readonly FooterField[], mode: ColumnMap
   const { physicalName } = field
   const lower = physicalName.toLowerCase()
   return (
-    fields.find(({ name }) => name === physicalName) ??
-    fields.find(({ name }) => name.toLowerCase() === lower) ??
-    null
+    fields.find(({ name }) => name === physicalName) ?? fields.find(({ name }) => name.toLowerCase() === lower) ?? null
   )
 }
 
@@ -85,7 +83,6 @@ function fileText(field: FooterField): string {
 
 function compare(
   type: DeltaType,
-  owner: Field,
   found: FooterField,
   path: readonly string[],
   mode: ColumnMappingMode,
@@ -99,19 +96,19 @@ function compare(
       if (found.leaf !== null || found.converted === 'LIST' || found.converted === 'MAP') return wrong()
       for (const field of type.fields) {
         const inner = findField(field, found.fields, mode)
-        if (inner !== null) compare(field.type, field, inner, [...path, field.physicalName], mode, misfits)
+        if (inner !== null) compare(field.type, inner, [...path, field.physicalName], mode, misfits)
       }
       return
     case 'array': {
       const element = elementOf(found)
-      return element === null ? wrong() : compare(type.element, owner, element, [...path, 'element'], mode, misfits)
+      return element === null ? wrong() : compare(type.element, element, [...path, 'element'], mode, misfits)
     }
     case 'map': {
       const entry = found.fields[0]
       const [key, value] = entry?.fields ?? []
       if (found.leaf !== null || entry?.isRepeated !== true || key === undefined) return wrong()
-      compare(type.key, owner, key, [...path, 'key'], mode, misfits)
-      if (value !== undefined) compare(type.value, owner, value, [...path, 'value'], mode, misfits)
+      compare(type.key, key, [...path, 'key'], mode, misfits)
+      if (value !== undefined) compare(type.value, value, [...path, 'value'], mode, misfits)
       return
     }
     case 'unknown':

@@ -40,8 +40,9 @@ export class FileExaminer {
     const tight = stats.tightBounds
     let bounds = 0
     for (const stated of stats.columns) {
-      const leaf = fit.leafOf(stated.column)?.field.leaf
-      const known = leaf === undefined || leaf === null ? undefined : footer.leaves[leaf]
+      const leaf = fit.leafOf(stated.column)
+      if (leaf === null && !isAllNull(stated, footer.rows)) findings.push(absentColumn(path, stated))
+      const known = leaf === null || leaf.field.leaf === null ? undefined : footer.leaves[leaf.field.leaf]
       if (known === undefined) continue
       bounds++
       // Tight statistics speak of the rows that a vector leaves, the footer of all.
@@ -73,7 +74,10 @@ export class FileExaminer {
       return leaf === null ? [] : [{ one, leaf }]
     })
     const scanned = await parquet.scan(local, {
-      columns: stated.map(({ one, leaf }) => ({ path: leaf.names, bounds: hasBounds(one.column) && isText(one, leaf) })),
+      columns: stated.map(({ one, leaf }) => ({
+        path: leaf.names,
+        bounds: hasBounds(one.column) && isText(one, leaf),
+      })),
       deleted: vector === null ? null : vector.rows(),
       signal,
     })
@@ -87,7 +91,8 @@ export class FileExaminer {
         values: [column.min, column.max].filter((value) => value !== null),
       }
       const counts = { rows: scanned.rows, visible: scanned.visible, isTight: stats.tightBounds }
-      for (const wrong of misstatements(one, facts, counts)) findings.push({ level: 'finding', kind: 'statistics', path, ...wrong })
+      for (const wrong of misstatements(one, facts, counts))
+        findings.push({ level: 'finding', kind: 'statistics', path, ...wrong })
     }
     const { pages } = scanned
     return { findings, bounds: stated.length, pages: pages.pages, summedPages: pages.summed }
@@ -103,7 +108,8 @@ export class FileExaminer {
     const { mode } = this.#subject
     const names = footer.fields.map(({ name }) => name).join(', ')
     // With mapped names a file may be older than every column that is left.
-    const lacksAll = fit.present === 0 && footer.rows > 0 && (mode === 'none' || footer.fields.every(({ id }) => id === null))
+    const lacksAll =
+      fit.present === 0 && footer.rows > 0 && (mode === 'none' || footer.fields.every(({ id }) => id === null))
     if (lacksAll && mode !== 'name') {
       const wanted = mode === 'id' ? 'field ids of the table' : 'columns of the table'
       const detail = `it has none of the ${wanted}, but ${names === '' ? 'no column at all' : names}`
@@ -121,8 +127,23 @@ export class FileExaminer {
   }
 }
 
+/** A file without a column says the same as one whose values are all null, and has no statistics of it otherwise. */
+function isAllNull({ min, max, nulls }: StatsOfFile['columns'][number], rows: number): boolean {
+  return min === undefined && max === undefined && (nulls === undefined || Number(nulls) >= rows)
+}
+
+function absentColumn(path: string, { column, nulls, min }: StatsOfFile['columns'][number]): Finding {
+  const name = column.physicalPath.join('.')
+  const log = nulls === undefined ? `min ${min ?? 'unbounded'}` : `nullCount ${nulls}`
+  const detail = `the log has statistics of ${name}, the file has no such column`
+  return { level: 'finding', kind: 'columns-missing', path, column: name, log, detail }
+}
+
 /** Bytes that a table calls text may be no text. */
-function isText({ column }: StatsOfFile['columns'][number], { field }: NonNullable<ReturnType<Fit['leafOf']>>): boolean {
+function isText(
+  { column }: StatsOfFile['columns'][number],
+  { field }: NonNullable<ReturnType<Fit['leafOf']>>,
+): boolean {
   const { type } = column.field
   return !(type.kind === 'primitive' && type.name === 'string') || field.type === 'VARCHAR'
 }

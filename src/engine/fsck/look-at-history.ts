@@ -27,14 +27,14 @@ export type HistoryCounts = {
 /**
  * Marks the files of older versions in the listing.
  * @param keepFrom ms since the epoch: what was removed since then VACUUM keeps
- * @param active canonical paths of active files that were not found
+ * @param needed files of the version that were not found
  */
 export async function lookAtHistory(
   { store, table }: Subject,
   listed: ListedFiles,
   places: Places,
   keepFrom: number,
-  active: ReadonlyMap<string, unknown>,
+  needed: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<HistoryCounts> {
   const gone = new Set<string>()
@@ -47,15 +47,20 @@ export async function lookAtHistory(
       if (no !== null) {
         listed.mark(no, mark)
         older.add(no)
-      } else if (!active.has(place.path)) {
+      } else if (!needed.has(place.path)) {
         gone.add(place.path)
         if (removedAt !== null) unreadableBelow = Math.max(unreadableBelow ?? 0, removedAt)
       }
     }
     if (file.vector === null) return
     const vector = await places.vector(file.vector).catch(() => null)
-    const no = vector === null || vector === 'inline' || !vector.inside ? null : listed.find(vector.path)
+    if (vector === null || vector === 'inline' || !vector.inside) return
+    const no = listed.find(vector.path)
     if (no !== null) listed.mark(no, mark)
+    else if (!needed.has(vector.path)) {
+      gone.add(vector.path)
+      if (removedAt !== null) unreadableBelow = Math.max(unreadableBelow ?? 0, removedAt)
+    }
   }
   const snapshot = await table.snapshot({}, { signal })
   for await (const block of snapshot.tombstones(signal)) {
@@ -102,7 +107,8 @@ export async function lookAtSidecars(
   const checkpoints = (await table.listing(signal)).checkpoints.filter(({ form }) => form === 'v2')
   if (checkpoints.length === 0) return 0
   const there = new Map<string, number>()
-  for await (const { name, size } of store.list(SIDECAR_FOLDER, { attributes: true, signal })) there.set(name, size ?? -1)
+  for await (const { name, size } of store.list(SIDECAR_FOLDER, { attributes: true, signal }))
+    there.set(name, size ?? -1)
   let looked = 0
   for (const checkpoint of checkpoints) {
     const sidecars: SidecarAction[] = []

@@ -31,8 +31,6 @@ export class ListingCheck {
   readonly #places: Places
   readonly #signal: AbortSignal
   readonly counts: ListingCounts = { outside: 0, times: 0 }
-  /** Files that are not there, by their path below the root; where an old version was asked for, the newest decides what that means. */
-  readonly absent = new Map<string, Finding>()
 
   constructor(listed: ListedFiles, places: Places, signal: AbortSignal) {
     this.#listed = listed
@@ -66,8 +64,7 @@ export class ListingCheck {
     const there = await this.#factsOf(place)
     const { path } = file
     if (there === null) {
-      const finding: Finding = { level: 'finding', kind: 'file-missing', path, detail: 'the file is not there' }
-      this.absent.set(place.path, finding)
+      found({ level: 'finding', kind: 'file-missing', path, detail: 'the file is not there', absent: place.path })
       return { place: null, vector }
     }
     if (Math.abs(there.modified - file.modificationTime) >= 1000) this.counts.times++

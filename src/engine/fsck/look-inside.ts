@@ -130,7 +130,13 @@ async function vectorOf(
     const at = vector === 'inline' ? 'in the log' : vector.path
     const { path } = file
     if (error.code === 'SOURCE_GONE') {
-      findings.push({ level: 'finding', kind: 'vector-missing', path, detail: `its deletion vector ${at} is not there` })
+      findings.push({
+        level: 'finding',
+        kind: 'vector-missing',
+        path,
+        detail: `its deletion vector ${at} is not there`,
+        absent: at,
+      })
       return null
     }
     if (error.code !== 'BAD_DELETION_VECTOR') throw error

@@ -11,6 +11,8 @@ export class FsckReport {
   readonly #counts = new Map<FindingKind, number>()
   /** Two levels may find the same. */
   readonly #told = new Set<string>()
+  /** Paths of what is missing. */
+  readonly absent = new Set<string>()
   findings = 0
   notes = 0
 
@@ -28,6 +30,7 @@ export class FsckReport {
 
   add(finding: Finding): void {
     const { level, kind, path, column, log, found, detail, bytes } = finding
+    if (finding.absent !== undefined) this.absent.add(finding.absent)
     if (level === 'finding') {
       const key = `${kind}\0${path ?? ''}\0${column ?? ''}\0${detail}`
       if (this.#told.has(key)) return

@@ -46,11 +46,7 @@ export type Subject = {
  * @throws SluiceError of resolving the table and reading its log; TABLE_FEATURE and PROTOCOL_VERSION for tables that cannot be read; HISTORY_MISSING
  * where `--since` goes back behind what is known
  */
-export async function withSubject<T>(
-  operation: Fsck,
-  run: Run,
-  body: (subject: Subject) => Promise<T>,
-): Promise<T> {
+export async function withSubject<T>(operation: Fsck, run: Run, body: (subject: Subject) => Promise<T>): Promise<T> {
   const { abort } = run.interrupt
   return withTable(
     operation.table,

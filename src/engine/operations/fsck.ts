@@ -33,6 +33,7 @@ class Check {
   readonly #places: Places
   readonly #counts: Counts = { all: 0, wanted: 0, vectors: 0, there: 0 }
   readonly #totals: Record<string, string> = {}
+  readonly #absent: Finding[] = []
 
   constructor(operation: Fsck, subject: Subject, run: Run) {
     this.#operation = operation
@@ -44,16 +45,21 @@ class Check {
 
   async run(): Promise<Ending> {
     const { abort } = this.#run.interrupt
-    const found = (finding: Finding): void => this.#report.add(finding)
+    const isOld = this.#subject.version < this.#subject.table.latest
+    const found = (finding: Finding): void => {
+      if (isOld && finding.absent !== undefined) this.#absent.push(finding)
+      else this.#report.add(finding)
+    }
     const listed = await listTable(this.#subject, abort)
     const listing = new ListingCheck(listed, this.#places, abort)
     const inside = await this.#lookInside(listing, found)
-    await this.#tellAbsent(listing, found)
+    await this.#tellAbsent()
     this.#tellListing(listing, listed)
     this.#tellInside(inside)
     const sidecars = await lookAtSidecars(this.#subject, found, abort)
-    if (sidecars > 0) this.#report.checked('sidecars', sidecars, sidecars, this.#report.of('sidecar-'), 'of checkpoints')
-    await this.#tellRest(listed, listing)
+    if (sidecars > 0)
+      this.#report.checked('sidecars', sidecars, sidecars, this.#report.of('sidecar-'), 'of checkpoints')
+    await this.#tellRest(listed)
     return this.#ending(inside, sidecars, listed.count)
   }
 
@@ -85,25 +91,28 @@ class Check {
     return { ...drawn, vectors: inside.vectors }
   }
 
-  /** A file that only an old version needs may have gone the way of all old files. */
-  async #tellAbsent({ absent }: ListingCheck, found: (finding: Finding) => void): Promise<void> {
+  /** What only an old version needs may have gone the way of all old files: the newest version decides. */
+  async #tellAbsent(): Promise<void> {
     const { table, version } = this.#subject
-    if (absent.size === 0) return
-    let needed: ReadonlySet<string> | null = null
-    if (version < table.latest) {
-      const paths = new Set<string>()
-      const { abort } = this.#run.interrupt
-      const newest = await table.snapshot({}, { signal: abort })
-      for await (const block of newest.files({ signal: abort, fields: 'identity' })) {
-        for (const { path } of block) if (absent.has(path)) paths.add(path)
+    const absent = this.#absent
+    if (absent.length === 0) return
+    const { abort } = this.#run.interrupt
+    const paths = new Set(absent.map(({ absent: path = '' }) => path))
+    const needed = new Set<string>()
+    const newest = await table.snapshot({}, { signal: abort })
+    for await (const block of newest.files({ signal: abort })) {
+      for (const { add, path } of block) {
+        if (paths.has(path)) needed.add(path)
+        const vector =
+          add.deletionVector == null ? null : await this.#places.vector(add.deletionVector).catch(() => null)
+        if (vector !== null && vector !== 'inline' && paths.has(vector.path)) needed.add(vector.path)
       }
-      needed = paths
     }
-    for (const [path, finding] of absent) {
-      if (needed === null || needed.has(path)) found(finding)
+    for (const finding of absent) {
+      if (needed.has(finding.absent ?? '')) this.#report.add(finding)
       else {
-        const detail = `the file is not there; version ${table.latest} does not need it`
-        found({ ...finding, level: 'note', kind: 'older-missing', detail })
+        const detail = `${finding.detail}; version ${table.latest} does not need it, version ${version} does`
+        this.#report.add({ ...finding, level: 'note', kind: 'older-missing', detail })
       }
     }
   }
@@ -111,8 +120,7 @@ class Check {
   #tellListing({ counts }: ListingCheck, listed: ListedFiles): void {
     const { all, wanted } = this.#counts
     const wrong = this.#report.of('file-missing') + this.#report.of('file-size')
-    const detail = `${listed.count} objects listed`
-    this.#report.checked('listing', wanted - counts.outside, all, wrong, detail)
+    this.#report.checked('listing', wanted - counts.outside, all, wrong, `${listed.count} objects listed`)
     if (counts.outside > 0) {
       const detail = `${counts.outside} files lie outside the table and were not looked at`
       this.#report.add({ level: 'note', kind: 'file-outside', detail })
@@ -131,7 +139,8 @@ class Check {
     if (this.#counts.vectors > 0) {
       report.checked('vectors', vectors, this.#counts.vectors, report.of('vector-'), 'deletion vectors read')
     }
-    const wrong = report.of('file-unreadable') + report.of('file-encrypted') + report.of('row-count') + report.of('column')
+    const wrong =
+      report.of('file-unreadable') + report.of('file-encrypted') + report.of('row-count') + report.of('column')
     report.checked('footers', footers, wanted, wrong, `${drawn}rows, columns and types compared`)
     const compared = `${bounds} columns with statistics compared`
     report.checked('statistics', footers, wanted, report.of('statistics'), compared)
@@ -140,12 +149,12 @@ class Check {
     report.checked('rows', rows, wanted, report.of('page-checksum'), `${drawn}all rows read back; ${summed}`)
   }
 
-  async #tellRest(listed: ListedFiles, listing: ListingCheck): Promise<void> {
+  async #tellRest(listed: ListedFiles): Promise<void> {
     const { metadata, schema, partitionColumns } = this.#subject
     const { interrupt, clock } = this.#run
     const retention = retentionOf(metadata)
     const keepFrom = clock.now() - retention
-    const history = await lookAtHistory(this.#subject, listed, this.#places, keepFrom, listing.absent, interrupt.abort)
+    const history = await lookAtHistory(this.#subject, listed, this.#places, keepFrom, this.#missing(), interrupt.abort)
     const report = this.#report
     const { commits, gone, unreadableBelow, changeFiles, changeGone } = history
     if (gone > 0) {
@@ -157,15 +166,28 @@ class Check {
       const detail = `${changeGone} of ${changeFiles} files of change data are not there`
       report.add({ level: 'note', kind: 'change-data-missing', found: `${changeGone}`, detail })
     }
-    const physical = schema.fields.filter(({ name }) => partitionColumns.includes(name)).map((field) => field.physicalName)
+    const physical = schema.fields
+      .filter(({ name }) => partitionColumns.includes(name))
+      .map((field) => field.physicalName)
     let orphans = 0
     let orphanBytes = 0n
-    const { free, expired } = leftovers(listed, [...physical, ...partitionColumns], keepFrom, ({ path, size }, isOld) => {
-      orphans++
-      orphanBytes += BigInt(size)
-      const age = isOld ? 'VACUUM deletes it' : 'it is younger than the retention: a writer may still need it'
-      report.add({ level: 'note', kind: 'orphan', path, bytes: BigInt(size), detail: `no version refers to it; ${age}` })
-    })
+    const { free, expired } = leftovers(
+      listed,
+      [...physical, ...partitionColumns],
+      keepFrom,
+      ({ path, size }, isOld) => {
+        orphans++
+        orphanBytes += BigInt(size)
+        const age = isOld ? 'VACUUM deletes it' : 'it is younger than the retention: a writer may still need it'
+        report.add({
+          level: 'note',
+          kind: 'orphan',
+          path,
+          bytes: BigInt(size),
+          detail: `no version refers to it; ${age}`,
+        })
+      },
+    )
     if (free.files > 0) {
       const breaks = expired.files === 0 ? '' : `; older versions need ${expired.files} of them`
       const detail = `VACUUM would delete ${free.files} files${breaks}`
@@ -180,6 +202,11 @@ class Check {
       vacuumFiles: dec(free.files),
       vacuumBytes: dec(free.bytes),
     })
+  }
+
+  /** Files and vectors that were told of one by one. */
+  #missing(): ReadonlySet<string> {
+    return new Set([...this.#report.absent, ...this.#absent.map((finding) => finding.absent ?? '')])
   }
 
   #ending(inside: InsideCounts, sidecars: number, listed: number): Ending {

@@ -45,7 +45,9 @@ export async function pageSums(file: string, chunks: readonly PlacedChunk[], sig
   return { pages, summed, wrong }
 }
 
-function headerOf(bytes: Buffer): { readonly header: number; readonly size: number; readonly crc: number | null } | null {
+function headerOf(
+  bytes: Buffer,
+): { readonly header: number; readonly size: number; readonly crc: number | null } | null {
   try {
     const thrift = new Thrift(bytes)
     const fields = thrift.struct(0)

@@ -22,4 +22,3 @@ export function faultOf(error: unknown): FileFault {
   }
   return damaged(message.replace(/ ?(?:in|from|of)? ?file ['"][^'"]*['"]/i, ''))
 }
-

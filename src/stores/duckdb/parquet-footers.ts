@@ -184,7 +184,8 @@ function treeOf(rows: Rows): readonly FooterField[] {
     }
     while (open.length > 1 && open.at(-1)?.left === 0) open.pop()
     const parent = open.at(-1)
-    if (parent === undefined || parent.left === 0) throw new Error('the schema of the footer has fields without a parent')
+    if (parent === undefined || parent.left === 0)
+      throw new Error('the schema of the footer has fields without a parent')
     parent.left--
     const isLeaf = children === null
     const field: Building = {

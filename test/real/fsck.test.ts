@@ -1,0 +1,166 @@
+/** `fsck` against damaged tables: every kind of damage is found by the level that promises it, and a healthy table has none. */
+import { cpSync, renameSync, rmSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { FsckFindingEvent } from '../../src/model/event.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
+import { falsify, makeHealthyTable, objectsOf, writeVector, type HealthyTable } from '../support/fsck-table.ts'
+import { fsckOf, perform, type Performed } from './operation-kit.ts'
+
+const FIXTURES = join(import.meta.dirname, '../../fixtures/lake')
+
+const work = temporaryFolder()
+let places = 0
+let healthy: HealthyTable
+beforeAll(async () => {
+  healthy = await makeHealthyTable(join(work.path, 'healthy'))
+})
+afterAll(() => work[Symbol.dispose]())
+
+/** A folder that is not there yet. */
+function place(): string {
+  return join(work.path, `table-${places++}`)
+}
+
+/** A copy of the healthy table to be damaged. */
+function copied(): HealthyTable {
+  const folder = place()
+  cpSync(healthy.folder, folder, { recursive: true, preserveTimestamps: true })
+  return { ...healthy, folder }
+}
+
+function findings({ events }: Performed): readonly FsckFindingEvent[] {
+  return events.filter((event) => event.type === 'fsck.finding').filter(({ level }) => level === 'finding')
+}
+
+function notes({ events }: Performed): readonly string[] {
+  const found = events.filter((event) => event.type === 'fsck.finding').filter(({ level }) => level === 'note')
+  return found.map(({ finding }) => finding)
+}
+
+function kinds(performed: Performed): readonly string[] {
+  return [...new Set(findings(performed).map(({ finding }) => finding))].toSorted()
+}
+
+test('a healthy table has no finding, and the last line says what was looked at', async () => {
+  const shallow = await perform(fsckOf(healthy.folder))
+  expect(findings(shallow)).toEqual([])
+  expect(shallow.finished).toMatchObject({
+    exitCode: 0,
+    proof: '3 files listed, 3 footers, 1 vectors; not rows',
+    totals: { files: '3', footers: '3', vectors: '1', rowsRead: '0', findings: '0', orphans: '0' },
+  })
+  const deep = await perform(fsckOf(healthy.folder, { deep: true }))
+  expect(findings(deep)).toEqual([])
+  expect(deep.finished).toMatchObject({ exitCode: 0, proof: '3 files listed, 3 footers, 1 vectors; rows of 3 files' })
+})
+
+test('the case of the issue: a file of 100 bytes, and every deletion vector gone', async () => {
+  const folder = place()
+  cpSync(join(FIXTURES, 'crm/customers'), folder, { recursive: true })
+  const objects = objectsOf(folder).filter((path) => !path.includes('_delta_log'))
+  const vectors = objects.filter((path) => path.endsWith('.bin'))
+  const first = objects.find((path) => path.endsWith('.parquet')) as string
+  expect(vectors).not.toEqual([])
+  truncateSync(first, 100)
+  for (const path of vectors) rmSync(path)
+  // The file of a vector that is left is needed by older versions only.
+  for (const version of [undefined, 3]) {
+    const performed = await perform(fsckOf(folder, { asOf: version === undefined ? {} : { version } }))
+    expect(performed.finished).toMatchObject({ exitCode: 1, proof: 'none', error: { code: 'DIFFERENCES' } })
+    expect(kinds(performed)).toEqual(['file-size', 'file-unreadable'])
+    expect(notes(performed)).toContain('older-missing')
+  }
+})
+
+describe('damage', () => {
+  const damages: readonly (readonly [string, (table: HealthyTable) => void, readonly string[]])[] = [
+    ['a file that is gone', ({ folder, files }) => rmSync(join(folder, files[0]!)), ['file-missing']],
+    [
+      'a file that is empty',
+      ({ folder, files }) => truncateSync(join(folder, files[0]!), 0),
+      ['file-size', 'file-unreadable'],
+    ],
+    [
+      'two files that were swapped',
+      ({ folder, files: [a, b] }) => {
+        renameSync(join(folder, a!), join(folder, 'x'))
+        renameSync(join(folder, b!), join(folder, a!))
+        renameSync(join(folder, 'x'), join(folder, b!))
+      },
+      ['file-size', 'statistics'],
+    ],
+    [
+      'a file of another table in its place',
+      ({ folder, files }) => {
+        const other = objectsOf(join(FIXTURES, 'crm/customers')).find(
+          (path) => path.endsWith('.parquet') && !path.includes('_delta_log'),
+        )
+        cpSync(other as string, join(folder, files[0]!))
+      },
+      ['columns-missing', 'file-size', 'row-count'],
+    ],
+    ['a vector that is gone', ({ folder, vector }) => rmSync(join(folder, vector)), ['vector-missing']],
+    ['a vector that is cut', ({ folder, vector }) => truncateSync(join(folder, vector), 20), ['vector-damaged']],
+    [
+      'a vector of a longer file',
+      ({ folder, vector }) => void writeVector(join(folder, vector), [3n, 5n, 400n]),
+      ['vector-positions'],
+    ],
+    [
+      'other rows in the log',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.numRecords = 399)),
+      ['row-count'],
+    ],
+    [
+      'a min above a value',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.minValues['id'] = 1)),
+      ['statistics'],
+    ],
+    [
+      'a max below a value',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.maxValues['price'] = 498.74)),
+      ['statistics'],
+    ],
+    [
+      'a day too early',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.maxValues['day'] = '2024-10-25')),
+      ['statistics'],
+    ],
+    [
+      'a moment too early',
+      ({ folder, files }) =>
+        falsify(folder, files[0]!, (stats) => (stats.maxValues['at'] = '2023-11-14T22:19:58.000Z')),
+      ['statistics'],
+    ],
+    [
+      'a text too small',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.maxValues['name'] = 'name 000398')),
+      ['statistics'],
+    ],
+    [
+      'a field of a struct',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.maxValues.pair['left'] = 98)),
+      ['statistics'],
+    ],
+    [
+      'nulls that the log denies',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.nullCount['name'] = 0)),
+      ['statistics'],
+    ],
+    [
+      'a file of all nulls, by the log',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.nullCount['id'] = 400)),
+      ['statistics'],
+    ],
+  ]
+  test.each(damages)('%s', async (_name, damage, expected) => {
+    const table = copied()
+    damage(table)
+    const performed = await perform(fsckOf(table.folder))
+    expect(kinds(performed)).toEqual(expected)
+    expect(performed.finished.exitCode).toBe(expected.length === 0 ? 0 : 1)
+    const deep = await perform(fsckOf(table.folder, { deep: true }))
+    expect(kinds(deep)).toEqual(expect.arrayContaining([...expected]))
+  })
+})
