@@ -1,4 +1,5 @@
 /** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
+import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/event.ts'
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
@@ -61,7 +62,8 @@ export class CopyLines {
     const { copies = [] } = event
     for (const line of copies) this.#plans.set(line.table, line)
     const refused = this.#options.dryRun ? copies.filter(({ error }) => error !== undefined) : []
-    return [...this.#planned(event, copies, block), ...refused.flatMap((line) => this.#refused(line, block))]
+    const left = leftLines(event.leftBehind ?? []).map((text) => block('note', text))
+    return [...this.#planned(event, copies, block), ...left, ...refused.flatMap((line) => this.#refused(line, block))]
   }
 
   started(event: Of<'copy.started'>, at: number, block: Tell): readonly Block[] {
@@ -167,6 +169,11 @@ export class CopyLines {
     const took = last === undefined ? '' : `  ${durationText(last - (this.#begun.get(table) ?? last))}`
     const facts = `${grouped(copied.written).padStart(13)} ${copied.written === '1' ? 'row ' : 'rows'}  ${proof === '' ? plural(copied.chunks, 'chunk') : proof}`
     return [block('ok', subject + facts + took, { table }), ...notes]
+  }
+
+  /** What did not come along. A plan that is only shown has said so already. */
+  left({ leftBehind = [] }: Of<'run.finished'>, block: Tell): readonly Block[] {
+    return this.#options.dryRun ? [] : leftLines(leftBehind).map((text) => block('note', text))
   }
 
   /** Lines about what was not printed. */

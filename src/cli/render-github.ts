@@ -3,6 +3,7 @@
  * like stdout, so that it works beside `--json` too.
  */
 import { appendFileSync } from 'node:fs'
+import { leftLines } from '../model/copy/left-behind.ts'
 import type { Event, EventBody } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
@@ -79,8 +80,8 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       left += 1
       return
     }
-    const notes =
-      event.error === undefined ? (event.notes ?? []).join('; ') : `${event.error.code} ${event.error.message}`
+    const told = [...(event.notes ?? []), ...leftLines(event.leftBehind ?? [])].join('; ')
+    const notes = event.error === undefined ? told : `${event.error.code} ${event.error.message}`
     const facts = command === 'copy' ? copyFacts(event) : importFacts(event)
     rows.push(`| ${[event.table, event.status, ...facts, notes].map(cell).join(' | ')} |`)
   }
@@ -96,6 +97,9 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       if (left > 0) lines.push(`and ${grouped(left)} more tables`, '')
       if (partitions.length > MAX_ROWS) lines.push(`and ${grouped(partitions.length - MAX_ROWS)} more partitions`, '')
     }
+    // What belongs to a table stands in its row.
+    const others = leftLines((finished.leftBehind ?? []).filter(({ table }) => table === undefined))
+    if (others.length > 0) lines.push(...others.map((line) => `- ${cell(line)}`), '')
     if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')
     if (finished.resumeCommand !== undefined) lines.push('To go on:', '', '```sh', finished.resumeCommand, '```', '')
     try {

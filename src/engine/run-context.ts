@@ -1,4 +1,5 @@
 /** What an operation is given while it runs, and what it says when it ends. */
+import type { LeftBehind } from '../model/copy/left-behind.ts'
 import type { Dec } from '../model/event.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { OperationContext } from './operation.ts'
@@ -14,6 +15,8 @@ export type Ending = {
   readonly wrote?: readonly string[]
   /** Runs whose rows still wait in the quarantine. */
   readonly asideRuns?: readonly Dec[]
+  /** What a copy has not brought along. */
+  readonly leftBehind?: readonly LeftBehind[]
   /** What to run next when something is left. */
   readonly next?: string
 }

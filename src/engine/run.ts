@@ -42,6 +42,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
       ms: Math.round(clock.ticks() - begun),
       ...(ending.proof === undefined ? {} : { proof: ending.proof }),
       ...(ending.asideRuns === undefined ? {} : { asideRuns: ending.asideRuns }),
+      ...(ending.leftBehind === undefined ? {} : { leftBehind: ending.leftBehind }),
       ...(resume === undefined ? {} : { resumeCommand: resume }),
       ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
       ...(error === null ? {} : { error: error.info() }),

@@ -3,6 +3,7 @@
  * back as truth. Documented in docs/EVENTS.md. Ids, versions, counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
  */
 import type { ErrorInfo } from '../shared/errors.ts'
+import type { LeftBehind } from './copy/left-behind.ts'
 import type { RingSpec } from './copy/column-type.ts'
 import type {
   ArchiveColumnsEvent,
@@ -50,6 +51,8 @@ export type EventBody =
       details?: readonly PlanLine[]
       /** Of a copy, one a table. */
       copies?: readonly CopyPlanLine[]
+      /** Of a copy: what it does not bring along. */
+      leftBehind?: readonly LeftBehind[]
     }
   /** Turned while it runs; what is not named stays as it is. */
   | { type: 'run.steered'; paused?: boolean; workers?: number; rate?: Dec | null; stopping?: true }
@@ -68,6 +71,8 @@ export type EventBody =
       ms: number
       /** Of a copy. */
       copied?: CopyTally
+      /** Of a copy: what of this table it has not brought along. */
+      leftBehind?: readonly LeftBehind[]
       notes?: readonly string[]
       error?: ErrorInfo
     }
@@ -222,6 +227,8 @@ export type EventBody =
       resumeCommand?: string
       /** Of a copy: runs that set rows aside which are still not in the target. */
       asideRuns?: readonly Dec[]
+      /** Of a copy: what it has not brought along. */
+      leftBehind?: readonly LeftBehind[]
       /** A file this run wrote for the user, such as a report. */
       wrote?: readonly string[]
       error?: ErrorInfo
@@ -349,6 +356,8 @@ export type CopyPlanLine = {
   requestMs?: number
   /** Where more than rows was asked for. */
   objects?: readonly PlannedObjectLine[]
+  /** What of this table does not come along. */
+  leftBehind?: readonly LeftBehind[]
   notes?: readonly string[]
   error?: ErrorInfo
 }

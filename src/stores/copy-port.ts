@@ -9,8 +9,10 @@ import type { Range } from '../model/copy/range.ts'
 import type { RingLook, RingPicture } from '../model/copy/ring-picture.ts'
 import type { Digest, FrameFormat, Row, Stamp } from '../model/copy/rows.ts'
 import type { SchemaObject } from '../model/copy/schema-object.ts'
+import type { ColumnSequence } from '../model/copy/sequence.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { PartitionStore, RemoveRequest, StepEnd } from './archive-port.ts'
+import type { BesideStore } from './beside-port.ts'
 import type { SqlDialect, SqlRow } from './port.ts'
 import type { TrackStore } from './track-port.ts'
 
@@ -110,6 +112,8 @@ export interface CopyStore extends AsyncDisposable {
   target(): CopyTarget
   objects(): ObjectStore
   ledger(): Promise<LedgerDatabase>
+  /** Sequences, expressions of generated columns, and whatever no copy brings along; of stores that know of any. */
+  beside?(): BesideStore
   /** The tables of the Cassandra Data Migrator in one of its schemas, of stores that can hold them. */
   track?(schema: string, ledger: LedgerDatabase): TrackStore
   /** How rows lie on the ring of a table, of stores whose tables have one. @throws SluiceError NO_RING for a table without a ring */
@@ -280,8 +284,13 @@ export interface CopyTarget {
   create(table: TableSpec, signal: AbortSignal): Promise<void>
   /** Removes every row of a table that a copy made and has to begin anew. */
   clear(table: TableSpec, signal: AbortSignal): Promise<void>
-  /** What makes a loaded table whole: sequences behind the largest value, statistics. */
-  finish(table: TableSpec, signal: AbortSignal): Promise<void>
+  /**
+   * Makes a loaded table whole: positions of sequences, statistics. Done twice it does no harm.
+   * @param sequences of the source, by names of the target's columns: those of the target go at least as far, and never back. A column that is not
+   * named goes on behind its largest value
+   * @returns what the sequences of the target cannot do, in words
+   */
+  finish(table: TableSpec, signal: AbortSignal, sequences?: readonly ColumnSequence[]): Promise<readonly string[]>
   /** Begins the transaction of a chunk, where there is one. */
   open(request: ChunkRequest): Promise<ChunkWriter>
   /**

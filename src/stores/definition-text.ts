@@ -63,6 +63,17 @@ export function codeOf(sql: string): string {
   return code
 }
 
+/** The text with blanks in place of what is quoted or a comment: every character else is where it was. */
+export function maskedCode(sql: string, quoting: Quoting = 'standard'): string {
+  let code = ''
+  for (let at = 0; at < sql.length;) {
+    const quoted = lengthAt(QUOTED[quoting], sql, at)
+    code += quoted > 0 ? ' '.repeat(quoted) : (sql[at] ?? '')
+    at += Math.max(1, quoted)
+  }
+  return code
+}
+
 function lengthAt(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
   return pattern.exec(text)?.[0].length ?? 0

@@ -44,6 +44,10 @@ const planLine = z.strictObject({
   error: error.optional(),
 })
 
+const leftBehind = z.array(
+  z.strictObject({ kind: z.string(), table: z.string().optional(), names: texts, means: z.string() }),
+)
+
 const copyPlanLine = z.strictObject({
   table: z.string(),
   to: z.string(),
@@ -79,6 +83,7 @@ const copyPlanLine = z.strictObject({
       }),
     )
     .optional(),
+  leftBehind: leftBehind.optional(),
   notes: texts.optional(),
   error: error.optional(),
 })
@@ -159,6 +164,7 @@ const bodies = {
     excluded: texts,
     details: z.array(planLine).optional(),
     copies: z.array(copyPlanLine).optional(),
+    leftBehind: leftBehind.optional(),
   },
   'run.steered': {
     paused: z.boolean().optional(),
@@ -191,6 +197,7 @@ const bodies = {
     actions: dec.optional(),
     ms,
     copied: copyTally.optional(),
+    leftBehind: leftBehind.optional(),
     notes: texts.optional(),
     error: error.optional(),
   },
@@ -604,6 +611,7 @@ const bodies = {
     ms,
     resumeCommand: z.string().optional(),
     asideRuns: z.array(dec).optional(),
+    leftBehind: leftBehind.optional(),
     wrote: texts.optional(),
     error: error.optional(),
   },

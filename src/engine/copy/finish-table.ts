@@ -8,6 +8,9 @@ import type { CopyOperation } from '../operation.ts'
 import { againNotes, againTold, asCompared } from './again/again-work.ts'
 import { compareDigests } from './chunk-proof.ts'
 import { openToLook, type TableContext } from './context.ts'
+import type { LeftBehind } from '../../model/copy/left-behind.ts'
+import { leftOfTable } from './plan/left-behind.ts'
+import { onSide } from './sides.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import { isWanted, openTokens } from './plan/ring-plan.ts'
@@ -44,6 +47,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
   let chunks: readonly StoredChunk[] = []
   let error = table.error
   let unbuilt = 0
+  let more: readonly string[] = []
   try {
     const all = await context.ledger.all()
     chunks = context.ring === null ? all : all.filter(isWanted(context.ring))
@@ -61,7 +65,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
       unbuilt = built.left
       if (built.errors.length > 0) error = objectsError(context.name, built.errors)
       // Statistics at the end, so that those of indexes on expressions are among them.
-      await patiently(() => context.target.finish(context.plan.target, context.signal), context, steering.stop)
+      more = await patiently(() => finishTarget(context, around), context, steering.stop)
     }
     // Who has waited to divide it may do so now.
     await context.planning.end()
@@ -79,11 +83,43 @@ export async function finishTable(table: TableRun, context: TableContext, around
     status: error === null ? open : 'failed',
     ms: Math.round(run.clock.ticks() - table.begun),
     copied: copyTally(tally, points, table),
-    ...notesOf(context, points, views, table),
+    ...notesOf(context, points, views, table, more),
+    ...leftLine(context, around.left),
     ...(error === null ? {} : { error: error.info() }),
   })
   table.ended = { tally, error, leftOut, unbuilt }
   return table.ended
+}
+
+/**
+ * Sequences are read after the last row was: a number that the source has given by then is given by no target again.
+ * @returns what the sequences of the target cannot do
+ */
+async function finishTarget(
+  { plan, target, signal }: TableContext,
+  { from }: Surroundings,
+): Promise<readonly string[]> {
+  const numbered = plan.source.columns.some(({ sequence }) => sequence !== undefined)
+  const beside = numbered ? from.beside?.() : undefined
+  const found = beside === undefined ? [] : await onSide('source', () => beside.sequences(plan.source, signal))
+  const copied = found.flatMap((sequence) => {
+    const column = plan.columns.find((one) => one.from === sequence.column)?.to
+    return column === undefined ? [] : [{ ...sequence, column }]
+  })
+  const unread = copied.flatMap(({ column, next }) =>
+    next === null
+      ? [`the position of the sequence of ${column} could not be read: the target goes on behind the largest value`]
+      : [],
+  )
+  return [...unread, ...(await target.finish(plan.target, signal, copied))]
+}
+
+function leftLine(
+  { name }: TableContext,
+  left: readonly LeftBehind[],
+): { readonly leftBehind?: readonly LeftBehind[] } {
+  const own = leftOfTable(left, name)
+  return own.length === 0 ? {} : { leftBehind: own }
 }
 
 /** Whether nobody has divided it to its end, and nobody is about to. */
@@ -182,8 +218,9 @@ function notesOf(
   points: number,
   views: Views,
   { again }: TableRun,
+  more: readonly string[],
 ): { readonly notes?: readonly string[] } {
-  const notes: string[] = ring === null || ring.part === null ? [] : [ring.part]
+  const notes: string[] = ring === null || ring.part === null ? [...more] : [ring.part, ...more]
   if (again !== undefined) notes.push(...againNotes(again, owner.runId))
   if (points > 1 || views.count > 1) {
     notes.push(

@@ -1,10 +1,11 @@
 /** Brings a table to the point where workers can take chunks of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../model/copy/column-type.ts'
+import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { dec } from '../../model/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import type { LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
 import { isAlive } from '../holder.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Run } from '../run-context.ts'
@@ -41,6 +42,7 @@ export type Surroundings = {
   readonly operation: CopyOperation
   readonly run: Run
   readonly views: Views
+  readonly from: CopyStore
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly runs: RunLedger
@@ -49,6 +51,8 @@ export type Surroundings = {
   /** What is made beside rows; absent where nothing is. */
   readonly objects?: ObjectWork
   readonly pulse: SlowTarget
+  /** What does not come along, of all tables. */
+  readonly left: readonly LeftBehind[]
   /** Where rows may be written at ONE. */
   readonly weak?: WeakWrites
 }

@@ -19,6 +19,7 @@ import { objectWork } from '../copy/objects/build-objects.ts'
 import { planObjects } from '../copy/objects/plan-objects.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
 import { openPatiently, patiently } from '../copy/patience.ts'
+import { planLeftBehind } from '../copy/plan/left-behind.ts'
 import { planCopy, type PlannedCopy, type Planner } from '../copy/plan/plan-copy.ts'
 import { isRingDone } from '../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../copy/plan/plan-event.ts'
@@ -93,10 +94,12 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
+  const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
+  const left = await again(() => planLeftBehind(planned, byPattern, run.interrupt.abort))
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {
-    emitPlan(planned, planHash, [], run, objects, await notesOfAgain(planned, operation, to))
-    return endOfPlan(planned)
+    emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(planned, operation, to))
+    return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
   }
   await using database = await to.ledger()
   await prepareLedger(database)
@@ -119,8 +122,8 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
   track = CopyTrack.of({ operation, run, to, database, owner }, planned)
   const ranges = await again(async () => (await track?.before(planned)) ?? null)
   if (ranges !== null) {
-    const left = { ...operation, ring: { ...operation.ring, ranges } }
-    planned = refusedForAgain(await planCopy(left, from, to, planner), operation)
+    const open = { ...operation, ring: { ...operation.ring, ranges } }
+    planned = refusedForAgain(await planCopy(open, from, to, planner), operation)
   }
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
@@ -149,6 +152,8 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
       operation,
       run,
       views,
+      from,
+      left,
       database,
       owner,
       runs,
@@ -164,6 +169,7 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
       await standings(planned, around),
       run,
       objects,
+      left,
       await againPlan(planned, operation, database),
     )
     for (const one of planned.tables) tables.push(await startTable(one, planned, around))
@@ -195,7 +201,7 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
       // What kept the copy from its end often keeps the ledger from being written too, and says more.
       if (status === 'completed') throw thrown
     }
-    return ending
+    return { ...ending, ...(left.length === 0 ? {} : { leftBehind: left }) }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     await track?.end()

@@ -2,6 +2,8 @@
  * What a column of any system holds, in the words of none of them. A pair of columns travels as one of these types, and is proved as it; the
  * canonical text of each stands in docs/CANONICAL.md.
  */
+import type { ColumnSequence } from './sequence.ts'
+
 export type ColumnType =
   | { readonly kind: 'bool' }
   | { readonly kind: 'int'; readonly bits: 8 | 16 | 24 | 32 | 64; readonly unsigned?: true }
@@ -41,6 +43,10 @@ export type Column = {
   readonly nullable: boolean
   /** The system makes its values, and refuses others. */
   readonly generated?: true
+  /** What a generated column is computed from, in the SQL of its system; of tables that `BesideStore.detailed` has looked at. */
+  readonly expression?: { readonly sql: string; readonly stored: boolean }
+  /** The sequence that numbers it; of tables that a plan is made of. */
+  readonly sequence?: ColumnSequence
   /** Numbered by the system where no value is given. */
   readonly identity?: true
   /** Left out of an INSERT it gets a value by itself. */
@@ -56,6 +62,8 @@ export type Column = {
   /** The value of a constant, as text. */
   readonly always?: string
 }
+
+export type TableOption = 'STRICT' | 'WITHOUT ROWID' | 'AUTOINCREMENT'
 
 export type TableName = {
   /** Absent where the system has no schemas. */
@@ -82,6 +90,10 @@ export type TableSpec = {
   readonly blocks?: bigint
   /** Rows lie on a ring: ranges by key are ranges of one whole number that the first columns of the key hash to. */
   readonly ring?: RingSpec
+  /** Options of the table that its system creates it with, such as `STRICT`; of tables that `BesideStore.detailed` has looked at. */
+  readonly options?: readonly TableOption[]
+  /** Tables that inherit from this one and hold rows which a query of it shows, and which are not read with it. */
+  readonly heirs?: readonly TableName[]
   /** Types that its columns are made of and that somebody declared, each behind those that it is made of. */
   readonly types?: readonly UserType[]
 }

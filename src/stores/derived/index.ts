@@ -16,6 +16,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
   if (changesNothing(wish)) return store
   const bases = new Map<string, TableSpec>()
   const { system } = store
+  const beside = store.beside?.()
   return {
     system,
     label: store.label,
@@ -35,6 +36,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
     target: () => store.target(),
     objects: () => store.objects(),
     ledger: () => store.ledger(),
+    ...(beside === undefined ? {} : { beside: () => beside }),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
 }

@@ -74,13 +74,14 @@ export function askCopyPlan(s: Session, tables: readonly string[], from: string,
   tokens.set(job.operation, dry)
   const what = tables.length === 1 ? (tables[0] ?? '') : `${tables.length} tables`
   const title = `Copy ${what} to ${redactUrl(to)}`
-  set(s, { kind: 'copy-plan', title, ...job, state: 'reading', lines: [], error: null, top: 0 })
+  set(s, { kind: 'copy-plan', title, ...job, state: 'reading', lines: [], left: [], error: null, top: 0 })
   readInto(
     s,
     'copy-plan',
     dry,
     (d, event) => {
-      if (event.type === 'plan.ready') return { ...d, lines: event.copies ?? [], state: 'ready' }
+      if (event.type === 'plan.ready')
+        return { ...d, lines: event.copies ?? [], left: event.leftBehind ?? [], state: 'ready' }
       const failed = event.type === 'run.finished' && d.state === 'reading' ? event.error : undefined
       return failed === undefined ? d : { ...d, error: failed }
     },

@@ -1,4 +1,5 @@
 /** Everything the screen shows, as one plain value. Reducers replace it, views read it, nothing else keeps state. */
+import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import type { AsOf, Operation } from '../../engine/operation.ts'
 import type {
   CommitDetail,
@@ -165,6 +166,8 @@ export type Dialog =
       readonly commandLine: string
       readonly state: 'reading' | 'ready' | 'failed'
       readonly lines: readonly CopyPlanLine[]
+      /** What the copy does not bring along. */
+      readonly left: readonly LeftBehind[]
       readonly error: ErrorInfo | null
       readonly top: number
     }

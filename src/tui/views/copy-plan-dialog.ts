@@ -1,4 +1,5 @@
 /** The dialog that shows the plan before a copy: tables, what becomes of their columns, and what keeps some of them from going. */
+import { leftLines } from '../../model/copy/left-behind.ts'
 import type { CopyPlanLine } from '../../model/event.ts'
 import { bytes, clockSpan, count, plural } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
@@ -42,6 +43,7 @@ function planLines(plan: CopyPlanLine, detailed: boolean, cells: number): Line[]
     put(`about ${plural(Number(plan.requests), 'request')} to the target${time}`)
   }
   for (const note of plan.notes ?? []) put(`note: ${note}`, 'warn')
+  for (const text of leftLines(plan.leftBehind ?? [])) put(text, 'warn')
   for (const { kind, name: object, status, note } of plan.objects ?? []) {
     if (status !== 'there') put(objectText(kind, object, status, note), status === 'left' ? 'warn' : 'muted')
   }
@@ -72,6 +74,10 @@ export function copyPlanBox(d: Of<'copy-plan'>, state: State): Box {
   const room = Math.max(3, state.size.rows - 10)
   const detailed = d.lines.length <= DETAILED
   const all = d.lines.flatMap((plan, i) => [...(i === 0 ? [] : [[]]), ...planLines(plan, detailed, inner)])
+  // What belongs to a table stands with it.
+  const others = leftLines(d.left.filter(({ table }) => table === undefined))
+  if (others.length > 0)
+    all.push([], ...others.flatMap((text) => wrap(clean(text), inner)).map((text) => line(text, 'warn')))
   const top = Math.max(0, Math.min(d.top, all.length - room))
   const body: Line[] = []
   if (d.state === 'reading') body.push(line('asking both sides what there is to do …', 'muted'))

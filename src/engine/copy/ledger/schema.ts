@@ -2,7 +2,7 @@
  * The tables of the ledger. `migration_checkpoints` begins with the columns that users of the resumable script query, and keeps one row a chunk
  * that counts: what was cut again, and what belongs to copies of before, goes to `migration_chunk_history`.
  */
-import type { TableName } from '../../../model/copy/column-type.ts'
+import type { TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -16,6 +16,25 @@ export function isLedgerTable({ name }: TableName): boolean {
   return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tracked_runs|tokens|objects|accepted_differences|archives|archive_partitions|archive_history|removals)|sluice_ledger_(?:head|log|part))$/.test(
     name,
   )
+}
+
+/** A column that tells a table of the ledger from a user's own table of that name. */
+const MARKS: Readonly<Record<string, readonly string[]>> = {
+  migration_ledger: ['version'],
+  migration_runs: ['plan_hash'],
+  migration_plans: ['plan_hash'],
+  // The script's own table has no more than this.
+  migration_checkpoints: ['records_processed'],
+  migration_chunk_history: ['retired_ms'],
+  migration_quarantine: ['quarantine_id'],
+  migration_repairs: ['repair_id'],
+  migration_tokens: ['token'],
+}
+
+/** Whether a table that `isLedgerTable` names has the columns of the ledger's, and is none of the user's. */
+export function isOwnLedgerTable({ table, columns }: TableSpec): boolean {
+  const names = new Set(columns.map(({ name }) => name))
+  return (MARKS[table.name] ?? []).every((mark) => names.has(mark))
 }
 
 /**

@@ -5,7 +5,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, Extent } from '../../../stores/copy-port.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { onSide } from '../sides.ts'
-import { isLedgerTable } from '../ledger/schema.ts'
+import { isLedgerTable, isOwnLedgerTable } from '../ledger/schema.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
 import type { Views } from '../views.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
@@ -24,6 +24,8 @@ export type PlannedCopy = {
   readonly from: CopyStore
   readonly to: CopyStore
   readonly tables: readonly PlannedTable[]
+  /** Tables that a pattern names and that are not copied, because the ledger uses their names. */
+  readonly leftOut: readonly TableName[]
 }
 
 const UNKNOWN: Extent = { rows: 0n, exact: false, low: null, high: null, nullKeys: false }
@@ -43,23 +45,24 @@ export async function planCopy(
   to: CopyStore,
   planner: Planner,
 ): Promise<PlannedCopy> {
-  const sources = await sourceTables(operation, from, planner)
+  const { sources, leftOut } = await sourceTables(operation, from, planner)
   if (sources.length > 1 && operation.toTable !== undefined) {
     throw new SluiceError('BAD_FLAG', `--to-table names one table, and ${sources.length} are going to be copied`)
   }
   const tables: PlannedTable[] = []
-  for (const source of sources) tables.push(await planOne(source, operation, { from, to, ...planner }))
+  for (const source of sources) tables.push(await planOne(source, operation, { from, to, sources, ...planner }))
   const named = refuseOneName(tables, to)
   // The largest first, or the last table would be waited for by one worker alone.
-  return { from, to, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
+  return { from, to, leftOut, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
 }
 
 async function sourceTables(
   operation: CopyOperation,
   from: CopyStore,
   { again, signal }: Planner,
-): Promise<readonly TableSpec[]> {
+): Promise<{ readonly sources: readonly TableSpec[]; readonly leftOut: readonly TableName[] }> {
   const found = new Map<string, TableSpec>()
+  const leftOut = new Map<string, TableName>()
   for (const pattern of operation.tables) {
     const some = await again(() => onSide('source', () => from.tables(pattern, signal)))
     if (some.length === 0) {
@@ -69,12 +72,63 @@ async function sourceTables(
       })
     }
     const byPattern = pattern.includes('*')
-    for (const table of some) if (!byPattern || !isLedgerTable(table.table)) found.set(tableText(table.table), table)
+    for (const table of some) {
+      const name = tableText(table.table)
+      if (!byPattern || !isLedgerTable(table.table)) found.set(name, table)
+      else if (!isOwnLedgerTable(table)) leftOut.set(name, table.table)
+    }
   }
-  return [...found.values()]
+  for (const name of found.keys()) leftOut.delete(name)
+  return { sources: [...found.values()], leftOut: [...leftOut.values()] }
 }
 
-type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore }
+/** The table with its sequences, the expressions of its generated columns, and the options it was created with. */
+async function detailedTable(table: TableSpec, from: CopyStore, planner: Planner): Promise<TableSpec> {
+  const { again, signal } = planner
+  const beside = from.beside?.()
+  if (beside === undefined) return table
+  const detailed = await again(() => onSide('source', () => beside.detailed(table, signal)))
+  return await withSequences(detailed, from, 'source', planner)
+}
+
+async function withSequences(
+  table: TableSpec,
+  store: CopyStore,
+  side: 'source' | 'target',
+  { again, signal }: Planner,
+): Promise<TableSpec> {
+  const beside = store.beside?.()
+  const mayBe = table.columns.some(({ identity, hasDefault }) => identity === true || hasDefault === true)
+  if (beside === undefined || !mayBe) return table
+  const sequences = await again(() => onSide(side, () => beside.sequences(table, signal)))
+  const columns = table.columns.map((column) => {
+    const sequence = sequences.find((one) => one.column === column.name)
+    return sequence === undefined ? column : { ...column, sequence }
+  })
+  return { ...table, columns }
+}
+
+/**
+ * @param sources all tables of the copy
+ * @throws SluiceError TABLE_REFUSED where rows that a query of the table shows would be left out
+ */
+function refuseWithoutHeirs(table: TableSpec, sources: readonly TableSpec[]): void {
+  const names = new Set(sources.map((one) => tableText(one.table)))
+  const missing = (table.heirs ?? []).map(tableText).filter((name) => !names.has(name))
+  if (missing.length === 0) return
+  const name = tableText(table.table)
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `${missing.join(', ')} ${missing.length === 1 ? 'inherits' : 'inherit'} from ${name}`,
+    {
+      kind: 'unsupported',
+      reason: `a query of ${name} shows their rows too, and they or other children have columns that it has not`,
+      hint: `name them too, and each is copied as a table of its own: --tables ${[name, ...missing].join(',')}`,
+    },
+  )
+}
+
+type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore; readonly sources: readonly TableSpec[] }
 
 async function planOne(source: TableSpec, operation: CopyOperation, around: Around): Promise<PlannedTable> {
   const { from, to, views, again, signal } = around
@@ -87,13 +141,17 @@ async function planOne(source: TableSpec, operation: CopyOperation, around: Arou
     const targetName = nameInTarget(wanted, source, from, to)
     const found = await again(() => tableAt(targetName, to, signal))
     refuseItself(from, to, source.table, targetName)
+    refuseWithoutHeirs(source, around.sources)
     // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
     const keyed = { ...source, key: operation.key ?? source.key }
     const extent = await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted)))
-    const sized = { ...source, rows: extent.rows }
+    const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
+    const isNumbered = sized.columns.some(({ sequence }) => sequence !== undefined)
+    const there = found === null || !isNumbered ? found : await withSequences(found, to, 'target', around)
+
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
-    const plan = planTable(from, to, sized, found, targetName, wishes)
+    const plan = planTable(from, to, sized, there, targetName, wishes)
     // Ranges of a ring hold as many rows as happen to lie there: about so many.
     const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(extent, ring) }
     return { source, wishes, targetName, extent, ring, plan: sizedPlan, error: null }

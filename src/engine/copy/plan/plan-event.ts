@@ -1,10 +1,12 @@
 /** The plan of a copy as faces show it. */
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/event.ts'
 import type { StoreAbilities } from '../../../stores/copy-port.ts'
 import type { Ending, Run } from '../../run-context.ts'
 import type { ObjectPlans, PlannedObject } from '../objects/plan-objects.ts'
+import { leftOfTable } from './left-behind.ts'
 import type { PlannedCopy, PlannedTable } from './plan-copy.ts'
 import { quotaNotes, serviceLimits } from './service-limits.ts'
 
@@ -24,11 +26,12 @@ export function emitPlan(
   standings: readonly Standing[],
   run: Run,
   objects: ObjectPlans,
+  left: readonly LeftBehind[],
   more: readonly (readonly string[])[] = [],
 ): void {
   const { can } = planned.to
   const lines = planned.tables.map((one, i) =>
-    planLine(one, standings[i] ?? 'new', can, objects.get(tableText(one.source.table)), more[i] ?? []),
+    planLine(one, standings[i] ?? 'new', can, objects.get(tableText(one.source.table)), left, more[i] ?? []),
   )
   const sum = (pick: (line: CopyPlanLine) => string): string =>
     dec(lines.reduce((all, line) => all + BigInt(pick(line)), 0n))
@@ -43,6 +46,7 @@ export function emitPlan(
     bytes: sum(({ bytes }) => bytes),
     excluded: [],
     copies: lines,
+    ...(left.length === 0 ? {} : { leftBehind: left }),
   })
 }
 
@@ -51,8 +55,10 @@ function planLine(
   standing: Standing,
   can: StoreAbilities,
   objects: readonly PlannedObject[] | undefined,
+  left: readonly LeftBehind[],
   more: readonly string[],
 ): CopyPlanLine {
+  const own = leftOfTable(left, tableText(source.table))
   const open = standing === 'done' && objects?.some((object) => object.status === 'build') === true
   const chunkRows = BigInt(plan?.chunkRows ?? 1)
   const byRows = plan === null ? 0n : (extent.rows + chunkRows - 1n) / chunkRows
@@ -89,6 +95,7 @@ function planLine(
     ...(error === null ? serviceLimits(can, amount) : {}),
     ...(notes.length === 0 ? {} : { notes }),
     ...(objects === undefined ? {} : { objects: objects.map(objectLine) }),
+    ...(own.length === 0 ? {} : { leftBehind: own }),
     ...(error === null ? {} : { error: error.info() }),
   }
 }

@@ -221,25 +221,17 @@ function newTable(
   source: TableSpec,
   chosen: readonly Column[],
   table: TableName,
-  { rename, decimal }: TableWishes,
+  wishes: TableWishes,
   to: CopyStore,
   sameSystem: boolean,
 ): TableSpec {
-  const columns = chosen.map((column): Column => {
-    const { name, nullable, type, native, asText } = column
-    const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
-    const declared = isKnown
-      ? { native, type, ...(asText === true ? { asText } : {}) }
-      : to.declare(type, source.key.includes(name), decimal === undefined ? {} : { decimal })
-    return {
-      name: rename.get(name) ?? name,
-      ...declared,
-      nullable: nullable && !(source.primary && source.key.includes(name)),
-      ...(column.identity === true ? { identity: true } : {}),
-      ...(sameSystem && column.collation !== undefined ? { collation: column.collation } : {}),
-      ...(sameSystem && column.static === true ? { static: true } : {}),
-    }
-  })
+  const { rename } = wishes
+  // Where generated columns come along nothing is chosen and nothing has another name.
+  const order = new Map(source.columns.map(({ name }, at) => [name, at]))
+  const placeOf = ({ name }: Column): number => (wishes.columns === undefined ? (order.get(name) ?? order.size) : 0)
+  const made = chosen.map((column): Column => newColumn(column, source, wishes, to, sameSystem))
+  const carried = sameSystem ? carriedColumns(source, wishes) : []
+  const columns = [...made, ...carried].toSorted((a, b) => placeOf(a) - placeOf(b))
   const { ring } = source
   return {
     table,
@@ -251,6 +243,7 @@ function newTable(
     rows: 0n,
     bytes: 0n,
     ...(sameSystem && source.types !== undefined ? { types: source.types } : {}),
+    ...(sameSystem && source.options !== undefined ? { options: source.options } : {}),
     // The table that is made lies on the ring as its source does; whether that is the same ring, only the target can say.
     ...(sameSystem && ring !== undefined
       ? {
@@ -263,6 +256,39 @@ function newTable(
         }
       : {}),
   }
+}
+
+function newColumn(
+  column: Column,
+  source: TableSpec,
+  { rename, decimal }: TableWishes,
+  to: CopyStore,
+  sameSystem: boolean,
+): Column {
+  const { name, nullable, type, native, sequence, asText } = column
+  const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
+  const declared = isKnown
+    ? { native, type, ...(asText === true ? { asText } : {}) }
+    : to.declare(type, source.key.includes(name), decimal === undefined ? {} : { decimal })
+  const numbered = column.identity === true || (sequence !== undefined && (!sameSystem || sequence.named === undefined))
+  return {
+    name: rename.get(name) ?? name,
+    ...declared,
+    nullable: nullable && !(source.primary && source.key.includes(name)),
+    ...(numbered ? { identity: true } : {}),
+    ...(sequence === undefined ? {} : { sequence: { ...sequence, column: rename.get(name) ?? name } }),
+    ...(sameSystem && column.collation !== undefined ? { collation: column.collation } : {}),
+    ...(sameSystem && column.static === true ? { static: true } : {}),
+  }
+}
+
+/** Generated columns that the target computes as the source does: their expressions go along as they stand, and only where all names are the same. */
+function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): readonly Column[] {
+  if (columns !== undefined || rename.size > 0) return []
+  return source.columns.flatMap(({ name, type, native, nullable, generated, expression, collation }) => {
+    if (generated !== true || expression === undefined) return []
+    return [{ name, type, native, nullable, generated, expression, ...(collation === undefined ? {} : { collation }) }]
+  })
 }
 
 function planColumn(

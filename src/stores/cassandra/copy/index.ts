@@ -21,6 +21,8 @@ import { cassandraError } from '../errors.ts'
 import { openCqlLedger } from '../ledger/index.ts'
 import { CqlTrack } from '../track.ts'
 import type { TrackStore } from '../../track-port.ts'
+import type { BesideStore } from '../../beside-port.ts'
+import { CassandraBeside } from './beside.ts'
 import { CassandraObjects } from './objects.ts'
 import { ringPicture } from './ring-sample.ts'
 import { CassandraSource } from './source.ts'
@@ -140,6 +142,10 @@ class CassandraStore implements CopyStore {
 
   objects(): ObjectStore {
     return new CassandraObjects()
+  }
+
+  beside(): BesideStore {
+    return new CassandraBeside(this.#link)
   }
 
   ledger(): Promise<LedgerDatabase> {

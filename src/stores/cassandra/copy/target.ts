@@ -2,6 +2,7 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../archive-port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget, LedgerDatabase } from '../../copy-port.ts'
@@ -60,8 +61,13 @@ export class CassandraTarget implements CopyTarget {
     await this.#guard(() => truncate(this.#link, table, signal), 'schema')
   }
 
-  async finish(): Promise<void> {
-    // Nothing of a table has to be told that it is loaded.
+  /** Nothing of a table has to be told that it is loaded; sequences there are none. */
+  async finish(
+    _table: TableSpec,
+    _signal: AbortSignal,
+    sequences: readonly ColumnSequence[] = [],
+  ): Promise<readonly string[]> {
+    return sequences.map(({ column }) => `${column} is numbered by a sequence in the source, and Cassandra has none`)
   }
 
   async open(request: ChunkRequest): Promise<ChunkWriter> {

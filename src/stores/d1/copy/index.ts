@@ -11,6 +11,8 @@ import type {
   SourceView,
   StoreAbilities,
 } from '../../copy-port.ts'
+import type { BesideStore } from '../../beside-port.ts'
+import { D1Beside } from './beside.ts'
 import { declareType } from '../../sqlite/copy/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
 import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
@@ -131,6 +133,10 @@ class D1Store implements D1CopyStore {
 
   objects(): ObjectStore {
     return new D1Objects(this.#client)
+  }
+
+  beside(): BesideStore {
+    return new D1Beside(this.#client)
   }
 
   async ledger(): Promise<LedgerDatabase> {

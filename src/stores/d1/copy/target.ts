@@ -2,7 +2,10 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { detailQueries, optionsOf } from '../../sqlite/copy/beside-list.ts'
 import { createTable, quote } from '../../sqlite/copy/ddl.ts'
+import { numberingOf } from '../../sqlite/copy/numbering.ts'
 import type { D1Client, D1Statement } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
@@ -47,8 +50,28 @@ export class D1Target implements CopyTarget {
     }
   }
 
-  async finish(): Promise<void> {
-    // SQLite numbers rows behind the largest that is there, by itself.
+  /** Without a position of the source SQLite numbers rows behind the largest that is there, by itself. */
+  async finish(
+    table: TableSpec,
+    signal: AbortSignal,
+    sequences: readonly ColumnSequence[] = [],
+  ): Promise<readonly string[]> {
+    if (sequences.length === 0) return []
+    try {
+      const [query] = detailQueries(table)
+      const [created] = await this.#client.read([{ sql: query?.sql ?? '', params: [table.table.name] }], { signal })
+      const sql = String(created?.rows[0]?.[0] ?? '')
+      const { statements, notes } = numberingOf(table, optionsOf(sql).includes('AUTOINCREMENT'), sequences)
+      // They do no harm where an answer is lost and they are sent again.
+      if (statements.length > 0)
+        await this.#client.read(
+          statements.map(({ sql: text, parameters }) => ({ sql: text, params: parameters })),
+          { signal },
+        )
+      return notes
+    } catch (error) {
+      throw d1Error(error, this.#client.settings)
+    }
   }
 
   async open(request: ChunkRequest): Promise<ChunkWriter> {

@@ -7,9 +7,11 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import type { BesideStore } from '../../beside-port.ts'
 import { Turn } from '../../turn.ts'
 import { isEmptyFile, removeEmptyFile } from '../empty-file.ts'
 import { claimFile } from '../file-claim.ts'
+import { DuckdbBeside } from './beside.ts'
 import { copyError, type Side } from './errors.ts'
 import { tablesOf } from './introspect.ts'
 import { DuckdbLedger } from './ledger.ts'
@@ -144,6 +146,10 @@ class DuckdbCopy implements CopyStore {
 
   objects(): ObjectStore {
     return new DuckdbObjects(this.#reader, this.#writer, this.#turn, this.label)
+  }
+
+  beside(): BesideStore {
+    return new DuckdbBeside(this.#reader)
   }
 
   async ledger(): Promise<LedgerDatabase> {

@@ -8,6 +8,8 @@ import type { Turn } from '../../turn.ts'
 import { DuckdbChunk } from './chunk.ts'
 import { copyError, isExpressionError, messageOf } from './errors.ts'
 import { fromTable } from './key-dialect.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { moveSequences, numberedSql, sequencesSql } from './numbering.ts'
 import type { Session } from './session.ts'
 
 export class DuckdbTarget implements CopyTarget {
@@ -23,11 +25,11 @@ export class DuckdbTarget implements CopyTarget {
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
-    const sql = createTable(table)
+    const statements = [...sequencesSql(table), createTable(table)]
     await this.#turn.take(async () => {
       throwIfAborted(signal)
       try {
-        await this.#session.raw(sql)
+        for (const sql of statements) await this.#session.raw(sql)
       } catch (error) {
         if (!isExpressionError(error)) throw error
         throw new SluiceError('TABLE_REFUSED', `DuckDB does not make the table: ${messageOf(error)}`, {
@@ -43,8 +45,17 @@ export class DuckdbTarget implements CopyTarget {
     await this.#turn.take(() => this.#session.change(`DELETE FROM ${fromTable(table)}`, [], signal))
   }
 
-  async finish(table: TableSpec, signal: AbortSignal): Promise<void> {
-    await this.#turn.take(() => this.#session.change(`ANALYZE ${fromTable(table)}`, [], signal))
+  async finish(
+    table: TableSpec,
+    signal: AbortSignal,
+    sequences: readonly ColumnSequence[] = [],
+  ): Promise<readonly string[]> {
+    let notes: readonly string[] = []
+    await this.#turn.take(async () => {
+      notes = await moveSequences(this.#session, table, sequences, signal)
+      await this.#session.change(`ANALYZE ${fromTable(table)}`, [], signal)
+    })
+    return notes
   }
 
   async open(request: ChunkRequest): Promise<ChunkWriter> {
@@ -70,9 +81,13 @@ function createTable(table: TableSpec): string {
     if (!name.includes('\0')) continue
     throw new SluiceError('TABLE_REFUSED', 'a name holds the character U+0000', { where: name.replaceAll('\0', '␀') })
   }
-  const columns = table.columns.map(
-    ({ name, native, nullable }) => `${quotedName(name)} ${native}${nullable ? '' : ' NOT NULL'}`,
-  )
+  const columns = table.columns.map((column) => {
+    const { name, native, nullable, collation, expression } = column
+    // DuckDB computes them when they are read, and has no others.
+    if (expression !== undefined) return `${quotedName(name)} ${native} GENERATED ALWAYS AS (${expression.sql}) VIRTUAL`
+    const order = collation !== undefined && /^[\w.]+$/.test(collation) ? ` COLLATE ${collation}` : ''
+    return `${quotedName(name)} ${native}${order}${nullable ? '' : ' NOT NULL'}${numberedSql(table, column)}`
+  })
   if (table.key.length > 0) {
     columns.push(`${table.primary ? 'PRIMARY KEY' : 'UNIQUE'} (${table.key.map(quotedName).join(', ')})`)
   }

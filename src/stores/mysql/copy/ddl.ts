@@ -32,6 +32,15 @@ function columnLine(column: Column, table: TableSpec, room: number): string {
   }
   const words = [quoted(column.name), plain(native)]
   if (column.collation !== undefined && isCollated(native)) words.push(`COLLATE ${word(column.collation)}`)
+  if (column.expression !== undefined) {
+    const { sql, stored } = column.expression
+    // MariaDB takes no NULL behind an expression.
+    words.push(
+      `GENERATED ALWAYS AS (${sql}) ${stored ? 'STORED' : 'VIRTUAL'}`,
+      ...(column.nullable ? [] : ['NOT NULL']),
+    )
+    return words.join(' ')
+  }
   words.push(column.nullable && !(table.primary && inKey) ? 'NULL' : 'NOT NULL')
   // The server numbers rows only by the first column of an index.
   if (column.identity === true && table.key[0] === column.name && column.type.kind === 'int') {

@@ -17,6 +17,8 @@ import { timeExtent } from '../archiving/time-extent.ts'
 import { Pool } from '../../pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
 import type { Session } from '../session.ts'
+import type { BesideStore } from '../../beside-port.ts'
+import { MysqlBeside } from './beside.ts'
 import { declare, declareKey, type Declared } from './declare.ts'
 import { sourceError } from './errors.ts'
 import { openLedger } from './ledger.ts'
@@ -114,6 +116,10 @@ class Store implements CopyStore {
 
   objects(): ObjectStore {
     return this.#objects
+  }
+
+  beside(): BesideStore {
+    return new MysqlBeside((signal, body) => this.#ask(signal, body), this.schema)
   }
 
   async ledger(): Promise<LedgerDatabase> {

@@ -14,6 +14,8 @@ import { targetError } from './errors.ts'
 import { tableSql } from './names.ts'
 import { openCopySession } from './sessions.ts'
 import { refuseUnfit, shapeOf, type TableShape } from './shape.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { moveNumber } from './numbering.ts'
 import { openWriter } from './writer.ts'
 
 /** Connections that stay open between chunks. */
@@ -48,9 +50,18 @@ export class Target implements CopyTarget, AsyncDisposable {
     })
   }
 
-  /** The next number of an AUTO_INCREMENT has risen with the rows by itself. */
-  async finish(table: TableSpec, signal: AbortSignal): Promise<void> {
-    await this.#command(table, signal, (session) => session.command(`ANALYZE TABLE ${tableSql(table.table)}`))
+  /** The next number of an AUTO_INCREMENT has risen with the rows by itself; the source may be further. */
+  async finish(
+    table: TableSpec,
+    signal: AbortSignal,
+    sequences: readonly ColumnSequence[] = [],
+  ): Promise<readonly string[]> {
+    const notes: string[] = []
+    await this.#command(table, signal, async (session) => {
+      for (const sequence of sequences) notes.push(...(await moveNumber(session, table, sequence)))
+      await session.command(`ANALYZE TABLE ${tableSql(table.table)}`)
+    })
+    return notes
   }
 
   /** @throws SluiceError TABLE_REFUSED for a table without transactions, CONNECT_FAILED, … */

@@ -24,6 +24,8 @@ import { postgresSettings, type Environment, type PostgresSettings } from '../se
 import { openPostgres } from '../sql-database.ts'
 import { sourceError } from './errors.ts'
 import { databaseIdentity } from './identity.ts'
+import type { BesideStore } from '../../beside-port.ts'
+import { PostgresBeside } from './beside-tables.ts'
 import { PostgresLedger } from './ledger.ts'
 import { PostgresObjects } from './objects.ts'
 import { CopySession } from './session.ts'
@@ -147,6 +149,10 @@ class PostgresCopy implements CopyStore {
 
   objects(): ObjectStore {
     return new PostgresObjects(this.#settings, this.#sessions)
+  }
+
+  beside(): BesideStore {
+    return new PostgresBeside(this.#settings, this.#sessions, this.schema)
   }
 
   async ledger(): Promise<LedgerDatabase> {

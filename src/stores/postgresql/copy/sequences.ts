@@ -4,8 +4,15 @@ import type { KnownRelation } from './relation.ts'
 import type { CopySession } from './session.ts'
 import { fromSql, literal } from './sql.ts'
 
-/** Sets the sequences that belong to columns of a table; none is ever set back. */
-export async function setSequences(session: CopySession, relation: KnownRelation): Promise<void> {
+/**
+ * Sets the sequences that belong to columns of a table behind the largest value; none is ever set back.
+ * @param except columns whose sequences are set to a position of the source
+ */
+export async function setSequences(
+  session: CopySession,
+  relation: KnownRelation,
+  except: ReadonlySet<string>,
+): Promise<void> {
   const owned = await session.ask(
     `SELECT s.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname), a.attname, q.seqincrement > 0,
        q.seqmin, q.seqmax
@@ -16,6 +23,7 @@ export async function setSequences(session: CopySession, relation: KnownRelation
        AND d.refobjid = ${literal(relation.oid)}::oid AND d.deptype IN ('a', 'i')`,
   )
   for (const [oid, sequence, column, rising, least, most] of owned) {
+    if (except.has(column ?? '')) continue
     const [edge, further] = rising === 't' ? ['max', 'greatest'] : ['min', 'least']
     // A value beyond what the sequence can give leaves it at its end.
     await session.ask(

@@ -1,5 +1,5 @@
 /** Tables as the system catalogs describe them. */
-import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import { collationSql } from './collations.ts'
 import { tablePattern } from './pattern.ts'
 import { HAS_RICHER_HEIRS } from './relation.ts'
@@ -36,7 +36,7 @@ export async function describeTables(
     attributes.map(([, , oid]) => oid ?? ''),
     ask,
   )
-  return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning]) => {
+  return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning, heirs]) => {
     const columns = attributes
       .filter(([owner]) => owner === oid)
       .map(([, column, type, modifier, native, nullable, generated, identity, hasDefault, collation]): Column => ({
@@ -62,6 +62,7 @@ export async function describeTables(
       bytes: BigInt(bytes ?? 0),
       ...(partitioning == null ? {} : { partitioning }),
       ...(blocks == null ? {} : { blocks: BigInt(blocks) }),
+      ...(heirs == null ? {} : { heirs: JSON.parse(heirs) as TableName[] }),
     }
   })
 }
@@ -100,7 +101,10 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
         THEN pg_catalog.pg_relation_size(f.oid) / pg_catalog.current_setting('block_size')::bigint END,
       CASE WHEN f.relkind = 'p' THEN regexp_replace(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+',
           lower((regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0) || ' partitions'
-        WHEN f.has_parts THEN 'inheritance, ' || s.parts + 1 || ' tables' END
+        WHEN f.has_parts THEN 'inheritance, ' || s.parts + 1 || ' tables' END,
+      (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', hn.nspname, 'name', hc.relname) ORDER BY hn.nspname, hc.relname)
+       FROM heads h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid JOIN pg_catalog.pg_class hc ON hc.oid = i.inhrelid
+         JOIN pg_catalog.pg_namespace hn ON hn.oid = hc.relnamespace WHERE h.oid = f.oid AND h.alone)
     FROM found f LEFT JOIN sizes s ON s.root = f.oid LEFT JOIN pg_catalog.pg_am m ON m.oid = f.relam
     ORDER BY f.nspname, f.relname`
 }

@@ -1,7 +1,8 @@
 /** Statements in SQLite's SQL, for everything that speaks it. */
-import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { collateSql } from './numbering.ts'
 
 /** @throws SluiceError TABLE_REFUSED for a name that SQL cannot hold */
 export function quote(name: string): string {
@@ -31,14 +32,35 @@ export function createTable(table: TableSpec): string {
   }
   const alias = rowidKey(table)
   const columns = table.columns.map((column) => {
-    const declared = `${quote(column.name)} ${column.native}`.trimEnd()
-    if (column.name === alias) return `${declared} PRIMARY KEY`
-    return column.nullable ? declared : `${declared} NOT NULL`
+    const declared = `${quote(column.name)} ${column.native}`.trimEnd() + collateSql(column.collation)
+    if (column.name === alias) return `${declared} PRIMARY KEY${isNumbered(table, column) ? ' AUTOINCREMENT' : ''}`
+    const { expression } = column
+    const made =
+      expression === undefined
+        ? declared
+        : `${declared} GENERATED ALWAYS AS (${expression.sql}) ${expression.stored ? 'STORED' : 'VIRTUAL'}`
+    return column.nullable ? made : `${made} NOT NULL`
   })
   if (alias === null && table.key.length > 0) {
     columns.push(`${table.primary ? 'PRIMARY KEY' : 'UNIQUE'} (${table.key.map(quote).join(', ')})`)
   }
-  return `CREATE TABLE ${quote(name)} (\n  ${columns.join(',\n  ')}\n)`
+  return `CREATE TABLE ${quote(name)} (\n  ${columns.join(',\n  ')}\n)${optionsSql(table)}`
+}
+
+/** Whether its numbers come from a sequence in the source: then the number of a deleted row is not given again. */
+function isNumbered({ options = [] }: TableSpec, { sequence }: Column): boolean {
+  if (options.includes('WITHOUT ROWID')) return false
+  return options.includes('AUTOINCREMENT') || (sequence !== undefined && (sequence.options?.increment ?? 1n) === 1n)
+}
+
+const STRICT_TYPES = /^(?:INT|INTEGER|REAL|TEXT|BLOB|ANY)$/i
+
+function optionsSql({ options = [], columns, key, primary }: TableSpec): string {
+  const kept = [
+    ...(options.includes('WITHOUT ROWID') && primary && key.length > 0 ? ['WITHOUT ROWID'] : []),
+    ...(options.includes('STRICT') && columns.every(({ native }) => STRICT_TYPES.test(native)) ? ['STRICT'] : []),
+  ]
+  return kept.length === 0 ? '' : ` ${kept.join(', ')}`
 }
 
 /** The column of a new table that is its rowid; null where it has none. */

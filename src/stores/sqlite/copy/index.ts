@@ -3,6 +3,8 @@ import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { BesideStore } from '../../beside-port.ts'
+import { SqliteBeside } from './beside.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type {
   CopyStore,
@@ -139,6 +141,10 @@ class SqliteCopy implements CopyStore {
       label: this.label,
       side: this.#side,
     })
+  }
+
+  beside(): BesideStore {
+    return new SqliteBeside(() => this.#open(), this.label, this.#side)
   }
 
   async ledger(): Promise<LedgerDatabase> {

@@ -6,10 +6,13 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../archive-port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
 import { removeRows } from '../archiving/remove.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { optionsOf } from './beside-list.ts'
 import { SqliteChunk } from './chunk.ts'
 import { beginWrite, rollback } from './connection.ts'
 import { createTable, quote } from './ddl.ts'
 import { copyError } from './errors.ts'
+import { numberingOf } from './numbering.ts'
 import { shapeOf } from './shape.ts'
 import type { Turn } from '../../turn.ts'
 
@@ -47,11 +50,26 @@ export class SqliteTarget implements CopyTarget {
     await this.#write(signal, (connection) => connection.exec(`DELETE FROM ${quote(table.table.name)}`))
   }
 
-  async finish(table: TableSpec, signal: AbortSignal): Promise<void> {
+  async finish(
+    table: TableSpec,
+    signal: AbortSignal,
+    sequences: readonly ColumnSequence[] = [],
+  ): Promise<readonly string[]> {
+    let notes: readonly string[] = []
     await this.#write(signal, (connection) => {
+      if (sequences.length > 0) {
+        const created = connection
+          .prepare(`SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`)
+          .pluck()
+          .get(table.table.name)
+        const numbering = numberingOf(table, optionsOf(String(created)).includes('AUTOINCREMENT'), sequences)
+        for (const { sql, parameters } of numbering.statements) connection.prepare(sql).run(...parameters)
+        notes = numbering.notes
+      }
       connection.prepare(`PRAGMA analysis_limit = ${ANALYSIS_ROWS}`).get()
       connection.exec(`ANALYZE ${quote(table.table.name)}`)
     })
+    return notes
   }
 
   async open(request: ChunkRequest): Promise<ChunkWriter> {

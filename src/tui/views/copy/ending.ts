@@ -1,4 +1,5 @@
 /** How a copy ended: in a sentence, with what to do and what to run next. */
+import { leftLines } from '../../../model/copy/left-behind.ts'
 import type { Line, Tone } from '../../draw/line.ts'
 import { span } from '../../draw/line.ts'
 import { clean, wrap } from '../../draw/text.ts'
@@ -25,6 +26,7 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
   // On a small screen they are in the log.
   if (cells < 100) return lines
   for (const note of new Set(copy.tables.flatMap(({ result }) => result?.notes ?? []))) say('note', note, 'muted')
+  for (const text of leftLines(finished.leftBehind ?? [])) say('note', text, 'muted')
   return lines
 }
 

@@ -1,0 +1,121 @@
+/** What a copy does not bring along: what the source has, less what the target has or gets. It is no part of a plan's hash. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import { onSide } from '../sides.ts'
+import type { PlannedCopy } from './plan-copy.ts'
+
+/** @param all whether a pattern with `*` was asked for: then what belongs to no table of the copy is named too */
+export async function planLeftBehind(
+  { from, to, tables, leftOut }: PlannedCopy,
+  all: boolean,
+  signal: AbortSignal,
+): Promise<readonly LeftBehind[]> {
+  const plans = tables.flatMap(({ plan }) => (plan === null ? [] : [plan]))
+  const sources = await onSide('source', () =>
+    factsOf(
+      from,
+      plans.map(({ source }) => source.table),
+      all,
+      signal,
+    ),
+  )
+  const targets = await onSide('target', () =>
+    factsOf(
+      to,
+      plans.map(({ target }) => target.table),
+      false,
+      signal,
+    ),
+  )
+  const found: LeftBehind[] = []
+  for (const plan of plans) {
+    const name = tableText(plan.source.table)
+    const there = targets.filter(({ table }) => table === tableText(plan.target.table))
+    for (const entry of sources.filter(({ table }) => table === name)) {
+      const rest = withoutCarried(entry, plan, there)
+      if (rest !== null) found.push(rest)
+    }
+    found.push(...generatedOf(plan), ...sequencesOf(plan))
+  }
+  found.push(...sources.filter(({ table }) => table === undefined))
+  if (leftOut.length > 0) found.push(leftBehind('name of the ledger', leftOut.map(tableText)))
+  return found
+}
+
+async function factsOf(
+  store: CopyStore,
+  tables: readonly TableName[],
+  all: boolean,
+  signal: AbortSignal,
+): Promise<readonly LeftBehind[]> {
+  return (await store.beside?.().left({ tables, all }, signal)) ?? []
+}
+
+/** @param there what the target's table has @returns null where nothing of it is left behind */
+function withoutCarried(entry: LeftBehind, plan: TablePlan, there: readonly LeftBehind[]): LeftBehind | null {
+  const { kind, names } = entry
+  const same = there.filter((one) => one.kind === kind)
+  if (names.length === 0) {
+    if (kind === 'strict' || kind === 'without rowid') {
+      const option = OPTIONS[kind]
+      if (plan.target.options?.includes(option) === true) return null
+    }
+    return same.length > 0 ? null : entry
+  }
+  const has = new Set(same.flatMap((one) => one.names))
+  const left = names.filter((name) => !has.has(targetName(name, plan)) && !isCarried(kind, name, plan))
+  return left.length === 0 ? null : { ...entry, names: left }
+}
+
+const OPTIONS = { strict: 'STRICT', 'without rowid': 'WITHOUT ROWID' } as const
+
+/** A table that is created gets the source's collations where both systems know them. */
+function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan): boolean {
+  if (kind !== 'collation') return false
+  const column = columns.find(({ from }) => from === name)
+  // Of a column that is not copied nothing can be said.
+  if (column === undefined) return true
+  const { source, target } = column
+  return create && source.native === target.native && source.collation === target.collation
+}
+
+function targetName(name: string, { columns }: TablePlan): string {
+  return columns.find(({ from }) => from === name)?.to ?? name
+}
+
+function generatedOf({ source, target, columns }: TablePlan): readonly LeftBehind[] {
+  const lost = source.columns.filter(
+    ({ name, generated }) =>
+      generated === true &&
+      !columns.some(({ from }) => from === name) &&
+      target.columns.find((one) => one.name === name)?.generated !== true,
+  )
+  if (lost.length === 0) return []
+  return [
+    leftBehind(
+      'generated column',
+      lost.map(({ name }) => name),
+      tableText(source.table),
+    ),
+  ]
+}
+
+/** Columns that a sequence numbers in the source, and none in the target. */
+function sequencesOf({ source, columns }: TablePlan): readonly LeftBehind[] {
+  const lost = columns.filter(({ source: a, target: b }) => a.sequence !== undefined && b.sequence === undefined)
+  if (lost.length === 0) return []
+  return [
+    leftBehind(
+      'sequence',
+      lost.map(({ from }) => from),
+      tableText(source.table),
+    ),
+  ]
+}
+
+/** Entries by the table that they belong to, for its line of the plan and for its end. */
+export function leftOfTable(entries: readonly LeftBehind[], table: string): readonly LeftBehind[] {
+  return entries.filter((entry) => entry.table === table)
+}

@@ -1,0 +1,147 @@
+/** What a copy does not bring along, as data and as lines: the plan, JSON and the end of a run name it. */
+
+export type LeftKind =
+  | 'generated column'
+  | 'collation'
+  | 'partitioning'
+  | 'inheritance'
+  | 'unlogged'
+  | 'strict'
+  | 'without rowid'
+  | 'system versioning'
+  | 'sequence'
+  | 'trigger'
+  | 'rule'
+  | 'view'
+  | 'function'
+  | 'event'
+  | 'policy'
+  | 'grant'
+  | 'comment'
+  | 'large object'
+  | 'statistics'
+  | 'publication'
+  | 'virtual table'
+  | 'foreign table'
+  | 'schema'
+  | 'name of the ledger'
+  | 'unread'
+
+export type LeftBehind = {
+  readonly kind: LeftKind
+  /** Table of the source, as `schema.name`; absent for what belongs to no single table of the copy. */
+  readonly table?: string
+  /** All names, in the words of the source; none for a property of the table itself. */
+  readonly names: readonly string[]
+  /** What it means for the target. */
+  readonly means: string
+}
+
+type Words = { readonly one: string; readonly many: string; readonly means: string }
+
+const words = (one: string, means: string, many = `${one}s`): Words => ({ one, many, means })
+
+const KINDS: Readonly<Record<LeftKind, Words>> = {
+  'generated column': words('generated column', 'the target has no such column, so its values are not copied'),
+  collation: words(
+    'column with a case-insensitive collation',
+    "texts that are equal in the source, such as 'a' and 'A', differ in the target, also in unique keys",
+    'columns with a case-insensitive collation',
+  ),
+  partitioning: words('partitioned table', 'the target holds all rows in one plain table'),
+  inheritance: words(
+    'table with inheritance',
+    'in the target each is a table of its own, and a query of the parent shows no rows of its children',
+    'tables with inheritance',
+  ),
+  unlogged: words('UNLOGGED table', 'the table of the target is an ordinary one'),
+  strict: words('STRICT table', 'the target does not hold values to the types of their columns'),
+  'without rowid': words('table WITHOUT ROWID', 'the table of the target has a rowid', 'tables WITHOUT ROWID'),
+  'system versioning': words('system-versioned table', 'current rows are copied, and the history of rows is not'),
+  sequence: words(
+    'column numbered by a sequence',
+    'the target has no such sequence, and may give the number of a deleted row again, or none',
+    'columns numbered by a sequence',
+  ),
+  trigger: words('trigger', 'nothing in the target does what it does'),
+  rule: words('rule', 'nothing in the target does what it does'),
+  view: words('view', 'create it in the target by hand'),
+  function: words('function', 'create it in the target by hand'),
+  event: words('scheduled event', 'create it in the target by hand'),
+  policy: words(
+    'row-security policy',
+    'in the target everyone who may read the table reads all rows',
+    'row-security policies',
+  ),
+  grant: words('grant', 'grant the rights in the target by hand'),
+  comment: words('comment', 'the target goes without them'),
+  'large object': words(
+    'column of large object numbers',
+    'numbers are copied as they are, and the large objects are not',
+    'columns of large object numbers',
+  ),
+  statistics: words('extended statistics object', 'create it in the target by hand'),
+  publication: words('publication', 'changes of the target are not published'),
+  'virtual table': words('virtual table', 'tables of an extension are not copied'),
+  'foreign table': words('foreign table', 'rows of another server are not copied'),
+  schema: words('other schema', 'its tables are no part of this copy; name them with --tables SCHEMA.*'),
+  'name of the ledger': words(
+    'table that has the name of a ledger table',
+    'it is no part of this copy; name it with --tables, and give it another name with --to-table',
+    'tables that have the name of a ledger table',
+  ),
+  unread: words('lookup that failed', 'what it would have named may be left behind too', 'lookups that failed'),
+}
+
+/** @param means where it is more exact than what the kind means everywhere */
+export function leftBehind(
+  kind: LeftKind,
+  names: readonly string[],
+  table?: string,
+  means: string = KINDS[kind].means,
+): LeftBehind {
+  return { kind, ...(table === undefined ? {} : { table }), names, means }
+}
+
+/** Rows of kind, table and name as entries: one for each kind of a table. A row without a name is a property of its table. */
+export function groupedLeft(
+  rows: Iterable<readonly [kind: LeftKind, table: string | undefined, name: string | null]>,
+): readonly LeftBehind[] {
+  const found = new Map<string, { kind: LeftKind; table: string | undefined; names: Set<string> }>()
+  for (const [kind, table, name] of rows) {
+    const key = JSON.stringify([kind, table ?? null])
+    const entry = found.get(key) ?? { kind, table, names: new Set<string>() }
+    if (name !== null) entry.names.add(name)
+    found.set(key, entry)
+  }
+  return [...found.values()].map(({ kind, table, names }) => leftBehind(kind, [...names], table))
+}
+
+/** Names that a line shows; JSON has all of them. */
+const SHOWN = 4
+
+/** One line for each kind and meaning, over all tables: `left behind: 2 triggers (a, b): …`. */
+export function leftLines(entries: readonly LeftBehind[]): readonly string[] {
+  const tables = new Set(entries.flatMap(({ table }) => (table === undefined ? [] : [table])))
+  const lines = new Map<string, { kind: LeftKind; means: string; names: Set<string> }>()
+  for (const { kind, table, names, means } of entries) {
+    const key = JSON.stringify([kind, means])
+    const line = lines.get(key) ?? { kind, means, names: new Set<string>() }
+    const prefix = table === undefined || tables.size < 2 || ABOVE_TABLES.has(kind) ? '' : `${table}.`
+    if (names.length === 0) line.names.add(table ?? '')
+    else for (const name of names) line.names.add(prefix + name)
+    lines.set(key, line)
+  }
+  return [...lines.values()].map(({ kind, means, names }) => {
+    const all = [...names].filter((name) => name !== '')
+    const shown = all.slice(0, SHOWN).join(', ')
+    const more = all.length - Math.min(SHOWN, all.length)
+    const { one, many } = KINDS[kind]
+    const count = Math.max(1, all.length)
+    const list = shown === '' ? '' : ` (${shown}${more === 0 ? '' : ` and ${more} more`})`
+    return `left behind: ${count} ${count === 1 ? one : many}${list}: ${means}`
+  })
+}
+
+/** Their names say by themselves where they are: one view or function may belong to several tables. */
+const ABOVE_TABLES: ReadonlySet<LeftKind> = new Set<LeftKind>(['view', 'function', 'publication', 'unread'])

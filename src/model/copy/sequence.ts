@@ -1,0 +1,32 @@
+/** Sequences that number the rows of a table: identity columns, AUTO_INCREMENT, AUTOINCREMENT, defaults with `nextval`. */
+import type { TableName } from './column-type.ts'
+
+export type SequenceOptions = {
+  readonly start: bigint
+  /** Negative for a sequence that counts down. */
+  readonly increment: bigint
+  readonly min: bigint
+  readonly max: bigint
+  readonly cycle: boolean
+  readonly cache: bigint
+}
+
+export type ColumnSequence = {
+  readonly column: string
+  /**
+   * The number that the next row gets. One step beyond the last possible number if the sequence has none left; null where its position cannot be
+   * read.
+   */
+  readonly next: bigint | null
+  /** Absent where the system has none, and counts up by 1. */
+  readonly options?: SequenceOptions
+  /** The system refuses numbers that a statement gives. */
+  readonly always?: true
+  /** A sequence with a name of its own, which other columns may use too. */
+  readonly named?: TableName
+}
+
+/** Of two positions of a sequence the further one, by the sign of its increment. */
+export function further(a: bigint, b: bigint, increment: bigint): bigint {
+  return (increment < 0n ? a < b : a > b) ? a : b
+}

@@ -1,0 +1,27 @@
+/** Columns in the text of a CREATE TABLE, and the expressions that generated ones are computed from. */
+import { elementsOf, maskedCode, nameAt, type Quoting } from './definition-text.ts'
+
+export type ColumnDefinition = { readonly column: string; readonly text: string; readonly code: string }
+
+/** Definitions of columns, and those of constraints under whatever word they begin with. */
+export function columnsIn(sql: string, quoting: Quoting = 'standard'): readonly ColumnDefinition[] {
+  return elementsOf(sql, quoting).flatMap((element) => {
+    const named = nameAt(element, quoting)
+    if (named === null) return []
+    return [{ column: named.name, text: named.rest, code: maskedCode(named.rest, quoting) }]
+  })
+}
+
+/** Of `[GENERATED ALWAYS] AS (a + b) STORED` what stands in the brackets. */
+export function expressionIn(code: string, text: string): { readonly sql: string; readonly stored: boolean } | null {
+  const found = /\bAS\s*\(/i.exec(code)
+  if (found === null) return null
+  const from = found.index + found[0].length
+  let depth = 1
+  let at = from
+  for (; at < code.length && depth > 0; at++) {
+    if (code[at] === '(') depth++
+    else if (code[at] === ')') depth--
+  }
+  return { sql: text.slice(from, at - 1), stored: /^\s*STORED\b/i.test(code.slice(at)) }
+}

@@ -1,0 +1,76 @@
+/** Sequences of a DuckDB target: made with the table that they number, and moved forward when its rows are there. */
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { sequencesOf } from './beside.ts'
+import type { Session } from './session.ts'
+
+/** Numbers that are drawn in one go; DuckDB has no other way to move a sequence that a table uses. */
+const MOST_DRAWN = 100_000_000n
+
+/** `CREATE SEQUENCE` for each numbered column of a new table. It begins where the source stands, so that hardly any number has to be drawn later. */
+export function sequencesSql(table: TableSpec): readonly string[] {
+  return table.columns.flatMap((column) => {
+    const { sequence } = column
+    if (sequence === undefined || column.type.kind !== 'int') return []
+    const { options, next } = sequence
+    const words = [`CREATE SEQUENCE IF NOT EXISTS ${nameOf(table, column)}`]
+    if (options === undefined) words.push(`START WITH ${next ?? 1n}`)
+    else {
+      const { start, increment, min, max, cycle } = options
+      const first = next === null || next > max || next < min ? start : next
+      words.push(
+        `INCREMENT BY ${increment} MINVALUE ${min} MAXVALUE ${max} START WITH ${first}${cycle ? ' CYCLE' : ''}`,
+      )
+    }
+    return [words.join(' ')]
+  })
+}
+
+/** ` DEFAULT nextval(…)` of a numbered column of a new table; empty for others. */
+export function numberedSql(table: TableSpec, column: Column): string {
+  if (column.sequence === undefined || column.type.kind !== 'int') return ''
+  return ` DEFAULT nextval('${nameOf(table, column).replaceAll("'", "''")}')`
+}
+
+function nameOf({ table }: TableSpec, { name, sequence }: Column): string {
+  return `${quotedName(table.schema ?? 'main')}.${quotedName(sequence?.named?.name ?? `${table.name}_${name}_seq`)}`
+}
+
+/**
+ * Moves sequences forward to the position of the source's, and never back.
+ * @returns what could not be done, in words
+ */
+export async function moveSequences(
+  session: Session,
+  table: TableSpec,
+  wanted: readonly ColumnSequence[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const there = await sequencesOf(session, table.table, signal)
+  const notes: string[] = []
+  for (const { column, next } of wanted) {
+    if (next === null) continue
+    const own = there.find((one) => one.column === column)
+    if (own?.named === undefined || own.next === null) {
+      notes.push(`${column} has no sequence in the target: the source goes on at ${next}`)
+      continue
+    }
+    const { increment = 1n, min = 1n, max = 1n } = own.options ?? {}
+    // Beyond its last number a sequence fails when one more is drawn.
+    const goal = increment > 0n ? (next > max ? max + 1n : next) : next < min ? min - 1n : next
+    const gap = (goal - own.next) * (increment < 0n ? -1n : 1n)
+    if (gap <= 0n) continue
+    const step = increment < 0n ? -increment : increment
+    const drawn = (gap + step - 1n) / step
+    if (drawn > MOST_DRAWN) {
+      notes.push(
+        `the sequence of ${column} stands at ${own.next}, and the source at ${next}: create it anew with START WITH ${next}`,
+      )
+      continue
+    }
+    const name = `${quotedName(own.named.schema ?? 'main')}.${quotedName(own.named.name)}`.replaceAll("'", "''")
+    await session.rows(`SELECT max(nextval('${name}')) FROM range(${drawn})`, [], { signal })
+  }
+  return notes
+}

@@ -1,0 +1,79 @@
+/** What tables of MySQL and MariaDB have beside rows, keys, indexes and constraints. */
+import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { LeftBehind } from '../../../model/copy/left-behind.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import type { BesideStore, LeftScope } from '../../beside-port.ts'
+import type { Session } from '../session.ts'
+import { leftOf } from './left-behind.ts'
+
+/** Asks one session, and throws what the server says as an error of the store. */
+export type Ask = <T>(signal: AbortSignal, body: (session: Session) => Promise<T>) => Promise<T>
+
+export class MysqlBeside implements BesideStore {
+  readonly #ask: Ask
+  readonly #database: string
+
+  /** @param database that names without one stand for */
+  constructor(ask: Ask, database: string) {
+    this.#ask = ask
+    this.#database = database
+  }
+
+  async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
+    if (scope.tables.length === 0 && !scope.all) return []
+    return await this.#ask(signal, (session) => leftOf(session, scope, this.#database))
+  }
+
+  async sequences(table: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
+    const column = table.columns.find(({ identity }) => identity === true)
+    if (column === undefined) return []
+    const next = await this.#ask(signal, (session) => nextNumber(session, table.table))
+    return next === null ? [] : [{ column: column.name, next }]
+  }
+
+  async detailed(table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
+    if (!table.columns.some(({ generated }) => generated === true)) return table
+    const { schema, name } = table.table
+    return await this.#ask(signal, async (session) => {
+      const rows = await session.rows(
+        `SELECT COLUMN_NAME, GENERATION_EXPRESSION, EXTRA FROM information_schema.COLUMNS
+         WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND GENERATION_EXPRESSION <> ''`,
+        [schema ?? null, name],
+      )
+      const expressions = new Map(
+        rows.flatMap(([column, text, extra]) => {
+          const sql = plainExpression(String(text), session.facts.flavour)
+          const stored = /\b(?:stored|persistent)\b/i.test(String(extra))
+          return sql === null ? [] : [[String(column), { sql, stored }] as const]
+        }),
+      )
+      const columns = table.columns.map((column): Column => {
+        const expression = expressions.get(column.name)
+        return expression === undefined ? column : { ...column, expression }
+      })
+      return { ...table, columns }
+    })
+  }
+}
+
+/**
+ * An expression as sessions of ours read it, in which a backslash means itself; null where another backslash is in it, of which nobody knows
+ * whether it stands for more than itself.
+ */
+function plainExpression(sql: string, flavour: 'mysql' | 'mariadb'): string | null {
+  // MySQL puts a backslash before every quote; MariaDB before those within a text.
+  const plain = sql.replaceAll(String.raw`\'`, flavour === 'mysql' ? "'" : "''")
+  return plain.includes('\\') ? null : plain
+}
+
+/** The number that AUTO_INCREMENT gives next; null where nothing is numbered. */
+export async function nextNumber(session: Session, { schema, name }: TableName): Promise<bigint | null> {
+  // MySQL answers from statistics of a day ago unless it is told to look.
+  if (session.facts.flavour === 'mysql') await session.command('SET SESSION information_schema_stats_expiry = 0')
+  const [[next] = []] = await session.rows(
+    `SELECT CAST(AUTO_INCREMENT AS CHAR) FROM information_schema.TABLES
+     WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?`,
+    [schema ?? null, name],
+  )
+  return next == null ? null : BigInt(String(next))
+}

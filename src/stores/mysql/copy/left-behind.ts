@@ -1,0 +1,117 @@
+/** What tables of MySQL and MariaDB have that a copy does not bring along, by the server's dictionary. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
+import type { LeftScope } from '../../beside-port.ts'
+import type { SqlRow } from '../../port.ts'
+import type { Session } from '../session.ts'
+
+/** Tables that one question asks about. */
+const AT_ONCE = 100
+const OWN = "('information_schema', 'mysql', 'performance_schema', 'sys')"
+
+type Found = [LeftKind, string | undefined, string | null]
+
+/** @param own database that names without one stand for */
+export async function leftOf(
+  session: Session,
+  { tables, all }: LeftScope,
+  own: string,
+): Promise<readonly LeftBehind[]> {
+  const rows: Found[] = []
+  for (let at = 0; at < tables.length; at += AT_ONCE) {
+    rows.push(...(await ofTables(session, tables.slice(at, at + AT_ONCE), own)))
+  }
+  const schemas = [...new Set([own, ...tables.map(({ schema }) => schema ?? own)])]
+  if (all) rows.push(...(await ofDatabases(session, schemas)))
+  const named = new Set(rows.flatMap(([kind, table, name]) => (kind === 'view' && table !== undefined ? [name] : [])))
+  const fresh = rows.filter(([kind, table, name]) => kind !== 'view' || table !== undefined || !named.has(name))
+  return [...groupedLeft(fresh), ...(tables.length === 0 ? [] : await hiddenFrom(session))]
+}
+
+async function ofTables(session: Session, tables: readonly TableName[], own: string): Promise<readonly Found[]> {
+  const marks = tables.map(() => '(?, ?)').join(', ')
+  const names = tables.flatMap(({ schema, name }) => [schema ?? own, name])
+  const text = (schema: unknown, name: unknown): string | undefined => {
+    const same = (table: TableName): boolean => (table.schema ?? own) === String(schema) && table.name === String(name)
+    const table = tables.find(same)
+    return table === undefined ? undefined : tableText(table)
+  }
+  const found: Found[] = []
+  const ask = async (sql: string): Promise<void> => {
+    for (const [schema, name, kind, what] of await session.rows(sql, names)) {
+      const table = text(schema, name)
+      if (table !== undefined) found.push([String(kind) as LeftKind, table, what == null ? null : String(what)])
+    }
+  }
+  await ask(`SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, 'trigger', TRIGGER_NAME FROM information_schema.TRIGGERS
+    WHERE (EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE) IN (${marks})`)
+  await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'grant', CONCAT(LOWER(PRIVILEGE_TYPE), ' to ', GRANTEE) FROM information_schema.TABLE_PRIVILEGES
+    WHERE (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
+  await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'grant', CONCAT(LOWER(PRIVILEGE_TYPE), ' (', COLUMN_NAME, ') to ', GRANTEE)
+    FROM information_schema.COLUMN_PRIVILEGES WHERE (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
+  await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'comment', COLUMN_NAME FROM information_schema.COLUMNS
+    WHERE COLUMN_COMMENT <> '' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
+  await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'collation', COLUMN_NAME FROM information_schema.COLUMNS
+    WHERE (COLLATION_NAME LIKE '%\\_ci' OR COLLATION_NAME LIKE '%\\_ai\\_%') AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
+  for (const [schema, name, comment, type, options] of await session.rows(
+    `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_COMMENT, TABLE_TYPE, CREATE_OPTIONS FROM information_schema.TABLES
+     WHERE (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`,
+    names,
+  )) {
+    const table = text(schema, name)
+    if (table === undefined) continue
+    if (String(comment ?? '') !== '') found.push(['comment', table, 'of the table'])
+    if (String(type) === 'SYSTEM VERSIONED') found.push(['system versioning', table, null])
+    if (/\bpartitioned\b/i.test(String(options ?? ''))) found.push(['partitioning', table, null])
+  }
+  return [...found, ...(await viewsOf(session, tables, own))]
+}
+
+/** MariaDB does not say which tables a view reads: the names stand in its definition, with their databases. */
+async function viewsOf(session: Session, tables: readonly TableName[], own: string): Promise<readonly Found[]> {
+  const views = await session.rows(
+    `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ${OWN}`,
+  )
+  return views.flatMap(([schema, name, definition]) => {
+    const text = String(definition ?? '')
+    return tables.flatMap((table): readonly Found[] => {
+      const quoted = (mark: string): string =>
+        [table.schema ?? own, table.name].map((part) => mark + part.replaceAll(mark, mark + mark) + mark).join('.')
+      const reads = text.includes(quoted('`')) || text.includes(quoted('"'))
+      return reads ? [['view', tableText(table), `${String(schema)}.${String(name)}`]] : []
+    })
+  })
+}
+
+async function ofDatabases(session: Session, schemas: readonly string[]): Promise<readonly Found[]> {
+  const marks = schemas.map(() => '?').join(', ')
+  const found: Found[] = []
+  const ask = async (kind: LeftKind, sql: string): Promise<void> => {
+    const rows: readonly SqlRow[] = await session.rows(sql, [...schemas])
+    for (const [name] of rows) found.push([kind, undefined, String(name)])
+  }
+  await ask(
+    'view',
+    `SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.VIEWS WHERE TABLE_SCHEMA IN (${marks})`,
+  )
+  await ask('function', `SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA IN (${marks})`)
+  await ask('event', `SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA IN (${marks})`)
+  await ask(
+    'schema',
+    `SELECT CONCAT(TABLE_SCHEMA, ' (', COUNT(*), IF(COUNT(*) = 1, ' table)', ' tables)')) FROM information_schema.TABLES
+     WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN ${OWN} AND TABLE_SCHEMA NOT IN (${marks})
+     GROUP BY TABLE_SCHEMA ORDER BY TABLE_SCHEMA`,
+  )
+  return found
+}
+
+/** Without these rights the dictionary leaves rows out and says nothing. */
+async function hiddenFrom(session: Session): Promise<readonly LeftBehind[]> {
+  const grants = (await session.command('SHOW GRANTS')).map(([text]) => String(text).toUpperCase())
+  const has = (right: string): boolean => grants.some((text) => text.includes('ALL PRIVILEGES') || text.includes(right))
+  const hidden = [...(has('TRIGGER') ? [] : ['triggers']), ...(has('SHOW VIEW') ? [] : ['views'])]
+  if (hidden.length === 0) return []
+  return [
+    leftBehind('unread', hidden, undefined, 'the user has no right TRIGGER or SHOW VIEW, so the server hides them'),
+  ]
+}

@@ -1,0 +1,84 @@
+/** What PostgreSQL tables have beside rows, keys, indexes and constraints. */
+import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { BesideStore, LeftScope } from '../../beside-port.ts'
+import type { Pool } from '../../pool.ts'
+import { sqlStateOf } from '../errors.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { sourceError } from './errors.ts'
+import { leftOf } from './left-behind.ts'
+import { sequencesOf } from './positions.ts'
+import type { CopySession } from './session.ts'
+import { literal, tableSql } from './sql.ts'
+import { underSignal } from './under-signal.ts'
+
+const DENIED = '42501'
+
+export class PostgresBeside implements BesideStore {
+  readonly #settings: PostgresSettings
+  readonly #sessions: Pool<CopySession>
+  readonly #schema: string
+
+  /** @param schema that names without a schema stand for */
+  constructor(settings: PostgresSettings, sessions: Pool<CopySession>, schema: string) {
+    this.#settings = settings
+    this.#sessions = sessions
+    this.#schema = schema
+  }
+
+  async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
+    try {
+      return await this.#use(signal, (session) => leftOf(session, scope, this.#schema))
+    } catch (error) {
+      if (sqlStateOf(error) !== DENIED) throw sourceError(error, this.#settings)
+      return [leftBehind('unread', ['triggers, views, functions and grants'], undefined, (error as Error).message)]
+    }
+  }
+
+  async sequences({ table }: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
+    try {
+      return await this.#use(signal, (session) => sequencesOf(session, this.#placed(table)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async detailed(table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
+    if (!table.columns.some(({ generated }) => generated === true)) return table
+    try {
+      return await this.#use(signal, async (session) => withExpressions(session, table, this.#placed(table.table)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  #placed({ schema, name }: TableName): TableName {
+    return { schema: schema ?? this.#schema, name }
+  }
+
+  async #use<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
+  }
+}
+
+/** Expressions that use functions, operators or types which somebody has declared are left out: the target may not have them. */
+async function withExpressions(session: CopySession, table: TableSpec, name: TableName): Promise<TableSpec> {
+  const rows = await session.ask(
+    `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attgenerated = 's'
+     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(name))}) AND a.attgenerated <> '' AND NOT a.attisdropped AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass AND u.objid = d.oid
+         AND (u.refclassid <> 'pg_catalog.pg_class'::regclass OR u.refobjid <> a.attrelid))`,
+  )
+  const expressions = new Map(
+    rows.map(([column, sql, stored]) => [column ?? '', { sql: sql ?? '', stored: stored === 't' }]),
+  )
+  const columns = table.columns.map((column): Column => {
+    const expression = expressions.get(column.name)
+    return expression === undefined ? column : { ...column, expression }
+  })
+  return { ...table, columns }
+}

@@ -1,0 +1,97 @@
+/** What tables of PostgreSQL have that a copy does not bring along, by the system catalogs. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
+import type { LeftScope } from '../../beside-port.ts'
+import type { CopySession } from './session.ts'
+import { literal, tableSql } from './sql.ts'
+
+/** @param own schema that names without a schema stand for */
+export async function leftOf(session: CopySession, scope: LeftScope, own: string): Promise<readonly LeftBehind[]> {
+  const rows: [LeftKind, string | undefined, string | null][] = []
+  if (scope.tables.length > 0) {
+    const texts = new Map(scope.tables.map((table) => [regclassOf(table, own), tableText(table)]))
+    for (const [oid, kind, name] of await session.ask(tablesSql([...texts.keys()]))) {
+      rows.push([kind as LeftKind, texts.get(oid ?? '') ?? '', name ?? null])
+    }
+  }
+  if (!scope.all) return groupedLeft(rows)
+  const schemas = [...new Set([own, ...scope.tables.map(({ schema }) => schema ?? own)])]
+  for (const [kind, name] of await session.ask(databaseSql(schemas))) {
+    rows.push([kind as LeftKind, undefined, name ?? null])
+  }
+  // A view of a table of the copy is named with its table already.
+  const ofTables = new Set(
+    rows.flatMap(([kind, table, name]) => (kind === 'view' && table !== undefined ? [name] : [])),
+  )
+  const fresh = rows.filter(([kind, table, name]) => kind !== 'view' || table !== undefined || !ofTables.has(name))
+  const [[hidden] = []] = await session.ask('SELECT count(*) FROM pg_catalog.pg_largeobject_metadata')
+  const objects =
+    hidden == null || hidden === '0' || rows.some(([kind]) => kind === 'large object')
+      ? []
+      : [leftBehind('large object', [], undefined, `the database holds ${hidden} large objects, and none is copied`)]
+  return [...groupedLeft(fresh), ...objects]
+}
+
+function regclassOf({ schema, name }: TableName, own: string): string {
+  return tableSql({ schema: schema ?? own, name })
+}
+
+function tablesSql(tables: readonly string[]): string {
+  const list = tables.map((name) => `(${literal(name)})`).join(', ')
+  return `
+    WITH t AS (
+      SELECT v.name AS key, c.* FROM (VALUES ${list}) AS v (name) JOIN pg_catalog.pg_class c
+        ON c.oid = pg_catalog.to_regclass(v.name))
+    SELECT key, kind, name FROM (
+      SELECT t.key, 'trigger' AS kind, g.tgname::text AS name FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal
+      UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+        JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname <> 'pg_catalog'
+      UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid
+        JOIN pg_catalog.pg_depend u ON u.classid = 'pg_catalog.pg_attrdef'::regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_proc'::regclass
+        JOIN pg_catalog.pg_proc p ON p.oid = u.refobjid
+      UNION ALL SELECT t.key, 'rule', r.rulename FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.rulename <> '_RETURN'
+      UNION ALL SELECT t.key, 'view', n.nspname || '.' || v.relname FROM t JOIN pg_catalog.pg_depend d
+          ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid
+        JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
+        JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
+      UNION ALL SELECT t.key, 'policy', p.polname FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
+      UNION ALL SELECT t.key, 'grant', lower(a.privilege_type) || ' to ' || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0)), 'PUBLIC')
+        FROM t CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a WHERE a.grantee <> t.relowner
+      UNION ALL SELECT t.key, 'grant', lower(a.privilege_type) || ' (' || c.attname || ') to '
+          || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0)), 'PUBLIC')
+        FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND NOT c.attisdropped
+          CROSS JOIN LATERAL pg_catalog.aclexplode(c.attacl) a WHERE a.grantee <> t.relowner
+      UNION ALL SELECT t.key, 'comment', coalesce(c.attname, 'of the table') FROM t JOIN pg_catalog.pg_description d
+          ON d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid = t.oid
+        LEFT JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum = d.objsubid AND d.objsubid > 0
+      UNION ALL SELECT t.key, 'partitioning', NULL FROM t WHERE t.relkind = 'p'
+      UNION ALL SELECT t.key, 'inheritance', NULL FROM t WHERE t.relkind = 'r' AND NOT t.relispartition AND EXISTS (
+        SELECT FROM pg_catalog.pg_inherits i WHERE t.oid IN (i.inhparent, i.inhrelid))
+      UNION ALL SELECT t.key, 'unlogged', NULL FROM t WHERE t.relpersistence = 'u'
+      UNION ALL SELECT t.key, 'large object', c.attname FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0
+          AND NOT c.attisdropped JOIN pg_catalog.pg_type y ON y.oid = c.atttypid
+        WHERE c.atttypid = 'pg_catalog.oid'::regtype OR y.typtype = 'd' AND y.typbasetype = 'pg_catalog.oid'::regtype
+      UNION ALL SELECT t.key, 'collation', c.attname FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0
+          AND NOT c.attisdropped JOIN pg_catalog.pg_type y ON y.oid = c.atttypid LEFT JOIN pg_catalog.pg_type b ON b.oid = y.typbasetype
+          LEFT JOIN pg_catalog.pg_collation k ON k.oid = c.attcollation
+        WHERE NOT coalesce(k.collisdeterministic, true) OR 'citext' IN (y.typname, coalesce(b.typname, ''))
+      UNION ALL SELECT t.key, 'statistics', s.stxname FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
+      UNION ALL SELECT t.key, 'publication', p.pubname FROM t JOIN pg_catalog.pg_publication_rel r ON r.prrelid = t.oid
+        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+    ) AS found ORDER BY kind, key, name`
+}
+
+/** What no table of the copy has: views and foreign tables of its schemas, and other schemas with their number of tables. */
+function databaseSql(schemas: readonly string[]): string {
+  const list = `ARRAY[${schemas.map(literal).join(', ')}]`
+  return `
+    SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table' ELSE 'view' END, n.nspname || '.' || c.relname
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname = ANY (${list}) AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+    UNION ALL
+    SELECT 'schema', n.nspname || ' (' || count(*) || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
+      AND n.nspname <> 'information_schema' AND NOT n.nspname = ANY (${list}) GROUP BY n.nspname ORDER BY 1, 2`
+}

@@ -1,0 +1,130 @@
+/** Sequences that number columns of a PostgreSQL table, where they stand, and how far those of a target are set. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { further, type ColumnSequence } from '../../../model/copy/sequence.ts'
+import type { CopySession } from './session.ts'
+import { literal, tableSql } from './sql.ts'
+
+type Found = {
+  readonly oid: string
+  readonly sequence: TableName
+  readonly entry: ColumnSequence
+}
+
+/** Sequences of identity columns, and of columns whose default is `nextval` of one and nothing else. */
+export async function sequencesOf(session: CopySession, table: TableName): Promise<readonly ColumnSequence[]> {
+  return (await found(session, table)).map(({ entry }) => entry)
+}
+
+async function found(session: CopySession, table: TableName): Promise<readonly Found[]> {
+  const rows = await session.ask(
+    `SELECT a.attname, a.attidentity, s.oid, n.nspname, s.relname, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcycle, q.seqcache,
+       pg_catalog.has_sequence_privilege(s.oid, 'SELECT'), EXISTS (
+         SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::regclass AND o.objid = s.oid
+           AND o.refclassid = 'pg_catalog.pg_class'::regclass AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i'))
+     FROM pg_catalog.pg_attribute a
+       LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
+       JOIN pg_catalog.pg_depend u ON
+         a.attidentity <> '' AND u.classid = 'pg_catalog.pg_class'::regclass AND u.refclassid = 'pg_catalog.pg_class'::regclass
+           AND u.refobjid = a.attrelid AND u.refobjsubid = a.attnum AND u.deptype = 'i'
+         OR a.attidentity = '' AND u.classid = 'pg_catalog.pg_attrdef'::regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::regclass
+           AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\\(''[^'']*(''''[^'']*)*''::regclass\\)(::[a-z]+)?$'
+       JOIN pg_catalog.pg_class s ON s.relkind = 'S' AND s.oid = CASE WHEN a.attidentity <> '' THEN u.objid ELSE u.refobjid END
+       JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(table))}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
+  )
+  const all: Found[] = []
+  for (const [column, identity, oid, schema, name, start, increment, min, max, cycle, cache, readable, owned] of rows) {
+    const sequence = { schema: schema ?? '', name: name ?? '' }
+    const options = {
+      start: BigInt(start ?? 1),
+      increment: BigInt(increment ?? 1),
+      min: BigInt(min ?? 1),
+      max: BigInt(max ?? 1),
+      cycle: cycle === 't',
+      cache: BigInt(cache ?? 1),
+    }
+    let next: bigint | null = null
+    if (readable === 't') {
+      const [[last, called] = []] = await session.ask(`SELECT last_value, is_called FROM ${tableSql(sequence)}`)
+      next = BigInt(last ?? 0) + (called === 't' ? options.increment : 0n)
+    }
+    const entry: ColumnSequence = {
+      column: column ?? '',
+      next,
+      options,
+      ...(identity === 'a' ? { always: true } : {}),
+      ...(identity === '' && owned !== 't' ? { named: sequence } : {}),
+    }
+    all.push({ oid: oid ?? '', sequence, entry })
+  }
+  return all
+}
+
+/**
+ * Moves sequences of a target table to the position of the source's, and never back.
+ * @returns what could not be done, in words
+ */
+export async function moveSequences(
+  session: CopySession,
+  table: TableName,
+  wanted: readonly ColumnSequence[],
+): Promise<readonly string[]> {
+  const there = await found(session, table)
+  const notes: string[] = []
+  for (const { column, next } of wanted) {
+    if (next === null) continue
+    const own = there.find(({ entry }) => entry.column === column)
+    if (own === undefined) {
+      notes.push(`${column} has no sequence in the target: the source goes on at ${next}`)
+      continue
+    }
+    const { oid, sequence, entry } = own
+    const { increment = 1n, min = 1n, max = 1n } = entry.options ?? {}
+    if (entry.next === null) {
+      notes.push(
+        `the position of the sequence of ${column} in the target could not be read; the source goes on at ${next}`,
+      )
+      continue
+    }
+    const goal = further(next, entry.next, increment)
+    if (goal === entry.next) continue
+    // The number before the goal is the last one that was given; there is none before the first.
+    const before = goal - increment
+    const last = before > max ? max : before < min && increment < 0n ? min : before
+    const given = last >= min && last <= max
+    const value = given ? last : goal > max ? max : goal < min ? min : goal
+    // A sequence that somebody has moved further meanwhile stays.
+    await session.ask(
+      `SELECT pg_catalog.setval(${literal(oid)}::oid::regclass, ${value}, ${given ? 'true' : 'false'}) FROM ${tableSql(sequence)} s
+       WHERE s.last_value ${increment < 0n ? '>=' : '<='} ${value}`,
+    )
+  }
+  return notes
+}
+
+/** `GENERATED … AS IDENTITY` with the options of the source's sequence, as far as the column can hold its bounds. */
+export function identitySql({ options, always }: ColumnSequence, bits: number): string {
+  const word = always === true ? 'ALWAYS' : 'BY DEFAULT'
+  return `GENERATED ${word} AS IDENTITY${options === undefined ? '' : ` (${optionsSql(options, bits)})`}`
+}
+
+/** @param bits of the type whose numbers the sequence gives */
+export function optionsSql(options: NonNullable<ColumnSequence['options']>, bits: number): string {
+  const { start, increment, min, max, cycle, cache } = options
+  const least = -(2n ** BigInt(bits - 1))
+  const most = -least - 1n
+  return [
+    `START WITH ${start} INCREMENT BY ${increment}`,
+    `MINVALUE ${min < least ? least : min} MAXVALUE ${max > most ? most : max}`,
+    `CACHE ${cache}${cycle ? ' CYCLE' : ''}`,
+  ].join(' ')
+}
+
+/** The plain sequence behind `named`, in the schema of the new table; one that exists is used as it is. */
+export async function createNamed(session: CopySession, table: TableName, sequence: ColumnSequence): Promise<string> {
+  const name = { ...(table.schema === undefined ? {} : { schema: table.schema }), name: sequence.named?.name ?? '' }
+  const sql = tableSql(name)
+  const options = sequence.options === undefined ? '' : ` ${optionsSql(sequence.options, 64)}`
+  await session.ask(`CREATE SEQUENCE IF NOT EXISTS ${sql}${options}`)
+  return `DEFAULT nextval(${literal(sql)}::regclass)`
+}

@@ -1,0 +1,55 @@
+/** What tables of a database file have beside rows, keys and indexes. */
+import type Database from 'better-sqlite3'
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { LeftBehind } from '../../../model/copy/left-behind.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { BesideStore, LeftScope } from '../../beside-port.ts'
+import type { SqlRow } from '../../port.ts'
+import { detailedTable, detailQueries, leftIn, leftQueries, positionQuery, sequenceIn } from './beside-list.ts'
+import { copyError, type Side } from './errors.ts'
+import type { Query } from './object-list.ts'
+
+export class SqliteBeside implements BesideStore {
+  readonly #reader: () => Database.Database
+  readonly #label: string
+  readonly #side: Side
+
+  constructor(reader: () => Database.Database, label: string, side: Side) {
+    this.#reader = reader
+    this.#label = label
+    this.#side = side
+  }
+
+  async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
+    throwIfAborted(signal)
+    return leftIn(
+      scope,
+      leftQueries(scope).map((query) => this.#ask(query)),
+    )
+  }
+
+  async sequences(table: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
+    throwIfAborted(signal)
+    const [created = [], counters = []] = detailQueries(table).map((query) => this.#ask(query))
+    const last = counters.length === 0 ? null : this.#ask(positionQuery(table))[0]?.[0]
+    return sequenceIn(table, String(created[0]?.[0] ?? ''), last == null ? null : String(last))
+  }
+
+  async detailed(table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
+    throwIfAborted(signal)
+    const [created = []] = detailQueries(table).map((query) => this.#ask(query))
+    return detailedTable(table, String(created[0]?.[0] ?? ''))
+  }
+
+  #ask({ sql, parameters }: Query): readonly SqlRow[] {
+    try {
+      return this.#reader()
+        .prepare(sql)
+        .raw(true)
+        .all(...parameters) as readonly SqlRow[]
+    } catch (error) {
+      throw copyError(error, this.#label, this.#side)
+    }
+  }
+}

@@ -1,0 +1,330 @@
+/** What a copy does not bring along is named in its plan and at its end; generated columns, table options and sequences come along where they can. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import type { LeftBehind } from '../../src/model/copy/left-behind.ts'
+import { leftLines } from '../../src/model/copy/left-behind.ts'
+import { ALL } from '../support/backend.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-left-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Skip = { skip(condition: boolean, why: string): void }
+
+async function places(context: Skip, ...systems: readonly System[]): Promise<readonly [Place, Place]> {
+  for (const system of systems) {
+    const why = await missing(system)
+    context.skip(why !== '', `needs ${system}: ${why}`)
+  }
+  const [from, to] = await Promise.all(systems.map((system) => makePlace(system, folder)))
+  if (from === undefined || to === undefined) throw new Error('needs two places')
+  return [from, to]
+}
+
+const several = (
+  from: Place,
+  to: Place,
+  tables: readonly string[],
+  more: Partial<Omit<CopyOperation, 'kind'>> = {},
+): CopyOperation => ({ ...copyOf(from, to, '', more), tables })
+
+/** `kind table: names`, as the plan and the end have it. */
+function named({ events, finished }: Ran): readonly string[] {
+  const plan = events.find((event) => event.type === 'plan.ready')
+  const planned = plan?.type === 'plan.ready' ? (plan.leftBehind ?? []) : []
+  expect(finished.leftBehind ?? []).toEqual(planned)
+  return planned.map(text).toSorted()
+}
+
+function text({ kind, table, names }: LeftBehind): string {
+  return `${kind}${table === undefined ? '' : ` ${table}`}${names.length === 0 ? '' : `: ${names.join(', ')}`}`
+}
+
+const notes = ({ events }: Ran): readonly string[] =>
+  events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : []))
+
+const expectDone = (ran: Ran): void => expect(ran.finished.error?.message ?? ran.finished.exitCode).toBe(0)
+
+describe('generated columns', () => {
+  test.each<System>(['mysql', 'sqlite', 'postgresql', 'duckdb'])('come along within %s', async (system) => {
+    const [from, to] = await places({ skip: (condition, why) => condition && expect.fail(why) }, system, system)
+    const both = system !== 'postgresql' && system !== 'duckdb'
+    const stored = system === 'duckdb' ? 'VIRTUAL' : 'STORED'
+    const quoted = system === 'mysql' ? `CONCAT(name, '''s x')` : `name || '''s "x"'`
+    const native = system === 'mysql' ? 'varchar(80)' : system === 'duckdb' ? 'VARCHAR' : 'text'
+    await from.sql(
+      `CREATE TABLE made (id ${system === 'sqlite' ? 'INTEGER' : 'bigint'} PRIMARY KEY, name varchar(40),
+         twice bigint GENERATED ALWAYS AS (id * 2) ${stored}
+         ${both ? `, label ${native} GENERATED ALWAYS AS (${quoted}) VIRTUAL` : ''})`,
+      `INSERT INTO made (id, name) VALUES (1, 'Ann'), (2, NULL), (3, 'O''x')`,
+    )
+    const ran = await perform(copyOf(from, to, 'made'))
+    expectDone(ran)
+    expect(named(ran).filter((line) => line.startsWith('generated'))).toEqual([])
+    const query = 'SELECT * FROM made ORDER BY id'
+    expect(await to.rows(query)).toEqual(await from.rows(query))
+    await to.sql(`INSERT INTO made (id, name) VALUES (21, 'new')`)
+    expect(await to.rows('SELECT twice FROM made WHERE id = 21')).toEqual([['42']])
+    expectDone(await perform(copyOf(from, to, 'made')))
+  })
+
+  test('are named where the target cannot compute them, and copied as values where they are asked for', async (context) => {
+    const [from, to] = await places(context, 'sqlite', 'duckdb')
+    await from.sql(
+      'CREATE TABLE made (id INTEGER PRIMARY KEY, twice INTEGER AS (id * 2))',
+      'INSERT INTO made VALUES (1), (2)',
+    )
+    const ran = await perform(copyOf(from, to, 'made'))
+    expectDone(ran)
+    expect(named(ran)).toEqual(['generated column made: twice'])
+    const asked = await perform(copyOf(from, to, 'made', { toTable: 'plain', columns: ['id', 'twice'] }))
+    expectDone(asked)
+    expect(named(asked)).toEqual([])
+    expect(await to.rows('SELECT * FROM plain ORDER BY id')).toEqual([
+      ['1', '2'],
+      ['2', '4'],
+    ])
+  })
+})
+
+describe('sequences', () => {
+  test('of PostgreSQL go on where the source stood, with their options', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'postgresql')
+    await from.sql(
+      'CREATE TABLE ids (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v int)',
+      'INSERT INTO ids (v) SELECT g FROM generate_series(1, 1000) g',
+      'DELETE FROM ids WHERE id > 900',
+      `CREATE TABLE down (id int GENERATED BY DEFAULT AS IDENTITY (START WITH -5 INCREMENT BY -5 MINVALUE -1000 MAXVALUE -1 CYCLE) PRIMARY KEY, v int)`,
+      'INSERT INTO down (v) SELECT g FROM generate_series(1, 10) g',
+      'DELETE FROM down WHERE id < -30',
+      'CREATE TABLE serials (id serial PRIMARY KEY, v int)',
+      'INSERT INTO serials (v) VALUES (1), (2), (3)',
+      'DELETE FROM serials WHERE id = 3',
+      'CREATE SEQUENCE shared START WITH 100 INCREMENT BY 10',
+      `CREATE TABLE one (id bigint PRIMARY KEY DEFAULT nextval('shared'))`,
+      `CREATE TABLE two (id bigint PRIMARY KEY DEFAULT nextval('shared'))`,
+      'INSERT INTO one DEFAULT VALUES',
+      'INSERT INTO two DEFAULT VALUES',
+      'CREATE TABLE untouched (id int GENERATED ALWAYS AS IDENTITY (START WITH 70) PRIMARY KEY)',
+    )
+    const copy = several(from, to, ['ids', 'down', 'serials', 'one', 'two', 'untouched'])
+    const ran = await perform(copy)
+    expectDone(ran)
+    expect(named(ran)).toEqual([])
+    // Done twice it changes nothing.
+    expectDone(await perform(copy))
+    const options = `SELECT sequencename LIKE '%shared', start_value, increment_by, min_value, max_value, cycle, last_value FROM pg_sequences
+      WHERE schemaname = 'public' AND sequencename !~ 'migration' ORDER BY 2, 3, 5`
+    expect(await to.rows(options)).toEqual(await from.rows(options))
+    const identities = `SELECT attrelid::regclass, attidentity FROM pg_attribute WHERE attidentity <> '' AND attrelid::regclass::text IN ('ids', 'down', 'untouched') ORDER BY 1`
+    expect((await to.rows(identities)).map(([, kind]) => kind)).toEqual(
+      (await from.rows(identities)).map(([, kind]) => kind),
+    )
+    // A target that is further is not set back.
+    await to.sql(`SELECT setval(pg_get_serial_sequence('untouched', 'id'), 500)`)
+    expectDone(await perform(copy))
+    const next = async (place: Place): Promise<readonly unknown[]> => {
+      const given = []
+      for (const table of ['ids', 'down', 'serials', 'one', 'two', 'untouched'])
+        given.push((await place.rows(`INSERT INTO ${table} DEFAULT VALUES RETURNING id`))[0]?.[0])
+      return given
+    }
+    expect(await next(to)).toEqual(['1001', '-55', '4', '120', '130', '501'])
+    expect(await next(from)).toEqual(['1001', '-55', '4', '120', '130', '70'])
+  })
+
+  test('of MariaDB, SQLite and DuckDB go on where the source stood', async (context) => {
+    const systems: readonly System[] = ['mysql', 'sqlite', 'duckdb', 'postgresql']
+    const word: Readonly<Record<string, string>> = {
+      mysql: 'bigint AUTO_INCREMENT PRIMARY KEY',
+      sqlite: 'INTEGER PRIMARY KEY AUTOINCREMENT',
+      postgresql: 'bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY',
+      duckdb: `bigint PRIMARY KEY DEFAULT nextval('numbers')`,
+    }
+    const sources = new Map<System, Place>()
+    for (const system of systems) {
+      const [from] = await places(context, system, 'sqlite')
+      sources.set(system, from)
+      const rows = Array.from({ length: 30 }, (_, i) => `(${i})`).join(', ')
+      await from.sql(
+        ...(system === 'duckdb' ? ['CREATE SEQUENCE numbers'] : []),
+        `CREATE TABLE ids (id ${word[system] ?? ''}, v int)`,
+        `INSERT INTO ids (v) VALUES ${rows}`,
+        'DELETE FROM ids WHERE id > 20',
+      )
+    }
+    const pairs = systems.flatMap((a) => systems.map((b) => [a, b] as const))
+    const chosen = ALL
+      ? pairs
+      : pairs.filter(
+          ([a, b]) =>
+            a === b || b === 'duckdb' || (a === 'mysql' && b !== 'mysql') || (a === 'postgresql' && b === 'mysql'),
+        )
+    for (const [source, target] of chosen) {
+      const from = sources.get(source)
+      if (from === undefined) continue
+      const to = await makePlace(target, folder)
+      const ran = await perform(copyOf(from, to, 'ids'))
+      expectDone(ran)
+      expectDone(await perform(copyOf(from, to, 'ids')))
+      await to.sql('INSERT INTO ids (v) VALUES (99)')
+      expect([source, target, ...(await to.rows('SELECT max(id) FROM ids'))]).toEqual([source, target, ['31']])
+    }
+  })
+
+  test('whose position may not be read, or that the target cannot have, are told of', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'sqlite')
+    await from.sql(
+      'CREATE TABLE down (id int GENERATED BY DEFAULT AS IDENTITY (INCREMENT BY -1) PRIMARY KEY)',
+      'INSERT INTO down DEFAULT VALUES',
+    )
+    const ran = await perform(copyOf(from, to, 'down'))
+    expectDone(ran)
+    expect(notes(ran)).toEqual([
+      'id counts by -1 in the source, which goes on at -2; SQLite counts up by 1 from the largest number',
+    ])
+  })
+})
+
+describe('a plan names', () => {
+  test('everything of PostgreSQL that stays', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'postgresql')
+    await from.sql(
+      `CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+      'CREATE UNLOGGED TABLE t (id int PRIMARY KEY, email text COLLATE ci UNIQUE, file oid)',
+      'CREATE TABLE p (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)',
+      `CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`,
+      'CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$',
+      'CREATE TRIGGER stamped BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION stamp()',
+      'CREATE VIEW ids AS SELECT id FROM t',
+      'CREATE MATERIALIZED VIEW alone AS SELECT 1 AS one',
+      'ALTER TABLE t ENABLE ROW LEVEL SECURITY',
+      'CREATE POLICY mine ON t USING (true)',
+      'GRANT SELECT ON t TO PUBLIC',
+      `COMMENT ON COLUMN t.email IS 'of a person'`,
+      'CREATE STATISTICS both_of ON id, email FROM t',
+      'CREATE SCHEMA audit',
+      'CREATE TABLE audit.log (id int PRIMARY KEY)',
+      'CREATE TABLE migration_runs (mine int PRIMARY KEY)',
+      "INSERT INTO t VALUES (1, 'a', 7)",
+    )
+    const ran = await perform(copyOf(from, to, '*'))
+    expectDone(ran)
+    expect(named(ran)).toEqual(
+      [
+        'collation public.t: email',
+        'comment public.t: email',
+        'function public.t: stamp()',
+        'grant public.t: select to PUBLIC',
+        'large object public.t: file',
+        'name of the ledger: public.migration_runs',
+        'partitioning public.p',
+        'policy public.t: mine',
+        'schema: audit (1 table)',
+        'statistics public.t: both_of',
+        'trigger public.t: stamped',
+        'unlogged public.t',
+        'view public.t: public.ids',
+        'view: public.alone',
+      ].filter((line) => !line.startsWith('collation')),
+    )
+    const single = await perform(copyOf(from, to, 't', { toTable: 'again', dryRun: true }))
+    expect(named(single).filter((line) => /^(?:schema|name of)|alone/.test(line))).toEqual([])
+  })
+
+  test('everything of MariaDB that stays, and less where the target has it', async (context) => {
+    const [from, to] = await places(context, 'mysql', 'sqlite')
+    await from.sql(
+      `CREATE TABLE t (id int PRIMARY KEY, email varchar(40) COLLATE utf8mb4_general_ci UNIQUE COMMENT 'of a person',
+         twice int AS (id * 2) VIRTUAL) PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN MAXVALUE)`.replace(
+        ' UNIQUE',
+        '',
+      ),
+      'CREATE TRIGGER stamped BEFORE INSERT ON t FOR EACH ROW SET NEW.id = NEW.id',
+      'CREATE VIEW ids AS SELECT id FROM t',
+      'CREATE TABLE migration_runs (mine int PRIMARY KEY)',
+      `INSERT INTO t (id, email) VALUES (1, 'A')`,
+    )
+    const ran = await perform(copyOf(from, to, '*'))
+    expectDone(ran)
+    const database = new URL(from.url).pathname.slice(1)
+    const lines = named(ran).filter((line) => !line.startsWith('schema: '))
+    expect(lines.map((line) => line.replaceAll(`${database}.`, ''))).toEqual([
+      'collation t: email',
+      'comment t: email',
+      'generated column t: twice',
+      'name of the ledger: migration_runs',
+      'partitioning t',
+      'trigger t: stamped',
+      'view t: ids',
+    ])
+  })
+
+  test('everything of SQLite that stays; STRICT, WITHOUT ROWID, NOCASE and AUTOINCREMENT come along', async (context) => {
+    const [from, to] = await places(context, 'sqlite', 'sqlite')
+    const other = await makePlace('duckdb', folder)
+    await from.sql(
+      `CREATE TABLE "a, STRICT" ("k(" TEXT COLLATE NOCASE PRIMARY KEY, n INTEGER) STRICT, WITHOUT ROWID`,
+      'CREATE TABLE b (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT)',
+      'CREATE TRIGGER stamped AFTER INSERT ON b BEGIN SELECT 1; END',
+      'CREATE VIEW vs AS SELECT v FROM b',
+      'CREATE VIEW alone AS SELECT 1',
+      `INSERT INTO "a, STRICT" VALUES ('x', 1)`,
+      `INSERT INTO b (v) VALUES ('y')`,
+    )
+    const within = await perform(copyOf(from, to, '*'))
+    expectDone(within)
+    expect(named(within)).toEqual(['trigger b: stamped', 'view b: vs', 'view: alone'])
+    const facts = `SELECT name, wr, strict FROM pragma_table_list WHERE name IN ('a, STRICT', 'b') ORDER BY name`
+    expect(await to.rows(facts)).toEqual(await from.rows(facts))
+    await expect(to.sql(`INSERT INTO "a, STRICT" VALUES ('X', 2)`)).rejects.toThrow('UNIQUE')
+    // A second run looks at the tables as they are, and names the same.
+    expect(named(await perform(copyOf(from, to, '*')))).toEqual(named(within))
+    const beyond = await perform(copyOf(from, other, '*'))
+    expectDone(beyond)
+    expect(named(beyond)).toEqual([
+      'collation a, STRICT: k(',
+      'strict a, STRICT',
+      'trigger b: stamped',
+      'view b: vs',
+      'view: alone',
+      'without rowid a, STRICT',
+    ])
+  })
+
+  test('one line for forty triggers, and all of them in JSON', () => {
+    const entry: LeftBehind = {
+      kind: 'trigger',
+      table: 'public.t',
+      names: Array.from({ length: 40 }, (_, i) => `t${i}`),
+      means: 'nothing in the target does what it does',
+    }
+    expect(leftLines([entry])).toEqual([
+      'left behind: 40 triggers (t0, t1, t2, t3 and 36 more): nothing in the target does what it does',
+    ])
+  })
+})
+
+describe('inheritance of PostgreSQL', () => {
+  test('is refused where rows of children would be left out, and each table is copied where all are named', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'postgresql')
+    await from.sql(
+      'CREATE TABLE parent (id int PRIMARY KEY)',
+      'CREATE TABLE rich (PRIMARY KEY (id), extra text) INHERITS (parent)',
+      'CREATE TABLE plain (PRIMARY KEY (id)) INHERITS (parent)',
+      'INSERT INTO rich SELECT g FROM generate_series(1, 1500) g',
+      'INSERT INTO plain SELECT g FROM generate_series(1501, 2000) g',
+    )
+    const alone = await perform(copyOf(from, to, 'parent'))
+    expect(alone.finished).toMatchObject({ exitCode: 6, error: { code: 'TABLE_REFUSED' } })
+    expect(alone.finished.error?.message).toContain('public.plain, public.rich inherit from public.parent')
+    const all = await perform(copyOf(from, to, '*'))
+    expectDone(all)
+    expect(named(all)).toEqual(['inheritance public.parent', 'inheritance public.plain', 'inheritance public.rich'])
+    expect(await to.rows('SELECT (SELECT count(*) FROM rich), (SELECT count(*) FROM plain)')).toEqual([['1500', '500']])
+  })
+})
