@@ -158,23 +158,20 @@ describe('sequences', () => {
       )
     }
     const pairs = systems.flatMap((a) => systems.map((b) => [a, b] as const))
-    const chosen = ALL
-      ? pairs
-      : pairs.filter(
-          ([a, b]) =>
-            a === b || b === 'duckdb' || (a === 'mysql' && b !== 'mysql') || (a === 'postgresql' && b === 'mysql'),
-        )
+    const usual =
+      'mysql mysql, sqlite sqlite, duckdb duckdb, mysql postgresql, postgresql duckdb, postgresql mysql, mysql sqlite'
+    const chosen = ALL ? pairs : pairs.filter(([a, b]) => usual.split(', ').includes(`${a} ${b}`))
     for (const [source, target] of chosen) {
       const from = sources.get(source)
       if (from === undefined) continue
       const to = await makePlace(target, folder)
       const ran = await perform(copyOf(from, to, 'ids'))
       expectDone(ran)
-      expectDone(await perform(copyOf(from, to, 'ids')))
+      if (source === target) expectDone(await perform(copyOf(from, to, 'ids')))
       await to.sql('INSERT INTO ids (v) VALUES (99)')
       expect([source, target, ...(await to.rows('SELECT max(id) FROM ids'))]).toEqual([source, target, ['31']])
     }
-  })
+  }, 120_000)
 
   test('whose position may not be read, or that the target cannot have, are told of', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'sqlite')
