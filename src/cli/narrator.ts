@@ -262,7 +262,7 @@ export class Narrator {
       ...this.#proofs.hidden(block),
       ...this.#fsck.hidden(block),
       ...this.#copies.hidden(block),
-        ...this.#copies.left(event, block),
+      ...this.#copies.left(event, block),
       ...this.#script.weak(block),
     )
     const proof = this.#summary.proof()
