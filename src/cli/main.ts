@@ -174,7 +174,9 @@ async function perform(
     await session.close()
     const run = { operation, commandLine: line, leaveWhenDone: globals.quit }
     const face = { ...(await whoAndWhat(globals, surroundings)), transcript: { ...printed(globals, secrets), ...more } }
-    return await showRun(run, face, surroundings)
+    if (operation.kind !== 'copy' || operation.deleteExtra !== true) return await showRun(run, face, surroundings)
+    const { showRemoval } = await import('./copy-confirm.ts')
+    return await showRemoval(operation, run, face, session, surroundings)
   }
   return (await session.run(operation, line, more)).exitCode
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Operation } from '../engine/operation.ts'
+import type { Event } from '../model/event.ts'
 import { isS3Url } from '../model/lake-url.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
@@ -69,9 +70,17 @@ function opened(options: OpenOptions, env: Surroundings['env']): Opened {
   return { lake: target, catalog: sqliteUrl(file), database }
 }
 
-/** Shows the Run screen of one long command until a key leaves it, or until it has ended. Resolves with its exit code. */
-export async function showRun(run: RunToShow, face: Face, surroundings: Surroundings): Promise<number> {
-  return show(besideRun(run.operation), face, surroundings, run)
+/**
+ * Shows the Run screen of one long command until a key leaves it, or until it has ended. Resolves with its exit code.
+ * @param heard told of every event of the command
+ */
+export async function showRun(
+  run: RunToShow,
+  face: Face,
+  surroundings: Surroundings,
+  heard?: (event: Event) => void,
+): Promise<number> {
+  return show(besideRun(run.operation), face, surroundings, run, heard)
 }
 
 /** What the other screens show while a command runs: what it works on. */
@@ -102,6 +111,7 @@ async function show(
   options: Face,
   surroundings: Surroundings,
   initial?: RunToShow,
+  heard?: (event: Event) => void,
 ): Promise<number> {
   const { tool, actor, host, ascii } = options
   const transcript = await openTranscript(surroundings, options.transcript)
@@ -114,7 +124,10 @@ async function show(
     ascii,
     stdin,
     stdout,
-    onEvent: (run, event) => transcript.take(run, event),
+    onEvent: (run, event) => {
+      heard?.(event)
+      transcript.take(run, event)
+    },
     ...(initial === undefined ? {} : { initial }),
   })
   await transcript.end()

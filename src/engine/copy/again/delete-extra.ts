@@ -67,6 +67,6 @@ export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefi
   return new SluiceError(
     'MISSING_CONFIRM',
     `${extra} rows of ${name} are not in the source, and none of them was removed`,
-    { hint: `add --confirm=${name} to remove them` },
+    { where: name, hint: `add --confirm=${name} to remove them` },
   )
 }

@@ -1,0 +1,39 @@
+/** `copy --again --delete-extra` in a terminal: where many rows would go, the name of their table is asked for when they are counted. */
+import type { CopyOperation } from '../engine/operation.ts'
+import type { Event } from '../model/event.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { ask } from './confirm.ts'
+import { showRun } from './open.ts'
+import type { Surroundings } from './ports.ts'
+import type { Session } from './session.ts'
+
+type Run = Parameters<typeof showRun>[0]
+type Face = Parameters<typeof showRun>[1]
+
+/**
+ * Runs it, and once more with the name that was typed; whatever else it wrote stays.
+ * @returns the exit code
+ * @throws SluiceError MISSING_CONFIRM where another name is typed: then none of the rows was removed
+ */
+export async function showRemoval(
+  operation: CopyOperation,
+  run: Run,
+  face: Face,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<number> {
+  let error: Extract<Event, { type: 'table.finished' }>['error']
+  const exitCode = await showRun(run, face, surroundings, (event) => {
+    if (event.type === 'table.finished' && event.error?.code === 'MISSING_CONFIRM') error = event.error
+  })
+  if (error === undefined || operation.confirm !== undefined) return exitCode
+  const name = error.where ?? ''
+  // The screen lets go of the terminal when it leaves, and a program that waits for nothing else would end here.
+  surroundings.stdin.ref()
+  const answer = (await ask(`${error.message}. Type ${name} to remove them: `, session, surroundings)).trim()
+  if (answer === name && name !== '')
+    return await showRun({ ...run, operation: { ...operation, confirm: name } }, face, surroundings)
+  throw new SluiceError('MISSING_CONFIRM', 'the name does not match: none of these rows was removed', {
+    hint: `type ${name}`,
+  })
+}
