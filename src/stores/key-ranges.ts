@@ -15,8 +15,11 @@ export type KeyDialect = {
   value(column: Column, text: string): SqlValue
   /** Expression that gives a key as the text that `value` takes. */
   text(column: Column): string
-  /** Repeats the first column of a composite bound by itself, for planners that use no index for row values. */
-  readonly leadingBound?: true
+  /**
+   * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value into a BETWEEN of structs,
+   * which its readers of row groups refuse.
+   */
+  readonly byColumns?: true
 }
 
 export type Condition = { readonly sql: string; readonly parameters: SqlRow }
@@ -208,11 +211,25 @@ function comparison(columns: readonly Column[], bound: Bound, op: '>' | '<=', di
     return dialect.value(column, text)
   })
   if (columns.length === 1) return { sql: `${names[0]} ${op} ${marks[0]}`, parameters: values }
-  const whole = `(${names.join(', ')}) ${op} (${marks.join(', ')})`
-  if (dialect.leadingBound !== true) return { sql: whole, parameters: values }
-  const [first] = values
-  return {
-    sql: `(${names[0]} ${op === '>' ? '>=' : '<='} ${marks[0]} AND ${whole})`,
-    parameters: first === undefined ? values : [first, ...values],
+  if (dialect.byColumns === true) return columnByColumn(names, marks, values, op)
+  return { sql: `(${names.join(', ')}) ${op} (${marks.join(', ')})`, parameters: values }
+}
+
+/** `a >= ? AND (a > ? OR (a = ? AND b > ?))`; the first term lets row groups be skipped. */
+function columnByColumn(
+  names: readonly string[],
+  marks: readonly string[],
+  values: readonly SqlValue[],
+  op: '>' | '<=',
+): Condition {
+  const beyond = op === '>' ? '>' : '<'
+  const last = names.length - 1
+  let sql = `${names[last]} ${op} ${marks[last]}`
+  let parameters: readonly SqlValue[] = values.slice(last)
+  for (let i = last - 1; i >= 0; i--) {
+    const value = values[i] ?? null
+    sql = `(${names[i]} ${beyond} ${marks[i]} OR (${names[i]} = ${marks[i]} AND ${sql}))`
+    parameters = [value, value, ...parameters]
   }
+  return { sql: `(${names[0]} ${beyond}= ${marks[0]} AND ${sql})`, parameters: [values[0] ?? null, ...parameters] }
 }

@@ -153,7 +153,7 @@ describe('ranges of keys', () => {
       stage.table,
       { by: 'key', after: ['1', 'x'], through: ['2', 'x'] },
       'a = 1 OR a = 2 --',
-      { ...dialect, leadingBound: true },
+      { ...dialect, byColumns: true },
     )
     expect(await stage.ask(`SELECT a, b FROM t WHERE ${sql} ORDER BY a, b`, parameters)).toEqual([
       [1, 'y'],

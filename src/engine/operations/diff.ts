@@ -104,7 +104,7 @@ async function diffAll(operation: DiffOperation, { from, to, database, runId }: 
       })
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
+      if (error.kind === 'stopped') throw thrown
       errors.push(error)
       run.emit({
         type: 'table.finished',
@@ -116,7 +116,8 @@ async function diffAll(operation: DiffOperation, { from, to, database, runId }: 
     }
   }
   const totals = totalsOf(sum, planned.tables.length, equalTables)
-  const [failed] = errors
+  // A bug of ours is told even where other tables failed for reasons of their own.
+  const failed = errors.find(({ code }) => code === 'INTERNAL') ?? errors[0]
   // What could not be compared is not equal.
   if (failed !== undefined) return { totals, error: failed }
   const open = openOf(sum)

@@ -55,6 +55,7 @@ function conditionOf(columns: readonly StoredColumn[], key: readonly string[], r
   const dialect: KeyDialect = {
     quote: quotedName,
     from: () => '',
+    byColumns: true,
     text: ({ name }) => quotedName(name),
     bound: ({ native }) => `CAST(? AS ${native})`,
     value: ({ name }: Column, text) => {

@@ -94,6 +94,7 @@ export class DuckdbChunk implements ChunkWriter {
       if (careful) await this.#staging.check()
     } catch (error) {
       if (!careful) await this.#end()
+      else if (isRowError(error)) await this.#beginAgain()
       throw this.#refusal(error)
     }
     try {

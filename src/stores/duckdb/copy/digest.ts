@@ -2,6 +2,8 @@
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlRow } from '../../port.ts'
+import { isRowError } from './errors.ts'
 import { fromTable } from './key-dialect.ts'
 import { rowsOf, type Query } from './rows.ts'
 import { proofText } from './select.ts'
@@ -13,11 +15,15 @@ export async function digestOf(session: Session, query: Query, ours: boolean, si
   const texts = request.columns.map(({ column, as }) => proofText(column, as, ours))
   if (texts.length === 0 || texts.includes(null)) return slowDigest(session, query, signal)
   const sum = `sum(CAST('0x' || substr(md5(${texts.join(' || ')}), 21) AS BIGINT))`
-  const [row] = await session.rows(
-    `SELECT count(*), CAST(coalesce(${sum}, 0) AS VARCHAR) FROM ${fromTable(request.table)} WHERE ${condition}`,
-    parameters,
-    { where, signal },
-  )
+  const asked = `SELECT count(*), CAST(coalesce(${sum}, 0) AS VARCHAR) FROM ${fromTable(request.table)} WHERE ${condition}`
+  let row: SqlRow | undefined
+  try {
+    ;[row] = await session.rows(asked, parameters, { where, signal })
+  } catch (error) {
+    if (session.inTransaction || !isRowError(error)) throw error
+    // A value that cannot be converted: reading row by row names it.
+    return slowDigest(session, query, signal)
+  }
   if (row === undefined) throw new SluiceError('INTERNAL', 'DuckDB gave no sum')
   return { rows: BigInt(String(row[0])), sum: sumText(BigInt(String(row[1]))) }
 }

@@ -130,6 +130,8 @@ class DuckdbCopy implements CopyStore {
   async source(signal: AbortSignal): Promise<SourceView> {
     const session = await connect(this.#parts)
     try {
+      // Nobody writes into a file that is open for reading. Without a transaction, a statement that fails spoils no other.
+      if (this.#parts.side === 'source') return new DuckdbView(session)
       await session.raw('BEGIN TRANSACTION')
       // The first look at the file is what a transaction sees from then on.
       await session.rows('SELECT count(*) FROM duckdb_tables()', [], { signal })

@@ -5,7 +5,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { Bound } from '../../../model/copy/range.ts'
 import { keyColumns, type KeyDialect } from '../../key-ranges.ts'
 import { duckText } from './spell.ts'
-import { kept } from './select.ts'
+import { kept, wallClock } from './select.ts'
 
 export function fromTable({ table: { schema, name } }: TableSpec): string {
   return `${quotedName(schema ?? 'main')}.${quotedName(name)}`
@@ -19,8 +19,15 @@ export const SOURCE_KEYS: KeyDialect = {
   value: ({ type }, text) => (type.kind === 'bytes' ? text.replace(/^\\x/, '') : text),
   text: ({ name, type }) => {
     const value = quotedName(name)
-    return type.kind === 'bytes' ? `'\\x' || lower(hex(${value}))` : kept(`CAST(${value} AS VARCHAR)`)
+    return type.kind === 'bytes' ? `'\\x' || lower(hex(${value}))` : kept(printedKey(value, type))
   },
+  byColumns: true,
+}
+
+function printedKey(value: string, type: ColumnType): string {
+  const printed = `CAST(${value} AS VARCHAR)`
+  if (type.kind !== 'timestamp' || !type.zone) return printed
+  return `CASE WHEN isinf(${value}) THEN ${printed} ELSE ${wallClock(value)} || '+00' END`
 }
 
 /** For tables that are written: bounds come from another system, in its spelling. */

@@ -5,8 +5,10 @@ import { equalTypes } from './equal-types.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 import type { RowBatch, RowRequest } from '../../copy-port.ts'
 import type { SqlRow } from '../../port.ts'
+import { isRowError } from './errors.ts'
 import { fromTable } from './key-dialect.ts'
 import { selected } from './select.ts'
 import { chunksOf, type Session } from './session.ts'
@@ -36,10 +38,18 @@ export async function* rowsOf(session: Session, query: Query, signal: AbortSigna
   const [counted] = await session.rows(`SELECT count(*) ${from}`, parameters, asked)
   const rows = Number(counted?.[0])
   const columns = request.columns.map(({ column, as }, i) => `${selected(column, as)} AS c${i}`)
-  const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${from}${order === '' ? '' : ` ORDER BY ${order}`}`
+  const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
+  const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
   const reader = new RowReader(request)
   if (rows <= HELD_ROWS) {
-    const result = await session.result(select, parameters, asked)
+    let result
+    try {
+      result = await session.result(select, parameters, asked)
+    } catch (error) {
+      if (session.inTransaction || !isRowError(error)) throw error
+      // Which row it is DuckDB does not say.
+      result = await session.result(tried(request, tail), parameters, asked)
+    }
     if (result.rowCount !== rows) throw missing(rows, result.rowCount)
     for await (const chunk of chunksOf(result)) {
       yield reader.batch(chunk)
@@ -48,7 +58,12 @@ export async function* rowsOf(session: Session, query: Query, signal: AbortSigna
     return
   }
   const name = `sluice_rows_${++made}`
-  await session.result(`CREATE TEMP TABLE ${name} AS ${select}`, parameters, asked)
+  try {
+    await session.result(`CREATE TEMP TABLE ${name} AS ${select}`, parameters, asked)
+  } catch (error) {
+    if (session.inTransaction || !isRowError(error)) throw error
+    await session.result(`CREATE TEMP TABLE ${name} AS ${tried(request, tail)}`, parameters, asked)
+  }
   try {
     // Rows of a transaction that is still open are numbered from somewhere else than from 0.
     const [lowest] = await session.rows(`SELECT CAST(min(rowid) AS VARCHAR) FROM ${name}`)
@@ -70,9 +85,22 @@ export async function* rowsOf(session: Session, query: Query, signal: AbortSigna
 
 let made = 0
 
+/** The same rows, with NULL for a value that cannot be converted; one more column names the first such value of a row by its place. */
+function tried({ columns }: Query['request'], tail: string): string {
+  const values = columns.map(({ column, as }) => `TRY(${selected(column, as)})`)
+  const places = columns.map(
+    ({ column }, i) => `WHEN ${quotedName(column.name)} IS NOT NULL AND ${values[i]} IS NULL THEN '${i}'`,
+  )
+  return `SELECT ${values.map((value, i) => `${value} AS c${i}, `).join('')}CASE ${places.join(' ')} END AS broken ${tail}`
+}
+
 function missing(promised: number, given: number): SluiceError {
   return new SluiceError('INTERNAL', `DuckDB promised ${promised} rows and gave ${given}`)
 }
+
+const UNCONVERTIBLE = new SluiceError('VALUE_REFUSED', 'DuckDB cannot convert this value to text', {
+  hint: 'mend the row at its source, or leave the column out with --columns',
+})
 
 class RowReader {
   readonly #request: Query['request']
@@ -89,10 +117,12 @@ class RowReader {
   batch(chunk: DuckDBDataChunk): RowBatch {
     const width = this.#readers.length
     const values = Array.from({ length: width }, (_, i) => chunk.getColumnValues(i))
+    const broken = width > 0 && chunk.columnCount > width ? chunk.getColumnValues(width) : null
     const rows: Row[] = []
     let bytes = 0
     for (let r = 0; r < chunk.rowCount; r++) {
-      const row = this.#row(values, r)
+      const place = broken?.[r] ?? null
+      const row = place === null ? this.#row(values, r) : this.#refuse(UNCONVERTIBLE, values, r, Number(place))
       if (row === null) continue
       for (const cell of row)
         if (cell !== null)

@@ -40,7 +40,7 @@ export function canonicalText({ name, type, native }: Column, as: ColumnType): s
     case 'date':
       return `replace(${printed}, ' (BC)', ' BC')`
     case 'timestamp': {
-      const wall = withoutZeros(type.zone ? `CAST(CAST(${value} AS TIMESTAMP) AS VARCHAR)` : printed, type)
+      const wall = withoutZeros(type.zone ? wallClock(value) : printed, type)
       return `CASE WHEN contains(${wall}, '(BC)') THEN replace(${wall}, ' (BC)', '') || ' BC' ELSE ${wall} END`
     }
     case 'time':
@@ -52,6 +52,11 @@ export function canonicalText({ name, type, native }: Column, as: ColumnType): s
     default:
       return printed
   }
+}
+
+/** A TIMESTAMPTZ as DuckDB prints a TIMESTAMP in UTC. Casts go through ICU, which fails or is a millisecond off at the largest values. */
+export function wallClock(value: string): string {
+  return `CASE WHEN isinf(${value}) THEN CAST(${value} AS VARCHAR) ELSE CAST(make_timestamp(epoch_us(${value})) AS VARCHAR) END`
 }
 
 /** Of a type that has no digits in front of the point DuckDB prints none there, and canonical texts have a zero. */

@@ -31,6 +31,11 @@ export class Session {
     this.#side = side
   }
 
+  /** Whether a statement that fails ends the transaction of those around it. A source is read-only, and needs none for one moment. */
+  get inTransaction(): boolean {
+    return this.#side === 'target'
+  }
+
   /** Moments are printed and read in UTC here. */
   async begin(): Promise<this> {
     await this.raw(`SET TimeZone = 'UTC'`)

@@ -48,8 +48,16 @@ export function spellerOf(as: ColumnType, column: Column): Speller {
   }
 }
 
-/** DuckDB puts BC behind the date, in brackets, and takes no notice of it elsewhere. */
+/**
+ * DuckDB puts BC behind the date, in brackets, and takes no notice of it elsewhere. A moment gets its zone: without one it goes through ICU, which
+ * overflows near the largest value.
+ */
 export function duckText(as: ColumnType, text: string): string {
+  if (as.kind === 'timestamp' && as.zone && /\d/.test(text)) return `${datedText(as, text)}+00`
+  return datedText(as, text)
+}
+
+function datedText(as: ColumnType, text: string): string {
   if (!text.endsWith(' BC')) return text
   if (as.kind === 'date') return `${text.slice(0, -3)} (BC)`
   return as.kind === 'timestamp' ? text.slice(0, -3).replace(' ', ' (BC) ') : text
