@@ -34,8 +34,10 @@ export async function settlePlan(
   const { plan, key, ledger, name } = context
   const essence = planEssence(sourceIdentity, plan)
   let known = await runs.plan(key)
-  if (known === null || options.restart) {
-    if (known !== null) await ledger.retireAll('restart', null)
+  const unused = known !== null && known.hash !== plan.hash && !options.restart && (await isUnused(context))
+  const instead = options.restart || unused
+  if (known === null || instead) {
+    if (known !== null) await ledger.retireAll(unused ? 'another plan, nothing was written' : 'restart', null)
     const row: PlanRow = {
       source: context.sourceLabel,
       sourceTable: name,
@@ -44,9 +46,9 @@ export async function settlePlan(
       wishes: JSON.stringify({ ...wishes, rename: [...wishes.rename] }),
       chunkRows: plan.chunkRows,
       planned: false,
-      madeHere: plan.create,
+      madeHere: plan.create || (unused && known?.madeHere === true),
     }
-    await runs.savePlan(key, row, options.restart)
+    await runs.savePlan(key, row, instead)
     // Another program may have written one at the same moment.
     known = (await runs.plan(key)) ?? row
   }
@@ -55,6 +57,21 @@ export async function settlePlan(
     reason: planDifference(known.plan, essence),
     hint: 'copy it as before, or begin again with --restart; rows that the target holds stay there',
   })
+}
+
+/**
+ * Whether no row was written under the plan that the ledger has, and no program is about to write one: then the plan binds nobody. Where a chunk is no
+ * transaction of the target, each attempt may have left rows.
+ */
+async function isUnused({ ledger, planning, store }: TableContext): Promise<boolean> {
+  const chunks = await ledger.all()
+  const isFree = ({ status, written, quarantined, cursor, attempt }: StoredChunk): boolean =>
+    status !== 'in_progress' &&
+    written === 0n &&
+    quarantined === 0n &&
+    cursor === null &&
+    (store.can.atomic !== 'row' || attempt === 0)
+  return chunks.every(isFree) && !(await planning.underWay())
 }
 
 /**

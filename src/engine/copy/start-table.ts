@@ -104,10 +104,10 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     signal: run.interrupt.abort,
   }
   try {
-    await settlePlan(context, runs, planned.from.identity, operation, one.wishes)
     for (const { chunk, why } of await reclaimDead(database, ledger, owner, isAlive)) {
       run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
     }
+    await settlePlan(context, runs, planned.from.identity, operation, one.wishes)
     context = await divided(context, one, planned, around)
     const { ring } = context
     if (ring !== null) await heedRing(context, ring)
