@@ -108,6 +108,15 @@ export class Fields {
     return value
   }
 
+  /** `metaData.format`: a provider, and options that are texts. */
+  format(): void {
+    const value = this.of['format']
+    if (value === undefined || value === null) return
+    const format = new Fields(`${this.kind}.format`, this.object('format'), this.#where)
+    format.textOrNull('provider')
+    format.mapOrNull('options')
+  }
+
   deletionVector(): void {
     const value = this.of['deletionVector']
     if (value === undefined || value === null) return

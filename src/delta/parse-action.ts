@@ -1,6 +1,7 @@
 /** One line of a log as an action: JSON, and a check of the fields that sluice reckons with. Everything else passes unread. */
 import type { Action, AddAction, CdcAction, DomainMetadataAction, MetadataAction, ProtocolAction } from './actions.ts'
 import type { CheckpointMetadataAction, RemoveAction, SidecarAction, TxnAction } from './actions.ts'
+import { doubledName } from './doubled-names.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { Json, Where } from './action-fields.ts'
 
@@ -19,7 +20,7 @@ function fileFields(fields: Fields): void {
   fields.integerOrNull('defaultRowCommitVersion')
 }
 
-/** The text of `txn.version` where it is more than a double can hold. The last of equal keys counts, as in JSON.parse. */
+/** The text of `txn.version` where it is more than a double can hold. */
 function exactVersion(raw: string, where: Where): string {
   const digits = memberText(raw, ['txn', 'version'])
   if (digits === null || !/^-?\d+$/.test(digits) || BigInt.asIntN(64, BigInt(digits)) !== BigInt(digits)) {
@@ -97,6 +98,7 @@ function checked(kind: string, value: Json, raw: string, where: Where, mode: Par
       fields.text('schemaString')
       fields.textsOrNull('partitionColumns')
       fields.mapOrNull('configuration')
+      fields.format()
       fields.time('createdTime')
       return { kind, metaData: value as unknown as MetadataAction }
     case 'protocol':
@@ -157,6 +159,8 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
     throw bad(`no valid JSON (${error instanceof Error ? error.message : String(error)})`, where, error)
   }
   if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
+  const doubled = doubledName(raw, parsed)
+  if (doubled !== null) throw bad(`the name ${shown(doubled)} stands twice in one object`, where)
   let kind: string | null = null
   let name: string | null = null
   for (const key in parsed) {

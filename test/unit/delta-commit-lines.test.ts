@@ -138,6 +138,10 @@ describe('one action', () => {
     ['{"add":[]}', /add should be an object/],
     ['{"add":"x"}', /add should be an object/],
     ['{"add":{},"remove":{}}', /two actions on one line: add and remove/],
+    ['{"txn":{"appId":"a","version":1,"version":2}}', /the name "version" stands twice/],
+    ['{"add":{"path":"a","path" :"b"}}', /the name "path" stands twice/],
+    ['{"add":{"path":"a","p\\u0061th":"b"}}', /the name "path" stands twice/],
+    ['{"metaData":{"id":"a","format":{"provider":{}},"schemaString":""}}', /metaData.format.provider should be text/],
     ['{"protocol":{"minReaderVersion":"1"}}', /protocol\.minReaderVersion/],
     ['{"metaData":{"id":1}}', /metaData\.id/],
     ['{"txn":{"appId":"a","version":1.5}}', /txn\.version/],
@@ -157,7 +161,6 @@ describe('one action', () => {
       '{"txn":{"x":{"version":1},"appId":"version","version":9007199254740993,"y":{"version":2}},"z":{"txn":{"version":3}}}',
       '9007199254740993',
     ],
-    ['{"txn":{"appId":"a","version":1,"version":9007199254740995}}', '9007199254740995'],
     ['{"txn":{"appId":"a","version":7}}', '7'],
     ['{"txn":{"appId":"a","version":-0}}', '0'],
   ])('txn.version is exact in %s', (raw, version) => {
