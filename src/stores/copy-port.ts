@@ -277,6 +277,8 @@ export type DigestRequest = {
   /** Only rows with these keys, as `keyText` spells them, where others may stand between them. */
   readonly only?: ReadonlySet<string>
   readonly frames?: FrameFormat
+  /** Other columns than those of the chunk, and not only what the chunk has written; of `canonical` alone. */
+  readonly columns?: readonly WriteColumn[]
 }
 
 export interface CopyTarget {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/operation.ts'
 import type { LeftBehind } from '../../src/model/copy/left-behind.ts'
@@ -70,6 +71,21 @@ describe('generated columns', () => {
     await to.sql(`INSERT INTO made (id, name) VALUES (21, 'new')`)
     expect(await to.rows('SELECT twice FROM made WHERE id = 21')).toEqual([['42']])
     expectDone(await perform(copyOf(from, to, 'made')))
+  })
+
+  test('are proved by their values: one that its expression does not give fails the chunk', async (context) => {
+    const [from, to] = await places(context, 'sqlite', 'sqlite')
+    await from.sql(
+      'CREATE TABLE made (id INTEGER PRIMARY KEY, many INTEGER AS (id * 2) STORED)',
+      'INSERT INTO made VALUES (7)',
+    )
+    const database = new Database(from.url.slice('sqlite:///'.length))
+    database.unsafeMode()
+    database.exec(`PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, '* 2', '* 3')`)
+    database.close()
+    const ran = await perform(copyOf(from, to, 'made'))
+    expect(ran.finished).toMatchObject({ exitCode: 1, error: { code: 'CHUNKS_FAILED' } })
+    expect(ran.finished.error?.message).toContain('the target computes other values of many than made has')
   })
 
   test('are named where the target cannot compute them, and copied as values where they are asked for', async (context) => {

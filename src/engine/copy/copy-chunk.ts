@@ -8,6 +8,7 @@ import type { Cell, Digest, Row, Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
 import { compareDigests } from './chunk-proof.ts'
+import { Computed } from './computed.ts'
 import {
   keyPositions,
   readColumns,
@@ -56,6 +57,7 @@ class ChunkWork {
   readonly #careful: boolean
   readonly #progress: ChunkProgress
   readonly #sum = new RowSum()
+  readonly #computed: Computed
   readonly #aside: AsideRow[] = []
   /** Rows that could not be read, until the batch around them is written. */
   readonly #unread: AsideRow[] = []
@@ -77,6 +79,7 @@ class ChunkWork {
     this.#progress = progress
     const { plan, store } = context
     this.#sourceKey = keyPositions(plan)
+    this.#computed = new Computed(plan)
     this.#targetKey = targetKeyPositions(plan)
     // Other rows may stand between ours: what is proved are the keys that were written.
     const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append' || !plan.sortsAlike
@@ -115,7 +118,7 @@ class ChunkWork {
     }
     const frames = !this.#careful && plan.frames !== undefined && plan.proof !== 'canonical'
     const source = frames ? await this.#forward(writer) : await this.#copyRows(writer)
-    return await this.#close(writer, source)
+    return await this.#close(writer, source, frames)
   }
 
   /** Rows as the source prints them; their bytes are hashed on the way. */
@@ -166,7 +169,10 @@ class ChunkWork {
     const resumed = this.#cursor !== null
     const size = this.#careful ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
     this.#progress('reading', this.#claim.written, this.#bytes)
-    for await (const { rows, bytes, stamps } of this.#view.read(this.#request(this.#rest()), size, signal)) {
+    const request = this.#request(this.#rest())
+    const wanted = { ...request, columns: [...request.columns, ...this.#computed.columns] }
+    for await (const { rows: read, bytes, stamps } of this.#view.read(wanted, size, signal)) {
+      const rows = this.#computed.taken(read)
       throttle.moved(rows.length)
       if (throttle.limit !== null) await throttle.take(rows.length, signal)
       this.#read += BigInt(rows.length)
@@ -199,7 +205,7 @@ class ChunkWork {
     return sums ? sum.digest() : null
   }
 
-  async #close(writer: ChunkWriter, read: Digest | null): Promise<ChunkResult | null> {
+  async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
     const { plan, ledger, database, owner, key, signal } = this.#context
     const { range } = this.#claim
     this.#progress('proving', this.#read, this.#bytes)
@@ -219,6 +225,9 @@ class ChunkWork {
       else if (this.#keys !== null)
         compareDigests(plan, { rows: BigInt(this.#keys.size), sum: '' }, { rows: stored.rows, sum: '' })
       else if (whole) compareDigests(plan, { rows: this.#written, sum: '' }, { rows: stored.rows, sum: '' })
+      // Of a chunk that went on in its middle, or left rows out, only a part was seen.
+      if (whole && scheme !== 'count' && this.#aside.length === 0 && this.#claim.cursor === null)
+        await this.#computed.prove(writer, range, forwarded ? this.#view : null, signal)
     }
     const quarantined = BigInt(this.#aside.length) + (this.#batchwise ? await this.#asideBefore() : 0n)
     const tally: Tally = {

@@ -34,6 +34,8 @@ export type TablePlan = {
   /** Whether the target has to be created. */
   readonly create: boolean
   readonly columns: readonly ColumnPlan[]
+  /** Generated columns that source and target compute by the same expression: read on both sides, and no part of the hash. */
+  readonly checked?: readonly ColumnPlan[]
   /** A condition in the SQL of the source. */
   readonly where?: string
   readonly onExisting: OnExisting

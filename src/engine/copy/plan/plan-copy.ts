@@ -91,6 +91,22 @@ async function detailedTable(table: TableSpec, from: CopyStore, planner: Planner
   return await withSequences(detailed, from, 'source', planner)
 }
 
+/** The target's table with what is compared with the source's: only as far as that has anything of the kind. */
+async function detailedTarget(
+  found: TableSpec,
+  source: TableSpec,
+  to: CopyStore,
+  planner: Planner,
+): Promise<TableSpec> {
+  const { again, signal } = planner
+  const beside = to.beside?.()
+  const computes = source.columns.some(({ expression }) => expression !== undefined)
+  const numbers = source.columns.some(({ sequence }) => sequence !== undefined)
+  const table =
+    beside !== undefined && computes ? await again(() => onSide('target', () => beside.detailed(found, signal))) : found
+  return numbers ? await withSequences(table, to, 'target', planner) : table
+}
+
 async function withSequences(
   table: TableSpec,
   store: CopyStore,
@@ -147,9 +163,7 @@ async function planOne(source: TableSpec, operation: CopyOperation, around: Arou
     const keyed = { ...source, key: operation.key ?? source.key }
     const extent = await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted)))
     const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
-    const isNumbered = sized.columns.some(({ sequence }) => sequence !== undefined)
-    const there = found === null || !isNumbered ? found : await withSequences(found, to, 'target', around)
-
+    const there = found === null ? null : await detailedTarget(found, sized, to, around)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
     const plan = planTable(from, to, sized, there, targetName, wishes)
     // Ranges of a ring hold as many rows as happen to lie there: about so many.

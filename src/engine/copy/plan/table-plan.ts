@@ -124,11 +124,13 @@ export function planTable(
     })
   }
   const frames = framesOf(from, to, columns, wishes, source)
+  const checked = keyed ? checkedColumns(source, target, columns, sameSystem) : []
   const plan = {
     source,
     target,
     create: found === null,
     columns,
+    ...(checked.length === 0 ? {} : { checked }),
     ...(wishes.where === undefined ? {} : { where: wishes.where }),
     onExisting: wishes.onExisting,
     proof: proofOf(wishes.verify, frames, target, wishes.onExisting),
@@ -280,6 +282,30 @@ function newColumn(
     ...(sameSystem && column.collation !== undefined ? { collation: column.collation } : {}),
     ...(sameSystem && column.static === true ? { static: true } : {}),
   }
+}
+
+function checkedColumns(
+  source: TableSpec,
+  target: TableSpec,
+  columns: readonly ColumnPlan[],
+  sameSystem: boolean,
+): readonly ColumnPlan[] {
+  if (!sameSystem) return []
+  return source.columns.flatMap((column): readonly ColumnPlan[] => {
+    const { name, expression } = column
+    if (expression === undefined || columns.some(({ from }) => from === name)) return []
+    const other = target.columns.find((one) => one.name === name)
+    const isSame =
+      other?.expression !== undefined &&
+      other.native === column.native &&
+      bareSql(other.expression.sql) === bareSql(expression.sql)
+    return isSame ? [{ from: name, to: name, source: column, target: other, ...pairTypes(column, other, true) }] : []
+  })
+}
+
+/** Blanks and brackets differ with what a system prints. */
+function bareSql(sql: string): string {
+  return sql.replaceAll(/[\s()]/g, '')
 }
 
 /** Generated columns that the target computes as the source does: their expressions go along as they stand, and only where all names are the same. */

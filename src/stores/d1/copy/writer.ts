@@ -110,8 +110,9 @@ export class D1ChunkWriter implements ChunkWriter {
     return stored.length === 0 ? rows.length : stored.reduce((sum, count) => sum + count, 0)
   }
 
-  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
-    const { table, columns, range, signal } = this.#request
+  async digest({ scheme, only, columns: other }: DigestRequest): Promise<Digest> {
+    const { table, range, signal } = this.#request
+    const columns = other ?? this.#request.columns
     if (scheme === 'echo') throw new Error('D1 prints no rows as they are')
     const request = { table, columns, range, where: null, keys: this.#keys, blame: 'target' } as const
     try {

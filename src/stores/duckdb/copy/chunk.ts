@@ -108,8 +108,9 @@ export class DuckdbChunk implements ChunkWriter {
     }
   }
 
-  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
-    const { table, columns, onExisting, signal } = this.#request
+  async digest({ scheme, only, columns: other }: DigestRequest): Promise<Digest> {
+    const { table, onExisting, signal } = this.#request
+    const columns = other ?? this.#request.columns
     if (scheme === 'echo') throw new Error('DuckDB prints no frames')
     this.#begun()
     const list =
@@ -126,7 +127,7 @@ export class DuckdbChunk implements ChunkWriter {
         return { rows: BigInt(String(row?.[0])), sum: '' }
       }
       // Rows of somebody else may hold JSON in another spelling.
-      const ours = this.#wrote && (onExisting === 'refuse' || onExisting === 'replace-range')
+      const ours = other === undefined && this.#wrote && (onExisting === 'refuse' || onExisting === 'replace-range')
       const query: Query = { request: { table, columns }, condition: sql, parameters, where: null, order: '' }
       return await digestOf(this.#session, query, ours, signal)
     } finally {

@@ -97,9 +97,10 @@ class Writer implements ChunkWriter {
     }
   }
 
-  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
+  async digest({ scheme, only, columns: other }: DigestRequest): Promise<Digest> {
     if (scheme === 'echo') throw new Error('MySQL prints no frames')
-    const { table, columns, range, sortsAlike, signal } = this.#writing.request
+    const { table, range, sortsAlike, signal } = this.#writing.request
+    const columns = other ?? this.#writing.request.columns
     const request: RowRequest = { table, columns, range, where: null, ordered: false }
     if (only !== undefined && sortsAlike === false && range.by === 'key') {
       return await digestOfKeys(only, (some) =>

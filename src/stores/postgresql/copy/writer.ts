@@ -101,9 +101,10 @@ export class PostgresWriter implements ChunkWriter {
     return this.#do(() => loadCsv(this.#session, table.table, columns, csv))
   }
 
-  async digest({ scheme, only, frames }: DigestRequest): Promise<Digest> {
+  async digest({ scheme, only, frames, columns: other }: DigestRequest): Promise<Digest> {
     await this.#begin()
-    const { columns, range, sortsAlike } = this.#request
+    const { range, sortsAlike } = this.#request
+    const columns = other ?? this.#request.columns
     if (only !== undefined && sortsAlike === false && range.by === 'key') {
       return digestOfKeys(
         only,

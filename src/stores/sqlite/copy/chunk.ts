@@ -96,15 +96,17 @@ export class SqliteChunk implements ChunkWriter {
     }
   }
 
-  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
+  async digest({ scheme, only, columns }: DigestRequest): Promise<Digest> {
     const { signal } = this.#request
     if (scheme === 'echo') throw new Error('SQLite prints no frames')
     this.#begun()
     try {
       const keys = only ?? this.#written
-      if (keys !== null) return await keysDigest(this.#connection, this.#stored, keys, scheme === 'count', signal)
+      const stored = columns === undefined ? this.#stored : { ...this.#stored, columns }
+      if (keys !== null) return await keysDigest(this.#connection, stored, keys, scheme === 'count', signal)
       if (scheme === 'canonical') {
-        return await (this.#onlyOurs() ? ownDigest : digestOf)(this.#connection, this.#stored, signal)
+        const isOurs = columns === undefined && this.#onlyOurs()
+        return await (isOurs ? ownDigest : digestOf)(this.#connection, stored, signal)
       }
       const rows = this.#stored.conditions.reduce((sum, { sql, parameters }) => {
         const count = this.#connection.prepare(`SELECT count(*) FROM ${this.#table} WHERE ${sql}`).pluck()
