@@ -88,6 +88,11 @@ export type TableMark = {
   readonly lasting: boolean
 }
 
+/**
+ * Facts that tell a database from a copy of it, by names such as `system` and `timeline`. A fact that the server does not tell is absent.
+ */
+export type Origin = Readonly<Record<string, string>>
+
 export interface CopyStore extends AsyncDisposable {
   readonly system: System
   /** URL without password. */
@@ -120,6 +125,8 @@ export interface CopyStore extends AsyncDisposable {
   tokenSample?(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture>
   /** What a table is known again by, without a look at its rows; null where it is not there. Of stores that have anything of the kind. */
   mark?(table: TableName, signal: AbortSignal): Promise<TableMark | null>
+  /** What tells this database from a copy of it, of stores whose tables can be archived. @throws SluiceError CONNECTION_LOST … */
+  origin?(signal: AbortSignal): Promise<Origin>
   /** Partitions that are tables of their own, of stores that have such. */
   partitions?(): PartitionStore
   /** What people have written about the columns of a table, by name; of stores that keep that. */

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PartitionLedger, type Held } from '../../src/archive/ledger/partition-ledger.ts'
 import { readArchive } from '../../src/archive/ledger/record.ts'
-import { makeArchiveTables } from '../../src/archive/ledger/schema.ts'
+import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { CopyStore, LedgerDatabase } from '../../src/stores/copy-port.ts'
 
@@ -24,7 +24,7 @@ describe('a partition that has to stay', () => {
     new Database(file).exec('CREATE TABLE bookings (id INTEGER PRIMARY KEY)').close()
     store = await openCopyStore(`sqlite:///${file}`, { mode: 'write' })
     database = await store.ledger()
-    await makeArchiveTables(database)
+    await prepareArchiveLedger(database)
     ledger = new PartitionLedger(database, TABLE, OWNER)
     const stored = { columns: [], partitionColumn: 'p', mapped: false, sortBy: [] }
     await ledger.addTable(

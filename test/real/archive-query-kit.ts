@@ -1,7 +1,7 @@
 /** A table of bookings in a source, parts of it archived by hand, and the same rows untouched in DuckDB. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { makeArchiveTables } from '../../src/archive/ledger/schema.ts'
+import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { PartitionLedger, type Held } from '../../src/archive/ledger/partition-ledger.ts'
 import { queryColumns } from '../../src/engine/archiving/query/query-columns.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
@@ -118,7 +118,7 @@ export class Archiver implements AsyncDisposable {
     const [table] = await store.tables('bookings', SIGNAL)
     if (table === undefined) throw new Error('there are no bookings')
     const database = await store.ledger()
-    await makeArchiveTables(database)
+    await prepareArchiveLedger(database)
     const made = new Archiver(store, root, database, table)
     const stored = {
       columns: made.#columns.map(({ name, physical, column, as, stored: type }) => ({

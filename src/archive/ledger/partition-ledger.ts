@@ -42,6 +42,8 @@ export type Noted = {
   /** After now. */
   readonly graceMs?: number
   readonly error?: SluiceError | null
+  /** Paths that the Delta log names for the partition from now on. */
+  readonly logged?: readonly string[]
 }
 
 export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'>
@@ -63,7 +65,7 @@ export class PartitionLedger {
 
   /** Notes a table that is archived for the first time; one that is there already stays as it is. */
   async addTable(table: Omit<ArchivedTable, 'table' | 'revision'>, tool: string): Promise<void> {
-    const { archive, archiveId, timeColumn, calendar, stored, graceMs } = table
+    const { archive, archiveId, timeColumn, calendar, stored, graceMs, origin } = table
     await this.#add(
       'migration_archives',
       {
@@ -75,6 +77,7 @@ export class PartitionLedger {
         grace_ms: graceMs,
         revision: 0,
         tool,
+        origin: origin === null ? null : JSON.stringify(origin),
       },
       'created_ms',
     )
@@ -226,6 +229,7 @@ export class PartitionLedger {
       exportMs,
       graceMs,
       error,
+      logged,
     } = noted
     const values: [string, SqlValue][] = []
     if (digest !== undefined) values.push(['num_rows', digest.rows], ['checksum', digest.sum])
@@ -241,6 +245,7 @@ export class PartitionLedger {
     if (point !== undefined) values.push(['read_view', point.view], ['read_at', point.at])
     if (exportMs !== undefined) values.push(['export_ms', Math.round(exportMs)])
     if (error !== undefined) values.push(['error_code', error?.code ?? null], ['error_message', error?.message ?? null])
+    if (logged !== undefined) values.push(['logged_files', JSON.stringify(logged)])
     const sets = values.map(([name]) => `${name} = ?`)
     if (graceMs !== undefined) sets.push(`drop_after_ms = ${this.#now} + ${Math.round(graceMs)}`)
     return { sets, parameters: values.map(([, value]) => value) }

@@ -5,10 +5,10 @@ import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { LedgerDatabase, Origin } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlRow, SqlValue } from '../../stores/port.ts'
-import { hasArchives } from './schema.ts'
+import { ledgerColumns } from './schema.ts'
 
 export type ArchivedTable = {
   readonly table: TableName
@@ -23,6 +23,8 @@ export type ArchivedTable = {
   readonly graceMs: number
   /** Another number after any change of the state of a partition. */
   readonly revision: string
+  /** Identity of the database that may write into the archive; null where an older program made the ledger. */
+  readonly origin: Origin | null
 }
 
 export type ArchivedPartition = {
@@ -54,30 +56,35 @@ export type ArchivedPartition = {
   readonly dropAfterMs: number | null
   /** By the clock of the database. */
   readonly graceOver: boolean
+  /** Paths that the Delta log may name for the partition; null where an older program made the ledger: then any. */
+  readonly logged: readonly string[] | null
 }
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
 
 /** All tables that were ever archived out of a database, by name. */
 export async function archivedTables(database: LedgerDatabase): Promise<readonly ArchivedTable[]> {
-  if (!(await hasArchives(database))) return []
+  const there = await ledgerColumns(database, 'migration_archives')
+  if (there.size === 0) return []
   const rows = await database.all(
-    `SELECT ${tableColumns(database)} FROM migration_archives ORDER BY schema_name, table_name`,
+    `SELECT ${tableColumns(database, there)} FROM migration_archives ORDER BY schema_name, table_name`,
   )
   return rows.map(tableOf)
 }
 
 /** One table and its partitions by their lower bounds; null where it was never archived. */
 export async function readArchive(database: LedgerDatabase, table: TableName): Promise<ArchiveRecord | null> {
-  if (!(await hasArchives(database))) return null
+  const there = await ledgerColumns(database, 'migration_archives')
+  const ofPartition = await ledgerColumns(database, 'migration_archive_partitions')
+  if (there.size === 0 || ofPartition.size === 0) return null
   const key = [table.schema ?? '', table.name]
   const [found, partitions] = await database.batch([
     {
-      sql: `SELECT ${tableColumns(database)} FROM migration_archives WHERE schema_name = ? AND table_name = ?`,
+      sql: `SELECT ${tableColumns(database, there)} FROM migration_archives WHERE schema_name = ? AND table_name = ?`,
       parameters: key,
     },
     {
-      sql: `SELECT ${partitionColumns(database)} FROM migration_archive_partitions WHERE schema_name = ? AND table_name = ?
+      sql: `SELECT ${partitionColumns(database, ofPartition)} FROM migration_archive_partitions WHERE schema_name = ? AND table_name = ?
             ORDER BY CASE WHEN from_bound IS NULL THEN 0 ELSE 1 END, from_bound, partition_name`,
       parameters: key,
     },
@@ -96,6 +103,7 @@ const TABLE = [
   'stored',
   'grace_ms',
   'revision',
+  'origin',
 ]
 const PARTITION = [
   'partition_name',
@@ -125,19 +133,23 @@ const PARTITION = [
   'changed_ms',
   'export_ms',
   'drop_after_ms',
+  'logged_files',
 ]
 
 /** All as texts: no number of a ledger passes through one that rounds. */
-const asTexts = (names: readonly string[], { dialect }: LedgerDatabase): string =>
-  names.map((name) => `CAST(${name} AS ${ledgerDialect(dialect).types.castText})`).join(', ')
-const tableColumns = (database: LedgerDatabase): string => asTexts(TABLE, database)
-const partitionColumns = (database: LedgerDatabase): string => {
+const asTexts = (names: readonly string[], { dialect }: LedgerDatabase, there: ReadonlySet<string>): string => {
+  const { castText } = ledgerDialect(dialect).types
+  // A ledger that is only read may be one of an older program.
+  return names.map((name) => `CAST(${there.has(name) ? name : 'NULL'} AS ${castText})`).join(', ')
+}
+const tableColumns = (database: LedgerDatabase, there: ReadonlySet<string>): string => asTexts(TABLE, database, there)
+const partitionColumns = (database: LedgerDatabase, there: ReadonlySet<string>): string => {
   const { now } = ledgerDialect(database.dialect)
-  return `${asTexts(PARTITION, database)}, CASE WHEN drop_after_ms <= ${now} THEN 1 ELSE 0 END`
+  return `${asTexts(PARTITION, database, there)}, CASE WHEN drop_after_ms <= ${now} THEN 1 ELSE 0 END`
 }
 
 function tableOf(row: SqlRow): ArchivedTable {
-  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision] = row.map(textOf)
+  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision, origin] = row.map(textOf)
   if (name == null || archive == null || archiveId == null || stored == null) throw damaged('migration_archives')
   return {
     table: schema == null || schema === '' ? { name } : { schema, name },
@@ -148,6 +160,7 @@ function tableOf(row: SqlRow): ArchivedTable {
     stored: readJson(stored) as StoredTable,
     graceMs: Number(grace ?? 0),
     revision: revision ?? '0',
+    origin: origin == null ? null : (readJson(origin) as Origin),
   }
 }
 
@@ -189,6 +202,7 @@ function partitionOf(row: SqlRow): ArchivedPartition {
     exportMs: number('export_ms'),
     dropAfterMs: number('drop_after_ms'),
     graceOver: String(row[PARTITION.length]) === '1',
+    logged: text('logged_files') === null ? null : (readJson(text('logged_files') ?? '') as readonly string[]),
   }
 }
 

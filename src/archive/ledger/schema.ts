@@ -1,100 +1,88 @@
 /**
  * The tables of archives in the ledger, which lies in the source database: `migration_archives`, one row a table; `migration_archive_partitions`, one row
- * a partition with the state that counts; `migration_archive_history`, what happened to partitions, for people.
+ * a partition with the state that counts; `migration_archive_history`, what happened to partitions, for people; `migration_archive_heads`, the heads of
+ * the Delta log that this ledger has left or intends. `migration_archive_ledger` holds their version.
  */
+import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { makeLate } from '../../stores/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
+import { TABLES, type Columns } from './columns.ts'
 
-type Kind = 'integer' | 'name' | 'text'
+/** 1 is what programs made that wrote no version. */
+export const ARCHIVE_LEDGER_VERSION = 2
 
-const ARCHIVES: Readonly<Record<string, Kind>> = {
-  // Folder or URI of the Delta table, and the id in its metadata.
-  archive: 'text',
-  archive_id: 'name',
-  // What of the source says when a row belongs; NULL where partitions are the system's own.
-  time_column: 'name',
-  calendar: 'text',
-  stored: 'text',
-  grace_ms: 'integer',
-  // Counts changes of the state of any partition.
-  revision: 'integer',
-  tool: 'name',
-  created_ms: 'integer',
+/**
+ * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next
+ * one repeats the step; two programs at once repeat each other's statements.
+ * @throws SluiceError LEDGER_NEWER
+ */
+export async function prepareArchiveLedger(database: LedgerDatabase): Promise<void> {
+  const dialect = ledgerDialect(database.dialect)
+  const version = await refuseNewer(database)
+  if (version === ARCHIVE_LEDGER_VERSION) return
+  const { types } = dialect
+  await makeLate(database, `CREATE TABLE IF NOT EXISTS migration_archive_ledger (version ${types.integer} NOT NULL)`)
+  for (const [name, { key, unique, columns }] of Object.entries(TABLES)) {
+    const there = await ledgerColumns(database, name)
+    if (there.size === 0) {
+      const keys = Object.entries(key).map(([column, kind]) => `${column} ${types[kind]} NOT NULL`)
+      const primary = unique ? [`PRIMARY KEY (${Object.keys(key).join(', ')})`] : []
+      const parts = [...keys, ...Object.entries(columns).map((one) => columnSql(one, dialect)), ...primary]
+      await makeLate(database, `CREATE TABLE IF NOT EXISTS ${name} (${parts.join(', ')})${textOptions(database)}`)
+      continue
+    }
+    if (version < 2) await declareCharset(database, name)
+    for (const one of Object.entries(columns)) {
+      if (!there.has(one[0])) await makeLate(database, `ALTER TABLE ${name} ADD COLUMN ${columnSql(one, dialect)}`)
+    }
+  }
+  await database.batch([
+    { sql: 'DELETE FROM migration_archive_ledger WHERE version <= ?', parameters: [ARCHIVE_LEDGER_VERSION] },
+    { sql: 'INSERT INTO migration_archive_ledger (version) VALUES (?)', parameters: [ARCHIVE_LEDGER_VERSION] },
+  ])
 }
 
-const PARTITIONS: Readonly<Record<string, Kind>> = {
-  state: 'name',
-  from_bound: 'name',
-  to_bound: 'name',
-  native_schema: 'name',
-  native_table: 'name',
-  native_identity: 'name',
-  num_rows: 'integer',
-  checksum: 'name',
-  source_bytes: 'integer',
-  file_bytes: 'integer',
-  // Names and proofs of the Parquet files, as JSON.
-  files: 'text',
-  // Begins the names of files of the attempt that runs, or ran last.
-  file_prefix: 'name',
-  delta_version: 'integer',
-  // Of rows of a plain table that have been taken out of the source since the partition is detached.
-  removed_rows: 'integer',
-  removed_sum: 'name',
-  // 1 while rows are being brought back.
-  restoring: 'integer',
-  // 1 when the files of a restored partition are no longer part of the Delta table.
-  retracted: 'integer',
-  hold_reason: 'text',
-  fence: 'integer',
-  owner: 'name',
-  host: 'name',
-  pid: 'integer',
-  lease_until: 'integer',
-  run_id: 'integer',
-  read_view: 'text',
-  read_at: 'name',
-  error_code: 'name',
-  error_message: 'text',
-  planned_ms: 'integer',
-  changed_ms: 'integer',
-  export_ms: 'integer',
-  drop_after_ms: 'integer',
+/**
+ * @returns the version of the ledger; 0 without archives, 1 where the program that made it wrote no version
+ * @throws SluiceError LEDGER_NEWER: what a newer program wrote may mean something else
+ */
+export async function refuseNewer(database: LedgerDatabase): Promise<number> {
+  if ((await ledgerColumns(database, 'migration_archive_ledger')).size === 0) {
+    return (await hasArchives(database)) ? 1 : 0
+  }
+  const [row] = await database.all('SELECT MAX(version) FROM migration_archive_ledger')
+  const version = Number(row?.[0] ?? 1)
+  if (version <= ARCHIVE_LEDGER_VERSION) return version
+  throw new SluiceError('LEDGER_NEWER', `a newer sluice wrote the ledger of archives (version ${version})`, {
+    reason: `this one knows versions up to ${ARCHIVE_LEDGER_VERSION}`,
+    hint: 'use the newer sluice for the archives of this database',
+  })
 }
 
-const HISTORY: Readonly<Record<string, Kind>> = {
-  num_rows: 'integer',
-  checksum: 'name',
-  delta_version: 'integer',
-  run_id: 'integer',
-  error_message: 'text',
-  at_ms: 'integer',
-}
-
-/** Makes what is missing of the tables. */
-export async function makeArchiveTables(database: LedgerDatabase): Promise<void> {
-  const { types } = ledgerDialect(database.dialect)
-  const key = `schema_name ${types.name} NOT NULL, table_name ${types.name} NOT NULL`
-  const columns = (all: Readonly<Record<string, Kind>>): string => columnsOf(all, types)
-  const tables = [
-    `CREATE TABLE IF NOT EXISTS migration_archives (${key}, ${columns(ARCHIVES)}, PRIMARY KEY (schema_name, table_name))`,
-    `CREATE TABLE IF NOT EXISTS migration_archive_partitions (${key}, partition_name ${types.name} NOT NULL, ${columns(PARTITIONS)},
-       PRIMARY KEY (schema_name, table_name, partition_name))`,
-    `CREATE TABLE IF NOT EXISTS migration_archive_history (${key}, partition_name ${types.name} NOT NULL, fence ${types.integer} NOT NULL,
-       state ${types.name} NOT NULL, ${columns(HISTORY)})`,
-  ]
-  for (const sql of tables) await makeLate(database, sql)
-}
-
-/** Whether anything was ever archived out of this database. Asks and makes nothing. */
+/** Whether anything was ever archived out of this database. Creates nothing. */
 export async function hasArchives(database: LedgerDatabase): Promise<boolean> {
-  const { columns } = ledgerDialect(database.dialect)
-  return (await database.all(columns, ['migration_archive_partitions'])).length > 0
+  return (await ledgerColumns(database, 'migration_archive_partitions')).size > 0
 }
 
-function columnsOf(all: Readonly<Record<string, Kind>>, types: LedgerDialect['types']): string {
-  return Object.entries(all)
-    .map(([name, kind]) => `${name} ${types[kind]}`)
-    .join(', ')
+/** Names of the columns that a table of the ledger has; none where there is no such table. */
+export async function ledgerColumns(database: LedgerDatabase, table: string): Promise<ReadonlySet<string>> {
+  const rows = await database.all(ledgerDialect(database.dialect).columns, [table])
+  return new Set(rows.map(([name]) => String(name).toLowerCase()))
+}
+
+function columnSql([name, kind]: readonly [string, Columns[string] | undefined], { types }: LedgerDialect): string {
+  return `${name} ${types[kind ?? 'text']}`
+}
+
+/** Labels and names of tables that differ by case alone are two, whatever charset the database declares. */
+const MYSQL_TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
+
+function textOptions({ dialect }: LedgerDatabase): string {
+  return dialect === 'mysql' ? ` DEFAULT ${MYSQL_TEXT}` : ''
+}
+
+async function declareCharset(database: LedgerDatabase, table: string): Promise<void> {
+  if (database.dialect !== 'mysql') return
+  await database.batch([{ sql: `ALTER TABLE ${table} CONVERT TO ${MYSQL_TEXT}`, parameters: [] }])
 }

@@ -1,5 +1,5 @@
 /** The tables that an operation on archives is about. */
-import { makeArchiveTables } from '../../archive/ledger/schema.ts'
+import { prepareArchiveLedger, refuseNewer } from '../../archive/ledger/schema.ts'
 import { archivedTables, readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -10,12 +10,17 @@ import { readingLedger } from './reading-ledger.ts'
 
 export type Opened = AsyncDisposable & { readonly store: CopyStore; readonly database: LedgerDatabase }
 
-/** A source with its ledger. @param changes whether anything is going to be changed: then the ledger's tables are made where there are none */
+/**
+ * A source with its ledger.
+ * @param changes whether anything is going to be changed: then the ledger is created, or brought to this version
+ * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED
+ */
 export async function openSource(url: string, changes: boolean): Promise<Opened> {
   const store = changes ? await openCopyStore(url, { mode: 'write' }) : await openSourceStore(url)
   try {
     const ledger = await store.ledger()
-    if (changes) await makeArchiveTables(ledger)
+    if (changes) await prepareArchiveLedger(ledger)
+    else await refuseNewer(ledger)
     const database = changes ? ledger : readingLedger(ledger)
     return {
       store,

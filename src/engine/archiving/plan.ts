@@ -133,6 +133,7 @@ async function newArchive(
     }),
     graceMs: graceMs ?? GRACE_MS,
     revision: '0',
+    origin: (await store.origin?.(signal)) ?? null,
   }
 }
 

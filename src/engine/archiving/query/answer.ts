@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { refuseNewer } from '../../../archive/ledger/schema.ts'
 import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archiving/query-port.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
@@ -46,6 +47,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   const { store, table, signal } = question
   await using database = await store.ledger()
   const ledger = readingLedger(database)
+  await refuseNewer(ledger)
   let given = false
   const telling = ({ pages, ...rest }: Answer): Promise<void> => {
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {

@@ -13,7 +13,7 @@ export const LEDGER_VERSION = 2
 
 /** Names of the ledger's own tables, which are never part of a copy by pattern. */
 export function isLedgerTable({ name }: TableName): boolean {
-  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tracked_runs|tokens|objects|accepted_differences|archives|archive_partitions|archive_history|removals)|sluice_ledger_(?:head|log|part))$/.test(
+  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tracked_runs|tokens|objects|accepted_differences|archives|archive_(?:partitions|history|heads|ledger)|removals)|sluice_ledger_(?:head|log|part))$/.test(
     name,
   )
 }

@@ -7,6 +7,7 @@ import type {
   CopyTarget,
   LedgerDatabase,
   ObjectStore,
+  Origin,
   SourceView,
   StoreAbilities,
   TableMark,
@@ -111,6 +112,17 @@ class CassandraStore implements CopyStore {
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
     try {
       return await tablesOf(this.#link, pattern, signal)
+    } catch (error) {
+      throw cassandraError(error, this.#link.settings, 'read')
+    }
+  }
+
+  /** A keyspace that is restored elsewhere has tables with other ids, unless its schema names the old ones. */
+  async origin(): Promise<Origin> {
+    try {
+      const keyspace = this.#keyspace()
+      const ledger = await tableId(this.#link, { schema: keyspace, name: 'sluice_ledger_head' })
+      return { cluster: this.#link.cluster, keyspace, ...(ledger === null ? {} : { ledger }) }
     } catch (error) {
       throw cassandraError(error, this.#link.settings, 'read')
     }

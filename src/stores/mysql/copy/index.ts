@@ -6,6 +6,7 @@ import type {
   CopyTarget,
   LedgerDatabase,
   ObjectStore,
+  Origin,
   SourceView,
   StoreAbilities,
   TableMark,
@@ -90,6 +91,13 @@ class Store implements CopyStore {
     } catch (error) {
       throw sourceError(error, this.label)
     }
+  }
+
+  /** A dump that is loaded into another database or server is a copy; MariaDB has no `server_uuid`. */
+  async origin(signal: AbortSignal): Promise<Origin> {
+    throwIfAborted(signal)
+    // A container that is started again has another name of a host, and the same id.
+    return { server: this.#server.replace(/^mariadb:.*:(?=[^:]+$)/, 'mariadb:'), database: this.#config.database }
   }
 
   async mark({ schema, name }: TableName, signal: AbortSignal): Promise<TableMark | null> {

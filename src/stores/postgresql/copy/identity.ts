@@ -1,4 +1,6 @@
 /** What tells a database from all others, by whatever name it is reached. */
+import type { Origin } from '../../copy-port.ts'
+import { isConnectionLoss } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import type { CopySession } from './session.ts'
 
@@ -19,4 +21,28 @@ async function serverIdentity(session: CopySession, { host, port }: PostgresSett
     // Some services keep this function to themselves.
   }
   return `${host}:${port}`
+}
+
+/**
+ * What tells a database from a copy of it: the cluster, the database in it, and the timeline that it writes now, which a failover or a restore to a point
+ * in time begins anew. The control file names the timeline of the last checkpoint only, so the current WAL file is asked.
+ */
+export async function originOf(session: CopySession): Promise<Origin> {
+  const facts: Readonly<Record<string, string>> = {
+    system: 'SELECT system_identifier FROM pg_catalog.pg_control_system()',
+    database: 'SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()',
+    timeline: `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
+      ELSE substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END`,
+  }
+  const known: Record<string, string> = {}
+  for (const [name, sql] of Object.entries(facts)) {
+    try {
+      const [row] = await session.ask(sql)
+      if (row?.[0] != null) known[name] = row[0]
+    } catch (error) {
+      // Some services keep these functions to themselves; a connection that is lost says nothing about them.
+      if (isConnectionLoss(error)) throw error
+    }
+  }
+  return known
 }

@@ -9,6 +9,7 @@ import type {
   CopyTarget,
   LedgerDatabase,
   ObjectStore,
+  Origin,
   SourceView,
   StoreAbilities,
   TableMark,
@@ -23,7 +24,7 @@ import { Steps } from '../archiving/steps.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
 import { openPostgres } from '../sql-database.ts'
 import { sourceError } from './errors.ts'
-import { databaseIdentity } from './identity.ts'
+import { databaseIdentity, originOf } from './identity.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { PostgresBeside } from './beside-tables.ts'
 import { PostgresLedger } from './ledger.ts'
@@ -117,6 +118,15 @@ class PostgresCopy implements CopyStore {
       return await this.#sessions.use((session) =>
         underSignal(session, signal, () => findTables(session, pattern, this.identity)),
       )
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async origin(signal: AbortSignal): Promise<Origin> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) => underSignal(session, signal, () => originOf(session)))
     } catch (error) {
       throw sourceError(error, this.#settings)
     }

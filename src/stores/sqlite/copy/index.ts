@@ -13,6 +13,7 @@ import type {
   DeclareWishes,
   LedgerDatabase,
   ObjectStore,
+  Origin,
   SourceView,
   StoreAbilities,
   TableMark,
@@ -98,6 +99,16 @@ class SqliteCopy implements CopyStore {
     } catch (error) {
       throw copyError(error, this.label, this.#side)
     }
+  }
+
+  /**
+   * The inode and when it was made: another path, a restart of the machine and VACUUM keep both, and a copy of the file has others. Some file systems
+   * tell the time of the last change in place of the first.
+   */
+  async origin(): Promise<Origin> {
+    const { ino, birthtimeNs, ctimeNs } = statSync(this.#file, { bigint: true })
+    const isKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs
+    return { file: ino.toString(), ...(isKnown ? { made: birthtimeNs.toString() } : {}) }
   }
 
   async mark(_table: TableName, signal: AbortSignal): Promise<TableMark | null> {

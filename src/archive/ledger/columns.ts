@@ -1,0 +1,101 @@
+/**
+ * Columns of the archive's tables in the ledger. A new column is added here, with a new ARCHIVE_LEDGER_VERSION: ledgers of an older version get it, empty.
+ */
+
+/** `name`: a short text that can be part of a key. */
+export type ColumnKind = 'integer' | 'name' | 'text'
+export type Columns = Readonly<Record<string, ColumnKind>>
+
+/** Key and columns of one table; `key` is NOT NULL, and the primary key where `unique` says so. */
+export type LedgerTable = { readonly key: Columns; readonly unique: boolean; readonly columns: Columns }
+
+const OF_TABLE: Columns = { schema_name: 'name', table_name: 'name' }
+const OF_PARTITION: Columns = { ...OF_TABLE, partition_name: 'name' }
+
+const ARCHIVES: Columns = {
+  // Folder or URI of the Delta table, and the id in its metadata.
+  archive: 'text',
+  archive_id: 'name',
+  // What of the source says when a row belongs; NULL where partitions are the system's own.
+  time_column: 'name',
+  calendar: 'text',
+  stored: 'text',
+  grace_ms: 'integer',
+  // Counts changes of the state of any partition.
+  revision: 'integer',
+  tool: 'name',
+  created_ms: 'integer',
+  // Identity of the database that may write into the archive, as JSON; NULL where an older program made the ledger.
+  origin: 'text',
+}
+
+const PARTITIONS: Columns = {
+  state: 'name',
+  from_bound: 'name',
+  to_bound: 'name',
+  native_schema: 'name',
+  native_table: 'name',
+  native_identity: 'name',
+  num_rows: 'integer',
+  checksum: 'name',
+  source_bytes: 'integer',
+  file_bytes: 'integer',
+  // Names and proofs of the Parquet files, as JSON.
+  files: 'text',
+  // Begins the names of files of the attempt that runs, or ran last.
+  file_prefix: 'name',
+  delta_version: 'integer',
+  // Of rows of a plain table that have been taken out of the source since the partition is detached.
+  removed_rows: 'integer',
+  removed_sum: 'name',
+  // 1 while rows are being brought back.
+  restoring: 'integer',
+  // 1 when the files of a restored partition are no longer part of the Delta table.
+  retracted: 'integer',
+  hold_reason: 'text',
+  fence: 'integer',
+  owner: 'name',
+  host: 'name',
+  pid: 'integer',
+  lease_until: 'integer',
+  run_id: 'integer',
+  read_view: 'text',
+  read_at: 'name',
+  error_code: 'name',
+  error_message: 'text',
+  planned_ms: 'integer',
+  changed_ms: 'integer',
+  export_ms: 'integer',
+  drop_after_ms: 'integer',
+  // Paths that the Delta log may name for the partition, as JSON; NULL where an older program made the ledger.
+  logged_files: 'text',
+}
+
+const HISTORY: Columns = {
+  num_rows: 'integer',
+  checksum: 'name',
+  delta_version: 'integer',
+  run_id: 'integer',
+  error_message: 'text',
+  at_ms: 'integer',
+}
+
+const HEADS: Columns = {
+  // The commit that carries the head.
+  delta_version: 'integer',
+  // `intended` before its commit is put, `left` once the log is known to have it.
+  state: 'name',
+  run_id: 'integer',
+  at_ms: 'integer',
+}
+
+export const TABLES: Readonly<Record<string, LedgerTable>> = {
+  migration_archives: { key: OF_TABLE, unique: true, columns: ARCHIVES },
+  migration_archive_partitions: { key: OF_PARTITION, unique: true, columns: PARTITIONS },
+  migration_archive_history: {
+    key: { ...OF_PARTITION, fence: 'integer', state: 'name' },
+    unique: false,
+    columns: HISTORY,
+  },
+  migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, unique: true, columns: HEADS },
+}

@@ -1,0 +1,95 @@
+/** The ledger of archives has a version: older ones are brought to it, newer ones are refused. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { expect, test } from 'vitest'
+import { readArchive } from '../../src/archive/ledger/record.ts'
+import { ARCHIVE_LEDGER_VERSION, prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { oldSqliteArchives } from '../support/old-archives.ts'
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'sluice-ledger-version-'))
+
+/** The tables as the first program made them, on a server whose texts are not of its choosing. */
+const OLD_MYSQL = [
+  `CREATE TABLE migration_archives (schema_name VARCHAR(190) NOT NULL, table_name VARCHAR(190) NOT NULL, archive LONGTEXT, archive_id VARCHAR(190),
+    time_column VARCHAR(190), calendar LONGTEXT, stored LONGTEXT, grace_ms BIGINT, revision BIGINT, tool VARCHAR(190), created_ms BIGINT,
+    PRIMARY KEY (schema_name, table_name)) DEFAULT CHARACTER SET latin1`,
+  `CREATE TABLE migration_archive_partitions (schema_name VARCHAR(190) NOT NULL, table_name VARCHAR(190) NOT NULL, partition_name VARCHAR(190) NOT NULL,
+    state VARCHAR(190), from_bound VARCHAR(190), to_bound VARCHAR(190), native_schema VARCHAR(190), native_table VARCHAR(190), native_identity VARCHAR(190),
+    num_rows BIGINT, checksum VARCHAR(190), source_bytes BIGINT, file_bytes BIGINT, files LONGTEXT, file_prefix VARCHAR(190), delta_version BIGINT,
+    removed_rows BIGINT, removed_sum VARCHAR(190), restoring BIGINT, retracted BIGINT, hold_reason LONGTEXT, fence BIGINT, owner VARCHAR(190),
+    host VARCHAR(190), pid BIGINT, lease_until BIGINT, run_id BIGINT, read_view LONGTEXT, read_at VARCHAR(190), error_code VARCHAR(190),
+    error_message LONGTEXT, planned_ms BIGINT, changed_ms BIGINT, export_ms BIGINT, drop_after_ms BIGINT,
+    PRIMARY KEY (schema_name, table_name, partition_name)) DEFAULT CHARACTER SET latin1`,
+  `INSERT INTO migration_archives (schema_name, table_name, archive, archive_id, calendar, stored, grace_ms, revision)
+    VALUES ('', 'caf\u00e9', '/archive', 'id', '{}', '{"columns":[],"partitionColumn":"p","mapped":false,"sortBy":[]}', 0, 3)`,
+  `INSERT INTO migration_archive_partitions (schema_name, table_name, partition_name, state, fence) VALUES ('', 'caf\u00e9', '2019', 'PLANNED', 1)`,
+]
+
+async function prepared(place: Place, times = 1): Promise<void> {
+  await using store = await openCopyStore(place.url, { mode: 'write' })
+  await using database = await store.ledger()
+  await Promise.all(Array.from({ length: times }, () => prepareArchiveLedger(database)))
+}
+
+test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
+  '%s: several programs create one',
+  async (system, { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const place = await makePlace(system, folder())
+    await prepared(place, 3)
+    await prepared(place)
+    expect(await place.rows('SELECT MAX(version) FROM migration_archive_ledger')).toEqual([
+      [`${ARCHIVE_LEDGER_VERSION}`],
+    ])
+    await place.sql(`INSERT INTO migration_archive_ledger (version) VALUES (${ARCHIVE_LEDGER_VERSION + 1})`)
+    await expect(prepared(place)).rejects.toMatchObject({ code: 'LEDGER_NEWER' })
+  },
+)
+
+test('SQLite: a ledger without a version is read as it is, and gets one with the first change', async () => {
+  const { url, file } = oldSqliteArchives(folder())
+  const list = { kind: 'archive-list', from: url, tables: [] } as const
+  const before = await perform(list)
+  expect(before.finished).toMatchObject({ exitCode: 0, totals: { tables: '12', partitions: '24' } })
+  const database = new Database(file)
+  const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'migration_archive_ledger'")
+  expect(tables.all()).toEqual([])
+  const hold = { kind: 'archive-hold', from: url, table: 't_detached', partitions: ['2019'], reason: 'audit' } as const
+  expect((await perform(hold)).finished.exitCode).toBe(0)
+  expect(database.prepare('SELECT version FROM migration_archive_ledger').all()).toEqual([{ version: 2 }])
+  expect((await perform(list)).finished).toMatchObject({ exitCode: 0, totals: { tables: '12', partitions: '24' } })
+  database.prepare('UPDATE migration_archive_ledger SET version = 99').run()
+  database.close()
+  for (const operation of [list, { ...hold, reason: null }] as const) {
+    expect((await perform(operation)).finished.error?.code).toBe('LEDGER_NEWER')
+  }
+})
+
+test('MySQL: the texts of an older ledger become UTF-8, and tell upper case from lower', async ({ skip }) => {
+  const why = await missing('mysql')
+  if (why !== '') skip(why)
+  const place = await makePlace('mysql', folder())
+  await place.sql(...OLD_MYSQL)
+  await prepared(place)
+  await place.sql(
+    `INSERT INTO migration_archives (schema_name, table_name, archive, archive_id, calendar, stored, grace_ms, revision)
+      SELECT schema_name, 'Caf\u00e9', archive, archive_id, calendar, stored, grace_ms, revision FROM migration_archives`,
+    `INSERT INTO migration_archives (schema_name, table_name, archive, archive_id, calendar, stored, grace_ms, revision)
+      SELECT schema_name, '\u5ba2\u6236', archive, archive_id, calendar, stored, grace_ms, revision FROM migration_archives LIMIT 1`,
+  )
+  await using store = await openCopyStore(place.url, { mode: 'write' })
+  await using database = await store.ledger()
+  const found = await readArchive(database, { name: 'caf\u00e9' })
+  expect(found).toMatchObject({
+    archive: '/archive',
+    revision: '3',
+    origin: null,
+    partitions: [{ label: '2019', logged: null }],
+  })
+  expect(await readArchive(database, { name: '\u5ba2\u6236' })).not.toBeNull()
+})

@@ -1,0 +1,20 @@
+/** Archives that a program made which wrote no version of its ledger, in every state in which it can be killed: a copy for one test. */
+import { cpSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import Database from 'better-sqlite3'
+
+const FIXTURES = resolve(import.meta.dirname, '../../fixtures/archives')
+
+export type OldArchives = { readonly url: string; readonly file: string; readonly archives: string }
+
+/** One table a state, called `t_` and the state. */
+export function oldSqliteArchives(folder: string): OldArchives {
+  const archives = join(folder, 'archive')
+  const file = join(folder, 'prod.db')
+  cpSync(join(FIXTURES, 'sqlite'), archives, { recursive: true })
+  const database = new Database(file)
+  database.exec(readFileSync(join(FIXTURES, 'sqlite.sql'), 'utf8'))
+  database.exec(`UPDATE migration_archives SET archive = replace(archive, '/sluice/archive', '${archives}')`)
+  database.close()
+  return { url: `sqlite:///${file}`, file, archives }
+}
