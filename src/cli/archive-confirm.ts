@@ -1,5 +1,5 @@
 /** Shows what `archive run --drop` is going to remove, and asks for the name of the table before it does. */
-import type { ArchiveOperation } from '../engine/archive-operations.ts'
+import type { ArchiveAdoptOperation, ArchiveOperation } from '../engine/archive-operations.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { ask } from './confirm.ts'
 import type { Surroundings } from './ports.ts'
@@ -38,6 +38,26 @@ export async function confirmDrop(
   const trial = await session.run({ ...operation, dryRun: true }, line, { part: 'prelude' })
   if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
   const answer = (await ask(`Type ${table} to drop what is past its grace: `, session, surroundings)).trim()
+  if (answer === table) return { operation: { ...operation, confirm: answer } }
+  throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${table}` })
+}
+
+/**
+ * The same for `archive adopt`: in a terminal the comparison is shown first.
+ * @throws SluiceError MISSING_CONFIRM
+ */
+export async function confirmAdopt(
+  operation: ArchiveAdoptOperation,
+  line: string,
+  interactive: boolean,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<{ readonly operation: ArchiveAdoptOperation } | { readonly exitCode: number }> {
+  const { table, confirm, dryRun } = operation
+  if (dryRun || confirm === table || confirm !== undefined || !interactive) return { operation }
+  const trial = await session.run({ ...operation, dryRun: true }, line, { part: 'prelude' })
+  if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
+  const answer = (await ask(`Type ${table} to take its archive over: `, session, surroundings)).trim()
   if (answer === table) return { operation: { ...operation, confirm: answer } }
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${table}` })
 }

@@ -26,6 +26,14 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     return `${what.join(', ')} checked, ${findings === '0' ? 'all is as it was proved' : plural(findings, 'finding')}${took}`
   }
   if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} noted in the ledger`
+  if (command === 'archive-adopt') {
+    const { partitions = '0', rows = '0', findings = '0', version } = totals
+    const compared = `${plural(partitions, 'partition')}, ${plural(rows, 'row')} compared`
+    const differences = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
+    const end =
+      version === undefined ? 'nothing was changed' : `the archive is this database's from version ${version} on`
+    return `${compared}${differences}; ${end}${took}`
+  }
   if (command === 'archive-sweep') {
     const { findings = '0', bytes = '0' } = totals
     const swept = planOnly ? 'could go; nothing was changed' : 'swept'

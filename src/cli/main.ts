@@ -168,6 +168,12 @@ async function perform(
     if ('exitCode' in confirmation) return confirmation.exitCode
     operation = confirmation.operation
   }
+  if (operation.kind === 'archive-adopt') {
+    const { confirmAdopt } = await import('./archive-confirm.ts')
+    const confirmation = await confirmAdopt(operation, line, mode === 'tui', session, surroundings)
+    if ('exitCode' in confirmation) return confirmation.exitCode
+    operation = confirmation.operation
+  }
   const { notes, warnings, next } = told ?? {}
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
   if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals) && !isLogged(told, globals)) {

@@ -71,6 +71,19 @@ export type ArchiveHoldOperation = {
   readonly reason: string | null
 }
 
+/** Goes on with the archive of a table under this database; every other database is refused from then on. */
+export type ArchiveAdoptOperation = {
+  readonly kind: 'archive-adopt'
+  readonly from: string
+  readonly table: string
+  /** Name of the table, once more. */
+  readonly confirm?: string
+  /** Labels of partitions whose rows in the source may differ from the archived ones. */
+  readonly accept: readonly string[]
+  /** Compare only. */
+  readonly dryRun: boolean
+}
+
 export type RestoreOperation = {
   readonly kind: 'restore'
   readonly from: string

@@ -9,6 +9,7 @@ import type { ScriptSizes } from '../model/copy/script-presets.ts'
 import type { ObjectWish } from '../model/copy/schema-object.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import type {
+  ArchiveAdoptOperation,
   ArchiveHoldOperation,
   ArchiveListOperation,
   ArchiveOperation,
@@ -207,6 +208,7 @@ export type Operation =
   | ArchiveVerifyOperation
   | ArchiveSweepOperation
   | ArchiveHoldOperation
+  | ArchiveAdoptOperation
   | RestoreOperation
   | QueryOperation
   /** Takes back what `diff --fix` changed. */

@@ -83,6 +83,8 @@ export const ERROR_CODES = {
   PARTITION_HELD: 'state',
   /** Two programs publish into one archive, or the archive is not the one that the ledger knows. */
   ARCHIVE_CONFLICT: 'state',
+  /** The archive belongs to another database, or the log goes on from a head that the ledger does not know. */
+  ARCHIVE_FOREIGN: 'state',
   // unsupported
   TABLE_FEATURE: 'unsupported',
   PROTOCOL_VERSION: 'unsupported',

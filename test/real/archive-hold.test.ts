@@ -28,7 +28,7 @@ describe('a partition that has to stay', () => {
     ledger = new PartitionLedger(database, TABLE, OWNER)
     const stored = { columns: [], partitionColumn: 'p', mapped: false, sortBy: [] }
     await ledger.addTable(
-      { archive: folder, archiveId: 'id', timeColumn: 'at', calendar: 'quarter', stored, graceMs: 0 },
+      { archive: folder, archiveId: 'id', timeColumn: 'at', calendar: 'quarter', stored, graceMs: 0, origin: null },
       'test',
     )
   })

@@ -15,7 +15,14 @@ let steps = 0
 const onStep = () => {
   if (++steps === Number(dieAt)) process.kill(process.pid, 'SIGKILL')
 }
+// Opened when it is first asked; its changes are no steps.
+const { openCopyStore } = await import('../../dist/engine/copy/open-stores.js')
+const { HeadLedger } = await import('../../dist/archive/ledger/head-ledger.js')
+const { prepareArchiveLedger } = await import('../../dist/archive/ledger/schema.js')
+const database = await (await openCopyStore(`sqlite:///${folder}.ledger.db`, { mode: 'write' })).ledger()
+await prepareArchiveLedger(database)
 const table = ArchiveTable.open({
+  heads: new HeadLedger(database, { name: 'bookings' }, { id: 'child', runId: 1n }),
   store: openLocalLog(folder),
   writer: openLocalLogWriter(folder, { onStep }),
   parquet,
@@ -31,7 +38,19 @@ for (const { partition, file, bytes, fence } of JSON.parse(told)) {
   const examined = { name: file, bytes: BigInt(bytes), rows: 1n, sha256: 'x', digest: { rows: 1n, sum: 'y' }, stats }
   const txn = { appId: `sluice/${tableId}/${partition}`, version: BigInt(fence) }
   const tags = () => ({ 'sluice.sha256': 'x' })
-  const what = { tableId, stored, name, configuration, partition, files: [examined], tags, info: {}, txn }
+  const what = {
+    tableId,
+    stored,
+    name,
+    configuration,
+    partition,
+    files: [examined],
+    tags,
+    info: {},
+    txn,
+    known: null,
+    claim: null,
+  }
   outcomes.push((await table.publish(what, signal)).outcome)
 }
 process.stdout.write(`${JSON.stringify({ steps, outcomes })}\n`)

@@ -3,11 +3,15 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ArchiveTable, type ArchiveTableParts } from '../../src/archive/log/archive-table.ts'
+import { HeadLedger } from '../../src/archive/ledger/head-ledger.ts'
+import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
+import type { HeadBook } from '../../src/archive/log/head.ts'
 import { partitionFolder } from '../../src/archive/log/data-path.ts'
 import type { Publication } from '../../src/archive/lifecycle/log.ts'
 import type { ExaminedFile } from '../../src/model/archiving/archived-file.ts'
 import type { StoredColumn, StoredTable, StoredType } from '../../src/model/archiving/stored-column.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { parquetRows } from '../../src/engine/registry.ts'
 import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
 import { identifier, literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
@@ -40,6 +44,34 @@ export const STORED: StoredTable = {
   sortBy: ['id'],
 }
 
+/** Of a ledger in SQLite, which is opened when it is first asked. @param name programs that share one have one ledger */
+export function headsOf(name: string): HeadBook {
+  const opened = ledgerOf(name)
+  return {
+    read: async () => (await opened()).read(),
+    intend: async (intent) => (await opened()).intend(intent),
+    settle: async (head, version) => (await opened()).settle(head, version),
+  }
+}
+
+const ledgers = new Map<string, Promise<HeadLedger>>()
+
+export function ledgerOf(name: string): () => Promise<HeadLedger> {
+  return () => {
+    const known = ledgers.get(name)
+    if (known !== undefined) return known
+    const made = (async () => {
+      mkdirSync(dirname(name), { recursive: true })
+      const store = await openCopyStore(`sqlite:///${name}.ledger.db`, { mode: 'write' })
+      const database = await store.ledger()
+      await prepareArchiveLedger(database)
+      return new HeadLedger(database, { name: 'bookings' }, { id: 'test', runId: 1n })
+    })()
+    ledgers.set(name, made)
+    return made
+  }
+}
+
 export type Made = { readonly folder: string; readonly table: ArchiveTable; readonly notes: readonly string[] }
 
 export function localTable(folder: string, parts: Partial<ArchiveTableParts> = {}): Made {
@@ -49,6 +81,7 @@ export function localTable(folder: string, parts: Partial<ArchiveTableParts> = {
     writer: openLocalLogWriter(folder),
     parquet: parquetRows,
     checkpoints: duckdbCheckpointWriter(),
+    heads: headsOf(folder),
     now: () => Date.now(),
     tool: '0.0.0-test',
     note: (text) => void notes.push(text),
@@ -109,6 +142,8 @@ export function publication(
     tags: ({ sha256, digest }) => ({ 'sluice.sha256': sha256, 'sluice.sum': digest.sum }),
     info: { sluicePartition: partition },
     txn: { appId: `sluice/${TABLE_ID}/${partition}`, version: fence },
+    known: null,
+    claim: null,
     ...more,
   }
 }

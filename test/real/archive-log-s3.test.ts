@@ -13,7 +13,7 @@ import { openS3Log } from '../../src/stores/s3/s3-log.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
 import { conditionalS3, once, type ConditionalS3 } from './archive-log-s3-kit.ts'
-import { dataFile, NEVER, publication, refusalOf } from './archive-log-kit.ts'
+import { dataFile, headsOf, NEVER, publication, refusalOf } from './archive-log-kit.ts'
 
 const KB = 1 << 10
 
@@ -183,6 +183,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
         writer: writerAt(url),
         parquet: parquetRows,
         checkpoints: duckdbCheckpointWriter(),
+        heads: headsOf(join(folder.path, 'two-archivers')),
         now: () => Date.now(),
         tool: 'test',
       })

@@ -43,6 +43,9 @@ const actions = (folder: string, version: number): readonly Record<string, Recor
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, Record<string, unknown>>)
 
+const kindsOf = (commit: readonly object[]): readonly (string | undefined)[] =>
+  commit.map((action) => Object.keys(action)[0])
+
 describe('publishing', () => {
   test('a partition is one commit, and the first one makes the table', async () => {
     const { folder, table } = localTable(place())
@@ -50,8 +53,14 @@ describe('publishing', () => {
     const q1 = await dataFile(folder, 'Q1-FY25', 'part-1-00000')
     expect(await table.publish(publication('Q1-FY25', [q1]), NEVER)).toEqual({ version: 0, outcome: 'published' })
     const first = actions(folder, 0)
-    expect(first.map((action) => Object.keys(action)[0])).toEqual(['commitInfo', 'protocol', 'metaData', 'txn', 'add'])
-    expect(first[1]).toEqual({ protocol: { minReaderVersion: 1, minWriterVersion: 2 } })
+    expect(kindsOf(first)).toEqual(['commitInfo', 'protocol', 'metaData', 'txn', 'txn', 'add'])
+    expect(first[1]).toEqual({
+      protocol: {
+        minReaderVersion: 1,
+        minWriterVersion: 7,
+        writerFeatures: ['appendOnly', 'invariants', 'sluiceHead'],
+      },
+    })
     expect(first[0]?.['commitInfo']).toMatchObject({
       operation: 'WRITE',
       operationParameters: { mode: 'Append', partitionBy: '["quarter"]' },
@@ -74,7 +83,7 @@ describe('publishing', () => {
       ],
     })
     expect(metaData.configuration['delta.enableExpiredLogCleanup']).toBe('false')
-    const { add } = first[4] as { add: Record<string, unknown> }
+    const { add } = first[5] as { add: Record<string, unknown> }
     expect(add['stats']).toBe(
       '{"numRecords":1,"minValues":{"id":9223372036854775807,"note":"n"},"maxValues":{"id":9223372036854775807,"note":"n"},"nullCount":{"id":0,"note":0}}',
     )
@@ -82,7 +91,7 @@ describe('publishing', () => {
 
     const q2 = await dataFile(folder, 'Q2-FY25', 'part-1-00000')
     expect((await table.publish(publication('Q2-FY25', [q2]), NEVER)).version).toBe(1)
-    expect(actions(folder, 1).map((action) => Object.keys(action)[0])).toEqual(['commitInfo', 'txn', 'add'])
+    expect(kindsOf(actions(folder, 1))).toEqual(['commitInfo', 'txn', 'txn', 'add'])
     const state = await table.state(NEVER)
     expect([...(state?.files.keys() ?? [])].toSorted()).toEqual(['Q1-FY25', 'Q2-FY25'])
     expect(state?.files.get('Q1-FY25')).toMatchObject([{ path: q1.name, size: q1.bytes, rows: 1n }])
@@ -145,8 +154,8 @@ describe('publishing', () => {
   test('a retraction takes the files out of the table once, and keeps late publishers out', async () => {
     const { folder, table } = localTable(place())
     const file = await dataFile(folder, 'a', 'part-1-00000')
-    const { tableId, partition, txn, info } = publication('a', [file])
-    const retraction = { tableId, partition, info, txn: { ...txn, version: 2n } }
+    const { tableId, partition, txn, info, known, claim } = publication('a', [file])
+    const retraction = { tableId, partition, info, known, claim, txn: { ...txn, version: 2n } }
     expect((await refusalOf(table.retract(retraction, NEVER))).code).toBe('ARCHIVE_CONFLICT')
     await table.publish(publication('a', [file]), NEVER)
     expect(await table.retract(retraction, NEVER)).toEqual({ version: 1, outcome: 'published' })
@@ -231,12 +240,20 @@ describe('shapes', () => {
     columns: [column('a b', 'long', { physical: 'col-1' }), column('A B', 'string', { physical: 'col-2' })],
   }
   const shapes: readonly (readonly [string, StoredTable, object])[] = [
-    ['plain', STORED, { minReaderVersion: 1, minWriterVersion: 2 }],
-    ['mapped', mapped, { minReaderVersion: 2, minWriterVersion: 5 }],
+    ['plain', STORED, { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['appendOnly', 'invariants', 'sluiceHead'] }],
+    [
+      'mapped',
+      mapped,
+      {
+        minReaderVersion: 2,
+        minWriterVersion: 7,
+        writerFeatures: ['appendOnly', 'invariants', 'columnMapping', 'sluiceHead'],
+      },
+    ],
     [
       'wall clocks',
       { ...STORED, columns: [...STORED.columns, column('seen', 'timestamp_ntz')] },
-      { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['timestampNtz'], writerFeatures: ['timestampNtz'] },
+      { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['timestampNtz'], writerFeatures: ['timestampNtz', 'sluiceHead'] },
     ],
     [
       'both',
@@ -245,7 +262,7 @@ describe('shapes', () => {
         minReaderVersion: 3,
         minWriterVersion: 7,
         readerFeatures: ['columnMapping', 'timestampNtz'],
-        writerFeatures: ['columnMapping', 'timestampNtz'],
+        writerFeatures: ['columnMapping', 'timestampNtz', 'sluiceHead'],
       },
     ],
   ]
@@ -278,8 +295,7 @@ describe('shapes', () => {
     const grown = { ...STORED, columns: [id, note, column('seen', 'timestamp_ntz')] }
     const file = await dataFile(folder, 'b', 'part-1-00000', 1n, grown)
     await table.publish(publication('b', [file], 1n, { stored: grown }), NEVER)
-    const kinds = actions(folder, 1).map((action) => Object.keys(action)[0])
-    expect(kinds).toEqual(['commitInfo', 'protocol', 'metaData', 'txn', 'add'])
+    expect(kindsOf(actions(folder, 1))).toEqual(['commitInfo', 'protocol', 'metaData', 'txn', 'txn', 'add'])
     // A column that the source has no more may be NULL from now on.
     const less = { ...STORED, columns: [note] }
     await table.publish(publication('c', [], 1n, { stored: less }), NEVER)
@@ -372,8 +388,8 @@ describe('everybody can read it', () => {
       const partition = `p ${i % 14}`
       const fence = BigInt(i + 1)
       if (i % 7 === 6) {
-        const { tableId, txn, info } = publication(partition, [], fence)
-        await table.retract({ tableId, partition, txn, info }, NEVER)
+        const { tableId, txn, info, known, claim } = publication(partition, [], fence)
+        await table.retract({ tableId, partition, txn, info, known, claim }, NEVER)
         active.delete(partition)
       } else {
         const file = await dataFile(folder, partition, `part-${i}-00000`, BigInt(i))

@@ -132,7 +132,7 @@ export class Archiver implements AsyncDisposable {
       mapped: false,
       sortBy: [],
     }
-    const facts = { archive: root, archiveId: 'an-id', timeColumn, calendar: '', stored, graceMs: 0 }
+    const facts = { archive: root, archiveId: 'an-id', timeColumn, calendar: '', stored, graceMs: 0, origin: null }
     await made.ledger.addTable(facts, 'test')
     return made
   }

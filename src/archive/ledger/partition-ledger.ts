@@ -94,7 +94,7 @@ export class PartitionLedger {
     }
     await this.#add(
       'migration_archive_partitions',
-      { partition_name: label, state: 'PLANNED', fence: 0, ...facts },
+      { partition_name: label, state: 'PLANNED', fence: 0, logged_files: '[]', ...facts },
       'planned_ms',
     )
     const sets = Object.keys(facts).map((name) => `${name} = ?`)

@@ -166,7 +166,7 @@ async function step(
       const files = examined ?? (await provedOrAgain(context, work, folder))
       if (files === null) return null
       const version = await publishFiles(context, work, files)
-      await ledger.move(held, 'VERIFIED', 'PUBLISHED', { version })
+      await ledger.move(held, 'VERIFIED', 'PUBLISHED', { version, logged: files.map(({ name }) => name) })
       return files
     }
     case 'detach':

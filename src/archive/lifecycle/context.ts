@@ -12,6 +12,7 @@ import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { CopyStore, ReadColumn, RowRequest } from '../../stores/copy-port.ts'
 import type { ArchiveLog } from './log.ts'
+import type { HeadLedger } from '../ledger/head-ledger.ts'
 import type { Held, PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 
@@ -24,6 +25,7 @@ export type ArchiveContext = {
   readonly published: boolean
   readonly store: CopyStore
   readonly ledger: PartitionLedger
+  readonly heads: HeadLedger
   readonly parquet: () => Promise<ParquetFiles>
   readonly log: () => Promise<ArchiveLog>
   readonly reader: LogStore

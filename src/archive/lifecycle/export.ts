@@ -184,7 +184,7 @@ async function removeLeftovers(context: ArchiveContext, { partition }: Work): Pr
   // Files of a restored partition belong to older versions of the archive.
   if (filePrefix === null || state === 'RESTORED') return
   const { writer, interrupt, archived } = context
-  const logged = await (await context.log()).state(interrupt.abort)
+  const logged = await (await context.log()).own(interrupt.abort)
   const named = new Set((logged?.files.get(label) ?? []).map(({ path }) => path))
   const folder = partitionFolder(archived.stored.partitionColumn, label)
   for await (const { path } of writer.listAll(folder, interrupt.abort)) {

@@ -10,7 +10,10 @@ import type { ArchiveContext } from './context.ts'
 
 export type LocalFiles = AsyncDisposable & { readonly folder: string; readonly paths: readonly string[] }
 
-export async function localFiles(context: ArchiveContext, files: readonly ArchivedFile[]): Promise<LocalFiles> {
+export async function localFiles(
+  context: ArchiveContext,
+  files: readonly Pick<ArchivedFile, 'path'>[],
+): Promise<LocalFiles> {
   const { writer, spool, interrupt } = context
   const paths = files.map(({ path }) => path)
   if (writer.folder !== null) return { folder: writer.folder, paths, async [Symbol.asyncDispose]() {} }

@@ -1,6 +1,7 @@
 /** What the way of a partition needs of the archive's Delta log. */
 import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
+import type { Claim } from '../log/head.ts'
 
 /** A file that the newest version of the archive names. */
 export type LoggedFile = {
@@ -31,18 +32,31 @@ export type Publication = {
   readonly tags: (file: ExaminedFile) => Readonly<Record<string, string>>
   readonly info: Readonly<Record<string, string>>
   readonly txn: { readonly appId: string; readonly version: bigint }
+  /** Paths that may be taken out of the table; null where an older program kept no list of them: then any of the partition. */
+  readonly known: ReadonlySet<string> | null
+  /** What the caller holds; the head of the commit is stored only while it does. */
+  readonly claim: Claim | null
 }
 
 export interface ArchiveLog {
   /** Null where there is no log yet. */
   state(signal: AbortSignal): Promise<LogState | null>
+  /** The same for a caller that acts on it. @throws SluiceError ARCHIVE_FOREIGN where another database has gone on with the log */
+  own(signal: AbortSignal): Promise<LogState | null>
   publish(
     publication: Publication,
     signal: AbortSignal,
   ): Promise<{ readonly version: number; readonly outcome: 'published' | 'already' }>
   /** Takes the files of a partition out of the table. */
   retract(
-    what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId'>,
+    what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'>,
+    signal: AbortSignal,
+  ): Promise<{ readonly version: number }>
+  /** Gives the log another head, so that every other ledger is refused from then on. */
+  adopt(
+    what: Pick<Publication, 'tableId' | 'info'>,
+    judge: (state: LogState) => Promise<void>,
+    begin: (head: bigint, version: number) => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
 }

@@ -65,7 +65,7 @@ export async function proveArchived(
 
 /** The newest version of the Delta table names exactly the files of the partition. */
 export async function proveLogged(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
-  const state = await (await context.log()).state(context.interrupt.abort)
+  const state = await (await context.log()).own(context.interrupt.abort)
   const logged = state?.files.get(partition.label) ?? []
   const wanted = new Map(partition.files.map((file) => [file.path, file]))
   const same =

@@ -21,7 +21,7 @@ export async function publishFiles(
 ): Promise<number> {
   const log = await context.log()
   // Another table in its place would be one that has forgotten all other partitions.
-  if (context.published && (await log.state(context.interrupt.abort)) === null) {
+  if (context.published && (await log.own(context.interrupt.abort)) === null) {
     throw otherArchive(context.name, work.partition, 'its Delta log is gone')
   }
   await bringThere(context, work.partition, files)
@@ -38,6 +38,8 @@ export async function retractFiles(context: ArchiveContext, { partition, held }:
       tableId: context.archived.archiveId,
       txn: { appId: appIdOf(context, partition.label), version: held.fence },
       info: { ...infoOf(context, partition), step: 'restore' },
+      known: knownOf(partition),
+      claim: { ...held, logged: null },
     },
     context.interrupt.abort,
   )
@@ -86,7 +88,18 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
     }),
     info: infoOf(context, partition),
     txn: { appId: appIdOf(context, partition.label), version: held.fence },
+    known: knownOf(partition),
+    claim: { ...held, logged: loggedWith(partition, files) },
   }
+}
+
+function knownOf({ logged }: ArchivedPartition): ReadonlySet<string> | null {
+  return logged === null ? null : new Set(logged)
+}
+
+/** Files of an attempt that was killed may have been published, too. */
+function loggedWith({ logged }: ArchivedPartition, files: readonly ExaminedFile[]): readonly string[] | null {
+  return logged === null ? null : [...new Set([...logged, ...files.map(({ name }) => name)])]
 }
 
 function infoOf(

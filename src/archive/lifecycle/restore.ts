@@ -65,7 +65,7 @@ export async function restorePartition(
 export async function retract(context: ArchiveContext, work: Work): Promise<void> {
   if (work.partition.retracted) return
   await retractFiles(context, work)
-  await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true })
+  await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
 }
 
 async function comeBack(context: ArchiveContext, work: Work): Promise<void> {

@@ -16,7 +16,8 @@ import { isWellFormed } from '../../shared/well-formed.ts'
 import type { ArchiveLog, Publication } from '../lifecycle/log.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
-import { publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
+import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
+import { adoptionLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
 import { conflict, openTable, readState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
 
 export type ArchiveTableParts = {
@@ -25,6 +26,8 @@ export type ArchiveTableParts = {
   readonly writer: LogWriter
   readonly parquet: () => Promise<ParquetRows>
   readonly checkpoints: CheckpointWriter
+  /** Of the ledger that the archive belongs to. */
+  readonly heads: HeadBook
   /** ms since the epoch. */
   readonly now: () => number
   /** Version of sluice. */
@@ -42,7 +45,10 @@ const OWN = 'sluice.'
 const MAX_INT64 = 2n ** 63n - 1n
 
 /** What a commit would say, or that there is nothing left to say. */
-type Plan = { readonly lines: readonly string[] } | { readonly already: number }
+type Plan = { readonly lines: (author: Author) => readonly string[] } | { readonly already: number }
+
+/** What a caller knows of the table. */
+type Expected = { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> }
 
 export class ArchiveTable implements ArchiveLog {
   readonly #parts: ArchiveTableParts
@@ -62,13 +68,26 @@ export class ArchiveTable implements ArchiveLog {
    * @param expected what the caller knows of the table
    * @throws SluiceError ARCHIVE_CONFLICT for a log that is not the expected one; TABLE_FEATURE, PROTOCOL_VERSION, LOG_GAP, SOURCE_IO …
    */
-  async state(
-    signal: AbortSignal,
-    expected: { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> } = {},
-  ): Promise<ArchiveTableState | null> {
+  async state(signal: AbortSignal, expected: Expected = {}): Promise<ArchiveTableState | null> {
     const state = await readState(this.#parts, signal)
     if (state !== null) refuseOther(this.#parts.store, state, expected)
     return state
+  }
+
+  /**
+   * The newest version, for a caller that is going to act on it.
+   * @throws SluiceError ARCHIVE_FOREIGN where the log has a head that the ledger neither left nor intends; as `state`
+   */
+  async own(signal: AbortSignal, expected: Expected = {}): Promise<ArchiveTableState | null> {
+    const { heads, store } = this.#parts
+    for (;;) {
+      const state = await this.state(signal, expected)
+      const known = await heads.read()
+      if (isOwnHead(state?.head ?? null, known)) return state
+      // A head that another program of this ledger settled meanwhile is no longer in the ledger: the log has moved on then.
+      const again = await this.state(signal, expected)
+      if (again?.version === state?.version) throw foreignHead(store.label, state?.version ?? null)
+    }
   }
 
   /**
@@ -83,7 +102,8 @@ export class ArchiveTable implements ArchiveLog {
     return this.#commit(publication, signal, async (state) => {
       const { partition, txn } = publication
       const active = state?.files.get(partition) ?? []
-      if (state === null || !isSaid(state, txn)) return { lines: publicationLines(publication, state, this.#facts()) }
+      if (state === null || !isSaid(state, txn))
+        return { lines: (author) => publicationLines(publication, state, author) }
       if (areSame(active, publication)) return { already: await this.#versionOf(active, state, signal) }
       throw this.#newer(partition, state.txns.get(txn.appId))
     })
@@ -98,44 +118,88 @@ export class ArchiveTable implements ArchiveLog {
     return this.#commit(retraction, signal, async (state) => {
       if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
       const { partition, txn } = retraction
-      if (!isSaid(state, txn)) return { lines: retractionLines(retraction, state, this.#facts()) }
+      if (!isSaid(state, txn)) return { lines: (author) => retractionLines(retraction, state, author) }
       if (!state.files.has(partition)) return { already: state.version }
       throw this.#newer(partition, state.txns.get(txn.appId))
     })
   }
 
   async #commit(
-    { tableId, ...rest }: Retraction | Publication,
+    { tableId, claim, ...rest }: Retraction | Publication,
     signal: AbortSignal,
     plan: (state: ArchiveTableState | null) => Promise<Plan>,
   ): Promise<Published> {
-    const { store, writer } = this.#parts
+    const { writer, heads } = this.#parts
     const configuration = 'configuration' in rest ? rest.configuration : {}
     for (let tried = 1; ; tried++) {
-      const state = await this.state(signal, { tableId, configuration })
+      const state = await this.own(signal, { tableId, configuration })
+      if (state !== null) await this.#settle(state)
       const planned = await plan(state)
       if ('already' in planned) return { version: planned.already, outcome: 'already' }
       const version = (state?.version ?? -1) + 1
-      const bytes = commitBytes(planned.lines)
+      const head = nextHead(state?.head ?? null)
+      const bytes = commitBytes(planned.lines(this.#author(head)))
+      await heads.intend({ head, version, claim })
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) === 'written') {
+        await heads.settle(head, version)
         await this.#checkpoint(version, state?.checkpoint ?? null, signal)
         return { version, outcome: 'published' }
       }
-      if (tried === TRIES) {
-        throw new SluiceError('ARCHIVE_CONFLICT', `${TRIES} versions in a row were taken by others`, {
-          where: store.label,
-          hint: 'run the same command again when fewer programs write into this archive',
-          retryable: true,
-        })
-      }
+      if (tried === TRIES) throw this.#taken()
       await sleep(Math.random() * Math.min(500, 2 * tried), undefined, { signal }).catch(() => undefined)
       throwIfAborted(signal)
     }
   }
 
-  #facts(): Author {
+  /**
+   * Gives the log another head, so that every other ledger is refused from then on.
+   * @param judge looks at the version that is going to be taken over; it throws where it must not be
+   * @param begin stores the head before its commit is put
+   * @throws SluiceError ARCHIVE_CONFLICT where there is no table, or other programs commit all the time; of `judge`
+   */
+  async adopt(
+    what: { readonly tableId: string; readonly info: Readonly<Record<string, string>> },
+    judge: (state: ArchiveTableState) => Promise<void>,
+    begin: (head: bigint, version: number) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<{ readonly version: number }> {
+    const { store, writer, heads } = this.#parts
+    for (let tried = 1; tried <= TRIES; tried++) {
+      const state = await this.state(signal, { tableId: what.tableId })
+      if (state === null) throw conflict(store, 'it has no log', 'bring the archive back to where it was')
+      await judge(state)
+      const [head, version] = [nextHead(state.head), state.version + 1]
+      const bytes = commitBytes(adoptionLines(what.info, state, this.#author(head)))
+      await begin(head, version)
+      if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) !== 'written') continue
+      await heads.settle(head, version)
+      await this.#checkpoint(version, state.checkpoint, signal)
+      return { version }
+    }
+    throw this.#taken()
+  }
+
+  /** The head of the log is the one that was left: whatever was intended before it has not landed. */
+  async #settle({ head, version }: ArchiveTableState): Promise<void> {
+    const { heads } = this.#parts
+    if (head === null) return
+    const known = await heads.read()
+    const [one] = known
+    if (known.length === 1 && one?.head === head && one.state === 'left') return
+    await heads.settle(head, version)
+  }
+
+  #author(head: bigint): Author {
     const { store, tool, now } = this.#parts
-    return { label: store.label, engine: `sluice/${tool}`, now: now() }
+    return { label: store.label, engine: `sluice/${tool}`, now: now(), head }
+  }
+
+  #taken(): SluiceError {
+    return new SluiceError('ARCHIVE_CONFLICT', `${TRIES} versions in a row were taken by others`, {
+      where: this.#parts.store.label,
+      hint: 'run the same command again when fewer programs write into this archive',
+      retryable: true,
+    })
   }
 
   #newer(partition: string, fence: bigint | undefined): SluiceError {

@@ -1,12 +1,13 @@
 /** What the commit of a partition says, action by action. */
-import type { MetadataAction } from '../../delta/actions.ts'
+import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Publication } from '../lifecycle/log.ts'
 import { addLine, commitInfoLine, metadataLine, protocolLine, removeLine, txnLine } from './commit-text.ts'
+import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
 import type { ArchiveTableState } from './read-state.ts'
 import { grownShape, newShape, type TableShape } from './table-schema.ts'
 
-export type Retraction = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info'>
+export type Retraction = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim'>
 
 /** Who writes a commit, and when. */
 export type Author = {
@@ -15,6 +16,8 @@ export type Author = {
   readonly engine: string
   /** ms since the epoch. */
   readonly now: number
+  /** That the commit leaves. */
+  readonly head: bigint
 }
 
 /** Commits are the manifest: none is ever cleaned away. Files are taken out of the table by commits, so that it is not append-only. */
@@ -28,14 +31,15 @@ const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLo
 export function publicationLines(
   what: Publication,
   state: ArchiveTableState | null,
-  { label, engine, now }: Author,
+  { label, engine, now, head }: Author,
 ): readonly string[] {
-  const { partition, files, txn, stored, info, tags } = what
+  const { partition, files, txn, stored, info, tags, known } = what
   const active = state?.files.get(partition) ?? []
   const shape = state === null ? newShape(stored) : grownShape(stored, state, label)
   const paths = new Set(files.map(({ name }) => name))
   // Of one path there is one action in a commit; an add takes the place of the one before.
   const gone = active.filter(({ path }) => !paths.has(path))
+  refuseUnknown(label, partition, gone, known)
   if (state !== null && gone.length > 0) refuseAppendOnly(label, state)
   const values = { [state?.partitionKey ?? stored.partitionColumn]: partition }
   const isNew = active.length === 0
@@ -60,8 +64,10 @@ export function publicationLines(
   })
   return [
     told,
-    ...(shape === null ? [] : shapeLines(what, shape, state, now)),
+    ...protocolLines(shape?.protocol ?? null, state),
+    ...(shape === null ? [] : [shapeLine(what, shape, state, now)]),
     txnLine(txn, now),
+    headLine(head, now),
     ...gone.map(({ add }) => removeLine(add, now)),
     ...files.map((file) => addLine(file, values, tags(file), now)),
   ]
@@ -72,11 +78,12 @@ export function publicationLines(
  * @throws SluiceError TABLE_FEATURE where nothing may be taken out of the table
  */
 export function retractionLines(
-  { partition, txn, info }: Retraction,
+  { partition, txn, info, known }: Retraction,
   state: ArchiveTableState,
-  { label, engine, now }: Author,
+  { label, engine, now, head }: Author,
 ): readonly string[] {
   const active = state.files.get(partition) ?? []
+  refuseUnknown(label, partition, active, known)
   if (active.length > 0) refuseAppendOnly(label, state)
   return [
     commitInfoLine({
@@ -93,17 +100,53 @@ export function retractionLines(
       isBlindAppend: false,
       info,
     }),
+    ...protocolLines(null, state),
     txnLine(txn, now),
+    headLine(head, now),
     ...active.map(({ add }) => removeLine(add, now)),
   ]
 }
 
-function shapeLines(
+/** Another head and nothing else: the archive goes on under another database. */
+export function adoptionLines(
+  info: Readonly<Record<string, string>>,
+  state: ArchiveTableState,
+  { engine, now, head }: Author,
+): readonly string[] {
+  return [
+    commitInfoLine({
+      operation: 'ADOPT',
+      parameters: {},
+      metrics: {},
+      engine,
+      now,
+      readVersion: state.version,
+      isBlindAppend: false,
+      info,
+    }),
+    ...protocolLines(null, state),
+    headLine(head, now),
+  ]
+}
+
+function headLine(head: bigint, now: number): string {
+  return txnLine({ appId: HEAD_APP, version: head }, now)
+}
+
+/** @param shaped what the columns need; null where they need nothing new */
+function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
+  const own = shaped ?? state?.protocol
+  if (own === undefined) return []
+  const protocol = withHeadFeature(own)
+  return state !== null && JSON.stringify(state.protocol) === JSON.stringify(protocol) ? [] : [protocolLine(protocol)]
+}
+
+function shapeLine(
   { tableId, name, configuration, stored }: Publication,
   shape: TableShape,
   state: ArchiveTableState | null,
   now: number,
-): readonly string[] {
+): string {
   const begun: Omit<MetadataAction, 'schemaString'> = state?.metadata ?? {
     id: tableId,
     name,
@@ -112,13 +155,27 @@ function shapeLines(
     configuration: { ...CONFIGURATION, ...configuration },
     createdTime: now,
   }
-  const isSame = state !== null && JSON.stringify(state.protocol) === JSON.stringify(shape.protocol)
-  const metadata = {
+  return metadataLine({
     ...begun,
     schemaString: shape.schemaString,
     configuration: { ...begun.configuration, ...shape.configuration },
-  }
-  return [...(isSame ? [] : [protocolLine(shape.protocol)]), metadataLine(metadata)]
+  })
+}
+
+/** What another writer has added is not ours to take out. */
+function refuseUnknown(
+  label: string,
+  partition: string,
+  files: readonly { readonly path: string }[],
+  known: ReadonlySet<string> | null,
+): void {
+  const foreign = known === null ? [] : files.filter(({ path }) => !known.has(path))
+  if (foreign.length === 0) return
+  throw foreignFiles(
+    label,
+    partition,
+    foreign.map(({ path }) => path),
+  )
 }
 
 function refuseAppendOnly(label: string, { metadata }: ArchiveTableState): void {

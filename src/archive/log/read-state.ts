@@ -10,6 +10,7 @@ import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LoggedFile } from '../lifecycle/log.ts'
+import { HEAD_APP, HEAD_FEATURE } from './head.ts'
 
 export type ActiveArchiveFile = LoggedFile & {
   readonly add: AddAction
@@ -30,6 +31,8 @@ export type ArchiveTableState = {
   /** Active files by the value of the partition column; files without one under ''. */
   readonly files: ReadonlyMap<string, readonly ActiveArchiveFile[]>
   readonly txns: ReadonlyMap<string, bigint>
+  /** Null before the first commit of a program that knows heads. */
+  readonly head: bigint | null
 }
 
 export type LogSource = { readonly store: LogStore; readonly parquet: () => Promise<ParquetRows> }
@@ -41,6 +44,7 @@ const WRITABLE: ReadonlySet<string> = new Set([
   'timestampWithoutTimezone',
   'appendOnly',
   'invariants',
+  HEAD_FEATURE,
 ])
 const NEWEST_WRITER = 7
 
@@ -92,7 +96,12 @@ async function stateOf({ store }: LogSource, snapshot: Snapshot, signal: AbortSi
     partitionKey,
     files,
     txns: new Map([...txns].map(([appId, txn]) => [appId, BigInt(txn.version)])),
+    head: headOf(txns.get(HEAD_APP)?.version),
   }
+}
+
+function headOf(version: string | undefined): bigint | null {
+  return version === undefined ? null : BigInt(version)
 }
 
 function rowsOf({ stats }: AddAction): bigint | null {

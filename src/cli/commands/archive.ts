@@ -13,7 +13,7 @@ import { optionalDuration } from '../duration.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
 
-type Action = 'plan' | 'run' | 'list' | 'verify' | 'sweep' | 'hold' | 'release'
+type Action = 'plan' | 'run' | 'list' | 'verify' | 'sweep' | 'hold' | 'release' | 'adopt'
 
 /** What each action takes beside `--from` and `--table`. */
 const TAKES: Readonly<Record<Action, readonly string[]>> = {
@@ -24,6 +24,7 @@ const TAKES: Readonly<Record<Action, readonly string[]>> = {
   sweep: ['age', 'dry-run'],
   hold: ['partition', 'reason'],
   release: ['partition'],
+  adopt: ['accept-difference', 'dry-run'],
 }
 const ACTIONS = Object.keys(TAKES) as readonly Action[]
 
@@ -33,7 +34,8 @@ const HELP =
   'plan shows which partitions are due and how their columns are stored. run writes them to Parquet, reads that back whole, compares it with ' +
   'what the database says of its own rows, publishes it as one commit of a Delta table, and takes it out of the table; nothing is dropped ' +
   'before its grace is over, and not without --drop --confirm=TABLE. list shows what the ledger knows, verify reads archives again, sweep ' +
-  'removes files that no archive names, hold keeps partitions where they are, and release ends that.\n'
+  'removes files that no archive names, hold keeps partitions where they are, and release ends that. adopt compares an archive with this database ' +
+  'and takes it over, after a failover, a restore or a move; the database that wrote into it before is refused from then on.\n'
 
 function declareSource(yargs: Argv, table: string, group = 'Options:'): void {
   yargs
@@ -68,7 +70,7 @@ const archive: Command = {
       .option('dry-run', {
         alias: 'n',
         type: 'boolean',
-        group: 'run and sweep:',
+        group: 'run, sweep and adopt:',
         defaultDescription: 'false',
         describe: 'show what would be done and change nothing',
       })
@@ -90,6 +92,12 @@ const archive: Command = {
         requiresArg: true,
         group: 'hold:',
         describe: 'why these partitions have to stay; archive list shows it',
+      })
+      .option('accept-difference', {
+        ...repeated,
+        group: 'adopt:',
+        defaultDescription: 'none',
+        describe: 'a partition whose rows in the database may differ from those in the archive; repeatable',
       })
       .epilogue(HELP)
   },
@@ -168,6 +176,15 @@ function archiveRequest(action: Action, args: Arguments, context: RequestContext
         table: oneTable(args, defaults),
         partitions: somePartitions(args, 'sluice archive plan shows them'),
         reason: action === 'release' ? null : reasonOf(args),
+      }))
+    case 'adopt':
+      return fromDatabase(args, context, (from) => ({
+        kind: 'archive-adopt',
+        from,
+        table: oneTable(args, defaults),
+        ...given('confirm', optionalText(args, 'confirm')),
+        accept: list(args, 'accept-difference'),
+        dryRun: flag(args, 'dry-run'),
       }))
   }
 }

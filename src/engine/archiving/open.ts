@@ -3,9 +3,11 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
+import { HeadLedger } from '../../archive/ledger/head-ledger.ts'
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../../archive/ledger/record.ts'
 import { ArchiveTable } from '../../archive/log/archive-table.ts'
+import type { HeadBook } from '../../archive/log/head.ts'
 import type { ParquetFiles } from '../../model/archiving/parquet-port.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl } from '../../model/lake-url.ts'
@@ -48,7 +50,8 @@ export async function openArchive(
       tempFolder: join(spool, 'engine'),
     })
   })
-  const log = once(() => openLog(reader, writer, run))
+  const heads = new HeadLedger(database, table.table, ownerOf(run))
+  const log = once(() => openLog(reader, writer, heads, run))
   const context: ArchiveContext = {
     name: tableText(table.table),
     table,
@@ -56,6 +59,7 @@ export async function openArchive(
     published: archived.partitions?.some(({ version }) => version !== null) ?? false,
     store,
     ledger: new PartitionLedger(database, table.table, ownerOf(run)),
+    heads,
     parquet: parquet.get,
     log: log.get,
     reader,
@@ -90,13 +94,14 @@ export async function openFolder(archive: string): Promise<{ readonly reader: Lo
   return { reader: await openLake(archive), writer: openLocalLogWriter(place.path) }
 }
 
-export async function openLog(reader: LogStore, writer: LogWriter, run: Run): Promise<ArchiveLog> {
+export async function openLog(reader: LogStore, writer: LogWriter, heads: HeadBook, run: Run): Promise<ArchiveLog> {
   const { duckdbCheckpointWriter } = await import('../../stores/duckdb/checkpoint-writer.ts')
   return ArchiveTable.open({
     store: reader,
     writer,
     parquet: parquetRows,
     checkpoints: duckdbCheckpointWriter(),
+    heads,
     now: () => run.clock.now(),
     tool: run.tool,
   })

@@ -18,7 +18,8 @@ export async function stillThere(context: ArchiveContext, partition: ArchivedPar
   return { finding: 'differs from the source', partition: label, detail: rows }
 }
 
-async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
+/** Sum of the rows of a partition that are still in the source; null where some have left it, or it is not there. */
+export async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, table, interrupt, archived } = context
   const { state, native, removed, restoring } = partition
   if (state !== 'PUBLISHED' && state !== 'DETACHED') return null

@@ -5,7 +5,7 @@ import type { Wish } from '../../archive/lifecycle/advance.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { ArchiveOperation } from '../archive-operations.ts'
 import { advanceAll, type Outcome } from '../archiving/advance-all.ts'
 import { endOfArchive } from '../archiving/ending.ts'
@@ -13,6 +13,7 @@ import { openSource, tablesOf, type Opened } from '../archiving/each-table.ts'
 import { openArchive } from '../archiving/open.ts'
 import { ownerOf } from '../archiving/owner.ts'
 import { emitArchivePlan } from '../archiving/plan-event.ts'
+import { requireOrigin } from '../archiving/require-origin.ts'
 import { planArchive, type PlannedArchive, type PlannedPartition } from '../archiving/plan.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -30,10 +31,21 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   refuseAimless(plans, operation)
   if (operation.drop) tellGrace(plans, run)
   const outcomes: Outcome[] = []
+  const refused: SluiceError[] = []
   for (const plan of plans) {
     if (run.interrupt.stop.aborted) break
-    outcomes.push(...(await archiveTable(plan, operation, opened, run)))
+    try {
+      outcomes.push(...(await archiveTable(plan, operation, opened, run)))
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (error.code !== 'ARCHIVE_FOREIGN') throw error
+      // Archives of other tables are none the worse for it.
+      refused.push(error)
+      if (plans.length > 1)
+        run.emit({ type: 'log', level: 'error', table: tableText(plan.table.table), message: error.message })
+    }
   }
+  if (refused[0] !== undefined) throw refused[0]
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
 }
 
@@ -84,9 +96,10 @@ async function archiveTable(
     }
   }
   const chosen = plan.partitions.filter(({ status }) => status === 'due' || status === 'resume' || status === 'drop')
-  for (const { candidate } of chosen) if (candidate !== null) await ledger.addPartition(candidate)
   if (chosen.length === 0) return []
   await using open = await openArchive(table, archived, opened, run, operation)
+  await requireOrigin(open.context)
+  for (const { candidate } of chosen) if (candidate !== null) await ledger.addPartition(candidate)
   const wish = (label: string): Wish => ({
     detach: operation.detach,
     drop: operation.drop,

@@ -69,6 +69,8 @@ export async function perform(operation: Operation, run: Run): Promise<Ending> {
       return (await import('./archive-verify.ts')).archiveVerify(operation, run)
     case 'archive-sweep':
       return (await import('./archive-sweep.ts')).archiveSweep(operation, run)
+    case 'archive-adopt':
+      return (await import('./archive-adopt.ts')).archiveAdopt(operation, run)
     case 'archive-hold':
       return (await import('./archive-hold.ts')).archiveHold(operation, run)
     case 'restore':

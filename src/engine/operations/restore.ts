@@ -10,6 +10,7 @@ import { endOfArchive } from '../archiving/ending.ts'
 import { labelNamed } from '../archiving/label-named.ts'
 import { openArchive } from '../archiving/open.ts'
 import { emitArchivePlan } from '../archiving/plan-event.ts'
+import { requireOrigin } from '../archiving/require-origin.ts'
 import { parseCalendar } from '../calendar/calendar-text.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -34,6 +35,7 @@ export async function restore(operation: RestoreOperation, run: Run): Promise<En
     return { totals: { partitions: dec(chosen.length) } }
   }
   await using open = await openArchive(table, record, opened, run)
+  await requireOrigin(open.context)
   const outcomes = await eachPartition(open.context, opened.database, labels, run, async (held, reload) => {
     const begun = run.clock.ticks()
     await restorePartition(open.context, { held, partition: await reload() }, reload)

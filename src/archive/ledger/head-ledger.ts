@@ -1,0 +1,116 @@
+/** Heads of the log of one archive in the ledger: each is stored before its commit is put, so that a kill between the two is settled by the log. */
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase, Origin, Statement } from '../../stores/copy-port.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import type { HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
+import { filesText } from './record.ts'
+import { ledgerColumns } from './schema.ts'
+
+const TABLE = 'schema_name = ? AND table_name = ?'
+
+export class HeadLedger implements HeadBook {
+  readonly #database: LedgerDatabase
+  readonly #key: readonly [schema: string, name: string]
+  readonly #owner: { readonly id: string; readonly runId: bigint }
+  readonly #now: string
+
+  constructor(database: LedgerDatabase, table: TableName, owner: { readonly id: string; readonly runId: bigint }) {
+    this.#database = database
+    this.#key = [table.schema ?? '', table.name]
+    this.#owner = owner
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  async read(): Promise<readonly LedgerHead[]> {
+    // A ledger that is only read may be one of an older program.
+    if ((await ledgerColumns(this.#database, 'migration_archive_heads')).size === 0) return []
+    const { castText } = ledgerDialect(this.#database.dialect).types
+    const rows = await this.#database.all(
+      `SELECT CAST(head AS ${castText}), CAST(delta_version AS ${castText}), CAST(state AS ${castText}) FROM migration_archive_heads WHERE ${TABLE}`,
+      this.#key,
+    )
+    return rows.map(([head, version, state]) => ({
+      head: BigInt(String(head)),
+      version: Number(version),
+      state: String(state) === 'left' ? 'left' : 'intended',
+    }))
+  }
+
+  async intend({ head, version, claim }: HeadIntent): Promise<void> {
+    const statements: Statement[] = [this.#insert(head, version)]
+    if (claim !== null) {
+      const where = `${TABLE} AND partition_name = ? AND owner = ? AND fence = ?`
+      const mine = [...this.#key, claim.label, this.#owner.id, claim.fence]
+      if (claim.logged !== null) {
+        statements.push({
+          sql: `UPDATE migration_archive_partitions SET logged_files = ? WHERE ${where}`,
+          parameters: [JSON.stringify(claim.logged), ...mine],
+        })
+      }
+      statements.push({ sql: `SELECT 1 FROM migration_archive_partitions WHERE ${where}`, parameters: mine })
+    }
+    const answers = await this.#database.batch(statements)
+    if (claim === null || (answers.at(-1) ?? []).length > 0) return
+    throw new SluiceError('LEASE_LOST', `another program works on the partition ${claim.label} by now`, {
+      hint: 'let it finish, or end it and run the same command again',
+      retryable: true,
+    })
+  }
+
+  async settle(head: bigint, version: number): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_heads SET state = 'left', delta_version = ? WHERE ${TABLE} AND head = ?`,
+        parameters: [version, ...this.#key, head],
+      },
+      {
+        sql: `DELETE FROM migration_archive_heads WHERE ${TABLE} AND head <> ? AND delta_version <= ?`,
+        parameters: [...this.#key, head, version],
+      },
+    ])
+  }
+
+  /** The only head that may be the log's from now on: what others of this ledger intend is no longer taken for its own. */
+  async begin(head: bigint, version: number): Promise<void> {
+    await this.#database.batch([
+      this.#insert(head, version),
+      { sql: `DELETE FROM migration_archive_heads WHERE ${TABLE} AND head <> ?`, parameters: [...this.#key, head] },
+    ])
+  }
+
+  /** From now on this database may write into the archive, and no other. */
+  async setOrigin(origin: Origin): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archives SET origin = ? WHERE ${TABLE}`,
+        parameters: [JSON.stringify(origin), ...this.#key],
+      },
+    ])
+  }
+
+  /** The files that the log names for a partition, as it stands: where the ledger calls it published, they are the ones it published. */
+  async takeOver(label: string, files: readonly ArchivedFile[]): Promise<void> {
+    const where = `${TABLE} AND partition_name = ?`
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET logged_files = ? WHERE ${where}`,
+        parameters: [JSON.stringify(files.map(({ path }) => path)), ...this.#key, label],
+      },
+      {
+        sql: `UPDATE migration_archive_partitions SET files = ? WHERE ${where} AND state IN ('PUBLISHED', 'DETACHED', 'DROPPED')`,
+        parameters: [filesText(files), ...this.#key, label],
+      },
+    ])
+  }
+
+  #insert(head: bigint, version: number): Statement {
+    const { unlessThere } = ledgerDialect(this.#database.dialect)
+    return {
+      sql: `INSERT INTO migration_archive_heads (schema_name, table_name, head, delta_version, state, run_id, at_ms)
+            VALUES (?, ?, ?, ?, 'intended', ?, ${this.#now}) ${unlessThere}`,
+      parameters: [...this.#key, head, version, this.#owner.runId],
+    }
+  }
+}

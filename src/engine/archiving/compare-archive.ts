@@ -1,0 +1,138 @@
+/** An archive that is going to be taken over, compared with the ledger and with the rows that are still in the database, partition by partition. */
+import { sumOf, type ArchiveContext } from '../../archive/lifecycle/context.ts'
+import type { Finding } from '../../archive/lifecycle/find-damage.ts'
+import { localFiles } from '../../archive/lifecycle/local-files.ts'
+import type { LoggedFile, LogState } from '../../archive/lifecycle/log.ts'
+import { difference } from '../../archive/lifecycle/take-out.ts'
+import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import { isArchived } from '../../model/archiving/state.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { digestNow } from './still-there.ts'
+
+/** What is compared, and what the ledger notes of it afterwards. */
+export type Compared = {
+  readonly label: string
+  /** Proof of the files that the log names; null where it names none. */
+  readonly proof: Digest | null
+  readonly files: readonly ArchivedFile[]
+  readonly finding: Finding | null
+}
+
+/** Of a label that the ledger does not know: the partition as the source has it; null where it has none. */
+export type FindCandidate = (label: string) => Promise<NewPartition | null>
+
+/** Of every partition that the ledger or the log names, in no order. */
+export async function* compareArchive(
+  context: ArchiveContext,
+  { partitions }: ArchiveRecord,
+  state: LogState,
+  candidate: FindCandidate,
+): AsyncGenerator<Compared> {
+  const known = new Map(partitions.map((partition) => [partition.label, partition]))
+  for (const label of new Set([...known.keys(), ...state.files.keys()])) {
+    const files = await provedFiles(context, state.files.get(label) ?? [])
+    const proof = files.length === 0 ? null : sumOf(files.map(({ rows, sum }) => ({ rows, sum })))
+    const partition = known.get(label) ?? (await planned(label, candidate))
+    const finding = await compared(context, label, partition, proof)
+    yield { label, proof, files, finding }
+  }
+}
+
+async function compared(
+  context: ArchiveContext,
+  label: string,
+  partition: ArchivedPartition | null,
+  proof: Digest | null,
+): Promise<Finding | null> {
+  const state = partition?.state ?? 'PLANNED'
+  const isPublished = state === 'PUBLISHED' || isArchived(state)
+  if (proof === null) {
+    if (!isPublished || partition === null || partition.digest?.rows === 0n) return null
+    return {
+      finding: 'not in the log',
+      partition: label,
+      detail: `the ledger says ${state}, and the log names no file of it`,
+    }
+  }
+  const isProved = partition?.digest != null && equalDigests(proof, partition.digest)
+  if (isPublished && !isProved) {
+    const detail = partition?.digest == null ? 'the ledger has no proof of it' : difference(proof, partition.digest)
+    return { finding: 'other rows', partition: label, detail: `the archive is not what the ledger proved: ${detail}` }
+  }
+  if (state === 'DROPPED' || (isProved && !isPublished)) return null
+  const hot = partition === null ? null : await digestNow(context, isPublished ? partition : inPlace(partition))
+  if (hot === null) {
+    if (isPublished) return null
+    return {
+      finding: 'not in the ledger',
+      partition: label,
+      detail: `the archive has ${proof.rows} rows of it, the database none`,
+    }
+  }
+  if (equalDigests(hot, proof)) return null
+  const detail =
+    hot.rows === proof.rows
+      ? `${hot.rows} rows on both sides, but other values`
+      : `${hot.rows} rows in the database, ${proof.rows} in the archive`
+  return { finding: 'differs from the source', partition: label, detail }
+}
+
+/** Nothing of it was taken out. */
+function inPlace(partition: ArchivedPartition): ArchivedPartition {
+  return { ...partition, state: 'PUBLISHED', digest: null, removed: { rows: 0n, sum: '0' }, restoring: false }
+}
+
+async function planned(label: string, candidate: FindCandidate): Promise<ArchivedPartition | null> {
+  const found = await candidate(label)
+  if (found === null) return null
+  return {
+    ...found,
+    state: 'PLANNED',
+    digest: null,
+    sourceBytes: null,
+    files: [],
+    filePrefix: null,
+    version: null,
+    removed: { rows: 0n, sum: '0' },
+    restoring: false,
+    retracted: false,
+    held: null,
+    fence: 0n,
+    owner: null,
+    host: null,
+    pid: null,
+    error: null,
+    changedMs: null,
+    exportMs: null,
+    dropAfterMs: null,
+    graceOver: false,
+    logged: [],
+  }
+}
+
+/** The proof in the tags of each file; files that another writer has added are read instead. */
+async function provedFiles(context: ArchiveContext, files: readonly LoggedFile[]): Promise<readonly ArchivedFile[]> {
+  const tagged = files.map(({ path, size, rows, tags }): ArchivedFile | null => {
+    const { 'sluice.checksum': sum, 'sluice.sha256': sha256 } = tags
+    return sum === undefined || sha256 === undefined || rows === null ? null : { path, bytes: size, rows, sha256, sum }
+  })
+  const proved = tagged.filter((file) => file !== null)
+  if (proved.length === files.length) return proved
+  await using local = await localFiles(context, files)
+  const examined = await (
+    await context.parquet()
+  ).examine({
+    columns: context.archived.stored.columns,
+    files: local.paths.map((path) => `${local.folder}/${path}`),
+    signal: context.interrupt.abort,
+  })
+  return examined.map(({ bytes, rows, sha256, digest }, i) => ({
+    path: files[i]?.path ?? '',
+    bytes,
+    rows,
+    sha256,
+    sum: digest.sum,
+  }))
+}
