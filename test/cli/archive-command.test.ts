@@ -86,6 +86,18 @@ describe('archive', () => {
       'verify --table t --partition p --deep',
       { kind: 'archive-verify', from: FROM, tables: ['t'], partitions: ['p'], deep: true },
     ],
+    [
+      'adopt --table t --confirm t --accept-difference 2020-Q1 --accept-difference a,b',
+      {
+        kind: 'archive-adopt',
+        from: FROM,
+        table: 't',
+        confirm: 't',
+        accept: ['2020-Q1', 'a,b'],
+        dryRun: false,
+      },
+    ],
+    ['adopt --table t -n', { kind: 'archive-adopt', from: FROM, table: 't', accept: [], dryRun: true }],
     ['sweep', { kind: 'archive-sweep', from: FROM, tables: [], olderThanMs: 86_400_000, dryRun: false }],
     ['sweep -n --age 2h', { kind: 'archive-sweep', from: FROM, tables: [], olderThanMs: 7_200_000, dryRun: true }],
     [
@@ -127,6 +139,9 @@ describe('archive', () => {
     ['archive list --partition p', 'BAD_FLAG archive list takes no --partition'],
     ['archive verify --dry-run', 'BAD_FLAG archive verify takes no --dry-run'],
     ['archive hold --table t --reason r', 'BAD_FLAG no partition is named'],
+    ['archive adopt', 'BAD_FLAG no table is named'],
+    ['archive adopt --table t --partition p', 'BAD_FLAG archive adopt takes no --partition'],
+    ['archive verify --accept-difference p', 'BAD_FLAG archive verify takes no --accept-difference'],
     ['archive hold --table t --partition p', 'BAD_FLAG --reason is missing'],
     ['archive hold --table t --table u --partition p --reason r', 'BAD_FLAG one table at a time, and not 2'],
     ['archive run --table t --oldr-than 8q', 'BAD_FLAG unknown flag --oldr-than (--older-than?)'],

@@ -16,10 +16,10 @@ const onStep = () => {
   if (++steps === Number(dieAt)) process.kill(process.pid, 'SIGKILL')
 }
 // Opened when it is first asked; its changes are no steps.
-const { openCopyStore } = await import('../../dist/engine/copy/open-stores.js')
+const { sharedLedger } = await import('../support/shared-ledger.mjs')
 const { HeadLedger } = await import('../../dist/archive/ledger/head-ledger.js')
 const { prepareArchiveLedger } = await import('../../dist/archive/ledger/schema.js')
-const database = await (await openCopyStore(`sqlite:///${folder}.ledger.db`, { mode: 'write' })).ledger()
+const database = sharedLedger(`${folder}.ledger.db`)
 await prepareArchiveLedger(database)
 const table = ArchiveTable.open({
   heads: new HeadLedger(database, { name: 'bookings' }, { id: 'child', runId: 1n }),

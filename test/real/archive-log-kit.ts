@@ -11,12 +11,12 @@ import type { Publication } from '../../src/archive/lifecycle/log.ts'
 import type { ExaminedFile } from '../../src/model/archiving/archived-file.ts'
 import type { StoredColumn, StoredTable, StoredType } from '../../src/model/archiving/stored-column.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { parquetRows } from '../../src/engine/registry.ts'
 import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
 import { identifier, literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import { openLocalLogWriter } from '../../src/stores/local/log-writer.ts'
+import { sharedLedger } from '../support/shared-ledger.mjs'
 
 export const NEVER = new AbortController().signal
 export const TABLE_ID = '5fba94ed-9794-4965-ba6e-6ee3c0d22af9'
@@ -56,14 +56,13 @@ export function headsOf(name: string): HeadBook {
 
 const ledgers = new Map<string, Promise<HeadLedger>>()
 
-export function ledgerOf(name: string): () => Promise<HeadLedger> {
+function ledgerOf(name: string): () => Promise<HeadLedger> {
   return () => {
     const known = ledgers.get(name)
     if (known !== undefined) return known
     const made = (async () => {
       mkdirSync(dirname(name), { recursive: true })
-      const store = await openCopyStore(`sqlite:///${name}.ledger.db`, { mode: 'write' })
-      const database = await store.ledger()
+      const database = sharedLedger(`${name}.ledger.db`)
       await prepareArchiveLedger(database)
       return new HeadLedger(database, { name: 'bookings' }, { id: 'test', runId: 1n })
     })()

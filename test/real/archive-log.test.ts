@@ -240,7 +240,11 @@ describe('shapes', () => {
     columns: [column('a b', 'long', { physical: 'col-1' }), column('A B', 'string', { physical: 'col-2' })],
   }
   const shapes: readonly (readonly [string, StoredTable, object])[] = [
-    ['plain', STORED, { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['appendOnly', 'invariants', 'sluiceHead'] }],
+    [
+      'plain',
+      STORED,
+      { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['appendOnly', 'invariants', 'sluiceHead'] },
+    ],
     [
       'mapped',
       mapped,
@@ -253,7 +257,12 @@ describe('shapes', () => {
     [
       'wall clocks',
       { ...STORED, columns: [...STORED.columns, column('seen', 'timestamp_ntz')] },
-      { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['timestampNtz'], writerFeatures: ['timestampNtz', 'sluiceHead'] },
+      {
+        minReaderVersion: 3,
+        minWriterVersion: 7,
+        readerFeatures: ['timestampNtz'],
+        writerFeatures: ['timestampNtz', 'sluiceHead'],
+      },
     ],
     [
       'both',

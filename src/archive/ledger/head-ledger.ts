@@ -90,10 +90,17 @@ export class HeadLedger implements HeadBook {
     ])
   }
 
-  /** The files that the log names for a partition, as it stands: where the ledger calls it published, they are the ones it published. */
-  async takeOver(label: string, files: readonly ArchivedFile[]): Promise<void> {
+  /**
+   * The files that the log names for a partition, as it stands: where the ledger calls it published, they are the ones it published.
+   * @param fence of the log: claims from now on are above it
+   */
+  async takeOver(label: string, files: readonly ArchivedFile[], fence: bigint): Promise<void> {
     const where = `${TABLE} AND partition_name = ?`
     await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET fence = ? WHERE ${where} AND fence < ?`,
+        parameters: [fence, ...this.#key, label, fence],
+      },
       {
         sql: `UPDATE migration_archive_partitions SET logged_files = ? WHERE ${where}`,
         parameters: [JSON.stringify(files.map(({ path }) => path)), ...this.#key, label],

@@ -29,14 +29,16 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
       const keys = Object.entries(key).map(([column, kind]) => `${column} ${types[kind]} NOT NULL`)
       const primary = unique ? [`PRIMARY KEY (${Object.keys(key).join(', ')})`] : []
       const parts = [...keys, ...Object.entries(columns).map((one) => columnSql(one, dialect)), ...primary]
-      await makeLate(database, `CREATE TABLE IF NOT EXISTS ${name} (${parts.join(', ')})${textOptions(database)}`)
+      await makeLate(database, `CREATE TABLE IF NOT EXISTS ${name} (${parts.join(', ')})`)
       continue
     }
-    if (version < 2) await declareCharset(database, name)
     for (const one of Object.entries(columns)) {
       if (!there.has(one[0])) await makeLate(database, `ALTER TABLE ${name} ADD COLUMN ${columnSql(one, dialect)}`)
     }
   }
+  // Version 1 took the character set of the database, where labels may not fit, and `Users` and `users` were one.
+  const renewals = version === 1 ? ((await database.renewals?.(Object.keys(TABLES))) ?? []) : []
+  for (const sql of renewals) await makeLate(database, sql)
   await database.batch([
     { sql: 'DELETE FROM migration_archive_ledger WHERE version <= ?', parameters: [ARCHIVE_LEDGER_VERSION] },
     { sql: 'INSERT INTO migration_archive_ledger (version) VALUES (?)', parameters: [ARCHIVE_LEDGER_VERSION] },
@@ -73,16 +75,4 @@ export async function ledgerColumns(database: LedgerDatabase, table: string): Pr
 
 function columnSql([name, kind]: readonly [string, Columns[string] | undefined], { types }: LedgerDialect): string {
   return `${name} ${types[kind ?? 'text']}`
-}
-
-/** Labels and names of tables that differ by case alone are two, whatever charset the database declares. */
-const MYSQL_TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
-
-function textOptions({ dialect }: LedgerDatabase): string {
-  return dialect === 'mysql' ? ` DEFAULT ${MYSQL_TEXT}` : ''
-}
-
-async function declareCharset(database: LedgerDatabase, table: string): Promise<void> {
-  if (database.dialect !== 'mysql') return
-  await database.batch([{ sql: `ALTER TABLE ${table} CONVERT TO ${MYSQL_TEXT}`, parameters: [] }])
 }

@@ -17,6 +17,8 @@ export type LogState = {
   readonly version: number
   /** Active files by the value of the partition column. */
   readonly files: ReadonlyMap<string, readonly LoggedFile[]>
+  /** Versions of transactions by application id: of a partition, the fence of its last commit. */
+  readonly txns: ReadonlyMap<string, bigint>
 }
 
 export type Publication = {
@@ -42,7 +44,7 @@ export interface ArchiveLog {
   /** Null where there is no log yet. */
   state(signal: AbortSignal): Promise<LogState | null>
   /** The same for a caller that acts on it. @throws SluiceError ARCHIVE_FOREIGN where another database has gone on with the log */
-  own(signal: AbortSignal): Promise<LogState | null>
+  own(signal: AbortSignal, expected?: { readonly tableId?: string }): Promise<LogState | null>
   publish(
     publication: Publication,
     signal: AbortSignal,

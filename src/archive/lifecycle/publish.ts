@@ -115,6 +115,6 @@ function infoOf(
 }
 
 /** Names whoever publishes this partition: a later fence wins over an earlier one. */
-function appIdOf({ name }: ArchiveContext, label: string): string {
+export function appIdOf({ name }: Pick<ArchiveContext, 'name'>, label: string): string {
   return `sluice/${name}/${label}`
 }

@@ -86,7 +86,9 @@ export class ArchiveTable implements ArchiveLog {
       if (isOwnHead(state?.head ?? null, known)) return state
       // A head that another program of this ledger settled meanwhile is no longer in the ledger: the log has moved on then.
       const again = await this.state(signal, expected)
-      if (again?.version === state?.version) throw foreignHead(store.label, state?.version ?? null)
+      if (again?.version !== state?.version) continue
+      if (state === null) throw conflict(store, 'its log is gone', 'bring the archive back to where it was')
+      throw foreignHead(store.label, state.version)
     }
   }
 

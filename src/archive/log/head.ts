@@ -71,14 +71,17 @@ export function withHeadFeature(protocol: ProtocolAction): ProtocolAction {
 }
 
 /** @param where of the archive */
-export function foreignHead(where: string, version: number | null): SluiceError {
-  const what = version === null ? 'its log is gone' : `version ${version} was not written by it`
-  return new SluiceError('ARCHIVE_FOREIGN', `the archive does not go on from what this ledger left: ${what}`, {
-    where,
-    reason:
-      'another database writes into it, a copy or the original of this one, or this one was restored from a backup',
-    hint: 'nothing was changed; sluice archive adopt --table TABLE --confirm=TABLE compares both and refuses the other database from then on',
-  })
+export function foreignHead(where: string, version: number): SluiceError {
+  return new SluiceError(
+    'ARCHIVE_FOREIGN',
+    `version ${version} of the archive goes on from a head that this ledger does not know`,
+    {
+      where,
+      reason:
+        'another database writes into it, a copy or the original of this one, or this one was restored from a backup',
+      hint: 'nothing was changed; sluice archive adopt --table TABLE --confirm=TABLE compares both and refuses the other database from then on',
+    },
+  )
 }
 
 /** @param paths of files that the ledger does not know */

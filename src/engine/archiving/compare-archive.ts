@@ -3,6 +3,7 @@ import { sumOf, type ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import { localFiles } from '../../archive/lifecycle/local-files.ts'
 import type { LoggedFile, LogState } from '../../archive/lifecycle/log.ts'
+import { appIdOf } from '../../archive/lifecycle/publish.ts'
 import { difference } from '../../archive/lifecycle/take-out.ts'
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
@@ -17,6 +18,8 @@ export type Compared = {
   /** Proof of the files that the log names; null where it names none. */
   readonly proof: Digest | null
   readonly files: readonly ArchivedFile[]
+  /** Of the last commit that published or retracted it; 0 without one. */
+  readonly fence: bigint
   readonly finding: Finding | null
 }
 
@@ -36,7 +39,7 @@ export async function* compareArchive(
     const proof = files.length === 0 ? null : sumOf(files.map(({ rows, sum }) => ({ rows, sum })))
     const partition = known.get(label) ?? (await planned(label, candidate))
     const finding = await compared(context, label, partition, proof)
-    yield { label, proof, files, finding }
+    yield { label, proof, files, fence: state.txns.get(appIdOf(context, label)) ?? 0n, finding }
   }
 }
 

@@ -32,7 +32,7 @@ export async function requireOrigin(context: Owned): Promise<void> {
   }
   const changes = changedFacts(archived.origin, now)
   if (changes.length > 0) throw foreign(context, `${redactUrl(store.label)} is another database: ${changes.join(', ')}`)
-  await (await context.log()).own(interrupt.abort)
+  await (await context.log()).own(interrupt.abort, { tableId: archived.archiveId })
 }
 
 export async function originNow({ store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>): Promise<Origin> {

@@ -74,11 +74,11 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Run): 
     run.interrupt.abort,
   )
   const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
-  for (const { label, files } of compared) {
+  for (const { label, files, fence } of compared) {
     if (!record.partitions.some((one) => one.label === label)) {
       await ledger.addPartition((await candidate(label)) ?? { label, from: null, to: null, native: null })
     }
-    await context.heads.takeOver(label, files)
+    await context.heads.takeOver(label, files, fence)
   }
   // Last: a program that is killed before it is refused, and adopts again.
   await context.heads.setOrigin(await originNow(context))

@@ -1,0 +1,271 @@
+/** An archive belongs to one database: its copies, and itself after a failover or a restore, are refused until somebody adopts the archive. */
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import pg from 'pg'
+import { expect, test } from 'vitest'
+import { DuckDBInstance } from '@duckdb/node-api'
+import type { Operation } from '../../src/engine/operation.ts'
+import { commandsOf, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { startArchiver } from '../fault/archive-kit.ts'
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), 'sluice-clone-'))
+
+type Outside = { readonly files: readonly string[]; readonly sum: string }
+
+/** What a reader finds who knows nothing of us: names, sizes and times in the folder, and the rows that the log names. */
+async function outside(archive: string): Promise<Outside> {
+  const files = readdirSync(archive, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
+  const active = new Set<string>()
+  for (const file of files.filter((name) => /_delta_log\/\d{20}\.json$/.test(name))) {
+    for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
+      const { add, remove } = JSON.parse(line) as Record<'add' | 'remove', { path: string } | undefined>
+      if (remove !== undefined) active.delete(decodeURIComponent(remove.path))
+      if (add !== undefined) active.add(decodeURIComponent(add.path))
+    }
+  }
+  const instance = await DuckDBInstance.create(':memory:')
+  const duckdb = await instance.connect()
+  const list = [...active].map((path) => `'${join(archive, path)}'`).join(', ')
+  const sql = `SELECT count(*) || ' ' || coalesce(sum(amount::DECIMAL(18,2)), 0) FROM read_parquet([${list}], hive_partitioning = false)`
+  const sum = active.size === 0 ? 'none' : String((await duckdb.runAndReadAll(sql)).getRows()[0]?.[0])
+  duckdb.closeSync()
+  instance.closeSync()
+  return { files: files.map((file) => `${file} ${statSync(file).size} ${statSync(file).mtimeMs}`), sum }
+}
+
+/** A copy of the database, under another name. */
+async function cloneOf(place: Place, name: string, folder: string): Promise<Place> {
+  if (place.system === 'sqlite') {
+    const database = new Database(place.url.slice('sqlite:///'.length))
+    database.pragma('wal_checkpoint(TRUNCATE)')
+    database.close()
+    const file = join(folder, `${name}.db`)
+    copyFileSync(place.url.slice('sqlite:///'.length), file)
+    const sql = async (...statements: readonly string[]): Promise<void> => {
+      const copy = new Database(file)
+      for (const statement of statements) copy.exec(statement)
+      copy.close()
+    }
+    return { ...place, url: `sqlite:///${file}`, sql }
+  }
+  const url = new URL(place.url)
+  const original = url.pathname.slice(1)
+  const clone = `${original}_${name}`
+  const admin = new URL(place.url)
+  admin.pathname = '/postgres'
+  const client = new pg.Client({ connectionString: admin.href })
+  await client.connect()
+  await client.query(`CREATE DATABASE "${clone}" TEMPLATE "${original}"`)
+  await client.end()
+  url.pathname = `/${clone}`
+  const sql = async (...statements: readonly string[]): Promise<void> => {
+    const session = new pg.Client({ connectionString: url.href })
+    await session.connect()
+    for (const statement of statements) await session.query(statement)
+    await session.end()
+  }
+  return { ...place, url: url.href, sql }
+}
+
+const adopt = (place: Pick<Place, 'url'>, more: object = {}): Operation => ({
+  kind: 'archive-adopt',
+  from: place.url,
+  table: TABLE,
+  confirm: TABLE,
+  accept: [],
+  dryRun: false,
+  ...more,
+})
+
+async function ended(operation: Operation): Promise<string> {
+  const { finished } = await perform(operation)
+  return finished.error === undefined ? 'ok' : finished.error.code
+}
+
+const of = (made: Archived, place: Place): ReturnType<typeof commandsOf> => commandsOf({ ...made, place })
+
+const FORMS: readonly (readonly ['sqlite' | 'postgresql', Form])[] = [
+  ['sqlite', 'plain'],
+  ['postgresql', 'plain'],
+  ['postgresql', 'native'],
+]
+
+test.for(FORMS)(
+  '%s, %s: a copy of the database is refused, and the original does not notice',
+  async ([system, form], { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const folder = newFolder()
+    const made = await makeBookings(await makePlace(system, folder), form, join(folder, 'archive'), 60)
+    const { place: prod, archive } = made
+    // Restored and published again: what the copy has not seen.
+    const stage = await cloneOf(prod, 'early', folder)
+    const commands = of(made, prod)
+    expect(await ended(commands.run)).toBe('ok')
+    const copies = [await cloneOf(prod, 'stage', folder)]
+    expect(await ended(commands.drop)).toBe('ok')
+    copies.push(await cloneOf(prod, 'late', folder))
+    const [first] = copies as [Place]
+    copies.push(await cloneOf(first, 'again', folder))
+    const before = await outside(archive)
+    expect(before.sum).toBe('120 2904.00')
+    for (const copy of copies) {
+      const ran = of(made, copy)
+      // New rows of a quarter that is archived, and of one that is not.
+      if (form === 'plain') {
+        await copy.sql(
+          `UPDATE ${TABLE} SET amount = 1`,
+          `INSERT INTO ${TABLE} VALUES (900001, '2019-05-05 00:00:00', 'x', 1)`,
+        )
+      } else {
+        await copy.sql(
+          `UPDATE ${TABLE} SET amount = 1`,
+          `CREATE TABLE IF NOT EXISTS ${TABLE}_9 PARTITION OF ${TABLE} FOR VALUES FROM ('2019-04-01') TO ('2019-07-01')`,
+          `INSERT INTO ${TABLE} VALUES (900001, '2019-05-05 00:00:00', 'x', 1)`,
+        )
+      }
+      for (const operation of [ran.run, ran.run, ran.drop, ran.restore, ran.sweep]) {
+        expect(`${operation.kind} ${await ended(operation)}`).toBe(`${operation.kind} ARCHIVE_FOREIGN`)
+      }
+      expect(await outside(archive)).toEqual(before)
+    }
+    // A copy from before the archive has no ledger of it, and a folder that is another table's.
+    expect(await ended({ ...of(made, stage).run } as Operation)).toBe('ARCHIVE_CONFLICT')
+    expect((await outside(archive)).sum).toBe(before.sum)
+    for (const operation of [
+      commands.restore,
+      { ...commands.run, partitions: ['2020-Q1', '2020-Q2'] } as Operation,
+      commands.verify,
+    ]) {
+      expect(await ended(operation)).toBe('ok')
+    }
+    expect((await outside(archive)).sum).toBe(before.sum)
+    rmSync(folder, { recursive: true, force: true })
+  },
+)
+
+test('SQLite: whoever adopts goes on, and the other one is refused; rows that differ have to be accepted', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
+  const { place: prod, archive } = made
+  expect(await ended(of(made, prod).run)).toBe('ok')
+  const moved = await cloneOf(prod, 'moved', folder)
+  expect(await ended(adopt(moved, { confirm: 'other' }))).toBe('MISSING_CONFIRM')
+  await moved.sql(`UPDATE ${TABLE} SET note = 'anonymous' WHERE id < 10`)
+  const before = await outside(archive)
+  for (const more of [{}, { dryRun: true }]) {
+    const refused = await perform(adopt(moved, more))
+    expect(refused.finished.error?.code).toBe('PROOF_FAILED')
+    expect(refused.events).toContainEqual(
+      expect.objectContaining({ type: 'archive.finding', finding: 'differs from the source', partition: '2020-Q1' }),
+    )
+  }
+  expect(await outside(archive)).toEqual(before)
+  const adopted = await perform(adopt(moved, { accept: ['2020-Q1'] }))
+  expect(adopted.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '120', findings: '1' } })
+  expect((await outside(archive)).sum).toBe(before.sum)
+  // The sum of what is in the source has changed: nothing is removed by it.
+  expect(await ended(of(made, moved).restore)).toBe('ok')
+  expect(await ended(of(made, prod).restore)).toBe('ARCHIVE_FOREIGN')
+  expect(await ended(of(made, prod).sweep)).toBe('ARCHIVE_FOREIGN')
+  // And back.
+  expect(await ended(adopt(prod))).toBe('PROOF_FAILED')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('SQLite: restored from a backup of before the last commit, in place', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
+  const { place: prod, archive } = made
+  const file = prod.url.slice('sqlite:///'.length)
+  const commands = of(made, prod)
+  const one = (label: string): Operation => ({ ...commands.run, partitions: [label] }) as Operation
+  expect(await ended(one('2020-Q1'))).toBe('ok')
+  await cloneOf(prod, 'backup', folder)
+  expect(await ended(one('2020-Q2'))).toBe('ok')
+  const before = await outside(archive)
+  // The same file with the bytes of before: nothing but the log tells.
+  const database = new Database(file)
+  database.pragma('wal_checkpoint(TRUNCATE)')
+  database.close()
+  copyFileSync(join(folder, 'backup.db'), file)
+  rmSync(`${file}-wal`, { force: true })
+  rmSync(`${file}-shm`, { force: true })
+  expect(await ended(commands.run)).toBe('ARCHIVE_FOREIGN')
+  expect(await outside(archive)).toEqual(before)
+  expect(await ended(adopt(prod))).toBe('ok')
+  expect(await ended(commands.run)).toBe('ok')
+  expect((await outside(archive)).sum).toBe(before.sum)
+  expect(await ended(commands.verify)).toBe('ok')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('PostgreSQL: after a failover the timeline is another one: adopted once, it goes on', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('postgresql', folder), 'native', join(folder, 'archive'), 60)
+  const { place: prod } = made
+  const commands = of(made, prod)
+  expect(await ended({ ...commands.run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  // As a promoted standby would find it: the same rows and ledger under a timeline that the ledger does not know.
+  await prod.sql(
+    `UPDATE migration_archives SET origin = replace(origin, '"timeline":"00000001"', '"timeline":"00000000"')`,
+  )
+  const refused = await perform(commands.run)
+  expect(refused.finished.error).toMatchObject({ code: 'ARCHIVE_FOREIGN' })
+  expect(refused.finished.error?.message).toContain('its timeline was 00000000 and is 00000001')
+  expect(await ended(adopt(prod))).toBe('ok')
+  expect(await ended(commands.run)).toBe('ok')
+  expect(await ended(commands.drop)).toBe('ok')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test.for([
+  ['stored', 'INSERT INTO migration_archive_heads', 'after'],
+  ['not put', 'link', 'before'],
+  ['put', 'link', 'after'],
+  ['not closed', 'state PUBLISHED', 'before'],
+  ['closed', 'COMMIT state PUBLISHED', 'after'],
+] as const)('killed when the head is %s: the next run ends right', async ([, at, when]) => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
+  const commands = of(made, made.place)
+  expect(await ended({ ...commands.run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  const killed = await startArchiver(commands.run, { at, when }).ended
+  expect(killed.signal).toBe('SIGKILL')
+  // A copy that was made at that moment knows the same heads; the first of the two that commits has it.
+  const copy = await cloneOf(made.place, 'copy', folder)
+  expect(await ended(commands.run)).toBe('ok')
+  expect(await ended(of(made, copy).run)).toBe('ARCHIVE_FOREIGN')
+  expect((await outside(made.archive)).sum).toBe('120 2904.00')
+  expect(await made.place.rows('SELECT state, count(*) FROM migration_archive_heads GROUP BY 1')).toEqual([
+    ['left', '1'],
+  ])
+  expect(await ended(commands.drop)).toBe('ok')
+  expect(await ended(commands.restore)).toBe('ok')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('two ledgers that are alike to the byte: the log decides, and the loser takes nothing away', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
+  const { place: prod, archive } = made
+  expect(await ended({ ...of(made, prod).run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  const twin = await cloneOf(prod, 'twin', folder)
+  // Nothing that a database knows of itself tells them apart.
+  const { ino, birthtimeNs } = statSync(twin.url.slice('sqlite:///'.length), { bigint: true })
+  await twin.sql(`UPDATE migration_archives SET origin = '{"file":"${ino}","made":"${birthtimeNs}"}'`)
+  const both = await Promise.all([startArchiver(of(made, prod).run).ended, startArchiver(of(made, twin).run).ended])
+  const codes = both.map(({ finished }) => finished?.error?.code ?? 'ok').toSorted()
+  expect(codes).toEqual(['ARCHIVE_FOREIGN', 'ok'])
+  expect((await outside(archive)).sum).toBe('120 2904.00')
+  cpSync(archive, join(folder, 'kept'), { recursive: true })
+  rmSync(folder, { recursive: true, force: true })
+})

@@ -1,0 +1,24 @@
+/** A ledger in an SQLite file that several programs use at once: unlike `openCopyStore` it asks for no lock of its own. */
+import Database from 'better-sqlite3'
+
+/** @param {string} file */
+export function sharedLedger(file) {
+  const database = new Database(file, { timeout: 30_000 })
+  database.pragma('journal_mode = WAL')
+  const ask = (sql, parameters = []) => {
+    const statement = database.prepare(sql)
+    if (statement.reader) return statement.raw().all(...parameters)
+    statement.run(...parameters)
+    return []
+  }
+  return {
+    dialect: 'sqlite',
+    all: async (sql, parameters) => ask(sql, parameters),
+    batch: async (statements) =>
+      database.transaction(() => statements.map(({ sql, parameters }) => ask(sql, parameters))).immediate(),
+    endSession: async () => undefined,
+    async [Symbol.asyncDispose]() {
+      database.close()
+    },
+  }
+}
