@@ -58,17 +58,31 @@ export async function readState(source: LogSource, signal: AbortSignal): Promise
 }
 
 /** Null where there is no log yet. @throws SluiceError ARCHIVE_CONFLICT where the beginning of a log is missing */
-export async function openTable({ store, parquet }: LogSource, signal: AbortSignal): Promise<DeltaTable | null> {
+export async function openTable(source: LogSource, signal: AbortSignal): Promise<DeltaTable | null> {
+  const table = await openedTable(source, signal)
+  if (table !== null) return table
+  const name = await firstName(source, signal)
+  if (name === null) return null
+  // Another program may have put the first commit between the two looks.
+  const now = await openedTable(source, signal)
+  if (now !== null) return now
+  throw conflict(source.store, `its log holds ${name}, but no commit`, 'bring the missing files of the log back')
+}
+
+async function openedTable({ store, parquet }: LogSource, signal: AbortSignal): Promise<DeltaTable | null> {
   try {
     return await DeltaTable.open(store, parquet, signal, 'newest')
   } catch (error) {
-    if (!(error instanceof SluiceError) || error.code !== 'NO_LOG') throw error
-    for await (const { name } of store.list(LOG_FOLDER, { attributes: false, signal })) {
-      if (parseLogName(name) === null) continue
-      throw conflict(store, `its log holds ${name}, but no commit`, 'bring the missing files of the log back')
-    }
-    return null
+    if (error instanceof SluiceError && error.code === 'NO_LOG') return null
+    throw error
   }
+}
+
+async function firstName({ store }: LogSource, signal: AbortSignal): Promise<string | null> {
+  for await (const { name } of store.list(LOG_FOLDER, { attributes: false, signal })) {
+    if (parseLogName(name) !== null) return name
+  }
+  return null
 }
 
 async function stateOf({ store }: LogSource, snapshot: Snapshot, signal: AbortSignal): Promise<ArchiveTableState> {
