@@ -136,7 +136,7 @@ test.for(FORMS)(
       expect(await outside(archive)).toEqual(before)
     }
     // A copy from before the archive has no ledger of it, and a folder that is another table's.
-    expect(await ended({ ...of(made, stage).run } as Operation)).toBe('ARCHIVE_CONFLICT')
+    expect(await ended(of(made, stage).run)).toBe('ARCHIVE_CONFLICT')
     expect((await outside(archive)).sum).toBe(before.sum)
     for (const operation of [
       commands.restore,
