@@ -8,6 +8,8 @@ import type { DifferenceEvent } from '../../src/model/event.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
 import { copyOf, makePlace } from '../support/copy-systems.ts'
+import { ALL } from '../support/backend.ts'
+import { startCopy } from '../fault/copy-kit.ts'
 import { perform } from './operation-kit.ts'
 
 const REPLICATION = `{'class': 'SimpleStrategy', 'replication_factor': 1}`
@@ -125,6 +127,59 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
     const weak = await perform({ ...copy, from: at('ONE'), again: true, deleteExtra: true })
     expect(weak.finished.error?.reason).toContain('rows are read at ONE')
     expect(await valuesOf('SELECT v FROM target.t WHERE a = 77')).toEqual([['extra']])
+  })
+
+  it('killed at any step and run again', { timeout: ALL ? 600_000 : 120_000 }, async () => {
+    await cql('CREATE TABLE origin.k (a int PRIMARY KEY, v text)')
+    const write = (a: number, v: string, time: bigint): Promise<void> =>
+      cql(`INSERT INTO origin.k (a, v) VALUES (${a}, '${v}') USING TIMESTAMP ${time}`)
+    for (let a = 0; a < 20; a++) await write(a, `v${a}`, OLD)
+    const copyTo = (name: string): CopyOperation =>
+      copyOf({ url: cluster.url('origin') }, { url: cluster.url('target') }, 'origin.k', {
+        toSchema: 'target',
+        toTable: name,
+        ring: { splits: 2 },
+        workers: 1,
+        again: true,
+        deleteExtra: true,
+      })
+    let time = OLD
+    /** A finished copy, and then two new and one changed row in the source, and one row that only the target has. */
+    const begun = async (name: string): Promise<CopyOperation> => {
+      const copy = copyTo(name)
+      expect(
+        (await perform({ ...copy, again: undefined, deleteExtra: undefined } as CopyOperation)).finished.exitCode,
+      ).toBe(0)
+      time += 10n
+      await write(3, `changed ${time}`, time)
+      await write(Number(time - OLD) * 10, 'new', time)
+      await write(Number(time - OLD) * 10 + 1, 'new', time)
+      await cql(`INSERT INTO target.${name} (a, v) VALUES (-1, 'extra') USING TIMESTAMP ${OLD}`)
+      return copy
+    }
+    const { finished, steps } = await startCopy(await begun('k0')).ended
+    expect(finished).toMatchObject({ exitCode: 0, totals: { mended: '3', removed: '1' } })
+    const every = ALL ? 1 : Math.ceil(steps.length / 3)
+    for (let step = every; step <= steps.length; step += every) {
+      const name = `k${step}`
+      const copy = await begun(name)
+      const before = await sorted(`SELECT a, v FROM target.${name}`)
+      await startCopy(copy, { step, when: step % 2 === 0 ? 'during' : 'after' }).ended
+      const again = await perform(copy)
+      const where = `step ${step} of ${steps.length}`
+      expect(again.finished.error, where).toBeUndefined()
+      expect(await sorted(`SELECT a, v FROM target.${name}`), where).toEqual(await sorted('SELECT a, v FROM origin.k'))
+      const undone = await perform({
+        kind: 'diff-undo',
+        runId: again.events[0]?.runId ?? '',
+        to: copy.to,
+        tables: [],
+      })
+      // A run that was killed behind its last word has left nothing to take over.
+      expect([undefined, 'NO_SUCH_TABLE'], where).toContain(undone.finished.error?.code)
+      if (undone.finished.error === undefined)
+        expect(await sorted(`SELECT a, v FROM target.${name}`), where).toEqual(before)
+    }
   })
 
   it('into PostgreSQL, which is asked by keys', { timeout: 120_000 }, async () => {
