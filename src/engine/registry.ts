@@ -16,14 +16,14 @@ import { looksLikeFolder } from './lake/folder.ts'
  */
 export async function openLake(path: string, options: { readonly delayMs?: number } = {}): Promise<LogStore> {
   const place = parseLakeUrl(path)
-  if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Log(place.root, options)
+  if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Log(path, options)
   return (await import('../stores/local/index.ts')).openLocalLog(place.path)
 }
 
 /** A folder or prefix with tables below it. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, NO_SUCH_PATH */
 export async function openLakeStore(path: string): Promise<LakeStore> {
   const place = parseLakeUrl(path)
-  if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Lake(place.root)
+  if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Lake(path)
   return (await import('../stores/local/lake.ts')).openLocalLake(place.path)
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { readHead, type TableKey } from '../catalog/import/head.ts'
+import { pathOfLocation } from '../model/lake-url.ts'
 import type { LogStore } from '../model/log-store.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { SqlReader } from '../stores/port.ts'
@@ -49,11 +50,6 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
  */
 export async function tableKey(ref: TableRef, log?: LogStore): Promise<TableKey> {
   return ref.by === 'id' ? { tableId: ref.tableId } : { location: (log ?? (await openLake(ref.path))).root }
-}
-
-/** The folder of a `file://` location. */
-export function pathOfLocation(location: string): string {
-  return location.startsWith('file://') ? decodeURIComponent(new URL(location).pathname) : location
 }
 
 /** The path of a table that is to be imported: the catalog is only asked where TABLE is no path, and is never created. */

@@ -6,7 +6,7 @@ export type LakePlace =
   | {
       readonly kind: 's3'
       readonly bucket: string
-      /** Decoded key prefix without slashes at its ends; '' for the whole bucket. */
+      /** Key prefix without slashes at its end; '' for the whole bucket. */
       readonly prefix: string
       /** Canonical URI, percent-encoded, without a slash at the end. */
       readonly root: string
@@ -18,7 +18,8 @@ const S3_SCHEMES: ReadonlySet<string> = new Set(['s3', 's3a', 's3n'])
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/
 
 /**
- * Reads a path, a `file://` or an `s3://` URL. An S3 URL is a URI: `%20` is a space, and a percent sign is written `%25`.
+ * Reads a path, a `file://` or an `s3://` URL. What stands behind the bucket is the key as the store has it, as in AWS's own tools: nothing is
+ * decoded, and `s3://lake/t%203` is the key `t%203`. A location of the catalog is a URI: see `pathOfLocation`.
  * @throws SluiceError UNSUPPORTED_URL for other schemes; BAD_CONFIG for an S3 URL with credentials or without a bucket
  */
 export function parseLakeUrl(text: string): LakePlace {
@@ -38,11 +39,22 @@ export function parseLakeUrl(text: string): LakePlace {
   if (!BUCKET.test(bucket)) {
     throw new SluiceError('BAD_CONFIG', 'the S3 URL names no bucket', { hint: 'write it like s3://bucket/folder' })
   }
-  const prefix = slash === -1 ? '' : decoded(rest.slice(slash + 1)).replace(/\/+$/, '')
+  const prefix = slash === -1 ? '' : rest.slice(slash + 1).replace(/\/+$/, '')
   return { kind: 's3', bucket, prefix, root: s3Uri(bucket, prefix) }
 }
 
-/** Canonical URI of a key or prefix. @param key decoded */
+/** A key or prefix as a person writes it, and `parseLakeUrl` reads it. */
+export function s3Path(bucket: string, key: string): string {
+  return key === '' ? `s3://${bucket}` : `s3://${bucket}/${key}`
+}
+
+/** The path or `s3://` text of a canonical location, which is a URI. */
+export function pathOfLocation(location: string): string {
+  if (isS3Url(location)) return decoded(location)
+  return location.startsWith('file://') ? decodeURIComponent(new URL(location).pathname) : location
+}
+
+/** Canonical URI of a key or prefix: what the catalog keeps as a location. */
 export function s3Uri(bucket: string, key: string): string {
   const encoded = encodeURI(key).replace(/[?#]/g, encodeURIComponent)
   return key === '' ? `s3://${bucket}` : `s3://${bucket}/${encoded}`

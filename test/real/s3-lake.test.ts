@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { runOperation } from '../../src/engine/run.ts'
 import { openLakeStore, openLake, openCatalogDatabase } from '../../src/engine/registry.ts'
 import { dataFilesPresent } from '../../src/engine/lake/data-files.ts'
-import { parseLakeUrl } from '../../src/model/lake-url.ts'
+import { parseLakeUrl, pathOfLocation } from '../../src/model/lake-url.ts'
 import type { Operation } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
 import { NEVER as NO_INTERRUPT } from '../../src/shared/abort.ts'
@@ -96,6 +96,44 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
   afterEach(() => work[Symbol.dispose]())
 
   const catalog = (name: string): string => `sqlite:///${join(work.path, name)}`
+
+  test('names are keys as the store has them: what discover lists can be imported, and is found again', async () => {
+    const names = ['t 3', 't%203', '100%', 'a%zz', 'a+b', 'a#b', 'a?b', 'é 😀', "it's"]
+    for (const [i, name] of names.entries()) {
+      const table = join(work.path, 'names', name)
+      writeLog(table, [[PROTOCOL, METADATA, ...Array.from({ length: i + 1 }, (_, n) => add(`f${n}`))]])
+      server.putFolder(table, `names/${name}`)
+    }
+    const found = ofType(
+      await run({ kind: 'discover', path: server.url('names'), recursive: true, exclude: [] }),
+      'table',
+    )
+    expect(found.map(({ table }) => table).toSorted()).toEqual(names.toSorted())
+    const at = catalog('names.db')
+    for (const { table, location, files } of found) {
+      expect(location).toBe(server.url(`names/${table}`))
+      const imported = ofType(await run({ ...IMPORT, table: location, catalog: at }), 'table.finished')[0]
+      expect(imported).toMatchObject({ status: 'ok', files })
+      expect(files).toBe(String(names.indexOf(table) + 1))
+    }
+    // Through the path, and through the id whose location is a URI.
+    await using database = await openCatalogDatabase(at, 'read')
+    const ids = (await database.all('SELECT table_id FROM delta_tables')).map(([id]) => String(id))
+    expect(ids).toHaveLength(names.length)
+    for (const table of [...found.map(({ location }) => location).slice(0, 3), ...ids.slice(0, 3)]) {
+      const told = await run({ kind: 'validate', table, catalog: at, verbose: false, samples: 1 })
+      expect(told.exitCode, table).toBe(0)
+    }
+    const synced = await run({ ...BATCH, path: server.url('names'), catalog: at })
+    expect(ofType(synced, 'table.finished').map(({ status }) => status)).toEqual(names.map(() => 'current'))
+  })
+
+  test('a key that a URL would resolve is named, and no other object is read', async () => {
+    const dots = await run({ ...IMPORT, table: server.url('names/x/../t 3'), catalog: catalog('dots.db') })
+    const error = dots.events.find((event) => event.type === 'run.finished')?.error
+    expect(error?.code).toMatch(/PATH_ESCAPES|NO_LOG/)
+    expect(dots.exitCode).toBe(3)
+  })
 
   test.skipIf(!HAVE_TABLES)(
     'is found, imported and proved as a folder is',
@@ -332,8 +370,9 @@ describe('URLs of lakes', () => {
       return place.kind === 's3' ? place.root : ''
     }
     expect(['s3://b/a/t', 's3a://b/a/t/', 'S3N://b/a/t//'].map(root)).toEqual(Array(3).fill('s3://b/a/t'))
-    expect(root('s3://b/my table/100%/x%20y?#')).toBe('s3://b/my%20table/100%25/x%20y%3F%23')
-    expect(root(root('s3://b/my table/a%2520b'))).toBe(root('s3://b/my table/a%2520b'))
+    expect(root('s3://b/my table/100%/x%20y?#')).toBe('s3://b/my%20table/100%25/x%2520y%3F%23')
+    for (const url of ['s3://b/my table/a%2520b', 's3://b/100%', 's3://b/a%zz+?#é'])
+      expect(pathOfLocation(root(url))).toBe(url)
     expect(root('s3://b')).toBe('s3://b')
     const at = root('s3://b/my table')
     for (const path of ['p=1/f', 's3://b/my%20table/p=1/f', 's3a://b/my%20table/p=1/f', 's3n://b/my%20table/p%3D1/f'])

@@ -100,9 +100,11 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
   })
 
   test('a lake that is one table has its name', async () => {
-    const url = server.url('lake/team%201/100%25%20%C3%A9%3F%23')
+    const url = server.url('lake/team 1/100% é?#')
     const rows = await new QueryDesk({ lake: url, catalog: catalog('none') }).tables()
-    expect(rows.map(({ name, key }) => [name, key])).toEqual([['100% é?#', url]])
+    expect(rows.map(({ name, key }) => [name, key])).toEqual([
+      ['100% é?#', server.url('lake/team%201/100%25%20%C3%A9%3F%23')],
+    ])
   })
 
   test('every tab answers by the key of the list, before and after the import that the list starts', async () => {
@@ -130,18 +132,13 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
     const fromLog = await answers(await odd())
     const place = { lake: server.url('lake'), catalog: catalog('tabs') }
     const job = importRows([await odd()], place, false)
-    expect(job?.commandLine).toContain(`sluice import ${(await odd()).location}`)
+    expect(job?.commandLine).toContain(`sluice import '${(await odd()).location}'`)
     if (job !== null) await run(job.operation)
     expect((await odd()).catalog).toEqual({ state: 'current' })
     expect(await answers(await odd())).toEqual(fromLog)
     expect((await desk.overview((await odd()).key)).lastRuns).toMatchObject([{ command: 'import', table: ODD }])
     // The same place written in another way is the same table.
-    await run(
-      importing(
-        `s3a://${server.bucket}/lake/${ODD.replace('%', '%25').replace('?', '%3F').replace('#', '%23')}/`,
-        'tabs',
-      ),
-    )
+    await run(importing(`s3a://${server.bucket}/lake/${ODD}/`, 'tabs'))
     const runs = await desk.runs(10)
     expect(runs.map(({ table }) => table)).toEqual([ODD, ODD])
   })
@@ -150,18 +147,20 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
     const rows = await new QueryDesk({ lake: server.url('lake'), catalog: catalog('none') }).tables()
     const marked = rows.filter(({ name }) => [ODD, 't01'].includes(name))
     const job = importRows(marked, { lake: server.url('lake'), catalog: catalog('none') }, false)
-    const named = (job?.commandLine ?? '').split(' && ').map((line) => /^sluice import '?([^' ]+)'? /.exec(line)?.[1])
+    const named = (job?.commandLine ?? '')
+      .split(' && ')
+      .map((line) => /^sluice import (?:'([^']+)'|(\S+)) /.exec(line)?.slice(1).join(''))
     expect(named).toEqual(marked.map(({ location }) => location))
   })
 
   test('one lake has one catalog, however it is spelled', () => {
-    const files = ['s3://b/x%20y', 's3://b/x y/', 's3a://b/x y'].map((url) => stateCatalogFile(url, { HOME: '/' }))
+    const files = ['s3://b/x y', 's3://b/x y/', 's3a://b/x y'].map((url) => stateCatalogFile(url, { HOME: '/' }))
     expect(new Set(files).size).toBe(1)
     expect(parseLakeUrl('s3a://b/x y')).toMatchObject({ root: 's3://b/x%20y' })
   })
 
   test('a cold comparison works, and its child is told no credentials', async () => {
-    const table = server.url('lake/team%201/100%25%20%C3%A9%3F%23')
+    const table = server.url('lake/team 1/100% é?#')
     await run(importing(table, 'cold'))
     // Told of before it has its words.
     const children: ChildProcess[] = []

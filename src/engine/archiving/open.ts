@@ -10,7 +10,7 @@ import { ArchiveTable } from '../../archive/log/archive-table.ts'
 import type { HeadBook } from '../../archive/log/head.ts'
 import type { ParquetFiles } from '../../model/archiving/parquet-port.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
-import { parseLakeUrl } from '../../model/lake-url.ts'
+import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { LogWriter } from '../../model/log-writer.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
@@ -82,16 +82,20 @@ export async function openArchive(
   }
 }
 
-/** The Delta table itself, to read and to write. A folder on a disk is made. */
+/**
+ * The Delta table itself, to read and to write. A folder on a disk is made.
+ * @param archive as the ledger has it: a path, or the URI of a prefix, in which `%20` is a space
+ */
 export async function openFolder(archive: string): Promise<{ readonly reader: LogStore; readonly writer: LogWriter }> {
-  const place = parseLakeUrl(archive)
+  const path = pathOfLocation(archive)
+  const place = parseLakeUrl(path)
   if (place.kind === 's3') {
     const { openS3LogWriter } = await import('../../stores/s3/log-writer.ts')
-    return { reader: await openLake(archive), writer: openS3LogWriter(place.root) }
+    return { reader: await openLake(path), writer: openS3LogWriter(path) }
   }
   await mkdir(place.path, { recursive: true })
   const { openLocalLogWriter } = await import('../../stores/local/log-writer.ts')
-  return { reader: await openLake(archive), writer: openLocalLogWriter(place.path) }
+  return { reader: await openLake(path), writer: openLocalLogWriter(place.path) }
 }
 
 export async function openLog(reader: LogStore, writer: LogWriter, heads: HeadBook, run: Run): Promise<ArchiveLog> {

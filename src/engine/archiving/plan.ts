@@ -10,7 +10,7 @@ import { partitionFolder } from '../../archive/log/data-path.ts'
 import { storedTable } from '../../archive/types/index.ts'
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
-import { isS3Url } from '../../model/lake-url.ts'
+import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { NativePartition } from '../../stores/archive-port.ts'
@@ -142,7 +142,8 @@ function placeOf(to: string, table: TableSpec): string {
   const { schema, name } = table.table
   // Names of tables may hold anything.
   const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
-  return isS3Url(to) ? `${to.replace(/\/+$/, '')}/${encodeURIComponent(folder)}` : resolve(to, folder)
+  const place = parseLakeUrl(to)
+  return place.kind === 's3' ? `${place.root}/${encodeURIComponent(folder)}` : resolve(to, folder)
 }
 
 function sameArchive(
@@ -155,7 +156,7 @@ function sameArchive(
   const refuse = (what: string, was: string, hint: string): never => {
     throw new SluiceError('PLAN_CHANGED', `the archive of ${name} has another ${what}: ${was}`, { where: name, hint })
   }
-  if (operation.to !== undefined && placeOf(operation.to, table) !== record.archive) {
+  if (operation.to !== undefined && pathOfLocation(placeOf(operation.to, table)) !== pathOfLocation(record.archive)) {
     refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
   }
   if (calendarText(calendar) !== record.calendar)

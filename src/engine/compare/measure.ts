@@ -1,6 +1,7 @@
 /** One question on both sides: proved once, then timed warm in turns, then asked cold. */
 import { countingLogStore } from '../../delta/counting.ts'
 import { dec, type Side } from '../../model/event.ts'
+import { pathOfLocation } from '../../model/lake-url.ts'
 import type { LogStore, RequestCounts } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
@@ -121,7 +122,7 @@ function changedRows(
 /** Median of a few fresh children; null, with a note, where there can be none. */
 async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: MeasureOptions): Promise<Cold | null> {
   const { plan, catalogUrl, interrupt, onNote } = options
-  const path = (await options.openLog()).root
+  const path = pathOfLocation((await options.openLog()).root)
   const delayMs = which === 'files' ? options.latency.lakeMs : options.latency.sqlMs
   const answers: ColdAnswer[] = []
   let spent = 0

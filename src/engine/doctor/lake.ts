@@ -1,7 +1,7 @@
 /** A lake: is it there, which tables does it hold, does a first log answer, and are its times to be trusted. */
 import { listLog } from '../../delta/listing.ts'
 import type { LogListing } from '../../delta/listing.ts'
-import { isS3Url, parseLakeUrl } from '../../model/lake-url.ts'
+import { isS3Url, parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { walkLake } from '../lake/walk.ts'
 import { openLake, openLakeStore } from '../registry.ts'
@@ -44,7 +44,7 @@ export async function examineLake(examination: Examination, path: string, clock:
 
 function placeName(path: string): string {
   const place = parseLakeUrl(path)
-  return place.kind === 's3' ? place.root : place.path
+  return place.kind === 's3' ? s3Path(place.bucket, place.prefix) : place.path
 }
 
 async function tablesVerdict(path: string, tables: string[], signal: AbortSignal): Promise<Verdict> {

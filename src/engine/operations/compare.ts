@@ -35,7 +35,7 @@ export async function compare(operation: Compare, run: Run): Promise<Ending> {
       ...(operation.questions === undefined ? {} : { questions: operation.questions }),
       interrupt: run.interrupt,
       emit: run.emit,
-      openLog: () => openMeasured(log.root, latencyMs),
+      openLog: () => openMeasured(ref.path, latencyMs),
       latencyMs,
     })
     const wrote: string[] = []

@@ -6,7 +6,7 @@ import { isoTime } from '../../shared/clock.ts'
 import { withTable, type TableSource } from '../lake/table-source.ts'
 import { listLog } from '../../delta/listing.ts'
 import { openLake } from '../registry.ts'
-import { pathOfLocation } from '../resolve.ts'
+import { pathOfLocation } from '../../model/lake-url.ts'
 import type { Operation } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 

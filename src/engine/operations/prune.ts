@@ -11,7 +11,7 @@ import { withCatalog, withWritableCatalog, type WritableCatalog } from '../catal
 import { holderOf, isAlive } from '../holder.ts'
 import { knownTables, namedTables, type KnownTable } from '../lake/known-tables.ts'
 import type { Operation } from '../operation.ts'
-import { pathOfLocation } from '../resolve.ts'
+import { pathOfLocation } from '../../model/lake-url.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 type Prune = Extract<Operation, { kind: 'prune' }>

@@ -9,7 +9,7 @@ import { withCatalog } from '../catalog-session.ts'
 import { inOrder } from '../lake/in-order.ts'
 import type { Operation } from '../operation.ts'
 import { openLake } from '../registry.ts'
-import { pathOfLocation } from '../resolve.ts'
+import { pathOfLocation } from '../../model/lake-url.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 type Status = Extract<Operation, { kind: 'migration-status' }>

@@ -7,11 +7,10 @@ import { listLog } from '../../delta/listing.ts'
 import { schemaOf, typeText, type Field, type StructType } from '../../delta/schema.ts'
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
 import type { RunEvent } from '../../model/event.ts'
-import { parseLakeUrl } from '../../model/lake-url.ts'
+import { parseLakeUrl, pathOfLocation, s3Path } from '../../model/lake-url.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import type { Feature, Overview, SchemaField, TableRow } from '../workbench.ts'
 import { openLake } from '../registry.ts'
-import { pathOfLocation } from '../resolve.ts'
 import type { Located } from './located.ts'
 
 type Declared = {
@@ -193,7 +192,7 @@ export async function recentRuns(
 function placeOf(subject: string): string {
   try {
     const place = parseLakeUrl(subject)
-    return place.kind === 's3' ? place.root : realpathSync(place.path)
+    return place.kind === 's3' ? s3Path(place.bucket, place.prefix) : realpathSync(place.path)
   } catch {
     return subject
   }

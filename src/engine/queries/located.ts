@@ -9,7 +9,7 @@ import type { SqlDatabase } from '../../stores/port.ts'
 import { reachOf } from '../lake/table-source.ts'
 import type { AsOf } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
-import { pathOfLocation } from '../resolve.ts'
+import { pathOfLocation } from '../../model/lake-url.ts'
 
 export type Located =
   | {

@@ -1,5 +1,5 @@
 /** The bytes of one object, in order: a transfer that breaks off goes on where it stopped, and never with another object's bytes. */
-import { s3Uri } from '../../model/lake-url.ts'
+import { s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Counts, S3Answer, S3Client } from './client.ts'
@@ -31,7 +31,7 @@ export type BodyRequest = {
  */
 export async function* readPieces(client: S3Client, request: BodyRequest): AsyncGenerator<Buffer> {
   const { bucket, key, signal, counts, delayMs } = request
-  const where = s3Uri(bucket, key)
+  const where = s3Path(bucket, key)
   let at = request.start ?? 0
   let { end } = request
   let etag = request.etag ?? null

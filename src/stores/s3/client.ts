@@ -3,7 +3,7 @@ import { AwsV4Signer } from 'aws4fetch'
 import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { s3Uri } from '../../model/lake-url.ts'
+import { s3Path } from '../../model/lake-url.ts'
 import type { RequestCounts } from '../../model/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -84,7 +84,7 @@ export class S3Client {
     take: (answer: S3Answer) => Promise<T>,
     allowed: readonly number[] = [],
   ): Promise<T> {
-    const where = s3Uri(request.bucket, request.key)
+    const where = s3Path(request.bucket, request.key)
     // One signal is heard by every request under way; Node takes more than ten for a leak.
     setMaxListeners(0, request.signal)
     let refused: Credentials | null | undefined

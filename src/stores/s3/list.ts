@@ -1,5 +1,5 @@
 /** ListObjectsV2, page by page. */
-import { s3Uri } from '../../model/lake-url.ts'
+import { s3Path } from '../../model/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { textOf, type Counts, type S3Client } from './client.ts'
 import { elements, tagText } from './xml.ts'
@@ -39,7 +39,7 @@ export async function* listPages(client: S3Client, request: ListRequest): AsyncG
     yield page
     if (page.next !== null && page.next === token) {
       throw new SluiceError('SOURCE_IO', 'the listing does not go on: the same page was announced twice', {
-        where: s3Uri(request.bucket, request.prefix),
+        where: s3Path(request.bucket, request.prefix),
       })
     }
     token = page.next

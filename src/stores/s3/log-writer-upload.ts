@@ -1,7 +1,7 @@
 /** Files into a bucket: small ones in one request, others in parts, a few of which are in memory at a time. */
 import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
-import { s3Uri } from '../../model/lake-url.ts'
+import { s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { readPieces } from './body.ts'
@@ -168,7 +168,7 @@ async function complete(
     if (status === 200 && code === null) return true
     if (attempt >= client.rule.tries) {
       throw new SluiceError('TARGET_IO', `the upload cannot be brought to its end: ${code ?? 'Conflict'}`, {
-        where: s3Uri(at.bucket, at.key),
+        where: s3Path(at.bucket, at.key),
         retryable: true,
       })
     }
@@ -201,7 +201,7 @@ async function proveSize({ client, ...at }: S3Object, size: number, signal: Abor
   })
   if (Number(length) === size) return
   throw new SluiceError('TARGET_IO', `the object has ${String(length)} of ${size} bytes`, {
-    where: s3Uri(at.bucket, at.key),
+    where: s3Path(at.bucket, at.key),
   })
 }
 
@@ -218,14 +218,14 @@ async function readAt(handle: FileHandle, position: number, length: number, wher
 
 function other({ bucket, key }: S3Object): SluiceError {
   return new SluiceError('TARGET_IO', 'another object has the name already', {
-    where: s3Uri(bucket, key),
+    where: s3Path(bucket, key),
     reason: 'nothing in an archive is written over',
   })
 }
 
 function busy({ bucket, key }: Pick<S3Object, 'bucket' | 'key'>): SluiceError {
   return new SluiceError('TARGET_IO', 'others write under this name all the time', {
-    where: s3Uri(bucket, key),
+    where: s3Path(bucket, key),
     retryable: true,
   })
 }

@@ -1,7 +1,7 @@
 /** The folder of a Delta table in a bucket, for writing. That only one of two has a name is left to the store, which is asked first whether it can. */
 import { randomUUID } from 'node:crypto'
 import type { LogWriter } from '../../model/log-writer.ts'
-import { parseLakeUrl, s3Uri } from '../../model/lake-url.ts'
+import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { tablePath } from '../table-path.ts'
@@ -34,7 +34,7 @@ class S3LogWriter implements LogWriter {
     const place = parseLakeUrl(url)
     if (place.kind !== 's3') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
     this.root = place.root
-    this.label = place.root
+    this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket
     this.#prefix = place.prefix === '' ? '' : `${place.prefix}/`
     this.#client = options.client ?? sharedClient()
@@ -61,7 +61,7 @@ class S3LogWriter implements LogWriter {
         // Two at the same time, or somebody has just removed it: the store asks for another try.
         if (attempt >= this.#client.rule.tries) {
           throw new SluiceError('TARGET_IO', 'others write under this name all the time', {
-            where: s3Uri(at.bucket, at.key),
+            where: s3Path(at.bucket, at.key),
             retryable: true,
           })
         }

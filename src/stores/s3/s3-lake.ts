@@ -1,6 +1,6 @@
 /** A lake in a bucket: folders are what lies between slashes. */
 import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/lake-store.ts'
-import { parseLakeUrl, s3Uri } from '../../model/lake-url.ts'
+import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { noCounts, sharedClient, type S3Client } from './client.ts'
@@ -19,9 +19,9 @@ class S3Lake implements LakeStore {
   readonly #counts = noCounts()
   readonly #looks = new Map<string, Promise<FolderLook>>()
 
-  constructor(root: string, bucket: string, client: S3Client) {
+  constructor(root: string, identity: string, bucket: string, client: S3Client) {
     this.root = root
-    this.identity = root
+    this.identity = identity
     this.#bucket = bucket
     this.#client = client
   }
@@ -80,7 +80,7 @@ class S3Lake implements LakeStore {
     const folders = [...new Set(names)].filter((name) => name !== '' && !name.startsWith('.'))
     const items = folders
       .toSorted((a, b) => (a < b ? -1 : 1))
-      .map((name): LakeItem => ({ kind: 'folder', name, path: s3Uri(this.#bucket, prefix + name) }))
+      .map((name): LakeItem => ({ kind: 'folder', name, path: s3Path(this.#bucket, prefix + name) }))
     return { is: 'folder', items }
   }
 
@@ -107,5 +107,5 @@ function nothingBelow(where: string): SluiceError {
 export function openS3Lake(url: string, client: S3Client = sharedClient()): LakeStore {
   const place = parseLakeUrl(url)
   if (place.kind !== 's3') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
-  return new S3Lake(place.root, place.bucket, client)
+  return new S3Lake(s3Path(place.bucket, place.prefix), place.root, place.bucket, client)
 }

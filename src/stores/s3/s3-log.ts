@@ -1,6 +1,6 @@
 /** A Delta log in a bucket. */
 import type { LogEntry, LogObject, LogStore, RequestCounts } from '../../model/log-store.ts'
-import { parseLakeUrl } from '../../model/lake-url.ts'
+import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { Ahead } from './ahead.ts'
@@ -43,7 +43,7 @@ class S3Log implements LogStore {
     const place = parseLakeUrl(url)
     if (place.kind !== 's3') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
     this.root = place.root
-    this.label = place.root
+    this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket
     this.#prefix = place.prefix === '' ? '' : `${place.prefix}/`
     this.#client = options.client ?? sharedClient()
@@ -62,10 +62,13 @@ class S3Log implements LogStore {
 
   /** A URL would resolve these parts, and ask for another object than the one that is named. */
   #key(path: string): string {
-    if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)) {
-      throw new SluiceError('PATH_ESCAPES', `'${path}' leads out of the table`, { where: this.label })
+    const key = this.#prefix + path
+    if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(key)) {
+      throw new SluiceError('PATH_ESCAPES', `the key '${key}' cannot be asked for: URLs resolve '.' and '..' in it`, {
+        where: this.label,
+      })
     }
-    return this.#prefix + path
+    return key
   }
 
   async *list(

@@ -1,7 +1,7 @@
 /** Operations that keys start, and the command lines that do the same without the UI. */
 import type { Operation } from '../../engine/operation.ts'
 import type { TableRow } from '../../engine/workbench.ts'
-import { parseLakeUrl, s3Uri } from '../../model/lake-url.ts'
+import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
 
 /** The command line's own defaults: the printed command would else not do the same. */
@@ -71,11 +71,11 @@ export function batchImport(place: Place, lake: string, only: readonly string[] 
   }
 }
 
-/** A table by its name in the list. Names of a bucket are decoded, and URLs are not. */
+/** A table by its name in the list. */
 function tableBelow(lake: string, name: string): string {
   const place = parseLakeUrl(lake)
   if (place.kind === 'local') return `${lake.replace(/\/$/, '')}/${name}`
-  return s3Uri(place.bucket, place.prefix === '' ? name : `${place.prefix}/${name}`)
+  return s3Path(place.bucket, place.prefix === '' ? name : `${place.prefix}/${name}`)
 }
 
 /** The import that the marked rows mean: one by its path, several as one batch. */
