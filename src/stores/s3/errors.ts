@@ -11,6 +11,8 @@ export type Refusal = {
   /** Region that the bucket is in, where S3 names one. */
   readonly region: string | null
   readonly retryAfterMs: number | null
+  /** The answer in short where it is no answer of S3, such as the page of a proxy. */
+  readonly foreign: string | null
 }
 
 const BY_STATUS: Readonly<Record<number, string>> = {
@@ -33,8 +35,35 @@ export function refusalOf(status: number, headers: Headers, body: string): Refus
     code: tagText(body, 'Code') ?? BY_STATUS[status] ?? `HTTP ${status}`,
     requestId: headers.get('x-amz-request-id') ?? tagText(body, 'RequestId'),
     region: headers.get('x-amz-bucket-region') ?? tagText(body, 'Region'),
+    foreign: body !== '' && tagText(body, 'Code') === null ? shortly(status, headers, body) : null,
     retryAfterMs: Number.isFinite(seconds) ? Math.min(LONGEST_WAIT_MS, Math.max(0, seconds * 1000)) : null,
   }
+}
+
+/** Characters of a foreign answer that an error repeats. */
+const FIRST = 80
+
+/** Status, type and first characters of an answer. */
+function shortly(status: number, headers: Headers, body: string): string {
+  const type = headers.get('content-type')?.split(';', 1)[0] ?? 'no content type'
+  return `HTTP ${status}, ${type}, ${body === '' ? 'an empty body' : JSON.stringify(body.slice(0, FIRST))}`
+}
+
+/** An endpoint that answers with something that S3 does not say. @param where URI of the object or prefix */
+export function foreignAnswer(
+  where: string,
+  answer: { readonly status: number; readonly headers: Headers },
+  body: string,
+): SluiceError {
+  return foreignError(where, shortly(answer.status, answer.headers, body))
+}
+
+function foreignError(where: string, said: string): SluiceError {
+  return new SluiceError('SOURCE_IO', 'the endpoint does not answer as S3 does', {
+    where,
+    reason: said,
+    hint: 'check AWS_ENDPOINT_URL_S3: a proxy, a sign-in page or another service may have answered',
+  })
 }
 
 /** Whether the same request may succeed a moment later. */
@@ -73,6 +102,9 @@ export function refusalError(refusal: Refusal, where: string, tries: number): Sl
       hint: 'check the name, and AWS_ENDPOINT_URL_S3 where the store is not AWS',
     })
   }
+  if (refusal.foreign !== null && (status === 404 || (status >= 300 && status < 400)))
+    return foreignError(where, refusal.foreign)
+  if (status >= 300 && status < 400 && refusal.region === null) return foreignError(where, `HTTP ${status}, a redirect`)
   if (status === 404) return new SluiceError('SOURCE_GONE', 'the object is gone', { where, reason })
   if (status === 412) {
     return new SluiceError('LOG_CHANGED', 'the object was replaced while it was read', {

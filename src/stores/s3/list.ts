@@ -2,6 +2,7 @@
 import { s3Path } from '../../model/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { textOf, type Counts, type S3Client } from './client.ts'
+import { foreignAnswer } from './errors.ts'
 import { elements, tagText } from './xml.ts'
 
 export type ListedObject = {
@@ -66,7 +67,11 @@ async function onePage(client: S3Client, request: ListRequest, token: string | n
     counts,
     ...(delayMs === undefined ? {} : { delayMs }),
   } as const
-  return client.request(send, async (answer) => parsePage(await textOf(answer)))
+  return client.request(send, async (answer) => {
+    const xml = await textOf(answer)
+    if (!xml.includes('<ListBucketResult')) throw foreignAnswer(s3Path(bucket, prefix), answer, xml)
+    return parsePage(xml)
+  })
 }
 
 function parsePage(xml: string): ListPage {
