@@ -3,6 +3,7 @@ import type { DeletionVectorDescriptor } from '../../delta/actions.ts'
 import { deletionVectorPath } from '../../delta/deletion-vector.ts'
 import { resolveDataPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/log-store.ts'
+import { pathOfLocation } from '../../model/lake-url.ts'
 import { openLake } from '../registry.ts'
 
 /** @param inside relative to the root of the table */
@@ -40,7 +41,7 @@ export class Places {
     const cut = uri.lastIndexOf('/')
     const folder = uri.slice(0, cut)
     let store = this.#folders.get(folder)
-    if (store === undefined) this.#folders.set(folder, (store = openLake(folder)))
+    if (store === undefined) this.#folders.set(folder, (store = openLake(pathOfLocation(folder))))
     return { store: await store, path: decodeURIComponent(uri.slice(cut + 1)), inside: false }
   }
 }

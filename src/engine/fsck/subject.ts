@@ -12,7 +12,7 @@ import type { SqlDatabase } from '../../stores/port.ts'
 import { withTable } from '../lake/table-source.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
-import { pathOfLocation } from '../resolve.ts'
+import { pathOfLocation } from '../../model/lake-url.ts'
 import type { Run } from '../run-context.ts'
 
 type Fsck = Extract<Operation, { kind: 'fsck' }>
