@@ -13,7 +13,7 @@ export type IndexPart = {
 
 /**
  * The primary key; else a unique index without NULL, else one with, that of the fewest columns first. Indexes on expressions, on the beginning of a
- * text, on made values, or on values that compare otherwise than they are sorted (enums, floating point numbers) are none.
+ * text, on made values, or on values that nobody can compare exactly (floating point numbers) are none.
  */
 export function chooseKey(
   parts: readonly IndexPart[],

@@ -14,7 +14,7 @@ import {
 } from '../../key-ranges.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
 import { quoted, tableSql } from './names.ts'
-import { baseOf, isOpaque, isWhole } from './types.ts'
+import { baseOf, isOpaque, isWhole, membersOf } from './types.ts'
 
 export const KEYS: KeyDialect = {
   quote: quoted,
@@ -26,12 +26,21 @@ export const KEYS: KeyDialect = {
 
 type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
 
-/** Whether rows come out of an index in the order in which their values compare. An enum is sorted by number, and compared as text. */
+/** Whether ranges can go by the values of a column, in the order in which they come out of its index. */
 export function isSortable({ native }: Column): boolean {
   const base = baseOf(native)
-  return (
-    base !== 'enum' && base !== 'set' && base !== 'float' && base !== 'double' && base !== 'json' && !isOpaque(base)
-  )
+  return base !== 'float' && base !== 'double' && base !== 'json' && !isOpaque(base)
+}
+
+/** Enums and sets are sorted by the numbers of their members, and compared as texts. */
+function isNumbered({ native }: Column): boolean {
+  const base = baseOf(native)
+  return base === 'enum' || base === 'set'
+}
+
+/** One column, compared by itself: what `rangeCondition` makes of it is enough. */
+function isSimple(table: TableSpec): boolean {
+  return table.key.length < 2 && !keyColumns(table).some(isNumbered)
 }
 
 /** As `rangeCondition`; a key of several columns is compared column by column, since the server uses no index for row values. */
@@ -39,7 +48,7 @@ export function conditionOf(table: TableSpec, range: Range, where: string | null
   if (range.by === 'key' && table.key.length === 0 && (range.after ?? range.through) !== null) {
     throw new Error(`${table.table.name} has no key that a range could go by`)
   }
-  if (range.by !== 'key' || table.key.length < 2) return rangeCondition(table, range, where, KEYS)
+  if (range.by !== 'key' || isSimple(table)) return rangeCondition(table, range, where, KEYS)
   const rest = rangeCondition(table, EVERY_KEY, where, KEYS)
   const columns = keyColumns(table)
   const sides = [
@@ -66,7 +75,7 @@ export async function* cutKeys(
   ask: Ask,
 ): AsyncGenerator<Range> {
   refuseUnsortable(table)
-  if (table.key.length < 2) {
+  if (isSimple(table)) {
     yield* cutByKey(table, within, where, rows, table.rows, KEYS, ask)
     return
   }
@@ -85,7 +94,7 @@ export async function* cutKeys(
 
 /** As `lastKey`. */
 export async function lastOf(table: TableSpec, range: Range, where: string | null, ask: Ask): Promise<Bound | null> {
-  if (table.key.length < 2) return await lastKey(table, range, where, KEYS, ask)
+  if (isSimple(table)) return await lastKey(table, range, where, KEYS, ask)
   return await keyAt(table, range, where, `ORDER BY ${keyOrder(table, KEYS, ' DESC')} LIMIT 1`, ask)
 }
 
@@ -121,12 +130,48 @@ function side(columns: readonly Column[], edge: Bound, beyond: '>' | '<', last: 
   const name = quoted(column.name)
   const mark = bound(column)
   const parameter = value(column, first)
-  if (others.length === 0) return { sql: `${name} ${last} ${mark}`, parameters: [parameter] }
+  const past = isNumbered(column)
+    ? numbered(column, first, beyond)
+    : { sql: `${name} ${beyond} ${mark}`, parameters: [parameter] }
+  const equal = { sql: `${name} = ${mark}`, parameters: [parameter] }
+  if (others.length === 0) {
+    if (!isNumbered(column)) return { sql: `${name} ${last} ${mark}`, parameters: [parameter] }
+    return last === beyond
+      ? past
+      : { sql: `(${past.sql} OR ${equal.sql})`, parameters: [...past.parameters, ...equal.parameters] }
+  }
   const inner = side(others, rest, beyond, last)
   return {
-    sql: `(${name} ${beyond} ${mark} OR (${name} = ${mark} AND ${inner.sql}))`,
-    parameters: [parameter, parameter, ...inner.parameters],
+    sql: `(${past.sql} OR (${equal.sql} AND ${inner.sql}))`,
+    parameters: [...past.parameters, ...equal.parameters, ...inner.parameters],
   }
+}
+
+/**
+ * Values of an enum or a set before or behind one, by the numbers of their members. Members of an enum are listed, which the server reads as ranges of the
+ * index; the combinations of a set are too many.
+ */
+function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): Condition {
+  const members = membersOf(native)
+  if (baseOf(native) === 'set') {
+    const chosen = edge === '' ? [] : edge.split(',')
+    const mask = chosen.reduce((bits, one) => bits | (1n << BigInt(placeOf(members, one))), 0n)
+    return { sql: `${quoted(name)} + 0 ${beyond} ?`, parameters: [mask] }
+  }
+  // What a server without strict rules could not take has the number 0, and no text.
+  const all = ['', ...members]
+  const at = edge === '' ? 0 : placeOf(members, edge) + 1
+  const some = beyond === '>' ? all.slice(at + 1) : all.slice(0, at)
+  if (some.length === 0) return { sql: '1 = 0', parameters: [] }
+  return { sql: `${quoted(name)} IN (${some.map(() => '?').join(', ')})`, parameters: some }
+}
+
+function placeOf(members: readonly string[], one: string): number {
+  const at = members.indexOf(one)
+  if (at >= 0) return at
+  throw new SluiceError('UNSUPPORTED_KEY', `the enum has no member ${one} any more, where a range of its key ends`, {
+    hint: 'begin again with --restart',
+  })
 }
 
 function bound({ native, type }: Column): string {
