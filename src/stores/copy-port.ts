@@ -22,9 +22,11 @@ export type System = SqlDialect | 'd1' | 'cassandra'
 export type DeclareWishes = {
   /** What decimals become in a system that has none: texts that keep every digit, or floating point numbers that compare as numbers. */
   readonly decimal?: 'text' | 'real'
+  /** JSON is to stay the text that it is, where the system has a type for that. */
+  readonly spelled?: true
 }
 
-export type DeclaredColumn = Pick<Column, 'native' | 'type' | 'asText'>
+export type DeclaredColumn = Pick<Column, 'native' | 'type' | 'asText' | 'spelled'>
 
 export type StoreAbilities = {
   /**

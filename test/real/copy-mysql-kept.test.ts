@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hashOf } from '../../src/engine/copy/plan/table-plan.ts'
 import type { Event } from '../../src/model/event.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
@@ -66,4 +67,71 @@ describe('a key with an enum', () => {
     expect((await perform(copyOf(source, target, 'one', { key: [] }))).finished.exitCode).toBe(0)
     expect((await perform(copyOf(source, target, 'one'))).finished).toMatchObject({ exitCode: 0 })
   })
+})
+
+describe('JSON that is a text', () => {
+  const TEXTS = ['{"b": 1.50, "a":1, "a":2}', '[1e400, -0, 1.0]', '{"x":"\\u00e9\\u0000"}', '  "blank"  ', 'null']
+  const rows = TEXTS.map((text, i) => `(${i + 1}, '${text.replaceAll('\\', '\\\\')}')`).join(', ')
+  const source = async (): Promise<Place> => {
+    const place = await makePlace('mysql', folder)
+    await place.sql('CREATE TABLE j (id INT PRIMARY KEY, doc JSON)', `INSERT INTO j VALUES ${rows}`)
+    expect(await place.rows("SELECT CONCAT(doc, '') FROM j ORDER BY id")).toEqual(TEXTS.map((text) => [text]))
+    return place
+  }
+
+  test.for(['mysql', 'postgresql', 'sqlite', 'duckdb', 'd1'] as const)(
+    'stays that text in %s',
+    async (to, { skip }) => {
+      skip(absent !== '' || (await missing(to)) !== '', absent)
+      const from = await source()
+      const target = await makePlace(to, folder)
+      const copy = copyOf(from, target, 'j')
+      const ran = await perform(copy)
+      expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: String(TEXTS.length) } })
+      const text = to === 'mysql' ? "CONCAT(doc, '')" : `CAST(doc AS ${to === 'duckdb' ? 'VARCHAR' : 'TEXT'})`
+      expect(await target.rows(`SELECT ${text} FROM j ORDER BY id`)).toEqual(TEXTS.map((one) => [one]))
+      // What was proved is the text: another spelling of the same value is a difference.
+      await target.sql(`UPDATE j SET doc = '{"a":2,"b":1.5}' WHERE id = 1`)
+      expect((await perform(diffOf(from, target, 'j'))).finished).toMatchObject({ exitCode: 1 })
+    },
+  )
+
+  test('is named as a loss where the target spells it anew', async ({ skip }) => {
+    const why = absent + (await missing('postgresql'))
+    skip(why !== '', why)
+    const from = await makePlace('mysql', folder)
+    await from.sql(
+      'CREATE TABLE j (id INT PRIMARY KEY, doc JSON)',
+      `INSERT INTO j VALUES (1, '{"b": 1.50, "a":1, "a":2}')`,
+    )
+    const target = await makePlace('postgresql', folder)
+    await target.sql('CREATE TABLE j (id int PRIMARY KEY, doc jsonb)')
+    const refused = await perform(copyOf(from, target, 'j'))
+    expect(refused.finished).toMatchObject({ exitCode: 6, error: { code: 'LOSSY_TYPE' } })
+    const accepted = await perform(copyOf(from, target, 'j', { acceptLossy: ['doc'] }))
+    expect(accepted.finished).toMatchObject({ exitCode: 0 })
+    expect(lineOf(accepted.events).columns.find(({ from: name }) => name === 'doc')?.lossy).toMatch(/doubled names/)
+    // From one PostgreSQL to another the same holds.
+    const json = await makePlace('postgresql', folder)
+    await json.sql('CREATE TABLE j (id int PRIMARY KEY, doc json)', `INSERT INTO j VALUES (1, '{"a":1, "a":2}')`)
+    const binary = await makePlace('postgresql', folder)
+    await binary.sql('CREATE TABLE j (id int PRIMARY KEY, doc jsonb)')
+    expect((await perform(copyOf(json, binary, 'j'))).finished).toMatchObject({ error: { code: 'LOSSY_TYPE' } })
+  })
+})
+
+test('a copy that was begun with JSON in another spelling goes on as it was begun', async ({ skip }) => {
+  skip(absent !== '', absent)
+  const from = await makePlace('mysql', folder)
+  await from.sql('CREATE TABLE j (id INT PRIMARY KEY, doc JSON)', `INSERT INTO j VALUES (1, '{"a":1}')`)
+  const target = await makePlace('sqlite', folder)
+  expect((await perform(copyOf(from, target, 'j'))).finished.exitCode).toBe(0)
+  // As the ledger had it before JSON stayed what it was.
+  const [[plan = ''] = []] = (await target.rows('SELECT plan FROM migration_plans')) as [string][]
+  const before = plan.replace(String.raw`,\"spelled\":true`, '')
+  expect(before).not.toBe(plan)
+  await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${hashOf(JSON.parse(before))}'`)
+  await from.sql(`INSERT INTO j VALUES (2, '{"b": 1.50}')`)
+  expect((await perform(copyOf(from, target, 'j'))).finished).toMatchObject({ exitCode: 0 })
+  expect(await target.rows('SELECT doc FROM j WHERE id = 2')).toEqual([['{"b":1.5}']])
 })

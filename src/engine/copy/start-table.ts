@@ -79,7 +79,7 @@ export async function startTable(given: PlannedTable, planned: PlannedCopy, arou
   if (given.plan === null) return fail(given.error)
   let one: PlannedTable & { readonly plan: TablePlan } = given
   try {
-    if (!operation.restart) one = await keylessAsBegun(given, key, planned, around)
+    if (!operation.restart) one = await asBegun(given, key, planned, around)
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
@@ -270,10 +270,10 @@ function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
 }
 
 /**
- * A copy that was begun when no key of its table could be used goes on without one.
+ * A copy goes on as it was begun: without a key that nobody could use then, or with JSON in canonical form.
  * @returns the plan as it was made then, where that is what the ledger holds; else the plan of today
  */
-async function keylessAsBegun(
+async function asBegun(
   one: PlannedTable & { readonly plan: TablePlan },
   key: TableKey,
   { from, to }: PlannedCopy,
@@ -281,13 +281,20 @@ async function keylessAsBegun(
 ): Promise<PlannedTable & { readonly plan: TablePlan }> {
   const { plan, wishes, targetName } = one
   const known = await runs.plan(key)
-  if (known === null || known.hash === plan.hash || plan.source.key.length === 0 || wishes.key !== undefined) return one
-  const { key: before } = JSON.parse(known.plan) as { readonly key?: readonly string[] }
-  if (before?.length !== 0) return one
-  const keyless = { ...wishes, key: [] }
+  if (known === null || known.hash === plan.hash) return one
+  const before = JSON.parse(known.plan) as { readonly key?: readonly string[] }
+  const keyless = plan.source.key.length > 0 && wishes.key === undefined && before.key?.length === 0
   const found = await tableAt(targetName, to, run.interrupt.abort)
-  const again = { ...planTable(from, to, plan.source, found, targetName, keyless), chunkRows: plan.chunkRows }
-  return again.hash === known.hash ? { ...one, wishes: keyless, plan: again } : one
+  for (const old of [
+    { rewritten: true } as const,
+    ...(keyless ? [{ key: [] }, { key: [], rewritten: true } as const] : []),
+  ]) {
+    const again = planTable(from, to, plan.source, found, targetName, { ...wishes, ...old })
+    if (again.hash === known.hash) {
+      return { ...one, wishes: { ...wishes, ...old }, plan: { ...again, chunkRows: plan.chunkRows } }
+    }
+  }
+  return one
 }
 
 /** The plan for a table that another program has made in the meantime. */

@@ -46,7 +46,7 @@ export function normalizer(type: ColumnType): Normalizer {
       return cut === undefined ? (raw) => moment(text(raw), zone) : (raw) => cutFraction(moment(text(raw), zone), cut)
     }
     case 'json':
-      return (raw) => canonicalJson(text(raw))
+      return type.spelled === true ? spelledJson : (raw) => canonicalJson(text(raw))
     case 'list':
       return (raw) => canonicalJson(text(raw))
     case 'native':
@@ -130,6 +130,16 @@ function bytes(raw: RawValue): Uint8Array {
   const decoded = Buffer.from(raw.slice(2), 'hex')
   if (decoded.length * 2 !== raw.length - 2) throw refusedValue('bytes', raw)
   return decoded
+}
+
+function spelledJson(raw: RawValue): string {
+  const given = text(raw)
+  try {
+    JSON.parse(given)
+  } catch {
+    throw refusedValue('JSON', given)
+  }
+  return given
 }
 
 const UUID = /^\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$/i

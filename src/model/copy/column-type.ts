@@ -29,7 +29,8 @@ export type ColumnType =
   | { readonly kind: 'time'; readonly digits: number; readonly cut?: number }
   /** With `zone`: a moment. Without: what a clock on some wall shows. */
   | { readonly kind: 'timestamp'; readonly zone: boolean; readonly digits: number; readonly cut?: number }
-  | { readonly kind: 'json' }
+  /** `spelled`: word for word, and not in canonical form. */
+  | { readonly kind: 'json'; readonly spelled?: true }
   /** Travels as a JSON array. */
   | { readonly kind: 'list'; readonly of: ColumnType }
   /** Only its own system understands the text: ranges, intervals, points, enums and domains between equal systems. */
@@ -53,6 +54,8 @@ export type Column = {
   readonly hasDefault?: true
   /** Its numbers are kept as texts, which is how the system compares and sorts them: '9' > '10'. */
   readonly asText?: true
+  /** Its JSON is the text that was written; other columns of JSON drop doubled names and spell numbers in their own way. */
+  readonly spelled?: true
   /** Collation that orders and compares it, where that is not by bytes. */
   readonly collation?: string
   /** All rows of one partition of a ring share its value. */

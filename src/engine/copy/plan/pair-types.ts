@@ -9,10 +9,35 @@ export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
  * @param sameSystem both columns belong to systems that print and read each other's texts
  * @param accepted somebody took it for granted that values lose something: pairs that lose nothing travel then as they did when they were taken for lossy, so
  * that a copy that was begun so goes on
+ * @param rewritten JSON travels in its canonical form, whatever text it was
  * @throws SluiceError UNSUPPORTED_TYPE where no value could travel
  */
-export function pairTypes(source: Column, target: Column, sameSystem: boolean, accepted = false): Pairing {
+export function pairTypes(
+  source: Column,
+  target: Column,
+  sameSystem: boolean,
+  accepted = false,
+  rewritten = false,
+): Pairing {
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
+  const pairing = rewritten ? null : betweenJson(source, target)
+  if (pairing !== null) return pairing
+  return paired(source, target, accepted)
+}
+
+/** JSON that its system keeps as a text stays that text, or somebody accepts that it does not. */
+function betweenJson(source: Column, target: Column): Pairing | null {
+  const isText = source.type.kind === 'text' && source.type.padded !== true
+  if (target.type.kind === 'json' && target.spelled === true) {
+    return isText || source.spelled === true ? { as: { kind: 'json', spelled: true } } : null
+  }
+  if (source.spelled !== true) return null
+  if (target.type.kind === 'text') return { as: { kind: 'json', spelled: true } }
+  if (target.type.kind !== 'json') return null
+  return { as: { kind: 'json' }, lossy: 'doubled names, blanks and the spelling of numbers in JSON are not kept' }
+}
+
+function paired(source: Column, target: Column, accepted: boolean): Pairing {
   const pairing = between(source.type, target.type, accepted)
   if (pairing !== null) return pairing
   throw new SluiceError(

@@ -32,6 +32,8 @@ export type TableWishes = {
   readonly acceptAllLossy?: true
   /** What decimals become in a table that is made, where the target has none of its own. */
   readonly decimal?: 'text' | 'real'
+  /** JSON travels in its canonical form, as in a copy that was begun so. */
+  readonly rewritten?: true
   readonly chunkRows?: number
   readonly verify: Verify
   /** Columns that tell rows apart, where the table does not say. */
@@ -267,11 +269,14 @@ function newColumn(
   to: CopyStore,
   sameSystem: boolean,
 ): Column {
-  const { name, nullable, type, native, sequence, asText } = column
+  const { name, nullable, type, native, sequence, asText, spelled } = column
   const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
   const declared = isKnown
-    ? { native, type, ...(asText === true ? { asText } : {}) }
-    : to.declare(type, source.key.includes(name), decimal === undefined ? {} : { decimal })
+    ? { native, type, ...(asText === true ? { asText } : {}), ...(spelled === true ? { spelled } : {}) }
+    : to.declare(type, source.key.includes(name), {
+        ...(decimal === undefined ? {} : { decimal }),
+        ...(spelled === true ? { spelled } : {}),
+      })
   const numbered = column.identity === true || (sequence !== undefined && (!sameSystem || sequence.named === undefined))
   return {
     name: rename.get(name) ?? name,
@@ -320,7 +325,7 @@ function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): re
 function planColumn(
   source: Column,
   target: TableSpec,
-  { rename, acceptLossy, derived }: TableWishes,
+  { rename, acceptLossy, rewritten, derived }: TableWishes,
   sameSystem: boolean,
 ): ColumnPlan {
   const to = rename.get(source.name) ?? source.name
@@ -339,7 +344,7 @@ function planColumn(
   }
   const { codecs } = derived ?? {}
   const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
-  const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name))
+  const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name), rewritten)
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
   return { from: source.name, to: column.name, source, target: column, ...pairing }
 }

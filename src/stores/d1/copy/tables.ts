@@ -1,7 +1,7 @@
 /** Tables of a D1 database: what its schema says, in three requests for however many tables. */
 import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { ANY, isNumberAsText, typeOf } from '../../sqlite/copy/types.ts'
+import { ANY, isNumberAsText, spelledOf, typeOf } from '../../sqlite/copy/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { lookAt, type Looks } from './look.ts'
 import { keyOf, type UniqueIndex } from './unique.ts'
@@ -141,6 +141,7 @@ function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Loo
       type,
       native,
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
+      ...spelledOf(type),
       nullable: !notNull && name !== shape.alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === shape.alias ? { identity: true } : {}),

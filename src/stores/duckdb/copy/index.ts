@@ -6,7 +6,15 @@ import { join, resolve } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, CopyTarget, LedgerDatabase, ObjectStore, SourceView, StoreAbilities } from '../../copy-port.ts'
+import type {
+  CopyStore,
+  CopyTarget,
+  DeclaredColumn,
+  LedgerDatabase,
+  ObjectStore,
+  SourceView,
+  StoreAbilities,
+} from '../../copy-port.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { Turn } from '../../turn.ts'
 import { isEmptyFile, removeEmptyFile } from '../empty-file.ts'
@@ -123,8 +131,9 @@ class DuckdbCopy implements CopyStore {
     return tablesOf(this.#reader, pattern, signal)
   }
 
-  declare(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
-    return declareType(type)
+  declare(type: ColumnType): DeclaredColumn {
+    const declared = declareType(type)
+    return declared.native === 'JSON' ? { ...declared, spelled: true } : declared
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {

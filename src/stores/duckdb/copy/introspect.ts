@@ -65,6 +65,7 @@ function specOf(
       name: text,
       type: typeOf(String(native)),
       native: String(native),
+      ...(native === 'JSON' ? { spelled: true } : {}),
       nullable: nullable === 1,
       ...(generated ? { generated: true } : {}),
       ...(hasDefault === 1 && !generated ? { hasDefault: true } : {}),

@@ -4,6 +4,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import type {
   CopyStore,
   CopyTarget,
+  DeclaredColumn,
   LedgerDatabase,
   ObjectStore,
   Origin,
@@ -20,7 +21,7 @@ import { mysqlConfig, type MysqlConfig } from '../config.ts'
 import type { Session } from '../session.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { MysqlBeside } from './beside.ts'
-import { declare, declareKey, type Declared } from './declare.ts'
+import { declare, declareKey } from './declare.ts'
 import { sourceError } from './errors.ts'
 import { openLedger } from './ledger.ts'
 import { MysqlObjects } from './objects.ts'
@@ -58,6 +59,7 @@ class Store implements CopyStore {
   readonly #url: string
   readonly #config: MysqlConfig
   readonly #server: string
+  readonly #flavour: 'mysql' | 'mariadb'
   readonly #pool: Pool<Session>
   readonly #target: Target
   readonly #objects: MysqlObjects
@@ -66,6 +68,7 @@ class Store implements CopyStore {
     this.#url = url
     this.#config = config
     this.#server = server
+    this.#flavour = session.facts.flavour
     this.label = config.label
     this.identity = `${server}/${config.database}`
     this.schema = config.database
@@ -109,8 +112,10 @@ class Store implements CopyStore {
   }
 
   /** @param inKey for a column of a key, which an index has to hold as a whole */
-  declare(type: ColumnType, inKey = false): Declared {
-    return inKey ? declareKey(type) : declare(type)
+  declare(type: ColumnType, inKey = false): DeclaredColumn {
+    const declared = inKey ? declareKey(type) : declare(type)
+    // MariaDB's JSON is a text with a constraint.
+    return this.#flavour === 'mariadb' && declared.native === 'json' ? { ...declared, spelled: true } : declared
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {

@@ -170,6 +170,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
     name: String(name),
     type,
     native,
+    ...(isJson ? { spelled: true } : {}),
     nullable: nullable === 'YES',
     ...(/\b(?:virtual|stored|persistent) generated\b/.test(words) ? { generated: true } : {}),
     ...(identity ? { identity: true } : {}),

@@ -7,6 +7,8 @@ import type { PartitionStore } from '../../archive-port.ts'
 import type {
   CopyStore,
   CopyTarget,
+  DeclaredColumn,
+  DeclareWishes,
   LedgerDatabase,
   ObjectStore,
   Origin,
@@ -36,7 +38,7 @@ import { findTables } from './tables.ts'
 import { PostgresTarget } from './target.ts'
 import { PostgresTrack } from './track.ts'
 import type { TrackStore } from '../../track-port.ts'
-import { declareType, type Declared } from './types.ts'
+import { declareType } from './types.ts'
 import { underSignal } from './under-signal.ts'
 
 export type PostgresCopyOptions = {
@@ -144,7 +146,8 @@ class PostgresCopy implements CopyStore {
     }
   }
 
-  declare(type: ColumnType): Declared {
+  declare(type: ColumnType, _inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn {
+    if (type.kind === 'json' && wishes?.spelled === true) return { native: 'json', type, spelled: true }
     return declareType(type)
   }
 

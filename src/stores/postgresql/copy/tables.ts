@@ -43,6 +43,7 @@ export async function describeTables(
         name: column ?? '',
         type: columnType(type ?? '', Number(modifier), types),
         native: native ?? '',
+        ...(native === 'json' ? { spelled: true } : {}),
         nullable: nullable === 't',
         ...(generated === 't' ? { generated: true } : {}),
         ...(identity === 't' ? { identity: true } : {}),

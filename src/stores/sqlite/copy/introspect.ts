@@ -7,7 +7,7 @@ import { collationsOf, keyOf } from './keys.ts'
 import { inferredTypes } from './infer.ts'
 import { columnsOf, shapeOf, type ColumnInfo, type Shape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
-import { ANY, isNumberAsText, typeOf } from './types.ts'
+import { ANY, isNumberAsText, spelledOf, typeOf } from './types.ts'
 
 type Named = { readonly name: string; readonly sql: string }
 
@@ -88,6 +88,7 @@ function columnSpecs(
       type,
       native,
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
+      ...spelledOf(type),
       nullable: notnull === 0 && name !== alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === alias ? { identity: true } : {}),

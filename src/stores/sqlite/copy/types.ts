@@ -22,7 +22,12 @@ export function affinityOf(declared: string, strict = false): Affinity {
 /** What a column holds of which only the values know: the type is found by a look at them. */
 export const ANY: ColumnType = { kind: 'native', name: 'any' }
 
-export type Declared = { readonly native: string; readonly type: ColumnType; readonly asText?: true }
+export type Declared = {
+  readonly native: string
+  readonly type: ColumnType
+  readonly asText?: true
+  readonly spelled?: true
+}
 
 /**
  * The name of a type that SQLite keeps exactly, and the type as it is read back.
@@ -32,12 +37,17 @@ export type Declared = { readonly native: string; readonly type: ColumnType; rea
 export function declareType(type: ColumnType, decimal?: 'text' | 'real'): Declared {
   const native = nativeOf(type, decimal)
   const back = typeOf(native) ?? ANY
-  return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}) }
+  return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}), ...spelledOf(back) }
 }
 
 /** Whether numbers of a column are texts there, and so compare as texts do. */
 export function isNumberAsText(native: string, type: ColumnType): boolean {
   return type.kind === 'decimal' && affinityOf(native) === 'text'
+}
+
+/** What says of columns of JSON that they are texts. */
+export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
+  return kind === 'json' ? { spelled: true } : {}
 }
 
 function decimalName(precision: number | undefined, scale: number, wish: 'text' | 'real' | undefined): string {
