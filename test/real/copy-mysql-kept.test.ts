@@ -127,7 +127,7 @@ test('a copy that was begun with JSON in another spelling goes on as it was begu
   const target = await makePlace('sqlite', folder)
   expect((await perform(copyOf(from, target, 'j'))).finished.exitCode).toBe(0)
   // As the ledger had it before JSON stayed what it was.
-  const [[plan = ''] = []] = (await target.rows('SELECT plan FROM migration_plans')) as [string][]
+  const plan = (await target.rows('SELECT plan FROM migration_plans'))[0]?.[0] ?? ''
   const before = plan.replace(String.raw`,\"spelled\":true`, '')
   expect(before).not.toBe(plan)
   await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${hashOf(JSON.parse(before))}'`)
