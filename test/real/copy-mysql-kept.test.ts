@@ -135,3 +135,38 @@ test('a copy that was begun with JSON in another spelling goes on as it was begu
   expect((await perform(copyOf(from, target, 'j'))).finished).toMatchObject({ exitCode: 0 })
   expect(await target.rows('SELECT doc FROM j WHERE id = 2')).toEqual([['{"b":1.5}']])
 })
+
+describe('columns that rights hide', () => {
+  test.for([
+    ['the last one', 'id, a'],
+    ['one in the middle', 'id, b'],
+  ])('%s: the table is refused by name, and goes with --columns', async ([, shown = ''], { skip }) => {
+    skip(absent !== '', absent)
+    const source = await makePlace('mysql', folder)
+    const url = new URL(source.url)
+    const database = url.pathname.slice(1)
+    const user = `u${database.slice(-8)}`
+    await source.sql(
+      'CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT)',
+      'CREATE TABLE whole (id INT PRIMARY KEY)',
+      'INSERT INTO t VALUES (1, 2, 3)',
+      `CREATE USER '${user}'@'%' IDENTIFIED BY 'pass'`,
+      `GRANT SELECT (${shown}) ON \`${database}\`.t TO '${user}'@'%'`,
+      `GRANT SELECT ON \`${database}\`.whole TO '${user}'@'%'`,
+    )
+    try {
+      url.username = user
+      url.password = 'pass'
+      const target = await makePlace('sqlite', folder)
+      const refused = await perform(copyOf({ url: url.href }, target, 't'))
+      expect(refused.finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
+      expect(refused.finished.error?.message).toMatch(/has columns that this user may not read/)
+      expect(refused.finished.exitCode).not.toBe(0)
+      const named = await perform(copyOf({ url: url.href }, target, 't', { columns: shown.split(', ') }))
+      expect(named.finished).toMatchObject({ exitCode: 0 })
+      expect((await perform(copyOf({ url: url.href }, target, 'whole'))).finished.exitCode).toBe(0)
+    } finally {
+      await source.sql(`DROP USER '${user}'@'%'`)
+    }
+  })
+})

@@ -89,6 +89,8 @@ export type TableSpec = {
   readonly bytes: bigint
   /** How the system itself cuts the table up, in a few words: `range (day), 12 partitions`. */
   readonly partitioning?: string
+  /** There are columns that whoever asks may not read, and that are not among these: their system does not name them. */
+  readonly hidesColumns?: true
   /** Rows lie in numbered blocks that can be read by number (`block` ranges). */
   readonly blocks?: bigint
   /** Rows lie on a ring: ranges by key are ranges of one whole number that the first columns of the key hash to. */

@@ -78,6 +78,14 @@ export function planTable(
       hint: 'copy into PostgreSQL, MySQL, SQLite, DuckDB or Cassandra',
     })
   }
+  if (given.hidesColumns === true && wishes.columns === undefined) {
+    throw new SluiceError('TABLE_REFUSED', `${tableText(given.table)} has columns that this user may not read`, {
+      where: from.label,
+      reason: `the rights of the user show only ${given.columns.map(({ name }) => name).join(', ')}`,
+      hint: 'grant SELECT on the whole table, or name the columns that are to go with --columns',
+      kind: 'source',
+    })
+  }
   const source = withKey(given, wishes.key)
   if (
     to.can.atomic === 'batch' &&

@@ -1,14 +1,17 @@
 /** Tables as the server's dictionary describes them. */
-import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
+import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
 import { chooseKey, type IndexPart } from './keys.ts'
-import { quoted, tablePattern } from './names.ts'
+import { quoted, tablePattern, tableSql } from './names.ts'
 import { baseOf, isByBytes, typeOf } from './types.ts'
 
 /** Databases of the server itself. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
 const KINDS = "('BASE TABLE', 'SYSTEM VERSIONED')"
+/** The server's numbers for a column, and for a table, that somebody may not read. */
+const COLUMNS_DENIED = new Set([1142, 1143])
 /** Tables that one question asks about. */
 const AT_ONCE = 200
 
@@ -59,7 +62,7 @@ async function describe(
   const columns = await dictionary.rows(
     'COLUMNS',
     'COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, ' +
-      'NUMERIC_SCALE, DATETIME_PRECISION, COLLATION_NAME',
+      'NUMERIC_SCALE, DATETIME_PRECISION, COLLATION_NAME, ORDINAL_POSITION',
     'ORDER BY TABLE_NAME, ORDINAL_POSITION',
   )
   const indexes = await dictionary.rows(
@@ -80,6 +83,8 @@ async function describe(
     const known = (columns.get(name) ?? []).map((row) =>
       columnOf(row, json.get(name)?.has(String(row[0])) === true, session.facts.flavour === 'mariadb'),
     )
+    const places = (columns.get(name) ?? []).map((row) => Number(row.at(-1)))
+    const hides = places.some((place, i) => place !== i + 1) || !(await readsAll(session, { schema, name }))
     const partitioning = partitioningOf(partitions.get(name)?.[0])
     specs.push({
       table: { schema, name },
@@ -89,9 +94,23 @@ async function describe(
       rows: BigInt(String(rows ?? 0)),
       bytes: BigInt(String(bytes ?? 0)),
       ...(partitioning === null ? {} : { partitioning }),
+      ...(hides ? { hidesColumns: true } : {}),
     })
   }
   return specs
+}
+
+/** The dictionary shows the columns that somebody has rights on; the server refuses to show all of a table that has others. */
+async function readsAll(session: Session, table: TableName): Promise<boolean> {
+  try {
+    await session.rows(`SELECT * FROM ${tableSql(table)} LIMIT 0`)
+    return true
+  } catch (error) {
+    if (COLUMNS_DENIED.has(mysqlErrorNumber(error) ?? 0)) return false
+    // What else keeps a table from being read is told by whoever reads it.
+    if (session.broken !== null) throw error
+    return true
+  }
 }
 
 /** Asks the tables of the dictionary about some tables at once. */
