@@ -4,6 +4,7 @@ import { canonicalJson } from './canonical-json.ts'
 import { cutFraction, date, moment, time, withoutClock } from './canonical-time.ts'
 import type { ColumnType } from './column-type.ts'
 import { canonicalDecimal, roundedDecimal } from './decimal.ts'
+import { ewkbOf } from './ewkb.ts'
 import { refusedValue } from './refused.ts'
 import type { Cell } from './rows.ts'
 
@@ -50,13 +51,13 @@ export function normalizer(type: ColumnType): Normalizer {
     case 'list':
       return (raw) => canonicalJson(text(raw))
     case 'native':
-      return text
+      return type.name === 'ewkb' ? (raw) => ewkbOf(text(raw)) : text
   }
 }
 
 /** Whether values of the type come from every driver as texts that are canonical already. */
 export function isPlain(type: ColumnType): boolean {
-  return type.kind === 'native' || (type.kind === 'text' && type.padded !== true)
+  return (type.kind === 'native' && type.name !== 'ewkb') || (type.kind === 'text' && type.padded !== true)
 }
 
 const scratch = Buffer.alloc(8)

@@ -56,6 +56,8 @@ export type Column = {
   readonly asText?: true
   /** Its JSON is the text that was written; other columns of JSON drop doubled names and spell numbers in their own way. */
   readonly spelled?: true
+  /** What its values are called in words that other systems know, where its own would be read by nobody else: a native type of that name. */
+  readonly portable?: 'ewkb'
   /** Collation that orders and compares it, where that is not by bytes. */
   readonly collation?: string
   /** All rows of one partition of a ring share its value. */

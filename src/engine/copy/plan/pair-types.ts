@@ -20,7 +20,7 @@ export function pairTypes(
   rewritten = false,
 ): Pairing {
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
-  const pairing = rewritten ? null : betweenJson(source, target)
+  const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenShapes(source, target))
   if (pairing !== null) return pairing
   return paired(source, target, accepted)
 }
@@ -35,6 +35,13 @@ function betweenJson(source: Column, target: Column): Pairing | null {
   if (target.type.kind === 'text') return { as: { kind: 'json', spelled: true } }
   if (target.type.kind !== 'json') return null
   return { as: { kind: 'json' }, lossy: 'doubled names, blanks and the spelling of numbers in JSON are not kept' }
+}
+
+/** Shapes become texts that others understand, and such texts shapes. */
+function betweenShapes(source: Column, target: Column): Pairing | null {
+  const name = source.portable ?? target.portable
+  if (name === undefined || (source.type.kind !== 'text' && target.type.kind !== 'text')) return null
+  return { as: { kind: 'native', name } }
 }
 
 function paired(source: Column, target: Column, accepted: boolean): Pairing {

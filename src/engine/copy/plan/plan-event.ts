@@ -65,7 +65,7 @@ function planLine(
   const chunks = ring === null ? byRows : BigInt(ring.wanted.length)
   const amount = { rows: extent.rows, bytes: source.bytes, chunks }
   const notes = [
-    ...(plan === null ? [] : numbersAsText(plan)),
+    ...(plan === null ? [] : [...numbersAsText(plan), ...shapesAsText(plan)]),
     ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
     ...(ring === null || ring.part === null ? [] : [ring.part]),
     ...(error === null ? [...quotaNotes(can, amount), ...more] : []),
@@ -113,6 +113,16 @@ function numbersAsText({ columns }: TablePlan): readonly string[] {
   if (texts.length === 0) return []
   const names = texts.map(({ to, target }) => `${to} (${target.native})`).join(', ')
   return [`kept as text, and compared as text ('9' > '10'): ${names}`]
+}
+
+function shapesAsText({ columns }: TablePlan): readonly string[] {
+  const shapes = columns.filter(
+    ({ source, target, as }) => as.kind === 'native' && as.name === source.portable && target.type.kind === 'text',
+  )
+  if (shapes.length === 0) return []
+  return [
+    `kept as EWKB in hexadecimal digits: ${shapes.map(({ to, source }) => `${to} (${source.native})`).join(', ')}`,
+  ]
 }
 
 function objectLine(planned: PlannedObject): PlannedObjectLine {

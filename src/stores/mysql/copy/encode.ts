@@ -7,9 +7,10 @@ import { cellText } from '../../../model/copy/canonical.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import type { SqlValue } from '../../port.ts'
+import { internalOf } from '../../../model/copy/ewkb.ts'
 import { rowRefused } from './errors.ts'
 import { isDoubleExact } from './json-numbers.ts'
-import { baseOf, isBytes, isOpaque, isText, isWhole, membersOf } from './types.ts'
+import { baseOf, isBytes, isOpaque, isText, isWhole, isShape, membersOf } from './types.ts'
 
 type Present = Exclude<Cell, null>
 type Encoder = (cell: Present) => SqlValue
@@ -50,6 +51,7 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
   if (isWhole(base)) return whole
   if (isText(base)) return base === 'char' ? unpadded : text
   if (isBytes(base)) return base === 'binary' ? exactly(length ?? 1) : bytes
+  if (isShape(base)) return shape
   if (isOpaque(base)) return (cell) => Buffer.from(text(cell), 'hex')
   switch (base) {
     case 'bit':
@@ -110,6 +112,14 @@ function unpadded(cell: Present): string {
   const given = text(cell)
   if (given.endsWith(' ')) throw new Unfit('blanks at the end of a CHAR are not kept')
   return given
+}
+
+function shape(cell: Present): SqlValue {
+  try {
+    return Buffer.from(internalOf(text(cell)), 'hex')
+  } catch {
+    throw new Unfit(`no shape in hexadecimal digits: ${shown(cell)}`)
+  }
 }
 
 function bytes(cell: Present): SqlValue {

@@ -5,7 +5,7 @@ import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
 import { chooseKey, type IndexPart } from './keys.ts'
 import { quoted, tablePattern, tableSql } from './names.ts'
-import { baseOf, isByBytes, typeOf } from './types.ts'
+import { baseOf, isByBytes, isShape, typeOf } from './types.ts'
 
 /** Databases of the server itself. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
@@ -190,6 +190,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
     type,
     native,
     ...(isJson ? { spelled: true } : {}),
+    ...(isShape(String(base)) ? { portable: 'ewkb' } : {}),
     nullable: nullable === 'YES',
     ...(/\b(?:virtual|stored|persistent) generated\b/.test(words) ? { generated: true } : {}),
     ...(identity ? { identity: true } : {}),

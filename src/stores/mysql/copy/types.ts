@@ -97,6 +97,10 @@ export function isOpaque(base: string): boolean {
   return OPAQUE.has(base)
 }
 
+export function isShape(base: string): boolean {
+  return OPAQUE.has(base) && base !== 'vector'
+}
+
 export function isText(base: string): boolean {
   return base === 'char' || TEXTS.has(base)
 }

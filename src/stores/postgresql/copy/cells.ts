@@ -45,7 +45,7 @@ export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
     case 'timestamp':
       return type.kind === 'timestamp' && type.zone === as.zone && type.digits <= as.digits
     case 'native':
-      return true
+      return as.name !== 'ewkb'
     default:
       return type.kind === as.kind
   }
