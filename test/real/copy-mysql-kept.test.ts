@@ -191,7 +191,7 @@ describe('geometry', () => {
     const ran = await perform(copyOf(source, target, 'g'))
     expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: '4' } })
     expect(lineOf(ran.events).notes?.join()).toMatch(/kept as EWKB in hexadecimal digits: shape \(geometry\)/)
-    const [[point, polygon] = []] = [(await target.rows('SELECT shape FROM g ORDER BY id')).map(([hex]) => hex)]
+    const [point, polygon] = (await target.rows('SELECT shape FROM g ORDER BY id')).map(([hex]) => hex)
     // As PostGIS prints them: SRID=4326;POINT(1 2), and POLYGON without a reference system.
     expect(point).toBe('0101000020e6100000000000000000f03f0000000000000040')
     expect(polygon).toMatch(/^010300000001000000040000000{16}/)
