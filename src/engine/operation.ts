@@ -283,6 +283,8 @@ export type CopyOperation = {
   readonly restart: boolean
   /** Compares every chunk that earlier runs have copied once more, and writes what differs. */
   readonly again?: true
+  /** As `again`, where earlier runs have copied everything: the Cassandra Data Migrator reads everything whenever it is started. */
+  readonly againWhenDone?: true
   /** With `again`: removes rows that the source has not. */
   readonly deleteExtra?: true
   /** Name of the table of which more rows may be removed than go without asking. */

@@ -114,6 +114,11 @@ export interface CopyStore extends AsyncDisposable {
    * @param inKey it is part of a key, which takes no long texts in some systems, and has to sort as its values do
    */
   declare(type: ColumnType, inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn
+  /** Which options of a table of the same system this one takes; those that it does not take and that say something are named. Of stores that have any. */
+  fittedSettings?(settings: Readonly<Record<string, string>>): {
+    readonly kept: Readonly<Record<string, string>>
+    readonly left: readonly string[]
+  }
   /** @throws SluiceError CONNECT_FAILED … */
   source(signal: AbortSignal): Promise<SourceView>
   target(): CopyTarget
@@ -293,6 +298,8 @@ export type DigestRequest = {
 export interface CopyTarget {
   /** Creates a table with its key. @throws SluiceError TARGET_DENIED … */
   create(table: TableSpec, signal: AbortSignal): Promise<void>
+  /** Options that the system refused when this target created the table, each with the reason; it was made without them. Of stores that have any. */
+  refusedSettings?(table: TableName): readonly string[]
   /** Removes every row of a table that a copy made and has to begin anew. */
   clear(table: TableSpec, signal: AbortSignal): Promise<void>
   /**

@@ -154,6 +154,10 @@ function operationOf(
     throw new SluiceError('BAD_FLAG', '--resume and --restart exclude each other', { hint: 'leave one of the two out' })
   }
   const again = flag(args, 'again')
+  const track = readTrack(args, cdm)
+  // A second Migrate reads everything, unless it is asked for what a run has left.
+  const goesOn = track?.previous !== undefined || track?.autoRerun === true || part !== undefined
+  const readsAll = cdm !== null && !again && !goesOn
   refuseWith(again, { restart, part: part !== undefined, deleteExtra: flag(args, 'delete-extra') })
   return {
     kind: 'copy',
@@ -183,10 +187,11 @@ function operationOf(
     ...given('constants', readConstants(args, cdm)),
     ...given('explodeMap', readExplodeMap(args, cdm)),
     ...given('codecs', cdm?.codecs),
-    ...given('track', readTrack(args, cdm)),
+    ...given('track', track),
     ...(cdm === null ? {} : { cdmLines: true as const }),
     ...given('cassandra', readCassandra(args, cdm)),
     ...(again ? { again } : {}),
+    ...(readsAll && !restart && !flag(args, 'resume') ? { againWhenDone: true as const } : {}),
     ...(flag(args, 'delete-extra') ? { deleteExtra: true as const } : {}),
     ...given('confirm', optionalText(args, 'confirm')),
     restart: restart || (!again && script?.resume === false && !flag(args, 'resume')),

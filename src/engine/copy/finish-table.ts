@@ -3,6 +3,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { dec, type CopyTally } from '../../model/event.ts'
 import { sumText } from '../../model/copy/row-hash.ts'
 import type { Digest } from '../../model/copy/rows.ts'
+import { lostNotes } from './plan/lost-notes.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
 import { againNotes, againTold, asCompared } from './again/again-work.ts'
@@ -214,7 +215,7 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun): CopyTal
 
 /** What the proof does not say. */
 function notesOf(
-  { plan, ring, owner }: TableContext,
+  { plan, ring, owner, target }: TableContext,
   points: number,
   views: Views,
   { again }: TableRun,
@@ -229,6 +230,10 @@ function notesOf(
   }
   if (plan.proof === 'count' && (again === undefined || again.done.size === 0))
     notes.push('proved by the number of rows only')
+  notes.push(...lostNotes(plan))
+  const refused = target.refusedSettings?.(plan.target.table) ?? []
+  if (refused.length > 0)
+    notes.push(`the target refuses options of the table, which was made without them: ${refused.join('; ')}`)
   if (plan.proof === 'none') notes.push('nothing was proved, as asked')
   return notes.length === 0 ? {} : { notes }
 }

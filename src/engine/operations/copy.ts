@@ -43,7 +43,8 @@ import type { Ending, Run } from '../run-context.ts'
 const MOST_WORKERS = 64
 
 /** @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them */
-export async function copy(operation: CopyOperation, asked: Run): Promise<Ending> {
+export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
+  let operation = given
   let track: CopyTrack | null = null
   let told: ToldRuns | null = null
   const run: Run = {
@@ -110,6 +111,13 @@ export async function copy(operation: CopyOperation, asked: Run): Promise<Ending
     runId: BigInt(run.runId),
   }
   const runs = new RunLedger(database, owner)
+  if (operation.againWhenDone === true && (await isDone(planned, { database, owner, runs }))) {
+    operation = { ...operation, again: true }
+    planned = refusedForAgain(planned, operation)
+    const message =
+      'earlier runs copied all of it: every row is read and compared once more, and written where it differs'
+    run.emit({ type: 'log', level: 'note', message })
+  }
   await runs.start({
     operation: operation.again === true ? AGAIN_OPERATION : 'copy',
     source: redactUrl(operation.from),
@@ -242,8 +250,20 @@ function steered(wish: Wish): EventBody {
   }
 }
 
+/** Whether earlier runs have copied everything under the same plan. */
+async function isDone(
+  planned: PlannedCopy,
+  around: Pick<Surroundings, 'database' | 'owner' | 'runs'>,
+): Promise<boolean> {
+  const found = await standings(planned, around)
+  return found.length > 0 && found.every((standing) => standing === 'done')
+}
+
 /** What the ledger knows of each table, for the plan that is shown. */
-async function standings(planned: PlannedCopy, { database, owner, runs }: Surroundings): Promise<readonly Standing[]> {
+async function standings(
+  planned: PlannedCopy,
+  { database, owner, runs }: Pick<Surroundings, 'database' | 'owner' | 'runs'>,
+): Promise<readonly Standing[]> {
   const all: Standing[] = []
   for (const { targetName, plan, ring } of planned.tables) {
     const key = { schema: targetName.schema ?? '', name: targetName.name }

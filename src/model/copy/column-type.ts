@@ -103,6 +103,14 @@ export type TableSpec = {
   readonly heirs?: readonly TableName[]
   /** Types that its columns are made of and that somebody declared, each behind those that it is made of. */
   readonly types?: readonly UserType[]
+  /** Options that it was created with, as its system writes them, by name; only its own system knows them. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** The system keeps a write time and a time to live with each value; columns that do not tell theirs. */
+  readonly times?: {
+    readonly hidden: readonly string[]
+    /** Seconds after which the system removes rows that are written without a time to live. */
+    readonly forced?: number
+  }
 }
 
 /** A type with fields that has a name of its own. */

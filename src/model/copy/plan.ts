@@ -50,6 +50,8 @@ export type TablePlan = {
   readonly cut: 'key' | 'block' | 'all'
   /** Why this copy cannot go on where it stopped; absent where it can. */
   readonly notResumable?: string
+  /** Options of the source's table that say something, and that a table made for it does not get. */
+  readonly settingsLeft?: readonly string[]
   /** Rows of a chunk, as asked for or by the size of the table. */
   readonly chunkRows: number
   /** Of everything that decides what ends up in the target. */

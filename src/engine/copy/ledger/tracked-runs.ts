@@ -33,7 +33,7 @@ export async function noteTrackedRun(
 /** Runs of the ledger by the ids that they have in `cdm_run_info`, of copies into one table. */
 export async function trackedRuns(database: LedgerDatabase, table: TableKey): Promise<ReadonlyMap<bigint, bigint>> {
   const text = ledgerDialect(database.dialect).types.castText
-  const runs = await database.all(`SELECT CAST(run_id AS ${text}) FROM migration_runs WHERE operation = 'copy'`)
+  const runs = await database.all(`SELECT CAST(run_id AS ${text}) FROM migration_runs`)
   const named = await namedRuns(database, table, text)
   const given = new Set(named.values())
   const own = runs.map(([id]) => BigInt(String(id))).filter((id) => !given.has(id))

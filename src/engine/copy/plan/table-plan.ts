@@ -148,6 +148,7 @@ export function planTable(
     rangeKey,
     sortsAlike,
     cut,
+    ...settingsLeft(source, found, to, sameSystem),
     ...(keyed ? {} : { notResumable: 'it has no key: an interrupted copy of it begins anew' }),
     chunkRows: wishes.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
@@ -256,6 +257,10 @@ function newTable(
     bytes: 0n,
     ...(sameSystem && source.types !== undefined ? { types: source.types } : {}),
     ...(sameSystem && source.options !== undefined ? { options: source.options } : {}),
+    ...(sameSystem && source.settings !== undefined && to.fittedSettings !== undefined
+      ? { settings: to.fittedSettings(source.settings).kept }
+      : {}),
+    ...(sameSystem && source.times !== undefined ? { times: { hidden: source.times.hidden } } : {}),
     // The table that is made lies on the ring as its source does; whether that is the same ring, only the target can say.
     ...(sameSystem && ring !== undefined
       ? {
@@ -328,6 +333,18 @@ function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): re
     if (generated !== true || expression === undefined) return []
     return [{ name, type, native, nullable, generated, expression, ...(collation === undefined ? {} : { collation }) }]
   })
+}
+
+function settingsLeft(
+  { settings }: TableSpec,
+  found: TableSpec | null,
+  to: CopyStore,
+  sameSystem: boolean,
+): { readonly settingsLeft?: readonly string[] } {
+  // The table that is there has what its owner gave it.
+  if (found !== null || !sameSystem || settings === undefined) return {}
+  const left = to.fittedSettings?.(settings).left ?? []
+  return left.length === 0 ? {} : { settingsLeft: left }
 }
 
 function planColumn(

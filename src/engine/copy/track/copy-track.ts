@@ -106,7 +106,8 @@ export class CopyTrack {
       if (one === undefined || context === null || context.ring === null) continue
       const { ring } = context.ring
       const chunks = (await context.ledger.all()).filter(isWanted(context.ring))
-      const open = chunks.filter(({ status }) => status !== 'completed')
+      const isAgain = this.#around.operation.again === true
+      const open = isAgain ? chunks : chunks.filter(({ status }) => status !== 'completed')
       if (open.length === 0) continue
       const previous = this.#previous.get(name) ?? null
       const store = await this.#store(one)

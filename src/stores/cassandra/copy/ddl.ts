@@ -6,29 +6,60 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { tableName } from './names.ts'
+import { settingTexts } from './table-settings.ts'
 import { cqlTypeOf, freezesTypes } from './types.ts'
 import { createType, userTypesOf } from './user-types.ts'
 
 const AGREEMENT_TRIES = 3
 
 /**
+ * Creates a table with its types and options.
+ * @returns options that the server refuses, each with its reason; the table is made without them
  * @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED, TARGET_DENIED …
  */
-export async function makeTable(link: CassandraLink, table: TableSpec, signal: AbortSignal): Promise<void> {
+export async function makeTable(
+  link: CassandraLink,
+  table: TableSpec,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   refuseNames(table)
   const keyspace = table.table.schema ?? link.settings.keyspace ?? ''
-  const sql = createTable({ ...table, table: { schema: keyspace, name: table.table.name } })
+  const place = { ...table, table: { schema: keyspace, name: table.table.name } }
   for (const type of table.types ?? []) await makeType(link, keyspace, type, signal)
-  await change(link, sql, signal)
+  const settings = settingTexts(table.settings ?? {}, link.release)
+  try {
+    await changeSchema(link, createTable(place, settings), signal)
+    return []
+  } catch (error) {
+    if (settings.length === 0 || !isRefused(error)) throw error
+  }
+  // One of the options: the table is made without them, and each of the others is set.
+  await changeSchema(link, createTable(place), signal)
+  const refused: string[] = []
+  for (const setting of settings) {
+    try {
+      await changeSchema(link, `ALTER TABLE ${tableName(place.table)} WITH ${setting}`, signal)
+    } catch (error) {
+      if (!isRefused(error)) throw error
+      const { reason, message } = error as SluiceError
+      refused.push(`${setting}: ${reason ?? message}`)
+    }
+  }
+  return refused
+}
+
+/** The server has understood the statement and does not take it; nothing that passes by itself. */
+function isRefused(error: unknown): boolean {
+  return error instanceof SluiceError && error.kind === 'target' && !error.retryable && error.code === 'TABLE_REFUSED'
 }
 
 /** Every row goes; the table stays. */
 export async function truncate(link: CassandraLink, table: TableSpec, signal: AbortSignal): Promise<void> {
-  await change(link, `TRUNCATE ${tableName(table.table)}`, signal)
+  await changeSchema(link, `TRUNCATE ${tableName(table.table)}`, signal)
 }
 
-/** CREATE TABLE with its key. @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED */
-export function createTable(table: TableSpec): string {
+/** CREATE TABLE with its key. @param settings `name = value` each @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED */
+export function createTable(table: TableSpec, settings: readonly string[] = []): string {
   const { columns, key, ring } = table
   if (key.length === 0) {
     throw new SluiceError(
@@ -46,7 +77,8 @@ export function createTable(table: TableSpec): string {
   const primary = [`(${partition.map(quotedName).join(', ')})`, ...clustering.map(quotedName)].join(', ')
   const descending = new Set(ring?.descending)
   const order = clustering.map((name) => `${quotedName(name)} ${descending.has(name) ? 'DESC' : 'ASC'}`).join(', ')
-  const options = descending.size === 0 ? '' : ` WITH CLUSTERING ORDER BY (${order})`
+  const all = [...(descending.size === 0 ? [] : [`CLUSTERING ORDER BY (${order})`]), ...settings]
+  const options = all.length === 0 ? '' : ` WITH ${all.join(' AND ')}`
   return `CREATE TABLE IF NOT EXISTS ${tableName(table.table)} (${lines.join(', ')}, PRIMARY KEY (${primary}))${options}`
 }
 
@@ -73,7 +105,7 @@ async function makeType(link: CassandraLink, keyspace: string, type: UserType, s
   const sql = createType(keyspace, type)
   const there = await typeThere(link, keyspace, type.name)
   if (there === null) {
-    await change(link, sql, signal)
+    await changeSchema(link, sql, signal)
     return
   }
   if (JSON.stringify(there) === JSON.stringify(type)) return
@@ -93,7 +125,7 @@ async function typeThere({ client, release }: CassandraLink, keyspace: string, n
 const USER_TYPE = 0x30
 
 /** A change of the schema, known to all nodes that are up when it is done. */
-async function change(link: CassandraLink, sql: string, signal: AbortSignal): Promise<void> {
+export async function changeSchema(link: CassandraLink, sql: string, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(signal)
     try {

@@ -28,6 +28,7 @@ import { CassandraObjects } from './objects.ts'
 import { ringPicture } from './ring-sample.ts'
 import { CassandraSource } from './source.ts'
 import { tableId } from './schema-look.ts'
+import { settingsFor, type TableSettings } from './table-settings.ts'
 import { tablesOf } from './tables.ts'
 import { CassandraTarget, type WriteWish } from './target.ts'
 import { declareCql } from './types.ts'
@@ -141,6 +142,10 @@ class CassandraStore implements CopyStore {
     return declareCql(type, inKey, this.#link.release)
   }
 
+  fittedSettings(settings: TableSettings): { readonly kept: TableSettings; readonly left: readonly string[] } {
+    return settingsFor(settings, this.#link.release, this.#link.partitioner === 'ycql')
+  }
+
   async source(signal: AbortSignal): Promise<SourceView> {
     const { pageRows } = this.#wish
     return new CassandraSource(this.#link, this.#clock.now(), signal, pageRows === undefined ? {} : { pageRows })
@@ -153,7 +158,7 @@ class CassandraStore implements CopyStore {
   }
 
   objects(): ObjectStore {
-    return new CassandraObjects()
+    return new CassandraObjects(this.#link)
   }
 
   beside(): BesideStore {

@@ -6,3 +6,8 @@ import { quotedName } from '../../../shared/sql-text.ts'
 export function tableName({ schema, name }: TableName): string {
   return schema === undefined ? quotedName(name) : `${quotedName(schema)}.${quotedName(name)}`
 }
+
+/** A text of CQL. */
+export function textLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

@@ -1,30 +1,136 @@
-/** Indexes and constraints, of which copies make none in Cassandra. */
+/** Secondary indexes of Cassandra, which one Cassandra takes over from another. It has no constraints and no defaults. */
+import type { types } from 'cassandra-driver'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
-import type { SchemaObject } from '../../../model/copy/schema-object.ts'
+import type { IndexObject, SchemaObject } from '../../../model/copy/schema-object.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 import type { ObjectStore } from '../../copy-port.ts'
-import { objectFailed } from '../../object-names.ts'
+import { asObjectError, objectFailed } from '../../object-names.ts'
+import type { CassandraLink } from '../connect.ts'
+import { cassandraError } from '../errors.ts'
+import { changeSchema } from './ddl.ts'
+import { indexesOf, PLAIN, SAI, SASI } from './index-list.ts'
+import { tableName, textLiteral } from './names.ts'
+import { isBefore } from './types.ts'
+
+const LOOK_MS = 100
 
 export class CassandraObjects implements ObjectStore {
   readonly words = 'cassandra'
+  readonly #link: CassandraLink
 
-  async list(table: TableSpec): Promise<readonly SchemaObject[]> {
-    void table
-    return []
+  constructor(link: CassandraLink) {
+    this.#link = link
+  }
+
+  async list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
+    throwIfAborted(signal)
+    return await this.#guard(() => indexesOf(this.#link, table), 'read')
   }
 
   scope(): 'schema' {
     return 'schema'
   }
 
-  async taken(): Promise<ReadonlySet<string>> {
-    return new Set()
+  async taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    throwIfAborted(signal)
+    const keyspace = this.#keyspace(table)
+    const isOld = isBefore(this.#link.release, 3, 0)
+    const cql = isOld
+      ? 'SELECT index_name FROM system.schema_columns WHERE keyspace_name = ?'
+      : 'SELECT index_name FROM system_schema.indexes WHERE keyspace_name = ?'
+    const { rows } = await this.#guard(() => this.#ask(cql, [keyspace]), 'read')
+    const there = new Set(rows.map((row) => String(row.get('index_name'))))
+    return new Set(names.filter((name) => there.has(name)))
   }
 
-  fitted(object: SchemaObject): { readonly refused: string } {
-    return { refused: `Cassandra has no ${object.kind} as other systems know it; make it by hand, in CQL` }
+  fitted(object: SchemaObject): SchemaObject | { readonly refused: string } {
+    const isOwn = object.kind === 'index' && (object.method === PLAIN || /^[\w.]*Index$/.test(object.method))
+    if (!isOwn) return { refused: `Cassandra has no ${object.kind} as other systems know it; make it by hand, in CQL` }
+    const { release } = this.#link
+    if (object.method === SASI && isBefore(release, 3, 4))
+      return { refused: `Cassandra ${release} has no SASI indexes` }
+    if (object.method === SAI && isBefore(release, 5, 0)) {
+      return { refused: `Cassandra ${release} has no storage-attached indexes` }
+    }
+    if (isBefore(release, 3, 0) && !isPlainName(object.name)) {
+      return { refused: `Cassandra ${release} takes no index named ${object.name}` }
+    }
+    return object
   }
 
-  async build(object: SchemaObject, table: TableSpec): Promise<void> {
-    throw objectFailed(object, `copies make none in Cassandra: ${tableText(table.table)}`)
+  /** Resolves when every node that is up has built its part. */
+  async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
+    if (object.kind !== 'index') throw objectFailed(object, `copies make none in Cassandra: ${tableText(table.table)}`)
+    const keyspace = this.#keyspace(table)
+    const place = { schema: keyspace, name: table.table.name }
+    try {
+      await changeSchema(this.#link, createIndex(object, place, isBefore(this.#link.release, 3, 0)), signal)
+      if (isKnown(object)) await this.#built(object.name, keyspace, table.table.name, signal)
+    } catch (thrown) {
+      throwIfAborted(signal)
+      const error = cassandraError(thrown, this.#link.settings, 'schema')
+      // A class that the server lacks, a column that it cannot index: nothing that another attempt would change.
+      if (error instanceof SluiceError && !error.retryable && error.kind !== 'stopped')
+        throw objectFailed(object, error.reason ?? error.message, { where: tableText(table.table), cause: thrown })
+      throw asObjectError(error, object, (one) => one)
+    }
   }
+
+  async #built(name: string, keyspace: string, table: string, signal: AbortSignal): Promise<void> {
+    // Named by its keyspace; releases before 3.0 put the table before the name.
+    const names = [name, `${table}.${name}`]
+    const cql = 'SELECT index_name FROM system."IndexInfo" WHERE table_name = ?'
+    const hosts = this.#link.client.hosts.values().filter((host) => host.isUp())
+    for (const host of hosts) {
+      for (;;) {
+        throwIfAborted(signal)
+        const { rows } = await this.#ask(cql, [keyspace], host)
+        if (rows.some((row) => names.includes(String(row.get('index_name')))) || !host.isUp()) break
+        await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  async #ask(cql: string, parameters: readonly string[], host?: unknown): Promise<types.ResultSet> {
+    const options = { prepare: true, consistency: 1, isIdempotent: true, ...(host === undefined ? {} : { host }) }
+    return await this.#link.client.execute(cql, [...parameters], options as object)
+  }
+
+  async #guard<T>(body: () => Promise<T>, doing: 'read' | 'schema'): Promise<T> {
+    try {
+      return await body()
+    } catch (error) {
+      throw cassandraError(error, this.#link.settings, doing)
+    }
+  }
+
+  #keyspace({ table }: TableSpec): string {
+    return table.schema ?? this.#link.settings.keyspace ?? ''
+  }
+}
+
+/** Releases before 3.0 take no name of an index in quotes. */
+function isPlainName(name: string): boolean {
+  return /^[a-z]\w*$/.test(name) && name === name.toLowerCase()
+}
+
+/** Of these the server notes when they are built. */
+function isKnown({ method }: IndexObject): boolean {
+  return method === PLAIN || method === SASI || method === SAI
+}
+
+function createIndex(
+  { name, parts, method, own }: IndexObject,
+  table: { schema: string; name: string },
+  isOld: boolean,
+): string {
+  const [part] = parts
+  const column = quotedName(part?.column ?? '')
+  const target = part?.special === undefined ? column : `${part.special}(${column})`
+  const custom = method === PLAIN ? '' : 'CUSTOM '
+  const using = method === PLAIN ? '' : ` USING ${textLiteral(method)}`
+  return `CREATE ${custom}INDEX IF NOT EXISTS ${isOld ? name : quotedName(name)} ON ${tableName(table)} (${target})${using}${own}`
 }

@@ -9,12 +9,17 @@ import type { CassandraLink } from '../connect.ts'
 import { decoderOf } from './decode.ts'
 import type { DriverRow } from './pages.ts'
 import { shapeOf, type TableShape } from './shape.ts'
-import { columnTypeOf, type CqlType } from './types.ts'
+import { columnTypeOf, isBefore, type CqlType } from './types.ts'
 
 type Part = { readonly name: string; readonly decode: (value: unknown) => Cell }
 
 /** Names of the time and the life of a value in a row; null where the system keeps none. */
-type StampPart = { readonly value: string; readonly time: string; readonly life: string } | null
+type StampPart = {
+  readonly value: string
+  readonly time: string
+  readonly life: string
+  readonly many: boolean
+} | null
 
 export class RowDecoder {
   /** The columns that a statement has to ask for. */
@@ -31,14 +36,17 @@ export class RowDecoder {
    * @throws SluiceError SOURCE_GONE where a column is not there any more
    */
   static async of(link: CassandraLink, request: RowRequest, more: readonly string[] = []): Promise<RowDecoder> {
-    return new RowDecoder(request, await shapeOf(link, request.table.table), more)
+    return new RowDecoder(request, await shapeOf(link, request.table.table), more, !isBefore(link.release, 5, 0))
   }
 
-  private constructor(request: RowRequest, shape: TableShape, more: readonly string[]) {
+  /** @param ofCells the server tells the times of all cells of a collection */
+  private constructor(request: RowRequest, shape: TableShape, more: readonly string[], ofCells: boolean) {
     this.#request = request
     this.#shape = shape
     this.#parts = request.columns.map(({ name, as }) => ({ name, decode: decoderOf(this.typeOf(name).type, as) }))
-    this.#stamps = request.columns.map(({ name }, at) => (request.stamps === true ? stampOf(shape, name, at) : null))
+    this.#stamps = request.columns.map(({ name }, at) =>
+      request.stamps === true ? stampOf(shape, name, at, ofCells) : null,
+    )
     this.#clustering = shape.clustering.length === 0 ? null : (shape.clustering[0] ?? null)
     const names = new Set([
       ...request.columns.map(({ name }) => name),
@@ -50,7 +58,7 @@ export class RowDecoder {
       part === null
         ? []
         : [
-            `writetime(${quotedName(part.value)}) AS ${quotedName(part.time)}`,
+            `${part.many ? 'maxwritetime' : 'writetime'}(${quotedName(part.value)}) AS ${quotedName(part.time)}`,
             `ttl(${quotedName(part.value)}) AS ${quotedName(part.life)}`,
           ],
     )
@@ -94,7 +102,7 @@ export class RowDecoder {
       const time: unknown = isThere ? found[part.time] : null
       const life: unknown = isThere ? found[part.life] : null
       times.push(typeof time === 'bigint' ? time : null)
-      lives.push(typeof life === 'number' ? life : null)
+      lives.push(lifeOf(life))
     }
     return { times, lives, readMs: Date.now() }
   }
@@ -143,13 +151,21 @@ export class RowDecoder {
   }
 }
 
-/** Collections are many cells with a time each, and counters have none. */
-function stampOf({ columns, counters }: TableShape, name: string, at: number): StampPart {
+/** Collections are many cells with a time each: of 5.0 and later the latest is asked for, older servers tell none. Counters have none. */
+function stampOf({ columns, counters }: TableShape, name: string, at: number, ofCells: boolean): StampPart {
   const column = columns.get(name)
-  if (column === undefined || counters || column.manyCells) return null
+  if (column === undefined || counters || (column.manyCells && !ofCells)) return null
   if (column.part === 'partition' || column.part === 'clustering') return null
   // No name of CQL begins so unless somebody means it to.
-  return { value: name, time: ` time ${at}`, life: ` life ${at}` }
+  return { value: name, time: ` time ${at}`, life: ` life ${at}`, many: column.manyCells }
+}
+
+/** The longest of all cells; null where one of them never expires. */
+function lifeOf(life: unknown): number | null {
+  if (typeof life === 'number') return life
+  if (!Array.isArray(life) || life.length === 0) return null
+  const all: readonly unknown[] = life
+  return all.every((one) => typeof one === 'number') ? Math.max(...all) : null
 }
 
 function shownBy(decode: (value: unknown) => Cell, value: unknown): string {

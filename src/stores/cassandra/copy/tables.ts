@@ -3,9 +3,10 @@ import { types, type metadata } from 'cassandra-driver'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CassandraLink } from '../connect.ts'
+import { forcedLife, settingsOf } from './table-settings.ts'
 import { listTables, type ListedTable } from './schema-look.ts'
 import { sizeOf } from './size.ts'
-import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, type CqlType } from './types.ts'
+import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, isBefore, isManyCells, type CqlType } from './types.ts'
 import { userTypesOf } from './user-types.ts'
 
 /** Of the driver. */
@@ -28,7 +29,15 @@ export async function tablesOf(
   for (const one of chosen) {
     throwIfAborted(signal)
     const spec = await specOf(link, one)
-    if (spec !== null) specs.push({ ...spec, ...(await sizeOf(link, spec, signal)) })
+    if (spec === null) continue
+    const settings = await settingsOf(link, spec.table)
+    const forced = forcedLife(settings ?? {}, link.release)
+    specs.push({
+      ...spec,
+      ...(await sizeOf(link, spec, signal)),
+      ...(settings === null ? {} : { settings }),
+      ...(forced === 0 || spec.times === undefined ? {} : { times: { ...spec.times, forced } }),
+    })
   }
   return specs
 }
@@ -86,6 +95,7 @@ async function specOf(
     primary: true,
     ...(declared.length === 0 ? {} : { types: declared }),
     partitioning: wordsFor(partition, clustering, descending, found.columns, viewOf),
+    times: { hidden: hiddenTimes(link, columns, all, key) },
     ring: {
       partitioner: link.partitioner,
       columns: partition.length,
@@ -94,13 +104,27 @@ async function specOf(
   }
 }
 
-/** The driver's types know this call with a callback only. */
+/** Collections that are many cells do not tell times before 5.0. */
+function hiddenTimes(
+  { release }: CassandraLink,
+  columns: readonly Column[],
+  cql: readonly CqlType[],
+  key: readonly string[],
+): readonly string[] {
+  return columns.flatMap(({ name }, at) => {
+    const type = cql[at]
+    if (type === undefined || key.includes(name)) return []
+    return isManyCells(type) && isBefore(release, 5, 0) ? [name] : []
+  })
+}
+
 /** The server has listed it; the driver learns of keyspaces some time after they were made, and may not know this one yet. */
 async function refreshed<T>(link: CassandraLink, keyspace: string, look: () => Promise<T | null>): Promise<T | null> {
   await link.client.metadata.refreshKeyspace(keyspace)
   return (await look()) ?? null
 }
 
+/** The driver's types know this call with a callback only. */
 function viewAt({ client }: CassandraLink, keyspace: string, name: string): Promise<metadata.MaterializedView | null> {
   return new Promise((resolve, reject) => {
     client.metadata.getMaterializedView(keyspace, name, (error: Error | null, view) =>

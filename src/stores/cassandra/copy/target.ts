@@ -1,5 +1,5 @@
 /** A Cassandra keyspace as the target of a copy. */
-import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
@@ -36,6 +36,8 @@ export class CassandraTarget implements CopyTarget {
   readonly #ledger: () => Promise<LedgerDatabase>
   readonly #flow: Flow
   readonly #same: SameTable
+  /** By table: options that the server refused. */
+  readonly #refused = new Map<string, readonly string[]>()
 
   /** @param ledger where chunks are closed */
   constructor(
@@ -54,7 +56,12 @@ export class CassandraTarget implements CopyTarget {
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
-    await this.#guard(() => makeTable(this.#link, table, signal), 'schema')
+    const refused = await this.#guard(() => makeTable(this.#link, table, signal), 'schema')
+    this.#refused.set(tableText(table.table), refused)
+  }
+
+  refusedSettings(table: TableName): readonly string[] {
+    return this.#refused.get(tableText(table)) ?? []
   }
 
   async clear(table: TableSpec, signal: AbortSignal): Promise<void> {

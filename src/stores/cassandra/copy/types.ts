@@ -122,6 +122,11 @@ function typeOf({ code, info, options, customTypeName }: DriverType, old: boolea
   }
 }
 
+/** Whether its elements are cells of their own, so that it is not one value with one time. */
+export function isManyCells(type: CqlType): boolean {
+  return 'frozen' in type && !type.frozen
+}
+
 /** Whether a server freezes types of users by itself: before 3.6. @param release as the server tells it: `2.1.0` */
 export function freezesTypes(release: string): boolean {
   return isBefore(release, 3, 6)

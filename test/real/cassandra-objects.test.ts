@@ -1,0 +1,157 @@
+/** What a Cassandra table has beside rows, between two keyspaces: options, clustering order, secondary indexes. */
+import { beforeEach, afterEach, describe, expect, test } from 'vitest'
+import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
+import { indexesOf } from '../../src/stores/cassandra/copy/index-list.ts'
+import { settingsFor, settingsOf, settingTexts } from '../../src/stores/cassandra/copy/table-settings.ts'
+import { perform } from '../support/copy-systems.ts'
+import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
+import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
+import { copyBetween, failures } from './cassandra-target-kit.ts'
+
+const NEVER = new AbortController().signal
+
+describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSING}`, () => {
+  let source: TestKeyspace
+  let target: TestKeyspace
+  beforeEach(async () => {
+    source = await newKeyspace()
+    target = await newKeyspace()
+  }, 120_000)
+  afterEach(async () => {
+    await source[Symbol.asyncDispose]()
+    await target[Symbol.asyncDispose]()
+  })
+
+  test('options and clustering order come along with a table that is created', async () => {
+    await source.cql(
+      `CREATE TABLE t (a int, b int, c text, "D" int, PRIMARY KEY (a, b, "D")) WITH CLUSTERING ORDER BY (b DESC, "D" ASC)
+         AND comment = 'it''s ours' AND gc_grace_seconds = 1234 AND bloom_filter_fp_chance = 0.05
+         AND compaction = {'class': 'LeveledCompactionStrategy', 'sstable_size_in_mb': '77'}
+         AND speculative_retry = '5ms' AND caching = {'keys': 'NONE', 'rows_per_partition': '10'}`,
+      'INSERT INTO t (a, b, "D", c) VALUES (1, 1, 1, \'x\')',
+      'INSERT INTO t (a, b, "D", c) VALUES (1, 2, 1, \'y\')',
+    )
+    const ran = await perform(copyBetween(source.url, target.url, ['t']))
+    expect(ran.finished.exitCode, failures(ran)).toBe(0)
+    const name = (keyspace: TestKeyspace) => ({ schema: keyspace.name, name: 't' })
+    const there = await settingsOf(target.link, name(target))
+    expect(there).toEqual(await settingsOf(source.link, name(source)))
+    expect(there).toMatchObject({
+      comment: "'it''s ours'",
+      compaction: expect.stringContaining("'sstable_size_in_mb': '77'") as string,
+    })
+    const rows = await target.rows('SELECT b FROM t WHERE a = 1')
+    expect(rows.map((row) => row.get('b') as number)).toEqual([2, 1])
+  })
+
+  test('what a plan cannot bring along is named: times to live of collections, and of tables that have their own', async () => {
+    await source.cql(
+      'CREATE TABLE t (id int PRIMARY KEY, m map<text, int>, s set<int>)',
+      'CREATE TABLE u (id int PRIMARY KEY, m map<text, int>, v text)',
+      'CREATE TABLE k (id int PRIMARY KEY)',
+      'CREATE TABLE c (id int PRIMARY KEY, n counter)',
+      'CREATE TABLE d (id int PRIMARY KEY, v text)',
+      "INSERT INTO t (id, m) VALUES (1, {'a': 1}) USING TTL 100000",
+      "INSERT INTO d (id, v) VALUES (1, 'before')",
+      'ALTER TABLE d WITH default_time_to_live = 86400',
+    )
+    const ran = await perform(copyBetween(source.url, target.url, ['*']))
+    expect(ran.finished.exitCode, failures(ran)).toBe(0)
+    const plan = ran.events.find((event) => event.type === 'plan.ready')
+    const lines = plan?.type === 'plan.ready' ? (plan.copies ?? []) : []
+    const notes = (name: string): readonly string[] =>
+      lines.find(({ table }) => table.endsWith(`.${name}`))?.notes ?? []
+    expect(notes('t')).toEqual([expect.stringMatching(/\(the server tells none of m, s\): rows never expire/)])
+    expect(notes('u')).toEqual([expect.stringMatching(/no time to live of m: they get those of the other columns/)])
+    expect(notes('k')).toEqual([expect.stringMatching(/\(the table has its key alone\)/)])
+    expect(notes('c')).toEqual([])
+    // This release would remove the row that never expires.
+    expect(notes('d')).toEqual(['options that do not come along: default_time_to_live'])
+    const end = ran.events.find((event) => event.type === 'table.finished' && event.table.endsWith('.t'))
+    expect(end).toMatchObject({ notes: notes('t') })
+    expect((await target.rows('SELECT ttl(v) FROM d'))[0]?.values()).toEqual([null])
+    const forced = await perform(copyBetween(target.url, source.url, ['d'], { dryRun: true, onExisting: 'upsert' }))
+    expect(JSON.stringify(forced.events)).toContain('the target removes every row after 86400 s')
+  })
+
+  test('an option that the server refuses does not keep the table from being made, and is named', async () => {
+    await using store = await openCassandraCopy(target.url)
+    await source.cql('CREATE TABLE t (a int PRIMARY KEY, b int)')
+    const [table] = await store.tables(`${source.name}.t`, NEVER)
+    if (table === undefined) throw new Error('no table')
+    const settings = { ...table.settings, compaction: "{'class': 'NoSuchStrategy'}", gc_grace_seconds: '77' }
+    const made = { ...table, table: { schema: target.name, name: 't' }, settings }
+    const maker = store.target()
+    await maker.create(made, NEVER)
+    expect(maker.refusedSettings?.(made.table)).toEqual([expect.stringMatching(/^compaction = .*NoSuchStrategy/)])
+    expect(await settingsOf(target.link, made.table)).toMatchObject({ gc_grace_seconds: '77' })
+  })
+
+  test('with indexes: secondary indexes are made, those of keys of maps too; the same command finds them there', async () => {
+    const shape = 'id int PRIMARY KEY, plain text, "Odd ""name" int, m map<text, int>, l list<int>'
+    await source.cql(
+      `CREATE TABLE t (${shape})`,
+      'CREATE INDEX by_plain ON t (plain)',
+      'CREATE INDEX by_odd ON t ("Odd ""name")',
+      'CREATE INDEX by_key ON t (keys(m))',
+      'CREATE INDEX by_item ON t (l)',
+      'INSERT INTO t (id, plain, "Odd ""name", m, l) VALUES (1, \'a\', 7, {\'k\': 1}, [3])',
+    )
+    const operation = copyBetween(source.url, target.url, ['t'], { with: ['indexes'] })
+    const ran = await perform(operation)
+    expect(ran.finished.exitCode, failures(ran)).toBe(0)
+    const spec = { table: { schema: target.name, name: 't' }, columns: ran.events.length > 0 ? await columns() : [] }
+    const made = await indexesOf(target.link, spec as never)
+    expect(made.map(({ name }) => name)).toEqual(['by_item', 'by_key', 'by_odd', 'by_plain'])
+    for (const where of ["plain = 'a'", '"Odd ""name" = 7', "m CONTAINS KEY 'k'", 'l CONTAINS 3'])
+      expect((await target.rows(`SELECT id FROM t WHERE ${where}`)).length, where).toBe(1)
+    const again = await perform({ ...operation, dryRun: true })
+    const plan = again.events.find(({ type }) => type === 'plan.ready')
+    expect(JSON.stringify(plan).match(/"status":"there"/g)?.length).toBe(4)
+    // Another keyspace's name for an index is no hindrance, a column of another name is, and says so.
+    await target.cql('CREATE TABLE u (id int PRIMARY KEY, other text)')
+    const renamed = await perform(
+      copyBetween(source.url, target.url, ['t'], {
+        with: ['indexes'],
+        toTable: 'u',
+        columns: ['id', 'plain'],
+        rename: { plain: 'other' },
+        dryRun: true,
+      }),
+    )
+    expect(JSON.stringify(renamed.events.find(({ type }) => type === 'plan.ready'))).toContain(
+      'another name in the target',
+    )
+
+    async function columns(): Promise<readonly { readonly name: string }[]> {
+      await using store = await openCassandraCopy(target.url)
+      const [table] = await store.tables('t', NEVER)
+      return table?.columns ?? []
+    }
+  })
+})
+
+describe('options for other releases', () => {
+  const OF_3 = {
+    caching: "{'keys': 'ALL'}",
+    compression: "{'chunk_length_in_kb': '16', 'class': 'org.apache.cassandra.io.compress.LZ4Compressor'}",
+    read_repair_chance: '0.2',
+    dclocal_read_repair_chance: '0.1',
+    cdc: 'true',
+    speculative_retry: "'99p'",
+  }
+  test('are kept as far as a release takes them, and named where they say something', () => {
+    expect(settingsFor(OF_3, '5.0.4', false).left).toEqual(['read_repair_chance'])
+    expect(settingsFor(OF_3, '2.1.0', false).left).toEqual(['cdc'])
+    expect(Object.keys(settingsFor({ ...OF_3, default_time_to_live: '5' }, '3.4', true).kept)).toEqual([
+      'default_time_to_live',
+    ])
+    expect(settingTexts(settingsFor(OF_3, '2.1.0', false).kept, '2.1.0')).toContain(
+      "compression = {'chunk_length_kb': '16', 'sstable_compression': 'org.apache.cassandra.io.compress.LZ4Compressor'}",
+    )
+    expect(settingTexts({ compression: "{'enabled': 'false'}", speculative_retry: "'99p'" }, '2.1.0')).toEqual([
+      "compression = {'sstable_compression': ''}",
+      "speculative_retry = '99PERCENTILE'",
+    ])
+  })
+})
