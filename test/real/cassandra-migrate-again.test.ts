@@ -59,7 +59,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`a second Migrate ${CASSANDRA_MISSING}`, (
     async () => {
       const child = startCopy(await migrate())
       await child.until('chunk.done')
-    while (of(child.events, 'chunk.done').length < 8 && child.process.exitCode === null) await sleep(5)
+      while (of(child.events, 'chunk.done').length < 8 && child.process.exitCode === null) await sleep(5)
       child.process.kill('SIGKILL')
       await child.ended
       const second = await perform(await migrate())
