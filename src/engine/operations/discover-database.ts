@@ -2,7 +2,7 @@
 import { tableText, type RingSpec, type TableSpec } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { openSourceStore } from '../copy/open-stores.ts'
-import { isLedgerTable } from '../copy/ledger/schema.ts'
+import { isLedgerTable, isOwnLedgerTable } from '../copy/ledger/schema.ts'
 import type { Operation } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -14,7 +14,8 @@ export async function discoverDatabase(
   const found = new Map<string, TableSpec>()
   for (const pattern of patterns) {
     for (const table of await store.tables(pattern, run.interrupt.abort)) {
-      if (!isLedgerTable(table.table) || !pattern.includes('*')) found.set(tableText(table.table), table)
+      const isOwn = isLedgerTable(table.table) && isOwnLedgerTable(table)
+      if (!isOwn || !pattern.includes('*')) found.set(tableText(table.table), table)
     }
   }
   let bytes = 0n

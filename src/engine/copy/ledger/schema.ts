@@ -18,7 +18,7 @@ export function isLedgerTable({ name }: TableName): boolean {
   )
 }
 
-/** A column that tells a table of the ledger from a user's own table of that name. */
+/** A column that tells a table of the ledger from a user's own table of that name; every other table of the ledger has a `table_name`. */
 const MARKS: Readonly<Record<string, readonly string[]>> = {
   migration_ledger: ['version'],
   migration_runs: ['plan_hash'],
@@ -34,7 +34,8 @@ const MARKS: Readonly<Record<string, readonly string[]>> = {
 /** Whether a table that `isLedgerTable` names has the columns of the ledger's, and is none of the user's. */
 export function isOwnLedgerTable({ table, columns }: TableSpec): boolean {
   const names = new Set(columns.map(({ name }) => name))
-  return (MARKS[table.name] ?? []).every((mark) => names.has(mark))
+  const marks = MARKS[table.name] ?? (table.name.startsWith('migration_') ? ['table_name'] : [])
+  return marks.every((mark) => names.has(mark))
 }
 
 /**

@@ -40,7 +40,9 @@ export async function planObjects(
   for (const [name, plan] of plans) {
     const passage: Passage = { plan, plans, sameWords, from: from.objects().words }
     const wanted = await onSide('source', () => from.objects().list(plan.source, signal))
-    const chosen = wanted.filter((object) => !isPrimary(object) && wishes.includes(wishOf(object)))
+    const chosen = wanted.filter(
+      (object) => !isPrimary(object) && wishes.includes(wishOf(object)) && !isNumbered(object, plan),
+    )
     const there = await onSide('target', () => to.objects().list(plan.target, signal))
     found.set(name, await planTableObjects(chosen, there, passage, to, names))
   }
@@ -98,6 +100,12 @@ export function satisfies(there: SchemaObject, wanted: SchemaObject): boolean {
 /** Their names are apart from those of indexes. */
 function isConstraint({ kind }: SchemaObject): boolean {
   return kind === 'foreign key' || kind === 'check'
+}
+
+/** A default that draws numbers from a sequence comes along with its column. */
+function isNumbered({ kind, name }: SchemaObject, { columns }: TablePlan): boolean {
+  const column = columns.find(({ from }) => from === name)
+  return kind === 'default' && column?.source.sequence !== undefined && column.target.sequence !== undefined
 }
 
 function isPrimary(object: SchemaObject): boolean {
