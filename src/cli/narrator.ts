@@ -22,6 +22,8 @@ const CHUNK_WORDS: Readonly<Record<string, string>> = { action: 'commit', check:
 
 export class Narrator {
   readonly #verbose: boolean
+  /** A step of something larger. */
+  readonly #brief: boolean
   readonly #pace = new PaceFold()
   readonly #summary: SummaryFold
   readonly #from = new Map<string, string>()
@@ -49,6 +51,7 @@ export class Narrator {
    */
   constructor(verbose: boolean, origin: number | null = null, brief = false, dryRun = false) {
     this.#verbose = verbose
+    this.#brief = brief
     this.#startedAt = origin
     this.#summary = new SummaryFold(dryRun)
     this.#proofs = new ProofLines(this.#subjects, verbose, brief)
@@ -268,6 +271,7 @@ export class Narrator {
     const proof = this.#summary.proof()
     if (proof !== null && event.status === 'ok' && this.#command === 'validate')
       blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))
+    if (event.notChecked !== undefined && !this.#brief) blocks.push(block('note', event.notChecked))
     for (const file of event.wrote ?? []) blocks.push(block('note', `wrote ${file}`))
     if (event.runId !== null || !alone) blocks.push(block('end', this.#summary.text(event, this.#command)))
     if (summed && error.hint !== undefined) blocks.push(block('do', error.hint))

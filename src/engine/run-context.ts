@@ -8,6 +8,8 @@ import type { OperationContext } from './operation.ts'
 export type Ending = {
   readonly totals: Readonly<Record<string, Dec>>
   readonly proof?: string
+  /** What a reader might take for checked, and is not. */
+  readonly notChecked?: string
   /** Ran to the end, but not everything is well. */
   readonly error?: SluiceError
   /** Ended early as asked; the same command goes on. */

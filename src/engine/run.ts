@@ -41,6 +41,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
       totals: ending.totals ?? {},
       ms: Math.round(clock.ticks() - begun),
       ...(ending.proof === undefined ? {} : { proof: ending.proof }),
+      ...(ending.notChecked === undefined ? {} : { notChecked: ending.notChecked }),
       ...(ending.asideRuns === undefined ? {} : { asideRuns: ending.asideRuns }),
       ...(ending.leftBehind === undefined ? {} : { leftBehind: ending.leftBehind }),
       ...(resume === undefined ? {} : { resumeCommand: resume }),

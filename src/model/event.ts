@@ -222,6 +222,8 @@ export type EventBody =
       status: RunStatus
       exitCode: number
       proof?: string
+      /** What a reader might take for checked, and is not. */
+      notChecked?: string
       totals: Readonly<Record<string, Dec>>
       ms: number
       resumeCommand?: string

@@ -607,6 +607,7 @@ const bodies = {
     status: z.enum(['ok', 'failed', 'refused', 'stopped']),
     exitCode: z.int().min(0).max(255),
     proof: z.string().optional(),
+    notChecked: z.string().optional(),
     totals: z.record(z.string(), dec),
     ms,
     resumeCommand: z.string().optional(),

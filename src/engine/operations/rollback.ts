@@ -29,6 +29,14 @@ type Subject = { readonly head: Head; readonly log: LogStore; readonly broken: b
 /** The log was read in full, and only the counts differ: nothing would be lost if the catalog is what is wrong. */
 const DISAGREES = 'the log gives another table than the catalog holds'
 
+const FSCK = 'sizes, contents and deletion vectors were not looked at: sluice fsck TABLE looks at them'
+/** What `--check-files` leaves out. */
+const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
+  none: 'data files and deletion vectors were not looked for: sluice fsck TABLE looks at them',
+  sample: `names of a sample of data files were looked for; ${FSCK}`,
+  all: `names of data files were looked for; ${FSCK}`,
+}
+
 type Verdict = { readonly problems: readonly string[]; readonly checks: number; readonly rows: RowCounts }
 
 export async function verifyRollback(operation: Verify, run: Run): Promise<Ending> {
@@ -36,9 +44,10 @@ export async function verifyRollback(operation: Verify, run: Run): Promise<Endin
     const subject = await subjectOf(operation.table, database)
     const verdict = await verify(subject, database, operation.checkFiles, run)
     const { tableId } = subject.head
-    if (verdict.problems.length > 0) return { totals: totalsOf(verdict), error: notSafe(tableId, verdict) }
+    const notChecked = NOT_OPENED[operation.checkFiles]
+    if (verdict.problems.length > 0) return { totals: totalsOf(verdict), notChecked, error: notSafe(tableId, verdict) }
     const next = removalOf(run.commandLine, tableId)
-    return { totals: totalsOf(verdict), proof: 'log re-read', next }
+    return { totals: totalsOf(verdict), proof: 'log re-read', notChecked, next }
   })
 }
 

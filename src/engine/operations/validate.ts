@@ -13,6 +13,9 @@ import { openLake, scratchDatabase } from '../registry.ts'
 import { resolveTable, tableKey } from '../resolve.ts'
 import type { Ending, Run } from '../run-context.ts'
 
+/** What lies behind the log. */
+const NOT_OPENED = 'data files and deletion vectors were not opened: sluice fsck TABLE opens them'
+
 type Validate = Extract<Operation, { kind: 'validate' }>
 
 export async function validate(operation: Validate, run: Run): Promise<Ending> {
@@ -65,14 +68,17 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
       checkpoints: dec(result.checkpoints.looked),
       checkpointsInLog: dec(result.checkpoints.all),
     }
+    const notChecked = NOT_OPENED
     if (differences === 0)
       return {
         totals,
+        notChecked,
         proof: `log at ${result.versions.map((v) => `v${v}`).join(' ')}; ${result.witnesses.join(', ')}${checkpointsText(result.checkpoints)}`,
       }
     const { tableId } = head
     return {
       totals,
+      notChecked,
       proof: 'none',
       error: new SluiceError(
         'DIFFERENCES',
