@@ -25,6 +25,7 @@ const CATALOG_SUITES = [
   'test/real/ranges.test.ts',
   'test/real/views.test.ts',
   'test/real/sql-command.test.ts',
+  'test/real/fsck-catalog.test.ts',
 ]
 
 /**

@@ -1,5 +1,6 @@
 /** Taking a table out of the catalog. The log is never touched: it stays the truth that the catalog was made from. */
 import type { SqlReader, SqlTransaction } from '../stores/port.ts'
+import { forgetFsck } from './fsck-findings.ts'
 import { RELATIONS_OF_TABLE } from './import/head.ts'
 
 const ALL_RELATIONS = [...RELATIONS_OF_TABLE, 'migration_status', 'catalog_leases', 'delta_tables'] as const
@@ -24,6 +25,8 @@ export async function deleteTable(transaction: SqlTransaction, tableId: string):
     const rows = await transaction.run(`DELETE FROM ${relation} WHERE table_id = ?`, [tableId])
     if (rows > 0) counts.push({ relation, rows })
   }
+  // Not counted before: a catalog of an earlier version has no such relation.
+  await forgetFsck(transaction, tableId)
   return counts
 }
 

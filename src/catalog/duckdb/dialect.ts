@@ -6,6 +6,7 @@ import { literal } from '../../shared/sql-text.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
+import { sql as fsck } from './003-fsck.ts'
 
 const relations = catalogSql({
   text: 'VARCHAR',
@@ -26,6 +27,7 @@ export const duckdbDialect: CatalogDialect = {
   migrations: [
     { version: 1, name: 'catalog', sql: relations, breaking: true },
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
+    { version: 3, name: 'fsck', sql: fsck, breaking: false },
   ],
   transactionalDdl: true,
   numbering: 'table',

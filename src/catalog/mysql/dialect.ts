@@ -4,6 +4,7 @@ import type { CatalogDialect } from '../dialect-port.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
+import { sql as fsck } from './003-fsck.ts'
 
 const END = ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}'
 
@@ -50,6 +51,7 @@ export const mysqlDialect: CatalogDialect = {
   migrations: [
     { version: 1, name: 'catalog', sql: relations, breaking: true },
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
+    { version: 3, name: 'fsck', sql: fsck, breaking: false },
   ],
   transactionalDdl: false,
   tableEnd: END,

@@ -4,6 +4,7 @@ import type { CatalogDialect } from '../dialect-port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { filePartitions } from './file-partitions.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
+import { sql as fsck } from './003-fsck.ts'
 
 const relations = catalogSql({
   // Bytes decide order and equality, whatever the locale of the database.
@@ -29,6 +30,7 @@ export const postgresqlDialect: CatalogDialect = {
   migrations: [
     { version: 1, name: 'catalog', sql: relations + filePartitions, breaking: true },
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
+    { version: 3, name: 'fsck', sql: fsck, breaking: false },
   ],
   transactionalDdl: true,
   numbering: 'table',

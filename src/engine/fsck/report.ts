@@ -2,6 +2,8 @@
 import { FINDINGS, type Finding, type FindingKind } from '../../delta/fsck/finding.ts'
 import { dec, type Emit, type FsckCheckedEvent } from '../../model/event.ts'
 
+/** Findings that a catalog gets. */
+const MOST_KEPT = 50_000
 /** Notes of one kind that are events of their own; the rest is only counted. */
 const NOTES_TOLD = 10_000
 
@@ -10,9 +12,11 @@ export class FsckReport {
   readonly #table: string
   readonly #counts = new Map<FindingKind, number>()
   /** Two levels may find the same. */
-  readonly #told = new Set<string>()
+  readonly #known = new Set<string>()
   /** Paths of what is missing. */
   readonly absent = new Set<string>()
+  /** What was told, as far as it was told one by one. */
+  readonly told: Finding[] = []
   findings = 0
   notes = 0
 
@@ -33,13 +37,14 @@ export class FsckReport {
     if (finding.absent !== undefined) this.absent.add(finding.absent)
     if (level === 'finding') {
       const key = `${kind}\0${path ?? ''}\0${column ?? ''}\0${detail}`
-      if (this.#told.has(key)) return
-      this.#told.add(key)
+      if (this.#known.has(key)) return
+      this.#known.add(key)
       this.findings++
     } else this.notes++
     const count = (this.#counts.get(kind) ?? 0) + 1
     this.#counts.set(kind, count)
     if (level === 'note' && count > NOTES_TOLD) return
+    if (this.told.length < MOST_KEPT) this.told.push(finding)
     this.#emit({
       type: 'fsck.finding',
       table: this.#table,

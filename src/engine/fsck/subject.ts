@@ -8,7 +8,6 @@ import { columnMappingMode, schemaOf, type ColumnMappingMode, type StructType } 
 import { DeltaTable } from '../../delta/table.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
 import { withTable } from '../lake/table-source.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
@@ -39,7 +38,7 @@ export type Subject = {
   /** Blocks of active files, those that `--since` leaves out too, marked. */
   readonly files: () => AsyncIterable<readonly { readonly file: FsckFile; readonly isWanted: boolean }[]>
   /** Catalog that the active files come from; null where they come from the log. */
-  readonly catalog: { readonly database: SqlDatabase; readonly tableId: string } | null
+  readonly catalog: { readonly tableId: string } | null
 }
 
 /**
@@ -79,7 +78,7 @@ export async function withSubject<T>(operation: Fsck, run: Run, body: (subject: 
               }))
             }
           },
-          catalog: { database, tableId },
+          catalog: { tableId },
         })
       }
       const { table } = source

@@ -1,11 +1,13 @@
 /** `fsck`: are data files, deletion vectors and footers what the log says? Nothing is ever repaired. */
+import { recordFsck, type FsckRecord } from '../../catalog/fsck-findings.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import type { ListedFiles } from '../../delta/fsck/listed-files.ts'
 import { Sample } from '../../delta/fsck/sample.ts'
 import { leftovers } from '../../delta/fsck/vacuum.ts'
 import { retentionOf } from '../../delta/retention.ts'
 import { dec } from '../../model/event.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { withWritableCatalog } from '../catalog-session.ts'
 import { listTable, ListingCheck } from '../fsck/look-at-listing.ts'
 import { lookAtHistory, lookAtSidecars } from '../fsck/look-at-history.ts'
 import { lookInside, type InsideCounts, type Job } from '../fsck/look-inside.ts'
@@ -19,7 +21,27 @@ import type { Ending, Run } from '../run-context.ts'
 type Fsck = Extract<Operation, { kind: 'fsck' }>
 
 export async function fsck(operation: Fsck, run: Run): Promise<Ending> {
-  return withSubject(operation, run, (subject) => new Check(operation, subject, run).run())
+  const { ending, tableId, record } = await withSubject(operation, run, async (subject) => {
+    const check = new Check(operation, subject, run)
+    return { ending: await check.run(), tableId: subject.catalog?.tableId ?? null, record: check.record() }
+  })
+  if (tableId === null || operation.catalog === undefined) return ending
+  await store(operation.catalog, run, { tableId, ...record })
+  return ending
+}
+
+/** The rows are an extra: a catalog that may only be read is no reason to say nothing of the files. */
+async function store(catalog: string, run: Run, record: FsckRecord): Promise<void> {
+  try {
+    await withWritableCatalog(catalog, run, record.tableId, async ({ database }) => {
+      await database.write((transaction) => recordFsck(transaction, run.runId, record))
+      return { totals: {} }
+    })
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'internal' || error.kind === 'stopped') throw thrown
+    run.emit({ type: 'log', level: 'warn', message: `findings are not stored in the catalog: ${error.message}` })
+  }
 }
 
 /** Active files of the version: in all, wanted, with a vector, and those that are there. */
@@ -34,6 +56,7 @@ class Check {
   readonly #counts: Counts = { all: 0, wanted: 0, vectors: 0, there: 0 }
   readonly #totals: Record<string, string> = {}
   readonly #absent: Finding[] = []
+  #looked = ''
 
   constructor(operation: Fsck, subject: Subject, run: Run) {
     this.#operation = operation
@@ -61,6 +84,12 @@ class Check {
       this.#report.checked('sidecars', sidecars, sidecars, this.#report.of('sidecar-'), 'of checkpoints')
     await this.#tellRest(listed)
     return this.#ending(inside, sidecars, listed.count)
+  }
+
+  /** For the catalog, once it has run. */
+  record(): Omit<FsckRecord, 'tableId'> {
+    const { version } = this.#subject
+    return { version, checkedAt: this.#run.clock.now(), looked: this.#looked, findings: this.#report.told }
   }
 
   async #lookInside(listing: ListingCheck, found: (finding: Finding) => void): Promise<InsideCounts> {
@@ -225,7 +254,8 @@ class Check {
       notes: dec(notes),
       ...this.#totals,
     }
-    if (findings === 0) return { totals, proof: this.#proof(inside) }
+    this.#looked = this.#proof(inside)
+    if (findings === 0) return { totals, proof: this.#looked }
     const places = findings === 1 ? 'one place' : `${findings} places`
     return {
       totals,

@@ -1,0 +1,34 @@
+/** `catalog_fsck`: what the newest `fsck` of each table found. The first row of a table says what was looked at. */
+import type { Finding } from '../delta/fsck/finding.ts'
+import type { SqlTransaction } from '../stores/port.ts'
+
+export type FsckRecord = {
+  readonly tableId: string
+  readonly version: number
+  /** ms since the epoch. */
+  readonly checkedAt: number
+  /** What was looked at, in words. */
+  readonly looked: string
+  readonly findings: readonly Finding[]
+}
+
+const INSERT = `INSERT INTO catalog_fsck
+  (table_id, run_id, checked_at, version, line, level, finding, path, column_name, log_says, found, detail, bytes)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+/** Replaces the rows of the table. */
+export async function recordFsck(transaction: SqlTransaction, runId: string, record: FsckRecord): Promise<void> {
+  const { tableId, version, checkedAt, looked, findings } = record
+  await forgetFsck(transaction, tableId)
+  const head = (line: number) => [tableId, BigInt(runId), checkedAt, version, line] as const
+  await transaction.run(INSERT, [...head(0), 'run', 'run', null, null, null, null, looked, null])
+  for (const [i, { level, kind, path, column, log, found, detail, bytes }] of findings.entries()) {
+    const what = [level, kind, path ?? null, column ?? null, log ?? null, found ?? null, detail, bytes ?? null]
+    await transaction.run(INSERT, [...head(i + 1), ...what])
+  }
+}
+
+/** Removes the rows of a table. */
+export async function forgetFsck(transaction: SqlTransaction, tableId: string): Promise<void> {
+  await transaction.run('DELETE FROM catalog_fsck WHERE table_id = ?', [tableId])
+}
