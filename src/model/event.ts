@@ -14,8 +14,10 @@ import type {
   ArchiveStateEvent,
   QuerySourcesEvent,
 } from './archive-events.ts'
+import type { FsckCheckedEvent, FsckFindingEvent } from './fsck-events.ts'
 import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 
+export type { FsckCheckedEvent, FsckFindingEvent } from './fsck-events.ts'
 export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 
 /** A decimal integer as text, so that no JSON reader rounds it. */
@@ -479,35 +481,6 @@ export type CommitEvent = {
   bytes?: Dec
   rows?: Dec
   checkpoint: boolean
-}
-
-/** Something that `fsck` came upon. */
-export type FsckFindingEvent = {
-  type: 'fsck.finding'
-  table: string
-  /** `note`: nothing is wrong with the version that was looked at. */
-  level: 'finding' | 'note'
-  /** Its kind, of a closed list. */
-  finding: string
-  path?: string
-  column?: string
-  /** What the log says, and what is there. */
-  log?: string
-  found?: string
-  detail: string
-  bytes?: Dec
-  hint: string
-}
-
-/** A level of `fsck` has been gone through: of so many files, commits or vectors so many were looked at. */
-export type FsckCheckedEvent = {
-  type: 'fsck.checked'
-  table: string
-  check: 'listing' | 'vectors' | 'footers' | 'statistics' | 'rows' | 'sidecars' | 'history'
-  looked: Dec
-  of: Dec
-  findings: Dec
-  detail: string
 }
 
 export type ChangeEvent = {

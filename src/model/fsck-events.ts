@@ -1,0 +1,31 @@
+/** Events of `fsck`. */
+import type { Dec } from './event.ts'
+
+/** Something that `fsck` came upon. */
+export type FsckFindingEvent = {
+  type: 'fsck.finding'
+  table: string
+  /** `note`: nothing is wrong with the version that was looked at. */
+  level: 'finding' | 'note'
+  /** Its kind, of a closed list. */
+  finding: string
+  path?: string
+  column?: string
+  /** What the log says, and what is there. */
+  log?: string
+  found?: string
+  detail: string
+  bytes?: Dec
+  hint: string
+}
+
+/** A level of `fsck` has been gone through: of so many files, commits or vectors so many were looked at. */
+export type FsckCheckedEvent = {
+  type: 'fsck.checked'
+  table: string
+  check: 'listing' | 'vectors' | 'footers' | 'statistics' | 'rows' | 'sidecars' | 'history'
+  looked: Dec
+  of: Dec
+  findings: Dec
+  detail: string
+}
