@@ -30,7 +30,7 @@ export async function againPlan(
         ? `removed; more than ${MOST_UNASKED} want --confirm=${tableText(plan.target.table)}`
         : 'counted, and stay'
     notes.push([
-      `${what} are compared on both sides: rows that are missing or differ are written, rows that the source has not are ${extra}`,
+      `${what} ${chunks === 1n ? 'is' : 'are'} compared on both sides: rows that are missing or differ are written, rows that the source has not are ${extra}`,
     ])
   }
   return notes
