@@ -126,7 +126,12 @@ test('a stop ends at a version boundary and the next import goes on there', asyn
   expect(await codeOf(readableTable(database, { tableId: 't' }))).toBe('IMPORT_UNFINISHED')
   const [row] = await database.all("SELECT status, version FROM migration_status WHERE table_id = 't'")
   expect(row).toEqual(['stopped', stopped.version])
+  const again = new Interrupter()
+  await importInto(database, folder.path, { batchSize: 5, interrupt: again, onProgress: () => again.requestStop() })
   expect(await importInto(database, folder.path)).toMatchObject({ status: 'completed', version: 30, resumed: true })
+  // Of the whole import, and not of its last run.
+  const [[files] = []] = await database.all("SELECT count(*) FROM delta_files WHERE table_id = 't'")
+  expect(await database.all('SELECT files_processed FROM migration_status')).toEqual([[files]])
 })
 
 test('a log that was rewritten is never mixed with its old self', async () => {

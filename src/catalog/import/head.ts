@@ -14,6 +14,9 @@ export type Cursor = {
   readonly total: number
   /** Rows of the base checkpoint that are written already, while its version is not whole. */
   readonly checkpointRows?: number
+  /** Files that this import has written, over all of its runs; and how many of them up to the current version. */
+  readonly files?: number
+  readonly wholeFiles?: number
   /** Identity of that checkpoint: rows are only skipped when it is still the same. */
   readonly checkpoint?: string
   /** Version of the checkpoint that becomes the table's new base; what lies below it goes before this import is complete. */

@@ -58,6 +58,11 @@ export class ImportRecord {
   /** Version of a new base, from the moment it is aimed at until nothing of the old history is left. */
   #rebase: number | null = null
 
+  /** Files that earlier runs of this import have written, that all of them have, and that they have up to the current version. */
+  #filesBefore = 0
+  #files = 0
+  #wholeFiles = 0
+
   constructor(options: ImportOptions, lease: Lease) {
     this.#o = options
     this.#lease = lease
@@ -85,6 +90,11 @@ export class ImportRecord {
     this.done = start.done
     this.#total = start.done + actions
     this.#rebase = start.sweep
+    // Without rows to skip, what lies above the current version is discarded and counted again.
+    const before = start.purge ? null : start.head?.cursor
+    this.#filesBefore = (start.skipRows > 0 ? before?.files : before?.wholeFiles) ?? 0
+    this.#files = this.#filesBefore
+    this.#wholeFiles = start.purge ? 0 : (before?.wholeFiles ?? 0)
     if (start.kind === 'rebase' && start.note !== null) onNote(start.note)
     if (start.purge) {
       if (start.note !== null) onNote(start.note)
@@ -233,7 +243,9 @@ export class ImportRecord {
   #step(batch: Batch, replay: Replay, part: CheckpointPart | null, reserved: number | null): Step {
     const from = this.#aim
     const to = this.pending ?? from
+    this.#files = this.#filesBefore + replay.files
     if (part === null) {
+      this.#wholeFiles = this.#files
       this.#aim = to
       this.pending = null
     }
@@ -249,7 +261,7 @@ export class ImportRecord {
       from,
       head: { version: to, historyFrom, commitTime: time, totals, protocol, metadata, refused, cursor, nowMs },
       cursor,
-      files: replay.files,
+      files: this.#files,
     }
   }
 
@@ -300,7 +312,7 @@ export class ImportRecord {
   }
 
   #status(status: ImportStatus, replay: Replay | null) {
-    return { status, version: this.version, files: replay?.files ?? 0, nowMs: this.#o.clock.now() }
+    return { status, version: this.version, files: this.#filesBefore + (replay?.files ?? 0), nowMs: this.#o.clock.now() }
   }
 
   /** The cursor as it is stored. */
@@ -309,6 +321,8 @@ export class ImportRecord {
       importId: this.#importId,
       done: this.done,
       total: Math.max(this.#total, this.done),
+      files: this.#files,
+      wholeFiles: this.#wholeFiles,
       ...(this.#rebase === null ? {} : { rebase: this.#rebase }),
       ...(checkpointRows === undefined ? {} : { checkpointRows }),
       ...(checkpoint === undefined ? {} : { checkpoint }),
