@@ -10,11 +10,19 @@ export type LakeItem = {
   readonly link?: () => string
 }
 
-/** A table is not entered: its data folders may hold millions of files. */
+/**
+ * A table's folders of data (`column=value`, names that begin with `_` or `.`) are not entered: they may hold millions of files. Its other folders may
+ * hold tables of their own.
+ */
 export type FolderLook =
-  | { readonly is: 'table' }
+  | { readonly is: 'table'; folders(signal: AbortSignal): Promise<readonly LakeItem[]> }
   | { readonly is: 'folder'; readonly items: readonly LakeItem[] }
   | { readonly is: 'denied'; readonly error: SluiceError }
+
+/** Whether a folder in a table may hold another table, by its name. */
+export function mayHoldTables(name: string): boolean {
+  return !/^[_.]|=/.test(name)
+}
 
 export type DatabaseFile = {
   readonly kind: 'sqlite' | 'duckdb'

@@ -176,13 +176,16 @@ test('a catalog that says otherwise is found out, named, and fails the run', asy
   const { summary } = await ask(table, file)
   const different = summary.results.filter(({ same }) => !same)
   expect(different.map(({ question }) => question)).toEqual([
+    'counts',
     'active-files',
     'files-of-partition',
     'last-commits',
     'changes',
   ])
-  expect(different[0]?.difference).toMatch(/^files .*,100,.* SQL .*,101,/)
-  expect(different[2]?.difference).toContain('"adds":7')
+  // The totals of the catalog still say what the log says.
+  expect(different[0]?.difference).toMatch(/^the totals are equal, and the files behind them are not: .*,100,.*,101,/)
+  expect(different[1]?.difference).toMatch(/^files .*,100,.* SQL .*,101,/)
+  expect(different[3]?.difference).toContain('"adds":7')
   const failure = compareFailure(summary)
   expect(failure).toMatchObject({ code: 'DIFFERENCES', exitCode: 1 })
   const report = compareReport(summary, {
@@ -194,6 +197,19 @@ test('a catalog that says otherwise is found out, named, and fails the run', asy
     commandLine: 'x',
   })
   expect(report).toContain('## Answers that differ')
+})
+
+test('a catalog that misses a file is found out by its counts', async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const file = await imported(folder, table)
+  {
+    await using database = await openAt(file, 'write')
+    await database.write((tx) => tx.run("DELETE FROM delta_files WHERE path = 'c' AND removed_version IS NULL"))
+  }
+  const { summary } = await ask(table, file, { questions: ['counts'] })
+  expect(summary.results.map(({ same }) => same)).toEqual([false])
+  expect(compareFailure(summary)).toMatchObject({ code: 'DIFFERENCES', exitCode: 1 })
 })
 
 test('a catalog behind the log: the latest version differs, the rest is compared where both are', async () => {

@@ -1,6 +1,6 @@
 /**
- * Finds tables and database files below a folder. A folder with a `_delta_log` is a table and is not entered: its data folders may
- * hold millions of files.
+ * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its folders of data, which may hold millions of files, are not
+ * entered, and its other folders are, for they may hold tables of their own.
  */
 import type { FolderLook, LakeItem, LakeStore } from '../../model/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -43,6 +43,21 @@ async function* walk(
   const look: FolderLook = await lake.look(path, options.signal)
   if (look.is === 'table') {
     yield { kind: 'table', name: name === '' ? '.' : name, path }
+    if (!options.recursive) return
+    for (const item of await look.folders(options.signal)) {
+      const childName = name === '' ? item.name : `${name}/${item.name}`
+      const word = excludedBy(childName, options.exclude)
+      if (word !== null) {
+        yield { kind: 'excluded', name: childName, word }
+        continue
+      }
+      const real = item.link?.()
+      if (real !== undefined) {
+        if (seen.has(real)) continue
+        seen.add(real)
+      }
+      yield* walk(lake, item.path, childName, depth + 1, seen, options)
+    }
     return
   }
   if (look.is === 'denied') {

@@ -1,7 +1,8 @@
 /** A lake in a folder of this machine. */
 import { closeSync, existsSync, openSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { opendir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mayHoldTables } from '../../model/lake-store.ts'
 import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/lake-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
@@ -21,7 +22,7 @@ class LocalLake implements LakeStore {
   }
 
   async look(path: string): Promise<FolderLook> {
-    if (looksLikeFolder(join(path, '_delta_log'))) return { is: 'table' }
+    if (looksLikeFolder(join(path, '_delta_log'))) return { is: 'table', folders: () => foldersOf(path) }
     let entries: Dirent[]
     try {
       entries = await readdir(path, { withFileTypes: true })
@@ -59,6 +60,20 @@ class LocalLake implements LakeStore {
       return null
     }
   }
+}
+
+/** Folders of a table that may hold other tables; its files are passed over one by one, for there may be millions. */
+async function foldersOf(path: string): Promise<readonly LakeItem[]> {
+  const items: LakeItem[] = []
+  try {
+    for await (const entry of await opendir(path)) {
+      if (entry.isFile() || !mayHoldTables(entry.name)) continue
+      items.push(...itemOf(entry, join(path, entry.name)).filter(({ kind }) => kind === 'folder'))
+    }
+  } catch (error) {
+    throw sourceError(error, path)
+  }
+  return items.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 function itemOf(entry: Dirent, path: string): readonly LakeItem[] {

@@ -1,4 +1,5 @@
 /** A lake in a bucket: folders are what lies between slashes. */
+import { mayHoldTables } from '../../model/lake-store.ts'
 import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/lake-store.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -69,19 +70,28 @@ class S3Lake implements LakeStore {
     let keys = 0
     let isFirst = true
     for await (const page of listPages(this.#client, request)) {
-      if (page.prefixes.includes(log)) return { is: 'table' }
       keys += page.objects.length
       for (const found of page.prefixes) names.push(found.slice(prefix.length, -1))
+      if (page.prefixes.includes(log)) return this.#table(prefix, names)
       // A folder of a table may hold a million files: asked for by its name, the log is found at once.
-      if (isFirst && page.next !== null && (await this.#holds(log, signal))) return { is: 'table' }
+      if (isFirst && page.next !== null && (await this.#holds(log, signal))) return this.#table(prefix, names)
       isFirst = false
     }
     if (path === this.root && names.length === 0 && keys === 0) throw nothingBelow(path)
-    const folders = [...new Set(names)].filter((name) => name !== '' && !name.startsWith('.'))
-    const items = folders
+    return { is: 'folder', items: this.#folders(prefix, names) }
+  }
+
+  /** Of a table only the folders of the pages that were listed anyway: those behind thousands of its files would cost a request a thousand. */
+  #table(prefix: string, names: readonly string[]): FolderLook {
+    const items = this.#folders(prefix, names.filter(mayHoldTables))
+    return { is: 'table', folders: async () => items }
+  }
+
+  #folders(prefix: string, names: readonly string[]): readonly LakeItem[] {
+    return [...new Set(names)]
+      .filter((name) => name !== '' && !name.startsWith('.'))
       .toSorted((a, b) => (a < b ? -1 : 1))
       .map((name): LakeItem => ({ kind: 'folder', name, path: s3Path(this.#bucket, prefix + name) }))
-    return { is: 'folder', items }
   }
 
   async #holds(prefix: string, signal: AbortSignal): Promise<boolean> {
