@@ -312,7 +312,12 @@ export class ImportRecord {
   }
 
   #status(status: ImportStatus, replay: Replay | null) {
-    return { status, version: this.version, files: this.#filesBefore + (replay?.files ?? 0), nowMs: this.#o.clock.now() }
+    return {
+      status,
+      version: this.version,
+      files: this.#filesBefore + (replay?.files ?? 0),
+      nowMs: this.#o.clock.now(),
+    }
   }
 
   /** The cursor as it is stored. */
