@@ -329,13 +329,12 @@ describe('shapes', () => {
 })
 
 describe('tables of others', () => {
-  test('another id, another source, other features, no partition: nothing is written', async () => {
+  test('another id, other features, no partition: nothing is written', async () => {
     const { folder, table } = localTable(place())
     const file = await dataFile(folder, 'a', 'part-1-00000')
     await table.publish(publication('a', [file]), NEVER)
     const other = [
       publication('b', [], 1n, { tableId: 'another' }),
-      publication('b', [], 1n, { configuration: { 'sluice.source': 'postgresql://db/other' } }),
       publication('b', [], 1n, { stored: { ...STORED, partitionColumn: 'month' } }),
     ]
     for (const one of other) {

@@ -83,6 +83,8 @@ export async function advance(
       await note(context, work, error)
       throw error
     }
+    // The log has its word for this fence: what is archived again is published under a newer one.
+    if (next === 'retract') held = await heldAnew(context, held)
     const after = await reload()
     failures = 0
     if (after.state !== partition.state) tell(context, after, context.clock.ticks() - since)

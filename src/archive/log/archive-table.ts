@@ -81,9 +81,15 @@ export class ArchiveTable implements ArchiveLog {
   async own(signal: AbortSignal, expected: Expected = {}): Promise<ArchiveTableState | null> {
     const { heads, store } = this.#parts
     for (;;) {
-      const state = await this.state(signal, expected)
+      const { configuration, ...rest } = expected
+      const state = await this.state(signal, rest)
       const known = await heads.read()
-      if (isOwnHead(state?.head ?? null, known)) return state
+      if (isOwnHead(state?.head ?? null, known)) {
+        // Where no head tells whose table it is, its properties do.
+        if (state !== null && state.head === null)
+          refuseOther(store, state, configuration === undefined ? {} : { configuration })
+        return state
+      }
       // A head that another program of this ledger settled meanwhile is no longer in the ledger: the log has moved on then.
       const again = await this.state(signal, expected)
       if (again?.version !== state?.version) continue
