@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
 import { ALL } from '../support/backend.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 
@@ -220,4 +221,50 @@ test('a row that the target refuses waits in the quarantine, until it is taken',
   expect(taken.finished).toMatchObject({ exitCode: 0, totals: { quarantined: '0', mended: '1' } })
   expect(await target.rows('SELECT row_key FROM migration_quarantine WHERE replayed_ms IS NULL')).toEqual([])
   expect(await rowsOf(target)).toEqual(await rowsOf(source))
+})
+
+test('stopped, it says so; what no run has copied is copied first, and what was copied is compared', async () => {
+  const { source, target, copy } = await copied(20)
+  const slow = { ...copy, workers: 1, chunkRows: 50 }
+  await source.sql(
+    'DROP TABLE IF EXISTS u',
+    'CREATE TABLE u (id INTEGER PRIMARY KEY, n INTEGER)',
+    `INSERT INTO u SELECT id * 10 + n.i, 1 FROM t, (SELECT 0 AS i UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) n`,
+  )
+  const half = { ...slow, tables: ['u'] }
+  const stopAfter = (type: 'chunk.done') => {
+    const interrupt = new Interrupter()
+    return { interrupt, onEvent: (event: Event) => (event.type === type ? interrupt.requestStop() : undefined) }
+  }
+  expect((await perform(half, stopAfter('chunk.done'))).finished).toMatchObject({
+    exitCode: 75,
+    totals: { proved: '1' },
+  })
+  await target.sql('UPDATE u SET n = 2')
+  const stopped = await perform({ ...half, again: true }, stopAfter('chunk.done'))
+  // The first chunk that is copied ends the run: nothing was compared yet, and nothing that earlier runs proved counts.
+  expect(stopped.finished).toMatchObject({
+    exitCode: 75,
+    totals: { compared: '0', mended: '0', proved: '1', chunks: '4' },
+  })
+  const done = await perform({ ...half, again: true })
+  expect(done.finished).toMatchObject({
+    exitCode: 0,
+    totals: { chunks: '4', proved: '4', compared: '2', mended: '50' },
+  })
+  const select = 'SELECT id, n FROM u ORDER BY id'
+  expect(await target.rows(select)).toEqual(await source.rows(select))
+  await target.sql('UPDATE u SET n = 3')
+  const early = await perform({ ...half, again: true }, stopAfter('chunk.done'))
+  expect(early.finished).toMatchObject({
+    exitCode: 75,
+    status: 'stopped',
+    totals: { compared: '1', mended: '50', proved: '1' },
+  })
+  const rest = await perform({ ...half, again: true })
+  expect(rest.finished).toMatchObject({ exitCode: 0, totals: { compared: '4', mended: '150' } })
+  expect(await target.rows(select)).toEqual(await source.rows(select))
+  // The stopped run and the one that went on are one.
+  expect((await undo(target, rest)).finished).toMatchObject({ exitCode: 0, totals: { undone: '200' } })
+  expect(await target.rows('SELECT DISTINCT n FROM u')).toEqual([['3']])
 })
