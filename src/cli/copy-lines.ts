@@ -4,6 +4,7 @@ import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/event.t
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { typeMap } from './copy-listings.ts'
+import { lookText } from './look-text.ts'
 import { objectTold, plannedObjects } from './object-lines.ts'
 import { rowKeyText } from './row-key.ts'
 import { tableSteered } from './wish-lines.ts'
@@ -53,6 +54,7 @@ export class CopyLines {
   #aside = 0
   #made = 0
   #failed = 0
+  #different = 0
 
   constructor(options: CopyLinesOptions) {
     this.#options = options
@@ -141,6 +143,14 @@ export class CopyLines {
     return [block('FAILED', text, { table, details, code: error.code, problem: true })]
   }
 
+  /** A chunk of an earlier run that holds another number of rows than it has to. */
+  differs(event: Of<'look.difference'>, block: Tell): readonly Block[] {
+    this.#different += 1
+    if (this.#different > MOST_LINES && !this.#options.verbose) return []
+    const { table } = event
+    return [block(event.accepted === true ? 'note' : 'DIFFERS', this.#subject(table) + lookText(event), { table })]
+  }
+
   done(event: Of<'chunk.done'>, at: number): void {
     this.#lastDone.set(event.table, at)
   }
@@ -167,7 +177,7 @@ export class CopyLines {
       return [block('note', `${subject}${status}${proof === '' ? '' : `: ${proof}`}`, { table }), ...notes]
     const last = this.#lastDone.get(table)
     const took = last === undefined ? '' : `  ${durationText(last - (this.#begun.get(table) ?? last))}`
-    const facts = `${grouped(copied.written).padStart(13)} ${copied.written === '1' ? 'row ' : 'rows'}  ${proof === '' ? plural(copied.chunks, 'chunk') : proof}`
+    const facts = `${grouped(copied.written).padStart(13)} ${copied.written === '1' ? 'row ' : 'rows'}  ${proof === '' ? earlierText(copied) : proof}`
     return [block('ok', subject + facts + took, { table }), ...notes]
   }
 
@@ -185,6 +195,7 @@ export class CopyLines {
     return [
       ...hidden(this.#aside, 'more row set aside', 'more rows set aside'),
       ...hidden(this.#failed, 'more failure'),
+      ...hidden(this.#different, 'more chunk that differs', 'more chunks that differ'),
       ...hidden(this.#made, 'more index or constraint made', 'more indexes and constraints made'),
     ]
   }
@@ -250,7 +261,10 @@ export class CopyLines {
     const proof = this.#plans.get(table)?.proof ?? 'chunk'
     if (again !== undefined && again.compared !== '0') return comparedText(proved, chunks, quarantined, again)
     if (proof === 'none' || proved === '0') return ''
-    const what = proof === 'count' ? 'count equal' : 'count and checksum equal'
+    const equal = proof === 'count' ? 'count equal' : 'count and checksum equal'
+    // Rows of others may stand between those that were read: nothing is said of them.
+    const shared = ['upsert', 'append'].includes(this.#plans.get(table)?.onExisting ?? '')
+    const what = shared ? equal.replace(/ equal$/, ' of the rows that were read equal') : equal
     return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without(quarantined)}`
   }
 
@@ -286,4 +300,10 @@ function mapDetails({ columns }: CopyPlanLine): Block['details'] {
   const shown = lines.slice(0, MOST_COLUMNS + 1).map((line, index) => [index === 0 ? 'creates' : '', line] as const)
   const more = lines.length - shown.length
   return more === 0 ? shown : [...shown, ['', `and ${plural(more, 'column')} more; --dry-run shows all`] as const]
+}
+
+/** Of a table of which this run has proved nothing. */
+function earlierText({ chunks, earlier, provedAt }: CopyTally): string {
+  if (earlier === '0' || provedAt === undefined) return plural(chunks, 'chunk')
+  return `${grouped(earlier)} of ${plural(chunks, 'chunk')} proved on ${provedAt[1].slice(0, 10)}`
 }

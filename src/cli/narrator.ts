@@ -41,6 +41,7 @@ export class Narrator {
   readonly #cdm = new CdmLines()
   readonly #script = new ScriptLines()
   #comparing: Of<'diff.progress'> | null = null
+  #looking: Of<'look.progress'> | null = null
   readonly #reported = new Set<string>()
   readonly #told = new Set<string>()
 
@@ -93,6 +94,8 @@ export class Narrator {
         return this.#copies.steered(event, block)
       case 'chunk.released':
         return this.#copies.free(event, block)
+      case 'look.difference':
+        return this.#copies.differs(event, block)
       case 'index.started':
       case 'index.done':
       case 'index.failed':
@@ -284,17 +287,24 @@ export class Narrator {
 
   #progress(event: Event, at: number, block: Tell): readonly Block[] {
     if (event.type === 'diff.progress') this.#comparing = event
+    if (event.type === 'look.progress') this.#looking = event
     if (
-      !(event.type.startsWith('chunk.') || event.type === 'diff.progress') ||
+      !(event.type.startsWith('chunk.') || event.type === 'diff.progress' || event.type === 'look.progress') ||
       at - (this.#lastProgress ?? at) < PROGRESS_EVERY_MS
     )
       return []
     this.#lastProgress = at
-    return [block('at', paceText(this.#pace.now()) + comparingText(this.#comparing))]
+    return [block('at', paceText(this.#pace.now()) + comparingText(this.#comparing) + lookingText(this.#looking))]
   }
 }
 
 const isArchiving = (command: string): boolean => command === 'archive' || command === 'restore'
+
+/** Of the end of a copy: chunks of earlier runs that were counted. */
+function lookingText(event: Of<'look.progress'> | null): string {
+  if (event === null || event.done === event.total) return ''
+  return `  counting rows of earlier chunks, ${grouped(event.done)} of ${grouped(event.total)}`
+}
 
 /** Of a comparison: ranges, and what was found in them. */
 function comparingText(event: Of<'diff.progress'> | null): string {

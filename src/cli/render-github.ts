@@ -22,7 +22,16 @@ type Kind = 'error' | 'warning' | 'notice'
 type TableFinished = Extract<EventBody, { type: 'table.finished' }>
 
 const IMPORT_COLUMNS = ['table', 'status', 'version', 'files', 'size', 'took', 'notes']
-const COPY_COLUMNS = ['table', 'status', 'chunks proved', 'rows read', 'written', 'set aside', 'notes']
+const COPY_COLUMNS = [
+  'table',
+  'status',
+  'chunks proved',
+  'proved earlier',
+  'rows read',
+  'written',
+  'set aside',
+  'notes',
+]
 
 /** Message part of a workflow command. */
 export function escapeMessage(text: string): string {
@@ -55,9 +64,15 @@ function importFacts({ version, files, bytes, ms }: TableFinished): readonly str
 }
 
 function copyFacts({ copied }: TableFinished): readonly string[] {
-  if (copied === undefined) return ['', '', '', '']
-  const { proved, chunks, read, written, quarantined } = copied
-  return [`${grouped(proved)} of ${grouped(chunks)}`, grouped(read), grouped(written), grouped(quarantined)]
+  if (copied === undefined) return ['', '', '', '', '']
+  const { proved, earlier, chunks, read, written, quarantined } = copied
+  return [
+    `${grouped(proved)} of ${grouped(chunks)}`,
+    grouped(earlier),
+    grouped(read),
+    grouped(written),
+    grouped(quarantined),
+  ]
 }
 
 export type GithubOptions = { readonly summaryFile: string | undefined; readonly redact: (text: string) => string }
@@ -81,7 +96,12 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       return
     }
     const told = [...(event.notes ?? []), ...leftLines(event.leftBehind ?? [])].join('; ')
-    const notes = event.error === undefined ? told : `${event.error.code} ${event.error.message}`
+    const notes =
+      event.error === undefined
+        ? told
+        : [`${event.error.code} ${event.error.message}`, ...(command === 'copy' && told !== '' ? [told] : [])].join(
+            '; ',
+          )
     const facts = command === 'copy' ? copyFacts(event) : importFacts(event)
     rows.push(`| ${[event.table, event.status, ...facts, notes].map(cell).join(' | ')} |`)
   }

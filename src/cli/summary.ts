@@ -174,11 +174,12 @@ export class SummaryFold {
  * @param chunksNow that this run has copied
  */
 function copiedText({ status, totals }: RunFinished, chunksNow: number): string {
-  const { read, written, skipped, quarantined, chunks = '0', proved = '0' } = totals
+  const { read, written, skipped, quarantined, chunks = '0', proved = '0', earlier = '0' } = totals
+  const done = (BigInt(proved) + BigInt(earlier)).toString()
   if (read === undefined || written === undefined || skipped === undefined || quarantined === undefined) return ''
   const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + set aside ${grouped(quarantined)}${besideText(totals)}`
-  if (chunksNow === 0 && status === 'ok' && chunks === proved && chunks !== '0') return `nothing was left to do; ${sum}`
-  return status === 'ok' || chunks === proved ? sum : `${grouped(proved)} of ${plural(chunks, 'chunk')} done, ${sum}`
+  if (chunksNow === 0 && status === 'ok' && chunks === done && chunks !== '0') return `nothing was left to do; ${sum}`
+  return status === 'ok' || chunks === done ? sum : `${grouped(done)} of ${plural(chunks, 'chunk')} done, ${sum}`
 }
 
 /** With `--again`: rows of the target that are none of the source. */

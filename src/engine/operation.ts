@@ -280,6 +280,10 @@ export type CopyOperation = {
   readonly part?: { readonly no: number; readonly of: number }
   /** Rows of a table that may be set aside before the table is given up. */
   readonly maxAside: number
+  /** Chunks of earlier runs are believed: this run does not count their rows. */
+  readonly noLook?: true
+  /** Tables whose differences in the counts of earlier chunks are accepted, by their names in the source or the target. */
+  readonly acceptDifference?: readonly string[]
   readonly restart: boolean
   /** Compares every chunk that earlier runs have copied once more, and writes what differs. */
   readonly again?: true

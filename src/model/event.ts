@@ -106,7 +106,10 @@ export type EventBody =
     } & KeySpan &
       Partial<ChunkTally>)
   /** A chunk of a copy that an earlier run has proved. */
-  | ({ type: 'chunk.skipped'; table: string; chunk: string } & KeySpan & ChunkTally)
+  | ({ type: 'chunk.skipped'; table: string; chunk: string; provedAt?: string } & KeySpan & ChunkTally)
+  /** Before a copy ends it counts the rows of chunks that earlier runs have proved, on both sides. Chunks; of the source's rows and the target's. */
+  | { type: 'look.progress'; table: string; done: Dec; total: Dec }
+  | LookDifferenceEvent
   | { type: 'chunk.failed'; table: string; chunk: string; error: ErrorInfo }
   /** A chunk of a copy is free again: its worker gave it back, or is gone. */
   | { type: 'chunk.released'; table: string; chunk: string; reason: ReleaseReason; error?: ErrorInfo }
@@ -253,6 +256,23 @@ export type ChunkTally = {
   checksum?: { source: string; target: string }
 }
 
+/** A chunk of an earlier run, or a table as a whole, that holds another number of rows than it has to. */
+export type LookDifferenceEvent = {
+  type: 'look.difference'
+  table: string
+  /** Absent where only the table as a whole could be counted. */
+  chunk?: string
+  /** `source`: only the source changed since the chunk was proved. `target`: the target lost or got rows. */
+  side: 'source' | 'target'
+  /** Rows of the source when the chunk was proved, and now. */
+  sourceBefore: Dec
+  source: Dec
+  expected: Dec
+  target: Dec
+  /** Noted by `--accept-difference`. */
+  accepted?: true
+} & KeySpan
+
 /** Milliseconds that a target takes for a megabyte of rows. */
 export type Latency = {
   /** 95 of 100 times in the last seconds it took no longer. */
@@ -267,7 +287,14 @@ export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare'
 /** Of one table, over all runs. */
 export type CopyTally = {
   chunks: Dec
+  /** By this run. */
   proved: Dec
+  /** Proved by other runs, which this run left as they are. */
+  earlier: Dec
+  /** Of those: counted by this run, on both sides. */
+  looked: Dec
+  /** First and last moment at which the chunks of other runs were proved. */
+  provedAt?: readonly [string, string]
   read: Dec
   written: Dec
   skipped: Dec

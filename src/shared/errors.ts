@@ -101,6 +101,7 @@ export const ERROR_CODES = {
   SETUP_PROBLEMS: 'verify',
   ROWS_ASIDE: 'verify',
   CHUNKS_FAILED: 'verify',
+  COUNTS_DIFFER: 'verify',
   PROOF_FAILED: 'verify',
   /** Rows are in the target, but not every index or constraint that was asked for. */
   OBJECTS_FAILED: 'verify',

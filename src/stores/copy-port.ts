@@ -215,6 +215,14 @@ export type RowBatch = {
   readonly sourceRows?: number
 }
 
+/** Ranges of one table whose rows are counted. */
+export type CountRequest = {
+  readonly table: TableSpec
+  readonly ranges: readonly Range[]
+  /** A condition in the SQL of this store. */
+  readonly where: string | null
+}
+
 export type BatchSize = { readonly rows: number; readonly bytes: number }
 
 export type Extent = {
@@ -246,6 +254,11 @@ export interface SourceView extends AsyncDisposable {
   csv?(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
   /** Rows and sum of a range, computed where that is cheapest. */
   digest(request: RowRequest, signal: AbortSignal): Promise<Digest>
+  /**
+   * Rows of each range, in one query or request where that is cheapest. Absent where the store can only read and count: its caller does that.
+   * @throws SluiceError BAD_PREDICATE for a wrong condition
+   */
+  readonly counts?: ((request: CountRequest, signal: AbortSignal) => Promise<readonly bigint[]>) | undefined
   /** The largest key of the range, and null where it is empty. */
   last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<readonly string[] | null>
 }
@@ -322,6 +335,8 @@ export interface CopyTarget {
 export interface ChunkWriter extends AsyncDisposable {
   /** For `LedgerDatabase.endSession`; empty where there is nothing to end. */
   readonly session: string
+  /** False where it sees only the rows it was given, because the bounds of the range mean nothing in the target; otherwise `digest` sees all rows of the range. */
+  readonly seesRange: boolean
   /** Whether the target holds rows in the range, before anything is written. */
   occupied(): Promise<boolean>
   /**

@@ -128,7 +128,14 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     const [claim] = claims
     if (claim === null || claim === undefined) throw new Error('nothing was claimed')
     const tally = { read: 10n, written: 10n, skipped: 0n, quarantined: 0n, bytes: 1n }
-    const proof = { scheme: 'none', source: null, target: null, point: { view: '', at: '' } } as const
+    const proof = {
+      scheme: 'none',
+      source: null,
+      target: null,
+      point: { view: '', at: '' },
+      surplus: 0n,
+      refused: null,
+    } as const
     const first = ours[0]?.closing(claim, tally, proof, null, [])
     const second = ours[1]?.closing(claim, tally, proof, null, [])
     if (first === undefined || second === undefined) throw new Error('no ledger')
@@ -215,7 +222,14 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
           else if (what === 'fail') await chunks.fail(claim, { code: 'X', message: 'x' })
           else if (what === 'close') {
             const tally = { read: 1n, written: 1n, skipped: 0n, quarantined: 0n, bytes: 1n }
-            const proof = { scheme: 'none', source: null, target: null, point: { view: '', at: '' } } as const
+            const proof = {
+              scheme: 'none',
+              source: null,
+              target: null,
+              point: { view: '', at: '' },
+              surplus: 0n,
+              refused: null,
+            } as const
             await ledger.batch(chunks.closing(claim, tally, proof, null, []).statements)
           }
         })

@@ -15,7 +15,7 @@ import { newKeyspace } from '../support/servers/cassandra-kit.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1', 'cassandra'] as const
 /** Of version 2. */
-const LATE = ['surplus', 'target_mark']
+const LATE = ['surplus', 'target_mark', 'alive_until']
 
 let folder = ''
 beforeAll(() => {

@@ -116,6 +116,8 @@ describe('a copy', () => {
     const copied = {
       chunks: '1',
       proved: '1',
+      earlier: '0',
+      looked: '0',
       read: '50000',
       written: '50000',
       skipped: '0',

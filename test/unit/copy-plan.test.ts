@@ -121,7 +121,9 @@ function chunk(no: number, range: Range, status = 'pending'): StoredChunk {
     sourceSum: null,
     skipped: 0n,
     bytes: 0n,
+    surplus: 0n,
     runId: null,
+    completedMs: null,
   }
 }
 

@@ -108,6 +108,22 @@ const copy: Command = {
         default: false,
         describe: 'go on where a copy stopped; happens without it too',
       })
+      .option('look', {
+        type: 'boolean',
+        default: true,
+        describe:
+          'count the rows of chunks that earlier runs have proved, on both sides, before the copy says that it is done; --no-look believes them',
+      })
+      .option('accept-difference', {
+        array: true,
+        string: true,
+        nargs: 1,
+        requiresArg: true,
+        default: [],
+        defaultDescription: 'none',
+        describe:
+          'a table whose chunks of earlier runs may hold the numbers of rows that they hold now; noted with date and name; repeatable',
+      })
       .option('restart', {
         type: 'boolean',
         default: false,
@@ -190,6 +206,8 @@ function operationOf(
     ...given('track', track),
     ...(cdm === null ? {} : { cdmLines: true as const }),
     ...given('cassandra', readCassandra(args, cdm)),
+    ...(args['look'] === false ? { noLook: true as const } : {}),
+    ...(list(args, 'accept-difference').length === 0 ? {} : { acceptDifference: list(args, 'accept-difference') }),
     ...(again ? { again } : {}),
     ...(readsAll && !restart && !flag(args, 'resume') ? { againWhenDone: true as const } : {}),
     ...(flag(args, 'delete-extra') ? { deleteExtra: true as const } : {}),
@@ -266,8 +284,8 @@ function retryCommand(
   runId: string,
   { from, to }: Ends,
 ): string | undefined {
-  const { chunks, proved, quarantined = '0' } = totals
-  if (exitCode !== EXIT_OF_KIND.verify || quarantined === '0' || chunks === undefined || chunks !== proved)
+  const { chunks, proved = '0', earlier = '0', quarantined = '0' } = totals
+  if (exitCode !== EXIT_OF_KIND.verify || quarantined === '0' || chunks !== String(BigInt(proved) + BigInt(earlier)))
     return undefined
   if (error?.code !== 'ROWS_ASIDE') return undefined
   // Rows that an earlier run has set aside are found under its number; those of several runs, without one.

@@ -17,6 +17,7 @@ import {
   writeColumns,
   type TableContext,
 } from './context.ts'
+import { isRanged } from './look/ranged.ts'
 import { failureKind } from './failure.ts'
 import { asideKeys, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
 
@@ -70,6 +71,8 @@ class ChunkWork {
   #skipped = 0n
   #bytes = 0
   #cursor: string | null
+  /** Nothing stood in the range before this chunk was written, or nothing stays of it. */
+  #fresh = false
 
   constructor(context: TableContext, view: SourceView, claim: Claim, careful: boolean, progress: ChunkProgress) {
     this.#context = context
@@ -116,6 +119,10 @@ class ChunkWork {
       if (this.#batchwise) await ledger.current(this.#claim)
       throw notEmpty(plan.target.table.name)
     }
+    const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append'
+    this.#fresh =
+      !shared ||
+      (isRanged(plan) && writer.seesRange && this.#cursor === null && this.#isFirst() && !(await writer.occupied()))
     const frames = !this.#careful && plan.frames !== undefined && plan.proof !== 'canonical'
     const source = frames ? await this.#forward(writer) : await this.#copyRows(writer)
     return await this.#close(writer, source, frames)
@@ -250,13 +257,35 @@ class ChunkWork {
     const also = this.#batchwise
       ? []
       : this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one))
-    const proof = { scheme, source: read, target: stored, point: this.#view.point }
+    const surplus = await this.#surplus(writer, tally, stored)
+    const proof = {
+      scheme,
+      source: read,
+      target: stored,
+      point: this.#view.point,
+      surplus,
+      refused: refusedText(this.#aside),
+    }
     // Before the chunk counts as done: a run that is killed in between must not forget them.
     await this.#context.weak?.keep(this.#context)
     const closing = performance.now()
     const outcome = await writer.commit(ledger.closing(this.#claim, tally, proof, end, also))
     this.#context.pulse.committed(performance.now() - closing)
     return outcome === 'fenced' ? null : { tally, source: read, target: stored, aside: this.#aside }
+  }
+
+  /**
+   * Rows of the target in the range less rows read. A range that was empty, or was emptied, holds what was written; elsewhere rows are counted.
+   * @returns null where the writer cannot count the range: the first look of a later run does
+   */
+  async #surplus(writer: ChunkWriter, tally: Tally, stored: Digest | null): Promise<bigint | null> {
+    const { plan } = this.#context
+    // Of a table that is counted as a whole: what was not written is there, or was set aside.
+    if (!isRanged(plan)) return -tally.quarantined
+    if (this.#fresh) return tally.written - tally.read
+    if (!writer.seesRange) return null
+    const rows = stored !== null && this.#keys === null ? stored.rows : (await writer.digest({ scheme: 'count' })).rows
+    return rows - tally.read
   }
 
   /** The last chunk ends at the largest key that was seen: what comes to lie above it is found by the next run. */
@@ -378,6 +407,11 @@ class ChunkWork {
   #noteKey(row: Row): void {
     this.#keys?.add(keyText(this.#targetKey.map((at) => row[at] ?? null)))
   }
+}
+
+/** The first row that was refused, for the ledger. */
+function refusedText([first]: readonly AsideRow[]): string | null {
+  return first === undefined ? null : `${first.key.join(', ')}: ${first.message}`.slice(0, 500)
 }
 
 function asideOf(plan: TablePlan, key: Bound, row: Row, { code, message }: SluiceError): Omit<AsideRow, 'stage'> {

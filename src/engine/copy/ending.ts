@@ -1,28 +1,47 @@
 /** How a copy ended, over all of its tables. */
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
 import { finishTable } from './finish-table.ts'
 import { asideRuns } from './ledger/quarantine.ts'
 import { buildForeignKeys, objectsError } from './objects/build-objects.ts'
+import { noteTarget } from './same-table.ts'
 import type { TableRun } from './runner.ts'
 import type { Surroundings } from './start-table.ts'
 
 /** Sums up the tables that are told of already and tells of the others. */
 export async function endOf(tables: readonly TableRun[], around: Surroundings): Promise<Ending> {
   const { operation, run, steering } = around
-  const sums = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n, chunks: 0n, proved: 0n }
+  const sums = {
+    read: 0n,
+    written: 0n,
+    skipped: 0n,
+    quarantined: 0n,
+    bytes: 0n,
+    chunks: 0n,
+    proved: 0n,
+    earlier: 0n,
+    looked: 0n,
+  }
   const errors: SluiceError[] = []
   const leftOut: string[] = []
   const aside = new Set<bigint>()
   let ok = 0
   let unbuilt = 0
+  let isUnlooked = false
   for (const table of tables) {
     if (table.context === null) {
       if (table.error !== null) errors.push(table.error)
       continue
     }
-    const { tally, error, leftOut: isLeftOut, unbuilt: left } = await finishTable(table, table.context, around)
+    const {
+      tally,
+      error,
+      leftOut: isLeftOut,
+      unbuilt: left,
+      unlooked,
+    } = await finishTable(table, table.context, around)
     for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += tally[name]
     // It may have been an earlier run that set them aside. A ledger that cannot be read has been told of by now.
     if (tally.quarantined > 0n)
@@ -31,12 +50,18 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
     else if (isLeftOut) leftOut.push(table.name)
     else ok++
     unbuilt += left
+    isUnlooked ||= unlooked
   }
   for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
     unbuilt += built.left
     if (built.errors.length === 0 || ended?.error !== null) continue
     errors.push(objectsError(name, built.errors))
     ok--
+  }
+  for (const { context, ended } of tables) {
+    // Nothing is lost where it is not noted: the next run counts the table before it believes that it is the same.
+    if (context !== null && (ended?.error?.kind ?? 'verify') === 'verify')
+      await noteTarget(context, around.runs).catch(() => undefined)
   }
   const totals = {
     tables: dec(tables.length),
@@ -47,9 +72,9 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
       string
     >),
   }
-  const proof = operation.verify
+  const proof = proofOf(operation, sums)
   const more = aside.size === 0 ? {} : { asideRuns: [...aside].map((runId) => dec(runId)) }
-  if (steering.stop.aborted && (sums.proved < sums.chunks || unbuilt > 0))
+  if (steering.stop.aborted && (sums.proved + sums.earlier < sums.chunks || unbuilt > 0 || isUnlooked))
     return { totals, proof, ...more, stopped: true }
   const [first] = errors
   if (first === undefined && leftOut.length > 0)
@@ -81,6 +106,16 @@ function againTotals(tables: readonly TableRun[]): Readonly<Record<string, strin
   const names = ['compared', 'differed', 'mended', 'removed', 'extra', 'newer'] as const
   const sums = names.map((name) => [name, all.reduce((sum, one) => sum + one[name], 0n)] as const)
   return Object.fromEntries(sums.flatMap(([name, sum]) => (name === 'newer' && sum === 0n ? [] : [[name, dec(sum)]])))
+}
+
+/** What this run itself looked at: chunks that it proved, or counts of those that earlier runs have proved. */
+function proofOf(
+  { verify, noLook }: CopyOperation,
+  { proved, earlier }: { readonly proved: bigint; readonly earlier: bigint },
+): string {
+  if (verify === 'none' || earlier === 0n) return verify
+  if (noLook === true) return 'earlier'
+  return proved === 0n ? 'count' : verify
 }
 
 function leftOutAsAsked(tables: readonly string[]): SluiceError {

@@ -4,6 +4,7 @@ import { dec, type CopyTally } from '../../model/event.ts'
 import { sumText } from '../../model/copy/row-hash.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { lostNotes } from './plan/lost-notes.ts'
+import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
 import { againNotes, againTold, asCompared } from './again/again-work.ts'
@@ -14,9 +15,11 @@ import { leftOfTable } from './plan/left-behind.ts'
 import { onSide } from './sides.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
 import type { RunLedger } from './ledger/runs.ts'
+import { earlierOf, lookEarlier, provedSpan, type Looked } from './look/look-earlier.ts'
 import { isWanted, openTokens } from './plan/ring-plan.ts'
 import { buildOwnObjects, objectsError } from './objects/build-objects.ts'
 import { patiently } from './patience.ts'
+import { retryAside } from './retry-aside.ts'
 import type { TableRun } from './runner.ts'
 import type { Surroundings } from './start-table.ts'
 import type { Views } from './views.ts'
@@ -29,7 +32,12 @@ export type Tallies = {
   /** Of the source, about. */
   readonly bytes: bigint
   readonly chunks: bigint
+  /** By this run. */
   readonly proved: bigint
+  /** Completed by other runs, and left as they are. */
+  readonly earlier: bigint
+  /** Of those: counted by this run on both sides. */
+  readonly looked: bigint
 }
 
 /** Sums of a table over all runs, and why it is not whole; null where it is, or where it was left out as asked. */
@@ -39,6 +47,8 @@ export type Ended = {
   readonly leftOut: boolean
   /** Indexes and constraints that were not begun, because the run was asked to stop. */
   readonly unbuilt: number
+  /** Chunks of other runs that were not counted, because the run was asked to stop. */
+  readonly unlooked: boolean
 }
 
 /** Tells how a table ended, unless that has been told already. */
@@ -49,7 +59,10 @@ export async function finishTable(table: TableRun, context: TableContext, around
   let error = table.error
   let unbuilt = 0
   let more: readonly string[] = []
+  let looked: Looked | null = null
   try {
+    if (error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted)
+      await retryAside(context, steering.stop)
     const all = await context.ledger.all()
     chunks = context.ring === null ? all : all.filter(isWanted(context.ring))
     error ??= verdict(context, chunks, table, operation, steering.leavesOut(context.name))
@@ -58,13 +71,19 @@ export async function finishTable(table: TableRun, context: TableContext, around
         hint: 'run the same command again: it goes on where this one ended',
       })
     }
-    if (table.again !== undefined) chunks = asCompared(chunks, table.again)
+    if (table.again !== undefined) chunks = proved(asCompared(chunks, table.again), table.again, context)
+    const mayLook = table.again === undefined && (error === null || error.code === 'ROWS_ASIDE')
+    if (mayLook && !steering.stop.aborted && !run.interrupt.abort.aborted) {
+      looked = await lookEarlier(context, chunks, all, around)
+      error = worse(error, looked.error)
+    }
     const whole = chunks.every(({ status }) => status === 'completed')
-    if (error === null && whole && !run.interrupt.abort.aborted) {
+    // Rows that came or went since are no cause to leave a table without its indexes.
+    if ((error === null || error === looked?.error) && whole && !run.interrupt.abort.aborted) {
       await patiently(() => proveWhole(context, chunks), context, steering.stop)
       const built = await buildOwnObjects(context, around)
       unbuilt = built.left
-      if (built.errors.length > 0) error = objectsError(context.name, built.errors)
+      if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
       // Statistics at the end, so that those of indexes on expressions are among them.
       more = await patiently(() => finishTarget(context, around), context, steering.stop)
     }
@@ -73,9 +92,10 @@ export async function finishTable(table: TableRun, context: TableContext, around
   } catch (thrown) {
     error ??= asSluiceError(thrown)
   }
-  const tally = talliesOf(chunks)
+  const tally = talliesOf(context, chunks, looked?.looked ?? 0)
+  const unlooked = looked?.isStopped === true
   const points = new Set(chunks.flatMap(({ view }) => (view === null ? [] : [view]))).size
-  const unfinished = tally.proved < tally.chunks || unbuilt > 0
+  const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || unlooked
   const leftOut = error === null && unfinished && steering.leavesOut(context.name)
   const open = leftOut ? 'skipped' : unfinished && steering.stop.aborted ? 'stopped' : 'ok'
   run.emit({
@@ -83,12 +103,12 @@ export async function finishTable(table: TableRun, context: TableContext, around
     table: context.name,
     status: error === null ? open : 'failed',
     ms: Math.round(run.clock.ticks() - table.begun),
-    copied: copyTally(tally, points, table),
-    ...notesOf(context, points, views, table, more),
+    copied: copyTally(tally, points, table, earlierOf(context, chunks)),
+    ...notesOf(context, points, views, table, [...more, ...(looked?.notes ?? []), ...extraNotes(context, chunks)]),
     ...leftLine(context, around.left),
     ...(error === null ? {} : { error: error.info() }),
   })
-  table.ended = { tally, error, leftOut, unbuilt }
+  table.ended = { tally, error, leftOut, unbuilt, unlooked }
   return table.ended
 }
 
@@ -180,8 +200,14 @@ async function proveWhole(context: TableContext, chunks: readonly StoredChunk[])
   compareDigests(plan, { rows, sum: sumText(sum) }, stored)
 }
 
-function talliesOf(chunks: readonly StoredChunk[]): Tallies {
+/** Rows that are not there count for more than rows that were set aside. */
+function worse(error: SluiceError | null, looked: SluiceError | null): SluiceError | null {
+  return error === null || (looked !== null && error.code === 'ROWS_ASIDE') ? (looked ?? error) : error
+}
+
+function talliesOf(context: TableContext, chunks: readonly StoredChunk[], looked: number): Tallies {
   const done = chunks.filter(({ status }) => status === 'completed')
+  const earlier = earlierOf(context, chunks).length
   const sum = (pick: (chunk: StoredChunk) => bigint): bigint => done.reduce((all, chunk) => all + pick(chunk), 0n)
   const [read, written, quarantined] = [
     sum(({ read: n }) => n),
@@ -195,15 +221,21 @@ function talliesOf(chunks: readonly StoredChunk[]): Tallies {
     quarantined,
     bytes: sum(({ bytes: n }) => n),
     chunks: BigInt(chunks.length),
-    proved: BigInt(done.length),
+    proved: BigInt(done.length - earlier),
+    earlier: BigInt(earlier),
+    looked: BigInt(looked),
   }
 }
 
-function copyTally(tally: Tallies, points: number, { again }: TableRun): CopyTally {
+function copyTally(tally: Tallies, points: number, { again }: TableRun, earlier: readonly StoredChunk[]): CopyTally {
+  const span = provedSpan(earlier)
   return {
     ...(again === undefined ? {} : { again: againTold(again) }),
     chunks: dec(tally.chunks),
     proved: dec(tally.proved),
+    earlier: dec(tally.earlier),
+    looked: dec(tally.looked),
+    ...(span === null ? {} : { provedAt: [isoTime(span[0]), isoTime(span[1])] as const }),
     read: dec(tally.read),
     written: dec(tally.written),
     skipped: dec(tally.skipped),
@@ -211,6 +243,32 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun): CopyTal
     bytes: dec(tally.bytes),
     readPoints: dec(points),
   }
+}
+
+/** Rows of the target that no row of the source was written to, as far as that was counted. */
+function extraRows(chunks: readonly StoredChunk[]): bigint {
+  return chunks.reduce((sum, { status, surplus, quarantined }) => {
+    const extra = status === 'completed' && surplus !== null ? surplus + quarantined : 0n
+    return extra > 0n ? sum + extra : sum
+  }, 0n)
+}
+
+/** Rows of others between those that were read: nothing is proved of them. */
+function extraNotes({ plan }: TableContext, chunks: readonly StoredChunk[]): readonly string[] {
+  const extra = extraRows(chunks)
+  if (extra === 0n) return []
+  return [
+    `the target holds ${extra} ${extra === 1n ? 'row' : 'rows'} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there, and what was proved are the rows that were read`,
+  ]
+}
+
+/** Chunks that a comparison has proved anew are this run's. */
+function proved(
+  chunks: readonly StoredChunk[],
+  { done }: NonNullable<TableRun['again']>,
+  { owner }: TableContext,
+): readonly StoredChunk[] {
+  return chunks.map((chunk) => (done.has(chunk.id) ? { ...chunk, runId: owner.runId } : chunk))
 }
 
 /** What the proof does not say. */

@@ -1,6 +1,7 @@
 /** Says in the ledger that this program lives, so that what it holds stays its own. */
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { LEASE_MS, renewal, type Owner } from './ledger/chunks.ts'
+import { runRenewal } from './ledger/killed-runs.ts'
 import { planningRenewal } from './ledger/planning.ts'
 
 /**
@@ -13,7 +14,7 @@ export function beat(database: LedgerDatabase, owner: Owner, also: () => Promise
     if (under) return
     under = true
     database
-      .batch([renewal(database, owner.id), planningRenewal(database, owner.id)])
+      .batch([renewal(database, owner.id), planningRenewal(database, owner.id), runRenewal(database, owner)])
       .then(also)
       // The database is away: the next beat, or the end of the lease, settles it.
       .catch(() => undefined)

@@ -34,7 +34,7 @@ function holdsRows(chunks: readonly StoredChunk[]): boolean {
 async function refuseAnother(context: TableContext, lasting: boolean, chunks: readonly StoredChunk[]): Promise<void> {
   const { name, plan } = context
   const table = tableText(plan.target.table)
-  const copied = chunks.reduce((sum, { written }) => sum + written, 0n)
+  const copied = chunks.reduce((sum, chunk) => sum + keptRows(chunk), 0n)
   const hint = 'if that is meant, begin again with --restart'
   if (lasting) {
     throw new SluiceError('PLAN_CHANGED', `${table} is another table than the one that was being filled`, {
@@ -49,6 +49,17 @@ async function refuseAnother(context: TableContext, lasting: boolean, chunks: re
     reason: `it was made anew or altered since, and holds ${there} rows; the ledger says that ${copied} of ${name} were copied into it`,
     hint,
   })
+}
+
+/** Rows of a chunk that have to be there: fewer than were written, where their owner has accepted that. */
+function keptRows({ read, written, surplus }: StoredChunk): bigint {
+  return surplus !== null && read + surplus < written ? read + surplus : written
+}
+
+/** Notes the table as it is at the end of a run, whose own indexes and statistics have altered it, where a mark changes with that. */
+export async function noteTarget({ key, plan, store, signal }: TableContext, runs: RunLedger): Promise<void> {
+  const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null
+  if (mark !== null && !mark.lasting && (await runs.targetMark(key)) !== null) await runs.noteTargetMark(key, mark.text)
 }
 
 async function rowsIn(context: TableContext): Promise<bigint> {

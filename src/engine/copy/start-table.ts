@@ -4,6 +4,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { dec } from '../../model/event.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
+import { isoTime } from '../../shared/clock.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
@@ -16,7 +17,10 @@ import { notEmpty } from './copy-chunk.ts'
 import { ChunkLedger, type Owner, type TableKey } from './ledger/chunks.ts'
 import { Planning } from './ledger/planning.ts'
 import type { RunLedger } from './ledger/runs.ts'
+import type { StoredChunk } from './ledger/stored-chunk.ts'
 import type { ObjectWork } from './objects/build-objects.ts'
+import { AT_ONCE } from './look/look.ts'
+import { isRanged } from './look/ranged.ts'
 import { patiently } from './patience.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.ts'
 import { planTable } from './plan/table-plan.ts'
@@ -141,6 +145,7 @@ export async function startTable(given: PlannedTable, planned: PlannedCopy, arou
       chunks: dec(chunks.length),
       done: { chunks: dec(proved.length), rows: dec(proved.reduce((sum, { written }) => sum + written, 0n)) },
     })
+    tellCost(context, proved, around)
     for (const chunk of proved) {
       run.emit({
         type: 'chunk.skipped',
@@ -151,6 +156,7 @@ export async function startTable(given: PlannedTable, planned: PlannedCopy, arou
         written: dec(chunk.written),
         skipped: '0',
         quarantined: dec(chunk.quarantined),
+        ...(chunk.completedMs === null ? {} : { provedAt: isoTime(chunk.completedMs) }),
         attempt: chunk.attempt,
         ...(chunk.bytes === 0n ? {} : { bytes: dec(chunk.bytes) }),
       })
@@ -163,6 +169,29 @@ export async function startTable(given: PlannedTable, planned: PlannedCopy, arou
     await context.planning.end().catch(() => undefined)
     return fail(error)
   }
+}
+
+/** A service that counts requests bills the rows that a look reads. */
+function tellCost(
+  { name, store, plan }: TableContext,
+  chunks: readonly StoredChunk[],
+  { operation, run }: Surroundings,
+): void {
+  if (
+    chunks.length === 0 ||
+    store.can.requests === undefined ||
+    operation.noLook === true ||
+    operation.verify === 'none'
+  )
+    return
+  const rows = chunks.reduce((sum, { written }) => sum + written, 0n)
+  const requests = isRanged(plan) ? Math.ceil(chunks.length / AT_ONCE) : 1
+  run.emit({
+    type: 'log',
+    level: 'note',
+    table: name,
+    message: `counting the rows of ${chunks.length} earlier ${chunks.length === 1 ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${requests} ${requests === 1 ? 'request' : 'requests'}; --no-look leaves it out`,
+  })
 }
 
 /**
@@ -228,11 +257,13 @@ async function withTable(
   const { ledger, plan, signal, target } = ready
   const chunks = await ledger.all()
   const copied = chunks.reduce((sum, { written }) => sum + written, 0n)
+  const isFirst = chunks.every(({ attempt }) => attempt === 0)
+  // Who counts the table as a whole has to know what stood in it before.
+  if (isFirst && !isRanged(plan) && (plan.create || (await isEmpty(ready)))) await runs.notePlanSurplus(ready.key, 0n)
   if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
   if (!plan.create) {
     await settleTarget(ready, runs, chunks)
-    const untouched = chunks.every(({ attempt }) => attempt === 0)
-    if (untouched && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
+    if (isFirst && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
     return ready
   }
   try {

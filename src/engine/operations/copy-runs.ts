@@ -20,7 +20,12 @@ export async function copyRuns(
     run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
     return { totals: { runs: dec(0) } }
   }
-  const rows = await recordedRuns(ledger, runId === undefined ? null : BigInt(runId), runId === undefined ? limit : 1)
+  const rows = await recordedRuns(
+    ledger,
+    runId === undefined ? null : BigInt(runId),
+    runId === undefined ? limit : 1,
+    run.host,
+  )
   if (rows.length === 0 && runId !== undefined) throw noSuchRun(runId)
   if (runId !== undefined) return await chunksOf(ledger, BigInt(runId), limit, run)
   for (const row of rows) run.emit({ type: 'copy.run', ...told(row) })

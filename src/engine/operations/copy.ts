@@ -12,6 +12,7 @@ import { endOf } from '../copy/ending.ts'
 import { finishTable } from '../copy/finish-table.ts'
 import { beat } from '../copy/heartbeat.ts'
 import { AGAIN_OPERATION } from '../copy/ledger/adopt-repairs.ts'
+import { refuseUnknownTables } from '../copy/look/look-earlier.ts'
 import { ChunkLedger, type Owner } from '../copy/ledger/chunks.ts'
 import { ownerId, RunLedger } from '../copy/ledger/runs.ts'
 import { prepareLedger } from '../copy/ledger/schema.ts'
@@ -102,6 +103,15 @@ export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
     emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(planned, operation, to))
     return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
   }
+  refuseUnknownTables(
+    operation.acceptDifference ?? [],
+    planned.tables.map(({ source, targetName }) => [
+      tableText(source.table),
+      source.table.name,
+      targetName.name,
+      tableText(targetName),
+    ]),
+  )
   await using database = await to.ledger()
   await prepareLedger(database)
   const owner: Owner = {
@@ -118,15 +128,18 @@ export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
       'earlier runs copied all of it: every row is read and compared once more, and written where it differs'
     run.emit({ type: 'log', level: 'note', message })
   }
-  await runs.start({
-    operation: operation.again === true ? AGAIN_OPERATION : 'copy',
-    source: redactUrl(operation.from),
-    target: redactUrl(operation.to),
-    planHash,
-    command: run.commandLine,
-    tool: run.tool,
-    actor: run.actor,
-  })
+  await runs.start(
+    {
+      operation: operation.again === true ? AGAIN_OPERATION : 'copy',
+      source: redactUrl(operation.from),
+      target: redactUrl(operation.to),
+      planHash,
+      command: run.commandLine,
+      tool: run.tool,
+      actor: run.actor,
+    },
+    true,
+  )
   track = CopyTrack.of({ operation, run, to, database, owner }, planned)
   const ranges = await again(async () => (await track?.before(planned)) ?? null)
   if (ranges !== null) {

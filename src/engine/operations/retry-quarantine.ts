@@ -1,17 +1,14 @@
 /** `retry-quarantine`: rows that a copy set aside, read again from the source and written, now that somebody mended them. */
 import { randomUUID } from 'node:crypto'
-import { keyText } from '../../model/copy/key-text.ts'
-import { equalDigests, type Row } from '../../model/copy/rows.ts'
-import { rowHash, RowSum, sumText } from '../../model/copy/row-hash.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../stores/copy-port.ts'
+import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
 import { derivedTable, derivedView } from '../../stores/derived/index.ts'
-import { readColumns, targetKeyPositions, targetTable, writeColumns } from '../copy/context.ts'
 import { failureKind } from '../copy/failure.ts'
-import { quarantined, replayedStatement, type QuarantinedRow } from '../copy/ledger/quarantine.ts'
+import { quarantined, type QuarantinedRow } from '../copy/ledger/quarantine.ts'
 import { openRechecks } from '../copy/ledger/rechecks.ts'
+import { replay } from '../copy/replay.ts'
 import { recheck } from '../copy/script/recheck.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../copy/ledger/schema.ts'
@@ -21,8 +18,6 @@ import type { Operation } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 type Retry = Extract<Operation, { kind: 'retry-quarantine' }>
-
-const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 
 export async function retryQuarantine(operation: Retry, run: Run): Promise<Ending> {
   await using to = await openCopyStore(operation.to, { mode: 'write' })
@@ -133,105 +128,6 @@ async function planAgain(
     verify: 'chunk',
   })
   return { plan, view: derivedView(view, found, derived, from.system) }
-}
-
-async function replay(
-  aside: QuarantinedRow,
-  plan: TablePlan,
-  around: {
-    readonly to: CopyStore
-    readonly view: SourceView
-    readonly database: LedgerDatabase
-    readonly signal: AbortSignal
-  },
-): Promise<'written' | 'gone'> {
-  const { to, view, database, signal } = around
-  if (aside.key.length === 0) {
-    throw new SluiceError(
-      'UNSUPPORTED_KEY',
-      `a row of ${aside.table.name} has no key by which it could be found again`,
-      {
-        hint: 'copy the table again with --restart once the row is mended',
-      },
-    )
-  }
-  const range = { by: 'keys', keys: [aside.key] } as const
-  const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
-  const rows: Row[] = []
-  for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
-  if (rows.length > 1) {
-    throw new SluiceError('ROW_REFUSED', `the row ${aside.key.join(', ')} has become ${rows.length} by now`, {
-      hint: 'copy the table again with --restart, for its chunk counts a single one',
-    })
-  }
-  const positions = targetKeyPositions(plan)
-  const keys = rows.map((row) => positions.map((at) => String(row[at] ?? '')))
-  await using writer = await to.target().open({
-    table: targetTable(plan),
-    columns: writeColumns(plan),
-    range: { by: 'keys', keys },
-    onExisting: 'upsert',
-    careful: false,
-    cursor: null,
-    signal,
-  })
-  const closing = closingOf(database, aside, await chunkChange(database, aside, rows[0]))
-  if (rows.length > 0) {
-    const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
-    await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
-    const sum = new RowSum()
-    for (const row of rows) sum.add(row)
-    const only = new Set(rows.map((row) => keyText(positions.map((at) => row[at] ?? null))))
-    const stored = await writer.digest({ scheme: 'canonical', only })
-    if (!equalDigests(sum.digest(), stored)) {
-      throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${aside.key.join(', ')} as it was read`)
-    }
-  }
-  await writer.commit(closing)
-  return rows.length > 0 ? 'written' : 'gone'
-}
-
-const NOTHING: Statement = { sql: 'SELECT 1', parameters: [] }
-
-/** The chunk of the row counts it as written from now on, and its sum holds it. */
-async function chunkChange(
-  database: LedgerDatabase,
-  aside: QuarantinedRow,
-  row: Row | undefined,
-): Promise<Statement | null> {
-  const [found] = await database.all(
-    `SELECT c.id, c.proof, c.source_checksum, c.target_checksum FROM migration_checkpoints c
-     JOIN migration_quarantine q ON q.checkpoint_id = c.id WHERE q.quarantine_id = ? AND c.status = 'completed'`,
-    [aside.id],
-  )
-  if (found === undefined) return null
-  const [id, proof, source, target] = found
-  const added = (sum: unknown): string | null => {
-    if (row === undefined || proof !== 'canonical' || typeof sum !== 'string' || sum === '')
-      return (sum ?? null) as string | null
-    return sumText(BigInt(`0x${sum}`) + BigInt(`0x${rowHash(row).slice(20)}`))
-  }
-  const [read, written] = row === undefined ? [-1, 0] : [0, 1]
-  return {
-    sql: `UPDATE migration_checkpoints SET rows_read = rows_read + ?, rows_written = rows_written + ?, records_processed = records_processed + ?,
-            rows_quarantined = rows_quarantined - 1, source_checksum = ?, target_checksum = ? WHERE id = ?`,
-    parameters: [read, written, written, added(source), added(target), id ?? null],
-  }
-}
-
-function closingOf(database: LedgerDatabase, { id }: QuarantinedRow, change: Statement | null): Closing {
-  const open: Statement = {
-    sql: 'SELECT 1 FROM migration_quarantine WHERE quarantine_id = ? AND replayed_ms IS NULL',
-    parameters: [id],
-  }
-  return {
-    statements: [replayedStatement(database, id), ...(change === null ? [] : [change])],
-    guard: open,
-    landed: {
-      sql: 'SELECT 1 FROM migration_quarantine WHERE quarantine_id = ? AND replayed_ms IS NOT NULL',
-      parameters: [id],
-    },
-  }
 }
 
 function decimals(totals: Readonly<Record<string, number>>): Readonly<Record<string, string>> {

@@ -90,6 +90,18 @@ export class DerivedView implements SourceView {
     return sum.digest()
   }
 
+  /** Absent where rows become several: how many, only reading them tells. */
+  get counts(): SourceView['counts'] {
+    const { explodeMap } = this.#wish
+    const below = this.#view
+    if (explodeMap !== undefined || below.counts === undefined) return undefined
+    return async ({ table, ranges, where }, signal) => {
+      const base = this.#base(table)
+      const request = { table: base, ranges, where }
+      return (await below.counts?.(request, signal)) ?? []
+    }
+  }
+
   [Symbol.asyncDispose](): PromiseLike<void> {
     return this.#view[Symbol.asyncDispose]()
   }

@@ -1,4 +1,5 @@
 /** The line of the log that an event makes. */
+import { differenceText } from './copy/difference-text.ts'
 import type { Event } from '../../model/event.ts'
 import { countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
 import { clean, takeStart } from '../draw/text.ts'
@@ -58,6 +59,11 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
       return entry(
         'warn',
         `${alone ? '' : `${event.table}: `}${plural(Number(event.rows), 'row')} written at ${event.level} only, to be checked again`,
+      )
+    case 'look.difference':
+      return entry(
+        event.accepted === true ? 'note' : 'error',
+        `${event.chunk === undefined ? event.table : chunkName({ table: event.table, chunk: event.chunk }, alone)}: ${differenceText(event)}`,
       )
     case 'index.started':
       return entry('note', `${alone ? '' : `${event.table}: `}making ${event.kind} ${event.name}`)

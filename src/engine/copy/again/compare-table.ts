@@ -405,10 +405,10 @@ class TableComparison {
 
   /** Where no range of the source is one of the target, rows are counted for the table as a whole. */
   async #noteSurplus(): Promise<void> {
-    const { plan, planning, ring, ledger } = this.#context
+    const { plan, planning, ring } = this.#context
     if (plan.sortsAlike || this.#isOver() || (ring !== null && ring.part !== null)) return
-    const aside = (await ledger.all()).reduce((sum, { quarantined }) => sum + quarantined, 0n)
-    await patiently(() => planning.noteSurplus(this.#beside - aside), this.#context, this.#stop)
+    // Rows that were set aside stand with their chunks.
+    await patiently(() => planning.noteSurplus(this.#beside), this.#context, this.#stop)
   }
 
   #extraRows(): bigint {

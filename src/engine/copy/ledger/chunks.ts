@@ -13,7 +13,7 @@ import { batchOnce } from './once.ts'
 import type { Planning } from './planning.ts'
 import { readRange, type StoredRange } from './keys.ts'
 import { CHUNK_COLUMN_NAMES } from './columns.ts'
-import { chunkColumns, chunkOf, type StoredChunk } from './stored-chunk.ts'
+import { ASIDE_CODE, BROKEN, chunkColumns, chunkOf, CLOSED, type StoredChunk } from './stored-chunk.ts'
 
 /** How long a chunk belongs to an owner of whom nothing is heard, in milliseconds. */
 export const LEASE_MS = 30_000
@@ -137,8 +137,8 @@ export class ChunkLedger {
   async reopen(chunk: StoredChunk): Promise<void> {
     await this.#database.batch([
       {
-        sql: `UPDATE migration_checkpoints SET status = 'pending', cursor_key = NULL, next_try = 0
-              WHERE id = ? AND status = 'completed' AND COALESCE(fence, 0) = ?`,
+        sql: `UPDATE migration_checkpoints SET status = 'pending', cursor_key = NULL, next_try = 0, surplus = NULL
+              WHERE id = ? AND ${CLOSED} AND COALESCE(fence, 0) = ?`,
         parameters: [chunk.id, chunk.fence],
       },
     ])
@@ -155,7 +155,8 @@ export class ChunkLedger {
     await this.#database.batch([
       {
         sql: `UPDATE migration_checkpoints SET proof = ?, source_checksum = ?, target_checksum = ?, rows_read = ?, rows_written = ?,
-                records_processed = ?, read_view = ?, read_at = ? WHERE id = ? AND status = 'completed' AND proof IS NULL`,
+                records_processed = ?, read_view = ?, read_at = ?, surplus = 0, run_id = ?, completed_ms = ${this.#now}
+              WHERE id = ? AND status = 'completed' AND proof IS NULL`,
         parameters: [
           scheme,
           source.sum,
@@ -165,6 +166,7 @@ export class ChunkLedger {
           source.rows,
           point.view,
           point.at,
+          this.#owner.runId,
           chunk.id,
         ],
       },
@@ -194,11 +196,12 @@ export class ChunkLedger {
     const mine = `id = ? AND COALESCE(fence, 0) = ? AND status IN ('completed', 'failed')`
     const [, rows = []] = await this.#database.batch([
       {
-        sql: `UPDATE migration_checkpoints SET status = 'completed', run_id = ?, records_processed = ?, rows_read = ?, rows_written = ?,
+        sql: `UPDATE migration_checkpoints SET status = ?, run_id = ?, records_processed = ?, rows_read = ?, rows_written = ?,
                 rows_skipped = ?, rows_quarantined = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?,
-                read_at = ?, surplus = ?, completed_ms = ${this.#now}, error_code = NULL, error_message = NULL
+                read_at = ?, surplus = ?, completed_ms = ${this.#now}, error_code = ?, error_message = ?
               WHERE ${mine} AND EXISTS (${hold.sql})`,
         parameters: [
+          tally.quarantined > 0n ? 'failed' : 'completed',
           this.#owner.runId,
           tally.written,
           tally.read,
@@ -212,6 +215,8 @@ export class ChunkLedger {
           proof.point.position ?? null,
           proof.point.at,
           proof.surplus,
+          tally.quarantined > 0n ? ASIDE_CODE : null,
+          tally.quarantined > 0n ? 'rows were refused, and wait in migration_quarantine' : null,
           chunk.id,
           chunk.fence,
           ...hold.parameters,
@@ -226,9 +231,18 @@ export class ChunkLedger {
     return rows.length > 0
   }
 
+  /** Notes how many rows the target holds beyond the source, of chunks that nobody has touched since they were read from the ledger. */
+  async noteSurplus(chunks: readonly { readonly chunk: StoredChunk; readonly surplus: bigint }[]): Promise<void> {
+    const statements = chunks.map(({ chunk, surplus }) => ({
+      sql: `UPDATE migration_checkpoints SET surplus = ? WHERE id = ? AND ${CLOSED} AND COALESCE(fence, 0) = ?`,
+      parameters: [surplus, chunk.id, chunk.fence],
+    }))
+    for (const some of inBatches(statements)) await this.#database.batch(some)
+  }
+
   /** Chunks that failed before are tried again. @param no only this one @returns how many there were */
   async reopenFailed(no: string | null = null): Promise<number> {
-    const failed = `${IDENTITY} AND status = 'failed'${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`
+    const failed = `${IDENTITY} AND status = 'failed' AND ${BROKEN}${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`
     const [[counted] = []] = await this.#database.batch([
       { sql: `SELECT COUNT(*) FROM migration_checkpoints WHERE ${failed}`, parameters: this.#identity },
       {
@@ -267,7 +281,7 @@ export class ChunkLedger {
     const due = `${IDENTITY} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${this.#among(part, except)}`
     const [, [row, ...more] = []] = await this.#database.batch([
       {
-        sql: `UPDATE migration_checkpoints SET status = 'in_progress', owner = ?, host = ?, pid = ?, session = NULL, claim = ?,
+        sql: `UPDATE migration_checkpoints SET status = 'in_progress', owner = ?, host = ?, pid = ?, session = NULL, claim = ?, surplus = NULL,
                 fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, lease_until = ${this.#now} + ?, run_id = ?,
                 started_ms = ${this.#now}, error_message = NULL, error_code = NULL
               WHERE id = (SELECT id FROM (SELECT id FROM migration_checkpoints WHERE ${due}
@@ -301,7 +315,8 @@ export class ChunkLedger {
     except: readonly string[] = [],
   ): Promise<{ readonly pending: number; readonly held: number; readonly failed: number }> {
     const rows = await this.#database.all(
-      `SELECT status, COUNT(*) FROM migration_checkpoints WHERE ${IDENTITY}${this.#among(part, except)} GROUP BY status`,
+      `SELECT status, COUNT(*) FROM migration_checkpoints WHERE ${IDENTITY}${this.#among(part, except)}
+         AND (status <> 'failed' OR ${BROKEN}) GROUP BY status`,
       this.#identity,
     )
     const count = (status: string): number => Number(rows.find(([one]) => one === status)?.[1] ?? 0)
@@ -394,30 +409,40 @@ export class ChunkLedger {
       readonly source: Digest | null
       readonly target: Digest | null
       readonly point: ReadPoint
+      /** Rows of the target in the range less rows read; null where the target cannot be asked by it. */
+      readonly surplus: bigint | null
+      /** Why the first of its refused rows was; null where none was refused, or an attempt before this one knows. */
+      readonly refused: string | null
     },
     end: { readonly hi: string | null; readonly endId: bigint | null } | null,
     also: readonly Statement[],
   ): Closing {
     const held = this.#held(claim)
+    const aside = tally.quarantined > 0n
+    const why = proof.refused === null ? '' : `; the first: ${proof.refused}`
     const edge = end === null ? '' : 'hi = ?, end_id = ?, '
     const close: Statement = {
-      sql: `UPDATE migration_checkpoints SET ${edge}status = 'completed', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
-              rows_quarantined = ?, bytes = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?, read_at = ?,
-              completed_ms = ${this.#now}, lease_until = 0, error_code = NULL, error_message = NULL WHERE ${HELD}`,
+      sql: `UPDATE migration_checkpoints SET ${edge}status = ?, records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
+              rows_quarantined = ?, bytes = ?, surplus = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?, read_at = ?,
+              completed_ms = ${this.#now}, lease_until = 0, error_code = ?, error_message = ? WHERE ${HELD}`,
       parameters: [
         ...(end === null ? [] : [end.hi, end.endId]),
+        aside ? 'failed' : 'completed',
         tally.written,
         tally.read,
         tally.written,
         tally.skipped,
         tally.quarantined,
         tally.bytes,
+        proof.surplus,
         proof.scheme,
         proof.source?.sum ?? null,
         proof.target?.sum ?? null,
         proof.point.view,
         proof.point.position ?? null,
         proof.point.at,
+        aside ? ASIDE_CODE : null,
+        aside ? `rows were refused, and wait in migration_quarantine${why}` : null,
         ...held,
       ],
     }
@@ -425,7 +450,7 @@ export class ChunkLedger {
       statements: [close, ...also],
       guard: { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: held },
       landed: {
-        sql: `SELECT 1 FROM migration_checkpoints WHERE id = ? AND fence = ? AND owner = ? AND status = 'completed'`,
+        sql: `SELECT 1 FROM migration_checkpoints WHERE id = ? AND fence = ? AND owner = ? AND ${CLOSED}`,
         parameters: held,
       },
     }

@@ -58,6 +58,14 @@ export const CHUNK_COLUMNS: Columns = {
   ...LATE_CHUNK_COLUMNS,
 }
 
+/** Since version 2. */
+export const LATE_RUN_COLUMNS: Columns = {
+  // Set when the run ends; NULL while it goes on.
+  rows_written: 'integer',
+  // Until when its program is taken for alive, in ms by this database's clock; NULL for runs that do not say.
+  alive_until: 'integer',
+}
+
 const RUN_COLUMNS: Columns = {
   operation: 'name',
   source: 'text',
@@ -73,6 +81,7 @@ const RUN_COLUMNS: Columns = {
   ended_ms: 'integer',
   exit_code: 'integer',
   detail: 'text',
+  ...LATE_RUN_COLUMNS,
 }
 
 /** Absent in some ledgers of version 1. */

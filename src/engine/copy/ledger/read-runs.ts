@@ -1,6 +1,9 @@
 /** What a ledger says of the copies that went into its database, for those who only look. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { isAlive } from '../../holder.ts'
+import { LEASE_MS } from './chunks.ts'
+import { isKilled, KILLED, KILLED_DETAIL, rowsOf } from './killed-runs.ts'
 import type { SqlValue } from '../../../stores/port.ts'
 
 export type RecordedRun = {
@@ -13,7 +16,7 @@ export type RecordedRun = {
   readonly startedMs: number | null
   readonly endedMs: number | null
   readonly exitCode: number | null
-  /** Of the chunks that it worked on last. */
+  /** Written into the target by chunks that it worked on last. */
   readonly rows: bigint
   readonly detail: string | null
 }
@@ -36,31 +39,46 @@ export type RecordedChunk = {
 
 export type StatusCount = { readonly status: string; readonly chunks: bigint; readonly rows: bigint }
 
-/** Newest first. @param id only this one; null for all */
+/**
+ * Newest first; a run whose program is gone is called killed, whether that is noted or not. Ledgers of version 1 are read as they are.
+ * @param id only this one; null for all @param host this machine
+ */
 export async function recordedRuns(
   database: LedgerDatabase,
   id: bigint | null,
   limit: number,
+  host: string,
 ): Promise<readonly RecordedRun[]> {
-  const { castText: text } = ledgerDialect(database.dialect).types
+  const dialect = ledgerDialect(database.dialect)
+  const { castText: text } = dialect.types
+  const columns = new Set(
+    (await database.all(dialect.columns, ['migration_runs'])).map(([name]) => String(name).toLowerCase()),
+  )
+  const counted = rowsOf('r.run_id')
+  const isLate = columns.has('alive_until')
   const rows = await database.all(
     `SELECT CAST(run_id AS ${text}), operation, source, target, status, CAST(started_ms AS ${text}), CAST(ended_ms AS ${text}), exit_code, detail,
-       (SELECT CAST(COALESCE(SUM(c.rows_written), 0) AS ${text}) FROM migration_checkpoints c WHERE c.run_id = r.run_id)
+       CAST(${isLate ? `COALESCE(r.rows_written, ${counted})` : counted} AS ${text}), host, pid, ${isLate ? 'alive_until' : 'NULL'}, ${dialect.now}
      FROM migration_runs r ${id === null ? '' : 'WHERE run_id = ?'} ORDER BY started_ms DESC, run_id DESC LIMIT ${limit}`,
     id === null ? [] : [id],
   )
-  return rows.map(([run, operation, source, target, status, started, ended, code, detail, written]) => ({
-    id: String(run),
-    operation: String(operation),
-    source: String(source ?? ''),
-    target: String(target ?? ''),
-    status: String(status),
-    startedMs: numberOf(started),
-    endedMs: numberOf(ended),
-    exitCode: numberOf(code),
-    rows: whole(written),
-    detail: nullable(detail),
-  }))
+  return rows.map((row) => {
+    const [run, operation, source, target, status, started, ended, code, detail, written, where, pid, until, now] = row
+    const sign = { status: String(status), host: nullable(where), pid: numberOf(pid), aliveUntil: numberOf(until) }
+    const killed = isKilled(sign, Number(now), host, isAlive)
+    return {
+      id: String(run),
+      operation: String(operation),
+      source: String(source ?? ''),
+      target: String(target ?? ''),
+      status: killed ? KILLED : sign.status,
+      startedMs: numberOf(started),
+      endedMs: killed && sign.aliveUntil !== null ? sign.aliveUntil - LEASE_MS : numberOf(ended),
+      exitCode: numberOf(code),
+      rows: whole(written),
+      detail: killed ? KILLED_DETAIL : nullable(detail),
+    }
+  })
 }
 
 /** How far the chunks are that a run worked on last. */

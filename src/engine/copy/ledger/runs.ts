@@ -1,7 +1,9 @@
 /** Runs and their plans in the ledger: one row a run, and one row for each table of the target that a copy is filling. */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import type { Owner, TableKey } from './chunks.ts'
+import { isAlive } from '../../holder.ts'
+import { LEASE_MS, type Owner, type TableKey } from './chunks.ts'
+import { markKilled, rowsOf } from './killed-runs.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { forgetBatches } from './once.ts'
 
@@ -41,12 +43,17 @@ export class RunLedger {
     this.#unlessThere = unlessThere
   }
 
-  async start(run: RunRow): Promise<void> {
+  /**
+   * Notes a run that begins, and the end of those whose programs were killed.
+   * @param beats whether the run says all the time that it goes on, see `runRenewal`
+   */
+  async start(run: RunRow, beats = false): Promise<void> {
+    await markKilled(this.#database, this.#owner.host, isAlive)
     await this.#database.batch([
       { sql: 'DELETE FROM migration_runs WHERE run_id = ?', parameters: [this.#owner.runId] },
       {
-        sql: `INSERT INTO migration_runs (run_id, operation, source, target, status, plan_hash, command, tool, actor, host, pid, started_ms)
-              VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ${this.#now})`,
+        sql: `INSERT INTO migration_runs (run_id, operation, source, target, status, plan_hash, command, tool, actor, host, pid, started_ms, alive_until)
+              VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ${this.#now}, ${beats ? `${this.#now} + ${LEASE_MS}` : 'NULL'})`,
         parameters: [
           this.#owner.runId,
           run.operation,
@@ -73,7 +80,8 @@ export class RunLedger {
   async finish(status: string, exitCode: number, detail: string | null): Promise<void> {
     await this.#database.batch([
       {
-        sql: `UPDATE migration_runs SET status = ?, exit_code = ?, detail = ?, ended_ms = ${this.#now} WHERE run_id = ?`,
+        sql: `UPDATE migration_runs SET status = ?, exit_code = ?, detail = ?, ended_ms = ${this.#now}, alive_until = NULL,
+                rows_written = ${rowsOf('migration_runs.run_id')} WHERE run_id = ?`,
         parameters: [status, exitCode, detail, this.#owner.runId],
       },
       { sql: 'UPDATE migration_plans SET planner = NULL WHERE planner = ?', parameters: [this.#owner.id] },
@@ -109,6 +117,33 @@ export class RunLedger {
       [key.schema, key.name],
     )
     return row?.[0] == null ? null : String(row[0])
+  }
+
+  /** Rows of the target that no chunk wrote, of a table that is counted as a whole; null where that is not known. */
+  async planSurplus(key: TableKey): Promise<bigint | null> {
+    const { castText } = ledgerDialect(this.#database.dialect).types
+    const [row] = await this.#database.all(
+      `SELECT CAST(surplus AS ${castText}) FROM migration_plans WHERE schema_name = ? AND table_name = ?`,
+      [key.schema, key.name],
+    )
+    return row?.[0] == null ? null : BigInt(String(row[0]))
+  }
+
+  async notePlanSurplus(key: TableKey, surplus: bigint): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: 'UPDATE migration_plans SET surplus = ? WHERE schema_name = ? AND table_name = ?',
+        parameters: [surplus, key.schema, key.name],
+      },
+    ])
+  }
+
+  /** When this run began, by the clock of the ledger's database. */
+  async startedMs(): Promise<number> {
+    const [row] = await this.#database.all('SELECT started_ms FROM migration_runs WHERE run_id = ?', [
+      this.#owner.runId,
+    ])
+    return Number(row?.[0] ?? 0)
   }
 
   async noteTargetMark(key: TableKey, mark: string): Promise<void> {

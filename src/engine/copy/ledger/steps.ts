@@ -1,7 +1,14 @@
 /** How a ledger of one version becomes one of the next. */
 import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlDialect } from '../../../stores/port.ts'
-import { acceptedTable, columnType, LATE_CHUNK_COLUMNS, LATE_PLAN_COLUMNS, type Columns } from './columns.ts'
+import {
+  acceptedTable,
+  columnType,
+  LATE_CHUNK_COLUMNS,
+  LATE_PLAN_COLUMNS,
+  LATE_RUN_COLUMNS,
+  type Columns,
+} from './columns.ts'
 
 /** What a step may ask of the ledger before it changes it. */
 export type LedgerLook = {
@@ -49,9 +56,15 @@ export const STEPS: readonly LedgerStep[] = [
       ...(await missing(look, 'migration_plans', LATE_PLAN_COLUMNS)),
       ...(await missing(look, 'migration_checkpoints', LATE_CHUNK_COLUMNS)),
       ...(await missing(look, 'migration_chunk_history', LATE_CHUNK_COLUMNS)),
+      ...(await missing(look, 'migration_runs', LATE_RUN_COLUMNS)),
+      REFUSED,
     ],
   },
 ]
+
+/** Chunks of which rows wait in the quarantine show in the queries for failed ones. */
+const REFUSED = `UPDATE migration_checkpoints SET status = 'failed', error_code = 'ROWS_ASIDE',
+  error_message = 'rows were refused, and wait in migration_quarantine' WHERE status = 'completed' AND rows_quarantined > 0`
 
 /** Statements that add columns which a table lacks. */
 async function missing(look: LedgerLook, table: string, columns: Columns): Promise<readonly string[]> {

@@ -7,6 +7,7 @@ export type StoredChunk = {
   readonly id: number
   readonly no: number
   readonly range: Range
+  /** `completed` also where some of its rows were refused. */
   readonly status: string
   readonly read: bigint
   readonly written: bigint
@@ -25,28 +26,59 @@ export type StoredChunk = {
   readonly sourceSum: string | null
   readonly skipped: bigint
   readonly bytes: bigint
-  /** The run that took it last; null for a chunk of the script that was adopted. */
+  /** Rows of the target in its range less rows of the source that were read, when it was closed; null is unknown. */
+  readonly surplus: bigint | null
+  /** The run that worked on it last. */
   readonly runId: bigint | null
+  /** By the clock of the ledger's database; null until it is completed. */
+  readonly completedMs: number | null
 }
+
+/**
+ * A chunk that is done. Where rows were refused it is `failed` with this code for all who query the ledger, as people look for it, and its other
+ * rows are proved all the same.
+ */
+export const ASIDE_CODE = 'ROWS_ASIDE'
+/** For WHERE. */
+export const CLOSED = `(status = 'completed' OR (status = 'failed' AND COALESCE(error_code, '') = '${ASIDE_CODE}'))`
+/** Beside `status = 'failed'`: nothing of the chunk is there. */
+export const BROKEN = `COALESCE(error_code, '') <> '${ASIDE_CODE}'`
 
 /** What `chunkOf` reads. @param text the type that a number is cast to, so that it comes with all of its digits */
 export function chunkColumns(text: string): string {
   return `id, chunk_no, kind, lo, hi, CAST(start_id AS ${text}), CAST(end_id AS ${text}), status, rows_read, rows_written,
     rows_quarantined, records_processed, cursor_key, owner, host, pid, session, fence, attempt,
-    proof, error_message, read_view, source_checksum, rows_skipped, bytes, CAST(run_id AS ${text})`
+    proof, error_message, read_view, source_checksum, rows_skipped, bytes,
+    CAST(surplus AS ${text}), CAST(run_id AS ${text}), completed_ms, error_code`
 }
 
 export function chunkOf(row: SqlRow): StoredChunk {
   const [id, no, kind, lo, hi, start, end, status, read, written, aside, records, cursor] = row
-  const [owner, host, pid, session, fence, attempt, proof, error, view, sourceSum, skipped, bytes, runId] =
-    row.slice(13)
+  const [
+    owner,
+    host,
+    pid,
+    session,
+    fence,
+    attempt,
+    proof,
+    error,
+    view,
+    sourceSum,
+    skipped,
+    bytes,
+    surplus,
+    runId,
+    completed,
+    code,
+  ] = row.slice(13)
   const whole = (value: SqlValue | undefined): bigint => BigInt(String(value ?? 0))
   const text = (value: SqlValue | undefined): string | null => (value == null ? null : String(value))
   return {
     id: Number(id),
     no: Number(no ?? 0),
     range: readRange([kind ?? null, lo ?? null, hi ?? null, start ?? null, end ?? null]),
-    status: String(status),
+    status: status === 'failed' && code === ASIDE_CODE ? 'completed' : String(status),
     read: whole(read),
     written: whole(written),
     quarantined: whole(aside),
@@ -64,6 +96,8 @@ export function chunkOf(row: SqlRow): StoredChunk {
     sourceSum: text(sourceSum),
     skipped: whole(skipped),
     bytes: whole(bytes),
+    surplus: surplus == null ? null : whole(surplus),
     runId: runId == null ? null : whole(runId),
+    completedMs: completed == null ? null : Number(completed),
   }
 }

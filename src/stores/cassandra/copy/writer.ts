@@ -75,6 +75,10 @@ export class CassandraChunkWriter implements ChunkWriter {
     this.#given = this.#byTokens ? null : new Map()
   }
 
+  get seesRange(): boolean {
+    return this.#byTokens
+  }
+
   /** Where ranges mean nothing, rows of other chunks cannot be told from those of others: the table is looked at before its first chunk. */
   async occupied(): Promise<boolean> {
     if (!this.#byTokens) return false

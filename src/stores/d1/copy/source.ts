@@ -5,7 +5,7 @@ import type { Range } from '../../../model/copy/range.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import { cutByKey, keySpan, lastKey, rangeCondition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import type { D1Client } from '../client.ts'
@@ -84,6 +84,20 @@ export class D1Source implements SourceView {
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
     return this.#guard(request.where, () => canonicalDigest(this.#client, this.#scan(request), null, signal))
+  }
+
+  /** One request; reads every key of the ranges, and is charged for as many rows. */
+  async counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
+    if (ranges.length === 0) return []
+    return this.#guard(where, async () => {
+      const statements = ranges.map((range) => {
+        const { sql, parameters } = rangeCondition(table, range, where, SOURCE_KEYS)
+        const count = `SELECT CAST(COUNT(*) AS TEXT) FROM ${SOURCE_KEYS.from(table)} WHERE ${sql}`
+        return d1Statement({ sql: count, parameters })
+      })
+      const results = await this.#client.read(statements, { signal })
+      return results.map(({ rows }) => BigInt(String(rows[0]?.[0] ?? 0)))
+    })
   }
 
   async last(

@@ -67,6 +67,10 @@ export class D1ChunkWriter implements ChunkWriter {
     this.#toClear = onExisting === 'replace-range' && cursor === null
   }
 
+  get seesRange(): boolean {
+    return this.#byRange
+  }
+
   /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
   async occupied(): Promise<boolean> {
     if (!this.#byRange) return false

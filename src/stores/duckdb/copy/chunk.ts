@@ -75,6 +75,10 @@ export class DuckdbChunk implements ChunkWriter {
     }
   }
 
+  get seesRange(): boolean {
+    return this.#byRange
+  }
+
   /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
   async occupied(): Promise<boolean> {
     this.#begun()

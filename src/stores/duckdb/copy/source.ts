@@ -5,7 +5,7 @@ import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import { keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import { regrouped } from '../../regrouped.ts'
@@ -73,6 +73,19 @@ export class DuckdbView implements SourceView {
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
     await using query = await this.#query(request)
     return await digestOf(this.#session, query, false, signal)
+  }
+
+  async counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
+    if (ranges.length === 0) return []
+    // One scan for all ranges.
+    const parts = ranges.map((range) => conditionOf(table, range, null))
+    const counts = parts.map(({ sql }) => `CAST(count(*) FILTER (WHERE ${sql}) AS VARCHAR)`)
+    const wanted = where === null ? '1 = 1' : `(${where}\n)`
+    const [row = []] = await this.#ask(where, signal)(
+      `SELECT ${counts.join(', ')} FROM ${fromTable(table)} WHERE ${wanted}`,
+      parts.flatMap(({ parameters }) => parameters),
+    )
+    return row.map((one) => BigInt(String(one)))
   }
 
   async last(

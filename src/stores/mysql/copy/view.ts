@@ -4,7 +4,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
-import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import { keyColumns, keySpan } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import type { MysqlConfig } from '../config.ts'
@@ -92,6 +92,16 @@ class View implements SourceView {
     } catch (error) {
       throw this.#named(error, request)
     }
+  }
+
+  async counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
+    if (ranges.length === 0) return []
+    const parts = ranges.map((range) => conditionOf(table, range, where))
+    const counts = parts.map(({ sql }) => `(SELECT CAST(COUNT(*) AS CHAR) FROM ${tableSql(table.table)} WHERE ${sql})`)
+    const parameters = parts.flatMap((part) => part.parameters)
+    await this.#hold(table)
+    const [row = []] = await this.#asker(table, where, signal)(`SELECT ${counts.join(', ')}`, parameters)
+    return row.map((one) => BigInt(String(one)))
   }
 
   async last(

@@ -72,6 +72,10 @@ class Writer implements ChunkWriter {
     if (this.#writing.request.onExisting === 'replace-range') await this.#empty()
   }
 
+  get seesRange(): boolean {
+    return this.#writing.request.sortsAlike !== false && this.#writing.request.range.by !== 'block'
+  }
+
   async occupied(): Promise<boolean> {
     const { sql, parameters } = this.#condition()
     const rows = await this.#try(() =>

@@ -3,7 +3,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import type { Digest, FrameFormat } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import { cutByKey, keyColumns, lastKey } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import { csvByReading, csvList, READING } from '../archiving/csv-out.ts'
@@ -131,6 +131,19 @@ class PostgresView implements SourceView {
         whole: isWhole(request.range),
         table: tableText(table.table),
       })
+    })
+  }
+
+  counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
+    return this.#use(where, signal, async (session) => {
+      const relation = await this.#relation(table, session)
+      const from = fromSql(relation)
+      // Each range by the index of the key: together they read it once.
+      const counts = ranges.map(
+        (range) => `(SELECT count(*) FROM ${from} WHERE ${rangeSql(table, relation, range, where)})`,
+      )
+      const [row = []] = counts.length === 0 ? [] : await session.askOne(`SELECT ${counts.join(', ')}`)
+      return row.map((count) => BigInt(count ?? 0))
     })
   }
 

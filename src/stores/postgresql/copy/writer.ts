@@ -66,6 +66,10 @@ export class PostgresWriter implements ChunkWriter {
     return this.#session.name
   }
 
+  get seesRange(): boolean {
+    return this.#request.sortsAlike !== false && this.#request.range.by !== 'block'
+  }
+
   occupied(): Promise<boolean> {
     return this.#do(async () => {
       const [row] = await this.#session.ask(`SELECT EXISTS (SELECT FROM ${this.#from} WHERE ${this.#condition()})`)

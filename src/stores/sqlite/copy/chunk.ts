@@ -61,6 +61,10 @@ export class SqliteChunk implements ChunkWriter {
   }
 
   /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
+  get seesRange(): boolean {
+    return this.#byRange
+  }
+
   async occupied(): Promise<boolean> {
     return this.#guard(() => {
       if (!this.#byRange) return false

@@ -13,7 +13,7 @@ import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
+import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import { cutByKey, keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import { countRows } from './count.ts'
@@ -88,6 +88,23 @@ export class SqliteView implements SourceView {
     // Its iteration ends like any other where the view is closed meanwhile; a sum of some of the rows is no sum.
     if (!this.#connection.open) throw new Error('the view was closed while it was summed up')
     return sum.digest()
+  }
+
+  async counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
+    const counts: bigint[] = []
+    for (const range of ranges) {
+      throwIfAborted(signal)
+      if (range.by === 'all') counts.push((await this.extent(table, where, true)).rows)
+      else {
+        const { sql, parameters } = this.#condition(table, range, where)
+        const rows = this.#guard(where, () =>
+          this.#all(`SELECT count(*) FROM ${quote(table.table.name)} WHERE ${sql}`, parameters),
+        )
+        counts.push(BigInt(String(rows[0]?.[0] ?? 0)))
+      }
+      await breathe()
+    }
+    return counts
   }
 
   async last(

@@ -2,6 +2,7 @@
  * What is known of a copy, folded from its events: tables, chunks, sums, throttle. Bounded whatever the number of chunks, and therefore changed in
  * place.
  */
+import { differenceText } from './difference-text.ts'
 import type { Event, EventBody, KeySpan, Latency } from '../../../model/event.ts'
 import { ChunkBook, freshChunk, KEPT_ROWS, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
@@ -57,6 +58,8 @@ export class CopyProgress {
         return this.#done(event, now)
       case 'chunk.skipped':
         return this.#skipped(event)
+      case 'look.difference':
+        return this.#differs(event)
       case 'chunk.failed':
         return this.#failed(event, now)
       case 'chunk.released':
@@ -226,6 +229,14 @@ export class CopyProgress {
     const chunk = freshChunk(event.table, event.chunk, spanOf(event))
     const { attempt, checksum = null } = event
     this.book.put({ ...chunk, state, attempt, read, written, aside, checksum, earlier: true })
+  }
+
+  /** Proved once, and no more what it has to be. */
+  #differs(event: Of<'look.difference'>): void {
+    if (event.chunk === undefined || event.accepted === true) return
+    const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))
+    const error = { code: 'COUNTS_DIFFER', message: differenceText(event), retryable: false } as const
+    this.#put({ ...known, state: 'failed', error, againAt: null, earlier: true })
   }
 
   #failed(event: Of<'chunk.failed'>, now: number): void {

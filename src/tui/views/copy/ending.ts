@@ -30,11 +30,15 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
   return lines
 }
 
-function provedText({ copy, operation }: RunView): string {
+function provedText({ copy, operation, finished }: RunView): string {
   if (copy === null || operation.kind !== 'copy') return ''
   const { all, proved, aside } = copy.chunks()
   if (operation.verify === 'none') return ' · nothing was proved, as asked'
   const how =
     operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
-  return ` · ${proved + aside} of ${plural(all, 'chunk')} proved: ${how}`
+  const earlier = Number(finished?.totals['earlier'] ?? 0)
+  const here = Math.max(0, proved + aside - earlier)
+  const before = earlier === 0 ? '' : `${earlier} by earlier runs`
+  if (here === 0 && before !== '') return ` · ${plural(all, 'chunk')} proved ${before}`
+  return ` · ${here} of ${plural(all, 'chunk')} proved: ${how}${before === '' ? '' : `; ${before}`}`
 }

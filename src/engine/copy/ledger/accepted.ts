@@ -1,0 +1,83 @@
+/** Differences that the owner of the data accepts, in the ledger: who, when, and how many rows. */
+import { randomUUID } from 'node:crypto'
+import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { TableKey } from './chunks.ts'
+import { CLOSED } from './stored-chunk.ts'
+
+export type Acceptance = {
+  /** Null for the table as a whole. */
+  readonly chunk: { readonly id: number; readonly no: number; readonly fence: number } | null
+  readonly source: bigint
+  /** Null where no run had noted how many there have to be. */
+  readonly expected: bigint
+  readonly target: bigint
+}
+
+/**
+ * Statements that note a difference and make it part of what is expected from now on. They are one transaction; a chunk that has changed hands
+ * since stays as it is.
+ */
+export function acceptance(
+  database: LedgerDatabase,
+  { schema, name }: TableKey,
+  by: { readonly runId: bigint; readonly actor: string },
+  { chunk, source, expected, target }: Acceptance,
+): readonly Statement[] {
+  const { now } = ledgerDialect(database.dialect)
+  const surplus = target - source
+  return [
+    {
+      sql: `INSERT INTO migration_accepted_differences (acceptance_id, schema_name, table_name, checkpoint_id, chunk_no, source_rows, expected_rows,
+              target_rows, difference, accepted_ms, accepted_by, run_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ${now}, ?, ?)`,
+      parameters: [
+        randomUUID(),
+        schema,
+        name,
+        chunk?.id ?? null,
+        chunk?.no ?? null,
+        source,
+        expected,
+        target,
+        target - expected,
+        by.actor,
+        by.runId,
+      ],
+    },
+    ...(chunk === null
+      ? []
+      : [
+          {
+            sql: `UPDATE migration_checkpoints SET surplus = ? WHERE id = ? AND ${CLOSED} AND COALESCE(fence, 0) = ?`,
+            parameters: [surplus, chunk.id, chunk.fence],
+          },
+        ]),
+  ]
+}
+
+/** Sum over what was accepted of a table and counts still: not of chunks that were copied again since. */
+export type AcceptedSum = {
+  readonly chunks: number
+  readonly rows: bigint
+  readonly lastMs: number
+  readonly by: readonly string[]
+}
+
+/** @returns null where nothing was accepted */
+export async function acceptedOf(database: LedgerDatabase, { schema, name }: TableKey): Promise<AcceptedSum | null> {
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const rows = await database.all(
+    `SELECT CAST(a.difference AS ${text}), a.accepted_ms, a.accepted_by FROM migration_accepted_differences a
+     LEFT JOIN migration_checkpoints c ON c.id = a.checkpoint_id
+     WHERE a.schema_name = ? AND a.table_name = ?
+       AND (a.checkpoint_id IS NULL OR (c.status IN ('completed', 'failed') AND c.completed_ms <= a.accepted_ms)) ORDER BY a.accepted_ms`,
+    [schema, name],
+  )
+  if (rows.length === 0) return null
+  return {
+    chunks: rows.length,
+    rows: rows.reduce((sum, [difference]) => sum + BigInt(String(difference)), 0n),
+    lastMs: Math.max(...rows.map(([, at]) => Number(at))),
+    by: [...new Set(rows.map(([, , by]) => String(by)))],
+  }
+}

@@ -1,0 +1,230 @@
+/** What a run says of chunks that other runs have proved: when that was, and whether both sides still hold as many rows. */
+import { rangeText } from '../../../model/copy/range.ts'
+import { dec } from '../../../model/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { spanOf } from '../chunk-events.ts'
+import type { TableContext } from '../context.ts'
+import { acceptance, acceptedOf } from '../ledger/accepted.ts'
+import { batchOnce } from '../ledger/once.ts'
+import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { patiently } from '../patience.ts'
+import type { Surroundings } from '../start-table.ts'
+import { lookAt, sideOf, type Counted } from './look.ts'
+import { isRanged } from './ranged.ts'
+
+/** Chunks that a message names. */
+const NAMED = 5
+const NOTED_AT_ONCE = 20
+
+export type Looked = {
+  /** Chunks of other runs. */
+  readonly earlier: readonly StoredChunk[]
+  /** Of those: counted on both sides. */
+  readonly looked: number
+  /** The look was asked to stop before its end. */
+  readonly isStopped: boolean
+  readonly error: SluiceError | null
+  readonly notes: readonly string[]
+}
+
+/** Chunks that this run left as another one had proved them. */
+export function earlierOf(
+  { owner }: Pick<TableContext, 'owner'>,
+  chunks: readonly StoredChunk[],
+): readonly StoredChunk[] {
+  return chunks.filter(({ status, runId }) => status === 'completed' && runId !== owner.runId)
+}
+
+/**
+ * Looks at the chunks of other runs, unless that was not wanted.
+ * @param chunks that the run wants @param all that the ledger has of the table
+ * @throws as `lookAt`
+ */
+export async function lookEarlier(
+  context: TableContext,
+  chunks: readonly StoredChunk[],
+  all: readonly StoredChunk[],
+  around: Surroundings,
+): Promise<Looked> {
+  const { operation, runs, steering } = around
+  const earlier = earlierOf(context, chunks)
+  const base: Looked = { earlier, looked: 0, isStopped: false, error: null, notes: [] }
+  if (earlier.length === 0) return base
+  const said = `${count(earlier.length, chunks.length)} proved ${whenOf(earlier)}: values as of then`
+  if (operation.noLook === true || operation.verify === 'none')
+    return { ...base, notes: [`${said}; nothing of them was looked at now`] }
+  // What another program has closed since this run began was proved a moment ago.
+  const begun = await runs.startedMs()
+  const old = earlier.filter(({ completedMs }) => completedMs === null || completedMs < begun)
+  if (old.length === 0) return { ...base, notes: [`${said}, by another program`] }
+  const whole = !isRanged(context.plan)
+  if (whole && all.some(({ status }) => status !== 'completed'))
+    return { ...base, notes: [`${said}; the table can only be counted as a whole, once all of its chunks are copied`] }
+  const planSurplus = whole ? await surplusOfPlan(context, around) : null
+  const counted = await patiently(
+    () => lookAt(context, whole ? earlierOf(context, all) : old, all, planSurplus, steering.stop),
+    context,
+    steering.stop,
+  )
+  if (counted === null) return { ...base, isStopped: true }
+  const notes = [...(await noteUnknown(context, counted, around))]
+  const found = counted.flatMap((one) => {
+    const side = sideOf(one)
+    return side === null ? [] : [{ one, side }]
+  })
+  const accepts = isAccepted(context, operation.acceptDifference ?? [])
+  for (const { one, side } of found) tell(context, one, side, accepts)
+  if (accepts)
+    await accept(
+      context,
+      found.map(({ one }) => one),
+      around,
+    )
+  const accepted = await acceptedOf(context.database, context.key)
+  const equal = found.length === 0
+  const now = equal ? 'their counts were looked at now, and are equal on both sides' : 'their counts were looked at now'
+  notes.unshift(`${said}; ${now}; --again compares values`)
+  if (accepted !== null) {
+    const at = dateOf(accepted.lastMs)
+    notes.push(`a difference of ${signed(accepted.rows)} rows was accepted on ${at} by ${accepted.by.join(', ')}`)
+  }
+  const error = equal || accepts ? null : differs(context, found)
+  return { earlier, looked: old.length, isStopped: false, error, notes }
+}
+
+/** @throws SluiceError BAD_FLAG for a table that is not copied */
+export function refuseUnknownTables(accepted: readonly string[], tables: readonly (readonly string[])[]): void {
+  for (const name of accepted) {
+    if (tables.some((names) => names.includes(name))) continue
+    throw new SluiceError('BAD_FLAG', `--accept-difference names ${name}, which is not copied`, {
+      hint: `name one of ${tables.map(([first]) => first).join(', ')}`,
+    })
+  }
+}
+
+function isAccepted({ name, plan, key }: TableContext, accepted: readonly string[]): boolean {
+  const names = [name, plan.source.table.name, key.name, `${key.schema}.${key.name}`]
+  return accepted.some((one) => names.includes(one))
+}
+
+/** Version 1 noted nothing of the table: one that it made was empty. */
+async function surplusOfPlan({ key, plan }: TableContext, { runs }: Surroundings): Promise<bigint | null> {
+  const known = await runs.planSurplus(key)
+  if (known !== null) return known
+  const isOurs = (await runs.plan(key))?.madeHere === true
+  return isOurs || (plan.cut !== 'key' && plan.onExisting === 'refuse') ? 0n : null
+}
+
+/** What no run has noted is taken as it is now, and said. */
+async function noteUnknown(
+  context: TableContext,
+  counted: readonly Counted[],
+  { runs }: Surroundings,
+): Promise<readonly string[]> {
+  const unknown = counted.filter(({ expected }) => expected === null)
+  if (unknown.length === 0) return []
+  const surplus = unknown.reduce((sum, { source, target }) => sum + target - source, 0n)
+  const ofChunks = unknown.flatMap(({ chunk, source, target }) =>
+    chunk === null ? [] : [{ chunk, surplus: target - source }],
+  )
+  await context.ledger.noteSurplus(ofChunks)
+  for (const { chunk, source, target } of unknown) {
+    if (chunk !== null) continue
+    const aside = (await context.ledger.all()).reduce(
+      (sum, one) => sum + (one.surplus ?? one.written + one.skipped - one.read),
+      0n,
+    )
+    await runs.notePlanSurplus(context.key, target - source - aside)
+  }
+  const what = ofChunks.length === 0 ? 'the table' : `${ofChunks.length} of its chunks`
+  return [
+    `no earlier run has noted how many rows of the target belong to ${what}: what is there now, ${signed(surplus)} rows compared with the source, is what later runs expect`,
+  ]
+}
+
+async function accept(
+  context: TableContext,
+  found: readonly Counted[],
+  { owner, run, runs }: Surroundings,
+): Promise<void> {
+  const { database, key } = context
+  const by = { runId: owner.runId, actor: run.actor }
+  for (let at = 0; at < found.length; at += NOTED_AT_ONCE) {
+    const statements = found.slice(at, at + NOTED_AT_ONCE).flatMap(({ chunk, source, expected, target }) => {
+      return acceptance(database, key, by, { chunk, source, expected: expected ?? target, target })
+    })
+    await batchOnce(database, owner.id, statements)
+  }
+  for (const { chunk, expected, target } of found) {
+    if (chunk !== null || expected === null) continue
+    await runs.notePlanSurplus(key, ((await runs.planSurplus(key)) ?? 0n) + target - expected)
+  }
+}
+
+function tell({ emit, name, plan }: TableContext, one: Counted, side: 'source' | 'target', accepted: boolean): void {
+  const { chunk, before, source, expected, target } = one
+  emit({
+    type: 'look.difference',
+    table: name,
+    ...(chunk === null ? {} : { chunk: String(chunk.no), ...spanOf(chunk.range, plan) }),
+    side,
+    sourceBefore: dec(before),
+    source: dec(source),
+    expected: dec(expected ?? target),
+    target: dec(target),
+    ...(accepted ? { accepted: true as const } : {}),
+  })
+}
+
+function differs(
+  { name }: TableContext,
+  found: readonly { readonly one: Counted; readonly side: 'source' | 'target' }[],
+): SluiceError {
+  const atTarget = found.filter(({ side }) => side === 'target')
+  const shown = (atTarget.length > 0 ? atTarget : found).slice(0, NAMED).map(({ one, side }) => textOf(one, side))
+  const more = (atTarget.length > 0 ? atTarget.length : found.length) - shown.length
+  const list = `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`
+  if (atTarget.length === 0) {
+    return new SluiceError('COUNTS_DIFFER', `the source's ${name} has changed since it was copied: ${list}`, {
+      hint: `copy what changed with --again, everything with --restart, or accept it with --accept-difference ${name}`,
+    })
+  }
+  return new SluiceError(
+    'COUNTS_DIFFER',
+    `the target does not hold the rows of ${name} that were copied into it: ${list}`,
+    {
+      hint: `compare and bring rows back with --again, copy everything with --restart, or accept it with --accept-difference ${name}`,
+    },
+  )
+}
+
+function textOf({ chunk, before, source, expected, target }: Counted, side: 'source' | 'target'): string {
+  const what = chunk === null ? 'the table' : `chunk ${chunk.no} (${rangeText(chunk.range)})`
+  if (side === 'source') return `${what}: ${signed(source - before)} rows in the source`
+  return `${what}: expected ${expected ?? target}, found ${target}`
+}
+
+function count(some: number, all: number): string {
+  return `${some} of ${all} ${all === 1 ? 'chunk' : 'chunks'} ${some === 1 ? 'was' : 'were'}`
+}
+
+/** First and last moment at which chunks were proved; null where no run has noted it. */
+export function provedSpan(chunks: readonly StoredChunk[]): readonly [number, number] | null {
+  const at = chunks.flatMap(({ completedMs }) => completedMs ?? [])
+  return at.length === 0 ? null : [Math.min(...at), Math.max(...at)]
+}
+
+function whenOf(chunks: readonly StoredChunk[]): string {
+  const span = provedSpan(chunks)
+  if (span === null) return 'by an earlier run'
+  const [first, last] = span.map(dateOf)
+  return first === last ? `on ${first}` : `from ${first} to ${last}`
+}
+
+function dateOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10)
+}
+
+function signed(rows: bigint): string {
+  return rows > 0n ? `+${rows}` : String(rows)
+}

@@ -1,0 +1,131 @@
+/** A row that was set aside, read again from the source and written, now that somebody mended it. */
+import { keyText } from '../../model/copy/key-text.ts'
+import type { TablePlan } from '../../model/copy/plan.ts'
+import { rowHash, RowSum, sumText } from '../../model/copy/row-hash.ts'
+import { equalDigests, type Row } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../stores/copy-port.ts'
+import { readColumns, targetKeyPositions, targetTable, writeColumns } from './context.ts'
+import { replayedStatement, type QuarantinedRow } from './ledger/quarantine.ts'
+import { CLOSED } from './ledger/stored-chunk.ts'
+
+const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
+
+/**
+ * Writes the row and counts it in its chunk, in one transaction where the target has those.
+ * @param plan of the table, with `upsert`
+ * @returns `gone` where the source has no such row any more
+ * @throws SluiceError UNSUPPORTED_KEY for a row without a key; ROW_REFUSED, VALUE_REFUSED where it still does not go; PROOF_FAILED
+ */
+export async function replay(
+  aside: QuarantinedRow,
+  plan: TablePlan,
+  around: {
+    readonly to: CopyStore
+    readonly view: SourceView
+    readonly database: LedgerDatabase
+    readonly signal: AbortSignal
+  },
+): Promise<'written' | 'gone'> {
+  const { to, view, database, signal } = around
+  if (aside.key.length === 0) {
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `a row of ${aside.table.name} has no key by which it could be found again`,
+      {
+        hint: 'copy the table again with --restart once the row is mended',
+      },
+    )
+  }
+  const range = { by: 'keys', keys: [aside.key] } as const
+  const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
+  const rows: Row[] = []
+  for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
+  if (rows.length > 1) {
+    throw new SluiceError('ROW_REFUSED', `the row ${aside.key.join(', ')} has become ${rows.length} by now`, {
+      hint: 'copy the table again with --restart, for its chunk counts a single one',
+    })
+  }
+  const positions = targetKeyPositions(plan)
+  const keys = rows.map((row) => positions.map((at) => String(row[at] ?? '')))
+  await using writer = await to.target().open({
+    table: targetTable(plan),
+    columns: writeColumns(plan),
+    range: { by: 'keys', keys },
+    onExisting: 'upsert',
+    careful: false,
+    cursor: null,
+    signal,
+  })
+  // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows.
+  const before = rows.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 1n
+  const closing = closingOf(database, aside, await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0))
+  if (rows.length > 0) {
+    const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
+    await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
+    const sum = new RowSum()
+    for (const row of rows) sum.add(row)
+    const only = new Set(rows.map((row) => keyText(positions.map((at) => row[at] ?? null))))
+    const stored = await writer.digest({ scheme: 'canonical', only })
+    if (!equalDigests(sum.digest(), stored)) {
+      throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${aside.key.join(', ')} as it was read`)
+    }
+  }
+  await writer.commit(closing)
+  return rows.length > 0 ? 'written' : 'gone'
+}
+
+/** A chunk is whole with its last row. */
+const SETTLED = ['status', 'error_code', 'error_message']
+  .map((name) => {
+    const whole = name === 'status' ? "'completed'" : 'NULL'
+    return `${name} = CASE WHEN rows_quarantined <= 1 THEN ${whole} ELSE ${name} END`
+  })
+  .join(', ')
+
+const NOTHING: Statement = { sql: 'SELECT 1', parameters: [] }
+
+/** The chunk of the row counts it as written from now on, and its sum holds it. */
+async function chunkChange(
+  database: LedgerDatabase,
+  aside: QuarantinedRow,
+  row: Row | undefined,
+  added: number,
+): Promise<Statement | null> {
+  const [found] = await database.all(
+    `SELECT id, proof, source_checksum, target_checksum FROM migration_checkpoints
+     WHERE id = (SELECT checkpoint_id FROM migration_quarantine WHERE quarantine_id = ?) AND ${CLOSED}`,
+    [aside.id],
+  )
+  if (found === undefined) return null
+  const [id, proof, source, target] = found
+  const grown = (sum: unknown): string | null => {
+    if (row === undefined || proof !== 'canonical' || typeof sum !== 'string' || sum === '')
+      return (sum ?? null) as string | null
+    return sumText(BigInt(`0x${sum}`) + BigInt(`0x${rowHash(row).slice(20)}`))
+  }
+  const [read, written] = row === undefined ? [-1, 0] : [0, 1]
+  // The source has a row less, or the target one more.
+  const surplus = row === undefined ? 1 : added
+  return {
+    // In this order: MySQL reads what it has set before.
+    sql: `UPDATE migration_checkpoints SET ${SETTLED}, rows_read = rows_read + ?, rows_written = rows_written + ?, records_processed = records_processed + ?,
+            rows_quarantined = rows_quarantined - 1, source_checksum = ?, target_checksum = ?, surplus = surplus + ? WHERE id = ?`,
+    parameters: [read, written, written, grown(source), grown(target), surplus, id ?? null],
+  }
+}
+
+function closingOf(database: LedgerDatabase, { id }: QuarantinedRow, change: Statement | null): Closing {
+  const open: Statement = {
+    sql: 'SELECT 1 FROM migration_quarantine WHERE quarantine_id = ? AND replayed_ms IS NULL',
+    parameters: [id],
+  }
+  return {
+    statements: [replayedStatement(database, id), ...(change === null ? [] : [change])],
+    guard: open,
+    landed: {
+      sql: 'SELECT 1 FROM migration_quarantine WHERE quarantine_id = ? AND replayed_ms IS NOT NULL',
+      parameters: [id],
+    },
+  }
+}

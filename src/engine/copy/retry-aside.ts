@@ -1,0 +1,40 @@
+/** Rows that earlier runs set aside are tried again by every run of the same copy, before it says how its table ended. */
+import { failureKind } from './failure.ts'
+import type { TableContext } from './context.ts'
+import { quarantined } from './ledger/quarantine.ts'
+import { replay } from './replay.ts'
+
+/** @throws SluiceError where a side cannot be asked */
+export async function retryAside(context: TableContext, stop: AbortSignal): Promise<void> {
+  const { database, key, name, owner, plan, store, views, signal, emit } = context
+  // Without a unique key in the target nothing says which row would be overwritten.
+  const { rangeKey, target } = plan
+  const isUnique = target.key.length > 0 && target.key.toSorted().join('\0') === rangeKey.toSorted().join('\0')
+  if (plan.cut !== 'key' || !isUnique) return
+  const rows = (await quarantined(database, null)).filter(
+    ({ table, runId }) => table.schema === key.schema && table.name === key.name && runId !== owner.runId,
+  )
+  let written = 0
+  let gone = 0
+  for (const row of rows) {
+    if (stop.aborted || row.key.length === 0) continue
+    try {
+      const upsert = { ...plan, onExisting: 'upsert' as const }
+      const outcome = await views.ask((view) => replay(row, upsert, { to: store, view, database, signal }))
+      if (outcome === 'written') written++
+      else gone++
+    } catch (thrown) {
+      const { kind, error } = failureKind(thrown)
+      if (kind !== 'row') throw thrown
+      emit({ type: 'row.aside', table: name, chunk: '', key: row.key, error: error.info() })
+    }
+  }
+  if (written + gone === 0) return
+  const left = gone === 0 ? '' : `, ${gone} that the source has no more`
+  emit({
+    type: 'log',
+    level: 'note',
+    table: name,
+    message: `of ${rows.length} rows that earlier runs set aside ${written} are in the target now${left}`,
+  })
+}

@@ -1,0 +1,111 @@
+/** What a run says of chunks that it skips: both sides are counted, and rows that came or went since are named. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
+import type { CopyOperation } from '../../src/engine/operation.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+import { CASSANDRA_AVAILABLE } from '../support/servers/cassandra.ts'
+import { newKeyspace } from '../support/servers/cassandra-kit.ts'
+
+const TARGETS = ['postgresql', 'sqlite', 'mysql', 'duckdb', 'd1', 'cassandra'] as const
+const ROWS = 400
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-look-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Target = { readonly url: string; readonly erase: (from: number, to: number) => Promise<void> }
+
+async function sourceOf(system: System = 'postgresql'): Promise<Place> {
+  const place = await makePlace(system, folder)
+  const rows = Array.from({ length: ROWS }, (_, i) => `(${i + 1}, 'row ${i + 1}')`)
+  await place.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(50))',
+    `INSERT INTO t VALUES ${rows.join(', ')}`,
+  )
+  return place
+}
+
+async function targetOf(system: (typeof TARGETS)[number]): Promise<Target> {
+  if (system !== 'cassandra') {
+    const place = await makePlace(system, folder)
+    return { url: place.url, erase: (from, to) => place.sql(`DELETE FROM t WHERE id BETWEEN ${from} AND ${to}`) }
+  }
+  const keyspace = await newKeyspace()
+  const erase = async (from: number, to: number): Promise<void> => {
+    for (let id = from; id <= to; id++)
+      await keyspace.link.client.execute(`DELETE FROM "${keyspace.name}".t WHERE id = ${id}`)
+  }
+  return { url: keyspace.url, erase }
+}
+
+/** Stops after so many chunks, and one at a time. */
+async function upTo(copy: CopyOperation, chunks: number): Promise<Ran> {
+  const interrupt = new Interrupter()
+  let done = 0
+  const onEvent = ({ type }: { readonly type: string }): void => {
+    if (type === 'chunk.done' && ++done === chunks) interrupt.requestStop()
+  }
+  return perform({ ...copy, workers: 1 }, { interrupt, onEvent })
+}
+
+const of = <T extends Event['type']>({ events }: Ran, type: T) =>
+  events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+
+const notes = (ran: Ran): string =>
+  of(ran, 'table.finished')
+    .flatMap((event) => event.notes ?? [])
+    .join('\n')
+
+describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) => {
+  test('rows that the target lost between two runs are named, with their chunk where its range means something there', async (context) => {
+    const why = [
+      await missing('postgresql'),
+      system === 'cassandra' ? (CASSANDRA_AVAILABLE ? '' : 'no Cassandra') : await missing(system),
+    ].join('')
+    context.skip(why !== '', why)
+    const [source, target] = [await sourceOf(), await targetOf(system)]
+    const copy = copyOf(source, target, 't', { chunkRows: 50 })
+    expect((await upTo(copy, 7)).finished).toMatchObject({ exitCode: 75, totals: { proved: '7', earlier: '0' } })
+    await target.erase(11, 20)
+    const resumed = await perform(copy)
+    const [chunk, rows] =
+      system === 'cassandra' ? ['the table', 'expected 400, found 390'] : ['chunk 1', 'expected 50, found 40']
+    expect(resumed.finished).toMatchObject({
+      exitCode: 1,
+      totals: { chunks: '8', proved: '1', earlier: '7', looked: '7' },
+      error: { code: 'COUNTS_DIFFER', message: expect.stringMatching(new RegExp(`${chunk}.*: ${rows}$`)) },
+    })
+    expect(of(resumed, 'look.difference')).toHaveLength(1)
+    expect(notes(resumed)).toMatch(
+      /^7 of 8 chunks were proved on \d{4}-\d\d-\d\d: values as of then; their counts were looked at now; --again/,
+    )
+    // The same once more, when nothing is left to do.
+    const again = await perform(copy)
+    expect(again.finished).toMatchObject({
+      exitCode: 1,
+      proof: 'count',
+      totals: { proved: '0', earlier: '8', looked: '8' },
+    })
+    expect(of(again, 'chunk.started')).toEqual([])
+    const accepted = await perform({ ...copy, acceptDifference: ['t'] })
+    expect(accepted.finished).toMatchObject({ exitCode: 0 })
+    expect(of(accepted, 'look.difference')).toMatchObject([{ accepted: true }])
+    const after = await perform(copy)
+    expect(after.finished).toMatchObject({ exitCode: 0, totals: { proved: '0', looked: '8' } })
+    expect(notes(after)).toMatch(/a difference of -10 rows was accepted on \d{4}-\d\d-\d\d by tester/)
+    await target.erase(399, 399)
+    expect((await perform(copy)).finished).toMatchObject({
+      exitCode: 1,
+      error: { message: expect.stringContaining(system === 'cassandra' ? 'expected 390, found 389' : 'chunk 8') },
+    })
+    const unlooked = await perform({ ...copy, noLook: true })
+    expect(unlooked.finished).toMatchObject({ exitCode: 0, proof: 'earlier', totals: { proved: '0', looked: '0' } })
+    expect(notes(unlooked)).toContain('nothing of them was looked at now')
+  })
+})
