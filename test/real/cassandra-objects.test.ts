@@ -3,6 +3,7 @@ import { beforeEach, afterEach, describe, expect, test } from 'vitest'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
 import { indexesOf } from '../../src/stores/cassandra/copy/index-list.ts'
 import { settingsFor, settingsOf, settingTexts } from '../../src/stores/cassandra/copy/table-settings.ts'
+import { isBefore } from '../../src/stores/cassandra/copy/types.ts'
 import { perform } from '../support/copy-systems.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
@@ -61,15 +62,23 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     const lines = plan?.type === 'plan.ready' ? (plan.copies ?? []) : []
     const notes = (name: string): readonly string[] =>
       lines.find(({ table }) => table.endsWith(`.${name}`))?.notes ?? []
-    expect(notes('t')).toEqual([expect.stringMatching(/\(the server tells none of m, s\): rows never expire/)])
-    expect(notes('u')).toEqual([expect.stringMatching(/no time to live of m: they get those of the other columns/)])
     expect(notes('k')).toEqual([expect.stringMatching(/\(the table has its key alone\)/)])
     expect(notes('c')).toEqual([])
+    const end = ran.events.find((event) => event.type === 'table.finished' && event.table.endsWith('.k'))
+    expect(end).toMatchObject({ notes: notes('k') })
+    // The row was written before its table had a time to live: it never expires.
+    expect((await target.rows('SELECT ttl(v) FROM d'))[0]?.values()).toEqual([null])
+    if (!isBefore(target.link.release, 5, 0)) {
+      expect([notes('t'), notes('u'), notes('d')]).toEqual([[], [], []])
+      const [row] = await target.rows('SELECT ttl(m) AS lives FROM t')
+      const lives = row?.get('lives') as readonly number[] | undefined
+      expect(lives?.[0]).toBeGreaterThan(90_000)
+      return
+    }
+    expect(notes('t')).toEqual([expect.stringMatching(/\(the server tells none of m, s\): rows never expire/)])
+    expect(notes('u')).toEqual([expect.stringMatching(/no time to live of m: they get those of the other columns/)])
     // This release would remove the row that never expires.
     expect(notes('d')).toEqual(['options that do not come along: default_time_to_live'])
-    const end = ran.events.find((event) => event.type === 'table.finished' && event.table.endsWith('.t'))
-    expect(end).toMatchObject({ notes: notes('t') })
-    expect((await target.rows('SELECT ttl(v) FROM d'))[0]?.values()).toEqual([null])
     const forced = await perform(copyBetween(target.url, source.url, ['d'], { dryRun: true, onExisting: 'upsert' }))
     expect(JSON.stringify(forced.events)).toContain('the target removes every row after 86400 s')
   })
@@ -79,7 +88,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     await source.cql('CREATE TABLE t (a int PRIMARY KEY, b int)')
     const [table] = await store.tables(`${source.name}.t`, NEVER)
     if (table === undefined) throw new Error('no table')
-    const settings = { ...table.settings, compaction: "{'class': 'NoSuchStrategy'}", gc_grace_seconds: '77' }
+    const { kept = {} } = store.fittedSettings?.(table.settings ?? {}) ?? {}
+    const settings = { ...kept, compaction: "{'class': 'NoSuchStrategy'}", gc_grace_seconds: '77' }
     const made = { ...table, table: { schema: target.name, name: 't' }, settings }
     const maker = store.target()
     await maker.create(made, NEVER)

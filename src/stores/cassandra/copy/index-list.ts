@@ -4,7 +4,7 @@ import type { IndexObject, SchemaObject } from '../../../model/copy/schema-objec
 import { quotedName } from '../../../shared/sql-text.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
-import { textLiteral } from './names.ts'
+import { plainMap, textLiteral } from './names.ts'
 import { isBefore } from './types.ts'
 
 /** Method of an index that the cluster makes without a class. */
@@ -29,7 +29,7 @@ async function newIndexes(link: CassandraLink, names: readonly string[]): Promis
   const cql = 'SELECT index_name, options FROM system_schema.indexes WHERE keyspace_name = ? AND table_name = ?'
   const rows = await ask(link, cql, names)
   return rows.map((row) => {
-    const { target = '', ...options } = (row['options'] ?? {}) as Readonly<Record<string, string>>
+    const { target = '', ...options } = plainMap(row['options'])
     return { name: String(row['index_name']), target, options }
   })
 }

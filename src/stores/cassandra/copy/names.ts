@@ -7,6 +7,11 @@ export function tableName({ schema, name }: TableName): string {
   return schema === undefined ? quotedName(name) : `${quotedName(schema)}.${quotedName(name)}`
 }
 
+/** A `map<text, text>` as the driver gives it: as a Map, or as an object. */
+export function plainMap(value: unknown): Readonly<Record<string, string>> {
+  return (value instanceof Map ? Object.fromEntries(value) : (value ?? {})) as Readonly<Record<string, string>>
+}
+
 /** A text of CQL. */
 export function textLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`

@@ -5,13 +5,13 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
-import { textLiteral } from './names.ts'
+import { plainMap, textLiteral } from './names.ts'
 import { isBefore } from './types.ts'
 
 /** Values as CQL, by the names of the options. */
 export type TableSettings = Readonly<Record<string, string>>
 
-type Map = Readonly<Record<string, string>>
+type Texts = Readonly<Record<string, string>>
 type Raw = Readonly<Record<string, unknown>>
 
 const NUMBERS = [
@@ -82,16 +82,16 @@ function settingsIn(raw: Raw): TableSettings {
     const value = raw[name]
     if (typeof value === 'string' && value !== '') found[name] = textLiteral(value)
   }
-  for (const name of MAPS) if (raw[name] != null) found[name] = mapLiteral(raw[name] as Map)
+  for (const name of MAPS) if (raw[name] != null) found[name] = mapLiteral(plainMap(raw[name]))
   return found
 }
 
 /** A row of a release before 3.0, under the names of today. */
 function modern(raw: Raw): Raw {
-  const json = (name: string): Map => {
+  const json = (name: string): Texts => {
     const text = raw[name]
     const parsed: unknown = typeof text === 'string' && text !== '' ? JSON.parse(text) : {}
-    return parsed as Map
+    return parsed as Texts
   }
   const {
     sstable_compression: compressor,
@@ -154,7 +154,7 @@ function oldText(name: string, value: string): string {
   return value.replace("'class':", "'sstable_compression':").replace("'chunk_length_in_kb':", "'chunk_length_kb':")
 }
 
-function mapLiteral(map: Map): string {
+function mapLiteral(map: Texts): string {
   const pairs = Object.entries(map).map(([name, value]) => `${textLiteral(name)}: ${textLiteral(value)}`)
   return `{${pairs.toSorted().join(', ')}}`
 }
