@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { CopyOperation } from '../../src/engine/operation.ts'
 import type { LeftBehind } from '../../src/model/copy/left-behind.ts'
 import { leftLines } from '../../src/model/copy/left-behind.ts'
@@ -12,6 +12,9 @@ import { ALL } from '../support/backend.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+
+// Many small copies, on a machine that may be busy.
+vi.setConfig({ testTimeout: 120_000 })
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-left-'))))
@@ -190,7 +193,7 @@ describe('sequences', () => {
       await to.sql('INSERT INTO ids (v) VALUES (99)')
       expect([source, target, ...(await to.rows('SELECT max(id) FROM ids'))]).toEqual([source, target, ['31']])
     }
-  }, 120_000)
+  })
 
   test('whose position may not be read go on behind the largest value, and are told of', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
@@ -324,14 +327,7 @@ describe('a plan names', () => {
     expect(named(await perform(copyOf(from, to, '*')))).toEqual(named(within))
     const beyond = await perform(copyOf(from, other, '*'))
     expectDone(beyond)
-    expect(named(beyond)).toEqual([
-      'collation a, STRICT: k(',
-      'strict a, STRICT',
-      'trigger b: stamped',
-      'view b: vs',
-      'view: alone',
-      'without rowid a, STRICT',
-    ])
+    expect(named(beyond)).toEqual(['collation a, STRICT: k(', 'trigger b: stamped', 'view b: vs', 'view: alone'])
   })
 
   test('one line for forty triggers, and all of them in JSON', () => {

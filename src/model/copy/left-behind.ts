@@ -42,7 +42,10 @@ type Words = { readonly one: string; readonly many: string; readonly means: stri
 const words = (one: string, means: string, many = `${one}s`): Words => ({ one, many, means })
 
 const KINDS: Readonly<Record<LeftKind, Words>> = {
-  'generated column': words('generated column', 'the target has no such column, so its values are not copied'),
+  'generated column': words(
+    'generated column',
+    'the target does not compute it, and its values are not copied unless --columns names it',
+  ),
   collation: words(
     'column with a case-insensitive collation',
     "texts that are equal in the source, such as 'a' and 'A', differ in the target, also in unique keys",
@@ -65,9 +68,9 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   ),
   trigger: words('trigger', 'nothing in the target does what it does'),
   rule: words('rule', 'nothing in the target does what it does'),
-  view: words('view', 'create it in the target by hand'),
-  function: words('function', 'create it in the target by hand'),
-  event: words('scheduled event', 'create it in the target by hand'),
+  view: words('view', 'to be created in the target by hand'),
+  function: words('function', 'to be created in the target by hand'),
+  event: words('scheduled event', 'to be created in the target by hand'),
   policy: words(
     'row-security policy',
     'in the target everyone who may read the table reads all rows',
@@ -80,7 +83,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'numbers are copied as they are, and the large objects are not',
     'columns of large object numbers',
   ),
-  statistics: words('extended statistics object', 'create it in the target by hand'),
+  statistics: words('extended statistics object', 'to be created in the target by hand'),
   publication: words('publication', 'changes of the target are not published'),
   'virtual table': words('virtual table', 'tables of an extension are not copied'),
   'foreign table': words('foreign table', 'rows of another server are not copied'),
