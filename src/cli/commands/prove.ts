@@ -55,7 +55,8 @@ const compare: Command = {
       .option('simulate-latency', {
         type: 'string',
         requiresArg: true,
-        describe: 'add this to every request to the lake, and to every round trip of a database server; such as 30ms',
+        describe:
+          'add this to every request to the lake and every statement of a database server, connecting left out; such as 30ms',
       })
       .option('report', { type: 'string', requiresArg: true, describe: 'write the answers to this Markdown file' })
   },

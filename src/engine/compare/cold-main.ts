@@ -9,7 +9,7 @@ import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import type { ColdReply, ColdRequest } from './cold.ts'
 import { bytesReadSoFar, parquetCountingLines } from './read-bytes.ts'
-import { farReader, openMeasured } from './requests.ts'
+import { farRead, openMeasured } from './requests.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
 
@@ -27,9 +27,7 @@ async function ask(request: ColdRequest, passed: (bytes: number) => void): Promi
     return done(await drain(askFiles(question, plan, { log: await openMeasured(path, delayMs), parquet, signal })))
   }
   await using catalog = await openCatalogDatabase(catalogUrl, 'read')
-  return await catalog.read(async (reader) =>
-    done(await drain(askSql(question, plan, farReader(reader, delayMs), signal))),
-  )
+  return done(await farRead(catalog, delayMs, (reader) => drain(askSql(question, plan, reader, signal))))
 }
 
 /** Asks again with drivers loaded and nothing else kept, so that what is read is read for the answer. */

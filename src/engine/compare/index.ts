@@ -110,9 +110,9 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
 export function latencyText({ lakeMs, sqlMs }: Latency): string {
   const sql =
     sqlMs > 0
-      ? `${sqlMs} ms for every round trip to the database`
+      ? `${sqlMs} ms for every statement, page, BEGIN and COMMIT of the database, and nothing for connecting to it`
       : 'nothing for SQL, whose database runs in this process'
-  return `simulated latency: ${lakeMs} ms for every request to the lake, ${sql}`
+  return `simulated latency: ${lakeMs} ms for every request to the lake, ${sql}. This is added in the program, not on the wire: where it decides, measure through a proxy`
 }
 
 /** Requests of all questions, each asked once; null where the lake is a folder of this machine. */

@@ -13,7 +13,7 @@ import { askCold, type ColdAnswer } from './cold.ts'
 import { differenceOf } from './digest.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
-import { farReader, requestsSince, totalRequests } from './requests.ts'
+import { farRead, requestsSince, totalRequests } from './requests.ts'
 import { median, p95, roundMs } from './timing.ts'
 
 const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0 }
@@ -79,7 +79,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
 
   const filesRun = async (): Promise<number> => drain(files(await options.openLog()))
   const sqlRun = (): Promise<number> =>
-    catalog.read((reader) => drain(askSql(id, plan, farReader(reader, latency.sqlMs), signal)))
+    farRead(catalog, latency.sqlMs, (reader) => drain(askSql(id, plan, reader, signal)))
   const filesTimes: number[] = []
   const sqlTimes: number[] = []
   const timedRows = { files: filesDigest.rows, sql: sqlDigest.rows }

@@ -1,7 +1,7 @@
 /** What the lake is asked for an answer, as requests; and both sides as they would be further away. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogStore, RequestCounts } from '../../model/log-store.ts'
-import type { SqlDialect, SqlReader, SqlRow } from '../../stores/port.ts'
+import type { SqlDatabase, SqlDialect, SqlReader, SqlRow } from '../../stores/port.ts'
 import { openLake } from '../registry.ts'
 
 /** Reads that a reader announces wait at the same time, as many as the reader of buckets has in flight. */
@@ -116,8 +116,24 @@ export function hasRoundTrips(dialect: SqlDialect): boolean {
   return dialect === 'postgresql' || dialect === 'mysql'
 }
 
+/**
+ * One read transaction whose BEGIN, COMMIT, statements and pages each take `delayMs` longer. Connecting is not delayed: what it costs differs from server
+ * to server, and only a proxy on the wire would tell.
+ */
+export async function farRead<T>(
+  catalog: SqlDatabase,
+  delayMs: number,
+  body: (reader: SqlReader) => Promise<T>,
+): Promise<T> {
+  if (delayMs === 0) return catalog.read(body)
+  await sleep(delayMs)
+  const result = await catalog.read((reader) => body(farReader(reader, delayMs)))
+  await sleep(delayMs)
+  return result
+}
+
 /** A reader whose every statement, and every further page of one, takes `delayMs` longer. */
-export function farReader(reader: SqlReader, delayMs: number): SqlReader {
+function farReader(reader: SqlReader, delayMs: number): SqlReader {
   if (delayMs === 0) return reader
   return {
     dialect: reader.dialect,
