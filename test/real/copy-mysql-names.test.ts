@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { migrateCatalog } from '../../src/catalog/migrate.ts'
+import { openMysql } from '../../src/stores/mysql/sql-database.ts'
 import { tables } from '../../src/engine/copy/ledger/columns.ts'
 import { ledgerDialect } from '../../src/stores/ledger-dialect.ts'
 import type { Event } from '../../src/model/event.ts'
@@ -134,6 +136,24 @@ describe('in a database of latin1', () => {
     expect(await target.rows('SELECT source FROM migration_runs WHERE run_id = 1')).toEqual([['Größe']])
     expect(await target.rows('SELECT COUNT(*) FROM migration_ledger')).toEqual([['1']])
   })
+})
+
+test('a catalog in a database of latin1 holds every character too', async ({ skip }) => {
+  skip(absent !== '', absent)
+  const target = await makePlace('mysql', folder)
+  const name = new URL(target.url).pathname.slice(1)
+  await target.sql(`ALTER DATABASE \`${name}\` CHARACTER SET latin1 COLLATE latin1_swedish_ci`)
+  const database = await openMysql(target.url, 'write')
+  try {
+    await migrateCatalog(database, 0)
+  } finally {
+    await database.close()
+  }
+  expect(
+    await target.rows(
+      `SELECT DISTINCT TABLE_COLLATION FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'`,
+    ),
+  ).toEqual([['utf8mb4_nopad_bin']])
 })
 
 describe.skipIf(!MARIADB_AVAILABLE)('on a server that folds names', { timeout: 90_000 }, () => {
