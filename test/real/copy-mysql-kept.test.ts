@@ -111,6 +111,9 @@ describe('JSON that is a text', () => {
     const accepted = await perform(copyOf(from, target, 'j', { acceptLossy: ['doc'] }))
     expect(accepted.finished).toMatchObject({ exitCode: 0 })
     expect(lineOf(accepted.events).columns.find(({ from: name }) => name === 'doc')?.lossy).toMatch(/doubled names/)
+    // What was begun under these terms goes on: programs of before asked for none.
+    await from.sql(`INSERT INTO j VALUES (2, '{"b":2}')`)
+    expect((await perform(copyOf(from, target, 'j'))).finished).toMatchObject({ exitCode: 0 })
     // From one PostgreSQL to another the same holds.
     const json = await makePlace('postgresql', folder)
     await json.sql('CREATE TABLE j (id int PRIMARY KEY, doc json)', `INSERT INTO j VALUES (1, '{"a":1, "a":2}')`)

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { dec } from '../../model/event.ts'
-import type { TablePlan } from '../../model/copy/plan.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -14,7 +13,7 @@ import type { Run } from '../run-context.ts'
 import { againWork } from './again/again-work.ts'
 import { openToLook, type TableContext } from './context.ts'
 import { notEmpty } from './copy-chunk.ts'
-import { ChunkLedger, type Owner, type TableKey } from './ledger/chunks.ts'
+import { ChunkLedger, type Owner } from './ledger/chunks.ts'
 import { Planning } from './ledger/planning.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
@@ -63,10 +62,10 @@ export type Surroundings = {
 }
 
 /** Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table. */
-export async function startTable(given: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun> {
+export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun> {
   const { operation, run, views, database, owner, runs, throttle, pulse } = around
-  const name = tableText(given.source.table)
-  const key = { schema: given.targetName.schema ?? '', name: given.targetName.name }
+  const name = tableText(one.source.table)
+  const key = { schema: one.targetName.schema ?? '', name: one.targetName.name }
   const ledger = new ChunkLedger(database, key, owner)
   const begun = run.clock.ticks()
   const fail = (error: SluiceError): TableRun => {
@@ -80,15 +79,7 @@ export async function startTable(given: PlannedTable, planned: PlannedCopy, arou
     // Nothing of it is asked for any more.
     return { name, context: null, begun, error, done: true, aside: 0, busy: 0 }
   }
-  if (given.plan === null) return fail(given.error)
-  let one: PlannedTable & { readonly plan: TablePlan } = given
-  try {
-    if (!operation.restart) one = await asBegun(given, key, planned, around)
-  } catch (thrown) {
-    const error = asSluiceError(thrown)
-    if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
-    return fail(error)
-  }
+  if (one.plan === null) return fail(one.error)
   let context: TableContext = {
     name,
     plan: one.plan,
@@ -298,34 +289,6 @@ function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
     reason: `the ledger says that ${copied} rows of ${name} were copied into it`,
     hint: `if it was ${how} on purpose, begin again with --restart`,
   })
-}
-
-/**
- * A copy goes on as it was begun: without a key that nobody could use then, or with JSON in canonical form.
- * @returns the plan as it was made then, where that is what the ledger holds; else the plan of today
- */
-async function asBegun(
-  one: PlannedTable & { readonly plan: TablePlan },
-  key: TableKey,
-  { from, to }: PlannedCopy,
-  { runs, run }: Surroundings,
-): Promise<PlannedTable & { readonly plan: TablePlan }> {
-  const { plan, wishes, targetName } = one
-  const known = await runs.plan(key)
-  if (known === null || known.hash === plan.hash) return one
-  const before = JSON.parse(known.plan) as { readonly key?: readonly string[] }
-  const keyless = plan.source.key.length > 0 && wishes.key === undefined && before.key?.length === 0
-  const found = await tableAt(targetName, to, run.interrupt.abort)
-  for (const old of [
-    { rewritten: true } as const,
-    ...(keyless ? [{ key: [] }, { key: [], rewritten: true } as const] : []),
-  ]) {
-    const again = planTable(from, to, plan.source, found, targetName, { ...wishes, ...old })
-    if (again.hash === known.hash) {
-      return { ...one, wishes: { ...wishes, ...old }, plan: { ...again, chunkRows: plan.chunkRows } }
-    }
-  }
-  return one
 }
 
 /** The plan for a table that another program has made in the meantime. */

@@ -21,7 +21,7 @@ import { planObjects } from '../copy/objects/plan-objects.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
 import { openPatiently, patiently } from '../copy/patience.ts'
 import { planLeftBehind } from '../copy/plan/left-behind.ts'
-import { planCopy, type PlannedCopy, type Planner } from '../copy/plan/plan-copy.ts'
+import { asBegun, planCopy, type PlannedCopy, type Planner } from '../copy/plan/plan-copy.ts'
 import { isRingDone } from '../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../copy/plan/plan-event.ts'
 import { hashOf } from '../copy/plan/table-plan.ts'
@@ -121,6 +121,11 @@ export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
     runId: BigInt(run.runId),
   }
   const runs = new RunLedger(database, owner)
+  if (!operation.restart) {
+    planned = await asBegun(planned, operation, planner, async ({ schema, name }) => {
+      return (await runs.plan({ schema: schema ?? '', name }))?.hash ?? null
+    })
+  }
   if (operation.againWhenDone === true && (await isDone(planned, { database, owner, runs }))) {
     operation = { ...operation, again: true }
     planned = refusedForAgain(planned, operation)

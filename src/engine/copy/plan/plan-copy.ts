@@ -146,13 +146,19 @@ function refuseWithoutHeirs(table: TableSpec, sources: readonly TableSpec[]): vo
 
 type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore; readonly sources: readonly TableSpec[] }
 
-async function planOne(source: TableSpec, operation: CopyOperation, around: Around): Promise<PlannedTable> {
+/** @param old what was decided in another way when the copy was begun */
+async function planOne(
+  source: TableSpec,
+  operation: CopyOperation,
+  around: Around,
+  old: Partial<TableWishes> = {},
+): Promise<PlannedTable> {
   const { from, to, views, again, signal } = around
   const wanted: TableName = {
     ...(operation.toSchema === undefined ? {} : { schema: operation.toSchema }),
     name: operation.toTable ?? source.table.name,
   }
-  const wishes = wishesOf(operation)
+  const wishes = { ...wishesOf(operation), ...old }
   try {
     const targetName = nameInTarget(wanted, source, from, to)
     const found = await again(() => tableAt(targetName, to, signal))
@@ -160,7 +166,7 @@ async function planOne(source: TableSpec, operation: CopyOperation, around: Arou
     refuseWithoutHeirs(source, around.sources)
     // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
-    const keyed = { ...source, key: operation.key ?? source.key }
+    const keyed = { ...source, key: wishes.key ?? source.key }
     const extent = await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted)))
     const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
     const there = found === null ? null : await detailedTarget(found, sized, to, around)
@@ -180,6 +186,39 @@ async function planOne(source: TableSpec, operation: CopyOperation, around: Arou
       throw thrown
     return { source, wishes, targetName: wanted, extent: UNKNOWN, ring: null, plan: null, error }
   }
+}
+
+/** Decisions of plans that were made otherwise before: with JSON in canonical form, and without a key of an enum. */
+const BEFORE: readonly Partial<TableWishes>[] = [{ rewritten: true }, { key: [] }, { key: [], rewritten: true }]
+
+/**
+ * Copies go on as they were begun: a table whose plan of today is another one, or refused for what it would lose, keeps the plan that the ledger holds,
+ * where that is one of those that were made before.
+ * @param known the hash of the plan in the ledger, null without one
+ */
+export async function asBegun(
+  planned: PlannedCopy,
+  operation: CopyOperation,
+  planner: Planner,
+  known: (table: TableName) => Promise<string | null>,
+): Promise<PlannedCopy> {
+  const { from, to, tables } = planned
+  const sources = tables.map(({ source }) => source)
+  const kept: PlannedTable[] = []
+  for (const one of tables) {
+    const name = nameInTarget(one.targetName, one.source, from, to)
+    const hash = one.plan === null && one.error.code !== 'LOSSY_TYPE' ? null : await known(name)
+    let before: PlannedTable | null = null
+    if (hash !== null && hash !== one.plan?.hash) {
+      for (const old of BEFORE) {
+        if (old.key !== undefined && operation.key !== undefined) continue
+        const again = await planOne(one.source, operation, { from, to, sources, ...planner }, old)
+        if (again.plan?.hash === hash) before ??= again
+      }
+    }
+    kept.push(before ?? one)
+  }
+  return { ...planned, tables: kept }
 }
 
 /** Rows of a chunk that were asked for, as a number of ranges. */
