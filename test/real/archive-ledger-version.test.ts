@@ -1,10 +1,10 @@
 /** The ledger of archives has a version: older ones are brought to it, newer ones are refused. */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { readArchive } from '../../src/archive/ledger/record.ts'
+import { archivedTables, readArchive } from '../../src/archive/ledger/record.ts'
 import { ARCHIVE_LEDGER_VERSION, prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
@@ -61,13 +61,33 @@ test('SQLite: a ledger without a version is read as it is, and gets one with the
   expect(tables.all()).toEqual([])
   const hold = { kind: 'archive-hold', from: url, table: 't_detached', partitions: ['2019'], reason: 'audit' } as const
   expect((await perform(hold)).finished.exitCode).toBe(0)
-  expect(database.prepare('SELECT version FROM migration_archive_ledger').all()).toEqual([{ version: 2 }])
+  expect(database.prepare('SELECT version FROM migration_archive_ledger').all()).toEqual([
+    { version: ARCHIVE_LEDGER_VERSION },
+  ])
   expect((await perform(list)).finished).toMatchObject({ exitCode: 0, totals: { tables: '12', partitions: '24' } })
   database.prepare('UPDATE migration_archive_ledger SET version = 99').run()
   database.close()
   for (const operation of [list, { ...hold, reason: null }] as const) {
     expect((await perform(operation)).finished.error?.code).toBe('LEDGER_NEWER')
   }
+})
+
+test('PostgreSQL: a ledger without a version gets one, and keeps every partition', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const place = await makePlace('postgresql', folder())
+  const dump = readFileSync(join(import.meta.dirname, '../../fixtures/archives/sqlite.sql'), 'utf8').split('\n')
+  const ledger = dump.filter((line) => /^(?:CREATE TABLE|INSERT INTO) migration_/.test(line))
+  await place.sql(...ledger.map((line) => (line.startsWith('CREATE') ? line.replaceAll('INTEGER', 'BIGINT') : line)))
+  await prepared(place, 2)
+  await using store = await openCopyStore(place.url, { mode: 'write' })
+  await using database = await store.ledger()
+  const found = await readArchive(database, { name: 't_landed' })
+  expect(found?.partitions.map(({ label, state, logged }) => [label, state, logged])).toEqual([
+    ['2019', 'VERIFIED', null],
+    ['2020', 'PLANNED', null],
+  ])
+  expect(await archivedTables(database)).toHaveLength(12)
 })
 
 test('MySQL: the texts of an older ledger become UTF-8, and tell upper case from lower', async ({ skip }) => {
