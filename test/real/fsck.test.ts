@@ -1,10 +1,19 @@
 /** `fsck` against damaged tables: every kind of damage is found by the level that promises it, and a healthy table has none. */
-import { cpSync, renameSync, rmSync, truncateSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FsckFindingEvent } from '../../src/model/event.ts'
+import { systemClock } from '../../src/shared/clock.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
-import { falsify, makeHealthyTable, objectsOf, writeVector, type HealthyTable } from '../support/fsck-table.ts'
+import {
+  falsify,
+  logOf,
+  makeHealthyTable,
+  MODIFIED,
+  objectsOf,
+  writeVector,
+  type HealthyTable,
+} from '../support/fsck-table.ts'
 import { fsckOf, perform, type Performed } from './operation-kit.ts'
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/lake')
@@ -162,5 +171,55 @@ describe('damage', () => {
     expect(performed.finished.exitCode).toBe(expected.length === 0 ? 0 : 1)
     const deep = await perform(fsckOf(table.folder, { deep: true }))
     expect(kinds(deep)).toEqual(expect.arrayContaining([...expected]))
+  })
+})
+
+describe('what no version needs', () => {
+  test('orphans, what VACUUM would free, and what it passes over', async () => {
+    const { folder, files } = copied()
+    for (const name of ['part=0/orphan.parquet', '_change_data/cdc.parquet', '_hidden/x.parquet', '.crc']) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true })
+      writeFileSync(join(folder, name), 'x')
+    }
+    const removed = { path: files[2], deletionTimestamp: MODIFIED, dataChange: true }
+    writeFileSync(logOf(folder).replace('0.json', '1.json'), `${JSON.stringify({ remove: removed })}\n`)
+    const size = BigInt(statSync(join(folder, files[2] as string)).size)
+    const soon = { ...systemClock, now: () => MODIFIED + 1000 }
+    const young = await perform(fsckOf(folder), soon)
+    expect(young.finished).toMatchObject({
+      exitCode: 0,
+      totals: { files: '2', orphans: '2', orphanBytes: '2', vacuumFiles: '0', vacuumBytes: '0' },
+    })
+    const late = { ...systemClock, now: () => Date.UTC(2100, 0, 1) }
+    const old = await perform(fsckOf(folder), late)
+    expect(old.finished.totals).toMatchObject({ orphans: '2', vacuumFiles: '3', vacuumBytes: `${size + 2n}` })
+    expect(
+      notes(old)
+        .filter((kind) => kind !== 'file-time')
+        .toSorted(),
+    ).toEqual(['orphan', 'orphan', 'vacuum'])
+    rmSync(join(folder, files[2] as string))
+    const vacuumed = await perform(fsckOf(folder), late)
+    expect(vacuumed.finished).toMatchObject({ exitCode: 0, totals: { olderMissing: '1', vacuumFiles: '2' } })
+    const before = await perform(fsckOf(folder, { asOf: { version: 0 } }), late)
+    expect(before.finished.exitCode).toBe(0)
+    expect(notes(before)).toContain('older-missing')
+  })
+
+  test('files of another table are looked at only where that was asked for', async () => {
+    const { folder, files } = copied()
+    const source = copied()
+    const log = readFileSync(logOf(folder), 'utf8').replace(
+      `"path":"${files[0]}"`,
+      `"path":"file://${join(source.folder, files[0] as string)}"`,
+    )
+    writeFileSync(logOf(folder), log)
+    rmSync(join(folder, files[0] as string))
+    truncateSync(join(source.folder, files[0] as string), 100)
+    const inside = await perform(fsckOf(folder))
+    expect(inside.finished).toMatchObject({ exitCode: 0, totals: { footers: '2' } })
+    expect(notes(inside)).toContain('file-outside')
+    const outside = await perform(fsckOf(folder, { outside: true }))
+    expect(kinds(outside)).toEqual(['file-size', 'file-unreadable'])
   })
 })

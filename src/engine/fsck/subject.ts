@@ -46,7 +46,7 @@ export type Subject = {
  * where `--since` goes back behind what is known
  */
 export async function withSubject<T>(operation: Fsck, run: Run, body: (subject: Subject) => Promise<T>): Promise<T> {
-  const { abort } = run.interrupt
+  const { stop: abort } = run.interrupt
   return withTable(
     operation.table,
     operation.catalog,

@@ -67,7 +67,7 @@ class Check {
   }
 
   async run(): Promise<Ending> {
-    const { abort } = this.#run.interrupt
+    const { stop: abort } = this.#run.interrupt
     const isOld = this.#subject.version < this.#subject.table.latest
     const found = (finding: Finding): void => {
       if (isOld && finding.absent !== undefined) this.#absent.push(finding)
@@ -113,7 +113,7 @@ class Check {
         }
       }
     }
-    const options = { deep, signal: this.#run.interrupt.abort, found }
+    const options = { deep, signal: this.#run.interrupt.stop, found }
     const inside = await lookInside(jobs(), this.#subject, parquetFooters, options)
     if (sample === null) return inside
     const drawn = await lookInside(sample.items(), this.#subject, parquetFooters, options)
@@ -125,7 +125,7 @@ class Check {
     const { table, version } = this.#subject
     const absent = this.#absent
     if (absent.length === 0) return
-    const { abort } = this.#run.interrupt
+    const { stop: abort } = this.#run.interrupt
     const paths = new Set(absent.map(({ absent: path = '' }) => path))
     const needed = new Set<string>()
     const newest = await table.snapshot({}, { signal: abort })
@@ -183,7 +183,7 @@ class Check {
     const { interrupt, clock } = this.#run
     const retention = retentionOf(metadata)
     const keepFrom = clock.now() - retention
-    const history = await lookAtHistory(this.#subject, listed, this.#places, keepFrom, this.#missing(), interrupt.abort)
+    const history = await lookAtHistory(this.#subject, listed, this.#places, keepFrom, this.#missing(), interrupt.stop)
     const report = this.#report
     const { commits, gone, unreadableBelow, changeFiles, changeGone } = history
     if (gone > 0) {
