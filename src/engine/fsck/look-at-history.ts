@@ -7,6 +7,7 @@ import { MARKS, type ListedFiles } from '../../delta/fsck/listed-files.ts'
 import { SIDECAR_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { parquetRows } from '../registry.ts'
+import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import type { Places } from './places.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
@@ -73,6 +74,8 @@ export async function lookAtHistory(
   let changeFiles = 0
   let changeGone = 0
   for (const { name, version } of commits) {
+    await breathe()
+    throwIfAborted(signal)
     for await (const block of readLog(store, name, { signal, kinds: FILE_KINDS })) {
       for (const { action } of block) {
         if (action.kind === 'add') await refer(fileOf(action.add), MARKS.expired, null)

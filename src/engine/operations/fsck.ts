@@ -6,6 +6,7 @@ import { Sample } from '../../delta/fsck/sample.ts'
 import { leftovers } from '../../delta/fsck/vacuum.ts'
 import { retentionOf } from '../../delta/retention.ts'
 import { dec } from '../../model/event.ts'
+import { breathe } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { withWritableCatalog } from '../catalog-session.ts'
 import { listTable, ListingCheck } from '../fsck/look-at-listing.ts'
@@ -43,6 +44,8 @@ async function store(catalog: string, run: Run, record: FsckRecord): Promise<voi
     run.emit({ type: 'log', level: 'warn', message: `findings are not stored in the catalog: ${error.message}` })
   }
 }
+
+const BREATHE_EVERY = 1000
 
 /** Active files of the version: in all, wanted, with a vector, and those that are there. */
 type Counts = { all: number; wanted: number; vectors: number; there: number }
@@ -100,7 +103,8 @@ class Check {
     const jobs = async function* (): AsyncGenerator<Job> {
       for await (const block of files) {
         for (const { file, isWanted } of block) {
-          counts.all++
+          // A listing is answered from memory: without this no timer and no signal would ever have its turn.
+          if (++counts.all % BREATHE_EVERY === 0) await breathe()
           await listing.needed(file)
           if (!isWanted) continue
           counts.wanted++
