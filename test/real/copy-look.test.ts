@@ -109,3 +109,39 @@ describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) =
     expect(notes(unlooked)).toContain('nothing of them was looked at now')
   })
 })
+
+test('rows of an upsert that the source has no more are named, and what changed in the source is told as that', async () => {
+  const [source, place] = [await sourceOf('sqlite'), await makePlace('sqlite', folder)]
+  const copy = copyOf(source, place, 't', { chunkRows: 50, onExisting: 'upsert' })
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { proved: '8' } })
+  await source.sql('DELETE FROM t WHERE id = 7')
+  const anew = await perform({ ...copy, restart: true })
+  expect(anew.finished).toMatchObject({ exitCode: 0, totals: { proved: '8', read: '399' } })
+  expect(notes(anew)).toContain('the target holds 1 row more than the source in the ranges that were copied')
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+  await source.sql('DELETE FROM t WHERE id = 60')
+  const changed = await perform(copy)
+  expect(changed.finished).toMatchObject({
+    exitCode: 1,
+    error: { message: expect.stringContaining('has changed since') },
+  })
+  expect(of(changed, 'look.difference')).toMatchObject([
+    { chunk: '2', side: 'source', sourceBefore: '50', source: '49' },
+  ])
+})
+
+test("refused rows show in the guide's queries, and the same command tries them again", async () => {
+  const [source, place] = [await sourceOf('sqlite'), await makePlace('sqlite', folder)]
+  await place.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(50) CHECK (name <> 'row 7'))")
+  const copy = copyOf(source, place, 't', { chunkRows: 50 })
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+  const failed =
+    "SELECT start_id, end_id, error_message FROM migration_checkpoints WHERE table_name = 't' AND status = 'failed'"
+  expect(await place.rows(failed)).toEqual([['1', '50', expect.stringContaining('7: ')]])
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+  await source.sql("UPDATE t SET name = 'mended' WHERE id = 7")
+  const mended = await perform(copy)
+  expect(mended.finished).toMatchObject({ exitCode: 0, totals: { written: '400', quarantined: '0', earlier: '8' } })
+  expect(await place.rows(failed)).toEqual([])
+  expect(await place.rows('SELECT name FROM t WHERE id = 7')).toEqual([['mended']])
+})
