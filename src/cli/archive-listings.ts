@@ -1,5 +1,6 @@
 /** Archives as rows of aligned tables: plans, how columns are stored, what the ledger has, what is not as it was proved. */
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive-events.ts'
+import { surplusText } from '../model/archiving/surplus-text.ts'
 import { cut } from './copy-listings.ts'
 import { bytesText, durationText, grouped, plural, timeText } from './format.ts'
 import type { Listing } from './listings.ts'
@@ -93,7 +94,11 @@ export const ARCHIVED: Listing = {
           time(event.changedAt),
           time(event.dropAfter),
           visible(event.archive),
-          [event.held === undefined ? '' : `held: ${cut(event.held)}`, cut(event.error ?? '')]
+          [
+            event.held === undefined ? '' : `held: ${cut(event.held)}`,
+            event.surplus === undefined ? '' : surplusText(BigInt(event.surplus)),
+            cut(event.error ?? ''),
+          ]
             .filter((note) => note !== '')
             .join('; '),
         ],

@@ -88,6 +88,8 @@ export type ArchivedEvent = {
   dropAfter?: string
   held?: string
   error?: string
+  /** Rows of the period that the table holds beyond those that the ledger expects there, by count: negative where some are gone. */
+  surplus?: Dec
 }
 
 /** Something in an archive that is not as it was proved (`archive verify`), or that belongs to nothing (`archive sweep`). */
@@ -104,6 +106,9 @@ export type ArchiveFindingEvent = {
     | 'not in the log'
     | 'not in the ledger'
     | 'differs from the source'
+    | 'late rows'
+    | 'changed rows'
+    | 'deleted rows'
     | 'broken log'
     | 'stray file'
     | 'swept file'

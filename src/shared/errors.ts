@@ -96,6 +96,8 @@ export const ERROR_CODES = {
   LOSSY_TYPE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
+  /** All partitions that are due are kept in the source by something. */
+  PARTITIONS_BLOCKED: 'verify',
   DIFFERENCES: 'verify',
   NOT_SAFE: 'verify',
   SETUP_PROBLEMS: 'verify',

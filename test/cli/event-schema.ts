@@ -584,6 +584,7 @@ const bodies = {
     changedAt: z.string().optional(),
     dropAfter: z.string().optional(),
     held: z.string().optional(),
+    surplus: signed.optional(),
     error: z.string().optional(),
   },
   'archive.finding': {
@@ -598,6 +599,9 @@ const bodies = {
       'not in the log',
       'not in the ledger',
       'differs from the source',
+      'late rows',
+      'changed rows',
+      'deleted rows',
       'broken log',
       'stray file',
       'swept file',

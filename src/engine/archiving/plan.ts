@@ -22,6 +22,8 @@ import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { resolve } from 'node:path'
 import { labelNamed } from './label-named.ts'
 import { nativeCandidates } from './native-candidates.ts'
+import { surplusText } from '../../model/archiving/surplus-text.ts'
+import { surplusRows } from './late-rows.ts'
 import { rangeCandidates } from './range-candidates.ts'
 
 export type Candidate = NewPartition & {
@@ -85,7 +87,11 @@ export async function planArchive(
     natives === null
       ? await rangeCandidates(table, timeColumn, wanted, known, { store, signal })
       : await nativeCandidates(natives, wanted, { store, signal })
-  const partitions = merged(candidates, known, asked, operation.drop)
+  const surplus =
+    record === null || natives !== null
+      ? new Map<string, bigint>()
+      : await surplusRows({ store, table, signal }, record)
+  const partitions = merged(candidates, known, asked, operation.drop).map((one) => withSurplus(one, surplus))
   refuseUnknown(table, asked, partitions)
   return { table, archived, fresh: record === null, asked: new Set(asked), partitions }
 }
@@ -202,6 +208,12 @@ function refuseUnremovable(table: TableSpec, store: CopyStore): void {
     where: name,
     hint: 'give the table a primary key, so that archived rows can be removed and brought back one by one',
   })
+}
+
+function withSurplus(one: PlannedPartition, surplus: ReadonlyMap<string, bigint>): PlannedPartition {
+  const more = surplus.get(one.label)
+  if (more === undefined) return one
+  return { ...one, note: [surplusText(more), ...(one.note === undefined ? [] : [one.note])].join('; ') }
 }
 
 function merged(

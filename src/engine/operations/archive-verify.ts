@@ -9,6 +9,9 @@ import { openSource, recordsOf, type Opened } from '../archiving/each-table.ts'
 import { labelNamed } from '../archiving/label-named.ts'
 import { openArchive } from '../archiving/open.ts'
 import { stillThere } from '../archiving/still-there.ts'
+import { keyFindings, surplusRows } from '../archiving/late-rows.ts'
+import type { OpenArchiveQuery } from '../../model/archiving/query-port.ts'
+import { isArchived } from '../../model/archiving/state.ts'
 import { parseCalendar } from '../calendar/calendar-text.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -36,10 +39,19 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
         counts.rows += step.rows
       }
     }
-    if (!operation.deep) continue
+    const { store, table, reader } = open.context
+    const around = { store, table, signal: run.interrupt.abort }
+    const surplus = table.columns.length === 0 ? new Map() : await surplusRows(around, record)
     for (const partition of record.partitions.filter(({ label }) => wanted(label))) {
-      const found = await stillThere(open.context, partition)
-      if (found !== null) told(found)
+      if (run.interrupt.stop.aborted) break
+      const differs = operation.deep ? await stillThere(open.context, partition) : null
+      const isSuspect = surplus.has(partition.label) || (partition.native === null && differs !== null)
+      const byKey =
+        isSuspect && isArchived(partition.state)
+          ? await keyFindings(around, record, partition, { reader, open: await archiveQueries() })
+          : []
+      for (const found of byKey) told(found)
+      if (byKey.length === 0 && differs !== null) told(differs)
     }
   }
   const stopped = run.interrupt.stop.aborted
@@ -58,6 +70,10 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
     },
   )
   return { totals, error, ...(stopped ? { stopped } : {}) }
+}
+
+async function archiveQueries(): Promise<OpenArchiveQuery> {
+  return (await import('../../stores/duckdb/archive-query/index.ts')).openArchiveQuery
 }
 
 /** The table may be gone from the source; its archive is none the worse for that. */

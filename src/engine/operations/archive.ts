@@ -29,6 +29,9 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   for (const plan of plans) emitArchivePlan(plan, run.emit)
   if (operation.dryRun) return { totals: plannedTotals(plans) }
   refuseAimless(plans, operation)
+  const blocked = blockersOf(plans)
+  if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
+  for (const { table, text } of blocked) run.emit({ type: 'log', level: 'warn', table, message: `it stays: ${text}` })
   if (operation.drop) tellGrace(plans, run)
   const outcomes: Outcome[] = []
   const refused: SluiceError[] = []
@@ -47,6 +50,38 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   }
   if (refused[0] !== undefined) throw refused[0]
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+/** Whether a run does something with it. */
+function moves({ status }: PlannedPartition): boolean {
+  return status === 'due' || status === 'resume' || status === 'drop'
+}
+
+type Blocked = { readonly table: string; readonly text: string }
+
+/** Partitions that are due and hold rows, but cannot go, each with the reason. */
+function blockersOf(plans: readonly PlannedArchive[]): readonly Blocked[] {
+  return plans.flatMap(({ table, partitions }) =>
+    partitions
+      .filter(({ status, candidate }) => status === 'blocked' && candidate?.rows !== 0n)
+      .map(({ label, note }) => ({
+        table: tableText(table.table),
+        text: `${label}${note === undefined ? '' : `: ${note}`}`,
+      })),
+  )
+}
+
+const NAMED_BLOCKERS = 5
+
+function allBlocked(blocked: readonly Blocked[]): SluiceError {
+  const named = blocked.slice(0, NAMED_BLOCKERS).map(({ table, text }) => `${table} ${text}`)
+  const more = blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''
+  const what =
+    blocked.length === 1 ? 'the one partition that is due is' : `all ${blocked.length} partitions that are due are`
+  return new SluiceError('PARTITIONS_BLOCKED', `${what} blocked, and nothing was archived`, {
+    reason: `${named.join('; ')}${more}`,
+    hint: 'remove what blocks them, then run the same command again; sluice archive plan lists all of it',
+  })
 }
 
 function refuseUnasked({ drop, confirm, tables, dryRun }: ArchiveOperation): void {
@@ -95,7 +130,7 @@ async function archiveTable(
       return archiveTable(await planArchive(table, operation, around), operation, opened, run)
     }
   }
-  const chosen = plan.partitions.filter(({ status }) => status === 'due' || status === 'resume' || status === 'drop')
+  const chosen = plan.partitions.filter(moves)
   if (chosen.length === 0) return []
   await using open = await openArchive(table, archived, opened, run, operation)
   await requireOrigin(open.context)

@@ -23,11 +23,12 @@ export async function query(operation: QueryOperation, run: Run): Promise<Ending
   let rows = 0
   // One more than is shown tells whether there are more.
   const question = { store, table, sql: operation.query, limit: limit + 1, signal, open, lake: openLake }
-  await answer(question, async ({ columns, sources, pages }) => {
+  await answer(question, async ({ columns, sources, hasArchive, pages }) => {
     let named = false
     for await (const page of pages) {
       throwIfAborted(signal)
       if (!named) {
+        if (!hasArchive) run.emit({ type: 'log', level: 'warn', table: sources.table, message: WITHOUT_ARCHIVE })
         run.emit(sources)
         run.emit({ type: 'columns', columns })
       }
@@ -46,6 +47,9 @@ export async function query(operation: QueryOperation, run: Run): Promise<Ending
   })
   return { totals: { rows: dec(rows) } }
 }
+
+const WITHOUT_ARCHIVE =
+  'this database has no ledger of an archive of the table: the answer has the rows of the database only'
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
 async function tableNamed(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {

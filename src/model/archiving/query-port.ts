@@ -52,10 +52,21 @@ export interface ArchiveQuery extends AsyncDisposable {
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
    * @param except rows between these bounds (the first included, the second not, null open) are left out
+   * @param shared of the rows within these bounds, those whose key is in the files are left out
    * @returns how many rows the CSV held
    * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
    */
-  bring(columns: readonly QueryColumn[], csv: AsyncIterable<Buffer>, except: readonly Excepted[]): Promise<bigint>
+  bring(
+    columns: readonly QueryColumn[],
+    csv: AsyncIterable<Buffer>,
+    except: readonly Excepted[],
+    shared?: readonly Shared[],
+  ): Promise<bigint>
+  /**
+   * Compares the rows brought over, all of one partition, with its files: by key, and by the values of the columns that were brought. Once, instead of
+   * `pages`.
+   */
+  compare(partition: Shared): Promise<KeyDifferences>
   /**
    * The answer, after the rows of the source and with these files. Once.
    * @throws SluiceError BAD_QUERY, NO_SPACE, PARTITION_CHANGED for a file that holds another number of rows
@@ -65,6 +76,19 @@ export interface ArchiveQuery extends AsyncDisposable {
 
 /** Rows of the source that do not count, where it has no words to leave them out itself. */
 export type Excepted = { readonly column: string; readonly from: string | null; readonly to: string | null }
+
+/** Rows by key: `late` ones are in the source only, `deleted` ones in the files only, `changed` ones have other values there. */
+export type KeyDifferences = Readonly<
+  Record<'late' | 'changed' | 'deleted', { readonly rows: bigint; readonly keys: readonly string[] }>
+>
+
+/** Rows of the source of which some are in the archive too. */
+export type Shared = {
+  /** Null for all rows. */
+  readonly within: Excepted | null
+  readonly key: readonly string[]
+  readonly files: readonly QueryFile[]
+}
 
 /** @throws SluiceError BAD_QUERY for a statement that is wrong, writes, reads anything else, or is several */
 export type OpenArchiveQuery = (request: QueryRequest) => Promise<ArchiveQuery>

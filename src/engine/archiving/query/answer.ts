@@ -16,6 +16,7 @@ import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import { archivedPartitions, countedOf, localPaths, mayMatch, openFiles } from './archived-part.ts'
 import { readingLedger } from '../reading-ledger.ts'
 import { hotPart, hotRows } from './hot-part.ts'
+import { filesOf, sharedPartitions } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
 
 /** How often a query begins anew, and the longest pause before it does. */
@@ -36,6 +37,8 @@ export type Question = {
 export type Answer = {
   readonly columns: readonly string[]
   readonly sources: QuerySourcesEvent
+  /** False where the database knows of no archive of the table: then the answer has rows of the database only. */
+  readonly hasArchive: boolean
   readonly pages: AsyncIterable<readonly AnswerRow[]>
 }
 
@@ -113,12 +116,20 @@ async function answerOnce(
       : await rangeColumn(store, table, record, columns, signal)
   const read = archived.filter((partition) => mayMatch(partition, by, needs.intervals))
   const wanted = read.flatMap((partition) => partition.files)
+  const shared = sharedPartitions(table, record, columns, read)
   const physical = columns
-    .filter((column) => column.archived && needs.columns.has(column.name))
+    .filter(
+      ({ name, archived: has }) => has && (needs.columns.has(name) || (shared.length > 0 && table.key.includes(name))),
+    )
     .map((column) => column.physical)
   await using local = root === null ? null : await openFiles(root, wanted, physical, signal)
 
-  const hot = hotPart(store, table, record, columns, needs)
+  const hot = hotPart(store, table, record, columns, needs, shared)
+  const late = shared.map(({ label, within }) => ({
+    within,
+    key: table.key,
+    files: filesOf(label, read, local?.files ?? []),
+  }))
   const unmoved = async (): Promise<void> => {
     if (countedOf(await readArchive(ledger, table.table)) !== countedOf(record)) throw new Moved()
   }
@@ -127,7 +138,7 @@ async function answerOnce(
   const came = await (async () => {
     await using view = await store.source(signal)
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal)
-    const lines = await query.bring(hot.columns, rows.csv, hot.except)
+    const lines = await query.bring(hot.columns, rows.csv, hot.except, late)
     if (lines === rows.rows()) return lines
     throw new SluiceError(
       'SOURCE_IO',
@@ -141,6 +152,7 @@ async function answerOnce(
   if (!settled) await unmoved()
   await told({
     columns: query.columns,
+    hasArchive: record !== null,
     sources: {
       type: 'query.sources',
       table: tableText(table.table),

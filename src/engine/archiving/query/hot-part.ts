@@ -6,6 +6,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, RowRequest, SourceView } from '../../../stores/copy-port.ts'
 import { archivedPartitions } from './archived-part.ts'
+import { sharesRows, type SharedPartition } from './shared-partitions.ts'
 import { textOf, unitsOf, unitsOfDay } from './units.ts'
 
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
@@ -23,12 +24,14 @@ export function hotPart(
   record: ArchiveRecord | null,
   columns: readonly QueryColumn[],
   needs: QueryNeeds,
+  shared: readonly SharedPartition[] = [],
 ): HotPart {
-  const { conditions, except } = exceptions(store, table, record, columns)
+  const { conditions, except } = exceptions(store, table, record, columns, new Set(shared.map(({ label }) => label)))
   const wanted = needs.intervals.flatMap((interval) => pushed(store, table, columns, interval))
   const all = [...wanted, ...conditions]
   const where = isSingle(store) ? wanted[0] : all.map((condition) => `(${condition})`).join(' AND ')
-  const names = new Set([...needs.columns, ...except.map(({ column }) => column)])
+  const told = shared.length === 0 ? [] : [...table.key, ...shared.flatMap(({ within }) => within?.column ?? [])]
+  const names = new Set([...needs.columns, ...except.map(({ column }) => column), ...told])
   const found = columns.filter(({ name, hot }) => hot && names.has(name))
   const brought = found.length > 0 ? found : [slimmest(columns)]
   return {
@@ -91,17 +94,21 @@ function isSingle({ can }: CopyStore): boolean {
   return can.conditions === 'single'
 }
 
-/** What is left in a plain table of a partition that is on its way out does not count. A partition of the system's own is out as a whole. */
+/**
+ * What is left in a plain table of a partition that is on its way out does not count. A partition of the system's own is out as a whole. Those in
+ * `shared` are told row by row, by key.
+ */
 function exceptions(
   store: CopyStore,
   table: TableSpec,
   record: ArchiveRecord | null,
   columns: readonly QueryColumn[],
+  shared: ReadonlySet<string>,
 ): { readonly conditions: readonly string[]; readonly except: readonly Excepted[] } {
   const conditions: string[] = []
   const except: Excepted[] = []
   for (const partition of archivedPartitions(record)) {
-    if (partition.native !== null || (partition.state === 'DROPPED' && !partition.restoring)) continue
+    if (shared.has(partition.label) || !sharesRows(partition)) continue
     const column = columns.find(({ name }) => name === record?.timeColumn)
     const spec = table.columns.find(({ name }) => name === record?.timeColumn)
     const { from, to } = partition

@@ -10,7 +10,9 @@ import type {
   QueryColumn,
   QueryFile,
   QueryNeeds,
+  KeyDifferences,
   QueryRequest,
+  Shared,
 } from '../../../model/archiving/query-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -31,6 +33,8 @@ const HOT = 'sluice_rows'
 const COUNTED = 'sluice_row'
 const ANSWER = 'sluice_answer'
 const PAGE_ROWS = 500
+/** Keys that a comparison names. */
+const SHOWN_KEYS = 3
 export const openArchiveQuery: OpenArchiveQuery = async (request) => {
   const session = await QuerySession.open(request.files, request.signal)
   try {
@@ -58,6 +62,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   readonly #statement: Statement
   readonly #hint: string
   #brought: readonly QueryColumn[] = []
+  #links = 0
 
   constructor(
     session: QuerySession,
@@ -83,6 +88,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     columns: readonly QueryColumn[],
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
+    shared: readonly Shared[] = [],
   ): Promise<bigint> {
     const session = this.#session
     this.#brought = columns
@@ -109,11 +115,77 @@ class DuckdbArchiveQuery implements ArchiveQuery {
         lines = BigInt(await session.run(sql))
       })
       for (const { column, from, to } of except) await session.run(deleteOf(place(column), from, to))
+      for (const { within, key, files } of shared) {
+        if (files.length === 0) continue
+        const places = key.map((name) => [place(name), this.#physical(name)] as const)
+        const rows =
+          within === null
+            ? `DELETE FROM main.${HOT} WHERE`
+            : `${deleteOf(place(within.column), within.from, within.to)} AND`
+        await session.run(`${rows} ${await this.#isIn(files, places)}`)
+      }
     } catch (error) {
       throwIfAborted(signal)
       throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
     }
     return lines
+  }
+
+  async compare({ key, files }: Shared): Promise<KeyDifferences> {
+    const session = this.#session
+    const links: string[] = []
+    for (const { file } of files) links.push(await session.place(file, `key-${this.#links++}.parquet`))
+    const archived =
+      links.length === 0
+        ? `(SELECT ${this.#brought.map((one) => `CAST(NULL AS ${nativeOf(one.stored)}) AS ${quotedName(one.physical)}`).join(', ')} WHERE false)`
+        : `read_parquet([${links.map(literal).join(', ')}], hive_partitioning = false)`
+    const pairs = this.#brought.map(({ name, physical }, i) => ({
+      name,
+      hot: `hot.c${i}`,
+      cold: `cold.${quotedName(physical)}`,
+    }))
+    const keyed = pairs.filter(({ name }) => key.includes(name))
+    const rest = pairs.filter(({ name }) => !key.includes(name))
+    const same = keyed.map(({ hot, cold }) => `${hot} IS NOT DISTINCT FROM ${cold}`).join(' AND ')
+    const differs = rest.map(({ hot, cold }) => `${hot} IS DISTINCT FROM ${cold}`).join(' OR ')
+    const [hot, cold] = [`main.${HOT} AS hot`, `${archived} AS cold`]
+    const shown = (side: 'hot' | 'cold'): string =>
+      `concat_ws(', ', ${keyed.map((one) => `coalesce(CAST(${one[side]} AS VARCHAR), 'NULL')`).join(', ')})`
+    const found = async (text: string, from: string): Promise<KeyDifferences['late']> => {
+      const [[rows, keys] = []] = await session.rows(
+        `SELECT count(*), array_to_string(min(${text}, ${SHOWN_KEYS}), chr(10)) FROM ${from}`,
+      )
+      return { rows: BigInt(String(rows ?? 0)), keys: typeof keys === 'string' && keys !== '' ? keys.split('\n') : [] }
+    }
+    try {
+      return {
+        late: await found(shown('hot'), `${hot} WHERE NOT EXISTS (SELECT 1 FROM ${cold} WHERE ${same})`),
+        changed:
+          differs === ''
+            ? { rows: 0n, keys: [] }
+            : await found(shown('hot'), `${hot} JOIN ${cold} ON ${same} WHERE ${differs}`),
+        deleted: await found(shown('cold'), `${cold} WHERE NOT EXISTS (SELECT 1 FROM ${hot} WHERE ${same})`),
+      }
+    } catch (error) {
+      throwIfAborted(this.#request.signal)
+      throw answerFailure(error, session.files, this.#hint)
+    }
+  }
+
+  #physical(name: string): string {
+    return quotedName(this.#request.columns.find((column) => column.name === name)?.physical ?? name)
+  }
+
+  /** Whether a row brought over has the key of a row in the files. */
+  async #isIn(
+    files: readonly QueryFile[],
+    key: readonly (readonly [hot: string, archived: string])[],
+  ): Promise<string> {
+    const links: string[] = []
+    for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))
+    const from = `read_parquet([${links.map(literal).join(', ')}], hive_partitioning = false)`
+    const same = key.map(([hot, archived]) => `main.${HOT}.${hot} IS NOT DISTINCT FROM archived.${archived}`)
+    return `EXISTS (SELECT 1 FROM ${from} AS archived WHERE ${same.join(' AND ')})`
   }
 
   async *pages(files: readonly QueryFile[]): AsyncGenerator<readonly AnswerRow[]> {
