@@ -584,7 +584,7 @@ const bodies = {
     changedAt: z.string().optional(),
     dropAfter: z.string().optional(),
     held: z.string().optional(),
-    surplus: signed.optional(),
+    surplus: dec.optional(),
     error: z.string().optional(),
   },
   'archive.finding': {

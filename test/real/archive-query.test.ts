@@ -88,13 +88,13 @@ describe('SQLite, a plain table', () => {
     expect(some.sources).toMatchObject({
       partitions: { read: '1', of: '2' },
       files: { read: '1', of: '2' },
-      hotRows: '0',
     })
-    expect(some.sources.hotColumns).toEqual(['day', 'customer'])
+    // What is left of a partition on its way out is brought over with its key: a row that came late is told by that.
+    expect(some.sources.hotColumns).toEqual(['id', 'day', 'customer'])
     const late = await ask(url, "SELECT count(*) FROM bookings WHERE day >= '2024-12-01'")
     expect(late.sources).toMatchObject({ partitions: { read: '0', of: '2' } })
     expect(Number(late.sources.hotRows)).toBeLessThan(Number(all.sources.hotRows) / 2)
-    expect((await ask(url, 'SELECT count(*) FROM bookings')).sources.hotColumns).toHaveLength(1)
+    expect((await ask(url, 'SELECT count(*) FROM bookings')).sources.hotColumns).toEqual(['id', 'day'])
     // Neither the one filter nor the other holds for all of the table.
     const either = "SELECT count(*) FROM bookings a, bookings b WHERE a.id = b.id AND a.day = '2024-12-01'"
     expect((await ask(url, either)).sources).toMatchObject({ partitions: { read: '2', of: '2' } })

@@ -1,0 +1,74 @@
+/** Rows that come late, change or go in an archived period of a plain table: `query` sees them, `verify` names them, `list` and `plan` count them. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, type Place } from '../support/copy-systems.ts'
+import { run } from '../e2e/support/program.ts'
+
+const SYSTEMS = ['sqlite', 'postgresql'] as const
+const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
+
+describe.each(SYSTEMS)('a plain table of %s', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  let folder: Folder
+  let source: Place
+
+  beforeAll(async () => {
+    folder = temporaryFolder()
+    if (why !== '') return
+    source = await makePlace(system, folder.path)
+    const [kind, numbers] =
+      system === 'sqlite'
+        ? [
+            'TEXT',
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 799) SELECT i, date('2023-01-01', (i / 2) || ' days'), 'v' || i FROM n",
+          ]
+        : ['date', "SELECT i, date '2023-01-01' + i / 2, 'v' || i FROM generate_series(0, 799) AS i"]
+    await source.sql(
+      `CREATE TABLE bookings (id INTEGER PRIMARY KEY, day ${kind}, v TEXT)`,
+      `INSERT INTO bookings ${numbers}`,
+      'CREATE TABLE other (id INTEGER PRIMARY KEY)',
+    )
+  })
+  afterAll(() => folder[Symbol.dispose]())
+
+  const sluice = (...words: readonly string[]): ReturnType<typeof run> =>
+    run(folder.path, [...words, '--from', source.url, '--ci'])
+  const count = async (): Promise<string> =>
+    (await sluice('query', 'bookings', 'SELECT count(*), count(DISTINCT id) FROM bookings')).out
+
+  it.skipIf(why !== '')(`has late, changed and deleted rows${why}`, { timeout: 120_000 }, async () => {
+    const archived = await sluice(
+      ...['archive', 'run', '--table', 'bookings', '--by', 'day', '--calendar', 'quarter', '--older-than', '2q'],
+      ...['--grace', '0s', '--to', join(folder.path, 'archive')],
+    )
+    expect(archived).toMatchObject({ code: 0 })
+    expect(await count()).toMatch(/\b800 +800\b/)
+    expect(await sluice('archive', 'verify', '--table', 'bookings')).toMatchObject({ code: 0 })
+
+    await source.sql(
+      "INSERT INTO bookings VALUES (9001, '2023-02-03', 'late'), (9002, '2023-02-04', 'late')",
+      "UPDATE bookings SET v = 'changed' WHERE id = 5",
+      'DELETE FROM bookings WHERE id = 7',
+    )
+    // The archive's rows, changed or deleted in the table or not, and those that came late.
+    expect(await count()).toMatch(/\b802 +802\b/)
+    const some = await sluice('query', 'bookings', 'SELECT id, v FROM bookings WHERE id IN (5, 7, 9001) ORDER BY id')
+    expect(some.out).toMatch(/5 +v5\n *7 +v7\n *9001 +late/)
+
+    const verified = await sluice('archive', 'verify', '--table', 'bookings')
+    expect(verified).toMatchObject({ code: 1 })
+    expect(verified.out).toMatch(/late rows .* 2 rows in the table but not in the archive: 9001; 9002/)
+    expect(verified.out).toMatch(/changed rows .* 1 row with other values in the archive: 5/)
+    expect(verified.out).toMatch(/deleted rows .* 1 row in the archive but gone from the table: 7/)
+    expect((await sluice('archive', 'list', '--table', 'bookings')).out).toMatch(/2023-Q1 .*1 row came late/)
+    const plan = await sluice('archive', 'plan', '--table', 'bookings', '--older-than', '2q')
+    expect(plan.out).toMatch(/2023-Q1 .*1 row came late/)
+  })
+
+  it.skipIf(why !== '')(`says where it knows of no archive${why}`, { timeout: 60_000 }, async () => {
+    const asked = await sluice('query', 'other', 'SELECT count(*) FROM other')
+    expect(asked.code).toBe(0)
+    expect(asked.err).toContain('no ledger of an archive of the table')
+  })
+})
