@@ -38,10 +38,8 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     (await sluice('query', 'bookings', 'SELECT count(*), count(DISTINCT id) FROM bookings')).out
 
   it.skipIf(why !== '')(`has late, changed and deleted rows${why}`, { timeout: 120_000 }, async () => {
-    const archived = await sluice(
-      ...['archive', 'run', '--table', 'bookings', '--by', 'day', '--calendar', 'quarter', '--older-than', '2q'],
-      ...['--grace', '0s', '--to', join(folder.path, 'archive')],
-    )
+    const due = ['--by', 'day', '--calendar', 'quarter', '--older-than', '2q', '--grace', '0s']
+    const archived = await sluice('archive', 'run', '--table', 'bookings', '--to', join(folder.path, 'archive'), ...due)
     expect(archived).toMatchObject({ code: 0 })
     expect(await count()).toMatch(/\b800 +800\b/)
     expect(await sluice('archive', 'verify', '--table', 'bookings')).toMatchObject({ code: 0 })
