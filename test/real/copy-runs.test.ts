@@ -68,3 +68,21 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql', 'd1'] as const)('copie
     expect(wrong.finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
   }, 90_000)
 })
+
+test('a run whose program was killed is called so, and the next one notes it', async () => {
+  const target = await makePlace('sqlite', folder)
+  const copied = await perform(copyOf(source, target, 't', { chunkRows: 10 }))
+  // As a kill leaves it.
+  await target.sql(
+    "UPDATE migration_runs SET status = 'running', ended_ms = NULL, exit_code = NULL, rows_written = NULL, alive_until = 1",
+  )
+  const status = 'SELECT status, rows_written FROM migration_runs ORDER BY started_ms'
+  const [killed] = runsOf(await perform({ kind: 'copy-runs', to: target.url, limit: 20 }))
+  expect(killed).toMatchObject({ run: idOf(copied), status: 'killed', rows: '40' })
+  expect(await target.rows(status)).toEqual([['running', null]])
+  await perform(copyOf(source, target, 't', { chunkRows: 10, restart: true, onExisting: 'upsert' }))
+  expect(await target.rows(status)).toEqual([
+    ['killed', '40'],
+    ['completed', '40'],
+  ])
+})
