@@ -2,7 +2,7 @@
 import type { TableName, TableSpec } from '../model/copy/column-type.ts'
 import type { Range } from '../model/copy/range.ts'
 import type { Digest } from '../model/copy/rows.ts'
-import type { Closing, ReadColumn } from './copy-port.ts'
+import type { Closing, ReadColumn, Statement } from './copy-port.ts'
 
 /** A partition that the system itself keeps as a table. */
 export type NativePartition = {
@@ -40,6 +40,20 @@ export type PartitionRequest = {
   readonly signal: AbortSignal
 }
 
+/** What a partition has beyond what its parent gives it goes into the ledger before the partition leaves: indexes, triggers, grants, comments, storage. */
+export type Keeping = {
+  /** Notes it, in the transaction of the step. @param own text for the ledger */
+  readonly keep?: (own: string) => Statement
+}
+
+/** It comes back with the rows. */
+export type Giving = {
+  /** What was kept; absent where nothing was. */
+  readonly own?: string
+  /** Told once all is committed: what the system refused to make again, and why. */
+  readonly notGiven?: (what: string, why: string) => void
+}
+
 /** Partitions of one system that are tables. Every change and its closing are one transaction. */
 export interface PartitionStore {
   /**
@@ -52,17 +66,18 @@ export interface PartitionStore {
    * Waits shortly for the partition to be free, looks at its rows once more, and takes it out of its parent into the schema for what is archived.
    * @throws SluiceError TARGET_BUSY where others keep it in use
    */
-  detach(request: PartitionRequest): Promise<StepEnd>
+  detach(request: PartitionRequest & Keeping): Promise<StepEnd>
   /** Looks at the rows of a detached table once more, and drops it. */
-  drop(request: Omit<PartitionRequest, 'partition'>): Promise<StepEnd>
+  drop(request: PartitionRequest & Keeping): Promise<StepEnd>
   /** Brings a detached table back under its name and into its parent. */
   attach(request: PartitionRequest & { readonly from: string | null; readonly to: string | null }): Promise<StepEnd>
   /**
-   * Makes a partition that was dropped again: a table like its parent, filled with rows, compared, and attached; all in one transaction.
+   * Makes a partition that was dropped again: a table like its parent, filled with rows, compared, attached, and given what it had of its own; all in
+   * one transaction.
    * @param fill writes the rows
    */
   recreate(
-    request: PartitionRequest & { readonly from: string | null; readonly to: string | null },
+    request: PartitionRequest & Giving & { readonly from: string | null; readonly to: string | null },
     csv: AsyncIterable<Buffer>,
   ): Promise<StepEnd>
   /** Where a detached table stands. Of all that ever had the name of a partition, each stands under one of its own. */

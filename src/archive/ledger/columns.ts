@@ -69,6 +69,8 @@ const PARTITIONS: Columns = {
   drop_after_ms: 'integer',
   // Paths that the Delta log may name for the partition, as JSON; NULL where an older program made the ledger.
   logged_files: 'text',
+  // What a native partition has beyond what its parent gives it, in the form of its store; NULL where an older program took it out.
+  own_ddl: 'text',
 }
 
 const HISTORY: Columns = {

@@ -209,6 +209,14 @@ export class PartitionLedger {
     }
   }
 
+  /** Notes what a table has of its own, as a part of the transaction that takes it away. */
+  keeping({ label, fence }: Held): (own: string) => Statement {
+    return (own) => ({
+      sql: `UPDATE migration_archive_partitions SET own_ddl = ? WHERE ${PARTITION} AND owner = ? AND fence = ?`,
+      parameters: [own, ...this.#key, label, this.#owner.id, fence],
+    })
+  }
+
   /** Where the state stays what it was, its other values tell. */
   #landed({ sql, parameters }: Statement, { removed }: Noted): Statement {
     if (removed === undefined) return { sql, parameters }

@@ -58,6 +58,8 @@ export type ArchivedPartition = {
   readonly graceOver: boolean
   /** Paths that the Delta log may name for the partition; null where an older program made the ledger: then any. */
   readonly logged: readonly string[] | null
+  /** What the table had beyond what its parent gives it, in the form of its store; null where it was not kept. */
+  readonly own: string | null
 }
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
@@ -134,6 +136,7 @@ const PARTITION = [
   'export_ms',
   'drop_after_ms',
   'logged_files',
+  'own_ddl',
 ]
 
 /** All as texts: no number of a ledger passes through one that rounds. */
@@ -203,6 +206,7 @@ function partitionOf(row: SqlRow): ArchivedPartition {
     dropAfterMs: number('drop_after_ms'),
     graceOver: String(row[PARTITION.length]) === '1',
     logged: text('logged_files') === null ? null : (readJson(text('logged_files') ?? '') as readonly string[]),
+    own: text('own_ddl'),
   }
 }
 

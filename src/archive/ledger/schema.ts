@@ -10,7 +10,7 @@ import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.t
 import { TABLES, type Columns } from './columns.ts'
 
 /** 1 is what programs made that wrote no version. */
-export const ARCHIVE_LEDGER_VERSION = 2
+export const ARCHIVE_LEDGER_VERSION = 3
 
 /**
  * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next

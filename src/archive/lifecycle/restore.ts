@@ -88,7 +88,7 @@ async function comeBack(context: ArchiveContext, work: Work): Promise<void> {
 }
 
 async function recreate(context: ArchiveContext, { partition, held }: Work): Promise<void> {
-  const { ledger, archived, interrupt, name } = context
+  const { ledger, archived, interrupt, name, emit } = context
   const closing = ledger.closing(held, 'DROPPED', 'RESTORED', { retracted: false, error: null })
   const { from, to } = partition
   await using local = await localFiles(context, partition.files)
@@ -99,7 +99,21 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
     signal: interrupt.abort,
   })
   const told = withProgress(context, partition, csv)
-  const end = await partitionsOf(context).recreate({ ...partitionRequest(context, partition, closing), from, to }, told)
+  const request = {
+    ...partitionRequest(context, partition, closing),
+    from,
+    to,
+    ...(partition.own === null ? {} : { own: partition.own }),
+    notGiven: (what: string, why: string): void => {
+      emit({
+        type: 'log',
+        level: 'warn',
+        table: name,
+        message: `${partition.label}: not given back: ${what}: ${why}`,
+      })
+    },
+  }
+  const end = await partitionsOf(context).recreate(request, told)
   settled(end, context, partition, (how) => changedAfter(name, partition, how))
 }
 

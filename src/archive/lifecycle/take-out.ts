@@ -26,7 +26,10 @@ export async function detachPartition(
   const noted = { graceMs: archived.graceMs, error: null, removed: { rows: 0n, sum: '0' } }
   if (partition.native !== null) {
     const closing = ledger.closing(held, 'PUBLISHED', 'DETACHED', noted)
-    const end = await partitionsOf(context).detach(partitionRequest(context, partition, closing))
+    const end = await partitionsOf(context).detach({
+      ...partitionRequest(context, partition, closing),
+      keep: ledger.keeping(held),
+    })
     return settled(end, context, partition, (how) => changed(name, partition, how))
   }
   await using view = await context.store.source(context.interrupt.abort)
@@ -47,7 +50,11 @@ export async function dropPartition(context: ArchiveContext, work: Work): Promis
   await proveArchived(context, partition)
   if (partition.native === null) return removeRows(context, work)
   const closing = context.ledger.closing(held, 'DETACHED', 'DROPPED', { error: null })
-  const end = await partitionsOf(context).drop(partitionRequest(context, partition, closing))
+  const end = await partitionsOf(context).drop({
+    ...partitionRequest(context, partition, closing),
+    // An older program detached it and kept nothing.
+    ...(partition.own === null ? { keep: context.ledger.keeping(held) } : {}),
+  })
   settled(end, context, partition, (how) => changedAfter(context.name, partition, how))
 }
 

@@ -112,6 +112,7 @@ async function planned(label: string, candidate: FindCandidate): Promise<Archive
     dropAfterMs: null,
     graceOver: false,
     logged: [],
+    own: null,
   }
 }
 

@@ -89,7 +89,7 @@ async function renameTaken(session: CopySession, oid: string, schema: string): P
 }
 
 /** `name_suffix`, cut between two characters so that it stays a name. */
-function suffixed(name: string, suffix: string): string {
+export function suffixed(name: string, suffix: string): string {
   let kept = ''
   let bytes = Buffer.byteLength(suffix) + 1
   for (const character of name) {

@@ -2,7 +2,14 @@
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { NativePartitions, PartitionRequest, PartitionStore, StepEnd } from '../../archive-port.ts'
+import type {
+  Giving,
+  Keeping,
+  NativePartitions,
+  PartitionRequest,
+  PartitionStore,
+  StepEnd,
+} from '../../archive-port.ts'
 import type { ReadColumn } from '../../copy-port.ts'
 import type { Pool } from '../../pool.ts'
 import { sourceError } from '../copy/errors.ts'
@@ -19,9 +26,12 @@ import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable
 import { listPartitions } from './list.ts'
 import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, moveTable } from './move.ts'
+import { GivenBack, readOwn, type NotGiven } from './own.ts'
 import type { Steps, Within } from './steps.ts'
 
 type Ended = 'done' | 'differs' | 'gone'
+type LastRequest = PartitionRequest & Keeping
+type RecreateRequest = PartitionRequest & Giving & Bounds
 
 export class PostgresPartitions implements PartitionStore {
   readonly #database: string
@@ -45,13 +55,13 @@ export class PostgresPartitions implements PartitionStore {
     }
   }
 
-  async detach(request: PartitionRequest): Promise<StepEnd> {
+  async detach(request: LastRequest): Promise<StepEnd> {
     const step = { ...request, table: request.partition }
     await this.#steps.beside(step, ensureArchivedSchema)
     return this.#steps.run(step, (within) => detach(within, request))
   }
 
-  drop(request: Omit<PartitionRequest, 'partition'>): Promise<StepEnd> {
+  drop(request: LastRequest): Promise<StepEnd> {
     return this.#steps.run({ ...request, table: request.parent }, (within) => drop(within, request))
   }
 
@@ -59,8 +69,12 @@ export class PostgresPartitions implements PartitionStore {
     return this.#steps.run({ ...request, table: request.partition }, (within) => attach(within, request))
   }
 
-  recreate(request: PartitionRequest & Bounds, csv: AsyncIterable<Buffer>): Promise<StepEnd> {
-    return this.#steps.run({ ...request, table: request.partition }, (within) => recreate(within, request, csv))
+  async recreate(request: RecreateRequest, csv: AsyncIterable<Buffer>): Promise<StepEnd> {
+    const missing: NotGiven[] = []
+    const step = { ...request, table: request.partition }
+    const end = await this.#steps.run(step, (within) => recreate(within, request, csv, missing))
+    if (end === 'done') for (const { what, why } of missing) request.notGiven?.(what, why)
+    return end
   }
 
   detachedName(partition: TableName, identity: string): TableName {
@@ -71,7 +85,7 @@ export class PostgresPartitions implements PartitionStore {
 /**
  * Others go on reading while its rows are looked at; who wants to write to them waits, and is let in where he would have to wait for its parent, too.
  */
-async function detach({ session, locks }: Within, request: PartitionRequest): Promise<Ended> {
+async function detach({ session, locks }: Within, request: LastRequest): Promise<Ended> {
   if ((await partitionNow(session, request)) === null) return 'gone'
   try {
     await locks.take({ oid: request.identity, name: request.partition }, 'SHARE')
@@ -84,16 +98,18 @@ async function detach({ session, locks }: Within, request: PartitionRequest): Pr
   const { parent, partition } = found
   if (!(await holds(session, partition, request))) return 'differs'
   await locks.takeWhole(parent, partition)
+  // Once it is detached, nobody can tell any more what was its own.
+  await keep(session, partition, parent, request)
   await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`)
   await moveTable(session, partition, archivedName(partition.name, partition.oid))
   return 'done'
 }
 
-async function drop({ session, locks }: Within, request: Omit<PartitionRequest, 'partition'>): Promise<Ended> {
+async function drop({ session, locks }: Within, request: LastRequest): Promise<Ended> {
   const table = await detachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
   if (!(await holds(session, table, request))) return 'differs'
-  await session.ask(`DROP TABLE ${tableSql(table.name)}`)
+  await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
   return 'done'
 }
 
@@ -110,20 +126,47 @@ async function attach({ session, locks }: Within, request: PartitionRequest & Bo
 
 async function recreate(
   { session, locks }: Within,
-  request: PartitionRequest & Bounds,
+  request: RecreateRequest,
   csv: AsyncIterable<Buffer>,
+  missing: NotGiven[],
 ): Promise<Ended> {
   const { partition, columns } = request
   if ((await tableByName(session, partition)) !== null) return 'gone'
   const parent = await parentOf(session, request.parent)
   locks.involve(parent.oid)
   const table = await createLike(session, parent, partition)
+  const given = request.own === undefined ? null : new GivenBack(session, request.own)
+  await given?.give('empty', table)
   // Of rows that nobody has seen before, none need to be looked at again later.
   await loadCsv(session, partition, columns, csv, ', FREEZE')
   // Columns that the parent got since are none that were proved.
   if (!(await hasRows(session, table, request))) return 'differs'
+  // The parent is locked from the attachment on: indexes are made before.
+  await given?.give('filled', table)
   await attachTable(session, parent, table, request)
+  await given?.give('attached', table)
+  missing.push(...(given?.missing ?? []))
   return 'done'
+}
+
+async function keep(
+  session: CopySession,
+  table: KnownTable,
+  parent: KnownTable | null,
+  { keep: noting }: Keeping,
+): Promise<void> {
+  if (noting === undefined) return
+  const { sql, parameters } = noting(await readOwn(session, table, parent))
+  await session.run(sql, parameters)
+}
+
+/** Of a table that was detached and nothing kept of it. It gets its name back first, so that what is kept has that. @returns its name */
+async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
+  if (request.keep === undefined) return table.name
+  await moveTable(session, table, request.partition)
+  const parent = await tableByName(session, request.parent)
+  await keep(session, { ...table, name: request.partition }, parent, request)
+  return request.partition
 }
 
 type Found = { readonly parent: FoundTable; readonly partition: FoundTable }

@@ -1,0 +1,163 @@
+/** What a partition has beyond what its parent gives it leaves with it, and comes back with it. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operation.ts'
+import { startArchiver } from '../fault/archive-kit.ts'
+import { commandsOf, makeBookings, type Archived } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+
+/** All that the catalogs say of a partition, and of what hangs on it. */
+const CATALOG = `
+  WITH t AS (SELECT * FROM pg_class WHERE oid = to_regclass('public.bookings_0'))
+  SELECT 'table', relowner::regrole::text, reltablespace::text, relpersistence::text, reloptions::text, relreplident::text, relrowsecurity::text,
+    (SELECT reloptions::text FROM pg_class l WHERE l.oid = t.reltoastrelid), relispartition::text FROM t
+  UNION ALL SELECT 'grant', e.grantee::regrole::text, e.grantor::regrole::text, e.privilege_type, e.is_grantable::text, NULL, NULL, NULL, NULL FROM t, aclexplode(relacl) e
+  UNION ALL SELECT 'column', attname, attstorage::text, attcompression::text, attnotnull::text, attstattarget::text, attoptions::text, attacl::text, pg_get_expr(adbin, adrelid)
+    FROM t JOIN pg_attribute a ON attrelid = t.oid AND attnum > 0 LEFT JOIN pg_attrdef ON adrelid = t.oid AND adnum = attnum
+  UNION ALL SELECT 'index', pg_get_indexdef(indexrelid), inhparent::regclass::text, indisclustered::text, indisreplident::text, c.reloptions::text, indisvalid::text, NULL, NULL
+    FROM t JOIN pg_index ON indrelid = t.oid JOIN pg_class c ON c.oid = indexrelid LEFT JOIN pg_inherits ON inhrelid = indexrelid
+  UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(k.oid), conislocal::text, coninhcount::text, convalidated::text, NULL, NULL, NULL
+    FROM t JOIN pg_constraint k ON conrelid = t.oid WHERE contype <> 'n'
+  UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(g.oid), tgenabled::text, (tgparentid = 0)::text, NULL, NULL, NULL, NULL
+    FROM t JOIN pg_trigger g ON tgrelid = t.oid WHERE NOT tgisinternal
+  UNION ALL SELECT 'policy', polname, polcmd::text, polroles::regrole[]::text, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), polpermissive::text, NULL, NULL
+    FROM t JOIN pg_policy ON polrelid = t.oid
+  UNION ALL SELECT 'rule', pg_get_ruledef(r.oid), NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM t JOIN pg_rewrite r ON ev_class = t.oid
+  UNION ALL SELECT 'statistics', pg_get_statisticsobjdef(s.oid), NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM t JOIN pg_statistic_ext s ON stxrelid = t.oid
+  UNION ALL SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid), description, NULL, NULL, NULL, NULL, NULL, NULL FROM pg_description d
+    WHERE pg_describe_object(d.classoid, d.objoid, d.objsubid) LIKE '%bookings_0%' OR pg_describe_object(d.classoid, d.objoid, d.objsubid) LIKE '%own%'
+  ORDER BY 1, 2, 3, 4, 5`
+
+const roleOf = (place: Place): string => `reader "${new URL(place.url).pathname.slice(1)}"`
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+async function fresh(): Promise<{ readonly archived: Archived; readonly role: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
+  const place = await makePlace('postgresql', folder)
+  const archived = await makeBookings(place, 'native', folder, 20)
+  const role = quoted(roleOf(place))
+  await place.sql(
+    `CREATE ROLE ${role}`,
+    `CREATE FUNCTION "no""te"() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
+    `CREATE INDEX bookings_of_note ON bookings (note)`,
+    `ALTER INDEX bookings_0_note_idx RENAME TO "old note's ✓"`,
+    `CREATE TRIGGER of_all BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION "no""te"()`,
+    `COMMENT ON COLUMN bookings.note IS 'of the parent'`,
+    `COMMENT ON COLUMN bookings.amount IS 'of the parent, too'`,
+    `ALTER TABLE bookings ADD CONSTRAINT sane CHECK (id >= 0)`,
+    // Of this partition alone.
+    `CREATE UNIQUE INDEX "own ""index""" ON bookings_0 (id, lower(note)) INCLUDE (amount) WITH (fillfactor = 60) WHERE note <> 'it''s'`,
+    `CREATE INDEX bookings_0_note_idx ON bookings_0 (amount DESC NULLS LAST)`,
+    `ALTER TABLE bookings_0 ADD CONSTRAINT own_check CHECK (amount < 1000) NOT VALID`,
+    `ALTER TABLE bookings_0 ADD CONSTRAINT own_unique UNIQUE (id)`,
+    `CREATE TRIGGER "own ""trigger""" AFTER INSERT ON bookings_0 FOR EACH ROW WHEN (NEW.id > 7) EXECUTE FUNCTION "no""te"('a ''b''')`,
+    `CREATE TRIGGER own_off AFTER DELETE ON bookings_0 FOR EACH STATEMENT EXECUTE FUNCTION "no""te"()`,
+    `ALTER TABLE bookings_0 DISABLE TRIGGER own_off`,
+    `ALTER TABLE bookings_0 ENABLE ALWAYS TRIGGER of_all`,
+    `CREATE RULE own_rule AS ON UPDATE TO bookings_0 WHERE NEW.id < 0 DO INSTEAD NOTHING`,
+    `CREATE STATISTICS own_statistics ON id, note FROM bookings_0`,
+    `CREATE POLICY "own policy" ON bookings_0 AS RESTRICTIVE FOR SELECT TO ${role} USING (id > 3)`,
+    `ALTER TABLE bookings_0 ENABLE ROW LEVEL SECURITY`,
+    `GRANT SELECT, UPDATE ON bookings_0 TO ${role} WITH GRANT OPTION`,
+    `GRANT INSERT (id, note) ON bookings_0 TO ${role}`,
+    `GRANT SELECT ON bookings_0 TO PUBLIC`,
+    `ALTER DEFAULT PRIVILEGES GRANT DELETE ON TABLES TO PUBLIC`,
+    `COMMENT ON TABLE bookings_0 IS 'Q1, "audited"; it''s the auditor''s'`,
+    `COMMENT ON COLUMN bookings_0.note IS 'of the partition'`,
+    `COMMENT ON COLUMN bookings_0.amount IS NULL`,
+    `COMMENT ON INDEX "own ""index""" IS 'for the audit'`,
+    `COMMENT ON INDEX "old note's ✓" IS 'renamed'`,
+    `COMMENT ON TRIGGER own_off ON bookings_0 IS 'off'`,
+    `COMMENT ON CONSTRAINT own_check ON bookings_0 IS 'checks'`,
+    `ALTER TABLE bookings_0 SET (fillfactor = 70, autovacuum_enabled = false, toast.autovacuum_enabled = false)`,
+    `ALTER TABLE bookings_0 ALTER note SET STORAGE EXTERNAL, ALTER note SET STATISTICS 500, ALTER amount SET DEFAULT 7, ALTER id SET (n_distinct = -0.5), ALTER amount SET COMPRESSION pglz`,
+    `ALTER TABLE bookings_0 REPLICA IDENTITY USING INDEX own_unique`,
+    `ALTER TABLE bookings_0 CLUSTER ON "old note's ✓"`,
+  )
+  return { archived, role }
+}
+
+/** @returns its warnings */
+async function done(operation: Operation): Promise<readonly string[]> {
+  const { finished, events } = await perform(operation)
+  expect(finished, JSON.stringify(events.slice(-3))).toMatchObject({ exitCode: 0 })
+  return events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+}
+
+async function away(archived: Archived): Promise<void> {
+  const { run, drop } = commandsOf(archived)
+  await done(run)
+  await done(drop)
+  expect(await archived.place.rows("SELECT to_regclass('bookings_0')")).toEqual([[null]])
+}
+
+test('a dropped partition comes back with all that was its own', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const { archived, role } = await fresh()
+  const { place } = archived
+  const before = await place.rows(CATALOG)
+  expect(before.length).toBeGreaterThan(30)
+  await away(archived)
+  // A default partition makes the server look for indexes earlier.
+  await place.sql('CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT')
+  expect(await done(commandsOf(archived).restore)).toEqual([])
+  expect(await place.rows(CATALOG)).toEqual(before)
+  await place.sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
+})
+
+test('what cannot be made again is named, and everything else comes back; killed, it is done again', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const { archived, role } = await fresh()
+  const { place } = archived
+  const before = await place.rows(CATALOG)
+  await away(archived)
+  await place.sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`, 'DROP FUNCTION "no""te"() CASCADE')
+  const restore = commandsOf(archived).restore
+  for (const at of ['CREATE UNIQUE INDEX', 'ALTER TABLE public.bookings_0 CLUSTER ON']) {
+    const { signal, steps } = await startArchiver(restore, { at, when: 'after' }).ended
+    expect(signal, JSON.stringify(steps)).toBe('SIGKILL')
+  }
+  const named = await done(restore)
+  expect(named.map((message) => message.replace(/: (?:role|function|trigger) .*/s, ''))).toEqual([
+    '2020-Q1: not given back: the trigger own "trigger"',
+    '2020-Q1: not given back: the trigger own_off',
+    '2020-Q1: not given back: the state of the trigger of_all',
+    '2020-Q1: not given back: the state of the trigger own_off',
+    '2020-Q1: not given back: the policy own policy',
+    `2020-Q1: not given back: the grant of INSERT of id to ${role}`,
+    `2020-Q1: not given back: the grant of INSERT of note to ${role}`,
+    `2020-Q1: not given back: the grant of SELECT, UPDATE to ${role}`,
+    '2020-Q1: not given back: the comment on the trigger own_off',
+  ])
+  const kinds = ['table', 'index', 'constraint', 'rule', 'statistics']
+  const of = (rows: typeof before): typeof before => rows.filter(([kind]) => kinds.includes(kind ?? ''))
+  expect(of(await place.rows(CATALOG))).toEqual(of(before))
+})
+
+test('a partition that an older program detached keeps what it still has', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const { archived } = await fresh()
+  const { place } = archived
+  // The clones of the parent's trigger went with the detachment.
+  await place.sql(
+    'ALTER TABLE bookings_0 ENABLE TRIGGER of_all',
+    'ALTER INDEX "old note\'s ✓" RENAME TO bookings_0_note_idx1',
+  )
+  const before = await place.rows(CATALOG)
+  const { run, drop, restore } = commandsOf(archived)
+  await done(run)
+  await place.sql(
+    'ALTER TABLE migration_archive_partitions DROP COLUMN own_ddl',
+    'UPDATE migration_archive_ledger SET version = 2',
+  )
+  await done(drop)
+  expect(await done(restore)).toEqual([])
+  expect(await place.rows(CATALOG)).toEqual(before)
+})
