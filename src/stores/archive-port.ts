@@ -17,6 +17,8 @@ export type NativePartition = {
   readonly bytes: bigint
   /** Why it cannot be taken out of its parent, in words; null where it can. */
   readonly blocked: string | null
+  /** What it has beyond what its parent gives it, in a few words: it is kept when the partition leaves. Null where that is nothing. */
+  readonly own: string | null
 }
 
 export type NativePartitions = {

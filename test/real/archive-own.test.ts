@@ -100,6 +100,12 @@ test('a dropped partition comes back with all that was its own', async ({ skip }
   const { place } = archived
   const before = await place.rows(CATALOG)
   expect(before.length).toBeGreaterThan(30)
+  const plan = await perform({ ...commandsOf(archived).run, dryRun: true } as Operation)
+  expect(plan.events.flatMap((event) => (event.type === 'archive.planned' ? [event.note] : []))).toEqual([
+    'has of its own: 3 indexes, 1 constraint, 2 triggers, 1 rule, 1 policy, 2 grants, 1 comment, 1 set of storage parameters',
+    undefined,
+    undefined,
+  ])
   await away(archived)
   // A default partition makes the server look for indexes earlier.
   await place.sql('CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT')

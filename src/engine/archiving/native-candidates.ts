@@ -67,7 +67,8 @@ function standingOf(
   if (labels.length > 0 && !named) return { status: 'later' }
   if (!named && !isOld(partition, until, calendar, kind)) return { status: 'later' }
   if (partition.isDefault) return { status: 'blocked', note: 'the default partition belongs to no period' }
-  return partition.blocked === null ? { status: 'due' } : { status: 'blocked', note: partition.blocked }
+  if (partition.blocked !== null) return { status: 'blocked', note: partition.blocked }
+  return partition.own === null ? { status: 'due' } : { status: 'due', note: `has of its own: ${partition.own}` }
 }
 
 /** Whether all that it may hold is older than the first day that is kept. */

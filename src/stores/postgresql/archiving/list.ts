@@ -8,8 +8,14 @@ import { literal, tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
 import { boundsOf, type Bounds } from './bounds.ts'
 import { partitionKey, tableByName, type PartitionKey } from './known.ts'
+import { ownCountsSql, ownText } from './own-counts.ts'
 
-type Found = { readonly oid: string; readonly bounds: Bounds | null; readonly blocked: string | null }
+type Found = {
+  readonly oid: string
+  readonly bounds: Bounds | null
+  readonly blocked: string | null
+  readonly own: string | null
+}
 
 /** @param database what tells this database from others */
 export async function listPartitions(
@@ -24,7 +30,7 @@ export async function listPartitions(
   const rows = await session.ask(partitionsSql(parent.oid))
   const all = rows.map((row) => found(row, tableSql(parent.name)))
   const specs = await specsOf(session, all, database)
-  const partitions = (await ordered(session, all, key)).flatMap(({ oid, bounds, blocked }): NativePartition[] => {
+  const partitions = (await ordered(session, all, key)).flatMap(({ oid, bounds, blocked, own }): NativePartition[] => {
     const spec = specs.get(oid)
     // Dropped since it was listed.
     if (spec === undefined) return []
@@ -38,6 +44,7 @@ export async function listPartitions(
         rows: spec.rows,
         bytes: spec.bytes,
         blocked,
+        own,
       },
     ]
   })
@@ -52,14 +59,14 @@ function partitionsSql(parent: string): string {
        WHERE k.confrelid = c.oid AND k.contype = 'f'),
       (SELECT string_agg(p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid),
-      n.nspname, c.relname
+      n.nspname, c.relname, ${ownCountsSql('c')}
     FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE i.inhparent = ${literal(parent)}::oid AND c.relispartition`
 }
 
 function found(row: TextRow, parent: string): Found {
-  const [oid, text, kind, leaving, referrers, publications, schema, name] = row
+  const [oid, text, kind, leaving, referrers, publications, schema, name, ...own] = row
   const bounds = boundsOf(text ?? '')
   const blocked = ((): string | null => {
     if (leaving === 't') {
@@ -73,7 +80,7 @@ function found(row: TextRow, parent: string): Found {
     if (publications != null) return `it is a part of the publication ${publications} by itself`
     return null
   })()
-  return { oid: oid ?? '', bounds, blocked }
+  return { oid: oid ?? '', bounds, blocked, own: ownText(own) }
 }
 
 async function specsOf(
