@@ -72,7 +72,9 @@ export interface PartitionStore {
   /** Looks at the rows of a detached table once more, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
   /** Brings a detached table back under its name and into its parent. */
-  attach(request: PartitionRequest & { readonly from: string | null; readonly to: string | null }): Promise<StepEnd>
+  attach(
+    request: PartitionRequest & Giving & { readonly from: string | null; readonly to: string | null },
+  ): Promise<StepEnd>
   /**
    * Makes a partition that was dropped again: a table like its parent, filled with rows, compared, attached, and given what it had of its own; all in
    * one transaction.

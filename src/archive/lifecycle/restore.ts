@@ -4,7 +4,8 @@ import { cellText } from '../../model/copy/canonical.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
+import type { Giving, PartitionRequest } from '../../stores/archive-port.ts'
+import type { Closing, CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { progress, readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { localFiles } from './local-files.ts'
@@ -73,8 +74,7 @@ async function comeBack(context: ArchiveContext, work: Work): Promise<void> {
   const { ledger, name } = context
   if (partition.native !== null) {
     const closing = ledger.closing(held, 'DETACHED', 'RESTORED', { retracted: false, error: null })
-    const { from, to } = partition
-    const end = await partitionsOf(context).attach({ ...partitionRequest(context, partition, closing), from, to })
+    const end = await partitionsOf(context).attach(returnRequest(context, partition, closing))
     return settled(end, context, partition, (how) => changedAfter(name, partition, how))
   }
   // Where rows go one by one, some may have gone without the ledger's knowing.
@@ -88,9 +88,8 @@ async function comeBack(context: ArchiveContext, work: Work): Promise<void> {
 }
 
 async function recreate(context: ArchiveContext, { partition, held }: Work): Promise<void> {
-  const { ledger, archived, interrupt, name, emit } = context
+  const { ledger, archived, interrupt, name } = context
   const closing = ledger.closing(held, 'DROPPED', 'RESTORED', { retracted: false, error: null })
-  const { from, to } = partition
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
   const csv = parquet.csv({
@@ -99,22 +98,26 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
     signal: interrupt.abort,
   })
   const told = withProgress(context, partition, csv)
-  const request = {
+  const end = await partitionsOf(context).recreate(returnRequest(context, partition, closing), told)
+  settled(end, context, partition, (how) => changedAfter(name, partition, how))
+}
+
+function returnRequest(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  closing: Closing,
+): PartitionRequest & Giving & Pick<ArchivedPartition, 'from' | 'to'> {
+  const { emit, name } = context
+  const { from, to, own, label } = partition
+  return {
     ...partitionRequest(context, partition, closing),
     from,
     to,
-    ...(partition.own === null ? {} : { own: partition.own }),
-    notGiven: (what: string, why: string): void => {
-      emit({
-        type: 'log',
-        level: 'warn',
-        table: name,
-        message: `${partition.label}: not given back: ${what}: ${why}`,
-      })
+    ...(own === null ? {} : { own }),
+    notGiven: (what, why) => {
+      emit({ type: 'log', level: 'warn', table: name, message: `${label}: not given back: ${what}: ${why}` })
     },
   }
-  const end = await partitionsOf(context).recreate(request, told)
-  settled(end, context, partition, (how) => changedAfter(name, partition, how))
 }
 
 async function* withProgress(

@@ -2,7 +2,8 @@
 import { literal } from '../copy/sql.ts'
 
 /**
- * Rows of stage, words for people, statement. Stages: `empty` before rows come in, `filled` before the table is attached, `attached` behind that.
+ * Rows of stage, words for people, statement. Stages: `empty` before rows come in, `filled` before the table is attached, `attached` behind that. `cloned`: of triggers that
+ * the attachment makes.
  * For a session whose search path is empty: then the server writes every name in full.
  * @param table number of the partition
  * @param parent number of its parent; what that has is left out
@@ -83,7 +84,7 @@ WITH t AS (
   UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.stxname, pg_catalog.pg_get_statisticsobjdef(s.oid)
   FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
   UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname, pg_catalog.pg_get_triggerdef(g.oid) FROM g WHERE g.source = 0
-  UNION ALL SELECT 'attached', 36, 'the state of the trigger ' || g.tgname, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', t.name,
+  UNION ALL SELECT CASE g.source WHEN 0 THEN 'attached' ELSE 'cloned' END, 36, 'the state of the trigger ' || g.tgname, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', t.name,
     CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, g.tgname)
   FROM t, g LEFT JOIN pg_catalog.pg_trigger s ON s.oid = g.source WHERE g.tgenabled <> coalesce(s.tgenabled, 'O')
   UNION ALL SELECT 'attached', 37, 'the rule ' || r.rulename, pg_catalog.pg_get_ruledef(r.oid) FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid
@@ -122,7 +123,7 @@ WITH t AS (
   FROM x, LATERAL (SELECT pg_catalog.obj_description(x.indexrelid, 'pg_class') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 63, 'the comment on the constraint ' || k.conname, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', k.conname, t.name, d.text)
   FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid, LATERAL (SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT 'attached', 64, 'the comment on the trigger ' || g.tgname, pg_catalog.format('COMMENT ON TRIGGER %I ON %s IS %L', g.tgname, t.name, d.text)
+  UNION ALL SELECT CASE g.source WHEN 0 THEN 'attached' ELSE 'cloned' END, 64, 'the comment on the trigger ' || g.tgname, pg_catalog.format('COMMENT ON TRIGGER %I ON %s IS %L', g.tgname, t.name, d.text)
   FROM t, g, LATERAL (SELECT pg_catalog.obj_description(g.oid, 'pg_trigger') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 65, 'the comment on the rule ' || r.rulename, pg_catalog.format('COMMENT ON RULE %I ON %s IS %L', r.rulename, t.name, d.text)
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid, LATERAL (SELECT pg_catalog.obj_description(r.oid, 'pg_rewrite') AS text) d WHERE d.text IS NOT NULL

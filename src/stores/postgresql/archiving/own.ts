@@ -8,8 +8,8 @@ import type { KnownTable } from './locks.ts'
 import { suffixed } from './move.ts'
 import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
 
-/** `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. */
-export type Stage = 'empty' | 'filled' | 'attached'
+/** `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. `cloned`: of triggers that every attachment makes anew. */
+export type Stage = 'empty' | 'filled' | 'attached' | 'cloned'
 
 type OwnStatement = { readonly stage: Stage; readonly what: string; readonly sql: string }
 type OwnIndex = {

@@ -31,7 +31,7 @@ import type { Steps, Within } from './steps.ts'
 
 type Ended = 'done' | 'differs' | 'gone'
 type LastRequest = PartitionRequest & Keeping
-type RecreateRequest = PartitionRequest & Giving & Bounds
+type ReturnRequest = PartitionRequest & Giving & Bounds
 
 export class PostgresPartitions implements PartitionStore {
   readonly #database: string
@@ -65,20 +65,23 @@ export class PostgresPartitions implements PartitionStore {
     return this.#steps.run({ ...request, table: request.parent }, (within) => drop(within, request))
   }
 
-  attach(request: PartitionRequest & Bounds): Promise<StepEnd> {
-    return this.#steps.run({ ...request, table: request.partition }, (within) => attach(within, request))
+  attach(request: ReturnRequest): Promise<StepEnd> {
+    return this.#back(request, (within, missing) => attach(within, request, missing))
   }
 
-  async recreate(request: RecreateRequest, csv: AsyncIterable<Buffer>): Promise<StepEnd> {
-    const missing: NotGiven[] = []
-    const step = { ...request, table: request.partition }
-    const end = await this.#steps.run(step, (within) => recreate(within, request, csv, missing))
-    if (end === 'done') for (const { what, why } of missing) request.notGiven?.(what, why)
-    return end
+  recreate(request: ReturnRequest, csv: AsyncIterable<Buffer>): Promise<StepEnd> {
+    return this.#back(request, (within, missing) => recreate(within, request, csv, missing))
   }
 
   detachedName(partition: TableName, identity: string): TableName {
     return archivedName(partition, identity)
+  }
+
+  async #back(request: ReturnRequest, body: (within: Within, missing: NotGiven[]) => Promise<Ended>): Promise<StepEnd> {
+    const missing: NotGiven[] = []
+    const end = await this.#steps.run({ ...request, table: request.partition }, (within) => body(within, missing))
+    if (end === 'done') for (const { what, why } of missing) request.notGiven?.(what, why)
+    return end
   }
 }
 
@@ -113,20 +116,24 @@ async function drop({ session, locks }: Within, request: LastRequest): Promise<E
   return 'done'
 }
 
-async function attach({ session, locks }: Within, request: PartitionRequest & Bounds): Promise<Ended> {
+async function attach({ session, locks }: Within, request: ReturnRequest, missing: NotGiven[]): Promise<Ended> {
   const table = await detachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
   if (!(await holds(session, table, request))) return 'differs'
   const parent = await parentOf(session, request.parent)
   locks.involve(parent.oid)
   await moveTable(session, table, request.partition)
-  await attachTable(session, parent, { ...table, name: request.partition }, request)
+  const back = { ...table, name: request.partition }
+  await attachTable(session, parent, back, request)
+  const given = request.own === undefined ? null : new GivenBack(session, request.own)
+  await given?.give('cloned', back)
+  missing.push(...(given?.missing ?? []))
   return 'done'
 }
 
 async function recreate(
   { session, locks }: Within,
-  request: RecreateRequest,
+  request: ReturnRequest,
   csv: AsyncIterable<Buffer>,
   missing: NotGiven[],
 ): Promise<Ended> {
@@ -145,6 +152,7 @@ async function recreate(
   await given?.give('filled', table)
   await attachTable(session, parent, table, request)
   await given?.give('attached', table)
+  await given?.give('cloned', table)
   missing.push(...(given?.missing ?? []))
   return 'done'
 }
