@@ -172,3 +172,35 @@ test('a partition that an older program detached keeps what it still has', async
   expect(await done(restore)).toEqual([])
   expect(await place.rows(CATALOG)).toEqual(before)
 })
+
+test('an owner who is no superuser gets it back; what default privileges gave stays away', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
+  const place = await makePlace('postgresql', folder)
+  const [owner, reader] = ['o', 'r'].map((letter) => letter + new URL(place.url).pathname.slice(1))
+  const archived = await makeBookings(place, 'native', folder, 20)
+  const url = new URL(place.url)
+  url.username = owner ?? ''
+  url.password = 'secret'
+  await place.sql(
+    `CREATE ROLE ${owner} LOGIN PASSWORD 'secret'`,
+    `CREATE ROLE ${reader}`,
+    `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ${owner}', current_database()); END $$`,
+    `GRANT CREATE ON SCHEMA public TO ${owner}`,
+    ...['', '_0', '_1', '_2'].map((suffix) => `ALTER TABLE bookings${suffix} OWNER TO ${owner}`),
+    `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} GRANT DELETE ON TABLES TO PUBLIC`,
+    `CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
+    `CREATE INDEX own_index ON bookings_0 (note)`,
+    `CREATE TRIGGER own_trigger AFTER INSERT ON bookings_0 FOR EACH ROW EXECUTE FUNCTION noted()`,
+    `CREATE POLICY own_policy ON bookings_0 TO ${reader} USING (id > 3)`,
+    `REVOKE TRUNCATE ON bookings_0 FROM ${owner}`,
+    `GRANT SELECT ON bookings_0 TO ${reader}`,
+    `COMMENT ON TABLE bookings_0 IS 'audited'`,
+  )
+  const before = await place.rows(CATALOG)
+  const { run, drop, restore } = commandsOf({ ...archived, place: { url: url.href } })
+  for (const operation of [run, drop, restore]) expect(await done(operation)).toEqual([])
+  expect(await place.rows(CATALOG)).toEqual(before)
+  await place.sql(...[owner, reader].flatMap((role) => [`DROP OWNED BY ${role} CASCADE`, `DROP ROLE ${role}`]))
+})
