@@ -422,12 +422,11 @@ export class ChunkLedger {
     const why = proof.refused === null ? '' : `; the first: ${proof.refused}`
     const edge = end === null ? '' : 'hi = ?, end_id = ?, '
     const close: Statement = {
-      sql: `UPDATE migration_checkpoints SET ${edge}status = ?, records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
+      sql: `UPDATE migration_checkpoints SET ${edge}status = '${aside ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
               rows_quarantined = ?, bytes = ?, surplus = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?, read_at = ?,
               completed_ms = ${this.#now}, lease_until = 0, error_code = ?, error_message = ? WHERE ${HELD}`,
       parameters: [
         ...(end === null ? [] : [end.hi, end.endId]),
-        aside ? 'failed' : 'completed',
         tally.written,
         tally.read,
         tally.written,
