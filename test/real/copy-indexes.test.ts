@@ -189,7 +189,8 @@ describe('between two PostgreSQL', () => {
       expect(of(failed.events, 'index.failed')).toMatchObject([{ name: 'partial', error: { code: 'OBJECTS_FAILED' } }])
       expect(await to.rows(`SELECT object_name FROM migration_objects WHERE status = 'failed'`)).toEqual([['partial']])
       await to.sql('DELETE FROM rides WHERE id < 0')
-      const mended = await perform(own)
+      // They were there before the copy: the count of the target is another one now, which only the owner knows to be right.
+      const mended = await perform({ ...own, acceptDifference: ['rides'] })
       expect(mended.finished.exitCode).toBe(0)
       expect(of(mended.events, 'index.done').map(({ name }) => name)).toEqual(['partial'])
       await expectOnce(own)
@@ -202,7 +203,7 @@ describe('between two PostgreSQL', () => {
     const copy = copyAll(from, to, ['rides', 'parents'], { with: ['constraints'] })
     await perform({ ...copy, with: [] })
     await to.sql('DELETE FROM parents WHERE id IN (3, 4)')
-    const failed = await perform(copy)
+    const failed = await perform({ ...copy, noLook: true })
 
     expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
     const [told] = of(failed.events, 'index.failed')

@@ -267,7 +267,8 @@ test(`a catalog in ${BACKEND} from before there were ranges answers without them
     await database.write(async (transaction) => {
       for (const view of views) await transaction.script(`DROP VIEW ${view}`)
       for (const table of tables) await transaction.script(`DROP TABLE ${table}`)
-      await transaction.run('DELETE FROM catalog_migrations WHERE version = 2')
+      await transaction.run('DELETE FROM catalog_migrations WHERE version >= 2')
+      await transaction.script('DROP TABLE catalog_fsck')
     })
   }
   {

@@ -21,6 +21,7 @@ const NO_PLACES = new Set([
   'from',
   'path',
   'schema',
+  'seed',
   'table',
   'table-id',
   'timestamp',
@@ -29,7 +30,7 @@ const NO_PLACES = new Set([
 /** Options of a command whose value is a text. */
 async function textOptions(name: string, file: string): Promise<readonly string[]> {
   const { commands } = (await import(`../../src/cli/commands/${file}.ts`)) as CommandFileExports
-  const parser = yargs()
+  const parser = yargs().version(false)
   declareGlobals(parser, {})
   const globals = new Set(optionsOf(parser))
   commands[name]?.declare(parser, {})

@@ -60,7 +60,7 @@ export async function buildForeignKeys(
     if (context === null || ended === undefined || ended.unbuilt > 0) continue
     // An index that could not be made says nothing of the rows.
     if (ended.error !== null && ended.error.code !== 'OBJECTS_FAILED') continue
-    if (ended.tally.proved === ended.tally.chunks) whole.add(tableText(context.plan.target.table))
+    if (ended.tally.proved + ended.tally.earlier === ended.tally.chunks) whole.add(tableText(context.plan.target.table))
   }
   const built = new Map<TableRun, Built>()
   for (const table of tables) {
