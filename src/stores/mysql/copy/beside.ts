@@ -5,6 +5,7 @@ import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { BesideStore, LeftScope } from '../../beside-port.ts'
 import type { Session } from '../session.ts'
 import { leftOf } from './left-behind.ts'
+import { isDictionaryName } from './names.ts'
 
 /** Asks one session, and throws what the server says as an error of the store. */
 export type Ask = <T>(signal: AbortSignal, body: (session: Session) => Promise<T>) => Promise<T>
@@ -68,6 +69,7 @@ function plainExpression(sql: string, flavour: 'mysql' | 'mariadb'): string | nu
 
 /** The number that AUTO_INCREMENT gives next; null where nothing is numbered. */
 export async function nextNumber(session: Session, { schema, name }: TableName): Promise<bigint | null> {
+  if (!isDictionaryName(name)) return null
   // MySQL answers from statistics of a day ago unless it is told to look.
   if (session.facts.flavour === 'mysql') await session.command('SET SESSION information_schema_stats_expiry = 0')
   const [[next] = []] = await session.rows(

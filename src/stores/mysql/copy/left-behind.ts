@@ -4,6 +4,7 @@ import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../.
 import type { LeftScope } from '../../beside-port.ts'
 import type { SqlRow } from '../../port.ts'
 import type { Session } from '../session.ts'
+import { isDictionaryName } from './names.ts'
 
 /** Tables that one question asks about. */
 const AT_ONCE = 100
@@ -14,9 +15,10 @@ type Found = [LeftKind, string | undefined, string | null]
 /** @param own database that names without one stand for */
 export async function leftOf(
   session: Session,
-  { tables, all }: LeftScope,
+  { tables: asked, all }: LeftScope,
   own: string,
 ): Promise<readonly LeftBehind[]> {
+  const tables = asked.filter(({ name }) => isDictionaryName(name))
   const rows: Found[] = []
   for (let at = 0; at < tables.length; at += AT_ONCE) {
     rows.push(...(await ofTables(session, tables.slice(at, at + AT_ONCE), own)))

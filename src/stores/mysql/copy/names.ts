@@ -29,3 +29,8 @@ export function tablePattern(pattern: string, folded: boolean): TablePattern {
     ? { schema: null, table: regex(pattern) }
     : { schema: regex(pattern.slice(0, dot)), table: regex(pattern.slice(dot + 1)) }
 }
+
+/** Whether the dictionary can hold the name: it is utf8mb3, and a comparison with letters beyond that is an error. */
+export function isDictionaryName(name: string): boolean {
+  return !/[\u{10000}-\u{10ffff}]/u.test(name)
+}

@@ -4,7 +4,7 @@ import type { SqlRow, SqlValue } from '../../port.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
 import { chooseKey, type IndexPart } from './keys.ts'
-import { quoted, tablePattern, tableSql } from './names.ts'
+import { isDictionaryName, quoted, tablePattern, tableSql } from './names.ts'
 import { baseOf, isByBytes, isShape, typeOf } from './types.ts'
 
 /** Databases of the server itself. */
@@ -128,8 +128,9 @@ class Dictionary {
   /** Rows by the name of their table. */
   async rows(from: string, list: string, tail = '', schemaColumn = 'TABLE_SCHEMA'): Promise<Map<string, SqlRow[]>> {
     const marks = this.#names.map(() => '?').join(', ')
-    // The dictionary compares names without regard to case, and of two in a list it would look up one. By one name it finds a table fast.
-    const alone = this.#names.length === 1
+    // The dictionary compares names without regard to case, and of two in a list it would look up one. By one name it finds a table fast,
+    // unless the name has letters that no name of a table has: such a comparison is an error.
+    const alone = this.#names.length === 1 && isDictionaryName(this.#names[0] ?? '')
     const rows = await this.#session.rows(
       `SELECT TABLE_NAME, ${list} FROM information_schema.${from} WHERE ${schemaColumn} = ?${alone ? ' AND TABLE_NAME = ?' : ''}
          AND CAST(TABLE_NAME AS BINARY) IN (${marks}) ${tail}`,
