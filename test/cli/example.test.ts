@@ -121,7 +121,7 @@ describe('the workflow', () => {
     expect(first).toMatchObject({ code: 0, output: 'finished=false\n' })
     expect(first.text).toContain('exit     75')
     const second = await job('migrate-part-2', env)
-    expect(second.text).toMatch(/proved {3}(\d) of \1 chunks: count and checksum equal\n/)
+    expect(second.text).toMatch(/proved {3}(\d) of \1 chunks: count and checksum of the rows that were read equal\n/)
     expect(second).toMatchObject({ code: 0 })
     expect(await target.sql('SELECT count(*), max(id) FROM coordinate_speed_new')).toEqual([[ROWS, ROWS * 3]])
     const again = await job('migrate-part-1', { ...env, RESUME_MODE: 'true' })
