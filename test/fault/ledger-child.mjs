@@ -43,7 +43,8 @@ async function worker() {
       say({ claimed: claim.id, fence: claim.fence })
       await sleep(Math.random() * workMs)
       const tally = { read: 1n, written: 1n, skipped: 0n, quarantined: 0n, bytes: 1n }
-      const proof = { scheme: 'none', source: null, target: null, point: { view: '', at: '' } }
+      const point = { view: '', at: '' }
+      const proof = { scheme: 'none', source: null, target: null, point, surplus: 0n, refused: null }
       const { statements, landed } = chunks.closing(claim, tally, proof, null, [])
       const token = `kept ${number} ${++tokens}`
       const results = await database.batch([...statements, landed])
