@@ -21,14 +21,16 @@ export type Transcript = {
   end(): Promise<void>
 }
 
+type Held = { readonly faces: readonly Face[]; readonly output: HeldOutput }
+
 /** @throws SluiceError BAD_FLAG when the log file cannot be opened */
 export async function openTranscript(surroundings: Surroundings, options: TranscriptOptions): Promise<Transcript> {
   const make = await consoleFaces(surroundings, { ...options, json: false, progress: false })
   // The screen is the UI's: complaints about a log file wait too.
   const complaints = new HeldOutput()
   const files = await fileFaces(complaints, options)
-  const runs = new Map<number, { readonly faces: readonly Face[]; readonly output: HeldOutput }>()
-  const runOf = (run: number): { readonly faces: readonly Face[]; readonly output: HeldOutput } => {
+  const runs = new Map<number, Held>()
+  const runOf = (run: number): Held => {
     const known = runs.get(run)
     if (known !== undefined) return known
     const output = new HeldOutput()

@@ -10,3 +10,8 @@ export async function makeLate(database: LedgerDatabase, sql: string): Promise<v
     if (!/already exists|duplicate (?:column|key)/i.test((error as Error).message)) throw error
   }
 }
+
+/** Whether a statement failed because a table that a ledger gets late is not there yet. */
+export function isMissingTable(error: unknown): boolean {
+  return error instanceof Error && /no such table|does not exist|doesn't exist/i.test(error.message)
+}

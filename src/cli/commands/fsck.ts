@@ -1,19 +1,12 @@
 /** fsck: its flags. */
 import { count, flag, given, optionalCount, text } from '../arguments.ts'
-import { asOf } from '../as-of.ts'
+import { asOf, declareAsOf } from '../as-of.ts'
 import { operate, TABLE_OPERAND } from './command.ts'
 import type { Command } from './command.ts'
 
 const fsck: Command = {
   declare: (yargs) => {
-    yargs
-      .positional('table', TABLE_OPERAND)
-      .option('version', { type: 'number', requiresArg: true, describe: 'files of this version' })
-      .option('timestamp', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'files as of this ISO date or time; UTC unless it names a zone',
-      })
+    declareAsOf(yargs.positional('table', TABLE_OPERAND))
       .option('deep', { type: 'boolean', default: false, describe: 'read all rows back, and check page checksums' })
       .option('sample', {
         type: 'number',

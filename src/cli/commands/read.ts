@@ -1,7 +1,7 @@
 /** history, files, changes: lists of what a table holds, from the catalog when one is given, else from the log. */
 import { SluiceError } from '../../shared/errors.ts'
 import { count, given, optionalCount, optionalText, text } from '../arguments.ts'
-import { asOf } from '../as-of.ts'
+import { asOf, declareAsOf } from '../as-of.ts'
 import { operate, TABLE_OPERAND } from './command.ts'
 import type { Command } from './command.ts'
 
@@ -25,14 +25,7 @@ const history: Command = {
 
 const files: Command = {
   declare: (yargs) => {
-    yargs
-      .positional('table', TABLE_OPERAND)
-      .option('version', { type: 'number', requiresArg: true, describe: 'files of this version' })
-      .option('timestamp', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'files as of this ISO date or time; UTC unless it names a zone',
-      })
+    declareAsOf(yargs.positional('table', TABLE_OPERAND))
       .option('where', {
         type: 'string',
         requiresArg: true,

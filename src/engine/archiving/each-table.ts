@@ -70,6 +70,12 @@ export async function archivedTable(
   })
 }
 
+/** The table of an archive; one without columns where it is gone from the source, for which its archive is none the worse. */
+export async function tableNow({ store }: Opened, { table }: ArchiveRecord, signal: AbortSignal): Promise<TableSpec> {
+  const [found] = await store.tables(tableText(table), signal)
+  return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
+}
+
 /** Archives by names or patterns of their tables, also of tables that are gone; all where no pattern is given. */
 export async function recordsOf(
   { database, store }: Opened,

@@ -11,9 +11,7 @@ export async function retryAside(context: TableContext, stop: AbortSignal): Prom
   const { rangeKey, target } = plan
   const isUnique = target.key.length > 0 && target.key.toSorted().join('\0') === rangeKey.toSorted().join('\0')
   if (plan.cut !== 'key' || !isUnique) return
-  const rows = (await quarantined(database, null)).filter(
-    ({ table, runId }) => table.schema === key.schema && table.name === key.name && runId !== owner.runId,
-  )
+  const rows = (await quarantined(database, null, key)).filter(({ runId }) => runId !== owner.runId)
   let written = 0
   let gone = 0
   for (const row of rows) {

@@ -4,9 +4,8 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { ArchiveListOperation } from '../archive-operations.ts'
-import { openSource, recordsOf, type Opened } from '../archiving/each-table.ts'
+import { openSource, recordsOf, tableNow } from '../archiving/each-table.ts'
 import { surplusRows } from '../archiving/late-rows.ts'
-import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
@@ -17,7 +16,9 @@ export async function archiveList({ from, tables }: ArchiveListOperation, run: R
   let rows = 0n
   let stored = 0n
   for (const record of records) {
-    const surplus = await surplusOf(opened, record, run)
+    const { abort: signal } = run.interrupt
+    const table = await tableNow(opened, record, signal)
+    const surplus = await surplusRows({ store: opened.store, table, signal }, record)
     for (const one of record.partitions) {
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
       const inArchive = one.version !== null && one.state !== 'RESTORED'
@@ -45,13 +46,4 @@ export async function archiveList({ from, tables }: ArchiveListOperation, run: R
     }
   }
   return { totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) } }
-}
-
-/** Nothing where the table is gone from the source. */
-async function surplusOf({ store }: Opened, record: ArchiveRecord, run: Run): Promise<ReadonlyMap<string, bigint>> {
-  const { abort: signal } = run.interrupt
-  const table = (await store.tables(tableText(record.table), signal)).find(
-    ({ table: { name, schema } }) => name === record.table.name && schema === record.table.schema,
-  )
-  return table === undefined ? new Map() : await surplusRows({ store, table, signal }, record)
 }

@@ -1,11 +1,10 @@
 /** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
 import { findings, type Finding } from '../../archive/lifecycle/find-damage.ts'
-import type { ArchiveRecord } from '../../archive/ledger/record.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveVerifyOperation } from '../archive-operations.ts'
-import { openSource, recordsOf, type Opened } from '../archiving/each-table.ts'
+import { openSource, recordsOf, tableNow } from '../archiving/each-table.ts'
 import { labelNamed } from '../archiving/label-named.ts'
 import { openArchive } from '../archiving/open.ts'
 import { stillThere } from '../archiving/still-there.ts'
@@ -23,7 +22,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
   for (const record of records) {
     if (run.interrupt.stop.aborted) break
     const name = tableText(record.table)
-    await using open = await openArchive(await tableOf(opened, record, run), record, opened, run)
+    await using open = await openArchive(await tableNow(opened, record, run.interrupt.abort), record, opened, run)
     const told = (finding: Finding): void => {
       counts.findings++
       run.emit({ type: 'archive.finding', table: name, ...finding })
@@ -74,10 +73,4 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
 
 async function archiveQueries(): Promise<OpenArchiveQuery> {
   return (await import('../../stores/duckdb/archive-query/index.ts')).openArchiveQuery
-}
-
-/** The table may be gone from the source; its archive is none the worse for that. */
-async function tableOf({ store }: Opened, { table }: ArchiveRecord, run: Run): Promise<TableSpec> {
-  const [found] = await store.tables(tableText(table), run.interrupt.abort)
-  return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
 }

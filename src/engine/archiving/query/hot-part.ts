@@ -6,8 +6,8 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, RowRequest, SourceView } from '../../../stores/copy-port.ts'
 import { archivedPartitions } from './archived-part.ts'
-import { sharesRows, type SharedPartition } from './shared-partitions.ts'
-import { textOf, unitsOf, unitsOfDay } from './units.ts'
+import { isKnown, sharesRows, type SharedPartition } from './shared-partitions.ts'
+import { textOf, unitsOfDay } from './units.ts'
 
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
@@ -125,12 +125,7 @@ function exceptionOf(
   { label, from, to }: ArchivedPartition,
   column: QueryColumn | undefined,
 ): Excepted {
-  const known = (bound: string | null): boolean => {
-    return (
-      column !== undefined && (bound === null ? unitsOfDay(column.stored) > 0n : unitsOf(bound, column.stored) !== null)
-    )
-  }
-  if (column?.hot === true && known(from) && known(to)) return { column: column.name, from, to }
+  if (column?.hot === true && isKnown(from, column) && isKnown(to, column)) return { column: column.name, from, to }
   throw new SluiceError(
     'PARTITION_STATE',
     `rows of ${label} cannot be told from those that are still in ${tableText(table.table)}`,

@@ -43,8 +43,8 @@ export function sharedPartition(
   return { label, within }
 }
 
-/** Whether DuckDB can compare the column with the bound. */
-function isKnown(bound: string | null, { stored }: QueryColumn): boolean {
+/** Whether DuckDB can compare the column with the bound; null is open. */
+export function isKnown(bound: string | null, { stored }: QueryColumn): boolean {
   return bound === null ? unitsOfDay(stored) > 0n : unitsOf(bound, stored) !== null
 }
 

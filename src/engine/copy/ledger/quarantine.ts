@@ -72,13 +72,18 @@ export function replayedChunk(database: LedgerDatabase, checkpoint: number): Sta
   }
 }
 
-/** What is not replayed yet, oldest first. @param runId of one run only; null for all */
-export async function quarantined(database: LedgerDatabase, runId: bigint | null): Promise<readonly QuarantinedRow[]> {
+/** What is not replayed yet, oldest first. @param runId of one run only; null for all @param table of one table of the target only; null for all */
+export async function quarantined(
+  database: LedgerDatabase,
+  runId: bigint | null,
+  table: TableKey | null = null,
+): Promise<readonly QuarantinedRow[]> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT quarantine_id, CAST(run_id AS ${text}), schema_name, table_name, row_key, stage, error_code, message, row_json
-     FROM migration_quarantine WHERE replayed_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'} ORDER BY created_ms, quarantine_id`,
-    runId === null ? [] : [runId],
+     FROM migration_quarantine WHERE replayed_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'}
+       ${table === null ? '' : 'AND schema_name = ? AND table_name = ?'} ORDER BY created_ms, quarantine_id`,
+    [...(runId === null ? [] : [runId]), ...(table === null ? [] : [table.schema, table.name])],
   )
   return rows.map(([id, run, schema, name, key, stage, code, message, row]) => ({
     id: String(id),

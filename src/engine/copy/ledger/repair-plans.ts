@@ -4,7 +4,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { TableKey } from './chunks.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { makeLate } from '../../../stores/late-table.ts'
+import { isMissingTable, makeLate } from '../../../stores/late-table.ts'
 
 type Stored = {
   /** Of the source, by its names. */
@@ -98,7 +98,7 @@ async function read(database: LedgerDatabase, runId: bigint, { schema, name }: T
     return row === undefined ? null : (JSON.parse(String(row[0])) as Stored)
   } catch (error) {
     // A ledger in which no run has noted any.
-    if (/no such table|does not exist|doesn't exist/i.test((error as Error).message)) return null
+    if (isMissingTable(error)) return null
     throw error
   }
 }

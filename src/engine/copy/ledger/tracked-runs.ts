@@ -1,7 +1,7 @@
 /** Which run of the ledger wrote which run of `cdm_run_info`, where their ids differ because the user gave one. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { makeLate } from '../../../stores/late-table.ts'
+import { isMissingTable, makeLate } from '../../../stores/late-table.ts'
 import type { TableKey } from './chunks.ts'
 
 /** Writing it again changes nothing. */
@@ -54,7 +54,7 @@ async function namedRuns(
     return new Map(rows.map(([tracked, run]) => [BigInt(String(tracked)), BigInt(String(run))]))
   } catch (error) {
     // A ledger in which no run was given an id.
-    if (/no such table|does not exist|doesn't exist/i.test((error as Error).message)) return new Map()
+    if (isMissingTable(error)) return new Map()
     throw error
   }
 }

@@ -3,17 +3,9 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { ObjectStore } from '../../copy-port.ts'
 import { asObjectError } from '../../object-names.ts'
-import type { SqlRow } from '../../port.ts'
-import {
-  createIndex,
-  fittedObject,
-  objectQueries,
-  objectsIn,
-  takenQuery,
-  type Query,
-} from '../../sqlite/copy/object-list.ts'
+import { createIndex, fittedObject, objectQueries, objectsIn, takenQuery } from '../../sqlite/copy/object-list.ts'
 import type { D1Client } from '../client.ts'
-import { d1Error } from '../errors.ts'
+import { rowsOf } from './read-rows.ts'
 import { writeError } from './statements.ts'
 
 export class D1Objects implements ObjectStore {
@@ -25,7 +17,7 @@ export class D1Objects implements ObjectStore {
   }
 
   async list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
-    return objectsIn(table, await this.#ask(objectQueries(table), signal))
+    return objectsIn(table, await rowsOf(this.#client, objectQueries(table), signal))
   }
 
   scope(): 'schema' {
@@ -33,7 +25,7 @@ export class D1Objects implements ObjectStore {
   }
 
   async taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const [rows = []] = await this.#ask([takenQuery(table, names)], signal)
+    const [rows = []] = await rowsOf(this.#client, [takenQuery(table, names)], signal)
     return new Set(rows.map(([name]) => String(name)))
   }
 
@@ -47,18 +39,6 @@ export class D1Objects implements ObjectStore {
       await this.#client.read([{ sql: createIndex(object, table), params: [] }], { signal })
     } catch (error) {
       throw asObjectError(error, object, (thrown) => writeError(thrown, this.#client, tableText(table.table)))
-    }
-  }
-
-  async #ask(queries: readonly Query[], signal: AbortSignal): Promise<readonly (readonly SqlRow[])[]> {
-    try {
-      const results = await this.#client.read(
-        queries.map(({ sql, parameters }) => ({ sql, params: parameters })),
-        { signal },
-      )
-      return results.map(({ rows }) => rows as readonly SqlRow[])
-    } catch (error) {
-      throw d1Error(error, this.#client.settings)
     }
   }
 }

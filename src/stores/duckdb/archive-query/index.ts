@@ -133,12 +133,10 @@ class DuckdbArchiveQuery implements ArchiveQuery {
 
   async compare({ key, files }: Shared): Promise<KeyDifferences> {
     const session = this.#session
-    const links: string[] = []
-    for (const { file } of files) links.push(await session.place(file, `key-${this.#links++}.parquet`))
     const archived =
-      links.length === 0
+      files.length === 0
         ? `(SELECT ${this.#brought.map((one) => `CAST(NULL AS ${nativeOf(one.stored)}) AS ${quotedName(one.physical)}`).join(', ')} WHERE false)`
-        : `read_parquet([${links.map(literal).join(', ')}], hive_partitioning = false)`
+        : await this.#placed(files)
     const pairs = this.#brought.map(({ name, physical }, i) => ({
       name,
       hot: `hot.c${i}`,
@@ -176,14 +174,19 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return quotedName(this.#request.columns.find((column) => column.name === name)?.physical ?? name)
   }
 
+  /** Files of which only keys or values are compared, as something to select from. */
+  async #placed(files: readonly QueryFile[]): Promise<string> {
+    const links: string[] = []
+    for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))
+    return readParquet(links)
+  }
+
   /** Whether a row brought over has the key of a row in the files. */
   async #isIn(
     files: readonly QueryFile[],
     key: readonly (readonly [hot: string, archived: string])[],
   ): Promise<string> {
-    const links: string[] = []
-    for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))
-    const from = `read_parquet([${links.map(literal).join(', ')}], hive_partitioning = false)`
+    const from = await this.#placed(files)
     const same = key.map(([hot, archived]) => `main.${HOT}.${hot} IS NOT DISTINCT FROM archived.${archived}`)
     return `EXISTS (SELECT 1 FROM ${from} AS archived WHERE ${same.join(' AND ')})`
   }
@@ -246,7 +249,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     const rows = `SELECT 0 AS ${COUNTED}, ${hot} FROM main.${HOT}`
     if (links.length === 0) return `SELECT ${named} FROM (${rows})`
     const archived = list((column) => (column.archived ? quotedName(column.physical) : 'NULL'))
-    const files = `read_parquet([${links.map(literal).join(', ')}], hive_partitioning = false)`
+    const files = readParquet(links)
     return `SELECT ${named} FROM (SELECT 0 AS ${COUNTED}, ${archived} FROM ${files} UNION ALL ${rows})`
   }
 }
@@ -270,6 +273,10 @@ async function plan(session: QuerySession, { columns, sql }: QueryRequest): Prom
   await session.run('RESET disabled_optimizers')
   const needs = typeof json === 'string' ? needsOf(json, STAND_IN, columns) : null
   return needs ?? { columns: new Set(columns.map(({ name }) => name)), intervals: [] }
+}
+
+function readParquet(files: readonly string[]): string {
+  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`
 }
 
 function nameOf({ table: { schema, name } }: QueryRequest): string {

@@ -1,5 +1,10 @@
 /** Rows of a query as canonical values. */
-import { DuckDBBlobValue, type DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api'
+import {
+  DuckDBBlobValue,
+  type DuckDBDataChunk,
+  type DuckDBMaterializedResult,
+  type DuckDBValue,
+} from '@duckdb/node-api'
 import { storedConverter } from '../../../model/copy/convert.ts'
 import { equalTypes } from './equal-types.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -41,15 +46,17 @@ export async function* rowsOf(session: Session, query: Query, signal: AbortSigna
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
   const reader = new RowReader(request)
-  if (rows <= HELD_ROWS) {
-    let result
+  const selecting = async (into: string): Promise<DuckDBMaterializedResult> => {
     try {
-      result = await session.result(select, parameters, asked)
+      return await session.result(`${into}${select}`, parameters, asked)
     } catch (error) {
       if (session.inTransaction || !isRowError(error)) throw error
       // Which row it is DuckDB does not say.
-      result = await session.result(tried(request, tail), parameters, asked)
+      return await session.result(`${into}${tried(request, tail)}`, parameters, asked)
     }
+  }
+  if (rows <= HELD_ROWS) {
+    const result = await selecting('')
     if (result.rowCount !== rows) throw missing(rows, result.rowCount)
     for await (const chunk of chunksOf(result)) {
       yield reader.batch(chunk)
@@ -58,12 +65,7 @@ export async function* rowsOf(session: Session, query: Query, signal: AbortSigna
     return
   }
   const name = `sluice_rows_${++made}`
-  try {
-    await session.result(`CREATE TEMP TABLE ${name} AS ${select}`, parameters, asked)
-  } catch (error) {
-    if (session.inTransaction || !isRowError(error)) throw error
-    await session.result(`CREATE TEMP TABLE ${name} AS ${tried(request, tail)}`, parameters, asked)
-  }
+  await selecting(`CREATE TEMP TABLE ${name} AS `)
   try {
     // Rows of a transaction that is still open are numbered from somewhere else than from 0.
     const [lowest] = await session.rows(`SELECT CAST(min(rowid) AS VARCHAR) FROM ${name}`)
