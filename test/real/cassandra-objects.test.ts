@@ -1,7 +1,7 @@
 /** What a Cassandra table has beside rows, between two keyspaces: options, clustering order, secondary indexes. */
 import { beforeEach, afterEach, describe, expect, test } from 'vitest'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
-import { indexesOf } from '../../src/stores/cassandra/copy/index-list.ts'
+import { indexesOf, PLAIN } from '../../src/stores/cassandra/copy/index-list.ts'
 import { settingsFor, settingsOf, settingTexts } from '../../src/stores/cassandra/copy/table-settings.ts'
 import { isBefore } from '../../src/stores/cassandra/copy/types.ts'
 import { perform } from '../support/copy-systems.ts'
@@ -95,6 +95,22 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     await maker.create(made, NEVER)
     expect(maker.refusedSettings?.(made.table)).toEqual([expect.stringMatching(/^compaction = .*NoSuchStrategy/)])
     expect(await settingsOf(target.link, made.table)).toMatchObject({ gc_grace_seconds: '77' })
+  })
+
+  test('indexes of one table that are asked for at once are all made, though old servers lose what changes one table at the same time', async () => {
+    const columns = Array.from({ length: 6 }, (_, i) => `c${i}`)
+    const shape = `id int PRIMARY KEY, ${columns.map((name) => `${name} text`).join(', ')}`
+    await target.cql(`CREATE TABLE t (${shape})`)
+    await using store = await openCassandraCopy(target.url)
+    const [table] = await store.tables('t', NEVER)
+    if (table === undefined) throw new Error('no table')
+    const own = { kind: 'index', own: '', unique: false, method: PLAIN, include: [] } as const
+    const built = columns.map(async (column) => {
+      const index = { ...own, name: `by_${column}`, columns: [column], parts: [{ column }] }
+      await store.objects().build(index, table, false, NEVER)
+    })
+    await Promise.all(built)
+    expect((await indexesOf(target.link, table)).map(({ name }) => name)).toEqual(columns.map((name) => `by_${name}`))
   })
 
   test('with indexes: secondary indexes are made, those of keys of maps too; the same command finds them there', async () => {

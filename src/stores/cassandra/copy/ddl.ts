@@ -3,6 +3,7 @@ import { tableText, type Column, type TableSpec, type UserType } from '../../../
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { Turn } from '../../turn.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { tableName } from './names.ts'
@@ -124,8 +125,19 @@ async function typeThere({ client, release }: CassandraLink, keyspace: string, n
 
 const USER_TYPE = 0x30
 
-/** A change of the schema, known to all nodes that are up when it is done. */
+const turns = new WeakMap<CassandraLink, Turn>()
+
+/**
+ * A change of the schema, known to all nodes that are up when it is done. One at a time: releases before 3.0 write a table's whole definition with each
+ * change, so of two at once the later takes the earlier away.
+ */
 export async function changeSchema(link: CassandraLink, sql: string, signal: AbortSignal): Promise<void> {
+  const turn = turns.get(link) ?? new Turn()
+  turns.set(link, turn)
+  await turn.take(() => changeInTurn(link, sql, signal))
+}
+
+async function changeInTurn(link: CassandraLink, sql: string, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(signal)
     try {

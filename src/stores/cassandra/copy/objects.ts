@@ -16,6 +16,7 @@ import { tableName, textLiteral } from './names.ts'
 import { isBefore } from './types.ts'
 
 const LOOK_MS = 100
+const BUILD_TRIES = 5
 
 export class CassandraObjects implements ObjectStore {
   readonly words = 'cassandra'
@@ -67,8 +68,12 @@ export class CassandraObjects implements ObjectStore {
     const keyspace = this.#keyspace(table)
     const place = { schema: keyspace, name: table.table.name }
     try {
-      await changeSchema(this.#link, createIndex(object, place, isBefore(this.#link.release, 3, 0)), signal)
-      if (isKnown(object)) await this.#built(object.name, keyspace, table.table.name, signal)
+      const cql = createIndex(object, place, isBefore(this.#link.release, 3, 0))
+      for (let attempt = 1; ; attempt++) {
+        await changeSchema(this.#link, cql, signal)
+        if (!isKnown(object) || (await this.#isBuilt(object.name, table, signal))) return
+        if (attempt === BUILD_TRIES) throw takenAway(object, table)
+      }
     } catch (thrown) {
       throwIfAborted(signal)
       const error = cassandraError(thrown, this.#link.settings, 'schema')
@@ -79,9 +84,14 @@ export class CassandraObjects implements ObjectStore {
     }
   }
 
-  async #built(name: string, keyspace: string, table: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Waits until every node that is up has built the index.
+   * @returns whether there still is one: a change of the same table by another program can take it away on releases before 3.0
+   */
+  async #isBuilt(name: string, table: TableSpec, signal: AbortSignal): Promise<boolean> {
+    const keyspace = this.#keyspace(table)
     // Named by its keyspace; releases before 3.0 put the table before the name.
-    const names = [name, `${table}.${name}`]
+    const names = [name, `${table.table.name}.${name}`]
     const cql = 'SELECT index_name FROM system."IndexInfo" WHERE table_name = ?'
     const hosts = this.#link.client.hosts.values().filter((host) => host.isUp())
     for (const host of hosts) {
@@ -89,9 +99,11 @@ export class CassandraObjects implements ObjectStore {
         throwIfAborted(signal)
         const { rows } = await this.#ask(cql, [keyspace], host)
         if (rows.some((row) => names.includes(String(row.get('index_name')))) || !host.isUp()) break
+        if (!(await this.taken(table, [name], signal)).has(name)) return false
         await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
       }
     }
+    return true
   }
 
   async #ask(cql: string, parameters: readonly string[], host?: unknown): Promise<types.ResultSet> {
@@ -110,6 +122,17 @@ export class CassandraObjects implements ObjectStore {
   #keyspace({ table }: TableSpec): string {
     return table.schema ?? this.#link.settings.keyspace ?? ''
   }
+}
+
+function takenAway(object: IndexObject, { table }: TableSpec): SluiceError {
+  return objectFailed(
+    object,
+    `the index ${object.name} was made ${BUILD_TRIES} times, and each time it was gone at once`,
+    {
+      where: tableText(table),
+      reason: 'another program changes this table at the same time',
+    },
+  )
 }
 
 /** Releases before 3.0 take no name of an index in quotes. */
