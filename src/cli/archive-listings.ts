@@ -47,8 +47,11 @@ export function archivePlanRow(event: ArchivePlanEvent): readonly string[] {
 }
 
 /** How the columns of a table are stored, behind a line that says where. */
-export function storedColumnsText({ table, archive, partitionColumn, calendar, columns }: ArchiveColumnsEvent): string {
+export function storedColumnsText(event: ArchiveColumnsEvent): string {
+  const { table, archive, partitionColumn, calendar, columns, foreign, notLooked = [] } = event
   let lines = `${visible(table)} -> ${visible(archive)}: ${visible(calendar)} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
+  if (foreign !== undefined) lines += `a run would refuse this archive: ${visible(foreign)}\n`
+  for (const what of notLooked) lines += `not looked at: ${visible(what)}\n`
   const rows = tableWriter([left('COLUMN'), left('SOURCE TYPE'), left('STORED AS'), left('NOTE')], (more) => {
     lines += more
   })
@@ -97,6 +100,8 @@ export const ARCHIVED: Listing = {
           [
             event.held === undefined ? '' : `held: ${cut(event.held)}`,
             event.surplus === undefined ? '' : surplusText(BigInt(event.surplus)),
+            event.foreign === undefined ? '' : 'a run would refuse this archive',
+            ...(event.notLooked ?? []).map((what) => `not looked at: ${cut(what)}`),
             cut(event.error ?? ''),
           ]
             .filter((note) => note !== '')

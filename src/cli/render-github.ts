@@ -197,7 +197,8 @@ export function githubFace(output: Output, options: GithubOptions): Face {
         const columns = (event.columns ?? []).map(({ column }) => column).join(', ')
         say('error', `${event.table} differs`, `${event.key.join(', ')}: ${event.difference} ${columns}`.trimEnd())
       } else if (event.type === 'log' && event.level === 'warn') {
-        say('warning', event.table ?? command, event.message)
+        const todo = event.hint === undefined ? '' : `\ndo: ${event.hint}`
+        say('warning', event.table ?? command, event.message + todo)
       } else if (event.type === 'run.finished') finish(event)
     },
     close: () => {},

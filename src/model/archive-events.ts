@@ -30,6 +30,10 @@ export type ArchiveColumnsEvent = {
   partitionColumn: string
   calendar: string
   columns: readonly { column: string; source: string; stored: string; note?: string }[]
+  /** Why a run would refuse the archive: another database goes on with it, or something else stands in its place. */
+  foreign?: string
+  /** What nobody looked at, and why, in words. */
+  notLooked?: readonly string[]
 }
 
 export type ArchiveStep = 'exporting' | 'verifying' | 'publishing' | 'detaching' | 'removing' | 'dropping' | 'restoring'
@@ -90,6 +94,10 @@ export type ArchivedEvent = {
   error?: string
   /** Rows of the period that the table holds beyond those that the ledger expects there, by count: negative where some are gone. */
   surplus?: Dec
+  /** Why a run would refuse the archive: another database goes on with it, or something else stands in its place. */
+  foreign?: string
+  /** What nobody looked at, and why, in words. */
+  notLooked?: readonly string[]
 }
 
 /** Something in an archive that is not as it was proved (`archive verify`), or that belongs to nothing (`archive sweep`). */
@@ -110,6 +118,7 @@ export type ArchiveFindingEvent = {
     | 'changed rows'
     | 'deleted rows'
     | 'broken log'
+    | 'foreign archive'
     | 'stray file'
     | 'swept file'
   detail: string

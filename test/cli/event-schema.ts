@@ -533,6 +533,8 @@ const bodies = {
     columns: z.array(
       z.strictObject({ column: z.string(), source: z.string(), stored: z.string(), note: z.string().optional() }),
     ),
+    foreign: z.string().optional(),
+    notLooked: texts.optional(),
   },
   'archive.planned': {
     table: z.string(),
@@ -585,6 +587,8 @@ const bodies = {
     dropAfter: z.string().optional(),
     held: z.string().optional(),
     surplus: dec.optional(),
+    foreign: z.string().optional(),
+    notLooked: texts.optional(),
     error: z.string().optional(),
   },
   'archive.finding': {
@@ -603,6 +607,7 @@ const bodies = {
       'changed rows',
       'deleted rows',
       'broken log',
+      'foreign archive',
       'stray file',
       'swept file',
     ]),

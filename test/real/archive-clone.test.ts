@@ -1,5 +1,5 @@
 /** An archive belongs to one database: its copies, and itself after a failover or a restore, are refused until somebody adopts the archive. */
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -152,6 +152,78 @@ test.for(FORMS)(
     rmSync(folder, { recursive: true, force: true })
   },
 )
+
+test('PostgreSQL: whoever looks at the archive of a clone learns that a run would refuse it', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('postgresql', folder), 'native', join(folder, 'archive'), 60)
+  const { place: prod, archive } = made
+  const commands = of(made, prod)
+  expect(await ended(commands.run)).toBe('ok')
+  const stage = await cloneOf(prod, 'look', folder)
+  const looked = of(made, stage)
+  const list = (from: string): Operation => ({ kind: 'archive-list', from, tables: [] })
+  const plan = (run: Operation): Operation => ({ ...run, dryRun: true }) as Operation
+  const told = async (operation: Operation): Promise<readonly unknown[]> => {
+    const { events, finished } = await perform(operation)
+    const said = events.flatMap((event): unknown[] => {
+      if (event.type === 'log') return [[event.level, event.message, event.hint ?? '']]
+      if (event.type === 'archived' || event.type === 'archive.columns') return [[event.type, event.foreign ?? 'own']]
+      return event.type === 'archive.finding' ? [[event.finding, event.detail]] : []
+    })
+    return [finished.exitCode, ...said]
+  }
+  const adoption = expect.stringContaining(`sluice archive adopt --table public.${TABLE} --confirm=public.${TABLE}`)
+  const another = expect.stringContaining('is another database: its database was ')
+  const warning = ['warn', expect.stringContaining('a run would refuse this archive: '), adoption]
+  // Nobody has gone on with it yet: the bytes are those that this ledger has proved.
+  expect(await told(looked.verify)).toEqual([0, warning])
+  expect(await told(list(stage.url))).toEqual([0, warning, ['archived', another], ['archived', another]])
+  expect(await told(plan(looked.run))).toEqual([0, ['archive.columns', another], warning])
+  for (const operation of [commands.verify, list(prod.url), plan(commands.run)]) {
+    expect((await told(operation)).filter((one) => JSON.stringify(one).includes('refuse'))).toEqual([])
+  }
+  // The original goes on: now the log has a head that the clone does not know.
+  expect(await ended({ ...commands.restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  const before = await outside(archive)
+  const foreign = [
+    'foreign archive',
+    expect.stringMatching(
+      /goes on from a head that this ledger does not know: what is read here is not the archive of this/,
+    ),
+  ]
+  expect((await told(looked.verify)).slice(0, 3)).toEqual([1, warning, foreign])
+  // As the original would find it, were it restored from its own backup: nothing but the head tells.
+  await stage.sql(`UPDATE migration_archives SET origin = replace(origin, '"database"', '"unknown"')`)
+  const head = expect.stringContaining('goes on from a head that this ledger does not know')
+  const headWarning = [
+    'warn',
+    expect.stringContaining('a head that this ledger does not know'),
+    expect.stringContaining('sluice archive adopt'),
+  ]
+  expect((await told(looked.verify)).slice(0, 2)).toEqual([1, foreign])
+  expect(await told(list(stage.url))).toEqual([0, headWarning, ['archived', head], ['archived', head]])
+  expect(await told(plan(looked.run))).toEqual([0, ['archive.columns', head], headWarning])
+  expect(await outside(archive)).toEqual(before)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('an archive that is not there is listed, and no folder is made for it', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
+  const commands = of(made, made.place)
+  expect(await ended(commands.run)).toBe('ok')
+  rmSync(made.to, { recursive: true })
+  const list = await perform({ kind: 'archive-list', from: made.place.url, tables: [] })
+  expect(list.finished.exitCode).toBe(0)
+  expect(list.events).toContainEqual(
+    expect.objectContaining({ type: 'archived', foreign: expect.stringContaining('its log is gone') }),
+  )
+  expect((await perform(commands.verify)).finished.exitCode).toBe(1)
+  expect(existsSync(made.to)).toBe(false)
+  rmSync(folder, { recursive: true, force: true })
+})
 
 test('SQLite: whoever adopts goes on, and the other one is refused; rows that differ have to be accepted', async () => {
   const folder = newFolder()

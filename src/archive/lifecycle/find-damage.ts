@@ -15,7 +15,7 @@ export type Finding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 /** A partition was read through. */
 export type Read = { readonly files: number; readonly rows: bigint }
 
-/** Reads every partition that is published; each ends with what was read of it. */
+/** Reads every partition that is published; each ends with what was read of it. A log of somebody else is told before. */
 export async function* findings(
   context: ArchiveContext,
   { partitions }: ArchiveRecord,
@@ -25,6 +25,8 @@ export async function* findings(
   let state: LogState | null
   try {
     state = await (await context.log()).state(interrupt.abort)
+    const other = state === null ? null : await foreignLog(context, interrupt.abort)
+    if (other !== null) yield other
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
     yield { finding: 'broken log', detail: asSluiceError(thrown).message }
@@ -41,6 +43,18 @@ export async function* findings(
     if (known.has(label) || !wanted(label) || partitions.some((one) => one.label === label && mayBeLogged(one)))
       continue
     yield { finding: 'not in the ledger', partition: label, detail: `the log names ${files.length} files of it` }
+  }
+}
+
+/** What is read of such an archive may be well, and is not what this ledger has proved. */
+async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal): Promise<Finding | null> {
+  try {
+    await (await log()).own(signal, { tableId: archived.archiveId })
+    return null
+  } catch (thrown) {
+    const { code, message } = asSluiceError(thrown)
+    if (code !== 'ARCHIVE_FOREIGN' && code !== 'ARCHIVE_CONFLICT') throw thrown
+    return { finding: 'foreign archive', detail: `${message}: what is read here is not the archive of this ledger` }
   }
 }
 

@@ -17,6 +17,7 @@ import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
 import { ownerOf } from './owner.ts'
+import type { Owned } from './require-origin.ts'
 import { makeSpool } from './spool.ts'
 
 /** About so large a file becomes: large enough for scans, small enough to be rewritten and fetched. */
@@ -24,7 +25,12 @@ export const FILE_BYTES = 256 * 1024 * 1024
 /** Of the engine that writes and reads Parquet. */
 export const MEMORY_BYTES = 1024 * 1024 * 1024
 
-export type ArchiveSizes = { readonly fileBytes?: number; readonly memoryBytes?: number }
+export type ArchiveSizes = {
+  readonly fileBytes?: number
+  readonly memoryBytes?: number
+  /** Nothing is written: a folder that is not there is not made. */
+  readonly reads?: true
+}
 
 /** A table and the partitions that the ledger knows, none of a new one. */
 type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
@@ -40,7 +46,7 @@ export async function openArchive(
   run: Run,
   sizes: ArchiveSizes = {},
 ): Promise<OpenArchive> {
-  const { reader, writer } = await openFolder(archived.archive)
+  const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
   const spool = await makeSpool()
   const parquet = once(async (): Promise<ParquetFiles> => {
     const { openParquetFiles } = await import('../../stores/duckdb/archiving/index.ts')
@@ -82,23 +88,40 @@ export async function openArchive(
   }
 }
 
+/** What the log of an archive is asked through, without files: whose it is, and which of its files nobody names. */
+export async function openOwned(
+  archived: ArchivedTable,
+  { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
+  run: Run,
+): Promise<Owned & { readonly reader: LogStore; readonly writer: LogWriter }> {
+  const { reader, writer } = await openFolder(archived.archive, 'read')
+  const heads = new HeadLedger(database, archived.table, ownerOf(run))
+  const name = tableText(archived.table)
+  const log = (): Promise<ArchiveLog> => openLog(reader, writer, heads, run)
+  return { name, archived, store, interrupt: run.interrupt, heads, log, reader, writer }
+}
+
 /**
- * The Delta table itself, to read and to write. A folder on a disk is made.
+ * The Delta table itself, to read and to write.
  * @param archive as the ledger has it: a path, or the URI of a prefix, in which `%20` is a space
+ * @param mode `write`: a folder on a disk is made
  */
-export async function openFolder(archive: string): Promise<{ readonly reader: LogStore; readonly writer: LogWriter }> {
+async function openFolder(
+  archive: string,
+  mode: 'read' | 'write',
+): Promise<{ readonly reader: LogStore; readonly writer: LogWriter }> {
   const path = pathOfLocation(archive)
   const place = parseLakeUrl(path)
   if (place.kind === 's3') {
     const { openS3LogWriter } = await import('../../stores/s3/log-writer.ts')
     return { reader: await openLake(path), writer: openS3LogWriter(path) }
   }
-  await mkdir(place.path, { recursive: true })
+  if (mode === 'write') await mkdir(place.path, { recursive: true })
   const { openLocalLogWriter } = await import('../../stores/local/log-writer.ts')
   return { reader: await openLake(path), writer: openLocalLogWriter(place.path) }
 }
 
-export async function openLog(reader: LogStore, writer: LogWriter, heads: HeadBook, run: Run): Promise<ArchiveLog> {
+async function openLog(reader: LogStore, writer: LogWriter, heads: HeadBook, run: Run): Promise<ArchiveLog> {
   const { duckdbCheckpointWriter } = await import('../../stores/duckdb/checkpoint-writer.ts')
   return ArchiveTable.open({
     store: reader,

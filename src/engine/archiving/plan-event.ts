@@ -2,9 +2,15 @@
 import { dec, type Emit } from '../../model/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { redactUrl } from '../../shared/redact.ts'
+import { standingFields, type Standing } from './standing.ts'
 import type { PlannedArchive, PlannedPartition } from './plan.ts'
 
-export function emitArchivePlan({ table, archived, partitions }: PlannedArchive, emit: Emit): void {
+/** @param standing where nothing but the plan is wanted; a run finds out by itself */
+export function emitArchivePlan(
+  { table, archived, partitions }: PlannedArchive,
+  emit: Emit,
+  standing: Standing = { kind: 'own' },
+): void {
   const name = tableText(table.table)
   emit({
     type: 'archive.columns',
@@ -18,6 +24,7 @@ export function emitArchivePlan({ table, archived, partitions }: PlannedArchive,
       stored,
       ...(as.kind === 'native' ? { note: 'as the source prints it' } : {}),
     })),
+    ...standingFields(standing),
   })
   const speed = bytesAMs(partitions)
   for (const { label, status, known, candidate, note } of partitions) {

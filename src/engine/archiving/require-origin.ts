@@ -17,22 +17,45 @@ const FACTS: Readonly<Record<string, string>> = {
   ledger: 'id of the ledger',
 }
 
-type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 'heads' | 'log'>
+/** What whoever asks for the standing of an archive needs of it. */
+export type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 'heads' | 'log'>
 
 /**
  * Before anything of the archive, or anything that relies on it, is changed. A ledger of an older program gets its origin here where nothing was published.
- * @throws SluiceError ARCHIVE_FOREIGN where the database is not the one that the ledger names, or the ledger names none
+ * @throws SluiceError ARCHIVE_FOREIGN where the database is not the one that the ledger names, or the ledger names none; as `ArchiveLog.own`
  */
 export async function requireOrigin(context: Owned): Promise<void> {
-  const { archived, store, interrupt, heads } = context
   const now = await originNow(context)
+  if ((await lookedAt(context, now)) === 'new') await context.heads.setOrigin(now)
+}
+
+/**
+ * The same, and nothing is changed.
+ * @throws SluiceError as `requireOrigin`
+ */
+export async function lookAtOrigin(context: Owned): Promise<void> {
+  await lookedAt(context, await originNow(context))
+}
+
+/** @returns `new` where nothing was published yet, so that the archive is this database's as soon as it says so */
+async function lookedAt(context: Owned, now: Origin): Promise<'own' | 'new'> {
+  const { archived, interrupt } = context
   if (archived.origin === null) {
-    if ((await (await context.log()).state(interrupt.abort)) === null) return heads.setOrigin(now)
+    if ((await (await context.log()).state(interrupt.abort)) === null) return 'new'
     throw foreign(context, 'an older sluice made it, and did not note to which database it belongs')
   }
-  const changes = changedFacts(archived.origin, now)
-  if (changes.length > 0) throw foreign(context, `${redactUrl(store.label)} is another database: ${changes.join(', ')}`)
+  const other = otherDatabase(context, now)
+  if (other !== null) throw other
   await (await context.log()).own(interrupt.abort, { tableId: archived.archiveId })
+  return 'own'
+}
+
+/** Why a run would refuse, where the ledger names another database than this one; null where it names this one, or none. */
+export function otherDatabase(context: Pick<Owned, 'name' | 'archived' | 'store'>, now: Origin): SluiceError | null {
+  const { archived, store } = context
+  const changes = archived.origin === null ? [] : changedFacts(archived.origin, now)
+  if (changes.length === 0) return null
+  return foreign(context, `${redactUrl(store.label)} is another database: ${changes.join(', ')}`)
 }
 
 export async function originNow({ store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>): Promise<Origin> {
@@ -48,7 +71,7 @@ function changedFacts(then: Origin, now: Origin): readonly string[] {
     .map((name) => `its ${FACTS[name] ?? name} was ${then[name]} and is ${now[name]}`)
 }
 
-function foreign({ name, archived }: Owned, what: string): SluiceError {
+function foreign({ name, archived }: Pick<Owned, 'name' | 'archived'>, what: string): SluiceError {
   return new SluiceError('ARCHIVE_FOREIGN', `this database may not write into the archive of ${name}: ${what}`, {
     where: redactUrl(archived.archive),
     reason: 'a copy of a database would publish over the archive of the original',

@@ -5,6 +5,7 @@ import { isoTime } from '../../shared/clock.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { ArchiveListOperation } from '../archive-operations.ts'
 import { openSource, recordsOf, tableNow } from '../archiving/each-table.ts'
+import { standingFields, standingOf, tellStanding } from '../archiving/standing.ts'
 import { surplusRows } from '../archiving/late-rows.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -18,6 +19,8 @@ export async function archiveList({ from, tables }: ArchiveListOperation, run: R
   for (const record of records) {
     const { abort: signal } = run.interrupt
     const table = await tableNow(opened, record, signal)
+    const standing = await standingOf(record, opened, run)
+    tellStanding(record, standing, run)
     const surplus = await surplusRows({ store: opened.store, table, signal }, record)
     for (const one of record.partitions) {
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
@@ -41,6 +44,7 @@ export async function archiveList({ from, tables }: ArchiveListOperation, run: R
         ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
         ...(one.held === null ? {} : { held: one.held }),
         ...(surplus.has(one.label) ? { surplus: dec(surplus.get(one.label) ?? 0n) } : {}),
+        ...standingFields(standing),
         ...(one.error === null ? {} : { error: `${one.error.code}: ${one.error.message}` }),
       })
     }

@@ -1,13 +1,11 @@
 /** `archive sweep`: files below an archive that no version of it names, and that nobody is writing. */
-import { HeadLedger } from '../../archive/ledger/head-ledger.ts'
 import { strays } from '../../archive/log/find-stray.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { parquetRows } from '../registry.ts'
 import type { ArchiveSweepOperation } from '../archive-operations.ts'
 import { openSource, recordsOf } from '../archiving/each-table.ts'
-import { openFolder, openLog } from '../archiving/open.ts'
-import { ownerOf } from '../archiving/owner.ts'
+import { openOwned } from '../archiving/open.ts'
 import { requireOrigin } from '../archiving/require-origin.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -19,16 +17,8 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Run): 
   let bytes = 0n
   for (const record of await recordsOf(opened, tables)) {
     const name = tableText(record.table)
-    const { reader, writer } = await openFolder(record.archive)
-    const heads = new HeadLedger(opened.database, record.table, ownerOf(run))
-    const owned = {
-      name,
-      archived: record,
-      store: opened.store,
-      interrupt: run.interrupt,
-      heads,
-      log: () => openLog(reader, writer, heads, run),
-    }
+    const owned = await openOwned(record, opened, run)
+    const { reader, writer } = owned
     // Files on their way to the log belong to the database whose ledger names them.
     if (!dryRun) await requireOrigin(owned)
     // Of partitions on their way to the log, files are named by the ledger only.

@@ -5,6 +5,8 @@ import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchiveVerifyOperation } from '../archive-operations.ts'
 import { openSource, recordsOf, tableNow } from '../archiving/each-table.ts'
+import { originNow, otherDatabase } from '../archiving/require-origin.ts'
+import { tellStanding } from '../archiving/standing.ts'
 import { labelNamed } from '../archiving/label-named.ts'
 import { openArchive } from '../archiving/open.ts'
 import { stillThere } from '../archiving/still-there.ts'
@@ -19,12 +21,17 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
   await using opened = await openSource(operation.from, false)
   const records = await recordsOf(opened, operation.tables)
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }
+  const foreign: string[] = []
   for (const record of records) {
     if (run.interrupt.stop.aborted) break
     const name = tableText(record.table)
-    await using open = await openArchive(await tableNow(opened, record, run.interrupt.abort), record, opened, run)
+    const table = await tableNow(opened, record, run.interrupt.abort)
+    await using open = await openArchive(table, record, opened, run, { reads: true })
+    const other = otherDatabase(open.context, await originNow(open.context))
+    if (other !== null) tellStanding(record, { kind: 'refused', error: other }, run)
     const told = (finding: Finding): void => {
       counts.findings++
+      if (finding.finding === 'foreign archive') foreign.push(name)
       run.emit({ type: 'archive.finding', table: name, ...finding })
     }
     const calendar = parseCalendar(record.calendar)
@@ -38,7 +45,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
         counts.rows += step.rows
       }
     }
-    const { store, table, reader } = open.context
+    const { store, reader } = open.context
     const around = { store, table, signal: run.interrupt.abort }
     const surplus = table.columns.length === 0 ? new Map() : await surplusRows(around, record)
     for (const partition of record.partitions.filter(({ label }) => wanted(label))) {
@@ -65,10 +72,17 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
     'PROOF_FAILED',
     `${counts.findings} things in the archive are not as they were proved`,
     {
-      hint: 'nothing was changed; bring damaged files back from a backup, or archive the partition again where its rows are still in the source',
+      hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
     },
   )
   return { totals, error, ...(stopped ? { stopped } : {}) }
+}
+
+const MEND =
+  'bring damaged files back from a backup, or archive the partition again where its rows are still in the source'
+
+function ownHint(name: string): string {
+  return `after a failover, a restore or a move of the database: sluice archive adopt --table ${name} --confirm=${name}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
 }
 
 async function archiveQueries(): Promise<OpenArchiveQuery> {

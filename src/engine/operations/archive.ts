@@ -14,6 +14,7 @@ import { openArchive } from '../archiving/open.ts'
 import { ownerOf } from '../archiving/owner.ts'
 import { emitArchivePlan } from '../archiving/plan-event.ts'
 import { requireOrigin } from '../archiving/require-origin.ts'
+import { standingOf, tellStanding } from '../archiving/standing.ts'
 import { planArchive, type PlannedArchive, type PlannedPartition } from '../archiving/plan.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -26,8 +27,15 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   // Every table is planned before the first partition is touched.
   const plans: PlannedArchive[] = []
   for (const table of tables) plans.push(await planArchive(table, operation, around))
+  if (operation.dryRun) {
+    for (const plan of plans) {
+      const standing = await standingOf(plan.archived, opened, run)
+      emitArchivePlan(plan, run.emit, standing)
+      tellStanding(plan.archived, standing, run)
+    }
+    return { totals: plannedTotals(plans) }
+  }
   for (const plan of plans) emitArchivePlan(plan, run.emit)
-  if (operation.dryRun) return { totals: plannedTotals(plans) }
   refuseAimless(plans, operation)
   const blocked = blockersOf(plans)
   if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
