@@ -14,6 +14,7 @@ const CATALOG_SUITES = [
   'test/real/validate-tables.test.ts',
   'test/property/import.test.ts',
   'test/tables/catalog.test.ts',
+  'test/fault/catalog-upgrade.test.ts',
   'test/fault/import-kill.test.ts',
   'test/fault/sync-kill.test.ts',
   'test/fault/index-kill.test.ts',

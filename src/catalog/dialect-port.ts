@@ -10,6 +10,8 @@ export type Migration = {
   /** `${binary}` in it stands for the collation that compares bytes, where servers of one dialect call it differently. */
   readonly sql: string
   readonly breaking: boolean
+  /** Query for the objects of others, one column, without which it can run; asked before it. */
+  readonly blockers?: string
 }
 export type IndexDefinition = { readonly name: string; readonly sql: string; readonly drop: string }
 
@@ -48,6 +50,8 @@ export type CatalogDialect = {
   readonly dependents: string
   /** SQL expression: the JSON token at `path` of the JSON text in `column`, as text; NULL where there is none. */
   jsonText(column: string, path: readonly string[]): string
+  /** A time, ms since the epoch, as columns of `migration_status` take it, where that is not ISO 8601 text. */
+  timeText?(ms: number): string
   /** What `${binary}` stands for on this server. */
   binaryCollation?(database: SqlDatabase): string
 }

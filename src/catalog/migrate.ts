@@ -16,7 +16,7 @@ export type CatalogPresence = 'absent' | 'present'
 /**
  * Brings a database to the newest schema: in one transaction for all that is missing, or, where DDL commits by itself, statement by statement,
  * each of which can run again.
- * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; TARGET_BUSY when another program migrates and does not end
+ * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; TARGET_BUSY when another program migrates and does not end; TABLE_REFUSED where objects of others stand in the way
  */
 export async function migrateCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
   const dialect = dialectOf(database)
@@ -40,6 +40,7 @@ async function migrate(
   const done = await applied(transaction, dialect)
   if (done.length === 0) await transaction.script(MIGRATIONS_TABLE)
   for (const migration of dialect.migrations.slice(done.length)) {
+    await refuseBlocked(transaction, migration)
     // The row first: a second process that migrates at the same time fails on its key and not in the middle of DDL.
     await record(transaction, migration, nowMs)
     await transaction.script(migration.sql.replaceAll('${binary}', binary))
@@ -60,9 +61,21 @@ async function migrateByStatement(
   }
   const done = await applied(transaction, dialect)
   for (const migration of dialect.migrations.slice(done.length)) {
+    await refuseBlocked(transaction, migration)
     await transaction.script(migration.sql.replaceAll('${binary}', binary))
     await record(transaction, migration, nowMs)
   }
+}
+
+/** Nothing of somebody else's is dropped: a view that refers to a column keeps the column as it is. @throws SluiceError TABLE_REFUSED */
+async function refuseBlocked(reader: SqlReader, { name, blockers }: Migration): Promise<void> {
+  if (blockers === undefined) return
+  const others = (await reader.all(blockers)).map(([text]) => String(text))
+  if (others.length === 0) return
+  throw new SluiceError('TABLE_REFUSED', `the catalog cannot be upgraded (${name}): ${others.join(', ')}`, {
+    reason: 'they refer to columns of migration_status whose type changes, and are not the catalog’s own',
+    hint: 'keep their definitions, drop them, run the same command again, then make them anew',
+  })
 }
 
 async function record(transaction: SqlTransaction, migration: Migration, nowMs: number): Promise<void> {

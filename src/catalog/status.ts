@@ -1,6 +1,7 @@
-/** `migration_status`: one row an import, in the columns the guide queries. */
-import { isoTime } from '../shared/clock.ts'
+/** `migration_status`: one row an import, in the columns the guide queries. Its times are texts on SQLite, and in catalogs that nobody has upgraded yet. */
+import { isoOfText, isoTime } from '../shared/clock.ts'
 import type { SqlReader, SqlTransaction } from '../stores/port.ts'
+import { dialectOf } from './dialect.ts'
 
 export type ImportStatus = 'in_progress' | 'completed' | 'failed' | 'stopped'
 
@@ -10,7 +11,8 @@ export type StatusRow = {
   readonly status: ImportStatus
   readonly version: number | null
   readonly filesProcessed: number
-  readonly startedAt: string
+  /** ISO 8601 in UTC, as `completedAt`; null where migration 4 found no time in it. */
+  readonly startedAt: string | null
   readonly completedAt: string | null
   readonly errorMessage: string | null
 }
@@ -24,7 +26,7 @@ export async function startStatus(
 ): Promise<void> {
   await transaction.run(
     'INSERT INTO migration_status (import_id, table_id, status, version, files_processed, started_at) VALUES (?, ?, ?, NULL, 0, ?)',
-    [BigInt(importId), tableId, 'in_progress', isoTime(nowMs)],
+    [BigInt(importId), tableId, 'in_progress', timeText(transaction, nowMs)],
   )
 }
 
@@ -43,7 +45,14 @@ export async function setStatus(
   const ended = to.status === 'completed' || to.status === 'failed'
   return transaction.run(
     'UPDATE migration_status SET status = ?, version = ?, files_processed = ?, completed_at = ?, error_message = ? WHERE import_id = ?',
-    [to.status, to.version, to.files, ended ? isoTime(to.nowMs) : null, to.error ?? null, BigInt(importId)],
+    [
+      to.status,
+      to.version,
+      to.files,
+      ended ? timeText(transaction, to.nowMs) : null,
+      to.error ?? null,
+      BigInt(importId),
+    ],
   )
 }
 
@@ -51,7 +60,7 @@ export async function setStatus(
 export async function readStatus(reader: SqlReader, tableId?: string): Promise<readonly StatusRow[]> {
   const rows = await reader.all(
     `SELECT CAST(import_id AS TEXT), table_id, status, version, files_processed, started_at, completed_at, error_message
-     FROM migration_status ${tableId === undefined ? '' : 'WHERE table_id = ?'} ORDER BY started_at DESC, import_id DESC`,
+     FROM migration_status ${tableId === undefined ? '' : 'WHERE table_id = ?'} ORDER BY started_at IS NULL, started_at DESC, import_id DESC`,
     tableId === undefined ? [] : [tableId],
   )
   return rows.map((row) => {
@@ -61,7 +70,7 @@ export async function readStatus(reader: SqlReader, tableId?: string): Promise<r
       ImportStatus,
       number | null,
       number,
-      string,
+      string | null,
       string | null,
       string | null,
     ]
@@ -71,9 +80,13 @@ export async function readStatus(reader: SqlReader, tableId?: string): Promise<r
       status,
       version,
       filesProcessed: files,
-      startedAt,
-      completedAt,
+      startedAt: startedAt === null ? null : isoOfText(startedAt),
+      completedAt: completedAt === null ? null : isoOfText(completedAt),
       errorMessage: error,
     }
   })
+}
+
+function timeText(reader: Pick<SqlReader, 'dialect'>, ms: number): string {
+  return dialectOf(reader).timeText?.(ms) ?? isoTime(ms)
 }

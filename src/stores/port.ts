@@ -62,7 +62,8 @@ export interface SqlDatabase extends SqlReader, AsyncDisposable {
   write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T>
   /**
    * One statement that somebody typed, over a connection that refuses to write and, as far as the system can, to reach anything but the database.
-   * Pages come as they are read, and one at least, so that the names of the columns are known. Integers beyond 2^53 are bigints.
+   * Pages come as they are read, and one at least, so that the names of the columns are known. Integers beyond 2^53 are bigints,
+   * instants ISO 8601 text in UTC.
    * @throws SluiceError BAD_QUERY with the server's message for several statements, for one that writes and for one that is wrong; DEADLINE; the
    * signal's reason
    */

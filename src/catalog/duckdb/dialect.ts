@@ -7,6 +7,7 @@ import type { CatalogDialect } from '../dialect-port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
+import { sql as statusTimes } from './004-status-times.ts'
 
 const relations = catalogSql({
   text: 'VARCHAR',
@@ -28,6 +29,7 @@ export const duckdbDialect: CatalogDialect = {
     { version: 1, name: 'catalog', sql: relations, breaking: true },
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
     { version: 3, name: 'fsck', sql: fsck, breaking: false },
+    { version: 4, name: 'times of imports', sql: statusTimes, breaking: true },
   ],
   transactionalDdl: true,
   numbering: 'table',

@@ -1,10 +1,12 @@
 /** The catalog in MySQL and MariaDB. Every DDL statement commits by itself, so each can run again where a migration was cut off. */
+import { isoTime } from '../../shared/clock.ts'
 import { literal } from '../../shared/sql-text.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
+import { sql as statusTimes } from './004-status-times.ts'
 
 const END = ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}'
 
@@ -52,6 +54,7 @@ export const mysqlDialect: CatalogDialect = {
     { version: 1, name: 'catalog', sql: relations, breaking: true },
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
     { version: 3, name: 'fsck', sql: fsck, breaking: false },
+    { version: 4, name: 'times of imports', sql: statusTimes, breaking: true },
   ],
   transactionalDdl: false,
   tableEnd: END,
@@ -75,5 +78,6 @@ export const mysqlDialect: CatalogDialect = {
       AND event_object_table LIKE 'delta|_%' ESCAPE '|'`,
   jsonText: (column, path) =>
     `json_unquote(json_extract(${column}, ${literal(`$${path.map((name) => `.${JSON.stringify(name)}`).join('')}`)}))`,
+  timeText: (ms) => isoTime(ms).slice(0, -1).replace('T', ' '),
   binaryCollation: (database) => (database as SqlDatabase & { readonly binaryCollation: string }).binaryCollation,
 }

@@ -5,6 +5,7 @@ import { catalogSql } from '../relations-sql.ts'
 import { filePartitions } from './file-partitions.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
+import { blockers, sql as statusTimes } from './004-status-times.ts'
 
 const relations = catalogSql({
   // Bytes decide order and equality, whatever the locale of the database.
@@ -31,6 +32,7 @@ export const postgresqlDialect: CatalogDialect = {
     { version: 1, name: 'catalog', sql: relations + filePartitions, breaking: true },
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
     { version: 3, name: 'fsck', sql: fsck, breaking: false },
+    { version: 4, name: 'times of imports', sql: statusTimes, breaking: true, blockers },
   ],
   transactionalDdl: true,
   numbering: 'table',

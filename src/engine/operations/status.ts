@@ -37,7 +37,7 @@ export async function migrationStatus(operation: Status, run: Run): Promise<Endi
         ...(row.version === null ? {} : { version: dec(row.version) }),
         ...(lag === null ? {} : { behind: dec(lag) }),
         filesProcessed: dec(row.filesProcessed),
-        startedAt: row.startedAt,
+        ...(row.startedAt === null ? {} : { startedAt: row.startedAt }),
         ...(row.completedAt === null ? {} : { completedAt: row.completedAt }),
         ...(row.errorMessage === null ? {} : { error: row.errorMessage }),
       })

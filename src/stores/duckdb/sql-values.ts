@@ -1,11 +1,13 @@
 /** Values on their way into DuckDB and out of it. */
 import {
   DuckDBBlobValue,
+  DuckDBTimestampTZValue,
   DuckDBTypeId,
   type DuckDBAppender,
   type DuckDBConnection,
   type DuckDBValue,
 } from '@duckdb/node-api'
+import { isoOfText, isoTime } from '../../shared/clock.ts'
 import type { SqlRow, SqlValue } from '../port.ts'
 
 /** Bulk insert by the appender. Columns that are not named get their default. */
@@ -67,6 +69,18 @@ export function fromDuckdb(value: DuckDBValue): SqlValue {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
   if (typeof value === 'boolean') return value ? 1 : 0
   if (value instanceof DuckDBBlobValue) return value.bytes
+  if (value instanceof DuckDBTimestampTZValue) return instant(value)
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   return value.toString()
+}
+
+/** Milliseconds that a JavaScript date holds. */
+const LATEST_MS = 8_640_000_000_000_000n
+
+/** ISO 8601 in UTC; as text it would be of the zone that this machine is in. */
+function instant(value: DuckDBTimestampTZValue): string {
+  const micros = ((value.micros % 1000n) + 1000n) % 1000n
+  const ms = (value.micros - micros) / 1000n
+  if (ms > LATEST_MS || ms < -LATEST_MS) return value.toString()
+  return isoOfText(`${isoTime(Number(ms)).slice(0, -1)}${String(micros).padStart(3, '0')}Z`)
 }

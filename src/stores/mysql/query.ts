@@ -3,8 +3,9 @@
  * more, and says how many columns it gives: INSERT, DDL and SELECT … INTO OUTFILE give none and are never run.
  */
 import { throwIfAborted } from '../../shared/abort.ts'
+import { isoOfText } from '../../shared/clock.ts'
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
-import type { QueryOptions, QueryPage } from '../port.ts'
+import type { QueryOptions, QueryPage, SqlRow } from '../port.ts'
 import { badQuery, givesNoRows } from '../query-errors.ts'
 import { QueryWatch } from '../query-watch.ts'
 import type { Session } from './session.ts'
@@ -19,6 +20,9 @@ const OF_THE_SERVER: ReadonlySet<ErrorCode> = new Set([
   'TARGET_IO',
 ])
 const OUT_OF_TIME = new Set([1969, 3024])
+/** Column types of the protocol. */
+const TYPE_TIMESTAMP = 7
+const TYPE_DATETIME = 12
 
 /** @param open makes a session that may only read */
 export async function* queryServer(
@@ -38,7 +42,7 @@ export async function* queryServer(
     const stream = await session.stream(sql, [])
     for (let first = true; ; first = false) {
       const rows = await stream.take(pageRows)
-      if (rows.length > 0 || first) yield { columns: stream.names, rows }
+      if (rows.length > 0 || first) yield { columns: stream.names, rows: rows.map(instantsIn(stream.types)) }
       if (rows.length < pageRows) return
     }
   } catch (error) {
@@ -51,6 +55,13 @@ export async function* queryServer(
   } finally {
     session.destroy()
   }
+}
+
+/** Times as ISO 8601 text in UTC, which the session's times are. */
+function instantsIn(types: readonly (number | undefined)[]): (row: SqlRow) => SqlRow {
+  const isTime = types.map((type) => type === TYPE_TIMESTAMP || type === TYPE_DATETIME)
+  if (!isTime.includes(true)) return (row) => row
+  return (row) => row.map((value, at) => (isTime[at] === true && typeof value === 'string' ? isoOfText(value) : value))
 }
 
 function deadline({ facts }: Session, timeoutMs: number): string {

@@ -23,6 +23,8 @@ type Line = {
 export class RowStream {
   /** Names of the columns, known with the first rows. */
   names: readonly string[] = []
+  /** The protocol's numbers of their types, known with them. */
+  types: readonly (number | undefined)[] = []
   readonly #line: Line
   #read: RowReader = (row) => row as unknown as SqlRow
   #rows: SqlRow[] = []
@@ -50,6 +52,7 @@ export class RowStream {
       if (fields === undefined) return
       this.#read = rowReader(fields)
       this.names = fields.map(({ name }) => name)
+      this.types = fields.map(({ columnType }) => columnType)
     })
     running.on('result', (row: unknown) => {
       if (Array.isArray(row)) this.#add(row)

@@ -10,6 +10,7 @@ import { QueryWatch } from '../query-watch.ts'
 import { connect, type Backend } from './connect.ts'
 import { isConnectionLoss, postgresError, sqlStateOf } from './errors.ts'
 import type { PostgresSettings } from './settings.ts'
+import { QUERY_TYPES } from './values.ts'
 
 const DECLARE = 'DECLARE sluice_query NO SCROLL CURSOR FOR\n'
 /** The server has no cursors for it; read-only it is all the same, whatever it explains. */
@@ -60,7 +61,12 @@ async function begin(client: Client, timeoutMs: number | undefined): Promise<voi
 
 /** By the protocol that takes one statement a text. */
 function ask(client: Client, text: string): Promise<QueryArrayResult> {
-  const query: QueryArrayConfig & { readonly queryMode: 'extended' } = { text, rowMode: 'array', queryMode: 'extended' }
+  const query: QueryArrayConfig & { readonly queryMode: 'extended' } = {
+    text,
+    rowMode: 'array',
+    queryMode: 'extended',
+    types: QUERY_TYPES,
+  }
   return client.query(query)
 }
 

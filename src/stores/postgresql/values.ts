@@ -1,9 +1,21 @@
 /** Values on their way in and out of PostgreSQL's text format. */
 import type { CustomTypesConfig } from 'pg'
+import { isoOfText } from '../../shared/clock.ts'
 import type { SqlRow, SqlValue } from '../port.ts'
 
 /** Object ids of types, from pg_type.dat; they are the same on every server. */
-const OID = { bool: 16, bytea: 17, int8: 20, int2: 21, int4: 23, oid: 26, float4: 700, float8: 701, numeric: 1700 }
+const OID = {
+  bool: 16,
+  bytea: 17,
+  int8: 20,
+  int2: 21,
+  int4: 23,
+  oid: 26,
+  float4: 700,
+  float8: 701,
+  timestamptz: 1184,
+  numeric: 1700,
+}
 
 const PARSERS: Readonly<Record<number, (text: string) => SqlValue>> = {
   [OID.bool]: (text) => (text === 't' ? 1 : 0),
@@ -22,6 +34,11 @@ const asText = (text: string): SqlValue => text
 /** What has no parser is text as the server prints it: times, JSON, arrays. */
 export const TYPES: CustomTypesConfig = {
   getTypeParser: (oid: number) => PARSERS[oid] ?? asText,
+}
+
+/** For people's queries: an instant is ISO 8601 text in UTC, as everywhere in the program's output. */
+export const QUERY_TYPES: CustomTypesConfig = {
+  getTypeParser: (oid: number) => (oid === OID.timestamptz ? isoOfText : TYPES.getTypeParser(oid)),
 }
 
 /** Values for the driver: a Buffer goes in binary, everything else as text. */
