@@ -185,10 +185,13 @@ function stateFacts(event: Of<'archive.state'>): readonly string[] {
   return facts.filter((fact) => fact !== '')
 }
 
-function sourcesText({ table, partitions, files, hotRows, hotColumns }: Of<'query.sources'>): string {
+function sourcesText(event: Of<'query.sources'>): string {
+  const { table, partitions, files, hotRows, hotColumns, leftOut = '0', notLooked = [] } = event
   const hot =
     hotRows === '0'
       ? 'no rows of the database'
       : `${plural(hotRows, 'row')} of the database (${plural(hotColumns.length, 'column')})`
-  return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}, ${hot}`
+  const out = `${grouped(leftOut)} of them left out because the archive has their key, their values not looked at`
+  const more = [...(leftOut === '0' ? [] : [out]), ...notLooked.map((what) => `not looked at: ${visible(what)}`)]
+  return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}, ${hot}${more.map((one) => `; ${one}`).join('')}`
 }

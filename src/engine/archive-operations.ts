@@ -40,6 +40,8 @@ export type ArchiveListOperation = {
   readonly kind: 'archive-list'
   readonly from: string
   readonly tables: readonly string[]
+  /** Count the rows that tables still hold of archived periods, whatever it takes; else only where that takes about a second. */
+  readonly count: boolean
 }
 
 export type ArchiveVerifyOperation = {

@@ -92,6 +92,8 @@ export type ArchivedEvent = {
   dropAfter?: string
   held?: string
   error?: string
+  /** Rows of the period that the table holds now, counted; absent where nobody counted. */
+  counted?: Dec
   /** Rows of the period that the table holds beyond those that the ledger expects there, by count: negative where some are gone. */
   surplus?: Dec
   /** Why a run would refuse the archive: another database goes on with it, or something else stands in its place. */
@@ -136,4 +138,8 @@ export type QuerySourcesEvent = {
   hotRows: Dec
   /** Columns that were. */
   hotColumns: readonly string[]
+  /** Of these rows, those that are not part of the answer because the archive has their key; their values were not looked at. */
+  leftOut?: Dec
+  /** What nobody looked at, and why, in words. */
+  notLooked?: readonly string[]
 }

@@ -100,3 +100,28 @@ export type RemoveRequest = {
   readonly closing: Closing
   readonly signal: AbortSignal
 }
+
+/** How a system would find rows, by its own planner. */
+export type Effort = {
+  /** `scan`: it reads the whole table. */
+  readonly by: 'index' | 'scan'
+  /** About how many rows it reads; null where nobody knows. */
+  readonly rows: bigint | null
+}
+
+/** Counts of rows in periods of one table, of stores whose conditions are SQL. Conditions are those of `CopyStore.timeCondition`. */
+export interface PeriodStore {
+  /** What it takes to find the rows that any of the conditions holds for. Reads no rows. */
+  effort(table: TableSpec, conditions: readonly string[], signal: AbortSignal): Promise<Effort>
+  /**
+   * Rows of each condition as of one moment.
+   * @param conditions no row fits two of them
+   * @param by `index`: each is looked up by itself; `scan`: the table is read once for all of them
+   */
+  counts(
+    table: TableSpec,
+    conditions: readonly string[],
+    by: Effort['by'],
+    signal: AbortSignal,
+  ): Promise<readonly bigint[]>
+}

@@ -11,7 +11,7 @@ import type { Digest, FrameFormat, Row, Stamp } from '../model/copy/rows.ts'
 import type { SchemaObject } from '../model/copy/schema-object.ts'
 import type { ColumnSequence } from '../model/copy/sequence.ts'
 import type { SluiceError } from '../shared/errors.ts'
-import type { PartitionStore, RemoveRequest, StepEnd } from './archive-port.ts'
+import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
 import type { SqlDialect, SqlRow } from './port.ts'
 import type { TrackStore } from './track-port.ts'
@@ -150,6 +150,8 @@ export interface CopyStore extends AsyncDisposable {
    * @throws SluiceError VALUE_REFUSED where values are no times, in systems that do not hold a column to its type
    */
   timeExtent?(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent>
+  /** Rows of periods, and what it takes to count them; of stores that have a planner to ask. */
+  periods?(): PeriodStore
 }
 
 export type TimeExtent = {

@@ -79,8 +79,8 @@ describe('archive', () => {
     ],
     ['run --table t --grace 0', { ...base, graceMs: 0 }],
     ['run --table t --drop --confirm=t', { ...base, drop: true, confirm: 't' }],
-    ['list', { kind: 'archive-list', from: FROM, tables: [] }],
-    ['list --table t', { kind: 'archive-list', from: FROM, tables: ['t'] }],
+    ['list', { kind: 'archive-list', from: FROM, tables: [], count: false }],
+    ['list --table t --count', { kind: 'archive-list', from: FROM, tables: ['t'], count: true }],
     ['verify', { kind: 'archive-verify', from: FROM, tables: [], partitions: [], deep: false }],
     [
       'verify --table t --partition p --deep',

@@ -586,6 +586,7 @@ const bodies = {
     changedAt: z.string().optional(),
     dropAfter: z.string().optional(),
     held: z.string().optional(),
+    counted: dec.optional(),
     surplus: dec.optional(),
     foreign: z.string().optional(),
     notLooked: texts.optional(),
@@ -620,6 +621,8 @@ const bodies = {
     files: z.strictObject({ read: dec, of: dec }),
     hotRows: dec,
     hotColumns: texts,
+    leftOut: dec.optional(),
+    notLooked: texts.optional(),
   },
   log: {
     level: z.enum(['note', 'warn', 'error', 'debug']),

@@ -163,7 +163,7 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
   expect(await ended(commands.run)).toBe('ok')
   const stage = await cloneOf(prod, 'look', folder)
   const looked = of(made, stage)
-  const list = (from: string): Operation => ({ kind: 'archive-list', from, tables: [] })
+  const list = (from: string): Operation => ({ kind: 'archive-list', from, tables: [], count: false })
   const plan = (run: Operation): Operation => ({ ...run, dryRun: true }) as Operation
   const told = async (operation: Operation): Promise<readonly unknown[]> => {
     const { events, finished } = await perform(operation)
@@ -215,7 +215,7 @@ test('an archive that is not there is listed, and no folder is made for it', asy
   const commands = of(made, made.place)
   expect(await ended(commands.run)).toBe('ok')
   rmSync(made.to, { recursive: true })
-  const list = await perform({ kind: 'archive-list', from: made.place.url, tables: [] })
+  const list = await perform({ kind: 'archive-list', from: made.place.url, tables: [], count: false })
   expect(list.finished.exitCode).toBe(0)
   expect(list.events).toContainEqual(
     expect.objectContaining({ type: 'archived', foreign: expect.stringContaining('its log is gone') }),

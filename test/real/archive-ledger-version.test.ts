@@ -53,7 +53,7 @@ test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
 
 test('SQLite: a ledger without a version is read as it is, and gets one with the first change', async () => {
   const { url, file } = oldSqliteArchives(folder())
-  const list = { kind: 'archive-list', from: url, tables: [] } as const
+  const list = { kind: 'archive-list', from: url, tables: [], count: false } as const
   const before = await perform(list)
   expect(before.finished).toMatchObject({ exitCode: 0, totals: { tables: '12', partitions: '24' } })
   const database = new Database(file)

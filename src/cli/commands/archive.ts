@@ -19,7 +19,7 @@ type Action = 'plan' | 'run' | 'list' | 'verify' | 'sweep' | 'hold' | 'release' 
 const TAKES: Readonly<Record<Action, readonly string[]>> = {
   plan: [...ARCHIVING_FLAGS, 'partition', 'dry-run'],
   run: [...ARCHIVING_FLAGS, 'partition', 'dry-run'],
-  list: [],
+  list: ['count'],
   verify: ['partition', 'deep'],
   sweep: ['age', 'dry-run'],
   hold: ['partition', 'reason'],
@@ -79,6 +79,12 @@ const archive: Command = {
         group: 'verify:',
         defaultDescription: 'false',
         describe: 'compare with rows that are still in the database, too',
+      })
+      .option('count', {
+        type: 'boolean',
+        group: 'list:',
+        defaultDescription: 'false',
+        describe: 'count the rows that tables still hold of archived periods, also where that reads a whole table',
       })
       .option('age', {
         type: 'string',
@@ -151,6 +157,7 @@ function archiveRequest(action: Action, args: Arguments, context: RequestContext
         kind: 'archive-list',
         from,
         tables: namedTables(args, defaults),
+        count: flag(args, 'count'),
       }))
     case 'verify':
       return fromDatabase(args, context, (from) => ({

@@ -2,59 +2,28 @@
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import type { KeyDifferences, OpenArchiveQuery } from '../../model/archiving/query-port.ts'
-import { isArchived } from '../../model/archiving/state.ts'
-import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { LogStore } from '../../model/log-store.ts'
-import type { CopyStore } from '../../stores/copy-port.ts'
+import type { Source } from './period-rows.ts'
 import { openFiles } from './query/archived-part.ts'
 import { hotRows } from './query/hot-part.ts'
 import { queryColumns } from './query/query-columns.ts'
 import { sharedPartition } from './query/shared-partitions.ts'
 
-type Source = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
-
-/**
- * How many rows more (or, negative, fewer) the table holds of each archived period than the ledger expects, by label; periods that hold as many are
- * left out. One count for all of them, and one each only where that differs. A count does not see a row that took the place of another.
- */
-export async function surplusRows(
-  { store, table, signal }: Source,
-  record: ArchiveRecord,
-): Promise<ReadonlyMap<string, bigint>> {
-  const column = table.columns.find(({ name }) => name === record.timeColumn)
-  const surplus = new Map<string, bigint>()
-  if (column === undefined || store.timeCondition === undefined) return surplus
-  const periods = record.partitions.flatMap((partition) => {
-    const condition = isExpected(partition) ? store.timeCondition?.(column, partition.from, partition.to) : null
-    return condition == null ? [] : [{ label: partition.label, condition, expected: expectedRows(partition) }]
-  })
-  if (periods.length === 0) return surplus
-  await using view = await store.source(signal)
-  const counted = async (condition: string): Promise<bigint> => (await view.extent(table, condition, true)).rows
-  if (store.can.conditions !== 'single') {
-    const all = periods.reduce((sum, { expected }) => sum + expected, 0n)
-    if ((await counted(periods.map(({ condition }) => `(${condition})`).join(' OR '))) === all) return surplus
-  }
-  for (const { label, condition, expected } of periods) {
-    const more = (await counted(condition)) - expected
-    if (more !== 0n) surplus.set(label, more)
-  }
-  return surplus
-}
-
 /** What a comparison by key needs besides the source. */
 export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQuery }
 
 /**
- * The rows of one archived period of a plain table, compared with its files by key and value.
- * @returns a finding for late, changed and deleted rows each; none where a column of the key is missing on a side
+ * The rows of one archived period of a plain table, compared with its files by key.
+ * @param values whether values are compared, too
+ * @returns a finding for late, changed and deleted rows each; null where rows cannot be told by key, because a column of it is missing on a side
  */
 export async function keyFindings(
   { store, table, signal }: Source,
   record: ArchiveRecord,
   partition: ArchivedPartition,
   { reader, open }: Archive,
-): Promise<readonly Finding[]> {
+  values: boolean,
+): Promise<readonly Finding[] | null> {
   const columns = queryColumns(table, record.stored)
   const shared = sharedPartition(table, record, columns, partition)
   const column = table.columns.find(({ name }) => name === record.timeColumn)
@@ -62,8 +31,9 @@ export async function keyFindings(
     shared === null || column === undefined
       ? null
       : (store.timeCondition?.(column, partition.from, partition.to) ?? null)
-  if (shared === null || condition === null) return []
-  const both = columns.filter(({ hot, archived }) => hot && archived)
+  if (shared === null || condition === null) return null
+  const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
+  const both = columns.filter(({ hot, archived, name }) => hot && archived && wanted(name))
   const physical = both.map((one) => one.physical)
   await using local = await openFiles(reader, partition.files, physical, signal)
   await using query = await open({ table: table.table, columns, sql: 'SELECT 1', limit: 1, files: [], signal })
@@ -99,13 +69,4 @@ function described(partition: ArchivedPartition, { late, changed, deleted }: Key
 /** Whether the table should still hold every archived row. */
 function holdsAll({ state, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && !restoring && removed.rows === 0n
-}
-
-/** Whether the ledger says how many rows of the period the table holds. */
-function isExpected({ native, state, restoring, digest }: ArchivedPartition): boolean {
-  return native === null && isArchived(state) && !restoring && digest !== null
-}
-
-function expectedRows({ state, digest, removed }: ArchivedPartition): bigint {
-  return state === 'DROPPED' ? 0n : (digest?.rows ?? 0n) - removed.rows
 }

@@ -23,7 +23,7 @@ import { resolve } from 'node:path'
 import { labelNamed } from './label-named.ts'
 import { nativeCandidates } from './native-candidates.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
-import { surplusRows } from './late-rows.ts'
+import { periodRows, type PeriodLook } from './period-rows.ts'
 import { rangeCandidates } from './range-candidates.ts'
 
 export type Candidate = NewPartition & {
@@ -41,6 +41,8 @@ export type PlannedPartition = {
   readonly candidate: Candidate | null
   readonly known: ArchivedPartition | null
   readonly note?: string
+  /** What of an archived period is still in the source; absent where nothing is to be there, or it is not archived. */
+  readonly look?: PeriodLook
 }
 
 export type PlannedArchive = {
@@ -87,13 +89,30 @@ export async function planArchive(
     natives === null
       ? await rangeCandidates(table, timeColumn, wanted, known, { store, signal })
       : await nativeCandidates(natives, wanted, { store, signal })
-  const surplus =
-    record === null || natives !== null
-      ? new Map<string, bigint>()
-      : await surplusRows({ store, table, signal }, record)
-  const partitions = merged(candidates, known, asked, operation.drop).map((one) => withSurplus(one, surplus))
+  const partitions = merged(candidates, known, asked, operation.drop)
   refuseUnknown(table, asked, partitions)
   return { table, archived, fresh: record === null, asked: new Set(asked), partitions }
+}
+
+/** The plan with what of its archived periods is still in the source, as far as that can be counted in about a second. */
+export async function lookedThrough(
+  plan: PlannedArchive,
+  around: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<PlannedArchive> {
+  const { archived, table } = plan
+  if (archived.partitions === undefined) return plan
+  const looks = await periodRows({ ...around, table }, { ...archived, partitions: archived.partitions }, 'cheap')
+  return { ...plan, partitions: plan.partitions.map((one) => withLook(one, looks.get(one.label))) }
+}
+
+function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {
+  if (look === undefined) return one
+  const notes = [
+    ...('notLooked' in look ? [`not looked at: ${look.notLooked}`] : []),
+    ...('surplus' in look && look.surplus !== 0n ? [surplusText(look.surplus)] : []),
+    ...(one.note === undefined ? [] : [one.note]),
+  ]
+  return { ...one, look, ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
 }
 
 /** The table of a partition, as it stands in the source now. */
@@ -208,12 +227,6 @@ function refuseUnremovable(table: TableSpec, store: CopyStore): void {
     where: name,
     hint: 'give the table a primary key, so that archived rows can be removed and brought back one by one',
   })
-}
-
-function withSurplus(one: PlannedPartition, surplus: ReadonlyMap<string, bigint>): PlannedPartition {
-  const more = surplus.get(one.label)
-  if (more === undefined) return one
-  return { ...one, note: [surplusText(more), ...(one.note === undefined ? [] : [one.note])].join('; ') }
 }
 
 function merged(

@@ -2,15 +2,26 @@
 import { readColumns, requestOf, wholeOf, type ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 
-/** @returns null where they are equal, or there is nothing left to compare with */
-export async function stillThere(context: ArchiveContext, partition: ArchivedPartition): Promise<Finding | null> {
+/** @returns `none` where there is nothing left to compare with */
+export async function stillThere(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<Finding | 'equal' | 'none'> {
   const { label, digest } = partition
-  if (digest === null) return null
-  const now = await digestNow(context, partition)
-  if (now === null || equalDigests(now, digest)) return null
+  let now: Digest | null
+  try {
+    now = digest === null ? null : await digestNow(context, partition)
+  } catch (thrown) {
+    // A value that is none of its type was in no row that was proved.
+    if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') throw thrown
+    return { finding: 'differs from the source', partition: label, detail: thrown.message }
+  }
+  if (digest === null || now === null) return 'none'
+  if (equalDigests(now, digest)) return 'equal'
   const rows =
     now.rows === digest.rows
       ? 'as many rows, but other values'

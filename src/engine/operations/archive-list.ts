@@ -1,18 +1,20 @@
 /** `archive list`: what the ledger of a source says of its archives. */
-import { dec } from '../../model/event.ts'
+import { dec, type Dec } from '../../model/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { ArchiveListOperation } from '../archive-operations.ts'
 import { openSource, recordsOf, tableNow } from '../archiving/each-table.ts'
 import { standingFields, standingOf, tellStanding } from '../archiving/standing.ts'
-import { surplusRows } from '../archiving/late-rows.ts'
+import { Looked } from '../archiving/looked.ts'
+import { periodRows, type PeriodLook } from '../archiving/period-rows.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
-export async function archiveList({ from, tables }: ArchiveListOperation, run: Run): Promise<Ending> {
+export async function archiveList({ from, tables, count }: ArchiveListOperation, run: Run): Promise<Ending> {
   await using opened = await openSource(from, false)
   const records = await recordsOf(opened, tables)
+  const looked = new Looked()
   let partitions = 0
   let rows = 0n
   let stored = 0n
@@ -21,10 +23,12 @@ export async function archiveList({ from, tables }: ArchiveListOperation, run: R
     const table = await tableNow(opened, record, signal)
     const standing = await standingOf(record, opened, run)
     tellStanding(record, standing, run)
-    const surplus = await surplusRows({ store: opened.store, table, signal }, record)
+    const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
     for (const one of record.partitions) {
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
       const inArchive = one.version !== null && one.state !== 'RESTORED'
+      const look = looks.get(one.label)
+      if (look !== undefined) looked.look(look)
       partitions++
       if (inArchive) rows += one.digest?.rows ?? 0n
       if (inArchive) stored += bytes
@@ -43,11 +47,20 @@ export async function archiveList({ from, tables }: ArchiveListOperation, run: R
         ...(one.changedMs === null ? {} : { changedAt: isoTime(one.changedMs) }),
         ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
         ...(one.held === null ? {} : { held: one.held }),
-        ...(surplus.has(one.label) ? { surplus: dec(surplus.get(one.label) ?? 0n) } : {}),
-        ...standingFields(standing),
+        ...lookFields(look),
+        ...standingFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
         ...(one.error === null ? {} : { error: `${one.error.code}: ${one.error.message}` }),
       })
     }
   }
-  return { totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) } }
+  const notChecked = looked.notChecked('sluice archive verify looks closer')
+  return {
+    ...notChecked,
+    totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) },
+  }
+}
+
+function lookFields(look: PeriodLook | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
+  if (look === undefined || 'notLooked' in look) return {}
+  return { counted: dec(look.rows), ...(look.surplus === 0n ? {} : { surplus: dec(look.surplus) }) }
 }

@@ -9,10 +9,8 @@ import { originNow, otherDatabase } from '../archiving/require-origin.ts'
 import { tellStanding } from '../archiving/standing.ts'
 import { labelNamed } from '../archiving/label-named.ts'
 import { openArchive } from '../archiving/open.ts'
-import { stillThere } from '../archiving/still-there.ts'
-import { keyFindings, surplusRows } from '../archiving/late-rows.ts'
-import type { OpenArchiveQuery } from '../../model/archiving/query-port.ts'
-import { isArchived } from '../../model/archiving/state.ts'
+import { Looked } from '../archiving/looked.ts'
+import { sourceFindings } from '../archiving/source-findings.ts'
 import { parseCalendar } from '../calendar/calendar-text.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -22,6 +20,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
   const records = await recordsOf(opened, operation.tables)
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }
   const foreign: string[] = []
+  const looked = new Looked()
   for (const record of records) {
     if (run.interrupt.stop.aborted) break
     const name = tableText(record.table)
@@ -45,20 +44,8 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
         counts.rows += step.rows
       }
     }
-    const { store, reader } = open.context
-    const around = { store, table, signal: run.interrupt.abort }
-    const surplus = table.columns.length === 0 ? new Map() : await surplusRows(around, record)
-    for (const partition of record.partitions.filter(({ label }) => wanted(label))) {
-      if (run.interrupt.stop.aborted) break
-      const differs = operation.deep ? await stillThere(open.context, partition) : null
-      const isSuspect = surplus.has(partition.label) || (partition.native === null && differs !== null)
-      const byKey =
-        isSuspect && isArchived(partition.state)
-          ? await keyFindings(around, record, partition, { reader, open: await archiveQueries() })
-          : []
-      for (const found of byKey) told(found)
-      if (byKey.length === 0 && differs !== null) told(differs)
-    }
+    const chosen = { ...record, partitions: record.partitions.filter(({ label }) => wanted(label)) }
+    for await (const found of sourceFindings(open.context, chosen, operation.deep, looked)) told(found)
   }
   const stopped = run.interrupt.stop.aborted
   const totals = {
@@ -67,7 +54,8 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
     rows: dec(counts.rows),
     findings: dec(counts.findings),
   }
-  if (counts.findings === 0) return { totals, ...(stopped ? { stopped } : { proof: 'canonical' }) }
+  const notChecked = looked.notChecked(operation.deep ? '' : DEEP)
+  if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : { proof: 'canonical' }) }
   const error = new SluiceError(
     'PROOF_FAILED',
     `${counts.findings} things in the archive are not as they were proved`,
@@ -75,7 +63,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
       hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
     },
   )
-  return { totals, error, ...(stopped ? { stopped } : {}) }
+  return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
 }
 
 const MEND =
@@ -85,6 +73,4 @@ function ownHint(name: string): string {
   return `after a failover, a restore or a move of the database: sluice archive adopt --table ${name} --confirm=${name}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
 }
 
-async function archiveQueries(): Promise<OpenArchiveQuery> {
-  return (await import('../../stores/duckdb/archive-query/index.ts')).openArchiveQuery
-}
+const DEEP = 'sluice archive verify --deep compares values'

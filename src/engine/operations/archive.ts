@@ -10,12 +10,13 @@ import type { ArchiveOperation } from '../archive-operations.ts'
 import { advanceAll, type Outcome } from '../archiving/advance-all.ts'
 import { endOfArchive } from '../archiving/ending.ts'
 import { openSource, tablesOf, type Opened } from '../archiving/each-table.ts'
+import { Looked } from '../archiving/looked.ts'
 import { openArchive } from '../archiving/open.ts'
 import { ownerOf } from '../archiving/owner.ts'
 import { emitArchivePlan } from '../archiving/plan-event.ts'
 import { requireOrigin } from '../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../archiving/standing.ts'
-import { planArchive, type PlannedArchive, type PlannedPartition } from '../archiving/plan.ts'
+import { lookedThrough, planArchive, type PlannedArchive, type PlannedPartition } from '../archiving/plan.ts'
 import type { Ending, Run } from '../run-context.ts'
 
 /** @throws SluiceError whatever keeps it from starting; what hinders single partitions is told with them */
@@ -28,12 +29,15 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   const plans: PlannedArchive[] = []
   for (const table of tables) plans.push(await planArchive(table, operation, around))
   if (operation.dryRun) {
-    for (const plan of plans) {
+    const looked = new Looked()
+    for (const planned of plans) {
+      const plan = await lookedThrough(planned, around)
       const standing = await standingOf(plan.archived, opened, run)
       emitArchivePlan(plan, run.emit, standing)
       tellStanding(plan.archived, standing, run)
+      for (const { look } of plan.partitions) if (look !== undefined) looked.look(look)
     }
-    return { totals: plannedTotals(plans) }
+    return { totals: plannedTotals(plans), ...looked.notChecked('sluice archive verify looks closer') }
   }
   for (const plan of plans) emitArchivePlan(plan, run.emit)
   refuseAimless(plans, operation)

@@ -53,7 +53,7 @@ export interface ArchiveQuery extends AsyncDisposable {
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
    * @param except rows between these bounds (the first included, the second not, null open) are left out
    * @param shared of the rows within these bounds, those whose key is in the files are left out
-   * @returns how many rows the CSV held
+   * @returns how many rows the CSV held, and how many of them were left out for their key
    * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
    */
   bring(
@@ -61,7 +61,7 @@ export interface ArchiveQuery extends AsyncDisposable {
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
     shared?: readonly Shared[],
-  ): Promise<bigint>
+  ): Promise<{ readonly rows: bigint; readonly keyed: bigint }>
   /**
    * Compares the rows brought over, all of one partition, with its files: by key, and by the values of the columns that were brought. Once, instead of
    * `pages`.

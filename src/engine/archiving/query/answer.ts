@@ -16,7 +16,7 @@ import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import { archivedPartitions, countedOf, localPaths, mayMatch, openFiles } from './archived-part.ts'
 import { readingLedger } from '../reading-ledger.ts'
 import { hotPart, hotRows } from './hot-part.ts'
-import { filesOf, sharedPartitions } from './shared-partitions.ts'
+import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
 
 /** How often a query begins anew, and the longest pause before it does. */
@@ -138,11 +138,11 @@ async function answerOnce(
   const came = await (async () => {
     await using view = await store.source(signal)
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal)
-    const lines = await query.bring(hot.columns, rows.csv, hot.except, late)
-    if (lines === rows.rows()) return lines
+    const brought = await query.bring(hot.columns, rows.csv, hot.except, late)
+    if (brought.rows === rows.rows()) return brought
     throw new SluiceError(
       'SOURCE_IO',
-      `${rows.rows()} rows of ${tableText(table.table)} were read, and ${lines} arrived`,
+      `${rows.rows()} rows of ${tableText(table.table)} were read, and ${brought.rows} arrived`,
       {
         where: store.label,
         retryable: true,
@@ -150,6 +150,9 @@ async function answerOnce(
     )
   })()
   if (!settled) await unmoved()
+  const untold = read
+    .filter((partition) => sharesRows(partition) && !shared.some(({ label }) => label === partition.label))
+    .map(({ label }) => label)
   await told({
     columns: query.columns,
     hasArchive: record !== null,
@@ -158,12 +161,16 @@ async function answerOnce(
       table: tableText(table.table),
       partitions: { read: dec(read.length), of: dec(archived.length) },
       files: { read: dec(wanted.length), of: dec(files.length) },
-      hotRows: dec(came),
+      hotRows: dec(came.rows),
+      ...(shared.length === 0 ? {} : { leftOut: dec(came.keyed) }),
+      ...(untold.length === 0 ? {} : { notLooked: untold.map((label) => `${ALL_LEFT_OUT} ${label}`) }),
       hotColumns: hot.columns.map(({ name }) => name),
     },
     pages: query.pages(local?.files ?? []),
   })
 }
+
+const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be told from archived ones by key:'
 
 /** The column that partitions are ranges of. */
 async function rangeColumn(

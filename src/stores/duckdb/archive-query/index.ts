@@ -89,7 +89,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
     shared: readonly Shared[] = [],
-  ): Promise<bigint> {
+  ): Promise<{ readonly rows: bigint; readonly keyed: bigint }> {
     const session = this.#session
     this.#brought = columns
     const place = (name: string): string => `c${columns.findIndex((column) => column.name === name)}`
@@ -98,6 +98,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     )
     const values = columns.map((column, i) => castColumn(column, i)).join(', ')
     let lines = 0n
+    let keyed = 0n
     const { connection, files: folder } = session
     const { signal } = this.#request
     let failure: { readonly error: unknown } | null = null
@@ -122,13 +123,13 @@ class DuckdbArchiveQuery implements ArchiveQuery {
           within === null
             ? `DELETE FROM main.${HOT} WHERE`
             : `${deleteOf(place(within.column), within.from, within.to)} AND`
-        await session.run(`${rows} ${await this.#isIn(files, places)}`)
+        keyed += BigInt(await session.run(`${rows} ${await this.#isIn(files, places)}`))
       }
     } catch (error) {
       throwIfAborted(signal)
       throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
     }
-    return lines
+    return { rows: lines, keyed }
   }
 
   async compare({ key, files }: Shared): Promise<KeyDifferences> {

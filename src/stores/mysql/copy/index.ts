@@ -15,6 +15,8 @@ import type {
 } from '../../copy-port.ts'
 import { commentsOf } from '../archiving/comments.ts'
 import { timeCondition } from '../archiving/time.ts'
+import type { PeriodStore } from '../../archive-port.ts'
+import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import { Pool } from '../../pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
@@ -149,6 +151,14 @@ class Store implements CopyStore {
 
   async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
     return await this.#ask(signal, (session) => timeExtent(session, table, column))
+  }
+
+  periods(): PeriodStore {
+    return {
+      effort: (table, conditions, signal) => this.#ask(signal, (session) => periodEffort(session, table, conditions)),
+      counts: (table, conditions, by, signal) =>
+        this.#ask(signal, (session) => periodCounts(session, table, conditions, by)),
+    }
   }
 
   async #ask<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {

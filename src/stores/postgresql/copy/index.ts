@@ -3,7 +3,7 @@ import { isConnectionLoss, connectFailed } from '../errors.ts'
 import { retrying } from '../../retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type { PartitionStore } from '../../archive-port.ts'
+import type { PartitionStore, PeriodStore } from '../../archive-port.ts'
 import type {
   CopyStore,
   CopyTarget,
@@ -18,6 +18,7 @@ import type {
   TimeExtent,
 } from '../../copy-port.ts'
 import { timeCondition } from '../archiving/time.ts'
+import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import { Pool } from '../../pool.ts'
 import { columnComments } from '../archiving/comments.ts'
@@ -189,6 +190,21 @@ class PostgresCopy implements CopyStore {
       )
     } catch (error) {
       throw sourceError(error, this.#settings)
+    }
+  }
+
+  periods(): PeriodStore {
+    const ask = async <T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> => {
+      throwIfAborted(signal)
+      try {
+        return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
+      } catch (error) {
+        throw sourceError(error, this.#settings)
+      }
+    }
+    return {
+      effort: (table, conditions, signal) => ask(signal, (session) => periodEffort(session, table, conditions)),
+      counts: (table, conditions, by, signal) => ask(signal, (session) => periodCounts(session, table, conditions, by)),
     }
   }
 

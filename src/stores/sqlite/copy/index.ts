@@ -20,6 +20,8 @@ import type {
   TimeExtent,
 } from '../../copy-port.ts'
 import { timeCondition } from '../archiving/time.ts'
+import type { PeriodStore } from '../../archive-port.ts'
+import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import { openReader } from '../reader.ts'
 import { openWriter, type Writer } from './connection.ts'
@@ -188,6 +190,32 @@ class SqliteCopy implements CopyStore {
       return await timeExtent(this.#open(), table, column, signal)
     } catch (error) {
       throw copyError(error, this.label, 'source')
+    }
+  }
+
+  periods(): PeriodStore {
+    const within = async <T>(
+      signal: AbortSignal,
+      body: (connection: Database.Database) => T | Promise<T>,
+    ): Promise<T> => {
+      throwIfAborted(signal)
+      try {
+        const connection = openOld(this.#file)
+        try {
+          // Every count sees the table as it stood when the first one began.
+          connection.exec('BEGIN')
+          return await body(connection)
+        } finally {
+          connection.close()
+        }
+      } catch (error) {
+        throw copyError(error, this.label, 'source')
+      }
+    }
+    return {
+      effort: (table, conditions, signal) => within(signal, (one) => periodEffort(one, table, conditions)),
+      counts: (table, conditions, by, signal) =>
+        within(signal, (one) => periodCounts(one, table, conditions, by, signal)),
     }
   }
 

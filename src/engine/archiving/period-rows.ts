@@ -1,0 +1,136 @@
+/** How many rows a plain table holds of its archived periods, counted where that costs little, or where somebody wants it whatever it costs. */
+import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
+import { isArchived } from '../../model/archiving/state.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import type { Effort } from '../../stores/archive-port.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+
+/** Rows that are counted without being asked for: less than a second of any system. */
+const COUNTED_AT_ONCE = 1_000_000n
+/** Gaps between archived periods that a plan is asked about; beyond these it is asked about all of the time between the first and the last. */
+const MOST_SPANS = 50
+
+export type Source = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
+
+/** Of one archived period of a plain table, or of a detached table. */
+export type PeriodLook =
+  /** `surplus`: rows beyond those that the ledger expects there; negative where some are gone. */
+  | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean }
+  /** What nobody looked at, and why, in words. */
+  | { readonly notLooked: string }
+
+type Period = { readonly partition: ArchivedPartition; readonly condition: string; readonly expected: bigint }
+
+/**
+ * Looks at the rows that the source still has of archived periods. A count does not see a row that took the place of another, nor other values.
+ * @param wish `cheap`: only where it takes about a second, `any`: whatever it takes
+ * @returns one entry for each period that the archive answers for, and that the source may hold rows of
+ */
+export async function periodRows(
+  source: Source,
+  record: ArchiveRecord,
+  wish: 'cheap' | 'any',
+): Promise<ReadonlyMap<string, PeriodLook>> {
+  const looks = new Map<string, PeriodLook>()
+  const periods: Period[] = []
+  for (const partition of record.partitions.filter(({ state }) => isArchived(state))) {
+    const { label, native, state } = partition
+    if (native !== null) {
+      if (state === 'DETACHED') looks.set(label, { notLooked: `rows of the detached table; ${DEEP}` })
+      continue
+    }
+    const period = periodOf(source, record, partition)
+    if (typeof period === 'string') looks.set(label, { notLooked: period })
+    else periods.push(period)
+  }
+  if (periods.length === 0) return looks
+  const effort = await effortOf(source, record, periods)
+  const limit = wish === 'cheap' ? COUNTED_AT_ONCE : null
+  if (limit !== null && (effort.rows === null || effort.rows > limit)) {
+    const notLooked = tooMuch(effort, record)
+    for (const { partition } of periods) looks.set(partition.label, { notLooked })
+    return looks
+  }
+  const counts = await countsOf(source, periods, effort)
+  const cheap = effort.by === 'index' || (effort.rows !== null && effort.rows <= COUNTED_AT_ONCE)
+  for (const [i, { partition, expected }] of periods.entries()) {
+    const rows = counts[i]
+    if (rows == null) looks.set(partition.label, { notLooked: `rows in the table: ${UNCOUNTABLE}` })
+    else looks.set(partition.label, { rows, surplus: rows - expected, cheap })
+  }
+  return looks
+}
+
+const DEEP = 'sluice archive verify --deep adds them up'
+const UNCOUNTABLE = 'the database counts no table of this size'
+
+function periodOf({ store, table }: Source, record: ArchiveRecord, partition: ArchivedPartition): Period | string {
+  const column = table.columns.find(({ name }) => name === record.timeColumn)
+  if (column === undefined) {
+    const what =
+      table.columns.length === 0 ? 'the table is gone' : `it has no column ${record.timeColumn ?? ''} any more`
+    return `rows in the table: ${what}`
+  }
+  if (partition.restoring) return 'rows in the table: they are being brought back'
+  const condition = store.timeCondition?.(column, partition.from, partition.to) ?? null
+  if (condition === null) return `rows in the table: ${column.name} is no time any more`
+  return { partition, condition, expected: expectedRows(partition) }
+}
+
+/** How many rows of the period the table should hold. */
+function expectedRows({ state, digest, removed }: ArchivedPartition): bigint {
+  return state === 'DROPPED' ? 0n : (digest?.rows ?? 0n) - removed.rows
+}
+
+async function effortOf({ store, table, signal }: Source, record: ArchiveRecord, periods: readonly Period[]) {
+  const expected = periods.reduce((sum, one) => sum + one.expected, 0n)
+  // Without a planner every period is a look at the whole table.
+  if (store.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
+  const column = table.columns.find(({ name }) => name === record.timeColumn)
+  const spans = spansOf(periods.map(({ partition }) => partition)).flatMap(({ from, to }) =>
+    column === undefined ? [] : (store.timeCondition?.(column, from, to) ?? []),
+  )
+  const effort = await store.periods().effort(table, spans, signal)
+  return effort.by === 'index' && effort.rows === null ? { ...effort, rows: expected } : effort
+}
+
+type Span = Pick<ArchivedPartition, 'from' | 'to'>
+
+/** Neighbours as one; they come by their lower bounds. */
+function spansOf(partitions: readonly Span[]): readonly Span[] {
+  const spans: Span[] = []
+  for (const { from, to } of partitions) {
+    const last = spans.at(-1)
+    if (last !== undefined && last.to !== null && last.to === from) spans.splice(-1, 1, { from: last.from, to })
+    else spans.push({ from, to })
+  }
+  const [first, last] = [spans[0], spans.at(-1)]
+  if (spans.length <= MOST_SPANS || first === undefined || last === undefined) return spans
+  return [{ from: first.from, to: last.to }]
+}
+
+function tooMuch({ by, rows }: Effort, { timeColumn }: ArchiveRecord): string {
+  const many = rows === null ? 'nobody knows how many rows it has' : `it has about ${rows} rows`
+  const why =
+    by === 'scan'
+      ? `no index of ${timeColumn ?? 'the time'} leads to them, and ${many}`
+      : `they are about ${String(rows)} rows`
+  return `rows in the table: ${why}; sluice archive list --count counts them`
+}
+
+/** Null where the system does not count. */
+async function countsOf(
+  { store, table, signal }: Source,
+  periods: readonly Period[],
+  { by }: Effort,
+): Promise<readonly (bigint | null)[]> {
+  const conditions = periods.map(({ condition }) => condition)
+  if (store.periods !== undefined) return store.periods().counts(table, conditions, by, signal)
+  await using view = await store.source(signal)
+  const counts: (bigint | null)[] = []
+  for (const condition of conditions) {
+    const { rows, exact } = await view.extent(table, condition, true)
+    counts.push(exact ? rows : null)
+  }
+  return counts
+}

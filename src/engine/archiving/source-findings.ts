@@ -1,0 +1,79 @@
+/** Archived rows that a database still has, and that are not what was proved: by sum, by key, or by count, as far as each goes. */
+import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
+import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
+import type { Finding } from '../../archive/lifecycle/find-damage.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { surplusText } from '../../model/archiving/surplus-text.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { keyFindings } from './late-rows.ts'
+import type { Looked } from './looked.ts'
+import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
+import { stillThere } from './still-there.ts'
+
+/**
+ * Rows of periods are counted, and compared by key where an index leads to them, or where their number is not the expected one.
+ * @param deep whether the sums of all rows are compared
+ * @param looked gets what was looked at
+ */
+export async function* sourceFindings(
+  context: ArchiveContext,
+  record: ArchiveRecord,
+  deep: boolean,
+  looked: Looked,
+): AsyncGenerator<Finding> {
+  const { store, table, interrupt, reader } = context
+  const source = { store, table, signal: interrupt.abort }
+  const looks = await periodRows(source, record, 'any')
+  for (const partition of record.partitions) {
+    if (interrupt.stop.aborted) return
+    const sums = deep ? await stillThere(context, partition) : 'none'
+    const differs = typeof sums === 'string' ? null : sums
+    const look = looks.get(partition.label)
+    const isSuspect = differs !== null || surplusOf(look) !== 0n
+    const byKey =
+      look !== undefined && 'rows' in look && (isSuspect || (sums === 'none' && look.cheap && look.rows > 0n))
+        ? await differencesByKey(source, record, partition, isSuspect, reader)
+        : null
+    if (sums !== 'none') looked.by('values')
+    else if (byKey !== null) looked.by(isSuspect ? 'values' : 'keys')
+    else if (look !== undefined) looked.look(look)
+    if (byKey !== null && byKey.length > 0) yield* byKey
+    else if (differs !== null) yield differs
+    else if (surplusOf(look) !== 0n) {
+      yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(look)) }
+    }
+  }
+}
+
+function surplusOf(look: PeriodLook | undefined): bigint {
+  return look !== undefined && 'surplus' in look ? look.surplus : 0n
+}
+
+/**
+ * Null where rows cannot be told by key, or where a file of the archive cannot be read, which is a finding of its own.
+ * @param values whether values are compared at once; else only where keys differ
+ */
+async function differencesByKey(
+  source: Source,
+  record: ArchiveRecord,
+  partition: ArchivedPartition,
+  values: boolean,
+  reader: LogStore,
+): Promise<readonly Finding[] | null> {
+  const archive = { reader, open: (await import('../../stores/duckdb/archive-query/index.ts')).openArchiveQuery }
+  try {
+    const found = await keyFindings(source, record, partition, archive, values)
+    if (found === null || found.length === 0 || values) return found
+    return await keyFindings(source, record, partition, archive, true)
+  } catch (thrown) {
+    throwIfAborted(source.signal)
+    if (!(thrown instanceof SluiceError)) throw thrown
+    const { code, message } = thrown
+    if (code === 'PARTITION_CHANGED' || code === 'SOURCE_GONE') return null
+    // A row that no archive of the table could hold was not in this one.
+    if (code === 'VALUE_REFUSED')
+      return [{ finding: 'differs from the source', partition: partition.label, detail: message }]
+    throw thrown
+  }
+}

@@ -1,0 +1,174 @@
+/** What is looked at of the rows that a plain table still has of archived periods, and what is said of the rest. */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { readdirSync, rmSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import type { Operation } from '../../src/engine/operation.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import type { ArchivedEvent, ArchivePlanEvent } from '../../src/model/archive-events.ts'
+import type { Event } from '../../src/model/event.ts'
+import type { PeriodStore } from '../../src/stores/archive-port.ts'
+import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+
+const SYSTEMS = ['sqlite', 'postgresql', 'mysql'] as const
+const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
+const NEVER = new AbortController().signal
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+async function archived(system: System): Promise<Archived> {
+  const place = await makePlace(system, folder.path)
+  const made = await makeBookings(place, 'plain', join(folder.path, `archive-${randomBytes(4).toString('hex')}`), 60)
+  expect((await perform(commandsOf(made).run)).finished.exitCode).toBe(0)
+  return made
+}
+
+const listOf = (place: Pick<Place, 'url'>, count = false): Operation => ({
+  kind: 'archive-list',
+  from: place.url,
+  tables: [],
+  count,
+})
+
+async function listed(operation: Operation): Promise<readonly ArchivedEvent[]> {
+  const { events } = await perform(operation)
+  return events.filter((event): event is Event & ArchivedEvent => event.type === 'archived')
+}
+
+/** As a table of so many rows looks to PostgreSQL, which goes by what it counted last. */
+const LARGE = `UPDATE pg_class SET reltuples = 30000000, relpages = greatest(relpages, 1) WHERE oid = '${TABLE}'::regclass`
+
+describe.each(SYSTEMS)('%s counts rows of periods', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+
+  it.skipIf(why !== '')(`by an index or in one pass, and says which${why}`, async () => {
+    const place = await makePlace(system, folder.path)
+    const rows = Array.from({ length: 400 }, (_, i) => `(${i}, '20${20 + Math.floor(i / 100)}-03-01')`)
+    const type = system === 'sqlite' ? 'DATE' : 'date'
+    await place.sql(
+      `CREATE TABLE t (id integer PRIMARY KEY, day ${type} NOT NULL)`,
+      `INSERT INTO t VALUES ${rows.join(', ')}`,
+      ...(system === 'mysql' ? ['ANALYZE TABLE t'] : system === 'postgresql' ? ['ANALYZE t'] : []),
+    )
+    await using store = await openCopyStore(place.url, { mode: 'read' })
+    const [table] = await store.tables('t', NEVER)
+    const column = table?.columns.find(({ name }) => name === 'day')
+    if (table === undefined || column === undefined) throw new Error('no table')
+    const periods = store.periods?.() as PeriodStore
+    const conditions = ['2019', '2020', '2021'].map(
+      (year) => store.timeCondition?.(column, `${year}-01-01`, `${Number(year) + 1}-01-01`) ?? '',
+    )
+    const wanted = [0n, 100n, 100n]
+    expect(await periods.effort(table, conditions, NEVER)).toMatchObject({ by: 'scan', rows: 400n })
+    for (const by of ['index', 'scan'] as const)
+      expect(await periods.counts(table, conditions, by, NEVER)).toEqual(wanted)
+    await place.sql('CREATE INDEX by_day ON t (day)', ...(system === 'mysql' ? ['ANALYZE TABLE t'] : []))
+    // What is not there: no planner reads a table for it that has an index.
+    const effort = await periods.effort(table, conditions.slice(0, 1), NEVER)
+    expect(effort.by).toBe(system === 'postgresql' && effort.rows === 400n ? 'scan' : 'index')
+    expect(await periods.counts(table, conditions, 'index', NEVER)).toEqual(wanted)
+  })
+})
+
+describe('PostgreSQL: a large table', () => {
+  const why = WITHOUT.get('postgresql') ?? ''
+
+  it.skipIf(why !== '')(`without an index is not read for a list${why}`, async () => {
+    const made = await archived('postgresql')
+    const { place } = made
+    await place.sql(LARGE)
+    const unread = expect.stringMatching(
+      /^rows in the table: no index of at leads to them, and it has about \d+0000000 rows; sluice archive list --count counts them$/,
+    )
+    for (const one of await listed(listOf(place))) {
+      expect(one.counted).toBeUndefined()
+      expect(one.notLooked).toEqual([unread])
+    }
+    const { events, finished } = await perform({ ...commandsOf(made).run, dryRun: true } as Operation)
+    const notes = events.flatMap((event) =>
+      event.type === 'archive.planned' ? [(event as ArchivePlanEvent).note] : [],
+    )
+    expect(notes).toEqual([expect.stringContaining('not looked at: rows in the table'), notes[0]])
+    expect(finished).toMatchObject({
+      notChecked: expect.stringContaining('2 not at all (rows in the table: no index of at'),
+    })
+    // One less in one period and one more in another: the sum of all periods is as it was.
+    await place.sql(
+      `DELETE FROM ${TABLE} WHERE id = 5`,
+      `INSERT INTO ${TABLE} VALUES (900001, '2020-04-05', 'late', 1)`,
+    )
+    expect((await listed(listOf(place, true))).map(({ counted, surplus }) => [counted, surplus])).toEqual([
+      ['59', '-1'],
+      ['61', '1'],
+    ])
+    // With an index it is counted at once.
+    await place.sql(`CREATE INDEX by_at ON ${TABLE} (at)`, LARGE)
+    expect((await listed(listOf(place))).map(({ counted }) => counted)).toEqual(['59', '61'])
+  })
+})
+
+test('SQLite: a file that is missing, or a row that no archive could hold, does not keep verify from going on', async () => {
+  const made = await archived('sqlite')
+  const { verify } = commandsOf(made)
+  await made.place.sql(`UPDATE ${TABLE} SET amount = x'00' WHERE id = 100005`)
+  const parts = readdirSync(made.archive, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.includes('2020-Q1/part'),
+  )
+  for (const part of parts) rmSync(join(made.archive, part))
+  for (const deep of [false, true]) {
+    const { events, finished } = await perform({ ...verify, deep } as Operation)
+    expect(finished.error?.code).toBe('PROOF_FAILED')
+    const found = events.flatMap((event) =>
+      event.type === 'archive.finding' ? [[event.finding, event.partition]] : [],
+    )
+    expect(found).toEqual([['missing file', '2020-Q1'], ...(deep ? [['differs from the source', '2020-Q2']] : [])])
+  }
+})
+
+describe.each(['sqlite', 'postgresql'] as const)('%s: a late row beside a deleted one', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+
+  it.skipIf(why !== '')(`is found by verify, and a list says that it counted${why}`, async () => {
+    const made = await archived(system)
+    const { place } = made
+    const { verify } = commandsOf(made)
+    const whole = await perform(verify)
+    expect(whole.finished).toMatchObject({
+      exitCode: 0,
+      notChecked: expect.stringMatching(/by period: 2 by key, and not by value\. sluice archive verify --deep/),
+    })
+    await place.sql(
+      `DELETE FROM ${TABLE} WHERE id = 5`,
+      `INSERT INTO ${TABLE} VALUES (900001, '2020-01-05 00:00:00', 'late', 1)`,
+    )
+    expect((await listed(listOf(place))).map(({ counted, surplus }) => [counted, surplus])).toEqual([
+      ['60', undefined],
+      ['60', undefined],
+    ])
+    const { finished, events } = await perform(verify)
+    expect(finished.exitCode).toBe(1)
+    const found = events.flatMap((event) => (event.type === 'archive.finding' ? [[event.finding, event.detail]] : []))
+    expect(found).toEqual([
+      ['late rows', '1 row in the table but not in the archive: 900001'],
+      ['deleted rows', '1 row in the archive but gone from the table: 5'],
+    ])
+    // Other values under the same keys: only --deep looks at them, and the end says so.
+    await place.sql(
+      `DELETE FROM ${TABLE} WHERE id = 900001`,
+      `INSERT INTO ${TABLE} VALUES (5, '2020-01-01 05:00:00', 'other', 1)`,
+    )
+    expect((await perform(verify)).finished).toMatchObject({
+      exitCode: 0,
+      notChecked: expect.stringContaining('and not by value'),
+    })
+    const deep = await perform({ ...verify, deep: true } as Operation)
+    expect(deep.finished.exitCode).toBe(1)
+    expect(deep.finished.notChecked).toBeUndefined()
+  })
+})
