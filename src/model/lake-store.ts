@@ -10,12 +10,21 @@ export type LakeItem = {
   readonly link?: () => string
 }
 
+/** Where looking for the folders of a table ended early: the last name that was listed, in byte order, and how many were. */
+export type Unseen = { readonly after: string; readonly listed: number }
+
+export type TableFolders = {
+  readonly items: readonly LakeItem[]
+  /** Null where the table was listed to its end. */
+  readonly unseen: Unseen | null
+}
+
 /**
  * A table's folders of data (`column=value`, names that begin with `_` or `.`) are not entered: they may hold millions of files. Its other folders may
  * hold tables of their own.
  */
 export type FolderLook =
-  | { readonly is: 'table'; folders(signal: AbortSignal): Promise<readonly LakeItem[]> }
+  | { readonly is: 'table'; folders(signal: AbortSignal): Promise<TableFolders> }
   | { readonly is: 'folder'; readonly items: readonly LakeItem[] }
   | { readonly is: 'denied'; readonly error: SluiceError }
 
@@ -41,8 +50,8 @@ export interface LakeStore {
   look(path: string, signal: AbortSignal): Promise<FolderLook>
   /** Whether a folder is a table, where `look` would cost more than that. */
   isTable(path: string, signal: AbortSignal): Promise<boolean>
-  /** Says that a folder will be looked into soon. */
-  soon(path: string, signal: AbortSignal): void
+  /** Says that a folder will be looked into soon, and, if it is a `nested` one, into the folders of a table too. */
+  soon(path: string, signal: AbortSignal, nested: boolean): void
   /** A database, told by its first bytes; null for any other file. */
   databaseFile(path: string): DatabaseFile | null
 }

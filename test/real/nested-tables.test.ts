@@ -1,11 +1,12 @@
 /** Tables inside the folders of other tables: found and imported, in a folder and in a bucket. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { walkLake } from '../../src/engine/lake/walk.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 import { NEVER } from '../tables/shared-tables.ts'
+import { perform } from './operation-kit.ts'
 
 const TABLES = ['a', 'a/deep/er/inner', 'a/inner', 'a/inner/most', 'b']
 
@@ -46,5 +47,82 @@ describe('tables inside of tables', () => {
     } finally {
       process.env = before
     }
+  })
+})
+
+const SKIPPED = S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`
+const COMMIT = [PROTOCOL, METADATA, add('f')].map((line) => JSON.stringify(line)).join('\n')
+
+/** A server whose bucket has a table `t` with so many files and folders of data, and tables before, between and behind them. */
+async function wideTable(options: {
+  readonly pageKeys?: number
+  readonly files: number
+  readonly days: number
+}): Promise<{
+  readonly server: S3Server
+  readonly names: readonly string[]
+}> {
+  const server = await startS3(options)
+  const inner = ['Early', 'between', 'late', 'part-0005', 'part-9', 'zone/deep']
+  for (const table of ['', ...inner.map((name) => `/${name}`)]) {
+    server.put(`lake/t${table}/_delta_log/00000000000000000000.json`, COMMIT)
+  }
+  for (let i = 0; i < options.files; i++) server.put(`lake/t/part-${String(i).padStart(5, '0')}.parquet`, '')
+  for (let i = 0; i < options.days; i++) server.put(`lake/t/day=${String(i).padStart(5, '0')}/f.parquet`, '')
+  return { server, names: ['t', ...inner.map((name) => `t/${name}`)] }
+}
+
+describe.skipIf(!S3_AVAILABLE)(`tables inside of a table with many files in a bucket${SKIPPED}`, () => {
+  const before = process.env
+  afterEach(() => {
+    process.env = before
+  })
+
+  test('are found behind its first thousand keys, and folders of data cost no page each', async () => {
+    const { server, names } = await wideTable({ files: 1_300, days: 1_800 })
+    await using running = server
+    process.env = { ...before, ...running.env }
+    expect(await found(running.url('lake'))).toEqual(names)
+    const { finished } = await perform({
+      kind: 'discover',
+      path: running.url('lake'),
+      recursive: true,
+      exclude: [],
+    })
+    expect(finished.totals).toMatchObject({ tables: String(names.length) })
+    running.reset()
+    expect(await found(running.url('lake/t'))).toHaveLength(names.length)
+    const ofTable = running.requests().log.filter(({ query }) => query.get('prefix') === 'lake/t/')
+    // One page ends in the days and the next begins behind them; the files take one more.
+    expect(ofTable.map(({ query }) => query.get('start-after'))).toEqual([null, 'lake/t/day>', null])
+    running.reset()
+    expect(await found(running.url('lake'), false)).toEqual(['t'])
+    // Who does not look into tables does not list them to their end.
+    expect(running.requests().log.filter(({ query }) => query.get('prefix') === 'lake/t/')).toHaveLength(1)
+  })
+
+  test('are found where the store does not know where a listing is to begin', async () => {
+    const { server, names } = await wideTable({ pageKeys: 50, files: 120, days: 120 })
+    await using running = server
+    process.env = { ...before, ...running.env }
+    running.forget('start-after')
+    expect(await found(running.url('lake'))).toEqual(names)
+  })
+
+  test('are looked for among a hundred pages, and what lies behind is said', async () => {
+    const { server } = await wideTable({ pageKeys: 10, files: 1_100, days: 0 })
+    await using running = server
+    process.env = { ...before, ...running.env }
+    const { finished, notes } = await perform({
+      kind: 'discover',
+      path: running.url('lake'),
+      recursive: true,
+      exclude: [],
+    })
+    expect(finished).toMatchObject({ exitCode: 0, totals: { tables: '5' } })
+    expect(notes).toEqual([
+      `tables inside of ${running.url('lake/t')} were looked for among 1,010 names, up to part-01004.parquet: name the path of one that lies behind`,
+    ])
+    expect(await found(running.url('lake/t/zone'))).toEqual(['deep'])
   })
 })

@@ -51,18 +51,20 @@ async function tablesVerdict(path: string, tables: string[], signal: AbortSignal
   const enough = new AbortController()
   const timer = setTimeout(() => enough.abort(), LOOK_MS)
   const unreadable: string[] = []
+  let isWhole = true
   try {
     const both = AbortSignal.any([signal, enough.signal])
     for await (const found of walkLake(path, { recursive: true, exclude: [], signal: both })) {
       if (found.kind === 'table') tables.push(found.path)
       else if (found.kind === 'unreadable') unreadable.push(found.name)
+      else if (found.kind === 'unseen') isWhole = false
     }
   } catch (error) {
     if (!enough.signal.aborted) throw error
   } finally {
     clearTimeout(timer)
   }
-  const found = `${enough.signal.aborted ? 'at least ' : ''}${countText(tables.length, 'table')}`
+  const found = `${enough.signal.aborted || !isWhole ? 'at least ' : ''}${countText(tables.length, 'table')}`
   if (unreadable.length > 0) {
     return warn(
       `${found}; ${countText(unreadable.length, 'folder')} cannot be read: ${unreadable.slice(0, 3).join(', ')}`,

@@ -2,7 +2,7 @@
  * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its folders of data, which may hold millions of files, are not
  * entered, and its other folders are, for they may hold tables of their own.
  */
-import type { FolderLook, LakeItem, LakeStore } from '../../model/lake-store.ts'
+import type { FolderLook, LakeItem, LakeStore, Unseen } from '../../model/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../registry.ts'
@@ -18,6 +18,8 @@ export type Found =
       readonly modified: number
     }
   | { readonly kind: 'excluded'; readonly name: string; readonly word: string }
+  /** A table with so many files that its folders were not all looked for. */
+  | ({ readonly kind: 'unseen'; readonly name: string; readonly path: string } & Unseen)
   | { readonly kind: 'unreadable'; readonly name: string; readonly path: string; readonly error: SluiceError }
 
 type WalkOptions = { readonly recursive: boolean; readonly exclude: readonly string[]; readonly signal: AbortSignal }
@@ -44,7 +46,9 @@ async function* walk(
   if (look.is === 'table') {
     yield { kind: 'table', name: name === '' ? '.' : name, path }
     if (!options.recursive) return
-    for (const item of await look.folders(options.signal)) {
+    const { items, unseen } = await look.folders(options.signal)
+    if (unseen !== null) yield { kind: 'unseen', name: name === '' ? '.' : name, path, ...unseen }
+    for (const [i, item] of items.entries()) {
       const childName = name === '' ? item.name : `${name}/${item.name}`
       const word = excludedBy(childName, options.exclude)
       if (word !== null) {
@@ -56,6 +60,7 @@ async function* walk(
         if (seen.has(real)) continue
         seen.add(real)
       }
+      announce(lake, items, i, name, options)
       yield* walk(lake, item.path, childName, depth + 1, seen, options)
     }
     return
@@ -91,11 +96,20 @@ async function* walk(
   }
 }
 
+/** What is said of a folder that could not be looked into, or not to its end. */
+export function lookText(found: Extract<Found, { kind: 'unreadable' | 'unseen' }>): string {
+  if (found.kind === 'unreadable') return `cannot look into ${found.path}: ${found.error.message}`
+  const { path, listed, after } = found
+  return `tables inside of ${path} were looked for among ${listed.toLocaleString('en')} names, up to ${after}: name the path of one that lies behind`
+}
+
 /** Where looking takes a round trip, the next folders are looked into while this one is. */
 function announce(lake: LakeStore, items: readonly LakeItem[], from: number, name: string, options: WalkOptions): void {
   if (lake.parallel === 1) return
   for (const item of items.slice(from, from + lake.parallel)) {
     const childName = name === '' ? item.name : `${name}/${item.name}`
-    if (item.kind === 'folder' && excludedBy(childName, options.exclude) === null) lake.soon(item.path, options.signal)
+    if (item.kind === 'folder' && excludedBy(childName, options.exclude) === null) {
+      lake.soon(item.path, options.signal, options.recursive)
+    }
   }
 }

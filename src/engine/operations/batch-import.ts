@@ -5,7 +5,7 @@ import { withWritableCatalog } from '../catalog-session.ts'
 import type { TableOutcome } from '../lake/import-one.ts'
 import { importInLanes } from '../lake/lanes.ts'
 import { planTables, tellPlan, type PlanTarget } from '../lake/plan.ts'
-import { walkLake } from '../lake/walk.ts'
+import { lookText, walkLake } from '../lake/walk.ts'
 import type { Operation } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -19,8 +19,8 @@ export async function batchImport(operation: BatchImport, run: Run): Promise<End
   const excluded: string[] = []
   for await (const found of walkLake(operation.path, { ...operation, signal: run.interrupt.stop })) {
     if (found.kind === 'excluded') excluded.push(found.name)
-    else if (found.kind === 'unreadable') {
-      run.emit({ type: 'log', level: 'warn', message: `cannot look into ${found.path}: ${found.error.message}` })
+    else if (found.kind === 'unreadable' || found.kind === 'unseen') {
+      run.emit({ type: 'log', level: 'warn', message: lookText(found) })
     } else if (found.kind === 'table' && (only === undefined || only.includes(found.name))) {
       targets.push({ name: found.name, path: found.path })
     }

@@ -4,7 +4,7 @@ import { dec, type TableEvent } from '../../model/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { inOrder, lanesAt } from '../lake/in-order.ts'
-import { walkLake } from '../lake/walk.ts'
+import { lookText, walkLake } from '../lake/walk.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import type { Ending, Run } from '../run-context.ts'
@@ -28,13 +28,8 @@ export async function discover(operation: Discover, run: Run): Promise<Ending> {
       excluded++
       continue
     }
-    if (found.kind === 'unreadable') {
-      emit({
-        type: 'log',
-        level: 'warn',
-        table: found.name,
-        message: `cannot look into ${found.path}: ${found.error.message}`,
-      })
+    if (found.kind === 'unreadable' || found.kind === 'unseen') {
+      emit({ type: 'log', level: 'warn', table: found.name, message: lookText(found) })
       continue
     }
     if (found.kind !== 'table') {

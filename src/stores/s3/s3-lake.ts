@@ -1,10 +1,11 @@
 /** A lake in a bucket: folders are what lies between slashes. */
 import { mayHoldTables } from '../../model/lake-store.ts'
-import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/lake-store.ts'
+import type { DatabaseFile, FolderLook, LakeItem, LakeStore, TableFolders } from '../../model/lake-store.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { noCounts, sharedClient, type S3Client } from './client.ts'
+import { listFolders, type FolderNames } from './list-folders.ts'
 import { listPages } from './list.ts'
 
 const LOG = '_delta_log/'
@@ -34,15 +35,16 @@ class S3Lake implements LakeStore {
   }
 
   async isTable(path: string, signal: AbortSignal): Promise<boolean> {
-    this.soon(path, signal)
+    this.soon(path, signal, false)
     return (await this.#looks.get(path))?.is === 'table'
   }
 
-  soon(path: string, signal: AbortSignal): void {
+  soon(path: string, signal: AbortSignal, nested: boolean): void {
     if (this.#looks.has(path)) return
     const look = this.#ask(path, signal)
+    const ahead = look.then(async (found) => (nested && found.is === 'table' ? found.folders(signal) : undefined))
     // Whoever looks hears of the failure.
-    look.catch(() => undefined)
+    ahead.catch(() => undefined)
     this.#looks.set(path, look)
   }
 
@@ -69,22 +71,29 @@ class S3Lake implements LakeStore {
     const names: string[] = []
     let keys = 0
     let isFirst = true
-    for await (const page of listPages(this.#client, request)) {
-      keys += page.objects.length
-      for (const found of page.prefixes) names.push(found.slice(prefix.length, -1))
-      if (page.prefixes.includes(log)) return this.#table(prefix, names)
+    const pages = listPages(this.#client, request)
+    for (let page = await pages.next(); page.done !== true; page = await pages.next()) {
+      const { objects, prefixes, next } = page.value
+      keys += objects.length
+      for (const found of prefixes) names.push(found.slice(prefix.length, -1))
       // A folder of a table may hold a million files: asked for by its name, the log is found at once.
-      if (isFirst && page.next !== null && (await this.#holds(log, signal))) return this.#table(prefix, names)
+      if (prefixes.includes(log) || (isFirst && next !== null && (await this.#holds(log, signal)))) {
+        return this.#table(prefix, listFolders(this.#client, request, { pages, page: page.value, names }))
+      }
       isFirst = false
     }
     if (path === this.root && names.length === 0 && keys === 0) throw nothingBelow(path)
     return { is: 'folder', items: this.#folders(prefix, names) }
   }
 
-  /** Of a table only the folders of the pages that were listed anyway: those behind thousands of its files would cost a request a thousand. */
-  #table(prefix: string, names: readonly string[]): FolderLook {
-    const items = this.#folders(prefix, names.filter(mayHoldTables))
-    return { is: 'table', folders: async () => items }
+  /** The rest of a table is listed when its folders are asked for, and once. */
+  #table(prefix: string, rest: () => Promise<FolderNames>): FolderLook {
+    let listed: Promise<TableFolders> | null = null
+    const list = async (): Promise<TableFolders> => {
+      const { names, unseen } = await rest()
+      return { items: this.#folders(prefix, names.filter(mayHoldTables)), unseen }
+    }
+    return { is: 'table', folders: () => (listed ??= list()) }
   }
 
   #folders(prefix: string, names: readonly string[]): readonly LakeItem[] {

@@ -41,6 +41,8 @@ export type S3Server = AsyncDisposable & {
   cutNext(count: number, bytes: number, between?: () => void): void
   /** Every request waits so long, ms. */
   delay(ms: number): void
+  /** The server is not told this parameter of a request, as if it did not know it. */
+  forget(parameter: string): void
 }
 
 const BUCKET = 'lake'
@@ -60,8 +62,11 @@ function findS3rver(): string | null {
   }
 }
 
-/** @throws Error when the server does not come up */
-export async function startS3(): Promise<S3Server> {
+/**
+ * @param pageKeys most keys and folders of a page of a listing, as a store may choose to have fewer than were asked for
+ * @throws Error when the server does not come up
+ */
+export async function startS3({ pageKeys = 1000 }: { readonly pageKeys?: number } = {}): Promise<S3Server> {
   const program = findS3rver()
   if (program === null) throw new Error(S3_MISSING)
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-s3-'))
@@ -70,6 +75,7 @@ export async function startS3(): Promise<S3Server> {
   // Its lists are cut with a cipher that OpenSSL 3 keeps behind this switch.
   const child = spawn(process.execPath, ['--openssl-legacy-provider', '--import', lists, program, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, SLUICE_TEST_S3_PAGE: String(pageKeys) },
   })
   try {
     const port = await portOf(child)
@@ -108,6 +114,7 @@ class Front {
   now = 0
   most = 0
   delayMs = 0
+  forgotten: string | null = null
   failures: { count: number; status: number; code: string; headers: Readonly<Record<string, string>> } | null = null
   cuts: { count: number; bytes: number; between: () => void } | null = null
 
@@ -154,8 +161,15 @@ class Front {
       return
     }
     const { method, headers } = request
+    if (this.forgotten !== null) url.searchParams.delete(this.forgotten)
     const onward = http.request(
-      { port: this.#port, method, path: request.url, headers, agent: this.#agent },
+      {
+        port: this.#port,
+        method,
+        path: this.forgotten === null ? request.url : url.pathname + url.search,
+        headers,
+        agent: this.#agent,
+      },
       (answer) => {
         passed(answer.statusCode ?? 0)
         response.writeHead(answer.statusCode ?? 500, answer.headers)
@@ -286,6 +300,10 @@ class RunningServer implements S3Server {
 
   delay(ms: number): void {
     this.#front.delayMs = ms
+  }
+
+  forget(parameter: string): void {
+    this.#front.forgotten = parameter
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -20,26 +20,43 @@ function* keysBelow(root, folder, prefix) {
   }
 }
 
+const PAGE = Number(process.env.SLUICE_TEST_S3_PAGE ?? 1000)
+
 Store.prototype.listObjects = async function listObjects(bucket, options) {
-  const { delimiter = '', startAfter = '', prefix = '', maxKeys = 1000 } = options
+  const { delimiter = '', startAfter = '', prefix = '' } = options
+  const maxKeys = Math.min(options.maxKeys ?? PAGE, PAGE)
   const after = Buffer.from(startAfter)
+  const isBehind = (key) =>
+    startAfter === '' ||
+    (Buffer.compare(Buffer.from(key), after) > 0 && !(startAfter.endsWith('/') && key.startsWith(startAfter)))
   const keys = [...keysBelow(this.getBucketPath(bucket), '', prefix)]
-    .filter((key) => startAfter === '' || Buffer.compare(Buffer.from(key), after) > 0)
+    .filter(isBehind)
     .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   const prefixes = new Set()
   const found = []
+  let last = ''
   let isTruncated = false
   for (const key of keys) {
     const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
-    if (cut !== -1) prefixes.add(key.slice(0, cut + delimiter.length))
-    else if (found.length < maxKeys) found.push(key)
-    else {
+    const name = cut === -1 ? key : key.slice(0, cut + delimiter.length)
+    if (prefixes.has(name)) continue
+    if (found.length + prefixes.size >= maxKeys) {
       isTruncated = true
       break
     }
+    if (cut === -1) found.push(key)
+    else prefixes.add(name)
+    last = name
   }
   const objects = await Promise.all(
     found.map(async (key) => new S3Object(bucket, key, null, await this.getMetadata(bucket, key))),
   )
-  return { objects, commonPrefixes: [...prefixes], isTruncated }
+  return { objects: isTruncated ? endingAt(objects, last) : objects, commonPrefixes: [...prefixes], isTruncated }
+}
+
+/** s3rver goes on behind the key of the last object; a page may end with a folder, and have no object at all. */
+function endingAt(objects, key) {
+  const page = [...objects, { key }]
+  page.map = (show) => objects.map(show)
+  return page
 }
