@@ -22,7 +22,8 @@ class LocalLake implements LakeStore {
   }
 
   async look(path: string): Promise<FolderLook> {
-    if (looksLikeFolder(join(path, '_delta_log'))) return { is: 'table', folders: async () => ({ items: await foldersOf(path), unseen: null }) }
+    if (looksLikeFolder(join(path, '_delta_log')))
+      return { is: 'table', folders: async () => ({ items: await foldersOf(path), unseen: null }) }
     let entries: Dirent[]
     try {
       entries = await readdir(path, { withFileTypes: true })
