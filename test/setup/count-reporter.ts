@@ -45,6 +45,8 @@ export default class CountReporter implements Reporter {
     const counts = countModules(modules, unhandledErrors.length)
     if (counts.failed === 0 && (reason !== 'passed' || modules.length === 0)) counts.failed++
     if (counts.failed > 0) process.exitCode = 1
+    if (!process.env['SLUICE_TEST_CI'] && !process.env['SLUICE_TEST_ALL'] && modules.length > 1)
+      process.stdout.write('the longest suites are left to .ci/run; SLUICE_TEST_CI=1 runs them here too\n')
     for (const name of unsteady(modules)) process.stdout.write(`passed only at the second try: ${name}\n`)
     process.stdout.write(`\n${countLine(counts)}\n`)
   }
