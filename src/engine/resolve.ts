@@ -20,7 +20,7 @@ export type TableRef =
  * @throws SluiceError NO_LOG for a folder without a log, NO_SUCH_TABLE for what is neither
  */
 export async function resolveTable(table: string, catalog: SqlReader | null): Promise<TableRef> {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(table)) return { by: 'path', path: table, note: null }
+  if (isUrl(table)) return { by: 'path', path: table, note: null }
   const isTable = isFolder(join(table, '_delta_log'))
   const head = catalog === null ? null : await readHead(catalog, { tableId: table })
   if (isTable) {
@@ -44,6 +44,8 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   )
 }
 
+const isUrl = (table: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(table)
+
 /**
  * What the catalog finds a table by.
  * @param log of the table, where it is open already
@@ -54,6 +56,7 @@ export async function tableKey(ref: TableRef, log?: LogStore): Promise<TableKey>
 
 /** The path of a table that is to be imported: the catalog is only asked where TABLE is no path, and is never created. */
 export async function resolveForWriting(table: string, catalogUrl: string): Promise<string> {
-  if (isFolder(join(table, '_delta_log')) || !mayHoldCatalog(catalogUrl)) return (await resolveTable(table, null)).path
+  const isPath = isUrl(table) || isFolder(join(table, '_delta_log'))
+  if (isPath || !mayHoldCatalog(catalogUrl)) return (await resolveTable(table, null)).path
   return withCatalog(catalogUrl, async (database) => (await resolveTable(table, database)).path)
 }
