@@ -6,11 +6,15 @@ import { asSluiceError, type SluiceError } from '../shared/errors.ts'
 import type { SqlDatabase } from '../stores/port.ts'
 import type { Ending, Run } from './run-context.ts'
 import { explainDenied } from './denied.ts'
-import { openCatalogDatabase } from './registry.ts'
+import { openCatalogDatabase, type CatalogOptions } from './registry.ts'
 
 /** Opens an existing catalog for reading. Nothing is created or written. */
-export async function withCatalog<T>(url: string, body: (database: SqlDatabase) => Promise<T>): Promise<T> {
-  await using database = await openCatalogDatabase(url, 'read')
+export async function withCatalog<T>(
+  url: string,
+  body: (database: SqlDatabase) => Promise<T>,
+  options: CatalogOptions = {},
+): Promise<T> {
+  await using database = await openCatalogDatabase(url, 'read', options)
   try {
     await checkCatalog(database)
   } catch (error) {

@@ -5,16 +5,17 @@ import type { LogStore } from '../model/log-store.ts'
 import type { ParquetFooters } from '../model/parquet-footers.ts'
 import type { ParquetRows } from '../model/parquet-rows.ts'
 import type { OpenMode, SqlDatabase } from '../stores/port.ts'
+import type { Route } from '../stores/route.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
 import { looksLikeFolder } from './lake/folder.ts'
 
 /**
  * The log of a table: a folder of this machine, or a prefix of a bucket.
- * @param options.delayMs simulated latency of every request to a bucket
+ * @param options.route the way to the store of a bucket
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG
  */
-export async function openLake(path: string, options: { readonly delayMs?: number } = {}): Promise<LogStore> {
+export async function openLake(path: string, options: { readonly route?: Route | undefined } = {}): Promise<LogStore> {
   const place = parseLakeUrl(path)
   if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Log(path, options)
   return (await import('../stores/local/index.ts')).openLocalLog(place.path)
@@ -43,13 +44,25 @@ export function parquetFooters(): Promise<ParquetFooters> {
   return footers
 }
 
+export type CatalogOptions = {
+  /** The way to a database server. */
+  readonly route?: Route | undefined
+  /** Of a DuckDB file. */
+  readonly duckdbThreads?: number
+}
+
 /** The database of a catalog. In `read` mode nothing is created. @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */
-export async function openCatalogDatabase(url: string, mode: OpenMode): Promise<SqlDatabase> {
+export async function openCatalogDatabase(
+  url: string,
+  mode: OpenMode,
+  options: CatalogOptions = {},
+): Promise<SqlDatabase> {
+  const { route, duckdbThreads: threads } = options
   const parsed = parseCatalogUrl(url)
   if ('url' in parsed) {
     if (parsed.kind === 'postgresql')
-      return (await import('../stores/postgresql/sql-database.ts')).openPostgres(parsed.url, mode)
-    return (await import('../stores/mysql/sql-database.ts')).openMysql(parsed.url, mode)
+      return (await import('../stores/postgresql/sql-database.ts')).openPostgres(parsed.url, mode, { route })
+    return (await import('../stores/mysql/sql-database.ts')).openMysql(parsed.url, mode, { route })
   }
   const { kind, file, label } = parsed
   // SQLite itself would call it an I/O error, and send people to look at the disk.
@@ -59,7 +72,11 @@ export async function openCatalogDatabase(url: string, mode: OpenMode): Promise<
       hint: 'add the name of a file to it, such as catalog.db',
     })
   }
-  if (kind === 'duckdb') return (await import('../stores/duckdb/sql-database.ts')).openDuckdb(file, mode, { label })
+  if (kind === 'duckdb')
+    return (await import('../stores/duckdb/sql-database.ts')).openDuckdb(file, mode, {
+      label,
+      ...(threads === undefined ? {} : { threads }),
+    })
   return (await import('../stores/sqlite/sql-database.ts')).openSqlite(file, mode, label)
 }
 

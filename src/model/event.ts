@@ -535,8 +535,12 @@ export type Side = {
   /** Requests to the lake for one answer, and the bytes they brought; where the lake is a bucket or latency is simulated. */
   requests?: Dec
   requestBytes?: Dec
-  /** Simulated latency of every request or round trip of this side. */
+  /** Simulated latency of a round trip of this side. */
   addedMs?: number
+  /** Where that is added: on the wire, by a proxy, or to calls of the program, where the lake is a folder and has no wire. */
+  delayed?: 'wire' | 'calls'
+  /** Threads of DuckDB, where this side reads through it: the Parquet of a log, or a catalog. */
+  duckdbThreads?: number
 }
 
 /** One question of `performance-compare`, answered from the files and from SQL. */

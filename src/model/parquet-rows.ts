@@ -1,5 +1,8 @@
 /** Parquet as the delta reader needs it: facts from the footer, and rows as lines of JSON whose number is proved. */
 
+/** Threads that whoever reads Parquet has. With one, rows of a checkpoint of a million files stay within a small memory. */
+export const PARQUET_THREADS: number = 1
+
 export type ParquetColumn = {
   readonly name: string
   /** The store's own type name, for messages and for choosing how a leaf is written as JSON. */

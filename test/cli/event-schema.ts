@@ -144,6 +144,8 @@ const side = z.strictObject({
   requests: dec.optional(),
   requestBytes: dec.optional(),
   addedMs: ms.optional(),
+  delayed: z.enum(['wire', 'calls']).optional(),
+  duckdbThreads: z.int().min(1).optional(),
 })
 
 /** The own fields of each event; the head is added to all of them. */

@@ -56,7 +56,7 @@ const compare: Command = {
         type: 'string',
         requiresArg: true,
         describe:
-          'add this to every request to the lake and every statement of a database server, connecting left out; such as 30ms',
+          'make the lake and a database server this round trip further away, by a proxy on the way to them; such as 30ms',
       })
       .option('report', { type: 'string', requiresArg: true, describe: 'write the answers to this Markdown file' })
   },

@@ -3,13 +3,13 @@ import { text } from 'node:stream/consumers'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { NEVER } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import { openCatalogDatabase, parquetRows } from '../registry.ts'
+import { parquetRows } from '../registry.ts'
 import { drain } from './answer.ts'
 import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import type { ColdReply, ColdRequest } from './cold.ts'
+import { Distance, NO_LATENCY, type Latency } from './distance.ts'
 import { bytesReadSoFar, parquetCountingLines } from './read-bytes.ts'
-import { farRead, openMeasured } from './requests.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
 
@@ -17,24 +17,26 @@ type Timed = { readonly rows: number; readonly ms: number }
  * Opens the store or the connection, asks, and takes the answer to its end; the clock runs from the first to the last of these.
  * `passed` is told of bytes that are no bytes of the table.
  */
-async function ask(request: ColdRequest, passed: (bytes: number) => void): Promise<Timed> {
-  const { side, question, plan, path, catalogUrl, delayMs } = request
+async function ask(request: ColdRequest, latency: Latency, passed: (bytes: number) => void): Promise<Timed> {
+  const { side, question, plan, path, catalogUrl } = request
   const signal = NEVER.abort
+  const own = { ...latency, ...(side === 'files' ? { sql: null } : { lake: null }) }
+  await using distance = await Distance.start(own)
   const begun = performance.now()
   const done = (rows: number): Timed => ({ rows, ms: performance.now() - begun })
   if (side === 'files') {
     const parquet = async (): Promise<ParquetRows> => parquetCountingLines(await parquetRows(), passed)
-    return done(await drain(askFiles(question, plan, { log: await openMeasured(path, delayMs), parquet, signal })))
+    return done(await drain(askFiles(question, plan, { log: await distance.openLog(path), parquet, signal })))
   }
-  await using catalog = await openCatalogDatabase(catalogUrl, 'read')
-  return done(await farRead(catalog, delayMs, (reader) => drain(askSql(question, plan, reader, signal))))
+  await using catalog = await distance.openCatalog(catalogUrl)
+  return done(await catalog.read((reader) => drain(askSql(question, plan, reader, signal))))
 }
 
-/** Asks again with drivers loaded and nothing else kept, so that what is read is read for the answer. */
+/** Asks again with drivers loaded and nothing else kept, and without a proxy, so that what is read is read for the answer. */
 async function bytesOf(request: ColdRequest): Promise<string | null> {
   let passed = 0
   const before = bytesReadSoFar()
-  await ask(request, (bytes) => (passed += bytes))
+  await ask(request, NO_LATENCY, (bytes) => (passed += bytes))
   const after = bytesReadSoFar()
   if (before === null || after === null) return null
   const read = after - before - BigInt(passed)
@@ -44,7 +46,7 @@ async function bytesOf(request: ColdRequest): Promise<string | null> {
 async function reply(): Promise<ColdReply> {
   try {
     const request = JSON.parse(await text(process.stdin)) as ColdRequest
-    const { rows, ms } = await ask(request, () => undefined)
+    const { rows, ms } = await ask(request, request.latency, () => undefined)
     return { answer: { ms, rows, readBytes: request.countBytes ? await bytesOf(request) : null } }
   } catch (error) {
     return { error: asSluiceError(error).info() }

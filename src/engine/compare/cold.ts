@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import type { Latency } from './distance.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 
@@ -18,8 +19,8 @@ export type ColdRequest = {
   /** URI of the table root. */
   readonly path: string
   readonly catalogUrl: string
-  /** Simulated latency of a request to the lake, or of a round trip to the database. */
-  readonly delayMs: number
+  /** As far away as in the warm runs. */
+  readonly latency: Latency
   /** Ask a second time over fresh connections, to count the bytes that are read without those of loading drivers. */
   readonly countBytes: boolean
 }

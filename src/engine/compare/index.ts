@@ -6,18 +6,20 @@ import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
-import { measure, type Latency, type Measured } from './measure.ts'
+import type { SqlDatabase, SqlDialect } from '../../stores/port.ts'
+import { latencyText, NO_LATENCY, threadsText, type Latency } from './distance.ts'
+import { measure, type Measured } from './measure.ts'
 import { plannedQuestions, type ComparePlan, type PlannedQuestion, type SkippedQuestion } from './plan.ts'
 import { prepareComparison } from './prepare.ts'
 import { COLD_MEANING, isQuestionId, QUESTIONS, type QuestionId } from './questions.ts'
-import { hasRoundTrips } from './requests.ts'
 import { verdict } from './timing.ts'
 
 export type CompareOptions = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
   readonly catalog: SqlDatabase
+  /** The same catalog as far away as it is to be, which is what is timed. Default: `catalog`. */
+  readonly farCatalog?: SqlDatabase
   /** For the cold child; goes to it on stdin only. */
   readonly catalogUrl: string
   readonly tableId: string
@@ -30,10 +32,10 @@ export type CompareOptions = {
   readonly questions?: readonly string[]
   readonly interrupt: Interrupt
   readonly emit: Emit
-  /** A store over the same table that has read nothing yet; every timed run of the files gets its own. */
+  /** A store over the same table, as far away as it is to be, that has read nothing yet; every timed run of the files gets its own. */
   readonly openLog: () => LogStore | Promise<LogStore>
-  /** Simulated latency, ms, of every request to the lake and of every round trip to a database on a network. Default 0. */
-  readonly latencyMs?: number
+  /** What is delayed on either side. Default: nothing. */
+  readonly latency?: Latency
 }
 
 /** An answered question with what was picked for it and the digest of its answer. */
@@ -54,6 +56,8 @@ export type CompareSummary = {
   readonly different: number
   readonly faster: Readonly<Record<QuestionEvent['faster'], number>>
   readonly latency: Latency
+  /** Of the catalog. */
+  readonly dialect: SqlDialect
 }
 
 /**
@@ -62,8 +66,7 @@ export type CompareSummary = {
  * @throws SluiceError BAD_FLAG for an unknown question; STOPPED; what either side cannot read
  */
 export async function compareTable(options: CompareOptions): Promise<CompareSummary> {
-  const { emit, interrupt, table, catalog, latencyMs = 0 } = options
-  const latency = { lakeMs: latencyMs, sqlMs: hasRoundTrips(catalog.dialect) ? latencyMs : 0 }
+  const { emit, interrupt, table, catalog, farCatalog = catalog, latency = NO_LATENCY } = options
   const wanted = chosenQuestions(options.questions)
   const note = (message: string): void => emit({ type: 'log', level: 'note', table, message })
   const { plan, reasons, notes } = await prepareComparison({ ...options, wanted, signal: interrupt.abort })
@@ -87,13 +90,14 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
   if (plan.logVersion !== plan.catalogVersion) emit({ type: 'log', level: 'warn', table, ...unevenVersions(plan) })
   for (const { title, reason } of skipped) note(`${title}: skipped, ${reason}`)
   if (options.cold) note(COLD_MEANING)
-  if (latencyMs > 0) note(latencyText(latency))
+  note(threadsText(catalog.dialect))
+  if (latency.ms > 0) note(latencyText(latency))
   const results: CompareResult[] = []
   for (const question of asked) {
     throwIfAborted(interrupt.stop)
     const begun = performance.now()
     emit({ type: 'chunk.started', table, chunk: question.id, worker: 1, total: '1', unit: 'question' })
-    const measured = await measure(question.id, { ...options, plan, latency, onNote: note })
+    const measured = await measure(question.id, { ...options, catalog: farCatalog, plan, latency, onNote: note })
     const event = questionEvent(question, measured, options.runs)
     emit(event)
     const ms = Math.round(performance.now() - begun)
@@ -103,16 +107,7 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
   }
   const requests = requestsText(results)
   if (requests !== null) note(requests)
-  return summarise(options, plan, results, skipped, latency)
-}
-
-/** What was added to either side. */
-export function latencyText({ lakeMs, sqlMs }: Latency): string {
-  const sql =
-    sqlMs > 0
-      ? `${sqlMs} ms for every statement, page, BEGIN and COMMIT of the database, and nothing for connecting to it`
-      : 'nothing for SQL, whose database runs in this process'
-  return `simulated latency: ${lakeMs} ms for every request to the lake, ${sql}. This is added in the program, not on the wire: where it decides, measure through a proxy`
+  return summarise(options, plan, results, skipped)
 }
 
 /** Requests of all questions, each asked once; null where the lake is a folder of this machine. */
@@ -174,14 +169,14 @@ function questionEvent({ id, asked }: PlannedQuestion, measured: Measured, runs:
 }
 
 function summarise(
-  { table, runs, cold }: CompareOptions,
+  { table, runs, cold, catalog, latency = NO_LATENCY }: CompareOptions,
   plan: ComparePlan,
   results: readonly CompareResult[],
   skipped: readonly SkippedQuestion[],
-  latency: Latency,
 ): CompareSummary {
   const faster = { files: 0, sql: 0, even: 0 }
   for (const result of results) faster[result.faster]++
   const equal = results.filter(({ same }) => same).length
-  return { plan, table, runs, cold, results, skipped, equal, different: results.length - equal, faster, latency }
+  const different = results.length - equal
+  return { plan, table, runs, cold, results, skipped, equal, different, faster, latency, dialect: catalog.dialect }
 }

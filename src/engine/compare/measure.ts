@@ -3,7 +3,7 @@ import { countingLogStore } from '../../delta/counting.ts'
 import { dec, type Side } from '../../model/event.ts'
 import { pathOfLocation } from '../../model/lake-url.ts'
 import type { LogStore, RequestCounts } from '../../model/log-store.ts'
-import type { ParquetRows } from '../../model/parquet-rows.ts'
+import { PARQUET_THREADS, type ParquetRows } from '../../model/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { drain, prove, type Answer } from './answer.ts'
@@ -11,15 +11,13 @@ import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import { askCold, type ColdAnswer } from './cold.ts'
 import { differenceOf } from './digest.ts'
+import type { Latency } from './distance.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
-import { farRead, requestsSince, totalRequests } from './requests.ts'
+import { requestsSince, totalRequests } from './requests.ts'
 import { median, p95, roundMs } from './timing.ts'
 
 const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0 }
-
-/** Simulated latency of a request to the lake, and of a round trip to the database; 0 for none. */
-export type Latency = { readonly lakeMs: number; readonly sqlMs: number }
 
 /** Questions whose answer is a total, with the one that gives the rows behind it: equal totals do not prove equal files. */
 const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-files' }
@@ -32,6 +30,7 @@ export type MeasureOptions = {
   readonly plan: ComparePlan
   readonly openLog: () => LogStore | Promise<LogStore>
   readonly parquet: () => Promise<ParquetRows>
+  /** As far away as it is to be. */
   readonly catalog: SqlDatabase
   readonly catalogUrl: string
   readonly runs: number
@@ -78,8 +77,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
   }
 
   const filesRun = async (): Promise<number> => drain(files(await options.openLog()))
-  const sqlRun = (): Promise<number> =>
-    farRead(catalog, latency.sqlMs, (reader) => drain(askSql(id, plan, reader, signal)))
+  const sqlRun = (): Promise<number> => catalog.read((reader) => drain(askSql(id, plan, reader, signal)))
   const filesTimes: number[] = []
   const sqlTimes: number[] = []
   const timedRows = { files: filesDigest.rows, sql: sqlDigest.rows }
@@ -102,9 +100,17 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
     difference ??= changedRows('a cold run', filesDigest.rows, rows)
   }
   return {
-    files: { ...side(filesTimes, filesCold, counting.counts.opened), ...asked(requests, latency.lakeMs) },
-    // No question opens a file of the log on this side: it is given none.
-    sql: { ...side(sqlTimes, sqlCold, 0), ...asked(requests === null ? null : NOTHING, latency.sqlMs) },
+    files: {
+      ...side(filesTimes, filesCold, counting.counts.opened),
+      ...asked(requests, latency.ms, latency.lake),
+      duckdbThreads: PARQUET_THREADS,
+    },
+    sql: {
+      // No question opens a file of the log on this side: it is given none.
+      ...side(sqlTimes, sqlCold, 0),
+      ...asked(requests === null ? null : NOTHING, latency.ms, latency.sql),
+      ...(catalog.dialect === 'duckdb' ? { duckdbThreads: PARQUET_THREADS } : {}),
+    },
     filesMs: median(filesTimes),
     sqlMs: median(sqlTimes),
     rows: filesDigest.rows,
@@ -131,9 +137,8 @@ function changedRows(
 
 /** Median of a few fresh children; null, with a note, where there can be none. */
 async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: MeasureOptions): Promise<Cold | null> {
-  const { plan, catalogUrl, interrupt, onNote } = options
+  const { plan, catalogUrl, interrupt, latency, onNote } = options
   const path = pathOfLocation((await options.openLog()).root)
-  const delayMs = which === 'files' ? options.latency.lakeMs : options.latency.sqlMs
   const answers: ColdAnswer[] = []
   let spent = 0
   while (answers.length < COLD_RUNS && spent < COLD_BUDGET_MS) {
@@ -145,7 +150,7 @@ async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: M
         plan,
         path,
         catalogUrl,
-        delayMs,
+        latency,
         countBytes: answers.length === 0,
       } as const
       const answer = await askCold(request, interrupt.abort)
@@ -163,10 +168,14 @@ async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: M
   return { ms: median(answers.map(({ ms }) => ms)), readBytes: first.readBytes, rows: first.rows }
 }
 
-function asked(requests: RequestCounts | null, addedMs: number): Pick<Side, 'requests' | 'requestBytes' | 'addedMs'> {
+function asked(
+  requests: RequestCounts | null,
+  addedMs: number,
+  delayed: Side['delayed'] | null,
+): Pick<Side, 'requests' | 'requestBytes' | 'addedMs' | 'delayed'> {
   return {
     ...(requests === null ? {} : { requests: dec(totalRequests(requests)), requestBytes: dec(requests.bytes) }),
-    ...(addedMs === 0 ? {} : { addedMs }),
+    ...(delayed === null || delayed === undefined ? {} : { addedMs, delayed }),
   }
 }
 

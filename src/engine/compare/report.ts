@@ -1,7 +1,8 @@
 /** The comparison as a Markdown file: figures, machine, and how they were come by, in words that promise nothing more. */
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import type { Side } from '../../model/event.ts'
-import { latencyText, requestsText, type CompareResult, type CompareSummary } from './index.ts'
+import { latencyText, threadsText } from './distance.ts'
+import { requestsText, type CompareResult, type CompareSummary } from './index.ts'
 import { COLD_MEANING } from './questions.ts'
 
 export type MachineFacts = {
@@ -118,7 +119,7 @@ function verdictText({ results, equal, different, faster }: CompareSummary): str
   ].join(' ')
 }
 
-function method({ runs, cold, plan, results, latency }: CompareSummary): readonly string[] {
+function method({ runs, cold, plan, results, latency, dialect }: CompareSummary): readonly string[] {
   const requests = requestsText(results)
   return [
     'Both sides answer the same question about the same version and hand out the same rows. Before anything is timed, both answers are read once and compared by an order-independent sum of the sha256 of every row; making these digests is in no time shown.',
@@ -131,13 +132,14 @@ function method({ runs, cold, plan, results, latency }: CompareSummary): readonl
         ]
       : ['Cold runs were left out, and with them the bytes read.']),
     'Opened: files of the log opened for one answer. A checkpoint that commits could stand in for is read through before its rows are used, which counts as one more and takes its time.',
-    `The files are read by sluice's own reader (JavaScript; Parquet through DuckDB, one thread). It replays the log for counts and does not take them from a .crc file, as some readers do. Another reader may be faster or slower.`,
+    `The files are read by sluice's own reader (JavaScript; Parquet through DuckDB). It replays the log for counts and does not take them from a .crc file, as some readers do. Another reader may be faster or slower.`,
     ...(requests === null
       ? ['Everything here is on this machine; a log on an object store pays a round trip for every file opened.']
       : [
           `Requests: to answer one question once, by a reader that has nothing of the table yet, fetches up to 16 commits at a time and, asked for the newest version, lists the log from its last checkpoint on; SQL sends the lake none. ${sentence(requests)}`,
         ]),
-    ...(latency.lakeMs > 0 ? [sentence(latencyText(latency))] : []),
+    sentence(threadsText(dialect)),
+    ...(latency.ms > 0 ? [sentence(latencyText(latency))] : []),
     `The import that made the catalog (versions ${plan.from} to ${plan.catalogVersion} are in both) is not part of any figure.`,
     'Faster compares the warm medians; within 5 % it is called even.',
   ]

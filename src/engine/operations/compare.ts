@@ -3,12 +3,14 @@ import { access, constants, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { readableTable } from '../../catalog/catalog.ts'
 import { dec } from '../../model/event.ts'
+import { PARQUET_THREADS } from '../../model/parquet-rows.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
 import { withCatalog } from '../catalog-session.ts'
+import { Distance, latencyOf } from '../compare/distance.ts'
 import { compareFailure, compareTable, type CompareSummary } from '../compare/index.ts'
 import { compareReport, machineFacts } from '../compare/report.ts'
-import { openMeasured } from '../compare/requests.ts'
 import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { resolveTable, tableKey } from '../resolve.ts'
@@ -18,11 +20,13 @@ type Compare = Extract<Operation, { kind: 'performance-compare' }>
 
 export async function compare(operation: Compare, run: Run): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
-  return withCatalog(operation.catalog, async (database) => {
-    const { latencyMs = 0 } = operation
+  const body = async (database: SqlDatabase): Promise<Ending> => {
     const ref = await resolveTable(operation.table, database)
     const log = await openLake(ref.path)
     const table = await readableTable(database, await tableKey(ref, log))
+    const latency = latencyOf(ref.path, database.dialect, operation.latencyMs ?? 0)
+    await using distance = await Distance.start(latency)
+    await using far = latency.sql === null ? null : await distance.openCatalog(operation.catalog)
     const summary = await compareTable({
       log,
       parquet: parquetRows,
@@ -35,8 +39,9 @@ export async function compare(operation: Compare, run: Run): Promise<Ending> {
       ...(operation.questions === undefined ? {} : { questions: operation.questions }),
       interrupt: run.interrupt,
       emit: run.emit,
-      openLog: () => openMeasured(ref.path, latencyMs),
-      latencyMs,
+      openLog: () => distance.openLog(ref.path),
+      ...(far === null ? {} : { farCatalog: far }),
+      latency,
     })
     const wrote: string[] = []
     if (operation.report !== undefined) {
@@ -57,7 +62,8 @@ export async function compare(operation: Compare, run: Run): Promise<Ending> {
       ...(wrote.length === 0 ? {} : { wrote }),
       ...(failure === null ? { proof: summary.results.length === 0 ? 'none' : 'equal answers' } : { error: failure }),
     }
-  })
+  }
+  return withCatalog(operation.catalog, body, { duckdbThreads: PARQUET_THREADS })
 }
 
 function totalsOf(summary: CompareSummary, runs: number): Record<string, string> {

@@ -7,6 +7,7 @@ import { mkdtemp, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { PARQUET_THREADS } from '../../model/parquet-rows.ts'
 import type { ParquetFacts, ParquetRows, ParquetSelection } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
@@ -101,7 +102,11 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
     // What a large file has taken, an instance keeps until it is closed: such a file gets one of its own.
     const own =
       bytes > LARGE
-        ? await openDuckDb({ threads: 1, memoryLimit: MEMORY_LIMIT, tempDirectory: join(folder, 'spill') })
+        ? await openDuckDb({
+            threads: PARQUET_THREADS,
+            memoryLimit: MEMORY_LIMIT,
+            tempDirectory: join(folder, 'spill'),
+          })
         : null
     const connection = own === null ? await shared.connect() : own.connection
     close = async () => {
@@ -183,7 +188,7 @@ export interface ProvingParquetRows extends ParquetRows {
 }
 
 class DuckDbParquetRows implements ProvingParquetRows {
-  readonly #shared = new SharedDuckDb({ threads: 1, memoryLimit: MEMORY_LIMIT })
+  readonly #shared = new SharedDuckDb({ threads: PARQUET_THREADS, memoryLimit: MEMORY_LIMIT })
 
   async facts(file: string, signal: AbortSignal): Promise<ParquetFacts> {
     const parquet = await openParquet(this.#shared, file, signal)

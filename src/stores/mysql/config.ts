@@ -1,6 +1,7 @@
 /** What an URL says about a MySQL server, checked word by word. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
+import type { Route } from '../route.ts'
 import { isLocalHost, readPem, TLS_MODES, tlsPlan, type TlsMode, type TlsPlan } from '../tls.ts'
 
 export type MysqlConfig = {
@@ -20,6 +21,8 @@ export type MysqlConfig = {
   /** How long a transaction is repeated after its first failure, in milliseconds. */
   readonly retryMs: number
   readonly poolSize: number
+  /** The way to the server, where it is not the straight one. */
+  readonly route?: Route | undefined
 }
 
 const DEFAULTS = { connect_timeout: 10, pool_size: 4, retry_seconds: 60, response_timeout: 300 } as const

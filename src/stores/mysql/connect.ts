@@ -45,7 +45,7 @@ async function open(
   stillWorking: StillWorking,
   encrypted: boolean,
 ): Promise<Session> {
-  const socket = socketTo(config)
+  const socket = await socketTo(config)
   const connection = createConnection(optionsOf(config, socket, encrypted))
   // Without a listener a connection that breaks while idle would end the program.
   connection.on('error', () => undefined)
@@ -68,13 +68,15 @@ async function open(
   }
 }
 
-function socketTo(config: MysqlConfig): Socket {
-  const socket =
-    config.socket === null
-      ? connectSocket({ host: config.host, port: config.port, noDelay: true, keepAlive: true })
-      : connectSocket(config.socket)
+async function socketTo({ host, port, socket: path, route }: MysqlConfig): Promise<Socket> {
+  const server = path === null ? { host, port } : { path }
+  const socket = connectSocket({
+    ...(route === undefined ? server : await route(server)),
+    noDelay: true,
+    keepAlive: true,
+  })
   // The driver leaves the name out of TLS where the host is an address, and Node would compare the certificate with `localhost`.
-  Object.defineProperty(socket, '_host', { value: config.host, writable: false, configurable: true })
+  Object.defineProperty(socket, '_host', { value: host, writable: false, configurable: true })
   return socket
 }
 

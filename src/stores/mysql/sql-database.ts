@@ -15,6 +15,7 @@ import type {
   SqlTransaction,
 } from '../port.ts'
 import { retrying } from '../retry.ts'
+import type { Route } from '../route.ts'
 import { mysqlConfig, type MysqlConfig } from './config.ts'
 import { openSession, type Purpose } from './connect.ts'
 import { isWorking } from './fate.ts'
@@ -41,14 +42,15 @@ const IDLE_READERS = 2
  * Connects to a database that exists. In `read` mode nothing is ever written, and the server sees to it.
  * @param url `mysql://user:password@host:port/database`, see `mysqlConfig` for parameters
  * @param options.env for MYSQL_PWD, which fills in a missing password
+ * @param options.route the way to the server, where it is not the straight one
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (also for a server that is too old), TLS_FAILED
  */
 export async function openMysql(
   url: string,
   mode: OpenMode,
-  options: { readonly env?: NodeJS.ProcessEnv } = {},
+  options: { readonly env?: NodeJS.ProcessEnv; readonly route?: Route | undefined } = {},
 ): Promise<MysqlDatabase> {
-  const config = mysqlConfig(url, options.env)
+  const config = { ...mysqlConfig(url, options.env), route: options.route }
   return new Store(config, mode, await connectTo(config, 'read'))
 }
 

@@ -1,9 +1,11 @@
 /** One connection to a PostgreSQL server, made ready: encrypted as asked, with settings that a catalog relies on. */
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Client, type ClientConfig } from 'pg'
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { OpenMode } from '../port.ts'
+import type { Route } from '../route.ts'
 import { tlsMissing } from '../tls.ts'
 import { connectFailed } from './errors.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -51,6 +53,7 @@ async function connected(settings: PostgresSettings): Promise<Client> {
 }
 
 async function start(settings: PostgresSettings, ssl: NonNullable<ClientConfig['ssl']>): Promise<Client> {
+  const detour = settings.route === undefined ? null : await detourTo(settings, settings.route)
   const client = new Client({
     host: settings.host,
     port: settings.port,
@@ -64,11 +67,21 @@ async function start(settings: PostgresSettings, ssl: NonNullable<ClientConfig['
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_MS,
     connectionTimeoutMillis: settings.connectTimeoutMs,
+    ...(detour === null ? {} : { stream: () => detour }),
   })
   // Without a listener, a connection that breaks between two statements would end the program.
   client.on('error', () => undefined)
   await client.connect()
   return client
+}
+
+/** A socket that the driver tells to connect to the server, and that connects to where the way to it begins. */
+async function detourTo({ host, port }: PostgresSettings, route: Route): Promise<Socket> {
+  const by = await route(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
+  const socket = new Socket()
+  const connectTo = socket.connect.bind(socket)
+  socket.connect = () => connectTo(by)
+  return socket
 }
 
 async function prepare(client: Client, settings: PostgresSettings, mode: OpenMode): Promise<Backend> {

@@ -2,6 +2,7 @@
 import { userInfo } from 'node:os'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
+import type { Route } from '../route.ts'
 import { isLocalHost, readPem, tlsModeOf, tlsPlan, type TlsPlan } from '../tls.ts'
 import { passwordFromFile } from './pgpass.ts'
 
@@ -30,6 +31,8 @@ export type PostgresSettings = {
   readonly responseTimeoutMs: number
   /** Whether repeated statements are prepared by name, which poolers that hand out another session each time do not bear. */
   readonly prepare: boolean
+  /** The way to the server, where it is not the straight one. */
+  readonly route?: Route | undefined
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>

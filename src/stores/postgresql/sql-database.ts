@@ -3,6 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import { Pool } from '../pool.ts'
 import { retrying } from '../retry.ts'
+import type { Route } from '../route.ts'
 import type {
   Landed,
   OpenMode,
@@ -33,6 +34,8 @@ const MOST_LOCK_TIMEOUTS = 2
 export type PostgresOptions = {
   /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
   readonly environment?: Environment
+  /** The way to the server, where it is not the straight one. */
+  readonly route?: Route | undefined
   /** Hears of every repeat: why, how many attempts were made, and milliseconds until the next. */
   onRetry?(error: unknown, attempts: number, pauseMs: number): void
 }
@@ -42,7 +45,7 @@ export type PostgresOptions = {
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED, TARGET_DENIED
  */
 export async function openPostgres(url: string, mode: OpenMode, options: PostgresOptions = {}): Promise<SqlDatabase> {
-  const settings = postgresSettings(url, options.environment)
+  const settings = { ...postgresSettings(url, options.environment), route: options.route }
   const database = new PostgresDatabase(settings, mode, options)
   try {
     await retrying(() => database.start(), { transient: isConnectionLoss, forMs: STARTING_MS })

@@ -20,7 +20,6 @@ export type BodyRequest = {
   readonly etag?: string | null
   readonly signal: AbortSignal
   readonly counts: Counts
-  readonly delayMs?: number
   /** Told once, before the first byte. */
   readonly onFacts?: (facts: ObjectFacts) => void
 }
@@ -30,7 +29,7 @@ export type BodyRequest = {
  * @throws SluiceError SOURCE_GONE, LOG_CHANGED, SOURCE_DENIED, SOURCE_IO
  */
 export async function* readPieces(client: S3Client, request: BodyRequest): AsyncGenerator<Buffer> {
-  const { bucket, key, signal, counts, delayMs } = request
+  const { bucket, key, signal, counts } = request
   const where = s3Path(bucket, key)
   let at = request.start ?? 0
   let { end } = request
@@ -42,15 +41,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     else if (at > 0 || end !== undefined) headers['range'] = `bytes=${at}-${end === undefined ? '' : end - 1}`
     if (etag !== null) headers['if-match'] = etag
     if (end !== undefined && at >= end) return
-    const sent = {
-      kind: 'gets',
-      bucket,
-      key,
-      headers,
-      signal,
-      counts,
-      ...(delayMs === undefined ? {} : { delayMs }),
-    } as const
+    const sent = { kind: 'gets', bucket, key, headers, signal, counts } as const
     const answer = await client.request(sent, async (given) => given, [416])
     if (answer.status === 416) {
       answer.cancel()

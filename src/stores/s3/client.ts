@@ -7,10 +7,12 @@ import { s3Path } from '../../model/lake-url.ts'
 import type { RequestCounts } from '../../model/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { Route } from '../route.ts'
 import { CredentialSource, findCredentials, type Credentials } from './credentials.ts'
 import { endpointOf, objectUrl, queryText, type Endpoint } from './endpoint.ts'
 import { connectionError, passes, refusalError, refusalOf, wantsNewKeys, type Refusal } from './errors.ts'
 import { readProfile, type Env } from './profile.ts'
+import { routedFetch, type Fetch, type FetchAnswer } from './routed-fetch.ts'
 
 export type Counts = { -readonly [K in keyof RequestCounts]: RequestCounts[K] }
 
@@ -30,8 +32,6 @@ export type S3Request = {
   readonly headers?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
   readonly counts: Counts
-  /** Simulated latency of every try. */
-  readonly delayMs?: number
 }
 
 export type S3Answer = {
@@ -61,13 +61,15 @@ type Setup = { readonly endpoint: Endpoint; readonly credentials: CredentialSour
 export class S3Client {
   readonly #env: Env
   readonly #rule: RetryRule
+  readonly #fetch: Fetch
   readonly #regions = new Map<string, string>()
   readonly #signingKeys = new Map<string, ArrayBuffer>()
   #setup: Promise<Setup> | null = null
 
-  constructor(env: Env, rule: RetryRule = RETRIES) {
+  constructor(env: Env, rule: RetryRule = RETRIES, fetchBy: Fetch = fetch) {
     this.#env = env
     this.#rule = rule
+    this.#fetch = fetchBy
   }
 
   get rule(): RetryRule {
@@ -180,11 +182,10 @@ export class S3Client {
     // A body that is unpacked on the way has another length than the object. With a range fetch says so itself, and saying it twice would not
     // be what was signed: this header is left out of the signature.
     if (!headers.has('range')) headers.set('accept-encoding', 'identity')
-    if (request.delayMs !== undefined && request.delayMs > 0) await sleep(request.delayMs)
     if (request.kind !== 'writes') request.counts[request.kind]++
     const watch = new Watch(request.signal, this.#rule.idleMs + (body?.length ?? 0) / SLOWEST_UPLOAD)
     try {
-      const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: watch.signal })
+      const response = await this.#fetch(url, { method, headers, body, redirect: 'manual', signal: watch.signal })
       watch.alive()
       const cancel = (): void => watch.abort()
       return { status: response.status, headers: response.headers, body: bodyOf(response, watch, request), cancel }
@@ -231,7 +232,7 @@ class Watch {
   }
 }
 
-async function* bodyOf(response: Response, watch: Watch, { kind, counts }: S3Request): AsyncGenerator<Buffer> {
+async function* bodyOf(response: FetchAnswer, watch: Watch, { kind, counts }: S3Request): AsyncGenerator<Buffer> {
   const announced = response.headers.get('content-length')
   let got = 0
   let whole = false
@@ -259,6 +260,17 @@ export async function textOf(answer: S3Answer): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of answer.body) chunks.push(chunk)
   return Buffer.concat(chunks).toString('utf8')
+}
+
+const routed = new WeakMap<Route, S3Client>()
+
+/** The client of this process whose requests take a route to their store. Requests for credentials do not. */
+export function routedClient(route: Route): S3Client {
+  const known = routed.get(route)
+  if (known !== undefined) return known
+  const client = new S3Client({ ...process.env }, RETRIES, routedFetch(route))
+  routed.set(route, client)
+  return client
 }
 
 let shared: { readonly key: string; readonly client: S3Client } | null = null

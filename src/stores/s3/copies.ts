@@ -27,7 +27,7 @@ const IDLE_MS = 10_000
 
 export type LocalCopy = AsyncDisposable & { readonly file: string }
 
-type Source = Pick<BodyRequest, 'bucket' | 'key' | 'counts' | 'delayMs'>
+type Source = Pick<BodyRequest, 'bucket' | 'key' | 'counts'>
 
 export class Copies {
   readonly #client: S3Client

@@ -29,7 +29,6 @@ export type ListRequest = {
   readonly maxKeys?: number
   readonly signal: AbortSignal
   readonly counts: Counts
-  readonly delayMs?: number
 }
 
 /** @throws SluiceError as `S3Client.request`; NO_SUCH_PATH for a bucket that is not there */
@@ -48,7 +47,7 @@ export async function* listPages(client: S3Client, request: ListRequest): AsyncG
 }
 
 async function onePage(client: S3Client, request: ListRequest, token: string | null): Promise<ListPage> {
-  const { bucket, prefix, delimiter, startAfter, maxKeys, signal, counts, delayMs } = request
+  const { bucket, prefix, delimiter, startAfter, maxKeys, signal, counts } = request
   const query = {
     'list-type': '2',
     prefix,
@@ -58,15 +57,7 @@ async function onePage(client: S3Client, request: ListRequest, token: string | n
     ...(maxKeys === undefined ? {} : { 'max-keys': String(maxKeys) }),
     ...(token === null ? {} : { 'continuation-token': token }),
   }
-  const send = {
-    kind: 'lists',
-    bucket,
-    key: '',
-    query,
-    signal,
-    counts,
-    ...(delayMs === undefined ? {} : { delayMs }),
-  } as const
+  const send = { kind: 'lists', bucket, key: '', query, signal, counts } as const
   return client.request(send, async (answer) => {
     const xml = await textOf(answer)
     if (!xml.includes('<ListBucketResult')) throw foreignAnswer(s3Path(bucket, prefix), answer, xml)

@@ -3,18 +3,19 @@ import type { LogEntry, LogObject, LogStore, RequestCounts } from '../../model/l
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { Route } from '../route.ts'
 import { Ahead } from './ahead.ts'
 import { readChunks, readWhole } from './body.ts'
-import { noCounts, sharedClient, type Counts, type S3Client } from './client.ts'
+import { noCounts, routedClient, sharedClient, type Counts, type S3Client } from './client.ts'
 import { Copies } from './copies.ts'
 import { listPages } from './list.ts'
 import { Spool } from './spool.ts'
 
 export type S3LogOptions = {
-  /** Added to every request, ms: to see what a store further away would cost. */
-  readonly delayMs?: number
   /** Default: one for all of this process, set up from its environment. */
   readonly client?: S3Client
+  /** Way to the store, where it is not the straight one; not looked at where there is a `client`. */
+  readonly route?: Route | undefined
 }
 
 /** Larger objects are not fetched before they are asked for. */
@@ -31,7 +32,6 @@ class S3Log implements LogStore {
   readonly #prefix: string
   readonly #client: S3Client
   readonly #counts: Counts = noCounts()
-  readonly #delayMs: number
   /** What the newest listing said of each object. */
   readonly #listed = new Map<string, Listed>()
   readonly #spool = new Spool()
@@ -46,8 +46,7 @@ class S3Log implements LogStore {
     this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket
     this.#prefix = place.prefix === '' ? '' : `${place.prefix}/`
-    this.#client = options.client ?? sharedClient()
-    this.#delayMs = options.delayMs ?? 0
+    this.#client = options.client ?? (options.route === undefined ? sharedClient() : routedClient(options.route))
     this.#copies = new Copies(this.#client)
     this.#ahead = new Ahead((path, signal) => this.#whole(path, signal))
   }
@@ -56,8 +55,8 @@ class S3Log implements LogStore {
     return this.#counts
   }
 
-  get #common(): { readonly bucket: string; readonly counts: Counts; readonly delayMs: number } {
-    return { bucket: this.#bucket, counts: this.#counts, delayMs: this.#delayMs }
+  get #common(): { readonly bucket: string; readonly counts: Counts } {
+    return { bucket: this.#bucket, counts: this.#counts }
   }
 
   /** A URL would resolve these parts, and ask for another object than the one that is named. */

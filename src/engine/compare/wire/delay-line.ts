@@ -1,0 +1,91 @@
+/**
+ * One direction of a connection, made longer: a byte that arrives at a moment leaves a fixed time later, in order. Nothing waits for what came
+ * before it, so a long line carries as many bytes a second as a short one.
+ */
+import type { Socket } from 'node:net'
+import { later } from '../later.ts'
+
+/** Bytes on their way at most, more than the receive window of a usual kernel; whoever sends more is made to wait, as there. */
+const ON_THE_WAY = 16 << 20
+
+/** `data` null stands for the end of what is sent, or for a connection that broke. */
+type Piece = { readonly due: number; readonly data: Buffer | null; readonly broken: boolean }
+
+export class DelayLine {
+  readonly #from: Socket
+  readonly #to: Socket
+  readonly #delayMs: number
+  #pieces: Piece[] = []
+  /** The first of `#pieces` that has not left. */
+  #next = 0
+  #bytes = 0
+  #waits = false
+  #blocked = false
+  #ended = false
+
+  /**
+   * Begins to read `from`, which must not have been read before.
+   * @param delayMs whole time on the line, ms
+   */
+  constructor(from: Socket, to: Socket, delayMs: number) {
+    this.#from = from
+    this.#to = to
+    this.#delayMs = delayMs
+    from.on('data', (data: Buffer) => this.#arrived(data, false))
+    from.once('end', () => this.#end(false))
+    from.once('close', () => this.#end(true))
+    to.on('drain', () => {
+      this.#blocked = false
+      this.#leave()
+    })
+    // It may have broken before anybody listened.
+    if (from.destroyed) this.#end(true)
+    else from.resume()
+  }
+
+  #end(broken: boolean): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#arrived(null, broken)
+  }
+
+  #arrived(data: Buffer | null, broken: boolean): void {
+    this.#pieces.push({ due: performance.now() + this.#delayMs, data, broken })
+    this.#bytes += data?.length ?? 0
+    if (this.#bytes > ON_THE_WAY) this.#from.pause()
+    this.#wait()
+  }
+
+  #wait(): void {
+    const piece = this.#pieces[this.#next]
+    if (this.#waits || this.#blocked || piece === undefined) return
+    this.#waits = true
+    later(piece.due, () => {
+      this.#waits = false
+      this.#leave()
+    })
+  }
+
+  #leave(): void {
+    for (;;) {
+      const piece = this.#pieces[this.#next]
+      if (this.#blocked || piece === undefined || piece.due > performance.now()) break
+      this.#next++
+      this.#pass(piece)
+    }
+    if (this.#next === this.#pieces.length || this.#next > 1000) {
+      this.#pieces = this.#pieces.slice(this.#next)
+      this.#next = 0
+    }
+    if (this.#bytes <= ON_THE_WAY && this.#from.isPaused()) this.#from.resume()
+    this.#wait()
+  }
+
+  #pass({ data, broken }: Piece): void {
+    this.#bytes -= data?.length ?? 0
+    if (this.#to.destroyed) return
+    if (broken) this.#to.resetAndDestroy()
+    else if (data === null) this.#to.end()
+    else this.#blocked = !this.#to.write(data)
+  }
+}

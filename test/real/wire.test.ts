@@ -1,0 +1,176 @@
+/** The proxy of `--simulate-latency`: how long bytes take through it, that they are the same bytes, and what becomes of ends and breaks. */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import net from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Wire } from '../../src/engine/compare/wire/wire.ts'
+
+const ROUND_TRIP = 40
+
+let server: net.Server
+let wire: Wire
+let serve: (socket: net.Socket) => void
+const open = new Set<net.Socket>()
+
+beforeEach(async () => {
+  serve = (socket) => socket.pipe(socket)
+  server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    open.add(socket)
+    socket.on('error', () => socket.destroy())
+    serve(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  wire = await Wire.start(ROUND_TRIP)
+})
+
+afterEach(async () => {
+  await wire[Symbol.asyncDispose]()
+  for (const socket of open) socket.destroy()
+  open.clear()
+  server.close()
+})
+
+const port = (): number => (server.address() as net.AddressInfo).port
+
+async function client(to = port()): Promise<net.Socket> {
+  const socket = net.connect({ ...(await wire.route({ host: '127.0.0.1', port: to })), noDelay: true })
+  socket.on('error', () => undefined)
+  open.add(socket)
+  return socket
+}
+
+/** Time from before an act until the socket says something, ms. */
+async function answered(socket: net.Socket, act: () => void): Promise<number> {
+  const begun = performance.now()
+  const heard = once(socket, 'data')
+  act()
+  await heard
+  return performance.now() - begun
+}
+
+describe('time', () => {
+  test('a question and its answer take a round trip, each of many, and connecting takes one more', async () => {
+    const begun = performance.now()
+    const socket = await client()
+    await answered(socket, () => socket.write('first'))
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(2 * ROUND_TRIP)
+    for (let i = 0; i < 10; i++)
+      expect(await answered(socket, () => socket.write(`${i}`))).toBeGreaterThanOrEqual(ROUND_TRIP)
+  })
+
+  test('a server that speaks first is heard when a client further away would have been seen', async () => {
+    serve = (socket) => socket.write('greeting')
+    const begun = performance.now()
+    const socket = await client()
+    await once(socket, 'data')
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(2 * ROUND_TRIP)
+  })
+
+  test('what is sent one after the other is on its way at the same time', async () => {
+    const heard: string[] = []
+    serve = (socket) => socket.on('data', (data) => heard.push(...data.toString().split('')))
+    const [many, one] = [await client(), await client()]
+    const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+    await wait(3 * ROUND_TRIP)
+    const pieces = 'abcdefghijklmnopqrstuvwxyz'
+    for (const piece of pieces) {
+      many.write(piece)
+      await wait(3)
+    }
+    // A line that carries one piece at a time would still have most of them when the other connection's piece is there.
+    await wait(4 * ROUND_TRIP)
+    one.write('!')
+    while (heard.length <= pieces.length) await wait(5)
+    expect(heard.join('')).toBe(`${pieces}!`)
+  })
+})
+
+test(
+  'many bytes arrive whole and in order, also where the reader is slower than the writer',
+  { timeout: 60_000 },
+  async () => {
+    const [sent, received] = [createHash('sha256'), createHash('sha256')]
+    let bytes = 0
+    serve = (socket) => {
+      socket.on('data', (data: Buffer) => {
+        bytes += data.length
+        received.update(data)
+        socket.pause()
+        setImmediate(() => socket.resume())
+      })
+      socket.on('end', () => socket.end(String(bytes)))
+    }
+    const socket = await client()
+    for (let i = 0; i < 48; i++) {
+      const piece = Buffer.alloc(1 << 20, `${i} `)
+      sent.update(piece)
+      if (!socket.write(piece)) await once(socket, 'drain')
+    }
+    // One side has ended; the other one still has something to say.
+    socket.end()
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(answer.toString()).toBe(String(48 << 20))
+    expect(received.digest('hex')).toBe(sent.digest('hex'))
+  },
+)
+
+describe('ends and breaks', () => {
+  test('a server that ends is heard to the end', async () => {
+    serve = (socket) => socket.end('all of it')
+    const socket = await client()
+    let text = ''
+    socket.on('data', (data) => (text += data.toString()))
+    await once(socket, 'end')
+    expect(text).toBe('all of it')
+  })
+
+  test.each([
+    ['the server breaks it off', (socket: net.Socket) => socket.once('data', () => socket.resetAndDestroy())],
+    ['it breaks off before anything was said', (socket: net.Socket) => socket.resetAndDestroy()],
+  ])('a connection that breaks is broken on this side too: %s', async (_, act) => {
+    serve = act
+    const socket = await client()
+    socket.write('x')
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
+    expect(['ECONNRESET', 'EPIPE']).toContain(error.code)
+  })
+
+  test('a client that goes away is gone for the server', async () => {
+    const gone = new Promise<void>((resolve) => {
+      serve = (socket) => {
+        socket.once('data', () => socket.write('here'))
+        socket.once('close', () => resolve())
+      }
+    })
+    const socket = await client()
+    await answered(socket, () => socket.write('x'))
+    socket.resetAndDestroy()
+    await gone
+  })
+
+  test('a server that is not there refuses', async () => {
+    const other = net.createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const closed = (other.address() as net.AddressInfo).port
+    other.close()
+    await once(other, 'close')
+    const socket = await client(closed)
+    socket.write('x')
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
+    expect(['ECONNRESET', 'EPIPE']).toContain(error.code)
+  })
+
+  test('a wire that is taken down cuts what goes through it, and takes nobody any more', async () => {
+    const socket = await client()
+    await answered(socket, () => socket.write('x'))
+    const by = await wire.route({ host: '127.0.0.1', port: port() })
+    const cut = once(socket, 'close')
+    await wire[Symbol.asyncDispose]()
+    await cut
+    const late = net.connect(by)
+    const [error] = (await once(late, 'error')) as [NodeJS.ErrnoException]
+    expect(error.code).toBe('ECONNREFUSED')
+    await expect(wire.route({ host: '127.0.0.1', port: 1 })).rejects.toMatchObject({ code: 'INTERNAL' })
+  })
+})
