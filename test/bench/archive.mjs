@@ -6,7 +6,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
-import { CACHE, ROOT } from './lakes.mjs'
+import { ROOT, scratchFolder } from './lakes.mjs'
 import { measure } from './measure.mjs'
 import { postgresql } from './servers.mjs'
 import { megabytes, textTable, time } from './table.mjs'
@@ -21,12 +21,13 @@ const LITTLE = '64mb'
 
 /** @param {{runs: number, rows: number}} options */
 export async function archives({ runs, rows }) {
+  const folder = scratchFolder('archive')
   const server = await postgresql()
   if (server === null) {
     process.stderr.write('archive: no PostgreSQL for this platform\n')
+    fs.rmSync(folder, { recursive: true, force: true })
     return
   }
-  const folder = fs.mkdtempSync(path.join(CACHE, 'archive-'))
   try {
     const source = await database(server.url, 'source')
     const heap = await fill(source, rows)

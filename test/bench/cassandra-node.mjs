@@ -4,13 +4,12 @@ import fs from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { pathToFileURL } from 'node:url'
-import { CACHE, ROOT } from './lakes.mjs'
+import { ROOT, scratchFolder } from './lakes.mjs'
 
 /** @returns {Promise<{url: (keyspace?: string) => string, cql: (...statements: string[]) => Promise<void>, stop: () => Promise<void>} | null>} null where there is none */
 export async function cassandra() {
-  fs.mkdirSync(CACHE, { recursive: true })
   const folder = path.join(ROOT, 'test/support/servers')
-  const emitted = fs.mkdtempSync(path.join(CACHE, 'node-'))
+  const emitted = scratchFolder('node')
   const flags =
     '--noCheck --ignoreConfig --module nodenext --target es2022 --allowImportingTsExtensions --rewriteRelativeImportExtensions'
   const compiler = path.join(ROOT, 'node_modules/.bin/tsc')

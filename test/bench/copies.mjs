@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
-import { CACHE, ROOT } from './lakes.mjs'
+import { ROOT, scratchFolder } from './lakes.mjs'
 import { measure } from './measure.mjs'
 import { postgresql } from './servers.mjs'
 import { megabytes, textTable, time } from './table.mjs'
@@ -18,12 +18,13 @@ const FLOOR = path.join(import.meta.dirname, 'floor-copy.mjs')
 
 /** @param {{runs: number, rows: number, only?: string}} options */
 export async function copies({ runs, rows, only = '' }) {
+  const folder = scratchFolder('copy')
   const server = await postgresql()
   if (server === null) {
     process.stderr.write('copy: no PostgreSQL for this platform\n')
+    fs.rmSync(folder, { recursive: true, force: true })
     return
   }
-  const folder = fs.mkdtempSync(path.join(CACHE, 'copy-'))
   /** @type {string[][]} */
   const table = []
   try {

@@ -8,6 +8,12 @@ import path from 'node:path'
 export const ROOT = path.resolve(import.meta.dirname, '../..')
 export const CACHE = path.join(os.tmpdir(), 'sluice-bench')
 
+/** A new folder below the cache, for what a measurement leaves behind. @param {string} name */
+export function scratchFolder(name) {
+  fs.mkdirSync(CACHE, { recursive: true })
+  return fs.mkdtempSync(path.join(CACHE, `${name}-`))
+}
+
 /** @param {boolean} quick @returns {Record<string, string[]>} flags of make-lake by name */
 export function lakeFlags(quick) {
   const n = (/** @type {number} */ full) => String(quick ? full / 10 : full)

@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
-import { CACHE, lake, lakeFlags, realTable, ROOT } from './lakes.mjs'
+import { lake, lakeFlags, realTable, ROOT, scratchFolder } from './lakes.mjs'
 import { measure, median } from './measure.mjs'
 import { mysql, postgresql } from './servers.mjs'
 import { megabytes, textTable, time } from './table.mjs'
@@ -93,8 +93,7 @@ function removeDatabase(file) {
   for (const suffix of ['', '-wal', '-shm', '-journal']) fs.rmSync(file + suffix, { force: true })
 }
 
-fs.mkdirSync(CACHE, { recursive: true })
-const scratch = fs.mkdtempSync(path.join(CACHE, 'run-'))
+const scratch = scratchFolder('run')
 const catalog = path.join(scratch, 'catalog.db')
 const floorFile = path.join(scratch, 'floor.db')
 

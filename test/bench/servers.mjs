@@ -36,13 +36,16 @@ function ownFolder(owner) {
   return folder
 }
 
-/** @param {() => Promise<unknown>} connect */
-async function untilUp(connect) {
+/** A server that does not come up is ended. @param {() => Promise<unknown>} connect @param {() => Promise<void>} stop */
+async function untilUp(connect, stop) {
   for (let tries = 0; ; tries++) {
     try {
       return await connect()
     } catch (error) {
-      if (tries === 150) throw error
+      if (tries === 150) {
+        await stop()
+        throw error
+      }
       await sleep(100)
     }
   }
@@ -50,9 +53,11 @@ async function untilUp(connect) {
 
 /** @param {import('node:child_process').ChildProcess} child @param {string} folder @param {NodeJS.Signals} signal */
 async function end(child, folder, signal) {
-  const gone = new Promise((resolve) => child.once('exit', resolve))
-  child.kill(signal)
-  await gone
+  if (child.exitCode === null && child.signalCode === null) {
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    await gone
+  }
   fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 }
 
@@ -71,12 +76,13 @@ export async function postgresql() {
   const child = spawn(path.join(bin, 'postgres'), ['-D', data, '-p', String(port), '-k', folder, ...settings], { ...at, stdio: 'ignore' }) // prettier-ignore
   const url = `postgresql://app@127.0.0.1:${port}/postgres`
   const { default: pg } = await import('pg')
+  const stop = () => end(child, folder, 'SIGINT')
   await untilUp(async () => {
     const client = new pg.Client(url)
     await client.connect()
     await client.end()
-  })
-  return { url, stop: () => end(child, folder, 'SIGINT') }
+  }, stop)
+  return { url, stop }
 }
 
 /** @returns {Promise<Server | null>} */
@@ -100,6 +106,7 @@ export async function mysql() {
   const child = spawn(program, [...words, '--bind-address=127.0.0.1', `--init-file=${init}`, '--local-infile=1', '--innodb-buffer-pool-size=512M', '--innodb-log-file-size=512M'], { ...owner, cwd: folder, stdio: 'ignore' }) // prettier-ignore
   const url = `mysql://app:bench@127.0.0.1:${port}/bench`
   const { createConnection } = await import('mysql2/promise')
-  await untilUp(async () => (await createConnection(url)).end())
-  return { url, stop: () => end(child, folder, 'SIGTERM') }
+  const stop = () => end(child, folder, 'SIGTERM')
+  await untilUp(async () => (await createConnection(url)).end(), stop)
+  return { url, stop }
 }
