@@ -1,22 +1,9 @@
 /** The least rights that a login needs for its part of the work, as statements of the catalog's database. */
 import type { SqlReader } from '../stores/port.ts'
 import { SluiceError } from '../shared/errors.ts'
-import type { AccessLevel } from './access-level.ts'
+import type { GrantPlan, GrantWish } from './grant-plan.ts'
 import { mysqlGrants } from './mysql/grants.ts'
 import { postgresqlGrants } from './postgresql/grants.ts'
-
-export type GrantWish = { readonly level: AccessLevel; readonly to: string }
-
-export type GrantPlan = {
-  /** In the order in which they are run, without semicolons. */
-  readonly statements: readonly string[]
-  /** What the statements cannot do, or do beyond the catalog. */
-  readonly notes: readonly string[]
-  /** Who may run them. */
-  readonly by: string
-  /** Why it is not known whether the role exists; then statements are printed, and not run. */
-  readonly unsure?: string
-}
 
 /**
  * @throws SluiceError BAD_FLAG for a role that does not exist, NOT_A_CATALOG where there is nothing yet to read or write,

@@ -3,7 +3,7 @@ import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive-eve
 import { surplusText } from '../model/archiving/surplus-text.ts'
 import { cut } from './copy-listings.ts'
 import { bytesText, durationText, grouped, plural, timeText } from './format.ts'
-import type { Listing } from './listings.ts'
+import type { Listing } from './listing.ts'
 import { visible } from './row-writer.ts'
 import { tableWriter } from './text-table.ts'
 import type { Column } from './text-table.ts'

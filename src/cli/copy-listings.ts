@@ -1,7 +1,7 @@
 /** Tables of a database, and rows in which two tables differ, as rows of an aligned table. */
 import type { CopyPlanLine, DifferenceEvent, RelationEvent } from '../model/event.ts'
 import { bytesText, clockText, grouped, timeText } from './format.ts'
-import type { Listing } from './listings.ts'
+import type { Listing } from './listing.ts'
 import { visible } from './row-writer.ts'
 import { cells, pad } from './text-table.ts'
 import type { Column } from './text-table.ts'

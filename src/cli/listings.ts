@@ -3,9 +3,8 @@ import type { Event, PlanLine, QuestionEvent, Side } from '../model/event.ts'
 import { ARCHIVED, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, RELATIONS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
+import type { Listing } from './listing.ts'
 import type { Column } from './text-table.ts'
-
-export type Listing = { readonly columns: readonly Column[]; readonly row: (event: Event) => readonly string[] | null }
 
 const left = (title: string, least = 0): Column => ({ title, align: 'left', least })
 const right = (title: string): Column => ({ title, align: 'right' })

@@ -1,6 +1,6 @@
 /** Operations on archives, as data; part of the union in operation.ts. */
 import type { CalendarSpec } from './calendar/calendar.ts'
-import type { RowFormat } from './operation.ts'
+import type { RowFormat } from './row-format.ts'
 
 /** Plans (`dryRun`) or runs. Partitions that an earlier run left on their way are gone on with. */
 export type ArchiveOperation = {

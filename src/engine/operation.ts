@@ -18,8 +18,11 @@ import type {
   QueryOperation,
   RestoreOperation,
 } from './archive-operations.ts'
+import type { RowFormat } from './row-format.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Emit, EventBody } from '../model/event.ts'
+
+export type { RowFormat } from './row-format.ts'
 
 export type CheckFiles = 'none' | 'sample' | 'all'
 
@@ -31,8 +34,6 @@ export type ExportedCheckpoint = 'none' | 'base' | 'latest'
 
 /** Rights that a login may get on a catalog. */
 export type GrantedRole = AccessLevel
-
-export type RowFormat = 'table' | 'csv' | 'json'
 
 export type AsOf = { readonly version?: number; readonly timestampMs?: number }
 

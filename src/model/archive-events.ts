@@ -1,7 +1,7 @@
 /** What happens to partitions on their way into an archive and back; part of the union in event.ts. */
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { ArchiveState } from './archiving/state.ts'
-import type { Dec } from './event.ts'
+import type { Dec } from './dec.ts'
 
 /** One partition of a plan. Bounds as the source prints them; the first is in it, the second is not; absent where it is open. */
 export type ArchivePlanEvent = {

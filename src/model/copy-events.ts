@@ -1,5 +1,5 @@
 /** Events about the chunks of a copy, and what they come to. */
-import type { Dec } from './event.ts'
+import type { Dec } from './dec.ts'
 
 /** Edges of a chunk of a copy: the first one is not part of it, unless the key is a whole number, where both are. Null is open. */
 export type KeySpan = { from?: readonly string[] | null; to?: readonly string[] | null }

@@ -15,9 +15,11 @@ import type {
   QuerySourcesEvent,
 } from './archive-events.ts'
 import type { ChunkTally, CopyTally, KeySpan, Latency, LookDifferenceEvent, ReleaseReason } from './copy-events.ts'
+import type { Dec } from './dec.ts'
 import type { FsckCheckedEvent, FsckFindingEvent } from './fsck-events.ts'
 import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 
+export { dec, type Dec } from './dec.ts'
 export type {
   ChunkTally,
   CopyAgain,
@@ -29,11 +31,6 @@ export type {
 } from './copy-events.ts'
 export type { FsckCheckedEvent, FsckFindingEvent } from './fsck-events.ts'
 export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
-
-/** A decimal integer as text, so that no JSON reader rounds it. */
-export type Dec = string
-
-export const dec = (n: number | bigint): Dec => n.toString()
 
 export type RunStatus = 'ok' | 'failed' | 'refused' | 'stopped'
 export type TableStatus = 'ok' | 'current' | 'failed' | 'refused' | 'stopped' | 'skipped'

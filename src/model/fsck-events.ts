@@ -1,5 +1,5 @@
 /** Events of `fsck`. */
-import type { Dec } from './event.ts'
+import type { Dec } from './dec.ts'
 
 /** Something that `fsck` came upon. */
 export type FsckFindingEvent = {

@@ -1,6 +1,6 @@
 /** The grammar of `--where`. */
 import { parseDate, parseTimestamp } from './instant.ts'
-import type { ColumnRef, Comparison, Condition, Literal, Predicate } from './predicate.ts'
+import type { ColumnRef, Comparison, Condition, Literal, Predicate } from './condition.ts'
 import { predicateError, RESERVED, tokens } from './predicate-lexer.ts'
 import type { Token } from './predicate-lexer.ts'
 

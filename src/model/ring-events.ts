@@ -1,7 +1,7 @@
 /** Events about tables whose rows lie on a ring of tokens. */
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { RingSpec } from './copy/column-type.ts'
-import type { Dec } from './event.ts'
+import type { Dec } from './dec.ts'
 
 /** A part of the ring of a table, and what lies in it: counted where `exact`, else what a sample lets expect. */
 export type RingPartEvent = {

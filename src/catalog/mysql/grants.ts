@@ -2,7 +2,7 @@
 import type { SqlReader } from '../../stores/port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { AccessLevel } from '../access-level.ts'
-import type { GrantPlan, GrantWish } from '../grants.ts'
+import type { GrantPlan, GrantWish } from '../grant-plan.ts'
 import { nameForSql } from '../name-for-sql.ts'
 import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
 import { mysqlDialect } from './dialect.ts'

@@ -1,7 +1,7 @@
 /** The least rights for a catalog in PostgreSQL. */
 import type { SqlReader } from '../../stores/port.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { GrantPlan, GrantWish } from '../grants.ts'
+import type { GrantPlan, GrantWish } from '../grant-plan.ts'
 import { nameForSql } from '../name-for-sql.ts'
 import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
 import { postgresqlDialect } from './dialect.ts'

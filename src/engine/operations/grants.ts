@@ -1,5 +1,6 @@
 /** `grants`: prints the least rights that a login needs on a catalog as SQL, and with `--apply` gives them. */
-import { fileHasNoRoles, grantPlan, type GrantPlan } from '../../catalog/grants.ts'
+import type { GrantPlan } from '../../catalog/grant-plan.ts'
+import { fileHasNoRoles, grantPlan } from '../../catalog/grants.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { REPEATABLE, type SqlDatabase } from '../../stores/port.ts'

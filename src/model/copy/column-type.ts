@@ -3,6 +3,9 @@
  * canonical text of each stands in docs/CANONICAL.md.
  */
 import type { ColumnSequence } from './sequence.ts'
+import type { TableName } from './table-name.ts'
+
+export type { TableName } from './table-name.ts'
 
 export type ColumnType =
   | { readonly kind: 'bool' }
@@ -69,12 +72,6 @@ export type Column = {
 }
 
 export type TableOption = 'STRICT' | 'WITHOUT ROWID' | 'AUTOINCREMENT'
-
-export type TableName = {
-  /** Absent where the system has no schemas. */
-  readonly schema?: string
-  readonly name: string
-}
 
 /** A table of any store, as it is found there. */
 export type TableSpec = {

@@ -1,5 +1,5 @@
 /** Sequences that number the rows of a table: identity columns, AUTO_INCREMENT, AUTOINCREMENT, defaults with `nextval`. */
-import type { TableName } from './column-type.ts'
+import type { TableName } from './table-name.ts'
 
 export type SequenceOptions = {
   readonly start: bigint

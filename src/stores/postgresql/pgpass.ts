@@ -2,7 +2,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { Environment } from './settings.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
 
 export type Server = {
   readonly host: string

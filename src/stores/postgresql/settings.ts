@@ -4,7 +4,9 @@ import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import type { Route } from '../route.ts'
 import { isLocalHost, readPem, tlsModeOf, tlsPlan, type TlsPlan } from '../tls.ts'
-import { passwordFromFile } from './pgpass.ts'
+import { passwordFromFile, type Environment } from './pgpass.ts'
+
+export type { Environment } from './pgpass.ts'
 
 export type PostgresSettings = {
   /** URL without password, for messages. */
@@ -34,8 +36,6 @@ export type PostgresSettings = {
   /** The way to the server, where it is not the straight one. */
   readonly route?: Route | undefined
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 const PARAMETERS = 'host port user password dbname sslmode sslrootcert sslcert sslkey connect_timeout application_name'
   .split(' ')

@@ -1,9 +1,16 @@
 /** Credentials that somebody hands out over HTTP: STS for a web identity, the container's agent, the instance's metadata service. */
 import { readFile } from 'node:fs/promises'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Credentials } from './credentials.ts'
 import { present, type Env, type Profile } from './profile.ts'
 import { tagText } from './xml.ts'
+
+export type Credentials = {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string
+  /** ms since the epoch; absent for keys that do not expire. */
+  readonly expires?: number
+}
 
 const STS_TIMEOUT_MS = 10_000
 const CONTAINER_TIMEOUT_MS = 2_000

@@ -1,16 +1,10 @@
 /** Who we are to S3: the standard chain of places that credentials come from, asked in order, and asked again before they expire. */
 import { SluiceError } from '../../shared/errors.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { fromContainer, fromInstance, fromWebIdentity } from './credentials-remote.ts'
+import { fromContainer, fromInstance, fromWebIdentity, type Credentials } from './credentials-remote.ts'
 import { present, type Env, type Profile } from './profile.ts'
 
-export type Credentials = {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly sessionToken?: string
-  /** ms since the epoch; absent for keys that do not expire. */
-  readonly expires?: number
-}
+export type { Credentials } from './credentials-remote.ts'
 
 /** Temporary keys are replaced this long before they end. */
 const RENEW_BEFORE_MS = 5 * 60_000

@@ -1,6 +1,6 @@
 /** Which columns Cassandra would get for something that another system holds. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
-import { columnTypeOf, isBefore, type SimpleName } from './types.ts'
+import { columnTypeOf, isBefore, type SimpleName } from './cql-type.ts'
 
 /**
  * Lists become text, for Cassandra's own hold no nulls and no lists within; JSON does, and a time without a zone, for a `timestamp` is a moment.

@@ -30,7 +30,8 @@ import { CassandraSource } from './source.ts'
 import { tableId } from './schema-look.ts'
 import { settingsFor, type TableSettings } from './table-settings.ts'
 import { tablesOf } from './tables.ts'
-import { CassandraTarget, type WriteWish } from './target.ts'
+import { CassandraTarget } from './target.ts'
+import type { WriteWish } from './write-wish.ts'
 import { declareCql } from './types.ts'
 
 /** What a run asks of Cassandra beside its URL. */

@@ -16,18 +16,8 @@ import { refuseNoCondition } from './select.ts'
 import { SameTable } from './same-table.ts'
 import { shapeOf } from './shape.ts'
 import { sourceError } from './source-errors.ts'
-import type { StampWish } from './stamps.ts'
+import type { WriteWish } from './write-wish.ts'
 import { CassandraChunkWriter } from './writer.ts'
-
-/** How rows are written, where a run does not leave it to the defaults. */
-export type WriteWish = StampWish & {
-  /** Where a write cannot be had at its level it is done at ONE. */
-  readonly fallBackToOne?: true
-  /** Rows of one batch; batches hold rows of one partition only. */
-  readonly batchRows?: number
-  /** Told of a row that was written at ONE only: its table, its key as texts, and why. */
-  readonly onWeakWrite?: (table: string, key: readonly string[], why: string) => void
-}
 
 export class CassandraTarget implements CopyTarget {
   readonly #link: CassandraLink

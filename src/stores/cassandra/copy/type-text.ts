@@ -1,7 +1,7 @@
 /** Types in CQL, as a column is declared with them, and back. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import type { CqlField, CqlType, SimpleName } from './types.ts'
+import type { CqlField, CqlType, SimpleName } from './cql-type.ts'
 
 /**
  * The type in one spelling, the same for every server: names of users' types in quotes and without a keyspace, `frozen` for tuples too, and not

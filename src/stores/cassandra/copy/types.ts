@@ -1,49 +1,9 @@
 /** What columns of Cassandra hold: as its driver tells it, in CQL, and in the words that all stores share. */
-import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { isBefore, type CqlType, type SimpleName } from './cql-type.ts'
 
+export { columnTypeOf, isBefore, type CqlField, type CqlType, type SimpleName } from './cql-type.ts'
 export { declareCql } from './declare.ts'
 export { cqlText, parseCql } from './type-text.ts'
-
-export type SimpleName =
-  | 'ascii'
-  | 'bigint'
-  | 'blob'
-  | 'boolean'
-  | 'counter'
-  | 'date'
-  | 'decimal'
-  | 'double'
-  | 'duration'
-  | 'float'
-  | 'inet'
-  | 'int'
-  | 'smallint'
-  | 'text'
-  | 'time'
-  | 'timestamp'
-  | 'timeuuid'
-  | 'tinyint'
-  | 'uuid'
-  | 'varint'
-
-export type CqlField = { readonly name: string; readonly type: CqlType }
-
-/** What stands within another type is frozen, whatever its text says. */
-export type CqlType =
-  | { readonly kind: 'simple'; readonly name: SimpleName }
-  | { readonly kind: 'list' | 'set'; readonly of: CqlType; readonly frozen: boolean }
-  | { readonly kind: 'map'; readonly key: CqlType; readonly value: CqlType; readonly frozen: boolean }
-  | { readonly kind: 'tuple'; readonly parts: readonly CqlType[] }
-  /** Of the keyspace of its table, for there is no other way. `fields` is null where only its name is known. */
-  | {
-      readonly kind: 'udt'
-      readonly name: string
-      readonly fields: readonly CqlField[] | null
-      readonly frozen: boolean
-    }
-  | { readonly kind: 'vector'; readonly of: CqlType; readonly size: number }
-  /** A class of the server, as its bytes. */
-  | { readonly kind: 'custom'; readonly name: string }
 
 /** A type as the driver's metadata has it, in tables and in results. */
 export type DriverType = {
@@ -130,39 +90,4 @@ export function isManyCells(type: CqlType): boolean {
 /** Whether a server freezes types of users by itself: before 3.6. @param release as the server tells it: `2.1.0` */
 export function freezesTypes(release: string): boolean {
   return isBefore(release, 3, 6)
-}
-
-/** Whether a server is of a time before some release. */
-export function isBefore(release: string, major: number, minor: number): boolean {
-  const [first = 0, second = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
-  return first < major || (first === major && second < minor)
-}
-
-const PLAIN: Readonly<Record<SimpleName, ColumnType>> = {
-  ascii: { kind: 'text' },
-  bigint: { kind: 'int', bits: 64 },
-  blob: { kind: 'bytes' },
-  boolean: { kind: 'bool' },
-  counter: { kind: 'int', bits: 64 },
-  date: { kind: 'date' },
-  decimal: { kind: 'decimal', spelled: true },
-  double: { kind: 'float', bits: 64 },
-  duration: { kind: 'native', name: 'duration' },
-  float: { kind: 'float', bits: 32 },
-  inet: { kind: 'native', name: 'inet' },
-  int: { kind: 'int', bits: 32 },
-  smallint: { kind: 'int', bits: 16 },
-  text: { kind: 'text' },
-  time: { kind: 'time', digits: 9 },
-  timestamp: { kind: 'timestamp', zone: true, digits: 3 },
-  timeuuid: { kind: 'uuid' },
-  tinyint: { kind: 'int', bits: 8 },
-  uuid: { kind: 'uuid' },
-  varint: { kind: 'decimal', scale: 0 },
-}
-
-/** Lists and sets are JSON like all else that holds several values: sets and maps sort theirs, and none holds nulls. */
-export function columnTypeOf(type: CqlType): ColumnType {
-  if (type.kind === 'simple') return PLAIN[type.name]
-  return type.kind === 'custom' ? { kind: 'native', name: `cassandra ${type.name}` } : { kind: 'json' }
 }

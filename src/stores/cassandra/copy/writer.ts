@@ -21,7 +21,7 @@ import { Sender } from './sender.ts'
 import type { TableShape } from './shape.ts'
 import { Stamping } from './stamps.ts'
 import { Statements } from './statements.ts'
-import type { WriteWish } from './target.ts'
+import type { WriteWish } from './write-wish.ts'
 
 export type WriterParts = {
   readonly link: CassandraLink

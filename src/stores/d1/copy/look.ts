@@ -6,7 +6,7 @@ import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { quote } from '../../sqlite/copy/ddl.ts'
 import { affinityOf, ANY, typeOf } from '../../sqlite/copy/types.ts'
 import type { D1Client, D1Result, D1Row, D1Statement } from '../client.ts'
-import type { ColumnInfo, Shape } from './tables.ts'
+import type { ColumnInfo, Shape } from './shape.ts'
 
 export type Looks = {
   readonly types: ReadonlyMap<string, ColumnType>

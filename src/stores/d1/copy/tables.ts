@@ -4,28 +4,8 @@ import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { ANY, isNumberAsText, spelledOf, typeOf } from '../../sqlite/copy/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { lookAt, type Looks } from './look.ts'
-import { keyOf, type UniqueIndex } from './unique.ts'
-
-export type ColumnInfo = {
-  readonly name: string
-  readonly native: string
-  readonly notNull: boolean
-  readonly initial: string | null
-  /** Place in the primary key, from 1; 0 outside of it. */
-  readonly primary: number
-  readonly hidden: number
-}
-
-export type Shape = {
-  readonly name: string
-  readonly sql: string
-  /** By which name the number of a row can be read; null where a table has none, or columns took all of its names. */
-  readonly rowid: string | null
-  /** The column that is this number; null where no column is. */
-  readonly alias: string | null
-  readonly columns: readonly ColumnInfo[]
-  readonly indexes: readonly UniqueIndex[]
-}
+import type { Shape } from './shape.ts'
+import { keyOf } from './unique.ts'
 
 /**
  * @param pattern `name` or `main.name`, with `*` for any characters; upper and lower case are one, as they are to SQLite

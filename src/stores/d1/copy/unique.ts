@@ -1,13 +1,6 @@
 /** Which columns tell the rows of a table apart. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import type { Shape } from './tables.ts'
-
-/** An index of whole columns, over all rows. */
-export type UniqueIndex = {
-  readonly origin: string
-  readonly names: readonly string[]
-  readonly collations: readonly string[]
-}
+import type { Shape } from './shape.ts'
 
 /** The primary key, or else the smallest unique index, those without NULLs first. */
 export function keyOf(

@@ -2,7 +2,6 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { collateSql } from './numbering.ts'
 
 /** @throws SluiceError TABLE_REFUSED for a name that SQL cannot hold */
 export function quote(name: string): string {
@@ -87,4 +86,10 @@ export function insertEnds(
     head,
     tail: `${on}UPDATE SET ${columns.map((name) => `${quote(name)} = excluded.${quote(name)}`).join(', ')}`,
   }
+}
+
+/** `COLLATE` of a column of a new table; empty for one that is compared by its bytes. */
+export function collateSql(collation: string | undefined): string {
+  if (collation === undefined || collation === 'unknown') return ''
+  return ` COLLATE ${/^\w+$/.test(collation) ? collation : quotedName(collation)}`
 }

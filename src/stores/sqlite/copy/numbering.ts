@@ -1,7 +1,6 @@
 /** Numbers that AUTOINCREMENT gives next, in SQLite's SQL. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import { quotedName } from '../../../shared/sql-text.ts'
 import type { Query } from './object-list.ts'
 
 export type Numbering = {
@@ -46,10 +45,4 @@ export function numberingOf(table: TableSpec, autoincrement: boolean, sequences:
     )
   }
   return { statements, notes }
-}
-
-/** `COLLATE` of a column of a new table; empty for one that is compared by its bytes. */
-export function collateSql(collation: string | undefined): string {
-  if (collation === undefined || collation === 'unknown') return ''
-  return ` COLLATE ${/^\w+$/.test(collation) ? collation : quotedName(collation)}`
 }
