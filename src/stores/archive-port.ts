@@ -2,7 +2,8 @@
 import type { TableName, TableSpec } from '../model/copy/column-type.ts'
 import type { Range } from '../model/copy/range.ts'
 import type { Digest } from '../model/copy/rows.ts'
-import type { Closing, ReadColumn, Statement } from './copy-port.ts'
+import type { Closing, Statement } from './ledger-port.ts'
+import type { ReadColumn } from './read-column.ts'
 
 /** A partition that the system itself keeps as a table. */
 export type NativePartition = {

@@ -2,7 +2,6 @@
  * What a store offers to copies: tables, ranges of them to read at one point in time, chunks to write in one transaction. Differences
  * between systems are data in `StoreAbilities`; the engine asks them, and never for a name.
  */
-import type { Codec } from '../model/copy/codec.ts'
 import type { ColumnType, Column, TableName, TableSpec } from '../model/copy/column-type.ts'
 import type { ReadPoint } from '../model/copy/plan.ts'
 import type { Range } from '../model/copy/range.ts'
@@ -13,8 +12,13 @@ import type { ColumnSequence } from '../model/copy/sequence.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
-import type { SqlDialect, SqlRow } from './port.ts'
+import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
+import type { SqlDialect } from './port.ts'
+import type { ReadColumn } from './read-column.ts'
 import type { TrackStore } from './track-port.ts'
+
+export type { BatchStep, Closing, LedgerDatabase, Statement } from './ledger-port.ts'
+export type { ReadColumn } from './read-column.ts'
 
 export type System = SqlDialect | 'd1' | 'cassandra'
 
@@ -56,30 +60,6 @@ export type StoreAbilities = {
   readonly decimals?: 'declared'
   /** `single`: a condition stands alone, as `timeCondition` writes it, with nothing around it or beside it. Otherwise it may be any of SQL. */
   readonly conditions?: 'single'
-}
-
-/** A statement with `?` for its parameters. */
-export type Statement = { readonly sql: string; readonly parameters: SqlRow }
-
-/** The database that holds the ledger of a copy. Each batch is one transaction; where it fails, none of it happened. */
-export interface LedgerDatabase extends AsyncDisposable {
-  readonly dialect: SqlDialect
-  all(sql: string, parameters?: SqlRow): Promise<readonly SqlRow[]>
-  /**
-   * Statements that do no harm when they run twice, as a server may make it necessary.
-   * @returns the rows of each; none for statements that give no rows
-   */
-  batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
-  /**
-   * What brings tables of before, of those named that are there, to the character set and collation that tables get now, which hold every name
-   * and tell names apart by their bytes; of databases that may have made them otherwise. Each statement may run twice.
-   */
-  renewals?(tables: readonly string[]): Promise<readonly string[]>
-  /**
-   * Ends whatever a vanished owner left running on the server, so that nothing of it can commit any more.
-   * @param session what `ChunkWriter.session` was
-   */
-  endSession(session: string): Promise<void>
 }
 
 /** Tells a table from one that takes its place under its name, by itself or together with a look at its rows. */
@@ -182,14 +162,6 @@ export interface ObjectStore {
   build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void>
 }
 
-export type ReadColumn = {
-  readonly name: string
-  readonly as: ColumnType
-  readonly column: Column
-  /** Converts its values to `as`; only derived stores heed it. */
-  readonly codec?: Codec
-}
-
 /** Which rows of which table; `columns` in the order in which cells are wanted. */
 export type RowRequest = {
   readonly table: TableSpec
@@ -280,25 +252,6 @@ export type ChunkRequest = {
   /** How far an attempt before this one came, where it could commit in batches; null for a chunk that is just begun. */
   readonly cursor?: string | null
   readonly signal: AbortSignal
-}
-
-/** Of a target that commits batch by batch: the batch and the chunk's cursor move together, or not at all. */
-export type BatchStep = {
-  /** Gives a row while this owner holds the chunk, and the cursor is where it was before this batch. */
-  readonly guard: Statement
-  readonly advance: Statement
-  /** Gives a row while this owner holds the chunk, and the cursor is where `advance` puts it. */
-  readonly landed: Statement
-}
-
-/** How a chunk is closed in the ledger, in the transaction of its rows. */
-export type Closing = {
-  /** The first changes one row as long as the owner still holds the chunk. */
-  readonly statements: readonly Statement[]
-  /** Gives a row while this owner holds the chunk. */
-  readonly guard: Statement
-  /** Gives a row once the chunk is closed by this owner. */
-  readonly landed: Statement
 }
 
 export type DigestRequest = {

@@ -6,15 +6,7 @@ import { boundsFor, periodOfBounds } from '../calendar/bounds.ts'
 import { periodOf } from '../calendar/period.ts'
 import { readValue, type ValueKind } from '../calendar/value-text.ts'
 import { columnNamed, valueKind } from './value-kind.ts'
-import type { Candidate } from './plan.ts'
-
-export type Wanted = {
-  /** Only these; all when empty. */
-  readonly labels: readonly string[]
-  /** The first day that is kept; null where nobody said how old a partition has to be. */
-  readonly until: string | null
-  readonly calendar: CalendarSpec
-}
+import type { Candidate, Wanted } from './candidate.ts'
 
 export async function nativeCandidates(
   { by, partitions }: NativePartitions,

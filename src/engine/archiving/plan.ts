@@ -8,7 +8,6 @@ import {
 } from '../../archive/ledger/record.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { storedTable } from '../../archive/types/index.ts'
-import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { isoTime } from '../../shared/clock.ts'
@@ -20,19 +19,12 @@ import { cutOff, parseAge } from '../calendar/age.ts'
 import { calendarText, parseCalendar } from '../calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { resolve } from 'node:path'
+import type { Candidate } from './candidate.ts'
 import { labelNamed } from './label-named.ts'
 import { nativeCandidates } from './native-candidates.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
 import { periodRows, type PeriodLook } from './period-rows.ts'
 import { rangeCandidates } from './range-candidates.ts'
-
-export type Candidate = NewPartition & {
-  readonly status: 'due' | 'later' | 'blocked'
-  readonly rows: bigint
-  readonly estimated: boolean
-  readonly bytes: bigint
-  readonly note?: string
-}
 
 /** A partition of the plan: what the ledger has of it, what the source has, or both. */
 export type PlannedPartition = {

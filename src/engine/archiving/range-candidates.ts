@@ -6,8 +6,7 @@ import type { CopyStore } from '../../stores/copy-port.ts'
 import { boundsFor } from '../calendar/bounds.ts'
 import { duePeriods } from '../calendar/due.ts'
 import { periodAt, type Period } from '../calendar/period.ts'
-import type { Wanted } from './native-candidates.ts'
-import type { Candidate } from './plan.ts'
+import type { Candidate, Wanted } from './candidate.ts'
 import { columnNamed, valueKind } from './value-kind.ts'
 
 /** @throws SluiceError BAD_FLAG where nobody said which column is the time */

@@ -4,11 +4,9 @@ import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '..
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { ArchiveProgress } from './archiving/archive-progress.ts'
 import { CopyProgress } from './copy/copy-progress.ts'
+import type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
 
-export type TableResult = Extract<EventBody, { type: 'table.finished' }>
-export type Check = Extract<EventBody, { type: 'verify.check' }>
-export type Mismatch = Extract<EventBody, { type: 'verify.mismatch' }>
-export type Finished = Extract<EventBody, { type: 'run.finished' }>
+export type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
 
 export type Lane = {
   readonly worker: number

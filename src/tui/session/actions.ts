@@ -28,13 +28,13 @@ import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
 import { relationText } from '../views/relations.ts'
 import type { Job } from './operations.ts'
 import { batchImport, compare, importRows, validate } from './operations.ts'
-import type { Session } from './session.ts'
+import type { Acting } from './acting.ts'
 
-function deltaRows(s: Session): readonly TableRow[] {
+function deltaRows(s: Acting): readonly TableRow[] {
   return targetRows(s.state).flatMap((row) => (row.kind === 'delta' ? [row] : []))
 }
 
-function importMarked(s: Session, start: boolean): void {
+function importMarked(s: Acting, start: boolean): void {
   const rows = deltaRows(s)
   const dry = importRows(rows, s.place, true)
   const job = importRows(rows, s.place, false)
@@ -42,14 +42,14 @@ function importMarked(s: Session, start: boolean): void {
   askPlan(s, rows.length === 1 ? `Import ${rows[0]?.name ?? ''}` : `Import ${rows.length} tables`, dry, job, start)
 }
 
-function eachInCatalog(s: Session, what: string, make: (row: TableRow) => Job): void {
+function eachInCatalog(s: Acting, what: string, make: (row: TableRow) => Job): void {
   const rows = deltaRows(s).filter((row) => row.catalog.state !== 'none')
   const left = deltaRows(s).length - rows.length
   s.queue.add(rows.map(make))
   if (left > 0) s.flash(`${what} ${rows.length}; ${left} not in the catalog yet, i imports them`)
 }
 
-function compareAgain(s: Session, command: Command): void {
+function compareAgain(s: Acting, command: Command): void {
   const shown = comparison(s.state)
   if (shown === null) return
   const question = shown.questions[s.state.compare.at.cursor]
@@ -58,11 +58,11 @@ function compareAgain(s: Session, command: Command): void {
   s.queue.add([compare(shown.table, s.place, only, report)])
 }
 
-function text(s: Session, title: string, lines: readonly string[], copy: string): void {
+function text(s: Acting, title: string, lines: readonly string[], copy: string): void {
   s.store.dispatch({ type: 'dialog', dialog: { kind: 'text', title, lines, top: 0, copy } })
 }
 
-async function openCommit(s: Session): Promise<void> {
+async function openCommit(s: Acting): Promise<void> {
   const { key } = s.state.detail
   const version = selectedVersion(s.state)
   if (key === null || version === null) return
@@ -74,18 +74,18 @@ async function openCommit(s: Session): Promise<void> {
   }
 }
 
-function openFile(s: Session): void {
+function openFile(s: Acting): void {
   const page = known(s.state, 'files', identityOf(s.state, 'files'))
   const file = page?.rows[s.state.detail.at.files.cursor - page.from]
   if (file !== undefined) text(s, 'file entry', fileText(file), file.path)
 }
 
-function openPastRun(s: Session): void {
+function openPastRun(s: Acting): void {
   const row = runRows(s.state)[s.state.runs.at.cursor]
   if (row?.kind === 'past') text(s, `run ${row.run.run}`, runText(row.run), row.run.run)
 }
 
-function openResult(s: Session): void {
+function openResult(s: Acting): void {
   const run = openRun(s.state)
   const partition = run === null ? null : shownPartition(s.state, run)
   if (run?.archiving != null && partition !== null) {
@@ -98,7 +98,7 @@ function openResult(s: Session): void {
 }
 
 /** What is under the cursor of a copy in full: a table, or a chunk. */
-function openChunk(s: Session): void {
+function openChunk(s: Acting): void {
   const run = openRun(s.state)
   const under = run === null ? null : underCursor(s.state, run)
   if (run === null || under === null) return
@@ -120,7 +120,7 @@ function lanesAfter(run: RunView, by: number): number {
   return Math.max(1, Math.min(MOST_LANES, (run.wantedLanes ?? asked) + by))
 }
 
-function turnLanes(s: Session, run: RunView, by: number): void {
+function turnLanes(s: Acting, run: RunView, by: number): void {
   const wanted = lanesAfter(run, by)
   const { writers } = run.copy ?? { writers: null }
   if (by > 0 && writers !== null && wanted > writers) {
@@ -131,7 +131,7 @@ function turnLanes(s: Session, run: RunView, by: number): void {
   s.queue.lanes(wanted)
 }
 
-function turnRate(s: Session, run: RunView, faster: boolean): void {
+function turnRate(s: Acting, run: RunView, faster: boolean): void {
   const next = rateAfter(run, faster, s.state.now)
   if ('why' in next) s.flash(next.why)
   else s.queue.rate(next.rate)
@@ -145,7 +145,7 @@ const STEERED: Readonly<Record<TableWish['act'], string>> = {
 }
 
 /** Asks something of the table or chunk under the cursor. */
-function steer(s: Session, act: TableWish['act']): void {
+function steer(s: Acting, act: TableWish['act']): void {
   const run = openRun(s.state)
   const under = run === null ? null : underCursor(s.state, run)
   if (under === null) return
@@ -165,7 +165,7 @@ function steer(s: Session, act: TableWish['act']): void {
 }
 
 /** Does what a command asks of the workbench; commands of the screen alone were done by the reducer. */
-export function actOn(s: Session, command: Command): void {
+export function actOn(s: Acting, command: Command): void {
   const run = activeRun(s.state)
   switch (command) {
     case 'import':

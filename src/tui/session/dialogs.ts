@@ -11,17 +11,17 @@ import { canStart } from '../views/plan-dialog.ts'
 import { paletteEntries } from '../views/palette.ts'
 import type { Job } from './operations.ts'
 import { copyTables, rollback, verifyRollback } from './operations.ts'
-import type { Session } from './session.ts'
+import type { Acting } from './acting.ts'
 
 type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
 
-const set = (s: Session, dialog: Dialog | null): void => {
+const set = (s: Acting, dialog: Dialog | null): void => {
   s.store.dispatch({ type: 'dialog', dialog })
 }
 
 /** Collects the events of a run that only reads, and shows them in `apply` while its dialog is still open. */
 function readInto<K extends Dialog['kind']>(
-  s: Session,
+  s: Acting,
   kind: K,
   job: Job,
   apply: (d: Of<K>, event: Event) => Of<K>,
@@ -50,7 +50,7 @@ function readInto<K extends Dialog['kind']>(
 const tokens = new WeakMap<object, Job>()
 
 /** Shows what an import would do, read by a dry run of the same operation. */
-export function askPlan(s: Session, title: string, dry: Job, job: Job, start: boolean): void {
+export function askPlan(s: Acting, title: string, dry: Job, job: Job, start: boolean): void {
   tokens.set(job.operation, dry)
   set(s, { kind: 'plan', title, ...job, start, state: 'reading', lines: [], error: null, top: 0 })
   readInto(
@@ -68,7 +68,7 @@ export function askPlan(s: Session, title: string, dry: Job, job: Job, start: bo
 }
 
 /** Shows what a copy would do, read by a dry run of it. */
-export function askCopyPlan(s: Session, tables: readonly string[], from: string, to: string): void {
+export function askCopyPlan(s: Acting, tables: readonly string[], from: string, to: string): void {
   const dry = copyTables(tables, from, to, true)
   const job = copyTables(tables, from, to, false)
   tokens.set(job.operation, dry)
@@ -90,7 +90,7 @@ export function askCopyPlan(s: Session, tables: readonly string[], from: string,
 }
 
 /** Asks for the name of the table while verify-rollback looks whether its log can still say everything the catalog says. */
-export function askRollback(s: Session, row: TableRow): void {
+export function askRollback(s: Acting, row: TableRow): void {
   const check = verifyRollback(row, s.place)
   const job = rollback(row, s.place)
   tokens.set(job.operation, check)
@@ -101,7 +101,7 @@ export function askRollback(s: Session, row: TableRow): void {
 }
 
 /** `enter` in a dialog. */
-export function acceptDialog(s: Session): void {
+export function acceptDialog(s: Acting): void {
   const dialog = s.state.dialog
   switch (dialog?.kind) {
     case 'plan':
@@ -139,7 +139,7 @@ export function acceptDialog(s: Session): void {
   }
 }
 
-function acceptRollback(s: Session, dialog: Of<'rollback'>): void {
+function acceptRollback(s: Acting, dialog: Of<'rollback'>): void {
   if (dialog.focus === 'cancel') {
     set(s, null)
     s.flash(`cancelled: ${dialog.row.name} stays in the catalog`)
@@ -154,7 +154,7 @@ function acceptRollback(s: Session, dialog: Of<'rollback'>): void {
 const scrolled = (top: number, by: number): number => Math.max(0, top + by)
 
 /** Moving about in a dialog. */
-export function dialogCommand(s: Session, command: Command): void {
+export function dialogCommand(s: Acting, command: Command): void {
   const dialog = s.state.dialog
   if (dialog === null) return
   if (command === 'dialog.close') {
@@ -188,7 +188,7 @@ export function dialogCommand(s: Session, command: Command): void {
 }
 
 /** Keys that only one dialog knows. @returns whether the key was one. */
-export function dialogKey(s: Session, key: string): boolean {
+export function dialogKey(s: Acting, key: string): boolean {
   const dialog = s.state.dialog
   if (dialog === null) return false
   if (key === 'y' && (dialog.kind === 'text' || dialog.kind === 'plan' || dialog.kind === 'copy-plan')) {

@@ -4,7 +4,7 @@ import type { Prompt, State } from '../state/state.ts'
 import { copied } from '../state/copied-tables.ts'
 import { askCopyPlan, askPlan } from './dialogs.ts'
 import { importPath } from './operations.ts'
-import type { Session } from './session.ts'
+import type { Acting } from './acting.ts'
 
 /** A version (`1839`, `v1839`), a time, or '' for the latest; null when it is none of them. */
 export function parseAsOf(text: string): AsOf | null {
@@ -24,7 +24,7 @@ export function parseAsOf(text: string): AsOf | null {
 }
 
 /** `enter` in a prompt. */
-export function acceptPrompt(s: Session, prompt: Prompt): void {
+export function acceptPrompt(s: Acting, prompt: Prompt): void {
   const text = prompt.field.text
   switch (prompt.kind) {
     case 'filter':

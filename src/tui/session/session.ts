@@ -17,6 +17,7 @@ import type { SlotName, State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { TextField } from '../state/text-field.ts'
 import { edit, field } from '../state/text-field.ts'
+import type { Acting } from './acting.ts'
 import { actOn } from './actions.ts'
 import { acceptDialog, dialogCommand, dialogKey } from './dialogs.ts'
 import { Databases } from './databases.ts'
@@ -40,7 +41,7 @@ export type Terminal = {
   signalled(): boolean
 }
 
-export class Session {
+export class Session implements Acting {
   readonly workbench: Workbench
   readonly store: Store<State, Action>
   readonly clock: Clock

@@ -1,10 +1,22 @@
 /** Rows that a target took at ONE only: told of, and listed in the ledger before their chunk counts as done. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { dec } from '../../../model/event.ts'
-import type { TableContext } from '../context.ts'
+import { dec, type Emit } from '../../../model/event.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { Owner, TableKey } from '../ledger/chunks.ts'
 import { noteRechecks } from '../ledger/rechecks.ts'
 
 type Key = readonly string[]
+
+/** The copy of a table, as far as it matters here. */
+type Copied = {
+  readonly name: string
+  readonly plan: TablePlan
+  readonly key: TableKey
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly emit: Emit
+}
 
 const LEVEL = 'ONE'
 /** Keys in one event. */
@@ -25,7 +37,7 @@ export class WeakWrites {
    * Lists what was noted of a table so far, of whatever chunk.
    * @throws SluiceError of the ledger; what was noted stays noted then
    */
-  async keep({ name, plan, key, database, owner, emit }: TableContext): Promise<void> {
+  async keep({ name, plan, key, database, owner, emit }: Copied): Promise<void> {
     const table = tableText(plan.target.table)
     const noted = this.#keys.get(table)
     if (noted === undefined) return

@@ -1,7 +1,7 @@
 /** One table of a copy, as its events tell it. Numbers are rows unless they say otherwise. */
 import type { CopyPlanLine, CopyStartedEvent, CopyTally } from '../../../model/event.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
-import type { TableResult } from '../run-view.ts'
+import type { TableResult } from '../outcomes.ts'
 import { ChunkMap } from './chunk-map.ts'
 import { axisOf } from './key-axis.ts'
 

@@ -1,0 +1,19 @@
+/** Partitions that may be archived, and which of them are wanted. */
+import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
+import type { CalendarSpec } from '../calendar/calendar.ts'
+
+export type Wanted = {
+  /** Only these; all when empty. */
+  readonly labels: readonly string[]
+  /** The first day that is kept; null where nobody said how old a partition has to be. */
+  readonly until: string | null
+  readonly calendar: CalendarSpec
+}
+
+export type Candidate = NewPartition & {
+  readonly status: 'due' | 'later' | 'blocked'
+  readonly rows: bigint
+  readonly estimated: boolean
+  readonly bytes: bigint
+  readonly note?: string
+}

@@ -1,0 +1,7 @@
+/** Events that say how a run, a table or a check came out. */
+import type { EventBody } from '../../model/event.ts'
+
+export type TableResult = Extract<EventBody, { type: 'table.finished' }>
+export type Check = Extract<EventBody, { type: 'verify.check' }>
+export type Mismatch = Extract<EventBody, { type: 'verify.mismatch' }>
+export type Finished = Extract<EventBody, { type: 'run.finished' }>

@@ -1,0 +1,27 @@
+/** What keys and dialogs may do with a session. */
+import type { Workbench } from '../../engine/workbench.ts'
+import type { Command } from '../keymap/bindings.ts'
+import type { Action } from '../state/action.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import type { Databases } from './databases.ts'
+import type { Place } from './operations.ts'
+import type { Rings } from './rings.ts'
+import type { RunQueue } from './run-queue.ts'
+
+export type Acting = {
+  readonly workbench: Workbench
+  readonly store: Store<State, Action>
+  readonly queue: RunQueue
+  readonly databases: Databases
+  readonly rings: Rings
+  readonly place: Place
+  readonly state: State
+  /** One command, from a key or from the palette. */
+  run(command: Command): void
+  /** Puts a text where other programs can paste it. */
+  copy(text: string, what: string): void
+  flash(text: string, tone?: 'plain' | 'ok' | 'bad'): void
+  /** Stops what runs and leaves as soon as it has ended. */
+  stopAndLeave(abort: boolean): void
+}
