@@ -7,8 +7,8 @@ import { finishTable } from './finish-table.ts'
 import { asideRuns } from './ledger/quarantine.ts'
 import { buildForeignKeys, objectsError } from './objects/build-objects.ts'
 import { noteTarget } from './same-table.ts'
-import type { TableRun } from './runner.ts'
-import type { Surroundings } from './start-table.ts'
+import type { TableRun } from './table-run.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** Sums up the tables that are told of already and tells of the others. */
 export async function endOf(tables: readonly TableRun[], around: Surroundings): Promise<Ending> {

@@ -20,36 +20,9 @@ import { isWanted, openTokens } from './plan/ring-plan.ts'
 import { buildOwnObjects, objectsError } from './objects/build-objects.ts'
 import { patiently } from './patience.ts'
 import { retryAside } from './retry-aside.ts'
-import type { TableRun } from './runner.ts'
-import type { Surroundings } from './start-table.ts'
+import type { Surroundings } from './surroundings.ts'
+import type { Ended, TableRun, Tallies } from './table-run.ts'
 import type { Views } from './views.ts'
-
-export type Tallies = {
-  readonly read: bigint
-  readonly written: bigint
-  readonly skipped: bigint
-  readonly quarantined: bigint
-  /** Of the source, about. */
-  readonly bytes: bigint
-  readonly chunks: bigint
-  /** By this run. */
-  readonly proved: bigint
-  /** Completed by other runs, and left as they are. */
-  readonly earlier: bigint
-  /** Of those: counted by this run on both sides. */
-  readonly looked: bigint
-}
-
-/** Sums of a table over all runs, and why it is not whole; null where it is, or where it was left out as asked. */
-export type Ended = {
-  readonly tally: Tallies
-  readonly error: SluiceError | null
-  readonly leftOut: boolean
-  /** Indexes and constraints that were not begun, because the run was asked to stop. */
-  readonly unbuilt: number
-  /** Chunks of other runs that were not counted, because the run was asked to stop. */
-  readonly unlooked: boolean
-}
 
 /** Tells how a table ended, unless that has been told already. */
 export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {

@@ -1,7 +1,7 @@
 /** What failed of a table is tried again while the run goes on. */
 import type { TableWish } from '../operation.ts'
 import type { TableContext } from './context.ts'
-import type { TableRun } from './runner.ts'
+import type { TableRun } from './table-run.ts'
 
 export async function retryFailed(table: TableRun, context: TableContext, { chunk }: TableWish): Promise<void> {
   const { emit, ledger, name } = context

@@ -6,40 +6,20 @@ import type { Claim } from '../../model/copy/plan.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
-import type { AgainWork } from './again/again-work.ts'
 import { spanOf, tallyOf } from './chunk-events.ts'
 import type { TableContext } from './context.ts'
 import { copyChunk, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
 import { failureKind, isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
-import type { Ended } from './finish-table.ts'
 import type { Part } from './ledger/chunks.ts'
 import { linked } from './linked.ts'
 import { retryFailed } from './retry-failed.ts'
 import type { Flight, Steering } from './steering.ts'
+import type { TableRun } from './table-run.ts'
 
 const LOOK_MS = 50
 /** How long a worker without work waits before it asks the ledger again. */
 const IDLE_MS = 500
 const PROGRESS_MS = 250
-
-/** One table on its way. */
-export type TableRun = {
-  readonly name: string
-  /** Null for a table that could not be begun. */
-  readonly context: TableContext | null
-  /** By the run's clock. */
-  readonly begun: number
-  /** Set where the table was given up. */
-  error: SluiceError | null
-  done: boolean
-  aside: number
-  /** Chunks of it that workers of this run have. */
-  busy: number
-  /** What `--again` compares of it when its chunks are copied; absent where nothing is compared. */
-  readonly again?: AgainWork
-  /** Set when it has been told how the table ended. */
-  ended?: Ended
-}
 
 /** A table of which chunks are being copied. */
 type Working = TableRun & { readonly context: TableContext }

@@ -1,23 +1,19 @@
 /** Brings a table to the point where workers can take chunks of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { dec } from '../../model/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
+import type { SourceView } from '../../stores/copy-port.ts'
 import { isAlive } from '../holder.ts'
-import type { CopyOperation } from '../operation.ts'
-import type { Run } from '../run-context.ts'
 import { againWork } from './again/again-work.ts'
 import { openToLook, type TableContext } from './context.ts'
 import { notEmpty } from './copy-chunk.ts'
-import { ChunkLedger, type Owner } from './ledger/chunks.ts'
+import { ChunkLedger } from './ledger/chunks.ts'
 import { Planning } from './ledger/planning.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
-import type { ObjectWork } from './objects/build-objects.ts'
 import { AT_ONCE } from './look/look.ts'
 import { isRanged } from './look/ranged.ts'
 import { patiently } from './patience.ts'
@@ -29,37 +25,14 @@ import { settleTarget } from './same-table.ts'
 import { cutTable, settlePlan } from './prepare-table.ts'
 import { reclaimDead } from './reclaim.ts'
 import { spanOf } from './chunk-events.ts'
-import type { TableRun } from './runner.ts'
-import type { Steering } from './steering.ts'
-import type { WeakWrites } from './script/weak-writes.ts'
-import type { SlowTarget } from './slow-target.ts'
-import type { Throttle } from './throttle.ts'
-import type { Views } from './views.ts'
+import type { Surroundings } from './surroundings.ts'
+import type { TableRun } from './table-run.ts'
 
 /** Rows between two answers of the target: enough for its fastest way, few enough for memory and for a stop. */
 const BATCH_ROWS = 5000
 const REQUEST_ROWS = 25_000
 const BATCH_BYTES = 4 * 1024 * 1024
 const PLANNING_LOOK_MS = 300
-
-export type Surroundings = {
-  readonly operation: CopyOperation
-  readonly run: Run
-  readonly views: Views
-  readonly from: CopyStore
-  readonly database: LedgerDatabase
-  readonly owner: Owner
-  readonly runs: RunLedger
-  readonly steering: Steering
-  readonly throttle: Throttle
-  /** What is made beside rows; absent where nothing is. */
-  readonly objects?: ObjectWork
-  readonly pulse: SlowTarget
-  /** What does not come along, of all tables. */
-  readonly left: readonly LeftBehind[]
-  /** Where rows may be written at ONE. */
-  readonly weak?: WeakWrites
-}
 
 /** Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table. */
 export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun> {

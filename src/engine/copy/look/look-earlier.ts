@@ -8,7 +8,7 @@ import { acceptance, acceptedOf } from '../ledger/accepted.ts'
 import { batchOnce } from '../ledger/once.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
-import type { Surroundings } from '../start-table.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { lookAt, sideOf, type Counted } from './look.ts'
 import { isRanged } from './ranged.ts'
 

@@ -8,19 +8,11 @@ import type { Owner } from '../ledger/chunks.ts'
 import { ObjectLedger, type ObjectRow } from '../ledger/objects.ts'
 import { patiently } from '../patience.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
-import type { TableRun } from '../runner.ts'
-import type { Surroundings } from '../start-table.ts'
+import type { Surroundings } from '../surroundings.ts'
+import type { TableRun } from '../table-run.ts'
+import type { ObjectWork } from './object-work.ts'
 import { satisfies, type ObjectPlans } from './plan-objects.ts'
 import { Slots } from './slots.ts'
-
-/** What a copy makes beside rows. */
-export type ObjectWork = {
-  readonly plans: ObjectPlans
-  readonly slots: Slots
-  readonly ledger: ObjectLedger
-  /** Source and target are one database. */
-  readonly sharesDatabase: boolean
-}
 
 export type Built = {
   /** What could not be made. */

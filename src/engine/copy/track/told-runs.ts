@@ -3,7 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { dec, type EventBody } from '../../../model/event.ts'
 import type { CopyOperation } from '../../operation.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
-import type { TableRun } from '../runner.ts'
+import type { TableRun } from '../table-run.ts'
 import type { CopyTrack } from './copy-track.ts'
 import { countersOf, sumCounts, type Counts } from './run-info.ts'
 

@@ -1,0 +1,12 @@
+/** What a copy makes beside rows, as data. */
+import type { ObjectLedger } from '../ledger/objects.ts'
+import type { ObjectPlans } from './plan-objects.ts'
+import type { Slots } from './slots.ts'
+
+export type ObjectWork = {
+  readonly plans: ObjectPlans
+  readonly slots: Slots
+  readonly ledger: ObjectLedger
+  /** Source and target are one database. */
+  readonly sharesDatabase: boolean
+}

@@ -1,0 +1,32 @@
+/** What the copy of each table of a run has in common. */
+import type { LeftBehind } from '../../model/copy/left-behind.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { CopyOperation } from '../operation.ts'
+import type { Run } from '../run-context.ts'
+import type { Owner } from './ledger/chunks.ts'
+import type { RunLedger } from './ledger/runs.ts'
+import type { ObjectWork } from './objects/object-work.ts'
+import type { WeakWrites } from './script/weak-writes.ts'
+import type { SlowTarget } from './slow-target.ts'
+import type { Steering } from './steering.ts'
+import type { Throttle } from './throttle.ts'
+import type { Views } from './views.ts'
+
+export type Surroundings = {
+  readonly operation: CopyOperation
+  readonly run: Run
+  readonly views: Views
+  readonly from: CopyStore
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly runs: RunLedger
+  readonly steering: Steering
+  readonly throttle: Throttle
+  /** What is made beside rows; absent where nothing is. */
+  readonly objects?: ObjectWork
+  readonly pulse: SlowTarget
+  /** What does not come along, of all tables. */
+  readonly left: readonly LeftBehind[]
+  /** Where rows may be written at ONE. */
+  readonly weak?: WeakWrites
+}
