@@ -18,4 +18,6 @@ export interface BesideStore {
   sequences(table: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]>
   /** The table with the expressions of its generated columns and with the options it was created with. */
   detailed(table: TableSpec, signal: AbortSignal): Promise<TableSpec>
+  /** Which of some collations of another database of its kind a new table can have here; absent where those are part of the system. */
+  collations?(names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
 }

@@ -29,13 +29,14 @@ export async function planLeftBehind(
       signal,
     ),
   )
+  const carried = await onSide('target', () => carriedCollations(to, plans, signal))
   const sameWords = from.objects().words === to.objects().words
   const found: LeftBehind[] = []
   for (const plan of plans) {
     const name = tableText(plan.source.table)
     const there = targets.filter(({ table }) => table === tableText(plan.target.table))
     for (const entry of sources.filter(({ table }) => table === name)) {
-      const rest = withoutCarried(entry, plan, there)
+      const rest = withoutCarried(entry, plan, there, carried)
       // Another system holds values to their types, and knows no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       if (rest !== null && means) found.push(rest)
@@ -57,7 +58,12 @@ async function factsOf(
 }
 
 /** @param there what the target's table has @returns null where nothing of it is left behind */
-function withoutCarried(entry: LeftBehind, plan: TablePlan, there: readonly LeftBehind[]): LeftBehind | null {
+function withoutCarried(
+  entry: LeftBehind,
+  plan: TablePlan,
+  there: readonly LeftBehind[],
+  carried: Carried,
+): LeftBehind | null {
   const { kind, names } = entry
   const same = there.filter((one) => one.kind === kind)
   if (names.length === 0) {
@@ -68,20 +74,34 @@ function withoutCarried(entry: LeftBehind, plan: TablePlan, there: readonly Left
     return same.length > 0 ? null : entry
   }
   const has = new Set(same.flatMap((one) => one.names))
-  const left = names.filter((name) => !has.has(targetName(name, plan)) && !isCarried(kind, name, plan))
+  const left = names.filter((name) => !has.has(targetName(name, plan)) && !isCarried(kind, name, plan, carried))
   return left.length === 0 ? null : { ...entry, names: left }
 }
 
 const OPTIONS = { strict: 'STRICT', 'without rowid': 'WITHOUT ROWID' } as const
 
+/** Whether a table that is created can have a collation of the source's. */
+type Carried = (collation: string) => boolean
+
+async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], signal: AbortSignal): Promise<Carried> {
+  const beside = to.beside?.()
+  if (beside?.collations === undefined) return () => true
+  const wanted = plans.flatMap(({ create, columns }) =>
+    create ? columns.flatMap(({ target }) => target.collation ?? []) : [],
+  )
+  const there = wanted.length === 0 ? new Set() : await beside.collations([...new Set(wanted)], signal)
+  return (collation) => there.has(collation)
+}
+
 /** A table that is created gets the source's collations where both systems know them. */
-function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan): boolean {
+function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan, carried: Carried): boolean {
   if (kind !== 'collation') return false
   const column = columns.find(({ from }) => from === name)
   // Of a column that is not copied nothing can be said.
   if (column === undefined) return true
   const { source, target } = column
-  return create && source.native === target.native && source.collation === target.collation
+  if (!create || source.native !== target.native || source.collation !== target.collation) return false
+  return target.collation === undefined || carried(target.collation)
 }
 
 function targetName(name: string, { columns }: TablePlan): string {

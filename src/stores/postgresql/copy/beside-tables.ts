@@ -7,6 +7,7 @@ import type { BesideStore, LeftScope } from '../../beside-port.ts'
 import type { Pool } from '../../pool.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
+import { namedCollation } from './collations.ts'
 import { sourceError } from './errors.ts'
 import { leftOf } from './left-behind.ts'
 import { sequencesOf } from './positions.ts'
@@ -52,6 +53,20 @@ export class PostgresBeside implements BesideStore {
     } catch (error) {
       throw sourceError(error, this.#settings)
     }
+  }
+
+  async collations(names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const there = new Set<string>()
+    try {
+      await this.#use(signal, async (session) => {
+        for (const name of names) {
+          if ((await namedCollation(name, (sql) => session.ask(sql))) !== null) there.add(name)
+        }
+      })
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+    return there
   }
 
   #placed({ schema, name }: TableName): TableName {
