@@ -13,6 +13,7 @@ import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 import { failureOf } from '../failure.ts'
 import type { PageSize } from './page-size.ts'
+import { mendSeam, wholeSecond, type DriverPage, type SharedColumns } from './seams.ts'
 import { byKey, byTokens, hashOf, type Query } from './select.ts'
 
 export type DriverRow = types.Row
@@ -23,6 +24,8 @@ export type PageRequest = {
   readonly ring: RingSpec
   /** List of columns, the whole key among them. */
   readonly what: string
+  /** The static ones among them; null where there are none. */
+  readonly shared: SharedColumns | null
   readonly where: string | null
   readonly size: PageSize
   /** Whether somebody hears of what cannot be read; else the first of it ends the reading, wherever in a range it lies. */
@@ -37,6 +40,9 @@ const PAUSES_MS = [500, 2000] as const
 const PARTS = 16
 /** Names of our own beside those of the table. */
 const TOKEN = 'sluice_token'
+
+/** A page, and where the next one goes on. */
+type Fetched = DriverPage & { readonly state: string | null }
 
 type Piece = {
   readonly tokens: TokenRange
@@ -58,7 +64,7 @@ export class Pages {
   }
 
   /** @throws errors of the driver; SluiceError SOURCE_IO where rows moved away while a range was read again */
-  async *ofTokens(tokens: TokenRange): AsyncGenerator<readonly DriverRow[]> {
+  async *ofTokens(tokens: TokenRange): AsyncGenerator<DriverPage> {
     const { table, ring, what, where } = this.#request
     const open: Piece[] = [{ tokens, after: null }]
     for (let piece = open.pop(); piece !== undefined; piece = open.pop()) {
@@ -66,12 +72,13 @@ export class Pages {
       let after = piece.after
       try {
         const isSmall = piece.blind !== true || piece.tokens.low === piece.tokens.high
-        for await (const rows of this.#ofQuery(byTokens(table, ring, what, piece.tokens, where), isSmall)) {
+        for await (const page of this.#ofQuery(byTokens(table, ring, what, piece.tokens, where), isSmall)) {
+          const { rows, readMs } = page
           const fresh: readonly DriverRow[] | null = after === null ? rows : this.#behind(rows, after)
           if (fresh === null) continue
           after = null
           last = rows.at(-1) ?? last
-          if (fresh.length > 0) yield fresh
+          if (fresh.length > 0) yield { rows: fresh, readMs }
         }
       } catch (thrown) {
         if (!isTooMuch(thrown)) throw thrown
@@ -91,31 +98,59 @@ export class Pages {
    * Rows of one statement, the next page on its way while one is looked at.
    * @param shrinks whether pages that do not come are asked for with fewer rows
    */
-  async *#ofQuery(query: Query, shrinks = true): AsyncGenerator<readonly DriverRow[]> {
-    let next: Promise<types.ResultSet> | null = this.#page(query, null, shrinks)
+  async *#ofQuery(query: Query, shrinks = true): AsyncGenerator<DriverPage> {
+    let next: Promise<Fetched> | null = this.#page(query, null, null, shrinks)
+    let last: DriverRow | null = null
     while (next !== null) {
-      const page: types.ResultSet = await next
-      const state = page.pageState as string | null | undefined
-      next = state == null ? null : this.#page(query, state, shrinks)
+      const page: Fetched = await next
+      last = page.rows.at(-1) ?? last
+      next = page.state === null ? null : this.#page(query, page.state, last, shrinks)
       // Whoever stops reading never hears of it.
       next?.catch(() => undefined)
-      if (page.rows.length > 0) yield page.rows
+      if (page.rows.length > 0) yield page
     }
   }
 
-  async #page({ cql, parameters }: Query, state: string | null, shrinks: boolean): Promise<types.ResultSet> {
+  /** @param last row of the pages before */
+  async #page(query: Query, state: string | null, last: DriverRow | null, shrinks: boolean): Promise<Fetched> {
+    const { shared } = this.#request
+    const page = await this.#fetched(query, state, shrinks)
+    if (shared === null || last === null) return page
+    const partition = this.#cells(last, shared.partition)
+    await mendSeam(
+      shared,
+      last,
+      page,
+      (row) => same(this.#cells(row, shared.partition), partition),
+      async (key) => this.#sharedOf(shared, key),
+    )
+    return page
+  }
+
+  async #sharedOf({ what }: SharedColumns, partition: readonly unknown[]): Promise<DriverPage> {
+    const { cql, parameters } = byKey(this.#request.table, what, partition, null)
+    const readMs = wholeSecond(Date.now())
+    return { rows: await this.#ask({ cql: `${cql} LIMIT 1`, parameters }), readMs }
+  }
+
+  async #fetched({ cql, parameters }: Query, state: string | null, shrinks: boolean): Promise<Fetched> {
     const { link, size } = this.#request
+    let readMs = 0
     for (;;) {
       throwIfAborted(this.#signal)
       try {
-        const read = (): Promise<types.ResultSet> =>
-          link.client.execute(cql, [...parameters], {
+        const read = (): Promise<types.ResultSet> => {
+          // Servers count what is left of a life from when they are asked.
+          readMs = wholeSecond(Date.now())
+          return link.client.execute(cql, [...parameters], {
             prepare: true,
             consistency: link.readLevel,
             fetchSize: size.rows,
             ...(state === null ? {} : { pageState: state }),
           })
-        return await whileBusy(read, link, this.#signal)
+        }
+        const { rows, pageState } = await whileBusy(read, link, this.#signal)
+        return { rows, readMs, state: pageState ?? null }
       } catch (thrown) {
         throwIfAborted(this.#signal)
         // Smaller pages are no help where a node is down.
@@ -149,7 +184,7 @@ export class Pages {
     return parts.map((tokens): Piece => ({ tokens, after: null, blind: true })).toReversed()
   }
 
-  async *#byPartition(token: bigint, last: DriverRow | null): AsyncGenerator<readonly DriverRow[]> {
+  async *#byPartition(token: bigint, last: DriverRow | null): AsyncGenerator<DriverPage> {
     const { table, ring, what, where } = this.#request
     const columns = table.key.slice(0, ring.columns)
     const list = columns.map(quotedName).join(', ')
@@ -162,11 +197,11 @@ export class Pages {
       if (at < begun) continue
       let after = at === begun ? last : null
       try {
-        for await (const rows of this.#patiently(byKey(table, what, partition, where))) {
+        for await (const { rows, readMs } of this.#patiently(byKey(table, what, partition, where))) {
           const fresh: readonly DriverRow[] | null = after === null ? rows : this.#behind(rows, after)
           if (fresh === null) continue
           after = null
-          if (fresh.length > 0) yield fresh
+          if (fresh.length > 0) yield { rows: fresh, readMs }
         }
       } catch (thrown) {
         if (!isTooMuch(thrown)) throw thrown
@@ -192,13 +227,13 @@ export class Pages {
   }
 
   /** Again after a pause, as long as nothing of it was given. */
-  async *#patiently(query: Query): AsyncGenerator<readonly DriverRow[]> {
+  async *#patiently(query: Query): AsyncGenerator<DriverPage> {
     for (const pause of [...PAUSES_MS, null]) {
       let given = false
       try {
-        for await (const rows of this.#ofQuery(query)) {
+        for await (const page of this.#ofQuery(query)) {
           given = true
-          yield rows
+          yield page
         }
         return
       } catch (thrown) {

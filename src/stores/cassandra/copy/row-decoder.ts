@@ -8,6 +8,7 @@ import type { RowRequest } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { decoderOf } from './decode.ts'
 import type { DriverRow } from './pages.ts'
+import type { SharedColumns } from './seams.ts'
 import { shapeOf, type TableShape } from './shape.ts'
 import { columnTypeOf, isBefore, type CqlType } from './types.ts'
 
@@ -24,6 +25,8 @@ type StampPart = {
 export class RowDecoder {
   /** The columns that a statement has to ask for. */
   readonly what: string
+  /** The static ones of them; null where there are none. */
+  readonly shared: SharedColumns | null
   readonly #request: RowRequest
   readonly #shape: TableShape
   readonly #parts: readonly Part[]
@@ -54,15 +57,8 @@ export class RowDecoder {
       ...shape.clustering,
       ...more,
     ])
-    const times = this.#stamps.flatMap((part) =>
-      part === null
-        ? []
-        : [
-            `${part.many ? 'maxwritetime' : 'writetime'}(${quotedName(part.value)}) AS ${quotedName(part.time)}`,
-            `ttl(${quotedName(part.value)}) AS ${quotedName(part.life)}`,
-          ],
-    )
-    this.what = [...[...names].map(quotedName), ...times].join(', ')
+    this.what = [...[...names].map(quotedName), ...this.#stamps.flatMap(timesOf)].join(', ')
+    this.shared = sharedOf(shape, names, this.#stamps)
   }
 
   /** What a column holds. */
@@ -93,7 +89,8 @@ export class RowDecoder {
     return row
   }
 
-  stamp(found: DriverRow): Stamp {
+  /** @param readMs when the row was asked for */
+  stamp(found: DriverRow, readMs: number): Stamp {
     const times: (bigint | null)[] = []
     const lives: (number | null)[] = []
     for (const part of this.#stamps) {
@@ -104,7 +101,7 @@ export class RowDecoder {
       times.push(typeof time === 'bigint' ? time : null)
       lives.push(lifeOf(life))
     }
-    return { times, lives, readMs: Date.now() }
+    return { times, lives, readMs }
   }
 
   /** A row as texts, whatever it holds. */
@@ -149,6 +146,29 @@ export class RowDecoder {
       ...(hint === undefined ? {} : { hint }),
     })
   }
+}
+
+function sharedOf(
+  { columns, partition }: TableShape,
+  names: ReadonlySet<string>,
+  stamps: readonly StampPart[],
+): SharedColumns | null {
+  const values = [...names].filter((name) => columns.get(name)?.part === 'static')
+  if (values.length === 0) return null
+  const parts = stamps.filter((part) => part !== null && values.includes(part.value))
+  const lives = parts.flatMap((part) => (part === null ? [] : [part.life]))
+  const times = parts.flatMap((part) => (part === null ? [] : [part.time]))
+  const what = [...values.map(quotedName), ...parts.flatMap(timesOf)].join(', ')
+  return { partition, values, lives, all: [...values, ...times, ...lives], what }
+}
+
+/** What asks for the time and the life of a value. */
+function timesOf(part: StampPart): readonly string[] {
+  if (part === null) return []
+  return [
+    `${part.many ? 'maxwritetime' : 'writetime'}(${quotedName(part.value)}) AS ${quotedName(part.time)}`,
+    `ttl(${quotedName(part.value)}) AS ${quotedName(part.life)}`,
+  ]
 }
 
 /** Collections are many cells with a time each: of 5.0 and later the latest is asked for, older servers tell none. Counters have none. */

@@ -11,6 +11,7 @@ import { timeJudge, type TimeJudge } from '../archiving/time.ts'
 import { decoderOf } from './decode.ts'
 import { encoderOf } from './encode.ts'
 import { Pages, type DriverRow } from './pages.ts'
+import { wholeSecond, type DriverPage } from './seams.ts'
 import { PageSize } from './page-size.ts'
 import { byKey } from './select.ts'
 import { RowDecoder } from './row-decoder.ts'
@@ -50,7 +51,8 @@ export async function* scan(
     unread.push(() => aside(decoder.shownPartition(partition), error))
   }
   const careful = request.aside !== undefined
-  const reader = new Pages({ link, table, ring, what: decoder.what, where, size: pages, careful, unreadable }, signal)
+  const { what, shared } = decoder
+  const reader = new Pages({ link, table, ring, what, shared, where, size: pages, careful, unreadable }, signal)
   yield* grouped(picked(reader.ofTokens(tokens), isWanted), decoder, request, size, pages)
   for (const tell of unread) tell()
 }
@@ -67,16 +69,16 @@ function wantedBy({ column, holds }: TimeJudge, decoder: RowDecoder): (found: Dr
 
 /** The rows of a period, where the reader picks them. */
 async function* picked(
-  pages: AsyncIterable<readonly DriverRow[]>,
+  pages: AsyncIterable<DriverPage>,
   isWanted: ((found: DriverRow) => boolean) | null,
-): AsyncGenerator<readonly DriverRow[]> {
+): AsyncGenerator<DriverPage> {
   if (isWanted === null) yield* pages
-  else for await (const found of pages) yield found.filter(isWanted)
+  else for await (const { rows, readMs } of pages) yield { rows: rows.filter(isWanted), readMs }
 }
 
 /** Pages as the batches that were asked for: several small ones together, and those of wide rows in pieces. */
 async function* grouped(
-  pages: AsyncIterable<readonly DriverRow[]>,
+  pages: AsyncIterable<DriverPage>,
   decoder: RowDecoder,
   { aside, stamps: stamped }: RowRequest,
   size: BatchSize,
@@ -92,7 +94,7 @@ async function* grouped(
     bytes = 0
     return full
   }
-  for await (const found of pages) {
+  for await (const { rows: found, readMs } of pages) {
     let pageBytes = 0
     for (const one of found) {
       try {
@@ -100,7 +102,7 @@ async function* grouped(
         const rowBytes = bytesOf(row)
         if (rows.length >= size.rows || (rows.length > 0 && bytes + rowBytes > size.bytes)) yield batch()
         rows.push(row)
-        if (stamped === true) stamps.push(decoder.stamp(one))
+        if (stamped === true) stamps.push(decoder.stamp(one, readMs))
         bytes += rowBytes
         pageBytes += rowBytes
       } catch (thrown) {
@@ -121,7 +123,7 @@ async function* looked(
   decoder: RowDecoder,
   keys: readonly Bound[],
   signal: AbortSignal,
-): AsyncGenerator<readonly DriverRow[]> {
+): AsyncGenerator<DriverPage> {
   const parts = table.key.map((name) => {
     const as = columns.find((column) => column.name === name)?.as ?? decoder.typeOf(name).as
     const encode = encoderOf(decoder.typeOf(name).type, as)
@@ -134,9 +136,10 @@ async function* looked(
   }
   for (let at = 0; at < keys.length; at += LOOKUPS) {
     signal.throwIfAborted()
+    const readMs = wholeSecond(Date.now())
     const found = await Promise.all(keys.slice(at, at + LOOKUPS).map(look))
     const rows = found.flat()
-    if (rows.length > 0) yield rows
+    if (rows.length > 0) yield { rows, readMs }
   }
 }
 
