@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operation.ts'
 import {
   askedMeanwhile,
   commandsOf,
@@ -162,3 +163,27 @@ describe.each([
     }
   })
 })
+
+test(
+  'PostgreSQL: a partition that was made anew by a program that was killed then is archived again at once',
+  { timeout: 60_000 },
+  async (context) => {
+    const why = await missing('postgresql')
+    context.skip(why !== '', why)
+    const archived = await makeBookings(
+      await makePlace('postgresql', folder),
+      'native',
+      mkdtempSync(join(folder, 'to-')),
+      60,
+    )
+    await using observer = await observe(archived)
+    const { run, drop, restore } = commandsOf(archived)
+    for (const operation of [run, drop]) expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+    const killed = await startArchiver(restore, { at: 'COMMIT state RESTORED', when: 'after' }).ended
+    expect(killed.signal).toBe('SIGKILL')
+    // The ledger still names the killed program, and the table of before.
+    const again = await perform({ ...run, partitions: ['2020-Q1'] } as Operation)
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
+    expect((await observer.look()).problems).toEqual([])
+  },
+)

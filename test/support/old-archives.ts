@@ -2,6 +2,7 @@
 import { cpSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
+import { makePlace, type Place } from './copy-systems.ts'
 
 const FIXTURES = resolve(import.meta.dirname, '../../fixtures/archives')
 
@@ -17,4 +18,20 @@ export function oldSqliteArchives(folder: string): OldArchives {
   database.exec(`UPDATE migration_archives SET archive = replace(archive, '/sluice/archive', '${archives}')`)
   database.close()
   return { url: `sqlite:///${file}`, file, archives }
+}
+
+/**
+ * Native partitions, one table a state. `postgresql` knew neither versions nor heads; `postgresql-heads` wrote version 2.
+ * @returns an empty database that holds them now
+ */
+export async function oldPostgresArchives(
+  folder: string,
+  program: 'postgresql' | 'postgresql-heads',
+): Promise<{ readonly place: Place; readonly archives: string }> {
+  const archives = join(folder, 'archive')
+  cpSync(join(FIXTURES, program), archives, { recursive: true })
+  const place = await makePlace('postgresql', folder)
+  const dump = readFileSync(join(FIXTURES, `${program}.sql`), 'utf8')
+  await place.sql(dump.replaceAll('/sluice/archive', archives))
+  return { place, archives }
 }

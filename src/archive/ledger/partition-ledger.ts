@@ -83,8 +83,11 @@ export class PartitionLedger {
     )
   }
 
-  /** Notes a partition as PLANNED. Of one of which nothing was ever published, what the source says of it now is noted. */
-  async addPartition({ label, from, to, native }: NewPartition): Promise<void> {
+  /**
+   * Notes a partition as PLANNED. Of one of which nothing is published, what the source says of it now is noted.
+   * @param dead its owner, where that has ended for sure
+   */
+  async addPartition({ label, from, to, native }: NewPartition, dead: string | null = null): Promise<void> {
     const facts = {
       from_bound: from,
       to_bound: to,
@@ -101,9 +104,9 @@ export class PartitionLedger {
     await this.#database.batch([
       {
         sql: `UPDATE migration_archive_partitions SET ${sets.join(', ')}
-              WHERE ${PARTITION} AND owner IS NULL
+              WHERE ${PARTITION} AND (owner IS NULL OR owner = ? OR lease_until < ${this.#now})
                 AND (state = 'RESTORED' OR (state IN ('PLANNED', 'FAILED') AND delta_version IS NULL))`,
-        parameters: [...Object.values(facts), ...this.#key, label],
+        parameters: [...Object.values(facts), ...this.#key, label, dead ?? this.#owner.id],
       },
     ])
   }

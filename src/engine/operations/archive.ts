@@ -12,7 +12,7 @@ import { endOfArchive } from '../archiving/ending.ts'
 import { openSource, tablesOf, type Opened } from '../archiving/each-table.ts'
 import { Looked } from '../archiving/looked.ts'
 import { openArchive } from '../archiving/open.ts'
-import { ownerOf } from '../archiving/owner.ts'
+import { deadOwner, ownerOf } from '../archiving/owner.ts'
 import { emitArchivePlan } from '../archiving/plan-event.ts'
 import { requireOrigin } from '../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../archiving/standing.ts'
@@ -146,7 +146,9 @@ async function archiveTable(
   if (chosen.length === 0) return []
   await using open = await openArchive(table, archived, opened, run, operation)
   await requireOrigin(open.context)
-  for (const { candidate } of chosen) if (candidate !== null) await ledger.addPartition(candidate)
+  for (const { candidate, known } of chosen) {
+    if (candidate !== null) await ledger.addPartition(candidate, known === null ? null : deadOwner(known, run))
+  }
   const wish = (label: string): Wish => ({
     detach: operation.detach,
     drop: operation.drop,
