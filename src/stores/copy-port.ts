@@ -58,6 +58,11 @@ export type StoreAbilities = {
   readonly folds?: { readonly tables?: true; readonly columns?: true }
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
   readonly decimals?: 'declared'
+  /**
+   * Which column of a new table numbers its rows where that is no object of its own: the first of the key, or the one column that is the key. It counts
+   * up for ever, and by itself. Absent where sequences are objects, or there are none.
+   */
+  readonly numbering?: 'first of key' | 'whole key'
   /** `single`: a condition stands alone, as `timeCondition` writes it, with nothing around it or beside it. Otherwise it may be any of SQL. */
   readonly conditions?: 'single'
 }

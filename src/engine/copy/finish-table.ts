@@ -90,15 +90,16 @@ export async function finishTable(table: TableRun, context: TableContext, around
  * @returns what the sequences of the target cannot do
  */
 async function finishTarget(
-  { plan, target, signal }: TableContext,
-  { from }: Surroundings,
+  { name, plan, target, signal }: TableContext,
+  { from, left }: Surroundings,
 ): Promise<readonly string[]> {
-  const numbered = plan.source.columns.some(({ sequence }) => sequence !== undefined)
+  const lost = new Set(leftOfTable(left, name).flatMap(({ kind, names }) => (kind === 'sequence' ? names : [])))
+  const numbered = plan.source.columns.some(({ name: own, sequence }) => sequence !== undefined && !lost.has(own))
   const beside = numbered ? from.beside?.() : undefined
   const found = beside === undefined ? [] : await onSide('source', () => beside.sequences(plan.source, signal))
   const copied = found.flatMap((sequence) => {
     const column = plan.columns.find((one) => one.from === sequence.column)?.to
-    return column === undefined ? [] : [{ ...sequence, column }]
+    return column === undefined || lost.has(sequence.column) ? [] : [{ ...sequence, column }]
   })
   const unread = copied.flatMap(({ column, next }) =>
     next === null

@@ -10,6 +10,8 @@ export type LeftKind =
   | 'without rowid'
   | 'system versioning'
   | 'sequence'
+  | 'shared sequence'
+  | 'cyclic sequence'
   | 'trigger'
   | 'rule'
   | 'view'
@@ -65,6 +67,16 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'column numbered by a sequence',
     'the target has no such sequence, and may give the number of a deleted row again, or none',
     'columns numbered by a sequence',
+  ),
+  'shared sequence': words(
+    'column numbered by a sequence with a name of its own',
+    'in the target each column counts by itself: two that share the sequence get the same numbers',
+    'columns numbered by a sequence with a name of its own',
+  ),
+  'cyclic sequence': words(
+    'column numbered by a sequence that begins anew',
+    'the target counts on behind the last number of the sequence',
+    'columns numbered by a sequence that begins anew',
   ),
   trigger: words('trigger', 'nothing in the target does what it does'),
   rule: words('rule', 'nothing in the target does what it does'),

@@ -5,6 +5,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from './plan-copy.ts'
+import { sequencesLeft } from './sequences-left.ts'
 
 /** @param all whether a pattern with `*` was asked for: then what belongs to no table of the copy is named too */
 export async function planLeftBehind(
@@ -41,7 +42,7 @@ export async function planLeftBehind(
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       if (rest !== null && means) found.push(rest)
     }
-    found.push(...generatedOf(plan), ...sequencesOf(plan))
+    found.push(...generatedOf(plan), ...sequencesLeft(plan, to.can, sameWords))
   }
   found.push(...sources.filter(({ table }) => table === undefined))
   if (leftOut.length > 0) found.push(leftBehind('name of the ledger', leftOut.map(tableText)))
@@ -120,19 +121,6 @@ function generatedOf({ source, target, columns }: TablePlan): readonly LeftBehin
     leftBehind(
       'generated column',
       lost.map(({ name }) => name),
-      tableText(source.table),
-    ),
-  ]
-}
-
-/** Columns that a sequence numbers in the source, and none in the target. */
-function sequencesOf({ source, columns }: TablePlan): readonly LeftBehind[] {
-  const lost = columns.filter(({ source: a, target: b }) => a.sequence !== undefined && b.sequence === undefined)
-  if (lost.length === 0) return []
-  return [
-    leftBehind(
-      'sequence',
-      lost.map(({ from }) => from),
       tableText(source.table),
     ),
   ]

@@ -54,6 +54,7 @@ const CAN: StoreAbilities = {
   frames: [],
   folds: { tables: true, columns: true },
   decimals: 'declared',
+  numbering: 'whole key',
   maxValueBytes: MOST_ROW_BYTES,
   requests: API_RATE,
   quotas: [

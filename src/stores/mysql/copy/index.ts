@@ -81,6 +81,7 @@ class Store implements CopyStore {
       hosts: 'any',
       frames: [],
       folds: session.facts.foldsTables ? { tables: true, columns: true } : { columns: true },
+      numbering: 'first of key',
       maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
     }
     this.#pool = new Pool(() => openCopySession(config, 'read'), { most: config.poolSize, idle: 1 }, config.label)

@@ -45,6 +45,7 @@ const ABILITIES: StoreAbilities = {
   frames: [],
   folds: { tables: true, columns: true },
   decimals: 'declared',
+  numbering: 'whole key',
   // Texts of half a gigabyte are the largest that JavaScript holds.
   maxValueBytes: 500_000_000,
 }
