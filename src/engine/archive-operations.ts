@@ -91,6 +91,10 @@ export type RestoreOperation = {
   readonly from: string
   readonly table: string
   readonly partitions: readonly string[]
+  /** Rows of the source that have other values than archived ones count as they are; without it they keep a partition from being restored. */
+  readonly asChanged?: boolean
+  /** Name of the table, where archived values cease to count. */
+  readonly confirm?: string
   readonly dryRun: boolean
 }
 

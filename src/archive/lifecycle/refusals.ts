@@ -1,8 +1,14 @@
-/** Why a partition cannot go on, said in the same words everywhere. */
+/** Why a partition cannot go on, said in the same words everywhere. Commands in hints are for a shell, as they stand. */
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 
 type Named = Pick<ArchivedPartition, 'label'>
+
+/** `sluice restore --table public.visits --partition 2020-Q1`, with more words behind. */
+export function restoreCommand(name: string, { label }: Named, ...more: readonly string[]): string {
+  return ['sluice', 'restore', '--table', name, '--partition', label, ...more].map(shellQuote).join(' ')
+}
 
 /** Rows of the source are not what they were. */
 export function changed(name: string, { label }: Named, how: string): SluiceError {
@@ -28,10 +34,29 @@ export function gone(name: string, { label, native }: Pick<ArchivedPartition, 'l
 }
 
 /** Rows that were archived are not the rows that are in the source now; only some of them may still be there. */
-export function changedAfter(name: string, { label }: Named, how: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed after it was archived: ${how}`, {
-    where: `${name}, ${label}`,
-    hint: `nothing more is removed; sluice restore --table ${name} --partition ${label} brings the archived rows back, and the next run archives all of it again`,
+export function changedAfter(name: string, partition: Named, how: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${how}`, {
+    where: `${name}, ${partition.label}`,
+    hint: `nothing more is removed; ${restoreCommand(name, partition, '--dry-run')} says which rows differ, and what a restore does with them`,
+  })
+}
+
+/** Rows with keys of archived ones have other values, and nobody has said which of them count. */
+export function otherValues(name: string, partition: Named, what: string): SluiceError {
+  const command = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${what}`, {
+    where: `${name}, ${partition.label}`,
+    reason: 'the archived values of these rows would cease to count, so nothing was changed',
+    hint: `where the rows of the database are the right ones: ${command}`,
+  })
+}
+
+/** Somebody wrote into it while its rows were brought back. */
+export function changedMeanwhile(name: string, partition: Named, how: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {
+    where: `${name}, ${partition.label}`,
+    reason: 'the archive goes on answering for it; what was brought back stays in the table, and does not count yet',
+    hint: `compare again, and go on: ${restoreCommand(name, partition)}`,
   })
 }
 

@@ -1,24 +1,24 @@
-/** Archived rows come back into the source, proved; then the Delta table lets go of their files. */
-import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
-import { cellText } from '../../model/copy/canonical.ts'
-import { RowSum } from '../../model/copy/row-hash.ts'
-import { equalDigests, type Row } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
+/** Archived rows come back into the source, compared with what was proved of them; then the Delta table lets go of their files. */
 import type { Giving, PartitionRequest } from '../../stores/archive-port.ts'
-import type { Closing, CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
+import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { progress, readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
+import { bringRows } from './bring-rows.ts'
+import { progress, type ArchiveContext, type Work } from './context.ts'
+import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
 import { localFiles } from './local-files.ts'
-import { proveArchived, proveLogged } from './prove.ts'
+import { proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
-import { changedAfter, lost } from './refusals.ts'
-import { difference, partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
+import { changedAfter, changedMeanwhile } from './refusals.ts'
+import { rowsNow, rowsText } from './rows-now.ts'
+import { partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
 
-/** Rows that are brought back in one transaction. */
-const ROWS = 5000
+const BACK = { restoring: false, retracted: false, error: null } as const
+
+/** Rows that this run has compared with their proof, or brought back; null where it looked at none. */
+export type Restored = { readonly rows: bigint | null }
 
 /**
- * PUBLISHED, DETACHED or DROPPED → RESTORED, from wherever an attempt before came to.
+ * PUBLISHED, DETACHED or DROPPED → RESTORED, from wherever an attempt before came to. What is refused is refused before anything is changed.
  * @param reload the partition as the ledger has it now
  * @throws SluiceError PARTITION_STATE, PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED
  */
@@ -26,40 +26,25 @@ export async function restorePartition(
   context: ArchiveContext,
   work: Work,
   reload: () => Promise<ArchivedPartition>,
-): Promise<void> {
-  const { ledger, name } = context
+  wishes: RestoreWishes,
+): Promise<Restored> {
   const { partition, held } = work
-  switch (partition.state) {
-    case 'RESTORED':
-      break
-    case 'PUBLISHED':
-      await ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
-      break
-    case 'DETACHED':
-      await comeBack(context, work)
-      break
-    case 'DROPPED':
-      if (partition.native === null) {
-        await proveArchived(context, partition)
-        // From now on what is in the source already does not count, as long as it is not all of it.
-        await ledger.move(held, 'DROPPED', 'DETACHED', { restoring: true, error: null })
-        await bringRows(context, { held, partition: await reload() })
-      } else {
-        // Its files need not be read for that alone: the rows are added up again in the transaction that brings them back.
-        await proveLogged(context, partition)
-        await recreate(context, work)
-      }
-      break
-    default:
-      throw new SluiceError(
-        'PARTITION_STATE',
-        `${partition.label} of ${name} is not archived: its state is ${partition.state}`,
-        {
-          hint: 'its rows are in the source',
-        },
-      )
+  const seen = await foresee(context, partition, wishes)
+  if (seen.refusal !== null) throw seen.refusal
+  const isMade = seen.place === null && partition.state === 'DROPPED'
+  if (!isMade) {
+    context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${seen.text}` })
+  }
+  if (partition.state === 'PUBLISHED') {
+    await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
+  } else if (partition.state !== 'RESTORED') {
+    if (isMade) await recreate(context, work)
+    else if (isWhole(seen)) await countAgain(context, work, seen)
+    else await fill(context, work, seen, reload, wishes)
   }
   await retract(context, { held, partition: await reload() })
+  const isLooked = isMade || (seen.found !== null && seen.found.kind !== 'untold')
+  return { rows: isLooked ? proofOf(partition).rows : null }
 }
 
 /** Ends what a restore has left to do in the Delta table. */
@@ -69,26 +54,49 @@ export async function retract(context: ArchiveContext, work: Work): Promise<void
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
 }
 
-async function comeBack(context: ArchiveContext, work: Work): Promise<void> {
-  const { partition, held } = work
+/** No archived row has to be brought back. */
+function isWhole({ found }: Foreseen): boolean {
+  return found === null || found.kind !== 'told' || found.missing.rows === 0n
+}
+
+/** The rows in the source count again. */
+async function countAgain(context: ArchiveContext, { partition, held }: Work, { found }: Foreseen): Promise<void> {
   const { ledger, name } = context
-  if (partition.native !== null) {
-    const closing = ledger.closing(held, 'DETACHED', 'RESTORED', { retracted: false, error: null })
-    const end = await partitionsOf(context).attach(returnRequest(context, partition, closing))
-    return settled(end, context, partition, (how) => changedAfter(name, partition, how))
+  if (partition.native === null) {
+    const state = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
+    return ledger.move(held, state, 'RESTORED', { ...BACK, removed: { rows: 0n, sum: '0' } })
   }
-  // Where rows go one by one, some may have gone without the ledger's knowing.
-  const isWhole = partition.removed.rows === 0n && context.store.can.atomic !== 'row'
-  if (isWhole && !partition.restoring) {
-    return ledger.move(held, 'DETACHED', 'RESTORED', { retracted: false, error: null })
-  }
-  await proveArchived(context, partition)
-  if (!partition.restoring) await ledger.move(held, 'DETACHED', 'DETACHED', { restoring: true })
-  await bringRows(context, work)
+  const closing = ledger.closing(held, 'DETACHED', 'RESTORED', BACK)
+  const request = returnRequest(context, partition, closing)
+  // Behind the lock the rows have to be those that were compared.
+  const end = await partitionsOf(context).attach(found?.now == null ? request : { ...request, expect: found.now })
+  settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
+}
+
+/** Missing rows are brought back while the archive still answers; then all is compared again. */
+async function fill(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  { place }: Foreseen,
+  reload: () => Promise<ArchivedPartition>,
+  wishes: RestoreWishes,
+): Promise<void> {
+  if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
+  const { ledger, name } = context
+  const from = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
+  // From now on what is in the source already does not count, as long as it is not all of it.
+  if (!partition.restoring) await ledger.move(held, from, 'DETACHED', { restoring: true, error: null })
+  const work = { held, partition: await reload() }
+  await bringRows(context, work, place.table, wishes.asChanged ? 'changed' : 'none')
+  const found = await rowsNow(context, work.partition, place, wishes.late)
+  if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
+  await countAgain(context, work, { place, found, text: '', refusal: null })
 }
 
 async function recreate(context: ArchiveContext, { partition, held }: Work): Promise<void> {
   const { ledger, archived, interrupt, name } = context
+  // Its files need not be read for that alone: the rows are added up again in the transaction that brings them back.
+  await proveLogged(context, partition)
   const closing = ledger.closing(held, 'DROPPED', 'RESTORED', { retracted: false, error: null })
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
@@ -136,89 +144,4 @@ async function* withProgress(
     yield piece
   }
   tell(rows, BigInt(bytes), true)
-}
-
-/** Rows of a plain table, some at a time: those that are there already have to be the same. */
-async function bringRows(context: ArchiveContext, { partition, held }: Work): Promise<void> {
-  const { ledger, store, table, interrupt, archived, name } = context
-  const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
-  const target = store.target()
-  const columns = readColumns(archived.stored.columns)
-  const kept: readonly WriteColumn[] = columns.filter(({ column }) => column.generated !== true)
-  const places = kept.map((one) => columns.findIndex((other) => other.name === one.name))
-  let seen = 0n
-  for await (const rows of storedRows(context, partition.files)) {
-    const some = places.length === columns.length ? rows : rows.map((row) => places.map((at) => row[at] ?? null))
-    await bringSome(context, { partition, held }, target, kept, some)
-    seen += BigInt(rows.length)
-    tell(seen, 0n)
-  }
-  const view = await store.source(interrupt.abort)
-  try {
-    const now = await view.digest(requestOf(context, partition, table), interrupt.abort)
-    if (!equalDigests(now, proofOf(partition))) {
-      throw changedAfter(name, partition, difference(now, proofOf(partition)))
-    }
-  } finally {
-    await view[Symbol.asyncDispose]()
-  }
-  await ledger.move(held, 'DETACHED', 'RESTORED', {
-    restoring: false,
-    retracted: false,
-    error: null,
-    removed: { rows: 0n, sum: '0' },
-  })
-}
-
-async function* storedRows(context: ArchiveContext, files: readonly ArchivedFile[]): AsyncGenerator<readonly Row[]> {
-  await using local = await localFiles(context, files)
-  const parquet = await context.parquet()
-  yield* parquet.rows(
-    {
-      columns: context.archived.stored.columns,
-      files: local.paths.map((path) => `${local.folder}/${path}`),
-      signal: context.interrupt.abort,
-    },
-    ROWS,
-  )
-}
-
-async function bringSome(
-  context: ArchiveContext,
-  { partition, held }: Work,
-  target: CopyTarget,
-  columns: readonly WriteColumn[],
-  rows: readonly Row[],
-): Promise<void> {
-  const { table, ledger, interrupt, name } = context
-  const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
-  if (key.length === 0 || key.includes(-1)) {
-    throw new SluiceError(
-      'UNSUPPORTED_KEY',
-      `rows of ${name} cannot be told apart, and so not be brought back in parts`,
-      {
-        hint: 'give the table a primary key, or read the archive with sluice query',
-      },
-    )
-  }
-  const sum = new RowSum()
-  for (const row of rows) sum.add(row)
-  const keys = rows.map((row) => key.map((at) => cellText(row[at] ?? '')))
-  await using writer = await target.open({
-    table,
-    columns,
-    range: { by: 'keys', keys },
-    onExisting: 'append',
-    careful: false,
-    cursor: null,
-    signal: interrupt.abort,
-  })
-  await writer.write(rows)
-  const there = await writer.digest({ scheme: 'canonical' })
-  if (!equalDigests(there, sum.digest()))
-    throw changedAfter(name, partition, 'other rows with the same keys are in the source')
-  const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
-  if ((await writer.commit(closing)) === 'fenced') {
-    throw lost(name, partition)
-  }
 }

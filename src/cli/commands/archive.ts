@@ -122,7 +122,12 @@ const restore: Command = {
       alias: 'n',
       type: 'boolean',
       default: false,
-      describe: 'show what would come back and change nothing',
+      describe: 'compare, show what would come back, and change nothing',
+    })
+    yargs.option('as-changed', {
+      type: 'boolean',
+      default: false,
+      describe: 'rows that have changed in the database since they were archived count as they are now',
     })
   },
   request: (args, context) =>
@@ -131,6 +136,8 @@ const restore: Command = {
       from,
       table: oneTable(args, context.defaults),
       partitions: somePartitions(args, 'sluice archive list shows them'),
+      ...(flag(args, 'as-changed') ? { asChanged: true } : {}),
+      ...given('confirm', optionalText(args, 'confirm')),
       dryRun: flag(args, 'dry-run'),
     })),
 }

@@ -18,22 +18,40 @@ export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQue
  * @returns a finding for late, changed and deleted rows each; null where rows cannot be told by key, because a column of it is missing on a side
  */
 export async function keyFindings(
-  { store, table, signal }: Source,
+  source: Source,
   record: ArchiveRecord,
   partition: ArchivedPartition,
-  { reader, open }: Archive,
+  archive: Archive,
   values: boolean,
 ): Promise<readonly Finding[] | null> {
-  const columns = queryColumns(table, record.stored)
-  const shared = sharedPartition(table, record, columns, partition)
+  const { store, table } = source
+  const shared = sharedPartition(table, record, queryColumns(table, record.stored), partition)
   const column = table.columns.find(({ name }) => name === record.timeColumn)
   const condition =
     shared === null || column === undefined
       ? null
       : (store.timeCondition?.(column, partition.from, partition.to) ?? null)
   if (shared === null || condition === null) return null
+  const found = await keyDifferences(source, record, partition, archive, { values, where: condition })
+  return found === null ? null : described(partition, found)
+}
+
+/**
+ * Rows of a table compared with the files of a partition by key.
+ * @param options `where`: a condition in the SQL of the store; null for all rows
+ * @returns null where a column of the key is missing on a side
+ */
+export async function keyDifferences(
+  { store, table, signal }: Source,
+  record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
+  partition: Pick<ArchivedPartition, 'files'>,
+  { reader, open }: Archive,
+  { values, where }: { readonly values: boolean; readonly where: string | null },
+): Promise<KeyDifferences | null> {
+  const columns = queryColumns(table, record.stored)
   const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
   const both = columns.filter(({ hot, archived, name }) => hot && archived && wanted(name))
+  if (table.key.length === 0 || !table.key.every((name) => both.some((one) => one.name === name))) return null
   const physical = both.map((one) => one.physical)
   await using local = await openFiles(reader, partition.files, physical, signal)
   await using query = await open({ table: table.table, columns, sql: 'SELECT 1', limit: 1, files: [], signal })
@@ -42,13 +60,12 @@ export async function keyFindings(
     table,
     columns: both.map(({ name, as, column: of }) => ({ name, as, column: of })),
     range: { by: 'all' as const },
-    where: condition,
+    where,
     ordered: false,
   }
   const rows = hotRows(view, { columns: both, request, except: [] }, async () => undefined, signal)
   await query.bring(both, rows.csv, [])
-  const found = await query.compare({ within: shared.within, key: table.key, files: local.files })
-  return described(partition, found)
+  return await query.compare({ within: null, key: table.key, files: local.files })
 }
 
 function described(partition: ArchivedPartition, { late, changed, deleted }: KeyDifferences): readonly Finding[] {

@@ -31,12 +31,14 @@ export async function* sourceFindings(
     const differs = typeof sums === 'string' ? null : sums
     const look = looks.get(partition.label)
     const isSuspect = differs !== null || surplusOf(look) !== 0n
-    const byKey =
+    // Rows on their way back have no count that they should have.
+    const isComing = partition.native === null && partition.restoring
+    const isKeyed =
       look !== undefined && 'rows' in look && (isSuspect || (sums === 'none' && look.cheap && look.rows > 0n))
-        ? await differencesByKey(source, record, partition, isSuspect, reader)
-        : null
+    const values = isSuspect || isComing
+    const byKey = isComing || isKeyed ? await differencesByKey(source, record, partition, values, reader) : null
     if (sums !== 'none') looked.by('values')
-    else if (byKey !== null) looked.by(isSuspect ? 'values' : 'keys')
+    else if (byKey !== null) looked.by(values ? 'values' : 'keys')
     else if (look !== undefined) looked.look(look)
     if (byKey !== null && byKey.length > 0) yield* byKey
     else if (differs !== null) yield differs

@@ -1,0 +1,95 @@
+/** Rows of the archive go back into a table, some at a time: each transaction proves that all of its rows stand there with their values. */
+import { cellText } from '../../model/copy/canonical.ts'
+import { RowSum } from '../../model/copy/row-hash.ts'
+import { equalDigests, type Row } from '../../model/copy/rows.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
+import { progress, readColumns, type ArchiveContext, type Work } from './context.ts'
+import { changedMeanwhile, lost } from './refusals.ts'
+import { keyPlaces, standingOf } from './rows-now.ts'
+import { storedRows } from './stored-rows.ts'
+import { proofOf } from './take-out.ts'
+
+/** Rows that are brought back in one transaction. */
+const ROWS = 5000
+
+/**
+ * DETACHED, restoring: rows whose key is free are inserted, those that are there already have to be the same.
+ * @param except rows whose key has other values in the table stay as they are there
+ * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; what was brought until then stays, and does not count yet
+ */
+export async function bringRows(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  table: TableSpec,
+  except: 'none' | 'changed',
+): Promise<void> {
+  requireKey(context, table)
+  const { store, archived, interrupt } = context
+  const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
+  const target = store.target()
+  const columns = readColumns(archived.stored.columns)
+  const kept: readonly WriteColumn[] = columns.filter(({ column }) => column.generated !== true)
+  const places = kept.map((one) => columns.findIndex((other) => other.name === one.name))
+  const written = (row: Row): Row => (places.length === columns.length ? row : places.map((at) => row[at] ?? null))
+  let seen = 0n
+  for await (const rows of storedRows(context, partition.files, ROWS)) {
+    let wanted = rows
+    if (except === 'changed') {
+      await using view = await store.source(interrupt.abort)
+      const standing = await standingOf(context, table, view, rows)
+      wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
+    }
+    if (wanted.length > 0)
+      await bringSome(context, { partition, held }, { target, table, columns: kept }, wanted.map(written))
+    seen += BigInt(rows.length)
+    tell(seen, 0n)
+  }
+}
+
+/** @throws SluiceError UNSUPPORTED_KEY where rows cannot be told apart */
+export function requireKey(context: ArchiveContext, table: TableSpec): void {
+  const columns = context.archived.stored.columns.filter(({ column }) => column.generated !== true)
+  const isWritten = table.key.every((name) => columns.some((column) => column.name === name))
+  if (keyPlaces(context, table) !== null && isWritten) return
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `rows of ${context.name} cannot be told apart, and so not be brought back in parts`,
+    { hint: 'give the table a primary key, or read the archive with sluice query' },
+  )
+}
+
+type Into = {
+  readonly target: CopyTarget
+  readonly table: TableSpec
+  readonly columns: readonly WriteColumn[]
+}
+
+async function bringSome(
+  { ledger, interrupt, name }: ArchiveContext,
+  { partition, held }: Work,
+  { target, table, columns }: Into,
+  rows: readonly Row[],
+): Promise<void> {
+  const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
+  const sum = new RowSum()
+  for (const row of rows) sum.add(row)
+  const keys = rows.map((row) => key.map((at) => cellText(row[at] ?? '')))
+  await using writer = await target.open({
+    table,
+    columns,
+    range: { by: 'keys', keys },
+    onExisting: 'append',
+    careful: false,
+    cursor: null,
+    signal: interrupt.abort,
+  })
+  await writer.write(rows)
+  const there = await writer.digest({ scheme: 'canonical' })
+  if (!equalDigests(there, sum.digest())) {
+    throw changedMeanwhile(name, partition, 'other rows with the same keys are in the source')
+  }
+  const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
+  if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
+}

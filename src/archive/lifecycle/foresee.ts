@@ -1,0 +1,138 @@
+/** What a restore of a partition comes to, found out before anything is changed. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { requireKey } from './bring-rows.ts'
+import { conditionOf, type ArchiveContext } from './context.ts'
+import { gone, otherValues } from './refusals.ts'
+import { rowsNow, rowsText, type FindLate, type Place, type RowsNow } from './rows-now.ts'
+import { partitionsOf, proofOf } from './take-out.ts'
+
+export type RestoreWishes = {
+  /** Rows of the source count as they are now, also where they have other values than the archived ones. */
+  readonly asChanged: boolean
+  readonly late: FindLate
+}
+
+export type Foreseen = {
+  /** Where the rows come back to; null where none are compared one by one. */
+  readonly place: Place | null
+  /** Null where nobody has looked. */
+  readonly found: RowsNow | null
+  /** In words, for people. */
+  readonly text: string
+  /** Why it cannot be done. */
+  readonly refusal: SluiceError | null
+}
+
+/** @throws SluiceError as `rowsNow` */
+export async function foresee(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  wishes: RestoreWishes,
+): Promise<Foreseen> {
+  const { state, label, native } = partition
+  const plain = (text: string, refusal: SluiceError | null = null): Foreseen => ({
+    place: null,
+    found: null,
+    text,
+    refusal,
+  })
+  switch (state) {
+    case 'RESTORED':
+      return plain(
+        partition.retracted
+          ? 'it was restored before: nothing was left to do, and nothing was compared'
+          : 'it was restored before: only the Delta table has to let go of its files; nothing was compared',
+      )
+    case 'PUBLISHED':
+      return plain('its rows have never left the table, and count there as they are; they were not compared')
+    case 'DETACHED':
+      return compared(context, partition, await placeOf(context, partition), wishes)
+    case 'DROPPED':
+      if (native === null) return compared(context, partition, await placeOf(context, partition), wishes)
+      return plain('it is made anew, filled from its files, and compared before it is attached')
+    default: {
+      const what = `${label} of ${context.name} is not archived: its state is ${state}`
+      return plain(what, new SluiceError('PARTITION_STATE', what, { hint: 'its rows are in the source' }))
+    }
+  }
+}
+
+async function placeOf(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
+  const { store, table, interrupt } = context
+  const { native } = partition
+  if (native === null) return { table, where: conditionOf(context, partition) }
+  const name = partitionsOf(context).detachedName(native.table, native.identity)
+  const found = (await store.tables(tableText(name), interrupt.abort)).find(
+    (one) => tableText(one.table) === tableText(name),
+  )
+  return found === undefined ? null : { table: found, where: null }
+}
+
+async function compared(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  place: Place | null,
+  wishes: RestoreWishes,
+): Promise<Foreseen> {
+  if (place === null) {
+    const refusal = gone(context.name, partition)
+    return { place, found: null, text: refusal.message, refusal }
+  }
+  const found = await rowsNow(context, partition, place, wishes.late)
+  const text = foretold(found, partition, wishes)
+  return { place, found, text, refusal: refusalOf(context, partition, place, found, wishes) }
+}
+
+function refusalOf(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  place: Place,
+  found: RowsNow,
+  { asChanged }: RestoreWishes,
+): SluiceError | null {
+  const { name } = context
+  const what = rowsText(found, proofOf(partition).rows)
+  if (found.kind === 'equal') return null
+  if (found.kind === 'told') {
+    return found.changed.rows > 0n && !asChanged ? otherValues(name, partition, what) : null
+  }
+  if (partition.state === 'DETACHED' && !partition.restoring && partition.removed.rows === 0n) {
+    return asChanged ? null : otherValues(name, partition, what)
+  }
+  // Rows have to come back, and cannot be told from those that are there.
+  try {
+    requireKey(context, place.table)
+    return otherValues(name, partition, what)
+  } catch (thrown) {
+    if (thrown instanceof SluiceError) return thrown
+    throw thrown
+  }
+}
+
+/** Whether all archived rows stand in the source, as far as they have to be those that were archived. */
+export function isSettled(found: RowsNow, { asChanged }: RestoreWishes): boolean {
+  if (found.kind === 'equal') return true
+  return found.kind === 'told' && found.missing.rows === 0n && (found.changed.rows === 0n || asChanged)
+}
+
+function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: RestoreWishes): string {
+  const archived = proofOf(partition).rows
+  if (found.kind === 'equal') return `compared now: ${rowsText(found, archived)}`
+  if (found.kind === 'untold') {
+    return `compared now: ${rowsText(found, archived)}${asChanged ? '; they count as they are' : ''}`
+  }
+  // Where nothing is to be there, all of it has to come back, and that is no news.
+  const isPlainReturn =
+    found.rows === 0n && found.changed.rows === 0n && (partition.state === 'DROPPED' || partition.restoring)
+  if (isPlainReturn) {
+    return `compared now: none of its ${archived} rows is in the table; they come back from the files`
+  }
+  const then = [
+    ...(found.missing.rows > 0n ? ['missing rows come back from the files'] : []),
+    ...(found.changed.rows > 0n && asChanged ? ['rows with other values stay as they are in the database'] : []),
+    ...(found.late.rows > 0n ? ['late rows stay'] : []),
+  ]
+  return `compared now: ${[rowsText(found, archived), ...then].join('; ')}`
+}

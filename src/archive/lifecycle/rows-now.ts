@@ -1,0 +1,202 @@
+/** Rows that the source has of an archived partition now, beside those that were archived: told apart by key, before a restore says anything of them. */
+import { cellText } from '../../model/copy/canonical.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import { rowText } from '../../model/copy/row-hash.ts'
+import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { SourceView } from '../../stores/copy-port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { progress, readColumns, wholeOf, type ArchiveContext } from './context.ts'
+import { proveArchived } from './prove.ts'
+import { storedRows } from './stored-rows.ts'
+import { proofOf } from './take-out.ts'
+
+/** Rows of one kind, and the keys of some of them. */
+export type NamedRows = { readonly rows: bigint; readonly keys: readonly string[] }
+
+/** Where rows of a partition stand: in the table itself, or in one of their own. */
+export type Place = { readonly table: TableSpec; readonly where: string | null }
+
+/** Rows of a place whose key the archive has not; null where nobody can tell them. */
+export type FindLate = (partition: ArchivedPartition, place: Place) => Promise<NamedRows | null>
+
+export type RowsNow =
+  /** By count and sum. */
+  | { readonly kind: 'equal'; readonly now: Digest }
+  /** They are not those that were archived, and without a key nobody can tell which are. */
+  | { readonly kind: 'untold'; readonly now: Digest | null; readonly rows: bigint; readonly why: string }
+  /** `same` and `changed` stand under their keys, `missing` do not, and `late` stand there besides. */
+  | {
+      readonly kind: 'told'
+      /** Null where a row holds a value that is none of its type. */
+      readonly now: Digest | null
+      readonly rows: bigint
+      readonly same: bigint
+      readonly missing: NamedRows
+      readonly changed: NamedRows
+      readonly late: NamedRows
+    }
+
+/** Keys that a sentence names. */
+const NAMED = 5
+/** Keys that are looked up at once. */
+const AT_ONCE = 1000
+const SIZE = { rows: AT_ONCE, bytes: 16 * 1024 * 1024 }
+
+/**
+ * Compares all columns of all rows. The files are read only where the sums differ, and their rows are looked up by key in the whole table, since somebody
+ * may have moved one to another period.
+ * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED for files that are not those that were proved; CONNECTION_LOST, SOURCE_IO …
+ */
+export async function rowsNow(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  place: Place,
+  late: FindLate,
+): Promise<RowsNow> {
+  const { archived, store, interrupt } = context
+  const { table, where } = place
+  await using view = await store.source(interrupt.abort)
+  const gone = archived.stored.columns.filter(({ name }) => !table.columns.some((column) => column.name === name))
+  const now = gone.length > 0 ? null : await digestOf(context, view, place)
+  if (now !== null && equalDigests(now, proofOf(partition))) return { kind: 'equal', now }
+  const rows = now?.rows ?? (await view.extent(table, where, true)).rows
+  if (gone.length > 0) {
+    return { kind: 'untold', now, rows, why: `it has no column ${gone.map(({ name }) => name).join(', ')} any more` }
+  }
+  if (keyPlaces(context, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
+  // A damaged file would make changes of rows that nobody has changed.
+  await proveArchived(context, partition)
+  const found = await lookedUp(context, partition, table, view)
+  const besides = rows - found.same
+  const told = besides > 0n ? await late(partition, place) : { rows: 0n, keys: [] }
+  const uncounted = besides > found.changed.rows ? besides - found.changed.rows : 0n
+  return { kind: 'told', now, rows, ...found, late: told ?? { rows: uncounted, keys: [] } }
+}
+
+/** Null where a row holds a value that is none of its type, and so was never archived. */
+async function digestOf(
+  { archived, interrupt }: ArchiveContext,
+  view: SourceView,
+  { table, where }: Place,
+): Promise<Digest | null> {
+  const request = {
+    table,
+    columns: readColumns(archived.stored.columns),
+    range: wholeOf(table),
+    where,
+    ordered: false,
+  }
+  try {
+    return await view.digest(request, interrupt.abort)
+  } catch (thrown) {
+    if (asSluiceError(thrown).code === 'VALUE_REFUSED') return null
+    throw thrown
+  }
+}
+
+/** Where the columns of the key stand in a row; null without a key, or where the archive has not all of it. */
+export function keyPlaces({ archived }: ArchiveContext, { key }: TableSpec): readonly number[] | null {
+  const places = key.map((name) => archived.stored.columns.findIndex((column) => column.name === name))
+  return places.length === 0 || places.includes(-1) ? null : places
+}
+
+async function lookedUp(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  table: TableSpec,
+  view: SourceView,
+): Promise<{ readonly same: bigint; readonly missing: NamedRows; readonly changed: NamedRows }> {
+  const tell = progress(context, partition, 'verifying', proofOf(partition).rows)
+  const [missing, changed] = [new Naming(), new Naming()]
+  let same = 0n
+  for await (const rows of storedRows(context, partition.files, AT_ONCE)) {
+    const standing = await standingOf(context, table, view, rows)
+    for (const { how, key } of standing) {
+      if (how === 'same') same++
+      else (how === 'missing' ? missing : changed).add(key)
+    }
+    tell(same + missing.rows + changed.rows, 0n)
+  }
+  return { same, missing: missing.named(), changed: changed.named() }
+}
+
+type Standing = { readonly row: Row; readonly key: readonly string[]; readonly how: 'same' | 'missing' | 'changed' }
+
+/** How archived rows stand in a table, by their keys. */
+export async function standingOf(
+  context: ArchiveContext,
+  table: TableSpec,
+  view: SourceView,
+  rows: readonly Row[],
+): Promise<readonly Standing[]> {
+  const places = keyPlaces(context, table) ?? []
+  const keyOf = (row: Row): readonly string[] => places.map((at) => cellText(row[at] ?? ''))
+  const found = new Map<string, string>()
+  let refused = 0
+  const look = async (keys: readonly (readonly string[])[]): Promise<void> => {
+    const request = {
+      table,
+      columns: readColumns(context.archived.stored.columns),
+      range: { by: 'keys', keys } as const,
+      where: null,
+      ordered: false,
+      aside: () => void refused++,
+    }
+    for await (const batch of view.read(request, SIZE, context.interrupt.abort)) {
+      for (const row of batch.rows) found.set(JSON.stringify(keyOf(row)), rowText(row))
+    }
+  }
+  await look(rows.map(keyOf))
+  const standing: Standing[] = []
+  for (const row of rows) {
+    const key = keyOf(row)
+    const name = JSON.stringify(key)
+    if (!found.has(name) && refused > 0) {
+      // A row that could not be read does not say which one it is: each is asked for alone.
+      const before = refused
+      await look([key])
+      if (refused > before) found.set(name, '')
+    }
+    const there = found.get(name)
+    standing.push({ row, key, how: there === undefined ? 'missing' : there === rowText(row) ? 'same' : 'changed' })
+  }
+  return standing
+}
+
+class Naming {
+  rows = 0n
+  readonly #keys: string[] = []
+
+  add(key: readonly string[]): void {
+    this.rows++
+    if (this.#keys.length < NAMED) this.#keys.push(key.join(', '))
+  }
+
+  named(): NamedRows {
+    return { rows: this.rows, keys: this.#keys }
+  }
+}
+
+/** What is not as it was archived: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
+export function rowsText(found: RowsNow, archived: bigint): string {
+  if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to those that were archived by count and sum`
+  if (found.kind === 'untold')
+    return `${rowCount(found.rows)} now, ${archived} when it was archived, and not the same (${found.why}, nobody can tell which)`
+  const { missing, changed, late } = found
+  const parts = [
+    ...(missing.rows === 0n ? [] : [named(missing, 'archived row is missing', 'archived rows are missing')]),
+    ...(changed.rows === 0n ? [] : [named(changed, 'row has other values', 'rows have other values')]),
+    ...(late.rows === 0n ? [] : [named(late, 'row came later', 'rows came later')]),
+  ]
+  return parts.length === 0 ? 'no row is missing, changed or late' : parts.join(', ')
+}
+
+function rowCount(rows: bigint): string {
+  return `${rows} ${rows === 1n ? 'row' : 'rows'}`
+}
+
+function named({ rows, keys }: NamedRows, one: string, many: string): string {
+  const text = `${rows} ${rows === 1n ? one : many}`
+  return keys.length === 0 ? text : `${text} (${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''})`
+}

@@ -1,0 +1,156 @@
+/** What a restore says of rows, it has looked at: rows that went, changed or came meanwhile are told apart by key, and nothing of them is lost. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operation.ts'
+import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Ran, type System } from '../support/copy-systems.ts'
+
+const PLACES: readonly (readonly [System, Form])[] = [
+  ['sqlite', 'plain'],
+  ['postgresql', 'native'],
+]
+const WITHOUT = new Map(await Promise.all(PLACES.map(async ([system]) => [system, await missing(system)] as const)))
+/** Of the first quarter, whose rows have the numbers from 0 to 299. */
+const LABEL = '2020-Q1'
+
+const said = ({ events }: Ran): string =>
+  events
+    .flatMap((event) =>
+      event.type === 'log' ? [event.message] : event.type === 'archive.planned' ? [event.note ?? ''] : [],
+    )
+    .join('\n')
+const rowsTold = ({ events }: Ran): readonly (string | undefined)[] =>
+  events.flatMap((event) => (event.type === 'archive.state' ? [event.rows] : []))
+
+describe.each(PLACES)('%s, %s', (system, form) => {
+  const why = WITHOUT.get(system) ?? ''
+  let folder = ''
+  beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-restore-'))))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const archived = async (stage: 'detached' | 'dropped') => {
+    const bookings: Archived = await makeBookings(
+      await makePlace(system, folder),
+      form,
+      mkdtempSync(join(folder, 'to-')),
+    )
+    const commands = commandsOf(bookings)
+    const restore = { ...commands.restore, partitions: [LABEL] } as Operation & { kind: 'restore' }
+    for (const one of stage === 'dropped' ? [commands.run, commands.drop] : [commands.run]) {
+      expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+    }
+    const { place } = bookings
+    const detached =
+      form === 'plain'
+        ? TABLE
+        : `sluice_archived."${(await place.rows("SELECT relname FROM pg_class WHERE relname LIKE 'bookings_0_%' AND relkind = 'r'"))[0]?.[0] ?? ''}"`
+    return {
+      ...commands,
+      place,
+      restore,
+      verify: { ...commands.verify, deep: true } as Operation,
+      detached,
+      state: async () =>
+        (await place.rows(`SELECT state FROM migration_archive_partitions WHERE partition_name = '${LABEL}'`))[0]?.[0],
+      inTable: async () => (await place.rows(`SELECT count(*) FROM ${TABLE} WHERE id < 100000`))[0]?.[0],
+      counted: async () => (await countedBy(commands.query)).counted,
+      late: (id: number) =>
+        `INSERT INTO ${form === 'plain' ? TABLE : detached} VALUES (${id}, '2020-02-02 00:00:00', 'late', NULL)`,
+    }
+  }
+
+  test.skipIf(why !== '')(`detached rows that are as they were are compared first${why}`, async () => {
+    const { restore, verify } = await archived('detached')
+    const foretold = await perform({ ...restore, dryRun: true })
+    expect(said(foretold)).toContain('compared now: 300 rows, equal to those that were archived')
+    const restored = await perform(restore)
+    expect(restored.finished).toMatchObject({ exitCode: 0 })
+    expect(said(restored)).toContain('compared now: 300 rows, equal to those that were archived')
+    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+    const again = await perform(restore)
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { restored: '0' } })
+    expect(said(again)).toContain('it was restored before: nothing was left to do, and nothing was compared')
+    expect(rowsTold(again)).toEqual([])
+  })
+
+  test.skipIf(why !== '')(`detached rows that are missing come back, late ones stay${why}`, async () => {
+    const { place, restore, detached, late, state, inTable, counted, verify } = await archived('detached')
+    await place.sql(`DELETE FROM ${detached} WHERE id < 10`, late(90_001), late(90_002))
+    const foretold = await perform({ ...restore, dryRun: true })
+    expect(foretold.finished).toMatchObject({ exitCode: 0 })
+    const found =
+      /10 archived rows are missing \(.*\), 2 rows came later \(90001(?:, .*)?; 90002(?:, .*)?\); missing rows come back/
+    expect(said(foretold)).toMatch(found)
+    expect(await state()).toBe('DETACHED')
+    const restored = await perform(restore)
+    expect(restored.finished).toMatchObject({ exitCode: 0 })
+    expect(said(restored)).toMatch(found)
+    expect(await inTable()).toBe('302')
+    expect(await counted()).toMatch(/^902 /)
+    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+  })
+
+  test.skipIf(why !== '')(
+    `detached rows that have changed are refused, until somebody says which count${why}`,
+    async () => {
+      const { place, restore, detached, late, state, inTable } = await archived('detached')
+      await place.sql(
+        `UPDATE ${detached} SET note = 'changed' WHERE id = 5`,
+        `DELETE FROM ${detached} WHERE id = 7`,
+        late(90_001),
+      )
+      const found = /1 archived row is missing \(7(?:, .*)?\), 1 row has other values \(5(?:, .*)?\), 1 row came later/
+      for (const dryRun of [true, false]) {
+        const { finished } = await perform({ ...restore, dryRun })
+        expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+        expect(finished.error?.message).toMatch(found)
+        expect(finished.error?.hint).toMatch(
+          /sluice restore --table \S+ --partition 2020-Q1 --as-changed --confirm=\S+$/,
+        )
+        expect(await state()).toBe('DETACHED')
+      }
+      expect((await perform({ ...restore, asChanged: true })).finished).toMatchObject({
+        error: { code: 'MISSING_CONFIRM' },
+      })
+      const restored = await perform({ ...restore, asChanged: true, confirm: TABLE })
+      expect(restored.finished).toMatchObject({ exitCode: 0 })
+      expect(said(restored)).toMatch(/rows with other values stay as they are in the database/)
+      expect(await state()).toBe('RESTORED')
+      expect(await inTable()).toBe('301')
+      expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 5`)).toEqual([['changed']])
+    },
+  )
+
+  test.skipIf(why !== '' || form === 'native')(`a dropped period comes back beside late rows${why}`, async () => {
+    const { place, restore, late, state, inTable, verify } = await archived('dropped')
+    await place.sql(late(90_001))
+    const restored = await perform(restore)
+    expect(restored.finished).toMatchObject({ exitCode: 0 })
+    expect(said(restored)).toMatch(
+      /300 archived rows are missing .*, 1 row came later \(90001\); missing rows come back from the files; late rows stay/,
+    )
+    expect(await inTable()).toBe('301')
+    expect(await state()).toBe('RESTORED')
+    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+  })
+
+  test.skipIf(why !== '' || form === 'native')(
+    `a dropped period whose keys are taken is as it was after a refusal${why}`,
+    async () => {
+      const { place, restore, state, inTable } = await archived('dropped')
+      // One in the period, one elsewhere.
+      await place.sql(
+        `INSERT INTO ${TABLE} VALUES (5, '2020-02-02 00:00:00', 'other', NULL), (7, '2091-01-01 00:00:00', 'other', NULL)`,
+      )
+      const { finished } = await perform(restore)
+      expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+      expect(finished.error?.message).toMatch(/298 archived rows are missing .*, 2 rows have other values \(5; 7\)/)
+      expect(await state()).toBe('DROPPED')
+      expect(await inTable()).toBe('2')
+      expect((await perform({ ...restore, asChanged: true, confirm: TABLE })).finished).toMatchObject({ exitCode: 0 })
+      expect(await inTable()).toBe('300')
+    },
+  )
+})
