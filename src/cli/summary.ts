@@ -154,11 +154,12 @@ export class SummaryFold {
     const files = this.#differentFiles.size === 0 ? '' : ` in ${plural(this.#differentFiles.size, 'file')}`
     const differences = this.#differences === 0 ? '' : `${plural(this.#differences, 'difference')}${files}; `
     const versions = plural(this.#versions.size, 'version')
-    const { checkpoints, checkpointsInLog = '0' } = totals
+    const { checkpoints, checkpointsUnreadable = '0', checkpointsInLog = '0' } = totals
+    const unread = checkpointsUnreadable === '0' ? '' : `, ${grouped(checkpointsUnreadable)} not readable`
     const looked =
       checkpoints === undefined || checkpointsInLog === '0'
         ? ''
-        : `; ${grouped(checkpoints)} of ${plural(checkpointsInLog, 'checkpoint')} compared`
+        : `; ${grouped(checkpoints)} of ${plural(checkpointsInLog, 'checkpoint')} compared${unread}`
     return `${differences}${grouped(this.#equal)} of ${plural(this.#checks, 'check')} equal at ${versions}${looked}`
   }
 

@@ -51,8 +51,8 @@ function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: stri
   return error
 }
 
-/** Where a sidecar is, relative to the table root. Only files of the sidecar folder may be named. */
-function sidecarPath(store: LogStore, sidecar: SidecarAction): string {
+/** Where a sidecar is, relative to the table root. @throws SluiceError PATH_ESCAPES: only files of the sidecar folder may be named */
+export function sidecarPath(store: LogStore, sidecar: SidecarAction): string {
   const { path } = sidecar
   // A bare name is relative to the sidecar folder, unlike every other path of the log.
   const bare = !path.includes('/') && !path.includes(':')

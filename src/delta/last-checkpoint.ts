@@ -46,14 +46,7 @@ export function countOrNull(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
 }
 
-/**
- * The hint, or null when it is missing, empty, unparsable or names no version. Old versions of delta-rs wrote snake_case names.
- * Whether the checkpoint exists is not looked at.
- * @throws SluiceError SOURCE_DENIED, SOURCE_IO
- */
-export async function readHint(store: LogStore, signal: AbortSignal): Promise<LastCheckpointHint | null> {
-  const object = parseObject(await readSmall(store, logPathOf(LAST_CHECKPOINT), signal))
-  if (object === null) return null
+function hintOf(object: Readonly<Record<string, unknown>>): LastCheckpointHint | null {
   const count = (camel: string, snake: string): number | null =>
     countOrNull(object[camel]) ?? countOrNull(object[snake])
   const version = countOrNull(object['version'])
@@ -66,4 +59,49 @@ export async function readHint(store: LogStore, signal: AbortSignal): Promise<La
     numOfAddFiles: count('numOfAddFiles', 'num_of_add_files'),
     checksum: typeof object['checksum'] === 'string' ? object['checksum'] : null,
   }
+}
+
+/**
+ * The hint, or null when it is missing, empty, unparsable or names no version. Old versions of delta-rs wrote snake_case names.
+ * Whether the checkpoint exists is not looked at.
+ * @throws SluiceError SOURCE_DENIED, SOURCE_IO
+ */
+export async function readHint(store: LogStore, signal: AbortSignal): Promise<LastCheckpointHint | null> {
+  const object = parseObject(await readSmall(store, logPathOf(LAST_CHECKPOINT), signal))
+  return object === null ? null : hintOf(object)
+}
+
+/** `bad`: what is there names no checkpoint; `text` begins it, `why` is one clause. */
+export type HintLook =
+  | { readonly state: 'absent' }
+  | { readonly state: 'bad'; readonly text: string; readonly why: string }
+  | { readonly state: 'hint'; readonly hint: LastCheckpointHint }
+
+const SHOWN_BYTES = 80
+
+/**
+ * What lies at the place of the hint, for who judges it.
+ * @throws SluiceError SOURCE_DENIED, and SOURCE_IO that may pass by itself
+ */
+export async function lookAtHint(store: LogStore, signal: AbortSignal): Promise<HintLook> {
+  let bytes: Buffer | null
+  try {
+    bytes = await readSmall(store, logPathOf(LAST_CHECKPOINT), signal)
+  } catch (error) {
+    // A folder of that name.
+    if (!(error instanceof SluiceError) || error.code !== 'SOURCE_IO' || error.retryable) throw error
+    return { state: 'bad', text: '', why: `${LAST_CHECKPOINT} is no file` }
+  }
+  if (bytes === null) return { state: 'absent' }
+  const bad = (why: string): HintLook => ({
+    state: 'bad',
+    text: bytes.subarray(0, SHOWN_BYTES).toString('utf8'),
+    why: `${LAST_CHECKPOINT} ${why}`,
+  })
+  const object = parseObject(bytes)
+  if (object === null) return bad('is no JSON object')
+  const hint = hintOf(object)
+  if (hint === null) return bad('names no version')
+  if (object['parts'] != null && hint.parts === null) return bad('has parts that are no number of them')
+  return hint.size === null ? bad('has no size') : { state: 'hint', hint }
 }

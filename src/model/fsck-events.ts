@@ -23,7 +23,7 @@ export type FsckFindingEvent = {
 export type FsckCheckedEvent = {
   type: 'fsck.checked'
   table: string
-  check: 'listing' | 'vectors' | 'footers' | 'statistics' | 'rows' | 'sidecars' | 'history'
+  check: 'listing' | 'vectors' | 'footers' | 'statistics' | 'rows' | 'checkpoints' | 'sidecars' | 'history'
   looked: Dec
   of: Dec
   findings: Dec

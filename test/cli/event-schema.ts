@@ -340,7 +340,7 @@ const bodies = {
   },
   'fsck.checked': {
     table: z.string(),
-    check: z.enum(['listing', 'vectors', 'footers', 'statistics', 'rows', 'sidecars', 'history']),
+    check: z.enum(['listing', 'vectors', 'footers', 'statistics', 'rows', 'checkpoints', 'sidecars', 'history']),
     looked: dec,
     of: dec,
     findings: dec,

@@ -73,7 +73,7 @@ describe('a checkpoint', () => {
     const result = await validated(subject)
     expect(differencesOf(result.events)).toEqual([])
     expect(result.witnesses).toContain(`${digits(2)}.checkpoint.parquet`)
-    expect(result.checkpoints).toEqual({ looked: 1, all: 1, notJudged: 0 })
+    expect(result.checkpoints).toEqual({ looked: 1, unreadable: 0, all: 1, notJudged: 0 })
   })
 
   const CASES: readonly [string, readonly string[], readonly RegExp[]][] = [
@@ -158,10 +158,10 @@ describe('a checkpoint', () => {
     expect(differences.filter((one) => one.includes('p=a/3 row: log missing'))).toHaveLength(1)
     expect(differences.filter((one) => one.startsWith('checkpoint: txn v3 new row: log missing'))).toHaveLength(1)
     expect(differences).toHaveLength(2)
-    expect(result.checkpoints).toEqual({ looked: 3, all: 3, notJudged: 0 })
+    expect(result.checkpoints).toEqual({ looked: 3, unreadable: 0, all: 3, notJudged: 0 })
     expect(result.witnessDifferences).toBe(2)
     const bounded = await validated(subject, 3, 1)
-    expect(bounded.checkpoints).toEqual({ looked: 1, all: 3, notJudged: 0 })
+    expect(bounded.checkpoints).toEqual({ looked: 1, unreadable: 0, all: 3, notJudged: 0 })
     expect(bounded.witnesses).toContain(`${digits(3)}.checkpoint.parquet`)
   })
 
@@ -172,7 +172,7 @@ describe('a checkpoint', () => {
     await truncate(join(lake.folder, '_delta_log', `${digits(2)}.checkpoint.parquet`), 100)
     const result = await validated(subject)
     expect(differencesOf(result.events).join()).toMatch(/^checkpoint: readable v2 .*file: log .*catalog readable$/)
-    expect(result.checkpoints).toEqual({ looked: 1, all: 1, notJudged: 0 })
+    expect(result.checkpoints).toEqual({ looked: 0, unreadable: 1, all: 1, notJudged: 0 })
   })
 
   it('that lacks parts is named, and is none', async () => {
@@ -192,7 +192,7 @@ describe('a checkpoint', () => {
     await writeCheckpoint(lake.folder, 3, [...AT_2, addLine('p=a/4'), addLine('p=a/5')])
     const result = await validated(subject)
     expect(differencesOf(result.events)).toEqual(['checkpoint: files v3 p=a/5 row: log present | catalog missing'])
-    expect(result.checkpoints).toEqual({ looked: 1, all: 2, notJudged: 1 })
+    expect(result.checkpoints).toEqual({ looked: 1, unreadable: 0, all: 2, notJudged: 1 })
     expect(result.notes.join()).toContain('checkpoint 2 is not judged')
   })
 })
@@ -213,5 +213,24 @@ describe('_last_checkpoint', () => {
       /^last checkpoint: size v3 .*bytes: log 6400000000 \| catalog at most 16777216$/,
     )
     expect((await readdir(join(lake.folder, '_delta_log'))).includes('_last_checkpoint')).toBe(true)
+  })
+
+  it.each([
+    ['{"version":999999999999,"size":1}', /names checkpoint 999999999999, which is not there: readers that follow it/],
+    ['{"version":-1,"size":1}', /names checkpoint -1, which is not there/],
+    ['{"version":2,"size":1,"parts":4000000000}', /names checkpoint 2, in 4000000000 parts, which are not there/],
+    [null, /_last_checkpoint bears no witness: cannot read/],
+    ['{"version":2,"size":7}', null],
+  ])('that is %s leads nowhere, and that is said', async (text, expected) => {
+    await using lake = await makeLake(COMMITS)
+    await using subject = await imported(lake.folder)
+    await writeCheckpoint(lake.folder, 2, AT_2)
+    const hint = join(lake.folder, '_delta_log/_last_checkpoint')
+    await (text === null ? mkdir(hint) : writeFile(hint, text))
+    const result: Validated = await validated(subject)
+    expect(result.differences).toBe(0)
+    const notes = result.notes.filter((note) => note.includes('_last_checkpoint'))
+    expect(notes).toHaveLength(expected === null ? 0 : 1)
+    if (expected !== null) expect(notes[0]).toMatch(expected)
   })
 })

@@ -17,8 +17,10 @@ import type { Checkpoint } from './window.ts'
 const SIDES = ['checkpoint', 'commits'] as const
 
 export type CheckpointsLooked = {
-  /** Checkpoints that were compared, or could not be read. */
+  /** Checkpoints that were compared. */
   readonly looked: number
+  /** Checkpoints that could not be read: each is a difference. */
+  readonly unreadable: number
   /** Complete checkpoints up to the version that was validated. */
   readonly all: number
   /** Those that no commits stand beside, so that nothing can contradict them. */
@@ -55,26 +57,32 @@ export async function checkCheckpoints(
     if (able.includes(one)) continue
     report.notes.push(`checkpoint ${one.version} is not judged: the commits that it stands for are gone`)
   }
-  const chosen = choose(able, limit, random)
-  for (const checkpoint of chosen) {
+  // What is known to be unreadable is told whatever the limit says.
+  const unread = able.filter((one) => broken.has(one))
+  const sound = able.filter((one) => !broken.has(one))
+  const chosen = choose(sound, limit, random)
+  let looked = 0
+  for (const checkpoint of [...unread, ...chosen]) {
     throwIfAborted(at.interrupt.stop)
-    await checkOne(at, checkpoint, broken.get(checkpoint), now)
+    if (await checkOne(at, checkpoint, broken.get(checkpoint), now)) looked++
   }
-  if (chosen.length < able.length) {
-    report.notes.push(
-      `${chosen.length} of ${able.length} checkpoints were compared with the commits; more with --samples`,
-    )
+  if (chosen.length < sound.length) {
+    report.notes.push(`${looked} of ${able.length} checkpoints were compared with the commits; more with --samples`)
   }
-  return { looked: chosen.length, all: all.length, notJudged: all.length - able.length }
+  const unreadable = unread.length + chosen.length - looked
+  return { looked, unreadable, all: all.length, notJudged: all.length - able.length }
 }
 
-async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefined, now: number): Promise<void> {
+/** @returns whether it could be read, and was compared */
+async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefined, now: number): Promise<boolean> {
   const { log, scratch, report } = at
   const { version } = checkpoint
   const name = checkpoint.files[0]?.name ?? 'checkpoint'
   const signal = at.interrupt.abort
-  const unreadable = async (message: string): Promise<void> =>
-    report.value(version, 'checkpoint: readable', name, 'file', message.split('\n', 1)[0], 'readable', SIDES)
+  const unreadable = async (message: string): Promise<false> => {
+    await report.value(version, 'checkpoint: readable', name, 'file', message.split('\n', 1)[0], 'readable', SIDES)
+    return false
+  }
   if (broken !== undefined) return unreadable(broken)
   try {
     try {
@@ -86,13 +94,13 @@ async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefin
       await nameOddPaths(scratch, log.root)
     } catch (error) {
       if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
-      await unreadable(error.message)
-      return
+      return await unreadable(error.message)
     }
     const expiry = await expiryAt(scratch, version, now)
     for (const comparison of checkpointComparisons(version, expiry)) {
       await report.compare(version, comparison.check, name, [comparison], SIDES)
     }
+    return true
   } finally {
     await forgetCheckpoint(scratch, version, LINE_SOURCE.witness)
   }

@@ -6,6 +6,7 @@ import type { SqlDatabase } from '../../stores/port.ts'
 import { compareState, type ParsedKind } from './state-checks.ts'
 import { catalogActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'
+import type { LogFolder } from './window.ts'
 
 /** Checksum files may list all files of a table (`allFiles`). */
 const MAX_CRC_BYTES = 256 << 20
@@ -94,8 +95,11 @@ export async function checkCrc(at: At, version: number): Promise<void> {
   }
 }
 
-/** The hint names a checkpoint by version; only its number of files says anything about a state. */
-export async function checkLastCheckpoint(at: At, from: number, to: number): Promise<void> {
+/**
+ * The hint names a checkpoint by version; only its number of files says anything about a state. One that leads nowhere is a note: the table is
+ * the same without it, but real readers that follow it do not open the table.
+ */
+export async function checkLastCheckpoint(at: At, folder: LogFolder, from: number, to: number): Promise<void> {
   const heard = await hear(at, LAST_CHECKPOINT, MAX_HINT_BYTES)
   if (typeof heard === 'number') {
     await at.report.value(to, 'last checkpoint: size', LAST_CHECKPOINT, 'bytes', heard, `at most ${MAX_HINT_BYTES}`, [
@@ -106,9 +110,17 @@ export async function checkLastCheckpoint(at: At, from: number, to: number): Pro
   }
   if (!heard) return
   const [row] = await at.scratch.all(
-    `SELECT TRY_CAST(text->>'$.version' AS BIGINT), TRY_CAST(text->>'$.numOfAddFiles' AS BIGINT) FROM witness`,
+    `SELECT TRY_CAST(text->>'$.version' AS BIGINT), TRY_CAST(text->>'$.numOfAddFiles' AS BIGINT), TRY_CAST(text->>'$.parts' AS BIGINT) FROM witness`,
   )
-  const [version, files] = row ?? []
+  const [version, files, parts] = row ?? []
+  const named = folder.checkpoints.filter((one) => one.version === version)
+  const wanted = parts ?? 1
+  if (!named.some((one) => one.files.length === wanted)) {
+    const which = named.length > 0 ? `in ${String(wanted)} parts, which are` : 'which is'
+    at.report.notes.push(
+      `${LAST_CHECKPOINT} names checkpoint ${String(version ?? 'none')}, ${which} not there: readers that follow it cannot open the table, and sluice fsck counts that as a finding`,
+    )
+  }
   if (typeof version !== 'number' || typeof files !== 'number' || version < from || version > to) return
   const [ours] = await at.scratch.all(`SELECT count(*) FROM (${catalogActiveAt(version)})`)
   await at.report.value(version, 'last checkpoint: number of files', LAST_CHECKPOINT, 'numOfAddFiles', files, ours?.[0])

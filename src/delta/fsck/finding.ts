@@ -21,6 +21,10 @@ export const FINDINGS = {
   statistics:
     'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
+  'checkpoint-unreadable':
+    'readers that start from it cannot open the table: restore the file, or write a new checkpoint while the commits are there',
+  'last-checkpoint':
+    'readers that follow it cannot open the table: it is only a hint and may be deleted, and a new checkpoint writes it anew',
   'sidecar-missing': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
   'sidecar-size': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
   'older-missing': 'older versions that need these files can no longer be read; a VACUUM does that',

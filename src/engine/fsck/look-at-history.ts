@@ -1,18 +1,13 @@
-/** What older versions refer to: files that VACUUM keeps or may delete, change data, and sidecars of checkpoints. */
-import { readCheckpoint } from '../../delta/checkpoint.ts'
+/** What older versions refer to: files that VACUUM keeps or may delete, and change data. */
 import { readLog } from '../../delta/commit-lines.ts'
-import type { ActionKind, SidecarAction } from '../../delta/actions.ts'
-import type { Finding } from '../../delta/fsck/finding.ts'
+import type { ActionKind } from '../../delta/actions.ts'
 import { MARKS, type ListedFiles } from '../../delta/fsck/listed-files.ts'
-import { SIDECAR_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath } from '../../delta/paths.ts'
-import { parquetRows } from '../registry.ts'
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import type { Places } from './places.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove', 'cdc'])
-const SIDECARS: ReadonlySet<ActionKind> = new Set<ActionKind>(['sidecar'])
 
 export type HistoryCounts = {
   readonly commits: number
@@ -99,37 +94,4 @@ function fileOf(action: {
 }): FsckFile {
   const vector = action.deletionVector ?? null
   return { path: action.path, size: action.size ?? 0, modificationTime: 0, stats: null, vector }
-}
-
-/** Sidecars that checkpoints name: whether they are there in their size. Checkpoints that cannot be read are `validate`'s to tell. */
-export async function lookAtSidecars(
-  { store, table }: Subject,
-  found: (finding: Finding) => void,
-  signal: AbortSignal,
-): Promise<number> {
-  const checkpoints = (await table.listing(signal)).checkpoints.filter(({ form }) => form === 'v2')
-  if (checkpoints.length === 0) return 0
-  const there = new Map<string, number>()
-  for await (const { name, size } of store.list(SIDECAR_FOLDER, { attributes: true, signal }))
-    there.set(name, size ?? -1)
-  let looked = 0
-  for (const checkpoint of checkpoints) {
-    const sidecars: SidecarAction[] = []
-    for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, kinds: SIDECARS })) {
-      for (const { action } of block) if (action.kind === 'sidecar') sidecars.push(action.sidecar)
-    }
-    for (const { path, sizeInBytes } of sidecars) {
-      looked++
-      const name = path.slice(path.lastIndexOf('/') + 1)
-      const size = there.get(name)
-      const of = `the sidecar of checkpoint ${checkpoint.version}`
-      if (size === undefined) {
-        found({ level: 'finding', kind: 'sidecar-missing', path: name, detail: `${of} is not there` })
-      } else if (size !== sizeInBytes) {
-        const detail = `${of} has ${size} bytes, the checkpoint says ${sizeInBytes}`
-        found({ level: 'finding', kind: 'sidecar-size', path: name, log: `${sizeInBytes}`, found: `${size}`, detail })
-      }
-    }
-  }
-  return looked
 }

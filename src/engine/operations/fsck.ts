@@ -10,7 +10,8 @@ import { breathe } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { withWritableCatalog } from '../catalog-session.ts'
 import { listTable, ListingCheck } from '../fsck/look-at-listing.ts'
-import { lookAtHistory, lookAtSidecars } from '../fsck/look-at-history.ts'
+import { lookAtCheckpoints, type CheckpointCounts } from '../fsck/look-at-checkpoints.ts'
+import { lookAtHistory } from '../fsck/look-at-history.ts'
 import { lookInside, type InsideCounts, type Job } from '../fsck/look-inside.ts'
 import { Places } from '../fsck/places.ts'
 import { FsckReport } from '../fsck/report.ts'
@@ -50,6 +51,14 @@ const BREATHE_EVERY = 1000
 /** Active files of the version: in all, wanted, with a vector, and those that are there. */
 type Counts = { all: number; wanted: number; vectors: number; there: number }
 
+/** Versions that are told one by one. */
+const MOST_VERSIONS = 8
+
+function versionsText(versions: readonly number[]): string {
+  const more = versions.length - MOST_VERSIONS
+  return `${versions.slice(0, MOST_VERSIONS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
 class Check {
   readonly #operation: Fsck
   readonly #subject: Subject
@@ -82,11 +91,11 @@ class Check {
     await this.#tellAbsent()
     this.#tellListing(listing, listed)
     this.#tellInside(inside)
-    const sidecars = await lookAtSidecars(this.#subject, found, abort)
-    if (sidecars > 0)
-      this.#report.checked('sidecars', sidecars, sidecars, this.#report.of('sidecar-'), 'of checkpoints')
+    const before = this.#report.of('page-checksum')
+    const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, found, abort)
+    this.#tellCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
     await this.#tellRest(listed)
-    return this.#ending(inside, sidecars, listed.count)
+    return this.#ending(inside, checkpoints, listed.count)
   }
 
   /** For the catalog, once it has run. */
@@ -182,6 +191,17 @@ class Check {
     report.checked('rows', rows, wanted, report.of('page-checksum'), `${drawn}all rows read back; ${summed}`)
   }
 
+  #tellCheckpoints({ all, read, notRead, sidecars }: CheckpointCounts, pages: number): void {
+    const report = this.#report
+    const wrong = report.of('checkpoint-') + report.of('last-checkpoint') + pages
+    if (all > 0 || wrong > 0) {
+      const rest = notRead.length === 0 ? '' : `not read: ${versionsText(notRead)}; `
+      const detail = `read whole; ${rest}sluice validate compares them with the commits`
+      report.checked('checkpoints', read, all, wrong, detail)
+    }
+    if (sidecars > 0) report.checked('sidecars', sidecars, sidecars, report.of('sidecar-'), 'of checkpoints')
+  }
+
   async #tellRest(listed: ListedFiles): Promise<void> {
     const { metadata, schema, partitionColumns } = this.#subject
     const { interrupt, clock } = this.#run
@@ -242,7 +262,7 @@ class Check {
     return new Set([...this.#report.absent, ...this.#absent.map((finding) => finding.absent ?? '')])
   }
 
-  #ending(inside: InsideCounts, sidecars: number, listed: number): Ending {
+  #ending(inside: InsideCounts, checkpoints: CheckpointCounts, listed: number): Ending {
     const { all, wanted } = this.#counts
     const { findings, notes } = this.#report
     const totals = {
@@ -253,12 +273,13 @@ class Check {
       vectors: dec(inside.vectors),
       footers: dec(inside.footers),
       rowsRead: dec(inside.rows),
-      sidecars: dec(sidecars),
+      checkpointsRead: dec(checkpoints.read),
+      sidecars: dec(checkpoints.sidecars),
       findings: dec(findings),
       notes: dec(notes),
       ...this.#totals,
     }
-    this.#looked = this.#proof(inside)
+    this.#looked = this.#proof(inside, checkpoints)
     if (findings === 0) return { totals, proof: this.#looked }
     const places = findings === 1 ? 'one place' : `${findings} places`
     return {
@@ -272,10 +293,11 @@ class Check {
   }
 
   /** What was looked at, and what was not. */
-  #proof({ vectors, footers, rows }: InsideCounts): string {
+  #proof({ vectors, footers, rows }: InsideCounts, { all, read: checkpoints }: CheckpointCounts): string {
     const { wanted } = this.#counts
     const some = footers < wanted ? ` of ${wanted}` : ''
     const read = rows === 0 ? 'not rows' : `rows of ${rows}${rows < wanted ? ` of ${wanted}` : ''} files`
-    return `${wanted} files listed, ${footers}${some} footers, ${vectors} vectors; ${read}`
+    const bases = all === 0 ? '' : `; ${checkpoints} of ${all} checkpoints`
+    return `${wanted} files listed, ${footers}${some} footers, ${vectors} vectors; ${read}${bases}`
   }
 }

@@ -66,6 +66,7 @@ export async function validate(operation: Validate, run: Run): Promise<Ending> {
       checks: dec(checks),
       differences: dec(differences),
       checkpoints: dec(result.checkpoints.looked),
+      checkpointsUnreadable: dec(result.checkpoints.unreadable),
       checkpointsInLog: dec(result.checkpoints.all),
     }
     const notChecked = NOT_OPENED

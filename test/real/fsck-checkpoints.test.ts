@@ -1,0 +1,135 @@
+/** `fsck` and what readers start from: a checkpoint that cannot be read, or a hint to one that is not there, keeps them from opening the table. */
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../support/catalog-kit.ts'
+import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
+import { fsckOf, perform, type Performed } from './operation-kit.ts'
+
+const SIMPLE = 'delta-rs/simple_table_with_checkpoint'
+
+const work = temporaryFolder()
+let places = 0
+afterAll(() => work[Symbol.dispose]())
+
+function copied(table = SIMPLE): string {
+  const folder = join(work.path, `table-${places++}`)
+  cpSync(folderOf(table), folder, { recursive: true })
+  return folder
+}
+
+function kinds({ events }: Performed): readonly string[] {
+  const found = events.filter((event) => event.type === 'fsck.finding').filter(({ level }) => level === 'finding')
+  return [...new Set(found.map(({ finding }) => finding))].toSorted()
+}
+
+function line({ events }: Performed): string | undefined {
+  const told = events.filter((event) => event.type === 'fsck.checked').find(({ check }) => check === 'checkpoints')
+  return told === undefined ? undefined : `${told.looked} of ${told.of}, ${told.findings}: ${told.detail}`
+}
+
+function checkpointOf(folder: string, ending = '.checkpoint.parquet'): string {
+  const log = join(folder, '_delta_log')
+  return join(log, readdirSync(log).find((name) => name.endsWith(ending)) as string)
+}
+
+function change(file: string, edit: (bytes: Buffer) => void): void {
+  const bytes = readFileSync(file)
+  edit(bytes)
+  writeFileSync(file, bytes)
+}
+
+describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
+  test('that can be read are counted, and what was not compared is said', async () => {
+    const performed = await perform(fsckOf(copied()))
+    expect(kinds(performed)).toEqual([])
+    expect(line(performed)).toBe('1 of 1, 0: read whole; sluice validate compares them with the commits')
+    expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
+  })
+
+  const damages: readonly (readonly [string, (file: string) => void])[] = [
+    ['cut', (file) => truncateSync(file, 1000)],
+    ['emptied', (file) => truncateSync(file, 0)],
+    ['zeroed', (file) => change(file, (bytes) => bytes.fill(0))],
+    ['overwritten', (file) => writeFileSync(file, 'this is no checkpoint')],
+    ['zeroed in the middle', (file) => change(file, (bytes) => bytes.fill(0, 4, bytes.length >> 1))],
+    ['without its metadata by name', (file) => change(file, (bytes) => rename(bytes, 'metaData', 'metaDatb'))],
+    ['without its files by name', (file) => change(file, (bytes) => rename(bytes, 'add', 'adf'))],
+  ]
+  test.each(damages)('%s', async (_name, damage) => {
+    const folder = copied()
+    damage(checkpointOf(folder))
+    for (const deep of [false, true]) {
+      const performed = await perform(fsckOf(folder, { deep }))
+      expect(kinds(performed)).toEqual(['checkpoint-unreadable'])
+      expect(performed.finished).toMatchObject({ exitCode: 1, proof: 'none' })
+    }
+  })
+
+  test('of V2: the top file is cut, and a sidecar is overwritten in its size', async () => {
+    const json = copied('kernel-rs-packed/v2-checkpoints-json-with-sidecars')
+    const top = readdirSync(join(json, '_delta_log')).filter((name) => name.includes('.checkpoint.'))
+    for (const name of top) truncateSync(join(json, '_delta_log', name), 300)
+    expect(kinds(await perform(fsckOf(json)))).toContain('checkpoint-unreadable')
+    const parquet = copied('kernel-rs/v2-parquet-sidecars-struct-stats-only')
+    const sidecars = join(parquet, '_delta_log/_sidecars')
+    for (const name of readdirSync(sidecars)) change(join(sidecars, name), (bytes) => bytes.fill(7))
+    expect(kinds(await perform(fsckOf(parquet)))).toContain('checkpoint-unreadable')
+  })
+
+  test('older ones are not read, and that is said; the one of an old version is', async () => {
+    const folder = copied()
+    const log = join(folder, '_delta_log')
+    const older = join(log, '00000000000000000003.checkpoint.parquet')
+    writeFileSync(older, 'broken')
+    const newest = await perform(fsckOf(folder))
+    expect(kinds(newest)).toEqual([])
+    expect(line(newest)).toMatch(/^1 of 2, 0: read whole; not read: 3; /)
+    expect(kinds(await perform(fsckOf(folder, { asOf: { version: 5 } })))).toEqual(['checkpoint-unreadable'])
+    writeFileSync(join(log, '_last_checkpoint'), '{"version":3,"size":5}')
+    expect(kinds(await perform(fsckOf(folder)))).toEqual(['checkpoint-unreadable'])
+  })
+})
+
+describe.skipIf(!HAVE_TABLES)('the hint', () => {
+  const hints: readonly (readonly [string, string, readonly string[]])[] = [
+    ['to a version that is not there', '{"version":999999999999,"size":1}', ['last-checkpoint']],
+    ['to a version without a checkpoint', '{"version":4,"size":1}', ['last-checkpoint']],
+    ['to a negative version', '{"version":-1,"size":1}', ['last-checkpoint']],
+    ['to a version that is a text', '{"version":"10","size":1}', ['last-checkpoint']],
+    ['in 4e9 parts', '{"version":10,"size":1,"parts":4000000000}', ['last-checkpoint']],
+    ['that is cut', '{"version":10', ['last-checkpoint']],
+    ['that is empty', '', ['last-checkpoint']],
+    ['without parts', '{"version":10,"size":13,"parts":null}', []],
+  ]
+  test.each(hints)('%s', async (_name, text, expected) => {
+    const folder = copied()
+    writeFileSync(join(folder, '_delta_log/_last_checkpoint'), text)
+    const performed = await perform(fsckOf(folder))
+    expect(kinds(performed)).toEqual(expected)
+    expect(performed.finished.exitCode).toBe(expected.length)
+  })
+
+  test('is a folder, or is not there at all', async () => {
+    const folder = copied()
+    const hint = join(folder, '_delta_log/_last_checkpoint')
+    rmSync(hint)
+    expect(kinds(await perform(fsckOf(folder)))).toEqual([])
+    mkdirSync(hint)
+    expect(kinds(await perform(fsckOf(folder)))).toEqual(['last-checkpoint'])
+  })
+
+  test('to a checkpoint of which a part is missing', async () => {
+    const folder = copied('delta-golden/multi-part-checkpoint')
+    rmSync(checkpointOf(folder, '0000000001.0000000002.parquet'))
+    expect(kinds(await perform(fsckOf(folder)))).toEqual(['last-checkpoint'])
+  })
+})
+
+/** Changes a name of the footer to another of the same length. */
+function rename(bytes: Buffer, from: string, to: string): void {
+  const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8)
+  const at = bytes.indexOf(Buffer.concat([Buffer.of(from.length), Buffer.from(from)]), footer)
+  expect(at).toBeGreaterThan(footer)
+  bytes.write(to, at + 1)
+}
