@@ -10,6 +10,7 @@ import { DuckDBInstance, type DuckDBConnection, type DuckDBMaterializedResult } 
 import { SluiceError } from '../../shared/errors.ts'
 import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
 import { claimFile } from './file-claim.ts'
+import { hasLeftLog, KEEP_LEFT_LOG } from './left-log.ts'
 import { connectFailed, duckdbError } from './sql-errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
 import { queryPages } from './query.ts'
@@ -42,6 +43,7 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
     if (mode === 'write') removeEmptyFile(file)
     // Read as what it is to SQLite too: a database without anything in it.
     const path = isEmptyFile(file) ? ':memory:' : file
+    const isLeft = mode === 'write' && hasLeftLog(path)
     const instance = await DuckDBInstance.create(path, {
       access_mode: mode === 'read' && path !== ':memory:' ? 'READ_ONLY' : 'AUTOMATIC',
       memory_limit: options.memoryLimit ?? '1GB',
@@ -51,7 +53,9 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })
-    return new DuckdbDatabase(instance, await instance.connect(), mode, label, folder, claim)
+    const writer = await instance.connect()
+    if (isLeft) await writer.run(KEEP_LEFT_LOG)
+    return new DuckdbDatabase(instance, writer, mode, label, folder, claim)
   } catch (error) {
     claim?.[Symbol.dispose]()
     throw duckdbError(error, label)

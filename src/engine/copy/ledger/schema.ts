@@ -6,14 +6,14 @@ import type { TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
-import { CHUNK_COLUMNS, columnType, indexes, SEED_COLUMNS, tables } from './columns.ts'
+import { CHUNK_COLUMNS, columnType, indexes, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
 
 export const LEDGER_VERSION = 2
 
 /** Names of the ledger's own tables, which are never part of a copy by pattern. */
 export function isLedgerTable({ name }: TableName): boolean {
-  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tracked_runs|tokens|objects|accepted_differences|archives|archive_(?:partitions|history|heads|ledger)|removals)|sluice_ledger_(?:head|log|part))$/.test(
+  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tracked_runs|tokens|objects|accepted_differences|surplus_changes|archives|archive_(?:partitions|history|heads|ledger)|removals)|sluice_ledger_(?:head|log|part))$/.test(
     name,
   )
 }
@@ -47,7 +47,6 @@ export function isOwnLedgerTable({ table, columns }: TableSpec): boolean {
 export async function prepareLedger(database: LedgerDatabase): Promise<{ readonly adopted: boolean }> {
   const dialect = ledgerDialect(database.dialect)
   const version = await versionOf(database, dialect)
-  if (version === LEDGER_VERSION) return { adopted: false }
   if (version > LEDGER_VERSION) {
     throw new SluiceError(
       'LEDGER_NEWER',
@@ -57,6 +56,8 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
       },
     )
   }
+  for (const sql of removals(database.dialect)) await runDdl(database, sql)
+  if (version === LEDGER_VERSION) return { adopted: false }
   const adopted = version === 0 && (await create(database, dialect))
   const look = {
     dialect: database.dialect,

@@ -20,6 +20,7 @@ import { Turn } from '../../turn.ts'
 import { isEmptyFile, removeEmptyFile } from '../empty-file.ts'
 import { claimFile } from '../file-claim.ts'
 import { DuckdbBeside } from './beside.ts'
+import { hasLeftLog, KEEP_LEFT_LOG } from '../left-log.ts'
 import { copyError, type Side } from './errors.ts'
 import { tablesOf } from './introspect.ts'
 import { DuckdbLedger } from './ledger.ts'
@@ -62,6 +63,7 @@ export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOp
     const spill = join(tmpdir(), `sluice-duckdb-copy-${process.pid}-${++opened}`)
     if (mode === 'write') removeEmptyFile(path)
     const there = isEmptyFile(path) ? ':memory:' : path
+    const isLeft = mode === 'write' && hasLeftLog(path)
     instance = await DuckDBInstance.create(there, {
       access_mode: there === ':memory:' ? 'AUTOMATIC' : mode === 'read' ? 'READ_ONLY' : 'AUTOMATIC',
       memory_limit: '1GB',
@@ -73,6 +75,7 @@ export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOp
     })
     const parts: Parts = { path, label, side, instance, claim, spill }
     const reader = await connect(parts)
+    if (isLeft) await reader.raw(KEEP_LEFT_LOG)
     return new DuckdbCopy(parts, reader, mode === 'write' ? await connect(parts) : null)
   } catch (error) {
     instance?.closeSync()
