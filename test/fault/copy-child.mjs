@@ -1,7 +1,7 @@
 /**
  * A copy in a program of its own, which ends or freezes at one of its own steps: at the nth statement that changes the target.
- * SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, step?, when?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there, `frozen`
- * for SIGSTOP behind the step; by `aheadMs` all its clocks are wrong.
+ * SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, step?, when?, killedBy?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there,
+ * `frozen` for SIGSTOP behind the step; `killedBy` is `{type, times}` of an event: SIGKILL when it has said that so often; by `aheadMs` all its clocks are wrong.
  * stdout: its events, a line each, and a last line with `finished` and its steps.
  */
 import { register } from 'node:module'
@@ -16,6 +16,7 @@ const {
   aheadMs = 0,
   step = 0,
   when = 'before',
+  killedBy,
 } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
 if (leaseMs !== undefined) {
@@ -46,6 +47,11 @@ const steps = countSteps(operation.to, { step, when })
 const { runOperation } = await import('../../dist/engine/run.js')
 const { Interrupter } = await import('../../dist/shared/abort.js')
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
+let times = 0
+const tell = (event) => {
+  say(event)
+  if (event.type === killedBy?.type && ++times === killedBy.times) process.kill(process.pid, 'SIGKILL')
+}
 const finished = await runOperation(operation, {
   interrupt: new Interrupter(),
   clock: { now: () => Date.now(), ticks: () => performance.now() },
@@ -53,6 +59,6 @@ const finished = await runOperation(operation, {
   actor: 'tester',
   host,
   commandLine: 'sluice copy',
-  onEvent: say,
+  onEvent: tell,
 })
 say({ finished, steps: steps() })

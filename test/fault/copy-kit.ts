@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
-import type { CopyOperation, RunFinished } from '../../src/engine/operation.ts'
+import type { CopyOperation, Operation, RunFinished } from '../../src/engine/operation.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { perform, type Place, type Ran } from '../support/copy-systems.ts'
@@ -15,6 +15,8 @@ export type ChildWishes = {
   /** Of the statements that change the target, the one where something happens; none when absent. */
   readonly step?: number
   readonly when?: 'before' | 'during' | 'after' | 'frozen'
+  /** The event after which it is killed, by its type, and how often it has to have said that. */
+  readonly killedBy?: { readonly type: Event['type']; readonly times: number }
   /** How long its leases last, in milliseconds, instead of half a minute. */
   readonly leaseMs?: number
   /** Its heart does not beat: nothing of it is under way but its work. */
@@ -44,8 +46,11 @@ export type Child = {
   readonly ended: Promise<Ended>
 }
 
-/** Starts a copy in a program of its own. */
-export function startCopy(operation: CopyOperation, wishes: ChildWishes = {}): Child {
+/** Starts a copy, or what mends one, in a program of its own. */
+export function startCopy(
+  operation: Extract<Operation, { kind: 'copy' | 'diff' | 'diff-undo' }>,
+  wishes: ChildWishes = {},
+): Child {
   const child = spawn(process.execPath, [PROGRAM], {
     env: { ...process.env, SLUICE_CHILD: JSON.stringify({ operation, ...wishes }) },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -9,8 +9,8 @@ import { batchOnce } from '../ledger/once.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
 import type { Surroundings } from '../surroundings.ts'
-import { lookAt, sideOf, type Counted } from './look.ts'
-import { isRanged } from './ranged.ts'
+import { asideSurplus, lookAt, sideOf, type Counted } from './look.ts'
+import { isRanged, wholeReason } from './ranged.ts'
 
 /** Chunks that a message names. */
 const NAMED = 5
@@ -130,11 +130,7 @@ async function noteUnknown(
   await context.ledger.noteSurplus(ofChunks)
   for (const { chunk, source, target } of unknown) {
     if (chunk !== null) continue
-    const aside = (await context.ledger.all()).reduce(
-      (sum, one) => sum + (one.surplus ?? one.written + one.skipped - one.read),
-      0n,
-    )
-    await runs.notePlanSurplus(context.key, target - source - aside)
+    await runs.notePlanSurplus(context.key, target - source - asideSurplus(await context.ledger.all()))
   }
   const what = ofChunks.length === 0 ? 'the table' : `${ofChunks.length} of its chunks`
   return [
@@ -177,15 +173,17 @@ function tell({ emit, name, plan }: TableContext, one: Counted, side: 'source' |
 }
 
 function differs(
-  { name }: TableContext,
+  { name, plan, store }: TableContext,
   found: readonly { readonly one: Counted; readonly side: 'source' | 'target' }[],
 ): SluiceError {
   const atTarget = found.filter(({ side }) => side === 'target')
   const shown = (atTarget.length > 0 ? atTarget : found).slice(0, NAMED).map(({ one, side }) => textOf(one, side))
   const more = (atTarget.length > 0 ? atTarget.length : found.length) - shown.length
+  const why = found.some(({ one }) => one.chunk === null) ? { reason: wholeReason(plan, store.can) } : {}
   const list = `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`
   if (atTarget.length === 0) {
     return new SluiceError('COUNTS_DIFFER', `the source's ${name} has changed since it was copied: ${list}`, {
+      ...why,
       hint: `copy what changed with --again, everything with --restart, or accept it with --accept-difference ${name}`,
     })
   }
@@ -193,6 +191,7 @@ function differs(
     'COUNTS_DIFFER',
     `the target does not hold the rows of ${name} that were copied into it: ${list}`,
     {
+      ...why,
       hint: `compare and bring rows back with --again, copy everything with --restart, or accept it with --accept-difference ${name}`,
     },
   )

@@ -4,12 +4,12 @@
  */
 import type { Range } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/event.ts'
-import type { RowRequest, SourceView } from '../../../stores/copy-port.ts'
+import type { SourceView } from '../../../stores/copy-port.ts'
 import type { TableContext } from '../context.ts'
-import { areStamped, sourceRequest, targetRequest, targetRange } from '../diff/sides.ts'
+import { sourceRequest, targetRequest, targetRange } from '../diff/sides.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { onSide } from '../sides.ts'
-import { countRanges } from './counts.ts'
+import { countRanges, keysRequest } from './counts.ts'
 import { isRanged } from './ranged.ts'
 
 /** Ranges that are counted at once: few enough for a stop to be heeded soon. */
@@ -38,6 +38,11 @@ export function sideOf({ before, source, expected, target }: Counted): 'source' 
 export function surplusOf({ plan }: TableContext, { surplus, read, written }: StoredChunk): bigint | null {
   if (surplus !== null) return surplus
   return plan.onExisting === 'refuse' || plan.onExisting === 'replace-range' ? written - read : null
+}
+
+/** What a table that is counted as a whole has beyond the source, or short of it, because of rows that its chunks have set aside. */
+export function asideSurplus(chunks: readonly StoredChunk[]): bigint {
+  return chunks.reduce((sum, { surplus, read, written, skipped }) => sum + (surplus ?? written + skipped - read), 0n)
 }
 
 /**
@@ -107,10 +112,7 @@ class Look {
     if (source === null) return null
     const [target = 0n] = await this.#rows([{ by: 'all' }])
     this.#progress(chunks.length, chunks.length, true)
-    const aside = all.reduce<bigint | null>((sum, { surplus, read, written, skipped }) => {
-      return sum === null ? null : sum + (surplus ?? written + skipped - read)
-    }, 0n)
-    const expected = aside === null || planSurplus === null ? null : source + ours + aside + planSurplus
+    const expected = planSurplus === null ? null : source + ours + asideSurplus(all) + planSurplus
     return [{ chunk: null, before, source: source + ours, target, expected }]
   }
 
@@ -128,23 +130,15 @@ class Look {
 
   #source(ranges: readonly Range[]): Promise<readonly bigint[]> {
     const { plan, views, signal } = this.#context
-    const request = this.#keysOf(sourceRequest({ plan }, { by: 'all' }), plan.source.key)
+    const request = keysRequest(plan, sourceRequest({ plan }, { by: 'all' }))
     return onSide('source', () => views.ask((view) => countRanges(view, request, ranges, signal)))
   }
 
   #rows(ranges: readonly Range[]): Promise<readonly bigint[]> {
     const { plan, signal } = this.#context
-    const whole = targetRequest({ plan }, { by: 'all' })
-    const request = this.#keysOf(whole, whole.table.key)
+    const request = keysRequest(plan, targetRequest({ plan }, { by: 'all' }))
     const spelled = ranges.map((range) => targetRange({ plan }, range))
     return onSide('target', () => countRanges(this.#target, request, spelled, signal))
-  }
-
-  /** Only the key is read where a store cannot count; times too where the copy reads them, because they bring rows of static columns alone. */
-  #keysOf(request: RowRequest, key: readonly string[]): RowRequest {
-    const columns = request.columns.filter(({ name }) => key.includes(name))
-    const stamps = areStamped(this.#context.plan) ? { stamps: true as const } : {}
-    return { ...request, columns: columns.length === 0 ? request.columns : columns, ...stamps }
   }
 
   #progress(done: number, total: number, last = false): void {

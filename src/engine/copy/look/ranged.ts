@@ -1,5 +1,6 @@
 /** Whether the rows of a chunk can be counted in the target by the chunk's own range. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { StoreAbilities } from '../../../stores/copy-port.ts'
 
 /** Decimals that are texts in one of two systems sort differently there. */
 export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boolean {
@@ -9,4 +10,18 @@ export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boole
     const column = columns.find(({ from }) => from === name)
     return column?.as.kind !== 'decimal' || column.source.native === column.target.native
   })
+}
+
+/** Why no chunk of a table that is not `isRanged` can be named, in words. @param atomic of the target: where it is a row, rows lie by the hash of their key */
+export function wholeReason({ cut, source, target }: TablePlan, { atomic }: Pick<StoreAbilities, 'atomic'>): string {
+  const why = 'so that the rows of a chunk cannot be counted there'
+  if (cut !== 'key') return `the table has no key by which its chunks could be found in the target, ${why}`
+  if (source.ring !== undefined) {
+    return target.ring === undefined
+      ? `chunks are ranges of tokens, which the target does not have, ${why}`
+      : `rows have other tokens in the target than in the source, ${why}`
+  }
+  return atomic === 'row'
+    ? `chunks are ranges of keys, and the target keeps rows by the hash of their key, ${why}`
+    : `the target sorts the key in another way than the source, ${why}`
 }
