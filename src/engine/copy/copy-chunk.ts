@@ -17,12 +17,18 @@ import {
   writeColumns,
   type TableContext,
 } from './context.ts'
+import { targetRequest } from './diff/sides.ts'
+import { countRanges, keysRequest } from './look/counts.ts'
 import { isRanged } from './look/ranged.ts'
 import { failureKind } from './failure.ts'
 import { asideKeys, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
+import { onSide } from './sides.ts'
 
 /** @param bytes of the source, about */
 export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
+
+/** Where a chunk ends whose range was open, as a bound and as the ledger writes it. */
+type ChunkEnd = { readonly last: Bound; readonly hi: string; readonly endId: bigint | null }
 
 export type ChunkResult = {
   readonly tally: Tally
@@ -257,7 +263,7 @@ class ChunkWork {
     const also = this.#batchwise
       ? []
       : this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one))
-    const surplus = await this.#surplus(writer, tally, stored)
+    const surplus = await this.#surplus(writer, tally, stored, end?.last ?? null)
     const proof = {
       scheme,
       source: read,
@@ -276,27 +282,43 @@ class ChunkWork {
 
   /**
    * Rows of the target in the range less rows read. A range that was empty, or was emptied, holds what was written; elsewhere rows are counted.
+   * @param last where a range that was open ends now; null where it ends as it did
    * @returns null where the writer cannot count the range: the first look of a later run does
    */
-  async #surplus(writer: ChunkWriter, tally: Tally, stored: Digest | null): Promise<bigint | null> {
+  async #surplus(writer: ChunkWriter, tally: Tally, stored: Digest | null, last: Bound | null): Promise<bigint | null> {
     const { plan } = this.#context
     // Of a table that is counted as a whole: what was not written is there, or was set aside.
     if (!isRanged(plan)) return -tally.quarantined
     if (this.#fresh) return tally.written - tally.read
     if (!writer.seesRange) return null
     const rows = stored !== null && this.#keys === null ? stored.rows : (await writer.digest({ scheme: 'count' })).rows
-    return rows - tally.read
+    return rows - tally.read - (last === null ? 0n : await this.#rowsAbove(last))
+  }
+
+  /** Rows that the target held before, and that belong to no chunk: those that the chunk itself has written end at its last key. */
+  async #rowsAbove(last: Bound): Promise<bigint> {
+    const { plan, store, signal } = this.#context
+    const above: Range = { by: 'key', after: last, through: null }
+    return await onSide('target', async () => {
+      await using view = await store.source(signal)
+      const request = keysRequest(plan, targetRequest({ plan }, above))
+      return (await countRanges(view, request, [request.range], signal))[0] ?? 0n
+    })
   }
 
   /** The last chunk ends at the largest key that was seen: what comes to lie above it is found by the next run. */
-  async #end(signal: AbortSignal): Promise<{ readonly hi: string | null; readonly endId: bigint | null } | null> {
+  async #end(signal: AbortSignal): Promise<ChunkEnd | null> {
     const { plan } = this.#context
     const { range } = this.#claim
     if (range.by !== 'key' || range.through !== null) return null
     const last = await this.#view.last(plan.source, range, plan.where ?? null, signal)
     if (last === null) return null
     const [first = ''] = last
-    return { hi: JSON.stringify(last), endId: last.length === 1 && /^-?\d{1,18}$/.test(first) ? BigInt(first) : null }
+    return {
+      last,
+      hi: JSON.stringify(last),
+      endId: last.length === 1 && /^-?\d{1,18}$/.test(first) ? BigInt(first) : null,
+    }
   }
 
   async #write(writer: ChunkWriter, rows: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
