@@ -1,11 +1,13 @@
 /** A row that was set aside, read again from the source and written, now that somebody mended it. */
 import { keyText } from '../../model/copy/key-text.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
+import type { Bound } from '../../model/copy/range.ts'
 import { rowHash, RowSum, sumText } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../stores/copy-port.ts'
 import { readColumns, targetKeyPositions, targetTable, writeColumns } from './context.ts'
+import { targetRange } from './diff/sides.ts'
 import { replayedStatement, type QuarantinedRow } from './ledger/quarantine.ts'
 import { CLOSED } from './ledger/stored-chunk.ts'
 
@@ -47,7 +49,8 @@ export async function replay(
     })
   }
   const positions = targetKeyPositions(plan)
-  const keys = rows.map((row) => positions.map((at) => String(row[at] ?? '')))
+  const found = rows.map((row) => positions.map((at) => String(row[at] ?? '')))
+  const keys = rows.length > 0 ? found : targetKeys(plan, aside.key)
   await using writer = await to.target().open({
     table: targetTable(plan),
     columns: writeColumns(plan),
@@ -57,8 +60,8 @@ export async function replay(
     cursor: null,
     signal,
   })
-  // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows.
-  const before = rows.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 1n
+  // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows, or a repair has brought it.
+  const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
   const closing = closingOf(database, aside, await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0))
   if (rows.length > 0) {
     const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
@@ -75,6 +78,17 @@ export async function replay(
   return rows.length > 0 ? 'written' : 'gone'
 }
 
+/** Where a row of the target would stand; none for a key that is no value there. */
+function targetKeys(plan: TablePlan, key: Bound): readonly Bound[] {
+  try {
+    const range = targetRange({ plan }, { by: 'keys', keys: [key] })
+    return range.by === 'keys' ? range.keys : []
+  } catch (thrown) {
+    if (asSluiceError(thrown).code === 'VALUE_REFUSED') return []
+    throw thrown
+  }
+}
+
 /** A chunk is whole with its last row. */
 const SETTLED = ['status', 'error_code', 'error_message']
   .map((name) => {
@@ -85,12 +99,15 @@ const SETTLED = ['status', 'error_code', 'error_message']
 
 const NOTHING: Statement = { sql: 'SELECT 1', parameters: [] }
 
-/** The chunk of the row counts it as written from now on, and its sum holds it. */
+/**
+ * The chunk of the row counts it as written from now on, and its sum holds it.
+ * @param more rows that the target has beyond the source compared with before: one where the source has a row less, or the target one more
+ */
 async function chunkChange(
   database: LedgerDatabase,
   aside: QuarantinedRow,
   row: Row | undefined,
-  added: number,
+  more: number,
 ): Promise<Statement | null> {
   const [found] = await database.all(
     `SELECT id, proof, source_checksum, target_checksum FROM migration_checkpoints
@@ -105,13 +122,11 @@ async function chunkChange(
     return sumText(BigInt(`0x${sum}`) + BigInt(`0x${rowHash(row).slice(20)}`))
   }
   const [read, written] = row === undefined ? [-1, 0] : [0, 1]
-  // The source has a row less, or the target one more.
-  const surplus = row === undefined ? 1 : added
   return {
     // In this order: MySQL reads what it has set before.
     sql: `UPDATE migration_checkpoints SET ${SETTLED}, rows_read = rows_read + ?, rows_written = rows_written + ?, records_processed = records_processed + ?,
             rows_quarantined = rows_quarantined - 1, source_checksum = ?, target_checksum = ?, surplus = surplus + ? WHERE id = ?`,
-    parameters: [read, written, written, grown(source), grown(target), surplus, id ?? null],
+    parameters: [read, written, written, grown(source), grown(target), more, id ?? null],
   }
 }
 

@@ -14,6 +14,7 @@ import { repairPlan } from '../copy/ledger/repair-plans.ts'
 import { packedRow, repairsOf, type Repair } from '../copy/ledger/repairs.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../copy/ledger/schema.ts'
+import { undoSurplusChanges } from '../copy/ledger/surplus-changes.ts'
 import { openCopyStore } from '../copy/open-stores.ts'
 import { recorded } from '../copy/recorded.ts'
 import { tableAt } from '../copy/plan/plan-copy.ts'
@@ -60,6 +61,8 @@ async function undoAll(operation: Undo, repairs: readonly Repair[], around: Arou
   // Every table is looked at before the first row is touched: half an undo is none.
   const plans = new Map<string, TablePlan>()
   for (const [id, table] of keys) plans.set(id, await planOf(operation, table, around, run))
+  /** Tables of which what was expected before the repair is expected again. */
+  const expected = new Set<string>()
   let undone = 0
   let changed = 0
   for (const [id, plan] of plans) {
@@ -83,6 +86,10 @@ async function undoAll(operation: Undo, repairs: readonly Repair[], around: Arou
         })
         return false
       })
+      if (back.length > 0 && !expected.has(id)) {
+        await undoSurplusChanges(around.database, BigInt(operation.runId), table)
+        expected.add(id)
+      }
       const repairing = { ...around, key: table, signal: run.interrupt.abort }
       undone += await putBack(plan, back, repairing)
     }

@@ -6,6 +6,8 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
 import { derivedStore } from '../../stores/derived/index.ts'
+import { copiedTable } from '../copy/diff/copied-table.ts'
+import { CopiedTokens } from '../copy/diff/copied-tokens.ts'
 import { addOutcome, NO_OUTCOME, openOf, type Outcome } from '../copy/diff/outcome.ts'
 import { diffPlain } from '../copy/diff/plain-table.ts'
 import { DiffProgress } from '../copy/diff/progress.ts'
@@ -13,6 +15,7 @@ import { diffRing } from '../copy/diff/ring-table.ts'
 import { Settler, type Around, type SettleWish } from '../copy/diff/settle.ts'
 import type { Sides } from '../copy/diff/sides.ts'
 import { trackDiff } from '../copy/diff/tracked.ts'
+import type { Owner } from '../copy/ledger/chunks.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
 import { prepareLedger } from '../copy/ledger/schema.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
@@ -51,10 +54,11 @@ export async function diff(operation: DiffOperation, run: Run): Promise<Ending> 
     tool: run.tool,
     actor: run.actor,
   }
-  return await recorded(runs, row, () => diffAll(operation, { from, to, database, runId }, run))
+  return await recorded(runs, row, () => diffAll(operation, { from, to, database, runId, owner }, run))
 }
 
-async function diffAll(operation: DiffOperation, { from, to, database, runId }: Stores, run: Run): Promise<Ending> {
+async function diffAll(operation: DiffOperation, stores: Stores, run: Run): Promise<Ending> {
+  const { from, to } = stores
   const { abort, stop } = run.interrupt
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, stop)
   await using views = new Views(from, abort)
@@ -84,7 +88,7 @@ async function diffAll(operation: DiffOperation, { from, to, database, runId }: 
       if (table.plan === null) throw table.error
       if (table.plan.create)
         throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${tableText(table.targetName)}`)
-      const around = { from, to, source, target, database, runId }
+      const around = { ...stores, source, target }
       const { outcome: one, error } = await diffTable(operation, table, around, run)
       addOutcome(sum, one)
       if (error !== undefined) throw error
@@ -130,7 +134,7 @@ async function diffAll(operation: DiffOperation, { from, to, database, runId }: 
   }
 }
 
-type Stores = Omit<Around, 'from'> & { readonly from: CopyStore }
+type Stores = Omit<Around, 'from'> & { readonly from: CopyStore; readonly owner: Owner }
 
 type Viewed = Stores & {
   readonly source: SourceView
@@ -145,9 +149,16 @@ async function diffTable(
 ): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
   const { plan, extent, ring } = one
   if (plan === null) throw one.error
+  const { from, database, owner } = stores
+  const copied = operation.fix && database !== null ? await copiedTable(one, from.identity, database, owner) : null
   const sides: Sides = { plan, source, target, signal: run.interrupt.abort }
-  const settler = new Settler(settleWish(operation), sides, stores, run)
-  if (ring === null) return { outcome: await diffPlain(operation, sides, extent, settler, run) }
+  const told = copied === null ? {} : { settled: copied.settled.bind(copied) }
+  const settler = new Settler(settleWish(operation), sides, { ...stores, ...told }, run)
+  if (ring === null) {
+    const outcome = await diffPlain(operation, sides, extent, settler, copied, run)
+    await copied?.note()
+    return { outcome }
+  }
   const { record, ranges } = await trackDiff(operation, one, ring, stores, run)
   const progress = new DiffProgress(
     tableText(plan.source.table),
@@ -157,7 +168,9 @@ async function diffTable(
   )
   try {
     const { workers } = operation
-    const found = await diffRing({ sides, ring, ranges, workers, settler, progress, record, run })
+    const tokens = copied === null ? null : new CopiedTokens(copied, ring)
+    const found = await diffRing({ sides, ring, ranges, workers, settler, progress, record, copied: tokens, run })
+    await copied?.note()
     settler.tellUnnamed(0)
     return found
   } finally {

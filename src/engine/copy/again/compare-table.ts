@@ -75,6 +75,8 @@ class TableComparison {
   /** What is left of each chunk by its number: rows that only the target has, rows that are open, and those written later. */
   readonly #rest = new Map<number, Pick<Comparison, 'extra' | 'open' | 'newer'>>()
   readonly #differed = new Set<number>()
+  /** The surplus of chunks that this run has closed. */
+  readonly #surplus = new Map<number, bigint | null>()
   /** The same outside of all chunks. */
   #beside = 0n
   #target: SourceView | null = null
@@ -286,13 +288,15 @@ class TableComparison {
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
     const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
-    const proof = { scheme: piece.scheme, source: piece.source, target: piece.target, point, surplus }
+    const before = this.#surplus.has(chunk.no) ? (this.#surplus.get(chunk.no) ?? null) : chunk.surplus
+    const proof = { scheme: piece.scheme, source: piece.source, target: piece.target, point, before, surplus }
     const also = this.#asideStatements(chunk, aside)
     const closed = await patiently(
       () => ledger.proveAgain(chunk, stored, proof, planning.hold.guard, also),
       this.#context,
       this.#stop,
     )
+    this.#surplus.set(chunk.no, surplus)
     if (!closed) throw new SluiceError('LEASE_LOST', `chunk ${chunk.no} of ${name} was changed by another program`)
     const skipped = read - mended - quarantined
     done.set(chunk.id, { ...seen, status: 'completed', written: mended, skipped })
@@ -405,10 +409,14 @@ class TableComparison {
 
   /** Where no range of the source is one of the target, rows are counted for the table as a whole. */
   async #noteSurplus(): Promise<void> {
-    const { plan, planning, ring } = this.#context
+    const { key, plan, planning, ring } = this.#context
     if (plan.sortsAlike || this.#isOver() || (ring !== null && ring.part !== null)) return
-    // Rows that were set aside stand with their chunks.
-    await patiently(() => planning.noteSurplus(this.#beside), this.#context, this.#stop)
+    const { runs } = this.#around
+    const note = async (): Promise<void> => {
+      // Rows that were set aside stand with their chunks.
+      await planning.noteSurplus(await runs.planSurplus(key), this.#beside)
+    }
+    await patiently(note, this.#context, this.#stop)
   }
 
   #extraRows(): bigint {

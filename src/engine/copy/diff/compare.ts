@@ -94,6 +94,12 @@ export async function compareRange(
   return sum
 }
 
+/** @returns rows of either side, where both hold the same; null where they differ, or nobody can tell without a look at each row */
+export async function equalRows(sides: Sides, range: Range): Promise<bigint | null> {
+  const sums = await readableDigests(sides, range)
+  return sums !== null && equalDigests(...sums) ? sums[0].rows : null
+}
+
 /** Null where a row of the source cannot be read: of such a range there is no sum. */
 async function readableDigests(sides: Sides, range: Range): Promise<readonly [Digest, Digest] | null> {
   try {

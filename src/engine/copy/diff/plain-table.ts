@@ -1,26 +1,29 @@
 /** One table that lies on no ring: ranges of keys whose sums agree are done, and what differs in the others is settled at the end. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { EVERY_KEY, rangeText, type Range } from '../../../model/copy/range.ts'
+import { rangeText } from '../../../model/copy/range.ts'
 import type { Extent } from '../../../stores/copy-port.ts'
 import type { DiffOperation } from '../../operation.ts'
 import type { Run } from '../../run-context.ts'
-import { compareRange, type Difference, type Found } from './compare.ts'
+import { compareRange, equalRows, type Difference, type Found } from './compare.ts'
+import type { CopiedPart } from './copied-part.ts'
+import type { CopiedTable } from './copied-table.ts'
 import { NO_OUTCOME, type Outcome } from './outcome.ts'
 import { DiffProgress } from './progress.ts'
+import { divided, SEGMENT_ROWS, segments, type Segment } from './segments.ts'
 import { noneSettled, type Settler } from './settle.ts'
 import type { Sides } from './sides.ts'
 import { tellUnread } from './unread.ts'
 
-/** Rows of a range that is summed at once. */
-const SEGMENT_ROWS = 200_000
 /** Differences that are looked at once more; what is beyond them is counted as it was found. */
 const MOST_RECHECKED = 20_000
 
+/** @param copied null where no copy of the same rows is known, or nothing is mended */
 export async function diffPlain(
   operation: DiffOperation,
   sides: Sides,
   extent: Extent,
   settler: Settler,
+  copied: CopiedTable | null,
   run: Run,
 ): Promise<Outcome> {
   const { plan } = sides
@@ -30,7 +33,9 @@ export async function diffPlain(
   const outcome: Outcome = { ...NO_OUTCOME }
   const suspects: Difference[] = []
   let more = 0
-  const found = async (what: Found): Promise<void> => {
+  const found = async (what: Found, part: CopiedPart | null): Promise<void> => {
+    const isLate = what.kind === 'key' && suspects.length >= MOST_RECHECKED
+    if (part !== null && (what.kind !== 'key' || isLate)) part.isUnclear = true
     if (what.kind === 'unread') {
       outcome.errors += 1n
       outcome.rows += 1n
@@ -46,17 +51,40 @@ export async function diffPlain(
         table: name,
         message: `${rangeText(what.range)}: ${what.source} rows in the source and ${what.target} in the target differ, and nothing tells them apart`,
       })
-    } else if (suspects.length < MOST_RECHECKED) suspects.push(what.difference)
-    else {
+    } else if (isLate) {
       more++
       outcome[what.difference.kind] += 1n
+    } else {
+      copied?.found(what.difference, part)
+      suspects.push(what.difference)
     }
   }
-  for await (const range of segments(sides, run)) {
-    const one = await compareRange(sides, range, found, progress)
-    outcome.rows += one.rows
-    outcome.targetRows += one.targetRows
+  const compare = async (segment: Segment): Promise<void> => {
+    const { range, pieces } = segment
+    const [{ part } = { part: null }, ...others] = pieces
+    const equal = others.length > 0 ? await equalRows(sides, range) : null
+    if (equal === null && others.length > 0) {
+      const smaller = divided(segment)
+      progress.divided(smaller.length)
+      for (const one of smaller) await compare(one)
+      return
+    }
+    if (equal === null) {
+      const one = await compareRange(sides, range, (what) => found(what, part), progress)
+      outcome.rows += one.rows
+      outcome.targetRows += one.targetRows
+    } else {
+      progress.settled(equal)
+      outcome.rows += equal
+      outcome.targetRows += equal
+    }
+    for (const one of pieces) if (one.part !== null && one.part !== copied?.whole) one.part.isWhole = true
   }
+  for await (const segment of segments(sides, copied)) {
+    if (run.interrupt.stop.aborted) break
+    await compare(segment)
+  }
+  if (copied !== null && copied.whole !== null) copied.whole.isWhole = !run.interrupt.stop.aborted
   progress.step('looking again')
   const settled = noneSettled()
   const before = operation.fix ? (left: number): void => progress.step('mending', left + more) : undefined
@@ -69,21 +97,4 @@ export async function diffPlain(
   outcome.newer += BigInt(settled.newer)
   settler.tellUnnamed(more)
   return outcome
-}
-
-/** Parts of the table that are compared one after the other; open at both ends, so that rows outside the source's keys are found. */
-async function* segments(sides: Sides, run: Run): AsyncGenerator<Range> {
-  const { plan, source, signal } = sides
-  if (plan.source.key.length === 0) {
-    yield { by: 'all' }
-    return
-  }
-  if (plan.sortsAlike) {
-    for await (const range of source.cut(plan.source, EVERY_KEY, plan.where ?? null, SEGMENT_ROWS, signal)) {
-      if (run.interrupt.stop.aborted) return
-      yield range
-    }
-  } else yield EVERY_KEY
-  if (plan.source.columns.some(({ name, nullable }) => nullable && plan.source.key.includes(name)))
-    yield { by: 'nullKey' }
 }

@@ -7,6 +7,8 @@ import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { Run } from '../../run-context.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import type { Difference } from './compare.ts'
+import type { CopiedPart } from './copied-part.ts'
+import type { CopiedTokens } from './copied-tokens.ts'
 import { addOutcome, NO_OUTCOME, type Outcome } from './outcome.ts'
 import type { DiffProgress } from './progress.ts'
 import { noneSettled, type Settled, type Settler } from './settle.ts'
@@ -34,6 +36,8 @@ export type RingTable = {
   readonly settler: Settler
   readonly progress: DiffProgress
   readonly record: RangeRecord | null
+  /** Null where no copy of the same rows is known, or nothing is mended. */
+  readonly copied: CopiedTokens | null
   readonly run: Run
 }
 
@@ -69,28 +73,37 @@ async function diffRange(
   tokens: TokenRange,
   worker: number,
 ): Promise<{ readonly event: DiffRange; readonly one: Outcome; readonly error?: SluiceError }> {
-  const { sides, settler, progress, run, record } = table
+  const { sides, settler, progress, run, record, copied } = table
   const begun = run.clock.ticks()
   const settled = noneSettled()
   const waiting: Difference[] = []
-  let tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
+  const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   let error: SluiceError | undefined
-  const hooks: TokenHooks = {
+  const hooksOf = (part: CopiedPart | null): TokenHooks => ({
     found: async (difference) => {
       progress.found()
+      copied?.table.found(difference, part)
       waiting.push(difference)
       if (waiting.length >= TOGETHER) await settler.settle(waiting.splice(0), settled)
     },
-    unread: (row, why) => tellUnread(table, row, why),
+    unread: (row, why) => {
+      if (part !== null) part.isUnclear = true
+      tellUnread(table, row, why)
+    },
     compared: (rows) => progress.compared(BigInt(rows)),
-  }
+  })
+  const pieces = copied?.pieces(tokens) ?? [{ range: tokens, part: null }]
   try {
     await record?.begun(tokens)
-    tally = await compareTokens(sides, tokens, hooks)
+    for (const { range, part } of pieces) {
+      addTally(tally, await compareTokens(sides, range, hooksOf(part)))
+      copied?.compared(range, part)
+    }
     await settler.settle(waiting.splice(0), settled)
   } catch (thrown) {
     error = asSluiceError(thrown)
     if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
+    for (const { part } of pieces) if (part !== null) part.isUnclear = true
   }
   const one = outcomeOf(tally, settled)
   const event = { ...eventOf(table, tokens, tally, settled, run.clock.ticks() - begun, error), worker }
@@ -98,7 +111,7 @@ async function diffRange(
 }
 
 /** Of a target without the ring all rows are looked for in the source; of a part of the ring nobody could say which belong to it. */
-async function extras({ sides, ring, settler, progress, run }: RingTable, outcome: Outcome): Promise<void> {
+async function extras({ sides, ring, settler, progress, copied, run }: RingTable, outcome: Outcome): Promise<void> {
   const table = tableText(sides.plan.source.table)
   if (ring.part !== null) {
     const message = 'rows that only the target has are not looked for, because only a part of the ring is compared'
@@ -109,12 +122,18 @@ async function extras({ sides, ring, settler, progress, run }: RingTable, outcom
   const waiting: Difference[] = []
   await findExtra(sides, EVERY_KEY, async (difference) => {
     progress.found()
+    copied?.table.found(difference, copied.table.whole)
     waiting.push(difference)
     if (waiting.length >= TOGETHER) await settler.settle(waiting.splice(0), settled)
   })
   await settler.settle(waiting, settled)
+  copied?.lookedForExtra()
   outcome.targetRows += BigInt(settled.extra)
   addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))
+}
+
+function addTally(sum: TokenTally, one: TokenTally): void {
+  for (const name of Object.keys(sum) as (keyof TokenTally)[]) sum[name] += one[name]
 }
 
 function outcomeOf({ rows, targetRows, unread }: TokenTally, settled: Settled): Outcome {

@@ -51,6 +51,8 @@ export type Around = {
   readonly runId: bigint
   /** What this program has to hold while it writes; absent where nobody else would. */
   readonly hold?: RepairHold
+  /** Told of every difference that is counted, and whether it was mended. */
+  readonly settled?: (difference: Difference, isFixed: boolean) => void
 }
 
 /** What becomes of differences. */
@@ -142,6 +144,7 @@ export class Settler {
       return
     }
     const fixed = mended === 'fixed' ? 1 : 0
+    this.#around.settled?.(one, fixed === 1)
     if (one.kind === 'missing') {
       into.missing++
       into.fixedMissing += fixed

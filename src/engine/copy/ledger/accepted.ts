@@ -4,6 +4,7 @@ import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './chunks.ts'
 import { CLOSED } from './stored-chunk.ts'
+import { lastChanges } from './surplus-changes.ts'
 
 export type Acceptance = {
   /** Null for the table as a whole. */
@@ -55,7 +56,7 @@ export function acceptance(
   ]
 }
 
-/** Sum over what was accepted of a table and counts still: not of chunks that were copied again since. */
+/** Sum over what was accepted of a table and counts still: not of chunks that were copied again, or mended, since. */
 export type AcceptedSum = {
   readonly chunks: number
   readonly rows: bigint
@@ -64,15 +65,19 @@ export type AcceptedSum = {
 }
 
 /** @returns null where nothing was accepted */
-export async function acceptedOf(database: LedgerDatabase, { schema, name }: TableKey): Promise<AcceptedSum | null> {
+export async function acceptedOf(database: LedgerDatabase, key: TableKey): Promise<AcceptedSum | null> {
   const { castText: text } = ledgerDialect(database.dialect).types
-  const rows = await database.all(
-    `SELECT CAST(a.difference AS ${text}), a.accepted_ms, a.accepted_by FROM migration_accepted_differences a
+  const { schema, name } = key
+  const all = await database.all(
+    `SELECT CAST(a.difference AS ${text}), a.accepted_ms, a.accepted_by, a.checkpoint_id FROM migration_accepted_differences a
      LEFT JOIN migration_checkpoints c ON c.id = a.checkpoint_id
      WHERE a.schema_name = ? AND a.table_name = ?
        AND (a.checkpoint_id IS NULL OR (c.status IN ('completed', 'failed') AND c.completed_ms <= a.accepted_ms)) ORDER BY a.accepted_ms`,
     [schema, name],
   )
+  if (all.length === 0) return null
+  const changes = await lastChanges(database, key)
+  const rows = all.filter(([, at, , chunk]) => (changes.get(chunk == null ? null : Number(chunk)) ?? 0) < Number(at))
   if (rows.length === 0) return null
   return {
     chunks: rows.length,

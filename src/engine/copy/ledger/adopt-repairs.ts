@@ -4,6 +4,7 @@ import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './chunks.ts'
 import { noteRepairPlan, repairPlanText, storedRepairPlan } from './repair-plans.ts'
+import { adoptedChanges, hasSurplusChanges } from './surplus-changes.ts'
 
 /** How runs of `copy --again` are called in `migration_runs`. */
 export const AGAIN_OPERATION = 'copy --again'
@@ -46,6 +47,7 @@ export async function adoptRepairs(
       sql: `UPDATE migration_repairs SET run_id = ? ${which.sql}`,
       parameters: [runId, ...which.parameters],
     },
+    ...((await hasSurplusChanges(database)) ? [adoptedChanges(before, runId, table)] : []),
   ])
   return { runId: before, rows: BigInt(String(counted?.[0] ?? 0)) }
 }

@@ -12,6 +12,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { batchOnce } from './once.ts'
 import type { Planning } from './planning.ts'
 import { readRange, type StoredRange } from './keys.ts'
+import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 import { CHUNK_COLUMN_NAMES } from './columns.ts'
 import { ASIDE_CODE, BROKEN, chunkColumns, chunkOf, CLOSED, type StoredChunk } from './stored-chunk.ts'
 
@@ -187,19 +188,28 @@ export class ChunkLedger {
       readonly source: Digest
       readonly target: Digest
       readonly point: ReadPoint
-      /** Rows of the target less those of the source; null where the range is none of the target. */
+      /** Rows of the target less those of the source, as the ledger has it and as it is; null where the range is none of the target, or nobody has noted it. */
+      readonly before: bigint | null
       readonly surplus: bigint | null
     },
     hold: Statement,
     also: readonly Statement[],
   ): Promise<boolean> {
     const mine = `id = ? AND COALESCE(fence, 0) = ? AND status IN ('completed', 'failed')`
-    const [, rows = []] = await this.#database.batch([
+    const held = { sql: `${mine} AND EXISTS (${hold.sql})`, parameters: [chunk.id, chunk.fence, ...hold.parameters] }
+    const { before, surplus } = proof
+    const noted: Statement[] = []
+    if (before !== null && surplus !== null && before !== surplus) {
+      await prepareSurplusChanges(this.#database)
+      noted.push(notedChange(this.#database, this.#owner.runId, 'chunk', surplus, held))
+    }
+    const answers = await this.#database.batch([
+      ...noted,
       {
         sql: `UPDATE migration_checkpoints SET status = ?, run_id = ?, records_processed = ?, rows_read = ?, rows_written = ?,
                 rows_skipped = ?, rows_quarantined = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?,
                 read_at = ?, surplus = ?, completed_ms = ${this.#now}, error_code = ?, error_message = ?
-              WHERE ${mine} AND EXISTS (${hold.sql})`,
+              WHERE ${held.sql}`,
         parameters: [
           tally.quarantined > 0n ? 'failed' : 'completed',
           this.#owner.runId,
@@ -214,21 +224,16 @@ export class ChunkLedger {
           proof.point.view,
           proof.point.position ?? null,
           proof.point.at,
-          proof.surplus,
+          surplus,
           tally.quarantined > 0n ? ASIDE_CODE : null,
           tally.quarantined > 0n ? 'rows were refused, and wait in migration_quarantine' : null,
-          chunk.id,
-          chunk.fence,
-          ...hold.parameters,
+          ...held.parameters,
         ],
       },
-      {
-        sql: `SELECT 1 FROM migration_checkpoints WHERE ${mine} AND EXISTS (${hold.sql})`,
-        parameters: [chunk.id, chunk.fence, ...hold.parameters],
-      },
+      { sql: `SELECT 1 FROM migration_checkpoints WHERE ${held.sql}`, parameters: held.parameters },
       ...also,
     ])
-    return rows.length > 0
+    return (answers[noted.length + 1] ?? []).length > 0
   }
 
   /** Notes how many rows the target holds beyond the source, of chunks that nobody has touched since they were read from the ledger. */

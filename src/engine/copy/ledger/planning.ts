@@ -4,6 +4,7 @@ import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { LEASE_MS, type Owner, type TableKey } from './chunks.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { batchOnce, type Hold } from './once.ts'
+import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
 
@@ -86,14 +87,14 @@ export class Planning {
     if (rows.length === 0) throw this.#lost()
   }
 
-  /** Notes how many rows the target has beyond those of the source, in the table as a whole. */
-  async noteSurplus(surplus: bigint): Promise<void> {
-    const { parameters } = this.#mine
+  /** Notes how many rows the target has beyond those of the source, in the table as a whole. @param before as it was read; null where nobody has noted it */
+  async noteSurplus(before: bigint | null, surplus: bigint): Promise<void> {
+    if (before === surplus) return
+    if (before !== null) await prepareSurplusChanges(this.#database)
+    const mine = { sql: `${TABLE} AND planner = ?`, parameters: this.#mine.parameters }
     await this.#database.batch([
-      {
-        sql: `UPDATE migration_plans SET surplus = ? WHERE ${TABLE} AND planner = ?`,
-        parameters: [surplus, ...parameters],
-      },
+      ...(before === null ? [] : [notedChange(this.#database, this.#owner.runId, 'plan', surplus, mine)]),
+      { sql: `UPDATE migration_plans SET surplus = ? WHERE ${mine.sql}`, parameters: [surplus, ...mine.parameters] },
     ])
   }
 

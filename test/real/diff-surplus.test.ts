@@ -1,0 +1,172 @@
+/** What a repair does to the counts that later runs of the copy expect: mended rows are no difference, and rows that are taken back are one again. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CopyOperation, DiffOperation } from '../../src/engine/operation.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-surplus-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const ROWS = 400
+/** Numbers that no row of the source has: three of chunk 1 and one of chunk 2. */
+const FREE = new Set([45, 46, 47, 95])
+
+type Stage = { readonly source: Place; readonly target: Place; readonly copy: CopyOperation }
+
+/** A finished copy of 8 chunks of 50 numbers; `there` are rows that the target has before. */
+async function copied(system: System, there = '', more: Partial<CopyOperation> = {}): Promise<Stage> {
+  const [source, target] = [await makePlace(system, folder), await makePlace(system, folder)]
+  const rows = Array.from({ length: ROWS }, (_, i) => (FREE.has(i + 1) ? [] : [`(${i + 1}, 'row ${i + 1}')`])).flat()
+  const table = 'CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(50))'
+  await source.sql(table, `INSERT INTO t VALUES ${rows.join(', ')}`)
+  await target.sql(table, ...(there === '' ? [] : [`INSERT INTO t VALUES ${there}`]))
+  const copy = copyOf(source, target, 't', { chunkRows: 50, ...more })
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { chunks: '8' } })
+  return { source, target, copy }
+}
+
+function fixOf({ from, to, tables, rename, workers }: CopyOperation, deleteExtra = false): DiffOperation {
+  return { kind: 'diff', from, to, tables, rename, workers, limit: 10, fix: true, deleteExtra }
+}
+
+const undo = (target: Place, { events }: Ran): Promise<Ran> =>
+  perform({ kind: 'diff-undo', runId: events[0]?.runId ?? '', to: target.url, tables: [] })
+
+/** What the next run of the copy says of the chunks that it skips. */
+async function saidOf(copy: CopyOperation): Promise<string> {
+  const { finished } = await perform(copy)
+  expect(finished.totals).toMatchObject({ proved: '0', looked: finished.totals['chunks'] })
+  return finished.error === undefined ? `exit ${finished.exitCode}` : finished.error.message
+}
+
+describe.each(['sqlite', 'postgresql'] as const)('%s', { timeout: 60_000 }, (system) => {
+  test('rows that were lost come back by a repair, and go when it is taken back', async (context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const { target, copy } = await copied(system)
+    await target.sql('DELETE FROM t WHERE id BETWEEN 11 AND 20')
+    expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 47, found 37$/)
+    const mended = await perform(fixOf(copy))
+    expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '10' } })
+    expect(await saidOf(copy)).toBe('exit 0')
+    expect((await undo(target, mended)).finished).toMatchObject({ exitCode: 0, totals: { undone: '10' } })
+    expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 47, found 37$/)
+  })
+
+  test('rows that the target has beyond the source are expected for as long as they are there', async (context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    // Of chunk 1, of chunk 2, and of no chunk.
+    const there = "(45, 'own'), (46, 'own'), (47, 'own'), (95, 'own'), (9000, 'own')"
+    const { target, copy } = await copied(system, there, { onExisting: 'append' })
+    expect(await saidOf(copy)).toBe('exit 0')
+    await target.sql('DELETE FROM t WHERE id IN (2, 3)')
+    // Extra rows stay, and those that were there already are as expected as before.
+    const some = await perform(fixOf(copy))
+    expect(some.finished).toMatchObject({ exitCode: 1, totals: { fixed: '2', extra: '5' } })
+    expect(await saidOf(copy)).toBe('exit 0')
+    const all = await perform(fixOf(copy, true))
+    expect(all.finished).toMatchObject({ exitCode: 0, totals: { fixed: '5' } })
+    expect(await saidOf(copy)).toBe('exit 0')
+    expect((await undo(target, all)).finished).toMatchObject({ exitCode: 0, totals: { undone: '5' } })
+    expect(await saidOf(copy)).toBe('exit 0')
+    expect((await undo(target, some)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
+    expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 50, found 48$/)
+  })
+})
+
+test('a loss that was accepted is none any more once its rows are back, and is accepted again when they are taken back', async () => {
+  const { target, copy } = await copied('sqlite')
+  await target.sql('DELETE FROM t WHERE id BETWEEN 11 AND 20 OR id = 101')
+  expect(await saidOf({ ...copy, acceptDifference: ['t'] })).toBe('exit 0')
+  const mended = await perform(fixOf(copy))
+  expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '11' } })
+  expect(await saidOf(copy)).toBe('exit 0')
+  // What is lost from now on was never accepted.
+  await target.sql('DELETE FROM t WHERE id = 101')
+  expect(await saidOf(copy)).toMatch(/chunk 3 \(.*\): expected 50, found 49$/)
+  await target.sql("INSERT INTO t VALUES (101, 'row 101')")
+  expect((await undo(target, mended)).finished).toMatchObject({ exitCode: 0, totals: { undone: '11' } })
+  expect(await saidOf(copy)).toBe('exit 0')
+})
+
+test('what came into the target unasked is no more expected because a repair has named it', async () => {
+  const { target, copy } = await copied('sqlite')
+  await target.sql("INSERT INTO t VALUES (45, 'new'), (46, 'new')", 'DELETE FROM t WHERE id = 101')
+  expect((await perform(fixOf(copy))).finished).toMatchObject({ exitCode: 1, totals: { fixed: '1', extra: '2' } })
+  expect(await saidOf(copy)).toMatch(/: chunk 1 \(.*\): expected 47, found 49$/)
+})
+
+test('rows that --again has mended and that are taken back are expected as before', async () => {
+  const { target, copy } = await copied('sqlite', "(45, 'own')", { onExisting: 'append' })
+  await target.sql('DELETE FROM t WHERE id = 101')
+  expect(await saidOf({ ...copy, acceptDifference: ['t'] })).toBe('exit 0')
+  const again = await perform({ ...copy, again: true, deleteExtra: true })
+  expect(again.finished).toMatchObject({ exitCode: 0, totals: { mended: '1', removed: '1' } })
+  expect(await saidOf(copy)).toBe('exit 0')
+  expect((await undo(target, again)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
+  expect(await saidOf(copy)).toBe('exit 0')
+  await target.sql('DELETE FROM t WHERE id = 1')
+  expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 48, found 47$/)
+})
+
+test('a comparison of other rows than those of the copy leaves its counts alone', async () => {
+  const { target, copy } = await copied('sqlite')
+  await target.sql('DELETE FROM t WHERE id IN (2, 3)')
+  expect(await saidOf({ ...copy, acceptDifference: ['t'] })).toBe('exit 0')
+  await target.sql('DELETE FROM t WHERE id = 4')
+  const some = await perform({ ...fixOf(copy), where: 'id <> 2 AND id <> 3' })
+  expect(some.finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
+  expect(await saidOf(copy)).toBe('exit 0')
+})
+
+test('a table that is only counted as a whole is expected as a whole', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  // A key without an order that both sides have: NOCASE sorts in another way.
+  const rows = Array.from({ length: ROWS }, (_, i) => `('k${i + 1}', ${i})`)
+  await source.sql(
+    'CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER)',
+    `INSERT INTO t VALUES ${rows.join(', ')}`,
+  )
+  await target.sql('CREATE TABLE t (id TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, n INTEGER)')
+  const copy = copyOf(source, target, 't', { chunkRows: 50 })
+  expect((await perform(copy)).finished.exitCode).toBe(0)
+  await target.sql("DELETE FROM t WHERE id IN ('k7', 'k8')")
+  expect(await saidOf({ ...copy, acceptDifference: ['t'] })).toBe('exit 0')
+  const mended = await perform(fixOf(copy))
+  expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '2' } })
+  expect(await saidOf(copy)).toBe('exit 0')
+  await target.sql("DELETE FROM t WHERE id = 'k9'")
+  expect(await saidOf(copy)).toMatch(/the table: expected 400, found 399$/)
+  await target.sql("INSERT INTO t VALUES ('k9', 8)")
+  expect((await undo(target, mended)).finished.exitCode).toBe(0)
+  expect(await saidOf(copy)).toBe('exit 0')
+})
+
+test('a refused row that a repair has brought is missed in the source once that has it no more', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  await source.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)',
+    "INSERT INTO t VALUES (1, 'a'), (2, 'bad'), (3, 'c'), (4, 'bad')",
+  )
+  await target.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT CHECK (name <> 'bad'))")
+  const copy = copyOf(source, target, 't')
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+  await source.sql("UPDATE t SET name = 'good' WHERE id = 2")
+  expect((await perform(fixOf(copy))).finished).toMatchObject({ exitCode: 1, totals: { fixed: '1' } })
+  // One that was never there goes from both sides, the other one from the source alone.
+  await source.sql('DELETE FROM t WHERE id = 4')
+  const gone = await perform(copy)
+  expect(gone.finished).toMatchObject({ exitCode: 0, totals: { quarantined: '0', read: '3' } })
+  await source.sql("INSERT INTO t VALUES (4, 'bad')")
+  expect((await perform({ ...copy, again: true })).finished.error?.code).toBe('ROWS_ASIDE')
+  await source.sql("UPDATE t SET name = 'good' WHERE id = 4")
+  expect((await perform(fixOf(copy))).finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
+  await source.sql('DELETE FROM t WHERE id = 4')
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'COUNTS_DIFFER' } })
+})
