@@ -1,6 +1,7 @@
 /** Shows what `archive run --drop` is going to remove, and asks for the name of the table before it does. */
 import type { ArchiveAdoptOperation, ArchiveOperation } from '../engine/archive-operations.ts'
 import { SluiceError } from '../shared/errors.ts'
+import { shellQuote } from '../shared/shell.ts'
 import { ask } from './confirm.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
@@ -23,7 +24,7 @@ export async function confirmDrop(
   if (!operation.drop || operation.dryRun || operation.confirm === table) return { operation }
   if (operation.confirm !== undefined) {
     throw new SluiceError('MISSING_CONFIRM', `--confirm names ${operation.confirm}, and --table ${table}`, {
-      hint: `write --confirm=${table} if that is what is meant`,
+      hint: `write --confirm=${shellQuote(table)} if that is what is meant`,
     })
   }
   if (!interactive) {
@@ -31,7 +32,7 @@ export async function confirmDrop(
       'MISSING_CONFIRM',
       `--drop removes rows of ${table} for good and wants its name as confirmation`,
       {
-        hint: `add --confirm=${table}, or --dry-run to see what would go`,
+        hint: `add --confirm=${shellQuote(table)}, or --dry-run to see what would go`,
       },
     )
   }

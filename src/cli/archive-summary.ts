@@ -18,6 +18,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
   const took = ` in ${durationText(ms)}`
   if (command === 'archive-verify') {
     const { checked = '0', files, rows, findings = '0' } = totals
+    if (checked === '0' && findings === '0') return `no partition is archived there, and nothing was checked${took}`
     const what = [
       plural(checked, 'partition'),
       ...(files === undefined ? [] : [plural(files, 'file')]),

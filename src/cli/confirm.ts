@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline/promises'
 import type { Operation } from '../engine/operation.ts'
 import { SluiceError } from '../shared/errors.ts'
+import { shellQuote } from '../shared/shell.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 
@@ -47,7 +48,7 @@ export async function confirmRollback(
       'MISSING_CONFIRM',
       `rollback takes ${table} out of the catalog and wants its name as confirmation`,
       {
-        hint: `add --confirm=${table}, or --dry-run to see what would go`,
+        hint: `add --confirm=${shellQuote(table)}, or --dry-run to see what would go`,
       },
     )
   }

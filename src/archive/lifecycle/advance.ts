@@ -6,6 +6,7 @@ import { dec } from '../../model/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { NativePartition } from '../../stores/archive-port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
@@ -239,7 +240,7 @@ function tell({ emit, name }: ArchiveContext, partition: ArchivedPartition, ms: 
 function mustStay({ name }: ArchiveContext, { label, held }: ArchivedPartition): SluiceError {
   return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
     where: `${name}, ${label}`,
-    hint: `sluice archive release --table ${name} --partition ${label} lets it go`,
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} lets it go`,
   })
 }
 

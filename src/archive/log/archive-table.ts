@@ -28,6 +28,8 @@ export type ArchiveTableParts = {
   readonly checkpoints: CheckpointWriter
   /** Of the ledger that the archive belongs to. */
   readonly heads: HeadBook
+  /** Whose archive it is, for commands in messages. */
+  readonly table?: string
   /** ms since the epoch. */
   readonly now: () => number
   /** Version of sluice. */
@@ -94,7 +96,7 @@ export class ArchiveTable implements ArchiveLog {
       const again = await this.state(signal, expected)
       if (again?.version !== state?.version) continue
       if (state === null) throw conflict(store, 'its log is gone', 'bring the archive back to where it was')
-      throw foreignHead(store.label, state.version)
+      throw foreignHead(store.label, state.version, this.#parts.table ?? null)
     }
   }
 

@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto'
 import type { ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 
 /** Application id of the transaction that carries the head. */
 export const HEAD_APP = 'sluice/head'
@@ -70,8 +71,12 @@ export function withHeadFeature(protocol: ProtocolAction): ProtocolAction {
   return { ...protocol, minWriterVersion: 7, writerFeatures: [...meant, HEAD_FEATURE] }
 }
 
-/** @param where of the archive */
-export function foreignHead(where: string, version: number): SluiceError {
+/**
+ * @param where of the archive
+ * @param table whose archive it is, as a command names it; null where nobody has said
+ */
+export function foreignHead(where: string, version: number, table: string | null): SluiceError {
+  const words = table === null ? '' : ` --table ${shellQuote(table)} --confirm=${shellQuote(table)}`
   return new SluiceError(
     'ARCHIVE_FOREIGN',
     `version ${version} of the archive goes on from a head that this ledger does not know`,
@@ -79,7 +84,7 @@ export function foreignHead(where: string, version: number): SluiceError {
       where,
       reason:
         'another database writes into it, a copy or the original of this one, or this one was restored from a backup',
-      hint: 'nothing was changed; sluice archive adopt --table TABLE --confirm=TABLE compares both and refuses the other database from then on',
+      hint: `nothing was changed; sluice archive adopt${words} compares both and refuses the other database from then on`,
     },
   )
 }

@@ -64,10 +64,7 @@ export async function archivedTable(
   }
   const record = await readArchive(opened.database, table.table)
   if (record !== null) return { table, record }
-  throw new SluiceError('PARTITION_STATE', `nothing of ${tableText(table.table)} is archived`, {
-    where: opened.store.label,
-    hint: 'sluice archive list shows what is',
-  })
+  throw notArchived(table, opened.store)
 }
 
 /** The table of an archive; one without columns where it is gone from the source, for which its archive is none the worse. */
@@ -80,12 +77,16 @@ export async function tableNow({ store }: Opened, { table }: ArchiveRecord, sign
 export async function recordsOf(
   { database, store }: Opened,
   patterns: readonly string[],
+  signal: AbortSignal,
 ): Promise<readonly ArchiveRecord[]> {
   const all = await archivedTables(database)
   const chosen = new Set<ArchiveRecord>()
   for (const pattern of patterns.length === 0 ? ['*'] : patterns) {
     const some = all.filter(({ table }) => fits(pattern, tableText(table)) || fits(pattern, table.name))
-    if (some.length === 0 && patterns.length > 0) throw noSuchTable(pattern, store)
+    if (some.length === 0 && patterns.length > 0) {
+      const [table] = (await store.tables(pattern, signal)).filter((one) => !isLedgerTable(one.table))
+      throw table === undefined ? noSuchTable(pattern, store) : notArchived(table, store)
+    }
     for (const { table } of some) {
       const record = await readArchive(database, table)
       if (record !== null) chosen.add(record)
@@ -97,6 +98,13 @@ export async function recordsOf(
 function fits(pattern: string, name: string): boolean {
   const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
   return new RegExp(`^${parts.join('.*')}$`, 's').test(name)
+}
+
+function notArchived({ table }: TableSpec, { label }: CopyStore): SluiceError {
+  return new SluiceError('PARTITION_STATE', `nothing of ${tableText(table)} was ever archived`, {
+    where: label,
+    hint: 'sluice archive list shows what is',
+  })
 }
 
 function noSuchTable(name: string, { label }: CopyStore): SluiceError {

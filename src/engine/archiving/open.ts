@@ -57,7 +57,7 @@ export async function openArchive(
     })
   })
   const heads = new HeadLedger(database, table.table, ownerOf(run))
-  const log = once(() => openLog(reader, writer, heads, run))
+  const log = once(() => openLog({ reader, writer, heads, table: tableText(table.table) }, run))
   const context: ArchiveContext = {
     name: tableText(table.table),
     table,
@@ -97,7 +97,7 @@ export async function openOwned(
   const { reader, writer } = await openFolder(archived.archive, 'read')
   const heads = new HeadLedger(database, archived.table, ownerOf(run))
   const name = tableText(archived.table)
-  const log = (): Promise<ArchiveLog> => openLog(reader, writer, heads, run)
+  const log = (): Promise<ArchiveLog> => openLog({ reader, writer, heads, table: name }, run)
   return { name, archived, store, interrupt: run.interrupt, heads, log, reader, writer }
 }
 
@@ -121,7 +121,15 @@ async function openFolder(
   return { reader: await openLake(path), writer: openLocalLogWriter(place.path) }
 }
 
-async function openLog(reader: LogStore, writer: LogWriter, heads: HeadBook, run: Run): Promise<ArchiveLog> {
+type LogParts = {
+  readonly reader: LogStore
+  readonly writer: LogWriter
+  readonly heads: HeadBook
+  /** For messages. */
+  readonly table: string
+}
+
+async function openLog({ reader, writer, heads, table }: LogParts, run: Run): Promise<ArchiveLog> {
   const { duckdbCheckpointWriter } = await import('../../stores/duckdb/checkpoint-writer.ts')
   return ArchiveTable.open({
     store: reader,
@@ -129,6 +137,7 @@ async function openLog(reader: LogStore, writer: LogWriter, heads: HeadBook, run
     parquet: parquetRows,
     checkpoints: duckdbCheckpointWriter(),
     heads,
+    table,
     now: () => run.clock.now(),
     tool: run.tool,
   })

@@ -2,6 +2,7 @@
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { Origin } from '../../stores/copy-port.ts'
 
 /** In words, for messages. */
@@ -75,6 +76,6 @@ function foreign({ name, archived }: Pick<Owned, 'name' | 'archived'>, what: str
   return new SluiceError('ARCHIVE_FOREIGN', `this database may not write into the archive of ${name}: ${what}`, {
     where: redactUrl(archived.archive),
     reason: 'a copy of a database would publish over the archive of the original',
-    hint: `after a failover, a restore, a move or an upgrade: sluice archive adopt --table ${name} --confirm=${name}; in a copy, first name a copy of the folder in migration_archives.archive`,
+    hint: `after a failover, a restore, a move or an upgrade: sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}; in a copy, first name a copy of the folder in migration_archives.archive`,
   })
 }

@@ -3,6 +3,7 @@ import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { LogState } from '../../archive/lifecycle/log.ts'
 import type { ArchiveAdoptOperation } from '../archive-operations.ts'
 import { compareArchive, type Compared, type FindCandidate } from '../archiving/compare-archive.ts'
@@ -21,7 +22,7 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Run): 
   const { from, table: named, confirm, accept, dryRun } = operation
   if (!dryRun && confirm !== named) {
     throw new SluiceError('MISSING_CONFIRM', 'the database that wrote into this archive so far is refused afterwards', {
-      hint: `say it twice: --table ${named} --confirm=${named}`,
+      hint: `say it twice: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
     })
   }
   await using opened = await openSource(from, !dryRun)

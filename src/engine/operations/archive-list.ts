@@ -13,7 +13,7 @@ import type { Ending, Run } from '../run-context.ts'
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function archiveList({ from, tables, count }: ArchiveListOperation, run: Run): Promise<Ending> {
   await using opened = await openSource(from, false)
-  const records = await recordsOf(opened, tables)
+  const records = await recordsOf(opened, tables, run.interrupt.abort)
   const looked = new Looked()
   let partitions = 0
   let rows = 0n

@@ -15,7 +15,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Run): 
   await using opened = await openSource(from, !dryRun)
   let files = 0
   let bytes = 0n
-  for (const record of await recordsOf(opened, tables)) {
+  for (const record of await recordsOf(opened, tables, run.interrupt.abort)) {
     const name = tableText(record.table)
     const owned = await openOwned(record, opened, run)
     const { reader, writer } = owned

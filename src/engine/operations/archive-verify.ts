@@ -3,6 +3,7 @@ import { findings, type Finding } from '../../archive/lifecycle/find-damage.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { ArchiveVerifyOperation } from '../archive-operations.ts'
 import { openSource, recordsOf, tableNow } from '../archiving/each-table.ts'
 import { originNow, otherDatabase } from '../archiving/require-origin.ts'
@@ -17,7 +18,7 @@ import type { Ending, Run } from '../run-context.ts'
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run): Promise<Ending> {
   await using opened = await openSource(operation.from, false)
-  const records = await recordsOf(opened, operation.tables)
+  const records = await recordsOf(opened, operation.tables, run.interrupt.abort)
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }
   const foreign: string[] = []
   const looked = new Looked()
@@ -55,7 +56,9 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run)
     findings: dec(counts.findings),
   }
   const notChecked = looked.notChecked(operation.deep ? '' : DEEP)
-  if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : { proof: 'canonical' }) }
+  // Where nothing was read, nothing is proved.
+  const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
+  if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
   const error = new SluiceError(
     'PROOF_FAILED',
     `${counts.findings} things in the archive are not as they were proved`,
@@ -70,7 +73,7 @@ const MEND =
   'bring damaged files back from a backup, or archive the partition again where its rows are still in the source'
 
 function ownHint(name: string): string {
-  return `after a failover, a restore or a move of the database: sluice archive adopt --table ${name} --confirm=${name}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
+  return `after a failover, a restore or a move of the database: sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
 }
 
 const DEEP = 'sluice archive verify --deep compares values'

@@ -1,11 +1,12 @@
 /** `archive plan` and `archive run`: old partitions into a Delta table, proved, and then out of the source. */
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
-import { readArchive } from '../../archive/ledger/record.ts'
+import { readArchive, type ArchivedTable } from '../../archive/ledger/record.ts'
 import type { Wish } from '../../archive/lifecycle/advance.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { ArchiveOperation } from '../archive-operations.ts'
 import { advanceAll, type Outcome } from '../archiving/advance-all.ts'
 import { endOfArchive } from '../archiving/ending.ts'
@@ -99,7 +100,7 @@ function allBlocked(blocked: readonly Blocked[]): SluiceError {
 function refuseUnasked({ drop, confirm, tables, dryRun }: ArchiveOperation): void {
   if (drop && !dryRun && (tables.length !== 1 || confirm !== tables[0])) {
     throw new SluiceError('MISSING_CONFIRM', 'what is dropped cannot be brought back but from its archive', {
-      hint: `say it twice, for one table: --drop --confirm=${tables[0] ?? 'TABLE'}`,
+      hint: `say it twice, for one table: --table ${shellQuote(tables[0] ?? '')} --drop --confirm=${shellQuote(tables[0] ?? '')}`,
     })
   }
 }
@@ -143,7 +144,10 @@ async function archiveTable(
     }
   }
   const chosen = plan.partitions.filter(moves)
-  if (chosen.length === 0) return []
+  if (chosen.length === 0) {
+    await lookAtStanding(archived, opened, run)
+    return []
+  }
   await using open = await openArchive(table, archived, opened, run, operation)
   await requireOrigin(open.context)
   for (const { candidate, known } of chosen) {
@@ -161,6 +165,16 @@ async function archiveTable(
     wish,
     run,
   )
+}
+
+/**
+ * Whoever lets runs go by themselves learns of an archive that is not this database's at once, and not when something is due.
+ * @throws SluiceError ARCHIVE_FOREIGN
+ */
+async function lookAtStanding(archived: ArchivedTable, opened: Opened, run: Run): Promise<void> {
+  const standing = await standingOf(archived, opened, run)
+  if (standing.kind === 'refused' && standing.error.code === 'ARCHIVE_FOREIGN') throw standing.error
+  tellStanding(archived, standing, run)
 }
 
 function plannedTotals(plans: readonly PlannedArchive[]): Readonly<Record<string, string>> {

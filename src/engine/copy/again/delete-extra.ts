@@ -2,6 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../../operation.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 
@@ -67,6 +68,6 @@ export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefi
   return new SluiceError(
     'MISSING_CONFIRM',
     `${extra} rows of ${name} are not in the source, and none of them was removed`,
-    { where: name, hint: `add --confirm=${name} to remove them` },
+    { where: name, hint: `add --confirm=${shellQuote(name)} to remove them` },
   )
 }

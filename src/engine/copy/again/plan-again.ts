@@ -1,5 +1,6 @@
 /** What `--again` is going to do, in words, for the plan that is shown. */
 import { tableText } from '../../../model/copy/column-type.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { CopyOperation } from '../../operation.ts'
@@ -27,7 +28,7 @@ export async function againPlan(
     const what = `${chunks === 1n ? 'one chunk' : `${chunks} chunks`} of earlier runs (${rows} rows)`
     const extra =
       operation.deleteExtra === true
-        ? `removed; more than ${MOST_UNASKED} want --confirm=${tableText(plan.target.table)}`
+        ? `removed; more than ${MOST_UNASKED} want --confirm=${shellQuote(tableText(plan.target.table))}`
         : 'counted, and stay'
     notes.push([
       `${what} ${chunks === 1n ? 'is' : 'are'} compared on both sides: rows that are missing or differ are written, rows that the source has not are ${extra}`,

@@ -1,6 +1,6 @@
 /** What keeps a partition from being taken out, put back or dropped, in words that say what to do. */
 import { SluiceError } from '../../../shared/errors.ts'
-import { targetError } from '../copy/errors.ts'
+import { hiddenHint, targetError } from '../copy/errors.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { isBusy } from './locks.ts'
@@ -14,7 +14,12 @@ type About = {
 }
 
 /** What the server says. */
-type Said = { readonly message: string; readonly detail?: string; readonly constraint?: string }
+type Said = {
+  readonly message: string
+  readonly detail?: string
+  readonly hint?: string
+  readonly constraint?: string
+}
 
 /** What the names of constraints begin with that say what the bounds of a partition are. */
 export const BOUNDS = 'sluice_bounds_'
@@ -37,7 +42,9 @@ export function stepError(thrown: unknown, { settings, table, holders = [] }: Ab
     case '42501':
       return new SluiceError('TARGET_DENIED', message, {
         where: settings.label,
-        hint: 'connect as the owner of the table and of all its partitions, who may also CREATE in the schema sluice_archived',
+        hint: message.includes('row-level security')
+          ? hiddenHint(thrown as Said)
+          : 'connect as the owner of the table and of all its partitions, who may also CREATE in the schema sluice_archived',
         cause: thrown,
       })
     case '2BP01':

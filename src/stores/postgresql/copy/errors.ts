@@ -112,10 +112,18 @@ function denied(code: ErrorCode, server: ServerError, settings: PostgresSettings
   return new SluiceError(code, server.message, {
     where: settings.label,
     hint: hidden
-      ? 'rows would be left out in silence: connect as the owner of the table, or as a role with BYPASSRLS'
+      ? hiddenHint(server)
       : `GRANT ${code === 'SOURCE_DENIED' ? 'SELECT' : 'SELECT, INSERT, UPDATE, DELETE'} on the table, and USAGE on its schema`,
     cause,
   })
+}
+
+/** Rows of a table whose policies hold for this role; the server says so where they hold for its owner, too. */
+export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
+  const owner = hint.includes('NO FORCE ROW LEVEL SECURITY')
+    ? 'or, as its owner, ALTER TABLE … NO FORCE ROW LEVEL SECURITY first'
+    : 'or as the owner of the table, unless its row security is forced'
+  return `rows would be left out in silence: connect as a role with BYPASSRLS, ${owner}`
 }
 
 /** Whether the text of a statement is at fault, and not the state of a server. */

@@ -1,0 +1,63 @@
+/** What archives say where there is nothing to say, and commands in hints that lead out as they stand. */
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { BIN, run } from '../e2e/support/program.ts'
+import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
+import { makePlace, perform, type Place } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operation.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-words-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const newPlace = (): Promise<Place> => makePlace('sqlite', folder)
+
+test('a table that was never archived is there, and nothing of it is proved', { timeout: 60_000 }, async () => {
+  const place = await newPlace()
+  await place.sql('CREATE TABLE hp (id INTEGER PRIMARY KEY)')
+  const sluice = (...words: readonly string[]): ReturnType<typeof run> =>
+    run(folder, ['archive', ...words, '--from', place.url, '--ci'])
+  const listed = await sluice('list', '--table', 'hp')
+  expect(listed).toMatchObject({ code: 5 })
+  expect(listed.err).toContain('nothing of hp was ever archived')
+  const verified = await sluice('verify')
+  expect(verified).toMatchObject({ code: 0 })
+  expect(verified.out + verified.err).toContain('no partition is archived there, and nothing was checked')
+  expect(verified.out + verified.err).not.toContain('all is as it was proved')
+})
+
+test('a run in a copy of the database is refused where nothing is due, too', async () => {
+  const place = await newPlace()
+  const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')))
+  const { run: archive } = commandsOf(archived)
+  expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
+  expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
+  const copy = join(folder, 'copy.db')
+  copyFileSync(place.url.slice('sqlite:///'.length), copy)
+  const { finished } = await perform({ ...archive, from: `sqlite:///${copy}` } as Operation)
+  expect(finished).toMatchObject({ exitCode: 5, error: { code: 'ARCHIVE_FOREIGN' } })
+})
+
+test('the hint of a refused restore is a command that ends it', { timeout: 60_000 }, async () => {
+  const place = await newPlace()
+  const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
+  const name = "Book ing's"
+  await place.sql(`ALTER TABLE ${TABLE} RENAME TO "${name}"`)
+  const { run: archive, restore } = commandsOf(archived)
+  expect((await perform({ ...archive, tables: [name] } as Operation)).finished).toMatchObject({ exitCode: 0 })
+  await place.sql(`UPDATE "${name}" SET note = 'changed' WHERE id = 5`)
+  const { finished } = await perform({ ...restore, table: name, partitions: ['2020-Q1'] } as Operation)
+  expect(finished.error?.code).toBe('PARTITION_CHANGED')
+  const [, command = ''] = /: sluice (.*)$/.exec(finished.error?.hint ?? '') ?? []
+  const out = execFileSync('sh', ['-c', `"${process.execPath}" "${BIN}" ${command} --from '${place.url}' --ci 2>&1`], {
+    cwd: folder,
+    encoding: 'utf8',
+  })
+  expect(out).toMatch(/1 row has other values \(5\); rows with other values stay as they are in the database/)
+  expect(await place.rows(`SELECT state FROM migration_archive_partitions WHERE partition_name = '2020-Q1'`)).toEqual([
+    ['RESTORED'],
+  ])
+})
