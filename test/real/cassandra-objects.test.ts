@@ -3,6 +3,7 @@ import { beforeEach, afterEach, describe, expect, test } from 'vitest'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
 import { indexesOf, PLAIN } from '../../src/stores/cassandra/copy/index-list.ts'
 import { settingsFor, settingsOf, settingTexts } from '../../src/stores/cassandra/copy/table-settings.ts'
+import { leftLines } from '../../src/model/copy/left-behind.ts'
 import { isBefore } from '../../src/stores/cassandra/copy/types.ts'
 import { perform } from '../support/copy-systems.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
@@ -60,25 +61,42 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     expect(ran.finished.exitCode, failures(ran)).toBe(0)
     const plan = ran.events.find((event) => event.type === 'plan.ready')
     const lines = plan?.type === 'plan.ready' ? (plan.copies ?? []) : []
-    const notes = (name: string): readonly string[] =>
-      lines.find(({ table }) => table.endsWith(`.${name}`))?.notes ?? []
-    expect(notes('k')).toEqual([expect.stringMatching(/\(the table has its key alone\)/)])
-    expect(notes('c')).toEqual([])
+    // Each is named once: as what is left behind, and in no note.
+    expect(lines.flatMap(({ notes = [] }) => notes)).toEqual([])
+    const left = (name: string): readonly string[] =>
+      leftLines(lines.find(({ table }) => table.endsWith(`.${name}`))?.leftBehind ?? [])
+    expect(left('k')).toEqual([
+      expect.stringMatching(
+        /^left behind: 1 write time and time to live .*k\): the table has its key alone: rows never/,
+      ),
+    ])
+    expect(left('c')).toEqual([])
     const end = ran.events.find((event) => event.type === 'table.finished' && event.table.endsWith('.k'))
-    expect(end).toMatchObject({ notes: notes('k') })
+    expect(end?.type === 'table.finished' ? leftLines(end.leftBehind ?? []) : []).toEqual(left('k'))
+    expect(leftLines(ran.finished.leftBehind ?? [])).toContainEqual(
+      expect.stringContaining('the table has its key alone'),
+    )
     // The row was written before its table had a time to live: it never expires.
     expect((await target.rows('SELECT ttl(v) FROM d'))[0]?.values()).toEqual([null])
     if (!isBefore(target.link.release, 5, 0)) {
-      expect([notes('t'), notes('u'), notes('d')]).toEqual([[], [], []])
+      expect([left('t'), left('u'), left('d')]).toEqual([[], [], []])
       const [row] = await target.rows('SELECT ttl(m) AS lives FROM t')
       const lives = row?.get('lives') as readonly number[] | undefined
       expect(lives?.[0]).toBeGreaterThan(90_000)
       return
     }
-    expect(notes('t')).toEqual([expect.stringMatching(/\(the server tells none of m, s\): rows never expire/)])
-    expect(notes('u')).toEqual([expect.stringMatching(/no time to live of m: they get those of the other columns/)])
+    expect(left('t')).toEqual([
+      expect.stringMatching(
+        /2 write times and times to live \(m, s\): the server tells none of them: rows never expire/,
+      ),
+    ])
+    expect(left('u')).toEqual([
+      expect.stringMatching(
+        /time to live \(m\): the server tells none of these columns: they get those of the other columns/,
+      ),
+    ])
     // This release would remove the row that never expires.
-    expect(notes('d')).toEqual(['options that do not come along: default_time_to_live'])
+    expect(left('d')).toEqual(['left behind: 1 option of the table (default_time_to_live): the target goes without it'])
     const forced = await perform(copyBetween(target.url, source.url, ['d'], { dryRun: true, onExisting: 'upsert' }))
     expect(JSON.stringify(forced.events)).toContain('the target removes every row after 86400 s')
   })

@@ -3,7 +3,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { dec, type CopyTally } from '../../model/event.ts'
 import { sumText } from '../../model/copy/row-hash.ts'
 import type { Digest } from '../../model/copy/rows.ts'
-import { lostNotes } from './plan/lost-notes.ts'
+import { settingsRefused } from './plan/rows-left.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
@@ -110,10 +110,10 @@ async function finishTarget(
 }
 
 function leftLine(
-  { name }: TableContext,
+  { name, plan, target }: TableContext,
   left: readonly LeftBehind[],
 ): { readonly leftBehind?: readonly LeftBehind[] } {
-  const own = leftOfTable(left, name)
+  const own = [...leftOfTable(left, name), ...settingsRefused(plan, target)]
   return own.length === 0 ? {} : { leftBehind: own }
 }
 
@@ -247,7 +247,7 @@ function proved(
 
 /** What the proof does not say. */
 function notesOf(
-  { plan, ring, owner, target }: TableContext,
+  { plan, ring, owner }: TableContext,
   points: number,
   views: Views,
   { again }: TableRun,
@@ -262,10 +262,6 @@ function notesOf(
   }
   if (plan.proof === 'count' && (again === undefined || again.done.size === 0))
     notes.push('proved by the number of rows only')
-  notes.push(...lostNotes(plan))
-  const refused = target.refusedSettings?.(plan.target.table) ?? []
-  if (refused.length > 0)
-    notes.push(`the target refuses options of the table, which was made without them: ${refused.join('; ')}`)
   if (plan.proof === 'none') notes.push('nothing was proved, as asked')
   return notes.length === 0 ? {} : { notes }
 }

@@ -21,6 +21,7 @@ import { planObjects } from '../copy/objects/plan-objects.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
 import { openPatiently, patiently } from '../copy/patience.ts'
 import { planLeftBehind } from '../copy/plan/left-behind.ts'
+import { settingsRefused } from '../copy/plan/rows-left.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from '../copy/plan/plan-copy.ts'
 import { isRingDone } from '../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../copy/plan/plan-event.ts'
@@ -229,7 +230,11 @@ export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
       // What kept the copy from its end often keeps the ledger from being written too, and says more.
       if (status === 'completed') throw thrown
     }
-    return { ...ending, ...(left.length === 0 ? {} : { leftBehind: left }) }
+    const refused = tables.flatMap(({ context }) =>
+      context === null ? [] : settingsRefused(context.plan, context.target),
+    )
+    const all = [...left, ...refused]
+    return { ...ending, ...(all.length === 0 ? {} : { leftBehind: all }) }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     await track?.end()

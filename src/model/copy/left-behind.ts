@@ -27,6 +27,12 @@ export type LeftKind =
   | 'foreign table'
   | 'schema'
   | 'name of the ledger'
+  | 'write time'
+  | 'time to live'
+  | 'endless life'
+  | 'option'
+  | 'static column'
+  | 'counter'
   | 'unread'
 
 export type LeftBehind = {
@@ -105,6 +111,24 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'it is no part of this copy; name it with --tables, and give it another name with --to-table',
     'tables that have the name of a ledger table',
   ),
+  'write time': words(
+    'table with write times and times to live',
+    'rows that expire in the source stay in the target',
+    'tables with write times and times to live',
+  ),
+  'time to live': words(
+    'write time and time to live',
+    'the server tells none of these columns: they get those of the other columns of their row, and a row without any other value never expires in the target',
+    'write times and times to live',
+  ),
+  'endless life': words(
+    'table whose rows never expire',
+    'the target removes them after some time',
+    'tables whose rows never expire',
+  ),
+  option: words('option of the table', 'the target goes without it', 'options of the table'),
+  'static column': words('static column', 'its value is copied into every row'),
+  counter: words('counter', 'a plain number in the target'),
   unread: words('lookup that failed', 'what it would have named may be left behind too', 'lookups that failed'),
 }
 

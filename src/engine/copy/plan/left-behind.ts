@@ -5,6 +5,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from './plan-copy.ts'
+import { rowsLeft } from './rows-left.ts'
 import { sequencesLeft } from './sequences-left.ts'
 
 /** @param all whether a pattern with `*` was asked for: then what belongs to no table of the copy is named too */
@@ -42,7 +43,7 @@ export async function planLeftBehind(
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       if (rest !== null && means) found.push(rest)
     }
-    found.push(...generatedOf(plan), ...sequencesLeft(plan, to.can, sameWords))
+    found.push(...rowsLeft(plan), ...generatedOf(plan), ...sequencesLeft(plan, to.can, sameWords))
   }
   found.push(...sources.filter(({ table }) => table === undefined))
   if (leftOut.length > 0) found.push(leftBehind('name of the ledger', leftOut.map(tableText)))

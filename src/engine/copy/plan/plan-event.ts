@@ -1,5 +1,4 @@
 /** The plan of a copy as faces show it. */
-import { lostNotes } from './lost-notes.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
@@ -66,7 +65,7 @@ function planLine(
   const chunks = ring === null ? byRows : BigInt(ring.wanted.length)
   const amount = { rows: extent.rows, bytes: source.bytes, chunks }
   const notes = [
-    ...(plan === null ? [] : [...numbersAsText(plan), ...shapesAsText(plan), ...lostNotes(plan)]),
+    ...(plan === null ? [] : [...numbersAsText(plan), ...shapesAsText(plan)]),
     ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
     ...(ring === null || ring.part === null ? [] : [ring.part]),
     ...(error === null ? [...quotaNotes(can, amount), ...more] : []),

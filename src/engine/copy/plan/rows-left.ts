@@ -1,0 +1,56 @@
+/** What rows and their table lose on the way in which no column tells: times to live, options, columns that partitions share, counters. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { CopyTarget } from '../../../stores/copy-port.ts'
+
+/** Known before the copy begins. */
+export function rowsLeft(plan: TablePlan): readonly LeftBehind[] {
+  return [...timesLeft(plan), ...livesForced(plan), ...settingsLeft(plan), ...shapesLeft(plan)]
+}
+
+/** Options that the target refused when it made the table; it was made without them. */
+export function settingsRefused({ source, target }: TablePlan, to: CopyTarget): readonly LeftBehind[] {
+  const refused = to.refusedSettings?.(target.table) ?? []
+  if (refused.length === 0) return []
+  return [
+    leftBehind('option', refused, tableText(source.table), 'the target refuses it, and the table was made without'),
+  ]
+}
+
+function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[] {
+  if (source.times === undefined) return []
+  const table = tableText(source.table)
+  if (target.times === undefined) return [leftBehind('write time', [], table)]
+  const { hidden } = source.times
+  const values = columns.filter(({ from, source: { native } }) => !source.key.includes(from) && native !== 'counter')
+  // Counters have no time to live.
+  if (values.length === 0 && columns.length > source.key.length) return []
+  const secret = values.filter(({ from }) => hidden.includes(from)).map(({ from }) => from)
+  if (values.length === secret.length) {
+    const why = secret.length === 0 ? 'the table has its key alone' : 'the server tells none of them'
+    return [leftBehind('time to live', secret, table, `${why}: rows never expire in the target unless --ttl says when`)]
+  }
+  return secret.length === 0 ? [] : [leftBehind('time to live', secret, table)]
+}
+
+function livesForced({ source, target }: TablePlan): readonly LeftBehind[] {
+  const { forced } = target.times ?? {}
+  if (forced === undefined) return []
+  const means = `the target removes every row after ${forced} s that is written without a time to live (default_time_to_live)`
+  return [leftBehind('endless life', [], tableText(source.table), means)]
+}
+
+function settingsLeft({ source, settingsLeft: names = [] }: TablePlan): readonly LeftBehind[] {
+  return names.length === 0 ? [] : [leftBehind('option', names, tableText(source.table))]
+}
+
+function shapesLeft({ source, columns }: TablePlan): readonly LeftBehind[] {
+  const shared = columns.filter(({ source: a, target: b }) => a.static === true && b.static !== true)
+  const counters = columns.filter(({ source: a, target: b }) => a.native === 'counter' && b.native !== 'counter')
+  const names = (some: typeof columns): readonly string[] => some.map(({ from }) => from)
+  return [
+    ...(shared.length === 0 ? [] : [leftBehind('static column', names(shared), tableText(source.table))]),
+    ...(counters.length === 0 ? [] : [leftBehind('counter', names(counters), tableText(source.table))]),
+  ]
+}
