@@ -178,6 +178,8 @@ export type RowRequest = {
   readonly ordered: boolean
   /** With the times at which values were written, where the system keeps them. */
   readonly stamps?: true
+  /** Partitions that hold nothing but static values come, too, as rows without the rest of their key; `stamps` means them as well. Else they are refused. */
+  readonly sharedOnly?: true
   /**
    * Told of rows with a value that is none of its type; they are left out. Without it such a row is thrown.
    * @param row what the system gave, as texts

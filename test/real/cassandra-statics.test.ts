@@ -91,12 +91,14 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const wanted = (await slowly('id, c, st')).filter((row) => !row.includes('no row'))
       const found = there.map(([id, c, st]) => JSON.stringify([id, Number(c), st]))
       expect(found.toSorted()).toEqual(wanted)
+      const again = await perform({ kind: 'retry-quarantine', from: source.url, to: to.url })
+      expect(again.finished.error?.reason).toBe('the partition (no row) has static values, and no row')
       const { finished } = await perform(diffOf(to.url, { cassandra: { pageRows: 50 } }))
       expect(finished.totals).toMatchObject({ missing: '0', different: '0' })
       rmSync(folder, { recursive: true, force: true })
     })
 
-    test('between clusters they are the same at once', { timeout: 60_000 }, async () => {
+    test('between clusters they are the same at once, and compared', { timeout: 60_000 }, async () => {
       await using target = await newKeyspace()
       const more = { ring: { splits: 1 }, cassandra: { pageRows: 50 } }
       const ran = await perform(copyBetween(source.url, target.url, ['m10'], more))
@@ -111,6 +113,21 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         return rows.map((row) => row.values().map(String).join('|')).toSorted()
       }
       expect(await all(target)).toEqual(await all(source))
+
+      const same = await perform(diffOf(target.url, more))
+      expect(same.finished.error).toBeUndefined()
+      expect(same.finished.totals).toMatchObject({ rows: '421', missing: '0', extra: '0', different: '0' })
+
+      // What the target lacks is brought; what only it has, is taken away where that is wanted.
+      await source.cql(`INSERT INTO m10 (id, st) VALUES ('late', 'of none') USING TIMESTAMP ${WRITTEN}`)
+      await target.cql(`INSERT INTO m10 (id, st) VALUES ('stranger', 'not of the source') USING TIMESTAMP ${WRITTEN}`)
+      const apart = await perform(diffOf(target.url, more))
+      expect(apart.finished.totals).toMatchObject({ missing: '1', extra: '1', different: '0' })
+      const mended = await perform(diffOf(target.url, { ...more, fix: true, deleteExtra: true }))
+      expect(mended.finished.error).toBeUndefined()
+      expect(mended.finished.totals).toMatchObject({ missing: '1', extra: '1', fixed: '2' })
+      expect(await texts(target, `SELECT id, st FROM m10 WHERE id IN ('stranger')`)).toEqual([])
+      expect((await perform(diffOf(target.url, more))).finished.exitCode).toBe(0)
     })
 
     function diffOf(to: string, more: Partial<DiffOperation>): DiffOperation {

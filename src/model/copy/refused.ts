@@ -2,7 +2,8 @@ import { SluiceError } from '../../shared/errors.ts'
 
 /** The error for what is no value of its type. @param what such a value would be: `a UUID` */
 export function refusedValue(what: string, raw: string | number | bigint | boolean | Uint8Array): SluiceError {
-  const shown = typeof raw === 'object' ? `${raw.byteLength} bytes` : String(raw).slice(0, 60)
+  const text = typeof raw === 'object' ? `${raw.byteLength} bytes` : String(raw).slice(0, 60)
+  const shown = text === '' ? 'an empty text' : text
   return new SluiceError('VALUE_REFUSED', `this is not ${what}: ${shown}`, {
     hint: 'mend the value at its source, or map the column to text',
   })

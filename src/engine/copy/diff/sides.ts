@@ -36,13 +36,20 @@ export function targetRange({ plan }: Pick<Sides, 'plan'>, range: Range): Range 
 }
 
 export function sourceRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowRequest {
-  return { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
+  const where = plan.where ?? null
+  return { table: plan.source, columns: readColumns(plan), range, where, ordered: false, ...sharedOnly(plan) }
 }
 
 /** The condition of the user is in the SQL of the source: in the target, everything that is there counts. */
 export function targetRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowRequest {
   const columns = plan.columns.map(({ to, as, target }) => ({ name: to, as, column: target }))
-  return { table: targetTable(plan), columns, range: targetRange({ plan }, range), where: null, ordered: false }
+  const asked = targetRange({ plan }, range)
+  return { table: targetTable(plan), columns, range: asked, where: null, ordered: false, ...sharedOnly(plan) }
+}
+
+/** What only a Cassandra can hold is compared where both are. */
+function sharedOnly(plan: TablePlan): { readonly sharedOnly?: true } {
+  return areStamped(plan) ? { sharedOnly: true } : {}
 }
 
 export async function digests(sides: Sides, range: Range): Promise<readonly [Digest, Digest]> {
@@ -106,7 +113,8 @@ function keyTypes(plan: TablePlan): readonly (ColumnType | undefined)[] {
 }
 
 function canonical(type: ColumnType | undefined, text: string): string {
-  return type === undefined ? text : cellBound(normalizer(type)(text))
+  // What has no value is spelled so, and only texts can be empty.
+  return type === undefined || text === '' ? text : cellBound(normalizer(type)(text))
 }
 
 function cellBound(cell: Cell): string {

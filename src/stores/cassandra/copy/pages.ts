@@ -128,9 +128,9 @@ export class Pages {
   }
 
   async #sharedOf({ what }: SharedColumns, partition: readonly unknown[]): Promise<DriverPage> {
-    const { cql, parameters } = byKey(this.#request.table, what, partition, null)
+    const query = byKey(this.#request.table, what, partition, null, true)
     const readMs = wholeSecond(Date.now())
-    return { rows: await this.#ask({ cql: `${cql} LIMIT 1`, parameters }), readMs }
+    return { rows: await this.#ask(query), readMs }
   }
 
   async #fetched({ cql, parameters }: Query, state: string | null, shrinks: boolean): Promise<Fetched> {

@@ -11,6 +11,7 @@ import { encoderOf } from './encode.ts'
 import type { Flow } from './flow.ts'
 import { scan } from './scan.ts'
 import type { TableShape } from './shape.ts'
+import { hasStatics, isSharedBound } from './shared-only.ts'
 
 /** Small enough for memory, and for a page to come soon. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
@@ -21,15 +22,14 @@ export type Looking = { readonly link: CassandraLink; readonly level: number; re
 
 /** Rows of the target at a level that sees what was written. */
 function rowsOf(
-  { link, level, shape }: Looking,
+  { link, level }: Looking,
   request: RowRequest,
   size: BatchSize,
   pageRows: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<RowBatch> {
-  // Whoever asks for times gets static values of partitions without rows, too, which are part of what was written.
-  const whole = [...shape.columns.values()].some(({ part }) => part === 'static') ? { stamps: true as const } : {}
-  return scan({ ...link, readLevel: level }, { ...request, ...whole }, size, pageRows, signal)
+  // Static values of partitions without rows are part of what was written.
+  return scan({ ...link, readLevel: level }, { ...request, sharedOnly: true }, size, pageRows, signal)
 }
 
 /** The range of tokens that a range of a request stands for. */
@@ -114,16 +114,36 @@ export async function digestOfKeys(
 }
 
 /** A row's key out of the bound that a range names it by. */
-export function keyOfBound({ table, columns }: ChunkRequest, shape: TableShape, bound: Bound): RowKey {
-  const value = (name: string): Buffer | null => {
+export function keyOfBound(request: ChunkRequest, shape: TableShape, bound: Bound): RowKey {
+  if (hasStatics(shape) && isSharedBound(bound, shape.partition.length) && !spellsEmpty(request, shape))
+    return { values: partitionOfBound(request, shape, bound), staticOnly: true }
+  return { values: valuesOf(request, shape, bound, [...shape.partition, ...shape.clustering]), staticOnly: false }
+}
+
+/** The same of its partition alone. */
+export function partitionOfBound(request: ChunkRequest, shape: TableShape, bound: Bound): RowKey['values'] {
+  return valuesOf(request, shape, bound, shape.partition)
+}
+
+/** Whether a row can have nothing but empty texts behind the key of its partition. */
+export function spellsEmpty({ columns }: ChunkRequest, { clustering }: TableShape): boolean {
+  return clustering.every((name) => columns.find((column) => column.name === name)?.as.kind === 'text')
+}
+
+function valuesOf(
+  { table, columns }: ChunkRequest,
+  shape: TableShape,
+  bound: Bound,
+  names: readonly string[],
+): RowKey['values'] {
+  return names.map((name) => {
     const at = table.key.indexOf(name)
     const column = columns.find((one) => one.name === name)
     const type = shape.columns.get(name)?.type
     const text = bound[at]
     if (column === undefined || type === undefined || text === undefined) return null
     return encoderOf(type, column.as)(normalizer(column.as)(text))
-  }
-  return { values: [...shape.partition, ...shape.clustering].map(value), staticOnly: false }
+  })
 }
 
 /** The table as the cluster has it: rows lie by its own key, whatever key the copy goes by. */

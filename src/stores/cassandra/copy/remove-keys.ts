@@ -3,7 +3,8 @@ import type { ChunkRequest } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { Flow } from './flow.ts'
 import { tableName } from './names.ts'
-import { keyOfBound } from './proof.ts'
+import { keyOfBound, partitionOfBound, spellsEmpty } from './proof.ts'
+import { hasStatics, isSharedBound, removeShared, type Run } from './shared-only.ts'
 import type { TableShape } from './shape.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { longBytes } from '../long-bytes.ts'
@@ -28,7 +29,17 @@ export async function removeKeys(
   const table = tableName(shape.table)
   const run = (cql: string, parameters: readonly (Buffer | null)[], consistency: number) =>
     link.client.execute(cql, [...parameters], { prepare: true, consistency, isIdempotent: true })
+  const runAt =
+    (consistency: number): Run =>
+    async (cql, parameters) =>
+      (await run(cql, parameters, consistency)).rows?.map((row) => row.values() as readonly unknown[]) ?? []
+  const [read, write] = [runAt(link.readLevel), runAt(link.writeLevel)]
+  const mayShare = hasStatics(shape)
   await flow.each(request.range.keys, request.signal, async (bound) => {
+    if (mayShare && isSharedBound(bound, shape.partition.length)) {
+      const partition = partitionOfBound(request, shape, bound)
+      if ((await removeShared(shape, partition, read, write)) || !spellsEmpty(request, shape)) return
+    }
     const { values } = keyOfBound(request, shape, bound)
     const there = `SELECT ${[...(times === '' ? [] : [times]), quotedName(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${key}`
     const [found] = (await run(there, values, link.readLevel)).rows

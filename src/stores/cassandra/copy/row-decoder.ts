@@ -9,6 +9,7 @@ import type { CassandraLink } from '../connect.ts'
 import { decoderOf } from './decode.ts'
 import type { DriverRow } from './pages.ts'
 import type { SharedColumns } from './seams.ts'
+import { hasStatics } from './shared-only.ts'
 import { shapeOf, type TableShape } from './shape.ts'
 import { columnTypeOf, isBefore, type CqlType } from './types.ts'
 
@@ -75,8 +76,8 @@ export class RowDecoder {
 
   /** @throws SluiceError VALUE_REFUSED for a value that is none of its type, and for a partition that is no row */
   row(found: DriverRow): Row {
-    if (this.#clustering !== null && this.#request.stamps !== true && found[this.#clustering] == null)
-      throw this.#noRow(found)
+    const { stamps, sharedOnly } = this.#request
+    if (stamps !== true && sharedOnly !== true && this.isSharedOnly(found)) throw this.#noRow(found)
     const row: Cell[] = []
     for (const { name, decode } of this.#parts) {
       const value: unknown = found[name]
@@ -87,6 +88,16 @@ export class RowDecoder {
       }
     }
     return row
+  }
+
+  /** Whether it is no row, but a partition that holds nothing except static values. */
+  isSharedOnly(found: DriverRow): boolean {
+    return this.#clustering !== null && found[this.#clustering] == null
+  }
+
+  /** Whether there can be such partitions. */
+  get mayShareOnly(): boolean {
+    return hasStatics(this.#shape)
   }
 
   /** @param readMs when the row was asked for */

@@ -1,5 +1,5 @@
 /** Rows of a range in canonical form, with the times of their values where they are asked for. */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { Bound } from '../../../model/copy/range.ts'
 import { RINGS, tokensOfRange } from '../../../model/copy/ring.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
@@ -13,7 +13,8 @@ import { encoderOf } from './encode.ts'
 import { Pages, type DriverRow } from './pages.ts'
 import { wholeSecond, type DriverPage } from './seams.ts'
 import { PageSize } from './page-size.ts'
-import { byKey } from './select.ts'
+import { byKey, type Query } from './select.ts'
+import { isSharedBound } from './shared-only.ts'
 import { RowDecoder } from './row-decoder.ts'
 
 /** Rows that are looked up by their keys at the same time. */
@@ -119,20 +120,33 @@ async function* grouped(
 /** Rows by their keys, some of them at the same time; those that are not there are left out. */
 async function* looked(
   link: CassandraLink,
-  { table, where, columns }: RowRequest,
+  { table, where, columns: asked }: RowRequest,
   decoder: RowDecoder,
   keys: readonly Bound[],
   signal: AbortSignal,
 ): AsyncGenerator<DriverPage> {
+  const typeOf = (name: string): ColumnType =>
+    asked.find((column) => column.name === name)?.as ?? decoder.typeOf(name).as
   const parts = table.key.map((name) => {
-    const as = columns.find((column) => column.name === name)?.as ?? decoder.typeOf(name).as
+    const as = typeOf(name)
     const encode = encoderOf(decoder.typeOf(name).type, as)
     return (text: string): Buffer | null => encode(cellOf(text, as.kind))
   })
+  const columns = table.ring?.columns ?? 0
+  const spellsEmpty = table.key.slice(columns).every((name) => typeOf(name).kind === 'text')
+  const ask = async ({ cql, parameters }: Query): Promise<readonly DriverRow[]> =>
+    (await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })).rows
   const look = async (key: Bound): Promise<readonly DriverRow[]> => {
-    const values = parts.map((part, at) => part(key[at] ?? ''))
-    const { cql, parameters } = byKey(table, decoder.what, values, where)
-    return (await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })).rows
+    const encoded = (from: number, to: number): readonly (Buffer | null)[] =>
+      parts.slice(from, to).map((part, i) => part(key[from + i] ?? ''))
+    const partition = encoded(0, columns)
+    const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
+    if (!mayShare || spellsEmpty) {
+      const found = await ask(byKey(table, decoder.what, [...partition, ...encoded(columns, parts.length)], where))
+      if (found.length > 0 || !mayShare) return found
+    }
+    const [first] = await ask(byKey(table, decoder.what, partition, where, true))
+    return first !== undefined && decoder.isSharedOnly(first) ? [first] : []
   }
   for (let at = 0; at < keys.length; at += LOOKUPS) {
     signal.throwIfAborted()

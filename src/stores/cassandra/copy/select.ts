@@ -51,10 +51,19 @@ export function byTokens(
   }
 }
 
-/** All rows of one partition, or one row, by the first columns of the key. */
-export function byKey(table: TableSpec, what: string, key: readonly unknown[], where: string | null): Query {
+/**
+ * All rows of one partition, or one row, by the first columns of the key.
+ * @param first only the first row that is found
+ */
+export function byKey(
+  table: TableSpec,
+  what: string,
+  key: readonly unknown[],
+  where: string | null,
+  first = false,
+): Query {
   const conditions = table.key.slice(0, key.length).map((name) => `${quotedName(name)} = ?`)
-  return { cql: `SELECT ${what} FROM ${tableName(table.table)}${behind(conditions, where)}`, parameters: key }
+  return { cql: `SELECT ${what} FROM ${tableName(table.table)}${behind(conditions, where, first)}`, parameters: key }
 }
 
 export function countQuery(table: TableSpec, ring: RingSpec, tokens: TokenRange, where: string | null): Query {
@@ -65,9 +74,10 @@ function tokenValue(token: bigint, { partitioner }: RingSpec): bigint | number {
   return partitioner === 'ycql' ? Number(token) : token
 }
 
-function behind(conditions: readonly string[], where: string | null): string {
+function behind(conditions: readonly string[], where: string | null, first = false): string {
   // A line end, so that a comment at the end of what a user wrote swallows nothing.
   const all = where === null ? conditions : [...conditions, `${where}\n`]
   if (all.length === 0) return ''
-  return ` WHERE ${all.join(' AND ')}${where === null ? '' : 'ALLOW FILTERING'}`
+  const limit = first ? ' LIMIT 1 ' : ''
+  return ` WHERE ${all.join(' AND ')}${limit}${where === null ? '' : 'ALLOW FILTERING'}`
 }
