@@ -9,6 +9,7 @@ const CATALOG_SUITES = [
   'test/real/validate-corruption.test.ts',
   'test/real/validate-history.test.ts',
   'test/real/compare.test.ts',
+  'test/real/compare-rows.test.ts',
   'test/real/validate-lake.test.ts',
   'test/real/validate-ranges.test.ts',
   'test/real/validate-tables.test.ts',
@@ -43,6 +44,7 @@ const LONG = [
 ]
 /** Beside those, on the two that are neither the first nor the recommended one. */
 const LONGER = [
+  'test/real/compare-rows.test.ts',
   'test/fault/sync-kill.test.ts',
   'test/property/sync.test.ts',
   'test/property/ranges.test.ts',

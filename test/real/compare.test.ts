@@ -2,79 +2,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import {
-  compareFailure,
-  compareTable,
-  type CompareOptions,
-  type CompareSummary,
-} from '../../src/engine/compare/index.ts'
+import { compareFailure } from '../../src/engine/compare/index.ts'
 import { compareReport, machineFacts } from '../../src/engine/compare/report.ts'
-import type { EventBody } from '../../src/model/event.ts'
-import { Interrupter, NEVER } from '../../src/shared/abort.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
-import { openLocalLog } from '../../src/stores/local/index.ts'
-import { catalogUrl, openAt } from '../support/backend.ts'
-import {
-  add,
-  importInto,
-  METADATA,
-  openCatalog,
-  PROTOCOL,
-  remove,
-  temporaryFolder,
-  writeLog,
-  type Folder,
-} from '../support/catalog-kit.ts'
+import { openAt } from '../support/backend.ts'
+import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
 import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
+import { ask, day, imported, smallTable } from './compare-kit.ts'
 
 const FIXTURES = resolve(import.meta.dirname, '../../fixtures/lake')
-
-type Asked = { readonly summary: CompareSummary; readonly events: readonly EventBody[] }
-
-async function ask(table: string, catalogFile: string, more: Partial<CompareOptions> = {}): Promise<Asked> {
-  const events: EventBody[] = []
-  await using catalog = await openAt(catalogFile, 'read')
-  const summary = await compareTable({
-    log: openLocalLog(table),
-    parquet: async () => duckdbParquetRows(),
-    catalog,
-    catalogUrl: catalogUrl(catalogFile),
-    tableId: 't',
-    table,
-    runs: 1,
-    cold: false,
-    interrupt: NEVER,
-    emit: (event) => events.push(event),
-    openLog: () => openLocalLog(table),
-    ...more,
-  })
-  return { summary, events }
-}
-
-async function imported(folder: Folder, table: string): Promise<string> {
-  const file = join(folder.path, 'c.db')
-  await using database = await openCatalog(file)
-  await importInto(database, table)
-  return file
-}
-
-const day = (date: string, from: number): { partitionValues: object; stats: string } => ({
-  partitionValues: { day: date },
-  stats: JSON.stringify({ numRecords: 10, minValues: { id: from }, maxValues: { id: from + 9 }, nullCount: { id: 0 } }),
-})
-
-/** Three commits: two days, one file taken out again, one of the others replaced in place by a deletion vector. */
-function smallTable(folder: Folder): string {
-  const table = join(folder.path, 'table')
-  const dv = { storageType: 'u', pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^', offset: 4, sizeInBytes: 40, cardinality: 6 }
-  writeLog(table, [
-    [PROTOCOL, METADATA, add('a', day('2024-01-01', 0)), add('day=x%2520y/b', day('2024-01-02', 10))],
-    [add('c', day('2024-01-02', 20)), remove('a')],
-    [remove('c'), add('c', { ...day('2024-01-02', 20), deletionVector: dv })],
-  ])
-  return table
-}
 
 test('nine questions, equal answers, one event each, in order', async () => {
   using folder = temporaryFolder()
@@ -183,9 +120,11 @@ test('a catalog that says otherwise is found out, named, and fails the run', asy
     'changes',
   ])
   // The totals of the catalog still say what the log says.
-  expect(different[0]?.difference).toMatch(/^the totals are equal, and the files behind them are not: .*,100,.*,101,/)
-  expect(different[1]?.difference).toMatch(/^files .*,100,.* SQL .*,101,/)
-  expect(different[3]?.difference).toContain('"adds":7')
+  expect(different[0]?.difference).toBe(
+    'the totals are equal, and the files behind them are not: c: size is 100 in the files, 101 in SQL',
+  )
+  expect(different[1]?.difference).toBe('c: size is 100 in the files, 101 in SQL')
+  expect(different[3]?.difference).toBe('commit 1: adds is 1 in the files, 7 in SQL')
   const failure = compareFailure(summary)
   expect(failure).toMatchObject({ code: 'DIFFERENCES', exitCode: 1 })
   const report = compareReport(summary, {
@@ -199,19 +138,6 @@ test('a catalog that says otherwise is found out, named, and fails the run', asy
   expect(report).toContain('## Answers that differ')
 })
 
-test('a catalog that misses a file is found out by its counts', async () => {
-  using folder = temporaryFolder()
-  const table = smallTable(folder)
-  const file = await imported(folder, table)
-  {
-    await using database = await openAt(file, 'write')
-    await database.write((tx) => tx.run("DELETE FROM delta_files WHERE path = 'c' AND removed_version IS NULL"))
-  }
-  const { summary } = await ask(table, file, { questions: ['counts'] })
-  expect(summary.results.map(({ same }) => same)).toEqual([false])
-  expect(compareFailure(summary)).toMatchObject({ code: 'DIFFERENCES', exitCode: 1 })
-})
-
 test('a catalog behind the log: the latest version differs, the rest is compared where both are', async () => {
   using folder = temporaryFolder()
   const table = smallTable(folder)
@@ -220,7 +146,7 @@ test('a catalog behind the log: the latest version differs, the rest is compared
   const { summary, events } = await ask(table, file)
   expect(summary.plan).toMatchObject({ version: 2, logVersion: 4, catalogVersion: 2 })
   expect(summary.results.filter(({ same }) => !same).map(({ question }) => question)).toEqual(['latest-version'])
-  expect(summary.results[0]?.difference).toMatch(/files .*"version":4.*, SQL .*"version":2/)
+  expect(summary.results[0]?.difference).toBe('the newest version: version is 4 in the files, 2 in SQL')
   expect(compareFailure(summary)?.hint).toContain('import the table again')
   expect(events.some((event) => event.type === 'log' && event.level === 'warn')).toBe(true)
 })
@@ -302,20 +228,21 @@ test('the report says how it was measured, and a hostile name stays text', async
   expect(compareReport(summary, meta)).not.toContain('fresh process')
 })
 
-test
-  .runIf(HAVE_TABLES)
-  .each(['delta-rs/delta-0.8.0-partitioned', 'delta-rs/table-with-dv-small', 'delta-rs/simple_table_with_checkpoint'])(
-  'real table %s',
-  async (name) => {
-    using folder = temporaryFolder()
-    const table = folderOf(name)
-    const { summary } = await ask(table, await imported(folder, table))
-    expect(
-      summary.results.filter(({ same }) => !same).map(({ question, difference }) => [question, difference]),
-    ).toEqual([])
-    expect(summary.results.length).toBeGreaterThanOrEqual(4)
-  },
-)
+test.runIf(HAVE_TABLES).each([
+  'delta-rs/delta-0.8.0-partitioned',
+  'delta-rs/table-with-dv-small',
+  'delta-rs/simple_table_with_checkpoint',
+  // Its checkpoint has written the statistics anew.
+  'kernel-rs/parsed-stats',
+])('real table %s', async (name) => {
+  using folder = temporaryFolder()
+  const table = folderOf(name)
+  const { summary } = await ask(table, await imported(folder, table))
+  expect(summary.results.filter(({ same }) => !same).map(({ question, difference }) => [question, difference])).toEqual(
+    [],
+  )
+  expect(summary.results.length).toBeGreaterThanOrEqual(4)
+})
 
 test.each(['crm/customers', 'events/clicks', 'finance/rates', 'sales/orders'])('fixture %s', async (name) => {
   using folder = temporaryFolder()

@@ -1,21 +1,29 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { drain, pageOf, prove, type Answer } from '../../src/engine/compare/answer.ts'
+import { digestOf, drain, pageOf, type Answer, type AnswerRow } from '../../src/engine/compare/answer.ts'
 import { chooseCondition } from '../../src/engine/compare/choose-condition.ts'
-import { AnswerDigest, differenceOf } from '../../src/engine/compare/digest.ts'
+import { contradiction } from '../../src/engine/compare/leaves.ts'
 import { plannedQuestions, type ComparePlan } from '../../src/engine/compare/plan.ts'
+import { prove, type Asking } from '../../src/engine/compare/proof.ts'
 import { isQuestionId, QUESTIONS } from '../../src/engine/compare/questions.ts'
-import { parsePartitionValues, partitionText, stateText } from '../../src/engine/compare/rows.ts'
+import { fileRow, parsed, parsePartitionValues, partitionText, stateRow } from '../../src/engine/compare/rows.ts'
 import { median, p95, verdict } from '../../src/engine/compare/timing.ts'
 import { compilePruning } from '../../src/delta/pruning.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
 import { parsePredicate } from '../../src/model/predicate.ts'
 
-const digestOf = (rows: readonly string[]): AnswerDigest => {
-  const digest = new AnswerDigest()
-  for (const row of rows) digest.add(row)
-  return digest
+/** Asks for rows that each are about themselves. */
+const saying = (rows: readonly (string | AnswerRow)[]): Asking => {
+  async function* answer(): Answer {
+    yield pageOf(rows, (row) => (typeof row === 'string' ? { about: row, fields: {} } : row))
+  }
+  return (body) => body(answer())
 }
+
+const differenceOf = async (
+  files: readonly (string | AnswerRow)[],
+  sql: readonly (string | AnswerRow)[],
+): Promise<string | null> => (await prove(saying(files), saying(sql))).difference
 
 describe('timing', () => {
   test('the median of an odd and of an even number of runs', () => {
@@ -42,39 +50,86 @@ describe('timing', () => {
   })
 })
 
-describe('digest of an answer', () => {
-  test('order does not matter, everything else does', () => {
-    fc.assert(
-      fc.property(fc.array(fc.string(), { maxLength: 30 }), fc.nat(), (rows, seed) => {
+describe('the proof of two answers', () => {
+  test('order does not matter, everything else does', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.string(), { maxLength: 30 }), fc.nat(), async (rows, seed) => {
         const turned =
           rows.length === 0 ? [] : [...rows.slice(seed % rows.length), ...rows.slice(0, seed % rows.length)]
-        expect(differenceOf(digestOf(rows), digestOf(turned))).toBeNull()
-        expect(differenceOf(digestOf(rows), digestOf([...rows, 'more']))).not.toBeNull()
+        expect(await differenceOf(rows, turned)).toBeNull()
+        expect(await differenceOf(rows, [...rows, 'more'])).toBe(
+          `files give ${rows.length} rows, SQL ${rows.length + 1}; only SQL has more`,
+        )
       }),
     )
   })
 
-  test('rows that occur twice are not the same as rows that occur once', () => {
-    expect(differenceOf(digestOf(['a', 'a', 'b']), digestOf(['a', 'b', 'b']))).toContain('files')
-    expect(differenceOf(digestOf(['a', 'a']), digestOf([]))).toContain('files give 2 rows, SQL 0')
+  test('rows that occur twice are not the same as rows that occur once', async () => {
+    expect(await differenceOf(['a', 'a', 'b'], ['a', 'b', 'b'])).toBe('only the files have a; only SQL has b')
+    expect(await differenceOf(['a', 'a'], [])).toBe(
+      'files give 2 rows, SQL 0; only the files have a; only the files have a',
+    )
   })
 
-  test('small answers name what differs', () => {
-    expect(differenceOf(digestOf(['x', 'y']), digestOf(['x']))).toBe('files give 2 rows, SQL 1; only the files have y')
-    expect(differenceOf(digestOf(['x']), digestOf(['x', 'z']))).toBe('files give 1 rows, SQL 2; only SQL has z')
+  test('what differs is named by its field, three of them at most', async () => {
+    const row = (about: string, size: number, more = ''): AnswerRow => ({ about, fields: { dvId: null, size, more } })
+    expect(await differenceOf([row('x', 1)], [row('x', 2)])).toBe('x: size is 1 in the files, 2 in SQL')
     const prefix = 'p'.repeat(100)
-    const text = differenceOf(digestOf([`${prefix}1`]), digestOf([`${prefix}2`])) ?? ''
-    expect(text).toMatch(/^files …p{30}1, SQL …p{30}2$/)
+    expect(await differenceOf([row('x', 1, `${prefix}1`)], [row('x', 1, `${prefix}2`)])).toMatch(
+      /^x: more is …p{30}1" in the files, …p{30}2" in SQL$/,
+    )
+    const many = (size: number): AnswerRow[] => Array.from({ length: 5 }, (_, i) => row(`f${i}`, size))
+    expect(await differenceOf(many(1), many(2))).toMatch(/^(?:f\d: size is 1 in the files, 2 in SQL; ){3}and 2 more$/)
   })
 
-  test('large answers are held in constant memory and still told apart', () => {
-    const [a, b] = [new AnswerDigest(), new AnswerDigest()]
-    for (let i = 0; i < 25_000; i++) {
-      a.add(`row ${i}`)
-      b.add(`row ${i === 77 ? -1 : i}`)
-    }
-    expect(a.kept).toBeNull()
-    expect(differenceOf(a, b)).toBe('25000 rows on both sides, but not the same')
+  test('one of very many rows is found and named', async () => {
+    const rows = (odd: number): AnswerRow[] =>
+      Array.from({ length: 25_000 }, (_, i) => ({ about: `row ${i}`, fields: { size: i === 777 ? odd : i } }))
+    expect(await differenceOf(rows(777), rows(777))).toBeNull()
+    expect(await differenceOf(rows(777), rows(-1))).toBe('row 777: size is 777 in the files, -1 in SQL')
+  })
+
+  test('what one side does not have is no difference where it may be missing, and what both have must be the same', async () => {
+    const row = (stats: string | null): AnswerRow => ({ about: 'f', fields: {}, loose: { stats } })
+    const full =
+      '{"numRecords":3,"minValues":{"id":1,"at":"2024-01-01T00:00:00.000Z"},"maxValues":{"id":9007199254740993}}'
+    expect(await differenceOf([row(null)], [row(full)])).toBeNull()
+    expect(await differenceOf([row('{"numRecords":3}')], [row(full)])).toBeNull()
+    const rewritten =
+      '{"maxValues":{"id":9007199254740993},"minValues":{"at":"2024-01-01 00:00:00Z","id":1.0},"numRecords":3}'
+    expect(await differenceOf([row(rewritten)], [row(full)])).toBeNull()
+    expect(await differenceOf([row(rewritten)], [row(full.replace('993', '992'))])).toBe(
+      'f: stats.maxValues.id is 9007199254740993 in the files, 9007199254740992 in SQL',
+    )
+    expect(await differenceOf([row(full)], [row(full.replace(':3,', ':4,'))])).toBe(
+      'f: stats.numRecords is 3 in the files, 4 in SQL',
+    )
+    expect(await differenceOf([row(full)], [row(`${full}}`)])).toMatch(/^f: stats is .* in the files, .* in SQL$/)
+  })
+})
+
+describe('JSON texts by value', () => {
+  test.each([
+    ['{"a":[1,{"b":null},"x"]}', '{"a":[1.0,{"b":2},"\\u0078"]}'],
+    ['{"a":"2024-01-01T02:00:00.000+02:00"}', '{"a":"2024-01-01 00:00:00"}'],
+    ['{"a":0.1}', '{"a":0.10000000000000001}'],
+    ['{"a":12345678901234567.89}', '{"a":1.2345678901234568e16}'],
+    ['{"a":{}}', '{"a":[]}'],
+  ])('%s says what %s says', (a, b) => {
+    expect(contradiction(a, b)).toBeNull()
+    expect(contradiction(b, a)).toBeNull()
+  })
+
+  test.each([
+    ['{"a":[1,2]}', '{"a":[1,3]}', '.a[1]'],
+    ['{"a":{"b:":"}"},"c":1}', '{"a":{"b:":"{"},"c":1}', '.a.b:'],
+    ['{"a":"1"}', '{"a":1}', '.a'],
+    ['{"a":true}', '{"a":false}', '.a'],
+    ['{"a":123456789012345678.01}', '{"a":123456789012345678.02}', '.a'],
+    ['{"a":9007199254740993}', '{"a":9007199254740992}', '.a'],
+    ['{"a":"2024-01-01"}', '{"a":"2024-01-02"}', '.a'],
+  ])('%s and %s contradict each other at %s', (a, b, at) => {
+    expect(contradiction(a, b)?.at).toBe(at)
   })
 })
 
@@ -82,15 +137,15 @@ describe('answers', () => {
   async function* answer(texts: string[], made: string[]): Answer {
     yield pageOf(texts, (text) => {
       made.push(text)
-      return text
+      return { about: text, fields: {} }
     })
   }
 
-  test('what is timed makes no text, what proves makes all', async () => {
+  test('what is timed makes no rows of the common form, what proves makes all', async () => {
     const made: string[] = []
     expect(await drain(answer(['a', 'b'], made))).toBe(2)
     expect(made).toEqual([])
-    expect((await prove(answer(['a', 'b'], made))).rows).toBe(2)
+    expect((await digestOf(answer(['a', 'b'], made))).rows).toBe(2)
     expect(made).toEqual(['a', 'b'])
   })
 })
@@ -104,6 +159,39 @@ describe('rows', () => {
     expect(parsePartitionValues('{"a":null}')).toEqual({ a: null })
   })
 
+  test('what stands in the place of JSON differs, and breaks nothing', () => {
+    expect(parsed('{"a":')).toBe('{"a":')
+    expect(partitionText(parsePartitionValues('{"a":'))).not.toBe('{}')
+    expect(partitionText(parsePartitionValues('7'))).not.toBe('{}')
+  })
+
+  test('tags that say nothing, and vectors with and without an offset of null', () => {
+    const file = {
+      path: 'f',
+      dvId: null,
+      size: 1,
+      modificationTime: 1,
+      partitionValues: {},
+      deletionVector: null,
+      tags: null,
+      baseRowId: null,
+      defaultRowCommitVersion: null,
+      clusteringProvider: null,
+      stats: null,
+      rows: null,
+    }
+    const vector = { storageType: 'i', pathOrInlineDv: 'x', sizeInBytes: 1, cardinality: 1 }
+    expect(fileRow({ ...file, tags: { a: null } })).toEqual(fileRow(file))
+    expect(fileRow({ ...file, tags: { b: '1', a: '2' } })).toEqual(fileRow({ ...file, tags: { a: '2', b: '1' } }))
+    expect(fileRow({ ...file, tags: { a: '' } })).not.toEqual(fileRow(file))
+    expect(fileRow({ ...file, deletionVector: vector })).toEqual(
+      fileRow({ ...file, deletionVector: { ...vector, offset: null } }),
+    )
+    expect(fileRow({ ...file, deletionVector: vector })).not.toEqual(
+      fileRow({ ...file, deletionVector: { ...vector, offset: 0 } }),
+    )
+  })
+
   test('a key named __proto__ is a key', () => {
     const values = parsePartitionValues('{"__proto__":"x"}')
     expect(partitionText(values)).toBe('{"__proto__":"x"}')
@@ -113,8 +201,9 @@ describe('rows', () => {
     const metadata = { id: 'm', schemaString: '{"type":"struct","fields":[]}' }
     const protocol = { minReaderVersion: 1, minWriterVersion: 2 }
     const spaced = { ...metadata, schemaString: '{ "fields": [], "type": "struct" }' }
-    expect(stateText(3, protocol, metadata)).toBe(stateText(3, protocol, spaced))
-    expect(stateText(3, protocol, metadata)).not.toBe(stateText(4, protocol, metadata))
+    expect(stateRow(3, protocol, metadata)).toEqual(stateRow(3, protocol, spaced))
+    expect(stateRow(3, protocol, metadata)).not.toEqual(stateRow(4, protocol, metadata))
+    expect(stateRow(3, protocol, metadata)).not.toEqual(stateRow(3, protocol, { ...metadata, description: 'd' }))
   })
 })
 

@@ -1,5 +1,6 @@
 /** What happened after one version up to another: every action of those commits but commitInfo. */
 import type { SqlReader } from '../../stores/port.ts'
+import { ADD_COLUMNS, addRecord, utf8, type AddRecord } from '../export/adds.ts'
 
 export type ChangeRecord = {
   readonly version: number
@@ -52,6 +53,51 @@ export async function* changesBetween(
         rows,
         dataChange: dataChange === null ? null : dataChange === 1,
         raw: raw === null ? null : Buffer.from(raw).toString('utf8'),
+      }
+    })
+  }
+}
+
+/** A change with all that its line said. */
+export type WholeChange = {
+  readonly version: number
+  readonly line: number
+  readonly kind: string
+  /** Of an add, as its row has it. */
+  readonly dvId: string | null
+  readonly add: AddRecord | null
+  /** The raw line, for all but an add. */
+  readonly raw: string | null
+}
+
+const NO_ADD = ADD_COLUMNS.split(',')
+  .map((column) => (column.trim() === 'line' ? 'line' : 'NULL'))
+  .join(', ')
+
+/** The changes that `changesBetween` gives, whole: as many bytes as a reader of the log gets. */
+export async function* wholeChangesBetween(
+  reader: SqlReader,
+  tableId: string,
+  from: number,
+  to: number,
+): AsyncGenerator<readonly WholeChange[]> {
+  const sql = `SELECT added_version AS version, 'add' AS kind, dv_id, NULL AS raw, ${ADD_COLUMNS}
+      FROM delta_files WHERE table_id = ? AND added_version > ? AND added_version <= ? AND from_checkpoint = 0
+    UNION ALL
+    SELECT version, kind, NULL, raw, ${NO_ADD}
+      FROM delta_actions WHERE table_id = ? AND version > ? AND version <= ? AND source = 0
+    ORDER BY 1, 6`
+  for await (const page of reader.pages(sql, [tableId, from, to, tableId, from, to], 5_000)) {
+    yield page.map((row) => {
+      const [version, kind, dvId, raw, ...rest] = row
+      const add = raw === null ? addRecord(rest) : null
+      return {
+        version: version as number,
+        line: rest[1] as number,
+        kind: kind as string,
+        dvId: dvId as string | null,
+        add,
+        raw: raw instanceof Uint8Array ? utf8(raw) : null,
       }
     })
   }

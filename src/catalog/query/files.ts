@@ -16,10 +16,15 @@ export type FileRecord = {
   readonly partitionValues: string
   readonly deletionVector: string | null
   readonly stats: string | null
+  /** JSON text. */
+  readonly tags: string | null
+  readonly baseRowId: number | null
+  readonly defaultRowCommitVersion: number | null
+  readonly clusteringProvider: string | null
 }
 
-const COLUMNS =
-  'file_no, path, dv_id, size, modification_time, num_records, added_version, partition_values, deletion_vector, stats'
+const COLUMNS = `file_no, path, dv_id, size, modification_time, num_records, added_version, partition_values, deletion_vector, stats,
+  tags, base_row_id, default_row_commit_version, clustering_provider`
 export const ACTIVE = 'added_version <= ? AND (removed_version IS NULL OR removed_version > ?)'
 /** Partition numbers a statement, well below every store's limit of parameters. */
 const IDS_A_STATEMENT = 500
@@ -187,5 +192,26 @@ export async function livesOf(
 function fileRecord(row: SqlRow): FileRecord {
   const [fileNo, path, dvId, size, modificationTime, rows, addedVersion, partitionValues, deletionVector, stats] =
     row as [number, string, string | null, number, number, number | null, number, string, string | null, string | null]
-  return { fileNo, path, dvId, size, modificationTime, rows, addedVersion, partitionValues, deletionVector, stats }
+  const [tags, baseRowId, defaultRowCommitVersion, clusteringProvider] = row.slice(10) as [
+    string | null,
+    number | null,
+    number | null,
+    string | null,
+  ]
+  return {
+    fileNo,
+    path,
+    dvId,
+    size,
+    modificationTime,
+    rows,
+    addedVersion,
+    partitionValues,
+    deletionVector,
+    stats,
+    tags,
+    baseRowId,
+    defaultRowCommitVersion,
+    clusteringProvider,
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * An answer as either side gives it: pages of rows in the side's own form. The text that makes rows of both sides comparable is only
+ * An answer as either side gives it: pages of rows in the side's own form. The form that makes rows of both sides comparable is only
  * made when somebody asks for it, so that timed runs never pay for the proof.
  */
 import { setImmediate } from 'node:timers/promises'
@@ -8,17 +8,26 @@ import { AnswerDigest } from './digest.ts'
 /** Stores may answer without ever waiting; this often the event loop gets a turn all the same, so that a stop is heard. */
 const TURN_MS = 100
 
+/** A row in the form that both sides share. */
+export type AnswerRow = {
+  /** What it is about, for messages; rows of both sides that are about the same are compared field by field. */
+  readonly about: string
+  /** What both sides have to say alike, in the same order of fields. */
+  readonly fields: Readonly<Record<string, unknown>>
+  /** JSON texts that a checkpoint may hold less of, or written anew: compared by value, as far as both sides have it. */
+  readonly loose?: Readonly<Record<string, string | null>>
+}
+
 export type AnswerPage = {
   readonly rows: number
-  /** One row in the spelling that both sides share. */
-  text(row: number): string
+  row(at: number): AnswerRow
 }
 
 export type Answer = AsyncIterable<AnswerPage>
 
 /** A page over rows of any form. */
-export function pageOf<Row>(rows: readonly Row[], text: (row: Row) => string): AnswerPage {
-  return { rows: rows.length, text: (at) => text(rows[at] as Row) }
+export function pageOf<Row>(rows: readonly Row[], row: (row: Row) => AnswerRow): AnswerPage {
+  return { rows: rows.length, row: (at) => row(rows[at] as Row) }
 }
 
 /** Takes an answer to its end and counts its rows. This is what is timed. */
@@ -29,12 +38,15 @@ export async function drain(answer: Answer): Promise<number> {
 }
 
 /** Takes an answer to its end and reduces it to a digest. Never timed. */
-export async function prove(answer: Answer): Promise<AnswerDigest> {
+export async function digestOf(answer: Answer): Promise<AnswerDigest> {
   const digest = new AnswerDigest()
-  for await (const page of withTurns(answer)) {
-    for (let row = 0; row < page.rows; row++) digest.add(page.text(row))
-  }
+  for await (const row of rowsOf(answer)) digest.add(row)
   return digest
+}
+
+/** All rows in the form that both sides share. */
+export async function* rowsOf(answer: Answer): AsyncGenerator<AnswerRow> {
+  for await (const page of withTurns(answer)) for (let at = 0; at < page.rows; at++) yield page.row(at)
 }
 
 async function* withTurns(answer: Answer): Answer {

@@ -6,13 +6,15 @@ import { schemaOf } from '../../delta/schema.ts'
 import type { ActiveFile, Snapshot } from '../../delta/snapshot.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import type { Change } from '../../delta/changes.ts'
+import type { CommitSummary } from '../../delta/history.ts'
+import { numRecordsOf } from '../../delta/stats.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { parsePredicate } from '../../model/predicate.ts'
-import { pageOf, type Answer, type AnswerPage } from './answer.ts'
+import { pageOf, type Answer, type AnswerPage, type AnswerRow } from './answer.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
-import { changeText, commitText, countsText, fileText, partitionText, stateText } from './rows.ts'
+import { changeRow, commitRow, countsRow, fileRow, originRow, stateRow } from './rows.ts'
 
 export type FilesSide = {
   readonly log: LogStore
@@ -59,20 +61,34 @@ async function snapshotFor(table: DeltaTable, plan: ComparePlan, side: FilesSide
 async function* latestVersion(table: DeltaTable, side: FilesSide): Answer {
   const snapshot = await table.snapshot({}, { signal: side.signal })
   const head = await snapshot.head(side.signal)
-  yield pageOf([head], ({ protocol, metadata }) => stateText(snapshot.version, protocol, metadata))
+  yield pageOf([head], ({ protocol, metadata }) => stateRow(snapshot.version, protocol, metadata))
 }
 
 async function* counts(snapshot: Snapshot, side: FilesSide): Answer {
-  yield pageOf([await snapshot.counts(side.signal)], ({ files, bytes }) => countsText(files, bytes))
+  yield pageOf([await snapshot.counts(side.signal)], ({ files, bytes, rows }) => countsRow(files, bytes, rows))
 }
 
-function activeFileText({ path, dvId: dv, add }: ActiveFile): string {
-  return fileText(path, dv, add.size, partitionText(add.partitionValues))
+function activeFileRow({ path, dvId: dv, add }: ActiveFile): AnswerRow {
+  const { deletionVector, tags } = add
+  return fileRow({
+    path,
+    dvId: dv,
+    size: add.size,
+    modificationTime: add.modificationTime,
+    partitionValues: add.partitionValues,
+    deletionVector,
+    tags,
+    baseRowId: add.baseRowId,
+    defaultRowCommitVersion: add.defaultRowCommitVersion,
+    clusteringProvider: add.clusteringProvider,
+    stats: add.stats,
+    rows: numRecordsOf(add.stats),
+  })
 }
 
 async function* activeFiles(snapshot: Snapshot, side: FilesSide, keep: ((file: ActiveFile) => boolean) | null): Answer {
   for await (const block of snapshot.files({ signal: side.signal })) {
-    yield pageOf(keep === null ? block : block.filter(keep), activeFileText)
+    yield pageOf(keep === null ? block : block.filter(keep), activeFileRow)
   }
 }
 
@@ -102,12 +118,18 @@ async function* oldSnapshot(table: DeltaTable, plan: ComparePlan, side: FilesSid
   const snapshot = await table.snapshot({ version: plan.oldVersion ?? plan.version }, { signal: side.signal })
   let files = 0
   let bytes = 0n
+  let rows: bigint | null = 0n
   for await (const block of snapshot.files({ signal: side.signal })) {
     files += block.length
-    for (const { add } of block) bytes += BigInt(add.size)
-    yield pageOf(block, activeFileText)
+    for (const { add } of block) {
+      bytes += BigInt(add.size)
+      if (rows === null) continue
+      const records = numRecordsOf(add.stats)
+      rows = records === null ? null : rows + BigInt(records - (add.deletionVector?.cardinality ?? 0))
+    }
+    yield pageOf(block, activeFileRow)
   }
-  yield pageOf([{ files, bytes }], (sum) => countsText(sum.files, sum.bytes))
+  yield pageOf([{ files, bytes, rows }], (sum) => countsRow(sum.files, sum.bytes, sum.rows))
 }
 
 /** From the newest commit down; the first that adds the file is the one. */
@@ -121,17 +143,23 @@ async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide
       for (const { action } of block) {
         if (action.kind !== 'add' || dvId(action.add.deletionVector) !== origin?.dvId) continue
         if (canonicalPath(action.add.path, side.log.root) !== path) continue
-        yield pageOf([commit.version], (version) => `added by ${version}`)
+        yield pageOf([commit.version], originRow)
         return
       }
     }
   }
 }
 
+/** The newest engines name themselves in `engineInfo`, which is what a catalog keeps apart. */
+function summaryRow(commit: CommitSummary): AnswerRow {
+  const engine = commit.commitInfo?.['engineInfo']
+  return commitRow({ ...commit, engine: typeof engine === 'string' ? engine : null })
+}
+
 async function* lastCommits(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
   const ahead = Math.max(0, table.latest - plan.version)
   for await (const commit of table.history({ limit: plan.commits + ahead, signal: side.signal })) {
-    if (commit.version <= plan.version) yield pageOf([commit], commitText)
+    if (commit.version <= plan.version) yield pageOf([commit], summaryRow)
   }
 }
 
@@ -158,12 +186,12 @@ const KIND_OF = {
 
 function changesPage(page: readonly Change[]): AnswerPage {
   return pageOf(page, (change) => {
-    const { version, line } = change
+    const { version, line, raw } = change
     const kind = KIND_OF[change.change]
-    const none = { version, line, kind, path: null, dvId: null, size: null }
+    const none = { version, line, kind, path: null, dvId: null, size: null, raw }
     if (change.change === 'added')
-      return changeText({ ...none, path: change.path, dvId: change.dvId, size: change.add.size })
-    if (change.change === 'removed') return changeText({ ...none, path: change.path, dvId: change.dvId })
-    return changeText(change.change === 'cdc' ? { ...none, path: change.path, size: change.cdc.size } : none)
+      return changeRow({ ...none, path: change.path, dvId: change.dvId, size: change.add.size })
+    if (change.change === 'removed') return changeRow({ ...none, path: change.path, dvId: change.dvId })
+    return changeRow(change.change === 'cdc' ? { ...none, path: change.path, size: change.cdc.size } : none)
   })
 }

@@ -1,9 +1,10 @@
 /** The questions answered from the catalog. Every answer begins with the table's head row: it says what is current and readable. */
 import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
-import { changesBetween, type ChangeRecord } from '../../catalog/query/changes.ts'
+import { commitLine } from '../../catalog/export/adds.ts'
+import { wholeChangesBetween, type WholeChange } from '../../catalog/query/changes.ts'
 import { countsAt } from '../../catalog/query/counts.ts'
 import { activeFiles, filesOfPartitions, livesOf, partitionsOf, type FileRecord } from '../../catalog/query/files.ts'
-import { commitsUpTo } from '../../catalog/query/history.ts'
+import { commitsUpTo, type CommitRecord } from '../../catalog/query/history.ts'
 import { stateAt } from '../../catalog/query/state.ts'
 import type { Action } from '../../delta/actions.ts'
 import { parseAction } from '../../delta/commit-lines.ts'
@@ -14,10 +15,20 @@ import { parsePredicate } from '../../model/predicate.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlReader } from '../../stores/port.ts'
-import { pageOf, type Answer } from './answer.ts'
+import { pageOf, type Answer, type AnswerRow } from './answer.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
-import { changeText, commitText, countsText, fileText, parsePartitionValues, partitionText, stateText } from './rows.ts'
+import {
+  changeRow,
+  commitRow,
+  countsRow,
+  fileRow,
+  originRow,
+  parsed,
+  parsePartitionValues,
+  partitionText,
+  stateRow,
+} from './rows.ts'
 
 /** @throws SluiceError of the catalog while the answer is read */
 export async function* askSql(id: QuestionId, plan: ComparePlan, reader: SqlReader, signal: AbortSignal): Answer {
@@ -59,12 +70,12 @@ function answer(id: QuestionId, plan: ComparePlan, table: ReadableTable, reader:
 
 async function* latestVersion(table: ReadableTable, reader: SqlReader): Answer {
   const state = await stateAt(reader, table.tableId, table.version)
-  yield pageOf([state], ({ protocol, metadata }) => stateText(table.version, protocol, metadata))
+  yield pageOf([state], ({ protocol, metadata }) => stateRow(table.version, protocol, metadata))
 }
 
 async function* counts(table: ReadableTable, reader: SqlReader): Answer {
-  yield pageOf([await countsAt(reader, table.tableId, table.version)], ({ files, bytes }) =>
-    countsText(files, BigInt(bytes)),
+  yield pageOf([await countsAt(reader, table.tableId, table.version)], ({ files, bytes, rows }) =>
+    countsRow(files, BigInt(bytes), rows),
   )
 }
 
@@ -74,8 +85,14 @@ async function* filePages(
   keep: ((file: FileRecord) => boolean) | null,
 ): Answer {
   for await (const page of pages) {
-    yield pageOf(keep === null ? page : page.filter(keep), ({ path, dvId: dv, size, partitionValues }) =>
-      fileText(canonicalPath(path, location), dv, size, partitionText(parsePartitionValues(partitionValues))),
+    yield pageOf(keep === null ? page : page.filter(keep), (file) =>
+      fileRow({
+        ...file,
+        path: canonicalPath(file.path, location),
+        partitionValues: parsePartitionValues(file.partitionValues),
+        deletionVector: parsed(file.deletionVector),
+        tags: parsed(file.tags),
+      }),
     )
   }
 }
@@ -109,40 +126,51 @@ async function* oldSnapshot(table: ReadableTable, reader: SqlReader): Answer {
 async function* fileOrigin({ origin }: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
   const lives = await livesOf(reader, table, origin?.path ?? '', origin?.dvId ?? null)
   const life = lives.findLast(({ addedVersion }) => addedVersion <= table.version)
-  if (life !== undefined) yield pageOf([life.addedVersion], (version) => `added by ${version}`)
+  if (life !== undefined) yield pageOf([life.addedVersion], originRow)
+}
+
+function recordRow(commit: CommitRecord): AnswerRow {
+  const line = parsed(commit.info)
+  const commitInfo = typeof line === 'object' && line !== null && 'commitInfo' in line ? line.commitInfo : line
+  return commitRow({ ...commit, commitInfo })
 }
 
 async function* lastCommits(plan: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
-  yield pageOf(await commitsUpTo(reader, table.tableId, table.version, plan.commits), commitText)
+  yield pageOf(await commitsUpTo(reader, table.tableId, table.version, plan.commits), recordRow)
 }
 
 /** Actions that the reader of the files gives no name are left out there too. */
 const UNNAMED = /^(?:unknown:|commitInfo$)/
 
 async function* changes(plan: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
-  for await (const page of changesBetween(reader, table.tableId, plan.changesFrom ?? table.version, table.version)) {
+  const from = plan.changesFrom ?? table.version
+  for await (const page of wholeChangesBetween(reader, table.tableId, from, table.version)) {
     // The files' side parses every line it hands out; so does this one, inside the time that is taken.
-    const parsed = page.flatMap((change) =>
-      UNNAMED.test(change.kind) ? [] : [{ change, action: parsedAction(change) }],
-    )
-    yield pageOf(parsed, (one) => changeRowText(one.change, one.action, table.location))
+    const read = page.flatMap((change) => (UNNAMED.test(change.kind) ? [] : [{ change, action: parsedAction(change) }]))
+    yield pageOf(read, (one) => wholeChangeRow(one.change, one.action, table.location))
   }
 }
 
-function parsedAction({ raw, version, line }: ChangeRecord): Action | null {
+function parsedAction({ raw, version, line }: WholeChange): Action | null {
   return raw === null ? null : parseAction(raw, () => `version ${version}, line ${line}`)
 }
 
-function changeRowText(change: ChangeRecord, action: Action | null, root: string): string {
-  const { version, line, kind } = change
-  const none = { version, line, kind, path: null, dvId: null, size: null }
-  if (action === null)
-    return changeText({ ...none, path: canonicalPath(change.path ?? '', root), dvId: change.dvId, size: change.size })
-  if (action.kind === 'remove') {
-    const { path, deletionVector } = action.remove
-    return changeText({ ...none, path: canonicalPath(path, root), dvId: dvId(deletionVector) })
+function wholeChangeRow(
+  { version, line, kind, ...change }: WholeChange,
+  action: Action | null,
+  root: string,
+): AnswerRow {
+  const none = { version, line, kind, path: null, dvId: null, size: null, raw: change.raw ?? '' }
+  const { add } = change
+  if (add !== null) {
+    const { path, size } = add.columns
+    return changeRow({ ...none, path: canonicalPath(path, root), dvId: change.dvId, size, raw: commitLine(add) })
   }
-  if (action.kind === 'cdc')
-    return changeText({ ...none, path: canonicalPath(action.cdc.path, root), size: action.cdc.size })
-  return changeText(none)
+  if (action?.kind === 'remove') {
+    const { path, deletionVector } = action.remove
+    return changeRow({ ...none, path: canonicalPath(path, root), dvId: dvId(deletionVector) })
+  }
+  if (action?.kind === 'cdc')
+    return changeRow({ ...none, path: canonicalPath(action.cdc.path, root), size: action.cdc.size })
+  return changeRow(none)
 }

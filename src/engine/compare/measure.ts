@@ -5,15 +5,15 @@ import { pathOfLocation } from '../../model/lake-url.ts'
 import type { LogStore, RequestCounts } from '../../model/log-store.ts'
 import { PARQUET_THREADS, type ParquetRows } from '../../model/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
-import { drain, prove, type Answer } from './answer.ts'
+import type { SqlDatabase, SqlReader } from '../../stores/port.ts'
+import { drain, type Answer } from './answer.ts'
 import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import { askCold, type ColdAnswer } from './cold.ts'
-import { differenceOf } from './digest.ts'
 import type { Latency } from './distance.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
+import { prove } from './proof.ts'
 import { requestsSince, totalRequests } from './requests.ts'
 import { median, p95, roundMs } from './timing.ts'
 
@@ -60,24 +60,38 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
   const signal = interrupt.abort
   const log = await options.openLog()
   const counting = countingLogStore(log)
-  const files = (from: LogStore): Answer => askFiles(id, plan, { log: from, parquet: options.parquet, signal })
+  const files = (from: LogStore, question = id): Answer =>
+    askFiles(question, plan, { log: from, parquet: options.parquet, signal })
+  const sql = (reader: SqlReader, question = id): Answer => askSql(question, plan, reader, signal)
   const { latency } = options
 
   // The warm-up is what proves: both answers are read to their end and compared, and no clock runs.
-  const filesDigest = await prove(files(counting))
-  const requests = requestsSince(log)
-  const sqlDigest = await catalog.read((reader) => prove(askSql(id, plan, reader, signal)))
-  let difference = differenceOf(filesDigest, sqlDigest)
+  let requests: RequestCounts | null = null
+  let isCounted = false
+  const proof = await prove(
+    async (body) => {
+      if (isCounted) return body(files(log))
+      isCounted = true
+      const found = await body(files(counting))
+      requests = requestsSince(log)
+      return found
+    },
+    (body) => catalog.read((reader) => body(sql(reader))),
+  )
+  let { difference } = proof
   const by = PROVED_BY[id]
   if (by !== undefined && difference === null) {
-    const rows = await prove(askFiles(by, plan, { log, parquet: options.parquet, signal }))
-    const held = await catalog.read((reader) => prove(askSql(by, plan, reader, signal)))
-    const unequal = differenceOf(rows, held)
-    if (unequal !== null) difference = `the totals are equal, and the files behind them are not: ${unequal}`
+    const rows = await prove(
+      (body) => body(files(log, by)),
+      (body) => catalog.read((reader) => body(sql(reader, by))),
+    )
+    if (rows.difference !== null)
+      difference = `the totals are equal, and the files behind them are not: ${rows.difference}`
   }
+  const [filesDigest, sqlDigest] = [proof.files, proof.sql]
 
   const filesRun = async (): Promise<number> => drain(files(await options.openLog()))
-  const sqlRun = (): Promise<number> => catalog.read((reader) => drain(askSql(id, plan, reader, signal)))
+  const sqlRun = (): Promise<number> => catalog.read((reader) => drain(sql(reader)))
   const filesTimes: number[] = []
   const sqlTimes: number[] = []
   const timedRows = { files: filesDigest.rows, sql: sqlDigest.rows }
