@@ -97,7 +97,7 @@ describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) =
     expect(of(accepted, 'look.difference')).toMatchObject([{ accepted: true }])
     const after = await perform(copy)
     expect(after.finished).toMatchObject({ exitCode: 0, totals: { proved: '0', looked: '8' } })
-    expect(notes(after)).toMatch(/a difference of -10 rows was accepted on \d{4}-\d\d-\d\d by tester/)
+    expect(notes(after)).toMatch(/differences of -10 rows were accepted on \d{4}-\d\d-\d\d by tester/)
     await target.erase(399, 399)
     expect((await perform(copy)).finished).toMatchObject({
       exitCode: 1,
@@ -117,7 +117,12 @@ test('rows of an upsert that the source has no more are named, and what changed 
   const anew = await perform({ ...copy, restart: true })
   expect(anew.finished).toMatchObject({ exitCode: 0, totals: { proved: '8', read: '399' } })
   expect(notes(anew)).toContain('the target holds 1 row more than the source in the ranges that were copied')
-  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+  const same = await perform(copy)
+  expect(same.finished).toMatchObject({ exitCode: 0 })
+  expect(notes(same)).toContain(
+    'and are as earlier runs left them: the target holds 1 row more than the source; --again',
+  )
+  expect(notes(same)).not.toContain('in the ranges that were copied')
   await source.sql('DELETE FROM t WHERE id = 60')
   const changed = await perform(copy)
   expect(changed.finished).toMatchObject({
@@ -127,6 +132,30 @@ test('rows of an upsert that the source has no more are named, and what changed 
   expect(of(changed, 'look.difference')).toMatchObject([
     { chunk: '2', side: 'source', sourceBefore: '50', source: '49' },
   ])
+})
+
+test('one row more does not make up for one that is missing, and an extra row that went is told as that', async () => {
+  const [source, place] = [await sourceOf('sqlite'), await makePlace('sqlite', folder)]
+  const copy = copyOf(source, place, 't', { chunkRows: 50 })
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+  await source.sql('DELETE FROM t WHERE id = 7')
+  await place.sql('DELETE FROM t WHERE id = 390')
+  expect((await perform({ ...copy, acceptDifference: ['t'] })).finished).toMatchObject({ exitCode: 0 })
+  const after = await perform(copy)
+  expect(notes(after)).toContain('the target holds 1 row more than the source, and elsewhere 1 row fewer')
+  expect(notes(after)).toContain('differences of +1 and -1 rows were accepted')
+  const mended = await perform({ ...copy, again: true })
+  expect(mended.finished).toMatchObject({ exitCode: 0 })
+  await place.sql('DELETE FROM t WHERE id = 7')
+  const gone = await perform(copy)
+  expect(gone.finished).toMatchObject({ exitCode: 1, error: { code: 'COUNTS_DIFFER' } })
+  expect(JSON.stringify(gone.finished)).toContain(
+    "expected 50 (the source's 49, and 1 that only the target had), found 49",
+  )
+  await place.sql("INSERT INTO t (id, name) VALUES (7, 'late')")
+  const removed = await perform({ ...copy, again: true, deleteExtra: true })
+  expect(removed.finished).toMatchObject({ exitCode: 0, totals: { removed: '1' } })
+  expect(notes(removed)).not.toContain('more than the source')
 })
 
 test("refused rows show in the guide's queries, and the same command tries them again", async () => {

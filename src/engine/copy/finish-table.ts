@@ -77,7 +77,11 @@ export async function finishTable(table: TableRun, context: TableContext, around
     status: error === null ? open : 'failed',
     ms: Math.round(run.clock.ticks() - table.begun),
     copied: copyTally(tally, points, table, earlierOf(context, chunks)),
-    ...notesOf(context, points, views, table, [...more, ...(looked?.notes ?? []), ...extraNotes(context, chunks)]),
+    ...notesOf(context, points, views, table, [
+      ...more,
+      ...(looked?.notes ?? []),
+      ...extraNotes(context, table, chunks),
+    ]),
     ...leftLine(context, around.left),
     ...(error === null ? {} : { error: error.info() }),
   })
@@ -228,8 +232,14 @@ function extraRows(chunks: readonly StoredChunk[]): bigint {
 }
 
 /** Rows of others between those that were read: nothing is proved of them. */
-function extraNotes({ plan }: TableContext, chunks: readonly StoredChunk[]): readonly string[] {
-  const extra = extraRows(chunks)
+function extraNotes(
+  { plan, owner }: TableContext,
+  { again }: TableRun,
+  chunks: readonly StoredChunk[],
+): readonly string[] {
+  // Of chunks of other runs the look tells, and of compared ones the comparison.
+  const own = chunks.filter(({ id, runId }) => runId === owner.runId && again?.done.has(id) !== true)
+  const extra = extraRows(own)
   if (extra === 0n) return []
   return [
     `the target holds ${extra} ${extra === 1n ? 'row' : 'rows'} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there, and what was proved are the rows that were read`,

@@ -280,14 +280,14 @@ class TableComparison {
     if (mended + removed + open + quarantined > 0n) this.#differed.add(chunk.no)
     tally.mended += comparison.mended
     tally.removed += removed
-    const seen = { ...chunk, read, quarantined, bytes: 0n, view: point.view }
+    const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
+    const seen = { ...chunk, read, quarantined, surplus, bytes: 0n, view: point.view }
     if (open > 0n) {
       done.set(chunk.id, { ...seen, status: 'failed', written: mended })
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer).info() })
       return null
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
-    const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
     const before = this.#surplus.has(chunk.no) ? (this.#surplus.get(chunk.no) ?? null) : chunk.surplus
     const proof = { scheme: piece.scheme, source: piece.source, target: piece.target, point, before, surplus }
     const also = this.#asideStatements(chunk, aside)

@@ -59,7 +59,9 @@ export function acceptance(
 /** Sum over what was accepted of a table and counts still: not of chunks that were copied again, or mended, since. */
 export type AcceptedSum = {
   readonly chunks: number
-  readonly rows: bigint
+  /** Rows that the target held beyond what was expected, and rows that it lacked. */
+  readonly more: bigint
+  readonly fewer: bigint
   readonly lastMs: number
   readonly by: readonly string[]
 }
@@ -79,9 +81,11 @@ export async function acceptedOf(database: LedgerDatabase, key: TableKey): Promi
   const changes = await lastChanges(database, key)
   const rows = all.filter(([, at, , chunk]) => (changes.get(chunk == null ? null : Number(chunk)) ?? 0) < Number(at))
   if (rows.length === 0) return null
+  const differences = rows.map(([difference]) => BigInt(String(difference)))
   return {
     chunks: rows.length,
-    rows: rows.reduce((sum, [difference]) => sum + BigInt(String(difference)), 0n),
+    more: differences.reduce((sum, one) => (one > 0n ? sum + one : sum), 0n),
+    fewer: differences.reduce((sum, one) => (one < 0n ? sum - one : sum), 0n),
     lastMs: Math.max(...rows.map(([, at]) => Number(at))),
     by: [...new Set(rows.map(([, , by]) => String(by)))],
   }

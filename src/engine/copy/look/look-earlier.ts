@@ -4,7 +4,7 @@ import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { spanOf } from '../chunk-events.ts'
 import type { TableContext } from '../context.ts'
-import { acceptance, acceptedOf } from '../ledger/accepted.ts'
+import { acceptance, acceptedOf, type AcceptedSum } from '../ledger/accepted.ts'
 import { batchOnce } from '../ledger/once.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
@@ -82,11 +82,11 @@ export async function lookEarlier(
     )
   const accepted = await acceptedOf(context.database, context.key)
   const equal = found.length === 0
-  const now = equal ? 'their counts were looked at now, and are equal on both sides' : 'their counts were looked at now'
+  const now = `their counts were looked at now${equal ? `, and are ${howEqual(counted)}` : ''}`
   notes.unshift(`${said}; ${now}; --again compares values`)
   if (accepted !== null) {
     const at = dateOf(accepted.lastMs)
-    notes.push(`a difference of ${signed(accepted.rows)} rows was accepted on ${at} by ${accepted.by.join(', ')}`)
+    notes.push(`${acceptedText(accepted)} accepted on ${at} by ${accepted.by.join(', ')}`)
   }
   const error = equal || accepts ? null : differs(context, found)
   return { earlier, looked: old.length, isStopped: false, error, notes }
@@ -200,7 +200,32 @@ function differs(
 function textOf({ chunk, before, source, expected, target }: Counted, side: 'source' | 'target'): string {
   const what = chunk === null ? 'the table' : `chunk ${chunk.no} (${rangeText(chunk.range)})`
   if (side === 'source') return `${what}: ${signed(source - before)} rows in the source`
-  return `${what}: expected ${expected ?? target}, found ${target}`
+  const beyond = expected === null ? 0n : expected - source
+  const own = beyond > 0n ? ` (the source's ${source}, and ${beyond} that only the target had)` : ''
+  return `${what}: expected ${expected ?? target}${own}, found ${target}`
+}
+
+/** Equal, or as earlier runs have left them: the sums of what differs, because one row more does not make up for one that is missing. */
+function howEqual(counted: readonly Counted[]): string {
+  const beyond = counted.map(({ source, target }) => target - source)
+  const more = beyond.reduce((sum, rows) => (rows > 0n ? sum + rows : sum), 0n)
+  const fewer = beyond.reduce((sum, rows) => (rows < 0n ? sum - rows : sum), 0n)
+  if (more === 0n && fewer === 0n) return 'equal on both sides'
+  const parts = [
+    ...(more > 0n ? [`${rowsText(more)} more than the source`] : []),
+    ...(fewer > 0n ? [`${rowsText(fewer)} fewer`] : []),
+  ]
+  return `as earlier runs left them: the target holds ${parts.join(', and elsewhere ')}${more > 0n ? '' : ' than the source'}`
+}
+
+function acceptedText({ more, fewer }: AcceptedSum): string {
+  const parts = [...(more > 0n ? [`+${more}`] : []), ...(fewer > 0n ? [`-${fewer}`] : [])]
+  const isOne = more + fewer === 1n
+  return `${isOne ? 'a difference' : 'differences'} of ${parts.join(' and ') || '0'} ${isOne ? 'row was' : 'rows were'}`
+}
+
+function rowsText(rows: bigint): string {
+  return rows === 1n ? '1 row' : `${rows} rows`
 }
 
 function count(some: number, all: number): string {
