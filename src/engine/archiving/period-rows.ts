@@ -1,4 +1,5 @@
-/** How many rows a plain table holds of its archived periods, counted where that costs little, or where somebody wants it whatever it costs. */
+/** How many rows a table holds of its archived periods, counted where that costs little, or where somebody wants it whatever it costs. */
+import type { Place } from '../../archive/lifecycle/rows-now.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { isArchived } from '../../model/archiving/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
@@ -6,20 +7,25 @@ import type { Effort } from '../../stores/archive-port.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 
 /** Rows that are counted without being asked for: less than a second of any system. */
-const COUNTED_AT_ONCE = 1_000_000n
+export const COUNTED_AT_ONCE = 1_000_000n
 /** Gaps between archived periods that a plan is asked about; beyond these it is asked about all of the time between the first and the last. */
 const MOST_SPANS = 50
 
 export type Source = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
 
-/** Of one archived period of a plain table, or of a detached table. */
+/** Of one archived period of a plain table, or of what a native partition has left behind. */
 export type PeriodLook =
-  /** `surplus`: rows beyond those that the ledger expects there; negative where some are gone. */
-  | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean }
+  /**
+   * `surplus`: rows beyond those that the ledger expects there; negative where some are gone.
+   * `place`: where they stand, if not in the table itself.
+   */
+  | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: Place }
   /** What nobody looked at, and why, in words. */
   | { readonly notLooked: string }
 
 type Period = { readonly partition: ArchivedPartition; readonly condition: string; readonly expected: bigint }
+/** Periods of one table, and the column that says when a row belongs. */
+type Periods = { readonly source: Source; readonly timeColumn: string; readonly what: string }
 
 /**
  * Looks at the rows that the source still has of archived periods. A count does not see a row that took the place of another, nor other values.
@@ -31,32 +37,62 @@ export async function periodRows(
   record: ArchiveRecord,
   wish: 'cheap' | 'any',
 ): Promise<ReadonlyMap<string, PeriodLook>> {
+  const archived = record.partitions.filter(({ state }) => isArchived(state))
+  const plain = archived.filter(({ native }) => native === null)
+  const natives = archived.filter(({ native }) => native !== null)
+  const whole = { source, timeColumn: record.timeColumn ?? '', what: 'rows in the table' }
+  const looks = new Map(await looksAt(whole, plain, wish))
+  const rest = natives.length === 0 ? null : await defaultOf(source)
+  const late = rest === null ? null : await looksAt(rest, natives, wish)
+  for (const { label, state } of natives) {
+    const look = late?.get(label)
+    const isFound = look !== undefined && 'rows' in look && look.rows > 0n
+    const detached = `rows of the detached table; ${DEEP}`
+    if (state !== 'DETACHED' || isFound) {
+      if (look !== undefined) looks.set(label, look)
+    } else if (look !== undefined && 'notLooked' in look) {
+      looks.set(label, { notLooked: `${detached}; ${look.notLooked}` })
+    } else looks.set(label, { notLooked: detached })
+  }
+  return looks
+}
+
+/** Rows that come once their partition has left stand in the default one; null where the table has none. */
+async function defaultOf({ store, table, signal }: Source): Promise<Periods | null> {
+  const listed = table.columns.length === 0 ? null : ((await store.partitions?.().list(table, signal)) ?? null)
+  const rest = listed?.partitions.find(({ isDefault }) => isDefault)
+  if (listed === null || rest === undefined || rest.table.columns.length === 0) return null
+  return { source: { store, table: rest.table, signal }, timeColumn: listed.by, what: 'rows in the default partition' }
+}
+
+async function looksAt(
+  place: Periods,
+  partitions: readonly ArchivedPartition[],
+  wish: 'cheap' | 'any',
+): Promise<ReadonlyMap<string, PeriodLook>> {
+  const { source, what } = place
   const looks = new Map<string, PeriodLook>()
   const periods: Period[] = []
-  for (const partition of record.partitions.filter(({ state }) => isArchived(state))) {
-    const { label, native, state } = partition
-    if (native !== null) {
-      if (state === 'DETACHED') looks.set(label, { notLooked: `rows of the detached table; ${DEEP}` })
-      continue
-    }
-    const period = periodOf(source, record, partition)
-    if (typeof period === 'string') looks.set(label, { notLooked: period })
+  for (const partition of partitions) {
+    const period = periodOf(place, partition)
+    if (typeof period === 'string') looks.set(partition.label, { notLooked: `${what}: ${period}` })
     else periods.push(period)
   }
   if (periods.length === 0) return looks
-  const effort = await effortOf(source, record, periods)
+  const effort = await effortOf(place, periods)
   const limit = wish === 'cheap' ? COUNTED_AT_ONCE : null
   if (limit !== null && (effort.rows === null || effort.rows > limit)) {
-    const notLooked = tooMuch(effort, record)
+    const notLooked = `${what}: ${tooMuch(effort, place)}`
     for (const { partition } of periods) looks.set(partition.label, { notLooked })
     return looks
   }
   const counts = await countsOf(source, periods, effort)
   const cheap = effort.by === 'index' || (effort.rows !== null && effort.rows <= COUNTED_AT_ONCE)
-  for (const [i, { partition, expected }] of periods.entries()) {
+  for (const [i, { partition, expected, condition }] of periods.entries()) {
     const rows = counts[i]
-    if (rows == null) looks.set(partition.label, { notLooked: `rows in the table: ${UNCOUNTABLE}` })
-    else looks.set(partition.label, { rows, surplus: rows - expected, cheap })
+    const own = partition.native === null ? {} : { place: { table: source.table, where: condition } }
+    if (rows == null) looks.set(partition.label, { notLooked: `${what}: ${UNCOUNTABLE}` })
+    else looks.set(partition.label, { rows, surplus: rows - expected, cheap, ...own })
   }
   return looks
 }
@@ -64,29 +100,31 @@ export async function periodRows(
 const DEEP = 'sluice archive verify --deep adds them up'
 const UNCOUNTABLE = 'the database counts no table of this size'
 
-function periodOf({ store, table }: Source, record: ArchiveRecord, partition: ArchivedPartition): Period | string {
-  const column = table.columns.find(({ name }) => name === record.timeColumn)
+/** In words, why nobody can look. */
+function periodOf({ source: { store, table }, timeColumn }: Periods, partition: ArchivedPartition): Period | string {
+  const column = table.columns.find(({ name }) => name === timeColumn)
   if (column === undefined) {
-    const what =
-      table.columns.length === 0 ? 'the table is gone' : `it has no column ${record.timeColumn ?? ''} any more`
-    return `rows in the table: ${what}`
+    return table.columns.length === 0 ? 'the table is gone' : `it has no column ${timeColumn} any more`
   }
-  if (partition.restoring) return 'rows in the table: they are being brought back'
+  if (partition.restoring && partition.native === null) return 'they are being brought back'
   const condition = store.timeCondition?.(column, partition.from, partition.to) ?? null
-  if (condition === null) return `rows in the table: ${column.name} is no time any more`
+  if (condition === null) return `${column.name} is no time${partition.native === null ? ' any more' : ''}`
   return { partition, condition, expected: expectedRows(partition) }
 }
 
-/** How many rows of the period the table should hold. */
-function expectedRows({ state, digest, removed }: ArchivedPartition): bigint {
-  return state === 'DROPPED' ? 0n : (digest?.rows ?? 0n) - removed.rows
+/** How many rows of the period the place should hold. */
+function expectedRows({ state, digest, removed, native }: ArchivedPartition): bigint {
+  return state === 'DROPPED' || native !== null ? 0n : (digest?.rows ?? 0n) - removed.rows
 }
 
-async function effortOf({ store, table, signal }: Source, record: ArchiveRecord, periods: readonly Period[]) {
+async function effortOf(
+  { source: { store, table, signal }, timeColumn }: Periods,
+  periods: readonly Period[],
+): Promise<Effort> {
   const expected = periods.reduce((sum, one) => sum + one.expected, 0n)
   // Without a planner every period is a look at the whole table.
   if (store.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
-  const column = table.columns.find(({ name }) => name === record.timeColumn)
+  const column = table.columns.find(({ name }) => name === timeColumn)
   const spans = spansOf(periods.map(({ partition }) => partition)).flatMap(({ from, to }) =>
     column === undefined ? [] : (store.timeCondition?.(column, from, to) ?? []),
   )
@@ -109,13 +147,13 @@ function spansOf(partitions: readonly Span[]): readonly Span[] {
   return [{ from: first.from, to: last.to }]
 }
 
-function tooMuch({ by, rows }: Effort, { timeColumn }: ArchiveRecord): string {
+function tooMuch({ by, rows }: Effort, { timeColumn }: Periods): string {
   const many = rows === null ? 'nobody knows how many rows it has' : `it has about ${rows} rows`
   const why =
     by === 'scan'
-      ? `no index of ${timeColumn ?? 'the time'} leads to them, and ${many}`
+      ? `no index of ${timeColumn === '' ? 'the time' : timeColumn} leads to them, and ${many}`
       : `they are about ${String(rows)} rows`
-  return `rows in the table: ${why}; sluice archive list --count counts them`
+  return `${why}; sluice archive list --count counts them`
 }
 
 /** Null where the system does not count. */

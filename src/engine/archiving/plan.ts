@@ -21,6 +21,7 @@ import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { resolve } from 'node:path'
 import type { Candidate } from './candidate.ts'
 import { labelNamed } from './label-named.ts'
+import { defaultText } from './default-text.ts'
 import { nativeCandidates } from './native-candidates.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
 import { periodRows, type PeriodLook } from './period-rows.ts'
@@ -45,6 +46,8 @@ export type PlannedArchive = {
   /** Labels that somebody named. */
   readonly asked: ReadonlySet<string>
   readonly partitions: readonly PlannedPartition[]
+  /** Rows that belong to no period, in words; null where none are known. */
+  readonly unplaced: string | null
 }
 
 const DAY_MS = 86_400_000
@@ -77,13 +80,16 @@ export async function planArchive(
   const asked = operation.partitions.map((label) => labelNamed(calendar, label))
   const known = new Map((record?.partitions ?? []).map((partition) => [partition.label, partition]))
   const wanted = { labels: asked, until, calendar }
-  const candidates =
+  const { candidates, unplaced } =
     natives === null
       ? await rangeCandidates(table, timeColumn, wanted, known, { store, signal })
-      : await nativeCandidates(natives, wanted, { store, signal })
+      : {
+          candidates: await nativeCandidates(natives, wanted, { store, signal }),
+          unplaced: await defaultText(natives, { store, signal }),
+        }
   const partitions = merged(candidates, known, asked, operation.drop)
   refuseUnknown(table, asked, partitions)
-  return { table, archived, fresh: record === null, asked: new Set(asked), partitions }
+  return { table, archived, fresh: record === null, asked: new Set(asked), partitions, unplaced }
 }
 
 /** The plan with what of its archived periods is still in the source, as far as that can be counted in about a second. */

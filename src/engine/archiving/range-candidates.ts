@@ -16,7 +16,7 @@ export async function rangeCandidates(
   wanted: Wanted,
   known: ReadonlyMap<string, ArchivedPartition>,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
-): Promise<readonly Candidate[]> {
+): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
   if (timeColumn === null) {
     throw new SluiceError(
       'BAD_FLAG',
@@ -27,7 +27,8 @@ export async function rangeCandidates(
     )
   }
   const column = columnNamed(table, timeColumn)
-  const { low, high } = (await store.timeExtent?.(table, column, signal)) ?? { low: null, high: null }
+  const extent = await store.timeExtent?.(table, column, signal)
+  const { low, high, nulls } = extent ?? { low: null, high: null, nulls: 0n }
   const kind = valueKind(table, column, high)
   const { calendar, labels, until } = wanted
   const named = labels.map((label) => periodAt(calendar, label))
@@ -63,7 +64,16 @@ export async function rangeCandidates(
       ...(rows === 0n ? { status: 'blocked', note: 'it holds no rows' } : { status: 'due' }),
     })
   }
-  return candidates
+  return { candidates, unplaced: unplacedText(timeColumn, nulls, high) }
+}
+
+/** Rows that no run ever archives; null where there are none. */
+function unplacedText(column: string, nulls: bigint, high: string | null): string | null {
+  const parts = [
+    ...(nulls === 0n ? [] : [`${nulls} ${nulls === 1n ? 'row has' : 'rows have'} no value in ${column}`]),
+    ...(high === 'infinity' ? [`some have infinity in ${column}, and were not counted`] : []),
+  ]
+  return parts.length === 0 ? null : `${parts.join(', ')}: they belong to no period, and no run archives them`
 }
 
 /**

@@ -1,12 +1,15 @@
 /** Archived rows that a database still has, and that are not what was proved: by sum, by key, or by count, as far as each goes. */
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
+import type { Place } from '../../archive/lifecycle/rows-now.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import type { KeyDifferences } from '../../model/archiving/query-port.ts'
 import type { LogStore } from '../../model/log-store.ts'
-import { keyFindings } from './late-rows.ts'
+import { keyDifferences, keyFindings } from './late-rows.ts'
 import type { Looked } from './looked.ts'
 import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
 import { stillThere } from './still-there.ts'
@@ -30,6 +33,13 @@ export async function* sourceFindings(
     const sums = deep ? await stillThere(context, partition) : 'none'
     const differs = typeof sums === 'string' ? null : sums
     const look = looks.get(partition.label)
+    const beside = look !== undefined && 'rows' in look && look.rows > 0n ? look.place : undefined
+    if (beside !== undefined) {
+      looked.by(sums === 'none' ? 'count' : 'values')
+      yield* await lateBeside(source, record, partition, beside, reader)
+      if (differs !== null) yield differs
+      continue
+    }
     const isSuspect = differs !== null || surplusOf(look) !== 0n
     // Rows on their way back have no count that they should have.
     const isComing = partition.native === null && partition.restoring
@@ -46,6 +56,39 @@ export async function* sourceFindings(
       yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(look)) }
     }
   }
+}
+
+/** Rows that came when their partition had left already: they stand in another one. */
+async function lateBeside(
+  { store, signal }: Source,
+  record: ArchiveRecord,
+  partition: ArchivedPartition,
+  { table, where }: Place,
+  reader: LogStore,
+): Promise<readonly Finding[]> {
+  const { openArchiveQuery } = await import('../../stores/duckdb/archive-query/index.ts')
+  const archive = { reader, open: openArchiveQuery }
+  await using view = await store.source(signal)
+  const { rows } = await view.extent(table, where, true)
+  let late: KeyDifferences['late'] | null = null
+  try {
+    const found = await keyDifferences({ store, table, signal }, record, partition, archive, { values: false, where })
+    late = found?.late ?? null
+  } catch (thrown) {
+    throwIfAborted(signal)
+    if (!(thrown instanceof SluiceError)) throw thrown
+  }
+  const finding = (many: bigint, what: string): Finding => ({
+    finding: 'late rows',
+    partition: partition.label,
+    detail: `${many} ${many === 1n ? 'row' : 'rows'} in ${tableText(table.table)}, the default partition, ${what}`,
+  })
+  if (late === null) return rows === 0n ? [] : [finding(rows, 'not looked at by key')]
+  const doubled = rows - late.rows
+  return [
+    ...(late.rows === 0n ? [] : [finding(late.rows, `but not in the archive: ${late.keys.join('; ')}`)]),
+    ...(doubled > 0n ? [finding(doubled, 'under keys that the archive has')] : []),
+  ]
 }
 
 function surplusOf(look: PeriodLook | undefined): bigint {

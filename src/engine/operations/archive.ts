@@ -35,12 +35,16 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
       const plan = await lookedThrough(planned, around)
       const standing = await standingOf(plan.archived, opened, run)
       emitArchivePlan(plan, run.emit, standing)
+      tellUnplaced(plan, run)
       tellStanding(plan.archived, standing, run)
       for (const { look } of plan.partitions) if (look !== undefined) looked.look(look)
     }
     return { totals: plannedTotals(plans), ...looked.notChecked('sluice archive verify looks closer') }
   }
-  for (const plan of plans) emitArchivePlan(plan, run.emit)
+  for (const plan of plans) {
+    emitArchivePlan(plan, run.emit)
+    tellUnplaced(plan, run)
+  }
   refuseAimless(plans, operation)
   const blocked = blockersOf(plans)
   if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
@@ -63,6 +67,11 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
   }
   if (refused[0] !== undefined) throw refused[0]
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+/** Nobody would look for them in an archive otherwise. */
+function tellUnplaced({ table, unplaced }: PlannedArchive, { emit }: Run): void {
+  if (unplaced !== null) emit({ type: 'log', level: 'note', table: tableText(table.table), message: unplaced })
 }
 
 /** Whether a run does something with it. */

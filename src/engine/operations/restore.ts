@@ -121,7 +121,7 @@ async function foretold(
     partitions.push({ label: known.label, status, candidate: null, known, note })
   }
   const asked = new Set(chosen.map(({ label }) => label))
-  emitArchivePlan({ table, archived: record, fresh: false, asked, partitions }, run.emit, standing)
+  emitArchivePlan({ table, archived: record, fresh: false, asked, partitions, unplaced: null }, run.emit, standing)
   tellStanding(record, standing, run)
   const [error] = refusals
   return { totals: { partitions: dec(chosen.length) }, ...(error === undefined ? {} : { error }) }

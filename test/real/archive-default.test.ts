@@ -1,0 +1,109 @@
+/** Rows that no archive takes are named: those without a time, and those that came to the default partition when their own had left. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operation.ts'
+import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Ran } from '../support/copy-systems.ts'
+
+const why = await missing('postgresql')
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-default-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const notes = ({ events }: Ran): string =>
+  events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
+
+test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 60_000 }, async () => {
+  const place = await makePlace('postgresql', folder)
+  const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
+  await place.sql(`CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`)
+  const { run, drop, verify } = commandsOf(archived)
+  expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+  expect((await perform({ ...drop, partitions: ['2020-Q2'] } as Operation)).finished).toMatchObject({ exitCode: 0 })
+  expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+  await place.sql(
+    `INSERT INTO ${TABLE} VALUES (90001, '2020-02-02', 'late', NULL), (90002, '2020-05-05', 'late', NULL), (100003, '2020-04-01 03:00:00', 'doubled', NULL)`,
+  )
+  const list: Operation = { kind: 'archive-list', from: place.url, tables: [], count: false }
+  const surplus = (await perform(list)).events.flatMap((event) =>
+    event.type === 'archived' ? [[event.partition, event.surplus]] : [],
+  )
+  expect(surplus).toEqual([
+    ['2020-Q1', '1'],
+    ['2020-Q2', '2'],
+  ])
+  const planned = await perform({ ...run, dryRun: true } as Operation)
+  const planNotes = planned.events.flatMap((event) =>
+    event.type === 'archive.planned' && event.state !== undefined ? [event.note] : [],
+  )
+  expect(planNotes).toEqual([
+    expect.stringContaining('1 row more in the table than expected, by count'),
+    expect.stringContaining('2 rows more in the table than expected, by count'),
+  ])
+  expect(notes(await perform(run))).toContain(
+    `the default partition public.${TABLE}_rest holds 3 rows, which no run archives`,
+  )
+  const verified = await perform(verify)
+  expect(verified.finished).toMatchObject({ exitCode: 1 })
+  const found = verified.events.flatMap((event) =>
+    event.type === 'archive.finding' ? [`${event.partition}: ${event.finding}: ${event.detail}`] : [],
+  )
+  const rest = `in public.${TABLE}_rest, the default partition`
+  expect(found).toEqual([
+    expect.stringContaining(`2020-Q1: late rows: 1 row ${rest}, but not in the archive: 90001, 2020-02-02`),
+    expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, but not in the archive: 90002, 2020-05-05`),
+    expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, under keys that the archive has`),
+  ])
+})
+
+test('rows without a time', async () => {
+  const place = await makePlace('sqlite', folder)
+  await place.sql(
+    'CREATE TABLE visits (id INTEGER PRIMARY KEY, at DATE)',
+    "INSERT INTO visits VALUES (1, '2020-01-05'), (2, NULL), (3, NULL)",
+  )
+  const run: Operation = {
+    kind: 'archive',
+    from: place.url,
+    tables: ['visits'],
+    to: join(folder, 'visits'),
+    by: 'at',
+    olderThan: '8q',
+    partitions: [],
+    asText: [],
+    detach: true,
+    drop: false,
+    dryRun: false,
+  }
+  for (const dryRun of [true, false]) {
+    expect(notes(await perform({ ...run, dryRun }))).toContain(
+      '2 rows have no value in at: they belong to no period, and no run archives them',
+    )
+  }
+})
+
+test.skipIf(why !== '')(`rows of infinity${why}`, async () => {
+  const place = await makePlace('postgresql', folder)
+  await place.sql(
+    'CREATE TABLE visits (id int PRIMARY KEY, at timestamptz)',
+    "INSERT INTO visits VALUES (1, '2020-01-05'), (2, 'infinity'), (3, NULL)",
+  )
+  const plan: Operation = {
+    kind: 'archive',
+    from: place.url,
+    tables: ['visits'],
+    to: join(folder, 'infinite'),
+    by: 'at',
+    olderThan: '8q',
+    partitions: [],
+    asText: [],
+    detach: true,
+    drop: false,
+    dryRun: true,
+  }
+  expect(notes(await perform(plan))).toContain(
+    '1 row has no value in at, some have infinity in at, and were not counted: they belong to no period, and no run archives them',
+  )
+})
