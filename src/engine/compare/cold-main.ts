@@ -8,7 +8,7 @@ import { drain } from './answer.ts'
 import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import type { ColdReply, ColdRequest } from './cold.ts'
-import { Distance, NO_LATENCY, type Latency } from './distance.ts'
+import { Distance, type Latency } from './distance.ts'
 import { bytesReadSoFar, parquetCountingLines } from './read-bytes.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
@@ -34,9 +34,11 @@ async function ask(request: ColdRequest, latency: Latency, passed: (bytes: numbe
 
 /** Asks again with drivers loaded and nothing else kept, and without a proxy, so that what is read is read for the answer. */
 async function bytesOf(request: ColdRequest): Promise<string | null> {
+  // The very reader that was timed; only what the proxy reads is no part of the answer.
+  const near: Latency = { ms: 0, lake: request.latency.lake === 'calls' ? 'calls' : null, sql: null }
   let passed = 0
   const before = bytesReadSoFar()
-  await ask(request, NO_LATENCY, (bytes) => (passed += bytes))
+  await ask(request, near, (bytes) => (passed += bytes))
   const after = bytesReadSoFar()
   if (before === null || after === null) return null
   const read = after - before - BigInt(passed)
