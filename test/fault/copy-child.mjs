@@ -24,7 +24,7 @@ if (leaseMs !== undefined) {
   const hook = `export async function load(url, context, next) {
     const loaded = await next(url, context)
     const replaced = (before, after) => ({ ...loaded, source: String(loaded.source).replace(before, after) })
-    if (url.endsWith('/copy/ledger/chunks.js')) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
+    if (url.endsWith('/copy/ledger/owner.js')) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
     if (url.endsWith('/copy/heartbeat.js') && ${isSilent === true}) return replaced('LEASE_MS / 3', '2 ** 30')
     return loaded
   }`

@@ -11,12 +11,13 @@ const { url, keyspace, table, leaseMs, number, workMs } = JSON.parse(process.env
 
 const hook = `export async function load(url, context, next) {
   const loaded = await next(url, context)
-  if (!url.endsWith('/copy/ledger/chunks.js')) return loaded
+  if (!url.endsWith('/copy/ledger/owner.js')) return loaded
   return { ...loaded, source: String(loaded.source).replace(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}') }
 }`
 register(`data:text/javascript,${encodeURIComponent(hook)}`)
 
-const { ChunkLedger, renewal } = await import('../../dist/engine/copy/ledger/chunks.js')
+const { ChunkClaims, renewal } = await import('../../dist/engine/copy/ledger/claims.js')
+const { closingOf } = await import('../../dist/engine/copy/ledger/closing.js')
 const { batchOnce } = await import('../../dist/engine/copy/ledger/once.js')
 const { ownerId } = await import('../../dist/engine/copy/ledger/runs.js')
 const { connectCassandra } = await import('../../dist/stores/cassandra/connect.js')
@@ -26,7 +27,7 @@ const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const link = await connectCassandra(url, { environment: {} })
 const database = await openCqlLedger(link, keyspace, new AbortController().signal, { snapshotEntries: 40 })
 const owner = { id: ownerId('elsewhere', process.pid), host: 'elsewhere', pid: process.pid, runId: BigInt(number) }
-const chunks = new ChunkLedger(database, { schema: keyspace, name: table }, owner)
+const chunks = new ChunkClaims(database, { schema: keyspace, name: table }, owner)
 let tokens = 0
 
 async function worker() {
@@ -45,7 +46,7 @@ async function worker() {
       const tally = { read: 1n, written: 1n, skipped: 0n, quarantined: 0n, bytes: 1n }
       const point = { view: '', at: '' }
       const proof = { scheme: 'none', source: null, target: null, point, surplus: 0n, refused: null }
-      const { statements, landed } = chunks.closing(claim, tally, proof, null, [])
+      const { statements, landed } = closingOf(database, owner, claim, tally, proof, null, [])
       const token = `kept ${number} ${++tokens}`
       const results = await database.batch([...statements, landed])
       chunks.drop(claim)

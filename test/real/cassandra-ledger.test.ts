@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { ChunkLedger, type Owner } from '../../src/engine/copy/ledger/chunks.ts'
+import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
+import { closingOf } from '../../src/engine/copy/ledger/closing.ts'
+import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
 import { batchOnce } from '../../src/engine/copy/ledger/once.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { ownerId, RunLedger } from '../../src/engine/copy/ledger/runs.ts'
@@ -122,7 +124,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     const ours = [new ChunkLedger(one, KEY, a), new ChunkLedger(two, KEY, b)]
     await expect(new Planning(two, KEY, b).change([])).rejects.toMatchObject({ code: 'LEASE_LOST' })
     await planning.note(true, 10)
-    const claims = await Promise.all(Array.from({ length: 14 }, async (_, i) => ours[i % 2]?.claim(null)))
+    const claims = await Promise.all(Array.from({ length: 14 }, async (_, i) => ours[i % 2]?.claims.claim(null)))
     const numbers = claims.flatMap((claim) => claim?.no ?? [])
     expect(numbers.toSorted((x, y) => x - y)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
     const [claim] = claims
@@ -136,9 +138,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
       surplus: 0n,
       refused: null,
     } as const
-    const first = ours[0]?.closing(claim, tally, proof, null, [])
-    const second = ours[1]?.closing(claim, tally, proof, null, [])
-    if (first === undefined || second === undefined) throw new Error('no ledger')
+    const first = closingOf(one, a, claim, tally, proof, null, [])
+    const second = closingOf(two, b, claim, tally, proof, null, [])
     // The other one does not hold it.
     expect((await two.batch([...second.statements, second.landed])).at(-1)).toEqual([])
     expect((await one.batch([...first.statements, first.landed])).at(-1)).toEqual([[1]])
@@ -199,27 +200,28 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
       fc.asyncProperty(fc.array(step, { minLength: 150, maxLength: 250 }), async (steps) => {
         const ledgers = await Promise.all([0, 1, 2].map(() => participant({ snapshotEntries: 40 })))
         const who = [owner(11n), owner(12n), owner(13n)]
-        const held: (readonly [number, Awaited<ReturnType<ChunkLedger['claim']>>])[] = []
+        const held: (readonly [number, Awaited<ReturnType<ChunkLedger['claims']['claim']>>])[] = []
         const fences = new Map<number, number>()
         const work = steps.map(async ({ who: i, what, pick }) => {
           const ledger = ledgers[i]
           const me = who[i]
           if (ledger === undefined || me === undefined) return
           const chunks = new ChunkLedger(ledger, KEY, me)
+          const { claims } = chunks
           const [, claim = null] = held[pick % Math.max(1, held.length)] ?? []
           if (what === 'claim') {
-            const taken = await chunks.claim(null)
+            const taken = await claims.claim(null)
             if (taken === null) return
             expect(taken.fence).toBeGreaterThan(fences.get(taken.id) ?? 0)
             fences.set(taken.id, taken.fence)
             held.push([i, taken])
           } else if (what === 'token') await batchOnce(ledger, me.id, [])
-          else if (what === 'look') await chunks.left(null)
+          else if (what === 'look') await claims.left(null)
           else if (what === 'reopen') await chunks.reopenFailed()
-          else if (what === 'free') for (const one of (await chunks.expired()).slice(0, 2)) await chunks.free(one)
+          else if (what === 'free') for (const one of (await claims.expired()).slice(0, 2)) await claims.free(one)
           else if (claim === null) return
-          else if (what === 'release') await chunks.release(claim, 0, null)
-          else if (what === 'fail') await chunks.fail(claim, { code: 'X', message: 'x' })
+          else if (what === 'release') await claims.release(claim, 0, null)
+          else if (what === 'fail') await claims.fail(claim, { code: 'X', message: 'x' })
           else if (what === 'close') {
             const tally = { read: 1n, written: 1n, skipped: 0n, quarantined: 0n, bytes: 1n }
             const proof = {
@@ -230,7 +232,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
               surplus: 0n,
               refused: null,
             } as const
-            await ledger.batch(chunks.closing(claim, tally, proof, null, []).statements)
+            await ledger.batch(closingOf(ledger, me, claim, tally, proof, null, []).statements)
           }
         })
         await Promise.all(work)

@@ -13,7 +13,8 @@ import type {
   SourceView,
   WriteColumn,
 } from '../../stores/copy-port.ts'
-import type { ChunkLedger, Owner, TableKey } from './ledger/chunks.ts'
+import type { ChunkLedger } from './ledger/chunks.ts'
+import type { Owner, TableKey } from './ledger/owner.ts'
 import type { Planning } from './ledger/planning.ts'
 import type { WeakWrites } from './script/weak-writes.ts'
 import type { RingPlan } from './plan/ring-plan.ts'

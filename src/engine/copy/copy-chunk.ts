@@ -21,6 +21,7 @@ import { targetRequest } from './diff/sides.ts'
 import { countRanges, keysRequest } from './look/counts.ts'
 import { isRanged } from './look/ranged.ts'
 import { failureKind } from './failure.ts'
+import { closingOf, stepOf } from './ledger/closing.ts'
 import { asideKeys, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
 import { onSide } from './sides.ts'
 
@@ -112,7 +113,7 @@ class ChunkWork {
       cursor: this.#cursor,
       signal,
     })
-    await ledger.note(this.#claim, writer.session)
+    await ledger.claims.note(this.#claim, writer.session)
     if (
       plan.onExisting === 'refuse' &&
       plan.cut === 'key' &&
@@ -122,7 +123,7 @@ class ChunkWork {
       (await writer.occupied())
     ) {
       // Whoever has taken the chunk over may have filled it. Where a chunk is one transaction, `note` has looked.
-      if (this.#batchwise) await ledger.current(this.#claim)
+      if (this.#batchwise) await ledger.claims.current(this.#claim)
       throw notEmpty(plan.target.table.name)
     }
     const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append'
@@ -219,7 +220,7 @@ class ChunkWork {
   }
 
   async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
-    const { plan, ledger, database, owner, key, signal } = this.#context
+    const { plan, database, owner, key, signal } = this.#context
     const { range } = this.#claim
     this.#progress('proving', this.#read, this.#bytes)
     // Rows of blocks cannot be found again in the target: their sums are compared when all of the table is there.
@@ -275,7 +276,7 @@ class ChunkWork {
     // Before the chunk counts as done: a run that is killed in between must not forget them.
     await this.#context.weak?.keep(this.#context)
     const closing = performance.now()
-    const outcome = await writer.commit(ledger.closing(this.#claim, tally, proof, end, also))
+    const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proof, end, also))
     this.#context.pulse.committed(performance.now() - closing)
     return outcome === 'fenced' ? null : { tally, source: read, target: stored, aside: this.#aside }
   }
@@ -327,7 +328,7 @@ class ChunkWork {
     const given = performance.now()
     if (this.#batchwise) {
       const next = JSON.stringify(this.#keyOf(last))
-      const step = this.#context.ledger.step(this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
+      const step = stepOf(this.#context.owner, this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
       this.#count(rows.length, await writer.write(rows, step))
       this.#cursor = next
     } else this.#count(rows.length, await writer.write(rows, undefined, stamps))

@@ -1,6 +1,7 @@
 /** Says in the ledger that this program lives, so that what it holds stays its own. */
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import { LEASE_MS, renewal, type Owner } from './ledger/chunks.ts'
+import { renewal } from './ledger/claims.ts'
+import { LEASE_MS, type Owner } from './ledger/owner.ts'
 import { runRenewal } from './ledger/killed-runs.ts'
 import { planningRenewal } from './ledger/planning.ts'
 

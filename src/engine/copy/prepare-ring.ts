@@ -34,7 +34,7 @@ export async function heedRing({ ledger, name, owner }: TableContext, ring: Ring
   const chunks = await ledger.all()
   const wanted = isWanted(ring)
   const only = ring.part === null ? null : chunks.filter(wanted).map(({ no }) => no)
-  ledger.work({ only, seed: seedOf(`${name} ${owner.runId}`) })
+  ledger.claims.work({ only, seed: seedOf(`${name} ${owner.runId}`) })
 }
 
 /** Chunks that nobody has begun and that are wanted in part only, or were cut far larger than is asked for now. */

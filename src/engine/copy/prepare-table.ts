@@ -8,6 +8,7 @@ import type { Extent, SourceView } from '../../stores/copy-port.ts'
 import { openToLook, readColumns, type TableContext } from './context.ts'
 import { digestOf } from './digest.ts'
 import { storeRange } from './ledger/keys.ts'
+import { trust } from './ledger/proofs.ts'
 import type { PlanRow, RunLedger } from './ledger/runs.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
 import { coverOf, joined, spanOf } from './plan/cover.ts'
@@ -124,7 +125,7 @@ export async function cutTable(
 
 /** What the script says it copied is believed as soon as both sides say so. */
 async function proveAdopted(context: TableContext, view: SourceView): Promise<void> {
-  const { plan, ledger, signal, emit, name } = context
+  const { plan, ledger, database, owner, signal, emit, name } = context
   for (const chunk of await ledger.all()) {
     if (chunk.status !== 'completed' || chunk.proof !== null || chunk.range.by !== 'key') continue
     const { range } = chunk
@@ -132,7 +133,7 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
     const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
     const source = await digestOf(view, request, signal)
     if (equalDigests(source, stored)) {
-      await ledger.trust(chunk, 'canonical', source, stored, view.point)
+      await trust(database, owner, chunk, 'canonical', source, stored, view.point)
       continue
     }
     await ledger.reopen(chunk)

@@ -1,13 +1,14 @@
 /** Chunks whose owner is gone go back to those who are there. What he left running at the server is ended first, so that it can commit nothing. */
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import type { ChunkLedger, Owner } from './ledger/chunks.ts'
+import type { ChunkLedger } from './ledger/chunks.ts'
+import type { Owner } from './ledger/owner.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
 
 export type Reclaimed = { readonly chunk: StoredChunk; readonly why: 'lease' | 'ended' }
 
 /** Owners whose lease has run out, by the clock of the database. */
 export async function reclaimExpired(database: LedgerDatabase, ledger: ChunkLedger): Promise<readonly Reclaimed[]> {
-  return free(database, ledger, await ledger.expired(), 'lease')
+  return free(database, ledger, await ledger.claims.expired(), 'lease')
 }
 
 /** Programs of this machine that have ended: nobody has to wait for their leases. */
@@ -35,7 +36,7 @@ async function free(
 ): Promise<readonly Reclaimed[]> {
   for (const chunk of chunks) {
     if (chunk.session !== null) await database.endSession(chunk.session)
-    await ledger.free(chunk)
+    await ledger.claims.free(chunk)
   }
   return chunks.map((chunk) => ({ chunk, why }))
 }

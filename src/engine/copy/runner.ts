@@ -10,7 +10,7 @@ import { spanOf, tallyOf } from './chunk-events.ts'
 import type { TableContext } from './context.ts'
 import { copyChunk, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
 import { failureKind, isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
-import type { Part } from './ledger/chunks.ts'
+import type { Part } from './ledger/claims.ts'
 import { linked } from './linked.ts'
 import { retryFailed } from './retry-failed.ts'
 import type { Flight, Steering } from './steering.ts'
@@ -82,7 +82,7 @@ class Worker {
       await this.#copy(table, claim, flight)
     } finally {
       flight.land()
-      context.ledger.drop(claim)
+      context.ledger.claims.drop(claim)
       table.busy--
     }
   }
@@ -106,13 +106,13 @@ class Worker {
         if (held !== null) continue
         const skipped = steering.chunks(name, 'skipped')
         const paused = steering.chunks(name, 'paused')
-        const claim = await ledger.claim(part, [...skipped, ...paused])
+        const claim = await ledger.claims.claim(part, [...skipped, ...paused])
         if (claim !== null) {
           table.busy++
           return { table: Object.assign(table, { context }), claim }
         }
         await reclaim(context)
-        const left = await ledger.left(part, skipped)
+        const left = await ledger.claims.left(part, skipped)
         if (left.pending + left.held > 0 || (await context.planning.underWay())) waiting = true
         else if (!table.done) {
           table.done = true
@@ -200,7 +200,7 @@ class Worker {
   async #refreshed({ context }: Working, claim: Claim, attempt: number): Promise<Claim> {
     const { atomic } = context.store.can
     if (attempt === 1 || atomic === 'chunk') return claim
-    const current = await context.ledger.current(claim)
+    const current = await context.ledger.claims.current(claim)
     return atomic === 'row' ? { ...current, attempt: claim.attempt + attempt - 1 } : current
   }
 
@@ -232,7 +232,7 @@ class Worker {
       emit({ type: 'chunk.released', table: name, chunk: String(claim.no), reason: 'compare', error: error.info() })
     } else emit({ type: 'chunk.failed', table: name, chunk: String(claim.no), error: error.info() })
     try {
-      await ledger.fail(claim, { code: error.code, message: error.message })
+      await ledger.claims.fail(claim, { code: error.code, message: error.message })
     } catch (thrown) {
       table.error ??= failureKind(thrown).error
       return
@@ -245,7 +245,7 @@ class Worker {
   async #release(table: Working, claim: Claim, reason: ReleaseReason, error: SluiceError | null): Promise<void> {
     const { emit, name, ledger } = table.context
     try {
-      await ledger.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
+      await ledger.claims.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
     } catch {
       // Its lease ends by itself.
       return

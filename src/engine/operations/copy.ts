@@ -13,7 +13,8 @@ import { finishTable } from '../copy/finish-table.ts'
 import { beat } from '../copy/heartbeat.ts'
 import { AGAIN_OPERATION } from '../copy/ledger/adopt-repairs.ts'
 import { refuseUnknownTables } from '../copy/look/look-earlier.ts'
-import { ChunkLedger, type Owner } from '../copy/ledger/chunks.ts'
+import { ChunkLedger } from '../copy/ledger/chunks.ts'
+import type { Owner } from '../copy/ledger/owner.ts'
 import { ownerId, RunLedger } from '../copy/ledger/runs.ts'
 import { prepareLedger } from '../copy/ledger/schema.ts'
 import { objectWork } from '../copy/objects/build-objects.ts'
@@ -302,7 +303,7 @@ async function standings(
       all.push(known.planned && isRingDone(ring, await ledger.all()) ? 'done' : 'begun')
       continue
     }
-    const left = await ledger.left(null)
+    const left = await ledger.claims.left(null)
     all.push(known.planned && left.pending + left.held + left.failed === 0 ? 'done' : 'begun')
   }
   return all

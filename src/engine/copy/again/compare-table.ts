@@ -8,7 +8,7 @@ import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/event.ts'
 import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { SourceView } from '../../../stores/copy-port.ts'
+import type { SourceView, Statement } from '../../../stores/copy-port.ts'
 import { isAlive } from '../../holder.ts'
 import { spanOf } from '../chunk-events.ts'
 import type { TableContext } from '../context.ts'
@@ -19,6 +19,7 @@ import { areStamped } from '../diff/sides.ts'
 import { findExtra } from '../diff/tokens.ts'
 import { failureKind, MOST_ATTEMPTS, pauseAfter } from '../failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
+import { proveAgain } from '../ledger/proofs.ts'
 import { quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
@@ -268,7 +269,7 @@ class TableComparison {
 
   /** Notes what a chunk came to, unless rows of it are open. @returns null where it is not proved */
   async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint): Promise<Tally | null> {
-    const { ledger, planning, plan, emit, name, maxAside } = this.#context
+    const { database, owner, planning, plan, emit, name, maxAside } = this.#context
     const { piece, open, newer, refused, removed } = comparison
     const { tally, done, left } = this.#again
     const aside = this.#asideRows(comparison)
@@ -292,7 +293,7 @@ class TableComparison {
     const proof = { scheme: piece.scheme, source: piece.source, target: piece.target, point, before, surplus }
     const also = this.#asideStatements(chunk, aside)
     const closed = await patiently(
-      () => ledger.proveAgain(chunk, stored, proof, planning.hold.guard, also),
+      () => proveAgain(database, owner, chunk, stored, proof, planning.hold.guard, also),
       this.#context,
       this.#stop,
     )
@@ -325,10 +326,7 @@ class TableComparison {
     ]
   }
 
-  #asideStatements(
-    chunk: StoredChunk,
-    aside: readonly AsideRow[],
-  ): Parameters<TableContext['ledger']['proveAgain']>[4] {
+  #asideStatements(chunk: StoredChunk, aside: readonly AsideRow[]): readonly Statement[] {
     const { database, key, owner, emit, name } = this.#context
     if (aside.length + Number(chunk.quarantined) === 0) return []
     for (const one of aside) {

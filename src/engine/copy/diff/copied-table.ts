@@ -4,7 +4,8 @@
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import { ChunkLedger, type Owner, type TableKey } from '../ledger/chunks.ts'
+import { ChunkLedger } from '../ledger/chunks.ts'
+import type { Owner, TableKey } from '../ledger/owner.ts'
 import { RunLedger, type PlanRow } from '../ledger/runs.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-changes.ts'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { TableKey } from './chunks.ts'
+import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
 import { lastChanges } from './surplus-changes.ts'
 

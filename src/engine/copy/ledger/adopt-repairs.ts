@@ -2,7 +2,7 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { TableKey } from './chunks.ts'
+import type { TableKey } from './owner.ts'
 import { noteRepairPlan, repairPlanText, storedRepairPlan } from './repair-plans.ts'
 import { adoptedChanges, hasSurplusChanges } from './surplus-changes.ts'
 

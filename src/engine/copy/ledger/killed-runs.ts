@@ -1,7 +1,7 @@
 /** Runs whose programs ended without a word: shown as killed by those who look, and noted by the next program that writes. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { LEASE_MS, type Owner } from './chunks.ts'
+import { LEASE_MS, type Owner } from './owner.ts'
 
 export const KILLED = 'killed'
 export const KILLED_DETAIL = 'its program ended before it could note how'

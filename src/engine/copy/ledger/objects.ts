@@ -1,7 +1,7 @@
 /** Indexes and constraints that copies made, in the ledger: for people to read. What is there is asked of the target itself. */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import type { Owner, TableKey } from './chunks.ts'
+import type { Owner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLate } from '../../../stores/late-table.ts'
 

@@ -1,7 +1,7 @@
 /** One program at a time divides a table: under a lease, so that a dead one is followed, and a frozen one changes nothing when it thaws. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { LEASE_MS, type Owner, type TableKey } from './chunks.ts'
+import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { batchOnce, type Hold } from './once.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'

@@ -4,7 +4,7 @@ import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
-import type { Owner, TableKey } from './chunks.ts'
+import type { Owner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type AsideRow = {

@@ -2,7 +2,7 @@
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isAlive } from '../../holder.ts'
-import { LEASE_MS } from './chunks.ts'
+import { LEASE_MS } from './owner.ts'
 import { isKilled, KILLED, KILLED_DETAIL, rowsOf } from './killed-runs.ts'
 import type { SqlValue } from '../../../stores/port.ts'
 

@@ -1,7 +1,7 @@
 /** Rows that were written at a lower consistency than was asked for, until they are found, or brought, at that level. */
 import { createHash } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import type { Owner, TableKey } from './chunks.ts'
+import type { Owner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLate } from '../../../stores/late-table.ts'
 

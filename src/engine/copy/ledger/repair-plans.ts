@@ -2,7 +2,7 @@
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import type { TableKey } from './chunks.ts'
+import type { TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable, makeLate } from '../../../stores/late-table.ts'
 

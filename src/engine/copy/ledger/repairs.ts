@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Bound } from '../../../model/copy/range.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import type { TableKey } from './chunks.ts'
+import type { TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type Repair = {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { isAlive } from '../../holder.ts'
-import { LEASE_MS, type Owner, type TableKey } from './chunks.ts'
+import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { markKilled, rowsOf } from './killed-runs.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { forgetBatches } from './once.ts'

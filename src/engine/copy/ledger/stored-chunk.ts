@@ -1,7 +1,9 @@
 /** A live chunk as it stands in the ledger. */
+import type { Claim } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { SqlRow, SqlValue } from '../../../stores/port.ts'
 import { readRange } from './keys.ts'
+import type { Owner } from './owner.ts'
 
 export type StoredChunk = {
   readonly id: number
@@ -41,8 +43,17 @@ export type StoredChunk = {
 export const ASIDE_CODE = 'ROWS_ASIDE'
 /** For WHERE. */
 export const CLOSED = `(status = 'completed' OR (status = 'failed' AND COALESCE(error_code, '') = '${ASIDE_CODE}'))`
+/** Of the name and the schema of a table. */
+export const OF_TABLE = 'table_name = ? AND schema_name = ?'
+/** Of `heldBy`: nobody else has taken the chunk since it was claimed. */
+export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
 /** Beside `status = 'failed'`: nothing of the chunk is there. */
 export const BROKEN = `COALESCE(error_code, '') <> '${ASIDE_CODE}'`
+
+/** Parameters of `HELD`. */
+export function heldBy(owner: Owner, { id, fence }: Claim): readonly SqlValue[] {
+  return [id, fence, owner.id]
+}
 
 /** What `chunkOf` reads. @param text the type that a number is cast to, so that it comes with all of its digits */
 export function chunkColumns(text: string): string {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { makeLate } from '../../../stores/late-table.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { TableKey } from './chunks.ts'
+import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'

@@ -2,7 +2,7 @@
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable, makeLate } from '../../../stores/late-table.ts'
-import type { TableKey } from './chunks.ts'
+import type { TableKey } from './owner.ts'
 
 /** Writing it again changes nothing. */
 export async function noteTrackedRun(

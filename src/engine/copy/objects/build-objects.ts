@@ -4,7 +4,7 @@ import { signatureOf, type SchemaObject } from '../../../model/copy/schema-objec
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { TableContext } from '../context.ts'
-import type { Owner } from '../ledger/chunks.ts'
+import type { Owner } from '../ledger/owner.ts'
 import { ObjectLedger, type ObjectRow } from '../ledger/objects.ts'
 import { patiently } from '../patience.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'

@@ -3,7 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../../model/event.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import type { Owner, TableKey } from '../ledger/chunks.ts'
+import type { Owner, TableKey } from '../ledger/owner.ts'
 import { noteRechecks } from '../ledger/rechecks.ts'
 
 type Key = readonly string[]

@@ -5,7 +5,8 @@
 import { tokensOfRange, type TokenRange } from '../../../model/copy/ring.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { TrackedRange, TrackedRun, TrackStore } from '../../../stores/track-port.ts'
-import type { ChunkLedger, TableKey } from '../ledger/chunks.ts'
+import type { ChunkLedger } from '../ledger/chunks.ts'
+import type { TableKey } from '../ledger/owner.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { trackedRuns } from '../ledger/tracked-runs.ts'
 import { doneSince } from './previous-run.ts'
@@ -35,7 +36,7 @@ export async function settleDeadRuns(copy: TrackedCopy, except: bigint | null): 
   const started = (await store.runs(table)).filter(({ type, status }) => type === 'MIGRATE' && status === 'STARTED')
   if (started.length === 0) return
   const owners = await trackedRuns(database, key)
-  const busy = await ledger.busyRuns()
+  const busy = await ledger.claims.busyRuns()
   for (const run of started) {
     const owner = owners.get(run.runId)
     if (owner === undefined || run.runId === except) continue

@@ -1,0 +1,92 @@
+/** What closes a chunk in the transaction of its rows: whoever lost his chunk is told by the one statement that would close it. */
+import type { Claim, ReadPoint, Tally } from '../../../model/copy/plan.ts'
+import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
+import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { Owner } from './owner.ts'
+import { ASIDE_CODE, CLOSED, HELD, heldBy } from './stored-chunk.ts'
+
+/** What closes a chunk, for the transaction of its rows. */
+export function closingOf(
+  database: LedgerDatabase,
+  owner: Owner,
+  claim: Claim,
+  tally: Tally,
+  proof: {
+    readonly scheme: ProofScheme
+    readonly source: Digest | null
+    readonly target: Digest | null
+    readonly point: ReadPoint
+    /** Rows of the target in the range less rows read; null where the target cannot be asked by it. */
+    readonly surplus: bigint | null
+    /** Why the first of its refused rows was; null where none was refused, or an attempt before this one knows. */
+    readonly refused: string | null
+  },
+  end: { readonly hi: string | null; readonly endId: bigint | null } | null,
+  also: readonly Statement[],
+): Closing {
+  const held = heldBy(owner, claim)
+  const aside = tally.quarantined > 0n
+  const why = proof.refused === null ? '' : `; the first: ${proof.refused}`
+  const edge = end === null ? '' : 'hi = ?, end_id = ?, '
+  const close: Statement = {
+    sql: `UPDATE migration_checkpoints SET ${edge}status = '${aside ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
+            rows_quarantined = ?, bytes = ?, surplus = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?, read_at = ?,
+            completed_ms = ${ledgerDialect(database.dialect).now}, lease_until = 0, error_code = ?, error_message = ? WHERE ${HELD}`,
+    parameters: [
+      ...(end === null ? [] : [end.hi, end.endId]),
+      tally.written,
+      tally.read,
+      tally.written,
+      tally.skipped,
+      tally.quarantined,
+      tally.bytes,
+      proof.surplus,
+      proof.scheme,
+      proof.source?.sum ?? null,
+      proof.target?.sum ?? null,
+      proof.point.view,
+      proof.point.position ?? null,
+      proof.point.at,
+      aside ? ASIDE_CODE : null,
+      aside ? `rows were refused, and wait in migration_quarantine${why}` : null,
+      ...held,
+    ],
+  }
+  return {
+    statements: [close, ...also],
+    guard: { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: held },
+    landed: {
+      sql: `SELECT 1 FROM migration_checkpoints WHERE id = ? AND fence = ? AND owner = ? AND ${CLOSED}`,
+      parameters: held,
+    },
+  }
+}
+
+/** Moves the cursor of a chunk whose target commits batch by batch. */
+export function stepOf(
+  owner: Owner,
+  claim: Claim,
+  from: string | null,
+  to: string,
+  rows: number,
+  bytes: number,
+): BatchStep {
+  const held = heldBy(owner, claim)
+  const at = from === null ? 'cursor_key IS NULL' : 'cursor_key = ?'
+  return {
+    guard: {
+      sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD} AND ${at}`,
+      parameters: from === null ? held : [...held, from],
+    },
+    advance: {
+      sql: `UPDATE migration_checkpoints SET cursor_key = ?, rows_written = COALESCE(rows_written, 0) + ?, bytes = COALESCE(bytes, 0) + ?
+            WHERE ${HELD}`,
+      parameters: [to, rows, bytes, ...held],
+    },
+    landed: {
+      sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD} AND cursor_key = ?`,
+      parameters: [...held, to],
+    },
+  }
+}

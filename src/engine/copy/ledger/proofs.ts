@@ -1,0 +1,103 @@
+/** Proofs of chunks that were written before: by another program, or compared once more. */
+import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
+import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
+import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { Owner } from './owner.ts'
+import { ASIDE_CODE, type StoredChunk } from './stored-chunk.ts'
+import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
+
+/** Notes the proof of a chunk that somebody else copied. */
+export async function trust(
+  database: LedgerDatabase,
+  owner: Owner,
+  chunk: StoredChunk,
+  scheme: ProofScheme,
+  source: Digest,
+  target: Digest,
+  point: ReadPoint,
+): Promise<void> {
+  await database.batch([
+    {
+      sql: `UPDATE migration_checkpoints SET proof = ?, source_checksum = ?, target_checksum = ?, rows_read = ?, rows_written = ?,
+              records_processed = ?, read_view = ?, read_at = ?, surplus = 0, run_id = ?, completed_ms = ${ledgerDialect(database.dialect).now}
+            WHERE id = ? AND status = 'completed' AND proof IS NULL`,
+      parameters: [
+        scheme,
+        source.sum,
+        target.sum,
+        source.rows,
+        source.rows,
+        source.rows,
+        point.view,
+        point.at,
+        owner.runId,
+        chunk.id,
+      ],
+    },
+  ])
+}
+
+/**
+ * Notes what a chunk came to that was compared once more.
+ * @param hold nothing happens unless this program has the table to itself
+ * @param also statements of the same transaction
+ * @returns false where the chunk has changed hands since it was read
+ */
+export async function proveAgain(
+  database: LedgerDatabase,
+  owner: Owner,
+  chunk: StoredChunk,
+  tally: Tally,
+  proof: {
+    readonly scheme: ProofScheme
+    readonly source: Digest
+    readonly target: Digest
+    readonly point: ReadPoint
+    /** Rows of the target less those of the source, as the ledger has it and as it is; null where the range is none of the target, or nobody has noted it. */
+    readonly before: bigint | null
+    readonly surplus: bigint | null
+  },
+  hold: Statement,
+  also: readonly Statement[],
+): Promise<boolean> {
+  const mine = `id = ? AND COALESCE(fence, 0) = ? AND status IN ('completed', 'failed')`
+  const held = { sql: `${mine} AND EXISTS (${hold.sql})`, parameters: [chunk.id, chunk.fence, ...hold.parameters] }
+  const { before, surplus } = proof
+  const noted: Statement[] = []
+  if (before !== null && surplus !== null && before !== surplus) {
+    await prepareSurplusChanges(database)
+    noted.push(notedChange(database, owner.runId, 'chunk', surplus, held))
+  }
+  const answers = await database.batch([
+    ...noted,
+    {
+      sql: `UPDATE migration_checkpoints SET status = ?, run_id = ?, records_processed = ?, rows_read = ?, rows_written = ?,
+              rows_skipped = ?, rows_quarantined = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?,
+              read_at = ?, surplus = ?, completed_ms = ${ledgerDialect(database.dialect).now}, error_code = ?, error_message = ?
+            WHERE ${held.sql}`,
+      parameters: [
+        tally.quarantined > 0n ? 'failed' : 'completed',
+        owner.runId,
+        tally.written,
+        tally.read,
+        tally.written,
+        tally.skipped,
+        tally.quarantined,
+        proof.scheme,
+        proof.source.sum,
+        proof.target.sum,
+        proof.point.view,
+        proof.point.position ?? null,
+        proof.point.at,
+        surplus,
+        tally.quarantined > 0n ? ASIDE_CODE : null,
+        tally.quarantined > 0n ? 'rows were refused, and wait in migration_quarantine' : null,
+        ...held.parameters,
+      ],
+    },
+    { sql: `SELECT 1 FROM migration_checkpoints WHERE ${held.sql}`, parameters: held.parameters },
+    ...also,
+  ])
+  return (answers[noted.length + 1] ?? []).length > 0
+}
