@@ -24,7 +24,7 @@ const hook = `export async function load(url, context, next) {
   const loaded = await next(url, context)
   const replaced = (before, after) => ({ ...loaded, source: String(loaded.source).replace(before, after) })
   if (url.endsWith('/ledger/partition-ledger.js') && ${leaseMs !== undefined}) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
-  if (/lifecycle\\/(?:restore|remove-rows)\\.js$/.test(url) && ${rows !== undefined}) return replaced(/const ROWS = [0-9_]+/, 'const ROWS = ${rows}')
+  if (/lifecycle\\/(?:bring-rows|remove-rows)\\.js$/.test(url) && ${rows !== undefined}) return replaced(/const ROWS = [0-9_]+/, 'const ROWS = ${rows}')
   return loaded
 }`
 register(`data:text/javascript,${encodeURIComponent(hook)}`)
