@@ -274,6 +274,8 @@ export class Narrator {
     const proof = this.#summary.proof()
     if (proof !== null && event.status === 'ok' && this.#command === 'validate')
       blocks.push(block('proved', `${this.#source}  ${proof}`.trimStart()))
+    if (this.#command === 'export-log' && event.status === 'ok' && event.proof !== undefined)
+      blocks.push(block('proved', `equal to the catalog, ${event.proof}`))
     if (event.notChecked !== undefined && !this.#brief) blocks.push(block('note', event.notChecked))
     for (const file of event.wrote ?? []) blocks.push(block('note', `wrote ${file}`))
     if (event.runId !== null || !alone) blocks.push(block('end', this.#summary.text(event, this.#command)))

@@ -93,6 +93,7 @@ export class SummaryFold {
       return `${grouped(finished.totals['refused'])} of ${plural(finished.totals['tables'] ?? 0, 'table')} cannot be copied; this was the plan, and nothing was changed`
     }
     if (command === 'fsck' && finished.totals['files'] !== undefined) return fsckText(finished)
+    if (command === 'export-log' && finished.totals['commits'] !== undefined) return this.#exportText(finished)
     if (command === 'ctl' && finished.status === 'ok')
       return `${plural(finished.totals['runs'] ?? 0, 'run')} on this machine`
     const parts = [
@@ -161,6 +162,15 @@ export class SummaryFold {
         ? ''
         : `; ${grouped(checkpoints)} of ${plural(checkpointsInLog, 'checkpoint')} compared${unread}`
     return `${differences}${grouped(this.#equal)} of ${plural(this.#checks, 'check')} equal at ${versions}${looked}`
+  }
+
+  #exportText({ totals, status, ms }: RunFinished): string {
+    const { commits = '0', bytes = '0', identical = '0', checkpoints = '0' } = totals
+    const same = identical === commits ? 'all' : grouped(identical)
+    const kept = commits === '0' ? '' : `, ${same} in the bytes of the original`
+    const log = `${plural(commits, 'commit')}, ${bytesText(bytes)}${kept}; ${plural(checkpoints, 'checkpoint')}`
+    const outcome = status === 'ok' ? 'written' : 'not written'
+    return `${log}; ${this.#checksText({ command: 'validate', totals: {} })}; ${outcome} in ${durationText(ms)}`
   }
 
   #rowsText(): string {

@@ -1,5 +1,5 @@
 /** `export-log` with values that break writers, with rows that no checkpoint has a column for, and killed in the middle. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, rmSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -24,6 +24,7 @@ import {
 import { catalogAnswer, exportTo, namedAs, snapshotAnswer } from './export-kit.ts'
 
 const NEVER = new AbortController().signal
+const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
 const ROOT = 'file:///t'
 const ODD = 'a\nb"c\'d\\e\u0000f😀\u2028\t{}[]*?'
 
@@ -240,7 +241,6 @@ test('what the reader would refuse is not published, whatever was changed in the
     'UPDATE delta_actions SET source = 1 WHERE version = 0',
     'UPDATE delta_actions SET source = 1, line = line + 100 WHERE version = 2',
     'DELETE FROM delta_commits WHERE version = 1',
-    'UPDATE delta_commits SET num_files = num_files + 1 WHERE version = 2',
   ]
   for (const [i, damage] of damages.entries()) {
     const file = join(folder.path, `${i}.db`)
@@ -253,7 +253,156 @@ test('what the reader would refuse is not published, whatever was changed in the
   }
 })
 
-const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
+const VECTOR = {
+  storageType: 'u',
+  pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^',
+  offset: 4,
+  sizeInBytes: 40,
+  cardinality: 6,
+}
+
+/** A change of the catalog, and what has to be named: the check, the thing, the field and both sides. */
+const SAYS_OTHERWISE: readonly (readonly [
+  damage: string,
+  named: readonly [string, string | undefined, string, string, string],
+])[] = [
+  ["UPDATE delta_files SET removed_version = NULL WHERE path = 'a'", ['files', 'a', '', 'absent', 'there']],
+  ["UPDATE delta_files SET removed_version = 2 WHERE path = 'b'", ['files', 'b', '', 'there', 'absent']],
+  ["UPDATE delta_files SET size = 7 WHERE path = 'odd'", ['files', 'odd', 'size', '100', '7']],
+  ["UPDATE delta_files SET stats = 'x' WHERE path = 'odd'", ['files', 'odd', 'statistics', '{"numRecords":1}', 'x']],
+  ["UPDATE delta_files SET tags = NULL WHERE path = 'odd'", ['files', 'odd', 'tags', '[["t","1"]]', '']],
+  [
+    "UPDATE delta_files SET partition_values = '{}' WHERE path = 'odd'",
+    ['files', 'odd', 'partition values', '[["day","2024-01-01"]]', ''],
+  ],
+  ["UPDATE delta_files SET data_change = 0 WHERE path = 'odd'", ['files', 'odd', 'data change', 'true', 'false']],
+  [
+    "UPDATE delta_files SET modification_time = 1 WHERE path = 'odd'",
+    ['files', 'odd', 'modification time', '1700000000000', '1'],
+  ],
+  [
+    "UPDATE delta_files SET clustering_provider = 'me' WHERE path = 'odd'",
+    ['files', 'odd', 'clustering provider', '', 'me'],
+  ],
+  ["UPDATE delta_files SET dv_id = 'uX' WHERE path = 'dv'", ['files', 'dv uX', '', 'absent', 'there']],
+  ["UPDATE delta_metadata SET configuration = '{}'", ['metadata', undefined, 'configuration', '[["delta.k","v"]]', '']],
+  ["UPDATE delta_metadata SET name = 'me'", ['metadata', undefined, 'name', '', 'me']],
+  ['UPDATE delta_protocols SET min_writer_version = 9', ['protocol', undefined, 'min writer version', '7', '9']],
+  ['UPDATE delta_txns SET txn_version = 9 WHERE version = 2', ['transactions', 'app', 'version', '5', '9']],
+  ["UPDATE delta_domains SET configuration = '' WHERE domain = 'd'", ['domains', 'd', 'configuration', '{"a":1}', '']],
+  ['DELETE FROM delta_domains', ['domains', 'd', '', 'there', 'absent']],
+  ['UPDATE delta_commits SET num_files = num_files + 1 WHERE version = 2', ['totals', undefined, 'files', '4', '5']],
+  ['UPDATE delta_commits SET files_without_records = 0 WHERE version = 2', ['totals', undefined, 'rows', '', '1']],
+]
+
+test('a log that says something else than the rows of the catalog is not published, and what differs is named', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  const features = ['deletionVectors', 'domainMetadata']
+  writeLog(table, [
+    [
+      {
+        protocol: {
+          minReaderVersion: 3,
+          minWriterVersion: 7,
+          readerFeatures: ['deletionVectors'],
+          writerFeatures: features,
+        },
+      },
+      { metaData: { ...(METADATA['metaData'] as object), configuration: { 'delta.k': 'v' } } },
+      add('a'),
+      add('b'),
+    ],
+    // In another order than that of most writers: such a line is kept word for word.
+    [{ add: { dataChange: true, ...(add('odd', { tags: { t: '1' }, stats: '{"numRecords":1}' })['add'] as object) } }],
+    [
+      remove('a'),
+      add('c'),
+      add('dv', { deletionVector: VECTOR }),
+      { txn: { appId: 'app', version: 5 } },
+      { domainMetadata: { domain: 'd', configuration: '{"a":1}', removed: false } },
+    ],
+  ])
+  const whole = join(folder.path, 'whole.db')
+  await (async () => {
+    await using database = await openCatalog(whole)
+    await importInto(database, table)
+  })()
+  const good = await exportTo(whole, join(folder.path, 'good'), 'latest')
+  expect(good).toMatchObject({
+    totals: { checks: '28', differences: '0' },
+    proof: expect.stringMatching(
+      /^read back at v2 v1 v0 of 3 versions, v2 without its checkpoint too: paths, /,
+    ) as string,
+  })
+  for (const [i, [damage, named]] of SAYS_OTHERWISE.entries()) {
+    const file = join(folder.path, `${i}.db`)
+    const out = join(folder.path, `out-${i}`)
+    cpSync(whole, file)
+    await using database = await openCatalog(file)
+    await database.write((transaction) => transaction.run(damage))
+    const { error, proof, events } = await exportTo(file, out)
+    expect([damage, error?.code, error?.exitCode, proof]).toEqual([damage, 'DIFFERENCES', 1, 'none'])
+    expect(readdirSync(out)).toEqual([])
+    const differences = events.flatMap((event) =>
+      event.type === 'verify.mismatch' && event.version === '2'
+        ? [[event.check, event.path, event.field, event.log, event.catalog]]
+        : [],
+    )
+    expect(differences, damage).toContainEqual([...named])
+    expect(events.filter((event) => event.type === 'verify.check' && !event.equal)).not.toEqual([])
+  }
+  const shown = (i: number | 'whole', to: string): { readonly status: number | null; readonly lines: string } => {
+    const url = `sqlite:///${join(folder.path, `${i}.db`)}`
+    const words = ['export-log', 't', '--database-url', url, '--to', join(folder.path, to), '--ci']
+    const { status, stderr } = spawnSync(process.execPath, [BIN, ...words], { encoding: 'utf8' })
+    return { status, lines: stderr.replaceAll(/^\d+:\d+ /gm, '') }
+  }
+  const fine = shown('whole', 'shown')
+  expect(fine.status).toBe(0)
+  expect(fine.lines).toMatch(/^proved   equal to the catalog, read back at v2 v1 v0 of 3 versions: paths, /m)
+  expect(fine.lines).toMatch(
+    /^end      3 commits, .* all in the bytes of the original; 0 checkpoints; 21 of 21 checks equal at 3 versions; written in /m,
+  )
+  const bad = shown(0, 'not-shown')
+  expect(bad.status).toBe(1)
+  expect(bad.lines).toMatch(/^DIFFERS  v2 files +a\n +export +absent\n +catalog +there$/m)
+  expect(bad.lines).toMatch(/; not written in /)
+  // A line that is made from columns says what they say. The digest of its commit tells that it is another one.
+  await using database = await openCatalog(join(folder.path, 'again.db'))
+  await importInto(database, table)
+  await database.write((transaction) => transaction.run("UPDATE delta_files SET size = 7 WHERE path = 'c'"))
+  await database.write((transaction) =>
+    transaction.run('UPDATE delta_commits SET num_bytes = num_bytes - 93 WHERE version = 2'),
+  )
+  const { warnings, totals } = await exportTo(join(folder.path, 'again.db'), join(folder.path, 'changed'))
+  expect(totals).toMatchObject({ identical: '2', differences: '0' })
+  expect(warnings).toEqual([
+    'commit 2 does not have the bytes of the original: sluice validate TABLE says whether the rows are those of its log',
+  ])
+})
+
+test('of many files that differ some are named, and all are told of', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  const names = Array.from({ length: 3_000 }, (_, i) => `f${i}`)
+  writeLog(table, [[PROTOCOL, METADATA, ...names.map((name) => add(name))], [remove('f0')], [add('later')]])
+  const file = join(folder.path, 'c.db')
+  await using database = await openCatalog(file)
+  await importInto(database, table)
+  await database.write((transaction) =>
+    transaction.run("UPDATE delta_files SET removed_version = 1 WHERE path LIKE 'f%'"),
+  )
+  const { error, events, warnings, totals } = await exportTo(file, join(folder.path, 'out'))
+  expect(error?.code).toBe('DIFFERENCES')
+  const named = events.filter(
+    (event) => event.type === 'verify.mismatch' && event.check === 'files' && event.version === '2',
+  )
+  expect(named.length).toBeGreaterThan(16)
+  expect(named.length).toBeLessThan(200)
+  expect(warnings).toContainEqual(expect.stringMatching(/^v2 files: more differ in \d+ of 1,024 groups of names/))
+  expect(Number(totals['differences'])).toBeGreaterThan(1_000)
+})
 
 /** Runs the compiled program, and kills it as soon as `when` is true of the folder it writes into. */
 async function killedExport(file: string, to: string, when: (partial: readonly string[]) => boolean): Promise<boolean> {

@@ -7,12 +7,13 @@ import type { Snapshot } from '../../src/delta/snapshot.ts'
 import type { ExportedCheckpoint } from '../../src/engine/operation.ts'
 import { exportLog } from '../../src/engine/operations/export-log.ts'
 import type { Ending } from '../../src/engine/run-context.ts'
+import type { EventBody } from '../../src/model/event.ts'
 import type { LogStore } from '../../src/model/log-store.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 
-export type Exported = Ending & { readonly warnings: readonly string[] }
+export type Exported = Ending & { readonly warnings: readonly string[]; readonly events: readonly EventBody[] }
 
 /** Exports table `t` of a SQLite file. @param nowMs by which tombstones have expired; 0 keeps all of them */
 export async function exportTo(
@@ -22,6 +23,7 @@ export async function exportTo(
   nowMs: number = systemClock.now(),
 ): Promise<Exported> {
   const warnings: string[] = []
+  const events: EventBody[] = []
   const ending = await exportLog(
     {
       kind: 'export-log',
@@ -31,7 +33,10 @@ export async function exportTo(
       ...(checkpoint === undefined ? {} : { checkpoint }),
     },
     {
-      emit: (event) => void (event.type === 'log' && warnings.push(event.message)),
+      emit: (event) => {
+        events.push(event)
+        if (event.type === 'log') warnings.push(event.message)
+      },
       interrupt: NEVER,
       clock: { ...systemClock, now: () => nowMs },
       tool: 'test',
@@ -41,7 +46,7 @@ export async function exportTo(
       runId: '1',
     },
   )
-  return { ...ending, warnings }
+  return { ...ending, warnings, events }
 }
 
 /** A log under another name: absolute paths in an exported log mean files of the table that it was exported from. */

@@ -1,6 +1,7 @@
 /**
  * `export-log`: writes what the catalog holds of a table as a `_delta_log` of its own. Commits have their bytes and times; where the catalog
- * does not begin at version 0, a checkpoint of its first version makes them readable. The program's own reader reads it before it is published.
+ * does not begin at version 0, a checkpoint of its first version makes them readable. The program's own reader reads it, and all that it says is compared with the
+ * catalog, before it is published.
  */
 import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
 import { CheckpointRows } from '../../catalog/export/checkpoint-rows.ts'
@@ -12,10 +13,13 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { withCatalog } from '../catalog-session.ts'
 import { NewLog, unwritable } from '../lake/new-log.ts'
-import { readBack } from '../lake/read-back.ts'
+import { readBack } from '../read-back/index.ts'
 import type { Operation } from '../operation.ts'
 import { resolveTable, tableKey } from '../resolve.ts'
 import type { Ending, Run } from '../run-context.ts'
+
+/** Versions that a warning names. */
+const MOST_NAMED = 10
 
 type ExportLog = Extract<Operation, { kind: 'export-log' }>
 
@@ -33,11 +37,24 @@ export async function exportLog(operation: ExportLog, run: Run): Promise<Ending>
         let rows = 0
         for (const version of versions) rows += await writeCheckpoint(log, reader, table, version, run)
         throwIfAborted(run.interrupt.stop)
-        await readBack(log.folder, reader, table, run.interrupt.abort)
-        throwIfAborted(run.interrupt.stop)
+        const exported = {
+          folder: log.folder,
+          table,
+          checkpoints: versions,
+          based,
+          subject: operation.table,
+          nowMs: run.clock.now(),
+        }
+        const { checks, differences, proof } = await readBack(exported, reader, run.emit, run.interrupt.stop)
+        const totals = {
+          ...commits,
+          ...(versions.length === 0 ? {} : { checkpoints: dec(versions.length), checkpointRows: dec(rows) }),
+          checks: dec(checks),
+          differences: dec(differences),
+        }
+        if (differences > 0) return { totals, proof: 'none', error: readOtherwise(differences, table.location) }
         await log.publish()
-        const checkpoints = { checkpoints: dec(versions.length), checkpointRows: dec(rows) }
-        return { totals: { ...commits, ...(versions.length === 0 ? {} : checkpoints) }, wrote: [log.target] }
+        return { totals, proof, wrote: [log.target] }
       } catch (error) {
         throw unwritable(error, log.target)
       }
@@ -78,6 +95,7 @@ async function writeCommits(
   let commits = 0
   let bytes = 0
   let identical = 0
+  const others: number[] = []
   for await (const commit of heldCommits(reader, table)) {
     throwIfAborted(run.interrupt.stop)
     const name = commitName(commit.version)
@@ -94,7 +112,9 @@ async function writeCommits(
     commits++
     bytes += written.bytes
     if (written.identical) identical++
+    else if (commit.digest !== null) others.push(commit.version)
   }
+  if (others.length > 0) warn(run, notTheBytes(others))
   return { commits: dec(commits), bytes: dec(bytes), identical: dec(identical) }
 }
 
@@ -127,6 +147,26 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
     {
       reason: 'rows of the catalog were removed or changed by hand',
       hint: 'sluice validate TABLE says what is wrong with the catalog; nothing was written',
+    },
+  )
+}
+
+/** White space between lines may have been lost, or a column was changed that a line is made from: the digest tells that, and not which. */
+function notTheBytes(versions: readonly number[]): string {
+  const some = versions.slice(0, MOST_NAMED).join(', ')
+  const more = versions.length > MOST_NAMED ? ` and ${versions.length - MOST_NAMED} more` : ''
+  return `commit ${some}${more} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: sluice validate TABLE says whether the rows are those of its log`
+}
+
+function readOtherwise(differences: number, location: string): SluiceError {
+  const places = `${differences} ${differences === 1 ? 'place' : 'places'}`
+  return new SluiceError(
+    'DIFFERENCES',
+    `the log that the catalog gives is another table than the catalog holds in ${places}`,
+    {
+      where: location,
+      reason: 'lines of the log that the catalog keeps and rows that were made from them say two things',
+      hint: 'sluice validate TABLE says what is wrong with the catalog; no log was written',
     },
   )
 }

@@ -1,0 +1,18 @@
+/** What is compared of a version, in the order in which it is told. */
+import type { Facts } from './fact-sums.ts'
+import { DOMAIN_FIELDS, FILE_FIELDS, METADATA_FIELDS, PROTOCOL_FIELDS, REMOVE_FIELDS, TXN_FIELDS } from './facts.ts'
+
+export const FIELDS = {
+  files: FILE_FIELDS,
+  removes: REMOVE_FIELDS,
+  protocol: PROTOCOL_FIELDS,
+  metadata: METADATA_FIELDS,
+  transactions: TXN_FIELDS,
+  domains: DOMAIN_FIELDS,
+  /** Of all files; those of the log are known once its files were handed out. */
+  totals: ['files', 'bytes', 'rows'],
+} as const
+
+export type What = keyof typeof FIELDS
+
+export type VersionFacts = Readonly<Record<What, Facts>>
