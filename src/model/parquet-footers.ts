@@ -27,6 +27,8 @@ export type LeafStats = {
 
 export type Footer = {
   readonly rows: number
+  /** `created_by`; null without one. */
+  readonly writer: string | null
   /** Top-level columns. */
   readonly fields: readonly FooterField[]
   /** By number of the leaf. */

@@ -16,7 +16,7 @@ export const FINDINGS = {
   'file-unreadable': 'restore the file from a backup; FSCK REPAIR TABLE in Spark helps only after the file is deleted',
   'file-encrypted': 'sluice has no keys: read the table once with the engine that wrote it',
   'row-count': 'the file is not the one that the log means, or its statistics are wrong: compare it with a backup',
-  'columns-missing': 'the file belongs to another table or schema: restore it from a backup',
+  'columns-missing': 'the file belongs to another table or schema, or its footer is damaged: restore it from a backup',
   'column-type': 'readers refuse the file or misread it: rewrite it with the schema of the table',
   statistics:
     'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',

@@ -1,44 +1,72 @@
 /** Whether the columns of a data file fit the schema of a table (PROTOCOL.md, "Column Mapping", "Type Widening", "Reader Requirements"). */
 import type { FooterField } from '../../model/parquet-footers.ts'
-import type { ColumnMappingMode, DeltaType, Field, LeafColumn, StructType } from '../schema.ts'
+import type { ColumnMappingMode, DeltaType, Field, LeafColumn, StructType, TypeChange } from '../schema.ts'
 import { typeText } from '../schema.ts'
 
 /** A column of the file that readers cannot take for the column of the table. */
 export type Misfit = { readonly column: string; readonly table: string; readonly file: string }
 
+/** A column that the file lacks, beside one that the table does not know: together they are one that lost its name. */
+export type Renamed = { readonly column: string; readonly unknown: string }
+
 export type Fit = {
   readonly misfits: readonly Misfit[]
+  readonly renamed: readonly Renamed[]
+  /** Columns that the file has twice. */
+  readonly doubled: readonly string[]
   /** Columns of the table that the file has; those added later are absent from older files. */
   readonly present: number
   /** Leaf of the file for each column with statistics; null where the file has not got it. */
   readonly leafOf: (column: LeafColumn) => { readonly field: FooterField; readonly names: readonly string[] } | null
 }
 
-const INTEGERS: ReadonlySet<string> = new Set(['TINYINT', 'SMALLINT', 'INTEGER', 'UTINYINT', 'USMALLINT'])
 const DECIMAL = /^DECIMAL\((\d+),\s*(\d+)\)$/
-const TIMESTAMP = /^TIMESTAMP/
-const TEXTS: ReadonlySet<string> = new Set(['VARCHAR', 'BLOB', 'JSON', 'UUID', 'ENUM', 'BIT'])
-/** Digits before the point that a decimal needs for every value of an integer type. */
-const INTEGER_DIGITS: Readonly<Record<string, number>> = { TINYINT: 3, SMALLINT: 5, INTEGER: 10, BIGINT: 20 }
+const ZONED = 'TIMESTAMP WITH TIME ZONE'
+/** DuckDB's names for what writers store a type as. */
+const STORED: Readonly<Record<string, readonly string[]>> = {
+  byte: ['TINYINT'],
+  short: ['SMALLINT'],
+  integer: ['INTEGER'],
+  long: ['BIGINT'],
+  float: ['FLOAT'],
+  double: ['DOUBLE'],
+  boolean: ['BOOLEAN'],
+  string: ['VARCHAR', 'JSON', 'UUID', 'ENUM'],
+  binary: ['BLOB'],
+  date: ['DATE'],
+  timestamp: [ZONED],
+  timestamp_ntz: ['TIMESTAMP', 'TIMESTAMP_NS', 'TIMESTAMP_MS'],
+}
 
-/** @param partitionColumns logical names; their values come from the log, so a file may hold anything under their names */
+type Found = { readonly misfits: Misfit[]; readonly renamed: Renamed[]; readonly doubled: string[] }
+
+/**
+ * @param partitionColumns logical names; their values come from the log, so a file may hold anything under their names
+ * @param beside.hidden columns that the table has beside its schema, such as row ids
+ * @param beside.writer as the footer names it
+ */
 export function fitOf(
   schema: StructType,
   partitionColumns: ReadonlySet<string>,
   mode: ColumnMappingMode,
   fields: readonly FooterField[],
+  beside: { readonly hidden: ReadonlySet<string>; readonly writer: string | null },
 ): Fit {
-  const misfits: Misfit[] = []
+  const { hidden, writer } = beside
+  // delta-rs wrote instants without saying that they are.
+  const hasZoneless = writer?.startsWith('parquet-rs ') === true
+  const into: Found = { misfits: [], renamed: [], doubled: [] }
   const inFile = schema.fields.filter(({ name }) => !partitionColumns.has(name))
   let present = 0
   for (const field of inFile) {
     const found = findField(field, fields, mode)
     if (found === null) continue
     present++
-    compare(field.type, found, [field.physicalName], mode, misfits)
+    compare(field.type, found, { path: [field.physicalName], mode, changes: field.typeChanges, hasZoneless, into })
   }
+  lookAtNames(schema.fields, inFile, fields, { path: [], mode, changes: [], hasZoneless, into }, hidden)
   return {
-    misfits,
+    ...into,
     present: inFile.length === 0 ? 1 : present,
     leafOf: (column) => leafAt(schema, column, fields, mode),
   }
@@ -81,34 +109,72 @@ function fileText(field: FooterField): string {
   return field.converted ?? `group of ${field.fields.map(({ name }) => name).join(', ')}`
 }
 
-function compare(
-  type: DeltaType,
-  found: FooterField,
-  path: readonly string[],
-  mode: ColumnMappingMode,
-  misfits: Misfit[],
+type At = {
+  readonly path: readonly string[]
+  readonly mode: ColumnMappingMode
+  readonly hasZoneless: boolean
+  /** Those of the field that the type belongs to. */
+  readonly changes: readonly TypeChange[]
+  readonly into: Found
+}
+
+/**
+ * A missing column alone was added later, an unknown one alone is nobody's business. With mapped names columns may be dropped and renamed, so
+ * only what id and name agree on is told there.
+ * @param wanted of `known`, those that the file is to hold
+ */
+function lookAtNames(
+  known: readonly Field[],
+  wanted: readonly Field[],
+  fields: readonly FooterField[],
+  { path, mode, into }: At,
+  hidden: ReadonlySet<string>,
 ): void {
+  const names = new Set<string>()
+  for (const { name } of fields) {
+    if (names.has(name)) into.doubled.push([...path, name].join('.'))
+    names.add(name)
+  }
+  const missing = wanted.filter((field) => findField(field, fields, mode) === null)
+  if (missing.length === 0) return
+  const taken = new Set(known.map((field) => findField(field, fields, mode)))
+  const unknown = fields.filter((field) => !taken.has(field) && !hidden.has(field.name))
+  for (const field of missing) {
+    const other = unknown.find(
+      ({ name, id }) =>
+        mode === 'none' || (mode === 'id' ? name === field.physicalName : id !== null && id === field.id),
+    )
+    if (other !== undefined) {
+      into.renamed.push({ column: [...path, field.physicalName].join('.'), unknown: [...path, other.name].join('.') })
+    }
+  }
+}
+
+function compare(type: DeltaType, found: FooterField, at: At): void {
+  const { path, mode, into } = at
+  const below = (name: string): At => ({ ...at, path: [...path, name] })
   const wrong = (): void => {
-    misfits.push({ column: path.join('.'), table: typeText(type), file: fileText(found) })
+    into.misfits.push({ column: path.join('.'), table: typeText(type), file: fileText(found) })
   }
   switch (type.kind) {
     case 'struct':
       if (found.leaf !== null || found.converted === 'LIST' || found.converted === 'MAP') return wrong()
       for (const field of type.fields) {
         const inner = findField(field, found.fields, mode)
-        if (inner !== null) compare(field.type, inner, [...path, field.physicalName], mode, misfits)
+        if (inner !== null) compare(field.type, inner, { ...below(field.physicalName), changes: field.typeChanges })
       }
+      lookAtNames(type.fields, type.fields, found.fields, at, new Set())
       return
     case 'array': {
       const element = elementOf(found)
-      return element === null ? wrong() : compare(type.element, element, [...path, 'element'], mode, misfits)
+      return element === null ? wrong() : compare(type.element, element, below('element'))
     }
     case 'map': {
       const entry = found.fields[0]
       const [key, value] = entry?.fields ?? []
       if (found.leaf !== null || entry?.isRepeated !== true || key === undefined) return wrong()
-      compare(type.key, key, [...path, 'key'], mode, misfits)
-      if (value !== undefined) compare(type.value, value, [...path, 'value'], mode, misfits)
+      compare(type.key, key, below('key'))
+      if (value !== undefined) compare(type.value, value, below('value'))
       return
     }
     case 'unknown':
@@ -118,7 +184,11 @@ function compare(
         if (type.name === 'variant' && found.leaf !== null) wrong()
         return
       }
-      if (found.leaf === null || !leafFits(type, found)) wrong()
+      if (
+        found.leaf === null ||
+        ![type, ...at.changes.map(({ from }) => from)].some((one) => leafFits(one, found, at.hasZoneless))
+      )
+        wrong()
   }
 }
 
@@ -136,41 +206,16 @@ function elementOf(list: FooterField): FooterField | null {
   return isElement ? { ...repeated, isRepeated: false } : (repeated.fields[0] ?? null)
 }
 
-/** Whether readers take a leaf for the type: the type itself, or one that can be widened to it. */
-function leafFits(type: DeltaType, { type: name, physical }: FooterField): boolean {
-  if (name === null) return false
-  const decimal = DECIMAL.exec(name)
+/** Whether a leaf is stored as writers store the type. Files from before a type was widened have one of its earlier types. */
+function leafFits(type: DeltaType, { type: name, physical, isRepeated }: FooterField, hasZoneless: boolean): boolean {
+  if (name === null || isRepeated) return false
   if (type.kind === 'decimal') {
-    const digits = INTEGER_DIGITS[name]
-    if (digits !== undefined) return type.precision - type.scale >= digits
-    if (decimal === null) return false
-    const [precision, scale] = [Number(decimal[1]), Number(decimal[2])]
-    return type.scale >= scale && type.precision - type.scale >= precision - scale
+    const decimal = DECIMAL.exec(name)
+    return decimal !== null && Number(decimal[1]) === type.precision && Number(decimal[2]) === type.scale
   }
   if (type.kind !== 'primitive') return true
-  switch (type.name) {
-    case 'byte':
-    case 'short':
-    case 'integer':
-      return INTEGERS.has(name)
-    case 'long':
-      return INTEGERS.has(name) || name === 'BIGINT' || name === 'UINTEGER'
-    case 'float':
-      return name === 'FLOAT' || name === 'TINYINT' || name === 'SMALLINT'
-    case 'double':
-      return name === 'DOUBLE' || name === 'FLOAT' || INTEGERS.has(name)
-    case 'boolean':
-      return name === 'BOOLEAN'
-    case 'string':
-    case 'binary':
-      return TEXTS.has(name) || physical === 'BYTE_ARRAY' || physical === 'FIXED_LEN_BYTE_ARRAY'
-    case 'date':
-      return name === 'DATE'
-    case 'timestamp':
-      return TIMESTAMP.test(name)
-    case 'timestamp_ntz':
-      return TIMESTAMP.test(name) || name === 'DATE'
-    default:
-      return true
-  }
+  // Spark's old instants have neither a unit nor a zone.
+  if (physical === 'INT96') return type.name === 'timestamp' || type.name === 'timestamp_ntz'
+  if (type.name === 'timestamp' && name === 'TIMESTAMP') return hasZoneless
+  return STORED[type.name]?.includes(name) ?? true
 }

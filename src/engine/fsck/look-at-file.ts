@@ -20,11 +20,13 @@ export type FileLook = {
 export class FileExaminer {
   readonly #subject: Subject
   readonly #partitions: ReadonlySet<string>
+  readonly #hidden: ReadonlySet<string>
   readonly #statsOf: (stats: string) => StatsOfFile | null
 
   constructor(subject: Subject) {
     this.#subject = subject
     this.#partitions = new Set(subject.partitionColumns)
+    this.#hidden = hiddenColumns(subject.metadata.configuration ?? {})
     const inFile = subject.schema.fields.filter(({ name }) => !this.#partitions.has(name))
     this.#statsOf = statsOfFiles(leafColumns({ kind: 'struct', fields: inFile }))
   }
@@ -99,7 +101,8 @@ export class FileExaminer {
   }
 
   #fit(footer: Footer): Fit {
-    return fitOf(this.#subject.schema, this.#partitions, this.#subject.mode, footer.fields)
+    const { schema, mode } = this.#subject
+    return fitOf(schema, this.#partitions, mode, footer.fields, { hidden: this.#hidden, writer: footer.writer })
   }
 
   #columnFindings(file: FsckFile, footer: Footer): readonly Finding[] {
@@ -115,16 +118,30 @@ export class FileExaminer {
       const detail = `it has none of the ${wanted}, but ${names === '' ? 'no column at all' : names}`
       return [{ level: 'finding', kind: 'columns-missing', path, found: names, detail }]
     }
-    return fit.misfits.map(({ column, table, file: found }) => ({
-      level: 'finding',
-      kind: 'column-type',
-      path,
-      column,
-      log: table,
-      found,
-      detail: `${column} is ${found} in the file, ${table} in the table`,
-    }))
+    return [
+      ...fit.renamed.map(({ column, unknown }): Finding => {
+        const detail = `it lacks ${column}, and has ${unknown}, which the table does not know`
+        return { level: 'finding', kind: 'columns-missing', path, column, found: unknown, detail }
+      }),
+      ...fit.doubled.map((column): Finding => {
+        const detail = `it has two columns ${column}`
+        return { level: 'finding', kind: 'columns-missing', path, column, detail }
+      }),
+      ...fit.misfits.map(({ column, table, file: found }): Finding => {
+        const detail = `${column} is ${found} in the file, ${table} in the table`
+        return { level: 'finding', kind: 'column-type', path, column, log: table, found, detail }
+      }),
+    ]
   }
+}
+
+/** Row ids and commit versions that files hold beside the schema (PROTOCOL.md, "Row Tracking"). */
+function hiddenColumns(configuration: Readonly<Record<string, string | null>>): ReadonlySet<string> {
+  const keys = [
+    'delta.rowTracking.materializedRowIdColumnName',
+    'delta.rowTracking.materializedRowCommitVersionColumnName',
+  ]
+  return new Set(keys.flatMap((key) => configuration[key] ?? []))
 }
 
 /** A file without a column says the same as one whose values are all null, and has no statistics of it otherwise. */

@@ -5,30 +5,57 @@ import type { PageSums } from '../../model/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { Thrift } from '../../shared/thrift.ts'
 
-export type PlacedChunk = { readonly column: string; readonly start: number; readonly end: number }
+/** `values`: as the footer counts them; `data`: where it puts the first page that is no dictionary. */
+export type PlacedChunk = {
+  readonly column: string
+  readonly start: number
+  readonly end: number
+  readonly data: number
+  readonly values: number
+}
 
 /** Large enough for a page header with statistics. */
 const HEADER_BYTES = 16 << 10
+/** For headers with long texts in their statistics. */
+const LONG_HEADER_BYTES = 4 << 20
 const COMPRESSED_SIZE = 3
 const CRC = 4
+/** Headers of data pages, old and new; in both the first field counts the values. */
+const DATA_PAGES = [5, 8]
+const VALUES = 1
 
 /**
- * Walks the pages of column chunks. A header that cannot be read ends its chunk: the reader of the rows tells of it.
+ * Walks the pages of column chunks, which must fill them.
+ * @returns a clause about the first chunk that its pages do not make up, or what the pages come to
  * @throws Error of the file system
  */
-export async function pageSums(file: string, chunks: readonly PlacedChunk[], signal: AbortSignal): Promise<PageSums> {
+export async function pageSums(
+  file: string,
+  chunks: readonly PlacedChunk[],
+  signal: AbortSignal,
+): Promise<PageSums | string> {
   const handle = await open(file, 'r')
   let pages = 0
   let summed = 0
   const wrong: { column: string; offset: number }[] = []
   const head = Buffer.alloc(HEADER_BYTES)
   try {
-    for (const { column, start, end } of chunks) {
+    for (const { column, start, end, data, values } of chunks) {
+      let counted = 0
+      let first: number | null = null
       for (let at = start; at < end;) {
         throwIfAborted(signal)
         const { bytesRead } = await handle.read(head, 0, Math.min(HEADER_BYTES, end - at), at)
-        const page = headerOf(head.subarray(0, bytesRead))
-        if (page === null || at + page.header + page.size > end) break
+        let page = headerOf(head.subarray(0, bytesRead))
+        if (page === null && end - at > HEADER_BYTES) {
+          const long = Buffer.alloc(Math.min(LONG_HEADER_BYTES, end - at))
+          await handle.read(long, 0, long.length, at)
+          page = headerOf(long)
+        }
+        if (page === null) return `there is no page of ${column} at byte ${at}`
+        if (at + page.header + page.size > end) return `the page of ${column} at byte ${at} is longer than its column`
+        counted += page.values ?? 0
+        if (page.values !== null) first ??= at
         pages++
         if (page.crc !== null) {
           summed++
@@ -38,6 +65,10 @@ export async function pageSums(file: string, chunks: readonly PlacedChunk[], sig
         }
         at += page.header + page.size
       }
+      if (counted !== values) return `the pages of ${column} hold ${counted} values, the footer says ${values}`
+      // Old writers put a dictionary there without a word about it.
+      if (first !== null && first !== data && start !== data)
+        return `the first page of ${column} is at byte ${first}, the footer says ${data}`
     }
   } finally {
     await handle.close()
@@ -45,16 +76,27 @@ export async function pageSums(file: string, chunks: readonly PlacedChunk[], sig
   return { pages, summed, wrong }
 }
 
-function headerOf(
-  bytes: Buffer,
-): { readonly header: number; readonly size: number; readonly crc: number | null } | null {
+function headerOf(bytes: Buffer): {
+  readonly header: number
+  readonly size: number
+  readonly crc: number | null
+  /** Null for a page that is none of data. */
+  readonly values: number | null
+} | null {
   try {
     const thrift = new Thrift(bytes)
     const fields = thrift.struct(0)
     const size = fields.get(COMPRESSED_SIZE)
     const crc = fields.get(CRC)
     if (typeof size !== 'number' || size < 0) return null
-    return { header: thrift.at, size, crc: typeof crc === 'number' ? crc : null }
+    const data = DATA_PAGES.map((id) => fields.get(id)).find((one) => one instanceof Map)
+    const values = data instanceof Map ? data.get(VALUES) : null
+    return {
+      header: thrift.at,
+      size,
+      crc: typeof crc === 'number' ? crc : null,
+      values: typeof values === 'number' ? values : null,
+    }
   } catch {
     return null
   }

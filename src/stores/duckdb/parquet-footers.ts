@@ -13,7 +13,9 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { sourceError } from '../local/index.ts'
 import { SharedDuckDb } from './instance.ts'
+import { footerShapeFault } from './footer-shape.ts'
 import { damaged, faultOf, messageOf } from './parquet-faults.ts'
+import { annotationFault } from './parquet-annotations.ts'
 import { ParquetNames } from './parquet-names.ts'
 import { scanRows } from './parquet-scan.ts'
 
@@ -21,6 +23,7 @@ const SETTINGS = { threads: 1, memoryLimit: '768MB' } as const
 const TAIL_BYTES = 8
 /** Magic at both ends, and the length of the footer. */
 const LEAST_BYTES = 12
+const MAGIC_BYTES = 4
 /** Writers that do not say whether they cut a text cut it here at the earliest. */
 const LONGEST_UNCUT = 63
 
@@ -98,7 +101,10 @@ function tailOf(file: string): number | FileFault {
     if (magic !== 'PAR1') return { fault: 'cut', reason: 'it does not end with PAR1' }
     const length = tail.readUInt32LE(0)
     if (length + LEAST_BYTES > size) return { fault: 'cut', reason: `its footer of ${length} bytes is not all there` }
-    return size
+    const footer = Buffer.alloc(length)
+    readSync(fd, footer, 0, length, size - TAIL_BYTES - length)
+    const fault = footerShapeFault(footer)
+    return fault === null ? size : damaged(fault)
   } catch (error) {
     throw sourceError(error, file)
   } finally {
@@ -140,26 +146,28 @@ async function readFooters(
   const list = `[${plain.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ')}]`
   const facts = await rowsBy(
     connection,
-    `SELECT file_name, num_rows, encryption_algorithm FROM parquet_file_metadata(${list})`,
+    `SELECT file_name, num_rows, encryption_algorithm, created_by FROM parquet_file_metadata(${list})`,
   )
   const schema = await rowsBy(
     connection,
-    `SELECT file_name, name, num_children, duckdb_type, converted_type, type, repetition_type, field_id FROM parquet_schema(${list})`,
+    `SELECT file_name, name, num_children, duckdb_type, converted_type, type, repetition_type, field_id, logical_type, precision, scale FROM parquet_schema(${list})`,
   )
   const chunks = await rowsBy(
     connection,
     `SELECT file_name, row_group_id, row_group_num_rows, column_id, num_values, type, stats_null_count,
        stats_min_value, stats_max_value, stats_min, stats_max, min_is_exact, max_is_exact,
-       least(CASE WHEN dictionary_page_offset > 0 THEN dictionary_page_offset END, data_page_offset) + total_compressed_size
+       least(CASE WHEN dictionary_page_offset > 0 THEN dictionary_page_offset END, data_page_offset), total_compressed_size,
+       path_in_schema
      FROM parquet_metadata(${list})`,
   )
   return plain.map((name) => {
-    const [rows, crypt] = facts.get(name)?.[0] ?? []
+    const [rows, crypt, writer] = facts.get(name)?.[0] ?? []
     const fields = treeOf(schema.get(name) ?? [])
     const leaves = leavesOf(fields)
     const groups = groupsOf(chunks.get(name) ?? [], leaves)
     const footer: ReadFooter = {
       rows: Number(rows),
+      writer: textOf(writer),
       fields,
       leaves: groups.stats,
       grouped: groups.rows,
@@ -170,13 +178,18 @@ async function readFooters(
   })
 }
 
+function textOf(value: DuckDBValue | undefined): string | null {
+  return value === null || value === undefined ? null : String(value)
+}
+
 type Building = { -readonly [K in keyof FooterField]: FooterField[K] } & { fields: Building[] }
 
 function treeOf(rows: Rows): readonly FooterField[] {
   const root: Building[] = []
   const open: { into: Building[]; left: number }[] = []
   let leaf = 0
-  for (const [i, [name, children, type, converted, physical, repetition, id]] of rows.entries()) {
+  for (const [i, row] of rows.entries()) {
+    const [name, children, type, converted, physical, repetition, id, logical, precision, scale] = row
     const count = Number(children ?? 0)
     if (i === 0) {
       open.push({ into: root, left: count })
@@ -187,12 +200,15 @@ function treeOf(rows: Rows): readonly FooterField[] {
     if (parent === undefined || parent.left === 0)
       throw new Error('the schema of the footer has fields without a parent')
     parent.left--
+    const annotation = { converted: textOf(converted), logical: textOf(logical), precision, scale }
+    const contradiction = annotationFault(annotation)
+    if (contradiction !== null) throw new Error(`its column ${String(name)} is ${contradiction}`)
     const isLeaf = children === null
     const field: Building = {
       name: String(name),
       type: isLeaf ? String(type) : null,
-      converted: converted === null || converted === undefined ? null : String(converted),
-      physical: physical === null || physical === undefined ? null : String(physical),
+      converted: textOf(converted),
+      physical: textOf(physical),
       isRepeated: repetition === 'REPEATED',
       id: id === null || id === undefined ? null : Number(id),
       fields: [],
@@ -204,31 +220,46 @@ function treeOf(rows: Rows): readonly FooterField[] {
   return root
 }
 
-function leavesOf(fields: readonly FooterField[]): readonly FooterField[] {
-  return fields.flatMap((field) => (field.leaf === null ? leavesOf(field.fields) : [field]))
+type Leaf = { readonly field: FooterField; readonly path: string; readonly isRepeated: boolean }
+
+function leavesOf(fields: readonly FooterField[], above = '', isRepeated = false): readonly Leaf[] {
+  return fields.flatMap((field): readonly Leaf[] => {
+    const path = above === '' ? field.name : `${above}, ${field.name}`
+    const repeated = isRepeated || field.isRepeated
+    return field.leaf === null ? leavesOf(field.fields, path, repeated) : [{ field, path, isRepeated: repeated }]
+  })
 }
 
 function groupsOf(
   chunks: Rows,
-  leaves: readonly FooterField[],
+  leaves: readonly Leaf[],
 ): { readonly rows: number; readonly reach: number; readonly stats: readonly LeafStats[] } {
   const rowsOfGroup = new Map<number, number>()
   const columnsOfGroup = new Map<number, number>()
   const stats = leaves.map(() => ({ nulls: 0 as number | null, values: [] as string[] }))
-  let reach = 0
-  for (const [group, rows, column, , , nulls, min, max, oldMin, oldMax, minExact, maxExact, end] of chunks) {
+  const places: { readonly start: number; readonly end: number }[] = []
+  for (const chunk of chunks) {
+    const [group, rows, column, values, physical, nulls, min, max, oldMin, oldMax, minExact, maxExact, at, size, path] =
+      chunk
     rowsOfGroup.set(Number(group), Number(rows))
     columnsOfGroup.set(Number(group), (columnsOfGroup.get(Number(group)) ?? 0) + 1)
     const leaf = leaves[Number(column)]
     const own = stats[Number(column)]
     if (leaf === undefined || own === undefined) throw new Error('a row group has a column that the schema has not')
-    reach = Math.max(reach, Number(end ?? 0))
+    places.push({ start: Number(at), end: Number(at) + Number(size) })
+    const fault = chunkFault(leaf, {
+      rows: Number(rows),
+      values: Number(values),
+      physical: textOf(physical),
+      path: String(path),
+    })
+    if (fault !== null) throw new Error(fault)
     own.nulls = nulls === null || own.nulls === null ? null : own.nulls + Number(nulls)
     for (const [value, old, exact] of [
       [min, oldMin, minExact],
       [max, oldMax, maxExact],
     ]) {
-      const text = valueOf(leaf, value ?? null, old ?? null, exact ?? null)
+      const text = valueOf(leaf.field, value ?? null, old ?? null, exact ?? null)
       if (text !== null && own.values.at(-1) !== text) own.values.push(text)
     }
   }
@@ -237,7 +268,31 @@ function groupsOf(
   }
   let rows = 0
   for (const count of rowsOfGroup.values()) rows += count
-  return { rows, reach, stats }
+  return { rows, reach: reachOf(places), stats }
+}
+
+/** What a column chunk says that the schema of the same footer denies. */
+function chunkFault(
+  { field, path, isRepeated }: Leaf,
+  chunk: { readonly rows: number; readonly values: number; readonly physical: string | null; readonly path: string },
+): string | null {
+  if (chunk.path !== path) return `its column ${path} is called ${chunk.path} in a row group`
+  if (chunk.physical !== field.physical)
+    return `its column ${path} is ${field.physical}, and ${chunk.physical} in a row group`
+  if (!isRepeated && chunk.values !== chunk.rows)
+    return `its column ${path} has ${chunk.values} values in a row group of ${chunk.rows} rows`
+  return null
+}
+
+/** Where the last column ends. @throws Error where columns lie in one another */
+function reachOf(places: readonly { readonly start: number; readonly end: number }[]): number {
+  let reach = MAGIC_BYTES
+  for (const { start, end } of places.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
+    if (start < reach || end < start)
+      throw new Error(`its footer puts a column at byte ${start}, before another one ends`)
+    reach = end
+  }
+  return reach
 }
 
 /** A value that occurs in the column, or null where the statistics do not surely name one. */

@@ -35,6 +35,8 @@ export async function scanRows(
     const select = ['count(*)', ...facts].join(', ')
     const [row = []] = await rowsOf(connection, `SELECT ${select} FROM ${from} ${hidden}`)
     const visible = Number(row[0])
+    const pages = await pageSums(file, await chunksOf(connection, source), signal)
+    if (typeof pages === 'string') return damaged(pages)
     return {
       rows,
       visible,
@@ -42,7 +44,7 @@ export async function scanRows(
         const [count, min, max] = row.slice(1 + i * PER_COLUMN, 1 + (i + 1) * PER_COLUMN)
         return { nulls: visible - Number(count), min: textOrNull(min), max: textOrNull(max) }
       }),
-      pages: await pageSums(file, await chunksOf(connection, source), signal),
+      pages,
     }
   } catch (error) {
     throwIfAborted(signal)
@@ -101,10 +103,11 @@ async function chunksOf(connection: DuckDBConnection, source: string): Promise<r
   const rows = await rowsOf(
     connection,
     `SELECT path_in_schema, least(CASE WHEN dictionary_page_offset > 0 THEN dictionary_page_offset END, data_page_offset),
-       total_compressed_size FROM parquet_metadata(${source})`,
+       total_compressed_size, data_page_offset, num_values FROM parquet_metadata(${source})`,
   )
-  return rows.map(([column, start, size]) => {
+  return rows.map(([column, start, size, data, values]) => {
     const from = Number(start)
-    return { column: String(column), start: from, end: from + Number(size) }
+    const end = from + Number(size)
+    return { column: String(column), start: from, end, data: Number(data), values: Number(values) }
   })
 }
