@@ -24,7 +24,7 @@ export async function showRemoval(
 ): Promise<number> {
   let error: Extract<Event, { type: 'table.finished' }>['error']
   const exitCode = await showRun(run, face, surroundings, (event) => {
-    if (event.type === 'table.finished' && event.error?.code === 'MISSING_CONFIRM') error = event.error
+    if (event.type === 'table.finished' && event.error?.code === 'ROWS_EXTRA') error = event.error
   })
   if (error === undefined || operation.confirm !== undefined) return exitCode
   const name = error.where ?? ''

@@ -102,6 +102,7 @@ export const ERROR_CODES = {
   NOT_SAFE: 'verify',
   SETUP_PROBLEMS: 'verify',
   ROWS_ASIDE: 'verify',
+  ROWS_EXTRA: 'verify',
   CHUNKS_FAILED: 'verify',
   COUNTS_DIFFER: 'verify',
   PROOF_FAILED: 'verify',

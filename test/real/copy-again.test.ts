@@ -131,14 +131,14 @@ test('more than 1000 rows go only where their table is named, counted before', a
     exitCode: 2,
     totals: { removed: '0' },
     error: {
-      code: 'MISSING_CONFIRM',
+      code: 'ROWS_EXTRA',
       message: '1001 rows of t are not in the source, and none of them was removed',
       hint: 'add --confirm=t to remove them',
     },
   })
   expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['1101']])
   const other = await perform({ ...copy, again: true, deleteExtra: true, confirm: 'u' })
-  expect(other.finished.error?.code).toBe('MISSING_CONFIRM')
+  expect(other.finished.error?.code).toBe('ROWS_EXTRA')
   const named = await perform({ ...copy, again: true, deleteExtra: true, confirm: 't' })
   expect(named.finished).toMatchObject({ exitCode: 0, totals: { removed: '1001', extra: '0' } })
   expect(await rowsOf(target)).toEqual(await rowsOf(source))

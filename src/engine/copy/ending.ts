@@ -1,6 +1,7 @@
 /** How a copy ended, over all of its tables. */
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
 import { finishTable } from './finish-table.ts'
@@ -80,7 +81,7 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
   if (first === undefined && leftOut.length > 0)
     return { totals, proof, ...more, stopped: true, error: leftOutAsAsked(leftOut) }
   if (first === undefined) return { totals, proof }
-  if (tables.length === 1) return { totals, proof, ...more, error: first, next: run.commandLine }
+  if (tables.length === 1) return { totals, proof, ...more, error: first, next: nextAfter(first, run.commandLine) }
   // Refusals alone are refusals; a table that failed among them is a failure.
   const worst = errors.find(({ kind }) => kind !== 'unsupported' && kind !== 'state' && kind !== 'usage')
   const rowsAreThere = errors.every(({ code }) => code === 'OBJECTS_FAILED')
@@ -97,6 +98,13 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
           },
         )
   return { totals, proof, ...more, error, next: run.commandLine }
+}
+
+/** The same command goes on with what is not done; some ends need a word more. */
+function nextAfter({ code, where }: SluiceError, commandLine: string): string {
+  if (code === 'COUNTS_DIFFER') return `${commandLine} --again`
+  if (code === 'ROWS_EXTRA' && where !== undefined) return `${commandLine} --confirm=${shellQuote(where)}`
+  return commandLine
 }
 
 /** What `--again` came to over all tables; nothing where it was not asked for. */

@@ -386,7 +386,7 @@ class TableComparison {
     return extra
   }
 
-  /** @throws SluiceError MISSING_CONFIRM where many rows would go; they are all counted by then, and none is removed */
+  /** @throws SluiceError ROWS_EXTRA where many rows would go; they are all counted by then, and none is removed */
   async #deleteExtra(chunks: readonly StoredChunk[]): Promise<void> {
     const { operation } = this.#around
     const all = this.#extraRows()

@@ -181,10 +181,11 @@ function differs(
   const more = (atTarget.length > 0 ? atTarget.length : found.length) - shown.length
   const why = found.some(({ one }) => one.chunk === null) ? { reason: wholeReason(plan, store.can) } : {}
   const list = `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`
+  const restart = plan.onExisting === 'refuse' ? '--restart --on-existing upsert' : '--restart'
   if (atTarget.length === 0) {
     return new SluiceError('COUNTS_DIFFER', `the source's ${name} has changed since it was copied: ${list}`, {
       ...why,
-      hint: `copy what changed with --again, everything with --restart, or accept it with --accept-difference ${name}`,
+      hint: `copy what changed with --again, everything with ${restart}, or accept it with --accept-difference ${name}`,
     })
   }
   return new SluiceError(
@@ -192,7 +193,7 @@ function differs(
     `the target does not hold the rows of ${name} that were copied into it: ${list}`,
     {
       ...why,
-      hint: `compare and bring rows back with --again, copy everything with --restart, or accept it with --accept-difference ${name}`,
+      hint: `compare and bring rows back with --again, copy everything with ${restart}, or accept it with --accept-difference ${name}`,
     },
   )
 }
