@@ -76,7 +76,7 @@ describe.each(['sqlite', 'postgresql'] as const)('%s', { timeout: 60_000 }, (sys
     expect((await undo(target, all)).finished).toMatchObject({ exitCode: 0, totals: { undone: '5' } })
     expect(await saidOf(copy)).toBe('exit 0')
     expect((await undo(target, some)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
-    expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 50, found 48$/)
+    expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 50 \(.*\), found 48$/)
   })
 })
 
@@ -112,7 +112,7 @@ test('rows that --again has mended and that are taken back are expected as befor
   expect((await undo(target, again)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
   expect(await saidOf(copy)).toBe('exit 0')
   await target.sql('DELETE FROM t WHERE id = 1')
-  expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 48, found 47$/)
+  expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 48 \(.*\), found 47$/)
 })
 
 test('a comparison of other rows than those of the copy leaves its counts alone', async () => {
