@@ -153,4 +153,19 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       expect(await inTable()).toBe('300')
     },
   )
+
+  test.skipIf(why !== '' || system !== 'sqlite')('rows come back into the columns that they had', async () => {
+    const { place, restore, state } = await archived('dropped')
+    await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN amount`)
+    for (const more of [{}, { asChanged: true, confirm: TABLE }]) {
+      const { finished } = await perform({ ...restore, ...more })
+      expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+      expect(finished.error?.message).toContain('it has no column amount any more')
+      expect(finished.error?.hint).toMatch(/^add the column again/)
+    }
+    expect(await state()).toBe('DROPPED')
+    await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN amount TEXT`)
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    expect(await state()).toBe('RESTORED')
+  })
 })

@@ -61,3 +61,25 @@ test('the hint of a refused restore is a command that ends it', { timeout: 60_00
     ['RESTORED'],
   ])
 })
+
+test('what is held before the first archive leaves no table', async () => {
+  const place = await newPlace()
+  const { run: archive } = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20))
+  const hold: Operation = {
+    kind: 'archive-hold',
+    from: place.url,
+    table: TABLE,
+    partitions: ['2020-Q1'],
+    reason: 'lawsuit',
+  }
+  const { finished } = await perform(hold)
+  expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_STATE' } })
+  expect(finished.error?.hint).toContain('archive run --no-detach')
+  for (const one of [{ ...archive, detach: false } as Operation, hold, archive]) {
+    expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+  }
+  expect(await place.rows('SELECT partition_name, state FROM migration_archive_partitions ORDER BY 1')).toEqual([
+    ['2020-Q1', 'PUBLISHED'],
+    ['2020-Q2', 'DETACHED'],
+  ])
+})

@@ -4,7 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
-import { gone, otherValues } from './refusals.ts'
+import { gone, otherColumns, otherValues } from './refusals.ts'
 import { rowsNow, rowsText, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { partitionsOf, proofOf } from './take-out.ts'
 
@@ -96,15 +96,20 @@ function refusalOf(
   const what = rowsText(found, proofOf(partition).rows)
   if (found.kind === 'equal') return null
   if (found.kind === 'told') {
-    return found.changed.rows > 0n && !asChanged ? otherValues(name, partition, what) : null
+    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what)
+    return found.missing.rows > 0n ? keyRefusal(context, place) : null
   }
   if (partition.state === 'DETACHED' && !partition.restoring && partition.removed.rows === 0n) {
     return asChanged ? null : otherValues(name, partition, what)
   }
   // Rows have to come back, and cannot be told from those that are there.
+  return keyRefusal(context, place) ?? otherColumns(name, partition, what)
+}
+
+function keyRefusal(context: ArchiveContext, { table }: Place): SluiceError | null {
   try {
-    requireKey(context, place.table)
-    return otherValues(name, partition, what)
+    requireKey(context, table)
+    return null
   } catch (thrown) {
     if (thrown instanceof SluiceError) return thrown
     throw thrown

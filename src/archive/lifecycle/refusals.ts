@@ -51,6 +51,14 @@ export function otherValues(name: string, partition: Named, what: string): Sluic
   })
 }
 
+/** Archived rows have columns that the table has not, so that they cannot come back. */
+export function otherColumns(name: string, partition: Named, what: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+    where: `${name}, ${partition.label}`,
+    hint: 'add the column again, then run the same command; sluice query reads the archive as it is',
+  })
+}
+
 /** Somebody wrote into it while its rows were brought back. */
 export function changedMeanwhile(name: string, partition: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {

@@ -51,11 +51,16 @@ export async function tablesOf(
   return [...found.values()]
 }
 
-/** One table that is archived. @throws SluiceError NO_SUCH_TABLE, NOT_IMPORTED */
+/**
+ * One table that is archived.
+ * @param hint what to do where nothing of it ever was
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, PARTITION_STATE
+ */
 export async function archivedTable(
   opened: Opened,
   name: string,
   signal: AbortSignal,
+  hint?: string,
 ): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord }> {
   const [table, ...others] = await tablesOf(opened, [name], signal)
   if (table === undefined) throw noSuchTable(name, opened.store)
@@ -64,7 +69,7 @@ export async function archivedTable(
   }
   const record = await readArchive(opened.database, table.table)
   if (record !== null) return { table, record }
-  throw notArchived(table, opened.store)
+  throw notArchived(table, opened.store, hint)
 }
 
 /** The table of an archive; one without columns where it is gone from the source, for which its archive is none the worse. */
@@ -100,10 +105,14 @@ function fits(pattern: string, name: string): boolean {
   return new RegExp(`^${parts.join('.*')}$`, 's').test(name)
 }
 
-function notArchived({ table }: TableSpec, { label }: CopyStore): SluiceError {
+function notArchived(
+  { table }: TableSpec,
+  { label }: CopyStore,
+  hint = 'sluice archive list shows what is',
+): SluiceError {
   return new SluiceError('PARTITION_STATE', `nothing of ${tableText(table)} was ever archived`, {
     where: label,
-    hint: 'sluice archive list shows what is',
+    hint,
   })
 }
 

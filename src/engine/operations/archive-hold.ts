@@ -12,6 +12,10 @@ import { planArchive, type PlannedPartition } from '../archiving/plan.ts'
 import { parseCalendar } from '../calendar/calendar-text.ts'
 import type { Ending, Run } from '../run-context.ts'
 
+/** Which partition a label means is said by the calendar, and that is noted with the archive. */
+const FIRST =
+  'give archive run --no-detach once, with all flags that later runs get: it publishes, and takes nothing out of the table; then hold the partition, and later runs leave it where it is'
+
 /**
  * A partition that the ledger does not know yet can be held too, if the source has it.
  * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for what is no partition
@@ -19,7 +23,7 @@ import type { Ending, Run } from '../run-context.ts'
 export async function archiveHold(operation: ArchiveHoldOperation, run: Run): Promise<Ending> {
   const { from, table: name, partitions, reason } = operation
   await using opened = await openSource(from, true)
-  const { table, record } = await archivedTable(opened, name, run.interrupt.abort)
+  const { table, record } = await archivedTable(opened, name, run.interrupt.abort, FIRST)
   const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
   // All are found before the first is touched.
   const found: { readonly label: string; readonly planned: PlannedPartition | null }[] = []
