@@ -4,6 +4,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { leftLines } from '../model/copy/left-behind.ts'
+import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event, EventBody } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
@@ -191,11 +192,11 @@ export function githubFace(output: Output, options: GithubOptions): Face {
         annotated.add(`${event.table} ${text}`).add(text)
         say('error', `${event.table}: ${event.error.code}`, `chunk ${event.chunk}: ${errorText(event.error)}`)
       } else if (event.type === 'row.aside') {
-        say('warning', `${event.table}: a row is set aside`, `${event.key.join(', ')}: ${event.error.message}`)
+        say('warning', `${event.table}: a row is set aside`, `${rowKeyText(event.key)}: ${event.error.message}`)
       } else if (event.type === 'difference') {
         annotated.add('DIFFERENCES')
         const columns = (event.columns ?? []).map(({ column }) => column).join(', ')
-        say('error', `${event.table} differs`, `${event.key.join(', ')}: ${event.difference} ${columns}`.trimEnd())
+        say('error', `${event.table} differs`, `${rowKeyText(event.key)}: ${event.difference} ${columns}`.trimEnd())
       } else if (event.type === 'log' && event.level === 'warn') {
         const todo = event.hint === undefined ? '' : `\ndo: ${event.hint}`
         say('warning', event.table ?? command, event.message + todo)

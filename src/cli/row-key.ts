@@ -1,4 +1,5 @@
 /** A row of a table, told by its key. */
+import type { RowKey } from '../model/copy/row-key.ts'
 import { cut } from './copy-listings.ts'
 
 /**
@@ -6,9 +7,9 @@ import { cut } from './copy-listings.ts'
  * @param partition how many of the columns name the partition; 0 where there is none
  * @param most characters of one value that are shown
  */
-export function rowKeyText(key: readonly string[], names: readonly string[], partition = 0, most?: number): string {
+export function rowKeyText(key: RowKey, names: readonly string[], partition = 0, most?: number): string {
   if (key.length === 0) return 'a row without key'
-  const parts = key.map((value, index) => `${names[index] ?? 'key'} ${cut(value, most)}`)
+  const parts = key.map((value, index) => `${names[index] ?? 'key'} ${value === null ? 'NULL' : cut(value, most)}`)
   if (partition === 0) return parts.join(', ')
   const rest = parts.slice(partition)
   return `partition ${parts.slice(0, partition).join(', ')}${rest.length === 0 ? '' : `; row ${rest.join(', ')}`}`

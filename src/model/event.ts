@@ -125,7 +125,7 @@ export type EventBody =
   | { type: 'index.done'; table: string; name: string; kind: string; ms: number }
   | { type: 'index.failed'; table: string; name: string; kind: string; error: ErrorInfo }
   /** A row that the target does not take; its chunk goes on without it. */
-  | { type: 'row.aside'; table: string; chunk: string; key: readonly string[]; error: ErrorInfo }
+  | { type: 'row.aside'; table: string; chunk: string; key: readonly (string | null)[]; error: ErrorInfo }
   /** Rows that are in the target at this level of consistency only, because more could not be had; they are listed to be checked again. */
   | { type: 'rows.fallback'; table: string; level: string; rows: Dec; keys: readonly (readonly string[])[] }
   /** At the end of a copy that goes as the parallel script does: tables with problems first. */
@@ -396,7 +396,8 @@ export type RelationEvent = {
 export type DifferenceEvent = {
   type: 'difference'
   table: string
-  key: readonly string[]
+  /** null where a column of the key is NULL. */
+  key: readonly (string | null)[]
   difference: 'missing' | 'extra' | 'different'
   /** Columns that differ, with their values in canonical text. */
   columns?: readonly { column: string; source: string | null; target: string | null }[]

@@ -1,12 +1,13 @@
 /** The digest of rows that are found by their keys, where a range of the source is no range of the target. */
 import { sumText } from '../model/copy/row-hash.ts'
-import type { Bound, Range } from '../model/copy/range.ts'
+import type { Range } from '../model/copy/range.ts'
+import type { RowKey } from '../model/copy/row-key.ts'
 import type { Digest } from '../model/copy/rows.ts'
 
 const KEYS_AT_ONCE = 200
 
 /**
- * @param only keys as `keyText` spells them, without NULLs
+ * @param only keys as `keyText` spells them
  * @param digest of the rows in a range of keys
  * @param atOnce keys of one range
  */
@@ -15,7 +16,7 @@ export async function digestOfKeys(
   digest: (range: Range & { readonly by: 'keys' }) => Promise<Digest>,
   atOnce: number = KEYS_AT_ONCE,
 ): Promise<Digest> {
-  const keys = [...only].map((text) => JSON.parse(text) as Bound)
+  const keys = [...only].map((text) => JSON.parse(text) as RowKey)
   let rows = 0n
   let sum = 0n
   for (let at = 0; at < keys.length; at += atOnce) {

@@ -1,6 +1,7 @@
 /** Ranges of keys as SQL, for every store that speaks it: conditions, order, smallest and largest, and where to cut. */
 import type { Column, TableSpec } from '../model/copy/column-type.ts'
 import type { Bound, Range } from '../model/copy/range.ts'
+import type { RowKey } from '../model/copy/row-key.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { SqlRow, SqlValue } from './port.ts'
 
@@ -188,12 +189,17 @@ export function* byArithmetic(
   yield { by: 'key', after, through: within.through }
 }
 
-function equality(columns: readonly Column[], key: Bound, dialect: KeyDialect): Condition {
-  const parameters = columns.map((column, i) => dialect.value(column, key[i] ?? ''))
-  return {
-    sql: `(${columns.map((column) => `${dialect.quote(column.name)} = ${dialect.bound(column)}`).join(' AND ')})`,
-    parameters,
-  }
+/** A NULL is found by IS NULL: no value equals it. */
+function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): Condition {
+  const parameters = columns.flatMap((column, i) => {
+    const text = key[i] ?? null
+    return text === null ? [] : [dialect.value(column, text)]
+  })
+  const terms = columns.map((column, i) => {
+    const name = dialect.quote(column.name)
+    return (key[i] ?? null) === null ? `${name} IS NULL` : `${name} = ${dialect.bound(column)}`
+  })
+  return { sql: `(${terms.join(' AND ')})`, parameters }
 }
 
 function keyTexts(table: TableSpec, dialect: KeyDialect): string {

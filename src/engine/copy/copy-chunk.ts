@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { keyText } from '../../model/copy/key-text.ts'
 import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
+import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
-import type { Cell, Digest, Row, Stamp } from '../../model/copy/rows.ts'
+import type { Digest, Row, Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
 import { compareDigests } from './chunk-proof.ts'
@@ -22,7 +23,7 @@ import { countRanges, keysRequest } from './look/counts.ts'
 import { isRanged } from './look/ranged.ts'
 import { failureKind } from './failure.ts'
 import { closingOf, stepOf } from './ledger/closing.ts'
-import { asideKeys, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
+import { asideLines, lineOf, numbered, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
 import { onSide } from './sides.ts'
 
 /** @param bytes of the source, about */
@@ -69,6 +70,7 @@ class ChunkWork {
   readonly #aside: AsideRow[] = []
   /** Rows that could not be read, until the batch around them is written. */
   readonly #unread: AsideRow[] = []
+  readonly #numbered = numbered()
   readonly #keys: Set<string> | null
   readonly #sourceKey: readonly number[]
   readonly #targetKey: readonly number[]
@@ -203,15 +205,15 @@ class ChunkWork {
 
   /** Of a chunk that went on in its middle: everything that it should have come to. */
   async #sumOfAll(sums: boolean): Promise<Digest | null> {
-    const { database, signal } = this.#context
-    const before = await asideKeys(database, this.#claim.id)
+    const { database, plan, signal } = this.#context
+    const before = await asideLines(database, this.#claim.id)
     const sum = new RowSum()
     this.#read = 0n
     const request = { ...this.#request(this.#claim.range), aside: () => (this.#read += 1n) }
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
       for (const row of rows) {
         this.#read += 1n
-        if (!before.has(JSON.stringify(this.#keyOf(row)))) sum.add(row)
+        if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) sum.add(row)
         this.#noteKey(row)
       }
     }
@@ -367,8 +369,9 @@ class ChunkWork {
     await this.#writeCarefully(writer, rows.slice(half), bytes / 2, stamps?.slice(half))
   }
 
-  async #note(aside: AsideRow): Promise<void> {
+  async #note(refused: AsideRow): Promise<void> {
     const { database, key, owner, name, maxAside, emit } = this.#context
+    const aside = this.#numbered(refused)
     this.#aside.push(aside)
     if (this.#aside.length > maxAside) throw tooManyAside(name, maxAside)
     // A target that commits batch by batch would forget it with the chunk.
@@ -385,9 +388,9 @@ class ChunkWork {
   /** Rows that an earlier attempt at this chunk set aside, and this one has not met. */
   async #asideBefore(): Promise<bigint> {
     if (this.#claim.cursor === null) return 0n
-    const before = await asideKeys(this.#context.database, this.#claim.id)
-    for (const { key } of this.#aside) before.delete(JSON.stringify(key))
-    return BigInt(before.size)
+    const before = await asideLines(this.#context.database, this.#claim.id)
+    for (const one of this.#aside) taken(before, lineOf(one))
+    return [...before.values()].reduce((sum, count) => sum + BigInt(count), 0n)
   }
 
   #request(range: Range): RowRequest {
@@ -403,7 +406,7 @@ class ChunkWork {
         ? {
             aside: (row: readonly (string | null)[], error: SluiceError) => {
               this.#read += 1n
-              const key = this.#sourceKey.map((at) => row[at] ?? '')
+              const key = this.#sourceKey.map((at) => row[at] ?? null)
               this.#unread.push({ ...asideOf(plan, key, row, error), stage: 'read' })
             },
           }
@@ -423,8 +426,8 @@ class ChunkWork {
     return { by: 'key', after: JSON.parse(this.#cursor) as Bound, through: range.through }
   }
 
-  #keyOf(row: Row): Bound {
-    return this.#sourceKey.map((at) => boundText(row[at] ?? null))
+  #keyOf(row: Row): RowKey {
+    return rowKeyOf(row, this.#sourceKey)
   }
 
   #noteKey(row: Row): void {
@@ -434,17 +437,25 @@ class ChunkWork {
 
 /** The first row that was refused, for the ledger. */
 function refusedText([first]: readonly AsideRow[]): string | null {
-  return first === undefined ? null : `${first.key.join(', ')}: ${first.message}`.slice(0, 500)
+  return first === undefined ? null : `${rowKeyText(first.key)}: ${first.message}`.slice(0, 500)
 }
 
-function asideOf(plan: TablePlan, key: Bound, row: Row, { code, message }: SluiceError): Omit<AsideRow, 'stage'> {
-  const names = plan.columns.map(({ from }) => from)
-  return { key, code, message, row: shownRow(names, row) }
+function asideOf(plan: TablePlan, key: RowKey, row: Row, { code, message }: SluiceError): Omit<AsideRow, 'stage'> {
+  return { key, code, message, row: shownIn(plan, row) }
 }
 
-function boundText(cell: Cell): string {
-  if (cell === null) return ''
-  return typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell)
+function shownIn({ columns }: TablePlan, row: Row): AsideRow['row'] {
+  return shownRow(
+    columns.map(({ from }) => from),
+    row,
+  )
+}
+
+/** Takes one line out of a count of them. @returns whether there was one */
+function taken(lines: Map<string, number>, line: string): boolean {
+  const left = lines.get(line) ?? 0
+  if (left > 0) lines.set(line, left - 1)
+  return left > 0
 }
 
 /** Rows stand where some are going to be written. */

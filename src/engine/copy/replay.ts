@@ -1,7 +1,7 @@
 /** A row that was set aside, read again from the source and written, now that somebody mended it. */
 import { keyText } from '../../model/copy/key-text.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
-import type { Bound } from '../../model/copy/range.ts'
+import { isOneRow, rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import { rowHash, RowSum, sumText } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -39,18 +39,19 @@ export async function replay(
       },
     )
   }
-  const range = { by: 'keys', keys: [aside.key] } as const
+  const key = trueKey(aside, plan)
+  const range = { by: 'keys', keys: [key] } as const
   const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
   const rows: Row[] = []
   for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
-  if (rows.length > 1) {
-    throw new SluiceError('ROW_REFUSED', `the row ${aside.key.join(', ')} has become ${rows.length} by now`, {
+  if (rows.length > 1 && isOneRow(key)) {
+    throw new SluiceError('ROW_REFUSED', `the row ${rowKeyText(key)} has become ${rows.length} by now`, {
       hint: 'copy the table again with --restart, for its chunk counts a single one',
     })
   }
   const positions = targetKeyPositions(plan)
-  const found = rows.map((row) => positions.map((at) => String(row[at] ?? '')))
-  const keys = rows.length > 0 ? found : targetKeys(plan, aside.key)
+  const found = rows.slice(0, 1).map((row) => rowKeyOf(row, positions))
+  const keys = rows.length > 0 ? found : targetKeys(plan, key)
   await using writer = await to.target().open({
     table: targetTable(plan),
     columns: writeColumns(plan),
@@ -62,16 +63,22 @@ export async function replay(
   })
   // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows, or a repair has brought it.
   const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
-  const closing = closingOf(database, aside, await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0))
-  if (rows.length > 0) {
+  const change = await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0)
+  const sum = new RowSum()
+  for (const row of rows) sum.add(row)
+  const only = new Set(rows.map((row) => keyText(positions.map((at) => row[at] ?? null))))
+  const isThere = async (): Promise<boolean> =>
+    equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
+  // Which of the rows with such a key was refused nothing tells: the line ends only where none of them is missing, or there is but one.
+  const stands = rows.length > 0 && !isOneRow(key) && (await isThere())
+  if (rows.length > 1 && !(stands && change === null)) throw notOne(key, rows.length)
+  if (rows.length === 1 && !isOneRow(key) && before > 0n && !stands) throw notOne(key, Number(before), 'in the target')
+  const closing = closingOf(database, aside, change)
+  if (rows.length > 0 && !stands) {
     const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
     await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
-    const sum = new RowSum()
-    for (const row of rows) sum.add(row)
-    const only = new Set(rows.map((row) => keyText(positions.map((at) => row[at] ?? null))))
-    const stored = await writer.digest({ scheme: 'canonical', only })
-    if (!equalDigests(sum.digest(), stored)) {
-      throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${aside.key.join(', ')} as it was read`)
+    if (!(await isThere())) {
+      throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${rowKeyText(key)} as it was read`)
     }
   }
   await writer.commit(closing)
@@ -79,7 +86,7 @@ export async function replay(
 }
 
 /** Where a row of the target would stand; none for a key that is no value there. */
-function targetKeys(plan: TablePlan, key: Bound): readonly Bound[] {
+function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
   try {
     const range = targetRange({ plan }, { by: 'keys', keys: [key] })
     return range.by === 'keys' ? range.keys : []
@@ -87,6 +94,31 @@ function targetKeys(plan: TablePlan, key: Bound): readonly Bound[] {
     if (asSluiceError(thrown).code === 'VALUE_REFUSED') return []
     throw thrown
   }
+}
+
+/** Lines of older programs have an empty text where the key was NULL; the row beside it tells which it is. */
+function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
+  const key = aside.key.map((text, i) => {
+    const name = source.key[i] ?? ''
+    return text === '' && Object.hasOwn(aside.row, name) && aside.row[name] === null ? null : text
+  })
+  const isMade = (at: number): boolean =>
+    source.columns.find(({ name }) => name === source.key[at])?.made !== undefined
+  const isPartition = key.some((text, at) => text === null && !isMade(at)) || /^token -?\d+$/.test(key[0] ?? '')
+  if (aside.stage === 'read' && source.ring !== undefined && isPartition) {
+    throw new SluiceError('ROW_REFUSED', `what rows the partition ${rowKeyText(key)} has was not known: it could not be read`, {
+      hint: 'run the same copy with --again once it can be read: that compares both sides, and writes what is missing',
+    })
+  }
+  return key
+}
+
+function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError {
+  const several = rows === 1 ? 'a row' : `${rows} rows`
+  return new SluiceError('ROW_REFUSED', `${several} ${where} may be the one with the key ${rowKeyText(key)}`, {
+    reason: 'no value tells rows whose key is NULL apart',
+    hint: 'give the rows a key at the source, or let the target take them, then copy the table again with --restart',
+  })
 }
 
 /** A chunk is whole with its last row. */

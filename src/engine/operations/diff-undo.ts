@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
-import type { Bound } from '../../model/copy/range.ts'
+import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import { dec } from '../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -66,7 +66,8 @@ async function undoAll(operation: Undo, repairs: readonly Repair[], around: Arou
   let undone = 0
   let changed = 0
   for (const [id, plan] of plans) {
-    const mine = chains(repairs.filter(({ table }) => `${table.schema}\u0000${table.name}` === id))
+    const ofTable = chains(repairs.filter(({ table }) => `${table.schema}\u0000${table.name}` === id))
+    const mine = ofTable.map((one) => ({ ...one, key: keyOf(plan, one) }))
     for (let at = 0; at < mine.length; at += AT_ONCE) {
       if (run.interrupt.stop.aborted) return { totals: totalsOf(undone, changed), stopped: true }
       const some = mine.slice(at, at + AT_ONCE)
@@ -82,7 +83,7 @@ async function undoAll(operation: Undo, repairs: readonly Repair[], around: Arou
           type: 'log',
           level: 'warn',
           table: tableText(plan.target.table),
-          message: `the row ${one.key.join(', ')} is not as the repair has left it, and stays as it is`,
+          message: `the row ${rowKeyText(one.key)} is not as the repair has left it, and stays as it is`,
         })
         return false
       })
@@ -111,7 +112,7 @@ type Chain = Undoing & { readonly table: Repair['table'] }
 function chains(repairs: readonly Repair[]): readonly Chain[] {
   const rows = new Map<
     string,
-    { ids: string[]; key: Bound; before: Row | null; readonly after: Row | null; readonly table: Repair['table'] }
+    { ids: string[]; key: RowKey; before: Row | null; readonly after: Row | null; readonly table: Repair['table'] }
   >()
   for (const { id, table, key, before, after } of repairs) {
     const text = JSON.stringify(key)
@@ -123,6 +124,12 @@ function chains(repairs: readonly Repair[]): readonly Chain[] {
     }
   }
   return [...rows.values()]
+}
+
+/** By the row itself: older programs wrote an empty text where a value was NULL. */
+function keyOf(plan: TablePlan, { key, before, after }: Chain): RowKey {
+  const row = before ?? after
+  return row === null ? key : boundOf(plan, row)
 }
 
 /** All of them together; where one is refused, each alone, up to that one. @returns how many */

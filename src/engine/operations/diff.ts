@@ -102,6 +102,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: Run): Prom
         notes: [
           `${one.rows} rows in the source, ${one.targetRows} in the target: ${one.missing} missing, ${one.extra} extra, ${one.different} different` +
             (operation.fix ? `, ${one.fixed} mended` : '') +
+            (one.ranges > 0n ? `, and ${KEYLESS}` : '') +
             (one.newer > 0n ? `, ${one.newer} written later in the target` : '') +
             (one.errors > 0n ? `, ${one.errors} that could not be read or mended` : ''),
         ],
@@ -128,7 +129,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: Run): Prom
   if (open === 0n) return { totals }
   return {
     totals,
-    error: new SluiceError('DIFFERENCES', open === 1n ? 'one row differs' : `${open} rows differ`, {
+    error: new SluiceError('DIFFERENCES', differText(open - sum.ranges, sum.ranges), {
       hint: hintFor(operation, sum),
     }),
   }
@@ -190,7 +191,18 @@ function settleWish({ fix, limit, deleteExtra, ...operation }: DiffOperation): S
   return { fix, limit, mend, patient: true }
 }
 
+const KEYLESS = 'rows that no key tells apart differ'
+
+/** @param rows that differ, each by its key @param ranges of rows that no key tells apart */
+function differText(rows: bigint, ranges: bigint): string {
+  if (rows === 0n) return KEYLESS
+  return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`
+}
+
 function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome): string {
+  const keyed = sum.missing + sum.different + sum.extra - sum.fixed
+  if (sum.ranges > 0n && keyed <= 0n)
+    return 'the log says how many rows stand on each side; give them a key at the source, or copy the table again with --restart'
   if (!fix) {
     return sum.missing + sum.different === 0n
       ? 'sluice diff --fix --delete-extra removes what only the target has, and notes it first'

@@ -1,4 +1,5 @@
 /** Parts of a table. Bounds are compared by the store that holds the rows, never here: only it knows how its texts sort. */
+import type { RowKey } from './row-key.ts'
 
 /** One text for each column of the key, as the store itself prints the value. */
 export type Bound = readonly string[]
@@ -11,7 +12,7 @@ export type Range =
   /** Numbered blocks from `from` up to, but without, `to`; they mean something only within one view of the source. */
   | { readonly by: 'block'; readonly from: bigint; readonly to: bigint | null }
   /** Single rows by their keys. */
-  | { readonly by: 'keys'; readonly keys: readonly Bound[] }
+  | { readonly by: 'keys'; readonly keys: readonly RowKey[] }
   /** A table that nothing can cut. */
   | { readonly by: 'all' }
 

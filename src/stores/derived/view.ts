@@ -1,7 +1,8 @@
 /** A look at a source whose rows get columns that are made on the way, and may become several. */
 import { conversionOf } from '../../model/copy/codec.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
-import type { Bound, Range } from '../../model/copy/range.ts'
+import type { Range } from '../../model/copy/range.ts'
+import { keyPart, rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -120,10 +121,10 @@ export class DerivedView implements SourceView {
       const found = columns.find((column) => column.name === name)
       return found?.codec === undefined ? null : conversionOf(found.codec, found.as, false).back
     })
-    const keys = range.keys.map((key): Bound =>
+    const keys = range.keys.map((key): RowKey =>
       positions.map((at, part) => {
-        const text = key[at] ?? ''
-        return back[part]?.(text) ?? text
+        const text = key[at] ?? null
+        return text === null ? null : (back[part]?.(text) ?? text)
       }),
     )
     return { by: 'keys', keys: [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()] }
@@ -136,11 +137,11 @@ export class DerivedView implements SourceView {
     const keys = new Set(range.keys.map((key) => JSON.stringify(key)))
     const positions = table.key.map((name) => columns.findIndex((column: ReadColumn) => column.name === name))
     if (positions.includes(-1)) return () => true
-    // A map that could not be read was noted without the key of an entry: all of them are meant.
+    // A map that could not be read was noted without the key of an entry, by older programs as an empty text: all of them are meant.
     const part = table.key.indexOf(entry.name)
     return (row) => {
-      const texts = positions.map((at) => boundText(row[at] ?? null))
-      return keys.has(JSON.stringify(texts)) || keys.has(JSON.stringify(texts.with(part, '')))
+      const texts = rowKeyOf(row, positions)
+      return [texts[part] ?? null, null, ''].some((one) => keys.has(JSON.stringify(texts.with(part, one))))
     }
   }
 }
@@ -151,13 +152,7 @@ function keyBelow(table: TableSpec): readonly string[] {
 }
 
 function textsOf(row: Row): readonly (string | null)[] {
-  return row.map((cell) => (cell === null ? null : boundText(cell)))
-}
-
-/** As the copy notes keys. */
-function boundText(cell: Row[number]): string {
-  if (cell === null) return ''
-  return typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell)
+  return row.map(keyPart)
 }
 
 /** No batch is larger than was asked for, and one without rows still tells what was read for it. */

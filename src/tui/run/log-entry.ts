@@ -1,5 +1,6 @@
 /** The line of the log that an event makes. */
 import { differenceText } from './copy/difference-text.ts'
+import { rowKeyText } from '../../model/copy/row-key.ts'
 import type { Event } from '../../model/event.ts'
 import { countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
 import { clean, takeStart } from '../draw/text.ts'
@@ -53,7 +54,7 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
     case 'row.aside':
       return entry(
         'warn',
-        `${chunkName(event, alone)}: row ${event.key.join(', ')} set aside, ${event.error.code} ${event.error.message}`,
+        `${chunkName(event, alone)}: row ${rowKeyText(event.key)} set aside, ${event.error.code} ${event.error.message}`,
       )
     case 'rows.fallback':
       return entry(

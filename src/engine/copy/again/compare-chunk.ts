@@ -2,7 +2,8 @@
  * One range of a table that was copied before: compared, mended by the repairs of `diff --fix`, and compared once more until nothing is left
  * to mend. The last comparison is the proof.
  */
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
 import type { Difference } from '../diff/compare.ts'
@@ -16,7 +17,7 @@ const TOGETHER = 1000
 /** Comparisons of one range: rows that change while they are compared do not keep a run for ever. */
 const MOST_ROUNDS = 4
 
-export type Refused = { readonly key: Bound; readonly error: SluiceError }
+export type Refused = { readonly key: RowKey; readonly error: SluiceError }
 
 export type Comparison = {
   /** As the last comparison found it. */

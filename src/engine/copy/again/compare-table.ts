@@ -20,7 +20,7 @@ import { findExtra } from '../diff/tokens.ts'
 import { failureKind, MOST_ATTEMPTS, pauseAfter } from '../failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
 import { proveAgain } from '../ledger/proofs.ts'
-import { quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
+import { numbered, quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
 import { coverOf } from '../plan/cover.ts'
@@ -317,7 +317,7 @@ class TableComparison {
         row: Object.fromEntries(names.map((name, i) => [name, key[i] ?? null])),
       })),
       ...piece.unread.map(({ row, error }): AsideRow => ({
-        key: names.map((name) => row[plan.columns.findIndex(({ from }) => from === name)] ?? ''),
+        key: names.map((name) => row[plan.columns.findIndex(({ from }) => from === name)] ?? null),
         stage: 'read',
         code: error.code,
         message: error.message,
@@ -335,7 +335,7 @@ class TableComparison {
     }
     return [
       replayedChunk(database, chunk.id),
-      ...aside.flatMap((one) => quarantineStatement(database, key, owner, chunk, one)),
+      ...aside.map(numbered()).flatMap((one) => quarantineStatement(database, key, owner, chunk, one)),
     ]
   }
 

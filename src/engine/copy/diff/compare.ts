@@ -5,7 +5,8 @@
 import { cellText } from '../../../model/copy/canonical.ts'
 import { keyText } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../stores/copy-port.ts'
@@ -18,7 +19,7 @@ const PIECES = 32
 const KEYS_AT_ONCE = 500
 
 export type Difference = {
-  readonly key: Bound
+  readonly key: RowKey
   readonly kind: 'missing' | 'extra' | 'different'
   /** Names of the source. */
   readonly columns: readonly {
@@ -227,7 +228,7 @@ function mapped(rows: readonly Row[], plan: TablePlan): ReadonlyMap<string, Row>
   return new Map(rows.map((row) => [keyText(places.map((at) => row[at] ?? null)), row]))
 }
 
-async function keysThere(view: SourceView, sides: Sides, keys: readonly Bound[]): Promise<ReadonlySet<string>> {
+async function keysThere(view: SourceView, sides: Sides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
   // A row that cannot be read is there: what its key is, only the system can say, and the second look asks it for each key.
   const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
   const rows = await rowsByKey(view, request, sides.plan, sides.signal)

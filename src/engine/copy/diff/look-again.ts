@@ -1,6 +1,6 @@
 /** A table that is written to shows rows on their way as differences: they are looked at again, with fresh eyes. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Bound } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { differenceOf, type Difference } from './compare.ts'
@@ -47,7 +47,7 @@ export async function stillDifferent(
 }
 
 /** A row that cannot be read, among others, is found by halves. */
-async function look(sides: Sides, keys: readonly Bound[], times: TimeWish): Promise<readonly Difference[]> {
+async function look(sides: Sides, keys: readonly RowKey[], times: TimeWish): Promise<readonly Difference[]> {
   try {
     return await lookAt(sides, keys, times)
   } catch (thrown) {
@@ -58,7 +58,7 @@ async function look(sides: Sides, keys: readonly Bound[], times: TimeWish): Prom
   }
 }
 
-async function lookAt(sides: Sides, keys: readonly Bound[], times: TimeWish): Promise<readonly Difference[]> {
+async function lookAt(sides: Sides, keys: readonly RowKey[], times: TimeWish): Promise<readonly Difference[]> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys } as const
   const [source, target] = await Promise.all([

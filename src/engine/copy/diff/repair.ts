@@ -1,7 +1,7 @@
 /** Makes the target hold what the source holds, key by key; what it held before is written down in the same transaction, or before it. */
 import { randomUUID } from 'node:crypto'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { Bound } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing, CopyStore, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
@@ -50,7 +50,7 @@ const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 /** What is going to be written, or removed where there is no row. */
 type Change = {
   readonly text: string
-  readonly key: Bound
+  readonly key: RowKey
   readonly before: Row | null
   readonly after: Row | null
   readonly stamp: Stamp | undefined
@@ -64,7 +64,7 @@ type Change = {
  */
 export async function repairKeys(
   sides: Sides,
-  keys: readonly Bound[],
+  keys: readonly RowKey[],
   around: Repairing,
   wish: MendWish,
 ): Promise<ReadonlyMap<string, Mended>> {
@@ -89,7 +89,7 @@ export async function repairKeys(
 
 function changeOf(
   sides: Sides,
-  key: Bound,
+  key: RowKey,
   source: Timed | null,
   target: Timed | null,
   wish: MendWish,
@@ -179,7 +179,7 @@ async function checked(
 /** A row that repairs of one run have changed, as it was before the first of them and as the last one has left it. */
 export type Undoing = {
   readonly ids: readonly string[]
-  readonly key: Bound
+  readonly key: RowKey
   readonly before: Row | null
   readonly after: Row | null
 }
@@ -246,7 +246,7 @@ async function change(
 async function byBound(
   sides: Sides,
   side: 'source' | 'target',
-  keys: readonly Bound[],
+  keys: readonly RowKey[],
 ): Promise<ReadonlyMap<string, Timed>> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys } as const

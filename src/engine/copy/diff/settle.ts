@@ -1,6 +1,6 @@
 /** Differences as they are found: looked at again, mended where that is asked for, counted and told. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { Bound } from '../../../model/copy/range.ts'
+import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Run } from '../../run-context.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
@@ -26,7 +26,7 @@ export type Settled = {
   /** Differed a moment ago, and no more. */
   gone: number
   /** Rows of the source that the target did not take. */
-  readonly refused: { readonly key: Bound; readonly error: SluiceError }[]
+  readonly refused: { readonly key: RowKey; readonly error: SluiceError }[]
 }
 
 export const noneSettled = (): Settled => ({
@@ -169,7 +169,7 @@ export class Settler {
       type: 'log',
       level: 'error',
       table: this.#table,
-      message: `the row (${one.key.join(', ')}) cannot be mended: ${message}${reason === undefined ? '' : `: ${reason}`}`,
+      message: `the row (${rowKeyText(one.key)}) cannot be mended: ${message}${reason === undefined ? '' : `: ${reason}`}`,
       ...(hint === undefined ? {} : { hint }),
     })
   }

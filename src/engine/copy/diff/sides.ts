@@ -1,10 +1,11 @@
 /** The two sides of a comparison: the same table in two stores, each asked in its own names and its own order. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
-import { cellText, normalizer } from '../../../model/copy/canonical.ts'
+import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyText } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
-import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
+import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../stores/copy-port.ts'
 import { readColumns, targetTable } from '../context.ts'
 import { digestOf } from '../digest.ts'
@@ -26,7 +27,12 @@ export function targetRange({ plan }: Pick<Sides, 'plan'>, range: Range): Range 
   if (range.by === 'key' && plan.source.ring !== undefined) return range
   const types = keyTypes(plan)
   const bound = (texts: Bound): Bound => texts.map((text, i) => canonical(types[i], text))
-  if (range.by === 'keys') return { by: 'keys', keys: range.keys.map(bound) }
+  if (range.by === 'keys') {
+    return {
+      by: 'keys',
+      keys: range.keys.map((key) => key.map((text, i) => (text === null ? null : canonical(types[i], text)))),
+    }
+  }
   if (range.by !== 'key') return range
   return {
     by: 'key',
@@ -103,9 +109,9 @@ export function keyPlaces(plan: TablePlan): readonly number[] {
   return plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
 }
 
-/** The key of a row as bounds are written. */
-export function boundOf(plan: TablePlan, row: Row): Bound {
-  return keyPlaces(plan).map((at) => cellBound(row[at] ?? null))
+/** The key of a row, its values as bounds are written. */
+export function boundOf(plan: TablePlan, row: Row): RowKey {
+  return rowKeyOf(row, keyPlaces(plan))
 }
 
 function keyTypes(plan: TablePlan): readonly (ColumnType | undefined)[] {
@@ -113,12 +119,6 @@ function keyTypes(plan: TablePlan): readonly (ColumnType | undefined)[] {
 }
 
 function canonical(type: ColumnType | undefined, text: string): string {
-  // What has no value is spelled so, and only texts can be empty.
-  return type === undefined || text === '' ? text : cellBound(normalizer(type)(text))
-}
-
-function cellBound(cell: Cell): string {
-  if (cell === null) return ''
-  if (typeof cell === 'number') return String(cell)
-  return typeof cell === 'string' ? cell : `\\x${cellText(cell)}`
+  // What has no value is spelled so by older programs, and only texts can be empty.
+  return type === undefined || text === '' ? text : (keyPart(normalizer(type)(text)) ?? '')
 }

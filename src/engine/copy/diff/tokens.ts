@@ -4,7 +4,8 @@
  */
 import { keyText } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { halveTokens, rangeOfTokens, RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
@@ -112,7 +113,7 @@ async function byLookup(sides: Sides, range: Range, hooks: TokenHooks, tally: To
     },
   }
   for await (const { rows, stamps } of source.read(timed(sides, request), KEYS, signal)) {
-    const keys: readonly Bound[] = rows.map((row) => boundOf(plan, row))
+    const keys: readonly RowKey[] = rows.map((row) => boundOf(plan, row))
     const wanted = targetRequest(sides, { by: 'keys', keys })
     const there = await timedByKey(target, wanted, plan, signal, sides.lives === true)
     const here = new Map(rows.map((row, i) => [textOf(plan, row), { row, stamp: stamps?.[i] ?? null }]))

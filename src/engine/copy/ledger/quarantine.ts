@@ -1,5 +1,6 @@
 /** Rows that could not be written, with their cause, until somebody mends them and has them replayed. */
 import { createHash } from 'node:crypto'
+import { isOneRow, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { Claim } from '../../../model/copy/plan.ts'
@@ -8,13 +9,15 @@ import type { Owner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type AsideRow = {
-  /** Texts of the key, by which the row is found at the source again; empty where it has none. */
-  readonly key: readonly string[]
+  /** By which the row is found at the source again; empty where it has none. */
+  readonly key: RowKey
   readonly stage: 'read' | 'write'
   readonly code: ErrorCode
   readonly message: string
   /** Values by column, for those who look. */
   readonly row: Readonly<Record<string, string | number | null>>
+  /** How many rows of its chunk that nothing tells from it were noted before it; see `numbered`. */
+  readonly nth?: number
 }
 
 export type QuarantinedRow = AsideRow & { readonly id: string; readonly runId: bigint; readonly table: TableKey }
@@ -27,11 +30,15 @@ export function quarantineStatement(
   database: LedgerDatabase,
   table: TableKey,
   owner: Owner,
-  claim: Pick<Claim, 'id'>,
+  claim: Pick<Claim, 'id' | 'no'>,
   aside: AsideRow,
 ): readonly Statement[] {
   const { now } = ledgerDialect(database.dialect)
-  const identity = [table.schema, table.name, aside.key, aside.key.length === 0 ? aside.row : null]
+  const { key, row, nth = 0 } = aside
+  const isKeyless = key.length === 0
+  // Each row that was refused has a line of its own, and the same one when its chunk is copied once more.
+  const among = isOneRow(key) ? [] : [isKeyless ? Number(claim.no) : null, nth]
+  const identity = [table.schema, table.name, key, isKeyless ? row : null, ...among]
   const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)
   return [
     { sql: 'DELETE FROM migration_quarantine WHERE quarantine_id = ?', parameters: [id] },
@@ -44,23 +51,45 @@ export function quarantineStatement(
         table.schema,
         table.name,
         claim.id,
-        JSON.stringify(aside.key),
+        JSON.stringify(key),
         aside.stage,
         aside.code,
         aside.message,
-        JSON.stringify(aside.row),
+        JSON.stringify(row),
       ],
     },
   ]
 }
 
-/** Keys, as JSON, of the rows of a chunk that are in the quarantine. */
-export async function asideKeys(database: LedgerDatabase, checkpoint: number): Promise<Set<string>> {
+/** What a line says of its row, as one text: the key, and the row itself where that key may be another's too. */
+export function lineOf({ key, row }: Pick<AsideRow, 'key' | 'row'>): string {
+  return JSON.stringify(isOneRow(key) ? [key] : [key, row])
+}
+
+/** Numbers the rows of one chunk that have no key of their own, in the order in which they are refused. */
+export function numbered(): (aside: AsideRow) => AsideRow {
+  const seen = new Map<string, number>()
+  return (aside) => {
+    if (isOneRow(aside.key)) return aside
+    const text = aside.key.length === 0 ? lineOf(aside) : JSON.stringify(aside.key)
+    const nth = seen.get(text) ?? 0
+    seen.set(text, nth + 1)
+    return { ...aside, nth }
+  }
+}
+
+/** How many lines of each kind, by `lineOf`, the quarantine has of a chunk. */
+export async function asideLines(database: LedgerDatabase, checkpoint: number): Promise<Map<string, number>> {
   const rows = await database.all(
-    'SELECT row_key FROM migration_quarantine WHERE checkpoint_id = ? AND replayed_ms IS NULL',
+    'SELECT row_key, row_json FROM migration_quarantine WHERE checkpoint_id = ? AND replayed_ms IS NULL',
     [checkpoint],
   )
-  return new Set(rows.map(([key]) => String(key)))
+  const lines = new Map<string, number>()
+  for (const [key, row] of rows) {
+    const line = lineOf({ key: JSON.parse(String(key)) as RowKey, row: JSON.parse(String(row)) as AsideRow['row'] })
+    lines.set(line, (lines.get(line) ?? 0) + 1)
+  }
+  return lines
 }
 
 /** Notes that no row of a chunk waits any more. */
@@ -89,7 +118,7 @@ export async function quarantined(
     id: String(id),
     runId: BigInt(String(run)),
     table: { schema: String(schema), name: String(name) },
-    key: JSON.parse(String(key)) as readonly string[],
+    key: JSON.parse(String(key)) as RowKey,
     stage: stage === 'read' ? 'read' : 'write',
     code: String(code) as ErrorCode,
     message: String(message),

@@ -1,6 +1,6 @@
 /** What repairs changed in a target, with the rows as they were before, so that a repair can be taken back. */
 import { randomUUID } from 'node:crypto'
-import type { Bound } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { TableKey } from './owner.ts'
@@ -9,7 +9,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 export type Repair = {
   readonly id: string
   readonly table: TableKey
-  readonly key: Bound
+  readonly key: RowKey
   /** In the columns of the plan, null where the target held no such row. */
   readonly before: Row | null
   readonly after: Row | null
@@ -57,7 +57,7 @@ export async function repairsOf(database: LedgerDatabase, runId: bigint): Promis
   return rows.map(([id, schema, name, key, before, after]) => ({
     id: String(id),
     table: { schema: String(schema), name: String(name) },
-    key: JSON.parse(String(key)) as Bound,
+    key: JSON.parse(String(key)) as RowKey,
     before: unpacked(before),
     after: unpacked(after),
   }))

@@ -2,6 +2,7 @@
 import { equalDigests, type Row, type Stamp } from '../../../model/copy/rows.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import { keyText } from '../../../model/copy/key-text.ts'
+import { rowKeyOf } from '../../../model/copy/row-key.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkWriter, Closing, CopyStore, LedgerDatabase, SourceView } from '../../../stores/copy-port.ts'
@@ -52,7 +53,7 @@ export async function recheck(
     to.target().open({
       table: targetTable(plan),
       columns: writeColumns(plan),
-      range: { by: 'keys', keys: rows.map((row) => positions.map((at) => String(row[at] ?? ''))) },
+      range: { by: 'keys', keys: rows.map((row) => rowKeyOf(row, positions)) },
       onExisting: 'upsert',
       careful: false,
       cursor: null,

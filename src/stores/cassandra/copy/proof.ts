@@ -1,7 +1,8 @@
 /** What stands in the target, as the sum that proves it: by ranges of tokens, or row by row where ranges mean something else there. */
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyText } from '../../../model/copy/key-text.ts'
-import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import type { RowKey as KeyTexts } from '../../../model/copy/row-key.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, ChunkRequest, RowBatch, RowRequest } from '../../copy-port.ts'
@@ -114,26 +115,27 @@ export async function digestOfKeys(
 }
 
 /** A row's key out of the bound that a range names it by. */
-export function keyOfBound(request: ChunkRequest, shape: TableShape, bound: Bound): RowKey {
-  if (hasStatics(shape) && isSharedBound(bound, shape.partition.length) && !spellsEmpty(request, shape))
+export function keyOfBound(request: ChunkRequest, shape: TableShape, bound: KeyTexts): RowKey {
+  if (hasStatics(shape) && isSharedBound(bound, shape.partition.length) && !spellsEmpty(request, shape, bound))
     return { values: partitionOfBound(request, shape, bound), staticOnly: true }
   return { values: valuesOf(request, shape, bound, [...shape.partition, ...shape.clustering]), staticOnly: false }
 }
 
 /** The same of its partition alone. */
-export function partitionOfBound(request: ChunkRequest, shape: TableShape, bound: Bound): RowKey['values'] {
+export function partitionOfBound(request: ChunkRequest, shape: TableShape, bound: KeyTexts): RowKey['values'] {
   return valuesOf(request, shape, bound, shape.partition)
 }
 
-/** Whether a row can have nothing but empty texts behind the key of its partition. */
-export function spellsEmpty({ columns }: ChunkRequest, { clustering }: TableShape): boolean {
+/** Whether a row can have what the bound says, nothing but empty texts behind the key of its partition. */
+export function spellsEmpty({ columns }: ChunkRequest, { clustering }: TableShape, bound: KeyTexts): boolean {
+  if (bound.includes(null)) return false
   return clustering.every((name) => columns.find((column) => column.name === name)?.as.kind === 'text')
 }
 
 function valuesOf(
   { table, columns }: ChunkRequest,
   shape: TableShape,
-  bound: Bound,
+  bound: KeyTexts,
   names: readonly string[],
 ): RowKey['values'] {
   return names.map((name) => {
@@ -141,7 +143,7 @@ function valuesOf(
     const column = columns.find((one) => one.name === name)
     const type = shape.columns.get(name)?.type
     const text = bound[at]
-    if (column === undefined || type === undefined || text === undefined) return null
+    if (column === undefined || type === undefined || text == null) return null
     return encoderOf(type, column.as)(normalizer(column.as)(text))
   })
 }

@@ -38,7 +38,7 @@ export async function removeKeys(
   await flow.each(request.range.keys, request.signal, async (bound) => {
     if (mayShare && isSharedBound(bound, shape.partition.length)) {
       const partition = partitionOfBound(request, shape, bound)
-      if ((await removeShared(shape, partition, read, write)) || !spellsEmpty(request, shape)) return
+      if ((await removeShared(shape, partition, read, write)) || !spellsEmpty(request, shape, bound)) return
     }
     const { values } = keyOfBound(request, shape, bound)
     const there = `SELECT ${[...(times === '' ? [] : [times]), quotedName(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${key}`

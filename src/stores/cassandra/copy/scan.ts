@@ -1,6 +1,6 @@
 /** Rows of a range in canonical form, with the times of their values where they are asked for. */
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
-import type { Bound } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { RINGS, tokensOfRange } from '../../../model/copy/ring.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -122,7 +122,7 @@ async function* looked(
   link: CassandraLink,
   { table, where, columns: asked }: RowRequest,
   decoder: RowDecoder,
-  keys: readonly Bound[],
+  keys: readonly RowKey[],
   signal: AbortSignal,
 ): AsyncGenerator<DriverPage> {
   const typeOf = (name: string): ColumnType =>
@@ -136,12 +136,14 @@ async function* looked(
   const spellsEmpty = table.key.slice(columns).every((name) => typeOf(name).kind === 'text')
   const ask = async ({ cql, parameters }: Query): Promise<readonly DriverRow[]> =>
     (await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })).rows
-  const look = async (key: Bound): Promise<readonly DriverRow[]> => {
+  const look = async (key: RowKey): Promise<readonly DriverRow[]> => {
     const encoded = (from: number, to: number): readonly (Buffer | null)[] =>
       parts.slice(from, to).map((part, i) => part(key[from + i] ?? ''))
     const partition = encoded(0, columns)
     const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
-    if (!mayShare || spellsEmpty) {
+    // Older programs spelled what has no value as empty texts. A NULL is the key of no other row.
+    if (!mayShare && key.includes(null)) return []
+    if (!mayShare || (spellsEmpty && !key.includes(null))) {
       const found = await ask(byKey(table, decoder.what, [...partition, ...encoded(columns, parts.length)], where))
       if (found.length > 0 || !mayShare) return found
     }

@@ -1,16 +1,17 @@
 /** Partitions that hold nothing but static values: their key ends with that of the partition. */
-import type { Bound } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { longBytes } from '../long-bytes.ts'
 import { tableName } from './names.ts'
 import type { TableShape } from './shape.ts'
 
 /**
- * Whether a bound may be that of such a partition. A row whose clustering key is empty texts is spelled the same: of the two a partition can only have one.
+ * Whether a key may be that of such a partition. Older programs spelled it with empty texts, as that of a row whose clustering key is empty texts: of the
+ * two a partition can only have one.
  * @param partition columns of the partition key
  */
-export function isSharedBound(bound: Bound, partition: number): boolean {
-  return bound.length > partition && bound.slice(partition).every((text) => text === '')
+export function isSharedBound(bound: RowKey, partition: number): boolean {
+  return bound.length > partition && bound.slice(partition).every((text) => text === null || text === '')
 }
 
 export function hasStatics({ columns }: TableShape): boolean {

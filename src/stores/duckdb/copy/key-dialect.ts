@@ -2,7 +2,7 @@
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import type { Bound } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { keyColumns, type KeyDialect } from '../../key-ranges.ts'
 import { duckText } from './spell.ts'
 import { kept, wallClock } from './select.ts'
@@ -38,11 +38,11 @@ export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
 /** Keys from another system as DuckDB reads them; bytes as hexadecimal digits. */
 export function* boundTexts(
   table: TableSpec,
-  keys: readonly Bound[],
+  keys: readonly RowKey[],
   asOf: (column: Column) => ColumnType,
-): Generator<readonly string[]> {
+): Generator<RowKey> {
   const types = keyColumns(table).map(asOf)
-  for (const key of keys) yield key.map((text, i) => boundText(types[i] as ColumnType, text))
+  for (const key of keys) yield key.map((text, i) => (text === null ? null : boundText(types[i] as ColumnType, text)))
 }
 
 function boundText(as: ColumnType, text: string): string {

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
-import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
@@ -134,9 +135,14 @@ export class DuckdbView implements SourceView {
 }
 
 /** As the dialect hands them over. */
-function* keyTexts(table: TableSpec, keys: readonly Bound[]): Generator<readonly string[]> {
+function* keyTexts(table: TableSpec, keys: readonly RowKey[]): Generator<RowKey> {
   const columns = keyColumns(table)
-  for (const key of keys) yield columns.map((column, i) => String(SOURCE_KEYS.value(column, key[i] ?? '')))
+  for (const key of keys) {
+    yield columns.map((column, i) => {
+      const text = key[i] ?? null
+      return text === null ? null : String(SOURCE_KEYS.value(column, text))
+    })
+  }
 }
 
 function conditionOf(table: TableSpec, range: Range, where: string | null): Condition {

@@ -1,7 +1,8 @@
 /** Tables, keys and conditions as PostgreSQL writes them. Values stand in the text, because COPY takes no parameters. */
 import { randomUUID } from 'node:crypto'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { keyColumns, rangeCondition, type KeyDialect } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import { quoteName } from '../connect.ts'
@@ -62,9 +63,9 @@ export function rangeSql(table: TableSpec, relation: Relation, range: Range, whe
 
 /**
  * Rows with one of these keys, as a join: thousands of comparisons one after the other would be made for every row of the table.
- * @param keys in canonical form
+ * @param keys in canonical form; none with a NULL in it, which no list holds
  */
-export function amongSql(table: TableSpec, keys: readonly Bound[]): string {
+export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const columns = keyColumns(table)
   const lists = columns.map(
     (column, at) => `${literal(arrayText(keys.map((key) => typedText(column, key[at] ?? ''))))}::text[]`,

@@ -6,7 +6,7 @@ import type { KeySpan } from '../../../model/event.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { ChunkState } from './chunk-map.ts'
 
-export type RowAside = { readonly key: readonly string[]; readonly error: ErrorInfo }
+export type RowAside = { readonly key: readonly (string | null)[]; readonly error: ErrorInfo }
 
 export type Chunk = {
   readonly table: string

@@ -64,6 +64,6 @@ function edge(bound: readonly string[] | null | undefined, open: string): string
 }
 
 /** `id 431877`, `tenant 7, id 12`: a key with the names of its columns. */
-export function keyText(values: readonly string[], key: readonly string[]): string {
-  return values.map((value, i) => `${key[i] ?? 'key'} ${value}`).join(', ')
+export function keyText(values: readonly (string | null)[], key: readonly string[]): string {
+  return values.map((value, i) => `${key[i] ?? 'key'} ${value ?? 'NULL'}`).join(', ')
 }
