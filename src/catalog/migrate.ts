@@ -1,6 +1,6 @@
 /** Numbered, forward-only migrations. A catalog that a newer sluice made is refused, never guessed at. */
 import { createHash } from 'node:crypto'
-import { SluiceError } from '../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
 import { REPEATABLE, type SessionLock, type SqlDatabase, type SqlReader, type SqlTransaction } from '../stores/port.ts'
 import { dialectOf } from './dialect.ts'
@@ -123,7 +123,13 @@ async function applied(
     refuseForeign(names, reader.label)
     return []
   }
-  const rows = await reader.all(`SELECT version, name, checksum, breaking FROM ${TABLE} ORDER BY version`)
+  const rows = await reader
+    .all(`SELECT version, name, checksum, breaking FROM ${TABLE} ORDER BY version`)
+    .catch((error: unknown) => {
+      const { message, reason = '' } = asSluiceError(error)
+      if (/column/i.test(`${message} ${reason}`)) throw notACatalog(reader.label)
+      throw error
+    })
   const known = dialect.migrations
   const versions: number[] = []
   for (const [version, name, sum, breaking] of rows) {
@@ -141,7 +147,11 @@ async function applied(
 
 function refuseForeign(names: ReadonlySet<unknown>, label: string | undefined): void {
   if (!['delta_files', 'delta_tables', 'migration_status'].some((name) => names.has(name))) return
-  throw new SluiceError(
+  throw notACatalog(label)
+}
+
+function notACatalog(label: string | undefined): SluiceError {
+  return new SluiceError(
     'NOT_A_CATALOG',
     'the database holds tables named like a catalog, but sluice did not make them',
     {

@@ -107,6 +107,8 @@ export interface CopyStore extends AsyncDisposable {
   /** @throws SluiceError CONNECT_FAILED … */
   source(signal: AbortSignal): Promise<SourceView>
   target(): CopyTarget
+  /** Refuses what `CopyTarget.create` would refuse, and creates nothing; of stores that can tell. @throws SluiceError TABLE_REFUSED */
+  refuseUncreatable?(table: TableSpec, signal: AbortSignal): Promise<void>
   objects(): ObjectStore
   ledger(): Promise<LedgerDatabase>
   /** Sequences, expressions of generated columns, and whatever no copy brings along; of stores that know of any. */

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isLedgerTable } from '../../src/engine/copy/ledger/schema.ts'
+import { isLedgerTable } from '../../src/stores/ledger-tables.ts'
 
 test('no table of the ledger is taken for one of the user', () => {
   const folder = join(import.meta.dirname, '../../src/engine/copy/ledger')

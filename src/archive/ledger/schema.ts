@@ -7,6 +7,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { makeLate } from '../../stores/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
+import { refuseForeignTables } from '../../stores/ledger-tables.ts'
 import { TABLES, type Columns } from './columns.ts'
 
 /** 1 is what programs made that wrote no version. */
@@ -15,12 +16,13 @@ export const ARCHIVE_LEDGER_VERSION = 3
 /**
  * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next
  * one repeats the step; two programs at once repeat each other's statements.
- * @throws SluiceError LEDGER_NEWER
+ * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's; LEDGER_NEWER
  */
 export async function prepareArchiveLedger(database: LedgerDatabase): Promise<void> {
   const dialect = ledgerDialect(database.dialect)
   const version = await refuseNewer(database)
   if (version === ARCHIVE_LEDGER_VERSION) return
+  await refuseForeignTables(database, ['migration_archive_ledger', ...Object.keys(TABLES)])
   const { types } = dialect
   await makeLate(database, `CREATE TABLE IF NOT EXISTS migration_archive_ledger (version ${types.integer} NOT NULL)`)
   for (const [name, { key, unique, columns }] of Object.entries(TABLES)) {
@@ -47,12 +49,16 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
 
 /**
  * @returns the version of the ledger; 0 without archives, 1 where the program that made it wrote no version
- * @throws SluiceError LEDGER_NEWER: what a newer program wrote may mean something else
+ * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's; LEDGER_NEWER: what a newer program wrote may mean something else
  */
 export async function refuseNewer(database: LedgerDatabase): Promise<number> {
-  if ((await ledgerColumns(database, 'migration_archive_ledger')).size === 0) {
+  const columns = await ledgerColumns(database, 'migration_archive_ledger')
+  if (columns.size === 0) {
+    await refuseForeignTables(database, Object.keys(TABLES), 'each')
     return (await hasArchives(database)) ? 1 : 0
   }
+  if (columns.size > 1 || !columns.has('version'))
+    await refuseForeignTables(database, ['migration_archive_ledger'], 'each')
   const [row] = await database.all('SELECT MAX(version) FROM migration_archive_ledger')
   const version = Number(row?.[0] ?? 1)
   if (version <= ARCHIVE_LEDGER_VERSION) return version

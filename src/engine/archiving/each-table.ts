@@ -4,7 +4,7 @@ import { archivedTables, readArchive, type ArchiveRecord } from '../../archive/l
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
-import { isLedgerTable } from '../copy/ledger/schema.ts'
+import { isLedgerTable } from '../../stores/ledger-tables.ts'
 import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
 import { readingLedger } from './reading-ledger.ts'
 

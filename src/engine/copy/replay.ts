@@ -102,13 +102,16 @@ function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
     const name = source.key[i] ?? ''
     return text === '' && Object.hasOwn(aside.row, name) && aside.row[name] === null ? null : text
   })
-  const isMade = (at: number): boolean =>
-    source.columns.find(({ name }) => name === source.key[at])?.made !== undefined
+  const isMade = (at: number): boolean => source.columns.find(({ name }) => name === source.key[at])?.made !== undefined
   const isPartition = key.some((text, at) => text === null && !isMade(at)) || /^token -?\d+$/.test(key[0] ?? '')
   if (aside.stage === 'read' && source.ring !== undefined && isPartition) {
-    throw new SluiceError('ROW_REFUSED', `what rows the partition ${rowKeyText(key)} has was not known: it could not be read`, {
-      hint: 'run the same copy with --again once it can be read: that compares both sides, and writes what is missing',
-    })
+    throw new SluiceError(
+      'ROW_REFUSED',
+      `what rows the partition ${rowKeyText(key)} has was not known: it could not be read`,
+      {
+        hint: 'run the same copy with --again once it can be read: that compares both sides, and writes what is missing',
+      },
+    )
   }
   return key
 }

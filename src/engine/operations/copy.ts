@@ -40,7 +40,9 @@ import { CopyTrack } from '../copy/track/copy-track.ts'
 import { ToldRuns } from '../copy/track/told-runs.ts'
 import { Views } from '../copy/views.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import { onSide } from '../copy/sides.ts'
 import { derivedStore } from '../../stores/derived/index.ts'
+import { refuseForeignAmong } from '../../stores/ledger-tables.ts'
 import type { CopyOperation, Wish } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 
@@ -104,6 +106,8 @@ export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
   const left = await again(() => planLeftBehind(planned, byPattern, run.interrupt.abort))
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {
+    // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
+    refuseForeignAmong(await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort))))
     emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(planned, operation, to))
     return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
   }

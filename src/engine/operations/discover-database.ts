@@ -2,7 +2,7 @@
 import { tableText, type RingSpec, type TableSpec } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { openSourceStore } from '../copy/open-stores.ts'
-import { isLedgerTable, isOwnLedgerTable } from '../copy/ledger/schema.ts'
+import { isLedgerTable, isOwnLedgerTable } from '../../stores/ledger-tables.ts'
 import type { Operation } from '../operation.ts'
 import type { Ending, Run } from '../run-context.ts'
 

@@ -2,47 +2,20 @@
  * The tables of the ledger. `migration_checkpoints` begins with the columns that users of the resumable script query, and keeps one row a chunk
  * that counts: what was cut again, and what belongs to copies of before, goes to `migration_chunk_history`.
  */
-import type { TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
+import { refuseForeignTables } from '../../../stores/ledger-tables.ts'
 import { CHUNK_COLUMNS, columnType, indexes, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
 
 export const LEDGER_VERSION = 2
 
-/** Names of the ledger's own tables, which are never part of a copy by pattern. */
-export function isLedgerTable({ name }: TableName): boolean {
-  return /^(?:migration_(?:ledger|runs|plans|checkpoints|chunk_history|quarantine|repairs|repair_plans|rechecks|tracked_runs|tokens|objects|accepted_differences|surplus_changes|archives|archive_(?:partitions|history|heads|ledger)|removals)|sluice_ledger_(?:head|log|part))$/.test(
-    name,
-  )
-}
-
-/** A column that tells a table of the ledger from a user's own table of that name; every other table of the ledger has a `table_name`. */
-const MARKS: Readonly<Record<string, readonly string[]>> = {
-  migration_ledger: ['version'],
-  migration_runs: ['plan_hash'],
-  migration_plans: ['plan_hash'],
-  // The script's own table has no more than this.
-  migration_checkpoints: ['records_processed'],
-  migration_chunk_history: ['retired_ms'],
-  migration_quarantine: ['quarantine_id'],
-  migration_repairs: ['repair_id'],
-  migration_tokens: ['token'],
-}
-
-/** Whether a table that `isLedgerTable` names has the columns of the ledger's, and is none of the user's. */
-export function isOwnLedgerTable({ table, columns }: TableSpec): boolean {
-  const names = new Set(columns.map(({ name }) => name))
-  const marks = MARKS[table.name] ?? (table.name.startsWith('migration_') ? ['table_name'] : [])
-  return marks.every((mark) => names.has(mark))
-}
-
 /**
  * Creates a missing ledger, brings an older one to this version, and adds columns to a table that the script left. A program that is killed meanwhile
  * leaves the old version behind, and the next one repeats the step; several programs at once repeat each other's statements.
  * @returns whether a table of the script was found and adopted
- * @throws SluiceError LEDGER_NEWER
+ * @throws SluiceError LEDGER_NEWER; TABLE_REFUSED where a table of a user has a name of the ledger's
  */
 export async function prepareLedger(database: LedgerDatabase): Promise<{ readonly adopted: boolean }> {
   const dialect = ledgerDialect(database.dialect)
@@ -56,6 +29,7 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
       },
     )
   }
+  if (version < LEDGER_VERSION) await refuseForeignTables(database)
   for (const sql of removals(database.dialect)) await runDdl(database, sql)
   if (version === LEDGER_VERSION) return { adopted: false }
   const adopted = version === 0 && (await create(database, dialect))
@@ -98,13 +72,20 @@ async function noteVersion(database: LedgerDatabase, version: number): Promise<v
   ])
 }
 
-/** Whether there is a ledger, of this version or another: `runs` and `doctor` read it as it is. */
+/**
+ * Whether there is a ledger, of this version or another: `runs` and `doctor` read it as it is.
+ * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's
+ */
 export async function hasLedger(database: LedgerDatabase): Promise<boolean> {
-  return (await versionOf(database, ledgerDialect(database.dialect))) > 0
+  const isThere = (await versionOf(database, ledgerDialect(database.dialect))) > 0
+  if (!isThere) await refuseForeignTables(database, undefined, 'each')
+  return isThere
 }
 
 async function versionOf(database: LedgerDatabase, dialect: LedgerDialect): Promise<number> {
-  if ((await columnNames(database, dialect, 'migration_ledger')).size === 0) return 0
+  const columns = await columnNames(database, dialect, 'migration_ledger')
+  if (columns.size === 0) return 0
+  if (columns.size > 1 || !columns.has('version')) await refuseForeignTables(database, ['migration_ledger'], 'each')
   const [row] = await database.all('SELECT MAX(version) FROM migration_ledger')
   return Number(row?.[0] ?? 0)
 }

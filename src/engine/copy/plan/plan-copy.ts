@@ -5,7 +5,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, Extent } from '../../../stores/copy-port.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { onSide } from '../sides.ts'
-import { isLedgerTable, isOwnLedgerTable } from '../ledger/schema.ts'
+import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
 import type { Views } from '../views.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
@@ -172,6 +172,7 @@ async function planOne(
     const there = found === null ? null : await detailedTarget(found, sized, to, around)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
     const plan = planTable(from, to, sized, there, targetName, wishes)
+    if (plan.create) await again(async () => to.refuseUncreatable?.(plan.target, signal))
     // Ranges of a ring hold as many rows as happen to lie there: about so many.
     const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(extent, ring) }
     return { source, wishes, targetName, extent, ring, plan: sizedPlan, error: null }

@@ -2,6 +2,7 @@
 import { isConnectionLoss, connectFailed } from '../errors.ts'
 import { retrying } from '../../retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { PartitionStore, PeriodStore } from '../../archive-port.ts'
 import type {
@@ -36,7 +37,7 @@ import { CopySession } from './session.ts'
 import { openSource } from './source.ts'
 import { literal, tableSql } from './sql.ts'
 import { findTables } from './tables.ts'
-import { PostgresTarget } from './target.ts'
+import { PostgresTarget, refuseUnknownTypes } from './target.ts'
 import { PostgresTrack } from './track.ts'
 import type { TrackStore } from '../../track-port.ts'
 import { declareType } from './types.ts'
@@ -210,6 +211,15 @@ class PostgresCopy implements CopyStore {
 
   partitions(): PartitionStore {
     return new PostgresPartitions(this.identity, this.#sessions, this.#steps)
+  }
+
+  async refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    try {
+      await this.#sessions.use((session) => underSignal(session, signal, () => refuseUnknownTypes(table, session)))
+    } catch (error) {
+      throw error instanceof SluiceError ? error : sourceError(error, this.#settings)
+    }
   }
 
   async comments({ table }: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {

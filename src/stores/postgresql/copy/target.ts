@@ -201,6 +201,16 @@ async function columnSql(table: TableName, column: Column, keepBytes: boolean, s
   return parts.join(' ')
 }
 
+/** Of a table that a plan is going to create: nothing is created or changed. @throws SluiceError TABLE_REFUSED as the creation would */
+export async function refuseUnknownTypes(table: TableSpec, session: CopySession): Promise<void> {
+  await session.ask('BEGIN READ ONLY')
+  try {
+    for (const column of table.columns) await refuseUnknownType(table, column, session)
+  } finally {
+    await session.ask('ROLLBACK')
+  }
+}
+
 /**
  * The name of a type is part of a statement as it stands: what is more than one is refused with what is none.
  * @throws SluiceError TABLE_REFUSED
