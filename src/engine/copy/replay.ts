@@ -103,7 +103,10 @@ function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
     return text === '' && Object.hasOwn(aside.row, name) && aside.row[name] === null ? null : text
   })
   const isMade = (at: number): boolean => source.columns.find(({ name }) => name === source.key[at])?.made !== undefined
-  const isPartition = key.some((text, at) => text === null && !isMade(at)) || /^token -?\d+$/.test(key[0] ?? '')
+  const isPartition =
+    /^token -?\d+$/.test(key[0] ?? '') ||
+    (key.some((text, at) => text === null && !isMade(at)) &&
+      Object.entries(aside.row).every(([name, value]) => value === null || source.key.includes(name)))
   if (aside.stage === 'read' && source.ring !== undefined && isPartition) {
     throw new SluiceError(
       'ROW_REFUSED',
