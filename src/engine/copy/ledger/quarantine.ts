@@ -37,7 +37,7 @@ export function quarantineStatement(
   const { key, row, nth = 0 } = aside
   const isKeyless = key.length === 0
   // Each row that was refused has a line of its own, and the same one when its chunk is copied once more.
-  const among = isOneRow(key) ? [] : [isKeyless ? Number(claim.no) : null, nth]
+  const among = isOneRow(key) ? [] : [isKeyless ? claim.no : null, nth]
   const identity = [table.schema, table.name, key, isKeyless ? row : null, ...among]
   const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)
   return [
