@@ -218,11 +218,14 @@ function fsckText({ totals, ms }: RunFinished): string {
     vectors = '0',
     footers = '0',
     rowsRead = '0',
+    deep = '0',
     findings = '0',
     notes = '0',
   } = totals
   const listed = checked === files ? plural(files, 'file') : `${grouped(checked)} of ${plural(files, 'file')}`
-  const rows = rowsRead === '0' ? 'no rows were read (--deep reads them)' : `rows of ${plural(rowsRead, 'file')} read`
+  const none = deep === '1' ? 'rows of no file could be read' : 'no rows were read (--deep reads them)'
+  const of = rowsRead === checked ? '' : ` of ${grouped(checked)}`
+  const rows = rowsRead === '0' ? none : `rows of ${plural(rowsRead, 'file')}${of} read`
   const looked = `${listed} listed, ${plural(footers, 'footer')} and ${plural(vectors, 'deletion vector')} read, ${rows}`
   return `v${totals['version']}: ${plural(findings, 'finding')}, ${plural(notes, 'note')}; ${looked}; ${durationText(ms)}`
 }

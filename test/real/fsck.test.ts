@@ -82,6 +82,22 @@ test('the case of the issue: a file of 100 bytes, and every deletion vector gone
   }
 })
 
+test('what was read and what not is said where files are missing', async () => {
+  const { folder, files } = copied()
+  for (const file of files) rmSync(join(folder, file))
+  const performed = await perform(fsckOf(folder, { deep: true }))
+  const rows = performed.events.filter((event) => event.type === 'fsck.checked').find(({ check }) => check === 'rows')
+  expect(rows).toMatchObject({ looked: '0', of: '3', detail: 'no file could be read back' })
+})
+
+test('a max that only begins a text is told by the rows where the footer does not know them whole', async () => {
+  const { folder, files } = copied()
+  falsify(folder, files[1]!, (stats) => (stats.maxValues['name'] = 'name 001398'))
+  const [found] = findings(await perform(fsckOf(folder, { deep: true })))
+  expect(found).toMatchObject({ finding: 'statistics', column: 'name' })
+  expect(found?.detail).toMatch(/by UTF-8 bytes$/)
+})
+
 describe('damage', () => {
   const damages: readonly (readonly [string, (table: HealthyTable) => void, readonly string[]])[] = [
     ['a file that is gone', ({ folder, files }) => rmSync(join(folder, files[0]!)), ['file-missing']],
@@ -146,6 +162,39 @@ describe('damage', () => {
       'a text too small',
       ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.maxValues['name'] = 'name 000398')),
       ['statistics'],
+    ],
+    [
+      'a max that only begins the values',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.maxValues['name'] = 'name')),
+      ['statistics'],
+    ],
+    [
+      'a max of another type',
+      ({ folder, files }) => falsify(folder, files[0]!, (stats) => (stats.maxValues['id'] = 'abc')),
+      ['statistics-unreadable'],
+    ],
+    [
+      'a text without quotes, a day that is none, a count that is none',
+      ({ folder, files }) =>
+        falsify(folder, files[0]!, (stats) => {
+          stats.minValues['name'] = 7
+          stats.maxValues['day'] = '2024-13-45'
+          stats.nullCount['id'] = -1
+        }),
+      ['statistics', 'statistics-unreadable'],
+    ],
+    [
+      'statistics that are no JSON',
+      ({ folder, files: [file = ''] }) => {
+        const lines = readFileSync(logOf(folder), 'utf8').split('\n')
+        const broken = lines.map((line) => {
+          if (!line.includes(`"path":"${file}"`)) return line
+          const { add } = JSON.parse(line) as { add: object }
+          return JSON.stringify({ add: { ...add, stats: '{bad' } })
+        })
+        writeFileSync(logOf(folder), broken.join('\n'))
+      },
+      ['statistics-unreadable'],
     ],
     [
       'a field of a struct',

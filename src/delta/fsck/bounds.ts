@@ -1,12 +1,14 @@
 /**
- * Values of a file beside the statistics of the log. A value is out of bounds exactly where a condition on it would skip the file, so it is
- * judged by the code that skips files: whatever that forgives (times cut to milliseconds, cut texts, NaN) is forgiven here.
+ * Values of a file beside the statistics of the log. A value is out of bounds where a condition on it would skip the file, so it is judged by
+ * the code that skips files: whatever that forgives (times cut to milliseconds, NaN) is forgiven here, but for a text above its max, which
+ * readers do skip.
  */
-import { parseTimestamp } from '../../model/instant.ts'
+import { parseDate, parseTimestamp } from '../../model/instant.ts'
 import type { LiteralValue } from '../../model/predicate.ts'
 import { checksOf } from '../value-checks.ts'
-import type { LeafColumn } from '../schema.ts'
-import { statsReader } from '../stats.ts'
+import { typeText, type LeafColumn } from '../schema.ts'
+import { jsonText, statsReader } from '../stats.ts'
+import { compareCodePoints } from '../value-domains.ts'
 
 export type Misstated = {
   readonly column: string
@@ -49,6 +51,64 @@ export function statsOfFiles(columns: readonly LeafColumn[]): (stats: string) =>
   }
 }
 
+const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/
+const WHOLE_NUMBER = /^-?\d+(\.0*)?$/
+const COUNT = /^\d+$/
+const NO_NUMBER = /^"[+-]?(nan|inf|infinity)"$/i
+
+/**
+ * Bounds and counts that are no values of the column's type in JSON: readers that parse them fail, or go without.
+ * @returns with the piece of the log as it is written
+ */
+export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][number]): readonly Misstated[] {
+  const name = column.physicalPath.join('.')
+  const wrong: Misstated[] = []
+  const type = typeText(column.field.type)
+  for (const [what, piece] of [
+    ['minValues', min],
+    ['maxValues', max],
+  ] as const) {
+    if (piece === undefined || isOfType(column, piece)) continue
+    const detail = `${what} of ${name} is ${shown(piece)}, which is no ${type}`
+    wrong.push({ column: name, log: shown(piece), found: type, detail })
+  }
+  if (nulls !== undefined && !COUNT.test(nulls)) {
+    const detail = `nullCount of ${name} is ${shown(nulls)}, which is no count`
+    wrong.push({ column: name, log: shown(nulls), found: 'count', detail })
+  }
+  return wrong
+}
+
+function isOfType({ field }: LeafColumn, piece: string): boolean {
+  const { type } = field
+  const text = jsonText(piece)
+  switch (type.kind === 'primitive' ? type.name : type.kind) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'long':
+      return WHOLE_NUMBER.test(piece)
+    case 'float':
+    case 'double':
+      return NUMBER.test(piece) || NO_NUMBER.test(piece) || /^-?(nan|infinity)$/i.test(piece)
+    case 'decimal':
+      // Some writers quote decimals, so that no reader rounds them.
+      return NUMBER.test(text ?? piece)
+    case 'string':
+    case 'binary':
+      return text !== null
+    case 'date':
+      return text !== null && parseDate(text) !== null
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return text !== null && parseTimestamp(text) !== null
+    case 'boolean':
+      return piece === 'true' || piece === 'false'
+    default:
+      return true
+  }
+}
+
 /** Whether bounds of this type are compared at all. */
 export function hasBounds({ field }: LeafColumn): boolean {
   return typeof checksOf(field) !== 'string'
@@ -73,7 +133,8 @@ export function misstatements(
   const outside = facts.values.find((value) => !mayHold(column, value, min, max))
   if (outside !== undefined) {
     const log = `${min ?? 'unbounded'} to ${max ?? 'unbounded'}`
-    const detail = `${name} holds ${shown(outside)}, outside of ${shown(log)}`
+    const order = isPlainText(column) ? ', by UTF-8 bytes' : ''
+    const detail = `${name} holds ${shown(outside)}, outside of ${shown(log)}${order}`
     found.push({ column: name, log: shown(log), found: shown(outside), detail })
   }
   return found
@@ -95,8 +156,25 @@ function shown(text: string): string {
 function mayHold(column: LeafColumn, value: string, min: string | undefined, max: string | undefined): boolean {
   const checks = checksOf(column.field)
   if (typeof checks === 'string') return true
+  if (isPlainText(column) && max !== undefined && !isBelow(value, max)) return false
   const literal = literalOf(column, value)
   return literal === null || (checks.compare('=', literal)?.stats(min, max) ?? true)
+}
+
+function isPlainText({ field }: LeafColumn): boolean {
+  return field.type.kind === 'primitive' && field.type.name === 'string' && !('__COLLATIONS' in field.metadata)
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+/**
+ * Whether a text is at most its max, by code points, which is the order of UTF-8 bytes. A max that was cut has to be raised: what only begins
+ * the value is below it, and other readers skip the file, though ours does not.
+ */
+function isBelow(value: string, max: string): boolean {
+  const text = jsonText(max)
+  // Half a character is what became of a whole one on its way into JSON.
+  return text === null || LONE_SURROGATE.test(text) || compareCodePoints(value, text) <= 0
 }
 
 function literalOf(column: LeafColumn, value: string): LiteralValue | null {

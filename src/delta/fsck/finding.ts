@@ -20,6 +20,8 @@ export const FINDINGS = {
   'column-type': 'readers refuse the file or misread it: rewrite it with the schema of the table',
   statistics:
     'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
+  'statistics-unreadable':
+    'readers that parse them fail, or read every file: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
   'checkpoint-unreadable':
     'readers that start from it cannot open the table: restore the file, or write a new checkpoint while the commits are there',

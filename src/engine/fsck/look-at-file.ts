@@ -1,5 +1,12 @@
 /** What is wrong with one data file and its deletion vector: everything that needs the file to be opened. */
-import { hasBounds, misstatements, statsOfFiles, type ColumnFacts, type StatsOfFile } from '../../delta/fsck/bounds.ts'
+import {
+  hasBounds,
+  illTyped,
+  misstatements,
+  statsOfFiles,
+  type ColumnFacts,
+  type StatsOfFile,
+} from '../../delta/fsck/bounds.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import { fitOf, type Fit } from '../../delta/fsck/schema-fit.ts'
 import { leafColumns } from '../../delta/schema.ts'
@@ -7,6 +14,9 @@ import { numRecordsOf } from '../../delta/stats.ts'
 import type { DeletionVector } from '../../delta/deletion-vector.ts'
 import type { FileFault, Footer, ParquetFooters, ScannedRows } from '../../model/parquet-footers.ts'
 import type { FsckFile, Subject } from './subject.ts'
+
+/** Characters of broken statistics that are shown. */
+const SHOWN = 80
 
 /** What was looked at in a file. */
 export type FileLook = {
@@ -34,10 +44,11 @@ export class FileExaminer {
   /** What the footer says beside the log. */
   footer(file: FsckFile, footer: Footer | FileFault): FileLook {
     const { path } = file
-    if ('fault' in footer) return look([faultFinding(file, footer)])
+    if ('fault' in footer) return look([faultFinding(file, footer), ...this.statistics(file)])
     const findings: Finding[] = [...rowFindings(file, footer.rows), ...this.#columnFindings(file, footer)]
     const stats = file.stats === null ? null : this.#statsOf(file.stats)
-    if (stats === null) return look(findings)
+    if (stats === null) return look([...findings, ...this.statistics(file)])
+    findings.push(...this.statistics(file))
     const fit = this.#fit(footer)
     const tight = stats.tightBounds
     let bounds = 0
@@ -57,6 +68,20 @@ export class FileExaminer {
       }
     }
     return { ...look(findings), bounds }
+  }
+
+  /** What the statistics of the log are by themselves. */
+  statistics({ path, stats: text }: FsckFile): readonly Finding[] {
+    if (text === null) return []
+    const wrong = { level: 'finding', kind: 'statistics-unreadable', path } as const
+    const stats = this.#statsOf(text)
+    if (stats === null) return [{ ...wrong, log: text.slice(0, SHOWN), detail: 'its statistics are no JSON object' }]
+    const findings: Finding[] = stats.columns.flatMap((stated) => illTyped(stated)).map((one) => ({ ...wrong, ...one }))
+    if (stats.numRecords !== undefined && numRecordsOf(text) === null) {
+      const log = stats.numRecords.slice(0, SHOWN)
+      findings.push({ ...wrong, log, detail: `numRecords is ${log}, which is no count` })
+    }
+    return findings
   }
 
   /** Reads the file back and compares what its rows come to. */

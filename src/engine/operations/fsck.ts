@@ -188,7 +188,13 @@ class Check {
     report.checked('statistics', footers, wanted, report.of('statistics'), compared)
     if (!deep) return
     const summed = `${summedPages} of ${pages} pages have a CRC-32`
-    report.checked('rows', rows, wanted, report.of('page-checksum'), `${drawn}all rows read back; ${summed}`)
+    report.checked(
+      'rows',
+      rows,
+      wanted,
+      report.of('page-checksum'),
+      `${drawn}${rows === 0 ? 'no file could be read back' : `all rows of ${rows === 1 ? 'one file' : `${rows} files`} read back; ${summed}`}`,
+    )
   }
 
   #tellCheckpoints({ all, read, notRead, sidecars }: CheckpointCounts, pages: number): void {
@@ -273,6 +279,7 @@ class Check {
       vectors: dec(inside.vectors),
       footers: dec(inside.footers),
       rowsRead: dec(inside.rows),
+      deep: dec(Number(this.#operation.deep)),
       checkpointsRead: dec(checkpoints.read),
       sidecars: dec(checkpoints.sidecars),
       findings: dec(findings),
@@ -296,7 +303,8 @@ class Check {
   #proof({ vectors, footers, rows }: InsideCounts, { all, read: checkpoints }: CheckpointCounts): string {
     const { wanted } = this.#counts
     const some = footers < wanted ? ` of ${wanted}` : ''
-    const read = rows === 0 ? 'not rows' : `rows of ${rows}${rows < wanted ? ` of ${wanted}` : ''} files`
+    const none = this.#operation.deep ? 'rows of no file' : 'not rows'
+    const read = rows === 0 ? none : `rows of ${rows}${rows < wanted ? ` of ${wanted}` : ''} files`
     const bases = all === 0 ? '' : `; ${checkpoints} of ${all} checkpoints`
     return `${wanted} files listed, ${footers}${some} footers, ${vectors} vectors; ${read}${bases}`
   }
