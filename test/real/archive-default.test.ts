@@ -19,7 +19,8 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 6
   const place = await makePlace('postgresql', folder)
   const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
   await place.sql(`CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`)
-  const { run, drop, verify } = commandsOf(archived)
+  const { run, drop, verify, restore } = commandsOf(archived)
+  let hint = ''
   expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
   expect((await perform({ ...drop, partitions: ['2020-Q2'] } as Operation)).finished).toMatchObject({ exitCode: 0 })
   expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
@@ -45,6 +46,14 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 6
   expect(notes(await perform(run))).toContain(
     `the default partition public.${TABLE}_rest holds 3 rows, which no run archives`,
   )
+  const back = { ...restore, partitions: ['2020-Q1'] } as Operation
+  for (const dryRun of [true, false]) {
+    const { finished } = await perform({ ...back, dryRun } as Operation)
+    expect(finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
+    if (dryRun)
+      expect(finished.error?.message).toContain('1 row of 2020-Q1 came late, and stands in the default partition')
+    else hint = finished.error?.hint ?? ''
+  }
   const verified = await perform(verify)
   expect(verified.finished).toMatchObject({ exitCode: 1 })
   const found = verified.events.flatMap((event) =>
@@ -56,6 +65,13 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 6
     expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, but not in the archive: 90002, 2020-05-05`),
     expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, under keys that the archive has`),
   ])
+  // The statements of the hint lead out, as they stand.
+  const [, away = '', again = ''] =
+    /^take them aside: (.*); run the same command again; then bring them back: (.*)$/.exec(hint) ?? []
+  await place.sql(...away.split('; '))
+  expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })
+  await place.sql(again)
+  expect(await place.rows(`SELECT count(*) FROM ${TABLE} WHERE at < '2020-04-01'`)).toEqual([['21']])
 })
 
 test('rows without a time', async () => {

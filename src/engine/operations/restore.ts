@@ -1,5 +1,5 @@
 /** `restore`: archived partitions back into the live table, compared with what was proved of them. */
-import { foresee, type RestoreWishes } from '../../archive/lifecycle/foresee.ts'
+import { foresee, type Foreseen, type RestoreWishes } from '../../archive/lifecycle/foresee.ts'
 import { restorePartition } from '../../archive/lifecycle/restore.ts'
 import type { FindLate } from '../../archive/lifecycle/rows-now.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
@@ -17,6 +17,7 @@ import { labelNamed } from '../archiving/label-named.ts'
 import { keyDifferences } from '../archiving/late-rows.ts'
 import { openArchive, type OpenArchive } from '../archiving/open.ts'
 import { emitArchivePlan } from '../archiving/plan-event.ts'
+import { periodRows, type PeriodLook } from '../archiving/period-rows.ts'
 import type { PlannedPartition } from '../archiving/plan.ts'
 import { requireOrigin } from '../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../archiving/standing.ts'
@@ -97,6 +98,21 @@ function lateRows({ context }: OpenArchive, store: CopyStore, record: ArchiveRec
   }
 }
 
+/** A native partition cannot be attached while rows of its period stand in the default one. */
+function besideDefault(
+  { label }: ArchivedPartition,
+  look: PeriodLook | undefined,
+  seen: Foreseen,
+): Pick<Foreseen, 'text' | 'refusal'> {
+  if (look === undefined || !('rows' in look) || look.place === undefined || look.rows === 0n) return seen
+  const what = `${look.rows} ${look.rows === 1n ? 'row' : 'rows'} of ${label} came late, and ${look.rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(look.place.table.table)}`
+  const refusal = new SluiceError('TABLE_REFUSED', what, {
+    reason: 'a partition cannot be attached beside rows of its period',
+    hint: 'the same command without --dry-run changes nothing, and says the statements that take them aside and back',
+  })
+  return { text: what, refusal }
+}
+
 type Asked = {
   readonly table: TableSpec
   readonly record: ArchiveRecord
@@ -113,8 +129,12 @@ async function foretold(
   const standing = await standingOf(record, opened, run)
   const partitions: PlannedPartition[] = []
   const refusals: SluiceError[] = []
+  const natives = chosen.filter(({ native }) => native !== null)
+  const source = { store: opened.store, table, signal: run.interrupt.abort }
+  const looks = await periodRows(source, { ...record, partitions: natives }, 'any')
   for (const known of chosen) {
-    const { text, refusal } = await foresee(open.context, known, wishes)
+    const seen = await foresee(open.context, known, wishes)
+    const { text, refusal } = seen.refusal === null ? besideDefault(known, looks.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
     const note = refusal === null ? text : `it would be refused: ${text}`

@@ -1,18 +1,21 @@
 /** Putting a table under a partitioned one, so that nobody waits while its rows are looked at. */
-import type { TableName } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../connect.ts'
+import { sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { betweenSql, boundsSql, type Bounds } from './bounds.ts'
 import { tableByName, type FoundTable, type PartitionKey } from './known.ts'
 import type { KnownTable } from './locks.ts'
+import { suffixed } from './move.ts'
 import { BOUNDS } from './step-errors.ts'
 
 export type Parent = FoundTable & { readonly key: PartitionKey }
 
 /**
  * The constraint says what the server would look for in all rows with the parent locked.
- * @throws what the server says, where other partitions hold a part of the range, or the default one rows of it
+ * @throws SluiceError TABLE_REFUSED where the default partition holds rows of the range; what the server says, where others hold a part of it
  */
 export async function attachTable(
   session: CopySession,
@@ -24,8 +27,36 @@ export async function attachTable(
   const table = tableSql(name)
   const constraint = quoteName(`${BOUNDS}${oid}`)
   await session.ask(`ALTER TABLE ${table} ADD CONSTRAINT ${constraint} CHECK (${betweenSql(column, type, bounds)})`)
-  await session.ask(`ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${table} ${boundsSql(bounds)}`)
+  // Once the server has refused, it answers no question of this transaction.
+  const rest = await defaultOf(session, parent)
+  try {
+    await session.ask(`ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${table} ${boundsSql(bounds)}`)
+  } catch (error) {
+    const ofBounds = (error as { readonly constraint?: string }).constraint?.startsWith(BOUNDS) === true
+    if (sqlStateOf(error) !== '23514' || ofBounds || rest === null) throw error
+    throw inTheWay(parent, rest, betweenSql(column, type, bounds), error)
+  }
   await session.ask(`ALTER TABLE ${table} DROP CONSTRAINT ${constraint}`)
+}
+
+async function defaultOf(session: CopySession, { oid }: Parent): Promise<TableName | null> {
+  const [row] = await session.ask(
+    `SELECT n.nspname, c.relname FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_class c ON c.oid = p.partdefid
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.partrelid = ${literal(oid)}::oid`,
+  )
+  return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
+}
+
+/** Rows that came when the partition had left: the statements take them aside, and back once it stands there again. */
+function inTheWay({ name }: Parent, rest: TableName, where: string, cause: unknown): SluiceError {
+  const [from, aside] = [tableSql(rest), tableSql({ ...rest, name: suffixed(rest.name, 'late') })]
+  const away = `BEGIN; CREATE TABLE ${aside} AS SELECT * FROM ${from} WHERE ${where}; DELETE FROM ${from} WHERE ${where}; COMMIT`
+  return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(rest)} holds rows between its bounds`, {
+    where: tableText(name),
+    reason: 'they came when the partition had left, and nothing was changed',
+    hint: `take them aside: ${away}; run the same command again; then bring them back: INSERT INTO ${tableSql(name)} SELECT * FROM ${aside}`,
+    cause,
+  })
 }
 
 /** A table that can be attached; its indexes are made when it is, unless the default partition would be locked meanwhile. */
