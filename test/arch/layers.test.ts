@@ -78,6 +78,21 @@ describe('directions of dependency', () => {
     expect(wrong.map((file) => file.name)).toEqual([])
   })
 
+  test('no circle of imports, types included', () => {
+    const to = new Map(sources.map(({ name, imports }) => [name, imports.flatMap(({ specifier }) => targetOf(name, specifier) ?? [])])) // prettier-ignore
+    const done = new Set<string>()
+    const circles: string[] = []
+    const walk = (name: string, way: readonly string[]): void => {
+      const at = way.indexOf(name)
+      if (at >= 0) circles.push([...way.slice(at), name].join(' -> '))
+      if (at >= 0 || done.has(name)) return
+      for (const next of to.get(name) ?? []) walk(next, [...way, name])
+      done.add(name)
+    }
+    for (const { name } of sources) walk(name, [])
+    expect(circles).toEqual([])
+  })
+
   test('relative imports name the file that is there, and stay inside src', () => {
     const names = new Set(sources.map((file) => file.name))
     const wrong = edges.filter((edge) => {

@@ -144,6 +144,9 @@ describe('from PostgreSQL', () => {
     const accepted = await perform(copyOf(source, doubles, 'c', { decimal: 'real', acceptLossy: ['wide'] }))
     expect(accepted.finished.exitCode).toBe(0)
     expect(await doubles.rows('SELECT DISTINCT typeof(speed), typeof(wide) FROM c')).toEqual([['real', 'real']])
+    const diff = { kind: 'diff', from: source.url, to: doubles.url, tables: ['c'], rename: {}, workers: 1 } as never
+    const compared = (await perform(diff)).events.find((event) => event.type === 'table.finished')
+    expect(JSON.stringify(compared)).toContain('compared as the target can hold them, and not as they are: wide (')
 
     const other = await makePlace('postgresql', folder)
     expect((await perform(copyOf(source, other, 'c', { decimal: 'real' }))).finished).toMatchObject({

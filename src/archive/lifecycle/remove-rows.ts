@@ -16,7 +16,7 @@ import {
   type Work,
 } from './context.ts'
 import { changedAfter } from './refusals.ts'
-import { difference, proofOf, settled } from './take-out.ts'
+import { difference, proofOf, settled } from './step-end.ts'
 
 /** Rows of one transaction: short enough for those who wait for its locks. */
 const ROWS = 20_000

@@ -1,13 +1,15 @@
 /** From PUBLISHED on: the archive begins to answer for a partition, and in the end the source lets go of it. */
-import { equalDigests, type Digest } from '../../model/copy/rows.ts'
-import type { SluiceError } from '../../shared/errors.ts'
-import type { PartitionRequest, StepEnd } from '../../stores/archive-port.ts'
+import { equalDigests } from '../../model/copy/rows.ts'
+import type { PartitionRequest } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
-import { changed, changedAfter, gone, lost } from './refusals.ts'
+import { changed, changedAfter } from './refusals.ts'
 import { removeRows } from './remove-rows.ts'
+import { difference, proofOf, settled } from './step-end.ts'
+
+export { difference, proofOf, settled } from './step-end.ts'
 
 /**
  * PUBLISHED → DETACHED. A partition that is a table leaves its parent, in the transaction that moves the state; rows of a plain table stay where they
@@ -80,34 +82,4 @@ export function partitionsOf({ store }: ArchiveContext): NonNullable<ReturnType<
   const partitions = store.partitions?.()
   if (partitions === undefined) throw new Error('the store has no partitions')
   return partitions
-}
-
-export function proofOf({ digest, label }: ArchivedPartition): Digest {
-  if (digest === null) throw new Error(`${label} has no proof`)
-  return digest
-}
-
-/** @throws SluiceError for whatever is not done */
-export function settled(
-  end: StepEnd,
-  { name }: ArchiveContext,
-  partition: ArchivedPartition,
-  differs: (how: string) => SluiceError,
-): void {
-  switch (end) {
-    case 'done':
-      return
-    case 'differs':
-      throw differs('its rows are not those that were exported')
-    case 'gone':
-      throw gone(name, partition)
-    case 'fenced':
-      throw lost(name, partition)
-  }
-}
-
-export function difference(now: Digest, then: Digest): string {
-  return now.rows === then.rows
-    ? `as many rows (${now.rows}), but other values`
-    : `${now.rows} rows now, ${then.rows} when it was exported`
 }

@@ -3,20 +3,13 @@
  * made when somebody asks for it, so that timed runs never pay for the proof.
  */
 import { setImmediate } from 'node:timers/promises'
+import type { AnswerRow } from './answer-row.ts'
 import { AnswerDigest } from './digest.ts'
+
+export type { AnswerRow } from './answer-row.ts'
 
 /** Stores may answer without ever waiting; this often the event loop gets a turn all the same, so that a stop is heard. */
 const TURN_MS = 100
-
-/** A row in the form that both sides share. */
-export type AnswerRow = {
-  /** What it is about, for messages; rows of both sides that are about the same are compared field by field. */
-  readonly about: string
-  /** What both sides have to say alike, in the same order of fields. */
-  readonly fields: Readonly<Record<string, unknown>>
-  /** JSON texts that a checkpoint may hold less of, or written anew: compared by value, as far as both sides have it. */
-  readonly loose?: Readonly<Record<string, string | null>>
-}
 
 export type AnswerPage = {
   readonly rows: number

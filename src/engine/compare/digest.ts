@@ -3,7 +3,7 @@
  * shares of the rows, so that what differs is found again by looking at a few of them.
  */
 import { createHash } from 'node:crypto'
-import type { AnswerRow } from './answer.ts'
+import type { AnswerRow } from './answer-row.ts'
 
 /** Rows are shared out by what they are about. */
 const SHARES = 4_096

@@ -1,6 +1,7 @@
 /** `diff`: any table of one store against one of another, key by key; with `--fix` the target is mended, and `--undo` takes a repair back. */
 import { randomUUID } from 'node:crypto'
 import { tableText } from '../../model/copy/column-type.ts'
+import type { TablePlan } from '../../model/copy/plan.ts'
 import { dec } from '../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -105,6 +106,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: Run): Prom
             (one.ranges > 0n ? `, and ${KEYLESS}` : '') +
             (one.newer > 0n ? `, ${one.newer} written later in the target` : '') +
             (one.errors > 0n ? `, ${one.errors} that could not be read or mended` : ''),
+          ...lossyNotes(table.plan),
         ],
       })
     } catch (thrown) {
@@ -133,6 +135,12 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: Run): Prom
       hint: hintFor(operation, sum),
     }),
   }
+}
+
+/** Columns of which both sides were brought to what the target can hold before they were compared. */
+function lossyNotes({ columns }: TablePlan): readonly string[] {
+  const lossy = columns.flatMap(({ from, lossy: why }) => (why === undefined ? [] : [`${from} (${why})`]))
+  return lossy.length === 0 ? [] : [`compared as the target can hold them, and not as they are: ${lossy.join(', ')}`]
 }
 
 type Stores = Omit<Around, 'from'> & { readonly from: CopyStore; readonly owner: Owner }
