@@ -49,6 +49,8 @@ export class FsckLines {
     const all = looked === of ? grouped(of) : `${grouped(looked)} of ${grouped(of)}`
     const wrong = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
     const text = `${this.#subjects.pad(check, WIDTH)}${all}${wrong}  ${detail}`
-    return [block(findings === '0' ? 'ok' : 'note', text, { table })]
+    // Of nothing that was looked at nothing is said to be sound.
+    const isSound = findings === '0' && (looked !== '0' || of === '0')
+    return [block(isSound ? 'ok' : 'note', text, { table })]
   }
 }

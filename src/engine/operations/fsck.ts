@@ -183,8 +183,9 @@ class Check {
     }
     const wrong =
       report.of('file-unreadable') + report.of('file-encrypted') + report.of('row-count') + report.of('column')
-    report.checked('footers', footers, wanted, wrong, `${drawn}rows, columns and types compared`)
-    const compared = `${bounds} columns with statistics compared`
+    const opened = footers === 0 && wanted > 0 ? 'no file could be opened' : null
+    report.checked('footers', footers, wanted, wrong, opened ?? `${drawn}rows, columns and types compared`)
+    const compared = opened ?? `${bounds} columns with statistics compared`
     report.checked('statistics', footers, wanted, report.of('statistics'), compared)
     if (!deep) return
     const summed = `${summedPages} of ${pages} pages have a CRC-32`
@@ -202,7 +203,7 @@ class Check {
     const wrong = report.of('checkpoint-') + report.of('last-checkpoint') + pages
     if (all > 0 || wrong > 0) {
       const rest = notRead.length === 0 ? '' : `not read: ${versionsText(notRead)}; `
-      const detail = `read whole; ${rest}sluice validate compares them with the commits`
+      const detail = `${wrong === 0 ? 'read whole' : 'read as far as they can be'}; ${rest}sluice validate compares them with the commits`
       report.checked('checkpoints', read, all, wrong, detail)
     }
     if (sidecars > 0) report.checked('sidecars', sidecars, sidecars, report.of('sidecar-'), 'of checkpoints')
