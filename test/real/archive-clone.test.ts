@@ -246,7 +246,10 @@ test('SQLite: whoever adopts goes on, and the other one is refused; rows that di
   expect(adopted.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '120', findings: '1' } })
   expect((await outside(archive)).sum).toBe(before.sum)
   // The sum of what is in the source has changed: nothing is removed by it.
-  expect(await ended(of(made, moved).restore)).toBe('ok')
+  const { restore } = of(made, moved)
+  const first = { ...restore, partitions: ['2020-Q1'] } as Operation
+  expect(await ended(first)).toBe('PARTITION_CHANGED')
+  expect(await ended({ ...restore, asChanged: true, confirm: TABLE } as Operation)).toBe('ok')
   expect(await ended(of(made, prod).restore)).toBe('ARCHIVE_FOREIGN')
   expect(await ended(of(made, prod).sweep)).toBe('ARCHIVE_FOREIGN')
   // And back.
