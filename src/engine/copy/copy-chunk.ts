@@ -5,7 +5,7 @@ import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
-import type { Digest, Row, Stamp } from '../../model/copy/rows.ts'
+import { equalDigests, type Digest, type Row, type Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
 import { compareDigests } from './chunk-proof.ts'
@@ -21,6 +21,7 @@ import {
 import { targetRequest } from './diff/sides.ts'
 import { countRanges, keysRequest } from './look/counts.ts'
 import { isRanged } from './look/ranged.ts'
+import { Expiring, steadyRows } from './expiring.ts'
 import { failureKind } from './failure.ts'
 import { closingOf, stepOf } from './ledger/closing.ts'
 import { asideLines, lineOf, numbered, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
@@ -78,6 +79,9 @@ class ChunkWork {
   #read = 0n
   #written = 0n
   #skipped = 0n
+  /** Rows that ended on their own before they were written. */
+  #expired = 0n
+  readonly #expiring = new Expiring()
   #bytes = 0
   #cursor: string | null
   /** Nothing stood in the range before this chunk was written, or nothing stays of it. */
@@ -189,6 +193,7 @@ class ChunkWork {
     const wanted = { ...request, columns: [...request.columns, ...this.#computed.columns] }
     for await (const { rows: read, bytes, stamps } of this.#view.read(wanted, size, signal)) {
       const rows = this.#computed.taken(read)
+      this.#expiring.note(stamps)
       throttle.moved(rows.length)
       if (throttle.limit !== null) await throttle.take(rows.length, signal)
       this.#read += BigInt(rows.length)
@@ -230,17 +235,25 @@ class ChunkWork {
     // What was read row by row is proved by its values, whatever the plan would have forwarded.
     const scheme = plan.proof === 'echo' && this.#careful ? 'canonical' : plan.proof
     let stored: Digest | null = null
+    let source = read
     if (inTarget && scheme !== 'none') {
+      const begun = performance.now()
       stored = await writer.digest({
         scheme,
         ...(this.#keys === null ? {} : { only: this.#keys }),
         ...(scheme === 'echo' && plan.frames !== undefined ? { frames: plan.frames } : {}),
       })
       const whole = this.#keys === null && plan.onExisting !== 'append' && plan.onExisting !== 'upsert'
-      if (read !== null) compareDigests(plan, read, stored)
-      else if (this.#keys !== null)
-        compareDigests(plan, { rows: BigInt(this.#keys.size), sum: '' }, { rows: stored.rows, sum: '' })
-      else if (whole) compareDigests(plan, { rows: this.#written, sum: '' }, { rows: stored.rows, sum: '' })
+      const tookMs = performance.now() - begun
+      const expected =
+        read ??
+        (this.#keys === null
+          ? { rows: whole ? this.#written : stored.rows, sum: '' }
+          : { rows: BigInt(this.#keys.size), sum: '' })
+      const found = read === null ? { rows: stored.rows, sum: '' } : stored
+      const steady = equalDigests(expected, found) ? null : await this.#steady(writer, scheme, expected, found, tookMs)
+      if (steady === null) compareDigests(plan, expected, found)
+      else [source, stored] = [read === null ? null : steady, steady]
       // Of a chunk that went on in its middle, or left rows out, only a part was seen.
       if (whole && scheme !== 'count' && this.#aside.length === 0 && this.#claim.cursor === null)
         await this.#computed.prove(writer, range, forwarded ? this.#view : null, signal)
@@ -249,7 +262,7 @@ class ChunkWork {
     const tally: Tally = {
       read: this.#read,
       written: this.#written,
-      skipped: this.#skipped,
+      skipped: this.#skipped + this.#expired,
       quarantined,
       bytes: BigInt(Math.round(this.#bytes)),
     }
@@ -266,10 +279,12 @@ class ChunkWork {
     const also = this.#batchwise
       ? []
       : this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one))
-    const surplus = await this.#surplus(writer, tally, stored, end?.last ?? null)
+    // Rows of the target that were left out of the proof are there all the same.
+    const surplus = await this.#surplus(writer, tally, source === read ? stored : null, end?.last ?? null)
+    this.#tellExpired()
     const proof = {
       scheme,
-      source: read,
+      source,
       target: stored,
       point: this.#view.point,
       surplus,
@@ -280,7 +295,39 @@ class ChunkWork {
     const closing = performance.now()
     const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proof, end, also))
     this.#context.pulse.committed(performance.now() - closing)
-    return outcome === 'fenced' ? null : { tally, source: read, target: stored, aside: this.#aside }
+    return outcome === 'fenced' ? null : { tally, source, target: stored, aside: this.#aside }
+  }
+
+  /**
+   * The same look without rows of which something ends meanwhile, where any does.
+   * @returns null where that is no reason for two sums to differ, or the rest differs as well
+   */
+  async #steady(
+    writer: ChunkWriter,
+    scheme: 'canonical' | 'count' | 'echo',
+    expected: Digest,
+    found: Digest,
+    tookMs: number,
+  ): Promise<Digest | null> {
+    if (!this.#expiring.mayHaveEnded || scheme === 'echo' || found.rows > expected.rows) return null
+    const { batch, signal } = this.#context
+    const aside = new Set(this.#aside.map(({ key }) => JSON.stringify(key)))
+    const isWanted = (text: string, row: Row): boolean =>
+      (this.#keys?.has(text) ?? true) && !aside.has(JSON.stringify(this.#keyOf(row)))
+    const request = { ...this.#request(this.#claim.range), aside: () => undefined }
+    const rows = this.#view.read(request, batch, signal)
+    const { digest, keys } = await steadyRows(rows, this.#targetKey, isWanted, tookMs)
+    const stored = await writer.digest({ scheme, only: keys })
+    if (scheme === 'count') return stored.rows === digest.rows ? stored : null
+    return equalDigests(digest, stored) ? stored : null
+  }
+
+  #tellExpired(): void {
+    const { name, emit } = this.#context
+    if (this.#expired === 0n) return
+    const rows = this.#expired === 1n ? 'one row' : `${this.#expired} rows`
+    const message = `${rows} of chunk ${this.#claim.no} expired between reading and writing, and ${this.#expired === 1n ? 'is' : 'are'} not in the target`
+    emit({ type: 'log', level: 'note', table: name, message })
   }
 
   /**
@@ -292,10 +339,11 @@ class ChunkWork {
     const { plan } = this.#context
     // Of a table that is counted as a whole: what was not written is there, or was set aside.
     if (!isRanged(plan)) return -tally.quarantined
-    if (this.#fresh) return tally.written - tally.read
+    // What ended on its own is gone on both sides.
+    if (this.#fresh) return tally.written + this.#expired - tally.read
     if (!writer.seesRange) return null
     const rows = stored !== null && this.#keys === null ? stored.rows : (await writer.digest({ scheme: 'count' })).rows
-    return rows - tally.read - (last === null ? 0n : await this.#rowsAbove(last))
+    return rows + this.#expired - tally.read - (last === null ? 0n : await this.#rowsAbove(last))
   }
 
   /** Rows that the target held before, and that belong to no chunk: those that the chunk itself has written end at its last key. */
@@ -333,15 +381,16 @@ class ChunkWork {
       const step = stepOf(this.#context.owner, this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
       this.#count(rows.length, await writer.write(rows, step))
       this.#cursor = next
-    } else this.#count(rows.length, await writer.write(rows, undefined, stamps))
+    } else this.#count(rows.length, await writer.write(rows, undefined, stamps), stamps !== undefined)
     this.#context.pulse.wrote(performance.now() - given, bytes)
     this.#bytes += bytes
     if (this.#keys !== null) for (const row of rows) this.#noteKey(row)
   }
 
-  #count(given: number, written: number): void {
+  #count(given: number, written: number, stamped = false): void {
     this.#written += BigInt(written)
     if (this.#context.plan.onExisting === 'append') this.#skipped += BigInt(given - written)
+    else if (stamped) this.#expired += BigInt(given - written)
   }
 
   /** Halves what is refused until one row is left. */

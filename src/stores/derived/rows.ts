@@ -76,7 +76,8 @@ export function rowPlan(
             plain(key, value),
           )
     },
-    stampOf: ({ times, lives }) => ({
+    stampOf: ({ times, lives, ...read }) => ({
+      ...read,
       times: places.map((place) => ('at' in place ? (times[place.at] ?? null) : null)),
       lives: places.map((place) => ('at' in place ? (lives[place.at] ?? null) : null)),
     }),

@@ -52,11 +52,12 @@ export function mendOf(
     else if (time === there || overwriteNewer) times[at] = there + 1n
     else newer.push(from)
   }
-  return { row: source.row, stamp: { times, lives: own.lives }, newer }
+  return { row: source.row, stamp: { ...own, times }, newer }
 }
 
 /** The source's times and lives, as far as the run says nothing else. */
-function wished({ columns }: TablePlan, { times, lives }: Stamp, wish: TimeWish): Stamp {
+function wished({ columns }: TablePlan, stamp: Stamp, wish: TimeWish): Stamp {
+  const { times, lives, readMs } = stamp
   const at = (names: readonly string[] | undefined): readonly number[] | null =>
     names === undefined ? null : names.flatMap((name) => columns.flatMap(({ to }, i) => (to === name ? [i] : [])))
   const timesAt = at(wish.timesOf)
@@ -68,6 +69,8 @@ function wished({ columns }: TablePlan, { times, lives }: Stamp, wish: TimeWish)
   const life =
     wish.ttl ?? (livesAt === null ? undefined : livesAt.reduce((longest, i) => Math.max(longest, lives[i] ?? 0), 0))
   return {
+    // What the run itself says counts from the writing.
+    ...(wish.ttl !== undefined || readMs === undefined ? {} : { readMs }),
     times: one === null ? times : times.map((time) => (time === null ? null : one)),
     lives: life === undefined ? lives : lives.map((_, i) => (times[i] == null || life === 0 ? null : life)),
   }

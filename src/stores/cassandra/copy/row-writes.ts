@@ -16,6 +16,8 @@ export type Write = {
   readonly parameters: Parameters
   /** Which of the parameters is the time, of a write that must not be done twice at the same time: elements of a list would be there twice. */
   readonly timeAt?: number
+  /** Which of the parameters is the seconds that it lives, and the second since 1970 at which that is over. */
+  readonly lives?: { readonly at: number; readonly until: number }
 }
 
 /** A row as the cluster takes it. */
@@ -122,12 +124,14 @@ export class RowWrites {
     return { ...row, cells: row.cells.map((cell, at) => (this.#parts[at] === 'static' ? null : cell)) }
   }
 
-  /** Static values as one text, with their times. */
+  /** Static values as one text, with their times and when they end. */
   staticsText({ cells, stamp }: Encoded): string {
+    const ends = (life: number | null | undefined): string =>
+      life == null ? '' : String(Math.floor((stamp?.readMs ?? 0) / 1000) + life)
     return JSON.stringify(
       this.#parts.flatMap((part, at) =>
         part === 'static'
-          ? [cells[at]?.toString('latin1') ?? null, String(stamp?.times[at] ?? ''), String(stamp?.lives[at] ?? '')]
+          ? [cells[at]?.toString('latin1') ?? null, String(stamp?.times[at] ?? ''), ends(stamp?.lives[at])]
           : [],
       ),
     )
@@ -175,7 +179,7 @@ export class RowWrites {
     const form = this.#insertForm(at, using.life === null ? 'time' : 'time and life')
     const parameters: (Buffer | null)[] = form.all.map((one) => cells[one] ?? null)
     parameters.push(...usingParameters(using))
-    writes.push({ sql: form.sql, parameters })
+    writes.push({ sql: form.sql, parameters, ...livesOf(using, parameters.length - 1) })
     if (!form.isWhole) for (const one of at) this.#updateOne(writes, cells, using, [one], form.all)
   }
 
@@ -205,7 +209,8 @@ export class RowWrites {
     const sql = this.#statements.update(this.#names(at), this.#names(key), how)
     const values = [...at, ...key].map((one) => cells[one] ?? null)
     const isList = at.some((one) => this.#lists.has(one))
-    writes.push({ sql, parameters: [...usingParameters(using), ...values], ...(isList ? { timeAt: 0 } : {}) })
+    const parameters = [...usingParameters(using), ...values]
+    writes.push({ sql, parameters, ...(isList ? { timeAt: 0 } : {}), ...livesOf(using, 1) })
   }
 
   #collections(writes: Write[], encoded: Encoded, statics: boolean, other: Collections | null): void {
@@ -269,6 +274,12 @@ export class RowWrites {
       where: `${tableText(this.#shape.table)}.${this.#columns[at]?.name ?? ''}`,
     })
   }
+}
+
+/** @param at where the seconds stand */
+function livesOf({ life, sinceMs }: Using, at: number): Pick<Write, 'lives'> {
+  if (life === null || life === 0 || sinceMs === undefined) return {}
+  return { lives: { at, until: Math.floor(sinceMs / 1000) + life } }
 }
 
 function usingParameters({ time, life }: Using): readonly Buffer[] {

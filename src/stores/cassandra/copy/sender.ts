@@ -66,11 +66,13 @@ export class Sender {
     })
   }
 
-  #once(writes: readonly Write[], level: number, isRepeatable: boolean, later: bigint): Promise<unknown> {
+  #once(all: readonly Write[], level: number, isRepeatable: boolean, later: bigint): Promise<unknown> {
     const { client } = this.#link
     const options = this.#options(level, isRepeatable)
+    const writes = all.some(({ lives }) => lives !== undefined) ? stillLiving(all) : all
     const [first] = writes
-    if (writes.length === 1 && first !== undefined) {
+    if (first === undefined) return NOTHING
+    if (writes.length === 1) {
       return client.execute(first.sql, parametersOf(first, later) as (Buffer | null)[], options)
     }
     const queries = writes.map((write) => ({
@@ -95,6 +97,20 @@ const NOTHING: Promise<unknown> = Promise.resolve()
 
 function isPlain({ timeAt }: Write): boolean {
   return timeAt === undefined
+}
+
+/** Writes with the seconds that are left of their lives now, however long they have waited; those whose time is over are none. */
+function stillLiving(writes: readonly Write[]): readonly Write[] {
+  const now = Math.floor(Date.now() / 1000)
+  return writes.flatMap((write) => {
+    const { lives, parameters } = write
+    if (lives === undefined) return [write]
+    const left = lives.until - now
+    if (left <= 0) return []
+    const seconds = Buffer.allocUnsafe(4)
+    seconds.writeInt32BE(left)
+    return [{ ...write, parameters: parameters.with(lives.at, seconds) }]
+  })
 }
 
 /** Elements that a list got by an attempt whose answer was lost go with the next one, which is a microsecond later. */

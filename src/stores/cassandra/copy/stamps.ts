@@ -2,7 +2,12 @@
 import type { Stamp } from '../../../model/copy/rows.ts'
 
 /** Microseconds since 1970, and seconds; `life` null where nothing is said about it, 0 for ever. */
-export type Using = { readonly time: bigint; readonly life: number | null }
+export type Using = {
+  readonly time: bigint
+  readonly life: number | null
+  /** From when the seconds count, in milliseconds since 1970 by the clock of this program; absent where they count from the writing. */
+  readonly sinceMs?: number
+}
 
 export type StampWish = {
   readonly ttl?: number
@@ -58,6 +63,8 @@ export class Stamping {
     const alike = absent.length === 0 ? this.#alike(stamp, at, whole) : null
     if (alike !== null) return { groups: [{ using: alike, at }], whole }
     const byUsing = new Map<string, { using: Using; at: number[] }>()
+    const { sinceMs } = whole
+    const since = sinceMs === undefined ? {} : { sinceMs }
     const put = (using: Using, position: number): void => {
       const name = `${using.time}/${using.life}`
       const known = byUsing.get(name)
@@ -65,7 +72,10 @@ export class Stamping {
       else known.at.push(position)
     }
     for (const position of at) {
-      put({ time: this.#timeOf(stamp, position, whole), life: this.#lifeOf(stamp, position, whole) }, position)
+      put(
+        { time: this.#timeOf(stamp, position, whole), life: this.#lifeOf(stamp, position, whole), ...since },
+        position,
+      )
     }
     for (const position of absent) put({ ...whole, time: stamp.times[position] ?? whole.time }, position)
     // The key lives as long as what lives longest: that is the group it is written with.
@@ -79,7 +89,7 @@ export class Stamping {
     for (const position of at) {
       const time = this.#timeOf(stamp, position, whole)
       const life = this.#lifeOf(stamp, position, whole)
-      if (using === null) using = { time, life }
+      if (using === null) using = { ...whole, time, life }
       else if (using.time !== time || using.life !== life) return null
     }
     return using
@@ -95,8 +105,10 @@ export class Stamping {
     return times[position] == null ? whole.life : (lives[position] ?? 0)
   }
 
-  #whole({ times, lives }: Stamp): Using {
-    return { time: this.#time ?? this.#latest(times), life: this.#life ?? this.#longest(times, lives) }
+  #whole({ times, lives, readMs }: Stamp): Using {
+    // What the run itself says counts from the writing.
+    const since = this.#life !== null || readMs === undefined ? {} : { sinceMs: readMs }
+    return { time: this.#time ?? this.#latest(times), life: this.#life ?? this.#longest(times, lives), ...since }
   }
 
   #latest(times: Stamp['times']): bigint {
@@ -121,8 +133,8 @@ export class Stamping {
 }
 
 /** What is removed says nothing about when the row was written. */
-function without({ times, lives }: Stamp, absent: readonly number[]): Stamp {
-  return { times: times.map((time, at) => (absent.includes(at) ? null : time)), lives }
+function without(stamp: Stamp, absent: readonly number[]): Stamp {
+  return { ...stamp, times: stamp.times.map((time, at) => (absent.includes(at) ? null : time)) }
 }
 
 function byLife(a: Using, b: Using): number {

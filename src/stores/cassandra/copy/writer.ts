@@ -137,12 +137,14 @@ export class CassandraChunkWriter implements ChunkWriter {
   async #write(rows: readonly Encoded[]): Promise<number> {
     if (this.#shape.counters) return this.#count(rows)
     if (this.#request.onExisting === 'append') return this.#append(rows)
-    await this.#put(rows)
-    return rows.length
+    return this.#put(rows)
   }
 
-  /** All of the rows, whatever is there. */
-  async #put(rows: readonly Encoded[]): Promise<void> {
+  /**
+   * All of the rows, whatever is there.
+   * @returns how many have not expired by then
+   */
+  async #put(rows: readonly Encoded[]): Promise<number> {
     const { flow, wish } = this.#parts
     const { signal } = this.#request
     const collections = await this.#collecting.of(rows, flow, signal, this.#byTokens, () => this.occupied())
@@ -154,6 +156,8 @@ export class CassandraChunkWriter implements ChunkWriter {
     })
     const sendings = batchesOf(items, wish.batchRows ?? BATCH_ROWS)
     await flow.each(sendings, signal, (sending) => this.#sender.send(sending, (row) => of(row, true)))
+    const now = Math.floor(Date.now() / 1000)
+    return items.filter(({ row, writes }) => !isOver(row, writes, now)).length
   }
 
   async #append(rows: readonly Encoded[]): Promise<number> {
@@ -167,8 +171,7 @@ export class CassandraChunkWriter implements ChunkWriter {
       else if (outcome === 'absent') rest.push(row)
     })
     for (const row of rest) await this.#existing.keepStatics(row)
-    await this.#put(rest.map((row) => this.#existing.withoutKept(row)))
-    return written + rest.length
+    return written + (await this.#put(rest.map((row) => this.#existing.withoutKept(row))))
   }
 
   async #count(rows: readonly Encoded[]): Promise<number> {
@@ -247,3 +250,9 @@ export class CassandraChunkWriter implements ChunkWriter {
 }
 
 const NOTHING: Collections = new Map()
+
+/** Whether a row has ended: it lives as long as its first write, which is of what lives longest. */
+function isOver({ staticOnly }: Encoded, writes: readonly Write[], now: number): boolean {
+  const some = staticOnly ? writes : writes.slice(0, 1)
+  return some.length > 0 && some.every(({ lives }) => lives !== undefined && lives.until <= now)
+}

@@ -1,0 +1,78 @@
+/** What expires in one Cassandra expires at the same moment in the other, however long it waits on the way. */
+import { concurrent } from 'cassandra-driver'
+import { describe, expect, test } from 'vitest'
+import { perform } from '../support/copy-systems.ts'
+import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
+import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
+import { copyBetween, failures } from './cassandra-target-kit.ts'
+
+describe.skipIf(!CASSANDRA_AVAILABLE)(
+  `lives${CASSANDRA_MISSING === '' ? '' : ` (${CASSANDRA_MISSING})`}`,
+  { timeout: 90_000 },
+  () => {
+    /** Seconds that values have left, by the moment at which they end. */
+    async function ends({ link, name }: TestKeyspace): Promise<ReadonlyMap<string, number>> {
+      const now = Math.floor(Date.now() / 1000)
+      const cql = `SELECT a, b, ttl(s), ttl(v) FROM ${name}.t`
+      const { rows } = await link.client.execute(cql, [], { prepare: true, fetchSize: 5000 })
+      return new Map(
+        rows.flatMap((row) => {
+          const [a, b, s, v] = row.values() as (number | null)[]
+          return [
+            [`${a}/${b} s`, now + (s ?? 0)],
+            [`${a}/${b} v`, now + (v ?? 0)],
+          ] as const
+        }),
+      )
+    }
+
+    test('end when those of the source end, though the rate keeps rows waiting; what has ended is not written, and told', async () => {
+      await using source = await newKeyspace()
+      await using target = await newKeyspace()
+      await source.cql('CREATE TABLE t (a int, b int, s text static, v text, w text, PRIMARY KEY (a, b))')
+      const { client } = source.link
+      await concurrent.executeConcurrent(
+        client,
+        'INSERT INTO t (a, b) VALUES (?, 0)',
+        Array.from({ length: 240 }, (_, a) => [a]),
+      )
+      const tokens = await source.rows('SELECT a, token(a) FROM t')
+      const halves = tokens.map((row) => row.values() as [number, bigint])
+      const inFirst = halves.flatMap(([a, token]) => (token < 0n ? [a] : [])).slice(0, 100)
+      const inSecond = halves.flatMap(([a, token]) => (token > 0n ? [a] : [])).slice(0, 30)
+      await source.cql('TRUNCATE t')
+      const insert = (more: string): string => `INSERT INTO t (a, b, v) VALUES (?, ?, 'v') USING TTL ${more}`
+      await concurrent.executeConcurrent(
+        client,
+        insert('5000'),
+        [...inFirst, ...inSecond].map((a) => [a, 1]),
+      )
+      const statics = inSecond.map((a) => [a, 's'])
+      await concurrent.executeConcurrent(client, 'INSERT INTO t (a, s) VALUES (?, ?) USING TTL 6000', statics)
+      // The 100 rows that come first use up what the rate allows for 20 seconds, and the others wait, read already, until these are over: of ten of them
+      // one value ends meanwhile, and ten end as a whole.
+      const early = inSecond.slice(0, 10)
+      const shorten = 'UPDATE t USING TTL 16 SET w = ? WHERE a = ? AND b = 1'
+      await concurrent.executeConcurrent(
+        client,
+        shorten,
+        early.map((a) => ['w', a]),
+      )
+      await concurrent.executeConcurrent(
+        client,
+        insert('16'),
+        early.map((a) => [a, 2]),
+      )
+      const copy = copyBetween(source.url, target.url, ['t'], { rate: 5, batchRows: 100, ring: { splits: 1 } })
+      const ran = await perform(copy)
+      expect(ran.finished.error, failures(ran)).toBeUndefined()
+      expect(ran.finished.totals).toMatchObject({ read: '140', written: '130', skipped: '10', quarantined: '0' })
+      expect(ran.events.some((event) => event.type === 'log' && /^10 rows .* expired/.test(event.message))).toBe(true)
+      const [here, there] = [await ends(source), await ends(target)]
+      expect(there.size).toBe(here.size)
+      for (const [key, end] of here) expect(Math.abs((there.get(key) ?? 0) - end), key).toBeLessThanOrEqual(2)
+      const again = await perform(copy)
+      expect(again.finished.exitCode, failures(again)).toBe(0)
+    })
+  },
+)
