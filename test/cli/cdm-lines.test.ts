@@ -98,6 +98,26 @@ describe('lines of the Cassandra Data Migrator', () => {
     expect(told(BEGIN, end).at(-2)).toMatch(/^#{36} Migrate Job - Stopped #{37}$/)
   })
 
+  it('say that they are of this run alone where earlier runs have done the rest', () => {
+    const counters = {
+      Read: '0',
+      Write: '0',
+      Skipped: '0',
+      Error: '0',
+      'Partitions Passed': '0',
+      'Partitions Failed': '0',
+    }
+    const counted = { type: 'run.counted', table: 'ks.t', counters } as const
+    const totals = { read: '20004', written: '20003', skipped: '0', quarantined: '1' }
+    const end = { type: 'run.finished', status: 'ok', exitCode: 0, totals, ms: 1 } as const
+    expect(told(BEGIN, counted, end).slice(-5, -3)).toEqual([
+      RULE,
+      'The final counts are those of this run alone; with the runs before it: Read: 20004; Write: 20003; Skipped: 0; Error: 1',
+    ])
+    const all = { ...counted, counters: { ...counters, Read: '20004' } }
+    expect(told(BEGIN, all, end).join('\n')).not.toContain('this run alone')
+  })
+
   it('name rows that differ, and what was done about them', () => {
     const columns = [{ column: 'c', source: 'a', target: null }]
     const row = { type: 'difference', table: 'ks.t', key: ['1', 'x'] } as const

@@ -15,6 +15,8 @@ export class CdmLines {
   /** What was said when a range began, by table and chunk. */
   readonly #ranges = new Map<string, string>()
   #job: string | null = null
+  /** Rows that this run has read, as its final counts say. */
+  #read = 0n
 
   /** The lines that an event adds; none before a run says that it is told in them. */
   event(event: Event): readonly string[] {
@@ -39,9 +41,11 @@ export class CdmLines {
       case 'difference':
         return this.#begun.has(event.table) ? differenceLines(event) : []
       case 'run.counted':
-        return this.#begun.has(event.table) ? countedLines(event) : []
+        if (!this.#begun.has(event.table)) return []
+        this.#read += BigInt(event.counters['Read'] ?? 0)
+        return countedLines(event)
       case 'run.finished':
-        return this.#job === null ? [] : banner(`${this.#job} - Stopped`)
+        return this.#job === null ? [] : [...this.#earlier(event), ...banner(`${this.#job} - Stopped`)]
       default:
         return []
     }
@@ -65,6 +69,13 @@ export class CdmLines {
       ...(pending === undefined ? [] : [`${HASHES} ${pendingText(pending, previous)} ${HASHES}`]),
       `PARAM Calculated -- Total Partitions: ${ranges}`,
     ]
+  }
+
+  /** The migrator counts what one run has done, and our end what all runs into the same tables have: where these differ, both are said. */
+  #earlier({ totals: { read, written, skipped, quarantined } }: Of<'run.finished'>): readonly string[] {
+    if (read === undefined || BigInt(read) === this.#read) return []
+    const all = `Read: ${read}; Write: ${written ?? 0}; Skipped: ${skipped ?? 0}; Error: ${quarantined ?? 0}`
+    return [`The final counts are those of this run alone; with the runs before it: ${all}`]
   }
 
   #range({ table, worker, from, to }: Of<'chunk.started'>): string | null {
