@@ -57,7 +57,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         const [table] = await store.tables('m10', signal)
         if (table === undefined) throw new Error('the table is there')
         await using view = await store.source(signal)
-        const columns = table.columns.map(({ name, type }) => ({ name, as: type }))
+        const columns = table.columns.map((column) => ({ name: column.name, as: column.type, column }))
         const request = { table, columns, range: { by: 'all' }, where: null, ordered: false, stamps: true } as const
         const position = (name: string): number => columns.findIndex((column) => column.name === name)
         const found: string[] = []

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { askCold, type ColdRequest } from '../../src/engine/compare/cold.ts'
+import { NO_LATENCY } from '../../src/engine/compare/distance.ts'
 import { QueryDesk } from '../../src/engine/queries/desk.ts'
 import type { TableRow } from '../../src/engine/workbench.ts'
 import { importRows } from '../../src/tui/session/operations.ts'
@@ -203,7 +204,7 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
       },
       path: table,
       catalogUrl: catalog('cold'),
-      delayMs: 0,
+      latency: NO_LATENCY,
       countBytes: false,
     }
     expect((await askCold(asked, NEVER)).rows).toBe(1)
