@@ -59,6 +59,8 @@ export type Column = {
   readonly asText?: true
   /** Its JSON is the text that was written; other columns of JSON drop doubled names and spell numbers in their own way. */
   readonly spelled?: true
+  /** Of its values' texts the system does not make the same values again. */
+  readonly oneWay?: true
   /** What its values are called in words that other systems know, where its own would be read by nobody else: a native type of that name. */
   readonly portable?: 'ewkb'
   /** Collation that orders and compares it, where that is not by bytes. */

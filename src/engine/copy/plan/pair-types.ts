@@ -19,6 +19,12 @@ export function pairTypes(
   accepted = false,
   rewritten = false,
 ): Pairing {
+  if (sameSystem && source.native === target.native && source.oneWay === true) {
+    throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) does not come through as it is`, {
+      reason: 'the text of a value does not say which member of the union it is',
+      hint: 'leave the column out with --columns, or make the column of the target a text',
+    })
+  }
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
   const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenShapes(source, target))
   if (pairing !== null) return pairing

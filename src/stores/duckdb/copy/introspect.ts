@@ -5,7 +5,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../port.ts'
 import { kept } from './select.ts'
 import type { Session } from './session.ts'
-import { typeOf } from './types.ts'
+import { hasUnion, typeOf } from './types.ts'
 
 type Table = { readonly schema: string; readonly name: string; readonly sql: string; readonly rows: bigint }
 
@@ -66,6 +66,7 @@ function specOf(
       type: typeOf(String(native)),
       native: String(native),
       ...(native === 'JSON' ? { spelled: true } : {}),
+      ...(hasUnion(String(native)) ? { oneWay: true } : {}),
       nullable: nullable === 1,
       ...(generated ? { generated: true } : {}),
       ...(hasDefault === 1 && !generated ? { hasDefault: true } : {}),

@@ -50,7 +50,9 @@ export async function* rowsOf(session: Session, query: Query, signal: AbortSigna
     try {
       return await session.result(`${into}${select}`, parameters, asked)
     } catch (error) {
-      if (session.inTransaction || !isRowError(error)) throw error
+      // The condition was understood, or no rows could have been counted.
+      const isRow = isRowError(error) || (error instanceof SluiceError && isRowError(error.cause))
+      if (session.inTransaction || !isRow) throw error
       // Which row it is DuckDB does not say.
       return await session.result(`${into}${tried(request, tail)}`, parameters, asked)
     }

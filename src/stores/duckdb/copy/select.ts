@@ -40,7 +40,7 @@ export function canonicalText({ name, type, native }: Column, as: ColumnType): s
     case 'date':
       return `replace(${printed}, ' (BC)', ' BC')`
     case 'timestamp': {
-      const wall = withoutZeros(type.zone ? wallClock(value) : printed, type)
+      const wall = withoutZeros(type.zone ? wallClock(value) : type.digits > 6 ? nanoClock(value) : printed, type)
       return `CASE WHEN contains(${wall}, '(BC)') THEN replace(${wall}, ' (BC)', '') || ' BC' ELSE ${wall} END`
     }
     case 'time':
@@ -57,6 +57,14 @@ export function canonicalText({ name, type, native }: Column, as: ColumnType): s
 /** A TIMESTAMPTZ as DuckDB prints a TIMESTAMP in UTC. Casts go through ICU, which fails or is a millisecond off at the largest values. */
 export function wallClock(value: string): string {
   return `CASE WHEN isinf(${value}) THEN CAST(${value} AS VARCHAR) ELSE CAST(make_timestamp(epoch_us(${value})) AS VARCHAR) END`
+}
+
+/** A TIMESTAMP_NS, which DuckDB does not print on the first day that it can hold: from its number, as DuckDB prints others, with all nine digits. */
+function nanoClock(value: string): string {
+  const number = `epoch_ns(${value})`
+  const micros = `make_timestamp(${number} // 1000 - CASE WHEN ${number} % 1000 < 0 THEN 1 ELSE 0 END)`
+  const rest = `lpad(CAST((${number} % 1000 + 1000) % 1000 AS VARCHAR), 3, '0')`
+  return `CASE WHEN isinf(${value}) THEN CAST(${value} AS VARCHAR) ELSE strftime(${micros}, '%Y-%m-%d %H:%M:%S.%f') || ${rest} END`
 }
 
 /** Of a type that has no digits in front of the point DuckDB prints none there, and canonical texts have a zero. */

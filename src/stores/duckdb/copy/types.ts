@@ -63,6 +63,11 @@ export function typeOf(native: string): ColumnType {
     : { kind: 'native', name: native }
 }
 
+/** A union's text does not say which member a value is, and is read as the first that takes it. */
+export function hasUnion(native: string): boolean {
+  return /\bUNION\(/.test(native.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''))
+}
+
 const SIMPLE: ReadonlyMap<string, ColumnType> = new Map<string, ColumnType>([
   ['BOOLEAN', { kind: 'bool' }],
   ['TINYINT', { kind: 'int', bits: 8 }],

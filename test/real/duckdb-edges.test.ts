@@ -1,0 +1,75 @@
+/** Values of DuckDB at the edges of its types: they are copied as they are, or refused by name. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DuckDBInstance, DuckDBTimestampNanosecondsValue } from '@duckdb/node-api'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-duckdb-edges-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A value that DuckDB holds and does not print, with another row before and behind it. */
+async function firstDay(): Promise<Place> {
+  const place = await makePlace('duckdb', folder)
+  const instance = await DuckDBInstance.create(place.url.replace(/^duckdb:\/\//, ''))
+  const connection = await instance.connect()
+  await connection.run('CREATE TABLE t (id INTEGER PRIMARY KEY, "at" TIMESTAMP_NS)')
+  const appender = await connection.createAppender('t')
+  for (const [id, at] of [
+    [1, 1n],
+    [2, -9_223_372_036_854_775_000n],
+    [3, -1n],
+  ] as const) {
+    appender.appendInteger(id)
+    appender.appendTimestampNanoseconds(new DuckDBTimestampNanosecondsValue(at))
+    appender.endRow()
+  }
+  appender.closeSync()
+  connection.closeSync()
+  instance.closeSync()
+  return place
+}
+
+test('a moment of the first day of TIMESTAMP_NS is read as it is', async () => {
+  const source = await firstDay()
+  for (const where of [{}, { where: 'id > 0' }]) {
+    const target = await makePlace('sqlite', folder)
+    expect((await perform(copyOf(source, target, 't', where))).finished.exitCode).toBe(0)
+    expect((await target.rows('SELECT "at" FROM t ORDER BY id')).flat()).toEqual([
+      '1970-01-01 00:00:00.000000001',
+      '1677-09-21 00:12:43.145225',
+      '1969-12-31 23:59:59.999999999',
+    ])
+  }
+})
+
+test('and is the same moment in another DuckDB', async () => {
+  const source = await firstDay()
+  for (const where of [{}, { where: 'id < 9' }]) {
+    const target = await makePlace('duckdb', folder)
+    const { finished } = await perform(copyOf(source, target, 't', where))
+    expect(finished).toMatchObject({ exitCode: 0, totals: { written: '3', quarantined: '0' } })
+    const moments = 'SELECT CAST(epoch_ns("at") AS VARCHAR) FROM t ORDER BY id'
+    expect((await target.rows(moments)).flat()).toEqual(['1', '-9223372036854775000', '-1'])
+  }
+})
+
+test('a union is refused by name before anything is written, and goes into a text', async () => {
+  const source = await makePlace('duckdb', folder)
+  await source.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, "of" UNION(n INTEGER, s VARCHAR))',
+    "INSERT INTO t VALUES (1, 1), (2, '1'::VARCHAR), (3, 'x')",
+  )
+  const target = await makePlace('duckdb', folder)
+  for (const wish of [{ dryRun: true }, {}]) {
+    const { finished, events } = await perform(copyOf(source, target, 't', wish))
+    expect(finished.exitCode).not.toBe(0)
+    expect(JSON.stringify(events)).toContain('UNSUPPORTED_TYPE')
+  }
+  await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, "of" VARCHAR)')
+  expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+})
