@@ -3,21 +3,15 @@ import { createHash } from 'node:crypto'
 import { keyText } from '../../model/copy/key-text.ts'
 import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
-import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
+import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row, type Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
 import { compareDigests } from './chunk-proof.ts'
 import { Computed } from './computed.ts'
-import {
-  keyPositions,
-  readColumns,
-  targetKeyPositions,
-  targetTable,
-  writeColumns,
-  type TableContext,
-} from './context.ts'
+import { ExactKeys } from './exact-keys.ts'
+import { readColumns, targetKeyPositions, targetTable, writeColumns, type TableContext } from './context.ts'
 import { targetRequest } from './diff/sides.ts'
 import { countRanges, keysRequest } from './look/counts.ts'
 import { isRanged } from './look/ranged.ts'
@@ -73,7 +67,7 @@ class ChunkWork {
   readonly #unread: AsideRow[] = []
   readonly #numbered = numbered()
   readonly #keys: Set<string> | null
-  readonly #sourceKey: readonly number[]
+  readonly #exact: ExactKeys
   readonly #targetKey: readonly number[]
   readonly #batchwise: boolean
   #read = 0n
@@ -94,7 +88,7 @@ class ChunkWork {
     this.#careful = careful
     this.#progress = progress
     const { plan, store } = context
-    this.#sourceKey = keyPositions(plan)
+    this.#exact = new ExactKeys(plan)
     this.#computed = new Computed(plan)
     this.#targetKey = targetKeyPositions(plan)
     // Other rows may stand between ours: what is proved are the keys that were written.
@@ -190,9 +184,9 @@ class ChunkWork {
     const size = this.#careful ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
     this.#progress('reading', this.#claim.written, this.#bytes)
     const request = this.#request(this.#rest())
-    const wanted = { ...request, columns: [...request.columns, ...this.#computed.columns] }
+    const wanted = { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }
     for await (const { rows: read, bytes, stamps } of this.#view.read(wanted, size, signal)) {
-      const rows = this.#computed.taken(read)
+      const rows = this.#exact.taken(read, (some) => this.#computed.taken(some))
       this.#expiring.note(stamps)
       throttle.moved(rows.length)
       if (throttle.limit !== null) await throttle.take(rows.length, signal)
@@ -214,9 +208,10 @@ class ChunkWork {
     const before = await asideLines(database, this.#claim.id)
     const sum = new RowSum()
     this.#read = 0n
-    const request = { ...this.#request(this.#claim.range), aside: () => (this.#read += 1n) }
+    const all = this.#request(this.#claim.range)
+    const request = { ...all, columns: [...all.columns, ...this.#exact.columns], aside: () => (this.#read += 1n) }
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
-      for (const row of rows) {
+      for (const row of this.#exact.taken(rows)) {
         this.#read += 1n
         if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) sum.add(row)
         this.#noteKey(row)
@@ -455,7 +450,7 @@ class ChunkWork {
         ? {
             aside: (row: readonly (string | null)[], error: SluiceError) => {
               this.#read += 1n
-              const key = this.#sourceKey.map((at) => row[at] ?? null)
+              const key = this.#exact.ofShown(row)
               this.#unread.push({ ...asideOf(plan, key, row, error), stage: 'read' })
             },
           }
@@ -476,7 +471,7 @@ class ChunkWork {
   }
 
   #keyOf(row: Row): RowKey {
-    return rowKeyOf(row, this.#sourceKey)
+    return this.#exact.of(row)
   }
 
   #noteKey(row: Row): void {

@@ -8,6 +8,7 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../stores/copy-port.ts'
 import { readColumns, targetKeyPositions, targetTable, writeColumns } from './context.ts'
 import { targetRange } from './diff/sides.ts'
+import { hasLossyKey } from './exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from './ledger/quarantine.ts'
 import { CLOSED } from './ledger/stored-chunk.ts'
 
@@ -73,6 +74,7 @@ export async function replay(
   const stands = rows.length > 0 && !isOneRow(key) && (await isThere())
   if (rows.length > 1 && !(stands && change === null)) throw notOne(key, rows.length)
   if (rows.length === 1 && !isOneRow(key) && before > 0n && !stands) throw notOne(key, Number(before), 'in the target')
+  if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
   const closing = closingOf(database, aside, change)
   if (rows.length > 0 && !stands) {
     const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
@@ -117,6 +119,18 @@ function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
     )
   }
   return key
+}
+
+/** Written over the other row, this one would be there and that one lost. */
+function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
+  return new SluiceError(
+    'ROW_REFUSED',
+    `another row of ${target.table.name} has the key that ${rowKeyText(key)} becomes`,
+    {
+      reason: 'the key loses something on its way, as it was accepted with --accept-lossy',
+      hint: 'give the column of the target a type that keeps the key whole',
+    },
+  )
 }
 
 function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError {

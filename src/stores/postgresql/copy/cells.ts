@@ -38,12 +38,14 @@ export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
     case 'decimal':
       return (
         type.kind === 'int' ||
-        (type.kind === 'decimal' && (as.scale === undefined || (type.scale ?? Infinity) <= as.scale))
+        (type.kind === 'decimal' &&
+          (type.scale ?? Infinity) <= (as.cut ?? Infinity) &&
+          (as.scale === undefined || (type.scale ?? Infinity) <= as.scale))
       )
     case 'time':
-      return type.kind === 'time' && type.digits <= as.digits
+      return type.kind === 'time' && type.digits <= (as.cut ?? as.digits)
     case 'timestamp':
-      return type.kind === 'timestamp' && type.zone === as.zone && type.digits <= as.digits
+      return type.kind === 'timestamp' && type.zone === as.zone && type.digits <= (as.cut ?? as.digits)
     case 'native':
       return as.name !== 'ewkb'
     default:
