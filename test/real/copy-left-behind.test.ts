@@ -270,6 +270,8 @@ describe('a plan names', () => {
       'GRANT SELECT ON t TO PUBLIC',
       `COMMENT ON COLUMN t.email IS 'of a person'`,
       'CREATE STATISTICS both_of ON id, email FROM t',
+      "CREATE TYPE mood AS ENUM ('a')",
+      'CREATE SEQUENCE tickets',
       'CREATE SCHEMA audit',
       'CREATE TABLE audit.log (id int PRIMARY KEY)',
       'CREATE TABLE migration_runs (mine int PRIMARY KEY)',
@@ -280,6 +282,7 @@ describe('a plan names', () => {
     expect(named(ran)).toEqual([
       'collation public.t: email',
       'comment public.t: email',
+      'free sequence: public.tickets',
       'function public.t: stamp()',
       'grant public.t: select to PUBLIC',
       'large object public.t: file',
@@ -289,6 +292,7 @@ describe('a plan names', () => {
       'schema: audit (1 table)',
       'statistics public.t: both_of',
       'trigger public.t: stamped',
+      'type: public.mood',
       'unlogged public.t',
       'view public.t: public.ids',
       'view: public.alone',
@@ -313,6 +317,8 @@ describe('a plan names', () => {
       ),
       'CREATE TRIGGER stamped BEFORE INSERT ON t FOR EACH ROW SET NEW.id = NEW.id',
       'CREATE VIEW ids AS SELECT id FROM t',
+      'CREATE SEQUENCE tickets',
+      'CREATE TABLE drawn (id int PRIMARY KEY, ticket bigint DEFAULT nextval(tickets), secret int INVISIBLE)',
       'CREATE TABLE migration_runs (mine int PRIMARY KEY)',
       `INSERT INTO t (id, email) VALUES (1, 'A')`,
     )
@@ -323,9 +329,12 @@ describe('a plan names', () => {
     expect(lines.map((line) => line.replaceAll(`${database}.`, ''))).toEqual([
       'collation t: email',
       'comment t: email',
+      'free sequence: tickets',
       'generated column t: twice',
+      'invisible column drawn: secret',
       'name of the ledger: migration_runs',
       'partitioning t',
+      'sequence drawn: ticket',
       'trigger t: stamped',
       'view t: ids',
     ])

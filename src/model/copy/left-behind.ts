@@ -12,6 +12,9 @@ export type LeftKind =
   | 'sequence'
   | 'shared sequence'
   | 'cyclic sequence'
+  | 'free sequence'
+  | 'type'
+  | 'invisible column'
   | 'trigger'
   | 'rule'
   | 'view'
@@ -84,6 +87,13 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'the target counts on behind the last number of the sequence',
     'columns numbered by a sequence that begins anew',
   ),
+  'free sequence': words(
+    'sequence that numbers no column',
+    'to be created in the target by hand',
+    'sequences that number no column',
+  ),
+  type: words('type that no column has', 'to be created in the target by hand', 'types that no column has'),
+  'invisible column': words('invisible column', 'in the target it shows in SELECT *'),
   trigger: words('trigger', 'nothing in the target does what it does'),
   rule: words('rule', 'nothing in the target does what it does'),
   view: words('view', 'to be created in the target by hand'),

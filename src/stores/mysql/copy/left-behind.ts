@@ -55,6 +55,11 @@ async function ofTables(session: Session, tables: readonly TableName[], own: str
     WHERE COLUMN_COMMENT <> '' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
   await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'collation', COLUMN_NAME FROM information_schema.COLUMNS
     WHERE (COLLATION_NAME LIKE '%\\_ci' OR COLLATION_NAME LIKE '%\\_ai\\_%') AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
+  // A default that draws from a sequence, of MariaDB.
+  await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'sequence', COLUMN_NAME FROM information_schema.COLUMNS
+    WHERE COLUMN_DEFAULT LIKE 'nextval(%' AND DATA_TYPE LIKE '%int' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
+  await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'invisible column', COLUMN_NAME FROM information_schema.COLUMNS
+    WHERE EXTRA LIKE '%INVISIBLE%' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
   for (const [schema, name, comment, type, options] of await session.rows(
     `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_COMMENT, TABLE_TYPE, CREATE_OPTIONS FROM information_schema.TABLES
      WHERE (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`,
@@ -95,6 +100,10 @@ async function ofDatabases(session: Session, schemas: readonly string[]): Promis
   await ask(
     'view',
     `SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.VIEWS WHERE TABLE_SCHEMA IN (${marks})`,
+  )
+  await ask(
+    'free sequence',
+    `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'SEQUENCE' AND TABLE_SCHEMA IN (${marks})`,
   )
   await ask('function', `SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA IN (${marks})`)
   await ask('event', `SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA IN (${marks})`)

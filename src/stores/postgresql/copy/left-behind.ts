@@ -90,6 +90,21 @@ function databaseSql(schemas: readonly string[]): string {
     WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname = ANY (${list}) AND NOT EXISTS (
       SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
     UNION ALL
+    SELECT 'free sequence', n.nspname || '.' || c.relname
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'S' AND n.nspname = ANY (${list}) AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype IN ('a', 'e', 'i'))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass
+        AND u.refclassid = 'pg_catalog.pg_class'::regclass AND u.refobjid = c.oid)
+    UNION ALL
+    SELECT 'type', n.nspname || '.' || y.typname
+    FROM pg_catalog.pg_type y JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
+      LEFT JOIN pg_catalog.pg_class r ON r.oid = y.typrelid
+    WHERE n.nspname = ANY (${list}) AND (y.typtype IN ('d', 'e', 'r') OR y.typtype = 'c' AND r.relkind = 'c') AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = y.oid AND e.deptype = 'e')
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class t ON t.oid = a.attrelid AND t.relkind IN ('r', 'p', 'f')
+        WHERE NOT a.attisdropped AND a.atttypid IN (y.oid, y.typarray))
+    UNION ALL
     SELECT 'schema', n.nspname || ' (' || count(*) || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
