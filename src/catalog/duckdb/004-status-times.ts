@@ -1,4 +1,7 @@
-/** Migration 4 of the DuckDB catalog. */
+/**
+ * Migration 4 of the DuckDB catalog. The table is made anew: what DuckDB 1.5.5 notes of a change of type that calls functions it cannot read again after a
+ * kill, and the file stays shut for good.
+ */
 import { STATUS_TIMES, TIME_TEXT } from '../migration-4.ts'
 
 /** A text without a zone would be of the zone that this machine is in. */
@@ -8,5 +11,15 @@ function timeOf(column: string): string {
   return `CASE WHEN regexp_matches(${text}, ${TIME_TEXT}) THEN TRY_CAST(${zoned} AS TIMESTAMPTZ) END`
 }
 
-export const sql = `ALTER TABLE migration_status ALTER COLUMN started_at DROP NOT NULL;
-${STATUS_TIMES.map((column) => `ALTER TABLE migration_status ALTER COLUMN ${column} SET DATA TYPE TIMESTAMPTZ USING ${timeOf(column)};\n`).join('')}`
+const values = STATUS_TIMES.map(timeOf)
+
+export const sql = `CREATE TABLE migration_status_before AS SELECT * FROM migration_status;
+DROP TABLE migration_status;
+CREATE TABLE migration_status (
+  import_id BIGINT NOT NULL, table_id VARCHAR NOT NULL, status VARCHAR NOT NULL, version BIGINT, files_processed BIGINT NOT NULL DEFAULT 0,
+  started_at TIMESTAMPTZ, completed_at TIMESTAMPTZ, error_message VARCHAR, PRIMARY KEY (import_id)
+);
+INSERT INTO migration_status SELECT import_id, table_id, status, version, files_processed, ${values.join(',\n  ')},
+  error_message FROM migration_status_before;
+DROP TABLE migration_status_before;
+`
