@@ -120,6 +120,8 @@ const copySummaryLine = z.strictObject({
 })
 
 /** Edges of a chunk of a copy. */
+/** null where a column of the key is NULL. */
+const rowKey = z.array(z.string().nullable())
 const keySpan = { from: texts.nullable().optional(), to: texts.nullable().optional() }
 
 const chunkTally = {
@@ -270,7 +272,7 @@ const bodies = {
     reason: z.enum(['stop', 'asked', 'lease', 'ended', 'compare']),
     error: error.optional(),
   },
-  'row.aside': { table: z.string(), chunk: z.string(), key: texts, error },
+  'row.aside': { table: z.string(), chunk: z.string(), key: rowKey, error },
   'rows.fallback': { table: z.string(), level: z.string(), rows: dec, keys: z.array(texts) },
   'copy.summary': { tables: z.array(copySummaryLine) },
   'throttle.on': {
@@ -453,7 +455,7 @@ const bodies = {
   },
   difference: {
     table: z.string(),
-    key: texts,
+    key: rowKey,
     difference: z.enum(['missing', 'extra', 'different']),
     columns: z
       .array(z.strictObject({ column: z.string(), source: z.string().nullable(), target: z.string().nullable() }))
