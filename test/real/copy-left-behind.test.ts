@@ -256,6 +256,8 @@ describe('sequences', () => {
 describe('a plan names', () => {
   test('everything of PostgreSQL that stays', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
+    // Roles belong to the server, and outlive the database.
+    const clerk = `clerk ${randomBytes(4).toString('hex')}`
     await from.sql(
       `CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
       'CREATE UNLOGGED TABLE t (id int PRIMARY KEY, email text COLLATE ci UNIQUE, file oid)',
@@ -268,6 +270,8 @@ describe('a plan names', () => {
       'ALTER TABLE t ENABLE ROW LEVEL SECURITY',
       'CREATE POLICY mine ON t USING (true)',
       'GRANT SELECT ON t TO PUBLIC',
+      `CREATE ROLE "${clerk}"`,
+      `GRANT SELECT (id), UPDATE (email) ON t TO "${clerk}"`,
       `COMMENT ON COLUMN t.email IS 'of a person'`,
       'CREATE STATISTICS both_of ON id, email FROM t',
       "CREATE TYPE mood AS ENUM ('a')",
@@ -284,7 +288,7 @@ describe('a plan names', () => {
       'comment public.t: email',
       'free sequence: public.tickets',
       'function public.t: stamp()',
-      'grant public.t: select to PUBLIC',
+      `grant public.t: select (id) to ${clerk}, select to PUBLIC, update (email) to ${clerk}`,
       'large object public.t: file',
       'name of the ledger: public.migration_runs',
       'partitioning public.p',
@@ -297,6 +301,12 @@ describe('a plan names', () => {
       'view public.t: public.ids',
       'view: public.alone',
     ])
+    // Of a right on a column that the target's role has, too, nothing is left behind.
+    await to.sql(`GRANT SELECT (id) ON t TO "${clerk}"`)
+    const granted = await perform(copyOf(from, to, 't', { onExisting: 'upsert', dryRun: true }))
+    expect(named(granted).filter((line) => line.startsWith('grant'))).toEqual([
+      `grant public.t: select to PUBLIC, update (email) to ${clerk}`,
+    ])
     // The same where the target has the collation: then the new table gets it.
     await to.sql(`CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`)
     const known = await perform(copyOf(from, to, 't', { toTable: 'known' }))
@@ -305,6 +315,27 @@ describe('a plan names', () => {
     expect(await to.rows("SELECT id FROM known WHERE email = 'A'")).toEqual([['1']])
     const single = await perform(copyOf(from, to, 't', { toTable: 'again', dryRun: true }))
     expect(named(single).filter((line) => /^(?:schema|name of)|alone/.test(line))).toEqual([])
+  })
+
+  test('vectors of MariaDB 11.7 and MySQL 9 become digits, and the plan says so', async (context) => {
+    const [from, to] = await places(context, 'mysql', 'sqlite')
+    const [[release = ''] = []] = await from.rows('SELECT VERSION()')
+    const made = await from.sql('CREATE TABLE v (id int PRIMARY KEY, v VECTOR(2))').then(
+      () => '',
+      () => `no vectors in ${release}`,
+    )
+    context.skip(made !== '', made)
+    await from.sql("INSERT INTO v VALUES (1, x'0000803f00000040'), (2, NULL)")
+    const ran = await perform(copyOf(from, to, 'v'))
+    expectDone(ran)
+    const plan = ran.events.find((event) => event.type === 'plan.ready')
+    expect(plan?.type === 'plan.ready' ? plan.copies?.[0]?.notes : []).toEqual([
+      "kept as the source's own bytes in hexadecimal digits: v (vector(2))",
+    ])
+    expect(await to.rows('SELECT id, lower(v) FROM v ORDER BY id')).toEqual([
+      ['1', '0000803f00000040'],
+      ['2', null],
+    ])
   })
 
   test('everything of MariaDB that stays, and less where the target has it', async (context) => {

@@ -4,16 +4,38 @@ import { describe, expect, test } from 'vitest'
 import { coverOf, joined, spanOf } from '../../src/engine/copy/plan/cover.ts'
 import { recommendedChunkRows } from '../../src/engine/copy/plan/chunk-size.ts'
 import { pairTypes } from '../../src/engine/copy/plan/pair-types.ts'
+import { textNotes } from '../../src/engine/copy/plan/text-notes.ts'
 import { planDifference } from '../../src/engine/copy/plan/table-plan.ts'
 import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import { readRange, storeRange } from '../../src/engine/copy/ledger/keys.ts'
 import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
+import { baseOf, isHexed, typeOf } from '../../src/stores/mysql/copy/types.ts'
 import { byArithmetic } from '../../src/stores/key-ranges.ts'
 import type { Range } from '../../src/model/copy/range.ts'
 
 const column = (type: ColumnType, native: string): Column => ({ name: 'c', type, native, nullable: true })
 const paired = (a: ColumnType, b: ColumnType): ReturnType<typeof pairTypes> =>
   pairTypes(column(a, 'here'), column(b, 'there'), false)
+
+test('a vector of MySQL or MariaDB becomes digits, and the plan says so', () => {
+  const native = 'vector(3)'
+  const base = baseOf(native)
+  const found = { base, native, characters: null, precision: null, scale: null, fraction: null }
+  const source: Column = { ...column(typeOf(found), native), ...(isHexed(base) ? { hexed: true } : {}) }
+  const of = (target: Column): Parameters<typeof textNotes>[0]['columns'][number] => ({
+    from: 'c',
+    to: 'v',
+    source,
+    target,
+    as: pairTypes(source, target, target.native === native).as,
+  })
+  expect(textNotes({ columns: [of(column({ kind: 'text' }, 'text'))] })).toEqual([
+    "kept as the source's own bytes in hexadecimal digits: v (vector(3))",
+  ])
+  expect(textNotes({ columns: [of(source)] })).toEqual([])
+  // Shapes have a form of their own.
+  expect(['point', 'geometry', 'vector', 'int'].map(isHexed)).toEqual([false, false, true, false])
+})
 
 describe('types of two columns', () => {
   test.each<[string, ColumnType, ColumnType, boolean]>([

@@ -63,6 +63,8 @@ export type Column = {
   readonly oneWay?: true
   /** What its values are called in words that other systems know, where its own would be read by nobody else: a native type of that name. */
   readonly portable?: 'ewkb'
+  /** Nobody but its system reads its values: they travel as the hexadecimal digits of its bytes. */
+  readonly hexed?: true
   /** Collation that orders and compares it, where that is not by bytes. */
   readonly collation?: string
   /** All rows of one partition of a ring share its value. */

@@ -1,6 +1,5 @@
 /** The plan of a copy as faces show it. */
-import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
-import type { TablePlan } from '../../../model/copy/plan.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/event.ts'
 import type { StoreAbilities } from '../../../stores/copy-port.ts'
@@ -9,6 +8,7 @@ import type { ObjectPlans, PlannedObject } from '../objects/plan-objects.ts'
 import { leftOfTable } from './left-behind.ts'
 import type { PlannedCopy, PlannedTable } from './plan-copy.ts'
 import { quotaNotes, serviceLimits } from './service-limits.ts'
+import { textNotes } from './text-notes.ts'
 
 /** What the ledger knows of a table before a run. */
 export type Standing = 'new' | 'begun' | 'done'
@@ -65,7 +65,7 @@ function planLine(
   const chunks = ring === null ? byRows : BigInt(ring.wanted.length)
   const amount = { rows: extent.rows, bytes: source.bytes, chunks }
   const notes = [
-    ...(plan === null ? [] : [...numbersAsText(plan), ...shapesAsText(plan)]),
+    ...(plan === null ? [] : textNotes(plan)),
     ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
     ...(ring === null || ring.part === null ? [] : [ring.part]),
     ...(error === null ? [...quotaNotes(can, amount), ...more] : []),
@@ -98,31 +98,6 @@ function planLine(
     ...(own.length === 0 ? {} : { leftBehind: own }),
     ...(error === null ? {} : { error: error.info() }),
   }
-}
-
-const NUMBERS: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'float'])
-
-/** Columns of numbers that somebody is going to ask for those above 100, and that compare by their characters. */
-function numbersAsText({ columns }: TablePlan): readonly string[] {
-  const texts = columns.filter(
-    ({ source, target }) =>
-      NUMBERS.has(source.type.kind) &&
-      source.asText !== true &&
-      (target.asText === true || target.type.kind === 'text'),
-  )
-  if (texts.length === 0) return []
-  const names = texts.map(({ to, target }) => `${to} (${target.native})`).join(', ')
-  return [`kept as text, and compared as text ('9' > '10'): ${names}`]
-}
-
-function shapesAsText({ columns }: TablePlan): readonly string[] {
-  const shapes = columns.filter(
-    ({ source, target, as }) => as.kind === 'native' && as.name === source.portable && target.type.kind === 'text',
-  )
-  if (shapes.length === 0) return []
-  return [
-    `kept as EWKB in hexadecimal digits: ${shapes.map(({ to, source }) => `${to} (${source.native})`).join(', ')}`,
-  ]
 }
 
 function objectLine(planned: PlannedObject): PlannedObjectLine {

@@ -5,7 +5,7 @@ import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
 import { chooseKey, type IndexPart } from './keys.ts'
 import { isDictionaryName, quoted, tablePattern, tableSql } from './names.ts'
-import { baseOf, isByBytes, isShape, typeOf } from './types.ts'
+import { baseOf, isByBytes, isHexed, isShape, typeOf } from './types.ts'
 
 /** Databases of the server itself. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
@@ -192,6 +192,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
     native,
     ...(isJson ? { spelled: true } : {}),
     ...(isShape(String(base)) ? { portable: 'ewkb' } : {}),
+    ...(isHexed(String(base)) ? { hexed: true } : {}),
     nullable: nullable === 'YES',
     ...(/\b(?:virtual|stored|persistent) generated\b/.test(words) ? { generated: true } : {}),
     ...(identity ? { identity: true } : {}),

@@ -101,6 +101,11 @@ export function isShape(base: string): boolean {
   return OPAQUE.has(base) && base !== 'vector'
 }
 
+/** Opaque, and without a form that others know. */
+export function isHexed(base: string): boolean {
+  return OPAQUE.has(base) && !isShape(base)
+}
+
 export function isText(base: string): boolean {
   return base === 'char' || TEXTS.has(base)
 }

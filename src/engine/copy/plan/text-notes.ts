@@ -1,0 +1,46 @@
+/** Columns whose values become texts that a reader may take for something else. */
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+
+type Columns = Pick<TablePlan, 'columns'>
+
+/** One line each, for the plan; none where nothing of the kind is copied. */
+export function textNotes(plan: Columns): readonly string[] {
+  return [...numbersAsText(plan), ...shapesAsText(plan), ...bytesAsText(plan)]
+}
+
+const NUMBERS: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'float'])
+
+/** Columns of numbers that somebody is going to ask for those above 100, and that compare by their characters. */
+function numbersAsText({ columns }: Columns): readonly string[] {
+  const texts = columns.filter(
+    ({ source, target }) =>
+      NUMBERS.has(source.type.kind) &&
+      source.asText !== true &&
+      (target.asText === true || target.type.kind === 'text'),
+  )
+  if (texts.length === 0) return []
+  const names = texts.map(({ to, target }) => `${to} (${target.native})`).join(', ')
+  return [`kept as text, and compared as text ('9' > '10'): ${names}`]
+}
+
+function shapesAsText({ columns }: Columns): readonly string[] {
+  return keptAs(
+    'EWKB in hexadecimal digits',
+    columns.filter(
+      ({ source, target, as }) => as.kind === 'native' && as.name === source.portable && target.type.kind === 'text',
+    ),
+  )
+}
+
+function bytesAsText({ columns }: Columns): readonly string[] {
+  return keptAs(
+    "the source's own bytes in hexadecimal digits",
+    columns.filter(({ source, target }) => source.hexed === true && target.type.kind === 'text'),
+  )
+}
+
+function keptAs(what: string, columns: Columns['columns']): readonly string[] {
+  if (columns.length === 0) return []
+  return [`kept as ${what}: ${columns.map(({ to, source }) => `${to} (${source.native})`).join(', ')}`]
+}
