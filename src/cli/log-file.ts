@@ -7,12 +7,17 @@ import type { Face } from './face.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
+const DEBUG: ReadonlySet<Event['type']> = new Set([
+  'chunk.progress',
+  'chunk.skipped',
+  'archive.progress',
+  'fsck.progress',
+])
 const WARNINGS: ReadonlySet<Event['type']> = new Set(['chunk.retried', 'row.aside', 'rows.fallback', 'throttle.on'])
 
 function levelOf(event: Event): Level {
   if (event.type === 'log') return event.level === 'note' ? 'info' : event.level
-  if (event.type === 'chunk.progress' || event.type === 'chunk.skipped' || event.type === 'archive.progress')
-    return 'debug'
+  if (DEBUG.has(event.type)) return 'debug'
   if (event.type === 'archive.state') return event.error === undefined ? 'info' : 'error'
   if (event.type === 'archive.finding') return /^(?:stray|swept) file$/.test(event.finding) ? 'info' : 'error'
   if (event.type === 'fsck.finding') return event.level === 'finding' ? 'error' : 'info'

@@ -140,7 +140,8 @@ export class Narrator {
         return this.#proofs.event(event, block)
       case 'fsck.finding':
       case 'fsck.checked':
-        return this.#fsck.event(event, block)
+      case 'fsck.progress':
+        return this.#fsck.event(event, at, block)
       case 'log': {
         if (event.level === 'debug' && !this.#verbose) return []
         const subject = event.table === undefined ? '' : this.#subjects.pad(event.table)

@@ -3,7 +3,7 @@ import type { Event } from '../model/event.ts'
 import type { Face } from './face.ts'
 import type { Output } from './output.ts'
 
-/** Least time between two progress lines of one chunk. */
+/** Least time between two progress lines of one chunk, partition or step. */
 const PROGRESS_EVERY_MS = 250
 
 /** One line; `##[` is what GitHub's runner takes for a command anywhere in a line, so it never stands there as such. */
@@ -12,14 +12,22 @@ export function jsonLine(event: Event, seq: number): string {
   return `${JSON.stringify({ v, seq, ts, runId, type, ...rest }).replaceAll('##[', String.raw`\u0023#[`)}\n`
 }
 
+/** What an event that may be dropped tells the progress of; null for any other. */
+function progressOf(event: Event): { readonly table: string; readonly of: string } | null {
+  if (event.type === 'chunk.progress') return { table: event.table, of: event.chunk }
+  if (event.type === 'archive.progress') return { table: event.table, of: event.partition }
+  return event.type === 'fsck.progress' ? { table: event.table, of: event.step } : null
+}
+
 /** @param redact takes secrets out of every text of an event */
 export function jsonFace(output: Output, redact: (event: Event) => Event): Face {
   let seq = 0
   const lastProgress = new Map<string, number>()
   const mayDrop = (event: Event): boolean => {
     if (event.type === 'log') return output.congested && event.level === 'debug'
-    if (event.type !== 'chunk.progress' && event.type !== 'archive.progress') return false
-    const key = `${event.table}\n${event.type === 'chunk.progress' ? event.chunk : event.partition}`
+    const part = progressOf(event)
+    if (part === null) return false
+    const key = `${part.table}\n${part.of}`
     const at = Date.parse(event.ts)
     if (output.congested || at - (lastProgress.get(key) ?? Number.NEGATIVE_INFINITY) < PROGRESS_EVERY_MS) return true
     lastProgress.set(key, at)

@@ -16,7 +16,7 @@ import type {
 } from './archive-events.ts'
 import type { ChunkTally, CopyTally, KeySpan, Latency, LookDifferenceEvent, ReleaseReason } from './copy-events.ts'
 import type { Dec } from './dec.ts'
-import type { FsckCheckedEvent, FsckFindingEvent } from './fsck-events.ts'
+import type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
 import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 
 export { dec, type Dec } from './dec.ts'
@@ -29,7 +29,7 @@ export type {
   LookDifferenceEvent,
   ReleaseReason,
 } from './copy-events.ts'
-export type { FsckCheckedEvent, FsckFindingEvent } from './fsck-events.ts'
+export type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
 export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 
 export type RunStatus = 'ok' | 'failed' | 'refused' | 'stopped'
@@ -200,6 +200,7 @@ export type EventBody =
   | QuestionEvent
   | FsckFindingEvent
   | FsckCheckedEvent
+  | FsckProgressEvent
   // ── rows of listing commands
   | TableEvent
   | FileEvent

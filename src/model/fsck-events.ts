@@ -29,3 +29,17 @@ export type FsckCheckedEvent = {
   findings: Dec
   detail: string
 }
+
+/** How far a step of `fsck` is, a few times a second. */
+export type FsckProgressEvent = {
+  type: 'fsck.progress'
+  table: string
+  /** Files: all of them, with the footers and vectors that are opened; sample: those that are opened where not all are. */
+  step: 'listing' | 'files' | 'sample' | 'checkpoints' | 'history'
+  /** Objects that were listed; files, checkpoints or commits that were gone through. */
+  done: Dec
+  /** Absent where nobody knows. */
+  total?: Dec
+  /** Of those files, as the log says, or of the objects; 0 for anything else. */
+  bytes: Dec
+}

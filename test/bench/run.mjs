@@ -199,6 +199,22 @@ try {
     const floor = measure([path.join(import.meta.dirname, 'floor-discover.mjs'), folder], runs)
     note('discover: many tables', measure([sluice, 'discover', folder, '--recursive', '--ci'], runs), floor)
   })
+  if (wanted('fsck')) {
+    const { fsckTable } = await import('./fsck-table.mjs')
+    const files = values.quick ? 2_000 : 20_000
+    const folder = await fsckTable(files)
+    const floor = (...words) => measure([path.join(import.meta.dirname, 'floor-fsck.mjs'), folder, ...words], runs)
+    const ours = (...words) => measure([sluice, 'fsck', folder, '--json', ...words], runs)
+    section('fsck', () => {
+      const [bare, decoded, checked] = [floor(), floor('decoded'), ours()]
+      const { totals } = JSON.parse(checked.stdout.trim().split('\n').at(-1) ?? '{}')
+      if (bare.stdout !== decoded.stdout || totals?.footers !== bare.stdout.trim())
+        throw new Error(`${totals?.footers} footers, and ${bare.stdout.trim()} files`)
+      note(`fsck: ${files.toLocaleString('en')} files, listing and bytes of footers`, checked, bare)
+      note('fsck: the same, footers decoded by DuckDB', checked, decoded)
+      note('fsck: a sample of 100', ours('--sample', '100'), bare)
+    })
+  }
 } finally {
   fs.rmSync(scratch, { recursive: true, force: true })
 }

@@ -340,6 +340,13 @@ const bodies = {
     bytes: dec.optional(),
     hint: z.string(),
   },
+  'fsck.progress': {
+    table: z.string(),
+    step: z.enum(['listing', 'files', 'sample', 'checkpoints', 'history']),
+    done: dec,
+    total: dec.optional(),
+    bytes: dec,
+  },
   'fsck.checked': {
     table: z.string(),
     check: z.enum(['listing', 'vectors', 'footers', 'statistics', 'rows', 'checkpoints', 'sidecars', 'history']),

@@ -51,6 +51,36 @@ function kinds(performed: Performed): readonly string[] {
   return [...new Set(findings(performed).map(({ finding }) => finding))].toSorted()
 }
 
+test('every file that is gone through is told of, whatever becomes of it, and in a sample those that are opened', async () => {
+  const table = copied()
+  const [first = ''] = objectsOf(table.folder).filter((name) => name.endsWith('.parquet'))
+  rmSync(first)
+  const told = async (more: Parameters<typeof fsckOf>[1]): Promise<readonly (readonly [string, string, string?])[]> => {
+    const { events } = await perform(fsckOf(table.folder, more))
+    const steps = events.flatMap((event) =>
+      event.type === 'fsck.progress' ? [[event.step, event.done, event.total] as const] : [],
+    )
+    // Between its two ends a step is told of as often as time goes by.
+    const ends = new Map(steps.map((step) => [step[0], step]))
+    return [...ends.values()].filter(([step]) => step === 'files' || step === 'sample')
+  }
+  expect(await told({})).toEqual([['files', '3', '3']])
+  expect(await told({ deep: true })).toEqual([['files', '3', '3']])
+  expect(await told({ since: 0 })).toEqual([['files', '3', '3']])
+  expect(await told({ sample: 1 })).toEqual([
+    ['files', '3', '3'],
+    ['sample', '1', '1'],
+  ])
+  // Bytes are those of the log, so that they fit the size of the table.
+  const { events } = await perform(fsckOf(healthy.folder))
+  const sizes = objectsOf(healthy.folder)
+    .filter((name) => name.endsWith('.parquet'))
+    .map((name) => statSync(name).size)
+  expect(events.findLast((event) => event.type === 'fsck.progress' && event.step === 'files')).toMatchObject({
+    bytes: String(sizes.reduce((sum, size) => sum + size, 0)),
+  })
+})
+
 test('a healthy table has no finding, and the last line says what was looked at', async () => {
   const shallow = await perform(fsckOf(healthy.folder))
   expect(findings(shallow)).toEqual([])

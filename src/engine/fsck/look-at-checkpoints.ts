@@ -13,6 +13,7 @@ import type { ParquetFooters } from '../../model/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { parquetRows } from '../registry.ts'
+import type { FsckProgress } from './progress.ts'
 import type { Subject } from './subject.ts'
 
 export type CheckpointCounts = {
@@ -33,6 +34,7 @@ export async function lookAtCheckpoints(
   subject: Subject,
   parquet: () => Promise<ParquetFooters>,
   found: (finding: Finding) => void,
+  progress: FsckProgress,
   signal: AbortSignal,
 ): Promise<CheckpointCounts> {
   const { store, table, version } = subject
@@ -49,8 +51,10 @@ export async function lookAtCheckpoints(
   const broken = new Set<CheckpointFiles>()
   const sidecars = await lookAtSidecars(subject, checkpoints, broken, found, signal)
   const chosen = checkpoints.filter((one) => starts.has(one.version))
+  progress.begin('checkpoints', chosen.length)
   for (const checkpoint of chosen) {
     throwIfAborted(signal)
+    progress.add(1)
     if (!broken.has(checkpoint)) await lookAt(subject, checkpoint, parquet, found, signal)
   }
   const notRead = checkpoints.filter((one) => !chosen.includes(one)).map((one) => one.version)

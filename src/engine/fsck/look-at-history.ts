@@ -5,6 +5,7 @@ import { MARKS, type ListedFiles } from '../../delta/fsck/listed-files.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import type { Places } from './places.ts'
+import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove', 'cdc'])
@@ -31,6 +32,7 @@ export async function lookAtHistory(
   places: Places,
   keepFrom: number,
   needed: ReadonlySet<string>,
+  progress: FsckProgress,
   signal: AbortSignal,
 ): Promise<HistoryCounts> {
   const gone = new Set<string>()
@@ -68,8 +70,10 @@ export async function lookAtHistory(
   const { commits } = await table.listing(signal)
   let changeFiles = 0
   let changeGone = 0
+  progress.begin('history', commits.length)
   for (const { name, version } of commits) {
     await breathe()
+    progress.add(1)
     throwIfAborted(signal)
     for await (const block of readLog(store, name, { signal, kinds: FILE_KINDS })) {
       for (const { action } of block) {

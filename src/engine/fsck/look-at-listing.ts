@@ -5,16 +5,20 @@ import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Place, Places } from './places.ts'
+import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
 /** All objects of the table but its log. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
-export async function listTable({ store }: Subject, signal: AbortSignal): Promise<ListedFiles> {
+export async function listTable({ store }: Subject, progress: FsckProgress, signal: AbortSignal): Promise<ListedFiles> {
   const listed = new ListedFiles()
+  progress.begin('listing', null)
   if (store.listFiles === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `${store.label} cannot be listed with its folders`)
   }
   for await (const { name, size, modified } of store.listFiles((folder) => folder !== LOG_FOLDER, signal)) {
-    if (!name.startsWith(`${LOG_FOLDER}/`)) listed.add(name, size, modified)
+    if (name.startsWith(`${LOG_FOLDER}/`)) continue
+    listed.add(name, size, modified)
+    progress.add(1, size)
   }
   return listed
 }

@@ -9,6 +9,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { inOrder } from '../lake/in-order.ts'
 import { FileExaminer, vectorFindings } from './look-at-file.ts'
 import type { Place } from './places.ts'
+import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
 /** A file to be opened. */
@@ -36,20 +37,27 @@ const BATCH = 32
 const LANES = { near: 2, far: 4 } as const
 
 /**
- * @param deep reads all rows back too
+ * @param options.deep reads all rows back too
+ * @param options.progress hears of every file that was gone through
  * @throws SluiceError of a store that cannot be read; what a file holds is a finding
  */
 export async function lookInside(
   jobs: AsyncIterable<Job> | Iterable<Job>,
   subject: Subject,
   parquet: () => Promise<ParquetFooters>,
-  options: { readonly deep: boolean; readonly signal: AbortSignal; readonly found: (finding: Finding) => void },
+  options: {
+    readonly deep: boolean
+    readonly signal: AbortSignal
+    readonly found: (finding: Finding) => void
+    readonly progress: FsckProgress
+  },
 ): Promise<InsideCounts> {
-  const { deep, signal, found } = options
+  const { deep, signal, found, progress } = options
   const examiner = new FileExaminer(subject)
   const total: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
   const lanes = subject.store.requests === undefined ? LANES.near : LANES.far
-  const work = (batch: readonly Job[]): Promise<Outcome> => lookAtBatch(batch, examiner, parquet, deep, signal)
+  const work = (batch: readonly Job[]): Promise<Outcome> =>
+    lookAtBatch(batch, { examiner, parquet, deep, signal, progress })
   for await (const { findings, counts } of inOrder(batches(jobs), lanes, work)) {
     throwIfAborted(signal)
     for (const finding of findings) found(finding)
@@ -71,13 +79,16 @@ async function* batches(jobs: AsyncIterable<Job> | Iterable<Job>): AsyncGenerato
 
 type Opened = AsyncDisposable & { readonly file: string }
 
-async function lookAtBatch(
-  batch: readonly Job[],
-  examiner: FileExaminer,
-  parquet: () => Promise<ParquetFooters>,
-  deep: boolean,
-  signal: AbortSignal,
-): Promise<Outcome> {
+type Means = {
+  readonly examiner: FileExaminer
+  readonly parquet: () => Promise<ParquetFooters>
+  readonly deep: boolean
+  readonly signal: AbortSignal
+  readonly progress: FsckProgress
+}
+
+async function lookAtBatch(batch: readonly Job[], means: Means): Promise<Outcome> {
+  const { parquet, deep, signal, progress } = means
   const findings: Finding[] = []
   const counts: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
   const vectors = await Promise.all(batch.map((job) => vectorOf(job, findings, signal)))
@@ -86,34 +97,49 @@ async function lookAtBatch(
     const files = opened.flatMap((one) => (one === null ? [] : [one.file]))
     const footers = files.length === 0 ? [] : await (await parquet()).footers(files, signal)
     let next = 0
-    for (const [i, { file }] of batch.entries()) {
+    for (const [i, job] of batch.entries()) {
       const local = opened[i] ?? null
-      const vector = vectors[i] ?? null
       const footer = local === null ? null : (footers[next++] as Footer | FileFault)
-      if (vector !== null) {
-        counts.vectors++
-        const rows = footer === null || 'fault' in footer ? numRecordsOf(file.stats) : footer.rows
-        findings.push(...vectorFindings(file, vector, rows))
-      } else if (file.vector !== null && batch[i]?.vector !== null) counts.vectors++
-      if (footer === null || local === null) continue
-      counts.footers++
-      const look = examiner.footer(file, footer)
-      findings.push(...look.findings)
-      counts.bounds += look.bounds
-      // Without its vector nobody knows which rows the statistics speak of.
-      const isBlind = file.vector !== null && vector === null
-      if (!deep || 'fault' in footer || isBlind) continue
-      const rows = await examiner.rows(file, local.file, footer, vector, await parquet(), signal)
-      const known = new Set(look.findings.map((finding) => `${finding.kind} ${finding.column ?? ''}`))
-      findings.push(...rows.findings.filter((finding) => !known.has(`${finding.kind} ${finding.column ?? ''}`)))
-      counts.rows++
-      counts.pages += rows.pages
-      counts.summedPages += rows.summedPages
+      await lookAtJob(job, { local, footer, vector: vectors[i] ?? null }, { findings, counts }, means)
+      progress.add(1, job.file.size)
     }
     return { findings, counts }
   } finally {
     for (const one of opened) await one?.[Symbol.asyncDispose]()
   }
+}
+
+type Found = {
+  readonly local: Opened | null
+  readonly footer: Footer | FileFault | null
+  readonly vector: DeletionVector | null
+}
+
+async function lookAtJob(
+  { file, vector: place }: Job,
+  { local, footer, vector }: Found,
+  { findings, counts }: { readonly findings: Finding[]; readonly counts: InsideCounts },
+  { examiner, parquet, deep, signal }: Means,
+): Promise<void> {
+  if (vector !== null) {
+    counts.vectors++
+    const rows = footer === null || 'fault' in footer ? numRecordsOf(file.stats) : footer.rows
+    findings.push(...vectorFindings(file, vector, rows))
+  } else if (file.vector !== null && place !== null) counts.vectors++
+  if (footer === null || local === null) return
+  counts.footers++
+  const look = examiner.footer(file, footer)
+  findings.push(...look.findings)
+  counts.bounds += look.bounds
+  // Without its vector nobody knows which rows the statistics speak of.
+  const isBlind = file.vector !== null && vector === null
+  if (!deep || 'fault' in footer || isBlind) return
+  const rows = await examiner.rows(file, local.file, footer, vector, await parquet(), signal)
+  const known = new Set(look.findings.map((finding) => `${finding.kind} ${finding.column ?? ''}`))
+  findings.push(...rows.findings.filter((finding) => !known.has(`${finding.kind} ${finding.column ?? ''}`)))
+  counts.rows++
+  counts.pages += rows.pages
+  counts.summedPages += rows.summedPages
 }
 
 async function vectorOf(

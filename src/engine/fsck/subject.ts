@@ -1,4 +1,5 @@
 /** The table that is checked: its schema at a version, and its active files, from the catalog or from the log. */
+import { countsAt } from '../../catalog/query/counts.ts'
 import { activeFiles } from '../../catalog/query/files.ts'
 import { stateAt } from '../../catalog/query/state.ts'
 import type { DeletionVectorDescriptor, MetadataAction } from '../../delta/actions.ts'
@@ -37,6 +38,8 @@ export type Subject = {
   readonly partitionColumns: readonly string[]
   /** Blocks of active files, those that `--since` leaves out too, marked. */
   readonly files: () => AsyncIterable<readonly { readonly file: FsckFile; readonly isWanted: boolean }[]>
+  /** How many active files there are, those that `--since` leaves out too. */
+  readonly count: () => Promise<number>
   /** Catalog that the active files come from; null where they come from the log. */
   readonly catalog: { readonly tableId: string } | null
 }
@@ -78,6 +81,7 @@ export async function withSubject<T>(operation: Fsck, run: Run, body: (subject: 
               }))
             }
           },
+          count: async () => (await countsAt(database, tableId, version)).files,
           catalog: { tableId },
         })
       }
@@ -108,6 +112,7 @@ export async function withSubject<T>(operation: Fsck, run: Run, body: (subject: 
             }))
           }
         },
+        count: async () => (await snapshot.counts(abort)).files,
         catalog: null,
       })
     },

@@ -14,6 +14,7 @@ import { lookAtCheckpoints, type CheckpointCounts } from '../fsck/look-at-checkp
 import { lookAtHistory } from '../fsck/look-at-history.ts'
 import { lookInside, type InsideCounts, type Job } from '../fsck/look-inside.ts'
 import { Places } from '../fsck/places.ts'
+import { FsckProgress } from '../fsck/progress.ts'
 import { FsckReport } from '../fsck/report.ts'
 import { withSubject, type Subject } from '../fsck/subject.ts'
 import type { Operation } from '../operation.ts'
@@ -65,6 +66,7 @@ class Check {
   readonly #run: Run
   readonly #report: FsckReport
   readonly #places: Places
+  readonly #progress: FsckProgress
   readonly #counts: Counts = { all: 0, wanted: 0, vectors: 0, there: 0 }
   readonly #totals: Record<string, string> = {}
   readonly #absent: Finding[] = []
@@ -76,6 +78,7 @@ class Check {
     this.#run = run
     this.#report = new FsckReport(run.emit, operation.table)
     this.#places = new Places(subject.store, operation.outside)
+    this.#progress = new FsckProgress(operation.table, run.emit, run.clock)
   }
 
   async run(): Promise<Ending> {
@@ -85,14 +88,14 @@ class Check {
       if (isOld && finding.absent !== undefined) this.#absent.push(finding)
       else this.#report.add(finding)
     }
-    const listed = await listTable(this.#subject, abort)
+    const listed = await listTable(this.#subject, this.#progress, abort)
     const listing = new ListingCheck(listed, this.#places, abort)
     const inside = await this.#lookInside(listing, found)
     await this.#tellAbsent()
     this.#tellListing(listing, listed)
     this.#tellInside(inside)
     const before = this.#report.of('page-checksum')
-    const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, found, abort)
+    const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, found, this.#progress, abort)
     this.#tellCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
     await this.#tellRest(listed)
     return this.#ending(inside, checkpoints, listed.count)
@@ -109,13 +112,18 @@ class Check {
     const counts = this.#counts
     const sample = this.#operation.sample === undefined ? null : new Sample<Job>(this.#operation.sample, seed)
     const files = this.#subject.files()
+    const progress = this.#progress
+    progress.begin('files', await this.#subject.count())
     const jobs = async function* (): AsyncGenerator<Job> {
       for await (const block of files) {
         for (const { file, isWanted } of block) {
           // A listing is answered from memory: without this no timer and no signal would ever have its turn.
           if (++counts.all % BREATHE_EVERY === 0) await breathe()
           await listing.needed(file)
-          if (!isWanted) continue
+          if (!isWanted) {
+            progress.add(1)
+            continue
+          }
           counts.wanted++
           const { place, vector } = await listing.check(file, found)
           if (place !== null) counts.there++
@@ -123,13 +131,18 @@ class Check {
           if (sample !== null && place !== null) sample.offer(file.path, { file, place, vector })
           const opened = sample === null ? place : null
           if (opened !== null || vector !== null) yield { file, place: opened, vector }
+          else progress.add(1, file.size)
         }
       }
     }
-    const options = { deep, signal: this.#run.interrupt.stop, found }
+    const options = { deep, signal: this.#run.interrupt.stop, found, progress }
     const inside = await lookInside(jobs(), this.#subject, parquetFooters, options)
+    progress.end()
     if (sample === null) return inside
-    const drawn = await lookInside(sample.items(), this.#subject, parquetFooters, options)
+    const items = sample.items()
+    progress.begin('sample', items.length)
+    const drawn = await lookInside(items, this.#subject, parquetFooters, options)
+    progress.end()
     return { ...drawn, vectors: inside.vectors }
   }
 
@@ -214,7 +227,15 @@ class Check {
     const { interrupt, clock } = this.#run
     const retention = retentionOf(metadata)
     const keepFrom = clock.now() - retention
-    const history = await lookAtHistory(this.#subject, listed, this.#places, keepFrom, this.#missing(), interrupt.stop)
+    const history = await lookAtHistory(
+      this.#subject,
+      listed,
+      this.#places,
+      keepFrom,
+      this.#missing(),
+      this.#progress,
+      interrupt.stop,
+    )
     const report = this.#report
     const { commits, gone, unreadableBelow, changeFiles, changeGone } = history
     if (gone > 0) {

@@ -1,6 +1,7 @@
 /** Folds engine events into a `RunView`. */
 import type { Event } from '../../model/event.ts'
 import { countDec, numberOf, seconds } from '../draw/format.ts'
+import { foldFsck } from './fsck-view.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { bytesNow, doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
 
@@ -130,6 +131,10 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return { ...run, checks: last(run.checks, event, KEPT_RESULTS) }
     case 'verify.mismatch':
       return { ...run, mismatches: last(run.mismatches, event, KEPT_RESULTS), mismatchCount: run.mismatchCount + 1 }
+    case 'fsck.progress':
+    case 'fsck.checked':
+    case 'fsck.finding':
+      return foldFsck(run, event, now)
     case 'question':
       return { ...run, questions: last(run.questions, event, KEPT_RESULTS) }
     case 'difference':

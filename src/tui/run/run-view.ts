@@ -4,6 +4,7 @@ import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '..
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { ArchiveProgress } from './archiving/archive-progress.ts'
 import { CopyProgress } from './copy/copy-progress.ts'
+import { NO_FSCK, type FsckView } from './fsck-view.ts'
 import type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
 
 export type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
@@ -74,6 +75,8 @@ export type RunView = {
   readonly differenceCount: number
   /** How far the comparison of the table is that is being compared. */
   readonly comparing: Extract<EventBody, { type: 'diff.progress' }> | null
+  /** Of `fsck`. */
+  readonly fsck: FsckView | null
   readonly errors: readonly ErrorInfo[]
   readonly samples: readonly Sample[]
   readonly finished: Finished | null
@@ -116,6 +119,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     differences: [],
     differenceCount: 0,
     comparing: null,
+    fsck: operation.kind === 'fsck' ? NO_FSCK : null,
     errors: [],
     samples: [{ at: now, done: 0, bytes: 0 }],
     finished: null,

@@ -1,5 +1,5 @@
 /** What keys and dialogs may do with a session. */
-import type { Workbench } from '../../engine/workbench.ts'
+import type { TableRow, Workbench } from '../../engine/workbench.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
@@ -17,8 +17,11 @@ export type Acting = {
   readonly rings: Rings
   readonly place: Place
   readonly state: State
-  /** One command, from a key or from the palette. */
-  run(command: Command): void
+  /**
+   * One command, from a key or from the palette.
+   * @param rows tables that it is for; those that are marked, or the one under the cursor, when absent
+   */
+  run(command: Command, rows?: readonly TableRow[]): void
   /** Puts a text where other programs can paste it. */
   copy(text: string, what: string): void
   flash(text: string, tone?: 'plain' | 'ok' | 'bad'): void

@@ -27,24 +27,23 @@ import { partitionText } from '../views/archiving/texts.ts'
 import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
 import { relationText } from '../views/relations.ts'
 import type { Job } from './operations.ts'
-import { batchImport, compare, importRows, validate } from './operations.ts'
+import { batchImport, compare, fsck, importRows, validate } from './operations.ts'
 import type { Acting } from './acting.ts'
 
 function deltaRows(s: Acting): readonly TableRow[] {
   return targetRows(s.state).flatMap((row) => (row.kind === 'delta' ? [row] : []))
 }
 
-function importMarked(s: Acting, start: boolean): void {
-  const rows = deltaRows(s)
+function importTables(s: Acting, rows: readonly TableRow[], start: boolean): void {
   const dry = importRows(rows, s.place, true)
   const job = importRows(rows, s.place, false)
   if (dry === null || job === null) return
   askPlan(s, rows.length === 1 ? `Import ${rows[0]?.name ?? ''}` : `Import ${rows.length} tables`, dry, job, start)
 }
 
-function eachInCatalog(s: Acting, what: string, make: (row: TableRow) => Job): void {
-  const rows = deltaRows(s).filter((row) => row.catalog.state !== 'none')
-  const left = deltaRows(s).length - rows.length
+function eachInCatalog(s: Acting, on: readonly TableRow[], what: string, make: (row: TableRow) => Job): void {
+  const rows = on.filter((row) => row.catalog.state !== 'none')
+  const left = on.length - rows.length
   s.queue.add(rows.map(make))
   if (left > 0) s.flash(`${what} ${rows.length}; ${left} not in the catalog yet, i imports them`)
 }
@@ -164,16 +163,32 @@ function steer(s: Acting, act: TableWish['act']): void {
   }
 }
 
-/** Does what a command asks of the workbench; commands of the screen alone were done by the reducer. */
-export function actOn(s: Acting, command: Command): void {
-  const run = activeRun(s.state)
+/** Does what a command asks of these tables. @returns false for a command that is about none */
+function actOnTables(s: Acting, command: Command, rows: readonly TableRow[]): boolean {
   switch (command) {
     case 'import':
-      importMarked(s, true)
-      break
     case 'plan':
-      importMarked(s, false)
-      break
+      importTables(s, rows, command === 'import')
+      return true
+    case 'validate':
+      eachInCatalog(s, rows, 'validating', (row) => validate(row, s.place))
+      return true
+    case 'fsck':
+      s.queue.add(rows.map((row) => fsck(row, s.place)))
+      return true
+    case 'compare':
+      eachInCatalog(s, rows, 'comparing', (row) => compare(row.location, s.place))
+      return true
+    default:
+      return false
+  }
+}
+
+/** Does what a command asks of the workbench; commands of the screen alone were done by the reducer. */
+export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = deltaRows(s)): void {
+  const run = activeRun(s.state)
+  if (actOnTables(s, command, rows)) return
+  switch (command) {
     case 'batch-import': {
       const lake = s.workbench.lake
       if (lake === null) break
@@ -186,12 +201,6 @@ export function actOn(s: Acting, command: Command): void {
       )
       break
     }
-    case 'validate':
-      eachInCatalog(s, 'validating', (row) => validate(row, s.place))
-      break
-    case 'compare':
-      eachInCatalog(s, 'comparing', (row) => compare(row.location, s.place))
-      break
     case 'rollback': {
       const row = cursorRow(s.state)
       if (row?.kind === 'delta') askRollback(s, row)

@@ -3,12 +3,12 @@ import type { TableRow } from '../../engine/workbench.ts'
 import type { Event } from '../../model/event.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { foldRollbackCheck } from '../run/rollback-check.ts'
-import type { Dialog } from '../state/state.ts'
+import type { Dialog, State } from '../state/state.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { field } from '../state/text-field.ts'
 import { canCopy } from '../views/copy-plan-dialog.ts'
 import { canStart } from '../views/plan-dialog.ts'
-import { paletteEntries } from '../views/palette.ts'
+import { completed, paletteEntries } from '../views/palette.ts'
 import type { Job } from './operations.ts'
 import { copyTables, rollback, verifyRollback } from './operations.ts'
 import type { Acting } from './acting.ts'
@@ -128,7 +128,8 @@ export function acceptDialog(s: Acting): void {
     case 'palette': {
       const entry = paletteEntries(s.state)[dialog.cursor]
       set(s, null)
-      if (entry !== undefined) s.run(entry.command)
+      if (entry === undefined) return
+      s.run(entry.binding.command, entry.row === null ? undefined : [entry.row])
       return
     }
     case 'help':
@@ -185,6 +186,13 @@ export function dialogCommand(s: Acting, command: Command): void {
     case 'copy-plan':
       set(s, { ...dialog, top: scrolled(dialog.top, by) })
   }
+}
+
+/** What tab makes of the command that is typed in the palette; null where nothing fits. */
+export function completedPalette(state: State): string | null {
+  const { dialog } = state
+  const entry = dialog?.kind === 'palette' ? paletteEntries(state)[dialog.cursor] : undefined
+  return entry === undefined ? null : completed(entry)
 }
 
 /** Keys that only one dialog knows. @returns whether the key was one. */

@@ -100,6 +100,24 @@ export function validate(row: TableRow, place: Place): Job {
   }
 }
 
+/** Check of the files of one table; its findings go into the catalog where that holds the table. */
+export function fsck(row: TableRow, place: Place): Job {
+  const table = tableArgument(row, place)
+  const isKnown = row.catalog.state !== 'none'
+  return {
+    operation: {
+      kind: 'fsck',
+      table,
+      ...(isKnown ? { catalog: place.catalog } : {}),
+      asOf: {},
+      deep: false,
+      seed: '0',
+      outside: false,
+    },
+    commandLine: isKnown ? command(['fsck', table], place.catalog) : ['sluice', 'fsck', table].map(quoted).join(' '),
+  }
+}
+
 /** Comparison of one table, of all questions or of some. */
 export function compare(table: string, place: Place, questions?: readonly string[], report?: string): Job {
   return {

@@ -2,7 +2,7 @@
  * What keys do beyond the screen: asks the workbench, starts and steers runs, leaves. It owns no state of its own but what is on
  * its way; everything seen is in the store.
  */
-import type { Workbench } from '../../engine/workbench.ts'
+import type { TableRow, Workbench } from '../../engine/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Event } from '../../model/event.ts'
@@ -19,7 +19,7 @@ import type { TextField } from '../state/text-field.ts'
 import { edit, field } from '../state/text-field.ts'
 import type { Acting } from './acting.ts'
 import { actOn } from './actions.ts'
-import { acceptDialog, dialogCommand, dialogKey } from './dialogs.ts'
+import { acceptDialog, completedPalette, dialogCommand, dialogKey } from './dialogs.ts'
 import { Databases } from './databases.ts'
 import type { Need } from './needs.ts'
 import { needs } from './needs.ts'
@@ -108,8 +108,7 @@ export class Session implements Acting {
     if (label !== null && key !== 'esc') this.flash(`${shownKey(key)} (${label}) does nothing here`)
   }
 
-  /** One command, from a key or from the palette. */
-  run(command: Command): void {
+  run(command: Command, rows?: readonly TableRow[]): void {
     if (command.startsWith('dialog.')) {
       this.#dialogOrPrompt(command)
       return
@@ -133,7 +132,7 @@ export class Session implements Acting {
         this.#terminal.suspend()
         break
       default:
-        actOn(this, command)
+        actOn(this, command, rows)
     }
   }
 
@@ -231,6 +230,11 @@ export class Session implements Acting {
     if (current === null) return this.state.dialog !== null && dialogKey(this, key.name)
     const rollback = this.state.dialog?.kind === 'rollback'
     if (rollback && (key.name === 'left' || key.name === 'right')) return dialogKey(this, key.name)
+    if (this.state.dialog?.kind === 'palette' && key.name === 'tab') {
+      const text = completedPalette(this.state)
+      if (text !== null) this.store.dispatch({ type: 'typed', field: field(text) })
+      return true
+    }
     const next = edit(current, key.name, key.typed)
     if (next === null) return false
     this.store.dispatch({ type: 'typed', field: next })

@@ -135,7 +135,13 @@ export function dialogBox(d: Dialog, state: State): Box {
         span(after, 'strong'),
       ]
       return {
-        lines: framed(state, title, paletteLines(state, cells - 4, rows), 'enter runs · esc closes', cells),
+        lines: framed(
+          state,
+          title,
+          paletteLines(state, cells - 4, rows),
+          'enter runs · tab completes · esc closes',
+          cells,
+        ),
         cells,
         top: false,
       }

@@ -18,6 +18,7 @@ const DOING: Readonly<Record<string, string>> = {
   import: 'importing',
   'batch-import': 'importing',
   validate: 'validating',
+  fsck: 'checking files',
   'performance-compare': 'comparing',
   rollback: 'rolling back',
   copy: 'copying',

@@ -17,7 +17,7 @@ import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { Lane, RunView, TableResult } from '../run/run-view.ts'
-import { doneNow, eta, meanRate, perSecond, rateOf, share } from '../run/run-view.ts'
+import { bytesNow, doneNow, eta, meanRate, perSecond, rateOf, share } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
 import { runLayout } from '../state/run-layout.ts'
 import { runResults } from '../state/selectors.ts'
@@ -27,6 +27,7 @@ import { checkLines } from './checks.ts'
 import { archiveScreen } from './archiving/screen.ts'
 import { copyScreen } from './copy/screen.ts'
 import { differenceLines } from './differences.ts'
+import { fsckLines } from './fsck.ts'
 import { minuteChart } from './minute-chart.ts'
 import { runMark } from './states.ts'
 import { withoutUrls } from './without-urls.ts'
@@ -47,6 +48,7 @@ function totals(run: RunView): string {
   if (run.checks.length > 0) parts.push(plural(run.checks.length, 'check'), plural(run.mismatchCount, 'difference'))
   if (run.plan === null) {
     if (run.phase === 'starting') return 'planning …'
+    if (run.fsck !== null) return run.finished === null ? 'listing the files of the table …' : ''
     if (operation.kind === 'diff') return run.finished === null ? 'comparing rows of both sides …' : ''
     if (doneNow(run) > 0) parts.push(`${count(doneNow(run))} done`)
     return parts.length === 0 ? 'no plan was told' : parts.join('   ')
@@ -64,6 +66,8 @@ function totals(run: RunView): string {
     const open = step === 'comparing' ? `about ${countDec(left)} left` : step
     parts.push(`ranges ${countDec(ranges)}, ${open}`, plural(Number(differences), 'difference'))
   }
+  const looked = run.fsck === null ? 0 : bytesNow(run)
+  if (looked > 0) parts.push(bytes(looked))
   if (run.plan.bytes > 0) parts.push(`${bytes(run.plan.bytes)} to read`)
   return parts.join('   ')
 }
@@ -190,6 +194,7 @@ function results(run: RunView, state: State, cells: number, rows: number): Line[
     const told = tables.map((result) => resultLine(result, state, false, cells))
     return block([...differenceLines(run, state, cells, Math.max(1, rows - told.length)), ...told], cells, rows + 1)
   }
+  if (run.fsck !== null) return fsckLines(run.fsck, state, cells, rows)
   const checks = checkLines(run, state, cells)
   if (checks.length > 0)
     return block(
