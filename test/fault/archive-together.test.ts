@@ -184,7 +184,11 @@ test('a row that is written behind the detach stays, and nothing is removed for 
   const refused = await perform({ ...drop, partitions: ['2020-Q1'] } as Operation)
   expect(refused.finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
   expect(await observer.live()).toEqual(live)
-  expect((await perform({ ...restore, partitions: ['2020-Q1'] } as Operation)).finished).toMatchObject({ exitCode: 0 })
+  const back = { ...restore, partitions: ['2020-Q1'] } as Operation
+  expect((await perform(back)).finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+  expect(await observer.live()).toEqual(live)
+  const asIs = { ...back, asChanged: true, confirm: TABLE } as Operation
+  expect((await perform(asIs)).finished).toMatchObject({ exitCode: 0 })
   observer.expected = live
   expect((await observer.look()).problems).toEqual([])
   const again = { ...drop, partitions: ['2020-Q1'] } as Operation
