@@ -187,7 +187,7 @@ describe.each(TARGETS)('to %s', (system) => {
     expect(finished.error?.code).toBe('ROWS_ASIDE')
     expect(finished).toMatchObject({ exitCode: 1, totals: { read: '2', written: '1', quarantined: '1' } })
     const aside = events.filter((one) => one.type === 'row.aside')
-    expect(aside).toMatchObject([{ key: ['only static', ''], error: { code: 'VALUE_REFUSED' } }])
+    expect(aside).toMatchObject([{ key: ['only static', null], error: { code: 'VALUE_REFUSED' } }])
     expect(await to.rows(`SELECT k, c, shared FROM ${table}`)).toEqual([['with a row', '1', 's']])
   })
 
