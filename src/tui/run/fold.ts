@@ -1,7 +1,7 @@
 /** Folds engine events into a `RunView`. */
 import type { Event } from '../../model/event.ts'
 import { countDec, numberOf, seconds } from '../draw/format.ts'
-import { foldFsck } from './fsck-view.ts'
+import { foldFsck } from './fsck-fold.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { bytesNow, doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
 

@@ -1,8 +1,5 @@
-/** What is known of a run of `fsck`: how far it is, what was gone through, and what was found. */
-import type { Event, FsckCheckedEvent, FsckFindingEvent } from '../../model/event.ts'
-import type { Lane, RunView } from './run-view.ts'
-
-type Told = Extract<Event, { type: 'fsck.progress' | 'fsck.checked' | 'fsck.finding' }>
+/** What is known of a run of `fsck`: what was gone through, and what was found. */
+import type { FsckCheckedEvent, FsckFindingEvent } from '../../model/event.ts'
 
 export type FsckView = {
   readonly checked: readonly FsckCheckedEvent[]
@@ -12,53 +9,3 @@ export type FsckView = {
 }
 
 export const NO_FSCK: FsckView = { checked: [], findings: [], findingCount: 0 }
-
-const KEPT = 500
-const UNITS = {
-  listing: 'object',
-  files: 'file',
-  sample: 'file',
-  checkpoints: 'checkpoint',
-  history: 'commit',
-} as const
-
-export function foldFsck(run: RunView, event: Told, now: number): RunView {
-  const fsck = run.fsck ?? NO_FSCK
-  if (event.type === 'fsck.checked') return { ...run, fsck: { ...fsck, checked: [...fsck.checked, event] } }
-  if (event.type === 'fsck.finding') {
-    if (event.level === 'note') return run
-    const findings = [...fsck.findings.slice(-KEPT + 1), event]
-    return { ...run, fsck: { ...fsck, findings, findingCount: fsck.findingCount + 1 } }
-  }
-  return progressed(run, event, now)
-}
-
-/** The files are the work; what comes before and behind them shows in the lane alone. */
-function progressed(run: RunView, event: Extract<Told, { type: 'fsck.progress' }>, now: number): RunView {
-  const { step, table, done, total = '0', bytes } = event
-  const known = run.lanes.find((lane) => lane.chunk === step)
-  const isWork = step === 'files' || step === 'sample'
-  const plan = { tables: 0, chunks: 0, total: Number(total), unit: 'file', estimated: false, bytes: 0 }
-  const lane: Lane = {
-    worker: 1,
-    table,
-    chunk: step,
-    done: Number(done),
-    bytes: Number(bytes),
-    total: Number(total),
-    unit: UNITS[step],
-    waits: null,
-    step: null,
-    span: {},
-    attempt: 1,
-    startedAt: known?.startedAt ?? now,
-  }
-  const after = run.plan !== null && !isWork
-  return {
-    ...run,
-    lanes: [lane],
-    plan: isWork ? plan : run.plan,
-    // A sample is opened once all files were gone through, and is counted for itself.
-    doneBefore: after ? (run.plan?.total ?? 0) : 0,
-  }
-}
