@@ -82,7 +82,8 @@ describe('PostgreSQL: a large table', () => {
   it.skipIf(why !== '')(`without an index is not read for a list${why}`, async () => {
     const made = await archived('postgresql')
     const { place } = made
-    await place.sql(LARGE)
+    // The server's own ANALYZE would count the rows.
+    await place.sql(`ALTER TABLE ${TABLE} SET (autovacuum_enabled = false)`, LARGE)
     const unread = expect.stringMatching(
       /^rows in the table: no index of at leads to them, and it has about \d+0000000 rows; sluice archive list --count counts them$/,
     )
