@@ -55,7 +55,9 @@ test('every file that is gone through is told of, whatever becomes of it, and in
   const table = copied()
   const [first = ''] = objectsOf(table.folder).filter((name) => name.endsWith('.parquet'))
   rmSync(first)
-  const told = async (more: Parameters<typeof fsckOf>[1]): Promise<readonly (readonly [string, string, string?])[]> => {
+  const told = async (
+    more: Parameters<typeof fsckOf>[1],
+  ): Promise<readonly (readonly [string, string, string | undefined])[]> => {
     const { events } = await perform(fsckOf(table.folder, more))
     const steps = events.flatMap((event) =>
       event.type === 'fsck.progress' ? [[event.step, event.done, event.total] as const] : [],
