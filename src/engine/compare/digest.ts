@@ -3,6 +3,7 @@
  * shares of the rows, so that what differs is found again by looking at a few of them.
  */
 import { createHash } from 'node:crypto'
+import { plus } from '../../shared/plus.ts'
 import type { AnswerRow } from './answer-row.ts'
 
 /** Rows are shared out by what they are about. */
@@ -56,8 +57,4 @@ export function shareOf(about: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < about.length; i++) hash = Math.imul(hash ^ about.charCodeAt(i), 0x01000193)
   return (hash >>> 0) % SHARES
-}
-
-function plus(sums: Uint32Array, at: number, value: number): void {
-  sums[at] = (sums[at] ?? 0) + value
 }

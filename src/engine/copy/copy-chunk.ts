@@ -19,6 +19,7 @@ import { Expiring, steadyRows } from './expiring.ts'
 import { failureKind } from './failure.ts'
 import { closingOf, stepOf } from './ledger/closing.ts'
 import { asideLines, lineOf, numbered, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
+import { rowsText } from './rows-text.ts'
 import { onSide } from './sides.ts'
 
 /** @param bytes of the source, about */
@@ -320,8 +321,7 @@ class ChunkWork {
   #tellExpired(): void {
     const { name, emit } = this.#context
     if (this.#expired === 0n) return
-    const rows = this.#expired === 1n ? 'one row' : `${this.#expired} rows`
-    const message = `${rows} of chunk ${this.#claim.no} expired between reading and writing, and ${this.#expired === 1n ? 'is' : 'are'} not in the target`
+    const message = `${rowsText(this.#expired)} of chunk ${this.#claim.no} expired between reading and writing, and ${this.#expired === 1n ? 'is' : 'are'} not in the target`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 

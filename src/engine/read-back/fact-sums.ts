@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { hashInto, type HashPair } from '../../shared/hash.ts'
+import { plus } from '../../shared/plus.ts'
 import type { Fact } from './facts.ts'
 
 const GROUPS = 1024
@@ -36,11 +37,8 @@ class FactSums {
       for (const fact of block) {
         const group = groupOf(fact.key)
         const digest = hash('sha256', textOf(fact), 'buffer')
-        for (let i = 0; i < WORDS; i++) {
-          const at = group * WORDS + i
-          this.sums[at] = (this.sums[at] as number) ^ digest.readInt32LE(i * 4)
-        }
-        this.counts[group] = (this.counts[group] as number) + 1
+        for (let i = 0; i < WORDS; i++) plus(this.sums, group * WORDS + i, digest.readUInt32LE(i * 4))
+        plus(this.counts, group, 1)
         this.count++
       }
     }

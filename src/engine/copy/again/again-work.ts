@@ -1,6 +1,7 @@
 /** What `--again` has to compare of a table, and what it came to. */
 import { dec, type CopyAgain } from '../../../model/event.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { rowsText } from '../rows-text.ts'
 
 /** Sums of one table. */
 export type AgainTally = {
@@ -63,17 +64,15 @@ export function againNotes({ tally }: AgainWork, runId: bigint): readonly string
   const notes: string[] = []
   if (mended + removed > 0n) {
     const parts = [
-      ...(mended > 0n ? [`${rows(mended)} mended`] : []),
-      ...(removed > 0n ? [`${rows(removed)} removed`] : []),
+      ...(mended > 0n ? [`${rowsText(mended)} mended`] : []),
+      ...(removed > 0n ? [`${rowsText(removed)} removed`] : []),
     ]
     notes.push(`${parts.join(' and ')} in the target; sluice diff --undo ${runId} takes that back`)
   }
   if (extra > 0n) {
     notes.push(
-      `${rows(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source, and stay${extra === 1n ? 's' : ''}; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`,
+      `${rowsText(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source, and stay${extra === 1n ? 's' : ''}; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`,
     )
   }
   return notes
 }
-
-const rows = (count: bigint): string => (count === 1n ? 'one row' : `${count} rows`)

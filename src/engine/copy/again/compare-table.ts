@@ -24,6 +24,7 @@ import { numbered, quarantineStatement, replayedChunk, type AsideRow } from '../
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
 import { coverOf } from '../plan/cover.ts'
+import { rowsText } from '../rows-text.ts'
 import type { TableRun } from '../table-run.ts'
 import type { Surroundings } from '../surroundings.ts'
 import type { AgainWork } from './again-work.ts'
@@ -123,8 +124,7 @@ class TableComparison {
     const { database, owner, key, plan, name, emit } = this.#context
     const adopted = await patiently(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
     if (adopted === null) return
-    const rows = adopted.rows === 1n ? 'one row' : `${adopted.rows} rows`
-    const message = `goes on with run ${adopted.runId}, which had noted ${rows}: sluice diff --undo ${owner.runId} takes back both`
+    const message = `goes on with run ${adopted.runId}, which had noted ${rowsText(adopted.rows)}: sluice diff --undo ${owner.runId} takes back both`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 
