@@ -449,6 +449,33 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
       await by.run(`DROP TABLE "${label}"`)
     },
   )
+
+  test('a partition that came back and went again, while the source was opened, is counted once', async () => {
+    await using archiver = await Archiver.open(url, path.join(folder, 'native'), null)
+    const [name, from, to] = ['later', '2030-01-01', '2030-04-01']
+    await by.run(`CREATE TABLE "${name}" PARTITION OF bookings FOR VALUES FROM ('${from}') TO ('${to}');
+      INSERT INTO bookings (id, day) VALUES (4711, '2030-02-01')`)
+    const held = await archiver.publish({ label: name, from, to }, `day >= '${from}' AND day < '${to}'`, {
+      schema: 'public',
+      name,
+    })
+    const out = [`ALTER TABLE bookings DETACH PARTITION "${name}"`]
+    await archiver.move(held, 'PUBLISHED', 'DETACHED', out)
+    await using real = await openSourceStore(url)
+    let views = 0
+    const source = async (signal: AbortSignal): Promise<SourceView> => {
+      if (views++ > 0) return await real.source(signal)
+      const back = [`ALTER TABLE bookings ATTACH PARTITION "${name}" FOR VALUES FROM ('${from}') TO ('${to}')`]
+      await archiver.move(held, 'DETACHED', 'PUBLISHED', back)
+      const view = await real.source(signal)
+      await archiver.move(held, 'PUBLISHED', 'DETACHED', out)
+      return view
+    }
+    expect(await rowsOf(changedStore(real, 'source', source), 'SELECT count(*) FROM bookings WHERE id = 4711')).toEqual(
+      [[1]],
+    )
+    expect(views).toBe(2)
+  })
 })
 
 /** A store with one thing that is another one. */

@@ -69,8 +69,9 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
     } catch (error) {
       throwIfAborted(signal)
       if (given || (error instanceof SluiceError && error.code === 'BAD_QUERY')) throw error
-      // A table of which a partition is taken away fails its reader, and files go when their partition has been restored.
-      const moved = error instanceof Moved || countedOf(await readArchive(ledger, table.table)) !== countedOf(record)
+      // A table of which a partition is taken away fails its reader, and files go when their partition has been restored. One that came back and went
+      // again has failed it too, and counts as before.
+      const moved = error instanceof Moved || (await readArchive(ledger, table.table))?.revision !== record?.revision
       if (!moved) throw error
     }
     await sleep(Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** tried), undefined, { signal }).catch(() =>
