@@ -48,7 +48,7 @@ function events(
   const lines = out
     .trimEnd()
     .split('\n')
-    .map((line) => eventSchema.parse(JSON.parse(line)) as Event)
+    .map((line) => eventSchema.parse(JSON.parse(line)))
   expect(lines.map(({ seq }) => seq)).toEqual(lines.map((_line, index) => index + 1))
   expect(lines[0]?.type).toBe('run.started')
   const last = lines.at(-1)

@@ -40,7 +40,7 @@ const lines = (text: string): Event[] =>
   text
     .trimEnd()
     .split('\n')
-    .map((line) => eventSchema.parse(JSON.parse(line)) as Event)
+    .map((line) => eventSchema.parse(JSON.parse(line)))
 
 describe('usage errors', () => {
   it('end with 2 and say what to do', async () => {

@@ -29,7 +29,7 @@ async function sluice(...words: readonly string[]): Promise<Came> {
   const surroundings = { ...fakeSurroundings({ engine }), clock: systemClock }
   const code = await main(words, surroundings)
   const lines = surroundings.out().trimEnd().split('\n')
-  const events = words.includes('--json') ? lines.map((line) => eventSchema.parse(JSON.parse(line)) as Event) : []
+  const events = words.includes('--json') ? lines.map((line) => eventSchema.parse(JSON.parse(line))) : []
   return { code, err: surroundings.err(), events }
 }
 

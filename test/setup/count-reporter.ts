@@ -2,6 +2,7 @@
  * Ends a test run with `N passed, N failed` or `N passed, N failed, N skipped`. vitest's own summary counts the tests of a
  * file whose `beforeAll` threw as skipped and nothing as failed; here everything that is not a pass by intent is a failure.
  */
+import { writeFileSync } from 'node:fs'
 import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node'
 
 export type Counts = { passed: number; failed: number; skipped: number }
@@ -26,13 +27,22 @@ export function countModules(modules: readonly TestModule[], unhandledErrors: nu
   return counts
 }
 
-/** Tests that passed only when they were tried again. */
+/** Tests that passed only when they were tried again, each with what was wrong the first time. */
 export function unsteady(modules: readonly TestModule[]): readonly string[] {
   return modules.flatMap((module) =>
     [...module.children.allTests('passed')]
       .filter((test) => (test.diagnostic()?.retryCount ?? 0) > 0)
-      .map((test) => `${module.relativeModuleId} > ${test.fullName}`),
+      .map((test) => {
+        const first = test.result()?.errors?.[0]
+        const why = first === undefined ? '' : `: ${first.stack ?? first.message}`
+        return `${module.relativeModuleId} > ${test.fullName}${why}`
+      }),
   )
+}
+
+/** Files of which something failed. */
+export function failedFiles(modules: readonly TestModule[]): readonly string[] {
+  return [...new Set(modules.filter((module) => countModules([module], 0).failed > 0).map((module) => module.moduleId))]
 }
 
 /** The line that `.ci/run` must end with. */
@@ -48,6 +58,9 @@ export default class CountReporter implements Reporter {
     if (!process.env['SLUICE_TEST_CI'] && !process.env['SLUICE_TEST_ALL'] && modules.length > 1)
       process.stdout.write('the longest suites are left to .ci/run; SLUICE_TEST_CI=1 runs them here too\n')
     for (const name of unsteady(modules)) process.stdout.write(`passed only at the second try: ${name}\n`)
+    // For `.ci/run`, which runs them once more by themselves.
+    const names = process.env['SLUICE_FAILED_FILES']
+    if (names && unhandledErrors.length === 0) writeFileSync(names, failedFiles(modules).join('\n'))
     process.stdout.write(`\n${countLine(counts)}\n`)
   }
 }
