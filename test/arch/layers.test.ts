@@ -3,18 +3,13 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { importsOf, layerOf, readSources, ROOT, targetOf, withoutComments } from './source-files.ts'
 
-/** What a layer may import beside itself. The linter holds the same rule; this reading does not depend on its configuration. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  cli: ['tui', 'engine', 'catalog', 'archive', 'delta', 'stores', 'model', 'shared'],
-  tui: ['engine', 'catalog', 'archive', 'delta', 'stores', 'model', 'shared'],
-  engine: ['catalog', 'archive', 'delta', 'stores', 'model', 'shared'],
-  catalog: ['delta', 'stores', 'model', 'shared'],
-  archive: ['delta', 'stores', 'model', 'shared'],
-  delta: ['model', 'shared'],
-  stores: ['model', 'shared'],
-  model: ['shared'],
-  shared: [],
-}
+/**
+ * What a layer may import beside itself: as docs/ARCHITECTURE.md says, in the table of the house. The linter holds the same rule; this reading does not
+ * depend on its configuration.
+ */
+const MAY_IMPORT = saidByArchitecture()
+/** Layers that know the ports of stores, and no system. */
+const PORTS_ONLY = new Set(['catalog', 'archive'])
 const DRIVER = /^(?:better-sqlite3|@duckdb\/.+|pg|pg-.+|mysql2|cassandra-driver)(?:\/|$)/
 const UI = /^(?:ink|react|@inkjs)(?:[-/]|$)/
 const LONG = 400
@@ -22,6 +17,20 @@ const TOO_LONG = 600
 
 const sources = readSources()
 const edges = sources.flatMap((file) => file.imports.map((found) => ({ file: file.name, ...found })))
+
+/** Layers by the names of their folders, each with those that its row of the table names. */
+function saidByArchitecture(): Readonly<Record<string, readonly string[]>> {
+  const text = fs.readFileSync(path.join(ROOT, 'docs/ARCHITECTURE.md'), 'utf8')
+  const house = text.slice(text.indexOf('\n## The house\n'), text.indexOf('\n## Reading a log'))
+  const rows = [...house.matchAll(/^\| `src\/(\w+)` +\|[^|]*\|([^|]*)\|$/gm)].map(
+    ([, name = '', imports = '']) => [name, imports] as const,
+  )
+  const layers = rows.map(([name]) => name)
+  return Object.fromEntries(
+    rows.map(([name, imports]) => [name, layers.filter((layer) => new RegExp(`\\b${layer}\\b`).test(imports))]),
+  )
+}
+
 const said = (edge: { file: string; specifier: string }): string => `${edge.file} imports ${edge.specifier}`
 
 describe('the reader of imports', () => {
@@ -52,6 +61,14 @@ const i = createRequire(import.meta.url)('x'), j = require('j')
 })
 
 describe('directions of dependency', () => {
+  test('the table of the house names every layer', () => {
+    expect(Object.keys(MAY_IMPORT).toSorted()).toEqual(
+      [...new Set(sources.map(({ name }) => layerOf(name)))].toSorted(),
+    )
+    expect(MAY_IMPORT['shared']).toEqual([])
+    expect(MAY_IMPORT['model']).toEqual(['shared'])
+  })
+
   test('every file belongs to a layer', () => {
     expect(sources.map((file) => file.name).filter((name) => MAY_IMPORT[layerOf(name)] === undefined)).toEqual([])
   })
@@ -63,6 +80,14 @@ describe('directions of dependency', () => {
       const from = layerOf(edge.file)
       const to = layerOf(target)
       return from !== to && !MAY_IMPORT[from]?.includes(to)
+    })
+    expect(wrong.map(said)).toEqual([])
+  })
+
+  test('what knows only the ports of stores imports no folder of a system', () => {
+    const wrong = edges.filter((edge) => {
+      const target = targetOf(edge.file, edge.specifier)
+      return PORTS_ONLY.has(layerOf(edge.file)) && target !== undefined && /^stores\/.+\//.test(target)
     })
     expect(wrong.map(said)).toEqual([])
   })
