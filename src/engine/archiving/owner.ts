@@ -2,7 +2,7 @@
 import type { ArchiveOwner, PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
 import { LEASE_MS } from '../../archive/ledger/partition-ledger.ts'
 import type { ArchivedPartition } from '../../archive/ledger/record.ts'
-import { isAlive } from '../holder.ts'
+import { isAlive } from '../../shared/owner.ts'
 import type { Run } from '../run-context.ts'
 
 export function ownerOf({ runId, host }: Pick<Run, 'runId' | 'host'>): ArchiveOwner {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isAlive } from '../holder.ts'
+import { isAlive } from '../../shared/owner.ts'
 
 /** Of this machine: several may share a folder, and have other processes under the same numbers. */
 const PREFIX = `sluice-archive-${createHash('sha256').update(hostname()).digest('hex').slice(0, 8)}-`

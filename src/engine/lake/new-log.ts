@@ -7,7 +7,7 @@ import { mkdir, open, readdir, rename, rm, utimes, type FileHandle } from 'node:
 import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
-import { isAlive } from '../holder.ts'
+import { isAlive } from '../../shared/owner.ts'
 
 /** A commit as text: its lines with their numbers, and what the original file was like where that is known. */
 export type CommitText = {

@@ -1,7 +1,7 @@
 /** What a ledger says of the copies that went into its database, for those who only look. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { isAlive } from '../../holder.ts'
+import { isAlive } from '../../../shared/owner.ts'
 import { LEASE_MS } from './owner.ts'
 import { isKilled, KILLED, KILLED_DETAIL, rowsOf } from './killed-runs.ts'
 import type { SqlValue } from '../../../stores/port.ts'

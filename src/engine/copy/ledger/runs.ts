@@ -1,7 +1,7 @@
 /** Runs and their plans in the ledger: one row a run, and one row for each table of the target that a copy is filling. */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { isAlive } from '../../holder.ts'
+import { isAlive } from '../../../shared/owner.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { markKilled, rowsOf } from './killed-runs.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'

@@ -1,0 +1,128 @@
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  fateOf,
+  hasEnded,
+  isAlive,
+  newOwner,
+  startOf,
+  thisProcess,
+  type ProcessIdentity,
+  type ProcessLook,
+} from '../../src/shared/owner.ts'
+
+const ON_LINUX = process.platform === 'linux'
+const NEVER_THERE = 2 ** 22 + 1
+const UNSHARE = ['--user', '--map-root-user', '--pid', '--fork', '--mount-proc']
+const canUnshare = ON_LINUX && spawnSync('unshare', [...UNSHARE, 'true']).status === 0
+if (!canUnshare) process.stderr.write('skipped, no unshare --pid here: another namespace of the same machine\n')
+
+const started: ChildProcess[] = []
+afterEach(() => started.splice(0).forEach((child) => child.kill('SIGKILL')))
+
+/** A program that waits, and of which the shell that started it never asks. */
+async function sleeper(): Promise<number> {
+  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  started.push(parent)
+  return Number((await createInterface(parent.stdout)[Symbol.asyncIterator]().next()).value)
+}
+
+describe('whether a process lives', () => {
+  test('this one and PID 1 do, one that was never there does not', () => {
+    expect(isAlive(process.pid)).toBe(true)
+    expect(isAlive(1)).toBe(true)
+    expect(isAlive(NEVER_THERE)).toBe(false)
+  })
+
+  test.skipIf(!ON_LINUX)('one that was killed and that nobody reaped does not', async () => {
+    const pid = await sleeper()
+    expect(isAlive(pid)).toBe(true)
+    process.kill(pid, 'SIGKILL')
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false)
+    expect(() => process.kill(pid, 0)).not.toThrow()
+  })
+})
+
+describe('what is known of the process of a row', () => {
+  const HERE: ProcessIdentity = { machine: 'boot/1', host: 'a', pid: 10, started: '500' }
+  /** Process 10 is this one, 20 lives since tick 700, 30 lives and does not say since when, and 40 has ended. */
+  const LOOK: ProcessLook = {
+    isAlive: (pid) => [10, 20, 30].includes(pid),
+    startOf: (pid) => ({ 10: '500', 20: '700' })[pid] ?? null,
+  }
+  const row = (machine: string | null, host: string | null, pid: number | null, start: string | null = null) => ({
+    machine,
+    host,
+    pid,
+    started: start,
+  })
+  test.each([
+    ['of this machine, and runs', row('boot/1', 'a', 20, '700'), 'lives'],
+    ['this one', row('boot/1', 'a', 10, '500'), 'lives'],
+    ['of this machine, and ended', row('boot/1', 'a', 40, '700'), 'ended'],
+    ['of this machine under another name, and ended', row('boot/1', 'renamed', 40, '700'), 'ended'],
+    ['of this machine, and its number is now of another one', row('boot/1', 'a', 20, '699'), 'ended'],
+    ['of this machine, and its number is now this one’s', row('boot/1', 'a', 10, '499'), 'ended'],
+    ['of this machine, and nobody says when that number began', row('boot/1', 'a', 30, '699'), 'lives'],
+    ['of this machine, and the row does not say when it began', row('boot/1', 'a', 20), 'lives'],
+    ['of another container of this name, whose number nobody has here', row('boot/2', 'a', 40, '700'), 'unknown'],
+    ['of another container of this name, whose number another has here', row('boot/2', 'a', 20, '1'), 'unknown'],
+    ['of this machine before it was started again', row('earlier/1', 'a', 40, '700'), 'unknown'],
+    ['of another machine', row('other/1', 'b', 40, '700'), 'unknown'],
+    ['of an older program on a machine of this name, and ended', row(null, 'a', 40), 'ended'],
+    ['of an older program on a machine of this name, and its number runs', row(null, 'a', 20), 'lives'],
+    ['of an older program elsewhere', row(null, 'b', 40), 'unknown'],
+    ['of nobody', row(null, null, null), 'unknown'],
+    ['of this machine without a number', row('boot/1', 'a', null), 'unknown'],
+  ] as const)('%s', (_, one, fate) => {
+    expect(fateOf(one, HERE, LOOK)).toBe(fate)
+    expect(hasEnded(one, HERE, LOOK)).toBe(fate === 'ended')
+  })
+
+  test('where the system does not tell of machines, the name does, and a machine that is known is another', () => {
+    const here = { ...HERE, machine: null, started: null }
+    expect(fateOf(row(null, 'a', 40), here, LOOK)).toBe('ended')
+    expect(fateOf(row(null, 'b', 40), here, LOOK)).toBe('unknown')
+    expect(fateOf(row('boot/1', 'a', 40), here, LOOK)).toBe('unknown')
+  })
+})
+
+describe('this machine', () => {
+  test('this process lives, and two owners of it are two', () => {
+    const [one, other] = [newOwner('a'), newOwner('a')]
+    expect(one.id).not.toBe(other.id)
+    expect(one).toMatchObject(thisProcess('a'))
+    expect(fateOf(one, thisProcess('a'))).toBe('lives')
+  })
+
+  test.skipIf(!ON_LINUX)('it says which machine it is, and since when a process runs', async () => {
+    const { machine, started: since } = thisProcess('a')
+    expect(machine).toMatch(/^[0-9a-f-]{36}\/\d+$/)
+    expect(since).toMatch(/^\d+$/)
+    const pid = await sleeper()
+    expect(Number(startOf(pid))).toBeGreaterThan(Number(since))
+    expect(startOf(NEVER_THERE)).toBeNull()
+  })
+
+  test.skipIf(!ON_LINUX)('a process that was killed has ended, and so has one whose number another got', async () => {
+    const pid = await sleeper()
+    const it = { ...thisProcess('a'), pid, started: startOf(pid) }
+    expect(fateOf(it, thisProcess('a'))).toBe('lives')
+    expect(fateOf({ ...it, started: String(Number(it.started) - 1) }, thisProcess('a'))).toBe('ended')
+    process.kill(pid, 'SIGKILL')
+    await expect.poll(() => fateOf(it, thisProcess('b')), { timeout: 10_000 }).toBe('ended')
+  })
+
+  test.skipIf(!canUnshare)('another namespace of the same machine is another machine', async () => {
+    const program = `process.stdout.write(JSON.stringify([process.pid, require('fs').readlinkSync('/proc/self/ns/pid')]))`
+    const { stdout } = await promisify(execFile)('unshare', [...UNSHARE, process.execPath, '-e', program])
+    const [pid, namespace] = JSON.parse(stdout) as [number, string]
+    const { machine } = thisProcess('a')
+    const there = { machine: `${machine?.split('/')[0]}/${/\d+/.exec(namespace)?.[0]}`, host: 'a', pid, started: '1' }
+    expect(pid).toBe(1)
+    expect(there.machine).not.toBe(machine)
+    expect(fateOf(there, thisProcess('a'))).toBe('unknown')
+  })
+})
