@@ -5,28 +5,22 @@ import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
 import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
-import { equalDigests, type Digest, type Row, type Stamp } from '../../model/copy/rows.ts'
+import { type Digest, type Row, type Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
-import { compareDigests } from './chunk-proof.ts'
 import { Computed } from './computed.ts'
 import { ExactKeys } from './exact-keys.ts'
 import { readColumns, targetKeyPositions, targetTable, writeColumns, type TableContext } from './context.ts'
-import { targetRequest } from './diff/sides.ts'
-import { countRanges, keysRequest } from './look/counts.ts'
 import { isRanged } from './look/ranged.ts'
-import { Expiring, steadyRows } from './expiring.ts'
+import { Expiring } from './expiring.ts'
 import { failureKind } from './failure.ts'
 import { closingOf, stepOf } from './ledger/closing.ts'
 import { asideLines, lineOf, numbered, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
+import { ChunkProof } from './prove-chunk.ts'
 import { rowsText } from './rows-text.ts'
-import { onSide } from './sides.ts'
 
 /** @param bytes of the source, about */
 export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
-
-/** Where a chunk ends whose range was open, as a bound and as the ledger writes it. */
-type ChunkEnd = { readonly last: Bound; readonly hi: string; readonly endId: bigint | null }
 
 export type ChunkResult = {
   readonly tally: Tally
@@ -223,37 +217,28 @@ class ChunkWork {
   }
 
   async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
-    const { plan, database, owner, key, signal } = this.#context
-    const { range } = this.#claim
+    const { plan, database, owner, key } = this.#context
     this.#progress('proving', this.#read, this.#bytes)
-    // Rows of blocks cannot be found again in the target: their sums are compared when all of the table is there.
-    const inTarget = range.by === 'key' || range.by === 'nullKey'
     // What was read row by row is proved by its values, whatever the plan would have forwarded.
     const scheme = plan.proof === 'echo' && this.#careful ? 'canonical' : plan.proof
-    let stored: Digest | null = null
-    let source = read
-    if (inTarget && scheme !== 'none') {
-      const begun = performance.now()
-      stored = await writer.digest({
-        scheme,
-        ...(this.#keys === null ? {} : { only: this.#keys }),
-        ...(scheme === 'echo' && plan.frames !== undefined ? { frames: plan.frames } : {}),
-      })
-      const whole = this.#keys === null && plan.onExisting !== 'append' && plan.onExisting !== 'upsert'
-      const tookMs = performance.now() - begun
-      const expected =
-        read ??
-        (this.#keys === null
-          ? { rows: whole ? this.#written : stored.rows, sum: '' }
-          : { rows: BigInt(this.#keys.size), sum: '' })
-      const found = read === null ? { rows: stored.rows, sum: '' } : stored
-      const steady = equalDigests(expected, found) ? null : await this.#steady(writer, scheme, expected, found, tookMs)
-      if (steady === null) compareDigests(plan, expected, found)
-      else [source, stored] = [read === null ? null : steady, steady]
-      // Of a chunk that went on in its middle, or left rows out, only a part was seen.
-      if (whole && scheme !== 'count' && this.#aside.length === 0 && this.#claim.cursor === null)
-        await this.#computed.prove(writer, range, forwarded ? this.#view : null, signal)
-    }
+    const proof = new ChunkProof({
+      context: this.#context,
+      view: this.#view,
+      writer,
+      claim: this.#claim,
+      scheme,
+      fresh: this.#fresh,
+      keys: this.#keys,
+      targetKey: this.#targetKey,
+      written: this.#written,
+      expired: this.#expired,
+      expiring: this.#expiring,
+      computed: this.#computed,
+      aside: this.#aside,
+      request: { ...this.#request(this.#claim.range), aside: () => undefined },
+      keyOf: (row) => this.#keyOf(row),
+    })
+    const { source, stored, rows } = await proof.compare(read, forwarded)
     const quarantined = BigInt(this.#aside.length) + (this.#batchwise ? await this.#asideBefore() : 0n)
     const tally: Tally = {
       read: this.#read,
@@ -271,14 +256,13 @@ class ChunkWork {
         },
       )
     }
-    const end = await this.#end(signal)
+    const end = await proof.end()
     const also = this.#batchwise
       ? []
       : this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one))
-    // Rows of the target that were left out of the proof are there all the same.
-    const surplus = await this.#surplus(writer, tally, source === read ? stored : null, end?.last ?? null)
+    const surplus = await proof.surplus(tally, rows, end?.last ?? null)
     this.#tellExpired()
-    const proof = {
+    const proved = {
       scheme,
       source,
       target: stored,
@@ -289,33 +273,9 @@ class ChunkWork {
     // Before the chunk counts as done: a run that is killed in between must not forget them.
     await this.#context.weak?.keep(this.#context)
     const closing = performance.now()
-    const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proof, end, also))
+    const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proved, end, also))
     this.#context.pulse.committed(performance.now() - closing)
     return outcome === 'fenced' ? null : { tally, source, target: stored, aside: this.#aside }
-  }
-
-  /**
-   * The same look without rows of which something ends meanwhile, where any does.
-   * @returns null where that is no reason for two sums to differ, or the rest differs as well
-   */
-  async #steady(
-    writer: ChunkWriter,
-    scheme: 'canonical' | 'count' | 'echo',
-    expected: Digest,
-    found: Digest,
-    tookMs: number,
-  ): Promise<Digest | null> {
-    if (!this.#expiring.mayHaveEnded || scheme === 'echo' || found.rows > expected.rows) return null
-    const { batch, signal } = this.#context
-    const aside = new Set(this.#aside.map(({ key }) => JSON.stringify(key)))
-    const isWanted = (text: string, row: Row): boolean =>
-      (this.#keys?.has(text) ?? true) && !aside.has(JSON.stringify(this.#keyOf(row)))
-    const request = { ...this.#request(this.#claim.range), aside: () => undefined }
-    const rows = this.#view.read(request, batch, signal)
-    const { digest, keys } = await steadyRows(rows, this.#targetKey, isWanted, tookMs)
-    const stored = await writer.digest({ scheme, only: keys })
-    if (scheme === 'count') return stored.rows === digest.rows ? stored : null
-    return equalDigests(digest, stored) ? stored : null
   }
 
   #tellExpired(): void {
@@ -323,48 +283,6 @@ class ChunkWork {
     if (this.#expired === 0n) return
     const message = `${rowsText(this.#expired)} of chunk ${this.#claim.no} expired between reading and writing, and ${this.#expired === 1n ? 'is' : 'are'} not in the target`
     emit({ type: 'log', level: 'note', table: name, message })
-  }
-
-  /**
-   * Rows of the target in the range less rows read. A range that was empty, or was emptied, holds what was written; elsewhere rows are counted.
-   * @param last where a range that was open ends now; null where it ends as it did
-   * @returns null where the writer cannot count the range: the first look of a later run does
-   */
-  async #surplus(writer: ChunkWriter, tally: Tally, stored: Digest | null, last: Bound | null): Promise<bigint | null> {
-    const { plan } = this.#context
-    // Of a table that is counted as a whole: what was not written is there, or was set aside.
-    if (!isRanged(plan)) return -tally.quarantined
-    // What ended on its own is gone on both sides.
-    if (this.#fresh) return tally.written + this.#expired - tally.read
-    if (!writer.seesRange) return null
-    const rows = stored !== null && this.#keys === null ? stored.rows : (await writer.digest({ scheme: 'count' })).rows
-    return rows + this.#expired - tally.read - (last === null ? 0n : await this.#rowsAbove(last))
-  }
-
-  /** Rows that the target held before, and that belong to no chunk: those that the chunk itself has written end at its last key. */
-  async #rowsAbove(last: Bound): Promise<bigint> {
-    const { plan, store, signal } = this.#context
-    const above: Range = { by: 'key', after: last, through: null }
-    return await onSide('target', async () => {
-      await using view = await store.source(signal)
-      const request = keysRequest(plan, targetRequest({ plan }, above))
-      return (await countRanges(view, request, [request.range], signal))[0] ?? 0n
-    })
-  }
-
-  /** The last chunk ends at the largest key that was seen: what comes to lie above it is found by the next run. */
-  async #end(signal: AbortSignal): Promise<ChunkEnd | null> {
-    const { plan } = this.#context
-    const { range } = this.#claim
-    if (range.by !== 'key' || range.through !== null) return null
-    const last = await this.#view.last(plan.source, range, plan.where ?? null, signal)
-    if (last === null) return null
-    const [first = ''] = last
-    return {
-      last,
-      hi: JSON.stringify(last),
-      endId: last.length === 1 && /^-?\d{1,18}$/.test(first) ? BigInt(first) : null,
-    }
   }
 
   async #write(writer: ChunkWriter, rows: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
