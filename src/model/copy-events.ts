@@ -1,5 +1,9 @@
 /** Events about the chunks of a copy, and what they come to. */
+import type { ErrorInfo } from '../shared/errors.ts'
+import type { LeftBehind } from './copy/left-behind.ts'
+import type { RingSpec } from './copy/column-type.ts'
 import type { Dec } from './dec.ts'
+import type { TableStatus } from './run-status.ts'
 
 /** Edges of a chunk of a copy: the first one is not part of it, unless the key is a whole number, where both are. Null is open. */
 export type KeySpan = { from?: readonly string[] | null; to?: readonly string[] | null }
@@ -79,4 +83,85 @@ export type CopyAgain = {
   extra: Dec
   /** Rows that stay because the target wrote them later. */
   newer?: Dec
+}
+
+/** One table of a copy at its end. Rows that were written, errors and times are of this run. */
+export type CopySummaryLine = {
+  table: string
+  status: TableStatus
+  /** Rows that this run has brought into the target. */
+  written: Dec
+  /** Rows that the target holds already: of chunks that an earlier run or another program has copied; absent where there are none. */
+  earlier?: Dec
+  /** Rows of the table that could not be brought there, by this run or an earlier one. */
+  failed: Dec
+  /** Of those that were written: at a lower consistency than asked for. */
+  fallback: Dec
+  /** Errors that passed when the same was tried again, and those that did not. */
+  recovered: Dec
+  unrecovered: Dec
+  ms: number
+  rowsPerSecond: Dec
+  error?: ErrorInfo
+}
+
+/** A table of a copy begins, or goes on. */
+export type CopyStartedEvent = {
+  type: 'copy.started'
+  table: string
+  /** Its name in the target. */
+  to: string
+  rows: Dec
+  estimated: boolean
+  /** Columns that the table is cut by; none where it has no key. */
+  key: readonly string[]
+  /** Smallest and largest key, where it is one column. */
+  low?: string
+  high?: string
+  /** Of a table whose rows lie on a ring of tokens: its first columns of the key name the partition. */
+  ring?: Pick<RingSpec, 'partitioner' | 'columns'>
+  chunkRows: Dec
+  /** Chunks that the target takes at the same time: more workers only wait. */
+  writers?: Dec
+  /** Chunks known so far, and how many of them earlier runs have proved. */
+  chunks: Dec
+  done: { chunks: Dec; rows: Dec }
+}
+
+/** What a copy is going to do with one table. */
+export type CopyPlanLine = {
+  table: string
+  to: string
+  status: 'copy' | 'resume' | 'done' | 'refused'
+  rows: Dec
+  estimated: boolean
+  bytes: Dec
+  chunkRows: Dec
+  chunks: Dec
+  /** Chunks that the target takes at the same time. */
+  writers?: Dec
+  key: readonly string[]
+  proof: string
+  create: boolean
+  onExisting: string
+  columns: readonly { from: string; to: string; source: string; target: string; lossy?: string }[]
+  /** Of a service that limits them. */
+  requests?: Dec
+  /** At least so long the requests have to be spread over, ms. */
+  requestMs?: number
+  /** Where more than rows was asked for. */
+  objects?: readonly PlannedObjectLine[]
+  /** What of this table does not come along. */
+  leftBehind?: readonly LeftBehind[]
+  notes?: readonly string[]
+  error?: ErrorInfo
+}
+
+/** What becomes of an index, a constraint or a default of the source's table. */
+export type PlannedObjectLine = {
+  name: string
+  kind: string
+  status: 'build' | 'there' | 'left'
+  /** Why it is left out, or what is not as in the source. */
+  note?: string
 }

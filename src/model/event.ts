@@ -4,7 +4,6 @@
  */
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { LeftBehind } from './copy/left-behind.ts'
-import type { RingSpec } from './copy/column-type.ts'
 import type {
   ArchiveColumnsEvent,
   ArchivedEvent,
@@ -14,26 +13,75 @@ import type {
   ArchiveStateEvent,
   QuerySourcesEvent,
 } from './archive-events.ts'
-import type { ChunkTally, CopyTally, KeySpan, Latency, LookDifferenceEvent, ReleaseReason } from './copy-events.ts'
-import type { Dec } from './dec.ts'
-import type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
-import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
-
-export { dec, type Dec } from './dec.ts'
-export type {
+import type {
+  ChangeEvent,
+  CheckEvent,
+  ColumnsEvent,
+  CommitEvent,
+  CopyChunkEvent,
+  CopyRunEvent,
+  DifferenceEvent,
+  FileEvent,
+  QuestionEvent,
+  RelationEvent,
+  RowEvent,
+  RunEvent,
+  SourceEvent,
+  StatementEvent,
+  TableEvent,
+} from './answer-events.ts'
+import type {
   ChunkTally,
-  CopyAgain,
+  CopyPlanLine,
+  CopyStartedEvent,
+  CopySummaryLine,
   CopyTally,
   KeySpan,
   Latency,
   LookDifferenceEvent,
   ReleaseReason,
 } from './copy-events.ts'
-export type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
-export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
+import type { Dec } from './dec.ts'
+import type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
+import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
+import type { RunStatus, TableStatus } from './run-status.ts'
 
-export type RunStatus = 'ok' | 'failed' | 'refused' | 'stopped'
-export type TableStatus = 'ok' | 'current' | 'failed' | 'refused' | 'stopped' | 'skipped'
+export { dec, type Dec } from './dec.ts'
+export type {
+  ChangeEvent,
+  CheckEvent,
+  ColumnsEvent,
+  CommitEvent,
+  CopyChunkEvent,
+  CopyRunEvent,
+  DifferenceEvent,
+  FileEvent,
+  QuestionEvent,
+  RelationEvent,
+  RowEvent,
+  RowValue,
+  RunEvent,
+  Side,
+  SourceEvent,
+  StatementEvent,
+  TableEvent,
+} from './answer-events.ts'
+export type {
+  ChunkTally,
+  CopyAgain,
+  CopyPlanLine,
+  CopyStartedEvent,
+  CopySummaryLine,
+  CopyTally,
+  KeySpan,
+  Latency,
+  LookDifferenceEvent,
+  PlannedObjectLine,
+  ReleaseReason,
+} from './copy-events.ts'
+export type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
+export type { RunStatus, TableStatus } from './run-status.ts'
+export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 
 export type EventBody =
   // ── a run
@@ -249,87 +297,6 @@ export type EventBody =
       error?: ErrorInfo
     }
 
-/** One table of a copy at its end. Rows that were written, errors and times are of this run. */
-export type CopySummaryLine = {
-  table: string
-  status: TableStatus
-  /** Rows that this run has brought into the target. */
-  written: Dec
-  /** Rows that the target holds already: of chunks that an earlier run or another program has copied; absent where there are none. */
-  earlier?: Dec
-  /** Rows of the table that could not be brought there, by this run or an earlier one. */
-  failed: Dec
-  /** Of those that were written: at a lower consistency than asked for. */
-  fallback: Dec
-  /** Errors that passed when the same was tried again, and those that did not. */
-  recovered: Dec
-  unrecovered: Dec
-  ms: number
-  rowsPerSecond: Dec
-  error?: ErrorInfo
-}
-
-/** A table of a copy begins, or goes on. */
-export type CopyStartedEvent = {
-  type: 'copy.started'
-  table: string
-  /** Its name in the target. */
-  to: string
-  rows: Dec
-  estimated: boolean
-  /** Columns that the table is cut by; none where it has no key. */
-  key: readonly string[]
-  /** Smallest and largest key, where it is one column. */
-  low?: string
-  high?: string
-  /** Of a table whose rows lie on a ring of tokens: its first columns of the key name the partition. */
-  ring?: Pick<RingSpec, 'partitioner' | 'columns'>
-  chunkRows: Dec
-  /** Chunks that the target takes at the same time: more workers only wait. */
-  writers?: Dec
-  /** Chunks known so far, and how many of them earlier runs have proved. */
-  chunks: Dec
-  done: { chunks: Dec; rows: Dec }
-}
-
-/** What a copy is going to do with one table. */
-export type CopyPlanLine = {
-  table: string
-  to: string
-  status: 'copy' | 'resume' | 'done' | 'refused'
-  rows: Dec
-  estimated: boolean
-  bytes: Dec
-  chunkRows: Dec
-  chunks: Dec
-  /** Chunks that the target takes at the same time. */
-  writers?: Dec
-  key: readonly string[]
-  proof: string
-  create: boolean
-  onExisting: string
-  columns: readonly { from: string; to: string; source: string; target: string; lossy?: string }[]
-  /** Of a service that limits them. */
-  requests?: Dec
-  /** At least so long the requests have to be spread over, ms. */
-  requestMs?: number
-  /** Where more than rows was asked for. */
-  objects?: readonly PlannedObjectLine[]
-  /** What of this table does not come along. */
-  leftBehind?: readonly LeftBehind[]
-  notes?: readonly string[]
-  error?: ErrorInfo
-}
-
-/** What becomes of an index, a constraint or a default of the source's table. */
-export type PlannedObjectLine = {
-  name: string
-  kind: string
-  status: 'build' | 'there' | 'left'
-  /** Why it is left out, or what is not as in the source. */
-  note?: string
-}
-
 export type PlanLine = {
   table: string
   location: string
@@ -343,219 +310,6 @@ export type PlanLine = {
   logBytes?: Dec
   estimatedMs?: number
   error?: ErrorInfo
-}
-
-/** A Delta table that `discover` found. */
-export type TableEvent = {
-  type: 'table'
-  /** Path below the folder that was asked for, '/' between parts; '.' when it is the folder itself. */
-  table: string
-  location: string
-  readable: boolean
-  version?: Dec
-  files?: Dec
-  bytes?: Dec
-  rows?: Dec
-  lastCommit?: string
-  partitionColumns?: readonly string[]
-  features?: readonly string[]
-  protocol?: string
-  /** First version that the log can still answer. */
-  historyFrom?: Dec
-  error?: ErrorInfo
-}
-
-/** A database file that `discover` met. */
-export type SourceEvent = {
-  type: 'source'
-  source: string
-  location: string
-  system: 'sqlite' | 'duckdb'
-  bytes: Dec
-  modified: string
-}
-
-/** A table of a database, as `discover URL` lists it. */
-export type RelationEvent = {
-  type: 'relation'
-  table: string
-  rows: Dec
-  estimated: boolean
-  bytes: Dec
-  /** Columns that tell its rows apart; none where nothing does. */
-  key: readonly string[]
-  columns: readonly { name: string; type: string; nullable: boolean }[]
-  partitioning?: string
-  /** Of a table whose rows lie on a ring of tokens. */
-  ring?: Pick<RingSpec, 'partitioner' | 'columns'>
-  /** Whether a copy of it that is broken off goes on where it was. */
-  resumable: boolean
-  note?: string
-}
-
-/** A key whose rows are not the same on both sides of a `diff`. */
-export type DifferenceEvent = {
-  type: 'difference'
-  table: string
-  /** null where a column of the key is NULL. */
-  key: readonly (string | null)[]
-  difference: 'missing' | 'extra' | 'different'
-  /** Columns that differ, with their values in canonical text. */
-  columns?: readonly { column: string; source: string | null; target: string | null }[]
-  /** What `--fix` did about it. */
-  fixed?: boolean
-  /** Columns that were written later in the target than in the source: these values stay unless they are to be written over. */
-  newer?: readonly string[]
-}
-
-export type FileEvent = {
-  type: 'file'
-  path: string
-  size: Dec
-  rows?: Dec
-  /** Rows that a deletion vector has removed. */
-  deletedRows?: Dec
-  addedVersion?: Dec
-  modified: Dec
-  partitionValues: Readonly<Record<string, string | null>>
-  deletionVector?: string
-  stats?: string
-}
-
-export type CommitEvent = {
-  type: 'commit'
-  version: Dec
-  time: string
-  inCommitTime: boolean
-  operation?: string
-  engine?: string
-  adds: Dec
-  removes: Dec
-  addedBytes: Dec
-  removedBytes: Dec
-  files?: Dec
-  bytes?: Dec
-  rows?: Dec
-  checkpoint: boolean
-}
-
-export type ChangeEvent = {
-  type: 'change'
-  change: 'added' | 'removed' | 'protocol' | 'metadata' | 'txn' | 'domain' | 'cdc'
-  version: Dec
-  path?: string
-  size?: Dec
-  rows?: Dec
-  deletionVector?: string
-  dataChange?: boolean
-  detail?: string
-}
-
-/** One import (`migration-status`) or one recorded command (`runs`). */
-export type RunEvent = {
-  type: 'run'
-  run: Dec
-  table: string
-  command: string
-  status: string
-  version?: Dec
-  behind?: Dec
-  filesProcessed?: Dec
-  startedAt?: string
-  completedAt?: string
-  error?: string
-}
-
-/** A copy, or what was done about one, as the ledger of its target has it. */
-export type CopyRunEvent = {
-  type: 'copy.run'
-  run: Dec
-  operation: string
-  /** URLs without passwords. */
-  source: string
-  target: string
-  status: string
-  /** Of the chunks that it worked on last. */
-  rows: Dec
-  startedAt?: string
-  completedAt?: string
-  exitCode?: number
-  error?: string
-}
-
-/** A chunk of a copy, as the ledger of its target has it. */
-export type CopyChunkEvent = {
-  type: 'copy.chunk'
-  table: string
-  chunk: Dec
-  status: string
-  /** Tokens, or values of a key that is one whole number, both included; absent where it is open. */
-  tokenMin?: Dec
-  tokenMax?: Dec
-  /** Bounds of any key, as JSON lists of texts: behind the first, up to the second. */
-  after?: string
-  through?: string
-  rows: Dec
-  attempts: number
-  error?: string
-}
-
-/** Names of the columns of a query, before its first row. */
-export type ColumnsEvent = { type: 'columns'; columns: readonly string[] }
-
-/** Numbers that JSON would round are text; bytes are hexadecimal behind `\\x`. */
-export type RowValue = string | number | null
-
-/** One row of a query, in the order of the columns. */
-export type RowEvent = { type: 'row'; values: readonly RowValue[] }
-
-/** One finding of `doctor`. */
-export type CheckEvent = {
-  type: 'check'
-  /** What was looked at: program, database, catalog, lake. */
-  area: string
-  check: string
-  status: 'ok' | 'warn' | 'fail'
-  /** What is there, in a few words. */
-  found: string
-  cause?: string
-  hint?: string
-}
-
-/** One statement that `grants` prints; `applied` says that it was run. */
-export type StatementEvent = { type: 'statement'; sql: string; applied: boolean }
-
-export type Side = {
-  p50Ms: number
-  p95Ms: number
-  coldMs: number | null
-  readBytes: Dec | null
-  opened: number | null
-  /** Requests to the lake for one answer, and the bytes they brought; where the lake is a bucket or latency is simulated. */
-  requests?: Dec
-  requestBytes?: Dec
-  /** Simulated latency of a round trip of this side. */
-  addedMs?: number
-  /** Where that is added: on the wire, by a proxy, or to calls of the program, where the lake is a folder and has no wire. */
-  delayed?: 'wire' | 'calls'
-  /** Threads of DuckDB, where this side reads through it: the Parquet of a log, or a catalog. */
-  duckdbThreads?: number
-}
-
-/** One question of `performance-compare`, answered from the files and from SQL. */
-export type QuestionEvent = {
-  type: 'question'
-  question: string
-  title: string
-  same: boolean
-  rows: Dec
-  runs: number
-  files: Side
-  sql: Side
-  faster: 'files' | 'sql' | 'even'
-  /** How many times faster by the warm medians, at least 1. */
-  factor: number
-  difference?: string
 }
 
 export type EventType = EventBody['type']
