@@ -6,7 +6,7 @@ import type { CommitSummary } from '../../delta/history.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CommitEvent } from '../../model/event.ts'
-import { checkpointVersions, eventOfRecord, eventOfSummary } from '../operations/history.ts'
+import { checkpointVersions, eventOfRecord, eventOfSummary } from '../operations/history/perform.ts'
 import type { CommitDetail, Page } from '../workbench.ts'
 import type { Located } from './located.ts'
 

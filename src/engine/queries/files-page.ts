@@ -5,7 +5,7 @@ import { prunedFiles, pruningAt, totalsByPartition } from '../../catalog/query/p
 import type { Pruning } from '../../delta/pruning.ts'
 import { statsRange } from '../../delta/stats.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { fileEvent } from '../operations/files.ts'
+import { fileEvent } from '../operations/files/perform.ts'
 import type { FileSort, FilesPage, Funnel } from '../workbench.ts'
 import type { Located } from './located.ts'
 

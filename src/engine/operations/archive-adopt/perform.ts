@@ -1,0 +1,101 @@
+/** `archive adopt`: a database goes on with the archive of another one, or of itself before a failover; the other one is refused from then on. */
+import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { LogState } from '../../../archive/lifecycle/log.ts'
+import type { ArchiveAdoptOperation } from '../../archive-operations.ts'
+import { compareArchive, type Compared, type FindCandidate } from '../../archiving/compare-archive.ts'
+import { archivedTable, openSource } from '../../archiving/each-table.ts'
+import { openArchive } from '../../archiving/open.ts'
+import { ownerOf } from '../../archiving/owner.ts'
+import { planArchive } from '../../archiving/plan.ts'
+import { originNow } from '../../archiving/require-origin.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/**
+ * Compares first, and changes nothing where a partition differs.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED where a partition differs
+ */
+export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Run): Promise<Ending> {
+  const { from, table: named, confirm, accept, dryRun } = operation
+  if (!dryRun && confirm !== named) {
+    throw new SluiceError('MISSING_CONFIRM', 'the database that wrote into this archive so far is refused afterwards', {
+      hint: `say it twice: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
+    })
+  }
+  await using opened = await openSource(from, !dryRun)
+  const { table, record } = await archivedTable(opened, named, run.interrupt.abort)
+  const name = tableText(table.table)
+  await using open = await openArchive(table, record, opened, run)
+  const { context } = open
+  const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  const candidate: FindCandidate = async (label) => {
+    const asked = {
+      kind: 'archive',
+      from,
+      tables: [named],
+      partitions: [label],
+      asText: [],
+      detach: false,
+      drop: false,
+      dryRun: true,
+    } as const
+    try {
+      return (await planArchive(table, asked, around)).partitions[0]?.candidate ?? null
+    } catch (error) {
+      if (error instanceof SluiceError && error.kind === 'usage') return null
+      throw error
+    }
+  }
+  let compared: readonly Compared[] = []
+  const judge = async (state: LogState): Promise<void> => {
+    const all: Compared[] = []
+    for await (const one of compareArchive(context, record, state, candidate)) all.push(one)
+    compared = all
+    const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
+    for (const finding of against) run.emit({ type: 'archive.finding', table: name, ...finding })
+    const standing = against.filter(
+      ({ finding, partition }) => finding !== 'differs from the source' || !accept.includes(partition ?? ''),
+    )
+    if (standing.length > 0) throw differs(name, standing.length, against.length)
+  }
+  const log = await context.log()
+  if (dryRun) {
+    const state = await log.state(run.interrupt.abort)
+    if (state !== null) await judge(state)
+    return { totals: totalsOf(compared) }
+  }
+  const info = { table: name, run: run.runId }
+  const { version } = await log.adopt(
+    { tableId: record.archiveId, info },
+    judge,
+    (head, next) => context.heads.begin(head, next),
+    run.interrupt.abort,
+  )
+  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  for (const { label, files, fence } of compared) {
+    if (!record.partitions.some((one) => one.label === label)) {
+      await ledger.addPartition((await candidate(label)) ?? { label, from: null, to: null, native: null })
+    }
+    await context.heads.takeOver(label, files, fence)
+  }
+  // Last: a program that is killed before it is refused, and adopts again.
+  await context.heads.setOrigin(await originNow(context))
+  return { totals: { ...totalsOf(compared), version: dec(version) }, proof: 'canonical' }
+}
+
+function totalsOf(compared: readonly Compared[]): Readonly<Record<string, string>> {
+  return {
+    partitions: dec(compared.length),
+    rows: dec(compared.reduce((sum, { proof }) => sum + (proof?.rows ?? 0n), 0n)),
+    findings: dec(compared.filter(({ finding }) => finding !== null).length),
+  }
+}
+
+function differs(name: string, count: number, all: number): SluiceError {
+  return new SluiceError('PROOF_FAILED', `${count} of ${all} differences keep ${name} from taking its archive over`, {
+    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED',
+  })
+}

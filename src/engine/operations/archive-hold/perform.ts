@@ -1,0 +1,87 @@
+/** `archive hold` and `archive release`: partitions that have to stay where they are, and that may go again. */
+import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ArchiveHoldOperation, ArchiveOperation } from '../../archive-operations.ts'
+import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
+import { labelNamed } from '../../archiving/label-named.ts'
+import { ownerOf } from '../../archiving/owner.ts'
+import { planArchive, type PlannedPartition } from '../../archiving/plan.ts'
+import { parseCalendar } from '../../calendar/calendar-text.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/** Which partition a label means is said by the calendar, and that is noted with the archive. */
+const FIRST =
+  'give archive run --no-detach once, with all flags that later runs get: it publishes, and takes nothing out of the table; then hold the partition, and later runs leave it where it is'
+
+/**
+ * A partition that the ledger does not know yet can be held too, if the source has it.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for what is no partition
+ */
+export async function archiveHold(operation: ArchiveHoldOperation, run: Run): Promise<Ending> {
+  const { from, table: name, partitions, reason } = operation
+  await using opened = await openSource(from, true)
+  const { table, record } = await archivedTable(opened, name, run.interrupt.abort, FIRST)
+  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  // All are found before the first is touched.
+  const found: { readonly label: string; readonly planned: PlannedPartition | null }[] = []
+  for (const text of partitions) {
+    const known = knownAs(record, text)
+    if (known === null) found.push(await unknownYet(text, table, operation, opened, run))
+    else {
+      refuseDropped(known, table, reason)
+      found.push({ label: known.label, planned: null })
+    }
+  }
+  for (const { label, planned } of found) {
+    if (planned !== null) await ledger.addPartition(planned.candidate ?? { label, from: null, to: null, native: null })
+    await ledger.hold(label, reason)
+  }
+  return { totals: { partitions: dec(found.length) } }
+}
+
+function knownAs({ partitions, calendar }: ArchiveRecord, text: string): ArchivedPartition | null {
+  const label = labelNamed(parseCalendar(calendar), text)
+  return partitions.find((one) => one.label === text) ?? partitions.find((one) => one.label === label) ?? null
+}
+
+function refuseDropped({ state, label }: ArchivedPartition, table: TableSpec, reason: string | null): void {
+  if (state !== 'DROPPED' || reason === null) return
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `${label} of ${tableText(table.table)} was dropped from the source already`,
+    {
+      hint: 'its rows are in the archive only; sluice restore brings them back',
+    },
+  )
+}
+
+async function unknownYet(
+  text: string,
+  table: TableSpec,
+  { from, reason }: ArchiveHoldOperation,
+  { store, database }: Opened,
+  run: Run,
+): Promise<{ readonly label: string; readonly planned: PlannedPartition | null }> {
+  if (reason === null) {
+    throw new SluiceError('PARTITION_STATE', `the ledger knows no partition ${text} of ${tableText(table.table)}`, {
+      hint: 'sluice archive list shows those that it knows',
+    })
+  }
+  const asked: ArchiveOperation = {
+    kind: 'archive',
+    from,
+    tables: [tableText(table.table)],
+    partitions: [text],
+    asText: [],
+    detach: false,
+    drop: false,
+    dryRun: true,
+  }
+  const around = { store, database, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  const [planned] = (await planArchive(table, asked, around)).partitions
+  if (planned === undefined) throw new Error(`${text} was planned as nothing`)
+  return { label: planned.label, planned }
+}

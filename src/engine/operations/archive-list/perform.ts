@@ -1,0 +1,66 @@
+/** `archive list`: what the ledger of a source says of its archives. */
+import { dec, type Dec } from '../../../model/event.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import type { ArchiveListOperation } from '../../archive-operations.ts'
+import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
+import { standingFields, standingOf, tellStanding } from '../../archiving/standing.ts'
+import { Looked } from '../../archiving/looked.ts'
+import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
+export async function archiveList({ from, tables, count }: ArchiveListOperation, run: Run): Promise<Ending> {
+  await using opened = await openSource(from, false)
+  const records = await recordsOf(opened, tables, run.interrupt.abort)
+  const looked = new Looked()
+  let partitions = 0
+  let rows = 0n
+  let stored = 0n
+  for (const record of records) {
+    const { abort: signal } = run.interrupt
+    const table = await tableNow(opened, record, signal)
+    const standing = await standingOf(record, opened, run)
+    tellStanding(record, standing, run)
+    const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
+    for (const one of record.partitions) {
+      const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
+      const inArchive = one.version !== null && one.state !== 'RESTORED'
+      const look = looks.get(one.label)
+      if (look !== undefined) looked.look(look)
+      partitions++
+      if (inArchive) rows += one.digest?.rows ?? 0n
+      if (inArchive) stored += bytes
+      run.emit({
+        type: 'archived',
+        table: tableText(record.table),
+        partition: one.label,
+        state: one.state,
+        archive: redactUrl(record.archive),
+        ...(one.from === null ? {} : { from: one.from }),
+        ...(one.to === null ? {} : { to: one.to }),
+        ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
+        ...(one.files.length === 0 ? {} : { files: dec(one.files.length), bytes: dec(bytes) }),
+        ...(one.sourceBytes === null ? {} : { sourceBytes: dec(one.sourceBytes) }),
+        ...(one.version === null ? {} : { version: dec(one.version) }),
+        ...(one.changedMs === null ? {} : { changedAt: isoTime(one.changedMs) }),
+        ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
+        ...(one.held === null ? {} : { held: one.held }),
+        ...lookFields(look),
+        ...standingFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
+        ...(one.error === null ? {} : { error: `${one.error.code}: ${one.error.message}` }),
+      })
+    }
+  }
+  const notChecked = looked.notChecked('sluice archive verify looks closer')
+  return {
+    ...notChecked,
+    totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) },
+  }
+}
+
+function lookFields(look: PeriodLook | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
+  if (look === undefined || 'notLooked' in look) return {}
+  return { counted: dec(look.rows), ...(look.surplus === 0n ? {} : { surplus: dec(look.surplus) }) }
+}

@@ -1,0 +1,195 @@
+/** `archive plan` and `archive run`: old partitions into a Delta table, proved, and then out of the source. */
+import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
+import { readArchive, type ArchivedTable } from '../../../archive/ledger/record.ts'
+import type { Wish } from '../../../archive/lifecycle/advance.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { ArchiveOperation } from '../../archive-operations.ts'
+import { advanceAll, type Outcome } from '../../archiving/advance-all.ts'
+import { endOfArchive } from '../../archiving/ending.ts'
+import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts'
+import { Looked } from '../../archiving/looked.ts'
+import { openArchive } from '../../archiving/open.ts'
+import { deadOwner, ownerOf } from '../../archiving/owner.ts'
+import { emitArchivePlan } from '../../archiving/plan-event.ts'
+import { requireOrigin } from '../../archiving/require-origin.ts'
+import { standingOf, tellStanding } from '../../archiving/standing.ts'
+import { lookedThrough, planArchive, type PlannedArchive, type PlannedPartition } from '../../archiving/plan.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/** @throws SluiceError whatever keeps it from starting; what hinders single partitions is told with them */
+export async function archive(operation: ArchiveOperation, run: Run): Promise<Ending> {
+  refuseUnasked(operation)
+  await using opened = await openSource(operation.from, !operation.dryRun)
+  const tables = await tablesOf(opened, operation.tables, run.interrupt.abort)
+  const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  // Every table is planned before the first partition is touched.
+  const plans: PlannedArchive[] = []
+  for (const table of tables) plans.push(await planArchive(table, operation, around))
+  if (operation.dryRun) {
+    const looked = new Looked()
+    for (const planned of plans) {
+      const plan = await lookedThrough(planned, around)
+      const standing = await standingOf(plan.archived, opened, run)
+      emitArchivePlan(plan, run.emit, standing)
+      tellUnplaced(plan, run)
+      tellStanding(plan.archived, standing, run)
+      for (const { look } of plan.partitions) if (look !== undefined) looked.look(look)
+    }
+    return { totals: plannedTotals(plans), ...looked.notChecked('sluice archive verify looks closer') }
+  }
+  for (const plan of plans) {
+    emitArchivePlan(plan, run.emit)
+    tellUnplaced(plan, run)
+  }
+  refuseAimless(plans, operation)
+  const blocked = blockersOf(plans)
+  if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
+  for (const { table, text } of blocked) run.emit({ type: 'log', level: 'warn', table, message: `it stays: ${text}` })
+  if (operation.drop) tellGrace(plans, run)
+  const outcomes: Outcome[] = []
+  const refused: SluiceError[] = []
+  for (const plan of plans) {
+    if (run.interrupt.stop.aborted) break
+    try {
+      outcomes.push(...(await archiveTable(plan, operation, opened, run)))
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (error.code !== 'ARCHIVE_FOREIGN') throw error
+      // Archives of other tables are none the worse for it.
+      refused.push(error)
+      if (plans.length > 1)
+        run.emit({ type: 'log', level: 'error', table: tableText(plan.table.table), message: error.message })
+    }
+  }
+  if (refused[0] !== undefined) throw refused[0]
+  return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+/** Nobody would look for them in an archive otherwise. */
+function tellUnplaced({ table, unplaced }: PlannedArchive, { emit }: Run): void {
+  if (unplaced !== null) emit({ type: 'log', level: 'note', table: tableText(table.table), message: unplaced })
+}
+
+/** Whether a run does something with it. */
+function moves({ status }: PlannedPartition): boolean {
+  return status === 'due' || status === 'resume' || status === 'drop'
+}
+
+type Blocked = { readonly table: string; readonly text: string }
+
+/** Partitions that are due and hold rows, but cannot go, each with the reason. */
+function blockersOf(plans: readonly PlannedArchive[]): readonly Blocked[] {
+  return plans.flatMap(({ table, partitions }) =>
+    partitions
+      .filter(({ status, candidate }) => status === 'blocked' && candidate?.rows !== 0n)
+      .map(({ label, note }) => ({
+        table: tableText(table.table),
+        text: `${label}${note === undefined ? '' : `: ${note}`}`,
+      })),
+  )
+}
+
+const NAMED_BLOCKERS = 5
+
+function allBlocked(blocked: readonly Blocked[]): SluiceError {
+  const named = blocked.slice(0, NAMED_BLOCKERS).map(({ table, text }) => `${table} ${text}`)
+  const more = blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''
+  const what =
+    blocked.length === 1 ? 'the one partition that is due is' : `all ${blocked.length} partitions that are due are`
+  return new SluiceError('PARTITIONS_BLOCKED', `${what} blocked, and nothing was archived`, {
+    reason: `${named.join('; ')}${more}`,
+    hint: 'remove what blocks them, then run the same command again; sluice archive plan lists all of it',
+  })
+}
+
+function refuseUnasked({ drop, confirm, tables, dryRun }: ArchiveOperation): void {
+  if (drop && !dryRun && (tables.length !== 1 || confirm !== tables[0])) {
+    throw new SluiceError('MISSING_CONFIRM', 'what is dropped cannot be brought back but from its archive', {
+      hint: `say it twice, for one table: --table ${shellQuote(tables[0] ?? '')} --drop --confirm=${shellQuote(tables[0] ?? '')}`,
+    })
+  }
+}
+
+/** A table that the ledger knows is gone on with; of a new one somebody has to say what is due. */
+function refuseAimless(plans: readonly PlannedArchive[], { olderThan, partitions }: ArchiveOperation): void {
+  if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
+  throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
+    hint: 'give --older-than 8q, or name some with --partition',
+  })
+}
+
+/** Why what was asked to be dropped stays. */
+function tellGrace(plans: readonly PlannedArchive[], { emit }: Run): void {
+  for (const { table, partitions } of plans) {
+    const waiting = partitions.flatMap(({ known }) =>
+      known?.state === 'DETACHED' && !known.graceOver && known.dropAfterMs !== null ? [known.dropAfterMs] : [],
+    )
+    if (waiting.length === 0) continue
+    const first = isoTime(Math.min(...waiting))
+    const what = waiting.length === 1 ? '1 detached partition is' : `${waiting.length} detached partitions are`
+    const message = `${what} within the grace, and not dropped yet; the first may be from ${first} on`
+    emit({ type: 'log', level: 'note', table: tableText(table.table), message })
+  }
+}
+
+async function archiveTable(
+  plan: PlannedArchive,
+  operation: ArchiveOperation,
+  opened: Opened,
+  run: Run,
+): Promise<readonly Outcome[]> {
+  const { table, archived } = plan
+  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  if (plan.fresh) {
+    await ledger.addTable(archived, run.tool)
+    // Another run may have been first: then this is its archive, with its place and its types.
+    if ((await readArchive(opened.database, table.table))?.archiveId !== archived.archiveId) {
+      const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+      return archiveTable(await planArchive(table, operation, around), operation, opened, run)
+    }
+  }
+  const chosen = plan.partitions.filter(moves)
+  if (chosen.length === 0) {
+    await lookAtStanding(archived, opened, run)
+    return []
+  }
+  await using open = await openArchive(table, archived, opened, run, operation)
+  await requireOrigin(open.context)
+  for (const { candidate, known } of chosen) {
+    if (candidate !== null) await ledger.addPartition(candidate, known === null ? null : deadOwner(known, run))
+  }
+  const wish = (label: string): Wish => ({
+    detach: operation.detach,
+    drop: operation.drop,
+    again: plan.asked.has(label),
+  })
+  return await advanceAll(
+    open.context,
+    opened.database,
+    chosen.map(({ label }) => label),
+    wish,
+    run,
+  )
+}
+
+/**
+ * Whoever lets runs go by themselves learns of an archive that is not this database's at once, and not when something is due.
+ * @throws SluiceError ARCHIVE_FOREIGN
+ */
+async function lookAtStanding(archived: ArchivedTable, opened: Opened, run: Run): Promise<void> {
+  const standing = await standingOf(archived, opened, run)
+  if (standing.kind === 'refused' && standing.error.code === 'ARCHIVE_FOREIGN') throw standing.error
+  tellStanding(archived, standing, run)
+}
+
+function plannedTotals(plans: readonly PlannedArchive[]): Readonly<Record<string, string>> {
+  const all = plans.flatMap(({ partitions }) => partitions)
+  const due = all.filter(({ status }) => status === 'due' || status === 'resume')
+  const rows = (some: readonly PlannedPartition[]): bigint =>
+    some.reduce((sum, { known, candidate }) => sum + (known?.digest?.rows ?? candidate?.rows ?? 0n), 0n)
+  return { tables: dec(plans.length), partitions: dec(all.length), due: dec(due.length), rows: dec(rows(due)) }
+}

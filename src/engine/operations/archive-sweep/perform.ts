@@ -1,0 +1,53 @@
+/** `archive sweep`: files below an archive that no version of it names, and that nobody is writing. */
+import { strays } from '../../../archive/log/find-stray.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import { parquetRows } from '../../registry.ts'
+import type { ArchiveSweepOperation } from '../../archive-operations.ts'
+import { openSource, recordsOf } from '../../archiving/each-table.ts'
+import { openOwned } from '../../archiving/open.ts'
+import { requireOrigin } from '../../archiving/require-origin.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/** @throws SluiceError NO_SUCH_TABLE, SOURCE_IO, TARGET_DENIED */
+export async function archiveSweep(operation: ArchiveSweepOperation, run: Run): Promise<Ending> {
+  const { from, tables, olderThanMs, dryRun } = operation
+  await using opened = await openSource(from, !dryRun)
+  let files = 0
+  let bytes = 0n
+  for (const record of await recordsOf(opened, tables, run.interrupt.abort)) {
+    const name = tableText(record.table)
+    const owned = await openOwned(record, opened, run)
+    const { reader, writer } = owned
+    // Files on their way to the log belong to the database whose ledger names them.
+    if (!dryRun) await requireOrigin(owned)
+    // Of partitions on their way to the log, files are named by the ledger only.
+    const awaited = record.partitions.flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))
+    const request = {
+      store: reader,
+      writer,
+      parquet: parquetRows,
+      now: run.clock.now(),
+      olderThanMs,
+      tableId: record.archiveId,
+    }
+    for await (const { path, size } of strays(request, run.interrupt.abort)) {
+      if (run.interrupt.stop.aborted) break
+      const file = path.slice(path.lastIndexOf('/') + 1)
+      if (awaited.some((prefix) => file.startsWith(prefix))) continue
+      if (!dryRun) await writer.remove(path, run.interrupt.abort)
+      files++
+      bytes += size
+      run.emit({
+        type: 'archive.finding',
+        table: name,
+        path,
+        finding: dryRun ? 'stray file' : 'swept file',
+        detail: dryRun ? 'no version of the archive names it' : 'no version of the archive named it',
+        bytes: dec(size),
+      })
+    }
+  }
+  const stopped = run.interrupt.stop.aborted
+  return { totals: { findings: dec(files), bytes: dec(bytes) }, ...(stopped ? { stopped } : {}) }
+}

@@ -1,0 +1,79 @@
+/** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
+import { findings, type Finding } from '../../../archive/lifecycle/find-damage.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { ArchiveVerifyOperation } from '../../archive-operations.ts'
+import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
+import { originNow, otherDatabase } from '../../archiving/require-origin.ts'
+import { tellStanding } from '../../archiving/standing.ts'
+import { labelNamed } from '../../archiving/label-named.ts'
+import { openArchive } from '../../archiving/open.ts'
+import { Looked } from '../../archiving/looked.ts'
+import { sourceFindings } from '../../archiving/source-findings.ts'
+import { parseCalendar } from '../../calendar/calendar-text.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
+export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run): Promise<Ending> {
+  await using opened = await openSource(operation.from, false)
+  const records = await recordsOf(opened, operation.tables, run.interrupt.abort)
+  const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }
+  const foreign: string[] = []
+  const looked = new Looked()
+  for (const record of records) {
+    if (run.interrupt.stop.aborted) break
+    const name = tableText(record.table)
+    const table = await tableNow(opened, record, run.interrupt.abort)
+    await using open = await openArchive(table, record, opened, run, { reads: true })
+    const other = otherDatabase(open.context, await originNow(open.context))
+    if (other !== null) tellStanding(record, { kind: 'refused', error: other }, run)
+    const told = (finding: Finding): void => {
+      counts.findings++
+      if (finding.finding === 'foreign archive') foreign.push(name)
+      run.emit({ type: 'archive.finding', table: name, ...finding })
+    }
+    const calendar = parseCalendar(record.calendar)
+    const named = new Set(operation.partitions.flatMap((text) => [text, labelNamed(calendar, text)]))
+    const wanted = (label: string): boolean => named.size === 0 || named.has(label)
+    for await (const step of findings(open.context, record, wanted, run.interrupt)) {
+      if ('finding' in step) told(step)
+      else {
+        counts.checked++
+        counts.files += step.files
+        counts.rows += step.rows
+      }
+    }
+    const chosen = { ...record, partitions: record.partitions.filter(({ label }) => wanted(label)) }
+    for await (const found of sourceFindings(open.context, chosen, operation.deep, looked)) told(found)
+  }
+  const stopped = run.interrupt.stop.aborted
+  const totals = {
+    checked: dec(counts.checked),
+    files: dec(counts.files),
+    rows: dec(counts.rows),
+    findings: dec(counts.findings),
+  }
+  const notChecked = looked.notChecked(operation.deep ? '' : DEEP)
+  // Where nothing was read, nothing is proved.
+  const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
+  if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
+  const error = new SluiceError(
+    'PROOF_FAILED',
+    `${counts.findings} things in the archive are not as they were proved`,
+    {
+      hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
+    },
+  )
+  return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
+}
+
+const MEND =
+  'bring damaged files back from a backup, or archive the partition again where its rows are still in the source'
+
+function ownHint(name: string): string {
+  return `after a failover, a restore or a move of the database: sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
+}
+
+const DEEP = 'sluice archive verify --deep compares values'

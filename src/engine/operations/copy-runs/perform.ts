@@ -1,0 +1,85 @@
+/** `runs --to URL`: the copies that went into a database, by its own ledger, and the chunks of one of them. */
+import { dec } from '../../../model/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { chunkCounts, recordedChunks, recordedRuns, type RecordedRun } from '../../copy/ledger/read-runs.ts'
+import { hasLedger } from '../../copy/ledger/schema.ts'
+import { openCopyStore } from '../../copy/open-stores.ts'
+import { onSide } from '../../copy/sides.ts'
+import type { Operation } from '../../operation.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+export async function copyRuns(
+  { to, limit, runId }: Extract<Operation, { kind: 'copy-runs' }>,
+  run: Run,
+): Promise<Ending> {
+  await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
+  await using ledger = await store.ledger()
+  if (!(await hasLedger(ledger))) {
+    if (runId !== undefined) throw noSuchRun(runId)
+    run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
+    return { totals: { runs: dec(0) } }
+  }
+  const rows = await recordedRuns(
+    ledger,
+    runId === undefined ? null : BigInt(runId),
+    runId === undefined ? limit : 1,
+    run.host,
+  )
+  if (rows.length === 0 && runId !== undefined) throw noSuchRun(runId)
+  if (runId !== undefined) return await chunksOf(ledger, BigInt(runId), limit, run)
+  for (const row of rows) run.emit({ type: 'copy.run', ...told(row) })
+  return { totals: { runs: dec(rows.length) } }
+}
+
+async function chunksOf(ledger: LedgerDatabase, runId: bigint, limit: number, run: Run): Promise<Ending> {
+  for (const { table, no, status, first, last, lo, hi, rows, attempts, code, error } of await recordedChunks(
+    ledger,
+    runId,
+    limit,
+  )) {
+    run.emit({
+      type: 'copy.chunk',
+      table,
+      chunk: no,
+      status,
+      ...(first === null ? {} : { tokenMin: first }),
+      ...(last === null ? {} : { tokenMax: last }),
+      ...(lo === null ? {} : { after: lo }),
+      ...(hi === null ? {} : { through: hi }),
+      rows: dec(rows),
+      attempts,
+      ...(error === null ? {} : { error: code === null ? error : `${code}: ${error}` }),
+    })
+  }
+  const counts = await chunkCounts(ledger, runId)
+  const sum = (values: readonly bigint[]): bigint => values.reduce((all, one) => all + one, 0n)
+  return {
+    totals: {
+      chunks: dec(sum(counts.map(({ chunks }) => chunks))),
+      rows: dec(sum(counts.map(({ rows }) => rows))),
+      ...Object.fromEntries(counts.map(({ status, chunks }) => [status, dec(chunks)])),
+    },
+  }
+}
+
+function told({ id, operation, source, target, status, startedMs, endedMs, exitCode, rows, detail }: RecordedRun) {
+  return {
+    run: id,
+    operation,
+    source,
+    target,
+    status,
+    rows: dec(rows),
+    ...(startedMs === null ? {} : { startedAt: new Date(startedMs).toISOString() }),
+    ...(endedMs === null ? {} : { completedAt: new Date(endedMs).toISOString() }),
+    ...(exitCode === null ? {} : { exitCode }),
+    ...(detail === null ? {} : { error: detail }),
+  }
+}
+
+function noSuchRun(runId: string): SluiceError {
+  return new SluiceError('BAD_FLAG', `the ledger knows no run ${runId}`, {
+    hint: 'sluice runs --to URL without --run lists all that it knows',
+  })
+}

@@ -1,0 +1,314 @@
+/** `copy`: tables of one store into another, in chunks that are proved, so that the same command goes on wherever it was broken off. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec, type EventBody } from '../../../model/event.ts'
+import { asSluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import type { TableContext } from '../../copy/context.ts'
+import { compareAgain } from '../../copy/again/compare-table.ts'
+import { againPlan } from '../../copy/again/plan-again.ts'
+import { refusedForAgain } from '../../copy/again/delete-extra.ts'
+import { openControlSocket } from '../../copy/control-socket.ts'
+import { endOf } from '../../copy/ending.ts'
+import { finishTable } from '../../copy/finish-table.ts'
+import { beat } from '../../copy/heartbeat.ts'
+import { AGAIN_OPERATION } from '../../copy/ledger/adopt-repairs.ts'
+import { refuseUnknownTables } from '../../copy/look/look-earlier.ts'
+import { ChunkLedger } from '../../copy/ledger/chunks.ts'
+import type { Owner } from '../../copy/ledger/owner.ts'
+import { ownerId, RunLedger } from '../../copy/ledger/runs.ts'
+import { prepareLedger } from '../../copy/ledger/schema.ts'
+import { objectWork } from '../../copy/objects/build-objects.ts'
+import { planObjects } from '../../copy/objects/plan-objects.ts'
+import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
+import { openPatiently, patiently } from '../../copy/patience.ts'
+import { planLeftBehind } from '../../copy/plan/left-behind.ts'
+import { settingsRefused } from '../../copy/plan/rows-left.ts'
+import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
+import { isRingDone } from '../../copy/plan/ring-plan.ts'
+import { emitPlan, endOfPlan, type Standing } from '../../copy/plan/plan-event.ts'
+import { hashOf } from '../../copy/plan/table-plan.ts'
+import { reclaimExpired } from '../../copy/reclaim.ts'
+import { runWorkers } from '../../copy/runner.ts'
+import { WeakWrites } from '../../copy/script/weak-writes.ts'
+import { SlowTarget } from '../../copy/slow-target.ts'
+import { startTable } from '../../copy/start-table.ts'
+import type { Surroundings } from '../../copy/surroundings.ts'
+import type { TableRun } from '../../copy/table-run.ts'
+import { Steering } from '../../copy/steering.ts'
+import { Throttle } from '../../copy/throttle.ts'
+import { CopyTrack } from '../../copy/track/copy-track.ts'
+import { ToldRuns } from '../../copy/track/told-runs.ts'
+import { Views } from '../../copy/views.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import { onSide } from '../../copy/sides.ts'
+import { derivedStore } from '../../../stores/derived/index.ts'
+import { refuseForeignAmong } from '../../../stores/ledger-tables.ts'
+import type { CopyOperation, Wish } from '../../operation.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/** More can be asked for while it runs, up to so many. */
+const MOST_WORKERS = 64
+
+/** @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them */
+export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
+  let operation = given
+  let track: CopyTrack | null = null
+  let told: ToldRuns | null = null
+  const run: Run = {
+    ...asked,
+    emit: (event) => {
+      track?.event(event)
+      told?.event(event)
+      asked.emit(event)
+    },
+  }
+  const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
+  steering.onWish = (wish) => run.emit(steered(wish))
+  const throttle = new Throttle({
+    clock: run.clock,
+    asked: () => steering.rateNow,
+    onChange: (pressure) =>
+      run.emit(
+        pressure === null
+          ? { type: 'throttle.off' }
+          : {
+              type: 'throttle.on',
+              reason: pressure.reason,
+              rate: dec(Math.round(pressure.rate)),
+              ...(pressure.latency === undefined
+                ? { cause: 'pressure' }
+                : { cause: 'latency', latency: pressure.latency }),
+            },
+      ),
+  })
+  const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
+  const weak = new WeakWrites()
+  const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, steering.stop)
+  const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
+  await using from = derivedStore(await opened(() => openSourceStore(operation.from, operation.cassandra)), operation)
+  await using to = await opened(() =>
+    openCopyStore(operation.to, {
+      mode: operation.dryRun ? 'plan' : 'write',
+      ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
+      onThrottle: ({ status, waitMs }) =>
+        throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
+      ...(operation.cassandra === undefined ? {} : { cassandra: operation.cassandra }),
+      onWeakWrite: (table, key) => weak.note(table, key),
+    }),
+  )
+  await using views = new Views(from, run.interrupt.abort)
+  await again(() => views.current())
+  const planner: Planner = { views, again, signal: run.interrupt.abort }
+  let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
+  steering.tables = planned.tables.map(({ source }) => tableText(source.table))
+  const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
+  const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
+  const left = await again(() => planLeftBehind(planned, byPattern, run.interrupt.abort))
+  const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
+  if (operation.dryRun) {
+    // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
+    refuseForeignAmong(await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort))))
+    emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(planned, operation, to))
+    return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
+  }
+  refuseUnknownTables(
+    operation.acceptDifference ?? [],
+    planned.tables.map(({ source, targetName }) => [
+      tableText(source.table),
+      source.table.name,
+      targetName.name,
+      tableText(targetName),
+    ]),
+  )
+  await using database = await to.ledger()
+  await prepareLedger(database)
+  const owner: Owner = {
+    id: ownerId(run.host, process.pid),
+    host: run.host,
+    pid: process.pid,
+    runId: BigInt(run.runId),
+  }
+  const runs = new RunLedger(database, owner)
+  if (!operation.restart) {
+    planned = await asBegun(planned, operation, planner, async ({ schema, name }) => {
+      return (await runs.plan({ schema: schema ?? '', name }))?.hash ?? null
+    })
+  }
+  if (operation.againWhenDone === true && (await isDone(planned, { database, owner, runs }))) {
+    operation = { ...operation, again: true }
+    planned = refusedForAgain(planned, operation)
+    const message =
+      'earlier runs copied all of it: every row is read and compared once more, and written where it differs'
+    run.emit({ type: 'log', level: 'note', message })
+  }
+  await runs.start(
+    {
+      operation: operation.again === true ? AGAIN_OPERATION : 'copy',
+      source: redactUrl(operation.from),
+      target: redactUrl(operation.to),
+      planHash,
+      command: run.commandLine,
+      tool: run.tool,
+      actor: run.actor,
+    },
+    true,
+  )
+  track = CopyTrack.of({ operation, run, to, database, owner }, planned)
+  const ranges = await again(async () => (await track?.before(planned)) ?? null)
+  if (ranges !== null) {
+    const open = { ...operation, ring: { ...operation.ring, ranges } }
+    planned = refusedForAgain(await planCopy(open, from, to, planner), operation)
+  }
+  const tables: TableRun[] = []
+  const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
+    for (const { chunk, why } of await reclaimExpired(database, ledger)) {
+      run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
+    }
+  }
+  const heart = beat(database, owner, async () => {
+    // A frozen owner's session may hold locks that every worker waits for.
+    if (to.can.atomic === 'chunk') for (const { context, done } of tables) if (context && !done) await reclaim(context)
+  })
+  // What a key wishes that cannot be heeded is told, and changes nothing.
+  run.control?.onWish?.((wish) => {
+    try {
+      steering.heed(wish)
+    } catch (thrown) {
+      const { message, hint } = asSluiceError(thrown)
+      run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
+    }
+  })
+  const ticks = setInterval(() => pulse.look(), 200).unref()
+  const socket = await openControlSocket(run.runId, steering)
+  try {
+    const work = objectWork(objects, planned, database, owner, operation.workers)
+    const around: Surroundings = {
+      operation,
+      run,
+      views,
+      from,
+      left,
+      database,
+      owner,
+      runs,
+      steering,
+      throttle,
+      pulse,
+      weak,
+      ...work,
+    }
+    emitPlan(
+      planned,
+      planHash,
+      await standings(planned, around),
+      run,
+      objects,
+      left,
+      await againPlan(planned, operation, database),
+    )
+    for (const one of planned.tables) tables.push(await startTable(one, planned, around))
+    await again(async () => track?.begin(planned, tables))
+    told = new ToldRuns(operation, track)
+    for (const event of told.begin(planned, tables)) run.emit(event)
+    await runWorkers({
+      tables: tables.filter(({ error }) => error === null),
+      workers: Math.min(MOST_WORKERS, to.can.writers),
+      steering,
+      part: operation.part ?? null,
+      abort: run.interrupt.abort,
+      clock: run.clock,
+      finish: async (table, context) => {
+        // What is compared comes when everything is copied, table by table.
+        if (operation.again !== true) await finishTable(table, context, around)
+      },
+      reclaim,
+    })
+    for (const table of tables) await compareAgain(table, around)
+    const ending = await endOf(tables, around)
+    await track?.end()
+    for (const event of told.end()) run.emit(event)
+    const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'
+    const exitCode = ending.stopped === true ? 75 : (ending.error?.exitCode ?? 0)
+    try {
+      await runs.finish(status, exitCode, ending.error?.message ?? null)
+    } catch (thrown) {
+      // What kept the copy from its end often keeps the ledger from being written too, and says more.
+      if (status === 'completed') throw thrown
+    }
+    const refused = tables.flatMap(({ context }) =>
+      context === null ? [] : settingsRefused(context.plan, context.target),
+    )
+    const all = [...left, ...refused]
+    return { ...ending, ...(all.length === 0 ? {} : { leftBehind: all }) }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    await track?.end()
+    await runs.finish('failed', error.exitCode, error.message).catch(() => undefined)
+    throw thrown
+  } finally {
+    clearInterval(heart)
+    clearInterval(ticks)
+    await socket[Symbol.asyncDispose]()
+  }
+}
+
+/** Of a plan that is only shown: the ledger is looked at, and nothing is made in it. */
+async function notesOfAgain(
+  planned: PlannedCopy,
+  operation: CopyOperation,
+  to: CopyStore,
+): Promise<readonly (readonly string[])[]> {
+  if (operation.again !== true || planned.tables.every(({ plan }) => plan?.create !== false)) return []
+  await using database = await to.ledger()
+  return await againPlan(planned, operation, database)
+}
+
+function steered(wish: Wish): EventBody {
+  switch (wish.act) {
+    case 'hold':
+      return { type: 'run.steered', paused: wish.held }
+    case 'stop':
+      return { type: 'run.steered', stopping: true }
+    case 'workers':
+      return { type: 'run.steered', workers: wish.workers }
+    case 'rate':
+      return { type: 'run.steered', rate: wish.rate === null ? null : dec(wish.rate) }
+    default: {
+      const { act, table, chunk } = wish
+      return { type: 'table.steered', table, ...(chunk === undefined ? {} : { chunk }), act }
+    }
+  }
+}
+
+/** Whether earlier runs have copied everything under the same plan. */
+async function isDone(
+  planned: PlannedCopy,
+  around: Pick<Surroundings, 'database' | 'owner' | 'runs'>,
+): Promise<boolean> {
+  const found = await standings(planned, around)
+  return found.length > 0 && found.every((standing) => standing === 'done')
+}
+
+/** What the ledger knows of each table, for the plan that is shown. */
+async function standings(
+  planned: PlannedCopy,
+  { database, owner, runs }: Pick<Surroundings, 'database' | 'owner' | 'runs'>,
+): Promise<readonly Standing[]> {
+  const all: Standing[] = []
+  for (const { targetName, plan, ring } of planned.tables) {
+    const key = { schema: targetName.schema ?? '', name: targetName.name }
+    const known = plan === null ? null : await runs.plan(key)
+    if (known?.hash !== plan?.hash || known === null) {
+      all.push('new')
+      continue
+    }
+    const ledger = new ChunkLedger(database, key, owner)
+    if (ring !== null) {
+      all.push(known.planned && isRingDone(ring, await ledger.all()) ? 'done' : 'begun')
+      continue
+    }
+    const left = await ledger.claims.left(null)
+    all.push(known.planned && left.pending + left.held + left.failed === 0 ? 'done' : 'begun')
+  }
+  return all
+}

@@ -1,0 +1,30 @@
+/** `copy --settings`: a copy that sums up its tables at the end, however it ends. */
+import { openSourceStore } from '../../copy/open-stores.ts'
+import { openPatiently, patiently } from '../../copy/patience.ts'
+import { sizedCopy } from '../../copy/script/auto-sizes.ts'
+import { CopySummary } from '../../copy/script/summary.ts'
+import type { CopyOperation } from '../../operation.ts'
+import type { Ending, Run } from '../../run-context.ts'
+import { copy } from './perform.ts'
+
+/** @throws as `copy` */
+export async function scriptCopy(operation: CopyOperation, run: Run): Promise<Ending> {
+  const summary = new CopySummary()
+  const sized = operation.script?.auto === undefined ? operation : await bySize(operation, run)
+  const emit: Run['emit'] = (event) => {
+    summary.event(event)
+    run.emit(event)
+  }
+  try {
+    return await copy(sized, { ...run, emit })
+  } finally {
+    const tables = summary.lines()
+    if (tables.length > 0) run.emit({ type: 'copy.summary', tables })
+  }
+}
+
+async function bySize(operation: CopyOperation, run: Run): Promise<CopyOperation> {
+  const { emit, interrupt } = run
+  await using from = await openPatiently(() => openSourceStore(operation.from), { emit }, interrupt.stop)
+  return await patiently(() => sizedCopy(operation, from, run), { emit }, interrupt.stop)
+}

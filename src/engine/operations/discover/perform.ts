@@ -1,0 +1,91 @@
+/** `discover`: every table below a folder with its facts, readable or not and why. Changes nothing. */
+import { probeTable } from '../../../delta/probe.ts'
+import { dec, type TableEvent } from '../../../model/event.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { inOrder, lanesAt } from '../../lake/in-order.ts'
+import { lookText, walkLake } from '../../lake/walk.ts'
+import type { Operation } from '../../operation.ts'
+import { openLake, parquetRows } from '../../registry.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+type Discover = Extract<Operation, { kind: 'discover' }>
+
+export async function discover(operation: Discover, run: Run): Promise<Ending> {
+  const { emit, interrupt } = run
+  let tables = 0
+  let unreadable = 0
+  let sources = 0
+  let excluded = 0
+  let bytes = 0n
+  const lanes = lanesAt([operation.path])
+  const probed = inOrder(walkLake(operation.path, { ...operation, signal: interrupt.stop }), lanes, async (found) => ({
+    found,
+    event: found.kind === 'table' ? await tableEvent(found.name, found.path, interrupt.abort) : null,
+  }))
+  for await (const { found, event } of probed) {
+    if (found.kind === 'excluded') {
+      excluded++
+      continue
+    }
+    if (found.kind === 'unreadable' || found.kind === 'unseen') {
+      emit({ type: 'log', level: 'warn', table: found.name, message: lookText(found) })
+      continue
+    }
+    if (found.kind !== 'table') {
+      sources++
+      emit({
+        type: 'source',
+        source: found.name,
+        location: found.path,
+        system: found.kind,
+        bytes: dec(found.bytes),
+        modified: isoTime(found.modified),
+      })
+      continue
+    }
+    if (event === null) continue
+    tables++
+    if (!event.readable) unreadable++
+    bytes += BigInt(event.bytes ?? 0)
+    emit(event)
+  }
+  return {
+    totals: {
+      tables: dec(tables),
+      readable: dec(tables - unreadable),
+      unreadable: dec(unreadable),
+      sources: dec(sources),
+      excluded: dec(excluded),
+      bytes: dec(bytes),
+    },
+  }
+}
+
+/** Facts of one table as an event; what makes it unreadable is part of the answer, not a failure. */
+export async function tableEvent(name: string, path: string, signal: AbortSignal): Promise<TableEvent> {
+  const head = { type: 'table', table: name, location: path } as const
+  try {
+    const facts = await probeTable(await openLake(path), parquetRows, signal)
+    return {
+      ...head,
+      readable: facts.refusal === null,
+      version: dec(facts.version),
+      ...(facts.files === null ? {} : { files: dec(facts.files) }),
+      ...(facts.bytes === null ? {} : { bytes: dec(facts.bytes) }),
+      ...(facts.rows === null ? {} : { rows: dec(facts.rows) }),
+      ...(facts.lastCommit === null ? {} : { lastCommit: isoTime(facts.lastCommit) }),
+      ...(facts.partitionColumns === null ? {} : { partitionColumns: facts.partitionColumns }),
+      ...(facts.features === null ? {} : { features: facts.features }),
+      ...(facts.protocol === null
+        ? {}
+        : { protocol: `${facts.protocol.minReaderVersion}/${facts.protocol.minWriterVersion}` }),
+      ...(facts.historyFrom === null ? {} : { historyFrom: dec(facts.historyFrom) }),
+      ...(facts.refusal === null ? {} : { error: facts.refusal.info() }),
+    }
+  } catch (error) {
+    const failure = asSluiceError(error)
+    if (!(error instanceof SluiceError) || failure.kind === 'stopped') throw error
+    return { ...head, readable: false, error: failure.info() }
+  }
+}

@@ -1,0 +1,61 @@
+/** `grants`: prints the least rights that a login needs on a catalog as SQL, and with `--apply` gives them. */
+import type { GrantPlan } from '../../../catalog/grant-plan.ts'
+import { fileHasNoRoles, grantPlan } from '../../../catalog/grants.ts'
+import { dec } from '../../../model/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { REPEATABLE, type SqlDatabase } from '../../../stores/port.ts'
+import { parseCatalogUrl } from '../../catalog-url.ts'
+import type { Operation } from '../../operation.ts'
+import { openCatalogDatabase } from '../../registry.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+type Grants = Extract<Operation, { kind: 'grants' }>
+
+export async function grants(operation: Grants, run: Run): Promise<Ending> {
+  const { catalog, role, to, apply } = operation
+  const { kind } = parseCatalogUrl(catalog)
+  if (kind === 'sqlite' || kind === 'duckdb') throw fileHasNoRoles(kind)
+  const plan = await planOf(catalog, { level: role, to })
+  const tell = (sql: string): void => run.emit({ type: 'statement', sql, applied: apply })
+  if (apply && plan.unsure !== undefined) {
+    // MariaDB would make a user without a password.
+    throw new SluiceError('TARGET_DENIED', plan.unsure, {
+      hint: `run the same command as ${plan.by}, or without --apply`,
+    })
+  }
+  if (apply) {
+    await using database = await openCatalogDatabase(catalog, 'write')
+    await grant(database, plan, tell)
+  } else {
+    for (const sql of plan.statements) tell(sql)
+  }
+  const notes = plan.unsure === undefined ? plan.notes : [plan.unsure, ...plan.notes]
+  for (const message of notes) run.emit({ type: 'log', level: 'note', message })
+  return { totals: { statements: dec(plan.statements.length), applied: dec(apply ? plan.statements.length : 0) } }
+}
+
+async function planOf(catalog: string, wish: Parameters<typeof grantPlan>[1]): Promise<GrantPlan> {
+  await using database = await openCatalogDatabase(catalog, 'read')
+  return await grantPlan(database, wish)
+}
+
+/** In one transaction where the database can; MySQL commits each statement by itself, and each can be run again. */
+async function grant(database: SqlDatabase, plan: GrantPlan, tell: (sql: string) => void): Promise<void> {
+  const oneByOne = database.dialect === 'mysql'
+  const groups = oneByOne ? plan.statements.map((sql) => [sql]) : [plan.statements]
+  for (const group of groups) {
+    try {
+      await database.write(async (transaction) => {
+        for (const sql of group) await transaction.script(sql)
+      }, REPEATABLE)
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') throw error
+      throw new SluiceError('TARGET_DENIED', 'this login may not give these rights', {
+        ...(error.where === undefined ? {} : { where: error.where }),
+        hint: `run the same command, or the printed statements, as ${plan.by}`,
+        cause: error,
+      })
+    }
+    for (const sql of group) tell(sql)
+  }
+}

@@ -1,0 +1,111 @@
+/** `migration-status` and `runs`: what was imported, how far behind each table is, and which commands changed the catalog. */
+import { readAudit } from '../../../catalog/audit.ts'
+import { readStatus } from '../../../catalog/status.ts'
+import { listLog } from '../../../delta/listing.ts'
+import { dec } from '../../../model/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlReader } from '../../../stores/port.ts'
+import { withCatalog } from '../../catalog-session.ts'
+import { inOrder } from '../../lake/in-order.ts'
+import type { Operation } from '../../operation.ts'
+import { openLake } from '../../registry.ts'
+import { pathOfLocation } from '../../../model/lake-url.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+type Status = Extract<Operation, { kind: 'migration-status' }>
+type Runs = Extract<Operation, { kind: 'runs' }>
+
+export async function migrationStatus(operation: Status, run: Run): Promise<Ending> {
+  return withCatalog(operation.catalog, async (database) => {
+    const rows = await readStatus(database, operation.tableId)
+    if (rows.length === 0 && operation.tableId !== undefined) {
+      throw new SluiceError('NO_SUCH_TABLE', `no import of ${operation.tableId} is recorded`, {
+        hint: 'sluice migration-status without --table-id lists all',
+      })
+    }
+    const behind = await commitsBehind(database, operation.tableId, run.interrupt.abort)
+    for (const row of rows) {
+      // Rows come newest first: how far a table is behind stands in the newest of its imports, and in no older one.
+      const lag = behind.get(row.tableId) ?? null
+      behind.delete(row.tableId)
+      run.emit({
+        type: 'run',
+        run: row.importId,
+        table: row.tableId,
+        command: 'import',
+        status: row.status,
+        ...(row.version === null ? {} : { version: dec(row.version) }),
+        ...(lag === null ? {} : { behind: dec(lag) }),
+        filesProcessed: dec(row.filesProcessed),
+        ...(row.startedAt === null ? {} : { startedAt: row.startedAt }),
+        ...(row.completedAt === null ? {} : { completedAt: row.completedAt }),
+        ...(row.errorMessage === null ? {} : { error: row.errorMessage }),
+      })
+    }
+    const count = (status: string): string => dec(rows.filter((row) => row.status === status).length)
+    return {
+      totals: {
+        imports: dec(rows.length),
+        completed: count('completed'),
+        in_progress: count('in_progress'),
+        stopped: count('stopped'),
+        failed: count('failed'),
+      },
+    }
+  })
+}
+
+export async function recordedRuns(operation: Runs, run: Run): Promise<Ending> {
+  return withCatalog(operation.catalog, async (database) => {
+    const rows = await readAudit(database, operation.limit)
+    for (const row of rows) {
+      run.emit({
+        type: 'run',
+        run: row.runId,
+        table: row.subject ?? '',
+        command: row.command,
+        status: row.status,
+        startedAt: row.startedAt,
+        ...(row.completedAt === null ? {} : { completedAt: row.completedAt }),
+        ...(row.errorCode === null ? {} : { error: `${row.errorCode}: ${row.detail ?? ''}` }),
+      })
+    }
+    return { totals: { runs: dec(rows.length) } }
+  })
+}
+
+/** Tables looked at the same time: of a store far away, one look is mostly waiting. */
+const LOOKS = 8
+
+/**
+ * How many versions each log has above the catalog's, by table id; null where the log cannot be listed, which is not 0. One listing a table, from
+ * the known version on.
+ */
+async function commitsBehind(
+  reader: SqlReader,
+  tableId: string | undefined,
+  signal: AbortSignal,
+): Promise<Map<string, number | null>> {
+  const heads = await reader.all(
+    `SELECT table_id, location, current_version FROM delta_tables${tableId === undefined ? '' : ' WHERE table_id = ?'}`,
+    tableId === undefined ? [] : [tableId],
+  )
+  const behind = new Map<string, number | null>()
+  const lags = inOrder(heads as readonly (readonly [string, string, number | null])[], LOOKS, async (head) => {
+    const [id, location, version] = head
+    return [id, await lagOf(location, version, signal)] as const
+  })
+  for await (const [id, lag] of lags) behind.set(id, lag)
+  return behind
+}
+
+async function lagOf(location: string, version: number | null, signal: AbortSignal): Promise<number | null> {
+  try {
+    const log = await openLake(pathOfLocation(location))
+    const { latest } = await listLog(log, { signal, from: version ?? 0, attributes: false })
+    return latest === null ? null : Math.max(0, latest - (version ?? -1))
+  } catch (error) {
+    if (signal.aborted) throw error
+    return null
+  }
+}

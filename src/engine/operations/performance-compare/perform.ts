@@ -1,0 +1,107 @@
+/** `performance-compare`: the same questions, answered from the files and from the catalog. */
+import { access, constants, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { readableTable } from '../../../catalog/catalog.ts'
+import { dec } from '../../../model/event.ts'
+import { PARQUET_THREADS } from '../../../model/parquet-rows.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlDatabase } from '../../../stores/port.ts'
+import { withCatalog } from '../../catalog-session.ts'
+import { Distance, latencyOf } from '../../compare/distance.ts'
+import { compareFailure, compareTable, type CompareSummary } from '../../compare/index.ts'
+import { compareReport, machineFacts } from '../../compare/report.ts'
+import type { Operation } from '../../operation.ts'
+import { openLake, parquetRows } from '../../registry.ts'
+import { resolveTable, tableKey } from '../../resolve.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+type Compare = Extract<Operation, { kind: 'performance-compare' }>
+
+export async function compare(operation: Compare, run: Run): Promise<Ending> {
+  if (operation.report !== undefined) await checkReport(operation.report)
+  const body = async (database: SqlDatabase): Promise<Ending> => {
+    const ref = await resolveTable(operation.table, database)
+    const log = await openLake(ref.path)
+    const table = await readableTable(database, await tableKey(ref, log))
+    const latency = latencyOf(ref.path, database.dialect, operation.latencyMs ?? 0)
+    await using distance = await Distance.start(latency)
+    await using far = latency.sql === null ? null : await distance.openCatalog(operation.catalog)
+    const summary = await compareTable({
+      log,
+      parquet: parquetRows,
+      catalog: database,
+      catalogUrl: operation.catalog,
+      tableId: table.tableId,
+      table: operation.table,
+      runs: operation.runs,
+      cold: operation.cold,
+      ...(operation.questions === undefined ? {} : { questions: operation.questions }),
+      interrupt: run.interrupt,
+      emit: run.emit,
+      openLog: () => distance.openLog(ref.path),
+      ...(far === null ? {} : { farCatalog: far }),
+      latency,
+    })
+    const wrote: string[] = []
+    if (operation.report !== undefined) {
+      const text = compareReport(summary, {
+        tool: run.tool,
+        at: isoTime(run.clock.now()),
+        source: ref.path,
+        catalog: database.label,
+        machine: machineFacts(),
+        commandLine: run.commandLine,
+      })
+      await writeReport(operation.report, text)
+      wrote.push(operation.report)
+    }
+    const failure = compareFailure(summary)
+    return {
+      totals: totalsOf(summary, operation.runs),
+      ...(wrote.length === 0 ? {} : { wrote }),
+      ...(failure === null ? { proof: summary.results.length === 0 ? 'none' : 'equal answers' } : { error: failure }),
+    }
+  }
+  return withCatalog(operation.catalog, body, { duckdbThreads: PARQUET_THREADS })
+}
+
+function totalsOf(summary: CompareSummary, runs: number): Record<string, string> {
+  return {
+    questions: dec(summary.results.length),
+    skipped: dec(summary.skipped.length),
+    runs: dec(runs),
+    same: dec(summary.equal),
+    different: dec(summary.different),
+    sqlFaster: dec(summary.faster.sql),
+    filesFaster: dec(summary.faster.files),
+    even: dec(summary.faster.even),
+  }
+}
+
+/** Said before anything is measured: minutes of work should not end in a wrong path. */
+async function checkReport(path: string): Promise<void> {
+  try {
+    const there = await stat(path).catch(() => null)
+    if (there?.isDirectory() === true) throw new Error('it is a folder')
+    await access(there === null ? dirname(path) : path, constants.W_OK)
+  } catch (error) {
+    throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}`, {
+      where: path,
+      reason: (error as Error).message,
+      hint: 'name another file with --report; nothing was measured yet',
+      cause: error,
+    })
+  }
+}
+
+async function writeReport(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text)
+  } catch (error) {
+    throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}: ${(error as Error).message}`, {
+      hint: 'name another file with --report; the comparison itself is complete',
+      cause: error,
+    })
+  }
+}

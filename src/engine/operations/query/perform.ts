@@ -1,0 +1,104 @@
+/** `query`: one statement over a table of a database and its archive. It changes nothing. */
+import { dec, type RowValue } from '../../../model/event.ts'
+import type { AnswerRow } from '../../../model/archiving/query-port.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import { tookTooLong } from '../../../stores/query-errors.ts'
+import type { QueryOperation } from '../../archive-operations.ts'
+import { answer } from '../../archiving/query/answer.ts'
+import { openSourceStore } from '../../copy/open-stores.ts'
+import { openLake } from '../../registry.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+export async function query(operation: QueryOperation, run: Run): Promise<Ending> {
+  const { limit } = operation
+  await using store = await openSourceStore(operation.from)
+  // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.
+  using deadline = new Deadline(run.interrupt.stop, operation.timeoutMs, store.label)
+  const { signal } = deadline
+  const table = await tableNamed(store, operation.table, signal)
+  const { openArchiveQuery: open } = await import('../../../stores/duckdb/archive-query/index.ts')
+  let rows = 0
+  // One more than is shown tells whether there are more.
+  const question = { store, table, sql: operation.query, limit: limit + 1, signal, open, lake: openLake }
+  await answer(question, async ({ columns, sources, hasArchive, pages }) => {
+    let named = false
+    for await (const page of pages) {
+      throwIfAborted(signal)
+      if (!named) {
+        if (!hasArchive) run.emit({ type: 'log', level: 'warn', table: sources.table, message: WITHOUT_ARCHIVE })
+        run.emit(sources)
+        run.emit({ type: 'columns', columns })
+      }
+      named = true
+      for (const row of page) {
+        if (rows >= limit) {
+          run.emit({ type: 'log', level: 'note', message: `there are more rows; --limit ${limit} leaves them out` })
+          return
+        }
+        rows++
+        run.emit({ type: 'row', values: row.map(shown) })
+      }
+      await run.drained?.()
+      throwIfAborted(signal)
+    }
+  })
+  return { totals: { rows: dec(rows) } }
+}
+
+const WITHOUT_ARCHIVE =
+  'this database has no ledger of an archive of the table: the answer has the rows of the database only'
+
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
+async function tableNamed(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+  const found = await store.tables(name, signal)
+  const [table] = found.length === 1 ? found : found.filter((one) => tableText(one.table) === name)
+  if (table !== undefined) return table
+  if (found.length > 1) {
+    throw new SluiceError(
+      'AMBIGUOUS_TABLE',
+      `${name} is more than one table: ${found.map((one) => tableText(one.table)).join(', ')}`,
+      {
+        where: store.label,
+        hint: 'name one of them with its schema',
+      },
+    )
+  }
+  throw new SluiceError('NO_SUCH_TABLE', `${store.label} has no table ${name}`, {
+    hint: 'sluice discover with its URL lists the tables',
+  })
+}
+
+/** Fires when a query is no longer wanted, and when its time is over. */
+class Deadline implements Disposable {
+  readonly #controller = new AbortController()
+  readonly #stop: AbortSignal
+  readonly #timer: NodeJS.Timeout | undefined
+  readonly #onStop = (): void => this.#controller.abort(this.#stop.reason)
+
+  constructor(stop: AbortSignal, timeoutMs: number | undefined, label: string) {
+    this.#stop = stop
+    if (stop.aborted) this.#onStop()
+    stop.addEventListener('abort', this.#onStop)
+    if (timeoutMs === undefined) return
+    this.#timer = setTimeout(() => this.#controller.abort(tookTooLong(timeoutMs, label)), timeoutMs)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    this.#stop.removeEventListener('abort', this.#onStop)
+  }
+}
+
+/** Whatever JSON would round is text. */
+function shown(value: AnswerRow[number]): RowValue {
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+  return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value
+}

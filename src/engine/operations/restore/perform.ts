@@ -1,0 +1,148 @@
+/** `restore`: archived partitions back into the live table, compared with what was proved of them. */
+import { foresee, type Foreseen, type RestoreWishes } from '../../../archive/lifecycle/foresee.ts'
+import { restorePartition } from '../../../archive/lifecycle/restore.ts'
+import type { FindLate } from '../../../archive/lifecycle/rows-now.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { RestoreOperation } from '../../archive-operations.ts'
+import { eachPartition } from '../../archiving/advance-all.ts'
+import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
+import { endOfArchive } from '../../archiving/ending.ts'
+import { labelNamed } from '../../archiving/label-named.ts'
+import { keyDifferences } from '../../archiving/late-rows.ts'
+import { openArchive, type OpenArchive } from '../../archiving/open.ts'
+import { emitArchivePlan } from '../../archiving/plan-event.ts'
+import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
+import type { PlannedPartition } from '../../archiving/plan.ts'
+import { requireOrigin } from '../../archiving/require-origin.ts'
+import { standingOf, tellStanding } from '../../archiving/standing.ts'
+import { parseCalendar } from '../../calendar/calendar-text.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM */
+export async function restore(operation: RestoreOperation, run: Run): Promise<Ending> {
+  const { from, table: name, dryRun } = operation
+  await using opened = await openSource(from, !dryRun)
+  const { table, record } = await archivedTable(opened, name, run.interrupt.abort)
+  refuseUnconfirmed(operation, table)
+  const chosen = chosenOf(operation, table, record)
+  await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
+  const wishes = { asChanged: operation.asChanged === true, late: lateRows(open, opened.store, record) }
+  if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
+  await requireOrigin(open.context)
+  const labels = chosen.map(({ label }) => label)
+  const outcomes = await eachPartition(open.context, opened.database, labels, run, async (held, reload) => {
+    const begun = run.clock.ticks()
+    const before = await reload()
+    const { rows } = await restorePartition(open.context, { held, partition: before }, reload, wishes)
+    const after = await reload()
+    if (before.state === 'RESTORED') return
+    run.emit({
+      type: 'archive.state',
+      table: open.context.name,
+      partition: held.label,
+      state: after.state,
+      ...(rows === null ? {} : { rows: dec(rows) }),
+      ms: Math.round(run.clock.ticks() - begun),
+    })
+  })
+  return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+function chosenOf(
+  { partitions: named }: RestoreOperation,
+  { table }: TableSpec,
+  { calendar, partitions }: ArchiveRecord,
+): readonly ArchivedPartition[] {
+  const spec = parseCalendar(calendar)
+  return named.map((text) => {
+    const known = partitions.find((one) => one.label === text)
+    const label = known === undefined ? labelNamed(spec, text) : text
+    const partition = known ?? partitions.find((one) => one.label === label)
+    if (partition !== undefined) return partition
+    throw new SluiceError('PARTITION_STATE', `${label} of ${tableText(table)} is not archived`, {
+      hint: `sluice archive list --table ${shellQuote(tableText(table))} shows what is`,
+    })
+  })
+}
+
+/** Whoever gives up archived values says the name of the table twice. */
+function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: RestoreOperation, { table }: TableSpec): void {
+  const name = tableText(table)
+  if (asChanged !== true || dryRun || confirm === given || confirm === name) return
+  throw new SluiceError('MISSING_CONFIRM', 'archived values of rows that have changed would cease to count', {
+    where: name,
+    hint: `add ${shellQuote(`--confirm=${name}`)}, or --dry-run to see which rows differ`,
+  })
+}
+
+function lateRows({ context }: OpenArchive, store: CopyStore, record: ArchiveRecord): FindLate {
+  return async (partition, { table, where }) => {
+    const signal = context.interrupt.abort
+    const { openArchiveQuery } = await import('../../../stores/duckdb/archive-query/index.ts')
+    const archive = { reader: context.reader, open: openArchiveQuery }
+    try {
+      const found = await keyDifferences({ store, table, signal }, record, partition, archive, { values: false, where })
+      return found?.late ?? null
+    } catch (thrown) {
+      throwIfAborted(signal)
+      // A value that no archive could hold: then late rows are counted, and not named.
+      if (thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED') return null
+      throw thrown
+    }
+  }
+}
+
+/** A native partition cannot be attached while rows of its period stand in the default one. */
+function besideDefault(
+  { label }: ArchivedPartition,
+  look: PeriodLook | undefined,
+  seen: Foreseen,
+): Pick<Foreseen, 'text' | 'refusal'> {
+  if (look === undefined || !('rows' in look) || look.place === undefined || look.rows === 0n) return seen
+  const what = `${look.rows} ${look.rows === 1n ? 'row' : 'rows'} of ${label} came late, and ${look.rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(look.place.table.table)}`
+  const refusal = new SluiceError('TABLE_REFUSED', what, {
+    reason: 'a partition cannot be attached beside rows of its period',
+    hint: 'the same command without --dry-run changes nothing, and says the statements that take them aside and back',
+  })
+  return { text: what, refusal }
+}
+
+type Asked = {
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  readonly chosen: readonly ArchivedPartition[]
+  readonly wishes: RestoreWishes
+}
+
+/** What a restore would find and do; nothing is changed. */
+async function foretold(
+  { table, record, chosen, wishes }: Asked,
+  { opened, open }: { readonly opened: Opened; readonly open: OpenArchive },
+  run: Run,
+): Promise<Ending> {
+  const standing = await standingOf(record, opened, run)
+  const partitions: PlannedPartition[] = []
+  const refusals: SluiceError[] = []
+  const natives = chosen.filter(({ native }) => native !== null)
+  const source = { store: opened.store, table, signal: run.interrupt.abort }
+  const looks = await periodRows(source, { ...record, partitions: natives }, 'any')
+  for (const known of chosen) {
+    const seen = await foresee(open.context, known, wishes)
+    const { text, refusal } = seen.refusal === null ? besideDefault(known, looks.get(known.label), seen) : seen
+    if (refusal !== null) refusals.push(refusal)
+    const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
+    const note = refusal === null ? text : `it would be refused: ${text}`
+    partitions.push({ label: known.label, status, candidate: null, known, note })
+  }
+  const asked = new Set(chosen.map(({ label }) => label))
+  emitArchivePlan({ table, archived: record, fresh: false, asked, partitions, unplaced: null }, run.emit, standing)
+  tellStanding(record, standing, run)
+  const [error] = refusals
+  return { totals: { partitions: dec(chosen.length) }, ...(error === undefined ? {} : { error }) }
+}

@@ -1,0 +1,142 @@
+/** `retry-quarantine`: rows that a copy set aside, read again from the source and written, now that somebody mended them. */
+import { randomUUID } from 'node:crypto'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { dec } from '../../../model/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
+import { derivedTable, derivedView } from '../../../stores/derived/index.ts'
+import { failureKind } from '../../copy/failure.ts'
+import { quarantined, type QuarantinedRow } from '../../copy/ledger/quarantine.ts'
+import { openRechecks } from '../../copy/ledger/rechecks.ts'
+import { replay } from '../../copy/replay.ts'
+import { recheck } from '../../copy/script/recheck.ts'
+import { RunLedger } from '../../copy/ledger/runs.ts'
+import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
+import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
+import { planTable, type TableWishes } from '../../copy/plan/table-plan.ts'
+import type { Operation } from '../../operation.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+type Retry = Extract<Operation, { kind: 'retry-quarantine' }>
+
+export async function retryQuarantine(operation: Retry, run: Run): Promise<Ending> {
+  await using to = await openCopyStore(operation.to, { mode: 'write' })
+  await using database = await to.ledger()
+  if (!(await hasLedger(database))) throw noLedger(to.label)
+  await prepareLedger(database)
+  const runs = new RunLedger(database, { id: randomUUID(), host: run.host, pid: process.pid, runId: BigInt(run.runId) })
+  const runId = operation.runId === undefined ? null : BigInt(operation.runId)
+  const rows = (await quarantined(database, runId)).filter(
+    ({ table }) =>
+      operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
+  )
+  const weak = (await openRechecks(database, runId)).filter(
+    ({ table }) =>
+      operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
+  )
+  const totals = { read: 0, written: 0, gone: 0, quarantined: 0, ...(weak.length === 0 ? {} : { rechecked: 0 }) }
+  const [first] = [...rows, ...weak]
+  if (first === undefined) return { totals: decimals(totals) }
+  const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
+  if (sourceUrl === null) {
+    throw new SluiceError('BAD_FLAG', 'the ledger does not say where these rows come from', {
+      hint: 'name the source with --from',
+    })
+  }
+  await using from = await openSourceStore(sourceUrl)
+  await using view = await from.source(run.interrupt.abort)
+  const plans = new Map<string, Promise<Again>>()
+  const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<Again> => {
+    const name = `${row.table.schema}.${row.table.name}`
+    const plan = plans.get(name) ?? planAgain(row, { from, view, to, runs, signal: run.interrupt.abort })
+    plans.set(name, plan)
+    return plan
+  }
+  const around = { to, database, signal: run.interrupt.abort }
+  for (const list of weak) {
+    if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
+    const again = await planOf(list)
+    const { found, brought } = await recheck(list, again.plan, { ...around, view: again.view })
+    totals.rechecked = (totals.rechecked ?? 0) + found + brought
+    totals.written += brought
+  }
+  let last: SluiceError | null = null
+  for (const row of rows) {
+    if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
+    try {
+      const again = await planOf(row)
+      const outcome = await replay(row, again.plan, { ...around, view: again.view })
+      totals.read++
+      totals[outcome]++
+    } catch (thrown) {
+      const { kind, error } = failureKind(thrown)
+      if (kind !== 'row') throw thrown
+      last = error
+      totals.read++
+      totals.quarantined++
+      run.emit({ type: 'row.aside', table: row.table.name, chunk: '', key: row.key, error: error.info() })
+    }
+  }
+  if (last === null) return { totals: decimals(totals) }
+  const error = new SluiceError('ROWS_ASIDE', `${totals.quarantined} of ${rows.length} rows still do not go`, {
+    reason: last.message,
+    hint: 'mend them at the source, then run the same command again',
+  })
+  return { totals: decimals(totals), error, next: run.commandLine }
+}
+
+/** A plan, and a look at the source as that plan sees it. */
+type Again = { readonly plan: TablePlan; readonly view: SourceView }
+
+/** The plan under which the row was to be copied. */
+async function planAgain(
+  row: Pick<QuarantinedRow, 'table'>,
+  around: {
+    readonly from: CopyStore
+    readonly view: SourceView
+    readonly to: CopyStore
+    readonly runs: RunLedger
+    readonly signal: AbortSignal
+  },
+): Promise<Again> {
+  const { from, view, to, runs, signal } = around
+  const stored = await runs.plan(row.table)
+  const name = row.table.schema === '' ? row.table.name : `${row.table.schema}.${row.table.name}`
+  const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
+  const [target] = await to.tables(name, signal)
+  if (stored === null || found === undefined || target === undefined) {
+    throw new SluiceError('NO_SUCH_TABLE', `${name} is not what it was when its rows were set aside`, {
+      hint: 'a table or its plan is gone; sluice diff --fix brings rows over without one',
+    })
+  }
+  const wishes = JSON.parse(stored.wishes) as Omit<TableWishes, 'rename'> & {
+    readonly rename: readonly [string, string][]
+  }
+  const { derived = {} } = wishes
+  const source = derivedTable(found, derived, from.system)
+  const { source: database, 'table identity': identity } = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
+  if (database !== from.identity || identity !== source.identity) {
+    throw new SluiceError('PLAN_CHANGED', `${stored.sourceTable} is another table than the one that was copied`, {
+      where: from.label,
+      hint: 'name the source of the copy with --from',
+    })
+  }
+  const plan = planTable(from, to, source, target, target.table, {
+    ...wishes,
+    rename: new Map(wishes.rename),
+    onExisting: 'upsert',
+    verify: 'chunk',
+  })
+  return { plan, view: derivedView(view, found, derived, from.system) }
+}
+
+function decimals(totals: Readonly<Record<string, number>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, dec(value)]))
+}
+
+function noLedger(label: string): SluiceError {
+  return new SluiceError('NO_SUCH_TABLE', 'there is no ledger of a copy in the target', {
+    where: label,
+    hint: 'name the target of the copy with --to',
+  })
+}

@@ -1,0 +1,49 @@
+/** `sql`: a query over the catalog, read-only by the connection it goes over. */
+import { dec, type RowValue } from '../../../model/event.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { SqlValue } from '../../../stores/port.ts'
+import { withCatalog } from '../../catalog-session.ts'
+import type { Operation } from '../../operation.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+type Sql = Extract<Operation, { kind: 'sql' }>
+
+const PAGE_ROWS = 500
+
+export async function sql(operation: Sql, run: Run): Promise<Ending> {
+  const { limit, timeoutMs } = operation
+  // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.
+  const signal = run.interrupt.stop
+  let rows = 0
+  await withCatalog(operation.catalog, async (database) => {
+    let named = false
+    const options = {
+      pageRows: Math.min(PAGE_ROWS, limit + 1),
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }
+    for await (const page of database.query(operation.query, options)) {
+      throwIfAborted(signal)
+      if (!named) run.emit({ type: 'columns', columns: page.columns })
+      named = true
+      for (const row of page.rows) {
+        if (rows >= limit) {
+          run.emit({ type: 'log', level: 'note', message: `there are more rows; --limit ${limit} leaves them out` })
+          return
+        }
+        rows++
+        run.emit({ type: 'row', values: row.map(shown) })
+      }
+      await run.drained?.()
+      throwIfAborted(signal)
+    }
+  })
+  return { totals: { rows: dec(rows) } }
+}
+
+/** Whatever JSON would round is text. */
+function shown(value: SqlValue): RowValue {
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+  return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value
+}

@@ -1,0 +1,105 @@
+/** `validate`: proves a table of the catalog against its log, and records what was found. */
+import { readHead } from '../../../catalog/import/head.ts'
+import type { CheckpointsLooked } from '../../../catalog/validate/checkpoints.ts'
+import { validateTable } from '../../../catalog/validate/index.ts'
+import { recordValidation } from '../../../catalog/validations.ts'
+import { dec } from '../../../model/event.ts'
+import { readableTable } from '../../../catalog/catalog.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
+import type { Operation } from '../../operation.ts'
+import { openLake, scratchDatabase } from '../../registry.ts'
+import { resolveTable, tableKey } from '../../resolve.ts'
+import type { Ending, Run } from '../../run-context.ts'
+
+/** What lies behind the log. */
+const NOT_OPENED = 'data files and deletion vectors were not opened: sluice fsck TABLE opens them'
+
+type Validate = Extract<Operation, { kind: 'validate' }>
+
+export async function validate(operation: Validate, run: Run): Promise<Ending> {
+  const { emit, interrupt, clock } = run
+  const ref = await withCatalog(operation.catalog, (database) => resolveTable(operation.table, database))
+  const log = await openLake(ref.path)
+  return withWritableCatalog(operation.catalog, run, ref.path, async ({ database }) => {
+    const head = await readHead(database, await tableKey(ref, log))
+    if (head === null) {
+      throw new SluiceError('NO_SUCH_TABLE', `${operation.table} is not in the catalog`, {
+        where: log.root,
+        hint: `import it first: sluice import ${operation.table} --database-url …`,
+      })
+    }
+    // Of a table that is no longer, or not yet, whole there is nothing to prove.
+    await readableTable(database, { tableId: head.tableId })
+    let besideRanges = 0
+    const result = await validateTable({
+      catalog: database,
+      tableId: head.tableId,
+      log,
+      scratch: scratchDatabase,
+      samples: operation.samples,
+      checkpoints: operation.checkpoints ?? Infinity,
+      now: clock.now(),
+      random: Math.random,
+      interrupt,
+      emit: (event) => {
+        if (event.type === 'verify.mismatch' && event.check !== 'ranges') besideRanges++
+        emit(event)
+      },
+      table: operation.table,
+    })
+    for (const note of result.notes) emit({ type: 'log', level: 'note', table: operation.table, message: note })
+    const { version, checks, differences } = result
+    await database.write((transaction) =>
+      recordValidation(transaction, run.runId, {
+        tableId: head.tableId,
+        version,
+        checks,
+        differences,
+        checkedAt: clock.now(),
+      }),
+    )
+    const totals = {
+      version: dec(version),
+      versions: dec(result.versions.length),
+      checks: dec(checks),
+      differences: dec(differences),
+      checkpoints: dec(result.checkpoints.looked),
+      checkpointsUnreadable: dec(result.checkpoints.unreadable),
+      checkpointsInLog: dec(result.checkpoints.all),
+    }
+    const notChecked = NOT_OPENED
+    if (differences === 0)
+      return {
+        totals,
+        notChecked,
+        proof: `log at ${result.versions.map((v) => `v${v}`).join(' ')}; ${result.witnesses.join(', ')}${checkpointsText(result.checkpoints)}`,
+      }
+    const { tableId } = head
+    return {
+      totals,
+      notChecked,
+      proof: 'none',
+      error: new SluiceError(
+        'DIFFERENCES',
+        `${differences === result.witnessDifferences ? 'files of the log differ from its commits' : 'the catalog differs from the log'} in ${differences} ${differences === 1 ? 'place' : 'places'}`,
+        {
+          where: log.label,
+          hint:
+            differences === result.witnessDifferences
+              ? 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
+              : besideRanges === 0
+                ? `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${shellQuote(tableId)} COLUMN --drop, then without --drop`
+                : `take the table out, then import it again: sluice rollback ${shellQuote(tableId)} --database-url … --confirm=${shellQuote(tableId)}`,
+        },
+      ),
+    }
+  })
+}
+
+/** How many checkpoints the proof speaks of, or nothing where the log has none. */
+function checkpointsText({ looked, all, notJudged }: CheckpointsLooked): string {
+  if (all === 0) return ''
+  return `; ${looked} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not judged`}`
+}
