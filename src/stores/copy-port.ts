@@ -10,6 +10,7 @@ import type { Digest, FrameFormat, Row, Stamp } from '../model/copy/rows.ts'
 import type { SchemaObject } from '../model/copy/schema-object.ts'
 import type { ColumnSequence } from '../model/copy/sequence.ts'
 import type { SluiceError } from '../shared/errors.ts'
+import type { LetterCase } from '../shared/name-pattern.ts'
 import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
@@ -54,8 +55,8 @@ export type StoreAbilities = {
   readonly quotas?: readonly { readonly plan: string; readonly rowsADay?: number; readonly bytes?: number }[]
   /** Why a read of it may leave rows out that are there, in words; absent where every read is whole. */
   readonly shortReads?: string
-  /** Which names are one where they differ by upper and lower case alone; absent where those are two. */
-  readonly folds?: { readonly tables?: true; readonly columns?: true }
+  /** Which names are one where they differ by upper and lower case alone, and of tables in which letters; absent where those are two. */
+  readonly folds?: { readonly tables?: Exclude<LetterCase, 'exact'>; readonly columns?: true }
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
   readonly decimals?: 'declared'
   /**

@@ -1,4 +1,5 @@
 /** What a target answers where it does not take rows, in the same words whichever it is. */
+import { hexDigits } from '../model/copy/bytes-text.ts'
 import type { Cell, Row } from '../model/copy/rows.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { ChunkRequest } from './copy-port.ts'
@@ -57,5 +58,5 @@ export function ofValue(
 
 function shown(cell: Cell): string {
   if (cell === null) return 'NULL'
-  return typeof cell === 'object' ? `x'${Buffer.from(cell).toString('hex')}'` : String(cell).slice(0, 60)
+  return typeof cell === 'object' ? `x'${hexDigits(cell)}'` : String(cell).slice(0, 60)
 }

@@ -41,6 +41,22 @@ test('a run in a copy of the database is refused where nothing is due, too', asy
   expect(finished).toMatchObject({ exitCode: 5, error: { code: 'ARCHIVE_FOREIGN' } })
 })
 
+test('a table is archived under whatever letters it is asked for, as the system has it', async () => {
+  const place = await newPlace()
+  const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
+  expect((await perform(commandsOf(archived).run)).finished).toMatchObject({ exitCode: 0 })
+  for (const name of [TABLE.toUpperCase(), `${TABLE.slice(0, 3).toUpperCase()}*`]) {
+    const { finished } = await perform({
+      kind: 'archive-verify',
+      from: place.url,
+      tables: [name],
+      partitions: [],
+      deep: false,
+    })
+    expect(finished).toMatchObject({ exitCode: 0 })
+  }
+})
+
 test('the hint of a refused restore is a command that ends it', { timeout: 60_000 }, async () => {
   const place = await newPlace()
   const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)

@@ -1,4 +1,5 @@
 /** What a user may do with a catalog in MySQL or MariaDB, read from SHOW GRANTS: the tables of grants themselves are for administrators. */
+import { regexText } from '../../shared/name-pattern.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { missingTexts, withLevel, type Rights } from '../access-level.ts'
 import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
@@ -83,7 +84,7 @@ function unquoted(name: string): string {
 }
 
 function literally(name: string): RegExp {
-  return new RegExp(`^${name.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)}$`, 's')
+  return new RegExp(`^${regexText(name)}$`, 's')
 }
 
 /** In a grant on a whole database `_` and `%` are wildcards unless a backslash stands before them. */
@@ -92,7 +93,7 @@ function pattern(name: string): RegExp {
     if (part === '_') return '.'
     if (part === '%') return '.*'
     const plain = part.length === 2 && /[\\_%]/.test(part.charAt(1)) ? part.charAt(1) : part
-    return plain.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
+    return regexText(plain)
   })
   return new RegExp(`^${text}$`, 's')
 }

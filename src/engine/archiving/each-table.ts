@@ -2,6 +2,7 @@
 import { prepareArchiveLedger, refuseNewer } from '../../archive/ledger/schema.ts'
 import { archivedTables, readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { namePattern } from '../../shared/name-pattern.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../../stores/ledger-tables.ts'
@@ -87,7 +88,8 @@ export async function recordsOf(
   const all = await archivedTables(database)
   const chosen = new Set<ArchiveRecord>()
   for (const pattern of patterns.length === 0 ? ['*'] : patterns) {
-    const some = all.filter(({ table }) => fits(pattern, tableText(table)) || fits(pattern, table.name))
+    const fits = namePattern(pattern, store.can.folds?.tables ?? 'exact')
+    const some = all.filter(({ table }) => fits(tableText(table)) || fits(table.name))
     if (some.length === 0 && patterns.length > 0) {
       const [table] = (await store.tables(pattern, signal)).filter((one) => !isLedgerTable(one.table))
       throw table === undefined ? noSuchTable(pattern, store) : notArchived(table, store)
@@ -98,11 +100,6 @@ export async function recordsOf(
     }
   }
   return [...chosen]
-}
-
-function fits(pattern: string, name: string): boolean {
-  const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
-  return new RegExp(`^${parts.join('.*')}$`, 's').test(name)
 }
 
 function notArchived(

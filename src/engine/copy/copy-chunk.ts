@@ -1,6 +1,6 @@
 /** One chunk: read, written, proved and closed in one transaction of the target, or in batches where the target has no more to offer. */
 import { createHash } from 'node:crypto'
-import { keyText } from '../../model/copy/key-text.ts'
+import { keyTextOf } from '../../model/copy/key-text.ts'
 import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
 import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
@@ -393,7 +393,7 @@ class ChunkWork {
   }
 
   #noteKey(row: Row): void {
-    this.#keys?.add(keyText(this.#targetKey.map((at) => row[at] ?? null)))
+    this.#keys?.add(keyTextOf(row, this.#targetKey))
   }
 }
 

@@ -1,5 +1,5 @@
 /** Values that expire while their chunk is copied: what ends on its own is no part of what the copy has to prove. */
-import { keyText } from '../../model/copy/key-text.ts'
+import { keyTextOf } from '../../model/copy/key-text.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../model/copy/rows.ts'
 import type { RowBatch } from '../../stores/copy-port.ts'
@@ -45,7 +45,7 @@ export async function steadyRows(
       const stamp = stamps?.[i]
       // Reading takes as long here as it did there, about.
       if (stamp !== undefined && endOf(stamp) <= Math.max(begunMs + tookMs, Date.now()) + marginMs) continue
-      const text = keyText(key.map((at) => row[at] ?? null))
+      const text = keyTextOf(row, key)
       if (!isWanted(text, row)) continue
       keys.add(text)
       sum.add(row)

@@ -1,5 +1,5 @@
 /** A row that was set aside, read again from the source and written, now that somebody mended it. */
-import { keyText } from '../../model/copy/key-text.ts'
+import { keyTextOf } from '../../model/copy/key-text.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
 import { isOneRow, rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import { rowHash, RowSum, sumText } from '../../model/copy/row-hash.ts'
@@ -67,7 +67,7 @@ export async function replay(
   const change = await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0)
   const sum = new RowSum()
   for (const row of rows) sum.add(row)
-  const only = new Set(rows.map((row) => keyText(positions.map((at) => row[at] ?? null))))
+  const only = new Set(rows.map((row) => keyTextOf(row, positions)))
   const isThere = async (): Promise<boolean> =>
     equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
   // Which of the rows with such a key was refused nothing tells: the line ends only where none of them is missing, or there is but one.

@@ -6,6 +6,7 @@
  * decimals, which may keep zeros at their end.
  * Bytes are hexadecimal digits without a prefix, true and false `1` and `0`, moments are in UTC without a mark of that.
  */
+import { hexDigits } from '../copy/bytes-text.ts'
 import type { Row } from '../copy/rows.ts'
 import type { StoredColumn } from './stored-column.ts'
 
@@ -35,5 +36,5 @@ function floatText(value: number): string {
 
 /** Bytes that are empty are not NULL. */
 function hex(bytes: Uint8Array): string {
-  return bytes.byteLength === 0 ? '""' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+  return bytes.byteLength === 0 ? '""' : hexDigits(bytes)
 }

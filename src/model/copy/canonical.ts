@@ -1,5 +1,6 @@
 /** From what a system gives to the canonical form of a value, and from there to the text that proves it (docs/CANONICAL.md). */
 import { isUtf8 } from 'node:buffer'
+import { bytesOfHex, hexDigits } from './bytes-text.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { cutFraction, date, moment, time, withoutClock } from './canonical-time.ts'
 import type { ColumnType } from './column-type.ts'
@@ -65,7 +66,7 @@ const scratch = Buffer.alloc(8)
 /** The text of a canonical value: floats as the hexadecimal digits of their IEEE 754 form, bytes as hexadecimal digits. */
 export function cellText(cell: Exclude<Cell, null>): string {
   if (typeof cell === 'string') return cell
-  if (typeof cell !== 'number') return Buffer.from(cell.buffer, cell.byteOffset, cell.byteLength).toString('hex')
+  if (typeof cell !== 'number') return hexDigits(cell)
   if (Number.isNaN(cell)) return '7ff8000000000000'
   scratch.writeDoubleBE(cell)
   return scratch.toString('hex')
@@ -128,8 +129,8 @@ function bytes(raw: RawValue): Uint8Array {
   if (typeof raw === 'object') return raw
   if (typeof raw !== 'string') throw refusedValue('bytes', raw)
   if (!raw.startsWith('\\x')) return Buffer.from(raw, 'utf8')
-  const decoded = Buffer.from(raw.slice(2), 'hex')
-  if (decoded.length * 2 !== raw.length - 2) throw refusedValue('bytes', raw)
+  const decoded = bytesOfHex(raw.slice(2))
+  if (decoded === null) throw refusedValue('bytes', raw)
   return decoded
 }
 

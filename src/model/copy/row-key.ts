@@ -1,4 +1,5 @@
 /** The key of one row as texts, by which a store finds it again. A NULL is null, and never the empty text: that is the key of another row. */
+import { bytesText } from './bytes-text.ts'
 import type { Cell, Row } from './rows.ts'
 
 /** Each value as `Bound` writes it, null where the column is NULL: then rows with equal keys need not be one row. */
@@ -11,7 +12,7 @@ export function rowKeyOf(row: Row, places: readonly number[]): RowKey {
 
 export function keyPart(cell: Cell): string | null {
   if (cell === null) return null
-  return typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell)
+  return typeof cell === 'object' ? bytesText(cell) : String(cell)
 }
 
 /** Whether a key tells a row from all others: an empty one, or one with a NULL, does not. */

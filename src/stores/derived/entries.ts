@@ -1,4 +1,5 @@
 /** Entries of a map, from the JSON that it travels as, as cells of the columns that they go to. */
+import { bytesOfBlob } from '../../model/copy/bytes-text.ts'
 import { converter } from '../../model/copy/convert.ts'
 import { refusedValue } from '../../model/copy/refused.ts'
 import type { Cell } from '../../model/copy/rows.ts'
@@ -64,17 +65,15 @@ function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
   }
 }
 
-const HEX = /^0x((?:[0-9a-f]{2})*)$/
-
 /** The JSON of a value as the cell that it was: bytes and numbers are texts in the names of members. */
 function rawOf(value: Json, { type }: ReadColumn['column']): Exclude<Cell, null> {
   if (type.kind === 'json') return jsonText(value)
   const text = typeof value === 'string' ? value : jsonText(value)
   switch (type.kind) {
     case 'bytes': {
-      const hex = HEX.exec(text)?.[1]
-      if (hex === undefined) throw refusedValue('bytes', text)
-      return Buffer.from(hex, 'hex')
+      const bytes = bytesOfBlob(text)
+      if (bytes === null) throw refusedValue('bytes', text)
+      return bytes
     }
     case 'bool':
       return text === 'true' ? '1' : '0'

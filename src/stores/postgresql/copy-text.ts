@@ -1,7 +1,7 @@
 /** Rows in the text format of COPY, in pieces that suit a socket. */
+import { bytesText } from '../../model/copy/bytes-text.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../port.ts'
-import { asBuffer } from './values.ts'
 
 /** Characters of a piece: larger ones were no faster, smaller ones cost a system call each. */
 const PIECE = 128 * 1024
@@ -42,6 +42,6 @@ function field(value: SqlValue): string {
   if (typeof value === 'string') {
     return SPECIAL.test(value) ? value.replaceAll(/[\\\t\n\r]/g, (char) => ESCAPES[char] ?? char) : value
   }
-  if (typeof value === 'object') return `\\\\x${asBuffer(value).toString('hex')}`
+  if (typeof value === 'object') return `\\${bytesText(value)}`
   return String(value)
 }

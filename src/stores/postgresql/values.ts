@@ -1,4 +1,5 @@
 /** Values on their way in and out of PostgreSQL's text format. */
+import { bytesOfText } from '../../model/copy/bytes-text.ts'
 import type { CustomTypesConfig } from 'pg'
 import { isoOfText } from '../../shared/clock.ts'
 import type { SqlRow, SqlValue } from '../port.ts'
@@ -19,7 +20,7 @@ const OID = {
 
 const PARSERS: Readonly<Record<number, (text: string) => SqlValue>> = {
   [OID.bool]: (text) => (text === 't' ? 1 : 0),
-  [OID.bytea]: (text) => Buffer.from(text.slice(2), 'hex'),
+  [OID.bytea]: bytesOfText,
   [OID.int8]: int8,
   [OID.int2]: Number,
   [OID.int4]: Number,

@@ -2,8 +2,8 @@
  * Which keys differ between two tables. Ranges whose sums agree are done; others are cut and compared again until few enough rows are left to
  * look at each. Where the two sides sort differently, ranges mean nothing across them: then rows are fetched by their keys.
  */
-import { cellText } from '../../../model/copy/canonical.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
+import { bytesText } from '../../../model/copy/bytes-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -225,7 +225,7 @@ async function byKeys(
 
 function mapped(rows: readonly Row[], plan: TablePlan): ReadonlyMap<string, Row> {
   const places = keyPlaces(plan)
-  return new Map(rows.map((row) => [keyText(places.map((at) => row[at] ?? null)), row]))
+  return new Map(rows.map((row) => [keyTextOf(row, places), row]))
 }
 
 async function keysThere(view: SourceView, sides: Sides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
@@ -238,5 +238,5 @@ async function keysThere(view: SourceView, sides: Sides, keys: readonly RowKey[]
 function shown(cell: Cell): string | null {
   if (cell === null) return null
   if (typeof cell === 'number') return Object.is(cell, -0) ? '-0' : String(cell)
-  return typeof cell === 'string' ? cell : `\\x${cellText(cell)}`
+  return typeof cell === 'string' ? cell : bytesText(cell)
 }

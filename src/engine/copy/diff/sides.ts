@@ -1,7 +1,7 @@
 /** The two sides of a comparison: the same table in two stores, each asked in its own names and its own order. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
@@ -76,7 +76,7 @@ export async function rowsByKey(
   const positions = keyPlaces(plan)
   const rows = new Map<string, Row>()
   for await (const batch of view.read(request, BATCH, signal)) {
-    for (const row of batch.rows) rows.set(keyText(positions.map((at) => row[at] ?? null)), row)
+    for (const row of batch.rows) rows.set(keyTextOf(row, positions), row)
   }
   return rows
 }
@@ -99,7 +99,7 @@ export async function timedByKey(
   const stamped = wanted && areStamped(plan) ? { ...request, stamps: true as const } : request
   for await (const batch of view.read(stamped, BATCH, signal)) {
     for (const [i, row] of batch.rows.entries())
-      rows.set(keyText(positions.map((at) => row[at] ?? null)), { row, stamp: batch.stamps?.[i] ?? null })
+      rows.set(keyTextOf(row, positions), { row, stamp: batch.stamps?.[i] ?? null })
   }
   return rows
 }

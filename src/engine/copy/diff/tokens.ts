@@ -2,7 +2,7 @@
  * Compares two tables of which the source lies on a ring, one range of tokens after the other. Where the target lies on the same ring both sides are
  * read range by range; otherwise rows of the target are looked up by the keys of the source.
  */
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -180,7 +180,7 @@ async function held(
 }
 
 function textOf(plan: TablePlan, row: Row): string {
-  return keyText(keyPlaces(plan).map((at) => row[at] ?? null))
+  return keyTextOf(row, keyPlaces(plan))
 }
 
 function rangeOf({ source: { ring } }: TablePlan, tokens: TokenRange): Range {

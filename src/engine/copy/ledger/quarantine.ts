@@ -1,4 +1,5 @@
 /** Rows that could not be written, with their cause, until somebody mends them and has them replayed. */
+import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { createHash } from 'node:crypto'
 import { isOneRow, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -153,6 +154,6 @@ export function shownRow(names: readonly string[], row: Row): Readonly<Record<st
 function shown(cell: Cell): string | number | null {
   if (cell === null) return null
   if (typeof cell === 'number') return Number.isFinite(cell) ? cell : String(cell)
-  const text = typeof cell === 'string' ? cell : `\\x${Buffer.from(cell).toString('hex')}`
+  const text = typeof cell === 'string' ? cell : bytesText(cell)
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
 }

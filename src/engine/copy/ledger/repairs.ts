@@ -1,4 +1,5 @@
 /** What repairs changed in a target, with the rows as they were before, so that a repair can be taken back. */
+import { bytesOfText, hexDigits } from '../../../model/copy/bytes-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -80,7 +81,7 @@ export function packedRow(row: Row | null): string | null {
     row.map((cell): Packed => {
       if (cell === null || typeof cell === 'string') return cell
       if (typeof cell === 'number') return { n: Object.is(cell, -0) ? '-0' : String(cell) }
-      return { b: Buffer.from(cell).toString('hex') }
+      return { b: hexDigits(cell) }
     }),
   )
 }
@@ -89,6 +90,6 @@ function unpacked(text: unknown): Row | null {
   if (typeof text !== 'string') return null
   return (JSON.parse(text) as readonly Packed[]).map((cell): Cell => {
     if (cell === null || typeof cell === 'string') return cell
-    return 'n' in cell ? Number(cell.n) : Buffer.from(cell.b, 'hex')
+    return 'n' in cell ? Number(cell.n) : bytesOfText(`\\x${cell.b}`)
   })
 }

@@ -5,6 +5,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, Extent } from '../../../stores/copy-port.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { onSide } from '../sides.ts'
+import { foldedText } from '../../../shared/name-pattern.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
 import type { Views } from '../views.ts'
@@ -261,14 +262,14 @@ function wishesOf(operation: CopyOperation): TableWishes {
 export async function tableAt(name: TableName, to: CopyStore, signal: AbortSignal): Promise<TableSpec | null> {
   const found = await onSide('target', () => to.tables(tableText(name), signal))
   const exact = found.find(({ table }) => table.name === name.name && table.schema === name.schema)
-  if (exact !== undefined || to.can.folds?.tables !== true) return exact ?? null
+  if (exact !== undefined || to.can.folds?.tables === undefined) return exact ?? null
   return found.find(({ table }) => foldedName(table, to) === foldedName(name, to)) ?? null
 }
 
 /** What two names of tables have in common that are one in a store. */
 function foldedName(name: TableName, { can }: CopyStore): string {
   const text = JSON.stringify([name.schema ?? null, name.name])
-  return can.folds?.tables === true ? text.toLowerCase() : text
+  return foldedText(text, can.folds?.tables ?? 'exact')
 }
 
 /** Two tables that would be one in the target are both refused: nobody knows which of them was meant. */

@@ -1,7 +1,7 @@
 /** Rows that a copy could only write at ONE, looked up at the level that is asked for; what is not found there is written again. */
 import { equalDigests, type Row, type Stamp } from '../../../model/copy/rows.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { rowKeyOf } from '../../../model/copy/row-key.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -62,7 +62,7 @@ export async function recheck(
   const isThere = async (writer: ChunkWriter): Promise<boolean> => {
     const sum = new RowSum()
     for (const row of rows) sum.add(row)
-    const only = new Set(rows.map((row) => keyText(positions.map((at) => row[at] ?? null))))
+    const only = new Set(rows.map((row) => keyTextOf(row, positions)))
     return equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
   }
   // Rows that the source has no more are no matter of a copy.

@@ -1,6 +1,5 @@
 /** `query`: one statement over a table of a database and its archive. It changes nothing. */
-import { dec, type RowValue } from '../../../model/event.ts'
-import type { AnswerRow } from '../../../model/archiving/query-port.ts'
+import { dec } from '../../../model/event.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -10,6 +9,7 @@ import type { QueryOperation } from '../../archive-operations.ts'
 import { answer } from '../../archiving/query/answer.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
 import { openLake } from '../../registry.ts'
+import { rowValue } from '../../row-value.ts'
 import type { Ending, Run } from '../../run-context.ts'
 
 export async function query(operation: QueryOperation, run: Run): Promise<Ending> {
@@ -39,7 +39,7 @@ export async function query(operation: QueryOperation, run: Run): Promise<Ending
           return
         }
         rows++
-        run.emit({ type: 'row', values: row.map(shown) })
+        run.emit({ type: 'row', values: row.map(rowValue) })
       }
       await run.drained?.()
       throwIfAborted(signal)
@@ -94,11 +94,4 @@ class Deadline implements Disposable {
     clearTimeout(this.#timer)
     this.#stop.removeEventListener('abort', this.#onStop)
   }
-}
-
-/** Whatever JSON would round is text. */
-function shown(value: AnswerRow[number]): RowValue {
-  if (typeof value === 'bigint') return value.toString()
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-  return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value
 }

@@ -1,9 +1,9 @@
 /** `sql`: a query over the catalog, read-only by the connection it goes over. */
-import { dec, type RowValue } from '../../../model/event.ts'
+import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { SqlValue } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import type { Operation } from '../../operation.ts'
+import { rowValue } from '../../row-value.ts'
 import type { Ending, Run } from '../../run-context.ts'
 
 type Sql = Extract<Operation, { kind: 'sql' }>
@@ -32,18 +32,11 @@ export async function sql(operation: Sql, run: Run): Promise<Ending> {
           return
         }
         rows++
-        run.emit({ type: 'row', values: row.map(shown) })
+        run.emit({ type: 'row', values: row.map(rowValue) })
       }
       await run.drained?.()
       throwIfAborted(signal)
     }
   })
   return { totals: { rows: dec(rows) } }
-}
-
-/** Whatever JSON would round is text. */
-function shown(value: SqlValue): RowValue {
-  if (typeof value === 'bigint') return value.toString()
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-  return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value
 }

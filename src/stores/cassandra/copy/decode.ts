@@ -1,4 +1,5 @@
 /** From values of the driver to cells in canonical form. What holds several values becomes JSON, in one form whoever reads it. */
+import { blobText } from '../../../model/copy/bytes-text.ts'
 import type cassandra from 'cassandra-driver'
 import { isCut, type ColumnType } from '../../../model/copy/column-type.ts'
 import { storedConverter } from '../../../model/copy/convert.ts'
@@ -42,7 +43,7 @@ function readerOf(type: CqlType, spelled: boolean): (value: unknown) => Given {
 
 function bytesText(name: string): (value: unknown) => string {
   return (value) => {
-    if (Buffer.isBuffer(value)) return `0x${value.toString('hex')}`
+    if (Buffer.isBuffer(value)) return blobText(value)
     throw refusedValue('a value that travels', `one of ${name}`)
   }
 }
@@ -100,7 +101,7 @@ function scalarJson(name: SimpleName, spelled: boolean): JsonWriter {
     case 'boolean':
       return String
     case 'blob':
-      return (value) => `"0x${(value as Buffer).toString('hex')}"`
+      return (value) => `"${blobText(value as Buffer)}"`
     case 'double':
     case 'float':
       return (value) => floatJson(value as number, name === 'float' ? 32 : 64)

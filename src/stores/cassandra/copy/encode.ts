@@ -1,4 +1,5 @@
 /** From cells in canonical form to the bytes that Cassandra stores. */
+import { bytesOfBlob } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
@@ -79,12 +80,10 @@ function refused(what: string, value: Json): SluiceError {
   return refusedValue(`${what} of Cassandra`, shown)
 }
 
-const HEX = /^0x((?:[0-9a-f]{2})*)$/
-
 function classBytes(cell: Given): Buffer {
-  const hex = typeof cell === 'string' ? HEX.exec(cell)?.[1] : undefined
-  if (hex === undefined) throw refusedValue('bytes of a class of Cassandra', cell)
-  return Buffer.from(hex, 'hex')
+  const bytes = typeof cell === 'string' ? bytesOfBlob(cell) : null
+  if (bytes === null) throw refusedValue('bytes of a class of Cassandra', cell)
+  return bytes
 }
 
 function scalarOf(name: SimpleName): Bytes {

@@ -2,6 +2,7 @@
  * Pages of a range of tokens, in the order of the ring. A page that the servers cannot give is asked for with fewer rows, then the rest of the range is
  * divided, down to one token; within it partitions are read one by one. What cannot be read even so is told, and never left out in silence.
  */
+import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errors, type types } from 'cassandra-driver'
 import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -330,7 +331,7 @@ function same(a: readonly unknown[], b: readonly unknown[]): boolean {
 /** Values of a key, as the driver gives them: numbers, texts, bytes, and classes of its own that print their value. */
 function text(value: unknown): string {
   if (value === null || value === undefined) return ''
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  if (value instanceof Uint8Array) return hexDigits(value)
   if (value instanceof Date) return String(value.getTime())
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return value.toString()

@@ -1,6 +1,6 @@
 /** What stands in the target, as the sum that proves it: by ranges of tokens, or row by row where ranges mean something else there. */
 import { normalizer } from '../../../model/copy/canonical.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey as KeyTexts } from '../../../model/copy/row-key.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
@@ -75,7 +75,7 @@ export async function digestOfTokens(
   let count = 0n
   for await (const { rows } of rowsOf(looking, request, BATCH, undefined, signal)) {
     for (const row of rows) {
-      if (only !== null && !only.has(keyText(key.map((at) => row[at] ?? null)))) continue
+      if (only !== null && !only.has(keyTextOf(row, key))) continue
       if (countOnly) count++
       else sum.add(row)
     }

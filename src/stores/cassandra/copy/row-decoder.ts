@@ -1,4 +1,5 @@
 /** Rows of the driver as rows in canonical form: one decoder for each column, made once for a range. */
+import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
@@ -204,6 +205,6 @@ function shownBy(decode: (value: unknown) => Cell, value: unknown): string {
     const cell = decode(value)
     return cell === null ? '' : cellText(cell)
   } catch {
-    return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : String(value)
+    return value instanceof Uint8Array ? bytesText(value) : String(value)
   }
 }

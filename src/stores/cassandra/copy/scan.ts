@@ -1,4 +1,5 @@
 /** Rows of a range in canonical form, with the times of their values where they are asked for. */
+import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { RINGS, tokensOfRange } from '../../../model/copy/ring.ts'
@@ -161,7 +162,7 @@ async function* looked(
 
 /** A value of a key as ranges spell it. */
 function cellOf(text: string, kind: string): Cell {
-  if (kind === 'bytes') return Buffer.from(text.replace(/^\\x/, ''), 'hex')
+  if (kind === 'bytes') return bytesOfText(text)
   return kind === 'float' ? Number(text) : text
 }
 

@@ -2,6 +2,7 @@
 import { types, type metadata } from 'cassandra-driver'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { namePattern } from '../../../shared/name-pattern.ts'
 import type { CassandraLink } from '../connect.ts'
 import { forcedLife, settingsOf } from './table-settings.ts'
 import { listTables, type ListedTable } from './schema-look.ts'
@@ -157,9 +158,7 @@ function wordsFor(
 
 function matcher(pattern: string): (name: string) => boolean {
   const bare = /^"(.*)"$/s.exec(pattern)?.[1]?.replaceAll('""', '"') ?? pattern
-  const text = bare.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')
-  const test = new RegExp(`^${text}$`, 's')
-  return (name) => test.test(name)
+  return namePattern(bare, 'exact')
 }
 
 function compare(a: string, b: string): number {

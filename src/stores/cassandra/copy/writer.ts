@@ -1,4 +1,5 @@
 /** Writes a chunk. Rows stay as soon as they are written, and writing them again changes nothing: times and lives are those of the source. */
+import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -227,9 +228,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     for (const row of rows) {
       const names = this.#rows.keyNames(row)
       const key = names.map((name) => row.row[columns.findIndex((column) => column.name === name)] ?? '')
-      const texts = key.map((cell) =>
-        typeof cell === 'object' ? `\\x${Buffer.from(cell).toString('hex')}` : String(cell),
-      )
+      const texts = key.map((cell) => shownValue(cell))
       onWeakWrite(tableText(table.table), texts, why)
     }
   }

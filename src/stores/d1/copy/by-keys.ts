@@ -2,9 +2,10 @@
  * Rows found by their keys, where a range of keys means nothing: texts sort by their language elsewhere, and decimals are texts here. Thousands of keys
  * go in one parameter.
  */
-import { tableText, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
+import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
-import type { Cell, Digest } from '../../../model/copy/rows.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import { keyColumns } from '../../key-ranges.ts'
 import { quote } from '../../sqlite/copy/ddl.ts'
@@ -55,10 +56,10 @@ export async function digestOfKeys(
   let some: string[] = []
   let bytes = 0
   for (const text of keys) {
-    const cells = JSON.parse(text) as (string | null)[]
+    const cells = keyParts(text)
     const json = key.map(({ as, encoder }, i) => {
       const cell = cells[i] ?? null
-      return cell === null ? 'null' : encoder.json(encoder.bind(cellOf(cell, as)))
+      return cell === null ? 'null' : encoder.json(encoder.bind(cellOfText(cell, as)))
     })
     some.push(`[${json.join(',')}]`)
     bytes += some.at(-1)?.length ?? 0
@@ -69,10 +70,4 @@ export async function digestOfKeys(
   }
   await look(some)
   return sum.digest()
-}
-
-/** A value of a key from its text, as `cellText` wrote it. */
-function cellOf(text: string, as: ColumnType): Exclude<Cell, null> {
-  if (as.kind === 'bytes') return Buffer.from(text, 'hex')
-  return as.kind === 'float' ? Buffer.from(text, 'hex').readDoubleBE() : text
 }

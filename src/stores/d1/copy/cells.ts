@@ -1,4 +1,5 @@
 /** Values on their way into D1: as JSON, which SQLite takes apart on the other side. */
+import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
@@ -39,7 +40,7 @@ export function encoderOf({ as, name, column }: WriteColumn): Encoder {
       if (typeof value === 'string') return JSON.stringify(value)
       if (typeof value === 'bigint') return value.toString()
       if (typeof value === 'number') return anything ? withPoint(doubleJson(value)) : doubleJson(value)
-      return anything ? `{"b":"${hexOf(value)}"}` : `"${hexOf(value)}"`
+      return anything ? `{"b":"${hexDigits(value)}"}` : `"${hexDigits(value)}"`
     },
     sql: (at, extreme) => {
       const plain = `value->>${at}`
@@ -49,10 +50,6 @@ export function encoderOf({ as, name, column }: WriteColumn): Encoder {
       return `CASE json_type(value, '$[${at}]') WHEN 'array' THEN ${doubleSql(`(value->${at})`)}${bytes} ELSE ${plain} END`
     },
   }
-}
-
-export function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
 
 /** A floating point number stays one where the column itself makes none of it. */

@@ -1,5 +1,5 @@
 /** What a range holds, as the sum that proves it: read page by page, since SQLite has no hash of its own. */
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { partsOf } from '../../key-parts.ts'
@@ -23,7 +23,7 @@ export async function canonicalDigest(
   const key = table.key.map((name) => columns.findIndex((column) => column.name === name))
   const sum = new RowSum()
   for await (const { rows } of scan(client, request, signal)) {
-    for (const row of rows) if (only === null || only.has(keyText(key.map((at) => row[at] ?? null)))) sum.add(row)
+    for (const row of rows) if (only === null || only.has(keyTextOf(row, key))) sum.add(row)
   }
   return sum.digest()
 }

@@ -52,7 +52,7 @@ const CAN: StoreAbilities = {
   writers: 4,
   hosts: 'any',
   frames: [],
-  folds: { tables: true, columns: true },
+  folds: { tables: 'ascii', columns: true },
   decimals: 'declared',
   numbering: 'whole key',
   maxValueBytes: MOST_ROW_BYTES,

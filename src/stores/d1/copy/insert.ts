@@ -2,6 +2,7 @@
  * Rows as statements. One parameter holds many rows as a JSON list of lists: a hundred parameters are all that a statement may have, and requests
  * are what the API counts. A row too long for that goes alone, with its long values as parameters of their own.
  */
+import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -10,7 +11,7 @@ import { ofValue } from '../../refusals.ts'
 import { insertEnds, rowidKey, type OnConflict } from '../../sqlite/copy/ddl.ts'
 import type { D1Statement } from '../client.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
-import { encoderOf, hexOf, MOST_ROW_BYTES, type Encoder } from './cells.ts'
+import { encoderOf, MOST_ROW_BYTES, type Encoder } from './cells.ts'
 import { isExtreme } from './doubles.ts'
 
 /** Bytes of JSON in one statement. A parameter may have twice as many; beyond this there is nothing to gain. */
@@ -136,7 +137,7 @@ export class Inserts {
         params.push(String(value))
         return '?'
       }
-      const hex = hexOf(value)
+      const hex = hexDigits(value)
       const pieces: string[] = []
       for (let at = 0; at < hex.length; at += HEX_PIECE) pieces.push(hex.slice(at, at + HEX_PIECE))
       params.push(...pieces)

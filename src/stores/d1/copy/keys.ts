@@ -1,4 +1,5 @@
 /** How ranges of keys are written for D1, which takes texts and doubles as parameters and nothing else. */
+import { digitsOfText, hexDigits } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
@@ -9,7 +10,6 @@ import { valueOfLiteral } from '../../sqlite/copy/any.ts'
 import { binderOf } from '../../sqlite/copy/bind.ts'
 import { quote } from '../../sqlite/copy/ddl.ts'
 import { affinityOf } from '../../sqlite/copy/types.ts'
-import { hexOf } from './cells.ts'
 
 /** For tables that are read: bounds are texts of the stored values. */
 export const SOURCE_KEYS: KeyDialect = {
@@ -21,7 +21,7 @@ export const SOURCE_KEYS: KeyDialect = {
     return isAny(type) ? '(? ->> 0)' : '?'
   },
   value: ({ name, type }, text) => {
-    if (type.kind === 'bytes') return text.replace(/^\\x/, '')
+    if (type.kind === 'bytes') return digitsOfText(text)
     return isAny(type) ? anyValue(name, text) : text
   },
   text: textSql,
@@ -39,7 +39,7 @@ export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
       const as = asOf(column)
       if (isAny(as)) return anyValue(column.name, text)
       const value = binderOf(as, affinityOf(column.native))(normalizer(as)(text))
-      return value !== null && typeof value === 'object' ? hexOf(value) : value
+      return value !== null && typeof value === 'object' ? hexDigits(value) : value
     },
   }
 }

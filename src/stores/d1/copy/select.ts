@@ -1,4 +1,5 @@
 /** Columns as they are asked for, and values as they come: numbers pass through doubles on their way, so whole numbers come as texts. */
+import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { isPlain } from '../../../model/copy/canonical.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError, type ErrorKind } from '../../../shared/errors.ts'
@@ -114,8 +115,7 @@ export function decoderOf(columns: readonly ReadColumn[], table: string, kind: E
       steps.map(({ form }, i) => {
         const value = values[from + i] ?? null
         if (value === null) return null
-        const stored = storedOf(value, form)
-        return typeof stored === 'object' ? `\\x${Buffer.from(stored).toString('hex')}` : String(stored)
+        return shownValue(storedOf(value, form))
       }),
   }
 }

@@ -1,6 +1,7 @@
 /** Tables of a D1 database: what its schema says, in three requests for however many tables. */
 import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { tableNamed } from '../../sqlite/copy/table-named.ts'
 import { ANY, isNumberAsText, spelledOf, typeOf } from '../../sqlite/copy/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { lookAt, type Looks } from './look.ts'
@@ -12,7 +13,7 @@ import { keyOf } from './unique.ts'
  * @throws D1Failure
  */
 export async function tablesOf(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-  const wanted = matcher(pattern)
+  const wanted = tableNamed(pattern)
   const [listed] = await client.read(
     [
       {
@@ -50,14 +51,6 @@ export async function tablesOf(client: D1Client, pattern: string, signal: AbortS
 }
 
 const NO_LOOKS: Looks = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
-
-function matcher(pattern: string): (name: string) => boolean {
-  const fits = (part: string): RegExp =>
-    new RegExp(`^${part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`, 'is')
-  // A name may hold a point itself.
-  const tests = [fits(pattern), ...(pattern.toLowerCase().startsWith('main.') ? [fits(pattern.slice(5))] : [])]
-  return (name) => tests.some((test) => test.test(name))
-}
 
 /** Rows of one of the names that were asked for, without its number. */
 function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[] {

@@ -3,7 +3,7 @@
  * neither a lost answer nor a worker that comes back late can store a row twice.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
@@ -108,8 +108,7 @@ export class D1ChunkWriter implements ChunkWriter {
       throw this.#error(error)
     }
     this.#toClear = false
-    if (this.#written !== null)
-      for (const row of rows) this.#written.add(keyText(this.#keyAt.map((at) => row[at] ?? null)))
+    if (this.#written !== null) for (const row of rows) this.#written.add(keyTextOf(row, this.#keyAt))
     const stored = changes.slice(before.length, before.length + inserts.length)
     return stored.length === 0 ? rows.length : stored.reduce((sum, count) => sum + count, 0)
   }

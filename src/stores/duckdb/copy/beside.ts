@@ -2,6 +2,7 @@
 import { tableText, type Column, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { regexText } from '../../../shared/name-pattern.ts'
 import type { BesideStore, LeftScope } from '../../beside-port.ts'
 import { columnsIn, expressionIn } from '../../column-definitions.ts'
 import { nameAt } from '../../definition-text.ts'
@@ -97,7 +98,7 @@ export class DuckdbBeside implements BesideStore {
 }
 
 function speaksOf(sql: string, { name }: TableName): boolean {
-  const word = name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+  const word = regexText(name)
   return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
 }
 

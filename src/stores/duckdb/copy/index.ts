@@ -38,7 +38,7 @@ const ABILITIES: StoreAbilities = {
   writers: 1,
   hosts: 'one',
   frames: [],
-  folds: { tables: true, columns: true },
+  folds: { tables: 'ascii', columns: true },
   // Texts of half a gigabyte are the largest that JavaScript holds.
   maxValueBytes: 500_000_000,
 }

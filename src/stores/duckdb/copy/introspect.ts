@@ -1,6 +1,7 @@
 /** Tables of a DuckDB file. */
 import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { namePattern } from '../../../shared/name-pattern.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../port.ts'
 import { kept } from './select.ts'
@@ -44,11 +45,8 @@ function order({ schema, name }: Table): string {
 }
 
 function matcher(pattern: string): (table: Table) => boolean {
-  const fits = (part: string): RegExp =>
-    new RegExp(`^${part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`, 'is')
-  const one = fits(pattern)
-  return (table) =>
-    (table.schema === 'main' && one.test(table.name)) || (pattern.includes('.') && one.test(order(table)))
+  const fits = namePattern(pattern, 'ascii')
+  return (table) => (table.schema === 'main' && fits(table.name)) || (pattern.includes('.') && fits(order(table)))
 }
 
 function specOf(

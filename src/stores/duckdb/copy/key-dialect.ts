@@ -1,7 +1,9 @@
 /** Keys in DuckDB's SQL. */
+import { digitsOfText, hexDigits } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { keyColumns, type KeyDialect } from '../../key-ranges.ts'
 import { duckText } from './spell.ts'
@@ -16,7 +18,7 @@ export const SOURCE_KEYS: KeyDialect = {
   quote: quotedName,
   from: fromTable,
   bound: ({ type, native }) => (type.kind === 'bytes' ? 'unhex(?)' : `CAST(? AS ${native})`),
-  value: ({ type }, text) => (type.kind === 'bytes' ? text.replace(/^\\x/, '') : text),
+  value: ({ type }, text) => (type.kind === 'bytes' ? digitsOfText(text) : text),
   text: ({ name, type }) => {
     const value = quotedName(name)
     return type.kind === 'bytes' ? `'\\x' || lower(hex(${value}))` : kept(printedKey(value, type))
@@ -46,6 +48,10 @@ export function* boundTexts(
 }
 
 function boundText(as: ColumnType, text: string): string {
-  const cell = normalizer(as)(text)
-  return typeof cell === 'object' ? Buffer.from(cell).toString('hex') : duckText(as, String(cell))
+  return keyCellText(as, normalizer(as)(text))
+}
+
+/** A value of a key as DuckDB reads it; bytes as hexadecimal digits. */
+export function keyCellText(as: ColumnType, cell: Exclude<Cell, null>): string {
+  return typeof cell === 'object' ? hexDigits(cell) : duckText(as, String(cell))
 }

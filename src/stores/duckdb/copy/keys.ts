@@ -1,10 +1,11 @@
 /** Rows by lists of keys, which go to a temporary table: conditions of many terms are slow here. */
+import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { keyColumns, type Condition } from '../../key-ranges.ts'
 import type { Session } from './session.ts'
-import { duckText } from './spell.ts'
+import { keyCellText } from './key-dialect.ts'
 
 const STRETCH = 5000
 
@@ -51,8 +52,10 @@ export async function keyList(
 /** Keys as `keyText` spells them. */
 export function* spelled(keys: Iterable<string>, types: readonly ColumnType[]): Generator<readonly (string | null)[]> {
   for (const key of keys) {
-    const values = JSON.parse(key) as (string | null)[]
-    yield values.map((value, i) => (value === null ? null : duckText(types[i] as ColumnType, value)))
+    yield keyParts(key).map((text, i) => {
+      const as = types[i] as ColumnType
+      return text === null ? null : keyCellText(as, cellOfText(text, as))
+    })
   }
 }
 

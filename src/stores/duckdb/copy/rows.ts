@@ -1,4 +1,5 @@
 /** Rows of a query as canonical values. */
+import { shownValue } from '../../../model/copy/bytes-text.ts'
 import {
   DuckDBBlobValue,
   type DuckDBDataChunk,
@@ -174,9 +175,4 @@ function plain(value: DuckDBValue): Cell {
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   if (value instanceof DuckDBBlobValue) return value.bytes
   throw new Error(`DuckDB gave ${typeof value} where texts, numbers and bytes were asked for`)
-}
-
-function shownValue(value: Cell): string | null {
-  if (value === null) return null
-  return typeof value === 'object' ? `\\x${Buffer.from(value).toString('hex')}` : String(value)
 }

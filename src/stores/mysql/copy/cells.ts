@@ -30,13 +30,6 @@ export function cellReader(as: ColumnType, column: Column): CellReader {
   return (value) => (value === null || typeof value === 'string' ? value : normalize(value))
 }
 
-/** What the driver gave, for people. */
-export function shownValue(value: SqlValue): string | null {
-  if (value === null) return null
-  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`
-  return String(value)
-}
-
 /** `0000-00-00` and `2024-05-00` stand for something that nobody wrote down; no other system has such days. */
 function realDate(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   if (typeof value === 'string' && (value.startsWith('-00', 4) || value.startsWith('-00', 7))) {

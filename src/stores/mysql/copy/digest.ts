@@ -3,7 +3,7 @@
  * says NULL where it meets a value that it cannot, and then the rows are read.
  */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { RowRequest } from '../../copy-port.ts'
@@ -46,7 +46,7 @@ export async function streamedDigest(
 ): Promise<Digest> {
   const sum = new RowSum()
   const keyAt = request.table.key.map((name) => request.columns.findIndex((column) => column.name === name))
-  const counts = (row: Row): boolean => only?.has(keyText(keyAt.map((at) => row[at] ?? null))) ?? true
+  const counts = (row: Row): boolean => only?.has(keyTextOf(row, keyAt)) ?? true
   for await (const { rows } of readRows(session, { ...request, ordered: false }, BATCH, signal)) {
     for (const row of rows) if (counts(row)) sum.add(row)
   }

@@ -2,6 +2,7 @@
  * Values on their way into a column. What the server would take and change (round, cut, fill up, take for another value) is refused here; what it
  * refuses by itself is left to it.
  */
+import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
@@ -52,7 +53,7 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
   if (isText(base)) return base === 'char' ? unpadded : text
   if (isBytes(base)) return base === 'binary' ? exactly(length ?? 1) : bytes
   if (isShape(base)) return shape
-  if (isOpaque(base)) return (cell) => Buffer.from(text(cell), 'hex')
+  if (isOpaque(base)) return opaque
   switch (base) {
     case 'bit':
       return (cell) => BigInt(whole(cell))
@@ -112,6 +113,12 @@ function unpadded(cell: Present): string {
   const given = text(cell)
   if (given.endsWith(' ')) throw new Unfit('blanks at the end of a CHAR are not kept')
   return given
+}
+
+function opaque(cell: Present): SqlValue {
+  const found = bytesOfHex(text(cell))
+  if (found === null) throw new Unfit(`no hexadecimal digits: ${shown(cell)}`)
+  return found
 }
 
 function shape(cell: Present): SqlValue {

@@ -80,7 +80,7 @@ class Store implements CopyStore {
       writers: WRITERS,
       hosts: 'any',
       frames: [],
-      folds: session.facts.foldsTables ? { tables: true, columns: true } : { columns: true },
+      folds: session.facts.foldsTables ? { tables: 'unicode', columns: true } : { columns: true },
       numbering: 'first of key',
       maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
     }

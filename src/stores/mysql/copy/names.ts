@@ -1,5 +1,6 @@
 /** Names of tables: in SQL, and in the patterns that people write. */
 import type { TableName } from '../../../model/copy/column-type.ts'
+import { namePattern } from '../../../shared/name-pattern.ts'
 import { quoted } from '../load.ts'
 
 export { quoted } from '../load.ts'
@@ -11,9 +12,11 @@ export function tableSql({ schema, name }: TableName): string {
 
 export type TablePattern = {
   /** Null for the database of the URL. */
-  readonly schema: RegExp | null
-  readonly table: RegExp
+  readonly schema: NameTest | null
+  readonly table: NameTest
 }
+
+export type NameTest = (name: string) => boolean
 
 /**
  * @param pattern `db.table` or `table`, each with `*` for any characters
@@ -21,13 +24,10 @@ export type TablePattern = {
  */
 export function tablePattern(pattern: string, folded: boolean): TablePattern {
   const dot = pattern.indexOf('.')
-  const regex = (text: string): RegExp => {
-    const parts = text.split('*').map((part) => part.replaceAll(/[\\^$.|?*+()[\]{}]/g, String.raw`\$&`))
-    return new RegExp(`^${parts.join('[^]*')}$`, folded ? 'iu' : 'u')
-  }
+  const fits = (text: string): NameTest => namePattern(text, folded ? 'unicode' : 'exact')
   return dot < 0
-    ? { schema: null, table: regex(pattern) }
-    : { schema: regex(pattern.slice(0, dot)), table: regex(pattern.slice(dot + 1)) }
+    ? { schema: null, table: fits(pattern) }
+    : { schema: fits(pattern.slice(0, dot)), table: fits(pattern.slice(dot + 1)) }
 }
 
 /** Whether the dictionary can hold the name: it is utf8mb3, and a comparison with letters beyond that is an error. */

@@ -1,4 +1,5 @@
 /** Ranges of keys in the SQL of MySQL, which finds them by the index of the key however far back they begin. */
+import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { moment, time } from '../../../model/copy/canonical-time.ts'
 import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
@@ -203,7 +204,7 @@ function value({ native }: Column, given: string): SqlValue {
     case 'blob':
     case 'mediumblob':
     case 'longblob':
-      return Buffer.from(given.replace(/^\\x/, ''), 'hex')
+      return bytesOfText(given)
     case 'datetime':
     case 'timestamp':
       return moment(given, true)

@@ -1,4 +1,5 @@
 /** Rows of a request, as they arrive. */
+import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
@@ -7,7 +8,7 @@ import type { BatchSize, RowBatch, RowRequest } from '../../copy-port.ts'
 import type { SqlRow } from '../../port.ts'
 import { bytesOf } from '../row-stream.ts'
 import type { Session } from '../session.ts'
-import { cellReader, selected, shownValue, type CellReader } from './cells.ts'
+import { cellReader, selected, type CellReader } from './cells.ts'
 import { quoted, tableSql } from './names.ts'
 import { conditionOf, orderOf } from './ranges.ts'
 
@@ -66,9 +67,12 @@ export function rowReader(columns: Wanted, table: TableSpec, aside: Aside | null
       try {
         row[i] = readers[i]?.(given[i] ?? null) ?? null
       } catch (error) {
-        const found = placed(error, columns[i]?.name ?? '', table, keyText(given, keyAt))
+        const found = placed(error, columns[i]?.name ?? '', table, shownKey(given, keyAt))
         if (aside === null || !(found instanceof SluiceError)) throw found
-        aside(given.map(shownValue), found)
+        aside(
+          given.map((value) => shownValue(value)),
+          found,
+        )
         return null
       }
     }
@@ -76,7 +80,7 @@ export function rowReader(columns: Wanted, table: TableSpec, aside: Aside | null
   }
 }
 
-function keyText(given: SqlRow, keyAt: readonly number[]): string | null {
+function shownKey(given: SqlRow, keyAt: readonly number[]): string | null {
   if (keyAt.length === 0 || keyAt.includes(-1)) return null
   return keyAt.map((at) => shownValue(given[at] ?? null) ?? 'NULL').join(', ')
 }

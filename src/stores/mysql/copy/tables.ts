@@ -4,7 +4,7 @@ import type { SqlRow, SqlValue } from '../../port.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
 import { chooseKey, type IndexPart } from './keys.ts'
-import { isDictionaryName, quoted, tablePattern, tableSql } from './names.ts'
+import { isDictionaryName, quoted, tablePattern, tableSql, type NameTest } from './names.ts'
 import { baseOf, isByBytes, isHexed, isShape, typeOf } from './types.ts'
 
 /** Databases of the server itself. */
@@ -32,7 +32,7 @@ export async function findTables(session: Session, pattern: string, server: stri
       `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_TYPE IN ${KINDS}`,
       [schema],
     )
-    const names = rows.map(([name]) => String(name)).filter((name) => wanted.table.test(name))
+    const names = rows.map(([name]) => String(name)).filter((name) => wanted.table(name))
     for (let at = 0; at < names.length; at += AT_ONCE) {
       tables.push(...(await describe(session, schema, names.slice(at, at + AT_ONCE), server)))
     }
@@ -42,9 +42,9 @@ export async function findTables(session: Session, pattern: string, server: stri
   )
 }
 
-async function matchingSchemas(session: Session, pattern: RegExp): Promise<readonly string[]> {
+async function matchingSchemas(session: Session, fits: NameTest): Promise<readonly string[]> {
   const rows = await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA')
-  return rows.map(([name]) => String(name)).filter((name) => pattern.test(name) && !OWN.has(name.toLowerCase()))
+  return rows.map(([name]) => String(name)).filter((name) => fits(name) && !OWN.has(name.toLowerCase()))
 }
 
 async function describe(

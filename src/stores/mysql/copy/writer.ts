@@ -5,7 +5,7 @@ import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, Closing, DigestRequest, RowRequest } from '../../copy-port.ts'
-import { digestOfKeys } from '../../key-digest.ts'
+import { digestOfKeys, rowKeysOf } from '../../key-digest.ts'
 import type { Pool } from '../../pool.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
 import type { MysqlConfig } from '../config.ts'
@@ -107,7 +107,7 @@ class Writer implements ChunkWriter {
     const columns = other ?? this.#writing.request.columns
     const request: RowRequest = { table, columns, range, where: null, ordered: false }
     if (only !== undefined && sortsAlike === false && range.by === 'key') {
-      return await digestOfKeys(only, (some) =>
+      return await digestOfKeys(rowKeysOf(only, this.#writing.request), (some) =>
         this.#try(() => canonicalDigest(this.#session, { ...request, range: some }, null, signal)),
       )
     }

@@ -1,4 +1,5 @@
 /** Columns on their way out: how each is asked for, and how what COPY prints becomes a cell. */
+import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
@@ -56,7 +57,7 @@ export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
 export function fieldReader(column: AnyColumn): FieldReader {
   const { as } = column
   if (as.kind === 'bytes' && column.column.type.kind === 'bytes') {
-    const bytes: Reader = (field) => Buffer.from(field.slice(3), 'hex')
+    const bytes: Reader = (field) => bytesOfText(field.slice(1))
     return { plain: bytes, escaped: bytes }
   }
   const quick = travelsWhole(column) ? quickReader(as) : undefined

@@ -1,8 +1,8 @@
 /** Rows of cells as COPY's text format, in pieces that suit a socket. */
+import { bytesText } from '../../../model/copy/bytes-text.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
-import { asBuffer } from '../values.ts'
 import { arrayLiteral } from './array-literal.ts'
 
 /** Characters of a piece: larger ones are no faster, smaller ones cost a system call each. */
@@ -82,7 +82,7 @@ function fieldOf({ as, column: { type } }: WriteColumn): Field {
 }
 
 function fieldText(cell: Exclude<Cell, null>): string {
-  if (typeof cell === 'object') return `\\\\x${asBuffer(cell).toString('hex')}`
+  if (typeof cell === 'object') return `\\${bytesText(cell)}`
   return escaped(String(cell))
 }
 

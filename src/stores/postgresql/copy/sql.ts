@@ -63,22 +63,14 @@ export function rangeSql(table: TableSpec, relation: Relation, range: Range, whe
 
 /**
  * Rows with one of these keys, as a join: thousands of comparisons one after the other would be made for every row of the table.
- * @param keys in canonical form; none with a NULL in it, which no list holds
+ * @param keys none with a NULL in it, which no list holds
  */
 export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const columns = keyColumns(table)
-  const lists = columns.map(
-    (column, at) => `${literal(arrayText(keys.map((key) => typedText(column, key[at] ?? ''))))}::text[]`,
-  )
+  const lists = columns.map((_, at) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
   const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
   const names = columns.map((_, at) => `c${at}`).join(', ')
   return `(${columnList(table.key)}) IN (SELECT ${values} FROM unnest(${lists.join(', ')}) AS k(${names}))`
-}
-
-/** What a canonical text is as a literal of this system. */
-function typedText({ type }: Column, text: string): string {
-  if (type.kind === 'bytes') return String.raw`\x${text}`
-  return type.kind === 'float' ? String(Buffer.from(text, 'hex').readDoubleBE()) : text
 }
 
 function arrayText(values: readonly string[]): string {

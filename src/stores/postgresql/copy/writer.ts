@@ -3,13 +3,13 @@
  * that the target's owner has forbidden.
  */
 import { createHash } from 'node:crypto'
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import type { Cell, Digest, FrameFormat, Row } from '../../../model/copy/rows.ts'
+import type { Digest, FrameFormat, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
-import { digestOfKeys } from '../../key-digest.ts'
+import { digestOfKeys, rowKeysOf } from '../../key-digest.ts'
 import { loadCsv } from '../archiving/csv-in.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { commitChunk } from './commit.ts'
@@ -111,7 +111,7 @@ export class PostgresWriter implements ChunkWriter {
     const columns = other ?? this.#request.columns
     if (only !== undefined && sortsAlike === false && range.by === 'key') {
       return digestOfKeys(
-        only,
+        rowKeysOf(only, this.#request),
         ({ keys }) =>
           this.#do(() =>
             digestRows(this.#session, {
@@ -135,7 +135,7 @@ export class PostgresWriter implements ChunkWriter {
       if (scheme === 'echo') return this.#echo(frames ?? 'pg-binary')
       if (only === undefined) return digestRows(this.#session, source)
       const places = this.#keyPlaces()
-      const keyOf = (row: Row): string => keyText(places.map((at) => row[at] as Cell))
+      const keyOf = (row: Row): string => keyTextOf(row, places)
       return digestByReading(this.#session, source, (row) => only.has(keyOf(row)))
     })
   }

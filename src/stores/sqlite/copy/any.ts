@@ -2,6 +2,7 @@
  * Values of columns that hold anything, spelled as SQL spells them: `7` is a whole number, `7.0` a floating point one, `'7'` a text and `x'37'`
  * bytes.
  */
+import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
 export type StoredValue = string | number | bigint | Uint8Array
@@ -9,7 +10,7 @@ export type StoredValue = string | number | bigint | Uint8Array
 export function literalOf(value: StoredValue): string {
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
-  if (typeof value === 'object') return `x'${Buffer.from(value).toString('hex')}'`
+  if (typeof value === 'object') return `x'${hexDigits(value)}'`
   if (!Number.isFinite(value)) return value > 0 ? '9e999' : '-9e999'
   const text = Object.is(value, -0) ? '-0' : String(value)
   return /[.e]/.test(text) ? text : `${text}.0`

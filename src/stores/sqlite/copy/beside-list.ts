@@ -8,6 +8,7 @@ import {
 } from '../../../model/copy/column-type.ts'
 import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { regexText } from '../../../shared/name-pattern.ts'
 import { columnsIn, expressionIn } from '../../column-definitions.ts'
 import { maskedCode } from '../../definition-text.ts'
 import type { LeftScope } from '../../beside-port.ts'
@@ -59,7 +60,7 @@ export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly S
 }
 
 function speaksOf(sql: string, { name }: TableName): boolean {
-  const word = name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+  const word = regexText(name)
   return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
 }
 

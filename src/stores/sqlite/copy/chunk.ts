@@ -1,7 +1,7 @@
 /** One chunk: a write transaction on the only connection that writes. */
 import type Database from 'better-sqlite3'
 import { tableText } from '../../../model/copy/column-type.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -88,8 +88,7 @@ export class SqliteChunk implements ChunkWriter {
         if (at + STRETCH < rows.length) await breathe()
       }
       if (careful) this.#connection.exec('RELEASE sluice_write')
-      if (this.#written !== null)
-        for (const row of rows) this.#written.add(keyText(this.#keyAt.map((at) => row[at] ?? null)))
+      if (this.#written !== null) for (const row of rows) this.#written.add(keyTextOf(row, this.#keyAt))
       return written
     } catch (error) {
       // A trigger may have ended the transaction, and so may a full disk.

@@ -43,7 +43,7 @@ const ABILITIES: StoreAbilities = {
   writers: 1,
   hosts: 'one',
   frames: [],
-  folds: { tables: true, columns: true },
+  folds: { tables: 'ascii', columns: true },
   decimals: 'declared',
   numbering: 'whole key',
   // Texts of half a gigabyte are the largest that JavaScript holds.

@@ -7,13 +7,14 @@ import { collationsOf, keyOf } from './keys.ts'
 import { inferredTypes } from './infer.ts'
 import { columnsOf, shapeOf, type ColumnInfo, type Shape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
+import { tableNamed } from './table-named.ts'
 import { ANY, isNumberAsText, spelledOf, typeOf } from './types.ts'
 
 type Named = { readonly name: string; readonly sql: string }
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; upper and lower case are one, as they are to SQLite */
 export function tablesOf(connection: Database.Database, pattern: string): readonly TableSpec[] {
-  const wanted = matcher(pattern)
+  const wanted = tableNamed(pattern)
   const all = connection
     .prepare(
       `SELECT l.name, s.sql FROM pragma_table_list AS l JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
@@ -39,14 +40,6 @@ export function identityOf(connection: Database.Database, name: string): string 
 
 function identity(name: string, sql: string): string {
   return `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`
-}
-
-function matcher(pattern: string): (name: string) => boolean {
-  const fits = (part: string): RegExp =>
-    new RegExp(`^${part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`, 'is')
-  // A name may hold a point itself.
-  const tests = [fits(pattern), ...(pattern.toLowerCase().startsWith('main.') ? [fits(pattern.slice(5))] : [])]
-  return (name) => tests.some((test) => test.test(name))
 }
 
 function specOf(

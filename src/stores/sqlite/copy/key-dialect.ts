@@ -1,4 +1,5 @@
 /** Keys in SQLite's SQL. No driver is needed here. */
+import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
@@ -64,7 +65,7 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
         hint: 'mend the row at its source, or name other unique columns with --key',
       })
     case 'bytes':
-      return Buffer.from(text.replace(/^\\x/, ''), 'hex')
+      return bytesOfText(text)
     case 'native':
       return type.name === 'any' ? valueOfLiteral(text) : text
     default:

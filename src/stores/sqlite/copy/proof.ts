@@ -1,8 +1,9 @@
 /** What a chunk left in its table, read back within its transaction. */
+import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type Database from 'better-sqlite3'
-import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
-import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { keyColumns, type Condition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
@@ -75,14 +76,14 @@ export async function keysDigest(
       throwIfAborted(signal)
       await breathe()
     }
-    const cells = JSON.parse(text) as (string | null)[]
+    const cells = keyParts(text)
     const condition = key.map(({ name }, i) => (cells[i] === null ? `${name} IS NULL` : `${name} = ?`)).join(' AND ')
     let lookup = lookups.get(condition)
     if (lookup === undefined) lookups.set(condition, (lookup = new Lookup(connection, table, columns, condition)))
     lookup.add(
       key.flatMap(({ as, bind }, i) => {
         const cell = cells[i]
-        return cell == null ? [] : [bind(cellOf(cell, as))]
+        return cell == null ? [] : [bind(cellOfText(cell, as))]
       }),
       sum,
     )
@@ -120,10 +121,4 @@ class Lookup {
     }
     for (const row of rows) sum.add(row)
   }
-}
-
-/** A value of a key from its text, as `cellText` wrote it. */
-function cellOf(text: string, as: ColumnType): Exclude<Cell, null> {
-  if (as.kind === 'bytes') return Buffer.from(text, 'hex')
-  return as.kind === 'float' ? Buffer.from(text, 'hex').readDoubleBE() : text
 }

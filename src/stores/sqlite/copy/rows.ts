@@ -1,4 +1,5 @@
 /** Rows of one statement as canonical values, in slices that leave others their time. */
+import { shownValue } from '../../../model/copy/bytes-text.ts'
 import type Database from 'better-sqlite3'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -209,9 +210,4 @@ export class RowReader {
 
 function holdsText({ type }: Column): boolean {
   return type.kind === 'text' || type.kind === 'json' || type.kind === 'native' || type.kind === 'list'
-}
-
-function shownValue(value: Stored): string | null {
-  if (value === null) return null
-  return typeof value === 'object' ? `\\x${Buffer.from(value).toString('hex')}` : String(value)
 }
