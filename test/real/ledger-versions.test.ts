@@ -46,6 +46,9 @@ async function versionOne(ledger: LedgerDatabase): Promise<void> {
     ledger,
     'INSERT INTO migration_ledger (version) VALUES (1)',
     "INSERT INTO migration_checkpoints (table_name, schema_name, status, rows_read) VALUES ('t', '', 'completed', 7)",
+    ...(ledger.dialect === 'duckdb'
+      ? []
+      : ['CREATE INDEX migration_checkpoints_by_table ON migration_checkpoints (table_name, schema_name, status)']),
     "INSERT INTO migration_chunk_history (id, table_name, schema_name, status) VALUES (5, 't', '', 'completed')",
   )
 }
@@ -57,6 +60,23 @@ async function expectNewest(ledger: LedgerDatabase): Promise<void> {
   expect(await ledger.all('SELECT surplus FROM migration_chunk_history')).toEqual([[null]])
   expect(await ledger.all('SELECT target_mark, surplus FROM migration_plans')).toEqual([])
   expect(await ledger.all('SELECT chunk_no, accepted_by FROM migration_accepted_differences')).toEqual([])
+}
+
+const INDEXES = {
+  sqlite:
+    "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'migration_checkpoints' AND sql IS NOT NULL",
+  postgresql: `SELECT indexname FROM pg_catalog.pg_indexes WHERE schemaname = current_schema() AND tablename = 'migration_checkpoints'
+    AND indexname NOT LIKE '%pkey'`,
+  mysql: `SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = DATABASE()
+    AND table_name = 'migration_checkpoints' AND index_name <> 'PRIMARY'`,
+  duckdb: 'SELECT index_name FROM duckdb_indexes()',
+} as const
+
+/** By which chunks are found; the index of before is gone. */
+async function expectIndexes(ledger: LedgerDatabase): Promise<void> {
+  const found = (await ledger.all(INDEXES[ledger.dialect])).map(([name]) => String(name)).toSorted()
+  const wanted = ['migration_checkpoints_by_id', 'migration_checkpoints_by_status']
+  expect(found).toEqual(ledger.dialect === 'duckdb' ? [] : wanted)
 }
 
 test('the steps lead to the version that the program writes', () => {
@@ -90,9 +110,11 @@ describe.each(SYSTEMS)('a ledger of version 1 in %s', { timeout: 60_000 }, (syst
       })
       const ended = await prepareLedger(dying).catch((error: Error) => error.message)
       if (ended !== 'killed here') break
-      expect(await ledger.all('SELECT version FROM migration_ledger')).toEqual([[1]])
+      const [[version] = []] = await ledger.all('SELECT version FROM migration_ledger')
+      expect(Number(version)).toBeLessThan(LEDGER_VERSION)
     }
     await expectNewest(ledger)
+    await expectIndexes(ledger)
     await run(ledger, `UPDATE migration_checkpoints SET surplus = -3`)
     await prepareLedger(ledger)
     expect((await ledger.all('SELECT surplus FROM migration_checkpoints')).map(String)).toEqual(['-3'])
@@ -112,6 +134,7 @@ describe.each(SYSTEMS)('a ledger of version 1 in %s', { timeout: 60_000 }, (syst
     const ledgers = [first, ...(alone ? [first] : await Promise.all(others.map((one) => one.ledger())))]
     await Promise.all(ledgers.map(prepareLedger))
     await expectNewest(first)
+    await expectIndexes(first)
     for (const one of ledgers.slice(1)) if (one !== first) await one[Symbol.asyncDispose]()
     for (const one of [...others, store]) await one[Symbol.asyncDispose]()
   })

@@ -18,13 +18,12 @@ export async function reclaimDead(
   owner: Owner,
   alive: (pid: number) => boolean,
 ): Promise<readonly Reclaimed[]> {
-  const chunks = await ledger.all()
+  const chunks = await ledger.claims.held()
   const dead = chunks.filter(
-    ({ status, host, pid, owner: holder }) =>
-      status === 'in_progress' && host === owner.host && holder !== owner.id && pid !== null && !alive(pid),
+    ({ host, pid, owner: holder }) => host === owner.host && holder !== owner.id && pid !== null && !alive(pid),
   )
   // Of the script, which knows no owners: whoever it was, he is not told from a dead one.
-  const nobodys = chunks.filter(({ status, owner: holder }) => status === 'in_progress' && holder === null)
+  const nobodys = chunks.filter(({ owner: holder }) => holder === null)
   return free(database, ledger, [...dead, ...nobodys], 'ended')
 }
 

@@ -10,7 +10,7 @@ import { spanOf, tallyOf } from './chunk-events.ts'
 import type { TableContext } from './context.ts'
 import { copyChunk, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
 import { failureKind, isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
-import type { Part } from './ledger/claims.ts'
+import type { Part } from './ledger/claim-search.ts'
 import { linked } from './linked.ts'
 import { retryFailed } from './retry-failed.ts'
 import type { Flight, Steering } from './steering.ts'
@@ -113,7 +113,7 @@ class Worker {
         }
         await reclaim(context)
         const left = await ledger.claims.left(part, skipped)
-        if (left.pending + left.held > 0 || (await context.planning.underWay())) waiting = true
+        if (left.pending || left.held || (await context.planning.underWay())) waiting = true
         else if (!table.done) {
           table.done = true
           await this.#options.finish(table, context)

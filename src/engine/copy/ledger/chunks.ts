@@ -93,6 +93,7 @@ export class ChunkLedger {
 
   /** A chunk that was done is to be copied once more. */
   async reopen(chunk: StoredChunk): Promise<void> {
+    this.claims.released(chunk.no)
     await this.#database.batch([
       {
         sql: `UPDATE migration_checkpoints SET status = 'pending', cursor_key = NULL, next_try = 0, surplus = NULL
@@ -113,6 +114,7 @@ export class ChunkLedger {
 
   /** Chunks that failed before are tried again. @param no only this one @returns how many there were */
   async reopenFailed(no: string | null = null): Promise<number> {
+    this.claims.released(0)
     const failed = `${OF_TABLE} AND status = 'failed' AND ${BROKEN}${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`
     const [[counted] = []] = await this.#database.batch([
       { sql: `SELECT COUNT(*) FROM migration_checkpoints WHERE ${failed}`, parameters: this.#identity },

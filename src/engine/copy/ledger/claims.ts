@@ -8,20 +8,16 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { SqlRow } from '../../../stores/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { ClaimSearch, share, without, type Part, type Work } from './claim-search.ts'
 import { readRange } from './keys.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { BROKEN, chunkColumns, chunkOf, HELD, heldBy, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 
-/** The `no`th, from 1, `of` so many jobs that share a copy. */
-export type Part = { readonly no: number; readonly of: number }
+/** Ids that are read ahead where no index leads to the next chunk. */
+const READ_AHEAD = 200
 
-/** Which chunks of a table a run takes. */
-export type Work = {
-  /** Their numbers; null for all. */
-  readonly only: readonly number[] | null
-  /** They are taken in an order that this tells from others; by their numbers when null. */
-  readonly seed: number | null
-}
+/** Whether a table of a run has chunks of these kinds. */
+export type Left = { readonly pending: boolean; readonly held: boolean; readonly failed: boolean }
 
 export class ChunkClaims {
   readonly #database: LedgerDatabase
@@ -34,7 +30,12 @@ export class ChunkClaims {
   /** Claims that were asked for, and those that were answered. */
   #asked = 0
   #answered = 0
-  #work: Work = { only: null, seed: null }
+  #search = new ClaimSearch({ only: null, seed: null })
+  #seed: number | null = null
+  /** The smallest and the largest number that was pending, where claims begin anywhere between. */
+  #ends: readonly [number, number] | null = null
+  /** Chunks that may be free, where no index leads to them. */
+  #ahead: number[] = []
 
   constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
     this.#database = database
@@ -47,7 +48,10 @@ export class ChunkClaims {
 
   /** Says which chunks this run takes, and in which order; all of them by their numbers where nothing is said. */
   work(work: Work): void {
-    this.#work = work
+    this.#search = new ClaimSearch(work)
+    this.#seed = work.seed
+    this.#ends = null
+    this.#ahead = []
   }
 
   /**
@@ -73,27 +77,80 @@ export class ChunkClaims {
   }
 
   async #claim(part: Part | null, except: readonly string[]): Promise<Claim | null> {
+    if (this.#search.isScattered) this.#ends ??= await this.#pendingEnds()
+    const due = `${OF_TABLE} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${share(part)}${without(except)}`
+    const claim = this.#database.dialect === 'duckdb' ? await this.#claimAhead(due) : await this.#claimNext(due)
+    if (claim === null) this.#search.released(0)
+    else this.#search.found(claim.no)
+    return claim
+  }
+
+  /** The index leads to the first chunk behind a number, however many there are. */
+  async #claimNext(due: string): Promise<Claim | null> {
+    for (const look of this.#search.looks(this.#ends)) {
+      const first = `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY chunk_no, id LIMIT 1 ${this.#skipLocked}`
+      const claim = await this.#take(`(SELECT id FROM (${first}) AS due) AND status = 'pending'`, this.#identity, look)
+      if (claim !== null) return claim
+    }
+    return null
+  }
+
+  /** One program has the file, and its table no index: what one scan found is taken one by one, unless it is free no more. */
+  async #claimAhead(due: string): Promise<Claim | null> {
+    for (;;) {
+      const id = this.#ahead.shift()
+      if (id === undefined) {
+        if (!(await this.#readAhead(due))) return null
+        continue
+      }
+      const claim = await this.#take(`${id} AND ${due}`, this.#identity, ` AND id = ${id}`)
+      if (claim !== null) return claim
+    }
+  }
+
+  async #readAhead(due: string): Promise<boolean> {
+    for (const look of this.#search.isScattered ? this.#search.all() : this.#search.looks(null)) {
+      const rows = await this.#database.all(
+        `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY ${scattered(this.#seed)}chunk_no, id LIMIT ${READ_AHEAD}`,
+        this.#identity,
+      )
+      if (rows.length === 0) continue
+      this.#ahead = rows.map(([id]) => Number(id))
+      return true
+    }
+    return false
+  }
+
+  /** @param which chunk, behind `id =` @param look beside the status, where the chunk is found again by its index */
+  async #take(which: string, parameters: SqlRow, look: string): Promise<Claim | null> {
     const token = randomUUID()
     const { id, host, pid, runId } = this.#owner
-    const due = `${OF_TABLE} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${this.#among(part, except)}`
     const [, [row, ...more] = []] = await this.#database.batch([
       {
         sql: `UPDATE migration_checkpoints SET status = 'in_progress', owner = ?, host = ?, pid = ?, session = NULL, claim = ?, surplus = NULL,
                 fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, lease_until = ${this.#now} + ?, run_id = ?,
                 started_ms = ${this.#now}, error_message = NULL, error_code = NULL
-              WHERE id = (SELECT id FROM (SELECT id FROM migration_checkpoints WHERE ${due}
-                ORDER BY ${order(this.#work)}chunk_no, id LIMIT 1 ${this.#skipLocked}) AS due) AND status = 'pending'`,
-        parameters: [id, host, pid, token, LEASE_MS, runId, ...this.#identity],
+              WHERE id = ${which}`,
+        parameters: [id, host, pid, token, LEASE_MS, runId, ...parameters],
       },
       {
         sql: `SELECT id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key,
-                rows_written FROM migration_checkpoints WHERE claim = ? ORDER BY chunk_no, id`,
-        parameters: [token],
+                rows_written FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'in_progress'${look} AND claim = ? ORDER BY chunk_no, id`,
+        parameters: [...this.#identity, token],
       },
     ])
     // A batch that was run again because its answer got lost has taken one chunk each time.
     for (const other of more) await this.release(claimOf(other), 0, null)
     return row === undefined ? null : claimOf(row)
+  }
+
+  async #pendingEnds(): Promise<readonly [number, number]> {
+    const pending = `FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'pending'`
+    const [row] = await this.#database.all(
+      `SELECT (SELECT MIN(chunk_no) ${pending}), (SELECT MAX(chunk_no) ${pending})`,
+      [...this.#identity, ...this.#identity],
+    )
+    return [Number(row?.[0] ?? 0), Number(row?.[1] ?? 0)]
   }
 
   /** The same claim with the cursor where it is now. @throws SluiceError LEASE_LOST */
@@ -106,18 +163,21 @@ export class ChunkClaims {
     return { ...claim, cursor: row[0] == null ? null : String(row[0]), written: BigInt(String(row[1] ?? 0)) }
   }
 
-  /** Chunks that are not done yet, whoever holds them. @param except numbers of chunks that do not count */
-  async left(
-    part: Part | null,
-    except: readonly string[] = [],
-  ): Promise<{ readonly pending: number; readonly held: number; readonly failed: number }> {
-    const rows = await this.#database.all(
-      `SELECT status, COUNT(*) FROM migration_checkpoints WHERE ${OF_TABLE}${this.#among(part, except)}
-         AND (status <> 'failed' OR ${BROKEN}) GROUP BY status`,
-      this.#identity,
-    )
-    const count = (status: string): number => Number(rows.find(([one]) => one === status)?.[1] ?? 0)
-    return { pending: count('pending'), held: count('in_progress'), failed: count('failed') }
+  /** Whether there are chunks that are not done yet, whoever holds them. @param except numbers of chunks that do not count */
+  async left(part: Part | null, except: readonly string[] = []): Promise<Left> {
+    const left = { pending: false, held: false, failed: false }
+    for (const look of this.#search.all()) {
+      const there = (status: string): string =>
+        `CASE WHEN EXISTS (SELECT 1 FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${look}${share(part)}${without(except)}) THEN 1 ELSE 0 END`
+      const [row = []] = await this.#database.all(
+        `SELECT ${there("'pending'")}, ${there("'in_progress'")}, ${there(`'failed' AND ${BROKEN}`)}`,
+        [...this.#identity, ...this.#identity, ...this.#identity],
+      )
+      left.pending ||= Number(row[0]) === 1
+      left.held ||= Number(row[1]) === 1
+      left.failed ||= Number(row[2]) === 1
+    }
+    return left
   }
 
   /** Says which session of the server writes the chunk, so that a successor can end it. @throws SluiceError LEASE_LOST where there is one already */
@@ -149,6 +209,15 @@ export class ChunkClaims {
     return rows.map(chunkOf).filter(({ id, owner }) => owner !== this.#owner.id || (known && !this.#mine.has(id)))
   }
 
+  /** Chunks in anybody's hands. */
+  async held(): Promise<readonly StoredChunk[]> {
+    const rows = await this.#database.all(
+      `SELECT ${chunkColumns(this.#text)} FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'in_progress' ORDER BY chunk_no, id`,
+      this.#identity,
+    )
+    return rows.map(chunkOf)
+  }
+
   /** Runs whose workers hold chunks of the table, and whose leases have not run out. */
   async busyRuns(): Promise<ReadonlySet<bigint>> {
     const rows = await this.#database.all(
@@ -159,8 +228,14 @@ export class ChunkClaims {
     return new Set(rows.flatMap(([id]) => (id == null ? [] : [BigInt(String(id))])))
   }
 
+  /** A chunk may be pending again that was not when last looked: it is the next one, if no other is before it. */
+  released(no: number): void {
+    this.#search.released(no)
+  }
+
   /** Frees a chunk of an owner who is gone; nothing happens where it has changed hands since. */
   async free(chunk: StoredChunk): Promise<void> {
+    this.released(chunk.no)
     await this.#database.batch([
       {
         sql: `UPDATE migration_checkpoints SET status = 'pending', owner = NULL, claim = NULL, next_try = 0
@@ -176,6 +251,7 @@ export class ChunkClaims {
     waitMs: number,
     error: { readonly code: string; readonly message: string } | null,
   ): Promise<void> {
+    this.released(claim.no)
     // What is due at once is due whatever the clock of the server does meanwhile.
     const due = waitMs === 0 ? '?' : `${this.#now} + ?`
     await this.#database.batch([
@@ -201,12 +277,6 @@ export class ChunkClaims {
     return [this.#key.name, this.#key.schema]
   }
 
-  /** Which chunks a run takes. */
-  #among(part: Part | null, except: readonly string[]): string {
-    const { only } = this.#work
-    return `${share(part)}${without(except)}${only === null ? '' : ` AND ${within(only)}`}`
-  }
-
   get #text(): string {
     return ledgerDialect(this.#database.dialect).types.castText
   }
@@ -229,31 +299,11 @@ function claimOf(row: SqlRow): Claim {
   }
 }
 
-function share(part: Part | null): string {
-  return part === null ? '' : ` AND (chunk_no - 1) % ${part.of} = ${part.no - 1}`
-}
-
-/** Numbers that follow one another as one comparison: a run may take thousands. */
-function within(numbers: readonly number[]): string {
-  const spans: [number, number][] = []
-  for (const no of numbers.toSorted((a, b) => a - b)) {
-    const last = spans.at(-1)
-    if (last !== undefined && no <= last[1] + 1) last[1] = no
-    else spans.push([no, no])
-  }
-  if (spans.length === 0) return '1 = 0'
-  return `(${spans.map(([from, to]) => `chunk_no BETWEEN ${from} AND ${to}`).join(' OR ')})`
-}
-
 /** Two primes: numbers that follow one another come far apart, and none comes twice among the first ten thousand. */
 const [STRIDE, AROUND] = [7919, 10_007]
 
-function order({ seed }: Work): string {
+function scattered(seed: number | null): string {
   return seed === null ? '' : `((chunk_no + ${seed % AROUND}) % ${AROUND}) * ${STRIDE} % ${AROUND}, `
-}
-
-function without(numbers: readonly string[]): string {
-  return numbers.length === 0 ? '' : ` AND chunk_no NOT IN (${numbers.map((no) => BigInt(no)).join(', ')})`
 }
 
 /** Says that this program lives: all that it holds stays its own for another lease. */

@@ -186,14 +186,14 @@ export function tables(dialect: Types): readonly string[] {
   ]
 }
 
-export function indexes(dialect: string): readonly string[] {
-  // A file is opened by one program at a time, which reads all of the table sooner than it would use an index.
-  if (dialect === 'duckdb') return []
-  const columns = '(table_name, schema_name, status)'
-  // MySQL knows no IF NOT EXISTS here; that it is there already is one of the answers `runDdl` takes.
-  const guard = dialect === 'mysql' ? '' : 'IF NOT EXISTS '
-  return [`CREATE INDEX ${guard}migration_checkpoints_by_table ON migration_checkpoints ${columns}`]
+/** Of `migration_checkpoints`: the next chunk to take by its status, and all chunks of a table one after the other. Since version 3. */
+export const CHUNK_INDEXES: Readonly<Record<string, string>> = {
+  migration_checkpoints_by_status: 'status, table_name, schema_name, chunk_no, id',
+  migration_checkpoints_by_id: 'table_name, schema_name, id',
 }
+
+/** What ledgers had before version 3: all chunks of a status were sorted for each claim. */
+export const OLD_CHUNK_INDEX = 'migration_checkpoints_by_table'
 
 export function columnType({ types }: Types, kind: ColumnKind): string {
   return kind === 'counter' ? `${types.integer} DEFAULT 0` : types[kind]
@@ -204,7 +204,7 @@ export function columnType({ types }: Types, kind: ColumnKind): string {
  * anybody opens and closes the file before the next run; without it nothing is there to be damaged.
  */
 export function removals(dialect: string): readonly string[] {
-  return dialect === 'duckdb' ? ['DROP INDEX IF EXISTS migration_checkpoints_by_table'] : []
+  return dialect === 'duckdb' ? [`DROP INDEX IF EXISTS ${OLD_CHUNK_INDEX}`] : []
 }
 
 /** The columns that move to the history with a chunk. */

@@ -6,10 +6,10 @@ import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import { refuseForeignTables } from '../../../stores/ledger-tables.ts'
-import { CHUNK_COLUMNS, columnType, indexes, removals, SEED_COLUMNS, tables } from './columns.ts'
+import { CHUNK_COLUMNS, columnType, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
 
-export const LEDGER_VERSION = 2
+export const LEDGER_VERSION = 3
 
 /**
  * Creates a missing ledger, brings an older one to this version, and adds columns to a table that the script left. A program that is killed meanwhile
@@ -58,7 +58,6 @@ async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise
         statements.push(`ALTER TABLE migration_checkpoints ADD COLUMN ${name} ${columnType(dialect, kind)}`)
     }
   }
-  statements.push(...indexes(database.dialect))
   // Each by itself: some systems commit every change of a table at once, and each of these can run again.
   for (const sql of statements) await runDdl(database, sql)
   return adopted
@@ -103,8 +102,8 @@ async function runDdl(database: LedgerDatabase, sql: string): Promise<void> {
   try {
     await database.batch([{ sql, parameters: [] }])
   } catch (error) {
-    // Two that prepare the same ledger at the same moment: whatever the other one made is there.
-    if (/already exists|duplicate (?:column|key)|exists already/i.test((error as Error).message)) return
+    // Two that prepare the same ledger at the same moment: whatever the other one made is there, and what it removed is gone.
+    if (/already exists|duplicate (?:column|key)|exists already|can't drop /i.test((error as Error).message)) return
     throw error
   }
 }

@@ -308,7 +308,7 @@ async function standings(
       continue
     }
     const left = await ledger.claims.left(null)
-    all.push(known.planned && left.pending + left.held + left.failed === 0 ? 'done' : 'begun')
+    all.push(known.planned && !left.pending && !left.held && !left.failed ? 'done' : 'begun')
   }
   return all
 }
