@@ -89,7 +89,7 @@ export class ChunkClaims {
   async #claimNext(due: string): Promise<Claim | null> {
     for (const look of this.#search.looks(this.#ends)) {
       const first = `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY chunk_no, id LIMIT 1 ${this.#skipLocked}`
-      const claim = await this.#take(`(SELECT id FROM (${first}) AS due) AND status = 'pending'`, this.#identity, look)
+      const claim = await this.#take({ first }, look)
       if (claim !== null) return claim
     }
     return null
@@ -103,7 +103,7 @@ export class ChunkClaims {
         if (!(await this.#readAhead(due))) return null
         continue
       }
-      const claim = await this.#take(`${id} AND ${due}`, this.#identity, ` AND id = ${id}`)
+      const claim = await this.#take({ where: `id = ${id} AND ${due}` }, ` AND id = ${id}`)
       if (claim !== null) return claim
     }
   }
@@ -121,17 +121,18 @@ export class ChunkClaims {
     return false
   }
 
-  /** @param which chunk, behind `id =` @param look beside the status, where the chunk is found again by its index */
-  async #take(which: string, parameters: SqlRow, look: string): Promise<Claim | null> {
+  /** @param which chunk: the one that a query finds, or a condition tells @param look beside the status, where the chunk is found again by its index */
+  async #take(which: { readonly first: string } | { readonly where: string }, look: string): Promise<Claim | null> {
     const token = randomUUID()
     const { id, host, pid, runId } = this.#owner
+    const { start, where, before, after } = this.#changing(which)
     const [, [row, ...more] = []] = await this.#database.batch([
       {
-        sql: `UPDATE migration_checkpoints SET status = 'in_progress', owner = ?, host = ?, pid = ?, session = NULL, claim = ?, surplus = NULL,
+        sql: `${start} SET status = 'in_progress', owner = ?, host = ?, pid = ?, session = NULL, claim = ?, surplus = NULL,
                 fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, lease_until = ${this.#now} + ?, run_id = ?,
                 started_ms = ${this.#now}, error_message = NULL, error_code = NULL
-              WHERE id = ${which}`,
-        parameters: [id, host, pid, token, LEASE_MS, runId, ...parameters],
+              WHERE ${where}`,
+        parameters: [...before, id, host, pid, token, LEASE_MS, runId, ...after],
       },
       {
         sql: `SELECT id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key,
@@ -142,6 +143,22 @@ export class ChunkClaims {
     // A batch that was run again because its answer got lost has taken one chunk each time.
     for (const other of more) await this.release(claimOf(other), 0, null)
     return row === undefined ? null : claimOf(row)
+  }
+
+  /** What stands around SET. MySQL would read, and lock, every chunk to compare its id with that of a query; not so where it joins both. */
+  #changing(which: { readonly first: string } | { readonly where: string }): {
+    readonly start: string
+    readonly where: string
+    readonly before: SqlRow
+    readonly after: SqlRow
+  } {
+    const [table, mine] = ['migration_checkpoints', this.#identity]
+    if ('where' in which) return { start: `UPDATE ${table}`, where: which.where, before: [], after: mine }
+    const due = `(${which.first}) AS due`
+    if (this.#database.dialect === 'mysql')
+      return { start: `UPDATE ${table} c JOIN ${due} ON c.id = due.id`, where: "c.status = 'pending'", before: mine, after: [] } // prettier-ignore
+    const where = `id = (SELECT id FROM ${due}) AND status = 'pending'`
+    return { start: `UPDATE ${table}`, where, before: [], after: mine }
   }
 
   async #pendingEnds(): Promise<readonly [number, number]> {
@@ -168,14 +185,15 @@ export class ChunkClaims {
     const left = { pending: false, held: false, failed: false }
     for (const look of this.#search.all()) {
       const there = (status: string): string =>
-        `CASE WHEN EXISTS (SELECT 1 FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${look}${share(part)}${without(except)}) THEN 1 ELSE 0 END`
+        // In order, so that no system takes a scan of the table for a short way to any row.
+        `(SELECT id FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${look}${share(part)}${without(except)} ORDER BY chunk_no, id LIMIT 1)`
       const [row = []] = await this.#database.all(
         `SELECT ${there("'pending'")}, ${there("'in_progress'")}, ${there(`'failed' AND ${BROKEN}`)}`,
         [...this.#identity, ...this.#identity, ...this.#identity],
       )
-      left.pending ||= Number(row[0]) === 1
-      left.held ||= Number(row[1]) === 1
-      left.failed ||= Number(row[2]) === 1
+      left.pending ||= row[0] != null
+      left.held ||= row[1] != null
+      left.failed ||= row[2] != null
     }
     return left
   }

@@ -1,0 +1,207 @@
+/** Claims of chunks: each is taken once, in the order that was asked for, and whatever was released anywhere is found again; by indexes, on every system. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
+import type { Work } from '../../src/engine/copy/ledger/claim-search.ts'
+import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import { ownerId } from '../../src/engine/copy/ledger/runs.ts'
+import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import type { CopyStore, LedgerDatabase, Statement } from '../../src/stores/copy-port.ts'
+import type { SqlDialect } from '../../src/stores/port.ts'
+import { makePlace, missing } from '../support/copy-systems.ts'
+
+const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const
+const KEY = { schema: 's', name: 't' }
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-claims-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function owner(runId: bigint): Owner {
+  return { id: ownerId('here', Number(runId)), host: 'here', pid: Number(runId), runId }
+}
+
+type Opened = { readonly store: CopyStore; readonly ledger: LedgerDatabase }
+
+async function opened(system: (typeof SYSTEMS)[number], chunks: number): Promise<Opened> {
+  const { url } = await makePlace(system, folder)
+  const store = await openCopyStore(url, { mode: 'write' })
+  const ledger = await store.ledger()
+  await prepareLedger(ledger)
+  await fill(ledger, KEY.name, 1, chunks)
+  return { store, ledger }
+}
+
+/** Chunks of a table, all of them pending. */
+async function fill(ledger: LedgerDatabase, table: string, from: number, chunks: number): Promise<void> {
+  const numbers = Array.from({ length: chunks }, (_, i) => from + i)
+  for (let at = 0; at < numbers.length; at += 500) {
+    const rows = numbers.slice(at, at + 500).map((no) => `('${table}', 's', 'pending', ${no}, 'all')`)
+    const sql = `INSERT INTO migration_checkpoints (table_name, schema_name, status, chunk_no, kind) VALUES ${rows.join(', ')}`
+    await ledger.batch([{ sql, parameters: [] }])
+  }
+}
+
+async function close({ store, ledger }: Opened): Promise<void> {
+  await ledger[Symbol.asyncDispose]()
+  await store[Symbol.asyncDispose]()
+}
+
+/** Numbers that a run claims until nothing is left. */
+async function drained(ledger: LedgerDatabase, work: Work, workers = 1): Promise<readonly number[]> {
+  const { claims } = new ChunkLedger(ledger, KEY, owner(1n))
+  claims.work(work)
+  const taken: number[] = []
+  const lane = async (): Promise<void> => {
+    for (let claim = await claims.claim(null); claim !== null; claim = await claims.claim(null)) taken.push(claim.no)
+  }
+  await Promise.all(Array.from({ length: workers }, lane))
+  return taken
+}
+
+const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i + 1)
+const sorted = (numbers: readonly number[]): readonly number[] => numbers.toSorted((a, b) => a - b)
+const ALL: Work = { only: null, seed: null }
+
+describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
+  test('go by the numbers, and find what was released behind them, by whomever', async (context) => {
+    context.skip((await missing(system)) !== '', await missing(system))
+    const at = await opened(system, 8)
+    const { ledger } = at
+    const { claims } = new ChunkLedger(ledger, KEY, owner(1n))
+    const [first, second, third] = [await claims.claim(null), await claims.claim(null), await claims.claim(null)]
+    expect([first?.no, second?.no, third?.no]).toEqual([1, 2, 3])
+    if (first === null || second === null) throw new Error('nothing was claimed')
+    await claims.release(second, 0, null)
+    expect((await claims.claim(null))?.no).toBe(system === 'duckdb' ? 4 : 2)
+    // As the guide of the script says.
+    const sql = `UPDATE migration_checkpoints SET status = 'pending' WHERE id = ${first.id}`
+    await ledger.batch([{ sql, parameters: [] }])
+    const rest: (number | undefined)[] = []
+    for (let claim = await claims.claim(null); claim !== null; claim = await claims.claim(null)) rest.push(claim.no)
+    expect(sorted(rest.map(Number))).toEqual(system === 'duckdb' ? [1, 2, 5, 6, 7, 8] : [1, 4, 5, 6, 7, 8])
+    expect(await claims.left(null)).toEqual({ pending: false, held: true, failed: false })
+    await close(at)
+  })
+
+  test('take each chunk of those that are wanted once, in any order, with several workers and several jobs', async (context) => {
+    context.skip((await missing(system)) !== '', await missing(system))
+    const at = await opened(system, 60)
+    const { ledger } = at
+    const again = async (): Promise<void> => {
+      await ledger.batch([{ sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }])
+    }
+    expect(await drained(ledger, ALL)).toEqual(upTo(60))
+    await again()
+    const scattered = await drained(ledger, { only: null, seed: 12 })
+    expect(sorted(scattered)).toEqual(upTo(60))
+    // Not one after the other, and from both halves soon.
+    expect(scattered.filter((no, i) => no === (scattered[i - 1] ?? 0) + 1).length).toBeLessThan(30)
+    expect(scattered.slice(0, 6).filter((no) => no > 30).length).toBeGreaterThan(0)
+    expect(scattered.slice(0, 6).filter((no) => no <= 30).length).toBeGreaterThan(0)
+    await again()
+    // More spans than the first look has.
+    const odd = upTo(60).filter((no) => no % 2 === 1)
+    expect(sorted(await drained(ledger, { only: odd, seed: 7 }, 3))).toEqual(odd)
+    expect(await drained(ledger, { only: odd, seed: null })).toEqual([])
+    expect(await drained(ledger, { only: [2, 4, 5, 6, 59, 60], seed: null })).toEqual([2, 4, 6, 60])
+    await again()
+    const jobs = [1, 2, 3].map((no) => ({ no, of: 3 }))
+    const numbers: number[] = []
+    for (const [i, part] of jobs.entries()) {
+      const { claims } = new ChunkLedger(ledger, KEY, owner(BigInt(i + 1)))
+      for (let claim = await claims.claim(part); claim !== null; claim = await claims.claim(part)) {
+        expect((claim.no - 1) % 3).toBe(i)
+        numbers.push(claim.no)
+      }
+    }
+    expect(sorted(numbers)).toEqual(upTo(60))
+    await close(at)
+  })
+
+  test('a batch that ran twice because its answer got lost keeps one chunk', async (context) => {
+    context.skip(system === 'duckdb' || system === 'sqlite', 'nothing gets lost on the way to a file')
+    context.skip((await missing(system)) !== '', await missing(system))
+    const at = await opened(system, 5)
+    const { ledger } = at
+    const twice = new Proxy(ledger, {
+      get: (of, name) => {
+        if (name === 'dialect') return of.dialect
+        if (name === 'all') return of.all.bind(of)
+        return async (statements: readonly Statement[]) => {
+          if (statements.length > 1) await of.batch(statements)
+          return of.batch(statements)
+        }
+      },
+    })
+    const { claims } = new ChunkLedger(twice, KEY, owner(1n))
+    expect((await claims.claim(null))?.no).toBe(1)
+    const held = await ledger.all("SELECT chunk_no FROM migration_checkpoints WHERE status = 'in_progress'")
+    expect(held.map(([no]) => Number(no))).toEqual([1])
+    expect((await claims.claim(null))?.no).toBe(2)
+    await close(at)
+  })
+})
+
+/** What a system says of how it finds the rows of a statement. */
+const EXPLAIN: Partial<Record<SqlDialect, string>> = {
+  sqlite: 'EXPLAIN QUERY PLAN ',
+  postgresql: 'EXPLAIN (FORMAT JSON) ',
+  mysql: 'EXPLAIN FORMAT=JSON ',
+}
+
+describe.each(['sqlite', 'postgresql', 'mysql'] as const)('indexes in %s', { timeout: 60_000 }, (system) => {
+  test('lead to the chunks of every statement that is asked again and again', async (context) => {
+    context.skip((await missing(system)) !== '', await missing(system))
+    const at = await opened(system, 3000)
+    const { ledger } = at
+    await fill(ledger, 'other', 1, 3000)
+    if (ledger.dialect !== 'sqlite') {
+      const analyze = ledger.dialect === 'mysql' ? 'ANALYZE TABLE' : 'ANALYZE'
+      await ledger.batch([{ sql: `${analyze} migration_checkpoints`, parameters: [] }])
+    }
+    const asked: Statement[] = []
+    const watched = new Proxy(ledger, {
+      get: (of, name) => {
+        if (name === 'dialect') return of.dialect
+        if (name === 'all')
+          return async (sql: string, parameters: Statement['parameters'] = []) => {
+            asked.push({ sql, parameters })
+            return of.all(sql, parameters)
+          }
+        return async (statements: readonly Statement[]) => {
+          asked.push(...statements)
+          return of.batch(statements)
+        }
+      },
+    })
+    const { claims } = new ChunkLedger(watched, KEY, owner(1n))
+    await claims.claim(null)
+    await claims.claim(null)
+    await claims.claim({ no: 2, of: 3 })
+    await claims.left(null)
+    await claims.expired()
+    await claims.busyRuns()
+    await claims.held()
+    claims.work({ only: upTo(3000).filter((no) => no % 2 === 0), seed: 5 })
+    await claims.claim(null)
+    const explain = EXPLAIN[ledger.dialect] ?? ''
+    for (const { sql, parameters } of asked) {
+      const [plan] = await ledger.batch([{ sql: `${explain}${sql}`, parameters }])
+      const text = JSON.stringify(plan)
+        .replaceAll(/\\+[n"]/g, ' ')
+        .replaceAll(/ +/g, ' ')
+      expect(text, sql).toMatch(/migration_checkpoints_by_status|tables optimized away/)
+      // The one row that a query of a claim has found.
+      const tables = text.replaceAll(/table_name : <derived\d> , access_type : ALL/g, '')
+      expect(tables, sql).not.toMatch(/SCAN migration_checkpoints|Seq Scan|access_type : (?:ALL|index) /)
+      if (!sql.includes('DISTINCT')) expect(tables, sql).not.toMatch(/TEMP B-TREE FOR ORDER|filesort| Sort /)
+    }
+    await close(at)
+  })
+})
