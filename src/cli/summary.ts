@@ -189,7 +189,8 @@ function copiedText({ status, totals }: RunFinished, chunksNow: number): string 
   const done = (BigInt(proved) + BigInt(earlier)).toString()
   if (read === undefined || written === undefined || skipped === undefined || quarantined === undefined) return ''
   const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + set aside ${grouped(quarantined)}${besideText(totals)}`
-  if (chunksNow === 0 && status === 'ok' && chunks === done && chunks !== '0') return `nothing was left to do; earlier runs ${sum}`
+  if (chunksNow === 0 && status === 'ok' && chunks === done && chunks !== '0')
+    return `nothing was left to do; earlier runs ${sum}`
   return status === 'ok' || chunks === done ? sum : `${grouped(done)} of ${plural(chunks, 'chunk')} done, ${sum}`
 }
 
