@@ -2,6 +2,7 @@
  * Names that stand twice in one object of JSON. RFC 8259 §4 leaves their meaning open, and readers differ: JavaScript takes the last, DuckDB the first.
  * A log that two readers read differently is refused.
  */
+import { jsonTokens } from '../model/json-tokens.ts'
 
 /**
  * The first name that stands twice in an object of `raw`, or null.
@@ -26,24 +27,28 @@ const BACKSLASH = 92
 /** Such a name is not counted, and could make up for one that was lost. */
 const BLANK_BEFORE_COLON = /"\s+:/
 
-/** Ends of names without a blank before the colon; quotes within strings have a backslash in front. */
+/** Ends of names without a blank before the colon; quotes within strings have a backslash in front that no other one takes for itself. */
 function colonsIn(raw: string): number {
   let sum = 0
-  for (let at = raw.indexOf('":'); at !== -1; at = raw.indexOf('":', at + 2))
-    if (raw.charCodeAt(at - 1) !== BACKSLASH) sum++
+  for (let at = raw.indexOf('":'); at !== -1; at = raw.indexOf('":', at + 2)) if (!isEscaped(raw, at)) sum++
   return sum
 }
 
-/** Strings are taken whole, so no value can look like a name. */
+function isEscaped(raw: string, at: number): boolean {
+  let slashes = 0
+  while (raw.charCodeAt(at - 1 - slashes) === BACKSLASH) slashes++
+  return slashes % 2 === 1
+}
+
 function firstDoubled(raw: string): string | null {
   const open: (Set<string> | null)[] = []
   let string: string | null = null
-  for (const [token] of raw.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
+  for (const token of jsonTokens(raw)) {
     const names = open.at(-1)
     if (token === '{') open.push(new Set())
     else if (token === '[') open.push(null)
     else if (token === '}' || token === ']') open.pop()
-    else if (token !== ':') string = token
+    else if (token !== ':') string = token.startsWith('"') ? token : null
     else if (string !== null && names != null) {
       const name = JSON.parse(string) as string
       if (names.has(name)) return name

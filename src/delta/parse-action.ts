@@ -1,6 +1,7 @@
 /** One line of a log as an action: JSON, and a check of the fields that sluice reckons with. Everything else passes unread. */
 import type { Action, AddAction, CdcAction, DomainMetadataAction, MetadataAction, ProtocolAction } from './actions.ts'
 import type { CheckpointMetadataAction, RemoveAction, SidecarAction, TxnAction } from './actions.ts'
+import { eachScalar } from '../model/json-tokens.ts'
 import { doubledName } from './doubled-names.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { Json, Where } from './action-fields.ts'
@@ -29,32 +30,12 @@ function exactVersion(raw: string, where: Where): string {
   return BigInt(digits).toString()
 }
 
-/** The source text of a member of nested objects in valid JSON, or null. Strings are skipped whole, so no value can fake a key. */
-function memberText(raw: string, path: readonly string[]): string | null {
-  const tokens = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g
-  const keys: string[] = []
-  let depth = 0
-  let key: string | null = null
+/** The source text of a member of nested objects in valid JSON, or null. */
+function memberText(raw: string, wanted: readonly string[]): string | null {
   let found: string | null = null
-  let isKey = true
-  for (const [token] of raw.matchAll(tokens)) {
-    const onPath = depth === path.length && key !== null && [...keys, key].every((one, i) => one === path[i])
-    if (token === '{' || token === '[') {
-      keys.push(token === '[' ? '' : (key ?? ''))
-      // The outermost object hangs on no key.
-      if (depth === 0) keys.pop()
-      depth++
-      key = null
-      isKey = token === '{'
-    } else if (token === '}' || token === ']') {
-      depth--
-      keys.pop()
-      isKey = false
-    } else if (token === ',') isKey = true
-    else if (token === ':') isKey = false
-    else if (isKey && token.startsWith('"')) key = JSON.parse(token) as string
-    else if (onPath) found = token
-  }
+  eachScalar(raw, (path, token) => {
+    if (path.length === wanted.length && wanted.every((name, i) => path[i] === name)) found = token
+  })
   return found
 }
 

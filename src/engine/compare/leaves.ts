@@ -3,9 +3,9 @@
  * it. Numbers are compared with all their digits, times as instants.
  */
 import { compareExact, parseExactNumber } from '../../model/exact-number.ts'
+import { eachScalar } from '../../model/json-tokens.ts'
 import { parseTimestamp } from '../../model/instant.ts'
 
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g
 const WHOLE = /^-?\d+$/
 /** Significant ones that tell any double from any other. */
 const DIGITS_OF_DOUBLE = 17
@@ -33,21 +33,10 @@ function leavesOf(text: string): ReadonlyMap<string, string> | null {
     return null
   }
   const leaves = new Map<string, string>()
-  const open: { readonly path: string; readonly isList: boolean; at: number }[] = []
-  let path = ''
-  let isName = false
-  for (const [token] of text.matchAll(TOKEN)) {
-    const within = open.at(-1)
-    if (within?.isList === true && ![']', ',', '}', ':'].includes(token)) path = `${within.path}[${within.at++}]`
-    if (token === '{' || token === '[') {
-      open.push({ path, isList: token === '[', at: 0 })
-      isName = token === '{'
-    } else if (token === '}' || token === ']') open.pop()
-    else if (token === ',') isName = within?.isList === false
-    else if (token === ':') isName = false
-    else if (isName) path = `${within?.path ?? ''}.${JSON.parse(token) as string}`
-    else if (token !== 'null') leaves.set(path, token)
-  }
+  eachScalar(text, (path, token) => {
+    if (token !== 'null')
+      leaves.set(path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`)).join(''), token)
+  })
   return leaves
 }
 

@@ -49,7 +49,8 @@ export function blobText(bytes: Uint8Array): string {
   return `0x${hexDigits(bytes)}`
 }
 
-/** Bytes of what `blobText` made; null for anything else. */
+/** Bytes of what `blobText` made; null for anything else, digits in upper case too: what is proved is the text. */
 export function bytesOfBlob(text: string): Buffer | null {
-  return text.startsWith('0x') ? bytesOfHex(text.slice(2)) : null
+  const bytes = text.startsWith('0x') ? bytesOfHex(text.slice(2)) : null
+  return bytes !== null && blobText(bytes) === text ? bytes : null
 }

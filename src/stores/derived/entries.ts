@@ -4,7 +4,7 @@ import { converter } from '../../model/copy/convert.ts'
 import { refusedValue } from '../../model/copy/refused.ts'
 import type { Cell } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { JsonNumber, parseJson, type Json } from '../cassandra/copy/json-value.ts'
+import { jsonText, parseJson, type Json } from '../../model/json-tree.ts'
 import type { ReadColumn } from '../copy-port.ts'
 
 export type Entry = { readonly key: Cell; readonly value: Cell }
@@ -82,15 +82,4 @@ function rawOf(value: Json, { type }: ReadColumn['column']): Exclude<Cell, null>
     default:
       return text
   }
-}
-
-/** JSON again, with the digits that its numbers had. */
-export function jsonText(value: Json): string {
-  if (value instanceof JsonNumber) return value.digits
-  if (Array.isArray(value)) return `[${value.map((one: Json) => jsonText(one)).join(',')}]`
-  if (value instanceof Map) {
-    const members = [...(value as ReadonlyMap<string, Json>)]
-    return `{${members.map(([name, one]) => `${JSON.stringify(name)}:${jsonText(one)}`).join(',')}}`
-  }
-  return JSON.stringify(value)
 }

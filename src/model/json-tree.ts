@@ -1,0 +1,36 @@
+/** JSON whose numbers keep their digits. */
+import { readJson, type JsonShape } from './json-reader.ts'
+
+export class JsonNumber {
+  readonly digits: string
+
+  constructor(digits: string) {
+    this.digits = digits
+  }
+}
+
+export type Json = null | boolean | string | JsonNumber | readonly Json[] | ReadonlyMap<string, Json>
+
+const TREE: JsonShape<Json> = {
+  object: (members) => members,
+  array: (items) => items,
+  string: (value) => value,
+  number: (digits) => new JsonNumber(digits),
+  word: (word) => (word === 'null' ? null : word === 'true'),
+}
+
+/** @throws SluiceError VALUE_REFUSED where the text is no JSON */
+export function parseJson(text: string): Json {
+  return readJson(text, TREE)
+}
+
+/** JSON again, with the digits that its numbers had. */
+export function jsonText(value: Json): string {
+  if (value instanceof JsonNumber) return value.digits
+  if (Array.isArray(value)) return `[${value.map((one: Json) => jsonText(one)).join(',')}]`
+  if (value instanceof Map) {
+    const members = [...(value as ReadonlyMap<string, Json>)]
+    return `{${members.map(([name, one]) => `${JSON.stringify(name)}:${jsonText(one)}`).join(',')}}`
+  }
+  return JSON.stringify(value)
+}
