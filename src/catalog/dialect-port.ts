@@ -2,7 +2,9 @@
  * What differs between the databases a catalog can live in. Statements with `?` placeholders that all of them understand stand with
  * their callers; only what really differs is here, one object a dialect.
  */
-import type { SqlDatabase } from '../stores/port.ts'
+import type { SqlDatabase, SqlReader } from '../stores/port.ts'
+import type { Rights } from './access-level.ts'
+import type { GrantPlan, GrantWish } from './grant-plan.ts'
 
 export type Migration = {
   readonly version: number
@@ -33,6 +35,13 @@ export type FileStorage =
       readonly indexAll: string
     }
 
+/** Relations of a catalog, as its migrations make them. */
+export type RelationNames = {
+  /** Tables whose rows an import writes. */
+  readonly tables: readonly string[]
+  readonly views: readonly string[]
+}
+
 export type CatalogDialect = {
   readonly migrations: readonly Migration[]
   /** False where DDL commits by itself: a migration is then written so that it can run again from its start. */
@@ -52,6 +61,10 @@ export type CatalogDialect = {
   jsonText(column: string, path: readonly string[]): string
   /** A time, ms since the epoch, as columns of `migration_status` take it, where that is not ISO 8601 text. */
   timeText?(ms: number): string
+  /** The least rights that a login needs, as statements; of systems with logins. @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
+  grants?(reader: SqlReader, wish: GrantWish, names: RelationNames): Promise<GrantPlan>
+  /** What the login of a connection may do, asked of the server and never tried; of systems with logins. */
+  rights?(reader: SqlReader, names: RelationNames): Promise<Rights>
   /** What `${binary}` stands for on this server. */
   binaryCollation?(database: SqlDatabase): string
 }

@@ -2,26 +2,29 @@
 import type { SqlReader } from '../stores/port.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { GrantPlan, GrantWish } from './grant-plan.ts'
-import { mysqlGrants } from './mysql/grants.ts'
-import { postgresqlGrants } from './postgresql/grants.ts'
+import { dialectOf } from './dialect.ts'
+import { relationNames } from './relation-names.ts'
 
 /**
  * @throws SluiceError BAD_FLAG for a role that does not exist, NOT_A_CATALOG where there is nothing yet to read or write,
  *   UNSUPPORTED_URL for a file
  */
 export async function grantPlan(reader: SqlReader, wish: GrantWish): Promise<GrantPlan> {
-  if (reader.dialect === 'postgresql') return postgresqlGrants(reader, wish)
-  if (reader.dialect === 'mysql') return mysqlGrants(reader, wish)
-  throw fileHasNoRoles(reader.dialect)
+  const dialect = dialectOf(reader)
+  if (dialect.grants === undefined)
+    throw new SluiceError('UNSUPPORTED_URL', `a catalog in ${reader.dialect} has no roles`)
+  return await dialect.grants(reader, wish, relationNames(dialect))
 }
 
-/** A file has no logins: who may use it is said by its permissions. */
-export function fileHasNoRoles(kind: 'sqlite' | 'duckdb'): SluiceError {
-  const name = kind === 'sqlite' ? 'SQLite' : 'DuckDB'
-  return new SluiceError('UNSUPPORTED_URL', `a ${name} file has no roles to grant rights to`, {
+/**
+ * A file has no logins: who may use it is said by its permissions.
+ * @param title of its system @param beside what needs the rights of the file too, in words
+ */
+export function fileHasNoRoles(title: string, { beside }: { readonly beside?: string }): SluiceError {
+  return new SluiceError('UNSUPPORTED_URL', `a ${title} file has no roles to grant rights to`, {
     reason: 'whoever may read or write the file may read or write the catalog',
     hint:
       'set the permissions of the file: chown OWNER:GROUP FILE, then chmod 640 FILE for a group that reads or 660 for one that imports' +
-      (kind === 'sqlite' ? '; who reads or imports needs the same on its folder, for the -wal and -shm files' : ''),
+      (beside === undefined ? '' : `; who reads or imports needs ${beside}`),
   })
 }

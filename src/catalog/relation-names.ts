@@ -1,13 +1,7 @@
 /** Names of the relations that make up a catalog, as the migrations of its dialect create them. */
-import type { CatalogDialect } from './dialect-port.ts'
+import type { CatalogDialect, RelationNames } from './dialect-port.ts'
 
 export const MIGRATIONS_RELATION = 'catalog_migrations'
-
-export type RelationNames = {
-  /** Tables whose rows an import writes. */
-  readonly tables: readonly string[]
-  readonly views: readonly string[]
-}
 
 const CREATE = /\bCREATE (?:OR REPLACE )?(TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)\b(?! PARTITION OF)/g
 

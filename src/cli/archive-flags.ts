@@ -6,7 +6,7 @@ import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import type { ConfigDefaults } from './config.ts'
-import { isCopyUrl } from './copy-ends.ts'
+import { isCopyUrl } from '../engine/systems.ts'
 import { configNames } from './copy-flags.ts'
 import { optionalDuration } from './duration.ts'
 

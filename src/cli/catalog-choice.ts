@@ -65,6 +65,6 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
 /** One spelling of a lake, whatever way it is written: it must find its catalog again. */
 function locationOf(lake: string): string {
   const place = isS3Url(lake) ? parseLakeUrl(lake) : null
-  if (place?.kind === 's3') return place.root
+  if (place?.kind === 'bucket') return place.root
   return lake.includes('://') ? lake.replace(/\/+$/, '') : path.resolve(lake)
 }

@@ -19,13 +19,6 @@ export type End = {
   readonly printed: string
 }
 
-const COPY_URL = /^(?:sqlite|postgres(?:ql)?|mysql|mariadb|duckdb|d1|cassandra|ycql):\/\//i
-
-/** A word that names a database whose tables can be copied. */
-export function isCopyUrl(word: string): boolean {
-  return COPY_URL.test(word)
-}
-
 const SCRIPT_PRINTED: Readonly<Record<Side, string>> = {
   from: '--from "$DATABASE_URL"',
   to: '--to "d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID"',

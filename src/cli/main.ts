@@ -10,7 +10,8 @@ import { firstWord } from './globals.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
 import type { Mode } from './mode.ts'
-import { isDatabaseUrl, listInstead, openUi, showRun } from './open.ts'
+import { isCatalogUrl } from '../engine/systems.ts'
+import { listInstead, openUi, showRun } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import type { Surroundings } from './ports.ts'
@@ -250,7 +251,7 @@ async function openScreen(
   surroundings: Surroundings,
 ): Promise<number> {
   const { catalog } = globals
-  if (isDatabaseUrl(target) && catalog?.from === 'flag') {
+  if (isCatalogUrl(target) && catalog?.from === 'flag') {
     throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as a word and one with --database-url', {
       hint: 'leave one out',
     })

@@ -2,28 +2,21 @@
 import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Operation } from '../engine/operation.ts'
+import { hasOneOpener, isCatalogUrl, isCopyUrl } from '../engine/systems.ts'
 import type { Event } from '../model/event.ts'
 import { isS3Url } from '../model/lake-url.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
-import { isCopyUrl } from './copy-ends.ts'
 import type { RunToShow, Surroundings } from './ports.ts'
 import { openTranscript } from './transcript.ts'
 import type { TranscriptOptions } from './transcript.ts'
 
-const DATABASE_URL = /^(?:sqlite|postgres(?:ql)?|mysql|duckdb):\/\//i
-
-/** A word that names a catalog and not a lake. */
-export function isDatabaseUrl(target: string): boolean {
-  return DATABASE_URL.test(target)
-}
-
 /** What `sluice PATH` does without a terminal: it lists, and changes nothing. */
 export function listInstead(target: string): { readonly operation: Operation; readonly words: readonly string[] } {
-  if (isCopyUrl(target) && !isDatabaseUrl(target)) {
+  if (isCopyUrl(target) && !isCatalogUrl(target)) {
     return { operation: { kind: 'discover-database', url: target, tables: ['*'] }, words: ['discover', target] }
   }
-  if (isDatabaseUrl(target)) {
+  if (isCatalogUrl(target)) {
     return {
       operation: { kind: 'migration-status', catalog: target },
       words: ['migration-status', '--database-url', target],
@@ -56,9 +49,9 @@ type Opened = { readonly lake: string | null; readonly catalog: string | null; r
 /** Lake and catalog of the UI; a lake without a catalog gets one in the user's state folder. */
 function opened(options: OpenOptions, env: Surroundings['env']): Opened {
   const { target, database } = options
-  if (isDatabaseUrl(target)) {
-    // A database file of DuckDB has one reader: it is the catalog, or it is nothing.
-    const itself = /^duckdb:/i.test(target) ? null : target
+  if (isCatalogUrl(target)) {
+    // A database that takes one opener is the catalog, or it is nothing.
+    const itself = hasOneOpener(target) ? null : target
     return { lake: null, catalog: target, database: database ?? itself }
   }
   const catalog = options.catalog === null ? null : catalogUrl(options.catalog)

@@ -1,7 +1,7 @@
 /** `--schema NAME`: which schema of a PostgreSQL database holds the catalog. It becomes part of the URL, which is all that the engine sees. */
 import { SluiceError } from '../shared/errors.ts'
+import { isCatalogUrl, schemaOf } from '../engine/systems.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
-import { isDatabaseUrl } from './open.ts'
 
 export type SchemaChoice = {
   readonly name: string
@@ -31,7 +31,7 @@ type Chosen = { readonly schema: SchemaChoice | null; readonly catalog: CatalogC
 
 /** What `sluice TARGET` opens, with the schema where it is a database. @throws SluiceError BAD_FLAG */
 export function targetInSchema(target: string, chosen: Chosen): string {
-  if (isDatabaseUrl(target)) return chosen.schema === null ? target : urlWithSchema(target, chosen.schema)
+  if (isCatalogUrl(target)) return chosen.schema === null ? target : urlWithSchema(target, chosen.schema)
   refuseLoneSchema(chosen)
   return target
 }
@@ -48,10 +48,10 @@ export function refuseLoneSchema({ schema, catalog }: Chosen): void {
  */
 export function urlWithSchema(url: string, { name, from }: SchemaChoice): string {
   const origin = from === 'flag' ? '--schema' : SCHEMA_VARIABLE
-  const scheme = /^([a-z0-9+]+):\/\//i.exec(url)?.[1]?.toLowerCase() ?? ''
-  if (scheme !== 'postgres' && scheme !== 'postgresql') {
+  const schema = schemaOf(url)
+  if (schema !== true) {
     throw new SluiceError('BAD_FLAG', `${origin} is for PostgreSQL only`, {
-      hint: HINTS[scheme] ?? `leave ${origin} out, or name a postgresql:// database`,
+      hint: schema?.instead ?? `leave ${origin} out, or name a postgresql:// database`,
     })
   }
   const hash = url.indexOf('#')
@@ -69,14 +69,6 @@ export function urlWithSchema(url: string, { name, from }: SchemaChoice): string
   if (named.length > 0) return url
   const separator = question === -1 ? '?' : /[?&]$/.test(base) ? '' : '&'
   return `${base}${separator}schema=${encodeURIComponent(name)}${fragment}`
-}
-
-const MYSQL_HINT = 'MySQL: a schema is a database, name it in the URL: mysql://user@host/database'
-const HINTS: Readonly<Record<string, string>> = {
-  mysql: MYSQL_HINT,
-  mariadb: MYSQL_HINT,
-  sqlite: 'SQLite: a file holds one catalog, name another file',
-  duckdb: 'DuckDB: a file holds one catalog, name another file',
 }
 
 function decoded(text: string): string {

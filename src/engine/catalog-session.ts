@@ -3,10 +3,11 @@ import { auditEnd, auditStart } from '../catalog/audit.ts'
 import { checkCatalog, prepareCatalog } from '../catalog/catalog.ts'
 import { FileIndexes } from '../catalog/import/indexes.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
+import type { CatalogOptions } from '../stores/declaration.ts'
 import type { SqlDatabase } from '../stores/port.ts'
 import type { Ending, Run } from './run-context.ts'
 import { explainDenied } from './denied.ts'
-import { openCatalogDatabase, type CatalogOptions } from './registry.ts'
+import { openCatalogDatabase } from './registry.ts'
 
 /** Opens an existing catalog for reading. Nothing is created or written. */
 export async function withCatalog<T>(

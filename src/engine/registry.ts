@@ -1,54 +1,49 @@
 /** Which store answers for which path or URL. Every implementation is loaded when it is first asked for, and not before. */
 import type { LakeStore } from '../model/lake-store.ts'
+import type { LogWriter } from '../model/log-writer.ts'
 import { parseLakeUrl } from '../model/lake-url.ts'
 import type { LogStore } from '../model/log-store.ts'
-import type { ParquetFooters } from '../model/parquet-footers.ts'
-import type { ParquetRows } from '../model/parquet-rows.ts'
+import type { CatalogOptions, LakeDeclaration } from '../stores/declaration.ts'
 import type { OpenMode, SqlDatabase } from '../stores/port.ts'
 import type { Route } from '../stores/route.ts'
+import { LAKES } from '../stores/systems.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
 import { looksLikeFolder } from './lake/folder.ts'
+
+export { parquetFooters, parquetRows, scratchDatabase } from '../stores/parquet.ts'
 
 /**
  * The log of a table: a folder of this machine, or a prefix of a bucket.
  * @param options.route the way to the store of a bucket
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG
  */
-export async function openLake(path: string, options: { readonly route?: Route | undefined } = {}): Promise<LogStore> {
-  const place = parseLakeUrl(path)
-  if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Log(path, options)
-  return (await import('../stores/local/index.ts')).openLocalLog(place.path)
+export function openLake(path: string, options: { readonly route?: Route | undefined } = {}): Promise<LogStore> {
+  return at(path, (lake, place) => lake.openLog(place, options))
 }
 
 /** A folder or prefix with tables below it. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, NO_SUCH_PATH */
-export async function openLakeStore(path: string): Promise<LakeStore> {
+export function openLakeStore(path: string): Promise<LakeStore> {
+  return at(path, (lake, place) => lake.openLake(place))
+}
+
+/** The folder of a table, to write into. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
+export function openLogWriter(path: string): Promise<LogWriter> {
+  return at(path, (lake, place) => lake.openWriter(place))
+}
+
+/** What kind of place a path or URL means. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
+export function lakeOf(path: string): LakeDeclaration {
+  const { kind } = parseLakeUrl(path)
+  const found = LAKES.find((lake) => lake.kind === kind)
+  if (found === undefined) throw new SluiceError('INTERNAL', `no store is declared for a ${kind}`, { where: path })
+  return found
+}
+
+/** A folder of this machine goes by its path, also where a `file://` URL names it. */
+async function at<T>(path: string, open: (lake: LakeDeclaration, place: string) => Promise<T>): Promise<T> {
   const place = parseLakeUrl(path)
-  if (place.kind === 's3') return (await import('../stores/s3/index.ts')).openS3Lake(path)
-  return (await import('../stores/local/lake.ts')).openLocalLake(place.path)
-}
-
-let parquet: Promise<ParquetRows> | null = null
-
-/** Reads Parquet through DuckDB, which is loaded by the first call. */
-export function parquetRows(): Promise<ParquetRows> {
-  parquet ??= import('../stores/duckdb/parquet-rows.ts').then(({ duckdbParquetRows }) => duckdbParquetRows())
-  return parquet
-}
-
-let footers: Promise<ParquetFooters> | null = null
-
-/** Footers and rows of data files through DuckDB, which is loaded by the first call. */
-export function parquetFooters(): Promise<ParquetFooters> {
-  footers ??= import('../stores/duckdb/parquet-footers.ts').then(({ duckdbFooters }) => duckdbFooters())
-  return footers
-}
-
-export type CatalogOptions = {
-  /** The way to a database server. */
-  readonly route?: Route | undefined
-  /** Of a DuckDB file. */
-  readonly duckdbThreads?: number
+  return await open(lakeOf(path), place.kind === 'local' ? place.path : path)
 }
 
 /** The database of a catalog. In `read` mode nothing is created. @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */
@@ -57,31 +52,13 @@ export async function openCatalogDatabase(
   mode: OpenMode,
   options: CatalogOptions = {},
 ): Promise<SqlDatabase> {
-  const { route, duckdbThreads: threads } = options
-  const parsed = parseCatalogUrl(url)
-  if ('url' in parsed) {
-    if (parsed.kind === 'postgresql')
-      return (await import('../stores/postgresql/sql-database.ts')).openPostgres(parsed.url, mode, { route })
-    return (await import('../stores/mysql/sql-database.ts')).openMysql(parsed.url, mode, { route })
-  }
-  const { kind, file, label } = parsed
+  const { system, ...place } = parseCatalogUrl(url)
   // SQLite itself would call it an I/O error, and send people to look at the disk.
-  if (looksLikeFolder(file)) {
+  if ('file' in place && looksLikeFolder(place.file)) {
     throw new SluiceError('BAD_CONFIG', 'the database URL names a folder, not a file', {
-      where: label,
+      where: place.label,
       hint: 'add the name of a file to it, such as catalog.db',
     })
   }
-  if (kind === 'duckdb')
-    return (await import('../stores/duckdb/sql-database.ts')).openDuckdb(file, mode, {
-      label,
-      ...(threads === undefined ? {} : { threads }),
-    })
-  return (await import('../stores/sqlite/sql-database.ts')).openSqlite(file, mode, label)
-}
-
-/** A fresh DuckDB in memory, for the validator's own replay. */
-export async function scratchDatabase(): Promise<SqlDatabase> {
-  const { openDuckdb } = await import('../stores/duckdb/sql-database.ts')
-  return openDuckdb(':memory:', 'write')
+  return await system.catalog.open(place, mode, options)
 }

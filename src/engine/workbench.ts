@@ -27,7 +27,9 @@ export type TableRow = {
   readonly name: string
   readonly location: string
   readonly tableId: string | null
-  readonly kind: 'delta' | 'sqlite' | 'duckdb'
+  readonly kind: 'delta' | 'database'
+  /** Of a database, by the name of its declaration. */
+  readonly system?: string
   readonly version: number | null
   readonly files: number | null
   readonly bytes: number | null

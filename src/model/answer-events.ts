@@ -28,7 +28,8 @@ export type SourceEvent = {
   type: 'source'
   source: string
   location: string
-  system: 'sqlite' | 'duckdb'
+  /** `sqlite` or `duckdb`: the systems whose databases are files. */
+  system: string
   bytes: Dec
   modified: string
 }

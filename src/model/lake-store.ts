@@ -34,7 +34,8 @@ export function mayHoldTables(name: string): boolean {
 }
 
 export type DatabaseFile = {
-  readonly kind: 'sqlite' | 'duckdb'
+  /** Its first 16 bytes, or zeros where it is shorter. */
+  readonly head: Buffer
   readonly bytes: number
   readonly modified: number
 }
@@ -52,6 +53,6 @@ export interface LakeStore {
   isTable(path: string, signal: AbortSignal): Promise<boolean>
   /** Says that a folder will be looked into soon, and, if it is a `nested` one, into the folders of a table too. */
   soon(path: string, signal: AbortSignal, nested: boolean): void
-  /** A database, told by its first bytes; null for any other file. */
+  /** A file that may be a database; null where it cannot be read, or is none. */
   databaseFile(path: string): DatabaseFile | null
 }

@@ -4,7 +4,7 @@ import { SluiceError } from '../shared/errors.ts'
 export type LakePlace =
   | { readonly kind: 'local'; readonly path: string }
   | {
-      readonly kind: 's3'
+      readonly kind: 'bucket'
       readonly bucket: string
       /** Key prefix without slashes at its end; '' for the whole bucket. */
       readonly prefix: string
@@ -40,7 +40,7 @@ export function parseLakeUrl(text: string): LakePlace {
     throw new SluiceError('BAD_CONFIG', 'the S3 URL names no bucket', { hint: 'write it like s3://bucket/folder' })
   }
   const prefix = slash === -1 ? '' : rest.slice(slash + 1).replace(/\/+$/, '')
-  return { kind: 's3', bucket, prefix, root: s3Uri(bucket, prefix) }
+  return { kind: 'bucket', bucket, prefix, root: s3Uri(bucket, prefix) }
 }
 
 /** A key or prefix as a person writes it, and `parseLakeUrl` reads it. */

@@ -1,7 +1,8 @@
 /** Keeps passwords out of everything that is printed, logged or stored: URLs lose theirs, known secrets become `***`. */
 
 const SECRET_PARAMETER = /^(?:.*(?:password|passwd|pwd|token|secret).*|.*api[-_]?key|access[-_]?key|sslkey)$/i
-const DATABASE_SCHEME = /^(?:postgres(?:ql)?|mysql|mariadb|cassandra|ycql|d1)(?:\+\w+)?$/i
+/** Their authorities end at the first slash, whatever `:` and `@` follow; of anything else a database is assumed. */
+const WEB_SCHEME = /^(?:https?|wss?|ftps?|hdfs|git(?:\+\w+)?|ssh)$/i
 /** Shorter secrets are taken out of URLs only: replaced everywhere, `db` would garble half of the output. */
 const MIN_SECRET = 4
 
@@ -23,7 +24,7 @@ function splitUrl(url: string): UrlParts | null {
   const authority = slash === -1 ? path : path.slice(0, slash)
   let at = authority.lastIndexOf('@')
   // An unescaped slash in a password moves the end of the authority; for a database no path holds `user:…@`.
-  if (DATABASE_SCHEME.test(scheme) && (authority.split('@', 1)[0] ?? '').includes(':')) at = path.lastIndexOf('@')
+  if (!WEB_SCHEME.test(scheme) && (authority.split('@', 1)[0] ?? '').includes(':')) at = path.lastIndexOf('@')
   if (at === -1) return { scheme, user: null, password: null, rest: body }
   const userInfo = body.slice(0, at)
   const colon = userInfo.indexOf(':')

@@ -14,14 +14,11 @@ import type { LetterCase } from '../shared/name-pattern.ts'
 import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
-import type { SqlDialect } from './port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { TrackStore } from './track-port.ts'
 
 export type { BatchStep, Closing, LedgerDatabase, Statement } from './ledger-port.ts'
 export type { ReadColumn } from './read-column.ts'
-
-export type System = SqlDialect | 'd1' | 'cassandra'
 
 /** How columns are to be made where a system has several for a type. */
 export type DeclareWishes = {
@@ -57,6 +54,8 @@ export type StoreAbilities = {
   readonly shortReads?: string
   /** Which names are one where they differ by upper and lower case alone, and of tables in which letters; absent where those are two. */
   readonly folds?: { readonly tables?: Exclude<LetterCase, 'exact'>; readonly columns?: true }
+  /** A table has a schema that people made, and keeps it between two systems that say so. */
+  readonly keepsSchemas?: true
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
   readonly decimals?: 'declared'
   /**
@@ -82,7 +81,8 @@ export type TableMark = {
 export type Origin = Readonly<Record<string, string>>
 
 export interface CopyStore extends AsyncDisposable {
-  readonly system: System
+  /** The name of its declaration. */
+  readonly system: string
   /** URL without password. */
   readonly label: string
   /** Of the database itself, whatever name it was reached by: two URLs of one database are told from two databases. */

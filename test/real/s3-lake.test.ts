@@ -367,7 +367,7 @@ describe('URLs of lakes', () => {
   test('one table has one location, and absolute paths below it are its files', () => {
     const root = (url: string): string => {
       const place = parseLakeUrl(url)
-      return place.kind === 's3' ? place.root : ''
+      return place.kind === 'bucket' ? place.root : ''
     }
     expect(['s3://b/a/t', 's3a://b/a/t/', 'S3N://b/a/t//'].map(root)).toEqual(Array(3).fill('s3://b/a/t'))
     expect(root('s3://b/my table/100%/x%20y?#')).toBe('s3://b/my%20table/100%25/x%2520y%3F%23')

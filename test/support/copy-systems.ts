@@ -7,12 +7,11 @@ import { systemClock } from '../../src/shared/clock.ts'
 import type { Event } from '../../src/model/event.ts'
 import type { CopyOperation, Operation, RunControl, RunFinished } from '../../src/engine/operation.ts'
 import { runOperation } from '../../src/engine/run.ts'
-import type { System as AnySystem } from '../../src/stores/copy-port.ts'
 import type { Answer } from '../setup/servers.ts'
 import { d1Account } from './servers/d1-account.ts'
 
 /** Those that speak SQL. */
-export type System = Exclude<AnySystem, 'cassandra'>
+export type System = 'postgresql' | 'mysql' | 'sqlite' | 'duckdb' | 'd1'
 
 export type Place = {
   readonly system: System

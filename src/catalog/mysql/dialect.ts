@@ -7,6 +7,8 @@ import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
 import { sql as statusTimes } from './004-status-times.ts'
+import { mysqlGrants } from './grants.ts'
+import { mysqlRights } from './rights.ts'
 
 const END = ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}'
 
@@ -50,6 +52,8 @@ const RELATIONS = [
 ]
 
 export const mysqlDialect: CatalogDialect = {
+  grants: mysqlGrants,
+  rights: mysqlRights,
   migrations: [
     { version: 1, name: 'catalog', sql: relations, breaking: true },
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },

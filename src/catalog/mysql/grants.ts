@@ -4,8 +4,8 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { AccessLevel } from '../access-level.ts'
 import type { GrantPlan, GrantWish } from '../grant-plan.ts'
 import { nameForSql } from '../name-for-sql.ts'
-import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
-import { mysqlDialect } from './dialect.ts'
+import type { RelationNames } from '../dialect-port.ts'
+import { MIGRATIONS_RELATION } from '../relation-names.ts'
 import { ADMIN_PRIVILEGES } from './rights.ts'
 
 /** Backticks mean a name whatever the sql_mode of the session that runs the statement. */
@@ -20,7 +20,11 @@ const PRIVILEGES: Readonly<Record<AccessLevel, readonly string[]>> = {
 const BY = 'a user that has these rights WITH GRANT OPTION'
 
 /** @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
-export async function mysqlGrants(reader: SqlReader, { level, to }: GrantWish): Promise<GrantPlan> {
+export async function mysqlGrants(
+  reader: SqlReader,
+  { level, to }: GrantWish,
+  { tables, views }: RelationNames,
+): Promise<GrantPlan> {
   const { account, ...doubt } = await accountOf(reader, to)
   const user = account.host === '' ? quoted(account.name) : `${quoted(account.name)}@${quoted(account.host)}`
   const [[name] = []] = await reader.all('SELECT database()')
@@ -28,7 +32,6 @@ export async function mysqlGrants(reader: SqlReader, { level, to }: GrantWish): 
   const present = (
     await reader.all('SELECT table_name FROM information_schema.tables WHERE table_schema = database()')
   ).map(([table]) => String(table))
-  const { tables, views } = relationNames(mysqlDialect)
   const ours = new Set([...tables, ...views, MIGRATIONS_RELATION])
   const isAlone = present.every((table) => ours.has(table))
   const whole = await databasePattern(reader, database)

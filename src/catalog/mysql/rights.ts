@@ -2,18 +2,17 @@
 import { regexText } from '../../shared/name-pattern.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import { missingTexts, withLevel, type Rights } from '../access-level.ts'
-import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
-import { mysqlDialect } from './dialect.ts'
+import type { RelationNames } from '../dialect-port.ts'
+import { MIGRATIONS_RELATION } from '../relation-names.ts'
 
 const WRITES = ['INSERT', 'UPDATE', 'DELETE'] as const
 export const ADMIN_PRIVILEGES = ['CREATE', 'ALTER', 'DROP', 'INDEX', 'CREATE VIEW', 'SHOW VIEW'] as const
 
-export async function mysqlRights(reader: SqlReader): Promise<Rights> {
+export async function mysqlRights(reader: SqlReader, { tables, views }: RelationNames): Promise<Rights> {
   const [[login, database] = []] = await reader.all('SELECT current_user(), database()')
   const grants = parseGrants(await showGrants(reader))
   const name = String(database)
   const has = (privilege: string, relation: string | null): boolean => grants.allows(privilege, name, relation)
-  const { tables, views } = relationNames(mysqlDialect)
   const lacking = (relations: readonly string[], privileges: readonly string[]): ReadonlyMap<string, string[]> =>
     new Map(relations.map((relation) => [relation, privileges.filter((privilege) => !has(privilege, relation))]))
   const admin = ADMIN_PRIVILEGES.filter((privilege) => !has(privilege, null))

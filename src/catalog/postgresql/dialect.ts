@@ -6,6 +6,8 @@ import { filePartitions } from './file-partitions.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
 import { blockers, sql as statusTimes } from './004-status-times.ts'
+import { postgresqlGrants } from './grants.ts'
+import { postgresqlRights } from './rights.ts'
 
 const relations = catalogSql({
   // Bytes decide order and equality, whatever the locale of the database.
@@ -28,6 +30,8 @@ const relations = catalogSql({
 const relationNames = `SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(current_schema()))`
 
 export const postgresqlDialect: CatalogDialect = {
+  grants: postgresqlGrants,
+  rights: postgresqlRights,
   migrations: [
     { version: 1, name: 'catalog', sql: relations + filePartitions, breaking: true },
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },

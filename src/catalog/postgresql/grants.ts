@@ -3,16 +3,20 @@ import type { SqlReader } from '../../stores/port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { GrantPlan, GrantWish } from '../grant-plan.ts'
 import { nameForSql } from '../name-for-sql.ts'
-import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
-import { postgresqlDialect } from './dialect.ts'
+import type { RelationNames } from '../dialect-port.ts'
+import { MIGRATIONS_RELATION } from '../relation-names.ts'
 import { IMPORT_FUNCTIONS } from './rights.ts'
 
 const quoted = (name: string): string => nameForSql(name, '"')
 
 /** @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
-export async function postgresqlGrants(reader: SqlReader, { level, to }: GrantWish): Promise<GrantPlan> {
+export async function postgresqlGrants(
+  reader: SqlReader,
+  { level, to }: GrantWish,
+  known: RelationNames,
+): Promise<GrantPlan> {
   const place = await placeOf(reader, to)
-  const catalog = await catalogOf(reader)
+  const catalog = await catalogOf(reader, known)
   if (level === 'admin') return adminPlan(place, catalog, to)
   if (catalog === null) {
     throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet, so there is nothing to read or write', {
@@ -74,13 +78,12 @@ async function placeOf(reader: SqlReader, role: string): Promise<Place> {
   }
 }
 
-async function catalogOf(reader: SqlReader): Promise<Catalog | null> {
+async function catalogOf(reader: SqlReader, known: RelationNames): Promise<Catalog | null> {
   const relations = await reader.all(
     `SELECT c.relname, r.rolname, r.rolsuper::int FROM pg_catalog.pg_class c
        JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
      WHERE s.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition`,
   )
-  const known = relationNames(postgresqlDialect)
   const present = new Set(relations.map(([name]) => String(name)))
   const head = relations.find(([name]) => name === MIGRATIONS_RELATION)
   if (head === undefined) return null

@@ -1,8 +1,8 @@
 /** What a role may do with a catalog in PostgreSQL. */
 import type { SqlReader } from '../../stores/port.ts'
 import { missingTexts, withLevel, type Rights } from '../access-level.ts'
-import { MIGRATIONS_RELATION, relationNames } from '../relation-names.ts'
-import { postgresqlDialect } from './dialect.ts'
+import type { RelationNames } from '../dialect-port.ts'
+import { MIGRATIONS_RELATION } from '../relation-names.ts'
 
 /** Functions that an import calls. They run with their owner's rights. */
 export const IMPORT_FUNCTIONS = [
@@ -15,7 +15,11 @@ export const IMPORT_FUNCTIONS = [
 const WRITES = ['INSERT', 'UPDATE', 'DELETE'] as const
 
 /** @param role another role than the login's own, which must exist */
-export async function postgresqlRights(reader: SqlReader, role?: string): Promise<Rights> {
+export async function postgresqlRights(
+  reader: SqlReader,
+  { tables, views }: RelationNames,
+  role?: string,
+): Promise<Rights> {
   const [[login, schema, usage, create, createSchema] = []] = await reader.all(
     `SELECT r.rolname, s.nspname, pg_catalog.has_schema_privilege(r.oid, s.oid, 'USAGE')::int, pg_catalog.has_schema_privilege(r.oid, s.oid, 'CREATE')::int,
        pg_catalog.has_database_privilege(r.oid, current_database(), 'CREATE')::int
@@ -25,7 +29,6 @@ export async function postgresqlRights(reader: SqlReader, role?: string): Promis
   )
   const name = String(login)
   const none = { reader: [], importer: [], admin: [] }
-  const { tables, views } = relationNames(postgresqlDialect)
   const granted = await relationRights(reader, name)
   if (!granted.has(MIGRATIONS_RELATION)) {
     const may = schema === null ? createSchema === 1 : create === 1

@@ -1,6 +1,6 @@
 /** doctor: its flags. */
 import { given, optionalText } from '../arguments.ts'
-import { isCopyUrl } from '../copy-ends.ts'
+import { isCopyUrl } from '../../engine/systems.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 

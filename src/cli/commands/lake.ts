@@ -1,7 +1,7 @@
 /** discover, import, batch-import. */
 import { SluiceError } from '../../shared/errors.ts'
 import { count, flag, given, list, optionalText, text } from '../arguments.ts'
-import { isCopyUrl } from '../copy-ends.ts'
+import { isCopyUrl } from '../../engine/systems.ts'
 import { parseDuration } from '../duration.ts'
 import { declareExclude, declareImportFlags, operate } from './command.ts'
 import type { Command } from './command.ts'

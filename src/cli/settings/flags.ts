@@ -7,6 +7,7 @@ import type { Arguments } from '../arguments.ts'
 import type { Told } from '../commands/command.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { readSettingsFile, SETTINGS } from './settings-file.ts'
+import { batchesByPartition } from '../../engine/systems.ts'
 
 /** The script's log, in the current folder. */
 export const SCRIPT_LOG = 'migrator.log'
@@ -81,7 +82,7 @@ export function scripted(
     ...rest,
     workers: sizes.workers,
     // Of Cassandra alone a batch is what the script means by one, and not what goes to the target at once.
-    ...(/^(?:cassandra|ycql):/i.test(operation.to) ? {} : { batchRows: sizes.batchRows }),
+    ...(batchesByPartition(operation.to) ? {} : { batchRows: sizes.batchRows }),
     maxAside: set('max-aside') ? operation.maxAside : Number.MAX_SAFE_INTEGER,
     onExisting: set('on-existing') ? operation.onExisting : 'upsert',
     cassandra: { fallBackToOne: true, ...operation.cassandra, batchRows: sizes.batchRows, pageRows: sizes.pageRows },

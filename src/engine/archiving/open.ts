@@ -14,11 +14,12 @@ import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { LogWriter } from '../../model/log-writer.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
-import { openLake, parquetRows } from '../registry.ts'
+import { openLake, openLogWriter, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
 import { ownerOf } from './owner.ts'
 import type { Owned } from './require-origin.ts'
 import { makeSpool } from './spool.ts'
+import { checkpointWriter, openParquetFiles } from '../../stores/parquet.ts'
 
 /** About so large a file becomes: large enough for scans, small enough to be rewritten and fetched. */
 export const FILE_BYTES = 256 * 1024 * 1024
@@ -49,7 +50,6 @@ export async function openArchive(
   const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
   const spool = await makeSpool()
   const parquet = once(async (): Promise<ParquetFiles> => {
-    const { openParquetFiles } = await import('../../stores/duckdb/archiving/index.ts')
     return openParquetFiles({
       memoryBytes: sizes.memoryBytes ?? MEMORY_BYTES,
       threads: 2,
@@ -112,13 +112,8 @@ async function openFolder(
 ): Promise<{ readonly reader: LogStore; readonly writer: LogWriter }> {
   const path = pathOfLocation(archive)
   const place = parseLakeUrl(path)
-  if (place.kind === 's3') {
-    const { openS3LogWriter } = await import('../../stores/s3/log-writer.ts')
-    return { reader: await openLake(path), writer: openS3LogWriter(path) }
-  }
-  if (mode === 'write') await mkdir(place.path, { recursive: true })
-  const { openLocalLogWriter } = await import('../../stores/local/log-writer.ts')
-  return { reader: await openLake(path), writer: openLocalLogWriter(place.path) }
+  if (mode === 'write' && place.kind === 'local') await mkdir(place.path, { recursive: true })
+  return { reader: await openLake(path), writer: await openLogWriter(path) }
 }
 
 type LogParts = {
@@ -130,12 +125,11 @@ type LogParts = {
 }
 
 async function openLog({ reader, writer, heads, table }: LogParts, run: Run): Promise<ArchiveLog> {
-  const { duckdbCheckpointWriter } = await import('../../stores/duckdb/checkpoint-writer.ts')
   return ArchiveTable.open({
     store: reader,
     writer,
     parquet: parquetRows,
-    checkpoints: duckdbCheckpointWriter(),
+    checkpoints: await checkpointWriter(),
     heads,
     table,
     now: () => run.clock.now(),

@@ -166,7 +166,7 @@ function placeOf(to: string, table: TableSpec): string {
   // Names of tables may hold anything.
   const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
   const place = parseLakeUrl(to)
-  return place.kind === 's3' ? `${place.root}/${encodeURIComponent(folder)}` : resolve(to, folder)
+  return place.kind === 'bucket' ? `${place.root}/${encodeURIComponent(folder)}` : resolve(to, folder)
 }
 
 function sameArchive(

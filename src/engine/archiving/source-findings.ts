@@ -13,6 +13,7 @@ import { keyDifferences, keyFindings } from './late-rows.ts'
 import type { Looked } from './looked.ts'
 import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
 import { stillThere } from './still-there.ts'
+import { openArchiveQuery } from '../../stores/parquet.ts'
 
 /**
  * Rows of periods are counted, and compared by key where an index leads to them, or where their number is not the expected one.
@@ -66,7 +67,6 @@ async function lateBeside(
   { table, where }: Place,
   reader: LogStore,
 ): Promise<readonly Finding[]> {
-  const { openArchiveQuery } = await import('../../stores/duckdb/archive-query/index.ts')
   const archive = { reader, open: openArchiveQuery }
   await using view = await store.source(signal)
   const { rows } = await view.extent(table, where, true)
@@ -106,7 +106,7 @@ async function differencesByKey(
   values: boolean,
   reader: LogStore,
 ): Promise<readonly Finding[] | null> {
-  const archive = { reader, open: (await import('../../stores/duckdb/archive-query/index.ts')).openArchiveQuery }
+  const archive = { reader, open: openArchiveQuery }
   try {
     const found = await keyFindings(source, record, partition, archive, values)
     if (found === null || found.length === 0 || values) return found

@@ -1,9 +1,9 @@
 /** Both sides as they would be further away: what is made longer, how, and the words for it. */
-import { parseLakeUrl } from '../../model/lake-url.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { PARQUET_THREADS } from '../../model/parquet-rows.ts'
 import type { SqlDatabase, SqlDialect } from '../../stores/port.ts'
-import { openCatalogDatabase, openLake } from '../registry.ts'
+import { lakeOf, openCatalogDatabase, openLake } from '../registry.ts'
+import { systemNamed } from '../systems.ts'
 import { FarCalls, FarLog } from './far-log.ts'
 import { Wire } from './wire/wire.ts'
 
@@ -15,9 +15,9 @@ export const NO_LATENCY: Latency = { ms: 0, lake: null, sql: null }
 /** @param path of the table @param ms what a request and its answer take longer; 0 for nothing */
 export function latencyOf(path: string, dialect: SqlDialect, ms: number): Latency {
   if (ms === 0) return NO_LATENCY
-  const lake = parseLakeUrl(path).kind === 's3' ? 'wire' : 'calls'
+  const lake = lakeOf(path).wire ? 'wire' : 'calls'
   // The others run inside this process and have no round trips.
-  return { ms, lake, sql: dialect === 'postgresql' || dialect === 'mysql' ? 'wire' : null }
+  return { ms, lake, sql: systemNamed(dialect).file === undefined ? 'wire' : null }
 }
 
 /** Opens what is measured, as far away as it is to be. The proxy is up before anything is timed. */
@@ -48,7 +48,7 @@ export class Distance implements AsyncDisposable {
   /** The catalog, for reading; a DuckDB file with as many threads as Parquet is read with. @throws SluiceError CONNECT_FAILED … */
   openCatalog(url: string): Promise<SqlDatabase> {
     const route = this.#latency.sql === 'wire' ? this.#wire?.route : undefined
-    return openCatalogDatabase(url, 'read', { route, duckdbThreads: PARQUET_THREADS })
+    return openCatalogDatabase(url, 'read', { route, threads: PARQUET_THREADS })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -82,10 +82,15 @@ export function latencyText({ ms, lake, sql }: Latency): string {
   return `simulated latency: ${ms} ms a round trip; ${parts.join('; ')}`
 }
 
+/** Whether a catalog is read with the threads that Parquet is read with. */
+export function takesThreads(dialect: SqlDialect): boolean {
+  return systemNamed(dialect).catalog?.threads === true
+}
+
 /** Threads of DuckDB on either side, the same ones. */
 export function threadsText(dialect: SqlDialect): string {
   const threads = PARQUET_THREADS === 1 ? 'one thread' : `${PARQUET_THREADS} threads`
-  return dialect === 'duckdb'
+  return takesThreads(dialect)
     ? `DuckDB has ${threads} on either side: for the Parquet of the log, and for the catalog`
     : `DuckDB has ${threads} for the Parquet of the log; it is no part of the other side`
 }

@@ -10,7 +10,7 @@ import { drain, type Answer } from './answer.ts'
 import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import { askCold, type ColdAnswer } from './cold.ts'
-import type { Latency } from './distance.ts'
+import { takesThreads, type Latency } from './distance.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 import { prove } from './proof.ts'
@@ -123,7 +123,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
       // No question opens a file of the log on this side: it is given none.
       ...side(sqlTimes, sqlCold, 0),
       ...asked(requests === null ? null : NOTHING, latency.ms, latency.sql),
-      ...(catalog.dialect === 'duckdb' ? { duckdbThreads: PARQUET_THREADS } : {}),
+      ...(takesThreads(catalog.dialect) ? { duckdbThreads: PARQUET_THREADS } : {}),
     },
     filesMs: median(filesTimes),
     sqlMs: median(sqlTimes),

@@ -6,7 +6,8 @@ import { MIGRATIONS_RELATION } from '../../catalog/relation-names.ts'
 import { rightsOf } from '../../catalog/rights.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../stores/port.ts'
-import { countText, fail, ok, warn, type Examination, type Verdict } from './examination.ts'
+import { countText, fail, ok, warn, type Verdict } from '../../model/verdict.ts'
+import type { Examination } from './examination.ts'
 
 const AREA = 'catalog'
 const MOST_NAMED = 5

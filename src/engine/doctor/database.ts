@@ -1,91 +1,64 @@
 /** The database of the catalog, from its address to its settings. What fails early leaves out what would fail for the same cause. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { isLocalHost } from '../../stores/tls.ts'
-import { parseCatalogUrl } from '../catalog-url.ts'
+import type { ServerExam } from '../../stores/exam-port.ts'
+import { parseCatalogUrl, type CatalogUrl } from '../catalog-url.ts'
 import { openCatalogDatabase } from '../registry.ts'
+import { systemOf } from '../systems.ts'
 import { examineCatalog } from './catalog.ts'
-import { ok, type Examination, type Verdict } from './examination.ts'
+import { ok, type Verdict } from '../../model/verdict.ts'
+import type { Examination } from './examination.ts'
 import { examineFile } from './local-file.ts'
-import { examineNetwork, type Target } from './network.ts'
-import { clockVerdict, locksVerdict, roundTripVerdict, type ServerCheck, type ServerWishes } from './server-check.ts'
+import { examineNetwork } from './network.ts'
+import { clockVerdict, locksVerdict, roundTripVerdict } from './server-check.ts'
 
 const AREA = 'database'
 
 type Run = { readonly clock: Clock; readonly runId: string }
-type Server = { readonly target: Target; readonly wishes: ServerWishes; readonly checks: readonly ServerCheck[] }
 
 export async function examineDatabase(examination: Examination, url: string, run: Run): Promise<void> {
-  // These hold no catalog, and are looked at for copies.
-  if (/^d1:/i.test(url)) return await (await import('./d1.ts')).examineD1(examination, url)
-  if (/^(?:cassandra|ycql):/i.test(url)) {
-    return await (await import('./cassandra.ts')).examineCassandra(examination, url, run.clock)
-  }
-  let server: Server | null = null
-  let opens = false
-  const parsed: { value?: ReturnType<typeof parseCatalogUrl> } = {}
+  // Some hold no catalog, and are looked at for copies.
+  const examine = systemOf(url)?.examine
+  if (examine !== undefined) return await examine(examination, url, run.clock)
+  const known: { catalog?: CatalogUrl; server?: ServerExam | undefined } = {}
   await examination.check(AREA, 'address', async () => {
-    const catalog = (parsed.value = parseCatalogUrl(url))
-    if ('url' in catalog) server = catalog.kind === 'postgresql' ? await postgresql(url) : await mysql(url)
+    const catalog = (known.catalog = parseCatalogUrl(url))
+    known.server = await catalog.system.catalog.server?.(url)
     return ok(catalog.label)
   })
-  const catalog = parsed.value
+  const { catalog, server } = known
   if (catalog === undefined) return
-  if ('file' in catalog) opens = await examineFile(examination, AREA, catalog.kind, catalog.file)
-  else if (server !== null) opens = await examineNetwork(examination, AREA, (server as Server).target)
+  let opens = false
+  if ('file' in catalog) opens = await examineFile(examination, AREA, catalog.system.title, catalog.file)
+  else if (server !== undefined) opens = await examineNetwork(examination, AREA, server.target)
   if (!opens) return
-  const database = await login(examination, url)
+  const database = await login(examination, catalog, url)
   if (database === null) return
   try {
-    if (server !== null && !(await examineServer(examination, database, server, run))) return
+    if (server !== undefined && !(await examineServer(examination, database, server, run))) return
     await examineCatalog(examination, database)
   } finally {
     await closed(database)
   }
 }
 
-async function postgresql(url: string): Promise<Server> {
-  const [{ postgresSettings }, { postgresqlChecks }] = await Promise.all([
-    import('../../stores/postgresql/settings.ts'),
-    import('./postgresql.ts'),
-  ])
-  const { host, port, tls, poolSize, statementTimeoutMs } = postgresSettings(url)
-  const target: Target = host.startsWith('/')
-    ? { kind: 'socket', path: `${host}/.s.PGSQL.${port}` }
-    : { kind: 'host', host, port }
-  const wishes = { tls, poolSize, isLocal: isLocalHost(host), hasStatementTimeout: statementTimeoutMs !== null }
-  return { target, wishes, checks: postgresqlChecks }
-}
-
-async function mysql(url: string): Promise<Server> {
-  const [{ mysqlConfig }, { mysqlChecks }] = await Promise.all([
-    import('../../stores/mysql/config.ts'),
-    import('./mysql.ts'),
-  ])
-  const { host, port, socket, tls, poolSize } = mysqlConfig(url)
-  const target: Target = socket === null ? { kind: 'host', host, port } : { kind: 'socket', path: socket }
-  const wishes = { tls, poolSize, isLocal: socket !== null || isLocalHost(host), hasStatementTimeout: false }
-  return { target, wishes, checks: mysqlChecks }
-}
-
-async function login(examination: Examination, url: string): Promise<SqlDatabase | null> {
+async function login(examination: Examination, catalog: CatalogUrl, url: string): Promise<SqlDatabase | null> {
   let database: SqlDatabase | null = null
   let given = false
   await examination.check(AREA, 'login', async (signal) => {
-    const opened = await openCatalogDatabase(impatient(url), 'read')
+    const opened = await openCatalogDatabase('file' in catalog ? url : impatient(url), 'read')
     // Opened after its time was over: nobody waits for it any more.
     if (signal.aborted) await closed(opened)
     else {
       database = opened
       given = true
     }
-    return ok(await loginName(opened))
+    return ok('file' in catalog ? 'the file opens for reading' : await loginName(opened))
   })
   return given ? database : null
 }
 
 async function loginName(database: SqlDatabase): Promise<string> {
-  if (database.dialect === 'sqlite' || database.dialect === 'duckdb') return 'the file opens for reading'
   const [[name] = []] = await database.all('SELECT current_user')
   return `as ${String(name)}`
 }
@@ -94,7 +67,7 @@ async function loginName(database: SqlDatabase): Promise<string> {
 async function examineServer(
   examination: Examination,
   database: SqlDatabase,
-  { checks, wishes }: Server,
+  { checks, wishes }: ServerExam,
   { clock, runId }: Run,
 ): Promise<boolean> {
   const looks: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
@@ -107,9 +80,8 @@ async function examineServer(
   return true
 }
 
-/** Connects and gives up within the time of a check. Both servers read these parameters. */
+/** Connects and gives up within the time of a check. Every server that holds catalogs reads these parameters. */
 function impatient(url: string): string {
-  if (!/^(?:postgres(?:ql)?|mysql|mariadb):\/\//i.test(url)) return url
   const [base = '', query = ''] = (url.split('#', 1)[0] ?? '').split(/\?(.*)/s)
   const kept = query.split('&').filter((pair) => pair !== '' && !/^(?:connect_timeout|retry_seconds)=/.test(pair))
   return `${base}?${[...kept, 'connect_timeout=4', 'retry_seconds=0'].join('&')}`

@@ -1,27 +1,17 @@
 /** How `doctor` looks at one thing after the other: each look has a time limit, and ends in a finding whatever happens. */
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import type { CheckEvent, Emit } from '../../model/event.ts'
+import type { Emit } from '../../model/event.ts'
+import { fail, failed, type Verdict } from '../../model/verdict.ts'
+import { CHECK_MS, type Checks, type Outcome } from '../../stores/exam-port.ts'
 
-/** How long one check may take, ms. */
-export const LIMIT_MS = 5_000
-
-export type Verdict = Pick<CheckEvent, 'status' | 'found' | 'cause' | 'hint'>
-export type Outcome = { readonly verdict: Verdict | null; readonly late: boolean }
-
-type Trouble = { readonly cause?: string; readonly hint: string }
-
-export const ok = (found: string): Verdict => ({ status: 'ok', found })
-export const warn = (found: string, trouble: Trouble): Verdict => ({ status: 'warn', found, ...trouble })
-export const fail = (found: string, trouble: Trouble): Verdict => ({ status: 'fail', found, ...trouble })
-
-export class Examination {
+export class Examination implements Checks {
   readonly counts = { ok: 0, warn: 0, fail: 0 }
   readonly #emit: Emit
   readonly #abort: AbortSignal
   readonly #limitMs: number
 
   /** @param abort ends the examination at its next check */
-  constructor(emit: Emit, abort: AbortSignal, limitMs: number = LIMIT_MS) {
+  constructor(emit: Emit, abort: AbortSignal, limitMs: number = CHECK_MS) {
     this.#emit = emit
     this.#abort = abort
     this.#limitMs = limitMs
@@ -67,40 +57,4 @@ export class Examination {
     this.counts[verdict.status]++
     this.#emit({ type: 'check', area, check, ...verdict })
   }
-}
-
-/** What a check threw, as a finding. The place is left out where it is only the address that is being looked at. */
-export function failed(thrown: unknown): Verdict {
-  if (!(thrown instanceof SluiceError)) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown)
-    return fail(message, { hint: 'this is a bug in sluice if nothing explains it: please report it' })
-  }
-  const { message, where, reason, hint = 'see the cause' } = thrown
-  const detail = where?.replace(/^\w+:\/\/\S+(?:: |$)/, '') ?? ''
-  const cause = detail === '' ? reason : detail
-  return fail(message, { ...(cause === undefined ? {} : { cause }), hint })
-}
-
-const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const
-
-/** `9.8 GB`, `148 KB`; decimal units. */
-export function sizeText(bytes: number): string {
-  let amount = bytes
-  let unit = 0
-  while (amount >= 999.5 && unit < UNITS.length - 1) {
-    amount /= 1000
-    unit++
-  }
-  return `${unit === 0 || amount >= 99.95 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[unit] ?? 'B'}`
-}
-
-/** `0.4 ms`, `38 ms`, `1.9 s`. */
-export function timeText(ms: number): string {
-  if (ms >= 999.5) return `${(ms / 1000).toFixed(1)} s`
-  return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms)} ms`
-}
-
-/** `1 table`, `3 tables`. */
-export function countText(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`
 }

@@ -4,13 +4,15 @@ import type { LogListing } from '../../delta/listing.ts'
 import { isS3Url, parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { walkLake } from '../lake/walk.ts'
-import { openLake, openLakeStore } from '../registry.ts'
+import { lakeOf, openLake, openLakeStore } from '../registry.ts'
 import { examineBucket } from './bucket.ts'
-import { countText, fail, LIMIT_MS, ok, timeText, warn, type Examination, type Verdict } from './examination.ts'
+import { countText, fail, ok, timeText, warn, type Verdict } from '../../model/verdict.ts'
+import { CHECK_MS } from '../../stores/exam-port.ts'
+import type { Examination } from './examination.ts'
 
 const AREA = 'lake'
 /** Looking for tables ends before its check would. */
-const LOOK_MS = LIMIT_MS - 1_000
+const LOOK_MS = CHECK_MS - 1_000
 /** Clocks of file servers differ a little. */
 const AHEAD_MS = 60_000
 
@@ -21,7 +23,8 @@ export async function examineLake(examination: Examination, path: string, clock:
     return ok(root)
   })
   if (place.verdict?.status === 'fail') return
-  if (isS3Url(path) && !(await examineBucket(examination, AREA, path))) return
+  const credentials = isS3Url(path) ? lakeOf(path).credentials : undefined
+  if (credentials !== undefined && !(await examineBucket(examination, AREA, path, credentials))) return
   const tables: string[] = []
   const looked = await examination.check(AREA, 'tables', (signal) => tablesVerdict(path, tables, signal))
   if (looked.verdict?.status === 'fail') return
@@ -44,7 +47,7 @@ export async function examineLake(examination: Examination, path: string, clock:
 
 function placeName(path: string): string {
   const place = parseLakeUrl(path)
-  return place.kind === 's3' ? s3Path(place.bucket, place.prefix) : place.path
+  return place.kind === 'bucket' ? s3Path(place.bucket, place.prefix) : place.path
 }
 
 async function tablesVerdict(path: string, tables: string[], signal: AbortSignal): Promise<Verdict> {

@@ -3,7 +3,8 @@ import { constants } from 'node:fs'
 import { access, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { looksLikeFolder } from '../../shared/folder.ts'
-import { fail, ok, sizeText, warn, type Examination, type Verdict } from './examination.ts'
+import { fail, ok, sizeText, warn, type Verdict } from '../../model/verdict.ts'
+import type { Examination } from './examination.ts'
 import { freeSpace, spaceVerdict } from './program.ts'
 
 /** What statfs calls file systems on other machines, whose locks cannot be trusted. */
@@ -16,11 +17,11 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x65735546, 'FUSE'],
 ])
 
-/** @returns whether there is a file to open */
+/** @param title of the system that the file is of @returns whether there is a file to open */
 export async function examineFile(
   examination: Examination,
   area: string,
-  kind: 'sqlite' | 'duckdb',
+  title: string,
   file: string,
 ): Promise<boolean> {
   const folder = dirname(file)
@@ -42,7 +43,7 @@ export async function examineFile(
     if (await may(file, constants.W_OK)) return ok(found)
     return warn(`${found}, and this user may only read it`, { hint: `to import, chmod or chown ${file}` })
   })
-  await examination.check(area, 'disk', () => diskVerdict(folder, kind))
+  await examination.check(area, 'disk', () => diskVerdict(folder, title))
   return exists && looked.verdict?.status !== 'fail'
 }
 
@@ -61,14 +62,14 @@ async function folderVerdict(folder: string): Promise<Verdict> {
   })
 }
 
-async function diskVerdict(folder: string, kind: 'sqlite' | 'duckdb'): Promise<Verdict> {
+async function diskVerdict(folder: string, title: string): Promise<Verdict> {
   const free = await freeSpace(folder)
   const { type } = await statfs(folder)
   const network = NETWORK_FILE_SYSTEMS.get(type)
   const verdict = spaceVerdict(`${sizeText(free)} free`, free, 'free some, or put the catalog on a larger disk')
   if (network === undefined || verdict.status !== 'ok') return verdict
   return warn(`${verdict.found}, on ${network}`, {
-    cause: `${kind === 'sqlite' ? 'SQLite' : 'DuckDB'} needs locks that file systems of other machines do not keep`,
+    cause: `${title} needs locks that file systems of other machines do not keep`,
     hint: 'put the catalog on a disk of this machine, or into a database server',
   })
 }

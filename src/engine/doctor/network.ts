@@ -1,11 +1,9 @@
 /** The way to a database server below the login: its name, and whether something listens there. */
 import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
-import { fail, ok, timeText, type Examination } from './examination.ts'
-
-export type Target =
-  | { readonly kind: 'host'; readonly host: string; readonly port: number }
-  | { readonly kind: 'socket'; readonly path: string }
+import { fail, ok, timeText } from '../../model/verdict.ts'
+import type { Target } from '../../stores/exam-port.ts'
+import type { Examination } from './examination.ts'
 
 /** @returns whether it is worth trying to log in */
 export async function examineNetwork(examination: Examination, area: string, target: Target): Promise<boolean> {

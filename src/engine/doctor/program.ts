@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { asSluiceError } from '../../shared/errors.ts'
-import { scratchDatabase } from '../registry.ts'
-import { fail, ok, sizeText, warn, type Examination, type Verdict } from './examination.ts'
+import { SYSTEMS } from '../../stores/systems.ts'
+import { fail, ok, sizeText, warn, type Verdict } from '../../model/verdict.ts'
+import type { Examination } from './examination.ts'
 
 const AREA = 'program'
 /** The terminal UI says that it needs more below this. */
@@ -25,8 +26,9 @@ export async function examineProgram(examination: Examination, terminal: Termina
   const check = (name: string, body: () => Promise<Verdict | null>): Promise<unknown> =>
     examination.check(AREA, name, body)
   await check('node', async () => ok(`${process.version} on ${process.platform} ${process.arch}`))
-  await check('duckdb', () => loaded(duckdbVersion, '@duckdb/node-api'))
-  await check('sqlite', () => loaded(sqliteVersion, 'better-sqlite3'))
+  for (const { name, native } of SYSTEMS.toReversed()) {
+    if (native !== undefined) await check(name, () => loaded(native.version, native.module))
+  }
   await check('terminal', async () => terminalVerdict(terminal))
   await check('locale', async () => localeVerdict(terminal))
   await check('temporary files', temporaryVerdict)
@@ -44,19 +46,6 @@ async function loaded(version: () => Promise<string>, module: string): Promise<V
     const hint = `install sluice again on this machine, so that ${module} fits its system and Node`
     return fail(`${module} does not load`, { cause: asSluiceError(error).message, hint })
   }
-}
-
-async function duckdbVersion(): Promise<string> {
-  await using database = await scratchDatabase()
-  const [[version] = []] = await database.all('SELECT version()')
-  return String(version)
-}
-
-async function sqliteVersion(): Promise<string> {
-  const { openSqlite } = await import('../../stores/sqlite/sql-database.ts')
-  await using database = openSqlite(':memory:', 'write', 'memory')
-  const [[version] = []] = await database.write((transaction) => transaction.all('SELECT sqlite_version()'))
-  return String(version)
 }
 
 /** @returns null where output goes to no terminal, which is not worth a line */

@@ -1,21 +1,7 @@
-/** What a check of a database server is, and those that ask every server alike. */
+/** Checks that ask every database server alike. */
 import type { Clock } from '../../shared/clock.ts'
-import type { TlsPlan } from '../../stores/tls.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { fail, ok, timeText, warn, type Verdict } from './examination.ts'
-
-/** What the URL asks for. */
-export type ServerWishes = {
-  readonly tls: TlsPlan
-  readonly isLocal: boolean
-  readonly poolSize: number
-  readonly hasStatementTimeout: boolean
-}
-
-export type ServerCheck = {
-  readonly name: string
-  look(database: SqlDatabase, wishes: ServerWishes): Promise<Verdict | null>
-}
+import { fail, ok, timeText, warn, type Verdict } from '../../model/verdict.ts'
 
 const ROUND_TRIPS = 5
 const SLOW_MS = 50
@@ -82,34 +68,4 @@ export async function locksVerdict(database: SqlDatabase, name: string): Promise
   }
   await again[Symbol.asyncDispose]()
   return ok('taken by one session at a time, and given back')
-}
-
-/** @param cipher what the server says of this connection; null for plain text */
-export function tlsVerdict(
-  cipher: string | null,
-  { tls, isLocal }: ServerWishes,
-  words: { readonly full: string; readonly ca: string },
-): Verdict {
-  if (cipher === null) {
-    if (isLocal) return ok('not encrypted; it stays on this machine')
-    return warn('not encrypted', { cause: `the mode is ${tls.mode}`, hint: `write ${words.full} in the URL` })
-  }
-  if (tls.options?.rejectUnauthorized !== true) {
-    if (isLocal) return ok(`${cipher}, certificate not checked; it stays on this machine`)
-    return warn(`${cipher}, but anybody could have answered`, {
-      cause: `mode ${tls.mode} without an authority does not check the certificate`,
-      hint: `write ${words.full} in the URL, with ${words.ca}=/path/ca.pem for an authority of your own`,
-    })
-  }
-  if (tls.verifyHost) return ok(`${cipher}, certificate and host checked`)
-  return ok(`${cipher}, certificate checked, host name not`)
-}
-
-/** @param free connections that this login may still open */
-export function connectionsVerdict(free: number, most: number, { poolSize }: ServerWishes): Verdict {
-  // Statements, writes, and one or two that hold a lock or walk pages.
-  const needed = 2 * poolSize + 2
-  const found = `${free} of ${most} free; an import uses up to ${needed}`
-  if (free >= needed) return ok(found)
-  return warn(found, { hint: 'raise the limit at the server, or write a smaller pool_size in the URL' })
 }

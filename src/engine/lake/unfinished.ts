@@ -36,7 +36,7 @@ export async function unfinishedImports(operation: Import): Promise<{ resumes?: 
 function rootOf(place: string): string | null {
   if (isS3Url(place)) {
     const url = parseLakeUrl(place)
-    return url.kind === 's3' ? url.root : null
+    return url.kind === 'bucket' ? url.root : null
   }
   return existsSync(place) ? pathToFileURL(realpathSync(place)).href : null
 }

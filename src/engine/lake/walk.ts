@@ -7,11 +7,14 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../registry.ts'
 import { excludedBy } from './exclude.ts'
+import { systemOfFile } from '../systems.ts'
 
 export type Found =
   | { readonly kind: 'table'; readonly name: string; readonly path: string }
   | {
-      readonly kind: 'sqlite' | 'duckdb'
+      readonly kind: 'database'
+      /** By the name of its declaration. */
+      readonly system: string
       readonly name: string
       readonly path: string
       readonly bytes: number
@@ -79,8 +82,11 @@ async function* walk(
       continue
     }
     if (item.kind === 'file') {
-      const database = lake.databaseFile(item.path)
-      if (database !== null) yield { ...database, name: childName, path: item.path }
+      const file = lake.databaseFile(item.path)
+      const system = file === null ? null : systemOfFile(file.head)
+      if (file === null || system === null) continue
+      const { bytes, modified } = file
+      yield { kind: 'database', system: system.name, name: childName, path: item.path, bytes, modified }
       continue
     }
     const real = item.link?.()

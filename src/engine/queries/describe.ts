@@ -192,7 +192,7 @@ export async function recentRuns(
 function placeOf(subject: string): string {
   try {
     const place = parseLakeUrl(subject)
-    return place.kind === 's3' ? s3Path(place.bucket, place.prefix) : realpathSync(place.path)
+    return place.kind === 'bucket' ? s3Path(place.bucket, place.prefix) : realpathSync(place.path)
   } catch {
     return subject
   }

@@ -16,6 +16,7 @@ import { filesFromLog, partitionsFromLog } from './log-files.ts'
 import { questionUrl } from './question-url.ts'
 import { listTables } from './tables.ts'
 import type { QueryMethod } from '../thread/messages.ts'
+import { hasOneOpener } from '../systems.ts'
 
 type Answers = Omit<Workbench, 'start' | 'lake' | 'catalog' | typeof Symbol.asyncDispose>
 
@@ -41,7 +42,7 @@ export class QueryDesk implements Answers {
     try {
       return await ask.call(this, ...given)
     } finally {
-      if (--this.#asking === 0 && this.#database?.dialect === 'duckdb') await this.#letGo()
+      if (--this.#asking === 0 && hasOneOpener(this.#catalog)) await this.#letGo()
     }
   }
 
@@ -50,7 +51,7 @@ export class QueryDesk implements Answers {
     this.#closed.abort(new SluiceError('ABORTED', 'the workbench is closed'))
   }
 
-  /** A DuckDB file belongs to one opener at a time: held between two questions, it would keep every run from starting. */
+  /** Some files belong to one opener at a time: held between two questions, it would keep every run from starting. */
   async #letGo(): Promise<void> {
     const database = this.#database
     this.#database = null

@@ -44,7 +44,7 @@ async function rowsOfLake(
   signal: AbortSignal,
 ): Promise<readonly TableRow[]> {
   const rowOf = async (found: Found): Promise<TableRow | null> => {
-    if (found.kind === 'sqlite' || found.kind === 'duckdb') return sourceRow(found)
+    if (found.kind === 'database') return sourceRow(found)
     if (found.kind !== 'table') return null
     return tableRow(found.name === '.' ? lastPart(found.path) : found.name, found.path, known, signal)
   }
@@ -139,7 +139,7 @@ function stateBeside(row: CatalogRow | undefined, latest: number): CatalogState 
 }
 
 function sourceRow(found: {
-  readonly kind: 'sqlite' | 'duckdb'
+  readonly system: string
   readonly name: string
   readonly path: string
   readonly bytes: number
@@ -149,7 +149,8 @@ function sourceRow(found: {
     key: found.path,
     name: found.name,
     location: found.path,
-    kind: found.kind,
+    kind: 'database',
+    system: found.system,
     ...UNKNOWN,
     ...NOBODY,
     bytes: found.bytes,

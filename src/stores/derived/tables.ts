@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { tableText, type Column, type ColumnType, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { columnTypeOf, cqlText, parseCql } from '../cassandra/copy/types.ts'
-import type { System } from '../copy-port.ts'
 import { addsNothing, type Derivation } from './wish.ts'
 
 const TEXT: ColumnType = { kind: 'text' }
@@ -12,7 +11,7 @@ const TEXT: ColumnType = { kind: 'text' }
  * The key of a map becomes the last part of the table's key, for only both together tell its rows apart.
  * @throws SluiceError BAD_FLAG where a column is not there, or is there already; UNSUPPORTED_TYPE where it holds no map
  */
-export function derivedTable(table: TableSpec, wish: Derivation, system: System): TableSpec {
+export function derivedTable(table: TableSpec, wish: Derivation, system: string): TableSpec {
   if (addsNothing(wish)) return table
   const { constants = {}, explodeMap } = wish
   for (const name of Object.keys(constants)) {
@@ -51,7 +50,7 @@ export function derivedTable(table: TableSpec, wish: Derivation, system: System)
 function entryColumns(
   table: TableSpec,
   { column, key, value }: NonNullable<Derivation['explodeMap']>,
-  system: System,
+  system: string,
 ): readonly Column[] {
   const map = table.columns.find(({ name }) => name === column)
   if (map === undefined) throw taken(table, column, 'is not there')

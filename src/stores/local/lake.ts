@@ -53,10 +53,7 @@ class LocalLake implements LakeStore {
       } finally {
         closeSync(file)
       }
-      const facts = { bytes: stat.size, modified: Math.floor(stat.mtimeMs) }
-      if (head.toString('latin1') === 'SQLite format 3\0') return { kind: 'sqlite', ...facts }
-      if (head.toString('latin1', 8, 12) === 'DUCK') return { kind: 'duckdb', ...facts }
-      return null
+      return { head, bytes: stat.size, modified: Math.floor(stat.mtimeMs) }
     } catch {
       return null
     }

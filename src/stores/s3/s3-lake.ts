@@ -112,7 +112,7 @@ class S3Lake implements LakeStore {
 
 function prefixOf(path: string): string {
   const place = parseLakeUrl(path)
-  return place.kind === 's3' && place.prefix !== '' ? `${place.prefix}/` : ''
+  return place.kind === 'bucket' && place.prefix !== '' ? `${place.prefix}/` : ''
 }
 
 function nothingBelow(where: string): SluiceError {
@@ -125,6 +125,6 @@ function nothingBelow(where: string): SluiceError {
 /** @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for what is no `s3://` URL */
 export function openS3Lake(url: string, client: S3Client = sharedClient()): LakeStore {
   const place = parseLakeUrl(url)
-  if (place.kind !== 's3') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
+  if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
   return new S3Lake(s3Path(place.bucket, place.prefix), place.root, place.bucket, client)
 }

@@ -31,7 +31,7 @@ export function drawnLines(state: State): readonly DrawnLine[] {
   if (memo !== null && memo.rows === rows && memo.databases === databases) return memo.lines
   const all = rows.map((row, index) => ({ kind: 'row', index, row }) as const)
   const delta = all.filter(({ row }) => row.kind === 'delta')
-  const sources = all.filter(({ row }) => row.kind === 'sqlite' || row.kind === 'duckdb')
+  const sources = all.filter(({ row }) => row.kind === 'database')
   const lines: DrawnLine[] = [...delta]
   const section = (title: DrawnLine, body: readonly DrawnLine[]): void => {
     if (lines.length > 0) lines.push({ kind: 'blank' })

@@ -3,6 +3,7 @@ import type { TableRow } from '../../engine/workbench.ts'
 import type { Span, Tone } from '../draw/line.ts'
 import { span } from '../draw/line.ts'
 import type { Marks } from '../draw/theme.ts'
+import { titleOf } from '../../engine/systems.ts'
 
 /** Short names of error codes, for a column of 12 cells. */
 const SHORT: Readonly<Record<string, string>> = {
@@ -25,8 +26,7 @@ export function isRefused(row: TableRow): boolean {
 
 /** Cell of the CATALOG column. */
 export function catalogState(row: TableRow, marks: Marks): { readonly text: string; readonly tone: Tone } {
-  if (row.kind !== 'delta')
-    return { text: `${marks.none} ${row.kind === 'sqlite' ? 'SQLite' : 'DuckDB'}`, tone: 'muted' }
+  if (row.system !== undefined) return { text: `${marks.none} ${titleOf(row.system)}`, tone: 'muted' }
   if (row.error !== null) {
     const refused = isRefused(row)
     return {

@@ -11,6 +11,7 @@ import { cursorRow } from '../state/tables-list.ts'
 import { relationSummary } from './relations.ts'
 import { shortFeature } from './states.ts'
 import { lastRuns } from './last-runs.ts'
+import { titleOf } from '../../engine/systems.ts'
 
 /** How the states of all tables add up, in words; `≥` when the bytes of some are not known. */
 function tally(rows: readonly TableRow[]): string {
@@ -48,7 +49,7 @@ export function tablesSummary(state: State, cells: number): Line[] {
   const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
   const overview = known(state, 'overview', row.key)
   const facts: string[] = []
-  if (row.kind !== 'delta') facts.push(row.kind === 'sqlite' ? 'SQLite database' : 'DuckDB database', row.location)
+  if (row.system !== undefined) facts.push(`${titleOf(row.system)} database`, row.location)
   else if (row.error !== null) facts.push(`${row.error.code} ${row.error.message}`)
   else {
     facts.push(plural(overview?.commits ?? null, 'commit'))

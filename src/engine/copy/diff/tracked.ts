@@ -12,6 +12,7 @@ import { countersOf, sumCounts, type Counts } from '../track/run-info.ts'
 import { TrackedTable } from '../track/tracked-table.ts'
 import type { DiffRange, RangeRecord } from './ring-table.ts'
 import type { Around } from './settle.ts'
+import { trackingTitles } from '../../systems.ts'
 
 export type DiffRecord = RangeRecord & { readonly end: () => Promise<void> }
 
@@ -37,7 +38,7 @@ export async function trackDiff(
   if (to.track === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${to.system}`, {
       where: to.label,
-      hint: 'leave --track-run out; or compare with Cassandra, YugabyteDB or PostgreSQL',
+      hint: `leave --track-run out; or compare with ${trackingTitles()}`,
     })
   }
   if (source.ring?.partitioner === 'random')

@@ -122,8 +122,8 @@ function keyOf({ key }: TableSpec): readonly SchemaObject[] {
 }
 
 /** Names of columns are the same in upper and lower case in some systems; the text of both is that of the source then. */
-function equalKeys(one: string, other: string, { system }: CopyStore): boolean {
-  return system === 'postgresql' ? one === other : one.toLowerCase() === other.toLowerCase()
+function equalKeys(one: string, other: string, { can }: CopyStore): boolean {
+  return can.folds?.columns === true ? one.toLowerCase() === other.toLowerCase() : one === other
 }
 
 /** What a reader of the plan would not expect. */

@@ -292,11 +292,11 @@ function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly
   })
 }
 
-/** Between two PostgreSQL schemas go along, but for the one that names without a schema mean; elsewhere a table goes where the target puts tables. */
+/** Between two systems that keep them schemas go along, but for the one that names without a schema mean; elsewhere a table goes where the target puts tables. */
 function nameInTarget(wanted: TableName, source: TableSpec, from: CopyStore, to: CopyStore): TableName {
   if (wanted.schema !== undefined || to.schema === null) return wanted
   const { schema } = source.table
-  const goesAlong = from.system === 'postgresql' && to.system === 'postgresql' && schema !== from.schema
+  const goesAlong = from.can.keepsSchemas === true && to.can.keepsSchemas === true && schema !== from.schema
   return { ...wanted, schema: goesAlong && schema !== undefined ? schema : to.schema }
 }
 

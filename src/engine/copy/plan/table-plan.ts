@@ -13,11 +13,12 @@ import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { CopyStore, System } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
 import type { Derivation } from '../../../stores/derived/index.ts'
 import { recommendedChunkRows } from './chunk-size.ts'
 import { refuseUnbalanced } from './condition.ts'
 import { pairTypes } from './pair-types.ts'
+import { sameFamily, titlesOf } from '../../systems.ts'
 
 export type Verify = 'chunk' | 'count' | 'none'
 
@@ -40,16 +41,6 @@ export type TableWishes = {
   readonly key?: readonly string[]
   /** What the copy has made of the rows of its source on their way; who plans again has to make it too. */
   readonly derived?: Derivation
-}
-
-/** Systems that print and read each other's texts. */
-const FAMILY: Readonly<Record<System, string>> = {
-  postgresql: 'postgresql',
-  mysql: 'mysql',
-  duckdb: 'duckdb',
-  sqlite: 'sqlite',
-  d1: 'sqlite',
-  cassandra: 'cassandra',
 }
 
 /**
@@ -75,7 +66,7 @@ export function planTable(
   if (given.ring !== undefined && to.can.atomic === 'batch') {
     throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} come in the order of their tokens`, {
       reason: 'the target commits batch by batch and goes on behind the last key, which says nothing among tokens',
-      hint: 'copy into PostgreSQL, MySQL, SQLite, DuckDB or Cassandra',
+      hint: `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`,
     })
   }
   if (given.hidesColumns === true && wishes.columns === undefined) {
@@ -93,11 +84,11 @@ export function planTable(
   ) {
     throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} become several each`, {
       reason: 'the target commits batch by batch, and goes on behind the last row of the source and not within it',
-      hint: 'copy into PostgreSQL, MySQL, SQLite, DuckDB or Cassandra',
+      hint: `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`,
     })
   }
   const chosen = chosenColumns(source, wishes)
-  const sameSystem = FAMILY[from.system] === FAMILY[to.system]
+  const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
   const columns = chosen.map((column) => planColumn(column, target, wishes, sameSystem))
   refuseOneColumn(source, columns, to)

@@ -18,6 +18,7 @@ import { countsOf, settleDeadRuns, tokensOf, type TrackedCopy } from './dead-run
 import { doneSince, previousRun, type Previous } from './previous-run.ts'
 import type { Counts } from './run-info.ts'
 import { TrackedTable } from './tracked-table.ts'
+import { trackingTitles } from '../../systems.ts'
 
 export type TrackSurroundings = {
   readonly operation: CopyOperation
@@ -52,7 +53,7 @@ export class CopyTrack {
     if (around.to.track === undefined) {
       throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${around.to.system}`, {
         where: around.to.label,
-        hint: 'leave --track-run out: the ledger keeps all of it too; or copy into Cassandra, YugabyteDB or PostgreSQL',
+        hint: `leave --track-run out: the ledger keeps all of it too; or copy into ${trackingTitles()}`,
       })
     }
     for (const { source } of planned.tables) {

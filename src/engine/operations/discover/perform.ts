@@ -38,7 +38,7 @@ export async function discover(operation: Discover, run: Run): Promise<Ending> {
         type: 'source',
         source: found.name,
         location: found.path,
-        system: found.kind,
+        system: found.system,
         bytes: dec(found.bytes),
         modified: isoTime(found.modified),
       })

@@ -1,8 +1,9 @@
 /** `doctor`: looks at everything a run needs, and says what is wrong and what to do. Changes nothing. */
 import { dec } from '../../../model/event.ts'
+import { countText } from '../../../model/verdict.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { examineDatabase } from '../../doctor/database.ts'
-import { countText, Examination } from '../../doctor/examination.ts'
+import { Examination } from '../../doctor/examination.ts'
 import { examineLake } from '../../doctor/lake.ts'
 import { examineProgram } from '../../doctor/program.ts'
 import type { Operation } from '../../operation.ts'

@@ -17,6 +17,7 @@ import { readBack } from '../../read-back/index.ts'
 import type { Operation } from '../../operation.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import { checkpointWriter } from '../../../stores/parquet.ts'
 
 /** Versions that a warning names. */
 const MOST_NAMED = 10
@@ -126,10 +127,10 @@ async function writeCheckpoint(
   version: number,
   run: Run,
 ): Promise<number> {
-  const { duckdbCheckpointWriter } = await import('../../../stores/duckdb/checkpoint-writer.ts')
+  const writer = await checkpointWriter()
   const name = `${versionDigits(version)}.checkpoint.parquet`
   const rows = new CheckpointRows(reader, table, version, run.clock.now())
-  const written = await duckdbCheckpointWriter().write(`${log.folder}/${name}`, rows.pages(), run.interrupt.stop)
+  const written = await writer.write(`${log.folder}/${name}`, rows.pages(), run.interrupt.stop)
   await log.setTime(name, await checkpointTime(reader, table, version))
   const hint = { version, size: written.rows, sizeInBytes: written.bytes, numOfAddFiles: rows.adds }
   await log.replaceText(LAST_CHECKPOINT, `${JSON.stringify(hint)}\n`)

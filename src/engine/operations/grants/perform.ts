@@ -1,5 +1,6 @@
 /** `grants`: prints the least rights that a login needs on a catalog as SQL, and with `--apply` gives them. */
 import type { GrantPlan } from '../../../catalog/grant-plan.ts'
+import { dialectOf } from '../../../catalog/dialect.ts'
 import { fileHasNoRoles, grantPlan } from '../../../catalog/grants.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -13,8 +14,8 @@ type Grants = Extract<Operation, { kind: 'grants' }>
 
 export async function grants(operation: Grants, run: Run): Promise<Ending> {
   const { catalog, role, to, apply } = operation
-  const { kind } = parseCatalogUrl(catalog)
-  if (kind === 'sqlite' || kind === 'duckdb') throw fileHasNoRoles(kind)
+  const { system } = parseCatalogUrl(catalog)
+  if (system.file !== undefined) throw fileHasNoRoles(system.title, system.file)
   const plan = await planOf(catalog, { level: role, to })
   const tell = (sql: string): void => run.emit({ type: 'statement', sql, applied: apply })
   if (apply && plan.unsure !== undefined) {
@@ -39,9 +40,9 @@ async function planOf(catalog: string, wish: Parameters<typeof grantPlan>[1]): P
   return await grantPlan(database, wish)
 }
 
-/** In one transaction where the database can; MySQL commits each statement by itself, and each can be run again. */
+/** In one transaction where the database can; elsewhere each statement commits by itself, and each can be run again. */
 async function grant(database: SqlDatabase, plan: GrantPlan, tell: (sql: string) => void): Promise<void> {
-  const oneByOne = database.dialect === 'mysql'
+  const oneByOne = !dialectOf(database).transactionalDdl
   const groups = oneByOne ? plan.statements.map((sql) => [sql]) : [plan.statements]
   for (const group of groups) {
     try {

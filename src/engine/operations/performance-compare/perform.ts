@@ -63,7 +63,7 @@ export async function compare(operation: Compare, run: Run): Promise<Ending> {
       ...(failure === null ? { proof: summary.results.length === 0 ? 'none' : 'equal answers' } : { error: failure }),
     }
   }
-  return withCatalog(operation.catalog, body, { duckdbThreads: PARQUET_THREADS })
+  return withCatalog(operation.catalog, body, { threads: PARQUET_THREADS })
 }
 
 function totalsOf(summary: CompareSummary, runs: number): Record<string, string> {

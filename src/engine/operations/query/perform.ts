@@ -11,6 +11,7 @@ import { openSourceStore } from '../../copy/open-stores.ts'
 import { openLake } from '../../registry.ts'
 import { rowValue } from '../../row-value.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import { openArchiveQuery } from '../../../stores/parquet.ts'
 
 export async function query(operation: QueryOperation, run: Run): Promise<Ending> {
   const { limit } = operation
@@ -19,10 +20,17 @@ export async function query(operation: QueryOperation, run: Run): Promise<Ending
   using deadline = new Deadline(run.interrupt.stop, operation.timeoutMs, store.label)
   const { signal } = deadline
   const table = await tableNamed(store, operation.table, signal)
-  const { openArchiveQuery: open } = await import('../../../stores/duckdb/archive-query/index.ts')
   let rows = 0
   // One more than is shown tells whether there are more.
-  const question = { store, table, sql: operation.query, limit: limit + 1, signal, open, lake: openLake }
+  const question = {
+    store,
+    table,
+    sql: operation.query,
+    limit: limit + 1,
+    signal,
+    open: openArchiveQuery,
+    lake: openLake,
+  }
   await answer(question, async ({ columns, sources, hasArchive, pages }) => {
     let named = false
     for await (const page of pages) {

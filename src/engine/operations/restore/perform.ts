@@ -23,6 +23,7 @@ import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import { openArchiveQuery } from '../../../stores/parquet.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM */
 export async function restore(operation: RestoreOperation, run: Run): Promise<Ending> {
@@ -84,7 +85,6 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
 function lateRows({ context }: OpenArchive, store: CopyStore, record: ArchiveRecord): FindLate {
   return async (partition, { table, where }) => {
     const signal = context.interrupt.abort
-    const { openArchiveQuery } = await import('../../../stores/duckdb/archive-query/index.ts')
     const archive = { reader: context.reader, open: openArchiveQuery }
     try {
       const found = await keyDifferences({ store, table, signal }, record, partition, archive, { values: false, where })

@@ -60,6 +60,7 @@ const ABILITIES: StoreAbilities = {
   writers: 64,
   hosts: 'any',
   frames: ['pg-binary', 'pg-text'],
+  keepsSchemas: true,
   // A gigabyte, less the header of a value.
   maxValueBytes: 2 ** 30 - 5,
 }

@@ -1,19 +1,11 @@
 /** What the doctor thinks of what a Cassandra cluster says of itself. */
 import type { Clock } from '../../shared/clock.ts'
-import type { CassandraLink } from '../../stores/cassandra/connect.ts'
-import { levelName } from '../../stores/cassandra/consistency.ts'
-import { noKeyspace } from '../../stores/cassandra/errors.ts'
-import {
-  clockSkew,
-  keyspaceCount,
-  nodesOf,
-  ping,
-  replicationOf,
-  rightsOf,
-  schemaVersions,
-} from '../../stores/cassandra/look.ts'
-import { isLocalHost } from '../../stores/tls.ts'
-import { countText, fail, failed, ok, timeText, warn, type Verdict } from './examination.ts'
+import type { CassandraLink } from './connect.ts'
+import { levelName } from './consistency.ts'
+import { noKeyspace } from './errors.ts'
+import { clockSkew, keyspaceCount, nodesOf, ping, replicationOf, rightsOf, schemaVersions } from './look.ts'
+import { isLocalHost } from '../tls.ts'
+import { countText, fail, failed, ok, timeText, warn, type Verdict } from '../../model/verdict.ts'
 
 const ROUND_TRIPS = 5
 const SLOW_MS = 50

@@ -1,20 +1,18 @@
 /** A D1 database as the target of copies: whether it can be asked, and whether the service keeps what copies rest on. */
-import type { D1CopyStore } from '../../stores/d1/copy/index.ts'
-import { fail, ok, timeText, type Examination } from './examination.ts'
+import { fail, ok, timeText } from '../../model/verdict.ts'
+import type { Checks } from '../exam-port.ts'
+import { openD1Copy, type D1CopyStore } from './copy/index.ts'
+import { d1Settings } from './settings.ts'
 
 const AREA = 'database'
 const BROKEN =
   'copies to D1 rest on it: do not copy there, and please report it with the date and the kind of the database'
 
-export async function examineD1(examination: Examination, url: string): Promise<void> {
-  const [{ openD1Copy }, { d1Settings }] = await Promise.all([
-    import('../../stores/d1/copy/index.ts'),
-    import('../../stores/d1/settings.ts'),
-  ])
-  const address = await examination.check(AREA, 'address', async () => ok(d1Settings(url, process.env).label))
+export async function examineD1(checks: Checks, url: string): Promise<void> {
+  const address = await checks.check(AREA, 'address', async () => ok(d1Settings(url, process.env).label))
   if (address.verdict?.status !== 'ok') return
   const opened: { store: D1CopyStore | null } = { store: null }
-  await examination.check(AREA, 'login', async (signal) => {
+  await checks.check(AREA, 'login', async (signal) => {
     const begun = performance.now()
     const store = await openD1Copy(url, { signal })
     if (signal.aborted) await store[Symbol.asyncDispose]()
@@ -24,13 +22,13 @@ export async function examineD1(examination: Examination, url: string): Promise<
   const { store } = opened
   if (store === null) return
   try {
-    await examination.check(AREA, 'copies', async (signal) => {
+    await checks.check(AREA, 'copies', async (signal) => {
       const { atomic, functions } = await store.probe(signal)
       if (!atomic) return fail('a request that fails leaves a part of it behind', { hint: BROKEN })
       if (!functions) return fail('its SQL cannot take rows apart as they are sent', { hint: BROKEN })
       return ok('a request happens as a whole or not at all, and rows can be written to it')
     })
-    await examination.check(AREA, 'tables', async (signal) => {
+    await checks.check(AREA, 'tables', async (signal) => {
       const tables = await store.tables('*', signal)
       return ok(
         `${tables.length} ${tables.length === 1 ? 'table' : 'tables'}; this look took ${store.usage.requests} requests`,
@@ -38,7 +36,7 @@ export async function examineD1(examination: Examination, url: string): Promise<
     })
     const { requests } = store.can
     if (requests !== undefined) {
-      await examination.check(AREA, 'requests', async () =>
+      await checks.check(AREA, 'requests', async () =>
         ok(
           `the API takes ${requests.most} requests in ${requests.seconds / 60} minutes from one token; a copy spreads its own`,
         ),

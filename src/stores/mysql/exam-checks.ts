@@ -1,7 +1,8 @@
 /** What can be wrong with a MySQL or MariaDB server. */
-import type { SqlReader } from '../../stores/port.ts'
-import { fail, ok, sizeText, warn, type Verdict } from './examination.ts'
-import { connectionsVerdict, tlsVerdict, type ServerCheck } from './server-check.ts'
+import type { SqlReader } from '../port.ts'
+import { fail, ok, sizeText, warn, type Verdict } from '../../model/verdict.ts'
+import type { ServerCheck } from '../exam-port.ts'
+import { connectionsVerdict, tlsVerdict } from '../server-verdicts.ts'
 
 const SMALL_PACKET = 4 << 20
 

@@ -1,6 +1,10 @@
 /** A Cassandra cluster as source or target of copies: whether its nodes answer, how rows lie on them, what this login may do. */
 import type { Clock } from '../../shared/clock.ts'
-import type { CassandraLink } from '../../stores/cassandra/connect.ts'
+import { ok, timeText, type Verdict } from '../../model/verdict.ts'
+import type { Checks } from '../exam-port.ts'
+import { cassandraSettings } from './config.ts'
+import { connectCassandra, type CassandraLink } from './connect.ts'
+import { cassandraError } from './errors.ts'
 import {
   clocksVerdict,
   encryptionVerdict,
@@ -11,25 +15,15 @@ import {
   ringVerdict,
   roundTripVerdict,
   schemaVerdict,
-} from './cassandra-checks.ts'
-import { ok, timeText, type Examination, type Verdict } from './examination.ts'
+} from './exam-checks.ts'
 
 const AREA = 'database'
 
-export async function examineCassandra(
-  examination: Examination,
-  url: string,
-  clock: Pick<Clock, 'now'>,
-): Promise<void> {
-  const [{ cassandraSettings }, { connectCassandra }, { cassandraError }] = await Promise.all([
-    import('../../stores/cassandra/config.ts'),
-    import('../../stores/cassandra/connect.ts'),
-    import('../../stores/cassandra/errors.ts'),
-  ])
-  const address = await examination.check(AREA, 'address', async () => ok(cassandraSettings(url).label))
+export async function examineCassandra(checks: Checks, url: string, clock: Pick<Clock, 'now'>): Promise<void> {
+  const address = await checks.check(AREA, 'address', async () => ok(cassandraSettings(url).label))
   if (address.verdict?.status !== 'ok') return
   const opened: { link: CassandraLink | null } = { link: null }
-  await examination.check(AREA, 'login', async (signal) => {
+  await checks.check(AREA, 'login', async (signal) => {
     const begun = performance.now()
     const link = await connectCassandra(impatient(url), { signal, withoutKeyspace: true })
     opened.link = link
@@ -54,7 +48,7 @@ export async function examineCassandra(
       const failing = (thrown: unknown): never => {
         throw cassandraError(thrown, link.settings, 'read')
       }
-      if ((await examination.check(AREA, name, () => look().catch(failing))).late) return
+      if ((await checks.check(AREA, name, () => look().catch(failing))).late) return
     }
   } finally {
     await link[Symbol.asyncDispose]()

@@ -1,0 +1,16 @@
+import type { SystemDeclaration } from '../declaration.ts'
+
+export const cassandra: SystemDeclaration = {
+  name: 'cassandra',
+  title: 'Cassandra',
+  schemes: ['cassandra', 'ycql'],
+  example: 'cassandra://user@host,host/keyspace',
+  family: 'cassandra',
+  copies: {
+    atomic: 'row',
+    batchesByPartition: true,
+    tracks: ['Cassandra', 'YugabyteDB'],
+    open: async ({ url }, options) => (await import('./copy/index.ts')).openCassandraCopy(url, options),
+  },
+  examine: async (checks, url, clock) => (await import('./exam.ts')).examineCassandra(checks, url, clock),
+}

@@ -1,0 +1,14 @@
+import type { SystemDeclaration } from '../declaration.ts'
+
+export const d1: SystemDeclaration = {
+  name: 'd1',
+  title: 'D1',
+  schemes: ['d1'],
+  example: 'd1://ACCOUNT/DATABASE',
+  family: 'sqlite',
+  copies: {
+    atomic: 'batch',
+    open: async ({ url }, options) => (await import('./copy/index.ts')).openD1Copy(url, options),
+  },
+  examine: async (checks, url) => (await import('./exam.ts')).examineD1(checks, url),
+}

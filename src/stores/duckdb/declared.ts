@@ -1,0 +1,29 @@
+import { fileOf, type SystemDeclaration } from '../declaration.ts'
+
+export const duckdb: SystemDeclaration = {
+  name: 'duckdb',
+  title: 'DuckDB',
+  schemes: ['duckdb'],
+  example: 'duckdb:///file.duckdb',
+  family: 'duckdb',
+  file: { isOne: (head) => head.toString('latin1', 8, 12) === 'DUCK' },
+  catalog: {
+    schema: { instead: 'DuckDB: a file holds one catalog, name another file' },
+    oneOpener: true,
+    threads: true,
+    open: async (place, mode, { threads }) =>
+      (await import('./sql-database.ts')).openDuckdb(fileOf(place), mode, {
+        label: place.label,
+        ...(threads === undefined ? {} : { threads }),
+      }),
+  },
+  copies: {
+    atomic: 'chunk',
+    open: async (place, { mode }) =>
+      (await import('./copy/index.ts')).openDuckdbCopy(fileOf(place), {
+        mode: mode === 'write' ? mode : 'read',
+        label: place.url,
+      }),
+  },
+  native: { module: '@duckdb/node-api', version: async () => (await import('./version.ts')).duckdbVersion() },
+}

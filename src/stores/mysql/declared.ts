@@ -1,0 +1,16 @@
+import { urlOf, type SystemDeclaration } from '../declaration.ts'
+
+export const mysql: SystemDeclaration = {
+  name: 'mysql',
+  title: 'MySQL',
+  schemes: ['mysql', 'mariadb'],
+  example: 'mysql://user@host/database',
+  family: 'mysql',
+  catalog: {
+    schema: { instead: 'MySQL: a schema is a database, name it in the URL: mysql://user@host/database' },
+    open: async (place, mode, { route }) =>
+      (await import('./sql-database.ts')).openMysql(urlOf(place), mode, { route }),
+    server: async (url) => (await import('./exam.ts')).mysqlExam(url),
+  },
+  copies: { atomic: 'chunk', open: async ({ url }) => (await import('./copy/index.ts')).openMysqlCopy(url) },
+}

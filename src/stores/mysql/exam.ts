@@ -1,0 +1,13 @@
+/** A MySQL or MariaDB server as doctor looks at it. */
+import type { ServerExam, Target } from '../exam-port.ts'
+import { isLocalHost } from '../tls.ts'
+import { mysqlConfig } from './config.ts'
+import { mysqlChecks } from './exam-checks.ts'
+
+/** @throws SluiceError BAD_CONFIG */
+export function mysqlExam(url: string): ServerExam {
+  const { host, port, socket, tls, poolSize } = mysqlConfig(url)
+  const target: Target = socket === null ? { kind: 'host', host, port } : { kind: 'socket', path: socket }
+  const wishes = { tls, poolSize, isLocal: socket !== null || isLocalHost(host), hasStatementTimeout: false }
+  return { target, wishes, checks: mysqlChecks }
+}

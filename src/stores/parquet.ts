@@ -1,0 +1,42 @@
+/** Parquet, and SQL over Parquet: one engine does both, and is loaded by the first call. */
+import type { CheckpointWriter } from '../model/checkpoint-writer.ts'
+import type { OpenArchiveQuery } from '../model/archiving/query-port.ts'
+import type { ParquetFiles } from '../model/archiving/parquet-port.ts'
+import type { ParquetFooters } from '../model/parquet-footers.ts'
+import type { ParquetRows } from '../model/parquet-rows.ts'
+import type { ParquetFilesOptions } from './duckdb/archiving/index.ts'
+import type { SqlDatabase } from './port.ts'
+
+let rows: Promise<ParquetRows> | null = null
+let footers: Promise<ParquetFooters> | null = null
+
+/** Rows of checkpoints. */
+export function parquetRows(): Promise<ParquetRows> {
+  rows ??= import('./duckdb/parquet-rows.ts').then(({ duckdbParquetRows }) => duckdbParquetRows())
+  return rows
+}
+
+/** Footers and rows of data files. */
+export function parquetFooters(): Promise<ParquetFooters> {
+  footers ??= import('./duckdb/parquet-footers.ts').then(({ duckdbFooters }) => duckdbFooters())
+  return footers
+}
+
+/** Writes checkpoints of a log. */
+export async function checkpointWriter(): Promise<CheckpointWriter> {
+  return (await import('./duckdb/checkpoint-writer.ts')).duckdbCheckpointWriter()
+}
+
+/** Writes and reads the files of archives. @throws SluiceError TARGET_IO where its folder cannot be made */
+export async function openParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
+  return await (await import('./duckdb/archiving/index.ts')).openParquetFiles(options)
+}
+
+/** One question over hot and archived rows. @throws as `OpenArchiveQuery` says */
+export const openArchiveQuery: OpenArchiveQuery = async (request) =>
+  (await import('./duckdb/archive-query/index.ts')).openArchiveQuery(request)
+
+/** A fresh database in memory, for the validator's own replay. */
+export async function scratchDatabase(): Promise<SqlDatabase> {
+  return await (await import('./duckdb/sql-database.ts')).openDuckdb(':memory:', 'write')
+}

@@ -1,0 +1,20 @@
+import { urlOf, type SystemDeclaration } from '../declaration.ts'
+
+export const postgresql: SystemDeclaration = {
+  name: 'postgresql',
+  title: 'PostgreSQL',
+  schemes: ['postgresql', 'postgres'],
+  example: 'postgresql://user@host/database',
+  family: 'postgresql',
+  catalog: {
+    schema: true,
+    open: async (place, mode, { route }) =>
+      (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route }),
+    server: async (url) => (await import('./exam.ts')).postgresqlExam(url),
+  },
+  copies: {
+    atomic: 'chunk',
+    tracks: ['PostgreSQL'],
+    open: async ({ url }) => (await import('./copy/index.ts')).openPostgresCopy(url),
+  },
+}

@@ -1,0 +1,35 @@
+/** A bucket as doctor looks at it: whose credentials are used, and where requests go. */
+import { parseLakeUrl } from '../../model/lake-url.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Target } from '../exam-port.ts'
+import { findCredentials } from './credentials.ts'
+import { endpointOf, objectUrl } from './endpoint.ts'
+import { readProfile } from './profile.ts'
+
+/** @throws SluiceError BAD_CONFIG, SOURCE_DENIED where there are no credentials */
+export async function s3Credentials(path: string): Promise<{ readonly found: string; readonly target: Target }> {
+  const { env } = process
+  const profile = await readProfile(env)
+  const endpoint = endpointOf(env, profile)
+  const place = parseLakeUrl(path)
+  if (place.kind !== 'bucket') throw new SluiceError('INTERNAL', `${path} is no bucket`)
+  const { hostname, port, protocol } = new URL(objectUrl(endpoint, endpoint.region, place.bucket, '', ''))
+  const found = await findCredentials(env, profile, endpoint.region)
+  return {
+    found: found === null ? 'none: requests are anonymous (AWS_NO_SIGN_REQUEST)' : originOf(env, profile),
+    target: { kind: 'host', host: hostname, port: Number(port) || (protocol === 'http:' ? 80 : 443) },
+  }
+}
+
+/** Where the credentials came from, in the order in which they are looked for; never what they are. */
+function originOf(
+  env: Readonly<Record<string, string | undefined>>,
+  { name, settings }: { readonly name: string; readonly settings: ReadonlyMap<string, string> },
+): string {
+  const isSet = (variable: string): boolean => (env[variable] ?? '').trim() !== ''
+  if (isSet('AWS_ACCESS_KEY_ID')) return 'from the environment (AWS_ACCESS_KEY_ID)'
+  if (settings.has('aws_access_key_id')) return `from the profile ${name}`
+  if (isSet('AWS_WEB_IDENTITY_TOKEN_FILE') || settings.has('web_identity_token_file')) return 'from a web identity'
+  const container = isSet('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI') || isSet('AWS_CONTAINER_CREDENTIALS_FULL_URI')
+  return container ? 'from the agent of the container' : 'from the metadata service of the instance'
+}

@@ -1,0 +1,123 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { copyExamples, systemNamed, systemOf, systemOfFile } from '../../src/engine/systems.ts'
+import { redactUrl } from '../../src/shared/redact.ts'
+import { LAKES, SYSTEMS } from '../../src/stores/systems.ts'
+import { layerOf, readSources, ROOT, targetOf } from './source-files.ts'
+
+const sources = readSources()
+
+/** Texts of code, with what is written in `${}` left in: a name in there is a name in code. */
+const LITERAL =
+  /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|(?<=[=(,:[!&|?{};\n]\s*)\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/g
+const NAMES = new Set(SYSTEMS.flatMap(({ name, schemes }) => [name, ...schemes]))
+const NAME = new RegExp(`(?<![\\w./$-])(?:${[...NAMES].join('|')}|postgres\\(\\?:ql\\)\\?)(?![\\w.-])`)
+/** A key of an object that is the name of a system. */
+const KEY = new RegExp(`^\\s*(?:readonly )?(?:${[...NAMES].join('|')})\\??:`, 'm')
+
+/** Files above the port that may name a system, and why. */
+const MAY_NAME: Readonly<Record<string, string>> = {
+  'catalog/dialect.ts': 'the list of dialects that catalogs are written in: a line a dialect',
+  'cli/cdm/': 'reads the settings of the Cassandra Data Migrator, which name its systems',
+  'cli/session.ts': 'passwords that both databases of the Cassandra Data Migrator begin with',
+  'cli/script-variables.ts': 'reads the variables of a script that copies from PostgreSQL to D1',
+  'cli/catalog-choice.ts': 'the catalog that a lake gets without a word is a file of SQLite',
+  'engine/operation.ts': 'what a run wishes of Cassandra alone goes by its name',
+  'engine/copy/ledger/': 'statements of the ledger that differ by dialect',
+  'engine/copy/script/auto-sizes.ts': 'sets what a run wishes of Cassandra',
+  'cli/commands/': 'what a run wishes of Cassandra alone goes by its name',
+  'cli/settings/flags.ts': 'sets what a run wishes of Cassandra',
+  'model/copy/ring.ts': 'names of partitioners',
+  'model/copy/column-type.ts': 'names of partitioners',
+}
+/** An example of a URL in a text for people: `postgresql://user@host/database`. */
+const EXAMPLE = new RegExp(`(?<!\\w)(?:${[...NAMES].join('|')}):\\/\\/\\S*`, 'g')
+
+describe('names of systems', () => {
+  test('stand in no code above the port', () => {
+    const wrong: string[] = []
+    for (const { name, code } of sources) {
+      if (layerOf(name) === 'stores' || Object.keys(MAY_NAME).some((allowed) => name.startsWith(allowed))) continue
+      const texts = [...code.matchAll(LITERAL)].map(([text]) => text)
+      for (const text of texts) {
+        if (/^['"`][./]*[\w./-]+\.ts['"`]$/.test(text)) continue
+        // A URL by itself is code that tells systems apart, or builds one; within words it is an example.
+        const isWords = / /.test(text)
+        if (NAME.test(isWords ? text.replaceAll(EXAMPLE, '') : text)) wrong.push(`${name}: ${text}`)
+      }
+      const key = KEY.exec(code.replaceAll(LITERAL, "''"))
+      if (key !== null) wrong.push(`${name}: ${key[0].trim()}`)
+    }
+    expect(wrong).toEqual([])
+  })
+
+  test('stand in no import above the port', () => {
+    const folders = new RegExp(`^stores/(?:${[...SYSTEMS.map(({ name }) => name), 'local', 's3'].join('|')})/`)
+    const wrong = sources
+      .filter(({ name }) => layerOf(name) !== 'stores')
+      .flatMap(({ name, imports }) =>
+        imports.map(({ specifier }) => ({ name, target: targetOf(name, specifier) ?? '' })),
+      )
+      .filter(({ target }) => folders.test(target))
+    expect(wrong.map(({ name, target }) => `${name} imports ${target}`)).toEqual([])
+  })
+
+  test('are allowed where a file still needs it', () => {
+    const stale = Object.keys(MAY_NAME).filter(
+      (allowed) => !sources.some(({ name, code }) => name.startsWith(allowed) && (NAME.test(code) || KEY.test(code))),
+    )
+    expect(stale).toEqual([])
+  })
+})
+
+describe('the list of systems', () => {
+  test('has every folder of stores that declares one', () => {
+    const folders = fs.readdirSync(path.join(ROOT, 'src/stores'), { recursive: true, encoding: 'utf8' })
+    const declared = folders.filter((name) => name.endsWith(`${path.sep}declared.ts`))
+    expect(declared).toHaveLength(SYSTEMS.length + LAKES.length)
+    expect(new Set(SYSTEMS.map(({ name }) => name)).size).toBe(SYSTEMS.length)
+    const schemes = SYSTEMS.flatMap((system) => system.schemes)
+    expect(new Set(schemes).size).toBe(schemes.length)
+  })
+
+  test('is light: a declaration loads nothing of its folder before it is asked to', () => {
+    const early = sources
+      .filter(({ name }) => name.endsWith('/declared.ts'))
+      .flatMap(({ name, imports }) =>
+        imports
+          .filter(
+            ({ dynamic, typeOnly, specifier }) =>
+              !dynamic && !typeOnly && targetOf(name, specifier) !== 'stores/declaration.ts',
+          )
+          .map(({ specifier }) => `${name} imports ${specifier}`),
+      )
+    expect(early).toEqual([])
+  })
+
+  test.each(SYSTEMS)(
+    '$name: examples are its own URLs, names lead back, and a password in its URL is never shown',
+    (system) => {
+      expect(systemOf(system.example)).toBe(system)
+      expect(systemNamed(system.name)).toBe(system)
+      expect(copyExamples()).toContain(system.example)
+      for (const scheme of system.schemes) {
+        expect(systemOf(`${scheme.toUpperCase()}://x`)).toBe(system)
+        if (system.file === undefined)
+          expect(redactUrl(`${scheme}://user:pa/ss@word@host/x`)).toBe(`${scheme}://user@host/x`)
+      }
+      expect(systemOf(system.name)).toBeNull()
+    },
+  )
+
+  test.each(SYSTEMS)('$name: what is declared of its transactions is what its stores say', ({ name, copies }) => {
+    const { code = '' } = sources.find((file) => file.name === `stores/${name}/copy/index.ts`) ?? {}
+    expect(/\batomic: '(\w+)'/.exec(code)?.[1]).toBe(copies?.atomic)
+  })
+
+  test('tells files by their first bytes', () => {
+    expect(systemOfFile(Buffer.from('SQLite format 3\0'))?.title).toBe('SQLite')
+    expect(systemOfFile(Buffer.from('\0\0\0\0\0\0\0\0DUCK\0\0\0\0'))?.title).toBe('DuckDB')
+    expect(systemOfFile(Buffer.alloc(16))).toBeNull()
+  })
+})
