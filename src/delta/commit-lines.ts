@@ -11,7 +11,7 @@ import type { ActionKind, ActionLine } from './actions.ts'
 import type { CommitFile } from './listing.ts'
 import { MAX_LINE, Spread, wholeLines } from './line-chunks.ts'
 import { logPathOf } from './log-path.ts'
-import { parseAction } from './parse-action.ts'
+import { KINDS, parseAction } from './parse-action.ts'
 import type { ParseMode } from './parse-action.ts'
 
 export { parseAction } from './parse-action.ts'
@@ -38,13 +38,16 @@ const BLOCK_LINES = 2000
 const LF = 10
 const CR = 13
 
+/** Where a line may name another action behind its first: parsing tells, and refuses two of them. No string of valid JSON can look like it. */
+const MORE_ACTIONS = new RegExp(String.raw`\}\s*,\s*"(?:${[...KINDS].join('|')})"`)
+
 /** Whether a line is surely an action of a kind that nobody asked for, seen without parsing it. */
 function surelyOther(raw: string, kinds: ReadonlySet<ActionKind>): boolean {
   // A line that ends otherwise is cut, or goes on in the next one.
   if (!raw.endsWith('}}')) return false
-  if (raw.startsWith('{"add":{')) return !kinds.has('add')
-  if (raw.startsWith('{"remove":{')) return !kinds.has('remove')
-  return false
+  const isOther =
+    (!kinds.has('add') && raw.startsWith('{"add":{')) || (!kinds.has('remove') && raw.startsWith('{"remove":{'))
+  return isOther && !MORE_ACTIONS.test(raw)
 }
 
 /** Turns bytes into action lines, chunk by chunk. */

@@ -59,7 +59,7 @@ async function summarise(
       } else if (action.kind === 'remove') {
         removes++
         removedBytes += BigInt(action.remove.size ?? 0)
-      } else if (action.kind === 'commitInfo') info = action.commitInfo
+      } else if (action.kind === 'commitInfo') info ??= action.commitInfo
     }
   }
   const { rule } = source

@@ -1,7 +1,7 @@
 /** One line of a log as an action: JSON, and a check of the fields that sluice reckons with. Everything else passes unread. */
 import type { Action, AddAction, CdcAction, DomainMetadataAction, MetadataAction, ProtocolAction } from './actions.ts'
 import type { CheckpointMetadataAction, RemoveAction, SidecarAction, TxnAction } from './actions.ts'
-import { eachScalar } from '../model/json-tokens.ts'
+import { eachScalar, jsonTokens } from '../model/json-tokens.ts'
 import { doubledName } from './doubled-names.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { Json, Where } from './action-fields.ts'
@@ -113,7 +113,8 @@ function checked(kind: string, value: Json, raw: string, where: Where, mode: Par
   }
 }
 
-const KINDS: ReadonlySet<string> = new Set([
+/** Names of actions that sluice knows: one of them, with a value, makes a line that action. */
+export const KINDS: ReadonlySet<string> = new Set([
   'add',
   'remove',
   'metaData',
@@ -125,6 +126,12 @@ const KINDS: ReadonlySet<string> = new Set([
   'sidecar',
   'checkpointMetadata',
 ])
+
+/** The name that stands first in the text: JavaScript puts those that are whole numbers before it. */
+function firstName(raw: string): string {
+  const [, name] = jsonTokens(raw)
+  return name?.startsWith('"') === true ? (JSON.parse(name) as string) : ''
+}
 
 /**
  * One line as an action. Only the fields that sluice reckons with are checked; unknown fields and unknown actions pass.
@@ -143,15 +150,13 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   const doubled = doubledName(raw, parsed)
   if (doubled !== null) throw bad(`the name ${shown(doubled)} stands twice in one object`, where)
   let kind: string | null = null
-  let name: string | null = null
   for (const key in parsed) {
-    name ??= key
     // Some writers name every kind and leave all but one null.
     if (!KINDS.has(key) || parsed[key] === null) continue
     if (kind !== null) throw bad(`two actions on one line: ${kind} and ${key}`, where)
     kind = key
   }
-  if (kind === null) return { kind: 'unknown', name: name ?? '' }
+  if (kind === null) return { kind: 'unknown', name: firstName(raw) }
   const value = parsed[kind]
   if (!isObject(value)) throw bad(`${kind} should be an object, is ${shown(value)}`, where)
   return checked(kind, value, raw, where, mode)

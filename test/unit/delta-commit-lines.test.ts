@@ -111,6 +111,22 @@ const message = (raw: string): string => {
 }
 
 describe('one action', () => {
+  test('two on one line are refused, whichever of them is asked for', async () => {
+    const two = `${JSON.stringify(add('x')).slice(0, -1)} , "metaData":{"id":"m"}}`
+    for (const kinds of [new Set(['metaData'] as const), new Set(['add'] as const), undefined]) {
+      const chunks = inChunks(Buffer.from(`${two}\n`), 100)
+      const reading = collect(actionLines(chunks, 'x', { signal: NEVER, ...(kinds === undefined ? {} : { kinds }) }))
+      await expect(reading).rejects.toMatchObject({
+        code: 'BAD_ACTION',
+        message: expect.stringContaining('two actions') as string,
+      })
+    }
+  })
+
+  test('what is unknown has the name that stands first in its text', () => {
+    expect(parse('{"future":{},"1":{}}')).toEqual({ kind: 'unknown', name: 'future' })
+  })
+
   test('what is unknown passes', () => {
     expect(parse('{"futureAction":{"a":1}}')).toEqual({ kind: 'unknown', name: 'futureAction' })
     expect(parse('{}')).toEqual({ kind: 'unknown', name: '' })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { commitHistory } from '../../src/delta/history.ts'
 import { readCrc } from '../../src/delta/crc.ts'
 import { featureNames } from '../../src/delta/features.ts'
 import { readHint } from '../../src/delta/last-checkpoint.ts'
@@ -299,4 +300,14 @@ test('a counting store counts what it passes on', async () => {
   await (await table.snapshot()).counts(NEVER)
   expect(store.counts).toMatchObject({ lists: 1, opened: 4 })
   expect(store.counts.bytes).toBeGreaterThan(300)
+})
+
+test('of two commitInfo in a commit the first one tells, as in the catalog', async () => {
+  const name = commitName(0)
+  const infos = ['WRITE', 'DELETE'].map((operation, i) => ({ commitInfo: { operation, inCommitTimestamp: T + i } }))
+  const store = memoryLog({ [`_delta_log/${name}`]: lines([...infos, PROTOCOL, METADATA]) })
+  const commits = [{ name, version: 0, size: 1, modified: T + 9 }]
+  const source = { store, commits, rule: { fromVersion: 0, fromTime: T }, checkpointed: new Set<number>() }
+  for await (const one of commitHistory(source, { signal: NEVER }))
+    expect(one).toMatchObject({ operation: 'WRITE', time: T, inCommitTime: true })
 })
