@@ -1,5 +1,6 @@
 /** Shows what `archive run --drop` is going to remove, and asks for the name of the table before it does. */
-import type { ArchiveAdoptOperation, ArchiveOperation } from '../engine/archive-operations.ts'
+import type { ArchiveAdoptOperation } from '../engine/operations/archive-adopt/declaration.ts'
+import type { ArchiveOperation } from '../engine/operations/archive-run/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { ask } from './confirm.ts'

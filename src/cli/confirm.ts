@@ -1,14 +1,12 @@
 /** Shows what a rollback takes away, and asks for the name of the table before it does. */
 import { createInterface } from 'node:readline/promises'
-import type { Operation } from '../engine/operation.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
+import type { RollbackOperation } from '../engine/operations/rollback/declaration.ts'
 
-type Rollback = Extract<Operation, { kind: 'rollback' }>
-
-export type Confirmation = { readonly operation: Rollback } | { readonly exitCode: number }
+export type Confirmation = { readonly operation: RollbackOperation } | { readonly exitCode: number }
 
 /** One answer from the terminal. @throws SluiceError STOPPED when ctrl-c came instead of an answer */
 export async function ask(question: string, session: Session, surroundings: Surroundings): Promise<string> {
@@ -35,7 +33,7 @@ export async function ask(question: string, session: Session, surroundings: Surr
  * @throws SluiceError MISSING_CONFIRM
  */
 export async function confirmRollback(
-  operation: Rollback,
+  operation: RollbackOperation,
   line: string,
   interactive: boolean,
   session: Session,

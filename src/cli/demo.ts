@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Operation, RunFinished } from '../engine/operation.ts'
+import type { RunFinished } from '../engine/operation.ts'
 import type { Event, EventBody } from '../model/event.ts'
 import type { ErrorCode } from '../shared/errors.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -11,6 +11,7 @@ import { sqliteUrl } from './catalog-choice.ts'
 import { commandLine } from './command-line.ts'
 import { plural } from './format.ts'
 import type { Session } from './session.ts'
+import type { Operation } from '../engine/operations/list.ts'
 
 /** The small lake that comes with the package. */
 export const DEMO_LAKE = fileURLToPath(new URL('../../fixtures/lake', import.meta.url))

@@ -1,10 +1,10 @@
 /** What the program does, once the environment is settled: read the words, choose the face, run, end. */
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
-import type { Operation } from '../engine/operation.ts'
 import type { Request, Told } from './commands/command.ts'
 import { given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
+import { confirmed } from './confirmed.ts'
 import type { Globals } from './globals.ts'
 import { firstWord } from './globals.ts'
 import { toolVersion } from './help.ts'
@@ -18,6 +18,8 @@ import type { Surroundings } from './ports.ts'
 import { actorName, openSession, secretsOf } from './session.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import type { Session } from './session.ts'
+import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../engine/operations/facts.ts'
+import type { Operation } from '../engine/operations/list.ts'
 
 function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): Mode {
   const { ci, json, quiet, input, tui } = globals
@@ -88,8 +90,8 @@ function sessionOptions(
 ): Parameters<typeof openSession>[1] {
   const { quiet, verbose, logFile, maxRuntimeMs } = parsed.globals
   const operation = parsed.request.kind === 'operation' ? parsed.request.operation : null
-  const rowFormat = operation?.kind === 'sql' || operation?.kind === 'query' ? operation.format : 'table'
-  const dryRun = operation !== null && 'dryRun' in operation && operation.dryRun
+  const rowFormat = operation === null ? 'table' : rowFormatOf(operation)
+  const dryRun = operation !== null && isPlanOnly(operation)
   const secrets = secretsOfParsed(argv, parsed, surroundings)
   const told = parsed.request.kind === 'operation' ? parsed.request.told : undefined
   return {
@@ -112,8 +114,8 @@ function secretsOfParsed(
   { request, globals: { catalog } }: Parsed,
   { env }: Surroundings,
 ): readonly string[] {
-  const told = request.kind === 'operation' ? (request.told?.urls ?? []) : []
-  return secretsOf(argv, env, [...(catalog === null ? [] : [catalog.url]), ...told])
+  const urls = request.kind === 'operation' ? urlsOf(request.operation) : []
+  return secretsOf(argv, env, [...(catalog === null ? [] : [catalog.url]), ...urls])
 }
 
 function commandOf({ request }: Parsed): string {
@@ -155,26 +157,11 @@ async function perform(
   if (request.kind === 'ctl') return await control(request, session, surroundings)
   let { operation } = request
   const { told } = request
-  const catalog = 'catalog' in operation ? globals.catalog : null
+  const catalog = storeOf(operation, 'catalog') === undefined ? null : globals.catalog
   const line = commandLine(argv, catalog, secrets, { env, ...told?.printed })
-  if (operation.kind === 'rollback') {
-    const { confirmRollback } = await import('./confirm.ts')
-    const confirmation = await confirmRollback(operation, line, mode === 'tui', session, surroundings)
-    if ('exitCode' in confirmation) return confirmation.exitCode
-    operation = confirmation.operation
-  }
-  if (operation.kind === 'archive') {
-    const { confirmDrop } = await import('./archive-confirm.ts')
-    const confirmation = await confirmDrop(operation, line, mode === 'tui', session, surroundings)
-    if ('exitCode' in confirmation) return confirmation.exitCode
-    operation = confirmation.operation
-  }
-  if (operation.kind === 'archive-adopt') {
-    const { confirmAdopt } = await import('./archive-confirm.ts')
-    const confirmation = await confirmAdopt(operation, line, mode === 'tui', session, surroundings)
-    if ('exitCode' in confirmation) return confirmation.exitCode
-    operation = confirmation.operation
-  }
+  const confirmation = await confirmed(operation, line, mode === 'tui', session, surroundings)
+  if ('exitCode' in confirmation) return confirmation.exitCode
+  operation = confirmation.operation
   const { notes, warnings, next } = told ?? {}
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
   if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals) && !isLogged(told, globals)) {
@@ -188,20 +175,9 @@ async function perform(
   return (await session.run(operation, line, more)).exitCode
 }
 
-const LONG: ReadonlySet<Operation['kind']> = new Set([
-  'import',
-  'batch-import',
-  'validate',
-  'performance-compare',
-  'copy',
-  'diff',
-  'archive',
-  'restore',
-])
-
 /** Commands that are watched rather than read; a plan is read. */
 function isLong(operation: Operation): boolean {
-  return LONG.has(operation.kind) && !('dryRun' in operation && operation.dryRun)
+  return declarationOf(operation.kind).shape === 'long' && !isPlanOnly(operation)
 }
 
 /** A deadline is for those who are not there to watch. @throws SluiceError BAD_FLAG where the screen is insisted on */

@@ -1,7 +1,6 @@
 /** `sluice [PATH|URL]`: the terminal UI on a lake, or without a terminal a list of what is there. */
 import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import type { Operation } from '../engine/operation.ts'
 import { hasOneOpener, isCatalogUrl, isCopyUrl } from '../engine/systems.ts'
 import type { Event } from '../model/event.ts'
 import { isS3Url } from '../model/lake-url.ts'
@@ -10,6 +9,8 @@ import type { CatalogChoice } from './catalog-choice.ts'
 import type { RunToShow, Surroundings } from './ports.ts'
 import { openTranscript } from './transcript.ts'
 import type { TranscriptOptions } from './transcript.ts'
+import { storeOf } from '../engine/operations/facts.ts'
+import type { Operation } from '../engine/operations/list.ts'
 
 /** What `sluice PATH` does without a terminal: it lists, and changes nothing. */
 export function listInstead(target: string): { readonly operation: Operation; readonly words: readonly string[] } {
@@ -78,20 +79,11 @@ export async function showRun(
 
 /** What the other screens show while a command runs: what it works on. */
 function besideRun(operation: Operation): Opened {
-  if (
-    operation.kind === 'copy' ||
-    operation.kind === 'diff' ||
-    operation.kind === 'archive' ||
-    operation.kind === 'restore'
-  )
-    return { lake: null, catalog: null, database: operation.from }
-  const lake =
-    'path' in operation
-      ? (operation.path ?? null)
-      : 'table' in operation && operation.table !== undefined && isPlace(operation.table)
-        ? operation.table
-        : null
-  return { lake, catalog: 'catalog' in operation ? (operation.catalog ?? null) : null, database: null }
+  const database = storeOf(operation, 'database')
+  if (database !== undefined) return { lake: null, catalog: null, database }
+  const table = storeOf(operation, 'table')
+  const lake = storeOf(operation, 'lake') ?? (table !== undefined && isPlace(table) ? table : null)
+  return { lake, catalog: storeOf(operation, 'catalog') ?? null, database: null }
 }
 
 /** Shows the UI until the user leaves it; then prints what it leaves behind. Resolves with the exit code. */

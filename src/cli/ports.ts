@@ -1,9 +1,10 @@
 /** What the command line needs from the engine and the terminal UI. Both are loaded on demand, and replaced in tests. */
-import type { Operation, RunFinished } from '../engine/operation.ts'
+import type { RunFinished } from '../engine/operation.ts'
 import type { Workbench } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import type { Clock } from '../shared/clock.ts'
+import type { Operation } from '../engine/operations/list.ts'
 
 export type RunOptions = {
   readonly interrupt: Interrupt

@@ -8,7 +8,7 @@ import { CheckLines } from './check-lines.ts'
 import { COPY_PLAN_COLUMNS, copyPlanRow, DIFFERENCE_COLUMNS, differenceRows, typeMap } from './copy-listings.ts'
 import { oneLine } from './format.ts'
 import type { Face } from './face.ts'
-import { LISTING_COMMANDS } from './listing-kinds.ts'
+import { declarationOfCommand } from '../engine/operations/facts.ts'
 import { listingOf, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from './listings.ts'
 import { Narrator } from './narrator.ts'
 import type { Block, Word } from './block.ts'
@@ -152,7 +152,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   return {
     event: (event, part) => {
       if (event.type === 'run.started') {
-        listingCommand = LISTING_COMMANDS.has(event.command)
+        listingCommand = printsOnly(event.command)
         questions = 0
         origin ??= Date.parse(event.ts)
         narrator = new Narrator(options.verbose, origin, part, dryRun)
@@ -168,4 +168,10 @@ export function textFace(output: Output, options: TextOptions): Face {
     },
     close: endListing,
   }
+}
+
+/** Whether a command says only how it ends: what it prints is what it is for. `ctl` is no operation. */
+function printsOnly(command: string): boolean {
+  const shape = declarationOfCommand(command)?.shape
+  return shape === 'listing' || shape === 'answer' || command === 'ctl'
 }

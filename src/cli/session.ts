@@ -1,6 +1,7 @@
 /** One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown. */
 import { hostname, userInfo } from 'node:os'
-import type { Operation, RunFinished } from '../engine/operation.ts'
+import type { RunFinished } from '../engine/operation.ts'
+import { declarationOf } from '../engine/operations/facts.ts'
 import type { Event, EventBody } from '../model/event.ts'
 import { Interrupter } from '../shared/abort.ts'
 import { isoTime } from '../shared/clock.ts'
@@ -13,11 +14,11 @@ import type { FaceOptions } from './faces.ts'
 import { sayings, withNext } from './beginning.ts'
 import type { Beginning } from './beginning.ts'
 import { durationText, oneLine } from './format.ts'
-import { LISTING_KINDS } from './listing-kinds.ts'
 import { openOutput } from './output.ts'
 import type { Output } from './output.ts'
 import type { Surroundings } from './ports.ts'
 import { EXIT_OF_SIGNAL, watchSignals } from './signals.ts'
+import type { Operation } from '../engine/operations/list.ts'
 
 /** Of a fresh Cassandra, and of a fresh YugabyteDB. */
 const DEFAULT_PASSWORDS: ReadonlySet<string> = new Set(['cassandra', 'yugabyte'])
@@ -140,7 +141,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
     emit,
     redact: (text) => redactText(text, options.secrets),
     run: async (operation, commandLine, { part = false, listen, notes = [], warnings = [], next } = {}) => {
-      listing = LISTING_KINDS.has(operation.kind)
+      listing = declarationOf(operation.kind).shape === 'listing'
       const began = clock.ticks()
       let started = false
       let last: RunFinished | null = null

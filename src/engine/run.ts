@@ -4,9 +4,11 @@ import type { Clock } from '../shared/clock.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
 import type { Dec, Event, EventBody, RunStatus } from '../model/event.ts'
-import type { Operation, RunControl, RunFinished } from './operation.ts'
+import type { RunControl, RunFinished } from './operation.ts'
 import type { Ending, Run } from './run-context.ts'
 import { newRunId } from './run-id.ts'
+import { declarationOf, endsOf } from './operations/facts.ts'
+import { OPERATIONS, type Operation } from './operations/list.ts'
 
 export type RunOptions = {
   readonly interrupt: Interrupt
@@ -53,13 +55,12 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   }
   emit({
     type: 'run.started',
-    command: operation.kind === 'diff-undo' ? 'diff' : operation.kind,
+    command: declarationOf(operation.kind).event ?? operation.kind,
     tool: options.tool,
-    ...(await endpoints(operation)),
+    ...endsOf(operation),
     ...(await resumed(operation)),
   })
   try {
-    const { perform } = await import('./operations/index.ts')
     const ending = await perform(operation, run)
     return finish(ending, ending.error ?? null)
   } catch (error) {
@@ -90,19 +91,10 @@ async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?
   }
 }
 
-async function endpoints(operation: Operation): Promise<{ source?: string; target?: string }> {
-  const { redactUrl } = await import('../shared/redact.ts')
-  const source =
-    'from' in operation && operation.from !== undefined
-      ? redactUrl(operation.from)
-      : 'path' in operation
-        ? operation.path
-        : 'table' in operation
-          ? operation.table
-          : undefined
-  const target = 'catalog' in operation ? operation.catalog : 'to' in operation ? operation.to : undefined
-  return {
-    ...(source === undefined ? {} : { source }),
-    ...(target === undefined ? {} : { target: redactUrl(target) }),
+/** Each operation loads what it needs when it runs. @throws whatever the operation throws */
+async function perform(operation: Operation, run: Run): Promise<Ending> {
+  const { load } = OPERATIONS[operation.kind] as {
+    load: () => Promise<(operation: Operation, run: Run) => Promise<Ending>>
   }
+  return (await load())(operation, run)
 }

@@ -4,7 +4,8 @@
  */
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { CommitEvent, Event, FileEvent, RunEvent } from '../model/event.ts'
-import type { AsOf, Operation, TableWish } from './operation.ts'
+import type { AsOf, TableWish } from './operation.ts'
+import type { Operation } from './operations/list.ts'
 
 export type CatalogState =
   | { readonly state: 'none' }

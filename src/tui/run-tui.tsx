@@ -1,6 +1,5 @@
 /** The terminal UI as one call: takes the terminal, runs until the user leaves, gives it back. */
 import { render } from 'ink'
-import type { Operation } from '../engine/operation.ts'
 import type { Workbench } from '../engine/workbench.ts'
 import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
@@ -14,6 +13,7 @@ import { initialState } from './state/state.ts'
 import { createStore } from './state/store.ts'
 import { ScreenWriter, sizeOf } from './terminal/screen-writer.ts'
 import { clipboardSequence, Takeover } from './terminal/takeover.ts'
+import type { Operation } from '../engine/operations/list.ts'
 
 export type TuiOptions = {
   readonly workbench: Workbench

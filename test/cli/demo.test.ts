@@ -5,12 +5,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { runDemo } from '../../src/cli/demo.ts'
 import type { DemoOptions } from '../../src/cli/demo.ts'
 import { openSession } from '../../src/cli/session.ts'
-import type { Operation } from '../../src/engine/operation.ts'
 import type { Event, EventBody, RunStatus } from '../../src/model/event.ts'
 import type { ErrorCode } from '../../src/shared/errors.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { stamped } from './recorded.ts'
 import { fakeSurroundings, playingEngine } from './surroundings.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 let cwd = ''
 beforeEach(() => {

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operation.ts'
 import {
   askedMeanwhile,
   commandsOf,
@@ -17,6 +16,7 @@ import type { Observer } from '../support/archive-observer.ts'
 import { ALL } from '../support/backend.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
 import { startArchiver } from './archive-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-kill-'))))

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operation.ts'
 import { commandsOf, countedBy, makeBookings, TABLE, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { startArchiver } from './archive-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-restore-kill-'))))

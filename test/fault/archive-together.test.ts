@@ -13,10 +13,10 @@ import {
   type Archived,
   type Form,
 } from '../support/archive-places.ts'
-import type { Operation } from '../../src/engine/operation.ts'
 import { someOf } from '../support/backend.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { startArchiver, untilStill } from './archive-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-together-'))))

@@ -4,10 +4,12 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
-import type { CopyOperation, Operation, RunFinished } from '../../src/engine/operation.ts'
+import type { CopyOperation, RunFinished } from '../../src/engine/operation.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { perform, type Place, type Ran } from '../support/copy-systems.ts'
+import type { DiffOperation } from '../../src/engine/operations/diff/declaration.ts'
+import type { DiffUndoOperation } from '../../src/engine/operations/diff-undo/declaration.ts'
 
 const PROGRAM = resolve(import.meta.dirname, 'copy-child.mjs')
 
@@ -48,7 +50,7 @@ export type Child = {
 
 /** Starts a copy, or what mends one, in a program of its own. */
 export function startCopy(
-  operation: Extract<Operation, { kind: 'copy' | 'diff' | 'diff-undo' }>,
+  operation: CopyOperation | DiffOperation | DiffUndoOperation,
   wishes: ChildWishes = {},
 ): Child {
   const child = spawn(process.execPath, [PROGRAM], {

@@ -6,10 +6,10 @@ import Database from 'better-sqlite3'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { Operation } from '../../src/engine/operation.ts'
 import { commandsOf, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { startArchiver } from '../fault/archive-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'sluice-clone-'))
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operation.ts'
 import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Ran } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 const why = await missing('postgresql')
 let folder = ''

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operation.ts'
 import { missing, perform } from '../support/copy-systems.ts'
 import { countedBy } from '../support/archive-places.ts'
 import { oldPostgresArchives, oldSqliteArchives } from '../support/old-archives.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 const STATES =
   'planned exporting exported verified landed published detached dropping dropped restored retracted failed'.split(' ')

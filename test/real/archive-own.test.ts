@@ -3,10 +3,10 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operation.ts'
 import { startArchiver } from '../fault/archive-kit.ts'
 import { commandsOf, makeBookings, type Archived } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 /** All that the catalogs say of a partition, and of what hangs on it. */
 const CATALOG = `

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operation.ts'
 import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Ran, type System } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 const PLACES: readonly (readonly [System, Form])[] = [
   ['sqlite', 'plain'],

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import type { Operation } from '../../src/engine/operation.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { CDM_SIT, CDM_SIT_MISSING } from '../support/cdm-sit.ts'
 import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
 import { perform, type Performed } from './operation-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 /** Comments of cqlsh; texts, which may hold what looks like one, come first. */
 const COMMENT = /'[^']*'|\/\*[\s\S]*?\*\/|--[^\n]*|^#[^\n]*/gm

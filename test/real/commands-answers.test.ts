@@ -1,10 +1,10 @@
 /** What the commands that read and prove answer, with the same rows and figures on every database. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operation.ts'
 import { shareOf } from '../support/backend.ts'
 import type { Said } from './commands-kit.ts'
 import { appendCommits, historyOf, openStage, syncOf, validateOf, type Stage } from './commands-stage.ts'
 import { batchOf } from './operation-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 let stage: Stage
 let catalog: string

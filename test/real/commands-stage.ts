@@ -2,16 +2,15 @@
 import { appendFileSync, cpSync, utimesSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { commitName } from '../../src/delta/log-path.ts'
-import type { Operation } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
 import { makeRoom } from '../support/backend.ts'
 import { add, temporaryFolder, type Line } from '../support/catalog-kit.ts'
 import { writeTable } from '../fault/lanes-kit.ts'
 import { command, type Said } from './commands-kit.ts'
+import type { FilesOperation } from '../../src/engine/operations/files/declaration.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 const LAKE = resolve(import.meta.dirname, '../../fixtures/lake')
-
-type Files = Extract<Operation, { kind: 'files' }>
 
 export type Stage = Disposable & {
   readonly folder: string
@@ -19,7 +18,7 @@ export type Stage = Disposable & {
   readonly catalog: string
   at(table: string): string
   read(table: string): { readonly table: string; readonly catalog: string }
-  files(table: string, more?: Partial<Files>): Files
+  files(table: string, more?: Partial<FilesOperation>): FilesOperation
   say(operation: Operation, stopAt?: (event: Event) => boolean): Promise<Said>
   lines(operation: Operation): Promise<string>
   /** For lists whose order is the database's own, or that of lanes. */

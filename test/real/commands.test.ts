@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commitName } from '../../src/delta/log-path.ts'
-import type { Operation } from '../../src/engine/operation.ts'
 import { makeRoom, ON_SERVER, shareOf } from '../support/backend.ts'
 import { appendCommits, historyOf, openStage, syncOf, validateOf, type Stage } from './commands-stage.ts'
 import { batchOf, importOf } from './operation-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 let stage: Stage
 let catalog: string

@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runOperation } from '../../src/engine/run.ts'
-import type { Operation } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { S3_AVAILABLE, startS3, type S3Server } from '../support/servers/s3.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 const ROUND_TRIP = 40
 

@@ -6,7 +6,6 @@ import { join, resolve } from 'node:path'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { GrantedRole, Operation } from '../../src/engine/operation.ts'
 import { parseGrants } from '../../src/catalog/mysql/rights.ts'
 import { relationNames } from '../../src/catalog/relation-names.ts'
 import { nameForSql } from '../../src/catalog/name-for-sql.ts'
@@ -23,6 +22,8 @@ import {
   type PostgresServer,
 } from '../support/servers/postgresql.ts'
 import { batchOf, importOf, perform } from './operation-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import type { GrantsOperation } from '../../src/engine/operations/grants/declaration.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const SECRET = 'login secret'
@@ -64,7 +65,7 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-const grantsOf = (catalog: string, role: GrantedRole, to: string, apply = true): Operation => ({
+const grantsOf = (catalog: string, role: GrantsOperation['role'], to: string, apply = true): Operation => ({
   kind: 'grants',
   catalog,
   role,

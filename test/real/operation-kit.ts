@@ -1,9 +1,11 @@
 /** Runs operations in this process, as a face would, and keeps what they say. */
-import type { Operation, RunFinished } from '../../src/engine/operation.ts'
+import type { RunFinished } from '../../src/engine/operation.ts'
 import { runOperation } from '../../src/engine/run.ts'
 import type { CheckEvent, Event } from '../../src/model/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock, type Clock } from '../../src/shared/clock.ts'
+import type { FsckOperation } from '../../src/engine/operations/fsck/declaration.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 export type Performed = {
   readonly finished: RunFinished
@@ -52,7 +54,7 @@ export function importOf(table: string, catalog: string): Operation {
   }
 }
 
-export function fsckOf(table: string, more: Partial<Extract<Operation, { kind: 'fsck' }>> = {}): Operation {
+export function fsckOf(table: string, more: Partial<FsckOperation> = {}): Operation {
   return { kind: 'fsck', table, asOf: {}, deep: false, seed: '0', outside: false, ...more }
 }
 

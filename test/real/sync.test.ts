@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { runOperation } from '../../src/engine/run.ts'
-import type { Operation, RunFinished } from '../../src/engine/operation.ts'
+import type { RunFinished } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+import type { SyncOperation } from '../../src/engine/operations/sync/declaration.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 const FIRST: readonly Line[] = [PROTOCOL, METADATA, add('a')]
 const MORE: readonly Line[] = [add('b'), remove('a')]
@@ -54,7 +56,7 @@ async function lakeOf(names: readonly string[]): Promise<Lake> {
   return { lake, file, url, [Symbol.dispose]: () => folder[Symbol.dispose]() }
 }
 
-const syncOf = (catalog: string, more: Partial<Extract<Operation, { kind: 'sync' }>> = {}): Operation => ({
+const syncOf = (catalog: string, more: Partial<SyncOperation> = {}): Operation => ({
   kind: 'sync',
   tables: [],
   catalog,

@@ -2,12 +2,12 @@
 import { cpSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openWorkbench } from '../../src/engine/open-workbench.ts'
-import type { Operation } from '../../src/engine/operation.ts'
 import type { RunningOperation, TableRow, Workbench } from '../../src/engine/workbench.ts'
 import type { Event } from '../../src/model/event.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 export const FIXTURE_LAKE = resolve(import.meta.dirname, '../../fixtures/lake')
 const DEADLINE_MS = 20_000

@@ -1,8 +1,8 @@
 /** Small tables to archive: native partitions of PostgreSQL, and plain tables; and the commands that a person would give. */
 import { join } from 'node:path'
-import type { Operation } from '../../src/engine/operation.ts'
 import { perform, type Place, type Ran } from './copy-systems.ts'
 import { Observer } from './archive-observer.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 export const TABLE = 'bookings'
 /** Quarters that are archived, and the day behind each. */

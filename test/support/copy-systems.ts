@@ -5,10 +5,11 @@ import { inject } from 'vitest'
 import { NEVER, type Interrupt } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import type { Event } from '../../src/model/event.ts'
-import type { CopyOperation, Operation, RunControl, RunFinished } from '../../src/engine/operation.ts'
+import type { CopyOperation, RunControl, RunFinished } from '../../src/engine/operation.ts'
 import { runOperation } from '../../src/engine/run.ts'
 import type { Answer } from '../setup/servers.ts'
 import { d1Account } from './servers/d1-account.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 /** Those that speak SQL. */
 export type System = 'postgresql' | 'mysql' | 'sqlite' | 'duckdb' | 'd1'

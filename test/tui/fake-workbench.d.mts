@@ -1,6 +1,6 @@
-import type { Operation } from '../../src/engine/operation.ts'
 import type { RunningOperation, Workbench } from '../../src/engine/workbench.ts'
 import type { EventBody } from '../../src/model/event.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 
 export const NOW: number
 

@@ -1,6 +1,5 @@
 /** archive, restore: their flags. */
 import type { Argv } from 'yargs'
-import type { Operation } from '../../engine/operation.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { ARCHIVING_FLAGS, declareArchiving, readArchiving } from '../archive-flags.ts'
 import { flag, given, list, optionalText, text } from '../arguments.ts'
@@ -12,6 +11,7 @@ import type { ConfigDefaults } from '../config.ts'
 import { optionalDuration } from '../duration.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
+import type { Operation } from '../../engine/operations/list.ts'
 
 type Action = 'plan' | 'run' | 'list' | 'verify' | 'sweep' | 'hold' | 'release' | 'adopt'
 
@@ -232,7 +232,7 @@ function fromDatabase(
 ): Request {
   const from = chooseEnd('from', args, defaults, env)
   const add = from.origin === 'script' ? [from.printed] : []
-  return operate(operation(from.url), { printed: { add }, urls: [from.url] })
+  return operate(operation(from.url), { printed: { add } })
 }
 
 /** A name behind a flag is taken as it is, commas and all. */

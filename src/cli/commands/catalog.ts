@@ -133,7 +133,7 @@ const runs: Command = {
     const to = chooseEnd('to', args, context.defaults, context.env)
     return operate(
       { kind: 'copy-runs', to: to.url, limit, ...given('runId', run === undefined ? undefined : runOf(run)) },
-      { printed: {}, urls: [to.url] },
+      { printed: {} },
     )
   },
 }

@@ -1,10 +1,11 @@
 /** What a file of commands exports for each of its commands. */
 import type { Argv } from 'yargs'
-import type { CheckFiles, Operation, RunFinished } from '../../engine/operation.ts'
+import type { CheckFiles, RunFinished } from '../../engine/operation.ts'
 import type { Arguments } from '../arguments.ts'
 import type { PrintedMore } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
 import type { ControlRequest } from '../ctl.ts'
+import type { Operation } from '../../engine/operations/list.ts'
 
 /** What is said and printed around an operation, beside its events. */
 export type Told = {
@@ -16,8 +17,6 @@ export type Told = {
   readonly warnings?: readonly string[]
   /** A file that the story of the run is written to beside the console. */
   readonly log?: string
-  /** URLs whose passwords must not be shown, beside those of the command line. */
-  readonly urls?: readonly string[]
   /** What to run next, where that is another command than the same once more. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }

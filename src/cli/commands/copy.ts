@@ -273,7 +273,6 @@ function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, 
     // A run that goes on must not begin anew.
     printed: { add: [...add, ...more], drop: ['--restart'], dropValued: ['--run-id'] },
     notes,
-    urls: [ends.from.url, ends.to.url],
     next: (finished, runId) => retryCommand(finished, runId, ends),
   }
 }

@@ -34,7 +34,7 @@ function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestC
   const to = chooseEnd('to', args, defaults, env)
   const tables = [...list(args, 'table'), ...list(args, 'tables')]
   const add = to.origin === 'script' ? [to.printed] : []
-  return operate({ kind: 'diff-undo', runId, to: to.url, tables }, { printed: { add }, urls: [to.url] })
+  return operate({ kind: 'diff-undo', runId, to: to.url, tables }, { printed: { add } })
 }
 
 /** What is mended: by its flags, else as `spark.cdm.autocorrect.*` say. */
@@ -105,7 +105,7 @@ const diff: Command = {
       throw new SluiceError('BAD_FLAG', '--fix and --undo exclude each other', { hint: 'leave one of the two out' })
     }
     if (undo !== undefined) return undoRequest(undo, args, context)
-    const { selection, ends, cdm, add } = readSelection(args, context)
+    const { selection, cdm, add } = readSelection(args, context)
     const mending = mendingOf(args, cdm)
     for (const name of ['fix-counters', 'overwrite-newer']) {
       if (!flag(args, name) || mending.fix) continue
@@ -129,7 +129,6 @@ const diff: Command = {
       {
         printed: { add, dropValued: ['--run-id'] },
         notes: cdm?.notes ?? [],
-        urls: [ends.from.url, ends.to.url],
       },
     )
   },
@@ -157,7 +156,6 @@ const retryQuarantine: Command = {
       },
       {
         printed: { add: scripted.map(({ printed }) => printed) },
-        urls: [to.url, ...(source === null ? [] : [source.url])],
       },
     )
   },

@@ -13,8 +13,7 @@ const doctor: Command = {
   },
   request: (args, context) => {
     const word = optionalText(args, 'path')
-    if (word !== undefined && isCopyUrl(word))
-      return operate({ kind: 'doctor', catalog: word }, { printed: {}, urls: [word] })
+    if (word !== undefined && isCopyUrl(word)) return operate({ kind: 'doctor', catalog: word }, { printed: {} })
     return operate({
       kind: 'doctor',
       ...given('catalog', context.optionalCatalog()),

@@ -1,11 +1,11 @@
 /** grants: its flags. */
-import type { GrantedRole } from '../../engine/operation.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, text } from '../arguments.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
+import type { GrantsOperation } from '../../engine/operations/grants/declaration.ts'
 
-const ROLES: readonly GrantedRole[] = ['reader', 'importer', 'admin']
+const ROLES: readonly GrantsOperation['role'][] = ['reader', 'importer', 'admin']
 
 const grants: Command = {
   declare: (yargs) => {

@@ -30,7 +30,7 @@ const query: Command = {
         query: text(args, 'query'),
         ...readRows(args),
       },
-      { printed: { add: from.origin === 'script' ? [from.printed] : [] }, urls: [from.url] },
+      { printed: { add: from.origin === 'script' ? [from.printed] : [] } },
     )
   },
 }

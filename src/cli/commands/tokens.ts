@@ -49,7 +49,7 @@ const tokens: Command = {
         sample: count(args, 'sample', 1, MOST_WINDOWS),
         seed: text(args, 'seed'),
       },
-      { printed: { add }, urls: [from.url] },
+      { printed: { add } },
     )
   },
 }

@@ -10,12 +10,10 @@ import { DeltaTable } from '../../delta/table.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { withTable } from '../lake/table-source.ts'
-import type { Operation } from '../operation.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { pathOfLocation } from '../../model/lake-url.ts'
 import type { Run } from '../run-context.ts'
-
-type Fsck = Extract<Operation, { kind: 'fsck' }>
+import type { FsckOperation } from '../operations/fsck/declaration.ts'
 
 export type FsckFile = {
   /** As the log has it. */
@@ -48,7 +46,11 @@ export type Subject = {
  * @throws SluiceError of resolving the table and reading its log; TABLE_FEATURE and PROTOCOL_VERSION for tables that cannot be read; HISTORY_MISSING
  * where `--since` goes back behind what is known
  */
-export async function withSubject<T>(operation: Fsck, run: Run, body: (subject: Subject) => Promise<T>): Promise<T> {
+export async function withSubject<T>(
+  operation: FsckOperation,
+  run: Run,
+  body: (subject: Subject) => Promise<T>,
+): Promise<T> {
   const { stop: abort } = run.interrupt
   return withTable(
     operation.table,

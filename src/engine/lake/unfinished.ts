@@ -6,10 +6,11 @@ import { catalogPresence } from '../../catalog/migrate.ts'
 import { dec, type Dec } from '../../model/event.ts'
 import { isS3Url, parseLakeUrl } from '../../model/lake-url.ts'
 import { mayHoldCatalog } from '../catalog-url.ts'
-import type { Operation } from '../operation.ts'
 import { openCatalogDatabase } from '../registry.ts'
+import type { ImportOperation } from '../operations/import/declaration.ts'
+import type { BatchImportOperation } from '../operations/batch-import/declaration.ts'
 
-type Import = Extract<Operation, { kind: 'import' | 'batch-import' }>
+type Import = ImportOperation | BatchImportOperation
 
 /** @returns the newest of their ids, and the actions they have done together; nothing when there are none */
 export async function unfinishedImports(operation: Import): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {

@@ -1,24 +1,10 @@
 /** What crosses between threads. Plain data only. */
 import type { ErrorInfo, ErrorKind, SluiceError } from '../../shared/errors.ts'
 import type { ImportResult } from '../../catalog/import/import-table.ts'
-import type { Event, EventBody } from '../../model/event.ts'
+import type { EventBody } from '../../model/event.ts'
 import type { ImportSettings, ImportTarget } from '../lake/import-one.ts'
-import type { Operation } from '../operation.ts'
 
 export type Identity = { readonly tool: string; readonly actor: string; readonly host: string }
-
-/** Cells of the shared flags: a thread in a synchronous loop sees no message, but it can look here. */
-export const FLAG = { stop: 0, abort: 1, paused: 2, lanes: 3 } as const
-export const FLAG_BYTES = 16
-
-export type OperationStart = {
-  readonly operation: Operation
-  readonly identity: Identity
-  readonly commandLine: string
-  readonly flags: SharedArrayBuffer
-}
-export type OperationMessage =
-  { readonly type: 'event'; readonly event: Event } | { readonly type: 'done'; readonly exitCode: number }
 
 /** An error as plain data: whole, and without its stack and its cause. */
 export type Packed = { readonly info: ErrorInfo; readonly kind: ErrorKind }

@@ -4,7 +4,7 @@ import { Interrupter } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { RunControl, Wish } from '../operation.ts'
 import { runOperation } from '../run.ts'
-import { FLAG, type OperationMessage, type OperationStart } from './messages.ts'
+import { FLAG, type OperationMessage, type OperationStart } from './operation-messages.ts'
 
 const LOOK_EVERY_MS = 40
 

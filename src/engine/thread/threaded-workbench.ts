@@ -5,18 +5,12 @@ import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import type { Event } from '../../model/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { Operation, Wish } from '../operation.ts'
+import type { Wish } from '../operation.ts'
 import type { RunningOperation, Workbench } from '../workbench.ts'
-import {
-  FLAG,
-  FLAG_BYTES,
-  type Answer,
-  type Identity,
-  type OperationMessage,
-  type OperationStart,
-  type QueryMethod,
-  type Question,
-} from './messages.ts'
+import type { Answer, Identity, QueryMethod, Question } from './messages.ts'
+import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './operation-messages.ts'
+import { withUrls } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
 
 /** How long an aborted operation may take to roll back, and a question to be broken off, before its thread is ended, ms. */
 const GRACE_MS = 8_000
@@ -81,11 +75,7 @@ export class ThreadedWorkbench implements Workbench {
 
   /** The UI knows databases by their labels only; URLs, which may hold passwords, are put in here. */
   #withUrls(operation: Operation): Operation {
-    const whole = (label: string): string => this.#urls.get(label) ?? label
-    if (operation.kind === 'copy' || operation.kind === 'tokens') return { ...operation, from: whole(operation.from) }
-    if (operation.kind === 'discover-database') return { ...operation, url: whole(operation.url) }
-    if (!('catalog' in operation) || operation.catalog === undefined) return operation
-    return { ...operation, catalog: whole(operation.catalog) }
+    return withUrls(operation, (label) => this.#urls.get(label) ?? label)
   }
 
   #ask<T>(method: QueryMethod, given: readonly unknown[]): Promise<T> {

@@ -8,6 +8,7 @@ import { shownPartition } from '../state/archive-shown.ts'
 import { copyLayout } from '../state/copy-layout.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { cursorRow, openedDatabase, targetRows } from '../state/tables-list.ts'
+import { isShownAs } from '../run/run-screen.ts'
 
 export type When = (state: State) => boolean
 
@@ -72,7 +73,8 @@ export const rests: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'p
 /** The run that works, where it has lanes that can be turned: a comparison and an archive go their way alone. */
 const turned = (s: State): RunView | undefined => {
   const run = activeRun(s)
-  return run?.operation.kind === 'diff' || run?.archiving != null ? undefined : run
+  if (run === undefined || run.archiving !== null || isShownAs(run.operation, 'differences')) return undefined
+  return run
 }
 /** Whether what runs is a copy. */
 export const copies: When = (s) => (activeRun(s)?.copy ?? null) !== null

@@ -4,6 +4,7 @@ import { countDec, numberOf, seconds } from '../draw/format.ts'
 import { foldFsck } from './fsck-fold.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { bytesNow, doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
+import { isShownAs } from './run-screen.ts'
 
 const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
   list.length < keep ? [...list, item] : [...list.slice(list.length - keep + 1), item]
@@ -122,7 +123,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         ...run,
         lanes: run.lanes.filter((l) => l.table !== event.table),
         // Of a comparison no chunk says what was done.
-        doneBefore: run.doneBefore + (run.operation.kind === 'diff' ? comparedIn(run, event.table) : 0),
+        doneBefore: run.doneBefore + (isShownAs(run.operation, 'differences') ? comparedIn(run, event.table) : 0),
         results: last(run.results, event, KEPT_RESULTS),
         counts: { ...run.counts, [event.status]: run.counts[event.status] + 1 },
         errors: event.error === undefined ? run.errors : last(run.errors, event.error, KEPT_RESULTS),

@@ -1,11 +1,12 @@
 /** What is known of one run, folded from its events. Bounded: lists keep their newest entries, counters keep the rest. */
-import type { Operation } from '../../engine/operation.ts'
 import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { ArchiveProgress } from './archiving/archive-progress.ts'
 import { CopyProgress } from './copy/copy-progress.ts'
 import { NO_FSCK, type FsckView } from './fsck-view.ts'
 import type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
+import type { Operation } from '../../engine/operations/list.ts'
+import { isShownAs } from './run-screen.ts'
 
 export type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
 
@@ -108,8 +109,8 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     lanes: [],
     wantedLanes: null,
     wantedRate: null,
-    copy: operation.kind === 'copy' ? new CopyProgress() : null,
-    archiving: operation.kind === 'archive' || operation.kind === 'restore' ? new ArchiveProgress(operation) : null,
+    copy: isShownAs(operation, 'copy') ? new CopyProgress() : null,
+    archiving: isShownAs(operation, 'archiving') ? new ArchiveProgress(operation) : null,
     counts: { ok: 0, current: 0, failed: 0, refused: 0, stopped: 0, skipped: 0 },
     results: [],
     checks: [],
@@ -119,7 +120,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     differences: [],
     differenceCount: 0,
     comparing: null,
-    fsck: operation.kind === 'fsck' ? NO_FSCK : null,
+    fsck: isShownAs(operation, 'findings') ? NO_FSCK : null,
     errors: [],
     samples: [{ at: now, done: 0, bytes: 0 }],
     finished: null,

@@ -1,8 +1,8 @@
 /** Operations that keys start, and the command lines that do the same without the UI. */
-import type { Operation } from '../../engine/operation.ts'
 import type { TableRow } from '../../engine/workbench.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
+import type { Operation } from '../../engine/operations/list.ts'
 
 /** The command line's own defaults: the printed command would else not do the same. */
 const BATCH_SIZE = 10_000

@@ -1,11 +1,12 @@
 /** Everything that can change the state. */
-import type { AsOf, Operation } from '../../engine/operation.ts'
+import type { AsOf } from '../../engine/operation.ts'
 import type { Event, RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { Dialog, Flash, LogEntry, SlotName, SlotValues } from './state.ts'
 import type { TextField } from './text-field.ts'
+import type { Operation } from '../../engine/operations/list.ts'
 
 export type Loaded = {
   [K in SlotName]: {

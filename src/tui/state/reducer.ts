@@ -10,6 +10,7 @@ import { READING } from './ring-shown.ts'
 import type { Database, Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
 import { NO_SELECTION, START } from './state.ts'
 import { visibleRows } from './tables-list.ts'
+import { isShownAs } from '../run/run-screen.ts'
 
 /** The ring of the log; the whole log is a file's business. */
 export const LOG_LINES = 2000
@@ -138,7 +139,7 @@ function reduce(state: State, action: Action): State {
       return { ...state, runs: { ...state.runs, queue: action.take === 0 ? [] : state.runs.queue.slice(action.take) } }
     case 'run-added': {
       const run = freshRun(action.id, action.operation, action.commandLine, action.now)
-      const compare = action.operation.kind === 'performance-compare'
+      const compare = isShownAs(action.operation, 'compare')
       const screen = action.show ? (compare ? 'compare' : 'runs') : state.screen
       const runs = {
         ...state.runs,

@@ -2,6 +2,7 @@
 import type { RunView } from '../run/run-view.ts'
 import { geometry } from './geometry.ts'
 import type { State } from './state.ts'
+import { isShownAs } from '../run/run-screen.ts'
 
 export type RunLayout = {
   readonly wide: boolean
@@ -20,7 +21,7 @@ export function runLayout(state: State, run: RunView): RunLayout {
   const chart = wide && rows >= 38 && run.plan !== null ? 6 : 0
   const head = wide ? 5 : 4
   const lanes =
-    run.finished !== null || run.checks.length > 0 || run.operation.kind === 'diff'
+    run.finished !== null || run.checks.length > 0 || isShownAs(run.operation, 'differences')
       ? 0
       : Math.max(1, Math.min(run.lanes.length, rows >= 38 ? 16 : 5))
   const left = body - head - chart - (chart > 0 ? 1 : 0) - (lanes > 0 ? lanes + 2 : 0) - 1

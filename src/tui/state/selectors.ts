@@ -4,6 +4,7 @@ import type { QuestionEvent, RunEvent } from '../../model/event.ts'
 import type { RunView } from '../run/run-view.ts'
 import { isRunning } from '../run/run-view.ts'
 import { matches } from './tables-list.ts'
+import { isShownAs } from '../run/run-screen.ts'
 
 /** The run that works now. */
 export function activeRun(state: State): RunView | undefined {
@@ -83,7 +84,7 @@ export type Comparison = { readonly run: RunView; readonly table: string; readon
 
 /** What the Compare screen shows: the answers for the table asked last, each question with its newest answer. */
 export function comparison(state: State): Comparison | null {
-  const runs = state.runs.views.filter((run) => run.operation.kind === 'performance-compare')
+  const runs = state.runs.views.filter((run) => isShownAs(run.operation, 'compare'))
   const run = runs.at(-1)
   if (run === undefined) return null
   const table = tableOf(run)
@@ -95,7 +96,7 @@ export function comparison(state: State): Comparison | null {
   return { run, table, questions: [...questions.values()] }
 }
 
-const tableOf = (run: RunView): string => (run.operation.kind === 'performance-compare' ? run.operation.table : '')
+const tableOf = (run: RunView): string => (isShownAs(run.operation, 'compare') ? run.operation.table : '')
 
 /** Results of a run as its screen lists them: with `e` only what went wrong. */
 export function runResults(state: State, run: RunView): RunView['results'] {

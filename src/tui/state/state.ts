@@ -1,6 +1,6 @@
 /** Everything the screen shows, as one plain value. Reducers replace it, views read it, nothing else keeps state. */
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
-import type { AsOf, Operation } from '../../engine/operation.ts'
+import type { AsOf } from '../../engine/operation.ts'
 import type {
   CommitDetail,
   Feature,
@@ -17,6 +17,7 @@ import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { TextField } from './text-field.ts'
+import type { Operation } from '../../engine/operations/list.ts'
 
 export type Screen = 'tables' | 'runs' | 'compare' | 'log'
 

@@ -3,7 +3,8 @@ import { clockSpan, percent } from '../draw/format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { line, lineWidth, span, spread } from '../draw/line.ts'
 import { clean, cutMiddle, width } from '../draw/text.ts'
-import { redactUrl } from '../../shared/redact.ts'
+import { declarationOf, endsOf, storeOf } from '../../engine/operations/facts.ts'
+import type { Operation } from '../../engine/operations/list.ts'
 import { marksOf } from '../draw/theme.ts'
 import { hints } from '../keymap/lookup.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -14,24 +15,11 @@ import { around } from '../state/text-field.ts'
 import { isOneDatabase } from '../state/drawn-list.ts'
 import { cursorRow, visibleRows } from '../state/tables-list.ts'
 
-const DOING: Readonly<Record<string, string>> = {
-  import: 'importing',
-  'batch-import': 'importing',
-  validate: 'validating',
-  fsck: 'checking files',
-  'performance-compare': 'comparing',
-  rollback: 'rolling back',
-  copy: 'copying',
-  diff: 'comparing',
-  archive: 'archiving',
-  restore: 'restoring',
-  'retry-quarantine': 'trying set aside rows',
-}
-
 /** `importing 63 % · 0:17`: the state of the run in words, always there. */
 export function runState(run: RunView | undefined, now: number): string {
   if (run === undefined) return 'idle'
-  const named = DOING[run.operation.kind] ?? run.operation.kind
+  const { kind } = run.operation
+  const named = declarationOf(kind).doing ?? kind
   const doing = run.copy !== null && run.plan === null ? 'planning the copy' : named
   const word =
     run.phase === 'paused'
@@ -55,13 +43,17 @@ export function runState(run: RunView | undefined, now: number): string {
 function placeOf(state: State, room: number): string {
   const run = state.screen === 'runs' ? openRun(state) : null
   const { operation } = run ?? activeRun(state) ?? {}
-  if ((operation?.kind === 'copy' || operation?.kind === 'diff') && (run !== null || state.catalog === null))
-    return ends(redactUrl(operation.from), redactUrl(operation.to), room)
-  if (operation?.kind === 'archive' && (run !== null || state.catalog === null))
-    return operation.to === undefined ? redactUrl(operation.from) : ends(redactUrl(operation.from), operation.to, room)
-  if (operation?.kind === 'restore' && (run !== null || state.catalog === null)) return redactUrl(operation.from)
+  if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
+    const { source = '', target } = endsOf(operation)
+    return target === undefined ? source : ends(source, target, room)
+  }
   if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
   return state.catalog ?? state.databases[0]?.url ?? ''
+}
+
+/** Whether it is watched, and works on databases rather than on what is open. */
+function betweenDatabases(operation: Operation): boolean {
+  return declarationOf(operation.kind).shape === 'long' && storeOf(operation, 'database') !== undefined
 }
 
 /** Two URLs in `room` cells: who logs in is the first thing to go, then by what way. */

@@ -31,6 +31,7 @@ import { fsckLines } from './fsck.ts'
 import { minuteChart } from './minute-chart.ts'
 import { runMark } from './states.ts'
 import { withoutUrls } from './without-urls.ts'
+import { isShownAs } from '../run/run-screen.ts'
 
 function title(run: RunView): string {
   const { operation } = run
@@ -49,7 +50,7 @@ function totals(run: RunView): string {
   if (run.plan === null) {
     if (run.phase === 'starting') return 'planning …'
     if (run.fsck !== null) return run.finished === null ? 'listing the files of the table …' : ''
-    if (operation.kind === 'diff') return run.finished === null ? 'comparing rows of both sides …' : ''
+    if (isShownAs(operation, 'differences')) return run.finished === null ? 'comparing rows of both sides …' : ''
     if (doneNow(run) > 0) parts.push(`${count(doneNow(run))} done`)
     return parts.length === 0 ? 'no plan was told' : parts.join('   ')
   }
@@ -189,7 +190,7 @@ function resultsTitle(run: RunView, state: State): string {
 }
 
 function results(run: RunView, state: State, cells: number, rows: number): Line[] {
-  if (run.operation.kind === 'diff') {
+  if (isShownAs(run.operation, 'differences')) {
     const tables = run.results.slice(-Math.max(1, Math.floor(rows / 3)))
     const told = tables.map((result) => resultLine(result, state, false, cells))
     return block([...differenceLines(run, state, cells, Math.max(1, rows - told.length)), ...told], cells, rows + 1)

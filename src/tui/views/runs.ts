@@ -4,22 +4,20 @@ import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
-import type { Operation } from '../../engine/operation.ts'
 import { share } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
 import type { RunRow } from '../state/selectors.ts'
 import { runRows } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { runMark } from './states.ts'
+import { subjectsOf } from '../../engine/operations/facts.ts'
+import type { Operation } from '../../engine/operations/list.ts'
 
 /** What an operation is about: its table, or how many. */
 export function subject(operation: Operation): string {
-  if (operation.kind === 'copy' || operation.kind === 'diff' || operation.kind === 'archive')
-    return operation.tables.join(', ')
-  if ('table' in operation && operation.table !== undefined) return operation.table
-  if (operation.kind === 'batch-import')
-    return operation.only === undefined ? operation.path : `${operation.only.length} tables of ${operation.path}`
-  return 'path' in operation ? operation.path : ''
+  if (operation.kind === 'batch-import' && operation.only !== undefined)
+    return `${operation.only.length} tables of ${operation.path}`
+  return subjectsOf(operation).join(', ')
 }
 
 function cellsOf(

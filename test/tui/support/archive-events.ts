@@ -1,5 +1,6 @@
 /** Events of an archive run as an engine sends them. */
-import type { ArchiveOperation, RestoreOperation } from '../../../src/engine/archive-operations.ts'
+import type { ArchiveOperation } from '../../../src/engine/operations/archive-run/declaration.ts'
+import type { RestoreOperation } from '../../../src/engine/operations/restore/declaration.ts'
 import type { ArchivePlanEvent, ArchiveProgressEvent, ArchiveStateEvent } from '../../../src/model/archive-events.ts'
 import type { EventBody } from '../../../src/model/event.ts'
 

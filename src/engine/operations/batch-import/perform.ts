@@ -6,14 +6,12 @@ import type { TableOutcome } from '../../lake/import-one.ts'
 import { importInLanes } from '../../lake/lanes.ts'
 import { planTables, tellPlan, type PlanTarget } from '../../lake/plan.ts'
 import { lookText, walkLake } from '../../lake/walk.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
-
-type BatchImport = Extract<Operation, { kind: 'batch-import' }>
+import type { BatchImportOperation } from './declaration.ts'
 
 const BATCH_WAIT_MS = 10_000
 
-export async function batchImport(operation: BatchImport, run: Run): Promise<Ending> {
+export async function batchImport(operation: BatchImportOperation, run: Run): Promise<Ending> {
   const { catalog: url, only, dryRun } = operation
   const targets: PlanTarget[] = []
   const excluded: string[] = []

@@ -8,12 +8,10 @@ import { numRecordsOf } from '../../../delta/stats.ts'
 import { dec, type ChangeEvent } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { withTable } from '../../lake/table-source.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { ChangesOperation } from './declaration.ts'
 
-type Changes = Extract<Operation, { kind: 'changes' }>
-
-export async function changes(operation: Changes, run: Run): Promise<Ending> {
+export async function changes(operation: ChangesOperation, run: Run): Promise<Ending> {
   const { fromVersion: from, toVersion: to } = operation
   if (from > to) {
     throw new SluiceError('BAD_FLAG', `--from-version ${from} is above --to-version ${to}`, {

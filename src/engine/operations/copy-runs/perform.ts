@@ -6,13 +6,10 @@ import { chunkCounts, recordedChunks, recordedRuns, type RecordedRun } from '../
 import { hasLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { CopyRunsOperation } from './declaration.ts'
 
-export async function copyRuns(
-  { to, limit, runId }: Extract<Operation, { kind: 'copy-runs' }>,
-  run: Run,
-): Promise<Ending> {
+export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: Run): Promise<Ending> {
   await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
   await using ledger = await store.ledger()
   if (!(await hasLedger(ledger))) {

@@ -18,16 +18,15 @@ import { undoSurplusChanges } from '../../copy/ledger/surplus-changes.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { recorded } from '../../copy/recorded.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { DiffUndoOperation } from './declaration.ts'
 
-type Undo = Extract<Operation, { kind: 'diff-undo' }>
 type Around = { readonly to: CopyStore; readonly database: LedgerDatabase; readonly runId: bigint }
 
 /** Rows that are looked at together before any of them is put back. */
 const AT_ONCE = 200
 
-export async function diffUndo(operation: Undo, run: Run): Promise<Ending> {
+export async function diffUndo(operation: DiffUndoOperation, run: Run): Promise<Ending> {
   await using to = await openCopyStore(operation.to, { mode: 'write' })
   await using database = await to.ledger()
   if (!(await hasLedger(database))) {
@@ -56,7 +55,12 @@ export async function diffUndo(operation: Undo, run: Run): Promise<Ending> {
   return await recorded(ledger, row, () => undoAll(operation, repairs, { to, database, runId }, run))
 }
 
-async function undoAll(operation: Undo, repairs: readonly Repair[], around: Around, run: Run): Promise<Ending> {
+async function undoAll(
+  operation: DiffUndoOperation,
+  repairs: readonly Repair[],
+  around: Around,
+  run: Run,
+): Promise<Ending> {
   const keys = new Map(repairs.map(({ table }) => [`${table.schema}\u0000${table.name}`, table]))
   // Every table is looked at before the first row is touched: half an undo is none.
   const plans = new Map<string, TablePlan>()
@@ -146,7 +150,12 @@ async function putBack(plan: TablePlan, back: readonly Chain[], around: Repairin
 }
 
 /** @throws SluiceError where rows of the table cannot be put back */
-async function planOf(operation: Undo, table: Repair['table'], around: Around, run: Run): Promise<TablePlan> {
+async function planOf(
+  operation: DiffUndoOperation,
+  table: Repair['table'],
+  around: Around,
+  run: Run,
+): Promise<TablePlan> {
   const { to, database } = around
   const name = tableText(nameOf(table))
   const target = await tableAt(nameOf(table), to, run.interrupt.abort)

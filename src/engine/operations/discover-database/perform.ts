@@ -3,11 +3,11 @@ import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/co
 import { dec } from '../../../model/event.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { DiscoverDatabaseOperation } from './declaration.ts'
 
 export async function discoverDatabase(
-  { url, tables: patterns }: Extract<Operation, { kind: 'discover-database' }>,
+  { url, tables: patterns }: DiscoverDatabaseOperation,
   run: Run,
 ): Promise<Ending> {
   await using store = await openSourceStore(url)

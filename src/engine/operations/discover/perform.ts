@@ -5,13 +5,11 @@ import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { inOrder, lanesAt } from '../../lake/in-order.ts'
 import { lookText, walkLake } from '../../lake/walk.ts'
-import type { Operation } from '../../operation.ts'
 import { openLake, parquetRows } from '../../registry.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { DiscoverOperation } from './declaration.ts'
 
-type Discover = Extract<Operation, { kind: 'discover' }>
-
-export async function discover(operation: Discover, run: Run): Promise<Ending> {
+export async function discover(operation: DiscoverOperation, run: Run): Promise<Ending> {
   const { emit, interrupt } = run
   let tables = 0
   let unreadable = 0

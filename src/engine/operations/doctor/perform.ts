@@ -6,12 +6,10 @@ import { examineDatabase } from '../../doctor/database.ts'
 import { Examination } from '../../doctor/examination.ts'
 import { examineLake } from '../../doctor/lake.ts'
 import { examineProgram } from '../../doctor/program.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { DoctorOperation } from './declaration.ts'
 
-type Doctor = Extract<Operation, { kind: 'doctor' }>
-
-export async function doctor(operation: Doctor, run: Run): Promise<Ending> {
+export async function doctor(operation: DoctorOperation, run: Run): Promise<Ending> {
   const examination = new Examination(run.emit, run.interrupt.abort)
   await examineProgram(examination)
   if (operation.catalog !== undefined) await examineDatabase(examination, operation.catalog, run)

@@ -14,17 +14,15 @@ import type { SqlReader } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { NewLog, unwritable } from '../../lake/new-log.ts'
 import { readBack } from '../../read-back/index.ts'
-import type { Operation } from '../../operation.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, Run } from '../../run-context.ts'
 import { checkpointWriter } from '../../../stores/parquet.ts'
+import type { ExportLogOperation } from './declaration.ts'
 
 /** Versions that a warning names. */
 const MOST_NAMED = 10
 
-type ExportLog = Extract<Operation, { kind: 'export-log' }>
-
-export async function exportLog(operation: ExportLog, run: Run): Promise<Ending> {
+export async function exportLog(operation: ExportLogOperation, run: Run): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const by = await tableKey(await resolveTable(operation.table, database))
     // One state of the catalog, whatever imports go on beside.
@@ -73,7 +71,11 @@ async function beginsWithCheckpoint(reader: SqlReader, table: ReadableTable): Pr
 }
 
 /** Versions that get a checkpoint, ascending. @throws SluiceError BAD_FLAG where a log without any could not be read */
-function checkpointsOf({ checkpoint = 'base' }: ExportLog, table: ReadableTable, based: boolean): readonly number[] {
+function checkpointsOf(
+  { checkpoint = 'base' }: ExportLogOperation,
+  table: ReadableTable,
+  based: boolean,
+): readonly number[] {
   if (checkpoint === 'none') {
     if (!based) return []
     throw new SluiceError('BAD_FLAG', '--checkpoint none would write a log that cannot be read', {

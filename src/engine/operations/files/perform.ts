@@ -10,12 +10,10 @@ import { dec, type FileEvent } from '../../../model/event.ts'
 import { parsePredicate } from '../../../model/predicate.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { withTable } from '../../lake/table-source.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { FilesOperation } from './declaration.ts'
 
-type Files = Extract<Operation, { kind: 'files' }>
-
-export async function files(operation: Files, run: Run): Promise<Ending> {
+export async function files(operation: FilesOperation, run: Run): Promise<Ending> {
   const limit = operation.limit ?? Number.POSITIVE_INFINITY
   const totals = { version: 0, files: 0, bytes: 0n }
   const tell = (event: FileEvent): boolean => {

@@ -17,13 +17,11 @@ import { Places } from '../../fsck/places.ts'
 import { FsckProgress } from '../../fsck/progress.ts'
 import { FsckReport } from '../../fsck/report.ts'
 import { withSubject, type Subject } from '../../fsck/subject.ts'
-import type { Operation } from '../../operation.ts'
 import { parquetFooters } from '../../registry.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { FsckOperation } from './declaration.ts'
 
-type Fsck = Extract<Operation, { kind: 'fsck' }>
-
-export async function fsck(operation: Fsck, run: Run): Promise<Ending> {
+export async function fsck(operation: FsckOperation, run: Run): Promise<Ending> {
   const { ending, tableId, record } = await withSubject(operation, run, async (subject) => {
     const check = new Check(operation, subject, run)
     return { ending: await check.run(), tableId: subject.catalog?.tableId ?? null, record: check.record() }
@@ -61,7 +59,7 @@ function versionsText(versions: readonly number[]): string {
 }
 
 class Check {
-  readonly #operation: Fsck
+  readonly #operation: FsckOperation
   readonly #subject: Subject
   readonly #run: Run
   readonly #report: FsckReport
@@ -72,7 +70,7 @@ class Check {
   readonly #absent: Finding[] = []
   #looked = ''
 
-  constructor(operation: Fsck, subject: Subject, run: Run) {
+  constructor(operation: FsckOperation, subject: Subject, run: Run) {
     this.#operation = operation
     this.#subject = subject
     this.#run = run

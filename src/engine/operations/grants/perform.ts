@@ -6,13 +6,11 @@ import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { REPEATABLE, type SqlDatabase } from '../../../stores/port.ts'
 import { parseCatalogUrl } from '../../catalog-url.ts'
-import type { Operation } from '../../operation.ts'
 import { openCatalogDatabase } from '../../registry.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { GrantsOperation } from './declaration.ts'
 
-type Grants = Extract<Operation, { kind: 'grants' }>
-
-export async function grants(operation: Grants, run: Run): Promise<Ending> {
+export async function grants(operation: GrantsOperation, run: Run): Promise<Ending> {
   const { catalog, role, to, apply } = operation
   const { system } = parseCatalogUrl(catalog)
   if (system.file !== undefined) throw fileHasNoRoles(system.title, system.file)

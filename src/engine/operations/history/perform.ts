@@ -7,10 +7,8 @@ import { withTable, type TableSource } from '../../lake/table-source.ts'
 import { listLog } from '../../../delta/listing.ts'
 import { openLake } from '../../registry.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
-
-type HistoryOperation = Extract<Operation, { kind: 'history' }>
+import type { HistoryOperation } from './declaration.ts'
 
 export async function history(operation: HistoryOperation, run: Run): Promise<Ending> {
   let commits = 0

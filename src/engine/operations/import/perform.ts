@@ -3,13 +3,11 @@ import { dec } from '../../../model/event.ts'
 import { withWritableCatalog } from '../../catalog-session.ts'
 import { importAndTell } from '../../lake/import-one.ts'
 import { planTables, tellPlan } from '../../lake/plan.ts'
-import type { Operation } from '../../operation.ts'
 import { resolveForWriting } from '../../resolve.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { ImportOperation } from './declaration.ts'
 
-type Import = Extract<Operation, { kind: 'import' }>
-
-export async function importOne(operation: Import, run: Run): Promise<Ending> {
+export async function importOne(operation: ImportOperation, run: Run): Promise<Ending> {
   const { catalog: url, batchSize, allowRefused, waitMs } = operation
   const path = await resolveForWriting(operation.table, url)
   const target = {

@@ -17,13 +17,11 @@ import type { SqlDatabase, SqlReader, SqlTransaction } from '../../../stores/por
 import { withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
 import { isAlive } from '../../../shared/owner.ts'
-import type { Operation } from '../../operation.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { IndexOperation } from './declaration.ts'
 
-type Index = Extract<Operation, { kind: 'index' }>
-
-export async function indexColumns(operation: Index, run: Run): Promise<Ending> {
+export async function indexColumns(operation: IndexOperation, run: Run): Promise<Ending> {
   return withWritableCatalog(operation.catalog, run, operation.table, async (catalog) => {
     const { database } = catalog
     const table = await readableTable(database, await tableKey(await resolveTable(operation.table, database)))
@@ -54,7 +52,7 @@ type Guard = (transaction: SqlTransaction) => Promise<void>
 async function build(
   { database, indexes }: WritableCatalog,
   { tableId, latest: version }: ReadableTable,
-  operation: Index,
+  operation: IndexOperation,
   run: Run,
   guard: Guard,
 ): Promise<Ending> {
@@ -83,7 +81,13 @@ async function build(
   return { totals: { columns: dec(now.length), files: dec(files) } }
 }
 
-async function drop(database: SqlDatabase, tableId: string, operation: Index, run: Run, guard: Guard): Promise<Ending> {
+async function drop(
+  database: SqlDatabase,
+  tableId: string,
+  operation: IndexOperation,
+  run: Run,
+  guard: Guard,
+): Promise<Ending> {
   const known = await rangeColumns(database, tableId)
   // A column that the schema no longer has is found by the name it had.
   const found = await Promise.all(operation.columns.map((name) => namedRange(database, tableId, known, name)))

@@ -7,15 +7,13 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { inOrder } from '../../lake/in-order.ts'
-import type { Operation } from '../../operation.ts'
 import { openLake } from '../../registry.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { MigrationStatusOperation } from './declaration.ts'
+import type { RunsOperation } from '../runs/declaration.ts'
 
-type Status = Extract<Operation, { kind: 'migration-status' }>
-type Runs = Extract<Operation, { kind: 'runs' }>
-
-export async function migrationStatus(operation: Status, run: Run): Promise<Ending> {
+export async function migrationStatus(operation: MigrationStatusOperation, run: Run): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const rows = await readStatus(database, operation.tableId)
     if (rows.length === 0 && operation.tableId !== undefined) {
@@ -55,7 +53,7 @@ export async function migrationStatus(operation: Status, run: Run): Promise<Endi
   })
 }
 
-export async function recordedRuns(operation: Runs, run: Run): Promise<Ending> {
+export async function recordedRuns(operation: RunsOperation, run: Run): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const rows = await readAudit(database, operation.limit)
     for (const row of rows) {

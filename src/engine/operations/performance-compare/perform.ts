@@ -11,14 +11,12 @@ import { withCatalog } from '../../catalog-session.ts'
 import { Distance, latencyOf } from '../../compare/distance.ts'
 import { compareFailure, compareTable, type CompareSummary } from '../../compare/index.ts'
 import { compareReport, machineFacts } from '../../compare/report.ts'
-import type { Operation } from '../../operation.ts'
 import { openLake, parquetRows } from '../../registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { CompareOperation } from './declaration.ts'
 
-type Compare = Extract<Operation, { kind: 'performance-compare' }>
-
-export async function compare(operation: Compare, run: Run): Promise<Ending> {
+export async function compare(operation: CompareOperation, run: Run): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
   const body = async (database: SqlDatabase): Promise<Ending> => {
     const ref = await resolveTable(operation.table, database)

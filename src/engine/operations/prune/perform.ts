@@ -11,16 +11,15 @@ import { withCatalog, withWritableCatalog, type WritableCatalog } from '../../ca
 import { holderOf } from '../../holder.ts'
 import { isAlive } from '../../../shared/owner.ts'
 import { knownTables, namedTables, type KnownTable } from '../../lake/known-tables.ts'
-import type { Operation } from '../../operation.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { PruneOperation } from './declaration.ts'
 
-type Prune = Extract<Operation, { kind: 'prune' }>
 type Named = KnownTable & { readonly name: string }
 
 const WAIT_MS = 10_000
 
-export async function prune(operation: Prune, run: Run): Promise<Ending> {
+export async function prune(operation: PruneOperation, run: Run): Promise<Ending> {
   const { catalog: url, tables: names, dryRun } = operation
   const keep: Keep = 'versions' in operation.keep ? operation.keep : { sinceMs: run.clock.now() - operation.keep.forMs }
   const rows = new Map<string, number>()

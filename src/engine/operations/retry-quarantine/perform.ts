@@ -14,12 +14,10 @@ import { RunLedger } from '../../copy/ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
 import { planTable, type TableWishes } from '../../copy/plan/table-plan.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { RetryQuarantineOperation } from './declaration.ts'
 
-type Retry = Extract<Operation, { kind: 'retry-quarantine' }>
-
-export async function retryQuarantine(operation: Retry, run: Run): Promise<Ending> {
+export async function retryQuarantine(operation: RetryQuarantineOperation, run: Run): Promise<Ending> {
   await using to = await openCopyStore(operation.to, { mode: 'write' })
   await using database = await to.ledger()
   if (!(await hasLedger(database))) throw noLedger(to.label)

@@ -18,13 +18,12 @@ import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
 import { isAlive } from '../../../shared/owner.ts'
 import { dataFilesPresent } from '../../lake/data-files.ts'
-import type { CheckFiles, Operation } from '../../operation.ts'
+import type { CheckFiles } from '../../operation.ts'
 import { openLake, parquetRows } from '../../registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, Run } from '../../run-context.ts'
-
-type Verify = Extract<Operation, { kind: 'verify-rollback' }>
-type Rollback = Extract<Operation, { kind: 'rollback' }>
+import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
+import type { RollbackOperation } from './declaration.ts'
 
 type Subject = { readonly head: Head; readonly log: LogStore; readonly broken: boolean }
 /** The log was read in full, and only the counts differ: nothing would be lost if the catalog is what is wrong. */
@@ -40,7 +39,7 @@ const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
 
 type Verdict = { readonly problems: readonly string[]; readonly checks: number; readonly rows: RowCounts }
 
-export async function verifyRollback(operation: Verify, run: Run): Promise<Ending> {
+export async function verifyRollback(operation: VerifyRollbackOperation, run: Run): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const subject = await subjectOf(operation.table, database)
     const verdict = await verify(subject, database, operation.checkFiles, run)
@@ -60,7 +59,7 @@ function removalOf(commandLine: string, tableId: string): string {
   return `${same} --confirm=${shellQuote(tableId)}${behind}`
 }
 
-export async function rollback(operation: Rollback, run: Run): Promise<Ending> {
+export async function rollback(operation: RollbackOperation, run: Run): Promise<Ending> {
   const { head, log } = await withCatalog(operation.catalog, (database) => subjectOf(operation.table, database))
   const { tableId } = head
   if (operation.dryRun) {

@@ -2,15 +2,13 @@
 import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { withCatalog } from '../../catalog-session.ts'
-import type { Operation } from '../../operation.ts'
 import { rowValue } from '../../row-value.ts'
 import type { Ending, Run } from '../../run-context.ts'
-
-type Sql = Extract<Operation, { kind: 'sql' }>
+import type { SqlOperation } from './declaration.ts'
 
 const PAGE_ROWS = 500
 
-export async function sql(operation: Sql, run: Run): Promise<Ending> {
+export async function sql(operation: SqlOperation, run: Run): Promise<Ending> {
   const { limit, timeoutMs } = operation
   // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.
   const signal = run.interrupt.stop

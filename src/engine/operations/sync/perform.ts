@@ -8,10 +8,9 @@ import { inLanes } from '../../lake/in-lanes.ts'
 import { knownTables, namedTables, type KnownTable } from '../../lake/known-tables.ts'
 import { logFolder, syncTable, tellCurrent, type Proved, type Synced } from '../../lake/sync-one.ts'
 import { LogWatch } from '../../lake/watch.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { SyncOperation } from './declaration.ts'
 
-type Sync = Extract<Operation, { kind: 'sync' }>
 type Named = KnownTable & { readonly name: string }
 type Outcomes = Map<string, Synced>
 
@@ -19,7 +18,7 @@ const WAIT_MS = 10_000
 /** Statistics are made anew after so many actions. */
 const ACTIONS_A_FINISH = 10_000
 
-export async function sync(operation: Sync, run: Run): Promise<Ending> {
+export async function sync(operation: SyncOperation, run: Run): Promise<Ending> {
   const { catalog: url, tables, watch } = operation
   // A mistyped URL must not make a catalog, and a mistyped table must not start a run.
   await withNamed(url, tables)
@@ -48,7 +47,11 @@ async function tablesOf(database: SqlDatabase, names: readonly string[]): Promis
 }
 
 /** The tables that are watched as the catalog knows them now: those that were named, whatever became of their folders, or all there are. */
-async function tablesNow(database: SqlDatabase, listed: readonly Named[], { tables }: Sync): Promise<readonly Named[]> {
+async function tablesNow(
+  database: SqlDatabase,
+  listed: readonly Named[],
+  { tables }: SyncOperation,
+): Promise<readonly Named[]> {
   if (tables.length === 0) return tablesOf(database, [])
   const names = new Map(listed.map(({ tableId, name }) => [tableId, name]))
   const left = (await knownTables(database)).flatMap((table) => {
@@ -67,7 +70,7 @@ async function round(
   tables: readonly Named[],
   proved: Proved,
   outcomes: Outcomes,
-  { batchSize, parallel, watch }: Sync,
+  { batchSize, parallel, watch }: SyncOperation,
   run: Run,
 ): Promise<void> {
   await inLanes(tables, parallel, run, async (table, worker) => {
@@ -83,7 +86,7 @@ async function watchTables(
   catalog: WritableCatalog,
   listed: readonly Named[],
   proved: Proved,
-  operation: Sync,
+  operation: SyncOperation,
   run: Run,
 ): Promise<Ending> {
   const { stop } = run.interrupt

@@ -5,15 +5,15 @@ import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
-import type { Operation } from '../../operation.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { TokensOperation } from './declaration.ts'
 
 /** Parts that are named as the fullest and the emptiest. */
 const NAMED = 3
 
 /** @throws SluiceError NO_SUCH_TABLE, NO_RING where the table lies on no ring */
 export async function tokens(
-  { from, tables: patterns, splits, sample, seed }: Extract<Operation, { kind: 'tokens' }>,
+  { from, tables: patterns, splits, sample, seed }: TokensOperation,
   run: Run,
 ): Promise<Ending> {
   await using store = await openSourceStore(from)

@@ -8,17 +8,15 @@ import { readableTable } from '../../../catalog/catalog.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
-import type { Operation } from '../../operation.ts'
 import { openLake, scratchDatabase } from '../../registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, Run } from '../../run-context.ts'
+import type { ValidateOperation } from './declaration.ts'
 
 /** What lies behind the log. */
 const NOT_OPENED = 'data files and deletion vectors were not opened: sluice fsck TABLE opens them'
 
-type Validate = Extract<Operation, { kind: 'validate' }>
-
-export async function validate(operation: Validate, run: Run): Promise<Ending> {
+export async function validate(operation: ValidateOperation, run: Run): Promise<Ending> {
   const { emit, interrupt, clock } = run
   const ref = await withCatalog(operation.catalog, (database) => resolveTable(operation.table, database))
   const log = await openLake(ref.path)

@@ -1,5 +1,6 @@
 /** An archive run or a restore, folded from its events. It grows in place; a partition of a plan that nothing is done with is only counted. */
-import type { ArchiveOperation, RestoreOperation } from '../../../engine/archive-operations.ts'
+import type { ArchiveOperation } from '../../../engine/operations/archive-run/declaration.ts'
+import type { RestoreOperation } from '../../../engine/operations/restore/declaration.ts'
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../../../model/archive-events.ts'
 import type { ArchiveState } from '../../../model/archiving/state.ts'
 import type { Event } from '../../../model/event.ts'

@@ -1,0 +1,42 @@
+/** What destroys something asks for its name first, where its declaration says so. */
+import { declarationOf } from '../engine/operations/facts.ts'
+import type { Operation, OperationKind } from '../engine/operations/list.ts'
+import type { Surroundings } from './ports.ts'
+import type { Session } from './session.ts'
+
+type OfKind<K extends OperationKind> = Extract<Operation, { kind: K }>
+
+/** The operation with its confirmation, or the exit code when it may not be. */
+export type Confirmation<O> = { readonly operation: O } | { readonly exitCode: number }
+
+type Ask<O> = (
+  operation: O,
+  line: string,
+  interactive: boolean,
+  session: Session,
+  surroundings: Surroundings,
+) => Promise<Confirmation<O>>
+
+export const QUESTIONS: { readonly [K in OperationKind]?: () => Promise<Ask<OfKind<K>>> } = {
+  rollback: async () => (await import('./confirm.ts')).confirmRollback,
+  archive: async () => (await import('./archive-confirm.ts')).confirmDrop,
+  'archive-adopt': async () => (await import('./archive-confirm.ts')).confirmAdopt,
+}
+
+/**
+ * @param interactive whether somebody can be asked
+ * @throws SluiceError MISSING_CONFIRM
+ */
+export async function confirmed(
+  operation: Operation,
+  line: string,
+  interactive: boolean,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<Confirmation<Operation>> {
+  const { destroys = [] } = declarationOf(operation.kind)
+  if (!destroys.some(({ asked }) => asked === true)) return { operation }
+  const question = QUESTIONS[operation.kind] as (() => Promise<Ask<Operation>>) | undefined
+  if (question === undefined) throw new Error(`nobody asks before ${operation.kind}`)
+  return (await question())(operation, line, interactive, session, surroundings)
+}

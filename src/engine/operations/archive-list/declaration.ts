@@ -1,0 +1,18 @@
+import type { Declaration } from '../declaration.ts'
+
+export type ArchiveListOperation = {
+  readonly kind: 'archive-list'
+  readonly from: string
+  readonly tables: readonly string[]
+  /** Count the rows that tables still hold of archived periods, whatever it takes; else only where that takes about a second. */
+  readonly count: boolean
+}
+
+export const archiveList: Declaration<ArchiveListOperation> = {
+  kind: 'archive-list',
+  command: 'archive',
+  shape: 'listing',
+  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  about: 'tables',
+  events: ['archived', 'log'],
+}

@@ -1,0 +1,22 @@
+import type { Declaration } from '../declaration.ts'
+
+/** Removes files that no version of the archive names, and that nobody is writing. */
+export type ArchiveSweepOperation = {
+  readonly kind: 'archive-sweep'
+  readonly from: string
+  readonly tables: readonly string[]
+  /** Only files that are older, ms. */
+  readonly olderThanMs: number
+  readonly dryRun: boolean
+}
+
+export const archiveSweep: Declaration<ArchiveSweepOperation> = {
+  kind: 'archive-sweep',
+  command: 'archive',
+  shape: 'lines',
+  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  about: 'tables',
+  destroys: [{ what: 'files of archives that no version names' }],
+  plans: 'dryRun',
+  events: ['archive.finding', 'log'],
+}

@@ -1,0 +1,19 @@
+import type { Declaration } from '../declaration.ts'
+
+export type ArchiveVerifyOperation = {
+  readonly kind: 'archive-verify'
+  readonly from: string
+  readonly tables: readonly string[]
+  readonly partitions: readonly string[]
+  /** Compare with rows that are still in the source, too. */
+  readonly deep: boolean
+}
+
+export const archiveVerify: Declaration<ArchiveVerifyOperation> = {
+  kind: 'archive-verify',
+  command: 'archive',
+  shape: 'lines',
+  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  about: 'tables',
+  events: ['archive.finding', 'archive.progress', 'log'],
+}

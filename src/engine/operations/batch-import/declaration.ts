@@ -1,0 +1,40 @@
+import type { Declaration } from '../declaration.ts'
+
+export type BatchImportOperation = {
+  readonly kind: 'batch-import'
+  readonly path: string
+  readonly catalog: string
+  readonly recursive: boolean
+  readonly exclude: readonly string[]
+  readonly parallel: number
+  readonly batchSize: number
+  readonly dryRun: boolean
+  readonly resume: boolean
+  readonly verbose: boolean
+  /** Only these tables (paths below `path`), as the UI marks them; absent means all. */
+  readonly only?: readonly string[]
+}
+
+export const batchImport: Declaration<BatchImportOperation> = {
+  kind: 'batch-import',
+  command: 'batch-import',
+  shape: 'long',
+  doing: 'importing',
+  stores: [
+    { field: 'path', family: 'lake', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
+  ],
+  about: 'path',
+  plans: 'dryRun',
+  events: [
+    'plan.ready',
+    'table.started',
+    'chunk.started',
+    'chunk.progress',
+    'chunk.done',
+    'chunk.retried',
+    'chunk.failed',
+    'table.finished',
+    'log',
+  ],
+}

@@ -1,0 +1,118 @@
+import type { CodecWish } from '../../../model/copy/codec.ts'
+import type { OnExisting } from '../../../model/copy/plan.ts'
+import type { ObjectWish } from '../../../model/copy/schema-object.ts'
+import type { CassandraWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
+import type { Declaration } from '../declaration.ts'
+
+export type CopyOperation = {
+  readonly kind: 'copy'
+  /** URLs of the stores. */
+  readonly from: string
+  readonly to: string
+  /** Names or patterns of tables of the source. */
+  readonly tables: readonly string[]
+  /** Schema of the target that new tables go to; that of the source when absent. */
+  readonly toSchema?: string
+  readonly columns?: readonly string[]
+  /** New names of columns, and of tables where only one is copied, by old ones. */
+  readonly rename: Readonly<Record<string, string>>
+  /** Name of the table in the target, where one table is copied. */
+  readonly toTable?: string
+  readonly where?: string
+  readonly key?: readonly string[]
+  readonly onExisting: OnExisting
+  readonly acceptLossy: readonly string[]
+  /** A comparison judges what the columns can hold in common. */
+  readonly acceptAllLossy?: true
+  /** What decimals become in tables that are made in SQLite or D1; by their precision when absent. */
+  readonly decimal?: 'text' | 'real'
+  readonly verify: 'chunk' | 'count' | 'none'
+  /** Rows of a chunk; by the size of the table when absent. */
+  readonly chunkRows?: number
+  /** Rows that are written at once; by the target when absent. */
+  readonly batchRows?: number
+  readonly workers: number
+  /** Rows a second. */
+  readonly rate?: number
+  /** This job's share of the chunks, where several jobs split a copy. */
+  readonly part?: { readonly no: number; readonly of: number }
+  /** Rows of a table that may be set aside before the table is given up. */
+  readonly maxAside: number
+  /** Chunks of earlier runs are believed: this run does not count their rows. */
+  readonly noLook?: true
+  /** Tables whose differences in the counts of earlier chunks are accepted, by their names in the source or the target. */
+  readonly acceptDifference?: readonly string[]
+  readonly restart: boolean
+  /** Compares every chunk that earlier runs have copied once more, and writes what differs. */
+  readonly again?: true
+  /** As `again`, where earlier runs have copied everything: the Cassandra Data Migrator reads everything whenever it is started. */
+  readonly againWhenDone?: true
+  /** With `again`: removes rows that the source has not. */
+  readonly deleteExtra?: true
+  /** Name of the table of which more rows may be removed than go without asking. */
+  readonly confirm?: string
+  readonly dryRun: boolean
+  /** What is made in the target beside rows, when they are there; nothing when absent. */
+  readonly with?: readonly ObjectWish[]
+  /** Which part of a ring of tokens is copied, and in how many pieces; all of it when absent. */
+  readonly ring?: RingWish
+  /** Columns of the target that get the same value in every row, by name, as texts. */
+  readonly constants?: Readonly<Record<string, string>>
+  /** A map column of the source of which every entry becomes a row of its own, and the columns that key and value go to. */
+  readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
+  /** Conversions between a number or a moment and a text, by the types of both columns; none when absent. */
+  readonly codecs?: CodecWish
+  /** Runs are told in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
+  readonly track?: TrackWish
+  /** Told in the lines of the Cassandra Data Migrator too, as those who came with its files expect. */
+  readonly cdmLines?: true
+  /** How Cassandra is written to and read; what its URL and the defaults say when absent. */
+  readonly cassandra?: CassandraWish
+  /** Goes as the parallel script for Cassandra goes: sums up its tables at the end. */
+  readonly script?: ScriptWish
+}
+
+export const copy: Declaration<CopyOperation> = {
+  kind: 'copy',
+  command: 'copy',
+  shape: 'long',
+  doing: 'copying',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'tables',
+  destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra', confirm: 'confirm' }],
+  plans: 'dryRun',
+  events: [
+    'plan.ready',
+    'copy.started',
+    'table.finished',
+    'run.steered',
+    'table.steered',
+    'chunk.started',
+    'chunk.progress',
+    'chunk.retried',
+    'chunk.done',
+    'chunk.skipped',
+    'chunk.failed',
+    'chunk.released',
+    'look.progress',
+    'look.difference',
+    'index.started',
+    'index.done',
+    'index.failed',
+    'row.aside',
+    'rows.fallback',
+    'copy.summary',
+    'throttle.on',
+    'throttle.off',
+    'target.latency',
+    'run.tracked',
+    'run.counted',
+    'difference',
+    'diff.progress',
+    'diff.range',
+    'log',
+  ],
+}

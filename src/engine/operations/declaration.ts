@@ -1,0 +1,61 @@
+/** What an operation is, as data: what it touches, what it takes away, how it shows. Faces ask here, and list no kinds of their own. */
+import type { EventType } from '../../model/event.ts'
+
+/**
+ * How a run shows itself. `long`: it is watched on the Run screen, where there is a terminal. `lines`: it tells what it does, line by line. `listing`: its whole
+ * purpose is what it prints; it changes nothing, and may end when nobody reads any more. `answer`: it prints like a listing, and may change something.
+ */
+export type Shape = 'long' | 'lines' | 'listing' | 'answer'
+
+/**
+ * What a name of a store means. `catalog`, `database`: a URL, which may hold a password. `lake`: a path with tables below it. `table`: a path with a
+ * `_delta_log` below it, or the id of a table in the catalog. `folder`: where files are written, here or in a bucket.
+ */
+export type StoreFamily = 'catalog' | 'database' | 'lake' | 'table' | 'folder'
+
+export type FieldOf<O> = Extract<keyof O, string>
+
+export type StoreField<O> = {
+  /** Field of the operation that names the store, or several; nothing is touched where it is absent. */
+  readonly field: FieldOf<O>
+  readonly family: StoreFamily
+  /** `write` where a run may change what is there; it may read it, too. */
+  readonly access: 'read' | 'write'
+  /** As which end `run.started` names it. */
+  readonly end?: 'source' | 'target'
+}
+
+/** Something that is gone afterwards, and that no other run of ours brings back. */
+export type Destruction<O> = {
+  readonly what: string
+  /** Only where this field is true; else always. */
+  readonly when?: FieldOf<O>
+  /** Field that holds the name of what may go, said twice. */
+  readonly confirm?: FieldOf<O>
+  /** In a terminal the name is asked for before anything begins; else only the flag holds it, or a run asks when it has counted. */
+  readonly asked?: true
+}
+
+/** Types of what an operation may say between `run.started` and `run.finished`. */
+export type RunEventType = Exclude<EventType, 'run.started' | 'run.finished'>
+
+export type Declaration<O extends { readonly kind: string }> = {
+  readonly kind: O['kind']
+  /** The command that starts it; several operations may share one. */
+  readonly command: string
+  /** How `run.started` names it, where that is not its kind. */
+  readonly event?: string
+  readonly shape: Shape
+  /** What the UI says while it runs: `importing`. Its kind where nothing is said. */
+  readonly doing?: string
+  readonly stores: readonly StoreField<O>[]
+  /** Field with the names of what it is about. */
+  readonly about?: FieldOf<O>
+  /** Nothing is destroyed where it is absent. */
+  readonly destroys?: readonly Destruction<O>[]
+  /** Field that asks for the plan alone: then nothing is changed. */
+  readonly plans?: FieldOf<O>
+  /** Field that says how rows are written, where it answers with rows. */
+  readonly rows?: FieldOf<O>
+  readonly events: readonly RunEventType[]
+}

@@ -1,0 +1,20 @@
+import type { Declaration } from '../declaration.ts'
+
+export type DiffUndoOperation = {
+  readonly kind: 'diff-undo'
+  /** Of the diff that mended. */
+  readonly runId: string
+  readonly to: string
+  /** Names of tables of the target; none stands for all that it mended. */
+  readonly tables: readonly string[]
+}
+
+export const diffUndo: Declaration<DiffUndoOperation> = {
+  kind: 'diff-undo',
+  command: 'diff',
+  event: 'diff',
+  shape: 'lines',
+  stores: [{ field: 'to', family: 'database', access: 'write', end: 'target' }],
+  about: 'tables',
+  events: ['plan.ready', 'table.finished', 'log'],
+}

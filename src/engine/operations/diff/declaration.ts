@@ -1,0 +1,61 @@
+import type { CodecWish } from '../../../model/copy/codec.ts'
+import type { CopyOperation } from '../copy/declaration.ts'
+import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
+import type { Declaration } from '../declaration.ts'
+
+export type DiffOperation = {
+  readonly kind: 'diff'
+  readonly from: string
+  readonly to: string
+  readonly tables: readonly string[]
+  readonly toSchema?: string
+  readonly toTable?: string
+  readonly columns?: readonly string[]
+  readonly rename: Readonly<Record<string, string>>
+  readonly where?: string
+  readonly key?: readonly string[]
+  readonly workers: number
+  /** Differences that are named; all are counted. */
+  readonly limit: number
+  /** Make the target hold what the source holds. */
+  readonly fix: boolean
+  /** With `fix`: remove rows that the source has not. */
+  readonly deleteExtra: boolean
+  /** With `fix`: mend only what is missing, or only what is different. */
+  readonly fixOnly?: 'missing' | 'different'
+  /** With `fix`: rows of counters that the target has not are counted up there. Those that differ are mended without it. */
+  readonly fixCounters?: true
+  /** With `fix`: values that were written later in the target than in the source are written over. */
+  readonly overwriteNewer?: true
+  readonly ring?: RingWish
+  readonly constants?: Readonly<Record<string, string>>
+  readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
+  readonly codecs?: CodecWish
+  readonly track?: TrackWish
+  readonly cdmLines?: true
+  readonly cassandra?: CassandraWish
+}
+
+export const diff: Declaration<DiffOperation> = {
+  kind: 'diff',
+  command: 'diff',
+  shape: 'long',
+  doing: 'comparing',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'tables',
+  destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra' }],
+  events: [
+    'plan.ready',
+    'table.finished',
+    'diff.progress',
+    'diff.range',
+    'difference',
+    'run.tracked',
+    'run.counted',
+    'row.aside',
+    'log',
+  ],
+}

@@ -1,0 +1,18 @@
+import type { Declaration } from '../declaration.ts'
+
+export type DiscoverDatabaseOperation = {
+  readonly kind: 'discover-database'
+  readonly url: string
+  readonly tables: readonly string[]
+}
+
+export const discoverDatabase: Declaration<DiscoverDatabaseOperation> = {
+  kind: 'discover-database',
+  command: 'discover',
+  shape: 'listing',
+  stores: [
+    // Named by no event: `relation` says which database it is of.
+    { field: 'url', family: 'database', access: 'read' },
+  ],
+  events: ['relation', 'log'],
+}

@@ -1,0 +1,107 @@
+/** What the declaration of an operation says of one that stands before us: the stores it touches, what it is about, what it takes away. */
+import { redactUrl } from '../../shared/redact.ts'
+import type { RowFormat } from '../row-format.ts'
+import type { Declaration, Destruction, StoreFamily } from './declaration.ts'
+import { OPERATIONS, type Operation, type OperationKind } from './list.ts'
+
+/** A declaration where nobody cares which: its fields are those of any operation. */
+export type AnyDeclaration = Declaration<{ readonly kind: OperationKind } & Readonly<Record<string, unknown>>>
+
+export type AnyDestruction = Destruction<Readonly<Record<string, unknown>>>
+
+/** A store by its name in an operation. */
+export type TouchedStore = {
+  readonly field: string
+  /** A URL, a path, or the id of a table. URLs may hold passwords. */
+  readonly name: string
+  readonly family: StoreFamily
+  readonly access: 'read' | 'write'
+  readonly end?: 'source' | 'target'
+}
+
+export function declarationOf(kind: OperationKind): AnyDeclaration {
+  return OPERATIONS[kind].declaration as AnyDeclaration
+}
+
+/** The declaration of what an event calls `command`; null for what is none of the engine's. */
+export function declarationOfCommand(command: string): AnyDeclaration | null {
+  return isKind(command) ? declarationOf(command) : null
+}
+
+/** Every store that a run of it touches, in the order of its declaration. */
+export function storesOf(operation: Operation): readonly TouchedStore[] {
+  return declarationOf(operation.kind).stores.flatMap((store) =>
+    textsOf(operation, store.field).map((name) => ({ ...store, name })),
+  )
+}
+
+/** The first store of a family; undefined where none is named. */
+export function storeOf(operation: Operation, family: StoreFamily): string | undefined {
+  return storesOf(operation).find((store) => store.family === family)?.name
+}
+
+/** What `run.started` calls source and target, without passwords. */
+export function endsOf(operation: Operation): { readonly source?: string; readonly target?: string } {
+  const stores = storesOf(operation)
+  const [source, target] = (['source', 'target'] as const).map((end) => stores.find((store) => store.end === end)?.name)
+  return {
+    ...(source === undefined ? {} : { source: redactUrl(source) }),
+    ...(target === undefined ? {} : { target: redactUrl(target) }),
+  }
+}
+
+/** URLs of databases, which may hold passwords. */
+export function urlsOf(operation: Operation): readonly string[] {
+  return storesOf(operation)
+    .filter(({ family }) => hasPassword(family))
+    .map(({ name }) => name)
+}
+
+/** The operation with another name for each of its databases: whole URLs for labels. */
+export function withUrls(operation: Operation, urlOf: (name: string) => string): Operation {
+  const named = storesOf(operation).filter(({ family }) => hasPassword(family))
+  return { ...operation, ...Object.fromEntries(named.map(({ field, name }) => [field, urlOf(name)])) }
+}
+
+/** Names of what it is about: tables as they were given, or a folder. */
+export function subjectsOf(operation: Operation): readonly string[] {
+  const { about } = declarationOf(operation.kind)
+  return about === undefined ? [] : textsOf(operation, about)
+}
+
+/** Whether only the plan is asked for: then nothing is changed. */
+export function isPlanOnly(operation: Operation): boolean {
+  const { plans } = declarationOf(operation.kind)
+  return plans !== undefined && valueOf(operation, plans) === true
+}
+
+/** How rows are written that it answers with. */
+export function rowFormatOf(operation: Operation): RowFormat {
+  const { rows } = declarationOf(operation.kind)
+  const format = rows === undefined ? undefined : valueOf(operation, rows)
+  return format === 'csv' || format === 'json' ? format : 'table'
+}
+
+/** What of it is gone afterwards, as it stands; nothing where only the plan is asked for. */
+export function destructionsOf(operation: Operation): readonly AnyDestruction[] {
+  if (isPlanOnly(operation)) return []
+  const { destroys = [] } = declarationOf(operation.kind)
+  return destroys.filter(({ when }) => when === undefined || valueOf(operation, when) === true)
+}
+
+function hasPassword(family: StoreFamily): boolean {
+  return family === 'catalog' || family === 'database'
+}
+
+function isKind(word: string): word is OperationKind {
+  return Object.hasOwn(OPERATIONS, word)
+}
+
+function valueOf(operation: Operation, field: string): unknown {
+  return Object.entries(operation).find(([name]) => name === field)?.[1]
+}
+
+function textsOf(operation: Operation, field: string): readonly string[] {
+  const value = valueOf(operation, field)
+  return (Array.isArray(value) ? value : [value]).filter((item) => typeof item === 'string')
+}

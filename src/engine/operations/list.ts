@@ -1,0 +1,118 @@
+/**
+ * Every operation, in the order of the help: what it is, and the function that performs it, which is loaded when it runs. A new one is a folder beside this
+ * file and one entry here.
+ */
+import type { Ending, Run } from '../run-context.ts'
+import type { Declaration } from './declaration.ts'
+import { discover } from './discover/declaration.ts'
+import { discoverDatabase } from './discover-database/declaration.ts'
+import { importOne } from './import/declaration.ts'
+import { batchImport } from './batch-import/declaration.ts'
+import { sync } from './sync/declaration.ts'
+import { validate } from './validate/declaration.ts'
+import { fsck } from './fsck/declaration.ts'
+import { performanceCompare } from './performance-compare/declaration.ts'
+import { history } from './history/declaration.ts'
+import { files } from './files/declaration.ts'
+import { changes } from './changes/declaration.ts'
+import { verifyRollback } from './verify-rollback/declaration.ts'
+import { rollback } from './rollback/declaration.ts'
+import { exportLog } from './export-log/declaration.ts'
+import { prune } from './prune/declaration.ts'
+import { indexColumns } from './index/declaration.ts'
+import { copy } from './copy/declaration.ts'
+import { diff } from './diff/declaration.ts'
+import { diffUndo } from './diff-undo/declaration.ts'
+import { retryQuarantine } from './retry-quarantine/declaration.ts'
+import { tokens } from './tokens/declaration.ts'
+import { archiveRun } from './archive-run/declaration.ts'
+import { archiveList } from './archive-list/declaration.ts'
+import { archiveVerify } from './archive-verify/declaration.ts'
+import { archiveSweep } from './archive-sweep/declaration.ts'
+import { archiveHold } from './archive-hold/declaration.ts'
+import { archiveAdopt } from './archive-adopt/declaration.ts'
+import { restore } from './restore/declaration.ts'
+import { query } from './query/declaration.ts'
+import { sql } from './sql/declaration.ts'
+import { migrationStatus } from './migration-status/declaration.ts'
+import { runs } from './runs/declaration.ts'
+import { copyRuns } from './copy-runs/declaration.ts'
+import { grants } from './grants/declaration.ts'
+import { doctor } from './doctor/declaration.ts'
+
+/** @throws whatever the operation throws; `runOperation` turns it into the last event */
+type Perform<O> = (operation: O, run: Run) => Promise<Ending>
+
+type Entry<O extends { readonly kind: string }> = {
+  readonly declaration: Declaration<O>
+  readonly load: () => Promise<Perform<O>>
+}
+
+const operation = <O extends { readonly kind: string }>(
+  declaration: Declaration<O>,
+  load: () => Promise<Perform<O>>,
+): Entry<O> => ({ declaration, load })
+
+export const OPERATIONS = {
+  discover: operation(discover, async () => (await import('./discover/perform.ts')).discover),
+  'discover-database': operation(
+    discoverDatabase,
+    async () => (await import('./discover-database/perform.ts')).discoverDatabase,
+  ),
+  import: operation(importOne, async () => (await import('./import/perform.ts')).importOne),
+  'batch-import': operation(batchImport, async () => (await import('./batch-import/perform.ts')).batchImport),
+  sync: operation(sync, async () => (await import('./sync/perform.ts')).sync),
+  validate: operation(validate, async () => (await import('./validate/perform.ts')).validate),
+  fsck: operation(fsck, async () => (await import('./fsck/perform.ts')).fsck),
+  'performance-compare': operation(
+    performanceCompare,
+    async () => (await import('./performance-compare/perform.ts')).compare,
+  ),
+  history: operation(history, async () => (await import('./history/perform.ts')).history),
+  files: operation(files, async () => (await import('./files/perform.ts')).files),
+  changes: operation(changes, async () => (await import('./changes/perform.ts')).changes),
+  'verify-rollback': operation(verifyRollback, async () => (await import('./rollback/perform.ts')).verifyRollback),
+  rollback: operation(rollback, async () => (await import('./rollback/perform.ts')).rollback),
+  'export-log': operation(exportLog, async () => (await import('./export-log/perform.ts')).exportLog),
+  prune: operation(prune, async () => (await import('./prune/perform.ts')).prune),
+  index: operation(indexColumns, async () => (await import('./index/perform.ts')).indexColumns),
+  copy: operation(copy, async () => (await import('./copy/start.ts')).startCopy),
+  diff: operation(diff, async () => (await import('./diff/perform.ts')).diff),
+  'diff-undo': operation(diffUndo, async () => (await import('./diff-undo/perform.ts')).diffUndo),
+  'retry-quarantine': operation(
+    retryQuarantine,
+    async () => (await import('./retry-quarantine/perform.ts')).retryQuarantine,
+  ),
+  tokens: operation(tokens, async () => (await import('./tokens/perform.ts')).tokens),
+  archive: operation(archiveRun, async () => (await import('./archive-run/perform.ts')).archive),
+  'archive-list': operation(archiveList, async () => (await import('./archive-list/perform.ts')).archiveList),
+  'archive-verify': operation(archiveVerify, async () => (await import('./archive-verify/perform.ts')).archiveVerify),
+  'archive-sweep': operation(archiveSweep, async () => (await import('./archive-sweep/perform.ts')).archiveSweep),
+  'archive-hold': operation(archiveHold, async () => (await import('./archive-hold/perform.ts')).archiveHold),
+  'archive-adopt': operation(archiveAdopt, async () => (await import('./archive-adopt/perform.ts')).archiveAdopt),
+  restore: operation(restore, async () => (await import('./restore/perform.ts')).restore),
+  query: operation(query, async () => (await import('./query/perform.ts')).query),
+  sql: operation(sql, async () => (await import('./sql/perform.ts')).sql),
+  'migration-status': operation(
+    migrationStatus,
+    async () => (await import('./migration-status/perform.ts')).migrationStatus,
+  ),
+  runs: operation(runs, async () => (await import('./migration-status/perform.ts')).recordedRuns),
+  'copy-runs': operation(copyRuns, async () => (await import('./copy-runs/perform.ts')).copyRuns),
+  grants: operation(grants, async () => (await import('./grants/perform.ts')).grants),
+  doctor: operation(doctor, async () => (await import('./doctor/perform.ts')).doctor),
+} as const
+
+type Entries = typeof OPERATIONS
+type OperationOf<E> = E extends Entry<infer O> ? O : never
+
+/**
+ * What a user can start, as data. A face (command line, UI, thread) makes one, `runOperation` runs it and emits events; the events, and nothing else, are what a
+ * face shows. TABLE is a path with a `_delta_log` below it, or a table id of the catalog.
+ */
+export type Operation = OperationOf<Entries[keyof Entries]>
+
+export type OperationKind = Operation['kind']
+
+/** An entry stands under the kind that it declares. */
+OPERATIONS satisfies { readonly [K in OperationKind]: Entry<Extract<Operation, { kind: K }>> }

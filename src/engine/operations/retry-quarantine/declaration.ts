@@ -1,0 +1,25 @@
+import type { Declaration } from '../declaration.ts'
+
+export type RetryQuarantineOperation = {
+  readonly kind: 'retry-quarantine'
+  /** Rows of this run only; all of them when absent. */
+  readonly runId?: string
+  /** The source; as the run has noted it when absent. */
+  readonly from?: string
+  readonly to: string
+  /** Only rows of this table of the target. */
+  readonly table?: string
+}
+
+export const retryQuarantine: Declaration<RetryQuarantineOperation> = {
+  kind: 'retry-quarantine',
+  command: 'retry-quarantine',
+  shape: 'lines',
+  doing: 'trying set aside rows',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  events: ['row.aside', 'table.finished', 'log'],
+}

@@ -1,0 +1,22 @@
+import type { RowFormat } from '../../row-format.ts'
+import type { Declaration } from '../declaration.ts'
+
+export type SqlOperation = {
+  readonly kind: 'sql'
+  readonly query: string
+  readonly catalog: string
+  /** Rows to give. */
+  readonly limit: number
+  /** How a headless face writes rows. */
+  readonly format: RowFormat
+  readonly timeoutMs?: number
+}
+
+export const sql: Declaration<SqlOperation> = {
+  kind: 'sql',
+  command: 'sql',
+  shape: 'listing',
+  stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
+  rows: 'format',
+  events: ['columns', 'row', 'log'],
+}

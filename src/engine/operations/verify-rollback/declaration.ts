@@ -1,0 +1,21 @@
+import type { CheckFiles } from '../rollback/declaration.ts'
+import type { Declaration } from '../declaration.ts'
+
+export type VerifyRollbackOperation = {
+  readonly kind: 'verify-rollback'
+  readonly table: string
+  readonly catalog: string
+  readonly checkFiles: CheckFiles
+}
+
+export const verifyRollback: Declaration<VerifyRollbackOperation> = {
+  kind: 'verify-rollback',
+  command: 'verify-rollback',
+  shape: 'lines',
+  stores: [
+    { field: 'table', family: 'table', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
+  ],
+  about: 'table',
+  events: ['verify.check', 'log'],
+}

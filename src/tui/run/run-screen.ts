@@ -1,0 +1,55 @@
+/** Which picture of a run each operation gets. An operation that is left out does not compile. */
+import type { Operation, OperationKind } from '../../engine/operations/list.ts'
+
+/** `tables`: head, lanes and what became of each table, which every run has. */
+export type RunScreen = 'tables' | 'copy' | 'archiving' | 'differences' | 'findings' | 'compare'
+
+const SCREENS = {
+  discover: 'tables',
+  'discover-database': 'tables',
+  import: 'tables',
+  'batch-import': 'tables',
+  sync: 'tables',
+  validate: 'tables',
+  fsck: 'findings',
+  'performance-compare': 'compare',
+  history: 'tables',
+  files: 'tables',
+  changes: 'tables',
+  'verify-rollback': 'tables',
+  rollback: 'tables',
+  'export-log': 'tables',
+  prune: 'tables',
+  index: 'tables',
+  copy: 'copy',
+  diff: 'differences',
+  'diff-undo': 'tables',
+  'retry-quarantine': 'tables',
+  tokens: 'tables',
+  archive: 'archiving',
+  'archive-list': 'tables',
+  'archive-verify': 'tables',
+  'archive-sweep': 'tables',
+  'archive-hold': 'tables',
+  'archive-adopt': 'tables',
+  restore: 'archiving',
+  query: 'tables',
+  sql: 'tables',
+  'migration-status': 'tables',
+  runs: 'tables',
+  'copy-runs': 'tables',
+  grants: 'tables',
+  doctor: 'tables',
+} as const satisfies Readonly<Record<OperationKind, RunScreen>>
+
+type KindShownAs<S extends RunScreen> = {
+  [K in OperationKind]: (typeof SCREENS)[K] extends S ? K : never
+}[OperationKind]
+
+/** Whether its run is drawn like that. */
+export function isShownAs<S extends RunScreen>(
+  operation: Operation,
+  screen: S,
+): operation is Extract<Operation, { kind: KindShownAs<S> }> {
+  return SCREENS[operation.kind] === screen
+}
