@@ -1,8 +1,9 @@
 /** A source whose tables have columns more than they have: constants, and the entries of a map, each in a row of its own. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { forwarded, present } from '../around.ts'
 import type { CopyStore, SourceView } from '../copy-port.ts'
 import { derivedTable } from './tables.ts'
-import { DerivedView } from './view.ts'
+import { derivedSource } from './view.ts'
 import { changesNothing, type Derivation } from './wish.ts'
 
 export { derivedTable } from './tables.ts'
@@ -16,7 +17,9 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
   if (changesNothing(wish)) return store
   const bases = new Map<string, TableSpec>()
   const { system } = store
-  const beside = store.beside?.()
+  const below = (table: TableSpec): TableSpec => bases.get(tableText(table.table)) ?? table
+  const sample = store.tokenSample?.bind(store)
+  const comments = store.comments?.bind(store)
   return {
     system,
     label: store.label,
@@ -32,11 +35,25 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       })
     },
     declare: (type, inKey, wishes) => store.declare(type, inKey, wishes),
-    source: async (signal) => new DerivedView(await store.source(signal), wish, bases, system === 'cassandra'),
+    source: async (signal) => derivedSource(await store.source(signal), wish, bases, system === 'cassandra'),
     target: () => store.target(),
     objects: () => store.objects(),
     ledger: () => store.ledger(),
-    ...(beside === undefined ? {} : { beside: () => beside }),
+    ...present<CopyStore>({
+      fittedSettings: forwarded(store, 'fittedSettings'),
+      refuseUncreatable: forwarded(store, 'refuseUncreatable'),
+      beside: forwarded(store, 'beside'),
+      track: forwarded(store, 'track'),
+      tokenSample: sample === undefined ? null : (table, look, signal) => sample(below(table), look, signal),
+      mark: forwarded(store, 'mark'),
+      origin: forwarded(store, 'origin'),
+      comments: comments === undefined ? null : (table, signal) => comments(below(table), signal),
+      // An archive holds the rows of a table as they are: there is none of a table whose rows are made on the way.
+      partitions: null,
+      timeCondition: null,
+      timeExtent: null,
+      periods: null,
+    }),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
 }
@@ -44,5 +61,5 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
 /** The look at a source in which a single table is as `derivedTable` makes it. */
 export function derivedView(view: SourceView, table: TableSpec, wish: Derivation, system: string): SourceView {
   if (changesNothing(wish)) return view
-  return new DerivedView(view, wish, new Map([[tableText(table.table), table]]), system === 'cassandra')
+  return derivedSource(view, wish, new Map([[tableText(table.table), table]]), system === 'cassandra')
 }

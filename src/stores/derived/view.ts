@@ -6,23 +6,43 @@ import { keyPart, rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { present } from '../around.ts'
 import type { BatchSize, Extent, ReadColumn, RowBatch, RowRequest, SourceView } from '../copy-port.ts'
 import { rowPlan } from './rows.ts'
 import type { Derivation } from './wish.ts'
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
+/**
+ * The view with what it lacks left out.
+ * @param bases tables below by their names
+ * @param spelled the system below tells spellings of a number apart
+ */
+export function derivedSource(
+  view: SourceView,
+  wish: Derivation,
+  bases: ReadonlyMap<string, TableSpec>,
+  spelled: boolean,
+): SourceView {
+  const derived = new DerivedView(view, wish, bases, spelled)
+  return Object.assign(
+    derived,
+    present<SourceView>({
+      counts: derived.countsBelow(),
+      // The system below prints the columns that it has, and no more.
+      frames: null,
+      csv: null,
+    }),
+  )
+}
+
 /** Ranges are those of the table below: their bounds lack the columns that are made. */
-export class DerivedView implements SourceView {
+class DerivedView implements SourceView {
   readonly #view: SourceView
   readonly #wish: Derivation
   readonly #bases: ReadonlyMap<string, TableSpec>
   readonly #spelled: boolean
 
-  /**
-   * @param bases tables below by their names
-   * @param spelled the system below tells spellings of a number apart
-   */
   constructor(view: SourceView, wish: Derivation, bases: ReadonlyMap<string, TableSpec>, spelled: boolean) {
     this.#view = view
     this.#wish = wish
@@ -91,11 +111,11 @@ export class DerivedView implements SourceView {
     return sum.digest()
   }
 
-  /** Absent where rows become several: how many, only reading them tells. */
-  get counts(): SourceView['counts'] {
+  /** None where rows become several: how many, only reading them tells. */
+  countsBelow(): NonNullable<SourceView['counts']> | null {
     const { explodeMap } = this.#wish
     const below = this.#view
-    if (explodeMap !== undefined || below.counts === undefined) return undefined
+    if (explodeMap !== undefined || below.counts === undefined) return null
     return async ({ table, ranges, where }, signal) => {
       const base = this.#base(table)
       const request = { table: base, ranges, where }

@@ -1,8 +1,8 @@
 /** The run's view of the source for those who dispose of what they are given: it stays open. */
+import { forwarded, present } from '../../../stores/around.ts'
 import type { SourceView } from '../../../stores/copy-port.ts'
 
 export function sharedView(view: SourceView): SourceView {
-  const { frames, csv } = view
   return {
     point: view.point,
     extent: (table, where, exact) => view.extent(table, where, exact),
@@ -10,8 +10,11 @@ export function sharedView(view: SourceView): SourceView {
     read: (request, size, signal) => view.read(request, size, signal),
     digest: (request, signal) => view.digest(request, signal),
     last: (table, range, where, signal) => view.last(table, range, where, signal),
-    ...(frames === undefined ? {} : { frames: frames.bind(view) }),
-    ...(csv === undefined ? {} : { csv: csv.bind(view) }),
+    ...present<SourceView>({
+      frames: forwarded(view, 'frames'),
+      csv: forwarded(view, 'csv'),
+      counts: forwarded(view, 'counts'),
+    }),
     [Symbol.asyncDispose]: async () => undefined,
   }
 }
