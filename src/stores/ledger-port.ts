@@ -7,6 +7,8 @@ export type Statement = { readonly sql: string; readonly parameters: SqlRow }
 /** The database that holds the ledger of a copy. Each batch is one transaction; where it fails, none of it happened. */
 export interface LedgerDatabase extends AsyncDisposable {
   readonly dialect: SqlDialect
+  /** Of one statement; absent where thousands are taken. */
+  readonly mostParameters?: number
   all(sql: string, parameters?: SqlRow): Promise<readonly SqlRow[]>
   /**
    * Statements that do no harm when they run twice, as a server may make it necessary.

@@ -41,6 +41,12 @@ if (positionals[0] === 'archive') {
   process.exit()
 }
 
+if (positionals[0] === 'ledger') {
+  const { ledgers } = await import('./ledger.mjs')
+  await ledgers({ only: positionals[1] ?? '', isQuick: values.quick })
+  process.exit()
+}
+
 if (positionals[0] === 'cassandra-write') {
   const { cassandraWrite } = await import('./cassandra-write.mjs')
   await cassandraWrite({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 200_000 })

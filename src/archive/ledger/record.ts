@@ -95,6 +95,22 @@ export async function readArchive(database: LedgerDatabase, table: TableName): P
   return row === undefined ? null : { ...tableOf(row), partitions: (partitions ?? []).map(partitionOf) }
 }
 
+/** One partition by its key; null where the ledger has none of that name. */
+export async function readPartition(
+  database: LedgerDatabase,
+  table: TableName,
+  label: string,
+): Promise<ArchivedPartition | null> {
+  const there = await ledgerColumns(database, 'migration_archive_partitions')
+  if (there.size === 0) return null
+  const [row] = await database.all(
+    `SELECT ${partitionColumns(database, there)} FROM migration_archive_partitions
+     WHERE schema_name = ? AND table_name = ? AND partition_name = ?`,
+    [table.schema ?? '', table.name, label],
+  )
+  return row === undefined ? null : partitionOf(row)
+}
+
 const TABLE = [
   'schema_name',
   'table_name',

@@ -2,7 +2,7 @@
 import { advance, type Wish } from '../../archive/lifecycle/advance.ts'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Held } from '../../archive/ledger/partition-ledger.ts'
-import { readArchive, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import { readPartition, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import type { ArchiveState } from '../../model/archiving/state.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
@@ -89,9 +89,8 @@ async function partitionNow(
   { archived, name }: ArchiveContext,
   label: string,
 ): Promise<ArchivedPartition> {
-  const record = await readArchive(database, archived.table)
-  const partition = record?.partitions.find((one) => one.label === label)
-  if (partition !== undefined) return partition
+  const partition = await readPartition(database, archived.table, label)
+  if (partition !== null) return partition
   throw new SluiceError('PARTITION_STATE', `the ledger knows no partition ${label} of ${name}`, {
     hint: 'sluice archive list shows those that it knows',
   })

@@ -19,7 +19,7 @@ import { planDifference, planEssence, type TableWishes } from './plan/table-plan
 export const COUNT_UP_TO = 5_000_000n
 
 /** Chunks written down at once while a table is being cut. */
-const AT_ONCE = 100
+const AT_ONCE = 1000
 
 /**
  * Compares the plan with what the ledger knows of the table, and writes it down where nothing is known.

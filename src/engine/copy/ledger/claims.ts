@@ -126,6 +126,7 @@ export class ChunkClaims {
     const token = randomUUID()
     const { id, host, pid, runId } = this.#owner
     const { start, where, before, after } = this.#changing(which)
+    const columns = `id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key, rows_written`
     const [, [row, ...more] = []] = await this.#database.batch([
       {
         sql: `${start} SET status = 'in_progress', owner = ?, host = ?, pid = ?, session = NULL, claim = ?, surplus = NULL,
@@ -135,8 +136,8 @@ export class ChunkClaims {
         parameters: [...before, id, host, pid, token, LEASE_MS, runId, ...after],
       },
       {
-        sql: `SELECT id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key,
-                rows_written FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'in_progress'${look} AND claim = ? ORDER BY chunk_no, id`,
+        sql: `SELECT ${columns} FROM migration_checkpoints
+              WHERE ${OF_TABLE} AND status = 'in_progress'${look} AND claim = ? ORDER BY chunk_no, id`,
         parameters: [...this.#identity, token],
       },
     ])

@@ -7,6 +7,7 @@ import { d1Statement } from './statements.ts'
 
 export class D1Ledger implements LedgerDatabase {
   readonly dialect = 'sqlite'
+  readonly mostParameters = 100
   readonly #client: D1Client
   readonly #signal: AbortSignal
 
