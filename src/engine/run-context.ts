@@ -2,6 +2,7 @@
 import type { LeftBehind } from '../model/copy/left-behind.ts'
 import type { Dec } from '../model/event.ts'
 import type { SluiceError } from '../shared/errors.ts'
+import type { Owner } from '../shared/owner.ts'
 import type { OperationContext } from './operation.ts'
 
 /** What an operation says of itself when it ends; `runOperation` adds time, status and exit code. */
@@ -23,4 +24,5 @@ export type Ending = {
   readonly next?: string
 }
 
-export type Run = OperationContext & { readonly runId: string }
+/** @property owner holds what this run holds, in every database: the same run on another machine is another owner */
+export type Run = OperationContext & { readonly runId: string; readonly owner: Owner }

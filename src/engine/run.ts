@@ -3,6 +3,7 @@ import { isoTime } from '../shared/clock.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
+import { newOwner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, RunStatus } from '../model/event.ts'
 import type { RunControl, RunFinished } from './operation.ts'
 import type { Ending, Run } from './run-context.ts'
@@ -32,7 +33,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   const emit = (body: EventBody): void => {
     onEvent({ v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...body })
   }
-  const run: Run = { ...options, emit, runId }
+  const run: Run = { ...options, emit, runId, owner: newOwner(options.host) }
   const finish = (ending: Partial<Ending>, error: SluiceError | null): RunFinished => {
     const { status, exitCode } = verdict(ending, error, options.interrupt)
     const resume = status === 'stopped' ? options.commandLine : ending.next

@@ -23,6 +23,7 @@ const {
 const hook = `export async function load(url, context, next) {
   const loaded = await next(url, context)
   const replaced = (before, after) => ({ ...loaded, source: String(loaded.source).replace(before, after) })
+  if (url.endsWith('/shared/owner.js') && ${host !== 'here'}) return replaced('machine: readMachine()', 'machine: ${JSON.stringify(host)}')
   if (url.endsWith('/ledger/partition-ledger.js') && ${leaseMs !== undefined}) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
   if (/lifecycle\\/(?:bring-rows|remove-rows)\\.js$/.test(url) && ${rows !== undefined}) return replaced(/const ROWS = [0-9_]+/, 'const ROWS = ${rows}')
   return loaded

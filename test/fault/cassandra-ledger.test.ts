@@ -8,7 +8,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
 import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
-import { ownerId, RunLedger } from '../../src/engine/copy/ledger/runs.ts'
+import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import { connectCassandra } from '../../src/stores/cassandra/connect.ts'
 import { openCqlLedger } from '../../src/stores/cassandra/ledger/index.ts'
@@ -60,13 +61,13 @@ function startChild(url: string, keyspace: string, workMs = 30): Child {
 }
 
 async function prepared(ledger: LedgerDatabase, keyspace: string): Promise<void> {
-  const me: Owner = { id: ownerId('here', 1), host: 'here', pid: 1, runId: 1n }
+  const me: Owner = { ...newOwner('here'), runId: 1n }
   const key = { schema: keyspace, name: 't' }
   await prepareLedger(ledger)
   const plan = { source: 'a', sourceTable: 't', hash: 'h', plan: '{}', wishes: '{}', chunkRows: 10, planned: true }
   await new RunLedger(ledger, me).savePlan(key, { ...plan, madeHere: false }, false)
   const planning = new Planning(ledger, key, me)
-  await planning.take(() => true)
+  await planning.take()
   const ranges = Array.from({ length: CHUNKS }, (_, i) => ({
     kind: 'key',
     lo: `["${i}"]`,

@@ -19,12 +19,13 @@ const {
   killedBy,
 } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
-if (leaseMs !== undefined) {
-  // Nobody waits for half a minute in a test.
+if (leaseMs !== undefined || host !== 'here') {
+  // Nobody waits for half a minute in a test, and another host is another machine.
   const hook = `export async function load(url, context, next) {
     const loaded = await next(url, context)
     const replaced = (before, after) => ({ ...loaded, source: String(loaded.source).replace(before, after) })
-    if (url.endsWith('/copy/ledger/owner.js')) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
+    if (url.endsWith('/shared/owner.js') && ${host !== 'here'}) return replaced('machine: readMachine()', 'machine: ${JSON.stringify(host)}')
+    if (url.endsWith('/copy/ledger/owner.js') && ${leaseMs !== undefined}) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
     if (url.endsWith('/copy/heartbeat.js') && ${isSilent === true}) return replaced('LEASE_MS / 3', '2 ** 30')
     return loaded
   }`

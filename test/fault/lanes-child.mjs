@@ -3,6 +3,7 @@ import { withWritableCatalog } from '../../dist/engine/catalog-session.js'
 import { importInLanes } from '../../dist/engine/lake/lanes.js'
 import { NEVER } from '../../dist/shared/abort.js'
 import { systemClock } from '../../dist/shared/clock.js'
+import { newOwner } from '../../dist/shared/owner.js'
 
 const [url, batchSize, at, ...paths] = process.argv.slice(2)
 let events = 0
@@ -11,6 +12,7 @@ const run = {
   tool: '0.0.0',
   actor: 'test',
   host: 'here',
+  owner: newOwner('here'),
   commandLine: 'sluice batch-import',
   clock: systemClock,
   interrupt: NEVER,

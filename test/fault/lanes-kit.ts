@@ -8,6 +8,7 @@ import type { RunControl } from '../../src/engine/operation.ts'
 import type { EventBody } from '../../src/model/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import { makeRoom, openAt } from '../support/backend.ts'
 import { add, dumpCatalog, METADATA, PROTOCOL, remove, writeLog, type Line } from '../support/catalog-kit.ts'
 
@@ -53,6 +54,7 @@ export async function batchInto(file: string, paths: readonly string[], options:
     tool: '0.0.0',
     actor: 'test',
     host: 'here',
+    owner: newOwner('here'),
     commandLine: 'sluice batch-import',
     clock: systemClock,
     interrupt: options.interrupter ?? new Interrupter(),

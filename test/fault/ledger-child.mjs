@@ -19,14 +19,14 @@ register(`data:text/javascript,${encodeURIComponent(hook)}`)
 const { ChunkClaims, renewal } = await import('../../dist/engine/copy/ledger/claims.js')
 const { closingOf } = await import('../../dist/engine/copy/ledger/closing.js')
 const { batchOnce } = await import('../../dist/engine/copy/ledger/once.js')
-const { ownerId } = await import('../../dist/engine/copy/ledger/runs.js')
+const { newOwner } = await import('../../dist/shared/owner.js')
 const { connectCassandra } = await import('../../dist/stores/cassandra/connect.js')
 const { openCqlLedger } = await import('../../dist/stores/cassandra/ledger/index.js')
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const link = await connectCassandra(url, { environment: {} })
 const database = await openCqlLedger(link, keyspace, new AbortController().signal, { snapshotEntries: 40 })
-const owner = { id: ownerId('elsewhere', process.pid), host: 'elsewhere', pid: process.pid, runId: BigInt(number) }
+const owner = { ...newOwner('elsewhere'), machine: 'another one', runId: BigInt(number) }
 const chunks = new ChunkClaims(database, { schema: keyspace, name: table }, owner)
 let tokens = 0
 

@@ -7,7 +7,7 @@ import { closingOf } from '../../src/engine/copy/ledger/closing.ts'
 import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
 import { batchOnce } from '../../src/engine/copy/ledger/once.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
-import { ownerId, RunLedger } from '../../src/engine/copy/ledger/runs.ts'
+import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import { hasLedger, LEDGER_VERSION, prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import type { StoredRange } from '../../src/engine/copy/ledger/keys.ts'
 import { openCqlLedger, type LedgerOptions } from '../../src/stores/cassandra/ledger/index.ts'
@@ -16,6 +16,7 @@ import type { LedgerDatabase } from '../../src/stores/copy-port.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_OWN, startOwn } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 
 const NEVER = new AbortController().signal
 
@@ -52,7 +53,7 @@ async function sluiceError(run: () => Promise<unknown>): Promise<SluiceError> {
 }
 
 function owner(runId: bigint): Owner {
-  return { id: ownerId('here', Number(runId)), host: 'here', pid: Number(runId), runId }
+  return { ...newOwner('here'), runId }
 }
 
 const KEY = { schema: 'ks', name: 't' }
@@ -75,7 +76,7 @@ async function planned(ledger: LedgerDatabase, who: Owner, chunks: number): Prom
   const plan = { source: 'a', sourceTable: 't', hash: 'h', plan: '{}', wishes: '{}', chunkRows: 10, planned: false }
   await runs.savePlan(KEY, { ...plan, madeHere: false }, false)
   const planning = new Planning(ledger, KEY, who)
-  expect(await planning.take(() => true)).toBe(true)
+  expect(await planning.take()).toBe(true)
   await new ChunkLedger(ledger, KEY, who).add(ranges(chunks), 1, planning)
   return planning
 }

@@ -11,6 +11,7 @@ import type { EventBody } from '../../src/model/event.ts'
 import type { LogStore } from '../../src/model/log-store.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 
 export type Exported = Ending & { readonly warnings: readonly string[]; readonly events: readonly EventBody[] }
@@ -44,6 +45,7 @@ export async function exportTo(
       host: 'here',
       commandLine: 'test',
       runId: '1',
+      owner: newOwner('here'),
     },
   )
   return { ...ending, warnings, events }

@@ -15,8 +15,18 @@ import { CASSANDRA_AVAILABLE } from '../support/servers/cassandra.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1', 'cassandra'] as const
-/** Of version 2. */
-const LATE = ['surplus', 'target_mark', 'alive_until']
+/** Of version 2 and of version 3. */
+const LATE = [
+  'surplus',
+  'target_mark',
+  'alive_until',
+  'machine',
+  'process_started',
+  'planner_host',
+  'planner_pid',
+  'planner_machine',
+  'planner_started',
+]
 
 let folder = ''
 beforeAll(() => {
@@ -39,7 +49,7 @@ async function run(ledger: LedgerDatabase, ...statements: readonly string[]): Pr
 async function versionOne(ledger: LedgerDatabase): Promise<void> {
   const dialect = ledgerDialect(ledger.dialect)
   const old = tables(dialect).map((sql) =>
-    LATE.reduce((all, name) => all.replace(new RegExp(`, ${name} \\w+`), ''), sql),
+    LATE.reduce((all, name) => all.replace(new RegExp(`, ${name} \\w+(?:\\(\\d+\\))?`), ''), sql),
   )
   await run(ledger, ...dialect.before, ...old)
   await run(
@@ -59,6 +69,12 @@ async function expectNewest(ledger: LedgerDatabase): Promise<void> {
   expect((await ledger.all(chunks)).map((row) => row.map(String))).toEqual([['t', 'null']])
   expect(await ledger.all('SELECT surplus FROM migration_chunk_history')).toEqual([[null]])
   expect(await ledger.all('SELECT target_mark, surplus FROM migration_plans')).toEqual([])
+  expect(
+    await ledger.all('SELECT planner_host, planner_pid, planner_machine, planner_started FROM migration_plans'),
+  ).toEqual([])
+  expect(await ledger.all('SELECT machine, process_started FROM migration_runs')).toEqual([])
+  for (const table of ['migration_checkpoints', 'migration_chunk_history'])
+    expect(await ledger.all(`SELECT machine, process_started FROM ${table}`)).toEqual([[null, null]])
   expect(await ledger.all('SELECT chunk_no, accepted_by FROM migration_accepted_differences')).toEqual([])
 }
 

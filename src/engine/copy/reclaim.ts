@@ -1,5 +1,7 @@
 /** Chunks whose owner is gone go back to those who are there. What he left running at the server is ended first, so that it can commit nothing. */
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { endedHolder } from '../../stores/lease/columns.ts'
+import { handOver } from '../../stores/lease/hand-over.ts'
 import type { ChunkLedger } from './ledger/chunks.ts'
 import type { Owner } from './ledger/owner.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
@@ -16,14 +18,11 @@ export async function reclaimDead(
   database: LedgerDatabase,
   ledger: ChunkLedger,
   owner: Owner,
-  alive: (pid: number) => boolean,
 ): Promise<readonly Reclaimed[]> {
   const chunks = await ledger.claims.held()
-  const dead = chunks.filter(
-    ({ host, pid, owner: holder }) => host === owner.host && holder !== owner.id && pid !== null && !alive(pid),
-  )
+  const dead = chunks.filter(({ holder }) => endedHolder(holder, owner) !== null)
   // Of the script, which knows no owners: whoever it was, he is not told from a dead one.
-  const nobodys = chunks.filter(({ owner: holder }) => holder === null)
+  const nobodys = chunks.filter(({ holder }) => holder === null)
   return free(database, ledger, [...dead, ...nobodys], 'ended')
 }
 
@@ -34,8 +33,7 @@ async function free(
   why: Reclaimed['why'],
 ): Promise<readonly Reclaimed[]> {
   for (const chunk of chunks) {
-    if (chunk.session !== null) await database.endSession(chunk.session)
-    await ledger.claims.free(chunk)
+    await handOver(database, chunk.session, () => ledger.claims.free(chunk))
   }
   return chunks.map((chunk) => ({ chunk, why }))
 }

@@ -6,7 +6,6 @@ import { isoTime } from '../../shared/clock.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
-import { isAlive } from '../../shared/owner.ts'
 import { againWork } from './again/again-work.ts'
 import { openToLook, type TableContext } from './context.ts'
 import { notEmpty } from './copy-chunk.ts'
@@ -81,7 +80,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     signal: run.interrupt.abort,
   }
   try {
-    for (const { chunk, why } of await reclaimDead(database, ledger, owner, isAlive)) {
+    for (const { chunk, why } of await reclaimDead(database, ledger, owner)) {
       run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
     }
     await settlePlan(context, runs, planned.from.identity, operation, one.wishes)
@@ -198,7 +197,7 @@ async function divided(
 async function mayCut({ key, name, plan, planning }: TableContext, around: Surroundings): Promise<boolean> {
   const { run, runs, steering } = around
   for (let told = false; ; told = true) {
-    if (await planning.take(isAlive)) return true
+    if (await planning.take()) return true
     if (plan.cut === 'key' && (await runs.plan(key))?.planned === true) return false
     throwIfAborted(steering.stop)
     const doing = plan.cut === 'key' ? 'cutting it into chunks' : 'copying it, and it has no key to share it by'

@@ -66,6 +66,7 @@ async function perform({ target, settings }: LaneTask): Promise<TableOutcome> {
     return await importAndTell({ database, indexes: new FileIndexes(database) }, target, settings, {
       ...start.identity,
       runId: start.runId,
+      owner: start.owner,
       commandLine: start.commandLine,
       interrupt: interrupter,
       clock: systemClock,

@@ -35,8 +35,8 @@ export class LaneThread {
     this.#run = run
     this.#secrets = secretsOfUrl(catalog)
     this.opened = new Promise((resolve) => (this.#tellOpened = resolve))
-    const { runId, commandLine, tool, actor, host, interrupt } = run
-    const workerData: LaneStart = { catalog, runId, commandLine, identity: { tool, actor, host } }
+    const { runId, owner, commandLine, tool, actor, host, interrupt } = run
+    const workerData: LaneStart = { catalog, runId, owner, commandLine, identity: { tool, actor, host } }
     // What a library may print there would land in the middle of the screen.
     this.#worker = new Worker(entry, { workerData, stdout: true, stderr: true })
     this.#worker.on('message', (message: LaneMessage) => this.#hear(message))

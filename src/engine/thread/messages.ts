@@ -1,6 +1,7 @@
 /** What crosses between threads. Plain data only. */
 import type { ErrorInfo, ErrorKind, SluiceError } from '../../shared/errors.ts'
 import type { ImportResult } from '../../catalog/import/import-table.ts'
+import type { Owner } from '../../shared/owner.ts'
 import type { EventBody } from '../../model/event.ts'
 import type { ImportSettings, ImportTarget } from '../lake/import-one.ts'
 
@@ -13,6 +14,8 @@ export const packed = (error: SluiceError): Packed => ({ info: error.info(), kin
 export type LaneStart = {
   readonly catalog: string
   readonly runId: string
+  /** One for all threads of a run. */
+  readonly owner: Owner
   readonly commandLine: string
   readonly identity: Identity
 }

@@ -9,7 +9,6 @@ import { dec } from '../../../model/event.ts'
 import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SourceView, Statement } from '../../../stores/copy-port.ts'
-import { isAlive } from '../../../shared/owner.ts'
 import { spanOf } from '../chunk-events.ts'
 import type { TableContext } from '../context.ts'
 import { tooManyAside } from '../copy-chunk.ts'
@@ -61,7 +60,7 @@ export async function compareAgain(table: TableRun, around: Surroundings): Promi
 /** Waits for another program that compares or divides the table. @returns false where the run was asked to stop meanwhile */
 async function taken({ planning, name, emit }: TableContext, { steering }: Surroundings): Promise<boolean> {
   for (let told = false; ; told = true) {
-    if (await planning.take(isAlive)) return true
+    if (await planning.take()) return true
     if (steering.stop.aborted) return false
     if (!told) emit({ type: 'log', level: 'note', table: name, message: 'another run compares or divides it; waiting' })
     await sleep(WAIT_MS)

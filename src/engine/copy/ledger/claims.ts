@@ -8,6 +8,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { SqlRow } from '../../../stores/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { LEASE_COLUMNS } from '../../../stores/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
 import { ClaimSearch, share, without, type Part, type Work } from './claim-search.ts'
 import { readRange } from './keys.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
@@ -23,6 +25,7 @@ export class ChunkClaims {
   readonly #database: LedgerDatabase
   readonly #key: TableKey
   readonly #owner: Owner
+  readonly #lease: LeaseSql
   readonly #now: string
   readonly #skipLocked: string
   /** Chunks that workers of this program are busy with. */
@@ -42,6 +45,7 @@ export class ChunkClaims {
     this.#key = key
     this.#owner = owner
     const dialect = ledgerDialect(database.dialect)
+    this.#lease = leaseOf(database)
     this.#now = dialect.now
     this.#skipLocked = dialect.skipLocked
   }
@@ -124,16 +128,16 @@ export class ChunkClaims {
   /** @param which chunk: the one that a query finds, or a condition tells @param look beside the status, where the chunk is found again by its index */
   async #take(which: { readonly first: string } | { readonly where: string }, look: string): Promise<Claim | null> {
     const token = randomUUID()
-    const { id, host, pid, runId } = this.#owner
+    const taken = this.#lease.taken(this.#owner)
     const { start, where, before, after } = this.#changing(which)
     const columns = `id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key, rows_written`
     const [, [row, ...more] = []] = await this.#database.batch([
       {
-        sql: `${start} SET status = 'in_progress', owner = ?, host = ?, pid = ?, session = NULL, claim = ?, surplus = NULL,
-                fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, lease_until = ${this.#now} + ?, run_id = ?,
+        sql: `${start} SET status = 'in_progress', ${taken.sql}, session = NULL, claim = ?, surplus = NULL,
+                fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, run_id = ?,
                 started_ms = ${this.#now}, error_message = NULL, error_code = NULL
               WHERE ${where}`,
-        parameters: [...before, id, host, pid, token, LEASE_MS, runId, ...after],
+        parameters: [...before, ...taken.parameters, token, this.#owner.runId, ...after],
       },
       {
         sql: `SELECT ${columns} FROM migration_checkpoints
@@ -225,7 +229,7 @@ export class ChunkClaims {
     )
     // A chunk that is just being claimed is not known yet.
     const known = quiet && asked === this.#asked
-    return rows.map(chunkOf).filter(({ id, owner }) => owner !== this.#owner.id || (known && !this.#mine.has(id)))
+    return rows.map(chunkOf).filter(({ id, holder }) => holder?.id !== this.#owner.id || (known && !this.#mine.has(id)))
   }
 
   /** Chunks in anybody's hands. */
@@ -257,7 +261,7 @@ export class ChunkClaims {
     this.released(chunk.no)
     await this.#database.batch([
       {
-        sql: `UPDATE migration_checkpoints SET status = 'pending', owner = NULL, claim = NULL, next_try = 0
+        sql: `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL, next_try = 0
               WHERE id = ? AND COALESCE(fence, 0) = ? AND status = 'in_progress'`,
         parameters: [chunk.id, chunk.fence],
       },
@@ -275,7 +279,7 @@ export class ChunkClaims {
     const due = waitMs === 0 ? '?' : `${this.#now} + ?`
     await this.#database.batch([
       {
-        sql: `UPDATE migration_checkpoints SET status = 'pending', owner = NULL, claim = NULL, lease_until = 0,
+        sql: `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL,
                 next_try = ${due}, error_code = ?, error_message = ? WHERE ${HELD}`,
         parameters: [waitMs, error?.code ?? null, error?.message ?? null, ...heldBy(this.#owner, claim)],
       },
@@ -285,7 +289,7 @@ export class ChunkClaims {
   async fail(claim: Claim, error: { readonly code: string; readonly message: string }): Promise<void> {
     await this.#database.batch([
       {
-        sql: `UPDATE migration_checkpoints SET status = 'failed', owner = NULL, claim = NULL, lease_until = 0, error_code = ?, error_message = ?
+        sql: `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, error_code = ?, error_message = ?
               WHERE ${HELD}`,
         parameters: [error.code, error.message, ...heldBy(this.#owner, claim)],
       },
@@ -327,9 +331,13 @@ function scattered(seed: number | null): string {
 
 /** Says that this program lives: all that it holds stays its own for another lease. */
 export function renewal(database: LedgerDatabase, owner: string): Statement {
-  const { now } = ledgerDialect(database.dialect)
+  const { sql, parameters } = leaseOf(database).renewed
   return {
-    sql: `UPDATE migration_checkpoints SET lease_until = ${now} + ? WHERE owner = ? AND status = 'in_progress'`,
-    parameters: [LEASE_MS, owner],
+    sql: `UPDATE migration_checkpoints SET ${sql} WHERE owner = ? AND status = 'in_progress'`,
+    parameters: [...parameters, owner],
   }
+}
+
+function leaseOf({ dialect }: LedgerDatabase): LeaseSql {
+  return new LeaseSql(LEASE_COLUMNS, databaseTimes(dialect, LEASE_MS))
 }

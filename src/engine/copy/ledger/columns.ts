@@ -22,6 +22,9 @@ export const LATE_CHUNK_COLUMNS: Columns = {
   surplus: 'integer',
 }
 
+/** Since version 3: what tells the process of an owner from all others, see `shared/owner`. */
+export const LATE_OWNER_COLUMNS: Columns = { machine: 'name', process_started: 'name' }
+
 export const CHUNK_COLUMNS: Columns = {
   schema_name: 'name',
   run_id: 'integer',
@@ -56,6 +59,7 @@ export const CHUNK_COLUMNS: Columns = {
   started_ms: 'integer',
   completed_ms: 'integer',
   ...LATE_CHUNK_COLUMNS,
+  ...LATE_OWNER_COLUMNS,
 }
 
 /** Since version 2. */
@@ -82,6 +86,7 @@ const RUN_COLUMNS: Columns = {
   exit_code: 'integer',
   detail: 'text',
   ...LATE_RUN_COLUMNS,
+  ...LATE_OWNER_COLUMNS,
 }
 
 /** Absent in some ledgers of version 1. */
@@ -90,6 +95,14 @@ export const LATE_PLAN_COLUMNS: Columns = {
   surplus: 'integer',
   // What `CopyStore.mark` says of the table that is filled; NULL where it is not known.
   target_mark: 'text',
+}
+
+/** Since version 3: the process of the planner. */
+export const LATE_PLANNER_COLUMNS: Columns = {
+  planner_host: 'name',
+  planner_pid: 'integer',
+  planner_machine: 'name',
+  planner_started: 'name',
 }
 
 const PLAN_COLUMNS: Columns = {
@@ -109,6 +122,7 @@ const PLAN_COLUMNS: Columns = {
   // The table was made by this copy.
   made_here: 'counter',
   ...LATE_PLAN_COLUMNS,
+  ...LATE_PLANNER_COLUMNS,
 }
 
 const QUARANTINE_COLUMNS: Columns = {

@@ -1,6 +1,7 @@
 /** Runs whose programs ended without a word: shown as killed by those who look, and noted by the next program that writes. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { hasEnded, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import { LEASE_MS, type Owner } from './owner.ts'
 
 export const KILLED = 'killed'
@@ -13,43 +14,39 @@ export function rowsOf(run: string): string {
   return `(${sum('migration_checkpoints')} + ${sum('migration_chunk_history')})`
 }
 
-export type Sign = {
+export type Sign = StoredIdentity & {
   readonly status: string
-  readonly host: string | null
-  readonly pid: number | null
   /** By the clock of the ledger's database; null for runs that do not say. */
   readonly aliveUntil: number | null
 }
 
 /**
  * Whether a run that calls itself running is over: nothing was heard of it for a lease, or its program on this machine has ended.
- * @param now by the clock of the ledger's database, in ms @param alive tells of programs of this machine
+ * @param now by the clock of the ledger's database, in ms @param here this process
  */
-export function isKilled(run: Sign, now: number, host: string, alive: (pid: number) => boolean): boolean {
+export function isKilled(run: Sign, now: number, here: ProcessIdentity): boolean {
   if (run.status !== 'running') return false
   if (run.aliveUntil !== null && run.aliveUntil < now) return true
-  return run.host === host && run.pid !== null && !alive(run.pid)
+  return hasEnded(run, here)
 }
 
 /** Notes runs that were killed: their end is when they were last heard of, as far as that is known. */
-export async function markKilled(
-  database: LedgerDatabase,
-  host: string,
-  alive: (pid: number) => boolean,
-): Promise<void> {
+export async function markKilled(database: LedgerDatabase, here: ProcessIdentity): Promise<void> {
   const { now, types } = ledgerDialect(database.dialect)
   const rows = await database.all(
-    `SELECT CAST(run_id AS ${types.castText}), status, host, pid, alive_until, ${now} FROM migration_runs
+    `SELECT CAST(run_id AS ${types.castText}), status, host, pid, machine, process_started, alive_until, ${now} FROM migration_runs
      WHERE status = 'running'`,
   )
-  const killed = rows.filter(([, status, where, pid, until, at]) => {
+  const killed = rows.filter(([, status, host, pid, machine, started, until, at]) => {
     const sign = {
       status: String(status),
-      host: where === null ? null : String(where),
+      host: host == null ? null : String(host),
       pid: pid == null ? null : Number(pid),
+      machine: machine == null ? null : String(machine),
+      started: started == null ? null : String(started),
       aliveUntil: until == null ? null : Number(until),
     }
-    return isKilled(sign, Number(at), host, alive)
+    return isKilled(sign, Number(at), here)
   })
   if (killed.length === 0) return
   await database.batch(

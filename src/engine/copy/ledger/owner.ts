@@ -1,15 +1,13 @@
 /** Who works on a copy, on which table, and for how long it is his. */
+import type { Owner as AnyOwner } from '../../../shared/owner.ts'
 
-/** How long a chunk belongs to an owner of whom nothing is heard, in milliseconds. */
+/**
+ * How long a chunk, a plan and a run belong to an owner of whom nothing is heard, in milliseconds. Half of a catalog's lease: a chunk is small, and whoever takes
+ * one over ends the session of its old owner first.
+ */
 export const LEASE_MS = 30_000
 
 /** Which live copy a chunk belongs to: one table of the target. */
 export type TableKey = { readonly schema: string; readonly name: string }
 
-export type Owner = {
-  /** Of this program, and of no other. */
-  readonly id: string
-  readonly host: string
-  readonly pid: number
-  readonly runId: bigint
-}
+export type Owner = AnyOwner & { readonly runId: bigint }

@@ -1,41 +1,47 @@
 /** One program at a time divides a table: under a lease, so that a dead one is followed, and a frozen one changes nothing when it thaws. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import { endedHolder, holderOf, ownerColumns, type LeaseColumns } from '../../../stores/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { batchOnce, type Hold } from './once.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
+const COLUMNS: LeaseColumns = {
+  owner: 'planner',
+  host: 'planner_host',
+  pid: 'planner_pid',
+  machine: 'planner_machine',
+  started: 'planner_started',
+  until: 'planner_until',
+}
 
 export class Planning {
   readonly #database: LedgerDatabase
   readonly #key: TableKey
   readonly #owner: Owner
-  readonly #now: string
+  readonly #lease: LeaseSql
 
   constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
     this.#database = database
     this.#key = key
     this.#owner = owner
-    this.#now = ledgerDialect(database.dialect).now
+    this.#lease = leaseOf(database)
   }
 
-  /**
-   * @param alive tells of programs of this machine, so that nobody waits for the lease of a dead one
-   * @returns whether this program divides the table now
-   */
-  async take(alive: (pid: number) => boolean): Promise<boolean> {
-    const [[holder] = []] = await this.#database.all(
-      `SELECT planner FROM migration_plans WHERE ${TABLE}`,
+  /** Nobody waits for the lease of a program that has ended. @returns whether this program divides the table now */
+  async take(): Promise<boolean> {
+    const [row] = await this.#database.all(
+      `SELECT ${ownerColumns(COLUMNS).join(', ')} FROM migration_plans WHERE ${TABLE}`,
       this.#parameters,
     )
-    if (typeof holder === 'string' && isDead(holder, this.#owner, alive)) await this.#end(holder)
+    const ended = endedHolder(row === undefined ? null : holderOf(row), this.#owner)
+    const [taken, free] = [this.#lease.taken(this.#owner), this.#lease.free(this.#owner, ended)]
     const [, rows = []] = await this.#database.batch([
       {
-        sql: `UPDATE migration_plans SET planner = ?, planner_until = ${this.#now} + ?
-              WHERE ${TABLE} AND (planner IS NULL OR planner = ? OR planner_until < ${this.#now})`,
-        parameters: [this.#owner.id, LEASE_MS, ...this.#parameters, this.#owner.id],
+        sql: `UPDATE migration_plans SET ${taken.sql} WHERE ${TABLE} AND ${free.sql}`,
+        parameters: [...taken.parameters, ...this.#parameters, ...free.parameters],
       },
       { sql: `SELECT 1 ${this.#mine.sql}`, parameters: this.#mine.parameters },
     ])
@@ -44,7 +50,12 @@ export class Planning {
 
   /** Lets others divide the table. */
   async end(): Promise<void> {
-    await this.#end(this.#owner.id)
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_plans SET ${this.#lease.back} WHERE ${TABLE} AND planner = ?`,
+        parameters: this.#mine.parameters,
+      },
+    ])
   }
 
   /** What tells whether this program still has the table to itself, for transactions of the target. */
@@ -55,10 +66,11 @@ export class Planning {
 
   /** Whether somebody is dividing it at this moment, so that there may be more to do soon. */
   async underWay(): Promise<boolean> {
-    const rows = await this.#database.all(
-      `SELECT 1 FROM migration_plans WHERE ${TABLE} AND planned = 0 AND planner IS NOT NULL AND planner_until >= ${this.#now}`,
-      this.#parameters,
-    )
+    const { sql, parameters } = this.#lease.held
+    const rows = await this.#database.all(`SELECT 1 FROM migration_plans WHERE ${TABLE} AND planned = 0 AND ${sql}`, [
+      ...this.#parameters,
+      ...parameters,
+    ])
     return rows.length > 0
   }
 
@@ -98,23 +110,15 @@ export class Planning {
     ])
   }
 
-  async #end(planner: string): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_plans SET planner = NULL WHERE ${TABLE} AND planner = ?`,
-        parameters: [...this.#parameters, planner],
-      },
-    ])
-  }
-
   #lost(cause?: unknown): SluiceError {
     return new SluiceError('LEASE_LOST', `another program divides ${this.#key.name} now`, { cause })
   }
 
   get #renewal(): Statement {
+    const { sql, parameters } = this.#lease.renewed
     return {
-      sql: `UPDATE migration_plans SET planner_until = ${this.#now} + ? WHERE ${TABLE} AND planner = ?`,
-      parameters: [LEASE_MS, ...this.#mine.parameters],
+      sql: `UPDATE migration_plans SET ${sql} WHERE ${TABLE} AND planner = ?`,
+      parameters: [...parameters, ...this.#mine.parameters],
     }
   }
 
@@ -132,13 +136,10 @@ export class Planning {
 
 /** Keeps the tables that this program divides its own. */
 export function planningRenewal(database: LedgerDatabase, owner: string): Statement {
-  return {
-    sql: `UPDATE migration_plans SET planner_until = ${ledgerDialect(database.dialect).now} + ? WHERE planner = ?`,
-    parameters: [LEASE_MS, owner],
-  }
+  const { sql, parameters } = leaseOf(database).renewed
+  return { sql: `UPDATE migration_plans SET ${sql} WHERE planner = ?`, parameters: [...parameters, owner] }
 }
 
-function isDead(holder: string, me: Owner, alive: (pid: number) => boolean): boolean {
-  const [, host, pid] = /^(.*)\/(\d+)\/[^/]+$/.exec(holder) ?? []
-  return host === me.host && pid !== undefined && Number(pid) !== me.pid && !alive(Number(pid))
+function leaseOf({ dialect }: LedgerDatabase): LeaseSql {
+  return new LeaseSql(COLUMNS, databaseTimes(dialect, LEASE_MS))
 }

@@ -1,7 +1,7 @@
 /** What a ledger says of the copies that went into its database, for those who only look. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { isAlive } from '../../../shared/owner.ts'
+import type { ProcessIdentity } from '../../../shared/owner.ts'
 import { LEASE_MS } from './owner.ts'
 import { isKilled, KILLED, KILLED_DETAIL, rowsOf } from './killed-runs.ts'
 import type { SqlValue } from '../../../stores/port.ts'
@@ -41,13 +41,13 @@ export type StatusCount = { readonly status: string; readonly chunks: bigint; re
 
 /**
  * Newest first; a run whose program is gone is called killed, whether that is noted or not. Ledgers of version 1 are read as they are.
- * @param id only this one; null for all @param host this machine
+ * @param id only this one; null for all @param here this process
  */
 export async function recordedRuns(
   database: LedgerDatabase,
   id: bigint | null,
   limit: number,
-  host: string,
+  here: ProcessIdentity,
 ): Promise<readonly RecordedRun[]> {
   const dialect = ledgerDialect(database.dialect)
   const { castText: text } = dialect.types
@@ -56,16 +56,25 @@ export async function recordedRuns(
   )
   const counted = rowsOf('r.run_id')
   const isLate = columns.has('alive_until')
+  const stored = (name: string): string => (columns.has(name) ? name : 'NULL')
   const rows = await database.all(
     `SELECT CAST(run_id AS ${text}), operation, source, target, status, CAST(started_ms AS ${text}), CAST(ended_ms AS ${text}), exit_code, detail,
-       CAST(${isLate ? `COALESCE(r.rows_written, ${counted})` : counted} AS ${text}), host, pid, ${isLate ? 'alive_until' : 'NULL'}, ${dialect.now}
+       CAST(${isLate ? `COALESCE(r.rows_written, ${counted})` : counted} AS ${text}), host, pid, ${stored('machine')}, ${stored('process_started')}, ${stored('alive_until')}, ${dialect.now}
      FROM migration_runs r ${id === null ? '' : 'WHERE run_id = ?'} ORDER BY started_ms DESC, run_id DESC LIMIT ${limit}`,
     id === null ? [] : [id],
   )
   return rows.map((row) => {
-    const [run, operation, source, target, status, started, ended, code, detail, written, where, pid, until, now] = row
-    const sign = { status: String(status), host: nullable(where), pid: numberOf(pid), aliveUntil: numberOf(until) }
-    const killed = isKilled(sign, Number(now), host, isAlive)
+    const [run, operation, source, target, status, started, ended, code, detail, written, host, pid, machine] = row
+    const [began, until, now] = row.slice(13)
+    const sign = {
+      status: String(status),
+      host: nullable(host),
+      pid: numberOf(pid),
+      machine: nullable(machine),
+      started: nullable(began),
+      aliveUntil: numberOf(until),
+    }
+    const killed = isKilled(sign, Number(now), here)
     return {
       id: String(run),
       operation: String(operation),

@@ -1,7 +1,6 @@
 /** Runs and their plans in the ledger: one row a run, and one row for each table of the target that a copy is filling. */
-import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { isAlive } from '../../../shared/owner.ts'
+import { ownerValues } from '../../../stores/lease/columns.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { markKilled, rowsOf } from './killed-runs.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -48,12 +47,13 @@ export class RunLedger {
    * @param beats whether the run says all the time that it goes on, see `runRenewal`
    */
   async start(run: RunRow, beats = false): Promise<void> {
-    await markKilled(this.#database, this.#owner.host, isAlive)
+    await markKilled(this.#database, this.#owner)
+    const [, ...identity] = ownerValues(this.#owner)
     await this.#database.batch([
       { sql: 'DELETE FROM migration_runs WHERE run_id = ?', parameters: [this.#owner.runId] },
       {
-        sql: `INSERT INTO migration_runs (run_id, operation, source, target, status, plan_hash, command, tool, actor, host, pid, started_ms, alive_until)
-              VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ${this.#now}, ${beats ? `${this.#now} + ${LEASE_MS}` : 'NULL'})`,
+        sql: `INSERT INTO migration_runs (run_id, operation, source, target, status, plan_hash, command, tool, actor, host, pid, machine, process_started, started_ms, alive_until)
+              VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ${this.#now}, ${beats ? `${this.#now} + ${LEASE_MS}` : 'NULL'})`,
         parameters: [
           this.#owner.runId,
           run.operation,
@@ -63,8 +63,7 @@ export class RunLedger {
           run.command,
           run.tool,
           run.actor,
-          this.#owner.host,
-          this.#owner.pid,
+          ...identity,
         ],
       },
     ])
@@ -187,9 +186,4 @@ export class RunLedger {
       },
     ])
   }
-}
-
-/** Names a program for as long as it lives: machine, number, and something that no other has. */
-export function ownerId(host: string, pid: number): string {
-  return `${host}/${pid}/${randomUUID()}`
 }

@@ -6,7 +6,9 @@ import {
   CHUNK_INDEXES,
   columnType,
   LATE_CHUNK_COLUMNS,
+  LATE_OWNER_COLUMNS,
   LATE_PLAN_COLUMNS,
+  LATE_PLANNER_COLUMNS,
   LATE_RUN_COLUMNS,
   OLD_CHUNK_INDEX,
   type Columns,
@@ -62,7 +64,16 @@ export const STEPS: readonly LedgerStep[] = [
       REFUSED,
     ],
   },
-  { version: 3, statements: async (look) => chunkIndexes(look) },
+  {
+    version: 3,
+    statements: async (look) => [
+      ...(await missing(look, 'migration_runs', LATE_OWNER_COLUMNS)),
+      ...(await missing(look, 'migration_plans', LATE_PLANNER_COLUMNS)),
+      ...(await missing(look, 'migration_checkpoints', LATE_OWNER_COLUMNS)),
+      ...(await missing(look, 'migration_chunk_history', LATE_OWNER_COLUMNS)),
+      ...chunkIndexes(look),
+    ],
+  },
 ]
 
 /** New ones first, so that whoever is killed between them leaves a ledger that is no slower. */

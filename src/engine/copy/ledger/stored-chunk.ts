@@ -1,6 +1,7 @@
 /** A live chunk as it stands in the ledger. */
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
+import { holderOf, type Holder } from '../../../stores/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../../stores/port.ts'
 import { readRange } from './keys.ts'
 import type { Owner } from './owner.ts'
@@ -16,9 +17,8 @@ export type StoredChunk = {
   readonly quarantined: bigint
   readonly records: bigint
   readonly cursor: string | null
-  readonly owner: string | null
-  readonly host: string | null
-  readonly pid: number | null
+  /** Whoever has it, or had it last; null where nobody is named. */
+  readonly holder: Holder | null
   readonly session: string | null
   readonly fence: number
   readonly attempt: number
@@ -60,7 +60,7 @@ export function chunkColumns(text: string): string {
   return `id, chunk_no, kind, lo, hi, CAST(start_id AS ${text}), CAST(end_id AS ${text}), status, rows_read, rows_written,
     rows_quarantined, records_processed, cursor_key, owner, host, pid, session, fence, attempt,
     proof, error_message, read_view, source_checksum, rows_skipped, bytes,
-    CAST(surplus AS ${text}), CAST(run_id AS ${text}), completed_ms, error_code`
+    CAST(surplus AS ${text}), CAST(run_id AS ${text}), completed_ms, error_code, machine, process_started`
 }
 
 export function chunkOf(row: SqlRow): StoredChunk {
@@ -82,6 +82,8 @@ export function chunkOf(row: SqlRow): StoredChunk {
     runId,
     completed,
     code,
+    machine,
+    started,
   ] = row.slice(13)
   const whole = (value: SqlValue | undefined): bigint => BigInt(String(value ?? 0))
   const text = (value: SqlValue | undefined): string | null => (value == null ? null : String(value))
@@ -95,9 +97,7 @@ export function chunkOf(row: SqlRow): StoredChunk {
     quarantined: whole(aside),
     records: whole(records),
     cursor: text(cursor),
-    owner: text(owner),
-    host: text(host),
-    pid: pid == null ? null : Number(pid),
+    holder: holderOf([owner ?? null, host ?? null, pid ?? null, machine ?? null, started ?? null]),
     session: text(session),
     fence: Number(fence ?? 0),
     attempt: Number(attempt ?? 0),

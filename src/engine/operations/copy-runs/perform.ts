@@ -21,7 +21,7 @@ export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: Run
     ledger,
     runId === undefined ? null : BigInt(runId),
     runId === undefined ? limit : 1,
-    run.host,
+    run.owner,
   )
   if (rows.length === 0 && runId !== undefined) throw noSuchRun(runId)
   if (runId !== undefined) return await chunksOf(ledger, BigInt(runId), limit, run)

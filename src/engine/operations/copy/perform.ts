@@ -10,12 +10,12 @@ import { refusedForAgain } from '../../copy/again/delete-extra.ts'
 import { openControlSocket } from '../../copy/control-socket.ts'
 import { endOf } from '../../copy/ending.ts'
 import { finishTable } from '../../copy/finish-table.ts'
-import { beat } from '../../copy/heartbeat.ts'
+import { beatOfCopy } from '../../copy/heartbeat.ts'
 import { AGAIN_OPERATION } from '../../copy/ledger/adopt-repairs.ts'
 import { refuseUnknownTables } from '../../copy/look/look-earlier.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import type { Owner } from '../../copy/ledger/owner.ts'
-import { ownerId, RunLedger } from '../../copy/ledger/runs.ts'
+import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
 import { planObjects } from '../../copy/objects/plan-objects.ts'
@@ -122,12 +122,7 @@ export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
   )
   await using database = await to.ledger()
   await prepareLedger(database)
-  const owner: Owner = {
-    id: ownerId(run.host, process.pid),
-    host: run.host,
-    pid: process.pid,
-    runId: BigInt(run.runId),
-  }
+  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
   if (!operation.restart) {
     planned = await asBegun(planned, operation, planner, async ({ schema, name }) => {
@@ -165,7 +160,7 @@ export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
       run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
     }
   }
-  const heart = beat(database, owner, async () => {
+  const heart = beatOfCopy(database, owner, async () => {
     // A frozen owner's session may hold locks that every worker waits for.
     if (to.can.atomic === 'chunk') for (const { context, done } of tables) if (context && !done) await reclaim(context)
   })

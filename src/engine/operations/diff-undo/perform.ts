@@ -1,5 +1,4 @@
 /** `diff --undo RUN`: puts rows back as they were before a repair, by what the ledger of the target has noted. The source is not asked. */
-import { randomUUID } from 'node:crypto'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
@@ -42,7 +41,7 @@ export async function diffUndo(operation: DiffUndoOperation, run: Run): Promise<
     })
   }
   const runId = BigInt(run.runId)
-  const ledger = new RunLedger(database, { id: randomUUID(), host: run.host, pid: process.pid, runId })
+  const ledger = new RunLedger(database, { ...run.owner, runId })
   const row = {
     operation: 'diff --undo',
     source: '',

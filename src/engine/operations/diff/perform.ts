@@ -1,5 +1,4 @@
 /** `diff`: any table of one store against one of another, key by key; with `--fix` the target is mended, and `--undo` takes a repair back. */
-import { randomUUID } from 'node:crypto'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { dec } from '../../../model/event.ts'
@@ -43,7 +42,7 @@ export async function diff(operation: DiffOperation, run: Run): Promise<Ending> 
   )
   await using database = writes ? await to.ledger() : noDatabase()
   const runId = BigInt(run.runId)
-  const owner = { id: randomUUID(), host: run.host, pid: process.pid, runId }
+  const owner = { ...run.owner, runId }
   const runs = database === null ? null : new RunLedger(database, owner)
   if (database !== null) await prepareLedger(database)
   const row = {

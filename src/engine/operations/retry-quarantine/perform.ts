@@ -1,5 +1,4 @@
 /** `retry-quarantine`: rows that a copy set aside, read again from the source and written, now that somebody mended them. */
-import { randomUUID } from 'node:crypto'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -22,7 +21,7 @@ export async function retryQuarantine(operation: RetryQuarantineOperation, run: 
   await using database = await to.ledger()
   if (!(await hasLedger(database))) throw noLedger(to.label)
   await prepareLedger(database)
-  const runs = new RunLedger(database, { id: randomUUID(), host: run.host, pid: process.pid, runId: BigInt(run.runId) })
+  const runs = new RunLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   const runId = operation.runId === undefined ? null : BigInt(operation.runId)
   const rows = (await quarantined(database, runId)).filter(
     ({ table }) =>

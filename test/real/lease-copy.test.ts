@@ -1,0 +1,134 @@
+/** Who holds chunks and tables of a copy: nobody takes what a live program elsewhere holds, and what a dead one of this machine has left is taken at once. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
+import { markKilled } from '../../src/engine/copy/ledger/killed-runs.ts'
+import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import { Planning } from '../../src/engine/copy/ledger/planning.ts'
+import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
+import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { reclaimDead, reclaimExpired } from '../../src/engine/copy/reclaim.ts'
+import { newOwner } from '../../src/shared/owner.ts'
+import type { LedgerDatabase } from '../../src/stores/copy-port.ts'
+import { makePlace, missing } from '../support/copy-systems.ts'
+
+const KEY = { schema: 's', name: 't' }
+/** Above what Linux gives. */
+const NOBODYS_PID = 2 ** 22 + 1
+const NEVER_SINCE = '1'
+let runs = 0n
+const me = (more: Partial<Owner> = {}): Owner => ({ ...newOwner('here'), runId: ++runs, ...more })
+
+/** Each with what becomes of what he holds: it is taken at once, or waited for. */
+const OWNERS: readonly (readonly [name: string, owner: () => Owner, ended: boolean])[] = [
+  ['another container of this name', () => me({ machine: 'boot/2', pid: NOBODYS_PID }), false],
+  ['another container of this name, whose number this process has', () => me({ machine: 'boot/2' }), false],
+  ['a program of this machine that runs', () => me(), false],
+  ['a program of this machine that ended', () => me({ pid: NOBODYS_PID }), true],
+  ['a program of this machine whose number another has now', () => me({ started: NEVER_SINCE }), true],
+]
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-lease-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const RUN = { operation: 'copy', source: 'a', target: 'b', planHash: 'h', command: 'c', tool: 't', actor: 'a' }
+
+/** A ledger with a table that `owner` divides, and with one chunk that he has claimed. */
+async function heldBy(ledger: LedgerDatabase, owner: Owner): Promise<void> {
+  await prepareLedger(ledger)
+  for (const table of ['checkpoints', 'plans', 'runs'])
+    await ledger.batch([{ sql: `DELETE FROM migration_${table}`, parameters: [] }])
+  const ledgerOfRuns = new RunLedger(ledger, owner)
+  await ledgerOfRuns.start(RUN, true)
+  const plan = { source: 'a', sourceTable: 't', hash: 'h', plan: '{}', wishes: '{}', chunkRows: 10, planned: false }
+  await ledgerOfRuns.savePlan(KEY, { ...plan, madeHere: false }, false)
+  const planning = new Planning(ledger, KEY, owner)
+  expect(await planning.take()).toBe(true)
+  const chunks = new ChunkLedger(ledger, KEY, owner)
+  await chunks.add([{ kind: 'all', lo: null, hi: null, startId: null, endId: null }], 1, planning)
+  expect(await chunks.claims.claim(null)).not.toBeNull()
+}
+
+async function run(ledger: LedgerDatabase, ...statements: readonly string[]): Promise<void> {
+  for (const sql of statements) await ledger.batch([{ sql, parameters: [] }])
+}
+
+const LAPSED = ['UPDATE migration_checkpoints SET lease_until = 1', 'UPDATE migration_plans SET planner_until = 1']
+/** Columns that older programs do not know, as they find or leave them. */
+const OLD_COLUMNS = ['machine', 'process_started'].map((name) => `${name} = NULL`).join(', ')
+
+describe.each(['sqlite', 'postgresql'] as const)('leases of a copy in %s', (system) => {
+  async function opened<T>(body: (ledger: LedgerDatabase) => Promise<T>): Promise<T> {
+    const place = await makePlace(system, folder)
+    await using store = await openCopyStore(place.url, { mode: 'write' })
+    await using ledger = await store.ledger()
+    return await body(ledger)
+  }
+
+  test.for(OWNERS)('%s', async ([, owner, ended], context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    await opened(async (ledger) => {
+      await heldBy(ledger, owner())
+      const mine = me()
+      const [planning, chunks] = [new Planning(ledger, KEY, mine), new ChunkLedger(ledger, KEY, mine)]
+      await markKilled(ledger, mine)
+      expect(await ledger.all('SELECT status FROM migration_runs')).toEqual([[ended ? 'killed' : 'running']])
+      expect(await planning.take()).toBe(ended)
+      expect(await reclaimExpired(ledger, chunks)).toEqual([])
+      expect(await reclaimDead(ledger, chunks, mine)).toHaveLength(ended ? 1 : 0)
+      if (!ended) {
+        expect(await chunks.claims.claim(null)).toBeNull()
+        await run(ledger, ...LAPSED)
+        expect(await planning.take()).toBe(true)
+        expect(await reclaimExpired(ledger, chunks)).toHaveLength(1)
+      }
+      expect(await chunks.claims.claim(null)).toMatchObject({ no: 1, fence: 2 })
+      const [[planner, host, pid] = []] = await ledger.all(
+        'SELECT planner, planner_host, planner_pid FROM migration_plans',
+      )
+      expect([planner, host, Number(pid)]).toEqual([mine.id, 'here', process.pid])
+    })
+  })
+
+  test.each([
+    ['ended', NOBODYS_PID, 'here', true],
+    ['runs', process.pid, 'here', false],
+    ['runs elsewhere', NOBODYS_PID, 'elsewhere', false],
+  ] as const)('what a program before this version holds that %s', async (_, pid, host, ended) => {
+    await opened(async (ledger) => {
+      await heldBy(ledger, me())
+      const id = `${host}/${pid}/${newOwner().id}`
+      await run(
+        ledger,
+        // What this version left in its columns is of somebody before.
+        `UPDATE migration_checkpoints SET owner = '${id}', host = '${host}', pid = ${pid}`,
+        `UPDATE migration_plans SET planner = '${id}'`,
+        `UPDATE migration_runs SET host = '${host}', pid = ${pid}, ${OLD_COLUMNS}`,
+      )
+      const mine = me()
+      await markKilled(ledger, mine)
+      expect(await ledger.all('SELECT status FROM migration_runs')).toEqual([[ended ? 'killed' : 'running']])
+      const chunks = new ChunkLedger(ledger, KEY, mine)
+      expect(await new Planning(ledger, KEY, mine).take()).toBe(ended)
+      expect(await reclaimDead(ledger, chunks, mine)).toHaveLength(ended ? 1 : 0)
+      expect((await chunks.claims.claim(null)) !== null).toBe(ended)
+    })
+  })
+
+  test('the same run on two machines is two owners', async () => {
+    await opened(async (ledger) => {
+      const one = me({ machine: 'boot/2' })
+      await heldBy(ledger, one)
+      const other = me({ runId: one.runId })
+      expect(await new Planning(ledger, KEY, other).take()).toBe(false)
+      await expect(new Planning(ledger, KEY, other).change([])).rejects.toMatchObject({ code: 'LEASE_LOST' })
+    })
+  })
+})
