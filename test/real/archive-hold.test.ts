@@ -7,10 +7,11 @@ import { PartitionLedger, type Held } from '../../src/archive/ledger/partition-l
 import { readArchive } from '../../src/archive/ledger/record.ts'
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import type { CopyStore, LedgerDatabase } from '../../src/stores/copy-port.ts'
 
 const TABLE = { name: 'bookings' }
-const OWNER = { id: 'one', host: 'here', pid: 1, runId: 1n }
+const OWNER = { ...newOwner('here'), runId: 1n }
 
 describe('a partition that has to stay', () => {
   let folder: string

@@ -9,6 +9,7 @@ import type { ArchivedFile } from '../../src/model/archiving/archived-file.ts'
 import type { ArchiveState } from '../../src/model/archiving/state.ts'
 import { wireLine } from '../../src/model/archiving/wire.ts'
 import type { TableName, TableSpec } from '../../src/model/copy/column-type.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import type { CopyStore, LedgerDatabase } from '../../src/stores/copy-port.ts'
 import { castColumn } from '../../src/stores/duckdb/archiving/wire-cast.ts'
 import { openDuckDb, type DuckDb } from '../../src/stores/duckdb/instance.ts'
@@ -110,7 +111,7 @@ export class Archiver implements AsyncDisposable {
     this.database = database
     this.table = table
     this.#columns = queryColumns(table, null)
-    this.ledger = new PartitionLedger(database, table.table, { id: 'me', host: 'here', pid: process.pid, runId: 1n })
+    this.ledger = new PartitionLedger(database, table.table, { ...newOwner('here'), runId: 1n })
   }
 
   static async open(url: string, root: string, timeColumn: string | null): Promise<Archiver> {

@@ -14,22 +14,11 @@ import { reclaimDead, reclaimExpired } from '../../src/engine/copy/reclaim.ts'
 import { newOwner } from '../../src/shared/owner.ts'
 import type { LedgerDatabase } from '../../src/stores/copy-port.ts'
 import { makePlace, missing } from '../support/copy-systems.ts'
+import { LEASE_CASES, NOBODYS_PID } from '../support/lease-owners.ts'
 
 const KEY = { schema: 's', name: 't' }
-/** Above what Linux gives. */
-const NOBODYS_PID = 2 ** 22 + 1
-const NEVER_SINCE = '1'
 let runs = 0n
 const me = (more: Partial<Owner> = {}): Owner => ({ ...newOwner('here'), runId: ++runs, ...more })
-
-/** Each with what becomes of what he holds: it is taken at once, or waited for. */
-const OWNERS: readonly (readonly [name: string, owner: () => Owner, ended: boolean])[] = [
-  ['another container of this name', () => me({ machine: 'boot/2', pid: NOBODYS_PID }), false],
-  ['another container of this name, whose number this process has', () => me({ machine: 'boot/2' }), false],
-  ['a program of this machine that runs', () => me(), false],
-  ['a program of this machine that ended', () => me({ pid: NOBODYS_PID }), true],
-  ['a program of this machine whose number another has now', () => me({ started: NEVER_SINCE }), true],
-]
 
 let folder = ''
 beforeAll(() => {
@@ -71,11 +60,11 @@ describe.each(['sqlite', 'postgresql'] as const)('leases of a copy in %s', (syst
     return await body(ledger)
   }
 
-  test.for(OWNERS)('%s', async ([, owner, ended], context) => {
+  test.for(LEASE_CASES)('%s', async ([, owner, ended], context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     await opened(async (ledger) => {
-      await heldBy(ledger, owner())
+      await heldBy(ledger, me(owner()))
       const mine = me()
       const [planning, chunks] = [new Planning(ledger, KEY, mine), new ChunkLedger(ledger, KEY, mine)]
       await markKilled(ledger, mine)

@@ -8,21 +8,18 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { Owner } from '../../shared/owner.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
 import type { SqlValue } from '../../stores/port.ts'
 import { filesText, type ArchivedPartition, type ArchivedTable } from './record.ts'
 
-/** How long a partition belongs to an owner of whom nothing is heard, ms. */
+/** How long a partition belongs to an owner of whom nothing is heard, ms. As that of a copy: whoever lost one changes nothing, whatever he does next. */
 export const LEASE_MS = 30_000
 
-export type ArchiveOwner = {
-  /** Of this program, and of no other. */
-  readonly id: string
-  readonly host: string
-  readonly pid: number
-  readonly runId: bigint
-}
+export type ArchiveOwner = Owner & { readonly runId: bigint }
 
 /** A partition that is held. */
 export type Held = { readonly label: string; readonly fence: bigint }
@@ -54,12 +51,14 @@ export class PartitionLedger {
   readonly #database: LedgerDatabase
   readonly #key: readonly [schema: string, name: string]
   readonly #owner: ArchiveOwner
+  readonly #lease: LeaseSql
   readonly #now: string
 
   constructor(database: LedgerDatabase, table: TableName, owner: ArchiveOwner) {
     this.#database = database
     this.#key = [table.schema ?? '', table.name]
     this.#owner = owner
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
     this.#now = ledgerDialect(database.dialect).now
   }
 
@@ -85,9 +84,9 @@ export class PartitionLedger {
 
   /**
    * Notes a partition as PLANNED. Of one of which nothing is published, what the source says of it now is noted.
-   * @param dead its owner, where that has ended for sure
+   * @param before its owner as it was just read: nobody waits for one that has ended
    */
-  async addPartition({ label, from, to, native }: NewPartition, dead: string | null = null): Promise<void> {
+  async addPartition({ label, from, to, native }: NewPartition, before: Holder | null = null): Promise<void> {
     const facts = {
       from_bound: from,
       to_bound: to,
@@ -101,12 +100,12 @@ export class PartitionLedger {
       'planned_ms',
     )
     const sets = Object.keys(facts).map((name) => `${name} = ?`)
+    const free = this.#lease.free(this.#owner, endedHolder(before, this.#owner))
     await this.#database.batch([
       {
         sql: `UPDATE migration_archive_partitions SET ${sets.join(', ')}
-              WHERE ${PARTITION} AND (owner IS NULL OR owner = ? OR lease_until < ${this.#now})
-                AND (state = 'RESTORED' OR (state IN ('PLANNED', 'FAILED') AND delta_version IS NULL))`,
-        parameters: [...Object.values(facts), ...this.#key, label, dead ?? this.#owner.id],
+              WHERE ${PARTITION} AND ${free.sql} AND (state = 'RESTORED' OR (state IN ('PLANNED', 'FAILED') AND delta_version IS NULL))`,
+        parameters: [...Object.values(facts), ...this.#key, label, ...free.parameters],
       },
     ])
   }
@@ -123,16 +122,19 @@ export class PartitionLedger {
 
   /**
    * Takes a partition that nobody holds.
-   * @param dead its owner, where that has ended for sure
+   * @param before its owner as it was just read: nobody waits for one that has ended
    * @returns null where somebody else holds it
    */
-  async claim(label: string, dead: string | null): Promise<Held | null> {
-    const { id, host, pid, runId } = this.#owner
+  async claim(label: string, before: Holder | null): Promise<Held | null> {
+    const { id, runId } = this.#owner
+    const [taken, free] = [
+      this.#lease.taken(this.#owner),
+      this.#lease.free(this.#owner, endedHolder(before, this.#owner)),
+    ]
     const [, rows] = await this.#database.batch([
       {
-        sql: `UPDATE migration_archive_partitions SET owner = ?, host = ?, pid = ?, run_id = ?, fence = fence + 1, lease_until = ${this.#now} + ${LEASE_MS}
-              WHERE ${PARTITION} AND (owner IS NULL OR owner = ? OR owner = ? OR lease_until < ${this.#now})`,
-        parameters: [id, host, pid, runId, ...this.#key, label, id, dead ?? id],
+        sql: `UPDATE migration_archive_partitions SET ${taken.sql}, run_id = ?, fence = fence + 1 WHERE ${PARTITION} AND ${free.sql}`,
+        parameters: [...taken.parameters, runId, ...this.#key, label, ...free.parameters],
       },
       {
         sql: `SELECT fence FROM migration_archive_partitions WHERE ${PARTITION} AND owner = ?`,
@@ -145,11 +147,11 @@ export class PartitionLedger {
 
   /** Says that this program lives. */
   async renew(): Promise<void> {
+    const { sql, parameters } = this.#lease.renewed
     await this.#database.batch([
       {
-        sql: `UPDATE migration_archive_partitions SET lease_until = ${this.#now} + ${LEASE_MS}
-              WHERE schema_name = ? AND table_name = ? AND owner = ?`,
-        parameters: [...this.#key, this.#owner.id],
+        sql: `UPDATE migration_archive_partitions SET ${sql} WHERE schema_name = ? AND table_name = ? AND owner = ?`,
+        parameters: [...parameters, ...this.#key, this.#owner.id],
       },
     ])
   }
@@ -158,7 +160,7 @@ export class PartitionLedger {
   async release({ label }: Pick<Held, 'label'>): Promise<void> {
     await this.#database.batch([
       {
-        sql: `UPDATE migration_archive_partitions SET owner = NULL, lease_until = NULL WHERE ${PARTITION} AND owner = ?`,
+        sql: `UPDATE migration_archive_partitions SET ${this.#lease.back} WHERE ${PARTITION} AND owner = ?`,
         parameters: [...this.#key, label, this.#owner.id],
       },
     ])

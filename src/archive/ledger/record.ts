@@ -7,6 +7,7 @@ import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase, Origin } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../stores/port.ts'
 import { ledgerColumns } from './schema.ts'
 
@@ -47,9 +48,8 @@ export type ArchivedPartition = {
   readonly retracted: boolean
   readonly held: string | null
   readonly fence: bigint
-  readonly owner: string | null
-  readonly host: string | null
-  readonly pid: number | null
+  /** Whoever works on it; null for nobody. */
+  readonly holder: Holder | null
   readonly error: { readonly code: string; readonly message: string } | null
   readonly changedMs: number | null
   readonly exportMs: number | null
@@ -143,9 +143,7 @@ const PARTITION = [
   'retracted',
   'hold_reason',
   'fence',
-  'owner',
-  'host',
-  'pid',
+  ...ownerColumns(LEASE_COLUMNS),
   'error_code',
   'error_message',
   'changed_ms',
@@ -213,9 +211,7 @@ function partitionOf(row: SqlRow): ArchivedPartition {
     retracted: number('retracted') === 1,
     held: text('hold_reason'),
     fence: whole('fence') ?? 0n,
-    owner: text('owner'),
-    host: text('host'),
-    pid: number('pid'),
+    holder: holderOf(ownerColumns(LEASE_COLUMNS).map(text)),
     error: code === null ? null : { code, message: text('error_message') ?? '' },
     changedMs: number('changed_ms'),
     exportMs: number('export_ms'),

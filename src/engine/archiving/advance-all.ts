@@ -7,7 +7,7 @@ import type { ArchiveState } from '../../model/archiving/state.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import type { Run } from '../run-context.ts'
-import { beat, deadOwner } from './owner.ts'
+import { beatOfArchive } from './owner.ts'
 import { nativeNow } from './plan.ts'
 
 /** What became of one partition. */
@@ -45,7 +45,7 @@ export async function eachPartition(
   body: Work,
 ): Promise<readonly Outcome[]> {
   const { ledger, emit, name } = context
-  const timer = beat(ledger)
+  const timer = beatOfArchive(ledger)
   const outcomes: Outcome[] = []
   try {
     for (const label of labels) {
@@ -55,7 +55,7 @@ export async function eachPartition(
       let error: SluiceError | null = null
       let held: Held | null = null
       try {
-        held = await ledger.claim(label, deadOwner(before, run))
+        held = await ledger.claim(label, before.holder)
         if (held === null) throw busy(context, before)
         await body(held, reload)
       } catch (thrown) {
@@ -96,8 +96,8 @@ async function partitionNow(
   })
 }
 
-function busy({ name }: ArchiveContext, { label, host, pid }: ArchivedPartition): SluiceError {
-  const who = host === null ? 'another program' : `the program ${pid} on ${host}`
+function busy({ name }: ArchiveContext, { label, holder }: ArchivedPartition): SluiceError {
+  const who = holder?.host == null ? 'another program' : `the program ${holder.pid} on ${holder.host}`
   return new SluiceError('LEDGER_BUSY', `${label} of ${name} is in the hands of ${who}`, {
     where: `${name}, ${label}`,
     hint: 'let it finish; a program that vanished lets go of it after half a minute',

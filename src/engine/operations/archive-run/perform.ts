@@ -13,7 +13,7 @@ import { endOfArchive } from '../../archiving/ending.ts'
 import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { openArchive } from '../../archiving/open.ts'
-import { deadOwner, ownerOf } from '../../archiving/owner.ts'
+import { ownerOf } from '../../archiving/owner.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
@@ -160,7 +160,7 @@ async function archiveTable(
   await using open = await openArchive(table, archived, opened, run, operation)
   await requireOrigin(open.context)
   for (const { candidate, known } of chosen) {
-    if (candidate !== null) await ledger.addPartition(candidate, known === null ? null : deadOwner(known, run))
+    if (candidate !== null) await ledger.addPartition(candidate, known?.holder ?? null)
   }
   const wish = (label: string): Wish => ({
     detach: operation.detach,
