@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
 import type { Work } from '../../src/engine/copy/ledger/claim-search.ts'
 import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
-import { ownerId } from '../../src/engine/copy/ledger/runs.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { CopyStore, LedgerDatabase, Statement } from '../../src/stores/copy-port.ts'
@@ -23,7 +23,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function owner(runId: bigint): Owner {
-  return { id: ownerId('here', Number(runId)), host: 'here', pid: Number(runId), runId }
+  return { ...newOwner('here'), runId }
 }
 
 type Opened = { readonly store: CopyStore; readonly ledger: LedgerDatabase }
