@@ -76,6 +76,7 @@ const CI_ONLY = [
   'test/fault/cassandra-{copy,ledger,nodes,target-kill}.test.ts',
   'test/fault/copy-{d1,hostile,network,random,server,together}.test.ts',
   'test/fault/fuzz-log.test.ts',
+  'test/fault/half-done.test.ts',
   'test/fault/{index-kill,lanes}.test.ts',
   'test/real/archive-clone.test.ts',
   'test/real/cassandra-{again,connect,diff,lives,random,script,source,target-ring,track}.test.ts',

@@ -16,7 +16,8 @@ export type D1Account = AsyncDisposable & {
   readonly id: string
   /** What a program needs in its environment. */
   readonly environment: Readonly<Record<string, string>>
-  database(name?: string): Promise<D1Database>
+  /** @param uuid where it has to be that of before */
+  database(name?: string, uuid?: string): Promise<D1Database>
   /** What goes wrong from now on, in this order where several fit. */
   faults(...faults: readonly D1Fault[]): Promise<void>
   limit(limit: D1Limit | null): Promise<void>
@@ -24,9 +25,8 @@ export type D1Account = AsyncDisposable & {
   reset(): Promise<void>
 }
 
-/** @param base what `startD1` gave */
-export function d1Account(base: string): D1Account {
-  const id = randomBytes(16).toString('hex')
+/** @param base what `startD1` gave @param id one of its own unless given */
+export function d1Account(base: string, id: string = randomBytes(16).toString('hex')): D1Account {
   const made: string[] = []
   const api = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const response = await fetch(`${base}${path}`, {
@@ -50,8 +50,8 @@ export function d1Account(base: string): D1Account {
   return {
     id,
     environment: { CLOUDFLARE_API_TOKEN: D1_TOKEN, CLOUDFLARE_API_BASE_URL: base },
-    database: async (name = `db-${made.length}`) => {
-      const { uuid } = (await api('POST', path, { name })) as { readonly uuid: string }
+    database: async (name = `db-${made.length}`, wanted?: string) => {
+      const { uuid } = (await api('POST', path, { name, uuid: wanted })) as { readonly uuid: string }
       made.push(uuid)
       return {
         id: uuid,

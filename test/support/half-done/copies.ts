@@ -1,0 +1,39 @@
+/** Copies that programs have left half-done in a target: one that is finished, one that was being divided, two that were killed among their chunks. */
+import type { CopyOperation } from '../../../src/engine/operation.ts'
+import { leave } from './child.ts'
+import { CHUNK, type Table } from './source.ts'
+
+/** A machine that nobody is. */
+export const ELSEWHERE = 'other-host'
+/** As tests call the machine they run on. */
+export const HERE = 'here'
+
+/** The command that was killed, and that is given again. */
+export function copyOf(from: string, to: string, table: Table): CopyOperation {
+  return {
+    kind: 'copy',
+    from,
+    to,
+    tables: [table],
+    rename: {},
+    onExisting: 'refuse',
+    acceptLossy: [],
+    verify: 'chunk',
+    workers: 1,
+    maxAside: 10,
+    restart: false,
+    dryRun: false,
+    chunkRows: CHUNK,
+    batchRows: 5,
+  }
+}
+
+/** @param from URL of `openSource` @param unmarked where a mark of a table cannot be taken out of the ledger afterwards */
+export async function leaveCopies(from: string, to: string, unmarked = false): Promise<void> {
+  const finished = await leave(copyOf(from, to, 'done'), { host: HERE, unmarked })
+  if (finished?.exitCode !== 0) throw new Error(`it is not finished: ${JSON.stringify(finished)}`)
+  await leave(copyOf(from, to, 'divided'), { host: ELSEWHERE, dies: { planning: true }, unmarked })
+  // Three chunks are completed, the first without the row that no target holds; the fourth has begun.
+  await leave(copyOf(from, to, 'broken'), { host: ELSEWHERE, dies: { type: 'chunk.started', times: 4 }, unmarked })
+  await leave(copyOf(from, to, 'ours'), { host: HERE, dies: { type: 'chunk.started', times: 3 }, unmarked })
+}
