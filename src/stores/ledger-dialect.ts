@@ -24,7 +24,11 @@ export type LedgerDialect = {
   readonly before: readonly string[]
   /** Names of the columns of a table, which is the parameter; no rows where there is no such table. */
   readonly columns: string
+  /** Names of tables, as they were asked for, and of their columns, of so many tables, whose names are the parameters. */
+  columnsOfAll(tables: number): string
 }
+
+const marks = (many: number): string => Array.from({ length: many }, () => '?').join(', ')
 
 const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
   postgresql: {
@@ -43,6 +47,8 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
     before: [],
     columns: `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass(CAST(? AS text))
       AND attnum > 0 AND NOT attisdropped`,
+    columnsOfAll: (tables) => `SELECT t.name, a.attname FROM unnest(CAST(ARRAY[${marks(tables)}] AS text[])) AS t (name)
+      JOIN pg_catalog.pg_attribute AS a ON a.attrelid = pg_catalog.to_regclass(t.name) AND a.attnum > 0 AND NOT a.attisdropped`,
   },
   mysql: {
     now: 'CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)',
@@ -61,6 +67,13 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
     unlessThere: 'ON DUPLICATE KEY UPDATE table_name = table_name',
     before: [],
     columns: 'SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?',
+    // A list of names would have MariaDB open every table of the database.
+    columnsOfAll: (tables) =>
+      Array.from(
+        { length: tables },
+        () =>
+          'SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?',
+      ).join(' UNION ALL '),
   },
   sqlite: {
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
@@ -77,6 +90,10 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
     unlessThere: 'ON CONFLICT DO NOTHING',
     before: [],
     columns: 'SELECT name FROM pragma_table_info(?)',
+    // Under the name that it was asked by, which SQLite finds in other letters, too.
+    columnsOfAll: (tables) =>
+      `SELECT lower(t.name), c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+       WHERE t.type IN ('table', 'view') AND lower(t.name) IN (${marks(tables)})`,
   },
   duckdb: {
     now: 'epoch_ms(get_current_timestamp())',
@@ -94,6 +111,8 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
     before: ['CREATE SEQUENCE IF NOT EXISTS migration_checkpoint_ids'],
     columns:
       'SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?',
+    columnsOfAll: (tables) => `SELECT lower(table_name), column_name FROM information_schema.columns
+      WHERE table_schema = current_schema() AND lower(table_name) IN (${marks(tables)})`,
   },
 }
 

@@ -5,7 +5,7 @@
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import { makeLate } from '../../stores/late-table.ts'
+import { changeTable, makeLate } from '../../stores/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 import { refuseForeignTables } from '../../stores/ledger-tables.ts'
 import { TABLES, type Columns } from './columns.ts'
@@ -24,23 +24,23 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
   if (version === ARCHIVE_LEDGER_VERSION) return
   await refuseForeignTables(database, ['migration_archive_ledger', ...Object.keys(TABLES)])
   const { types } = dialect
-  await makeLate(database, `CREATE TABLE IF NOT EXISTS migration_archive_ledger (version ${types.integer} NOT NULL)`)
+  await makeLate(database, 'migration_archive_ledger', `version ${types.integer} NOT NULL`)
   for (const [name, { key, unique, columns }] of Object.entries(TABLES)) {
     const there = await ledgerColumns(database, name)
     if (there.size === 0) {
       const keys = Object.entries(key).map(([column, kind]) => `${column} ${types[kind]} NOT NULL`)
       const primary = unique ? [`PRIMARY KEY (${Object.keys(key).join(', ')})`] : []
       const parts = [...keys, ...Object.entries(columns).map((one) => columnSql(one, dialect)), ...primary]
-      await makeLate(database, `CREATE TABLE IF NOT EXISTS ${name} (${parts.join(', ')})`)
+      await makeLate(database, name, parts.join(', '))
       continue
     }
     for (const one of Object.entries(columns)) {
-      if (!there.has(one[0])) await makeLate(database, `ALTER TABLE ${name} ADD COLUMN ${columnSql(one, dialect)}`)
+      if (!there.has(one[0])) await changeTable(database, `ALTER TABLE ${name} ADD COLUMN ${columnSql(one, dialect)}`)
     }
   }
   // Version 1 took the character set of the database, where labels may not fit, and `Users` and `users` were one.
   const renewals = version === 1 ? ((await database.renewals?.(Object.keys(TABLES))) ?? []) : []
-  for (const sql of renewals) await makeLate(database, sql)
+  for (const sql of renewals) await changeTable(database, sql)
   await database.batch([
     { sql: 'DELETE FROM migration_archive_ledger WHERE version <= ?', parameters: [ARCHIVE_LEDGER_VERSION] },
     { sql: 'INSERT INTO migration_archive_ledger (version) VALUES (?)', parameters: [ARCHIVE_LEDGER_VERSION] },
@@ -54,11 +54,10 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
 export async function refuseNewer(database: LedgerDatabase): Promise<number> {
   const columns = await ledgerColumns(database, 'migration_archive_ledger')
   if (columns.size === 0) {
-    await refuseForeignTables(database, Object.keys(TABLES), 'each')
+    await refuseForeignTables(database, Object.keys(TABLES))
     return (await hasArchives(database)) ? 1 : 0
   }
-  if (columns.size > 1 || !columns.has('version'))
-    await refuseForeignTables(database, ['migration_archive_ledger'], 'each')
+  if (columns.size > 1 || !columns.has('version')) await refuseForeignTables(database, ['migration_archive_ledger'])
   const [row] = await database.all('SELECT MAX(version) FROM migration_archive_ledger')
   const version = Number(row?.[0] ?? 1)
   if (version <= ARCHIVE_LEDGER_VERSION) return version

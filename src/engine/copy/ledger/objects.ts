@@ -3,7 +3,7 @@ import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { makeLate } from '../../../stores/late-table.ts'
+import { makeLateTable } from './late-tables.ts'
 
 export type ObjectRow = { readonly name: string; readonly kind: ObjectKind }
 
@@ -67,13 +67,7 @@ export class ObjectLedger {
 
   /** Only for those who ask for objects: a ledger of an older copy gets the table then. */
   async #make(): Promise<void> {
-    const { integer, name, text } = ledgerDialect(this.#database.dialect).types
-    await makeLate(
-      this.#database,
-      `CREATE TABLE IF NOT EXISTS migration_objects (schema_name ${name} NOT NULL, table_name ${name} NOT NULL, kind ${name} NOT NULL,
-         object_name ${name} NOT NULL, status ${name}, run_id ${integer}, started_ms ${integer}, ended_ms ${integer},
-         error_message ${text}, PRIMARY KEY (schema_name, table_name, kind, object_name))`,
-    )
+    await makeLateTable(this.#database, 'migration_objects')
   }
 }
 

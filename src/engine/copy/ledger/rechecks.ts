@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { makeLate } from '../../../stores/late-table.ts'
+import { makeLateTable } from './late-tables.ts'
 
 /** Keys in one row of the ledger. */
 const KEYS = 500
@@ -25,7 +25,7 @@ export async function noteRechecks(
   level: string,
   keys: readonly (readonly string[])[],
 ): Promise<void> {
-  await makeTable(database)
+  await makeLateTable(database, 'migration_rechecks')
   const { now } = ledgerDialect(database.dialect)
   for (let from = 0; from < keys.length; from += KEYS) {
     const text = JSON.stringify(keys.slice(from, from + KEYS))
@@ -71,14 +71,4 @@ export function recheckedStatement(database: LedgerDatabase, id: string): Statem
     sql: `UPDATE migration_rechecks SET rechecked_ms = ${now} WHERE recheck_id = ? AND rechecked_ms IS NULL`,
     parameters: [id],
   }
-}
-
-function makeTable(database: LedgerDatabase): Promise<void> {
-  const { integer, name, text } = ledgerDialect(database.dialect).types
-  return makeLate(
-    database,
-    `CREATE TABLE IF NOT EXISTS migration_rechecks (recheck_id ${name} NOT NULL PRIMARY KEY, run_id ${integer} NOT NULL,
-       schema_name ${name} NOT NULL, table_name ${name} NOT NULL, level_written ${name} NOT NULL, row_keys ${text} NOT NULL,
-       created_ms ${integer} NOT NULL, rechecked_ms ${integer})`,
-  )
 }

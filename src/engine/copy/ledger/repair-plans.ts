@@ -3,8 +3,8 @@ import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { TableKey } from './owner.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { isMissingTable, makeLate } from '../../../stores/late-table.ts'
+import { isMissingTable } from '../../../stores/late-table.ts'
+import { makeLateTable } from './late-tables.ts'
 
 type Stored = {
   /** Of the source, by its names. */
@@ -20,12 +20,7 @@ export async function noteRepairPlan(
   table: TableKey,
   plan: TablePlan,
 ): Promise<void> {
-  const { integer, name, text } = ledgerDialect(database.dialect).types
-  await makeLate(
-    database,
-    `CREATE TABLE IF NOT EXISTS migration_repair_plans (run_id ${integer} NOT NULL, schema_name ${name} NOT NULL,
-       table_name ${name} NOT NULL, plan ${text}, PRIMARY KEY (run_id, schema_name, table_name))`,
-  )
+  await makeLateTable(database, 'migration_repair_plans')
   const identity = [runId, table.schema, table.name]
   await database.batch([
     {

@@ -77,14 +77,14 @@ async function noteVersion(database: LedgerDatabase, version: number): Promise<v
  */
 export async function hasLedger(database: LedgerDatabase): Promise<boolean> {
   const isThere = (await versionOf(database, ledgerDialect(database.dialect))) > 0
-  if (!isThere) await refuseForeignTables(database, undefined, 'each')
+  if (!isThere) await refuseForeignTables(database)
   return isThere
 }
 
 async function versionOf(database: LedgerDatabase, dialect: LedgerDialect): Promise<number> {
   const columns = await columnNames(database, dialect, 'migration_ledger')
   if (columns.size === 0) return 0
-  if (columns.size > 1 || !columns.has('version')) await refuseForeignTables(database, ['migration_ledger'], 'each')
+  if (columns.size > 1 || !columns.has('version')) await refuseForeignTables(database, ['migration_ledger'])
   const [row] = await database.all('SELECT MAX(version) FROM migration_ledger')
   return Number(row?.[0] ?? 0)
 }

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { makeLate } from '../../../stores/late-table.ts'
+import { makeLateTable } from './late-tables.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
@@ -21,12 +21,7 @@ export async function hasSurplusChanges(database: LedgerDatabase): Promise<boole
 /** To be called before `surplusStatements` or `notedChange`: a ledger of an older copy gets its table then. */
 export async function prepareSurplusChanges(database: LedgerDatabase): Promise<void> {
   if (await hasSurplusChanges(database)) return
-  const { integer, name } = ledgerDialect(database.dialect).types
-  await makeLate(
-    database,
-    `CREATE TABLE IF NOT EXISTS migration_surplus_changes (change_id ${name} NOT NULL PRIMARY KEY, run_id ${integer}, schema_name ${name},
-       table_name ${name}, checkpoint_id ${integer}, surplus_change ${integer}, changed_ms ${integer}, undone_ms ${integer})`,
-  )
+  await makeLateTable(database, 'migration_surplus_changes')
 }
 
 /** A chunk as it was read from the ledger; null for a table that is counted as a whole. */

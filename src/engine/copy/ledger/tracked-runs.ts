@@ -1,7 +1,8 @@
 /** Which run of the ledger wrote which run of `cdm_run_info`, where their ids differ because the user gave one. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { isMissingTable, makeLate } from '../../../stores/late-table.ts'
+import { isMissingTable } from '../../../stores/late-table.ts'
+import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
 
 /** Writing it again changes nothing. */
@@ -11,12 +12,7 @@ export async function noteTrackedRun(
   table: TableKey,
   trackedId: bigint,
 ): Promise<void> {
-  const { integer, name } = ledgerDialect(database.dialect).types
-  await makeLate(
-    database,
-    `CREATE TABLE IF NOT EXISTS migration_tracked_runs (run_id ${integer} NOT NULL, schema_name ${name} NOT NULL,
-       table_name ${name} NOT NULL, tracked_id ${integer}, PRIMARY KEY (run_id, schema_name, table_name))`,
-  )
+  await makeLateTable(database, 'migration_tracked_runs')
   const identity = [runId, table.schema, table.name]
   await database.batch([
     {

@@ -1,0 +1,33 @@
+/** Tables of the ledger that only some runs need. They are made at their first use, also in a ledger of an older copy. */
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { makeLate } from '../../../stores/late-table.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
+
+type Body = (types: LedgerDialect['types']) => string
+
+const BODIES = {
+  migration_repair_plans: ({ integer, name, text }) =>
+    `run_id ${integer} NOT NULL, schema_name ${name} NOT NULL, table_name ${name} NOT NULL, plan ${text},
+     PRIMARY KEY (run_id, schema_name, table_name)`,
+  migration_rechecks: ({ integer, name, text }) =>
+    `recheck_id ${name} NOT NULL PRIMARY KEY, run_id ${integer} NOT NULL, schema_name ${name} NOT NULL, table_name ${name} NOT NULL,
+     level_written ${name} NOT NULL, row_keys ${text} NOT NULL, created_ms ${integer} NOT NULL, rechecked_ms ${integer}`,
+  migration_objects: ({ integer, name, text }) =>
+    `schema_name ${name} NOT NULL, table_name ${name} NOT NULL, kind ${name} NOT NULL, object_name ${name} NOT NULL, status ${name},
+     run_id ${integer}, started_ms ${integer}, ended_ms ${integer}, error_message ${text},
+     PRIMARY KEY (schema_name, table_name, kind, object_name)`,
+  migration_tracked_runs: ({ integer, name }) =>
+    `run_id ${integer} NOT NULL, schema_name ${name} NOT NULL, table_name ${name} NOT NULL, tracked_id ${integer},
+     PRIMARY KEY (run_id, schema_name, table_name)`,
+  migration_surplus_changes: ({ integer, name }) =>
+    `change_id ${name} NOT NULL PRIMARY KEY, run_id ${integer}, schema_name ${name}, table_name ${name}, checkpoint_id ${integer},
+     surplus_change ${integer}, changed_ms ${integer}, undone_ms ${integer}`,
+} satisfies Readonly<Record<string, Body>>
+
+export type LateTable = keyof typeof BODIES
+export const LATE_TABLES = Object.keys(BODIES) as readonly LateTable[]
+
+/** Makes the table where it is not there yet. @throws SluiceError TABLE_REFUSED where a user's table has its name */
+export async function makeLateTable(database: LedgerDatabase, name: LateTable): Promise<void> {
+  await makeLate(database, name, BODIES[name](ledgerDialect(database.dialect).types))
+}

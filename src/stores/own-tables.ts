@@ -1,0 +1,105 @@
+/**
+ * The register: every table that the program makes for itself, on whatever system. What keeps a copy from taking one along, what refuses a user's table of
+ * that name, and what the documents and the tests go through comes from this list. A table that is not in it cannot be made (`late-table`, `ledger/schema`).
+ */
+
+/**
+ * Who makes a table, and migrates it under the version of its own: the catalog of logs, the ledger of copies, the ledger of archives, the log that a
+ * ledger is in Cassandra, and the tables that the Cassandra Data Migrator has in common with us.
+ */
+export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track'
+
+export type OwnTable = {
+  readonly name: string
+  readonly owner: OwnTableOwner
+  /** Version of its owner's tables that has it first. */
+  readonly since: number
+  /** Made when it is needed first, by whatever version; otherwise with the others. */
+  readonly late?: true
+  /** Systems that have it, where these are not all that its owner works on. */
+  readonly only?: readonly string[]
+  /** Columns that it has had in every version, by which it is told from a user's table of that name. */
+  readonly marks: readonly string[]
+  /** It has one column, which a user's table may have among others. */
+  readonly oneColumn?: true
+}
+
+const catalog = (since: number, marks: readonly string[], ...names: readonly string[]): readonly OwnTable[] =>
+  names.map((name) => ({ name, owner: 'catalog', since, marks }))
+const late = (name: string, since: number, marks: readonly string[]): OwnTable => ({
+  name,
+  owner: 'copy',
+  since,
+  late: true,
+  marks,
+})
+
+export const OWN_TABLES: readonly OwnTable[] = [
+  { name: 'migration_ledger', owner: 'copy', since: 1, marks: ['version'], oneColumn: true },
+  { name: 'migration_tokens', owner: 'copy', since: 1, marks: ['token'], oneColumn: true },
+  { name: 'migration_runs', owner: 'copy', since: 1, marks: ['run_id', 'plan_hash'] },
+  { name: 'migration_plans', owner: 'copy', since: 1, marks: ['schema_name', 'table_name', 'plan_hash'] },
+  // The script's own table has no more than this.
+  { name: 'migration_checkpoints', owner: 'copy', since: 1, marks: ['table_name', 'records_processed'] },
+  { name: 'migration_chunk_history', owner: 'copy', since: 1, marks: ['table_name', 'retired_ms'] },
+  { name: 'migration_quarantine', owner: 'copy', since: 1, marks: ['quarantine_id', 'row_key'] },
+  { name: 'migration_repairs', owner: 'copy', since: 1, marks: ['repair_id', 'row_key'] },
+  late('migration_repair_plans', 1, ['run_id', 'schema_name', 'table_name']),
+  late('migration_rechecks', 1, ['recheck_id']),
+  late('migration_objects', 1, ['schema_name', 'table_name', 'kind']),
+  late('migration_tracked_runs', 1, ['run_id', 'schema_name', 'table_name']),
+  { name: 'migration_accepted_differences', owner: 'copy', since: 2, marks: ['acceptance_id'] },
+  late('migration_surplus_changes', 2, ['table_name']),
+
+  { name: 'migration_archives', owner: 'archive', since: 1, marks: ['schema_name', 'table_name', 'archive'] },
+  {
+    name: 'migration_archive_partitions',
+    owner: 'archive',
+    since: 1,
+    marks: ['schema_name', 'table_name', 'partition_name'],
+  },
+  { name: 'migration_archive_history', owner: 'archive', since: 1, marks: ['table_name', 'partition_name'] },
+  { name: 'migration_archive_ledger', owner: 'archive', since: 2, marks: ['version'], oneColumn: true },
+  { name: 'migration_archive_heads', owner: 'archive', since: 3, marks: ['table_name'] },
+  { name: 'migration_removals', owner: 'archive', since: 1, late: true, only: ['cassandra'], marks: ['table_name'] },
+
+  { name: 'sluice_ledger_head', owner: 'ledger log', since: 1, only: ['cassandra'], marks: [] },
+  { name: 'sluice_ledger_log', owner: 'ledger log', since: 1, only: ['cassandra'], marks: [] },
+  { name: 'sluice_ledger_part', owner: 'ledger log', since: 1, only: ['cassandra'], marks: [] },
+
+  {
+    name: 'cdm_run_info',
+    owner: 'track',
+    since: 1,
+    only: ['cassandra', 'postgresql'],
+    marks: ['table_name', 'run_id'],
+  },
+  {
+    name: 'cdm_run_details',
+    owner: 'track',
+    since: 1,
+    only: ['cassandra', 'postgresql'],
+    marks: ['table_name', 'run_id'],
+  },
+
+  ...catalog(0, ['version', 'checksum'], 'catalog_migrations'),
+  ...catalog(1, ['table_id', 'location'], 'delta_tables'),
+  ...catalog(1, ['table_id'], 'delta_commits', 'delta_partitions', 'delta_files', 'delta_actions', 'delta_metadata'),
+  ...catalog(1, ['table_id'], 'delta_protocols', 'delta_txns', 'delta_domains', 'migration_status'),
+  ...catalog(1, ['table_id'], 'catalog_leases', 'catalog_validations'),
+  ...catalog(1, ['run_id', 'actor'], 'catalog_audit'),
+  ...catalog(2, ['table_id', 'column_no'], 'delta_range_columns', 'delta_range_zones', 'delta_file_ranges'),
+  ...catalog(3, ['table_id'], 'catalog_fsck'),
+]
+
+const BY_NAME: ReadonlyMap<string, OwnTable> = new Map(OWN_TABLES.map((table) => [table.name, table]))
+
+/** @returns null for a table that the program never makes */
+export function ownTable(name: string): OwnTable | null {
+  return BY_NAME.get(name) ?? null
+}
+
+/** The tables of ledgers: what the program notes beside the rows of users, and no copy by pattern takes along. */
+export const LEDGER_TABLES: readonly OwnTable[] = OWN_TABLES.filter(({ owner }) =>
+  ['copy', 'archive', 'ledger log'].includes(owner),
+)

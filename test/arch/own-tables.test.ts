@@ -1,0 +1,66 @@
+/** The register of the tables that the program makes: no statement makes one that is not in it, and the documents name every one. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { relationNames } from '../../src/catalog/relation-names.ts'
+import { dialectOf } from '../../src/catalog/dialect.ts'
+import { isLedgerTable } from '../../src/stores/ledger-tables.ts'
+import { OWN_TABLES, ownTable, type OwnTableOwner } from '../../src/stores/own-tables.ts'
+import { readSources } from './source-files.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** A partition of PostgreSQL, and what a migration of DuckDB keeps until its end. */
+const PASSING: ReadonlySet<string> = new Set(['delta_files_default', 'migration_status_before'])
+
+test('no name stands in it twice', () => {
+  expect(new Set(OWN_TABLES.map(({ name }) => name)).size).toBe(OWN_TABLES.length)
+})
+
+test('whatever a statement reads, writes or makes under a name of ours is in it', () => {
+  const used = readSources().flatMap(({ code }) =>
+    [
+      ...code.matchAll(
+        /\b(?:TABLE|TABLE IF NOT EXISTS|INTO|FROM|UPDATE|JOIN) ((?:migration|sluice_ledger|catalog|delta|cdm)_\w+)\b(?! PARTITION OF)/g,
+      ),
+    ].map(([, name = '']) => name),
+  )
+  const others = new Set(PASSING)
+  for (const dialect of ['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)
+    for (const view of relationNames(dialectOf({ dialect })).views) others.add(view)
+  const names = [...new Set(used)].filter((name) => !others.has(name))
+  expect(names.length).toBeGreaterThan(30)
+  expect(names.filter((name) => ownTable(name) === null)).toEqual([])
+})
+
+test.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
+  'the catalog in %s has the tables of the catalog',
+  (dialect) => {
+    const made = dialectOf({ dialect }).migrations.flatMap(({ sql }) =>
+      [...sql.matchAll(/\bCREATE TABLE (?:IF NOT EXISTS )?(?!IF )(\w+)\b(?! PARTITION OF)/g)].map(
+        ([, name = '']) => name,
+      ),
+    )
+    const names = new Set(made.filter((name) => !PASSING.has(name)))
+    expect([...names].toSorted()).toEqual(relationNames(dialectOf({ dialect })).tables.toSorted())
+  },
+)
+
+test('what no copy by pattern takes along are the ledgers, and a table of birds is none', () => {
+  const owners = new Set(OWN_TABLES.filter((table) => isLedgerTable(table)).map(({ owner }) => owner))
+  expect([...owners].toSorted()).toEqual(['archive', 'copy', 'ledger log'])
+  expect(isLedgerTable({ name: 'migration_of_birds' })).toBe(false)
+})
+
+test('documents name every table', () => {
+  const place: Readonly<Record<OwnTableOwner, string>> = {
+    catalog: 'CATALOG.md',
+    copy: 'LEDGER.md',
+    archive: 'LEDGER.md',
+    'ledger log': 'LEDGER.md',
+    track: 'CASSANDRA.md',
+  }
+  const text = (file: string): string => readFileSync(join(ROOT, 'docs', file), 'utf8')
+  const unnamed = OWN_TABLES.filter(({ name, owner }) => !new RegExp(`\\b${name}\\b`).test(text(place[owner])))
+  expect(unnamed.map(({ name }) => name)).toEqual([])
+})
