@@ -1,11 +1,11 @@
 /** Makes one connection: socket, encryption, login, and the settings that every session of ours has. */
-import { randomUUID } from 'node:crypto'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
 import type { MysqlConfig } from './config.ts'
 import { mysqlError } from './errors.ts'
 import { Session, type StillWorking } from './session.ts'
+import { takeMark } from './mark.ts'
 
 /** `read` sessions are refused every write by the server; `write` sessions run transactions one after the other. */
 export type Purpose = 'read' | 'write'
@@ -169,17 +169,9 @@ async function prepareSession(session: Session, purpose: Purpose, label: string)
   }
 }
 
-/** A name that only a living session holds: whoever lost its connection can ask under it whether the session is still there. */
 async function mark(session: Session): Promise<void> {
-  const name = `sluice ${randomUUID()}`
-  try {
-    const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
-    if (Number(taken) === 1) session.mark = name
-    await session.command('COMMIT')
-  } catch (error) {
-    // A cluster may not have such locks. It goes without; a lost COMMIT then ends in COMMIT_UNKNOWN more often.
-    if (session.broken !== null) throw error
-  }
+  session.mark = await takeMark(session)
+  await session.command('COMMIT')
 }
 
 function refuseOldServer(version: string, flavour: 'mariadb' | 'mysql', label: string): void {

@@ -9,6 +9,7 @@ import { ended } from './fate.ts'
 import type { ColumnTypes } from './load.ts'
 import { readerOf } from './pages.ts'
 import type { Session } from './session.ts'
+import { settled } from './settle.ts'
 import { isPassing, passesBeforeLogin, Transaction } from './transaction.ts'
 
 /** Connections that stay open between transactions: what we keep, others on a small server cannot have, nor can our own reads. */
@@ -103,22 +104,14 @@ export class Writer {
   }
 
   /** @throws SluiceError COMMIT_UNKNOWN when nobody can tell */
-  async #hasLanded(session: Session, landed: Landed | undefined, cause: unknown): Promise<boolean> {
-    const { mark } = session
-    if (landed === undefined) throw this.#unknown('nothing tells whether this transaction is there', cause)
-    if (mark === null) throw this.#unknown('the server does not tell whether the old session has ended', cause)
-    let answer: boolean | null
-    try {
-      answer = await this.#retrying(
-        () =>
-          this.#asking(async (asker) => ((await ended(mark, asker, END_MS)) ? await landed(readerOf(asker)) : null)),
-        (error) => isPassing(error) || passesBeforeLogin(error),
-      )
-    } catch (error) {
-      throw this.#unknown('the server could not be asked afterwards', error)
-    }
-    if (answer === null) throw this.#unknown('the server still works on the old session', cause)
-    return answer
+  #hasLanded({ mark }: Session, landed: Landed | undefined, lost: unknown): Promise<boolean> {
+    return settled(this.#config, {
+      mark,
+      endMs: END_MS,
+      answer: landed === undefined ? undefined : (asker) => landed(readerOf(asker)),
+      lost,
+      ask: (body) => this.#asking(body),
+    })
   }
 
   async #asking<T>(body: (asker: Session) => Promise<T>): Promise<T> {
@@ -128,15 +121,6 @@ export class Writer {
     } finally {
       await asker.close()
     }
-  }
-
-  #unknown(reason: string, cause: unknown): SluiceError {
-    return new SluiceError('COMMIT_UNKNOWN', 'the connection broke during COMMIT', {
-      where: this.#config.label,
-      reason,
-      hint: 'run the same command again: it looks first what is there',
-      cause,
-    })
   }
 
   #retrying<T>(body: () => Promise<T>, transient: (error: unknown) => boolean): Promise<T> {

@@ -22,7 +22,7 @@ import { connectFailed, connectionLost, isConnectionLoss, isTransient, postgresE
 import { takeLock } from './lock.ts'
 import { queryServer } from './query.ts'
 import { Session } from './session.ts'
-import { backendIsGone, settle } from './settle.ts'
+import { backendIsGone, hasLanded } from './settle.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from './settings.ts'
 import { Statements } from './statements.ts'
 
@@ -166,8 +166,11 @@ class PostgresDatabase implements SqlDatabase {
         try {
           const outcome = await transact(session, body)
           if (outcome.committed) return outcome.result
-          await settle({ backend: session.backend, landed, lost: outcome.lost, label: this.label, ask })
-          return outcome.result
+          const { lost } = outcome
+          const { backend } = session
+          if (await hasLanded({ what: 'a transaction', backend, landed, lost, label: this.label, ask }))
+            return outcome.result
+          throw lost
         } catch (error) {
           if (!session.alive) orphan = session.backend
           // Statements behind a failed one fail too, and do not say why.

@@ -17,7 +17,7 @@ import { tableSql } from '../copy/names.ts'
 import { conditionOf } from '../copy/ranges.ts'
 import { interruptible } from '../copy/sessions.ts'
 import type { TableShape } from '../copy/shape.ts'
-import { takeMark } from '../copy/writer.ts'
+import { takeMark } from '../mark.ts'
 
 /** The server's numbers for "there is no such table" and "rows refer to this one". */
 const NO_SUCH_TABLE = 1146

@@ -1,11 +1,10 @@
 /** The end of a chunk's transaction, and what became of it where nobody answered. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../copy-port.ts'
-import { retrying } from '../../retry.ts'
 import type { MysqlConfig } from '../config.ts'
 import { ended } from '../fate.ts'
 import type { Session } from '../session.ts'
-import { isPassing, passesBeforeLogin } from '../transaction.ts'
+import { settled } from '../settle.ts'
 import { translate } from '../translate.ts'
 import { asking } from './sessions.ts'
 
@@ -52,40 +51,23 @@ export async function endMarked(config: MysqlConfig, mark: string): Promise<void
   })
 }
 
-/** Asked only once the old session is surely gone, so that it cannot commit behind the answer. */
-async function outcomeOf(config: MysqlConfig, mark: string | null, closing: Closing, cause: unknown): Promise<Outcome> {
-  if (mark === null) throw unknown(config, 'the server does not tell whether the old session has ended', cause)
-  const answer = async (): Promise<Outcome | 'lost'> => {
-    await endMarked(config, mark)
-    return await asking(config, async (asker) => {
+async function outcomeOf(config: MysqlConfig, mark: string | null, closing: Closing, lost: unknown): Promise<Outcome> {
+  const outcome = await settled<Outcome | 'lost'>(config, {
+    mark,
+    endMs: END_MS,
+    answer: async (asker) => {
       const gives = async ({ sql, parameters }: Statement): Promise<boolean> =>
         (await asker.rows(translate(sql), parameters)).length > 0
       if (await gives(closing.landed)) return 'committed'
       return (await gives(closing.guard)) ? 'lost' : 'fenced'
-    })
-  }
-  let outcome: Outcome | 'lost'
-  try {
-    outcome = await retrying(answer, {
-      forMs: config.retryMs,
-      transient: (error) => isPassing(error) || passesBeforeLogin(error),
-    })
-  } catch (error) {
-    throw unknown(config, 'the server could not be asked afterwards', error)
-  }
+    },
+    lost,
+    ask: (body) => asking(config, body),
+  })
   if (outcome !== 'lost') return outcome
   throw new SluiceError('CONNECTION_LOST', 'the connection broke before the chunk was committed', {
     where: config.label,
     retryable: true,
-    cause,
-  })
-}
-
-function unknown(config: MysqlConfig, reason: string, cause: unknown): SluiceError {
-  return new SluiceError('COMMIT_UNKNOWN', 'the connection broke during COMMIT', {
-    where: config.label,
-    reason,
-    hint: 'run the same command again: it looks first what is there',
-    cause,
+    cause: lost,
   })
 }

@@ -1,5 +1,4 @@
 /** The transaction of a chunk, on a session that no other chunk uses meanwhile. */
-import { randomUUID } from 'node:crypto'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -19,6 +18,7 @@ import { addRows, appendRows, upsertRows, type Into } from './insert.ts'
 import { tableSql } from './names.ts'
 import { conditionOf } from './ranges.ts'
 import { keyIndex, type TableShape } from './shape.ts'
+import { takeMark } from '../mark.ts'
 
 export type Writing = {
   readonly config: MysqlConfig
@@ -186,18 +186,5 @@ class Writer implements ChunkWriter {
       if (isPassing(thrown) || this.#session.broken !== null) this.#doom ??= error
       throw error
     }
-  }
-}
-
-/** A name that the server knows for as long as the session lives; null where it has no such locks. */
-export async function takeMark(session: Session): Promise<string | null> {
-  const name = `sluice ${randomUUID()}`
-  try {
-    const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
-    return Number(taken) === 1 ? name : null
-  } catch (error) {
-    // A cluster may not have such locks. It goes without; a lost COMMIT then ends in COMMIT_UNKNOWN.
-    if (session.broken !== null) throw error
-    return null
   }
 }

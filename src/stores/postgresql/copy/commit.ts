@@ -1,17 +1,12 @@
 /** How the transaction of a chunk ends: committed, given up to another owner, or a question for the server. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../copy-port.ts'
 import { retrying } from '../../retry.ts'
 import { connectionLost, isConnectionLoss, postgresError } from '../errors.ts'
-import { backendIsGone } from '../settle.ts'
+import { hasLanded } from '../settle.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { CopySession } from './session.ts'
-import { literal } from './sql.ts'
 import { underSignal } from './under-signal.ts'
-
-const POLL_MS = 50
-const MOST_POLLS = 100
 
 /**
  * Runs the statements that close a chunk, and commits.
@@ -35,7 +30,7 @@ export async function commitChunk(
     if (command === 'COMMIT') return 'committed'
   } catch (error) {
     if (!isConnectionLoss(error)) throw error
-    if (await hasCommitted(session, id, landed, settings, error)) return 'committed'
+    if (await chunkLanded(session, id, landed, settings, error)) return 'committed'
     throw connectionLost(error, settings)
   }
   throw new SluiceError('INTERNAL', 'PostgreSQL rolled a chunk back and did not say why')
@@ -65,53 +60,32 @@ async function closed(
   }
 }
 
-/**
- * Asks over a new connection, once the server's old process is gone: while it lives, the commit may still be on its way.
- * @throws SluiceError COMMIT_UNKNOWN
- */
-async function hasCommitted(
+/** Asks over a new connection. @throws SluiceError COMMIT_UNKNOWN */
+function chunkLanded(
   { backend }: CopySession,
   id: string,
   landed: Statement,
   settings: PostgresSettings,
   lost: unknown,
 ): Promise<boolean> {
-  try {
-    return await retrying(
-      async () => {
-        const session = await CopySession.open(settings, 'read')
-        try {
-          if (!(await backendIsGone(session, backend))) throw new Error('the server still works on it')
-          return await verdict(session, id, landed)
-        } finally {
-          await session.close()
-        }
-      },
-      { transient: isConnectionLoss, forMs: settings.retryMs },
-    )
-  } catch (error) {
-    throw new SluiceError('COMMIT_UNKNOWN', 'the connection broke while a chunk was being committed', {
-      where: settings.label,
-      reason: `what became of it could not be found out: ${(error as Error).message}`,
-      hint: 'run the same command again: it reads what is there and goes on from it',
-      retryable: true,
-      cause: lost,
-    })
-  }
-}
-
-async function verdict(session: CopySession, id: string, landed: Statement): Promise<boolean> {
-  try {
-    for (let polls = 0; polls < MOST_POLLS; polls++) {
-      const [row] = await session.ask(`SELECT pg_catalog.pg_xact_status(${literal(id)}::xid8)`)
-      if (row?.[0] === 'committed') return true
-      if (row?.[0] === 'aborted') return false
-      if (row?.[0] == null) break
-      await sleep(POLL_MS)
-    }
-  } catch (error) {
-    if (isConnectionLoss(error)) throw error
-    // Another server has taken the old one's place and never heard of the transaction: its ledger holds what is true now.
-  }
-  return (await session.all(landed.sql, landed.parameters)).length > 0
+  return hasLanded<CopySession>({
+    what: 'a chunk',
+    backend,
+    id,
+    landed: async (session) => (await session.all(landed.sql, landed.parameters)).length > 0,
+    lost,
+    label: settings.label,
+    ask: (body) =>
+      retrying(
+        async () => {
+          const session = await CopySession.open(settings, 'read')
+          try {
+            return await body(session)
+          } finally {
+            await session.close()
+          }
+        },
+        { transient: isConnectionLoss, forMs: settings.retryMs },
+      ),
+  })
 }

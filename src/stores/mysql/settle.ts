@@ -1,0 +1,44 @@
+/** After a connection broke during COMMIT: what became of the transaction, of the catalog, of a ledger and of a chunk alike. */
+import { SluiceError } from '../../shared/errors.ts'
+import { retrying } from '../retry.ts'
+import type { MysqlConfig } from './config.ts'
+import { ended } from './fate.ts'
+import type { Session } from './session.ts'
+import { isPassing, passesBeforeLogin } from './transaction.ts'
+
+export type LostCommit<T> = {
+  /** What only the session held that got the COMMIT; null where the server has no such locks. */
+  readonly mark: string | null
+  /** How long the server may take to end that session, in milliseconds: it rolls back what the session wrote first. */
+  readonly endMs: number
+  /** What is there now; undefined where nothing tells its rows from others. Asked only once the old session cannot commit behind the answer. */
+  readonly answer: ((asker: Session) => Promise<T>) | undefined
+  readonly lost: unknown
+  /** Runs something on another connection. */
+  ask<R>(body: (asker: Session) => Promise<R>): Promise<R>
+}
+
+/** @throws SluiceError COMMIT_UNKNOWN when nobody can tell */
+export async function settled<T>(config: MysqlConfig, commit: LostCommit<T>): Promise<T> {
+  const { mark, endMs, answer, lost, ask } = commit
+  const unknown = (reason: string, cause: unknown): SluiceError =>
+    new SluiceError('COMMIT_UNKNOWN', 'the connection broke during COMMIT', {
+      where: config.label,
+      reason,
+      hint: 'run the same command again: it looks first what is there',
+      cause,
+    })
+  if (answer === undefined) throw unknown('nothing tells whether this transaction is there', lost)
+  if (mark === null) throw unknown('the server does not tell whether the old session has ended', lost)
+  let found: { readonly said: T } | null
+  try {
+    found = await retrying(
+      () => ask(async (asker) => ((await ended(mark, asker, endMs)) ? { said: await answer(asker) } : null)),
+      { forMs: config.retryMs, transient: (error) => isPassing(error) || passesBeforeLogin(error) },
+    )
+  } catch (error) {
+    throw unknown('the server could not be asked afterwards', error)
+  }
+  if (found === null) throw unknown('the server still works on the old session', lost)
+  return found.said
+}
