@@ -72,6 +72,35 @@ describe('names of systems', () => {
   })
 })
 
+/** Imports of a system's folder from outside of it, within the stores, and why. */
+const MAY_IMPORT: Readonly<Record<string, string>> = {
+  'stores/systems.ts': 'the list',
+  'stores/parquet.ts': 'the engine that reads and writes Parquet',
+  'stores/declaration.ts imports stores/cassandra/copy/index.ts': 'what a run wishes of Cassandra alone',
+  'stores/derived/': 'the entries of a map of Cassandra are spelled as Cassandra does',
+  'stores/cassandra/ledger/index.ts imports stores/sqlite/copy/errors.ts':
+    'its log is applied to a database of SQLite in memory',
+  'stores/duckdb/parquet-footers.ts imports stores/local/index.ts': 'a data file of a folder fails as the folder does',
+}
+
+describe('folders of systems', () => {
+  const folders = new Set(
+    sources.flatMap(({ name }) => (name.endsWith('/declared.ts') ? [name.slice(0, -'/declared.ts'.length)] : [])),
+  )
+  const folderOf = (name: string): string => name.split('/').slice(0, 2).join('/')
+  const across = sources
+    .filter(({ name }) => layerOf(name) === 'stores')
+    .flatMap(({ name, imports }) => imports.map(({ specifier }) => ({ name, target: targetOf(name, specifier) ?? '' })))
+    .filter(({ name, target }) => folders.has(folderOf(target)) && folderOf(target) !== folderOf(name))
+    .map(({ name, target }) => `${name} imports ${target}`)
+
+  test('know nothing of each other: what two share has a folder of its own', () => {
+    const allowed = Object.keys(MAY_IMPORT)
+    expect(across.filter((found) => !allowed.some((one) => found.startsWith(one)))).toEqual([])
+    expect(allowed.filter((one) => !across.some((found) => found.startsWith(one)))).toEqual([])
+  })
+})
+
 describe('the list of systems', () => {
   test('has every folder of stores that declares one', () => {
     const folders = fs.readdirSync(path.join(ROOT, 'src/stores'), { recursive: true, encoding: 'utf8' })

@@ -2,8 +2,8 @@
  * Values of columns that hold anything, spelled as SQL spells them: `7` is a whole number, `7.0` a floating point one, `'7'` a text and `x'37'`
  * bytes.
  */
-import { hexDigits } from '../../../model/copy/bytes-text.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import { hexDigits } from '../../model/copy/bytes-text.ts'
+import { SluiceError } from '../../shared/errors.ts'
 
 export type StoredValue = string | number | bigint | Uint8Array
 

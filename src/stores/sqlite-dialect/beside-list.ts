@@ -5,14 +5,14 @@ import {
   type TableName,
   type TableOption,
   type TableSpec,
-} from '../../../model/copy/column-type.ts'
-import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
-import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import { regexText } from '../../../shared/name-pattern.ts'
-import { columnsIn, expressionIn } from '../../column-definitions.ts'
-import { maskedCode } from '../../definition-text.ts'
-import type { LeftScope } from '../../beside-port.ts'
-import type { SqlRow } from '../../port.ts'
+} from '../../model/copy/column-type.ts'
+import { groupedLeft, type LeftBehind, type LeftKind } from '../../model/copy/left-behind.ts'
+import type { ColumnSequence } from '../../model/copy/sequence.ts'
+import { regexText } from '../../shared/name-pattern.ts'
+import { columnsIn, expressionIn } from '../column-definitions.ts'
+import { maskedCode } from '../definition-text.ts'
+import type { LeftScope } from '../beside-port.ts'
+import type { SqlRow } from '../port.ts'
 import type { Query } from './object-list.ts'
 
 /** What to ask, for `leftIn`. */

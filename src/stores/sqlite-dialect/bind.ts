@@ -2,12 +2,12 @@
  * Canonical values on their way into columns of SQLite, which turns values into what a column's affinity wants: what would come out of that as
  * another value is refused. No driver is needed here.
  */
-import { canonicalDecimal } from '../../../model/copy/decimal.ts'
-import type { ColumnType } from '../../../model/copy/column-type.ts'
-import type { Cell } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import { isWellFormed } from '../../../shared/well-formed.ts'
-import type { SqlValue } from '../../port.ts'
+import { canonicalDecimal } from '../../model/copy/decimal.ts'
+import type { ColumnType } from '../../model/copy/column-type.ts'
+import type { Cell } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { isWellFormed } from '../../shared/well-formed.ts'
+import type { SqlValue } from '../port.ts'
 import { valueOfLiteral } from './any.ts'
 import type { Affinity } from './types.ts'
 

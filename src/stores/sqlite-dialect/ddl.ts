@@ -1,7 +1,7 @@
 /** Statements in SQLite's SQL, for everything that speaks it. */
-import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import { quotedName } from '../../../shared/sql-text.ts'
+import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { quotedName } from '../../shared/sql-text.ts'
 
 /** @throws SluiceError TABLE_REFUSED for a name that SQL cannot hold */
 export function quote(name: string): string {

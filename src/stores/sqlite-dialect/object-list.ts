@@ -1,8 +1,8 @@
 /** Indexes, constraints and defaults of a table, for everything that speaks SQLite's SQL. */
-import type { TableSpec } from '../../../model/copy/column-type.ts'
-import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import { codeOf, nameAt } from '../../definition-text.ts'
-import type { SqlRow, SqlValue } from '../../port.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import type { IndexPart, SchemaObject } from '../../model/copy/schema-object.ts'
+import { codeOf, nameAt } from '../definition-text.ts'
+import type { SqlRow, SqlValue } from '../port.ts'
 import { quote } from './ddl.ts'
 
 export type Query = { readonly sql: string; readonly parameters: readonly string[] }

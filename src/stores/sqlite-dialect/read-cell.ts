@@ -2,11 +2,11 @@
  * What SQLite gives, as canonical values. Columns there hold whatever was put into them: each value is held to the type of its column first. No
  * driver is needed here.
  */
-import { normalizer, type Normalizer } from '../../../model/copy/canonical.ts'
-import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
-import { storedConverter } from '../../../model/copy/convert.ts'
-import { refusedValue } from '../../../model/copy/refused.ts'
-import type { Cell } from '../../../model/copy/rows.ts'
+import { normalizer, type Normalizer } from '../../model/copy/canonical.ts'
+import type { Column, ColumnType } from '../../model/copy/column-type.ts'
+import { storedConverter } from '../../model/copy/convert.ts'
+import { refusedValue } from '../../model/copy/refused.ts'
+import type { Cell } from '../../model/copy/rows.ts'
 import { literalOf, type StoredValue } from './any.ts'
 
 export type CellReader = (stored: StoredValue) => Exclude<Cell, null>

@@ -1,4 +1,4 @@
-import { namePattern } from '../../../shared/name-pattern.ts'
+import { namePattern } from '../../shared/name-pattern.ts'
 
 /**
  * Tables by name, as SQLite and D1 tell them apart.

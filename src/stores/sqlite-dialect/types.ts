@@ -3,8 +3,8 @@
  * every character, and so `DECIMAL_TEXT(38,10)` holds all its digits where `DECIMAL` would make a double of them. `DECIMAL_REAL(10,2)` makes one of
  * purpose: it keeps 15 digits, and compares as numbers do.
  */
-import { fitsDouble } from '../../../model/copy/decimal.ts'
-import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { fitsDouble } from '../../model/copy/decimal.ts'
+import type { ColumnType } from '../../model/copy/column-type.ts'
 
 /** What SQLite turns values into when it stores them. `any` leaves them as they come. */
 export type Affinity = 'integer' | 'real' | 'numeric' | 'text' | 'any'

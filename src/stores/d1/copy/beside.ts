@@ -10,7 +10,7 @@ import {
   leftQueries,
   positionQuery,
   sequenceIn,
-} from '../../sqlite/copy/beside-list.ts'
+} from '../../sqlite-dialect/beside-list.ts'
 import type { D1Client } from '../client.ts'
 import { rowsOf } from './read-rows.ts'
 

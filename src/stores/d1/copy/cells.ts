@@ -4,8 +4,8 @@ import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import type { SqlValue } from '../../port.ts'
-import { binderOf } from '../../sqlite/copy/bind.ts'
-import { affinityOf } from '../../sqlite/copy/types.ts'
+import { binderOf } from '../../sqlite-dialect/bind.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
 import { doubleJson, doubleSql } from './doubles.ts'
 
 /** Most bytes of one value, and of all values of one row. */

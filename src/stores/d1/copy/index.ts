@@ -13,7 +13,7 @@ import type {
 } from '../../copy-port.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { D1Beside } from './beside.ts'
-import { declareType } from '../../sqlite/copy/types.ts'
+import { declareType } from '../../sqlite-dialect/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
 import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
 import { d1Error } from '../errors.ts'

@@ -6,10 +6,10 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyDialect } from '../../key-ranges.ts'
 import type { SqlValue } from '../../port.ts'
-import { valueOfLiteral } from '../../sqlite/copy/any.ts'
-import { binderOf } from '../../sqlite/copy/bind.ts'
-import { quote } from '../../sqlite/copy/ddl.ts'
-import { affinityOf } from '../../sqlite/copy/types.ts'
+import { valueOfLiteral } from '../../sqlite-dialect/any.ts'
+import { binderOf } from '../../sqlite-dialect/bind.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
 
 /** For tables that are read: bounds are texts of the stored values. */
 export const SOURCE_KEYS: KeyDialect = {

@@ -3,7 +3,7 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { keyColumns, rangeCondition, type Condition, type KeyDialect } from '../../key-ranges.ts'
 import type { SqlValue } from '../../port.ts'
-import { quote } from '../../sqlite/copy/ddl.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 import { blockCondition } from './blocks.ts'
 import { rowidOf, SOURCE_KEYS } from './keys.ts'
 

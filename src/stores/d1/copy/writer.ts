@@ -10,7 +10,7 @@ import type { BatchStep, ChunkRequest, ChunkWriter, Closing, DigestRequest } fro
 import { partsOf } from '../../key-parts.ts'
 import { rangeCondition, type KeyDialect } from '../../key-ranges.ts'
 import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
-import { affinityOf } from '../../sqlite/copy/types.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
 import type { D1Client, D1Statement } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'

@@ -2,7 +2,7 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Condition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
-import { quote } from '../copy/ddl.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 import type { Shape } from '../copy/shape.ts'
 
 /**

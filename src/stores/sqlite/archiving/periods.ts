@@ -5,7 +5,7 @@ import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { Effort } from '../../archive-port.ts'
 import { anyOf, countsByIndex, countsByScan, placedCounts } from '../../period-sql.ts'
 import type { SqlRow } from '../../port.ts'
-import { quote } from '../copy/ddl.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 import { shapeOf } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 

@@ -8,7 +8,7 @@
 import type { Column } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { betweenBounds, dayBound, momentBound, movedDay, wholeBound } from '../../time-bounds.ts'
-import { quote } from '../copy/ddl.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 
 /** As `CopyStore.timeCondition`. */
 export function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {

@@ -6,9 +6,16 @@ import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { BesideStore, LeftScope } from '../../beside-port.ts'
 import type { SqlRow } from '../../port.ts'
-import { detailedTable, detailQueries, leftIn, leftQueries, positionQuery, sequenceIn } from './beside-list.ts'
+import {
+  detailedTable,
+  detailQueries,
+  leftIn,
+  leftQueries,
+  positionQuery,
+  sequenceIn,
+} from '../../sqlite-dialect/beside-list.ts'
 import { copyError, type Side } from './errors.ts'
-import type { Query } from './object-list.ts'
+import type { Query } from '../../sqlite-dialect/object-list.ts'
 
 export class SqliteBeside implements BesideStore {
   readonly #reader: () => Database.Database

@@ -8,7 +8,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../copy-port.ts'
 import { keyOrder, rangeCondition } from '../../key-ranges.ts'
 import { rollback } from './connection.ts'
-import { quote } from './ddl.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 import { copyError, isRowError } from './errors.ts'
 import { Inserter } from './insert.ts'
 import { KEY_TERMS, targetKeys } from './key-dialect.ts'
@@ -17,7 +17,7 @@ import { rowRefused, tableRefused } from '../../refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
 import { digestOf, keysDigest, ownDigest, type Stored } from './proof.ts'
 import type { Shape } from './shape.ts'
-import { affinityOf } from './types.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
 
 /** Rows between two breaths. */
 const STRETCH = 2000

@@ -2,7 +2,7 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe } from '../../../shared/abort.ts'
 import type { SqlRow } from '../../port.ts'
-import { quote } from './ddl.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 
 const HOP = 50_000
 

@@ -33,7 +33,7 @@ import { lockBeside } from './side-lock.ts'
 import { SqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
 import { Turn } from '../../turn.ts'
-import { declareType } from './types.ts'
+import { declareType } from '../../sqlite-dialect/types.ts'
 
 export type SqliteCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
 

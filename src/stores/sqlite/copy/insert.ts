@@ -5,10 +5,10 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest } from '../../copy-port.ts'
 import type { SqlValue } from '../../port.ts'
 import { ofValue } from '../../refusals.ts'
-import { binderOf, type Binder } from './bind.ts'
-import { insertEnds, type OnConflict } from './ddl.ts'
+import { binderOf, type Binder } from '../../sqlite-dialect/bind.ts'
+import { insertEnds, type OnConflict } from '../../sqlite-dialect/ddl.ts'
 import type { Shape } from './shape.ts'
-import { affinityOf } from './types.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
 
 /** Values of one statement: measured best, well below what SQLite takes. */
 const VALUES_A_STATEMENT = 256

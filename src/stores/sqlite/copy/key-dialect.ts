@@ -7,10 +7,10 @@ import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyDialect } from '../../key-ranges.ts'
 import type { SqlValue } from '../../port.ts'
-import { literalOf, valueOfLiteral } from './any.ts'
-import { binderOf } from './bind.ts'
-import { quote } from './ddl.ts'
-import { affinityOf } from './types.ts'
+import { literalOf, valueOfLiteral } from '../../sqlite-dialect/any.ts'
+import { binderOf } from '../../sqlite-dialect/bind.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
 
 /** SQLite nests a condition as deep as it has terms, and takes a thousand. */
 export const KEY_TERMS = 400

@@ -9,7 +9,14 @@ import type { SqlRow } from '../../port.ts'
 import type { Turn } from '../../turn.ts'
 import { beginWrite, rollback } from './connection.ts'
 import { copyError, type Side } from './errors.ts'
-import { createIndex, fittedObject, objectQueries, objectsIn, takenQuery, type Query } from './object-list.ts'
+import {
+  createIndex,
+  fittedObject,
+  objectQueries,
+  objectsIn,
+  takenQuery,
+  type Query,
+} from '../../sqlite-dialect/object-list.ts'
 
 export type ObjectParts = {
   readonly reader: () => Database.Database

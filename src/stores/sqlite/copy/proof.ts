@@ -7,11 +7,11 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { keyColumns, type Condition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
-import { binderOf } from './bind.ts'
-import { quote } from './ddl.ts'
+import { binderOf } from '../../sqlite-dialect/bind.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 import { RowTexts } from './row-text.ts'
 import { RowReader, slices, type Care, type ScanColumn, type StoredRow } from './rows.ts'
-import { affinityOf } from './types.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
 
 export type Stored = {
   readonly table: TableSpec

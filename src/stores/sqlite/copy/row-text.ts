@@ -6,11 +6,11 @@ import type Database from 'better-sqlite3'
 import { cellText } from '../../../model/copy/canonical.ts'
 import { rowText } from '../../../model/copy/row-hash.ts'
 import type { Condition } from '../../key-ranges.ts'
-import { quote } from './ddl.ts'
-import { cellReader, type CellReader } from './read-cell.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
+import { cellReader, type CellReader } from '../../sqlite-dialect/read-cell.ts'
 import type { Scan, ScanColumn } from './rows.ts'
-import { affinityOf } from './types.ts'
-import type { StoredValue } from './any.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
+import type { StoredValue } from '../../sqlite-dialect/any.ts'
 
 type Stored = null | StoredValue
 type Piece = (value: Stored) => string

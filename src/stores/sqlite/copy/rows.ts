@@ -5,11 +5,11 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Condition } from '../../key-ranges.ts'
-import type { StoredValue } from './any.ts'
-import { quote } from './ddl.ts'
+import type { StoredValue } from '../../sqlite-dialect/any.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 import { shownKey } from './key-dialect.ts'
-import { cellReader, type CellReader } from './read-cell.ts'
-import { affinityOf } from './types.ts'
+import { cellReader, type CellReader } from '../../sqlite-dialect/read-cell.ts'
+import { affinityOf } from '../../sqlite-dialect/types.ts'
 import { decoderOf, type Decode } from './text-bytes.ts'
 
 export type ScanColumn = { readonly name: string; readonly as: ColumnType; readonly column: Column }

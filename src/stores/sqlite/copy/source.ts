@@ -17,7 +17,7 @@ import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView 
 import { cutByKey, keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import { countRows } from './count.ts'
-import { quote } from './ddl.ts'
+import { quote } from '../../sqlite-dialect/ddl.ts'
 import { copyError } from './errors.ts'
 import { KEY_TERMS, SOURCE_KEYS } from './key-dialect.ts'
 import { partsOf } from '../../key-parts.ts'
