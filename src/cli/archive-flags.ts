@@ -5,10 +5,12 @@ import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
+import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/systems.ts'
 import { configNames } from './copy-flags.ts'
 import { optionalDuration } from './duration.ts'
+import { storeOr } from './named-stores.ts'
 
 const CALENDARS: readonly CalendarUnit[] = ['quarter', 'month', 'week', 'day', 'year']
 const MONTHS = 'january february march april may june july august september october november december'.split(' ')
@@ -133,13 +135,14 @@ export type Archiving = {
 }
 
 /** @throws SluiceError BAD_FLAG */
-export function readArchiving(args: Arguments, defaults: ConfigDefaults): Archiving {
+export function readArchiving(args: Arguments, context: Pick<RequestContext, 'defaults' | 'env'>): Archiving {
+  const { defaults } = context
   const asText = list(args, 'as-text')
   const fileSize = optionalText(args, 'file-size') ?? defaults['file-size']
   const memory = optionalText(args, 'memory') ?? defaults.memory
   const olderThan = optionalText(args, 'older-than') ?? defaults['older-than']
   return {
-    ...given('to', placeOf(args, defaults)),
+    ...given('to', placeOf(args, context)),
     ...given('by', optionalText(args, 'by') ?? defaults.by),
     ...given('calendar', calendarOf(args, defaults)),
     ...given('olderThan', olderThan === undefined ? undefined : ageOf(olderThan)),
@@ -156,9 +159,13 @@ export function readArchiving(args: Arguments, defaults: ConfigDefaults): Archiv
 }
 
 /** `to` of a config file may be the target of copies, and then says nothing here. */
-function placeOf(args: Arguments, defaults: ConfigDefaults): string | undefined {
-  const text = optionalText(args, 'to')
-  if (text === undefined) return defaults.to === undefined || isCopyUrl(defaults.to) ? undefined : defaults.to
+function placeOf(args: Arguments, { defaults, env }: Pick<RequestContext, 'defaults' | 'env'>): string | undefined {
+  const word = optionalText(args, 'to')
+  const text = word === undefined ? undefined : storeOr(word, defaults, env)
+  if (text === undefined) {
+    const otherwise = defaults.to === undefined ? undefined : storeOr(defaults.to, defaults, env)
+    return otherwise === undefined || isCopyUrl(otherwise) ? undefined : otherwise
+  }
   if (!isCopyUrl(text)) return text
   throw new SluiceError('BAD_FLAG', '--to is neither a folder nor a bucket', {
     hint: 'archives are files: write it like /archive or s3://bucket/prefix',

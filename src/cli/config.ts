@@ -6,12 +6,17 @@ import { SluiceError } from '../shared/errors.ts'
 
 const positive = z.int().min(1)
 const word = z.string().min(1)
+/** A URL, `$NAME` of a variable that holds one, or a folder of archives. */
+const place = word.regex(/:\/\/|^\$|^\.{0,2}\//, 'is no URL, no $VARIABLE and no path')
+/** As it is typed behind a flag: nothing that could be a URL or a path. */
+const storeName = z.string().regex(/^[A-Za-z0-9_][\w.-]*$/, 'is no name: letters, digits, _, - and .')
 /** One name, or several. */
 const names = z.union([word, z.array(word).min(1)])
 
 /** Keys are the names of flags. */
 const schema = z.strictObject({
   'database-url': word.optional(),
+  stores: z.record(storeName, place).optional(),
   from: word.optional(),
   to: word.optional(),
   table: names.optional(),

@@ -5,6 +5,7 @@ import { shellQuote } from '../shared/shell.ts'
 import { optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
+import { noSuchStore, storeNamed, storeOr, urlBehind } from './named-stores.ts'
 import { scriptSource, scriptTarget } from './script-variables.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -17,6 +18,8 @@ export type End = {
   readonly origin: 'flag' | 'properties' | 'config' | 'script'
   /** The flag that names it in another command; for a URL of the config file that file. */
   readonly printed: string
+  /** What has to stand beside it: the config file that `printed` names a store of. */
+  readonly beside?: string
 }
 
 const SCRIPT_PRINTED: Readonly<Record<Side, string>> = {
@@ -37,7 +40,17 @@ export function optionalEnd(
 ): End | null {
   const flag = optionalText(args, side)
   if (flag !== undefined) {
-    return { url: checked(side, flag, `--${side}`), origin: 'flag', printed: `--${side} ${shownUrl(flag, env)}` }
+    const stored = storeNamed(flag, defaults, env)
+    if (stored !== null) {
+      const url = checked(side, stored, `stores.${flag} of the config file`, defaults)
+      const beside = `--config ${shellQuote(optionalText(args, 'config') ?? '')}`
+      return { url, origin: 'flag', printed: `--${side} ${flag}`, beside }
+    }
+    return {
+      url: checked(side, flag, `--${side}`, defaults),
+      origin: 'flag',
+      printed: `--${side} ${shownUrl(flag, env)}`,
+    }
   }
   if (properties !== undefined)
     return { url: properties, origin: 'properties', printed: `--${side} ${shownUrl(properties, env)}` }
@@ -45,7 +58,7 @@ export function optionalEnd(
   if (config !== undefined) {
     const file = optionalText(args, 'config') ?? ''
     return {
-      url: checked(side, urlBehind(config, env, side), `${side} of the config file`),
+      url: checked(side, storeOr(urlBehind(config, env, side), defaults, env), `${side} of the config file`, defaults),
       origin: 'config',
       printed: `--config ${shellQuote(file)}`,
     }
@@ -72,20 +85,10 @@ export function shownUrl(url: string, env: Env): string {
   return name === undefined ? shellQuote(redactUrl(url)) : `"$${name}"`
 }
 
-const VARIABLE = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/
-
-/** What the config file says: a URL, or `$NAME` for one that a variable holds. @throws SluiceError BAD_CONFIG where that is not set */
-function urlBehind(text: string, env: Env, key: string): string {
-  const found = VARIABLE.exec(text.trim())
-  const name = found?.[1] ?? found?.[2]
-  if (name === undefined) return text
-  const value = env[name]?.trim() ?? ''
-  if (value !== '') return value
-  throw new SluiceError('BAD_CONFIG', `${name}, which ${key} of the config file names, is not set`)
-}
-
-function checked(side: Side, url: string, origin: string): string {
+function checked(side: Side, url: string, origin: string, defaults: ConfigDefaults): string {
   if (url.includes('://')) return url
+  const unknown = noSuchStore(url, defaults, origin)
+  if (unknown !== null) throw unknown
   throw new SluiceError('BAD_FLAG', `${origin} is no URL`, {
     hint: `write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb${side === 'to' ? ', or d1://ACCOUNT/DATABASE' : ''}`,
   })

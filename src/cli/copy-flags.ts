@@ -23,10 +23,14 @@ const WORKERS = 4
 /** `--from` and `--to`. */
 export function declareEnds(yargs: Argv): void {
   yargs
-    .option('from', { ...valued, describe: 'URL of the source; else the config file or $DATABASE_URL' })
+    .option('from', {
+      ...valued,
+      describe: 'URL of the source, or a store of the config file; else that file or $DATABASE_URL',
+    })
     .option('to', {
       ...valued,
-      describe: 'URL of the target; else the config file, or d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID',
+      describe:
+        'URL of the target, or a store of the config file; else that file, or d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID',
     })
 }
 

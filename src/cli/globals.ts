@@ -5,6 +5,7 @@ import type { Arguments } from './arguments.ts'
 import { chooseCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { ConfigDefaults } from './config.ts'
+import { noSuchStore, storeOr } from './named-stores.ts'
 import { optionalDuration } from './duration.ts'
 import { catalogInSchema, chooseSchema, type SchemaChoice } from './schema-choice.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -91,6 +92,23 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults): void {
     .option('max-runtime', valued)
 }
 
+/** The catalog behind the name of a store. @throws SluiceError BAD_FLAG where there is no such name */
+function namedCatalog(
+  choice: CatalogChoice | null,
+  defaults: ConfigDefaults,
+  env: Readonly<Record<string, string | undefined>>,
+): CatalogChoice | null {
+  if (choice === null || choice.from === 'variable') return choice
+  const url = storeOr(choice.url, defaults, env)
+  const unknown = noSuchStore(
+    url,
+    defaults,
+    choice.from === 'flag' ? '--database-url' : 'database-url of the config file',
+  )
+  if (unknown !== null) throw unknown
+  return { ...choice, url }
+}
+
 /** Reads them. @throws SluiceError BAD_FLAG */
 export function readGlobals(
   args: Arguments,
@@ -114,7 +132,10 @@ export function readGlobals(
     ascii: flag(args, 'ascii'),
     ...given('logFile', optionalText(args, 'log-file') ?? defaults['log-file']),
     ...given('maxRuntimeMs', optionalDuration(args, 'max-runtime', defaults['max-runtime']?.toString())),
-    catalog: catalogInSchema(chooseCatalog(optionalText(args, 'database-url'), env, defaults['database-url']), schema),
+    catalog: catalogInSchema(
+      namedCatalog(chooseCatalog(optionalText(args, 'database-url'), env, defaults['database-url']), defaults, env),
+      schema,
+    ),
     schema,
   }
 }

@@ -16,6 +16,7 @@ import { isCopyUrl } from '../engine/systems.ts'
 import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { hideLiterals } from './literals.ts'
+import { noSuchStore, storeOr } from './named-stores.ts'
 import { refuseRemotePlaces } from './places.ts'
 import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
@@ -188,11 +189,15 @@ async function buildParser(
       }
       const target = words[0] ?? '.'
       if (isS3Url(target)) parseLakeUrl(target)
-      const database = optionalText(args, 'from')
+      const word = optionalText(args, 'from')
+      const database = word === undefined ? undefined : storeOr(word, defaults, env)
       if (database !== undefined && !isCopyUrl(database)) {
-        throw new SluiceError('BAD_FLAG', '--from is no URL of a database', {
-          hint: 'write it like postgresql://user@host/database, or leave it out',
-        })
+        throw (
+          noSuchStore(database, defaults, '--from') ??
+          new SluiceError('BAD_FLAG', '--from is no URL of a database', {
+            hint: 'write it like postgresql://user@host/database, or leave it out',
+          })
+        )
       }
       outcome.request = {
         kind: 'open',

@@ -152,7 +152,7 @@ function archiveRequest(action: Action, args: Arguments, context: RequestContext
         kind: 'archive',
         tables: someTables(args, defaults),
         partitions: list(args, 'partition'),
-        ...readArchiving(args, defaults),
+        ...readArchiving(args, context),
         ...given('confirm', optionalText(args, 'confirm')),
         dryRun: action === 'plan' || flag(args, 'dry-run'),
       } as const

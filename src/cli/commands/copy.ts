@@ -289,9 +289,10 @@ function retryCommand(
   if (error?.code !== 'ROWS_ASIDE') return undefined
   // Rows that an earlier run has set aside are found under its number; those of several runs, without one.
   const runs = asideRuns.length > 1 ? [] : [asideRuns[0] ?? runId]
-  const flags = [to.printed]
+  const shown = (end: Ends['to']): readonly string[] => [...(end.beside === undefined ? [] : [end.beside]), end.printed]
+  const flags = [...shown(to)]
   // The ledger knows the source without its password.
-  if (from.origin === 'script' || secretsOfUrl(from.url).length > 0) flags.unshift(from.printed)
+  if (from.origin === 'script' || secretsOfUrl(from.url).length > 0) flags.unshift(...shown(from))
   return ['sluice', 'retry-quarantine', ...runs, ...new Set(flags)].join(' ')
 }
 

@@ -1,0 +1,108 @@
+/** `stores:` of the config file: a name wherever a URL is taken, and no secret of it anywhere. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { commandLine } from '../../src/cli/command-line.ts'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { asSluiceError } from '../../src/shared/errors.ts'
+
+let folder = ''
+let file = ''
+const FILE = `stores:
+  prod: postgresql://app:geheim99@db.example/shop
+  copy: sqlite:////data/copy.db
+  lake: $LAKE_CATALOG
+  cold: s3://cold/archive
+  shelf: /archive
+`
+const ENV = { LAKE_CATALOG: 'mysql://app:auchgeheim@db.example/lake' }
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-stores-'))
+  file = path.join(folder, 'sluice.yaml')
+  writeFileSync(file, FILE)
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function operation(words: string, more = ''): Promise<Operation> {
+  if (more !== '') writeFileSync(file, FILE + more)
+  const { request } = await parseCommandLine([...words.split(' '), '--config', file], ENV)
+  writeFileSync(file, FILE)
+  if (request.kind !== 'operation') throw new Error(request.kind)
+  return request.operation
+}
+
+async function refusal(words: string, text = FILE): Promise<string> {
+  writeFileSync(file, text)
+  try {
+    await parseCommandLine([...words.split(' '), '--config', file], ENV)
+  } catch (error) {
+    const { code, message, hint } = asSluiceError(error).info()
+    return `${code} ${message}: ${hint}`
+  } finally {
+    writeFileSync(file, FILE)
+  }
+  return 'taken'
+}
+
+const PROD = 'postgresql://app:geheim99@db.example/shop'
+
+it('stands for its URL behind --from, --to and --database-url, and as a default of the file', async () => {
+  expect(await operation('copy --from prod --to copy --table t')).toMatchObject({
+    from: PROD,
+    to: 'sqlite:////data/copy.db',
+  })
+  expect(await operation('copy --table t', 'from: prod\nto: copy\n')).toMatchObject({
+    from: PROD,
+    to: 'sqlite:////data/copy.db',
+  })
+  expect(await operation('runs --database-url lake')).toMatchObject({ catalog: ENV.LAKE_CATALOG })
+  expect(await operation('runs', 'database-url: lake\n')).toMatchObject({ catalog: ENV.LAKE_CATALOG })
+})
+
+it('is a place of archives too; what is no name there is a folder', async () => {
+  const run = (to: string): Promise<Operation> =>
+    operation(`archive run --from prod --table t --older-than 8q --to ${to}`)
+  expect(await run('cold')).toMatchObject({ from: PROD, to: 's3://cold/archive' })
+  expect(await run('shelf')).toMatchObject({ to: '/archive' })
+  expect(await run('folder')).toMatchObject({ to: 'folder' })
+})
+
+it('an unknown name is refused with those that there are, and without a URL', async () => {
+  for (const words of ['copy --from prdo --to copy --table t', 'archive list --from prdo']) {
+    expect(await refusal(words)).toBe(
+      'BAD_FLAG --from is no URL, and no store is called prdo (prod?): the config file names prod, copy, lake, cold, shelf',
+    )
+  }
+  expect(await refusal('runs --database-url laek')).toBe(
+    'BAD_FLAG --database-url is no URL, and no store is called laek (lake?): the config file names prod, copy, lake, cold, shelf',
+  )
+})
+
+it('a store of a variable that is not set, and one that is no URL, are told without what stands there', async () => {
+  expect(await refusal('copy --from prod --to x --table t', 'stores: {prod: $NOTHING, x: sqlite:///x.db}')).toContain(
+    'BAD_CONFIG NOTHING, which stores.prod of the config file names, is not set',
+  )
+  const wrong = await refusal('copy --from prod --table t', 'stores: {prod: geheim99}')
+  expect(wrong).toContain('stores.prod: is no URL, no $VARIABLE and no path')
+  expect(wrong).not.toContain('geheim99')
+  expect(await refusal('copy --from a --table t', 'stores: {"a/b": "sqlite:///x.db"}')).toContain('BAD_CONFIG')
+})
+
+it('a printed command names the store and the file, and no password', async () => {
+  const words = ['copy', '--from', 'prod', '--to', 'copy', '--table', 't', '--config', file]
+  expect(commandLine(words, null, ['geheim99'])).toBe(`sluice ${words.join(' ')}`)
+  const { request } = await parseCommandLine(words, ENV)
+  const next = request.kind === 'operation' ? request.told?.next : undefined
+  const finished = {
+    type: 'run.finished',
+    status: 'failed',
+    exitCode: 1,
+    ms: 1,
+    totals: { chunks: '2', proved: '2', quarantined: '1' },
+    error: { code: 'ROWS_ASIDE', message: 'm', retryable: false },
+  } as const
+  expect(next?.(finished, '7')).toMatch(/^sluice .*7 --config \S+ --from prod --to copy$/)
+})
