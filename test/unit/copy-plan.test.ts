@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { coverOf, joined, spanOf } from '../../src/engine/copy/plan/cover.ts'
+import { Cover } from '../../src/engine/copy/plan/covered.ts'
 import { recommendedChunkRows } from '../../src/engine/copy/plan/chunk-size.ts'
 import { pairTypes } from '../../src/engine/copy/plan/pair-types.ts'
 import { textNotes } from '../../src/engine/copy/plan/text-notes.ts'
@@ -209,6 +210,32 @@ describe('the cover of a table', () => {
     ]
     expect(coverOf(some, true).gaps).toEqual([{ by: 'key', after: ['9'], through: ['19'] }])
     expect(() => coverOf(some, false)).toThrow(expect.objectContaining({ code: 'LEDGER_DAMAGED' }) as Error)
+  })
+
+  test('told one after the other, in any order, leaves the same gaps and the same neighbours', () => {
+    const ranges = [...byArithmetic(ALL, 1n, 120n, 10n)]
+    fc.assert(
+      fc.property(fc.shuffledSubarray(ranges), (some) => {
+        const chunks = some.map((range, i) => chunk(i + 1, range))
+        const cover = new Cover(true)
+        for (const one of chunks) cover.add(one)
+        expect(cover.gaps(true)).toEqual(coverOf(chunks, true).gaps)
+        const groups = joined(coverOf(chunks, true).chain, () => true)
+        const sorted = (all: readonly (readonly number[])[]): readonly string[] =>
+          all.map((ids) => ids.toSorted((a, b) => a - b).join()).toSorted()
+        expect(sorted(cover.stretches.map(({ ids }) => ids))).toEqual(
+          sorted(groups.map((group) => group.map(({ id }) => id))),
+        )
+        const gapsOf = (body: () => unknown): unknown => {
+          try {
+            return body()
+          } catch (error) {
+            return (error as { readonly code: string }).code
+          }
+        }
+        expect(gapsOf(() => cover.gaps(false))).toEqual(gapsOf(() => coverOf(chunks, false).gaps))
+      }),
+    )
   })
 
   test('neighbours that nobody has begun are joined, and nothing else', () => {

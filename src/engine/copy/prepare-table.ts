@@ -10,8 +10,8 @@ import { digestOf } from './digest.ts'
 import { storeRange } from './ledger/keys.ts'
 import { trust } from './ledger/proofs.ts'
 import type { PlanRow, RunLedger } from './ledger/runs.ts'
-import type { StoredChunk } from './ledger/stored-chunk.ts'
-import { coverOf, joined, spanOf } from './plan/cover.ts'
+import { CLOSED } from './ledger/stored-chunk.ts'
+import { Cover } from './plan/covered.ts'
 import { cutRing } from './prepare-ring.ts'
 import { planDifference, planEssence, type TableWishes } from './plan/table-plan.ts'
 
@@ -65,14 +65,11 @@ export async function settlePlan(
  * transaction of the target, each attempt may have left rows.
  */
 async function isUnused({ ledger, planning, store }: TableContext): Promise<boolean> {
-  const chunks = await ledger.all()
-  const isFree = ({ status, written, quarantined, cursor, attempt }: StoredChunk): boolean =>
-    status !== 'in_progress' &&
-    written === 0n &&
-    quarantined === 0n &&
-    cursor === null &&
-    (store.can.atomic !== 'row' || attempt === 0)
-  return chunks.every(isFree) && !(await planning.underWay())
+  const begun = store.can.atomic === 'row' ? ' OR attempt > 0' : ''
+  const isUsed = await ledger.has(
+    `(status = 'in_progress' OR rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL${begun})`,
+  )
+  return !isUsed && !(await planning.underWay())
 }
 
 /**
@@ -93,23 +90,21 @@ export async function cutTable(
   await ledger.adopt()
   await proveAdopted(context, view)
   await reopenEmptied(context, view)
-  let chunks = await ledger.all()
   if (plan.cut !== 'key') {
-    await cutOnce(context, runs, view, extent, chunks)
+    await cutOnce(context, runs, view, extent)
     return
   }
+  let found = await surveyOf(context)
   const known = await runs.plan(key)
   if (known !== null && known.chunkRows !== plan.chunkRows) {
-    await cutAgain(context, view, extent, chunks)
-    chunks = await ledger.all()
+    await cutAgain(context, view, extent, found.last + 1)
+    found = await surveyOf(context)
   }
-  const writer = new ChunkWriterDown(context, extent, chunks)
-  const { gaps } = coverOf(chunks, hasWholeBounds(plan.source))
+  const writer = new ChunkWriterDown(context, extent, found.last + 1)
   const open: Range[] = []
-  for (const gap of gaps) {
+  for (const gap of found.gaps) {
     // Behind the last chunk there is work only if there are rows: else every run would add an empty chunk.
-    const first = chunks.length === 0
-    if (first || (await view.last(plan.source, gap, plan.where ?? null, context.signal)) !== null) open.push(gap)
+    if (!found.any || (await view.last(plan.source, gap, plan.where ?? null, context.signal)) !== null) open.push(gap)
   }
   // Until these are cut, chunks that are all done are not all of the table.
   if (open.length > 0) await planning.note(false, plan.chunkRows)
@@ -118,16 +113,38 @@ export async function cutTable(
       await writer.add(range)
     }
   }
-  if (extent.nullKeys && !chunks.some(({ range }) => range.by === 'nullKey')) await writer.add({ by: 'nullKey' })
+  if (extent.nullKeys && !found.nullKeys) await writer.add({ by: 'nullKey' })
   await writer.flush()
   await planning.note(true, plan.chunkRows)
+}
+
+type Survey = {
+  readonly any: boolean
+  /** The largest number. */
+  readonly last: number
+  readonly nullKeys: boolean
+  /** Ranges that no chunk covers. */
+  readonly gaps: readonly Range[]
+}
+
+/** @throws SluiceError LEDGER_DAMAGED */
+async function surveyOf({ ledger, plan }: TableContext): Promise<Survey> {
+  const cover = new Cover()
+  let [any, last, nullKeys] = [false, 0, false]
+  for await (const chunk of ledger.each()) {
+    any = true
+    last = Math.max(last, chunk.no)
+    nullKeys ||= chunk.range.by === 'nullKey'
+    cover.add(chunk)
+  }
+  return { any, last, nullKeys, gaps: cover.gaps(hasWholeBounds(plan.source)) }
 }
 
 /** What the script says it copied is believed as soon as both sides say so. */
 async function proveAdopted(context: TableContext, view: SourceView): Promise<void> {
   const { plan, ledger, database, owner, signal, emit, name } = context
-  for (const chunk of await ledger.all()) {
-    if (chunk.status !== 'completed' || chunk.proof !== null || chunk.range.by !== 'key') continue
+  for await (const chunk of ledger.each(`status = 'completed' AND proof IS NULL`)) {
+    if (chunk.range.by !== 'key') continue
     const { range } = chunk
     const stored = await digestThere(context, range)
     const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
@@ -153,7 +170,7 @@ async function digestThere(context: TableContext, range: Range): Promise<Digest>
 
 /** A chunk that found no rows stays open at its end; where rows have come since, it has work again. */
 async function reopenEmptied({ plan, ledger, signal }: TableContext, view: SourceView): Promise<void> {
-  for (const chunk of await ledger.all()) {
+  for await (const chunk of ledger.each(`${CLOSED} AND hi IS NULL`)) {
     const { range } = chunk
     if (chunk.status !== 'completed' || range.by !== 'key' || range.through !== null) continue
     if ((await view.last(plan.source, range, plan.where ?? null, signal)) !== null) await ledger.reopen(chunk)
@@ -161,16 +178,11 @@ async function reopenEmptied({ plan, ledger, signal }: TableContext, view: Sourc
 }
 
 /** A table without a key: blocks mean something within one view only, so that a copy that was broken off begins anew. */
-async function cutOnce(
-  context: TableContext,
-  runs: RunLedger,
-  view: SourceView,
-  extent: Extent,
-  chunks: readonly StoredChunk[],
-): Promise<void> {
+async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView, extent: Extent): Promise<void> {
   const { plan, key, ledger, planning, target, signal } = context
-  if (chunks.length > 0 && chunks.every(({ status }) => status === 'completed')) return
-  if (chunks.length > 0) {
+  const { chunks, closed } = await ledger.sums()
+  if (chunks > 0n && closed.chunks === chunks) return
+  if (chunks > 0n) {
     const known = await runs.plan(key)
     if (known?.madeHere !== true) {
       throw new SluiceError(
@@ -186,7 +198,7 @@ async function cutOnce(
     await ledger.retireAll('begun anew', planning)
     await target.clear(plan.target, signal)
   }
-  const writer = new ChunkWriterDown(context, extent, [])
+  const writer = new ChunkWriterDown(context, extent, 1)
   const whole: Range = plan.cut === 'block' ? { by: 'block', from: 0n, to: null } : { by: 'all' }
   for await (const range of view.cut(sized(plan, extent), whole, plan.where ?? null, plan.chunkRows, signal)) {
     await writer.add(range)
@@ -196,28 +208,22 @@ async function cutOnce(
 }
 
 /** Another size was asked for: ranges that nobody has begun are joined, and cut again. */
-async function cutAgain(
-  context: TableContext,
-  view: SourceView,
-  extent: Extent,
-  chunks: readonly StoredChunk[],
-): Promise<void> {
+async function cutAgain(context: TableContext, view: SourceView, extent: Extent, firstNo: number): Promise<void> {
   const { plan, ledger, planning, signal } = context
-  const { chain } = coverOf(chunks, hasWholeBounds(plan.source))
-  const untouched = (chunk: StoredChunk): boolean => chunk.status === 'pending' && chunk.cursor === null
-  let next = nextNo(chunks)
-  for (const group of joined(chain, untouched)) {
+  const untouched = new Cover(true)
+  for await (const chunk of ledger.each(`status = 'pending' AND cursor_key IS NULL`)) untouched.add(chunk)
+  let next = firstNo
+  for (const { after, through, ids } of untouched.stretches) {
     const ranges = []
     for await (const range of view.cut(
       sized(plan, extent),
-      spanOf(group),
+      { by: 'key', after, through },
       plan.where ?? null,
       plan.chunkRows,
       signal,
     )) {
       ranges.push(storeRange(range, plan.source, extent))
     }
-    const ids = group.map(({ id }) => id)
     if (await ledger.replace(ids, ranges, next, planning)) next += ranges.length
   }
 }
@@ -228,10 +234,10 @@ class ChunkWriterDown {
   readonly #ranges: Range[] = []
   #next: number
 
-  constructor(context: TableContext, extent: Extent, chunks: readonly StoredChunk[]) {
+  constructor(context: TableContext, extent: Extent, firstNo: number) {
     this.#context = context
     this.#extent = extent
-    this.#next = nextNo(chunks)
+    this.#next = firstNo
   }
 
   async add(range: Range): Promise<void> {
@@ -250,10 +256,6 @@ class ChunkWriterDown {
     )
     this.#next += some.length
   }
-}
-
-function nextNo(chunks: readonly StoredChunk[]): number {
-  return Math.max(0, ...chunks.map(({ no }) => no)) + 1
 }
 
 /** With the number of rows as it was counted, which is what says whether keys lie close together. */

@@ -3,38 +3,35 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { openToLook, type TableContext } from './context.ts'
 import type { RunLedger } from './ledger/runs.ts'
-import type { StoredChunk } from './ledger/stored-chunk.ts'
 import { onSide } from './sides.ts'
+
+/** What the ledger says of the table before this run. */
+export type Before = {
+  /** Rows that have to be there. */
+  readonly kept: bigint
+  /** Whether anything in the target is relied on: rows that were written, found there, or left by a chunk that was broken off between its batches. */
+  readonly holdsRows: boolean
+}
 
 /**
  * Compares the table that is there with the one that was noted, and notes it.
  * @throws SluiceError PLAN_CHANGED for another table, as far as its system tells; where the mark of a table changes when it is altered, too, for one that
  *   holds fewer rows than were copied, unless this run compares all of them
  */
-export async function settleTarget(
-  context: TableContext,
-  runs: RunLedger,
-  chunks: readonly StoredChunk[],
-): Promise<void> {
+export async function settleTarget(context: TableContext, runs: RunLedger, before: Before): Promise<void> {
   const { key, plan, store, signal } = context
   const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null
   if (mark === null) return
   const known = await runs.targetMark(key)
   if (known === mark.text) return
   // What an older copy has left says nothing of its table: that is taken for the one which is there.
-  if (known !== null && holdsRows(chunks)) await refuseAnother(context, mark.lasting, chunks)
+  if (known !== null && before.holdsRows) await refuseAnother(context, mark.lasting, before.kept)
   await runs.noteTargetMark(key, mark.text)
 }
 
-/** Whether anything in the target is relied on: rows that were written, found there, or left by a chunk that was broken off between its batches. */
-function holdsRows(chunks: readonly StoredChunk[]): boolean {
-  return chunks.some(({ read, written, cursor }) => read > 0n || written > 0n || cursor !== null)
-}
-
-async function refuseAnother(context: TableContext, lasting: boolean, chunks: readonly StoredChunk[]): Promise<void> {
+async function refuseAnother(context: TableContext, lasting: boolean, copied: bigint): Promise<void> {
   const { name, plan } = context
   const table = tableText(plan.target.table)
-  const copied = chunks.reduce((sum, chunk) => sum + keptRows(chunk), 0n)
   const hint = 'if that is meant, begin again with --restart'
   if (lasting) {
     throw new SluiceError('PLAN_CHANGED', `${table} is another table than the one that was being filled`, {
@@ -49,11 +46,6 @@ async function refuseAnother(context: TableContext, lasting: boolean, chunks: re
     reason: `it was made anew or altered since, and holds ${there} rows; the ledger says that ${copied} of ${name} were copied into it`,
     hint,
   })
-}
-
-/** Rows of a chunk that have to be there: fewer than were written, where their owner has accepted that. */
-function keptRows({ read, written, surplus }: StoredChunk): bigint {
-  return surplus !== null && read + surplus < written ? read + surplus : written
 }
 
 /** Notes the table as it is at the end of a run, whose own indexes and statistics have altered it, where a mark changes with that. */

@@ -12,13 +12,13 @@ import { notEmpty } from './copy-chunk.ts'
 import { ChunkLedger } from './ledger/chunks.ts'
 import { Planning } from './ledger/planning.ts'
 import type { RunLedger } from './ledger/runs.ts'
-import type { StoredChunk } from './ledger/stored-chunk.ts'
+import { CLOSED } from './ledger/stored-chunk.ts'
 import { AT_ONCE } from './look/look.ts'
 import { isRanged } from './look/ranged.ts'
 import { patiently } from './patience.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.ts'
 import { planTable } from './plan/table-plan.ts'
-import { isWanted } from './plan/ring-plan.ts'
+import { wantedChunks } from './plan/wanted-chunks.ts'
 import { heedRing } from './prepare-ring.ts'
 import { settleTarget } from './same-table.ts'
 import { cutTable, settlePlan } from './prepare-table.ts'
@@ -87,12 +87,10 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     context = await divided(context, one, planned, around)
     const { ring } = context
     if (ring !== null) await heedRing(context, ring)
-    const all = await ledger.all()
-    const chunks = ring === null ? all : all.filter(isWanted(ring))
-    const done = chunks.filter(({ status }) => status === 'completed')
+    const earlier = await earlierWork(context)
     // What is compared in this run is not done yet.
-    const again = operation.again === true ? againWork(done) : null
-    const proved = again === null ? done : []
+    const again = operation.again === true ? againWork() : null
+    const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n }
     run.emit({
       type: 'copy.started',
       table: name,
@@ -105,11 +103,15 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
       ...(one.plan.source.ring === undefined ? {} : { ring: one.plan.source.ring }),
       chunkRows: dec(one.plan.chunkRows),
       writers: dec(planned.to.can.writers),
-      chunks: dec(chunks.length),
-      done: { chunks: dec(proved.length), rows: dec(proved.reduce((sum, { written }) => sum + written, 0n)) },
+      chunks: dec(earlier.chunks),
+      done: { chunks: dec(proved.chunks), rows: dec(proved.written) },
     })
     tellCost(context, proved, around)
-    for (const chunk of proved) {
+    for await (const chunk of wantedChunks(context, CLOSED)) {
+      if (again !== null) {
+        again.left.add(chunk.no)
+        continue
+      }
       run.emit({
         type: 'chunk.skipped',
         table: name,
@@ -134,26 +136,35 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
   }
 }
 
+type Closed = { readonly chunks: bigint; readonly written: bigint }
+
+/** Chunks that this run wants, and those of them that are done. */
+async function earlierWork(context: TableContext): Promise<{ readonly chunks: bigint; readonly closed: Closed }> {
+  if (context.ring === null || context.ring.part === null) return await context.ledger.sums()
+  let [chunks, closed, written] = [0n, 0n, 0n]
+  for await (const chunk of wantedChunks(context)) {
+    chunks++
+    if (chunk.status !== 'completed') continue
+    closed++
+    written += chunk.written
+  }
+  return { chunks, closed: { chunks: closed, written } }
+}
+
 /** A service that counts requests bills the rows that a look reads. */
 function tellCost(
   { name, store, plan }: TableContext,
-  chunks: readonly StoredChunk[],
+  { chunks, written: rows }: Closed,
   { operation, run }: Surroundings,
 ): void {
-  if (
-    chunks.length === 0 ||
-    store.can.requests === undefined ||
-    operation.noLook === true ||
-    operation.verify === 'none'
-  )
+  if (chunks === 0n || store.can.requests === undefined || operation.noLook === true || operation.verify === 'none')
     return
-  const rows = chunks.reduce((sum, { written }) => sum + written, 0n)
-  const requests = isRanged(plan) ? Math.ceil(chunks.length / AT_ONCE) : 1
+  const requests = isRanged(plan) ? Math.ceil(Number(chunks) / AT_ONCE) : 1
   run.emit({
     type: 'log',
     level: 'note',
     table: name,
-    message: `counting the rows of ${chunks.length} earlier ${chunks.length === 1 ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${requests} ${requests === 1 ? 'request' : 'requests'}; --no-look leaves it out`,
+    message: `counting the rows of ${chunks} earlier ${chunks === 1n ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${requests} ${requests === 1 ? 'request' : 'requests'}; --no-look leaves it out`,
   })
 }
 
@@ -218,14 +229,17 @@ async function withTable(
 ): Promise<TableContext> {
   const ready = await planAgain(context, one, planned)
   const { ledger, plan, signal, target } = ready
-  const chunks = await ledger.all()
-  const copied = chunks.reduce((sum, { written }) => sum + written, 0n)
-  const isFirst = chunks.every(({ attempt }) => attempt === 0)
+  const { written: copied, kept, isBegun } = await ledger.sums()
+  const isFirst = !isBegun
+  const before = {
+    kept,
+    holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)'),
+  }
   // Who counts the table as a whole has to know what stood in it before.
   if (isFirst && !isRanged(plan) && (plan.create || (await isEmpty(ready)))) await runs.notePlanSurplus(ready.key, 0n)
   if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
   if (!plan.create) {
-    await settleTarget(ready, runs, chunks)
+    await settleTarget(ready, runs, before)
     if (isFirst && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
     return ready
   }
@@ -235,10 +249,10 @@ async function withTable(
     // Nobody else makes it meanwhile: the answer of an attempt before this one may have been lost.
     const made = await planAgain(ready, one, planned)
     if (made.plan.create) throw thrown
-    await settleTarget(made, runs, chunks)
+    await settleTarget(made, runs, before)
     return made
   }
-  await settleTarget(ready, runs, chunks)
+  await settleTarget(ready, runs, before)
   return ready
 }
 

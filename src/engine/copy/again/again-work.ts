@@ -28,10 +28,10 @@ export type AgainWork = {
   readonly tally: AgainTally
 }
 
-/** @param chunks those that were proved before this run */
-export function againWork(chunks: readonly StoredChunk[]): AgainWork {
+/** Whoever begins with it adds the chunks that were proved before this run. */
+export function againWork(): AgainWork {
   return {
-    left: new Set(chunks.map(({ no }) => no)),
+    left: new Set(),
     done: new Map(),
     tally: { compared: 0n, differed: 0n, mended: 0n, removed: 0n, extra: 0n, open: 0n, newer: 0n },
   }

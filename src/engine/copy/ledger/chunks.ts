@@ -16,7 +16,20 @@ const PARAMETERS_A_CHUNK = 4
 const NEW_COLUMNS =
   'table_name, schema_name, start_id, end_id, status, records_processed, run_id, chunk_no, kind, lo, hi'
 const STATEMENTS_A_BATCH = 50
+/** Chunks that are read at once. */
+const PAGE = 1000
 const IDS_A_STATEMENT = 90
+
+export type ChunkSums = {
+  readonly chunks: bigint
+  /** Those that are done. */
+  readonly closed: { readonly chunks: bigint; readonly written: bigint }
+  readonly written: bigint
+  /** Rows that have to be there: fewer than were written, where their owner has accepted that. */
+  readonly kept: bigint
+  /** Somebody has taken one of them. */
+  readonly isBegun: boolean
+}
 
 export class ChunkLedger {
   /** Who works on which of them. */
@@ -42,6 +55,56 @@ export class ChunkLedger {
       this.#identity,
     )
     return rows.map(chunkOf)
+  }
+
+  /**
+   * Live chunks, a page at a time, in the order in which they were written down: a ledger may have more of them than memory. Each is given once, as it
+   * is when its page is read, also where others work on them meanwhile.
+   * @param such only those; a condition on columns of the ledger
+   */
+  async *pages(such: string | null = null): AsyncGenerator<readonly StoredChunk[]> {
+    const also = such === null ? '' : ` AND ${such}`
+    for (let last = 0; ;) {
+      const rows = await this.#database.all(
+        `SELECT ${chunkColumns(this.#text)} FROM migration_checkpoints WHERE ${OF_TABLE} AND id > ${last}${also} ORDER BY id LIMIT ${PAGE}`,
+        this.#identity,
+      )
+      const chunks = rows.map(chunkOf)
+      if (chunks.length > 0) yield chunks
+      if (chunks.length < PAGE) return
+      last = chunks.at(-1)?.id ?? last
+    }
+  }
+
+  /** The same, one by one. */
+  async *each(such: string | null = null): AsyncGenerator<StoredChunk> {
+    for await (const page of this.pages(such)) yield* page
+  }
+
+  /** @param such a condition on columns of the ledger */
+  async has(such: string): Promise<boolean> {
+    const sql = `SELECT 1 FROM migration_checkpoints WHERE ${OF_TABLE} AND ${such} LIMIT 1`
+    return (await this.#database.all(sql, this.#identity)).length > 0
+  }
+
+  /** What all live chunks come to. */
+  async sums(): Promise<ChunkSums> {
+    const sum = (what: string): string => `CAST(COALESCE(SUM(${what}), 0) AS ${this.#text})`
+    const [written, kept] = ['COALESCE(rows_written, 0)', 'COALESCE(rows_read, 0) + surplus']
+    const [row = []] = await this.#database.all(
+      `SELECT COUNT(*), ${sum(`CASE WHEN ${CLOSED} THEN 1 ELSE 0 END`)}, ${sum(`CASE WHEN ${CLOSED} THEN ${written} ELSE 0 END`)},
+         ${sum(written)}, ${sum(`CASE WHEN surplus IS NOT NULL AND ${kept} < ${written} THEN ${kept} ELSE ${written} END`)}, COALESCE(MAX(attempt), 0)
+       FROM migration_checkpoints WHERE ${OF_TABLE}`,
+      this.#identity,
+    )
+    const whole = (at: number): bigint => BigInt(String(row[at] ?? 0))
+    return {
+      chunks: whole(0),
+      closed: { chunks: whole(1), written: whole(2) },
+      written: whole(3),
+      kept: whole(4),
+      isBegun: whole(5) > 0n,
+    }
   }
 
   /** Writes new chunks down, numbered from `firstNo`. @throws SluiceError LEASE_LOST */

@@ -3,7 +3,7 @@ import type { Bound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
-type KeyRange = Range & { readonly by: 'key' }
+export type KeyRange = Range & { readonly by: 'key' }
 
 export type Cover = {
   /** Chunks of keys from the smallest to the largest. */
@@ -34,7 +34,7 @@ export function joined(
     if (!open(chunk)) {
       if (group.length > 0) groups.push(group)
       group = []
-    } else if (last !== undefined && text(endOf(last)) !== text(startOf(chunk))) {
+    } else if (last !== undefined && boundText(endOf(last)) !== boundText(startOf(chunk))) {
       groups.push(group)
       group = [chunk]
     } else group.push(chunk)
@@ -52,13 +52,13 @@ export function spanOf(group: readonly StoredChunk[]): KeyRange {
 }
 
 function byLinks(chunks: readonly StoredChunk[]): Cover {
-  const byStart = new Map(chunks.map((chunk) => [text(startOf(chunk)), chunk]))
+  const byStart = new Map(chunks.map((chunk) => [boundText(startOf(chunk)), chunk]))
   const chain: StoredChunk[] = []
   let at: Bound | null = null
   for (;;) {
-    const next: StoredChunk | undefined = byStart.get(text(at))
+    const next: StoredChunk | undefined = byStart.get(boundText(at))
     if (next === undefined) break
-    byStart.delete(text(at))
+    byStart.delete(boundText(at))
     chain.push(next)
     at = endOf(next)
     if (at === null) break
@@ -75,13 +75,13 @@ function byLinks(chunks: readonly StoredChunk[]): Cover {
 }
 
 function byNumber(chunks: readonly StoredChunk[]): Cover {
-  const chain = chunks.toSorted((a, b) => compare(number(startOf(a)), number(startOf(b))))
+  const chain = chunks.toSorted((a, b) => compareBounds(wholeBound(startOf(a)), wholeBound(startOf(b))))
   const gaps: KeyRange[] = []
   let at: Bound | null = null
   let first = true
   for (const chunk of chain) {
     const start = startOf(chunk)
-    if (first ? start !== null : text(start) !== text(at)) gaps.push({ by: 'key', after: at, through: start })
+    if (first ? start !== null : boundText(start) !== boundText(at)) gaps.push({ by: 'key', after: at, through: start })
     first = false
     at = endOf(chunk)
   }
@@ -97,17 +97,19 @@ function endOf({ range }: StoredChunk): Bound | null {
   return range.by === 'key' ? range.through : null
 }
 
-function number(bound: Bound | null): bigint | null {
+/** Of a key that is one whole number. */
+export function wholeBound(bound: Bound | null): bigint | null {
   return bound === null ? null : BigInt(bound[0] ?? 0)
 }
 
-function compare(a: bigint | null, b: bigint | null): number {
+/** An open beginning comes first. */
+export function compareBounds(a: bigint | null, b: bigint | null): number {
   if (a === b) return 0
   if (a === null) return -1
   if (b === null) return 1
   return a < b ? -1 : 1
 }
 
-function text(bound: Bound | null): string {
+export function boundText(bound: Bound | null): string {
   return bound === null ? '' : JSON.stringify(bound)
 }

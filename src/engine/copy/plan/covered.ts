@@ -1,0 +1,94 @@
+/** What a million chunks cover, told one after the other: neighbours become one, so that little is remembered of them. See `coverOf`. */
+import type { Bound } from '../../../model/copy/range.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { boundText as text, compareBounds, wholeBound as number, type KeyRange } from './cover.ts'
+
+/** Chunks that follow one another, as one range. */
+export type Stretch = { after: Bound | null; through: Bound | null; ids: number[] }
+
+export class Cover {
+  readonly #keepsIds: boolean
+  readonly #starts = new Map<string, Stretch>()
+  readonly #ends = new Map<string, Stretch>()
+  /** That begin, or end, where another one does. */
+  readonly #more: Stretch[] = []
+
+  /** @param keepsIds of chunks, for `stretches` */
+  constructor(keepsIds = false) {
+    this.#keepsIds = keepsIds
+  }
+
+  add({ id, range }: StoredChunk): void {
+    if (range.by !== 'key') return
+    let stretch: Stretch = { after: range.after, through: range.through, ids: this.#keepsIds ? [id] : [] }
+    const before = range.after === null ? undefined : this.#ends.get(text(range.after))
+    if (before !== undefined) stretch = this.#joined(before, stretch)
+    const behind = stretch.through === null ? undefined : this.#starts.get(text(stretch.through))
+    if (behind !== undefined && behind !== stretch) stretch = this.#joined(stretch, behind)
+    const [start, end] = [text(stretch.after), text(stretch.through)]
+    if (this.#starts.has(start) || this.#ends.has(end)) {
+      this.#more.push(stretch)
+      return
+    }
+    this.#starts.set(start, stretch)
+    this.#ends.set(end, stretch)
+  }
+
+  /** Each is a range of its own: no two of them follow one another. */
+  get stretches(): readonly Stretch[] {
+    return [...this.#starts.values(), ...this.#more]
+  }
+
+  /**
+   * Ranges that no chunk covers.
+   * @param integers the key is one whole number, so that gaps between chunks can be told; elsewhere only what lies behind the last chunk can
+   * @throws SluiceError LEDGER_DAMAGED where somebody took chunks out of the middle and nobody can tell which
+   */
+  gaps(integers: boolean): readonly KeyRange[] {
+    const all = this.stretches
+    if (all.length === 0) return [{ by: 'key', after: null, through: null }]
+    return integers ? gapsOfNumbers(all) : gapBehind(all)
+  }
+
+  #joined(first: Stretch, second: Stretch): Stretch {
+    for (const one of [first, second]) {
+      if (this.#starts.get(text(one.after)) === one) this.#starts.delete(text(one.after))
+      if (this.#ends.get(text(one.through)) === one) this.#ends.delete(text(one.through))
+    }
+    const [most, fewer] = first.ids.length < second.ids.length ? [second.ids, first.ids] : [first.ids, second.ids]
+    for (const id of fewer) most.push(id)
+    return { after: first.after, through: second.through, ids: most }
+  }
+}
+
+function gapBehind(stretches: readonly Stretch[]): readonly KeyRange[] {
+  const [only] = stretches
+  if (stretches.length === 1 && only?.after === null)
+    return only.through === null ? [] : [{ by: 'key', after: only.through, through: null }]
+  throw new SluiceError(
+    'LEDGER_DAMAGED',
+    'chunks are missing from the ledger, and the table cannot say which rows they held',
+    {
+      hint: 'begin again with --restart; rows that the target holds stay there',
+    },
+  )
+}
+
+function gapsOfNumbers(stretches: readonly Stretch[]): readonly KeyRange[] {
+  const chain = stretches.toSorted((a, b) => compareBounds(number(a.after), number(b.after)))
+  const gaps: KeyRange[] = []
+  let at: Bound | null = null
+  let first = true
+  for (const { after, through } of chain) {
+    if (!first && at === null) break
+    // What lies within others covers nothing that they do not.
+    if (!first && through !== null && (number(through) ?? 0n) <= (number(at) ?? 0n)) continue
+    if (first ? after !== null : (number(after) ?? 0n) > (number(at) ?? 0n))
+      gaps.push({ by: 'key', after: at, through: after })
+    first = false
+    at = through
+  }
+  if (at !== null) gaps.push({ by: 'key', after: at, through: null })
+  return gaps
+}
