@@ -82,5 +82,27 @@ export const PROTOCOL_COLUMNS = [
 export const TXN_COLUMNS = ['table_id', 'version', 'source', 'line', 'app_id', 'txn_version', 'last_updated'] as const
 export const DOMAIN_COLUMNS = ['table_id', 'version', 'source', 'line', 'domain', 'configuration', 'removed'] as const
 
+/** Every relation that an import loads, with its columns in the order of a row. */
+export const LOADED_RELATIONS = {
+  delta_files: FILE_COLUMNS,
+  delta_commits: COMMIT_COLUMNS,
+  delta_partitions: PARTITION_COLUMNS,
+  delta_actions: ACTION_COLUMNS,
+  delta_metadata: METADATA_COLUMNS,
+  delta_protocols: PROTOCOL_COLUMNS,
+  delta_txns: TXN_COLUMNS,
+  delta_domains: DOMAIN_COLUMNS,
+} as const
+
+/** Where in a row each column stands, by its name. */
+export function placesOf<C extends readonly string[]>(columns: C): { readonly [name in C[number]]: number } {
+  return Object.fromEntries(columns.map((name, at) => [name, at])) as { readonly [name in C[number]]: number }
+}
+
+/** A row from its values by name: none can be left out, or stand in the place of another. */
+export function rowOf<C extends readonly string[], V>(columns: C, values: { readonly [name in C[number]]: V }): V[] {
+  return columns.map((name: C[number]) => values[name])
+}
+
 /** Where a row of `delta_actions` and its kin was read. */
 export const SOURCE = { commit: 0, checkpoint: 1 } as const

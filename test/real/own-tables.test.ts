@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { prepareCatalog } from '../../src/catalog/catalog.ts'
+import { LOADED_RELATIONS } from '../../src/catalog/relations.ts'
 import { openCatalogDatabase } from '../../src/engine/registry.ts'
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { LATE_TABLES, makeLateTable } from '../../src/engine/copy/ledger/late-tables.ts'
@@ -94,5 +95,10 @@ test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
     // A partition of PostgreSQL belongs to its table.
     const there = (await tablesIn(store)).filter((name) => name !== 'delta_files_default')
     expect(there).toEqual(registered(system, 'catalog'))
+    // What imports load, the validator compares and migrations make are the same columns.
+    for (const [name, columns] of Object.entries(LOADED_RELATIONS)) {
+      const [table] = await store.tables(name, NEVER)
+      expect([name, table?.columns.map((column) => column.name).toSorted()]).toEqual([name, columns.toSorted()])
+    }
   },
 )

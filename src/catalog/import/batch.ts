@@ -12,13 +12,14 @@ import {
   FILE_COLUMNS,
   METADATA_COLUMNS,
   PARTITION_COLUMNS,
+  placesOf,
   PROTOCOL_COLUMNS,
+  rowOf,
   TXN_COLUMNS,
 } from '../relations.ts'
-import { FILE_NO_AT, PARTITION_NO_AT, type FileRow } from './rows.ts'
+import { FILE, type FileRow } from './rows.ts'
 
-const FIRST_FILE_NO_AT = COMMIT_COLUMNS.indexOf('first_file_no')
-const PARTITION_VALUES_AT = FILE_COLUMNS.indexOf('partition_values')
+const { first_file_no: FIRST_FILE_NO } = placesOf(COMMIT_COLUMNS)
 /** Distinct partitions remembered; above it the memory is dropped and the table asked again. */
 const MAX_REMEMBERED_PARTITIONS = 200_000
 const CLOSES_A_STATEMENT = 200
@@ -71,11 +72,11 @@ export class Numbers {
     if (this.#numbers.size > MAX_REMEMBERED_PARTITIONS) this.#numbers.clear()
     const unknown = new Set<string>()
     for (const row of files) {
-      const values = row[PARTITION_VALUES_AT] as string
+      const values = row[FILE.partition_values] as string
       if (!this.#numbers.has(values)) unknown.add(values)
     }
     if (unknown.size > 0) await this.#number(transaction, [...unknown])
-    for (const row of files) row[PARTITION_NO_AT] = this.#numbers.get(row[PARTITION_VALUES_AT] as string) as number
+    for (const row of files) row[FILE.partition_no] = this.#numbers.get(row[FILE.partition_values] as string) as number
   }
 
   async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
@@ -93,7 +94,14 @@ export class Numbers {
     await transaction.load(
       'delta_partitions',
       PARTITION_COLUMNS,
-      fresh.map((values, i) => [first + i, this.#tableId, valuesHash(values), values]),
+      fresh.map((values, i) =>
+        rowOf<typeof PARTITION_COLUMNS, SqlValue>(PARTITION_COLUMNS, {
+          partition_no: first + i,
+          table_id: this.#tableId,
+          values_hash: valuesHash(values),
+          partition_values: values,
+        }),
+      ),
     )
     for (const [i, values] of fresh.entries()) this.#numbers.set(values, first + i)
   }
@@ -133,9 +141,9 @@ export async function writeBatch(
     const first = reserved ?? (await nextNumber(transaction, tableId, 'delta_files', 'file_no'))
     firstNumber = first
     await numbers.assignPartitions(transaction, batch.files)
-    batch.files.forEach((file, i) => void (file[FILE_NO_AT] = first + i))
+    batch.files.forEach((file, i) => void (file[FILE.file_no] = first + i))
     for (const { row: commit, firstFile } of batch.commits) {
-      if (firstFile !== null) commit[FIRST_FILE_NO_AT] = first + firstFile
+      if (firstFile !== null) commit[FIRST_FILE_NO] = first + firstFile
     }
     await transaction.load('delta_files', FILE_COLUMNS, batch.files)
   }

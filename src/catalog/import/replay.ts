@@ -14,8 +14,8 @@ import type { CommitFile } from '../../delta/listing.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { hashInto, type HashPair } from '../../shared/hash.ts'
-import type { SqlDatabase, SqlRow } from '../../stores/port.ts'
-import { SOURCE } from '../relations.ts'
+import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
+import { COMMIT_COLUMNS, rowOf, SOURCE } from '../relations.ts'
 import type { Batch } from './batch.ts'
 import { CloseIndex, type OpenLife } from './close-index.ts'
 import { commitTime } from './commit-clock.ts'
@@ -161,8 +161,8 @@ export class Replay {
     const all = [...hashes]
     for (const hash of all) this.#openRows.set(hash, [])
     for (let start = 0; start < all.length; start += HASHES_A_QUESTION) {
-      for (const [hash, ...row] of await this.#rowsOf(all.slice(start, start + HASHES_A_QUESTION)))
-        this.#openRows.get(hash as number)?.push(row as unknown as OpenRow)
+      for (const row of await this.#rowsOf(all.slice(start, start + HASHES_A_QUESTION)))
+        this.#openRows.get(row.keyHash)?.push(row)
     }
   }
 
@@ -198,29 +198,29 @@ export class Replay {
     }
     this.#batch.commits.push({
       firstFile: tally.firstFile,
-      row: [
-        this.#tableId,
+      row: rowOf<typeof COMMIT_COLUMNS, SqlValue>(COMMIT_COLUMNS, {
+        table_id: this.#tableId,
         version,
-        time,
-        inCommit ? 1 : 0,
-        Math.floor(modified),
-        read?.bytes ?? null,
-        read?.digest ?? null,
-        text(info?.['operation']),
-        text(info?.['engineInfo']),
-        tally.info?.raw ?? null,
-        tally.info?.line ?? null,
-        tally.lines,
-        tally.adds,
-        tally.removes,
-        tally.addedBytes,
-        tally.removedBytes,
-        tally.firstFileNo,
-        this.totals.files,
-        this.totals.bytes,
-        this.totals.records,
-        this.totals.withoutRecords,
-      ],
+        commit_time: time,
+        in_commit_time: inCommit ? 1 : 0,
+        file_mtime: Math.floor(modified),
+        log_bytes: read?.bytes ?? null,
+        log_digest: read?.digest ?? null,
+        operation: text(info?.['operation']),
+        engine: text(info?.['engineInfo']),
+        commit_info: tally.info?.raw ?? null,
+        commit_info_line: tally.info?.line ?? null,
+        num_lines: tally.lines,
+        adds: tally.adds,
+        removes: tally.removes,
+        added_bytes: tally.addedBytes,
+        removed_bytes: tally.removedBytes,
+        first_file_no: tally.firstFileNo,
+        num_files: this.totals.files,
+        num_bytes: this.totals.bytes,
+        num_records: this.totals.records,
+        files_without_records: this.totals.withoutRecords,
+      }),
     })
     this.#tally = emptyTally()
   }
@@ -266,15 +266,16 @@ export class Replay {
     const { kind } = action
     const name = kind === 'unknown' ? `unknown:${action.name}` : kind
     this.#batch.actions.push(actionRow(this.#tableId, version, source, line, name, raw))
+    const at = { tableId: this.#tableId, version, source, line }
     if (kind === 'metaData') {
       this.metadata = action.metaData
-      this.#batch.metadata.push(metadataRow(this.#tableId, version, source, line, action.metaData))
+      this.#batch.metadata.push(metadataRow(at, action.metaData))
     } else if (kind === 'protocol') {
       this.protocol = action.protocol
-      this.#batch.protocols.push(protocolRow(this.#tableId, version, source, line, action.protocol))
-    } else if (kind === 'txn') this.#batch.txns.push(txnRow(this.#tableId, version, source, line, action.txn))
+      this.#batch.protocols.push(protocolRow(at, action.protocol))
+    } else if (kind === 'txn') this.#batch.txns.push(txnRow(at, action.txn))
     else if (kind === 'domainMetadata') {
-      this.#batch.domains.push(domainRow(this.#tableId, version, source, line, action.domainMetadata))
+      this.#batch.domains.push(domainRow(at, action.domainMetadata))
     }
   }
 
@@ -341,28 +342,49 @@ export class Replay {
   }
 
   async #ask(path: string, keyHash: number, dv: string | null): Promise<OpenLife | null> {
-    const rows =
-      this.#openRows.get(keyHash) ?? (await this.#rowsOf([keyHash])).map(([, ...row]) => row as unknown as OpenRow)
+    const rows = this.#openRows.get(keyHash) ?? (await this.#rowsOf([keyHash]))
     const canonical = canonicalPath(path, this.#log.root)
-    for (const [fileNo, storedPath, storedDv, size, records, vector] of rows) {
-      if (storedDv !== dv || canonicalPath(storedPath, this.#log.root) !== canonical) continue
+    for (const { fileNo, path: stored, dvId: storedDv, size, records, vector } of rows) {
+      if (storedDv !== dv || canonicalPath(stored, this.#log.root) !== canonical) continue
       const deletionVector = vector === null ? null : (JSON.parse(vector) as DeletionVectorDescriptor)
       return { size, records: liveRecords({ deletionVector }, records), fileNo }
     }
     return null
   }
 
-  #rowsOf(hashes: readonly number[]): Promise<readonly SqlRow[]> {
-    return this.#database.all(
+  async #rowsOf(hashes: readonly number[]): Promise<readonly OpenRow[]> {
+    const rows = await this.#database.all(
       `SELECT key_hash, file_no, path, dv_id, size, num_records, deletion_vector FROM delta_files
        WHERE table_id = ? AND removed_version IS NULL AND key_hash IN (${hashes.map(() => '?').join(',')})`,
       [this.#tableId, ...hashes],
     )
+    return rows.map(([hash, fileNo, path, dv, size, records, vector]) => ({
+      keyHash: Number(hash),
+      fileNo: Number(fileNo),
+      path: String(path),
+      dvId: textOrNull(dv),
+      size: Number(size),
+      records: records == null ? null : Number(records),
+      vector: textOrNull(vector),
+    }))
   }
 }
 
-/** Row number, path, deletion vector id, size, rows and deletion vector of an open life. */
-type OpenRow = readonly [number, string, string | null, number, number | null, string | null]
+/** A file of the catalog whose life has not ended. */
+type OpenRow = {
+  readonly keyHash: number
+  readonly fileNo: number
+  readonly path: string
+  readonly dvId: string | null
+  readonly size: number
+  readonly records: number | null
+  /** JSON. */
+  readonly vector: string | null
+}
+
+function textOrNull(value: SqlValue | undefined): string | null {
+  return value == null ? null : String(value)
+}
 
 /** Rows that a reader sees: what a deletion vector hides is taken off. */
 function liveRecords(file: Pick<AddAction, 'deletionVector'>, records: number | null): number | null {

@@ -1,14 +1,26 @@
-/** Actions of the log as rows of the catalog. Values are in the order of the column lists in relations.ts. */
+/** Actions of the log as rows of the catalog, by the names of their columns. */
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
 import type { SqlValue } from '../../stores/port.ts'
-import type { SOURCE } from '../relations.ts'
+import {
+  ACTION_COLUMNS,
+  DOMAIN_COLUMNS,
+  FILE_COLUMNS,
+  METADATA_COLUMNS,
+  placesOf,
+  PROTOCOL_COLUMNS,
+  rowOf,
+  TXN_COLUMNS,
+  type SOURCE,
+} from '../relations.ts'
 import { isRebuilt } from '../rebuild.ts'
 
 export type FileRow = SqlValue[]
 
-/** Places in a file row that are filled when the batch is written. */
-export const FILE_NO_AT = 0
-export const PARTITION_NO_AT = 9
+// There is one of these for every file and every remove: values go to their places, for an object that is made and taken apart costs more.
+export const FILE = placesOf(FILE_COLUMNS)
+const ACTION = placesOf(ACTION_COLUMNS)
+const NO_FILE: readonly SqlValue[] = FILE_COLUMNS.map(() => null)
+const NO_ACTION: readonly SqlValue[] = ACTION_COLUMNS.map(() => null)
 
 export type FileFacts = {
   readonly tableId: string
@@ -48,30 +60,28 @@ export function fileRow(facts: FileFacts): FileRow {
       defaultRowCommitVersion,
       clusteringProvider,
     })
-  return [
-    null,
-    facts.tableId,
-    add.path,
-    facts.dvId,
-    facts.version,
-    facts.removedVersion,
-    add.size,
-    add.modificationTime,
-    facts.records,
-    null,
-    facts.keyHash,
-    facts.line,
-    add.dataChange ? 1 : 0,
-    facts.fromCheckpoint ? 1 : 0,
-    facts.partitionValues,
-    tags,
-    deletionVector,
-    baseRowId,
-    defaultRowCommitVersion,
-    clusteringProvider,
-    asRebuilt ? null : Buffer.from(facts.raw),
-    stats,
-  ]
+  const row = NO_FILE.slice()
+  row[FILE.table_id] = facts.tableId
+  row[FILE.path] = add.path
+  row[FILE.dv_id] = facts.dvId
+  row[FILE.added_version] = facts.version
+  row[FILE.removed_version] = facts.removedVersion
+  row[FILE.size] = add.size
+  row[FILE.modification_time] = add.modificationTime
+  row[FILE.num_records] = facts.records
+  row[FILE.key_hash] = facts.keyHash
+  row[FILE.line] = facts.line
+  row[FILE.data_change] = add.dataChange ? 1 : 0
+  row[FILE.from_checkpoint] = facts.fromCheckpoint ? 1 : 0
+  row[FILE.partition_values] = facts.partitionValues
+  row[FILE.tags] = tags
+  row[FILE.deletion_vector] = deletionVector
+  row[FILE.base_row_id] = baseRowId
+  row[FILE.default_row_commit_version] = defaultRowCommitVersion
+  row[FILE.clustering_provider] = clusteringProvider
+  row[FILE.add_raw] = asRebuilt ? null : Buffer.from(facts.raw)
+  row[FILE.stats] = stats
+  return row
 }
 
 type Source = (typeof SOURCE)[keyof typeof SOURCE]
@@ -84,64 +94,67 @@ export function actionRow(
   kind: string,
   raw: string,
 ): SqlValue[] {
-  return [tableId, version, source, line, kind, Buffer.from(raw)]
+  const row = NO_ACTION.slice()
+  row[ACTION.table_id] = tableId
+  row[ACTION.version] = version
+  row[ACTION.source] = source
+  row[ACTION.line] = line
+  row[ACTION.kind] = kind
+  row[ACTION.raw] = Buffer.from(raw)
+  return row
 }
 
-export function metadataRow(
-  tableId: string,
-  version: number,
-  source: Source,
-  line: number,
-  m: MetadataAction,
-): SqlValue[] {
-  return [
-    tableId,
-    version,
-    source,
-    line,
-    m.id,
-    m.name ?? null,
-    m.description ?? null,
-    m.format?.provider ?? null,
-    jsonOrNull(m.format?.options),
-    m.schemaString,
-    JSON.stringify(m.partitionColumns ?? []),
-    JSON.stringify(m.configuration ?? {}),
-    m.createdTime ?? null,
-  ]
+/** Where an action was read. */
+export type At = {
+  readonly tableId: string
+  readonly version: number
+  readonly source: Source
+  readonly line: number
 }
 
-export function protocolRow(
-  tableId: string,
-  version: number,
-  source: Source,
-  line: number,
-  p: ProtocolAction,
-): SqlValue[] {
-  return [
-    tableId,
-    version,
-    source,
-    line,
-    p.minReaderVersion,
-    p.minWriterVersion,
-    jsonOrNull(p.readerFeatures),
-    jsonOrNull(p.writerFeatures),
-  ]
+const atRow = ({ tableId, version, source, line }: At) => ({ table_id: tableId, version, source, line })
+
+export function metadataRow(at: At, m: MetadataAction): SqlValue[] {
+  return rowOf<typeof METADATA_COLUMNS, SqlValue>(METADATA_COLUMNS, {
+    ...atRow(at),
+    metadata_id: m.id,
+    name: m.name ?? null,
+    description: m.description ?? null,
+    format_provider: m.format?.provider ?? null,
+    format_options: jsonOrNull(m.format?.options),
+    schema_string: m.schemaString,
+    partition_columns: JSON.stringify(m.partitionColumns ?? []),
+    configuration: JSON.stringify(m.configuration ?? {}),
+    created_time: m.createdTime ?? null,
+  })
 }
 
-export function txnRow(tableId: string, version: number, source: Source, line: number, t: TxnAction): SqlValue[] {
-  return [tableId, version, source, line, t.appId, BigInt(t.version), t.lastUpdated ?? null]
+export function protocolRow(at: At, p: ProtocolAction): SqlValue[] {
+  return rowOf<typeof PROTOCOL_COLUMNS, SqlValue>(PROTOCOL_COLUMNS, {
+    ...atRow(at),
+    min_reader_version: p.minReaderVersion,
+    min_writer_version: p.minWriterVersion,
+    reader_features: jsonOrNull(p.readerFeatures),
+    writer_features: jsonOrNull(p.writerFeatures),
+  })
 }
 
-export function domainRow(
-  tableId: string,
-  version: number,
-  source: Source,
-  line: number,
-  d: DomainMetadataAction,
-): SqlValue[] {
-  return [tableId, version, source, line, d.domain, d.configuration, d.removed ? 1 : 0]
+export function txnRow(at: At, t: TxnAction): SqlValue[] {
+  return rowOf<typeof TXN_COLUMNS, SqlValue>(TXN_COLUMNS, {
+    ...atRow(at),
+    app_id: t.appId,
+    txn_version: BigInt(t.version),
+    last_updated: t.lastUpdated ?? null,
+  })
+}
+
+export function domainRow(at: At, d: DomainMetadataAction): SqlValue[] {
+  return rowOf<typeof DOMAIN_COLUMNS, SqlValue>(DOMAIN_COLUMNS, {
+    ...atRow(at),
+    domain: d.domain,
+    configuration: d.configuration,
+    removed: d.removed ? 1 : 0,
+  })
 }
 
 function jsonOrNull(value: unknown): string | null {

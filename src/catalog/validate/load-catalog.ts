@@ -13,6 +13,7 @@ import {
   FILE_COLUMNS,
   METADATA_COLUMNS,
   PARTITION_COLUMNS,
+  placesOf,
   PROTOCOL_COLUMNS,
   TXN_COLUMNS,
 } from '../relations.ts'
@@ -128,43 +129,30 @@ function asText(value: SqlValue, inHex: boolean): string | null {
   return isUtf8(bytes) ? bytes.toString('utf8') : `bytes ${bytes.toString('hex')}`
 }
 
-const at = (name: (typeof FILE_COLUMNS)[number]): number => FILE_COLUMNS.indexOf(name)
-const [PATH, DV_ID, ADD_RAW, FROM_CHECKPOINT] = [at('path'), at('dv_id'), at('add_raw'), at('from_checkpoint')]
-const [PARTITION_VALUES, TAGS, DELETION_VECTOR, STATS] = [
-  at('partition_values'),
-  at('tags'),
-  at('deletion_vector'),
-  at('stats'),
-]
-const [SIZE, TIME, DATA_CHANGE] = [at('size'), at('modification_time'), at('data_change')]
-const [ROW_ID, ROW_VERSION, CLUSTERING] = [
-  at('base_row_id'),
-  at('default_row_commit_version'),
-  at('clustering_provider'),
-]
+const FILE = placesOf(FILE_COLUMNS)
 
 /** Canonical path, the key hash that belongs to it, and the digest of the line that the row gives back. */
 function fileExtra(row: SqlRow, root: string): Texts {
   const string = (i: number): string | null => (row[i] as string | null) ?? null
-  const key = canonicalPath(string(PATH) ?? '', root)
-  const hash = String(keyHash(key, string(DV_ID)))
-  if (string(FROM_CHECKPOINT) === '1') return [key, hash, null]
+  const key = canonicalPath(string(FILE.path) ?? '', root)
+  const hash = String(keyHash(key, string(FILE.dv_id)))
+  if (string(FILE.from_checkpoint) === '1') return [key, hash, null]
   const number = (i: number): number => Number(row[i])
   const numberOrNull = (i: number): number | null => (row[i] === null ? null : Number(row[i]))
   const line =
-    row[ADD_RAW] ??
+    row[FILE.add_raw] ??
     rebuildAddLine({
-      path: string(PATH) ?? '',
-      partitionValues: string(PARTITION_VALUES),
-      tags: string(TAGS),
-      deletionVector: string(DELETION_VECTOR),
-      stats: string(STATS),
-      size: number(SIZE),
-      modificationTime: number(TIME),
-      dataChange: string(DATA_CHANGE) === '1',
-      baseRowId: numberOrNull(ROW_ID),
-      defaultRowCommitVersion: numberOrNull(ROW_VERSION),
-      clusteringProvider: string(CLUSTERING),
+      path: string(FILE.path) ?? '',
+      partitionValues: string(FILE.partition_values),
+      tags: string(FILE.tags),
+      deletionVector: string(FILE.deletion_vector),
+      stats: string(FILE.stats),
+      size: number(FILE.size),
+      modificationTime: number(FILE.modification_time),
+      dataChange: string(FILE.data_change) === '1',
+      baseRowId: numberOrNull(FILE.base_row_id),
+      defaultRowCommitVersion: numberOrNull(FILE.default_row_commit_version),
+      clusteringProvider: string(FILE.clustering_provider),
     })
   const md5 = createHash('md5')
     .update(line as string | Uint8Array)
@@ -173,5 +161,5 @@ function fileExtra(row: SqlRow, root: string): Texts {
 }
 
 function partitionExtra(row: SqlRow): Texts {
-  return [String(valuesHash(String(row[PARTITION_COLUMNS.indexOf('partition_values')])))]
+  return [String(valuesHash(String(row[placesOf(PARTITION_COLUMNS).partition_values])))]
 }
