@@ -15,7 +15,7 @@ const ANSWER_MS = 5_000
 const LONGEST = 1_000_000
 
 const HINT =
-  'settings are workers=N, rate=N (or rate=off), paused=true, and pause=, resume=, skip= and retry= with TABLE or TABLE#CHUNK; the words pause, resume and stop are for all of the run'
+  'say workers N, rate N (or rate off), pause, resume or stop of all of the run, and pause, resume, skip or retry with TABLE or TABLE/CHUNK'
 const SWITCHES: Readonly<Record<string, readonly [name: string, value: boolean]>> = {
   pause: ['paused', true],
   resume: ['paused', false],
@@ -26,11 +26,35 @@ const OF_TABLES = new Set(['pause', 'resume', 'skip', 'retry'])
 const TRUE = new Set(['true', 'yes', 'on', '1'])
 const FALSE = new Set(['false', 'no', 'off', '0'])
 
-/** What `workers=8 stop` asks for; without settings, how the run does. @throws SluiceError BAD_FLAG */
+/** Settings that a value follows as the next word. */
+const VALUED = new Set(['workers', 'rate'])
+
+/**
+ * `workers 8 skip a/3` as `workers=8 skip=a#3`, which is how settings were written first, and may be still: `name=value` is left as it is, so that a table
+ * whose name is a word of these, or ends like a chunk, can be named.
+ */
+function joined(words: readonly string[]): readonly string[] {
+  const settings: string[] = []
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? ''
+    const next = words[at + 1]
+    const isValue = next !== undefined && !next.includes('=') && !Object.hasOwn(SWITCHES, next)
+    if (VALUED.has(word) && next !== undefined) {
+      settings.push(`${word}=${next}`)
+      at++
+    } else if (OF_TABLES.has(word) && isValue && !OF_TABLES.has(next) && !VALUED.has(next)) {
+      settings.push(`${word}=${next.replace(/\/(\d+)$/, '#$1')}`)
+      at++
+    } else settings.push(word)
+  }
+  return settings
+}
+
+/** What `workers 8 stop` asks for; without settings, how the run does. @throws SluiceError BAD_FLAG */
 export function controlRequest(words: readonly string[]): ControlRequest {
   if (words.length === 0) return { get: true }
   const set: Record<string, Setting> = {}
-  for (const word of words) {
+  for (const word of joined(words)) {
     const [name, value] = settingOf(word)
     const before = set[name]
     if (before === undefined) set[name] = value
@@ -46,7 +70,8 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
   if (equals === -1) {
     const found = SWITCHES[word]
     if (found !== undefined) return found
-    if (OF_TABLES.has(word)) throw wrong(`${word} wants a table: ${word}=TABLE`)
+    if (OF_TABLES.has(word)) throw wrong(`${word} wants a table: ${word} TABLE`)
+    if (VALUED.has(word)) throw wrong(`${word} wants a number: ${word} N`)
     const meant = closest(word, Object.keys(SWITCHES))
     throw wrong(`${word} is no setting${meant === null ? '' : ` (${meant}?)`}`)
   }

@@ -43,8 +43,16 @@ describe('settings', () => {
     [['pause=public.a', 'skip=b=c'], { set: { pause: 'public.a', skip: 'b=c' } }],
     [['pause=a', 'pause=b#3', 'retry=c'], { set: { pause: ['a', 'b#3'], retry: 'c' } }],
     [['paused=no'], { set: { paused: false } }],
+    [['workers', '8', 'rate', '5000', 'pause'], { set: { workers: 8, rate: 5000, paused: true } }],
+    [['rate', 'off', 'stop'], { set: { rate: null, stop: true } }],
+    [['pause', 'stop'], { set: { paused: true, stop: true } }],
+    [['pause', 'public.a', 'skip', 'b/3'], { set: { pause: 'public.a', skip: 'b#3' } }],
+    [['pause', 'a', 'pause', 'b', 'retry', 'c/12'], { set: { pause: ['a', 'b'], retry: 'c#12' } }],
+    [['pause', 'workers=2', 'resume'], null],
+    [['skip=a/3', 'skip', 'b#4'], { set: { skip: ['a/3', 'b#4'] } }],
   ])('%j', (words, expected) => {
-    expect(controlRequest(words)).toEqual(expected)
+    if (expected === null) expect(() => controlRequest(words)).toThrow('paused is set twice')
+    else expect(controlRequest(words)).toEqual(expected)
   })
   it.each([
     ['workers=0', 'workers takes a whole number from 1 to 64, and not 0'],
@@ -52,7 +60,8 @@ describe('settings', () => {
     ['rate=fast', 'rate takes a whole number from 1 up, and not fast'],
     ['worker=3', 'worker is no setting (workers?)'],
     ['stopp', 'stopp is no setting (stop?)'],
-    ['skip', 'skip wants a table: skip=TABLE'],
+    ['skip', 'skip wants a table: skip TABLE'],
+    ['workers', 'workers wants a number: workers N'],
     ['pause=', 'pause= wants the name of a table'],
     ['paused=perhaps', 'paused takes true or false, and not perhaps'],
   ])('%s is refused', (word, message) => {

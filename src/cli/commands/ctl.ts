@@ -12,7 +12,7 @@ const ctl: Command = {
         type: 'string',
         array: true,
         describe:
-          'workers=8 rate=5000 pause resume stop; pause= resume= skip= retry= with TABLE or TABLE#CHUNK; without one the run says how it does',
+          'workers N, rate N, pause, resume, stop; pause, resume, skip, retry with TABLE or TABLE/CHUNK; without one the run says how it does',
       })
   },
   request: (args) => {

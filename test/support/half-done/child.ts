@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import type { Operation, RunFinished } from '../../../src/engine/operation.ts'
+import type { RunFinished } from '../../../src/engine/operation.ts'
+import type { Operation } from '../../../src/engine/operations/list.ts'
 import type { Event } from '../../../src/model/event.ts'
 
 const PROGRAM = resolve(import.meta.dirname, '../../fault/half-done-child.mjs')
