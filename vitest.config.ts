@@ -28,6 +28,7 @@ const CATALOG_SUITES = [
   'test/real/views.test.ts',
   'test/real/sql-command.test.ts',
   'test/real/fsck-catalog.test.ts',
+  'test/real/lease-catalog.test.ts',
 ]
 
 /**

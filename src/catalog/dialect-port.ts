@@ -14,6 +14,8 @@ export type Migration = {
   readonly breaking: boolean
   /** Query for the objects of others, one column, without which it can run; asked before it. */
   readonly blockers?: string
+  /** Query that gives a row where its statements have run already, and cannot run again. */
+  readonly done?: string
 }
 export type IndexDefinition = { readonly name: string; readonly sql: string; readonly drop: string }
 

@@ -3,14 +3,40 @@
  * its next commit, so a stalled process that wakes up late cannot write over its successor.
  */
 import { SluiceError } from '../shared/errors.ts'
-import { REPEATABLE, type SessionLock, type SqlDatabase, type SqlReader, type SqlTransaction } from '../stores/port.ts'
+import type { Owner } from '../shared/owner.ts'
+import {
+  fateOfHolder,
+  holderOf,
+  LEASE_COLUMNS,
+  ownerColumns,
+  ownerValues,
+  type Holder as StoredHolder,
+  type LeaseColumns,
+} from '../stores/lease/columns.ts'
+import { beat } from '../stores/lease/heartbeat.ts'
+import { LeaseSql, timesAt } from '../stores/lease/sql.ts'
+import {
+  REPEATABLE,
+  type SessionLock,
+  type SqlDatabase,
+  type SqlReader,
+  type SqlRow,
+  type SqlTransaction,
+} from '../stores/port.ts'
+import { OWNERS_VERSION } from './migration-5.ts'
 
-/** How long a silent owner on another machine is believed, ms. */
+/**
+ * How long a silent owner is believed whom nobody can ask for, ms. Longer than that of a chunk: a batch of a large import is one transaction, which renews the
+ * lease when it begins.
+ */
 export const LEASE_MS = 60_000
 /** How often an owner at work says so, ms. */
 export const RENEW_MS = 15_000
 
-export type Holder = { readonly owner: string; readonly host: string; readonly pid: number; readonly command: string }
+const COLUMNS: LeaseColumns = { ...LEASE_COLUMNS, until: 'expires_at' }
+const OWNER = ownerColumns(COLUMNS)
+
+export type Holder = Owner & { readonly command: string }
 export type Lease = Holder & {
   readonly tableId: string
   readonly fence: number
@@ -19,24 +45,24 @@ export type Lease = Holder & {
 }
 
 /**
- * Takes the lease of a table.
- * @param alive tells whether a process of this host still runs: a dead owner's lease is taken over at once. Where the database watches
- *   sessions, so is that of a dead owner on another host.
+ * Takes the lease of a table. That of an owner who has ended is taken over at once: of this machine, and where the database watches sessions, of every other.
  * @throws SluiceError TABLE_LOCKED that names the holder
  */
-export async function acquireLease(
-  database: SqlDatabase,
-  tableId: string,
-  me: Holder,
-  alive: (pid: number) => boolean,
-): Promise<Lease> {
+export async function acquireLease(database: SqlDatabase, tableId: string, me: Holder): Promise<Lease> {
   const now = await database.now()
   const lock = await database.lock?.(lockName(tableId))
+  let mine = 0
   try {
     const fence = await database.write(
-      (transaction) =>
-        takeRow(transaction, tableId, me, { now, alive, endedSession: lock !== undefined && lock !== null }),
-      async (reader) => (await rowOf(reader, tableId))?.owner === me.owner,
+      async (transaction) => {
+        mine = await takeRow(transaction, tableId, me, { now, endedSession: lock !== undefined && lock !== null })
+        return mine
+      },
+      async (reader) => {
+        const row = await rowOf(reader, tableId)
+        // Another lane of this run has the same id.
+        return row !== null && row.holder.id === me.id && row.fence === mine && row.acquiredAt === now
+      },
     )
     return { ...me, tableId, fence, lock: lock ?? null }
   } catch (error) {
@@ -44,73 +70,80 @@ export async function acquireLease(
     const other = error instanceof SluiceError && error.code !== 'VALUE_REFUSED'
     const row = other ? null : await rowOf(database, tableId)
     // Both found no row and wrote one: the key decides who was first.
-    if (row !== null && row.owner !== me.owner) throw locked(tableId, row, now)
+    if (row !== null && row.holder.id !== me.id) throw locked(tableId, row, now)
     throw error
   }
 }
 
-type LeaseRow = Holder & { readonly fence: number; readonly acquiredAt: number; readonly expiresAt: number }
+type LeaseRow = {
+  readonly holder: StoredHolder
+  readonly command: string
+  readonly fence: number
+  readonly acquiredAt: number
+  readonly expiresAt: number
+}
 
-async function rowOf(reader: SqlReader, tableId: string): Promise<LeaseRow | null> {
+/** @param owner columns that the row has */
+async function rowOf(reader: SqlReader, tableId: string, owner: readonly string[] = OWNER): Promise<LeaseRow | null> {
   const [row] = await reader.all(
-    'SELECT fence, owner, host, pid, command, acquired_at, expires_at FROM catalog_leases WHERE table_id = ?',
+    `SELECT fence, command, acquired_at, expires_at, ${owner.join(', ')} FROM catalog_leases WHERE table_id = ?`,
     [tableId],
   )
-  if (row === undefined) return null
-  const [fence, owner, host, pid, command, acquiredAt, expiresAt] = row as [
-    number,
-    string,
-    string,
-    number,
-    string,
-    number,
-    number,
-  ]
-  return { fence, owner, host, pid, command, acquiredAt, expiresAt }
+  const holder = row === undefined ? null : holderOf(row.slice(4))
+  if (row === undefined || holder === null) return null
+  const [fence, command, acquiredAt, expiresAt] = row as [number, string, number, number]
+  return { holder, fence, command, acquiredAt, expiresAt }
 }
 
 async function takeRow(
   transaction: SqlTransaction,
   tableId: string,
   me: Holder,
-  by: { readonly now: number; readonly alive: (pid: number) => boolean; readonly endedSession: boolean },
+  by: { readonly now: number; readonly endedSession: boolean },
 ): Promise<number> {
   const { now } = by
+  const taken = new LeaseSql(COLUMNS, timesAt(now, LEASE_MS)).taken(me)
   const row = await rowOf(transaction, tableId)
   if (row === null) {
+    const values: SqlRow = [tableId, 1, me.command, now, now + LEASE_MS, ...ownerValues(me)]
     await transaction.run(
-      'INSERT INTO catalog_leases (table_id, fence, owner, host, pid, command, acquired_at, expires_at) VALUES (?, 1, ?, ?, ?, ?, ?, ?)',
-      [tableId, me.owner, me.host, me.pid, me.command, now, now + LEASE_MS],
+      `INSERT INTO catalog_leases (table_id, fence, command, acquired_at, expires_at, ${OWNER.join(', ')}) VALUES (${values.map(() => '?').join(', ')})`,
+      values,
     )
     return 1
   }
-  const gone = row.host === me.host ? row.owner !== me.owner && !by.alive(row.pid) : by.endedSession
+  const fate = fateOfHolder(row.holder, me)
+  const gone = fate === 'ended' || (fate === 'unknown' && by.endedSession)
   if (row.expiresAt > now && !gone) throw locked(tableId, row, now)
   const fence = row.fence + 1
   const changed = await transaction.run(
-    'UPDATE catalog_leases SET fence = ?, owner = ?, host = ?, pid = ?, command = ?, acquired_at = ?, expires_at = ? WHERE table_id = ? AND fence = ?',
-    [fence, me.owner, me.host, me.pid, me.command, now, now + LEASE_MS, tableId, row.fence],
+    `UPDATE catalog_leases SET fence = ?, command = ?, acquired_at = ?, ${taken.sql} WHERE table_id = ? AND fence = ?`,
+    [fence, me.command, now, ...taken.parameters, tableId, row.fence],
   )
   // Another program took it between the look and the change.
   if (changed !== 1) throw locked(tableId, (await rowOf(transaction, tableId)) ?? row, now)
   return fence
 }
 
-function locked(tableId: string, row: LeaseRow, now: number): SluiceError {
-  const seconds = Math.max(0, Math.round((now - row.acquiredAt) / 1000))
-  return new SluiceError('TABLE_LOCKED', `${tableId} is being written by another run: ${row.command}`, {
-    where: `process ${row.pid} on ${row.host}, since ${seconds} s`,
+function locked(tableId: string, { holder, command, acquiredAt }: LeaseRow, now: number): SluiceError {
+  const seconds = Math.max(0, Math.round((now - acquiredAt) / 1000))
+  return new SluiceError('TABLE_LOCKED', `${tableId} is being written by another run: ${command}`, {
+    where: `process ${holder.pid} on ${holder.host}, since ${seconds} s`,
     hint: 'wait until it ends, or stop it; if that machine is gone, its lease ends by itself within a minute',
     retryable: true,
   })
 }
 
+/** The row of a lease, while nobody else has taken it. */
+const MINE = 'table_id = ? AND fence = ? AND owner = ?'
+const mine = ({ tableId, fence, id }: Lease): SqlRow => [tableId, fence, id]
+
 /** Renews the lease inside the transaction that it protects. @throws SluiceError LEASE_LOST */
 export async function renewLease(transaction: SqlTransaction, lease: Lease, nowMs: number): Promise<void> {
-  const changed = await transaction.run('UPDATE catalog_leases SET expires_at = ? WHERE table_id = ? AND fence = ?', [
-    nowMs + LEASE_MS,
-    lease.tableId,
-    lease.fence,
+  const { sql, parameters } = new LeaseSql(COLUMNS, timesAt(nowMs, LEASE_MS)).renewed
+  const changed = await transaction.run(`UPDATE catalog_leases SET ${sql} WHERE ${MINE}`, [
+    ...parameters,
+    ...mine(lease),
   ])
   if (changed !== 1) {
     throw new SluiceError('LEASE_LOST', `another run took over ${lease.tableId}; nothing of this batch was written`, {
@@ -142,10 +175,8 @@ export async function releaseLease(database: SqlDatabase, lease: Lease): Promise
   try {
     await database.write(
       (transaction) =>
-        transaction.run('UPDATE catalog_leases SET expires_at = 0 WHERE table_id = ? AND fence = ?', [
-          lease.tableId,
-          lease.fence,
-        ]),
+        // The row goes on naming its last owner: its column takes no NULL.
+        transaction.run(`UPDATE catalog_leases SET expires_at = 0 WHERE ${MINE}`, mine(lease)),
       REPEATABLE,
     )
   } finally {
@@ -153,17 +184,22 @@ export async function releaseLease(database: SqlDatabase, lease: Lease): Promise
   }
 }
 
-/** Who holds the lease of a table now, or null. */
+/** Keeps a lease alive while its owner works, see `keepLease`. @returns the timer, to be cleared when the lease is given back */
+export function beatOfLease(database: SqlDatabase, lease: Lease): NodeJS.Timeout {
+  return beat(RENEW_MS, () => keepLease(database, lease))
+}
+
+/** Who holds the lease of a table now, or null. A catalog of an older program is read as it is. */
 export async function leaseHolder(
   reader: SqlReader,
   tableId: string,
   nowMs: number,
-): Promise<(Holder & { readonly expiresAt: number }) | null> {
-  const [row] = await reader.all(
-    'SELECT owner, host, pid, command, expires_at FROM catalog_leases WHERE table_id = ?',
-    [tableId],
-  )
-  if (row === undefined) return null
-  const [owner, host, pid, command, expiresAt] = row as [string, string, number, string, number]
-  return expiresAt > nowMs ? { owner, host, pid, command, expiresAt } : null
+): Promise<(StoredHolder & Pick<LeaseRow, 'command' | 'expiresAt'>) | null> {
+  const made = await reader.all('SELECT 1 FROM catalog_migrations WHERE version = ?', [OWNERS_VERSION])
+  const late: readonly string[] = [COLUMNS.machine, COLUMNS.started]
+  const known = made.length > 0 ? OWNER : OWNER.map((name) => (late.includes(name) ? 'NULL' : name))
+  const row = await rowOf(reader, tableId, known)
+  return row === null || row.expiresAt <= nowMs
+    ? null
+    : { ...row.holder, command: row.command, expiresAt: row.expiresAt }
 }

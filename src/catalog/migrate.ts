@@ -43,7 +43,7 @@ async function migrate(
     await refuseBlocked(transaction, migration)
     // The row first: a second process that migrates at the same time fails on its key and not in the middle of DDL.
     await record(transaction, migration, nowMs)
-    await transaction.script(migration.sql.replaceAll('${binary}', binary))
+    await perform(transaction, migration, binary)
   }
 }
 
@@ -62,9 +62,14 @@ async function migrateByStatement(
   const done = await applied(transaction, dialect)
   for (const migration of dialect.migrations.slice(done.length)) {
     await refuseBlocked(transaction, migration)
-    await transaction.script(migration.sql.replaceAll('${binary}', binary))
+    await perform(transaction, migration, binary)
     await record(transaction, migration, nowMs)
   }
+}
+
+async function perform(transaction: SqlTransaction, { sql, done }: Migration, binary: string): Promise<void> {
+  if (done !== undefined && (await transaction.all(done)).length > 0) return
+  await transaction.script(sql.replaceAll('${binary}', binary))
 }
 
 /** Nothing of somebody else's is dropped: a view that refers to a column keeps the column as it is. @throws SluiceError TABLE_REFUSED */

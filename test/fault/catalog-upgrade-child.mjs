@@ -1,28 +1,27 @@
-/** Upgrades a catalog and kills itself behind a statement of the migration that changes `migration_status`, counted from 1. */
+/** Upgrades a catalog and kills itself behind a statement of the migrations that change `migration_status` or `catalog_leases`, counted from 1. */
 import { prepareCatalog } from '../../dist/catalog/catalog.js'
 import { openCatalogDatabase } from '../../dist/engine/registry.js'
 import { runAsChild } from './dying.mjs'
 
-/** @returns number of the statements of that migration */
+/** @returns number of their statements */
 export async function work(url, at = '0') {
   const database = await openCatalogDatabase(url, 'write')
   const write = database.write.bind(database)
-  let statements = []
+  let count = 0
   database.write = (body, landed) =>
     write(async (transaction) => {
       const script = async (sql) => {
-        if (!sql.includes('migration_status')) return transaction.script(sql)
-        statements = sql.split(/(?<=;)\n/).filter((statement) => statement !== '')
-        for (const [i, statement] of statements.entries()) {
+        if (!/migration_status|catalog_leases/.test(sql)) return transaction.script(sql)
+        for (const statement of sql.split(/(?<=;)\n/).filter((one) => one !== '')) {
           await transaction.script(statement)
-          if (i + 1 === Number(at)) process.kill(process.pid, 'SIGKILL')
+          if (++count === Number(at)) process.kill(process.pid, 'SIGKILL')
         }
       }
       return body({ ...bound(transaction), script })
     }, landed)
   await prepareCatalog(database, Date.now())
   await database.close()
-  return statements.length
+  return count
 }
 
 /** Methods of a class are no properties of their own. */

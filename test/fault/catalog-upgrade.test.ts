@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dialectOf } from '../../src/catalog/dialect.ts'
+import { LEASE_MS } from '../../src/catalog/lease.ts'
+import { OWNERS_VERSION } from '../../src/catalog/migration-5.ts'
 import { readStatus } from '../../src/catalog/status.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import type { SqlDatabase, SqlRow } from '../../src/stores/port.ts'
@@ -20,6 +22,7 @@ import {
   temporaryFolder,
   writeLog,
 } from '../support/catalog-kit.ts'
+import { NOBODYS_PID } from '../support/lease-owners.ts'
 import { perform } from '../real/operation-kit.ts'
 import { childOf } from './kill-kit.ts'
 
@@ -151,7 +154,9 @@ test.skipIf(BACKEND === 'sqlite')(KILLED, async () => {
   for (const at of moments) {
     expect(child.run(catalogUrl(file), at)).toBe('killed')
     await using database = await openAt(file, 'read')
-    expect(await database.all('SELECT max(version) FROM catalog_migrations')).toEqual([[BACKEND === 'mysql' ? 3 : 2]])
+    expect(await database.all('SELECT max(version) FROM catalog_migrations')).toEqual([
+      [BACKEND !== 'mysql' ? 2 : at < count ? 3 : 4],
+    ])
     expect(await readStatus(database, 'texts')).toHaveLength(TEXTS.length)
   }
   await (await openCatalog(file)).close()
@@ -165,6 +170,9 @@ test(`an import that the old program has begun in ${BACKEND} goes on under its o
   const importId = '1763640256204000000'
   {
     await using old = await oldCatalog(file)
+    // What imports here is of today, and writes columns that the old program did not know.
+    const owners = dialectOf(old).migrations.find(({ version }) => version === OWNERS_VERSION)
+    await old.write((transaction) => transaction.script(owners?.sql ?? ''))
     const interrupt = new Interrupter()
     const stopped = await importInto(old, folder.path, {
       importId,
@@ -173,9 +181,18 @@ test(`an import that the old program has begun in ${BACKEND} goes on under its o
       onProgress: () => interrupt.requestStop(),
     })
     expect(stopped.status).toBe('stopped')
-    await old.write((transaction) =>
-      transaction.run("UPDATE migration_status SET status = 'in_progress', started_at = '2026-11-20T12:04:16.204Z'"),
-    )
+    await old.write(async (transaction) => {
+      await transaction.run(
+        "UPDATE migration_status SET status = 'in_progress', started_at = '2026-11-20T12:04:16.204Z'",
+      )
+      // It was killed.
+      const [now, gone] = [await old.now(), `owner = '17/t', host = 'here', pid = ${NOBODYS_PID}`]
+      await transaction.run(`UPDATE catalog_leases SET ${gone}, expires_at = ?`, [now + LEASE_MS])
+    })
+    await old.write(async (transaction) => {
+      for (const name of ['machine', 'process_started'])
+        await transaction.script(`ALTER TABLE catalog_leases DROP COLUMN ${name}`)
+    })
   }
   {
     await using database = await openCatalog(file)
@@ -204,7 +221,7 @@ test(`an old program refuses what a newer one has upgraded in ${BACKEND}`, async
   using folder = temporaryFolder()
   await using database = await openCatalog(join(folder.path, 'c.db'))
   const upgrades = await database.all('SELECT version, breaking FROM catalog_migrations WHERE version > 3')
-  expect(upgrades).toEqual(BACKEND === 'sqlite' ? [] : [[4, 1]])
+  expect(upgrades).toEqual([...(BACKEND === 'sqlite' ? [] : [[4, 1]]), [OWNERS_VERSION, 0]])
 })
 
 test.skipIf(BACKEND !== 'postgresql')(

@@ -6,6 +6,7 @@ import { FileIndexes } from '../../dist/catalog/import/indexes.js'
 import { importTable } from '../../dist/catalog/import/import-table.js'
 import { NEVER } from '../../dist/shared/abort.js'
 import { systemClock } from '../../dist/shared/clock.js'
+import { newOwner } from '../../dist/shared/owner.js'
 import { openLocalLog } from '../../dist/stores/local/index.js'
 import { openCatalogDatabase, parquetRows } from '../../dist/engine/registry.js'
 
@@ -28,17 +29,8 @@ export async function openDying(url, when = 'never', at = 0) {
   return { database, writes: () => writes }
 }
 
-export function isAlive(pid) {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
 export function holderOf(command) {
-  return { owner: `child ${process.pid}`, host: 'here', pid: process.pid, command }
+  return { ...newOwner('here'), command }
 }
 
 let imports = 0n
@@ -57,7 +49,6 @@ export async function importDying(database, table, more = {}) {
     interrupt: NEVER,
     clock: systemClock,
     holder: holderOf('import'),
-    alive: isAlive,
     waitMs: 0,
     importId: String(BigInt(Date.now()) * 1_000_000n + imports++),
     onStart: () => undefined,

@@ -3,7 +3,7 @@ import { prepareCatalog } from '../../dist/catalog/catalog.js'
 import { acquireLease, releaseLease, renewLease } from '../../dist/catalog/lease.js'
 import { extendRanges } from '../../dist/catalog/ranges/build.js'
 import { addRangeColumns } from '../../dist/catalog/ranges/manage.js'
-import { holderOf, importDying, isAlive, openDying, runAsChild } from './dying.mjs'
+import { holderOf, importDying, openDying, runAsChild } from './dying.mjs'
 
 const ZONE_FILES = 1024
 const COLUMNS = [
@@ -17,7 +17,7 @@ export async function work(what, url, table, when, at) {
   await prepareCatalog(database, Date.now())
   if (what === 'import') await importDying(database, table, { batchSize: 2_000, stepRows: ZONE_FILES })
   else {
-    const lease = await acquireLease(database, 't', holderOf(what), isAlive)
+    const lease = await acquireLease(database, 't', holderOf(what))
     const guard = async (transaction) => renewLease(transaction, lease, await database.now())
     await addRangeColumns(database, 't', COLUMNS, Date.now())
     await extendRanges(database, 't', { guard, windowFiles: ZONE_FILES })

@@ -10,6 +10,9 @@ const { url, table, batchSize = 10_000, host = 'here', when, at } = JSON.parse(p
 const { database } = await openDying(url, when, at)
 await prepareCatalog(database, Date.now())
 if (table !== undefined) {
-  await importDying(database, table, { batchSize, holder: { ...holderOf('import'), host }, alive: () => true })
+  await importDying(database, table, {
+    batchSize,
+    holder: { ...holderOf('import'), host, ...(host === 'here' ? {} : { machine: host }) },
+  })
 }
 await database.close()

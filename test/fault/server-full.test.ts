@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
 import { commitName } from '../../src/delta/log-path.ts'
 import { openCatalogDatabase } from '../../src/engine/registry.ts'
-import { importInto, temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { ENDED, holderOf, importInto, temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { MOUNT_MISSING, smallDisk, type Disk } from '../support/small-disk.ts'
 import {
   dumpAt,
@@ -88,7 +88,10 @@ for (const system of SYSTEMS) {
     async function failsFor(server: FaultServer, disk: Disk, url: string): Promise<unknown> {
       await using database = await openCatalogAt(variant(url, { retry_seconds: 2, connect_timeout: 2 }))
       disk.resize(disk.used() + 10 * MB)
-      const failure: unknown = await importInto(database, table, { batchSize: BATCH }).then(
+      const failure: unknown = await importInto(database, table, {
+        batchSize: BATCH,
+        holder: holderOf('full', ENDED),
+      }).then(
         () => 'imported',
         (error: unknown) => error,
       )
@@ -114,7 +117,7 @@ for (const system of SYSTEMS) {
 
     async function expectGoesOn(server: FaultServer, url: string, before: number): Promise<void> {
       await using database = await openCatalogAt(url)
-      const result = await importInto(database, table, { batchSize: BATCH, alive: () => false })
+      const result = await importInto(database, table, { batchSize: BATCH })
       expect(result).toMatchObject({ status: 'completed', version: VERSIONS - 1 })
       const clean = await server.room('clean')
       if (before > 0) await importBeginning(clean, before)

@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { prepareCatalog } from '../../src/catalog/catalog.ts'
 import { openCatalogDatabase } from '../../src/engine/registry.ts'
 import { ALL } from '../support/backend.ts'
-import { importInto } from '../support/catalog-kit.ts'
+import { ENDED, holderOf, importInto } from '../support/catalog-kit.ts'
 import { dumpAt, expectNoSecret, expectWholeVersions, undisturbed, variant } from './server-kit.ts'
 import { onEverySystem } from './server-stage.ts'
 
@@ -83,6 +83,8 @@ onEverySystem('kill -9 of the server in an import', { history: [VERSIONS, 6] }, 
     let batches = 0
     const failure: unknown = await importInto(database, stage.table, {
       batchSize: BATCH,
+      // Its end cannot be written down.
+      holder: holderOf('gives up', ENDED),
       whilePaused: async () => {
         if (++batches === 2) await stage.server.kill9()
       },
@@ -95,8 +97,7 @@ onEverySystem('kill -9 of the server in an import', { history: [VERSIONS, 6] }, 
     await expectNoSecret(stage.server, [failure], url)
     await expectWholeVersions(url)
     await using again = await openCatalogDatabase(url, 'write')
-    // As another process sees the one that gave up: its end could not be written down.
-    const result = await importInto(again, stage.table, { batchSize: BATCH, alive: () => false })
+    const result = await importInto(again, stage.table, { batchSize: BATCH })
     expect(result).toMatchObject({ status: 'completed', resumed: true })
     expect(await dumpAt(url)).toBe(expected)
   })

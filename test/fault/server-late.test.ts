@@ -8,6 +8,7 @@ import type { Holder } from '../../src/catalog/lease.ts'
 import { deleteTable } from '../../src/catalog/rollback.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 import { ALL } from '../support/backend.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import { dumpCatalog, importInto } from '../support/catalog-kit.ts'
 import { openCatalogAt, undisturbed } from './server-kit.ts'
 import { onEverySystem } from './server-stage.ts'
@@ -84,7 +85,7 @@ function sleepBefore(
 }
 
 function holderOf(owner: string): Holder {
-  return { owner, host: owner, pid: 1, command: `import by ${owner}` }
+  return { ...newOwner(owner), machine: owner, command: `import by ${owner}` }
 }
 
 /** A dump without its last line: indexes that a late importer dropped come back with the next import. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { prepareCatalog, readableTable } from '../../src/catalog/catalog.ts'
 import { openCatalogDatabase } from '../../src/engine/registry.ts'
-import { importInto } from '../support/catalog-kit.ts'
+import { holderOf, importInto } from '../support/catalog-kit.ts'
 import { dumpAt, expectNoSecret, expectWholeVersions, openCatalogAt, undisturbed, variant } from './server-kit.ts'
 import { onEverySystem } from './server-stage.ts'
 import { inLoad, isCommit, onStatement } from './server-line.ts'
@@ -133,7 +133,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
       const isFrozen = new Promise<void>((resolve) => (frozen = resolve))
       const oldImport = importInto(old, stage.table, {
         batchSize: BATCH,
-        holder: { owner: 'old', host: 'elsewhere', pid: 1, command: 'import old' },
+        holder: holderOf('import old', { machine: 'elsewhere', host: 'elsewhere' }),
         // Between two transactions: a batch of which the server holds half would hold its rows too.
         whilePaused: async () => {
           if (++batches !== 2) return

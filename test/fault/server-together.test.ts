@@ -8,7 +8,7 @@ import type { RunFinished } from '../../src/engine/operation.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { ALL } from '../support/backend.ts'
-import { dumpCatalog, importInto } from '../support/catalog-kit.ts'
+import { dumpCatalog, holderOf, importInto } from '../support/catalog-kit.ts'
 import { dumpAt, expectNoSecret, expectWholeVersions, openCatalogAt, undisturbed, writeHistory } from './server-kit.ts'
 import { onEverySystem } from './server-stage.ts'
 
@@ -104,7 +104,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
     let refused: RunFinished | null = null
     await importInto(database, stage.table, {
       batchSize: 40,
-      holder: { owner: 'importer', host: 'here', pid: process.pid, command: 'import' },
+      holder: holderOf('import'),
       whilePaused: async () => {
         refused ??= await rollback(url)
       },

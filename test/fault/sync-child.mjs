@@ -3,7 +3,7 @@ import { prepareCatalog, readableTable } from '../../dist/catalog/catalog.js'
 import { acquireLease, releaseLease } from '../../dist/catalog/lease.js'
 import { oldestKept, pruneTable } from '../../dist/catalog/prune.js'
 import { NEVER } from '../../dist/shared/abort.js'
-import { holderOf, importDying, isAlive, openDying, runAsChild } from './dying.mjs'
+import { holderOf, importDying, openDying, runAsChild } from './dying.mjs'
 
 /** @returns number of write transactions */
 export async function work(what, url, table, when, at) {
@@ -11,7 +11,7 @@ export async function work(what, url, table, when, at) {
   await prepareCatalog(database, Date.now())
   if (what === 'import') await importDying(database, table, { batchSize: 2, stepRows: 2 })
   else {
-    const lease = await acquireLease(database, 't', holderOf(what), isAlive)
+    const lease = await acquireLease(database, 't', holderOf(what))
     const readable = await readableTable(database, { tableId: 't' })
     const historyFrom = await oldestKept(database, readable, { versions: 2 })
     await pruneTable({ database, tableId: 't', lease, abort: NEVER.abort, stepRows: 2 }, historyFrom, Date.now())

@@ -16,6 +16,7 @@ import { answersOf } from '../support/answers.ts'
 import { runsOf } from '../support/backend.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import {
+  holderOf,
   add,
   importInto,
   METADATA,
@@ -57,8 +58,7 @@ async function expectProved(database: SqlDatabase, table: string): Promise<void>
 }
 
 async function prune(database: SqlDatabase, historyFrom: number, stepRows: number): Promise<void> {
-  const me = { owner: 'me', host: 'here', pid: process.pid, command: 'prune' }
-  const lease = await acquireLease(database, 't', me, () => true)
+  const lease = await acquireLease(database, 't', holderOf('prune'))
   try {
     await pruneTable({ database, tableId: 't', lease, abort: NEVER.abort, stepRows }, historyFrom, Date.now())
   } finally {

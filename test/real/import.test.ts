@@ -12,13 +12,15 @@ import {
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
-import { acquireLease } from '../../src/catalog/lease.ts'
+import { acquireLease, releaseLease } from '../../src/catalog/lease.ts'
 import { activeFiles } from '../../src/catalog/query/files.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 import { BACKEND, ON_SERVER, openAt } from '../support/backend.ts'
 import {
+  ENDED,
+  holderOf,
   add,
   dumpCatalog,
   importInto,
@@ -85,13 +87,15 @@ test('a table that another run imports is refused with its holder; a dead holder
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST])
   await using database = await openCatalog(join(folder.path, 'c.db'))
-  const other = { owner: 'other', host: 'here', pid: 4242, command: 'sluice import elsewhere' }
-  await acquireLease(database, 't', other, () => true)
+  const other = holderOf('sluice import elsewhere')
+  const lease = await acquireLease(database, 't', other)
   await expect(importInto(database, folder.path)).rejects.toMatchObject({
     code: 'TABLE_LOCKED',
-    where: expect.stringContaining('process 4242 on here') as string,
+    where: expect.stringContaining(`process ${process.pid} on here`) as string,
   })
-  expect(await importInto(database, folder.path, { alive: (pid) => pid !== 4242 })).toMatchObject({
+  await releaseLease(database, lease)
+  await acquireLease(database, 't', holderOf('killed', ENDED))
+  expect(await importInto(database, folder.path)).toMatchObject({
     status: 'completed',
   })
 })

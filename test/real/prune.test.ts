@@ -17,6 +17,7 @@ import { answersOf } from '../support/answers.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { validated } from './validate-setup.ts'
 import {
+  holderOf,
   add,
   dumpCatalog,
   importInto,
@@ -44,8 +45,7 @@ const COMMITS: readonly (readonly Line[])[] = [
 
 async function prune(database: SqlDatabase, keep: Keep, stepRows = 2): Promise<Pruned> {
   const table = await readableTable(database, { tableId: 't' })
-  const me = { owner: 'me', host: 'here', pid: process.pid, command: 'prune' }
-  const lease = await acquireLease(database, 't', me, () => true)
+  const lease = await acquireLease(database, 't', holderOf('prune'))
   try {
     const at = { database, tableId: 't', lease, abort: NEVER.abort, stepRows }
     return await pruneTable(at, await oldestKept(database, table, keep), Date.now())

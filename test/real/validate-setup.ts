@@ -14,7 +14,7 @@ import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 import { ALL } from '../support/backend.ts'
-import { openCatalog } from '../support/catalog-kit.ts'
+import { holderOf, openCatalog } from '../support/catalog-kit.ts'
 
 export { HAVE_TABLES, TABLES } from '../tables/shared-tables.ts'
 
@@ -57,8 +57,7 @@ export async function importInto(catalog: SqlDatabase, log: LogStore, tableId: s
     allowRefused: true,
     interrupt: NEVER,
     clock: systemClock,
-    holder: { owner: 'test', host: 'here', pid: process.pid, command: 'test' },
-    alive: () => true,
+    holder: holderOf('test'),
     waitMs: 0,
     importId: String(BigInt(Date.now()) * 1_000_000n + BigInt(imports++)),
     onStart: () => undefined,

@@ -15,13 +15,16 @@ import { prepareCatalog } from '../../src/catalog/catalog.ts'
 import { importTable, type ImportOptions, type ImportResult } from '../../src/catalog/import/import-table.ts'
 import { FileIndexes } from '../../src/catalog/import/indexes.ts'
 import { dialectOf } from '../../src/catalog/dialect.ts'
+import type { Holder } from '../../src/catalog/lease.ts'
 import { commitName } from '../../src/delta/log-path.ts'
 import { parquetRows } from '../../src/engine/registry.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 import { BACKEND, ON_SERVER, openAt } from './backend.ts'
+import { NOBODYS_PID } from './lease-owners.ts'
 
 export type Folder = Disposable & { readonly path: string }
 
@@ -76,6 +79,14 @@ export function writeLog(table: string, commits: readonly (readonly Line[])[], f
 
 let importIds = 0n
 
+/** A new holder of leases, in this process unless `more` says something else. */
+export function holderOf(command: string, more: Partial<Holder> = {}): Holder {
+  return { ...newOwner('here'), command, ...more }
+}
+
+/** For `holderOf`: whoever finds what it has left finds that it has ended. */
+export const ENDED: Partial<Holder> = { pid: NOBODYS_PID }
+
 /** Imports a table folder into an open catalog. */
 export async function importInto(
   database: SqlDatabase,
@@ -93,10 +104,9 @@ export async function importInto(
     allowRefused: false,
     interrupt: NEVER,
     clock: systemClock,
-    holder: { owner: `test ${++importIds}`, host: 'here', pid: process.pid, command: 'test' },
-    alive: () => true,
+    holder: holderOf('test'),
     waitMs: 0,
-    importId: String(1_700_000_000_000_000_000n + importIds),
+    importId: String(1_700_000_000_000_000_000n + ++importIds),
     onStart: () => undefined,
     onProgress: () => undefined,
     onNote: () => undefined,

@@ -8,6 +8,7 @@ import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
 import { sql as statusTimes } from './004-status-times.ts'
+import { owners } from './005-lease-owners.ts'
 
 const relations = catalogSql({
   text: 'VARCHAR',
@@ -30,6 +31,7 @@ export const duckdbDialect: CatalogDialect = {
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
     { version: 3, name: 'fsck', sql: fsck, breaking: false },
     { version: 4, name: 'times of imports', sql: statusTimes, breaking: true },
+    owners,
   ],
   transactionalDdl: true,
   numbering: 'table',

@@ -9,7 +9,7 @@ import { listLog, type CheckpointFiles, type CommitFile } from '../../delta/list
 import { logPathOf } from '../../delta/log-path.ts'
 import type { History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import { releaseLease, RENEW_MS, type Lease } from '../lease.ts'
+import { beatOfLease, releaseLease, type Lease } from '../lease.ts'
 import { LookupMismatch } from './close-index.ts'
 import { waitForLease } from './lease-wait.ts'
 import type { ImportOptions, ImportResult } from './options.ts'
@@ -32,8 +32,7 @@ const MAX_ROWS_OF_A_VERSION = 25_000
 export async function importTable(options: ImportOptions): Promise<ImportResult> {
   const lease = await waitForLease(options)
   const run = new ImportRun(options, lease)
-  const timer = setInterval(() => void run.record.renew(), RENEW_MS)
-  timer.unref()
+  const timer = beatOfLease(options.database, lease)
   try {
     return await run.perform()
   } catch (error) {

@@ -12,17 +12,16 @@ export async function waitForLease(options: {
   readonly database: SqlDatabase
   readonly tableId: string
   readonly holder: Holder
-  readonly alive: (pid: number) => boolean
   readonly clock: Clock
   readonly waitMs: number
   readonly interrupt: Interrupt
   readonly onNote: (message: string) => void
 }): Promise<Lease> {
-  const { database, tableId, holder, alive, clock, waitMs, interrupt, onNote } = options
+  const { database, tableId, holder, clock, waitMs, interrupt, onNote } = options
   const deadline = clock.ticks() + waitMs
   for (let told = false; ; told = true) {
     try {
-      return await acquireLease(database, tableId, holder, alive)
+      return await acquireLease(database, tableId, holder)
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'TABLE_LOCKED' || clock.ticks() >= deadline) throw error
       if (!told) onNote(`waits: ${error.message} (${error.where ?? ''})`)

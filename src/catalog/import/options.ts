@@ -26,8 +26,6 @@ export type ImportOptions = {
   readonly interrupt: Interrupt
   readonly clock: Clock
   readonly holder: Holder
-  /** Whether a process of this host still runs. */
-  readonly alive: (pid: number) => boolean
   readonly waitMs: number
   /** Id for the row in `migration_status`, unless an unfinished import goes on under its own. */
   readonly importId: string

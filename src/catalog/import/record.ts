@@ -6,7 +6,7 @@ import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { REPEATABLE, type Landed, type SqlTransaction } from '../../stores/port.ts'
 import { extendRanges } from '../ranges/build.ts'
-import { keepLease, renewLease, type Lease } from '../lease.ts'
+import { renewLease, type Lease } from '../lease.ts'
 import { setStatus, startStatus, type ImportStatus } from '../status.ts'
 import type { Sweep } from '../sweep-step.ts'
 import { sweepBelow } from '../sweep.ts'
@@ -72,11 +72,6 @@ export class ImportRecord {
 
   get importId(): string {
     return this.#importId
-  }
-
-  /** Keeps the lease alive where no batch does. */
-  renew(): Promise<void> {
-    return keepLease(this.#o.database, this.#lease)
   }
 
   /** Writes the rows that say an import is under way. Nothing was written before this. */

@@ -7,6 +7,7 @@ import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
 import { sql as statusTimes } from './004-status-times.ts'
+import { owners } from './005-lease-owners.ts'
 import { mysqlGrants } from './grants.ts'
 import { mysqlRights } from './rights.ts'
 
@@ -59,6 +60,7 @@ export const mysqlDialect: CatalogDialect = {
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
     { version: 3, name: 'fsck', sql: fsck, breaking: false },
     { version: 4, name: 'times of imports', sql: statusTimes, breaking: true },
+    owners,
   ],
   transactionalDdl: false,
   tableEnd: END,

@@ -6,6 +6,7 @@ import { filePartitions } from './file-partitions.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
 import { blockers, sql as statusTimes } from './004-status-times.ts'
+import { owners } from './005-lease-owners.ts'
 import { postgresqlGrants } from './grants.ts'
 import { postgresqlRights } from './rights.ts'
 
@@ -37,6 +38,7 @@ export const postgresqlDialect: CatalogDialect = {
     { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
     { version: 3, name: 'fsck', sql: fsck, breaking: false },
     { version: 4, name: 'times of imports', sql: statusTimes, breaking: true, blockers },
+    owners,
   ],
   transactionalDdl: true,
   numbering: 'table',

@@ -7,7 +7,6 @@ import type { LogStore } from '../../model/log-store.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import type { WritableCatalog } from '../catalog-session.ts'
 import { holderOf } from '../holder.ts'
-import { isAlive } from '../../shared/owner.ts'
 import { newRunId } from '../run-id.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { whilePaused } from './pause.ts'
@@ -69,8 +68,7 @@ export async function importAndTell(
       allowRefused: settings.allowRefused,
       interrupt,
       clock,
-      holder: holderOf(run, tableId),
-      alive: isAlive,
+      holder: holderOf(run),
       waitMs: settings.waitMs,
       noteFailure: settings.noteFailure ?? true,
       importId: newRunId(clock),

@@ -5,6 +5,7 @@ import { readHead, wholeness } from '../../catalog/import/head.ts'
 import { readStatus } from '../../catalog/status.ts'
 import type { ProtocolAction } from '../../delta/actions.ts'
 import { featureNames } from '../../delta/features.ts'
+import { hasEnded, thisProcess } from '../../shared/owner.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import type { CatalogState, ProofState } from '../workbench.ts'
 
@@ -23,11 +24,8 @@ export type CatalogRow = {
   readonly proof: ProofState
 }
 
-/** @param alive whether a process of this machine runs: the lease of a dead one does not count */
-export async function catalogRows(
-  database: SqlDatabase,
-  alive: (pid: number) => boolean,
-): Promise<readonly CatalogRow[]> {
+/** The lease of a process that has ended does not count. */
+export async function catalogRows(database: SqlDatabase): Promise<readonly CatalogRow[]> {
   const now = await database.now()
   const proofs = await latestValidations(database)
   const heads = await database.all(
@@ -62,7 +60,7 @@ export async function catalogRows(
       string | null,
     ]
     const proof = proofs.get(tableId)
-    const state = await stateOf(database, tableId, now, alive)
+    const state = await stateOf(database, tableId, now)
     const known = state.state === 'none' ? null : version
     rows.push({
       tableId,
@@ -95,16 +93,11 @@ export async function catalogRows(
   return rows
 }
 
-async function stateOf(
-  database: SqlDatabase,
-  tableId: string,
-  now: number,
-  alive: (pid: number) => boolean,
-): Promise<CatalogState> {
+async function stateOf(database: SqlDatabase, tableId: string, now: number): Promise<CatalogState> {
   const head = await readHead(database, { tableId })
   if (head === null) return { state: 'none' }
   const holder = await leaseHolder(database, tableId, now)
-  if (holder !== null && alive(holder.pid))
+  if (holder !== null && !hasEnded(holder, thisProcess()))
     return { state: 'running', holder: `${holder.command} (process ${holder.pid})` }
   const whole = await wholeness(database, head)
   if (whole === 'whole') return { state: 'current' }

@@ -5,7 +5,6 @@ import { listLog } from '../../delta/listing.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { isAlive } from '../../shared/owner.ts'
 import { inOrder, lanesAt } from '../lake/in-order.ts'
 import { walkLake, type Found } from '../lake/walk.ts'
 import { openLake, parquetRows } from '../registry.ts'
@@ -24,9 +23,7 @@ export async function listTables(
   database: SqlDatabase | null,
   signal: AbortSignal,
 ): Promise<readonly TableRow[]> {
-  const known = new Map(
-    (database === null ? [] : await catalogRows(database, isAlive)).map((row) => [row.location, row]),
-  )
+  const known = new Map((database === null ? [] : await catalogRows(database)).map((row) => [row.location, row]))
   if (lake !== null) return rowsOfLake(lake, known, signal)
   // What the catalog holds from elsewhere is listed too, when no lake was asked for.
   const rows: TableRow[] = []

@@ -16,7 +16,6 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../../stores/port.ts'
 import { withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
-import { isAlive } from '../../../shared/owner.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, Run } from '../../run-context.ts'
 import type { IndexOperation } from './declaration.ts'
@@ -30,8 +29,7 @@ export async function indexColumns(operation: IndexOperation, run: Run): Promise
       ...run,
       database,
       tableId,
-      holder: holderOf(run, tableId),
-      alive: isAlive,
+      holder: holderOf(run),
       waitMs: 0,
       onNote: (message) => run.emit({ type: 'log', level: 'note', table: operation.table, message }),
     })

@@ -9,7 +9,6 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
 import { withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
-import { isAlive } from '../../../shared/owner.ts'
 import { knownTables, namedTables, type KnownTable } from '../../lake/known-tables.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
 import type { Ending, Run } from '../../run-context.ts'
@@ -72,8 +71,8 @@ async function pruneOne(
   const note = (message: string): void => emit({ type: 'log', level: 'note', table: name, message })
   const ms = (): number => Math.round(clock.ticks() - begun)
   try {
-    const holder = holderOf(run, tableId)
-    const waiting = { database, tableId, holder, alive: isAlive, clock, waitMs: WAIT_MS, interrupt, onNote: note }
+    const holder = holderOf(run)
+    const waiting = { database, tableId, holder, clock, waitMs: WAIT_MS, interrupt, onNote: note }
     const lease = await waitForLease(waiting)
     try {
       const table = await readableTable(database, { tableId })

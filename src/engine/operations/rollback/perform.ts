@@ -3,7 +3,7 @@
  * table's rows in one transaction. Neither ever writes to the log.
  */
 import { readHead, wholeness, type Head } from '../../../catalog/import/head.ts'
-import { acquireLease, keepLease, leaseHolder, releaseLease, RENEW_MS, renewLease } from '../../../catalog/lease.ts'
+import { acquireLease, beatOfLease, leaseHolder, releaseLease, renewLease } from '../../../catalog/lease.ts'
 import { countsAt } from '../../../catalog/query/counts.ts'
 import { deleteTable, dependents, rowsOfTable, type RowCounts } from '../../../catalog/rollback.ts'
 import { dialectOf } from '../../../catalog/dialect.ts'
@@ -16,7 +16,7 @@ import { literal } from '../../../shared/sql-text.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
 import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
-import { isAlive } from '../../../shared/owner.ts'
+import { hasEnded } from '../../../shared/owner.ts'
 import { dataFilesPresent } from '../../lake/data-files.ts'
 import type { CheckFiles } from '../../operation.ts'
 import { openLake, parquetRows } from '../../registry.ts'
@@ -72,13 +72,12 @@ export async function rollback(operation: RollbackOperation, run: Run): Promise<
     })
   }
   return withWritableCatalog(operation.catalog, run, log.label, async ({ database }) => {
-    const lease = await acquireLease(database, tableId, holderOf(run, tableId), isAlive)
+    const lease = await acquireLease(database, tableId, holderOf(run))
     // Reading a long log again takes longer than a lease lasts.
-    const renewal = setInterval(() => void keepLease(database, lease), RENEW_MS)
-    renewal.unref()
+    const renewal = beatOfLease(database, lease)
     try {
       const subject = await subjectOf(operation.table, database)
-      const verdict = await verify(subject, database, operation.checkFiles, run, lease.owner)
+      const verdict = await verify(subject, database, operation.checkFiles, run, lease.id)
       if (verdict.problems.length > 0) return { totals: totalsOf(verdict), error: notSafe(tableId, verdict) }
       const now = await database.now()
       const removed = await database.write(
@@ -195,7 +194,7 @@ async function verify(
     `these refer to the catalog's rows: ${others.join(', ')}`,
   )
   const holder = await leaseHolder(database, tableId, await database.now())
-  const busy = holder !== null && holder.owner !== ownLease && isAlive(holder.pid)
+  const busy = holder !== null && holder.id !== ownLease && !hasEnded(holder, run.owner)
   check(
     'no import runs',
     !busy,
