@@ -16,6 +16,7 @@ import type { BesideStore } from './beside-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { TrackStore } from './track-port.ts'
+import type { Turn } from './turn.ts'
 
 export type { BatchStep, Closing, LedgerDatabase, Statement } from './ledger-port.ts'
 export type { ReadColumn } from './read-column.ts'
@@ -300,6 +301,8 @@ export interface CopyTarget {
 export interface ChunkWriter extends AsyncDisposable {
   /** For `LedgerDatabase.endSession`; empty where there is nothing to end. */
   readonly session: string
+  /** What it holds until it ends, so that a batch of the ledger waits for it; of stores with one writer. See `withWriter`. */
+  readonly turn?: Turn
   /** False where it sees only the rows it was given, because the bounds of the range mean nothing in the target; otherwise `digest` sees all rows of the range. */
   readonly seesRange: boolean
   /** Whether the target holds rows in the range, before anything is written. */

@@ -143,6 +143,12 @@ describe('directions of dependency', () => {
     ).toEqual([])
   })
 
+  test('above the stores a writer of a chunk is opened by withWriter, which refuses what would wait for it', () => {
+    const opens = /\btarget(?:\(\))?\s*\.open\(/
+    const wrong = sources.filter(({ name, code }) => layerOf(name) !== 'stores' && opens.test(code))
+    expect(wrong.map(({ name }) => name)).toEqual([])
+  })
+
   test('only stores imports a driver, types too', () => {
     expect(edges.filter((edge) => DRIVER.test(edge.specifier) && layerOf(edge.file) !== 'stores').map(said)).toEqual([])
   })

@@ -10,6 +10,7 @@ import { changedMeanwhile, lost } from './refusals.ts'
 import { keyPlaces, standingOf } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
+import { withWriter } from '../../stores/with-writer.ts'
 
 /** Rows that are brought back in one transaction. */
 const ROWS = 5000
@@ -76,20 +77,25 @@ async function bringSome(
   const sum = new RowSum()
   for (const row of rows) sum.add(row)
   const keys = rows.map((row) => key.map((at) => cellText(row[at] ?? '')))
-  await using writer = await target.open({
-    table,
-    columns,
-    range: { by: 'keys', keys },
-    onExisting: 'append',
-    careful: false,
-    cursor: null,
-    signal: interrupt.abort,
-  })
-  await writer.write(rows)
-  const there = await writer.digest({ scheme: 'canonical' })
-  if (!equalDigests(there, sum.digest())) {
-    throw changedMeanwhile(name, partition, 'other rows with the same keys are in the source')
-  }
-  const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
-  if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
+  await withWriter(
+    target,
+    {
+      table,
+      columns,
+      range: { by: 'keys', keys },
+      onExisting: 'append',
+      careful: false,
+      cursor: null,
+      signal: interrupt.abort,
+    },
+    async (writer) => {
+      await writer.write(rows)
+      const there = await writer.digest({ scheme: 'canonical' })
+      if (!equalDigests(there, sum.digest())) {
+        throw changedMeanwhile(name, partition, 'other rows with the same keys are in the source')
+      }
+      const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
+      if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
+    },
+  )
 }

@@ -5,6 +5,7 @@ import type { Range } from '../../model/copy/range.ts'
 import type { Emit } from '../../model/event.ts'
 import type {
   BatchSize,
+  ChunkRequest,
   ChunkWriter,
   CopyStore,
   CopyTarget,
@@ -21,6 +22,7 @@ import type { RingPlan } from './plan/ring-plan.ts'
 import type { SlowTarget } from './slow-target.ts'
 import type { Throttle } from './throttle.ts'
 import type { Views } from './views.ts'
+import { withWriter } from '../../stores/with-writer.ts'
 
 export type TableContext = {
   /** Name of the source's table, for messages and events. */
@@ -68,8 +70,12 @@ export function writeColumns({ columns }: TablePlan): readonly WriteColumn[] {
 }
 
 /** A look at what the target holds in a range, by a writer that writes nothing. */
-export function openToLook({ plan, target, signal }: TableContext, range: Range): Promise<ChunkWriter> {
-  return target.open({
+export function lookAt<T>(
+  { plan, target, signal }: TableContext,
+  range: Range,
+  look: (writer: ChunkWriter) => Promise<T>,
+): Promise<T> {
+  const request: ChunkRequest = {
     table: targetTable(plan),
     columns: writeColumns(plan),
     range,
@@ -77,7 +83,8 @@ export function openToLook({ plan, target, signal }: TableContext, range: Range)
     careful: false,
     cursor: null,
     signal,
-  })
+  }
+  return withWriter(target, request, look)
 }
 
 /** Where in a row the columns of the source's key stand. */

@@ -7,7 +7,7 @@ import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { type Digest, type Row, type Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
+import type { ChunkRequest, ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
 import { Computed } from './computed.ts'
 import { ExactKeys } from './exact-keys.ts'
 import { readColumns, targetKeyPositions, targetTable, writeColumns, type TableContext } from './context.ts'
@@ -18,6 +18,7 @@ import { closingOf, stepOf } from './ledger/closing.ts'
 import { asideLines, lineOf, numbered, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
 import { ChunkProof } from './prove-chunk.ts'
 import { rowsText } from './rows-text.ts'
+import { withWriter } from '../../stores/with-writer.ts'
 
 /** @param bytes of the source, about */
 export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
@@ -97,8 +98,8 @@ class ChunkWork {
   }
 
   async run(): Promise<ChunkResult | null> {
-    const { plan, target, ledger, signal } = this.#context
-    await using writer = await target.open({
+    const { plan, target, signal } = this.#context
+    const request: ChunkRequest = {
       table: targetTable(plan),
       columns: writeColumns(plan),
       range: this.#claim.range,
@@ -107,7 +108,12 @@ class ChunkWork {
       careful: this.#careful,
       cursor: this.#cursor,
       signal,
-    })
+    }
+    return await withWriter(target, request, (writer) => this.#fill(writer))
+  }
+
+  async #fill(writer: ChunkWriter): Promise<ChunkResult | null> {
+    const { plan, ledger } = this.#context
     await ledger.claims.note(this.#claim, writer.session)
     if (
       plan.onExisting === 'refuse' &&

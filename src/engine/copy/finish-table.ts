@@ -9,7 +9,7 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
 import { againNotes, againTold, asCompared } from './again/again-work.ts'
 import { compareDigests } from './chunk-proof.ts'
-import { openToLook, type TableContext } from './context.ts'
+import { lookAt, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { leftOfTable } from './plan/left-behind.ts'
 import { onSide } from './sides.ts'
@@ -173,8 +173,7 @@ async function proveWhole(context: TableContext, chunks: readonly StoredChunk[])
   if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return
   const sum = chunks.reduce((all, { sourceSum }) => all + BigInt(`0x${sourceSum ?? '0'}`), 0n)
   const rows = chunks.reduce((all, { written }) => all + written, 0n)
-  await using writer = await openToLook(context, { by: 'all' })
-  const stored: Digest = await writer.digest({ scheme: 'canonical' })
+  const stored: Digest = await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, { rows, sum: sumText(sum) }, stored)
 }
 

@@ -5,7 +5,7 @@ import type { TablePlan } from '../../model/copy/plan.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Extent, SourceView } from '../../stores/copy-port.ts'
-import { openToLook, readColumns, type TableContext } from './context.ts'
+import { lookAt, readColumns, type TableContext } from './context.ts'
 import { digestOf } from './digest.ts'
 import { storeRange } from './ledger/keys.ts'
 import { trust } from './ledger/proofs.ts'
@@ -163,9 +163,8 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
   }
 }
 
-async function digestThere(context: TableContext, range: Range): Promise<Digest> {
-  await using writer = await openToLook(context, range)
-  return await writer.digest({ scheme: 'canonical' })
+function digestThere(context: TableContext, range: Range): Promise<Digest> {
+  return lookAt(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
 }
 
 /** A chunk that found no rows stays open at its end; where rows have come since, it has work again. */

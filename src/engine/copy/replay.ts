@@ -11,6 +11,7 @@ import { targetRange } from './diff/sides.ts'
 import { hasLossyKey } from './exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from './ledger/quarantine.ts'
 import { CLOSED } from './ledger/stored-chunk.ts'
+import { withWriter } from '../../stores/with-writer.ts'
 
 const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 
@@ -53,38 +54,44 @@ export async function replay(
   const positions = targetKeyPositions(plan)
   const found = rows.slice(0, 1).map((row) => rowKeyOf(row, positions))
   const keys = rows.length > 0 ? found : targetKeys(plan, key)
-  await using writer = await to.target().open({
-    table: targetTable(plan),
-    columns: writeColumns(plan),
-    range: { by: 'keys', keys },
-    onExisting: 'upsert',
-    careful: false,
-    cursor: null,
-    signal,
-  })
-  // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows, or a repair has brought it.
-  const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
-  const change = await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0)
-  const sum = new RowSum()
-  for (const row of rows) sum.add(row)
-  const only = new Set(rows.map((row) => keyTextOf(row, positions)))
-  const isThere = async (): Promise<boolean> =>
-    equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
-  // Which of the rows with such a key was refused nothing tells: the line ends only where none of them is missing, or there is but one.
-  const stands = rows.length > 0 && !isOneRow(key) && (await isThere())
-  if (rows.length > 1 && !(stands && change === null)) throw notOne(key, rows.length)
-  if (rows.length === 1 && !isOneRow(key) && before > 0n && !stands) throw notOne(key, Number(before), 'in the target')
-  if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
-  const closing = closingOf(database, aside, change)
-  if (rows.length > 0 && !stands) {
-    const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
-    await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
-    if (!(await isThere())) {
-      throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${rowKeyText(key)} as it was read`)
-    }
-  }
-  await writer.commit(closing)
-  return rows.length > 0 ? 'written' : 'gone'
+  return await withWriter(
+    to.target(),
+    {
+      table: targetTable(plan),
+      columns: writeColumns(plan),
+      range: { by: 'keys', keys },
+      onExisting: 'upsert',
+      careful: false,
+      cursor: null,
+      signal,
+    },
+    async (writer) => {
+      // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows, or a repair has brought it.
+      const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
+      const change = await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0)
+      const sum = new RowSum()
+      for (const row of rows) sum.add(row)
+      const only = new Set(rows.map((row) => keyTextOf(row, positions)))
+      const isThere = async (): Promise<boolean> =>
+        equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
+      // Which of the rows with such a key was refused nothing tells: the line ends only where none of them is missing, or there is but one.
+      const stands = rows.length > 0 && !isOneRow(key) && (await isThere())
+      if (rows.length > 1 && !(stands && change === null)) throw notOne(key, rows.length)
+      if (rows.length === 1 && !isOneRow(key) && before > 0n && !stands)
+        throw notOne(key, Number(before), 'in the target')
+      if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
+      const closing = closingOf(database, aside, change)
+      if (rows.length > 0 && !stands) {
+        const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
+        await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
+        if (!(await isThere())) {
+          throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${rowKeyText(key)} as it was read`)
+        }
+      }
+      await writer.commit(closing)
+      return rows.length > 0 ? 'written' : 'gone'
+    },
+  )
 }
 
 /** Where a row of the target would stand; none for a key that is no value there. */

@@ -1,7 +1,7 @@
 /** Whether the table of the target is the one that the ledger's rows were copied into, and not another that was made in its place since. */
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { openToLook, type TableContext } from './context.ts'
+import { lookAt, type TableContext } from './context.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import { onSide } from './sides.ts'
 
@@ -55,6 +55,5 @@ export async function noteTarget({ key, plan, store, signal }: TableContext, run
 }
 
 async function rowsIn(context: TableContext): Promise<bigint> {
-  await using writer = await openToLook(context, { by: 'all' })
-  return (await writer.digest({ scheme: 'count' })).rows
+  return (await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))).rows
 }

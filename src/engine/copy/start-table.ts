@@ -7,7 +7,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
 import { againWork } from './again/again-work.ts'
-import { openToLook, type TableContext } from './context.ts'
+import { lookAt, type TableContext } from './context.ts'
 import { notEmpty } from './copy-chunk.ts'
 import { ChunkLedger } from './ledger/chunks.ts'
 import { Planning } from './ledger/planning.ts'
@@ -263,8 +263,7 @@ function overwrites({ plan, store }: TableContext): boolean {
 
 /** Whether the target's table holds nothing at all, whoever put it there. */
 async function isEmpty(context: TableContext): Promise<boolean> {
-  await using writer = await openToLook(context, { by: 'all' })
-  return !(await writer.occupied())
+  return !(await lookAt(context, { by: 'all' }, (writer) => writer.occupied()))
 }
 
 /** What the ledger calls done would be taken for done, and nothing of it is there. */

@@ -11,6 +11,7 @@ import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
 import { boundOf, sourceRequest, targetRange, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { differingLives, mendOf, sameCell, type Timed, type TimeWish } from './times.ts'
+import { withWriter } from '../../../stores/with-writer.ts'
 
 export type Repairing = {
   readonly to: CopyStore
@@ -219,28 +220,33 @@ async function change(
     // Each note has a key of its own: a second time it would be refused for that.
     await database.batch([forgetBatches(owner)])
   }
-  await using writer = await to.target().open({
-    table: targetTable(plan),
-    columns: writeColumns(plan),
-    range: targetRange({ plan }, { by: 'keys', keys: changes.map(({ key }) => key) }),
-    // Over what is there nulls are written too; a row that is not there needs none.
-    onExisting: rows.length === 0 ? 'replace-range' : isNew ? 'refuse' : 'upsert',
-    careful: false,
-    cursor: null,
-    signal,
-  })
-  if (rows.length > 0) {
-    const step = atomic === 'batch' ? { ...FREELY, guard: hold?.guard ?? TRUE } : undefined
-    await (stamps.length === rows.length ? writer.write(rows, step, stamps) : writer.write(rows, step))
-  }
-  const closing: Closing = {
-    statements: [...(hold === undefined ? [] : [hold.renew]), ...(atomic === 'chunk' ? notes : [])],
-    guard: hold?.guard ?? TRUE,
-    landed,
-  }
-  if ((await writer.commit(closing)) === 'fenced') {
-    throw new SluiceError('LEASE_LOST', `another program mends ${plan.target.table.name} now`)
-  }
+  await withWriter(
+    to.target(),
+    {
+      table: targetTable(plan),
+      columns: writeColumns(plan),
+      range: targetRange({ plan }, { by: 'keys', keys: changes.map(({ key }) => key) }),
+      // Over what is there nulls are written too; a row that is not there needs none.
+      onExisting: rows.length === 0 ? 'replace-range' : isNew ? 'refuse' : 'upsert',
+      careful: false,
+      cursor: null,
+      signal,
+    },
+    async (writer) => {
+      if (rows.length > 0) {
+        const step = atomic === 'batch' ? { ...FREELY, guard: hold?.guard ?? TRUE } : undefined
+        await (stamps.length === rows.length ? writer.write(rows, step, stamps) : writer.write(rows, step))
+      }
+      const closing: Closing = {
+        statements: [...(hold === undefined ? [] : [hold.renew]), ...(atomic === 'chunk' ? notes : [])],
+        guard: hold?.guard ?? TRUE,
+        landed,
+      }
+      if ((await writer.commit(closing)) === 'fenced') {
+        throw new SluiceError('LEASE_LOST', `another program mends ${plan.target.table.name} now`)
+      }
+    },
+  )
 }
 
 async function byBound(

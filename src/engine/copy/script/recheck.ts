@@ -5,9 +5,17 @@ import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { rowKeyOf } from '../../../model/copy/row-key.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ChunkWriter, Closing, CopyStore, LedgerDatabase, SourceView } from '../../../stores/copy-port.ts'
+import type {
+  ChunkRequest,
+  ChunkWriter,
+  Closing,
+  CopyStore,
+  LedgerDatabase,
+  SourceView,
+} from '../../../stores/copy-port.ts'
 import { keyPositions, readColumns, targetKeyPositions, targetTable, writeColumns } from '../context.ts'
 import { recheckedStatement, type Recheck } from '../ledger/rechecks.ts'
+import { withWriter } from '../../../stores/with-writer.ts'
 
 type Key = readonly string[]
 
@@ -49,16 +57,15 @@ export async function recheck(
     stamps.push(...(batch.stamps ?? []))
   }
   const positions = targetKeyPositions(plan)
-  const open = (): Promise<ChunkWriter> =>
-    to.target().open({
-      table: targetTable(plan),
-      columns: writeColumns(plan),
-      range: { by: 'keys', keys: rows.map((row) => rowKeyOf(row, positions)) },
-      onExisting: 'upsert',
-      careful: false,
-      cursor: null,
-      signal,
-    })
+  const wish: ChunkRequest = {
+    table: targetTable(plan),
+    columns: writeColumns(plan),
+    range: { by: 'keys', keys: rows.map((row) => rowKeyOf(row, positions)) },
+    onExisting: 'upsert',
+    careful: false,
+    cursor: null,
+    signal,
+  }
   const isThere = async (writer: ChunkWriter): Promise<boolean> => {
     const sum = new RowSum()
     for (const row of rows) sum.add(row)
@@ -67,17 +74,18 @@ export async function recheck(
   }
   // Rows that the source has no more are no matter of a copy.
   let brought = 0
-  await using writer = await open()
-  if (rows.length > 0 && !(await isThere(writer))) {
-    await writer.write(rows, undefined, stamps.length === rows.length ? stamps : undefined)
-    brought = rows.length
-    if (!(await isThere(writer))) {
-      throw new SluiceError('PROOF_FAILED', `the target does not hold rows of ${list.table.name} as they were read`, {
-        hint: 'if nobody writes them meanwhile, sluice diff names what differs',
-      })
+  await withWriter(to.target(), wish, async (writer) => {
+    if (rows.length > 0 && !(await isThere(writer))) {
+      await writer.write(rows, undefined, stamps.length === rows.length ? stamps : undefined)
+      brought = rows.length
+      if (!(await isThere(writer))) {
+        throw new SluiceError('PROOF_FAILED', `the target does not hold rows of ${list.table.name} as they were read`, {
+          hint: 'if nobody writes them meanwhile, sluice diff names what differs',
+        })
+      }
     }
-  }
-  await writer.commit(closingOf(database, list))
+    await writer.commit(closingOf(database, list))
+  })
   return { found: rows.length - brought, brought }
 }
 

@@ -12,12 +12,14 @@ import { copyError, isRowError, messageOf } from './errors.ts'
 import { boundTexts, fromTable, targetKeys } from './key-dialect.ts'
 import { keyList, keyTypes, spelled, type KeyList } from './keys.ts'
 import type { Query } from './rows.ts'
+import type { Turn } from '../../turn.ts'
 import type { Session } from './session.ts'
 import { Staging } from './staging.ts'
 
 export class DuckdbChunk implements ChunkWriter {
   /** It ends with this program. */
   readonly session = ''
+  readonly turn: Turn
   readonly #session: Session
   readonly #request: ChunkRequest
   readonly #label: string
@@ -38,7 +40,9 @@ export class DuckdbChunk implements ChunkWriter {
     rows: { readonly byRange: boolean; readonly condition: Condition; readonly list: KeyList | null },
     label: string,
     leave: () => void,
+    turn: Turn,
   ) {
+    this.turn = turn
     this.#session = session
     this.#request = request
     this.#label = label
@@ -51,10 +55,16 @@ export class DuckdbChunk implements ChunkWriter {
 
   /**
    * Begins the transaction.
-   * @param leave called when it has ended
+   * @param leave called when it has ended @param turn what it has until then
    * @throws SluiceError UNSUPPORTED_KEY where a range is to be replaced that means nothing here
    */
-  static async begin(session: Session, request: ChunkRequest, label: string, leave: () => void): Promise<DuckdbChunk> {
+  static async begin(
+    session: Session,
+    request: ChunkRequest,
+    label: string,
+    leave: () => void,
+    turn: Turn,
+  ): Promise<DuckdbChunk> {
     const { table, range } = request
     // Before the transaction: it has to be there still where one begins again.
     const list =
@@ -65,7 +75,7 @@ export class DuckdbChunk implements ChunkWriter {
       const keys = targetKeys(typesOf(request))
       const condition =
         list?.condition ?? (byRange ? rangeCondition(table, range, null, keys) : await newRows(session, request))
-      const chunk = new DuckdbChunk(session, request, { byRange, condition, list }, label, leave)
+      const chunk = new DuckdbChunk(session, request, { byRange, condition, list }, label, leave, turn)
       if (request.onExisting === 'replace-range') await chunk.#clearRange()
       return chunk
     } catch (error) {

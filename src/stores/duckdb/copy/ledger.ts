@@ -2,7 +2,7 @@
  * The ledger of copies into a DuckDB file, in the file itself.
  *
  * A batch waits until the chunk that is being written has ended, since a line of the ledger that changed meanwhile would make the chunk's commit
- * fail: whoever holds an open `ChunkWriter` and awaits a batch before closing it waits for himself. Reads never wait; they show what is committed.
+ * fail; asked for by whoever writes that chunk, it is refused at once (`withWriter`). Reads never wait; they show what is committed.
  */
 import type { LedgerDatabase, Statement } from '../../copy-port.ts'
 import type { SqlRow } from '../../port.ts'

@@ -62,7 +62,7 @@ export class DuckdbTarget implements CopyTarget {
     const leave = await this.#turn.wait()
     try {
       throwIfAborted(request.signal)
-      return await DuckdbChunk.begin(this.#session, request, this.#label, leave)
+      return await DuckdbChunk.begin(this.#session, request, this.#label, leave, this.#turn)
     } catch (error) {
       leave()
       throw copyError(error, this.#label, 'target')

@@ -18,6 +18,7 @@ import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
 import { digestOf, keysDigest, ownDigest, type Stored } from './proof.ts'
 import type { Shape } from './shape.ts'
 import { affinityOf } from '../../sqlite-dialect/types.ts'
+import type { Turn } from '../../turn.ts'
 
 /** Rows between two breaths. */
 const STRETCH = 2000
@@ -25,6 +26,7 @@ const STRETCH = 2000
 export class SqliteChunk implements ChunkWriter {
   /** It ends with this program. */
   readonly session = ''
+  readonly turn: Turn
   readonly #connection: Database.Database
   readonly #request: ChunkRequest
   readonly #label: string
@@ -40,9 +42,17 @@ export class SqliteChunk implements ChunkWriter {
 
   /**
    * @param connection with a write transaction that has just begun
-   * @param leave called when the transaction has ended
+   * @param leave called when the transaction has ended @param turn what it has until then
    */
-  constructor(connection: Database.Database, request: ChunkRequest, shape: Shape, label: string, leave: () => void) {
+  constructor(
+    connection: Database.Database,
+    request: ChunkRequest,
+    shape: Shape,
+    label: string,
+    leave: () => void,
+    turn: Turn,
+  ) {
+    this.turn = turn
     this.#connection = connection
     this.#request = request
     this.#label = label

@@ -1,8 +1,8 @@
 /**
  * The ledger of copies into a database file, in the file itself.
  *
- * A batch waits until the chunk that is being written has ended, for there is one writer: whoever holds an open `ChunkWriter` and awaits a batch
- * before closing it waits for himself. Reads never wait; they show what is committed.
+ * A batch waits until the chunk that is being written has ended, for there is one writer; asked for by whoever writes that chunk, it is refused at once
+ * (`withWriter`). Reads never wait; they show what is committed.
  */
 import type Database from 'better-sqlite3'
 import type { LedgerDatabase, Statement } from '../../copy-port.ts'

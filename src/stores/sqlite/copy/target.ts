@@ -78,7 +78,14 @@ export class SqliteTarget implements CopyTarget {
       const connection = this.#writer()
       await beginWrite(connection, request.signal)
       try {
-        return new SqliteChunk(connection, request, shapeOf(connection, request.table.table.name), this.#label, leave)
+        return new SqliteChunk(
+          connection,
+          request,
+          shapeOf(connection, request.table.table.name),
+          this.#label,
+          leave,
+          this.#turn,
+        )
       } catch (error) {
         rollback(connection)
         throw error
