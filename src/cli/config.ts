@@ -45,6 +45,7 @@ const schema = z.strictObject({
   'first-month': z.union([word, positive.max(12)]).optional(),
   'year-offset': z.int().min(-100).max(100).optional(),
   'first-weekday': z.union([word, positive.max(7)]).optional(),
+  between: word.optional(),
   zone: word.optional(),
   'as-text': names.optional(),
   grace: word.optional(),

@@ -164,7 +164,13 @@ async function perform(
   operation = confirmation.operation
   const { notes, warnings, next } = told ?? {}
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
-  if (mode === 'tui' && isLong(operation) && !mustEndByItself(globals) && !isLogged(told, globals)) {
+  if (
+    mode === 'tui' &&
+    isLong(operation) &&
+    !mustEndByItself(globals) &&
+    !keepsHours(told, globals) &&
+    !isLogged(told, globals)
+  ) {
     await session.close()
     const run = { operation, commandLine: line, leaveWhenDone: globals.quit }
     const face = { ...(await whoAndWhat(globals, surroundings)), transcript: { ...printed(globals, secrets), ...more } }
@@ -172,7 +178,8 @@ async function perform(
     const { showRemoval } = await import('./copy-confirm.ts')
     return await showRemoval(operation, run, face, session, surroundings)
   }
-  return (await session.run(operation, line, more)).exitCode
+  const hours = isPlanOnly(operation) ? undefined : told?.hours
+  return (await session.run(operation, line, { ...more, hours })).exitCode
 }
 
 /** Commands that are watched rather than read; a plan is read. */
@@ -185,6 +192,13 @@ function mustEndByItself({ maxRuntimeMs, tui }: Globals): boolean {
   if (maxRuntimeMs === undefined) return false
   if (!tui) return true
   throw new SluiceError('BAD_FLAG', '--tui and --max-runtime exclude each other', { hint: 'leave one of the two out' })
+}
+
+/** The same holds for hours of the day. @throws SluiceError BAD_FLAG where the screen is insisted on */
+function keepsHours(told: Told | undefined, { tui }: Globals): boolean {
+  if (told?.hours === undefined) return false
+  if (!tui) return true
+  throw new SluiceError('BAD_FLAG', '--tui and --between exclude each other', { hint: 'leave one of the two out' })
 }
 
 /** What writes its story beside the console has one. @throws SluiceError BAD_FLAG where the screen is insisted on */

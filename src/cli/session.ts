@@ -14,6 +14,7 @@ import type { FaceOptions } from './faces.ts'
 import { sayings, withNext } from './beginning.ts'
 import type { Beginning } from './beginning.ts'
 import { durationText, oneLine } from './format.ts'
+import { holdOutside, type Hours } from './hours.ts'
 import { openOutput } from './output.ts'
 import type { Output } from './output.ts'
 import type { Surroundings } from './ports.ts'
@@ -32,6 +33,8 @@ export type SessionOptions = FaceOptions & {
 export type RunSettings = Beginning & {
   /** A step of something larger. As a `prelude` it is also the end of it when it fails, and says so. */
   readonly part?: boolean | 'prelude'
+  /** Hours of the day that it works in. */
+  readonly hours?: Hours | undefined
   /** Sees the events too. */
   readonly listen?: (event: Event) => void
 }
@@ -140,19 +143,29 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
     host,
     emit,
     redact: (text) => redactText(text, options.secrets),
-    run: async (operation, commandLine, { part = false, listen, notes = [], warnings = [], next } = {}) => {
+    run: async (operation, commandLine, { part = false, listen, hours, notes = [], warnings = [], next } = {}) => {
       listing = declarationOf(operation.kind).shape === 'listing'
       const began = clock.ticks()
       let started = false
       let last: RunFinished | null = null
+      let newest: Event | null = null
       const onEvent = (event: Event): void => {
         started = true
+        newest = event
         const settled = settle(withNext(event, next))
         if (settled.type === 'run.finished') last = settled
         listen?.(settled)
         const theEnd = part === 'prelude' && settled.type === 'run.finished' && settled.exitCode !== 0
         show(settled, part !== false && !theEnd)
         for (const said of sayings(settled, { notes, warnings })) show(said, false)
+      }
+      const say = (message: string): void => {
+        if (newest === null) return
+        const { v, runId } = newest
+        show(
+          { v, seq: newest.seq, runId, ts: isoTime(clock.now()), type: 'log', level: 'note', message },
+          part !== false,
+        )
       }
       try {
         const engine = await surroundings.loadEngine()
@@ -165,6 +178,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
           host,
           commandLine,
           onEvent,
+          ...(hours === undefined ? {} : { control: holdOutside(hours, clock, say) }),
           drained: () => output.flushed(),
         })
         return last ?? settle(finished)

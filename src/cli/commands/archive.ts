@@ -9,6 +9,7 @@ import { chooseEnd } from '../copy-ends.ts'
 import { configNames } from '../copy-flags.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { optionalDuration } from '../duration.ts'
+import { declareHours, readHours, type Hours } from '../hours.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
 import type { Operation } from '../../engine/operations/list.ts'
@@ -18,7 +19,7 @@ type Action = 'plan' | 'run' | 'list' | 'verify' | 'sweep' | 'hold' | 'release' 
 /** What each action takes beside `--from` and `--table`. */
 const TAKES: Readonly<Record<Action, readonly string[]>> = {
   plan: [...ARCHIVING_FLAGS, 'partition', 'dry-run'],
-  run: [...ARCHIVING_FLAGS, 'partition', 'dry-run'],
+  run: [...ARCHIVING_FLAGS, 'partition', 'dry-run', 'between'],
   list: ['count'],
   verify: ['partition', 'deep'],
   sweep: ['age', 'dry-run'],
@@ -66,6 +67,7 @@ const archive: Command = {
       'plan, run, verify, hold and release:',
     )
     declareArchiving(yargs, defaults)
+    declareHours(yargs, false, 'run:')
     yargs
       .option('dry-run', {
         alias: 'n',
@@ -157,7 +159,8 @@ function archiveRequest(action: Action, args: Arguments, context: RequestContext
         dryRun: action === 'plan' || flag(args, 'dry-run'),
       } as const
       if (operation.drop) refuseManyToDrop(operation.tables)
-      return fromDatabase(args, context, (from) => ({ ...operation, from }))
+      const request = fromDatabase(args, context, (from) => ({ ...operation, from }))
+      return action === 'run' ? inHours(request, readHours(args, defaults)) : request
     }
     case 'list':
       return fromDatabase(args, context, (from) => ({
@@ -201,6 +204,11 @@ function archiveRequest(action: Action, args: Arguments, context: RequestContext
         dryRun: flag(args, 'dry-run'),
       }))
   }
+}
+
+function inHours(request: Request, hours: Hours | undefined): Request {
+  if (request.kind !== 'operation' || request.told === undefined || hours === undefined) return request
+  return { ...request, told: { ...request.told, hours } }
 }
 
 function actionOf(word: string): Action {

@@ -5,6 +5,7 @@ import type { Arguments } from '../arguments.ts'
 import type { PrintedMore } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
 import type { ControlRequest } from '../ctl.ts'
+import type { Hours } from '../hours.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
 /** What is said and printed around an operation, beside its events. */
@@ -15,6 +16,8 @@ export type Told = {
   readonly notes?: readonly string[]
   /** The same, of what may not be meant. */
   readonly warnings?: readonly string[]
+  /** Hours of the day that it works in. */
+  readonly hours?: Hours
   /** A file that the story of the run is written to beside the console. */
   readonly log?: string
   /** What to run next, where that is another command than the same once more. */

@@ -7,6 +7,7 @@ import type { Arguments } from '../arguments.ts'
 import { configNames, declareObjects, declareSelection, readObjects, readSelection } from '../copy-flags.ts'
 import type { Ends, Selected } from '../copy-flags.ts'
 import { grouped } from '../format.ts'
+import { declareHours, readHours } from '../hours.ts'
 import {
   declareCassandra,
   declareRing,
@@ -148,12 +149,14 @@ const copy: Command = {
       })
       .option('dry-run', { alias: 'n', type: 'boolean', default: false, describe: 'show the plan and change nothing' })
       .epilogue(SCRIPT_HELP)
+    declareHours(yargs, true)
   },
   request: (args, context) => {
     const selected = readSelection(args, context)
     const settings = readSettings(args)
     const operation = scripted(operationOf(args, context, selected), settings, args, context.defaults)
-    return operate(operation, scriptTold(toldOf(args, operation, selected), settings))
+    const hours = given('hours', readHours(args, context.defaults))
+    return operate(operation, { ...scriptTold(toldOf(args, operation, selected), settings), ...hours })
   },
 }
 

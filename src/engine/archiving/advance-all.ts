@@ -6,6 +6,7 @@ import { readPartition, type ArchivedPartition } from '../../archive/ledger/reco
 import type { ArchiveState } from '../../model/archiving/state.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { whilePaused } from '../lake/pause.ts'
 import type { Run } from '../run-context.ts'
 import { beatOfArchive } from './owner.ts'
 import { nativeNow } from './plan.ts'
@@ -49,6 +50,7 @@ export async function eachPartition(
   const outcomes: Outcome[] = []
   try {
     for (const label of labels) {
+      await whilePaused(run)
       if (run.interrupt.stop.aborted) break
       const reload = () => partitionNow(database, context, label)
       const before = await reload()

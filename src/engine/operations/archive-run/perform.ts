@@ -14,6 +14,7 @@ import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts
 import { Looked } from '../../archiving/looked.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
+import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
@@ -23,6 +24,7 @@ import type { Ending, Run } from '../../run-context.ts'
 /** @throws SluiceError whatever keeps it from starting; what hinders single partitions is told with them */
 export async function archive(operation: ArchiveOperation, run: Run): Promise<Ending> {
   refuseUnasked(operation)
+  await whilePaused(run)
   await using opened = await openSource(operation.from, !operation.dryRun)
   const tables = await tablesOf(opened, operation.tables, run.interrupt.abort)
   const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }

@@ -39,6 +39,7 @@ import { Throttle } from '../../copy/throttle.ts'
 import { CopyTrack } from '../../copy/track/copy-track.ts'
 import { ToldRuns } from '../../copy/track/told-runs.ts'
 import { Views } from '../../copy/views.ts'
+import { whilePaused } from '../../lake/pause.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { onSide } from '../../copy/sides.ts'
 import { derivedStore } from '../../../stores/derived/index.ts'
@@ -62,6 +63,8 @@ export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
       asked.emit(event)
     },
   }
+  // Outside of the hours that it keeps not even the source is looked at.
+  if (asked.control?.onWish === undefined) await whilePaused(run)
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
   steering.onWish = (wish) => run.emit(steered(wish))
   const throttle = new Throttle({

@@ -1,0 +1,108 @@
+/** `--between 22:00-05:00`: hours of the day in which a run may work. Outside of them it waits. */
+import type { Argv } from 'yargs'
+import type { RunControl } from '../engine/operation.ts'
+import type { Clock } from '../shared/clock.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { optionalText } from './arguments.ts'
+import type { Arguments } from './arguments.ts'
+import type { ConfigDefaults } from './config.ts'
+
+const DAY = 24 * 60
+const MINUTE_MS = 60_000
+
+/** Minutes since midnight; the end is no part of them, and may be before the beginning: then midnight lies between. */
+export type Hours = { readonly from: number; readonly to: number; readonly zone: string }
+
+const BETWEEN = {
+  type: 'string',
+  requiresArg: true,
+  describe: 'hours of the day to work in, such as 22:00-05:00; outside of them nothing begins, and the run waits',
+} as const
+
+/** @param withZone where the command has no flag `--zone` of its own */
+export function declareHours(yargs: Argv, withZone: boolean, group = 'Options:'): void {
+  yargs.option('between', { ...BETWEEN, group })
+  if (!withZone) return
+  yargs.option('zone', {
+    type: 'string',
+    requiresArg: true,
+    group,
+    describe: 'time zone of --between, such as Europe/Berlin; else that of this machine',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG for hours or a zone that are none */
+export function readHours(args: Arguments, defaults: ConfigDefaults): Hours | undefined {
+  const text = optionalText(args, 'between') ?? defaults.between
+  if (text === undefined) return undefined
+  const zone = optionalText(args, 'zone') ?? defaults.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+  return parseHours(text, zone)
+}
+
+/** @throws SluiceError BAD_FLAG */
+export function parseHours(text: string, zone: string): Hours {
+  const [, ...parts] = /^(\d{1,2}):(\d\d)\s*-\s*(\d{1,2}):(\d\d)$/.exec(text.trim()) ?? []
+  const [fromHour = 99, fromMinute = 0, toHour = 99, toMinute = 0] = parts.map(Number)
+  const [from, to] = [fromHour * 60 + fromMinute, toHour * 60 + toMinute]
+  if (from >= DAY || to > DAY || fromMinute > 59 || toMinute > 59 || from === to % DAY) {
+    throw new SluiceError('BAD_FLAG', `--between ${text} is no span of hours`, {
+      hint: 'write it like 22:00-05:00, from a time of the day to another one',
+    })
+  }
+  clockOf(zone)
+  return { from, to: to % DAY, zone }
+}
+
+/** @throws SluiceError BAD_FLAG */
+function clockOf(zone: string): Intl.DateTimeFormat {
+  try {
+    return new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+  } catch (cause) {
+    throw new SluiceError('BAD_FLAG', `--zone ${zone} is no time zone`, {
+      hint: 'write it like Europe/Berlin or America/New_York',
+      cause,
+    })
+  }
+}
+
+const twoDigits = (number: number): string => String(number).padStart(2, '0')
+const timeText = (minute: number): string => `${twoDigits(Math.floor(minute / 60))}:${twoDigits(minute % 60)}`
+
+/** `22:00-05:00 (Europe/Berlin)`. */
+export function hoursText({ from, to, zone }: Hours): string {
+  return `${timeText(from)}-${timeText(to)} (${zone})`
+}
+
+/** Whether a clock on the wall shows a time within the hours. @param moment in ms since the epoch */
+export function isWithin(hours: Hours, moment: number, clock = clockOf(hours.zone)): boolean {
+  const [hour = 0, minute = 0] = clock.format(moment).split(':').map(Number)
+  const now = hour * 60 + minute
+  const { from, to } = hours
+  return from < to ? now >= from && now < to : now >= from || now < to
+}
+
+/**
+ * Holds a run outside of the hours.
+ * @param tell told once each time that it begins to wait, or goes on
+ */
+export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, tell: (message: string) => void): RunControl {
+  const wall = clockOf(hours.zone)
+  let isHeld = false
+  // Who waits asks many times a second; what it is told changes with the minute.
+  let minute = Number.NaN
+  return {
+    lanes: null,
+    get paused() {
+      const now = clock.now()
+      if (Math.floor(now / MINUTE_MS) === minute) return isHeld
+      minute = Math.floor(now / MINUTE_MS)
+      const before = isHeld
+      isHeld = !isWithin(hours, now, wall)
+      if (isHeld !== before) {
+        const what = isHeld ? `nothing more begins before ${timeText(hours.from)}` : 'the run goes on'
+        tell(`${isHeld ? 'outside of' : 'within'} the hours ${hoursText(hours)}: ${what}`)
+      }
+      return isHeld
+    },
+  }
+}
