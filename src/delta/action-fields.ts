@@ -1,5 +1,6 @@
 /** The checks that fields of actions go through, and the words for what fails them. */
 import { SluiceError } from '../shared/errors.ts'
+import type { DeletionVectorDescriptor, MetadataAction } from './actions.ts'
 
 export type Json = Record<string, unknown>
 export type Where = () => string
@@ -25,76 +26,97 @@ export function shown(value: unknown): string {
   return text.length > 40 ? `${text.slice(0, 40)}…` : text
 }
 
-/** The fields of one action, read one by one so that a message can name the one that is wrong. */
-export class Fields {
+type Is<T, K extends string, V> = Fields<T & { [name in K]: V }>
+type MayBe<T, K extends string, V> = Fields<T & { [name in K]?: V | null }>
+
+/**
+ * The fields of one action, read one by one so that a message can name the one that is wrong. What was read is known to the type of `of`: where an
+ * action has to have a field which nobody has read, the compiler says so.
+ */
+export class Fields<T = unknown> {
   readonly kind: string
-  readonly of: Json
+  readonly of: Json & T
   readonly #where: Where
 
-  constructor(kind: string, of: Json, where: Where) {
+  private constructor(kind: string, of: Json & T, where: Where) {
     this.kind = kind
     this.of = of
     this.#where = where
   }
 
+  static in(kind: string, of: Json, where: Where): Fields {
+    return new Fields<unknown>(kind, of, where)
+  }
+
+  get #all(): Json {
+    return this.of
+  }
+
   #bad(field: string, expected: string): SluiceError {
-    return bad(`${this.kind}.${field} should be ${expected}, is ${shown(this.of[field])}`, this.#where)
+    return bad(`${this.kind}.${field} should be ${expected}, is ${shown(this.#all[field])}`, this.#where)
   }
 
-  text(field: string): void {
-    if (typeof this.of[field] !== 'string') throw this.#bad(field, 'text')
+  #isThere(field: string): boolean {
+    const value = this.#all[field]
+    return value !== undefined && value !== null
   }
 
-  textOrNull(field: string): void {
-    const value = this.of[field]
-    if (value !== undefined && value !== null && typeof value !== 'string') throw this.#bad(field, 'text')
+  text<K extends string>(field: K): asserts this is Is<T, K, string> {
+    if (typeof this.#all[field] !== 'string') throw this.#bad(field, 'text')
   }
 
-  count(field: string): void {
-    const value = this.of[field]
+  textOrNull<K extends string>(field: K): asserts this is MayBe<T, K, string> {
+    if (this.#isThere(field) && typeof this.#all[field] !== 'string') throw this.#bad(field, 'text')
+  }
+
+  count<K extends string>(field: K): asserts this is Is<T, K, number> {
+    const value = this.#all[field]
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
       throw this.#bad(field, 'a whole number from 0 to 2^53')
     }
   }
 
-  countOrNull(field: string): void {
-    if (this.of[field] !== undefined && this.of[field] !== null) this.count(field)
+  countOrNull<K extends string>(field: K): asserts this is MayBe<T, K, number> {
+    if (!this.#isThere(field)) return
+    const value = this.#all[field]
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+      throw this.#bad(field, 'a whole number from 0 to 2^53')
+    }
   }
 
-  integer(field: string): void {
-    if (!Number.isSafeInteger(this.of[field])) throw this.#bad(field, 'a whole number within 2^53')
+  integer<K extends string>(field: K): asserts this is Is<T, K, number> {
+    if (!Number.isSafeInteger(this.#all[field])) throw this.#bad(field, 'a whole number within 2^53')
   }
 
-  integerOrNull(field: string): void {
-    if (this.of[field] !== undefined && this.of[field] !== null) this.integer(field)
+  integerOrNull<K extends string>(field: K): asserts this is MayBe<T, K, number> {
+    if (this.#isThere(field) && !Number.isSafeInteger(this.#all[field]))
+      throw this.#bad(field, 'a whole number within 2^53')
   }
 
   /** A time that is only shown: what cannot be one is taken for not given. */
-  time(field: string): void {
-    if (this.of[field] !== undefined && !Number.isSafeInteger(this.of[field])) this.of[field] = null
+  time<K extends string>(field: K): asserts this is MayBe<T, K, number> {
+    if (this.#all[field] !== undefined && !Number.isSafeInteger(this.#all[field])) this.#all[field] = null
   }
 
-  flag(field: string, absent: boolean): void {
-    const value = this.of[field]
-    if (value === undefined || value === null) this.of[field] = absent
-    else if (typeof value !== 'boolean') throw this.#bad(field, 'true or false')
+  flag<K extends string>(field: K, absent: boolean): asserts this is Is<T, K, boolean> {
+    if (!this.#isThere(field)) this.#all[field] = absent
+    else if (typeof this.#all[field] !== 'boolean') throw this.#bad(field, 'true or false')
   }
 
-  flagOrNull(field: string): void {
-    const value = this.of[field]
-    if (value !== undefined && value !== null && typeof value !== 'boolean') throw this.#bad(field, 'true or false')
+  flagOrNull<K extends string>(field: K): asserts this is MayBe<T, K, boolean> {
+    if (this.#isThere(field) && typeof this.#all[field] !== 'boolean') throw this.#bad(field, 'true or false')
   }
 
-  textsOrNull(field: string): void {
-    const value = this.of[field]
-    if (value === undefined || value === null) return
+  textsOrNull<K extends string>(field: K): asserts this is MayBe<T, K, readonly string[]> {
+    if (!this.#isThere(field)) return
+    const value = this.#all[field]
     if (!Array.isArray(value) || value.some((one) => typeof one !== 'string')) throw this.#bad(field, 'a list of texts')
   }
 
   /** An object whose values are text or null. */
-  mapOrNull(field: string): void {
-    const value = this.of[field]
-    if (value === undefined || value === null) return
+  mapOrNull<K extends string>(field: K): asserts this is MayBe<T, K, Readonly<Record<string, string | null>>> {
+    if (!this.#isThere(field)) return
+    const value = this.#all[field]
     if (!isObject(value)) throw this.#bad(field, 'an object')
     for (const key in value) {
       const one = value[key]
@@ -102,29 +124,37 @@ export class Fields {
     }
   }
 
-  object(field: string): Json {
-    const value = this.of[field]
+  /** The fields of an object within; null where there is none. */
+  #within(field: string): Fields | null {
+    if (!this.#isThere(field)) return null
+    const value = this.#all[field]
     if (!isObject(value)) throw this.#bad(field, 'an object')
-    return value
+    return Fields.in(`${this.kind}.${field}`, value, this.#where)
   }
 
   /** `metaData.format`: a provider, and options that are texts. */
-  format(): void {
-    const value = this.of['format']
-    if (value === undefined || value === null) return
-    const format = new Fields(`${this.kind}.format`, this.object('format'), this.#where)
-    format.textOrNull('provider')
-    format.mapOrNull('options')
+  format<K extends string>(field: K): asserts this is MayBe<T, K, Format> {
+    const format = this.#within(field)
+    if (format !== null) formatFields(format)
   }
 
-  deletionVector(): void {
-    const value = this.of['deletionVector']
-    if (value === undefined || value === null) return
-    const dv = new Fields(`${this.kind}.deletionVector`, this.object('deletionVector'), this.#where)
-    dv.text('storageType')
-    dv.text('pathOrInlineDv')
-    dv.countOrNull('offset')
-    dv.count('sizeInBytes')
-    dv.count('cardinality')
+  deletionVector<K extends string>(field: K): asserts this is MayBe<T, K, DeletionVectorDescriptor> {
+    const vector = this.#within(field)
+    if (vector !== null) vectorFields(vector)
   }
+}
+
+type Format = NonNullable<MetadataAction['format']>
+
+function formatFields(fields: Fields): asserts fields is Fields<Format> {
+  fields.textOrNull('provider')
+  fields.mapOrNull('options')
+}
+
+function vectorFields(fields: Fields): asserts fields is Fields<DeletionVectorDescriptor> {
+  fields.text('storageType')
+  fields.text('pathOrInlineDv')
+  fields.countOrNull('offset')
+  fields.count('sizeInBytes')
+  fields.count('cardinality')
 }

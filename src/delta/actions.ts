@@ -44,11 +44,14 @@ export type MetadataAction = {
   readonly id: string
   readonly name?: string | null
   readonly description?: string | null
-  readonly format?: { readonly provider: string; readonly options?: Readonly<Record<string, string>> | null } | null
+  readonly format?: {
+    readonly provider?: string | null
+    readonly options?: Readonly<Record<string, string | null>> | null
+  } | null
   readonly schemaString: string
   readonly partitionColumns?: readonly string[] | null
   readonly createdTime?: number | null
-  readonly configuration?: Readonly<Record<string, string>> | null
+  readonly configuration?: Readonly<Record<string, string | null>> | null
 }
 
 export type ProtocolAction = {
@@ -71,15 +74,14 @@ export type CdcAction = {
   readonly path: string
   readonly partitionValues?: Readonly<Record<string, string | null>> | null
   readonly size: number
-  readonly dataChange?: boolean
-  readonly tags?: Readonly<Record<string, string | null>> | null
 }
 
-export type SidecarAction = { readonly path: string; readonly sizeInBytes: number; readonly modificationTime: number }
-export type CheckpointMetadataAction = {
-  readonly version: number
-  readonly tags?: Readonly<Record<string, string>> | null
+export type SidecarAction = {
+  readonly path: string
+  readonly sizeInBytes: number
+  readonly modificationTime?: number | null
 }
+export type CheckpointMetadataAction = { readonly version: number }
 export type CommitInfoAction = Readonly<Record<string, unknown>>
 
 /** One action with its kind. `unknown` holds what this reader has no name for. */

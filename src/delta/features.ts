@@ -68,7 +68,7 @@ export function readerRefusal(protocol: ProtocolAction, _metadata: MetadataActio
 const LEGACY: readonly {
   readonly name: string
   readonly writer: number
-  readonly used: (metadata: MetadataAction, configuration: Readonly<Record<string, string>>) => boolean
+  readonly used: (metadata: MetadataAction, configuration: Readonly<Record<string, string | null>>) => boolean
 }[] = [
   { name: 'appendOnly', writer: 2, used: (_, of) => of['delta.appendOnly']?.toLowerCase() === 'true' },
   { name: 'invariants', writer: 2, used: (metadata) => metadata.schemaString.includes('delta.invariants') },

@@ -1,6 +1,5 @@
 /** One line of a log as an action: JSON, and a check of the fields that sluice reckons with. Everything else passes unread. */
-import type { Action, AddAction, CdcAction, DomainMetadataAction, MetadataAction, ProtocolAction } from './actions.ts'
-import type { CheckpointMetadataAction, RemoveAction, SidecarAction, TxnAction } from './actions.ts'
+import type { Action, DeletionVectorDescriptor, TxnAction } from './actions.ts'
 import { eachScalar, jsonTokens } from '../model/json-tokens.ts'
 import { doubledName } from './doubled-names.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
@@ -11,12 +10,22 @@ import type { Json, Where } from './action-fields.ts'
  */
 export type ParseMode = 'whole' | 'partial'
 
-function fileFields(fields: Fields): void {
+type FileFields = {
+  path: string
+  partitionValues?: Readonly<Record<string, string | null>> | null
+  tags?: Readonly<Record<string, string | null>> | null
+  stats?: string | null
+  deletionVector?: DeletionVectorDescriptor | null
+  baseRowId?: number | null
+  defaultRowCommitVersion?: number | null
+}
+
+function fileFields(fields: Fields): asserts fields is Fields<FileFields> {
   fields.text('path')
   fields.mapOrNull('partitionValues')
   fields.mapOrNull('tags')
   fields.textOrNull('stats')
-  fields.deletionVector()
+  fields.deletionVector('deletionVector')
   fields.integerOrNull('baseRowId')
   fields.integerOrNull('defaultRowCommitVersion')
 }
@@ -46,14 +55,13 @@ function txnOf(fields: Fields, raw: string, where: Where): TxnAction {
   fields.time('lastUpdated')
   const exact = Number.isSafeInteger(version) ? String(version) : exactVersion(raw, where)
   // JSON.parse reads -0 as a number of its own; there is one zero among versions.
-  fields.of['version'] = exact === '-0' ? '0' : exact
-  return fields.of as unknown as TxnAction
+  return Object.assign(fields.of, { version: exact === '-0' ? '0' : exact })
 }
 
 const EMPTY_SCHEMA = '{"type":"struct","fields":[]}'
 
 function checked(kind: string, value: Json, raw: string, where: Where, mode: ParseMode): Action {
-  const fields = new Fields(kind, value, where)
+  const fields: Fields = Fields.in(kind, value, where)
   switch (kind) {
     case 'add':
       fileFields(fields)
@@ -62,14 +70,14 @@ function checked(kind: string, value: Json, raw: string, where: Where, mode: Par
       fields.integer('modificationTime')
       fields.flag('dataChange', true)
       fields.textOrNull('clusteringProvider')
-      return { kind, add: value as unknown as AddAction }
+      return { kind, add: fields.of }
     case 'remove':
       fileFields(fields)
       fields.countOrNull('size')
       fields.time('deletionTimestamp')
       fields.flagOrNull('dataChange')
       fields.flagOrNull('extendedFileMetadata')
-      return { kind, remove: value as unknown as RemoveAction }
+      return { kind, remove: fields.of }
     case 'metaData':
       fields.text('id')
       fields.textOrNull('name')
@@ -79,15 +87,15 @@ function checked(kind: string, value: Json, raw: string, where: Where, mode: Par
       fields.text('schemaString')
       fields.textsOrNull('partitionColumns')
       fields.mapOrNull('configuration')
-      fields.format()
+      fields.format('format')
       fields.time('createdTime')
-      return { kind, metaData: value as unknown as MetadataAction }
+      return { kind, metaData: fields.of }
     case 'protocol':
       fields.integer('minReaderVersion')
       fields.integer('minWriterVersion')
       fields.textsOrNull('readerFeatures')
       fields.textsOrNull('writerFeatures')
-      return { kind, protocol: value as unknown as ProtocolAction }
+      return { kind, protocol: fields.of }
     case 'txn':
       return { kind, txn: txnOf(fields, raw, where) }
     case 'domainMetadata':
@@ -95,19 +103,20 @@ function checked(kind: string, value: Json, raw: string, where: Where, mode: Par
       fields.flag('removed', false)
       if (value['removed'] === true && value['configuration'] === undefined) value['configuration'] = ''
       fields.text('configuration')
-      return { kind, domainMetadata: value as unknown as DomainMetadataAction }
+      return { kind, domainMetadata: fields.of }
     case 'cdc':
       fields.text('path')
       fields.mapOrNull('partitionValues')
       fields.count('size')
-      return { kind, cdc: value as unknown as CdcAction }
+      return { kind, cdc: fields.of }
     case 'sidecar':
       fields.text('path')
       fields.count('sizeInBytes')
-      return { kind, sidecar: value as unknown as SidecarAction }
+      fields.time('modificationTime')
+      return { kind, sidecar: fields.of }
     case 'checkpointMetadata':
       fields.count('version')
-      return { kind, checkpointMetadata: value as unknown as CheckpointMetadataAction }
+      return { kind, checkpointMetadata: fields.of }
     default:
       return { kind: 'commitInfo', commitInfo: value }
   }

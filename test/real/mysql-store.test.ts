@@ -132,6 +132,12 @@ describe.skipIf(skipped)(`values of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT id FROM ${name} WHERE u = ?`, [2n ** 53n + 1n])).toEqual([[4]])
   })
 
+  test('a shape is a text, as every value is one that the port knows', async () => {
+    const [[shape, nothing] = []] = await database.all('SELECT POINT(1, 2), ST_GeomFromText(NULL)')
+    expect(shape).toBe('{"x":1,"y":2}')
+    expect(nothing).toBe(null)
+  })
+
   test('sums, counts, truth values and casts have the types the catalog expects', async () => {
     const name = await table('id BIGINT PRIMARY KEY, n BIGINT, j JSON')
     await database.write(async (transaction) => {

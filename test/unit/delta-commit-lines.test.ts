@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { ActionLine } from '../../src/delta/actions.ts'
 import { actionLines, parseAction, readCommit } from '../../src/delta/commit-lines.ts'
 import type { CommitBytes } from '../../src/delta/commit-lines.ts'
+import { featureNames } from '../../src/delta/features.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { METADATA, NEVER, PROTOCOL, add, collect, lines, memoryLog, remove } from './delta-fixtures.ts'
 
@@ -121,6 +122,15 @@ describe('one action', () => {
         message: expect.stringContaining('two actions') as string,
       })
     }
+  })
+
+  test('settings without a value are none', () => {
+    const configuration = { 'delta.columnMapping.mode': null, 'delta.appendOnly': null }
+    const line = JSON.stringify({ metaData: { ...METADATA.metaData, configuration, format: { options: { a: null } } } })
+    const action = parse(line)
+    expect(action).toMatchObject({ kind: 'metaData', metaData: { configuration, format: { options: { a: null } } } })
+    if (action.kind !== 'metaData') throw new Error('no metaData')
+    expect(featureNames({ minReaderVersion: 1, minWriterVersion: 5 }, action.metaData)).toEqual([])
   })
 
   test('what is unknown has the name that stands first in its text', () => {

@@ -2,7 +2,8 @@
  * The commits of a log, rebuilt from the catalog: every line, in order and byte for byte. Lines come in pages, so that no commit is too
  * large; each has its number, which tells where blank lines were.
  */
-import type { SqlReader } from '../../stores/port.ts'
+import { bytesOrNull, numberOrNull, textOrNull } from '../../stores/cells.ts'
+import type { SqlReader, SqlRow } from '../../stores/port.ts'
 import { ADD_COLUMNS, addRecord, commitLine, utf8 } from './adds.ts'
 import { keyedPages, mergeByLine, type AtLine } from './merge.ts'
 
@@ -35,19 +36,22 @@ const COMMITS = `SELECT version, commit_info, commit_info_line, commit_time, in_
 const ORPHANS = `SELECT DISTINCT version FROM delta_actions
   WHERE table_id = ? AND source = 0 AND version < ? AND kind IN ('add', 'commitInfo') ORDER BY version`
 
-type CommitRow = readonly [
-  version: number,
-  info: string | null,
-  infoLine: number | null,
-  time: number | null,
-  inCommit: number,
-  modified: number | null,
-  bytes: number | null,
-  digest: Uint8Array | null,
-  numLines: number | null,
-  first: number | null,
-  next: number | null,
-]
+function commitOf([version, info, infoLine, time, inCommit, mtime, bytes, digest, numLines, first, next]: SqlRow) {
+  return {
+    version: Number(version),
+    info: textOrNull(info),
+    infoLine: numberOrNull(infoLine),
+    time: numberOrNull(time),
+    inCommit: Number(inCommit),
+    mtime: numberOrNull(mtime),
+    bytes: numberOrNull(bytes),
+    digest: bytesOrNull(digest),
+    numLines: numberOrNull(numLines),
+    /** Number of its first file, and that of the first file of any commit behind it. */
+    first: numberOrNull(first),
+    next: numberOrNull(next),
+  }
+}
 
 /** Commits the catalog holds, ascending; those below `historyFrom` are the log's own leftovers. */
 export async function* heldCommits(reader: SqlReader, table: ExportedTable): AsyncGenerator<HeldCommit> {
@@ -58,9 +62,10 @@ export async function* heldCommits(reader: SqlReader, table: ExportedTable): Asy
     yield { version, modified: null, bytes: null, digest: null, numLines: null, lines }
   }
   for (let after = historyFrom - 1; ;) {
-    const commits = (await reader.all(COMMITS, [tableId, after, latest])) as unknown as readonly CommitRow[]
+    const commits = await reader.all(COMMITS, [tableId, after, latest])
     if (commits.length === 0) return
-    for (const [version, info, infoLine, time, inCommit, mtime, bytes, digest, numLines, first, next] of commits) {
+    for (const commit of commits) {
+      const { version, info, infoLine, time, inCommit, mtime, bytes, digest, numLines, first, next } = commitOf(commit)
       after = version
       // A base that stands in a checkpoint alone has no commit of its own.
       if (bytes === null) continue

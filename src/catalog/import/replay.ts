@@ -14,6 +14,7 @@ import type { CommitFile } from '../../delta/listing.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { hashInto, type HashPair } from '../../shared/hash.ts'
+import { numberOrNull, textOrNull } from '../../stores/cells.ts'
 import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
 import { COMMIT_COLUMNS, rowOf, SOURCE } from '../relations.ts'
 import type { Batch } from './batch.ts'
@@ -364,7 +365,7 @@ export class Replay {
       path: String(path),
       dvId: textOrNull(dv),
       size: Number(size),
-      records: records == null ? null : Number(records),
+      records: numberOrNull(records),
       vector: textOrNull(vector),
     }))
   }
@@ -380,10 +381,6 @@ type OpenRow = {
   readonly records: number | null
   /** JSON. */
   readonly vector: string | null
-}
-
-function textOrNull(value: SqlValue | undefined): string | null {
-  return value == null ? null : String(value)
 }
 
 /** Rows that a reader sees: what a deletion vector hides is taken off. */

@@ -99,10 +99,10 @@ function metadataOf(row: SqlRow): MetadataAction {
     format:
       provider === null
         ? null
-        : { provider, options: options === null ? null : (JSON.parse(options) as Record<string, string>) },
+        : { provider, options: options === null ? null : (JSON.parse(options) as Record<string, string | null>) },
     schemaString,
     partitionColumns: JSON.parse(partitionColumns) as string[],
-    configuration: JSON.parse(configuration) as Record<string, string>,
+    configuration: JSON.parse(configuration) as Record<string, string | null>,
     createdTime,
   }
 }

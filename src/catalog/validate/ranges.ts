@@ -221,8 +221,8 @@ class ColumnProof {
 
 function byNumber(rows: readonly SqlRow[]): ReadonlyMap<number, readonly Stored[]> {
   const found = new Map<number, Stored[]>()
-  for (const [number, ...stored] of rows) {
-    const row = stored as unknown as Stored
+  for (const [number, low = null, high = null, hasNulls = null, hasValues = null] of rows) {
+    const row: Stored = [low, high, hasNulls, hasValues]
     const known = found.get(Number(number))
     if (known === undefined) found.set(Number(number), [row])
     else known.push(row)

@@ -125,7 +125,9 @@ export async function overviewOf(
       state.protocol === null
         ? '?'
         : `reader ${state.protocol.minReaderVersion}, writer ${state.protocol.minWriterVersion}`,
-    configuration: Object.entries(state.metadata?.configuration ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    configuration: Object.entries(state.metadata?.configuration ?? {})
+      .map(([name, value]): [string, string] => [name, value ?? 'null'])
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
     createdAt: state.metadata?.createdTime ?? null,
     commits: listing.commits.length,
     checkpoints: listing.checkpoints.map(({ version }) => version),

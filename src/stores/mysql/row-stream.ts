@@ -4,7 +4,7 @@
  * iterates, `keepRest` takes what is left into memory, so that nobody waits for himself; the catalog's own reads never do so.
  */
 import type { FieldPacket } from 'mysql2'
-import type { SqlRow } from '../port.ts'
+import type { SqlRow, SqlValue } from '../port.ts'
 import { rowReader, type RowReader } from './values.ts'
 
 /** Rows that may wait before the connection rests. */
@@ -26,7 +26,7 @@ export class RowStream {
   /** The protocol's numbers of their types, known with them. */
   types: readonly (number | undefined)[] = []
   readonly #line: Line
-  #read: RowReader = (row) => row as unknown as SqlRow
+  #read: RowReader = (row) => row
   #rows: SqlRow[] = []
   /** Bytes of each waiting row, and of all of them; counted only where they are bounded. */
   #sizes: number[] = []
@@ -108,7 +108,7 @@ export class RowStream {
     this.#end()
   }
 
-  #add(row: unknown[]): void {
+  #add(row: SqlValue[]): void {
     if (this.#discarding || this.#done) return
     const read = this.#read(row)
     this.#rows.push(read)

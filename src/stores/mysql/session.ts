@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import type { Connection, FieldPacket, PrepareStatementInfo, QueryError, ResultSetHeader } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Pooled } from '../pool.ts'
-import type { SqlRow } from '../port.ts'
+import type { SqlRow, SqlValue } from '../port.ts'
 import type { MysqlConfig } from './config.ts'
 import { mysqlError, packetTooLarge } from './errors.ts'
 import { RowStream } from './row-stream.ts'
@@ -115,9 +115,9 @@ export class Session implements Pooled {
     try {
       return await this.#ask<number>((settle) => {
         this.#connection.prepare(sql, (error: QueryError | null, statement: PrepareStatementInfo) => {
-          if (error === null)
-            settle(null, (statement as unknown as { readonly columns: readonly unknown[] }).columns.length)
-          else settle(error)
+          // The driver's types do not know what it learned of the columns.
+          const columns = error === null && 'columns' in statement ? statement.columns : null
+          settle(error, Array.isArray(columns) ? columns.length : 0)
         })
       })
     } catch (error) {
@@ -290,6 +290,6 @@ function read({ result, fields }: Answer): Outcome {
     return { rows: [], changed: affectedRows, warnings: warningStatus }
   }
   const reader = rowReader(fields as readonly FieldPacket[])
-  const rows = result as unknown[][]
+  const rows = result as SqlValue[][]
   return { rows: rows.map(reader), changed: rows.length, warnings: 0 }
 }

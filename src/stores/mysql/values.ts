@@ -13,7 +13,9 @@ const UINT64_MAX = 2n ** 64n - 1n
 const TYPE_DECIMAL = 0
 const TYPE_BIGINT = 8
 const TYPE_BIT = 16
+const TYPE_VECTOR = 242
 const TYPE_NEWDECIMAL = 246
+const TYPE_GEOMETRY = 255
 
 /**
  * A parameter as the driver sends it. Integers go as integers: as doubles, the driver's choice, they would be refused by LIMIT and lose
@@ -55,8 +57,8 @@ export function sizeOf(value: SqlValue): number {
   return value instanceof Uint8Array ? value.byteLength + 9 : 24
 }
 
-/** Turns a row of the driver into one of the port, in place. */
-export type RowReader = (row: unknown[]) => SqlRow
+/** Turns a row of the driver into one of the port, in place. What the driver makes of columns that are not read here are values of the port. */
+export type RowReader = (row: SqlValue[]) => SqlRow
 
 export function rowReader(fields: readonly FieldPacket[]): RowReader {
   const columns: { readonly at: number; readonly read: (value: unknown) => SqlValue }[] = []
@@ -64,15 +66,21 @@ export function rowReader(fields: readonly FieldPacket[]): RowReader {
     if (columnType === TYPE_BIGINT) columns.push({ at, read: readBigint })
     else if (columnType === TYPE_DECIMAL || columnType === TYPE_NEWDECIMAL) columns.push({ at, read: readDecimal })
     else if (columnType === TYPE_BIT) columns.push({ at, read: readBits })
+    else if (columnType === TYPE_GEOMETRY || columnType === TYPE_VECTOR) columns.push({ at, read: readOther })
   })
-  if (columns.length === 0) return (row) => row as unknown as SqlRow
+  if (columns.length === 0) return (row) => row
   return (row) => {
     for (const { at, read } of columns) {
       const value = row[at]
       if (value !== null) row[at] = read(value)
     }
-    return row as unknown as SqlRow
+    return row
   }
+}
+
+/** The driver makes objects and lists of these. */
+function readOther(value: unknown): SqlValue {
+  return value instanceof Uint8Array || typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** The driver gives text where a number would lose digits. */

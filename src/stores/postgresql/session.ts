@@ -1,7 +1,7 @@
 /** One session: statements one after the other, each ending in rows or in an error of ours. */
 import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
-import type { Client, QueryArrayResult } from 'pg'
+import type { Client } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import Cursor from 'pg-cursor'
 import { SluiceError } from '../../shared/errors.ts'
@@ -187,7 +187,7 @@ export class Session implements Pooled {
     return this.#inTurn(async () => {
       const result = await this.#client.query({ ...query, rowMode: 'array' })
       // Several statements in one text have several results.
-      const results = result as unknown as QueryArrayResult | readonly QueryArrayResult[]
+      const results: unknown = result
       return (Array.isArray(results) ? results.at(-1) : results) as Answer
     })
   }

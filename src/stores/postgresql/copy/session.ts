@@ -1,6 +1,6 @@
 /** One session of a copy: statements one after the other, rows out and in by COPY, and settings under which texts mean the same everywhere. */
 import type { Duplex } from 'node:stream'
-import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg'
+import type { Client, QueryArrayConfig } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Pooled } from '../../pool.ts'
 import type { OpenMode, SqlRow } from '../../port.ts'
@@ -186,7 +186,7 @@ export class CopySession implements Pooled {
     try {
       const result = await this.#client.query({ ...config, types: TEXTS })
       // Several statements in one text have several results.
-      const results = result as unknown as QueryArrayResult | readonly QueryArrayResult[]
+      const results: unknown = result
       return (Array.isArray(results) ? results : [results]) as readonly Answer[]
     } finally {
       this.#watch.end()
