@@ -3,14 +3,9 @@
  * without an error when the query fails half-way, so rows are taken from results that were finished before the first is handed out.
  */
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { DuckDBInstance, type DuckDBConnection, type DuckDBMaterializedResult } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBMaterializedResult } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
-import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
-import { claimFile } from './file-claim.ts'
-import { hasLeftLog, KEEP_LEFT_LOG } from './left-log.ts'
+import { OpenFile } from './open-file.ts'
 import { connectFailed, duckdbError } from './sql-errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
 import { queryPages } from './query.ts'
@@ -26,8 +21,6 @@ export type DuckdbOptions = {
   readonly label?: string
 }
 
-let opened = 0
-
 /**
  * Opens a file, or an empty database in memory. In `write` mode the file is created when missing.
  * @throws SluiceError TARGET_BUSY when another program holds the file, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
@@ -37,27 +30,21 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
   if (mode === 'read' && file !== ':memory:' && !existsSync(file)) {
     throw connectFailed(new Error('there is no such file'), label)
   }
-  const claim = file === ':memory:' ? null : await claimFile(file, label)
-  const folder = options.temporaryFolder ?? join(tmpdir(), `sluice-duckdb-${process.pid}-${++opened}`)
   try {
-    if (mode === 'write') removeEmptyFile(file)
-    // Read as what it is to SQLite too: a database without anything in it.
-    const path = isEmptyFile(file) ? ':memory:' : file
-    const isLeft = mode === 'write' && hasLeftLog(path)
-    const instance = await DuckDBInstance.create(path, {
-      access_mode: mode === 'read' && path !== ':memory:' ? 'READ_ONLY' : 'AUTOMATIC',
-      memory_limit: options.memoryLimit ?? '1GB',
-      threads: String(options.threads ?? 2),
-      temp_directory: folder,
-      // Offline, a first use of a missing extension would wait for a download; so it fails at once, with its name.
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
+    const { memoryLimit, threads, temporaryFolder: spill } = options
+    const database = await OpenFile.open(file, {
+      mode,
+      label,
+      ...(memoryLimit === undefined ? {} : { memoryLimit }),
+      ...(threads === undefined ? {} : { threads }),
+      ...(spill === undefined ? {} : { spill }),
     })
-    const writer = await instance.connect()
-    if (isLeft) await writer.run(KEEP_LEFT_LOG)
-    return new DuckdbDatabase(instance, writer, mode, label, folder, claim)
+    const writer = await database.connect().catch(async (error: unknown) => {
+      await database.close()
+      throw error
+    })
+    return new DuckdbDatabase(database, writer, mode, label)
   } catch (error) {
-    claim?.[Symbol.dispose]()
     throw duckdbError(error, label)
   }
 }
@@ -66,27 +53,16 @@ class DuckdbDatabase implements SqlDatabase {
   readonly dialect = 'duckdb'
   readonly label: string
   readonly parallelWrites = false
-  readonly #instance: DuckDBInstance
+  readonly #file: OpenFile
   readonly #writer: DuckDBConnection
   readonly #mode: OpenMode
-  readonly #temporaryFolder: string
-  readonly #claim: Disposable | null
   #lastWrite: Promise<unknown> = Promise.resolve()
 
-  constructor(
-    instance: DuckDBInstance,
-    writer: DuckDBConnection,
-    mode: OpenMode,
-    label: string,
-    temporaryFolder: string,
-    claim: Disposable | null,
-  ) {
-    this.#instance = instance
+  constructor(file: OpenFile, writer: DuckDBConnection, mode: OpenMode, label: string) {
+    this.#file = file
     this.#writer = writer
     this.#mode = mode
     this.label = label
-    this.#temporaryFolder = temporaryFolder
-    this.#claim = claim
   }
 
   all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
@@ -94,7 +70,7 @@ class DuckdbDatabase implements SqlDatabase {
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    const connection = await this.#instance.connect()
+    const connection = await this.#file.connect()
     try {
       yield* pagesOf(connection, sql, parameters, pageRows, this.label)
     } finally {
@@ -121,7 +97,7 @@ class DuckdbDatabase implements SqlDatabase {
   }
 
   async *query(sql: string, options: QueryOptions): AsyncGenerator<QueryPage> {
-    const connection = await this.#instance.connect()
+    const connection = await this.#file.connect()
     try {
       yield* queryPages(connection, sql, options, this.label)
     } finally {
@@ -136,9 +112,7 @@ class DuckdbDatabase implements SqlDatabase {
   async close(): Promise<void> {
     await this.#lastWrite
     this.#writer.closeSync()
-    this.#instance.closeSync()
-    this.#claim?.[Symbol.dispose]()
-    await rm(this.#temporaryFolder, { recursive: true, force: true })
+    await this.#file.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,7 +134,7 @@ class DuckdbDatabase implements SqlDatabase {
   }
 
   async #connected<T>(body: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    const connection = await this.#instance.connect()
+    const connection = await this.#file.connect()
     try {
       return await body(connection)
     } catch (error) {

@@ -1,9 +1,6 @@
 /** DuckDB files as sources and targets of copies. */
 import { existsSync, statSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
+import { resolve } from 'node:path'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
@@ -17,10 +14,8 @@ import type {
 } from '../../copy-port.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { Turn } from '../../turn.ts'
-import { isEmptyFile, removeEmptyFile } from '../empty-file.ts'
-import { claimFile } from '../file-claim.ts'
+import { OpenFile } from '../open-file.ts'
 import { DuckdbBeside } from './beside.ts'
-import { hasLeftLog, KEEP_LEFT_LOG } from '../left-log.ts'
 import { copyError, type Side } from './errors.ts'
 import { tablesOf } from './introspect.ts'
 import { DuckdbLedger } from './ledger.ts'
@@ -43,8 +38,6 @@ const ABILITIES: StoreAbilities = {
   maxValueBytes: 500_000_000,
 }
 
-let opened = 0
-
 /**
  * Opens a DuckDB file, which belongs to this program until it is disposed. In `write` mode it is made where it is missing.
  * @throws SluiceError LEDGER_BUSY where another program writes into a target, TARGET_BUSY where one has a source open, CONNECT_FAILED, TARGET_DENIED,
@@ -56,30 +49,14 @@ export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOp
   if (mode === 'read' && !existsSync(path)) {
     throw copyError(new Error('No such file or directory'), label, side)
   }
-  let claim: Disposable | null = null
-  let instance: DuckDBInstance | null = null
+  let database: OpenFile | null = null
   try {
-    claim = await claimFile(path, label)
-    const spill = join(tmpdir(), `sluice-duckdb-copy-${process.pid}-${++opened}`)
-    if (mode === 'write') removeEmptyFile(path)
-    const there = isEmptyFile(path) ? ':memory:' : path
-    const isLeft = mode === 'write' && hasLeftLog(path)
-    instance = await DuckDBInstance.create(there, {
-      access_mode: there === ':memory:' ? 'AUTOMATIC' : mode === 'read' ? 'READ_ONLY' : 'AUTOMATIC',
-      memory_limit: '1GB',
-      threads: '2',
-      temp_directory: spill,
-      // Offline, a first use of a missing extension would wait for a download; so it fails at once, with its name.
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    })
-    const parts: Parts = { path, label, side, instance, claim, spill }
+    database = await OpenFile.open(path, { mode, label })
+    const parts: Parts = { path, label, side, database }
     const reader = await connect(parts)
-    if (isLeft) await reader.raw(KEEP_LEFT_LOG)
     return new DuckdbCopy(parts, reader, mode === 'write' ? await connect(parts) : null)
   } catch (error) {
-    instance?.closeSync()
-    claim?.[Symbol.dispose]()
+    await database?.close()
     throw busyAsState(copyError(error, label, side), side)
   }
 }
@@ -88,14 +65,11 @@ type Parts = {
   readonly path: string
   readonly label: string
   readonly side: Side
-  readonly instance: DuckDBInstance
-  readonly claim: Disposable
-  /** Where queries put what does not fit into memory; made by DuckDB. */
-  readonly spill: string
+  readonly database: OpenFile
 }
 
-async function connect({ instance, label, side }: Parts): Promise<Session> {
-  return new Session(await instance.connect(), label, side).begin()
+async function connect({ database, label, side }: Parts): Promise<Session> {
+  return new Session(await database.connect(), label, side).begin()
 }
 
 /** Whoever has a target open writes into it: that is how two copies at once meet. */
@@ -175,8 +149,6 @@ class DuckdbCopy implements CopyStore {
     await this.#turn.take(() => undefined)
     this.#reader.close()
     this.#writer?.close()
-    this.#parts.instance.closeSync()
-    this.#parts.claim[Symbol.dispose]()
-    await rm(this.#parts.spill, { recursive: true, force: true })
+    await this.#parts.database.close()
   }
 }

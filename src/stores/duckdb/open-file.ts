@@ -1,0 +1,89 @@
+/** The one way to open a database file of DuckDB, for a catalog, a copy and a ledger alike: claimed, offline, and with what a killed program has left kept. */
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import type { OpenMode } from '../port.ts'
+import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
+import { claimFile } from './file-claim.ts'
+import { hasLeftLog, KEEP_LEFT_LOG } from './left-log.ts'
+
+export type FileOptions = {
+  readonly mode: OpenMode
+  /** For messages. */
+  readonly label: string
+  /** DuckDB's own notation; what does not fit goes to the spill folder. */
+  readonly memoryLimit?: string
+  readonly threads?: number
+  /** Where queries spill; made by DuckDB when first needed, and removed at the end. */
+  readonly spill?: string
+}
+
+const MEMORY = ':memory:'
+
+/** An open database, which is this program's alone until it is closed. */
+export class OpenFile {
+  readonly #instance: DuckDBInstance
+  readonly #claim: Disposable | null
+  readonly #spill: string
+
+  private constructor(instance: DuckDBInstance, claim: Disposable | null, spill: string) {
+    this.#instance = instance
+    this.#claim = claim
+    this.#spill = spill
+  }
+
+  /**
+   * @param file `:memory:` for an empty database in memory. In `write` mode a file is made where it is missing
+   * @throws SluiceError TARGET_BUSY where another thread of this program has the file; DuckDB's own errors
+   */
+  static async open(file: string, { mode, label, memoryLimit, threads, spill }: FileOptions): Promise<OpenFile> {
+    const claim = file === MEMORY ? null : await claimFile(file, label)
+    // Another one for each thread of this program: whoever closes first removes only what is his.
+    const folder = spill ?? join(tmpdir(), `sluice-duckdb-${process.pid}-${randomBytes(4).toString('hex')}`)
+    let instance: DuckDBInstance | null = null
+    try {
+      if (mode === 'write') removeEmptyFile(file)
+      // Read as what it is to SQLite too: a database without anything in it.
+      const path = isEmptyFile(file) ? MEMORY : file
+      const isLeft = mode === 'write' && hasLeftLog(path)
+      instance = await DuckDBInstance.create(path, {
+        access_mode: mode === 'read' && path !== MEMORY ? 'READ_ONLY' : 'AUTOMATIC',
+        memory_limit: memoryLimit ?? '1GB',
+        threads: String(threads ?? 2),
+        temp_directory: folder,
+        // Offline, a first use of a missing extension would wait for a download; so it fails at once, with its name.
+        autoinstall_known_extensions: 'false',
+        autoload_known_extensions: 'false',
+      })
+      const found = new OpenFile(instance, claim, folder)
+      if (isLeft) await found.#keepLeftLog()
+      return found
+    } catch (error) {
+      instance?.closeSync()
+      claim?.[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  connect(): Promise<DuckDBConnection> {
+    return this.#instance.connect()
+  }
+
+  /** To be called once, when all connections are closed. */
+  async close(): Promise<void> {
+    this.#instance.closeSync()
+    this.#claim?.[Symbol.dispose]()
+    await rm(this.#spill, { recursive: true, force: true })
+  }
+
+  async #keepLeftLog(): Promise<void> {
+    const connection = await this.connect()
+    try {
+      await connection.run(KEEP_LEFT_LOG)
+    } finally {
+      connection.closeSync()
+    }
+  }
+}
