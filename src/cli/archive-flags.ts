@@ -1,5 +1,4 @@
 /** Flags of `archive` that say which partitions there are, when one is due, and how it is stored. */
-import type { Argv } from 'yargs'
 import type { CalendarSpec, CalendarUnit } from '../engine/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
@@ -25,101 +24,6 @@ export const ARCHIVING_FLAGS: readonly string[] =
   'to by older-than calendar first-month year-offset first-weekday zone as-text detach drop grace file-size memory'.split(
     ' ',
   )
-
-const valued = { type: 'string', requiresArg: true } as const
-
-/** Flags of `plan` and `run`. */
-export function declareArchiving(yargs: Argv, defaults: ConfigDefaults): void {
-  const group = 'plan and run:'
-  yargs
-    .option('to', {
-      ...valued,
-      group,
-      describe: 'folder or s3://bucket/prefix of archives; a table has a folder of its own below it, and stays there',
-    })
-    .option('older-than', {
-      ...valued,
-      group,
-      describe: 'what is older than so many whole periods: 8q, 24m, 52w, 365d, 7y',
-    })
-    .option('by', {
-      ...valued,
-      group,
-      describe: 'the column that says when a row belongs, of a table without partitions',
-    })
-    .option('calendar', {
-      choices: CALENDARS,
-      requiresArg: true,
-      group,
-      defaultDescription: defaults.calendar ?? 'that of the ledger, or quarter',
-      describe: 'periods that the table is cut by',
-    })
-    .option('first-month', {
-      ...valued,
-      group,
-      defaultDescription: 'january',
-      describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
-    })
-    .option('year-offset', {
-      type: 'number',
-      requiresArg: true,
-      group,
-      defaultDescription: '0',
-      describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
-    })
-    .option('first-weekday', {
-      ...valued,
-      group,
-      defaultDescription: 'monday',
-      describe: 'first day of a week: 1 (Monday) to 7, or its name',
-    })
-    .option('zone', {
-      ...valued,
-      group,
-      defaultDescription: 'UTC',
-      describe: 'where days begin at midnight, such as Europe/Berlin',
-    })
-    .option('as-text', {
-      array: true,
-      string: true,
-      nargs: 1,
-      requiresArg: true,
-      default: [],
-      defaultDescription: 'none',
-      group,
-      describe: 'a column that is stored as the text that the source prints; repeatable',
-    })
-    .option('detach', {
-      type: 'boolean',
-      group,
-      defaultDescription: 'true',
-      describe: 'take partitions out of the table when they are published; --no-detach leaves them there',
-    })
-    .option('drop', {
-      type: 'boolean',
-      group,
-      defaultDescription: 'false',
-      describe: 'remove what is detached and past its grace, after one more full check; wants --confirm=TABLE',
-    })
-    .option('grace', {
-      ...valued,
-      group,
-      defaultDescription: 'that of the ledger, or 7d',
-      describe: 'how long a detached partition is kept in the database',
-    })
-    .option('file-size', {
-      ...valued,
-      group,
-      defaultDescription: '256mb',
-      describe: 'about how large a Parquet file becomes',
-    })
-    .option('memory', {
-      ...valued,
-      group,
-      defaultDescription: '1gb',
-      describe: 'what writing Parquet may take',
-    })
-}
 
 export type Archiving = {
   readonly to?: string

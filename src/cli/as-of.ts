@@ -1,21 +1,9 @@
 /** `--version` and `--timestamp`: which state of a table is meant. */
-import type { Argv } from 'yargs'
 import type { AsOf } from '../engine/operation.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { given, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseMoment } from './duration.ts'
-
-/** Declares the two flags. */
-export function declareAsOf<T>(yargs: Argv<T>): Argv<T> {
-  return yargs
-    .option('version', { type: 'number', requiresArg: true, describe: 'files of this version' })
-    .option('timestamp', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'files as of this ISO date or time; UTC unless it names a zone',
-    })
-}
 
 /** Version or moment that was asked for. @throws SluiceError BAD_FLAG when both are */
 export function asOf(args: Arguments): AsOf {

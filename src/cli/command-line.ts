@@ -3,13 +3,21 @@ import { redactText } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
+import { COMMANDS } from './command-list.ts'
 import { shownUrl } from './copy-ends.ts'
 import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a face for this one call; the command is the same without them. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input'])
-/** Flags whose value is a URL, or may be one. */
-const URL_FLAGS: ReadonlySet<string> = new Set(['--database-url', '--from', '--to'])
+/** Flags whose value is a URL, or may be one, of any command: a word may stand in front of the command that it belongs to. */
+const URL_FLAGS: ReadonlySet<string> = new Set([
+  '--database-url',
+  ...COMMANDS.flatMap(({ takes }) =>
+    takes.flatMap(({ name, operand, completes }) =>
+      completes === 'database' && operand !== true ? [`--${name}`] : [],
+    ),
+  ),
+])
 
 export type PrintedMore = {
   /** Flags that were not typed, as a shell reads them: what variables of the environment said. */

@@ -61,6 +61,9 @@ const schema = z.strictObject({
   verbose: z.boolean().optional(),
 })
 
+/** Keys that the file may have. */
+export const CONFIG_KEYS: readonly string[] = Object.keys(schema.shape)
+
 export type ConfigDefaults = Readonly<z.infer<typeof schema>>
 
 function badConfig(file: string, message: string, hint: string): SluiceError {
@@ -98,9 +101,5 @@ export function readConfig(file: string): ConfigDefaults {
   const result = schema.safeParse(data)
   if (result.success) return result.data
   const problems = result.error.issues.map(issueText).join('; ')
-  throw badConfig(
-    file,
-    `the config file does not fit: ${problems}`,
-    `it may hold ${Object.keys(schema.shape).join(', ')}`,
-  )
+  throw badConfig(file, `the config file does not fit: ${problems}`, `it may hold ${CONFIG_KEYS.join(', ')}`)
 }

@@ -1,11 +1,10 @@
 /** Flags that `copy` and `diff` share: which tables and columns, under which names, between which databases. */
-import type { Argv } from 'yargs'
 import { OBJECT_WISHES, type ObjectWish } from '../model/copy/schema-object.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
-import { declareProperties, readCdm } from './cdm/flags.ts'
+import { readCdm } from './cdm/flags.ts'
 import type { CdmWishes } from './cdm/wishes.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
@@ -15,68 +14,7 @@ import { splitNames, splitRename } from './name-list.ts'
 import { scriptWishes } from './script-variables.ts'
 import type { ScriptWishes } from './script-variables.ts'
 
-const repeated = { array: true, string: true, nargs: 1, requiresArg: true, default: [] as string[] } as const
-const valued = { type: 'string', requiresArg: true } as const
-
 const WORKERS = 4
-
-/** `--from` and `--to`. */
-export function declareEnds(yargs: Argv): void {
-  yargs
-    .option('from', {
-      ...valued,
-      describe: 'URL of the source, or a store of the config file; else that file or $DATABASE_URL',
-    })
-    .option('to', {
-      ...valued,
-      describe:
-        'URL of the target, or a store of the config file; else that file, or d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID',
-    })
-}
-
-export function declareSelection(yargs: Argv, defaults: ConfigDefaults): void {
-  declareEnds(yargs)
-  declareProperties(yargs)
-  yargs
-    .option('table', { ...repeated, defaultDescription: 'none', describe: 'a table of the source; repeatable' })
-    .option('tables', {
-      ...repeated,
-      defaultDescription: 'none',
-      describe: "names and patterns with commas between them, such as 'public.*'; repeatable",
-    })
-    .option('to-schema', { ...valued, describe: 'schema of the target; else that of the source, where it has one' })
-    .option('to-table', { ...valued, describe: 'name of the table in the target, where one table is meant' })
-    .option('columns', { ...repeated, defaultDescription: 'all', describe: 'columns, with commas between; repeatable' })
-    .option('rename', {
-      ...repeated,
-      defaultDescription: 'none',
-      describe: 'old=new: name of a column in the target; repeatable',
-    })
-    .option('where', { ...valued, describe: 'only rows that fit this condition, in the SQL of the source' })
-    .option('key', {
-      ...repeated,
-      defaultDescription: 'that of the table',
-      describe: 'columns that tell rows apart, with commas between',
-    })
-    .option('workers', {
-      alias: 'parallel',
-      type: 'number',
-      requiresArg: true,
-      defaultDescription: String(defaults.workers ?? WORKERS),
-      describe: 'chunks under way at the same time',
-    })
-}
-
-/** `--with`. */
-export function declareObjects(yargs: Argv): void {
-  yargs.option('with', {
-    ...repeated,
-    defaultDescription: 'rows, primary keys and NOT NULL only',
-    describe:
-      'what else of a table is made when its rows are there: indexes, constraints (unique, check, foreign keys), defaults, or all; ' +
-      'with commas between, repeatable',
-  })
-}
 
 /** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG, BAD_CONFIG */
 export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly ObjectWish[] | undefined {

@@ -1,6 +1,7 @@
 /** Help of the program as a whole, made by hand in groups, which yargs cannot do; a test compares it with the commands. */
 import { readFileSync } from 'node:fs'
-import { COMMANDS, GROUPS } from './command-list.ts'
+import { GROUPS } from '../engine/operations/option.ts'
+import { COMMANDS } from './command-list.ts'
 
 /** Version in our package.json. */
 export function toolVersion(): string {

@@ -1,5 +1,4 @@
 /** `--between 22:00-05:00`: hours of the day in which a run may work. Outside of them it waits. */
-import type { Argv } from 'yargs'
 import type { RunControl } from '../engine/operation.ts'
 import type { Clock } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -12,24 +11,6 @@ const MINUTE_MS = 60_000
 
 /** Minutes since midnight; the end is no part of them, and may be before the beginning: then midnight lies between. */
 export type Hours = { readonly from: number; readonly to: number; readonly zone: string }
-
-const BETWEEN = {
-  type: 'string',
-  requiresArg: true,
-  describe: 'hours of the day to work in, such as 22:00-05:00; outside of them nothing begins, and the run waits',
-} as const
-
-/** @param withZone where the command has no flag `--zone` of its own */
-export function declareHours(yargs: Argv, withZone: boolean, group = 'Options:'): void {
-  yargs.option('between', { ...BETWEEN, group })
-  if (!withZone) return
-  yargs.option('zone', {
-    type: 'string',
-    requiresArg: true,
-    group,
-    describe: 'time zone of --between, such as Europe/Berlin; else that of this machine',
-  })
-}
 
 /** @throws SluiceError BAD_FLAG for hours or a zone that are none */
 export function readHours(args: Arguments, defaults: ConfigDefaults): Hours | undefined {

@@ -7,9 +7,9 @@ import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { catalogUrl } from './catalog-choice.ts'
 import { fromSparkSubmit } from './cdm/submit.ts'
+import type { CommandDeclaration } from '../engine/operations/option.ts'
 import { closest } from './closest.ts'
-import { commandEntry, COMMANDS } from './command-list.ts'
-import type { CommandEntry } from './command-list.ts'
+import { commandNamed, COMMANDS } from './command-list.ts'
 import type { Command, CommandFileExports, Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/systems.ts'
@@ -17,18 +17,29 @@ import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from
 import type { Globals } from './globals.ts'
 import { hideLiterals } from './literals.ts'
 import { noSuchStore, storeOr } from './named-stores.ts'
+import { declareCommand } from './option-flags.ts'
 import { refuseRemotePlaces } from './places.ts'
 import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
 
-const FILES: Readonly<Record<CommandEntry['file'], () => Promise<CommandFileExports>>> = {
-  lake: () => import('./commands/lake.ts'),
+/** Where the words of a command become what they ask for. */
+export const FILES: Readonly<Record<string, () => Promise<CommandFileExports>>> = {
+  discover: () => import('./commands/lake.ts'),
+  import: () => import('./commands/lake.ts'),
+  'batch-import': () => import('./commands/lake.ts'),
   sync: () => import('./commands/sync.ts'),
   prune: () => import('./commands/prune.ts'),
-  prove: () => import('./commands/prove.ts'),
-  read: () => import('./commands/read.ts'),
-  catalog: () => import('./commands/catalog.ts'),
+  validate: () => import('./commands/prove.ts'),
+  'performance-compare': () => import('./commands/prove.ts'),
+  history: () => import('./commands/read.ts'),
+  files: () => import('./commands/read.ts'),
+  changes: () => import('./commands/read.ts'),
+  'verify-rollback': () => import('./commands/catalog.ts'),
+  rollback: () => import('./commands/catalog.ts'),
+  'export-log': () => import('./commands/catalog.ts'),
+  'migration-status': () => import('./commands/catalog.ts'),
+  runs: () => import('./commands/catalog.ts'),
   grants: () => import('./commands/grants.ts'),
   doctor: () => import('./commands/doctor.ts'),
   demo: () => import('./commands/demo.ts'),
@@ -37,20 +48,22 @@ const FILES: Readonly<Record<CommandEntry['file'], () => Promise<CommandFileExpo
   index: () => import('./commands/index.ts'),
   copy: () => import('./commands/copy.ts'),
   diff: () => import('./commands/diff.ts'),
+  'retry-quarantine': () => import('./commands/diff.ts'),
   ctl: () => import('./commands/ctl.ts'),
   archive: () => import('./commands/archive.ts'),
+  restore: () => import('./commands/archive.ts'),
   query: () => import('./commands/query.ts'),
   fsck: () => import('./commands/fsck.ts'),
 }
 
-async function loadCommand(entry: CommandEntry): Promise<Command> {
-  const command = (await FILES[entry.file]()).commands[entry.name]
-  if (command === undefined) throw new Error(`commands/${entry.file}.ts exports no ${entry.name}`)
+async function loadCommand({ name }: CommandDeclaration): Promise<Command> {
+  const command = (await FILES[name]?.())?.commands[name]
+  if (command === undefined) throw new Error(`nobody reads the words of ${name}`)
   return command
 }
 
 /** What yargs complains about, in our words. */
-function complaint(message: string, entry: CommandEntry | null): SluiceError {
+function complaint(message: string, entry: CommandDeclaration | null): SluiceError {
   const help = `sluice ${entry === null ? '' : `${entry.name} `}--help shows what can be given`
   const flat = message.replaceAll(/\s+/g, ' ').trim()
   const noValue = /^Not enough arguments following: (.+)$/.exec(flat)
@@ -79,7 +92,12 @@ function complaint(message: string, entry: CommandEntry | null): SluiceError {
 }
 
 /** `Unknown argument: recursiv` with the flag that was probably meant. */
-function unknownFlag(words: string, argv: readonly string[], help: string, entry: CommandEntry | null): SluiceError {
+function unknownFlag(
+  words: string,
+  argv: readonly string[],
+  help: string,
+  entry: CommandDeclaration | null,
+): SluiceError {
   const known = [
     ...new Set([...help.matchAll(/--([a-z][a-z-]+)/g)].map((match) => match[1] ?? '').concat(GLOBAL_NAMES)),
   ]
@@ -128,7 +146,7 @@ function refuseEmptyNumbers(args: Arguments, argv: readonly string[]): void {
 type Outcome = { request: Request | null; globals: Globals | null }
 
 async function buildParser(
-  entry: CommandEntry | null,
+  entry: CommandDeclaration | null,
   env: Readonly<Record<string, string | undefined>>,
   defaults: ConfigDefaults,
   outcome: Outcome,
@@ -153,9 +171,8 @@ async function buildParser(
     parser.command({
       command: `${command.name} ${command.operands}`.trim(),
       describe: command.summary,
-      builder: async (inner) => {
-        const { declare } = await loadCommand(command)
-        declare(inner, defaults)
+      builder: (inner) => {
+        declareCommand(inner, command, defaults)
         return inner.epilogue('`sluice --help` lists the flags of every command.')
       },
       handler: async (parsed) => {
@@ -218,7 +235,7 @@ export async function parseCommandLine(
 ): Promise<Parsed> {
   const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)
-  const entry = word === null ? null : commandEntry(word)
+  const entry = word === null ? null : commandNamed(word)
   if (word !== null && entry === null) checkFirstWord(word)
   const file = configFlag(argv)
   const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)

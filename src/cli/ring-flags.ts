@@ -1,30 +1,8 @@
 /** Flags of tables that lie on a ring of tokens, of Cassandra, and of what the Cassandra Data Migrator calls tracking; for `copy` and `diff`. */
-import type { Argv } from 'yargs'
 import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../engine/operation.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
 import type { CdmWishes } from './cdm/wishes.ts'
-
-const valued = { type: 'string', requiresArg: true } as const
-const counted = { type: 'number', requiresArg: true } as const
-
-/** `--splits`, `--partition-min`, `--partition-max`, `--coverage`. */
-export function declareRing(yargs: Argv): void {
-  yargs
-    .option('splits', {
-      ...counted,
-      defaultDescription: 'by the size of the table',
-      describe: 'ranges of tokens that a table of Cassandra is cut into',
-    })
-    // As texts: tokens have more digits than a number keeps.
-    .option('partition-min', { ...valued, describe: 'the smallest token that is read; else the first of the ring' })
-    .option('partition-max', { ...valued, describe: 'the largest token that is read; else the last of the ring' })
-    .option('coverage', {
-      ...counted,
-      defaultDescription: '100',
-      describe: 'percent of each range that is read, from its beginning on',
-    })
-}
 
 /** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG */
 export function readRing(args: Arguments, cdm: CdmWishes | null): RingWish | undefined {
@@ -42,26 +20,6 @@ export function readRing(args: Arguments, cdm: CdmWishes | null): RingWish | und
   return Object.keys(wish).length === 0 ? undefined : wish
 }
 
-/** `--track-run`, `--run-id`, `--prev-run-id`, `--auto-rerun`. */
-export function declareTrack(yargs: Argv): void {
-  yargs
-    .option('track-run', {
-      type: 'boolean',
-      default: false,
-      describe: 'tell the run in cdm_run_info and cdm_run_details of the target, range by range',
-    })
-    .option('run-id', { ...valued, defaultDescription: 'that of the run', describe: 'the number of the run there' })
-    .option('prev-run-id', {
-      ...valued,
-      describe: 'only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF there',
-    })
-    .option('auto-rerun', {
-      type: 'boolean',
-      default: false,
-      describe: 'the same with the latest run there, where that did not end well',
-    })
-}
-
 /** Each of its flags asks for tracking. @returns undefined where none does @throws SluiceError BAD_FLAG */
 export function readTrack(args: Arguments, cdm: CdmWishes | null): TrackWish | undefined {
   const runId = runNumber(args, 'run-id') ?? cdm?.track?.runId
@@ -77,48 +35,6 @@ export function readTrack(args: Arguments, cdm: CdmWishes | null): TrackWish | u
   if (runId !== undefined && runId === previous)
     throw new SluiceError('BAD_FLAG', `--run-id and --prev-run-id are both ${runId}`)
   return { ...given('runId', runId), ...given('previous', previous), ...(autoRerun ? { autoRerun } : {}) }
-}
-
-/** `--consistency` and its kind, `--batch-rows`, `--page-rows`, `--ttl`, `--writetime`, `--no-stamps`. */
-export function declareCassandra(yargs: Argv): void {
-  yargs
-    .option('consistency', {
-      ...valued,
-      defaultDescription: 'that of the URL, or LOCAL_QUORUM',
-      describe: 'replicas of Cassandra that answer reads and writes',
-    })
-    .option('read-consistency', { ...valued, describe: 'the same for reads only' })
-    .option('write-consistency', { ...valued, describe: 'the same for writes only' })
-    .option('page-rows', { ...counted, describe: 'rows that Cassandra gives at once' })
-}
-
-/** Those that say how rows are written. */
-export function declareWriting(yargs: Argv): void {
-  yargs
-    .option('batch-rows', { ...counted, describe: 'rows of one partition that go to Cassandra as one batch' })
-    .option('ttl', { ...counted, describe: 'seconds that every row lives, instead of what the source says' })
-    .option('writetime', {
-      ...valued,
-      describe: 'microseconds since 1970 that every row is written with, instead of what the source says',
-    })
-    .option('stamps', {
-      type: 'boolean',
-      default: true,
-      describe: 'values keep their write times and TTLs between two Cassandras; --no-stamps writes them as of now',
-    })
-    .option('constants', {
-      array: true,
-      string: true,
-      nargs: 1,
-      requiresArg: true,
-      default: [],
-      defaultDescription: 'none',
-      describe: 'column=value: a column of the target that gets the same value in every row; repeatable',
-    })
-    .option('explode-map', {
-      ...valued,
-      describe: 'column:key:value: every entry of this map becomes a row, with its key and value in these columns',
-    })
 }
 
 /** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG */

@@ -1,5 +1,4 @@
 /** Flags of commands that answer with rows of a query. */
-import type { Argv } from 'yargs'
 import type { RowFormat } from '../engine/operation.ts'
 import { count, given, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
@@ -8,22 +7,6 @@ import { optionalDuration } from './duration.ts'
 const ROW_FORMATS: readonly RowFormat[] = ['table', 'csv', 'json']
 
 export type RowWish = { readonly limit: number; readonly format: RowFormat; readonly timeoutMs?: number }
-
-export function declareRows(yargs: Argv): void {
-  yargs
-    .option('limit', { type: 'number', requiresArg: true, default: 1000, describe: 'rows to give' })
-    .option('format', {
-      choices: ROW_FORMATS,
-      requiresArg: true,
-      default: 'table' as const,
-      describe: 'how rows are written; json is one object a row',
-    })
-    .option('timeout', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'cancel the query after this time, such as 30s; else never',
-    })
-}
 
 /** @throws SluiceError BAD_FLAG */
 export function readRows(args: Arguments): RowWish {

@@ -3,8 +3,13 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
+import { CONFIG_KEYS } from '../../src/cli/config.ts'
 import { QUESTIONS } from '../../src/cli/confirmed.ts'
+import { parseDuration } from '../../src/cli/duration.ts'
+import { OWN_COMMANDS } from '../../src/cli/own-commands.ts'
+import { commandHelp, FILES } from '../../src/cli/parse.ts'
 import {
+  commandNameOf,
   declarationOf,
   destructionsOf,
   endsOf,
@@ -22,13 +27,9 @@ import { ROOT } from './source-files.ts'
 const KINDS = Object.keys(OPERATIONS) as OperationKind[]
 const DECLARED = KINDS.map(declarationOf)
 
-/** Commands of the command line itself: they start no operation of their own. */
-const OF_THE_COMMAND_LINE = ['ctl', 'demo']
-
 describe('the list of operations', () => {
-  test.each(KINDS)('%s stands under its own name, and can be performed', async (kind) => {
+  test.each(KINDS)('%s stands under its own name', (kind) => {
     expect(declarationOf(kind).kind).toBe(kind)
-    expect(typeof (await OPERATIONS[kind].load())).toBe('function')
   })
 
   test('has every folder beside it', () => {
@@ -40,9 +41,37 @@ describe('the list of operations', () => {
   })
 
   test('has an operation for every command, and a command for every operation', () => {
-    const started = new Set(DECLARED.map(({ command }) => command))
-    const names: readonly string[] = COMMANDS.map(({ name }) => name)
-    expect([...started, ...OF_THE_COMMAND_LINE].toSorted()).toEqual(names.toSorted())
+    const started = new Set(KINDS.map(commandNameOf))
+    const own = OWN_COMMANDS.map(({ name }) => name)
+    const names = COMMANDS.map(({ name }) => name)
+    expect(own).toEqual(['ctl', 'demo'])
+    expect([...started, ...own].toSorted()).toEqual(names.toSorted())
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('has somebody who reads the words of every command', async () => {
+    for (const { name } of COMMANDS) await expect(commandHelp(name)).resolves.toContain(`sluice ${name}`)
+    expect(Object.keys(FILES).toSorted()).toEqual(COMMANDS.map(({ name }) => name).toSorted())
+  })
+})
+
+describe('a command', () => {
+  test.each(COMMANDS.map((command) => [command.name, command] as const))('%s says what it takes', (name, command) => {
+    const { takes, operands, summary } = command
+    const words = takes.flatMap(({ name: option, alias = [] }) => [option, alias].flat())
+    expect(new Set(words).size, 'two options of one name').toBe(words.length)
+    expect(takes.filter(({ operand }) => operand === true).map((option) => option.name)).toEqual(
+      [...operands.matchAll(/[<[]([a-z]+)/g)].map(([, operand]) => operand),
+    )
+    expect(summary.length, summary).toBeLessThanOrEqual(52)
+    for (const option of takes) {
+      expect(option.describe !== '' || option.hidden === true, `${name} ${option.name} has no words`).toBe(true)
+      if (option.type === 'choice') expect(option.choices?.length, option.name).toBeGreaterThan(1)
+      if (option.type === 'choice' && option.default !== undefined) expect(option.choices).toContain(option.default)
+      if (option.unit === 'duration' && option.default !== undefined)
+        expect(() => parseDuration(option.name, String(option.default))).not.toThrow()
+      if (option.config !== undefined) expect(CONFIG_KEYS, 'no key of the config file').toContain(option.name)
+    }
   })
 })
 

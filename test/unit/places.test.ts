@@ -1,14 +1,12 @@
 /** Every option of every command that takes a place: one of this machine refuses URLs, before anything is made. */
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import yargs from 'yargs'
 import { COMMANDS } from '../../src/cli/command-list.ts'
-import type { CommandFileExports } from '../../src/cli/commands/command.ts'
-import { declareGlobals } from '../../src/cli/globals.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import { LOCAL_PLACES } from '../../src/cli/places.ts'
+import { localPlaces } from '../../src/cli/places.ts'
 import { parseCatalogUrl } from '../../src/engine/catalog-url.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import type { CommandDeclaration } from '../../src/engine/operations/option.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 /** Options whose help speaks of files, folders or paths, and whose value is none of this machine. */
@@ -27,22 +25,10 @@ const NO_PLACES = new Set([
   'timestamp',
 ])
 
-/** Options of a command whose value is a text. */
-async function textOptions(name: string, file: string): Promise<readonly string[]> {
-  const { commands } = (await import(`../../src/cli/commands/${file}.ts`)) as CommandFileExports
-  const parser = yargs().version(false)
-  declareGlobals(parser, {})
-  const globals = new Set(optionsOf(parser))
-  commands[name]?.declare(parser, {})
-  return optionsOf(parser).filter((option) => name === 'import' || !globals.has(option))
-}
-
-function optionsOf(parser: unknown): readonly string[] {
-  const { string, alias } = (
-    parser as { getOptions(): { string: readonly string[]; alias: Record<string, readonly string[]> } }
-  ).getOptions()
-  const aliases = new Set(Object.values(alias).flat())
-  return [...new Set(string)].filter((option) => !aliases.has(option))
+/** Options of a command whose value is a text; those of every command stand with `import`. */
+function textOptions({ name, takes }: CommandDeclaration): readonly string[] {
+  const own = takes.filter(({ type, operand }) => operand !== true && (type === 'text' || type === 'list'))
+  return [...own.map((option) => option.name), ...(name === 'import' ? ['config', 'log-file'] : [])]
 }
 
 async function refusalOf(words: readonly string[]): Promise<unknown> {
@@ -55,13 +41,15 @@ async function refusalOf(words: readonly string[]): Promise<unknown> {
 describe('places', () => {
   it('are told from other texts for every option whose help speaks of one', async () => {
     const unknown = new Set<string>()
-    for (const { name, file } of COMMANDS) {
+    for (const command of COMMANDS) {
+      const { name, takes } = command
       const { request } = await parseCommandLine([name, '--help'], {})
       const help = request.kind === 'help' ? request.text.replaceAll(/\n {16,}/g, ' ') : ''
-      for (const option of await textOptions(name, file)) {
+      for (const option of textOptions(command)) {
+        const known = localPlaces(name)[option] ?? takes.find((declared) => declared.name === option)?.completes
         const described = new RegExp(`--${option}\\b.*`).exec(help)?.[0] ?? ''
         const speaks = /\b(?:files?|folders?|paths?|prefix)\b/.test(described)
-        if (speaks && LOCAL_PLACES[option] === undefined && !NO_PLACES.has(option)) unknown.add(`${name} --${option}`)
+        if (speaks && known === undefined && !NO_PLACES.has(option)) unknown.add(`${name} --${option}`)
       }
     }
     expect([...unknown].toSorted()).toEqual([])
@@ -70,10 +58,10 @@ describe('places', () => {
   it('of this machine refuse URLs in every command that declares them', async () => {
     const DB = ['--database-url', 'sqlite:///none.db']
     let asked = 0
-    for (const { name, file, operands } of COMMANDS) {
-      for (const option of await textOptions(name, file)) {
-        const place = LOCAL_PLACES[option]
-        if (place === undefined || (place.of !== undefined && !place.of.includes(name))) continue
+    for (const command of COMMANDS) {
+      const { name, operands } = command
+      for (const option of textOptions(command)) {
+        if (localPlaces(name)[option] === undefined) continue
         for (const value of ['s3://lake/out', 's3:/lake/out', 'file:///tmp/out', 'https://example.com/x']) {
           const operand = operands.startsWith('<') ? ['t'] : []
           const code = await refusalOf([name, ...operand, `--${option}=${value}`, ...DB])

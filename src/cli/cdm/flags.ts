@@ -1,33 +1,9 @@
 /** `--properties`, `--conf`, `--class`: what was written for the Cassandra Data Migrator, as a source of wishes below the flags. */
-import type { Argv } from 'yargs'
 import { SluiceError } from '../../shared/errors.ts'
 import { list, optionalText, type Arguments } from '../arguments.ts'
 import { confProperty, readProperties } from './properties-file.ts'
 import { IDLE_FLAG, jobOf } from './submit.ts'
 import { cdmWishes, type CdmWishes } from './wishes.ts'
-
-const repeated = { array: true, string: true, nargs: 1, requiresArg: true, default: [] as string[] } as const
-
-export function declareProperties(yargs: Argv): void {
-  yargs
-    .option('properties', {
-      alias: 'properties-file',
-      type: 'string',
-      requiresArg: true,
-      describe: 'a file of the Cassandra Data Migrator (spark.cdm.*), read as it is; flags win',
-    })
-    .option('conf', {
-      ...repeated,
-      defaultDescription: 'none',
-      describe: 'key=value: a property more; wins over the file; repeatable',
-    })
-    .option('class', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'the program of the Cassandra Data Migrator that is meant; sluice may then stand for spark-submit',
-    })
-    .option(IDLE_FLAG, { ...repeated, hidden: true })
-}
 
 /** @returns null where none of these flags is given @throws SluiceError BAD_FLAG, BAD_CONFIG */
 export function readCdm(args: Arguments): CdmWishes | null {

@@ -1,7 +1,6 @@
 /** archive, restore: their flags. */
-import type { Argv } from 'yargs'
 import { SluiceError } from '../../shared/errors.ts'
-import { ARCHIVING_FLAGS, declareArchiving, readArchiving } from '../archive-flags.ts'
+import { ARCHIVING_FLAGS, readArchiving } from '../archive-flags.ts'
 import { flag, given, list, optionalText, text } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { closest } from '../closest.ts'
@@ -9,7 +8,7 @@ import { chooseEnd } from '../copy-ends.ts'
 import { configNames } from '../copy-flags.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { optionalDuration } from '../duration.ts'
-import { declareHours, readHours, type Hours } from '../hours.ts'
+import { readHours, type Hours } from '../hours.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
 import type { Operation } from '../../engine/operations/list.ts'
@@ -29,86 +28,7 @@ const TAKES: Readonly<Record<Action, readonly string[]>> = {
 }
 const ACTIONS = Object.keys(TAKES) as readonly Action[]
 
-const repeated = { array: true, string: true, nargs: 1, requiresArg: true, default: [] as string[] } as const
-
-const HELP =
-  'plan shows which partitions are due and how their columns are stored. run writes them to Parquet, reads that back whole, compares it with ' +
-  'what the database says of its own rows, publishes it as one commit of a Delta table, and takes it out of the table; nothing is dropped ' +
-  'before its grace is over, and not without --drop --confirm=TABLE. list shows what the ledger knows, verify reads archives again, sweep ' +
-  'removes files that no archive names, hold keeps partitions where they are, and release ends that. adopt compares an archive with this database ' +
-  'and takes it over, after a failover, a restore or a move; the database that wrote into it before is refused from then on.\n'
-
-function declareSource(yargs: Argv, table: string, group = 'Options:'): void {
-  yargs
-    .option('from', {
-      group,
-      type: 'string',
-      requiresArg: true,
-      describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
-    })
-    .option('table', { ...repeated, group, defaultDescription: 'none', describe: table })
-}
-
-function declarePartitions(yargs: Argv, describe: string, group = 'Options:'): void {
-  yargs.option('partition', { ...repeated, group, defaultDescription: 'none', describe })
-}
-
 const archive: Command = {
-  declare: (yargs, defaults) => {
-    yargs.positional('action', { type: 'string', describe: ACTIONS.join(', ') })
-    declareSource(
-      yargs,
-      'a table or a pattern; repeatable. list, verify and sweep take all archives without one',
-      'all actions:',
-    )
-    declarePartitions(
-      yargs,
-      'only this partition, by its label or name, such as Q2-FY21; repeatable',
-      'plan, run, verify, hold and release:',
-    )
-    declareArchiving(yargs, defaults)
-    declareHours(yargs, false, 'run:')
-    yargs
-      .option('dry-run', {
-        alias: 'n',
-        type: 'boolean',
-        group: 'run, sweep and adopt:',
-        defaultDescription: 'false',
-        describe: 'show what would be done and change nothing',
-      })
-      .option('deep', {
-        type: 'boolean',
-        group: 'verify:',
-        defaultDescription: 'false',
-        describe: 'compare with rows that are still in the database, too',
-      })
-      .option('count', {
-        type: 'boolean',
-        group: 'list:',
-        defaultDescription: 'false',
-        describe: 'count the rows that tables still hold of archived periods, also where that reads a whole table',
-      })
-      .option('age', {
-        type: 'string',
-        requiresArg: true,
-        group: 'sweep:',
-        defaultDescription: '24h',
-        describe: 'only files that are older than this',
-      })
-      .option('reason', {
-        type: 'string',
-        requiresArg: true,
-        group: 'hold:',
-        describe: 'why these partitions have to stay; archive list shows it',
-      })
-      .option('accept-difference', {
-        ...repeated,
-        group: 'adopt:',
-        defaultDescription: 'none',
-        describe: 'a partition whose rows in the database may differ from those in the archive; repeatable',
-      })
-      .epilogue(HELP)
-  },
   request: (args, context) => {
     const action = actionOf(text(args, 'action'))
     refuseOthers(action, args)
@@ -117,21 +37,6 @@ const archive: Command = {
 }
 
 const restore: Command = {
-  declare: (yargs) => {
-    declareSource(yargs, 'the table that partitions were taken from')
-    declarePartitions(yargs, 'the partition to bring back, by its label or name, such as Q2-FY21; repeatable')
-    yargs.option('dry-run', {
-      alias: 'n',
-      type: 'boolean',
-      default: false,
-      describe: 'compare, show what would come back, and change nothing',
-    })
-    yargs.option('as-changed', {
-      type: 'boolean',
-      default: false,
-      describe: 'rows that have changed in the database since they were archived count as they are now',
-    })
-  },
   request: (args, context) =>
     fromDatabase(args, context, (from) => ({
       kind: 'restore',

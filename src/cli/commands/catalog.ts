@@ -4,7 +4,7 @@ import { count, flag, given, optionalText, text } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import type { CheckFiles, ExportedCheckpoint } from '../../engine/operation.ts'
 import { chooseEnd } from '../copy-ends.ts'
-import { CHECK_FILES, declareCheckFiles, operate, TABLE_OPERAND } from './command.ts'
+import { CHECK_FILES, operate } from './command.ts'
 import type { Command } from './command.ts'
 
 /** yargs has checked the word against the choices, but not that it came once. */
@@ -14,10 +14,6 @@ function checkFiles(args: Arguments): CheckFiles {
 }
 
 const verifyRollback: Command = {
-  declare: (yargs, defaults) => {
-    yargs.positional('table', TABLE_OPERAND)
-    declareCheckFiles(yargs, defaults)
-  },
   request: (args, context) =>
     operate({
       kind: 'verify-rollback',
@@ -28,22 +24,6 @@ const verifyRollback: Command = {
 }
 
 const rollback: Command = {
-  declare: (yargs, defaults) => {
-    yargs
-      .positional('table', TABLE_OPERAND)
-      .option('confirm', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'the name of the table, instead of being asked',
-      })
-      .option('dry-run', {
-        alias: 'n',
-        type: 'boolean',
-        default: false,
-        describe: 'say what would go and change nothing',
-      })
-    declareCheckFiles(yargs, defaults)
-  },
   request: (args, context) =>
     operate({
       kind: 'rollback',
@@ -58,23 +38,6 @@ const rollback: Command = {
 const CHECKPOINTS: readonly ExportedCheckpoint[] = ['none', 'base', 'latest']
 
 const exportLog: Command = {
-  declare: (yargs) => {
-    yargs
-      .positional('table', TABLE_OPERAND)
-      .option('to', {
-        type: 'string',
-        requiresArg: true,
-        demandOption: true,
-        describe: 'folder that gets the _delta_log; must not hold one',
-      })
-      .option('checkpoint', {
-        choices: CHECKPOINTS,
-        requiresArg: true,
-        describe:
-          'checkpoints to write: none, base (of the version where the catalog begins, if that is not 0) or latest (base, and one ' +
-          'of the latest version); base by default',
-      })
-  },
   request: (args, context) => {
     const word = optionalText(args, 'checkpoint')
     return operate({
@@ -91,9 +54,6 @@ const exportLog: Command = {
 }
 
 const migrationStatus: Command = {
-  declare: (yargs) => {
-    yargs.option('table-id', { type: 'string', requiresArg: true, describe: 'only this table' })
-  },
   request: (args, context) =>
     operate({
       kind: 'migration-status',
@@ -103,25 +63,6 @@ const migrationStatus: Command = {
 }
 
 const runs: Command = {
-  declare: (yargs, defaults) => {
-    yargs
-      .option('to', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'URL of a database that copies went into: list those, by its ledger',
-      })
-      .option('run', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'with --to: the chunks of this run, failed ones first, with their tokens and errors',
-      })
-      .option('limit', {
-        type: 'number',
-        requiresArg: true,
-        default: defaults.limit ?? 20,
-        describe: 'runs to list, newest first, or chunks',
-      })
-  },
   request: (args, context) => {
     const limit = count(args, 'limit', 1)
     const isOfCopies = optionalText(args, 'to') !== undefined

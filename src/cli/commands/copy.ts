@@ -4,22 +4,12 @@ import { secretsOfUrl } from '../../shared/redact.ts'
 import type { CopyOperation, RunFinished } from '../../engine/operation.ts'
 import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import { configNames, declareObjects, declareSelection, readObjects, readSelection } from '../copy-flags.ts'
+import { configNames, readObjects, readSelection } from '../copy-flags.ts'
 import type { Ends, Selected } from '../copy-flags.ts'
 import { grouped } from '../format.ts'
-import { declareHours, readHours } from '../hours.ts'
-import {
-  declareCassandra,
-  declareRing,
-  declareTrack,
-  declareWriting,
-  readCassandra,
-  readConstants,
-  readExplodeMap,
-  readRing,
-  readTrack,
-} from '../ring-flags.ts'
-import { declareSettings, readSettings, scripted, scriptTold } from '../settings/flags.ts'
+import { readHours } from '../hours.ts'
+import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
+import { readSettings, scripted, scriptTold } from '../settings/flags.ts'
 import { operate } from './command.ts'
 import type { Command, RequestContext, Told } from './command.ts'
 
@@ -29,128 +19,7 @@ const MOST_ASIDE = 1000
 const DECIMAL = ['text', 'real'] as const
 const VERIFY: readonly CopyOperation['verify'][] = ['chunk', 'count', 'none']
 
-const SCRIPT_HELP =
-  'Where --from or --to is left to the environment, the variables of the resumable migration script count: DATABASE_URL, CLOUDFLARE_ACCOUNT_ID ' +
-  'with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and RESUME_MODE=false for --restart; rows are then written over ' +
-  'those of equal key (--on-existing upsert). Flags win. The token of D1 is CLOUDFLARE_API_TOKEN.\n'
-
 const copy: Command = {
-  declare: (yargs, defaults) => {
-    declareSelection(yargs, defaults)
-    declareObjects(yargs)
-    declareSettings(yargs)
-    declareRing(yargs)
-    declareTrack(yargs)
-    declareCassandra(yargs)
-    declareWriting(yargs)
-    yargs
-      .option('on-existing', {
-        choices: ON_EXISTING,
-        requiresArg: true,
-        defaultDescription: defaults['on-existing'] ?? 'refuse',
-        describe:
-          'what becomes of rows that the target holds: refuse to go on, overwrite those of equal key (upsert), remove those ' +
-          'in the range of a chunk before it is written, or append to them',
-      })
-      .option('accept-lossy', {
-        array: true,
-        string: true,
-        nargs: 1,
-        requiresArg: true,
-        default: [],
-        defaultDescription: 'none',
-        describe: 'a column whose type in the target does not hold all of its values; repeatable',
-      })
-      .option('decimal', {
-        choices: DECIMAL,
-        requiresArg: true,
-        defaultDescription: 'real up to 15 digits, else text',
-        describe:
-          'what decimals become in tables that are made in SQLite and D1: texts, which keep every digit and compare as texts, or real ' +
-          'numbers, which keep 15 digits',
-      })
-      .option('verify', {
-        choices: VERIFY,
-        requiresArg: true,
-        default: defaults.verify ?? ('chunk' as const),
-        describe: 'proof of every chunk: number and checksum of its rows (chunk), their number, or none',
-      })
-      .option('checkpoint-size', {
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: 'by the size of the table',
-        describe: 'rows of a chunk',
-      })
-      .option('batch-size', {
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: 'by the target',
-        describe: 'rows written at once',
-      })
-      .option('rate', {
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: 'no limit',
-        describe: 'rows a second, at most',
-      })
-      .option('part', {
-        type: 'string',
-        requiresArg: true,
-        describe: "i/n: this job's share of the chunks, where n jobs split a copy",
-      })
-      .option('max-aside', {
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: String(defaults['max-aside'] ?? MOST_ASIDE),
-        describe: 'rows of a table that may be set aside before it is given up',
-      })
-      .option('resume', {
-        type: 'boolean',
-        default: false,
-        describe: 'go on where a copy stopped; happens without it too',
-      })
-      .option('look', {
-        type: 'boolean',
-        default: true,
-        describe:
-          'count the rows of chunks that earlier runs have proved, on both sides, before the copy says that it is done; --no-look believes them',
-      })
-      .option('accept-difference', {
-        array: true,
-        string: true,
-        nargs: 1,
-        requiresArg: true,
-        default: [],
-        defaultDescription: 'none',
-        describe:
-          'a table whose chunks of earlier runs may hold the numbers of rows that they hold now; noted with date and name; repeatable',
-      })
-      .option('restart', {
-        type: 'boolean',
-        default: false,
-        describe: 'copy everything again; rows that the target holds stay there',
-      })
-      .option('again', {
-        type: 'boolean',
-        default: false,
-        describe:
-          'compare every chunk that earlier runs have copied on both sides, and write what differs, as diff --fix does; --undo of diff takes it back',
-      })
-      .option('delete-extra', {
-        type: 'boolean',
-        default: false,
-        describe: 'with --again, remove rows that the source has not; more than 1000 of a table want --confirm=TABLE',
-      })
-      .option('confirm', {
-        type: 'string',
-        requiresArg: true,
-        defaultDescription: 'none',
-        describe: 'name of the table of which more than 1000 rows may be removed',
-      })
-      .option('dry-run', { alias: 'n', type: 'boolean', default: false, describe: 'show the plan and change nothing' })
-      .epilogue(SCRIPT_HELP)
-    declareHours(yargs, true)
-  },
   request: (args, context) => {
     const selected = readSelection(args, context)
     const settings = readSettings(args)

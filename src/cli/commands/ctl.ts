@@ -5,16 +5,6 @@ import { controlRequest } from '../ctl.ts'
 import type { Command } from './command.ts'
 
 const ctl: Command = {
-  declare: (yargs) => {
-    yargs
-      .positional('run', { type: 'string', describe: 'id of a run on this machine; else all that go on are listed' })
-      .positional('setting', {
-        type: 'string',
-        array: true,
-        describe:
-          'workers N, rate N, pause, resume, stop; pause, resume, skip, retry with TABLE or TABLE/CHUNK; without one the run says how it does',
-      })
-  },
   request: (args) => {
     const run = optionalText(args, 'run') ?? null
     if (run !== null && !/^\d{1,19}$/.test(run)) {

@@ -3,19 +3,9 @@ import { SluiceError } from '../../shared/errors.ts'
 import { count, flag, given, list, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { chooseEnd, optionalEnd } from '../copy-ends.ts'
-import { declareEnds, declareSelection, readSelection } from '../copy-flags.ts'
+import { readSelection } from '../copy-flags.ts'
 import type { CdmWishes } from '../cdm/wishes.ts'
-import {
-  declareCassandra,
-  declareRing,
-  declareTrack,
-  declareWriting,
-  readCassandra,
-  readConstants,
-  readExplodeMap,
-  readRing,
-  readTrack,
-} from '../ring-flags.ts'
+import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
 import type { DiffOperation } from '../../engine/operation.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
@@ -54,46 +44,6 @@ function mendingOf(
 }
 
 const diff: Command = {
-  declare: (yargs, defaults) => {
-    declareSelection(yargs, defaults)
-    declareRing(yargs)
-    declareTrack(yargs)
-    declareCassandra(yargs)
-    declareWriting(yargs)
-    yargs
-      .option('limit', {
-        type: 'number',
-        requiresArg: true,
-        default: defaults.limit ?? 100,
-        describe: 'differences to name of each table; all are counted',
-      })
-      .option('fix', {
-        type: 'boolean',
-        default: false,
-        describe: 'make the target hold what the source holds; what it held before is kept for --undo',
-      })
-      .option('delete-extra', {
-        type: 'boolean',
-        default: false,
-        describe: 'with --fix: remove rows that the source has not',
-      })
-      .option('fix-counters', {
-        type: 'boolean',
-        default: false,
-        describe: 'with --fix: count up rows of counters that the target has not',
-      })
-      .option('overwrite-newer', {
-        type: 'boolean',
-        default: false,
-        describe: 'with --fix: write over values that were written later in the target than in the source',
-      })
-      .option('undo', {
-        type: 'string',
-        requiresArg: true,
-        describe:
-          'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
-      })
-  },
   request: (args, context) => {
     const undo = runIdOf(args, 'undo', '--undo')
     const fix = flag(args, 'fix')
@@ -135,11 +85,6 @@ const diff: Command = {
 }
 
 const retryQuarantine: Command = {
-  declare: (yargs) => {
-    yargs.positional('run', { type: 'string', describe: 'rows that this run set aside; else all that wait' })
-    declareEnds(yargs)
-    yargs.option('table', { type: 'string', requiresArg: true, describe: 'only rows of this table of the target' })
-  },
   request: (args, { env, defaults }) => {
     const to = chooseEnd('to', args, defaults, env)
     const from = optionalEnd('from', args, defaults, env)

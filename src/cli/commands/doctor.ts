@@ -5,12 +5,6 @@ import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
 const doctor: Command = {
-  declare: (yargs) => {
-    yargs.positional('path', {
-      type: 'string',
-      describe: 'a lake or a table to look at too; or the URL of a database, such as d1://ACCOUNT/DATABASE',
-    })
-  },
   request: (args, context) => {
     const word = optionalText(args, 'path')
     if (word !== undefined && isCopyUrl(word)) return operate({ kind: 'doctor', catalog: word }, { printed: {} })

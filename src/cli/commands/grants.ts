@@ -8,26 +8,6 @@ import type { GrantsOperation } from '../../engine/operations/grants/declaration
 const ROLES: readonly GrantsOperation['role'][] = ['reader', 'importer', 'admin']
 
 const grants: Command = {
-  declare: (yargs) => {
-    yargs
-      .option('role', {
-        choices: ROLES,
-        requiresArg: true,
-        demandOption: true,
-        describe: 'reader (asks), importer (writes rows) or admin (makes and upgrades the catalog)',
-      })
-      .option('to', {
-        type: 'string',
-        requiresArg: true,
-        demandOption: true,
-        describe: 'role or user that gets the rights; name@host for MySQL',
-      })
-      .option('apply', {
-        type: 'boolean',
-        default: false,
-        describe: 'run the statements too, and not only print them',
-      })
-  },
   request: (args, context) => {
     const word = text(args, 'role')
     const role = ROLES.find((known) => known === word)

@@ -3,7 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { count, flag, given, list, optionalText, text } from '../arguments.ts'
 import { isCopyUrl } from '../../engine/systems.ts'
 import { parseDuration } from '../duration.ts'
-import { declareExclude, declareImportFlags, operate } from './command.ts'
+import { operate } from './command.ts'
 import type { Command } from './command.ts'
 import { splitNames } from '../name-list.ts'
 
@@ -11,21 +11,6 @@ import { splitNames } from '../name-list.ts'
 const EVERY_TABLE = ['*', '*.*']
 
 const discover: Command = {
-  declare: (yargs, defaults) => {
-    yargs
-      .positional('path', { type: 'string', describe: 'folder to look in, or URL of a bucket or a database' })
-      .option('recursive', { alias: 'r', type: 'boolean', default: false, describe: 'look in folders below too' })
-    declareExclude(yargs, defaults)
-    yargs.option('tables', {
-      array: true,
-      string: true,
-      nargs: 1,
-      requiresArg: true,
-      default: [],
-      defaultDescription: 'all',
-      describe: "of a database: only tables of these names or patterns, such as 'public.*'; repeatable",
-    })
-  },
   request: (args) => {
     const path = text(args, 'path')
     const patterns = list(args, 'tables').flatMap((word) => splitNames('--tables', word))
@@ -41,26 +26,6 @@ const discover: Command = {
 }
 
 const importOne: Command = {
-  declare: (yargs, defaults) => {
-    yargs.positional('table', { type: 'string', describe: 'path with a _delta_log below it' }).option('table-id', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'name in the catalog; else the folder name and 8 hex digits',
-    })
-    declareImportFlags(yargs, defaults)
-    yargs
-      .option('allow-refused', {
-        type: 'boolean',
-        default: false,
-        describe: 'import a table with features we cannot read, marked as refused',
-      })
-      .option('wait', {
-        type: 'string',
-        requiresArg: true,
-        default: '0s',
-        describe: 'how long to wait for another import of this table',
-      })
-  },
   request: (args, context) =>
     operate({
       kind: 'import',
@@ -77,20 +42,6 @@ const importOne: Command = {
 }
 
 const batchImport: Command = {
-  declare: (yargs, defaults) => {
-    yargs
-      .positional('path', { type: 'string', describe: 'folder whose tables are imported' })
-      .option('recursive', { alias: 'r', type: 'boolean', default: false, describe: 'look in folders below too' })
-      .option('parallel', {
-        alias: 'workers',
-        type: 'number',
-        requiresArg: true,
-        default: defaults.parallel ?? 2,
-        describe: 'tables imported at the same time',
-      })
-    declareExclude(yargs, defaults)
-    declareImportFlags(yargs, defaults)
-  },
   request: (args, context) =>
     operate({
       kind: 'batch-import',

@@ -3,7 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { flag, optionalCount } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { optionalDuration } from '../duration.ts'
-import { operate, TABLE_OPERAND } from './command.ts'
+import { operate } from './command.ts'
 import type { Command } from './command.ts'
 import { tablesOrAll } from './sync.ts'
 
@@ -24,23 +24,6 @@ function keepOf(args: Arguments): { readonly versions: number } | { readonly for
 }
 
 const prune: Command = {
-  declare: (yargs) => {
-    yargs
-      .positional('table', TABLE_OPERAND)
-      .option('all', { type: 'boolean', default: false, describe: 'every table of the catalog' })
-      .option('keep-versions', { type: 'number', requiresArg: true, describe: 'keep this many versions of each table' })
-      .option('older-than', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'give up what was replaced longer ago than 30d, 12h',
-      })
-      .option('dry-run', {
-        alias: 'n',
-        type: 'boolean',
-        default: false,
-        describe: 'say what would go and change nothing',
-      })
-  },
   request: (args, context) =>
     operate({
       kind: 'prune',

@@ -1,19 +1,11 @@
 /** history, files, changes: lists of what a table holds, from the catalog when one is given, else from the log. */
 import { SluiceError } from '../../shared/errors.ts'
 import { count, given, optionalCount, optionalText, text } from '../arguments.ts'
-import { asOf, declareAsOf } from '../as-of.ts'
-import { operate, TABLE_OPERAND } from './command.ts'
+import { asOf } from '../as-of.ts'
+import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
 const history: Command = {
-  declare: (yargs, defaults) => {
-    yargs.positional('table', TABLE_OPERAND).option('limit', {
-      type: 'number',
-      requiresArg: true,
-      default: defaults.limit ?? 20,
-      describe: 'commits to list',
-    })
-  },
   request: (args, context) =>
     operate({
       kind: 'history',
@@ -24,15 +16,6 @@ const history: Command = {
 }
 
 const files: Command = {
-  declare: (yargs) => {
-    declareAsOf(yargs.positional('table', TABLE_OPERAND))
-      .option('where', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'predicate, such as "region = \'eu\' AND id > 100"',
-      })
-      .option('limit', { type: 'number', requiresArg: true, describe: 'files to list; else all' })
-  },
   request: (args, context) =>
     operate({
       kind: 'files',
@@ -45,22 +28,6 @@ const files: Command = {
 }
 
 const changes: Command = {
-  declare: (yargs) => {
-    yargs
-      .positional('table', TABLE_OPERAND)
-      .option('from-version', {
-        type: 'number',
-        requiresArg: true,
-        demandOption: true,
-        describe: 'version before the first change',
-      })
-      .option('to-version', {
-        type: 'number',
-        requiresArg: true,
-        demandOption: true,
-        describe: 'version of the last change',
-      })
-  },
   request: (args, context) => {
     const fromVersion = count(args, 'from-version', 0)
     const toVersion = count(args, 'to-version', 0)

@@ -4,7 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { count, flag, list, text } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { parseDuration } from '../duration.ts'
-import { declareBatchSize, operate } from './command.ts'
+import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
 const LEAST_INTERVAL_MS = 1000
@@ -27,34 +27,6 @@ export function tablesOrAll(args: Arguments, operand: string, verb: string): rea
 }
 
 const sync: Command = {
-  declare: (yargs, defaults) => {
-    yargs
-      .positional('table', {
-        array: true,
-        type: 'string',
-        describe: 'paths with a _delta_log below them, or table ids of the catalog',
-      })
-      .option('all', { type: 'boolean', default: false, describe: 'every table of the catalog' })
-      .option('watch', {
-        type: 'boolean',
-        default: false,
-        describe: 'go on until stopped, and bring commits as they come',
-      })
-      .option('interval', {
-        type: 'string',
-        requiresArg: true,
-        default: '30s',
-        describe: 'how often to look, where the system does not tell of changes',
-      })
-      .option('parallel', {
-        alias: 'workers',
-        type: 'number',
-        requiresArg: true,
-        default: defaults.parallel ?? 2,
-        describe: 'tables brought at the same time',
-      })
-    declareBatchSize(yargs, defaults)
-  },
   request: (args, context) => {
     const tables = tablesOrAll(args, 'table', 'sync')
     const intervalMs = parseDuration('--interval', text(args, 'interval'))

@@ -10,33 +10,6 @@ const MOST_PARTS = 10_000
 const MOST_WINDOWS = 1_000_000
 
 const tokens: Command = {
-  declare: (yargs) => {
-    yargs
-      .positional('table', { type: 'string', array: true, describe: "a table or a pattern, such as 'shop.*'" })
-      .option('from', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'URL of the database, such as cassandra://host/keyspace; else the config file',
-      })
-      .option('splits', {
-        type: 'number',
-        requiresArg: true,
-        default: 64,
-        describe: 'equal parts of the ring that are told apart',
-      })
-      .option('sample', {
-        type: 'number',
-        requiresArg: true,
-        default: 256,
-        describe: 'windows of some hundred rows that are read, at least one in each part',
-      })
-      .option('seed', {
-        type: 'string',
-        requiresArg: true,
-        default: 'sluice',
-        describe: 'where the windows lie; the same seed reads the same ones',
-      })
-  },
   request: (args, { env, defaults }) => {
     const from = chooseEnd('from', args, defaults, env)
     const add = from.origin === 'script' ? [from.printed] : []

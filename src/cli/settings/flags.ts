@@ -1,5 +1,4 @@
 /** `--settings` and `--preset`: a copy as the parallel script for Cassandra makes it. */
-import type { Argv } from 'yargs'
 import type { CopyOperation, ScriptWish } from '../../engine/operation.ts'
 import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
 import { optionalCount, optionalText } from '../arguments.ts'
@@ -21,21 +20,6 @@ export type Settings = {
   /** Said at the beginning of the run. */
   readonly notes: readonly string[]
   readonly warnings: readonly string[]
-}
-
-export function declareSettings(yargs: Argv): void {
-  yargs
-    .option('settings', {
-      type: 'string',
-      requiresArg: true,
-      describe: `work as the parallel script for Cassandra does, with its migrator_settings.yaml; writes ${SCRIPT_LOG} too`,
-    })
-    .option('preset', {
-      choices: [...PRESETS, 'auto'],
-      requiresArg: true,
-      defaultDescription: 'medium, where --settings is given',
-      describe: 'settings of the parallel script by the size of the tables; auto looks at it. The file wins over it',
-    })
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What an operation is, as data: what it touches, what it takes away, how it shows. Faces ask here, and list no kinds of their own. */
 import type { EventType } from '../../model/event.ts'
+import type { CommandDeclaration } from './option.ts'
 
 /**
  * How a run shows itself. `long`: it is watched on the Run screen, where there is a terminal. `lines`: it tells what it does, line by line. `listing`: its whole
@@ -41,8 +42,8 @@ export type RunEventType = Exclude<EventType, 'run.started' | 'run.finished'>
 
 export type Declaration<O extends { readonly kind: string }> = {
   readonly kind: O['kind']
-  /** The command that starts it; several operations may share one. */
-  readonly command: string
+  /** The command that starts it, or the name of one that it shares with the operation that declares it. */
+  readonly command: CommandDeclaration | string
   /** How `run.started` names it, where that is not its kind. */
   readonly event?: string
   readonly shape: Shape

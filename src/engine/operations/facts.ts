@@ -2,6 +2,7 @@
 import { redactUrl } from '../../shared/redact.ts'
 import type { RowFormat } from '../row-format.ts'
 import type { Declaration, Destruction, StoreFamily } from './declaration.ts'
+import type { CommandDeclaration } from './option.ts'
 import { OPERATIONS, type Operation, type OperationKind } from './list.ts'
 
 /** A declaration where nobody cares which: its fields are those of any operation. */
@@ -21,6 +22,19 @@ export type TouchedStore = {
 
 export function declarationOf(kind: OperationKind): AnyDeclaration {
   return OPERATIONS[kind].declaration as AnyDeclaration
+}
+
+/** Every command that starts an operation, in the order of the list. */
+export function commandsOfOperations(): readonly CommandDeclaration[] {
+  return Object.values(OPERATIONS).flatMap(({ declaration: { command } }) =>
+    typeof command === 'string' ? [] : [command],
+  )
+}
+
+/** The name of the command that starts an operation. */
+export function commandNameOf(kind: OperationKind): string {
+  const { command } = declarationOf(kind)
+  return typeof command === 'string' ? command : command.name
 }
 
 /** The declaration of what an event calls `command`; null for what is none of the engine's. */

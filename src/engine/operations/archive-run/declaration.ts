@@ -1,5 +1,6 @@
 import type { CalendarSpec } from '../../calendar/calendar.ts'
 import type { Declaration } from '../declaration.ts'
+import { BETWEEN } from '../shared-options.ts'
 
 /** Plans (`dryRun`) or runs. Partitions that an earlier run left on their way are gone on with. */
 export type ArchiveOperation = {
@@ -37,7 +38,193 @@ export type ArchiveOperation = {
 
 export const archiveRun: Declaration<ArchiveOperation> = {
   kind: 'archive',
-  command: 'archive',
+  command: {
+    name: 'archive',
+    operands: '<action>',
+    group: 'Archive',
+    summary: 'old partitions to Parquet: plan, run, list, verify',
+    takes: [
+      { name: 'action', operand: true, type: 'text', describe: 'plan, run, list, verify, sweep, hold, release, adopt' },
+      {
+        name: 'from',
+        type: 'text',
+        group: 'all actions:',
+        completes: 'database',
+        describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
+      },
+      {
+        name: 'table',
+        type: 'list',
+        shown: 'none',
+        group: 'all actions:',
+        completes: 'table',
+        describe: 'a table or a pattern; repeatable. list, verify and sweep take all archives without one',
+      },
+      {
+        name: 'partition',
+        type: 'list',
+        shown: 'none',
+        group: 'plan, run, verify, hold and release:',
+        completes: 'partition',
+        describe: 'only this partition, by its label or name, such as Q2-FY21; repeatable',
+      },
+      {
+        name: 'to',
+        type: 'text',
+        group: 'plan and run:',
+        completes: 'folder or bucket',
+        describe: 'folder or s3://bucket/prefix of archives; a table has a folder of its own below it, and stays there',
+      },
+      {
+        name: 'older-than',
+        type: 'text',
+        group: 'plan and run:',
+        describe: 'what is older than so many whole periods: 8q, 24m, 52w, 365d, 7y',
+      },
+      {
+        name: 'by',
+        type: 'text',
+        group: 'plan and run:',
+        completes: 'column',
+        describe: 'the column that says when a row belongs, of a table without partitions',
+      },
+      {
+        name: 'calendar',
+        type: 'choice',
+        choices: ['quarter', 'month', 'week', 'day', 'year'],
+        shown: 'that of the ledger, or quarter',
+        config: 'shown',
+        group: 'plan and run:',
+        describe: 'periods that the table is cut by',
+      },
+      {
+        name: 'first-month',
+        type: 'text',
+        shown: 'january',
+        group: 'plan and run:',
+        describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
+      },
+      {
+        name: 'year-offset',
+        type: 'number',
+        fallback: 0,
+        group: 'plan and run:',
+        describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
+      },
+      {
+        name: 'first-weekday',
+        type: 'text',
+        shown: 'monday',
+        group: 'plan and run:',
+        describe: 'first day of a week: 1 (Monday) to 7, or its name',
+      },
+      {
+        name: 'zone',
+        type: 'text',
+        shown: 'UTC',
+        group: 'plan and run:',
+        describe: 'where days begin at midnight, such as Europe/Berlin',
+      },
+      {
+        name: 'as-text',
+        type: 'list',
+        shown: 'none',
+        group: 'plan and run:',
+        completes: 'column',
+        describe: 'a column that is stored as the text that the source prints; repeatable',
+      },
+      {
+        name: 'detach',
+        type: 'flag',
+        fallback: true,
+        group: 'plan and run:',
+        describe: 'take partitions out of the table when they are published; --no-detach leaves them there',
+      },
+      {
+        name: 'drop',
+        type: 'flag',
+        fallback: false,
+        group: 'plan and run:',
+        describe: 'remove what is detached and past its grace, after one more full check; wants --confirm=TABLE',
+      },
+      {
+        name: 'grace',
+        type: 'text',
+        unit: 'duration',
+        shown: 'that of the ledger, or 7d',
+        group: 'plan and run:',
+        describe: 'how long a detached partition is kept in the database',
+      },
+      {
+        name: 'file-size',
+        type: 'text',
+        unit: 'bytes',
+        shown: '256mb',
+        group: 'plan and run:',
+        describe: 'about how large a Parquet file becomes',
+      },
+      {
+        name: 'memory',
+        type: 'text',
+        unit: 'bytes',
+        shown: '1gb',
+        group: 'plan and run:',
+        describe: 'what writing Parquet may take',
+      },
+      { ...BETWEEN, group: 'run:' },
+      {
+        name: 'dry-run',
+        alias: 'n',
+        type: 'flag',
+        fallback: false,
+        group: 'run, sweep and adopt:',
+        describe: 'show what would be done and change nothing',
+      },
+      {
+        name: 'deep',
+        type: 'flag',
+        fallback: false,
+        group: 'verify:',
+        describe: 'compare with rows that are still in the database, too',
+      },
+      {
+        name: 'count',
+        type: 'flag',
+        fallback: false,
+        group: 'list:',
+        describe: 'count the rows that tables still hold of archived periods, also where that reads a whole table',
+      },
+      {
+        name: 'age',
+        type: 'text',
+        unit: 'duration',
+        fallback: '24h',
+        group: 'sweep:',
+        describe: 'only files that are older than this',
+      },
+      {
+        name: 'reason',
+        type: 'text',
+        group: 'hold:',
+        describe: 'why these partitions have to stay; archive list shows it',
+      },
+      {
+        name: 'accept-difference',
+        type: 'list',
+        shown: 'none',
+        group: 'adopt:',
+        completes: 'partition',
+        describe: 'a partition whose rows in the database may differ from those in the archive; repeatable',
+      },
+    ],
+    epilogue:
+      'plan shows which partitions are due and how their columns are stored. run writes them to Parquet, reads that back ' +
+      'whole, compares it with what the database says of its own rows, publishes it as one commit of a Delta table, and takes' +
+      ' it out of the table; nothing is dropped before its grace is over, and not without --drop --confirm=TABLE. list shows ' +
+      'what the ledger knows, verify reads archives again, sweep removes files that no archive names, hold keeps partitions ' +
+      'where they are, and release ends that. adopt compares an archive with this database and takes it over, after a ' +
+      'failover, a restore or a move; the database that wrote into it before is refused from then on.\n',
+  },
   shape: 'long',
   doing: 'archiving',
   stores: [

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { BATCH_SIZE, EXCLUDE, PLAN_ONLY, RECURSIVE, RESUME } from '../shared-options.ts'
 
 export type BatchImportOperation = {
   readonly kind: 'batch-import'
@@ -17,7 +18,28 @@ export type BatchImportOperation = {
 
 export const batchImport: Declaration<BatchImportOperation> = {
   kind: 'batch-import',
-  command: 'batch-import',
+  command: {
+    name: 'batch-import',
+    operands: '<path>',
+    group: 'Lakes',
+    summary: 'bring the logs of all tables below a folder',
+    takes: [
+      { name: 'path', operand: true, type: 'text', completes: 'path', describe: 'folder whose tables are imported' },
+      RECURSIVE,
+      {
+        name: 'parallel',
+        alias: 'workers',
+        type: 'number',
+        default: 2,
+        config: 'default',
+        describe: 'tables imported at the same time',
+      },
+      EXCLUDE,
+      BATCH_SIZE,
+      PLAN_ONLY,
+      RESUME,
+    ],
+  },
   shape: 'long',
   doing: 'importing',
   stores: [

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { TABLE } from '../shared-options.ts'
 
 export type ChangesOperation = {
   readonly kind: 'changes'
@@ -10,7 +11,17 @@ export type ChangesOperation = {
 
 export const changes: Declaration<ChangesOperation> = {
   kind: 'changes',
-  command: 'changes',
+  command: {
+    name: 'changes',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'list what happened between two versions',
+    takes: [
+      TABLE,
+      { name: 'from-version', type: 'number', required: true, describe: 'version before the first change' },
+      { name: 'to-version', type: 'number', required: true, describe: 'version of the last change' },
+    ],
+  },
   shape: 'listing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

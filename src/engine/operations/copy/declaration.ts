@@ -3,6 +3,8 @@ import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { ObjectWish } from '../../../model/copy/schema-object.ts'
 import type { CassandraWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
 import type { Declaration } from '../declaration.ts'
+import { CASSANDRA, ENDS, RING, SELECTION, TRACK, WRITING } from './options.ts'
+import { BETWEEN, PLAN_ONLY } from '../shared-options.ts'
 
 export type CopyOperation = {
   readonly kind: 'copy'
@@ -74,7 +76,145 @@ export type CopyOperation = {
 
 export const copy: Declaration<CopyOperation> = {
   kind: 'copy',
-  command: 'copy',
+  command: {
+    name: 'copy',
+    operands: '',
+    group: 'Copies',
+    summary: 'copy tables between databases in proved chunks',
+    takes: [
+      ...ENDS,
+      ...SELECTION,
+      {
+        name: 'with',
+        type: 'list',
+        shown: 'rows, primary keys and NOT NULL only',
+        describe:
+          'what else of a table is made when its rows are there: indexes, constraints (unique, check, foreign keys), defaults, or all; with commas between, repeatable',
+      },
+      {
+        name: 'settings',
+        type: 'text',
+        completes: 'file',
+        describe:
+          'work as the parallel script for Cassandra does, with its migrator_settings.yaml; writes migrator.log too',
+      },
+      {
+        name: 'preset',
+        type: 'choice',
+        choices: ['small', 'medium', 'large', 'unstable', 'auto'],
+        shown: 'medium, where --settings is given',
+        describe: 'settings of the parallel script by the size of the tables; auto looks at it. The file wins over it',
+      },
+      ...RING,
+      ...TRACK,
+      ...CASSANDRA,
+      ...WRITING,
+      {
+        name: 'on-existing',
+        type: 'choice',
+        choices: ['refuse', 'upsert', 'replace-range', 'append'],
+        fallback: 'refuse',
+        config: 'shown',
+        describe:
+          'what becomes of rows that the target holds: refuse to go on, overwrite those of equal key (upsert), remove those in the range of a chunk before it is written, or append to them',
+      },
+      {
+        name: 'accept-lossy',
+        type: 'list',
+        shown: 'none',
+        completes: 'column',
+        describe: 'a column whose type in the target does not hold all of its values; repeatable',
+      },
+      {
+        name: 'decimal',
+        type: 'choice',
+        choices: ['text', 'real'],
+        shown: 'real up to 15 digits, else text',
+        describe:
+          'what decimals become in tables that are made in SQLite and D1: texts, which keep every digit and compare as texts, or real numbers, which keep 15 digits',
+      },
+      {
+        name: 'verify',
+        type: 'choice',
+        choices: ['chunk', 'count', 'none'],
+        default: 'chunk',
+        config: 'default',
+        describe: 'proof of every chunk: number and checksum of its rows (chunk), their number, or none',
+      },
+      {
+        name: 'checkpoint-size',
+        type: 'number',
+        unit: 'rows',
+        shown: 'by the size of the table',
+        describe: 'rows of a chunk',
+      },
+      { name: 'batch-size', type: 'number', unit: 'rows', shown: 'by the target', describe: 'rows written at once' },
+      { name: 'rate', type: 'number', unit: 'rows a second', shown: 'no limit', describe: 'rows a second, at most' },
+      { name: 'part', type: 'text', describe: "i/n: this job's share of the chunks, where n jobs split a copy" },
+      {
+        name: 'max-aside',
+        type: 'number',
+        unit: 'rows',
+        fallback: 1000,
+        config: 'shown',
+        describe: 'rows of a table that may be set aside before it is given up',
+      },
+      { name: 'resume', type: 'flag', default: false, describe: 'go on where a copy stopped; happens without it too' },
+      {
+        name: 'look',
+        type: 'flag',
+        default: true,
+        describe:
+          'count the rows of chunks that earlier runs have proved, on both sides, before the copy says that it is done; --no-look believes them',
+      },
+      {
+        name: 'accept-difference',
+        type: 'list',
+        shown: 'none',
+        completes: 'table',
+        describe:
+          'a table whose chunks of earlier runs may hold the numbers of rows that they hold now; noted with date and name; repeatable',
+      },
+      {
+        name: 'restart',
+        type: 'flag',
+        default: false,
+        describe: 'copy everything again; rows that the target holds stay there',
+      },
+      {
+        name: 'again',
+        type: 'flag',
+        default: false,
+        describe:
+          'compare every chunk that earlier runs have copied on both sides, and write what differs, as diff --fix does; --undo of diff takes it back',
+      },
+      {
+        name: 'delete-extra',
+        type: 'flag',
+        default: false,
+        describe: 'with --again, remove rows that the source has not; more than 1000 of a table want --confirm=TABLE',
+      },
+      {
+        name: 'confirm',
+        type: 'text',
+        shown: 'none',
+        describe: 'name of the table of which more than 1000 rows may be removed',
+      },
+      PLAN_ONLY,
+      { ...BETWEEN, group: 'Options:' },
+      {
+        name: 'zone',
+        type: 'text',
+        group: 'Options:',
+        describe: 'time zone of --between, such as Europe/Berlin; else that of this machine',
+      },
+    ],
+    epilogue:
+      'Where --from or --to is left to the environment, the variables of the resumable migration script count: DATABASE_URL, ' +
+      'CLOUDFLARE_ACCOUNT_ID with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and RESUME_MODE=false for ' +
+      '--restart; rows are then written over those of equal key (--on-existing upsert). Flags win. The token of D1 is ' +
+      'CLOUDFLARE_API_TOKEN.\n',
+  },
   shape: 'long',
   doing: 'copying',
   stores: [

@@ -2,6 +2,7 @@ import type { CodecWish } from '../../../model/copy/codec.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
 import type { Declaration } from '../declaration.ts'
+import { CASSANDRA, ENDS, RING, SELECTION, TRACK, WRITING } from '../copy/options.ts'
 
 export type DiffOperation = {
   readonly kind: 'diff'
@@ -38,7 +39,58 @@ export type DiffOperation = {
 
 export const diff: Declaration<DiffOperation> = {
   kind: 'diff',
-  command: 'diff',
+  command: {
+    name: 'diff',
+    operands: '',
+    group: 'Copies',
+    summary: 'name the rows in which tables differ, or fix them',
+    takes: [
+      ...ENDS,
+      ...SELECTION,
+      ...RING,
+      ...TRACK,
+      ...CASSANDRA,
+      ...WRITING,
+      {
+        name: 'limit',
+        type: 'number',
+        default: 100,
+        config: 'default',
+        describe: 'differences to name of each table; all are counted',
+      },
+      {
+        name: 'fix',
+        type: 'flag',
+        default: false,
+        describe: 'make the target hold what the source holds; what it held before is kept for --undo',
+      },
+      {
+        name: 'delete-extra',
+        type: 'flag',
+        default: false,
+        describe: 'with --fix: remove rows that the source has not',
+      },
+      {
+        name: 'fix-counters',
+        type: 'flag',
+        default: false,
+        describe: 'with --fix: count up rows of counters that the target has not',
+      },
+      {
+        name: 'overwrite-newer',
+        type: 'flag',
+        default: false,
+        describe: 'with --fix: write over values that were written later in the target than in the source',
+      },
+      {
+        name: 'undo',
+        type: 'text',
+        completes: 'run',
+        describe:
+          'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
+      },
+    ],
+  },
   shape: 'long',
   doing: 'comparing',
   stores: [

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { EXCLUDE, RECURSIVE } from '../shared-options.ts'
 
 export type DiscoverOperation = {
   readonly kind: 'discover'
@@ -9,7 +10,30 @@ export type DiscoverOperation = {
 
 export const discover: Declaration<DiscoverOperation> = {
   kind: 'discover',
-  command: 'discover',
+  command: {
+    name: 'discover',
+    operands: '<path>',
+    group: 'Lakes',
+    summary: 'find Delta tables below a folder, or tables by URL',
+    takes: [
+      {
+        name: 'path',
+        operand: true,
+        type: 'text',
+        completes: 'path',
+        describe: 'folder to look in, or URL of a bucket or a database',
+      },
+      RECURSIVE,
+      EXCLUDE,
+      {
+        name: 'tables',
+        type: 'list',
+        shown: 'all',
+        completes: 'table',
+        describe: "of a database: only tables of these names or patterns, such as 'public.*'; repeatable",
+      },
+    ],
+  },
   shape: 'listing',
   stores: [{ field: 'path', family: 'lake', access: 'read', end: 'source' }],
   about: 'path',

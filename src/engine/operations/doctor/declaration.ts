@@ -4,7 +4,21 @@ export type DoctorOperation = { readonly kind: 'doctor'; readonly catalog?: stri
 
 export const doctor: Declaration<DoctorOperation> = {
   kind: 'doctor',
-  command: 'doctor',
+  command: {
+    name: 'doctor',
+    operands: '[path]',
+    group: 'Operate',
+    summary: 'say what is wrong with a setup, and what to do',
+    takes: [
+      {
+        name: 'path',
+        operand: true,
+        type: 'text',
+        completes: 'path',
+        describe: 'a lake or a table to look at too; or the URL of a database, such as d1://ACCOUNT/DATABASE',
+      },
+    ],
+  },
   shape: 'listing',
   stores: [
     { field: 'path', family: 'lake', access: 'read', end: 'source' },

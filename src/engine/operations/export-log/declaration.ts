@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { TABLE } from '../shared-options.ts'
 
 /**
  * Checkpoints of an exported log: none; that of the version where the catalog begins, without which its commits cannot be read;
@@ -17,7 +18,29 @@ export type ExportLogOperation = {
 
 export const exportLog: Declaration<ExportLogOperation> = {
   kind: 'export-log',
-  command: 'export-log',
+  command: {
+    name: 'export-log',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'write the log of a table again from the catalog',
+    takes: [
+      TABLE,
+      {
+        name: 'to',
+        type: 'text',
+        required: true,
+        completes: 'folder',
+        describe: 'folder that gets the _delta_log; must not hold one',
+      },
+      {
+        name: 'checkpoint',
+        type: 'choice',
+        choices: ['none', 'base', 'latest'],
+        describe:
+          'checkpoints to write: none, base (of the version where the catalog begins, if that is not 0) or latest (base, and one of the latest version); base by default',
+      },
+    ],
+  },
   shape: 'lines',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

@@ -1,5 +1,6 @@
 import type { AsOf } from '../../as-of.ts'
 import type { Declaration } from '../declaration.ts'
+import { AS_OF, TABLE } from '../shared-options.ts'
 
 export type FilesOperation = {
   readonly kind: 'files'
@@ -12,7 +13,18 @@ export type FilesOperation = {
 
 export const files: Declaration<FilesOperation> = {
   kind: 'files',
-  command: 'files',
+  command: {
+    name: 'files',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'list the active files of a version, with filters',
+    takes: [
+      TABLE,
+      ...AS_OF,
+      { name: 'where', type: 'text', describe: `predicate, such as "region = 'eu' AND id > 100"` },
+      { name: 'limit', type: 'number', describe: 'files to list; else all' },
+    ],
+  },
   shape: 'listing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

@@ -1,5 +1,6 @@
 import type { AsOf } from '../../as-of.ts'
 import type { Declaration } from '../declaration.ts'
+import { AS_OF, TABLE } from '../shared-options.ts'
 
 export type FsckOperation = {
   readonly kind: 'fsck'
@@ -20,7 +21,26 @@ export type FsckOperation = {
 
 export const fsck: Declaration<FsckOperation> = {
   kind: 'fsck',
-  command: 'fsck',
+  command: {
+    name: 'fsck',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'check data files and vectors against the log',
+    takes: [
+      TABLE,
+      ...AS_OF,
+      { name: 'deep', type: 'flag', default: false, describe: 'read all rows back, and check page checksums' },
+      { name: 'sample', type: 'number', describe: 'open only so many files; all are listed, and all vectors read' },
+      { name: 'seed', type: 'text', default: '0', describe: 'the same seed opens the same files' },
+      { name: 'since', type: 'number', describe: 'only files added after this version' },
+      {
+        name: 'outside',
+        type: 'flag',
+        default: false,
+        describe: 'look at files outside the table folder too, as shallow clones have them',
+      },
+    ],
+  },
   shape: 'lines',
   doing: 'checking files',
   stores: [

@@ -12,7 +12,23 @@ export type GrantsOperation = {
 
 export const grants: Declaration<GrantsOperation> = {
   kind: 'grants',
-  command: 'grants',
+  command: {
+    name: 'grants',
+    operands: '',
+    group: 'Operate',
+    summary: 'print the rights that a login needs, or give them',
+    takes: [
+      {
+        name: 'role',
+        type: 'choice',
+        choices: ['reader', 'importer', 'admin'],
+        required: true,
+        describe: 'reader (asks), importer (writes rows) or admin (makes and upgrades the catalog)',
+      },
+      { name: 'to', type: 'text', required: true, describe: 'role or user that gets the rights; name@host for MySQL' },
+      { name: 'apply', type: 'flag', default: false, describe: 'run the statements too, and not only print them' },
+    ],
+  },
   shape: 'answer',
   stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],
   events: ['statement', 'log'],

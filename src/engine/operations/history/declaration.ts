@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { TABLE } from '../shared-options.ts'
 
 export type HistoryOperation = {
   readonly kind: 'history'
@@ -9,7 +10,13 @@ export type HistoryOperation = {
 
 export const history: Declaration<HistoryOperation> = {
   kind: 'history',
-  command: 'history',
+  command: {
+    name: 'history',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'list the commits of a table, newest first',
+    takes: [TABLE, { name: 'limit', type: 'number', default: 20, config: 'default', describe: 'commits to list' }],
+  },
   shape: 'listing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { BATCH_SIZE, PLAN_ONLY, RESUME } from '../shared-options.ts'
 
 export type ImportOperation = {
   readonly kind: 'import'
@@ -17,7 +18,43 @@ export type ImportOperation = {
 
 export const importOne: Declaration<ImportOperation> = {
   kind: 'import',
-  command: 'import',
+  command: {
+    name: 'import',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: "bring one table's log into the SQL catalog",
+    takes: [
+      {
+        name: 'table',
+        operand: true,
+        type: 'text',
+        completes: 'delta table',
+        describe: 'path with a _delta_log below it',
+      },
+      {
+        name: 'table-id',
+        type: 'text',
+        completes: 'catalog table',
+        describe: 'name in the catalog; else the folder name and 8 hex digits',
+      },
+      BATCH_SIZE,
+      PLAN_ONLY,
+      RESUME,
+      {
+        name: 'allow-refused',
+        type: 'flag',
+        default: false,
+        describe: 'import a table with features we cannot read, marked as refused',
+      },
+      {
+        name: 'wait',
+        type: 'text',
+        unit: 'duration',
+        default: '0s',
+        describe: 'how long to wait for another import of this table',
+      },
+    ],
+  },
   shape: 'long',
   doing: 'importing',
   stores: [

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { TABLE } from '../shared-options.ts'
 
 export type IndexOperation = {
   readonly kind: 'index'
@@ -12,7 +13,23 @@ export type IndexOperation = {
 
 export const indexColumns: Declaration<IndexOperation> = {
   kind: 'index',
-  command: 'index',
+  command: {
+    name: 'index',
+    operands: '<table> <column..>',
+    group: 'Lakes',
+    summary: 'prepare columns for conditions over many files',
+    takes: [
+      TABLE,
+      {
+        name: 'column',
+        operand: true,
+        type: 'list',
+        completes: 'column',
+        describe: 'columns that conditions ask about; a.b for a field',
+      },
+      { name: 'drop', type: 'flag', default: false, describe: 'take the ranges of these columns away' },
+    ],
+  },
   shape: 'lines',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

@@ -8,7 +8,13 @@ export type MigrationStatusOperation = {
 
 export const migrationStatus: Declaration<MigrationStatusOperation> = {
   kind: 'migration-status',
-  command: 'migration-status',
+  command: {
+    name: 'migration-status',
+    operands: '',
+    group: 'Operate',
+    summary: 'list the imports of a catalog and how far they are',
+    takes: [{ name: 'table-id', type: 'text', completes: 'catalog table', describe: 'only this table' }],
+  },
   shape: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   events: ['run', 'log'],

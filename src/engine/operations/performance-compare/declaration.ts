@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { TABLE } from '../shared-options.ts'
 
 export type CompareOperation = {
   readonly kind: 'performance-compare'
@@ -14,7 +15,37 @@ export type CompareOperation = {
 
 export const performanceCompare: Declaration<CompareOperation> = {
   kind: 'performance-compare',
-  command: 'performance-compare',
+  command: {
+    name: 'performance-compare',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'ask files and SQL the same questions, with times',
+    takes: [
+      TABLE,
+      {
+        name: 'runs',
+        type: 'number',
+        default: 7,
+        config: 'default',
+        describe: 'times each question is asked on either side',
+      },
+      { name: 'question', type: 'list', shown: 'all', describe: 'ask only this one; repeatable' },
+      {
+        name: 'cold',
+        type: 'flag',
+        default: true,
+        describe: 'ask once in a fresh process too; --no-cold leaves that out',
+      },
+      {
+        name: 'simulate-latency',
+        type: 'text',
+        unit: 'duration',
+        describe:
+          'make the lake and a database server this round trip further away, by a proxy on the way to them; such as 30ms',
+      },
+      { name: 'report', type: 'text', completes: 'file', describe: 'write the answers to this Markdown file' },
+    ],
+  },
   shape: 'long',
   doing: 'comparing',
   stores: [

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { ALL_TABLES, TABLE, WOULD_GO } from '../shared-options.ts'
 
 export type PruneOperation = {
   readonly kind: 'prune'
@@ -12,7 +13,24 @@ export type PruneOperation = {
 
 export const prune: Declaration<PruneOperation> = {
   kind: 'prune',
-  command: 'prune',
+  command: {
+    name: 'prune',
+    operands: '[table]',
+    group: 'Lakes',
+    summary: 'give up old versions of tables in the catalog',
+    takes: [
+      TABLE,
+      ALL_TABLES,
+      { name: 'keep-versions', type: 'number', describe: 'keep this many versions of each table' },
+      {
+        name: 'older-than',
+        type: 'text',
+        unit: 'duration',
+        describe: 'give up what was replaced longer ago than 30d, 12h',
+      },
+      WOULD_GO,
+    ],
+  },
   shape: 'lines',
   stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],
   about: 'tables',

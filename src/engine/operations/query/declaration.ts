@@ -1,5 +1,6 @@
 import type { RowFormat } from '../../row-format.ts'
 import type { Declaration } from '../declaration.ts'
+import { ROWS } from '../shared-options.ts'
 
 /** One statement over what is in the source and what is in its archives. */
 export type QueryOperation = {
@@ -14,7 +15,34 @@ export type QueryOperation = {
 
 export const query: Declaration<QueryOperation> = {
   kind: 'query',
-  command: 'query',
+  command: {
+    name: 'query',
+    operands: '<table> <query>',
+    group: 'Archive',
+    summary: 'ask a table and its archive in SQL as one',
+    takes: [
+      {
+        name: 'table',
+        operand: true,
+        type: 'text',
+        completes: 'table',
+        describe: 'table of the database; the query calls it by this name',
+      },
+      {
+        name: 'query',
+        operand: true,
+        type: 'text',
+        describe: 'one query in the SQL of DuckDB, in quotes; conditions on the time column keep it to few partitions',
+      },
+      {
+        name: 'from',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of the database, which knows where the archive is; else the config file or $DATABASE_URL',
+      },
+      ...ROWS,
+    ],
+  },
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'table',

@@ -14,7 +14,50 @@ export type RestoreOperation = {
 
 export const restore: Declaration<RestoreOperation> = {
   kind: 'restore',
-  command: 'restore',
+  command: {
+    name: 'restore',
+    operands: '',
+    group: 'Archive',
+    summary: 'bring archived partitions back into their table',
+    takes: [
+      {
+        name: 'from',
+        type: 'text',
+        group: 'Options:',
+        completes: 'database',
+        describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
+      },
+      {
+        name: 'table',
+        type: 'list',
+        shown: 'none',
+        group: 'Options:',
+        completes: 'table',
+        describe: 'the table that partitions were taken from',
+      },
+      {
+        name: 'partition',
+        type: 'list',
+        shown: 'none',
+        group: 'Options:',
+        completes: 'partition',
+        describe: 'the partition to bring back, by its label or name, such as Q2-FY21; repeatable',
+      },
+      {
+        name: 'dry-run',
+        alias: 'n',
+        type: 'flag',
+        default: false,
+        describe: 'compare, show what would come back, and change nothing',
+      },
+      {
+        name: 'as-changed',
+        type: 'flag',
+        default: false,
+        describe: 'rows that have changed in the database since they were archived count as they are now',
+      },
+    ],
+  },
   shape: 'long',
   doing: 'restoring',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { ENDS } from '../copy/options.ts'
 
 export type RetryQuarantineOperation = {
   readonly kind: 'retry-quarantine'
@@ -13,7 +14,23 @@ export type RetryQuarantineOperation = {
 
 export const retryQuarantine: Declaration<RetryQuarantineOperation> = {
   kind: 'retry-quarantine',
-  command: 'retry-quarantine',
+  command: {
+    name: 'retry-quarantine',
+    operands: '[run]',
+    group: 'Copies',
+    summary: 'copy rows again that were set aside',
+    takes: [
+      {
+        name: 'run',
+        operand: true,
+        type: 'text',
+        completes: 'run',
+        describe: 'rows that this run set aside; else all that wait',
+      },
+      ...ENDS,
+      { name: 'table', type: 'text', completes: 'table', describe: 'only rows of this table of the target' },
+    ],
+  },
   shape: 'lines',
   doing: 'trying set aside rows',
   stores: [

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { CHECK_FILES, TABLE, WOULD_GO } from '../shared-options.ts'
 
 /** Which data files are looked for before a table may go. */
 export type CheckFiles = 'none' | 'sample' | 'all'
@@ -14,7 +15,18 @@ export type RollbackOperation = {
 
 export const rollback: Declaration<RollbackOperation> = {
   kind: 'rollback',
-  command: 'rollback',
+  command: {
+    name: 'rollback',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'take a table out of the catalog, and not its log',
+    takes: [
+      TABLE,
+      { name: 'confirm', type: 'text', describe: 'the name of the table, instead of being asked' },
+      WOULD_GO,
+      CHECK_FILES,
+    ],
+  },
   shape: 'lines',
   doing: 'rolling back',
   stores: [

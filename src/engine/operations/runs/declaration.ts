@@ -4,7 +4,33 @@ export type RunsOperation = { readonly kind: 'runs'; readonly catalog: string; r
 
 export const runs: Declaration<RunsOperation> = {
   kind: 'runs',
-  command: 'runs',
+  command: {
+    name: 'runs',
+    operands: '',
+    group: 'Operate',
+    summary: 'list what ran on a catalog, or into a database',
+    takes: [
+      {
+        name: 'to',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of a database that copies went into: list those, by its ledger',
+      },
+      {
+        name: 'run',
+        type: 'text',
+        completes: 'run',
+        describe: 'with --to: the chunks of this run, failed ones first, with their tokens and errors',
+      },
+      {
+        name: 'limit',
+        type: 'number',
+        default: 20,
+        config: 'default',
+        describe: 'runs to list, newest first, or chunks',
+      },
+    ],
+  },
   shape: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   events: ['run', 'log'],

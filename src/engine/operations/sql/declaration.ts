@@ -1,5 +1,6 @@
 import type { RowFormat } from '../../row-format.ts'
 import type { Declaration } from '../declaration.ts'
+import { ROWS } from '../shared-options.ts'
 
 export type SqlOperation = {
   readonly kind: 'sql'
@@ -14,7 +15,16 @@ export type SqlOperation = {
 
 export const sql: Declaration<SqlOperation> = {
   kind: 'sql',
-  command: 'sql',
+  command: {
+    name: 'sql',
+    operands: '<query>',
+    group: 'Operate',
+    summary: 'ask the catalog in SQL; nothing can be changed',
+    takes: [
+      { name: 'query', operand: true, type: 'text', describe: 'one query in the SQL of the catalog, in quotes' },
+      ...ROWS,
+    ],
+  },
   shape: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   rows: 'format',

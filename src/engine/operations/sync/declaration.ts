@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { ALL_TABLES, BATCH_SIZE } from '../shared-options.ts'
 
 export type SyncOperation = {
   readonly kind: 'sync'
@@ -15,7 +16,39 @@ export type SyncOperation = {
 
 export const sync: Declaration<SyncOperation> = {
   kind: 'sync',
-  command: 'sync',
+  command: {
+    name: 'sync',
+    operands: '[table..]',
+    group: 'Lakes',
+    summary: 'bring what is new in the logs of imported tables',
+    takes: [
+      {
+        name: 'table',
+        operand: true,
+        type: 'list',
+        completes: 'delta table',
+        describe: 'paths with a _delta_log below them, or table ids of the catalog',
+      },
+      ALL_TABLES,
+      { name: 'watch', type: 'flag', default: false, describe: 'go on until stopped, and bring commits as they come' },
+      {
+        name: 'interval',
+        type: 'text',
+        unit: 'duration',
+        default: '30s',
+        describe: 'how often to look, where the system does not tell of changes',
+      },
+      {
+        name: 'parallel',
+        alias: 'workers',
+        type: 'number',
+        default: 2,
+        config: 'default',
+        describe: 'tables brought at the same time',
+      },
+      BATCH_SIZE,
+    ],
+  },
   shape: 'lines',
   stores: [
     { field: 'tables', family: 'table', access: 'read' },

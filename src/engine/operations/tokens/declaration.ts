@@ -15,7 +15,40 @@ export type TokensOperation = {
 
 export const tokens: Declaration<TokensOperation> = {
   kind: 'tokens',
-  command: 'tokens',
+  command: {
+    name: 'tokens',
+    operands: '<table..>',
+    group: 'Copies',
+    summary: 'show how rows lie on the ring of a Cassandra table',
+    takes: [
+      {
+        name: 'table',
+        operand: true,
+        type: 'list',
+        completes: 'table',
+        describe: "a table or a pattern, such as 'shop.*'",
+      },
+      {
+        name: 'from',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of the database, such as cassandra://host/keyspace; else the config file',
+      },
+      { name: 'splits', type: 'number', default: 64, describe: 'equal parts of the ring that are told apart' },
+      {
+        name: 'sample',
+        type: 'number',
+        default: 256,
+        describe: 'windows of some hundred rows that are read, at least one in each part',
+      },
+      {
+        name: 'seed',
+        type: 'text',
+        default: 'sluice',
+        describe: 'where the windows lie; the same seed reads the same ones',
+      },
+    ],
+  },
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { TABLE } from '../shared-options.ts'
 
 export type ValidateOperation = {
   readonly kind: 'validate'
@@ -13,7 +14,22 @@ export type ValidateOperation = {
 
 export const validate: Declaration<ValidateOperation> = {
   kind: 'validate',
-  command: 'validate',
+  command: {
+    name: 'validate',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'prove that the catalog says what the log says',
+    takes: [
+      TABLE,
+      {
+        name: 'samples',
+        type: 'number',
+        shown: '4 versions, all checkpoints',
+        config: 'default',
+        describe: 'older versions to check beside the latest, and checkpoints at most',
+      },
+    ],
+  },
   shape: 'long',
   doing: 'validating',
   stores: [

@@ -1,0 +1,61 @@
+/** From options as they are declared to what yargs reads and prints. */
+import type { Argv, Options } from 'yargs'
+import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
+import type { ConfigDefaults } from './config.ts'
+
+/** Declares what a command takes, with the defaults of the config file. */
+export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults): void {
+  for (const option of command.takes) {
+    if (option.operand === true) declareOperand(yargs, option)
+    else yargs.option(option.name, flagOf(option, defaults))
+  }
+  if (command.epilogue !== undefined) yargs.epilogue(command.epilogue)
+}
+
+function declareOperand(yargs: Argv, { name, type, describe }: Option): void {
+  yargs.positional(name, { type: 'string', ...(type === 'list' ? { array: true } : {}), describe })
+}
+
+function flagOf(option: Option, defaults: ConfigDefaults): Options {
+  const { alias, group, required, hidden, describe } = option
+  const configured = option.config === undefined ? undefined : configuredFor(option.name, defaults)
+  const own = option.type === 'list' ? [] : option.default
+  const value = option.config === 'default' ? (configured ?? own) : own
+  const words = shownDefault(option, configured)
+  return {
+    ...OF_TYPE[option.type],
+    ...(option.type === 'choice' ? { choices: option.choices ?? [] } : {}),
+    ...(alias === undefined ? {} : { alias }),
+    ...(group === undefined ? {} : { group }),
+    ...(value === undefined ? {} : { default: value }),
+    ...(words === undefined ? {} : { defaultDescription: words }),
+    ...(required === true ? { demandOption: true } : {}),
+    ...(hidden === true ? { hidden: true } : { describe }),
+  }
+}
+
+/** A list takes one word each time, or it would swallow what stands behind it. */
+const OF_TYPE: Readonly<Record<Option['type'], Options>> = {
+  text: { type: 'string', requiresArg: true },
+  number: { type: 'number', requiresArg: true },
+  flag: { type: 'boolean' },
+  choice: { requiresArg: true },
+  list: { array: true, string: true, nargs: 1, requiresArg: true },
+}
+
+/** What the help says of the default, where yargs does not know it. */
+function shownDefault({ type, config, fallback, shown }: Option, configured: unknown): string | undefined {
+  if (configured !== undefined) {
+    if (Array.isArray(configured) && type === 'list') return configured.join(', ')
+    if (config === 'shown') return String(configured)
+  }
+  return shown ?? (fallback === undefined ? undefined : String(fallback))
+}
+
+function configuredFor(
+  name: string,
+  defaults: ConfigDefaults,
+): string | number | boolean | readonly string[] | undefined {
+  const value = Object.entries(defaults).find(([key]) => key === name)?.[1]
+  return typeof value === 'object' && !Array.isArray(value) ? undefined : value
+}

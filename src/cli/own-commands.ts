@@ -1,0 +1,49 @@
+/** Commands of the command line itself, which start no operation of their own. */
+import type { CommandDeclaration } from '../engine/operations/option.ts'
+
+export const OWN_COMMANDS: readonly CommandDeclaration[] = [
+  {
+    name: 'ctl',
+    operands: '[run] [setting..]',
+    group: 'Copies',
+    summary: 'look at running copies, or steer one',
+    takes: [
+      {
+        name: 'run',
+        operand: true,
+        type: 'text',
+        completes: 'run',
+        describe: 'id of a run on this machine; else all that go on are listed',
+      },
+      {
+        name: 'setting',
+        operand: true,
+        type: 'list',
+        describe:
+          'workers N, rate N, pause, resume, stop; pause, resume, skip, retry with TABLE or TABLE/CHUNK; without one the run says how it does',
+      },
+    ],
+  },
+  {
+    name: 'demo',
+    operands: '[path]',
+    group: 'Operate',
+    summary: 'import, prove and compare a small lake, or yours',
+    takes: [
+      {
+        name: 'path',
+        operand: true,
+        type: 'text',
+        completes: 'path',
+        describe: 'a lake of your own; else the small one that comes along',
+      },
+      {
+        name: 'dir',
+        type: 'text',
+        default: './sluice-demo',
+        completes: 'folder',
+        describe: 'folder that gets the catalog',
+      },
+    ],
+  },
+]

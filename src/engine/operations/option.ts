@@ -1,0 +1,57 @@
+/** What a command takes, as data: its flags, its help, the forms of the UI and what completes a word are made from it. */
+
+export const GROUPS = ['Lakes', 'Copies', 'Lifecycle', 'Archive', 'Operate'] as const
+export type CommandGroup = (typeof GROUPS)[number]
+
+/** What can stand where a value is wanted. `file`, `folder`: of this machine. `delta table`: a path with a log, or an id of the catalog. */
+export type Completes =
+  | 'file'
+  | 'folder'
+  | 'folder or bucket'
+  | 'path'
+  | 'database'
+  | 'delta table'
+  | 'catalog table'
+  | 'table'
+  | 'column'
+  | 'partition'
+  | 'run'
+
+export type Option = {
+  /** Without dashes; of an operand the name between its brackets. */
+  readonly name: string
+  /** A word without a flag in front of it. */
+  readonly operand?: true
+  readonly alias?: string
+  /** `list`: may be repeated, and takes one word each time. */
+  readonly type: 'text' | 'number' | 'flag' | 'choice' | 'list'
+  /** What a value counts, or how a text is read: `duration` like 90s or 30d, `bytes` like 64MB. */
+  readonly unit?: 'duration' | 'bytes' | 'rows' | 'rows a second' | 'seconds' | 'percent'
+  readonly choices?: readonly string[]
+  readonly default?: string | number | boolean
+  /** What counts where neither flag nor config file says anything, of an option that is told apart from one that is given. */
+  readonly fallback?: string | number | boolean
+  /** The same in words, where it is no one value. */
+  readonly shown?: string
+  /** The config file may say it under the same name: as the default, or, where the command reads that itself, `shown` in the help only. */
+  readonly config?: 'default' | 'shown'
+  readonly required?: true
+  /** Heading in the help. */
+  readonly group?: string
+  readonly hidden?: true
+  readonly completes?: Completes
+  readonly describe: string
+}
+
+export type CommandDeclaration = {
+  readonly name: string
+  /** What stands behind the name, in the words of yargs: `<table>`, `[path]`. */
+  readonly operands: string
+  readonly group: CommandGroup
+  /** One line of `sluice --help`. */
+  readonly summary: string
+  /** In the order of the help. */
+  readonly takes: readonly Option[]
+  /** Below the options. */
+  readonly epilogue?: string
+}

@@ -1,0 +1,108 @@
+/** Options that several commands take. */
+import type { Option } from './option.ts'
+
+/** A table with a log. */
+export const TABLE: Option = {
+  name: 'table',
+  operand: true,
+  type: 'text',
+  completes: 'delta table',
+  describe: 'path with a _delta_log below it, or a table id of the catalog',
+}
+
+/** A list that takes one word each time, or it would swallow the path behind it. */
+export const EXCLUDE: Option = {
+  name: 'exclude',
+  type: 'list',
+  shown: 'none',
+  config: 'default',
+  describe: 'leave out paths holding this word, or fitting this glob; repeatable',
+}
+
+/** How deep a lake is looked at. */
+export const RECURSIVE: Option = {
+  name: 'recursive',
+  alias: 'r',
+  type: 'flag',
+  default: false,
+  describe: 'look in folders below too',
+}
+
+/** Of what writes actions into a catalog. */
+export const BATCH_SIZE: Option = {
+  name: 'batch-size',
+  type: 'number',
+  default: 10_000,
+  config: 'default',
+  describe: 'actions written in one transaction',
+}
+
+/** Of what shows a plan. */
+export const PLAN_ONLY: Option = {
+  name: 'dry-run',
+  alias: 'n',
+  type: 'flag',
+  default: false,
+  describe: 'show the plan and change nothing',
+}
+
+/** Of what takes something away. */
+export const WOULD_GO: Option = {
+  name: 'dry-run',
+  alias: 'n',
+  type: 'flag',
+  default: false,
+  describe: 'say what would go and change nothing',
+}
+
+/** Of imports. */
+export const RESUME: Option = {
+  name: 'resume',
+  type: 'flag',
+  default: false,
+  describe: 'go on where an import stopped; happens without it too',
+}
+
+/** Instead of naming tables. */
+export const ALL_TABLES: Option = { name: 'all', type: 'flag', default: false, describe: 'every table of the catalog' }
+
+/** Which data files are looked for. */
+export const CHECK_FILES: Option = {
+  name: 'check-files',
+  type: 'choice',
+  choices: ['none', 'sample', 'all'],
+  default: 'sample',
+  config: 'default',
+  describe: 'which data files must still be there',
+}
+
+/** Which state of a table is meant. */
+export const AS_OF: readonly Option[] = [
+  { name: 'version', type: 'number', describe: 'files of this version' },
+  { name: 'timestamp', type: 'text', describe: 'files as of this ISO date or time; UTC unless it names a zone' },
+]
+
+/** Of what answers with rows of a query. */
+export const ROWS: readonly Option[] = [
+  { name: 'limit', type: 'number', unit: 'rows', default: 1000, describe: 'rows to give' },
+  {
+    name: 'format',
+    type: 'choice',
+    choices: ['table', 'csv', 'json'],
+    default: 'table',
+    describe: 'how rows are written; json is one object a row',
+  },
+  {
+    name: 'timeout',
+    type: 'text',
+    unit: 'duration',
+    describe: 'cancel the query after this time, such as 30s; else never',
+  },
+]
+
+/** Hours of the day that a run keeps to, beside a zone. */
+export const BETWEEN: Option = {
+  name: 'between',
+  type: 'text',
+  describe: 'hours of the day to work in, such as 22:00-05:00; outside of them nothing begins, and the run waits',
+}
