@@ -3,6 +3,9 @@ import type { Argv, Options } from 'yargs'
 import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
 import type { ConfigDefaults } from './config.ts'
 
+/** What the config file says of an option. */
+type Configured = string | number | boolean | string[] | undefined
+
 /** Declares what a command takes, with the defaults of the config file. */
 export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults): void {
   for (const option of command.takes) {
@@ -44,18 +47,14 @@ const OF_TYPE: Readonly<Record<Option['type'], Options>> = {
 }
 
 /** What the help says of the default, where yargs does not know it. */
-function shownDefault({ type, config, fallback, shown }: Option, configured: unknown): string | undefined {
-  if (configured !== undefined) {
-    if (Array.isArray(configured) && type === 'list') return configured.join(', ')
-    if (config === 'shown') return String(configured)
-  }
-  return shown ?? (fallback === undefined ? undefined : String(fallback))
+function shownDefault({ type, config, fallback, shown }: Option, configured: Configured): string | undefined {
+  if (Array.isArray(configured)) {
+    if (type === 'list') return configured.join(', ')
+  } else if (configured !== undefined && config === 'shown') return `${configured}`
+  return shown ?? (fallback === undefined ? undefined : `${fallback}`)
 }
 
-function configuredFor(
-  name: string,
-  defaults: ConfigDefaults,
-): string | number | boolean | readonly string[] | undefined {
+function configuredFor(name: string, defaults: ConfigDefaults): Configured {
   const value = Object.entries(defaults).find(([key]) => key === name)?.[1]
   return typeof value === 'object' && !Array.isArray(value) ? undefined : value
 }
