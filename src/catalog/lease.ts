@@ -31,7 +31,7 @@ import { OWNERS_VERSION } from './migration-5.ts'
  */
 export const LEASE_MS = 60_000
 /** How often an owner at work says so, ms. */
-export const RENEW_MS = 15_000
+const RENEW_MS = 15_000
 
 const COLUMNS: LeaseColumns = { ...LEASE_COLUMNS, until: 'expires_at' }
 const OWNER = ownerColumns(COLUMNS)
@@ -156,7 +156,7 @@ export async function renewLease(transaction: SqlTransaction, lease: Lease, nowM
  * Keeps a lease alive between the transactions that prove it, and its session lock through a restart of the server. Never rejects: that the lease
  * is lost is found out, and acted on, by the next transaction.
  */
-export async function keepLease(database: SqlDatabase, lease: Lease): Promise<void> {
+async function keepLease(database: SqlDatabase, lease: Lease): Promise<void> {
   try {
     const now = await database.now()
     await database.write((transaction) => renewLease(transaction, lease, now), REPEATABLE)
@@ -184,7 +184,7 @@ export async function releaseLease(database: SqlDatabase, lease: Lease): Promise
   }
 }
 
-/** Keeps a lease alive while its owner works, see `keepLease`. @returns the timer, to be cleared when the lease is given back */
+/** Keeps a lease alive while its owner works. @returns the timer, to be cleared when the lease is given back */
 export function beatOfLease(database: SqlDatabase, lease: Lease): NodeJS.Timeout {
   return beat(RENEW_MS, () => keepLease(database, lease))
 }

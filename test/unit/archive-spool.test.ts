@@ -12,15 +12,21 @@ test('what killed programs have spooled is removed; what belongs to living ones,
     .basename(await makeSpool(root))
     .replace(`${process.pid}-`, '@')
     .split('@')[0]
+  const [host] = /^sluice-archive-[0-9a-f]{8}-/.exec(ours ?? '') ?? []
+  const [other, forgotten, old] = [`${host}00000000-${dead}-c`, `${host}00000000-${dead}-f`, `${host}${dead}-o`]
   const kept = [`${ours}${process.pid}-a`, `sluice-archive-00000000-${dead}-c`, 'sluice-archive-x', 'other']
-  for (const name of [...kept, `${ours}${dead}-b`]) {
+  // Of another container of this name, which may live, unless nothing has become of it for long.
+  if (process.platform === 'linux') kept.push(other)
+  for (const name of [...kept, `${ours}${dead}-b`, old, forgotten]) {
     fs.mkdirSync(path.join(root, name))
     fs.writeFileSync(path.join(root, name, 'file'), 'x')
   }
+  const long = new Date(Date.now() - 30 * 86_400_000)
+  fs.utimesSync(path.join(root, forgotten), long, long)
   await makeSpool(root)
   const there = fs.readdirSync(root)
   expect(there).toEqual(expect.arrayContaining(kept))
   expect(there).toHaveLength(kept.length + 2)
-  expect(there).not.toContain(`${ours}${dead}-b`)
+  for (const gone of [`${ours}${dead}-b`, old, forgotten]) expect(there).not.toContain(gone)
   fs.rmSync(root, { recursive: true })
 })
