@@ -1,4 +1,5 @@
 /** Which dialect goes with which database. */
+import { SluiceError } from '../shared/errors.ts'
 import type { SqlDialect, SqlReader } from '../stores/port.ts'
 import type { CatalogDialect } from './dialect-port.ts'
 import { duckdbDialect } from './duckdb/dialect.ts'
@@ -6,13 +7,16 @@ import { mysqlDialect } from './mysql/dialect.ts'
 import { postgresqlDialect } from './postgresql/dialect.ts'
 import { sqliteDialect } from './sqlite/dialect.ts'
 
-const DIALECTS: Readonly<Record<SqlDialect, CatalogDialect>> = {
+const DIALECTS: Readonly<Partial<Record<SqlDialect, CatalogDialect>>> = {
   sqlite: sqliteDialect,
   postgresql: postgresqlDialect,
   mysql: mysqlDialect,
   duckdb: duckdbDialect,
 }
 
-export function dialectOf(reader: Pick<SqlReader, 'dialect'>): CatalogDialect {
-  return DIALECTS[reader.dialect]
+/** @throws SluiceError INTERNAL for a database that holds no catalogs, which its declaration says before it is opened */
+export function dialectOf({ dialect }: Pick<SqlReader, 'dialect'>): CatalogDialect {
+  const found = DIALECTS[dialect]
+  if (found === undefined) throw new SluiceError('INTERNAL', `no catalog is written for ${dialect}`)
+  return found
 }

@@ -1,5 +1,4 @@
 /** What differs between the databases that a ledger can live in. Everything else of it is SQL that all of them understand. */
-import type { SqlDialect } from './port.ts'
 
 export type LedgerDialect = {
   /** Milliseconds since the epoch by the clock of the database, at the moment of the statement. */
@@ -30,7 +29,7 @@ export type LedgerDialect = {
 
 const marks = (many: number): string => Array.from({ length: many }, () => '?').join(', ')
 
-const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
+const DIALECTS = {
   postgresql: {
     now: 'CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)',
     types: {
@@ -114,7 +113,10 @@ const DIALECTS: Readonly<Record<SqlDialect, LedgerDialect>> = {
     columnsOfAll: (tables) => `SELECT lower(table_name), column_name FROM information_schema.columns
       WHERE table_schema = current_schema() AND lower(table_name) IN (${marks(tables)})`,
   },
-}
+} satisfies Readonly<Record<string, LedgerDialect>>
+
+/** Names a dialect of SQL: a ledger can live in each, and a catalog in those that `catalog/dialect.ts` lists. */
+export type SqlDialect = keyof typeof DIALECTS
 
 export function ledgerDialect(name: SqlDialect): LedgerDialect {
   return DIALECTS[name]

@@ -1,10 +1,10 @@
 /** What every SQL store offers the catalog: reads, one-writer transactions, bulk loads. Differences are data in `SqlAbilities`. */
+import type { SqlDialect } from './ledger-dialect.ts'
 
 export type SqlValue = null | string | number | bigint | Uint8Array
 export type SqlRow = readonly SqlValue[]
 
-/** Names a dialect of SQL; the catalog keeps one set of statements a dialect. */
-export type SqlDialect = 'sqlite' | 'duckdb' | 'postgresql' | 'mysql'
+export type { SqlDialect } from './ledger-dialect.ts'
 
 export interface SqlReader {
   readonly dialect: SqlDialect
