@@ -50,6 +50,26 @@ async function paths(database: SqlDatabase, version: number): Promise<string[]> 
   return found.toSorted()
 }
 
+test('a name that is spelled with escapes is that name in both passes', async () => {
+  using folder = temporaryFolder()
+  const deletionVector = {
+    storageType: 'u',
+    pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^',
+    offset: 4,
+    sizeInBytes: 40,
+    cardinality: 6,
+  }
+  writeLog(folder.path, [FIRST, [add('c', { deletionVector })], [remove('c', { deletionVector })]])
+  for (const version of [1, 2]) {
+    const file = join(folder.path, '_delta_log', `${String(version).padStart(20, '0')}.json`)
+    writeFileSync(file, readFileSync(file, 'utf8').replace('deletionVector', String.raw`deletionVecto\u0072`))
+  }
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  expect(await importInto(database, folder.path)).toMatchObject({ status: 'completed', version: 2 })
+  expect(await paths(database, 1)).toEqual(['a', 'b', 'c'])
+  expect(await paths(database, 2)).toEqual(['a', 'b'])
+})
+
 test('importing again brings only what is new, and nothing when nothing is', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST])

@@ -150,7 +150,8 @@ function plainPath(raw: string): string | null {
   if (!raw.endsWith('}}')) return null
   const start = isAdd ? ADD.length : REMOVE.length
   const end = raw.indexOf('"', start)
-  if (end === -1 || raw.includes('deletionVector', end)) return null
+  // A name can be spelled with escapes.
+  if (end === -1 || raw.includes('deletionVector', end) || raw.includes('\\u00', end)) return null
   const path = raw.slice(start, end)
   return path.includes('\\') ? null : path
 }

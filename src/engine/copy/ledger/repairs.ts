@@ -1,6 +1,7 @@
 /** What repairs changed in a target, with the rows as they were before, so that a repair can be taken back. */
-import { bytesOfText, hexDigits } from '../../../model/copy/bytes-text.ts'
+import { bytesOfHex, hexDigits } from '../../../model/copy/bytes-text.ts'
 import { randomUUID } from 'node:crypto'
+import { refusedValue } from '../../../model/copy/refused.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
@@ -90,6 +91,9 @@ function unpacked(text: unknown): Row | null {
   if (typeof text !== 'string') return null
   return (JSON.parse(text) as readonly Packed[]).map((cell): Cell => {
     if (cell === null || typeof cell === 'string') return cell
-    return 'n' in cell ? Number(cell.n) : bytesOfText(`\\x${cell.b}`)
+    if ('n' in cell) return Number(cell.n)
+    const bytes = bytesOfHex(cell.b)
+    if (bytes === null) throw refusedValue('bytes', cell.b)
+    return bytes
   })
 }
