@@ -7,19 +7,20 @@ import { settingsRefused } from './plan/rows-left.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
-import { againNotes, againTold, asCompared } from './again/again-work.ts'
+import { againNotes, againTold } from './again/again-work.ts'
 import { compareDigests } from './chunk-proof.ts'
 import { lookAt, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { leftOfTable } from './plan/left-behind.ts'
 import { onSide } from './sides.ts'
-import type { StoredChunk } from './ledger/stored-chunk.ts'
 import type { RunLedger } from './ledger/runs.ts'
-import { earlierOf, lookEarlier, provedSpan, type Looked } from './look/look-earlier.ts'
-import { isWanted, openTokens } from './plan/ring-plan.ts'
+import { lookEarlier, type Looked } from './look/look-earlier.ts'
+import { openTokens } from './plan/ring-plan.ts'
+import { wantedChunks } from './plan/wanted-chunks.ts'
 import { buildOwnObjects, objectsError } from './objects/build-objects.ts'
 import { patiently } from './patience.ts'
 import { retryAside } from './retry-aside.ts'
+import { Standing } from './standing.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Ended, TableRun, Tallies } from './table-run.ts'
 import type { Views } from './views.ts'
@@ -28,7 +29,7 @@ import type { Views } from './views.ts'
 export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {
   if (table.ended !== undefined) return table.ended
   const { operation, run, views, steering, runs } = around
-  let chunks: readonly StoredChunk[] = []
+  let standing = new Standing(context, table.again, 0)
   let error = table.error
   let unbuilt = 0
   let more: readonly string[] = []
@@ -36,24 +37,22 @@ export async function finishTable(table: TableRun, context: TableContext, around
   try {
     if (error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted)
       await retryAside(context, steering.stop)
-    const all = await context.ledger.all()
-    chunks = context.ring === null ? all : all.filter(isWanted(context.ring))
-    error ??= verdict(context, chunks, table, operation, steering.leavesOut(context.name))
-    if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, chunks))) {
+    standing = new Standing(context, table.again, await runs.startedMs())
+    for await (const chunk of wantedChunks(context)) standing.add(chunk)
+    error ??= verdict(context, standing, table, operation, steering.leavesOut(context.name))
+    if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, standing))) {
       error = new SluiceError('CHUNKS_FAILED', `${context.name} is not cut into chunks to its end`, {
         hint: 'run the same command again: it goes on where this one ended',
       })
     }
-    if (table.again !== undefined) chunks = proved(asCompared(chunks, table.again), table.again, context)
     const mayLook = table.again === undefined && (error === null || error.code === 'ROWS_ASIDE')
     if (mayLook && !steering.stop.aborted && !run.interrupt.abort.aborted) {
-      looked = await lookEarlier(context, chunks, all, around)
+      looked = await lookEarlier(context, standing, around)
       error = worse(error, looked.error)
     }
-    const whole = chunks.every(({ status }) => status === 'completed')
     // Rows that came or went since are no cause to leave a table without its indexes.
-    if ((error === null || error === looked?.error) && whole && !run.interrupt.abort.aborted) {
-      await patiently(() => proveWhole(context, chunks), context, steering.stop)
+    if ((error === null || error === looked?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
+      await patiently(() => proveWhole(context, standing), context, steering.stop)
       const built = await buildOwnObjects(context, around)
       unbuilt = built.left
       if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
@@ -65,9 +64,9 @@ export async function finishTable(table: TableRun, context: TableContext, around
   } catch (thrown) {
     error ??= asSluiceError(thrown)
   }
-  const tally = talliesOf(context, chunks, looked?.looked ?? 0)
+  const tally = standing.tally(looked?.looked ?? 0)
   const unlooked = looked?.isStopped === true
-  const points = new Set(chunks.flatMap(({ view }) => (view === null ? [] : [view]))).size
+  const points = standing.views.size
   const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || unlooked
   const leftOut = error === null && unfinished && steering.leavesOut(context.name)
   const open = leftOut ? 'skipped' : unfinished && steering.stop.aborted ? 'stopped' : 'ok'
@@ -76,12 +75,8 @@ export async function finishTable(table: TableRun, context: TableContext, around
     table: context.name,
     status: error === null ? open : 'failed',
     ms: Math.round(run.clock.ticks() - table.begun),
-    copied: copyTally(tally, points, table, earlierOf(context, chunks)),
-    ...notesOf(context, points, views, table, [
-      ...more,
-      ...(looked?.notes ?? []),
-      ...extraNotes(context, table, chunks),
-    ]),
+    copied: copyTally(tally, points, table, standing),
+    ...notesOf(context, points, views, table, [...more, ...(looked?.notes ?? []), ...extraNotes(context, standing)]),
     ...leftLine(context, around.left),
     ...(error === null ? {} : { error: error.info() }),
   })
@@ -125,31 +120,28 @@ function leftLine(
 async function isHalfCut(
   { key, planning, ring }: TableContext,
   runs: RunLedger,
-  chunks: readonly StoredChunk[],
+  { tokens }: Standing,
 ): Promise<boolean> {
-  if (ring !== null && openTokens(ring, chunks).length > 0) return true
+  if (ring !== null && openTokens(ring, tokens).length > 0) return true
   return (await runs.plan(key))?.planned !== true && !(await planning.underWay())
 }
 
 function verdict(
   { name, plan }: TableContext,
-  chunks: readonly StoredChunk[],
+  { chunks, failed, cause, aside, isOpen }: Standing,
   table: TableRun,
   operation: CopyOperation,
   leavesOut: boolean,
 ): SluiceError | null {
-  const failed = chunks.filter(({ status }) => status === 'failed')
-  const [first] = failed
-  if (first !== undefined) {
+  if (failed > 0n) {
     return new SluiceError(
       'CHUNKS_FAILED',
-      `${failed.length} of ${chunks.length} chunks of ${name} failed: ${first.error ?? 'no cause is noted'}`,
+      `${failed} of ${chunks} chunks of ${name} failed: ${cause ?? 'no cause is noted'}`,
       {
         hint: 'mend the cause, then run the same command again: it does only what is not done',
       },
     )
   }
-  const aside = chunks.reduce((sum, { quarantined }) => sum + quarantined, 0n)
   if (aside > 0n) {
     return new SluiceError(
       'ROWS_ASIDE',
@@ -159,7 +151,7 @@ function verdict(
       },
     )
   }
-  if (table.done && !leavesOut && operation.part === undefined && chunks.some(({ status }) => status !== 'completed')) {
+  if (table.done && !leavesOut && operation.part === undefined && isOpen) {
     return new SluiceError('CHUNKS_FAILED', `chunks of ${tableText(plan.source.table)} are left undone`, {
       hint: 'run the same command again: it does only what is not done',
     })
@@ -168,13 +160,11 @@ function verdict(
 }
 
 /** Chunks of blocks are no ranges of the target: their sums add up to that of the whole table there. */
-async function proveWhole(context: TableContext, chunks: readonly StoredChunk[]): Promise<void> {
+async function proveWhole(context: TableContext, { sourceSum, written }: Standing): Promise<void> {
   const { plan } = context
   if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return
-  const sum = chunks.reduce((all, { sourceSum }) => all + BigInt(`0x${sourceSum ?? '0'}`), 0n)
-  const rows = chunks.reduce((all, { written }) => all + written, 0n)
   const stored: Digest = await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
-  compareDigests(plan, { rows, sum: sumText(sum) }, stored)
+  compareDigests(plan, { rows: written, sum: sumText(sourceSum) }, stored)
 }
 
 /** Rows that are not there count for more than rows that were set aside. */
@@ -182,30 +172,7 @@ function worse(error: SluiceError | null, looked: SluiceError | null): SluiceErr
   return error === null || (looked !== null && error.code === 'ROWS_ASIDE') ? (looked ?? error) : error
 }
 
-function talliesOf(context: TableContext, chunks: readonly StoredChunk[], looked: number): Tallies {
-  const done = chunks.filter(({ status }) => status === 'completed')
-  const earlier = earlierOf(context, chunks).length
-  const sum = (pick: (chunk: StoredChunk) => bigint): bigint => done.reduce((all, chunk) => all + pick(chunk), 0n)
-  const [read, written, quarantined] = [
-    sum(({ read: n }) => n),
-    sum(({ written: n }) => n),
-    sum(({ quarantined: n }) => n),
-  ]
-  return {
-    read,
-    written,
-    skipped: sum(({ skipped: n }) => n),
-    quarantined,
-    bytes: sum(({ bytes: n }) => n),
-    chunks: BigInt(chunks.length),
-    proved: BigInt(done.length - earlier),
-    earlier: BigInt(earlier),
-    looked: BigInt(looked),
-  }
-}
-
-function copyTally(tally: Tallies, points: number, { again }: TableRun, earlier: readonly StoredChunk[]): CopyTally {
-  const span = provedSpan(earlier)
+function copyTally(tally: Tallies, points: number, { again }: TableRun, { provedSpan: span }: Standing): CopyTally {
   return {
     ...(again === undefined ? {} : { again: againTold(again) }),
     chunks: dec(tally.chunks),
@@ -222,36 +189,12 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun, earlier:
   }
 }
 
-/** Rows of the target that no row of the source was written to, as far as that was counted. */
-function extraRows(chunks: readonly StoredChunk[]): bigint {
-  return chunks.reduce((sum, { status, surplus, quarantined }) => {
-    const extra = status === 'completed' && surplus !== null ? surplus + quarantined : 0n
-    return extra > 0n ? sum + extra : sum
-  }, 0n)
-}
-
 /** Rows of others between those that were read: nothing is proved of them. */
-function extraNotes(
-  { plan, owner }: TableContext,
-  { again }: TableRun,
-  chunks: readonly StoredChunk[],
-): readonly string[] {
-  // Of chunks of other runs the look tells, and of compared ones the comparison.
-  const own = chunks.filter(({ id, runId }) => runId === owner.runId && again?.done.has(id) !== true)
-  const extra = extraRows(own)
+function extraNotes({ plan }: TableContext, { extra }: Standing): readonly string[] {
   if (extra === 0n) return []
   return [
     `the target holds ${extra} ${extra === 1n ? 'row' : 'rows'} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there, and what was proved are the rows that were read`,
   ]
-}
-
-/** Chunks that a comparison has proved anew are this run's. */
-function proved(
-  chunks: readonly StoredChunk[],
-  { done }: NonNullable<TableRun['again']>,
-  { owner }: TableContext,
-): readonly StoredChunk[] {
-  return chunks.map((chunk) => (done.has(chunk.id) ? { ...chunk, runId: owner.runId } : chunk))
 }
 
 /** What the proof does not say. */

@@ -5,8 +5,8 @@
 import { rangeOfTokens, type TokenRange } from '../../model/copy/ring.ts'
 import type { TableContext } from './context.ts'
 import { storeRange, type StoredRange } from './ledger/keys.ts'
-import type { StoredChunk } from './ledger/stored-chunk.ts'
-import { chunkTokens, isWanted, openTokens, piecesOf, type RingPlan } from './plan/ring-plan.ts'
+import { chunkTokens, openTokens, piecesOf, tokensOfChunks, type RingPlan } from './plan/ring-plan.ts'
+import { wantedChunks } from './plan/wanted-chunks.ts'
 
 /** Chunks written down at once. */
 const AT_ONCE = 400
@@ -16,11 +16,10 @@ export async function cutRing(context: TableContext, ring: RingPlan): Promise<vo
   const { plan, ledger, planning } = context
   await ledger.adopt()
   await cutPending(context, ring)
-  const chunks = await ledger.all()
-  const open = openTokens(ring, chunks)
+  const open = openTokens(ring, await tokensOfChunks(ring, ledger.each()))
   // Until these are written down, chunks that are all done are not all of what is wanted.
   if (open.length > 0) await planning.note(false, plan.chunkRows)
-  let next = nextNo(chunks)
+  let next = (await ledger.lastNo()) + 1
   for (let at = 0; at < open.length; at += AT_ONCE) {
     const some = open.slice(at, at + AT_ONCE).map((tokens) => stored(context, ring, tokens))
     await ledger.add(some, next, planning)
@@ -30,10 +29,10 @@ export async function cutRing(context: TableContext, ring: RingPlan): Promise<vo
 }
 
 /** Has the ledger give only the chunks that this run wants, in an order that goes all over the ring. */
-export async function heedRing({ ledger, name, owner }: TableContext, ring: RingPlan): Promise<void> {
-  const chunks = await ledger.all()
-  const wanted = isWanted(ring)
-  const only = ring.part === null ? null : chunks.filter(wanted).map(({ no }) => no)
+export async function heedRing(context: TableContext, ring: RingPlan): Promise<void> {
+  const { ledger, name, owner } = context
+  const only: number[] | null = ring.part === null ? null : []
+  if (only !== null) for await (const { no } of wantedChunks(context)) only.push(no)
   ledger.claims.work({ only, seed: seedOf(`${name} ${owner.runId}`) })
 }
 
@@ -41,10 +40,9 @@ export async function heedRing({ ledger, name, owner }: TableContext, ring: Ring
 async function cutPending(context: TableContext, ring: RingPlan): Promise<void> {
   const { ledger, planning } = context
   if (ring.part === null && !ring.asked) return
-  const chunks = await ledger.all()
-  let next = nextNo(chunks)
-  for (const chunk of chunks) {
-    if (!isUntouched(chunk)) continue
+  let next = (await ledger.lastNo()) + 1
+  // Pieces of a chunk come behind it, and stay as they are.
+  for await (const chunk of ledger.each(`status = 'pending' AND cursor_key IS NULL`)) {
     const tokens = chunkTokens(chunk, ring)
     const pieces = tokens === null ? [] : piecesOf(ring, tokens)
     if (pieces.length < 2) continue
@@ -53,18 +51,10 @@ async function cutPending(context: TableContext, ring: RingPlan): Promise<void> 
   }
 }
 
-function isUntouched({ status, cursor }: StoredChunk): boolean {
-  return status === 'pending' && cursor === null
-}
-
 function stored({ plan }: TableContext, { ring }: RingPlan, tokens: TokenRange): StoredRange {
   // Where a range is open the ring ends: its first and last token are as well known as those of the others.
   const span = { low: ring.low.toString(), high: ring.high.toString() }
   return storeRange(rangeOfTokens(tokens, ring), plan.source, span)
-}
-
-function nextNo(chunks: readonly StoredChunk[]): number {
-  return Math.max(0, ...chunks.map(({ no }) => no)) + 1
 }
 
 /** FNV-1a, so that runs and tables go over the ring in orders of their own. */

@@ -37,13 +37,9 @@ export function againWork(): AgainWork {
   }
 }
 
-/** Chunks as this run knows them: what it has not compared is not proved by it. */
-export function asCompared(chunks: readonly StoredChunk[], { left, done }: AgainWork): readonly StoredChunk[] {
-  return chunks.map((chunk) => {
-    const compared = done.get(chunk.id)
-    if (compared !== undefined) return compared
-    return left.has(chunk.no) ? { ...chunk, status: 'pending' } : chunk
-  })
+/** A chunk as this run knows it: what it has not compared is not proved by it. */
+export function asCompared(chunk: StoredChunk, { left, done }: AgainWork): StoredChunk {
+  return done.get(chunk.id) ?? (left.has(chunk.no) ? { ...chunk, status: 'pending' } : chunk)
 }
 
 export function againTold({ tally }: AgainWork): CopyAgain {

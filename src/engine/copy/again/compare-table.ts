@@ -22,7 +22,7 @@ import { proveAgain } from '../ledger/proofs.ts'
 import { numbered, quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
-import { coverOf } from '../plan/cover.ts'
+import { Cover } from '../plan/covered.ts'
 import { rowsText } from '../rows-text.ts'
 import type { TableRun } from '../table-run.ts'
 import type { Surroundings } from '../surroundings.ts'
@@ -99,9 +99,11 @@ class TableComparison {
     const { steering } = this.#around
     await this.#adopt()
     // Rows that were set aside may stand in the target with other values.
-    const chunks = (await ledger.all()).filter(
-      ({ no, quarantined, status }) => this.#again.left.has(no) || (status === 'completed' && quarantined > 0n),
-    )
+    const chunks: StoredChunk[] = []
+    for await (const chunk of ledger.each()) {
+      const { no, quarantined, status } = chunk
+      if (this.#again.left.has(no) || (status === 'completed' && quarantined > 0n)) chunks.push(chunk)
+    }
     for (const { no } of chunks) this.#again.left.add(no)
     try {
       const settler = this.#settler(false)
@@ -349,10 +351,15 @@ class TableComparison {
     }
     if (!plan.sortsAlike) return await this.#findExtra(settler, deletes)
     if (ring !== null) return 0n
-    const all = await ledger.all()
-    const ranges: Range[] = [...coverOf(all, hasWholeBounds(plan.source)).gaps]
+    const cover = new Cover()
+    let nullKeys = false
+    for await (const chunk of ledger.each()) {
+      cover.add(chunk)
+      nullKeys ||= chunk.range.by === 'nullKey'
+    }
+    const ranges: Range[] = [...cover.gaps(hasWholeBounds(plan.source))]
     const mayBeNull = plan.source.columns.some((one) => one.nullable && plan.source.key.includes(one.name))
-    if (mayBeNull && !all.some(({ range }) => range.by === 'nullKey')) ranges.push({ by: 'nullKey' })
+    if (mayBeNull && !nullKeys) ranges.push({ by: 'nullKey' })
     let extra = 0n
     for (const range of ranges) {
       const how = { deletes, extraOnly: true, progress: () => undefined }

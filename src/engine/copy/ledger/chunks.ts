@@ -81,10 +81,24 @@ export class ChunkLedger {
     for await (const page of this.pages(such)) yield* page
   }
 
+  /** The same as a list, where one needs them at once. */
+  async some(such: string): Promise<readonly StoredChunk[]> {
+    const chunks: StoredChunk[] = []
+    for await (const page of this.pages(such)) chunks.push(...page)
+    return chunks
+  }
+
   /** @param such a condition on columns of the ledger */
   async has(such: string): Promise<boolean> {
     const sql = `SELECT 1 FROM migration_checkpoints WHERE ${OF_TABLE} AND ${such} LIMIT 1`
     return (await this.#database.all(sql, this.#identity)).length > 0
+  }
+
+  /** The largest number of a live chunk; 0 where there is none. */
+  async lastNo(): Promise<number> {
+    const sql = `SELECT MAX(chunk_no) FROM migration_checkpoints WHERE ${OF_TABLE}`
+    const [row] = await this.#database.all(sql, this.#identity)
+    return Number(row?.[0] ?? 0)
   }
 
   /** What all live chunks come to. */
@@ -105,6 +119,29 @@ export class ChunkLedger {
       kept: whole(4),
       isBegun: whole(5) > 0n,
     }
+  }
+
+  /** Rows that were read of the source: in all chunks, and in those that a run has completed. */
+  async readRows(runId: bigint): Promise<{ readonly before: bigint; readonly ours: bigint }> {
+    const own = `CASE WHEN run_id = ${runId} AND ${CLOSED} THEN 0 ELSE 1 END`
+    const [row] = await this.#database.all(
+      `SELECT CAST(SUM(COALESCE(rows_read, 0)) AS ${this.#text}), CAST(SUM(COALESCE(rows_read, 0) * ${own}) AS ${this.#text})
+       FROM migration_checkpoints WHERE ${OF_TABLE}`,
+      this.#identity,
+    )
+    const [before, others] = [BigInt(String(row?.[0] ?? 0)), BigInt(String(row?.[1] ?? 0))]
+    return { before, ours: before - others }
+  }
+
+  /** What a table that is counted as a whole has beyond the source, or short of it, because of rows that its chunks have set aside. */
+  async asideSurplus(): Promise<bigint> {
+    const whole = (column: string): string => `COALESCE(${column}, 0)`
+    const [row] = await this.#database.all(
+      `SELECT CAST(SUM(COALESCE(surplus, ${whole('rows_written')} + ${whole('rows_skipped')} - ${whole('rows_read')})) AS ${this.#text})
+       FROM migration_checkpoints WHERE ${OF_TABLE}`,
+      this.#identity,
+    )
+    return BigInt(String(row?.[0] ?? 0))
   }
 
   /** Writes new chunks down, numbered from `firstNo`. @throws SluiceError LEASE_LOST */

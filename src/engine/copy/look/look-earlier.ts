@@ -6,10 +6,12 @@ import { spanOf } from '../chunk-events.ts'
 import type { TableContext } from '../context.ts'
 import { acceptance, acceptedOf, type AcceptedSum } from '../ledger/accepted.ts'
 import { batchOnce } from '../ledger/once.ts'
-import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { CLOSED } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
 import type { Surroundings } from '../surroundings.ts'
-import { asideSurplus, lookAt, sideOf, type Counted } from './look.ts'
+import { wantedChunks } from '../plan/wanted-chunks.ts'
+import type { Standing } from '../standing.ts'
+import { lookAt, type Counted, type LookResult } from './look.ts'
 import { isRanged, wholeReason } from './ranged.ts'
 
 /** Chunks that a message names. */
@@ -17,9 +19,7 @@ const NAMED = 5
 const NOTED_AT_ONCE = 20
 
 export type Looked = {
-  /** Chunks of other runs. */
-  readonly earlier: readonly StoredChunk[]
-  /** Of those: counted on both sides. */
+  /** Chunks of other runs that were counted on both sides. */
   readonly looked: number
   /** The look was asked to stop before its end. */
   readonly isStopped: boolean
@@ -27,51 +27,39 @@ export type Looked = {
   readonly notes: readonly string[]
 }
 
-/** Chunks that this run left as another one had proved them. */
-export function earlierOf(
-  { owner }: Pick<TableContext, 'owner'>,
-  chunks: readonly StoredChunk[],
-): readonly StoredChunk[] {
-  return chunks.filter(({ status, runId }) => status === 'completed' && runId !== owner.runId)
-}
-
 /**
  * Looks at the chunks of other runs, unless that was not wanted.
- * @param chunks that the run wants @param all that the ledger has of the table
+ * @param standing of the chunks that the run wants
  * @throws as `lookAt`
  */
-export async function lookEarlier(
-  context: TableContext,
-  chunks: readonly StoredChunk[],
-  all: readonly StoredChunk[],
-  around: Surroundings,
-): Promise<Looked> {
-  const { operation, runs, steering } = around
-  const earlier = earlierOf(context, chunks)
-  const base: Looked = { earlier, looked: 0, isStopped: false, error: null, notes: [] }
-  if (earlier.length === 0) return base
-  const said = `${count(earlier.length, chunks.length)} proved ${whenOf(earlier)}: values as of then`
+export async function lookEarlier(context: TableContext, standing: Standing, around: Surroundings): Promise<Looked> {
+  const { operation, steering } = around
+  const { ledger, owner, database, key } = context
+  const base: Looked = { looked: 0, isStopped: false, error: null, notes: [] }
+  if (standing.earlier === 0n) return base
+  const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}: values as of then`
   if (operation.noLook === true || operation.verify === 'none')
     return { ...base, notes: [`${said}; nothing of them was looked at now`] }
   // What another program has closed since this run began was proved a moment ago.
-  const begun = await runs.startedMs()
-  const old = earlier.filter(({ completedMs }) => completedMs === null || completedMs < begun)
-  if (old.length === 0) return { ...base, notes: [`${said}, by another program`] }
+  const old = Number(standing.old)
+  if (old === 0) return { ...base, notes: [`${said}, by another program`] }
   const whole = !isRanged(context.plan)
-  if (whole && all.some(({ status }) => status !== 'completed'))
+  if (whole && (await ledger.has(`NOT ${CLOSED}`)))
     return { ...base, notes: [`${said}; the table can only be counted as a whole, once all of its chunks are copied`] }
   const planSurplus = whole ? await surplusOfPlan(context, around) : null
-  const counted = await patiently(
-    () => lookAt(context, whole ? earlierOf(context, all) : old, all, planSurplus, steering.stop),
+  const others = `${CLOSED} AND (run_id IS NULL OR run_id <> ${owner.runId})`
+  const before = `(completed_ms IS NULL OR completed_ms < ${standing.begunMs})`
+  const result = await patiently(
+    () => {
+      const chunks = whole ? ledger.each(others) : wantedChunks(context, `${others} AND ${before}`)
+      return lookAt(context, { chunks, count: old }, planSurplus, steering.stop)
+    },
     context,
     steering.stop,
   )
-  if (counted === null) return { ...base, isStopped: true }
-  const notes = [...(await noteUnknown(context, counted, around))]
-  const found = counted.flatMap((one) => {
-    const side = sideOf(one)
-    return side === null ? [] : [{ one, side }]
-  })
+  if (result === null) return { ...base, isStopped: true }
+  const { found } = result
+  const notes = [...(await noteUnknown(context, result.unknown, around))]
   const accepts = isAccepted(context, operation.acceptDifference ?? [])
   for (const { one, side } of found) tell(context, one, side, accepts)
   if (accepts)
@@ -80,16 +68,16 @@ export async function lookEarlier(
       found.map(({ one }) => one),
       around,
     )
-  const accepted = await acceptedOf(context.database, context.key)
+  const accepted = await acceptedOf(database, key)
   const equal = found.length === 0
-  const now = `their counts were looked at now${equal ? `, and are ${howEqual(counted)}` : ''}`
+  const now = `their counts were looked at now${equal ? `, and are ${howEqual(result)}` : ''}`
   notes.unshift(`${said}; ${now}; --again compares values`)
   if (accepted !== null) {
     const at = dateOf(accepted.lastMs)
     notes.push(`${acceptedText(accepted)} accepted on ${at} by ${accepted.by.join(', ')}`)
   }
   const error = equal || accepts ? null : differs(context, found)
-  return { earlier, looked: old.length, isStopped: false, error, notes }
+  return { looked: old, isStopped: false, error, notes }
 }
 
 /** @throws SluiceError BAD_FLAG for a table that is not copied */
@@ -118,10 +106,9 @@ async function surplusOfPlan({ key, plan }: TableContext, { runs }: Surroundings
 /** What no run has noted is taken as it is now, and said. */
 async function noteUnknown(
   context: TableContext,
-  counted: readonly Counted[],
+  unknown: readonly Counted[],
   { runs }: Surroundings,
 ): Promise<readonly string[]> {
-  const unknown = counted.filter(({ expected }) => expected === null)
   if (unknown.length === 0) return []
   const surplus = unknown.reduce((sum, { source, target }) => sum + target - source, 0n)
   const ofChunks = unknown.flatMap(({ chunk, source, target }) =>
@@ -130,7 +117,7 @@ async function noteUnknown(
   await context.ledger.noteSurplus(ofChunks)
   for (const { chunk, source, target } of unknown) {
     if (chunk !== null) continue
-    await runs.notePlanSurplus(context.key, target - source - asideSurplus(await context.ledger.all()))
+    await runs.notePlanSurplus(context.key, target - source - (await context.ledger.asideSurplus()))
   }
   const what = ofChunks.length === 0 ? 'the table' : `${ofChunks.length} of its chunks`
   return [
@@ -207,10 +194,7 @@ function textOf({ chunk, before, source, expected, target }: Counted, side: 'sou
 }
 
 /** Equal, or as earlier runs have left them: the sums of what differs, because one row more does not make up for one that is missing. */
-function howEqual(counted: readonly Counted[]): string {
-  const beyond = counted.map(({ source, target }) => target - source)
-  const more = beyond.reduce((sum, rows) => (rows > 0n ? sum + rows : sum), 0n)
-  const fewer = beyond.reduce((sum, rows) => (rows < 0n ? sum - rows : sum), 0n)
+function howEqual({ more, fewer }: LookResult): string {
   if (more === 0n && fewer === 0n) return 'equal on both sides'
   const parts = [
     ...(more > 0n ? [`${rowsText(more)} more than the source`] : []),
@@ -229,18 +213,11 @@ function rowsText(rows: bigint): string {
   return rows === 1n ? '1 row' : `${rows} rows`
 }
 
-function count(some: number, all: number): string {
-  return `${some} of ${all} ${all === 1 ? 'chunk' : 'chunks'} ${some === 1 ? 'was' : 'were'}`
+function count(some: bigint, all: bigint): string {
+  return `${some} of ${all} ${all === 1n ? 'chunk' : 'chunks'} ${some === 1n ? 'was' : 'were'}`
 }
 
-/** First and last moment at which chunks were proved; null where no run has noted it. */
-export function provedSpan(chunks: readonly StoredChunk[]): readonly [number, number] | null {
-  const at = chunks.flatMap(({ completedMs }) => completedMs ?? [])
-  return at.length === 0 ? null : [Math.min(...at), Math.max(...at)]
-}
-
-function whenOf(chunks: readonly StoredChunk[]): string {
-  const span = provedSpan(chunks)
+function whenOf({ provedSpan: span }: Standing): string {
   if (span === null) return 'by an earlier run'
   const [first, last] = span.map(dateOf)
   return first === last ? `on ${first}` : `from ${first} to ${last}`

@@ -45,29 +45,43 @@ export function asideSurplus(chunks: readonly StoredChunk[]): bigint {
   return chunks.reduce((sum, { surplus, read, written, skipped }) => sum + (surplus ?? written + skipped - read), 0n)
 }
 
+/** What a look came to: sums, and whatever is not as it has to be. */
+export type LookResult = {
+  /** Of which no run has noted the surplus. */
+  readonly unknown: readonly Counted[]
+  readonly found: readonly { readonly one: Counted; readonly side: 'source' | 'target' }[]
+  /** Rows that the target holds beyond the source's, and elsewhere fewer: one more does not make up for one that is missing. */
+  readonly more: bigint
+  readonly fewer: bigint
+}
+
+/** Chunks that earlier runs completed, and how many they are. */
+export type Earlier = { readonly chunks: AsyncIterable<StoredChunk>; readonly count: number }
+
 /**
- * @param chunks that earlier runs completed
- * @param all chunks of the table that are completed, those of this run too
  * @param planSurplus rows of the target that no chunk wrote, for a table that is counted as a whole; null where that is not known
  * @param stop ends the look between two slices
  * @returns null where it was stopped
  */
 export async function lookAt(
   context: TableContext,
-  chunks: readonly StoredChunk[],
-  all: readonly StoredChunk[],
+  earlier: Earlier,
   planSurplus: bigint | null,
   stop: AbortSignal,
-): Promise<readonly Counted[] | null> {
+): Promise<LookResult | null> {
   await using target = await onSide('target', () => context.store.source(context.signal))
   const look = new Look(context, target, stop)
-  return isRanged(context.plan) ? await look.byChunk(chunks) : await look.whole(chunks, all, planSurplus)
+  return isRanged(context.plan) ? await look.byChunk(earlier) : await look.whole(earlier, planSurplus)
 }
 
 class Look {
   readonly #context: TableContext
   readonly #target: SourceView
   readonly #stop: AbortSignal
+  readonly #unknown: Counted[] = []
+  readonly #found: LookResult['found'][number][] = []
+  #more = 0n
+  #fewer = 0n
   #told = Number.NEGATIVE_INFINITY
 
   constructor(context: TableContext, target: SourceView, stop: AbortSignal) {
@@ -76,54 +90,59 @@ class Look {
     this.#stop = stop
   }
 
-  async byChunk(chunks: readonly StoredChunk[]): Promise<readonly Counted[] | null> {
-    const counted: Counted[] = []
-    for (let at = 0; at < chunks.length; at += AT_ONCE) {
+  async byChunk({ chunks, count }: Earlier): Promise<LookResult | null> {
+    let at = 0
+    for await (const some of slices(chunks)) {
       if (this.#stop.aborted) return null
-      this.#progress(at, chunks.length)
-      const some = chunks.slice(at, at + AT_ONCE)
+      this.#progress(at, count)
       const ranges = some.map(({ range }) => range)
       const [sources, targets] = await Promise.all([this.#source(ranges), this.#rows(ranges)])
       for (const [i, chunk] of some.entries()) {
         const [source = 0n, target = 0n] = [sources[i], targets[i]]
         const surplus = surplusOf(this.#context, chunk)
-        counted.push({
-          chunk,
-          before: chunk.read,
-          source,
-          target,
-          expected: surplus === null ? null : source + surplus,
-        })
+        this.#note({ chunk, before: chunk.read, source, target, expected: surplus === null ? null : source + surplus })
       }
+      at += some.length
     }
-    this.#progress(chunks.length, chunks.length, true)
-    return counted
+    this.#progress(count, count, true)
+    return this.#result()
   }
 
   /** Where bounds mean nothing in the target, the sum over all chunks is compared with the count of the table. */
-  async whole(
-    chunks: readonly StoredChunk[],
-    all: readonly StoredChunk[],
-    planSurplus: bigint | null,
-  ): Promise<readonly Counted[] | null> {
-    const before = all.reduce((sum, { read }) => sum + read, 0n)
-    const ours = all.filter((chunk) => !chunks.includes(chunk)).reduce((sum, { read }) => sum + read, 0n)
-    const source = await this.#sourceOf(chunks)
+  async whole({ chunks, count }: Earlier, planSurplus: bigint | null): Promise<LookResult | null> {
+    const { ledger, owner } = this.#context
+    const { before, ours } = await ledger.readRows(owner.runId)
+    const source = await this.#sourceOf(chunks, count)
     if (source === null) return null
     const [target = 0n] = await this.#rows([{ by: 'all' }])
-    this.#progress(chunks.length, chunks.length, true)
-    const expected = planSurplus === null ? null : source + ours + asideSurplus(all) + planSurplus
-    return [{ chunk: null, before, source: source + ours, target, expected }]
+    this.#progress(count, count, true)
+    const expected = planSurplus === null ? null : source + ours + (await ledger.asideSurplus()) + planSurplus
+    this.#note({ chunk: null, before, source: source + ours, target, expected })
+    return this.#result()
+  }
+
+  #note(one: Counted): void {
+    const side = sideOf(one)
+    if (one.expected === null) this.#unknown.push(one)
+    if (side !== null) this.#found.push({ one, side })
+    const beyond = one.target - one.source
+    if (beyond > 0n) this.#more += beyond
+    else this.#fewer -= beyond
+  }
+
+  #result(): LookResult {
+    return { unknown: this.#unknown, found: this.#found, more: this.#more, fewer: this.#fewer }
   }
 
   /** Blocks mean something within one view only, so that a table without a key is counted as a whole. */
-  async #sourceOf(chunks: readonly StoredChunk[]): Promise<bigint | null> {
+  async #sourceOf(chunks: Earlier['chunks'], count: number): Promise<bigint | null> {
     if (this.#context.plan.cut !== 'key') return (await this.#source([{ by: 'all' }]))[0] ?? 0n
-    let sum = 0n
-    for (let at = 0; at < chunks.length; at += AT_ONCE) {
+    let [sum, at] = [0n, 0]
+    for await (const some of slices(chunks)) {
       if (this.#stop.aborted) return null
-      this.#progress(at, chunks.length)
-      for (const rows of await this.#source(chunks.slice(at, at + AT_ONCE).map(({ range }) => range))) sum += rows
+      this.#progress(at, count)
+      for (const rows of await this.#source(some.map(({ range }) => range))) sum += rows
+      at += some.length
     }
     return sum
   }
@@ -147,4 +166,15 @@ class Look {
     this.#told = now
     this.#context.emit({ type: 'look.progress', table: this.#context.name, done: dec(done), total: dec(total) })
   }
+}
+
+async function* slices(chunks: AsyncIterable<StoredChunk>): AsyncGenerator<readonly StoredChunk[]> {
+  let some: StoredChunk[] = []
+  for await (const chunk of chunks) {
+    some.push(chunk)
+    if (some.length < AT_ONCE) continue
+    yield some
+    some = []
+  }
+  if (some.length > 0) yield some
 }

@@ -89,15 +89,22 @@ export function chunkTokens({ range }: StoredChunk, { ring }: RingPlan): TokenRa
   return range.by === 'key' ? tokensOfRange(range, ring) : null
 }
 
-/** What is wanted and no chunk covers, done or not. */
-export function openTokens(plan: RingPlan, chunks: readonly StoredChunk[]): readonly TokenRange[] {
-  return remainingTokens(plan.wanted, tokensOfChunks(chunks, plan))
+/** What is wanted of a ring and not covered. @param covered tokens of chunks */
+export function openTokens({ wanted }: RingPlan, covered: readonly TokenRange[]): readonly TokenRange[] {
+  return remainingTokens(wanted, covered)
 }
 
-/** Whether nothing is left to do of what this run wants. */
-export function isRingDone(plan: RingPlan, chunks: readonly StoredChunk[]): boolean {
-  const done = chunks.filter(({ status }) => status === 'completed')
-  return openTokens(plan, done).length === 0
+/** Tokens of chunks that are ranges of tokens. */
+export async function tokensOfChunks(
+  plan: RingPlan,
+  chunks: AsyncIterable<StoredChunk>,
+): Promise<readonly TokenRange[]> {
+  const all: TokenRange[] = []
+  for await (const chunk of chunks) {
+    const tokens = chunkTokens(chunk, plan)
+    if (tokens !== null) all.push(tokens)
+  }
+  return all
 }
 
 /** Whether a run works on a chunk: any part of it is wanted. */
@@ -119,10 +126,6 @@ export function piecesOf({ wanted, asked }: RingPlan, tokens: TokenRange): reado
   const isLarge = asked && first !== undefined && tokenCount(tokens) > 2n * tokenCount(first)
   if (within.length === 0 || (between.length === 0 && !isLarge)) return [tokens]
   return [...within, ...between].toSorted((a, b) => (a.low < b.low ? -1 : 1))
-}
-
-function tokensOfChunks(chunks: readonly StoredChunk[], plan: RingPlan): readonly TokenRange[] {
-  return chunks.flatMap((chunk) => chunkTokens(chunk, plan) ?? [])
 }
 
 function splitsFor({ bytes }: TableSpec, { rows, exact }: Extent, part: number, workers: number): number {

@@ -9,9 +9,9 @@ import type { CopyOperation, RingWish, TrackWish } from '../../operation.ts'
 import type { Run } from '../../run-context.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import type { Owner, TableKey } from '../ledger/owner.ts'
-import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
-import { isWanted } from '../plan/ring-plan.ts'
+import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { TableRun } from '../table-run.ts'
 import { noteTrackedRun } from '../ledger/tracked-runs.ts'
 import { countsOf, settleDeadRuns, tokensOf, type TrackedCopy } from './dead-runs.ts'
@@ -93,7 +93,7 @@ export class CopyTrack {
       }
       await settleDeadRuns(this.#copyOf(store, one), null)
       if (previous === null) continue
-      const chunks = await new ChunkLedger(this.#around.database, keyOf(one), this.#around.owner).all()
+      const chunks = await new ChunkLedger(this.#around.database, keyOf(one), this.#around.owner).some(CLOSED)
       const left = await this.#left(one, previous, chunks)
       this.#previous.set(tableText(one.source.table), { ...previous, pending: left })
       ranges = left.map(({ low, high }) => ({ min: low.toString(), max: high.toString() }))
@@ -107,9 +107,13 @@ export class CopyTrack {
       const one = planned.tables.find(({ source }) => tableText(source.table) === name)
       if (one === undefined || context === null || context.ring === null) continue
       const { ring } = context.ring
-      const chunks = (await context.ledger.all()).filter(isWanted(context.ring))
       const isAgain = this.#around.operation.again === true
-      const open = isAgain ? chunks : chunks.filter(({ status }) => status !== 'completed')
+      const open: StoredChunk[] = []
+      let count = 0
+      for await (const chunk of wantedChunks(context)) {
+        count++
+        if (isAgain || chunk.status !== 'completed') open.push(chunk)
+      }
       if (open.length === 0) continue
       const previous = this.#previous.get(name) ?? null
       const store = await this.#store(one)
@@ -119,7 +123,7 @@ export class CopyTrack {
         table: one.targetName.name,
         runId,
         type: 'MIGRATE',
-        previous: previous?.run.runId ?? (open.length === chunks.length ? 0n : await latestOf(store, one, runId)),
+        previous: previous?.run.runId ?? (open.length === count ? 0n : await latestOf(store, one, runId)),
         now: () => this.#around.run.clock.now(),
         onTrouble: (error) => this.#trouble(name, error),
       })
@@ -186,7 +190,7 @@ export class CopyTrack {
     for (const [name, { table, copy, ledger, ring }] of this.#tables) {
       try {
         // What another run has done meanwhile is told in its own rows.
-        const completed = (await ledger.all()).filter(({ status }) => status === 'completed')
+        const completed = await ledger.some(CLOSED)
         const done = completed.filter(({ runId }) => runId === own)
         const others = completed.filter(({ runId }) => runId !== own).flatMap((chunk) => tokensOf(chunk, ring))
         for (const [no, range] of done.flatMap((chunk) => tokensOf(chunk, ring))) {

@@ -31,8 +31,7 @@ export type TrackedCopy = {
  */
 export async function settleDeadRuns(copy: TrackedCopy, except: bigint | null): Promise<void> {
   const { store, table, key, ledger, database } = copy
-  const chunks = await ledger.all()
-  if (chunks.length === 0) return
+  if (!(await ledger.has('1 = 1'))) return
   const started = (await store.runs(table)).filter(({ type, status }) => type === 'MIGRATE' && status === 'STARTED')
   if (started.length === 0) return
   const owners = await trackedRuns(database, key)
@@ -40,11 +39,7 @@ export async function settleDeadRuns(copy: TrackedCopy, except: bigint | null): 
   for (const run of started) {
     const owner = owners.get(run.runId)
     if (owner === undefined || run.runId === except) continue
-    const ranges = await settleRanges(
-      copy,
-      run,
-      chunks.filter(({ runId }) => runId === owner),
-    )
+    const ranges = await settleRanges(copy, run, await ledger.some(`run_id = ${owner}`))
     if (!busy.has(owner)) await endRun(copy, run, ranges)
   }
 }

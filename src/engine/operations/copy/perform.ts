@@ -14,6 +14,7 @@ import { beatOfCopy } from '../../copy/heartbeat.ts'
 import { AGAIN_OPERATION } from '../../copy/ledger/adopt-repairs.ts'
 import { refuseUnknownTables } from '../../copy/look/look-earlier.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
+import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
 import type { Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
@@ -24,7 +25,7 @@ import { openPatiently, patiently } from '../../copy/patience.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
-import { isRingDone } from '../../copy/plan/ring-plan.ts'
+import { openTokens, tokensOfChunks } from '../../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../../copy/plan/plan-event.ts'
 import { hashOf } from '../../copy/plan/table-plan.ts'
 import { reclaimExpired } from '../../copy/reclaim.ts'
@@ -302,7 +303,11 @@ async function standings(
     }
     const ledger = new ChunkLedger(database, key, owner)
     if (ring !== null) {
-      all.push(known.planned && isRingDone(ring, await ledger.all()) ? 'done' : 'begun')
+      all.push(
+        known.planned && openTokens(ring, await tokensOfChunks(ring, ledger.each(CLOSED))).length === 0
+          ? 'done'
+          : 'begun',
+      )
       continue
     }
     const left = await ledger.claims.left(null)
