@@ -14,7 +14,8 @@ const [, , url = '', claimsText = '', ...sizes] = process.argv
 const { openCopyStore } = await load('engine/copy/open-stores.js')
 const { ChunkLedger } = await load('engine/copy/ledger/chunks.js')
 const { Planning } = await load('engine/copy/ledger/planning.js')
-const { ownerId, RunLedger } = await load('engine/copy/ledger/runs.js')
+const { RunLedger } = await load('engine/copy/ledger/runs.js')
+const { newOwner } = await load('shared/owner.js')
 const { prepareLedger } = await load('engine/copy/ledger/schema.js')
 
 /** @param {() => Promise<unknown>} body */
@@ -27,14 +28,14 @@ async function timed(body) {
 const store = await openCopyStore(url, { mode: 'write' })
 const ledger = await store.ledger()
 await prepareLedger(ledger)
-const who = { id: ownerId('bench', 1), host: 'bench', pid: process.pid, runId: 1n }
+const who = { ...newOwner('bench'), runId: 1n }
 let chunks = 0
 for (const size of sizes.map(Number)) {
   // Of a table of its own, so that the others are in the ledger too.
   const key = { schema: '', name: `t${size}` }
   await new RunLedger(ledger, who).savePlan(key, { source: 's', sourceTable: 't', hash: 'h', plan: '{}', wishes: '{}', chunkRows: 1, planned: false, madeHere: true }, false) // prettier-ignore
   const planning = new Planning(ledger, key, who)
-  await planning.take(() => true)
+  await planning.take()
   const book = new ChunkLedger(ledger, key, who)
   const addMs = await timed(async () => {
     for (let no = 1; no <= size; no += 1000) {

@@ -12,6 +12,8 @@ import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { CopyStore, LedgerDatabase, Statement } from '../../src/stores/copy-port.ts'
 import type { SqlDialect } from '../../src/stores/port.ts'
 import { makePlace, missing } from '../support/copy-systems.ts'
+import { d1Base, d1Stage } from '../support/servers/d1-kit.ts'
+import { D1_AVAILABLE } from '../support/servers/d1.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const
 const KEY = { schema: 's', name: 't' }
@@ -203,5 +205,33 @@ describe.each(['sqlite', 'postgresql', 'mysql'] as const)('indexes in %s', { tim
       if (!sql.includes('DISTINCT')) expect(tables, sql).not.toMatch(/TEMP B-TREE FOR ORDER|filesort| Sort /)
     }
     await close(at)
+  })
+})
+
+describe.skipIf(!D1_AVAILABLE)('D1', { timeout: 60_000 }, () => {
+  test('sends as many requests and reads as many rows for a claim, however many chunks are pending', async () => {
+    const costs: unknown[] = []
+    for (const chunks of [100, 5000]) {
+      await using stage = await d1Stage(await d1Base())
+      await using ledger = await stage.store.ledger()
+      await prepareLedger(ledger)
+      await fill(ledger, KEY.name, 1, chunks)
+      const { claims } = new ChunkLedger(ledger, KEY, owner(1n))
+      for (const seed of [null, 9]) {
+        claims.work({ only: null, seed })
+        await claims.claim(null)
+        const before = stage.store.usage
+        await claims.claim(null)
+        await claims.left(null)
+        await claims.expired()
+        await claims.busyRuns()
+        const { requests, rowsRead } = stage.store.usage
+        costs.push([seed, requests - before.requests, rowsRead - before.rowsRead])
+        // What it claims is read with what others hold.
+        expect(requests - before.requests).toBe(4)
+        expect(rowsRead - before.rowsRead).toBeLessThan(40)
+      }
+    }
+    expect(costs.slice(0, 2)).toEqual(costs.slice(2))
   })
 })
