@@ -1,5 +1,6 @@
 /** Flags that `copy` and `diff` share: which tables and columns, under which names, between which databases. */
 import { OBJECT_WISHES, type ObjectWish } from '../model/copy/schema-object.ts'
+import { defaultNumber } from '../engine/operations/facts.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { given, list, optionalCount, optionalText } from './arguments.ts'
@@ -13,8 +14,6 @@ import type { End } from './copy-ends.ts'
 import { splitNames, splitRename } from './name-list.ts'
 import { scriptWishes } from './script-variables.ts'
 import type { ScriptWishes } from './script-variables.ts'
-
-const WORKERS = 4
 
 /** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG, BAD_CONFIG */
 export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly ObjectWish[] | undefined {
@@ -90,7 +89,7 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
     ]),
     ...given('where', optionalText(args, 'where') ?? cdm?.where ?? defaults.where),
     ...given('key', key),
-    workers: optionalCount(args, 'workers', 1, 64) ?? defaults.workers ?? WORKERS,
+    workers: optionalCount(args, 'workers', 1, 64) ?? defaults.workers ?? defaultNumber('copy', 'workers'),
   }
   const add = scripted.map(({ printed }) => printed)
   if (fallback !== undefined) add.push(`--table ${shellQuote(fallback)}`)

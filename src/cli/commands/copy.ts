@@ -2,6 +2,7 @@
 import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
 import type { CopyOperation, RunFinished } from '../../engine/operation.ts'
+import { defaultNumber } from '../../engine/operations/facts.ts'
 import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { configNames, readObjects, readSelection } from '../copy-flags.ts'
@@ -14,8 +15,6 @@ import { operate } from './command.ts'
 import type { Command, RequestContext, Told } from './command.ts'
 
 const ON_EXISTING: readonly CopyOperation['onExisting'][] = ['refuse', 'upsert', 'replace-range', 'append']
-/** Rows that are set aside before a table is given up. */
-const MOST_ASIDE = 1000
 const DECIMAL = ['text', 'real'] as const
 const VERIFY: readonly CopyOperation['verify'][] = ['chunk', 'count', 'none']
 
@@ -69,7 +68,7 @@ function operationOf(
     ),
     ...given('rate', optionalCount(args, 'rate', 1) ?? cdm?.rate ?? defaults.rate),
     ...given('part', part === undefined ? undefined : partOf(part)),
-    maxAside: optionalCount(args, 'max-aside', 0) ?? defaults['max-aside'] ?? MOST_ASIDE,
+    maxAside: optionalCount(args, 'max-aside', 0) ?? defaults['max-aside'] ?? defaultNumber('copy', 'max-aside'),
     ...given('with', readObjects(args, defaults)),
     ...given('ring', readRing(args, cdm)),
     ...given('constants', readConstants(args, cdm)),

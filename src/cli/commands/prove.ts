@@ -1,11 +1,9 @@
 /** validate, performance-compare. */
+import { SAMPLED_VERSIONS } from '../../engine/operations/validate/declaration.ts'
 import { count, flag, given, list, optionalCount, optionalText, text } from '../arguments.ts'
 import { optionalDuration } from '../duration.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
-
-/** Older versions that a validation checks by default. */
-const SAMPLES = 4
 
 const validate: Command = {
   request: (args, context) =>
@@ -14,7 +12,7 @@ const validate: Command = {
       table: text(args, 'table'),
       catalog: context.catalog(),
       verbose: flag(args, 'verbose'),
-      samples: optionalCount(args, 'samples', 0, 1000) ?? SAMPLES,
+      samples: optionalCount(args, 'samples', 0, 1000) ?? SAMPLED_VERSIONS,
       ...given('checkpoints', optionalCount(args, 'samples', 0, 1000)),
     }),
 }

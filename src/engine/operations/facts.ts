@@ -42,6 +42,23 @@ export function declarationOfCommand(command: string): AnyDeclaration | null {
   return isKind(command) ? declarationOf(command) : null
 }
 
+/**
+ * The number that counts where nobody says one, so that a face starts what the bare command starts.
+ * @throws Error for an option that has none
+ */
+export function defaultNumber(kind: OperationKind, option: string): number {
+  const value = defaultOf(kind, option)
+  if (typeof value === 'number') return value
+  throw new Error(`${kind} has no number by default for --${option}`)
+}
+
+/** The same of a text. */
+export function defaultText(kind: OperationKind, option: string): string {
+  const value = defaultOf(kind, option)
+  if (typeof value === 'string') return value
+  throw new Error(`${kind} has no text by default for --${option}`)
+}
+
 /** Every store that a run of it touches, in the order of its declaration. */
 export function storesOf(operation: Operation): readonly TouchedStore[] {
   return declarationOf(operation.kind).stores.flatMap((store) =>
@@ -101,6 +118,13 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
   if (isPlanOnly(operation)) return []
   const { destroys = [] } = declarationOf(operation.kind)
   return destroys.filter(({ when }) => when === undefined || valueOf(operation, when) === true)
+}
+
+function defaultOf(kind: OperationKind, option: string): unknown {
+  const name = commandNameOf(kind)
+  const command = commandsOfOperations().find((known) => known.name === name)
+  const found = command?.takes.find((taken) => taken.name === option)
+  return found?.default ?? found?.fallback
 }
 
 function hasPassword(family: StoreFamily): boolean {

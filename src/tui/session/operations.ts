@@ -2,16 +2,19 @@
 import type { TableRow } from '../../engine/workbench.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
+import { SAMPLED_VERSIONS } from '../../engine/operations/validate/declaration.ts'
+import { defaultNumber, defaultText } from '../../engine/operations/facts.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
 /** The command line's own defaults: the printed command would else not do the same. */
-const BATCH_SIZE = 10_000
-const PARALLEL = 2
-const COMPARE_RUNS = 7
-const VALIDATE_SAMPLES = 4
+const BATCH_SIZE = defaultNumber('import', 'batch-size')
+const PARALLEL = defaultNumber('batch-import', 'parallel')
+const COMPARE_RUNS = defaultNumber('performance-compare', 'runs')
+const COPY_WORKERS = defaultNumber('copy', 'workers')
+const MAX_ASIDE = defaultNumber('copy', 'max-aside')
+const FSCK_SEED = defaultText('fsck', 'seed')
+/** Of somebody who sits in front of it: the command line itself does not wait. */
 const LOCK_WAIT_MS = 10_000
-const COPY_WORKERS = 4
-const MAX_ASIDE = 1000
 
 /** Commands that need a catalog work only where one is open. */
 export type Place = { readonly lake: string | null; readonly catalog: string }
@@ -95,7 +98,7 @@ export function importRows(rows: readonly TableRow[], place: Place, dryRun: bool
 export function validate(row: TableRow, place: Place): Job {
   const table = tableArgument(row, place)
   return {
-    operation: { kind: 'validate', table, catalog: place.catalog, verbose: false, samples: VALIDATE_SAMPLES },
+    operation: { kind: 'validate', table, catalog: place.catalog, verbose: false, samples: SAMPLED_VERSIONS },
     commandLine: command(['validate', table], place.catalog),
   }
 }
@@ -111,7 +114,7 @@ export function fsck(row: TableRow, place: Place): Job {
       ...(isKnown ? { catalog: place.catalog } : {}),
       asOf: {},
       deep: false,
-      seed: '0',
+      seed: FSCK_SEED,
       outside: false,
     },
     commandLine: isKnown ? command(['fsck', table], place.catalog) : ['sluice', 'fsck', table].map(quoted).join(' '),
@@ -190,7 +193,11 @@ export function copyTables(tables: readonly string[], from: string, to: string, 
   }
 }
 
-const RING = { splits: 64, sample: 256, seed: 'sluice' } as const
+const RING = {
+  splits: defaultNumber('tokens', 'splits'),
+  sample: defaultNumber('tokens', 'sample'),
+  seed: defaultText('tokens', 'seed'),
+}
 
 /** The picture of the ring of one table. */
 export function tokensOf(url: string, table: string): Job {

@@ -1,6 +1,9 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 
+/** Older versions that are checked where nobody says how many. */
+export const SAMPLED_VERSIONS = 4
+
 export type ValidateOperation = {
   readonly kind: 'validate'
   readonly table: string
@@ -24,7 +27,7 @@ export const validate: Declaration<ValidateOperation> = {
       {
         name: 'samples',
         type: 'number',
-        shown: '4 versions, all checkpoints',
+        shown: `${SAMPLED_VERSIONS} versions, all checkpoints`,
         config: 'default',
         describe: 'older versions to check beside the latest, and checkpoints at most',
       },
