@@ -80,12 +80,13 @@ function rowOf([name, version, files, bytes, age, catalog, proof, error], lake) 
   }
 }
 
-const other = (name, kind, bytes, age, lake) => ({
+const other = (name, system, bytes, age, lake) => ({
   key: `${lake}/${name}`,
   name,
   location: `${lake}/${name}`,
   tableId: null,
-  kind,
+  kind: 'database',
+  system,
   version: null,
   files: null,
   bytes,

@@ -35,7 +35,7 @@ export function relationRow(url: string, relation: RelationEvent): RelationRow {
 }
 
 /** URL of a database file of the lake; null where it lies in no folder of this machine. */
-export function fileUrl({ kind, location }: TableRow): string | null {
-  if (kind === 'delta' || parseLakeUrl(location).kind !== 'local') return null
-  return `${kind}:///${location.replace(/^\.\//, '')}`
+export function fileUrl({ system, location }: TableRow): string | null {
+  if (system === undefined || parseLakeUrl(location).kind !== 'local') return null
+  return `${system}:///${location.replace(/^\.\//, '')}`
 }
