@@ -101,6 +101,22 @@ export const COPY_CHUNKS: Listing = {
         ],
 }
 
+/** Rows that wait in the quarantine. */
+export const QUARANTINE: Listing = {
+  columns: [left('RUN'), left('TABLE'), left('KEY'), left('CODE'), left('MESSAGE'), left('SINCE')],
+  row: (event) =>
+    event.type !== 'quarantine.row'
+      ? null
+      : [
+          event.run,
+          visible(event.table),
+          event.key.length === 0 ? NONE : cut(event.key.map((part) => part ?? 'NULL').join(', ')),
+          event.code,
+          visible(event.message),
+          timeText(event.at),
+        ],
+}
+
 export const DIFFERENCE_COLUMNS: readonly Column[] = [
   left('TABLE'),
   left('KEY'),

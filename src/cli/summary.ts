@@ -14,6 +14,7 @@ const ROWS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   run: ['run', 'runs'],
   'copy.run': ['run', 'runs'],
   'copy.chunk': ['chunk', 'chunks'],
+  'quarantine.row': ['row set aside', 'rows set aside'],
   relation: ['table', 'tables'],
   archived: ['partition', 'partitions'],
 }

@@ -159,6 +159,21 @@ export type CopyChunkEvent = {
   error?: string
 }
 
+/** A row that a copy has set aside and that waits, as the ledger of its target has it. */
+export type QuarantineRowEvent = {
+  type: 'quarantine.row'
+  run: Dec
+  table: string
+  /** By which the row is found at the source again; empty where it has none. */
+  key: readonly (string | null)[]
+  stage: 'read' | 'write'
+  code: string
+  message: string
+  /** Values by column; long ones are cut. */
+  row: Readonly<Record<string, string | number | null>>
+  at: string
+}
+
 /** Names of the columns of a query, before its first row. */
 export type ColumnsEvent = { type: 'columns'; columns: readonly string[] }
 

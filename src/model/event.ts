@@ -19,6 +19,7 @@ import type {
   ColumnsEvent,
   CommitEvent,
   CopyChunkEvent,
+  QuarantineRowEvent,
   CopyRunEvent,
   DifferenceEvent,
   FileEvent,
@@ -53,6 +54,7 @@ export type {
   ColumnsEvent,
   CommitEvent,
   CopyChunkEvent,
+  QuarantineRowEvent,
   CopyRunEvent,
   DifferenceEvent,
   FileEvent,
@@ -257,6 +259,7 @@ export type EventBody =
   | RunEvent
   | CopyRunEvent
   | CopyChunkEvent
+  | QuarantineRowEvent
   | SourceEvent
   | RelationEvent
   | DiffRangeEvent

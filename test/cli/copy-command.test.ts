@@ -240,6 +240,12 @@ describe('diff, retry-quarantine, discover', () => {
       { kind: 'diff-undo', runId: '1763625990000000000', to: TO, tables: ['t'] },
     ],
     ['retry-quarantine', { kind: 'retry-quarantine', from: FROM, to: TO }],
+    ['quarantine retry', { kind: 'retry-quarantine', from: FROM, to: TO }],
+    ['quarantine list', { kind: 'quarantine-list', to: TO, limit: 100 }],
+    [
+      'quarantine list 1763625990000000000 --table t --limit 3',
+      { kind: 'quarantine-list', to: TO, runId: '1763625990000000000', table: 't', limit: 3 },
+    ],
     [
       'retry-quarantine 1763625990000000000 --table t',
       { kind: 'retry-quarantine', runId: '1763625990000000000', from: FROM, to: TO, table: 't' },
@@ -259,6 +265,8 @@ describe('diff, retry-quarantine, discover', () => {
     ['diff --table t --fix --undo 1', 'BAD_FLAG --fix and --undo exclude each other'],
     ['diff --table t --undo last', 'BAD_FLAG --undo last is no id of a run'],
     ['retry-quarantine last', 'BAD_FLAG RUN last is no id of a run'],
+    ['quarantine lsit', 'BAD_FLAG quarantine has no action lsit (list?)'],
+    ['quarantine retry last', 'BAD_FLAG RUN last is no id of a run'],
   ])('refuses %s', async (line, expected) => {
     expect(await refused([...line.split(' '), ...ends])).toBe(expected)
   })
@@ -344,9 +352,9 @@ describe('the command that does the same again', () => {
       return last.resumeCommand
     }
     const words = ['copy', ...ends, '--table', 't']
-    expect(await next(words)).toBe(`sluice retry-quarantine ${RUN_ID} --to ${TO}`)
+    expect(await next(words)).toBe(`sluice quarantine retry ${RUN_ID} --to ${TO}`)
     expect(await next(['copy', '--table', 't'], SCRIPT)).toBe(
-      `sluice retry-quarantine ${RUN_ID} --from "$DATABASE_URL" --to "d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID"`,
+      `sluice quarantine retry ${RUN_ID} --from "$DATABASE_URL" --to "d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID"`,
     )
     expect(await next(words, {}, { totals: { ...totals, proved: '44' } })).toBe('sluice copy again')
   })

@@ -412,6 +412,16 @@ const bodies = {
     attempts: z.number(),
     error: z.string().optional(),
   },
+  'quarantine.row': {
+    run: dec,
+    table: z.string(),
+    key: z.array(z.string().nullable()),
+    stage: z.enum(['read', 'write']),
+    code: z.string(),
+    message: z.string(),
+    row: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
+    at: time,
+  },
   relation: {
     table: z.string(),
     rows: dec,

@@ -80,11 +80,11 @@ const refused = {
 const aside = {
   code: 'ROWS_ASIDE',
   message: 'one row is not in the target',
-  hint: 'migration_quarantine in the target says why; mend it at the source, then sluice retry-quarantine',
+  hint: 'migration_quarantine in the target says why; mend it at the source, then sluice quarantine retry',
   retryable: false,
 } as const
 const chunk = { table: TABLE, worker: 1, unit: 'row' } as const
-const retry = `sluice retry-quarantine ${RUN_ID} --to d1://acct/tracks-edge`
+const retry = `sluice quarantine retry ${RUN_ID} --to d1://acct/tracks-edge`
 
 /** The copy of screens.md: it goes on, is slowed down, and leaves a row behind. */
 export const copy = stamped([

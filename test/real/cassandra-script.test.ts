@@ -159,7 +159,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       expect(log()).toMatch(
         /WARNING .*events row written at ONE only, to be checked again: partition tenant tenant 7; row created_at 2023-/,
       )
-      expect(log()).toContain(`${rows + 3} rows could only be written at ONE: sluice retry-quarantine`)
+      expect(log()).toContain(`${rows + 3} rows could only be written at ONE: sluice quarantine retry`)
 
       const early = await sluice('retry-quarantine', ...ends, '--json')
       expect(early.code).not.toBe(0)

@@ -164,7 +164,7 @@ function retryCommand(
   const flags = [...shown(to)]
   // The ledger knows the source without its password.
   if (from.origin === 'script' || secretsOfUrl(from.url).length > 0) flags.unshift(...shown(from))
-  return ['sluice', 'retry-quarantine', ...runs, ...new Set(flags)].join(' ')
+  return ['sluice', 'quarantine', 'retry', ...runs, ...new Set(flags)].join(' ')
 }
 
 export const commands = { copy }

@@ -1,23 +1,15 @@
-/** diff, retry-quarantine: what comes after a copy. */
+/** diff: what comes after a copy. */
 import { SluiceError } from '../../shared/errors.ts'
-import { count, flag, given, list, optionalText } from '../arguments.ts'
+import { count, flag, given, list } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import { chooseEnd, optionalEnd } from '../copy-ends.ts'
+import { chooseEnd } from '../copy-ends.ts'
 import { readSelection } from '../copy-flags.ts'
 import type { CdmWishes } from '../cdm/wishes.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
+import { runIdOf } from '../run-id.ts'
 import type { DiffOperation } from '../../engine/operation.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
-
-/** @throws SluiceError BAD_FLAG */
-function runIdOf(args: Arguments, name: string, shown: string): string | undefined {
-  const text = optionalText(args, name)
-  if (text === undefined || /^\d{1,19}$/.test(text)) return text
-  throw new SluiceError('BAD_FLAG', `${shown} ${text} is no id of a run`, {
-    hint: 'it is the number behind `run` in the first line that the run printed',
-  })
-}
 
 /** What was mended stands in the ledger of the target: nothing else has to be named. */
 function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestContext): Request {
@@ -84,26 +76,4 @@ const diff: Command = {
   },
 }
 
-const retryQuarantine: Command = {
-  request: (args, { env, defaults }) => {
-    const to = chooseEnd('to', args, defaults, env)
-    const from = optionalEnd('from', args, defaults, env)
-    // A variable alone does not say that these rows came from there: the ledger knows. With the script's target it does.
-    const source = from?.origin === 'script' && to.origin !== 'script' ? null : from
-    const scripted = [...(source === null ? [] : [source]), to].filter(({ origin }) => origin === 'script')
-    return operate(
-      {
-        kind: 'retry-quarantine',
-        ...given('runId', runIdOf(args, 'run', 'RUN')),
-        ...given('from', source?.url),
-        to: to.url,
-        ...given('table', optionalText(args, 'table')),
-      },
-      {
-        printed: { add: scripted.map(({ printed }) => printed) },
-      },
-    )
-  },
-}
-
-export const commands = { diff, 'retry-quarantine': retryQuarantine }
+export const commands = { diff }

@@ -26,7 +26,7 @@ export class ScriptLines {
     if (this.#fallback === 0) return []
     const rows = plural(this.#fallback, 'row')
     this.#fallback = 0
-    const what = `${rows} could only be written at ONE: sluice retry-quarantine checks them again at the level asked for`
+    const what = `${rows} could only be written at ONE: sluice quarantine retry checks them again at the level asked for`
     return [block('note', what)]
   }
 }

@@ -147,7 +147,7 @@ function verdict(
       'ROWS_ASIDE',
       aside === 1n ? 'one row is not in the target' : `${aside} rows of ${name} are not in the target`,
       {
-        hint: 'migration_quarantine in the target says why; mend them at the source, then sluice retry-quarantine',
+        hint: 'migration_quarantine in the target says why; mend them at the source, then sluice quarantine retry',
       },
     )
   }

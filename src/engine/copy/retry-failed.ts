@@ -20,6 +20,6 @@ export async function retryFailed(table: TableRun, context: TableContext, { chun
     level: 'note',
     table: name,
     message: `${what}: there is nothing to try again`,
-    hint: 'rows that were set aside are tried again with sluice retry-quarantine',
+    hint: 'rows that were set aside are tried again with sluice quarantine retry',
   })
 }

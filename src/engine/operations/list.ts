@@ -23,6 +23,7 @@ import { indexColumns } from './index/declaration.ts'
 import { copy } from './copy/declaration.ts'
 import { diff } from './diff/declaration.ts'
 import { diffUndo } from './diff-undo/declaration.ts'
+import { quarantineList } from './quarantine-list/declaration.ts'
 import { retryQuarantine } from './retry-quarantine/declaration.ts'
 import { tokens } from './tokens/declaration.ts'
 import { archiveRun } from './archive-run/declaration.ts'
@@ -79,6 +80,10 @@ export const OPERATIONS = {
   copy: operation(copy, async () => (await import('./copy/start.ts')).startCopy),
   diff: operation(diff, async () => (await import('./diff/perform.ts')).diff),
   'diff-undo': operation(diffUndo, async () => (await import('./diff-undo/perform.ts')).diffUndo),
+  'quarantine-list': operation(
+    quarantineList,
+    async () => (await import('./quarantine-list/perform.ts')).quarantineList,
+  ),
   'retry-quarantine': operation(
     retryQuarantine,
     async () => (await import('./retry-quarantine/perform.ts')).retryQuarantine,

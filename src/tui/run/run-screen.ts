@@ -38,6 +38,7 @@ const SCREENS = {
   'migration-status': 'tables',
   runs: 'tables',
   'copy-runs': 'tables',
+  'quarantine-list': 'tables',
   grants: 'tables',
   doctor: 'tables',
 } as const satisfies Readonly<Record<OperationKind, RunScreen>>

@@ -110,12 +110,20 @@ export async function quarantined(
 ): Promise<readonly QuarantinedRow[]> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
-    `SELECT quarantine_id, CAST(run_id AS ${text}), schema_name, table_name, row_key, stage, error_code, message, row_json
-     FROM migration_quarantine WHERE replayed_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'}
+    `SELECT ${lineColumns(text)} FROM migration_quarantine WHERE replayed_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'}
        ${table === null ? '' : 'AND schema_name = ? AND table_name = ?'} ORDER BY created_ms, quarantine_id`,
     [...(runId === null ? [] : [runId]), ...(table === null ? [] : [table.schema, table.name])],
   )
-  return rows.map(([id, run, schema, name, key, stage, code, message, row]) => ({
+  return rows.map(quarantinedOf)
+}
+
+/** As `quarantinedOf` reads them. @param text type that whole numbers are read as */
+function lineColumns(text: string): string {
+  return `quarantine_id, CAST(run_id AS ${text}), schema_name, table_name, row_key, stage, error_code, message, row_json`
+}
+
+function quarantinedOf([id, run, schema, name, key, stage, code, message, row]: readonly unknown[]): QuarantinedRow {
+  return {
     id: String(id),
     runId: BigInt(String(run)),
     table: { schema: String(schema), name: String(name) },
@@ -124,7 +132,40 @@ export async function quarantined(
     code: String(code) as ErrorCode,
     message: String(message),
     row: JSON.parse(String(row)) as Readonly<Record<string, string | number | null>>,
-  }))
+  }
+}
+
+export type WaitingRow = QuarantinedRow & { readonly createdMs: number }
+
+/**
+ * Some of what waits, oldest first, and how much there is.
+ * @param of null for all; a table by its name, or with its schema before it
+ * @param limit of rows
+ */
+export async function waiting(
+  database: LedgerDatabase,
+  of: { readonly runId: bigint | null; readonly table: string | null },
+  limit: number,
+): Promise<{ readonly rows: readonly WaitingRow[]; readonly count: bigint }> {
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const dot = of.table?.indexOf('.') ?? -1
+  const [schema, name] = [of.table?.slice(0, Math.max(dot, 0)) ?? '', of.table?.slice(dot + 1) ?? '']
+  const where = `WHERE replayed_ms IS NULL ${of.runId === null ? '' : 'AND run_id = ?'}
+    ${of.table === null ? '' : 'AND (table_name = ? OR schema_name = ? AND table_name = ?)'}`
+  const parameters = [...(of.runId === null ? [] : [of.runId]), ...(of.table === null ? [] : [of.table, schema, name])]
+  const [counted] = await database.all(
+    `SELECT CAST(COUNT(*) AS ${text}) FROM migration_quarantine ${where}`,
+    parameters,
+  )
+  const rows = await database.all(
+    `SELECT ${lineColumns(text)}, CAST(created_ms AS ${text}) FROM migration_quarantine ${where}
+     ORDER BY created_ms, quarantine_id LIMIT ${limit}`,
+    parameters,
+  )
+  return {
+    rows: rows.map((row) => ({ ...quarantinedOf(row), createdMs: Number(row[9]) })),
+    count: BigInt(String(counted?.[0] ?? 0)),
+  }
 }
 
 /** Runs that set rows of a table aside which still wait, oldest first. */

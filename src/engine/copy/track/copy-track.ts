@@ -267,7 +267,7 @@ export class CopyTrack {
     if (again.length === 0) return
     if (to.can.atomic !== 'row' && !['upsert', 'replace-range'].includes(operation.onExisting)) {
       const message = `${again.length} ranges that are not PASS hold rows already, and are left as they are`
-      const hint = 'add --on-existing upsert to write them again, or run sluice retry-quarantine for rows set aside'
+      const hint = 'add --on-existing upsert to write them again, or run sluice quarantine retry for rows set aside'
       this.#say('warn', message, tableText(one.source.table), hint)
       return
     }

@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { ENDS } from '../copy/options.ts'
+import { QUARANTINED } from './options.ts'
 
 export type RetryQuarantineOperation = {
   readonly kind: 'retry-quarantine'
@@ -18,18 +19,8 @@ export const retryQuarantine: Declaration<RetryQuarantineOperation> = {
     name: 'retry-quarantine',
     operands: '[run]',
     group: 'Copies',
-    summary: 'copy rows again that were set aside',
-    takes: [
-      {
-        name: 'run',
-        operand: true,
-        type: 'text',
-        completes: 'run',
-        describe: 'rows that this run set aside; else all that wait',
-      },
-      ...ENDS,
-      { name: 'table', type: 'text', completes: 'table', describe: 'only rows of this table of the target' },
-    ],
+    summary: 'quarantine retry, as it was called before',
+    takes: [QUARANTINED.run, ...ENDS, QUARANTINED.table],
   },
   shape: 'lines',
   doing: 'trying set aside rows',

@@ -182,7 +182,7 @@ function unreadableError(
     {
       where: name,
       reason: cause.reason ?? cause.message,
-      hint: 'very many deleted rows do this: compact the table, or raise the timeouts and tombstone_failure_threshold; then sluice retry-quarantine',
+      hint: 'very many deleted rows do this: compact the table, or raise the timeouts and tombstone_failure_threshold; then sluice quarantine retry',
       kind: 'source',
       cause: thrown,
     },

@@ -7,5 +7,5 @@ import { shellQuote } from '../../../shared/shell.ts'
 /** @param runs that set them aside; the command names one, and none where there are several, or nobody knows */
 export function retryCommand({ to }: CopyOperation, runs: readonly Dec[]): string {
   const [runId, ...more] = runs
-  return `sluice retry-quarantine ${runId === undefined || more.length > 0 ? '' : `${runId} `}--to ${shellQuote(redactUrl(to))}`
+  return `sluice quarantine retry ${runId === undefined || more.length > 0 ? '' : `${runId} `}--to ${shellQuote(redactUrl(to))}`
 }

@@ -1,0 +1,42 @@
+import { ENDS } from '../copy/options.ts'
+import type { Declaration } from '../declaration.ts'
+import { QUARANTINED } from '../retry-quarantine/options.ts'
+
+export type QuarantineListOperation = {
+  readonly kind: 'quarantine-list'
+  readonly to: string
+  /** Rows of this run only; all of them when absent. */
+  readonly runId?: string
+  /** Only rows of this table of the target. */
+  readonly table?: string
+  readonly limit: number
+}
+
+export const quarantineList: Declaration<QuarantineListOperation> = {
+  kind: 'quarantine-list',
+  command: {
+    name: 'quarantine',
+    operands: '<action> [run]',
+    group: 'Copies',
+    summary: 'rows that were set aside: list, retry',
+    takes: [
+      { name: 'action', operand: true, type: 'text', describe: 'list, retry' },
+      QUARANTINED.run,
+      ...ENDS,
+      QUARANTINED.table,
+      {
+        name: 'limit',
+        type: 'number',
+        default: 100,
+        config: 'default',
+        describe: 'rows that list shows, the oldest first; all are counted',
+      },
+    ],
+    epilogue:
+      'list shows rows that wait in migration_quarantine of the target, with their causes. Mend them at the source; then retry reads them again and writes them.\n',
+  },
+  shape: 'listing',
+  stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],
+  about: 'table',
+  events: ['quarantine.row', 'log'],
+}

@@ -1,0 +1,36 @@
+/** `quarantine list`: rows that copies into a database have set aside, and that wait. */
+import { dec } from '../../../model/event.ts'
+import { hasLedger } from '../../copy/ledger/schema.ts'
+import { waiting } from '../../copy/ledger/quarantine.ts'
+import { openCopyStore } from '../../copy/open-stores.ts'
+import { onSide } from '../../copy/sides.ts'
+import type { Ending, Run } from '../../run-context.ts'
+import type { QuarantineListOperation } from './declaration.ts'
+
+export async function quarantineList({ to, runId, table, limit }: QuarantineListOperation, run: Run): Promise<Ending> {
+  await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
+  await using ledger = await store.ledger()
+  if (!(await hasLedger(ledger))) {
+    run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
+    return { totals: { rows: dec(0) } }
+  }
+  const of = { runId: runId === undefined ? null : BigInt(runId), table: table ?? null }
+  const { rows, count } = await waiting(ledger, of, limit)
+  for (const { runId: id, table: where, key, stage, code, message, row, createdMs } of rows) {
+    run.emit({
+      type: 'quarantine.row',
+      run: id.toString(),
+      table: where.schema === '' ? where.name : `${where.schema}.${where.name}`,
+      key,
+      stage,
+      code,
+      message,
+      row,
+      at: new Date(createdMs).toISOString(),
+    })
+  }
+  if (count > BigInt(rows.length)) {
+    run.emit({ type: 'log', level: 'note', message: `${rows.length} of ${count} rows are shown; --limit shows more` })
+  }
+  return { totals: { rows: dec(count) } }
+}

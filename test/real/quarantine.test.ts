@@ -1,0 +1,64 @@
+/** `quarantine list`: rows that were set aside, by run and table, until they are mended and tried again. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import type { QuarantineRowEvent } from '../../src/model/answer-events.ts'
+import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
+
+const SYSTEMS: readonly System[] = ['sqlite', 'postgresql']
+
+test.for(SYSTEMS)('in %s', async (system, { skip }) => {
+  const why = await missing(system)
+  skip(why !== '', why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-quarantine-'))
+  const source = await makePlace('sqlite', folder)
+  const target = await makePlace(system, folder)
+  const list = async (
+    more: Partial<Extract<Operation, { kind: 'quarantine-list' }>> = {},
+  ): Promise<{
+    readonly rows: readonly QuarantineRowEvent[]
+    readonly said: readonly string[]
+    readonly total?: string
+  }> => {
+    const { events, finished } = await perform({ kind: 'quarantine-list', to: target.url, limit: 10, ...more })
+    expect(finished.error).toBeUndefined()
+    return {
+      rows: events.flatMap((event) => (event.type === 'quarantine.row' ? [event] : [])),
+      said: events.flatMap((event) => (event.type === 'log' ? [event.message] : [])),
+      ...(finished.totals['rows'] === undefined ? {} : { total: finished.totals['rows'] }),
+    }
+  }
+  if (system === 'postgresql') expect((await list()).said[0]).toMatch(/^no copy has gone into /)
+  for (const table of ['t', 'u']) {
+    await source.sql(
+      `CREATE TABLE ${table} (id INTEGER PRIMARY KEY, n INTEGER)`,
+      `INSERT INTO ${table} VALUES (1, 1), (2, 'abc'), (3, 3)`,
+    )
+  }
+  await source.sql("INSERT INTO t VALUES (4, 'x')")
+  const runs: string[] = []
+  for (const table of ['t', 'u']) {
+    const { finished, events } = await perform(copyOf(source, target, table))
+    expect(finished.error?.code).toBe('ROWS_ASIDE')
+    runs.push(events[0]?.runId ?? '')
+  }
+  const all = await list()
+  expect(all.total).toBe('3')
+  // What was set aside in one moment comes in any order.
+  const lines = all.rows.map(({ run, table, key }) => `${run} ${table.split('.').at(-1)} ${key.join()}`)
+  expect(lines.toSorted()).toEqual([`${runs[0]} t 2`, `${runs[0]} t 4`, `${runs[1]} u 2`])
+  const first = all.rows.find(({ key }) => key[0] === '2')
+  expect(first).toMatchObject({ stage: 'read', code: 'VALUE_REFUSED', row: { id: '2', n: 'abc' } })
+  expect(first?.message).toContain('abc')
+  expect((await list({ runId: runs[1] ?? '' })).total).toBe('1')
+  expect((await list({ table: 't' })).total).toBe('2')
+  expect((await list({ table: first?.table ?? '' })).total).toBe('2')
+  const some = await list({ limit: 1 })
+  expect([some.rows.length, some.total, some.said]).toEqual([1, '3', ['1 of 3 rows are shown; --limit shows more']])
+  await source.sql("UPDATE t SET n = 5 WHERE typeof(n) = 'text'")
+  expect((await perform({ kind: 'retry-quarantine', to: target.url, table: 't' })).finished.error).toBeUndefined()
+  expect((await list()).rows.map(({ run }) => run)).toEqual([runs[1]])
+  rmSync(folder, { recursive: true })
+})
