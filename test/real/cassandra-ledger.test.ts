@@ -148,6 +148,32 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect(await dump(two)).toBe(await dump(one))
   })
 
+  test('a claim takes as many requests, however many chunks are pending', { timeout: 120_000 }, async () => {
+    const costs: number[] = []
+    for (const chunks of [20, 500]) {
+      await empty()
+      const ledger = await participant()
+      const who = owner(1n)
+      await planned(ledger, who, chunks)
+      const { claims } = new ChunkLedger(ledger, KEY, who)
+      await claims.claim(null)
+      const { client } = keyspace.link
+      const execute = client.execute.bind(client) as (...parameters: readonly unknown[]) => Promise<unknown>
+      let requests = 0
+      Object.assign(client, {
+        execute: (...parameters: readonly unknown[]) => {
+          requests++
+          return execute(...parameters)
+        },
+      })
+      for (let i = 0; i < 3; i++) await claims.claim(null)
+      Object.assign(client, { execute })
+      costs.push(requests)
+    }
+    expect(costs[0]).toBeGreaterThan(0)
+    expect(costs[1]).toBe(costs[0])
+  })
+
   test('what fails changes nothing, whatever goes along with it', async () => {
     await empty()
     const ledger = await participant()
