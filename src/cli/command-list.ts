@@ -1,6 +1,7 @@
-/** All commands in the order of the help. Only declarations are loaded for it, which are data: light enough for `sluice --help`. */
+/** All commands in the order of the help, with what they take. */
 import { commandsOfOperations } from '../engine/operations/facts.ts'
-import { GROUPS, type CommandDeclaration } from '../engine/operations/option.ts'
+import type { CommandDeclaration } from '../engine/operations/option.ts'
+import { GROUPS } from '../engine/operations/pages.ts'
 import { OWN_COMMANDS } from './own-commands.ts'
 
 const KNOWN = [...commandsOfOperations(), ...OWN_COMMANDS]

@@ -1,7 +1,9 @@
 /** Help of the program as a whole, made by hand in groups, which yargs cannot do; a test compares it with the commands. */
 import { readFileSync } from 'node:fs'
-import { GROUPS } from '../engine/operations/option.ts'
-import { COMMANDS } from './command-list.ts'
+import { GROUPS, PAGES, type CommandPage } from '../engine/operations/pages.ts'
+import { OWN_COMMANDS } from './own-commands.ts'
+
+const COMMANDS: readonly CommandPage[] = [...Object.values(PAGES), ...OWN_COMMANDS]
 
 /** Version in our package.json. */
 export function toolVersion(): string {

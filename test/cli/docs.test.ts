@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
 import { topHelp, toolVersion } from '../../src/cli/help.ts'
 import { commandHelp } from '../../src/cli/parse.ts'
-import { GROUPS } from '../../src/engine/operations/option.ts'
+import { GROUPS } from '../../src/engine/operations/pages.ts'
 import { ERROR_CODES, EXIT_OF_KIND } from '../../src/shared/errors.ts'
 import { EVENT_TYPES, eventJsonSchema, noDrift } from './event-schema.ts'
 

@@ -1,7 +1,6 @@
 /** What a command takes, as data: its flags, its help, the forms of the UI and what completes a word are made from it. */
 
-export const GROUPS = ['Lakes', 'Copies', 'Lifecycle', 'Archive', 'Operate'] as const
-export type CommandGroup = (typeof GROUPS)[number]
+import type { CommandPage } from './pages.ts'
 
 /** What can stand where a value is wanted. `file`, `folder`: of this machine. `delta table`: a path with a log, or an id of the catalog. */
 export type Completes =
@@ -43,13 +42,7 @@ export type Option = {
   readonly describe: string
 }
 
-export type CommandDeclaration = {
-  readonly name: string
-  /** What stands behind the name, in the words of yargs: `<table>`, `[path]`. */
-  readonly operands: string
-  readonly group: CommandGroup
-  /** One line of `sluice --help`. */
-  readonly summary: string
+export type CommandDeclaration = CommandPage & {
   /** In the order of the help. */
   readonly takes: readonly Option[]
   /** Below the options. */

@@ -1,6 +1,7 @@
 import type { CalendarSpec } from '../../calendar/calendar.ts'
 import type { Declaration } from '../declaration.ts'
 import { BETWEEN } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 /** Plans (`dryRun`) or runs. Partitions that an earlier run left on their way are gone on with. */
 export type ArchiveOperation = {
@@ -39,10 +40,7 @@ export type ArchiveOperation = {
 export const archiveRun: Declaration<ArchiveOperation> = {
   kind: 'archive',
   command: {
-    name: 'archive',
-    operands: '<action>',
-    group: 'Archive',
-    summary: 'old partitions to Parquet: plan, run, list, verify',
+    ...PAGES.archive,
     takes: [
       { name: 'action', operand: true, type: 'text', describe: 'plan, run, list, verify, sweep, hold, release, adopt' },
       {

@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { BATCH_SIZE, EXCLUDE, PLAN_ONLY, RECURSIVE, RESUME } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type BatchImportOperation = {
   readonly kind: 'batch-import'
@@ -19,10 +20,7 @@ export type BatchImportOperation = {
 export const batchImport: Declaration<BatchImportOperation> = {
   kind: 'batch-import',
   command: {
-    name: 'batch-import',
-    operands: '<path>',
-    group: 'Lakes',
-    summary: 'bring the logs of all tables below a folder',
+    ...PAGES['batch-import'],
     takes: [
       { name: 'path', operand: true, type: 'text', completes: 'path', describe: 'folder whose tables are imported' },
       RECURSIVE,

@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type ChangesOperation = {
   readonly kind: 'changes'
@@ -12,10 +13,7 @@ export type ChangesOperation = {
 export const changes: Declaration<ChangesOperation> = {
   kind: 'changes',
   command: {
-    name: 'changes',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'list what happened between two versions',
+    ...PAGES.changes,
     takes: [
       TABLE,
       { name: 'from-version', type: 'number', required: true, describe: 'version before the first change' },

@@ -5,6 +5,7 @@ import type { CassandraWish, RingWish, ScriptWish, TrackWish } from './wishes.ts
 import type { Declaration } from '../declaration.ts'
 import { CASSANDRA, ENDS, RING, SELECTION, TRACK, WRITING } from './options.ts'
 import { BETWEEN, PLAN_ONLY } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type CopyOperation = {
   readonly kind: 'copy'
@@ -77,10 +78,7 @@ export type CopyOperation = {
 export const copy: Declaration<CopyOperation> = {
   kind: 'copy',
   command: {
-    name: 'copy',
-    operands: '',
-    group: 'Copies',
-    summary: 'copy tables between databases in proved chunks',
+    ...PAGES.copy,
     takes: [
       ...ENDS,
       ...SELECTION,

@@ -3,6 +3,7 @@ import type { CopyOperation } from '../copy/declaration.ts'
 import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
 import type { Declaration } from '../declaration.ts'
 import { CASSANDRA, ENDS, RING, SELECTION, TRACK, WRITING } from '../copy/options.ts'
+import { PAGES } from '../pages.ts'
 
 export type DiffOperation = {
   readonly kind: 'diff'
@@ -40,10 +41,7 @@ export type DiffOperation = {
 export const diff: Declaration<DiffOperation> = {
   kind: 'diff',
   command: {
-    name: 'diff',
-    operands: '',
-    group: 'Copies',
-    summary: 'name the rows in which tables differ, or fix them',
+    ...PAGES.diff,
     takes: [
       ...ENDS,
       ...SELECTION,

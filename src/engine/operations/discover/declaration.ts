@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { EXCLUDE, RECURSIVE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type DiscoverOperation = {
   readonly kind: 'discover'
@@ -11,10 +12,7 @@ export type DiscoverOperation = {
 export const discover: Declaration<DiscoverOperation> = {
   kind: 'discover',
   command: {
-    name: 'discover',
-    operands: '<path>',
-    group: 'Lakes',
-    summary: 'find Delta tables below a folder, or tables by URL',
+    ...PAGES.discover,
     takes: [
       {
         name: 'path',

@@ -1,14 +1,12 @@
 import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
 
 export type DoctorOperation = { readonly kind: 'doctor'; readonly catalog?: string; readonly path?: string }
 
 export const doctor: Declaration<DoctorOperation> = {
   kind: 'doctor',
   command: {
-    name: 'doctor',
-    operands: '[path]',
-    group: 'Operate',
-    summary: 'say what is wrong with a setup, and what to do',
+    ...PAGES.doctor,
     takes: [
       {
         name: 'path',

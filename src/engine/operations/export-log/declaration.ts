@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 /**
  * Checkpoints of an exported log: none; that of the version where the catalog begins, without which its commits cannot be read;
@@ -19,10 +20,7 @@ export type ExportLogOperation = {
 export const exportLog: Declaration<ExportLogOperation> = {
   kind: 'export-log',
   command: {
-    name: 'export-log',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'write the log of a table again from the catalog',
+    ...PAGES['export-log'],
     takes: [
       TABLE,
       {

@@ -1,6 +1,7 @@
 import type { AsOf } from '../../as-of.ts'
 import type { Declaration } from '../declaration.ts'
 import { AS_OF, TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type FilesOperation = {
   readonly kind: 'files'
@@ -14,10 +15,7 @@ export type FilesOperation = {
 export const files: Declaration<FilesOperation> = {
   kind: 'files',
   command: {
-    name: 'files',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'list the active files of a version, with filters',
+    ...PAGES.files,
     takes: [
       TABLE,
       ...AS_OF,

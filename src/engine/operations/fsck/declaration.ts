@@ -1,6 +1,7 @@
 import type { AsOf } from '../../as-of.ts'
 import type { Declaration } from '../declaration.ts'
 import { AS_OF, TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type FsckOperation = {
   readonly kind: 'fsck'
@@ -22,10 +23,7 @@ export type FsckOperation = {
 export const fsck: Declaration<FsckOperation> = {
   kind: 'fsck',
   command: {
-    name: 'fsck',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'check data files and vectors against the log',
+    ...PAGES.fsck,
     takes: [
       TABLE,
       ...AS_OF,

@@ -1,5 +1,6 @@
 import type { AccessLevel } from '../../../catalog/access-level.ts'
 import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
 
 export type GrantsOperation = {
   readonly kind: 'grants'
@@ -13,10 +14,7 @@ export type GrantsOperation = {
 export const grants: Declaration<GrantsOperation> = {
   kind: 'grants',
   command: {
-    name: 'grants',
-    operands: '',
-    group: 'Operate',
-    summary: 'print the rights that a login needs, or give them',
+    ...PAGES.grants,
     takes: [
       {
         name: 'role',

@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type HistoryOperation = {
   readonly kind: 'history'
@@ -11,10 +12,7 @@ export type HistoryOperation = {
 export const history: Declaration<HistoryOperation> = {
   kind: 'history',
   command: {
-    name: 'history',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'list the commits of a table, newest first',
+    ...PAGES.history,
     takes: [TABLE, { name: 'limit', type: 'number', default: 20, config: 'default', describe: 'commits to list' }],
   },
   shape: 'listing',

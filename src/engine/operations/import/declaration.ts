@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { BATCH_SIZE, PLAN_ONLY, RESUME } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type ImportOperation = {
   readonly kind: 'import'
@@ -19,10 +20,7 @@ export type ImportOperation = {
 export const importOne: Declaration<ImportOperation> = {
   kind: 'import',
   command: {
-    name: 'import',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: "bring one table's log into the SQL catalog",
+    ...PAGES.import,
     takes: [
       {
         name: 'table',

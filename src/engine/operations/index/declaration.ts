@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type IndexOperation = {
   readonly kind: 'index'
@@ -14,10 +15,7 @@ export type IndexOperation = {
 export const indexColumns: Declaration<IndexOperation> = {
   kind: 'index',
   command: {
-    name: 'index',
-    operands: '<table> <column..>',
-    group: 'Lakes',
-    summary: 'prepare columns for conditions over many files',
+    ...PAGES.index,
     takes: [
       TABLE,
       {

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
 
 export type MigrationStatusOperation = {
   readonly kind: 'migration-status'
@@ -9,10 +10,7 @@ export type MigrationStatusOperation = {
 export const migrationStatus: Declaration<MigrationStatusOperation> = {
   kind: 'migration-status',
   command: {
-    name: 'migration-status',
-    operands: '',
-    group: 'Operate',
-    summary: 'list the imports of a catalog and how far they are',
+    ...PAGES['migration-status'],
     takes: [{ name: 'table-id', type: 'text', completes: 'catalog table', describe: 'only this table' }],
   },
   shape: 'listing',

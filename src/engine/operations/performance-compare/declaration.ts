@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type CompareOperation = {
   readonly kind: 'performance-compare'
@@ -16,10 +17,7 @@ export type CompareOperation = {
 export const performanceCompare: Declaration<CompareOperation> = {
   kind: 'performance-compare',
   command: {
-    name: 'performance-compare',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'ask files and SQL the same questions, with times',
+    ...PAGES['performance-compare'],
     takes: [
       TABLE,
       {

@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { ALL_TABLES, TABLE, WOULD_GO } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type PruneOperation = {
   readonly kind: 'prune'
@@ -14,10 +15,7 @@ export type PruneOperation = {
 export const prune: Declaration<PruneOperation> = {
   kind: 'prune',
   command: {
-    name: 'prune',
-    operands: '[table]',
-    group: 'Lakes',
-    summary: 'give up old versions of tables in the catalog',
+    ...PAGES.prune,
     takes: [
       TABLE,
       ALL_TABLES,

@@ -1,6 +1,7 @@
 import { ENDS } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
 import { QUARANTINED } from '../retry-quarantine/options.ts'
+import { PAGES } from '../pages.ts'
 
 export type QuarantineListOperation = {
   readonly kind: 'quarantine-list'
@@ -15,10 +16,7 @@ export type QuarantineListOperation = {
 export const quarantineList: Declaration<QuarantineListOperation> = {
   kind: 'quarantine-list',
   command: {
-    name: 'quarantine',
-    operands: '<action> [run]',
-    group: 'Copies',
-    summary: 'rows that were set aside: list, retry',
+    ...PAGES.quarantine,
     takes: [
       { name: 'action', operand: true, type: 'text', describe: 'list, retry' },
       QUARANTINED.run,

@@ -1,6 +1,7 @@
 import type { RowFormat } from '../../row-format.ts'
 import type { Declaration } from '../declaration.ts'
 import { ROWS } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 /** One statement over what is in the source and what is in its archives. */
 export type QueryOperation = {
@@ -16,10 +17,7 @@ export type QueryOperation = {
 export const query: Declaration<QueryOperation> = {
   kind: 'query',
   command: {
-    name: 'query',
-    operands: '<table> <query>',
-    group: 'Archive',
-    summary: 'ask a table and its archive in SQL as one',
+    ...PAGES.query,
     takes: [
       {
         name: 'table',

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
 
 export type RestoreOperation = {
   readonly kind: 'restore'
@@ -15,10 +16,7 @@ export type RestoreOperation = {
 export const restore: Declaration<RestoreOperation> = {
   kind: 'restore',
   command: {
-    name: 'restore',
-    operands: '',
-    group: 'Archive',
-    summary: 'bring archived partitions back into their table',
+    ...PAGES.restore,
     takes: [
       {
         name: 'from',

@@ -1,6 +1,7 @@
 import type { Declaration } from '../declaration.ts'
 import { ENDS } from '../copy/options.ts'
 import { QUARANTINED } from './options.ts'
+import { PAGES } from '../pages.ts'
 
 export type RetryQuarantineOperation = {
   readonly kind: 'retry-quarantine'
@@ -16,10 +17,7 @@ export type RetryQuarantineOperation = {
 export const retryQuarantine: Declaration<RetryQuarantineOperation> = {
   kind: 'retry-quarantine',
   command: {
-    name: 'retry-quarantine',
-    operands: '[run]',
-    group: 'Copies',
-    summary: 'quarantine retry, as it was called before',
+    ...PAGES['retry-quarantine'],
     takes: [QUARANTINED.run, ...ENDS, QUARANTINED.table],
   },
   shape: 'lines',

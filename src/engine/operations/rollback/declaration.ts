@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { CHECK_FILES, TABLE, WOULD_GO } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 /** Which data files are looked for before a table may go. */
 export type CheckFiles = 'none' | 'sample' | 'all'
@@ -16,10 +17,7 @@ export type RollbackOperation = {
 export const rollback: Declaration<RollbackOperation> = {
   kind: 'rollback',
   command: {
-    name: 'rollback',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'take a table out of the catalog, and not its log',
+    ...PAGES.rollback,
     takes: [
       TABLE,
       { name: 'confirm', type: 'text', describe: 'the name of the table, instead of being asked' },

@@ -1,14 +1,12 @@
 import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
 
 export type RunsOperation = { readonly kind: 'runs'; readonly catalog: string; readonly limit: number }
 
 export const runs: Declaration<RunsOperation> = {
   kind: 'runs',
   command: {
-    name: 'runs',
-    operands: '',
-    group: 'Operate',
-    summary: 'list what ran on a catalog, or into a database',
+    ...PAGES.runs,
     takes: [
       {
         name: 'to',

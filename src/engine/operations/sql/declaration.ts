@@ -1,6 +1,7 @@
 import type { RowFormat } from '../../row-format.ts'
 import type { Declaration } from '../declaration.ts'
 import { ROWS } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type SqlOperation = {
   readonly kind: 'sql'
@@ -16,10 +17,7 @@ export type SqlOperation = {
 export const sql: Declaration<SqlOperation> = {
   kind: 'sql',
   command: {
-    name: 'sql',
-    operands: '<query>',
-    group: 'Operate',
-    summary: 'ask the catalog in SQL; nothing can be changed',
+    ...PAGES.sql,
     takes: [
       { name: 'query', operand: true, type: 'text', describe: 'one query in the SQL of the catalog, in quotes' },
       ...ROWS,

@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { ALL_TABLES, BATCH_SIZE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type SyncOperation = {
   readonly kind: 'sync'
@@ -17,10 +18,7 @@ export type SyncOperation = {
 export const sync: Declaration<SyncOperation> = {
   kind: 'sync',
   command: {
-    name: 'sync',
-    operands: '[table..]',
-    group: 'Lakes',
-    summary: 'bring what is new in the logs of imported tables',
+    ...PAGES.sync,
     takes: [
       {
         name: 'table',

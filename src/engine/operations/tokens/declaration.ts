@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
 
 export type TokensOperation = {
   readonly kind: 'tokens'
@@ -16,10 +17,7 @@ export type TokensOperation = {
 export const tokens: Declaration<TokensOperation> = {
   kind: 'tokens',
   command: {
-    name: 'tokens',
-    operands: '<table..>',
-    group: 'Copies',
-    summary: 'show how rows lie on the ring of a Cassandra table',
+    ...PAGES.tokens,
     takes: [
       {
         name: 'table',

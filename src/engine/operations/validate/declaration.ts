@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 /** Older versions that are checked where nobody says how many. */
 export const SAMPLED_VERSIONS = 4
@@ -18,10 +19,7 @@ export type ValidateOperation = {
 export const validate: Declaration<ValidateOperation> = {
   kind: 'validate',
   command: {
-    name: 'validate',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'prove that the catalog says what the log says',
+    ...PAGES.validate,
     takes: [
       TABLE,
       {

@@ -1,6 +1,7 @@
 import type { CheckFiles } from '../rollback/declaration.ts'
 import type { Declaration } from '../declaration.ts'
 import { CHECK_FILES, TABLE } from '../shared-options.ts'
+import { PAGES } from '../pages.ts'
 
 export type VerifyRollbackOperation = {
   readonly kind: 'verify-rollback'
@@ -12,10 +13,7 @@ export type VerifyRollbackOperation = {
 export const verifyRollback: Declaration<VerifyRollbackOperation> = {
   kind: 'verify-rollback',
   command: {
-    name: 'verify-rollback',
-    operands: '<table>',
-    group: 'Lakes',
-    summary: 'check that a table can go back to its own log',
+    ...PAGES['verify-rollback'],
     takes: [TABLE, CHECK_FILES],
   },
   shape: 'lines',
