@@ -17,7 +17,7 @@ export function tableSteered({ table, chunk, act }: Steered<'table.steered'>): s
   const what = chunk === undefined ? table : `chunk ${chunk} of ${table}`
   switch (act) {
     case 'pause':
-      return `as asked: ${what} is paused until resume=${table}${chunk === undefined ? '' : `#${chunk}`}`
+      return `as asked: ${what} is paused until resume ${table}${chunk === undefined ? '' : `/${chunk}`}`
     case 'resume':
       return `as asked: ${what} goes on`
     case 'skip':

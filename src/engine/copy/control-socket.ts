@@ -117,6 +117,6 @@ function tableWish(act: TableWish['act'], value: unknown): Wish {
 
 function wrong(message: string): SluiceError {
   return new SluiceError('BAD_FLAG', message, {
-    hint: 'workers=N rate=N paused=true|false stop=true, and pause= resume= skip= retry= with TABLE, or TABLE#CHUNK for one chunk',
+    hint: 'workers N, rate N, pause, resume, stop; and pause, resume, skip, retry with TABLE, or TABLE/CHUNK for one chunk',
   })
 }
