@@ -68,8 +68,8 @@ describe('without the engine', () => {
       ),
     )
     expect(loaded.length).toBeGreaterThan(0)
-    // Declarations are data; nothing that performs is loaded.
-    const data = /\/engine\/operations\/(?:[\w-]+\/)?(?:declaration|facts|list|option|options|shared-options)\.js$/
+    // The lines of the page are data of the engine, and all that is loaded of it.
+    const data = /\/engine\/operations\/pages\.js$/
     const heavy = loaded.filter((url) => /node_modules|\/(?:engine|catalog|stores|tui)\//.test(url) && !data.test(url))
     expect(heavy).toEqual([])
     expect(sluice(['--version']).out).toMatch(/^\d+\.\d+\.\d+\n$/)
