@@ -193,7 +193,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     { timeout: 60_000 },
     async ([, refused, code]) => {
       const done = await room()
-      await account.faults({ kind: 'status', ...refused, skip: 32, count: 500 })
+      await account.faults({ kind: 'status', ...refused, skip: 44, count: 500 })
       const first = await startCopy(done.copy).ended
       expect(first.finished).toMatchObject({
         exitCode: 4,
