@@ -166,11 +166,22 @@ test('a stop ends after the running chunks, and the next run does the rest', asy
 })
 
 test('a paused copy takes no chunk, and workers come and go while it runs', async () => {
-  const control = { paused: true, lanes: null as number | null }
-  const interrupt = new Interrupter()
-  const running = perform(copy(), { control, interrupt })
-  await new Promise((wake) => setTimeout(wake, 400))
-  expect(await target.rows("SELECT COUNT(*) FROM migration_checkpoints WHERE status <> 'pending'")).toEqual([['0']])
+  const control = { paused: false, lanes: null as number | null }
+  const running = perform(copy(), {
+    control,
+    interrupt: new Interrupter(),
+    onEvent: ({ type }) => {
+      if (type === 'plan.ready') control.paused = true
+    },
+  })
+  const begun = async (): Promise<unknown> =>
+    target.rows('SELECT COUNT(*) FROM migration_checkpoints').catch(() => 'no ledger yet')
+  await expect.poll(begun, { timeout: 20_000 }).toEqual([['3']])
+  const taken = "SELECT COUNT(*) FROM migration_checkpoints WHERE status <> 'pending'"
+  for (let looks = 0; looks < 10; looks++) {
+    await new Promise((wake) => setTimeout(wake, 40))
+    expect(await target.rows(taken)).toEqual([['0']])
+  }
   control.paused = false
   expect((await running).finished.exitCode).toBe(0)
 })
