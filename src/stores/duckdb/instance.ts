@@ -1,10 +1,8 @@
 /** One way to open DuckDB: bounded, offline, and loaded only when somebody needs it. */
-import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
+import { spillFolder } from './spill-folder.ts'
 
 export { literal, quotedName as identifier } from '../../shared/sql-text.ts'
 
@@ -108,7 +106,7 @@ export class SharedDuckDb {
   }
 
   async #open(): Promise<DuckDb> {
-    this.#spill = join(tmpdir(), `sluice-duckdb-${process.pid}-${randomBytes(4).toString('hex')}`)
+    this.#spill = spillFolder()
     return openDuckDb({ ...this.#options, tempDirectory: this.#spill })
   }
 

@@ -1,13 +1,11 @@
 /** The one way to open a database file of DuckDB, for a catalog, a copy and a ledger alike: claimed, offline, and with what a killed program has left kept. */
-import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import type { OpenMode } from '../port.ts'
 import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
 import { claimFile } from './file-claim.ts'
 import { hasLeftLog, KEEP_LEFT_LOG } from './left-log.ts'
+import { spillFolder } from './spill-folder.ts'
 
 export type FileOptions = {
   readonly mode: OpenMode
@@ -40,8 +38,7 @@ export class OpenFile {
    */
   static async open(file: string, { mode, label, memoryLimit, threads, spill }: FileOptions): Promise<OpenFile> {
     const claim = file === MEMORY ? null : await claimFile(file, label)
-    // Another one for each thread of this program: whoever closes first removes only what is his.
-    const folder = spill ?? join(tmpdir(), `sluice-duckdb-${process.pid}-${randomBytes(4).toString('hex')}`)
+    const folder = spill ?? spillFolder()
     let instance: DuckDBInstance | null = null
     try {
       if (mode === 'write') removeEmptyFile(file)
