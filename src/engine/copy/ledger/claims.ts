@@ -81,7 +81,6 @@ export class ChunkClaims {
   }
 
   async #claim(part: Part | null, except: readonly string[]): Promise<Claim | null> {
-    if (this.#search.isScattered) this.#ends ??= await this.#pendingEnds()
     const due = `${OF_TABLE} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${share(part)}${without(except)}`
     const claim = this.#database.dialect === 'duckdb' ? await this.#claimAhead(due) : await this.#claimNext(due)
     if (claim === null) this.#search.released(0)
@@ -91,6 +90,7 @@ export class ChunkClaims {
 
   /** The index leads to the first chunk behind a number, however many there are. */
   async #claimNext(due: string): Promise<Claim | null> {
+    if (this.#search.isScattered) this.#ends ??= await this.#pendingEnds()
     for (const look of this.#search.looks(this.#ends)) {
       const first = `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY chunk_no, id LIMIT 1 ${this.#skipLocked}`
       const claim = await this.#take({ first }, look)
