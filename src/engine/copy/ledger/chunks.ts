@@ -1,6 +1,6 @@
 /** Chunks of one table in the ledger: written down, cut again, sent to the history, opened again. */
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../stores/port.ts'
 import { ChunkClaims } from './claims.ts'
 import { CHUNK_COLUMN_NAMES } from './columns.ts'
@@ -37,6 +37,7 @@ export class ChunkLedger {
   readonly #database: LedgerDatabase
   readonly #key: TableKey
   readonly #owner: Owner
+  readonly #dialect: LedgerDialect
   readonly #now: string
 
   constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
@@ -44,7 +45,8 @@ export class ChunkLedger {
     this.#database = database
     this.#key = key
     this.#owner = owner
-    this.#now = ledgerDialect(database.dialect).now
+    this.#dialect = ledgerDialect(database.dialect)
+    this.#now = this.#dialect.now
   }
 
   /** All live chunks, in the order in which they were cut. */
@@ -234,11 +236,12 @@ export class ChunkLedger {
   }
 
   get #text(): string {
-    return ledgerDialect(this.#database.dialect).types.castText
+    return this.#dialect.types.castText
   }
 
   #inserts(ranges: readonly StoredRange[], firstNo: number): readonly Statement[] {
-    if (this.#database.dialect === 'duckdb') return this.#listed(ranges, firstNo)
+    const { jsonRows } = this.#dialect
+    if (jsonRows !== null) return this.#listed(ranges, firstNo, jsonRows)
     const most = Math.floor((this.#database.mostParameters ?? Number.POSITIVE_INFINITY) / PARAMETERS_A_CHUNK)
     const size = Math.min(CHUNKS_A_STATEMENT, most)
     const statements: Statement[] = []
@@ -256,17 +259,19 @@ export class ChunkLedger {
     return statements
   }
 
-  /** DuckDB reads one long text a hundred times faster than as many rows of values. */
-  #listed(ranges: readonly StoredRange[], firstNo: number): readonly Statement[] {
+  #listed(
+    ranges: readonly StoredRange[],
+    firstNo: number,
+    { from, text, integer }: NonNullable<LedgerDialect['jsonRows']>,
+  ): readonly Statement[] {
     const rows = ranges.map(({ kind, startId, endId, lo, hi }, i) => {
       return [startId?.toString() ?? null, endId?.toString() ?? null, String(firstNo + i), kind, lo, hi]
     })
-    const number = (at: number): string => `CAST(r->>${at} AS BIGINT)`
     return [
       {
         sql: `INSERT INTO migration_checkpoints (${NEW_COLUMNS})
-              SELECT ?, ?, ${number(0)}, ${number(1)}, 'pending', 0, ${this.#owner.runId}, ${number(2)}, r->>3, r->>4, r->>5
-              FROM (SELECT unnest(from_json(CAST(? AS VARCHAR), '["JSON"]')) AS r)`,
+              SELECT ?, ?, ${integer(0)}, ${integer(1)}, 'pending', 0, ${this.#owner.runId}, ${integer(2)}, ${text(3)}, ${text(4)}, ${text(5)}
+              FROM ${from}`,
         parameters: [...this.#identity, JSON.stringify(rows)],
       },
     ]

@@ -7,7 +7,7 @@ import type { Claim } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { SqlRow } from '../../../stores/port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import { LEASE_COLUMNS } from '../../../stores/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
 import { ClaimSearch, share, without, type Part, type Work } from './claim-search.ts'
@@ -27,7 +27,7 @@ export class ChunkClaims {
   readonly #owner: Owner
   readonly #lease: LeaseSql
   readonly #now: string
-  readonly #skipLocked: string
+  readonly #dialect: LedgerDialect
   /** Chunks that workers of this program are busy with. */
   readonly #mine = new Set<number>()
   /** Claims that were asked for, and those that were answered. */
@@ -44,10 +44,9 @@ export class ChunkClaims {
     this.#database = database
     this.#key = key
     this.#owner = owner
-    const dialect = ledgerDialect(database.dialect)
     this.#lease = leaseOf(database)
-    this.#now = dialect.now
-    this.#skipLocked = dialect.skipLocked
+    this.#dialect = ledgerDialect(database.dialect)
+    this.#now = this.#dialect.now
   }
 
   /** Says which chunks this run takes, and in which order; all of them by their numbers where nothing is said. */
@@ -82,7 +81,7 @@ export class ChunkClaims {
 
   async #claim(part: Part | null, except: readonly string[]): Promise<Claim | null> {
     const due = `${OF_TABLE} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${share(part)}${without(except)}`
-    const claim = this.#database.dialect === 'duckdb' ? await this.#claimAhead(due) : await this.#claimNext(due)
+    const claim = await (this.#dialect.indexes.kept ? this.#claimNext(due) : this.#claimAhead(due))
     if (claim === null) this.#search.released(0)
     else this.#search.found(claim.no)
     return claim
@@ -92,7 +91,7 @@ export class ChunkClaims {
   async #claimNext(due: string): Promise<Claim | null> {
     if (this.#search.isScattered) this.#ends ??= await this.#pendingEnds()
     for (const look of this.#search.looks(this.#ends)) {
-      const first = `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY chunk_no, id LIMIT 1 ${this.#skipLocked}`
+      const first = `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY chunk_no, id LIMIT 1 ${this.#dialect.skipLocked}`
       const claim = await this.#take({ first }, look)
       if (claim !== null) return claim
     }
@@ -150,7 +149,7 @@ export class ChunkClaims {
     return row === undefined ? null : claimOf(row)
   }
 
-  /** What stands around SET. MySQL would read, and lock, every chunk to compare its id with that of a query; not so where it joins both. */
+  /** What stands around SET. */
   #changing(which: { readonly first: string } | { readonly where: string }): {
     readonly start: string
     readonly where: string
@@ -160,7 +159,7 @@ export class ChunkClaims {
     const [table, mine] = ['migration_checkpoints', this.#identity]
     if ('where' in which) return { start: `UPDATE ${table}`, where: which.where, before: [], after: mine }
     const due = `(${which.first}) AS due`
-    if (this.#database.dialect === 'mysql')
+    if (this.#dialect.updates === 'join')
       return { start: `UPDATE ${table} c JOIN ${due} ON c.id = due.id`, where: "c.status = 'pending'", before: mine, after: [] } // prettier-ignore
     const where = `id = (SELECT id FROM ${due}) AND status = 'pending'`
     return { start: `UPDATE ${table}`, where, before: [], after: mine }
@@ -301,7 +300,7 @@ export class ChunkClaims {
   }
 
   get #text(): string {
-    return ledgerDialect(this.#database.dialect).types.castText
+    return this.#dialect.types.castText
   }
 }
 

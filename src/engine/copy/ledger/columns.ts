@@ -200,7 +200,9 @@ export function tables(dialect: Types): readonly string[] {
   ]
 }
 
-/** Of `migration_checkpoints`: the next chunk to take by its status, and all chunks of a table one after the other. Since version 3. */
+export const CHUNK_TABLE = 'migration_checkpoints'
+
+/** Of that table: the next chunk to take by its status, and all chunks of a table one after the other. Since version 3. */
 export const CHUNK_INDEXES: Readonly<Record<string, string>> = {
   migration_checkpoints_by_status: 'status, table_name, schema_name, chunk_no, id',
   migration_checkpoints_by_id: 'table_name, schema_name, id',
@@ -213,12 +215,9 @@ export function columnType({ types }: Types, kind: ColumnKind): string {
   return kind === 'counter' ? `${types.integer} DEFAULT 0` : types[kind]
 }
 
-/**
- * Statements that remove what ledgers of before have and none gets any more. DuckDB may damage an index whose rows change once a program was killed, if
- * anybody opens and closes the file before the next run; without it nothing is there to be damaged.
- */
-export function removals(dialect: string): readonly string[] {
-  return dialect === 'duckdb' ? [`DROP INDEX IF EXISTS ${OLD_CHUNK_INDEX}`] : []
+/** Statements that remove what ledgers of before have and none gets any more: where no index is kept, nothing is there to be damaged. */
+export function removals({ indexes }: Pick<LedgerDialect, 'indexes'>): readonly string[] {
+  return indexes.kept ? [] : [indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)]
 }
 
 /** The columns that move to the history with a chunk. */

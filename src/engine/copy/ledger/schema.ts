@@ -30,12 +30,12 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
     )
   }
   if (version < LEDGER_VERSION) await refuseForeignTables(database)
-  for (const sql of removals(database.dialect)) await runDdl(database, sql)
+  for (const sql of removals(dialect)) await runDdl(database, sql)
   if (version === LEDGER_VERSION) return { adopted: false }
   const adopted = version === 0 && (await create(database, dialect))
   const look = {
-    dialect: database.dialect,
     types: dialect.types,
+    indexes: dialect.indexes,
     columns: columnNames.bind(null, database, dialect),
     renewals: async (some: readonly string[]) => (await database.renewals?.(some)) ?? [],
   }

@@ -1,9 +1,9 @@
 /** How a ledger of one version becomes one of the next. */
 import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { SqlDialect } from '../../../stores/port.ts'
 import {
   acceptedTable,
   CHUNK_INDEXES,
+  CHUNK_TABLE,
   columnType,
   LATE_CHUNK_COLUMNS,
   LATE_OWNER_COLUMNS,
@@ -16,8 +16,8 @@ import {
 
 /** What a step may ask of the ledger before it changes it. */
 export type LedgerLook = {
-  readonly dialect: SqlDialect
   readonly types: LedgerDialect['types']
+  readonly indexes: LedgerDialect['indexes']
   /** Names of the columns of a table; empty where there is no such table. */
   readonly columns: (table: string) => Promise<ReadonlySet<string>>
   /** What brings tables of before to the character set of new ones. */
@@ -77,18 +77,12 @@ export const STEPS: readonly LedgerStep[] = [
 ]
 
 /** New ones first, so that whoever is killed between them leaves a ledger that is no slower. */
-function chunkIndexes({ dialect }: LedgerLook): readonly string[] {
-  // A file is opened by one program at a time, which reads ahead; and DuckDB may damage an index, see `removals`.
-  if (dialect === 'duckdb') return []
-  // MySQL knows neither guard: that it is there, or gone, is one of the answers that are taken.
-  const [unless, drop] =
-    dialect === 'mysql'
-      ? ['', `DROP INDEX ${OLD_CHUNK_INDEX} ON migration_checkpoints`]
-      : ['IF NOT EXISTS ', `DROP INDEX IF EXISTS ${OLD_CHUNK_INDEX}`]
+function chunkIndexes({ indexes }: LedgerLook): readonly string[] {
+  if (!indexes.kept) return []
   const made = Object.entries(CHUNK_INDEXES).map(
-    ([name, columns]) => `CREATE INDEX ${unless}${name} ON migration_checkpoints (${columns})`,
+    ([name, columns]) => `CREATE INDEX ${indexes.unlessThere}${name} ON ${CHUNK_TABLE} (${columns})`,
   )
-  return [...made, drop]
+  return [...made, indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)]
 }
 
 /** Chunks of which rows wait in the quarantine show in the queries for failed ones. */

@@ -1,0 +1,30 @@
+/** How a ledger is written in DuckDB. */
+import { marks, type LedgerDialect } from '../ledger-dialect-port.ts'
+
+export const DUCKDB_LEDGER: LedgerDialect = {
+  now: 'epoch_ms(get_current_timestamp())',
+  types: {
+    id: "BIGINT PRIMARY KEY DEFAULT nextval('migration_checkpoint_ids')",
+    integer: 'BIGINT',
+    name: 'VARCHAR',
+    text: 'VARCHAR',
+    castText: 'TEXT',
+    time: 'TIMESTAMP',
+    currentTime: 'CURRENT_TIMESTAMP',
+  },
+  skipLocked: '',
+  unlessThere: 'ON CONFLICT DO NOTHING',
+  before: ['CREATE SEQUENCE IF NOT EXISTS migration_checkpoint_ids'],
+  columns:
+    'SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?',
+  columnsOfAll: (tables) => `SELECT lower(table_name), column_name FROM information_schema.columns
+    WHERE table_schema = current_schema() AND lower(table_name) IN (${marks(tables)})`,
+  indexes: { kept: false, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
+  updates: 'subquery',
+  // One long text is read a hundred times faster.
+  jsonRows: {
+    from: `(SELECT unnest(from_json(CAST(? AS VARCHAR), '["JSON"]')) AS r)`,
+    text: (at) => `r->>${at}`,
+    integer: (at) => `CAST(r->>${at} AS BIGINT)`,
+  },
+}

@@ -1,0 +1,32 @@
+/** How a ledger is written in MySQL and MariaDB. */
+import type { LedgerDialect } from '../ledger-dialect-port.ts'
+
+export const MYSQL_LEDGER: LedgerDialect = {
+  now: 'CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)',
+  types: {
+    id: 'BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY',
+    integer: 'BIGINT',
+    // A key of a table name and a schema name fits into InnoDB's 3072 bytes.
+    name: 'VARCHAR(190)',
+    text: 'LONGTEXT',
+    castText: 'CHAR',
+    time: 'DATETIME(3)',
+    currentTime: 'CURRENT_TIMESTAMP(3)',
+  },
+  skipLocked: 'FOR UPDATE SKIP LOCKED',
+  // IGNORE would let other mistakes pass too.
+  unlessThere: 'ON DUPLICATE KEY UPDATE table_name = table_name',
+  before: [],
+  columns: 'SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?',
+  // A list of names would have MariaDB open every table of the database.
+  columnsOfAll: (tables) =>
+    Array.from(
+      { length: tables },
+      () =>
+        'SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?',
+    ).join(' UNION ALL '),
+  // MySQL knows neither guard: that it is there, or gone, is one of the answers that are taken.
+  indexes: { kept: true, unlessThere: '', drop: (name, table) => `DROP INDEX ${name} ON ${table}` },
+  updates: 'join',
+  jsonRows: null,
+}

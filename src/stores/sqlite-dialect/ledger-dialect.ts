@@ -1,0 +1,26 @@
+/** How a ledger is written in SQLite and what shares its SQL. */
+import { marks, type LedgerDialect } from '../ledger-dialect-port.ts'
+
+export const SQLITE_LEDGER: LedgerDialect = {
+  now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+  types: {
+    id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
+    integer: 'INTEGER',
+    name: 'TEXT',
+    text: 'TEXT',
+    castText: 'TEXT',
+    time: 'TEXT',
+    currentTime: 'CURRENT_TIMESTAMP',
+  },
+  skipLocked: '',
+  unlessThere: 'ON CONFLICT DO NOTHING',
+  before: [],
+  columns: 'SELECT name FROM pragma_table_info(?)',
+  // Under the name that it was asked by, which SQLite finds in other letters, too.
+  columnsOfAll: (tables) =>
+    `SELECT lower(t.name), c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+     WHERE t.type IN ('table', 'view') AND lower(t.name) IN (${marks(tables)})`,
+  indexes: { kept: true, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
+  updates: 'subquery',
+  jsonRows: null,
+}
