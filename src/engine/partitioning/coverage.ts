@@ -1,0 +1,162 @@
+/** What the partitions of a table cover, and what is missing: gaps, and periods that are to come. */
+import { boundsFor } from '../calendar/bounds.ts'
+import type { CalendarSpec } from '../calendar/calendar.ts'
+import { dayText } from '../calendar/civil.ts'
+import { nextPeriod, periodOf, type Period } from '../calendar/period.ts'
+import { isMoment, readValue, type ValueKind } from '../calendar/value-text.ts'
+import { dayAt, MS_OF_DAY } from '../calendar/zone.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { RangePartition, Span } from '../../stores/maintenance-port.ts'
+
+/** So many are made in one run: a year of days. */
+const MOST_AT_ONCE = 400
+
+/** A partition with its bounds as numbers: milliseconds, infinite where it is open. */
+export type Placed = { readonly partition: RangePartition; readonly low: number; readonly high: number }
+
+/** @returns without default partitions and without bounds that are no times, by their lower bounds */
+export function placed(partitions: readonly RangePartition[], kind: ValueKind): readonly Placed[] {
+  return partitions
+    .flatMap((partition): Placed[] => {
+      if (partition.isDefault) return []
+      const low = partition.from === null ? -Infinity : readValue(partition.from, kind)?.at
+      const high = partition.to === null ? Infinity : readValue(partition.to, kind)?.at
+      return low === undefined || high === undefined ? [] : [{ partition, low, high }]
+    })
+    .toSorted((a, b) => a.low - b.low)
+}
+
+/** Where one partition ends and the next begins later, as bounds of those two. */
+export type Gap = Span & { readonly low: number; readonly high: number; readonly before: RangePartition }
+
+export function gapsOf(all: readonly Placed[]): readonly Gap[] {
+  const gaps: Gap[] = []
+  for (const [i, next] of all.entries()) {
+    const last = all[i - 1]
+    if (last === undefined || last.high >= next.low) continue
+    gaps.push({
+      from: last.partition.to,
+      to: next.partition.from,
+      low: last.high,
+      high: next.low,
+      before: last.partition,
+    })
+  }
+  return gaps
+}
+
+/** The period of the calendar that now lies in. */
+export function currentPeriod(spec: CalendarSpec, now: Date): Period {
+  return periodOf(spec, dayText(dayAt(spec.zone, now.getTime())))
+}
+
+/** A period with its bounds as the column has them, and as numbers. */
+export type PlacedPeriod = {
+  readonly period: Period
+  readonly from: string
+  readonly to: string
+  readonly low: number
+  readonly high: number
+}
+
+export function placedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind): PlacedPeriod {
+  const { from, to } = boundsFor(spec, period, kind)
+  return { period, from, to, low: atOf(from, kind), high: atOf(to, kind) }
+}
+
+export type Coming = {
+  /** Periods without a partition, in order, from the end of the last one on. */
+  readonly missing: readonly PlacedPeriod[]
+  /** Periods of which another partition covers a part, and that partition. */
+  readonly overlaps: readonly { readonly period: PlacedPeriod; readonly partition: RangePartition }[]
+}
+
+/**
+ * Periods that have to be there now: that of today, so many after it, and those before it that come behind the last partition, for a schedule that did not run.
+ * @param ahead whole periods after that of today
+ */
+export function comingPeriods(
+  all: readonly Placed[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+  { now, ahead }: { readonly now: Date; readonly ahead: number },
+): Coming {
+  const missing: PlacedPeriod[] = []
+  const overlaps: { period: PlacedPeriod; partition: RangePartition }[] = []
+  for (const period of wanted(all, spec, kind, { now, ahead })) {
+    const wish = placedPeriod(spec, period, kind)
+    // A day that a zone has left out.
+    if (wish.low >= wish.high) continue
+    const meets = all.filter(({ low, high }) => low < wish.high && high > wish.low)
+    if (meets.length === 0) missing.push(wish)
+    else if (!covered(meets, wish)) {
+      for (const { partition } of meets) overlaps.push({ period: wish, partition })
+    }
+  }
+  return { missing, overlaps }
+}
+
+/** Periods that lie wholly in a gap. */
+export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): readonly PlacedPeriod[] {
+  const found: PlacedPeriod[] = []
+  if (!Number.isFinite(gap.low) || !Number.isFinite(gap.high)) return found
+  for (let period = periodOf(spec, dayIn(spec, gap.low, kind)); ; period = nextPeriod(spec, period)) {
+    const wish = placedPeriod(spec, period, kind)
+    if (wish.low >= gap.high) return found
+    if (wish.low >= gap.low && wish.high <= gap.high && wish.low < wish.high) found.push(wish)
+  }
+}
+
+/** Up to where the table is covered from now on without a gap; null where now itself has no partition. */
+export function coveredTo(all: readonly Placed[], now: number): Placed | null {
+  let last: Placed | null = null
+  for (const one of all) {
+    if (last === null ? one.low <= now && one.high > now : one.low <= last.high && one.high > last.high) last = one
+  }
+  return last
+}
+
+function* wanted(
+  all: readonly Placed[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+  { now, ahead }: { readonly now: Date; readonly ahead: number },
+): Iterable<Period> {
+  const today = currentPeriod(spec, now)
+  const end = nextPeriod(spec, today, ahead)
+  const ended = all.at(-1)?.high ?? Infinity
+  const behind = Number.isFinite(ended) ? dayIn(spec, ended, kind) : null
+  let period = behind !== null && behind < today.from ? periodOf(spec, behind) : today
+  for (let count = 0; period.from <= end.from; period = nextPeriod(spec, period), count++) {
+    if (count === MOST_AT_ONCE) throw tooMany(spec, behind ?? today.from, end)
+    yield period
+  }
+}
+
+function covered(meets: readonly Placed[], wish: PlacedPeriod): boolean {
+  let reached = wish.low
+  for (const { low, high } of meets) if (low <= reached) reached = Math.max(reached, high)
+  return reached >= wish.high
+}
+
+/** The day that a value lies in (`YYYY-MM-DD`). */
+function dayIn({ zone }: CalendarSpec, at: number, kind: ValueKind): string {
+  return dayText(isMoment(kind) ? dayAt(zone, at) : Math.floor(at / MS_OF_DAY))
+}
+
+function atOf(text: string, kind: ValueKind): number {
+  const value = readValue(text, kind)
+  if (value === null) throw new Error(`a bound of our own is no ${kind}: ${text}`)
+  return value.at
+}
+
+function tooMany({ unit }: CalendarSpec, from: string, end: Period): SluiceError {
+  return new SluiceError(
+    'BAD_FLAG',
+    `from ${from} to ${end.label} it is more than ${MOST_AT_ONCE} periods of a ${unit}`,
+    {
+      reason: 'the newest partition ended long ago, or --ahead is too large',
+      hint: 'make the partition before the current one by hand, so that there is one to go on from, or take a smaller --ahead',
+    },
+  )
+}

@@ -1,0 +1,66 @@
+/** The calendar that the partitions of a table keep to, by their bounds alone. */
+import { periodOfBounds } from '../calendar/bounds.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
+import type { Period } from '../calendar/period.ts'
+import { isMoment, type ValueKind } from '../calendar/value-text.ts'
+import type { RangePartition } from '../../stores/maintenance-port.ts'
+
+/** So many of the newest are looked at: what was cut in another way years ago says nothing about the next. */
+const MOST = 12
+const NEWEST = [MOST, 6, 3, 2] as const
+
+export type FoundCalendar = {
+  readonly spec: CalendarSpec
+  /** The partitions that say so, the oldest first, and the periods that they are. */
+  readonly of: readonly { readonly partition: RangePartition; readonly period: Period }[]
+}
+
+/**
+ * @param partitions by their lower bounds
+ * @param zones where days may begin, what is preferred first; of a column whose values are moments
+ * @returns null where the newest partitions are the periods of no calendar, or there is only one and it is no single period
+ */
+export function calendarOf(
+  partitions: readonly RangePartition[],
+  kind: ValueKind,
+  zones: readonly string[],
+): FoundCalendar | null {
+  const bounded = partitions.filter(({ from, to, isDefault }) => !isDefault && from !== null && to !== null)
+  const sizes = bounded.length === 1 ? [1] : NEWEST.filter((size, at) => at === 0 || size < bounded.length)
+  for (const size of sizes) {
+    const newest = bounded.slice(-size)
+    for (const spec of candidates(kind, zones)) {
+      const of = periodsOf(newest, spec, kind)
+      if (of !== null && of.length > 0) return { spec, of }
+    }
+  }
+  return null
+}
+
+/** The periods that all of them are; null where one is none. */
+export function periodsOf(
+  partitions: readonly RangePartition[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+): FoundCalendar['of'] | null {
+  const of: { partition: RangePartition; period: Period }[] = []
+  for (const partition of partitions) {
+    const period = periodOfBounds(spec, partition.from, partition.to, kind)
+    if (period === null) return null
+    of.push({ partition, period })
+  }
+  return of
+}
+
+/** No two of them have a period in common but by their zones: a quarter is no month, and quarters that begin in May none of those that begin in April. */
+function* candidates(kind: ValueKind, zones: readonly string[]): Iterable<CalendarSpec> {
+  const inZones = isMoment(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]
+  for (const zone of inZones) {
+    const base = { ...DEFAULT_CALENDAR, zone }
+    yield { ...base, unit: 'month' }
+    for (const firstMonth of [1, 2, 3]) yield { ...base, unit: 'quarter', firstMonth }
+    yield { ...base, unit: 'day' }
+    for (let firstWeekday = 1; firstWeekday <= 7; firstWeekday++) yield { ...base, unit: 'week', firstWeekday }
+    for (let firstMonth = 1; firstMonth <= 12; firstMonth++) yield { ...base, unit: 'year', firstMonth }
+  }
+}

@@ -1,0 +1,145 @@
+/** What is said of the partitions of a table: how they stand, which were made, what somebody has to look at; part of the union in event.ts. */
+import type { Dec } from './dec.ts'
+
+/** A table and how it is cut, before its partitions. Bounds and days as their system prints them. */
+export type PartitionedEvent = {
+  type: 'partition.table'
+  table: string
+  by: string
+  /** As `--calendar` and its options say it; absent where its bounds are those of no calendar. */
+  calendar?: string
+  /** Where the calendar comes from: the flags, or the bounds of so many of its newest partitions. */
+  calendarFrom?: string
+  partitions: Dec
+  /** Whether rows without a partition have one to fall into. */
+  hasDefault: boolean
+  /** The last of its partitions without a gap ends here; absent where it has none. */
+  coveredTo?: string
+  /** What else makes partitions of it. */
+  keptBy?: string
+}
+
+/**
+ * `future`: not begun. `current`: now lies in it. `hot`: it is over, and not due. `due`: older than what was asked for. `archived`: its rows are in an archive, and
+ * not in the table. `held`: somebody has said that it has to stay. `default`: it takes what no other takes. `open`: it has no end, or no beginning.
+ */
+export type PartitionState = 'future' | 'current' | 'hot' | 'due' | 'archived' | 'held' | 'default' | 'open'
+
+/** One partition, or one that is in an archive. */
+export type PartitionEvent = {
+  type: 'partition'
+  table: string
+  partition: string
+  /** What the calendar calls it. */
+  label?: string
+  from?: string
+  to?: string
+  state: PartitionState
+  rows?: Dec
+  /** False where they were counted. */
+  estimated: boolean
+  bytes?: Dec
+  /** Whole periods since it ended; 0 for the one before the current. */
+  age?: number
+  note?: string
+}
+
+export type PartitionAlarm = 'none ahead' | 'overlap' | 'gap' | 'rows in the default' | 'left over' | 'not given'
+
+/** Something that somebody has to look at, as it stands now. */
+export type PartitionAlarmEvent = {
+  type: 'partition.alarm'
+  table: string
+  alarm: PartitionAlarm
+  partition?: string
+  from?: string
+  to?: string
+  rows?: Dec
+  detail: string
+  hint?: string
+}
+
+/** A partition that was made, or with `--dry-run` would be. */
+export type PartitionMadeEvent = {
+  type: 'partition.made'
+  table: string
+  partition: string
+  label: string
+  from: string
+  to: string
+  /** `found`: somebody else made it meanwhile. */
+  status: 'planned' | 'made' | 'found'
+  /** Rows that came out of the default partition. */
+  moved?: Dec
+}
+
+/** How far the making is; may be left out by a slow reader. */
+export type PartitionProgressEvent = {
+  type: 'partition.progress'
+  table: string
+  step: 'making' | 'logging' | 'copying' | 'following' | 'switching'
+  rows: Dec
+  total?: Dec
+}
+
+/** How long others may have waited, once it is over. */
+export type PartitionWaitsEvent = {
+  type: 'partition.waits'
+  table: string
+  longestMs: number
+  tries: number
+  /** Rows of the default partition whose sum was compared before the new tables took its place. */
+  proved?: Dec
+}
+
+/** One thing that partitioning a table would meet. */
+export type PartitionFindingEvent = {
+  type: 'partition.finding'
+  table: string
+  /** `refused`: it is in the way. `changes`: it becomes something else. `made`: it is made again as it is. `fine`: nothing is to be done. */
+  verdict: 'refused' | 'changes' | 'made' | 'fine' | 'not looked'
+  /** Of what kind it is, such as `foreign key` or `rows without a time`. */
+  about: string
+  object?: string
+  /** What will happen, or why not. */
+  detail: string
+  hint?: string
+}
+
+/** One partition that a table would have, and how long it takes to fill. */
+export type PartitionForecastEvent = {
+  type: 'partition.forecast'
+  table: string
+  label: string
+  /** Absent for a whole partition. */
+  slice?: string
+  from: string
+  to: string
+  rows: Dec
+  estimated: boolean
+  bytes: Dec
+  /** At the measured rate of one lane; absent where nothing was measured. */
+  ms?: number
+  /** Whether it fits into the window by itself with the lanes that were asked for; absent without a window. */
+  fits?: boolean
+}
+
+/** What was measured to say so. */
+export type PartitionRateEvent = {
+  type: 'partition.rate'
+  table: string
+  rows: Dec
+  bytes: Dec
+  ms: number
+  bytesPerHour: Dec
+  /** What the largest partition needs to fit into the window. */
+  neededPerHour?: Dec
+  windowMs?: number
+}
+
+/** A statement that would be run, or that somebody has to run. */
+export type PartitionSqlEvent = {
+  type: 'partition.sql'
+  table: string
+  sql: string
+}
