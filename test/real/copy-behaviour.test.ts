@@ -83,6 +83,20 @@ test('append adds to what is there; rows that are there already have to be the s
   expect(await other.rows('SELECT name FROM t WHERE id = 150')).toEqual([['mine']])
 })
 
+test('a plan that a newer sluice has hashed in its own way is refused by name', async () => {
+  await perform(copy())
+  await target.sql("UPDATE migration_plans SET plan_hash = '9:' || plan_hash")
+  const refused = await perform(copy())
+  expect(refused.finished).toMatchObject({
+    exitCode: 5,
+    error: { code: 'PLAN_CHANGED', reason: 'a newer sluice made that plan' },
+  })
+  await target.sql('UPDATE migration_plans SET plan_hash = substr(plan_hash, 3)')
+  const known = await perform(copy())
+  expect(known.finished).toMatchObject({ exitCode: 0 })
+  expect(of(known.events, 'chunk.done')).toEqual([])
+})
+
 test('another plan is refused with what differs, and --restart begins anew', async () => {
   await perform(copy())
   const changed = await perform(copy({ where: 'id > 5' }))

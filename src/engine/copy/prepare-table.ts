@@ -13,7 +13,8 @@ import type { PlanRow, RunLedger } from './ledger/runs.ts'
 import { CLOSED } from './ledger/stored-chunk.ts'
 import { Cover } from './plan/covered.ts'
 import { cutRing } from './prepare-ring.ts'
-import { planDifference, planEssence, type TableWishes } from './plan/table-plan.ts'
+import { essenceUnder, isHashOf, planDifference } from './plan/plan-hash.ts'
+import type { TableWishes } from './plan/table-plan.ts'
 
 /** Tables up to so many rows are counted; for larger ones the estimate of the system has to do. */
 export const COUNT_UP_TO = 5_000_000n
@@ -33,9 +34,9 @@ export async function settlePlan(
   wishes: TableWishes,
 ): Promise<void> {
   const { plan, key, ledger, name } = context
-  const essence = planEssence(sourceIdentity, plan)
   let known = await runs.plan(key)
-  const unused = known !== null && known.hash !== plan.hash && !options.restart && (await isUnused(context))
+  const isKnown = ({ hash }: PlanRow): boolean => isHashOf(hash, sourceIdentity, plan)
+  const unused = known !== null && !isKnown(known) && !options.restart && (await isUnused(context))
   const instead = options.restart || unused
   if (known === null || instead) {
     if (known !== null) await ledger.retireAll(unused ? 'another plan, nothing was written' : 'restart', null)
@@ -43,7 +44,7 @@ export async function settlePlan(
       source: context.sourceLabel,
       sourceTable: name,
       hash: plan.hash,
-      plan: JSON.stringify(essence),
+      plan: JSON.stringify(essenceUnder(plan.hash, sourceIdentity, plan)),
       wishes: JSON.stringify({ ...wishes, rename: [...wishes.rename] }),
       chunkRows: plan.chunkRows,
       planned: false,
@@ -53,9 +54,9 @@ export async function settlePlan(
     // Another program may have written one at the same moment.
     known = (await runs.plan(key)) ?? row
   }
-  if (known.hash === plan.hash) return
+  if (isKnown(known)) return
   throw new SluiceError('PLAN_CHANGED', `${name} was being copied under another plan`, {
-    reason: planDifference(known.plan, essence),
+    reason: planDifference(known.plan, essenceUnder(known.hash, sourceIdentity, plan)),
     hint: 'copy it as before, or begin again with --restart; rows that the target holds stay there',
   })
 }

@@ -12,7 +12,8 @@ import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-chan
 import { asideSurplus } from '../look/look.ts'
 import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
-import { planEssence, type TableWishes } from '../plan/table-plan.ts'
+import { essenceUnder } from '../plan/plan-hash.ts'
+import type { TableWishes } from '../plan/table-plan.ts'
 import type { Difference } from './compare.ts'
 import { CopiedPart } from './copied-part.ts'
 
@@ -108,7 +109,9 @@ export async function copiedTable(
 /** Whether a copy and a comparison mean the same rows of one table, found by the same keys on both sides; which of their columns is another matter. */
 function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { derived }: TableWishes): boolean {
   const then = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
-  const { columns, 'on-existing': _how, ...rest } = planEssence(sourceIdentity, plan)
+  const now = essenceUnder(stored.hash, sourceIdentity, plan)
+  if (now === null) return false
+  const { columns, 'on-existing': _how, ...rest } = now
   const made = (JSON.parse(stored.wishes) as Pick<TableWishes, 'derived'>).derived
   return (
     Object.entries(rest).every(([name, value]) => isEqual(then[name], value)) &&
@@ -117,7 +120,7 @@ function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { 
   )
 }
 
-/** Where the columns of a key go to, as `planEssence` tells of columns. */
+/** Where the columns of a key go to, as `plan-hash` tells of columns. */
 function keyColumns(columns: unknown, key: readonly string[]): readonly (string | undefined)[] {
   const all = (columns as readonly string[]).map((column) => column.slice(0, column.indexOf(' as ')))
   return key.map((name) => all.find((column) => column.startsWith(`${name} -> `)))

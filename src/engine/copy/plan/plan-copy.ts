@@ -9,6 +9,7 @@ import { foldedText } from '../../../shared/name-pattern.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
 import type { Views } from '../views.ts'
+import { isHashOf } from './plan-hash.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
 import { planTable, type TableWishes } from './table-plan.ts'
 
@@ -211,11 +212,13 @@ export async function asBegun(
     const name = nameInTarget(one.targetName, one.source, from, to)
     const hash = one.plan === null && one.error.code !== 'LOSSY_TYPE' ? null : await known(name)
     let before: PlannedTable | null = null
-    if (hash !== null && hash !== one.plan?.hash) {
+    const isBegun = ({ plan }: PlannedTable): boolean =>
+      hash !== null && plan !== null && isHashOf(hash, from.identity, plan)
+    if (hash !== null && !isBegun(one)) {
       for (const old of BEFORE) {
         if (old.key !== undefined && operation.key !== undefined) continue
         const again = await planOne(one.source, operation, { from, to, sources, ...planner }, old)
-        if (again.plan?.hash === hash) before ??= again
+        if (isBegun(again)) before ??= again
       }
     }
     kept.push(before ?? one)

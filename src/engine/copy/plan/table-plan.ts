@@ -1,5 +1,4 @@
 /** The plan of one table: which columns go where and as what, how rows travel, how they are proved. */
-import { createHash } from 'node:crypto'
 import {
   tableText,
   type Column,
@@ -18,6 +17,7 @@ import type { Derivation } from '../../../stores/derived/index.ts'
 import { recommendedChunkRows } from './chunk-size.ts'
 import { refuseUnbalanced } from './condition.ts'
 import { pairTypes } from './pair-types.ts'
+import { planHash } from './plan-hash.ts'
 import { sameFamily, titlesOf } from '../../systems.ts'
 
 export type Verify = 'chunk' | 'count' | 'none'
@@ -143,51 +143,7 @@ export function planTable(
     ...(keyed ? {} : { notResumable: 'it has no key: an interrupted copy of it begins anew' }),
     chunkRows: wishes.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
-  return { ...plan, hash: hashOf(planEssence(from.identity, plan)) }
-}
-
-const IDENTITY = 'table identity'
-
-/** What decides what ends up in the target, and nothing else: sizes, rates and workers may change between two runs. */
-export function planEssence(sourceIdentity: string, plan: Omit<TablePlan, 'hash'>): Readonly<Record<string, unknown>> {
-  return {
-    source: sourceIdentity,
-    table: tableText(plan.source.table),
-    [IDENTITY]: plan.source.identity,
-    columns: plan.columns.map(
-      ({ from, to, as, codec }) =>
-        `${from} -> ${to} as ${JSON.stringify(as)}${codec === undefined ? '' : ` by ${JSON.stringify(codec)}`}`,
-    ),
-    key: plan.source.key,
-    where: plan.where ?? null,
-    'on-existing': plan.onExisting,
-  }
-}
-
-export function hashOf(essence: unknown): string {
-  return createHash('sha256').update(JSON.stringify(essence)).digest('hex').slice(0, 16)
-}
-
-/** The first thing in which a stored plan and today's differ, in words. */
-export function planDifference(stored: string, today: Readonly<Record<string, unknown>>): string {
-  const before = JSON.parse(stored) as Readonly<Record<string, unknown>>
-  // What a table is told from others by changes with its columns in some systems, and says less than they do.
-  const { [IDENTITY]: identity, ...rest } = today
-  for (const [name, now] of [...Object.entries(rest), [IDENTITY, identity] as const]) {
-    const then = before[name]
-    if (JSON.stringify(then) === JSON.stringify(now)) continue
-    if (Array.isArray(then) && Array.isArray(now)) {
-      const gone = then.filter((one) => !now.includes(one)).map(String)
-      const added = now.filter((one) => !then.includes(one)).map(String)
-      return `${name}: ${[...gone.map((one) => `was ${one}`), ...added.map((one) => `is ${one}`)].join('; ') || 'another order'}`
-    }
-    return `${name}: was ${shown(then)}, is ${shown(now)}`
-  }
-  return 'the plan is of another form'
-}
-
-function shown(value: unknown): string {
-  return value == null ? 'nothing' : typeof value === 'string' ? value : JSON.stringify(value)
+  return { ...plan, hash: planHash(from.identity, plan) }
 }
 
 function withKey(table: TableSpec, key: readonly string[] | undefined): TableSpec {

@@ -27,7 +27,7 @@ import { settingsRefused } from '../../copy/plan/rows-left.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
 import { openTokens, tokensOfChunks } from '../../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../../copy/plan/plan-event.ts'
-import { hashOf } from '../../copy/plan/table-plan.ts'
+import { hashOf, isHashOf } from '../../copy/plan/plan-hash.ts'
 import { reclaimExpired } from '../../copy/reclaim.ts'
 import { runWorkers } from '../../copy/runner.ts'
 import { WeakWrites } from '../../copy/script/weak-writes.ts'
@@ -297,7 +297,7 @@ async function standings(
   for (const { targetName, plan, ring } of planned.tables) {
     const key = { schema: targetName.schema ?? '', name: targetName.name }
     const known = plan === null ? null : await runs.plan(key)
-    if (known?.hash !== plan?.hash || known === null) {
+    if (plan === null || known === null || !isHashOf(known.hash, planned.from.identity, plan)) {
       all.push('new')
       continue
     }

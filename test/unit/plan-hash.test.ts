@@ -1,0 +1,91 @@
+/** Hashes of plans: those of version 1 are as ever, and a plan that was hashed by older rules is known by these. */
+import { createHash } from 'node:crypto'
+import { expect, test } from 'vitest'
+import {
+  essenceUnder,
+  hashVersion,
+  isHashOf,
+  planDifference,
+  planHash,
+  type HashRules,
+} from '../../src/engine/copy/plan/plan-hash.ts'
+import type { Column } from '../../src/model/copy/column-type.ts'
+import type { TablePlan } from '../../src/model/copy/plan.ts'
+
+const id: Column = { name: 'id', type: { kind: 'int', bits: 64 }, native: 'bigint', nullable: false }
+const price: Column = {
+  name: 'price',
+  type: { kind: 'decimal', precision: 12, scale: 2 },
+  native: 'numeric(12,2)',
+  nullable: true,
+}
+const source = {
+  table: { schema: 'public', name: 'orders' },
+  identity: '16412',
+  columns: [id, price],
+  key: ['id'],
+  primary: true,
+  rows: 5n,
+  bytes: 100n,
+}
+const plan: Omit<TablePlan, 'hash'> = {
+  source,
+  target: { ...source, table: { name: 'orders' }, identity: '' },
+  create: true,
+  columns: [
+    { from: 'id', to: 'id', source: id, target: id, as: id.type },
+    { from: 'price', to: 'cost', source: price, target: price, as: price.type },
+  ],
+  where: 'id > 5',
+  onExisting: 'append',
+  proof: 'canonical',
+  rangeKey: ['id'],
+  sortsAlike: true,
+  cut: 'key',
+  chunkRows: 1000,
+}
+
+/** Word for word what ledgers hold: whoever changes a name in it needs another version. */
+const TEXT_OF_1 =
+  '{"source":"7261","table":"public.orders","table identity":"16412",' +
+  '"columns":["id -> id as {\\"kind\\":\\"int\\",\\"bits\\":64}","price -> cost as {\\"kind\\":\\"decimal\\",\\"precision\\":12,\\"scale\\":2}"],' +
+  '"key":["id"],"where":"id > 5","on-existing":"append"}'
+const HASH_OF_1 = createHash('sha256').update(TEXT_OF_1).digest('hex').slice(0, 16)
+
+const first: HashRules = (identity, of) => {
+  const essence = essenceUnder(HASH_OF_1, identity, of)
+  if (essence === null) throw new Error('version 1 has rules')
+  return essence
+}
+/** As a program would have them that renames a field. */
+const second: HashRules = (identity, of) => {
+  const { 'on-existing': existing, ...rest } = first(identity, of)
+  return { ...rest, existing }
+}
+
+test('a hash without a version is of version 1, whose text stays as it is', () => {
+  expect(hashVersion(HASH_OF_1)).toBe(1)
+  expect(JSON.stringify(essenceUnder(HASH_OF_1, '7261', plan))).toBe(TEXT_OF_1)
+  expect(isHashOf(HASH_OF_1, '7261', plan)).toBe(true)
+  expect(isHashOf(HASH_OF_1, '7262', plan)).toBe(false)
+  expect(planHash('7261', plan, [first])).toBe(HASH_OF_1)
+})
+
+test('under newer rules new plans have a version, and those of before are compared by theirs', () => {
+  const rules = [first, second]
+  const hash = planHash('7261', plan, rules)
+  expect(hash).toMatch(/^2:[\da-f]{16}$/)
+  for (const known of [HASH_OF_1, hash]) {
+    expect(isHashOf(known, '7261', plan, rules)).toBe(true)
+    expect(isHashOf(known, '7261', { ...plan, onExisting: 'upsert' }, rules)).toBe(false)
+  }
+  expect(planDifference(TEXT_OF_1, essenceUnder(HASH_OF_1, '7261', { ...plan, onExisting: 'upsert' }, rules))).toBe(
+    'on-existing: was append, is upsert',
+  )
+})
+
+test('what a newer program has hashed is no plan that this one knows', () => {
+  const newer = `9:${HASH_OF_1}`
+  expect(isHashOf(newer, '7261', plan)).toBe(false)
+  expect(planDifference('{}', essenceUnder(newer, '7261', plan))).toBe('a newer sluice made that plan')
+})
