@@ -1,5 +1,5 @@
 /** Flags of `archive` that say which partitions there are, when one is due, and how it is stored. */
-import type { CalendarSpec, CalendarUnit } from '../engine/calendar/calendar.ts'
+import { CALENDAR_UNITS, type CalendarSpec } from '../engine/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
@@ -11,19 +11,12 @@ import { configNames } from './copy-flags.ts'
 import { optionalDuration } from './duration.ts'
 import { storeOr } from './named-stores.ts'
 
-const CALENDARS: readonly CalendarUnit[] = ['quarter', 'month', 'week', 'day', 'year']
 const MONTHS = 'january february march april may june july august september october november december'.split(' ')
 const WEEKDAYS = 'monday tuesday wednesday thursday friday saturday sunday'.split(' ')
 /** Files that are smaller are no use to anybody. */
 const LEAST_FILE_BYTES = 1000
 /** With less the engine that writes Parquet does not start. */
 const LEAST_MEMORY_BYTES = 32_000_000
-
-/** Those that `plan` and `run` take, beside `--from`, `--table` and `--partition`. */
-export const ARCHIVING_FLAGS: readonly string[] =
-  'to by older-than calendar first-month year-offset first-weekday zone as-text detach drop grace file-size memory'.split(
-    ' ',
-  )
 
 export type Archiving = {
   readonly to?: string
@@ -94,7 +87,7 @@ function calendarOf(args: Arguments, defaults: ConfigDefaults): CalendarSpec | u
   const zone = optionalText(args, 'zone') ?? defaults.zone
   if ([unit, month, weekday, yearOffset, zone].every((value) => value === undefined)) return undefined
   return {
-    unit: CALENDARS.find((word) => word === unit) ?? 'quarter',
+    unit: CALENDAR_UNITS.find((word) => word === unit) ?? 'quarter',
     firstMonth: month === undefined ? 1 : ordinal('--first-month', month, MONTHS),
     yearOffset: yearOffset ?? 0,
     firstWeekday: weekday === undefined ? 1 : ordinal('--first-weekday', weekday, WEEKDAYS),

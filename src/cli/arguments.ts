@@ -9,20 +9,24 @@ const OPERANDS: ReadonlySet<string> = new Set(['table', 'path', 'words', 'run', 
 const shown = (name: string): string => (OPERANDS.has(name) ? name.toUpperCase() : `--${name}`)
 
 /** @throws SluiceError BAD_FLAG when the flag was given twice */
-function single(args: Arguments, name: string): unknown {
+function single(args: Arguments, name: string, as: string): unknown {
   const value = args[name]
   if (Array.isArray(value)) {
-    throw new SluiceError('BAD_FLAG', `${shown(name)} is given ${value.length} times`, { hint: 'give it once' })
+    throw new SluiceError('BAD_FLAG', `${as} is given ${value.length} times`, { hint: 'give it once' })
   }
   return value
 }
 
-/** Text of a flag or operand, or undefined when it is not there. @throws SluiceError BAD_FLAG when it is empty */
-export function optionalText(args: Arguments, name: string): string | undefined {
-  const value = single(args, name)
+/**
+ * Text of a flag or operand, or undefined when it is not there.
+ * @param as how messages name it
+ * @throws SluiceError BAD_FLAG when it is empty
+ */
+export function optionalText(args: Arguments, name: string, as: string = shown(name)): string | undefined {
+  const value = single(args, name, as)
   if (typeof value !== 'string') return undefined
   if (value.trim() === '') {
-    throw new SluiceError('BAD_FLAG', `${shown(name)} is empty`, {
+    throw new SluiceError('BAD_FLAG', `${as} is empty`, {
       hint: 'if it comes from a variable, check that the variable is set',
     })
   }
@@ -44,13 +48,14 @@ export function optionalCount(
   name: string,
   least: number,
   most = Number.MAX_SAFE_INTEGER,
+  as: string = shown(name),
 ): number | undefined {
-  const value = single(args, name)
+  const value = single(args, name, as)
   if (value === undefined) return undefined
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value
   const bounds = most === Number.MAX_SAFE_INTEGER ? `from ${least} up` : `from ${least} to ${most}`
   const wrong = typeof value === 'number' && !Number.isNaN(value) ? ` and not ${value}` : ''
-  throw new SluiceError('BAD_FLAG', `${shown(name)} takes a whole number ${bounds}${wrong}`)
+  throw new SluiceError('BAD_FLAG', `${as} takes a whole number ${bounds}${wrong}`)
 }
 
 /** A whole number that must be there. @throws SluiceError BAD_FLAG */

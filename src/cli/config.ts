@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { parse } from 'yaml'
+import { CALENDAR_UNITS } from '../engine/calendar/calendar.ts'
+import { DECIMALS, ON_EXISTING, PROOFS } from '../engine/operations/copy/options.ts'
+import { CHECKED_FILES } from '../engine/operations/shared-options.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 const positive = z.int().min(1)
@@ -27,10 +30,10 @@ const schema = z.strictObject({
   rename: z.record(word, word).optional(),
   where: word.optional(),
   key: names.optional(),
-  'on-existing': z.enum(['refuse', 'upsert', 'replace-range', 'append']).optional(),
+  'on-existing': z.enum(ON_EXISTING).optional(),
   'accept-lossy': names.optional(),
-  decimal: z.enum(['text', 'real']).optional(),
-  verify: z.enum(['chunk', 'count', 'none']).optional(),
+  decimal: z.enum(DECIMALS).optional(),
+  verify: z.enum(PROOFS).optional(),
   with: names.optional(),
   'checkpoint-size': positive.optional(),
   workers: positive.max(64).optional(),
@@ -41,7 +44,7 @@ const schema = z.strictObject({
   exclude: z.array(word).optional(),
   by: word.optional(),
   'older-than': word.optional(),
-  calendar: z.enum(['quarter', 'month', 'week', 'day', 'year']).optional(),
+  calendar: z.enum(CALENDAR_UNITS).optional(),
   'first-month': z.union([word, positive.max(12)]).optional(),
   'year-offset': z.int().min(-100).max(100).optional(),
   'first-weekday': z.union([word, positive.max(7)]).optional(),
@@ -51,7 +54,7 @@ const schema = z.strictObject({
   grace: word.optional(),
   'file-size': word.optional(),
   memory: word.optional(),
-  'check-files': z.enum(['none', 'sample', 'all']).optional(),
+  'check-files': z.enum(CHECKED_FILES).optional(),
   samples: z.int().min(0).optional(),
   runs: positive.optional(),
   limit: positive.optional(),

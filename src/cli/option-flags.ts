@@ -54,7 +54,13 @@ function shownDefault({ type, config, fallback, shown }: Option, configured: Con
   return shown ?? (fallback === undefined ? undefined : `${fallback}`)
 }
 
-function configuredFor(name: string, defaults: ConfigDefaults): Configured {
+/** How messages name it. */
+export function shownOption({ name, operand }: Option): string {
+  return operand === true ? name.toUpperCase() : `--${name}`
+}
+
+/** What the config file says under the name of an option. */
+export function configuredFor(name: string, defaults: ConfigDefaults): Configured {
   const value = Object.entries(defaults).find(([key]) => key === name)?.[1]
   return typeof value === 'object' && !Array.isArray(value) ? undefined : value
 }

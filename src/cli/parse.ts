@@ -10,7 +10,7 @@ import { fromSparkSubmit } from './cdm/submit.ts'
 import type { CommandDeclaration } from '../engine/operations/option.ts'
 import { closest } from './closest.ts'
 import { commandNamed, COMMANDS } from './command-list.ts'
-import type { Command, CommandFileExports, Request } from './commands/command.ts'
+import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/systems.ts'
 import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from './globals.ts'
@@ -19,49 +19,10 @@ import { hideLiterals } from './literals.ts'
 import { noSuchStore, storeOr } from './named-stores.ts'
 import { declareCommand } from './option-flags.ts'
 import { refuseRemotePlaces } from './places.ts'
+import { requestOf } from './readers.ts'
 import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
-
-/** Where the words of a command become what they ask for. */
-export const FILES: Readonly<Record<string, () => Promise<CommandFileExports>>> = {
-  discover: () => import('./commands/lake.ts'),
-  import: () => import('./commands/lake.ts'),
-  'batch-import': () => import('./commands/lake.ts'),
-  sync: () => import('./commands/sync.ts'),
-  prune: () => import('./commands/prune.ts'),
-  validate: () => import('./commands/prove.ts'),
-  'performance-compare': () => import('./commands/prove.ts'),
-  history: () => import('./commands/read.ts'),
-  files: () => import('./commands/read.ts'),
-  changes: () => import('./commands/read.ts'),
-  'verify-rollback': () => import('./commands/catalog.ts'),
-  rollback: () => import('./commands/catalog.ts'),
-  'export-log': () => import('./commands/catalog.ts'),
-  'migration-status': () => import('./commands/catalog.ts'),
-  runs: () => import('./commands/catalog.ts'),
-  grants: () => import('./commands/grants.ts'),
-  doctor: () => import('./commands/doctor.ts'),
-  demo: () => import('./commands/demo.ts'),
-  sql: () => import('./commands/sql.ts'),
-  tokens: () => import('./commands/tokens.ts'),
-  index: () => import('./commands/index.ts'),
-  copy: () => import('./commands/copy.ts'),
-  diff: () => import('./commands/diff.ts'),
-  quarantine: () => import('./commands/quarantine.ts'),
-  'retry-quarantine': () => import('./commands/quarantine.ts'),
-  ctl: () => import('./commands/ctl.ts'),
-  archive: () => import('./commands/archive.ts'),
-  restore: () => import('./commands/archive.ts'),
-  query: () => import('./commands/query.ts'),
-  fsck: () => import('./commands/fsck.ts'),
-}
-
-async function loadCommand({ name }: CommandDeclaration): Promise<Command> {
-  const command = (await FILES[name]?.())?.commands[name]
-  if (command === undefined) throw new Error(`nobody reads the words of ${name}`)
-  return command
-}
 
 /** What yargs complains about, in our words. */
 function complaint(message: string, entry: CommandDeclaration | null): SluiceError {
@@ -183,7 +144,7 @@ async function buildParser(
         outcome.globals = globals
         refuseLoneSchema(globals)
         refuseRemotePlaces(command.name, { 'log-file': defaults['log-file'], ...args })
-        outcome.request = (await loadCommand(command)).request(args, {
+        outcome.request = await requestOf(command, args, {
           catalog: () => catalogUrl(catalog),
           optionalCatalog: () => (catalog === null ? undefined : catalogUrl(catalog)),
           env,

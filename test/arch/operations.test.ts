@@ -7,22 +7,39 @@ import { CONFIG_KEYS } from '../../src/cli/config.ts'
 import { QUESTIONS } from '../../src/cli/confirmed.ts'
 import { parseDuration } from '../../src/cli/duration.ts'
 import { OWN_COMMANDS } from '../../src/cli/own-commands.ts'
-import { commandHelp, FILES } from '../../src/cli/parse.ts'
+import { commandHelp } from '../../src/cli/parse.ts'
+import { READERS } from '../../src/cli/readers.ts'
+import { optionsOf } from '../../src/cli/words.ts'
+import { takenBy } from '../../src/cli/actions.ts'
+import { GLOBAL_NAMES } from '../../src/cli/globals.ts'
 import {
+  actionsOf,
   commandNameOf,
   declarationOf,
   destructionsOf,
   endsOf,
   isPlanOnly,
+  ownerOf,
   rowFormatOf,
   storesOf,
   subjectsOf,
   urlsOf,
   withUrls,
 } from '../../src/engine/operations/facts.ts'
+import type { Option } from '../../src/engine/operations/option.ts'
+import type { Word } from '../../src/engine/operations/words.ts'
 import { OPERATIONS, type Operation, type OperationKind } from '../../src/engine/operations/list.ts'
 import { EVENT_TYPES } from '../cli/event-schema.ts'
 import { ROOT } from './source-files.ts'
+
+const OWN = new Set(OWN_COMMANDS.map(({ name }) => name))
+
+/** Whether nothing of it is read by hand. */
+function isDerived(name: string): boolean {
+  if (OWN.has(name)) return false
+  const actions = actionsOf(name)
+  return actions.length === 0 ? ownerOf(name).words !== undefined : actions.every(({ words }) => words !== null)
+}
 
 const KINDS = Object.keys(OPERATIONS) as OperationKind[]
 const DECLARED = KINDS.map(declarationOf)
@@ -51,7 +68,8 @@ describe('the list of operations', () => {
 
   test('has somebody who reads the words of every command', async () => {
     for (const { name } of COMMANDS) await expect(commandHelp(name)).resolves.toContain(`sluice ${name}`)
-    expect(Object.keys(FILES).toSorted()).toEqual(COMMANDS.map(({ name }) => name).toSorted())
+    const derived = COMMANDS.filter(({ name }) => isDerived(name)).map(({ name }) => name)
+    expect([...Object.keys(READERS), ...derived].toSorted()).toEqual(COMMANDS.map(({ name }) => name).toSorted())
   })
 })
 
@@ -71,6 +89,75 @@ describe('a command', () => {
       if (option.unit === 'duration' && option.default !== undefined)
         expect(() => parseDuration(option.name, String(option.default))).not.toThrow()
       if (option.config !== undefined) expect(CONFIG_KEYS, 'no key of the config file').toContain(option.name)
+    }
+  })
+})
+
+/** Types of options that a source can be read from. */
+const READ_FROM: Readonly<Partial<Record<Word['as'], readonly Option['type'][]>>> = {
+  text: ['text'],
+  duration: ['text'],
+  run: ['text'],
+  count: ['number'],
+  choice: ['choice'],
+  flag: ['flag'],
+  set: ['flag'],
+  list: ['list'],
+  filled: ['list'],
+  some: ['list'],
+  names: ['list'],
+  end: ['text'],
+}
+
+/** Every set of words that is derived, with the command that it is of. */
+const SPOKEN = COMMANDS.filter(({ name }) => !OWN.has(name)).flatMap((command) => {
+  const actions = actionsOf(command.name)
+  const { kind, words } = ownerOf(command.name)
+  if (actions.length === 0) return words === undefined ? [] : [{ command, kind, words }]
+  return actions.flatMap((action) =>
+    action.words === null ? [] : [{ command, kind: action.kind, words: action.words }],
+  )
+})
+
+describe('the words of a command', () => {
+  test.each(SPOKEN.map((spoken) => [spoken.kind, spoken] as const))('%s are those that it takes', (_kind, spoken) => {
+    const { takes } = spoken.command
+    for (const word of Object.values(spoken.words)) {
+      for (const name of optionsOf(word)) {
+        const option = takes.find((known) => known.name === name)
+        expect(option !== undefined || GLOBAL_NAMES.includes(name), `${name} is no option`).toBe(true)
+        if (option === undefined || !('option' in word)) continue
+        expect(READ_FROM[word.as] ?? [option.type], `--${name}`).toContain(option.type)
+        expect(option.unit === 'duration', `--${name}`).toBe(word.as === 'duration')
+      }
+    }
+  })
+
+  test.each(COMMANDS.filter(({ name }) => isDerived(name)))(
+    '$name reads every option that it takes',
+    ({ name, takes }) => {
+      const actions = actionsOf(name)
+      const { words = {} } = ownerOf(name)
+      const read = new Set(
+        actions.length === 0
+          ? Object.values(words).flatMap(optionsOf)
+          : ['action', ...actions.flatMap((one) => [...takenBy(one)])],
+      )
+      expect(takes.map((option) => option.name).filter((option) => !read.has(option))).toEqual([])
+    },
+  )
+
+  test('every action that is read by hand takes what its command takes', () => {
+    for (const { name, takes } of COMMANDS)
+      for (const { byHand } of actionsOf(name))
+        expect(byHand.filter((word) => !takes.some((option) => option.name === word))).toEqual([])
+  })
+
+  test('the actions of a command are named where it is told what it takes', () => {
+    for (const { name, takes } of COMMANDS) {
+      const actions = actionsOf(name).map((action) => action.name)
+      const told = takes.find((option) => option.name === 'action')?.describe.split(', ') ?? []
+      expect(told.toSorted()).toEqual(actions.toSorted())
     }
   })
 })

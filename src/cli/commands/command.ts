@@ -1,5 +1,5 @@
 /** What a file of commands exports for each of its commands. */
-import type { CheckFiles, RunFinished } from '../../engine/operation.ts'
+import type { RunFinished } from '../../engine/operation.ts'
 import type { Arguments } from '../arguments.ts'
 import type { PrintedMore } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
@@ -40,15 +40,13 @@ export type RequestContext = {
   readonly defaults: ConfigDefaults
 }
 
-/** What the words of a command ask for; what it takes is declared with its operation. */
+/** What the words of a command ask for, where they are read by hand; what it takes is declared with its operation. */
 export type Command = {
   readonly request: (args: Arguments, context: RequestContext) => Request
 }
 
 /** The commands of one file, by name. */
 export type CommandFileExports = { readonly commands: Readonly<Record<string, Command>> }
-
-export const CHECK_FILES: readonly CheckFiles[] = ['none', 'sample', 'all']
 
 /** The request for an operation. */
 export const operate = (operation: Operation, told?: Told): Request => ({

@@ -2,6 +2,7 @@
 import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
 import type { CopyOperation, RunFinished } from '../../engine/operation.ts'
+import { DECIMALS, ON_EXISTING, PROOFS } from '../../engine/operations/copy/options.ts'
 import { defaultNumber } from '../../engine/operations/facts.ts'
 import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
@@ -13,10 +14,6 @@ import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } fro
 import { readSettings, scripted, scriptTold } from '../settings/flags.ts'
 import { operate } from './command.ts'
 import type { Command, RequestContext, Told } from './command.ts'
-
-const ON_EXISTING: readonly CopyOperation['onExisting'][] = ['refuse', 'upsert', 'replace-range', 'append']
-const DECIMAL = ['text', 'real'] as const
-const VERIFY: readonly CopyOperation['verify'][] = ['chunk', 'count', 'none']
 
 const copy: Command = {
   request: (args, context) => {
@@ -55,9 +52,9 @@ function operationOf(
     acceptLossy: lossy.length > 0 ? lossy : configNames('accept-lossy', defaults['accept-lossy']),
     ...given(
       'decimal',
-      DECIMAL.find((choice) => choice === (optionalText(args, 'decimal') ?? defaults.decimal)),
+      DECIMALS.find((choice) => choice === (optionalText(args, 'decimal') ?? defaults.decimal)),
     ),
-    verify: VERIFY.find((choice) => choice === args['verify']) ?? 'chunk',
+    verify: PROOFS.find((choice) => choice === args['verify']) ?? 'chunk',
     ...given(
       'chunkRows',
       optionalCount(args, 'checkpoint-size', 1) ?? defaults['checkpoint-size'] ?? script?.chunkRows,

@@ -5,7 +5,7 @@ import type { Arguments } from '../arguments.ts'
 import { optionalDuration } from '../duration.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
-import { tablesOrAll } from './sync.ts'
+import { tablesOrAll } from '../table-words.ts'
 
 /** What stays. @throws SluiceError BAD_FLAG unless exactly one of the two flags says it */
 function keepOf(args: Arguments): { readonly versions: number } | { readonly forMs: number } {

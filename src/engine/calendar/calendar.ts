@@ -1,6 +1,7 @@
 /** Periods of time that people cut tables by: days, weeks, months, and quarters and years that need not begin in January. */
 
-export type CalendarUnit = 'day' | 'week' | 'month' | 'quarter' | 'year'
+export const CALENDAR_UNITS = ['quarter', 'month', 'week', 'day', 'year'] as const
+export type CalendarUnit = (typeof CALENDAR_UNITS)[number]
 
 export type CalendarSpec = {
   readonly unit: CalendarUnit

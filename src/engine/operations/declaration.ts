@@ -1,6 +1,7 @@
 /** What an operation is, as data: what it touches, what it takes away, how it shows. Faces ask here, and list no kinds of their own. */
 import type { EventType } from '../../model/event.ts'
 import type { CommandDeclaration } from './option.ts'
+import type { Actions, Words } from './words.ts'
 
 /**
  * How a run shows itself. `long`: it is watched on the Run screen, where there is a terminal. `lines`: it tells what it does, line by line. `listing`: its whole
@@ -44,6 +45,10 @@ export type Declaration<O extends { readonly kind: string }> = {
   readonly kind: O['kind']
   /** The command that starts it, or the name of one that it shares with the operation that declares it. */
   readonly command: CommandDeclaration | string
+  /** Where its fields stand on the command line; read by hand (`cli/readers.ts`) where neither this nor `actions` is there. */
+  readonly words?: Words<O>
+  /** The same, where it is some of the actions of a command: `archive list`. */
+  readonly actions?: Actions<O>
   /** How `run.started` names it, where that is not its kind. */
   readonly event?: string
   readonly shape: Shape

@@ -4,6 +4,7 @@ import type { RowFormat } from '../row-format.ts'
 import type { Declaration, Destruction, StoreFamily } from './declaration.ts'
 import type { CommandDeclaration } from './option.ts'
 import { OPERATIONS, type Operation, type OperationKind } from './list.ts'
+import type { ByHand, Words } from './words.ts'
 
 /** A declaration where nobody cares which: its fields are those of any operation. */
 export type AnyDeclaration = Declaration<{ readonly kind: OperationKind } & Readonly<Record<string, unknown>>>
@@ -20,8 +21,41 @@ export type TouchedStore = {
   readonly end?: 'source' | 'target'
 }
 
+const kinds = Object.keys(OPERATIONS) as OperationKind[]
+
 export function declarationOf(kind: OperationKind): AnyDeclaration {
   return OPERATIONS[kind].declaration as AnyDeclaration
+}
+
+/** Where the fields of an operation stand on the command line. */
+export type AnyWords = Words<Readonly<Record<string, unknown>>>
+
+/** An action of a command; one that is read by hand has no words, and says only which options it takes. */
+export type SpokenAction = {
+  readonly name: string
+  readonly kind: OperationKind
+  readonly words: AnyWords | null
+  readonly byHand: readonly string[]
+}
+
+/** The operation that declares a command. @throws Error for a command that starts none */
+export function ownerOf(command: string): AnyDeclaration {
+  const owner = kinds
+    .map(declarationOf)
+    .find((known) => typeof known.command !== 'string' && known.command.name === command)
+  if (owner === undefined) throw new Error(`no operation declares ${command}`)
+  return owner
+}
+
+/** Actions of a command, in the order of the list; none where its operands are others. */
+export function actionsOf(command: string): readonly SpokenAction[] {
+  return kinds.flatMap((kind) =>
+    Object.entries(declarationOf(kind).actions ?? {}).flatMap(([key, words]) => {
+      const [of, name = ''] = key.split(' ')
+      if (of !== command) return []
+      return [isByHand(words) ? { name, kind, words: null, byHand: words.byHand } : { name, kind, words, byHand: [] }]
+    }),
+  )
 }
 
 /** Every command that starts an operation, in the order of the list. */
@@ -125,6 +159,10 @@ function defaultOf(kind: OperationKind, option: string): unknown {
   const command = commandsOfOperations().find((known) => known.name === name)
   const found = command?.takes.find((taken) => taken.name === option)
   return found?.default ?? found?.fallback
+}
+
+function isByHand(words: AnyWords | ByHand): words is ByHand {
+  return Array.isArray(words['byHand'])
 }
 
 function hasPassword(family: StoreFamily): boolean {

@@ -27,6 +27,9 @@ export type Option = {
   /** What a value counts, or how a text is read: `duration` like 90s or 30d, `bytes` like 64MB. */
   readonly unit?: 'duration' | 'bytes' | 'rows' | 'rows a second' | 'seconds' | 'percent'
   readonly choices?: readonly string[]
+  /** Bounds of a number, 0 and none where nothing is said; of a duration the least, in ms. */
+  readonly least?: number
+  readonly most?: number
   readonly default?: string | number | boolean
   /** What counts where neither flag nor config file says anything, of an option that is told apart from one that is given. */
   readonly fallback?: string | number | boolean

@@ -1,5 +1,7 @@
 /** Options that several commands take. */
+import type { RowFormat } from '../row-format.ts'
 import type { Option } from './option.ts'
+import * as words from './words.ts'
 
 /** A table with a log. */
 export const TABLE: Option = {
@@ -32,6 +34,7 @@ export const RECURSIVE: Option = {
 export const BATCH_SIZE: Option = {
   name: 'batch-size',
   type: 'number',
+  least: 1,
   default: 10_000,
   config: 'default',
   describe: 'actions written in one transaction',
@@ -66,11 +69,13 @@ export const RESUME: Option = {
 /** Instead of naming tables. */
 export const ALL_TABLES: Option = { name: 'all', type: 'flag', default: false, describe: 'every table of the catalog' }
 
+export const CHECKED_FILES = ['none', 'sample', 'all'] as const
+
 /** Which data files are looked for. */
 export const CHECK_FILES: Option = {
   name: 'check-files',
   type: 'choice',
-  choices: ['none', 'sample', 'all'],
+  choices: CHECKED_FILES,
   default: 'sample',
   config: 'default',
   describe: 'which data files must still be there',
@@ -82,13 +87,15 @@ export const AS_OF: readonly Option[] = [
   { name: 'timestamp', type: 'text', describe: 'files as of this ISO date or time; UTC unless it names a zone' },
 ]
 
+const ROW_FORMATS: readonly RowFormat[] = ['table', 'csv', 'json']
+
 /** Of what answers with rows of a query. */
 export const ROWS: readonly Option[] = [
-  { name: 'limit', type: 'number', unit: 'rows', default: 1000, describe: 'rows to give' },
+  { name: 'limit', type: 'number', unit: 'rows', least: 1, default: 1000, describe: 'rows to give' },
   {
     name: 'format',
     type: 'choice',
-    choices: ['table', 'csv', 'json'],
+    choices: ROW_FORMATS,
     default: 'table',
     describe: 'how rows are written; json is one object a row',
   },
@@ -99,6 +106,13 @@ export const ROWS: readonly Option[] = [
     describe: 'cancel the query after this time, such as 30s; else never',
   },
 ]
+
+/** How they are read. */
+export const ROW_WORDS = {
+  limit: words.count('limit'),
+  format: words.choice('format', ROW_FORMATS),
+  timeoutMs: words.optionalDuration('timeout'),
+}
 
 /** Hours of the day that a run keeps to, beside a zone. */
 export const BETWEEN: Option = {

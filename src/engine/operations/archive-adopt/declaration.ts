@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
 
 /** Goes on with the archive of a table under this database; every other database is refused from then on. */
 export type ArchiveAdoptOperation = {
@@ -16,6 +17,15 @@ export type ArchiveAdoptOperation = {
 export const archiveAdopt: Declaration<ArchiveAdoptOperation> = {
   kind: 'archive-adopt',
   command: 'archive',
+  actions: {
+    'archive adopt': {
+      from: words.end('from'),
+      table: words.oneTable,
+      confirm: words.optionalText('confirm'),
+      accept: words.list('accept-difference'),
+      dryRun: words.flag('dry-run'),
+    },
+  },
   shape: 'lines',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'table',

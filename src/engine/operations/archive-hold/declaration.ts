@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
 
 /** Keeps partitions where they are, or lets them go again. */
 export type ArchiveHoldOperation = {
@@ -10,9 +11,19 @@ export type ArchiveHoldOperation = {
   readonly reason: string | null
 }
 
+const HELD = {
+  from: words.end('from'),
+  table: words.oneTable,
+  partitions: words.someOf('partition', 'sluice archive plan shows them'),
+}
+
 export const archiveHold: Declaration<ArchiveHoldOperation> = {
   kind: 'archive-hold',
   command: 'archive',
+  actions: {
+    'archive hold': { ...HELD, reason: words.text('reason') },
+    'archive release': { ...HELD, reason: words.constant(null) },
+  },
   shape: 'answer',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'table',

@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
 
 export type ArchiveListOperation = {
   readonly kind: 'archive-list'
@@ -11,6 +12,9 @@ export type ArchiveListOperation = {
 export const archiveList: Declaration<ArchiveListOperation> = {
   kind: 'archive-list',
   command: 'archive',
+  actions: {
+    'archive list': { from: words.end('from'), tables: words.anyTables, count: words.flag('count') },
+  },
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',

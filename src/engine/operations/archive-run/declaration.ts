@@ -1,4 +1,4 @@
-import type { CalendarSpec } from '../../calendar/calendar.ts'
+import { CALENDAR_UNITS, type CalendarSpec } from '../../calendar/calendar.ts'
 import type { Declaration } from '../declaration.ts'
 import { BETWEEN } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -36,6 +36,28 @@ export type ArchiveOperation = {
   readonly memoryBytes?: number
   readonly dryRun: boolean
 }
+
+/** What `plan` and `run` take. */
+const PLANNED = [
+  'from',
+  'table',
+  'partition',
+  'to',
+  'by',
+  'older-than',
+  'calendar',
+  'first-month',
+  'year-offset',
+  'first-weekday',
+  'zone',
+  'as-text',
+  'detach',
+  'drop',
+  'grace',
+  'file-size',
+  'memory',
+  'dry-run',
+] as const
 
 export const archiveRun: Declaration<ArchiveOperation> = {
   kind: 'archive',
@@ -89,7 +111,7 @@ export const archiveRun: Declaration<ArchiveOperation> = {
       {
         name: 'calendar',
         type: 'choice',
-        choices: ['quarter', 'month', 'week', 'day', 'year'],
+        choices: CALENDAR_UNITS,
         shown: 'that of the ledger, or quarter',
         config: 'shown',
         group: 'plan and run:',
@@ -223,6 +245,7 @@ export const archiveRun: Declaration<ArchiveOperation> = {
       'where they are, and release ends that. adopt compares an archive with this database and takes it over, after a ' +
       'failover, a restore or a move; the database that wrote into it before is refused from then on.\n',
   },
+  actions: { 'archive plan': { byHand: PLANNED }, 'archive run': { byHand: [...PLANNED, 'between'] } },
   shape: 'long',
   doing: 'archiving',
   stores: [

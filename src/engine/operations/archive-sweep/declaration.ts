@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
 
 /** Removes files that no version of the archive names, and that nobody is writing. */
 export type ArchiveSweepOperation = {
@@ -13,6 +14,14 @@ export type ArchiveSweepOperation = {
 export const archiveSweep: Declaration<ArchiveSweepOperation> = {
   kind: 'archive-sweep',
   command: 'archive',
+  actions: {
+    'archive sweep': {
+      from: words.end('from'),
+      tables: words.anyTables,
+      olderThanMs: words.duration('age'),
+      dryRun: words.flag('dry-run'),
+    },
+  },
   shape: 'lines',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',

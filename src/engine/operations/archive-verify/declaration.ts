@@ -1,4 +1,5 @@
 import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
 
 export type ArchiveVerifyOperation = {
   readonly kind: 'archive-verify'
@@ -12,6 +13,14 @@ export type ArchiveVerifyOperation = {
 export const archiveVerify: Declaration<ArchiveVerifyOperation> = {
   kind: 'archive-verify',
   command: 'archive',
+  actions: {
+    'archive verify': {
+      from: words.end('from'),
+      tables: words.anyTables,
+      partitions: words.list('partition'),
+      deep: words.flag('deep'),
+    },
+  },
   shape: 'lines',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',

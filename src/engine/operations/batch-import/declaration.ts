@@ -1,6 +1,7 @@
 import type { Declaration } from '../declaration.ts'
 import { BATCH_SIZE, EXCLUDE, PLAN_ONLY, RECURSIVE, RESUME } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type BatchImportOperation = {
   readonly kind: 'batch-import'
@@ -29,6 +30,8 @@ export const batchImport: Declaration<BatchImportOperation> = {
         alias: 'workers',
         type: 'number',
         default: 2,
+        least: 1,
+        most: 64,
         config: 'default',
         describe: 'tables imported at the same time',
       },
@@ -37,6 +40,19 @@ export const batchImport: Declaration<BatchImportOperation> = {
       PLAN_ONLY,
       RESUME,
     ],
+  },
+  words: {
+    path: words.text('path'),
+    catalog: words.catalog,
+    recursive: words.flag('recursive'),
+    exclude: words.list('exclude'),
+    parallel: words.count('parallel'),
+    batchSize: words.count('batch-size'),
+    dryRun: words.flag('dry-run'),
+    resume: words.flag('resume'),
+    verbose: words.flag('verbose'),
+    // The UI marks them.
+    only: words.constant(undefined),
   },
   shape: 'long',
   doing: 'importing',

@@ -3,7 +3,7 @@ import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { ObjectWish } from '../../../model/copy/schema-object.ts'
 import type { CassandraWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
 import type { Declaration } from '../declaration.ts'
-import { CASSANDRA, ENDS, RING, SELECTION, TRACK, WRITING } from './options.ts'
+import { CASSANDRA, DECIMALS, ENDS, ON_EXISTING, PROOFS, RING, SELECTION, TRACK, WRITING } from './options.ts'
 import { BETWEEN, PLAN_ONLY } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
 
@@ -28,8 +28,8 @@ export type CopyOperation = {
   /** A comparison judges what the columns can hold in common. */
   readonly acceptAllLossy?: true
   /** What decimals become in tables that are made in SQLite or D1; by their precision when absent. */
-  readonly decimal?: 'text' | 'real'
-  readonly verify: 'chunk' | 'count' | 'none'
+  readonly decimal?: (typeof DECIMALS)[number]
+  readonly verify: (typeof PROOFS)[number]
   /** Rows of a chunk; by the size of the table when absent. */
   readonly chunkRows?: number
   /** Rows that are written at once; by the target when absent. */
@@ -110,7 +110,7 @@ export const copy: Declaration<CopyOperation> = {
       {
         name: 'on-existing',
         type: 'choice',
-        choices: ['refuse', 'upsert', 'replace-range', 'append'],
+        choices: ON_EXISTING,
         fallback: 'refuse',
         config: 'shown',
         describe:
@@ -126,7 +126,7 @@ export const copy: Declaration<CopyOperation> = {
       {
         name: 'decimal',
         type: 'choice',
-        choices: ['text', 'real'],
+        choices: DECIMALS,
         shown: 'real up to 15 digits, else text',
         describe:
           'what decimals become in tables that are made in SQLite and D1: texts, which keep every digit and compare as texts, or real numbers, which keep 15 digits',
@@ -134,7 +134,7 @@ export const copy: Declaration<CopyOperation> = {
       {
         name: 'verify',
         type: 'choice',
-        choices: ['chunk', 'count', 'none'],
+        choices: PROOFS,
         default: 'chunk',
         config: 'default',
         describe: 'proof of every chunk: number and checksum of its rows (chunk), their number, or none',

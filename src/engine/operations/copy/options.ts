@@ -1,5 +1,12 @@
 /** Options that `copy` and `diff` share. */
+import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { Option } from '../option.ts'
+
+export const ON_EXISTING = ['refuse', 'upsert', 'replace-range', 'append'] as const satisfies readonly OnExisting[]
+/** What decimals become. */
+export const DECIMALS = ['text', 'real'] as const
+/** Proof of a chunk. */
+export const PROOFS = ['chunk', 'count', 'none'] as const
 
 /** Source and target. */
 export const ENDS: readonly Option[] = [

@@ -1,12 +1,15 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
+
+const CHECKPOINTS = ['none', 'base', 'latest'] as const
 
 /**
  * Checkpoints of an exported log: none; that of the version where the catalog begins, without which its commits cannot be read;
  * or that one and another of the latest version.
  */
-export type ExportedCheckpoint = 'none' | 'base' | 'latest'
+export type ExportedCheckpoint = (typeof CHECKPOINTS)[number]
 
 export type ExportLogOperation = {
   readonly kind: 'export-log'
@@ -33,11 +36,17 @@ export const exportLog: Declaration<ExportLogOperation> = {
       {
         name: 'checkpoint',
         type: 'choice',
-        choices: ['none', 'base', 'latest'],
+        choices: CHECKPOINTS,
         describe:
           'checkpoints to write: none, base (of the version where the catalog begins, if that is not 0) or latest (base, and one of the latest version); base by default',
       },
     ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    to: words.text('to'),
+    checkpoint: words.optionalChoice('checkpoint', CHECKPOINTS),
   },
   shape: 'lines',
   stores: [

@@ -2,6 +2,7 @@ import type { AsOf } from '../../as-of.ts'
 import type { Declaration } from '../declaration.ts'
 import { AS_OF, TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type FilesOperation = {
   readonly kind: 'files'
@@ -20,8 +21,15 @@ export const files: Declaration<FilesOperation> = {
       TABLE,
       ...AS_OF,
       { name: 'where', type: 'text', describe: `predicate, such as "region = 'eu' AND id > 100"` },
-      { name: 'limit', type: 'number', describe: 'files to list; else all' },
+      { name: 'limit', type: 'number', least: 1, describe: 'files to list; else all' },
     ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.optionalCatalog,
+    asOf: words.asOf,
+    where: words.optionalText('where'),
+    limit: words.optionalCount('limit'),
   },
   shape: 'listing',
   stores: [

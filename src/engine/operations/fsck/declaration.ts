@@ -2,6 +2,7 @@ import type { AsOf } from '../../as-of.ts'
 import type { Declaration } from '../declaration.ts'
 import { AS_OF, TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type FsckOperation = {
   readonly kind: 'fsck'
@@ -28,7 +29,12 @@ export const fsck: Declaration<FsckOperation> = {
       TABLE,
       ...AS_OF,
       { name: 'deep', type: 'flag', default: false, describe: 'read all rows back, and check page checksums' },
-      { name: 'sample', type: 'number', describe: 'open only so many files; all are listed, and all vectors read' },
+      {
+        name: 'sample',
+        type: 'number',
+        least: 1,
+        describe: 'open only so many files; all are listed, and all vectors read',
+      },
       { name: 'seed', type: 'text', default: '0', describe: 'the same seed opens the same files' },
       { name: 'since', type: 'number', describe: 'only files added after this version' },
       {
@@ -38,6 +44,16 @@ export const fsck: Declaration<FsckOperation> = {
         describe: 'look at files outside the table folder too, as shallow clones have them',
       },
     ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.optionalCatalog,
+    asOf: words.asOf,
+    deep: words.flag('deep'),
+    sample: words.optionalCount('sample'),
+    seed: words.text('seed'),
+    since: words.optionalCount('since'),
+    outside: words.flag('outside'),
   },
   shape: 'lines',
   doing: 'checking files',

@@ -1,6 +1,7 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type HistoryOperation = {
   readonly kind: 'history'
@@ -13,8 +14,12 @@ export const history: Declaration<HistoryOperation> = {
   kind: 'history',
   command: {
     ...PAGES.history,
-    takes: [TABLE, { name: 'limit', type: 'number', default: 20, config: 'default', describe: 'commits to list' }],
+    takes: [
+      TABLE,
+      { name: 'limit', type: 'number', least: 1, default: 20, config: 'default', describe: 'commits to list' },
+    ],
   },
+  words: { table: words.text('table'), catalog: words.optionalCatalog, limit: words.count('limit') },
   shape: 'listing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

@@ -1,6 +1,7 @@
 import type { Declaration } from '../declaration.ts'
 import { BATCH_SIZE, PLAN_ONLY, RESUME } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type ImportOperation = {
   readonly kind: 'import'
@@ -52,6 +53,17 @@ export const importOne: Declaration<ImportOperation> = {
         describe: 'how long to wait for another import of this table',
       },
     ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    tableId: words.optionalText('table-id'),
+    dryRun: words.flag('dry-run'),
+    resume: words.flag('resume'),
+    batchSize: words.count('batch-size'),
+    verbose: words.flag('verbose'),
+    allowRefused: words.flag('allow-refused'),
+    waitMs: words.duration('wait'),
   },
   shape: 'long',
   doing: 'importing',

@@ -1,6 +1,7 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type IndexOperation = {
   readonly kind: 'index'
@@ -27,6 +28,12 @@ export const indexColumns: Declaration<IndexOperation> = {
       },
       { name: 'drop', type: 'flag', default: false, describe: 'take the ranges of these columns away' },
     ],
+  },
+  words: {
+    table: words.text('table'),
+    columns: words.list('column'),
+    catalog: words.catalog,
+    drop: words.flag('drop'),
   },
   shape: 'lines',
   stores: [

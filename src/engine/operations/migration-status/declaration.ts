@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type MigrationStatusOperation = {
   readonly kind: 'migration-status'
@@ -13,6 +14,7 @@ export const migrationStatus: Declaration<MigrationStatusOperation> = {
     ...PAGES['migration-status'],
     takes: [{ name: 'table-id', type: 'text', completes: 'catalog table', describe: 'only this table' }],
   },
+  words: { catalog: words.catalog, tableId: words.optionalText('table-id') },
   shape: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   events: ['run', 'log'],

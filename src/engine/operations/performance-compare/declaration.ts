@@ -1,6 +1,7 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type CompareOperation = {
   readonly kind: 'performance-compare'
@@ -23,6 +24,8 @@ export const performanceCompare: Declaration<CompareOperation> = {
       {
         name: 'runs',
         type: 'number',
+        least: 1,
+        most: 1000,
         default: 7,
         config: 'default',
         describe: 'times each question is asked on either side',
@@ -43,6 +46,15 @@ export const performanceCompare: Declaration<CompareOperation> = {
       },
       { name: 'report', type: 'text', completes: 'file', describe: 'write the answers to this Markdown file' },
     ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    runs: words.count('runs'),
+    report: words.optionalText('report'),
+    questions: words.filledList('question'),
+    cold: words.flag('cold'),
+    latencyMs: words.optionalDuration('simulate-latency'),
   },
   shape: 'long',
   doing: 'comparing',

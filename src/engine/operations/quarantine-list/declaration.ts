@@ -2,6 +2,7 @@ import { ENDS } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
 import { QUARANTINED } from '../retry-quarantine/options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type QuarantineListOperation = {
   readonly kind: 'quarantine-list'
@@ -32,6 +33,14 @@ export const quarantineList: Declaration<QuarantineListOperation> = {
     ],
     epilogue:
       'list shows rows that wait in migration_quarantine of the target, with their causes. Mend them at the source; then retry reads them again and writes them.\n',
+  },
+  actions: {
+    'quarantine list': {
+      to: words.end('to'),
+      runId: words.optionalRun('run'),
+      table: words.optionalText('table'),
+      limit: words.count('limit'),
+    },
   },
   shape: 'listing',
   stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],

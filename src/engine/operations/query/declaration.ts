@@ -1,7 +1,8 @@
 import type { RowFormat } from '../../row-format.ts'
 import type { Declaration } from '../declaration.ts'
-import { ROWS } from '../shared-options.ts'
+import { ROW_WORDS, ROWS } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 /** One statement over what is in the source and what is in its archives. */
 export type QueryOperation = {
@@ -40,6 +41,12 @@ export const query: Declaration<QueryOperation> = {
       },
       ...ROWS,
     ],
+  },
+  words: {
+    from: words.end('from'),
+    table: words.text('table'),
+    query: words.text('query'),
+    ...ROW_WORDS,
   },
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],

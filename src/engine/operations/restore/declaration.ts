@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type RestoreOperation = {
   readonly kind: 'restore'
@@ -55,6 +56,14 @@ export const restore: Declaration<RestoreOperation> = {
         describe: 'rows that have changed in the database since they were archived count as they are now',
       },
     ],
+  },
+  words: {
+    from: words.end('from'),
+    table: words.oneTable,
+    partitions: words.someOf('partition', 'sluice archive list shows them'),
+    asChanged: words.set('as-changed'),
+    confirm: words.optionalText('confirm'),
+    dryRun: words.flag('dry-run'),
   },
   shape: 'long',
   doing: 'restoring',

@@ -20,6 +20,7 @@ export const retryQuarantine: Declaration<RetryQuarantineOperation> = {
     ...PAGES['retry-quarantine'],
     takes: [QUARANTINED.run, ...ENDS, QUARANTINED.table],
   },
+  actions: { 'quarantine retry': { byHand: ['run', 'from', 'to', 'table'] } },
   shape: 'lines',
   doing: 'trying set aside rows',
   stores: [

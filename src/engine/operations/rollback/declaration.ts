@@ -1,9 +1,10 @@
 import type { Declaration } from '../declaration.ts'
-import { CHECK_FILES, TABLE, WOULD_GO } from '../shared-options.ts'
+import { CHECK_FILES, CHECKED_FILES, TABLE, WOULD_GO } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 /** Which data files are looked for before a table may go. */
-export type CheckFiles = 'none' | 'sample' | 'all'
+export type CheckFiles = (typeof CHECKED_FILES)[number]
 
 export type RollbackOperation = {
   readonly kind: 'rollback'
@@ -24,6 +25,13 @@ export const rollback: Declaration<RollbackOperation> = {
       WOULD_GO,
       CHECK_FILES,
     ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    confirm: words.optionalText('confirm'),
+    checkFiles: words.choice('check-files', CHECKED_FILES),
+    dryRun: words.flag('dry-run'),
   },
   shape: 'lines',
   doing: 'rolling back',

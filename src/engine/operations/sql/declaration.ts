@@ -1,7 +1,8 @@
 import type { RowFormat } from '../../row-format.ts'
 import type { Declaration } from '../declaration.ts'
-import { ROWS } from '../shared-options.ts'
+import { ROW_WORDS, ROWS } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type SqlOperation = {
   readonly kind: 'sql'
@@ -23,6 +24,7 @@ export const sql: Declaration<SqlOperation> = {
       ...ROWS,
     ],
   },
+  words: { query: words.text('query'), catalog: words.catalog, ...ROW_WORDS },
   shape: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   rows: 'format',

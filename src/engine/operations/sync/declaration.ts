@@ -1,6 +1,7 @@
 import type { Declaration } from '../declaration.ts'
 import { ALL_TABLES, BATCH_SIZE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type SyncOperation = {
   readonly kind: 'sync'
@@ -34,6 +35,7 @@ export const sync: Declaration<SyncOperation> = {
         type: 'text',
         unit: 'duration',
         default: '30s',
+        least: 1000,
         describe: 'how often to look, where the system does not tell of changes',
       },
       {
@@ -41,11 +43,21 @@ export const sync: Declaration<SyncOperation> = {
         alias: 'workers',
         type: 'number',
         default: 2,
+        least: 1,
+        most: 64,
         config: 'default',
         describe: 'tables brought at the same time',
       },
       BATCH_SIZE,
     ],
+  },
+  words: {
+    tables: words.tablesOrAll('table'),
+    catalog: words.catalog,
+    watch: words.flag('watch'),
+    intervalMs: words.duration('interval'),
+    batchSize: words.count('batch-size'),
+    parallel: words.count('parallel'),
   },
   shape: 'lines',
   stores: [

@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type TokensOperation = {
   readonly kind: 'tokens'
@@ -13,6 +14,10 @@ export type TokensOperation = {
   /** The same seed looks at the same windows. */
   readonly seed: string
 }
+
+/** More parts than that are more than anybody looks at. */
+const MOST_PARTS = 10_000
+const MOST_WINDOWS = 1_000_000
 
 export const tokens: Declaration<TokensOperation> = {
   kind: 'tokens',
@@ -32,11 +37,20 @@ export const tokens: Declaration<TokensOperation> = {
         completes: 'database',
         describe: 'URL of the database, such as cassandra://host/keyspace; else the config file',
       },
-      { name: 'splits', type: 'number', default: 64, describe: 'equal parts of the ring that are told apart' },
+      {
+        name: 'splits',
+        type: 'number',
+        default: 64,
+        least: 1,
+        most: MOST_PARTS,
+        describe: 'equal parts of the ring that are told apart',
+      },
       {
         name: 'sample',
         type: 'number',
         default: 256,
+        least: 1,
+        most: MOST_WINDOWS,
         describe: 'windows of some hundred rows that are read, at least one in each part',
       },
       {
@@ -46,6 +60,13 @@ export const tokens: Declaration<TokensOperation> = {
         describe: 'where the windows lie; the same seed reads the same ones',
       },
     ],
+  },
+  words: {
+    from: words.end('from'),
+    tables: words.names('table'),
+    splits: words.count('splits'),
+    sample: words.count('sample'),
+    seed: words.text('seed'),
   },
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],

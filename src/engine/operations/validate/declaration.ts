@@ -1,6 +1,7 @@
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 /** Older versions that are checked where nobody says how many. */
 export const SAMPLED_VERSIONS = 4
@@ -25,11 +26,19 @@ export const validate: Declaration<ValidateOperation> = {
       {
         name: 'samples',
         type: 'number',
+        most: 1000,
         shown: `${SAMPLED_VERSIONS} versions, all checkpoints`,
         config: 'default',
         describe: 'older versions to check beside the latest, and checkpoints at most',
       },
     ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    verbose: words.flag('verbose'),
+    samples: words.countOr('samples', SAMPLED_VERSIONS),
+    checkpoints: words.optionalCount('samples'),
   },
   shape: 'long',
   doing: 'validating',

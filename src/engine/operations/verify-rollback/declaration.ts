@@ -1,7 +1,8 @@
 import type { CheckFiles } from '../rollback/declaration.ts'
 import type { Declaration } from '../declaration.ts'
-import { CHECK_FILES, TABLE } from '../shared-options.ts'
+import { CHECK_FILES, CHECKED_FILES, TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 export type VerifyRollbackOperation = {
   readonly kind: 'verify-rollback'
@@ -15,6 +16,11 @@ export const verifyRollback: Declaration<VerifyRollbackOperation> = {
   command: {
     ...PAGES['verify-rollback'],
     takes: [TABLE, CHECK_FILES],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    checkFiles: words.choice('check-files', CHECKED_FILES),
   },
   shape: 'lines',
   stores: [

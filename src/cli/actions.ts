@@ -1,0 +1,57 @@
+/** Commands whose first operand says what is done: `archive list`, `quarantine retry`. */
+import type { SpokenAction } from '../engine/operations/facts.ts'
+import type { CommandDeclaration } from '../engine/operations/option.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { text, type Arguments } from './arguments.ts'
+import { closest } from './closest.ts'
+import type { ConfigDefaults } from './config.ts'
+import { configuredFor, shownOption } from './option-flags.ts'
+import { optionsOf } from './words.ts'
+
+/** @throws SluiceError BAD_FLAG for a word that is no action of the command, and for flags of other ones */
+export function actionOf(
+  command: CommandDeclaration,
+  actions: readonly SpokenAction[],
+  args: Arguments,
+  defaults: ConfigDefaults,
+): SpokenAction {
+  const word = text(args, 'action')
+  const action = actions.find(({ name }) => name === word)
+  if (action !== undefined) {
+    refuseOthers(command, action, actions, args, defaults)
+    return action
+  }
+  const known = actions.map(({ name }) => name)
+  const meant = closest(word, known)
+  throw new SluiceError('BAD_FLAG', `${command.name} has no action ${word}${meant === null ? '' : ` (${meant}?)`}`, {
+    hint: `it takes ${known.join(known.length === 2 ? ' and ' : ', ')}`,
+  })
+}
+
+/** A flag that does nothing where it is given is a misunderstanding. What names a database is given to all alike. */
+function refuseOthers(
+  command: CommandDeclaration,
+  action: SpokenAction,
+  actions: readonly SpokenAction[],
+  args: Arguments,
+  defaults: ConfigDefaults,
+): void {
+  const own = takenBy(action)
+  for (const option of command.takes) {
+    const { name, completes } = option
+    const value = args[name]
+    const isUnsaid = value === undefined || value === option.default || value === configuredFor(name, defaults)
+    if (isUnsaid || (Array.isArray(value) && value.length === 0)) continue
+    if (completes === 'database' || own.has(name)) continue
+    const takers = actions.filter((other) => takenBy(other).has(name)).map((other) => other.name)
+    if (takers.length === 0) continue
+    throw new SluiceError('BAD_FLAG', `${command.name} ${action.name} takes no ${shownOption(option)}`, {
+      hint: `it goes with ${command.name} ${takers.join(', ')}`,
+    })
+  }
+}
+
+/** Names of the options that it takes. */
+export function takenBy({ words, byHand }: SpokenAction): ReadonlySet<string> {
+  return new Set(words === null ? byHand : Object.values(words).flatMap(optionsOf))
+}

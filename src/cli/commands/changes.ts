@@ -1,0 +1,26 @@
+/** changes: between two versions, in their order. */
+import { SluiceError } from '../../shared/errors.ts'
+import { count, given, text } from '../arguments.ts'
+import { operate } from './command.ts'
+import type { Command } from './command.ts'
+
+const changes: Command = {
+  request: (args, context) => {
+    const fromVersion = count(args, 'from-version', 0)
+    const toVersion = count(args, 'to-version', 0)
+    if (toVersion < fromVersion) {
+      throw new SluiceError('BAD_FLAG', `--to-version ${toVersion} lies before --from-version ${fromVersion}`, {
+        hint: 'swap the two',
+      })
+    }
+    return operate({
+      kind: 'changes',
+      table: text(args, 'table'),
+      ...given('catalog', context.optionalCatalog()),
+      fromVersion,
+      toVersion,
+    })
+  },
+}
+
+export const commands = { changes }

@@ -1,0 +1,27 @@
+/** discover: a path is a lake, and a URL a database. */
+import { SluiceError } from '../../shared/errors.ts'
+import { flag, list, text } from '../arguments.ts'
+import { isCopyUrl } from '../../engine/systems.ts'
+import { operate } from './command.ts'
+import type { Command } from './command.ts'
+import { splitNames } from '../name-list.ts'
+
+/** Tables that are found without their schema, and those of every schema. */
+const EVERY_TABLE = ['*', '*.*']
+
+const discover: Command = {
+  request: (args) => {
+    const path = text(args, 'path')
+    const patterns = list(args, 'tables').flatMap((word) => splitNames('--tables', word))
+    if (isCopyUrl(path)) {
+      const tables = patterns.length === 0 ? EVERY_TABLE : patterns
+      return operate({ kind: 'discover-database', url: path, tables })
+    }
+    if (patterns.length > 0) {
+      throw new SluiceError('BAD_FLAG', '--tables is for databases', { hint: 'give the URL of one, or leave it out' })
+    }
+    return operate({ kind: 'discover', path, recursive: flag(args, 'recursive'), exclude: list(args, 'exclude') })
+  },
+}
+
+export const commands = { discover }

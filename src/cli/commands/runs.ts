@@ -1,0 +1,31 @@
+/** runs: of a catalog, or of copies into a database. */
+import { SluiceError } from '../../shared/errors.ts'
+import { count, given, optionalText } from '../arguments.ts'
+import { chooseEnd } from '../copy-ends.ts'
+import { operate } from './command.ts'
+import type { Command } from './command.ts'
+
+const runs: Command = {
+  request: (args, context) => {
+    const limit = count(args, 'limit', 1)
+    const isOfCopies = optionalText(args, 'to') !== undefined
+    const run = optionalText(args, 'run')
+    if (!isOfCopies && run !== undefined) {
+      throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the database that the copy went into' })
+    }
+    if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit })
+    const to = chooseEnd('to', args, context.defaults, context.env)
+    return operate(
+      { kind: 'copy-runs', to: to.url, limit, ...given('runId', run === undefined ? undefined : runOf(run)) },
+      { printed: {} },
+    )
+  },
+}
+
+/** @throws SluiceError BAD_FLAG */
+function runOf(word: string): string {
+  if (/^\d{1,19}$/.test(word)) return word
+  throw new SluiceError('BAD_FLAG', `--run ${word} is no id of a run`, { hint: 'sluice runs --to URL lists them' })
+}
+
+export const commands = { runs }

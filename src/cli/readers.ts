@@ -1,0 +1,45 @@
+/** What the words of a command ask for: as its operation declares, or read by hand where they say more than a declaration can. */
+import { actionsOf, ownerOf } from '../engine/operations/facts.ts'
+import type { CommandDeclaration } from '../engine/operations/option.ts'
+import { actionOf } from './actions.ts'
+import type { Arguments } from './arguments.ts'
+import type { CommandFileExports, Request, RequestContext } from './commands/command.ts'
+import { OWN_COMMANDS } from './own-commands.ts'
+import { spoken } from './words.ts'
+
+/** Commands that are read by hand: flags that exclude each other, more than one operation, properties and variables of other tools. */
+export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>> = {
+  discover: () => import('./commands/discover.ts'),
+  prune: () => import('./commands/prune.ts'),
+  changes: () => import('./commands/changes.ts'),
+  runs: () => import('./commands/runs.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+  copy: () => import('./commands/copy.ts'),
+  diff: () => import('./commands/diff.ts'),
+  quarantine: () => import('./commands/quarantine.ts'),
+  'retry-quarantine': () => import('./commands/quarantine.ts'),
+  archive: () => import('./commands/archive.ts'),
+  ctl: () => import('./commands/ctl.ts'),
+  demo: () => import('./commands/demo.ts'),
+}
+
+/** @throws SluiceError BAD_FLAG, BAD_CONFIG */
+export async function requestOf(
+  command: CommandDeclaration,
+  args: Arguments,
+  context: RequestContext,
+): Promise<Request> {
+  if (OWN_COMMANDS.includes(command)) return await readByHand(command, args, context)
+  const actions = actionsOf(command.name)
+  const { kind, words } =
+    actions.length === 0 ? ownerOf(command.name) : actionOf(command, actions, args, context.defaults)
+  return words === undefined || words === null
+    ? await readByHand(command, args, context)
+    : spoken(kind, words, { command, args, context })
+}
+
+async function readByHand({ name }: CommandDeclaration, args: Arguments, context: RequestContext): Promise<Request> {
+  const command = (await READERS[name]?.())?.commands[name]
+  if (command === undefined) throw new Error(`nobody reads the words of ${name}`)
+  return command.request(args, context)
+}

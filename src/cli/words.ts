@@ -1,0 +1,149 @@
+/** The fields of an operation out of the words of a command line, as its declaration says. */
+import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
+import type { Operation, OperationKind } from '../engine/operations/list.ts'
+import type { Word, Words } from '../engine/operations/words.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { flag, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
+import { asOf } from './as-of.ts'
+import { operate, type Request, type RequestContext } from './commands/command.ts'
+import { chooseEnd, optionalEnd } from './copy-ends.ts'
+import { parseDuration } from './duration.ts'
+import { durationText } from './format.ts'
+import { GLOBAL_NAMES } from './globals.ts'
+import { splitNames } from './name-list.ts'
+import { configuredFor, shownOption } from './option-flags.ts'
+import { runIdOf } from './run-id.ts'
+import { namedTables, oneTable, someTables, tablesOrAll } from './table-words.ts'
+
+type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
+
+/**
+ * What the words ask for.
+ * @param words a source for every field of the operation
+ * @throws SluiceError BAD_FLAG, BAD_CONFIG
+ */
+export function spoken(kind: OperationKind, words: Words<Readonly<Record<string, unknown>>>, said: Spoken): Request {
+  const add: string[] = []
+  const fields = Object.entries(words)
+    .map(([field, word]) => [field, valueOf(word, said, add)] as const)
+    .filter(([, value]) => value !== undefined)
+  // The compiler has held the sources against the fields (`Words`), and each is read as what it says it is.
+  const operation = { kind, ...Object.fromEntries(fields) } as Operation
+  const hasEnds = Object.values(words).some(({ as }) => as === 'end')
+  return operate(operation, hasEnds ? { printed: { add } } : undefined)
+}
+
+/** @param add flags for the printed command that nobody typed */
+function valueOf(word: Word, said: Spoken, add: string[]): unknown {
+  const { args, context } = said
+  switch (word.as) {
+    case 'catalog':
+      return word.required === true ? context.catalog() : context.optionalCatalog()
+    case 'end': {
+      const choose = word.required === true ? chooseEnd : optionalEnd
+      const end = choose(word.option, args, context.defaults, context.env)
+      if (end?.origin === 'script') add.push(end.printed)
+      return end?.url
+    }
+    case 'as of':
+      return asOf(args)
+    case 'constant':
+      return word.value
+    case 'any tables':
+      return namedTables(args, context.defaults)
+    case 'some tables':
+      return someTables(args, context.defaults)
+    case 'one table':
+      return oneTable(args, context.defaults)
+    default:
+      return ofOption(word, optionOf(said.command, word.option), said)
+  }
+}
+
+type Single = Extract<Word, { readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run' }>
+
+type OfOption = Exclude<
+  Word,
+  { readonly as: 'catalog' | 'end' | 'as of' | 'constant' | 'any tables' | 'some tables' | 'one table' }
+>
+
+function ofOption(word: OfOption, option: Option, { command, args, context }: Spoken): unknown {
+  const { name } = option
+  const shown = shownOption(option)
+  switch (word.as) {
+    case 'flag':
+      return flag(args, name)
+    case 'set':
+      return flag(args, name) ? true : undefined
+    case 'list':
+      return list(args, name, shown)
+    case 'filled': {
+      const texts = list(args, name, shown)
+      return texts.length === 0 ? undefined : texts
+    }
+    case 'names':
+      return list(args, name, shown).flatMap((text) => splitNames(shown, text))
+    case 'some': {
+      const texts = list(args, name, shown)
+      if (texts.length > 0) return texts
+      throw new SluiceError('BAD_FLAG', `no ${name} is named`, { hint: `add --${name} LABEL; ${word.where}` })
+    }
+    case 'tables or all':
+      return tablesOrAll(args, name, command.name)
+    default: {
+      const value = single(word, option, { ...args, [name]: args[name] ?? otherwise(word, option, context) }, shown)
+      if (value !== undefined || word.required !== true) return value
+      throw new SluiceError('BAD_FLAG', `${shown} is missing`, { hint: option.describe })
+    }
+  }
+}
+
+/** What counts where the command line says nothing: yargs has put in what it knows of. */
+function otherwise(word: Single, option: Option, { defaults }: RequestContext): unknown {
+  const configured = option.config === 'shown' ? configuredFor(option.name, defaults) : undefined
+  return configured ?? option.fallback ?? word.otherwise
+}
+
+function single({ as }: Single, { name, least, most }: Option, args: Arguments, shown: string): unknown {
+  switch (as) {
+    case 'count':
+      return optionalCount(args, name, least ?? 0, most, shown)
+    case 'run':
+      return runIdOf(args, name, shown)
+    case 'duration': {
+      const text = optionalText(args, name, shown)
+      const ms = text === undefined ? undefined : parseDuration(shown, text)
+      if (ms === undefined || ms >= (least ?? 0)) return ms
+      throw new SluiceError('BAD_FLAG', `${shown} takes ${durationText(least ?? 0)} or more`)
+    }
+    default:
+      return optionalText(args, name, shown)
+  }
+}
+
+/** The options that a source is read from. */
+export function optionsOf(word: Word): readonly string[] {
+  switch (word.as) {
+    case 'catalog':
+    case 'constant':
+      return []
+    case 'as of':
+      return ['version', 'timestamp']
+    case 'any tables':
+    case 'some tables':
+    case 'one table':
+      return ['table']
+    case 'tables or all':
+      return [word.option, 'all']
+    default:
+      return [word.option]
+  }
+}
+
+function optionOf({ name, takes }: CommandDeclaration, word: string): Option {
+  const found = takes.find((option) => option.name === word)
+  if (found !== undefined) return found
+  // Flags of every command are no options of one.
+  if (GLOBAL_NAMES.includes(word)) return { name: word, type: 'text', describe: 'sluice --help tells what it is' }
+  throw new Error(`${name} takes no ${word}`)
+}
