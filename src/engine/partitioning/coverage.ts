@@ -1,8 +1,8 @@
 /** What the partitions of a table cover, and what is missing: gaps, and periods that are to come. */
 import { boundsFor } from '../calendar/bounds.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
-import { dayText } from '../calendar/civil.ts'
-import { nextPeriod, periodOf, type Period } from '../calendar/period.ts'
+import { dayText, FIRST_DAY, LAST_DAY, parseDay } from '../calendar/civil.ts'
+import { nextPeriod, periodOf, periodOfNumber, type Period } from '../calendar/period.ts'
 import { isMoment, readValue, type ValueKind } from '../calendar/value-text.ts'
 import { dayAt, MS_OF_DAY } from '../calendar/zone.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -26,21 +26,19 @@ export function placed(partitions: readonly RangePartition[], kind: ValueKind): 
     .toSorted((a, b) => a.low - b.low)
 }
 
-/** Where one partition ends and the next begins later, as bounds of those two. */
+/** Where partitions end and the next begins later, as bounds of those two. */
 export type Gap = Span & { readonly low: number; readonly high: number; readonly before: RangePartition }
 
+/** @param all by their lower bounds; two of them may hold the same days, in systems that let them */
 export function gapsOf(all: readonly Placed[]): readonly Gap[] {
   const gaps: Gap[] = []
-  for (const [i, next] of all.entries()) {
-    const last = all[i - 1]
-    if (last === undefined || last.high >= next.low) continue
-    gaps.push({
-      from: last.partition.to,
-      to: next.partition.from,
-      low: last.high,
-      high: next.low,
-      before: last.partition,
-    })
+  let last: Placed | null = null
+  for (const next of all) {
+    if (last !== null && last.high < next.low) {
+      const { to } = last.partition
+      gaps.push({ from: to, to: next.partition.from, low: last.high, high: next.low, before: last.partition })
+    }
+    last = furthest(last, next)
   }
   return gaps
 }
@@ -96,15 +94,17 @@ export function comingPeriods(
   return { missing, overlaps }
 }
 
-/** Periods that lie wholly in a gap. */
+/** Periods that lie wholly in a gap; none of one that begins before the years that have names. */
 export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): readonly PlacedPeriod[] {
   const found: PlacedPeriod[] = []
-  if (!Number.isFinite(gap.low) || !Number.isFinite(gap.high)) return found
-  for (let period = periodOf(spec, dayIn(spec, gap.low, kind)); ; period = nextPeriod(spec, period)) {
+  let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null
+  while (period !== null) {
     const wish = placedPeriod(spec, period, kind)
-    if (wish.low >= gap.high) return found
+    if (wish.low >= gap.high) break
     if (wish.low >= gap.low && wish.high <= gap.high && wish.low < wish.high) found.push(wish)
+    period = periodOfNumber(spec, parseDay(period.to))
   }
+  return found
 }
 
 /** Up to where the table is covered from now on without a gap; null where now itself has no partition. */
@@ -124,13 +124,17 @@ function* wanted(
 ): Iterable<Period> {
   const today = currentPeriod(spec, now)
   const end = nextPeriod(spec, today, ahead)
-  const ended = all.at(-1)?.high ?? Infinity
-  const behind = Number.isFinite(ended) ? dayIn(spec, ended, kind) : null
-  let period = behind !== null && behind < today.from ? periodOf(spec, behind) : today
-  for (let count = 0; period.from <= end.from; period = nextPeriod(spec, period), count++) {
-    if (count === MOST_AT_ONCE) throw tooMany(spec, behind ?? today.from, end)
+  const last = all.reduce<Placed | null>(furthest, null)
+  const behind = last !== null && last.high < placedPeriod(spec, today, kind).low ? last : null
+  let period = behind === null ? today : periodOfNumber(spec, dayIn(spec, behind.high, kind))
+  for (let count = 0; period === null || period.from <= end.from; period = nextPeriod(spec, period), count++) {
+    if (period === null || count === MOST_AT_ONCE) throw tooMany(spec, behind?.partition.to ?? today.from, end)
     yield period
   }
+}
+
+function furthest(last: Placed | null, next: Placed): Placed {
+  return last !== null && last.high >= next.high ? last : next
 }
 
 function covered(meets: readonly Placed[], wish: PlacedPeriod): boolean {
@@ -139,9 +143,11 @@ function covered(meets: readonly Placed[], wish: PlacedPeriod): boolean {
   return reached >= wish.high
 }
 
-/** The day that a value lies in (`YYYY-MM-DD`). */
-function dayIn({ zone }: CalendarSpec, at: number, kind: ValueKind): string {
-  return dayText(isMoment(kind) ? dayAt(zone, at) : Math.floor(at / MS_OF_DAY))
+/** Number of the day that a value lies in (civil.ts). */
+function dayIn({ zone }: CalendarSpec, at: number, kind: ValueKind): number {
+  const day = Math.floor(at / MS_OF_DAY)
+  // No zone has a clock for what lies that far outside.
+  return isMoment(kind) && day >= FIRST_DAY && day <= LAST_DAY ? dayAt(zone, at) : day
 }
 
 function atOf(text: string, kind: ValueKind): number {

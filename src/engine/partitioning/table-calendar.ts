@@ -29,12 +29,31 @@ export function calendarOf(
   const sizes = bounded.length === 1 ? [1] : NEWEST.filter((size, at) => at === 0 || size < bounded.length)
   for (const size of sizes) {
     const newest = bounded.slice(-size)
+    const fitting: FoundCalendar[] = []
     for (const spec of candidates(kind, zones)) {
       const of = periodsOf(newest, spec, kind)
-      if (of !== null && of.length > 0) return { spec, of }
+      if (of !== null && of.length > 0) fitting.push({ spec, of })
     }
+    const [first, ...others] = fitting
+    if (first !== undefined) return others.length === 0 ? first : longest(fitting, bounded, kind)
   }
   return null
+}
+
+/** In a winter the days of London are those of UTC: older partitions tell which of them it is. What none tells apart is the preferred one. */
+function longest(
+  fitting: readonly FoundCalendar[],
+  bounded: readonly RangePartition[],
+  kind: ValueKind,
+): FoundCalendar | null {
+  const newestFirst = bounded.toReversed()
+  let [found, most]: [FoundCalendar | null, number] = [null, 0]
+  for (const one of fitting) {
+    const end = newestFirst.findIndex(({ from, to }) => periodOfBounds(one.spec, from, to, kind) === null)
+    const run = end === -1 ? bounded.length : end
+    if (run > most) [found, most] = [one, run]
+  }
+  return found
 }
 
 /** The periods that all of them are; null where one is none. */

@@ -1,0 +1,258 @@
+/** What partitions cover, against a twin that goes through the days one by one. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/engine/calendar/calendar.ts'
+import { dayText, parseDay } from '../../src/engine/calendar/civil.ts'
+import { nextPeriod, periodOf } from '../../src/engine/calendar/period.ts'
+import { VALUE_KINDS, valueText, type ValueKind } from '../../src/engine/calendar/value-text.ts'
+import { dayAt, firstMoment, MS_OF_DAY } from '../../src/engine/calendar/zone.ts'
+import {
+  comingPeriods,
+  coveredTo,
+  gapsOf,
+  periodsWithin,
+  placed,
+  placedPeriod,
+} from '../../src/engine/partitioning/coverage.ts'
+import type { RangePartition } from '../../src/stores/maintenance-port.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { partitionsOf, periodsFrom, rangePartition } from '../support/range-partitions.ts'
+
+const UNITS: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']
+const specs: fc.Arbitrary<CalendarSpec> = fc.record({
+  unit: fc.constantFrom(...UNITS),
+  firstMonth: fc.integer({ min: 1, max: 12 }),
+  yearOffset: fc.constantFrom(0, 1),
+  firstWeekday: fc.integer({ min: 1, max: 7 }),
+  zone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/Sao_Paulo', 'Pacific/Apia', 'Asia/Kolkata'),
+})
+
+/** 2018-03-01, and the days behind it that ranges lie in. */
+const FIRST = 17_591
+const LENGTH = 500
+
+/** Ranges of days, which may meet, and those that are open; in the order of their lower bounds. */
+const ranges = fc
+  .tuple(
+    fc.array(
+      fc
+        .tuple(fc.integer({ min: 0, max: LENGTH }), fc.integer({ min: 1, max: 120 }))
+        .map(([low, size]) => [low, low + size] as const),
+      { maxLength: 9 },
+    ),
+    fc.boolean(),
+    fc.boolean(),
+    fc.boolean(),
+  )
+  .map(([all, begins, ends, apart]) => {
+    const sorted = all.toSorted((a, b) => a[0] - b[0] || a[1] - b[1])
+    const cut = apart ? sorted.filter(([low], i) => sorted.slice(0, i).every(([, high]) => high <= low)) : sorted
+    const days: [number | null, number | null][] = cut.map(([low, high]) => [low, high])
+    if (begins) days.unshift([null, days[0]?.[0] ?? 0])
+    if (ends) days.push([Math.max(0, ...days.map(([, high]) => high ?? 0)), null])
+    return days
+  })
+
+type Days = readonly (readonly [number | null, number | null])[]
+
+const kinds = fc.constantFrom(...VALUE_KINDS)
+
+function momentOf(spec: CalendarSpec, kind: ValueKind, day: number): number {
+  return kind === 'date' || kind === 'timestamp' ? day * MS_OF_DAY : firstMoment(spec.zone, day)
+}
+
+function listed(spec: CalendarSpec, kind: ValueKind, days: Days): readonly RangePartition[] {
+  const text = (day: number | null): string | null =>
+    day === null ? null : valueText(momentOf(spec, kind, FIRST + day), kind)
+  return days.map(([low, high], n) => rangePartition(`p${n}`, text(low), text(high)))
+}
+
+const holds = (days: Days, day: number): boolean =>
+  days.some(([low, high]) => (low === null || low <= day) && (high === null || high > day))
+
+/** Runs of days that no range holds, between two that one holds. */
+function slowGaps(days: Days): readonly (readonly [number, number])[] {
+  const gaps: [number, number][] = []
+  let [seen, began]: [boolean, number | null] = [days.some(([low]) => low === null), null]
+  for (let day = -1; day <= LENGTH + 260; day++) {
+    if (holds(days, day)) {
+      if (began !== null) gaps.push([began, day])
+      seen = true
+      began = null
+    } else if (seen) began ??= day
+  }
+  return gaps
+}
+
+describe('gaps', () => {
+  it('are the days between partitions that none holds', () => {
+    fc.assert(
+      fc.property(specs, kinds, ranges, (spec, kind, days) => {
+        // Of a zone that has left out a day, the day of a moment is told apart from the number that it was made of.
+        fc.pre(spec.zone !== 'Pacific/Apia')
+        const found = gapsOf(placed(listed(spec, kind, days), kind))
+        const at = (day: number): number => momentOf(spec, kind, FIRST + day)
+        expect(found.map(({ low, high }) => [low, high])).toEqual(slowGaps(days).map(([a, b]) => [at(a), at(b)]))
+        for (const { from, to, low, high, before } of found) {
+          expect([from, to]).toEqual([valueText(low, kind), valueText(high, kind)])
+          expect(before.to).toBe(from)
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('hold the periods that lie wholly in them', () => {
+    fc.assert(
+      fc.property(
+        specs,
+        kinds,
+        fc.integer({ min: 0, max: 300 }),
+        fc.integer({ min: 1, max: 500 }),
+        (spec, kind, low, size) => {
+          const [gap] = gapsOf(
+            placed(
+              listed(spec, kind, [
+                [null, low],
+                [low + size, null],
+              ]),
+              kind,
+            ),
+          )
+          const found = gap === undefined ? [] : periodsWithin(spec, gap, kind)
+          const wanted: string[] = []
+          const [first, last] = [momentOf(spec, kind, FIRST + low), momentOf(spec, kind, FIRST + low + size)]
+          for (let day = FIRST + low; day < FIRST + low + size; day++) {
+            const period = periodOf(spec, dayText(day))
+            if (period.label === wanted.at(-1)) continue
+            const { low: begin, high: end } = placedPeriod(spec, period, kind)
+            if (begin >= first && end <= last && begin < end) wanted.push(period.label)
+          }
+          expect(found.map(({ period }) => period.label)).toEqual(wanted)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('that reach beyond the years that have names hold nothing', () => {
+    const spec = { ...DEFAULT_CALENDAR, unit: 'year' as const }
+    const all = placed([rangePartition('a', null, '0044-03-15 BC'), rangePartition('b', '0003-02-01', null)], 'date')
+    expect(gapsOf(all).flatMap((gap) => periodsWithin(spec, gap, 'date').map(({ period }) => period.label))).toEqual([])
+  })
+})
+
+describe('how far a table is covered from now on', () => {
+  it('is the first day that no partition holds', () => {
+    fc.assert(
+      fc.property(specs, kinds, ranges, fc.integer({ min: -5, max: LENGTH + 150 }), (spec, kind, days, today) => {
+        fc.pre(spec.zone !== 'Pacific/Apia')
+        const found = coveredTo(placed(listed(spec, kind, days), kind), momentOf(spec, kind, FIRST + today))
+        if (!holds(days, today)) {
+          expect(found).toBeNull()
+          return
+        }
+        let day = today
+        while (day <= LENGTH + 260 && holds(days, day)) day++
+        const end = day > LENGTH + 260 ? Infinity : momentOf(spec, kind, FIRST + day)
+        expect(found?.high).toBe(end)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('coming periods', () => {
+  it('are those whose days no partition holds, and those that one holds in part are named with it', () => {
+    fc.assert(
+      fc.property(
+        specs,
+        kinds,
+        ranges,
+        fc.integer({ min: 0, max: LENGTH }),
+        fc.integer({ min: 0, max: 5 }),
+        (spec, kind, days, today, ahead) => {
+          fc.pre(spec.zone !== 'Pacific/Apia')
+          const now = new Date(firstMoment(spec.zone, FIRST + today) + 3_600_000)
+          const current = periodOf(spec, dayText(FIRST + today))
+          const end = nextPeriod(spec, current, ahead).to
+          const ends = days.map(([, high]) => high ?? Infinity)
+          const last = days.length === 0 ? Infinity : Math.max(...ends)
+          // More than a year of days is refused, below.
+          fc.pre(spec.unit !== 'day' || today + ahead - last < 400)
+          const begin =
+            Number.isFinite(last) && dayText(FIRST + last) < current.from
+              ? periodOf(spec, dayText(FIRST + last))
+              : current
+          const { missing, overlaps } = comingPeriods(placed(listed(spec, kind, days), kind), spec, kind, {
+            now,
+            ahead,
+          })
+          const [absent, partly]: [string[], string[]] = [[], []]
+          for (let period = begin; period.from < end; period = nextPeriod(spec, period)) {
+            const held: boolean[] = []
+            for (let day = parseDay(period.from); day < parseDay(period.to); day++) held.push(holds(days, day - FIRST))
+            if (!held.includes(true)) absent.push(period.label)
+            else if (held.includes(false)) partly.push(period.label)
+          }
+          expect(missing.map(({ period }) => period.label)).toEqual(absent)
+          expect([...new Set(overlaps.map(({ period }) => period.period.label))]).toEqual(partly)
+          for (const { period, partition } of overlaps) {
+            const [one] = placed([partition], kind)
+            expect(one !== undefined && one.low < period.high && one.high > period.low).toBe(true)
+          }
+        },
+      ),
+      { numRuns: 150 },
+    )
+  })
+
+  it('of a table that is made by its own calendar are made once', () => {
+    fc.assert(
+      fc.property(
+        specs,
+        kinds,
+        fc.integer({ min: 0, max: LENGTH }),
+        fc.integer({ min: 0, max: 8 }),
+        (spec, kind, today, ahead) => {
+          const now = new Date(firstMoment(spec.zone, FIRST + today))
+          const day = dayText(dayAt(spec.zone, now.getTime()))
+          const before = partitionsOf(spec, kind, periodsFrom(spec, day, 1))
+          const { missing } = comingPeriods(placed(before, kind), spec, kind, { now, ahead })
+          const all = [...before, ...missing.map(({ period, from, to }) => rangePartition(period.label, from, to))]
+          expect(comingPeriods(placed(all, kind), spec, kind, { now, ahead })).toEqual({ missing: [], overlaps: [] })
+          expect(gapsOf(placed(all, kind))).toEqual([])
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  const month = { ...DEFAULT_CALENDAR, unit: 'month' as const }
+  const now = new Date('2024-05-15T12:00:00Z')
+
+  it.each([
+    ['none', [], ['2024-05', '2024-06']],
+    ['only a default partition', [rangePartition('rest', null, null, true)], ['2024-05', '2024-06']],
+    [
+      'one that ended before',
+      [rangePartition('a', '2024-02-01', '2024-03-01')],
+      ['2024-03', '2024-04', '2024-05', '2024-06'],
+    ],
+    ['one without an end', [rangePartition('a', '2024-02-01', null)], []],
+    ['one that ends behind the year 9999', [rangePartition('a', '2024-02-01', '10000-01-01')], []],
+    ['infinity as a bound', [rangePartition('a', '2024-02-01', 'infinity')], []],
+  ])('of a table with %s', (_, partitions, labels) => {
+    const { missing, overlaps } = comingPeriods(placed(partitions, 'date'), month, 'date', { now, ahead: 1 })
+    expect([missing.map(({ period }) => period.label), overlaps]).toEqual([labels, []])
+  })
+
+  it.each([
+    ['an end long ago', [rangePartition('a', '1900-01-01', '1900-02-01')]],
+    ['an end before the year 1', [rangePartition('a', null, '0044-03-15 BC')]],
+  ])('are refused where they would be hundreds: %s', (_, partitions) => {
+    const attempt = (): unknown => comingPeriods(placed(partitions, 'date'), month, 'date', { now, ahead: 1 })
+    expect(attempt).toThrow(SluiceError)
+    expect(attempt).toThrow(/more than 400 periods of a month/)
+  })
+})

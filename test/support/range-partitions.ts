@@ -1,0 +1,34 @@
+/** Partitions as a system lists them, for the pieces that read bounds and names alone. */
+import { boundsFor } from '../../src/engine/calendar/bounds.ts'
+import type { CalendarSpec } from '../../src/engine/calendar/calendar.ts'
+import { nextPeriod, periodOf, type Period } from '../../src/engine/calendar/period.ts'
+import type { ValueKind } from '../../src/engine/calendar/value-text.ts'
+import type { RangePartition } from '../../src/stores/maintenance-port.ts'
+
+export function rangePartition(
+  name: string,
+  from: string | null,
+  to: string | null,
+  isDefault = false,
+): RangePartition {
+  return { name: { name }, identity: name, from, to, isDefault, rows: null, bytes: null }
+}
+
+/** So many periods that follow each other. @param day that the first of them holds */
+export function periodsFrom(spec: CalendarSpec, day: string, count: number): readonly Period[] {
+  const first = periodOf(spec, day)
+  return Array.from({ length: count }, (_, n) => nextPeriod(spec, first, n))
+}
+
+/** Partitions of periods; a day that its zone has left out has none. */
+export function partitionsOf(
+  spec: CalendarSpec,
+  kind: ValueKind,
+  periods: readonly Period[],
+  nameOf: (period: Period, n: number) => string = (_, n) => `part ${String.fromCodePoint(97 + n)}`,
+): readonly RangePartition[] {
+  return periods.flatMap((period, n) => {
+    const { from, to } = boundsFor(spec, period, kind)
+    return from === to ? [] : [rangePartition(nameOf(period, n), from, to)]
+  })
+}
