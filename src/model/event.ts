@@ -14,6 +14,18 @@ import type {
   QuerySourcesEvent,
 } from './archive-events.ts'
 import type {
+  PartitionAlarmEvent,
+  PartitionedEvent,
+  PartitionEvent,
+  PartitionFindingEvent,
+  PartitionForecastEvent,
+  PartitionMadeEvent,
+  PartitionProgressEvent,
+  PartitionRateEvent,
+  PartitionSqlEvent,
+  PartitionWaitsEvent,
+} from './partition-events.ts'
+import type {
   ChangeEvent,
   CheckEvent,
   ColumnsEvent,
@@ -279,6 +291,17 @@ export type EventBody =
   | ArchivedEvent
   | ArchiveFindingEvent
   | QuerySourcesEvent
+  // ── partitions of a live table
+  | PartitionedEvent
+  | PartitionEvent
+  | PartitionAlarmEvent
+  | PartitionMadeEvent
+  | PartitionProgressEvent
+  | PartitionWaitsEvent
+  | PartitionFindingEvent
+  | PartitionForecastEvent
+  | PartitionRateEvent
+  | PartitionSqlEvent
   // ── talk and the end
   | { type: 'log'; level: 'note' | 'warn' | 'error' | 'debug'; table?: string; message: string; hint?: string }
   | {

@@ -97,6 +97,13 @@ export const ERROR_CODES = {
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
   /** All partitions that are due are kept in the source by something. */
+  /** Partitions of the current or of coming periods are not there, and were not made. */
+  PARTITIONS_MISSING: 'verify',
+  PARTITION_OVERLAP: 'verify',
+  PARTITION_GAP: 'verify',
+  ROWS_IN_DEFAULT: 'verify',
+  PARTITION_LEFT_OVER: 'verify',
+  PARTITION_NOT_ALIKE: 'verify',
   PARTITIONS_BLOCKED: 'verify',
   DIFFERENCES: 'verify',
   NOT_SAFE: 'verify',

@@ -14,6 +14,7 @@ import type { LetterCase } from '../shared/name-pattern.ts'
 import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
+import type { MaintenanceStore } from './maintenance-port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { TrackStore } from './track-port.ts'
 import type { Turn } from './turn.ts'
@@ -141,6 +142,8 @@ export interface CopyStore extends AsyncDisposable {
   timeExtent?(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent>
   /** Rows of periods, and what it takes to count them; of stores that have a planner to ask. */
   periods?(): PeriodStore
+  /** How partitions of a table stand, and new ones beside them; of stores whose tables are partitioned by ranges. */
+  maintenance?(): MaintenanceStore
 }
 
 export type TimeExtent = {

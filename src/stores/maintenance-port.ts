@@ -88,6 +88,8 @@ export interface MaintenanceStore {
   look(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null>
   /** The zone that the database takes for local, as an IANA name; null where it says none. */
   zone(signal: AbortSignal): Promise<string | null>
+  /** Counts the rows of every partition, in the order of `table`, as of one moment. */
+  count(table: RangedTable, signal: AbortSignal): Promise<readonly bigint[]>
   /**
    * Counts rows of the default partition, as of one moment.
    * @returns the rows of each span, in that order, and all that lie in none of them, with the smallest and largest value

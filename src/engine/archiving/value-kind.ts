@@ -11,7 +11,7 @@ const MOST_SECONDS = 100_000_000_000n
  * @param high largest value of the column, where it is a whole number
  * @throws SluiceError BAD_FLAG for a column that is no time
  */
-export function valueKind(table: TableSpec, { name, type }: Column, high: string | null): ValueKind {
+export function valueKind(table: Pick<TableSpec, 'table'>, { name, type }: Column, high: string | null): ValueKind {
   switch (type.kind) {
     case 'date':
       return 'date'

@@ -26,6 +26,8 @@ import { diffUndo } from './diff-undo/declaration.ts'
 import { quarantineList } from './quarantine-list/declaration.ts'
 import { retryQuarantine } from './retry-quarantine/declaration.ts'
 import { tokens } from './tokens/declaration.ts'
+import { partitionList } from './partition-list/declaration.ts'
+import { partitionEnsure } from './partition-ensure/declaration.ts'
 import { archiveRun } from './archive-run/declaration.ts'
 import { archiveList } from './archive-list/declaration.ts'
 import { archiveVerify } from './archive-verify/declaration.ts'
@@ -89,6 +91,11 @@ export const OPERATIONS = {
     async () => (await import('./retry-quarantine/perform.ts')).retryQuarantine,
   ),
   tokens: operation(tokens, async () => (await import('./tokens/perform.ts')).tokens),
+  'partition-list': operation(partitionList, async () => (await import('./partition-list/perform.ts')).partitionList),
+  'partition-ensure': operation(
+    partitionEnsure,
+    async () => (await import('./partition-ensure/perform.ts')).partitionEnsure,
+  ),
   archive: operation(archiveRun, async () => (await import('./archive-run/perform.ts')).archive),
   'archive-list': operation(archiveList, async () => (await import('./archive-list/perform.ts')).archiveList),
   'archive-verify': operation(archiveVerify, async () => (await import('./archive-verify/perform.ts')).archiveVerify),

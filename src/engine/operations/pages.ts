@@ -113,6 +113,12 @@ export const PAGES = {
     group: 'Copies',
     summary: 'show how rows lie on the ring of a Cassandra table',
   },
+  partition: {
+    name: 'partition',
+    operands: '<action>',
+    group: 'Lifecycle',
+    summary: 'partitions of a live table: plan, list, ensure',
+  },
   archive: {
     name: 'archive',
     operands: '<action>',

@@ -53,6 +53,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       timeCondition: null,
       timeExtent: null,
       periods: null,
+      maintenance: null,
     }),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }

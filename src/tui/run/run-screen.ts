@@ -26,6 +26,8 @@ const SCREENS = {
   'diff-undo': 'tables',
   'retry-quarantine': 'tables',
   tokens: 'tables',
+  'partition-list': 'tables',
+  'partition-ensure': 'tables',
   archive: 'archiving',
   'archive-list': 'tables',
   'archive-verify': 'tables',

@@ -1,0 +1,30 @@
+import type { CalendarWish } from '../../partitioning/standing.ts'
+import type { Declaration } from '../declaration.ts'
+
+/** Makes what is missing of the current and the coming partitions, and says what somebody has to look at. */
+export type PartitionEnsureOperation = {
+  readonly kind: 'partition-ensure'
+  readonly from: string
+  /** Names or patterns; of a pattern the tables that are partitioned by time. */
+  readonly tables: readonly string[]
+  /** What the table does not say itself. */
+  readonly calendar: CalendarWish
+  /** Whole periods after that of today. */
+  readonly ahead: number
+  /** Most that others wait for a lock because of us, ms. */
+  readonly patienceMs: number
+  /** How long locks are tried for, ms. */
+  readonly budgetMs: number
+  readonly dryRun: boolean
+}
+
+export const partitionEnsure: Declaration<PartitionEnsureOperation> = {
+  kind: 'partition-ensure',
+  command: 'partition',
+  shape: 'lines',
+  doing: 'making partitions',
+  stores: [{ field: 'from', family: 'database', access: 'write', end: 'target' }],
+  about: 'tables',
+  plans: 'dryRun',
+  events: ['partition.table', 'partition.made', 'partition.progress', 'partition.waits', 'partition.alarm', 'log'],
+}

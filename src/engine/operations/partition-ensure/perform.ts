@@ -1,0 +1,187 @@
+/** `partition ensure`: partitions of the current and the coming periods are there afterwards, and what is not well is said. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import type { PartitionAlarm } from '../../../model/partition-events.ts'
+import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import type { ComingPartition, MaintenanceStore, Made } from '../../../stores/maintenance-port.ts'
+import { openCopyStore } from '../../copy/open-stores.ts'
+import { alarmsOf, openGaps, type Alarm } from '../../partitioning/alarms.ts'
+import { comingPeriods, periodsWithin, type PlacedPeriod } from '../../partitioning/coverage.ts'
+import { eachTable, type FoundTable } from '../../partitioning/each-table.ts'
+import { failedTables } from '../../partitioning/failed-tables.ts'
+import { nameIn } from '../../partitioning/name-style.ts'
+import { maintenanceOf, standingOf, type Standing, type TableCalendar } from '../../partitioning/standing.ts'
+import { strayOf } from '../../partitioning/stray.ts'
+import { tableEvent } from '../../partitioning/table-event.ts'
+import type { Ending, Run } from '../../run-context.ts'
+import type { PartitionEnsureOperation } from './declaration.ts'
+
+/** The gravest first: it is the one that the run ends with. */
+const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
+  ['none ahead', 'PARTITIONS_MISSING', 'partitions that have to be there are missing'],
+  ['overlap', 'PARTITION_OVERLAP', 'partitions cover a part of periods that have to be there'],
+  ['gap', 'PARTITION_GAP', 'between two partitions there is none'],
+  ['rows in the default', 'ROWS_IN_DEFAULT', 'rows are in the default partition'],
+  ['left over', 'PARTITION_LEFT_OVER', 'what a run has left that was broken off is still there'],
+  ['not given', 'PARTITION_NOT_ALIKE', 'a new partition lacks something that its neighbour has'],
+]
+
+type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
+
+/** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
+export async function partitionEnsure(operation: PartitionEnsureOperation, run: Run): Promise<Ending> {
+  const { tables, calendar, dryRun } = operation
+  await using store = await openCopyStore(operation.from, { mode: dryRun ? 'read' : 'write' })
+  const maintenance = maintenanceOf(store)
+  const totals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, alarms: 0 }
+  const alarms = new Set<PartitionAlarm>()
+  const wish = { tables, calendar, sizes: false }
+  const errors = await eachTable(store, wish, run, async (found) => {
+    const { name } = found
+    const now = new Date(run.clock.now())
+    totals.tables++
+    run.emit(tableEvent(name, found.standing, now))
+    const periods = await missingPeriods(found, { ...operation, now }, maintenance, run)
+    const made = dryRun || periods.length === 0 ? null : await make(found, periods, operation, maintenance, run)
+    for (const period of periods) {
+      const status = dryRun ? 'planned' : statusOf(period, made)
+      const moved = made?.made.find(({ from }) => from === period.from)?.moved ?? 0n
+      totals[status]++
+      totals.moved += moved
+      run.emit({
+        type: 'partition.made',
+        table: name,
+        partition: tableText(period.name),
+        label: period.period.label,
+        from: period.from,
+        to: period.to,
+        status,
+        ...(moved === 0n ? {} : { moved: dec(moved) }),
+      })
+    }
+    if (made !== null) tellWaits(name, made, run)
+    const after = made === null ? found.standing : await again(found, operation, maintenance, run)
+    const stray = await strayOf({ standing: after }, { ...operation, now }, maintenance, run)
+    for (const alarm of [...alarmsOf(after, { ...operation, now, stray, archive: found.archive }), ...notGiven(made)]) {
+      totals.alarms++
+      alarms.add(alarm.alarm)
+      run.emit({ type: 'partition.alarm', table: name, ...alarm })
+    }
+  })
+  return {
+    ...alarmError(alarms),
+    ...failedTables(errors),
+    stopped: run.interrupt.stop.aborted,
+    totals: {
+      tables: dec(totals.tables),
+      [dryRun ? 'planned' : 'made']: dec(dryRun ? totals.planned : totals.made),
+      found: dec(totals.found),
+      moved: dec(totals.moved),
+      alarms: dec(totals.alarms),
+    },
+  }
+}
+
+/** The coming ones, and those in gaps of which the default partition holds rows. */
+async function missingPeriods(
+  { standing, archive, name }: FoundTable,
+  { now, ahead }: { readonly now: Date; readonly ahead: number },
+  maintenance: MaintenanceStore,
+  run: Run,
+): Promise<readonly Period[]> {
+  const { calendar, placed, kind, table } = standing
+  if (calendar === null) throw noCalendar(name, standing)
+  const { missing } = comingPeriods(placed, calendar.spec, kind, { now, ahead })
+  const named = (periods: readonly PlacedPeriod[]): readonly Period[] =>
+    periods.map((period) => ({ ...period, name: nameFor(standing, calendar, period) }))
+  const inGaps = openGaps(standing, archive).flatMap((gap) => periodsWithin(calendar.spec, gap, kind))
+  if (inGaps.length === 0 || !table.partitions.some(({ isDefault }) => isDefault)) return named(missing)
+  const { spans } = await maintenance.stray(table, inGaps, run.interrupt.abort)
+  return named([...inGaps.filter((_, i) => (spans[i] ?? 0n) > 0n), ...missing])
+}
+
+function nameFor({ table }: Standing, { style }: TableCalendar, { period }: PlacedPeriod): ComingPartition['name'] {
+  const neighbour = table.partitions.findLast(({ isDefault }) => !isDefault)
+  const name = nameIn(style, period)
+  // Partitions may stand in another schema than their table.
+  const schema = neighbour === undefined ? table.table.schema : neighbour.name.schema
+  return schema === undefined ? { name } : { schema, name }
+}
+
+async function make(
+  { name, standing }: FoundTable,
+  periods: readonly Period[],
+  { patienceMs, budgetMs }: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: Run,
+): Promise<Made> {
+  return maintenance.make({
+    table: standing.table,
+    partitions: periods.map(({ name: partition, from, to }) => ({ name: partition, from, to })),
+    patienceMs,
+    budgetMs,
+    signal: run.interrupt.abort,
+    onStep: (step, rows, total) =>
+      run.emit({
+        type: 'partition.progress',
+        table: name,
+        step,
+        rows: dec(rows),
+        ...(total === null ? {} : { total: dec(total) }),
+      }),
+  })
+}
+
+function statusOf({ from }: Period, made: Made | null): 'made' | 'found' {
+  return made?.foundMade.some((one) => one.from === from) === true ? 'found' : 'made'
+}
+
+function tellWaits(table: string, { longestMs, tries, proved }: Made, run: Run): void {
+  run.emit({
+    type: 'partition.waits',
+    table,
+    longestMs,
+    tries,
+    ...(proved === null ? {} : { proved: dec(proved.rows) }),
+  })
+}
+
+async function again(
+  { standing }: FoundTable,
+  { calendar }: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: Run,
+): Promise<Standing> {
+  const { abort: signal } = run.interrupt
+  return (await standingOf(maintenance, standing.table, calendar, { sizes: false, signal })) ?? standing
+}
+
+function notGiven(made: Made | null): readonly Alarm[] {
+  return (made?.notGiven ?? []).map(({ partition, what, why }) => ({
+    alarm: 'not given',
+    partition,
+    detail: `it has not ${what}: ${why}`,
+    hint: 'give it by hand, or with a login that may',
+  }))
+}
+
+function alarmError(alarms: ReadonlySet<PartitionAlarm>): { readonly error?: SluiceError } {
+  const found = ALARM_CODES.filter(([alarm]) => alarms.has(alarm))
+  const [gravest] = found
+  if (gravest === undefined) return {}
+  return { error: new SluiceError(gravest[1], found.map(([, , words]) => words).join('; '), { hint: 'see the alarms above' }) }
+}
+
+function noCalendar(name: string, { table: { partitions } }: Standing): SluiceError {
+  const bounded = partitions.filter(({ isDefault }) => !isDefault)
+  return new SluiceError('BAD_FLAG', `nobody can tell the calendar of ${name} from its partitions`, {
+    reason:
+      bounded.length === 0
+        ? 'it has none with bounds'
+        : `the bounds of ${bounded
+            .slice(-3)
+            .map((one) => tableText(one.name))
+            .join(', ')} are those of no days, weeks, months, quarters or years`,
+    hint: 'name it with --calendar, --first-month, --year-offset, --first-weekday and --zone',
+  })
+}

@@ -1,0 +1,34 @@
+import type { CalendarWish } from '../../partitioning/standing.ts'
+import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
+import { PARTITION_OPTIONS } from './options.ts'
+
+export type PartitionListOperation = {
+  readonly kind: 'partition-list'
+  readonly from: string
+  /** Names or patterns; of a pattern the tables that are partitioned by time. */
+  readonly tables: readonly string[]
+  readonly calendar: CalendarWish
+  /** `8q`: what is older is due; nothing is where it is absent. */
+  readonly olderThan?: string
+  /** Whole periods after that of today that have to be there. */
+  readonly ahead: number
+  /** Count rows, and do not take the statistics of the system for them. */
+  readonly count: boolean
+}
+
+export const partitionList: Declaration<PartitionListOperation> = {
+  kind: 'partition-list',
+  command: {
+    ...PAGES.partition,
+    takes: PARTITION_OPTIONS,
+    epilogue:
+      'plan says what partitioning a table would take, and changes nothing. list shows the partitions of tables that are partitioned by ranges of time, ' +
+      'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
+      'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there.\n',
+  },
+  shape: 'listing',
+  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  about: 'tables',
+  events: ['partition.table', 'partition', 'partition.alarm', 'log'],
+}

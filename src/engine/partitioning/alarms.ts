@@ -1,0 +1,118 @@
+/** What somebody has to look at in a partitioned table, the gravest first. */
+import type { PartitionAlarmEvent } from '../../model/partition-events.ts'
+import { dec } from '../../model/event.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
+import type { StrayRows } from '../../stores/maintenance-port.ts'
+import { comingPeriods, coveredTo, currentPeriod, type Gap, type PlacedPeriod } from './coverage.ts'
+import type { Standing } from './standing.ts'
+import { nowFor } from './state.ts'
+
+export type Alarm = Omit<PartitionAlarmEvent, 'type' | 'table'>
+
+export type AlarmOptions = {
+  readonly now: Date
+  /** Whole periods after that of today that have to be there. */
+  readonly ahead: number
+  /** Rows of the default partition, counted now: in the spans of periods that are missing, and in none of them; null where nobody counted. */
+  readonly stray: { readonly missing: readonly bigint[]; readonly others: StrayRows } | null
+  readonly archive: ArchiveRecord | null
+}
+
+/** Alarms of a table whose calendar is known. */
+export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Alarm[] {
+  const { calendar, placed, kind } = standing
+  if (calendar === null) return []
+  const { now, ahead, stray } = options
+  const { missing, overlaps } = comingPeriods(placed, calendar.spec, kind, { now, ahead })
+  const covered = coveredTo(placed, nowFor({ spec: calendar.spec, kind, now }))
+  return [
+    ...(missing.length === 0 ? [] : [missingAlarm(missing, standing, { now, covered: covered?.partition.to ?? null })]),
+    ...overlaps.map(({ period, partition }): Alarm => ({
+      alarm: 'overlap',
+      partition: tableText(partition.name),
+      from: period.from,
+      to: period.to,
+      detail: `it holds a part of ${period.period.label} only, so that no partition can be made for the rest of it`,
+      hint: 'make the partitions of the rest by hand, or name the calendar that the table keeps to with --calendar',
+    })),
+    ...openGaps(standing, options.archive).map((gap): Alarm => ({
+      alarm: 'gap',
+      from: gap.from ?? '',
+      to: gap.to ?? '',
+      detail: `no partition holds what lies behind ${tableText(gap.before.name)}: ${
+        standing.table.partitions.some(({ isDefault }) => isDefault)
+          ? 'such rows fall into the default partition'
+          : 'such rows are refused'
+      }`,
+      hint: 'attach what was there, or make a partition of these bounds by hand',
+    })),
+    ...(stray === null ? [] : strayAlarms(missing, stray)),
+    ...(standing.table.leftOver === undefined
+      ? []
+      : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'run the same command again' } as const]),
+  ]
+}
+
+/** Gaps but for those whose rows are in the archive. */
+export function openGaps({ gaps }: Standing, archive: ArchiveRecord | null): readonly Gap[] {
+  const gone = new Set(
+    archive?.partitions.filter(({ state }) => state === 'DETACHED' || state === 'DROPPED').map(({ from }) => from),
+  )
+  const ends = new Map(archive?.partitions.map(({ from, to }) => [from, to]))
+  return gaps.filter(({ from, to }) => {
+    let reached = from
+    // Partitions that left one after the other leave one gap.
+    while (reached !== to && gone.has(reached)) reached = ends.get(reached) ?? to
+    return reached !== to
+  })
+}
+
+function missingAlarm(
+  missing: readonly PlacedPeriod[],
+  standing: Standing,
+  { now, covered }: { readonly now: Date; readonly covered: string | null },
+): Alarm {
+  const [first] = missing
+  const names = missing.map(({ period }) => period.label).join(', ')
+  const today = standing.calendar === null ? null : currentPeriod(standing.calendar.spec, now)
+  const currentMissing = missing.some(({ period }) => period.from === today?.from)
+  return {
+    alarm: 'none ahead',
+    ...(first === undefined ? {} : { from: first.from, to: missing.at(-1)?.to ?? first.to }),
+    detail: `${currentMissing ? 'the current period has no partition' : 'too few partitions are ahead'}: ${names} ${
+      missing.length === 1 ? 'is' : 'are'
+    } missing${covered === null ? '' : `, and the last that is there ends at ${covered}`}`,
+    hint: 'sluice partition ensure makes them',
+  }
+}
+
+function strayAlarms(
+  missing: readonly PlacedPeriod[],
+  { missing: inMissing, others }: NonNullable<AlarmOptions['stray']>,
+): readonly Alarm[] {
+  const alarms: Alarm[] = []
+  for (const [i, period] of missing.entries()) {
+    const rows = inMissing[i] ?? 0n
+    if (rows === 0n) continue
+    alarms.push({
+      alarm: 'rows in the default',
+      from: period.from,
+      to: period.to,
+      rows: dec(rows),
+      detail: `rows of ${period.period.label} are in the default partition`,
+      hint: 'sluice partition ensure moves them',
+    })
+  }
+  if (others.rows > 0n) {
+    alarms.push({
+      alarm: 'rows in the default',
+      ...(others.from === null ? {} : { from: others.from }),
+      ...(others.to === null ? {} : { to: others.to }),
+      rows: dec(others.rows),
+      detail: 'they belong to no period that has to be there, or have no time at all',
+      hint: 'mend their times, or make partitions for them by hand',
+    })
+  }
+  return alarms
+}

@@ -1,0 +1,109 @@
+/** Partitioned tables of a database, one after the other, so that one that cannot be looked at keeps no other from it. */
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
+import { readArchive } from '../../archive/ledger/record.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import { isLedgerTable } from '../../stores/ledger-tables.ts'
+import { refuseNewer } from '../../archive/ledger/schema.ts'
+import { readingLedger } from '../archiving/reading-ledger.ts'
+import type { Run } from '../run-context.ts'
+import { maintenanceOf, standingOf, type CalendarWish, type Standing } from './standing.ts'
+
+export type FoundTable = { readonly name: string; readonly standing: Standing; readonly archive: ArchiveRecord | null }
+
+export type TablesWish = {
+  readonly tables: readonly string[]
+  readonly calendar: CalendarWish
+  /** Whether the bytes of partitions are wanted. */
+  readonly sizes: boolean
+}
+
+/**
+ * Of a pattern the tables that are partitioned by ranges of one time are taken; one that is named has to be such.
+ * @param each what is done with a table; what it throws is told, and the next one follows
+ * @returns the errors by table, in order
+ * @throws SluiceError NO_SUCH_TABLE; whatever went wrong where there is only one table
+ */
+export async function eachTable(
+  store: CopyStore,
+  wish: TablesWish,
+  run: Run,
+  each: (found: FoundTable) => Promise<void>,
+): Promise<readonly SluiceError[]> {
+  const { abort: signal, stop } = run.interrupt
+  const maintenance = maintenanceOf(store)
+  const errors: SluiceError[] = []
+  const tables = await wantedTables(store, wish.tables, signal)
+  for (const { table, named } of tables) {
+    if (stop.aborted) break
+    const name = tableText(table.table)
+    try {
+      const standing = await standingOf(maintenance, table, wish.calendar, { sizes: wish.sizes, signal })
+      if (standing === null) {
+        if (named) throw notPartitioned(name, store)
+        continue
+      }
+      await each({ name, standing, archive: await archiveOf(store, table, run) })
+    } catch (error) {
+      const known = asSluiceError(error)
+      if (signal.aborted || tables.length === 1 || known.code === 'INTERNAL') throw known
+      if (known.kind === 'unsupported' && !named) continue
+      errors.push(known)
+      run.emit({
+        type: 'log',
+        level: 'error',
+        table: name,
+        message: `${known.code} ${known.message}`,
+        ...(known.hint === undefined ? {} : { hint: known.hint }),
+      })
+    }
+  }
+  return errors
+}
+
+async function wantedTables(
+  store: CopyStore,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly { readonly table: TableSpec; readonly named: boolean }[]> {
+  const wanted = new Map<string, { table: TableSpec; named: boolean }>()
+  for (const pattern of patterns) {
+    const found = (await store.tables(pattern, signal)).filter(({ table }) => !isLedgerTable(table))
+    if (found.length === 0) {
+      throw new SluiceError('NO_SUCH_TABLE', `no table fits ${pattern}`, {
+        where: store.label,
+        hint: 'sluice discover URL lists its tables',
+      })
+    }
+    const named = !/[*?]/.test(pattern)
+    for (const table of found) wanted.set(tableText(table.table), { table, named })
+  }
+  return [...wanted.values()]
+}
+
+/** Without the archive the states of partitions are told without it, and that is said. */
+async function archiveOf(store: CopyStore, { table }: TableSpec, run: Run): Promise<ArchiveRecord | null> {
+  try {
+    await using ledger = readingLedger(await store.ledger())
+    await refuseNewer(ledger)
+    return await readArchive(ledger, table)
+  } catch (error) {
+    const { code, message } = asSluiceError(error)
+    if (code === 'INTERNAL') throw error
+    run.emit({
+      type: 'log',
+      level: 'warn',
+      table: tableText(table),
+      message: `what is archived of it was not looked at: ${code} ${message}`,
+    })
+    return null
+  }
+}
+
+function notPartitioned(name: string, { label }: CopyStore): SluiceError {
+  return new SluiceError('UNSUPPORTED_TYPE', `${name} is not partitioned`, {
+    where: label,
+    hint: `sluice partition plan --table ${name} --by COLUMN says what partitioning it would take`,
+  })
+}

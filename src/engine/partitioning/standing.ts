@@ -1,0 +1,112 @@
+/** How a partitioned table stands: its partitions as times, the calendar that they keep to, how they are called, and what its archive says. */
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import type { MaintenanceStore, RangedTable } from '../../stores/maintenance-port.ts'
+import { valueKind } from '../archiving/value-kind.ts'
+import { calendarText } from '../calendar/calendar-text.ts'
+import type { CalendarSpec } from '../calendar/calendar.ts'
+import type { ValueKind } from '../calendar/value-text.ts'
+import { gapsOf, placed, type Gap, type Placed } from './coverage.ts'
+import { plainStyle, styleOf, type NameStyle } from './name-style.ts'
+import { calendarOf, periodsOf } from './table-calendar.ts'
+
+/** What somebody said of the calendar; what is absent the table says itself. */
+export type CalendarWish = Partial<CalendarSpec>
+
+export type TableCalendar = {
+  readonly spec: CalendarSpec
+  readonly style: NameStyle
+  /** In words. */
+  readonly from: string
+}
+
+export type Standing = {
+  readonly table: RangedTable
+  readonly kind: ValueKind
+  readonly placed: readonly Placed[]
+  readonly gaps: readonly Gap[]
+  /** Null where its bounds are those of no calendar, and nobody named one. */
+  readonly calendar: TableCalendar | null
+}
+
+/** What opens the partitions of a store. @throws SluiceError UNSUPPORTED_URL for a system without partitions that could be kept */
+export function maintenanceOf(store: CopyStore): MaintenanceStore {
+  const maintenance = store.maintenance?.()
+  if (maintenance !== undefined) return maintenance
+  throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no partitions by ranges of time that could be kept`, {
+    where: store.label,
+    hint: 'tables of PostgreSQL, MySQL and MariaDB have such partitions',
+    kind: 'unsupported',
+  })
+}
+
+/**
+ * @param sizes whether the bytes of partitions are wanted
+ * @returns null for a table without partitions
+ * @throws SluiceError UNSUPPORTED_TYPE for partitions that are no ranges of one column of times; BAD_FLAG where the named calendar is not that of the table
+ */
+export async function standingOf(
+  maintenance: MaintenanceStore,
+  { table: name }: Pick<TableSpec, 'table'>,
+  wish: CalendarWish,
+  { sizes, signal }: { readonly sizes: boolean; readonly signal: AbortSignal },
+): Promise<Standing | null> {
+  const table = await maintenance.look(name, sizes, signal)
+  if (table === null) return null
+  const kind = valueKind(table, table.column, largestBound(table))
+  const zones = wish.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [wish.zone]
+  const all = placed(table.partitions, kind)
+  return {
+    table,
+    kind,
+    placed: all,
+    gaps: gapsOf(all),
+    calendar: calendarFor(table, kind, wish, zones.filter((zone) => zone !== null)),
+  }
+}
+
+/** What somebody says counts; what he leaves out the bounds say, and then the names. */
+function calendarFor(
+  { table, partitions }: RangedTable,
+  kind: ValueKind,
+  wish: CalendarWish,
+  zones: readonly string[],
+): TableCalendar | null {
+  const found = calendarOf(partitions, kind, zones)
+  if (wish.unit === undefined) {
+    if (found === null) return null
+    const learned = styleOf(found)
+    const spec = { ...(learned?.spec ?? found.spec), ...wish }
+    const of = periodsOf(
+      found.of.map(({ partition }) => partition),
+      spec,
+      kind,
+    )
+    if (of === null) throw otherCalendar(table, spec, found.spec)
+    const style = styleOf({ spec, of }) ?? plainStyle(table.name, spec)
+    return { spec, style, from: `the bounds of its ${String(of.length)} newest partitions` }
+  }
+  const spec: CalendarSpec = {
+    unit: wish.unit,
+    firstMonth: wish.firstMonth ?? 1,
+    yearOffset: wish.yearOffset ?? 0,
+    firstWeekday: wish.firstWeekday ?? 1,
+    zone: wish.zone ?? zones[0] ?? 'UTC',
+  }
+  const named = found === null ? null : periodsOf(found.of.map(({ partition }) => partition), spec, kind)
+  const style = named === null ? null : styleOf({ spec, of: named })
+  return { spec, style: style ?? plainStyle(table.name, spec), from: 'the options' }
+}
+
+function largestBound({ partitions }: RangedTable): string | null {
+  const bounds = partitions.flatMap(({ from, to }) => [from, to]).filter((bound) => bound !== null)
+  return bounds.filter((bound) => /^-?\d+$/.test(bound)).toSorted((a, b) => Number(BigInt(a) - BigInt(b))).at(-1) ?? null
+}
+
+function otherCalendar(table: TableName, spec: CalendarSpec, found: CalendarSpec): SluiceError {
+  return new SluiceError('BAD_FLAG', `the partitions of ${tableText(table)} are no periods of ${calendarText(spec)}`, {
+    reason: `their bounds are those of ${calendarText(found)}`,
+    hint: 'leave the option out, or name the whole calendar with --calendar',
+  })
+}
