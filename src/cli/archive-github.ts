@@ -2,6 +2,7 @@
 import type { Event } from '../model/event.ts'
 import { sizesText } from './archive-lines.ts'
 import { durationText, grouped } from './format.ts'
+import { alarmText } from './partition-lines.ts'
 
 type StateEvent = Extract<Event, { type: 'archive.state' }>
 
@@ -56,6 +57,9 @@ export function annotationOf(event: Event): Annotation | null {
     const { table, partition, path, finding, detail } = event
     const where = [partition, path].filter((part) => part !== undefined).join(' ')
     return { kind: 'error', title: `${table}: ${finding}`, message: `${where} ${detail}`.trim(), told: 'DIFFERENCES' }
+  }
+  if (event.type === 'partition.alarm') {
+    return { kind: 'error', title: `${event.table}: ${event.alarm}`, message: alarmText(event) }
   }
   if (event.type === 'archive.planned' && event.status === 'blocked') {
     const { table, partition, note = '' } = event

@@ -5,7 +5,7 @@ import { pad } from './text-table.ts'
 
 export type Word =
   | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'throttle' | 'aside')
-  | ('FAILED' | 'DIFFERS' | 'refused' | 'proved')
+  | ('FAILED' | 'DIFFERS' | 'ALARM' | 'refused' | 'proved')
   | ('end' | 'next' | 'do' | 'exit')
 
 export type Block = {

@@ -4,6 +4,7 @@ import { ARCHIVED, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
+import { PARTITIONS } from './partition-listings.ts'
 import type { Column } from './text-table.ts'
 
 const left = (title: string, least = 0): Column => ({ title, align: 'left', least })
@@ -183,6 +184,8 @@ export function listingOf(event: Event): Listing | null {
       return RELATIONS
     case 'archived':
       return ARCHIVED
+    case 'partition':
+      return PARTITIONS
     case 'archive.finding':
       return FINDINGS
     default:

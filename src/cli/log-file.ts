@@ -12,6 +12,7 @@ const DEBUG: ReadonlySet<Event['type']> = new Set([
   'chunk.skipped',
   'archive.progress',
   'fsck.progress',
+  'partition.progress',
 ])
 const WARNINGS: ReadonlySet<Event['type']> = new Set(['chunk.retried', 'row.aside', 'rows.fallback', 'throttle.on'])
 
@@ -20,6 +21,7 @@ function levelOf(event: Event): Level {
   if (DEBUG.has(event.type)) return 'debug'
   if (event.type === 'archive.state') return event.error === undefined ? 'info' : 'error'
   if (event.type === 'archive.finding') return /^(?:stray|swept) file$/.test(event.finding) ? 'info' : 'error'
+  if (event.type === 'partition.alarm') return 'error'
   if (event.type === 'fsck.finding') return event.level === 'finding' ? 'error' : 'info'
   if (WARNINGS.has(event.type)) return 'warn'
   if (event.type === 'chunk.failed' || event.type === 'verify.mismatch' || event.type === 'difference') return 'error'

@@ -11,6 +11,7 @@ import { ArchiveLines } from './archive-lines.ts'
 import { CdmLines } from './cdm/lines.ts'
 import { CopyLines } from './copy-lines.ts'
 import { FsckLines } from './fsck-lines.ts'
+import { PartitionLines } from './partition-lines.ts'
 import { ProofLines } from './proof-lines.ts'
 import { ScriptLines } from './settings/script-lines.ts'
 import { runSteered } from './wish-lines.ts'
@@ -38,6 +39,7 @@ export class Narrator {
   readonly #copies: CopyLines
   readonly #fsck: FsckLines
   readonly #archives: ArchiveLines
+  readonly #partitions: PartitionLines
   readonly #cdm = new CdmLines()
   readonly #script = new ScriptLines()
   #comparing: Of<'diff.progress'> | null = null
@@ -59,6 +61,7 @@ export class Narrator {
     this.#fsck = new FsckLines(this.#subjects, verbose)
     const onTold = (error: string): void => void this.#reported.add(error)
     this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onTold })
+    this.#partitions = new PartitionLines(this.#subjects)
     this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onTold })
   }
 
@@ -73,7 +76,14 @@ export class Narrator {
     const block = tellAt(elapsed)
     const migrators = this.#cdm.event(event).map((line) => block('note', line))
     const archives = this.#archives.event(event, at, block)
-    return [...this.#progress(event, at, block), ...migrators, ...archives, ...this.#tell(event, at, block)]
+    const partitions = this.#partitions.event(event, at, block)
+    return [
+      ...this.#progress(event, at, block),
+      ...migrators,
+      ...archives,
+      ...partitions,
+      ...this.#tell(event, at, block),
+    ]
   }
 
   #tell(event: Event, at: number, block: Tell): readonly Block[] {
@@ -173,7 +183,7 @@ export class Narrator {
     return [
       block(
         'start',
-        `${[event.command.replace(/^archive-/, 'archive '), ...where].join(' ')}  run ${event.runId}  sluice ${event.tool}`,
+        `${[event.command.replace(/^(archive|partition)-/, '$1 '), ...where].join(' ')}  run ${event.runId}  sluice ${event.tool}`,
       ),
     ]
   }

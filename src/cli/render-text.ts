@@ -45,7 +45,7 @@ export function defuse(text: string): string {
 function painter(color: boolean): (word: Word, text: string) => string {
   const paint = pc.createColors(color)
   return (word, text) => {
-    if (word === 'FAILED' || word === 'DIFFERS') return paint.bold(paint.red(text))
+    if (word === 'FAILED' || word === 'DIFFERS' || word === 'ALARM') return paint.bold(paint.red(text))
     if (word === 'refused' || word === 'retry') return paint.yellow(text)
     if (word === 'ok' || word === 'proved') return paint.cyan(text)
     return word === 'at' || word === 'note' ? paint.dim(text) : text

@@ -2,6 +2,7 @@
 import type { Event, EventBody } from '../model/event.ts'
 import { archiveText } from './archive-summary.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
+import { partitionText } from './partition-lines.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
@@ -89,6 +90,8 @@ export class SummaryFold {
   text(finished: RunFinished, command: string): string {
     const archived = archiveText(finished, command, this.#planOnly)
     if (archived !== null) return archived
+    const partitioned = partitionText(finished, command)
+    if (partitioned !== null) return partitioned
     if (this.#planOnly && finished.status === 'ok') return 'this was the plan; nothing was changed'
     if (this.#planOnly && finished.totals['refused'] !== undefined) {
       return `${grouped(finished.totals['refused'])} of ${plural(finished.totals['tables'] ?? 0, 'table')} cannot be copied; this was the plan, and nothing was changed`
@@ -110,7 +113,7 @@ export class SummaryFold {
     const totals = Object.entries(finished.totals).map(([name, value]) => `${name} ${grouped(value)}`)
     const outcome = finished.status === 'ok' ? 'done' : finished.status
     // Families of commands have a second word.
-    const words = command.replace(/^archive-/, 'archive ')
+    const words = command.replace(/^(archive|partition)-/, '$1 ')
     return `${totals.length === 0 ? `${words} ${outcome}` : totals.join(', ')} in ${durationText(finished.ms)}${noProof}`
   }
 

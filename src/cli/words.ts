@@ -4,6 +4,7 @@ import type { Operation, OperationKind } from '../engine/operations/list.ts'
 import type { Word, Words } from '../engine/operations/words.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
+import { ageIn, CALENDAR_FLAGS, calendarWish } from './calendar-flags.ts'
 import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
 import { chooseEnd, optionalEnd } from './copy-ends.ts'
@@ -49,6 +50,10 @@ function valueOf(word: Word, said: Spoken, add: string[]): unknown {
       return asOf(args)
     case 'constant':
       return word.value
+    case 'calendar':
+      return calendarWish(args, context.defaults)
+    case 'age':
+      return ageIn(args, word.option, context.defaults)
     case 'any tables':
       return namedTables(args, context.defaults)
     case 'some tables':
@@ -64,7 +69,10 @@ type Single = Extract<Word, { readonly as: 'text' | 'count' | 'choice' | 'durati
 
 type OfOption = Exclude<
   Word,
-  { readonly as: 'catalog' | 'end' | 'as of' | 'constant' | 'any tables' | 'some tables' | 'one table' }
+  {
+    readonly as:
+      'catalog' | 'end' | 'as of' | 'constant' | 'calendar' | 'age' | 'any tables' | 'some tables' | 'one table'
+  }
 >
 
 function ofOption(word: OfOption, option: Option, { command, args, context }: Spoken): unknown {
@@ -129,6 +137,8 @@ export function optionsOf(word: Word): readonly string[] {
       return []
     case 'as of':
       return ['version', 'timestamp']
+    case 'calendar':
+      return CALENDAR_FLAGS
     case 'any tables':
     case 'some tables':
     case 'one table':

@@ -117,7 +117,7 @@ export const PAGES = {
     name: 'partition',
     operands: '<action>',
     group: 'Lifecycle',
-    summary: 'partitions of a live table: plan, list, ensure',
+    summary: 'partitions of a live table: list them, keep them',
   },
   archive: {
     name: 'archive',

@@ -3,6 +3,7 @@
  * exclude each other, is read by hand there.
  */
 import type { AsOf } from '../as-of.ts'
+import type { CalendarSpec } from '../calendar/calendar.ts'
 
 /** `option` is the name of one that the command takes, whose bounds, unit, choices and fallback count. */
 export type Word =
@@ -28,6 +29,10 @@ export type Word =
   | { readonly as: 'catalog'; readonly required?: true }
   /** `--version` or `--timestamp`. */
   | { readonly as: 'as of' }
+  /** `--calendar`, `--first-month`, `--year-offset`, `--first-weekday` and `--zone`: what is said of a calendar, and no more. */
+  | { readonly as: 'calendar' }
+  /** So many whole periods: `8q`. */
+  | { readonly as: 'age'; readonly option: string }
   /** What nobody says. */
   | { readonly as: 'constant'; readonly value: unknown }
 
@@ -86,4 +91,6 @@ export const optionalEnd = (option: 'from' | 'to'): Source<string | undefined> =
 export const catalog: Source<string> = { as: 'catalog', required: true }
 export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
 export const asOf: Source<AsOf> = { as: 'as of' }
+export const calendar: Source<Partial<CalendarSpec>> = { as: 'calendar' }
+export const optionalAge = (option: string): Source<string | undefined> => ({ as: 'age', option })
 export const constant = <const T>(value: T): Source<T> => ({ as: 'constant', value })

@@ -62,7 +62,12 @@ export async function standingOf(
     kind,
     placed: all,
     gaps: gapsOf(all),
-    calendar: calendarFor(table, kind, wish, zones.filter((zone) => zone !== null)),
+    calendar: calendarFor(
+      table,
+      kind,
+      wish,
+      zones.filter((zone) => zone !== null),
+    ),
   }
 }
 
@@ -94,14 +99,26 @@ function calendarFor(
     firstWeekday: wish.firstWeekday ?? 1,
     zone: wish.zone ?? zones[0] ?? 'UTC',
   }
-  const named = found === null ? null : periodsOf(found.of.map(({ partition }) => partition), spec, kind)
+  const named =
+    found === null
+      ? null
+      : periodsOf(
+          found.of.map(({ partition }) => partition),
+          spec,
+          kind,
+        )
   const style = named === null ? null : styleOf({ spec, of: named })
   return { spec, style: style ?? plainStyle(table.name, spec), from: 'the options' }
 }
 
 function largestBound({ partitions }: RangedTable): string | null {
   const bounds = partitions.flatMap(({ from, to }) => [from, to]).filter((bound) => bound !== null)
-  return bounds.filter((bound) => /^-?\d+$/.test(bound)).toSorted((a, b) => Number(BigInt(a) - BigInt(b))).at(-1) ?? null
+  return (
+    bounds
+      .filter((bound) => /^-?\d+$/.test(bound))
+      .toSorted((a, b) => Number(BigInt(a) - BigInt(b)))
+      .at(-1) ?? null
+  )
 }
 
 function otherCalendar(table: TableName, spec: CalendarSpec, found: CalendarSpec): SluiceError {

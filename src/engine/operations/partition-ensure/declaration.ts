@@ -1,5 +1,6 @@
 import type { CalendarWish } from '../../partitioning/standing.ts'
 import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
 
 /** Makes what is missing of the current and the coming partitions, and says what somebody has to look at. */
 export type PartitionEnsureOperation = {
@@ -21,6 +22,17 @@ export type PartitionEnsureOperation = {
 export const partitionEnsure: Declaration<PartitionEnsureOperation> = {
   kind: 'partition-ensure',
   command: 'partition',
+  actions: {
+    'partition ensure': {
+      from: words.end('from'),
+      tables: words.someTables,
+      calendar: words.calendar,
+      ahead: words.count('ahead'),
+      patienceMs: words.duration('patience'),
+      budgetMs: words.duration('budget'),
+      dryRun: words.flag('dry-run'),
+    },
+  },
   shape: 'lines',
   doing: 'making partitions',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'target' }],

@@ -169,7 +169,9 @@ function alarmError(alarms: ReadonlySet<PartitionAlarm>): { readonly error?: Slu
   const found = ALARM_CODES.filter(([alarm]) => alarms.has(alarm))
   const [gravest] = found
   if (gravest === undefined) return {}
-  return { error: new SluiceError(gravest[1], found.map(([, , words]) => words).join('; '), { hint: 'see the alarms above' }) }
+  return {
+    error: new SluiceError(gravest[1], found.map(([, , words]) => words).join('; '), { hint: 'see the alarms above' }),
+  }
 }
 
 function noCalendar(name: string, { table: { partitions } }: Standing): SluiceError {

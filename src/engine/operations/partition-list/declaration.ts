@@ -1,6 +1,7 @@
 import type { CalendarWish } from '../../partitioning/standing.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 import { PARTITION_OPTIONS } from './options.ts'
 
 export type PartitionListOperation = {
@@ -23,9 +24,19 @@ export const partitionList: Declaration<PartitionListOperation> = {
     ...PAGES.partition,
     takes: PARTITION_OPTIONS,
     epilogue:
-      'plan says what partitioning a table would take, and changes nothing. list shows the partitions of tables that are partitioned by ranges of time, ' +
+      'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
       'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there.\n',
+  },
+  actions: {
+    'partition list': {
+      from: words.end('from'),
+      tables: words.someTables,
+      calendar: words.calendar,
+      olderThan: words.optionalAge('older-than'),
+      ahead: words.count('ahead'),
+      count: words.flag('count'),
+    },
   },
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],

@@ -1,11 +1,11 @@
 /** What `sluice partition` takes, whatever its action. */
+import { CALENDAR_UNITS } from '../../calendar/calendar.ts'
 import type { Option } from '../option.ts'
 
 const ALL = 'all actions:'
-const PLAN = 'plan:'
 
 export const PARTITION_OPTIONS: readonly Option[] = [
-  { name: 'action', operand: true, type: 'text', describe: 'plan, list, ensure' },
+  { name: 'action', operand: true, type: 'text', describe: 'list, ensure' },
   {
     name: 'from',
     type: 'text',
@@ -19,13 +19,14 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: ALL,
     completes: 'table',
-    describe: 'a table or a pattern; repeatable. plan takes one',
+    describe: 'a table or a pattern; repeatable',
   },
   {
     name: 'calendar',
     type: 'choice',
-    choices: ['quarter', 'month', 'week', 'day', 'year'],
+    choices: CALENDAR_UNITS,
     shown: 'that of the partitions; quarter for plan',
+    config: 'shown',
     group: ALL,
     describe: 'periods that the table is cut by',
   },
@@ -33,6 +34,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     name: 'first-month',
     type: 'text',
     shown: 'that of the partitions; january for plan',
+    config: 'shown',
     group: ALL,
     describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
   },
@@ -40,6 +42,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     name: 'year-offset',
     type: 'number',
     shown: 'that of the names; 0 for plan',
+    config: 'shown',
     group: ALL,
     describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
   },
@@ -47,6 +50,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     name: 'first-weekday',
     type: 'text',
     shown: 'that of the partitions; monday for plan',
+    config: 'shown',
     group: ALL,
     describe: 'first day of a week: 1 (Monday) to 7, or its name',
   },
@@ -54,6 +58,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     name: 'zone',
     type: 'text',
     shown: 'that of the database; UTC for plan',
+    config: 'shown',
     group: ALL,
     describe: 'where days begin at midnight, such as Europe/Berlin',
   },
@@ -61,6 +66,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     name: 'ahead',
     type: 'number',
     fallback: 2,
+    most: 200,
     group: 'list and ensure:',
     describe: 'whole periods after the current one that have to be there',
   },
@@ -68,6 +74,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     name: 'older-than',
     type: 'text',
     shown: 'nothing is due',
+    config: 'shown',
     group: 'list:',
     describe: 'what is older than so many whole periods is due: 8q, 24m, 52w, 365d, 7y',
   },
@@ -83,6 +90,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     type: 'text',
     unit: 'duration',
     fallback: '100ms',
+    least: 1,
     group: 'ensure:',
     describe: 'most that others wait for a lock because of us',
   },
@@ -91,6 +99,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     type: 'text',
     unit: 'duration',
     fallback: '60s',
+    least: 1,
     group: 'ensure:',
     describe: 'how long locks are tried for before it gives up; the same command goes on',
   },
@@ -101,41 +110,5 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     fallback: false,
     group: 'ensure:',
     describe: 'say what would be made and change nothing',
-  },
-  {
-    name: 'by',
-    type: 'text',
-    group: PLAN,
-    completes: 'column',
-    describe: 'the column that says when a row belongs',
-  },
-  {
-    name: 'slices',
-    type: 'choice',
-    choices: ['week', 'month'],
-    shown: 'none',
-    group: PLAN,
-    describe: 'parts of a period that are copied beside each other: weeks clipped at its edges, or its months',
-  },
-  {
-    name: 'window',
-    type: 'text',
-    unit: 'duration',
-    group: PLAN,
-    describe: 'time that there is for one period, such as 3h',
-  },
-  {
-    name: 'lanes',
-    type: 'number',
-    fallback: 1,
-    group: PLAN,
-    describe: 'slices that are copied at the same time',
-  },
-  {
-    name: 'exact',
-    type: 'flag',
-    fallback: false,
-    group: PLAN,
-    describe: 'count rows, whatever it takes; else a sample is taken where no index helps',
   },
 ]

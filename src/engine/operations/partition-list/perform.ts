@@ -36,7 +36,9 @@ export async function partitionList(operation: PartitionListOperation, run: Run)
       const rows = counts?.[i] ?? partition.rows
       const notes = [
         ...(partition.note === undefined ? [] : [partition.note]),
-        ...(archived === null ? [] : [archived.held === null ? `archive: ${archived.state}` : `held: ${archived.held}`]),
+        ...(archived === null
+          ? []
+          : [archived.held === null ? `archive: ${archived.state}` : `held: ${archived.held}`]),
       ]
       totals.partitions++
       totals.rows += rows ?? 0n

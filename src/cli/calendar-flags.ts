@@ -1,0 +1,68 @@
+/** Flags that say which periods there are, and how old they have to be. */
+import { CALENDAR_UNITS, type CalendarSpec } from '../engine/calendar/calendar.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { given, optionalCount, optionalText, type Arguments } from './arguments.ts'
+import type { ConfigDefaults } from './config.ts'
+
+export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const
+
+const MONTHS = 'january february march april may june july august september october november december'.split(' ')
+const WEEKDAYS = 'monday tuesday wednesday thursday friday saturday sunday'.split(' ')
+
+/**
+ * What flags and config file say of a calendar, and no more.
+ * @throws SluiceError BAD_FLAG
+ */
+export function calendarWish(args: Arguments, defaults: ConfigDefaults): Partial<CalendarSpec> {
+  const unit = optionalText(args, 'calendar') ?? defaults.calendar
+  const month = optionalText(args, 'first-month') ?? defaults['first-month']?.toString()
+  const weekday = optionalText(args, 'first-weekday') ?? defaults['first-weekday']?.toString()
+  const zone = optionalText(args, 'zone') ?? defaults.zone
+  return {
+    ...given(
+      'unit',
+      CALENDAR_UNITS.find((word) => word === unit),
+    ),
+    ...given('firstMonth', month === undefined ? undefined : ordinal('--first-month', month, MONTHS)),
+    ...given('yearOffset', optionalCount(args, 'year-offset', -100, 100) ?? defaults['year-offset']),
+    ...given('firstWeekday', weekday === undefined ? undefined : ordinal('--first-weekday', weekday, WEEKDAYS)),
+    ...given('zone', zone === undefined ? undefined : zoneOf(zone)),
+  }
+}
+
+/**
+ * Whole periods; their unit need not be that of the calendar.
+ * @throws SluiceError BAD_FLAG
+ */
+export function ageIn(args: Arguments, option: string, defaults: ConfigDefaults): string | undefined {
+  const text = optionalText(args, option) ?? defaults['older-than']
+  if (text === undefined) return undefined
+  const compact = text.replaceAll(' ', '').toLowerCase()
+  if (/^\d{1,5}[dwmqy]$/.test(compact)) return compact
+  throw new SluiceError('BAD_FLAG', `--${option} ${text} is no number of periods`, {
+    hint: 'write it like 8q (quarters), 24m (months), 52w, 365d or 7y',
+  })
+}
+
+/** A number from 1 up, or a name or the first three letters of one. @throws SluiceError BAD_FLAG */
+function ordinal(flagName: string, text: string, names: readonly string[]): number {
+  const word = text.trim().toLowerCase()
+  const number = /^\d{1,2}$/.test(word)
+    ? Number(word)
+    : names.findIndex((name) => name === word || name.slice(0, 3) === word) + 1
+  if (number >= 1 && number <= names.length) return number
+  throw new SluiceError('BAD_FLAG', `${flagName} takes 1 to ${names.length} or a name, and not ${text}`, {
+    hint: `names are ${names.join(', ')}`,
+  })
+}
+
+/** @throws SluiceError BAD_FLAG */
+function zoneOf(text: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone === '' ? 'UTC' : text
+  } catch {
+    throw new SluiceError('BAD_FLAG', `--zone ${text} is no time zone`, {
+      hint: 'write it like Europe/Berlin, America/New_York or UTC',
+    })
+  }
+}

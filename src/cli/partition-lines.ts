@@ -1,0 +1,133 @@
+/** Partitions of live tables as lines: what was made, how long others may have waited, what somebody has to look at. */
+import type { Event, EventBody } from '../model/event.ts'
+import type { Block, SubjectColumn, Tell } from './block.ts'
+import { bytesText, durationText, grouped, plural } from './format.ts'
+import { visible } from './row-writer.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+type RunFinished = Extract<EventBody, { type: 'run.finished' }>
+
+/** How often it is told how far a move of rows is, ms. */
+const TOLD_EVERY_MS = 10_000
+
+const STEPS: Readonly<Record<Of<'partition.progress'>['step'], string>> = {
+  making: 'making partitions',
+  logging: 'changes of the default partition are noted',
+  copying: 'its rows are copied aside',
+  following: 'what changed meanwhile is copied',
+  switching: 'the new partitions take its place',
+}
+
+export class PartitionLines {
+  readonly #subjects: SubjectColumn
+  #toldAt: number | null = null
+  #step: string | null = null
+
+  constructor(subjects: SubjectColumn) {
+    this.#subjects = subjects
+  }
+
+  /** The blocks that an event of any kind adds; none for those of other operations. */
+  event(event: Event, at: number, block: Tell): readonly Block[] {
+    switch (event.type) {
+      case 'partition.table':
+        return [block('note', this.#subjects.pad(event.table) + tableText(event), { table: event.table })]
+      case 'partition.made':
+        return [
+          block(event.status === 'planned' ? 'plan' : 'ok', this.#subjects.pad(event.table) + madeText(event), {
+            table: event.table,
+          }),
+        ]
+      case 'partition.progress':
+        return this.#progress(event, at, block)
+      case 'partition.waits':
+        return [block('note', this.#subjects.pad(event.table) + waitsText(event), { table: event.table })]
+      case 'partition.alarm':
+        return [this.#alarm(event, block)]
+      default:
+        return []
+    }
+  }
+
+  #progress({ table, step, rows, total }: Of<'partition.progress'>, at: number, block: Tell): readonly Block[] {
+    const isNew = this.#step !== `${table} ${step}`
+    this.#step = `${table} ${step}`
+    if (step === 'making' || (!isNew && at - (this.#toldAt ?? at) < TOLD_EVERY_MS)) return []
+    this.#toldAt = at
+    const count =
+      rows === '0' && total === undefined
+        ? ''
+        : `: ${grouped(rows)}${total === undefined ? '' : ` of about ${grouped(total)}`} rows`
+    return [block('at', `${this.#subjects.pad(table)}${STEPS[step]}${count}`, { table })]
+  }
+
+  #alarm(event: Of<'partition.alarm'>, block: Tell): Block {
+    const { table, alarm, hint } = event
+    return block('ALARM', `${this.#subjects.pad(table)}${alarm}: ${alarmText(event)}`, {
+      table,
+      code: alarm,
+      problem: true,
+      details: hint === undefined ? [] : [['do', hint]],
+    })
+  }
+}
+
+/** What stands behind the name of the alarm. */
+export function alarmText({ partition, from, to, rows, detail }: Of<'partition.alarm'>): string {
+  const span = from === undefined && to === undefined ? '' : ` (${from ?? ''} to ${to ?? ''})`
+  return `${[
+    ...(rows === undefined ? [] : [`${plural(rows, 'row')}:`]),
+    ...(partition === undefined ? [] : [visible(partition)]),
+    visible(detail),
+  ].join(' ')}${span}`
+}
+
+/**
+ * What an operation on partitions came to, in one sentence.
+ * @returns null for other commands, and where nothing is counted
+ */
+export function partitionText({ totals, ms }: RunFinished, command: string): string | null {
+  if (!command.startsWith('partition-') || totals['tables'] === undefined) return null
+  const { tables, partitions, bytes, made, found = '0', moved = '0', planned, alarms } = totals
+  const parts = [
+    plural(tables, 'table'),
+    ...(partitions === undefined ? [] : [plural(partitions, 'partition')]),
+    ...(bytes === undefined || bytes === '0' ? [] : [bytesText(bytes)]),
+    ...(made === undefined ? [] : [`${plural(made, 'partition')} made`]),
+    ...(planned === undefined ? [] : [`${plural(planned, 'partition')} would be made; nothing was changed`]),
+    ...(found === '0' ? [] : [`${grouped(found)} made by others meanwhile`]),
+    ...(moved === '0' ? [] : [`${plural(moved, 'row')} moved`]),
+    ...(alarms === undefined ? [] : [alarms === '0' ? 'no alarm' : plural(alarms, 'alarm')]),
+  ]
+  return `${parts.join(', ')} in ${durationText(ms)}`
+}
+
+function tableText({
+  by,
+  calendar,
+  calendarFrom,
+  partitions,
+  coveredTo,
+  hasDefault,
+  keptBy,
+}: Of<'partition.table'>): string {
+  return [
+    `${plural(partitions, 'partition')} by ${visible(by)}${hasDefault ? ', one of them the default' : ''}`,
+    calendar === undefined ? 'of no calendar' : `${calendar}, by ${calendarFrom ?? 'the options'}`,
+    coveredTo === undefined ? 'now has no partition' : `there up to ${coveredTo}`,
+    ...(keptBy === undefined ? [] : [`kept by ${visible(keptBy)}`]),
+  ].join('; ')
+}
+
+function madeText({ partition, label, from, to, status, moved }: Of<'partition.made'>): string {
+  const what = { planned: 'would be made', made: 'made', found: 'was made by somebody else meanwhile' }[status]
+  const rows = moved === undefined ? '' : `; ${plural(moved, 'row')} moved out of the default partition`
+  return `${visible(partition)} ${what}: ${label}, ${from} to ${to}${rows}`
+}
+
+function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string {
+  const again = tries === 0 ? '' : `; let go of ${plural(tries, 'time')} because others held it`
+  const rows =
+    proved === undefined ? '' : `; ${plural(proved, 'row')} were equal before the new tables took their place`
+  return `no lock of ours was waited for or held longer than ${durationText(longestMs)}${again}${rows}`
+}

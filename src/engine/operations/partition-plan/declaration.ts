@@ -1,0 +1,42 @@
+import type { CalendarSpec } from '../../calendar/calendar.ts'
+import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
+
+/** What partitioning a table would take; nothing is changed. */
+export type PartitionPlanOperation = {
+  readonly kind: 'partition-plan'
+  readonly from: string
+  readonly table: string
+  /** The column that says when a row belongs. */
+  readonly by: string
+  readonly calendar: Partial<CalendarSpec>
+  /** Parts of a period that are copied beside each other. */
+  readonly slices?: 'week' | 'month' | undefined
+  /** Time that there is for one period, ms. */
+  readonly windowMs?: number | undefined
+  /** Slices that are copied at the same time. */
+  readonly lanes: number
+  /** Count rows, whatever it takes. */
+  readonly exact: boolean
+}
+
+export const partitionPlan: Declaration<PartitionPlanOperation> = {
+  kind: 'partition-plan',
+  command: 'partition',
+  actions: {
+    'partition plan': {
+      from: words.end('from'),
+      table: words.oneTable,
+      by: words.text('by'),
+      calendar: words.calendar,
+      slices: words.optionalChoice('slices', ['week', 'month']),
+      windowMs: words.optionalDuration('window'),
+      lanes: words.count('lanes'),
+      exact: words.flag('exact'),
+    },
+  },
+  shape: 'lines',
+  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  about: 'table',
+  events: ['partition.finding', 'partition.forecast', 'partition.rate', 'partition.sql', 'log'],
+}
