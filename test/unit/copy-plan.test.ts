@@ -1,7 +1,6 @@
 /** What a copy decides before it touches anything: types, sizes, covers, differences of plans. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { coverOf, joined, spanOf } from '../../src/engine/copy/plan/cover.ts'
 import { Cover } from '../../src/engine/copy/plan/covered.ts'
 import { recommendedChunkRows } from '../../src/engine/copy/plan/chunk-size.ts'
 import { pairTypes } from '../../src/engine/copy/plan/pair-types.ts'
@@ -13,6 +12,7 @@ import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-
 import { baseOf, isHexed, typeOf } from '../../src/stores/mysql/copy/types.ts'
 import { byArithmetic } from '../../src/stores/key-ranges.ts'
 import type { Range } from '../../src/model/copy/range.ts'
+import { coverOf, neighbours } from '../support/whole-cover.ts'
 
 const column = (type: ColumnType, native: string): Column => ({ name: 'c', type, native, nullable: true })
 const paired = (a: ColumnType, b: ColumnType): ReturnType<typeof pairTypes> =>
@@ -220,7 +220,7 @@ describe('the cover of a table', () => {
         const cover = new Cover(true)
         for (const one of chunks) cover.add(one)
         expect(cover.gaps(true)).toEqual(coverOf(chunks, true).gaps)
-        const groups = joined(coverOf(chunks, true).chain, () => true)
+        const groups = neighbours(coverOf(chunks, true).chain)
         const sorted = (all: readonly (readonly number[])[]): readonly string[] =>
           all.map((ids) => ids.toSorted((a, b) => a - b).join()).toSorted()
         expect(sorted(cover.stretches.map(({ ids }) => ids))).toEqual(
@@ -236,17 +236,6 @@ describe('the cover of a table', () => {
         expect(gapsOf(() => cover.gaps(false))).toEqual(gapsOf(() => coverOf(chunks, false).gaps))
       }),
     )
-  })
-
-  test('neighbours that nobody has begun are joined, and nothing else', () => {
-    const chain = [...byArithmetic(ALL, 1n, 60n, 10n)].map((range, i) =>
-      chunk(i + 1, range, i === 2 ? 'completed' : 'pending'),
-    )
-    const groups = joined(chain, ({ status }) => status === 'pending')
-    expect(groups.map((group) => spanOf(group))).toEqual([
-      { by: 'key', after: null, through: ['20'] },
-      { by: 'key', after: ['30'], through: null },
-    ])
   })
 })
 

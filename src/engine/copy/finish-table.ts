@@ -212,7 +212,7 @@ function notesOf(
       `read from ${Math.max(points, views.count)} states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote`,
     )
   }
-  if (plan.proof === 'count' && (again === undefined || again.done.size === 0))
+  if (plan.proof === 'count' && (again === undefined || again.proved.size + again.open.size === 0))
     notes.push('proved by the number of rows only')
   if (plan.proof === 'none') notes.push('nothing was proved, as asked')
   return notes.length === 0 ? {} : { notes }

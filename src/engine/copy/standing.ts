@@ -41,6 +41,7 @@ export class Standing {
   constructor(context: TableContext, again: AgainWork | undefined, begunMs: number) {
     this.#context = context
     this.#again = again
+    for (const view of again?.views ?? []) this.views.add(view)
     this.begunMs = begunMs
   }
 
@@ -73,8 +74,9 @@ export class Standing {
   /** Chunks that a comparison has proved anew are this run's. */
   #seen(chunk: StoredChunk): StoredChunk {
     if (this.#again === undefined) return chunk
+    const { proved, open } = this.#again
     const compared = asCompared(chunk, this.#again)
-    return this.#again.done.has(chunk.id) ? { ...compared, runId: this.#context.owner.runId } : compared
+    return proved.has(chunk.id) || open.has(chunk.id) ? { ...compared, runId: this.#context.owner.runId } : compared
   }
 
   #addSeen({ id, status, runId, view, sourceSum, written, surplus, quarantined, ...more }: StoredChunk): void {
@@ -93,7 +95,7 @@ export class Standing {
     done.quarantined += quarantined
     done.bytes += more.bytes
     // Of chunks of other runs the look tells, and of compared ones the comparison.
-    const extra = isOwn && this.#again?.done.has(id) !== true && surplus !== null ? surplus + quarantined : 0n
+    const extra = isOwn && this.#again?.proved.has(id) !== true && surplus !== null ? surplus + quarantined : 0n
     if (extra > 0n) this.extra += extra
     if (!isOwn) this.#addEarlier(more.completedMs)
   }

@@ -2,6 +2,7 @@
 import { dec, type CopyAgain } from '../../../model/event.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { rowsText } from '../rows-text.ts'
+import { Numbers } from './numbers.ts'
 
 /** Sums of one table. */
 export type AgainTally = {
@@ -22,24 +23,40 @@ export type AgainTally = {
 
 export type AgainWork = {
   /** Numbers of chunks that are still to be compared. */
-  readonly left: Set<number>
-  /** Chunks as this run found them, by their ids in the ledger: `written` are rows that it wrote, `skipped` those that were equal. */
-  readonly done: Map<number, StoredChunk>
+  readonly left: Numbers
+  /** Ids of chunks that were compared and proved: the ledger has them as they are. */
+  readonly proved: Numbers
+  /** Ids of chunks that were compared, and of which rows are open. */
+  readonly open: Numbers
+  /** Rows that were written of chunks, by their ids; of those of which any were. */
+  readonly mended: Map<number, bigint>
+  /** Views that open ones were read in. */
+  readonly views: Set<string>
   readonly tally: AgainTally
 }
 
 /** Whoever begins with it adds the chunks that were proved before this run. */
 export function againWork(): AgainWork {
   return {
-    left: new Set(),
-    done: new Map(),
+    left: new Numbers(),
+    proved: new Numbers(),
+    open: new Numbers(),
+    mended: new Map(),
+    views: new Set(),
     tally: { compared: 0n, differed: 0n, mended: 0n, removed: 0n, extra: 0n, open: 0n, newer: 0n },
   }
 }
 
-/** A chunk as this run knows it: what it has not compared is not proved by it. */
-export function asCompared(chunk: StoredChunk, { left, done }: AgainWork): StoredChunk {
-  return done.get(chunk.id) ?? (left.has(chunk.no) ? { ...chunk, status: 'pending' } : chunk)
+/**
+ * A chunk as this run knows it: what it has not compared is not proved by it. Of a compared one `written` are rows that this run wrote, `skipped` those
+ * that were equal.
+ */
+export function asCompared(chunk: StoredChunk, { left, proved, open, mended }: AgainWork): StoredChunk {
+  const { id, no, read, quarantined } = chunk
+  const written = mended.get(id) ?? 0n
+  if (proved.has(id)) return { ...chunk, written, skipped: read - written - quarantined, bytes: 0n }
+  if (open.has(id)) return { ...chunk, status: 'failed', written, view: null }
+  return left.has(no) ? { ...chunk, status: 'pending' } : chunk
 }
 
 export function againTold({ tally }: AgainWork): CopyAgain {

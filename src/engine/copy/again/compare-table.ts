@@ -3,12 +3,12 @@
  * Runs after the chunks that were not done have been copied. One program at a time compares a table, under the lease of whoever divides it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasWholeBounds } from '../../../model/copy/column-type.ts'
+import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/event.ts'
 import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { SourceView, Statement } from '../../../stores/copy-port.ts'
+import type { SourceView } from '../../../stores/copy-port.ts'
 import { spanOf } from '../chunk-events.ts'
 import type { TableContext } from '../context.ts'
 import { tooManyAside } from '../copy-chunk.ts'
@@ -18,20 +18,22 @@ import { areStamped } from '../diff/sides.ts'
 import { findExtra } from '../diff/tokens.ts'
 import { failureKind, MOST_ATTEMPTS, pauseAfter } from '../failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
+import type { ChunkLedger } from '../ledger/chunks.ts'
 import { proveAgain } from '../ledger/proofs.ts'
-import { numbered, quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
-import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../patience.ts'
 import { Cover } from '../plan/covered.ts'
 import { rowsText } from '../rows-text.ts'
 import type { TableRun } from '../table-run.ts'
 import type { Surroundings } from '../surroundings.ts'
 import type { AgainWork } from './again-work.ts'
+import { asideRows, asideStatements } from './aside.ts'
 import { compareChunk, type Comparison } from './compare-chunk.ts'
 import { unnamed } from './delete-extra.ts'
+import { inLanes } from './lanes.ts'
+import { Numbers } from './numbers.ts'
 import { sharedView } from './shared-view.ts'
 
-const LOOK_MS = 50
 const WAIT_MS = 300
 const PROGRESS_MS = 250
 /** Differences of a table that are named; all are counted. */
@@ -73,11 +75,9 @@ class TableComparison {
   readonly #again: AgainWork
   readonly #around: Surroundings
   readonly #compared: Compared
-  /** What is left of each chunk by its number: rows that only the target has, rows that are open, and those written later. */
+  /** What is left of chunks by their ids, where anything is: rows that only the target has, rows that are open, and those written later. */
   readonly #rest = new Map<number, Pick<Comparison, 'extra' | 'open' | 'newer'>>()
-  readonly #differed = new Set<number>()
-  /** The surplus of chunks that this run has closed. */
-  readonly #surplus = new Map<number, bigint | null>()
+  readonly #differed = new Numbers()
   /** The same outside of all chunks. */
   #beside = 0n
   #target: SourceView | null = null
@@ -95,29 +95,42 @@ class TableComparison {
   }
 
   async run(): Promise<void> {
-    const { ledger } = this.#context
     const { steering } = this.#around
     await this.#adopt()
     // Rows that were set aside may stand in the target with other values.
-    const chunks: StoredChunk[] = []
-    for await (const chunk of ledger.each()) {
-      const { no, quarantined, status } = chunk
-      if (this.#again.left.has(no) || (status === 'completed' && quarantined > 0n)) chunks.push(chunk)
-    }
-    for (const { no } of chunks) this.#again.left.add(no)
+    const { ledger } = this.#context
+    for await (const { no } of ledger.each(`${CLOSED} AND rows_quarantined > 0`)) this.#again.left.add(no)
     try {
       const settler = this.#settler(false)
-      await this.#lanes(chunks, (chunk, worker) => this.#chunk(chunk, worker, settler, false))
+      await this.#lanes(this.#wanted(), (chunk, worker) => this.#chunk(chunk, worker, settler, false))
       if (this.#isOver()) return
       this.#beside = await this.#besideChunks(settler, false)
       settler.tellUnnamed(0)
-      if (!this.#isOver()) await this.#deleteExtra(chunks)
+      if (!this.#isOver()) await this.#deleteExtra()
     } finally {
       await this.#target?.[Symbol.asyncDispose]()
     }
     if (steering.stop.aborted) return
     await this.#noteSurplus()
     this.#judge()
+  }
+
+  /** Chunks that are to be compared, each as it stands when its page of the ledger is read. */
+  async *#wanted(): AsyncGenerator<StoredChunk> {
+    for await (const chunk of this.#chunks()) if (this.#again.left.has(chunk.no)) yield chunk
+  }
+
+  async *#withExtra(): AsyncGenerator<StoredChunk> {
+    for await (const chunk of this.#chunks()) if ((this.#rest.get(chunk.id)?.extra ?? 0n) > 0n) yield chunk
+  }
+
+  async *#chunks(): AsyncGenerator<StoredChunk> {
+    for (let last: number | undefined = 0; last !== undefined;) {
+      const behind: number = last
+      const page = await patiently(() => this.#context.ledger.page(behind), this.#context, this.#stop)
+      yield* page
+      last = page.at(-1)?.id
+    }
   }
 
   /** What a run that was broken off has mended is taken back together with what this one mends. */
@@ -140,27 +153,17 @@ class TableComparison {
     return new Settler({ fix: true, limit: MOST_NAMED, mend, patient: false }, this.#compared, stores, run)
   }
 
-  /** Several chunks at the same time, as many as the steering says, until none is left or the table is given up. */
   async #lanes(
-    chunks: readonly StoredChunk[],
+    chunks: AsyncIterable<StoredChunk>,
     body: (chunk: StoredChunk, worker: number) => Promise<void>,
   ): Promise<void> {
     const { steering } = this.#around
-    let next = 0
-    const lane = async (worker: number): Promise<void> => {
-      while (!this.#isOver() && next < chunks.length) {
-        if (steering.isPaused || steering.table(this.#table.name) === 'paused' || worker > steering.workersNow) {
-          await sleep(LOOK_MS)
-          continue
-        }
-        const chunk = chunks[next++]
-        if (chunk !== undefined) await body(chunk, worker)
-      }
-    }
-    const most = Math.max(1, Math.min(this.#context.store.can.writers, chunks.length))
-    // What goes wrong in one lane must not leave the others behind at work.
-    for (const ended of await Promise.allSettled(Array.from({ length: most }, (_, i) => lane(i + 1))))
-      if (ended.status === 'rejected') throw ended.reason
+    await inLanes(chunks, body, {
+      most: this.#context.store.can.writers,
+      isOver: () => this.#isOver(),
+      waits: (worker) =>
+        steering.isPaused || steering.table(this.#table.name) === 'paused' || worker > steering.workersNow,
+    })
   }
 
   async #chunk(chunk: StoredChunk, worker: number, settler: Settler, deletes: boolean): Promise<void> {
@@ -272,72 +275,46 @@ class TableComparison {
   async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint): Promise<Tally | null> {
     const { database, owner, planning, plan, emit, name, maxAside } = this.#context
     const { piece, open, newer, refused, removed } = comparison
-    const { tally, done, left } = this.#again
-    const aside = this.#asideRows(comparison)
+    const { tally, proved, left } = this.#again
+    const aside = asideRows(plan, comparison)
     const quarantined = BigInt(aside.length)
     const read = piece.rows
-    const mended = comparison.mended + (done.get(chunk.id)?.written ?? 0n)
-    this.#rest.set(chunk.no, comparison)
+    const mended = this.#mended(chunk, comparison)
     if (left.delete(chunk.no)) tally.compared += 1n
-    if (mended + removed + open + quarantined > 0n) this.#differed.add(chunk.no)
+    if (mended + removed + open + quarantined > 0n) this.#differed.add(chunk.id)
     tally.mended += comparison.mended
     tally.removed += removed
     const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
-    const seen = { ...chunk, read, quarantined, surplus, bytes: 0n, view: point.view }
     if (open > 0n) {
-      done.set(chunk.id, { ...seen, status: 'failed', written: mended })
+      this.#again.open.add(chunk.id)
+      this.#again.views.add(point.view)
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer).info() })
       return null
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
-    const before = this.#surplus.has(chunk.no) ? (this.#surplus.get(chunk.no) ?? null) : chunk.surplus
-    const proof = { scheme: piece.scheme, source: piece.source, target: piece.target, point, before, surplus }
-    const also = this.#asideStatements(chunk, aside)
+    const sums = { source: piece.source, target: piece.target }
+    const proof = { scheme: piece.scheme, ...sums, point, before: chunk.surplus, surplus }
+    const also = asideStatements(this.#context, chunk, aside)
     const closed = await patiently(
       () => proveAgain(database, owner, chunk, stored, proof, planning.hold.guard, also),
       this.#context,
       this.#stop,
     )
-    this.#surplus.set(chunk.no, surplus)
     if (!closed) throw new SluiceError('LEASE_LOST', `chunk ${chunk.no} of ${name} was changed by another program`)
     const skipped = read - mended - quarantined
-    done.set(chunk.id, { ...seen, status: 'completed', written: mended, skipped })
+    proved.add(chunk.id)
+    this.#again.open.delete(chunk.id)
     if (refused.length > maxAside) this.#table.error ??= tooManyAside(name, maxAside)
     return { read, written: mended, skipped, quarantined, bytes: 0n }
   }
 
-  #asideRows({ piece, refused }: Comparison): readonly AsideRow[] {
-    const { plan } = this.#context
-    const names = plan.source.key
-    return [
-      ...refused.map(({ key, error }): AsideRow => ({
-        key,
-        stage: 'write',
-        code: error.code,
-        message: error.message,
-        row: Object.fromEntries(names.map((name, i) => [name, key[i] ?? null])),
-      })),
-      ...piece.unread.map(({ row, error }): AsideRow => ({
-        key: names.map((name) => row[plan.columns.findIndex(({ from }) => from === name)] ?? null),
-        stage: 'read',
-        code: error.code,
-        message: error.message,
-        row: Object.fromEntries(plan.columns.map(({ from }, i) => [from, row[i] ?? null])),
-      })),
-    ]
-  }
-
-  #asideStatements(chunk: StoredChunk, aside: readonly AsideRow[]): readonly Statement[] {
-    const { database, key, owner, emit, name } = this.#context
-    if (aside.length + Number(chunk.quarantined) === 0) return []
-    for (const one of aside) {
-      const error = { code: one.code, message: one.message, retryable: false }
-      if (one.stage === 'read') emit({ type: 'row.aside', table: name, chunk: String(chunk.no), key: one.key, error })
-    }
-    return [
-      replayedChunk(database, chunk.id),
-      ...aside.map(numbered()).flatMap((one) => quarantineStatement(database, key, owner, chunk, one)),
-    ]
+  /** Notes what was written and what is left of a chunk, where that is anything. @returns rows that this run has written of it */
+  #mended({ id }: StoredChunk, { mended, extra, open, newer }: Comparison): bigint {
+    const sum = mended + (this.#again.mended.get(id) ?? 0n)
+    if (sum > 0n) this.#again.mended.set(id, sum)
+    if (extra + open + newer > 0n) this.#rest.set(id, { extra, open, newer })
+    else this.#rest.delete(id)
+    return sum
   }
 
   /** Rows of the target that lie in no chunk. @returns how many stay */
@@ -351,17 +328,8 @@ class TableComparison {
     }
     if (!plan.sortsAlike) return await this.#findExtra(settler, deletes)
     if (ring !== null) return 0n
-    const cover = new Cover()
-    let nullKeys = false
-    for await (const chunk of ledger.each()) {
-      cover.add(chunk)
-      nullKeys ||= chunk.range.by === 'nullKey'
-    }
-    const ranges: Range[] = [...cover.gaps(hasWholeBounds(plan.source))]
-    const mayBeNull = plan.source.columns.some((one) => one.nullable && plan.source.key.includes(one.name))
-    if (mayBeNull && !nullKeys) ranges.push({ by: 'nullKey' })
     let extra = 0n
-    for (const range of ranges) {
+    for (const range of await rangesBeside(ledger, plan.source)) {
       const how = { deletes, extraOnly: true, progress: () => undefined }
       const found = await this.#patiently(null, (source) => this.#compare(range, source, settler, how))
       extra += found?.comparison.extra ?? 0n
@@ -393,7 +361,7 @@ class TableComparison {
   }
 
   /** @throws SluiceError ROWS_EXTRA where many rows would go; they are all counted by then, and none is removed */
-  async #deleteExtra(chunks: readonly StoredChunk[]): Promise<void> {
+  async #deleteExtra(): Promise<void> {
     const { operation } = this.#around
     const all = this.#extraRows()
     if (operation.deleteExtra !== true || all === 0n) return
@@ -405,8 +373,7 @@ class TableComparison {
     const settler = this.#settler(true)
     const target = this.#target
     if (target !== null) await this.#dropTarget(target)
-    const some = chunks.filter(({ no }) => (this.#rest.get(no)?.extra ?? 0n) > 0n)
-    await this.#lanes(some, (chunk, worker) => this.#chunk(chunk, worker, settler, true))
+    await this.#lanes(this.#withExtra(), (chunk, worker) => this.#chunk(chunk, worker, settler, true))
     if (!this.#isOver() && this.#beside > 0n) this.#beside = await this.#besideChunks(settler, true)
     settler.tellUnnamed(0)
   }
@@ -458,4 +425,17 @@ function openRows(open: bigint, newer: bigint): SluiceError {
         ? 'what the target wrote later stays; sluice diff --fix --overwrite-newer writes over it'
         : 'the same command compares once more; sluice diff names the rows that differ',
   })
+}
+
+/** Ranges of keys that no chunk covers. */
+async function rangesBeside(ledger: ChunkLedger, table: TableSpec): Promise<readonly Range[]> {
+  const cover = new Cover()
+  let nullKeys = false
+  for await (const chunk of ledger.each()) {
+    cover.add(chunk)
+    nullKeys ||= chunk.range.by === 'nullKey'
+  }
+  const mayBeNull = table.columns.some((one) => one.nullable && table.key.includes(one.name))
+  const gaps = cover.gaps(hasWholeBounds(table))
+  return mayBeNull && !nullKeys ? [...gaps, { by: 'nullKey' }] : gaps
 }

@@ -1,22 +1,24 @@
 /** A chunk that a copy has closed, or its table where that is only counted as a whole: what a comparison finds of it, and what is expected of it then. */
-import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import type { Expected } from '../ledger/surplus-changes.ts'
 import type { Difference } from './compare.ts'
 
 export class CopiedPart {
   /** Null for the table as a whole. */
-  readonly chunk: StoredChunk | null
+  readonly chunk: Expected
   /** Rows that the target was expected to have beyond those of the source; null where nobody has noted that. */
   readonly surplus: bigint | null
   /** All of its rows were compared. */
   isWhole = false
   /** Rows of it differ, and nobody can tell how many. */
   isUnclear = false
+  /** Differences of it that are not settled yet. */
+  open = 0
   #missing = 0n
   #extra = 0n
   #brought = 0n
   #removed = 0n
 
-  constructor(chunk: StoredChunk | null, surplus: bigint | null) {
+  constructor(chunk: Expected, surplus: bigint | null) {
     this.chunk = chunk
     this.surplus = surplus
   }

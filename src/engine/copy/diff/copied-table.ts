@@ -7,9 +7,8 @@ import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import type { Owner, TableKey } from '../ledger/owner.ts'
 import { RunLedger, type PlanRow } from '../ledger/runs.ts'
-import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-changes.ts'
-import { asideSurplus } from '../look/look.ts'
 import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import { essenceUnder } from '../plan/plan-hash.ts'
@@ -19,66 +18,118 @@ import { CopiedPart } from './copied-part.ts'
 
 /** Changes that are noted in one transaction. */
 const NOTED_AT_ONCE = 20
+/** Chunks that one statement names. */
+const IDS_AT_ONCE = 90
 
 export class CopiedTable {
-  /** Live chunks, those too that are not closed. */
-  readonly chunks: readonly StoredChunk[]
   /** The table as a whole, where no chunk can be counted in the target. */
   readonly whole: CopiedPart | null
-  readonly #parts: ReadonlyMap<number, CopiedPart>
+  readonly #chunks: ChunkLedger
   /** Which part differences belong to that are not settled yet, by their keys. */
   readonly #owners = new Map<string, CopiedPart>()
+  /** Of these parts something else is expected from now on. */
+  readonly #changed: CopiedPart[] = []
   readonly #ledger: Ledger
+  /** Rows that were set aside: they stand with their chunks. */
+  readonly #aside: bigint
+  #noted = 0
 
-  constructor(chunks: readonly StoredChunk[], whole: CopiedPart | null, ledger: Ledger) {
-    this.chunks = chunks
+  /** @param aside of a table that is counted as a whole */
+  constructor(whole: CopiedPart | null, aside: bigint, ledger: Ledger) {
     this.whole = whole
-    const closed = whole === null ? chunks.filter(({ status }) => status === 'completed') : []
-    this.#parts = new Map(closed.map((chunk) => [chunk.id, new CopiedPart(chunk, chunk.surplus)]))
+    this.#aside = aside
+    this.#chunks = new ChunkLedger(ledger.database, ledger.key, ledger.owner)
     this.#ledger = ledger
   }
 
+  /** Live chunks in the order in which they were written down, those too that are not closed. @param behind an id: only those of larger ones */
+  chunks(behind = 0): AsyncIterable<StoredChunk> {
+    return this.#chunks.each(`id > ${behind}`, this.#ledger.page)
+  }
+
+  /** As they are now; those that are gone are left out. */
+  async chunksOf(ids: readonly number[]): Promise<readonly StoredChunk[]> {
+    const chunks: StoredChunk[] = []
+    for (let at = 0; at < ids.length; at += IDS_AT_ONCE)
+      chunks.push(...(await this.#chunks.some(`id IN (${ids.slice(at, at + IDS_AT_ONCE).join(', ')})`)))
+    return chunks
+  }
+
   /** @returns null for a chunk that is not closed, and of a table that is counted as a whole */
-  partOf({ id }: StoredChunk): CopiedPart | null {
-    return this.#parts.get(id) ?? null
+  partOf(chunk: StoredChunk): CopiedPart | null {
+    return this.whole !== null || chunk.status !== 'completed' ? null : new CopiedPart(chunk, chunk.surplus)
   }
 
   /** To be called before a difference is settled. @param part null where it lies in no closed chunk */
   found({ key }: Difference, part: CopiedPart | null): void {
-    if (part !== null) this.#owners.set(JSON.stringify(key), part)
+    if (part === null) return
+    this.#owners.set(JSON.stringify(key), part)
+    part.open++
   }
 
-  /** Told of every difference that was looked at once more, and whether it was mended. */
+  /** Told of every difference that is counted, and whether it was mended. */
   settled({ key, kind }: Difference, isFixed: boolean): void {
-    const text = JSON.stringify(key)
-    this.#owners.get(text)?.count(kind, isFixed)
-    this.#owners.delete(text)
+    this.#owners.get(JSON.stringify(key))?.count(kind, isFixed)
   }
 
-  /** Notes what is expected of counts now. @returns how many parts that is another number of */
-  async note(): Promise<number> {
-    const { database, owner, key } = this.#ledger
-    const aside = asideSurplus(this.chunks)
-    const parts = this.whole === null ? [...this.#parts.values()] : [this.whole]
-    const changes = parts.flatMap((part): readonly (readonly [CopiedPart, bigint])[] => {
-      const expected = part.expected()
-      return expected === null ? [] : [[part, expected]]
-    })
-    if (changes.length > 0) await prepareSurplusChanges(database)
-    for (let at = 0; at < changes.length; at += NOTED_AT_ONCE) {
-      const statements = changes.slice(at, at + NOTED_AT_ONCE).flatMap(([{ chunk, surplus }, expected]) => {
-        // Rows that were set aside stand with their chunks.
-        const [from, to] =
-          chunk === null ? [surplus === null ? null : surplus - aside, expected - aside] : [surplus, expected]
-        return surplusStatements(database, owner.runId, key, chunk, from, to)
-      })
-      await database.batch(statements)
+  /** No more becomes of these differences, whether they were counted or had gone. */
+  done(differences: readonly Difference[]): void {
+    for (const { key } of differences) {
+      const text = JSON.stringify(key)
+      const part = this.#owners.get(text)
+      if (part === undefined) continue
+      this.#owners.delete(text)
+      part.open--
+      this.compared(part)
     }
-    return changes.length
+  }
+
+  /** To be called when all rows of a part were compared: it is kept for as long as anything may become of it, and no longer. */
+  compared(part: CopiedPart): void {
+    if (part !== this.whole && part.isWhole && part.open === 0 && part.expected() !== null) this.#changed.push(part)
+  }
+
+  /** Notes what is expected of chunks now of which all differences are settled. */
+  async noteSettled(): Promise<void> {
+    while (this.#changed.length > 0) await this.#note(this.#changed.splice(0, NOTED_AT_ONCE), 0n)
+  }
+
+  /** Notes what is expected of counts now. @returns how many parts that is another number of, those that were noted before among them */
+  async note(): Promise<number> {
+    await this.noteSettled()
+    const { whole } = this
+    if (whole !== null && whole.expected() !== null) await this.#note([whole], this.#aside)
+    return this.#noted
+  }
+
+  async #note(parts: readonly CopiedPart[], aside: bigint): Promise<void> {
+    const { database, owner, key } = this.#ledger
+    if (this.#noted === 0) await prepareSurplusChanges(database)
+    this.#noted += parts.length
+    const statements = parts.flatMap((part) => {
+      const expected = part.expected()
+      const { chunk, surplus } = part
+      if (expected === null) return []
+      return surplusStatements(
+        database,
+        owner.runId,
+        key,
+        chunk,
+        surplus === null ? null : surplus - aside,
+        expected - aside,
+      )
+    })
+    await database.batch(statements)
   }
 }
 
-type Ledger = { readonly database: LedgerDatabase; readonly owner: Owner; readonly key: TableKey }
+type Ledger = {
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly key: TableKey
+  /** Chunks that are read at once; as many as is good unless given. */
+  readonly page?: number
+}
 
 /**
  * @param sourceIdentity `CopyStore.identity` of the source
@@ -96,14 +147,14 @@ export async function copiedTable(
   const runs = new RunLedger(database, owner)
   const stored = await runs.plan(key)
   if (stored === null || !isSameRows(stored, sourceIdentity, plan, wishes)) return null
-  const chunks = await new ChunkLedger(database, key, owner).all()
-  if (!chunks.some(({ status }) => status === 'completed')) return null
+  const chunks = new ChunkLedger(database, key, owner)
+  if (!(await chunks.has(CLOSED))) return null
   const ledger = { database, owner, key }
-  if (isRanged(plan)) return new CopiedTable(chunks, null, ledger)
+  if (isRanged(plan)) return new CopiedTable(null, 0n, ledger)
   // Until all of it is copied, the table cannot be counted.
-  if (chunks.some(({ status }) => status !== 'completed')) return null
-  const known = await runs.planSurplus(key)
-  return new CopiedTable(chunks, new CopiedPart(null, known === null ? null : known + asideSurplus(chunks)), ledger)
+  if (await chunks.has(`NOT ${CLOSED}`)) return null
+  const [known, aside] = [await runs.planSurplus(key), await chunks.asideSurplus()]
+  return new CopiedTable(new CopiedPart(null, known === null ? null : known + aside), aside, ledger)
 }
 
 /** Whether a copy and a comparison mean the same rows of one table, found by the same keys on both sides; which of their columns is another matter. */

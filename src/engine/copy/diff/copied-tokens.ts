@@ -6,37 +6,55 @@ import type { CopiedTable } from './copied-table.ts'
 
 export type TokenPiece = { readonly range: TokenRange; readonly part: CopiedPart | null }
 
+type Closed = { readonly tokens: TokenRange; readonly id: number }
+
 export class CopiedTokens {
   readonly table: CopiedTable
-  /** Closed chunks, ascending. */
-  readonly #chunks: readonly { readonly tokens: TokenRange; readonly part: CopiedPart }[]
-  /** Tokens of a part that were not compared yet. */
+  readonly #ring: RingPlan
+  /** Closed chunks, ascending; what else the ledger says of them is asked for when they are compared. */
+  readonly #chunks: readonly Closed[]
+  /** Parts that are being compared, by the ids of their chunks. */
+  readonly #begun = new Map<number, CopiedPart>()
+  /** Tokens of those that were not compared yet. */
   readonly #left = new Map<CopiedPart, bigint>()
 
-  constructor(table: CopiedTable, ring: RingPlan) {
+  private constructor(table: CopiedTable, ring: RingPlan, chunks: readonly Closed[]) {
     this.table = table
-    this.#chunks = table.chunks
-      .flatMap((chunk) => {
-        const [tokens, part] = [chunkTokens(chunk, ring), table.partOf(chunk)]
-        return tokens === null || part === null ? [] : [{ tokens, part }]
-      })
-      .toSorted((a, b) => (a.tokens.low < b.tokens.low ? -1 : 1))
-    for (const { tokens, part } of this.#chunks) this.#left.set(part, tokenCount(tokens))
+    this.#ring = ring
+    this.#chunks = chunks
     // Whether all of its rows were compared is known once those that only the target has were looked for.
     if (table.whole !== null) this.#left.set(table.whole, tokenCount(ring.ring))
   }
 
+  static async of(table: CopiedTable, ring: RingPlan): Promise<CopiedTokens> {
+    const chunks: Closed[] = []
+    if (table.whole !== null) return new CopiedTokens(table, ring, chunks)
+    for await (const chunk of table.chunks()) {
+      const tokens = chunkTokens(chunk, ring)
+      if (tokens !== null && chunk.status === 'completed') chunks.push({ tokens, id: chunk.id })
+    }
+    return new CopiedTokens(
+      table,
+      ring,
+      chunks.toSorted((a, b) => (a.tokens.low < b.tokens.low ? -1 : 1)),
+    )
+  }
+
   /** A range, cut where chunks begin and end. */
-  pieces(tokens: TokenRange): readonly TokenPiece[] {
+  async pieces(tokens: TokenRange): Promise<readonly TokenPiece[]> {
     const { whole } = this.table
     if (whole !== null) return [{ range: tokens, part: whole }]
-    const own = this.#chunks.filter(({ tokens: { low, high } }) => low <= tokens.high && high >= tokens.low)
+    const own = this.#within(tokens)
+    await this.#begin(own)
     const { between } = cutTokens(
       tokens,
       own.map((one) => one.tokens),
     )
     return [
-      ...own.flatMap(({ tokens: one, part }) => cutTokens(tokens, [one]).within.map((range) => ({ range, part }))),
+      ...own.flatMap(({ tokens: one, id }) => {
+        const part = this.#begun.get(id) ?? null
+        return cutTokens(tokens, [one]).within.map((range) => ({ range, part }))
+      }),
       ...between.map((range) => ({ range, part: null })),
     ]
   }
@@ -45,12 +63,45 @@ export class CopiedTokens {
     if (part === null) return
     const left = (this.#left.get(part) ?? 0n) - tokenCount(tokens)
     this.#left.set(part, left)
-    if (part !== this.table.whole) part.isWhole = left === 0n
+    if (part === this.table.whole || left !== 0n) return
+    part.isWhole = true
+    this.#left.delete(part)
+    if (part.chunk !== null) this.#begun.delete(part.chunk.id)
+    this.table.compared(part)
   }
 
   /** Rows that only the target has were looked for, wherever they lie. */
   lookedForExtra(): void {
     const { whole } = this.table
     if (whole !== null) whole.isWhole = this.#left.get(whole) === 0n
+  }
+
+  /** No two chunks have a token in common. */
+  #within({ low, high }: TokenRange): readonly Closed[] {
+    let [from, to] = [0, this.#chunks.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if ((this.#chunks[middle]?.tokens.high ?? high) < low) from = middle + 1
+      else to = middle
+    }
+    const own: Closed[] = []
+    for (let at = from; at < this.#chunks.length; at++) {
+      const chunk = this.#chunks[at]
+      if (chunk === undefined || chunk.tokens.low > high) break
+      own.push(chunk)
+    }
+    return own
+  }
+
+  async #begin(own: readonly Closed[]): Promise<void> {
+    const missing = own.filter(({ id }) => !this.#begun.has(id)).map(({ id }) => id)
+    if (missing.length === 0) return
+    for (const chunk of await this.table.chunksOf(missing)) {
+      const [tokens, part] = [chunkTokens(chunk, this.#ring), this.table.partOf(chunk)]
+      // Another lane may have begun it meanwhile.
+      if (tokens === null || part === null || this.#begun.has(chunk.id)) continue
+      this.#begun.set(chunk.id, part)
+      this.#left.set(part, tokenCount(tokens))
+    }
   }
 }

@@ -78,7 +78,12 @@ export async function diffPlain(
       outcome.rows += equal
       outcome.targetRows += equal
     }
-    for (const one of pieces) if (one.part !== null && one.part !== copied?.whole) one.part.isWhole = true
+    for (const { part: one } of pieces) {
+      if (one === null || one === copied?.whole) continue
+      one.isWhole = true
+      copied?.compared(one)
+    }
+    await copied?.noteSettled()
   }
   for await (const segment of segments(sides, copied)) {
     if (run.interrupt.stop.aborted) break
@@ -89,6 +94,7 @@ export async function diffPlain(
   const settled = noneSettled()
   const before = operation.fix ? (left: number): void => progress.step('mending', left + more) : undefined
   await settler.settle(suspects, settled, before)
+  copied?.done(suspects)
   if (settled.gone > 0 && !operation.fix) progress.step('looking again', suspects.length - settled.gone + more)
   outcome.missing += BigInt(settled.missing)
   outcome.different += BigInt(settled.different)

@@ -8,7 +8,7 @@ import type { Run } from '../../run-context.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import type { Difference } from './compare.ts'
 import type { CopiedPart } from './copied-part.ts'
-import type { CopiedTokens } from './copied-tokens.ts'
+import type { CopiedTokens, TokenPiece } from './copied-tokens.ts'
 import { addOutcome, NO_OUTCOME, type Outcome } from './outcome.ts'
 import type { DiffProgress } from './progress.ts'
 import { noneSettled, type Settled, type Settler } from './settle.ts'
@@ -77,6 +77,11 @@ async function diffRange(
   const begun = run.clock.ticks()
   const settled = noneSettled()
   const waiting: Difference[] = []
+  const settle = async (): Promise<void> => {
+    const some = waiting.splice(0)
+    await settler.settle(some, settled)
+    copied?.table.done(some)
+  }
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   let error: SluiceError | undefined
   const hooksOf = (part: CopiedPart | null): TokenHooks => ({
@@ -84,7 +89,7 @@ async function diffRange(
       progress.found()
       copied?.table.found(difference, part)
       waiting.push(difference)
-      if (waiting.length >= TOGETHER) await settler.settle(waiting.splice(0), settled)
+      if (waiting.length >= TOGETHER) await settle()
     },
     unread: (row, why) => {
       if (part !== null) part.isUnclear = true
@@ -92,14 +97,16 @@ async function diffRange(
     },
     compared: (rows) => progress.compared(BigInt(rows)),
   })
-  const pieces = copied?.pieces(tokens) ?? [{ range: tokens, part: null }]
+  let pieces: readonly TokenPiece[] = []
   try {
+    pieces = (await copied?.pieces(tokens)) ?? [{ range: tokens, part: null }]
     await record?.begun(tokens)
     for (const { range, part } of pieces) {
       addTally(tally, await compareTokens(sides, range, hooksOf(part)))
       copied?.compared(range, part)
     }
-    await settler.settle(waiting.splice(0), settled)
+    await settle()
+    await copied?.table.noteSettled()
   } catch (thrown) {
     error = asSluiceError(thrown)
     if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
@@ -120,13 +127,18 @@ async function extras({ sides, ring, settler, progress, copied, run }: RingTable
   }
   const settled = noneSettled()
   const waiting: Difference[] = []
+  const settle = async (): Promise<void> => {
+    const some = waiting.splice(0)
+    await settler.settle(some, settled)
+    copied?.table.done(some)
+  }
   await findExtra(sides, EVERY_KEY, async (difference) => {
     progress.found()
     copied?.table.found(difference, copied.table.whole)
     waiting.push(difference)
-    if (waiting.length >= TOGETHER) await settler.settle(waiting.splice(0), settled)
+    if (waiting.length >= TOGETHER) await settle()
   })
-  await settler.settle(waiting, settled)
+  await settle()
   copied?.lookedForExtra()
   outcome.targetRows += BigInt(settled.extra)
   addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))

@@ -49,38 +49,34 @@ export class ChunkLedger {
     this.#now = this.#dialect.now
   }
 
-  /** All live chunks, in the order in which they were cut. */
-  async all(): Promise<readonly StoredChunk[]> {
+  /**
+   * Live chunks, a page at a time, in the order in which they were written down: a ledger may have more of them than memory. Each is given once, as it
+   * is when its page is read, also where others work on them meanwhile.
+   * @param such only those; a condition on columns of the ledger
+   * @param size chunks that are read at once
+   */
+  async *pages(such: string | null = null, size = PAGE): AsyncGenerator<readonly StoredChunk[]> {
+    for (let last = 0; ;) {
+      const chunks = await this.page(last, such, size)
+      if (chunks.length > 0) yield chunks
+      if (chunks.length < size) return
+      last = chunks.at(-1)?.id ?? last
+    }
+  }
+
+  /** The first of them behind an id. @returns fewer than `size` where no more follow */
+  async page(behind: number, such: string | null = null, size = PAGE): Promise<readonly StoredChunk[]> {
+    const also = such === null ? '' : ` AND ${such}`
     const rows = await this.#database.all(
-      `SELECT ${chunkColumns(this.#text)}
-       FROM migration_checkpoints WHERE ${OF_TABLE} ORDER BY chunk_no, id`,
+      `SELECT ${chunkColumns(this.#text)} FROM migration_checkpoints WHERE ${OF_TABLE} AND id > ${behind}${also} ORDER BY id LIMIT ${size}`,
       this.#identity,
     )
     return rows.map(chunkOf)
   }
 
-  /**
-   * Live chunks, a page at a time, in the order in which they were written down: a ledger may have more of them than memory. Each is given once, as it
-   * is when its page is read, also where others work on them meanwhile.
-   * @param such only those; a condition on columns of the ledger
-   */
-  async *pages(such: string | null = null): AsyncGenerator<readonly StoredChunk[]> {
-    const also = such === null ? '' : ` AND ${such}`
-    for (let last = 0; ;) {
-      const rows = await this.#database.all(
-        `SELECT ${chunkColumns(this.#text)} FROM migration_checkpoints WHERE ${OF_TABLE} AND id > ${last}${also} ORDER BY id LIMIT ${PAGE}`,
-        this.#identity,
-      )
-      const chunks = rows.map(chunkOf)
-      if (chunks.length > 0) yield chunks
-      if (chunks.length < PAGE) return
-      last = chunks.at(-1)?.id ?? last
-    }
-  }
-
   /** The same, one by one. */
-  async *each(such: string | null = null): AsyncGenerator<StoredChunk> {
-    for await (const page of this.pages(such)) yield* page
+  async *each(such: string | null = null, size = PAGE): AsyncGenerator<StoredChunk> {
+    for await (const chunks of this.pages(such, size)) yield* chunks
   }
 
   /** The same as a list, where one needs them at once. */

@@ -40,11 +40,6 @@ export function surplusOf({ plan }: TableContext, { surplus, read, written }: St
   return plan.onExisting === 'refuse' || plan.onExisting === 'replace-range' ? written - read : null
 }
 
-/** What a table that is counted as a whole has beyond the source, or short of it, because of rows that its chunks have set aside. */
-export function asideSurplus(chunks: readonly StoredChunk[]): bigint {
-  return chunks.reduce((sum, { surplus, read, written, skipped }) => sum + (surplus ?? written + skipped - read), 0n)
-}
-
 /** What a look came to: sums, and whatever is not as it has to be. */
 export type LookResult = {
   /** Of which no run has noted the surplus. */

@@ -1,8 +1,12 @@
-/** What a million chunks cover, told one after the other: neighbours become one, so that little is remembered of them. See `coverOf`. */
-import type { Bound } from '../../../model/copy/range.ts'
+/**
+ * Which parts of a table are chunks already, and which are not. A million chunks are told one after the other: neighbours become one, so that little is
+ * remembered of them. Bounds are compared as bytes only: neighbours have equal ones.
+ */
+import type { Bound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
-import { boundText as text, compareBounds, wholeBound as number, type KeyRange } from './cover.ts'
+
+export type KeyRange = Range & { readonly by: 'key' }
 
 /** Chunks that follow one another, as one range. */
 export type Stretch = { after: Bound | null; through: Bound | null; ids: number[] }
@@ -62,6 +66,13 @@ export class Cover {
   }
 }
 
+/** Whether a chunk of keys begins where another one ends. */
+export function follows({ range: before }: StoredChunk, { range }: StoredChunk): boolean {
+  return (
+    before.by === 'key' && range.by === 'key' && before.through !== null && text(before.through) === text(range.after)
+  )
+}
+
 function gapBehind(stretches: readonly Stretch[]): readonly KeyRange[] {
   const [only] = stretches
   if (stretches.length === 1 && only?.after === null)
@@ -91,4 +102,21 @@ function gapsOfNumbers(stretches: readonly Stretch[]): readonly KeyRange[] {
   }
   if (at !== null) gaps.push({ by: 'key', after: at, through: null })
   return gaps
+}
+
+/** Of a key that is one whole number. */
+function number(bound: Bound | null): bigint | null {
+  return bound === null ? null : BigInt(bound[0] ?? 0)
+}
+
+/** An open beginning comes first. */
+function compareBounds(a: bigint | null, b: bigint | null): number {
+  if (a === b) return 0
+  if (a === null) return -1
+  if (b === null) return 1
+  return a < b ? -1 : 1
+}
+
+function text(bound: Bound | null): string {
+  return bound === null ? '' : JSON.stringify(bound)
 }

@@ -176,7 +176,7 @@ async function diffTable(
   )
   try {
     const { workers } = operation
-    const tokens = copied === null ? null : new CopiedTokens(copied, ring)
+    const tokens = copied === null ? null : await CopiedTokens.of(copied, ring)
     const found = await diffRing({ sides, ring, ranges, workers, settler, progress, record, copied: tokens, run })
     await copied?.note()
     settler.tellUnnamed(0)

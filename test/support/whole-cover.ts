@@ -1,11 +1,11 @@
-/** Which parts of a table are chunks already, and which are not. Bounds are compared as bytes only: neighbours have equal ones. */
-import type { Bound, Range } from '../../../model/copy/range.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import type { StoredChunk } from '../ledger/stored-chunk.ts'
+/** What chunks cover, from all of them at once: what `Cover` and the segments of a comparison, which are told of one after the other, are held to. */
+import type { Bound, Range } from '../../src/model/copy/range.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
 
-export type KeyRange = Range & { readonly by: 'key' }
+type KeyRange = Range & { readonly by: 'key' }
 
-export type Cover = {
+type WholeCover = {
   /** Chunks of keys from the smallest to the largest. */
   readonly chain: readonly StoredChunk[]
   /** Ranges that no chunk covers. */
@@ -16,42 +16,24 @@ export type Cover = {
  * @param integers the key is one whole number, so that gaps between chunks can be told; elsewhere only what lies behind the last chunk can
  * @throws SluiceError LEDGER_DAMAGED where somebody took chunks out of the middle and nobody can tell which
  */
-export function coverOf(chunks: readonly StoredChunk[], integers: boolean): Cover {
+export function coverOf(chunks: readonly StoredChunk[], integers: boolean): WholeCover {
   const keyed = chunks.filter(({ range }) => range.by === 'key')
   if (keyed.length === 0) return { chain: [], gaps: [{ by: 'key', after: null, through: null }] }
   return integers ? byNumber(keyed) : byLinks(keyed)
 }
 
-/** Neighbours that are to be cut again, as one range each. */
-export function joined(
-  chain: readonly StoredChunk[],
-  open: (chunk: StoredChunk) => boolean,
-): readonly (readonly StoredChunk[])[] {
+/** Chunks that follow one another. */
+export function neighbours(chain: readonly StoredChunk[]): readonly (readonly StoredChunk[])[] {
   const groups: StoredChunk[][] = []
-  let group: StoredChunk[] = []
   for (const chunk of chain) {
-    const last = group.at(-1)
-    if (!open(chunk)) {
-      if (group.length > 0) groups.push(group)
-      group = []
-    } else if (last !== undefined && boundText(endOf(last)) !== boundText(startOf(chunk))) {
-      groups.push(group)
-      group = [chunk]
-    } else group.push(chunk)
+    const last = groups.at(-1)?.at(-1)
+    if (last !== undefined && boundText(endOf(last)) === boundText(startOf(chunk))) groups.at(-1)?.push(chunk)
+    else groups.push([chunk])
   }
-  if (group.length > 0) groups.push(group)
   return groups
 }
 
-/** From the beginning of the first chunk to the end of the last. */
-export function spanOf(group: readonly StoredChunk[]): KeyRange {
-  const [first] = group
-  const last = group.at(-1)
-  if (first === undefined || last === undefined) throw new Error('a group of chunks is empty')
-  return { by: 'key', after: startOf(first), through: endOf(last) }
-}
-
-function byLinks(chunks: readonly StoredChunk[]): Cover {
+function byLinks(chunks: readonly StoredChunk[]): WholeCover {
   const byStart = new Map(chunks.map((chunk) => [boundText(startOf(chunk)), chunk]))
   const chain: StoredChunk[] = []
   let at: Bound | null = null
@@ -74,7 +56,7 @@ function byLinks(chunks: readonly StoredChunk[]): Cover {
   )
 }
 
-function byNumber(chunks: readonly StoredChunk[]): Cover {
+function byNumber(chunks: readonly StoredChunk[]): WholeCover {
   const chain = chunks.toSorted((a, b) => compareBounds(wholeBound(startOf(a)), wholeBound(startOf(b))))
   const gaps: KeyRange[] = []
   let at: Bound | null = null
@@ -98,18 +80,18 @@ function endOf({ range }: StoredChunk): Bound | null {
 }
 
 /** Of a key that is one whole number. */
-export function wholeBound(bound: Bound | null): bigint | null {
+function wholeBound(bound: Bound | null): bigint | null {
   return bound === null ? null : BigInt(bound[0] ?? 0)
 }
 
 /** An open beginning comes first. */
-export function compareBounds(a: bigint | null, b: bigint | null): number {
+function compareBounds(a: bigint | null, b: bigint | null): number {
   if (a === b) return 0
   if (a === null) return -1
   if (b === null) return 1
   return a < b ? -1 : 1
 }
 
-export function boundText(bound: Bound | null): string {
+function boundText(bound: Bound | null): string {
   return bound === null ? '' : JSON.stringify(bound)
 }

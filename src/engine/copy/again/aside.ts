@@ -1,0 +1,44 @@
+/** Rows of a chunk that a comparison could not bring: they wait in the quarantine in the place of those that waited there before. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { Statement } from '../../../stores/copy-port.ts'
+import type { TableContext } from '../context.ts'
+import { numbered, quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
+import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import type { Comparison } from './compare-chunk.ts'
+
+export function asideRows(plan: TablePlan, { piece, refused }: Comparison): readonly AsideRow[] {
+  const names = plan.source.key
+  return [
+    ...refused.map(({ key, error }): AsideRow => ({
+      key,
+      stage: 'write',
+      code: error.code,
+      message: error.message,
+      row: Object.fromEntries(names.map((name, i) => [name, key[i] ?? null])),
+    })),
+    ...piece.unread.map(({ row, error }): AsideRow => ({
+      key: names.map((name) => row[plan.columns.findIndex(({ from }) => from === name)] ?? null),
+      stage: 'read',
+      code: error.code,
+      message: error.message,
+      row: Object.fromEntries(plan.columns.map(({ from }, i) => [from, row[i] ?? null])),
+    })),
+  ]
+}
+
+/** For the transaction that closes the chunk. Those that nobody has told of are told. */
+export function asideStatements(
+  { database, key, owner, emit, name }: TableContext,
+  chunk: StoredChunk,
+  aside: readonly AsideRow[],
+): readonly Statement[] {
+  if (aside.length + Number(chunk.quarantined) === 0) return []
+  for (const one of aside) {
+    const error = { code: one.code, message: one.message, retryable: false }
+    if (one.stage === 'read') emit({ type: 'row.aside', table: name, chunk: String(chunk.no), key: one.key, error })
+  }
+  return [
+    replayedChunk(database, chunk.id),
+    ...aside.map(numbered()).flatMap((one) => quarantineStatement(database, key, owner, chunk, one)),
+  ]
+}
