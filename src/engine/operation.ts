@@ -1,7 +1,7 @@
 /** What is beside an operation: what people ask of it while it runs, and what it needs. What can be started is in operations/list.ts. */
 import type { Interrupt } from '../shared/abort.ts'
 import type { Clock } from '../shared/clock.ts'
-import type { Emit, EventBody } from '../model/event.ts'
+import type { Emit, EventBody, EventType } from '../model/event.ts'
 
 export type { AsOf } from './as-of.ts'
 export type { RowFormat } from './row-format.ts'
@@ -40,8 +40,8 @@ export type RunControl = {
 }
 
 /** What an operation needs besides its own data. */
-export type OperationContext = {
-  readonly emit: Emit
+export type OperationContext<E extends EventType = EventType> = {
+  readonly emit: Emit<E>
   readonly interrupt: Interrupt
   readonly clock: Clock
   /** Version of this tool, for commitInfo, audit and run.started. */

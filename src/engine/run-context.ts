@@ -1,6 +1,6 @@
 /** What an operation is given while it runs, and what it says when it ends. */
 import type { LeftBehind } from '../model/copy/left-behind.ts'
-import type { Dec } from '../model/event.ts'
+import type { Dec, EventType } from '../model/event.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
 import type { OperationContext } from './operation.ts'
@@ -25,4 +25,7 @@ export type Ending = {
 }
 
 /** @property owner holds what this run holds, in every database: the same run on another machine is another owner */
-export type Run = OperationContext & { readonly runId: string; readonly owner: Owner }
+export type Run<E extends EventType = never> = OperationContext<E> & { readonly runId: string; readonly owner: Owner }
+
+/** The run of an operation: it says what is declared. */
+export type RunOf<D extends { readonly events: readonly EventType[] }> = Run<D['events'][number]>

@@ -4,7 +4,7 @@ import type { Clock } from '../shared/clock.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
 import { newOwner } from '../shared/owner.ts'
-import type { Dec, Event, EventBody, RunStatus } from '../model/event.ts'
+import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/event.ts'
 import type { RunControl, RunFinished } from './operation.ts'
 import type { Ending, Run } from './run-context.ts'
 import { newRunId } from './run-id.ts'
@@ -33,7 +33,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   const emit = (body: EventBody): void => {
     onEvent({ v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...body })
   }
-  const run: Run = { ...options, emit, runId, owner: newOwner(options.host) }
+  const run: Run<EventType> = { ...options, emit, runId, owner: newOwner(options.host) }
   const finish = (ending: Partial<Ending>, error: SluiceError | null): RunFinished => {
     const { status, exitCode } = verdict(ending, error, options.interrupt)
     const resume = status === 'stopped' ? options.commandLine : ending.next
@@ -93,9 +93,9 @@ async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?
 }
 
 /** Each operation loads what it needs when it runs. @throws whatever the operation throws */
-async function perform(operation: Operation, run: Run): Promise<Ending> {
+async function perform(operation: Operation, run: Run<EventType>): Promise<Ending> {
   const { load } = OPERATIONS[operation.kind] as {
-    load: () => Promise<(operation: Operation, run: Run) => Promise<Ending>>
+    load: () => Promise<(operation: Operation, run: Run<EventType>) => Promise<Ending>>
   }
   return (await load())(operation, run)
 }

@@ -343,4 +343,7 @@ export type EventType = EventBody['type']
 /** An event as it is printed: numbered without gaps, stamped in UTC. */
 export type Event = { v: 1; seq: number; ts: string; runId: Dec | null } & EventBody
 
-export type Emit = (event: EventBody) => void
+type Bodies = { readonly [T in EventType]: Extract<EventBody, { type: T }> }
+
+/** Says events of these types: who may say more may be asked by who says less. */
+export type Emit<in E extends EventType = EventType> = (event: Bodies[E]) => void

@@ -30,7 +30,7 @@ import type { Option } from '../../src/engine/operations/option.ts'
 import type { Word } from '../../src/engine/operations/words.ts'
 import { OPERATIONS, type Operation, type OperationKind } from '../../src/engine/operations/list.ts'
 import { EVENT_TYPES } from '../cli/event-schema.ts'
-import { ROOT } from './source-files.ts'
+import { readSources, ROOT, targetOf, type SourceFile } from './source-files.ts'
 
 const OWN = new Set(OWN_COMMANDS.map(({ name }) => name))
 
@@ -162,6 +162,28 @@ describe('the words of a command', () => {
   })
 })
 
+const SOURCES = new Map(readSources().map((source) => [source.name, source] as const))
+
+/** The file that the list loads for an operation. */
+function performerOf(kind: OperationKind): string {
+  const code = SOURCES.get('engine/operations/list.ts')?.code ?? ''
+  const [, file = ''] = new RegExp(`\\n  '?${kind}'?: operation\\([^']+'\\./([^']+)'`).exec(code) ?? []
+  return `engine/operations/${file}`
+}
+
+/** Sources that a file imports, and what they import; not the list, which imports everything. */
+function reachedFrom(file: string): readonly SourceFile[] {
+  const reached = new Map<string, SourceFile>()
+  const left = [file]
+  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+    const source = SOURCES.get(name)
+    if (source === undefined || reached.has(name) || /(?:list|declaration)\.ts$/.test(name)) continue
+    reached.set(name, source)
+    left.push(...source.imports.flatMap(({ specifier }) => targetOf(source.name, specifier) ?? []))
+  }
+  return [...reached.values()]
+}
+
 describe('a declaration', () => {
   test.each(KINDS)('of %s is whole', (kind) => {
     const { stores, events, destroys = [], shape, doing, plans } = declarationOf(kind)
@@ -177,6 +199,13 @@ describe('a declaration', () => {
       expect(plans).toBeUndefined()
     }
     if (shape === 'long') expect(doing, 'the head line of the UI has no word for it').toBeDefined()
+  })
+
+  // That nothing else is said, the compiler knows: a run is given no words but the declared ones.
+  test.each(KINDS)('of %s names no event that nobody says', (kind) => {
+    const reached = reachedFrom(performerOf(kind))
+    const said = (type: string): boolean => reached.some(({ code }) => code.includes(`type: '${type}'`))
+    expect(declarationOf(kind).events.filter((type) => !said(type))).toEqual([])
   })
 
   test('that asks for a name has somebody who asks', () => {

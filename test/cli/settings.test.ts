@@ -12,6 +12,7 @@ import { tellAt } from '../../src/cli/block.ts'
 import { CopySummary } from '../../src/engine/copy/script/summary.ts'
 import type { CopyOperation } from '../../src/engine/operation.ts'
 import { presetBySize, SCRIPT_PRESETS } from '../../src/model/copy/script-presets.ts'
+import type { CopyEvent } from '../../src/engine/copy/copy-run.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { asSluiceError, type SluiceError } from '../../src/shared/errors.ts'
 import { redactValue } from '../../src/shared/redact.ts'
@@ -165,7 +166,7 @@ describe('copy --settings', () => {
 })
 
 const at = (body: EventBody, seq = 1): Event => ({ v: 1, seq, ts: '2026-11-20T12:04:16.204Z', runId: '1', ...body })
-const STARTED: EventBody = {
+const STARTED: CopyEvent = {
   type: 'copy.started',
   table: 'ks.orders',
   to: 'ks.orders',
@@ -177,7 +178,7 @@ const STARTED: EventBody = {
   chunks: '1',
   done: { chunks: '0', rows: '0' },
 }
-const ASIDE: EventBody = {
+const ASIDE: CopyEvent = {
   type: 'row.aside',
   table: 'ks.orders',
   chunk: '3',
@@ -198,14 +199,14 @@ describe('migrator.log', () => {
         attempt: 2,
         waitMs: 400,
         error: { code: 'CONNECTION_LOST', message: 'no host answers', retryable: true },
-      } satisfies EventBody,
+      } satisfies CopyEvent,
       {
         type: 'rows.fallback',
         table: 'ks.orders',
         level: 'ONE',
         rows: '1',
         keys: [['8', 'us', 'x']],
-      } satisfies EventBody,
+      } satisfies CopyEvent,
       {
         type: 'chunk.done',
         table: 'ks.orders',
@@ -216,7 +217,7 @@ describe('migrator.log', () => {
         ms: 2000,
         written: '5000',
         bytes: '100000',
-      } satisfies EventBody,
+      } satisfies CopyEvent,
     ]
       .map((body) => lines.event(at(body)))
       .join('')
@@ -260,7 +261,7 @@ describe('migrator.log', () => {
 describe('the closing summary', () => {
   it('has tables with problems first, with their counts, times and errors', () => {
     const summary = new CopySummary()
-    const done = (table: string, written: string, quarantined: string): EventBody => ({
+    const done = (table: string, written: string, quarantined: string): CopyEvent => ({
       type: 'chunk.done',
       table,
       chunk: '1',
@@ -272,7 +273,7 @@ describe('the closing summary', () => {
       quarantined,
     })
     const lost = { code: 'CONNECTION_LOST', message: 'gone', retryable: true } as const
-    const events: EventBody[] = [
+    const events: CopyEvent[] = [
       { ...STARTED, table: 'ks.a' },
       { ...STARTED, table: 'ks.b' },
       { ...STARTED, table: 'ks.weak' },

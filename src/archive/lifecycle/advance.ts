@@ -11,7 +11,7 @@ import type { NativePartition } from '../../stores/archive-port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import type { ArchiveContext, Work } from './context.ts'
+import type { Advancing, ArchiveContext, Work } from './context.ts'
 import { exportPartition } from './export.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
 import { publishFiles } from './publish.ts'
@@ -43,7 +43,7 @@ const PAUSES_MS = [500, 1000, 2000, 4000]
 
 /** @returns the state that it has come to. @throws SluiceError; the ledger has it too then */
 export async function advance(
-  context: ArchiveContext,
+  context: ArchiveContext<Advancing>,
   first: Held,
   wish: Wish,
   { reload, native }: Surroundings,
@@ -219,7 +219,7 @@ async function note({ ledger }: ArchiveContext, { partition, held }: Work, error
   }
 }
 
-function tell({ emit, name }: ArchiveContext, partition: ArchivedPartition, ms: number): void {
+function tell({ emit, name }: ArchiveContext<Advancing>, partition: ArchivedPartition, ms: number): void {
   const { label, state, digest, files, sourceBytes, version, dropAfterMs, exportMs } = partition
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
   emit({

@@ -4,7 +4,7 @@ import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
 import type { Digest } from '../../model/copy/rows.ts'
-import { dec, type Emit } from '../../model/event.ts'
+import { dec, type Emit, type EventType } from '../../model/event.ts'
 import type { ArchiveStep } from '../../model/archive-events.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { LogWriter } from '../../model/log-writer.ts'
@@ -16,7 +16,12 @@ import type { HeadLedger } from '../ledger/head-ledger.ts'
 import type { Held, PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 
-export type ArchiveContext = {
+/** What looking at an archive may tell. */
+export type Looking = 'archive.progress' | 'log'
+/** What may be told by what changes it, too. */
+export type Advancing = Looking | 'archive.state'
+
+export type ArchiveContext<E extends EventType = Looking> = {
   /** For messages and events. */
   readonly name: string
   readonly table: TableSpec
@@ -33,7 +38,7 @@ export type ArchiveContext = {
   /** Private folder of this run, for files on their way to or from a bucket. */
   readonly spool: string
   readonly fileBytes: number
-  readonly emit: Emit
+  readonly emit: Emit<E>
   readonly clock: Clock
   readonly interrupt: Interrupt
   readonly tool: string

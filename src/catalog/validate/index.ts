@@ -44,7 +44,7 @@ export type ValidationOptions = {
   /** From 0 up to 1, to choose versions and checkpoints. */
   readonly random: () => number
   readonly interrupt: Interrupt
-  readonly emit: Emit
+  readonly emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>
   /** The table's name in events. */
   readonly table: string
 }

@@ -21,7 +21,7 @@ type Sides = readonly [string, string]
 export class Report {
   readonly #scratch: SqlDatabase
   readonly #table: string
-  readonly #emit: Emit
+  readonly #emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>
   readonly witnesses = new Set<string>()
   readonly notes: string[] = []
   checks = 0
@@ -30,7 +30,7 @@ export class Report {
   #seen = 0
   #noted = false
 
-  constructor(scratch: SqlDatabase, table: string, emit: Emit) {
+  constructor(scratch: SqlDatabase, table: string, emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>) {
     this.#scratch = scratch
     this.#table = table
     this.#emit = emit

@@ -1,6 +1,6 @@
 /** Partitions one after the other, each as far as it may go. What hinders one hinders no other. */
 import { advance, type Wish } from '../../archive/lifecycle/advance.ts'
-import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
+import type { Advancing, ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Held } from '../../archive/ledger/partition-ledger.ts'
 import { readPartition, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import type { ArchiveState } from '../../model/archiving/state.ts'
@@ -24,7 +24,7 @@ export type Work = (held: Held, reload: () => Promise<ArchivedPartition>) => Pro
 
 /** Archives partitions. @returns one outcome each, up to the one where it was stopped */
 export async function advanceAll(
-  context: ArchiveContext,
+  context: ArchiveContext<Advancing>,
   database: LedgerDatabase,
   labels: readonly string[],
   wish: (label: string) => Wish,
@@ -39,7 +39,7 @@ export async function advanceAll(
 
 /** Holds each partition in turn while something is done with it. */
 export async function eachPartition(
-  context: ArchiveContext,
+  context: ArchiveContext<Advancing>,
   database: LedgerDatabase,
   labels: readonly string[],
   run: Run,

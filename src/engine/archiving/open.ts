@@ -1,7 +1,8 @@
 /** Everything that works on the archive of one table is opened here, and handed on. */
+import type { EventType } from '../../model/event.ts'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
+import type { ArchiveContext, Looking } from '../../archive/lifecycle/context.ts'
 import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
 import { HeadLedger } from '../../archive/ledger/head-ledger.ts'
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
@@ -37,16 +38,16 @@ export type ArchiveSizes = {
 type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
 
 /** Closing it waits for the engine, and removes what was spooled. */
-export type OpenArchive = AsyncDisposable & { readonly context: ArchiveContext }
+export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & { readonly context: ArchiveContext<E> }
 
 /** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED */
-export async function openArchive(
+export async function openArchive<E extends EventType>(
   table: TableSpec,
   archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
-  run: Run,
+  run: Run<E | Looking>,
   sizes: ArchiveSizes = {},
-): Promise<OpenArchive> {
+): Promise<OpenArchive<E | Looking>> {
   const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
   const spool = await makeSpool()
   const parquet = once(async (): Promise<ParquetFiles> => {
@@ -58,7 +59,7 @@ export async function openArchive(
   })
   const heads = new HeadLedger(database, table.table, ownerOf(run))
   const log = once(() => openLog({ reader, writer, heads, table: tableText(table.table) }, run))
-  const context: ArchiveContext = {
+  const context: ArchiveContext<E | Looking> = {
     name: tableText(table.table),
     table,
     archived,

@@ -8,7 +8,7 @@ import type { PlannedArchive, PlannedPartition } from './plan.ts'
 /** @param standing where nothing but the plan is wanted; a run finds out by itself */
 export function emitArchivePlan(
   { table, archived, partitions }: PlannedArchive,
-  emit: Emit,
+  emit: Emit<'archive.columns' | 'archive.planned'>,
   standing: Standing = { kind: 'own' },
 ): void {
   const name = tableText(table.table)

@@ -42,7 +42,7 @@ export async function standingOf(archived: ArchivedTable, opened: Opened, run: R
 }
 
 /** Says what is not well as a warning; an archive of this database needs no words. */
-export function tellStanding(archived: ArchivedTable, standing: Standing, { emit }: Run): void {
+export function tellStanding(archived: ArchivedTable, standing: Standing, { emit }: Run<'log'>): void {
   const table = tableText(archived.table)
   if (standing.kind === 'refused') {
     const { message, hint } = standing.error

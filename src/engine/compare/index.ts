@@ -31,7 +31,7 @@ export type CompareOptions = {
   /** Ids of QUESTIONS; all when absent or empty. */
   readonly questions?: readonly string[]
   readonly interrupt: Interrupt
-  readonly emit: Emit
+  readonly emit: Emit<'plan.ready' | 'chunk.started' | 'question' | 'chunk.done' | 'log'>
   /** A store over the same table, as far away as it is to be, that has read nothing yet; every timed run of the files gets its own. */
   readonly openLog: () => LogStore | Promise<LogStore>
   /** What is delayed on either side. Default: nothing. */

@@ -1,8 +1,8 @@
 /** What the copy of one table works with. */
+import type { CopyRun } from './copy-run.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
 import type { Range } from '../../model/copy/range.ts'
-import type { Emit } from '../../model/event.ts'
 import type {
   BatchSize,
   ChunkRequest,
@@ -52,7 +52,7 @@ export type TableContext = {
   readonly weak?: WeakWrites
   /** What earlier runs have copied is compared in this run, and mended. */
   readonly compares?: true
-  readonly emit: Emit
+  readonly emit: CopyRun['emit']
   readonly signal: AbortSignal
 }
 

@@ -6,7 +6,7 @@ import type { Emit } from '../../model/event.ts'
 import { isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
 
 /** Whose work it is: told with what is tried again. */
-export type Told = { readonly name?: string; readonly emit: Emit }
+export type Told = { readonly name?: string; readonly emit: Emit<'log'> }
 
 /**
  * @param body may be run again whatever became of it

@@ -2,7 +2,7 @@
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { CopyOperation } from '../operation.ts'
-import type { Run } from '../run-context.ts'
+import type { CopyRun } from './copy-run.ts'
 import type { Owner } from './ledger/owner.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import type { ObjectWork } from './objects/object-work.ts'
@@ -14,7 +14,7 @@ import type { Views } from './views.ts'
 
 export type Surroundings = {
   readonly operation: CopyOperation
-  readonly run: Run
+  readonly run: CopyRun
   readonly views: Views
   readonly from: CopyStore
   readonly database: LedgerDatabase

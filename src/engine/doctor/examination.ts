@@ -6,12 +6,12 @@ import { CHECK_MS, type Checks, type Outcome } from '../../stores/exam-port.ts'
 
 export class Examination implements Checks {
   readonly counts = { ok: 0, warn: 0, fail: 0 }
-  readonly #emit: Emit
+  readonly #emit: Emit<'check'>
   readonly #abort: AbortSignal
   readonly #limitMs: number
 
   /** @param abort ends the examination at its next check */
-  constructor(emit: Emit, abort: AbortSignal, limitMs: number = CHECK_MS) {
+  constructor(emit: Emit<'check'>, abort: AbortSignal, limitMs: number = CHECK_MS) {
     this.#emit = emit
     this.#abort = abort
     this.#limitMs = limitMs

@@ -8,7 +8,7 @@ const TOLD_EVERY_MS = 250
 
 export class FsckProgress {
   readonly #table: string
-  readonly #emit: Emit
+  readonly #emit: Emit<'fsck.progress'>
   readonly #clock: Pick<Clock, 'ticks'>
   #step: FsckStep = 'listing'
   #total: number | null = null
@@ -17,7 +17,7 @@ export class FsckProgress {
   #toldAt: number
 
   /** @param clock for how often it is told */
-  constructor(table: string, emit: Emit, clock: Pick<Clock, 'ticks'>) {
+  constructor(table: string, emit: Emit<'fsck.progress'>, clock: Pick<Clock, 'ticks'>) {
     this.#table = table
     this.#emit = emit
     this.#clock = clock

@@ -8,7 +8,7 @@ const MOST_KEPT = 50_000
 const NOTES_TOLD = 10_000
 
 export class FsckReport {
-  readonly #emit: Emit
+  readonly #emit: Emit<'fsck.finding' | 'fsck.checked'>
   readonly #table: string
   readonly #counts = new Map<FindingKind, number>()
   /** Two levels may find the same. */
@@ -20,7 +20,7 @@ export class FsckReport {
   findings = 0
   notes = 0
 
-  constructor(emit: Emit, table: string) {
+  constructor(emit: Emit<'fsck.finding' | 'fsck.checked'>, table: string) {
     this.#emit = emit
     this.#table = table
   }

@@ -48,7 +48,7 @@ export type Subject = {
  */
 export async function withSubject<T>(
   operation: FsckOperation,
-  run: Run,
+  run: Run<'log'>,
   body: (subject: Subject) => Promise<T>,
 ): Promise<T> {
   const { stop: abort } = run.interrupt

@@ -10,7 +10,7 @@ import { holderOf } from '../holder.ts'
 import { newRunId } from '../run-id.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { whilePaused } from './pause.ts'
-import type { Run } from '../run-context.ts'
+import type { LakeRun } from './lake-run.ts'
 import { defaultTableId } from '../table-id.ts'
 
 export type ImportTarget = {
@@ -46,7 +46,7 @@ export async function importAndTell(
   catalog: WritableCatalog,
   target: ImportTarget,
   settings: ImportSettings,
-  run: Run,
+  run: LakeRun,
 ): Promise<TableOutcome> {
   const { emit, clock, interrupt } = run
   const begun = clock.ticks()

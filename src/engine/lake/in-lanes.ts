@@ -1,5 +1,5 @@
 /** Work on a list of items, several at a time, each by the lane that is free first. */
-import type { Run } from '../run-context.ts'
+import type { LakeRun } from './lake-run.ts'
 import { laneOpen } from './pause.ts'
 
 /**
@@ -12,7 +12,7 @@ import { laneOpen } from './pause.ts'
 export async function inLanes<T>(
   items: readonly T[],
   lanes: number,
-  run: Run,
+  run: LakeRun,
   work: (item: T, lane: number) => Promise<void>,
 ): Promise<void> {
   const queue = [...items]

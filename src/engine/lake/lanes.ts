@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import type { WritableCatalog } from '../catalog-session.ts'
-import type { Run } from '../run-context.ts'
+import type { LakeRun } from './lake-run.ts'
 import { LaneThread } from '../thread/lane-thread.ts'
 import { importAndTell, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
 import { inLanes } from './in-lanes.ts'
@@ -35,7 +35,7 @@ export async function importInLanes(
   targets: readonly LaneTarget[],
   parallel: number,
   settings: ImportSettings,
-  run: Run,
+  run: LakeRun,
   split: LaneSplit = {},
 ): Promise<readonly TableOutcome[]> {
   // Largest first, so that no long table begins when the other lanes are about to run dry.

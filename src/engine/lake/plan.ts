@@ -94,7 +94,7 @@ export async function planTables(
 }
 
 /** Emits `plan.ready`. */
-export function tellPlan(plan: Plan, excluded: readonly string[], run: Run, details: boolean): void {
+export function tellPlan(plan: Plan, excluded: readonly string[], run: Run<'plan.ready'>, details: boolean): void {
   const sum = (pick: (line: PlanLine) => string | undefined): bigint =>
     plan.lines.reduce((total, line) => total + BigInt(pick(line) ?? 0), 0n)
   run.emit({

@@ -7,7 +7,7 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { WritableCatalog } from '../catalog-session.ts'
 import { openLake } from '../registry.ts'
 import { pathOfLocation } from '../../model/lake-url.ts'
-import type { Run } from '../run-context.ts'
+import type { LakeRun } from './lake-run.ts'
 import { importAndTell, type TableOutcome } from './import-one.ts'
 import { knownTables, standing, type KnownTable } from './known-tables.ts'
 
@@ -33,7 +33,7 @@ export async function syncTable(
   table: KnownTable & { readonly name: string },
   proved: Proved,
   settings: SyncSettings,
-  run: Run,
+  run: LakeRun,
 ): Promise<Synced> {
   const { clock, emit } = run
   const begun = clock.ticks()
@@ -117,7 +117,7 @@ function done(status: 'current' | 'skipped', behind: number): Synced {
 }
 
 /** What `table.finished` says of a table in which nothing is new. */
-export function tellCurrent(table: KnownTable & { readonly name: string }, ms: number, run: Run): void {
+export function tellCurrent(table: KnownTable & { readonly name: string }, ms: number, run: LakeRun): void {
   run.emit({
     type: 'table.finished',
     table: table.name,

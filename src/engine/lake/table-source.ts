@@ -28,7 +28,7 @@ export async function withTable<T>(
   name: string,
   catalogUrl: string | undefined,
   asOf: AsOf,
-  run: Run,
+  run: Run<'log'>,
   body: (source: TableSource) => Promise<T>,
   reach: Reach = reachOf(asOf),
 ): Promise<T> {

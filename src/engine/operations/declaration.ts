@@ -41,7 +41,7 @@ export type Destruction<O> = {
 /** Types of what an operation may say between `run.started` and `run.finished`. */
 export type RunEventType = Exclude<EventType, 'run.started' | 'run.finished'>
 
-export type Declaration<O extends { readonly kind: string }> = {
+export type Declaration<O extends { readonly kind: string }, E extends RunEventType = RunEventType> = {
   readonly kind: O['kind']
   /** The command that starts it, or the name of one that it shares with the operation that declares it. */
   readonly command: CommandDeclaration | string
@@ -63,5 +63,6 @@ export type Declaration<O extends { readonly kind: string }> = {
   readonly plans?: FieldOf<O>
   /** Field that says how rows are written, where it answers with rows. */
   readonly rows?: FieldOf<O>
-  readonly events: readonly RunEventType[]
+  /** No run of it can say anything else: the compiler gives it no other words. */
+  readonly events: readonly E[]
 }

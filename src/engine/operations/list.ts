@@ -3,7 +3,7 @@
  * file and one entry here.
  */
 import type { Ending, Run } from '../run-context.ts'
-import type { Declaration } from './declaration.ts'
+import type { Declaration, RunEventType } from './declaration.ts'
 import { discover } from './discover/declaration.ts'
 import { discoverDatabase } from './discover-database/declaration.ts'
 import { importOne } from './import/declaration.ts'
@@ -44,17 +44,17 @@ import { grants } from './grants/declaration.ts'
 import { doctor } from './doctor/declaration.ts'
 
 /** @throws whatever the operation throws; `runOperation` turns it into the last event */
-type Perform<O> = (operation: O, run: Run) => Promise<Ending>
+type Perform<O, E extends RunEventType> = (operation: O, run: Run<E>) => Promise<Ending>
 
-type Entry<O extends { readonly kind: string }> = {
-  readonly declaration: Declaration<O>
-  readonly load: () => Promise<Perform<O>>
+type Entry<O extends { readonly kind: string }, E extends RunEventType = RunEventType> = {
+  readonly declaration: Declaration<O, E>
+  readonly load: () => Promise<Perform<O, E>>
 }
 
-const operation = <O extends { readonly kind: string }>(
-  declaration: Declaration<O>,
-  load: () => Promise<Perform<O>>,
-): Entry<O> => ({ declaration, load })
+const operation = <O extends { readonly kind: string }, E extends RunEventType>(
+  declaration: Declaration<O, E>,
+  load: () => Promise<Perform<O, NoInfer<E>>>,
+): Entry<O, E> => ({ declaration, load })
 
 export const OPERATIONS = {
   discover: operation(discover, async () => (await import('./discover/perform.ts')).discover),
@@ -116,7 +116,7 @@ export const OPERATIONS = {
 } as const
 
 type Entries = typeof OPERATIONS
-type OperationOf<E> = E extends Entry<infer O> ? O : never
+type OperationOf<E> = E extends { readonly declaration: Declaration<infer O> } ? O : never
 
 /**
  * What a user can start, as data. A face (command line, UI, thread) makes one, `runOperation` runs it and emits events; the events, and nothing else, are what a
@@ -127,4 +127,6 @@ export type Operation = OperationOf<Entries[keyof Entries]>
 export type OperationKind = Operation['kind']
 
 /** An entry stands under the kind that it declares. */
-OPERATIONS satisfies { readonly [K in OperationKind]: Entry<Extract<Operation, { kind: K }>> }
+OPERATIONS satisfies {
+  readonly [K in OperationKind]: { readonly declaration: Declaration<Extract<Operation, { kind: K }>> }
+}

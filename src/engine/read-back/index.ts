@@ -55,7 +55,7 @@ export type ReadBack = {
 export async function readBack(
   exported: Exported,
   reader: SqlReader,
-  emit: Emit,
+  emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>,
   signal: AbortSignal,
 ): Promise<ReadBack> {
   const { table, folder } = exported
@@ -98,13 +98,18 @@ const WHAT =
 class Comparison {
   readonly #exported: Exported
   readonly #reader: SqlReader
-  readonly #emit: Emit
+  readonly #emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>
   readonly #signal: AbortSignal
   checks = 0
   differences = 0
   #shown = 0
 
-  constructor(exported: Exported, reader: SqlReader, emit: Emit, signal: AbortSignal) {
+  constructor(
+    exported: Exported,
+    reader: SqlReader,
+    emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>,
+    signal: AbortSignal,
+  ) {
     this.#exported = exported
     this.#reader = reader
     this.#emit = emit

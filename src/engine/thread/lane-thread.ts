@@ -4,7 +4,7 @@ import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { asSluiceError, errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import { redactText, secretsOfUrl } from '../../shared/redact.ts'
 import type { ImportSettings, ImportTarget, TableOutcome } from '../lake/import-one.ts'
-import type { Run } from '../run-context.ts'
+import type { LakeRun } from '../lake/lake-run.ts'
 import { packed, type LaneMessage, type LaneOrder, type LaneStart } from './messages.ts'
 
 const LOOK_EVERY_MS = 40
@@ -18,7 +18,7 @@ export class LaneThread {
   /** Null once its connection is open; else why it has none, and then it imports nothing. Never rejects. */
   readonly opened: Promise<SluiceError | null>
   readonly #worker: Worker
-  readonly #run: Run
+  readonly #run: LakeRun
   readonly #secrets: readonly string[]
   readonly #look: NodeJS.Timeout | null
   readonly #gone: Promise<void>
@@ -31,7 +31,7 @@ export class LaneThread {
    * @param catalog URL with its password, which goes to the thread and nowhere else
    * @param entry the thread's program
    */
-  constructor(catalog: string, run: Run, entry: URL = compiledEntry('lane-main', import.meta.url)) {
+  constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('lane-main', import.meta.url)) {
     this.#run = run
     this.#secrets = secretsOfUrl(catalog)
     this.opened = new Promise((resolve) => (this.#tellOpened = resolve))

@@ -2,7 +2,7 @@
 import type { ErrorInfo, ErrorKind, SluiceError } from '../../shared/errors.ts'
 import type { ImportResult } from '../../catalog/import/import-table.ts'
 import type { Owner } from '../../shared/owner.ts'
-import type { EventBody } from '../../model/event.ts'
+import type { LakeEvent } from '../lake/lake-run.ts'
 import type { ImportSettings, ImportTarget } from '../lake/import-one.ts'
 
 export type Identity = { readonly tool: string; readonly actor: string; readonly host: string }
@@ -28,7 +28,7 @@ export type LaneOrder =
   | { readonly type: 'close' }
 export type LaneMessage =
   | { readonly type: 'opened'; readonly error: Packed | null }
-  | { readonly type: 'event'; readonly body: EventBody }
+  | { readonly type: 'event'; readonly body: LakeEvent }
   | { readonly type: 'done'; readonly result: ImportResult | null; readonly error: Packed | null; readonly ms: number }
 
 export type QueryStart = { readonly lake: string | null; readonly catalog: string }

@@ -3,7 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
 import type { Extent } from '../../../stores/copy-port.ts'
 import type { DiffOperation } from '../../operation.ts'
-import type { Run } from '../../run-context.ts'
+import type { DiffRun } from './diff-run.ts'
 import { compareRange, equalRows, type Difference, type Found } from './compare.ts'
 import type { CopiedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
@@ -24,7 +24,7 @@ export async function diffPlain(
   extent: Extent,
   settler: Settler,
   copied: CopiedTable | null,
-  run: Run,
+  run: DiffRun,
 ): Promise<Outcome> {
   const { plan } = sides
   const name = tableText(plan.source.table)

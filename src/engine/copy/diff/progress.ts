@@ -11,7 +11,7 @@ export type DiffExtent = { readonly rows: bigint; readonly estimated: boolean; r
 export class DiffProgress {
   readonly #table: string
   readonly #extent: DiffExtent
-  readonly #emit: Emit
+  readonly #emit: Emit<'diff.progress'>
   readonly #clock: Clock
   #rows = 0n
   #ranges = 0
@@ -20,7 +20,7 @@ export class DiffProgress {
   #toldAt = Number.NEGATIVE_INFINITY
 
   /** @param extent what there is to compare, as far as is known */
-  constructor(table: string, extent: DiffExtent, emit: Emit, clock: Clock) {
+  constructor(table: string, extent: DiffExtent, emit: Emit<'diff.progress'>, clock: Clock) {
     this.#table = table
     this.#extent = extent
     this.#emit = emit

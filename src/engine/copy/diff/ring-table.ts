@@ -4,7 +4,7 @@ import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { TokenRange } from '../../../model/copy/ring.ts'
 import { dec, type EventBody } from '../../../model/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
-import type { Run } from '../../run-context.ts'
+import type { DiffRun } from './diff-run.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import type { Difference } from './compare.ts'
 import type { CopiedPart } from './copied-part.ts'
@@ -38,7 +38,7 @@ export type RingTable = {
   readonly record: RangeRecord | null
   /** Null where no copy of the same rows is known, or nothing is mended. */
   readonly copied: CopiedTokens | null
-  readonly run: Run
+  readonly run: DiffRun
 }
 
 /** @returns what the ranges came to, and the error of the first one that could not be compared to its end */

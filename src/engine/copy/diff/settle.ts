@@ -1,7 +1,7 @@
 /** Differences as they are found: looked at again, mended where that is asked for, counted and told. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
-import type { Run } from '../../run-context.ts'
+import type { DiffRun } from './diff-run.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import { noteRepairPlan } from '../ledger/repair-plans.ts'
@@ -74,7 +74,7 @@ export class Settler {
   readonly #wish: SettleWish
   readonly #sides: Compared
   readonly #around: Around
-  readonly #run: Run
+  readonly #run: DiffRun
   #looked = 0
   /** Keys of those that were named. */
   readonly #named = new Set<string>()
@@ -82,7 +82,7 @@ export class Settler {
   #noted: Promise<void> | null = null
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(wish: SettleWish, sides: Compared, around: Around, run: Run) {
+  constructor(wish: SettleWish, sides: Compared, around: Around, run: DiffRun) {
     this.#wish = wish
     this.#sides = sides
     this.#around = around

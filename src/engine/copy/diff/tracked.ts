@@ -4,7 +4,7 @@ import { shuffled, type TokenRange } from '../../../model/copy/ring.ts'
 import { dec } from '../../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { DiffOperation } from '../../operation.ts'
-import type { Run } from '../../run-context.ts'
+import type { DiffRun } from './diff-run.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import { previousRun } from '../track/previous-run.ts'
@@ -25,7 +25,7 @@ export async function trackDiff(
   { source, targetName }: PlannedTable,
   ring: RingPlan,
   { to, database }: Around,
-  run: Run,
+  run: DiffRun,
 ): Promise<{ readonly record: DiffRecord | null; readonly ranges: readonly TokenRange[] }> {
   const name = tableText(source.table)
   const all = shuffled(ring.wanted, run.runId)
@@ -84,11 +84,11 @@ export async function trackDiff(
 class Counted implements DiffRecord {
   readonly #name: string
   readonly #table: TrackedTable | null
-  readonly #run: Run
+  readonly #run: DiffRun
   readonly #counts: Counts[] = []
   #failed = 0
 
-  constructor(name: string, table: TrackedTable | null, run: Run) {
+  constructor(name: string, table: TrackedTable | null, run: DiffRun) {
     this.#name = name
     this.#table = table
     this.#run = run
@@ -124,7 +124,7 @@ function tellRun(
   table: string,
   { ring, splits }: RingPlan,
   ranges: number,
-  run: Run,
+  run: DiffRun,
   tracked: { readonly cdmRun?: string; readonly previous?: string; readonly pending?: string },
 ): void {
   run.emit({

@@ -1,14 +1,14 @@
 /** Rows of the source that nobody can compare: they are named, and count as errors. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import type { Run } from '../../run-context.ts'
+import type { DiffRun } from './diff-run.ts'
 import type { Sides } from './sides.ts'
 
 const SHOWN = 200
 
 /** @param row what the system gave, as texts */
 export function tellUnread(
-  { sides, run }: { readonly sides: Sides; readonly run: Run },
+  { sides, run }: { readonly sides: Sides; readonly run: DiffRun },
   row: readonly (string | null)[],
   error: SluiceError,
 ): void {

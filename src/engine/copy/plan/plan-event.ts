@@ -24,7 +24,7 @@ export function emitPlan(
   planned: PlannedCopy,
   hash: string,
   standings: readonly Standing[],
-  run: Run,
+  run: Run<'plan.ready'>,
   objects: ObjectPlans,
   left: readonly LeftBehind[],
   more: readonly (readonly string[])[] = [],

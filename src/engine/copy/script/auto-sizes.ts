@@ -8,7 +8,7 @@ import type { Run } from '../../run-context.ts'
  * What nobody has set is set as the largest table asks for, by what the source says of its rows, and told.
  * @throws SluiceError of the source
  */
-export async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run): Promise<CopyOperation> {
+export async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'log'>): Promise<CopyOperation> {
   const { auto = [] } = operation.script ?? {}
   if (auto.length === 0) return operation
   const found = await Promise.all(operation.tables.map((pattern) => from.tables(pattern, run.interrupt.abort)))

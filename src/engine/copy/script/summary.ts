@@ -1,5 +1,6 @@
 /** What each table of a copy came to, in this run and before it: a fold of its events. */
-import { dec, type CopySummaryLine, type Dec, type EventBody, type TableStatus } from '../../../model/event.ts'
+import { dec, type CopySummaryLine, type Dec, type TableStatus } from '../../../model/event.ts'
+import type { CopyEvent } from '../copy-run.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
 type Sums = {
@@ -19,7 +20,7 @@ export class CopySummary {
   readonly #tables = new Map<string, Sums>()
   readonly #retries = new Map<string, number>()
 
-  event(event: EventBody): void {
+  event(event: CopyEvent): void {
     switch (event.type) {
       case 'copy.started':
         this.#at(event.table)

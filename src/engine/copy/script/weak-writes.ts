@@ -15,7 +15,7 @@ type Copied = {
   readonly key: TableKey
   readonly database: LedgerDatabase
   readonly owner: Owner
-  readonly emit: Emit
+  readonly emit: Emit<'rows.fallback'>
 }
 
 const LEVEL = 'ONE'

@@ -1,12 +1,11 @@
 /** A copy told in the tables of the Cassandra Data Migrator: before it, what an earlier run has left; then range by range; at last what it came to. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { EventBody } from '../../../model/event.ts'
 import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { TrackStore } from '../../../stores/track-port.ts'
 import type { CopyOperation, RingWish, TrackWish } from '../../operation.ts'
-import type { Run } from '../../run-context.ts'
+import type { CopyEvent, CopyRun } from '../copy-run.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import type { Owner, TableKey } from '../ledger/owner.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
@@ -22,7 +21,7 @@ import { trackingTitles } from '../../systems.ts'
 
 export type TrackSurroundings = {
   readonly operation: CopyOperation
-  readonly run: Run
+  readonly run: CopyRun
   readonly to: CopyStore
   readonly database: LedgerDatabase
   readonly owner: Owner
@@ -145,7 +144,7 @@ export class CopyTrack {
     return this.#previous.get(name) ?? null
   }
 
-  event(event: EventBody): void {
+  event(event: CopyEvent): void {
     if (!('chunk' in event) || event.chunk === undefined || !('table' in event) || event.table === undefined) return
     const followed = this.#tables.get(event.table)
     if (followed === undefined) return

@@ -1,7 +1,8 @@
 /** A copy as the Cassandra Data Migrator tells of it: events for those who came with its files, beside our own. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { dec, type EventBody } from '../../../model/event.ts'
+import { dec } from '../../../model/event.ts'
 import type { CopyOperation } from '../../operation.ts'
+import type { CopyEvent } from '../copy-run.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import type { TableRun } from '../table-run.ts'
 import type { CopyTrack } from './copy-track.ts'
@@ -20,9 +21,9 @@ export class ToldRuns {
   }
 
   /** For each table that lies on a ring. */
-  begin(planned: PlannedCopy, tables: readonly TableRun[]): readonly EventBody[] {
+  begin(planned: PlannedCopy, tables: readonly TableRun[]): readonly CopyEvent[] {
     if (this.#operation.cdmLines !== true && this.#track === null) return []
-    const events: EventBody[] = []
+    const events: CopyEvent[] = []
     for (const { source, ring } of planned.tables) {
       const name = tableText(source.table)
       if (ring === null || tables.find((table) => table.name === name)?.context == null) continue
@@ -49,7 +50,7 @@ export class ToldRuns {
     return events
   }
 
-  event(event: EventBody): void {
+  event(event: CopyEvent): void {
     if (event.type !== 'chunk.done' && event.type !== 'chunk.failed') return
     const tally = this.#tallies.get(event.table)
     if (tally === undefined) return
@@ -68,7 +69,7 @@ export class ToldRuns {
     })
   }
 
-  end(): readonly EventBody[] {
+  end(): readonly CopyEvent[] {
     return [...this.#tallies].map(([table, own]) => {
       const tracked = this.#track?.tables.get(table)
       const { counts, passed, failed } = tracked?.totals() ?? { ...own, counts: sumCounts(own.counts) }

@@ -14,7 +14,9 @@ export type ArchiveAdoptOperation = {
   readonly dryRun: boolean
 }
 
-export const archiveAdopt: Declaration<ArchiveAdoptOperation> = {
+const EVENTS = ['archive.finding', 'archive.progress', 'log'] as const
+
+export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-adopt',
   command: 'archive',
   actions: {
@@ -31,5 +33,5 @@ export const archiveAdopt: Declaration<ArchiveAdoptOperation> = {
   about: 'table',
   destroys: [{ what: 'the right of the database that wrote into the archive before', confirm: 'confirm', asked: true }],
   plans: 'dryRun',
-  events: ['archive.finding', 'archive.progress', 'log'],
+  events: EVENTS,
 }

@@ -5,20 +5,22 @@ import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { LogState } from '../../../archive/lifecycle/log.ts'
-import type { ArchiveAdoptOperation } from './declaration.ts'
+import type { archiveAdopt as declared, ArchiveAdoptOperation } from './declaration.ts'
 import { compareArchive, type Compared, type FindCandidate } from '../../archiving/compare-archive.ts'
 import { archivedTable, openSource } from '../../archiving/each-table.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { planArchive } from '../../archiving/plan.ts'
 import { originNow } from '../../archiving/require-origin.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+
+type ArchiveAdoptRun = RunOf<typeof declared>
 
 /**
  * Compares first, and changes nothing where a partition differs.
  * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED where a partition differs
  */
-export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Run): Promise<Ending> {
+export async function archiveAdopt(operation: ArchiveAdoptOperation, run: ArchiveAdoptRun): Promise<Ending> {
   const { from, table: named, confirm, accept, dryRun } = operation
   if (!dryRun && confirm !== named) {
     throw new SluiceError('MISSING_CONFIRM', 'the database that wrote into this archive so far is refused afterwards', {

@@ -17,7 +17,9 @@ const HELD = {
   partitions: words.someOf('partition', 'sluice archive plan shows them'),
 }
 
-export const archiveHold: Declaration<ArchiveHoldOperation> = {
+const EVENTS = ['archived', 'log'] as const
+
+export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-hold',
   command: 'archive',
   actions: {
@@ -27,5 +29,5 @@ export const archiveHold: Declaration<ArchiveHoldOperation> = {
   shape: 'answer',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'table',
-  events: ['archived', 'log'],
+  events: EVENTS,
 }

@@ -4,14 +4,16 @@ import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/r
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ArchiveHoldOperation } from './declaration.ts'
+import type { archiveHold as declared, ArchiveHoldOperation } from './declaration.ts'
 import type { ArchiveOperation } from '../archive-run/declaration.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { labelNamed } from '../../archiving/label-named.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { planArchive, type PlannedPartition } from '../../archiving/plan.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+
+type ArchiveHoldRun = RunOf<typeof declared>
 
 /** Which partition a label means is said by the calendar, and that is noted with the archive. */
 const FIRST =
@@ -21,7 +23,7 @@ const FIRST =
  * A partition that the ledger does not know yet can be held too, if the source has it.
  * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for what is no partition
  */
-export async function archiveHold(operation: ArchiveHoldOperation, run: Run): Promise<Ending> {
+export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveHoldRun): Promise<Ending> {
   const { from, table: name, partitions, reason } = operation
   await using opened = await openSource(from, true)
   const { table, record } = await archivedTable(opened, name, run.interrupt.abort, FIRST)
@@ -64,7 +66,7 @@ async function unknownYet(
   table: TableSpec,
   { from, reason }: ArchiveHoldOperation,
   { store, database }: Opened,
-  run: Run,
+  run: ArchiveHoldRun,
 ): Promise<{ readonly label: string; readonly planned: PlannedPartition | null }> {
   if (reason === null) {
     throw new SluiceError('PARTITION_STATE', `the ledger knows no partition ${text} of ${tableText(table.table)}`, {

@@ -9,7 +9,9 @@ export type ArchiveListOperation = {
   readonly count: boolean
 }
 
-export const archiveList: Declaration<ArchiveListOperation> = {
+const EVENTS = ['archived', 'log'] as const
+
+export const archiveList: Declaration<ArchiveListOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-list',
   command: 'archive',
   actions: {
@@ -18,5 +20,5 @@ export const archiveList: Declaration<ArchiveListOperation> = {
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
-  events: ['archived', 'log'],
+  events: EVENTS,
 }

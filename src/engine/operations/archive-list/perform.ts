@@ -3,15 +3,17 @@ import { dec, type Dec } from '../../../model/event.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { redactUrl } from '../../../shared/redact.ts'
-import type { ArchiveListOperation } from './declaration.ts'
+import type { archiveList as declared, ArchiveListOperation } from './declaration.ts'
 import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
 import { standingFields, standingOf, tellStanding } from '../../archiving/standing.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+
+type ArchiveListRun = RunOf<typeof declared>
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
-export async function archiveList({ from, tables, count }: ArchiveListOperation, run: Run): Promise<Ending> {
+export async function archiveList({ from, tables, count }: ArchiveListOperation, run: ArchiveListRun): Promise<Ending> {
   await using opened = await openSource(from, false)
   const records = await recordsOf(opened, tables, run.interrupt.abort)
   const looked = new Looked()

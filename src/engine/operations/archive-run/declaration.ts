@@ -59,7 +59,17 @@ const PLANNED = [
   'dry-run',
 ] as const
 
-export const archiveRun: Declaration<ArchiveOperation> = {
+const EVENTS = [
+  'plan.ready',
+  'archive.columns',
+  'archive.planned',
+  'archive.progress',
+  'archive.state',
+  'archive.finding',
+  'log',
+] as const
+
+export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> = {
   kind: 'archive',
   command: {
     ...PAGES.archive,
@@ -257,13 +267,5 @@ export const archiveRun: Declaration<ArchiveOperation> = {
     { what: 'partitions that are archived and past their grace', when: 'drop', confirm: 'confirm', asked: true },
   ],
   plans: 'dryRun',
-  events: [
-    'plan.ready',
-    'archive.columns',
-    'archive.planned',
-    'archive.progress',
-    'archive.state',
-    'archive.finding',
-    'log',
-  ],
+  events: EVENTS,
 }

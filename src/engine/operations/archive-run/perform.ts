@@ -7,7 +7,7 @@ import { dec } from '../../../model/event.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { ArchiveOperation } from './declaration.ts'
+import type { archiveRun as declared, ArchiveOperation } from './declaration.ts'
 import { advanceAll, type Outcome } from '../../archiving/advance-all.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
 import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts'
@@ -19,10 +19,12 @@ import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { lookedThrough, planArchive, type PlannedArchive, type PlannedPartition } from '../../archiving/plan.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+
+type ArchiveRunRun = RunOf<typeof declared>
 
 /** @throws SluiceError whatever keeps it from starting; what hinders single partitions is told with them */
-export async function archive(operation: ArchiveOperation, run: Run): Promise<Ending> {
+export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): Promise<Ending> {
   refuseUnasked(operation)
   await whilePaused(run)
   await using opened = await openSource(operation.from, !operation.dryRun)
@@ -72,7 +74,7 @@ export async function archive(operation: ArchiveOperation, run: Run): Promise<En
 }
 
 /** Nobody would look for them in an archive otherwise. */
-function tellUnplaced({ table, unplaced }: PlannedArchive, { emit }: Run): void {
+function tellUnplaced({ table, unplaced }: PlannedArchive, { emit }: ArchiveRunRun): void {
   if (unplaced !== null) emit({ type: 'log', level: 'note', table: tableText(table.table), message: unplaced })
 }
 
@@ -125,7 +127,7 @@ function refuseAimless(plans: readonly PlannedArchive[], { olderThan, partitions
 }
 
 /** Why what was asked to be dropped stays. */
-function tellGrace(plans: readonly PlannedArchive[], { emit }: Run): void {
+function tellGrace(plans: readonly PlannedArchive[], { emit }: ArchiveRunRun): void {
   for (const { table, partitions } of plans) {
     const waiting = partitions.flatMap(({ known }) =>
       known?.state === 'DETACHED' && !known.graceOver && known.dropAfterMs !== null ? [known.dropAfterMs] : [],
@@ -142,7 +144,7 @@ async function archiveTable(
   plan: PlannedArchive,
   operation: ArchiveOperation,
   opened: Opened,
-  run: Run,
+  run: ArchiveRunRun,
 ): Promise<readonly Outcome[]> {
   const { table, archived } = plan
   const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
@@ -182,7 +184,7 @@ async function archiveTable(
  * Whoever lets runs go by themselves learns of an archive that is not this database's at once, and not when something is due.
  * @throws SluiceError ARCHIVE_FOREIGN
  */
-async function lookAtStanding(archived: ArchivedTable, opened: Opened, run: Run): Promise<void> {
+async function lookAtStanding(archived: ArchivedTable, opened: Opened, run: ArchiveRunRun): Promise<void> {
   const standing = await standingOf(archived, opened, run)
   if (standing.kind === 'refused' && standing.error.code === 'ARCHIVE_FOREIGN') throw standing.error
   tellStanding(archived, standing, run)

@@ -11,7 +11,9 @@ export type ArchiveSweepOperation = {
   readonly dryRun: boolean
 }
 
-export const archiveSweep: Declaration<ArchiveSweepOperation> = {
+const EVENTS = ['archive.finding', 'log'] as const
+
+export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-sweep',
   command: 'archive',
   actions: {
@@ -27,5 +29,5 @@ export const archiveSweep: Declaration<ArchiveSweepOperation> = {
   about: 'tables',
   destroys: [{ what: 'files of archives that no version names' }],
   plans: 'dryRun',
-  events: ['archive.finding', 'log'],
+  events: EVENTS,
 }

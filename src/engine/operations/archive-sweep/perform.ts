@@ -3,14 +3,16 @@ import { strays } from '../../../archive/log/find-stray.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { parquetRows } from '../../registry.ts'
-import type { ArchiveSweepOperation } from './declaration.ts'
+import type { archiveSweep as declared, ArchiveSweepOperation } from './declaration.ts'
 import { openSource, recordsOf } from '../../archiving/each-table.ts'
 import { openOwned } from '../../archiving/open.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+
+type ArchiveSweepRun = RunOf<typeof declared>
 
 /** @throws SluiceError NO_SUCH_TABLE, SOURCE_IO, TARGET_DENIED */
-export async function archiveSweep(operation: ArchiveSweepOperation, run: Run): Promise<Ending> {
+export async function archiveSweep(operation: ArchiveSweepOperation, run: ArchiveSweepRun): Promise<Ending> {
   const { from, tables, olderThanMs, dryRun } = operation
   await using opened = await openSource(from, !dryRun)
   let files = 0

@@ -10,7 +10,9 @@ export type ArchiveVerifyOperation = {
   readonly deep: boolean
 }
 
-export const archiveVerify: Declaration<ArchiveVerifyOperation> = {
+const EVENTS = ['archive.finding', 'archive.progress', 'log'] as const
+
+export const archiveVerify: Declaration<ArchiveVerifyOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-verify',
   command: 'archive',
   actions: {
@@ -24,5 +26,5 @@ export const archiveVerify: Declaration<ArchiveVerifyOperation> = {
   shape: 'lines',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
-  events: ['archive.finding', 'archive.progress', 'log'],
+  events: EVENTS,
 }

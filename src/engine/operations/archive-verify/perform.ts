@@ -4,7 +4,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { ArchiveVerifyOperation } from './declaration.ts'
+import type { archiveVerify as declared, ArchiveVerifyOperation } from './declaration.ts'
 import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
 import { originNow, otherDatabase } from '../../archiving/require-origin.ts'
 import { tellStanding } from '../../archiving/standing.ts'
@@ -13,10 +13,12 @@ import { openArchive } from '../../archiving/open.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { sourceFindings } from '../../archiving/source-findings.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+
+type ArchiveVerifyRun = RunOf<typeof declared>
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
-export async function archiveVerify(operation: ArchiveVerifyOperation, run: Run): Promise<Ending> {
+export async function archiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
   await using opened = await openSource(operation.from, false)
   const records = await recordsOf(opened, operation.tables, run.interrupt.abort)
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }

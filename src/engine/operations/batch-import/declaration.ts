@@ -18,7 +18,19 @@ export type BatchImportOperation = {
   readonly only?: readonly string[]
 }
 
-export const batchImport: Declaration<BatchImportOperation> = {
+const EVENTS = [
+  'plan.ready',
+  'table.started',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'chunk.retried',
+  'chunk.failed',
+  'table.finished',
+  'log',
+] as const
+
+export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[number]> = {
   kind: 'batch-import',
   command: {
     ...PAGES['batch-import'],
@@ -62,15 +74,5 @@ export const batchImport: Declaration<BatchImportOperation> = {
   ],
   about: 'path',
   plans: 'dryRun',
-  events: [
-    'plan.ready',
-    'table.started',
-    'chunk.started',
-    'chunk.progress',
-    'chunk.done',
-    'chunk.retried',
-    'chunk.failed',
-    'table.finished',
-    'log',
-  ],
+  events: EVENTS,
 }

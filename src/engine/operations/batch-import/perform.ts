@@ -6,12 +6,14 @@ import type { TableOutcome } from '../../lake/import-one.ts'
 import { importInLanes } from '../../lake/lanes.ts'
 import { planTables, tellPlan, type PlanTarget } from '../../lake/plan.ts'
 import { lookText, walkLake } from '../../lake/walk.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { BatchImportOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { batchImport as declared, BatchImportOperation } from './declaration.ts'
+
+type BatchImportRun = RunOf<typeof declared>
 
 const BATCH_WAIT_MS = 10_000
 
-export async function batchImport(operation: BatchImportOperation, run: Run): Promise<Ending> {
+export async function batchImport(operation: BatchImportOperation, run: BatchImportRun): Promise<Ending> {
   const { catalog: url, only, dryRun } = operation
   const targets: PlanTarget[] = []
   const excluded: string[] = []

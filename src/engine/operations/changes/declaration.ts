@@ -10,7 +10,9 @@ export type ChangesOperation = {
   readonly toVersion: number
 }
 
-export const changes: Declaration<ChangesOperation> = {
+const EVENTS = ['change', 'log'] as const
+
+export const changes: Declaration<ChangesOperation, (typeof EVENTS)[number]> = {
   kind: 'changes',
   command: {
     ...PAGES.changes,
@@ -26,5 +28,5 @@ export const changes: Declaration<ChangesOperation> = {
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
   ],
   about: 'table',
-  events: ['change', 'log'],
+  events: EVENTS,
 }

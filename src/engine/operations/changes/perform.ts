@@ -8,10 +8,12 @@ import { numRecordsOf } from '../../../delta/stats.ts'
 import { dec, type ChangeEvent } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { withTable } from '../../lake/table-source.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { ChangesOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { changes as declared, ChangesOperation } from './declaration.ts'
 
-export async function changes(operation: ChangesOperation, run: Run): Promise<Ending> {
+type ChangesRun = RunOf<typeof declared>
+
+export async function changes(operation: ChangesOperation, run: ChangesRun): Promise<Ending> {
   const { fromVersion: from, toVersion: to } = operation
   if (from > to) {
     throw new SluiceError('BAD_FLAG', `--from-version ${from} is above --to-version ${to}`, {

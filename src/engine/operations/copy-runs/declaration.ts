@@ -7,10 +7,12 @@ export type CopyRunsOperation = {
   readonly runId?: string
 }
 
-export const copyRuns: Declaration<CopyRunsOperation> = {
+const EVENTS = ['copy.run', 'copy.chunk', 'log'] as const
+
+export const copyRuns: Declaration<CopyRunsOperation, (typeof EVENTS)[number]> = {
   kind: 'copy-runs',
   command: 'runs',
   shape: 'listing',
   stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],
-  events: ['copy.run', 'copy.chunk', 'log'],
+  events: EVENTS,
 }

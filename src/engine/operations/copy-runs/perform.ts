@@ -6,10 +6,12 @@ import { chunkCounts, recordedChunks, recordedRuns, type RecordedRun } from '../
 import { hasLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { CopyRunsOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { copyRuns as declared, CopyRunsOperation } from './declaration.ts'
 
-export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: Run): Promise<Ending> {
+type CopyRunsRun = RunOf<typeof declared>
+
+export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: CopyRunsRun): Promise<Ending> {
   await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
   await using ledger = await store.ledger()
   if (!(await hasLedger(ledger))) {
@@ -29,7 +31,7 @@ export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: Run
   return { totals: { runs: dec(rows.length) } }
 }
 
-async function chunksOf(ledger: LedgerDatabase, runId: bigint, limit: number, run: Run): Promise<Ending> {
+async function chunksOf(ledger: LedgerDatabase, runId: bigint, limit: number, run: CopyRunsRun): Promise<Ending> {
   for (const { table, no, status, first, last, lo, hi, rows, attempts, code, error } of await recordedChunks(
     ledger,
     runId,

@@ -1,6 +1,6 @@
 /** `copy`: tables of one store into another, in chunks that are proved, so that the same command goes on wherever it was broken off. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { dec, type EventBody } from '../../../model/event.ts'
+import { dec } from '../../../model/event.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { TableContext } from '../../copy/context.ts'
@@ -46,17 +46,18 @@ import { onSide } from '../../copy/sides.ts'
 import { derivedStore } from '../../../stores/derived/index.ts'
 import { refuseForeignAmong } from '../../../stores/ledger-tables.ts'
 import type { CopyOperation, Wish } from '../../operation.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending } from '../../run-context.ts'
+import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
 
 /** More can be asked for while it runs, up to so many. */
 const MOST_WORKERS = 64
 
 /** @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them */
-export async function copy(given: CopyOperation, asked: Run): Promise<Ending> {
+export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending> {
   let operation = given
   let track: CopyTrack | null = null
   let told: ToldRuns | null = null
-  const run: Run = {
+  const run: CopyRun = {
     ...asked,
     emit: (event) => {
       track?.event(event)
@@ -262,7 +263,7 @@ async function notesOfAgain(
   return await againPlan(planned, operation, database)
 }
 
-function steered(wish: Wish): EventBody {
+function steered(wish: Wish): CopyEvent {
   switch (wish.act) {
     case 'hold':
       return { type: 'run.steered', paused: wish.held }

@@ -4,14 +4,15 @@ import { openPatiently, patiently } from '../../copy/patience.ts'
 import { sizedCopy } from '../../copy/script/auto-sizes.ts'
 import { CopySummary } from '../../copy/script/summary.ts'
 import type { CopyOperation } from '../../operation.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending } from '../../run-context.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
 import { copy } from './perform.ts'
 
 /** @throws as `copy` */
-export async function scriptCopy(operation: CopyOperation, run: Run): Promise<Ending> {
+export async function scriptCopy(operation: CopyOperation, run: CopyRun): Promise<Ending> {
   const summary = new CopySummary()
   const sized = operation.script?.auto === undefined ? operation : await bySize(operation, run)
-  const emit: Run['emit'] = (event) => {
+  const emit: CopyRun['emit'] = (event) => {
     summary.event(event)
     run.emit(event)
   }
@@ -23,7 +24,7 @@ export async function scriptCopy(operation: CopyOperation, run: Run): Promise<En
   }
 }
 
-async function bySize(operation: CopyOperation, run: Run): Promise<CopyOperation> {
+async function bySize(operation: CopyOperation, run: CopyRun): Promise<CopyOperation> {
   const { emit, interrupt } = run
   await using from = await openPatiently(() => openSourceStore(operation.from), { emit }, interrupt.stop)
   return await patiently(() => sizedCopy(operation, from, run), { emit }, interrupt.stop)

@@ -9,12 +9,14 @@ export type DiffUndoOperation = {
   readonly tables: readonly string[]
 }
 
-export const diffUndo: Declaration<DiffUndoOperation> = {
+const EVENTS = ['plan.ready', 'table.finished', 'log'] as const
+
+export const diffUndo: Declaration<DiffUndoOperation, (typeof EVENTS)[number]> = {
   kind: 'diff-undo',
   command: 'diff',
   event: 'diff',
   shape: 'lines',
   stores: [{ field: 'to', family: 'database', access: 'write', end: 'target' }],
   about: 'tables',
-  events: ['plan.ready', 'table.finished', 'log'],
+  events: EVENTS,
 }

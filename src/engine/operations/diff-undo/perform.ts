@@ -17,15 +17,17 @@ import { undoSurplusChanges } from '../../copy/ledger/surplus-changes.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { recorded } from '../../copy/recorded.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { DiffUndoOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { diffUndo as declared, DiffUndoOperation } from './declaration.ts'
+
+type DiffUndoRun = RunOf<typeof declared>
 
 type Around = { readonly to: CopyStore; readonly database: LedgerDatabase; readonly runId: bigint }
 
 /** Rows that are looked at together before any of them is put back. */
 const AT_ONCE = 200
 
-export async function diffUndo(operation: DiffUndoOperation, run: Run): Promise<Ending> {
+export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): Promise<Ending> {
   await using to = await openCopyStore(operation.to, { mode: 'write' })
   await using database = await to.ledger()
   if (!(await hasLedger(database))) {
@@ -58,7 +60,7 @@ async function undoAll(
   operation: DiffUndoOperation,
   repairs: readonly Repair[],
   around: Around,
-  run: Run,
+  run: DiffUndoRun,
 ): Promise<Ending> {
   const keys = new Map(repairs.map(({ table }) => [`${table.schema}\u0000${table.name}`, table]))
   // Every table is looked at before the first row is touched: half an undo is none.
@@ -153,7 +155,7 @@ async function planOf(
   operation: DiffUndoOperation,
   table: Repair['table'],
   around: Around,
-  run: Run,
+  run: DiffUndoRun,
 ): Promise<TablePlan> {
   const { to, database } = around
   const name = tableText(nameOf(table))
@@ -178,7 +180,7 @@ async function rowsNow(
   plan: TablePlan,
   repairs: readonly Pick<Repair, 'key'>[],
   { to }: Around,
-  run: Run,
+  run: DiffUndoRun,
 ): Promise<ReadonlyMap<string, Row>> {
   const { abort } = run.interrupt
   await using view = await to.source(abort)

@@ -38,7 +38,19 @@ export type DiffOperation = {
   readonly cassandra?: CassandraWish
 }
 
-export const diff: Declaration<DiffOperation> = {
+const EVENTS = [
+  'plan.ready',
+  'table.finished',
+  'diff.progress',
+  'diff.range',
+  'difference',
+  'run.tracked',
+  'run.counted',
+  'row.aside',
+  'log',
+] as const
+
+export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
   kind: 'diff',
   command: {
     ...PAGES.diff,
@@ -97,15 +109,5 @@ export const diff: Declaration<DiffOperation> = {
   ],
   about: 'tables',
   destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra' }],
-  events: [
-    'plan.ready',
-    'table.finished',
-    'diff.progress',
-    'diff.range',
-    'difference',
-    'run.tracked',
-    'run.counted',
-    'row.aside',
-    'log',
-  ],
+  events: EVENTS,
 }

@@ -25,9 +25,10 @@ import { hashOf } from '../../copy/plan/plan-hash.ts'
 import { recorded } from '../../copy/recorded.ts'
 import { Views } from '../../copy/views.ts'
 import type { CassandraWish, CopyOperation, DiffOperation } from '../../operation.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending } from '../../run-context.ts'
+import type { DiffRun } from '../../copy/diff/diff-run.ts'
 
-export async function diff(operation: DiffOperation, run: Run): Promise<Ending> {
+export async function diff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
   const writes = operation.fix || operation.track !== undefined
   const { stop } = run.interrupt
   await using from = derivedStore(
@@ -57,7 +58,7 @@ export async function diff(operation: DiffOperation, run: Run): Promise<Ending> 
   return await recorded(runs, row, () => diffAll(operation, { from, to, database, runId, owner }, run))
 }
 
-async function diffAll(operation: DiffOperation, stores: Stores, run: Run): Promise<Ending> {
+async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): Promise<Ending> {
   const { from, to } = stores
   const { abort, stop } = run.interrupt
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, stop)
@@ -153,7 +154,7 @@ async function diffTable(
   operation: DiffOperation,
   one: PlannedTable,
   { source, target, ...stores }: Viewed,
-  run: Run,
+  run: DiffRun,
 ): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
   const { plan, extent, ring } = one
   if (plan === null) throw one.error

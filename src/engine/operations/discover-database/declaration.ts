@@ -6,7 +6,9 @@ export type DiscoverDatabaseOperation = {
   readonly tables: readonly string[]
 }
 
-export const discoverDatabase: Declaration<DiscoverDatabaseOperation> = {
+const EVENTS = ['relation', 'log'] as const
+
+export const discoverDatabase: Declaration<DiscoverDatabaseOperation, (typeof EVENTS)[number]> = {
   kind: 'discover-database',
   command: 'discover',
   shape: 'listing',
@@ -14,5 +16,5 @@ export const discoverDatabase: Declaration<DiscoverDatabaseOperation> = {
     // Named by no event: `relation` says which database it is of.
     { field: 'url', family: 'database', access: 'read' },
   ],
-  events: ['relation', 'log'],
+  events: EVENTS,
 }

@@ -3,12 +3,14 @@ import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/co
 import { dec } from '../../../model/event.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { DiscoverDatabaseOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { discoverDatabase as declared, DiscoverDatabaseOperation } from './declaration.ts'
+
+type DiscoverDatabaseRun = RunOf<typeof declared>
 
 export async function discoverDatabase(
   { url, tables: patterns }: DiscoverDatabaseOperation,
-  run: Run,
+  run: DiscoverDatabaseRun,
 ): Promise<Ending> {
   await using store = await openSourceStore(url)
   const found = new Map<string, TableSpec>()

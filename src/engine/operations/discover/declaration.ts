@@ -9,7 +9,9 @@ export type DiscoverOperation = {
   readonly exclude: readonly string[]
 }
 
-export const discover: Declaration<DiscoverOperation> = {
+const EVENTS = ['table', 'source', 'log'] as const
+
+export const discover: Declaration<DiscoverOperation, (typeof EVENTS)[number]> = {
   kind: 'discover',
   command: {
     ...PAGES.discover,
@@ -35,5 +37,5 @@ export const discover: Declaration<DiscoverOperation> = {
   shape: 'listing',
   stores: [{ field: 'path', family: 'lake', access: 'read', end: 'source' }],
   about: 'path',
-  events: ['table', 'source', 'log'],
+  events: EVENTS,
 }

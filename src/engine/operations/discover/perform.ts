@@ -6,10 +6,12 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { inOrder, lanesAt } from '../../lake/in-order.ts'
 import { lookText, walkLake } from '../../lake/walk.ts'
 import { openLake, parquetRows } from '../../registry.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { DiscoverOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { discover as declared, DiscoverOperation } from './declaration.ts'
 
-export async function discover(operation: DiscoverOperation, run: Run): Promise<Ending> {
+type DiscoverRun = RunOf<typeof declared>
+
+export async function discover(operation: DiscoverOperation, run: DiscoverRun): Promise<Ending> {
   const { emit, interrupt } = run
   let tables = 0
   let unreadable = 0

@@ -3,7 +3,9 @@ import { PAGES } from '../pages.ts'
 
 export type DoctorOperation = { readonly kind: 'doctor'; readonly catalog?: string; readonly path?: string }
 
-export const doctor: Declaration<DoctorOperation> = {
+const EVENTS = ['check', 'log'] as const
+
+export const doctor: Declaration<DoctorOperation, (typeof EVENTS)[number]> = {
   kind: 'doctor',
   command: {
     ...PAGES.doctor,
@@ -23,5 +25,5 @@ export const doctor: Declaration<DoctorOperation> = {
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
   ],
   about: 'path',
-  events: ['check', 'log'],
+  events: EVENTS,
 }

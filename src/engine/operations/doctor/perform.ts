@@ -6,10 +6,12 @@ import { examineDatabase } from '../../doctor/database.ts'
 import { Examination } from '../../doctor/examination.ts'
 import { examineLake } from '../../doctor/lake.ts'
 import { examineProgram } from '../../doctor/program.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { DoctorOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { doctor as declared, DoctorOperation } from './declaration.ts'
 
-export async function doctor(operation: DoctorOperation, run: Run): Promise<Ending> {
+type DoctorRun = RunOf<typeof declared>
+
+export async function doctor(operation: DoctorOperation, run: DoctorRun): Promise<Ending> {
   const examination = new Examination(run.emit, run.interrupt.abort)
   await examineProgram(examination)
   if (operation.catalog !== undefined) await examineDatabase(examination, operation.catalog, run)

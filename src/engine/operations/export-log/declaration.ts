@@ -20,7 +20,9 @@ export type ExportLogOperation = {
   readonly checkpoint?: ExportedCheckpoint
 }
 
-export const exportLog: Declaration<ExportLogOperation> = {
+const EVENTS = ['verify.check', 'verify.mismatch', 'log'] as const
+
+export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]> = {
   kind: 'export-log',
   command: {
     ...PAGES['export-log'],
@@ -55,5 +57,5 @@ export const exportLog: Declaration<ExportLogOperation> = {
     { field: 'to', family: 'folder', access: 'write' },
   ],
   about: 'table',
-  events: ['verify.check', 'verify.mismatch', 'log'],
+  events: EVENTS,
 }

@@ -15,14 +15,16 @@ import { withCatalog } from '../../catalog-session.ts'
 import { NewLog, unwritable } from '../../lake/new-log.ts'
 import { readBack } from '../../read-back/index.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
 import { checkpointWriter } from '../../../stores/parquet.ts'
-import type { ExportLogOperation } from './declaration.ts'
+import type { exportLog as declared, ExportLogOperation } from './declaration.ts'
+
+type ExportLogRun = RunOf<typeof declared>
 
 /** Versions that a warning names. */
 const MOST_NAMED = 10
 
-export async function exportLog(operation: ExportLogOperation, run: Run): Promise<Ending> {
+export async function exportLog(operation: ExportLogOperation, run: ExportLogRun): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const by = await tableKey(await resolveTable(operation.table, database))
     // One state of the catalog, whatever imports go on beside.
@@ -93,7 +95,7 @@ async function writeCommits(
   reader: SqlReader,
   table: ReadableTable,
   based: boolean,
-  run: Run,
+  run: ExportLogRun,
 ): Promise<Ending['totals']> {
   let commits = 0
   let bytes = 0
@@ -127,7 +129,7 @@ async function writeCheckpoint(
   reader: SqlReader,
   table: ReadableTable,
   version: number,
-  run: Run,
+  run: ExportLogRun,
 ): Promise<number> {
   const writer = await checkpointWriter()
   const name = `${versionDigits(version)}.checkpoint.parquet`
@@ -174,6 +176,6 @@ function readOtherwise(differences: number, location: string): SluiceError {
   )
 }
 
-function warn(run: Run, message: string): void {
+function warn(run: ExportLogRun, message: string): void {
   run.emit({ type: 'log', level: 'warn', message })
 }

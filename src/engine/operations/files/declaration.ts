@@ -13,7 +13,9 @@ export type FilesOperation = {
   readonly limit?: number
 }
 
-export const files: Declaration<FilesOperation> = {
+const EVENTS = ['file', 'log'] as const
+
+export const files: Declaration<FilesOperation, (typeof EVENTS)[number]> = {
   kind: 'files',
   command: {
     ...PAGES.files,
@@ -37,5 +39,5 @@ export const files: Declaration<FilesOperation> = {
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
   ],
   about: 'table',
-  events: ['file', 'log'],
+  events: EVENTS,
 }

@@ -10,10 +10,12 @@ import { dec, type FileEvent } from '../../../model/event.ts'
 import { parsePredicate } from '../../../model/predicate.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { withTable } from '../../lake/table-source.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { FilesOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { files as declared, FilesOperation } from './declaration.ts'
 
-export async function files(operation: FilesOperation, run: Run): Promise<Ending> {
+type FilesRun = RunOf<typeof declared>
+
+export async function files(operation: FilesOperation, run: FilesRun): Promise<Ending> {
   const limit = operation.limit ?? Number.POSITIVE_INFINITY
   const totals = { version: 0, files: 0, bytes: 0n }
   const tell = (event: FileEvent): boolean => {

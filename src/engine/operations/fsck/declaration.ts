@@ -21,7 +21,18 @@ export type FsckOperation = {
   readonly outside: boolean
 }
 
-export const fsck: Declaration<FsckOperation> = {
+const EVENTS = [
+  'plan.ready',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'fsck.finding',
+  'fsck.checked',
+  'fsck.progress',
+  'log',
+] as const
+
+export const fsck: Declaration<FsckOperation, (typeof EVENTS)[number]> = {
   kind: 'fsck',
   command: {
     ...PAGES.fsck,
@@ -62,14 +73,5 @@ export const fsck: Declaration<FsckOperation> = {
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'table',
-  events: [
-    'plan.ready',
-    'chunk.started',
-    'chunk.progress',
-    'chunk.done',
-    'fsck.finding',
-    'fsck.checked',
-    'fsck.progress',
-    'log',
-  ],
+  events: EVENTS,
 }

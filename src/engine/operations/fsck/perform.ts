@@ -18,10 +18,12 @@ import { FsckProgress } from '../../fsck/progress.ts'
 import { FsckReport } from '../../fsck/report.ts'
 import { withSubject, type Subject } from '../../fsck/subject.ts'
 import { parquetFooters } from '../../registry.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { FsckOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { fsck as declared, FsckOperation } from './declaration.ts'
 
-export async function fsck(operation: FsckOperation, run: Run): Promise<Ending> {
+type FsckRun = RunOf<typeof declared>
+
+export async function fsck(operation: FsckOperation, run: FsckRun): Promise<Ending> {
   const { ending, tableId, record } = await withSubject(operation, run, async (subject) => {
     const check = new Check(operation, subject, run)
     return { ending: await check.run(), tableId: subject.catalog?.tableId ?? null, record: check.record() }
@@ -32,7 +34,7 @@ export async function fsck(operation: FsckOperation, run: Run): Promise<Ending> 
 }
 
 /** The rows are an extra: a catalog that may only be read is no reason to say nothing of the files. */
-async function store(catalog: string, run: Run, record: FsckRecord): Promise<void> {
+async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise<void> {
   try {
     await withWritableCatalog(catalog, run, record.tableId, async ({ database }) => {
       await database.write((transaction) => recordFsck(transaction, run.runId, record))
@@ -61,7 +63,7 @@ function versionsText(versions: readonly number[]): string {
 class Check {
   readonly #operation: FsckOperation
   readonly #subject: Subject
-  readonly #run: Run
+  readonly #run: FsckRun
   readonly #report: FsckReport
   readonly #places: Places
   readonly #progress: FsckProgress
@@ -70,7 +72,7 @@ class Check {
   readonly #absent: Finding[] = []
   #looked = ''
 
-  constructor(operation: FsckOperation, subject: Subject, run: Run) {
+  constructor(operation: FsckOperation, subject: Subject, run: FsckRun) {
     this.#operation = operation
     this.#subject = subject
     this.#run = run

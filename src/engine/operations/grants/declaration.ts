@@ -12,7 +12,9 @@ export type GrantsOperation = {
   readonly apply: boolean
 }
 
-export const grants: Declaration<GrantsOperation> = {
+const EVENTS = ['statement', 'log'] as const
+
+export const grants: Declaration<GrantsOperation, (typeof EVENTS)[number]> = {
   kind: 'grants',
   command: {
     ...PAGES.grants,
@@ -36,5 +38,5 @@ export const grants: Declaration<GrantsOperation> = {
   },
   shape: 'answer',
   stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],
-  events: ['statement', 'log'],
+  events: EVENTS,
 }

@@ -7,10 +7,12 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { REPEATABLE, type SqlDatabase } from '../../../stores/port.ts'
 import { parseCatalogUrl } from '../../catalog-url.ts'
 import { openCatalogDatabase } from '../../registry.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { GrantsOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { grants as declared, GrantsOperation } from './declaration.ts'
 
-export async function grants(operation: GrantsOperation, run: Run): Promise<Ending> {
+type GrantsRun = RunOf<typeof declared>
+
+export async function grants(operation: GrantsOperation, run: GrantsRun): Promise<Ending> {
   const { catalog, role, to, apply } = operation
   const { system } = parseCatalogUrl(catalog)
   if (system.file !== undefined) throw fileHasNoRoles(system.title, system.file)

@@ -10,7 +10,9 @@ export type HistoryOperation = {
   readonly limit: number
 }
 
-export const history: Declaration<HistoryOperation> = {
+const EVENTS = ['commit', 'log'] as const
+
+export const history: Declaration<HistoryOperation, (typeof EVENTS)[number]> = {
   kind: 'history',
   command: {
     ...PAGES.history,
@@ -26,5 +28,5 @@ export const history: Declaration<HistoryOperation> = {
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
   ],
   about: 'table',
-  events: ['commit', 'log'],
+  events: EVENTS,
 }

@@ -7,10 +7,12 @@ import { withTable, type TableSource } from '../../lake/table-source.ts'
 import { listLog } from '../../../delta/listing.ts'
 import { openLake } from '../../registry.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { HistoryOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { history as declared, HistoryOperation } from './declaration.ts'
 
-export async function history(operation: HistoryOperation, run: Run): Promise<Ending> {
+type HistoryRun = RunOf<typeof declared>
+
+export async function history(operation: HistoryOperation, run: HistoryRun): Promise<Ending> {
   let commits = 0
   // One more than asked for tells whether older ones are left out.
   let more = false

@@ -18,7 +18,19 @@ export type ImportOperation = {
   readonly waitMs: number
 }
 
-export const importOne: Declaration<ImportOperation> = {
+const EVENTS = [
+  'plan.ready',
+  'table.started',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'chunk.retried',
+  'chunk.failed',
+  'table.finished',
+  'log',
+] as const
+
+export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = {
   kind: 'import',
   command: {
     ...PAGES.import,
@@ -73,15 +85,5 @@ export const importOne: Declaration<ImportOperation> = {
   ],
   about: 'table',
   plans: 'dryRun',
-  events: [
-    'plan.ready',
-    'table.started',
-    'chunk.started',
-    'chunk.progress',
-    'chunk.done',
-    'chunk.retried',
-    'chunk.failed',
-    'table.finished',
-    'log',
-  ],
+  events: EVENTS,
 }

@@ -4,10 +4,12 @@ import { withWritableCatalog } from '../../catalog-session.ts'
 import { importAndTell } from '../../lake/import-one.ts'
 import { planTables, tellPlan } from '../../lake/plan.ts'
 import { resolveForWriting } from '../../resolve.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { ImportOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { importOne as declared, ImportOperation } from './declaration.ts'
 
-export async function importOne(operation: ImportOperation, run: Run): Promise<Ending> {
+type ImportOneRun = RunOf<typeof declared>
+
+export async function importOne(operation: ImportOperation, run: ImportOneRun): Promise<Ending> {
   const { catalog: url, batchSize, allowRefused, waitMs } = operation
   const path = await resolveForWriting(operation.table, url)
   const target = {

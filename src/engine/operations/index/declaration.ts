@@ -13,7 +13,9 @@ export type IndexOperation = {
   readonly drop: boolean
 }
 
-export const indexColumns: Declaration<IndexOperation> = {
+const EVENTS = ['log'] as const
+
+export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> = {
   kind: 'index',
   command: {
     ...PAGES.index,
@@ -41,5 +43,5 @@ export const indexColumns: Declaration<IndexOperation> = {
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'table',
-  events: ['log'],
+  events: EVENTS,
 }

@@ -17,10 +17,12 @@ import type { SqlDatabase, SqlReader, SqlTransaction } from '../../../stores/por
 import { withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { IndexOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { indexColumns as declared, IndexOperation } from './declaration.ts'
 
-export async function indexColumns(operation: IndexOperation, run: Run): Promise<Ending> {
+type IndexColumnsRun = RunOf<typeof declared>
+
+export async function indexColumns(operation: IndexOperation, run: IndexColumnsRun): Promise<Ending> {
   return withWritableCatalog(operation.catalog, run, operation.table, async (catalog) => {
     const { database } = catalog
     const table = await readableTable(database, await tableKey(await resolveTable(operation.table, database)))
@@ -51,7 +53,7 @@ async function build(
   { database, indexes }: WritableCatalog,
   { tableId, latest: version }: ReadableTable,
   operation: IndexOperation,
-  run: Run,
+  run: IndexColumnsRun,
   guard: Guard,
 ): Promise<Ending> {
   const { schema, partitionColumns } = await schemaAt(database, tableId, version)
@@ -83,7 +85,7 @@ async function drop(
   database: SqlDatabase,
   tableId: string,
   operation: IndexOperation,
-  run: Run,
+  run: IndexColumnsRun,
   guard: Guard,
 ): Promise<Ending> {
   const known = await rangeColumns(database, tableId)

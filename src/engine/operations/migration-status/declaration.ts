@@ -8,7 +8,9 @@ export type MigrationStatusOperation = {
   readonly tableId?: string
 }
 
-export const migrationStatus: Declaration<MigrationStatusOperation> = {
+const EVENTS = ['run', 'log'] as const
+
+export const migrationStatus: Declaration<MigrationStatusOperation, (typeof EVENTS)[number]> = {
   kind: 'migration-status',
   command: {
     ...PAGES['migration-status'],
@@ -17,5 +19,5 @@ export const migrationStatus: Declaration<MigrationStatusOperation> = {
   words: { catalog: words.catalog, tableId: words.optionalText('table-id') },
   shape: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
-  events: ['run', 'log'],
+  events: EVENTS,
 }

@@ -9,11 +9,14 @@ import { withCatalog } from '../../catalog-session.ts'
 import { inOrder } from '../../lake/in-order.ts'
 import { openLake } from '../../registry.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { MigrationStatusOperation } from './declaration.ts'
-import type { RunsOperation } from '../runs/declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { migrationStatus as declared, MigrationStatusOperation } from './declaration.ts'
+import type { runs, RunsOperation } from '../runs/declaration.ts'
 
-export async function migrationStatus(operation: MigrationStatusOperation, run: Run): Promise<Ending> {
+export async function migrationStatus(
+  operation: MigrationStatusOperation,
+  run: RunOf<typeof declared>,
+): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const rows = await readStatus(database, operation.tableId)
     if (rows.length === 0 && operation.tableId !== undefined) {
@@ -53,7 +56,7 @@ export async function migrationStatus(operation: MigrationStatusOperation, run: 
   })
 }
 
-export async function recordedRuns(operation: RunsOperation, run: Run): Promise<Ending> {
+export async function recordedRuns(operation: RunsOperation, run: RunOf<typeof runs>): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const rows = await readAudit(database, operation.limit)
     for (const row of rows) {

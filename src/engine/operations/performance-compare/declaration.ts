@@ -15,7 +15,9 @@ export type CompareOperation = {
   readonly latencyMs?: number
 }
 
-export const performanceCompare: Declaration<CompareOperation> = {
+const EVENTS = ['plan.ready', 'chunk.started', 'chunk.done', 'question', 'log'] as const
+
+export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[number]> = {
   kind: 'performance-compare',
   command: {
     ...PAGES['performance-compare'],
@@ -63,5 +65,5 @@ export const performanceCompare: Declaration<CompareOperation> = {
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
   ],
   about: 'table',
-  events: ['plan.ready', 'chunk.started', 'chunk.done', 'question', 'log'],
+  events: EVENTS,
 }

@@ -13,10 +13,12 @@ import { compareFailure, compareTable, type CompareSummary } from '../../compare
 import { compareReport, machineFacts } from '../../compare/report.ts'
 import { openLake, parquetRows } from '../../registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { CompareOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { performanceCompare as declared, CompareOperation } from './declaration.ts'
 
-export async function compare(operation: CompareOperation, run: Run): Promise<Ending> {
+type PerformanceCompareRun = RunOf<typeof declared>
+
+export async function compare(operation: CompareOperation, run: PerformanceCompareRun): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
   const body = async (database: SqlDatabase): Promise<Ending> => {
     const ref = await resolveTable(operation.table, database)

@@ -12,7 +12,9 @@ export type PruneOperation = {
   readonly dryRun: boolean
 }
 
-export const prune: Declaration<PruneOperation> = {
+const EVENTS = ['table.finished', 'log'] as const
+
+export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
   kind: 'prune',
   command: {
     ...PAGES.prune,
@@ -34,5 +36,5 @@ export const prune: Declaration<PruneOperation> = {
   about: 'tables',
   destroys: [{ what: 'versions of tables in the catalog that are not kept' }],
   plans: 'dryRun',
-  events: ['table.finished', 'log'],
+  events: EVENTS,
 }

@@ -11,14 +11,16 @@ import { withCatalog, withWritableCatalog, type WritableCatalog } from '../../ca
 import { holderOf } from '../../holder.ts'
 import { knownTables, namedTables, type KnownTable } from '../../lake/known-tables.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { PruneOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { prune as declared, PruneOperation } from './declaration.ts'
+
+type PruneRun = RunOf<typeof declared>
 
 type Named = KnownTable & { readonly name: string }
 
 const WAIT_MS = 10_000
 
-export async function prune(operation: PruneOperation, run: Run): Promise<Ending> {
+export async function prune(operation: PruneOperation, run: PruneRun): Promise<Ending> {
   const { catalog: url, tables: names, dryRun } = operation
   const keep: Keep = 'versions' in operation.keep ? operation.keep : { sinceMs: run.clock.now() - operation.keep.forMs }
   const rows = new Map<string, number>()
@@ -63,7 +65,7 @@ async function pruneOne(
   { database, indexes }: WritableCatalog,
   { tableId, name, location }: Named,
   keep: Keep,
-  run: Run,
+  run: PruneRun,
 ): Promise<Pruned | SluiceError> {
   const { clock, interrupt, emit } = run
   const begun = clock.ticks()
@@ -96,7 +98,7 @@ async function pruneOne(
   }
 }
 
-async function tellPlan(database: SqlDatabase, table: Named, keep: Keep, run: Run): Promise<RowCounts> {
+async function tellPlan(database: SqlDatabase, table: Named, keep: Keep, run: PruneRun): Promise<RowCounts> {
   const readable = await readableTable(database, { tableId: table.tableId })
   const { historyFrom, rows } = await prunePlan(database, table.tableId, await oldestKept(database, readable, keep))
   const message =

@@ -14,7 +14,9 @@ export type QuarantineListOperation = {
   readonly limit: number
 }
 
-export const quarantineList: Declaration<QuarantineListOperation> = {
+const EVENTS = ['quarantine.row', 'log'] as const
+
+export const quarantineList: Declaration<QuarantineListOperation, (typeof EVENTS)[number]> = {
   kind: 'quarantine-list',
   command: {
     ...PAGES.quarantine,
@@ -45,5 +47,5 @@ export const quarantineList: Declaration<QuarantineListOperation> = {
   shape: 'listing',
   stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],
   about: 'table',
-  events: ['quarantine.row', 'log'],
+  events: EVENTS,
 }

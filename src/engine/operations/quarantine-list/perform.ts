@@ -4,10 +4,15 @@ import { hasLedger } from '../../copy/ledger/schema.ts'
 import { waiting } from '../../copy/ledger/quarantine.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { QuarantineListOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { quarantineList as declared, QuarantineListOperation } from './declaration.ts'
 
-export async function quarantineList({ to, runId, table, limit }: QuarantineListOperation, run: Run): Promise<Ending> {
+type QuarantineListRun = RunOf<typeof declared>
+
+export async function quarantineList(
+  { to, runId, table, limit }: QuarantineListOperation,
+  run: QuarantineListRun,
+): Promise<Ending> {
   await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
   await using ledger = await store.ledger()
   if (!(await hasLedger(ledger))) {

@@ -15,7 +15,9 @@ export type QueryOperation = {
   readonly timeoutMs?: number
 }
 
-export const query: Declaration<QueryOperation> = {
+const EVENTS = ['columns', 'row', 'query.sources', 'log'] as const
+
+export const query: Declaration<QueryOperation, (typeof EVENTS)[number]> = {
   kind: 'query',
   command: {
     ...PAGES.query,
@@ -52,5 +54,5 @@ export const query: Declaration<QueryOperation> = {
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'table',
   rows: 'format',
-  events: ['columns', 'row', 'query.sources', 'log'],
+  events: EVENTS,
 }

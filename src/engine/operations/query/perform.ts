@@ -5,15 +5,17 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { tookTooLong } from '../../../stores/query-errors.ts'
-import type { QueryOperation } from './declaration.ts'
+import type { query as declared, QueryOperation } from './declaration.ts'
 import { answer } from '../../archiving/query/answer.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
 import { openLake } from '../../registry.ts'
 import { rowValue } from '../../row-value.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
 
-export async function query(operation: QueryOperation, run: Run): Promise<Ending> {
+type QueryRun = RunOf<typeof declared>
+
+export async function query(operation: QueryOperation, run: QueryRun): Promise<Ending> {
   const { limit } = operation
   await using store = await openSourceStore(operation.from)
   // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.

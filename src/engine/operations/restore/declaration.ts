@@ -14,7 +14,17 @@ export type RestoreOperation = {
   readonly dryRun: boolean
 }
 
-export const restore: Declaration<RestoreOperation> = {
+const EVENTS = [
+  'plan.ready',
+  'archive.columns',
+  'archive.planned',
+  'archive.progress',
+  'archive.state',
+  'archive.finding',
+  'log',
+] as const
+
+export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
   kind: 'restore',
   command: {
     ...PAGES.restore,
@@ -71,13 +81,5 @@ export const restore: Declaration<RestoreOperation> = {
   about: 'table',
   destroys: [{ what: 'archived values of rows that have changed since', when: 'asChanged', confirm: 'confirm' }],
   plans: 'dryRun',
-  events: [
-    'plan.ready',
-    'archive.columns',
-    'archive.planned',
-    'archive.progress',
-    'archive.state',
-    'archive.finding',
-    'log',
-  ],
+  events: EVENTS,
 }

@@ -9,7 +9,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
-import type { RestoreOperation } from './declaration.ts'
+import type { restore as declared, RestoreOperation } from './declaration.ts'
 import { eachPartition } from '../../archiving/advance-all.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
@@ -22,11 +22,13 @@ import type { PlannedPartition } from '../../archiving/plan.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
 
+type RestoreRun = RunOf<typeof declared>
+
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM */
-export async function restore(operation: RestoreOperation, run: Run): Promise<Ending> {
+export async function restore(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const { from, table: name, dryRun } = operation
   await using opened = await openSource(from, !dryRun)
   const { table, record } = await archivedTable(opened, name, run.interrupt.abort)
@@ -124,7 +126,7 @@ type Asked = {
 async function foretold(
   { table, record, chosen, wishes }: Asked,
   { opened, open }: { readonly opened: Opened; readonly open: OpenArchive },
-  run: Run,
+  run: RestoreRun,
 ): Promise<Ending> {
   const standing = await standingOf(record, opened, run)
   const partitions: PlannedPartition[] = []

@@ -14,7 +14,9 @@ export type RetryQuarantineOperation = {
   readonly table?: string
 }
 
-export const retryQuarantine: Declaration<RetryQuarantineOperation> = {
+const EVENTS = ['row.aside', 'table.finished', 'log'] as const
+
+export const retryQuarantine: Declaration<RetryQuarantineOperation, (typeof EVENTS)[number]> = {
   kind: 'retry-quarantine',
   command: {
     ...PAGES['retry-quarantine'],
@@ -28,5 +30,5 @@ export const retryQuarantine: Declaration<RetryQuarantineOperation> = {
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'table',
-  events: ['row.aside', 'table.finished', 'log'],
+  events: EVENTS,
 }

@@ -13,10 +13,12 @@ import { RunLedger } from '../../copy/ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
 import { planTable, type TableWishes } from '../../copy/plan/table-plan.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { RetryQuarantineOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { retryQuarantine as declared, RetryQuarantineOperation } from './declaration.ts'
 
-export async function retryQuarantine(operation: RetryQuarantineOperation, run: Run): Promise<Ending> {
+type RetryQuarantineRun = RunOf<typeof declared>
+
+export async function retryQuarantine(operation: RetryQuarantineOperation, run: RetryQuarantineRun): Promise<Ending> {
   await using to = await openCopyStore(operation.to, { mode: 'write' })
   await using database = await to.ledger()
   if (!(await hasLedger(database))) throw noLedger(to.label)

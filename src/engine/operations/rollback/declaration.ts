@@ -15,7 +15,9 @@ export type RollbackOperation = {
   readonly dryRun: boolean
 }
 
-export const rollback: Declaration<RollbackOperation> = {
+const EVENTS = ['verify.check', 'log'] as const
+
+export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> = {
   kind: 'rollback',
   command: {
     ...PAGES.rollback,
@@ -42,5 +44,5 @@ export const rollback: Declaration<RollbackOperation> = {
   about: 'table',
   destroys: [{ what: 'the rows of the table in the catalog', confirm: 'confirm', asked: true }],
   plans: 'dryRun',
-  events: ['verify.check', 'log'],
+  events: EVENTS,
 }

@@ -21,9 +21,12 @@ import { dataFilesPresent } from '../../lake/data-files.ts'
 import type { CheckFiles } from '../../operation.ts'
 import { openLake, parquetRows } from '../../registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
 import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
-import type { RollbackOperation } from './declaration.ts'
+import type { rollback as declared, RollbackOperation } from './declaration.ts'
+
+/** Both look alike, and say the same. */
+type RollbackRun = RunOf<typeof declared>
 
 type Subject = { readonly head: Head; readonly log: LogStore; readonly broken: boolean }
 /** The log was read in full, and only the counts differ: nothing would be lost if the catalog is what is wrong. */
@@ -39,7 +42,7 @@ const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
 
 type Verdict = { readonly problems: readonly string[]; readonly checks: number; readonly rows: RowCounts }
 
-export async function verifyRollback(operation: VerifyRollbackOperation, run: Run): Promise<Ending> {
+export async function verifyRollback(operation: VerifyRollbackOperation, run: RollbackRun): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const subject = await subjectOf(operation.table, database)
     const verdict = await verify(subject, database, operation.checkFiles, run)
@@ -59,7 +62,7 @@ function removalOf(commandLine: string, tableId: string): string {
   return `${same} --confirm=${shellQuote(tableId)}${behind}`
 }
 
-export async function rollback(operation: RollbackOperation, run: Run): Promise<Ending> {
+export async function rollback(operation: RollbackOperation, run: RollbackRun): Promise<Ending> {
   const { head, log } = await withCatalog(operation.catalog, (database) => subjectOf(operation.table, database))
   const { tableId } = head
   if (operation.dryRun) {
@@ -118,7 +121,7 @@ async function verify(
   { head, log, broken }: Subject,
   database: SqlDatabase,
   checkFiles: CheckFiles,
-  run: Run,
+  run: RollbackRun,
   ownLease?: string,
 ): Promise<Verdict> {
   const { emit, interrupt } = run

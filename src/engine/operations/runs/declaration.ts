@@ -3,7 +3,9 @@ import { PAGES } from '../pages.ts'
 
 export type RunsOperation = { readonly kind: 'runs'; readonly catalog: string; readonly limit: number }
 
-export const runs: Declaration<RunsOperation> = {
+const EVENTS = ['run', 'log'] as const
+
+export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
   kind: 'runs',
   command: {
     ...PAGES.runs,
@@ -31,5 +33,5 @@ export const runs: Declaration<RunsOperation> = {
   },
   shape: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
-  events: ['run', 'log'],
+  events: EVENTS,
 }

@@ -15,7 +15,9 @@ export type SqlOperation = {
   readonly timeoutMs?: number
 }
 
-export const sql: Declaration<SqlOperation> = {
+const EVENTS = ['columns', 'row', 'log'] as const
+
+export const sql: Declaration<SqlOperation, (typeof EVENTS)[number]> = {
   kind: 'sql',
   command: {
     ...PAGES.sql,
@@ -28,5 +30,5 @@ export const sql: Declaration<SqlOperation> = {
   shape: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   rows: 'format',
-  events: ['columns', 'row', 'log'],
+  events: EVENTS,
 }

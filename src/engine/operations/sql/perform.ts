@@ -3,12 +3,14 @@ import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { rowValue } from '../../row-value.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { SqlOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { sql as declared, SqlOperation } from './declaration.ts'
+
+type SqlRun = RunOf<typeof declared>
 
 const PAGE_ROWS = 500
 
-export async function sql(operation: SqlOperation, run: Run): Promise<Ending> {
+export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending> {
   const { limit, timeoutMs } = operation
   // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.
   const signal = run.interrupt.stop

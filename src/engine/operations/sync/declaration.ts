@@ -16,7 +16,19 @@ export type SyncOperation = {
   readonly parallel: number
 }
 
-export const sync: Declaration<SyncOperation> = {
+const EVENTS = [
+  'plan.ready',
+  'table.started',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'chunk.retried',
+  'chunk.failed',
+  'table.finished',
+  'log',
+] as const
+
+export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
   kind: 'sync',
   command: {
     ...PAGES.sync,
@@ -65,15 +77,5 @@ export const sync: Declaration<SyncOperation> = {
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'tables',
-  events: [
-    'plan.ready',
-    'table.started',
-    'chunk.started',
-    'chunk.progress',
-    'chunk.done',
-    'chunk.retried',
-    'chunk.failed',
-    'table.finished',
-    'log',
-  ],
+  events: EVENTS,
 }

@@ -1,6 +1,6 @@
 /** `sync`: brings what is new in the logs of tables that are in the catalog, once or for as long as it runs. */
 import { checkCatalog } from '../../../catalog/catalog.ts'
-import { dec, type EventBody } from '../../../model/event.ts'
+import { dec } from '../../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
 import { withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
@@ -8,8 +8,10 @@ import { inLanes } from '../../lake/in-lanes.ts'
 import { knownTables, namedTables, type KnownTable } from '../../lake/known-tables.ts'
 import { logFolder, syncTable, tellCurrent, type Proved, type Synced } from '../../lake/sync-one.ts'
 import { LogWatch } from '../../lake/watch.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { SyncOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { sync as declared, SyncOperation } from './declaration.ts'
+
+type SyncRun = RunOf<typeof declared>
 
 type Named = KnownTable & { readonly name: string }
 type Outcomes = Map<string, Synced>
@@ -18,7 +20,7 @@ const WAIT_MS = 10_000
 /** Statistics are made anew after so many actions. */
 const ACTIONS_A_FINISH = 10_000
 
-export async function sync(operation: SyncOperation, run: Run): Promise<Ending> {
+export async function sync(operation: SyncOperation, run: SyncRun): Promise<Ending> {
   const { catalog: url, tables, watch } = operation
   // A mistyped URL must not make a catalog, and a mistyped table must not start a run.
   await withNamed(url, tables)
@@ -71,7 +73,7 @@ async function round(
   proved: Proved,
   outcomes: Outcomes,
   { batchSize, parallel, watch }: SyncOperation,
-  run: Run,
+  run: SyncRun,
 ): Promise<void> {
   await inLanes(tables, parallel, run, async (table, worker) => {
     const begun = run.clock.ticks()
@@ -87,7 +89,7 @@ async function watchTables(
   listed: readonly Named[],
   proved: Proved,
   operation: SyncOperation,
-  run: Run,
+  run: SyncRun,
 ): Promise<Ending> {
   const { stop } = run.interrupt
   const outcomes: Outcomes = new Map()
@@ -132,7 +134,7 @@ function foldersOf(tables: readonly Named[]): ReadonlyMap<string, string> {
 }
 
 /** While watching, what is current is not told, and what is wrong with a table is told once until it changes. */
-function onceEach(emit: (event: EventBody) => void): (event: EventBody) => void {
+function onceEach(emit: SyncRun['emit']): SyncRun['emit'] {
   const told = new Map<string, string>()
   return (event) => {
     if (event.type === 'table.finished' || event.type === 'log') {
@@ -150,7 +152,7 @@ function onceEach(emit: (event: EventBody) => void): (event: EventBody) => void 
   }
 }
 
-function endOf(tables: number, outcomes: Outcomes, alone: boolean, run: Run): Ending {
+function endOf(tables: number, outcomes: Outcomes, alone: boolean, run: SyncRun): Ending {
   const all = [...outcomes.values()]
   const count = (status: Synced['status']): number => all.filter((one) => one.status === status).length
   const [failed, refused] = [count('failed'), count('refused')]

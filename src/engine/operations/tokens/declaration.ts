@@ -19,7 +19,9 @@ export type TokensOperation = {
 const MOST_PARTS = 10_000
 const MOST_WINDOWS = 1_000_000
 
-export const tokens: Declaration<TokensOperation> = {
+const EVENTS = ['ring', 'ring.part', 'ring.host', 'log'] as const
+
+export const tokens: Declaration<TokensOperation, (typeof EVENTS)[number]> = {
   kind: 'tokens',
   command: {
     ...PAGES.tokens,
@@ -71,5 +73,5 @@ export const tokens: Declaration<TokensOperation> = {
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
-  events: ['ring', 'ring.part', 'ring.host', 'log'],
+  events: EVENTS,
 }

@@ -5,8 +5,10 @@ import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { TokensOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { tokens as declared, TokensOperation } from './declaration.ts'
+
+type TokensRun = RunOf<typeof declared>
 
 /** Parts that are named as the fullest and the emptiest. */
 const NAMED = 3
@@ -14,7 +16,7 @@ const NAMED = 3
 /** @throws SluiceError NO_SUCH_TABLE, NO_RING where the table lies on no ring */
 export async function tokens(
   { from, tables: patterns, splits, sample, seed }: TokensOperation,
-  run: Run,
+  run: TokensRun,
 ): Promise<Ending> {
   await using store = await openSourceStore(from)
   const tables = await tablesOf(store, patterns, run)
@@ -27,7 +29,7 @@ export async function tokens(
   return { totals: { tables: dec(tables.length), rows: dec(rows) } }
 }
 
-async function tablesOf(store: CopyStore, patterns: readonly string[], run: Run): Promise<readonly TableSpec[]> {
+async function tablesOf(store: CopyStore, patterns: readonly string[], run: TokensRun): Promise<readonly TableSpec[]> {
   const found = new Map<string, TableSpec>()
   for (const pattern of patterns) {
     const some = await store.tables(pattern, run.interrupt.abort)
@@ -57,7 +59,7 @@ async function pictureOf(
 }
 
 /** @returns rows of the table, as far as is known */
-function tell(table: string, { partitioner, parts, hosts, fullest }: RingPicture, run: Run): number {
+function tell(table: string, { partitioner, parts, hosts, fullest }: RingPicture, run: TokensRun): number {
   const all = sumOf(parts)
   for (const part of parts) {
     run.emit({

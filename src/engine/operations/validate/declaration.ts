@@ -17,7 +17,17 @@ export type ValidateOperation = {
   readonly checkpoints?: number
 }
 
-export const validate: Declaration<ValidateOperation> = {
+const EVENTS = [
+  'plan.ready',
+  'verify.check',
+  'verify.mismatch',
+  'log',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+] as const
+
+export const validate: Declaration<ValidateOperation, (typeof EVENTS)[number]> = {
   kind: 'validate',
   command: {
     ...PAGES.validate,
@@ -47,5 +57,5 @@ export const validate: Declaration<ValidateOperation> = {
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'table',
-  events: ['plan.ready', 'verify.check', 'verify.mismatch', 'log', 'chunk.started', 'chunk.progress', 'chunk.done'],
+  events: EVENTS,
 }

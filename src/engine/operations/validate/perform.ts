@@ -10,13 +10,15 @@ import { shellQuote } from '../../../shared/shell.ts'
 import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { openLake, scratchDatabase } from '../../registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { ValidateOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { validate as declared, ValidateOperation } from './declaration.ts'
+
+type ValidateRun = RunOf<typeof declared>
 
 /** What lies behind the log. */
 const NOT_OPENED = 'data files and deletion vectors were not opened: sluice fsck TABLE opens them'
 
-export async function validate(operation: ValidateOperation, run: Run): Promise<Ending> {
+export async function validate(operation: ValidateOperation, run: ValidateRun): Promise<Ending> {
   const { emit, interrupt, clock } = run
   const ref = await withCatalog(operation.catalog, (database) => resolveTable(operation.table, database))
   const log = await openLake(ref.path)

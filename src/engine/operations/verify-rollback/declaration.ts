@@ -11,7 +11,9 @@ export type VerifyRollbackOperation = {
   readonly checkFiles: CheckFiles
 }
 
-export const verifyRollback: Declaration<VerifyRollbackOperation> = {
+const EVENTS = ['verify.check', 'log'] as const
+
+export const verifyRollback: Declaration<VerifyRollbackOperation, (typeof EVENTS)[number]> = {
   kind: 'verify-rollback',
   command: {
     ...PAGES['verify-rollback'],
@@ -28,5 +30,5 @@ export const verifyRollback: Declaration<VerifyRollbackOperation> = {
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
   ],
   about: 'table',
-  events: ['verify.check', 'log'],
+  events: EVENTS,
 }

@@ -1,0 +1,5 @@
+/** What a comparison of two databases may say. */
+import type { diff } from '../../operations/diff/declaration.ts'
+import type { RunOf } from '../../run-context.ts'
+
+export type DiffRun = RunOf<typeof diff>
