@@ -190,7 +190,7 @@ describe('a declaration', () => {
     expect(stores.length, 'touches no store').toBeGreaterThan(0)
     expect(stores.filter(({ end }) => end === 'source').length).toBeLessThanOrEqual(1)
     expect(stores.filter(({ end }) => end === 'target').length).toBeLessThanOrEqual(1)
-    expect(events.length, 'says nothing').toBeGreaterThan(0)
+    if (shape !== 'answer') expect(events.length, 'says nothing').toBeGreaterThan(0)
     expect(events.filter((type) => !EVENT_TYPES.includes(type))).toEqual([])
     expect(new Set(events).size).toBe(events.length)
     if (destroys.length > 0) expect(shape, 'a listing changes nothing').not.toBe('listing')

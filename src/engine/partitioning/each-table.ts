@@ -28,7 +28,7 @@ export type TablesWish = {
 export async function eachTable(
   store: CopyStore,
   wish: TablesWish,
-  run: Run,
+  run: Run<'log'>,
   each: (found: FoundTable) => Promise<void>,
 ): Promise<readonly SluiceError[]> {
   const { abort: signal, stop } = run.interrupt
@@ -83,7 +83,7 @@ async function wantedTables(
 }
 
 /** Without the archive the states of partitions are told without it, and that is said. */
-async function archiveOf(store: CopyStore, { table }: TableSpec, run: Run): Promise<ArchiveRecord | null> {
+async function archiveOf(store: CopyStore, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
   try {
     await using ledger = readingLedger(await store.ledger())
     await refuseNewer(ledger)

@@ -60,7 +60,6 @@ const PLANNED = [
 ] as const
 
 const EVENTS = [
-  'plan.ready',
   'archive.columns',
   'archive.planned',
   'archive.progress',

@@ -19,7 +19,16 @@ export type PartitionEnsureOperation = {
   readonly dryRun: boolean
 }
 
-export const partitionEnsure: Declaration<PartitionEnsureOperation> = {
+const EVENTS = [
+  'partition.table',
+  'partition.made',
+  'partition.progress',
+  'partition.waits',
+  'partition.alarm',
+  'log',
+] as const
+
+export const partitionEnsure: Declaration<PartitionEnsureOperation, (typeof EVENTS)[number]> = {
   kind: 'partition-ensure',
   command: 'partition',
   actions: {
@@ -38,5 +47,5 @@ export const partitionEnsure: Declaration<PartitionEnsureOperation> = {
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'target' }],
   about: 'tables',
   plans: 'dryRun',
-  events: ['partition.table', 'partition.made', 'partition.progress', 'partition.waits', 'partition.alarm', 'log'],
+  events: EVENTS,
 }

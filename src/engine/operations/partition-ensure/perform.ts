@@ -13,8 +13,10 @@ import { nameIn } from '../../partitioning/name-style.ts'
 import { maintenanceOf, standingOf, type Standing, type TableCalendar } from '../../partitioning/standing.ts'
 import { strayOf } from '../../partitioning/stray.ts'
 import { tableEvent } from '../../partitioning/table-event.ts'
-import type { Ending, Run } from '../../run-context.ts'
-import type { PartitionEnsureOperation } from './declaration.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { partitionEnsure as declared, PartitionEnsureOperation } from './declaration.ts'
+
+type PartitionEnsureRun = RunOf<typeof declared>
 
 /** The gravest first: it is the one that the run ends with. */
 const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
@@ -29,7 +31,7 @@ const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
 type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
 
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
-export async function partitionEnsure(operation: PartitionEnsureOperation, run: Run): Promise<Ending> {
+export async function partitionEnsure(operation: PartitionEnsureOperation, run: PartitionEnsureRun): Promise<Ending> {
   const { tables, calendar, dryRun } = operation
   await using store = await openCopyStore(operation.from, { mode: dryRun ? 'read' : 'write' })
   const maintenance = maintenanceOf(store)
@@ -87,7 +89,7 @@ async function missingPeriods(
   { standing, archive, name }: FoundTable,
   { now, ahead }: { readonly now: Date; readonly ahead: number },
   maintenance: MaintenanceStore,
-  run: Run,
+  run: PartitionEnsureRun,
 ): Promise<readonly Period[]> {
   const { calendar, placed, kind, table } = standing
   if (calendar === null) throw noCalendar(name, standing)
@@ -113,7 +115,7 @@ async function make(
   periods: readonly Period[],
   { patienceMs, budgetMs }: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
-  run: Run,
+  run: PartitionEnsureRun,
 ): Promise<Made> {
   return maintenance.make({
     table: standing.table,
@@ -136,7 +138,7 @@ function statusOf({ from }: Period, made: Made | null): 'made' | 'found' {
   return made?.foundMade.some((one) => one.from === from) === true ? 'found' : 'made'
 }
 
-function tellWaits(table: string, { longestMs, tries, proved }: Made, run: Run): void {
+function tellWaits(table: string, { longestMs, tries, proved }: Made, run: PartitionEnsureRun): void {
   run.emit({
     type: 'partition.waits',
     table,
@@ -150,7 +152,7 @@ async function again(
   { standing }: FoundTable,
   { calendar }: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
-  run: Run,
+  run: PartitionEnsureRun,
 ): Promise<Standing> {
   const { abort: signal } = run.interrupt
   return (await standingOf(maintenance, standing.table, calendar, { sizes: false, signal })) ?? standing

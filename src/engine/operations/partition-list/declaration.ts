@@ -18,7 +18,9 @@ export type PartitionListOperation = {
   readonly count: boolean
 }
 
-export const partitionList: Declaration<PartitionListOperation> = {
+const EVENTS = ['partition.table', 'partition', 'partition.alarm', 'log'] as const
+
+export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[number]> = {
   kind: 'partition-list',
   command: {
     ...PAGES.partition,
@@ -41,5 +43,5 @@ export const partitionList: Declaration<PartitionListOperation> = {
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
-  events: ['partition.table', 'partition', 'partition.alarm', 'log'],
+  events: EVENTS,
 }

@@ -10,15 +10,17 @@ import { maintenanceOf } from '../../partitioning/standing.ts'
 import { strayOf } from '../../partitioning/stray.ts'
 import { cutOff, parseAge } from '../../calendar/age.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
 import { failedTables } from '../../partitioning/failed-tables.ts'
-import type { PartitionListOperation } from './declaration.ts'
+import type { partitionList as declared, PartitionListOperation } from './declaration.ts'
+
+type PartitionListRun = RunOf<typeof declared>
 
 /** Default partitions that are not larger are counted unasked. */
 const SMALL_BYTES = 64_000_000n
 
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, CONNECT_FAILED */
-export async function partitionList(operation: PartitionListOperation, run: Run): Promise<Ending> {
+export async function partitionList(operation: PartitionListOperation, run: PartitionListRun): Promise<Ending> {
   const { tables, calendar, count } = operation
   await using store = await openSourceStore(operation.from)
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
@@ -81,7 +83,11 @@ export async function partitionList(operation: PartitionListOperation, run: Run)
   }
 }
 
-function optionsOf({ standing, archive }: FoundTable, { olderThan }: PartitionListOperation, run: Run): StateOptions {
+function optionsOf(
+  { standing, archive }: FoundTable,
+  { olderThan }: PartitionListOperation,
+  run: PartitionListRun,
+): StateOptions {
   const now = new Date(run.clock.now())
   const spec = standing.calendar?.spec ?? null
   const first = olderThan === undefined || spec === null ? null : cutOff(spec, parseAge(olderThan), now)
@@ -92,7 +98,7 @@ function optionsOf({ standing, archive }: FoundTable, { olderThan }: PartitionLi
 async function countsOf(
   { standing: { table } }: FoundTable,
   store: Parameters<typeof maintenanceOf>[0],
-  run: Run,
+  run: PartitionListRun,
 ): Promise<readonly (bigint | undefined)[]> {
   return maintenanceOf(store).count(table, run.interrupt.abort)
 }
