@@ -1,8 +1,7 @@
 /** A write transaction that ends in one of three ways: committed, surely not committed, or a question for the database. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader, SqlTransaction } from '../port.ts'
-import { isConnectionLoss } from './errors.ts'
-import type { Session } from './session.ts'
+import type { SqlSession } from './sql-session.ts'
 
 export type Outcome<T> =
   | { readonly committed: true; readonly result: T }
@@ -13,7 +12,7 @@ export type Outcome<T> =
  * @returns `committed: false` where the connection broke after COMMIT was sent and before it was answered
  */
 export async function transact<T>(
-  session: Session,
+  session: SqlSession,
   body: (transaction: SqlTransaction) => Promise<T>,
 ): Promise<Outcome<T>> {
   await session.begin('ISOLATION LEVEL READ COMMITTED')
@@ -23,29 +22,28 @@ export async function transact<T>(
     result = await body(transaction)
   } catch (error) {
     end()
-    await rollBack(session)
+    await session.rollBack()
     throw error
   }
   end()
   // Gone before COMMIT was sent: nothing to ask about.
   if (!session.alive) throw session.loss()
-  try {
-    // Where a statement failed and the body went on, COMMIT succeeds and rolls back.
-    if ((await session.command('COMMIT')) === 'COMMIT') return { committed: true, result }
-  } catch (error) {
-    if (!isConnectionLoss(error)) {
-      await rollBack(session)
-      throw error
-    }
-    // A statement that failed before leaves nothing to commit.
-    if (session.failure !== error) throw session.failure
-    return { committed: false, result, lost: error }
+  const ending = await session.commit().catch(async (error: unknown) => {
+    await session.rollBack()
+    throw error
+  })
+  if (ending === 'committed') return { committed: true, result }
+  // Where a statement failed and the body went on, COMMIT succeeds and rolls back.
+  if (ending === 'rolled back') {
+    throw session.failure ?? new SluiceError('INTERNAL', 'PostgreSQL rolled a transaction back and did not say why')
   }
-  throw session.failure ?? new SluiceError('INTERNAL', 'PostgreSQL rolled a transaction back and did not say why')
+  // A statement that failed before leaves nothing to commit.
+  if (session.failure !== ending.lost) throw session.failure
+  return { committed: false, result, lost: ending.lost }
 }
 
 /** A transaction that sees one state of the database. */
-export async function readOnly<T>(session: Session, body: (reader: SqlReader) => Promise<T>): Promise<T> {
+export async function readOnly<T>(session: SqlSession, body: (reader: SqlReader) => Promise<T>): Promise<T> {
   await session.begin('ISOLATION LEVEL REPEATABLE READ, READ ONLY')
   const { transaction, end } = transactionOf(session)
   try {
@@ -53,24 +51,14 @@ export async function readOnly<T>(session: Session, body: (reader: SqlReader) =>
     return await body({ dialect, all, pages })
   } finally {
     end()
-    await rollBack(session)
-  }
-}
-
-/** Ends a transaction without its effects; a session that does not take even that is closed. */
-export async function rollBack(session: Session): Promise<void> {
-  if (!session.alive) return
-  try {
-    await session.command('ROLLBACK')
-  } catch {
-    await session.close()
+    await session.rollBack()
   }
 }
 
 /** Statements on a session until its transaction ends: what a body leaves running must not meet the next one. */
-function transactionOf(session: Session): { readonly transaction: SqlTransaction; end(): void } {
+function transactionOf(session: SqlSession): { readonly transaction: SqlTransaction; end(): void } {
   let ended = false
-  const open = (): Session => {
+  const open = (): SqlSession => {
     if (ended) throw new Error('the transaction has ended')
     return session
   }

@@ -18,14 +18,20 @@ const KEEPALIVE_MS = 30_000
 /** The server's process behind a connection; both together name it for all time. */
 export type Backend = { readonly pid: number; readonly startedAt: string }
 
-export type Connected = { readonly client: Client; readonly socket: Duplex; readonly backend: Backend }
+export type Connected = {
+  readonly client: Client
+  readonly socket: Duplex
+  readonly backend: Backend
+  /** As `server_version_num`. */
+  readonly version: number
+}
 
 /** @throws SluiceError CONNECT_FAILED (retryable where the server may come up by itself), TLS_FAILED, TARGET_DENIED */
 export async function connect(settings: PostgresSettings, mode: OpenMode): Promise<Connected> {
   const client = await connected(settings)
   try {
-    const backend = await prepare(client, settings, mode)
-    return { client, socket: client.connection.stream, backend }
+    const server = await prepare(client, settings, mode)
+    return { client, socket: client.connection.stream, ...server }
   } catch (error) {
     void client.end().catch(() => undefined)
     throw connectFailed(error, settings)
@@ -84,7 +90,11 @@ async function detourTo({ host, port }: PostgresSettings, route: Route): Promise
   return socket
 }
 
-async function prepare(client: Client, settings: PostgresSettings, mode: OpenMode): Promise<Backend> {
+async function prepare(
+  client: Client,
+  settings: PostgresSettings,
+  mode: OpenMode,
+): Promise<Pick<Connected, 'backend' | 'version'>> {
   const statements = [
     "SET client_encoding TO 'UTF8'",
     "SET TimeZone TO 'UTC'",
@@ -126,5 +136,5 @@ async function prepare(client: Client, settings: PostgresSettings, mode: OpenMod
       hint: "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
     })
   }
-  return { pid, startedAt }
+  return { backend: { pid, startedAt }, version }
 }

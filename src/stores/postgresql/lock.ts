@@ -1,12 +1,12 @@
 /** Advisory locks: the server lets go of them when the session ends, whatever ends it. */
 import type { SessionLock } from '../port.ts'
-import type { Session } from './session.ts'
+import type { SqlSession } from './sql-session.ts'
 
 /**
  * Takes a lock at once, on a session that it then owns; null when another session holds it. A pooler that hands out another session for
  * each transaction (pgbouncer with pool_mode=transaction) breaks these locks: the session that took one is soon somebody else's.
  */
-export async function takeLock(session: Session, name: string): Promise<SessionLock | null> {
+export async function takeLock(session: SqlSession, name: string): Promise<SessionLock | null> {
   let taken = false
   try {
     const rows = await session.all(

@@ -2,13 +2,14 @@
  * Typed queries: a session of their own, a read-only transaction, and a cursor, which the server declares for a query and for nothing else: not
  * for COPY, nor for several statements. A superuser's rights on the server's files are put aside first.
  */
-import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { QueryOptions, QueryPage, SqlRow } from '../port.ts'
 import { badQuery, placeIn } from '../query-errors.ts'
 import { QueryWatch } from '../query-watch.ts'
-import { connect, type Backend } from './connect.ts'
+import { cancel } from './beside.ts'
+import { connect } from './connect.ts'
 import { isConnectionLoss, postgresError, sqlStateOf } from './errors.ts'
+import { Session } from './session.ts'
 import type { PostgresSettings } from './settings.ts'
 import { QUERY_TYPES } from './values.ts'
 
@@ -24,18 +25,18 @@ export async function* queryServer(
 ): AsyncGenerator<QueryPage> {
   const { pageRows, timeoutMs, signal } = options
   throwIfAborted(signal)
-  const { client, socket, backend } = await connect(settings, 'read')
-  const watch = new QueryWatch(options, () => void cancel(settings, backend).catch(() => socket.destroy()))
+  const session = await QuerySession.open(settings)
+  const watch = new QueryWatch(options, () => void cancel(settings, session.backend).catch(() => session.destroy()))
   try {
     watch.throwIfOver(settings.label)
-    await begin(client, timeoutMs)
+    await session.beginFor(timeoutMs)
     if (EXPLAIN.test(sql)) {
-      yield pageOf(await ask(client, sql))
+      yield await session.page(sql)
       return
     }
-    await ask(client, DECLARE + sql)
+    await session.page(DECLARE + sql)
     for (let first = true; ; first = false) {
-      const page = pageOf(await ask(client, `FETCH ${pageRows} FROM sluice_query`))
+      const page = await session.page(`FETCH ${pageRows} FROM sluice_query`)
       if (page.rows.length > 0 || first) yield page
       if (page.rows.length < pageRows) return
     }
@@ -45,41 +46,36 @@ export async function* queryServer(
   } finally {
     watch[Symbol.dispose]()
     // Leaving takes the transaction and its cursor along.
-    await client.end().catch(() => undefined)
+    await session.close()
   }
 }
 
-async function begin(client: Client, timeoutMs: number | undefined): Promise<void> {
-  await client.query('BEGIN READ ONLY')
-  if (timeoutMs !== undefined) await client.query(`SET LOCAL statement_timeout TO ${Math.max(1, Math.ceil(timeoutMs))}`)
-  const { rowCount } = await client.query(
-    'SELECT 1 FROM pg_catalog.pg_roles me, pg_catalog.pg_roles reader WHERE me.rolname = current_user AND me.rolsuper AND reader.rolname = $1',
-    [READER],
-  )
-  if (rowCount === 1) await client.query(`SET LOCAL ROLE ${READER}`)
-}
-
-/** By the protocol that takes one statement a text. */
-function ask(client: Client, text: string): Promise<QueryArrayResult> {
-  const query: QueryArrayConfig & { readonly queryMode: 'extended' } = {
-    text,
-    rowMode: 'array',
-    queryMode: 'extended',
-    types: QUERY_TYPES,
+class QuerySession extends Session {
+  static async open(settings: PostgresSettings): Promise<QuerySession> {
+    return new QuerySession(settings, await connect(settings, 'read'))
   }
-  return client.query(query)
-}
 
-function pageOf({ fields, rows }: QueryArrayResult): QueryPage {
-  return { columns: fields.map(({ name }) => name), rows: rows as readonly SqlRow[] }
-}
+  /** Begins the transaction of a query that may take so long. */
+  async beginFor(timeoutMs: number | undefined): Promise<void> {
+    await this.begin('READ ONLY')
+    if (timeoutMs !== undefined)
+      await this.command(`SET LOCAL statement_timeout TO ${Math.max(1, Math.ceil(timeoutMs))}`)
+    const { rowCount } = await this.answer({
+      text: 'SELECT 1 FROM pg_catalog.pg_roles me, pg_catalog.pg_roles reader WHERE me.rolname = current_user AND me.rolsuper AND reader.rolname = $1',
+      values: [READER],
+    })
+    if (rowCount === 1) await this.command(`SET LOCAL ROLE ${READER}`)
+  }
 
-async function cancel(settings: PostgresSettings, { pid }: Backend): Promise<void> {
-  const { client } = await connect(settings, 'read')
-  try {
-    await client.query('SELECT pg_cancel_backend($1)', [pid])
-  } finally {
-    await client.end()
+  /** By the protocol that takes one statement a text. */
+  async page(text: string): Promise<QueryPage> {
+    const { fields, rows } = await this.answer<SqlRow>({ text, queryMode: 'extended', types: QUERY_TYPES })
+    return { columns: fields.map(({ name }) => name), rows }
+  }
+
+  /** As the driver throws it: what the server says of a query is about its text. */
+  protected override named(error: unknown): unknown {
+    return error
   }
 }
 

@@ -1,54 +1,73 @@
-/** One session: statements one after the other, each ending in rows or in an error of ours. */
-import { once } from 'node:events'
-import { performance } from 'node:perf_hooks'
-import type { Client } from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
-import Cursor from 'pg-cursor'
+/**
+ * One session of a server: statements one after the other, transactions, rows in and out by COPY, the notice that its connection is lost, and its end.
+ * What catalogs, copies and people's queries ask, under
+ * which settings, and how they read the answers stands with each (`SqlSession`, `CopySession`, `QuerySession`).
+ */
+import type { Duplex } from 'node:stream'
+import type { Client, CustomTypesConfig } from 'pg'
 import { SluiceError } from '../../shared/errors.ts'
-import { quotedName } from '../../shared/sql-text.ts'
 import type { Pooled } from '../pool.ts'
-import type { OpenMode, SqlRow } from '../port.ts'
-import { connect, type Backend, type Connected } from './connect.ts'
-import { copyText, refuseNulCharacters } from './copy-text.ts'
-import { connectionLost, isStalePlan, postgresError } from './errors.ts'
+import { isWorking, terminate } from './beside.ts'
+import type { Backend, Connected } from './connect.ts'
+import { CopyIn, type Pieces } from './copy-in.ts'
+import { CopyOut, type Flow } from './copy-out.ts'
+import { connectionLost, isConnectionLoss, postgresError } from './errors.ts'
 import type { PostgresSettings } from './settings.ts'
 import { SilenceWatch } from './silence.ts'
-import type { Statements } from './statements.ts'
-import { toPostgres, TYPES } from './values.ts'
 
 const END_TIMEOUT_MS = 1000
-/** Of one page: what the protocol has room for. */
-const MOST_ROWS = 2 ** 31 - 1
 
-type Answer = { readonly command: string; readonly rowCount: number | null; readonly rows: readonly SqlRow[] }
+export type Query = {
+  readonly text: string
+  /** To prepare it under. */
+  readonly name?: string
+  readonly values?: (null | string | Buffer)[]
+  readonly types?: CustomTypesConfig
+  /** The protocol that takes one statement a text, also without values. */
+  readonly queryMode?: 'extended'
+}
 
-let cursors = 0
+/** @property command the tag of its end, as `COMMIT` */
+export type Answer<R> = {
+  readonly command: string
+  readonly rowCount: number | null
+  readonly fields: readonly { readonly name: string }[]
+  readonly rows: readonly R[]
+}
+
+/** How a transaction ended: with its effects, without them because a statement had failed, or nobody knows, because the connection broke meanwhile. */
+export type Ending = 'committed' | 'rolled back' | { readonly lost: unknown }
 
 export class Session implements Pooled {
   readonly backend: Backend
-  readonly #client: Client
-  readonly #settings: PostgresSettings
-  readonly #statements: Statements
+  /** As `server_version_num`. */
+  readonly version: number
+  protected readonly client: Client
+  protected readonly settings: PostgresSettings
+  readonly #socket: Duplex
+  readonly #driver: (data: Buffer) => void
   readonly #watch: SilenceWatch
-  readonly #broken: () => void
+  readonly #flow: Flow
   #alive = true
+  /** Statements that the server has not answered. */
+  #busy = 0
+  #out: CopyOut | null = null
   #last: Promise<unknown> = Promise.resolve()
-  #failure: unknown = null
 
-  /** @throws SluiceError as `connect` does */
-  static async open(settings: PostgresSettings, mode: OpenMode, statements: Statements): Promise<Session> {
-    return new Session(settings, statements, await connect(settings, mode))
-  }
-
-  private constructor(settings: PostgresSettings, statements: Statements, connected: Connected) {
-    this.#settings = settings
-    this.#statements = statements
-    this.#client = connected.client
-    this.backend = connected.backend
-    this.#broken = () => (this.#alive = false)
-    connected.client.on('error', this.#broken)
-    connected.client.on('end', this.#broken)
-    this.#watch = new SilenceWatch(connected.socket, settings.responseTimeoutMs, () => this.#serverIsWorking())
+  protected constructor(settings: PostgresSettings, { client, socket, backend, version }: Connected) {
+    this.settings = settings
+    this.client = client
+    this.#socket = socket
+    this.backend = backend
+    this.version = version
+    const [driver] = socket.listeners('data') as ((data: Buffer) => void)[]
+    if (driver === undefined) throw new Error('the driver does not listen to its socket')
+    this.#driver = driver
+    const broken = (): void => void (this.#alive = false)
+    client.on('error', broken)
+    client.on('end', broken)
+    this.#watch = new SilenceWatch(socket, settings.responseTimeoutMs, () => isWorking(settings, this.backend))
+    this.#flow = { waiting: () => this.#watch.begin(), paused: () => this.#watch.end() }
   }
 
   /** False once the connection has ended, whoever ended it. */
@@ -56,199 +75,121 @@ export class Session implements Pooled {
     return this.#alive
   }
 
-  /** What the first statement that failed since `begin` threw; null where none did. */
-  get failure(): unknown {
-    return this.#failure
+  /** Begins a transaction. @param kind what stands behind BEGIN */
+  async begin(kind: string): Promise<void> {
+    await this.command(`BEGIN ${kind}`)
+  }
+
+  /**
+   * Ends a transaction with its effects.
+   * @throws what the server says where it refuses, and SluiceError CONNECTION_LOST where the connection was gone before COMMIT was sent: nothing is committed
+   */
+  async commit(): Promise<Ending> {
+    if (!this.#alive) throw this.loss()
+    try {
+      return (await this.command('COMMIT')) === 'COMMIT' ? 'committed' : 'rolled back'
+    } catch (error) {
+      if (!isConnectionLoss(error)) throw error
+      return { lost: error }
+    }
+  }
+
+  /** Ends a transaction without its effects; a session that does not take even that is closed. Never throws. */
+  async rollBack(): Promise<void> {
+    if (!this.#alive) return
+    try {
+      await this.command('ROLLBACK')
+    } catch {
+      await this.close()
+    }
+  }
+
+  /** Statements of our own, without parameters; returns the tag of the last one's end. */
+  async command(sql: string): Promise<string> {
+    return (await this.answer({ text: sql })).command
   }
 
   /** What to throw where the connection was found broken between two statements. */
   loss(): unknown {
-    const error = new Error('Connection terminated between two statements')
-    return (this.#failure ??= connectionLost(error, this.#settings))
+    return connectionLost(new Error('Connection terminated between two statements'), this.settings)
   }
 
-  async begin(kind: string): Promise<void> {
-    this.#failure = null
-    await this.command(`BEGIN ${kind}`)
+  /** Gives rows to `COPY … FROM STDIN`; returns how many the server took. @throws what the server says, or `pieces` */
+  copyIn(sql: string, pieces: Pieces): Promise<bigint> {
+    const copy = new CopyIn(sql, this.#socket, this.#flow)
+    return this.#inTurn(() => this.client.query(copy).send(pieces))
   }
 
-  /** One statement of our own; returns the tag of its end, as `COMMIT`. */
-  async command(sql: string): Promise<string> {
-    return (await this.#ask({ text: sql })).command
-  }
-
-  async all(sql: string, parameters: SqlRow): Promise<readonly SqlRow[]> {
-    return (await this.#statement(sql, parameters)).rows
-  }
-
-  async run(sql: string, parameters: SqlRow): Promise<number> {
-    return (await this.#statement(sql, parameters)).rowCount ?? 0
-  }
-
-  async script(sql: string): Promise<void> {
-    await this.#ask({ text: this.#statements.of(sql, 0).text })
-  }
-
-  /** Needs a transaction. The fast way to walk; until it ends, the driver keeps the session from every other statement. */
-  async *walk(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    const { text } = this.#statements.of(sql, parameters.length)
-    const cursor = new Cursor<SqlRow>(text, toPostgres(parameters), { rowMode: 'array', types: TYPES })
-    let ended = false
-    try {
-      this.#client.query(cursor)
-      while (!ended) {
-        const rows = await this.#inTurn(() => cursor.read(Math.min(pageRows, MOST_ROWS)))
-        ended = rows.length < pageRows
-        if (rows.length > 0) yield rows
-      }
-    } finally {
-      // A cursor that failed is closed; one whose connection breaks meanwhile would wait for ever.
-      if (this.#alive && this.#failure === null) {
-        await this.#inTurn(() => this.#closed(cursor))
-      }
-    }
-  }
-
-  /**
-   * Needs a transaction, whose body may ask and write while it walks: a cursor of SQL, which takes half as long again because the
-   * server collects each page before it sends it.
-   */
-  async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    const name = quotedName(`sluice_${++cursors}`)
-    const { text } = this.#statements.of(sql, parameters.length)
-    await this.#ask({ text: `DECLARE ${name} NO SCROLL CURSOR FOR ${text}`, values: toPostgres(parameters) })
-    let ended = false
-    try {
-      while (!ended) {
-        const { rows } = await this.#ask({ text: `FETCH ${Math.min(pageRows, MOST_ROWS)} FROM ${name}` })
-        ended = rows.length < pageRows
-        if (rows.length > 0) yield rows
-      }
-    } finally {
-      // After a failure the transaction is over, and its cursors with it.
-      if (this.#alive && this.#failure === null) await this.#ask({ text: `CLOSE ${name}` })
-    }
-  }
-
-  async load(table: string, columns: readonly string[], rows: readonly SqlRow[]): Promise<void> {
-    if (rows.length === 0) return
-    refuseNulCharacters(table, columns, rows)
-    const text = `COPY ${quotedName(table)} (${columns.map(quotedName).join(',')}) FROM STDIN`
-    const loaded = await this.#inTurn(() => this.#copy(text, rows))
-    if (loaded !== rows.length) {
-      throw new SluiceError('INTERNAL', `PostgreSQL took ${loaded} of ${rows.length} rows`)
-    }
+  /** Rows of `COPY … TO STDOUT`. A session whose rows were not read to the end has to be destroyed. */
+  copyOut(sql: string): CopyOut {
+    refuseNul(sql)
+    this.#out = this.client.query(new CopyOut(sql, this.#socket, this.#driver, this.#flow))
+    return this.#out
   }
 
   /** Never throws; a server that does not say goodbye is left without one. */
   async close(): Promise<void> {
     if (!this.#alive) return
     this.#alive = false
-    const socket = this.#client.connection.stream
-    const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS)
-    await this.#client.end().catch(() => undefined)
+    const timer = setTimeout(() => this.#socket.destroy(), END_TIMEOUT_MS)
+    await this.client.end().catch(() => undefined)
     clearTimeout(timer)
   }
 
-  /** As `close`: the driver says goodbye only where no statement runs. */
-  destroy(): Promise<void> {
-    return this.close()
+  /** Ends the connection whatever it does. A server that computes would notice only when it has an answer, so it is told. */
+  destroy(): void {
+    if (!this.#alive) return
+    this.#alive = false
+    const busy = this.#busy > 0 || this.#out?.done === false
+    this.#socket.destroy()
+    if (busy) void terminate(this.settings, this.backend).catch(() => undefined)
   }
 
-  #closed(cursor: Cursor<SqlRow>): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#client.off('end', done)
-        resolve()
-      }
-      this.#client.once('end', done)
-      cursor.close(done)
-    })
-  }
-
-  async #statement(sql: string, parameters: SqlRow): Promise<Answer> {
-    const { text, name } = this.#statements.of(sql, parameters.length)
-    try {
-      return await this.#ask({ text, values: toPostgres(parameters), ...(name === undefined ? {} : { name }) })
-    } catch (error) {
-      if (isStalePlan(error)) this.#statements.forget(sql)
-      throw error
-    }
-  }
-
-  #ask(query: {
-    readonly text: string
-    readonly name?: string
-    readonly values?: (null | string | Buffer)[]
-  }): Promise<Answer> {
-    if (query.text.includes('\0')) {
-      return Promise.reject(new SluiceError('VALUE_REFUSED', 'a statement cannot hold the character U+0000'))
-    }
-    return this.#inTurn(async () => {
-      const result = await this.#client.query({ ...query, rowMode: 'array' })
+  /** The answer to the last of the statements in a text. */
+  protected async answer<R>(query: Query): Promise<Answer<R>> {
+    refuseNul(query.text)
+    return this.watched(async () => {
+      const result: unknown = await this.client.query({ ...query, rowMode: 'array' })
       // Several statements in one text have several results.
-      const results: unknown = result
-      return (Array.isArray(results) ? results.at(-1) : results) as Answer
+      return (Array.isArray(result) ? result.at(-1) : result) as Answer<R>
     })
+  }
+
+  /** Something that waits for the server all the time, in turn. */
+  protected watched<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      this.#watch.begin()
+      try {
+        return await work()
+      } finally {
+        this.#watch.end()
+      }
+    })
+  }
+
+  /** What a statement throws: an error of ours, where it is known by itself and not by what was being done. */
+  protected named(error: unknown): unknown {
+    return postgresError(error, this.settings)
   }
 
   /** Statements of one session wait for each other here and not in the driver, so that each is watched from its own start. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#last.then(async () => {
-      this.#watch.begin()
+      this.#busy++
       try {
         return await work()
       } catch (error) {
-        const known = postgresError(error, this.#settings)
-        this.#failure ??= known
-        throw known
+        throw this.named(error)
       } finally {
-        this.#watch.end()
+        this.#busy--
       }
     })
     this.#last = mine.catch(() => undefined)
     return mine
   }
+}
 
-  async #copy(sql: string, rows: readonly SqlRow[]): Promise<number> {
-    const stream = this.#client.query(copyFrom(sql))
-    const ended = new Promise<void>((resolve, reject) => {
-      stream.once('finish', resolve)
-      stream.on('error', reject)
-    })
-    ended.catch(() => undefined)
-    try {
-      for (const piece of copyText(rows)) {
-        // One piece at a time: the stream does not survive an error of the server while it still holds some.
-        if (!stream.write(piece)) await Promise.race([once(stream, 'drain'), ended])
-        this.#watch.heard()
-      }
-      stream.end()
-    } catch (error) {
-      stream.destroy(error instanceof Error ? error : undefined)
-      await ended
-    }
-    await ended
-    return stream.rowCount
-  }
-
-  /** Asks over a connection of its own; a failure of that is an answer too. */
-  async #serverIsWorking(): Promise<boolean> {
-    const { responseTimeoutMs, connectTimeoutMs } = this.#settings
-    const started = performance.now()
-    const settings = { ...this.#settings, connectTimeoutMs: Math.min(connectTimeoutMs, responseTimeoutMs) }
-    const { client, socket } = await connect(settings, 'read')
-    const timer = setTimeout(() => socket.destroy(), Math.max(0, connectTimeoutMs - (performance.now() - started)))
-    try {
-      const { rows } = await client.query({
-        text: `SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz
-                 AND state IN ('active', 'fastpath function call') AND wait_event_type IS DISTINCT FROM 'Client'`,
-        values: [this.backend.pid, this.backend.startedAt],
-      })
-      return rows.length > 0
-    } finally {
-      clearTimeout(timer)
-      void client.end().catch(() => undefined)
-    }
-  }
+/** It would end the text within the protocol. */
+function refuseNul(sql: string): void {
+  if (sql.includes('\0')) throw new SluiceError('VALUE_REFUSED', 'a statement cannot hold the character U+0000')
 }

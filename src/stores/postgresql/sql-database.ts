@@ -21,7 +21,7 @@ import type { Backend } from './connect.ts'
 import { connectFailed, connectionLost, isConnectionLoss, isTransient, postgresError, sqlStateOf } from './errors.ts'
 import { takeLock } from './lock.ts'
 import { queryServer } from './query.ts'
-import { Session } from './session.ts'
+import { SqlSession } from './sql-session.ts'
 import { backendIsGone, hasLanded } from './settle.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from './settings.ts'
 import { Statements } from './statements.ts'
@@ -69,9 +69,9 @@ class PostgresDatabase implements SqlDatabase {
    * wait for ever if writes had taken all there are. Nobody runs while he holds one of the first; those who walk pages or
    * read in a transaction hold theirs for long and inside each other, and are few; writes are as many as the URL says.
    */
-  readonly #single: Pool<Session>
-  readonly #held: Pool<Session>
-  readonly #writers: Pool<Session>
+  readonly #single: Pool<SqlSession>
+  readonly #held: Pool<SqlSession>
+  readonly #writers: Pool<SqlSession>
   #closed = false
 
   constructor(settings: PostgresSettings, mode: OpenMode, options: PostgresOptions) {
@@ -80,18 +80,18 @@ class PostgresDatabase implements SqlDatabase {
     this.#mode = mode
     this.#options = options
     this.#statements = new Statements(settings.prepare)
-    const reader = (): Promise<Session> => Session.open(settings, 'read', this.#statements)
+    const reader = (): Promise<SqlSession> => SqlSession.open(settings, 'read', this.#statements)
     const limited = { most: settings.poolSize, idle: settings.poolSize }
     this.#single = new Pool(reader, limited, settings.label)
     this.#held = new Pool(reader, { ...limited, most: Infinity }, settings.label)
-    const writer = (): Promise<Session> => Session.open(settings, 'write', this.#statements)
+    const writer = (): Promise<SqlSession> => SqlSession.open(settings, 'write', this.#statements)
     this.#writers = new Pool(writer, limited, settings.label)
   }
 
   /** Makes a first connection and, for writing, the schema. */
   async start(): Promise<void> {
     const { schema } = this.#settings
-    const exists = (session: Session): Promise<readonly SqlRow[]> =>
+    const exists = (session: SqlSession): Promise<readonly SqlRow[]> =>
       session.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [schema])
     // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
     const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
@@ -188,7 +188,7 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async lock(name: string): Promise<SessionLock | null> {
-    return this.#retrying(async () => takeLock(await Session.open(this.#settings, 'read', this.#statements), name))
+    return this.#retrying(async () => takeLock(await SqlSession.open(this.#settings, 'read', this.#statements), name))
   }
 
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
@@ -209,8 +209,8 @@ class PostgresDatabase implements SqlDatabase {
     await this.close()
   }
 
-  async #end(session: Session): Promise<void> {
-    if (session.alive) await session.command('ROLLBACK').catch(() => session.close())
+  async #end(session: SqlSession): Promise<void> {
+    await session.rollBack()
     await this.#held.give(session)
   }
 
@@ -235,7 +235,7 @@ function causedBy(error: unknown, origin: unknown): boolean {
   return false
 }
 
-function readerOf(session: Session): SqlReader {
+function readerOf(session: SqlSession): SqlReader {
   return {
     dialect: 'postgresql',
     all: (sql, parameters = []) => session.all(sql, parameters),
@@ -244,7 +244,7 @@ function readerOf(session: Session): SqlReader {
       try {
         yield* session.walk(sql, parameters, pageRows)
       } finally {
-        if (session.alive) await session.command('ROLLBACK')
+        await session.rollBack()
       }
     },
   }

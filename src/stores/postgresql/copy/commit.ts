@@ -24,16 +24,14 @@ export async function commitChunk(
     await session.ask('ROLLBACK')
     return 'fenced'
   }
-  try {
-    // Not to be broken off: an answer that nobody waits for would have to be found out.
-    const { command } = await session.run('COMMIT')
-    if (command === 'COMMIT') return 'committed'
-  } catch (error) {
-    if (!isConnectionLoss(error)) throw error
-    if (await chunkLanded(session, id, landed, settings, error)) return 'committed'
-    throw connectionLost(error, settings)
+  // Not to be broken off: an answer that nobody waits for would have to be found out.
+  const ending = await session.commit()
+  if (ending === 'committed') return 'committed'
+  if (ending === 'rolled back') {
+    throw new SluiceError('INTERNAL', 'PostgreSQL rolled a chunk back and did not say why')
   }
-  throw new SluiceError('INTERNAL', 'PostgreSQL rolled a chunk back and did not say why')
+  if (await chunkLanded(session, id, landed, settings, ending.lost)) return 'committed'
+  throw connectionLost(ending.lost, settings)
 }
 
 /** The transaction's id; null where somebody else has the chunk. */
@@ -44,7 +42,7 @@ async function closed(
 ): Promise<string | null> {
   try {
     for (const [i, { sql, parameters }] of statements.entries()) {
-      const { changed } = await session.run(sql, parameters)
+      const changed = await session.run(sql, parameters)
       if (i === 0 && changed !== 1) return null
     }
     const [row] = await session.ask('SELECT pg_catalog.pg_current_xact_id()')

@@ -1,7 +1,7 @@
 /** What a query gives, as COPY prints it. */
 import type { FrameFormat } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyOut } from './copy-out.ts'
+import type { CopyOut } from '../copy-out.ts'
 import type { CopySession } from './session.ts'
 import { columnList } from './sql.ts'
 

@@ -36,7 +36,7 @@ export class Upsert {
   /** @returns rows that were added or changed; those that were left as they are are not among them */
   async write(pieces: Iterable<Buffer>): Promise<number> {
     await this.#session.copyIn(this.#copy, pieces)
-    const { changed } = await this.#session.run(this.#merge)
+    const changed = await this.#session.run(this.#merge)
     await this.#session.ask(`TRUNCATE ${STAGE}`)
     return changed
   }

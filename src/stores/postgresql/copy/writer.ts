@@ -155,8 +155,7 @@ export class PostgresWriter implements ChunkWriter {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) {
       this.#ended = true
-      // A session that does not take even that is of no use to the next chunk.
-      await this.#session.ask('ROLLBACK').catch(() => this.#session.destroy())
+      await this.#session.rollBack()
     }
     await this.#giveBack()
   }

@@ -1,7 +1,7 @@
 /** What becomes of a session, asked over a connection of its own. */
 import { performance } from 'node:perf_hooks'
-import { connect, type Backend } from '../connect.ts'
-import type { PostgresSettings } from '../settings.ts'
+import { connect, type Backend } from './connect.ts'
+import type { PostgresSettings } from './settings.ts'
 
 /** Whether the server is at work on the statement of a session, and does not wait for us. @throws what connecting throws */
 export async function isWorking(settings: PostgresSettings, backend: Backend): Promise<boolean> {
@@ -12,6 +12,11 @@ export async function isWorking(settings: PostgresSettings, backend: Backend): P
 /** Ends a session, if it is still there; never another one. @throws what connecting throws */
 export async function terminate(settings: PostgresSettings, backend: Backend): Promise<void> {
   await beside(settings, backend, 'pg_catalog.pg_terminate_backend(pid)', 'true')
+}
+
+/** Ends the statement that a session works on, and not the session. @throws what connecting throws */
+export async function cancel(settings: PostgresSettings, backend: Backend): Promise<void> {
+  await beside(settings, backend, 'pg_catalog.pg_cancel_backend(pid)', 'true')
 }
 
 async function beside(settings: PostgresSettings, backend: Backend, what: string, condition: string): Promise<number> {
