@@ -21,9 +21,9 @@ export type PartitionedEvent = {
 
 /**
  * `future`: not begun. `current`: now lies in it. `hot`: it is over, and not due. `due`: older than what was asked for. `archived`: its rows are in an archive, and
- * not in the table. `held`: somebody has said that it has to stay. `default`: it takes what no other takes. `open`: it has no end, or no beginning.
+ * not in the table. `held`: somebody has said that it has to stay. `default`: it takes what no other takes. `open`: it has no end, or no beginning. `missing`: it has to be there by now, and is not.
  */
-export type PartitionState = 'future' | 'current' | 'hot' | 'due' | 'archived' | 'held' | 'default' | 'open'
+export type PartitionState = 'future' | 'current' | 'hot' | 'due' | 'archived' | 'held' | 'default' | 'open' | 'missing'
 
 /** One partition, or one that is in an archive. */
 export type PartitionEvent = {

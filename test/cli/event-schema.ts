@@ -652,7 +652,7 @@ const bodies = {
     label: z.string().optional(),
     from: z.string().optional(),
     to: z.string().optional(),
-    state: z.enum(['future', 'current', 'hot', 'due', 'archived', 'held', 'default', 'open']),
+    state: z.enum(['future', 'current', 'hot', 'due', 'archived', 'held', 'default', 'open', 'missing']),
     rows: dec.optional(),
     estimated: z.boolean(),
     bytes: dec.optional(),

@@ -179,6 +179,18 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await golden('columns', app)
   })
 
+  it('shows the partitions of a table as a line of time', async () => {
+    const app = start({
+      ...size,
+      fake: fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@db/tracks' }),
+    })
+    await app.until('public.events')
+    await app.press(['j', 't'], (screen) => screen.includes('Q3-FY25'))
+    await golden('timeline', app)
+    await app.press(['esc'], (screen) => !screen.includes('esc closes'))
+    await golden('timeline-beside', app)
+  })
+
   it('shows how rows lie on the ring of a table of Cassandra', async () => {
     const app = start({
       ...size,

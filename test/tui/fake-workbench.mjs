@@ -327,6 +327,65 @@ const RING_RELATIONS = [
 ]
 
 /** A ring of 64 parts of which one is far too full. */
+/** Three fiscal years by quarters: one archived, one held, the coming ones missing. */
+function partitionEvents(table) {
+  const quarter = (n) => `Q${(n % 4) + 1}-FY${23 + Math.floor(n / 4)}`
+  const day = (n) => `${2022 + Math.floor(n / 4)}-${String((n % 4) * 3 + 1).padStart(2, '0')}-01`
+  const states = { 0: 'archived', 1: 'held', 2: 'due', 10: 'current', 11: 'missing', 12: 'missing' }
+  const partitions = Array.from({ length: 13 }, (_, n) => ({
+    type: 'partition',
+    table,
+    partition: `events_${day(n).slice(0, 7).replace('-', '_')}`,
+    label: quarter(n),
+    from: day(n),
+    to: day(n + 1),
+    state: states[n] ?? 'hot',
+    ...(n > 10 ? {} : { rows: String((n + 1) * 1_234_567), bytes: String((n + 1) * 98_000_000) }),
+    estimated: n > 0,
+  }))
+  return [
+    {
+      type: 'partition.table',
+      table,
+      by: 'at',
+      calendar: 'quarter(first-month=1,year-offset=1,zone=UTC)',
+      calendarFrom: 'the bounds of its 10 newest partitions',
+      partitions: '11',
+      hasDefault: true,
+      coveredTo: day(11),
+    },
+    ...partitions,
+    {
+      type: 'partition',
+      table,
+      partition: 'events_default',
+      state: 'default',
+      rows: '1234',
+      bytes: '98000',
+      estimated: false,
+    },
+    {
+      type: 'partition.alarm',
+      table,
+      alarm: 'none ahead',
+      from: day(11),
+      to: day(13),
+      detail: `too few partitions are ahead: ${quarter(11)}, ${quarter(12)} are missing, and the last that is there ends at ${day(11)}`,
+      hint: 'sluice partition ensure makes them',
+    },
+    {
+      type: 'partition.alarm',
+      table,
+      alarm: 'rows in the default',
+      from: day(11),
+      to: day(12),
+      rows: '1234',
+      detail: `rows of ${quarter(11)} are in the default partition`,
+      hint: 'sluice partition ensure moves them',
+    },
+  ]
+}
+
 const ringEvents = (table) => {
   const step = 2n ** 58n
   const parts = Array.from({ length: 64 }, (_, i) => ({
@@ -475,6 +534,14 @@ export function fakeWorkbench({
         }
         const relations = operation.url.startsWith('cassandra:') ? RING_RELATIONS : RELATIONS
         for (const relation of relations) run.emit({ type: 'relation', estimated: true, ...relation })
+        run.finish(0)
+      })
+      return
+    }
+    if (operation.kind === 'partition-list') {
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        for (const event of partitionEvents(operation.tables[0])) run.emit(event)
         run.finish(0)
       })
       return

@@ -43,6 +43,11 @@ export const onRing: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'relation' && row.relation.ring !== undefined
 }
+/** A table whose partitions are ranges of something. */
+export const onRanges: When = (s) => {
+  const row = inList(s) ? cursorRow(s) : null
+  return row?.kind === 'relation' && row.relation.partitioning?.startsWith('range') === true
+}
 export const onSource: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row !== null && row.kind !== 'relation' && fileUrl(row) !== null

@@ -6,7 +6,7 @@ import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { Databases } from './databases.ts'
 import type { Place } from './operations.ts'
-import type { Rings } from './rings.ts'
+import type { Pictures } from './pictures.ts'
 import type { RunQueue } from './run-queue.ts'
 
 export type Acting = {
@@ -14,7 +14,8 @@ export type Acting = {
   readonly store: Store<State, Action>
   readonly queue: RunQueue
   readonly databases: Databases
-  readonly rings: Rings
+  readonly rings: Pictures
+  readonly timelines: Pictures
   readonly place: Place
   readonly state: State
   /**

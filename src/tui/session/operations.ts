@@ -207,6 +207,15 @@ export function tokensOf(url: string, table: string): Job {
   }
 }
 
+/** The partitions of one table, counted where that is cheap. */
+export function partitionsOf(url: string, table: string): Job {
+  const ahead = defaultNumber('partition-list', 'ahead')
+  return {
+    operation: { kind: 'partition-list', from: url, tables: [table], calendar: {}, ahead, count: false },
+    commandLine: ['sluice', 'partition', 'list', '--from', url, '--table', table].map(quoted).join(' '),
+  }
+}
+
 /** The list of the tables of a database. */
 export function discoverDatabase(url: string): Job {
   return {

@@ -26,7 +26,9 @@ import { needs } from './needs.ts'
 import type { Place } from './operations.ts'
 import { acceptPrompt, typedBefore } from './prompts.ts'
 import { Reach, wholeError } from './reach.ts'
-import { Rings } from './rings.ts'
+import { Pictures } from './pictures.ts'
+import { RINGS } from './rings.ts'
+import { TIMELINES } from './timelines.ts'
 import { RunQueue } from './run-queue.ts'
 
 /** What only the terminal can do. */
@@ -47,7 +49,8 @@ export class Session implements Acting {
   readonly clock: Clock
   readonly queue: RunQueue
   readonly databases: Databases
-  readonly rings: Rings
+  readonly rings: Pictures
+  readonly timelines: Pictures
   readonly #terminal: Terminal
   readonly #inFlight = new Set<SlotName>()
   readonly #reach = new Reach(
@@ -67,7 +70,8 @@ export class Session implements Acting {
       event: (run, event) => terminal.onEvent(run, event),
     })
     this.databases = new Databases(workbench, store)
-    this.rings = new Rings(workbench, store)
+    this.rings = new Pictures(workbench, store, RINGS)
+    this.timelines = new Pictures(workbench, store, TIMELINES)
     store.subscribe(() => {
       this.#load()
     })
@@ -196,6 +200,7 @@ export class Session implements Acting {
     this.#reach.close()
     this.databases.close()
     this.rings.close()
+    this.timelines.close()
     this.queue.dispose()
     this.#terminal.leave()
   }

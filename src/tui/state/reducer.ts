@@ -7,6 +7,7 @@ import type { Action } from './action.ts'
 import { settle } from './lists.ts'
 import { follow, reduceCommand } from './reduce-command.ts'
 import { READING } from './ring-shown.ts'
+import { READING_TIMELINE } from './timeline-shown.ts'
 import type { Database, Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
 import { NO_SELECTION, START } from './state.ts'
 import { visibleRows } from './tables-list.ts'
@@ -190,6 +191,12 @@ function reduce(state: State, action: Action): State {
         withDatabase(state, action.url, { state: action.error === null ? 'ready' : 'failed', error: action.error }),
         action.url,
       )
+    case 'timeline-reading': {
+      const shown = state.timelines.get(action.key) ?? READING_TIMELINE
+      return { ...state, timelines: new Map(state.timelines).set(action.key, shown) }
+    }
+    case 'timeline-read':
+      return { ...state, timelines: new Map(state.timelines).set(action.key, action.shown) }
     case 'ring-reading':
       return { ...state, rings: new Map(state.rings).set(action.key, state.rings.get(action.key) ?? READING) }
     case 'ring-read':

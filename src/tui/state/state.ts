@@ -16,6 +16,7 @@ import type { CommitEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } fro
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { RingShown } from './ring-shown.ts'
+import type { TimelineShown } from './timeline-shown.ts'
 import type { TextField } from './text-field.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
@@ -197,6 +198,8 @@ export type State = {
   readonly databases: readonly Database[]
   /** Pictures of rings that were asked for, by the key of their rows. */
   readonly rings: ReadonlyMap<string, RingShown>
+  /** The same of lines of time. */
+  readonly timelines: ReadonlyMap<string, TimelineShown>
   /** Time of the last reading or event: ages count from here, so that an idle screen never changes by itself. */
   readonly now: number
   /** Raised by `R` and by every finished run: answers of older generations are asked again. */
@@ -260,6 +263,7 @@ export function initialState(options: {
     catalog: options.catalog,
     databases: [],
     rings: new Map(),
+    timelines: new Map(),
     now: options.now,
     generation: 0,
     screen: options.screen ?? 'tables',

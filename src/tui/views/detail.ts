@@ -13,6 +13,7 @@ import { featuresTab, partitionsTab, schemaTab } from './lists.ts'
 import { overviewLines } from './overview.ts'
 import { relationColumns, relationFacts } from './relations.ts'
 import { ringLines } from './ring.ts'
+import { timelineLines } from './timeline.ts'
 
 const TITLES: Readonly<Record<Tab, string>> = {
   overview: 'Overview',
@@ -66,7 +67,11 @@ export function detailPane(state: State, cells: number): Line[] {
   if (row === null) return block([], cells, g.body)
   if (row.kind === 'relation') {
     const ring = state.rings.get(row.key)
-    const picture = ring === undefined ? [] : [[], ...ringLines(ring, cells, state.ascii)]
+    const timeline = state.timelines.get(row.key)
+    const picture = [
+      ...(ring === undefined ? [] : [[], ...ringLines(ring, cells, state.ascii)]),
+      ...(timeline === undefined ? [] : [[], ...timelineLines(timeline, cells, state.ascii)]),
+    ]
     return block(
       [...relationFacts(row.relation, cells), ...picture, ...relationColumns(row.relation, cells)],
       cells,

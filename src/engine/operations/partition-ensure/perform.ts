@@ -6,11 +6,11 @@ import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type { ComingPartition, MaintenanceStore, Made } from '../../../stores/maintenance-port.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { alarmsOf, openGaps, type Alarm } from '../../partitioning/alarms.ts'
+import { nameFor } from '../../partitioning/coming-name.ts'
 import { comingPeriods, periodsWithin, type PlacedPeriod } from '../../partitioning/coverage.ts'
 import { eachTable, type FoundTable } from '../../partitioning/each-table.ts'
 import { failedTables } from '../../partitioning/failed-tables.ts'
-import { nameIn } from '../../partitioning/name-style.ts'
-import { maintenanceOf, standingOf, type Standing, type TableCalendar } from '../../partitioning/standing.ts'
+import { maintenanceOf, standingOf, type Standing } from '../../partitioning/standing.ts'
 import { strayOf } from '../../partitioning/stray.ts'
 import { tableEvent } from '../../partitioning/table-event.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -95,19 +95,11 @@ async function missingPeriods(
   if (calendar === null) throw noCalendar(name, standing)
   const { missing } = comingPeriods(placed, calendar.spec, kind, { now, ahead })
   const named = (periods: readonly PlacedPeriod[]): readonly Period[] =>
-    periods.map((period) => ({ ...period, name: nameFor(standing, calendar, period) }))
+    periods.map((period) => ({ ...period, name: nameFor(standing, period.period) }))
   const inGaps = openGaps(standing, archive).flatMap((gap) => periodsWithin(calendar.spec, gap, kind))
   if (inGaps.length === 0 || !table.partitions.some(({ isDefault }) => isDefault)) return named(missing)
   const { spans } = await maintenance.stray(table, inGaps, run.interrupt.abort)
   return named([...inGaps.filter((_, i) => (spans[i] ?? 0n) > 0n), ...missing])
-}
-
-function nameFor({ table }: Standing, { style }: TableCalendar, { period }: PlacedPeriod): ComingPartition['name'] {
-  const neighbour = table.partitions.findLast(({ isDefault }) => !isDefault)
-  const name = nameIn(style, period)
-  // Partitions may stand in another schema than their table.
-  const schema = neighbour === undefined ? table.table.schema : neighbour.name.schema
-  return schema === undefined ? { name } : { schema, name }
 }
 
 async function make(

@@ -1,0 +1,83 @@
+/** Pictures of tables of a database: each is asked for by an operation of its own, when somebody wants to see it. */
+import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
+import type { Event } from '../../model/event.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
+import type { Action } from '../state/action.ts'
+import type { RelationRow } from '../state/relation-row.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import { cursorRow } from '../state/tables-list.ts'
+import type { Job } from './operations.ts'
+
+/** Cells of a dialog that its frame takes. */
+const FRAME = 4
+const MOST_CELLS = 136
+
+/** What a picture is made of, and how it is drawn. */
+export type PictureKind = {
+  /** What is said while it is read: `reading some of the ring of orders …`. */
+  readonly reading: (name: string) => string
+  readonly job: (url: string, name: string) => Job
+  /** Begins to fold the events of one run. */
+  readonly begin: () => {
+    event(event: Event): void
+    /** What the state has to know, once the run has ended. */
+    read(key: string, error: ErrorInfo | null): Action
+  }
+  readonly waiting: (key: string) => Action
+  /** The picture as text, its title first; null where nothing was read. */
+  readonly text: (state: State, key: string, cells: number) => readonly string[] | null
+}
+
+export class Pictures {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  readonly #kind: PictureKind
+  readonly #asking = new Map<string, RunningOperation>()
+
+  constructor(workbench: Workbench, store: Store<State, Action>, kind: PictureKind) {
+    this.#workbench = workbench
+    this.#store = store
+    this.#kind = kind
+  }
+
+  /** Reads what the picture of a table takes, and shows it unless the user has gone on to something else. */
+  look(row: RelationRow): void {
+    const { key, url, name } = row
+    if (this.#asking.has(key)) return
+    this.#store.dispatch(this.#kind.waiting(key))
+    this.#store.dispatch({ type: 'flash', flash: { text: this.#kind.reading(name), tone: 'plain' } })
+    const { operation, commandLine } = this.#kind.job(url, name)
+    const running = this.#workbench.start(operation, commandLine)
+    this.#asking.set(key, running)
+    const fold = this.#kind.begin()
+    let error: ErrorInfo | null = null
+    running.subscribe((event) => {
+      fold.event(event)
+      if (event.type === 'run.finished') error = event.error ?? null
+    })
+    void running.done.then(() => {
+      this.#asking.delete(key)
+      this.#store.dispatch(fold.read(key, error))
+      this.#show(row)
+    })
+  }
+
+  #show({ key, name }: RelationRow): void {
+    const state = this.#store.get()
+    this.#store.dispatch({ type: 'flash', flash: null })
+    const elsewhere = state.dialog !== null || state.prompt !== null || cursorRow(state)?.key !== key
+    if (elsewhere || state.screen !== 'tables') return
+    const text = this.#kind.text(state, key, Math.min(state.size.columns - FRAME, MOST_CELLS))
+    if (text === null) return
+    const [title, ...lines] = text
+    this.#store.dispatch({
+      type: 'dialog',
+      dialog: { kind: 'text', title: `${name} · ${title ?? ''}`, lines, top: 0, copy: lines.join('\n') },
+    })
+  }
+
+  close(): void {
+    for (const running of this.#asking.values()) running.abort()
+  }
+}

@@ -1,0 +1,28 @@
+/** Partitions of tables as lines of time. */
+import type { PartitionAlarmEvent, PartitionedEvent, PartitionEvent } from '../../model/partition-events.ts'
+import { timelineText } from '../views/timeline.ts'
+import { partitionsOf } from './operations.ts'
+import type { PictureKind } from './pictures.ts'
+
+export const TIMELINES: PictureKind = {
+  reading: (name) => `reading the partitions of ${name} …`,
+  job: partitionsOf,
+  begin: () => {
+    const partitions: PartitionEvent[] = []
+    const alarms: PartitionAlarmEvent[] = []
+    let table: PartitionedEvent | null = null
+    return {
+      event: (event) => {
+        if (event.type === 'partition.table') table = event
+        if (event.type === 'partition') partitions.push(event)
+        if (event.type === 'partition.alarm') alarms.push(event)
+      },
+      read: (key, error) => ({ type: 'timeline-read', key, shown: { table, partitions, alarms, error } }),
+    }
+  },
+  waiting: (key) => ({ type: 'timeline-reading', key }),
+  text: ({ timelines, ascii }, key, cells) => {
+    const shown = timelines.get(key)
+    return shown === undefined ? null : timelineText(shown, cells, ascii)
+  },
+}

@@ -1,0 +1,85 @@
+/** The partitions of a table as a line of time: a bar for what each holds, from the first period to those that are to come. */
+import type { PartitionEvent, PartitionState } from '../../model/partition-events.ts'
+import { bar } from '../draw/bars.ts'
+import { bytes, count, plural } from '../draw/format.ts'
+import type { Line, Tone } from '../draw/line.ts'
+import { line, rule, span } from '../draw/line.ts'
+import { clean, cutEnd, padEnd, wrap } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import type { TimelineShown } from '../state/timeline-shown.ts'
+
+const PERIOD = 14
+const STATE = 10
+const ROWS = 15
+const SIZE = 10
+const DAY = 12
+const LEAST_BAR = 6
+const MOST_BAR = 40
+
+const TONES: Readonly<Partial<Record<PartitionState, Tone>>> = {
+  current: 'strong',
+  future: 'muted',
+  archived: 'muted',
+  due: 'warn',
+  held: 'info',
+  missing: 'bad',
+}
+
+/** The picture in lines of `cells`, with a title. */
+export function timelineLines(shown: TimelineShown, cells: number, ascii: boolean): Line[] {
+  const [title, ...rest] = pictureLines(shown, cells - 2, ascii)
+  return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
+}
+
+/** The same as plain text, for a dialog of `cells`; its first line is a title. */
+export function timelineText(shown: TimelineShown, cells: number, ascii: boolean): readonly string[] {
+  const [title, ...rest] = pictureLines(shown, cells, ascii)
+  return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]
+}
+
+function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): readonly [string, ...Line[]] {
+  const { table, partitions, alarms, error } = shown
+  if (error !== null) return ['partitions', line(cutEnd(clean(`${error.code} ${error.message}`), cells), 'bad')]
+  if (table === null) return ['partitions', line('reading them …', 'muted')]
+  // What gives way first is where it begins, then the size.
+  const day = cells - PERIOD - STATE - ROWS - SIZE - DAY - 2 >= LEAST_BAR ? DAY : 0
+  const wide = Math.max(LEAST_BAR, Math.min(MOST_BAR, cells - PERIOD - STATE - ROWS - SIZE - day - 2))
+  const top = Math.max(1, ...partitions.map(({ rows }) => Number(rows ?? 0)))
+  const heading = `${padEnd('PERIOD', PERIOD)}${padEnd('STATE', STATE)}${'ROWS'.padStart(ROWS)}${'SIZE'.padStart(SIZE)}${day === 0 ? '' : '  FROM'.padEnd(day)}`
+  return [
+    `partitions by ${clean(table.by)}`,
+    ...wrap(clean(`${table.calendar ?? 'of no calendar'}; ${coverText(table.coveredTo)}`), cells).map((text) =>
+      line(text),
+    ),
+    line(heading, 'muted'),
+    ...partitions.map((one) => row(one, { top, wide, day, ascii })),
+    ...(alarms.length === 0 ? [] : [[]]),
+    ...alarms.flatMap(({ alarm, detail, rows }) =>
+      wrap(
+        clean(
+          `${marksOf(ascii).bad} ${alarm}: ${rows === undefined ? '' : `${plural(Number(rows), 'row')}: `}${detail}`,
+        ),
+        cells,
+      ).map((text) => line(text, 'bad')),
+    ),
+  ]
+}
+
+type Drawn = { readonly top: number; readonly wide: number; readonly day: number; readonly ascii: boolean }
+
+function row(one: PartitionEvent, { top, wide, day, ascii }: Drawn): Line {
+  const { label, partition, state, rows, estimated, bytes: size, from } = one
+  const tone = TONES[state] ?? 'plain'
+  const counted = rows === undefined ? '' : `${estimated && rows !== '0' ? '~' : ''}${count(Number(rows))}`
+  return [
+    span(padEnd(cutEnd(clean(label ?? partition), PERIOD - 1), PERIOD), tone),
+    span(padEnd(state, STATE), tone),
+    span(counted.padStart(ROWS) + (size === undefined ? '' : bytes(Number(size))).padStart(SIZE), tone),
+    ...(day === 0 ? [] : [span(padEnd(`  ${clean(from ?? '').slice(0, 10)}`, day), 'muted')]),
+    span('  '),
+    span(padEnd(bar(Number(rows ?? 0) / top, wide, ascii), wide), state === 'archived' ? 'muted' : 'info'),
+  ]
+}
+
+const coverText = (coveredTo: string | undefined): string =>
+  coveredTo === undefined ? 'no partition holds what comes in now' : `there up to ${coveredTo}`
