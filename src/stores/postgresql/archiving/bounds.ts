@@ -1,7 +1,9 @@
 /** Bounds of partitions: as the server prints them, and as it takes them. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../connect.ts'
+import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
+import type { PartitionKey } from './known.ts'
 
 /** The first value is in the partition, the second is not; null is open. */
 export type Bounds = { readonly from: string | null; readonly to: string | null }
@@ -40,6 +42,21 @@ export function betweenSql(column: string, type: string, { from, to }: Bounds): 
     ...(from === null ? [] : [`${name} >= CAST(${literal(from)} AS ${type})`]),
     ...(to === null ? [] : [`${name} < CAST(${literal(to)} AS ${type})`]),
   ].join(' AND ')
+}
+
+/** By their lower bounds, as the server compares them. */
+export async function inOrder<T extends { readonly bounds: Bounds }>(
+  session: CopySession,
+  all: readonly T[],
+  { type, collation }: Pick<PartitionKey, 'type' | 'collation'>,
+): Promise<readonly T[]> {
+  if (all.length === 0) return all
+  const collate = collation === null ? '' : ` COLLATE ${collation}`
+  const values = all.map(({ bounds: { from } }, i) => `(${i}, ${from === null ? 'NULL' : literal(from)})`)
+  const rows = await session.ask(
+    `SELECT n FROM (VALUES ${values.join(', ')}) AS v (n, b) ORDER BY CAST(b AS ${type})${collate} NULLS FIRST`,
+  )
+  return rows.flatMap(([n]) => all[Number(n)] ?? [])
 }
 
 function valueOf(text: string): string | null {

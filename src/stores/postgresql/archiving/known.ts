@@ -36,10 +36,15 @@ export function tableByIdentity(session: CopySession, oid: string): Promise<Foun
 
 /**
  * Of a partitioned table.
+ * @param hint what to do where it is partitioned in another way
  * @returns null for a table that is not partitioned
  * @throws SluiceError UNSUPPORTED_TYPE where it is partitioned in another way than by ranges of one column
  */
-export async function partitionKey(session: CopySession, { oid, name }: KnownTable): Promise<PartitionKey | null> {
+export async function partitionKey(
+  session: CopySession,
+  { oid, name }: KnownTable,
+  hint = 'archive each of its partitions as a table of its own',
+): Promise<PartitionKey | null> {
   const [row] = await session.ask(
     `SELECT p.partstrat, p.partnatts, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
        (SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(co.collname) FROM pg_catalog.pg_collation co
@@ -54,7 +59,7 @@ export async function partitionKey(session: CopySession, { oid, name }: KnownTab
   throw new SluiceError('UNSUPPORTED_TYPE', `${tableText(name)} is partitioned by ${definition}`, {
     where: tableText(name),
     reason: 'only partitions that are ranges of one column stand for times',
-    hint: 'archive each of its partitions as a table of its own',
+    hint,
     kind: 'unsupported',
   })
 }

@@ -6,7 +6,7 @@ import { missingTable } from '../copy/relation.ts'
 import type { CopySession, TextRow } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
-import { boundsOf, type Bounds } from './bounds.ts'
+import { boundsOf, inOrder, type Bounds } from './bounds.ts'
 import { partitionKey, tableByName, type PartitionKey } from './known.ts'
 import { ownCountsSql, ownText } from './own-counts.ts'
 
@@ -95,18 +95,12 @@ async function specsOf(
   return new Map(specs.map((spec) => [spec.identity.slice(database.length + 1).split('/')[0] ?? '', spec]))
 }
 
-/** By their lower bounds, as the server compares them; the default partition last. */
+/** By their lower bounds; the default partition last. */
 async function ordered(
   session: CopySession,
   partitions: readonly Found[],
-  { type, collation }: PartitionKey,
+  key: PartitionKey,
 ): Promise<readonly Found[]> {
-  const bound = partitions.filter(({ bounds }) => bounds !== null)
-  if (bound.length === 0) return partitions
-  const collate = collation === null ? '' : ` COLLATE ${collation}`
-  const values = bound.map(({ bounds }, i) => `(${i}, ${bounds?.from == null ? 'NULL' : literal(bounds.from)})`)
-  const rows = await session.ask(
-    `SELECT n FROM (VALUES ${values.join(', ')}) AS v (n, b) ORDER BY CAST(b AS ${type})${collate} NULLS FIRST`,
-  )
-  return [...rows.flatMap(([n]) => bound[Number(n)] ?? []), ...partitions.filter(({ bounds }) => bounds === null)]
+  const bound = partitions.flatMap((one) => (one.bounds === null ? [] : [{ ...one, bounds: one.bounds }]))
+  return [...(await inOrder(session, bound, key)), ...partitions.filter(({ bounds }) => bounds === null)]
 }

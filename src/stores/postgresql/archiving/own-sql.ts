@@ -1,17 +1,35 @@
 /** What a partition has beyond what its parent gives it, as the catalogs say it: statements that make it again, in the order in which they have to run. */
-import { literal } from '../copy/sql.ts'
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { literal, tableSql } from '../copy/sql.ts'
 
 /**
- * Rows of stage, words for people, statement. Stages: `empty` before rows come in, `filled` before the table is attached, `attached` behind that. `cloned`: of triggers that
- * the attachment makes.
+ * Another table that is to be like the partition, made by CREATE TABLE … LIKE with all but indexes, statistics objects and identity. Then the statements make
+ * what it has from its parent, too, for there is none that would give it.
+ */
+export type Twin = {
+  readonly name: TableName
+  /** Names of its indexes and statistics objects, by the numbers of those of the partition. */
+  readonly names: ReadonlyMap<string, string>
+}
+
+/**
+ * Rows of stage, words for people, statement, and place: the order in which they run. Stages: `empty` before rows come in, `filled` before the table is attached,
+ * `attached` behind that. `cloned`: of triggers that the attachment makes.
  * For a session whose search path is empty: then the server writes every name in full.
  * @param table number of the partition
  * @param parent number of its parent; what that has is left out
+ * @param twin the table that the statements are to be about; the partition itself without it
  */
-export function ownStatementsSql(table: string, parent: string): string {
+export function ownStatementsSql(table: string, parent: string, twin: Twin | null = null): string {
+  const all = twin === null ? 'false' : 'true'
+  const named = [...(twin?.names ?? [])].map(([oid, name]) => `(${literal(oid)}::oid, ${literal(name)})`)
   return `
-WITH t AS (
-  SELECT c.*, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, p.oid AS parent, p.relowner AS parent_owner
+WITH named (oid, name) AS (
+  ${named.length === 0 ? 'SELECT 0::oid, NULL WHERE false' : `VALUES ${named.join(', ')}`}
+), t AS (
+  SELECT c.*, pg_catalog.format('%I.%I', n.nspname, c.relname) AS own, p.oid AS parent, p.relowner AS parent_owner,
+    ${twin === null ? "pg_catalog.format('%I.%I', n.nspname, c.relname)" : literal(tableSql(twin.name))} AS name,
+    ${twin?.name.schema === undefined ? 'n.nspname' : literal(twin.name.schema)} AS schema
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_class p ON p.oid = ${literal(parent)}::oid
   WHERE c.oid = ${literal(table)}::oid
@@ -24,16 +42,25 @@ WITH t AS (
   FROM t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attribute b ON b.attrelid = t.parent AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped
 ), x AS (
-  SELECT i.*, c.relname, c.reloptions, c.reltablespace, pg_catalog.format('%I.%I', t.schema, c.relname) AS name, p.oid AS parent,
+  SELECT i.*, coalesce(d.name, c.relname) AS relname, c.reloptions, c.reltablespace, p.oid AS parent,
+    pg_catalog.format('%I.%I', t.schema, coalesce(d.name, c.relname)) AS name,
+    pg_catalog.format('INDEX %I ON %s%s ', c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END, t.own) AS head,
     p.reloptions AS parent_options, p.reltablespace AS parent_space,
     EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')) AS constrains
   FROM t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-    LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = c.oid LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
+    LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = c.oid LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent LEFT JOIN named d ON d.oid = i.indexrelid
+  WHERE i.indisvalid OR NOT ${all}
 ), k AS (
-  SELECT k.* FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0 AND k.coninhcount = 0
-  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
+  SELECT k.oid, k.contype, coalesce(d.name, k.conname) AS conname FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN named d ON d.oid = k.conindid
+    AND k.contype IN ('p', 'u', 'x')
+  WHERE (k.contype IN ('p', 'u', 'x') AND ${all} OR k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0 AND k.coninhcount = 0)
+    AND NOT (k.contype = 'c' AND ${all}) AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
 ), g AS (
   SELECT g.*, coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid')::oid, 0) AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+), s AS (
+  SELECT s.*, coalesce(d.name, s.stxname) AS name, n.nspname AS own_schema, nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget')::int, -1) AS target,
+    CASE WHEN ${all} THEN t.schema ELSE n.nspname END AS schema
+  FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace LEFT JOIN named d ON d.oid = s.oid
 ), granted AS (
   SELECT NULL::name AS attname, e.* FROM t, pg_catalog.aclexplode(t.relacl) e
   UNION ALL SELECT a.attname, e.* FROM a, pg_catalog.aclexplode(a.attacl) e
@@ -68,7 +95,8 @@ WITH t AS (
 
   UNION ALL SELECT 'filled', 20, 'the constraint ' || k.conname, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype <> 'f'
-  UNION ALL SELECT 'filled', 21, 'the index ' || x.relname, pg_catalog.pg_get_indexdef(x.indexrelid) FROM x WHERE x.parent IS NULL AND NOT x.constrains
+  UNION ALL SELECT 'filled', 21, 'the index ' || x.relname, ${twin === null ? 'pg_catalog.pg_get_indexdef(x.indexrelid)' : INDEX_OF_TWIN}
+  FROM t, x WHERE (x.parent IS NULL OR ${all}) AND NOT x.constrains
   UNION ALL SELECT 'filled', 22, 'the constraint ' || k.conname, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype = 'f'
 
@@ -76,18 +104,22 @@ WITH t AS (
   FROM t JOIN pg_catalog.pg_roles r ON r.oid = t.relowner WHERE t.relowner IS DISTINCT FROM t.parent_owner
   UNION ALL SELECT 'attached', 31, 'storage parameters of the index ' || x.relname, pg_catalog.format('ALTER INDEX %s SET (%s)', x.name,
     (SELECT string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)))
-  FROM x WHERE x.reloptions IS NOT NULL AND x.reloptions IS DISTINCT FROM x.parent_options AND (x.constrains OR x.parent IS NOT NULL)
+  FROM x WHERE x.reloptions IS NOT NULL AND CASE WHEN ${all} THEN x.constrains ELSE x.reloptions IS DISTINCT FROM x.parent_options AND (x.constrains OR x.parent IS NOT NULL) END
   UNION ALL SELECT 'attached', 32, 'the tablespace of the index ' || x.relname, pg_catalog.format('ALTER INDEX %s SET TABLESPACE %I', x.name, s.spcname)
-  FROM x JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace WHERE x.reltablespace IS DISTINCT FROM x.parent_space
+  FROM x JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace WHERE x.reltablespace IS DISTINCT FROM x.parent_space OR ${all}
   UNION ALL SELECT 'attached', 33, 'statistics of the index ' || x.relname, pg_catalog.format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', x.name, i.attnum, i.attstattarget)
   FROM x JOIN pg_catalog.pg_attribute i ON i.attrelid = x.indexrelid WHERE i.attnum > 0 AND i.attstattarget >= 0
-  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.stxname, pg_catalog.pg_get_statisticsobjdef(s.oid)
-  FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
-  UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname, pg_catalog.pg_get_triggerdef(g.oid) FROM g WHERE g.source = 0
+  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name, ${twin === null ? 'pg_catalog.pg_get_statisticsobjdef(s.oid)' : STATISTICS_OF_TWIN}
+  FROM t, s
+  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name || ', their target', pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', s.schema, s.name, s.target)
+  FROM s WHERE s.target IS NOT NULL
+  UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname, ${twin === null ? 'pg_catalog.pg_get_triggerdef(g.oid)' : ofTwin('pg_catalog.pg_get_triggerdef(g.oid)', 'ON')}
+  FROM t, g WHERE g.source = 0
   UNION ALL SELECT CASE g.source WHEN 0 THEN 'attached' ELSE 'cloned' END, 36, 'the state of the trigger ' || g.tgname, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', t.name,
     CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, g.tgname)
   FROM t, g LEFT JOIN pg_catalog.pg_trigger s ON s.oid = g.source WHERE g.tgenabled <> coalesce(s.tgenabled, 'O')
-  UNION ALL SELECT 'attached', 37, 'the rule ' || r.rulename, pg_catalog.pg_get_ruledef(r.oid) FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid
+  UNION ALL SELECT 'attached', 37, 'the rule ' || r.rulename, ${twin === null ? 'pg_catalog.pg_get_ruledef(r.oid)' : ofTwin('pg_catalog.pg_get_ruledef(r.oid)', 'TO')}
+  FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid
   UNION ALL SELECT 'attached', 38, 'the state of the rule ' || r.rulename, pg_catalog.format('ALTER TABLE %s %s RULE %I', t.name,
     CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename)
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.ev_enabled <> 'O'
@@ -121,19 +153,32 @@ WITH t AS (
   FROM t, a WHERE a.own_comment IS DISTINCT FROM a.parent_comment
   UNION ALL SELECT 'attached', 62, 'the comment on the index ' || x.relname, pg_catalog.format('COMMENT ON INDEX %s IS %L', x.name, d.text)
   FROM x, LATERAL (SELECT pg_catalog.obj_description(x.indexrelid, 'pg_class') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT 'attached', 63, 'the comment on the constraint ' || k.conname, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', k.conname, t.name, d.text)
-  FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid, LATERAL (SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') AS text) d WHERE d.text IS NOT NULL
+  UNION ALL SELECT 'attached', 63, 'the comment on the constraint ' || k.conname, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', coalesce(x.relname, k.conname), t.name, d.text)
+  FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x'), LATERAL (SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT CASE g.source WHEN 0 THEN 'attached' ELSE 'cloned' END, 64, 'the comment on the trigger ' || g.tgname, pg_catalog.format('COMMENT ON TRIGGER %I ON %s IS %L', g.tgname, t.name, d.text)
   FROM t, g, LATERAL (SELECT pg_catalog.obj_description(g.oid, 'pg_trigger') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 65, 'the comment on the rule ' || r.rulename, pg_catalog.format('COMMENT ON RULE %I ON %s IS %L', r.rulename, t.name, d.text)
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid, LATERAL (SELECT pg_catalog.obj_description(r.oid, 'pg_rewrite') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 66, 'the comment on the policy ' || o.polname, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', o.polname, t.name, d.text)
   FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid, LATERAL (SELECT pg_catalog.obj_description(o.oid, 'pg_policy') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT 'attached', 67, 'the comment on the statistics ' || s.stxname, pg_catalog.format('COMMENT ON STATISTICS %I.%I IS %L', n.nspname, s.stxname, d.text)
-  FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace,
-    LATERAL (SELECT pg_catalog.obj_description(s.oid, 'pg_statistic_ext') AS text) d WHERE d.text IS NOT NULL
+  UNION ALL SELECT 'attached', 67, 'the comment on the statistics ' || s.name, pg_catalog.format('COMMENT ON STATISTICS %I.%I IS %L', s.schema, s.name, d.text)
+  FROM s, LATERAL (SELECT pg_catalog.obj_description(s.oid, 'pg_statistic_ext') AS text) d WHERE d.text IS NOT NULL
 )
-SELECT stage, what, sql FROM made ORDER BY place, what, sql`
+SELECT stage, what, sql, place FROM made ORDER BY place, what, sql`
+}
+
+/** What the server prints, with the twin's names: they stand in its head, whose length is known. */
+const INDEX_OF_TWIN = `pg_catalog.format('CREATE %sINDEX %I ON %s ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, t.name)
+    || substr(pg_catalog.pg_get_indexdef(x.indexrelid), length(CASE WHEN x.indisunique THEN 'CREATE UNIQUE ' ELSE 'CREATE ' END || x.head) + 1)`
+
+/** The same; the table stands at the end. */
+const STATISTICS_OF_TWIN = `pg_catalog.format('CREATE STATISTICS %I.%I', s.schema, s.name)
+    || left(substr(pg_catalog.pg_get_statisticsobjdef(s.oid), length(pg_catalog.format('CREATE STATISTICS %I.%I', s.own_schema, s.stxname)) + 1), -length(t.own)) || t.name`
+
+/** A definition that names its table once behind a word, before whatever people wrote. */
+function ofTwin(definition: string, word: string): string {
+  const at = `pg_catalog.strpos(${definition}, ' ${word} ' || t.own)`
+  return `left(${definition}, ${at}) || '${word} ' || t.name || substr(${definition}, ${at} + length(' ${word} ' || t.own))`
 }
 
 /** Rows of the name of an index, and of the parent's that it is a part of; null for the partition's own. */

@@ -60,7 +60,7 @@ export class GivenBack {
     await withFullNames(this.#session, async () => {
       if (stage === 'filled') await this.#freeNames(table)
       if (stage === 'attached') {
-        await this.#revokeDefaults(table)
+        await revokeDefaults(this.#session, table)
         await this.#nameIndexes(table)
       }
       for (const statement of this.#own.statements) if (statement.stage === stage) await this.#give(statement)
@@ -104,15 +104,6 @@ export class GivenBack {
     await this.#session.ask(renaming(schema, name, to))
   }
 
-  /** Default privileges gave the new table grants that the old one may not have had. */
-  async #revokeDefaults({ oid, name }: KnownTable): Promise<void> {
-    const rows = await this.#session.ask(
-      `SELECT DISTINCT CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
-       FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${literal(oid)}::oid AND e.grantee <> c.relowner`,
-    )
-    for (const [role] of rows) await this.#session.ask(`REVOKE ALL ON TABLE ${tableSql(name)} FROM ${role ?? ''}`)
-  }
-
   async #give({ what, sql }: Pick<OwnStatement, 'what' | 'sql'>): Promise<boolean> {
     const session = this.#session
     await session.ask('SAVEPOINT own')
@@ -133,8 +124,17 @@ function renaming(schema: string | undefined, name: string, to: string): string 
   return `ALTER INDEX ${tableSql(schema === undefined ? { name } : { schema, name })} RENAME TO ${quoteName(to)}`
 }
 
-/** A role, a function or a tablespace is gone, or rows no longer fit; and not a lock, a full disk or a server that stops. */
-function isRefusal(error: unknown): boolean {
+/** Default privileges gave a new table grants that the one that it is made after may not have. */
+export async function revokeDefaults(session: CopySession, { oid, name }: KnownTable): Promise<void> {
+  const rows = await session.ask(
+    `SELECT DISTINCT CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
+     FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${literal(oid)}::oid AND e.grantee <> c.relowner`,
+  )
+  for (const [role] of rows) await session.ask(`REVOKE ALL ON TABLE ${tableSql(name)} FROM ${role ?? ''}`)
+}
+
+/** Whether the server refuses a statement: a role, a function or a tablespace is gone, or rows no longer fit; and not for a lock, a full disk or a server that stops. */
+export function isRefusal(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state !== null && state !== '55P03' && /^(?:0A|0L|0P|22|23|2B|2F|38|39|3F|42|55|P0)/.test(state)
 }

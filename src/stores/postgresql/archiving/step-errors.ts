@@ -11,6 +11,8 @@ type About = {
   readonly table: string
   /** Sessions that hold what was waited for. */
   readonly holders?: readonly string[]
+  /** What a role needs that lacks a right. */
+  readonly rights?: string
 }
 
 /** What the server says. */
@@ -24,8 +26,11 @@ type Said = {
 /** What the names of constraints begin with that say what the bounds of a partition are. */
 export const BOUNDS = 'sluice_bounds_'
 
+const RIGHTS =
+  'connect as the owner of the table and of all its partitions, who may also CREATE in the schema sluice_archived'
+
 /** @returns a SluiceError, unless the error is none of the database */
-export function stepError(thrown: unknown, { settings, table, holders = [] }: About): unknown {
+export function stepError(thrown: unknown, { settings, table, holders = [], rights = RIGHTS }: About): unknown {
   if (isBusy(thrown)) return busy(thrown, table, holders)
   if (thrown instanceof SluiceError) return thrown
   const state = sqlStateOf(thrown)
@@ -42,9 +47,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [] }: Ab
     case '42501':
       return new SluiceError('TARGET_DENIED', message, {
         where: settings.label,
-        hint: message.includes('row-level security')
-          ? hiddenHint(thrown as Said)
-          : 'connect as the owner of the table and of all its partitions, who may also CREATE in the schema sluice_archived',
+        hint: message.includes('row-level security') ? hiddenHint(thrown as Said) : rights,
         cause: thrown,
       })
     case '2BP01':

@@ -21,10 +21,12 @@ import type {
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
+import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
 import { columnComments } from '../archiving/comments.ts'
 import { PostgresPartitions } from '../archiving/partitions.ts'
 import { Steps } from '../archiving/steps.ts'
+import { PostgresMaintenance } from '../maintenance/index.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
 import { openPostgres } from '../sql-database.ts'
 import { sourceError } from './errors.ts'
@@ -212,6 +214,10 @@ class PostgresCopy implements CopyStore {
 
   partitions(): PartitionStore {
     return new PostgresPartitions(this.identity, this.#sessions, this.#steps)
+  }
+
+  maintenance(): MaintenanceStore {
+    return new PostgresMaintenance(this.#settings, this.#sessions)
   }
 
   async refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void> {

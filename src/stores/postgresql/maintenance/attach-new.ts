@@ -1,0 +1,74 @@
+/** A partition of a period without rows: made aside, then attached in a moment. */
+import type { ComingPartition, RangedTable } from '../../maintenance-port.ts'
+import { betweenSql, boundsSql } from '../archiving/bounds.ts'
+import { isRefusal } from '../archiving/own.ts'
+import { quoteName } from '../connect.ts'
+import type { CopySession } from '../copy/session.ts'
+import { tableSql } from '../copy/sql.ts'
+import { asideName, markOf } from './names.ts'
+import type { Patience, WantedLock } from './patience.ts'
+import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from './surroundings.ts'
+import { Twin, type Missing } from './twin.ts'
+
+/**
+ * @returns what it could not be given
+ * @throws what the server says: where another partition has its bounds by now, or the default partition rows of them
+ */
+export async function attachNew(
+  session: CopySession,
+  patience: Patience,
+  table: RangedTable,
+  wish: ComingPartition,
+): Promise<readonly Missing[]> {
+  const of = neighbourOf(table)
+  const above = await constraintAbove(session, table)
+  const between = betweenSql(table.column.name, table.column.native, wish)
+  const twin = await patience.again(() =>
+    Twin.begin(session, {
+      of,
+      parent: table.identity,
+      aside: asideName(wish.name.schema ?? '', table.identity, 0),
+      name: wish.name,
+      check: above === null ? between : `${between} AND (${above})`,
+    }),
+  )
+  await twin.furnish()
+  const late = await patience.again(() => twin.late())
+  const parent = { oid: table.identity, name: table.table }
+  const rest = defaultOf(table)
+  const locks: readonly WantedLock[] = [
+    { table: parent, mode: 'SHARE UPDATE EXCLUSIVE' },
+    ...(await referencedLocks(session, [parent, of])),
+    ...(rest?.note === undefined && rest !== null
+      ? [{ table: known(rest), mode: 'ACCESS EXCLUSIVE' } satisfies WantedLock]
+      : []),
+  ]
+  const { aside, name } = twin.wish
+  const missing = await patience.run(locks, async () => {
+    await session.ask(
+      [
+        ...late,
+        `ALTER TABLE ${tableSql(aside)} RENAME TO ${quoteName(name.name)}`,
+        `ALTER TABLE ${tableSql(table.table)} ATTACH PARTITION ${tableSql(name)} ${boundsSql(wish)}`,
+        `ALTER TABLE ${tableSql(name)} DROP CONSTRAINT ${quoteName(markOf(table.identity))}`,
+      ].join(';\n'),
+    )
+    return giveCloned(session, twin.cloned())
+  })
+  return [...twin.missing, ...missing]
+}
+
+/** States of triggers that the attachment made, within its transaction. */
+export async function giveCloned(session: CopySession, statements: readonly string[]): Promise<readonly Missing[]> {
+  const missing: Missing[] = []
+  for (const sql of statements) {
+    try {
+      await session.ask(`SAVEPOINT own; ${sql}; RELEASE SAVEPOINT own`)
+    } catch (error) {
+      if (!session.alive || !isRefusal(error)) throw error
+      await session.ask('ROLLBACK TO SAVEPOINT own')
+      missing.push({ what: sql, why: (error as Error).message })
+    }
+  }
+  return missing
+}

@@ -1,0 +1,116 @@
+/** Making partitions: what is missing is looked up anew as often as somebody else changes the table meanwhile. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ComingPartition, Made, MakeRequest, NotGiven, RangedTable } from '../../maintenance-port.ts'
+import { sqlStateOf } from '../errors.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal } from '../copy/sql.ts'
+import { attachNew } from './attach-new.ts'
+import { clearLeftOver } from './left-over.ts'
+import { lookAt } from './look.ts'
+import type { Patience } from './patience.ts'
+import { strayRows } from './stray.ts'
+import { defaultOf } from './surroundings.ts'
+import { canonicalWishes, stillWanted } from './wanted.ts'
+
+/** Others may change the table so often while it is worked on. */
+const MOST_LOOKS = 4
+/** A default partition of so many bytes is read while nobody can use it; a larger one never. */
+const SMALL_DEFAULT = 2 * 1024 * 1024
+
+/** @param session of its own, with the lock of the table. @throws SluiceError as `MaintenanceStore.make`; errors of the server */
+export async function makePartitions(session: CopySession, request: MakeRequest, patience: Patience): Promise<Made> {
+  const making = new Making(session, request, patience)
+  await making.run()
+  return making.made()
+}
+
+class Making {
+  readonly #session: CopySession
+  readonly #request: MakeRequest
+  readonly #patience: Patience
+  readonly #made: (ComingPartition & { readonly moved: bigint })[] = []
+  #there: readonly ComingPartition[] = []
+  readonly #notGiven: NotGiven[] = []
+
+  constructor(session: CopySession, request: MakeRequest, patience: Patience) {
+    this.#session = session
+    this.#request = request
+    this.#patience = patience
+  }
+
+  async run(): Promise<void> {
+    for (let looks = 1; ; looks++) {
+      const now = await this.#look()
+      await clearLeftOver(this.#session, this.#patience, now.identity)
+      const wishes = await canonicalWishes(this.#session, now, this.#request.partitions)
+      const others = wishes.filter((wish) => !this.#made.some(({ from }) => from === wish.from))
+      const { missing, there } = await stillWanted(this.#session, now, others)
+      this.#there = there
+      if (missing.length === 0) return
+      try {
+        await this.#make(now, missing)
+        return
+      } catch (error) {
+        if (looks === MOST_LOOKS || !this.#session.alive || !isChange(error)) throw error
+      }
+    }
+  }
+
+  made(): Made {
+    const { longestMs, tries } = this.#patience
+    return {
+      made: this.#made,
+      foundMade: this.#there,
+      longestMs,
+      tries,
+      proved: null,
+      notGiven: this.#notGiven,
+    }
+  }
+
+  async #look(): Promise<RangedTable> {
+    const { table } = this.#request
+    const now = await lookAt(this.#session, table.table, false)
+    if (now?.identity === table.identity) return now
+    throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} is another table now`, {
+      where: tableText(table.table),
+      hint: 'run the same command again, if it is meant to be for this one',
+    })
+  }
+
+  async #make(now: RangedTable, missing: readonly ComingPartition[]): Promise<void> {
+    if (await this.#hasToMove(now, missing)) {
+      throw new SluiceError('TABLE_REFUSED', `the default partition holds rows, or is large`, {
+        where: tableText(now.table),
+        hint: 'move its rows by hand',
+      })
+    }
+    for (const wish of missing) {
+      this.#request.onStep?.('making', BigInt(this.#made.length), BigInt(missing.length))
+      this.#note(wish, await attachNew(this.#session, this.#patience, now, wish))
+      this.#made.push({ ...wish, moved: 0n })
+    }
+  }
+
+  #note(wish: ComingPartition, missing: readonly { readonly what: string; readonly why: string }[]): void {
+    for (const one of missing) this.#notGiven.push({ partition: wish.name.name, ...one })
+  }
+
+  async #hasToMove(now: RangedTable, missing: readonly ComingPartition[]): Promise<boolean> {
+    const rest = defaultOf(now)
+    if (rest === null) return false
+    const [row] = await this.#session.ask(
+      `SELECT sum(pg_catalog.pg_relation_size(relid)) > ${SMALL_DEFAULT} FROM pg_catalog.pg_partition_tree(${literal(rest.identity)}::oid)`,
+    )
+    if (row?.[0] === 't') return true
+    const { spans } = await strayRows(this.#session, now, missing)
+    return spans.some((rows) => rows > 0n)
+  }
+}
+
+/** Somebody dropped, attached or renamed what the run relied on, or rows came where none were. */
+function isChange(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state !== null && ['42P01', '42P07', '42P17', '23514', '42704', '42710', '3F000'].includes(state)
+}

@@ -1,0 +1,122 @@
+/**
+ * Transactions that need locks of tables that others use all the time. Whoever comes behind a lock that is wanted waits for it, too: so it is wanted only
+ * shortly, and tried again later, after rests that grow.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { isBusy, type KnownTable } from '../archiving/locks.ts'
+import type { CopySession } from '../copy/session.ts'
+import { tableSql } from '../copy/sql.ts'
+
+const FIRST_REST_MS = 40
+const MOST_REST_MS = 2000
+/** A program that stands still with locks in its hands is ended by the server. */
+const FROZEN_MS = 5000
+
+export type WantedLock = {
+  readonly table: KnownTable
+  readonly mode: 'SHARE UPDATE EXCLUSIVE' | 'SHARE ROW EXCLUSIVE' | 'ACCESS EXCLUSIVE'
+}
+
+export type PatienceLimits = {
+  /** Most that all locks of a transaction are waited for, ms. */
+  readonly patienceMs: number
+  /** After so long without them it gives up, ms. */
+  readonly budgetMs: number
+  readonly signal: AbortSignal
+}
+
+export class Patience {
+  readonly #session: CopySession
+  readonly #limits: PatienceLimits
+  #longestMs = 0
+  #tries = 0
+
+  constructor(session: CopySession, limits: PatienceLimits) {
+    this.#session = session
+    this.#limits = limits
+  }
+
+  /** From the first wish for a lock to the end of the transaction, the longest of all. */
+  get longestMs(): number {
+    return Math.ceil(this.#longestMs)
+  }
+
+  /** How often a transaction was given up because others held what it needs. */
+  get tries(): number {
+    return this.#tries
+  }
+
+  /**
+   * Takes the locks, in this order, runs the body and commits; as often as it takes.
+   * @param before what needs none of these locks, in the same transaction
+   * @throws what the server says, of a lock that was not to be had in time, too
+   */
+  async run<T>(
+    locks: readonly WantedLock[],
+    body: () => Promise<T>,
+    before: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<T> {
+    const { budgetMs, signal } = this.#limits
+    const session = this.#session
+    const end = performance.now() + budgetMs
+    for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
+      throwIfAborted(signal)
+      let since: number | null = null
+      try {
+        await session.begin(
+          'ISOLATION LEVEL READ COMMITTED READ WRITE',
+          `SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`,
+        )
+        await before()
+        since = performance.now()
+        await this.#take(locks, since)
+        const result = await body()
+        await session.ask('COMMIT')
+        return result
+      } catch (error) {
+        if (!session.alive) throw error
+        await session.ask('ROLLBACK')
+        if (!isBusy(error)) throw error
+        this.#tries++
+        if (performance.now() + rest > end) throw error
+      } finally {
+        if (since !== null) this.#longestMs = Math.max(this.#longestMs, performance.now() - since)
+      }
+      // Two programs that do the same do not meet again and again.
+      await sleep(rest * (0.75 + Math.random() / 2))
+    }
+  }
+
+  /** Does what may be done again, as often as it takes. @throws as `run` */
+  async again<T>(body: () => Promise<T>): Promise<T> {
+    const { budgetMs, signal } = this.#limits
+    const end = performance.now() + budgetMs
+    for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
+      throwIfAborted(signal)
+      const since = performance.now()
+      try {
+        return await body()
+      } catch (error) {
+        if (!this.#session.alive || !isBusy(error)) throw error
+        this.#tries++
+        this.#longestMs = Math.max(this.#longestMs, performance.now() - since)
+        if (performance.now() + rest > end) throw error
+      }
+      await sleep(rest * (0.75 + Math.random() / 2))
+    }
+  }
+
+  async #take(locks: readonly WantedLock[], since: number): Promise<void> {
+    const { patienceMs } = this.#limits
+    for (const { table, mode } of locks) {
+      const left = Math.max(1, Math.floor(patienceMs - (performance.now() - since)))
+      await this.#session.ask(
+        `SET LOCAL lock_timeout = ${left}; LOCK TABLE ONLY ${tableSql(table.name)} IN ${mode} MODE`,
+      )
+    }
+    await this.#session.ask(
+      `SET LOCAL lock_timeout = ${Math.max(1, Math.floor(patienceMs - (performance.now() - since)))}`,
+    )
+  }
+}

@@ -1,0 +1,49 @@
+/** What new partitions have to do with: the table that they are like, what its rows must fulfil, and tables whose locks an attachment takes. */
+import type { RangedTable, RangePartition } from '../../maintenance-port.ts'
+import type { KnownTable } from '../archiving/locks.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal } from '../copy/sql.ts'
+import type { WantedLock } from './patience.ts'
+
+/** The newest plain partition; a plain default partition, and then the table itself, where there is none. */
+export function neighbourOf(table: RangedTable): KnownTable {
+  const plain = table.partitions.filter(({ note }) => note === undefined)
+  const newest = plain.findLast(({ isDefault }) => !isDefault) ?? plain.find(({ isDefault }) => isDefault)
+  return newest === undefined ? { oid: table.identity, name: table.table } : known(newest)
+}
+
+export function defaultOf({ partitions }: RangedTable): RangePartition | null {
+  return partitions.find(({ isDefault }) => isDefault) ?? null
+}
+
+export function known({ identity, name }: Pick<RangePartition, 'identity' | 'name'>): KnownTable {
+  return { oid: identity, name }
+}
+
+/** What all rows of the table fulfil because it is a partition of another one; null where it is none. */
+export async function constraintAbove(session: CopySession, { identity }: RangedTable): Promise<string | null> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.pg_get_partition_constraintdef(oid) FROM pg_catalog.pg_class WHERE oid = ${literal(identity)}::oid AND relispartition`,
+  )
+  return row?.[0] ?? null
+}
+
+/**
+ * Tables that foreign keys of these tables refer to: triggers are made on them when such a key comes to be. Without those that this role may not lock: the
+ * server locks them by itself.
+ */
+export async function referencedLocks(
+  session: CopySession,
+  tables: readonly KnownTable[],
+): Promise<readonly WantedLock[]> {
+  const rows = await session.ask(
+    `SELECT DISTINCT c.oid, n.nspname, c.relname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE k.contype = 'f' AND k.conrelid = ANY (${literal(`{${tables.map(({ oid }) => oid).join(',')}}`)}::oid[]) AND k.confrelid <> k.conrelid
+       AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') ORDER BY c.oid`,
+  )
+  return rows.map(([oid, schema, name]) => ({
+    table: { oid: oid ?? '', name: { schema: schema ?? '', name: name ?? '' } },
+    mode: 'SHARE ROW EXCLUSIVE',
+  }))
+}

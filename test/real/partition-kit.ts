@@ -1,0 +1,71 @@
+/** Partitioned tables of PostgreSQL, and partitions made of them. */
+import type { Made, MakeRequest, MaintenanceStore, RangedTable } from '../../src/stores/maintenance-port.ts'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import { SIGNAL, type Psql } from './copy-postgresql-kit.ts'
+
+export function maintenanceOf(store: CopyStore): MaintenanceStore {
+  const maintenance = store.maintenance?.()
+  if (maintenance === undefined) throw new Error('this store makes no partitions')
+  return maintenance
+}
+
+export async function look(store: CopyStore, name: string, schema = 'public'): Promise<RangedTable> {
+  const table = await maintenanceOf(store).look({ schema, name }, false, SIGNAL)
+  if (table === null) throw new Error(`${name} is not partitioned`)
+  return table
+}
+
+/** @param wishes name, lower bound, upper bound */
+export async function make(
+  store: CopyStore,
+  table: RangedTable,
+  wishes: readonly (readonly [string, string, string])[],
+  more: Partial<MakeRequest> = {},
+): Promise<Made> {
+  return maintenanceOf(store).make({
+    table,
+    partitions: wishes.map(([name, from, to]) => ({ name: { name }, from, to })),
+    patienceMs: 100,
+    budgetMs: 10_000,
+    signal: SIGNAL,
+    ...more,
+  })
+}
+
+/** Writes with a rest between two of them, until it is told to stop; and how long the longest took, in ms. */
+export async function writing(
+  side: Psql,
+  sql: (n: number) => string,
+  restMs = 2,
+): Promise<{ stop(): Promise<{ readonly longest: number; readonly count: number }> }> {
+  let longest = 0
+  let count = 0
+  const on = { value: true }
+  const run = (async () => {
+    while (on.value) {
+      const since = performance.now()
+      await side.run(sql(count))
+      longest = Math.max(longest, performance.now() - since)
+      count++
+      await new Promise((resolve) => setTimeout(resolve, restMs))
+    }
+  })()
+  run.catch(() => undefined)
+  return Promise.resolve({
+    stop: async () => {
+      on.value = false
+      await run
+      return { longest, count }
+    },
+  })
+}
+
+/** What is ours and not attached: tables, functions, triggers. */
+export async function leftOvers(direct: Psql): Promise<unknown[]> {
+  return (
+    await direct.rows(
+      `SELECT relname FROM pg_class WHERE relname LIKE 'sluice%' UNION ALL SELECT proname FROM pg_proc WHERE proname LIKE 'sluice%'
+       UNION ALL SELECT tgname FROM pg_trigger WHERE tgname LIKE 'sluice%' UNION ALL SELECT conname FROM pg_constraint WHERE conname LIKE 'sluice%'`,
+    )
+  ).flat()
+}
