@@ -13,7 +13,7 @@ export type RangePartition = Span & {
   readonly name: TableName
   /** The partition's own number, that another one under its name does not have; its name in systems without such numbers. */
   readonly identity: string
-  /** It takes whatever no other takes, and has no bounds. */
+  /** It takes whatever no other takes: it has no bounds, or in systems without gaps no upper one. */
   readonly isDefault: boolean
   /** By the statistics of the system; null where it has none. */
   readonly rows: bigint | null

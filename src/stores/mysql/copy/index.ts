@@ -18,8 +18,10 @@ import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
+import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
+import { MysqlMaintenance } from '../maintenance/index.ts'
 import type { Session } from '../session.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { MysqlBeside } from './beside.ts'
@@ -160,6 +162,10 @@ class Store implements CopyStore {
       counts: (table, conditions, by, signal) =>
         this.#ask(signal, (session) => periodCounts(session, table, conditions, by)),
     }
+  }
+
+  maintenance(): MaintenanceStore {
+    return new MysqlMaintenance(this.#config, this.#server)
   }
 
   async #ask<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {

@@ -1,0 +1,393 @@
+/** Partitions of MySQL and MariaDB: how they are read, and how new ones come to be. */
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { Made, MaintenanceStore, MakeRequest, RangedTable } from '../../src/stores/maintenance-port.ts'
+import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
+import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
+import { refused, SIGNAL } from './copy-mysql-kit.ts'
+import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const skipped = !MARIADB_AVAILABLE
+const why = skipped ? ` (skipped: ${MARIADB_MISSING})` : ''
+
+let server: MariadbServer
+let store: CopyStore
+let maintenance: MaintenanceStore
+let other: Connection
+
+beforeAll(async () => {
+  if (skipped) return
+  server = await startMariadb()
+  await server.sql('DROP DATABASE IF EXISTS sluice_partitions')
+  await server.createDatabase('sluice_partitions')
+  store = await openMysqlCopy(server.url('sluice_partitions'))
+  const opened = store.maintenance?.()
+  if (opened === undefined) throw new Error('nothing is maintained here')
+  maintenance = opened
+  other = await createConnection({ uri: server.url('sluice_partitions') })
+})
+
+afterAll(async () => {
+  await other?.end()
+  await store?.[Symbol.asyncDispose]()
+  await server?.stop()
+})
+
+async function looked(name: string): Promise<RangedTable> {
+  const table = await maintenance.look({ name }, true, SIGNAL)
+  if (table === null) throw new Error(`${name} is not partitioned`)
+  return table
+}
+
+const shown = ({ partitions }: RangedTable) =>
+  partitions.map(({ name, from, to, isDefault }) => [name.name, from, to, ...(isDefault ? ['default'] : [])])
+
+type Wish = readonly [name: string, from: string, to: string]
+
+async function make(name: string, wishes: readonly Wish[], more: Partial<MakeRequest> = {}): Promise<Made> {
+  return await maintenance.make({
+    table: await looked(name),
+    partitions: wishes.map(([partition, from, to]) => ({ name: { name: partition }, from, to })),
+    patienceMs: 100,
+    budgetMs: 5000,
+    signal: SIGNAL,
+    ...more,
+  })
+}
+
+async function rowsIn(name: string, partition: string): Promise<number> {
+  const tick = (text: string): string => `\`${text.replaceAll('`', '``')}\``
+  const [[row]] = await other.query<RowDataPacket[]>(
+    `SELECT COUNT(*) AS n FROM ${tick(name)} PARTITION (${tick(partition)})`,
+  )
+  return Number(row?.['n'])
+}
+
+describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
+  test.for<[string, string, string, readonly (readonly unknown[])[], Wish]>([
+    [
+      'days',
+      'DATE',
+      "RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'), PARTITION b VALUES LESS THAN ('2024-07-01'))",
+      [
+        ['a', null, '2024-04-01'],
+        ['b', '2024-04-01', '2024-07-01'],
+      ],
+      ['c', '2024-07-01', '2024-10-01'],
+    ],
+    [
+      'clocks',
+      'DATETIME(3)',
+      "RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('20240401'), PARTITION b VALUES LESS THAN ('2024-07-01 00:00:00.000'))",
+      [
+        ['a', null, '2024-04-01 00:00:00'],
+        ['b', '2024-04-01 00:00:00', '2024-07-01 00:00:00'],
+      ],
+      ['c', '2024-07-01 00:00:00', '2024-10-01 00:00:00'],
+    ],
+    [
+      'TO_DAYS',
+      'DATETIME NOT NULL',
+      "RANGE (TO_DAYS(at)) (PARTITION a VALUES LESS THAN (0), PARTITION b VALUES LESS THAN (TO_DAYS('2024-07-01')))",
+      [
+        ['a', null, '0001-01-01 00:00:00'],
+        ['b', '0001-01-01 00:00:00', '2024-07-01 00:00:00'],
+      ],
+      ['c', '2024-07-01 00:00:00', '2024-10-01 00:00:00'],
+    ],
+    [
+      'YEAR',
+      'DATE',
+      'RANGE (YEAR(at)) (PARTITION a VALUES LESS THAN (2024), PARTITION b VALUES LESS THAN (2025))',
+      [
+        ['a', null, '2024-01-01'],
+        ['b', '2024-01-01', '2025-01-01'],
+      ],
+      ['c', '2025-01-01', '2026-01-01'],
+    ],
+    [
+      'UNIX_TIMESTAMP',
+      'TIMESTAMP NOT NULL',
+      'RANGE (UNIX_TIMESTAMP(at)) (PARTITION a VALUES LESS THAN (1711922400), PARTITION b VALUES LESS THAN (1719784800))',
+      [
+        ['a', null, '2024-03-31 22:00:00+00'],
+        ['b', '2024-03-31 22:00:00+00', '2024-06-30 22:00:00+00'],
+      ],
+      ['c', '2024-06-30 22:00:00+00', '2024-09-30 22:00:00+00'],
+    ],
+    [
+      'numbers',
+      'BIGINT',
+      'RANGE (at) (PARTITION a VALUES LESS THAN (1711922400), PARTITION b VALUES LESS THAN (1719784800))',
+      [
+        ['a', null, '1711922400'],
+        ['b', '1711922400', '1719784800'],
+      ],
+      ['c', '1719784800', '1727733600'],
+    ],
+  ])(
+    'by %s are read, and made behind the last and in front of an empty MAXVALUE',
+    async ([kind, type, by, bounds, wish]) => {
+      const name = `t ${kind}`
+      await server.sql(`CREATE TABLE sluice_partitions.\`${name}\` (at ${type}, x INT) PARTITION BY ${by}`)
+      expect(shown(await looked(name))).toEqual(bounds)
+      const made = await make(name, [wish])
+      expect([made.made.map((one) => one.name.name), made.foundMade, made.proved, made.notGiven]).toEqual([
+        ['c'],
+        [],
+        null,
+        [],
+      ])
+      expect(shown(await looked(name))).toEqual([...bounds, [...wish]])
+      await server.sql(
+        `ALTER TABLE sluice_partitions.\`${name}\` ADD PARTITION (PARTITION rest VALUES LESS THAN (MAXVALUE))`,
+      )
+      expect(shown(await looked(name))).toEqual([...bounds, [...wish], ['rest', wish[2], null, 'default']])
+      const [, from, to] = wish
+      const size = kind === 'numbers' ? 7_948_800 : 0
+      const next = size === 0 ? later(to, from) : String(Number(to) + size)
+      await make(name, [['d', to, next]])
+      expect(shown(await looked(name))).toEqual([
+        ...bounds,
+        [...wish],
+        ['d', to, next],
+        ['rest', next, null, 'default'],
+      ])
+      // Again nothing happens.
+      expect(await make(name, [wish, ['d', to, next]])).toMatchObject({
+        made: [],
+        foundMade: [{ from }, { from: to }],
+        tries: 0,
+      })
+    },
+  )
+
+  /** A year later where it is a year, else at the same hour of the first of January. */
+  function later(to: string, from: string): string {
+    return Number(to.slice(0, 4)) > Number(from.slice(0, 4))
+      ? `${Number(to.slice(0, 4)) + 1}${to.slice(4)}`
+      : to.replace(/^2024-10-01|^2024-09-30/, (day) => (day === '2024-10-01' ? '2025-01-01' : '2024-12-31'))
+  }
+
+  test('that nobody could keep are refused, each by its name', async () => {
+    await server.sql(
+      'USE sluice_partitions',
+      'CREATE TABLE plain (at DATE)',
+      'CREATE TABLE r1 (at DATE, x INT) PARTITION BY LIST (x) (PARTITION p VALUES IN (1))',
+      'CREATE TABLE r2 (at DATE, x INT) PARTITION BY HASH (x) PARTITIONS 3',
+      'CREATE TABLE r3 (at DATE, x INT PRIMARY KEY) PARTITION BY KEY () PARTITIONS 3',
+      'CREATE TABLE r4 (at DATE, x INT) PARTITION BY RANGE (YEAR(at)) SUBPARTITION BY HASH (x) SUBPARTITIONS 2 (PARTITION p VALUES LESS THAN (2024))',
+      "CREATE TABLE r5 (at DATE, x INT) PARTITION BY RANGE COLUMNS (at, x) (PARTITION p VALUES LESS THAN ('2024-01-01', 5))",
+      'CREATE TABLE r6 (at DATE) PARTITION BY RANGE (YEAR(at) * 100 + MONTH(at)) (PARTITION p VALUES LESS THAN (202401))',
+      'CREATE TABLE r7 (at TIMESTAMP(3) NOT NULL, x INT) PARTITION BY RANGE (x) (PARTITION p VALUES LESS THAN (202401))',
+    )
+    expect(await maintenance.look({ name: 'plain' }, false, SIGNAL)).toBeNull()
+    expect((await refused(maintenance.look({ name: 'nowhere' }, false, SIGNAL))).code).toBe('NO_SUCH_TABLE')
+    for (const [name, reason] of [
+      ['r1', /by LIST$/],
+      ['r2', /by HASH$/],
+      ['r3', /by KEY$/],
+      ['r4', /partitioned themselves/],
+      ['r5', /RANGE COLUMNS \("at","x"\)/],
+      ['r6', /RANGE \(year\("at"\) \* 100 \+ month\("at"\)\)/],
+    ] as const) {
+      const { code, reason: told } = await refused(maintenance.look({ name }, false, SIGNAL))
+      expect([name, code, told]).toEqual([name, 'UNSUPPORTED_TYPE', expect.stringMatching(reason)])
+    }
+    // The number is the column that it is cut by, whatever other columns there are.
+    expect((await looked('r7')).column.name).toBe('x')
+  })
+
+  test('with hostile names, comments and folders are made like their neighbours', async () => {
+    const name = 'a"b`c\'; DROP.*é'
+    const tick = (text: string): string => `\`${text.replaceAll('`', '``')}\``
+    await server.sql(
+      `CREATE TABLE sluice_partitions.${tick(name)} (${tick('x"`y')} DATE, zero DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00')
+       PARTITION BY RANGE COLUMNS (${tick('x"`y')}) (
+         PARTITION ${tick('p`1"é')} VALUES LESS THAN ('2024-04-01') COMMENT = 'it''s \\\\ "x", PARTITION b VALUES LESS THAN (5)',
+         PARTITION ${tick('p`2"é')} VALUES LESS THAN ('2024-07-01') COMMENT = 'it''s \\\\ "x", PARTITION b VALUES LESS THAN (5)',
+         PARTITION ${tick('max"')} VALUES LESS THAN (MAXVALUE) COMMENT = 'the rest')`,
+    )
+    expect(shown(await looked(name))[1]).toEqual(['p`2"é', '2024-04-01', '2024-07-01'])
+    // MariaDB forgets what it has opened, as after a restart.
+    await server.sql('FLUSH TABLES')
+    const made = await make(name, [
+      ['p`3"é', '2024-07-01', '2024-10-01'],
+      ['p`4"\\', '2024-10-01', '2025-01-01'],
+    ])
+    expect([made.made.length, made.notGiven]).toEqual([2, []])
+    expect(shown(await looked(name)).map(([partition]) => partition)).toEqual([
+      'p`1"é',
+      'p`2"é',
+      'p`3"é',
+      'p`4"\\',
+      'max"',
+    ])
+    const [rows] = await other.query<RowDataPacket[]>(
+      'SELECT PARTITION_COMMENT AS c FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY PARTITION_ORDINAL_POSITION',
+      [name],
+    )
+    const comment = 'it\'s \\ "x", PARTITION b VALUES LESS THAN (5)'
+    expect(rows.map((row) => String(row['c']))).toEqual([comment, comment, comment, comment, 'the rest'])
+  })
+
+  test('stand where their neighbours do', async () => {
+    const folder = `${await dataFolder()}elsewhere`
+    await server.sql(
+      `CREATE TABLE sluice_partitions.placed (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01') DATA DIRECTORY = '${folder}')`,
+    )
+    await make('placed', [['b', '2024-04-01', '2024-07-01']])
+    const [[row]] = await other.query<RowDataPacket[]>('SHOW CREATE TABLE placed')
+    expect(String(row?.['Create Table']).split(`DATA DIRECTORY = '${folder}'`)).toHaveLength(3)
+  })
+
+  async function dataFolder(): Promise<string> {
+    const [[row]] = await other.query<RowDataPacket[]>('SELECT @@tmpdir AS d')
+    return `${String(row?.['d'])}/`
+  }
+
+  test('are not made where the last one holds rows that no other takes, and the statement that would is printed', async () => {
+    await server.sql(
+      "CREATE TABLE sluice_partitions.full (at DATETIME, x INT) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'), PARTITION `re``st` VALUES LESS THAN (MAXVALUE) COMMENT = 'r')",
+      "INSERT INTO sluice_partitions.full VALUES ('2024-04-02 01:02:03', 1), ('2024-09-30 23:59:59', 2), ('2031-01-01', 3), (NULL, 4), ('2020-01-01', 5)",
+    )
+    const wishes: readonly Wish[] = [
+      ['b', '2024-04-01 00:00:00', '2024-07-01 00:00:00'],
+      ['c', '2024-07-01 00:00:00', '2024-10-01 00:00:00'],
+    ]
+    const error = await refused(make('full', wishes))
+    expect([error.code, error.reason]).toEqual([
+      'TABLE_REFUSED',
+      expect.stringContaining('re`st (MAXVALUE) holds rows'),
+    ])
+    const statement = /ALTER TABLE .*$/s.exec(error.hint ?? '')?.[0] ?? ''
+    const table = await looked('full')
+    expect(await maintenance.stray(table, [{ from: wishes[0]?.[1] ?? '', to: wishes[0]?.[2] ?? '' }], SIGNAL)).toEqual({
+      spans: [1n],
+      others: { from: '2024-09-30 23:59:59', to: '2031-01-01 00:00:00', rows: 2n },
+    })
+    expect(await maintenance.stray(table, [], SIGNAL)).toMatchObject({ spans: [], others: { rows: 3n } })
+    expect(await maintenance.count(table, SIGNAL)).toEqual([2n, 3n])
+    // What is printed does what it says.
+    await other.query(statement)
+    expect(shown(await looked('full')).map(([name]) => name)).toEqual(['a', 'b', 'c', 're`st'])
+    expect(await make('full', wishes)).toMatchObject({ made: [], foundMade: [{}, {}] })
+    expect(await maintenance.count(await looked('full'), SIGNAL)).toEqual([2n, 1n, 1n, 1n])
+  })
+
+  test('are refused where they would hold more than their period, or something else', async () => {
+    await server.sql(
+      "CREATE TABLE sluice_partitions.gaps (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'), PARTITION b VALUES LESS THAN ('2024-05-15'))",
+      "CREATE TABLE sluice_partitions.days (at DATETIME) PARTITION BY RANGE (TO_DAYS(at)) (PARTITION a VALUES LESS THAN (TO_DAYS('2024-04-01')))",
+    )
+    for (const [name, wish, reason] of [
+      [
+        'gaps',
+        ['c', '2024-06-01', '2024-07-01'],
+        /would overlap: it would hold everything from 2024-05-15 on, where b ends/,
+      ],
+      ['gaps', ['c', '2024-05-01', '2024-06-01'], /would overlap/],
+      ['gaps', ['B', '2024-05-15', '2024-06-01'], /it has another partition b, from 2024-04-01 to 2024-05-15/],
+      ['days', ['c', '2024-04-01 00:00:00', '2024-04-30 22:00:00'], /cannot have a partition/],
+    ] as const) {
+      const error = await refused(make(name, [wish]))
+      expect([error.code, error.reason]).toEqual(['TABLE_REFUSED', expect.stringMatching(reason)])
+    }
+  })
+
+  test('of moments are those of their zone, through the hours that come twice and the one that never comes', async () => {
+    // October and March of Berlin, whatever the clock of the session is.
+    await server.sql(
+      'CREATE TABLE sluice_partitions.moments (at TIMESTAMP NOT NULL, x INT) PARTITION BY RANGE (UNIX_TIMESTAMP(at)) (PARTITION a VALUES LESS THAN (1727733600), PARTITION rest VALUES LESS THAN (MAXVALUE))',
+    )
+    await make('moments', [
+      ['oct', '2024-09-30 22:00:00+00', '2024-10-31 23:00:00+00'],
+      ['nov', '2024-10-31 23:00:00+00', '2025-03-01 23:00:00+00'],
+      ['mar', '2025-03-01 23:00:00+00', '2025-03-31 22:00:00+00'],
+    ])
+    await server.sql(
+      "SET time_zone = '+02:00'",
+      "INSERT INTO sluice_partitions.moments VALUES ('2024-09-30 23:59:59', 1), ('2024-10-01 00:00:00', 2), ('2024-10-27 02:30:00', 3)",
+      "SET time_zone = '+01:00'",
+      "INSERT INTO sluice_partitions.moments VALUES ('2024-10-27 02:30:00', 4), ('2024-10-31 23:59:59', 5), ('2024-11-01 00:00:00', 6)",
+      "SET time_zone = '+02:00'",
+      "INSERT INTO sluice_partitions.moments VALUES ('2025-03-31 23:59:59', 7), ('2025-04-01 00:00:00', 8)",
+    )
+    const table = await looked('moments')
+    expect(await maintenance.count(table, SIGNAL)).toEqual([1n, 4n, 1n, 1n, 1n])
+    expect(
+      await maintenance.stray(table, [{ from: '2025-03-31 22:00:00+00', to: '2025-04-30 22:00:00+00' }], SIGNAL),
+    ).toMatchObject({ spans: [1n], others: { rows: 0n, from: null } })
+    expect((await maintenance.stray(table, [], SIGNAL)).others).toEqual({
+      from: '2025-03-31 22:00:00+00',
+      to: '2025-03-31 22:00:00+00',
+      rows: 1n,
+    })
+  })
+
+  test('take rows up to the last day that there is', async () => {
+    await server.sql(
+      "CREATE TABLE sluice_partitions.late (at DATETIME) PARTITION BY RANGE (TO_DAYS(at)) (PARTITION a VALUES LESS THAN (TO_DAYS('9998-01-01')))",
+    )
+    await make('late', [['b', '9998-01-01 00:00:00', '9999-01-01 00:00:00']])
+    await server.sql(
+      "INSERT INTO sluice_partitions.late VALUES ('9998-12-31 23:59:59'), (NULL)",
+      'ALTER TABLE sluice_partitions.late ADD PARTITION (PARTITION c VALUES LESS THAN (3652425))',
+      "INSERT INTO sluice_partitions.late VALUES ('9999-12-31 23:59:59')",
+    )
+    expect(shown(await looked('late')).at(-1)).toEqual(['c', '9999-01-01 00:00:00', null, 'default'])
+    expect([await rowsIn('late', 'a'), await rowsIn('late', 'b'), await rowsIn('late', 'c')]).toEqual([1, 1, 1])
+  })
+
+  test('that the server makes by itself are named, and so is a zone that it has', async () => {
+    await server.sql(
+      'USE sluice_partitions',
+      "CREATE TABLE evented (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
+      "CREATE EVENT grow ON SCHEDULE EVERY 1 DAY DO ALTER TABLE evented ADD PARTITION (PARTITION b VALUES LESS THAN ('2024-05-01'))",
+    )
+    expect((await looked('evented')).keptBy).toBe('the event sluice_partitions.grow of the server')
+    expect(await maintenance.zone(SIGNAL)).toBe('UTC')
+    await server.sql("SET GLOBAL time_zone = '+02:00'")
+    expect(await maintenance.zone(SIGNAL)).toBeNull()
+    await server.sql("SET GLOBAL time_zone = 'SYSTEM'")
+  })
+
+  test('are 2,000 and looked at in under a second', async () => {
+    const all = Array.from({ length: 2000 }, (_, n) => `PARTITION p${n} VALUES LESS THAN (${739_342 + n})`)
+    await server.sql(
+      `CREATE TABLE sluice_partitions.many (at DATE) PARTITION BY RANGE (TO_DAYS(at)) (${all.join(', ')})`,
+    )
+    await looked('many')
+    const times: number[] = []
+    for (let n = 0; n < 3; n++) {
+      const at = performance.now()
+      expect((await looked('many')).partitions).toHaveLength(2000)
+      times.push(performance.now() - at)
+    }
+    expect(Math.min(...times)).toBeLessThan(1000)
+  })
+
+  test('need rights, and what is missing is said', async () => {
+    await server.sql(
+      "CREATE TABLE sluice_partitions.guarded (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
+      "CREATE USER reader IDENTIFIED BY 'r'",
+      'GRANT SELECT ON sluice_partitions.* TO reader',
+    )
+    await using theirs = await openMysqlCopy(server.url('sluice_partitions', 'reader', 'r'))
+    const store2 = theirs.maintenance?.()
+    const table = await store2?.look({ name: 'guarded' }, false, SIGNAL)
+    if (store2 === undefined || table == null) throw new Error('not looked at')
+    const error = await refused(
+      store2.make({
+        table,
+        partitions: [{ name: { name: 'b' }, from: '2024-04-01', to: '2024-05-01' }],
+        patienceMs: 100,
+        budgetMs: 2000,
+        signal: SIGNAL,
+      }),
+    )
+    expect(error.code).toBe('TARGET_DENIED')
+  })
+})
