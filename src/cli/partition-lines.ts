@@ -1,7 +1,7 @@
 /** Partitions of live tables as lines: what was made, how long others may have waited, what somebody has to look at. */
 import type { Event, EventBody } from '../model/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
-import { bytesText, durationText, grouped, plural } from './format.ts'
+import { bytesText, durationText, grouped, measureText, plural } from './format.ts'
 import { visible } from './row-writer.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -126,8 +126,8 @@ function madeText({ partition, label, from, to, status, moved }: Of<'partition.m
 }
 
 function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string {
-  const again = tries === 0 ? '' : `; let go of ${plural(tries, 'time')} because others held it`
+  const again = tries === 0 ? '' : `; let go ${plural(tries, 'time')} because others held what it needed`
   const rows =
     proved === undefined ? '' : `; ${plural(proved, 'row')} were equal before the new tables took their place`
-  return `no lock of ours was waited for or held longer than ${durationText(longestMs)}${again}${rows}`
+  return `no lock of ours was waited for or held longer than ${measureText(longestMs)}${again}${rows}`
 }
