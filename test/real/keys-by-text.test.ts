@@ -8,7 +8,7 @@ import { keyText } from '../../src/model/copy/key-text.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
-import { makePlace, missing } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 import { NEVER, onlyTable, readAll } from '../support/copy-zoo.ts'
 
 let folder = ''
@@ -60,5 +60,71 @@ test.for(['postgresql', 'mysql', 'duckdb', 'sqlite', 'd1'] as const)(
       const only = new Set(some.map((row) => keyText(row.slice(0, 2))))
       expect(await writer.digest({ scheme: 'canonical', only })).toEqual(sum.digest())
     }
+  },
+)
+
+const SINGLE = {
+  postgresql: 'CREATE TABLE t (k real, v text, PRIMARY KEY (k))',
+  mysql: 'CREATE TABLE t (k FLOAT, v VARCHAR(20), PRIMARY KEY (k))',
+  duckdb: 'CREATE TABLE t (k FLOAT, v VARCHAR, PRIMARY KEY (k))',
+} as const
+
+test.for(['postgresql', 'mysql', 'duckdb'] as const)(
+  'numbers of single precision in %s',
+  { timeout: 60_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', `needs ${system}: ${why}`)
+    const place = await makePlace(system, folder)
+    await place.sql(SINGLE[system])
+    await using store = await openCopyStore(place.url, { mode: 'write' })
+    const table = { ...(await onlyTable(store, 't')), key: ['k'] }
+    await using writer = await store.target().open({
+      table,
+      columns: readAll(table).columns,
+      range: EVERY_KEY,
+      sortsAlike: false,
+      onExisting: 'refuse',
+      careful: false,
+      cursor: null,
+      signal: NEVER,
+    })
+    // None of them but the first is the same number in double precision.
+    const rows: readonly Row[] = [0.5, 0.1, -1.1, 16_777_217, 3.4e38, 1e-45, 123_456.789].map((k, i) => [
+      Math.fround(k),
+      `v${i}`,
+    ])
+    await writer.write(rows)
+    for (const some of [rows, rows.slice(1), rows.slice(1, 3)]) {
+      const sum = new RowSum()
+      for (const row of some) sum.add(row)
+      const only = new Set(some.map((row) => keyText(row.slice(0, 1))))
+      expect(await writer.digest({ scheme: 'canonical', only })).toEqual(sum.digest())
+    }
+  },
+)
+
+test.for(['postgresql', 'mysql', 'duckdb'] as const)(
+  'a row of %s is found by a number of single precision, and no copy is cut by one',
+  { timeout: 60_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', `needs ${system}: ${why}`)
+    const place = await makePlace(system, folder)
+    const numbers = ['0.5', '0.1', '-1.1', '3.4e38', '123456.79', '1e-30']
+    await place.sql(SINGLE[system], `INSERT INTO t VALUES ${numbers.map((k) => `(${k}, '${k}')`).join(', ')}`)
+    const keys = numbers.map((k) => [String(Math.fround(Number(k)))])
+    const found: Row[] = []
+    // A file of DuckDB is opened by one at a time.
+    {
+      await using store = await openCopyStore(place.url, { mode: 'read' })
+      await using view = await store.source(NEVER)
+      const table = { ...(await onlyTable(store, 't')), key: ['k'] }
+      const request = { ...readAll(table), range: { by: 'keys' as const, keys }, where: null, ordered: false }
+      for await (const { rows } of view.read(request, { rows: 100, bytes: 1e6 }, NEVER)) found.push(...rows)
+    }
+    expect(found.map(([, v]) => v).toSorted()).toEqual(numbers.toSorted())
+    const { finished } = await perform(copyOf(place, await makePlace('sqlite', folder), 't', { key: ['k'] }))
+    expect(finished.error).toMatchObject({ code: 'UNSUPPORTED_KEY' })
   },
 )
