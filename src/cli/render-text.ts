@@ -13,6 +13,7 @@ import { listingOf, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from '
 import { Narrator } from './narrator.ts'
 import type { Block, Word } from './block.ts'
 import type { Output } from './output.ts'
+import { PartitionPlanText } from './partition-plan-lines.ts'
 import { RingLines } from './ring-lines.ts'
 import { rowWriter, visible } from './row-writer.ts'
 import { tableWriter } from './text-table.ts'
@@ -72,6 +73,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   const stored: ArchiveColumnsEvent[] = []
   const checks = new CheckLines()
   const rings = new RingLines()
+  const plans = new PartitionPlanText(data)
   let listingCommand = false
 
   const wanted = (block: Block): boolean => {
@@ -124,6 +126,7 @@ export function textFace(output: Output, options: TextOptions): Face {
       data(picture)
       return
     }
+    if (plans.event(event)) return
     if (event.type === 'columns') return rows.columns(event.columns)
     if (event.type === 'row') return rows.row(event.values)
     if (event.type === 'statement') {
@@ -144,6 +147,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   }
   const endListing = (): void => {
     rows.end()
+    plans.end()
     listing?.end()
     listing = null
     for (const event of stored.splice(0)) data(`\n${storedColumnsText(event)}`)

@@ -3,6 +3,7 @@ import type { Event, EventBody } from '../model/event.ts'
 import { archiveText } from './archive-summary.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
 import { partitionText } from './partition-lines.ts'
+import { partitionPlanText } from './partition-plan-lines.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
@@ -90,7 +91,7 @@ export class SummaryFold {
   text(finished: RunFinished, command: string): string {
     const archived = archiveText(finished, command, this.#planOnly)
     if (archived !== null) return archived
-    const partitioned = partitionText(finished, command)
+    const partitioned = partitionPlanText(finished, command) ?? partitionText(finished, command)
     if (partitioned !== null) return partitioned
     if (this.#planOnly && finished.status === 'ok') return 'this was the plan; nothing was changed'
     if (this.#planOnly && finished.totals['refused'] !== undefined) {

@@ -96,6 +96,8 @@ export const ERROR_CODES = {
   LOSSY_TYPE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
+  /** Something is in the way of partitioning a table. */
+  PARTITION_REFUSED: 'verify',
   /** All partitions that are due are kept in the source by something. */
   /** Partitions of the current or of coming periods are not there, and were not made. */
   PARTITIONS_MISSING: 'verify',

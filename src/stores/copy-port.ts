@@ -15,6 +15,7 @@ import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './arch
 import type { BesideStore } from './beside-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
 import type { MaintenanceStore } from './maintenance-port.ts'
+import type { PartitionPlanStore } from './partition-plan-port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { TrackStore } from './track-port.ts'
 import type { Turn } from './turn.ts'
@@ -126,6 +127,8 @@ export interface CopyStore extends AsyncDisposable {
   origin?(signal: AbortSignal): Promise<Origin>
   /** Partitions that are tables of their own, of stores that have such. */
   partitions?(): PartitionStore
+  /** What it takes to partition a table that is not, of stores that can tell. */
+  partitionPlan?(): PartitionPlanStore
   /** What people have written about the columns of a table, by name; of stores that keep that. */
   comments?(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
   /**

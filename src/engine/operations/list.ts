@@ -28,6 +28,7 @@ import { retryQuarantine } from './retry-quarantine/declaration.ts'
 import { tokens } from './tokens/declaration.ts'
 import { partitionList } from './partition-list/declaration.ts'
 import { partitionEnsure } from './partition-ensure/declaration.ts'
+import { partitionPlan } from './partition-plan/declaration.ts'
 import { archiveRun } from './archive-run/declaration.ts'
 import { archiveList } from './archive-list/declaration.ts'
 import { archiveVerify } from './archive-verify/declaration.ts'
@@ -91,6 +92,7 @@ export const OPERATIONS = {
     async () => (await import('./retry-quarantine/perform.ts')).retryQuarantine,
   ),
   tokens: operation(tokens, async () => (await import('./tokens/perform.ts')).tokens),
+  'partition-plan': operation(partitionPlan, async () => (await import('./partition-plan/perform.ts')).partitionPlan),
   'partition-list': operation(partitionList, async () => (await import('./partition-list/perform.ts')).partitionList),
   'partition-ensure': operation(
     partitionEnsure,

@@ -26,6 +26,7 @@ const SCREENS = {
   'diff-undo': 'tables',
   'retry-quarantine': 'tables',
   tokens: 'tables',
+  'partition-plan': 'tables',
   'partition-list': 'tables',
   'partition-ensure': 'tables',
   archive: 'archiving',

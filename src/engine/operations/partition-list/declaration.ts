@@ -2,6 +2,7 @@ import type { CalendarWish } from '../../partitioning/standing.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
+import { PLAN_OPTIONS } from '../partition-plan/options.ts'
 import { PARTITION_OPTIONS } from './options.ts'
 
 export type PartitionListOperation = {
@@ -24,11 +25,12 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
   kind: 'partition-list',
   command: {
     ...PAGES.partition,
-    takes: PARTITION_OPTIONS,
+    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS],
     epilogue:
       'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
-      'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there.\n',
+      'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
+      'plan says what it takes to partition a table that is not, and changes nothing.\n',
   },
   actions: {
     'partition list': {

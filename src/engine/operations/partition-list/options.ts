@@ -5,7 +5,7 @@ import type { Option } from '../option.ts'
 const ALL = 'all actions:'
 
 export const PARTITION_OPTIONS: readonly Option[] = [
-  { name: 'action', operand: true, type: 'text', describe: 'list, ensure' },
+  { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan' },
   {
     name: 'from',
     type: 'text',

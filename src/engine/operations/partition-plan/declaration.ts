@@ -20,7 +20,9 @@ export type PartitionPlanOperation = {
   readonly exact: boolean
 }
 
-export const partitionPlan: Declaration<PartitionPlanOperation> = {
+const EVENTS = ['partition.finding', 'partition.rate', 'partition.forecast', 'partition.sql'] as const
+
+export const partitionPlan: Declaration<PartitionPlanOperation, (typeof EVENTS)[number]> = {
   kind: 'partition-plan',
   command: 'partition',
   actions: {
@@ -35,8 +37,8 @@ export const partitionPlan: Declaration<PartitionPlanOperation> = {
       exact: words.flag('exact'),
     },
   },
-  shape: 'lines',
+  shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'table',
-  events: ['partition.finding', 'partition.forecast', 'partition.rate', 'partition.sql', 'log'],
+  events: EVENTS,
 }

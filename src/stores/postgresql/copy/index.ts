@@ -24,6 +24,8 @@ import { timeExtent } from '../archiving/time-extent.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
 import { columnComments } from '../archiving/comments.ts'
+import type { PartitionPlanStore } from '../../partition-plan-port.ts'
+import { PostgresPartitionPlan } from '../partition-plan/index.ts'
 import { PostgresPartitions } from '../archiving/partitions.ts'
 import { Steps } from '../archiving/steps.ts'
 import { PostgresMaintenance } from '../maintenance/index.ts'
@@ -210,6 +212,10 @@ class PostgresCopy implements CopyStore {
       effort: (table, conditions, signal) => ask(signal, (session) => periodEffort(session, table, conditions)),
       counts: (table, conditions, by, signal) => ask(signal, (session) => periodCounts(session, table, conditions, by)),
     }
+  }
+
+  partitionPlan(): PartitionPlanStore {
+    return new PostgresPartitionPlan(this.#settings, this.#sessions)
   }
 
   partitions(): PartitionStore {

@@ -1,0 +1,59 @@
+/** Rows that belong to no partition by a time: what becomes of them. */
+import type { Counted, PlanFinding, PlannedTable, Years } from '../../stores/partition-plan-port.ts'
+import type { RowYears } from './planned-periods.ts'
+
+const NAMED_YEARS = 5
+
+export function periodFindings(
+  { column }: PlannedTable,
+  { nulls, outside }: Years,
+  { far }: RowYears,
+): readonly PlanFinding[] {
+  const found: PlanFinding[] = []
+  const rest =
+    'such rows go to the default partition, stay there when periods are archived, and are looked through whenever a partition is made'
+  if (nulls.rows > 0n) {
+    found.push({
+      verdict: 'changes',
+      about: 'rows without a time',
+      object: column.name,
+      detail: `${countText(nulls)} NULL: ${rest}`,
+    })
+  } else if (column.nullable) {
+    const detail = nulls.off === null ? 'no row has NULL' : 'none of the rows that were read has NULL'
+    found.push({
+      verdict: nulls.off === null ? 'fine' : 'not looked',
+      about: 'rows without a time',
+      object: column.name,
+      detail,
+    })
+  }
+  if (outside.rows > 0n) {
+    const detail = `${countText(outside)} infinite, before the year 1 or after 9999: ${rest}`
+    found.push({
+      verdict: 'changes',
+      about: 'rows outside',
+      object: column.name,
+      detail,
+      hint: 'give them a time that is one, or NULL',
+    })
+  }
+  if (far.length > 0) {
+    const years = far.slice(0, NAMED_YEARS).map(({ year, ...count }) => `${year} (${countText(count)})`)
+    const more = far.length > NAMED_YEARS ? ` and ${far.length - NAMED_YEARS} more years` : ''
+    const detail = `rows of ${years.join(', ')}${more} lie far from the others, and nobody makes partitions up to them: ${rest}`
+    found.push({
+      verdict: 'changes',
+      about: 'rows far away',
+      object: column.name,
+      detail,
+      hint: 'a year such as 9999 often stands for no end: NULL says that better',
+    })
+  }
+  return found
+}
+
+function countText({ rows, off }: Counted): string {
+  const word = rows === 1n ? 'row' : 'rows'
+  return off === null ? `${rows} ${word}` : `about ${rows} ${word}, up to ${off} more or fewer,`
+}

@@ -1,0 +1,136 @@
+/** How fast rows of a table are read and go into one with the indexes of the new one, on this machine and through this program, as a copy does it. */
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { MeasureRequest, Measured } from '../../partition-plan-port.ts'
+import type { CopyOut } from '../copy-out.ts'
+import { quoteName } from '../connect.ts'
+import { columnList, literal, tableSql } from '../copy/sql.ts'
+import type { CopySession } from '../copy/session.ts'
+import { sqlStateOf } from '../errors.ts'
+import { aboutTable } from './about.ts'
+import { rowBytes } from './spread.ts'
+import { indexTails } from './twin.ts'
+
+const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
+/** Rows of one COPY. */
+const ROUND = 5000
+/** Not allowed, or a server that only reads. */
+const NOT_WRITTEN = ['42501', '25006']
+
+type Lane = { readonly reader: CopySession; writer: CopySession | null; refused: string | null }
+/** What a lane has copied: rows of the blocks from one on to another, without that. */
+type Piece = { rows: bigint; readonly from: number; to: number }
+type Table = { readonly blocks: number; readonly each: number; readonly sql: string; readonly columns: string }
+
+/** @param open makes a session that may write, which the caller closes */
+export async function measureLanes(request: MeasureRequest, open: () => Promise<CopySession>): Promise<Measured> {
+  const lanes: Lane[] = []
+  let onlyRead: string | null = null
+  for (let lane = 0; lane < request.lanes; lane++) {
+    const reader = await open()
+    await reader.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    let writer: CopySession | null = null
+    if (onlyRead === null) {
+      writer = await open()
+      onlyRead = await prepared(writer, request)
+    }
+    lanes.push({ reader, writer: onlyRead === null ? writer : null, refused: null })
+  }
+  const [first] = lanes
+  if (first === undefined) throw new Error('a measure without lanes')
+  const table = await tableOf(first.reader, request)
+  const began = performance.now()
+  const until = began + request.budgetMs
+  const pieces = await Promise.all(lanes.map((lane, at) => fill(lane, table, request, at, until)))
+  const ms = performance.now() - began
+  let bytes = 0n
+  for (const [at, { from, to }] of pieces.entries()) {
+    const [[size] = []] =
+      (await lanes[at]?.reader.ask(
+        `SELECT sum(${rowBytes(request)}) FROM ONLY ${table.sql} WHERE ${blocksSql(from, to)}`,
+      )) ?? []
+    bytes += BigInt(size ?? 0)
+  }
+  onlyRead ??= lanes.find(({ refused }) => refused !== null)?.refused ?? null
+  return { rows: pieces.reduce((sum, { rows }) => sum + rows, 0n), bytes, ms, onlyRead }
+}
+
+/** The table that rows go into: partitioned, too, so that a row looks for its partition. @returns why there is none */
+async function prepared(session: CopySession, request: MeasureRequest): Promise<string | null> {
+  await session.begin('ISOLATION LEVEL READ COMMITTED')
+  await session.ask(`SELECT pg_catalog.set_config('search_path', '', true); SAVEPOINT sample`)
+  const about = await aboutTable(session, request, false)
+  const target = tableSql(TARGET)
+  const like = `LIKE ${about.sql} INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE`
+  try {
+    await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name} (${like}) PARTITION BY RANGE (${about.by})`)
+    await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name}_rows PARTITION OF ${target} DEFAULT`)
+    for (const tail of await indexTails(about)) await session.ask(tail(target))
+  } catch (error) {
+    if (!session.alive || !NOT_WRITTEN.includes(sqlStateOf(error) ?? '')) throw error
+    await session.ask('ROLLBACK TO SAVEPOINT sample')
+    return `${(error as Error).message}: rows were read, and not written`
+  }
+  return null
+}
+
+async function tableOf(session: CopySession, request: MeasureRequest): Promise<Table> {
+  const { table } = request.table
+  const sql = tableSql(table)
+  const [[blocks, most] = []] = await session.ask(
+    `SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint, greatest(c.reltuples, 0) / greatest(c.relpages, 1)
+     FROM pg_catalog.pg_class c WHERE c.oid = ${literal(sql)}::pg_catalog.regclass`,
+  )
+  const density = Number(most) > 0 ? Number(most) : 20
+  const columns = columnList(
+    request.table.columns.filter(({ generated }) => generated !== true).map(({ name }) => name),
+  )
+  return { blocks: Number(blocks), each: Math.max(1, Math.round(ROUND / density)), sql, columns }
+}
+
+/** Lanes begin at equal distances in the table, so that each reads what the others have not. */
+async function fill(
+  on: Lane,
+  table: Table,
+  { lanes, rows: most, signal, column }: MeasureRequest,
+  lane: number,
+  until: number,
+): Promise<Piece> {
+  const { blocks } = table
+  const from = Math.floor((blocks / lanes) * lane)
+  const end = Math.floor((blocks / lanes) * (lane + 1))
+  const done: Piece = { rows: 0n, from, to: from }
+  // A key with the column in it takes no row without a value.
+  const by = quoteName(column.name)
+  while (done.to < end && done.rows < most && performance.now() < until) {
+    throwIfAborted(signal)
+    const to = Math.min(done.to + table.each, end)
+    done.rows += await round(on, { ...table, where: `${by} IS NOT NULL AND ${blocksSql(done.to, to)}` })
+    done.to = to
+  }
+  return done
+}
+
+/** @returns rows; where the new table refuses one of them, the rest is only read */
+async function round(on: Lane, { sql, columns, where }: Table & { readonly where: string }): Promise<bigint> {
+  const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT binary)`)
+  if (on.writer === null) for await (const _ of piecesOf(out));
+  else {
+    try {
+      await on.writer.copyIn(`COPY ${tableSql(TARGET)} (${columns}) FROM STDIN (FORMAT binary)`, piecesOf(out))
+    } catch (error) {
+      if (!on.writer.alive || !/^2[23]/.test(sqlStateOf(error) ?? '')) throw error
+      on.writer = null
+      on.refused = `${(error as Error).message}: from there on rows were read, and not written`
+      for await (const _ of piecesOf(out));
+    }
+  }
+  return out.counted.rows ?? 0n
+}
+
+async function* piecesOf(out: CopyOut): AsyncGenerator<Buffer> {
+  for (let piece = await out.next(); piece !== null; piece = await out.next()) yield piece
+}
+
+function blocksSql(from: number, to: number): string {
+  return `ctid >= '(${from},0)'::tid AND ctid < '(${to},0)'::tid`
+}

@@ -1,0 +1,201 @@
+/** How the rows of a table lie in time: all of them read once, or some blocks, and rare ones looked up by an index where there is one. */
+import type { Bucket, Counted, PlannedTable, Sampled, Spread, TimeKind, Years } from '../../partition-plan-port.ts'
+import { quoteName } from '../connect.ts'
+import type { CopySession, TextRow } from '../copy/session.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+
+/** Blocks of 8 kB that are read of a larger table: 64 MB. */
+const BLOCKS = 8192
+/** A table of fewer blocks is read whole. */
+const WHOLE = 2 * BLOCKS
+/** What an index leads to is counted one by one up to so many rows. */
+const LOOKED_UP = 200_000
+/** Normal distribution: 95 of 100 cases. */
+const DEVIATIONS = 1.96
+const FIRST_EPOCH = -62_135_596_800n
+const END_EPOCH = 253_402_300_800n
+
+const ARRAYS: Readonly<Record<TimeKind, string>> = {
+  date: 'date[]',
+  timestamp: 'timestamp[]',
+  timestamptz: 'timestamptz[]',
+  'epoch-seconds': 'bigint[]',
+  'epoch-milliseconds': 'bigint[]',
+}
+
+type Reading = { readonly from: string; readonly share: number; readonly sampled: Sampled }
+
+export async function yearsOf(session: CopySession, planned: PlannedTable, exact: boolean): Promise<Years> {
+  const reading = await readingOf(session, planned, exact)
+  const block = blockOf(reading)
+  const rows = await session.ask(
+    `SELECT year, sum(n), sum(n * n) FROM (SELECT ${yearOf(planned)} AS year, ${block} AS block, count(*)::numeric AS n FROM ${reading.from} GROUP BY 1, 2) AS counted GROUP BY year`,
+  )
+  const years = new Map<number, Counted>()
+  let nulls = NONE
+  let outside = NONE
+  for (const [year, sum, squares] of rows) {
+    const count = counted(sum, squares, reading)
+    const number = Number(year)
+    if (year === null) nulls = count
+    else if (Number.isFinite(number) && number >= 1 && number <= 9999) years.set(number, count)
+    else outside = { rows: outside.rows + count.rows, off: wider(outside.off, count.off) }
+  }
+  if (reading.sampled === null) return { years, nulls, outside, sampled: null }
+  const sql = tableSql(planned.table.table)
+  const by = quoteName(planned.column.name)
+  const sensible = between(planned, null, null)
+  for (const [year] of await byIndex(
+    session,
+    `SELECT DISTINCT ${yearOf(planned)} FROM (
+      (SELECT ${by} FROM ONLY ${sql} WHERE ${sensible} ORDER BY ${by} LIMIT 1) UNION ALL (SELECT ${by} FROM ONLY ${sql} WHERE ${sensible} ORDER BY ${by} DESC LIMIT 1)) AS ends`,
+    2,
+  )) {
+    const number = Number(year)
+    if (!years.has(number)) years.set(number, NONE)
+  }
+  nulls = (await lookedUp(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : { rows: 0n, off: null })
+  outside = (await lookedUp(session, sql, `NOT (${sensible})`)) ?? outside
+  return { years, nulls, outside, sampled: reading.sampled }
+}
+
+export async function spreadOf(
+  session: CopySession,
+  planned: PlannedTable,
+  bounds: readonly string[],
+  exact: boolean,
+): Promise<Spread> {
+  const reading = await readingOf(session, planned, exact)
+  const by = quoteName(planned.column.name)
+  const array = `${literal(`{${bounds.map((bound) => `"${bound}"`).join(',')}}`)}::${ARRAYS[planned.kind]}`
+  const cast = planned.kind.startsWith('epoch') ? '::bigint' : ''
+  const rows = await session.ask(
+    `SELECT place, sum(n), sum(n * n), sum(bytes) FROM (
+       SELECT width_bucket(${by}${cast}, ${array}) AS place, ${blockOf(reading)} AS block, count(*)::numeric AS n, sum(${rowBytes(planned)}) AS bytes
+       FROM ${reading.from} GROUP BY 1, 2) AS counted WHERE place BETWEEN 1 AND ${bounds.length - 1} GROUP BY place`,
+  )
+  const found = new Map(rows.map((row) => [Number(row[0]), row]))
+  const all = rows.reduce((sum, [, n, , bytes]) => ({ n: sum.n + Number(n), bytes: sum.bytes + Number(bytes) }), {
+    n: 0,
+    bytes: 0,
+  })
+  const usual = all.n === 0 ? 0 : all.bytes / all.n
+  const buckets: Bucket[] = []
+  for (let place = 1; place < bounds.length; place++) {
+    const [, sum, squares, bytes] = found.get(place) ?? []
+    let count =
+      sum === undefined
+        ? { ...NONE, off: reading.sampled === null ? null : 0n }
+        : counted(sum, squares ?? null, reading)
+    if (count.off !== null && count.rows < LOOKED_UP) {
+      const condition = between(planned, bounds[place - 1] ?? '', bounds[place] ?? '')
+      count = (await lookedUp(session, tableSql(planned.table.table), condition)) ?? count
+    }
+    const each = Number(sum ?? 0) === 0 ? usual : Number(bytes) / Number(sum)
+    buckets.push({ ...count, bytes: BigInt(Math.round(Number(count.rows) * each)) })
+  }
+  return { buckets, sampled: reading.sampled }
+}
+
+/** About what a row takes on disk, with what is stored beside it, and without reading that. */
+export function rowBytes({ table }: Pick<PlannedTable, 'table'>): string {
+  const columns = table.columns.map(({ name }) => `coalesce(pg_catalog.pg_column_size(${quoteName(name)}), 0)`)
+  // Header and padding to eight bytes, and the pointer to the row.
+  return `((${['24', ...columns].join(' + ')} + 7) / 8 * 8 + 4)`
+}
+
+const NONE: Counted = { rows: 0n, off: null }
+
+async function readingOf(session: CopySession, { table }: PlannedTable, exact: boolean): Promise<Reading> {
+  const sql = tableSql(table.table)
+  const [[blocks] = []] = await session.ask(
+    `SELECT pg_catalog.pg_relation_size(${literal(sql)}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint`,
+  )
+  const of = BigInt(blocks ?? 0)
+  if (exact || of <= WHOLE) return { from: `ONLY ${sql}`, share: 1, sampled: null }
+  const percent = ((BLOCKS / Number(of)) * 100).toPrecision(6)
+  // The same blocks each time, so that two looks agree.
+  const from = `ONLY ${sql} TABLESAMPLE SYSTEM (${percent}) REPEATABLE (0)`
+  return { from, share: Number(percent) / 100, sampled: { blocks: BigInt(BLOCKS), of } }
+}
+
+function blockOf({ sampled }: Reading): string {
+  return sampled === null ? "''" : "split_part(ctid::text, ',', 1)"
+}
+
+/** Blocks are taken with the same chance, each by itself (Horvitz and Thompson). */
+function counted(
+  sum: string | null | undefined,
+  squares: string | null | undefined,
+  { share, sampled }: Reading,
+): Counted {
+  if (sampled === null) return { rows: BigInt(sum ?? 0), off: null }
+  const rows = BigInt(Math.round(Number(sum) / share))
+  const off = DEVIATIONS * Math.sqrt((Number(squares) * (1 - share)) / share ** 2)
+  return { rows, off: BigInt(Math.ceil(off)) }
+}
+
+function wider(a: bigint | null, b: bigint | null): bigint | null {
+  return a === null ? b : b === null ? a : a + b
+}
+
+/** Null where the planner would read the table, or more than a little of an index. */
+async function lookedUp(session: CopySession, sql: string, condition: string): Promise<Counted | null> {
+  const [row] = await byIndex(
+    session,
+    `SELECT count(*) FROM (SELECT FROM ONLY ${sql} WHERE ${condition}) AS found`,
+    LOOKED_UP,
+  )
+  return row === undefined ? null : { rows: BigInt(row[0] ?? 0), off: null }
+}
+
+type Node = { readonly 'Node Type': string; readonly 'Plan Rows': number; readonly Plans?: readonly Node[] }
+
+/** No rows where the planner would read the table, or expects more rows below its topmost node. */
+async function byIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
+  const [row] = await session.ask(`EXPLAIN (FORMAT JSON) ${sql}`)
+  const [explained] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: Node }[]
+  if (explained === undefined || reads(explained.Plan, most)) return []
+  return session.ask(sql)
+}
+
+function reads({ 'Node Type': kind, 'Plan Rows': rows, Plans = [] }: Node, most: number): boolean {
+  // What is below a limit is read only as far as that goes.
+  if (kind === 'Limit') return Plans.some((plan) => scans(plan))
+  return kind.includes('Seq Scan') || kind === 'Sort' || rows > most || Plans.some((plan) => reads(plan, most))
+}
+
+function scans({ 'Node Type': kind, Plans = [] }: Node): boolean {
+  return kind.includes('Seq Scan') || kind.includes('Sort') || Plans.some(scans)
+}
+
+function yearOf({ column, kind }: PlannedTable): string {
+  const by = quoteName(column.name)
+  const seconds = kind === 'epoch-milliseconds' ? `${by} / 1000` : by
+  switch (kind) {
+    case 'date':
+    case 'timestamp':
+      return `extract(year FROM ${by})`
+    case 'timestamptz':
+      return `extract(year FROM ${by} AT TIME ZONE 'UTC')`
+    default:
+      return `CASE WHEN ${between({ column, kind }, null, null)} THEN extract(year FROM pg_catalog.to_timestamp(${seconds}) AT TIME ZONE 'UTC') WHEN ${by} IS NULL THEN NULL ELSE -1 END`
+  }
+}
+
+/** Null is the first moment of the year 1, and the end of the year 9999. */
+function between(
+  { column, kind }: Pick<PlannedTable, 'column' | 'kind'>,
+  from: string | null,
+  to: string | null,
+): string {
+  const by = quoteName(column.name)
+  const factor = kind === 'epoch-milliseconds' ? 1000n : 1n
+  if (kind === 'epoch-seconds' || kind === 'epoch-milliseconds') {
+    return `${by} >= ${from ?? FIRST_EPOCH * factor} AND ${by} < ${to ?? END_EPOCH * factor}`
+  }
+  const zone = kind === 'timestamptz' ? '+00' : ''
+  const clock = kind === 'date' ? '' : ` 00:00:00${zone}`
+  const [low, high] = [from ?? `0001-01-01${clock}`, to ?? `10000-01-01${clock}`]
+  return `${by} >= ${literal(low)}::${kind} AND ${by} < ${literal(high)}::${kind}`
+}

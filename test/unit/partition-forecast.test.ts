@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest'
+import { DEFAULT_CALENDAR } from '../../src/engine/calendar/calendar.ts'
+import { periodAt, periodsBetween } from '../../src/engine/calendar/period.ts'
+import { bytesPerHour, msFor, neededPerHour, spanOf } from '../../src/engine/partitioning/forecast.ts'
+import {
+  partitionName,
+  periodsOfYears,
+  plannedPeriods,
+  rowYears,
+} from '../../src/engine/partitioning/planned-periods.ts'
+import { slicesOf } from '../../src/engine/partitioning/slices.ts'
+
+const HOUR = 3_600_000
+const FISCAL = { ...DEFAULT_CALENDAR, yearOffset: 1 }
+const Q2 = periodAt(FISCAL, 'Q2-FY25')
+
+describe('the seed', () => {
+  test('216.67 GB in 3 hours are 72.22 GB an hour', () => {
+    expect(neededPerHour(216_670_000_000n, 3 * HOUR)).toBe(72_223_333_333n)
+    expect(msFor(216_670_000_000n, 72_223_333_333n)).toBe(3 * HOUR)
+    // A row of a kilobyte: 216.67 million rows.
+    expect(bytesPerHour(216_670_000n * 1000n, 3 * HOUR)).toBe(72_223_333_333n)
+  })
+
+  test('Q2-FY25 is 1 April to 30 June 2024, in months or in weeks that are clipped at its edges', () => {
+    expect([Q2.from, Q2.to]).toEqual(['2024-04-01', '2024-07-01'])
+    expect(slicesOf(FISCAL, Q2, 'month')).toEqual([
+      { label: '2024-04', from: '2024-04-01', to: '2024-05-01' },
+      { label: '2024-05', from: '2024-05-01', to: '2024-06-01' },
+      { label: '2024-06', from: '2024-06-01', to: '2024-07-01' },
+    ])
+    expect(slicesOf(FISCAL, Q2, 'week')).toHaveLength(13)
+    const fourth = slicesOf(FISCAL, periodAt(FISCAL, 'Q4-FY25'), 'week')
+    expect(fourth.at(0)).toEqual({ label: '2024-W40', from: '2024-10-01', to: '2024-10-07' })
+    expect(fourth.at(-1)).toEqual({ label: '2025-W01', from: '2024-12-30', to: '2025-01-01' })
+    expect(slicesOf(FISCAL, Q2, null)).toEqual([Q2])
+  })
+
+  test('slices of a period have no gaps, wherever weeks begin', () => {
+    for (let firstWeekday = 1; firstWeekday <= 7; firstWeekday++) {
+      const spec = { ...FISCAL, firstWeekday }
+      for (const period of periodsBetween(spec, '2019-01-01', '2026-01-01')) {
+        const slices = slicesOf(spec, period, 'week')
+        expect(slices[0]?.from).toBe(period.from)
+        expect(slices.at(-1)?.to).toBe(period.to)
+        for (const [i, { from }] of slices.entries()) if (i > 0) expect(from).toBe(slices[i - 1]?.to)
+      }
+    }
+  })
+})
+
+describe('hours', () => {
+  test('lanes take the next slice as soon as they are free', () => {
+    expect(spanOf([3, 3, 3, 3], 1)).toBe(12)
+    expect(spanOf([3, 3, 3, 3], 2)).toBe(6)
+    expect(spanOf([5, 1, 1, 1, 1, 1], 2)).toBe(5)
+    expect(spanOf([2, 2, 2], 8)).toBe(2)
+    expect(spanOf([], 3)).toBe(0)
+  })
+
+  test('nothing takes no time, and where nothing moves there is no end', () => {
+    expect(msFor(0n, 0n)).toBe(0)
+    expect(msFor(1n, 0n)).toBe(Infinity)
+    expect(bytesPerHour(5n, 0)).toBe(0n)
+  })
+})
+
+describe('periods of rows', () => {
+  const years = (rows: Readonly<Record<number, number>>): Parameters<typeof rowYears>[0] => ({
+    years: new Map(Object.entries(rows).map(([year, count]) => [Number(year), { rows: BigInt(count), off: null }])),
+    nulls: { rows: 0n, off: null },
+    outside: { rows: 0n, off: null },
+    sampled: null,
+  })
+
+  test('years behind more than two empty ones are far away', () => {
+    const found = rowYears(years({ 1970: 9, 2019: 5, 2022: 50, 2024: 7, 9999: 3 }))
+    expect(found.main).toMatchObject({ first: 2019, last: 2024 })
+    expect(found.far.map(({ year }) => year)).toEqual([1970, 9999])
+    expect(rowYears(years({ 2019: 5, 2023: 50 })).far).toMatchObject([{ year: 2019, rows: 5n }])
+    expect(rowYears(years({})).main).toBeNull()
+  })
+
+  test('a year more is looked at on both sides, for zones and fiscal years', () => {
+    const periods = periodsOfYears({ ...FISCAL, zone: 'Asia/Tokyo' }, { first: 2024, last: 2024 })
+    expect([periods[0]?.from, periods.at(-1)?.to]).toEqual(['2023-10-01', '2025-04-01'])
+  })
+
+  test('partitions go from the first rows to two periods after the current one, or to the last rows', () => {
+    const now = new Date('2024-05-05T00:00:00Z')
+    const [first, last] = [periodAt(FISCAL, 'Q3-FY24'), periodAt(FISCAL, 'Q1-FY27')]
+    expect(plannedPeriods(FISCAL, [first], now, 2).map(({ label }) => label)).toEqual([
+      'Q3-FY24',
+      'Q4-FY24',
+      'Q1-FY25',
+      'Q2-FY25',
+      'Q3-FY25',
+      'Q4-FY25',
+    ])
+    expect(plannedPeriods(FISCAL, [first, last], now, 2).at(-1)).toEqual(last)
+    expect(plannedPeriods(FISCAL, [], now, 2).map(({ label }) => label)).toEqual(['Q2-FY25', 'Q3-FY25', 'Q4-FY25'])
+    expect(plannedPeriods(FISCAL, [last], now, 2).at(0)?.label).toBe('Q2-FY25')
+  })
+
+  test('names of partitions are cut before their labels', () => {
+    expect(partitionName('bookings', 'Q2-FY25')).toBe('bookings_q2_fy25')
+    const name = partitionName('ü'.repeat(40), '2024-W14')
+    expect(Buffer.byteLength(name)).toBeLessThanOrEqual(63)
+    expect(name).toMatch(/^ü+_2024_w14$/)
+  })
+})
