@@ -3,11 +3,11 @@
  * run has left is removed by the next one.
  */
 import { createHash, randomBytes, type Hash } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, utimes, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
-import { isAlive } from '../../shared/owner.ts'
+import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../shared/process-mark.ts'
 
 /** A commit as text: its lines with their numbers, and what the original file was like where that is known. */
 export type CommitText = {
@@ -20,11 +20,10 @@ export type CommitText = {
 
 export type WrittenCommit = { readonly lines: number; readonly bytes: number; readonly identical: boolean }
 
-const PARTIAL = /^_delta_log\.partial-(\d+)-(\d+)-[0-9a-f]{8}$/
+const PARTIAL = new RegExp(String.raw`^_delta_log\.partial-${MARK}-[0-9a-f]{8}$`)
+/** As older programs name it: number and start of the process. */
+const OLD_PARTIAL = /^_delta_log\.partial-(\d+)-\d+-[0-9a-f]{8}$/
 const BUFFER_BYTES = 1 << 20
-/** How far two readings of one process's start may lie apart, ms. */
-const SAME_START_MS = 5_000
-
 export class NewLog implements AsyncDisposable {
   /** Where files go until `publish`. */
   readonly folder: string
@@ -47,9 +46,9 @@ export class NewLog implements AsyncDisposable {
       await mkdir(to, { recursive: true })
       await refuseExisting(join(to, '_delta_log'))
       for (const name of await readdir(to)) {
-        if (isAbandoned(name)) await rm(join(to, name), { recursive: true, force: true })
+        if (await isAbandoned(to, name)) await rm(join(to, name), { recursive: true, force: true })
       }
-      const name = `_delta_log.partial-${process.pid}-${startedAt()}-${randomBytes(4).toString('hex')}`
+      const name = `_delta_log.partial-${ownMark()}-${randomBytes(4).toString('hex')}`
       await mkdir(join(to, name))
       return new NewLog(to, join(to, name))
     } catch (error) {
@@ -226,16 +225,14 @@ async function refuseExisting(folder: string): Promise<void> {
   })
 }
 
-function startedAt(): number {
-  return Math.round(Date.now() - process.uptime() * 1_000)
-}
-
-/** Whether a folder is the unfinished log of a run that is no more. A number of a process may have been given to another since. */
-function isAbandoned(name: string): boolean {
-  const [, pid, start] = PARTIAL.exec(name) ?? []
-  if (pid === undefined) return false
-  if (Number(pid) === process.pid) return Math.abs(Number(start) - startedAt()) > SAME_START_MS
-  return !isAlive(Number(pid))
+/** Whether a folder is the unfinished log of a run that is no more. */
+async function isAbandoned(folder: string, name: string): Promise<boolean> {
+  const marked = PARTIAL.exec(name)
+  const [, pid] = OLD_PARTIAL.exec(name) ?? []
+  if (marked === null && pid === undefined) return false
+  const found = await stat(join(folder, name)).catch(() => null)
+  if (found === null) return false
+  return marked === null ? isLeftUnmarked(Number(pid), found.mtimeMs) : isLeft(marked.slice(1), found.mtimeMs)
 }
 
 /** What the file system says of the folder that is written, as an error of the target's kind. */

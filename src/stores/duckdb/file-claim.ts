@@ -3,10 +3,11 @@
  * get past it, each with an instance of its own, and damage the file.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, rmSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
+import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../shared/process-mark.ts'
 
 const WAIT_MS = 10_000
 const LOOK_MS = 15
@@ -17,7 +18,9 @@ const LOOK_MS = 15
  */
 export async function claimFile(file: string, label: string): Promise<Disposable> {
   const name = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32)
-  const claim = join(tmpdir(), `sluice-duckdb-${name}-${process.pid}`)
+  const prefix = `sluice-duckdb-${name}-`
+  removeLeft(tmpdir(), prefix)
+  const claim = join(tmpdir(), `${prefix}${ownMark()}`)
   const begun = performance.now()
   while (!taken(claim)) {
     if (performance.now() - begun > WAIT_MS) {
@@ -39,10 +42,26 @@ function taken(claim: string): boolean {
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    // Left by a killed program that had our number.
-    const born = Date.now() - process.uptime() * 1000
-    const modified = statSync(claim, { throwIfNoEntry: false })?.mtimeMs ?? Infinity
-    if (modified < born - 1000) rmSync(claim, { force: true })
     return false
+  }
+}
+
+const REST = new RegExp(`^${MARK}$`)
+/** As older programs end it. */
+const OLD_REST = /^\d+$/
+
+/** Removes what killed programs have left. @param folder that containers may share, each with processes of the same numbers */
+export function removeLeft(folder: string, prefix: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith(prefix)) continue
+    const rest = name.slice(prefix.length)
+    const marked = REST.exec(rest)
+    const file = join(folder, name)
+    const modified = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Infinity
+    const isOver =
+      marked === null
+        ? OLD_REST.test(rest) && isLeftUnmarked(Number(rest), modified)
+        : isLeft(marked.slice(1), modified)
+    if (isOver) rmSync(file, { force: true })
   }
 }
