@@ -1,4 +1,4 @@
-/** One way to open DuckDB: bounded, offline, and loaded only when somebody needs it. */
+/** One way to open DuckDB, for a file and for what is in memory: bounded, offline, and loaded only when somebody needs it. */
 import { rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
@@ -7,8 +7,6 @@ import { spillFolder } from './spill-folder.ts'
 export { literal, quotedName as identifier } from '../../shared/sql-text.ts'
 
 export type DuckDbOptions = {
-  /** Database file; absent for one in memory. */
-  readonly file?: string
   readonly threads: number
   /** As DuckDB writes it, for example `512MB`. */
   readonly memoryLimit: string
@@ -38,18 +36,32 @@ export class DuckDb implements Disposable {
   }
 }
 
+export const MEMORY = ':memory:'
+
+/** A database in memory. @throws SluiceError INTERNAL when the native library cannot be loaded */
+export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
+  const instance = await openInstance(MEMORY, options)
+  try {
+    return new DuckDb(instance, await instance.connect())
+  } catch (error) {
+    instance.closeSync()
+    throw error
+  }
+}
+
 /**
  * Opens DuckDB with extensions neither installed nor loaded by itself: a query that needs one fails at once instead of trying the network.
+ * @param path of a database file, which nobody else of this program may have open; or `MEMORY`
  * @throws SluiceError INTERNAL when the native library cannot be loaded; DuckDB's own error when the file cannot be opened
  */
-export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
+export async function openInstance(path: string, options: DuckDbOptions): Promise<DuckDBInstance> {
   const { DuckDBInstance: Instance } = await import('@duckdb/node-api').catch((error: unknown) => {
     throw new SluiceError('INTERNAL', 'the DuckDB library cannot be loaded', {
       cause: error,
       hint: 'install sluice again on this machine, so that npm picks the binary that fits it',
     })
   })
-  const instance = await Instance.create(options.file ?? ':memory:', {
+  return Instance.create(path, {
     threads: String(options.threads),
     memory_limit: options.memoryLimit,
     temp_directory: options.tempDirectory ?? '',
@@ -59,12 +71,6 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
     enable_external_file_cache: 'false',
     ...(options.readOnly === true ? { access_mode: 'READ_ONLY' } : {}),
   })
-  try {
-    return new DuckDb(instance, await instance.connect())
-  } catch (error) {
-    instance.closeSync()
-    throw error
-  }
 }
 
 /** How long an unused instance stays open, ms: starting one costs some 30 ms, keeping one some MB. */
@@ -78,7 +84,7 @@ export class SharedDuckDb {
   #uses = 0
   #timer: NodeJS.Timeout | null = null
 
-  constructor(options: Omit<DuckDbOptions, 'file' | 'tempDirectory' | 'readOnly'>) {
+  constructor(options: Omit<DuckDbOptions, 'tempDirectory' | 'readOnly'>) {
     this.#options = options
   }
 

@@ -1,9 +1,10 @@
-/** The one way to open a database file of DuckDB, for a catalog, a copy and a ledger alike: claimed, offline, and with what a killed program has left kept. */
+/** The one way to open a database file of DuckDB, for a catalog, a copy and a ledger alike: claimed, and with what a killed program has left kept. */
 import { rm } from 'node:fs/promises'
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { OpenMode } from '../port.ts'
 import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
 import { claimFile } from './file-claim.ts'
+import { MEMORY, openInstance } from './instance.ts'
 import { hasLeftLog, KEEP_LEFT_LOG } from './left-log.ts'
 import { spillFolder } from './spill-folder.ts'
 
@@ -17,8 +18,6 @@ export type FileOptions = {
   /** Where queries spill; made by DuckDB when first needed, and removed at the end. */
   readonly spill?: string
 }
-
-const MEMORY = ':memory:'
 
 /** An open database, which is this program's alone until it is closed. */
 export class OpenFile {
@@ -45,14 +44,11 @@ export class OpenFile {
       // Read as what it is to SQLite too: a database without anything in it.
       const path = isEmptyFile(file) ? MEMORY : file
       const isLeft = mode === 'write' && hasLeftLog(path)
-      instance = await DuckDBInstance.create(path, {
-        access_mode: mode === 'read' && path !== MEMORY ? 'READ_ONLY' : 'AUTOMATIC',
-        memory_limit: memoryLimit ?? '1GB',
-        threads: String(threads ?? 2),
-        temp_directory: folder,
-        // Offline, a first use of a missing extension would wait for a download; so it fails at once, with its name.
-        autoinstall_known_extensions: 'false',
-        autoload_known_extensions: 'false',
+      instance = await openInstance(path, {
+        memoryLimit: memoryLimit ?? '1GB',
+        threads: threads ?? 2,
+        tempDirectory: folder,
+        readOnly: mode === 'read' && path !== MEMORY,
       })
       const found = new OpenFile(instance, claim, folder)
       if (isLeft) await found.#keepLeftLog()

@@ -1,10 +1,7 @@
 /** What DuckDB throws over a damaged data file, told apart from what is the machine's fault. */
 import type { FileFault } from '../../model/parquet-footers.ts'
 import { SluiceError } from '../../shared/errors.ts'
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
+import { firstLine, isDenied, isDiskFull } from './errors.ts'
 
 export function damaged(reason: string): FileFault {
   return { fault: 'damaged', reason }
@@ -12,12 +9,12 @@ export function damaged(reason: string): FileFault {
 
 /** DuckDB's error about a file, as a fault of the file. @throws SluiceError for what is the machine's fault */
 export function faultOf(error: unknown): FileFault {
-  const message = messageOf(error).split('\n', 1)[0] ?? ''
+  const message = firstLine(error)
   if (/^Out of Memory/i.test(message) && !/allocate.*(?:TB|PB|EB|[1-9]\d{2,}\.\d GB)/i.test(message)) {
     throw new SluiceError('SOURCE_IO', `not enough memory to read a data file: ${message}`, { cause: error })
   }
-  if (/Permission denied/i.test(message)) throw new SluiceError('SOURCE_DENIED', message, { cause: error })
-  if (/no space left/i.test(message)) {
+  if (isDenied(message)) throw new SluiceError('SOURCE_DENIED', message, { cause: error })
+  if (isDiskFull(message)) {
     throw new SluiceError('NO_SPACE', 'no space left for temporary files', { kind: 'source', cause: error })
   }
   return damaged(message.replace(/ ?(?:in|from|of)? ?file ['"][^'"]*['"]/i, ''))

@@ -9,7 +9,7 @@ import { literal } from '../../shared/sql-text.ts'
 import type { QueryOptions, QueryPage, SqlRow } from '../port.ts'
 import { badQuery, givesNoRows, severalStatements } from '../query-errors.ts'
 import { QueryWatch } from '../query-watch.ts'
-import { duckdbError } from './sql-errors.ts'
+import { duckdbError } from './errors.ts'
 import { fromDuckdb } from './sql-values.ts'
 
 const RESULT = 'sluice_query_result'

@@ -1,14 +1,10 @@
-/**
- * DuckDB as a SQL database: in memory as the validator's scratch, or a file. Nothing here streams a query: DuckDB's streams end
- * without an error when the query fails half-way, so rows are taken from results that were finished before the first is handed out.
- */
+/** DuckDB as a SQL database: in memory as the validator's scratch, or a file. */
 import { existsSync } from 'node:fs'
-import type { DuckDBConnection, DuckDBMaterializedResult } from '@duckdb/node-api'
-import { SluiceError } from '../../shared/errors.ts'
 import { OpenFile } from './open-file.ts'
-import { connectFailed, duckdbError } from './sql-errors.ts'
-import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
+import { connectFailed, duckdbError } from './errors.ts'
+import { MEMORY } from './instance.ts'
 import { queryPages } from './query.ts'
+import { Session } from './session.ts'
 import type { OpenMode, QueryOptions, QueryPage, SqlDatabase, SqlReader, SqlRow, SqlTransaction } from '../port.ts'
 
 export type DuckdbOptions = {
@@ -26,8 +22,8 @@ export type DuckdbOptions = {
  * @throws SluiceError TARGET_BUSY when another program holds the file, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOptions = {}): Promise<SqlDatabase> {
-  const label = options.label ?? (file === ':memory:' ? 'duckdb::memory:' : `duckdb:///${file}`)
-  if (mode === 'read' && file !== ':memory:' && !existsSync(file)) {
+  const label = options.label ?? (file === MEMORY ? 'duckdb::memory:' : `duckdb:///${file}`)
+  if (mode === 'read' && file !== MEMORY && !existsSync(file)) {
     throw connectFailed(new Error('there is no such file'), label)
   }
   try {
@@ -43,7 +39,7 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
       await database.close()
       throw error
     })
-    return new DuckdbDatabase(database, writer, mode, label)
+    return new DuckdbDatabase(database, new Session(writer, label), mode, label)
   } catch (error) {
     throw duckdbError(error, label)
   }
@@ -54,11 +50,11 @@ class DuckdbDatabase implements SqlDatabase {
   readonly label: string
   readonly parallelWrites = false
   readonly #file: OpenFile
-  readonly #writer: DuckDBConnection
+  readonly #writer: Session
   readonly #mode: OpenMode
   #lastWrite: Promise<unknown> = Promise.resolve()
 
-  constructor(file: OpenFile, writer: DuckDBConnection, mode: OpenMode, label: string) {
+  constructor(file: OpenFile, writer: Session, mode: OpenMode, label: string) {
     this.#file = file
     this.#writer = writer
     this.#mode = mode
@@ -66,32 +62,32 @@ class DuckdbDatabase implements SqlDatabase {
   }
 
   all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
-    return this.#connected((connection) => allOf(connection, sql, parameters, this.label))
+    return this.#connected((session) => session.rows(sql, parameters))
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    const connection = await this.#file.connect()
+    const session = await this.#session()
     try {
-      yield* pagesOf(connection, sql, parameters, pageRows, this.label)
+      yield* session.pages(sql, parameters, pageRows)
     } finally {
-      connection.closeSync()
+      session.close()
     }
   }
 
   read<T>(body: (reader: SqlReader) => Promise<T>): Promise<T> {
-    return this.#connected(async (connection) => {
-      await connection.run('BEGIN TRANSACTION READ ONLY')
+    return this.#connected(async (session) => {
+      await session.begin('READ ONLY')
       try {
-        return await body(readerOf(connection, this.label))
+        return await body(readerOf(session))
       } finally {
-        await connection.run('ROLLBACK')
+        await session.rollBack()
       }
     })
   }
 
   write<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     if (this.#mode === 'read') throw new Error('the database was opened for reading')
-    const mine = this.#lastWrite.then(() => this.#transact(body))
+    const mine = this.#lastWrite.then(() => this.#writer.transaction(() => body(transactionOf(this.#writer))))
     this.#lastWrite = mine.catch(() => undefined)
     return mine
   }
@@ -111,7 +107,7 @@ class DuckdbDatabase implements SqlDatabase {
 
   async close(): Promise<void> {
     await this.#lastWrite
-    this.#writer.closeSync()
+    this.#writer.close()
     await this.#file.close()
   }
 
@@ -119,104 +115,37 @@ class DuckdbDatabase implements SqlDatabase {
     await this.close()
   }
 
-  async #transact<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
-    const connection = this.#writer
-    await connection.run('BEGIN TRANSACTION')
+  async #connected<T>(body: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.#session()
     try {
-      const result = await body(transactionOf(connection, this.label))
-      await connection.run('COMMIT')
-      return result
-    } catch (error) {
-      // A failed commit has ended the transaction already; then there is nothing left to roll back.
-      await connection.run('ROLLBACK').catch(() => undefined)
-      throw duckdbError(error, this.label)
+      return await body(session)
+    } finally {
+      session.close()
     }
   }
 
-  async #connected<T>(body: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    const connection = await this.#file.connect()
+  async #session(): Promise<Session> {
     try {
-      return await body(connection)
+      return new Session(await this.#file.connect(), this.label)
     } catch (error) {
       throw duckdbError(error, this.label)
-    } finally {
-      connection.closeSync()
     }
   }
 }
 
-function readerOf(connection: DuckDBConnection, label: string): SqlReader {
+function readerOf(session: Session): SqlReader {
   return {
     dialect: 'duckdb',
-    all: (sql, parameters = []) => allOf(connection, sql, parameters, label),
-    pages: (sql, parameters, pageRows) => pagesOf(connection, sql, parameters, pageRows, label),
+    all: (sql, parameters = []) => session.rows(sql, parameters),
+    pages: (sql, parameters, pageRows) => session.pages(sql, parameters, pageRows),
   }
 }
 
-function transactionOf(connection: DuckDBConnection, label: string): SqlTransaction {
+function transactionOf(session: Session): SqlTransaction {
   return {
-    ...readerOf(connection, label),
-    run: async (sql, parameters = []) => (await execute(connection, sql, parameters, label)).rowsChanged,
-    script: async (sql) => void (await execute(connection, sql, [], label)),
-    load: async (table, columns, rows) => {
-      try {
-        await append(connection, table, columns, rows)
-      } catch (error) {
-        throw duckdbError(error, label)
-      }
-    },
+    ...readerOf(session),
+    run: (sql, parameters = []) => session.change(sql, parameters),
+    script: (sql) => session.script(sql),
+    load: (table, columns, rows) => session.load(table, columns, rows),
   }
-}
-
-/** `run` finishes the whole query before it resolves: it is the one call that raises what goes wrong half-way. */
-async function execute(
-  connection: DuckDBConnection,
-  sql: string,
-  parameters: SqlRow,
-  label: string,
-): Promise<DuckDBMaterializedResult> {
-  try {
-    if (parameters.length === 0) return await connection.run(sql)
-    return await connection.run(sql, parameters.map(toDuckdb))
-  } catch (error) {
-    throw duckdbError(error, label)
-  }
-}
-
-async function allOf(
-  connection: DuckDBConnection,
-  sql: string,
-  parameters: SqlRow,
-  label: string,
-): Promise<readonly SqlRow[]> {
-  const rows: SqlRow[] = []
-  for await (const page of pagesOf(connection, sql, parameters, Infinity, label)) {
-    for (const row of page) rows.push(row)
-  }
-  return rows
-}
-
-async function* pagesOf(
-  connection: DuckDBConnection,
-  sql: string,
-  parameters: SqlRow,
-  pageRows: number,
-  label: string,
-): AsyncGenerator<readonly SqlRow[]> {
-  const result = await execute(connection, sql, parameters, label)
-  const expected = result.rowCount
-  let seen = 0
-  let page: SqlRow[] = []
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-    seen += chunk.rowCount
-    for (const row of chunk.getRows()) {
-      page.push(row.map(fromDuckdb))
-      if (page.length >= pageRows) {
-        yield page
-        page = []
-      }
-    }
-  }
-  if (seen !== expected) throw new SluiceError('INTERNAL', `DuckDB promised ${expected} rows and gave ${seen}`)
-  if (page.length > 0) yield page
 }

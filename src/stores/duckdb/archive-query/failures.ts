@@ -2,7 +2,7 @@
 import type { QueryColumn } from '../../../model/archiving/query-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { refusal } from '../archiving/wire-cast.ts'
-import { duckdbError } from '../sql-errors.ts'
+import { duckdbError, firstLine, messageOf } from '../errors.ts'
 import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'
 
@@ -18,16 +18,15 @@ export function answerFailure(error: unknown, folder: string, hint: string): unk
     'code' in error ||
     message.includes(folder) ||
     /^(?:IO|Invalid|TProtocolException|Serialization) Error|ZSTD|thrift|corrupt/i.test(message)
-  return ofFiles ? changed('', (message.split('\n')[0] ?? '').replaceAll(folder, ''), error) : queryFailure(error, hint)
+  return ofFiles ? changed('', firstLine(error).replaceAll(folder, ''), error) : queryFailure(error, hint)
 }
 
 /** Of rows on their way from the source. */
 export function bringFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   const known = refusal(message, columns) ?? duckdbError(error, table)
   if (known instanceof SluiceError) return known
-  const [first = ''] = message.split('\n')
-  return new SluiceError('VALUE_REFUSED', `a row of ${table} does not fit its archive: ${first}`, {
+  return new SluiceError('VALUE_REFUSED', `a row of ${table} does not fit its archive: ${firstLine(error)}`, {
     reason: /Maximum line size/i.test(message)
       ? `rows of more than ${LINE_BYTES / 1024 / 1024} MB are not brought over`
       : 'a value of the source is none of the type that its archive has for the column',

@@ -4,21 +4,13 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
 import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
+import { firstLine, isDenied, isDiskFull, messageOf } from '../errors.ts'
 import { refusal } from './wire-cast.ts'
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-/** Whatever DuckDB adds holds the row itself, which belongs in no message. */
-function firstLine(error: unknown): string {
-  return messageOf(error).split('\n', 1)[0] ?? ''
-}
 
 /** The machine's part, whichever way the rows go. */
 function machineError(error: unknown, where: string, side: 'source' | 'target'): SluiceError | null {
   const message = messageOf(error)
-  if (/no space left|max_temp_directory_size/i.test(message)) {
+  if (isDiskFull(error)) {
     return new SluiceError(...spaceExhausted({ where, cause: error }))
   }
   if (/^Out of Memory/i.test(message) || /failed to (?:allocate|offload)|could not allocate/i.test(message)) {
@@ -30,7 +22,7 @@ function machineError(error: unknown, where: string, side: 'source' | 'target'):
       cause: error,
     })
   }
-  if (/permission denied|read-only file system/i.test(message)) {
+  if (isDenied(error)) {
     const code = side === 'source' ? 'SOURCE_DENIED' : 'TARGET_DENIED'
     return new SluiceError(...permissionDenied(code, { where, cause: error }))
   }

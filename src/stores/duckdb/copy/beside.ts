@@ -7,14 +7,14 @@ import type { BesideStore, LeftScope } from '../../beside-port.ts'
 import { columnsIn, expressionIn } from '../../column-definitions.ts'
 import { nameAt } from '../../definition-text.ts'
 import type { SqlRow } from '../../port.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 
 const HERE = 'database_name = current_database()'
 
 export class DuckdbBeside implements BesideStore {
-  readonly #reader: Session
+  readonly #reader: CopySession
 
-  constructor(reader: Session) {
+  constructor(reader: CopySession) {
     this.#reader = reader
   }
 
@@ -104,7 +104,7 @@ function speaksOf(sql: string, { name }: TableName): boolean {
 
 /** Sequences of columns whose default is `nextval` and nothing else. */
 export async function sequencesOf(
-  session: Session,
+  session: CopySession,
   { schema = 'main', name }: TableName,
   signal: AbortSignal,
 ): Promise<readonly ColumnSequence[]> {

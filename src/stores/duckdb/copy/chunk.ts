@@ -8,19 +8,19 @@ import { rangeCondition, type Condition } from '../../key-ranges.ts'
 import { rowRefused, tableRefused } from '../../refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../same-range.ts'
 import { digestOf } from './digest.ts'
-import { copyError, isRowError, messageOf } from './errors.ts'
+import { copyError, isRowError, oneLine } from '../errors.ts'
 import { boundTexts, fromTable, targetKeys } from './key-dialect.ts'
 import { keyList, keyTypes, spelled, type KeyList } from './keys.ts'
 import type { Query } from './rows.ts'
 import type { Turn } from '../../turn.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 import { Staging } from './staging.ts'
 
 export class DuckdbChunk implements ChunkWriter {
   /** It ends with this program. */
   readonly session = ''
   readonly turn: Turn
-  readonly #session: Session
+  readonly #session: CopySession
   readonly #request: ChunkRequest
   readonly #label: string
   readonly #leave: () => void
@@ -35,7 +35,7 @@ export class DuckdbChunk implements ChunkWriter {
   #over = false
 
   private constructor(
-    session: Session,
+    session: CopySession,
     request: ChunkRequest,
     rows: { readonly byRange: boolean; readonly condition: Condition; readonly list: KeyList | null },
     label: string,
@@ -59,7 +59,7 @@ export class DuckdbChunk implements ChunkWriter {
    * @throws SluiceError UNSUPPORTED_KEY where a range is to be replaced that means nothing here
    */
   static async begin(
-    session: Session,
+    session: CopySession,
     request: ChunkRequest,
     label: string,
     leave: () => void,
@@ -69,7 +69,7 @@ export class DuckdbChunk implements ChunkWriter {
     // Before the transaction: it has to be there still where one begins again.
     const list =
       range.by === 'keys' ? await keyList(session, table, boundTexts(table, range.keys, typesOf(request))) : null
-    await session.raw('BEGIN TRANSACTION')
+    await session.begin()
     try {
       const byRange = rangeMeansTheSame(request, (_kind, { type }) => type.kind !== 'text')
       const keys = targetKeys(typesOf(request))
@@ -79,7 +79,7 @@ export class DuckdbChunk implements ChunkWriter {
       if (request.onExisting === 'replace-range') await chunk.#clearRange()
       return chunk
     } catch (error) {
-      await session.raw('ROLLBACK').catch(() => undefined)
+      await session.rollBack()
       await list?.drop()
       throw error
     }
@@ -156,7 +156,7 @@ export class DuckdbChunk implements ChunkWriter {
         const changed = await this.#session.change(sql, parameters)
         if (i === 0 && changed !== 1) return 'fenced'
       }
-      await this.#session.raw('COMMIT')
+      await this.#session.commit()
       this.#over = true
       return 'committed'
     } catch (error) {
@@ -184,11 +184,7 @@ export class DuckdbChunk implements ChunkWriter {
   async #end(): Promise<void> {
     if (this.#over) return
     this.#over = true
-    try {
-      await this.#session.raw('ROLLBACK')
-    } catch {
-      // It had ended by itself.
-    }
+    await this.#session.rollBack()
     await this.#left()
   }
 
@@ -200,8 +196,8 @@ export class DuckdbChunk implements ChunkWriter {
   /** DuckDB has no savepoints, and a statement that fails ends its transaction: what was good is written once more. */
   async #beginAgain(): Promise<void> {
     try {
-      await this.#session.raw('ROLLBACK')
-      await this.#session.raw('BEGIN TRANSACTION')
+      await this.#session.rollBack()
+      await this.#session.begin()
       if (this.#request.onExisting === 'replace-range') await this.#clearRange()
       if (this.#accepted.length === 0) return
       await this.#staging.fill(this.#accepted)
@@ -226,7 +222,7 @@ export class DuckdbChunk implements ChunkWriter {
   }
 
   #refusal(error: unknown): unknown {
-    const message = messageOf(error)
+    const message = oneLine(error)
     const table = tableText(this.#request.table.table)
     const refused = { system: 'DuckDB', label: this.#label, table, message, cause: error }
     if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
@@ -236,7 +232,7 @@ export class DuckdbChunk implements ChunkWriter {
 }
 
 /** Rows that are new have numbers above all others. */
-async function newRows(session: Session, { table }: ChunkRequest): Promise<Condition> {
+async function newRows(session: CopySession, { table }: ChunkRequest): Promise<Condition> {
   const [row] = await session.rows(`SELECT CAST(coalesce(max(rowid), -1) AS VARCHAR) FROM ${fromTable(table)}`)
   return { sql: `rowid > ${BigInt(String(row?.[0] ?? -1))}`, parameters: [] }
 }

@@ -3,14 +3,19 @@ import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlRow } from '../../port.ts'
-import { isRowError } from './errors.ts'
+import { isRowError } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
 import { rowsOf, type Query } from './rows.ts'
 import { proofText } from './select.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 
 /** @param ours whether this program bound the values, so that texts and JSON among them are canonical */
-export async function digestOf(session: Session, query: Query, ours: boolean, signal: AbortSignal): Promise<Digest> {
+export async function digestOf(
+  session: CopySession,
+  query: Query,
+  ours: boolean,
+  signal: AbortSignal,
+): Promise<Digest> {
   const { request, condition, parameters, where } = query
   const texts = request.columns.map(({ column, as }) => proofText(column, as, ours))
   if (texts.length === 0 || texts.includes(null)) return slowDigest(session, query, signal)
@@ -29,7 +34,7 @@ export async function digestOf(session: Session, query: Query, ours: boolean, si
 }
 
 /** The same from the values, one row after the other. */
-export async function slowDigest(session: Session, query: Query, signal: AbortSignal): Promise<Digest> {
+export async function slowDigest(session: CopySession, query: Query, signal: AbortSignal): Promise<Digest> {
   const sum = new RowSum()
   for await (const { rows } of rowsOf(session, query, signal)) for (const row of rows) sum.add(row)
   return sum.digest()

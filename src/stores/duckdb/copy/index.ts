@@ -16,11 +16,11 @@ import type { BesideStore } from '../../beside-port.ts'
 import { Turn } from '../../turn.ts'
 import { OpenFile } from '../open-file.ts'
 import { DuckdbBeside } from './beside.ts'
-import { copyError, type Side } from './errors.ts'
+import { copyError, type Side } from '../errors.ts'
 import { tablesOf } from './introspect.ts'
 import { DuckdbLedger } from './ledger.ts'
 import { DuckdbObjects } from './objects.ts'
-import { Session } from './session.ts'
+import { CopySession } from './session.ts'
 import { DuckdbView } from './source.ts'
 import { DuckdbTarget } from './target.ts'
 import { declareType } from './types.ts'
@@ -68,8 +68,8 @@ type Parts = {
   readonly database: OpenFile
 }
 
-async function connect({ database, label, side }: Parts): Promise<Session> {
-  return new Session(await database.connect(), label, side).begin()
+async function connect({ database, label, side }: Parts): Promise<CopySession> {
+  return CopySession.open(await database.connect(), label, side)
 }
 
 /** Whoever has a target open writes into it: that is how two copies at once meet. */
@@ -91,11 +91,11 @@ class DuckdbCopy implements CopyStore {
   readonly can = ABILITIES
   readonly schema = 'main'
   readonly #parts: Parts
-  readonly #reader: Session
-  readonly #writer: Session | null
+  readonly #reader: CopySession
+  readonly #writer: CopySession | null
   readonly #turn = new Turn()
 
-  constructor(parts: Parts, reader: Session, writer: Session | null) {
+  constructor(parts: Parts, reader: CopySession, writer: CopySession | null) {
     this.#parts = parts
     this.label = parts.label
     this.#reader = reader
@@ -118,7 +118,7 @@ class DuckdbCopy implements CopyStore {
     try {
       // Nobody writes into a file that is open for reading. Without a transaction, a statement that fails spoils no other.
       if (this.#parts.side === 'source') return new DuckdbView(session)
-      await session.raw('BEGIN TRANSACTION')
+      await session.begin()
       // The first look at the file is what a transaction sees from then on.
       await session.rows('SELECT count(*) FROM duckdb_tables()', [], { signal })
       return new DuckdbView(session)

@@ -5,13 +5,17 @@ import { namePattern } from '../../../shared/name-pattern.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../port.ts'
 import { kept } from './select.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 import { hasUnion, typeOf } from './types.ts'
 
 type Table = { readonly schema: string; readonly name: string; readonly sql: string; readonly rows: bigint }
 
 /** @param pattern `name` for the schema main, or `schema.name`, with `*` for any characters */
-export async function tablesOf(session: Session, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+export async function tablesOf(
+  session: CopySession,
+  pattern: string,
+  signal: AbortSignal,
+): Promise<readonly TableSpec[]> {
   const wanted = matcher(pattern)
   const ask = (sql: string): Promise<readonly SqlRow[]> => session.rows(sql, [], { signal })
   const tables = await ask(

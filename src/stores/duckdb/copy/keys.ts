@@ -4,7 +4,7 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import { breathe } from '../../../shared/abort.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { keyColumns, type Condition } from '../../key-ranges.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 import { keyCellText } from './key-dialect.ts'
 
 const STRETCH = 5000
@@ -20,7 +20,7 @@ let made = 0
 
 /** @param keys as DuckDB reads them; bytes as hexadecimal digits */
 export async function keyList(
-  session: Session,
+  session: CopySession,
   table: TableSpec,
   keys: Iterable<readonly (string | null)[]>,
 ): Promise<KeyList> {

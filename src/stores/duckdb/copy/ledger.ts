@@ -7,16 +7,16 @@
 import type { LedgerDatabase, Statement } from '../../copy-port.ts'
 import type { SqlRow } from '../../port.ts'
 import type { Turn } from '../../turn.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 
 export class DuckdbLedger implements LedgerDatabase {
   readonly dialect = 'duckdb'
-  readonly #reader: Session
-  readonly #writer: Session | null
+  readonly #reader: CopySession
+  readonly #writer: CopySession | null
   readonly #turn: Turn
 
   /** @param writer null where the file was opened for reading */
-  constructor(reader: Session, writer: Session | null, turn: Turn) {
+  constructor(reader: CopySession, writer: CopySession | null, turn: Turn) {
     this.#reader = reader
     this.#writer = writer
     this.#turn = turn
@@ -29,19 +29,13 @@ export class DuckdbLedger implements LedgerDatabase {
   async batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
     const writer = this.#writer
     if (writer === null) throw new Error('the database was opened for reading')
-    return this.#turn.take(async () => {
-      await writer.raw('BEGIN TRANSACTION')
-      try {
+    return this.#turn.take(() =>
+      writer.transaction(async () => {
         const results: (readonly SqlRow[])[] = []
         for (const { sql, parameters } of statements) results.push(await writer.given(sql, parameters))
-        await writer.raw('COMMIT')
         return results
-      } catch (error) {
-        // A commit that failed has ended the transaction already.
-        await writer.raw('ROLLBACK').catch(() => undefined)
-        throw error
-      }
-    })
+      }),
+    )
   }
 
   /** A transaction of DuckDB ends with its program. */

@@ -3,7 +3,7 @@ import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { sequencesOf } from './beside.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 
 /** Numbers that are drawn in one go; DuckDB has no other way to move a sequence that a table uses. */
 const MOST_DRAWN = 100_000_000n
@@ -42,7 +42,7 @@ function nameOf({ table }: TableSpec, { name, sequence }: Column): string {
  * @returns what could not be done, in words
  */
 export async function moveSequences(
-  session: Session,
+  session: CopySession,
   table: TableSpec,
   wanted: readonly ColumnSequence[],
   signal: AbortSignal,

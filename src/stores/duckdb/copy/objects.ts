@@ -8,20 +8,20 @@ import { elementsOf, nameAt } from '../../definition-text.ts'
 import { objectFailed } from '../../object-names.ts'
 import type { SqlRow } from '../../port.ts'
 import type { Turn } from '../../turn.ts'
-import { copyError, isExpressionError, isRowError, messageOf } from './errors.ts'
+import { copyError, isExpressionError, isRowError, oneLine } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 
 const OF_TABLE = 'database_name = current_database() AND schema_name = ? AND table_name = ?'
 
 export class DuckdbObjects implements ObjectStore {
   readonly words = 'duckdb'
-  readonly #reader: Session
-  readonly #writer: Session | null
+  readonly #reader: CopySession
+  readonly #writer: CopySession | null
   readonly #turn: Turn
   readonly #label: string
 
-  constructor(reader: Session, writer: Session | null, turn: Turn, label: string) {
+  constructor(reader: CopySession, writer: CopySession | null, turn: Turn, label: string) {
     this.#reader = reader
     this.#writer = writer
     this.#turn = turn
@@ -112,7 +112,7 @@ export class DuckdbObjects implements ObjectStore {
         throwIfAborted(signal)
         if (isExpressionError(error) || isRowError(error)) {
           const where = `${this.#label}, ${table.table.name}`
-          throw objectFailed(object, messageOf(error), { where, cause: error })
+          throw objectFailed(object, oneLine(error), { where, cause: error })
         }
         throw copyError(error, this.#label, 'target')
       }

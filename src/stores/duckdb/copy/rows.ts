@@ -14,10 +14,11 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { RowBatch, RowRequest } from '../../copy-port.ts'
 import type { SqlRow } from '../../port.ts'
-import { isRowError } from './errors.ts'
+import { isRowError } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
 import { selected } from './select.ts'
-import { chunksOf, type Session } from './session.ts'
+import { chunksOf } from '../session.ts'
+import type { CopySession } from './session.ts'
 
 type Present = Exclude<Cell, null>
 type CellReader = (value: string | number | Uint8Array) => Present
@@ -37,7 +38,7 @@ export type Query = {
 }
 
 /** Everything that the query gives is there before the first row is handed out: DuckDB's streams can end early without an error. */
-export async function* rowsOf(session: Session, query: Query, signal: AbortSignal): AsyncGenerator<RowBatch> {
+export async function* rowsOf(session: CopySession, query: Query, signal: AbortSignal): AsyncGenerator<RowBatch> {
   const { request, condition, parameters, where, order } = query
   const from = `FROM ${fromTable(request.table)} WHERE ${condition}`
   const asked = { where, signal }

@@ -15,14 +15,14 @@ import { digestOf } from './digest.ts'
 import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
 import { keyList } from './keys.ts'
 import { rowsOf, type Query } from './rows.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 
 export class DuckdbView implements SourceView {
   readonly point: ReadPoint = { view: randomUUID(), at: new Date().toISOString() }
-  readonly #session: Session
+  readonly #session: CopySession
 
   /** @param session one that is used by nobody else, with a transaction; closed with the view */
-  constructor(session: Session) {
+  constructor(session: CopySession) {
     this.#session = session
   }
 

@@ -12,7 +12,7 @@ import type { ChunkRequest, WriteColumn } from '../../copy-port.ts'
 import { ofValue, rowRefused } from '../../refusals.ts'
 import { fromTable } from './key-dialect.ts'
 import type { Wire } from './select.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 import { spellerOf, stagedAs, type Speller } from './spell.ts'
 
 const STAGE = 'sluice_stage'
@@ -21,14 +21,14 @@ const NATIVE: Readonly<Record<Wire, string>> = { text: 'VARCHAR', number: 'DOUBL
 const STRETCH = 5000
 
 export class Staging {
-  readonly #session: Session
+  readonly #session: CopySession
   readonly #request: ChunkRequest
   readonly #label: string
   readonly #wires: readonly Wire[]
   readonly #spellers: readonly Speller[]
 
   /** @param label URL without password */
-  constructor(session: Session, request: ChunkRequest, label: string) {
+  constructor(session: CopySession, request: ChunkRequest, label: string) {
     this.#session = session
     this.#label = label
     this.#request = request

@@ -6,19 +6,19 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../copy-port.ts'
 import type { Turn } from '../../turn.ts'
 import { DuckdbChunk } from './chunk.ts'
-import { copyError, isExpressionError, messageOf } from './errors.ts'
+import { copyError, isExpressionError, oneLine } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { moveSequences, numberedSql, sequencesSql } from './numbering.ts'
-import type { Session } from './session.ts'
+import type { CopySession } from './session.ts'
 
 export class DuckdbTarget implements CopyTarget {
-  readonly #writer: Session | null
+  readonly #writer: CopySession | null
   readonly #turn: Turn
   readonly #label: string
 
   /** @param writer null where the file was opened for reading */
-  constructor(writer: Session | null, turn: Turn, label: string) {
+  constructor(writer: CopySession | null, turn: Turn, label: string) {
     this.#writer = writer
     this.#turn = turn
     this.#label = label
@@ -32,7 +32,7 @@ export class DuckdbTarget implements CopyTarget {
         for (const sql of statements) await this.#session.raw(sql)
       } catch (error) {
         if (!isExpressionError(error)) throw error
-        throw new SluiceError('TABLE_REFUSED', `DuckDB does not make the table: ${messageOf(error)}`, {
+        throw new SluiceError('TABLE_REFUSED', `DuckDB does not make the table: ${oneLine(error)}`, {
           where: `${this.#label}, ${table.table.name}`,
           hint: 'give tables and columns other names with --rename, or leave columns out with --columns',
           cause: error,
@@ -69,7 +69,7 @@ export class DuckdbTarget implements CopyTarget {
     }
   }
 
-  get #session(): Session {
+  get #session(): CopySession {
     if (this.#writer === null) throw new Error('the database was opened for reading')
     return this.#writer
   }

@@ -1,0 +1,113 @@
+/**
+ * What DuckDB's messages mean: it has no error codes, and their first words are all there is. Which of them is the machine's fault, a row's or a
+ * statement's is told here for catalogs, copies and files; what is said then depends on what was being done.
+ */
+import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
+import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+
+export type Side = 'source' | 'target'
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Of errors about data: whatever DuckDB adds may hold the row itself, which belongs in no message. */
+export function firstLine(error: unknown): string {
+  return messageOf(error).split('\n', 1)[0] ?? ''
+}
+
+/** In one line, without the caret below a copy of the statement. */
+export function oneLine(error: unknown): string {
+  return (messageOf(error).split(/\n+LINE \d+:/)[0] ?? '').replaceAll(/\s*\n\s*/g, ' ').trim()
+}
+
+/** Whether a disk is full, or what may spill to it is used up. */
+export function isDiskFull(error: unknown): boolean {
+  return /no space left|max_temp_directory_size/i.test(messageOf(error))
+}
+
+/** Whether the file system refuses. */
+export function isDenied(error: unknown): boolean {
+  return /permission denied|read-only file system/i.test(messageOf(error))
+}
+
+/** Errors that are about values: some row is not taken, and others may be. */
+export function isRowError(error: unknown): boolean {
+  return /^(?:Constraint|Conversion|Out of Range|Invalid Input|Overflow) Error|^(?:TransactionContext Error: )?Failed to commit: .*(?:[Cc]onstraint|[Dd]uplicate)/.test(
+    oneLine(error),
+  )
+}
+
+/** What is wrong with an SQL expression that somebody wrote. */
+export function isExpressionError(error: unknown): boolean {
+  return /^(?:Parser|Binder|Catalog|Conversion|Invalid Input|Out of Range|Not implemented|Invalid|Missing Extension) Error/.test(
+    oneLine(error),
+  )
+}
+
+export function connectFailed(cause: unknown, label: string): SluiceError {
+  return new SluiceError(...connectionFailed({ where: `${label}: ${messageOf(cause)}`, cause }))
+}
+
+/** Of a database. What is not known here comes back unchanged. */
+export function duckdbError(error: unknown, label: string): unknown {
+  if (error instanceof SluiceError) return error
+  const message = messageOf(error)
+  const where = `${label}: ${message}`
+  if (/Could not set lock on file/.test(message)) {
+    const pid = /\(PID (\d+)\)/.exec(message)?.[1]
+    return new SluiceError('TARGET_BUSY', 'the DuckDB file is open in another program', {
+      where,
+      reason: `a DuckDB file belongs to one program at a time${pid === undefined ? '' : `, now to the one with PID ${pid}`}`,
+      hint: 'wait until it ends or close it, then run the same command again',
+      retryable: true,
+      cause: error,
+    })
+  }
+  if (/^TransactionContext Error: .*[Cc]onflict/.test(message)) {
+    return new SluiceError('TARGET_BUSY', 'two writers changed the same rows', { where, retryable: true, cause: error })
+  }
+  if (isDiskFull(error) || /Out of Memory Error|failed to offload/i.test(message)) {
+    const [code, , details] = spaceExhausted({ where, cause: error }, ', then run the same command again')
+    return new SluiceError(code, 'DuckDB ran out of memory or of disk space', details)
+  }
+  if (/Permission denied|read-only/i.test(message)) {
+    return new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
+  }
+  if (/sqlite_scanner/.test(message)) {
+    return new SluiceError('TARGET_CORRUPT', 'the file is a SQLite database, not one of DuckDB', {
+      where: label,
+      hint: 'say sqlite:///… for it',
+      cause: error,
+    })
+  }
+  if (/not a valid DuckDB database|Corrupt database|Serialization Error|checksum/i.test(message)) {
+    return new SluiceError('TARGET_CORRUPT', 'the file is damaged or is no DuckDB database', { where, cause: error })
+  }
+  if (/^IO Error: Cannot open file|No such file or directory/.test(message)) return connectFailed(error, label)
+  return error
+}
+
+const OF_COPIES: Partial<Readonly<Record<ErrorCode, string>>> = {
+  CONNECT_FAILED: 'the database file cannot be opened',
+  TARGET_CORRUPT: 'the file is damaged or is no DuckDB database',
+}
+
+/** Of a side of a copy. @returns a SluiceError of that side; what is not known comes back unchanged */
+export function copyError(thrown: unknown, label: string, side: Side): unknown {
+  const known = duckdbError(thrown, label)
+  if (!(known instanceof SluiceError) || known === thrown) return known
+  const { where, reason, hint } = known
+  return new SluiceError(known.code, OF_COPIES[known.code] ?? known.message, {
+    kind: known.kind === 'target' ? side : known.kind,
+    retryable: known.retryable,
+    cause: thrown,
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined || known.code in OF_COPIES ? {} : { reason }),
+    ...(known.code === 'CONNECT_FAILED'
+      ? { hint: 'check the path: a source has to be there, and the folder of a target' }
+      : hint === undefined
+        ? {}
+        : { hint }),
+  })
+}

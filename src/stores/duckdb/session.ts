@@ -1,0 +1,181 @@
+/**
+ * One connection to a DuckDB database, of a catalog and of a copy alike: one statement at a time, transactions, and errors by name. Nothing is streamed:
+ * DuckDB's streams end without an error when the query fails half-way, so rows are taken from results that were finished before the first is handed out.
+ */
+import { ResultReturnType, type DuckDBConnection, type DuckDBMaterializedResult } from '@duckdb/node-api'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlRow } from '../port.ts'
+import { Turn } from '../turn.ts'
+import { duckdbError, isExpressionError, oneLine } from './errors.ts'
+import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
+
+export type Asked = {
+  /** What somebody wrote as a condition, and may have written wrongly. */
+  readonly where?: string | null
+  readonly signal?: AbortSignal
+}
+
+export class Session {
+  protected readonly connection: DuckDBConnection
+  protected readonly label: string
+  readonly #turn = new Turn()
+  #closed = false
+
+  /** @param label of the database, for messages */
+  constructor(connection: DuckDBConnection, label: string) {
+    this.connection = connection
+    this.label = label
+  }
+
+  /** @throws SluiceError BAD_PREDICATE where the condition is wrong, the signal's reason; DuckDB's error where it is about rows */
+  async rows(sql: string, parameters: SqlRow = [], asked: Asked = {}): Promise<readonly SqlRow[]> {
+    return rowsIn(await this.result(sql, parameters, asked))
+  }
+
+  /** Rows of a statement, so many at once. @throws as `rows` */
+  async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+    yield* pagesIn(await this.result(sql, parameters), pageRows)
+  }
+
+  /** @returns rows that a statement changed; of one that gives rows, how many it gave */
+  async change(sql: string, parameters: SqlRow = [], signal?: AbortSignal): Promise<number> {
+    const result = await this.result(sql, parameters, signal === undefined ? {} : { signal })
+    return result.returnType === ResultReturnType.QUERY_RESULT ? result.rowCount : result.rowsChanged
+  }
+
+  /** Rows of a statement that may be no query, and gives none then. */
+  async given(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    const result = await this.result(sql, parameters)
+    return result.returnType === ResultReturnType.QUERY_RESULT ? rowsIn(result) : []
+  }
+
+  /** One statement, and no second one behind it. @throws as `rows` */
+  async result(sql: string, parameters: SqlRow = [], asked: Asked = {}): Promise<DuckDBMaterializedResult> {
+    const { where = null, signal } = asked
+    try {
+      return await this.#turn.take(() => this.#run(sql, parameters, signal))
+    } catch (error) {
+      if (signal !== undefined) throwIfAborted(signal)
+      if (where !== null && isExpressionError(error)) {
+        throw new SluiceError('BAD_PREDICATE', `DuckDB does not understand the condition: ${oneLine(error)}`, {
+          where: this.label,
+          hint: 'write --where as DuckDB writes what stands behind WHERE',
+          cause: error,
+        })
+      }
+      throw this.named(error)
+    }
+  }
+
+  /** A statement without parameters, for which no user can be to blame. */
+  async raw(sql: string): Promise<void> {
+    await this.result(sql)
+  }
+
+  /** Several statements of our own. */
+  async script(sql: string): Promise<void> {
+    await this.naming(() => this.connection.run(sql))
+  }
+
+  /** Adds rows to a table by the shortest way. */
+  async load(table: string, columns: readonly string[], rows: readonly SqlRow[]): Promise<void> {
+    await this.naming(() => append(this.connection, table, columns, rows))
+  }
+
+  async begin(kind: '' | 'READ ONLY' = ''): Promise<void> {
+    await this.raw(`BEGIN TRANSACTION ${kind}`)
+  }
+
+  /** @throws what keeps the transaction from being committed, which has then ended without its effects */
+  async commit(): Promise<void> {
+    await this.raw('COMMIT')
+  }
+
+  /** Ends a transaction without its effects. Never throws: where a commit failed, it has ended already. */
+  async rollBack(): Promise<void> {
+    await this.raw('ROLLBACK').catch(() => undefined)
+  }
+
+  /** Runs the body in a transaction that ends with it: with its effects, unless it throws. */
+  async transaction<T>(body: () => Promise<T>): Promise<T> {
+    await this.begin()
+    try {
+      const result = await body()
+      await this.commit()
+      return result
+    } catch (error) {
+      await this.rollBack()
+      throw error
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.connection.closeSync()
+  }
+
+  /** What a statement throws, in words of ours; as it is where nothing is known of it. */
+  protected named(error: unknown): unknown {
+    return duckdbError(error, this.label)
+  }
+
+  /** Something that has the connection for itself. */
+  protected async naming<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#turn.take(body)
+    } catch (error) {
+      throw this.named(error)
+    }
+  }
+
+  async #run(sql: string, parameters: SqlRow, signal: AbortSignal | undefined): Promise<DuckDBMaterializedResult> {
+    if (signal !== undefined) throwIfAborted(signal)
+    const interrupt = (): void => this.connection.interrupt()
+    signal?.addEventListener('abort', interrupt)
+    try {
+      // Only one statement can be prepared: a condition that holds a second one is refused.
+      const statement = await this.connection.prepare(sql)
+      try {
+        if (parameters.length > 0) statement.bind(parameters.map(toDuckdb))
+        return await statement.run()
+      } finally {
+        statement.destroySync()
+      }
+    } finally {
+      signal?.removeEventListener('abort', interrupt)
+    }
+  }
+}
+
+async function rowsIn(result: DuckDBMaterializedResult): Promise<readonly SqlRow[]> {
+  const rows: SqlRow[] = []
+  for await (const chunk of chunksOf(result)) for (const row of chunk.getRows()) rows.push(row.map(fromDuckdb))
+  return rows
+}
+
+async function* pagesIn(result: DuckDBMaterializedResult, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+  let page: SqlRow[] = []
+  for await (const chunk of chunksOf(result)) {
+    for (const row of chunk.getRows()) {
+      page.push(row.map(fromDuckdb))
+      if (page.length >= pageRows) {
+        yield page
+        page = []
+      }
+    }
+  }
+  if (page.length > 0) yield page
+}
+
+/** @throws SluiceError INTERNAL where fewer rows come than were promised */
+export async function* chunksOf(result: DuckDBMaterializedResult) {
+  const { rowCount } = result
+  let seen = 0
+  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    seen += chunk.rowCount
+    yield chunk
+  }
+  if (seen !== rowCount) throw new SluiceError('INTERNAL', `DuckDB promised ${rowCount} rows and gave ${seen}`)
+}
