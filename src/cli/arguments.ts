@@ -5,7 +5,7 @@ import { SluiceError } from '../shared/errors.ts'
 export type Arguments = Readonly<Record<string, unknown>>
 
 /** Names of operands; all else is a flag. */
-const OPERANDS: ReadonlySet<string> = new Set(['table', 'path', 'words', 'run', 'query', 'action'])
+const OPERANDS: ReadonlySet<string> = new Set(['table', 'path', 'words', 'run', 'query', 'action', 'shell'])
 const shown = (name: string): string => (OPERANDS.has(name) ? name.toUpperCase() : `--${name}`)
 
 /** @throws SluiceError BAD_FLAG when the flag was given twice */

@@ -46,4 +46,16 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
       },
     ],
   },
+  {
+    name: 'completion',
+    operands: '<shell>',
+    group: 'Operate',
+    summary: 'print what completes words in bash, zsh or fish',
+    takes: [
+      { name: 'shell', operand: true, type: 'text', choices: ['bash', 'zsh', 'fish'], describe: 'bash, zsh or fish' },
+    ],
+    epilogue:
+      'source <(sluice completion bash) completes commands, actions, flags, choices and files from then on, and behind ' +
+      '--config FILE the names of stores too. Nothing is asked of a database.\n',
+  },
 ]

@@ -195,6 +195,11 @@ export async function parseCommandLine(
   typed: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Parsed> {
+  // A shell asks about words that are not yet whole: they are no command line.
+  if (typed[0] === 'completion' && typed[1] === '--') {
+    const { completionAnswer } = await import('./completion/answer.ts')
+    return { request: { kind: 'help', text: completionAnswer(typed.slice(2)) }, globals: readGlobals({}, {}, {}) }
+  }
   const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)
   const entry = word === null ? null : commandNamed(word)

@@ -21,6 +21,7 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
   archive: () => import('./commands/archive.ts'),
   ctl: () => import('./commands/ctl.ts'),
   demo: () => import('./commands/demo.ts'),
+  completion: () => import('./commands/completion.ts'),
 }
 
 /** @throws SluiceError BAD_FLAG, BAD_CONFIG */

@@ -11,7 +11,7 @@ export type ArchiveSweepOperation = {
   readonly dryRun: boolean
 }
 
-const EVENTS = ['archive.finding', 'log'] as const
+const EVENTS = ['archive.finding'] as const
 
 export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-sweep',

@@ -1,0 +1,24 @@
+/** completion: what a shell is told once, and what it asks for afterwards. */
+import { SluiceError } from '../../shared/errors.ts'
+import { text } from '../arguments.ts'
+import { closest } from '../closest.ts'
+import { SCRIPTS, type Shell } from '../completion/scripts.ts'
+import type { Command } from './command.ts'
+
+const completion: Command = {
+  request: (args) => {
+    const word = text(args, 'shell')
+    if (isShell(word)) return { kind: 'help', text: SCRIPTS[word] }
+    const shells = Object.keys(SCRIPTS)
+    const meant = closest(word, shells)
+    throw new SluiceError('BAD_FLAG', `nothing is known of the shell ${word}${meant === null ? '' : ` (${meant}?)`}`, {
+      hint: `it takes ${shells.join(', ')}`,
+    })
+  },
+}
+
+function isShell(word: string): word is Shell {
+  return Object.hasOwn(SCRIPTS, word)
+}
+
+export const commands = { completion }

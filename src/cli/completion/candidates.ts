@@ -1,0 +1,155 @@
+/** What can stand where a shell asks, by the declarations of commands and the stores of the config file. Nothing is opened, and no database is asked. */
+import { actionsOf } from '../../engine/operations/facts.ts'
+import type { Completes, Option } from '../../engine/operations/option.ts'
+import { takenBy } from '../actions.ts'
+import { commandNamed, COMMANDS } from '../command-list.ts'
+import { readConfig } from '../config.ts'
+import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../globals.ts'
+
+export type Candidate = { readonly word: string; readonly meaning: string }
+
+/** `files`, `folders`: the shell completes these beside the candidates, as it does for every program. */
+export type Completion = { readonly candidates: readonly Candidate[]; readonly places: 'files' | 'folders' | null }
+
+const NOTHING: Completion = { candidates: [], places: null }
+
+/** What stands behind flags that every command takes. */
+const GLOBAL_VALUES: Readonly<Record<string, Partial<Option>>> = {
+  config: { completes: 'file' },
+  'log-file': { completes: 'file' },
+  'database-url': { completes: 'database' },
+}
+
+const PLACES: Readonly<Partial<Record<Completes, 'files' | 'folders'>>> = {
+  file: 'files',
+  folder: 'folders',
+  'folder or bucket': 'folders',
+  path: 'folders',
+  'delta table': 'folders',
+}
+
+/**
+ * @param words those of the line behind the name of the program, up to the cursor; the last one is being typed, and may be empty
+ * @returns what the last word may become, all of it beginning with what is typed
+ */
+export function completionOf(words: readonly string[]): Completion {
+  const current = words.at(-1) ?? ''
+  const before = words.slice(0, -1)
+  const { candidates, places } = candidatesFor(before, current)
+  return { candidates: candidates.filter(({ word }) => word.startsWith(current)), places }
+}
+
+function candidatesFor(before: readonly string[], current: string): Completion {
+  const name = firstWord(before)
+  const command = name === null ? null : commandNamed(name)
+  const takes = takenAfter(command, before)
+  const equals = current.indexOf('=')
+  if (current.startsWith('--') && equals > 0) {
+    const flag = current.slice(0, equals + 1)
+    const { candidates, places } = valuesOf(current.slice(2, equals), takes, before)
+    // What a shell finds in a folder it would put in the place of the whole word.
+    return { candidates: candidates.map((one) => ({ ...one, word: flag + one.word })), places }
+  }
+  if (before.includes('--')) return NOTHING
+  const last = before.at(-1) ?? ''
+  if (takesValue(last, takes)) return valuesOf(last.replace(/^--?/, ''), takes, before)
+  if (current.startsWith('-')) return { candidates: flagsOf(takes, before), places: null }
+  if (name === null) {
+    return { candidates: COMMANDS.map(({ name: word, summary }) => ({ word, meaning: summary })), places: 'folders' }
+  }
+  return command === null ? NOTHING : operandOf(command.name, takes, before)
+}
+
+/** The options that are left when it is said what a command with actions is to do. */
+function takenAfter(
+  command: { readonly name: string; readonly takes: readonly Option[] } | null,
+  before: readonly string[],
+): readonly Option[] {
+  if (command === null) return []
+  const action = actionsOf(command.name).find(({ name }) => before.includes(name))
+  if (action === undefined) return command.takes
+  const taken = takenBy(action)
+  return command.takes.filter(
+    ({ name, operand, completes }) => operand === true || completes === 'database' || taken.has(name),
+  )
+}
+
+function optionNamed(word: string, takes: readonly Option[]): Partial<Option> | undefined {
+  return takes.find(({ name, alias }) => name === word || alias === word) ?? GLOBAL_VALUES[word]
+}
+
+/** Whether the next word belongs to this one. */
+function takesValue(word: string, takes: readonly Option[]): boolean {
+  if (!word.startsWith('-') || word.includes('=')) return false
+  const name = word.replace(/^--?/, '')
+  const option = takes.find((known) => known.operand !== true && (known.name === name || known.alias === name))
+  return option === undefined ? VALUE_FLAGS.has(word) : option.type !== 'flag'
+}
+
+function valuesOf(flag: string, takes: readonly Option[], before: readonly string[]): Completion {
+  const option = optionNamed(flag, takes)
+  if (flag === 'color') return { candidates: ['always', 'never', 'auto'].map(bare), places: null }
+  if (option === undefined) return NOTHING
+  return valuesOfOption(option, before)
+}
+
+function valuesOfOption({ choices = [], completes }: Partial<Option>, before: readonly string[]): Completion {
+  const isStore = completes === 'database' || completes === 'folder or bucket'
+  return {
+    candidates: [...choices.map(bare), ...(isStore ? storesIn(before) : [])],
+    places: completes === undefined ? null : (PLACES[completes] ?? null),
+  }
+}
+
+function flagsOf(takes: readonly Option[], before: readonly string[]): readonly Candidate[] {
+  const own = takes
+    .filter(({ operand, hidden }) => operand !== true && hidden !== true)
+    .filter(({ name, type }) => type === 'list' || !before.includes(`--${name}`))
+    .map(({ name, type, describe, ...option }) => ({
+      // A flag that is on is given to turn it off.
+      word: type === 'flag' && (option.default ?? option.fallback) === true ? `--no-${name}` : `--${name}`,
+      meaning: describe,
+    }))
+  const shared = GLOBAL_NAMES.filter((name) => !takes.some((option) => option.name === name)).map((name) =>
+    bare(`--${name}`),
+  )
+  return [...own, ...shared]
+}
+
+/** The operand whose turn it is; the last one may come again where it is a list. */
+function operandOf(command: string, takes: readonly Option[], before: readonly string[]): Completion {
+  const operands = takes.filter(({ operand }) => operand === true)
+  const given = operandsBefore(command, takes, before)
+  const option = operands[given] ?? (operands.at(-1)?.type === 'list' ? operands.at(-1) : undefined)
+  if (option === undefined) return NOTHING
+  if (option.name === 'action') return { candidates: actionsOf(command).map(({ name }) => bare(name)), places: null }
+  const { candidates, places } = valuesOfOption(option, before)
+  // A place may be a database, too: a path of `discover`.
+  return { candidates: option.completes === 'path' ? [...candidates, ...storesIn(before)] : candidates, places }
+}
+
+function operandsBefore(command: string, takes: readonly Option[], before: readonly string[]): number {
+  let count = 0
+  let isNamed = false
+  for (let at = 0; at < before.length; at++) {
+    const word = before[at] ?? ''
+    if (takesValue(word, takes)) at++
+    else if (word.startsWith('-')) continue
+    else if (!isNamed && word === command) isNamed = true
+    else count++
+  }
+  return count
+}
+
+/** Names in the config file that the line names; none where it cannot be read: this is no place for complaints. */
+function storesIn(before: readonly string[]): readonly Candidate[] {
+  const file = configFlag(before)
+  if (file === null) return []
+  try {
+    return Object.keys(readConfig(file).stores ?? {}).map((word) => ({ word, meaning: 'store of the config file' }))
+  } catch {
+    return []
+  }
+}
+
+const bare = (word: string): Candidate => ({ word, meaning: '' })

@@ -1,0 +1,144 @@
+/** What shells complete: by what commands declare, and in a bash that has read the script. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { COMMANDS } from '../../src/cli/command-list.ts'
+import { completionOf } from '../../src/cli/completion/candidates.ts'
+import { SCRIPTS } from '../../src/cli/completion/scripts.ts'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+
+let folder = ''
+let config = ''
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice completion-'))
+  config = path.join(folder, 'stores.yaml')
+  writeFileSync(config, 'stores:\n  prod: postgresql://host/prod\n  proof: $PROOF\n  old: s3://bucket/old\n')
+  mkdirSync(path.join(folder, 'lake house'))
+  mkdirSync(path.join(folder, 'lakes'))
+  writeFileSync(path.join(folder, 'lake.txt'), '')
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** A line up to the cursor; what stands behind the last blank is being typed. */
+function words(line: string): readonly string[] {
+  return completionOf(line.split(' ')).candidates.map(({ word }) => word)
+}
+
+describe('what a word may become', () => {
+  it('every command, and folders for the lake that the UI opens', () => {
+    expect(words('')).toEqual(COMMANDS.map(({ name }) => name))
+    expect(completionOf([''])).toMatchObject({ places: 'folders' })
+    expect(words('arch')).toEqual(['archive'])
+    expect(words('--json quar')).toEqual(['quarantine'])
+    expect(words('--schema quar')).toEqual([])
+  })
+
+  it.each<[string, readonly string[]]>([
+    ['copy --ver', ['--verify', '--verbose']],
+    ['copy --verify ', ['chunk', 'count', 'none']],
+    ['copy --verify c', ['chunk', 'count']],
+    ['copy --verify=c', ['--verify=chunk', '--verify=count']],
+    ['copy --verify=chunk --ver', ['--verify', '--verbose']],
+    ['copy --verify chunk --ver', ['--verbose']],
+    ['copy --no-l', ['--no-look']],
+    ['archive ', ['plan', 'run', 'list', 'verify', 'sweep', 'hold', 'release', 'adopt']],
+    ['archive --from x li', ['list']],
+    ['archive list --c', ['--count', '--config', '--ci', '--confirm', '--color']],
+    ['quarantine ', ['list', 'retry']],
+    ['grants --role ', ['reader', 'importer', 'admin']],
+    ['--color=a', ['--color=always', '--color=auto']],
+    ['completion ', ['bash', 'zsh', 'fish']],
+    ['nothing ', []],
+    ['copy -- --ver', []],
+  ])('sluice %s', (line, expected) => {
+    expect(words(line)).toEqual(expected)
+  })
+
+  it('names of stores, where the line names their file', () => {
+    const line = (...more: string[]): readonly string[] =>
+      completionOf(['--config', config, ...more]).candidates.map(({ word }) => word)
+    expect(line('copy', '--from', '')).toEqual(['prod', 'proof', 'old'])
+    expect(line('copy', '--from', 'pro')).toEqual(['prod', 'proof'])
+    expect(line('copy', '--to=o')).toEqual(['--to=old'])
+    expect(line('discover', 'pr')).toEqual(['prod', 'proof'])
+    expect(completionOf(['copy', '--from', ''])).toEqual({ candidates: [], places: null })
+    expect(completionOf(['--config', '/nowhere', 'copy', '--from', ''])).toEqual({ candidates: [], places: null })
+  })
+
+  it('files and folders, where those are wanted', () => {
+    expect(completionOf(['runs', '--config', ''])).toEqual({ candidates: [], places: 'files' })
+    expect(completionOf(['export-log', 't', '--to', ''])).toEqual({ candidates: [], places: 'folders' })
+    expect(completionOf(['import', ''])).toEqual({ candidates: [], places: 'folders' })
+  })
+
+  it('is answered however the line would be read', async () => {
+    const { request } = await parseCommandLine(['completion', '--', 'copy', '--nosuch', '--verify', 'no'], {})
+    expect(request).toEqual({ kind: 'help', text: 'none\t\n' })
+    await expect(parseCommandLine(['completion', 'bsh'], {})).rejects.toThrow(
+      'nothing is known of the shell bsh (bash?)',
+    )
+  })
+
+  it('all that is declared to complete from a choice does so', () => {
+    for (const { name, takes } of COMMANDS)
+      for (const { name: option, operand, choices = [] } of takes)
+        if (operand !== true && choices.length > 0)
+          expect(completionOf([name, `--${option}`, '']).candidates.map(({ word }) => word)).toEqual(choices)
+  })
+})
+
+describe('bash', () => {
+  const bin = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'bin.js')
+
+  /** What readline is given for a line with the cursor at its end. */
+  function completed(...lines: readonly string[]): readonly (readonly string[])[] {
+    const program = path.join(folder, 'sluice')
+    writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`)
+    chmodSync(program, 0o755)
+    // readline cuts a line at blanks, and at the characters of COMP_WORDBREAKS.
+    const ask = (line: string): string => {
+      const cut = [...line.matchAll(/[=:]|(?:'[^']*'?|\\.|[^\s=:])+/g)].map(([word]) => word)
+      if (/\s$/.test(line)) cut.push('')
+      const array = cut.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ')
+      const quoted = `'${line.replaceAll("'", String.raw`'\''`)}'`
+      return `COMP_LINE=${quoted} COMP_POINT=${line.length}; COMP_WORDS=(${array}); COMP_CWORD=${cut.length - 1}; _sluice; printf '%s\\n' "\${COMPREPLY[@]}"; echo ---`
+    }
+    const script = `source <(sluice completion bash); complete -p sluice; ${lines.map(ask).join('; ')}`
+    const text = execFileSync('bash', ['--norc', '--noprofile', '-c', script], {
+      cwd: folder,
+      env: { ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}` },
+      encoding: 'utf8',
+    })
+    const [first = '', ...answers] = text.split(/(?<=complete -F _sluice sluice)\n|---\n/)
+    expect(first).toBe('complete -F _sluice sluice')
+    return answers.slice(0, -1).map((answer) => answer.split('\n').filter((line) => line !== ''))
+  }
+
+  it('completes commands, actions, flags, choices, stores and folders', () => {
+    const [command, action, choice, joined, store, folders, places] = completed(
+      'sluice cop',
+      'sluice archive ve',
+      'sluice copy --where "a = 1" --verify ',
+      'sluice copy --verify=co',
+      'sluice --config stores.yaml copy --from pr',
+      'sluice import la',
+      'sluice runs --config st',
+    )
+    expect(command).toEqual(['copy'])
+    expect(action).toEqual(['verify'])
+    expect(choice).toEqual(['chunk', 'count', 'none'])
+    // The flag stands before the cut.
+    expect(joined).toEqual(['count'])
+    expect(store).toEqual(['prod', 'proof'])
+    expect(folders?.toSorted()).toEqual(['lake house', 'lakes'])
+    expect(places).toEqual(['stores.yaml'])
+  })
+
+  it('reads every script that is for it, and no other names what is not there', () => {
+    execFileSync('bash', ['-n'], { input: SCRIPTS.bash })
+    for (const script of Object.values(SCRIPTS)) expect(script).toContain('completion --')
+  })
+})
