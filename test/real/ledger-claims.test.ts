@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
 import type { Work } from '../../src/engine/copy/ledger/claim-search.ts'
+import type { StoredRange } from '../../src/engine/copy/ledger/keys.ts'
 import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import { Planning } from '../../src/engine/copy/ledger/planning.ts'
+import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
+import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
+import type { Range } from '../../src/model/copy/range.ts'
 import { newOwner } from '../../src/shared/owner.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
@@ -203,6 +208,41 @@ describe.each(['sqlite', 'postgresql', 'mysql'] as const)('indexes in %s', { tim
       const tables = text.replaceAll(/table_name : <derived\d> , access_type : ALL/g, '')
       expect(tables, sql).not.toMatch(/SCAN migration_checkpoints|Seq Scan|access_type : (?:ALL|index) /)
       if (!sql.includes('DISTINCT')) expect(tables, sql).not.toMatch(/TEMP B-TREE FOR ORDER|filesort| Sort /)
+    }
+    await close(at)
+  })
+})
+
+describe.each(SYSTEMS)('chunks in %s', { timeout: 60_000 }, (system) => {
+  test('are written down as they are, whatever their keys hold, and come back in order', async (context) => {
+    context.skip((await missing(system)) !== '', await missing(system))
+    const at = await opened(system, 0)
+    const { ledger } = at
+    const who = owner(1n)
+    const plan = { source: 's', sourceTable: 't', hash: 'h', plan: '{}', wishes: '{}', chunkRows: 1, planned: false, madeHere: true } // prettier-ignore
+    await new RunLedger(ledger, who).savePlan(KEY, plan, false)
+    const planning = new Planning(ledger, KEY, who)
+    await planning.take()
+    const keys = ['a"b', 'a\\b', "it's", '{x,y}', 'NULL', '', 'ü\n\t', '\u0000', '9223372036854775807', '%s ? $1']
+    const ranges: Range[] = [null, ...keys].map((after, i) => ({ by: 'key', after: after === null ? null : [after], through: keys[i] === undefined ? null : [keys[i], 'second'] })) // prettier-ignore
+    const more: readonly Range[] = [...ranges, { by: 'nullKey' }]
+    const stored = more.map((range): StoredRange => {
+      if (range.by !== 'key') return { kind: 'nullKey', lo: null, hi: null, startId: null, endId: 9n }
+      const [lo, hi] = [range.after, range.through].map((bound) => (bound === null ? null : JSON.stringify(bound)))
+      return { kind: 'key', lo: lo ?? null, hi: hi ?? null, startId: -5n, endId: null }
+    })
+    const book = new ChunkLedger(ledger, KEY, who)
+    await book.add(stored, 5, planning)
+    for (const size of [1, 4, 1000]) {
+      const found: StoredChunk[] = []
+      for await (const page of book.pages(null, size)) {
+        expect(page.length).toBeLessThanOrEqual(size)
+        found.push(...page)
+      }
+      expect(found.map(({ range }) => range)).toEqual(more)
+      expect(found.map(({ no, status, runId }) => [no, status, runId])).toEqual(
+        more.map((_, i) => [5 + i, 'pending', 1n]),
+      )
     }
     await close(at)
   })

@@ -3,6 +3,7 @@ import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../stores/port.ts'
 import { ChunkClaims } from './claims.ts'
+import { insertStatements } from './chunk-inserts.ts'
 import { CHUNK_COLUMN_NAMES } from './columns.ts'
 import type { StoredRange } from './keys.ts'
 import { batchOnce } from './once.ts'
@@ -10,11 +11,6 @@ import type { Owner, TableKey } from './owner.ts'
 import type { Planning } from './planning.ts'
 import { BROKEN, chunkColumns, chunkOf, CLOSED, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 
-const CHUNKS_A_STATEMENT = 250
-/** Of each chunk: what is not a number. */
-const PARAMETERS_A_CHUNK = 4
-const NEW_COLUMNS =
-  'table_name, schema_name, start_id, end_id, status, records_processed, run_id, chunk_no, kind, lo, hi'
 const STATEMENTS_A_BATCH = 50
 /** Chunks that are read at once. */
 const PAGE = 1000
@@ -236,41 +232,7 @@ export class ChunkLedger {
   }
 
   #inserts(ranges: readonly StoredRange[], firstNo: number): readonly Statement[] {
-    const { jsonRows } = this.#dialect
-    if (jsonRows !== null) return this.#listed(ranges, firstNo, jsonRows)
-    const most = Math.floor((this.#database.mostParameters ?? Number.POSITIVE_INFINITY) / PARAMETERS_A_CHUNK)
-    const size = Math.min(CHUNKS_A_STATEMENT, most)
-    const statements: Statement[] = []
-    for (let at = 0; at < ranges.length; at += size) {
-      const some = ranges.slice(at, at + size)
-      const rows = some.map(({ kind, startId, endId }, i) => {
-        const no = firstNo + at + i
-        return `(?, ?, ${startId ?? 'NULL'}, ${endId ?? 'NULL'}, 'pending', 0, ${this.#owner.runId}, ${no}, '${kind}', ?, ?)`
-      })
-      statements.push({
-        sql: `INSERT INTO migration_checkpoints (${NEW_COLUMNS}) VALUES ${rows.join(', ')}`,
-        parameters: some.flatMap(({ lo, hi }) => [...this.#identity, lo, hi]),
-      })
-    }
-    return statements
-  }
-
-  #listed(
-    ranges: readonly StoredRange[],
-    firstNo: number,
-    { from, text, integer }: NonNullable<LedgerDialect['jsonRows']>,
-  ): readonly Statement[] {
-    const rows = ranges.map(({ kind, startId, endId, lo, hi }, i) => {
-      return [startId?.toString() ?? null, endId?.toString() ?? null, String(firstNo + i), kind, lo, hi]
-    })
-    return [
-      {
-        sql: `INSERT INTO migration_checkpoints (${NEW_COLUMNS})
-              SELECT ?, ?, ${integer(0)}, ${integer(1)}, 'pending', 0, ${this.#owner.runId}, ${integer(2)}, ${text(3)}, ${text(4)}, ${text(5)}
-              FROM ${from}`,
-        parameters: [...this.#identity, JSON.stringify(rows)],
-      },
-    ]
+    return insertStatements(this.#database, this.#key, this.#owner.runId, ranges, firstNo)
   }
 
   #retire(where: string, parameters: SqlRow, reason: string): readonly Statement[] {
