@@ -1,7 +1,8 @@
 /**
  * Statements that need a table for themselves. Such a statement waits for all transactions that have touched the table, and whatever begins meanwhile
  * waits behind it; worse, a transaction that has read the table and now writes into it is ended by the server as a deadlock. So MariaDB is asked with
- * NOWAIT first, where nobody ever waits; MySQL knows no wait below a second, and the statement is ended from outside.
+ * NOWAIT, often and for half of the time, and nobody ever waits; only a table that was never free is waited for. MySQL has no NOWAIT and knows no wait
+ * below a second: there a wait is ended from outside.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -11,8 +12,12 @@ import type { Session } from '../session.ts'
 
 /** Lock wait timeout, deadlock, and what somebody has ended. */
 const BUSY = new Set([1205, 1213, 1317])
-const FIRST_REST_MS = 5
-const LONGEST_REST_MS = 250
+const FIRST_REST_MS = 2
+/** A table with a few busy writers is free once in hundreds of looks, and a look takes the server two milliseconds. */
+const LONGEST_REST_MS = 25
+/** Between two waits, each of which may cost somebody a transaction, it becomes longer and longer. */
+const FIRST_BETWEEN_WAITS_MS = 200
+const LONGEST_BETWEEN_WAITS_MS = 5000
 /** The part of the time in which nobody is kept waiting. */
 const WITHOUT_WAITING = 0.5
 
@@ -31,33 +36,50 @@ type Patience = {
 
 type Done = { readonly longestMs: number; readonly tries: number }
 
-/**
- * @param where what is altered, for an error
- * @param statement of the table, `NOWAIT ` or nothing behind its name
- * @throws SluiceError TARGET_BUSY; errors of the server
- */
+export type Alteration = {
+  /** What is altered, for an error. */
+  readonly where: string
+  /** @param words `NOWAIT ` or nothing, behind the name of the table */
+  readonly statement: (words: '' | 'NOWAIT ') => string
+  /** Throws where the statement would take long by now; asked before each try. */
+  readonly check: () => Promise<void>
+}
+
+/** @throws SluiceError TARGET_BUSY; what `check` throws; errors of the server */
 export async function alterWhenFree(
   sessions: Sessions,
-  where: string,
-  statement: (words: '' | 'NOWAIT ') => string,
+  { where, statement, check }: Alteration,
   { patienceMs, budgetMs, signal }: Patience,
 ): Promise<Done> {
   const begun = performance.now()
-  const { flavour } = sessions.worker.facts
-  let longestMs = 0
-  for (let tries = 1, rest = FIRST_REST_MS; ; tries++, rest = Math.min(rest * 1.5, LONGEST_REST_MS)) {
+  const hasNowait = sessions.worker.facts.flavour === 'mariadb'
+  let waitsAgain = begun + (hasNowait ? budgetMs * WITHOUT_WAITING : 0)
+  let [between, rest, longestMs] = [FIRST_BETWEEN_WAITS_MS, FIRST_REST_MS, 0]
+  for (let tries = 1; ; tries++) {
     throwIfAborted(signal)
-    const isPolite = flavour === 'mariadb' && performance.now() - begun < budgetMs * WITHOUT_WAITING
+    await check()
     const at = performance.now()
-    const running = sessions.worker.command(statement(isPolite ? 'NOWAIT ' : ''))
-    const error = await ended(running, sessions, patienceMs, signal)
-    longestMs = Math.max(longestMs, performance.now() - at)
+    const isPolite = hasNowait && at < waitsAgain
+    const error = await ended(
+      sessions.worker.command(statement(isPolite ? 'NOWAIT ' : '')),
+      sessions,
+      patienceMs,
+      signal,
+    )
+    const now = performance.now()
+    longestMs = Math.max(longestMs, now - at)
     throwIfAborted(signal)
     if (error === null) return { longestMs, tries }
     if (!BUSY.has(mysqlErrorNumber(error) ?? 0)) throw error
-    if (performance.now() - begun >= budgetMs) throw busy(where, tries, budgetMs)
+    if (now - begun >= budgetMs) throw busy(where, tries, budgetMs)
+    if (!isPolite) {
+      waitsAgain = now + between
+      between = Math.min(between * 2, LONGEST_BETWEEN_WAITS_MS)
+    }
+    rest = Math.min(rest * 1.5, LONGEST_REST_MS)
     // Two of us that fail at the same time shall not try again at the same time.
-    await sleep(rest * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined)
+    const ms = hasNowait ? rest * (0.5 + Math.random()) : Math.min(waitsAgain - now, begun + budgetMs - now)
+    await sleep(ms, undefined, { signal }).catch(() => undefined)
   }
 }
 
@@ -74,7 +96,7 @@ async function ended(
     (error: unknown) => error,
   )
   void end.then(() => (isOver = true))
-  const step = Math.max(5, patienceMs / 4)
+  const step = Math.min(50, Math.max(5, patienceMs / 4))
   // When it was last seen to work, and not to wait.
   let worked = performance.now()
   for (;;) {

@@ -9,7 +9,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SessionLock } from '../../port.ts'
 import type { ComingPartition, Made, MakeRequest, NotGiven, RangePartition } from '../../maintenance-port.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
-import { alterWhenFree, type Sessions } from './locks.ts'
+import { alterWhenFree, type Alteration, type Sessions } from './locks.ts'
 import { lookAt, type Looked } from './look.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
@@ -17,8 +17,7 @@ import { partitionOptions, tick, ticked } from './options.ts'
 const OVERTAKEN = new Set([1481, 1493, 1507, 1517, 1520])
 
 type Plan =
-  | { readonly is: 'there' }
-  | { readonly is: 'made'; readonly statement: (words: string) => string; readonly options: string | null }
+  { readonly is: 'there' } | { readonly is: 'made'; readonly alteration: Alteration; readonly options: string | null }
 
 /**
  * @param lock that keeps other runs from the table
@@ -49,7 +48,7 @@ export async function makePartitions(
       }
       try {
         const patience = { ...request, budgetMs: Math.max(0, until - performance.now()) }
-        const done = await alterWhenFree(sessions, where, plan.statement, patience)
+        const done = await alterWhenFree(sessions, plan.alteration, patience)
         longestMs = Math.max(longestMs, done.longestMs)
         tries += done.tries
       } catch (error) {
@@ -102,24 +101,31 @@ async function planFor(
   const neighbour = options.get((last ?? rest)?.name.name ?? '') ?? null
   const declared = (one: ComingPartition): string => declaration(one, looked, neighbour)
   const named = `ALTER TABLE ${ticked(table)} `
-  if (rest === undefined) {
-    return { is: 'made', options: neighbour, statement: (words) => `${named}${words}ADD PARTITION (${declared(wish)})` }
-  }
-  const again =
-    `PARTITION ${tick(rest.name.name)} VALUES LESS THAN (MAXVALUE) ${options.get(rest.name.name) ?? ''}`.trim()
-  const reorganized = (words: string, wishes: readonly ComingPartition[]): string =>
-    `${named}${words}REORGANIZE PARTITION ${tick(rest.name.name)} INTO (${[...wishes.map(declared), again].join(', ')})`
-  const [[held] = []] = await worker.rows(
-    `SELECT EXISTS (SELECT 1 FROM ${ticked(table)} PARTITION (${tick(rest.name.name)}))`,
-  )
-  if (Number(held) !== 0) {
+  const plan = (statement: Alteration['statement'], check: Alteration['check']): Plan => ({
+    is: 'made',
+    alteration: { where, statement, check },
+    options: neighbour,
+  })
+  if (rest === undefined)
+    return plan(
+      (words) => `${named}${words}ADD PARTITION (${declared(wish)})`,
+      async () => undefined,
+    )
+  const restName = tick(rest.name.name)
+  const again = `PARTITION ${restName} VALUES LESS THAN (MAXVALUE) ${options.get(rest.name.name) ?? ''}`.trim()
+  const divided = (words: string, wishes: readonly ComingPartition[]): string =>
+    `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...wishes.map(declared), again].join(', ')})`
+  // Rows that come between this look and the statement are moved by it: nothing is lost, it only takes longer.
+  const check = async (): Promise<void> => {
+    const [[held] = []] = await worker.rows(`SELECT EXISTS (SELECT 1 FROM ${ticked(table)} PARTITION (${restName}))`)
+    if (Number(held) === 0) return
     throw refused(
       where,
       `its last partition ${rest.name.name} (MAXVALUE) holds rows: to make another, the server copies them all, and keeps writers out until it has`,
-      `in an hour in which nobody writes: ${reorganized('', missing)}`,
+      `in an hour in which nobody writes: ${divided('', missing)}`,
     )
   }
-  return { is: 'made', options: neighbour, statement: (words) => reorganized(words, [wish]) }
+  return plan((words) => divided(words, [wish]), check)
 }
 
 /** A partition begins where the one before it ends: there are no gaps here, and whatever a partition leaves out the next one takes. */

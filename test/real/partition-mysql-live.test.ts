@@ -1,0 +1,401 @@
+/** Partitions of MySQL that come to be while others write, hold the table, make partitions too, and while we are killed. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { ComingPartition, MaintenanceStore, MakeRequest, RangedTable } from '../../src/stores/maintenance-port.ts'
+import { mysqlConfig } from '../../src/stores/mysql/config.ts'
+import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
+import { openCopySession } from '../../src/stores/mysql/copy/sessions.ts'
+import { alterWhenFree } from '../../src/stores/mysql/maintenance/locks.ts'
+import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
+import { refused, SIGNAL } from './copy-mysql-kit.ts'
+
+vi.setConfig({ testTimeout: 90_000 })
+
+const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
+const skipped = !MARIADB_AVAILABLE
+const why = skipped ? ` (skipped: ${MARIADB_MISSING})` : ''
+const DATABASE = 'sluice_partitions_live'
+/** Of waits on a machine that may be busy; what they are on one that is not, the report of issue 14 says. */
+const LONG_MS = 2000
+
+let server: MariadbServer
+let store: CopyStore
+let maintenance: MaintenanceStore
+let other: Connection
+let made = 0
+
+beforeAll(async () => {
+  if (skipped) return
+  server = await startMariadb()
+  await server.sql(`DROP DATABASE IF EXISTS ${DATABASE}`)
+  await server.createDatabase(DATABASE)
+  store = await openMysqlCopy(server.url(DATABASE))
+  maintenance = kept(store)
+  other = await connect()
+})
+
+afterAll(async () => {
+  await other?.end()
+  await store?.[Symbol.asyncDispose]()
+  await server?.stop()
+})
+
+function kept(of: CopyStore): MaintenanceStore {
+  const found = of.maintenance?.()
+  if (found === undefined) throw new Error('nothing is maintained here')
+  return found
+}
+
+async function connect(): Promise<Connection> {
+  return await createConnection({ uri: server.url(DATABASE) })
+}
+
+/** Months of 2024, and what takes all behind them where that is wanted. */
+async function months(rest: 'MAXVALUE' | 'none'): Promise<string> {
+  const name = `t${++made}`
+  const parts = Array.from({ length: 4 }, (_, n) => `PARTITION p2024_${n + 1} VALUES LESS THAN ('2024-0${n + 2}-01')`)
+  if (rest === 'MAXVALUE') parts.push('PARTITION rest VALUES LESS THAN (MAXVALUE)')
+  await server.sql(
+    `CREATE TABLE ${DATABASE}.${name} (id BIGINT NOT NULL AUTO_INCREMENT, at DATE NOT NULL, note VARCHAR(40), PRIMARY KEY (id, at)) PARTITION BY RANGE COLUMNS (at) (${parts.join(', ')})`,
+  )
+  return name
+}
+
+const COMING: readonly ComingPartition[] = Array.from({ length: 3 }, (_, n) => ({
+  name: { name: `p2024_${n + 5}` },
+  from: `2024-0${n + 5}-01`,
+  to: `2024-0${n + 6}-01`,
+}))
+
+async function looked(name: string, by: MaintenanceStore = maintenance): Promise<RangedTable> {
+  const table = await by.look({ name }, false, SIGNAL)
+  if (table === null) throw new Error(`${name} is not partitioned`)
+  return table
+}
+
+async function make(name: string, more: Partial<MakeRequest> = {}, by: MaintenanceStore = maintenance) {
+  const table = await looked(name, by)
+  return await by.make({ table, partitions: COMING, patienceMs: 100, budgetMs: 20_000, signal: SIGNAL, ...more })
+}
+
+const namesOf = async (name: string): Promise<readonly string[]> =>
+  (await looked(name)).partitions.map((one) => one.name.name)
+
+/**
+ * Writes into one month until it is told to end; knows how long each transaction took, and what was refused.
+ * @param rest between two transactions, ms; then each reads before it writes
+ */
+async function writer(name: string, day: string, ending: AbortSignal, rest = 0) {
+  const connection = await connect()
+  const [waits, errors]: [number[], string[]] = [[], []]
+  let written = 0
+  while (!ending.aborted) {
+    const at = performance.now()
+    try {
+      await connection.beginTransaction()
+      if (rest > 0) await connection.query(`SELECT COUNT(*) FROM ${name} WHERE at = '${day}' AND id > ${written}`)
+      await connection.query(`INSERT INTO ${name} (at, note) VALUES ('${day}', 'w')`)
+      await connection.commit()
+      written++
+    } catch (error) {
+      errors.push(String(error))
+      await connection.rollback()
+    }
+    waits.push(performance.now() - at)
+    if (rest > 0) await new Promise((done) => setTimeout(done, rest))
+  }
+  await connection.end()
+  return { written, longest: Math.max(...waits), errors }
+}
+
+/** Counts the rows of a table again and again: they never become fewer. */
+async function observer(name: string, ending: AbortSignal): Promise<boolean> {
+  const connection = await connect()
+  let [last, isGrowing] = [0, true]
+  while (!ending.aborted) {
+    const [[row]] = await connection.query<RowDataPacket[]>(
+      `SELECT COUNT(*) AS n, COUNT(DISTINCT id) AS d FROM ${name}`,
+    )
+    const [rows, ids] = [Number(row?.['n']), Number(row?.['d'])]
+    if (rows < last || ids !== rows) isGrowing = false
+    last = rows
+  }
+  await connection.end()
+  return isGrowing
+}
+
+async function countOf(name: string): Promise<number> {
+  const [[row]] = await other.query<RowDataPacket[]>(`SELECT COUNT(*) AS n FROM ${name}`)
+  return Number(row?.['n'])
+}
+
+/** Until a statement of somebody waits for the lock of a table. */
+async function somebodyWaits(): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const [rows] = await other.query<RowDataPacket[]>(
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table metadata lock' AND INFO LIKE 'ALTER%'",
+      )
+      expect(rows).toHaveLength(1)
+    },
+    { timeout: 20_000, interval: 5 },
+  )
+}
+
+describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
+  test.for(['none', 'MAXVALUE'] as const)(
+    'while there is a writer on every partition (behind them: %s), and each row is seen once',
+    async (rest) => {
+      const name = await months(rest)
+      const ending = new AbortController()
+      const days = ['2024-01-05', '2024-02-05', '2024-03-05', '2024-04-05']
+      const writers = days.map((day) => writer(name, day, ending.signal))
+      const watched = observer(name, ending.signal)
+      await vi.waitFor(async () => expect(await countOf(name)).toBeGreaterThan(20))
+      const result = await make(name)
+      ending.abort()
+      const ends = await Promise.all(writers)
+      expect(await watched).toBe(true)
+      expect(result.made.map((one) => one.name.name)).toEqual(['p2024_5', 'p2024_6', 'p2024_7'])
+      expect(ends.flatMap(({ errors }) => errors)).toEqual([])
+      expect(Math.max(...ends.map(({ longest }) => longest))).toBeLessThan(LONG_MS)
+      expect(await countOf(name)).toBe(ends.reduce((sum, { written }) => sum + written, 0))
+      expect((await namesOf(name)).slice(4)).toEqual([
+        'p2024_5',
+        'p2024_6',
+        'p2024_7',
+        ...(rest === 'none' ? [] : ['rest']),
+      ])
+    },
+  )
+
+  test('when a transaction ends that was open for five seconds, and until then nobody waits behind us', async () => {
+    const name = await months('none')
+    const holder = await connect()
+    await holder.beginTransaction()
+    await holder.query(`INSERT INTO ${name} (at) VALUES ('2024-01-01')`)
+    const ending = new AbortController()
+    const writing = writer(name, '2024-02-05', ending.signal, 5)
+    const making = make(name)
+    await new Promise((done) => setTimeout(done, 5000))
+    expect(await namesOf(name)).toHaveLength(4)
+    // What it has read it may still write, without being ended for our sake.
+    await holder.query(`INSERT INTO ${name} (at) VALUES ('2024-03-01')`)
+    await holder.commit()
+    const result = await making
+    ending.abort()
+    const { longest, errors } = await writing
+    expect([result.made.length, errors]).toEqual([3, []])
+    expect(result.tries).toBeGreaterThan(3)
+    expect(longest).toBeLessThan(LONG_MS)
+    await holder.end()
+  })
+
+  test('not at all where the table is never free, in the time that there is; others wait no longer than they are to', async () => {
+    const name = await months('none')
+    const holder = await connect()
+    await holder.beginTransaction()
+    await holder.query(`SELECT COUNT(*) FROM ${name}`)
+    const ending = new AbortController()
+    const writing = writer(name, '2024-02-05', ending.signal, 5)
+    const begun = performance.now()
+    const error = await refused(make(name, { budgetMs: 3000 }))
+    const took = performance.now() - begun
+    ending.abort()
+    const { longest, errors } = await writing
+    expect([error.code, error.retryable]).toEqual(['TARGET_BUSY', true])
+    expect(took).toBeLessThan(3000 + LONG_MS)
+    expect(longest).toBeLessThan(LONG_MS)
+    // Whoever reads and then writes while a statement of ours waits is ended by the server.
+    expect(errors.filter((one) => !one.includes('Deadlock found'))).toEqual([])
+    expect(await namesOf(name)).toHaveLength(4)
+    await holder.rollback()
+    await holder.end()
+    expect((await make(name)).made).toHaveLength(3)
+  })
+
+  test('as MySQL is asked, which has no NOWAIT: waits are ended before they are long', async () => {
+    const name = await months('none')
+    const [worker, watcher] = await Promise.all([
+      openCopySession(mysqlConfig(server.url(DATABASE)), 'write'),
+      openCopySession(mysqlConfig(server.url(DATABASE)), 'read'),
+    ])
+    worker.facts = { ...worker.facts, flavour: 'mysql' }
+    await worker.command('SET SESSION autocommit = 1, lock_wait_timeout = 1')
+    const holder = await connect()
+    await holder.beginTransaction()
+    await holder.query(`SELECT COUNT(*) FROM ${name}`)
+    const ending = new AbortController()
+    const writing = writer(name, '2024-02-05', ending.signal)
+    const seen: string[] = []
+    const done = alterWhenFree(
+      { worker, watcher },
+      {
+        where: name,
+        statement: (words) => {
+          seen.push(words)
+          return `ALTER TABLE ${name} ADD PARTITION (PARTITION p2024_5 VALUES LESS THAN ('2024-06-01'))`
+        },
+        check: async () => undefined,
+      },
+      { patienceMs: 100, budgetMs: 20_000, signal: SIGNAL },
+    )
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(2), { timeout: 20_000 })
+    await holder.commit()
+    const { tries } = await done
+    ending.abort()
+    const { longest, errors } = await writing
+    expect([tries, seen.every((words) => words === ''), errors]).toEqual([seen.length, true, []])
+    expect(longest).toBeLessThan(LONG_MS)
+    expect(await namesOf(name)).toHaveLength(5)
+    await Promise.all([worker.close(), watcher.close(), holder.end()])
+  })
+
+  test('with the rows that come in between, which are moved and not lost', async () => {
+    const name = await months('MAXVALUE')
+    const holder = await connect()
+    await holder.beginTransaction()
+    await holder.query(`INSERT INTO ${name} (at) VALUES ('2024-05-05'), ('2031-01-01')`)
+    // With a patience of a second the statement waits until the rows are committed, that nobody could see before.
+    const making = make(name, { patienceMs: 5000, budgetMs: 20, partitions: COMING.slice(0, 1) })
+    await somebodyWaits()
+    await holder.commit()
+    expect((await making).made).toHaveLength(1)
+    expect(await maintenance.count(await looked(name), SIGNAL)).toEqual([0n, 0n, 0n, 0n, 1n, 1n])
+    await holder.end()
+    // Now there is a row that would have to be moved, and that is refused.
+    expect((await refused(make(name, { partitions: COMING.slice(1) }))).code).toBe('TABLE_REFUSED')
+  })
+
+  test('by two hosts at once, each of them by one', async () => {
+    const name = await months('MAXVALUE')
+    await using second = await openMysqlCopy(server.url(DATABASE))
+    const both = await Promise.all([make(name), make(name, {}, kept(second)), make(name, {}, kept(second))])
+    expect(both.flatMap((one) => one.made.map(({ from }) => from)).toSorted()).toEqual(COMING.map(({ from }) => from))
+    expect(both.flatMap((one) => one.foundMade)).toHaveLength(6)
+    expect(await namesOf(name)).toHaveLength(8)
+  })
+
+  test('beside another hand that makes the same, another, or a MAXVALUE partition, or takes the table away', async () => {
+    const sql = {
+      same: "ADD PARTITION (PARTITION theirs VALUES LESS THAN ('2024-06-01'))",
+      wider: "ADD PARTITION (PARTITION theirs VALUES LESS THAN ('2024-08-01'))",
+      rest: 'ADD PARTITION (PARTITION theirs VALUES LESS THAN (MAXVALUE))',
+      narrower: "ADD PARTITION (PARTITION p2024_5 VALUES LESS THAN ('2024-05-10'))",
+    }
+    for (const [kind, end] of [
+      ['same', { made: 2, found: 1 }],
+      ['rest', { made: 3, found: 0 }],
+      ['wider', 'TABLE_REFUSED'],
+      ['narrower', 'TABLE_REFUSED'],
+    ] as const) {
+      const name = await months('none')
+      const holder = await connect()
+      await holder.beginTransaction()
+      await holder.query(`SELECT COUNT(*) FROM ${name}`)
+      // Ours tries, and cannot yet; theirs waits in line, and comes first.
+      const making = make(name, { budgetMs: 60_000 }).then(
+        (result) => ({ made: result.made.length, found: result.foundMade.length }),
+        (error: unknown) => (error as { code?: unknown }).code,
+      )
+      const theirs = other.query(`ALTER TABLE ${name} ${sql[kind]}`)
+      const hand = await connect()
+      await vi.waitFor(async () => {
+        const [rows] = await hand.query<RowDataPacket[]>(
+          "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table metadata lock' AND INFO LIKE '%theirs%' OR INFO LIKE '%05-10%' AND STATE LIKE 'Waiting%'",
+        )
+        expect(rows.length).toBeGreaterThan(0)
+      })
+      await holder.commit()
+      await theirs
+      expect([kind, await making]).toEqual([kind, end])
+      await holder.end()
+      await hand.end()
+    }
+    const name = await months('none')
+    const table = await looked(name)
+    await server.sql(`DROP TABLE ${DATABASE}.${name}`)
+    const gone = maintenance.make({ table, partitions: COMING, patienceMs: 100, budgetMs: 1000, signal: SIGNAL })
+    expect((await refused(gone)).code).toBe('NO_SUCH_TABLE')
+  })
+
+  test('no more once it is said to end, and the table stays as it is', async () => {
+    const name = await months('none')
+    const holder = await connect()
+    await holder.beginTransaction()
+    await holder.query(`SELECT COUNT(*) FROM ${name}`)
+    const ending = new AbortController()
+    const making = refused(make(name, { signal: ending.signal, budgetMs: 40, patienceMs: 30_000 }))
+    await somebodyWaits()
+    ending.abort()
+    expect((await making).code).toBe('ABORTED')
+    expect(await namesOf(name)).toHaveLength(4)
+    await holder.rollback()
+    await holder.end()
+  })
+
+  test.for(['none', 'MAXVALUE'] as const)(
+    'to the end by a run that follows on two that were killed (behind them: %s)',
+    async (rest) => {
+      const name = `k${++made}`
+      const dayAfter = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+      const parts = [-2, -1].map(
+        (n) => `PARTITION p${dayAfter(n - 1).replaceAll('-', '')} VALUES LESS THAN ('${dayAfter(n)}')`,
+      )
+      if (rest !== 'none') parts.push('PARTITION rest VALUES LESS THAN (MAXVALUE)')
+      await server.sql(
+        `CREATE TABLE ${DATABASE}.${name} (at DATE NOT NULL, x INT) PARTITION BY RANGE COLUMNS (at) (${parts.join(', ')})`,
+      )
+      const words = [
+        BIN,
+        'partition',
+        'ensure',
+        '--from',
+        server.url(DATABASE),
+        '--table',
+        name,
+        '--ahead',
+        '12',
+        '--ci',
+      ]
+      const run = () => spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+      let before = parts.length
+      for (let kill = 0; kill < 2; kill++) {
+        const child = run()
+        const over = once(child, 'exit')
+        await vi.waitFor(async () => expect((await namesOf(name)).length).toBeGreaterThan(before + 2), {
+          timeout: 30_000,
+          interval: 5,
+        })
+        child.kill('SIGKILL')
+        expect((await over)[1]).toBe('SIGKILL')
+        before = (await namesOf(name)).length
+      }
+      for (const [made1, status] of [
+        [/made/, 0],
+        [/ 0 partitions made, no alarm/, 0],
+      ] as const) {
+        const child = run()
+        let text = ''
+        child.stdout.on('data', (data: Buffer) => (text += data.toString()))
+        child.stderr.on('data', (data: Buffer) => (text += data.toString()))
+        const [code] = (await once(child, 'close')) as [number]
+        expect([code, text]).toEqual([status, expect.stringMatching(made1)])
+      }
+      const { partitions } = await looked(name)
+      const bounded = partitions.filter(({ isDefault }) => !isDefault)
+      // The two that were there, yesterday, and today with twelve days; one more where it is midnight by now.
+      expect([16, 17]).toContain(bounded.length)
+      for (const [n, { from, to }] of bounded.entries()) {
+        if (n === 0) continue
+        expect(from).toBe(bounded[n - 1]?.to)
+        expect(Date.parse(to ?? '') - Date.parse(from ?? '')).toBe(86_400_000)
+      }
+      expect(partitions.filter(({ isDefault }) => isDefault)).toHaveLength(rest === 'none' ? 0 : 1)
+    },
+  )
+})
