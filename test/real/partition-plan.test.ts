@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import type { Event } from '../../src/model/event.ts'
-import type { PartitionFindingEvent } from '../../src/model/partition-events.ts'
+import type { PartitionFindingEvent, PartitionForecastEvent } from '../../src/model/partition-events.ts'
 import { perform, type Ran } from '../support/copy-systems.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'
@@ -297,6 +297,180 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       } finally {
         await direct.run(`DROP TABLE "book ""ings"" USING (x)_q1_fy25"`)
       }
+    })
+  })
+
+  describe('of other tables', () => {
+    let plain: Psql
+
+    beforeAll(async () => {
+      plain = await psql(server.url('plain'))
+    })
+    afterAll(() => plain.close())
+
+    const on = (table: string, more: Partial<Extract<Operation, { kind: 'partition-plan' }>> = {}): Promise<Ran> =>
+      plan(table, 'at', more, 'plain')
+    const forecasts = ({ events }: Ran): readonly Omit<PartitionForecastEvent, 'type'>[] =>
+      of(events, 'partition.forecast')
+    const refusals = (ran: Ran): readonly string[] =>
+      findingsOf(ran)
+        .filter(({ verdict }) => verdict === 'refused')
+        .map(({ about }) => about)
+
+    test('one in whose way nothing is ends with 0', async () => {
+      await plain.run(
+        `CREATE TABLE fine (id bigint NOT NULL, at date NOT NULL, PRIMARY KEY (id, at)); INSERT INTO fine SELECT i, date '2024-01-01' + i FROM generate_series(0, 365) i`,
+      )
+      const ran = await on('fine', { slices: 'month' })
+      expect(ran.finished).toMatchObject({ exitCode: 0, status: 'ok', totals: { refused: '0', rows: '366' } })
+      expect(refusals(ran)).toEqual([])
+      expect(findingsOf(ran)).toContainEqual(expect.objectContaining({ about: 'primary key', verdict: 'made' }))
+      expect(
+        forecasts(ran)
+          .filter(({ label }) => label === 'Q2-FY25')
+          .map(({ slice, from, to, rows, estimated }) => [slice, from, to, rows, estimated]),
+      ).toEqual([
+        [undefined, '2024-04-01', '2024-07-01', '91', false],
+        ['2024-04', '2024-04-01', '2024-05-01', '30', false],
+        ['2024-05', '2024-05-01', '2024-06-01', '31', false],
+        ['2024-06', '2024-06-01', '2024-07-01', '30', false],
+      ])
+      expect(ran.finished.notChecked).not.toMatch(/blocks/)
+    })
+
+    test.each([
+      ['partitioned', 'CREATE TABLE a1 (at date) PARTITION BY RANGE (at)', 'a1', 'partitioned'],
+      [
+        'a partition',
+        `CREATE TABLE a2 (at date) PARTITION BY RANGE (at); CREATE TABLE a3 PARTITION OF a2 DEFAULT`,
+        'a3',
+        'partition',
+      ],
+      ['a heir', 'CREATE TABLE a4 (at date); CREATE TABLE a5 () INHERITS (a4)', 'a5', 'inheritance'],
+      ['a parent', 'CREATE TABLE a6 (at date); CREATE TABLE a7 () INHERITS (a6)', 'a6', 'inheritance'],
+      ['one by a generated column', 'CREATE TABLE a8 (b date, at date GENERATED ALWAYS AS (b) STORED)', 'a8', 'column'],
+      [
+        'one with an exclusion',
+        'CREATE TABLE a9 (at date, span int4range, EXCLUDE USING gist (span WITH &&))',
+        'a9',
+        'exclusion',
+      ],
+      ['one with a natural key', 'CREATE TABLE b1 (code text PRIMARY KEY, at date NOT NULL)', 'b1', 'primary key'],
+      [
+        'one that refers to itself',
+        'CREATE TABLE b2 (id serial PRIMARY KEY, up int REFERENCES b2, at date NOT NULL)',
+        'b2',
+        'foreign key to it',
+      ],
+    ])('%s is refused, and it is said why', async (_, sql, table, about) => {
+      await plain.run(sql)
+      const ran = await on(table)
+      expect(refusals(ran)).toEqual([about])
+      expect(ran.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED' } })
+    })
+
+    test.each([
+      ['a typed table', 'CREATE TYPE shape AS (id int, at date); CREATE TABLE c1 OF shape', 'c1', 'typed table'],
+      ['an unlogged one', 'CREATE UNLOGGED TABLE c2 (at date)', 'c2', 'unlogged'],
+      ['a check that is not inherited', 'CREATE TABLE c3 (at date, n int, CHECK (n > 0) NO INHERIT)', 'c3', 'updates'],
+      [
+        'an exclusion with the column',
+        'CREATE EXTENSION btree_gist; CREATE TABLE c4 (at date, room int, EXCLUDE USING gist (at WITH =, room WITH =))',
+        'c4',
+        'exclusion',
+      ],
+      [
+        'a reference that was never checked',
+        'CREATE TABLE c0 (id int PRIMARY KEY); CREATE TABLE c5 (at date, o int); ALTER TABLE c5 ADD FOREIGN KEY (o) REFERENCES c0 NOT VALID',
+        'c5',
+        'foreign key from it',
+      ],
+      [
+        'whole numbers',
+        'CREATE TABLE c6 (at bigint); INSERT INTO c6 SELECT 1711929600000 + i FROM generate_series(1, 9) i',
+        'c6',
+        'rows without a time',
+      ],
+      [
+        'an invalid index',
+        `CREATE TABLE c7 (at date, n int); CREATE INDEX broken ON c7 (n); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass`,
+        'c7',
+        'index',
+      ],
+    ])('%s is taken, and its statements run', async (_, sql, table, about) => {
+      await plain.run(sql)
+      const ran = await on(table)
+      expect(ran.finished.exitCode).toBe(0)
+      expect(findingsOf(ran).map((one) => one.about)).toContain(about)
+      for (const statement of sqlOf(ran)) await plain.run(statement)
+      expect(await plain.rows(`SELECT relkind FROM pg_class WHERE relname = '${table}_partitioned'`)).toEqual([['p']])
+    })
+
+    test('a column that says no time is a wrong option', async () => {
+      await plain.run('CREATE TABLE d1 (at text)')
+      expect((await on('d1')).finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
+    })
+
+    test('rows of a large table are estimated from some blocks, rare ones counted by its index, and all of them with --exact', async () => {
+      // A row a block.
+      await plain.run(`CREATE TABLE large (at timestamp NOT NULL, pad text) WITH (fillfactor = 10); ALTER TABLE large ALTER pad SET STORAGE PLAIN;
+        INSERT INTO large SELECT timestamp '2023-01-01' + i * interval '1 hour', repeat('x', 760) FROM generate_series(0, 17519) i;
+        INSERT INTO large VALUES ('2021-05-05', 'early');
+        CREATE INDEX large_at ON large (at); ANALYZE large`)
+      const ran = await on('large')
+      const truth = new Map(forecasts(await on('large', { exact: true })).map((one) => [one.label, one]))
+      expect([...truth.values()].every(({ estimated }) => !estimated)).toBe(true)
+      expect(truth.get('Q2-FY24')?.rows).toBe('2184')
+      const all = forecasts(ran)
+      expect(all.map(({ label }) => label)).toEqual([...truth.keys()])
+      for (const { label, rows, estimated, off = '0' } of all) {
+        const [is, said] = [Number(truth.get(label)?.rows), Number(rows)]
+        expect(Math.abs(is - said), label).toBeLessThanOrEqual(estimated ? 2 * Number(off) : 0)
+      }
+      expect(all.find(({ label }) => label === 'Q2-FY22')).toMatchObject({ rows: '1', estimated: false })
+      expect(ran.finished.notChecked).toMatch(/8192 of 17\d\d\d blocks/)
+    })
+
+    test('lanes are measured at the same time, and nobody needs to be allowed to write', async () => {
+      await plain.run(`CREATE TABLE wide (id int NOT NULL, at date NOT NULL, note text); INSERT INTO wide SELECT i, date '2024-04-01' + i % 91, repeat('y', 200) FROM generate_series(1, 20000) i;
+        ALTER TABLE wide OWNER TO guest; ANALYZE wide; REVOKE TEMPORARY ON DATABASE plain FROM PUBLIC; GRANT CREATE ON SCHEMA public TO guest`)
+      const [rate] = of((await on('wide', { lanes: 3, windowMs: 3_600_000 })).events, 'partition.rate')
+      expect(rate).toMatchObject({ rows: '20000', lanes: 3, written: true, windowMs: 3_600_000 })
+      expect(BigInt(rate?.neededPerHour ?? 0)).toBe(BigInt(rate?.bytes ?? 1))
+      const guest = await on('wide', { from: server.url('plain', 'guest', 'guest') })
+      const [read] = of(guest.events, 'partition.rate')
+      expect(read).toMatchObject({
+        rows: '20000',
+        written: false,
+        note: expect.stringMatching(/permission denied to create temporary tables.*not written/),
+      })
+      expect(guest.finished.exitCode).toBe(0)
+      expect(findingsOf(guest)).not.toContainEqual(expect.objectContaining({ verdict: 'refused' }))
+    })
+
+    test('a row that the new table refuses ends the writing, and not the plan', async () => {
+      await plain.run(
+        `CREATE TABLE odd (at date NOT NULL, n int); INSERT INTO odd SELECT '2024-04-01', i FROM generate_series(1, 100) i; ALTER TABLE odd ADD CHECK (n < 50) NOT VALID`,
+      )
+      const ran = await on('odd')
+      expect(of(ran.events, 'partition.rate')[0]).toMatchObject({
+        written: false,
+        note: expect.stringContaining('violates check constraint'),
+      })
+      expect(ran.finished.exitCode).toBe(0)
+    })
+
+    test('what nobody may look at is said', async () => {
+      const ran = await on('fine', { from: server.url('plain', 'guest', 'guest') })
+      expect(ran.finished).toMatchObject({ exitCode: 3, error: { code: 'SOURCE_DENIED' } })
+      await plain.run('CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at date NOT NULL)')
+      expect(findingsOf(await on('numbered'))).toContainEqual(
+        expect.objectContaining({
+          about: 'ON CONFLICT',
+          verdict: 'not looked',
+          detail: expect.stringContaining('pg_stat_statements is not in this database'),
+        }),
+      )
     })
   })
 })

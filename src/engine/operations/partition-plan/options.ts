@@ -30,6 +30,8 @@ export const PLAN_OPTIONS: readonly Option[] = [
     name: 'lanes',
     type: 'number',
     fallback: 1,
+    least: 1,
+    most: 64,
     group: PLAN,
     describe: 'slices that are copied at the same time',
   },

@@ -11,12 +11,15 @@ import { rowBytes } from './spread.ts'
 import { indexTails } from './twin.ts'
 
 const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
-/** Rows of one COPY. */
+/** Most rows and bytes of one COPY, and bytes of a lane: a row may be a gigabyte. */
 const ROUND = 5000
-/** Not allowed, or a server that only reads. */
-const NOT_WRITTEN = ['42501', '25006']
+const ROUND_BYTES = 8_000_000
+const MOST_BYTES = 256_000_000
+/** A server that only reads, a table or a row that it refuses, also by an event trigger. */
+const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
 
-type Lane = { readonly reader: CopySession; writer: CopySession | null; refused: string | null }
+/** `sent`: bytes that came from the server. */
+type Lane = { readonly reader: CopySession; writer: CopySession | null; refused: string | null; sent: number }
 /** What a lane has copied: rows of the blocks from one on to another, without that. */
 type Piece = { rows: bigint; readonly from: number; to: number }
 type Table = { readonly blocks: number; readonly each: number; readonly sql: string; readonly columns: string }
@@ -33,7 +36,7 @@ export async function measureLanes(request: MeasureRequest, open: () => Promise<
       writer = await open()
       onlyRead = await prepared(writer, request)
     }
-    lanes.push({ reader, writer: onlyRead === null ? writer : null, refused: null })
+    lanes.push({ reader, writer: onlyRead === null ? writer : null, refused: null, sent: 0 })
   }
   const [first] = lanes
   if (first === undefined) throw new Error('a measure without lanes')
@@ -66,7 +69,7 @@ async function prepared(session: CopySession, request: MeasureRequest): Promise<
     await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name}_rows PARTITION OF ${target} DEFAULT`)
     for (const tail of await indexTails(about)) await session.ask(tail(target))
   } catch (error) {
-    if (!session.alive || !NOT_WRITTEN.includes(sqlStateOf(error) ?? '')) throw error
+    if (!session.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error
     await session.ask('ROLLBACK TO SAVEPOINT sample')
     return `${(error as Error).message}: rows were read, and not written`
   }
@@ -81,10 +84,12 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
      FROM pg_catalog.pg_class c WHERE c.oid = ${literal(sql)}::pg_catalog.regclass`,
   )
   const density = Number(most) > 0 ? Number(most) : 20
+  const dense = Number(request.table.bytes) / Math.max(1, Number(blocks))
+  const each = Math.max(1, Math.floor(Math.min(ROUND / density, ROUND_BYTES / Math.max(1, dense))))
   const columns = columnList(
     request.table.columns.filter(({ generated }) => generated !== true).map(({ name }) => name),
   )
-  return { blocks: Number(blocks), each: Math.max(1, Math.round(ROUND / density)), sql, columns }
+  return { blocks: Number(blocks), each, sql, columns }
 }
 
 /** Lanes begin at equal distances in the table, so that each reads what the others have not. */
@@ -101,7 +106,7 @@ async function fill(
   const done: Piece = { rows: 0n, from, to: from }
   // A key with the column in it takes no row without a value.
   const by = quoteName(column.name)
-  while (done.to < end && done.rows < most && performance.now() < until) {
+  while (done.to < end && done.rows < most && on.sent < MOST_BYTES && performance.now() < until) {
     throwIfAborted(signal)
     const to = Math.min(done.to + table.each, end)
     done.rows += await round(on, { ...table, where: `${by} IS NOT NULL AND ${blocksSql(done.to, to)}` })
@@ -113,22 +118,25 @@ async function fill(
 /** @returns rows; where the new table refuses one of them, the rest is only read */
 async function round(on: Lane, { sql, columns, where }: Table & { readonly where: string }): Promise<bigint> {
   const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT binary)`)
-  if (on.writer === null) for await (const _ of piecesOf(out));
+  if (on.writer === null) for await (const _ of piecesOf(out, on));
   else {
     try {
-      await on.writer.copyIn(`COPY ${tableSql(TARGET)} (${columns}) FROM STDIN (FORMAT binary)`, piecesOf(out))
+      await on.writer.copyIn(`COPY ${tableSql(TARGET)} (${columns}) FROM STDIN (FORMAT binary)`, piecesOf(out, on))
     } catch (error) {
-      if (!on.writer.alive || !/^2[23]/.test(sqlStateOf(error) ?? '')) throw error
+      if (!on.writer.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error
       on.writer = null
       on.refused = `${(error as Error).message}: from there on rows were read, and not written`
-      for await (const _ of piecesOf(out));
+      for await (const _ of piecesOf(out, on));
     }
   }
   return out.counted.rows ?? 0n
 }
 
-async function* piecesOf(out: CopyOut): AsyncGenerator<Buffer> {
-  for (let piece = await out.next(); piece !== null; piece = await out.next()) yield piece
+async function* piecesOf(out: CopyOut, on: Lane): AsyncGenerator<Buffer> {
+  for (let piece = await out.next(); piece !== null; piece = await out.next()) {
+    on.sent += piece.length
+    yield piece
+  }
 }
 
 function blocksSql(from: number, to: number): string {

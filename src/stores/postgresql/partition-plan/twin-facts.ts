@@ -97,7 +97,6 @@ export type TwinTable = {
   readonly security: boolean
   readonly forced: boolean
   readonly comment: string | null
-  readonly ownerless: boolean
 }
 
 export function tableSqlOf({ oid }: About): string {
@@ -108,8 +107,7 @@ export function tableSqlOf({ oid }: About): string {
       'options', (SELECT string_agg(pg_catalog.format('%s%I = %L', prefix, option_name, option_value), ', ') FROM (
         SELECT '' AS prefix, * FROM pg_catalog.pg_options_to_table(c.reloptions)
         UNION ALL SELECT 'toast.', o.* FROM pg_catalog.pg_class l, pg_catalog.pg_options_to_table(l.reloptions) o WHERE l.oid = c.reltoastrelid) AS given),
-      'identity', c.relreplident, 'security', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
-      'ownerless', c.relacl IS NOT NULL)
+      'identity', c.relreplident, 'security', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'comment', pg_catalog.obj_description(c.oid, 'pg_class'))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
 }
 
