@@ -18,6 +18,8 @@ export type FilledSlice = {
 
 export type FilledPeriod = FilledSlice & { readonly slices: readonly FilledSlice[] }
 
+export type Filled = { readonly periods: readonly FilledPeriod[]; readonly sampled: Sampled }
+
 /** Periods with rows, in order; slices without rows are left out. */
 export async function filledPeriods(
   { plan, signal }: { readonly plan: PartitionPlanStore; readonly signal: AbortSignal },
@@ -25,7 +27,7 @@ export async function filledPeriods(
   spec: CalendarSpec,
   years: { readonly first: number; readonly last: number } | null,
   { slices: unit, exact }: { readonly slices?: SliceUnit | undefined; readonly exact: boolean },
-): Promise<{ readonly periods: readonly FilledPeriod[]; readonly sampled: Sampled }> {
+): Promise<Filled> {
   if (years === null) return { periods: [], sampled: null }
   const cut = periodsOfYears(spec, years).flatMap((period) =>
     slicesOf(spec, period, unit ?? null).flatMap((part) => {

@@ -10,7 +10,7 @@ import { plannedTable, type PlanStore } from '../../partitioning/planned-table.t
 import { periodFindings } from '../../partitioning/period-findings.ts'
 import { plannedPeriods, partitionName, rowYears } from '../../partitioning/planned-periods.ts'
 import { measured, type Rate } from '../../partitioning/rate.ts'
-import { filledPeriods, type FilledPeriod } from '../../partitioning/filled-periods.ts'
+import { filledPeriods, type Filled, type FilledPeriod } from '../../partitioning/filled-periods.ts'
 import { emitForecast } from '../../partitioning/forecast-events.ts'
 import { placedPeriod } from '../../partitioning/coverage.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -62,7 +62,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   const rate = await measured(plan, planned, partitions, operation, signal)
   emitForecast(planned, filled.periods, rate, operation, run.emit)
   for (const sql of statements) run.emit({ type: 'partition.sql', table: tableText(table.table), sql })
-  return ended(planned, findings, filled.periods, partitions.length, notChecked(findings, filled.sampled, rate))
+  return ended(planned, findings, filled.periods, partitions.length, notChecked(findings, filled, rate))
 }
 
 async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Promise<TableSpec> {
@@ -116,15 +116,14 @@ function tellFindings(
 
 function notChecked(
   findings: readonly PlanFinding[],
-  sampled: { readonly blocks: bigint; readonly of: bigint } | null,
+  { sampled, periods }: Filled,
   rate: Rate | null,
 ): readonly string[] {
+  const what = periods.some(({ off }) => off !== null)
+    ? 'rows of periods are estimated, right to within ± in 95 of 100 cases, and their bytes,'
+    : 'rows of periods were counted by an index; their bytes are estimated'
   return [
-    ...(sampled === null
-      ? []
-      : [
-          `rows of periods are estimated from ${sampled.blocks} of ${sampled.of} blocks, right to within ± in 95 of 100 cases (--exact reads all)`,
-        ]),
+    ...(sampled === null ? [] : [`${what} from ${sampled.blocks} of ${sampled.of} blocks (--exact reads all)`]),
     ...(rate === null ? [] : rate.notMeasured),
     ...findings.flatMap(({ verdict, about, detail }) => (verdict === 'not looked' ? [`${about}: ${detail}`] : [])),
   ]

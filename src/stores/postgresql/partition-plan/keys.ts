@@ -72,11 +72,12 @@ function verdictOn({ name, primary, columns, made, definition, period }: Unique,
   const wide = `the server refuses a ${kind === 'unique' ? 'unique index' : kind} without ${column} on a partitioned table`
   const lost = `two rows of one ${old} at different times would no longer be refused`
   if (made) {
+    const names = columns.map((key) => (key === null ? '…' : quoteName(key))).join(', ')
     return {
       ...one,
       verdict: 'changes',
-      detail: `${wide}; it becomes ${widened(columns, column)}: ${lost}, but ${old} gets its values from the database`,
-      hint: `ON CONFLICT (${columns.map((key) => quoteName(key ?? '')).join(', ')}) is refused from then on, and nobody may write such values of his own`,
+      detail: `${wide}; it becomes ${widened(columns, column)}: ${lost}, but ${old} gets its values from the database; ON CONFLICT (${names}) is refused from then on`,
+      hint: `let nobody write values of his own into ${old}`,
     }
   }
   return {
