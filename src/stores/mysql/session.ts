@@ -110,6 +110,28 @@ export class Session implements Pooled {
     return read(await this.#text(sql)).rows
   }
 
+  /**
+   * Ends a transaction with its effects.
+   * @returns null once they are there; what the connection broke of, where nobody answered: the session has ended then
+   * @throws what the server says where it refuses; the transaction is open still
+   */
+  async commit(): Promise<{ readonly lost: unknown } | null> {
+    try {
+      await this.command('COMMIT')
+      return null
+    } catch (error) {
+      const isLost = this.#broken !== null || (error instanceof SluiceError && error.code === 'CONNECTION_LOST')
+      if (!isLost) throw error
+      this.destroy()
+      return { lost: error }
+    }
+  }
+
+  /** Ends a transaction without its effects; a session that does not take even that is ended. Never throws. */
+  async rollBack(): Promise<void> {
+    if (this.#broken === null) await this.command('ROLLBACK').catch(() => this.destroy())
+  }
+
   /** How many columns a statement will give, as the server says before it runs it. */
   async columnCount(sql: string): Promise<number> {
     try {

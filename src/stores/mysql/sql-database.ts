@@ -17,13 +17,12 @@ import type {
 import { retrying } from '../retry.ts'
 import type { Route } from '../route.ts'
 import { mysqlConfig, type MysqlConfig } from './config.ts'
-import { openSession, type Purpose } from './connect.ts'
-import { isWorking } from './fate.ts'
 import { ColumnTypes } from './load.ts'
 import { lockName, takeLock } from './lock.ts'
 import { readerOf } from './pages.ts'
 import { queryServer } from './query.ts'
 import type { Session } from './session.ts'
+import { connectTo } from './sessions.ts'
 import { isPassing, passesBeforeLogin } from './transaction.ts'
 import { translate } from './translate.ts'
 import { Writer } from './writer.ts'
@@ -76,8 +75,7 @@ class Store implements MysqlDatabase {
     this.#short = new Pool(reads, { most: config.poolSize, idle: IDLE_READERS }, config.label)
     this.#short.adopt(first)
     this.#long = new Pool(reads, { most: Infinity, idle: IDLE_READERS }, config.label)
-    this.#writer =
-      mode === 'read' ? null : new Writer(config, (purpose) => connectTo(config, purpose), new ColumnTypes())
+    this.#writer = mode === 'read' ? null : new Writer(config, new ColumnTypes())
   }
 
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
@@ -171,20 +169,4 @@ class Store implements MysqlDatabase {
       transient: (error) => isPassing(error) || passesBeforeLogin(error),
     })
   }
-}
-
-/** A session that asks over another one, after a long silence, whether the server still works for it. */
-export function connectTo(config: MysqlConfig, purpose: Purpose): Promise<Session> {
-  return openSession(config, purpose, async (silent) => {
-    try {
-      const asker = await openSession(config, 'read')
-      try {
-        return await isWorking(silent, asker)
-      } finally {
-        await asker.close()
-      }
-    } catch {
-      return false
-    }
-  })
 }

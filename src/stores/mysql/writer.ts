@@ -1,14 +1,13 @@
 /** Write transactions: repeated while the cause passes by itself and the transaction surely did not commit. */
-import { SluiceError } from '../../shared/errors.ts'
 import { Pool } from '../pool.ts'
 import type { Landed, SqlTransaction } from '../port.ts'
 import { retrying } from '../retry.ts'
 import type { MysqlConfig } from './config.ts'
-import type { Purpose } from './connect.ts'
 import { ended } from './fate.ts'
 import type { ColumnTypes } from './load.ts'
 import { readerOf } from './pages.ts'
 import type { Session } from './session.ts'
+import { asking, connectTo } from './sessions.ts'
 import { settled } from './settle.ts'
 import { isPassing, passesBeforeLogin, Transaction } from './transaction.ts'
 
@@ -31,15 +30,13 @@ class Repeatable extends Error {
 
 export class Writer {
   readonly #config: MysqlConfig
-  readonly #open: (purpose: Purpose) => Promise<Session>
   readonly #types: ColumnTypes
   readonly #pool: Pool<Session>
 
-  constructor(config: MysqlConfig, open: (purpose: Purpose) => Promise<Session>, types: ColumnTypes) {
+  constructor(config: MysqlConfig, types: ColumnTypes) {
     this.#config = config
-    this.#open = open
     this.#types = types
-    this.#pool = new Pool(() => open('write'), { most: config.poolSize, idle: IDLE_WRITERS }, config.label)
+    this.#pool = new Pool(() => connectTo(config, 'write'), { most: config.poolSize, idle: IDLE_WRITERS }, config.label)
   }
 
   /** As `SqlDatabase.write`. */
@@ -81,26 +78,21 @@ export class Writer {
 
   async #rollBack(session: Session): Promise<void> {
     if (session.isStreaming) session.destroy()
-    if (session.broken === null) await session.command('ROLLBACK').catch(() => session.destroy())
+    await session.rollBack()
     if (session.broken === null || session.mark === null) return
     const { mark } = session
     // The server may not have noticed yet, or be gone itself; either way nothing was committed.
-    await this.#asking((asker) => ended(mark, asker, END_BEFORE_REPEAT_MS)).catch(() => undefined)
+    await asking(this.#config, (asker) => ended(mark, asker, END_BEFORE_REPEAT_MS)).catch(() => undefined)
   }
 
   async #commit(session: Session, landed: Landed | undefined): Promise<void> {
     if (session.broken !== null) throw new Repeatable(session.lost())
-    try {
-      await session.command('COMMIT')
-    } catch (error) {
-      if (session.broken === null && !isConnectionLost(error)) {
-        await session.command('ROLLBACK').catch(() => session.destroy())
-        throw isPassing(error) ? new Repeatable(error) : error
-      }
-      session.destroy()
-      if (await this.#hasLanded(session, landed, error)) return
-      throw new Repeatable(error)
-    }
+    const unanswered = await session.commit().catch(async (error: unknown) => {
+      await session.rollBack()
+      throw isPassing(error) ? new Repeatable(error) : error
+    })
+    if (unanswered === null || (await this.#hasLanded(session, landed, unanswered.lost))) return
+    throw new Repeatable(unanswered.lost)
   }
 
   /** @throws SluiceError COMMIT_UNKNOWN when nobody can tell */
@@ -110,17 +102,8 @@ export class Writer {
       endMs: END_MS,
       answer: landed === undefined ? undefined : (asker) => landed(readerOf(asker)),
       lost,
-      ask: (body) => this.#asking(body),
+      ask: (body) => asking(this.#config, body),
     })
-  }
-
-  async #asking<T>(body: (asker: Session) => Promise<T>): Promise<T> {
-    const asker = await this.#open('read')
-    try {
-      return await body(asker)
-    } finally {
-      await asker.close()
-    }
   }
 
   #retrying<T>(body: () => Promise<T>, transient: (error: unknown) => boolean): Promise<T> {
@@ -131,8 +114,4 @@ export class Writer {
 /** What the body itself threw is its own matter, whatever it is called. */
 function isRepeatable(error: unknown): boolean {
   return error instanceof Repeatable
-}
-
-function isConnectionLost(error: unknown): boolean {
-  return error instanceof SluiceError && error.code === 'CONNECTION_LOST'
 }

@@ -4,9 +4,9 @@ import type { Closing, Statement } from '../../copy-port.ts'
 import type { MysqlConfig } from '../config.ts'
 import { ended } from '../fate.ts'
 import type { Session } from '../session.ts'
+import { asking } from '../sessions.ts'
 import { settled } from '../settle.ts'
 import { translate } from '../translate.ts'
-import { asking } from './sessions.ts'
 
 /** How long the server may take to end a session, in milliseconds: it rolls back what the session wrote first. */
 const END_MS = 60_000
@@ -23,18 +23,11 @@ export async function closeChunk(
   for (const [i, { sql, parameters }] of closing.statements.entries()) {
     const { changed } = await session.execute(translate(sql), parameters)
     if (i > 0 || changed === 1) continue
-    await session.command('ROLLBACK')
+    await session.rollBack()
     return 'fenced'
   }
-  try {
-    await session.command('COMMIT')
-    return 'committed'
-  } catch (error) {
-    const lost = session.broken !== null || (error instanceof SluiceError && error.code === 'CONNECTION_LOST')
-    if (!lost) throw error
-    session.destroy()
-    return await outcomeOf(config, mark, closing, error)
-  }
+  const unanswered = await session.commit()
+  return unanswered === null ? 'committed' : await outcomeOf(config, mark, closing, unanswered.lost)
 }
 
 /**

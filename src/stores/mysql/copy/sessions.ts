@@ -4,7 +4,7 @@ import type { MysqlConfig } from '../config.ts'
 import type { Purpose } from '../connect.ts'
 import { mysqlErrorNumber } from '../errors.ts'
 import type { Session } from '../session.ts'
-import { connectTo } from '../sql-database.ts'
+import { asking, connectTo } from '../sessions.ts'
 
 /** The server's number for "there is no such session". */
 const NO_SUCH_SESSION = 1094
@@ -51,16 +51,6 @@ async function leaveLog(session: Session): Promise<void> {
     await session.command('SET SESSION sql_log_bin = 0')
   } catch (error) {
     if (session.broken !== null) throw error
-  }
-}
-
-/** Runs the body with a connection that is closed behind it. */
-export async function asking<T>(config: MysqlConfig, body: (asker: Session) => Promise<T>): Promise<T> {
-  const asker = await connectTo(config, 'read')
-  try {
-    return await body(asker)
-  } finally {
-    await asker.close()
   }
 }
 

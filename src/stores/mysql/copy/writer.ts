@@ -128,7 +128,7 @@ class Writer implements ChunkWriter {
     const session = this.#session
     this.#writing.request.signal.removeEventListener('abort', this.#stop)
     if (session.isStreaming) session.destroy()
-    if (session.broken === null && !this.#done) await session.command('ROLLBACK').catch(() => session.destroy())
+    if (!this.#done) await session.rollBack()
     if (session.broken === null && this.#mark !== null) {
       await session.rows('SELECT RELEASE_LOCK(?)', [this.#mark]).catch(() => session.destroy())
       if (session.broken === null) await session.command('COMMIT').catch(() => session.destroy())
