@@ -37,8 +37,8 @@ export class ChunkClaims {
   #seed: number | null = null
   /** The smallest and the largest number that was pending, where claims begin anywhere between. */
   #ends: readonly [number, number] | null = null
-  /** Chunks that may be free, where no index leads to them. */
-  #ahead: number[] = []
+  /** Chunks that may be free, where no index leads to them, and where they stood in the table when they were read. */
+  #ahead: { readonly id: number; readonly place: bigint }[] = []
 
   constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
     this.#database = database
@@ -101,12 +101,14 @@ export class ChunkClaims {
   /** One program has the file, and its table no index: what one scan found is taken one by one, unless it is free no more. */
   async #claimAhead(due: string): Promise<Claim | null> {
     for (;;) {
-      const id = this.#ahead.shift()
-      if (id === undefined) {
+      const next = this.#ahead.shift()
+      if (next === undefined) {
         if (!(await this.#readAhead(due))) return null
         continue
       }
-      const claim = await this.#take({ where: `id = ${id} AND ${due}` }, ` AND id = ${id}`)
+      const { id, place } = next
+      // The place spares a scan. Where a row has moved, its chunk is read ahead once more.
+      const claim = await this.#take({ where: `rowid = ${place} AND id = ${id} AND ${due}` }, ` AND id = ${id}`)
       if (claim !== null) return claim
     }
   }
@@ -114,11 +116,11 @@ export class ChunkClaims {
   async #readAhead(due: string): Promise<boolean> {
     for (const look of this.#search.isScattered ? this.#search.all() : this.#search.looks(null)) {
       const rows = await this.#database.all(
-        `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY ${scattered(this.#seed)}chunk_no, id LIMIT ${READ_AHEAD}`,
+        `SELECT id, rowid FROM migration_checkpoints WHERE ${due}${look} ORDER BY ${scattered(this.#seed)}chunk_no, id LIMIT ${READ_AHEAD}`,
         this.#identity,
       )
       if (rows.length === 0) continue
-      this.#ahead = rows.map(([id]) => Number(id))
+      this.#ahead = rows.map(([id, place]) => ({ id: Number(id), place: BigInt(String(place)) }))
       return true
     }
     return false
