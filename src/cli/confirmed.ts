@@ -19,6 +19,8 @@ type Ask<O> = (
 
 export const QUESTIONS: { readonly [K in OperationKind]?: () => Promise<Ask<OfKind<K>>> } = {
   rollback: async () => (await import('./confirm.ts')).confirmRollback,
+  prune: async () => (await import('./removal-confirm.ts')).confirmPrune,
+  'archive-sweep': async () => (await import('./removal-confirm.ts')).confirmSweep,
   archive: async () => (await import('./archive-confirm.ts')).confirmDrop,
   'archive-adopt': async () => (await import('./archive-confirm.ts')).confirmAdopt,
 }

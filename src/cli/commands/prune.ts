@@ -1,6 +1,6 @@
 /** prune: give up old versions of tables in the catalog. */
 import { SluiceError } from '../../shared/errors.ts'
-import { flag, optionalCount } from '../arguments.ts'
+import { flag, given, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { optionalDuration } from '../duration.ts'
 import { operate } from './command.ts'
@@ -30,6 +30,7 @@ const prune: Command = {
       tables: tablesOrAll(args, 'table', 'prune'),
       catalog: context.catalog(),
       keep: keepOf(args),
+      ...given('confirm', optionalText(args, 'confirm')),
       dryRun: flag(args, 'dry-run'),
     }),
 }

@@ -27,7 +27,10 @@ export type StoreField<O> = {
   readonly end?: 'source' | 'target'
 }
 
-/** Something that is gone afterwards, and that no other run of ours brings back. */
+/**
+ * Something that is gone afterwards, and that no other run of ours brings back; or so much of a table at once that its name is asked for. What `diff --undo`
+ * takes back is not destroyed.
+ */
 export type Destruction<O> = {
   readonly what: string
   /** Only where this field is true; else always. */

@@ -8,6 +8,8 @@ export type ArchiveSweepOperation = {
   readonly tables: readonly string[]
   /** Only files that are older, ms. */
   readonly olderThanMs: number
+  /** Name of the table, or `all` where it is not one: said twice. */
+  readonly confirm?: string
   readonly dryRun: boolean
 }
 
@@ -21,13 +23,14 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
       from: words.end('from'),
       tables: words.anyTables,
       olderThanMs: words.duration('age'),
+      confirm: words.optionalText('confirm'),
       dryRun: words.flag('dry-run'),
     },
   },
   shape: 'lines',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
-  destroys: [{ what: 'files of archives that no version names' }],
+  destroys: [{ what: 'files of archives that no version names', confirm: 'confirm', asked: true }],
   plans: 'dryRun',
   events: EVENTS,
 }

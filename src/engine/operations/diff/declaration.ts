@@ -108,6 +108,5 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'tables',
-  destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra' }],
   events: EVENTS,
 }

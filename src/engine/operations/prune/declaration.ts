@@ -9,6 +9,8 @@ export type PruneOperation = {
   readonly catalog: string
   /** So many versions, or all that were the latest within so many ms. */
   readonly keep: { readonly versions: number } | { readonly forMs: number }
+  /** Name of the table, or `all` where it is not one: said twice. */
+  readonly confirm?: string
   readonly dryRun: boolean
 }
 
@@ -34,7 +36,7 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
   shape: 'lines',
   stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],
   about: 'tables',
-  destroys: [{ what: 'versions of tables in the catalog that are not kept' }],
+  destroys: [{ what: 'versions of tables in the catalog that are not kept', confirm: 'confirm', asked: true }],
   plans: 'dryRun',
   events: EVENTS,
 }

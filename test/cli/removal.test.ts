@@ -1,0 +1,62 @@
+/** What removes something asks a person for its name, and lets a job go on as it is written. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { main } from '../../src/cli/main.ts'
+import { stamped } from './recorded.ts'
+import { fakeSurroundings, playingEngine } from './surroundings.ts'
+
+const PRUNE = ['prune', 'finance/ledger', '--keep-versions', '3', '--database-url', 'sqlite:///c.db']
+const PRUNE_ALL = ['prune', '--all', '--older-than', '30d', '--database-url', 'sqlite:///c.db']
+const SWEEP = ['archive', 'sweep', '--from', 'sqlite:///s.db', '--table', 'bookings']
+
+const removing = (totals: Readonly<Record<string, string>>) =>
+  playingEngine(() =>
+    stamped([
+      [0, { type: 'run.started', command: 'prune', tool: '0.1.0' }],
+      [1, { type: 'run.finished', status: 'ok', exitCode: 0, totals, ms: 1 }],
+    ]),
+  )
+
+describe.each([
+  ['prune of a table', PRUNE, { tables: '1', delta_files: '4' }, 'finance/ledger', 'give these versions up'],
+  ['prune of all tables', PRUNE_ALL, { tables: '2', delta_files: '4' }, 'all', 'give these versions up'],
+  ['archive sweep', SWEEP, { findings: '1', bytes: '96' }, 'bookings', 'remove these files'],
+])('%s', (_case, argv, totals, name, what) => {
+  it.each([
+    [`${name}\n`, 0],
+    ['something else\n', 2],
+  ])('asks in a terminal: %j', async (answer, exitCode) => {
+    const { engine, started } = removing(totals)
+    const around = fakeSurroundings({ engine, tty: true })
+    const ending = main(argv, around)
+    while (!around.err().includes(`Type ${name} to ${what}`)) await sleep(1)
+    around.stdin.emit('data', Buffer.from(answer))
+    expect(await ending).toBe(exitCode)
+    const trial = { dryRun: true }
+    expect(started.map(({ operation }) => operation)).toMatchObject(
+      exitCode === 0 ? [trial, { dryRun: false, confirm: name }] : [trial],
+    )
+  })
+
+  it('goes on where nobody can be asked, and where the name is given; another name is refused', async () => {
+    const { engine, started } = removing(totals)
+    expect(await main(argv, fakeSurroundings({ engine }))).toBe(0)
+    expect(await main([...argv, `--confirm=${name}`], fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(await main([...argv, '--dry-run'], fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(started.map(({ operation }) => operation)).toMatchObject([
+      { dryRun: false },
+      { dryRun: false, confirm: name },
+      { dryRun: true },
+    ])
+    const around = fakeSurroundings({ engine })
+    expect(await main([...argv, '--confirm=other'], around)).toBe(2)
+    expect(around.err()).toContain(`--confirm names other, and what may go is ${name}`)
+    expect(started).toHaveLength(3)
+  })
+
+  it('asks nobody where nothing would go', async () => {
+    const { engine, started } = removing({ tables: '1', findings: '0', bytes: '0' })
+    expect(await main(argv, fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(started.map(({ operation }) => operation)).toMatchObject([{ dryRun: true }, { dryRun: false }])
+  })
+})
