@@ -42,14 +42,17 @@ export type LedgerDialect = {
    * a join with it does not.
    */
   readonly updates: 'subquery' | 'join'
-  /** Rows out of one parameter, a JSON list of lists, where that is much faster than as many rows of values; null elsewhere. */
-  readonly jsonRows: {
-    /** What stands behind FROM, with the parameter. */
-    readonly from: string
-    text(at: number): string
-    integer(at: number): string
-  } | null
+  /**
+   * Many rows out of few parameters, where the database reads them much faster than as many rows of values; null elsewhere.
+   * @param rows values of the columns, as texts
+   */
+  readonly bulk: ((columns: readonly BulkColumn[], rows: readonly BulkRow[]) => BulkRows) | null
 }
+
+export type BulkColumn = { readonly name: string; readonly type: 'integer' | 'text' }
+export type BulkRow = readonly (string | null)[]
+/** @property from what stands behind FROM, and has these columns */
+export type BulkRows = { readonly from: string; readonly parameters: readonly string[] }
 
 /** As many question marks, for a list of parameters. */
 export const marks = (many: number): string => Array.from({ length: many }, () => '?').join(', ')

@@ -2,6 +2,7 @@
 import { connect as connectSocket, type Socket } from 'node:net'
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
+import { binaryCollationOf, charsetSql } from './charset.ts'
 import type { MysqlConfig } from './config.ts'
 import { mysqlError } from './errors.ts'
 import { Session, type StillWorking } from './session.ts'
@@ -138,11 +139,11 @@ async function prepareSession(session: Session, purpose: Purpose, label: string)
     localInfile: Number(localInfile) === 1,
     id: Number(id),
     foldsTables: Number(folding) !== 0,
-    binaryCollation: flavour === 'mariadb' ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin',
+    binaryCollation: binaryCollationOf(flavour),
   }
   const settings = [
     // What CAST and literals make compares exactly too, as columns of the catalog do.
-    `NAMES utf8mb4 COLLATE ${session.facts.binaryCollation}`,
+    `NAMES ${charsetSql(session.facts.binaryCollation)}`,
     `SESSION sql_mode = '${SQL_MODE}'`,
     `SESSION time_zone = '+00:00'`,
     'SESSION innodb_lock_wait_timeout = 30',

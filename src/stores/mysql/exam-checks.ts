@@ -3,6 +3,7 @@ import type { SqlReader } from '../port.ts'
 import { fail, ok, sizeText, warn, type Verdict } from '../../model/verdict.ts'
 import type { ServerCheck } from '../exam-port.ts'
 import { connectionsVerdict, tlsVerdict } from '../server-verdicts.ts'
+import { isBinaryCollation } from './charset.ts'
 
 const SMALL_PACKET = 4 << 20
 
@@ -62,7 +63,7 @@ async function collationVerdict(reader: SqlReader): Promise<Verdict | null> {
        AND (table_name LIKE 'delta|_%' ESCAPE '|' OR table_name = 'migration_status') AND table_name <> 'delta_active_files' AND collation_name IS NOT NULL`,
   )
   if (rows.length === 0) return null
-  const wrong = rows.filter(([, collation]) => !/^utf8mb4_(?:nopad_bin|0900_bin)$/.test(String(collation)))
+  const wrong = rows.filter(([, collation]) => !isBinaryCollation(String(collation)))
   if (wrong.length === 0) return ok(`texts of the catalog compare by their bytes (${String(rows[0]?.[1])})`)
   return fail(`${String(wrong[0]?.[0])} compares texts by ${String(wrong[0]?.[1])}`, {
     cause: 'two paths that differ in case or in blanks at their end would count as one',

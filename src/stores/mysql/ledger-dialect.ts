@@ -28,5 +28,5 @@ export const MYSQL_LEDGER: LedgerDialect = {
   // MySQL knows neither guard: that it is there, or gone, is one of the answers that are taken.
   indexes: { kept: true, unlessThere: '', drop: (name, table) => `DROP INDEX ${name} ON ${table}` },
   updates: 'join',
-  jsonRows: null,
+  bulk: null,
 }

@@ -21,5 +21,16 @@ export const POSTGRESQL_LEDGER: LedgerDialect = {
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = pg_catalog.to_regclass(t.name) AND a.attnum > 0 AND NOT a.attisdropped`,
   indexes: { kept: true, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',
-  jsonRows: null,
+  // A list for each column is two to three times faster.
+  bulk: (columns, rows) => ({
+    from: `unnest(${columns.map(({ type }) => `CAST(? AS ${type === 'integer' ? 'bigint' : 'text'}[])`).join(', ')})
+          AS new (${columns.map(({ name }) => name).join(', ')})`,
+    parameters: columns.map((_, at) => arrayText(rows.map((row) => row[at] ?? null))),
+  }),
+}
+
+/** An array as PostgreSQL reads it. */
+function arrayText(values: readonly (string | null)[]): string {
+  const items = values.map((value) => (value === null ? 'NULL' : `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`))
+  return `{${items.join(',')}}`
 }

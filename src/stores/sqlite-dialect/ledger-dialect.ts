@@ -22,5 +22,5 @@ export const SQLITE_LEDGER: LedgerDialect = {
      WHERE t.type IN ('table', 'view') AND lower(t.name) IN (${marks(tables)})`,
   indexes: { kept: true, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',
-  jsonRows: null,
+  bulk: null,
 }

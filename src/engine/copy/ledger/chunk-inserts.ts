@@ -1,5 +1,6 @@
 /** Statements that write new chunks down, in the form that the database of the ledger reads fastest: a table may have a million of them. */
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { StoredRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
 
@@ -19,8 +20,8 @@ export function insertStatements(
   firstNo: number,
 ): readonly Statement[] {
   const table = [name, schema]
-  if (dialect === 'duckdb') return [listed(table, runId, ranges, firstNo)]
-  if (dialect === 'postgresql') return [unnested(table, runId, ranges, firstNo)]
+  const { bulk } = ledgerDialect(dialect)
+  if (bulk !== null) return [inBulk(bulk, table, runId, ranges, firstNo)]
   const size = Math.min(CHUNKS_A_STATEMENT, Math.floor(mostParameters / PARAMETERS_A_CHUNK))
   const statements: Statement[] = []
   for (let at = 0; at < ranges.length; at += size) {
@@ -37,42 +38,29 @@ export function insertStatements(
   return statements
 }
 
-/** PostgreSQL takes a list for each column two to three times faster than as many rows of values. */
-function unnested(table: readonly string[], runId: bigint, ranges: readonly StoredRange[], firstNo: number): Statement {
-  const lists = [
-    ranges.map(({ startId }) => startId?.toString() ?? null),
-    ranges.map(({ endId }) => endId?.toString() ?? null),
-    ranges.map((_, i) => String(firstNo + i)),
-    ranges.map(({ kind }) => kind),
-    ranges.map(({ lo }) => lo),
-    ranges.map(({ hi }) => hi),
-  ]
-  const list = (type: string): string => `CAST(? AS ${type}[])`
-  const columns = ['bigint', 'bigint', 'bigint', 'text', 'text', 'text'].map(list).join(', ')
+function inBulk(
+  bulk: NonNullable<LedgerDialect['bulk']>,
+  table: readonly string[],
+  runId: bigint,
+  ranges: readonly StoredRange[],
+  firstNo: number,
+): Statement {
+  const { from, parameters } = bulk(
+    [
+      { name: 'start_id', type: 'integer' },
+      { name: 'end_id', type: 'integer' },
+      { name: 'chunk_no', type: 'integer' },
+      { name: 'kind', type: 'text' },
+      { name: 'lo', type: 'text' },
+      { name: 'hi', type: 'text' },
+    ],
+    ranges.map(({ kind, startId, endId, lo, hi }, i) => {
+      return [startId?.toString() ?? null, endId?.toString() ?? null, String(firstNo + i), kind, lo, hi]
+    }),
+  )
   return {
     sql: `INSERT INTO migration_checkpoints (${COLUMNS})
-          SELECT ?, ?, start_id, end_id, 'pending', 0, ${runId}, chunk_no, kind, lo, hi
-          FROM unnest(${columns}) AS new (start_id, end_id, chunk_no, kind, lo, hi)`,
-    parameters: [...table, ...lists.map(arrayText)],
+          SELECT ?, ?, start_id, end_id, 'pending', 0, ${runId}, chunk_no, kind, lo, hi FROM ${from}`,
+    parameters: [...table, ...parameters],
   }
-}
-
-/** DuckDB reads one long text a hundred times faster than as many rows of values. */
-function listed(table: readonly string[], runId: bigint, ranges: readonly StoredRange[], firstNo: number): Statement {
-  const rows = ranges.map(({ kind, startId, endId, lo, hi }, i) => {
-    return [startId?.toString() ?? null, endId?.toString() ?? null, String(firstNo + i), kind, lo, hi]
-  })
-  const number = (at: number): string => `CAST(r->>${at} AS BIGINT)`
-  return {
-    sql: `INSERT INTO migration_checkpoints (${COLUMNS})
-          SELECT ?, ?, ${number(0)}, ${number(1)}, 'pending', 0, ${runId}, ${number(2)}, r->>3, r->>4, r->>5
-          FROM (SELECT unnest(from_json(CAST(? AS VARCHAR), '["JSON"]')) AS r)`,
-    parameters: [...table, JSON.stringify(rows)],
-  }
-}
-
-/** An array as PostgreSQL reads it. */
-function arrayText(values: readonly (string | null)[]): string {
-  const items = values.map((value) => (value === null ? 'NULL' : `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`))
-  return `{${items.join(',')}}`
 }

@@ -1,6 +1,7 @@
 /** The statement that makes a table for a copy. */
 import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { tableEnd } from '../charset.ts'
 import type { ServerFacts } from '../session.ts'
 import { indexable, isType, KEY_BYTES } from './declare.ts'
 import { quoted, tableSql } from './names.ts'
@@ -14,10 +15,7 @@ export function createTable(table: TableSpec, { binaryCollation }: Pick<ServerFa
     const columns = table.key.map(quoted).join(', ')
     lines.push(table.primary ? `PRIMARY KEY (${columns})` : `UNIQUE KEY (${columns})`)
   }
-  return (
-    `CREATE TABLE ${tableSql(table.table)} (\n  ${lines.join(',\n  ')}\n)` +
-    ` ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET = utf8mb4 COLLATE = ${binaryCollation}`
-  )
+  return `CREATE TABLE ${tableSql(table.table)} (\n  ${lines.join(',\n  ')}\n)${tableEnd(binaryCollation)}`
 }
 
 function columnLine(column: Column, table: TableSpec, room: number): string {

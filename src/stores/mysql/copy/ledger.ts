@@ -1,6 +1,7 @@
 /** MySQL and MariaDB as the database of a copy's ledger. */
 import type { LedgerDatabase, Statement } from '../../copy-port.ts'
 import { REPEATABLE, type SqlRow } from '../../port.ts'
+import { charsetSql, tableEnd } from '../charset.ts'
 import type { MysqlConfig } from '../config.ts'
 import { openMysql, type MysqlDatabase } from '../sql-database.ts'
 import { endMarked } from './commit.ts'
@@ -35,13 +36,8 @@ class Ledger implements LedgerDatabase {
     }, REPEATABLE)
   }
 
-  /** The database of a user may have any character set, and a collation to which `Users` and `users` are one. */
   #spelled(sql: string): string {
-    return CREATE_TABLE.test(sql) ? `${sql} ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT ${this.#charset}` : sql
-  }
-
-  get #charset(): string {
-    return `CHARACTER SET utf8mb4 COLLATE ${this.#database.binaryCollation}`
+    return CREATE_TABLE.test(sql) ? sql + tableEnd(this.#database.binaryCollation) : sql
   }
 
   async renewals(tables: readonly string[]): Promise<readonly string[]> {
@@ -52,9 +48,10 @@ class Ledger implements LedgerDatabase {
       [...tables, this.#database.binaryCollation],
     )
     const found = new Set(rows.map(([name]) => String(name)))
+    const charset = charsetSql(this.#database.binaryCollation)
     return tables
       .filter((name) => found.has(name))
-      .map((name) => `ALTER TABLE ${quoted(name)} ROW_FORMAT = DYNAMIC, CONVERT TO ${this.#charset}`)
+      .map((name) => `ALTER TABLE ${quoted(name)} ROW_FORMAT = DYNAMIC, CONVERT TO CHARACTER SET ${charset}`)
   }
 
   /** @throws SluiceError TARGET_BUSY where the server does not end it in time */
