@@ -17,6 +17,11 @@ export type KeyDialect = {
   /** Expression that gives a key as the text that `value` takes. */
   text(column: Column): string
   /**
+   * Of a text that no column of this system can hold, the largest one that sorts before it and can be held; null of every other text. No row has such a key,
+   * and a range that ends there ends at the smaller text.
+   */
+  below?(text: string): string | null
+  /**
    * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value into a BETWEEN of structs,
    * which its readers of row groups refuse.
    */
@@ -191,6 +196,7 @@ export function* byArithmetic(
 
 /** A NULL is found by IS NULL: no value equals it. */
 function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): Condition {
+  if (key.some((text) => text !== null && isUnheld(text, dialect))) return { sql: '1 = 0', parameters: [] }
   const parameters = columns.flatMap((column, i) => {
     const text = key[i] ?? null
     return text === null ? [] : [dialect.value(column, text)]
@@ -208,7 +214,15 @@ function keyTexts(table: TableSpec, dialect: KeyDialect): string {
     .join(', ')
 }
 
-function comparison(columns: readonly Column[], bound: Bound, op: '>' | '<=', dialect: KeyDialect): Condition {
+function isUnheld(text: string, dialect: KeyDialect): boolean {
+  return typeof dialect.below?.(text) === 'string'
+}
+
+function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialect: KeyDialect): Condition {
+  // No row has what cannot be held: what stands behind it in the key decides nothing.
+  const end = given.findIndex((text) => isUnheld(text, dialect))
+  const columns = end === -1 ? all : all.slice(0, end + 1)
+  const bound = end === -1 ? given : given.map((text) => dialect.below?.(text) ?? text)
   const names = columns.map((column) => dialect.quote(column.name))
   const marks = columns.map((column) => dialect.bound(column))
   const values = columns.map((column, i) => {

@@ -7,6 +7,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
 import type { Difference } from '../diff/compare.ts'
+import { unproved } from '../diff/explained.ts'
 import { noneSettled, type Settler } from '../diff/settle.ts'
 import type { Sides } from '../diff/sides.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
@@ -97,14 +98,17 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
       const isLast = round >= MOST_ROUNDS
       const changed = settled.fixedMissing + settled.fixedDifferent + settled.removed + settled.refused.length
       // What differed a moment ago and is equal now is looked at once more, too.
-      if (changed + settled.gone === 0 || isLast) {
+      const aside = BigInt(refused.size + piece.unread.length)
+      const isWhole = !work.extraOnly && !piece.keyless && left === 0n
+      const isUnlike = isWhole && unproved('', { ...piece, missing: 0n, extra: extraLeft, aside }) !== null
+      if ((changed + settled.gone === 0 && !isUnlike) || isLast) {
         const keyless = piece.keyless ? keylessRows(piece) : { extra: 0n, open: 0n }
         return {
           piece,
           ...sum,
           extra: extraLeft + keyless.extra,
-          // What was mended in the last round was not looked at again.
-          open: left + keyless.open + (isLast ? mended : 0n),
+          // What was mended in the last round, or was equal at the second look, was not compared again.
+          open: left + keyless.open + (isLast ? mended + BigInt(settled.gone) : 0n),
           newer: BigInt(settled.newer),
           refused: [...refused.values()],
         }

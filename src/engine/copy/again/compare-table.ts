@@ -13,6 +13,7 @@ import { spanOf } from '../chunk-events.ts'
 import type { TableContext } from '../context.ts'
 import { tooManyAside } from '../copy-chunk.ts'
 import type { Difference } from '../diff/compare.ts'
+import { unproved } from '../diff/explained.ts'
 import { noneSettled, Settler, type Compared } from '../diff/settle.ts'
 import { areStamped } from '../diff/sides.ts'
 import { findExtra } from '../diff/tokens.ts'
@@ -274,7 +275,7 @@ class TableComparison {
   /** Notes what a chunk came to, unless rows of it are open. @returns null where it is not proved */
   async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint): Promise<Tally | null> {
     const { database, owner, planning, plan, emit, name, maxAside } = this.#context
-    const { piece, open, newer, refused, removed } = comparison
+    const { piece, open, newer, extra, refused, removed } = comparison
     const { tally, proved, left } = this.#again
     const aside = asideRows(plan, comparison)
     const quarantined = BigInt(aside.length)
@@ -289,6 +290,13 @@ class TableComparison {
       this.#again.open.add(chunk.id)
       this.#again.views.add(point.view)
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer).info() })
+      return null
+    }
+    const lost = unproved(`chunk ${chunk.no} of ${name}`, { ...piece, missing: 0n, extra, aside: quarantined })
+    if (lost !== null) {
+      this.#again.open.add(chunk.id)
+      emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: lost.info() })
+      this.#table.error ??= lost
       return null
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }

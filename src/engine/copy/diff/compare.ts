@@ -29,6 +29,8 @@ export type Difference = {
   }[]
   /** Columns that the target wrote later than the source. */
   readonly newer?: readonly string[]
+  /** Why a side cannot be asked for the key: what the row is like now, nobody can tell. */
+  readonly unasked?: SluiceError
 }
 
 /** Is told how far a comparison is. */
@@ -200,8 +202,10 @@ async function byKeys(
   const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
   for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), aside }, size, signal)) {
     const keys = rows.map((row) => boundOf(plan, row))
-    const target = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
     const source = mapped(rows, plan)
+    const asked = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
+    // A collation may find others beside those that were asked for: they are looked for below.
+    const target = new Map([...asked].filter(([key]) => source.has(key)))
     const one = await compareMaps(plan, source, target, found)
     sum.rows += one.rows
     sum.targetRows += one.targetRows

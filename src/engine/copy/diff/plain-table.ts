@@ -96,6 +96,8 @@ export async function diffPlain(
   await settler.settle(suspects, settled, before)
   copied?.done(suspects)
   if (settled.gone > 0 && !operation.fix) progress.step('looking again', suspects.length - settled.gone + more)
+  outcome.rows += settled.rows
+  outcome.targetRows += settled.targetRows
   outcome.missing += BigInt(settled.missing)
   outcome.different += BigInt(settled.different)
   outcome.extra += BigInt(settled.extra)

@@ -133,6 +133,7 @@ async function extras({ sides, ring, settler, progress, copied, run }: RingTable
     copied?.table.done(some)
   }
   await findExtra(sides, EVERY_KEY, async (difference) => {
+    outcome.targetRows += 1n
     progress.found()
     copied?.table.found(difference, copied.table.whole)
     waiting.push(difference)
@@ -140,7 +141,6 @@ async function extras({ sides, ring, settler, progress, copied, run }: RingTable
   })
   await settle()
   copied?.lookedForExtra()
-  outcome.targetRows += BigInt(settled.extra)
   addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))
 }
 
@@ -151,8 +151,8 @@ function addTally(sum: TokenTally, one: TokenTally): void {
 function outcomeOf({ rows, targetRows, unread }: TokenTally, settled: Settled): Outcome {
   const { missing, different, extra, fixedMissing, fixedDifferent, removed, newer, errors } = settled
   return {
-    rows: BigInt(rows + unread),
-    targetRows: BigInt(targetRows),
+    rows: BigInt(rows + unread) + settled.rows,
+    targetRows: BigInt(targetRows) + settled.targetRows,
     missing: BigInt(missing),
     extra: BigInt(extra),
     different: BigInt(different),

@@ -6,7 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import { noteRepairPlan } from '../ledger/repair-plans.ts'
 import type { Difference } from './compare.ts'
-import { stillDifferent } from './look-again.ts'
+import { lookAgain } from './look-again.ts'
 import { repairKeys, type Mended, type MendWish, type RepairHold } from './repair.ts'
 import type { Sides } from './sides.ts'
 
@@ -25,6 +25,11 @@ export type Settled = {
   errors: number
   /** Differed a moment ago, and no more. */
   gone: number
+  /** Rows of the source that cannot be read: they are there, and no difference. */
+  unread: number
+  /** Rows of each side that have come since the differences were found, less those that have gone; those left out that a repair brought or removed. */
+  rows: bigint
+  targetRows: bigint
   /** Rows of the source that the target did not take. */
   readonly refused: { readonly key: RowKey; readonly error: SluiceError }[]
 }
@@ -39,6 +44,9 @@ export const noneSettled = (): Settled => ({
   newer: 0,
   errors: 0,
   gone: 0,
+  unread: 0,
+  rows: 0n,
+  targetRows: 0n,
   refused: [],
 })
 
@@ -114,13 +122,17 @@ export class Settler {
     const { from, to } = this.#around
     const again = { from, to, sides: this.#sides, times: this.#wish.mend.times ?? {} }
     this.#looked += suspects.length
-    const differences = await stillDifferent(suspects, again, this.#wish.patient && this.#looked <= PATIENT)
-    into.gone += suspects.length - differences.length
+    const looked = await lookAgain(suspects, again, this.#wish.patient && this.#looked <= PATIENT)
+    const { differ: differences } = looked
+    into.gone += looked.gone
+    into.unread += looked.unread
+    into.rows += looked.rows
+    into.targetRows += looked.targetRows
     before?.(differences.length)
     for (let at = 0; at < differences.length; at += AT_ONCE) {
       const some = differences.slice(at, at + AT_ONCE)
       const mended = await this.#mend(some)
-      for (const one of some) this.#count(one, mended?.get(JSON.stringify(one.key)) ?? 'left', into)
+      for (const one of some) this.#count(one, mended?.get(JSON.stringify(one.key)) ?? one.unasked ?? 'left', into)
     }
   }
 
@@ -133,7 +145,7 @@ export class Settler {
     await this.#noted
     await using source = await from.source(signal)
     await using target = await to.source(signal)
-    const keys = some.map((one) => one.key)
+    const keys = some.filter((one) => one.unasked === undefined).map((one) => one.key)
     const around = { to, database, key, runId, signal, ...(hold === undefined ? {} : { hold }) }
     return await repairKeys({ ...this.#sides, source, target }, keys, around, this.#wish.mend)
   }
@@ -141,6 +153,8 @@ export class Settler {
   #count(one: Difference, mended: Mended, into: Settled): void {
     if (mended === 'equal') {
       into.gone++
+      if (one.kind === 'missing') into.targetRows += 1n
+      if (one.kind === 'extra') into.rows += 1n
       return
     }
     const fixed = mended === 'fixed' ? 1 : 0
@@ -157,7 +171,7 @@ export class Settler {
       into.removed += fixed
     }
     if (mended instanceof SluiceError) {
-      into.refused.push({ key: one.key, error: mended })
+      if (one.kind !== 'extra') into.refused.push({ key: one.key, error: mended })
       this.#tell(one, mended)
     }
     this.#name(one, fixed === 1)
@@ -169,7 +183,7 @@ export class Settler {
       type: 'log',
       level: 'error',
       table: this.#table,
-      message: `the row (${rowKeyText(one.key)}) cannot be mended: ${message}${reason === undefined ? '' : `: ${reason}`}`,
+      message: `the row (${rowKeyText(one.key)}) ${one.unasked === undefined ? 'cannot be mended' : 'differs'}: ${message}${reason === undefined ? '' : `: ${reason}`}`,
       ...(hint === undefined ? {} : { hint }),
     })
   }

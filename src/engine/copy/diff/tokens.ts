@@ -115,8 +115,10 @@ async function byLookup(sides: Sides, range: Range, hooks: TokenHooks, tally: To
   for await (const { rows, stamps } of source.read(timed(sides, request), KEYS, signal)) {
     const keys: readonly RowKey[] = rows.map((row) => boundOf(plan, row))
     const wanted = targetRequest(sides, { by: 'keys', keys })
-    const there = await timedByKey(target, wanted, plan, signal, sides.lives === true)
+    const asked = await timedByKey(target, wanted, plan, signal, sides.lives === true)
     const here = new Map(rows.map((row, i) => [textOf(plan, row), { row, stamp: stamps?.[i] ?? null }]))
+    // A collation may find others beside those that were asked for.
+    const there = new Map([...asked].filter(([key]) => here.has(key)))
     await compareMaps(sides, here, there, hooks, tally)
   }
 }

@@ -2,6 +2,7 @@
  * Who works on which chunk of a table: claimed under a lease by the clock of the database, given back, or taken from somebody who is gone. Nothing is
  * locked while a chunk is copied.
  */
+import { errorText } from './error-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { Claim } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -282,7 +283,12 @@ export class ChunkClaims {
       {
         sql: `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL,
                 next_try = ${due}, error_code = ?, error_message = ? WHERE ${HELD}`,
-        parameters: [waitMs, error?.code ?? null, error?.message ?? null, ...heldBy(this.#owner, claim)],
+        parameters: [
+          waitMs,
+          error?.code ?? null,
+          error === null ? null : errorText(error.message),
+          ...heldBy(this.#owner, claim),
+        ],
       },
     ])
   }
@@ -292,7 +298,7 @@ export class ChunkClaims {
       {
         sql: `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, error_code = ?, error_message = ?
               WHERE ${HELD}`,
-        parameters: [error.code, error.message, ...heldBy(this.#owner, claim)],
+        parameters: [error.code, errorText(error.message), ...heldBy(this.#owner, claim)],
       },
     ])
   }

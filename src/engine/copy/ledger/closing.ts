@@ -3,6 +3,7 @@ import type { Claim, ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { errorText } from './error-text.ts'
 import type { Owner } from './owner.ts'
 import { ASIDE_CODE, CLOSED, HELD, heldBy } from './stored-chunk.ts'
 
@@ -27,7 +28,7 @@ export function closingOf(
 ): Closing {
   const held = heldBy(owner, claim)
   const aside = tally.quarantined > 0n
-  const why = proof.refused === null ? '' : `; the first: ${proof.refused}`
+  const why = proof.refused === null ? '' : `; the first: ${errorText(proof.refused)}`
   const edge = end === null ? '' : 'hi = ?, end_id = ?, '
   const close: Statement = {
     sql: `UPDATE migration_checkpoints SET ${edge}status = '${aside ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,

@@ -2,6 +2,7 @@
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { Owner, TableKey } from './owner.ts'
+import { errorText } from './error-text.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
 
@@ -37,7 +38,11 @@ export class ObjectLedger {
     await this.#database.batch([
       {
         sql: `UPDATE migration_objects SET status = ?, error_message = ?, ended_ms = ${now} WHERE ${OBJECT}`,
-        parameters: [error === null ? 'built' : 'failed', error, ...parametersOf(table, object)],
+        parameters: [
+          error === null ? 'built' : 'failed',
+          error === null ? null : errorText(error),
+          ...parametersOf(table, object),
+        ],
       },
     ])
   }

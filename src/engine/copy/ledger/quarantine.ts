@@ -6,6 +6,7 @@ import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
+import { errorText } from './error-text.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
@@ -55,7 +56,7 @@ export function quarantineStatement(
         JSON.stringify(key),
         aside.stage,
         aside.code,
-        aside.message,
+        errorText(aside.message),
         JSON.stringify(row),
       ],
     },

@@ -3,6 +3,7 @@ import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { ownerValues } from '../../../stores/lease/columns.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { markKilled, rowsOf } from './killed-runs.ts'
+import { errorText } from './error-text.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { forgetBatches } from './once.ts'
 
@@ -81,7 +82,7 @@ export class RunLedger {
       {
         sql: `UPDATE migration_runs SET status = ?, exit_code = ?, detail = ?, ended_ms = ${this.#now}, alive_until = NULL,
                 rows_written = ${rowsOf('migration_runs.run_id')} WHERE run_id = ?`,
-        parameters: [status, exitCode, detail, this.#owner.runId],
+        parameters: [status, exitCode, detail === null ? null : errorText(detail), this.#owner.runId],
       },
       { sql: 'UPDATE migration_plans SET planner = NULL WHERE planner = ?', parameters: [this.#owner.id] },
       forgetBatches(this.#owner.id),

@@ -8,6 +8,7 @@ import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
 import { derivedStore } from '../../../stores/derived/index.ts'
 import { copiedTable } from '../../copy/diff/copied-table.ts'
 import { CopiedTokens } from '../../copy/diff/copied-tokens.ts'
+import { unexplained } from '../../copy/diff/explained.ts'
 import { addOutcome, NO_OUTCOME, openOf, type Outcome } from '../../copy/diff/outcome.ts'
 import { diffPlain } from '../../copy/diff/plain-table.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
@@ -94,7 +95,13 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
       addOutcome(sum, one)
       if (error !== undefined) throw error
       const open = openOf(one)
-      if (open === 0n) equalTables++
+      if (open === 0n) {
+        // What was broken off is not equal, however much of it was.
+        if (run.interrupt.stop.aborted) break
+        const lost = unexplained(name, one)
+        if (lost !== null) throw lost
+        equalTables++
+      }
       run.emit({
         type: 'table.finished',
         table: name,
@@ -123,6 +130,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
     }
   }
   const totals = totalsOf(sum, planned.tables.length, equalTables)
+  if (run.interrupt.stop.aborted && errors.length === 0) return { totals, stopped: true }
   // A bug of ours is told even where other tables failed for reasons of their own.
   const failed = errors.find(({ code }) => code === 'INTERNAL') ?? errors[0]
   // What could not be compared is not equal.

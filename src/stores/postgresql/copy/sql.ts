@@ -42,6 +42,8 @@ export function keyDialect(relation: Relation): KeyDialect {
     value: (_, text) => text,
     // Under a name of its own, or ORDER BY would take it for the column, and sort texts.
     text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
+    // Whatever begins so and goes on sorts behind it: no text has a smaller character than this one.
+    below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
   }
 }
 
