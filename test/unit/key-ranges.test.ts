@@ -174,3 +174,37 @@ async function inRange({ ask, table }: ReturnType<typeof tableOf>, range: Range)
   const { sql, parameters } = rangeCondition(table, range, null, dialect)
   return (await ask(`SELECT rowid FROM t WHERE ${sql}`, parameters)).map(([id]) => id)
 }
+
+describe('a system that cannot hold every text', () => {
+  const limited: KeyDialect = {
+    ...dialect,
+    below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
+  }
+  const rows = ['a', 'b', 'ba', 'bb', 'c'].flatMap((a) => ['', 'x', 'y'].map((b) => [a, b] as const))
+  const table = spec([column('a', 'text'), column('b', 'text')])
+
+  it('has no row with such a key, and all others on the right side of such a bound', () => {
+    const database = new Database(':memory:')
+    database.exec('CREATE TABLE t (a TEXT, b TEXT)')
+    for (const row of rows) database.prepare('INSERT INTO t VALUES (?, ?)').run(...row)
+    const found = (range: Range): readonly string[] => {
+      const { sql, parameters } = rangeCondition(table, range, null, limited)
+      expect(parameters.join()).not.toContain('\0')
+      return database.prepare(`SELECT a || '/' || b FROM t WHERE ${sql}`).pluck().all(parameters).map(String).toSorted()
+    }
+    const text = fc.constantFrom('', 'a', 'b', 'b\0', 'b\0x', '\0', 'ba\0', 'c', 'c\0')
+    const bound = fc.tuple(text, fc.constantFrom('', 'x', 'x\0', 'y'))
+    const above = ([a, b]: readonly [string, string], [c, d]: readonly [string, string]): boolean =>
+      a === c ? b > d : a > c
+    fc.assert(
+      fc.property(bound, bound, (after, through) => {
+        const wanted = rows.filter((row) => above(row, after) && !above(row, through))
+        expect(found({ by: 'key', after, through })).toEqual(wanted.map((row) => row.join('/')).toSorted())
+        const keys = [after, through, ['b', 'x']] as const
+        const among = rows.filter((row) => keys.some((key) => key.join('/') === row.join('/')))
+        expect(found({ by: 'keys', keys })).toEqual(among.map((row) => row.join('/')).toSorted())
+      }),
+    )
+    database.close()
+  })
+})
