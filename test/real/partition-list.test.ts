@@ -1,0 +1,176 @@
+/** `partition list` and `partition ensure` as a person has them: states with an archive beside, gaps, names, alarms, several tables. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
+import type { PartitionAlarmEvent, PartitionEvent, PartitionMadeEvent } from '../../src/model/partition-events.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { commandsOf, makeBookings } from '../support/archive-places.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+
+const why = await missing('postgresql')
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+const list = ({ url }: Pick<Place, 'url'>, ...tables: readonly string[]): Operation => ({
+  kind: 'partition-list',
+  from: url,
+  tables,
+  calendar: {},
+  olderThan: '8q',
+  ahead: 1,
+  count: true,
+})
+
+const ensure = (
+  { url }: Pick<Place, 'url'>,
+  tables: readonly string[],
+  more: { dryRun?: boolean; ahead?: number } = {},
+): Operation => ({
+  kind: 'partition-ensure',
+  from: url,
+  tables,
+  calendar: {},
+  ahead: 1,
+  patienceMs: 100,
+  budgetMs: 20_000,
+  dryRun: false,
+  ...more,
+})
+
+const partitions = (events: readonly Event[]): readonly PartitionEvent[] =>
+  events.filter((event) => event.type === 'partition')
+const alarms = (events: readonly Event[]): readonly PartitionAlarmEvent[] =>
+  events.filter((event) => event.type === 'partition.alarm')
+const made = (events: readonly Event[]): readonly PartitionMadeEvent[] =>
+  events.filter((event) => event.type === 'partition.made')
+
+const year = new Date().getUTCFullYear()
+
+/** A table of months: some of last year, this year but for those that are left out, none of the next. */
+async function months(place: Place, name: string, left: readonly number[] = [], withDefault = false): Promise<void> {
+  await place.sql(`CREATE TABLE ${name} (id bigint, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`)
+  for (let month = 0; month < 12; month++) {
+    if (left.includes(month)) continue
+    const [from, to] = [month, month + 1].map((n) => new Date(Date.UTC(year, n, 1)).toISOString().slice(0, 10))
+    await place.sql(
+      `CREATE TABLE ${name}_${year}_${String(month + 1).padStart(2, '0')} PARTITION OF ${name} FOR VALUES FROM ('${from}') TO ('${to}')`,
+    )
+  }
+  if (withDefault) await place.sql(`CREATE TABLE ${name}_rest PARTITION OF ${name} DEFAULT`)
+}
+
+describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
+  it('have the states that table and archive give them together', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    const archived = await makeBookings(place, 'native', join(folder.path, 'archive'))
+    const hold: Operation = {
+      kind: 'archive-hold',
+      from: place.url,
+      table: 'bookings',
+      partitions: ['2020-Q2'],
+      reason: 'audit',
+    }
+    expect((await perform(hold)).finished.exitCode).toBe(0)
+    expect((await perform(commandsOf(archived).run)).finished.exitCode).toBe(0)
+    const { events, finished } = await perform(list(place, 'bookings'))
+    expect(finished.exitCode).toBe(0)
+    expect(partitions(events).map(({ label, state, rows, note }) => [label, state, rows, note])).toEqual([
+      ['2020-Q1', 'archived', '300', 'DETACHED'],
+      ['2020-Q2', 'held', '300', 'held: audit'],
+      // It covers a year, which is no quarter.
+      [undefined, 'future', '300', undefined],
+    ])
+  })
+
+  it('are due, current and missing in the order of time, and what is missing is made under its name', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'events')
+    const before = await perform(list(place, 'events'))
+    const now = new Date()
+    const next = new Date(Date.UTC(year, now.getUTCMonth() + 1, 1))
+    const isDecember = next.getUTCFullYear() !== year
+    const states = partitions(before.events).map(({ state }) => state)
+    expect(states.filter((state) => state === 'current')).toHaveLength(1)
+    expect(states.includes('missing')).toBe(isDecember)
+
+    const far = 14
+    const planned = await perform(ensure(place, ['events'], { dryRun: true, ahead: far }))
+    expect(planned.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITIONS_MISSING' } })
+    const ran = await perform(ensure(place, ['events'], { ahead: far }))
+    expect(ran.finished).toMatchObject({ exitCode: 0, totals: { alarms: '0' } })
+    expect(made(ran.events).map(({ partition }) => partition)).toEqual(
+      made(planned.events).map(({ partition }) => partition),
+    )
+    expect(made(ran.events)[0]).toMatchObject({
+      partition: `public.events_${year + 1}_01`,
+      label: `${year + 1}-01`,
+      status: 'made',
+    })
+    const again = await perform(ensure(place, ['events'], { ahead: far }))
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { made: '0', alarms: '0' } })
+    const after = await perform(list(place, 'events'))
+    expect(partitions(after.events).map(({ from }) => from)).toEqual(
+      partitions(after.events)
+        .map(({ from }) => from)
+        .toSorted(),
+    )
+  })
+
+  it('of which one is missing between others are an alarm, and rows of it in the default make it', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'holes', [2], true)
+    const found = await perform(ensure(place, ['holes'], { ahead: 0 }))
+    expect(found.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_GAP' } })
+    expect(alarms(found.events)).toMatchObject([{ alarm: 'gap', from: `${year}-03-01`, to: `${year}-04-01` }])
+    await place.sql(`INSERT INTO holes VALUES (1, '${year}-03-05'), (2, '${year - 30}-03-05')`)
+    const mended = await perform(ensure(place, ['holes'], { ahead: 0 }))
+    expect(made(mended.events)).toMatchObject([{ partition: `public.holes_${year}_03`, moved: '1' }])
+    expect(mended.finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_IN_DEFAULT' } })
+    expect(alarms(mended.events)).toMatchObject([
+      { alarm: 'rows in the default', rows: '1', from: `${year - 30}-03-05` },
+    ])
+  })
+
+  it('of a pattern are those by ranges of time; a table by its name has to be one', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'a')
+    await place.sql(
+      'CREATE TABLE plain (id int)',
+      'CREATE TABLE lists (id int) PARTITION BY LIST (id)',
+      'CREATE TABLE ranges (id text) PARTITION BY RANGE (id)',
+    )
+    const all = await perform(list(place, 'public.*'))
+    expect(all.finished).toMatchObject({ exitCode: 0, totals: { tables: '1' } })
+    for (const name of ['plain', 'lists']) {
+      expect((await perform(list(place, name))).finished).toMatchObject({
+        exitCode: 6,
+        error: { code: 'UNSUPPORTED_TYPE' },
+      })
+    }
+    expect((await perform(list(place, 'nobody'))).finished).toMatchObject({
+      exitCode: 2,
+      error: { code: 'NO_SUCH_TABLE' },
+    })
+  })
+
+  it('that cover a part of a coming period are an overlap, and none is made across them', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'parts')
+    await place.sql(
+      `CREATE TABLE parts_odd PARTITION OF parts FOR VALUES FROM ('${year + 1}-01-10') TO ('${year + 1}-01-20')`,
+    )
+    const { events, finished } = await perform({
+      ...ensure(place, ['parts'], { ahead: 13 }),
+      calendar: { unit: 'month' },
+    } as Operation)
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_OVERLAP' } })
+    expect(alarms(events)).toMatchObject([
+      { alarm: 'overlap', partition: 'public.parts_odd', from: `${year + 1}-01-01` },
+    ])
+  })
+})
