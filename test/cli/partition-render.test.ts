@@ -164,7 +164,9 @@ async function text(events: readonly Event[], github = false): Promise<string> {
   const [stdout, stderr] = [new Memory(), new Memory()]
   const output = openOutput(stdout, stderr)
   const options = { quiet: false, verbose: false, color: false, github, redact: (one: string) => redactText(one) }
-  const faces = github ? [githubFace(output, { summaryFile: undefined, redact: options.redact })] : [textFace(output, options)]
+  const faces = github
+    ? [githubFace(output, { summaryFile: undefined, redact: options.redact })]
+    : [textFace(output, options)]
   for (const event of events) for (const face of faces) face.event(event, false)
   for (const face of faces) await face.close()
   await output.flushed()

@@ -36,17 +36,19 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
       detail: `it holds a part of ${period.period.label} only, so that no partition can be made for the rest of it`,
       hint: 'make the partitions of the rest by hand, or name the calendar that the table keeps to with --calendar',
     })),
-    ...openGaps(standing, options.archive).map((gap): Alarm => ({
-      alarm: 'gap',
-      from: gap.from ?? '',
-      to: gap.to ?? '',
-      detail: `no partition holds what lies behind ${tableText(gap.before.name)}: ${
-        standing.table.partitions.some(({ isDefault }) => isDefault)
-          ? 'such rows fall into the default partition'
-          : 'such rows are refused'
-      }`,
-      hint: 'attach what was there, or make a partition of these bounds by hand',
-    })),
+    ...openGaps(standing, options.archive)
+      .filter(({ low, high }) => !overlaps.some(({ period }) => low < period.high && high > period.low))
+      .map((gap): Alarm => ({
+        alarm: 'gap',
+        from: gap.from ?? '',
+        to: gap.to ?? '',
+        detail: `no partition holds what lies behind ${tableText(gap.before.name)}: ${
+          standing.table.partitions.some(({ isDefault }) => isDefault)
+            ? 'such rows fall into the default partition'
+            : 'such rows are refused'
+        }`,
+        hint: 'attach what was there, or make a partition of these bounds by hand',
+      })),
     ...(stray === null ? [] : strayAlarms(missing, stray)),
     ...(standing.table.leftOver === undefined
       ? []

@@ -57,18 +57,13 @@ export async function standingOf(
   const kind = valueKind(table, table.column, largestBound(table))
   const zones = wish.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [wish.zone]
   const all = placed(table.partitions, kind)
-  return {
-    table,
-    kind,
-    placed: all,
-    gaps: gapsOf(all),
-    calendar: calendarFor(
-      table,
-      kind,
-      wish,
-      zones.filter((zone) => zone !== null),
-    ),
-  }
+  // Under any of its names it is one zone.
+  const known = zones.flatMap((zone) =>
+    zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
+  )
+  const calendar = calendarFor(table, kind, wish, known)
+  refuseOtherRanges(table, calendar)
+  return { table, kind, placed: all, gaps: gapsOf(all), calendar }
 }
 
 /** What somebody says counts; what he leaves out the bounds say, and then the names. */
@@ -109,6 +104,25 @@ function calendarFor(
         )
   const style = named === null ? null : styleOf({ spec, of: named })
   return { spec, style: style ?? plainStyle(table.name, spec), from: 'the options' }
+}
+
+/** Ranges of names, and of numbers that merely number rows, are no periods. @throws SluiceError UNSUPPORTED_TYPE */
+function refuseOtherRanges({ table, column }: RangedTable, calendar: TableCalendar | null): void {
+  const { kind } = column.type
+  const isTime = kind === 'date' || kind === 'timestamp' || (kind === 'int' && calendar !== null)
+  if (isTime) return
+  throw new SluiceError(
+    'UNSUPPORTED_TYPE',
+    `${tableText(table)} is partitioned by ranges of ${column.name}, which says no time`,
+    {
+      where: tableText(table),
+      reason:
+        kind === 'int'
+          ? 'as seconds or milliseconds since 1970 its bounds are those of no calendar'
+          : `it is ${column.native}`,
+      hint: 'partitions by dates, times and epoch numbers are kept; of epoch numbers --calendar says it where bounds do not',
+    },
+  )
 }
 
 function largestBound({ partitions }: RangedTable): string | null {
