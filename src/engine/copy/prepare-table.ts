@@ -14,7 +14,7 @@ import { CLOSED } from './ledger/stored-chunk.ts'
 import { Cover } from './plan/covered.ts'
 import { cutRing } from './prepare-ring.ts'
 import { essenceUnder, isHashOf, planDifference } from './plan/plan-hash.ts'
-import type { TableWishes } from './plan/table-plan.ts'
+import type { TableWishes } from './plan/table-wishes.ts'
 
 /** Tables up to so many rows are counted; for larger ones the estimate of the system has to do. */
 export const COUNT_UP_TO = 5_000_000n

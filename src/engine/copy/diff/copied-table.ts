@@ -12,7 +12,7 @@ import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-chan
 import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import { essenceUnder } from '../plan/plan-hash.ts'
-import type { TableWishes } from '../plan/table-plan.ts'
+import type { TableWishes } from '../plan/table-wishes.ts'
 import type { Difference } from './compare.ts'
 import { CopiedPart } from './copied-part.ts'
 

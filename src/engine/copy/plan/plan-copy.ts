@@ -11,7 +11,8 @@ import { COUNT_UP_TO } from '../prepare-table.ts'
 import type { Views } from '../views.ts'
 import { isHashOf } from './plan-hash.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
-import { planTable, type TableWishes } from './table-plan.ts'
+import { planTable } from './table-plan.ts'
+import type { TableWishes } from './table-wishes.ts'
 
 export type PlannedTable = {
   readonly source: TableSpec

@@ -1,0 +1,123 @@
+/** Which column of the target each of the source goes to and as what, and what cannot go so. */
+import { tableText, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
+import { codecBetween } from '../../../model/copy/codec.ts'
+import { converter } from '../../../model/copy/convert.ts'
+import type { ColumnPlan } from '../../../model/copy/plan.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import { pairTypes } from './pair-types.ts'
+import type { TableWishes } from './table-wishes.ts'
+
+/** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, BAD_FLAG */
+export function planColumn(
+  source: Column,
+  target: TableSpec,
+  { rename, acceptLossy, rewritten, derived }: TableWishes,
+  sameSystem: boolean,
+): ColumnPlan {
+  const to = rename.get(source.name) ?? source.name
+  const column =
+    target.columns.find((one) => one.name === to) ??
+    target.columns.find((one) => one.name.toLowerCase() === to.toLowerCase())
+  if (column === undefined) {
+    throw new SluiceError('TABLE_REFUSED', `the target's ${tableText(target.table)} has no column ${to}`, {
+      hint: `add it, or choose columns with --columns or --rename; it has ${target.columns.map((one) => one.name).join(', ')}`,
+    })
+  }
+  if (column.generated === true) {
+    throw new SluiceError('TABLE_REFUSED', `the target makes the values of ${tableText(target.table)}.${to} itself`, {
+      hint: 'leave the column out with --columns',
+    })
+  }
+  const { codecs } = derived ?? {}
+  const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
+  const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name), rewritten)
+  if (source.always !== undefined) refuseConstant(source, column, pairing.as)
+  return { from: source.name, to: column.name, source, target: column, ...pairing }
+}
+
+/** Of two columns that go to one, the values of one would be lost. @throws SluiceError TABLE_REFUSED */
+export function refuseOneColumn(source: TableSpec, columns: readonly ColumnPlan[], to: CopyStore): void {
+  const seen = new Map<string, string>()
+  for (const { from, to: name } of columns) {
+    const folded = to.can.folds?.columns === true ? name.toLowerCase() : name
+    const other = seen.get(folded)
+    if (other !== undefined) {
+      throw new SluiceError(
+        'TABLE_REFUSED',
+        `columns ${other} and ${from} of ${tableText(source.table)} would be one`,
+        {
+          where: to.label,
+          hint: `give one of them another name with --rename ${shellQuote(`${from}=NAME`)}, or leave it out with --columns`,
+        },
+      )
+    }
+    seen.set(folded, from)
+  }
+}
+
+/** Every row would be refused for it. */
+function refuseConstant({ name, type, always = '' }: Column, target: Column, as: ColumnType): void {
+  try {
+    converter(type, as)(always)
+  } catch (thrown) {
+    throw new SluiceError('BAD_FLAG', `${always} is no value for ${name}: ${asSluiceError(thrown).message}`, {
+      hint: `the column of the target is ${target.native}`,
+    })
+  }
+}
+
+/** @throws SluiceError LOSSY_TYPE */
+export function refuseLossy(table: TableSpec, columns: readonly ColumnPlan[], accepted: readonly string[]): void {
+  const lossy = columns.filter((column) => column.lossy !== undefined && !accepted.includes(column.from))
+  if (lossy.length === 0) return
+  const lines = lossy.map(
+    ({ from, source, target, lossy: why }) => `${from} (${source.native} to ${target.native}): ${why ?? ''}`,
+  )
+  throw new SluiceError('LOSSY_TYPE', `${tableText(table.table)} would lose something: ${lines.join('; ')}`, {
+    hint: `accept it with ${lossy.map(({ from }) => `--accept-lossy ${shellQuote(from)}`).join(' ')}, or give the target another type`,
+  })
+}
+
+/** Of columns that nothing fills. @throws SluiceError TABLE_REFUSED */
+export function refuseMissing(target: TableSpec, columns: readonly ColumnPlan[]): void {
+  const filled = new Set(columns.map(({ to }) => to))
+  const missing = target.columns.filter(
+    ({ name, nullable, generated, identity, hasDefault }) =>
+      !nullable && generated !== true && identity !== true && hasDefault !== true && !filled.has(name),
+  )
+  if (missing.length === 0) return
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `nothing fills ${missing.map(({ name }) => name).join(', ')} of the target's ${tableText(target.table)}`,
+    {
+      hint: 'give these columns a default, or copy a column into them with --rename',
+    },
+  )
+}
+
+/** Generated columns that both sides compute in the same way: their values are compared. */
+export function checkedColumns(
+  source: TableSpec,
+  target: TableSpec,
+  columns: readonly ColumnPlan[],
+  sameSystem: boolean,
+): readonly ColumnPlan[] {
+  if (!sameSystem) return []
+  return source.columns.flatMap((column): readonly ColumnPlan[] => {
+    const { name, expression } = column
+    if (expression === undefined || columns.some(({ from }) => from === name)) return []
+    const other = target.columns.find((one) => one.name === name)
+    const isSame =
+      other?.expression !== undefined &&
+      other.native === column.native &&
+      bareSql(other.expression.sql) === bareSql(expression.sql)
+    return isSame ? [{ from: name, to: name, source: column, target: other, ...pairTypes(column, other, true) }] : []
+  })
+}
+
+/** Blanks and brackets differ with what a system prints. */
+function bareSql(sql: string): string {
+  return sql.replaceAll(/[\s()]/g, '')
+}

@@ -1,0 +1,99 @@
+/** The table that is made in the target where it has none. */
+import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { TableWishes } from './table-wishes.ts'
+
+/** @param chosen columns of the source that go along */
+export function newTable(
+  source: TableSpec,
+  chosen: readonly Column[],
+  table: TableName,
+  wishes: TableWishes,
+  to: CopyStore,
+  sameSystem: boolean,
+): TableSpec {
+  const { rename } = wishes
+  // Where generated columns come along nothing is chosen and nothing has another name.
+  const order = new Map(source.columns.map(({ name }, at) => [name, at]))
+  const placeOf = ({ name }: Column): number => (wishes.columns === undefined ? (order.get(name) ?? order.size) : 0)
+  const made = chosen.map((column): Column => newColumn(column, source, wishes, to, sameSystem))
+  const carried = sameSystem ? carriedColumns(source, wishes) : []
+  const columns = [...made, ...carried].toSorted((a, b) => placeOf(a) - placeOf(b))
+  const { ring } = source
+  return {
+    table,
+    identity: '',
+    columns,
+    key: source.key.map((name) => rename.get(name) ?? name),
+    // A key that may be NULL makes no primary one.
+    primary: !source.key.some((name) => chosen.find((one) => one.name === name)?.nullable === true),
+    rows: 0n,
+    bytes: 0n,
+    ...(sameSystem && source.types !== undefined ? { types: source.types } : {}),
+    ...(sameSystem && source.options !== undefined ? { options: source.options } : {}),
+    ...(sameSystem && source.settings !== undefined && to.fittedSettings !== undefined
+      ? { settings: to.fittedSettings(source.settings).kept }
+      : {}),
+    ...(sameSystem && source.times !== undefined ? { times: { hidden: source.times.hidden } } : {}),
+    // The table that is made lies on the ring as its source does; whether that is the same ring, only the target can say.
+    ...(sameSystem && ring !== undefined
+      ? {
+          ring: {
+            ...ring,
+            ...(ring.descending === undefined
+              ? {}
+              : { descending: ring.descending.map((name) => rename.get(name) ?? name) }),
+          },
+        }
+      : {}),
+  }
+}
+
+function newColumn(
+  column: Column,
+  source: TableSpec,
+  { rename, decimal }: TableWishes,
+  to: CopyStore,
+  sameSystem: boolean,
+): Column {
+  const { name, nullable, type, native, sequence, asText, spelled } = column
+  const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
+  const declared = isKnown
+    ? { native, type, ...(asText === true ? { asText } : {}), ...(spelled === true ? { spelled } : {}) }
+    : to.declare(type, source.key.includes(name), {
+        ...(decimal === undefined ? {} : { decimal }),
+        ...(spelled === true ? { spelled } : {}),
+      })
+  const numbered = column.identity === true || (sequence !== undefined && (!sameSystem || sequence.named === undefined))
+  return {
+    name: rename.get(name) ?? name,
+    ...declared,
+    nullable: nullable && !(source.primary && source.key.includes(name)),
+    ...(numbered ? { identity: true } : {}),
+    ...(sequence === undefined ? {} : { sequence: { ...sequence, column: rename.get(name) ?? name } }),
+    ...(sameSystem && column.collation !== undefined ? { collation: column.collation } : {}),
+    ...(sameSystem && column.static === true ? { static: true } : {}),
+  }
+}
+
+/** Generated columns that the target computes as the source does: their expressions go along as they stand, and only where all names are the same. */
+function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): readonly Column[] {
+  if (columns !== undefined || rename.size > 0) return []
+  return source.columns.flatMap(({ name, type, native, nullable, generated, expression, collation }) => {
+    if (generated !== true || expression === undefined) return []
+    return [{ name, type, native, nullable, generated, expression, ...(collation === undefined ? {} : { collation }) }]
+  })
+}
+
+/** What a table that is made is not given of the settings of its source. @param found the table that is there */
+export function settingsLeft(
+  { settings }: TableSpec,
+  found: TableSpec | null,
+  to: CopyStore,
+  sameSystem: boolean,
+): { readonly settingsLeft?: readonly string[] } {
+  // The table that is there has what its owner gave it.
+  if (found !== null || !sameSystem || settings === undefined) return {}
+  const left = to.fittedSettings?.(settings).left ?? []
+  return left.length === 0 ? {} : { settingsLeft: left }
+}
