@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import type { Event } from '../../src/model/event.ts'
 import type { PartitionFindingEvent, PartitionForecastEvent } from '../../src/model/partition-events.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
 import { perform, type Ran } from '../support/copy-systems.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'
@@ -287,6 +288,58 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         expect(await refusedBy(sql)).toMatch(message)
         await direct.run('ROLLBACK TO SAVEPOINT tried')
       })
+
+      test('what is bound by its number stays with the old table, as it is said', async () => {
+        await direct.run(`SAVEPOINT tried; ALTER TABLE ${TABLE} RENAME TO old; ALTER TABLE ${TWIN} RENAME TO ${TABLE}`)
+        const [[view, atom, published, rule, type] = []] =
+          await direct.rows(`SELECT pg_get_viewdef('v'::regclass), pg_get_functiondef('atom'::regproc),
+          (SELECT string_agg(prrelid::regclass::text, ',') FROM pg_publication_rel), (SELECT ev_class::regclass::text FROM pg_rewrite WHERE rulename = 'ru'),
+          (SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = 'holds'::regclass AND attname = 'b')`)
+        expect(view).toMatch(/FROM old/)
+        expect(atom).toMatch(/FROM old/)
+        expect([published, rule, type]).toEqual(['old', 'old', 'old'])
+        await direct.run(
+          `DROP VIEW v; DROP MATERIALIZED VIEW mv; DROP FUNCTION atom; DROP FUNCTION rowt; DROP TABLE holds, child; SAVEPOINT dropping`,
+        )
+        // The default of the new table takes its numbers from there.
+        expect(await refusedBy('DROP TABLE old')).toMatch(/other objects depend on it/)
+        await direct.run('ROLLBACK TO SAVEPOINT dropping')
+        await direct.run(
+          `ALTER SEQUENCE ${TABLE.slice(0, -1)}_ser_seq" OWNED BY ${TABLE}.ser; DROP TABLE old; ROLLBACK TO SAVEPOINT tried`,
+        )
+      })
+
+      test('triggers fire, row security holds and the identity goes on as it is said', async () => {
+        await direct.run(`SAVEPOINT tried; DROP PUBLICATION whole, named; CREATE TABLE seen (what text);
+          CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen VALUES (TG_LEVEL || '' '' || TG_OP); RETURN NULL; END';
+          CREATE TRIGGER a AFTER INSERT OR UPDATE OR DELETE ON ${TWIN} FOR EACH ROW EXECUTE FUNCTION note_it();
+          CREATE TRIGGER b AFTER INSERT ON ${TWIN} FOR EACH STATEMENT EXECUTE FUNCTION note_it();
+          INSERT INTO ${TWIN} (id, "Made at", num) VALUES (-1, '2024-02-02', -1)`)
+        const seen = async (): Promise<unknown> => (await direct.rows('SELECT what FROM seen')).flat()
+        expect(await seen()).toEqual(['ROW INSERT', 'STATEMENT INSERT'])
+        await direct.run(`TRUNCATE seen; UPDATE ${TWIN} SET "Made at" = '2024-05-05' WHERE id = -1`)
+        expect(await seen()).toEqual(['ROW DELETE', 'ROW INSERT'])
+        await direct.run(
+          `TRUNCATE seen; INSERT INTO "book ""ings"" USING (x)_q1_fy25" (id, "Made at", num) VALUES (-2, '2024-02-02', -1)`,
+        )
+        expect(await seen()).toEqual(['ROW INSERT'])
+        await direct.run(`GRANT SELECT ON "book ""ings"" USING (x)_q1_fy25" TO reader; SET LOCAL ROLE reader`)
+        const hidden = `WHERE id = -2 AND num = -1`
+        expect(await direct.rows(`SELECT count(*) FROM ${TWIN} ${hidden}`)).toEqual([['0']])
+        expect(await direct.rows(`SELECT count(*) FROM "book ""ings"" USING (x)_q1_fy25" ${hidden}`)).toEqual([['1']])
+        await direct.run(
+          `RESET ROLE; CREATE TABLE later PARTITION OF ${TWIN} FOR VALUES FROM ('2040-01-01') TO ('2040-04-01')`,
+        )
+        expect(await direct.rows(`SELECT relreplident FROM pg_class WHERE relname = 'later'`)).toEqual([['d']])
+        // Two rows of one id, which the old key refused.
+        await direct.run(`INSERT INTO ${TWIN} (id, "Made at") VALUES (-3, '2024-02-02'), (-3, '2024-02-03')`)
+        expect(
+          await direct.rows(
+            `SELECT pg_get_serial_sequence('${TWIN}', 'id') <> pg_get_serial_sequence('${TABLE}', 'id')`,
+          ),
+        ).toEqual([['t']])
+        await direct.run('ROLLBACK TO SAVEPOINT tried')
+      })
     })
 
     test('a name that something else has is refused', async () => {
@@ -429,6 +482,56 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       }
       expect(all.find(({ label }) => label === 'Q2-FY22')).toMatchObject({ rows: '1', estimated: false })
       expect(ran.finished.notChecked).toMatch(/8192 of 17\d\d\d blocks/)
+    })
+
+    test('without an index the rare rows of a large table may be missed, and that is said', async () => {
+      await plain.run(`DROP INDEX large_at; INSERT INTO large VALUES ('9999-12-31', 'late')`)
+      const ran = await on('large')
+      expect(forecasts(ran).every(({ estimated, off }) => estimated && off !== undefined)).toBe(true)
+      expect(ran.finished.notChecked).toMatch(/of which no block was read are not listed/)
+      await plain.run(`CREATE INDEX ON large (at)`)
+      const again = await on('large')
+      expect(findingsOf(again)).toContainEqual(
+        expect.objectContaining({ about: 'rows far away', detail: expect.stringContaining('9999 (1 row)') }),
+      )
+      expect(again.finished.notChecked).not.toMatch(/no block was read/)
+    })
+
+    test('a run that is broken off while it measures leaves no session and no table', async () => {
+      const stop = new AbortController()
+      const measuring = (): Promise<unknown> =>
+        plain.rows(
+          `SELECT FROM pg_stat_activity WHERE datname = 'plain' AND query LIKE 'COPY %' AND pid <> pg_backend_pid()`,
+        )
+      const running = perform(
+        {
+          kind: 'partition-plan',
+          from: server.url('plain'),
+          table: 'large',
+          by: 'at',
+          calendar: {},
+          lanes: 2,
+          exact: false,
+        },
+        { interrupt: { stop: stop.signal, abort: stop.signal } },
+      )
+      await expect
+        .poll(async () => ((await measuring()) as unknown[]).length, { interval: 5, timeout: 20_000 })
+        .toBeGreaterThan(0)
+      stop.abort(new SluiceError('ABORTED', 'enough'))
+      expect((await running).finished).toMatchObject({ exitCode: 75 })
+      await expect
+        .poll(async () => plain.rows(`SELECT relname FROM pg_class WHERE relname LIKE 'sluice%'`), { timeout: 20_000 })
+        .toEqual([])
+      await expect
+        .poll(
+          async () =>
+            plain.rows(
+              `SELECT pid FROM pg_stat_activity WHERE datname = 'plain' AND backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+            ),
+          { timeout: 20_000 },
+        )
+        .toEqual([])
     })
 
     test('lanes are measured at the same time, and nobody needs to be allowed to write', async () => {

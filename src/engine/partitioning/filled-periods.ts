@@ -18,7 +18,12 @@ export type FilledSlice = {
 
 export type FilledPeriod = FilledSlice & { readonly slices: readonly FilledSlice[] }
 
-export type Filled = { readonly periods: readonly FilledPeriod[]; readonly sampled: Sampled }
+export type Filled = {
+  readonly periods: readonly FilledPeriod[]
+  readonly sampled: Sampled
+  /** There may be rows in periods between and around these. */
+  readonly unseen: boolean
+}
 
 /** Periods with rows, in order; slices without rows are left out. */
 export async function filledPeriods(
@@ -28,7 +33,7 @@ export async function filledPeriods(
   years: { readonly first: number; readonly last: number } | null,
   { slices: unit, exact }: { readonly slices?: SliceUnit | undefined; readonly exact: boolean },
 ): Promise<Filled> {
-  if (years === null) return { periods: [], sampled: null }
+  if (years === null) return { periods: [], sampled: null, unseen: false }
   const cut = periodsOfYears(spec, years).flatMap((period) =>
     slicesOf(spec, period, unit ?? null).flatMap((part) => {
       const slice = placedPeriod(spec, part, planned.kind)
@@ -46,7 +51,8 @@ export async function filledPeriods(
     slices.push({ period: slice.period, from: slice.from, to: slice.to, ...bucket })
     periods.set(period, slices)
   }
-  return { periods: [...periods].map(([period, slices]) => whole(spec, period, slices, planned)), sampled }
+  const unseen = buckets.some(({ rows, off }) => rows === 0n && off !== null)
+  return { periods: [...periods].map(([period, slices]) => whole(spec, period, slices, planned)), sampled, unseen }
 }
 
 function whole(

@@ -116,7 +116,7 @@ function tellFindings(
 
 function notChecked(
   findings: readonly PlanFinding[],
-  { sampled, periods }: Filled,
+  { sampled, periods, unseen }: Filled,
   rate: Rate | null,
 ): readonly string[] {
   const what = periods.some(({ off }) => off !== null)
@@ -124,6 +124,7 @@ function notChecked(
     : 'rows of periods were counted by an index; their bytes are estimated'
   return [
     ...(sampled === null ? [] : [`${what} from ${sampled.blocks} of ${sampled.of} blocks (--exact reads all)`]),
+    ...(unseen ? ['periods of which no block was read are not listed'] : []),
     ...(rate === null ? [] : rate.notMeasured),
     ...findings.flatMap(({ verdict, about, detail }) => (verdict === 'not looked' ? [`${about}: ${detail}`] : [])),
   ]

@@ -1,15 +1,19 @@
 /** How the rows of a table lie in time: all of them read once, or some blocks, and rare ones looked up by an index where there is one. */
 import type { Bucket, Counted, PlannedTable, Sampled, Spread, TimeKind, Years } from '../../partition-plan-port.ts'
 import { quoteName } from '../connect.ts'
-import type { CopySession, TextRow } from '../copy/session.ts'
+import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
+import { byIndex, lookedUp } from './by-index.ts'
 
 /** Blocks of 8 kB that are read of a larger table: 64 MB. */
 const BLOCKS = 8192
 /** A table of fewer blocks is read whole. */
 const WHOLE = 2 * BLOCKS
-/** What an index leads to is counted one by one up to so many rows. */
-const LOOKED_UP = 200_000
+/** Periods that an index is asked about, and rows of all of them together. */
+const LOOKED_UP = 1000
+const LOOKED_UP_ROWS = 1_000_000
+/** An estimate that may be wrong by more of its rows than this is counted by an index, if there is one. */
+const POOR = 0.1
 /** Normal distribution: 95 of 100 cases. */
 const DEVIATIONS = 1.96
 const FIRST_EPOCH = -62_135_596_800n
@@ -51,8 +55,14 @@ export async function yearsOf(session: CopySession, planned: PlannedTable, exact
       (SELECT ${by} FROM ONLY ${sql} WHERE ${sensible} ORDER BY ${by} LIMIT 1) UNION ALL (SELECT ${by} FROM ONLY ${sql} WHERE ${sensible} ORDER BY ${by} DESC LIMIT 1)) AS ends`,
     2,
   )) {
-    const number = Number(year)
-    if (!years.has(number)) years.set(number, NONE)
+    // The ends of an index are rows that the sample may have missed.
+    if (!years.has(Number(year))) years.set(Number(year), { rows: 1n, off: 0n })
+  }
+  const poor = [...years].filter(([, count]) => isPoor(count)).toSorted(([, a], [, b]) => Number(a.rows - b.rows))
+  for (const [year] of poor.slice(0, LOOKED_UP)) {
+    const count = await lookedUp(session, sql, between(planned, ...yearBounds(planned.kind, year)))
+    if (count === null) break
+    years.set(year, count)
   }
   nulls = (await lookedUp(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : { rows: 0n, off: null })
   outside = (await lookedUp(session, sql, `NOT (${sensible})`)) ?? outside
@@ -80,21 +90,43 @@ export async function spreadOf(
     bytes: 0,
   })
   const usual = all.n === 0 ? 0 : all.bytes / all.n
-  const buckets: Bucket[] = []
-  for (let place = 1; place < bounds.length; place++) {
-    const [, sum, squares, bytes] = found.get(place) ?? []
-    let count =
-      sum === undefined
-        ? { ...NONE, off: reading.sampled === null ? null : 0n }
-        : counted(sum, squares ?? null, reading)
-    if (count.off !== null && count.rows < LOOKED_UP) {
-      const condition = between(planned, bounds[place - 1] ?? '', bounds[place] ?? '')
-      count = (await lookedUp(session, tableSql(planned.table.table), condition)) ?? count
-    }
+  const counts = bounds.slice(1).map((_, at): Counted => {
+    const [, sum, squares] = found.get(at + 1) ?? []
+    return sum == null ? { rows: 0n, off: reading.sampled === null ? null : 0n } : counted(sum, squares, reading)
+  })
+  if (reading.sampled !== null) await mend(counts, session, planned, bounds)
+  const buckets = counts.map((count, at): Bucket => {
+    const [, sum, , bytes] = found.get(at + 1) ?? []
     const each = Number(sum ?? 0) === 0 ? usual : Number(bytes) / Number(sum)
-    buckets.push({ ...count, bytes: BigInt(Math.round(Number(count.rows) * each)) })
-  }
+    return { ...count, bytes: BigInt(Math.round(Number(count.rows) * each)) }
+  })
   return { buckets, sampled: reading.sampled }
+}
+
+/** Puts counts by an index in the place of poor estimates, the smallest first. */
+async function mend(
+  counts: Counted[],
+  session: CopySession,
+  planned: PlannedTable,
+  bounds: readonly string[],
+): Promise<void> {
+  const poor = counts
+    .map((count, at) => ({ at, count }))
+    .filter(({ count }) => isPoor(count))
+    .toSorted((a, b) => Number(a.count.rows - b.count.rows))
+  let left = LOOKED_UP_ROWS
+  for (const { at } of poor.slice(0, LOOKED_UP)) {
+    const condition = between(planned, bounds[at] ?? '', bounds[at + 1] ?? '')
+    const count = await lookedUp(session, tableSql(planned.table.table), condition, left)
+    if (count === null) return
+    counts[at] = count
+    left -= Number(count.rows)
+  }
+}
+
+/** Whether an estimate says little: of a few blocks with rows, or of none. */
+function isPoor({ rows, off }: Counted): boolean {
+  return off !== null && (rows < 2n || Number(off) > Number(rows) * POOR)
 }
 
 /** About what a row takes on disk, with what is stored beside it, and without reading that. */
@@ -139,34 +171,16 @@ function wider(a: bigint | null, b: bigint | null): bigint | null {
   return a === null ? b : b === null ? a : a + b
 }
 
-/** Null where the planner would read the table, or more than a little of an index. */
-async function lookedUp(session: CopySession, sql: string, condition: string): Promise<Counted | null> {
-  const [row] = await byIndex(
-    session,
-    `SELECT count(*) FROM (SELECT FROM ONLY ${sql} WHERE ${condition}) AS found`,
-    LOOKED_UP,
-  )
-  return row === undefined ? null : { rows: BigInt(row[0] ?? 0), off: null }
-}
-
-type Node = { readonly 'Node Type': string; readonly 'Plan Rows': number; readonly Plans?: readonly Node[] }
-
-/** No rows where the planner would read the table, or expects more rows below its topmost node. */
-async function byIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
-  const [row] = await session.ask(`EXPLAIN (FORMAT JSON) ${sql}`)
-  const [explained] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: Node }[]
-  if (explained === undefined || reads(explained.Plan, most)) return []
-  return session.ask(sql)
-}
-
-function reads({ 'Node Type': kind, 'Plan Rows': rows, Plans = [] }: Node, most: number): boolean {
-  // What is below a limit is read only as far as that goes.
-  if (kind === 'Limit') return Plans.some((plan) => scans(plan))
-  return kind.includes('Seq Scan') || kind === 'Sort' || rows > most || Plans.some((plan) => reads(plan, most))
-}
-
-function scans({ 'Node Type': kind, Plans = [] }: Node): boolean {
-  return kind.includes('Seq Scan') || kind.includes('Sort') || Plans.some(scans)
+function yearBounds(kind: TimeKind, year: number): readonly [string, string] {
+  const begin = (of: number): string => {
+    const day = `${String(of).padStart(4, '0')}-01-01`
+    if (kind === 'date') return day
+    if (kind === 'timestamp' || kind === 'timestamptz') return `${day} 00:00:00${kind === 'timestamptz' ? '+00' : ''}`
+    // What Date calls the year 99 is 1999.
+    const moment = new Date(0).setUTCFullYear(of, 0, 1)
+    return String(kind === 'epoch-seconds' ? moment / 1000 : moment)
+  }
+  return [begin(year), begin(year + 1)]
 }
 
 function yearOf({ column, kind }: PlannedTable): string {

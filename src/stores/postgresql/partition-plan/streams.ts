@@ -10,7 +10,7 @@ type Publication = {
   readonly root: boolean
   readonly narrow: boolean
 }
-type Identity = { readonly kind: string; readonly index: string | null }
+type Identity = { readonly kind: string; readonly index: string | null; readonly primary: boolean }
 
 export async function streamsOf(about: About): Promise<readonly PlanFinding[]> {
   const publications = await objects<Publication>(about, publicationsSql(about))
@@ -41,7 +41,7 @@ function publication({ name, how, root, narrow }: Publication, { sql }: About): 
   return { ...one, detail, hint }
 }
 
-function replicaIdentity({ kind, index }: Identity): readonly PlanFinding[] {
+function replicaIdentity({ kind, index, primary }: Identity): readonly PlanFinding[] {
   const one = { about: 'replica identity' } as const
   switch (kind) {
     case 'f':
@@ -68,6 +68,8 @@ function replicaIdentity({ kind, index }: Identity): readonly PlanFinding[] {
       return [{ ...one, verdict: 'changes', object: index ?? '', detail, hint }]
     }
     default:
+      if (!primary)
+        return [{ ...one, verdict: 'fine', detail: 'none: the table has no primary key, and neither will the new one' }]
       return [{ ...one, verdict: 'fine', detail: 'the primary key, which is wider then: old rows are told by it' }]
   }
 }
@@ -119,6 +121,7 @@ function publicationsSql({ session, oid }: About): string {
 function identitySql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('kind', c.relreplident,
+      'primary', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
       'index', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
 }

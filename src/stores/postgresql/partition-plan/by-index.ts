@@ -1,0 +1,45 @@
+/** Questions that are asked only where the planner answers them by an index, and reads little of it. */
+import type { Counted } from '../../partition-plan-port.ts'
+import type { CopySession, TextRow } from '../copy/session.ts'
+
+/** Rows that one look counts. */
+const MOST = 200_000
+
+/** @returns null where the planner would read the table, or more than so many rows of an index */
+export async function lookedUp(
+  session: CopySession,
+  sql: string,
+  condition: string,
+  most = MOST,
+): Promise<Counted | null> {
+  const [row] = await byIndex(
+    session,
+    `SELECT count(*) FROM (SELECT FROM ONLY ${sql} WHERE ${condition}) AS found`,
+    Math.min(most, MOST),
+  )
+  return row === undefined ? null : { rows: BigInt(row[0] ?? 0), off: null }
+}
+
+type Node = { readonly 'Node Type': string; readonly 'Plan Rows': number; readonly Plans?: readonly Node[] }
+
+/** @returns no rows where the planner would read the table, or expects more rows than `most` */
+export async function byIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
+  const [row] = await session.ask(`EXPLAIN (FORMAT JSON) ${sql}`)
+  const [explained] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: Node }[]
+  if (explained === undefined || reads(explained.Plan, most)) return []
+  return session.ask(sql)
+}
+
+function reads({ 'Node Type': kind, 'Plan Rows': rows, Plans = [] }: Node, most: number): boolean {
+  // What is below a limit is read only as far as that goes.
+  if (kind === 'Limit') return Plans.some((plan) => scans(plan))
+  return scan(kind) || rows > most || Plans.some((plan) => reads(plan, most))
+}
+
+function scans({ 'Node Type': kind, Plans = [] }: Node): boolean {
+  return scan(kind) || Plans.some(scans)
+}
+
+function scan(kind: string): boolean {
+  return kind.includes('Seq Scan') || kind.includes('Sort')
+}
