@@ -3,13 +3,14 @@ import type { TableName, TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { LedgerDatabase } from './copy-port.ts'
 import { ledgerDialect } from './ledger-dialect.ts'
-import { LEDGER_TABLES, ownTable, type OwnTable } from './own-tables.ts'
+import { isOfLedgers, LEDGER_TABLES, ownTable, type OwnTable } from './own-tables.ts'
 
 const NAMES: ReadonlySet<string> = new Set(LEDGER_TABLES.map(({ name }) => name))
 
 /** Names of the ledger's own tables, which are never part of a copy by pattern. */
 export function isLedgerTable({ name }: TableName): boolean {
-  return NAMES.has(name)
+  const own = ownTable(name)
+  return own !== null && isOfLedgers(own)
 }
 
 /** Whether a table that `isLedgerTable` names has the columns of the ledger's, and is none of the user's. */
@@ -64,7 +65,7 @@ function namesOf(columns: TableSpec['columns']): ReadonlySet<string> {
 
 /** @returns what does not fit; null where everything does */
 function lacking(table: OwnTable | null, columns: ReadonlySet<string>): string | null {
-  if (table === null || !NAMES.has(table.name)) return null
+  if (table === null || !isOfLedgers(table)) return null
   if (table.oneColumn === true && columns.size > 1) return 'that table has other columns'
   const missing = table.marks.find((mark) => !columns.has(mark))
   return missing === undefined ? null : `that table has no column ${missing}`

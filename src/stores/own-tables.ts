@@ -5,9 +5,9 @@
 
 /**
  * Who makes a table, and migrates it under the version of its own: the catalog of logs, the ledger of copies, the ledger of archives, the log that a
- * ledger is in Cassandra, and the tables that the Cassandra Data Migrator has in common with us.
+ * ledger is in Cassandra, the tables that the Cassandra Data Migrator has in common with us, and what stands beside a table while partitions are made of it.
  */
-export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track'
+export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track' | 'partitions'
 
 export type OwnTable = {
   readonly name: string
@@ -22,6 +22,8 @@ export type OwnTable = {
   readonly marks: readonly string[]
   /** It has one column, which a user's table may have among others. */
   readonly oneColumn?: true
+  /** There are several: behind the name stands the number of the table that one is about. */
+  readonly numbered?: true
 }
 
 const catalog = (since: number, marks: readonly string[], ...names: readonly string[]): readonly OwnTable[] =>
@@ -68,6 +70,17 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'sluice_ledger_part', owner: 'ledger log', since: 1, only: ['cassandra'], marks: [] },
 
   {
+    name: 'sluice_keys',
+    owner: 'partitions',
+    since: 1,
+    late: true,
+    only: ['postgresql'],
+    marks: ['log_id', 'txid'],
+    numbered: true,
+  },
+  { name: 'sluice_aside', owner: 'partitions', since: 1, late: true, only: ['postgresql'], marks: [], numbered: true },
+
+  {
     name: 'cdm_run_info',
     owner: 'track',
     since: 1,
@@ -96,10 +109,16 @@ const BY_NAME: ReadonlyMap<string, OwnTable> = new Map(OWN_TABLES.map((table) =>
 
 /** @returns null for a table that the program never makes */
 export function ownTable(name: string): OwnTable | null {
-  return BY_NAME.get(name) ?? null
+  const known = BY_NAME.get(name)
+  if (known !== undefined) return known
+  const family = BY_NAME.get(/^(\w+?)_\d+(?:_\w+)?$/.exec(name)?.[1] ?? '')
+  return family?.numbered === true ? family : null
 }
 
-/** The tables of ledgers: what the program notes beside the rows of users, and no copy by pattern takes along. */
-export const LEDGER_TABLES: readonly OwnTable[] = OWN_TABLES.filter(({ owner }) =>
-  ['copy', 'archive', 'ledger log'].includes(owner),
-)
+/** Whether it is one of those that note something beside the rows of users: no copy by pattern takes them along. */
+export function isOfLedgers({ owner }: OwnTable): boolean {
+  return owner !== 'catalog' && owner !== 'track'
+}
+
+/** The tables of ledgers that have one name each. */
+export const LEDGER_TABLES: readonly OwnTable[] = OWN_TABLES.filter((one) => isOfLedgers(one) && one.numbered !== true)

@@ -34,9 +34,12 @@ export function boundsSql({ from, to }: Bounds): string {
   return `FOR VALUES FROM (${from === null ? 'MINVALUE' : literal(from)}) TO (${to === null ? 'MAXVALUE' : literal(to)})`
 }
 
-/** A condition that holds for all rows between the bounds; the server need not look at rows again that a constraint says this of. */
-export function betweenSql(column: string, type: string, { from, to }: Bounds): string {
-  const name = quoteName(column)
+/**
+ * A condition that holds for all rows between the bounds; the server need not look at rows again that a constraint says this of.
+ * @param row name that the table has in the statement
+ */
+export function betweenSql(column: string, type: string, { from, to }: Bounds, row?: string): string {
+  const name = row === undefined ? quoteName(column) : `${row}.${quoteName(column)}`
   return [
     `${name} IS NOT NULL`,
     ...(from === null ? [] : [`${name} >= CAST(${literal(from)} AS ${type})`]),

@@ -1,6 +1,7 @@
 /** What a partition has beyond what its parent gives it, as the catalogs say it: statements that make it again, in the order in which they have to run. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { literal, tableSql } from '../copy/sql.ts'
+import { NOTING_TRIGGERS } from '../maintenance/key-log.ts'
 
 /**
  * Another table that is to be like the partition, made by CREATE TABLE … LIKE with all but indexes, statistics objects and identity. Then the statements make
@@ -57,6 +58,7 @@ WITH named (oid, name) AS (
     AND NOT (k.contype = 'c' AND ${all}) AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
 ), g AS (
   SELECT g.*, coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid')::oid, 0) AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+  WHERE g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
 ), s AS (
   SELECT s.*, coalesce(d.name, s.stxname) AS name, n.nspname AS own_schema, nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget')::int, -1) AS target,
     CASE WHEN ${all} THEN t.schema ELSE n.nspname END AS schema

@@ -1,16 +1,25 @@
 /** Making partitions: what is missing is looked up anew as often as somebody else changes the table meanwhile. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ComingPartition, Made, MakeRequest, NotGiven, RangedTable } from '../../maintenance-port.ts'
+import type {
+  ComingPartition,
+  Made,
+  MakeRequest,
+  NotGiven,
+  RangedTable,
+  RangePartition,
+} from '../../maintenance-port.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { attachNew } from './attach-new.ts'
 import { clearLeftOver } from './left-over.ts'
 import { lookAt } from './look.ts'
+import { moveDefault } from './move-default.ts'
 import type { Patience } from './patience.ts'
 import { strayRows } from './stray.ts'
 import { defaultOf } from './surroundings.ts'
+import { Changed } from './not-now.ts'
 import { canonicalWishes, stillWanted } from './wanted.ts'
 
 /** Others may change the table so often while it is worked on. */
@@ -32,6 +41,7 @@ class Making {
   readonly #made: (ComingPartition & { readonly moved: bigint })[] = []
   #there: readonly ComingPartition[] = []
   readonly #notGiven: NotGiven[] = []
+  #proved: bigint | null = null
 
   constructor(session: CopySession, request: MakeRequest, patience: Patience) {
     this.#session = session
@@ -64,7 +74,7 @@ class Making {
       foundMade: this.#there,
       longestMs,
       tries,
-      proved: null,
+      proved: this.#proved === null ? null : { rows: this.#proved },
       notGiven: this.#notGiven,
     }
   }
@@ -80,11 +90,14 @@ class Making {
   }
 
   async #make(now: RangedTable, missing: readonly ComingPartition[]): Promise<void> {
-    if (await this.#hasToMove(now, missing)) {
-      throw new SluiceError('TABLE_REFUSED', `the default partition holds rows, or is large`, {
-        where: tableText(now.table),
-        hint: 'move its rows by hand',
-      })
+    const rest = defaultOf(now)
+    if (rest !== null && (await this.#hasToMove(now, rest, missing))) {
+      const work = { table: now, rest, wishes: missing }
+      const moved = await moveDefault(this.#session, this.#patience, this.#request, work)
+      this.#made.push(...moved.made)
+      this.#notGiven.push(...moved.notGiven)
+      this.#proved = (this.#proved ?? 0n) + moved.proved
+      return
     }
     for (const wish of missing) {
       this.#request.onStep?.('making', BigInt(this.#made.length), BigInt(missing.length))
@@ -97,9 +110,7 @@ class Making {
     for (const one of missing) this.#notGiven.push({ partition: wish.name.name, ...one })
   }
 
-  async #hasToMove(now: RangedTable, missing: readonly ComingPartition[]): Promise<boolean> {
-    const rest = defaultOf(now)
-    if (rest === null) return false
+  async #hasToMove(now: RangedTable, rest: RangePartition, missing: readonly ComingPartition[]): Promise<boolean> {
     const [row] = await this.#session.ask(
       `SELECT sum(pg_catalog.pg_relation_size(relid)) > ${SMALL_DEFAULT} FROM pg_catalog.pg_partition_tree(${literal(rest.identity)}::oid)`,
     )
@@ -111,6 +122,10 @@ class Making {
 
 /** Somebody dropped, attached or renamed what the run relied on, or rows came where none were. */
 function isChange(error: unknown): boolean {
+  if (error instanceof Changed) return true
   const state = sqlStateOf(error)
-  return state !== null && ['42P01', '42P07', '42P17', '23514', '42704', '42710', '3F000'].includes(state)
+  return (
+    state !== null &&
+    ['42P01', '42P07', '42P17', '23514', '42704', '42710', '42703', '42804', '42809', '3F000'].includes(state)
+  )
 }

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { isBusy, type KnownTable } from '../archiving/locks.ts'
+import { sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
 import { tableSql } from '../copy/sql.ts'
 
@@ -24,6 +25,18 @@ export type PatienceLimits = {
   /** After so long without them it gives up, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
+}
+
+/** Others held what it needs, or changed it while it was changed here. */
+function passes(error: unknown): boolean {
+  return isBusy(error) || sqlStateOf(error) === '40001'
+}
+
+/** Ends a transaction with its effects. @throws what the server says, or of the connection where that was lost on the way */
+export async function committed(session: CopySession): Promise<void> {
+  const end = await session.commit()
+  if (end === 'committed') return
+  throw end === 'rolled back' ? new Error('the server rolled back what was to be committed') : end.lost
 }
 
 export class Patience {
@@ -72,12 +85,12 @@ export class Patience {
         since = performance.now()
         await this.#take(locks, since)
         const result = await body()
-        await session.ask('COMMIT')
+        await committed(session)
         return result
       } catch (error) {
+        await session.rollBack()
         if (!session.alive) throw error
-        await session.ask('ROLLBACK')
-        if (!isBusy(error)) throw error
+        if (!passes(error)) throw error
         this.#tries++
         if (performance.now() + rest > end) throw error
       } finally {
@@ -98,7 +111,7 @@ export class Patience {
       try {
         return await body()
       } catch (error) {
-        if (!this.#session.alive || !isBusy(error)) throw error
+        if (!this.#session.alive || !passes(error)) throw error
         this.#tries++
         this.#longestMs = Math.max(this.#longestMs, performance.now() - since)
         if (performance.now() + rest > end) throw error
@@ -115,8 +128,5 @@ export class Patience {
         `SET LOCAL lock_timeout = ${left}; LOCK TABLE ONLY ${tableSql(table.name)} IN ${mode} MODE`,
       )
     }
-    await this.#session.ask(
-      `SET LOCAL lock_timeout = ${Math.max(1, Math.floor(patienceMs - (performance.now() - since)))}`,
-    )
   }
 }

@@ -31,16 +31,22 @@ export async function constraintAbove(session: CopySession, { identity }: Ranged
 /**
  * Tables that foreign keys of these tables refer to: triggers are made on them when such a key comes to be. Without those that this role may not lock: the
  * server locks them by itself.
+ * @param both also those whose foreign keys refer to these tables: they are looked at when a partition leaves
  */
 export async function referencedLocks(
   session: CopySession,
   tables: readonly KnownTable[],
+  both = false,
 ): Promise<readonly WantedLock[]> {
+  const these = `${literal(`{${tables.map(({ oid }) => oid).join(',')}}`)}::oid[]`
+  const ways = [['confrelid', 'conrelid'], ...(both ? [['conrelid', 'confrelid']] : [])].map(
+    ([other, own]) => `k.${other} = c.oid AND k.${own} = ANY (${these})`,
+  )
   const rows = await session.ask(
-    `SELECT DISTINCT c.oid, n.nspname, c.relname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
-       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.contype = 'f' AND k.conrelid = ANY (${literal(`{${tables.map(({ oid }) => oid).join(',')}}`)}::oid[]) AND k.confrelid <> k.conrelid
-       AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') ORDER BY c.oid`,
+    `SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid <> ALL (${these}) AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
+       AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid <> k.conrelid AND (${ways.join(' OR ')}))
+     ORDER BY c.oid`,
   )
   return rows.map(([oid, schema, name]) => ({
     table: { oid: oid ?? '', name: { schema: schema ?? '', name: name ?? '' } },

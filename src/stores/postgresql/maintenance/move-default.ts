@@ -1,0 +1,212 @@
+/**
+ * Partitions whose rows lie in the default partition, or one that is too large to be read while everybody waits: its rows are copied to where they belong while
+ * others write, what they change is followed by keys, and one short transaction puts the copies in its place.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ComingPartition, MakeRequest, RangedTable, RangePartition } from '../../maintenance-port.ts'
+import { betweenSql, inOrder, type Bounds } from '../archiving/bounds.ts'
+import { quoteName } from '../connect.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+import { describeTables } from '../copy/tables.ts'
+import { Aside, type AsideTable } from './aside.ts'
+import { keyLogOf, keyLogSql, type KeyLog } from './key-log.ts'
+import { asideName, markOf } from './names.ts'
+import type { Patience } from './patience.ts'
+import { proveAside } from './proof.ts'
+import { refuseUnmovable, unmovable } from './refusals.ts'
+import { constraintAbove, known, neighbourOf } from './surroundings.ts'
+import { Changed, NotNow } from './not-now.ts'
+import { awaitOldSnapshots, switchOver } from './switch.ts'
+import { Twin, type Missing } from './twin.ts'
+
+/** A round of so few notes that takes no longer is followed by the switch. */
+const FEW = 500
+const QUICK_MS = 100
+/** After so many rounds others write faster than it follows. */
+const MOST_ROUNDS = 100
+const FIRST_REST_MS = 50
+
+export type Moved = {
+  readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
+  readonly proved: bigint
+  readonly notGiven: readonly (Missing & { readonly partition: string })[]
+}
+
+/** @throws SluiceError TABLE_REFUSED, TARGET_BUSY, PROOF_FAILED; Changed; what the server says */
+export async function moveDefault(
+  session: CopySession,
+  patience: Patience,
+  request: MakeRequest,
+  {
+    table,
+    rest,
+    wishes,
+  }: { readonly table: RangedTable; readonly rest: RangePartition; readonly wishes: readonly ComingPartition[] },
+): Promise<Moved> {
+  await refuseUnmovable(session, table, rest)
+  const spec = await specOf(session, rest)
+  const log = keyLogOf(known(rest), keyOf(spec, rest))
+  request.onStep?.('logging', 0n, rest.rows)
+  const locks = [{ table: known(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
+  await patience.run(locks, () => session.ask(keyLogSql(log, markOf(table.identity))))
+
+  const aside = await begun(session, patience, { table, rest, wishes, spec, log })
+  await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
+  for (const { twin } of aside.tables) await twin.furnish()
+  for (const { twin } of aside.tables) await session.ask(`ANALYZE ${tableSql(twin.table.name)}`)
+  const late: string[] = []
+  for (const { twin } of aside.tables) late.push(...(await patience.again(() => twin.late())))
+  const end = performance.now() + request.budgetMs
+  for (let pause = FIRST_REST_MS; ; pause *= 2) {
+    try {
+      await followed(patience, aside, request)
+      const since = await patience.run(locks, () => aside.mirror())
+      const proved = await patience.again(() => proveAside(session, spec, log, aside))
+      await awaitOldSnapshots(session, since, table, request)
+      request.onStep?.('switching', 0n, null)
+      const { old, missing } = await switchOver(session, patience, { table, rest: known(rest), log, aside, late })
+      const stands = { oid: rest.identity, name: old }
+      await patience.run([{ table: stands, mode: 'ACCESS EXCLUSIVE' }], () =>
+        session.ask(`DROP TABLE ${tableSql(old)}`),
+      )
+      return moved(aside, proved, missing)
+    } catch (error) {
+      if (!(error instanceof NotNow)) throw error
+      if (performance.now() + pause > end) throw notToBeHad(table, error)
+    }
+    await sleep(pause)
+  }
+}
+
+function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
+  return new SluiceError('TARGET_BUSY', `no moment was found to switch the default partition of ${tableText(table)}`, {
+    where: tableText(table),
+    reason: cause.message,
+    hint: 'run the same command again when less is written',
+    retryable: true,
+    cause,
+  })
+}
+
+function moved({ tables }: Aside, proved: bigint, cloned: readonly Missing[]): Moved {
+  const [first] = tables
+  return {
+    made: tables.flatMap(({ wish, rows }) => (wish === null ? [] : [{ ...wish, moved: rows }])),
+    proved,
+    notGiven: [
+      ...tables.flatMap(({ twin }) => twin.missing.map((one) => ({ partition: twin.wish.name.name, ...one }))),
+      ...cloned.map((one) => ({ partition: first?.twin.wish.name.name ?? '', ...one })),
+    ],
+  }
+}
+
+async function followed(patience: Patience, aside: Aside, { onStep, table }: MakeRequest): Promise<void> {
+  for (let rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
+    const since = performance.now()
+    const notes = await patience.again(() => aside.follow())
+    onStep?.('following', BigInt(notes), null)
+    if (notes <= FEW && performance.now() - since <= QUICK_MS * rounds) return
+  }
+  throw new SluiceError('TARGET_BUSY', `others change the default partition faster than its copy follows`, {
+    where: tableText(table.table),
+    hint: 'run the same command again when less is written',
+    retryable: true,
+  })
+}
+
+async function begun(
+  session: CopySession,
+  patience: Patience,
+  {
+    table,
+    rest,
+    wishes,
+    spec,
+    log,
+  }: {
+    readonly table: RangedTable
+    readonly rest: RangePartition
+    readonly wishes: readonly ComingPartition[]
+    readonly spec: TableSpec
+    readonly log: KeyLog
+  },
+): Promise<Aside> {
+  const above = await constraintAbove(session, table)
+  const also = above === null ? '' : ` AND (${above})`
+  const parent = table.identity
+  const { name, native } = table.column
+  const begin = async (
+    of: ReturnType<typeof known>,
+    place: number | 'rest',
+    into: ComingPartition['name'],
+    check: string,
+  ): Promise<Twin> => {
+    const asideAs = asideName(into.schema ?? '', parent, place)
+    return patience.again(() => Twin.begin(session, { of, parent, aside: asideAs, name: into, check: check + also }))
+  }
+  const tables: AsideTable[] = []
+  for (const [i, wish] of wishes.entries()) {
+    const twin = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish))
+    tables.push({ twin, wish, belongs: (row) => betweenSql(name, native, wish, row), rows: 0n })
+  }
+  const covered = await merged(session, table, wishes)
+  const within = (row: string): string => wishes.map((wish) => `(${betweenSql(name, native, wish, row)})`).join(' OR ')
+  const twin = await begin(known(rest), 'rest', rest.name, outsideSql(name, native, covered))
+  tables.push({ twin, wish: null, belongs: (row) => `NOT (${within(row)})`, rows: 0n })
+  const columns = spec.columns.filter(({ generated }) => generated !== true).map((column) => column.name)
+  return new Aside(session, log, columns, tables)
+}
+
+/** What the partitions and those to be cover together, as few ranges as can be: the server compares each of its own with each of these while everybody waits. */
+async function merged(
+  session: CopySession,
+  table: RangedTable,
+  wishes: readonly ComingPartition[],
+): Promise<readonly Bounds[]> {
+  const all = [...table.partitions.filter(({ isDefault }) => !isDefault), ...wishes]
+  const sorted = await inOrder(
+    session,
+    all.map(({ from, to }) => ({ bounds: { from, to } })),
+    { type: table.column.native, collation: null },
+  )
+  const ranges: Bounds[] = []
+  for (const { bounds } of sorted) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last.to === bounds.from && last.to !== null) {
+      ranges[ranges.length - 1] = { from: last.from, to: bounds.to }
+    } else ranges.push(bounds)
+  }
+  return ranges
+}
+
+/** As the server itself puts it after it has turned the sentence around: in any other form it would look at all rows. */
+function outsideSql(column: string, type: string, ranges: readonly Bounds[]): string {
+  const name = quoteName(column)
+  const parts = ranges.map(({ from, to }) => {
+    const below = from === null ? [] : [`${name} < CAST(${literal(from)} AS ${type})`]
+    const above = to === null ? [] : [`${name} >= CAST(${literal(to)} AS ${type})`]
+    return `(${[...below, ...above].join(' OR ') || 'false'})`
+  })
+  return `(${name} IS NULL OR (${parts.join(' AND ')}))`
+}
+
+async function specOf(session: CopySession, rest: RangePartition): Promise<TableSpec> {
+  const condition = `c.oid = ${literal(rest.identity)}::oid`
+  const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, '')
+  if (spec !== undefined) return spec
+  throw new Changed('the default partition is gone')
+}
+
+/** @throws SluiceError TABLE_REFUSED */
+function keyOf(spec: TableSpec, rest: RangePartition): KeyLog['key'] {
+  const key = spec.key.flatMap((name) => spec.columns.filter((column) => column.name === name && !column.nullable))
+  if (key.length > 0 && key.length === spec.key.length) return key.map(({ name, native }) => ({ name, type: native }))
+  throw unmovable(rest, {
+    reason:
+      'it has no primary key and no unique index on columns that are never NULL: what changes meanwhile could not be followed',
+    hint: `give the table one: ALTER TABLE … ADD PRIMARY KEY (…), or CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…)`,
+  })
+}
