@@ -63,7 +63,7 @@ export function optionalEnd(
       printed: `--config ${shellQuote(file)}`,
     }
   }
-  const script = side === 'from' ? scriptSource(env) : scriptTarget(env)
+  const script = side === 'from' ? scriptSource(env, (word) => storeOr(word, defaults, env)) : scriptTarget(env)
   return script === undefined ? null : { url: script, origin: 'script', printed: SCRIPT_PRINTED[side] }
 }
 

@@ -98,8 +98,10 @@ function namedCatalog(
   defaults: ConfigDefaults,
   env: Readonly<Record<string, string | undefined>>,
 ): CatalogChoice | null {
-  if (choice === null || choice.from === 'variable') return choice
+  if (choice === null) return choice
   const url = storeOr(choice.url, defaults, env)
+  // What a variable holds that is no URL is told where a catalog is needed.
+  if (choice.from === 'variable') return { ...choice, url }
   const unknown = noSuchStore(
     url,
     defaults,

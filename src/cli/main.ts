@@ -114,8 +114,14 @@ function secretsOfParsed(
   { request, globals: { catalog } }: Parsed,
   { env }: Surroundings,
 ): readonly string[] {
-  const urls = request.kind === 'operation' ? urlsOf(request.operation) : []
+  const urls =
+    request.kind === 'operation' ? urlsOf(request.operation) : request.kind === 'open' ? namedBy(request) : []
   return secretsOf(argv, env, [...(catalog === null ? [] : [catalog.url]), ...urls])
+}
+
+/** What the UI is opened on: a store of the config file stands for a URL that is not among the words. */
+function namedBy({ target, database }: { readonly target: string; readonly database?: string }): readonly string[] {
+  return database === undefined ? [target] : [target, database]
 }
 
 function commandOf({ request }: Parsed): string {
@@ -246,7 +252,8 @@ async function openScreen(
       hint: 'leave one out',
     })
   }
-  const secrets = secretsOf(argv, surroundings.env, catalog === null ? [] : [catalog.url])
+  const urls = [...(catalog === null ? [] : [catalog.url]), ...namedBy({ target, ...given('database', database) })]
+  const secrets = secretsOf(argv, surroundings.env, urls)
   const options = {
     target,
     catalog,

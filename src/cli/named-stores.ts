@@ -1,4 +1,5 @@
 /** `stores:` of the config file: short names for the URLs of databases and places of archives. */
+import { existsSync } from 'node:fs'
 import { SluiceError } from '../shared/errors.ts'
 import { closest } from './closest.ts'
 import type { ConfigDefaults } from './config.ts'
@@ -26,6 +27,11 @@ export function storeNamed(word: string, { stores = {} }: ConfigDefaults, env: E
 /** The URL that a word stands for, or the word. @throws SluiceError as `storeNamed` */
 export function storeOr(word: string, defaults: ConfigDefaults, env: Env): string {
   return storeNamed(word, defaults, env) ?? word
+}
+
+/** The same of a word that may be a path: what stands there is meant, and no store. @throws SluiceError as `storeNamed` */
+export function placeOr(word: string, defaults: ConfigDefaults, env: Env): string {
+  return existsSync(word) ? word : storeOr(word, defaults, env)
 }
 
 /**

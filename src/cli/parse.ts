@@ -16,7 +16,7 @@ import { isCopyUrl } from '../engine/systems.ts'
 import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { hideLiterals } from './literals.ts'
-import { noSuchStore, storeOr } from './named-stores.ts'
+import { noSuchStore, placeOr, storeOr } from './named-stores.ts'
 import { declareCommand } from './option-flags.ts'
 import { refuseRemotePlaces } from './places.ts'
 import { requestOf } from './readers.ts'
@@ -166,7 +166,7 @@ async function buildParser(
       if (words.length > 1) {
         throw new SluiceError('BAD_FLAG', `one path at a time, and not ${words.length}: ${words.join(' ')}`)
       }
-      const target = words[0] ?? '.'
+      const target = placeOr(words[0] ?? '.', defaults, env)
       if (isS3Url(target)) parseLakeUrl(target)
       const word = optionalText(args, 'from')
       const database = word === undefined ? undefined : storeOr(word, defaults, env)
@@ -203,9 +203,9 @@ export async function parseCommandLine(
   const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)
   const entry = word === null ? null : commandNamed(word)
-  if (word !== null && entry === null) checkFirstWord(word)
   const file = configFlag(argv)
   const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)
+  if (word !== null && entry === null && !Object.hasOwn(defaults.stores ?? {}, word)) checkFirstWord(word)
   const outcome: Outcome = { request: null, globals: null }
   const { words, reveal } = hideLiterals(argv)
   const read = (args: Arguments): Arguments => {

@@ -26,9 +26,14 @@ export function setVariable(env: Env, name: string): string | undefined {
   return value === undefined || value === '' ? undefined : value
 }
 
-/** `DATABASE_URL`. @throws SluiceError BAD_FLAG where it is no URL */
-export function scriptSource(env: Env): string | undefined {
-  const url = setVariable(env, 'DATABASE_URL')
+/**
+ * `DATABASE_URL`.
+ * @param named the URL behind the name of a store, or the word
+ * @throws SluiceError BAD_FLAG where it is no URL
+ */
+export function scriptSource(env: Env, named: (word: string) => string): string | undefined {
+  const word = setVariable(env, 'DATABASE_URL')
+  const url = word === undefined ? undefined : named(word)
   if (url === undefined || url.includes('://')) return url
   throw new SluiceError('BAD_FLAG', 'DATABASE_URL is no URL', {
     hint: 'set it to postgresql://user@host:5432/database',

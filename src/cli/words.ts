@@ -12,6 +12,7 @@ import { parseDuration } from './duration.ts'
 import { durationText } from './format.ts'
 import { GLOBAL_NAMES } from './globals.ts'
 import { splitNames } from './name-list.ts'
+import { placeOr } from './named-stores.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
 import { runIdOf } from './run-id.ts'
 import { namedTables, oneTable, someTables, tablesOrAll } from './table-words.ts'
@@ -100,6 +101,7 @@ function ofOption(word: OfOption, option: Option, { command, args, context }: Sp
       return tablesOrAll(args, name, command.name)
     default: {
       const value = single(word, option, { ...args, [name]: args[name] ?? otherwise(word, option, context) }, shown)
+      if (option.completes === 'path' && typeof value === 'string') return placeOr(value, context.defaults, context.env)
       if (value !== undefined || word.required !== true) return value
       throw new SluiceError('BAD_FLAG', `${shown} is missing`, { hint: option.describe })
     }

@@ -26,8 +26,8 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-async function operation(words: string, more = ''): Promise<Operation> {
-  if (more !== '') writeFileSync(file, FILE + more)
+async function operation(words: string, more = '', alone = false): Promise<Operation> {
+  if (more !== '') writeFileSync(file, alone ? more : FILE + more)
   const { request } = await parseCommandLine([...words.split(' '), '--config', file], ENV)
   writeFileSync(file, FILE)
   if (request.kind !== 'operation') throw new Error(request.kind)
@@ -60,6 +60,28 @@ it('stands for its URL behind --from, --to and --database-url, and as a default 
   })
   expect(await operation('runs --database-url lake')).toMatchObject({ catalog: ENV.LAKE_CATALOG })
   expect(await operation('runs', 'database-url: lake\n')).toMatchObject({ catalog: ENV.LAKE_CATALOG })
+})
+
+it('stands for its URL where a path may stand too, and in variables; a path that is there is meant', async () => {
+  expect(await operation('discover prod')).toMatchObject({ kind: 'discover-database', url: PROD })
+  expect(await operation('discover cold')).toMatchObject({ kind: 'discover', path: 's3://cold/archive' })
+  expect(await operation('doctor copy')).toMatchObject({ kind: 'doctor', catalog: 'sqlite:////data/copy.db' })
+  expect(await operation('batch-import cold --database-url lake')).toMatchObject({
+    path: 's3://cold/archive',
+    catalog: ENV.LAKE_CATALOG,
+  })
+  // A folder of this name is there.
+  expect(await operation('discover src', 'stores: {src: sqlite:///x.db}\n', true)).toMatchObject({ path: 'src' })
+  const opened = async (...words: readonly string[]): Promise<unknown> =>
+    (await parseCommandLine([...words, '--config', file], ENV)).request
+  expect(await opened('prod')).toEqual({ kind: 'open', target: PROD })
+  expect(await opened('copy', '--table', 't', '--from', 'prod', '--to', 'copy')).toMatchObject({ kind: 'operation' })
+  const asked = async (words: string, env: Readonly<Record<string, string>>): Promise<unknown> => {
+    const { request } = await parseCommandLine([...words.split(' '), '--config', file], { ...ENV, ...env })
+    return request.kind === 'operation' ? request.operation : request
+  }
+  expect(await asked('runs', { SLUICE_DATABASE_URL: 'lake' })).toMatchObject({ catalog: ENV.LAKE_CATALOG })
+  expect(await asked('archive list', { DATABASE_URL: 'prod' })).toMatchObject({ from: PROD })
 })
 
 it('is a place of archives too; what is no name there is a folder', async () => {

@@ -5,13 +5,14 @@ import { isCopyUrl } from '../../engine/systems.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 import { splitNames } from '../name-list.ts'
+import { placeOr } from '../named-stores.ts'
 
 /** Tables that are found without their schema, and those of every schema. */
 const EVERY_TABLE = ['*', '*.*']
 
 const discover: Command = {
-  request: (args) => {
-    const path = text(args, 'path')
+  request: (args, { defaults, env }) => {
+    const path = placeOr(text(args, 'path'), defaults, env)
     const patterns = list(args, 'tables').flatMap((word) => splitNames('--tables', word))
     if (isCopyUrl(path)) {
       const tables = patterns.length === 0 ? EVERY_TABLE : patterns

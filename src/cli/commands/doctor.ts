@@ -1,12 +1,14 @@
 /** doctor: its flags. */
 import { given, optionalText } from '../arguments.ts'
 import { isCopyUrl } from '../../engine/systems.ts'
+import { placeOr } from '../named-stores.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
 const doctor: Command = {
   request: (args, context) => {
-    const word = optionalText(args, 'path')
+    const place = optionalText(args, 'path')
+    const word = place === undefined ? undefined : placeOr(place, context.defaults, context.env)
     if (word !== undefined && isCopyUrl(word)) return operate({ kind: 'doctor', catalog: word }, { printed: {} })
     return operate({
       kind: 'doctor',
