@@ -398,4 +398,31 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
       expect(partitions.filter(({ isDefault }) => isDefault)).toHaveLength(rest === 'none' ? 0 : 1)
     },
   )
+
+  test('to the end by a run that follows on a server that was killed', async (context) => {
+    context.skip(!server.isOurs, 'the server is not ours to kill')
+    for (const rest of ['none', 'MAXVALUE'] as const) {
+      const name = await months(rest)
+      await server.sql(`INSERT INTO ${DATABASE}.${name} (at) VALUES ('2024-01-05'), ('2024-04-05')`)
+      const days = Array.from({ length: 25 }, (_, n): ComingPartition => {
+        const [from, to] = [n + 1, n + 2].map((day) => `2024-05-${String(day).padStart(2, '0')}`)
+        return { name: { name: `p${from ?? ''}` }, from: from ?? '', to: to ?? '' }
+      })
+      const making = refused(make(name, { partitions: days }))
+      await vi.waitFor(async () => expect((await namesOf(name)).length).toBeGreaterThan(8), {
+        timeout: 30_000,
+        interval: 5,
+      })
+      await other.end()
+      await server.kill9()
+      expect(['CONNECTION_LOST', 'CONNECT_FAILED']).toContain((await making).code)
+      await server.restart()
+      other = await connect()
+      const result = await make(name, { partitions: days })
+      expect(result.made.length + result.foundMade.length).toBe(25)
+      expect(result.foundMade.length).toBeGreaterThan(2)
+      expect(await namesOf(name)).toHaveLength(rest === 'none' ? 29 : 30)
+      expect(await countOf(name)).toBe(2)
+    }
+  })
 })

@@ -181,6 +181,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       'CREATE TABLE r4 (at DATE, x INT) PARTITION BY RANGE (YEAR(at)) SUBPARTITION BY HASH (x) SUBPARTITIONS 2 (PARTITION p VALUES LESS THAN (2024))',
       "CREATE TABLE r5 (at DATE, x INT) PARTITION BY RANGE COLUMNS (at, x) (PARTITION p VALUES LESS THAN ('2024-01-01', 5))",
       'CREATE TABLE r6 (at DATE) PARTITION BY RANGE (YEAR(at) * 100 + MONTH(at)) (PARTITION p VALUES LESS THAN (202401))',
+      'CREATE TABLE r8 (x INT) WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME (PARTITION p HISTORY, PARTITION c CURRENT)',
       'CREATE TABLE r7 (at TIMESTAMP(3) NOT NULL, x INT) PARTITION BY RANGE (x) (PARTITION p VALUES LESS THAN (202401))',
     )
     expect(await maintenance.look({ name: 'plain' }, false, SIGNAL)).toBeNull()
@@ -190,6 +191,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       ['r2', /by HASH$/],
       ['r3', /by KEY$/],
       ['r4', /partitioned themselves/],
+      ['r8', /by SYSTEM_TIME$/],
       ['r5', /RANGE COLUMNS \("at","x"\)/],
       ['r6', /RANGE \(year\("at"\) \* 100 \+ month\("at"\)\)/],
     ] as const) {

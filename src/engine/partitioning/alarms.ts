@@ -103,7 +103,7 @@ function strayAlarms(
       to: period.to,
       rows: dec(rows),
       detail: `rows of ${period.period.label} are in the default partition`,
-      hint: 'sluice partition ensure moves them',
+      hint: 'sluice partition ensure moves them, or prints the statement that does',
     })
   }
   if (others.rows > 0n) {
