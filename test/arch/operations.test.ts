@@ -201,6 +201,21 @@ describe('a declaration', () => {
     if (shape === 'long') expect(doing, 'the head line of the UI has no word for it').toBeDefined()
   })
 
+  // Who keeps the books of what may be lost reads it here: it can be looked at first, and its name can be said.
+  test.each(KINDS)('of %s says what is read, written and destroyed, and how that is looked at before', (kind) => {
+    const { stores, destroys = [], plans, shape } = declarationOf(kind)
+    const written = stores.filter(({ access }) => access === 'write')
+    for (const { what, confirm } of destroys) {
+      expect(what, 'nobody knows what goes').not.toBe('')
+      expect(confirm, `${what}: no field holds the name`).toBeDefined()
+      expect(plans, `${what}: no dry run shows it first`).toBeDefined()
+    }
+    // Files of an archive stand where its ledger says, which is no field of the operation.
+    if (destroys.length > 0 && kind !== 'archive-sweep')
+      expect(written.length, 'destroys where it writes nothing').toBeGreaterThan(0)
+    if (plans !== undefined) expect(shape, 'a listing has nothing to plan').not.toBe('listing')
+  })
+
   // That nothing else is said, the compiler knows: a run is given no words but the declared ones.
   test.each(KINDS)('of %s names no event that nobody says', (kind) => {
     const reached = reachedFrom(performerOf(kind))
