@@ -8,7 +8,7 @@ import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 
 /** The operation with its confirmation, or the exit code when it may not be. */
-export type RemovalConfirmation<O> = { readonly operation: O } | { readonly exitCode: number }
+type RemovalConfirmation<O> = { readonly operation: O } | { readonly exitCode: number }
 
 /** What is typed where it is not one table. */
 const SEVERAL = 'all'

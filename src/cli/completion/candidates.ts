@@ -9,7 +9,7 @@ import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../globals.ts'
 export type Candidate = { readonly word: string; readonly meaning: string }
 
 /** `files`, `folders`: the shell completes these beside the candidates, as it does for every program. */
-export type Completion = { readonly candidates: readonly Candidate[]; readonly places: 'files' | 'folders' | null }
+type Completion = { readonly candidates: readonly Candidate[]; readonly places: 'files' | 'folders' | null }
 
 const NOTHING: Completion = { candidates: [], places: null }
 

@@ -28,7 +28,7 @@ export function declarationOf(kind: OperationKind): AnyDeclaration {
 }
 
 /** Where the fields of an operation stand on the command line. */
-export type AnyWords = Words<Readonly<Record<string, unknown>>>
+type AnyWords = Words<Readonly<Record<string, unknown>>>
 
 /** An action of a command; one that is read by hand has no words, and says only which options it takes. */
 export type SpokenAction = {
