@@ -426,13 +426,15 @@ function taken(lines: Map<string, number>, line: string): boolean {
   return left > 0
 }
 
-/** Rows stand where some are going to be written. */
-export function notEmpty(table: string): SluiceError {
+/** Rows stand where some are going to be written. @param begun rows of the table were copied already: how, is decided */
+export function notEmpty(table: string, begun = false): SluiceError {
   return new SluiceError(
     'TARGET_NOT_EMPTY',
     `the target's ${table} holds rows already where some are going to be written`,
     {
-      hint: 'say what is to become of them: --on-existing upsert, replace-range or append',
+      hint: begun
+        ? 'add --again: it copies what is left, compares these rows with the source, and mends what differs'
+        : 'say what is to become of them: --on-existing upsert, replace-range or append',
     },
   )
 }

@@ -55,9 +55,14 @@ export async function settlePlan(
     known = (await runs.plan(key)) ?? row
   }
   if (isKnown(known)) return
+  const reason = planDifference(known.plan, essenceUnder(known.hash, sourceIdentity, plan))
+  // Who says what is to become of rows mostly has rows in the way.
+  const isMending = reason.startsWith('on-existing: ') && plan.cut === 'key'
   throw new SluiceError('PLAN_CHANGED', `${name} was being copied under another plan`, {
-    reason: planDifference(known.plan, essenceUnder(known.hash, sourceIdentity, plan)),
-    hint: 'copy it as before, or begin again with --restart; rows that the target holds stay there',
+    reason,
+    hint: isMending
+      ? 'copy it as before, with --again where rows are in the way: it compares them with the source, and mends what differs'
+      : 'copy it as before, or begin again with --restart; rows that the target holds stay there',
   })
 }
 

@@ -8,7 +8,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
 import { spanOf, tallyOf } from './chunk-events.ts'
 import type { TableContext } from './context.ts'
-import { copyChunk, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
+import { copyChunk, notEmpty, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
 import { failureKind, isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
 import type { Part } from './ledger/claim-search.ts'
 import { linked } from './linked.ts'
@@ -20,6 +20,8 @@ const LOOK_MS = 50
 /** How long a worker without work waits before it asks the ledger again. */
 const IDLE_MS = 500
 const PROGRESS_MS = 250
+/** Chunks of which rows were copied. */
+const BEGUN = '(rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL)'
 
 /** A table of which chunks are being copied. */
 type Working = TableRun & { readonly context: TableContext }
@@ -223,8 +225,10 @@ class Worker {
     if (table.aside > maxAside) table.error ??= tooManyAside(name, maxAside)
   }
 
-  async #giveUp(table: Working, claim: Claim, kind: string, error: SluiceError): Promise<void> {
-    const { emit, name, ledger } = table.context
+  async #giveUp(table: Working, claim: Claim, kind: string, thrown: SluiceError): Promise<void> {
+    const { emit, name, ledger, plan } = table.context
+    const isBegun = thrown.code === 'TARGET_NOT_EMPTY' && (await ledger.has(BEGUN).catch(() => false))
+    const error = isBegun ? notEmpty(plan.target.table.name, true) : thrown
     const compared = table.again !== undefined && (error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY')
     // Rows that stand where some are to be written are compared with those of the source when everything else is copied.
     if (compared) {
@@ -233,8 +237,8 @@ class Worker {
     } else emit({ type: 'chunk.failed', table: name, chunk: String(claim.no), error: error.info() })
     try {
       await ledger.claims.fail(claim, { code: error.code, message: error.message })
-    } catch (thrown) {
-      table.error ??= failureKind(thrown).error
+    } catch (failure) {
+      table.error ??= failureKind(failure).error
       return
     }
     // One chunk whose rows differ says nothing of the others; a missing right or a lost server does.

@@ -9,6 +9,7 @@ import { foldedText } from '../../../shared/name-pattern.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
 import type { Views } from '../views.ts'
+import { refuseOwnTarget, type Purpose } from './own-target.ts'
 import { isHashOf } from './plan-hash.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
 import { planTable } from './table-plan.ts'
@@ -39,6 +40,8 @@ export type Planner = {
   /** Asks a server, again where it only had too much to do. */
   readonly again: <T>(body: () => Promise<T>) => Promise<T>
   readonly signal: AbortSignal
+  /** What becomes of the tables; rows are written unless given. */
+  readonly purpose?: Purpose
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, and whatever the stores throw where they cannot be asked at all */
@@ -75,6 +78,7 @@ async function sourceTables(
       })
     }
     const byPattern = pattern.includes('*')
+    if (byPattern && some.every(({ table }) => isLedgerTable(table))) throw onlyLedger(pattern, some, from)
     for (const table of some) {
       const name = tableText(table.table)
       if (!byPattern || !isLedgerTable(table.table)) found.set(name, table)
@@ -83,6 +87,21 @@ async function sourceTables(
   }
   for (const name of found.keys()) leftOut.delete(name)
   return { sources: [...found.values()], leftOut: [...leftOut.values()] }
+}
+
+function onlyLedger(pattern: string, some: readonly TableSpec[], from: CopyStore): SluiceError {
+  const own = some.filter(isOwnLedgerTable).length
+  const what = own === 0 ? "the names of sluice's own ledger" : "sluice's own ledger"
+  const names = some.map(({ table }) => tableText(table))
+  return new SluiceError(
+    'NO_SUCH_TABLE',
+    `${pattern} fits only ${names.length === 1 ? 'a table' : `${names.length} tables`} of ${what}`,
+    {
+      where: from.label,
+      reason: `no pattern takes these along: ${names.join(', ')}`,
+      hint: 'name such a table as it is, and where it goes with --to-table',
+    },
+  )
 }
 
 /** The table with its sequences, the expressions of its generated columns, and the options it was created with. */
@@ -166,6 +185,7 @@ async function planOne(
     const targetName = nameInTarget(wanted, source, from, to)
     const found = await again(() => tableAt(targetName, to, signal))
     refuseItself(from, to, source.table, targetName)
+    refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
     refuseWithoutHeirs(source, around.sources)
     // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
     const counted = source.rows <= COUNT_UP_TO

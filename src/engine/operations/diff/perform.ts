@@ -65,7 +65,12 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, stop)
   await using views = new Views(from, abort)
   await again(() => views.current())
-  const planned = await planCopy(wishes(operation), from, to, { views, again, signal: abort })
+  const planned = await planCopy(wishes(operation), from, to, {
+    views,
+    again,
+    signal: abort,
+    purpose: operation.fix ? 'mend' : 'look',
+  })
   const source = await again(() => views.current())
   run.emit({
     type: 'plan.ready',

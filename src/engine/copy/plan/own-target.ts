@@ -1,0 +1,46 @@
+/** No copy writes over what the program itself keeps in a target: the ledger that it goes on by, or a catalog. */
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { foldedText } from '../../../shared/name-pattern.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import { LEDGER_TABLES, OWN_TABLES, type OwnTable } from '../../../stores/own-tables.ts'
+import type { CopyOperation } from '../../operation.ts'
+
+/** What is done with the tables that are planned: rows are written, or mended where they differ, or only looked at. */
+export type Purpose = 'write' | 'mend' | 'look'
+
+/**
+ * @param there what stands under that name; null where nothing does
+ * @throws SluiceError BAD_FLAG for a table of a ledger, and for one of a catalog whose rows would be written over
+ */
+export function refuseOwnTarget(
+  name: TableName,
+  there: TableSpec | null,
+  to: CopyStore,
+  { onExisting }: Pick<CopyOperation, 'onExisting'>,
+  purpose: Purpose,
+): void {
+  const own = purpose === 'look' ? null : named(name, to)
+  if (own === null) return
+  const isMade = there !== null && isMarked(own, there)
+  // A ledger is made where names without a schema are looked for; elsewhere a table of that name may be the user's.
+  const isLedger = LEDGER_TABLES.includes(own) && (isMade || name.schema === undefined || name.schema === to.schema)
+  if (!isLedger && !(isMade && purpose === 'write' && onExisting !== 'refuse')) return
+  throw new SluiceError('BAD_FLAG', `${tableText(name)} is a table of sluice's own in the target`, {
+    where: to.label,
+    reason: isLedger
+      ? 'the ledger there keeps its notes under this name'
+      : `sluice made it, and --on-existing ${onExisting} would write over what it says`,
+    hint: 'copy it under another name with --to-table, or into another database; nothing was changed',
+  })
+}
+
+function named({ name }: TableName, { can }: CopyStore): OwnTable | null {
+  const folds = can.folds?.tables ?? 'exact'
+  return OWN_TABLES.find((one) => foldedText(one.name, folds) === foldedText(name, folds)) ?? null
+}
+
+function isMarked({ marks, oneColumn }: OwnTable, { columns }: TableSpec): boolean {
+  const names = new Set(columns.map(({ name }) => name.toLowerCase()))
+  return marks.every((mark) => names.has(mark)) && (oneColumn !== true || names.size === 1)
+}
