@@ -7,7 +7,7 @@ import type { Column, TableSpec } from '../model/copy/column-type.ts'
 /** What the values of the column are; those that are no date are moments or, as `timestamp`, clocks on a wall. */
 export type TimeKind = 'date' | 'timestamp' | 'timestamptz' | 'epoch-seconds' | 'epoch-milliseconds'
 
-export type PlanVerdict = 'refused' | 'changes' | 'made' | 'fine' | 'not looked'
+type PlanVerdict = 'refused' | 'changes' | 'made' | 'fine' | 'not looked'
 
 /** One thing that partitioning a table would meet, as it stands now. */
 export type PlanFinding = {

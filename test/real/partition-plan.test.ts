@@ -450,6 +450,36 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         'c7',
         'index',
       ],
+      [
+        'a domain',
+        `CREATE DOMAIN booked AS date CHECK (value > '1000-01-01'); CREATE TABLE c8 (at booked NOT NULL); INSERT INTO c8 VALUES ('2024-04-05')`,
+        'c8',
+        'column',
+      ],
+      [
+        'a deferrable key',
+        'CREATE TABLE c9 (id int, at date, PRIMARY KEY (id, at) DEFERRABLE, UNIQUE NULLS NOT DISTINCT (at, id))',
+        'c9',
+        'unique',
+      ],
+      [
+        'virtual columns and types with defaults',
+        `CREATE TABLE e1 (id int GENERATED ALWAYS AS IDENTITY, at date, v int GENERATED ALWAYS AS (id * 2) VIRTUAL, a text[] DEFAULT '{x,"y,z"}', c char(3), b bit(3))`,
+        'e1',
+        'generated column',
+      ],
+      [
+        'a reference by two columns',
+        'CREATE TABLE e2 (a int, b int, PRIMARY KEY (a, b)); CREATE TABLE e3 (a int, b int, at date, FOREIGN KEY (a, b) REFERENCES e2 MATCH FULL ON DELETE SET NULL DEFERRABLE)',
+        'e3',
+        'foreign key from it',
+      ],
+      [
+        'what is not enforced',
+        'CREATE TABLE e4 (at date, n int CHECK (n > 0) NOT ENFORCED, o int REFERENCES c0 NOT ENFORCED)',
+        'e4',
+        'foreign key from it',
+      ],
     ])('%s is taken, and its statements run', async (_, sql, table, about) => {
       await plain.run(sql)
       const ran = await on(table)

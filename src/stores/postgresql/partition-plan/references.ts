@@ -12,6 +12,7 @@ type Reference = {
   readonly outgoing: boolean
   readonly incoming: boolean
   readonly valid: boolean
+  readonly enforced: boolean
 }
 
 export async function referencesOf(about: About): Promise<readonly PlanFinding[]> {
@@ -23,8 +24,9 @@ export async function referencesOf(about: About): Promise<readonly PlanFinding[]
   return found
 }
 
-function outgoing({ name, definition, to, valid }: Reference, { sql }: About): PlanFinding {
+function outgoing({ name, definition, to, valid, enforced }: Reference, { sql }: About): PlanFinding {
   const one = { about: 'foreign key from it', object: name }
+  if (!enforced) return { ...one, verdict: 'made', detail: `to ${to}; NOT ENFORCED, as it is` }
   if (valid) return { ...one, verdict: 'made', detail: `to ${to}; each row is looked up again as it is copied` }
   return {
     ...one,
@@ -60,7 +62,8 @@ function referencesSql({ oid }: About): string {
       'from', k.conrelid::pg_catalog.regclass::text, 'to', k.confrelid::pg_catalog.regclass::text,
       'toColumns', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum),
-      'outgoing', k.conrelid = ${oid}, 'incoming', k.confrelid = ${oid}, 'valid', k.convalidated)
+      'outgoing', k.conrelid = ${oid}, 'incoming', k.confrelid = ${oid}, 'valid', k.convalidated,
+      'enforced', coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true))
     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND ${oid} IN (k.conrelid, k.confrelid) AND k.conparentid = 0
     ORDER BY k.confrelid <> ${oid}, 1::text, k.conname`
 }
