@@ -1,11 +1,16 @@
-/** `catalog_audit`: who changed the catalog, when, how, and with what result. Nothing secret is ever passed in here. */
+/**
+ * `catalog_audit`: who changed the catalog, when, how, and with what result. Nothing secret is ever passed in here. While a command runs, `detail` names its
+ * process, so that a reader can tell whether it has ended without a word.
+ */
 import { isoTime } from '../shared/clock.ts'
+import { fateOf, type Fate, type ProcessIdentity } from '../shared/owner.ts'
 import { REPEATABLE, type SqlDatabase, type SqlReader } from '../stores/port.ts'
 
 export type AuditStart = {
   readonly runId: string
   readonly actor: string
   readonly host: string
+  readonly process: ProcessIdentity
   readonly tool: string
   readonly command: string
   readonly subject: string | null
@@ -16,8 +21,17 @@ export async function auditStart(database: SqlDatabase, entry: AuditStart): Prom
   await database.write(
     (transaction) =>
       transaction.run(
-        `INSERT INTO catalog_audit (run_id, started_at, actor, host, tool, command, subject, status) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`,
-        [BigInt(entry.runId), isoTime(entry.nowMs), entry.actor, entry.host, entry.tool, entry.command, entry.subject],
+        `INSERT INTO catalog_audit (run_id, started_at, actor, host, tool, command, subject, status, detail) VALUES (?, ?, ?, ?, ?, ?, ?, 'running', ?)`,
+        [
+          BigInt(entry.runId),
+          isoTime(entry.nowMs),
+          entry.actor,
+          entry.host,
+          entry.tool,
+          entry.command,
+          entry.subject,
+          detailOf(entry.process),
+        ],
       ),
     async (reader) =>
       (await reader.all('SELECT 1 FROM catalog_audit WHERE run_id = ?', [BigInt(entry.runId)])).length > 0,
@@ -58,15 +72,23 @@ export type AuditRow = {
   readonly detail: string | null
 }
 
-/** Newest first. */
-export async function readAudit(reader: SqlReader, limit: number): Promise<readonly AuditRow[]> {
+/** What a command is called whose program ended before it could note how. */
+export const KILLED = 'killed'
+
+/**
+ * Newest first. A command that calls itself running is `killed` where its process has ended, and where that cannot be asked but a later command about the same
+ * subject ended well. Nothing is written.
+ * @param here this process
+ */
+export async function readAudit(reader: SqlReader, limit: number, here: ProcessIdentity): Promise<readonly AuditRow[]> {
   const rows = await reader.all(
-    `SELECT CAST(run_id AS TEXT), started_at, completed_at, actor, command, subject, status, exit_code, error_code, detail
+    `SELECT CAST(run_id AS TEXT), started_at, completed_at, actor, command, subject, status, exit_code, error_code, detail, host
      FROM catalog_audit ORDER BY run_id DESC LIMIT ?`,
     [limit],
   )
+  const finished = new Set<string>()
   return rows.map((row) => {
-    const [runId, startedAt, completedAt, actor, command, subject, status, exitCode, errorCode, detail] = row as [
+    const [runId, startedAt, completedAt, actor, command, subject, status, exitCode, errorCode, detail, host] = row as [
       string,
       string,
       string | null,
@@ -77,7 +99,28 @@ export async function readAudit(reader: SqlReader, limit: number): Promise<reado
       number | null,
       string | null,
       string | null,
+      string,
     ]
-    return { runId, startedAt, completedAt, actor, command, subject, status, exitCode, errorCode, detail }
+    const stored = { runId, startedAt, completedAt, actor, command, subject, exitCode, errorCode }
+    if (status !== 'running') {
+      if (status === 'ok' && subject !== null) finished.add(subject)
+      return { ...stored, status, detail }
+    }
+    const fate = fateOfRun(detail, host, here)
+    const isOver = fate === 'ended' || (fate === 'unknown' && subject !== null && finished.has(subject))
+    return { ...stored, status: isOver ? KILLED : status, detail: null }
   })
+}
+
+/** The process of a command, as `detail` has it while the command runs. */
+function detailOf({ machine, pid, started }: ProcessIdentity): string {
+  return JSON.stringify({ pid, machine, process_started: started })
+}
+
+/** What is known of the process of a running command. Older programs name none. */
+function fateOfRun(detail: string | null, host: string, here: ProcessIdentity): Fate {
+  const named = /^\{"pid":(\d+),"machine":(?:null|"([^"]*)"),"process_started":(?:null|"(\d+)")\}$/.exec(detail ?? '')
+  if (named === null) return 'unknown'
+  const [, pid, machine, started] = named
+  return fateOf({ host, pid: Number(pid), machine: machine ?? null, started: started ?? null }, here)
 }

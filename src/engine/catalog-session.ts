@@ -42,7 +42,8 @@ export async function withWritableCatalog(
   try {
     await prepareCatalog(database, clock.now())
     prepared = true
-    await auditStart(database, { runId, actor, host, tool, command: run.commandLine, subject, nowMs: clock.now() })
+    const command = run.commandLine
+    await auditStart(database, { runId, actor, host, process: run.owner, tool, command, subject, nowMs: clock.now() })
   } catch (error) {
     throw await explainDenied(database, error, prepared ? 'importer' : 'admin')
   }

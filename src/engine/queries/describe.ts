@@ -1,6 +1,7 @@
 /** Schema, features and overview of a table. */
 import { realpathSync } from 'node:fs'
 import { readAudit, type AuditRow } from '../../catalog/audit.ts'
+import { thisProcess } from '../../shared/owner.ts'
 import { domainsAt, stateAt, txnsAt } from '../../catalog/query/state.ts'
 import { featureNames, readerRefusal } from '../../delta/features.ts'
 import { listLog } from '../../delta/listing.ts'
@@ -140,7 +141,7 @@ export async function overviewOf(
 }
 
 async function runsOf(table: TableRow, located: Located, database: SqlDatabase): Promise<readonly RunEvent[]> {
-  const rows = await readAudit(database, 200)
+  const rows = await readAudit(database, 200, thisProcess())
   return rows
     .filter(({ subject }) => subject !== null && (subject === table.tableId || placeOf(subject) === located.path))
     .slice(0, 5)
@@ -184,7 +185,7 @@ export async function recentRuns(
   tables: readonly TableRow[],
 ): Promise<readonly RunEvent[]> {
   const names = new Map(tables.map(({ key, name }) => [pathOfLocation(key), name]))
-  return (await readAudit(database, count)).map((row) => {
+  return (await readAudit(database, count, thisProcess())).map((row) => {
     const name = row.subject === null ? undefined : names.get(placeOf(row.subject))
     return { ...runEvent(row), ...(name === undefined ? {} : { table: name }) }
   })

@@ -58,7 +58,7 @@ export async function migrationStatus(
 
 export async function recordedRuns(operation: RunsOperation, run: RunOf<typeof runs>): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
-    const rows = await readAudit(database, operation.limit)
+    const rows = await readAudit(database, operation.limit, run.owner)
     for (const row of rows) {
       run.emit({
         type: 'run',
