@@ -24,7 +24,9 @@ const CONNECTION_GONE = new Set([
 ])
 const FULL_HOUSE = new Set([1040, 1203])
 
+const LOST = 'PROTOCOL_CONNECTION_LOST'
 const NETWORK = new Set([
+  LOST,
   'ECONNABORTED',
   'ECONNREFUSED',
   'ECONNRESET',
@@ -35,7 +37,6 @@ const NETWORK = new Set([
   'EAI_AGAIN',
   'EPIPE',
   'ETIMEDOUT',
-  'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_ERROR',
   'PROTOCOL_SEQUENCE_TIMEOUT',
   'PROTOCOL_UNEXPECTED_PACKET',
@@ -58,7 +59,9 @@ export function mysqlErrorNumber(thrown: unknown): number | null {
 /** Null for what neither the server, nor the driver, nor the network said. */
 export function failureOf(thrown: unknown): Failure | null {
   if (!(thrown instanceof Error)) return null
-  const { code } = thrown as { readonly code?: unknown }
+  const { code, fatal } = thrown as { readonly code?: unknown; readonly fatal?: unknown }
+  // Of a line that was cut a moment ago the driver says only that nothing can follow.
+  if (code === undefined && fatal === true) return { code: LOST, errno: null, message: thrown.message }
   if (typeof code !== 'string') return null
   // Node tries all addresses of a name and says what came of each in `errors`, with an empty message.
   const message = thrown instanceof AggregateError ? thrown.errors.map(String).join('; ') : thrown.message

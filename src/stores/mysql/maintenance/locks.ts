@@ -1,20 +1,24 @@
 /**
  * Statements that need a table for themselves. Such a statement waits for all transactions that have touched the table, and whatever begins meanwhile
- * waits behind it; worse, a transaction that has read the table and now writes into it is ended by the server as a deadlock. So MariaDB is asked with
- * NOWAIT, often and for half of the time, and nobody ever waits; only a table that was never free is waited for. MySQL has no NOWAIT and knows no wait
- * below a second: there a wait is ended from outside.
+ * waits behind it; worse, a transaction that has read the table and now writes into it is ended by the server as a deadlock. So for half of the time
+ * nobody is kept waiting: MariaDB is asked with NOWAIT, and MySQL, which has none, is asked first whether anybody holds the table. Only what was never free
+ * is waited for; MySQL knows no wait below a second, and it is ended from outside.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
+import { holdersOf, type HeldNow } from './holders.ts'
 
 /** Lock wait timeout, deadlock, and what somebody has ended. */
 const BUSY = new Set([1205, 1213, 1317])
 const FIRST_REST_MS = 2
 /** A table with a few busy writers is free once in hundreds of looks, and a look takes the server two milliseconds. */
 const LONGEST_REST_MS = 25
+/** Who holds a table MySQL says after a look at all that is held. */
+const LONGEST_REST_OF_LOOKS_MS = 100
 /** Between two waits, each of which may cost somebody a transaction, it becomes longer and longer. */
 const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
@@ -37,8 +41,7 @@ type Patience = {
 type Done = { readonly longestMs: number; readonly tries: number }
 
 export type Alteration = {
-  /** What is altered, for an error. */
-  readonly where: string
+  readonly table: TableName
   /** @param words `NOWAIT ` or nothing, behind the name of the table */
   readonly statement: (words: '' | 'NOWAIT ') => string
   /** Throws where the statement would take long by now; asked before each try. */
@@ -48,38 +51,41 @@ export type Alteration = {
 /** @throws SluiceError TARGET_BUSY; what `check` throws; errors of the server */
 export async function alterWhenFree(
   sessions: Sessions,
-  { where, statement, check }: Alteration,
+  { table, statement, check }: Alteration,
   { patienceMs, budgetMs, signal }: Patience,
 ): Promise<Done> {
   const begun = performance.now()
   const hasNowait = sessions.worker.facts.flavour === 'mariadb'
-  let waitsAgain = begun + (hasNowait ? budgetMs * WITHOUT_WAITING : 0)
+  const heldNow: HeldNow = hasNowait ? async () => false : await holdersOf(sessions.watcher, table)
+  let waitsAt = begun + budgetMs * WITHOUT_WAITING
   let [between, rest, longestMs] = [FIRST_BETWEEN_WAITS_MS, FIRST_REST_MS, 0]
   for (let tries = 1; ; tries++) {
     throwIfAborted(signal)
     await check()
+    const held = await heldNow()
     const at = performance.now()
-    const isPolite = hasNowait && at < waitsAgain
-    const error = await ended(
-      sessions.worker.command(statement(isPolite ? 'NOWAIT ' : '')),
-      sessions,
-      patienceMs,
-      signal,
-    )
+    // Where nobody tells who holds the table there is no other way than to wait.
+    if (held === null && tries === 1) waitsAt = at
+    const mayWait = at >= waitsAt
+    if (held !== true || mayWait) {
+      const running = sessions.worker.command(statement(hasNowait && !mayWait ? 'NOWAIT ' : ''))
+      const error = await ended(running, sessions, patienceMs, signal)
+      longestMs = Math.max(longestMs, performance.now() - at)
+      throwIfAborted(signal)
+      if (error === null) return { longestMs, tries }
+      if (!BUSY.has(mysqlErrorNumber(error) ?? 0)) throw error
+    }
     const now = performance.now()
-    longestMs = Math.max(longestMs, now - at)
-    throwIfAborted(signal)
-    if (error === null) return { longestMs, tries }
-    if (!BUSY.has(mysqlErrorNumber(error) ?? 0)) throw error
-    if (now - begun >= budgetMs) throw busy(where, tries, budgetMs)
-    if (!isPolite) {
-      waitsAgain = now + between
+    const left = begun + budgetMs - now
+    if (left <= 0) throw busy(tableText(table), tries, budgetMs)
+    if (mayWait) {
+      waitsAt = now + between
       between = Math.min(between * 2, LONGEST_BETWEEN_WAITS_MS)
     }
-    rest = Math.min(rest * 1.5, LONGEST_REST_MS)
+    rest = Math.min(rest * 1.5, hasNowait ? LONGEST_REST_MS : LONGEST_REST_OF_LOOKS_MS)
     // Two of us that fail at the same time shall not try again at the same time.
-    const ms = hasNowait ? rest * (0.5 + Math.random()) : Math.min(waitsAgain - now, begun + budgetMs - now)
-    await sleep(ms, undefined, { signal }).catch(() => undefined)
+    const pause = held === null ? waitsAt - now : rest * (0.5 + Math.random())
+    await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined)
   }
 }
 
@@ -120,10 +126,14 @@ async function waits(watcher: Session, id: number): Promise<boolean> {
 }
 
 function busy(where: string, tries: number, budgetMs: number): SluiceError {
-  return new SluiceError('TARGET_BUSY', `others keep ${where} for longer than ${budgetMs / 1000} seconds`, {
-    where,
-    reason: `a partition is made in a moment in which no transaction has touched the table; there was none at ${tries} tries`,
-    hint: 'end the transactions that are open for long (SELECT * FROM information_schema.INNODB_TRX ORDER BY trx_started), or give --budget more time; then run the same command again',
-    retryable: true,
-  })
+  return new SluiceError(
+    'TARGET_BUSY',
+    `others keep ${where} for longer than ${(budgetMs / 1000).toFixed(1)} seconds`,
+    {
+      where,
+      reason: `a partition is made in a moment in which no transaction has touched the table; there was none at ${tries} tries`,
+      hint: 'end the transactions that are open for long (SELECT * FROM information_schema.INNODB_TRX ORDER BY trx_started), or give --budget more time; then run the same command again',
+      retryable: true,
+    },
+  )
 }

@@ -103,7 +103,7 @@ async function planFor(
   const named = `ALTER TABLE ${ticked(table)} `
   const plan = (statement: Alteration['statement'], check: Alteration['check']): Plan => ({
     is: 'made',
-    alteration: { where, statement, check },
+    alteration: { table, statement, check },
     options: neighbour,
   })
   if (rest === undefined)
