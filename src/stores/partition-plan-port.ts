@@ -87,6 +87,8 @@ export interface PartitionPlanStore {
   years(planned: PlannedTable, exact: boolean, signal: AbortSignal): Promise<Years>
   /** @param bounds as the column has them, ascending; the first is in the first bucket */
   spread(planned: PlannedTable, bounds: readonly string[], exact: boolean, signal: AbortSignal): Promise<Spread>
+  /** Which names of the new tables, and of what belongs to them, something else has. */
+  taken(planned: PlannedTable, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Statements that make the new table beside the old one, its partitions and all that they need before rows come in, in the order in which they have to run.
    * They name everything in full and run as they are printed.

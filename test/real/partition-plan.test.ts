@@ -428,7 +428,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       ['a check that is not inherited', 'CREATE TABLE c3 (at date, n int, CHECK (n > 0) NO INHERIT)', 'c3', 'updates'],
       [
         'an exclusion with the column',
-        'CREATE EXTENSION btree_gist; CREATE TABLE c4 (at date, room int, EXCLUDE USING gist (at WITH =, room WITH =))',
+        'CREATE EXTENSION IF NOT EXISTS btree_gist; CREATE TABLE c4 (at date, room int, EXCLUDE USING gist (at WITH =, room WITH =))',
         'c4',
         'exclusion',
       ],
@@ -591,6 +591,27 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         note: expect.stringContaining('violates check constraint'),
       })
       expect(ran.finished.exitCode).toBe(0)
+    })
+
+    test('who writes into it from elsewhere, whose it is, and what fires for new tables', async () => {
+      await plain.run(`CREATE EXTENSION IF NOT EXISTS btree_gist; CREATE TABLE mixed (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at date NOT NULL); CREATE INDEX mixed_at ON mixed (at); ALTER TABLE mixed CLUSTER ON mixed_at;
+        CREATE INDEX mixed_at_p ON fine (at); CREATE SUBSCRIPTION incoming CONNECTION '' PUBLICATION p WITH (connect = false, slot_name = NONE);
+        INSERT INTO pg_subscription_rel SELECT oid, 'mixed'::regclass, 'r', NULL FROM pg_subscription; ALTER EXTENSION btree_gist ADD TABLE mixed;
+        ALTER TABLE mixed REPLICA IDENTITY USING INDEX mixed_pkey; GRANT SELECT ON mixed TO guest; GRANT TEMPORARY ON DATABASE plain TO guest;
+        CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no new tables''; END';
+        CREATE EVENT TRIGGER telling ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION told(); INSERT INTO mixed (at) VALUES ('2024-04-04')`)
+      const ran = await on('mixed', { from: server.url('plain', 'guest', 'guest') })
+      await plain.run('DROP EVENT TRIGGER telling')
+      expect(refusals(ran).toSorted()).toEqual(['extension', 'name', 'owner', 'subscription'])
+      expect(findingsOf(ran)).toContainEqual(expect.objectContaining({ about: 'name', object: 'mixed_at_p' }))
+      for (const about of ['event trigger', 'order of rows', 'replica identity', 'identity']) {
+        expect(findingsOf(ran)).toContainEqual(expect.objectContaining({ about, verdict: 'changes' }))
+      }
+      // The event trigger refuses the temporary table, too.
+      expect(of(ran.events, 'partition.rate')[0]).toMatchObject({
+        written: false,
+        note: expect.stringContaining('no new tables'),
+      })
     })
 
     test('what nobody may look at is said', async () => {

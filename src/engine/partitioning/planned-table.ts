@@ -5,7 +5,7 @@ import type { CopyStore } from '../../stores/copy-port.ts'
 import type { PartitionPlanStore, PlannedTable, Years } from '../../stores/partition-plan-port.ts'
 import { valueKind } from '../archiving/value-kind.ts'
 
-export type PlanStore = Pick<CopyStore, 'tables' | 'label' | 'mark' | 'timeCondition'>
+export type PlanStore = Pick<CopyStore, 'tables' | 'label' | 'timeCondition'>
 
 /**
  * Whole numbers are seconds where most of them lie in the years 1 to 9999 as such, and milliseconds otherwise.

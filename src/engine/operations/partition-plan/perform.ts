@@ -56,7 +56,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
     return begins < high ? [{ name: partitionName(table.table.name, period.label), from: low, to }] : []
   })
   const name = partitionName(table.table.name, 'partitioned')
-  const taken = await takenNames(store, table, [name, ...partitions.map((one) => one.name)], signal)
+  const taken = takenFindings(await plan.taken(planned, [name, ...partitions.map((one) => one.name)], signal))
   const findings = tellFindings(planned, [...found, ...periodFindings(planned, years, rowYears(years)), ...taken], run)
   const statements = await plan.twin(planned, name, partitions, signal)
   const rate = await measured(plan, planned, partitions, operation, signal)
@@ -80,25 +80,17 @@ async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Pr
   })
 }
 
-/** Names that the new tables would have, and that something else has. */
-async function takenNames(
-  store: PlanStore,
-  { table: { schema } }: TableSpec,
-  names: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly PlanFinding[]> {
-  const taken: string[] = []
-  for (const name of names) {
-    if ((await store.mark?.({ ...(schema === undefined ? {} : { schema }), name }, signal)) != null) taken.push(name)
-  }
+const NAMED = 5
+
+function takenFindings(taken: readonly string[]): readonly PlanFinding[] {
   if (taken.length === 0) return []
-  const detail = 'something else has the name already: the statements below would not run'
+  const more = taken.length > NAMED ? ` and ${taken.length - NAMED} more` : ''
   return [
     {
       verdict: 'refused',
       about: 'name',
-      object: taken.slice(0, 5).join(', '),
-      detail,
+      object: taken.slice(0, NAMED).join(', ') + more,
+      detail: 'something else has the name already: the statements below would not run',
       hint: 'is it left over from another try? then drop it',
     },
   ]

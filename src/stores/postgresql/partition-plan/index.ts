@@ -25,7 +25,7 @@ import { shapeOf } from './shape.ts'
 import { spreadOf, yearsOf } from './spread.ts'
 import { storageOf } from './storage.ts'
 import { streamsOf } from './streams.ts'
-import { twinStatements } from './twin.ts'
+import { takenNames, twinStatements } from './twin.ts'
 
 const LOOKS: readonly Look[] = [shapeOf, keysOf, referencesOf, codeOf, streamsOf, rightsOf, storageOf]
 
@@ -53,6 +53,10 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
 
   spread(planned: PlannedTable, bounds: readonly string[], exact: boolean, signal: AbortSignal): Promise<Spread> {
     return this.#look(signal, (session) => spreadOf(session, planned, bounds, exact))
+  }
+
+  taken(planned: PlannedTable, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    return this.#look(signal, async (session) => takenNames(await aboutTable(session, planned, false), tables))
   }
 
   twin(

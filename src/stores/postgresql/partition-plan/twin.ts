@@ -75,6 +75,17 @@ export async function twinStatements(
   ]
 }
 
+/** Names that something else has: of the new tables, and of their indexes, which share the names of tables. */
+export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
+  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const names = [...tables, ...indexes.map(({ name }) => suffixed(name, MARK))]
+  const rows = await about.session.ask(
+    `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ${literal(about.schema)} AND c.relname IN (${names.map(literal).join(', ')}) ORDER BY 1`,
+  )
+  return rows.map(([name]) => name ?? '')
+}
+
 /** Definitions behind the name of the table, for one that has the same columns: what makes its indexes. */
 export async function indexTails(about: About): Promise<readonly ((target: string) => string)[]> {
   const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter(
