@@ -72,7 +72,7 @@ function row(one: PartitionEvent, { top, wide, day, ascii }: Drawn): Line {
   const tone = TONES[state] ?? 'plain'
   const counted = rows === undefined ? '' : `${estimated && rows !== '0' ? '~' : ''}${count(Number(rows))}`
   return [
-    span(padEnd(cutEnd(clean(label ?? partition), PERIOD - 1), PERIOD), tone),
+    span(padEnd(cutEnd(clean(label ?? (state === 'default' ? 'default' : partition)), PERIOD - 1), PERIOD), tone),
     span(padEnd(state, STATE), tone),
     span(counted.padStart(ROWS) + (size === undefined ? '' : bytes(Number(size))).padStart(SIZE), tone),
     ...(day === 0 ? [] : [span(padEnd(`  ${clean(from ?? '').slice(0, 10)}`, day), 'muted')]),
