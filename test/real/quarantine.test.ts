@@ -57,8 +57,19 @@ test.for(SYSTEMS)('in %s', async (system, { skip }) => {
   expect((await list({ table: first?.table ?? '' })).total).toBe('2')
   const some = await list({ limit: 1 })
   expect([some.rows.length, some.total, some.said]).toEqual([1, '3', ['1 of 3 rows are shown; --limit shows more']])
+  // What the ledger does not know is no empty answer.
+  for (const wrong of [{ runId: '1795000000000000000' }, { table: 'nope' }, { table: 'elsewhere.t' }]) {
+    for (const kind of ['quarantine-list', 'retry-quarantine'] as const) {
+      const { finished } = await perform({ kind, to: target.url, limit: 10, ...wrong })
+      expect(finished).toMatchObject({ exitCode: 2, error: { code: 'NO_SUCH_TABLE' } })
+      expect(finished.error?.message).toContain(wrong.runId ?? wrong.table)
+    }
+  }
   await source.sql("UPDATE t SET n = 5 WHERE typeof(n) = 'text'")
   expect((await perform({ kind: 'retry-quarantine', to: target.url, table: 't' })).finished.error).toBeUndefined()
   expect((await list()).rows.map(({ run }) => run)).toEqual([runs[1]])
+  // Known, and nothing waits any more.
+  expect((await list({ table: 't' })).total).toBe('0')
+  expect((await list({ runId: runs[0] ?? '' })).total).toBe('0')
   rmSync(folder, { recursive: true })
 })

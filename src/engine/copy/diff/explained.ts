@@ -7,7 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { rowsText } from '../rows-text.ts'
 
 /** What a comparison has counted. */
-export type Counted = {
+type Counted = {
   readonly rows: bigint
   readonly targetRows: bigint
   readonly missing: bigint
@@ -15,7 +15,7 @@ export type Counted = {
 }
 
 /** Sums of both sides, and how many rows are known to stand in their way. */
-export type Compared = Counted & {
+type Compared = Counted & {
   readonly source: Digest
   readonly target: Digest
   /** Rows that one side alone may have, or has with other values: refused by the target, or unreadable at the source. */

@@ -18,7 +18,7 @@ export type Again = {
 }
 
 /** What became of differences at the last look at them. */
-export type LookedAt = {
+type LookedAt = {
   /** Those that still differ, as they differ now; each as it was where a side cannot be asked for its key. */
   readonly differ: readonly Difference[]
   /** Rows that differed a moment ago and no more. */

@@ -1,6 +1,7 @@
 /** `quarantine list`: rows that copies into a database have set aside, and that wait. */
 import { dec } from '../../../model/event.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
+import { refuseUnknown } from '../../copy/ledger/known.ts'
 import { waiting } from '../../copy/ledger/quarantine.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
@@ -21,6 +22,7 @@ export async function quarantineList(
   }
   const of = { runId: runId === undefined ? null : BigInt(runId), table: table ?? null }
   const { rows, count } = await waiting(ledger, of, limit)
+  if (count === 0n) await refuseUnknown(ledger, of, store.label)
   for (const { runId: id, table: where, key, stage, code, message, row, createdMs } of rows) {
     run.emit({
       type: 'quarantine.row',
