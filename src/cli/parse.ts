@@ -7,7 +7,7 @@ import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { catalogUrl } from './catalog-choice.ts'
 import { fromSparkSubmit } from './cdm/submit.ts'
-import type { CommandDeclaration } from '../engine/operations/option.ts'
+import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
 import { closest } from './closest.ts'
 import { commandNamed, COMMANDS } from './command-list.ts'
 import type { Request } from './commands/command.ts'
@@ -17,6 +17,7 @@ import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from
 import type { Globals } from './globals.ts'
 import { hideLiterals } from './literals.ts'
 import { noSuchStore, placeOr, storeOr } from './named-stores.ts'
+import { refuseTwice, refuseUnneededConfirm } from './once.ts'
 import { declareCommand } from './option-flags.ts'
 import { refuseRemotePlaces } from './places.ts'
 import { requestOf } from './readers.ts'
@@ -112,7 +113,7 @@ async function buildParser(
   env: Readonly<Record<string, string | undefined>>,
   defaults: ConfigDefaults,
   outcome: Outcome,
-  read: (args: Arguments) => Arguments,
+  read: (args: Arguments, takes?: readonly Option[]) => Arguments,
 ): Promise<Argv> {
   const { default: yargs } = await import('yargs')
   const parser = yargs()
@@ -138,7 +139,7 @@ async function buildParser(
         return inner.epilogue('`sluice --help` lists the flags of every command.')
       },
       handler: async (parsed) => {
-        const args = read(parsed)
+        const args = read(parsed, command.takes)
         const globals = readGlobals(args, env, defaults)
         const { catalog } = globals
         outcome.globals = globals
@@ -150,6 +151,8 @@ async function buildParser(
           env,
           defaults,
         })
+        const { request } = outcome
+        refuseUnneededConfirm(args, request.kind === 'operation' ? request.operation : null)
       },
     })
   }
@@ -208,8 +211,9 @@ export async function parseCommandLine(
   if (word !== null && entry === null && !Object.hasOwn(defaults.stores ?? {}, word)) checkFirstWord(word)
   const outcome: Outcome = { request: null, globals: null }
   const { words, reveal } = hideLiterals(argv)
-  const read = (args: Arguments): Arguments => {
+  const read = (args: Arguments, takes: readonly Option[] = []): Arguments => {
     refuseEmptyNumbers(args, words)
+    refuseTwice(args, words, takes)
     return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, reveal(value)]))
   }
   let help = ''

@@ -100,6 +100,14 @@ describe('copy', () => {
       'BAD_FLAG --workers takes a whole number from 1 to 64 and not 65',
     ],
     [`--from ${FROM} --to ${TO} --table t --resume --restart`, 'BAD_FLAG --resume and --restart exclude each other'],
+    [`--from ${FROM} --to ${TO} --table t --verify none --verify chunk`, 'BAD_FLAG --verify is given 2 times'],
+    [
+      `--from ${FROM} --to ${TO} --table t --dry-run --no-dry-run`,
+      'BAD_FLAG --dry-run and --no-dry-run exclude each other',
+    ],
+    [`--from ${FROM} --to ${TO} --table t --zone Europe/Berlin`, 'BAD_FLAG --zone goes with --between'],
+    [`--from ${FROM} --to ${TO} --table t --confirm=t`, 'BAD_FLAG --confirm has nothing to confirm'],
+    [`--from ${FROM} --to ${TO} --table t --again --confirm=t`, 'BAD_FLAG --confirm has nothing to confirm'],
     [
       `--from ${FROM} --to ${TO} --table t --chekpoint-size 4`,
       'BAD_FLAG unknown flag --chekpoint-size (--checkpoint-size?)',

@@ -21,6 +21,8 @@ const copy: Command = {
     const settings = readSettings(args)
     const operation = scripted(operationOf(args, context, selected), settings, args, context.defaults)
     const hours = given('hours', readHours(args, context.defaults))
+    if (hours.hours === undefined && optionalText(args, 'zone') !== undefined)
+      throw new SluiceError('BAD_FLAG', '--zone goes with --between', { hint: 'add --between, or leave it out' })
     return operate(operation, { ...scriptTold(toldOf(args, operation, selected), settings), ...hours })
   },
 }

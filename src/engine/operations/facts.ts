@@ -154,6 +154,14 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
   return destroys.filter(({ when }) => when === undefined || valueOf(operation, when) === true)
 }
 
+/** Fields of which one has to be on before there is anything to confirm, none where nothing ever is; null where there is something. */
+export function unconfirmable(operation: Operation): readonly string[] | null {
+  const { destroys = [] } = declarationOf(operation.kind)
+  const held = (destroys as readonly AnyDestruction[]).filter(({ confirm }) => confirm !== undefined)
+  if (held.some(({ when }) => when === undefined || valueOf(operation, when) === true)) return null
+  return held.flatMap(({ when }) => when ?? [])
+}
+
 function defaultOf(kind: OperationKind, option: string): unknown {
   const name = commandNameOf(kind)
   const command = commandsOfOperations().find((known) => known.name === name)

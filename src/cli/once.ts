@@ -1,0 +1,45 @@
+/** Words of a command line that would be passed over in silence: a flag given twice, both on and off, or with nothing that it belongs to. */
+import { unconfirmable } from '../engine/operations/facts.ts'
+import type { Operation } from '../engine/operations/list.ts'
+import type { Option } from '../engine/operations/option.ts'
+import { SluiceError } from '../shared/errors.ts'
+import type { Arguments } from './arguments.ts'
+import { shownOption } from './option-flags.ts'
+
+/**
+ * @param argv the words themselves: of a flag given twice yargs keeps the last one
+ * @throws SluiceError BAD_FLAG
+ */
+export function refuseTwice(args: Arguments, argv: readonly string[], takes: readonly Option[]): void {
+  const end = argv.indexOf('--')
+  const flags = end === -1 ? argv : argv.slice(0, end)
+  for (const option of takes) {
+    const value = args[option.name]
+    if (option.type !== 'list' && option.type !== 'flag' && Array.isArray(value)) {
+      throw new SluiceError('BAD_FLAG', `${shownOption(option)} is given ${value.length} times`, {
+        hint: 'give it once',
+      })
+    }
+    if (option.type !== 'flag') continue
+    const on = flags.find((word) => word === `--${option.name}` || word === `--${option.name}=true`)
+    const off = flags.find((word) => word === `--no-${option.name}` || word === `--${option.name}=false`)
+    if (on === undefined || off === undefined) continue
+    throw new SluiceError('BAD_FLAG', `${on} and ${off} exclude each other`, { hint: 'leave one of the two out' })
+  }
+}
+
+/** @param operation null for what is none @throws SluiceError BAD_FLAG for a confirmation of nothing */
+export function refuseUnneededConfirm(args: Arguments, operation: Operation | null): void {
+  if (args['confirm'] === undefined) return
+  const fields = operation === null ? [] : unconfirmable(operation)
+  if (fields === null) return
+  throw new SluiceError('BAD_FLAG', '--confirm has nothing to confirm', {
+    hint:
+      fields.length === 0
+        ? 'leave it out'
+        : `it goes with ${fields.map(flagOf).join(' or ')}: add that, or leave --confirm out`,
+  })
+}
+
+/** `deleteExtra` as `--delete-extra`. */
+const flagOf = (field: string): string => `--${field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
