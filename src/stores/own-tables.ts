@@ -122,3 +122,8 @@ export function isOfLedgers({ owner }: OwnTable): boolean {
 
 /** The tables of ledgers that have one name each. */
 export const LEDGER_TABLES: readonly OwnTable[] = OWN_TABLES.filter((one) => isOfLedgers(one) && one.numbered !== true)
+
+/** Name and one column of each of them, by which a count of tables leaves them out. */
+export const LEDGER_MARKS: readonly (readonly [name: string, column: string])[] = LEDGER_TABLES.flatMap(
+  ({ name, marks: [mark] }) => (mark === undefined ? [] : [[name, mark] as const]),
+)

@@ -2,6 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { LeftScope } from '../../beside-port.ts'
+import { LEDGER_MARKS } from '../../own-tables.ts'
 import type { SqlRow } from '../../port.ts'
 import type { Session } from '../session.ts'
 import { isDictionaryName } from './names.ts'
@@ -109,8 +110,10 @@ async function ofDatabases(session: Session, schemas: readonly string[]): Promis
   await ask('event', `SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA IN (${marks})`)
   await ask(
     'schema',
-    `SELECT CONCAT(TABLE_SCHEMA, ' (', COUNT(*), IF(COUNT(*) = 1, ' table)', ' tables)')) FROM information_schema.TABLES
+    `SELECT CONCAT(TABLE_SCHEMA, ' (', COUNT(*), IF(COUNT(*) = 1, ' table)', ' tables)')) FROM information_schema.TABLES t
      WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN ${OWN} AND TABLE_SCHEMA NOT IN (${marks})
+       AND NOT EXISTS (SELECT 1 FROM information_schema.COLUMNS c WHERE c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
+         AND (${LEDGER_MARKS.map(([table, column]) => `c.TABLE_NAME = '${table}' AND c.COLUMN_NAME = '${column}'`).join(' OR ')}))
      GROUP BY TABLE_SCHEMA ORDER BY TABLE_SCHEMA`,
   )
   return found

@@ -2,6 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { LeftScope } from '../../beside-port.ts'
+import { LEDGER_MARKS } from '../../own-tables.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
@@ -81,9 +82,10 @@ function tablesSql(tables: readonly string[]): string {
     ) AS found ORDER BY kind, key, name`
 }
 
-/** What no table of the copy has: views and foreign tables of its schemas, and other schemas with their number of tables. */
+/** What no table of the copy has: views and foreign tables of its schemas, and other schemas with their number of tables, ours not counted. */
 function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`
+  const own = LEDGER_MARKS.map(([table, column]) => `(${literal(table)}, ${literal(column)})`).join(', ')
   return `
     SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table' ELSE 'view' END, n.nspname || '.' || c.relname
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -108,5 +110,7 @@ function databaseSql(schemas: readonly string[]): string {
     SELECT 'schema', n.nspname || ' (' || count(*) || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
-      AND n.nspname <> 'information_schema' AND NOT n.nspname = ANY (${list}) GROUP BY n.nspname ORDER BY 1, 2`
+      AND n.nspname <> 'information_schema' AND NOT n.nspname = ANY (${list}) AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped AND (c.relname::text, a.attname::text) IN (${own}))
+    GROUP BY n.nspname ORDER BY 1, 2`
 }
