@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/operation.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -39,6 +40,7 @@ test.for(['sqlite', 'postgresql'] as const)('%s: no table of the ledger is writt
     expect(finished.error?.message).toContain(`${wish.toTable ?? table} is a table of sluice's own`)
   }
   expect(await tablesOf(target)).toEqual([])
+  if (system === 'sqlite') expect(existsSync(fileOf(target))).toBe(false)
   // Under another name it is a table as any other.
   expect((await perform(copyOf(ledger, target, 'migration_runs', { toTable: 'runs_of_old' }))).finished.exitCode).toBe(
     0,
@@ -49,8 +51,10 @@ test.for(['sqlite', 'postgresql'] as const)('%s: no table of the ledger is writt
   expect((await perform({ ...diff, fix: false })).finished.error?.code).toBe('DIFFERENCES')
 })
 
+const fileOf = ({ url }: Pick<Place, 'url'>): string => url.slice(url.indexOf(':///') + 4)
+
 async function tablesOf({ system, url, rows }: Place): Promise<readonly (string | null)[]> {
-  if (system === 'sqlite' && !existsSync(url.slice('sqlite:///'.length))) return []
+  if (system === 'sqlite' && !existsSync(fileOf({ url }))) return []
   const sql: Partial<Record<System, string>> = {
     sqlite: 'SELECT name FROM sqlite_schema',
     postgresql: 'SELECT tablename FROM pg_tables WHERE schemaname = current_schema()',
@@ -97,3 +101,45 @@ test('where rows are in the way of a copy that has begun, both ways lead to --ag
   expect((await copy({ again: true })).finished.exitCode).toBe(0)
   expect(await target.rows("SELECT count(*) FROM t WHERE v = 'v'")).toEqual([['40']])
 })
+
+test.for(['sqlite', 'duckdb'] as const)('%s: what is refused leaves no new file behind', async (system) => {
+  const source = await makePlace('sqlite', folder)
+  await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)', 'CREATE TABLE u (id INTEGER PRIMARY KEY)')
+  const target = await makePlace(system, folder)
+  const diff = { kind: 'diff', from: source.url, to: target.url, rename: {}, workers: 1, limit: 10 } as const
+  const refused: readonly (readonly [Operation, number])[] = [
+    [copyOf(source, target, 'nosuch*'), 2],
+    [copyOf(source, target, '*', { toTable: 'one' }), 2],
+    [{ kind: 'retry-quarantine', to: target.url }, 4],
+    [{ kind: 'quarantine-list', to: target.url, limit: 10 }, 4],
+    [{ kind: 'diff-undo', to: target.url, runId: '7', tables: [] }, 4],
+    [{ ...diff, tables: ['t'], fix: true, deleteExtra: false }, 4],
+    [{ ...diff, tables: ['t'], fix: false, deleteExtra: false }, 4],
+  ]
+  for (const [operation, exitCode] of refused) {
+    const { finished } = await perform(operation)
+    expect([operation.kind, finished.exitCode]).toEqual([operation.kind, exitCode])
+    expect(existsSync(fileOf(target))).toBe(false)
+  }
+  expect((await perform(copyOf(source, target, '*'))).finished).toMatchObject({ exitCode: 0, totals: { tables: '2' } })
+})
+
+test.for(['postgresql', 'mysql'] as const)(
+  '%s: tables of the ledger are no tables left behind',
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const [source, target] = [await makePlace(system, folder), await makePlace('sqlite', folder)]
+    const other = system === 'postgresql' ? 'other' : `${new URL(source.url).pathname.slice(1)}_other`
+    await source.sql(
+      'CREATE TABLE t (id INTEGER PRIMARY KEY)',
+      `CREATE SCHEMA ${other}`,
+      `CREATE TABLE ${other}.mine (id INTEGER PRIMARY KEY)`,
+      `CREATE TABLE ${other}.migration_runs (run_id BIGINT PRIMARY KEY, plan_hash VARCHAR(20))`,
+      `CREATE TABLE ${other}.migration_plans (something INTEGER PRIMARY KEY)`,
+    )
+    const { finished } = await perform(copyOf(source, target, '*'))
+    const schemas = finished.leftBehind?.find(({ kind }) => kind === 'schema')?.names ?? []
+    expect(schemas.filter((name) => name.startsWith(other))).toEqual([`${other} (2 tables)`])
+  },
+)

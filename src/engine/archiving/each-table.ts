@@ -6,7 +6,7 @@ import { namePattern } from '../../shared/name-pattern.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../../stores/ledger-tables.ts'
-import { openCopyStore, openSourceStore } from '../copy/open-stores.ts'
+import { openExisting, openSourceStore } from '../copy/open-stores.ts'
 import { readingLedger } from './reading-ledger.ts'
 
 export type Opened = AsyncDisposable & { readonly store: CopyStore; readonly database: LedgerDatabase }
@@ -17,7 +17,7 @@ export type Opened = AsyncDisposable & { readonly store: CopyStore; readonly dat
  * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED
  */
 export async function openSource(url: string, changes: boolean): Promise<Opened> {
-  const store = changes ? await openCopyStore(url, { mode: 'write' }) : await openSourceStore(url)
+  const store = changes ? await openExisting(url) : await openSourceStore(url)
   try {
     const ledger = await store.ledger()
     if (changes) await prepareArchiveLedger(ledger)

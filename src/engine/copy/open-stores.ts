@@ -33,6 +33,16 @@ export async function openCopyStore(url: string, options: CopyOptions): Promise<
   return await openEmpty(system.schemes[0], system.copies)
 }
 
+/** A database that is changed, and never made: where its file is missing that is said. @throws as `openCopyStore` */
+export function openExisting(url: string, options: Omit<CopyOptions, 'mode'> = {}): Promise<CopyStore> {
+  return openCopyStore(url, { ...options, mode: isMissingFile(url) ? 'read' : 'write' })
+}
+
+/** Whether a database is a file that is not there yet, and would be made. @throws SluiceError BAD_CONFIG */
+export function isMissingFile(url: string): boolean {
+  return systemOf(url)?.file !== undefined && !existsSync(fileOf(url))
+}
+
 /** A file that is not there yet is an empty database: one is made for as long as it is looked at. */
 async function openEmpty(scheme: string, copies: CopyDeclaration): Promise<CopyStore> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-plan-'))

@@ -52,9 +52,7 @@ export async function planCopy(
   planner: Planner,
 ): Promise<PlannedCopy> {
   const { sources, leftOut } = await sourceTables(operation, from, planner)
-  if (sources.length > 1 && operation.toTable !== undefined) {
-    throw new SluiceError('BAD_FLAG', `--to-table names one table, and ${sources.length} are going to be copied`)
-  }
+  refuseOneForMany(sources, operation)
   const tables: PlannedTable[] = []
   for (const source of sources) tables.push(await planOne(source, operation, { from, to, sources, ...planner }))
   const named = refuseOneName(tables, to)
@@ -62,10 +60,36 @@ export async function planCopy(
   return { from, to, leftOut, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
 }
 
+/**
+ * What keeps the copy as a whole from being planned, as far as names say: to be asked before a file is made for it.
+ * @param to an empty target of the same system
+ * @throws SluiceError NO_SUCH_TABLE, BAD_FLAG
+ */
+export async function refuseByNames(
+  operation: CopyOperation,
+  from: CopyStore,
+  to: CopyStore,
+  planner: Pick<Planner, 'again' | 'signal'>,
+): Promise<void> {
+  const { sources } = await sourceTables(operation, from, planner)
+  refuseOneForMany(sources, operation)
+  for (const source of sources)
+    refuseOwnTarget(nameInTarget(wantedName(source, operation), source, from, to), null, to, operation, 'write')
+}
+
+function refuseOneForMany(sources: readonly TableSpec[], { toTable }: CopyOperation): void {
+  if (sources.length <= 1 || toTable === undefined) return
+  throw new SluiceError('BAD_FLAG', `--to-table names one table, and ${sources.length} are going to be copied`)
+}
+
+function wantedName({ table }: TableSpec, { toSchema, toTable }: CopyOperation): TableName {
+  return { ...(toSchema === undefined ? {} : { schema: toSchema }), name: toTable ?? table.name }
+}
+
 async function sourceTables(
   operation: CopyOperation,
   from: CopyStore,
-  { again, signal }: Planner,
+  { again, signal }: Pick<Planner, 'again' | 'signal'>,
 ): Promise<{ readonly sources: readonly TableSpec[]; readonly leftOut: readonly TableName[] }> {
   const found = new Map<string, TableSpec>()
   const leftOut = new Map<string, TableName>()
@@ -176,10 +200,7 @@ async function planOne(
   old: Partial<TableWishes> = {},
 ): Promise<PlannedTable> {
   const { from, to, views, again, signal } = around
-  const wanted: TableName = {
-    ...(operation.toSchema === undefined ? {} : { schema: operation.toSchema }),
-    name: operation.toTable ?? source.table.name,
-  }
+  const wanted = wantedName(source, operation)
   const wishes = { ...wishesOf(operation), ...old }
   try {
     const targetName = nameInTarget(wanted, source, from, to)

@@ -20,11 +20,11 @@ import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
 import { planObjects } from '../../copy/objects/plan-objects.ts'
-import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
+import { isMissingFile, openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
-import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
+import { asBegun, planCopy, refuseByNames, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
 import { openTokens, tokensOfChunks } from '../../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../../copy/plan/plan-event.ts'
 import { hashOf, isHashOf } from '../../copy/plan/plan-hash.ts'
@@ -91,6 +91,10 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, steering.stop)
   const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
   await using from = derivedStore(await opened(() => openSourceStore(operation.from, operation.cassandra)), operation)
+  if (!operation.dryRun && isMissingFile(operation.to)) {
+    await using empty = await openCopyStore(operation.to, { mode: 'plan' })
+    await refuseByNames(operation, from, empty, { again, signal: run.interrupt.abort })
+  }
   await using to = await opened(() =>
     openCopyStore(operation.to, {
       mode: operation.dryRun ? 'plan' : 'write',

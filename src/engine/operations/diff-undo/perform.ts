@@ -14,7 +14,8 @@ import { packedRow, repairsOf, type Repair } from '../../copy/ledger/repairs.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
 import { undoSurplusChanges } from '../../copy/ledger/surplus-changes.ts'
-import { openCopyStore } from '../../copy/open-stores.ts'
+import { openExisting } from '../../copy/open-stores.ts'
+import { onSide } from '../../copy/sides.ts'
 import { recorded } from '../../copy/recorded.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -28,7 +29,7 @@ type Around = { readonly to: CopyStore; readonly database: LedgerDatabase; reado
 const AT_ONCE = 200
 
 export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): Promise<Ending> {
-  await using to = await openCopyStore(operation.to, { mode: 'write' })
+  await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   if (!(await hasLedger(database))) {
     throw new SluiceError('NO_SUCH_TABLE', 'the target has no ledger, and so no repairs', { where: to.label })

@@ -19,8 +19,9 @@ import { trackDiff } from '../../copy/diff/tracked.ts'
 import type { Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
-import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
+import { openCopyStore, openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
+import { onSide } from '../../copy/sides.ts'
 import { planCopy, type PlannedTable } from '../../copy/plan/plan-copy.ts'
 import { hashOf } from '../../copy/plan/plan-hash.ts'
 import { recorded } from '../../copy/recorded.ts'
@@ -38,7 +39,10 @@ export async function diff(operation: DiffOperation, run: DiffRun): Promise<Endi
   )
   const wish = operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }
   await using to = await openPatiently(
-    () => openCopyStore(operation.to, { mode: writes ? 'write' : 'read', ...wish }),
+    () =>
+      onSide('target', () =>
+        writes ? openExisting(operation.to, wish) : openCopyStore(operation.to, { mode: 'read', ...wish }),
+      ),
     { emit: run.emit },
     stop,
   )

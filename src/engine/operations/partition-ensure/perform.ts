@@ -4,7 +4,7 @@ import { dec } from '../../../model/event.ts'
 import type { PartitionAlarm } from '../../../model/partition-events.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type { ComingPartition, MaintenanceStore, Made } from '../../../stores/maintenance-port.ts'
-import { openCopyStore } from '../../copy/open-stores.ts'
+import { openCopyStore, openExisting } from '../../copy/open-stores.ts'
 import { alarmsOf, openGaps, type Alarm } from '../../partitioning/alarms.ts'
 import { nameFor } from '../../partitioning/coming-name.ts'
 import { comingPeriods, periodsWithin, type PlacedPeriod } from '../../partitioning/coverage.ts'
@@ -33,7 +33,7 @@ type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
 export async function partitionEnsure(operation: PartitionEnsureOperation, run: PartitionEnsureRun): Promise<Ending> {
   const { tables, calendar, dryRun } = operation
-  await using store = await openCopyStore(operation.from, { mode: dryRun ? 'read' : 'write' })
+  await using store = await (dryRun ? openCopyStore(operation.from, { mode: 'read' }) : openExisting(operation.from))
   const maintenance = maintenanceOf(store)
   const totals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, alarms: 0 }
   const alarms = new Set<PartitionAlarm>()

@@ -5,13 +5,15 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
 import { derivedTable, derivedView } from '../../../stores/derived/index.ts'
 import { failureKind } from '../../copy/failure.ts'
+import { refuseUnknown } from '../../copy/ledger/known.ts'
 import { quarantined, type QuarantinedRow } from '../../copy/ledger/quarantine.ts'
 import { openRechecks } from '../../copy/ledger/rechecks.ts'
 import { replay } from '../../copy/replay.ts'
 import { recheck } from '../../copy/script/recheck.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
-import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
+import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
+import { onSide } from '../../copy/sides.ts'
 import { planTable } from '../../copy/plan/table-plan.ts'
 import type { TableWishes } from '../../copy/plan/table-wishes.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -20,7 +22,7 @@ import type { retryQuarantine as declared, RetryQuarantineOperation } from './de
 type RetryQuarantineRun = RunOf<typeof declared>
 
 export async function retryQuarantine(operation: RetryQuarantineOperation, run: RetryQuarantineRun): Promise<Ending> {
-  await using to = await openCopyStore(operation.to, { mode: 'write' })
+  await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   if (!(await hasLedger(database))) throw noLedger(to.label)
   await prepareLedger(database)
@@ -36,7 +38,10 @@ export async function retryQuarantine(operation: RetryQuarantineOperation, run: 
   )
   const totals = { read: 0, written: 0, gone: 0, quarantined: 0, ...(weak.length === 0 ? {} : { rechecked: 0 }) }
   const [first] = [...rows, ...weak]
-  if (first === undefined) return { totals: decimals(totals) }
+  if (first === undefined) {
+    await refuseUnknown(database, { runId, table: operation.table ?? null }, to.label)
+    return { totals: decimals(totals) }
+  }
   const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
   if (sourceUrl === null) {
     throw new SluiceError('BAD_FLAG', 'the ledger does not say where these rows come from', {
