@@ -1,5 +1,5 @@
 /** Partitions one after the other, each as far as it may go. What hinders one hinders no other. */
-import { advance, type Wish } from '../../archive/lifecycle/advance.ts'
+import { advance, nextStep, type Wish } from '../../archive/lifecycle/advance.ts'
 import type { Advancing, ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Held } from '../../archive/ledger/partition-ledger.ts'
 import { readPartition, type ArchivedPartition } from '../../archive/ledger/record.ts'
@@ -31,54 +31,80 @@ export async function advanceAll(
   run: Run,
 ): Promise<readonly Outcome[]> {
   const { store, table, interrupt } = context
-  return eachPartition(context, database, labels, run, async (held, reload) => {
+  const work: Work = async (held, reload) => {
     const native = async () => nativeNow(store, table, await reload(), interrupt.abort)
     await advance(context, held, wish(held.label), { reload, native })
-  })
+  }
+  const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, wish(partition.label)) === null
+  return eachPartition(context, database, labels, run, { work, isThere })
 }
 
-/** Holds each partition in turn while something is done with it. */
+/** What is done with each partition, and whether nothing of it is left to do. */
+export type Aim = { readonly work: Work; readonly isThere: (partition: ArchivedPartition) => boolean }
+
+/**
+ * Holds each partition in turn while something is done with it. One that another program works on is looked at again at the end.
+ * @returns one outcome each, up to the one where it was stopped; LEDGER_BUSY of those that others hold, and that are not where they were wanted
+ */
 export async function eachPartition(
   context: ArchiveContext<Advancing>,
   database: LedgerDatabase,
   labels: readonly string[],
   run: Run,
-  body: Work,
+  { work, isThere }: Aim,
 ): Promise<readonly Outcome[]> {
   const { ledger, emit, name } = context
   const timer = beatOfArchive(ledger)
   const outcomes: Outcome[] = []
+  const say = (level: 'note' | 'warn', message: string): void => emit({ type: 'log', level, table: name, message })
+  const now = (label: string) => partitionNow(database, context, label)
+
+  /** @returns false where another program has it; null where it was stopped */
+  const tryOne = async (label: string): Promise<boolean | null> => {
+    await whilePaused(run)
+    if (run.interrupt.stop.aborted) return null
+    const reload = () => now(label)
+    const before = await reload()
+    let error: SluiceError | null = null
+    let held: Held | null = null
+    try {
+      held = await ledger.claim(label, before.holder)
+      if (held === null) return false
+      await work(held, reload)
+    } catch (thrown) {
+      error = asSluiceError(thrown)
+    } finally {
+      // Where the database is away, the end of the lease settles it.
+      if (held !== null) await ledger.release(held).catch(() => undefined)
+    }
+    if (error?.kind === 'stopped') return null
+    const partition = error === null ? await reload() : await reload().catch(() => before)
+    outcomes.push({ label, before: before.state, after: partition.state, partition, error })
+    if (error !== null) {
+      emit({ type: 'archive.state', table: name, partition: label, state: partition.state, ms: 0, error: error.info() })
+    }
+    return true
+  }
+
   try {
+    const others: string[] = []
     for (const label of labels) {
-      await whilePaused(run)
-      if (run.interrupt.stop.aborted) break
-      const reload = () => partitionNow(database, context, label)
-      const before = await reload()
-      let error: SluiceError | null = null
-      let held: Held | null = null
-      try {
-        held = await ledger.claim(label, before.holder)
-        if (held === null) throw busy(context, before)
-        await body(held, reload)
-      } catch (thrown) {
-        error = asSluiceError(thrown)
-      } finally {
-        // Where the database is away, the end of the lease settles it.
-        if (held !== null) await ledger.release(held).catch(() => undefined)
-      }
-      if (error?.kind === 'stopped') break
-      const partition = error === null ? await reload() : await reload().catch(() => before)
-      outcomes.push({ label, before: before.state, after: partition.state, partition, error })
-      if (error !== null) {
-        emit({
-          type: 'archive.state',
-          table: name,
-          partition: label,
-          state: partition.state,
-          ms: 0,
-          error: error.info(),
-        })
-      }
+      const done = await tryOne(label)
+      if (done === null) return outcomes
+      if (done) continue
+      others.push(label)
+      say('note', `${label}: ${holderText(await now(label))} works on it; it is looked at again at the end`)
+    }
+    for (const label of others) {
+      const done = await tryOne(label)
+      if (done === null) return outcomes
+      if (done) continue
+      const partition = await now(label)
+      const error = isThere(partition) ? null : busy(context, partition)
+      // What another program did is no work of this run.
+      outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
+      if (error === null) say('note', `${label}: another program brought it where it was wanted`)
+      else say('warn', `${label}: ${holderText(partition)} still works on it`)
     }
   } finally {
     clearInterval(timer)
@@ -98,11 +124,15 @@ async function partitionNow(
   })
 }
 
-function busy({ name }: ArchiveContext, { label, holder }: ArchivedPartition): SluiceError {
-  const who = holder?.host == null ? 'another program' : `the program ${holder.pid} on ${holder.host}`
-  return new SluiceError('LEDGER_BUSY', `${label} of ${name} is in the hands of ${who}`, {
+function busy({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
+  const { label } = partition
+  return new SluiceError('LEDGER_BUSY', `${label} of ${name} is in the hands of ${holderText(partition)}`, {
     where: `${name}, ${label}`,
     hint: 'let it finish; a program that vanished lets go of it after half a minute',
     retryable: true,
   })
+}
+
+function holderText({ holder }: ArchivedPartition): string {
+  return holder?.host == null ? 'another program' : `the program ${holder.pid} on ${holder.host}`
 }

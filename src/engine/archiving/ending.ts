@@ -13,8 +13,9 @@ export function endOfArchive(outcomes: readonly Outcome[], stopped: boolean): En
     dec(outcomes.filter(({ before, after }) => passed(before, after, state)).length)
   const moved = outcomes.filter(({ before, after }) => passed(before, after, 'EXPORTED'))
   const sum = (values: readonly bigint[]): Dec => dec(values.reduce((all, one) => all + one, 0n))
-  const failed = outcomes.filter(({ error }) => error !== null)
-  const error = failureOf(outcomes, failed)
+  const busy = outcomes.filter(({ error }) => error?.code === 'LEDGER_BUSY')
+  const failed = outcomes.filter(({ error }) => error !== null && error.code !== 'LEDGER_BUSY')
+  const error = failureOf(outcomes, failed, busy)
   return {
     totals: {
       partitions: dec(outcomes.length),
@@ -24,11 +25,12 @@ export function endOfArchive(outcomes: readonly Outcome[], stopped: boolean): En
       dropped: reached('DROPPED'),
       restored: dec(outcomes.filter(({ before, after }) => after === 'RESTORED' && before !== 'RESTORED').length),
       failed: dec(failed.length),
+      ...(busy.length === 0 ? {} : { busy: dec(busy.length) }),
       rows: sum(moved.map(({ partition }) => partition.digest?.rows ?? 0n)),
       sourceBytes: sum(moved.map(({ partition }) => partition.sourceBytes ?? 0n)),
       bytes: sum(moved.flatMap(({ partition }) => partition.files.map(({ bytes }) => bytes))),
     },
-    ...(failed.length === 0 && moved.length > 0 ? { proof: 'canonical' } : {}),
+    ...(error === null && moved.length > 0 ? { proof: 'canonical' } : {}),
     ...(error === null ? {} : { error }),
     ...(stopped ? { stopped } : {}),
   }
@@ -39,17 +41,30 @@ function passed(before: ArchiveState, after: ArchiveState, state: ArchiveState):
   return to >= at && from < at
 }
 
-/** One partition that failed alone says it itself. */
-function failureOf(outcomes: readonly Outcome[], failed: readonly Outcome[]): SluiceError | null {
+/** One partition that failed alone says it itself. What others work on is no failure. */
+function failureOf(
+  outcomes: readonly Outcome[],
+  failed: readonly Outcome[],
+  busy: readonly Outcome[],
+): SluiceError | null {
   const [first] = failed
-  if (first?.error == null) return null
+  if (first?.error == null) return busyOf(outcomes, busy)
   if (outcomes.length === 1) return first.error
-  return new SluiceError(
-    'TABLES_FAILED',
-    `${failed.length} of ${outcomes.length} partitions did not get as far as asked`,
-    {
-      reason: `${first.label}: ${first.error.message}`,
-      hint: 'mend what is said of each, and run the same command again: what is done stays done',
-    },
-  )
+  const left = failed.length + busy.length
+  return new SluiceError('TABLES_FAILED', `${left} of ${outcomes.length} partitions did not get as far as asked`, {
+    reason: `${first.label}: ${first.error.message}`,
+    hint: 'mend what is said of each, and run the same command again: what is done stays done',
+  })
+}
+
+function busyOf(outcomes: readonly Outcome[], busy: readonly Outcome[]): SluiceError | null {
+  const [first] = busy
+  if (first?.error == null) return null
+  if (busy.length === 1) return first.error
+  const what = `${busy.length} of ${outcomes.length} partitions are in the hands of other programs`
+  return new SluiceError('LEDGER_BUSY', what, {
+    reason: busy.map(({ label }) => label).join(', '),
+    hint: 'let them finish, and run the same command again: what is done stays done',
+    retryable: true,
+  })
 }

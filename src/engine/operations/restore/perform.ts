@@ -10,7 +10,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import type { restore as declared, RestoreOperation } from './declaration.ts'
-import { eachPartition } from '../../archiving/advance-all.ts'
+import { eachPartition, type Work } from '../../archiving/advance-all.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
 import { labelNamed } from '../../archiving/label-named.ts'
@@ -39,7 +39,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
   await requireOrigin(open.context)
   const labels = chosen.map(({ label }) => label)
-  const outcomes = await eachPartition(open.context, opened.database, labels, run, async (held, reload) => {
+  const work: Work = async (held, reload) => {
     const begun = run.clock.ticks()
     const before = await reload()
     const { rows } = await restorePartition(open.context, { held, partition: before }, reload, wishes)
@@ -53,7 +53,9 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
       ...(rows === null ? {} : { rows: dec(rows) }),
       ms: Math.round(run.clock.ticks() - begun),
     })
-  })
+  }
+  const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
+  const outcomes = await eachPartition(open.context, opened.database, labels, run, { work, isThere })
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
 }
 
