@@ -9,7 +9,7 @@ import type { ComingPartition, MaintenanceStore, MakeRequest, RangedTable } from
 import { mysqlConfig } from '../../src/stores/mysql/config.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { openCopySession } from '../../src/stores/mysql/copy/sessions.ts'
-import { alterWhenFree } from '../../src/stores/mysql/maintenance/locks.ts'
+import { alterWhenFree, politeUntil } from '../../src/stores/mysql/maintenance/locks.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { refused, SIGNAL } from './copy-mysql-kit.ts'
 
@@ -243,7 +243,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
         },
         check: async () => void looks++,
       },
-      { patienceMs: 100, budgetMs: 20_000, signal: SIGNAL },
+      { patienceMs: 100, budgetMs: 20_000, politeUntil: politeUntil(20_000), signal: SIGNAL },
     )
     let longest = 0
     while (!ready(seen.length) || looks < 5) {

@@ -22,8 +22,14 @@ const LONGEST_REST_OF_LOOKS_MS = 100
 /** Between two waits, each of which may cost somebody a transaction, it becomes longer and longer. */
 const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
-/** The part of the time in which nobody is kept waiting. */
+/** Nobody is kept waiting for half of the time that a run has, and never at once. */
 const WITHOUT_WAITING = 0.5
+const ALWAYS_WITHOUT_WAITING_MS = 250
+
+/** @returns until when nobody is to be kept waiting, by the clock of `performance` */
+export function politeUntil(budgetMs: number): number {
+  return performance.now() + budgetMs * WITHOUT_WAITING
+}
 
 export type Sessions = {
   /** With `lock_wait_timeout = 1`, which ends what this program could not end any more. */
@@ -35,6 +41,8 @@ export type Sessions = {
 type Patience = {
   readonly patienceMs: number
   readonly budgetMs: number
+  /** Of the whole run (`politeUntil`): what was busy for so long is not free for the next partition either. */
+  readonly politeUntil: number
   readonly signal: AbortSignal
 }
 
@@ -52,12 +60,12 @@ export type Alteration = {
 export async function alterWhenFree(
   sessions: Sessions,
   { table, statement, check }: Alteration,
-  { patienceMs, budgetMs, signal }: Patience,
+  { patienceMs, budgetMs, politeUntil: polite, signal }: Patience,
 ): Promise<Done> {
   const begun = performance.now()
   const hasNowait = sessions.worker.facts.flavour === 'mariadb'
   const heldNow: HeldNow = hasNowait ? async () => false : await holdersOf(sessions.watcher, table)
-  let waitsAt = begun + budgetMs * WITHOUT_WAITING
+  let waitsAt = Math.max(polite, begun + Math.min(budgetMs * WITHOUT_WAITING, ALWAYS_WITHOUT_WAITING_MS))
   let [between, rest, longestMs] = [FIRST_BETWEEN_WAITS_MS, FIRST_REST_MS, 0]
   for (let tries = 1; ; tries++) {
     throwIfAborted(signal)

@@ -9,7 +9,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SessionLock } from '../../port.ts'
 import type { ComingPartition, Made, MakeRequest, NotGiven, RangePartition } from '../../maintenance-port.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
-import { alterWhenFree, type Alteration, type Sessions } from './locks.ts'
+import { alterWhenFree, politeUntil, type Alteration, type Sessions } from './locks.ts'
 import { lookAt, type Looked } from './look.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
@@ -32,6 +32,7 @@ export async function makePartitions(
   const { table, partitions, budgetMs, signal, onStep } = request
   const where = tableText(table.table)
   const until = performance.now() + budgetMs
+  const polite = politeUntil(budgetMs)
   const made: (ComingPartition & { moved: bigint })[] = []
   const foundMade: ComingPartition[] = []
   const notGiven: NotGiven[] = []
@@ -47,7 +48,7 @@ export async function makePartitions(
         break
       }
       try {
-        const patience = { ...request, budgetMs: Math.max(0, until - performance.now()) }
+        const patience = { ...request, budgetMs: Math.max(0, until - performance.now()), politeUntil: polite }
         const done = await alterWhenFree(sessions, plan.alteration, patience)
         longestMs = Math.max(longestMs, done.longestMs)
         tries += done.tries
