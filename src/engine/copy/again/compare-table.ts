@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { dec } from '../../../model/event.ts'
 import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -188,7 +189,7 @@ class TableComparison {
     const { comparison, point } = found
     throttle.moved(Number(comparison.piece.rows))
     if (throttle.limit !== null) await throttle.take(Number(comparison.piece.rows), signal)
-    const { source, target } = comparison.piece
+    const { source, target } = sumsOf(comparison)
     const tally = await this.#close(chunk, comparison, point)
     if (tally === null) return
     emit({
@@ -300,8 +301,7 @@ class TableComparison {
       return null
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
-    const sums = { source: piece.source, target: piece.target }
-    const proof = { scheme: piece.scheme, ...sums, point, before: chunk.surplus, surplus }
+    const proof = { scheme: piece.scheme, ...sumsOf(comparison), point, before: chunk.surplus, surplus }
     const also = asideStatements(this.#context, chunk, aside)
     const closed = await patiently(
       () => proveAgain(database, owner, chunk, stored, proof, planning.hold.guard, also),
@@ -422,6 +422,12 @@ class TableComparison {
   get #stop(): AbortSignal {
     return this.#around.steering.stop
   }
+}
+
+/** Where rows are known to differ there is no sum of the others: those were compared one by one. */
+function sumsOf({ piece: { source, target } }: Comparison): Readonly<Record<'source' | 'target', Digest>> {
+  if (equalDigests(source, target)) return { source, target }
+  return { source: { ...source, sum: '' }, target: { ...target, sum: '' } }
 }
 
 function openRows(open: bigint, newer: bigint): SluiceError {

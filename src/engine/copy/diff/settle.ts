@@ -172,7 +172,7 @@ export class Settler {
     }
     if (mended instanceof SluiceError) {
       if (one.kind !== 'extra') into.refused.push({ key: one.key, error: mended })
-      this.#tell(one, mended)
+      if (one.unasked === undefined || this.#named.size < this.#wish.limit) this.#tell(one, mended)
     }
     this.#name(one, fixed === 1)
   }

@@ -61,6 +61,7 @@ export async function proveAgain(
   hold: Statement,
   also: readonly Statement[],
 ): Promise<boolean> {
+  if (proof.source.sum !== proof.target.sum) throw new Error('sums that differ prove no chunk')
   const mine = `id = ? AND COALESCE(fence, 0) = ? AND status IN ('completed', 'failed')`
   const held = { sql: `${mine} AND EXISTS (${hold.sql})`, parameters: [chunk.id, chunk.fence, ...hold.parameters] }
   const { before, surplus } = proof
