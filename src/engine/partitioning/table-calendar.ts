@@ -46,14 +46,14 @@ function longest(
   bounded: readonly RangePartition[],
   kind: ValueKind,
 ): FoundCalendar | null {
-  const newestFirst = bounded.toReversed()
-  let [found, most]: [FoundCalendar | null, number] = [null, 0]
-  for (const one of fitting) {
-    const end = newestFirst.findIndex(({ from, to }) => periodOfBounds(one.spec, from, to, kind) === null)
-    const run = end === -1 ? bounded.length : end
-    if (run > most) [found, most] = [one, run]
+  let left = fitting
+  for (const { from, to } of bounded.toReversed()) {
+    const still = left.filter(({ spec }) => periodOfBounds(spec, from, to, kind) !== null)
+    if (still.length === 0) break
+    left = still
+    if (left.length === 1) break
   }
-  return found
+  return left[0] ?? null
 }
 
 /** The periods that all of them are; null where one is none. */
