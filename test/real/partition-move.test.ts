@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
 import type { MakeStep } from '../../src/stores/maintenance-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -287,6 +288,55 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
       ])
     },
   )
+
+  test('keys that are texts, keys to other tables, columns that were dropped, names that need quotes', async () => {
+    await direct.run(`CREATE TABLE tenants (id int PRIMARY KEY); INSERT INTO tenants VALUES (1); CREATE TABLE "Odd ""one" (gone int, "co""de" text COLLATE "C" NOT NULL, day date NOT NULL, tenant int REFERENCES tenants,
+        "TG_OP" text, doc json, PRIMARY KEY ("co""de", day)) PARTITION BY RANGE (day); ALTER TABLE "Odd ""one" DROP COLUMN gone;
+      CREATE TABLE "odd'rest" PARTITION OF "Odd ""one" DEFAULT; CREATE SEQUENCE own OWNED BY "odd'rest"."TG_OP";
+      CREATE TABLE bills (code text COLLATE "C", day date, FOREIGN KEY (code, day) REFERENCES "Odd ""one");
+      INSERT INTO "Odd ""one" SELECT 'c' || i, '2024-01-01'::date + i % 60, 1, 'it''s', '{"a": 1, "a": 2}' FROM generate_series(0, 599) i`)
+    const one = await psql(server.url('moving'))
+    const writes = await writing(
+      one,
+      (n) => `UPDATE "Odd ""one" SET "TG_OP" = 'n', day = day + ${n % 2} WHERE "co""de" = 'c${n % 600}'`,
+    )
+    const table = await look(store, 'Odd "one')
+    const { made, notGiven, proved } = await make(store, table, [["it's new", '2024-01-01', '2024-02-01']])
+    await writes.stop()
+    await one.close()
+    expect([made.length, notGiven, (proved?.rows ?? 0n) > 500n]).toEqual([1, [], true])
+    expect(await rows('SELECT count(*), count(DISTINCT "co""de") FROM "Odd ""one"')).toEqual([['600', '600']])
+    const keys = await rows(
+      "SELECT conrelid::regclass::text, convalidated FROM pg_constraint WHERE contype = 'f' AND confrelid = 'tenants'::regclass ORDER BY 1",
+    )
+    expect(keys).toEqual(['"Odd ""one"', `"it's new"`, `"odd'rest"`].map((name) => [name, 't']))
+    await expect(direct.run(`INSERT INTO "Odd ""one" VALUES ('late', '2024-01-05', 2)`)).rejects.toThrow('foreign key')
+    expect(await rows("SELECT to_regclass('own') IS NOT NULL")).toEqual([['t']])
+    expect(await leftOvers(direct)).toEqual([])
+  })
+
+  test('leave nothing behind where the run is ended, or the role may not', async () => {
+    await direct.run(filled(6000))
+    const stop = new AbortController()
+    const table = await look(store, 'bookings')
+    await expect(
+      make(store, table, [Q3], {
+        signal: stop.signal,
+        onStep: (step) => {
+          if (step === 'following') stop.abort(new SluiceError('STOPPED', 'enough'))
+        },
+      }),
+    ).rejects.toThrow('enough')
+    expect(await leftOvers(direct)).toEqual([])
+    await direct.run(
+      "CREATE ROLE guest LOGIN PASSWORD 'g'; GRANT ALL ON SCHEMA public TO guest; GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest",
+    )
+    await using weak = await openPostgresCopy(server.url('moving', 'guest', 'g'))
+    await expect(make(weak, table, [Q3])).rejects.toMatchObject({ code: 'TARGET_DENIED' })
+    expect(await leftOvers(direct)).toEqual([])
+    await direct.run('DROP OWNED BY guest; DROP ROLE guest')
+    expect((await make(store, table, [Q3])).made).toHaveLength(1)
+  })
 
   test('no row is looked at while everybody waits', async () => {
     await direct.run(

@@ -13,7 +13,7 @@ export const NOTING_TRIGGERS = ['sluice_note_rows', 'sluice_note_emptied'] as co
 
 export type KeyColumn = {
   readonly name: string
-  /** As the server declares it. */
+  /** As the server declares it, with its collation. */
   readonly type: string
 }
 

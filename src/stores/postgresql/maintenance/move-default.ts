@@ -48,7 +48,7 @@ export async function moveDefault(
 ): Promise<Moved> {
   await refuseUnmovable(session, table, rest)
   const spec = await specOf(session, rest)
-  const log = keyLogOf(known(rest), keyOf(spec, rest))
+  const log = keyLogOf(known(rest), await keyOf(session, spec, rest))
   request.onStep?.('logging', 0n, rest.rows)
   const locks = [{ table: known(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
   await patience.run(locks, () => session.ask(keyLogSql(log, markOf(table.identity))))
@@ -201,9 +201,17 @@ async function specOf(session: CopySession, rest: RangePartition): Promise<Table
 }
 
 /** @throws SluiceError TABLE_REFUSED */
-function keyOf(spec: TableSpec, rest: RangePartition): KeyLog['key'] {
-  const key = spec.key.flatMap((name) => spec.columns.filter((column) => column.name === name && !column.nullable))
-  if (key.length > 0 && key.length === spec.key.length) return key.map(({ name, native }) => ({ name, type: native }))
+async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition): Promise<KeyLog['key']> {
+  const nullable = spec.columns.some(({ name, nullable: may }) => may && spec.key.includes(name))
+  if (spec.key.length > 0 && !nullable) {
+    const rows = await session.ask(
+      `SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) || coalesce(' COLLATE ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.collname), '')
+       FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
+       WHERE a.attrelid = ${literal(rest.identity)}::oid AND a.attnum > 0 AND NOT a.attisdropped`,
+    )
+    const types = new Map(rows.map(([name, type]) => [name ?? '', type ?? '']))
+    return spec.key.map((name) => ({ name, type: types.get(name) ?? 'text' }))
+  }
   throw unmovable(rest, {
     reason:
       'it has no primary key and no unique index on columns that are never NULL: what changes meanwhile could not be followed',
