@@ -4,23 +4,31 @@
  */
 import { jsonTokens } from '../model/json-tokens.ts'
 
-/**
- * The first name that stands twice in an object of `raw`, or null.
- * @param parsed what `JSON.parse` made of it: where it has as many names as the text, none was lost, and no token has to be looked at
- */
-export function doubledName(raw: string, parsed: unknown): string | null {
-  return namesIn(parsed) === colonsIn(raw) && !BLANK_BEFORE_COLON.test(raw) ? null : firstDoubled(raw)
-}
+/** How deep the objects and lists of a line may lie in each other: any reader can follow that on its stack. */
+export const MOST_NESTED = 1000
 
-function namesIn(value: unknown): number {
+/**
+ * Names in what `JSON.parse` made of a text, of all its objects; NaN where it is nested more than `MOST_NESTED` deep.
+ * @param room levels that may still follow
+ */
+export function namesIn(value: unknown, room = MOST_NESTED): number {
   if (typeof value !== 'object' || value === null) return 0
+  if (room === 0) return Number.NaN
   let sum = 0
   if (Array.isArray(value)) {
-    for (const one of value) sum += namesIn(one)
+    for (const one of value) sum += namesIn(one, room - 1)
     return sum
   }
-  for (const name in value) sum += 1 + namesIn((value as Record<string, unknown>)[name])
+  for (const name in value) sum += 1 + namesIn((value as Record<string, unknown>)[name], room - 1)
   return sum
+}
+
+/**
+ * The first name that stands twice in an object of `raw`, or null.
+ * @param names that are left of it: where that are as many as the text has, none was lost, and no token has to be looked at
+ */
+export function doubledName(raw: string, names: number): string | null {
+  return names === colonsIn(raw) && !BLANK_BEFORE_COLON.test(raw) ? null : firstDoubled(raw)
 }
 
 const BACKSLASH = 92

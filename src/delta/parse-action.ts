@@ -1,7 +1,7 @@
 /** One line of a log as an action: JSON, and a check of the fields that sluice reckons with. Everything else passes unread. */
 import type { Action, DeletionVectorDescriptor, TxnAction } from './actions.ts'
 import { eachScalar, jsonTokens } from '../model/json-tokens.ts'
-import { doubledName } from './doubled-names.ts'
+import { doubledName, MOST_NESTED, namesIn } from './doubled-names.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { Json, Where } from './action-fields.ts'
 
@@ -155,8 +155,11 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   } catch (error) {
     throw bad(`no valid JSON (${error instanceof Error ? error.message : String(error)})`, where, error)
   }
+  const names = namesIn(parsed)
+  // First of all: nothing else that looks into it would end.
+  if (Number.isNaN(names)) throw bad(`nested more than ${MOST_NESTED} deep`, where)
   if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
-  const doubled = doubledName(raw, parsed)
+  const doubled = doubledName(raw, names)
   if (doubled !== null) throw bad(`the name ${shown(doubled)} stands twice in one object`, where)
   let kind: string | null = null
   for (const key in parsed) {

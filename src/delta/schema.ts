@@ -1,4 +1,5 @@
 /** The schema of a table as a typed tree (PROTOCOL.md, "Schema Serialization Format", "Column Mapping", "Type Widening"). */
+import { isNestedDeeper, MOST_NESTED } from '../model/json-nesting.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
 
@@ -169,6 +170,8 @@ export function parseSchema(schemaString: string | null | undefined, mapping: Co
   } catch (error) {
     throw bad('schemaString is no JSON', error)
   }
+  // Metadata of a field may hold anything, and is shown and compared.
+  if (isNestedDeeper(value)) throw bad(`schemaString is nested more than ${MOST_NESTED} deep`)
   const type = parseType(value, mapping, 'the table', 0)
   if (type.kind !== 'struct') throw bad(`the table's type is ${typeText(type)}, not a struct`)
   return type

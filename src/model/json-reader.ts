@@ -35,7 +35,7 @@ class Reader<T> {
   }
 
   value(depth: number): T {
-    if (depth > MOST_DEPTH) throw this.#wrong()
+    if (depth > MOST_DEPTH) throw this.#wrong(`this JSON is nested more than ${MOST_DEPTH} deep`)
     this.#blank()
     switch (this.#text[this.#at]) {
       case '{':
@@ -126,8 +126,8 @@ class Reader<T> {
     this.#at = BLANK.lastIndex
   }
 
-  #wrong(): SluiceError {
-    return new SluiceError('VALUE_REFUSED', `this is no JSON, at character ${this.#at + 1}`, {
+  #wrong(what = 'this is no JSON'): SluiceError {
+    return new SluiceError('VALUE_REFUSED', `${what}, at character ${this.#at + 1}`, {
       hint: 'mend the value at its source, or map the column to text',
     })
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { doubledName } from '../../src/delta/doubled-names.ts'
+import { doubledName, namesIn } from '../../src/delta/doubled-names.ts'
 import { parseAction } from '../../src/delta/commit-lines.ts'
 import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
 import { eachScalar, jsonTokens } from '../../src/model/json-tokens.ts'
@@ -26,7 +26,7 @@ describe('JSON by its tokens', () => {
         eachScalar(json, (path, token) => {
           const there = path.reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], value)
           // Of names that stand twice only one is there.
-          if (doubledName(json, value) === null) expect(there).toEqual(JSON.parse(token))
+          if (doubledName(json, namesIn(value)) === null) expect(there).toEqual(JSON.parse(token))
         })
       }),
     )
@@ -95,8 +95,8 @@ describe('JSON by its tokens', () => {
 
   it('finds a name that stands twice beside one that ends with a backslash', () => {
     const line = String.raw`{"b":1,"b":2,"c\\":1}`
-    expect(doubledName(line, JSON.parse(line))).toBe('b')
+    expect(doubledName(line, namesIn(JSON.parse(line)))).toBe('b')
     const quoted = String.raw`{"b":"\":","c\\\"":1}`
-    expect(doubledName(quoted, JSON.parse(quoted))).toBe(null)
+    expect(doubledName(quoted, namesIn(JSON.parse(quoted)))).toBe(null)
   })
 })

@@ -1,5 +1,6 @@
 /** Rows of an answer in the one form that both sides share: as many fields as both have. Made outside of all timed parts. */
 import type { DeletionVectorDescriptor, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import { isNestedDeeper } from '../../model/json-nesting.ts'
 import type { AnswerRow } from './answer.ts'
 
 export type PartitionValues = Readonly<Record<string, string | null>>
@@ -17,11 +18,12 @@ export function parsePartitionValues(text: string | null): PartitionValues {
   return objectOf(text) as PartitionValues
 }
 
-/** JSON text as a value; a text that is none stands for itself, so that it differs and breaks nothing. */
+/** JSON text as a value; a text that is none, or nested too deep, stands for itself, so that it differs and breaks nothing. */
 export function parsed(text: string | null): unknown {
   if (text === null || text === '') return null
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    return isNestedDeeper(value) ? text : value
   } catch {
     return text
   }
