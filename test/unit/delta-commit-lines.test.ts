@@ -26,6 +26,29 @@ async function failure(text: string | Buffer, chunk?: number): Promise<SluiceErr
 
 const ACTIONS = [PROTOCOL, METADATA, add('a=ü/x', 5), add('b\u2028c', 6, { stats: '{"numRecords":1}' }), remove('d')]
 
+describe('half of a character', () => {
+  test.each([
+    [
+      'a path',
+      String.raw`{"add":{"path":"f\ud800x","partitionValues":{},"size":1,"modificationTime":1,"dataChange":true}}`,
+    ],
+    [
+      'a partition value',
+      String.raw`{"add":{"path":"f","partitionValues":{"p":"\uDC00"},"size":1,"modificationTime":1,"dataChange":true}}`,
+    ],
+    ['a name', String.raw`{"commitInfo":{"operationParameters":{"\ud83d":"x"}}}`],
+  ])('in %s is refused with the line', async (_, line) => {
+    const error = await failure(`${JSON.stringify(PROTOCOL)}\n${line}\n`)
+    expect(error).toMatchObject({ code: 'BAD_ACTION', where: 'log.json:2' })
+    expect(error.message).toMatch(/holds half of a character/)
+  })
+
+  test('is none where both halves stand, and where a backslash is only text', async () => {
+    const found = await read(String.raw`{"commitInfo":{"operation":"\ud83d\ude00","engineInfo":"C:\\ud800"}}`)
+    expect(found[0]?.action).toMatchObject({ commitInfo: { operation: '😀', engineInfo: String.raw`C:\ud800` } })
+  })
+})
+
 describe('commits as lines', () => {
   test.each([1, 2, 3, 7, 64, 1 << 20])('are the same in chunks of %i bytes', async (chunk) => {
     const found = await read(lines(ACTIONS), chunk)
