@@ -1,7 +1,8 @@
 /** Programs that make partitions and die at each of their steps, twice: the next comes to the same end, and nothing of them is left. */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { psql, type Psql } from '../real/copy-postgresql-kit.ts'
@@ -20,16 +21,23 @@ const AT_ONCE = 4
 
 type End = { readonly signal: NodeJS.Signals | null; readonly steps: readonly string[] }
 
+function started(
+  url: string,
+  more: { step?: number; when?: 'before' | 'during' | 'after' | 'frozen' },
+): ChildProcessByStdio<null, Readable, Readable> {
+  const partitions = [Q3, Q4].map(([name, from, to]) => ({ name: { name }, from, to }))
+  const wishes = { url, table: { schema: 'public', name: 'bookings' }, partitions, ...more }
+  return spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, SLUICE_CHILD: JSON.stringify(wishes) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
 async function child(
   url: string,
   more: { step?: number; when?: 'before' | 'during' | 'after' | 'frozen' },
 ): Promise<End> {
-  const partitions = [Q3, Q4].map(([name, from, to]) => ({ name: { name }, from, to }))
-  const wishes = { url, table: { schema: 'public', name: 'bookings' }, partitions, ...more }
-  const program = spawn(process.execPath, [PROGRAM], {
-    env: { ...process.env, SLUICE_CHILD: JSON.stringify(wishes) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const program = started(url, more)
   let [said, complaint] = ['', '']
   program.stdout.on('data', (data: Buffer) => (said += data.toString()))
   program.stderr.on('data', (data: Buffer) => (complaint += data.toString()))
@@ -133,5 +141,31 @@ describe.skipIf(!POSTGRES_OWN)(
         }),
       )
     })
+
+    test.skipIf(!EVERY)(
+      'a program that stands still with its locks is ended by the server',
+      { timeout: 60_000 },
+      async () => {
+        await server.createDatabase('frozen')
+        const url = server.url('frozen')
+        const direct = await psql(url)
+        await prepared(direct, true)
+        const { steps } = await child(url, {})
+        const last = steps.findLastIndex((name, i) => name.startsWith('COMMIT') && i < steps.length - 1)
+        await prepared(direct, true)
+        const still = started(url, { step: last + 1, when: 'frozen' })
+        const waits =
+          "SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'bookings'::regclass"
+        await expect.poll(() => direct.rows(waits), { timeout: 20_000, interval: 20 }).toHaveLength(1)
+        await direct.run("INSERT INTO bookings VALUES (100000, '2024-08-01', 'at last')")
+        still.kill('SIGKILL')
+        await once(still, 'close')
+        await using store = await openPostgresCopy(url)
+        expect((await make(store, await look(store, 'bookings'), [Q3, Q4])).made).toHaveLength(2)
+        expect(await leftOvers(direct)).toEqual([])
+        expect(await direct.rows('SELECT count(*) FROM bookings')).toEqual([[String(ROWS + 1)]])
+        await direct.close()
+      },
+    )
   },
 )

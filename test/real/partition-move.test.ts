@@ -295,7 +295,11 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
       CREATE TABLE "odd'rest" PARTITION OF "Odd ""one" DEFAULT; CREATE SEQUENCE own OWNED BY "odd'rest"."TG_OP";
       CREATE TABLE bills (code text COLLATE "C", day date, FOREIGN KEY (code, day) REFERENCES "Odd ""one");
       INSERT INTO "Odd ""one" SELECT 'c' || i, '2024-01-01'::date + i % 60, 1, 'it''s', '{"a": 1, "a": 2}' FROM generate_series(0, 599) i`)
-    const one = await psql(server.url('moving'))
+    // Whoever writes has no right to what is written behind him.
+    await direct.run(
+      `CREATE ROLE app LOGIN PASSWORD 'a'; GRANT USAGE ON SCHEMA public TO app; GRANT SELECT, INSERT, UPDATE ON "Odd ""one" TO app`,
+    )
+    const one = await psql(server.url('moving', 'app', 'a'))
     const writes = await writing(
       one,
       (n) => `UPDATE "Odd ""one" SET "TG_OP" = 'n', day = day + ${n % 2} WHERE "co""de" = 'c${n % 600}'`,
@@ -310,9 +314,24 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
       "SELECT conrelid::regclass::text, convalidated FROM pg_constraint WHERE contype = 'f' AND confrelid = 'tenants'::regclass ORDER BY 1",
     )
     expect(keys).toEqual(['"Odd ""one"', `"it's new"`, `"odd'rest"`].map((name) => [name, 't']))
+    await direct.run('DROP OWNED BY app; DROP ROLE app')
     await expect(direct.run(`INSERT INTO "Odd ""one" VALUES ('late', '2024-01-05', 2)`)).rejects.toThrow('foreign key')
     expect(await rows("SELECT to_regclass('own') IS NOT NULL")).toEqual([['t']])
     expect(await leftOvers(direct)).toEqual([])
+  })
+
+  test('wait for a view of the database from before, which would find them nowhere', async () => {
+    await direct.run(filled(3000))
+    const table = await look(store, 'bookings')
+    await other.run("SET application_name TO 'backup'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+    await expect(make(store, table, [Q3], { budgetMs: 400 })).rejects.toMatchObject({
+      code: 'TARGET_BUSY',
+      reason: expect.stringContaining('backup') as unknown,
+    })
+    expect(await leftOvers(direct)).toEqual([])
+    expect(await other.rows('SELECT count(*) FROM bookings')).toEqual([['3000']])
+    await other.run('COMMIT')
+    expect((await make(store, table, [Q3])).made).toHaveLength(1)
   })
 
   test('leave nothing behind where the run is ended, or the role may not', async () => {

@@ -56,10 +56,9 @@ export class Aside {
   /**
    * What changes from now on is changed aside in the same transaction, so that both are equal for every view of the database, whenever it was taken. Within
    * a transaction that has locked the default partition against writers.
-   * @returns since when, by the clock of the server
    * @throws NotNow where more has to be followed first than others would wait for
    */
-  async mirror(): Promise<string> {
+  async mirror(): Promise<void> {
     const session = this.#session
     const before = this.tables.map(({ rows }) => rows)
     try {
@@ -67,8 +66,6 @@ export class Aside {
       if (last.ids.length > MOST_LAST || last.emptied) throw new NotNow('others change too much at the moment')
       await this.#apply(last)
       await session.ask(noteSql(this.#log, this.#mirroring()))
-      const [row] = await session.ask('SELECT pg_catalog.clock_timestamp()')
-      return row?.[0] ?? ''
     } catch (error) {
       this.#restore(before)
       throw error

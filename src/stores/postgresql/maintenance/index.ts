@@ -1,6 +1,7 @@
 /** Partitions of PostgreSQL: tables of their own that are attached to another one. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { MaintenanceStore, Made, MakeRequest, RangedTable, Span, StrayRows } from '../../maintenance-port.ts'
 import type { Pool } from '../../pool.ts'
 import { isBusy, Locks } from '../archiving/locks.ts'
@@ -63,6 +64,8 @@ export class PostgresMaintenance implements MaintenanceStore {
         return makePartitions(session, request, new Patience(session, request))
       })
     } catch (error) {
+      // It has its own words for what is in the way.
+      if (error instanceof SluiceError) throw error
       if (!isBusy(error) || !session.alive) throw stepError(error, about)
       const locks = new Locks(session)
       locks.involve(table.identity, ...table.partitions.map(({ identity }) => identity))

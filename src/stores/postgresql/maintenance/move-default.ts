@@ -12,7 +12,7 @@ import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
 import { Aside, type AsideTable } from './aside.ts'
-import { keyLogOf, keyLogSql, type KeyLog } from './key-log.ts'
+import { keyLogOf, keyLogSql, noteSql, type KeyLog } from './key-log.ts'
 import { asideName, markOf } from './names.ts'
 import type { Patience } from './patience.ts'
 import { proveAside } from './proof.ts'
@@ -63,9 +63,10 @@ export async function moveDefault(
   for (let pause = FIRST_REST_MS; ; pause *= 2) {
     try {
       await followed(patience, aside, request)
-      const since = await patience.run(locks, () => aside.mirror())
+      await patience.run(locks, () => aside.mirror())
+      const [since] = await session.ask('SELECT pg_catalog.clock_timestamp()')
       const proved = await patience.again(() => proveAside(session, spec, log, aside))
-      await awaitOldSnapshots(session, since, table, request)
+      await awaitOldSnapshots(session, since?.[0] ?? '', table, request)
       request.onStep?.('switching', 0n, null)
       const { old, missing } = await switchOver(session, patience, { table, rest: known(rest), log, aside, late })
       const stands = { oid: rest.identity, name: old }
@@ -75,6 +76,8 @@ export async function moveDefault(
       return moved(aside, proved, missing)
     } catch (error) {
       if (!(error instanceof NotNow)) throw error
+      // What is followed and mirrored at the same time could miss a row that goes.
+      await patience.run(locks, () => session.ask(noteSql(log)))
       if (performance.now() + pause > end) throw notToBeHad(table, error)
     }
     await sleep(pause)
