@@ -3,6 +3,7 @@
  * caller knows; how to make it so that nobody waits, the store.
  */
 import type { Column, TableName } from '../model/copy/column-type.ts'
+import { SluiceError } from '../shared/errors.ts'
 
 /** Bounds as the system prints values of the column: the first is in the partition, the second is not. Null is open. */
 export type Span = { readonly from: string | null; readonly to: string | null }
@@ -100,10 +101,26 @@ export interface MaintenanceStore {
     signal: AbortSignal,
   ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }>
   /**
+   * Looks whether `make` would be refused as the table stands, and changes nothing.
+   * @returns the TABLE_REFUSED that it would end with, or null
+   */
+  foresee(request: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null>
+  /**
    * Makes partitions, each like its newest neighbour, and moves what of them fell into the default partition. Every row is visible once through the table at
    * every moment; killed anywhere, the next call comes to the same end.
    * @throws SluiceError TARGET_BUSY where others keep what it needs for longer than `budgetMs`; TABLE_REFUSED where rows cannot be moved, with what to do;
    * TARGET_DENIED
    */
   make(request: MakeRequest): Promise<Made>
+}
+
+/** @returns what was refused by name; null where nothing was. @throws whatever else the look threw */
+export async function refusalOf(look: () => Promise<void>): Promise<SluiceError | null> {
+  try {
+    await look()
+    return null
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'TABLE_REFUSED') return error
+    throw error
+  }
 }

@@ -177,4 +177,19 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       { alarm: 'overlap', partition: 'public.parts_odd', from: `${year + 1}-01-01` },
     ])
   })
+
+  it('whose rows cannot be moved are refused by a dry run, too, beside the alarms', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'keyless', [], true)
+    await place.sql(
+      'ALTER TABLE keyless DROP CONSTRAINT keyless_pkey',
+      `INSERT INTO keyless VALUES (1, '${year + 1}-01-05')`,
+    )
+    for (const dryRun of [true, false]) {
+      const { events, finished } = await perform(ensure(place, ['keyless'], { dryRun, ahead: 14 }))
+      expect(finished).toMatchObject({ exitCode: 4, error: { code: 'TABLE_REFUSED' } })
+      expect(alarms(events).map(({ alarm }) => alarm)).toEqual(['none ahead', 'rows in the default'])
+      expect(made(events)).toEqual([])
+    }
+  })
 })

@@ -85,7 +85,14 @@ function calendarFor(
     )
     if (of === null) throw otherCalendar(table, spec, found.spec)
     const style = styleOf({ spec, of }) ?? plainStyle(table.name, spec)
-    return { spec, style, from: `the bounds of its ${String(of.length)} newest partitions` }
+    return {
+      spec,
+      style,
+      from:
+        of.length === 1
+          ? 'the bounds of its one partition'
+          : `the bounds of its ${String(of.length)} newest partitions`,
+    }
   }
   const spec: CalendarSpec = {
     unit: wish.unit,

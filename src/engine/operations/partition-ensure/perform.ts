@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import type { PartitionAlarm } from '../../../model/partition-events.ts'
-import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type { ComingPartition, MaintenanceStore, Made } from '../../../stores/maintenance-port.ts'
 import { openCopyStore, openExisting } from '../../copy/open-stores.ts'
 import { alarmsOf, openGaps, type Alarm } from '../../partitioning/alarms.ts'
@@ -44,8 +44,8 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     totals.tables++
     run.emit(tableEvent(name, found.standing, now))
     const periods = await missingPeriods(found, { ...operation, now }, maintenance, run)
-    const made = dryRun || periods.length === 0 ? null : await make(found, periods, operation, maintenance, run)
-    for (const period of periods) {
+    const { made, failure } = await attempt(found, periods, operation, maintenance, run)
+    for (const period of failure === null ? periods : []) {
       const status = dryRun ? 'planned' : statusOf(period, made)
       const moved = made?.made.find(({ from }) => from === period.from)?.moved ?? 0n
       totals[status]++
@@ -62,13 +62,16 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
       })
     }
     if (made !== null) tellWaits(name, made, run)
-    const after = made === null ? found.standing : await again(found, operation, maintenance, run)
+    const isChanged = made !== null || (failure !== null && !dryRun)
+    const after = isChanged ? await again(found, operation, maintenance, run) : found.standing
     const stray = await strayOf({ standing: after }, { ...operation, now }, maintenance, run)
     for (const alarm of [...alarmsOf(after, { ...operation, now, stray, archive: found.archive }), ...notGiven(made)]) {
       totals.alarms++
       alarms.add(alarm.alarm)
       run.emit({ type: 'partition.alarm', table: name, ...alarm })
     }
+    // What could not be made is an alarm by itself.
+    if (failure !== null) throw failure
   })
   return {
     ...alarmError(alarms),
@@ -102,28 +105,54 @@ async function missingPeriods(
   return named([...inGaps.filter((_, i) => (spans[i] ?? 0n) > 0n), ...missing])
 }
 
+/** With a dry run only what would be refused. */
+async function attempt(
+  found: FoundTable,
+  periods: readonly Period[],
+  operation: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: PartitionEnsureRun,
+): Promise<{ readonly made: Made | null; readonly failure: SluiceError | null }> {
+  if (periods.length === 0) return { made: null, failure: null }
+  try {
+    if (!operation.dryRun) return { made: await make(found, periods, operation, maintenance, run), failure: null }
+    return { made: null, failure: await maintenance.foresee(wanted(found, periods, run)) }
+  } catch (error) {
+    const failure = asSluiceError(error)
+    if (run.interrupt.abort.aborted || failure.code !== 'TABLE_REFUSED') throw failure
+    return { made: null, failure }
+  }
+}
+
 async function make(
-  { name, standing }: FoundTable,
+  found: FoundTable,
   periods: readonly Period[],
   { patienceMs, budgetMs }: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
 ): Promise<Made> {
   return maintenance.make({
-    table: standing.table,
-    partitions: periods.map(({ name: partition, from, to }) => ({ name: partition, from, to })),
+    ...wanted(found, periods, run),
     patienceMs,
     budgetMs,
-    signal: run.interrupt.abort,
     onStep: (step, rows, total) =>
       run.emit({
         type: 'partition.progress',
-        table: name,
+        table: found.name,
         step,
         rows: dec(rows),
         ...(total === null ? {} : { total: dec(total) }),
       }),
   })
+}
+
+function wanted(
+  { standing: { table } }: FoundTable,
+  periods: readonly Period[],
+  run: Pick<PartitionEnsureRun, 'interrupt'>,
+) {
+  const partitions = periods.map(({ name, from, to }) => ({ name, from, to }))
+  return { table, partitions, signal: run.interrupt.abort }
 }
 
 function statusOf({ from }: Period, made: Made | null): 'made' | 'found' {

@@ -3,6 +3,7 @@ import { IANAZone } from 'luxon'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { refusalOf } from '../../maintenance-port.ts'
 import type { Made, MaintenanceStore, MakeRequest, RangedTable, Span, StrayRows } from '../../maintenance-port.ts'
 import type { SessionLock, SqlValue } from '../../port.ts'
 import { timeCondition } from '../archiving/time.ts'
@@ -14,7 +15,7 @@ import { interruptible, openCopySession } from '../copy/sessions.ts'
 import { lockName, takeLock } from '../lock.ts'
 import type { Session } from '../session.ts'
 import { lookAt } from './look.ts'
-import { makePartitions } from './make.ts'
+import { foreseePartitions, makePartitions } from './make.ts'
 import { tick, ticked } from './options.ts'
 
 /**
@@ -89,6 +90,12 @@ export class MysqlMaintenance implements MaintenanceStore {
         others: { from: text(low), to: text(high), rows: whole(numbers.at(-1)) },
       }
     })
+  }
+
+  async foresee(request: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
+    return await this.#reading(request.signal, (session) =>
+      refusalOf(() => foreseePartitions(session, request, this.#server)),
+    )
   }
 
   async make(request: MakeRequest): Promise<Made> {

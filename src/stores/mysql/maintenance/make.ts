@@ -10,6 +10,7 @@ import type { SessionLock } from '../../port.ts'
 import type { ComingPartition, Made, MakeRequest, NotGiven, RangePartition } from '../../maintenance-port.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import { alterWhenFree, politeUntil, type Alteration, type Sessions } from './locks.ts'
+import type { Session } from '../session.ts'
 import { lookAt, type Looked } from './look.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
@@ -42,7 +43,7 @@ export async function makePartitions(
     for (;;) {
       throwIfAborted(signal)
       if (!lock.held) throw lockLost(where)
-      const plan = await planFor(sessions, wish, partitions.slice(i), request, server)
+      const plan = await planFor(sessions.worker, wish, partitions.slice(i), request, server)
       if (plan.is === 'there') {
         foundMade.push(wish)
         break
@@ -79,14 +80,25 @@ export async function makePartitions(
   }
 }
 
+/** What would be refused of the first that is missing: each that comes after it begins where that one ends. @throws SluiceError TABLE_REFUSED */
+export async function foreseePartitions(
+  worker: Session,
+  request: Pick<MakeRequest, 'table' | 'partitions'>,
+  server: string,
+): Promise<void> {
+  for (const [i, wish] of request.partitions.entries()) {
+    const plan = await planFor(worker, wish, request.partitions.slice(i), request, server)
+    if (plan.is === 'made') return await plan.alteration.check()
+  }
+}
+
 async function planFor(
-  sessions: Sessions,
+  worker: Session,
   wish: ComingPartition,
   missing: readonly ComingPartition[],
-  { table: { table, column } }: MakeRequest,
+  { table: { table, column } }: Pick<MakeRequest, 'table'>,
   server: string,
 ): Promise<Plan> {
-  const { worker } = sessions
   const where = tableText(table)
   const looked = await lookAt(worker, table, server)
   if (looked === null || looked.ranged.column.name !== column.name) {

@@ -2,6 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { refusalOf } from '../../maintenance-port.ts'
 import type { MaintenanceStore, Made, MakeRequest, RangedTable, Span, StrayRows } from '../../maintenance-port.ts'
 import type { Pool } from '../../pool.ts'
 import { isBusy, Locks } from '../archiving/locks.ts'
@@ -13,7 +14,7 @@ import type { PostgresSettings } from '../settings.ts'
 import { takeHostLock } from './host-lock.ts'
 import { clearLeftOver, leftOverOf } from './left-over.ts'
 import { lookAt } from './look.ts'
-import { makePartitions } from './make.ts'
+import { foreseePartitions, makePartitions } from './make.ts'
 import { Patience } from './patience.ts'
 import { countedRows, databaseZone, strayRows } from './stray.ts'
 
@@ -49,6 +50,14 @@ export class PostgresMaintenance implements MaintenanceStore {
     signal: AbortSignal,
   ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
     return this.#read(signal, (session) => strayRows(session, table, spans))
+  }
+
+  foresee({
+    table,
+    partitions,
+    signal,
+  }: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
+    return this.#read(signal, (session) => refusalOf(() => foreseePartitions(session, { table, partitions })))
   }
 
   async make(request: MakeRequest): Promise<Made> {

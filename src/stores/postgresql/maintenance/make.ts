@@ -15,7 +15,7 @@ import { literal } from '../copy/sql.ts'
 import { attachNew } from './attach-new.ts'
 import { clearLeftOver } from './left-over.ts'
 import { lookAt } from './look.ts'
-import { moveDefault } from './move-default.ts'
+import { moveDefault, refuseMove } from './move-default.ts'
 import type { Patience } from './patience.ts'
 import { strayRows } from './stray.ts'
 import { defaultOf } from './surroundings.ts'
@@ -32,6 +32,17 @@ export async function makePartitions(session: CopySession, request: MakeRequest,
   const making = new Making(session, request, patience)
   await making.run()
   return making.made()
+}
+
+/** What would be refused as the table stands. @throws SluiceError TABLE_REFUSED */
+export async function foreseePartitions(
+  session: CopySession,
+  { table, partitions }: Pick<MakeRequest, 'table' | 'partitions'>,
+): Promise<void> {
+  const { missing } = await stillWanted(session, table, await canonicalWishes(session, table, partitions))
+  const rest = defaultOf(table)
+  if (rest === null || missing.length === 0 || !(await hasToMove(session, table, rest, missing))) return
+  await refuseMove(session, table, rest)
 }
 
 class Making {
@@ -91,7 +102,7 @@ class Making {
 
   async #make(now: RangedTable, missing: readonly ComingPartition[]): Promise<void> {
     const rest = defaultOf(now)
-    if (rest !== null && (await this.#hasToMove(now, rest, missing))) {
+    if (rest !== null && (await hasToMove(this.#session, now, rest, missing))) {
       const work = { table: now, rest, wishes: missing }
       const moved = await moveDefault(this.#session, this.#patience, this.#request, work)
       this.#made.push(...moved.made)
@@ -109,15 +120,20 @@ class Making {
   #note(wish: ComingPartition, missing: readonly { readonly what: string; readonly why: string }[]): void {
     for (const one of missing) this.#notGiven.push({ partition: wish.name.name, ...one })
   }
+}
 
-  async #hasToMove(now: RangedTable, rest: RangePartition, missing: readonly ComingPartition[]): Promise<boolean> {
-    const [row] = await this.#session.ask(
-      `SELECT sum(pg_catalog.pg_relation_size(relid)) > ${SMALL_DEFAULT} FROM pg_catalog.pg_partition_tree(${literal(rest.identity)}::oid)`,
-    )
-    if (row?.[0] === 't') return true
-    const { spans } = await strayRows(this.#session, now, missing)
-    return spans.some((rows) => rows > 0n)
-  }
+async function hasToMove(
+  session: CopySession,
+  now: RangedTable,
+  rest: RangePartition,
+  missing: readonly ComingPartition[],
+): Promise<boolean> {
+  const [row] = await session.ask(
+    `SELECT sum(pg_catalog.pg_relation_size(relid)) > ${SMALL_DEFAULT} FROM pg_catalog.pg_partition_tree(${literal(rest.identity)}::oid)`,
+  )
+  if (row?.[0] === 't') return true
+  const { spans } = await strayRows(session, now, missing)
+  return spans.some((rows) => rows > 0n)
 }
 
 /** Somebody dropped, attached or renamed what the run relied on, or rows came where none were. */

@@ -46,9 +46,8 @@ export async function moveDefault(
     wishes,
   }: { readonly table: RangedTable; readonly rest: RangePartition; readonly wishes: readonly ComingPartition[] },
 ): Promise<Moved> {
-  await refuseUnmovable(session, table, rest)
-  const spec = await specOf(session, rest)
-  const log = keyLogOf(known(rest), await keyOf(session, spec, rest))
+  const { spec, key } = await refuseMove(session, table, rest)
+  const log = keyLogOf(known(rest), key)
   request.onStep?.('logging', 0n, rest.rows)
   const locks = [{ table: known(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
   await patience.run(locks, () => session.ask(keyLogSql(log, markOf(table.identity))))
@@ -82,6 +81,21 @@ export async function moveDefault(
     }
     await sleep(pause)
   }
+}
+
+/**
+ * Looks whether rows of the default partition can be moved, and changes nothing.
+ * @returns what it takes to follow them
+ * @throws SluiceError TABLE_REFUSED; Changed
+ */
+export async function refuseMove(
+  session: CopySession,
+  table: RangedTable,
+  rest: RangePartition,
+): Promise<{ readonly spec: TableSpec; readonly key: KeyLog['key'] }> {
+  await refuseUnmovable(session, table, rest)
+  const spec = await specOf(session, rest)
+  return { spec, key: await keyOf(session, spec, rest) }
 }
 
 function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
