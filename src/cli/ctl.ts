@@ -8,12 +8,16 @@ import { closest } from './closest.ts'
 
 export type Setting = string | number | boolean | null | readonly string[]
 export type ControlRequest = { readonly get: true } | { readonly set: Readonly<Record<string, Setting>> }
+/** @property until ms since the epoch: a run that reads it later, because it stood still, has to leave it */
+type Sent = ControlRequest & { readonly until: number }
 export type RunState = Readonly<Record<string, unknown>>
 
 const ANSWER_MS = 5_000
 /** An answer is one line; more than this is none of ours. */
 const LONGEST = 1_000_000
 
+const SILENT_HINT =
+  'it may be stopped (kill -STOP) or very busy; what was asked is left undone, say it again when it goes on'
 const HINT =
   'say workers N, rate N (or rate off), pause, resume or stop of all of the run, and pause, resume, skip or retry with TABLE or TABLE/CHUNK'
 const SWITCHES: Readonly<Record<string, readonly [name: string, value: boolean]>> = {
@@ -129,7 +133,8 @@ export function runsIn(folder: string): readonly string[] {
  */
 export async function controlRun(socketPath: string, request: ControlRequest): Promise<RunState> {
   refuseStranger(socketPath)
-  return stateOf(await exchange(socketPath, `${JSON.stringify(request)}\n`), socketPath)
+  const sent: Sent = { ...request, until: Date.now() + ANSWER_MS }
+  return stateOf(await exchange(socketPath, `${JSON.stringify(sent)}\n`), socketPath)
 }
 
 /** In a folder that all may write to, another user could stand in for a run. */
@@ -148,13 +153,19 @@ function exchange(socketPath: string, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
     const socket = net.createConnection(socketPath)
-    const fail = (message: string, cause?: unknown): void => {
+    const fail = (message: string, cause?: unknown, hint?: string): void => {
       socket.destroy()
       const reason = cause instanceof Error ? { reason: cause.message, cause } : {}
-      reject(new SluiceError('CONNECT_FAILED', message, { where: socketPath, ...reason }))
+      reject(
+        new SluiceError('CONNECT_FAILED', message, {
+          where: socketPath,
+          ...reason,
+          ...(hint === undefined ? {} : { hint }),
+        }),
+      )
     }
     socket.setEncoding('utf8')
-    socket.setTimeout(ANSWER_MS, () => fail('the run does not answer'))
+    socket.setTimeout(ANSWER_MS, () => fail('the run does not answer', undefined, SILENT_HINT))
     socket.once('connect', () => socket.write(line))
     socket.on('data', (piece: string) => {
       text += piece

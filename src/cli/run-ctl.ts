@@ -39,26 +39,34 @@ export async function runCtl(session: Session, options: CtlOptions): Promise<num
   }
 }
 
-type Found = { readonly run: string; readonly state: RunState }
+/** @property state what the run says of itself; null where it does not answer */
+type Found = { readonly run: string; readonly state: RunState | null }
 
-/** Sockets that killed runs left behind are passed over. */
+/** Sockets that killed runs left behind are passed over. All are asked at once: one that stands still hides none of the others. */
 async function statesOf(socketPath: (runId: string) => string): Promise<readonly Found[]> {
-  const found: Found[] = []
-  for (const run of runsIn(path.dirname(socketPath('0')))) {
+  const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly Found[]> => {
     try {
-      found.push({ run, state: await controlRun(socketPath(run), { get: true }) })
+      return [{ run, state: await controlRun(socketPath(run), { get: true }) }]
     } catch (thrown) {
-      if (asSluiceError(thrown).code !== 'NO_SUCH_PATH') throw thrown
+      const { code } = asSluiceError(thrown)
+      if (code === 'NO_SUCH_PATH') return []
+      if (code === 'CONNECT_FAILED') return [{ run, state: null }]
+      throw thrown
     }
-  }
-  return found
+  })
+  return (await Promise.all(asked)).flat()
 }
 
+/** Stands behind what the others say, where a run says nothing. */
+const SILENT = 'does not answer'
+
 function tell(session: Session, found: readonly Found[]): void {
-  const columns = [...new Set(found.flatMap(({ state }) => Object.keys(state)))]
-  if (found.length > 0) session.emit({ type: 'columns', columns: ['run', ...columns] })
+  const columns = [...new Set(found.flatMap(({ state }) => Object.keys(state ?? {})))]
+  const late = found.some(({ state }) => state === null) ? ['note'] : []
+  if (found.length > 0) session.emit({ type: 'columns', columns: ['run', ...columns, ...late] })
   for (const { run, state } of found) {
-    session.emit({ type: 'row', values: [run, ...columns.map((name) => shown(state[name]))] })
+    const notes = late.map(() => (state === null ? SILENT : ''))
+    session.emit({ type: 'row', values: [run, ...columns.map((name) => shown(state?.[name])), ...notes] })
   }
 }
 

@@ -1,5 +1,6 @@
 /** `sluice ctl` against the socket of the engine itself. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -157,6 +158,49 @@ it('without a run, all that go on are listed', async () => {
   const { code, out } = await ctl()
   expect(code).toBe(0)
   expect(out.split('\n').map((line) => line.split(' ')[0])).toEqual(['run', other, RUN, ''])
+})
+
+it(
+  'a run that stands still is listed beside the others, and does nothing later of what it was asked',
+  { timeout: 20_000 },
+  async () => {
+    const wheel = steering()
+    const other = '1763625990000000001'
+    await using first = await openControlSocket(RUN, wheel)
+    expect(first).toBeDefined()
+    // As a program that kill -STOP holds: the system takes the connection and its bytes, and nobody reads them.
+    const heard: net.Socket[] = []
+    const still = net.createServer({ pauseOnConnect: true }, (socket) => void heard.push(socket))
+    await new Promise<void>((resolve) => still.listen(controlSocketPath(other), resolve))
+    const { code, out } = await ctl()
+    expect(code).toBe(0)
+    expect(out).toMatch(new RegExp(`${other}.* does not answer\\n${RUN} +4 `))
+    for (const socket of heard) socket.destroy()
+    await new Promise((resolve) => still.close(resolve))
+    const late = net.createConnection(controlSocketPath(RUN))
+    late.write(`${JSON.stringify({ set: { paused: true }, until: Date.now() - 1 })}\n`)
+    const [answer] = (await once(late, 'data')) as [Buffer]
+    late.destroy()
+    expect(answer.toString()).toContain('the request came too late')
+    expect(wheel.isPaused).toBe(false)
+  },
+)
+
+it('a chunk that a table does not have is refused, and resuming a table leaves its chunks to another run', async () => {
+  const wheel = steering()
+  wheel.tables = ['t']
+  await using socket = await openControlSocket(RUN, wheel)
+  expect(socket).toBeDefined()
+  wheel.noteLastChunk('t', 61n)
+  const wrong = await ctl(RUN, 'skip', 't/99999')
+  expect(wrong).toMatchObject({ code: 2 })
+  expect(wrong.err).toContain('t has no chunk 99999')
+  expect(await ctl(RUN, 'skip', 't/61', 'pause', 't/3')).toMatchObject({ code: 0 })
+  expect(await ctl(RUN, 'resume', 't')).toMatchObject({ code: 0 })
+  expect(wheel.chunks('t', 'skipped')).toEqual(['61'])
+  expect(wheel.chunks('t', 'paused')).toEqual([])
+  await ctl(RUN, 'resume', 't/61')
+  expect(wheel.leavesOut('t')).toBe(false)
 })
 
 it('a setting without a run is no run', async () => {

@@ -62,6 +62,10 @@ function answer(line: string, steering: Steering): unknown {
   try {
     const request = JSON.parse(line) as unknown
     if (typeof request !== 'object' || request === null) throw wrong('a request is a JSON object')
+    // Whoever asked was told that nobody answers: a run that stood still must not do it later.
+    if ('until' in request && typeof request.until === 'number' && Date.now() > request.until) {
+      throw wrong('the request came too late')
+    }
     if ('set' in request) set(request.set, steering)
     else if (!('get' in request)) throw wrong('a request has "get" or "set"')
     return { ok: true, state: steering.state() }

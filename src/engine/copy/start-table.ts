@@ -35,7 +35,7 @@ const PLANNING_LOOK_MS = 300
 
 /** Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table. */
 export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun> {
-  const { operation, run, views, database, owner, runs, throttle, pulse } = around
+  const { operation, run, views, steering, database, owner, runs, throttle, pulse } = around
   const name = tableText(one.source.table)
   const key = { schema: one.targetName.schema ?? '', name: one.targetName.name }
   const ledger = new ChunkLedger(database, key, owner)
@@ -88,6 +88,8 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     const { ring } = context
     if (ring !== null) await heedRing(context, ring)
     const earlier = await earlierWork(context)
+    // Blocks are not all known before they are read.
+    if (context.plan.cut === 'key' && earlier.last > 0n) steering.noteLastChunk(name, earlier.last)
     // What is compared in this run is not done yet.
     const again = operation.again === true ? againWork() : null
     const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n }
@@ -139,16 +141,19 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
 type Closed = { readonly chunks: bigint; readonly written: bigint }
 
 /** Chunks that this run wants, and those of them that are done. */
-async function earlierWork(context: TableContext): Promise<{ readonly chunks: bigint; readonly closed: Closed }> {
+type EarlierWork = { readonly chunks: bigint; readonly closed: Closed; readonly last: bigint }
+
+async function earlierWork(context: TableContext): Promise<EarlierWork> {
   if (context.ring === null || context.ring.part === null) return await context.ledger.sums()
-  let [chunks, closed, written] = [0n, 0n, 0n]
+  let [chunks, closed, written, last] = [0n, 0n, 0n, 0n]
   for await (const chunk of wantedChunks(context)) {
     chunks++
+    if (BigInt(chunk.no) > last) last = BigInt(chunk.no)
     if (chunk.status !== 'completed') continue
     closed++
     written += chunk.written
   }
-  return { chunks, closed: { chunks: closed, written } }
+  return { chunks, closed: { chunks: closed, written }, last }
 }
 
 /** A service that counts requests bills the rows that a look reads. */

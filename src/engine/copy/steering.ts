@@ -30,6 +30,7 @@ export class Steering {
   #held = false
   readonly #tables = new Map<string, Held>()
   readonly #chunks = new Map<string, Map<string, Held>>()
+  readonly #last = new Map<string, bigint>()
   readonly #flights = new Map<string, Controls>()
   #retries: TableWish[] = []
   readonly #stop = new AbortController()
@@ -76,10 +77,16 @@ export class Steering {
 
   /**
    * A wish that can be heeded, with the whole name of its table.
-   * @throws SluiceError BAD_FLAG for a table that the run does not copy
+   * @throws SluiceError BAD_FLAG for a table that the run does not copy, or a chunk that it does not have
    */
   checked(wish: Wish): Wish {
-    return 'table' in wish ? { ...wish, table: this.#tableOf(wish.table) } : wish
+    if (!('table' in wish)) return wish
+    const table = this.#tableOf(wish.table)
+    const last = this.#last.get(table)
+    if (last !== undefined && wish.chunk !== undefined && BigInt(wish.chunk) > last) {
+      throw new SluiceError('BAD_FLAG', `${table} has no chunk ${wish.chunk}`, { hint: `its last one is ${last}` })
+    }
+    return { ...wish, table }
   }
 
   /** @throws SluiceError as `checked` */
@@ -102,6 +109,11 @@ export class Steering {
         this.#steer(known)
     }
     this.onWish(known)
+  }
+
+  /** From now on the chunks of the table are known: there is none with a larger number. */
+  noteLastChunk(table: string, no: bigint): void {
+    this.#last.set(table, no)
   }
 
   /** What is to be tried again and has not been yet; each wish is given once. */
@@ -154,7 +166,8 @@ export class Steering {
     }
     if (chunk === undefined) {
       this.#tables.delete(table)
-      this.#chunks.delete(table)
+      // Chunks that were left to another run stay left: they are named one by one.
+      for (const no of this.chunks(table, 'paused')) this.#chunks.get(table)?.delete(no)
     } else this.#chunks.get(table)?.delete(chunk)
     if (act === 'resume') return
     this.#retries.push(wish)

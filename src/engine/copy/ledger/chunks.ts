@@ -25,6 +25,8 @@ export type ChunkSums = {
   readonly kept: bigint
   /** Somebody has taken one of them. */
   readonly isBegun: boolean
+  /** The largest number of one; 0 where there is none. */
+  readonly last: bigint
 }
 
 export class ChunkLedger {
@@ -101,7 +103,8 @@ export class ChunkLedger {
     const [written, kept] = ['COALESCE(rows_written, 0)', 'COALESCE(rows_read, 0) + surplus']
     const [row = []] = await this.#database.all(
       `SELECT COUNT(*), ${sum(`CASE WHEN ${CLOSED} THEN 1 ELSE 0 END`)}, ${sum(`CASE WHEN ${CLOSED} THEN ${written} ELSE 0 END`)},
-         ${sum(written)}, ${sum(`CASE WHEN surplus IS NOT NULL AND ${kept} < ${written} THEN ${kept} ELSE ${written} END`)}, COALESCE(MAX(attempt), 0)
+         ${sum(written)}, ${sum(`CASE WHEN surplus IS NOT NULL AND ${kept} < ${written} THEN ${kept} ELSE ${written} END`)}, COALESCE(MAX(attempt), 0),
+         COALESCE(MAX(chunk_no), 0)
        FROM migration_checkpoints WHERE ${OF_TABLE}`,
       this.#identity,
     )
@@ -112,6 +115,7 @@ export class ChunkLedger {
       written: whole(3),
       kept: whole(4),
       isBegun: whole(5) > 0n,
+      last: whole(6),
     }
   }
 
