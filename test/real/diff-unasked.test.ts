@@ -21,7 +21,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** The same view, which refuses to be asked for one key. */
-function refusing(view: SourceView, key: string): SourceView {
+function refusing(view: SourceView, key: string, how: 'throws' | 'empty' = 'throws'): SourceView {
   return new Proxy(view, {
     get(of, name) {
       if (name !== 'read') {
@@ -29,8 +29,13 @@ function refusing(view: SourceView, key: string): SourceView {
         return typeof value === 'function' ? (value.bind(of) as unknown) : value
       }
       const read: SourceView['read'] = (request, ...more) => {
-        if (request.range.by === 'keys' && request.range.keys.some(([one]) => one === key))
-          throw new SluiceError('VALUE_REFUSED', `nobody may ask for ${key}`)
+        const { range } = request
+        const isAsked = range.by === 'keys' && range.keys.some(([one]) => one === key)
+        if (isAsked && how === 'empty') {
+          const others = range.keys.filter(([one]) => one !== key)
+          return of.read({ ...request, range: { by: 'keys', keys: others } }, ...more)
+        }
+        if (isAsked) throw new SluiceError('VALUE_REFUSED', `nobody may ask for ${key}`)
         return of.read(request, ...more)
       }
       return read
@@ -84,6 +89,17 @@ it('stays a difference at the second look, beside those that are gone', async ()
     ['b', 'missing', 'it cannot be asked for in the target: nobody may ask for b'],
     ['d', 'different', undefined],
   ])
+  // A row that its side has, and does not find by its key, is no row that has gone.
+  const from1 = { source: async (how: AbortSignal) => refusing(await from.source(how), 'b', 'empty') }
+  const lost = await lookAgain(found, { ...looks, from: from1, to }, false)
+  expect(lost).toMatchObject({ gone: 1, rows: 0n, targetRows: 1n })
+  expect(lost.differ.find(({ key }) => key[0] === 'b')).toMatchObject({
+    kind: 'missing',
+    unasked: { message: expect.stringContaining('cannot be asked for in the source') },
+  })
+  // Here it has: no other key is the largest up to it.
+  const extra: Difference = { key: ['bb'], kind: 'extra', columns: [] }
+  expect(await lookAgain([extra], { ...looks, to }, false)).toMatchObject({ differ: [], gone: 1, targetRows: -1n })
   const [rows, targetRows] = [counted.rows + looked.rows, counted.targetRows + looked.targetRows]
   expect([rows, targetRows]).toEqual([4n, 3n])
   // Were the row lost here, its table would not be called equal all the same.

@@ -61,7 +61,8 @@ test.for(SYSTEMS)('in %s', async (system, { skip }) => {
   for (const wrong of [{ runId: '1795000000000000000' }, { table: 'nope' }, { table: 'elsewhere.t' }]) {
     for (const kind of ['quarantine-list', 'retry-quarantine'] as const) {
       const { finished } = await perform({ kind, to: target.url, limit: 10, ...wrong })
-      expect(finished).toMatchObject({ exitCode: 2, error: { code: 'NO_SUCH_TABLE' } })
+      const code = wrong.runId === undefined ? 'NO_SUCH_TABLE' : 'BAD_FLAG'
+      expect(finished).toMatchObject({ exitCode: 2, error: { code } })
       expect(finished.error?.message).toContain(wrong.runId ?? wrong.table)
     }
   }

@@ -1,5 +1,6 @@
 /** A table that is written to shows rows on their way as differences: they are looked at again, with fresh eyes. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { differenceOf, type Difference } from './compare.ts'
@@ -9,6 +10,8 @@ import { livesApart } from './tokens.ts'
 
 const AFTER_MS = [250, 1000]
 const KEYS_AT_ONCE = 200
+/** Rows that are nowhere any more of which it is made sure, of one look. */
+const MOST_MADE_SURE = 100
 
 export type Again = {
   readonly from: Pick<CopyStore, 'source'>
@@ -58,7 +61,8 @@ export async function lookAgain(suspects: readonly Difference[], around: Again, 
     const again: Difference[] = []
     for (let at = 0; at < left.length; at += KEYS_AT_ONCE) {
       const some = left.slice(at, at + KEYS_AT_ONCE)
-      const looks = await look({ ...around.sides, source, target }, some, around.times)
+      const sides = { ...around.sides, source, target }
+      const looks = await madeSure(sides, some, await look(sides, some, around.times))
       for (const [i, { kind }] of some.entries()) {
         const one = looks[i]
         if (one === undefined) throw new Error('a difference was not looked at again')
@@ -92,6 +96,39 @@ async function look(sides: Sides, suspects: readonly Difference[], times: TimeWi
     const half = suspects.length >> 1
     return [...(await look(sides, suspects.slice(0, half), times)), ...(await look(sides, suspects.slice(half), times))]
   }
+}
+
+/** Of rows that are found nowhere by their keys, whether the side that had them has such a key at all. */
+async function madeSure(
+  sides: Sides,
+  suspects: readonly Difference[],
+  looks: readonly Look[],
+): Promise<readonly Look[]> {
+  const sure: Look[] = []
+  let asked = 0
+  for (const [i, one] of looks.entries()) {
+    const suspect = suspects[i]
+    const isNowhere = one !== null && one.now.source + one.now.target === 0n
+    const side = suspect?.kind === 'missing' ? 'source' : suspect?.kind === 'extra' ? 'target' : null
+    if (suspect === undefined || side === null || !isNowhere || asked++ >= MOST_MADE_SURE) sure.push(one)
+    else if (!(await stands(sides, side, suspect.key))) sure.push(one)
+    else {
+      const error = new SluiceError('VALUE_REFUSED', 'its key stands there, and nothing is found by it')
+      sure.push({ difference: { ...suspect, unasked: unasked(side, error) }, now: PRESENT[suspect.kind] })
+    }
+  }
+  return sure
+}
+
+/** Whether the largest key up to this one is this one. Where rows lie on a ring, or a key is NULL, nobody can ask that. */
+async function stands(sides: Sides, side: 'source' | 'target', key: RowKey): Promise<boolean> {
+  const { plan, signal } = sides
+  const through = key.flatMap((text) => text ?? [])
+  const request = side === 'source' ? sourceRequest : targetRequest
+  const { table, range, where } = request(sides, { by: 'key', after: null, through })
+  if (through.length < key.length || plan.source.ring !== undefined || table.ring !== undefined) return false
+  const last = await sides[side].last(table, range, where, signal)
+  return last !== null && range.by === 'key' && JSON.stringify(last) === JSON.stringify(range.through)
 }
 
 /** A row that nobody can look at differs, unless the source has it and cannot give it. */

@@ -7,7 +7,7 @@ type Asked = { readonly runId: bigint | null; readonly table: string | null }
 
 /**
  * @param asked a table by its name in the target, or with its schema before it
- * @throws SluiceError NO_SUCH_TABLE where the ledger has neither a run of that number nor a table of that name
+ * @throws SluiceError BAD_FLAG for a run and NO_SUCH_TABLE for a table that the ledger does not have
  */
 export async function refuseUnknown(database: LedgerDatabase, { runId, table }: Asked, label: string): Promise<void> {
   const isAnywhere = async (condition: string, parameters: readonly (bigint | string)[], of: readonly string[]) => {
@@ -18,10 +18,7 @@ export async function refuseUnknown(database: LedgerDatabase, { runId, table }: 
     return false
   }
   if (runId !== null && !(await isAnywhere('run_id = ?', [runId], ['migration_runs', 'migration_quarantine']))) {
-    throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no run ${runId}`, {
-      where: label,
-      hint: 'sluice runs --to URL lists them; without a number, rows of all runs are meant',
-    })
+    throw noSuchRun(runId)
   }
   if (table === null) return
   const dot = table.indexOf('.')
@@ -31,5 +28,11 @@ export async function refuseUnknown(database: LedgerDatabase, { runId, table }: 
   throw new SluiceError('NO_SUCH_TABLE', `no copy into this database has filled a table ${table}`, {
     where: label,
     hint: 'name it as the target does; sluice runs --to URL lists what was copied',
+  })
+}
+
+export function noSuchRun(runId: bigint | string): SluiceError {
+  return new SluiceError('BAD_FLAG', `the ledger knows no run ${runId}`, {
+    hint: 'sluice runs --to URL without a run lists all that it knows',
   })
 }

@@ -1,7 +1,7 @@
 /** `runs --to URL`: the copies that went into a database, by its own ledger, and the chunks of one of them. */
 import { dec } from '../../../model/event.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { noSuchRun } from '../../copy/ledger/known.ts'
 import { chunkCounts, recordedChunks, recordedRuns, type RecordedRun } from '../../copy/ledger/read-runs.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
@@ -75,10 +75,4 @@ function told({ id, operation, source, target, status, startedMs, endedMs, exitC
     ...(exitCode === null ? {} : { exitCode }),
     ...(detail === null ? {} : { error: detail }),
   }
-}
-
-function noSuchRun(runId: string): SluiceError {
-  return new SluiceError('BAD_FLAG', `the ledger knows no run ${runId}`, {
-    hint: 'sluice runs --to URL without --run lists all that it knows',
-  })
 }
