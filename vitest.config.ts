@@ -82,6 +82,7 @@ const CI_ONLY = [
   'test/real/archive-clone.test.ts',
   'test/real/cassandra-{again,connect,diff,lives,random,script,source,target-ring,track}.test.ts',
   'test/real/copy-{mysql-kept,slow-target}.test.ts',
+  'test/real/partition-{mysql-live,plan}.test.ts',
   'test/real/{prune,validate-history,validate-ranges}.test.ts',
   'test/tui/{copy-soak,soak}.test.ts',
 ]
