@@ -59,6 +59,7 @@ test('what cannot be known is refused before anything is touched', async () => {
   const target = await makePlace('sqlite', folder)
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)', 'INSERT INTO t VALUES (1, 1), (2, 2)')
   const copy = copyOf(source, target, 't')
+  await target.sql('CREATE TABLE other (id INTEGER)')
   const nothing = await perform({ kind: 'diff-undo', runId: '17', to: target.url, tables: [] })
   expect(nothing.finished.error?.message).toContain('no ledger')
   await perform(copy)
