@@ -1,9 +1,12 @@
 /** `runs --to URL`: what a ledger tells of its copies, in every system that holds one. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyChunkEvent, CopyRunEvent } from '../../src/model/event.ts'
+import { startOf, thisProcess } from '../../src/shared/owner.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -85,4 +88,25 @@ test('a run whose program was killed is called so, and the next one notes it', a
     ['killed', '40'],
     ['completed', '40'],
   ])
+})
+
+test('a run that stands still is running while its process is there, and ended with its last chunk once that is gone', async () => {
+  const target = await makePlace('sqlite', folder)
+  await perform(copyOf(source, target, 't', { chunkRows: 10 }))
+  const other = spawn('sleep', ['600'])
+  try {
+    const { machine } = thisProcess()
+    await target.sql(
+      `UPDATE migration_runs SET status = 'running', ended_ms = NULL, exit_code = NULL, alive_until = 1, pid = ${other.pid},
+         machine = '${machine}', process_started = '${startOf(other.pid ?? 0)}'`,
+    )
+    const look = async () => runsOf(await perform({ kind: 'copy-runs', to: target.url, limit: 20 }))[0]
+    expect(await look()).toMatchObject({ status: 'running', error: expect.stringContaining('it stands still') })
+    other.kill('SIGKILL')
+    await once(other, 'close')
+    const [[last] = []] = await target.rows('SELECT MAX(completed_ms) FROM migration_checkpoints')
+    expect(await look()).toMatchObject({ status: 'killed', completedAt: new Date(Number(last)).toISOString() })
+  } finally {
+    other.kill('SIGKILL')
+  }
 })

@@ -1,11 +1,13 @@
 /** Runs whose programs ended without a word: shown as killed by those who look, and noted by the next program that writes. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { hasEnded, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
+import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
+import type { SqlValue } from '../../../stores/port.ts'
 import { LEASE_MS, type Owner } from './owner.ts'
 
 export const KILLED = 'killed'
 export const KILLED_DETAIL = 'its program ended before it could note how'
+export const SILENT_DETAIL = 'its process is there, and nothing is heard of it: it stands still'
 
 /** SQL for the rows that a run has written, of chunks that it worked on last, those included that a restart has retired since. @param run in SQL */
 export function rowsOf(run: string): string {
@@ -20,22 +22,40 @@ export type Sign = StoredIdentity & {
   readonly aliveUntil: number | null
 }
 
+/** What a run that calls itself running is: `silent` where its process stands on this machine and says nothing, as one that is frozen. */
+export type Life = 'runs' | 'silent' | 'killed'
+
 /**
- * Whether a run that calls itself running is over: nothing was heard of it for a lease, or its program on this machine has ended.
+ * Whether a run that calls itself running is over: its program on this machine has ended, or nobody can ask for that, and nothing was heard of it for a lease.
  * @param now by the clock of the ledger's database, in ms @param here this process
  */
-export function isKilled(run: Sign, now: number, here: ProcessIdentity): boolean {
-  if (run.status !== 'running') return false
-  if (run.aliveUntil !== null && run.aliveUntil < now) return true
-  return hasEnded(run, here)
+export function lifeOf(run: Sign, now: number, here: ProcessIdentity): Life {
+  if (run.status !== 'running') return 'runs'
+  // Whoever asks does not stand still: of an earlier run of its own process silence tells.
+  const isOwn = run.pid === here.pid && run.machine === here.machine && run.started === here.started
+  const fate = isOwn ? 'unknown' : fateOf(run, here)
+  const isSilent = run.aliveUntil !== null && run.aliveUntil < now
+  if (fate === 'ended' || (fate === 'unknown' && isSilent)) return 'killed'
+  return isSilent ? 'silent' : 'runs'
+}
+
+/** SQL for the last moment at which a chunk of a run was settled, ms since the epoch. @param run in SQL */
+export function lastChunkOf(run: string): string {
+  return `(SELECT MAX(c.completed_ms) FROM migration_checkpoints c WHERE c.run_id = ${run})`
+}
+
+/** When a killed run was last heard of: by its heartbeat, or by a chunk that it settled after that; null where neither is known. */
+export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null): number | null {
+  if (aliveUntil === null) return null
+  return Math.max(aliveUntil - LEASE_MS, lastChunk ?? 0)
 }
 
 /** Notes runs that were killed: their end is when they were last heard of, as far as that is known. */
 export async function markKilled(database: LedgerDatabase, here: ProcessIdentity): Promise<void> {
   const { now, types } = ledgerDialect(database.dialect)
   const rows = await database.all(
-    `SELECT CAST(run_id AS ${types.castText}), status, host, pid, machine, process_started, alive_until, ${now} FROM migration_runs
-     WHERE status = 'running'`,
+    `SELECT CAST(run_id AS ${types.castText}), status, host, pid, machine, process_started, alive_until, ${now}, CAST(${lastChunkOf('migration_runs.run_id')} AS ${types.castText})
+     FROM migration_runs WHERE status = 'running'`,
   )
   const killed = rows.filter(([, status, host, pid, machine, started, until, at]) => {
     const sign = {
@@ -46,16 +66,20 @@ export async function markKilled(database: LedgerDatabase, here: ProcessIdentity
       started: started == null ? null : String(started),
       aliveUntil: until == null ? null : Number(until),
     }
-    return isKilled(sign, Number(at), here)
+    return lifeOf(sign, Number(at), here) === 'killed'
   })
   if (killed.length === 0) return
   await database.batch(
-    killed.map(([run]) => ({
-      sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(alive_until - ?, started_ms), rows_written = ${rowsOf('migration_runs.run_id')},
+    killed.map(([run, , , , , , until, , chunk]) => ({
+      sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${rowsOf('migration_runs.run_id')},
               alive_until = NULL WHERE run_id = ? AND status = 'running'`,
-      parameters: [KILLED, KILLED_DETAIL, LEASE_MS, BigInt(String(run))],
+      parameters: [KILLED, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), BigInt(String(run))],
     })),
   )
+}
+
+function whole(value: SqlValue | undefined): number | null {
+  return value == null ? null : Number(value)
 }
 
 /** Says that the run goes on. */

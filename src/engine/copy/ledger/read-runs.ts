@@ -2,8 +2,7 @@
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ProcessIdentity } from '../../../shared/owner.ts'
-import { LEASE_MS } from './owner.ts'
-import { isKilled, KILLED, KILLED_DETAIL, rowsOf } from './killed-runs.ts'
+import { KILLED, KILLED_DETAIL, lastChunkOf, lastHeardOf, lifeOf, rowsOf, SILENT_DETAIL } from './killed-runs.ts'
 import type { SqlValue } from '../../../stores/port.ts'
 
 export type RecordedRun = {
@@ -59,13 +58,13 @@ export async function recordedRuns(
   const stored = (name: string): string => (columns.has(name) ? name : 'NULL')
   const rows = await database.all(
     `SELECT CAST(run_id AS ${text}), operation, source, target, status, CAST(started_ms AS ${text}), CAST(ended_ms AS ${text}), exit_code, detail,
-       CAST(${isLate ? `COALESCE(r.rows_written, ${counted})` : counted} AS ${text}), host, pid, ${stored('machine')}, ${stored('process_started')}, ${stored('alive_until')}, ${dialect.now}
+       CAST(${isLate ? `COALESCE(r.rows_written, ${counted})` : counted} AS ${text}), host, pid, ${stored('machine')}, ${stored('process_started')}, ${stored('alive_until')}, ${dialect.now}, CAST(${lastChunkOf('r.run_id')} AS ${text})
      FROM migration_runs r ${id === null ? '' : 'WHERE run_id = ?'} ORDER BY started_ms DESC, run_id DESC LIMIT ${limit}`,
     id === null ? [] : [id],
   )
   return rows.map((row) => {
     const [run, operation, source, target, status, started, ended, code, detail, written, host, pid, machine] = row
-    const [began, until, now] = row.slice(13)
+    const [began, until, now, lastChunk] = row.slice(13)
     const sign = {
       status: String(status),
       host: nullable(host),
@@ -74,7 +73,8 @@ export async function recordedRuns(
       started: nullable(began),
       aliveUntil: numberOf(until),
     }
-    const killed = isKilled(sign, Number(now), here)
+    const life = lifeOf(sign, Number(now), here)
+    const killed = life === 'killed'
     return {
       id: String(run),
       operation: String(operation),
@@ -82,10 +82,10 @@ export async function recordedRuns(
       target: String(target ?? ''),
       status: killed ? KILLED : sign.status,
       startedMs: numberOf(started),
-      endedMs: killed && sign.aliveUntil !== null ? sign.aliveUntil - LEASE_MS : numberOf(ended),
+      endedMs: (killed ? lastHeardOf(sign.aliveUntil, numberOf(lastChunk)) : null) ?? numberOf(ended),
       exitCode: numberOf(code),
       rows: whole(written),
-      detail: killed ? KILLED_DETAIL : nullable(detail),
+      detail: killed ? KILLED_DETAIL : life === 'silent' ? SILENT_DETAIL : nullable(detail),
     }
   })
 }
