@@ -10,7 +10,11 @@ import type { CopySession } from '../copy/session.ts'
 import { tableSql } from '../copy/sql.ts'
 
 const FIRST_REST_MS = 40
-const MOST_REST_MS = 2000
+const MOST_REST_MS = 700
+/** Of the patience: whoever comes behind waits for what is done under the locks, too. */
+const LOCKS_SHARE = 0.7
+/** As long as more than this part of the time is left; later it is the whole of it. */
+const EARLY = 0.7
 /** A program that stands still with locks in its hands is ended by the server. */
 const FROZEN_MS = 5000
 
@@ -20,7 +24,7 @@ export type WantedLock = {
 }
 
 export type PatienceLimits = {
-  /** Most that all locks of a transaction are waited for, ms. */
+  /** Most that others should have to wait for a transaction, ms; not for more than a part of that are its locks waited for. */
   readonly patienceMs: number
   /** After so long without them it gives up, ms. */
   readonly budgetMs: number
@@ -62,15 +66,10 @@ export class Patience {
 
   /**
    * Takes the locks, in this order, runs the body and commits; as often as it takes.
-   * @param before what needs none of these locks, in the same transaction
    * @throws what the server says, of a lock that was not to be had in time, too
    */
-  async run<T>(
-    locks: readonly WantedLock[],
-    body: () => Promise<T>,
-    before: () => Promise<void> = () => Promise.resolve(),
-  ): Promise<T> {
-    const { budgetMs, signal } = this.#limits
+  async run<T>(locks: readonly WantedLock[], body: () => Promise<T>): Promise<T> {
+    const { patienceMs, budgetMs, signal } = this.#limits
     const session = this.#session
     const end = performance.now() + budgetMs
     for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
@@ -81,9 +80,8 @@ export class Patience {
           'ISOLATION LEVEL READ COMMITTED READ WRITE',
           `SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`,
         )
-        await before()
         since = performance.now()
-        await this.#take(locks, since)
+        await this.#take(locks, since, patienceMs * (end - since > budgetMs * EARLY ? LOCKS_SHARE : 1))
         const result = await body()
         await committed(session)
         return result
@@ -120,8 +118,7 @@ export class Patience {
     }
   }
 
-  async #take(locks: readonly WantedLock[], since: number): Promise<void> {
-    const { patienceMs } = this.#limits
+  async #take(locks: readonly WantedLock[], since: number, patienceMs: number): Promise<void> {
     for (const { table, mode } of locks) {
       const left = Math.max(1, Math.floor(patienceMs - (performance.now() - since)))
       await this.#session.ask(
