@@ -24,3 +24,8 @@ export function connectionFailed(details: ErrorDetails = {}, more = ''): Said {
     { reason: 'Network or authentication issues', hint, ...details },
   ]
 }
+
+/** A database that is a file, which is not there: no network and no login is at fault. */
+export function databaseMissing(reason: string, hint: string, details: ErrorDetails = {}): Said {
+  return ['CONNECT_FAILED', 'Database connection failed', { reason, hint, ...details }]
+}

@@ -72,8 +72,8 @@ describe('URLs of a catalog', () => {
   test('say what to do when nothing is there', () => {
     expect(ending('validate', 'orders', '--database-url', 'sqlite:///no.db').error).toMatchObject({
       message: 'Database connection failed',
-      reason: 'Network or authentication issues',
-      hint: 'Check database URL and credentials; the first import makes the catalog',
+      reason: 'The file is not there',
+      hint: 'Check database URL; the first import makes the catalog',
     })
   })
   test('that lead nowhere do not pass for a catalog that answered', () => {

@@ -3,6 +3,7 @@
 export type LeftKind =
   | 'generated column'
   | 'collation'
+  | 'blank collation'
   | 'partitioning'
   | 'inheritance'
   | 'unlogged'
@@ -61,6 +62,11 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'column with a case-insensitive collation',
     "texts that are equal in the source, such as 'a' and 'A', differ in the target, also in unique keys",
     'columns with a case-insensitive collation',
+  ),
+  'blank collation': words(
+    'column with a collation that ignores blanks at the end',
+    "texts that are equal in the source, such as 'a' and 'a ', differ in the target, also in unique keys",
+    'columns with a collation that ignores blanks at the end',
   ),
   partitioning: words('partitioned table', 'the target holds all rows in one plain table'),
   inheritance: words(

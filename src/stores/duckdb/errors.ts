@@ -3,7 +3,7 @@
  * statement's is told here for catalogs, copies and files; what is said then depends on what was being done.
  */
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
-import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 
 export type Side = 'source' | 'target'
 
@@ -45,8 +45,12 @@ export function isExpressionError(error: unknown): boolean {
   )
 }
 
+/** A file that cannot be opened. @param label URL of the database */
 export function connectFailed(cause: unknown, label: string): SluiceError {
-  return new SluiceError(...connectionFailed({ where: `${label}: ${messageOf(cause)}`, cause }))
+  const details = { where: `${label}: ${messageOf(cause)}`, cause }
+  if (!/no such file/i.test(messageOf(cause))) return new SluiceError(...connectionFailed(details))
+  const hint = 'Check database URL; the first import makes the catalog, in a folder that is there'
+  return new SluiceError(...databaseMissing('The file, or its folder, is not there', hint, details))
 }
 
 /** Of a database. What is not known here comes back unchanged. */

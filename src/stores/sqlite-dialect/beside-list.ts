@@ -47,7 +47,9 @@ export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly S
     if (options.includes('STRICT')) rows.push(['strict', table, null])
     if (options.includes('WITHOUT ROWID')) rows.push(['without rowid', table, null])
     for (const { column, code } of columnsIn(String(sql), 'brackets')) {
-      if (/\bCOLLATE\s+(?:NOCASE|RTRIM)\b/i.test(code)) rows.push(['collation', table, column])
+      const collation = /\bCOLLATE\s+["'`[]?(NOCASE|RTRIM)\b/i.exec(code)?.[1]
+      if (collation !== undefined)
+        rows.push([collation.toUpperCase() === 'RTRIM' ? 'blank collation' : 'collation', table, column])
     }
   }
   for (const [name, sql] of views) {

@@ -2,17 +2,16 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
-import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 
 type Coded = { readonly code?: unknown; readonly message?: unknown }
 
 type Access = 'no folder' | 'missing' | 'denied' | 'there'
 
-const ADVICE: Readonly<Record<Access, string>> = {
-  'no folder': '; the folder of the file has to be there',
-  missing: '; the first import makes the catalog',
-  denied: '',
-  there: '',
+/** Reason, and what to do, where a file cannot be opened because it is not there. */
+const NOT_THERE: Partial<Readonly<Record<Access, readonly [reason: string, hint: string]>>> = {
+  'no folder': ['The folder of the file is not there', 'Check database URL; the folder of the file has to be there'],
+  missing: ['The file is not there', 'Check database URL; the first import makes the catalog'],
 }
 
 /** Why a database file may not open, which SQLite itself does not tell. Reading one needs a writable folder too (WAL). */
@@ -66,7 +65,11 @@ export function sqliteError(thrown: unknown, label: string): unknown {
     })
   }
   if (opening) {
-    return new SluiceError(...connectionFailed({ where, cause: thrown }, ADVICE[there]))
+    const missing = NOT_THERE[there]
+    const details = { where, cause: thrown }
+    return new SluiceError(
+      ...(missing === undefined ? connectionFailed(details) : databaseMissing(...missing, details)),
+    )
   }
   if (code.startsWith('SQLITE_IOERR')) {
     return new SluiceError('TARGET_IO', 'reading or writing the catalog file failed', {

@@ -97,7 +97,7 @@ async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], sig
 
 /** A table that is created gets the source's collations where both systems know them. */
 function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan, carried: Carried): boolean {
-  if (kind !== 'collation') return false
+  if (kind !== 'collation' && kind !== 'blank collation') return false
   const column = columns.find(({ from }) => from === name)
   // Of a column that is not copied nothing can be said.
   if (column === undefined) return true

@@ -1,12 +1,12 @@
 /**
- * One copy into a file at a time. An empty database beside the target is locked as a whole for as long as the copy runs: the lock is the
+ * One copy, or archive, of a file at a time. An empty database beside the target is locked as a whole for as long as the copy runs: the lock is the
  * operating system's, which frees it however the program ends. The target's own locks cannot do this, since they come and go with every chunk.
  */
 import { rmSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** @throws SluiceError LEDGER_BUSY at once where another copy writes into the file; whatever the driver throws */
+/** @throws SluiceError LEDGER_BUSY at once where another copy or archive writes into the file; whatever the driver throws */
 export function lockBeside(file: string, label: string): Disposable {
   const side = `${file}-sluice`
   for (;;) {
@@ -41,10 +41,10 @@ function inode(file: string): number | null {
 function busy(error: unknown, label: string): unknown {
   const { code } = error as { readonly code?: unknown }
   if (typeof code !== 'string' || !/^SQLITE_(?:BUSY|LOCKED)/.test(code)) return error
-  return new SluiceError('LEDGER_BUSY', 'another copy writes into this database', {
+  return new SluiceError('LEDGER_BUSY', 'another program copies into this database, or archives from it', {
     where: label,
-    reason: 'SQLite has one writer, and so one copy at a time',
-    hint: 'wait until it ends; sluice runs shows how far it is',
+    reason: 'SQLite has one writer, and so one copy or archive at a time',
+    hint: 'wait until it ends, then run the same command again; sluice ctl lists the copies of this machine',
     cause: error,
   })
 }

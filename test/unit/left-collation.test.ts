@@ -1,0 +1,12 @@
+/** Collations of SQLite columns that a copy leaves behind are called what they are. */
+import { expect, test } from 'vitest'
+import { leftIn } from '../../src/stores/sqlite-dialect/beside-list.ts'
+
+test('RTRIM ignores blanks, and NOCASE ignores case', () => {
+  const sql = 'CREATE TABLE t (a TEXT COLLATE RTRIM, b TEXT COLLATE NOCASE, c TEXT COLLATE BINARY)'
+  const left = leftIn({ tables: [{ name: 't' }], all: false }, [[['table', 't', 't', sql]], [], []])
+  expect(left.map(({ kind, names }) => [kind, names])).toEqual([
+    ['blank collation', ['a']],
+    ['collation', ['b']],
+  ])
+})
