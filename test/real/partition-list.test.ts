@@ -178,6 +178,27 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
+  it('of which a killed run has left something are cleared of it, even where none is missing', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'broken')
+    await place.sql(
+      `DO $$ DECLARE parent oid := 'broken'::regclass; BEGIN
+         EXECUTE format('CREATE TABLE %I (id bigint, at date, CONSTRAINT %I CHECK (true))', 'sluice_aside_' || parent || '_old', 'sluice_aside_of_' || parent);
+       END $$`,
+    )
+    const dry = await perform(ensure(place, ['broken'], { dryRun: true, ahead: 0 }))
+    expect(dry.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_LEFT_OVER' } })
+    const ran = await perform(ensure(place, ['broken'], { ahead: 0 }))
+    expect(ran.finished).toMatchObject({ exitCode: 0, totals: { made: '0', alarms: '0' } })
+    expect(ran.events).toContainEqual(
+      expect.objectContaining({
+        type: 'log',
+        message: expect.stringMatching(/^removed .*sluice_aside_\d+_old$/) as string,
+      }),
+    )
+    expect((await perform(list(place, 'broken'))).finished).toMatchObject({ exitCode: 0, totals: { alarms: '0' } })
+  })
+
   it('whose rows cannot be moved are refused by a dry run, too, beside the alarms', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'keyless', [], true)

@@ -52,7 +52,7 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
     ...(stray === null ? [] : strayAlarms(missing, stray)),
     ...(standing.table.leftOver === undefined
       ? []
-      : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'run the same command again' } as const]),
+      : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'sluice partition ensure removes it' } as const]),
   ]
 }
 

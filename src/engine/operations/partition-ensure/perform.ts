@@ -64,6 +64,15 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     if (made !== null) tellWaits(name, made, run)
     const isChanged = made !== null || (failure !== null && !dryRun)
     const after = isChanged ? await again(found, operation, maintenance, run) : found.standing
+    const { leftOver } = found.standing.table
+    if (leftOver !== undefined && after.table.leftOver === undefined) {
+      run.emit({
+        type: 'log',
+        level: 'note',
+        table: name,
+        message: `removed what a run left that was broken off: ${leftOver}`,
+      })
+    }
     const stray = await strayOf({ standing: after }, { ...operation, now }, maintenance, run)
     for (const alarm of [...alarmsOf(after, { ...operation, now, stray, archive: found.archive }), ...notGiven(made)]) {
       totals.alarms++
@@ -113,7 +122,9 @@ async function attempt(
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
 ): Promise<{ readonly made: Made | null; readonly failure: SluiceError | null }> {
-  if (periods.length === 0) return { made: null, failure: null }
+  // What a run left that was broken off is removed by the next making, even where nothing is missing.
+  const { leftOver } = found.standing.table
+  if (periods.length === 0 && (leftOver === undefined || operation.dryRun)) return { made: null, failure: null }
   try {
     if (!operation.dryRun) return { made: await make(found, periods, operation, maintenance, run), failure: null }
     return { made: null, failure: await maintenance.foresee(wanted(found, periods, run)) }
