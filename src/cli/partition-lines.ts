@@ -74,7 +74,14 @@ export class PartitionLines {
 
 /** What stands behind the name of the alarm. */
 export function alarmText({ partition, from, to, rows, detail }: Of<'partition.alarm'>): string {
-  const span = from === undefined && to === undefined ? '' : ` (${from ?? ''} to ${to ?? ''})`
+  const span =
+    from === undefined
+      ? to === undefined
+        ? ''
+        : ` (up to ${to})`
+      : to === undefined
+        ? ` (from ${from} on)`
+        : ` (${from} to ${to})`
   return `${[
     ...(rows === undefined ? [] : [`${plural(rows, 'row')}:`]),
     ...(partition === undefined ? [] : [visible(partition)]),
@@ -108,13 +115,18 @@ function tableText({
   calendarFrom,
   partitions,
   coveredTo,
+  isOpen = false,
   hasDefault,
   keptBy,
 }: Of<'partition.table'>): string {
   return [
     `${plural(partitions, 'partition')} by ${visible(by)}${hasDefault ? ', one of them the default' : ''}`,
     calendar === undefined ? 'of no calendar' : `${calendar}, by ${calendarFrom ?? 'the options'}`,
-    coveredTo === undefined ? 'now has no partition' : `there up to ${coveredTo}`,
+    isOpen
+      ? 'its last partition has no end'
+      : coveredTo === undefined
+        ? 'now has no partition'
+        : `there up to ${coveredTo}`,
     ...(keptBy === undefined ? [] : [`kept by ${visible(keptBy)}`]),
   ].join('; ')
 }

@@ -15,6 +15,8 @@ export type PartitionedEvent = {
   hasDefault: boolean
   /** The last of its partitions without a gap ends here; absent where it has none. */
   coveredTo?: string
+  /** The last of them has no end, and takes all that comes. */
+  isOpen?: boolean
   /** What else makes partitions of it. */
   keptBy?: string
 }

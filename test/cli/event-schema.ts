@@ -644,6 +644,7 @@ const bodies = {
     partitions: dec,
     hasDefault: z.boolean(),
     coveredTo: z.string().optional(),
+    isOpen: z.boolean().optional(),
     keptBy: z.string().optional(),
   },
   partition: {

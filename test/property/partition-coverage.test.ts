@@ -7,6 +7,7 @@ import { nextPeriod, periodOf } from '../../src/engine/calendar/period.ts'
 import { VALUE_KINDS, valueText, type ValueKind } from '../../src/engine/calendar/value-text.ts'
 import { dayAt, firstMoment, MS_OF_DAY } from '../../src/engine/calendar/zone.ts'
 import {
+  catchAll,
   comingPeriods,
   coveredTo,
   gapsOf,
@@ -245,6 +246,17 @@ describe('coming periods', () => {
   ])('of a table with %s', (_, partitions, labels) => {
     const { missing, overlaps } = comingPeriods(placed(partitions, 'date'), month, 'date', { now, ahead: 1 })
     expect([missing.map(({ period }) => period.label), overlaps]).toEqual([labels, []])
+  })
+
+  it.each([
+    [null, '2024-06-01', true],
+    ['infinity', '2024-06-01', true],
+    ['9999-12-31', '2024-06-10', true],
+    ['9999-12-31', '2024-07-01', false],
+    ['2024-08-01', '2024-06-01', false],
+  ])('are taken by one partition up to %s from %s: %s', (to, from, isTaken) => {
+    const all = placed([rangePartition('a', '2024-05-01', '2024-06-01'), rangePartition('b', from, to)], 'date')
+    expect(catchAll(all, month, 'date', { now, ahead: 1 })?.partition.name.name).toBe(isTaken ? 'b' : undefined)
   })
 
   it.each([

@@ -178,6 +178,20 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
+  it('of which the last has no end are one overlap, whatever is ahead', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'endless')
+    await place.sql(
+      `CREATE TABLE endless_future PARTITION OF endless FOR VALUES FROM ('${year + 1}-01-01') TO (MAXVALUE)`,
+    )
+    const { events, finished } = await perform(ensure(place, ['endless'], { ahead: 15 }))
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_OVERLAP' }, totals: { made: '0' } })
+    expect(events.find(({ type }) => type === 'partition.table')).toMatchObject({ isOpen: true })
+    expect(alarms(events)).toMatchObject([
+      { alarm: 'overlap', partition: 'public.endless_future', from: `${year + 1}-01-01` },
+    ])
+  })
+
   it('of which a killed run has left something are cleared of it, even where none is missing', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'broken')

@@ -3,8 +3,8 @@ import type { PartitionAlarmEvent } from '../../model/partition-events.ts'
 import { dec } from '../../model/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
-import type { StrayRows } from '../../stores/maintenance-port.ts'
-import { comingPeriods, coveredTo, currentPeriod, type Gap, type PlacedPeriod } from './coverage.ts'
+import type { RangePartition, StrayRows } from '../../stores/maintenance-port.ts'
+import { catchAll, comingPeriods, coveredTo, currentPeriod, type Gap, type PlacedPeriod } from './coverage.ts'
 import type { Standing } from './standing.ts'
 import { nowFor } from './state.ts'
 
@@ -25,17 +25,21 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
   if (calendar === null) return []
   const { now, ahead, stray } = options
   const { missing, overlaps } = comingPeriods(placed, calendar.spec, kind, { now, ahead })
+  const endless = catchAll(placed, calendar.spec, kind, { now, ahead })
   const covered = coveredTo(placed, nowFor({ spec: calendar.spec, kind, now }))
   return [
     ...(missing.length === 0 ? [] : [missingAlarm(missing, standing, { now, covered: covered?.partition.to ?? null })]),
-    ...overlaps.map(({ period, partition }): Alarm => ({
-      alarm: 'overlap',
-      partition: tableText(partition.name),
-      from: period.from,
-      to: period.to,
-      detail: `it holds a part of ${period.period.label} only, so that no partition can be made for the rest of it`,
-      hint: 'make the partitions of the rest by hand, or name the calendar that the table keeps to with --calendar',
-    })),
+    ...(endless === null ? [] : [endlessAlarm(endless.partition)]),
+    ...overlaps
+      .filter(({ partition }) => partition !== endless?.partition)
+      .map(({ period, partition }): Alarm => ({
+        alarm: 'overlap',
+        partition: tableText(partition.name),
+        from: period.from,
+        to: period.to,
+        detail: `it holds a part of ${period.period.label} only, so that no partition can be made for the rest of it`,
+        hint: 'make the partitions of the rest by hand, or name the calendar that the table keeps to with --calendar',
+      })),
     ...openGaps(standing, options.archive)
       .filter(({ low, high }) => !overlaps.some(({ period }) => low < period.high && high > period.low))
       .map((gap): Alarm => ({
@@ -54,6 +58,16 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
       ? []
       : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'sluice partition ensure removes it' } as const]),
   ]
+}
+
+function endlessAlarm({ name, from }: RangePartition): Alarm {
+  return {
+    alarm: 'overlap',
+    partition: tableText(name),
+    ...(from === null ? {} : { from }),
+    detail: 'it has no end and takes all that comes, so that no partition can be made of the coming periods',
+    hint: 'detach it, run sluice partition ensure, and put its rows in again; or split it by hand, in an hour in which nobody writes',
+  }
 }
 
 /** Gaps but for those whose rows are in the archive. */

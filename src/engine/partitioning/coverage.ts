@@ -107,6 +107,25 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
   return found
 }
 
+/**
+ * The partition without an end that takes periods which have to be there; null where no partition is such. A default partition is none: others can be made beside it.
+ * @param ahead whole periods after that of today
+ */
+export function catchAll(
+  all: readonly Placed[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+  { now, ahead }: { readonly now: Date; readonly ahead: number },
+): Placed | null {
+  const { high: end } = placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), ahead), kind)
+  return all.find((one) => isEndless(one) && one.low < end) ?? null
+}
+
+/** 9999-12-31 is how people write that there is no end, where a bound has to be a day. */
+export function isEndless({ high }: Pick<Placed, 'high'>): boolean {
+  return high >= LAST_DAY * MS_OF_DAY
+}
+
 /** Up to where the table is covered from now on without a gap; null where now itself has no partition. */
 export function coveredTo(all: readonly Placed[], now: number): Placed | null {
   let last: Placed | null = null

@@ -1,7 +1,7 @@
 import { dec } from '../../model/event.ts'
 import type { PartitionedEvent } from '../../model/partition-events.ts'
 import { calendarText } from '../calendar/calendar-text.ts'
-import { coveredTo } from './coverage.ts'
+import { coveredTo, isEndless } from './coverage.ts'
 import type { Standing } from './standing.ts'
 import { nowFor } from './state.ts'
 
@@ -16,6 +16,7 @@ export function tableEvent(name: string, { table, kind, placed, calendar }: Stan
     partitions: dec(table.partitions.length),
     hasDefault: table.partitions.some(({ isDefault }) => isDefault),
     ...(last?.partition.to == null ? {} : { coveredTo: last.partition.to }),
+    ...(last !== null && isEndless(last) ? { isOpen: true } : {}),
     ...(table.keptBy === undefined ? {} : { keptBy: table.keptBy }),
   }
 }

@@ -1,5 +1,5 @@
 /** The partitions of a table as a line of time: a bar for what each holds, from the first period to those that are to come. */
-import type { PartitionEvent, PartitionState } from '../../model/partition-events.ts'
+import type { PartitionedEvent, PartitionEvent, PartitionState } from '../../model/partition-events.ts'
 import { bar } from '../draw/bars.ts'
 import { bytes, count, plural } from '../draw/format.ts'
 import type { Line, Tone } from '../draw/line.ts'
@@ -48,9 +48,7 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   const heading = `${padEnd('PERIOD', PERIOD)}${padEnd('STATE', STATE)}${'ROWS'.padStart(ROWS)}${'SIZE'.padStart(SIZE)}${day === 0 ? '' : '  FROM'.padEnd(day)}`
   return [
     `partitions by ${clean(table.by)}`,
-    ...wrap(clean(`${table.calendar ?? 'of no calendar'}; ${coverText(table.coveredTo)}`), cells).map((text) =>
-      line(text),
-    ),
+    ...wrap(clean(`${table.calendar ?? 'of no calendar'}; ${coverText(table)}`), cells).map((text) => line(text)),
     line(heading, 'muted'),
     ...partitions.map((one) => row(one, { top, wide, day, ascii })),
     ...(alarms.length === 0 ? [] : [[]]),
@@ -81,5 +79,9 @@ function row(one: PartitionEvent, { top, wide, day, ascii }: Drawn): Line {
   ]
 }
 
-const coverText = (coveredTo: string | undefined): string =>
-  coveredTo === undefined ? 'no partition holds what comes in now' : `there up to ${coveredTo}`
+const coverText = ({ coveredTo, isOpen = false }: PartitionedEvent): string =>
+  isOpen
+    ? 'the last partition has no end'
+    : coveredTo === undefined
+      ? 'no partition holds what comes in now'
+      : `there up to ${coveredTo}`
