@@ -72,18 +72,40 @@ export class Aside {
     }
   }
 
+  /**
+   * The rows of the keys as they stand, and not as the event has them: a trigger of somebody else may have changed them again before, and where a key is checked
+   * late two rows can have the same one for a moment.
+   */
   #mirroring(): string {
-    const names = this.#columns.map(quoteName)
-    const { key } = this.#log
-    return this.tables
-      .map(({ twin, belongs }) => {
-        const table = tableSql(twin.table.name)
-        const same = key.map(({ name }) => `t.${quoteName(name)} = OLD.${quoteName(name)}`).join(' AND ')
-        const values = names.map((name) => `NEW.${name}`).join(', ')
-        return `IF TG_OP <> 'INSERT' THEN IF ${belongs('OLD')} THEN DELETE FROM ${table} t WHERE ${same}; END IF; END IF;
-          IF TG_OP <> 'DELETE' THEN IF ${belongs('NEW')} THEN INSERT INTO ${table} (${names.join(', ')}) VALUES (${values}); END IF; END IF;`
-      })
-      .join('\n')
+    const names = this.#columns.map(quoteName).join(', ')
+    const same = (row: string, of: 'OLD' | 'NEW'): string =>
+      this.#log.key.map(({ name }) => `${row}.${quoteName(name)} = ${of}.${quoteName(name)}`).join(' AND ')
+    const removed = (of: 'OLD' | 'NEW'): string =>
+      this.tables
+        .map(
+          ({ twin }) => `DELETE FROM ${tableSql(twin.table.name)} t WHERE ${same('t', of)};
+          GET DIAGNOSTICS one = ROW_COUNT; removed := removed + one;`,
+        )
+        .join('\n')
+    const inserted = (of: 'OLD' | 'NEW'): string =>
+      this.tables
+        .map(
+          ({ twin, belongs }) => `INSERT INTO ${tableSql(twin.table.name)} (${names})
+          SELECT ${this.#columns.map((name) => `d.${quoteName(name)}`).join(', ')} FROM ONLY ${tableSql(this.#log.of.name)} d WHERE ${same('d', of)} AND ${belongs('d')};`,
+        )
+        .join('\n')
+    return `DECLARE one bigint; removed bigint := 0; BEGIN
+      IF TG_OP <> 'INSERT' THEN
+        ${removed('OLD')}
+        -- A view of the database from before the copy does not show what is in it: what cannot be removed is noted.
+        IF removed = 0 AND pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN RAISE EXCEPTION 'not seen'; END IF;
+        ${inserted('OLD')}
+      END IF;
+      IF TG_OP <> 'DELETE' THEN
+        ${removed('NEW')}
+        ${inserted('NEW')}
+      END IF;
+    END;`
   }
 
   /** Within a transaction that sees exactly these notes. */

@@ -8,8 +8,11 @@ import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 
-/** Triggers that note; nobody takes them for a table's own. */
-export const NOTING_TRIGGERS = ['sluice_note_rows', 'sluice_note_emptied'] as const
+/**
+ * Triggers that note; nobody takes them for a table's own. They fire in the order of their names, and a blank comes before all letters: what somebody else's trigger
+ * changes again is noted behind what it was fired by.
+ */
+export const NOTING_TRIGGERS = [' sluice_note_rows', ' sluice_note_emptied'] as const
 
 export type KeyColumn = {
   readonly name: string
@@ -56,10 +59,10 @@ export function keyLogSql({ of, table, note, key }: KeyLog, mark: string): strin
        ${key.map(({ type }, i) => `${keyName(i)} ${type}`).join(', ')}, CONSTRAINT ${quoteName(mark)} CHECK (log_id IS NOT NULL))`,
     noteSql({ of, table, note, key }),
     `REVOKE ALL ON FUNCTION ${name}() FROM PUBLIC`,
-    `CREATE TRIGGER ${rows} AFTER INSERT OR UPDATE OR DELETE ON ${source} FOR EACH ROW EXECUTE FUNCTION ${name}()`,
-    `CREATE TRIGGER ${emptied} AFTER TRUNCATE ON ${source} FOR EACH STATEMENT EXECUTE FUNCTION ${name}()`,
+    `CREATE TRIGGER ${quoteName(rows)} AFTER INSERT OR UPDATE OR DELETE ON ${source} FOR EACH ROW EXECUTE FUNCTION ${name}()`,
+    `CREATE TRIGGER ${quoteName(emptied)} AFTER TRUNCATE ON ${source} FOR EACH STATEMENT EXECUTE FUNCTION ${name}()`,
     // Also for sessions that apply what came from elsewhere.
-    `ALTER TABLE ${source} ENABLE ALWAYS TRIGGER ${rows}, ENABLE ALWAYS TRIGGER ${emptied}`,
+    `ALTER TABLE ${source} ENABLE ALWAYS TRIGGER ${quoteName(rows)}, ENABLE ALWAYS TRIGGER ${quoteName(emptied)}`,
   ].join(';\n')
 }
 
@@ -89,7 +92,8 @@ export function noteSql({ table, note, key }: KeyLog, instead?: string): string 
 
 /** Takes everything away again. @param on under which name the table stands now; null where it is no more, or its triggers are gone */
 export function dropKeyLogSql({ table, note }: Pick<KeyLog, 'table' | 'note'>, on: TableName | null): string {
-  const triggers = on === null ? [] : NOTING_TRIGGERS.map((name) => `DROP TRIGGER IF EXISTS ${name} ON ${tableSql(on)}`)
+  const triggers =
+    on === null ? [] : NOTING_TRIGGERS.map((name) => `DROP TRIGGER IF EXISTS ${quoteName(name)} ON ${tableSql(on)}`)
   return [...triggers, `DROP FUNCTION IF EXISTS ${tableSql(note)}()`, `DROP TABLE IF EXISTS ${tableSql(table)}`].join(
     ';\n',
   )

@@ -81,9 +81,12 @@ function partition(row: TextRow): RangePartition {
   }
 }
 
+/** Of a partition that has partitions of its own. */
+export const PARTITIONED_ITSELF = 'it is partitioned itself'
+
 function noteOf(kind: string | null | undefined, leaving: boolean): string | null {
   if (leaving) return 'somebody began to detach it and did not end'
-  if (kind === 'p') return 'it is partitioned itself'
+  if (kind === 'p') return PARTITIONED_ITSELF
   return kind === 'f' ? 'it is a foreign table' : null
 }
 

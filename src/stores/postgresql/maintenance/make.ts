@@ -14,7 +14,7 @@ import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { attachNew } from './attach-new.ts'
 import { clearLeftOver } from './left-over.ts'
-import { lookAt } from './look.ts'
+import { lookAt, PARTITIONED_ITSELF } from './look.ts'
 import { moveDefault, refuseMove } from './move-default.ts'
 import type { Patience } from './patience.ts'
 import { strayRows } from './stray.ts'
@@ -40,6 +40,7 @@ export async function foreseePartitions(
   { table, partitions }: Pick<MakeRequest, 'table' | 'partitions'>,
 ): Promise<void> {
   const { missing } = await stillWanted(session, table, await canonicalWishes(session, table, partitions))
+  if (missing.length > 0) refuseDivided(table)
   const rest = defaultOf(table)
   if (rest === null || missing.length === 0 || !(await hasToMove(session, table, rest, missing))) return
   await refuseMove(session, table, rest)
@@ -101,6 +102,7 @@ class Making {
   }
 
   async #make(now: RangedTable, missing: readonly ComingPartition[]): Promise<void> {
+    refuseDivided(now)
     const rest = defaultOf(now)
     if (rest !== null && (await hasToMove(this.#session, now, rest, missing))) {
       const work = { table: now, rest, wishes: missing }
@@ -120,6 +122,17 @@ class Making {
   #note(wish: ComingPartition, missing: readonly { readonly what: string; readonly why: string }[]): void {
     for (const one of missing) this.#notGiven.push({ partition: wish.name.name, ...one })
   }
+}
+
+/** A plain table beside such neighbours would not be like them. @throws SluiceError TABLE_REFUSED */
+function refuseDivided({ table, partitions }: RangedTable): void {
+  const newest = partitions.findLast(({ isDefault }) => !isDefault)
+  if (newest?.note !== PARTITIONED_ITSELF) return
+  throw new SluiceError('TABLE_REFUSED', `the partitions of ${tableText(table)} are partitioned themselves`, {
+    where: tableText(newest.name),
+    reason: 'only plain partitions are made',
+    hint: 'make the coming ones by hand, as this one was made',
+  })
 }
 
 async function hasToMove(

@@ -12,6 +12,7 @@ import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
 import { Aside, type AsideTable } from './aside.ts'
+import { definitionMark } from './definition.ts'
 import { keyLogOf, keyLogSql, noteSql, type KeyLog } from './key-log.ts'
 import { asideName, markOf } from './names.ts'
 import type { Patience } from './patience.ts'
@@ -51,6 +52,7 @@ export async function moveDefault(
   request.onStep?.('logging', 0n, rest.rows)
   const locks = [{ table: known(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
   await patience.run(locks, () => session.ask(keyLogSql(log, markOf(table.identity))))
+  const definition = await definitionMark(session, [table.identity, rest.identity])
 
   const aside = await begun(session, patience, { table, rest, wishes, spec, log })
   await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
@@ -67,7 +69,14 @@ export async function moveDefault(
       const proved = await patience.again(() => proveAside(session, spec, log, aside))
       await awaitOldSnapshots(session, since?.[0] ?? '', table, request)
       request.onStep?.('switching', 0n, null)
-      const { old, missing } = await switchOver(session, patience, { table, rest: known(rest), log, aside, late })
+      const { old, missing } = await switchOver(session, patience, {
+        table,
+        rest: known(rest),
+        log,
+        aside,
+        late,
+        definition,
+      })
       const stands = { oid: rest.identity, name: old }
       await patience.run([{ table: stands, mode: 'ACCESS EXCLUSIVE' }], () =>
         session.ask(`DROP TABLE ${tableSql(old)}`),
@@ -226,6 +235,7 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
        FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
        WHERE a.attrelid = ${literal(rest.identity)}::oid AND a.attnum > 0 AND NOT a.attisdropped`,
     )
+    await refuseOddKey(session, spec, rest)
     const types = new Map(rows.map(([name, type]) => [name ?? '', type ?? '']))
     return spec.key.map((name) => ({ name, type: types.get(name) ?? 'text' }))
   }
@@ -234,4 +244,33 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
       'it has no primary key and no unique index on columns that are never NULL: what changes meanwhile could not be followed',
     hint: `give the table one: ALTER TABLE … ADD PRIMARY KEY (…), or CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…)`,
   })
+}
+
+/** Rows are told apart by it at every moment, and by operators that every search path finds. @throws SluiceError TABLE_REFUSED */
+async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
+  const oid = `${literal(rest.identity)}::oid`
+  const rows = await session.ask(
+    `SELECT i.indimmediate, (SELECT bool_and(o.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace)
+         FROM unnest(i.indclass::oid[]) AS c (oid) JOIN pg_catalog.pg_opclass k ON k.oid = c.oid
+           JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3 AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
+           JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr)
+     FROM pg_catalog.pg_index i WHERE i.indrelid = ${oid} AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+       AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+         = (SELECT array_agg(k ORDER BY k) FROM unnest(${literal(arrayText(key))}::text[]) AS k)`,
+  )
+  if (rows.some(([immediate, own]) => immediate === 't' && own === 't')) return
+  const deferred = rows.every(([immediate]) => immediate !== 't')
+  throw unmovable(rest, {
+    reason: deferred
+      ? `its key (${key.join(', ')}) is DEFERRABLE: two rows can have the same one for a moment, and what changes meanwhile could not be followed`
+      : `its key (${key.join(', ')}) is compared by an operator of an extension, which the triggers that follow changes would not find`,
+    hint: deferred
+      ? `give the table a key that is checked at once: CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…), on columns that are never NULL`
+      : 'move these rows by hand, in an hour in which nobody writes',
+  })
+}
+
+function arrayText(texts: readonly string[]): string {
+  return `{${texts.map((text) => `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`
 }

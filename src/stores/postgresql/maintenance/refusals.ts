@@ -12,6 +12,7 @@ type Why = { readonly reason: string; readonly hint: string }
 export async function refuseUnmovable(session: CopySession, table: RangedTable, rest: RangePartition): Promise<void> {
   const why =
     ofKind(rest) ??
+    (await ofUnvalidated(session, rest)) ??
     (await ofDependents(session, rest)) ??
     (await ofPublications(session, table, rest)) ??
     (await ofReferences(session, table, rest))
@@ -29,6 +30,20 @@ export function unmovable({ name }: Pick<RangePartition, 'name'>, { reason, hint
 function ofKind({ name, note }: RangePartition): Why | null {
   if (note === undefined) return null
   return { reason: note, hint: `put a plain table in the place of ${tableText(name)}` }
+}
+
+/** Rows may break them, and would be refused elsewhere. */
+async function ofUnvalidated(session: CopySession, { identity, name }: RangePartition): Promise<Why | null> {
+  const rows = await session.ask(
+    `SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint
+     WHERE conrelid = ${literal(identity)}::oid AND contype IN ('c', 'n') AND NOT convalidated ORDER BY 1`,
+  )
+  const [first] = rows
+  if (first === undefined) return null
+  return {
+    reason: `rows may break its constraint ${rows.map(([one]) => one).join(', ')}, which is NOT VALID`,
+    hint: `ALTER TABLE ${tableSql(name)} VALIDATE CONSTRAINT ${first[0] ?? ''}, or drop it`,
+  }
 }
 
 /** What is bound to this very table, and would stay with the old one. */

@@ -11,6 +11,7 @@ import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import type { Aside } from './aside.ts'
 import { giveCloned } from './attach-new.ts'
+import { definitionMark } from './definition.ts'
 import { dropKeyLogSql, noted, type KeyLog } from './key-log.ts'
 import { asideName, markOf } from './names.ts'
 import { Changed, NotNow } from './not-now.ts'
@@ -27,6 +28,8 @@ export type SwitchPlan = {
   readonly aside: Aside
   /** What its tables get at the last moment. */
   readonly late: readonly string[]
+  /** What the table and its default partition were when they began to be copied (`definitionMark`). */
+  readonly definition: string
 }
 
 /**
@@ -37,7 +40,7 @@ export type SwitchPlan = {
 export async function switchOver(
   session: CopySession,
   patience: Patience,
-  { table, rest, log, aside, late }: SwitchPlan,
+  { table, rest, log, aside, late, definition }: SwitchPlan,
 ): Promise<{ readonly old: TableName; readonly missing: readonly Missing[] }> {
   const parent = { oid: table.identity, name: table.table }
   const mark = quoteName(markOf(table.identity))
@@ -65,7 +68,7 @@ export async function switchOver(
   const missing = await patience.run(
     [{ table: parent, mode: 'ACCESS EXCLUSIVE' }, ...around, { table: rest, mode: 'ACCESS EXCLUSIVE' }],
     async () => {
-      await refuseChanged(session, table, rest)
+      await refuseChanged(session, table, rest, definition)
       const { ids } = await noted(session, log)
       if (ids.length > 0) throw new NotNow('changes could not be made in both at once')
       await session.ask(statements)
@@ -87,9 +90,12 @@ export async function awaitOldSnapshots(
   { budgetMs, signal }: { readonly budgetMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const end = performance.now() + budgetMs
+  const others = (await seesOthers(session)) ? null : await transactionsNow(session)
   for (;;) {
     const [found] = await session.ask(
-      `SELECT a.pid, coalesce(nullif(a.application_name, ''), 'a session'), a.state FROM pg_catalog.pg_stat_activity a
+      others !== null
+        ? stillRunningSql(others, table)
+        : `SELECT a.pid, coalesce(nullif(a.application_name, ''), 'a session'), a.state FROM pg_catalog.pg_stat_activity a
        WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type = 'client backend'
          AND a.backend_xmin IS NOT NULL AND a.xact_start < ${literal(since)}::timestamptz
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.relation = ${literal(table.identity)}::oid) LIMIT 1`,
@@ -108,10 +114,33 @@ export async function awaitOldSnapshots(
 }
 
 /** A partition that came meanwhile would have its rows looked for in the whole of the new default partition. */
+/** Whether the server tells of transactions of other roles when they began and what they see. */
+async function seesOthers(session: CopySession): Promise<boolean> {
+  const [row] = await session.ask(`SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')`)
+  return row?.[0] === 't'
+}
+
+/** All that run, whatever they see: who may not look has to wait for more. */
+async function transactionsNow(session: CopySession): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+     WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND a.datname = pg_catalog.current_database() AND a.usesysid IS NOT NULL`,
+  )
+  return rows.map(([id]) => id ?? '')
+}
+
+function stillRunningSql(transactions: readonly string[], { identity }: RangedTable): string {
+  return `SELECT l.pid, coalesce(nullif(a.application_name, ''), 'a session'), 'running, and this role may not see more of it: GRANT pg_read_all_stats would let it'
+    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'virtualxid' AND l.granted AND l.virtualtransaction = ANY (${literal(`{${transactions.join(',')}}`)}::text[])
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.pid = l.pid AND k.relation = ${literal(identity)}::oid) LIMIT 1`
+}
+
 async function refuseChanged(
   session: CopySession,
   { identity, partitions }: RangedTable,
   rest: KnownTable,
+  definition: string,
 ): Promise<void> {
   const seen = literal(`{${partitions.map((one) => one.identity).join(',')}}`)
   const [row] = await session.ask(
@@ -120,6 +149,8 @@ async function refuseChanged(
      FROM pg_catalog.pg_partitioned_table p WHERE partrelid = ${literal(identity)}::oid`,
   )
   if (row?.[0] !== rest.oid || row[1] !== '0') throw new Changed('the partitions are others now')
+  const now = await definitionMark(session, [identity, rest.oid])
+  if (now !== definition) throw new Changed('somebody changed the table while its rows were copied')
 }
 
 function renamed(from: TableName, to: TableName): string {
