@@ -95,9 +95,10 @@ export function alarmText({ partition, from, to, rows, detail }: Of<'partition.a
  */
 export function partitionText({ totals, ms }: RunFinished, command: string): string | null {
   if (!command.startsWith('partition-') || totals['tables'] === undefined) return null
-  const { tables, partitions, bytes, made, found = '0', moved = '0', planned, alarms } = totals
+  const { tables, passedOver = '0', partitions, bytes, made, found = '0', moved = '0', planned, alarms } = totals
   const parts = [
     plural(tables, 'table'),
+    ...(passedOver === '0' ? [] : [`${grouped(passedOver)} passed over`]),
     ...(partitions === undefined ? [] : [plural(partitions, 'partition')]),
     ...(bytes === undefined || bytes === '0' ? [] : [bytesText(bytes)]),
     ...(made === undefined ? [] : [`${plural(made, 'partition')} made`]),

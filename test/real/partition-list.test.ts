@@ -144,13 +144,25 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       'CREATE TABLE plain (id int)',
       'CREATE TABLE lists (id int) PARTITION BY LIST (id)',
       'CREATE TABLE texts (id text) PARTITION BY RANGE (id)',
+      'CREATE TABLE decimals (id numeric) PARTITION BY RANGE (id)',
+      'CREATE TABLE pairs (id int, at date) PARTITION BY RANGE (id, at)',
       'CREATE TABLE numbers (id bigint) PARTITION BY RANGE (id)',
       'CREATE TABLE numbers_1 PARTITION OF numbers FOR VALUES FROM (0) TO (1000000)',
       'CREATE TABLE numbers_2 PARTITION OF numbers FOR VALUES FROM (1000000) TO (2000000)',
     )
     const all = await perform(list(place, 'public.*'))
-    expect(all.finished).toMatchObject({ exitCode: 0, totals: { tables: '1' } })
-    for (const name of ['plain', 'lists', 'texts', 'numbers']) {
+    expect(all.finished).toMatchObject({ exitCode: 0, totals: { tables: '1', passedOver: '5' } })
+    const notes = all.events.filter((event) => event.type === 'log')
+    expect(notes.map(({ table, message }) => [table, message.replace(/;.*/, '')])).toEqual([
+      ['public.decimals', 'passed over: public.decimals is partitioned by ranges of id, which says no time'],
+      ['public.lists', 'passed over: public.lists is partitioned by LIST (id)'],
+      ['public.numbers', 'passed over: public.numbers is partitioned by ranges of id, which says no time'],
+      ['public.pairs', 'passed over: public.pairs is partitioned by RANGE (id, at)'],
+      ['public.texts', 'passed over: public.texts is partitioned by ranges of id, which says no time'],
+    ])
+    const one = await perform(ensure(place, ['public.list*']))
+    expect(one.finished).toMatchObject({ exitCode: 0, totals: { tables: '0', passedOver: '1' } })
+    for (const name of ['plain', 'lists', 'texts', 'decimals', 'numbers']) {
       expect((await perform(list(place, name))).finished).toMatchObject({
         exitCode: 6,
         error: { code: 'UNSUPPORTED_TYPE' },

@@ -19,10 +19,16 @@ export type TablesWish = {
   readonly sizes: boolean
 }
 
+export type TablesEnd = {
+  /** By table, in order. */
+  readonly errors: readonly SluiceError[]
+  /** Tables of a pattern that are partitioned in a way that is not kept. */
+  readonly passedOver: number
+}
+
 /**
- * Of a pattern the tables that are partitioned by ranges of one time are taken; one that is named has to be such.
+ * Of a pattern the tables that are partitioned by ranges of one time are taken, and those that are partitioned in another way are told; one that is named has to be such.
  * @param each what is done with a table; what it throws is told, and the next one follows
- * @returns the errors by table, in order
  * @throws SluiceError NO_SUCH_TABLE; whatever went wrong where there is only one table
  */
 export async function eachTable(
@@ -30,10 +36,11 @@ export async function eachTable(
   wish: TablesWish,
   run: Run<'log'>,
   each: (found: FoundTable) => Promise<void>,
-): Promise<readonly SluiceError[]> {
+): Promise<TablesEnd> {
   const { abort: signal, stop } = run.interrupt
   const maintenance = maintenanceOf(store)
   const errors: SluiceError[] = []
+  let passedOver = 0
   const tables = await wantedTables(store, wish.tables, signal)
   for (const { table, named } of tables) {
     if (stop.aborted) break
@@ -47,8 +54,14 @@ export async function eachTable(
       await each({ name, standing, archive: await archiveOf(store, table, run) })
     } catch (error) {
       const known = asSluiceError(error)
-      if (signal.aborted || tables.length === 1 || known.code === 'INTERNAL') throw known
-      if (known.kind === 'unsupported' && !named) continue
+      if (signal.aborted || known.code === 'INTERNAL') throw known
+      if (known.kind === 'unsupported' && !named) {
+        passedOver++
+        const message = `passed over: ${[known.message, known.reason].filter(Boolean).join('; ')}`
+        run.emit({ type: 'log', level: 'note', table: name, message })
+        continue
+      }
+      if (tables.length === 1) throw known
       errors.push(known)
       run.emit({
         type: 'log',
@@ -59,7 +72,7 @@ export async function eachTable(
       })
     }
   }
-  return errors
+  return { errors, passedOver }
 }
 
 async function wantedTables(

@@ -1,5 +1,5 @@
 /** How a partitioned table stands: its partitions as times, the calendar that they keep to, how they are called, and what its archive says. */
-import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { MaintenanceStore, RangedTable } from '../../stores/maintenance-port.ts'
@@ -54,6 +54,7 @@ export async function standingOf(
 ): Promise<Standing | null> {
   const table = await maintenance.look(name, sizes, signal)
   if (table === null) return null
+  if (!isKind(table.column, ['date', 'timestamp', 'int'])) throw otherRanges(table)
   const kind = valueKind(table, table.column, largestBound(table))
   const zones = wish.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [wish.zone]
   const all = placed(table.partitions, kind)
@@ -62,7 +63,8 @@ export async function standingOf(
     zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
   )
   const calendar = calendarFor(table, kind, wish, known)
-  refuseOtherRanges(table, calendar)
+  // Ranges of numbers that merely number rows are no periods.
+  if (isKind(table.column, ['int']) && calendar === null) throw otherRanges(table)
   return { table, kind, placed: all, gaps: gapsOf(all), calendar }
 }
 
@@ -113,20 +115,19 @@ function calendarFor(
   return { spec, style: style ?? plainStyle(table.name, spec), from: 'the options' }
 }
 
-/** Ranges of names, and of numbers that merely number rows, are no periods. @throws SluiceError UNSUPPORTED_TYPE */
-function refuseOtherRanges({ table, column }: RangedTable, calendar: TableCalendar | null): void {
-  const { kind } = column.type
-  const isTime = kind === 'date' || kind === 'timestamp' || (kind === 'int' && calendar !== null)
-  if (isTime) return
-  throw new SluiceError(
+function isKind({ type }: Column, kinds: readonly Column['type']['kind'][]): boolean {
+  return kinds.includes(type.kind)
+}
+
+function otherRanges({ table, column }: RangedTable): SluiceError {
+  return new SluiceError(
     'UNSUPPORTED_TYPE',
     `${tableText(table)} is partitioned by ranges of ${column.name}, which says no time`,
     {
       where: tableText(table),
-      reason:
-        kind === 'int'
-          ? 'as seconds or milliseconds since 1970 its bounds are those of no calendar'
-          : `it is ${column.native}`,
+      reason: isKind(column, ['int'])
+        ? 'as seconds or milliseconds since 1970 its bounds are those of no calendar'
+        : `it is ${column.native}`,
       hint: 'partitions by dates, times and epoch numbers are kept; of epoch numbers --calendar says it where bounds do not',
     },
   )

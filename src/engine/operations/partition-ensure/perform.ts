@@ -38,7 +38,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
   const totals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, alarms: 0 }
   const alarms = new Set<PartitionAlarm>()
   const wish = { tables, calendar, sizes: false }
-  const errors = await eachTable(store, wish, run, async (found) => {
+  const { errors, passedOver } = await eachTable(store, wish, run, async (found) => {
     const { name } = found
     const now = new Date(run.clock.now())
     totals.tables++
@@ -88,6 +88,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     stopped: run.interrupt.stop.aborted,
     totals: {
       tables: dec(totals.tables),
+      passedOver: dec(passedOver),
       [dryRun ? 'planned' : 'made']: dec(dryRun ? totals.planned : totals.made),
       found: dec(totals.found),
       moved: dec(totals.moved),

@@ -25,7 +25,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
   await using store = await openSourceStore(operation.from)
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
   const notCounted: string[] = []
-  const errors = await eachTable(store, { tables, calendar, sizes: true }, run, async (found) => {
+  const { errors, passedOver } = await eachTable(store, { tables, calendar, sizes: true }, run, async (found) => {
     const { standing } = found
     const options = optionsOf(found, operation, run)
     totals.tables++
@@ -52,6 +52,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
     ...(notCounted.length === 0 ? {} : { notChecked: notCounted.join('; ') }),
     totals: {
       tables: dec(totals.tables),
+      passedOver: dec(passedOver),
       partitions: dec(totals.partitions),
       rows: dec(totals.rows),
       bytes: dec(totals.bytes),
