@@ -7,6 +7,8 @@ import type { Period } from '../calendar/period.ts'
 export type Form = (period: Period, label: string) => string | null
 
 const SEPARATORS = ['_', '', '-', '.'] as const
+/** Of a name, between the first day of a period and its last. */
+const BETWEEN = ['_', '__', '_to_', '-', '--', '.', 'to'] as const
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'] as const
 
 const year: Form = ({ from }) => from.slice(0, 4)
@@ -15,16 +17,16 @@ const month: Form = ({ from }) => from.slice(5, 7)
 const day: Form = ({ from }) => from.slice(8, 10)
 const monthName: Form = ({ from }) => MONTHS[Number(from.slice(5, 7)) - 1] ?? null
 
-/** `fy25` of `Q2-FY25`. */
-const fiscalYear: Form = (_, label) => /fy\d+/i.exec(label)?.[0].toLowerCase() ?? null
 /** `2025` of `Q2-FY25` and of `2025-Q2`. */
 const labelYear: Form = (_, label) => {
   const [, digits] = /(?:fy|^)(\d{2,4})/i.exec(label) ?? []
   return digits === undefined ? null : digits.length === 2 ? `20${digits}` : digits
 }
 const shortLabelYear: Form = (period, label) => labelYear(period, label)?.slice(-2) ?? null
-const longFiscalYear: Form = (period, label) =>
-  fiscalYear(period, label) === null ? null : `fy${labelYear(period, label)}`
+/** `fy25` of `Q2-FY25`, and of `2025-Q2`: calendar years are fiscal years of many. */
+const fiscalYear: Form = (period, label) =>
+  /fy\d+/i.exec(label)?.[0].toLowerCase() ?? before('fy', shortLabelYear)(period, label)
+const longFiscalYear = before('fy', labelYear)
 const quarter: Form = (_, label) => /q[1-4]/i.exec(label)?.[0].toLowerCase() ?? null
 const week: Form = (_, label) => /^\d{4}-w(\d\d)$/i.exec(label)?.[1] ?? null
 
@@ -65,6 +67,7 @@ const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly Form[])[]>> = {
 
 /** All ways to write a period down, those that say more and those that are in more use first. */
 export function* formsOf(unit: CalendarUnit): Iterable<Form> {
+  yield* fromToForms(unit)
   for (const form of plainForms(unit)) yield* [form, upper(form), capital(form)]
   // By the bound, as `VALUES LESS THAN` has it, and by the day before it.
   for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
@@ -72,6 +75,25 @@ export function* formsOf(unit: CalendarUnit): Iterable<Form> {
       const form = joined(parts, separator)
       yield ({ label, to }) => form({ label, from: to, to }, label)
       yield ({ label, to }) => form({ label, from: dayText(parseDay(to) - 1), to }, label)
+    }
+  }
+}
+
+/** `20261001_20261101`, and where the second day is the last that is in it `20261001_20261031`. */
+function* fromToForms(unit: CalendarUnit): Iterable<Form> {
+  for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
+    for (const separator of SEPARATORS) {
+      const form = joined(parts, separator)
+      for (const between of BETWEEN) {
+        for (const less of [0, 1]) {
+          yield (period, label) => {
+            const { to } = period
+            const last = less === 0 ? to : dayText(parseDay(to) - less)
+            const [first, second] = [form(period, label), form({ ...period, from: last }, label)]
+            return first === null || second === null ? null : `${first}${between}${second}`
+          }
+        }
+      }
     }
   }
 }

@@ -23,10 +23,16 @@ const MOST_BYTES = 63
  */
 export function styleOf({ spec, of }: FoundCalendar): NameStyle | null {
   for (let size = of.length; size > 0; size = size > 2 ? Math.ceil(size / 2) : size - 1) {
+    // Two names of one shape that nothing fits have something in them that is not understood: the newest alone would freeze it.
+    if (size === 1 && shapeOf(of.at(-1)) === shapeOf(of.at(-2))) return null
     const style = styleOfAll(spec, of.slice(-size))
     if (style !== null) return style
   }
   return null
+}
+
+function shapeOf(one: FoundCalendar['of'][number] | undefined): string | null {
+  return one?.partition.name.name.replaceAll(/\d/g, '0') ?? null
 }
 
 /** The name of the partition of a period. */
