@@ -5,7 +5,8 @@ import { boundsFor } from '../../src/engine/calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/engine/calendar/calendar.ts'
 import { nextPeriod } from '../../src/engine/calendar/period.ts'
 import { VALUE_KINDS, type ValueKind } from '../../src/engine/calendar/value-text.ts'
-import { calendarOf } from '../../src/engine/partitioning/table-calendar.ts'
+import { calendarOf, learnCalendar } from '../../src/engine/partitioning/table-calendar.ts'
+import { knownZones, zonesText } from '../../src/engine/partitioning/zones.ts'
 import { partitionsOf, periodsFrom, rangePartition } from '../support/range-partitions.ts'
 
 const UNITS: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']
@@ -133,6 +134,39 @@ describe('the zone of bounds', () => {
   it('is the first one for a column that shows what a clock on a wall does', () => {
     const partitions = partitionsOf(day, 'timestamp', periodsFrom(day, '2024-03-28', 9))
     expect(calendarOf(partitions, 'timestamp', ['Europe/Berlin', 'UTC'])?.spec.zone).toBe('Europe/Berlin')
+  })
+})
+
+describe('a zone that nobody named', () => {
+  it.each([
+    ['Asia/Kathmandu', 'day'],
+    ['Australia/Lord_Howe', 'quarter'],
+  ] as const)('is learned where the bounds fit no other: %s', (zone, unit) => {
+    const spec = { ...DEFAULT_CALENDAR, unit, zone }
+    const partitions = partitionsOf(spec, 'timestamptz', periodsFrom(spec, '2025-05-01', 14))
+    const { found, zones } = learnCalendar(partitions, 'timestamptz', ['UTC'], knownZones())
+    expect([found?.spec.zone.replace('Katmandu', 'Kathmandu'), found?.spec.unit, zones]).toEqual([zone, unit, []])
+  })
+
+  it.each([
+    ['Europe/Berlin', 'quarter', '2026-04-01', 3],
+    ['America/New_York', 'day', '2026-11-01', 5],
+    // A winter alone would be one of UTC.
+    ['Europe/London', 'month', '2026-05-01', 10],
+  ] as const)('is asked for where several fit: %s', (zone, unit, day, count) => {
+    const spec = { ...DEFAULT_CALENDAR, unit, zone }
+    const partitions = partitionsOf(spec, 'timestamptz', periodsFrom(spec, day, count))
+    const { found, zones } = learnCalendar(partitions, 'timestamptz', ['UTC'], knownZones())
+    expect(found).toBeNull()
+    expect(zones).toContain(zone)
+    expect(zonesText(zones).split(/, | or /)).toHaveLength(3)
+    expect(zonesText(zones)).toContain(zone)
+    expect(learnCalendar(partitions, 'timestamptz', [zone, 'UTC'], knownZones()).found?.spec.zone).toBe(zone)
+  })
+
+  it('is not looked for among numbers that number rows', () => {
+    const partitions = [rangePartition('a', '0', '1000000'), rangePartition('b', '1000000', '2000000')]
+    expect(learnCalendar(partitions, 'epoch-seconds', ['UTC'], knownZones())).toEqual({ found: null, zones: [] })
   })
 })
 

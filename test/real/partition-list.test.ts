@@ -190,6 +190,27 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
+  it('of a zone that neither the database nor anybody names wait for --zone, which is proposed', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await place.sql('CREATE TABLE abroad (at timestamptz NOT NULL) PARTITION BY RANGE (at)')
+    for (let month = 1; month <= 12; month++) {
+      const [from, to] = [month, month + 1].map(
+        (n) => `make_timestamptz(${n > 12 ? year + 1 : year}, ${n > 12 ? 1 : n}, 1, 0, 0, 0, 'Europe/Berlin')`,
+      )
+      await place.sql(
+        `DO $$ BEGIN EXECUTE format('CREATE TABLE abroad_${year}_${String(month).padStart(2, '0')} PARTITION OF abroad FOR VALUES FROM (%L) TO (%L)', ${from}, ${to}); END $$`,
+      )
+    }
+    const operation = ensure(place, ['abroad'], { ahead: 0 })
+    const refused = await perform(operation)
+    expect(refused.finished).toMatchObject({
+      exitCode: 2,
+      error: { code: 'BAD_FLAG', hint: expect.stringContaining('--zone, such as Europe/Berlin, ') as string },
+    })
+    const named = await perform({ ...operation, calendar: { zone: 'Europe/Berlin' } } as Operation)
+    expect(named.finished).toMatchObject({ exitCode: 0, totals: { made: '0', alarms: '0' } })
+  })
+
   it('of which the last has no end are one overlap, whatever is ahead', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'endless')

@@ -9,7 +9,8 @@ import type { CalendarSpec } from '../calendar/calendar.ts'
 import type { ValueKind } from '../calendar/value-text.ts'
 import { gapsOf, placed, type Gap, type Placed } from './coverage.ts'
 import { plainStyle, styleOf, type NameStyle } from './name-style.ts'
-import { calendarOf, periodsOf } from './table-calendar.ts'
+import { learnCalendar, periodsOf, type FoundCalendar } from './table-calendar.ts'
+import { knownZones } from './zones.ts'
 
 /** What somebody said of the calendar; what is absent the table says itself. */
 export type CalendarWish = Partial<CalendarSpec>
@@ -28,6 +29,8 @@ export type Standing = {
   readonly gaps: readonly Gap[]
   /** Null where its bounds are those of no calendar, and nobody named one. */
   readonly calendar: TableCalendar | null
+  /** Where it is null because its days could begin in several zones, these. */
+  readonly zones: readonly string[]
 }
 
 /** What opens the partitions of a store. @throws SluiceError UNSUPPORTED_URL for a system without partitions that could be kept */
@@ -62,20 +65,23 @@ export async function standingOf(
   const known = zones.flatMap((zone) =>
     zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
   )
-  const calendar = calendarFor(table, kind, wish, known)
+  const learned = learnCalendar(table.partitions, kind, known, wish.zone === undefined ? knownZones() : [])
+  const calendar = calendarFor(table, kind, { wish, zones: known, found: learned.found })
   // Ranges of numbers that merely number rows are no periods.
-  if (isKind(table.column, ['int']) && calendar === null) throw otherRanges(table)
-  return { table, kind, placed: all, gaps: gapsOf(all), calendar }
+  if (isKind(table.column, ['int']) && calendar === null && learned.zones.length === 0) throw otherRanges(table)
+  return { table, kind, placed: all, gaps: gapsOf(all), calendar, zones: calendar === null ? learned.zones : [] }
 }
 
 /** What somebody says counts; what he leaves out the bounds say, and then the names. */
 function calendarFor(
-  { table, partitions }: RangedTable,
+  { table }: RangedTable,
   kind: ValueKind,
-  wish: CalendarWish,
-  zones: readonly string[],
+  {
+    wish,
+    zones,
+    found,
+  }: { readonly wish: CalendarWish; readonly zones: readonly string[]; readonly found: FoundCalendar | null },
 ): TableCalendar | null {
-  const found = calendarOf(partitions, kind, zones)
   if (wish.unit === undefined) {
     if (found === null) return null
     const learned = styleOf(found)

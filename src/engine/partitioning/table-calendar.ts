@@ -1,8 +1,10 @@
 /** The calendar that the partitions of a table keep to, by their bounds alone. */
 import { periodOfBounds } from '../calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
+import { LAST_DAY } from '../calendar/civil.ts'
 import type { Period } from '../calendar/period.ts'
-import { isMoment, type ValueKind } from '../calendar/value-text.ts'
+import { isMoment, readValue, type ValueKind } from '../calendar/value-text.ts'
+import { dayAt, firstMoment, MS_OF_DAY, wallClock } from '../calendar/zone.ts'
 import type { RangePartition } from '../../stores/maintenance-port.ts'
 
 /** So many of the newest are looked at: what was cut in another way years ago says nothing about the next. */
@@ -15,6 +17,13 @@ export type FoundCalendar = {
   readonly of: readonly { readonly partition: RangePartition; readonly period: Period }[]
 }
 
+export type LearnedCalendar = {
+  /** Null where the newest partitions are the periods of no calendar, or of none that could be told from others. */
+  readonly found: FoundCalendar | null
+  /** Where it is none because its days could begin in several zones, these. */
+  readonly zones: readonly string[]
+}
+
 /**
  * @param partitions by their lower bounds
  * @param zones where days may begin, what is preferred first; of a column whose values are moments
@@ -25,35 +34,72 @@ export function calendarOf(
   kind: ValueKind,
   zones: readonly string[],
 ): FoundCalendar | null {
-  const bounded = partitions.filter(({ from, to, isDefault }) => !isDefault && from !== null && to !== null)
-  const sizes = bounded.length === 1 ? [1] : NEWEST.filter((size, at) => at === 0 || size < bounded.length)
-  for (const size of sizes) {
-    const newest = bounded.slice(-size)
-    const fitting: FoundCalendar[] = []
-    for (const spec of candidates(kind, zones)) {
-      const of = periodsOf(newest, spec, kind)
-      if (of !== null && of.length > 0) fitting.push({ spec, of })
-    }
-    const [first, ...others] = fitting
-    if (first !== undefined) return others.length === 0 ? first : longest(fitting, bounded, kind)
-  }
-  return null
+  return learnCalendar(partitions, kind, zones, []).found
 }
 
-/** In a winter the days of London are those of UTC: older partitions tell which of them it is. What none tells apart is the preferred one. */
+/**
+ * As calendarOf, and where the preferred zones do not fit with one of the other zones, if it is the only one: another choice would cut coming periods an hour off.
+ * @param others zones that are looked at where none of the preferred ones fits
+ */
+export function learnCalendar(
+  partitions: readonly RangePartition[],
+  kind: ValueKind,
+  zones: readonly string[],
+  others: readonly string[],
+): LearnedCalendar {
+  const bounded = partitions.filter(({ from, to, isDefault }) => !isDefault && from !== null && to !== null)
+  const sizes = bounded.length === 1 ? [1] : NEWEST.filter((size, at) => at === 0 || size < bounded.length)
+  const possible = isMoment(kind) ? others.filter((zone) => beginDays(bounded.slice(-2), kind, zone)) : []
+  for (const size of sizes) {
+    const newest = bounded.slice(-size)
+    const [first] = longest(fittingOf(newest, kind, zones), bounded, kind)
+    if (first !== undefined) return { found: first, zones: [] }
+    if (possible.length === 0) continue
+    const left = longest(fittingOf(newest, kind, possible), bounded, kind)
+    if (left.length === 1) return { found: left[0] ?? null, zones: [] }
+    if (left.length > 1) return { found: null, zones: left.map(({ spec }) => spec.zone) }
+  }
+  return { found: null, zones: [] }
+}
+
+function fittingOf(
+  newest: readonly RangePartition[],
+  kind: ValueKind,
+  zones: readonly string[],
+): readonly FoundCalendar[] {
+  const fitting: FoundCalendar[] = []
+  for (const spec of candidates(kind, zones)) {
+    const of = periodsOf(newest, spec, kind)
+    if (of !== null && of.length > 0) fitting.push({ spec, of })
+  }
+  return fitting
+}
+
+/** In a winter the days of London are those of UTC: older partitions tell which of them it is. What none tells apart is left, the preferred one first. */
 function longest(
   fitting: readonly FoundCalendar[],
   bounded: readonly RangePartition[],
   kind: ValueKind,
-): FoundCalendar | null {
+): readonly FoundCalendar[] {
   let left = fitting
   for (const { from, to } of bounded.toReversed()) {
+    if (left.length <= 1) break
     const still = left.filter(({ spec }) => periodOfBounds(spec, from, to, kind) !== null)
     if (still.length === 0) break
     left = still
-    if (left.length === 1) break
   }
-  return left[0] ?? null
+  return left
+}
+
+/** Whether days of a zone begin at all of their bounds: soon told, and most zones are none that could fit. */
+function beginDays(partitions: readonly RangePartition[], kind: ValueKind, zone: string): boolean {
+  return partitions.every(({ from, to }) =>
+    [from, to].every((bound) => {
+      const at = bound === null ? undefined : readValue(bound, kind)?.at
+      if (at === undefined || Math.abs(at) > LAST_DAY * MS_OF_DAY) return false
+      return wallClock(zone, at) % MS_OF_DAY === 0 || firstMoment(zone, dayAt(zone, at)) === at
+    }),
+  )
 }
 
 /** The periods that all of them are; null where one is none. */

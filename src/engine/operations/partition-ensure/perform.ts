@@ -13,6 +13,7 @@ import { failedTables } from '../../partitioning/failed-tables.ts'
 import { maintenanceOf, standingOf, type Standing } from '../../partitioning/standing.ts'
 import { strayOf } from '../../partitioning/stray.ts'
 import { tableEvent } from '../../partitioning/table-event.ts'
+import { zonesText } from '../../partitioning/zones.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { partitionEnsure as declared, PartitionEnsureOperation } from './declaration.ts'
 
@@ -209,7 +210,13 @@ function alarmError(alarms: ReadonlySet<PartitionAlarm>): { readonly error?: Slu
   }
 }
 
-function noCalendar(name: string, { table: { partitions } }: Standing): SluiceError {
+function noCalendar(name: string, { table: { partitions }, zones }: Standing): SluiceError {
+  if (zones.length > 0) {
+    return new SluiceError('BAD_FLAG', `nobody can tell the zone of ${name} from its partitions`, {
+      reason: `in ${String(zones.length)} zones days begin at their bounds`,
+      hint: `name it with --zone, such as ${zonesText(zones)}`,
+    })
+  }
   const bounded = partitions.filter(({ isDefault }) => !isDefault)
   return new SluiceError('BAD_FLAG', `nobody can tell the calendar of ${name} from its partitions`, {
     reason:

@@ -10,6 +10,7 @@ import { maintenanceOf } from '../../partitioning/standing.ts'
 import { strayOf } from '../../partitioning/stray.ts'
 import { cutOff, parseAge } from '../../calendar/age.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
+import { zonesText } from '../../partitioning/zones.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { failedTables } from '../../partitioning/failed-tables.ts'
 import type { partitionList as declared, PartitionListOperation } from './declaration.ts'
@@ -30,6 +31,14 @@ export async function partitionList(operation: PartitionListOperation, run: Part
     const options = optionsOf(found, operation, run)
     totals.tables++
     run.emit(tableEvent(found.name, standing, options.now))
+    if (standing.zones.length > 0) {
+      run.emit({
+        type: 'log',
+        level: 'note',
+        table: found.name,
+        message: `in ${String(standing.zones.length)} zones days begin at its bounds: --zone says which it is, such as ${zonesText(standing.zones)}`,
+      })
+    }
     const counts = count ? await countsOf(found, store, run) : null
     for (const event of listed(found, options, counts, operation.ahead)) {
       run.emit(event)
