@@ -88,6 +88,22 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
+  it('that are archived and gone, of which rows came late, are told with their label', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    const archived = await makeBookings(place, 'native', join(folder.path, 'late'))
+    expect(
+      (await perform({ ...commandsOf(archived).run, partitions: ['2020-Q1'] } as Operation)).finished.exitCode,
+    ).toBe(0)
+    await place.sql(
+      'CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT',
+      `INSERT INTO bookings SELECT (jsonb_populate_record(b, jsonb_build_object('id', 900001, 'at', '2020-01-09'))).* FROM bookings b LIMIT 1`,
+    )
+    const { events } = await perform({ ...list(place, 'bookings'), calendar: { unit: 'quarter' } } as Operation)
+    expect(alarms(events).filter(({ alarm }) => alarm === 'rows in the default')).toMatchObject([
+      { rows: '1', detail: 'rows of 2020-Q1 came late: that period is archived, and no longer in the table' },
+    ])
+  })
+
   it('are due, current and missing in the order of time, and what is missing is made under its name', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'events')

@@ -14,8 +14,12 @@ export type AlarmOptions = {
   readonly now: Date
   /** Whole periods after that of today that have to be there. */
   readonly ahead: number
-  /** Rows of the default partition, counted now: in the spans of periods that are missing, and in none of them; null where nobody counted. */
-  readonly stray: { readonly missing: readonly bigint[]; readonly others: StrayRows } | null
+  /** Rows of the default partition, counted now: in the spans of periods that are missing, of those that are archived and gone, and in none of them; null where nobody counted. */
+  readonly stray: {
+    readonly missing: readonly bigint[]
+    readonly late: readonly (StrayRows & { readonly label: string })[]
+    readonly others: StrayRows
+  } | null
   readonly archive: ArchiveRecord | null
 }
 
@@ -53,7 +57,7 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
         }`,
         hint: 'attach what was there, or make a partition of these bounds by hand',
       })),
-    ...(stray === null ? [] : strayAlarms(missing, stray)),
+    ...(stray === null ? [] : [...strayAlarms(missing, stray), ...lateAlarms(stray.late, standing)]),
     ...(standing.table.leftOver === undefined
       ? []
       : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'sluice partition ensure removes it' } as const]),
@@ -101,6 +105,21 @@ function missingAlarm(
     } missing${covered === null ? '' : `, and the last that is there ends at ${covered}`}`,
     hint: 'sluice partition ensure makes them',
   }
+}
+
+/** Their times are right: it is their partition that has left. */
+function lateAlarms(
+  late: NonNullable<AlarmOptions['stray']>['late'],
+  { table: { table } }: Standing,
+): readonly Alarm[] {
+  return late.map(({ label, from, to, rows }) => ({
+    alarm: 'rows in the default',
+    ...(from === null ? {} : { from }),
+    ...(to === null ? {} : { to }),
+    rows: dec(rows),
+    detail: `rows of ${label} came late: that period is archived, and no longer in the table`,
+    hint: `sluice restore --table ${tableText(table)} --partition ${label} brings it back and says what these rows need for it; archive it once more then`,
+  }))
 }
 
 function strayAlarms(

@@ -1,5 +1,7 @@
-/** Rows of the default partition: those of periods that are missing, and all others. */
-import type { MaintenanceStore } from '../../stores/maintenance-port.ts'
+/** Rows of the default partition: those of periods that are missing, those that came late into archived ones, and all others. */
+import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import type { MaintenanceStore, StrayRows } from '../../stores/maintenance-port.ts'
+import { readValue, type ValueKind } from '../calendar/value-text.ts'
 import type { Run } from '../run-context.ts'
 import type { AlarmOptions } from './alarms.ts'
 import { comingPeriods } from './coverage.ts'
@@ -7,13 +9,28 @@ import type { FoundTable } from './each-table.ts'
 
 /** @returns null for a table without a default partition, or without a calendar */
 export async function strayOf(
-  { standing: { table, placed, kind, calendar } }: Pick<FoundTable, 'standing'>,
+  { standing: { table, placed, kind, calendar }, archive }: Pick<FoundTable, 'standing' | 'archive'>,
   { now, ahead }: { readonly now: Date; readonly ahead: number },
   maintenance: MaintenanceStore,
   run: Run,
 ): Promise<AlarmOptions['stray']> {
   if (calendar === null || !table.partitions.some(({ isDefault }) => isDefault)) return null
   const { missing } = comingPeriods(placed, calendar.spec, kind, { now, ahead })
-  const { spans, others } = await maintenance.stray(table, missing, run.interrupt.abort)
-  return { missing: spans, others }
+  const first = await maintenance.stray(table, missing, run.interrupt.abort)
+  const gone = (archive?.partitions ?? []).filter((one) => hasLeft(one) && meets(one, first.others, kind))
+  if (gone.length === 0) return { missing: first.spans, late: [], others: first.others }
+  const { spans, others } = await maintenance.stray(table, [...missing, ...gone], run.interrupt.abort)
+  const late = gone.map(({ label, from, to }, i) => ({ label, from, to, rows: spans[missing.length + i] ?? 0n }))
+  return { missing: spans.slice(0, missing.length), late: late.filter(({ rows }) => rows > 0n), others }
+}
+
+function hasLeft({ state, from, to }: ArchivedPartition): boolean {
+  return (state === 'DETACHED' || state === 'DROPPED') && (from !== null || to !== null)
+}
+
+/** Whether rows could lie in it, by the smallest and the largest of them. */
+function meets({ from, to }: ArchivedPartition, rows: StrayRows, kind: ValueKind): boolean {
+  if (rows.rows === 0n || rows.from === null || rows.to === null) return false
+  const at = (text: string | null, open: number): number => (text === null ? open : (readValue(text, kind)?.at ?? open))
+  return at(from, -Infinity) <= at(rows.to, Infinity) && at(to, Infinity) > at(rows.from, -Infinity)
 }

@@ -74,7 +74,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
         message: `removed what a run left that was broken off: ${leftOver}`,
       })
     }
-    const stray = await strayOf({ standing: after }, { ...operation, now }, maintenance, run)
+    const stray = await strayOf({ standing: after, archive: found.archive }, { ...operation, now }, maintenance, run)
     for (const alarm of [...alarmsOf(after, { ...operation, now, stray, archive: found.archive }), ...notGiven(made)]) {
       totals.alarms++
       alarms.add(alarm.alarm)
