@@ -144,6 +144,12 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     const found = await perform(ensure(place, ['holes'], { ahead: 0 }))
     expect(found.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_GAP' } })
     expect(alarms(found.events)).toMatchObject([{ alarm: 'gap', from: `${year}-03-01`, to: `${year}-04-01` }])
+    const rows = partitions((await perform(list(place, 'holes'))).events)
+    expect(rows.slice(1, 4).map(({ label, state, note }) => [label, state, note])).toEqual([
+      [`${year}-02`, expect.any(String), undefined],
+      [`${year}-03`, 'missing', 'gap'],
+      [`${year}-04`, expect.any(String), undefined],
+    ])
     await place.sql(`INSERT INTO holes VALUES (1, '${year}-03-05'), (2, '${year - 30}-03-05')`)
     const mended = await perform(ensure(place, ['holes'], { ahead: 0 }))
     expect(made(mended.events)).toMatchObject([{ partition: `public.holes_${year}_03`, moved: '1' }])
@@ -204,6 +210,15 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect(alarms(events)).toMatchObject([
       { alarm: 'overlap', partition: 'public.parts_odd', from: `${year + 1}-01-01` },
     ])
+  })
+
+  it('whose name a view has are refused by a dry run, too', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'named')
+    await place.sql(`CREATE VIEW named_${year + 1}_01 AS SELECT 1 AS one`)
+    const { events, finished } = await perform(ensure(place, ['named'], { dryRun: true, ahead: 12 }))
+    expect(finished).toMatchObject({ exitCode: 4, error: { code: 'TABLE_REFUSED' } })
+    expect(made(events)).toEqual([])
   })
 
   it('of a zone that neither the database nor anybody names wait for --zone, which is proposed', async () => {

@@ -6,9 +6,13 @@ import type { PartitionEvent } from '../../model/partition-events.ts'
 import type { RangePartition } from '../../stores/maintenance-port.ts'
 import { readValue } from '../calendar/value-text.ts'
 import { nameFor } from './coming-name.ts'
-import { comingPeriods, type PlacedPeriod } from './coverage.ts'
+import { openGaps } from './alarms.ts'
+import { comingPeriods, periodsWithin, type PlacedPeriod } from './coverage.ts'
 import type { FoundTable } from './each-table.ts'
 import { ageOf, archivedAs, periodFor, stateOf, type StateOptions } from './state.ts'
+
+/** A year of days. */
+const MOST_OF_GAP = 400
 
 type Row = { readonly low: number; readonly event: PartitionEvent }
 
@@ -34,7 +38,11 @@ export function listed(
   const gone = goneOf(found).map((one): Row => ({ low: at(one.from), event: goneEvent(found.name, one) }))
   const { missing } =
     calendar === null ? { missing: [] } : comingPeriods(placed, calendar.spec, kind, { now: options.now, ahead })
-  const lacking = missing.map((period): Row => ({ low: period.low, event: missingEvent(found, period) }))
+  const inGaps = gapPeriods(found)
+  const lacking = [
+    ...missing.map((period): Row => ({ low: period.low, event: missingEvent(found, period, 'it is not there') })),
+    ...inGaps.map((period): Row => ({ low: period.low, event: missingEvent(found, period, 'gap') })),
+  ]
   const inTime = [...gone, ...bounded, ...lacking].toSorted((a, b) => a.low - b.low)
   return [...inTime.map(({ event }) => event), ...rest]
 }
@@ -73,9 +81,12 @@ function partitionEvent(
 function goneOf({ archive, standing }: FoundTable): readonly ArchivedPartition[] {
   const there = new Set(standing.table.partitions.map(({ identity }) => identity))
   return (archive?.partitions ?? []).filter(
-    ({ state, native }) =>
-      native !== null && !there.has(native.identity) && (state === 'DETACHED' || state === 'DROPPED'),
+    (one) => one.native !== null && !there.has(one.native.identity) && hasLeft(one),
   )
+}
+
+function hasLeft({ state }: ArchivedPartition): boolean {
+  return state === 'DETACHED' || state === 'DROPPED'
 }
 
 function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {
@@ -95,7 +106,20 @@ function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {
   }
 }
 
-function missingEvent({ name, standing }: FoundTable, period: PlacedPeriod): PartitionEvent {
+/** Whole periods between two partitions that are neither in the table nor in the archive. Of a gap of hundreds none is listed: the alarm says it all. */
+function gapPeriods({ standing, archive }: FoundTable): readonly PlacedPeriod[] {
+  const { calendar, kind } = standing
+  if (calendar === null) return []
+  const gone = new Set((archive?.partitions ?? []).filter(hasLeft).map(({ from }) => from))
+  return openGaps(standing, archive)
+    .flatMap((gap) => {
+      const periods = periodsWithin(calendar.spec, gap, kind)
+      return periods.length > MOST_OF_GAP ? [] : periods
+    })
+    .filter(({ from }) => !gone.has(from))
+}
+
+function missingEvent({ name, standing }: FoundTable, period: PlacedPeriod, note: string): PartitionEvent {
   return {
     type: 'partition',
     table: name,
@@ -105,6 +129,6 @@ function missingEvent({ name, standing }: FoundTable, period: PlacedPeriod): Par
     to: period.to,
     state: 'missing',
     estimated: false,
-    note: 'it is not there',
+    note,
   }
 }
