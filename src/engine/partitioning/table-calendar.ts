@@ -49,11 +49,13 @@ export function learnCalendar(
 ): LearnedCalendar {
   const bounded = partitions.filter(({ from, to, isDefault }) => !isDefault && from !== null && to !== null)
   const sizes = bounded.length === 1 ? [1] : NEWEST.filter((size, at) => at === 0 || size < bounded.length)
-  const possible = isMoment(kind) ? others.filter((zone) => beginDays(bounded.slice(-2), kind, zone)) : []
+  let possible: readonly string[] | null = isMoment(kind) ? null : []
   for (const size of sizes) {
     const newest = bounded.slice(-size)
     const [first] = longest(fittingOf(newest, kind, zones), bounded, kind)
     if (first !== undefined) return { found: first, zones: [] }
+    // It takes a third of a second to ask all zones.
+    possible ??= others.filter((zone) => beginDays(bounded.slice(-2), kind, zone))
     if (possible.length === 0) continue
     const left = longest(fittingOf(newest, kind, possible), bounded, kind)
     if (left.length === 1) return { found: left[0] ?? null, zones: [] }
