@@ -26,7 +26,7 @@ describe('sync', () => {
     ],
     ['sync', 'BAD_FLAG nothing is named to sync'],
     ['sync a --all', 'BAD_FLAG TABLE and --all exclude each other'],
-    ['sync --all --interval 10ms', 'BAD_FLAG --interval takes one second or more'],
+    ['sync --all --interval 10ms', 'BAD_FLAG --interval takes 1.0 s or more'],
   ])('%s', async (line, expected) => {
     expect(await asked(line)).toEqual(expected)
   })
