@@ -19,7 +19,7 @@ export type TablesWish = {
   readonly sizes: boolean
 }
 
-export type TablesEnd = {
+type TablesEnd = {
   /** By table, in order. */
   readonly errors: readonly SluiceError[]
   /** Tables of a pattern that are partitioned in a way that is not kept. */

@@ -17,7 +17,7 @@ export type FoundCalendar = {
   readonly of: readonly { readonly partition: RangePartition; readonly period: Period }[]
 }
 
-export type LearnedCalendar = {
+type LearnedCalendar = {
   /** Null where the newest partitions are the periods of no calendar, or of none that could be told from others. */
   readonly found: FoundCalendar | null
   /** Where it is none because its days could begin in several zones, these. */
