@@ -15,7 +15,7 @@ const Q4 = ['bookings_q4', '2024-10-01 00:00:00+00', '2025-01-01 00:00:00+00'] a
 const ROWS = 400
 const WHENS = ['before', 'during', 'after'] as const
 /** At every step it takes minutes; otherwise at those that commit, which are all that lasts beside what is made aside. */
-const EVERY = process.env['SLUICE_TEST_CI'] !== undefined
+const EVERY = process.env['SLUICE_TEST_ALL'] !== undefined
 /** So many at once, each with a database of its own: most of the time of a program goes into its start. */
 const AT_ONCE = 4
 
