@@ -291,12 +291,12 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
         const { made, longestMs } = await make(store, await look(store, 'bookings'), [Q3, Q4])
         const ended = await Promise.all(writers.map((writer) => writer.stop()))
         expect(made).toHaveLength(2)
-        // 100 for the locks, and what the server takes beside everything else that runs here.
-        expect(longestMs).toBeLessThan(300)
+        // Far above what it takes on a machine that does much else, and far below the budget: who waited for a lock until he got it would be over it.
+        expect(longestMs).toBeLessThan(3000)
         for (const [i, { longest, count }] of ended.entries()) {
           expect(count).toBeGreaterThan(2)
           // What it takes by itself, and what it waited.
-          expect(longest - (i === 2 ? 50 : i === 1 ? 20 : 0)).toBeLessThan(350)
+          expect(longest - (i === 2 ? 50 : i === 1 ? 20 : 0)).toBeLessThan(3000)
         }
         for (const side of sides) await side.close()
       },

@@ -177,8 +177,8 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     )
     expect(await rows('SELECT * FROM said EXCEPT SELECT id, at, note FROM bookings')).toEqual([])
     expect(await leftOvers(direct)).toEqual([])
-    for (const { longest } of ended) expect(longest).toBeLessThan(400)
-    expect(made.longestMs).toBeLessThan(600)
+    for (const { longest } of ended) expect(longest).toBeLessThan(3000)
+    expect(made.longestMs).toBeLessThan(3000)
     for (const side of sides) await side.close()
   })
 
