@@ -39,7 +39,7 @@ export async function openSource(url: string, changes: boolean): Promise<Opened>
 
 /** Tables of the source by names or patterns. @throws SluiceError NO_SUCH_TABLE */
 export async function tablesOf(
-  { store }: Opened,
+  { store }: Pick<Opened, 'store'>,
   patterns: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly TableSpec[]> {
@@ -113,7 +113,8 @@ function notArchived(
   })
 }
 
-function noSuchTable(name: string, { label }: CopyStore): SluiceError {
+/** Of a database. */
+export function noSuchTable(name: string, { label }: Pick<CopyStore, 'label'>): SluiceError {
   return new SluiceError('NO_SUCH_TABLE', `no table fits ${name}`, {
     where: label,
     hint: 'sluice discover URL lists its tables',

@@ -4,8 +4,8 @@ import { readArchive } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
-import { isLedgerTable } from '../../stores/ledger-tables.ts'
 import { refuseNewer } from '../../archive/ledger/schema.ts'
+import { tablesOf } from '../archiving/each-table.ts'
 import { readingLedger } from '../archiving/reading-ledger.ts'
 import type { Run } from '../run-context.ts'
 import { maintenanceOf, standingOf, type CalendarWish, type Standing } from './standing.ts'
@@ -82,15 +82,9 @@ async function wantedTables(
 ): Promise<readonly { readonly table: TableSpec; readonly named: boolean }[]> {
   const wanted = new Map<string, { table: TableSpec; named: boolean }>()
   for (const pattern of patterns) {
-    const found = (await store.tables(pattern, signal)).filter(({ table }) => !isLedgerTable(table))
-    if (found.length === 0) {
-      throw new SluiceError('NO_SUCH_TABLE', `no table fits ${pattern}`, {
-        where: store.label,
-        hint: 'sluice discover URL lists its tables',
-      })
-    }
     const named = !/[*?]/.test(pattern)
-    for (const table of found) wanted.set(tableText(table.table), { table, named })
+    for (const table of await tablesOf({ store }, [pattern], signal))
+      wanted.set(tableText(table.table), { table, named })
   }
   return [...wanted.values()]
 }

@@ -1,4 +1,5 @@
 /** How a ledger is written in PostgreSQL. */
+import { arrayText } from './array-text.ts'
 import { marks, type LedgerDialect } from '../ledger-dialect-port.ts'
 
 export const POSTGRESQL_LEDGER: LedgerDialect = {
@@ -27,10 +28,4 @@ export const POSTGRESQL_LEDGER: LedgerDialect = {
           AS new (${columns.map(({ name }) => name).join(', ')})`,
     parameters: columns.map((_, at) => arrayText(rows.map((row) => row[at] ?? null))),
   }),
-}
-
-/** An array as PostgreSQL reads it. */
-function arrayText(values: readonly (string | null)[]): string {
-  const items = values.map((value) => (value === null ? 'NULL' : `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`))
-  return `{${items.join(',')}}`
 }

@@ -3,6 +3,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { PlanFinding, PlannedTable } from '../../../stores/partition-plan-port.ts'
+import { noSuchTable } from '../../archiving/each-table.ts'
 import { columnNamed } from '../../archiving/value-kind.ts'
 import { DEFAULT_CALENDAR } from '../../calendar/calendar.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
@@ -67,12 +68,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
 
 async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await store.tables(name, signal)
-  if (table === undefined) {
-    throw new SluiceError('NO_SUCH_TABLE', `no table fits ${name}`, {
-      where: store.label,
-      hint: 'sluice discover URL lists its tables',
-    })
-  }
+  if (table === undefined) throw noSuchTable(name, store)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
     where: store.label,

@@ -5,6 +5,7 @@ import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { keyColumns, rangeCondition, type KeyDialect } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
+import { arrayText } from '../array-text.ts'
 import { quoteName } from '../connect.ts'
 
 /** Holds the place of a bound. A condition that a user wrote may hold `?`, an operator of this system, but never this. */
@@ -73,10 +74,6 @@ export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
   const names = columns.map((_, at) => `c${at}`).join(', ')
   return `(${columnList(table.key)}) IN (SELECT ${values} FROM unnest(${lists.join(', ')}) AS k(${names}))`
-}
-
-function arrayText(values: readonly string[]): string {
-  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`
 }
 
 /** `ORDER BY` the key, where there is one; with the table's name, since what is selected may have the column's. */

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ComingPartition, MakeRequest, RangedTable, RangePartition } from '../../maintenance-port.ts'
+import { arrayText } from '../array-text.ts'
 import { betweenSql, inOrder, type Bounds } from '../archiving/bounds.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
@@ -269,8 +270,4 @@ async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: Rang
       ? `give the table a key that is checked at once: CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…), on columns that are never NULL`
       : 'move these rows by hand, in an hour in which nobody writes',
   })
-}
-
-function arrayText(texts: readonly string[]): string {
-  return `{${texts.map((text) => `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`
 }
