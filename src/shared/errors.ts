@@ -43,6 +43,8 @@ export const ERROR_CODES = {
   SOURCE_DENIED: 'source',
   SOURCE_IO: 'source',
   PATH_ESCAPES: 'source',
+  /** A message of a change stream that does not follow its protocol. */
+  BAD_STREAM: 'source',
   // target: the catalog
   CONNECT_FAILED: 'target',
   TLS_FAILED: 'target',
@@ -85,6 +87,14 @@ export const ERROR_CODES = {
   ARCHIVE_CONFLICT: 'state',
   /** The archive belongs to another database, or the log goes on from a head that the ledger does not know. */
   ARCHIVE_FOREIGN: 'state',
+  /** The replication slot of a stream is gone, invalidated, or another one: changes since its position are lost. */
+  SLOT_LOST: 'state',
+  /** Another living program reads the replication slot. */
+  SLOT_ACTIVE: 'state',
+  /** Changes of some tables may be missing: the stream keeps its position and does not go on. */
+  STREAM_HALTED: 'state',
+  /** The table belongs to a stream: only its own run may write into it. */
+  TABLE_FOLLOWED: 'state',
   // unsupported
   TABLE_FEATURE: 'unsupported',
   PROTOCOL_VERSION: 'unsupported',
@@ -94,6 +104,8 @@ export const ERROR_CODES = {
   NO_RING: 'unsupported',
   UNSUPPORTED_TYPE: 'unsupported',
   LOSSY_TYPE: 'unsupported',
+  /** Changes of a table, or of a whole server, cannot be followed. */
+  NOT_FOLLOWABLE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
   /** Something is in the way of partitioning a table. */

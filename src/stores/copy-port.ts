@@ -13,6 +13,7 @@ import type { SluiceError } from '../shared/errors.ts'
 import type { LetterCase } from '../shared/name-pattern.ts'
 import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
+import type { ChangeSource, ChangeTarget } from './follow-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
 import type { MaintenanceStore } from './maintenance-port.ts'
 import type { PartitionPlanStore } from './partition-plan-port.ts'
@@ -147,6 +148,10 @@ export interface CopyStore extends AsyncDisposable {
   periods?(): PeriodStore
   /** How partitions of a table stand, and new ones beside them; of stores whose tables are partitioned by ranges. */
   maintenance?(): MaintenanceStore
+  /** Committed changes in commit order, of stores that tell them. */
+  changeSource?(): ChangeSource
+  /** Applies changes of a source, of stores whose tables can follow one. */
+  changeTarget?(): ChangeTarget
 }
 
 export type TimeExtent = {

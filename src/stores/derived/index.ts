@@ -55,6 +55,8 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       timeExtent: null,
       periods: null,
       maintenance: null,
+      changeSource: null,
+      changeTarget: null,
     }),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }

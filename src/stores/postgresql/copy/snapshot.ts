@@ -97,13 +97,16 @@ export class Snapshot implements AsyncDisposable {
   }
 }
 
-/** Where the write-ahead log stood; null where the server does not say. */
+/**
+ * A position of the write-ahead log behind the commit of every transaction that the snapshot shows; null where the server does not say. The insert position:
+ * with synchronous_commit=off a visible commit may not be written yet, and lies behind `pg_current_wal_lsn`.
+ */
 async function logPosition(session: CopySession): Promise<string | null> {
   await session.ask('SAVEPOINT position')
   try {
     const [row] = await session.ask(
       `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-         ELSE pg_catalog.pg_current_wal_lsn() END`,
+         ELSE pg_catalog.pg_current_wal_insert_lsn() END`,
     )
     return row?.[0] ?? null
   } catch {

@@ -1,0 +1,190 @@
+/** What a store offers to those who follow it: changes out of a source, in commit order, and changes into a target. */
+import type { Change, ChangeBatch, LogPosition } from '../model/copy/change.ts'
+import type { TableName, TableSpec } from '../model/copy/column-type.ts'
+import type { Row } from '../model/copy/rows.ts'
+import type { WriteColumn } from './copy-port.ts'
+import type { Closing } from './ledger-port.ts'
+import type { ReadColumn } from './read-column.ts'
+
+/** A table of the source that is followed. */
+export type FollowedTable = {
+  readonly table: TableSpec
+  /** In the order of the cells of `ChangeRow`. */
+  readonly columns: readonly ReadColumn[]
+  /** Columns by which the source names the row of an UPDATE or DELETE; all of them are among `columns`. Filled in by `examine`. */
+  readonly identity: readonly string[]
+}
+
+/** Why something is not followed, or a stream does not go on. */
+export type FollowRefusal = {
+  /** Absent where it is about the whole server. */
+  readonly table?: TableName
+  readonly message: string
+  readonly hint: string
+}
+
+/** What following would need, before anything is made. */
+export type FollowExam = {
+  readonly refusals: readonly FollowRefusal[]
+  readonly notes: readonly string[]
+  /** Identity columns of each table, in the order of the request; empty for a refused one. */
+  readonly identities: readonly (readonly string[])[]
+  readonly wal: WalRoom | null
+}
+
+/** How much log a slot may hold back at the source. */
+export type WalRoom = {
+  /** `max_slot_wal_keep_size`; null is no limit. */
+  readonly limitBytes: bigint | null
+  /** Free space below the folder of the log, where the server tells it; null where it does not. */
+  readonly freeBytes: bigint | null
+  /** Measured over about a second. */
+  readonly bytesPerSecond: number
+}
+
+/** What tells a stream from every other one: stored in the ledger when it begins, compared at every start and every minute. Texts, because it is stored as JSON. */
+export type StreamBirth = {
+  readonly slot: string
+  readonly publication: string
+  /** Object ids and the like, by name. Absent facts are not compared. */
+  readonly facts: Readonly<Record<string, string>>
+  /** Position of the slot when it was made, as `ChangeSource.text` writes it. */
+  readonly start: string
+  /** Of each table, by `tableText`: what changes when rows come or go that no stream tells of (columns, partitions, files). */
+  readonly shapes: Readonly<Record<string, string>>
+}
+
+/** Something after which changes may be missing. The position stays where it is. */
+export type StreamFault = {
+  readonly code: 'SLOT_LOST' | 'OTHER_SERVER' | 'PUBLICATION_CHANGED' | 'TABLE_CHANGED'
+  /** Tables, by `tableText`, that may have lost changes. */
+  readonly tables: readonly string[]
+  readonly message: string
+  /** From here on changes may be missing, as `ChangeSource.text` writes it. */
+  readonly since: string
+}
+
+export type SourceLag = {
+  /** End of the log that is written now. */
+  readonly now: LogPosition
+  /** Bytes that the slot holds back. */
+  readonly heldBytes: bigint
+  /** Bytes that it may still hold back before it is lost; null where there is no limit. */
+  readonly safeBytes: bigint | null
+  /** As the server says: `reserved`, `extended`, `unreserved`, `lost`. */
+  readonly status: string
+}
+
+/** A replication slot of the server, whoever made it. */
+export type SlotLine = {
+  readonly name: string
+  readonly plugin: string | null
+  readonly database: string | null
+  readonly active: boolean
+  readonly status: string | null
+  readonly heldBytes: bigint | null
+  readonly safeBytes: bigint | null
+  readonly confirmed: string | null
+  /** Made by this program: its name says so. */
+  readonly ours: boolean
+}
+
+/** The side of the source. Every method throws SluiceError CONNECTION_LOST … as the store does. */
+export interface ChangeSource {
+  /** Positions as the system writes them: `0/1A2B3C8`. */
+  text(position: LogPosition): string
+  /** @throws Error for a text that is none */
+  position(text: string): LogPosition
+  /** Looks, and changes nothing. */
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam>
+  /**
+   * Makes publication, then slot, then waits until every transaction that was open by then has ended, so that any snapshot taken later sees what the slot
+   * does not tell. What an attempt that was killed has left under the same names is removed first.
+   * @param name of slot and publication; see `streamName`
+   */
+  begin(name: string, tables: readonly FollowedTable[], signal: AbortSignal): Promise<StreamBirth>
+  /** Whether everything is as it was noted. @param applied durable position in the target */
+  verify(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+  ): Promise<StreamFault | null>
+  /**
+   * Everything that is visible to a snapshot taken before this call has its commit record before the returned position.
+   * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may lie behind `pg_current_wal_lsn`.)
+   */
+  fence(signal: AbortSignal): Promise<LogPosition>
+  lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag>
+  /**
+   * Changes from a position on. A walsender that a dead program left active is ended first.
+   * @throws SluiceError SLOT_LOST, SLOT_ACTIVE where another living program reads it
+   */
+  open(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    from: LogPosition,
+    signal: AbortSignal,
+  ): Promise<ChangeStream>
+  /** Removes slot and publication; done twice it does no harm. */
+  end(name: string, signal: AbortSignal): Promise<void>
+  slots(signal: AbortSignal): Promise<readonly SlotLine[]>
+}
+
+export interface ChangeStream extends AsyncDisposable {
+  /**
+   * What has come since the last call, in order; waits for something, but not longer than `waitMs`.
+   * The server is kept from sending more while too much waits here; it is answered all the same.
+   * @returns none where nothing came
+   * @throws SluiceError CONNECTION_LOST (retryable: open another stream), SLOT_LOST, BAD_STREAM
+   */
+  next(waitMs: number): Promise<readonly Change[]>
+  /** This position is durable in the target: the source may forget what lies before it. Told at once, and again with every answer. */
+  confirm(position: LogPosition): void
+  /** End of the server's log, as it told last. */
+  readonly end: LogPosition
+}
+
+/** A table of the target that changes go to. */
+export type ChangeTable = {
+  readonly table: TableSpec
+  /** In the order of the cells of `ChangeRow`. */
+  readonly columns: readonly WriteColumn[]
+  /** Columns by which rows are found: those that the source's identity goes to, whatever the key of the target is. */
+  readonly identity: readonly string[]
+}
+
+export type TargetExam = { readonly refusals: readonly FollowRefusal[]; readonly notes: readonly string[] }
+
+export type Applied = {
+  /** Puts whose `base` is not in the table: nothing was written for them. Identities, as `Put.key`. */
+  readonly lacking: readonly Row[]
+}
+
+export type ChangeRequest = {
+  readonly tables: readonly ChangeTable[]
+  /** The user wants triggers of the target to fire for changes as well. */
+  readonly fireTriggers: boolean
+  readonly signal: AbortSignal
+}
+
+export interface ChangeTarget {
+  /** Looks, and changes nothing. */
+  examine(request: ChangeRequest): Promise<TargetExam>
+  open(request: ChangeRequest): Promise<ChangeWriter>
+}
+
+/** One session that applies changes, one transaction after the other. A transaction begins with the first call, and ends with `commit` or `rollBack`. */
+export interface ChangeWriter extends AsyncDisposable {
+  /** For `LedgerDatabase.endSession`. */
+  readonly session: string
+  /**
+   * Removes the rows that are gone and writes those that are put, each found by its identity.
+   * @throws SluiceError ROW_REFUSED where a row cannot stay; CONNECTION_LOST
+   */
+  apply(table: number, batch: ChangeBatch): Promise<Applied>
+  truncate(tables: readonly number[]): Promise<void>
+  /** Runs the closing statements in the transaction and commits, as `ChunkWriter.commit`. */
+  commit(closing: Closing): Promise<'committed' | 'fenced'>
+  rollBack(): Promise<void>
+}
