@@ -152,6 +152,11 @@ export type ChangeTable = {
   readonly columns: readonly WriteColumn[]
   /** Columns by which rows are found: those that the source's identity goes to, whatever the key of the target is. */
   readonly identity: readonly string[]
+  /**
+   * The table is COPYING or CATCHUP: a chunk that was copied late may hold a value that an older change brings again, so that secondary unique indexes and
+   * foreign keys would refuse rows which are right. They have to be built after it; of a LIVE table they may be there.
+   */
+  readonly catchingUp?: boolean
 }
 
 export type TargetExam = { readonly refusals: readonly FollowRefusal[]; readonly notes: readonly string[] }
@@ -165,6 +170,11 @@ export type ChangeRequest = {
   readonly tables: readonly ChangeTable[]
   /** The user wants triggers of the target to fire for changes as well. */
   readonly fireTriggers: boolean
+  /**
+   * Name of the origin that the target's log gives to these transactions, so that a stream out of the target can leave them out. One session at a time
+   * holds an origin: lanes need one each. Made where it is not there; never removed.
+   */
+  readonly origin?: string
   readonly signal: AbortSignal
 }
 
