@@ -64,6 +64,17 @@ export type StreamFault = {
   readonly since: string
 }
 
+/** How a stream stands, compared with what was noted when it began. */
+export type StreamState = {
+  /** None where nothing was lost. What is about some tables leaves the others as they are. */
+  readonly faults: readonly StreamFault[]
+  /**
+   * New `StreamBirth.shapes` of tables that changed in a way that loses nothing, such as a partition that was added empty: the caller stores them in place of the
+   * old ones.
+   */
+  readonly moved: Readonly<Record<string, string>>
+}
+
 export type SourceLag = {
   /** End of the log that is written now. */
   readonly now: LogPosition
@@ -100,16 +111,27 @@ export interface ChangeSource {
   /**
    * Makes publication, then slot, then waits until every transaction that was open by then has ended, so that any snapshot taken later sees what the slot
    * does not tell. What an attempt that was killed has left under the same names is removed first.
-   * @param name of slot and publication; see `streamName`
+   * @param name of slot and publication: `sluice_`, then lower-case letters, digits and underscores; 63 at most
+   * @param tell is told what it waits for, where it waits for longer than some seconds
+   * @throws SluiceError TARGET_BUSY where transactions of others do not end in time, SLOT_ACTIVE where a living program has the slot
    */
-  begin(name: string, tables: readonly FollowedTable[], signal: AbortSignal): Promise<StreamBirth>
-  /** Whether everything is as it was noted. @param applied durable position in the target */
+  begin(
+    name: string,
+    tables: readonly FollowedTable[],
+    signal: AbortSignal,
+    tell?: (message: string) => void,
+  ): Promise<StreamBirth>
+  /**
+   * Compares the stream with what was noted when it began. Called at every start before `open`, once a minute, and right after a `truncate` was applied.
+   * @param tables those that are still followed; what became of others is not asked
+   * @param applied durable position in the target
+   */
   verify(
     birth: StreamBirth,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
-  ): Promise<StreamFault | null>
+  ): Promise<StreamState>
   /**
    * Everything that is visible to a snapshot taken before this call has its commit record before the returned position.
    * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may lie behind `pg_current_wal_lsn`.)
