@@ -12,7 +12,7 @@ type Unique = {
   readonly constraint: boolean
   /** Its key columns; null for an expression. */
   readonly columns: readonly (string | null)[]
-  /** All of them by themselves get values that nobody else has: numbered, or random uuids. */
+  /** One of them by itself gets values that no other row has: numbered by a sequence that never begins anew, or random uuids. */
   readonly made: boolean
   readonly definition: string
   /** A key over time: WITHOUT OVERLAPS. */
@@ -122,10 +122,18 @@ function uniquesSql({ oid }: About): string {
       'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
       'columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY g.at) FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at)
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[g.at] AND a.attnum > 0),
-      'made', (SELECT coalesce(bool_or(a.attidentity <> '' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(nextval\\(|(public\\.)?(gen_random_uuid|uuidv4|uuidv7|uuid_generate_v[14])\\()'), false)
+      'made', (SELECT coalesce(bool_or(NOT coalesce(q.seqcycle, false) AND (a.attidentity <> ''
+          OR q.seqrelid IS NOT NULL AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\\('
+          OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(public\\.)?(gen_random_uuid|uuidv4|uuidv7|uuid_generate_v[14])\\(')), false)
         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[g.at] AND a.attnum > 0
-          LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum))
+          LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+          LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid = (SELECT u.refobjid FROM pg_catalog.pg_depend u
+              WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND u.refobjid IN (SELECT s.seqrelid FROM pg_catalog.pg_sequence s) LIMIT 1)
+            OR a.attidentity <> '' AND q.seqrelid = (SELECT u.objid FROM pg_catalog.pg_depend u
+              WHERE u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND u.refobjid = a.attrelid AND u.refobjsubid = a.attnum AND u.deptype = 'i' LIMIT 1)))
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('u', 'p')
