@@ -26,9 +26,16 @@ export type Connected = {
   readonly version: number
 }
 
-/** @throws SluiceError CONNECT_FAILED (retryable where the server may come up by itself), TLS_FAILED, TARGET_DENIED */
-export async function connect(settings: PostgresSettings, mode: OpenMode): Promise<Connected> {
-  const client = await connected(settings)
+/**
+ * @param purpose `replication`: the server answers with a walsender, which takes statements in the simple protocol only
+ * @throws SluiceError CONNECT_FAILED (retryable where the server may come up by itself), TLS_FAILED, TARGET_DENIED
+ */
+export async function connect(
+  settings: PostgresSettings,
+  mode: OpenMode,
+  purpose: Purpose = 'statements',
+): Promise<Connected> {
+  const client = await connected(settings, purpose)
   try {
     const server = await prepare(client, settings, mode)
     return { client, socket: client.connection.stream, ...server }
@@ -38,12 +45,14 @@ export async function connect(settings: PostgresSettings, mode: OpenMode): Promi
   }
 }
 
+type Purpose = 'statements' | 'replication'
+
 export const quoteName = quotedName
 
-async function connected(settings: PostgresSettings): Promise<Client> {
+async function connected(settings: PostgresSettings, purpose: Purpose): Promise<Client> {
   const { tls } = settings
   try {
-    return await start(settings, tls.options === null ? false : { ...tls.options, host: settings.host })
+    return await start(settings, purpose, tls.options === null ? false : { ...tls.options, host: settings.host })
   } catch (error) {
     // The driver has no code for this answer of the server.
     if (!(error instanceof Error) || error.message !== 'The server does not support SSL connections') {
@@ -52,13 +61,17 @@ async function connected(settings: PostgresSettings): Promise<Client> {
     if (tls.required) throw tlsMissing(settings.label, tls.mode)
   }
   try {
-    return await start(settings, false)
+    return await start(settings, purpose, false)
   } catch (error) {
     throw connectFailed(error, settings)
   }
 }
 
-async function start(settings: PostgresSettings, ssl: NonNullable<ClientConfig['ssl']>): Promise<Client> {
+async function start(
+  settings: PostgresSettings,
+  purpose: Purpose,
+  ssl: NonNullable<ClientConfig['ssl']>,
+): Promise<Client> {
   const detour = settings.route === undefined ? null : await detourTo(settings, settings.route)
   const client = new Client({
     host: settings.host,
@@ -73,6 +86,7 @@ async function start(settings: PostgresSettings, ssl: NonNullable<ClientConfig['
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_MS,
     connectionTimeoutMillis: settings.connectTimeoutMs,
+    ...(purpose === 'replication' ? { replication: 'database' } : {}),
     ...(detour === null ? {} : { stream: () => detour }),
   })
   // Without a listener, a connection that breaks between two statements would end the program.

@@ -9,7 +9,7 @@ import { quoteName } from '../connect.ts'
 
 type AnyColumn = ReadColumn | WriteColumn
 
-type Reader = (text: string) => Exclude<Cell, null>
+export type Reader = (text: string) => Exclude<Cell, null>
 
 /** Readers of one column's fields in COPY's text format; none for `\\N`. */
 export type FieldReader = {
@@ -23,12 +23,20 @@ export type FieldReader = {
 export function selected({ name, as, column: { type } }: AnyColumn): string {
   const column = quoteName(name)
   // The shortest text of a single-precision number names another number in double precision.
-  if (as.kind === 'float' && as.bits === 64 && type.kind === 'float' && type.bits === 32) return `${column}::float8`
-  if (type.kind === 'list' && (as.kind === 'list' || as.kind === 'json')) {
+  if (isWidened(as, type)) return `${column}::float8`
+  if (asJson(as, type)) {
     // As texts, or records and the like would become objects, which no literal can be made of again.
     return `to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
   }
   return column
+}
+
+function isWidened(as: ColumnType, type: ColumnType): boolean {
+  return as.kind === 'float' && as.bits === 64 && type.kind === 'float' && type.bits === 32
+}
+
+function asJson(as: ColumnType, type: ColumnType): type is ColumnType & { readonly kind: 'list' } {
+  return type.kind === 'list' && (as.kind === 'list' || as.kind === 'json')
 }
 
 /** Whether every value of a column is one of the type it travels as, and keeps all of itself there. */
@@ -64,6 +72,26 @@ export function fieldReader(column: AnyColumn): FieldReader {
   if (quick === null) return { plain: null, escaped: unescaped }
   const read = quick ?? normalizer(as)
   return { plain: read, escaped: (field) => read(unescaped(field)) }
+}
+
+/**
+ * Reader of what the server prints for the column itself, neither changed by `selected` nor escaped; the cell is the one that a copy makes of the same
+ * value. Null where the cell is the text.
+ * @param json what `to_jsonb` makes of the text of an array; null where the column is none
+ */
+export function valueReader(column: AnyColumn, json: ((literal: string) => string) | null): Reader | null {
+  const {
+    as,
+    column: { type },
+  } = column
+  if (as.kind === 'bytes' && type.kind === 'bytes') return bytesOfText
+  if (isWidened(as, type)) return (text) => Math.fround(Number(text))
+  if (asJson(as, type) && json !== null) {
+    const read = normalizer(as)
+    return (text) => read(json(text))
+  }
+  const quick = travelsWhole(column) ? quickReader(as) : undefined
+  return quick === undefined ? normalizer(as) : quick
 }
 
 /** For what the server prints in canonical form already (null), or nearly so; undefined for the rest. Slow twin: `normalizer`. */

@@ -22,6 +22,16 @@ const SETTINGS: Readonly<Record<string, string>> = {
   transaction_timeout: '0',
 }
 
+/** The statement that puts the settings of a copy on a session, beside those of `connect`. */
+export function copySettings({ statementTimeoutMs }: PostgresSettings): string {
+  const known = Object.entries({
+    ...SETTINGS,
+    ...(statementTimeoutMs === null ? { statement_timeout: '0' } : {}),
+  }).map(([name, value]) => `(${literal(name)}, ${literal(value)})`)
+  return `SELECT count(set_config(name, value, false)) FROM (VALUES ${known.join(', ')})
+    AS known (name, value) WHERE current_setting(name, true) IS NOT NULL`
+}
+
 export type TextRow = readonly (string | null)[]
 
 /** Everything as the server prints it. */
@@ -31,13 +41,8 @@ export class CopySession extends Session {
   /** @throws SluiceError as `connect` does */
   static async open(settings: PostgresSettings, mode: OpenMode): Promise<CopySession> {
     const session = new CopySession(settings, await connect(settings, mode))
-    const known = Object.entries({
-      ...SETTINGS,
-      ...(settings.statementTimeoutMs === null ? { statement_timeout: '0' } : {}),
-    }).map(([name, value]) => `(${literal(name)}, ${literal(value)})`)
     try {
-      await session.command(`SELECT count(set_config(name, value, false)) FROM (VALUES ${known.join(', ')})
-               AS known (name, value) WHERE current_setting(name, true) IS NOT NULL`)
+      await session.command(copySettings(settings))
       return session
     } catch (error) {
       session.destroy()

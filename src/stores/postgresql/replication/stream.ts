@@ -1,8 +1,16 @@
 /** Changes of a slot, in the order of their commits. */
-import type { LogPosition } from '../../../model/copy/change.ts'
+import { performance } from 'node:perf_hooks'
+import type { Change, LogPosition } from '../../../model/copy/change.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeStream, FollowedTable, StreamBirth } from '../../follow-port.ts'
+import { CopySession } from '../copy/session.ts'
+import { literal } from '../copy/sql.ts'
 import type { PostgresSettings } from '../settings.ts'
+import { Changes } from './changes.ts'
+import { streamError } from './errors.ts'
+import { Relations } from './relations.ts'
+import { WalSender, type WalRequest } from './walsender.ts'
 
 export type StreamOptions = {
   /** Aborted, it ends the stream: `next` throws. */
@@ -12,6 +20,10 @@ export type StreamOptions = {
   /** Ends the session that reads the slot now: the caller has the lease, so the program behind it is dead. */
   readonly takeOver?: boolean
 }
+
+/** How long a session that was told to end may take. */
+const TAKE_OVER_MS = 15_000
+const LOOK_MS = 50
 
 /**
  * @param from transactions whose commit record begins before it are left out
@@ -24,6 +36,125 @@ export async function openStream(
   from: LogPosition,
   options: StreamOptions,
 ): Promise<ChangeStream> {
-  void [settings, tables, from, options]
-  throw new SluiceError('INTERNAL', `the stream of ${birth.slot} is not built yet`)
+  const { signal, origin, takeOver = false } = options
+  const { slot, publication } = birth
+  throwIfAborted(signal)
+  try {
+    const relations = await withSession(settings, (session) =>
+      Relations.open(session, tables, (sql) => withSession(settings, (other) => other.ask(sql))),
+    )
+    const request = { slot, publication, from, origin }
+    const sender = await started(settings, request, signal, takeOver)
+    return new SlotStream(settings, slot, sender, new Changes(relations, from), signal)
+  } catch (error) {
+    throw streamError(error, slot, settings)
+  }
+}
+
+class SlotStream implements ChangeStream {
+  readonly #settings: PostgresSettings
+  readonly #slot: string
+  readonly #sender: WalSender
+  readonly #changes: Changes
+  readonly #signal: AbortSignal
+  readonly #abort = (): void => this.#sender.wake()
+  #failure: unknown = null
+
+  constructor(settings: PostgresSettings, slot: string, sender: WalSender, changes: Changes, signal: AbortSignal) {
+    this.#settings = settings
+    this.#slot = slot
+    this.#sender = sender
+    this.#changes = changes
+    this.#signal = signal
+    signal.addEventListener('abort', this.#abort)
+  }
+
+  get end(): LogPosition {
+    return this.#sender.end
+  }
+
+  async next(waitMs: number): Promise<readonly Change[]> {
+    const until = performance.now() + waitMs
+    for (;;) {
+      throwIfAborted(this.#signal)
+      if (this.#failure !== null) throw this.#failure
+      const changes = await this.#read()
+      if (changes.length > 0) return changes
+      if (this.#failure !== null) throw this.#failure
+      const leftMs = until - performance.now()
+      if (leftMs <= 0) return []
+      await this.#sender.arrival(leftMs)
+    }
+  }
+
+  confirm(position: LogPosition): void {
+    this.#sender.confirm(position)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#abort)
+    this.#failure ??= new SluiceError('INTERNAL', 'this stream was closed')
+    await this.#sender[Symbol.asyncDispose]()
+  }
+
+  /** What was read before a failure is given out before the failure is thrown. */
+  async #read(): Promise<readonly Change[]> {
+    try {
+      while (!this.#changes.isBatch) {
+        if (this.#changes.isEmpty) {
+          const block = this.#sender.shift()
+          if (block === null) break
+          this.#changes.give(block)
+        }
+        await this.#changes.read()
+      }
+    } catch (error) {
+      this.#failure ??= this.#named(error)
+    }
+    return this.#changes.take()
+  }
+
+  #named(error: unknown): unknown {
+    return streamError(error, this.#slot, this.#settings)
+  }
+}
+
+async function started(
+  settings: PostgresSettings,
+  request: WalRequest,
+  signal: AbortSignal,
+  takeOver: boolean,
+): Promise<WalSender> {
+  const until = performance.now() + TAKE_OVER_MS
+  for (;;) {
+    throwIfAborted(signal)
+    try {
+      return await WalSender.start(settings, request)
+    } catch (thrown) {
+      const error = streamError(thrown, request.slot, settings)
+      const isActive = error instanceof SluiceError && error.code === 'SLOT_ACTIVE'
+      if (!isActive || !takeOver || performance.now() > until) throw error
+      await endReader(settings, request.slot)
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+}
+
+/** @throws what the server says where the role may not end it */
+async function endReader(settings: PostgresSettings, slot: string): Promise<void> {
+  await withSession(settings, (session) =>
+    session.ask(
+      `SELECT pg_catalog.pg_terminate_backend(active_pid) FROM pg_catalog.pg_replication_slots
+       WHERE slot_name = ${literal(slot)} AND active_pid IS NOT NULL`,
+    ),
+  )
+}
+
+async function withSession<T>(settings: PostgresSettings, body: (session: CopySession) => Promise<T>): Promise<T> {
+  const session = await CopySession.open(settings, 'read')
+  try {
+    return await body(session)
+  } finally {
+    await session.close()
+  }
 }

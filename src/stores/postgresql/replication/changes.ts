@@ -1,0 +1,181 @@
+/** Blocks of a walsender's messages as changes of the tables that are followed. */
+import type { Change, LogPosition } from '../../../model/copy/change.ts'
+import { PublicationMissing, ServerMessage } from './errors.ts'
+import { HEADER } from './frames.ts'
+import { broken, OutputReader, type OutputMessage } from './pgoutput.ts'
+import type { Relation, Relations } from './relations.ts'
+import { Misfit, type TableRows } from './table-rows.ts'
+
+/** Changes, and bytes that they were made of, after which a batch is given out. */
+const BATCH = 4096
+const BATCH_BYTES = 512 * 1024
+
+const COPY_DATA = code('d')
+const COPY_DONE = code('c')
+const COMPLETE = code('C')
+const ERROR = code('E')
+const NOTICE = code('N')
+const WAL = code('w')
+const KEEPALIVE = code('k')
+/** Behind the letter of a message of the log: where it begins, where the log ends, and the clock. */
+const WAL_HEADER = 1 + 8 + 8 + 8
+
+export class Changes {
+  readonly #relations: Relations
+  readonly #from: LogPosition
+  readonly #reader = new OutputReader()
+  /** Tables that are told to be another one now. */
+  readonly #reshaped = new Set<number>()
+  #block: Buffer = Buffer.alloc(0)
+  #at = 0
+  #batch: Change[] = []
+  #bytes = 0
+  #state: 'between' | 'within' | 'skipping' = 'between'
+  /** Everything before it was given out. */
+  #told: LogPosition
+
+  /** @param from transactions whose commit record begins before it are left out */
+  constructor(relations: Relations, from: LogPosition) {
+    this.#relations = relations
+    this.#from = from
+    this.#told = from
+  }
+
+  /** Whether all of the last block was read. */
+  get isEmpty(): boolean {
+    return this.#at >= this.#block.length
+  }
+
+  get isBatch(): boolean {
+    return this.#batch.length >= BATCH || this.#bytes >= BATCH_BYTES
+  }
+
+  /** @param block whole messages; the one before was read to its end */
+  give(block: Buffer): void {
+    this.#block = block
+    this.#at = 0
+  }
+
+  /** What was read since the last call. */
+  take(): readonly Change[] {
+    const batch = this.#batch
+    this.#batch = []
+    this.#bytes = 0
+    return batch
+  }
+
+  /**
+   * Reads on, to the end of the block or of a batch.
+   * @throws SluiceError BAD_STREAM, VALUE_REFUSED; PublicationMissing; ServerMessage with what the server ended the stream for
+   */
+  async read(): Promise<void> {
+    const block = this.#block
+    while (this.#at < block.length && !this.isBatch) {
+      const at = this.#at
+      const end = at + 1 + block.readUInt32BE(at + 1)
+      this.#at = end
+      this.#bytes += end - at
+      switch (block[at] ?? 0) {
+        case COPY_DATA: {
+          const learning = this.#data(block, at + HEADER, end)
+          if (learning !== null) await learning
+          break
+        }
+        case ERROR:
+          throw new ServerMessage(block.subarray(at + HEADER, end))
+        case NOTICE: {
+          const notice = new ServerMessage(block.subarray(at + HEADER, end))
+          if (notice.skipsPublication) throw new PublicationMissing(notice.message)
+          break
+        }
+        case COPY_DONE:
+        case COMPLETE:
+          throw new Error('Connection terminated: the server ended the stream')
+      }
+    }
+  }
+
+  #data(block: Buffer, at: number, end: number): Promise<void> | null {
+    const kind = block[at]
+    if (kind === WAL) return this.#output(this.#reader.read(block, at + WAL_HEADER, end))
+    if (kind !== KEEPALIVE || end - at < 1 + 8) throw broken('a message of the walsender is unknown')
+    this.#idle(block.readBigUInt64BE(at + 1))
+    return null
+  }
+
+  #output(message: OutputMessage): Promise<void> | null {
+    switch (message.type) {
+      case 'insert':
+        this.#row(message.relation, (rows) => rows.insert(message.row))
+        return null
+      case 'update':
+        this.#row(message.relation, (rows) => rows.update(message.old, message.row))
+        return null
+      case 'delete':
+        this.#row(message.relation, (rows) => rows.delete(message.old))
+        return null
+      case 'truncate':
+        this.#truncate(message.relations)
+        return null
+      case 'relation':
+        return this.#relations.see(message)
+      case 'begin':
+        if (this.#state !== 'between') throw broken('a transaction begins within another one')
+        this.#state = message.commit < this.#from ? 'skipping' : 'within'
+        if (this.#state === 'within') this.#batch.push(message)
+        return null
+      case 'commit':
+        if (this.#state === 'between') throw broken('a transaction ends that has not begun')
+        if (this.#state === 'within') {
+          this.#batch.push({ type: 'commit', end: message.end })
+          if (message.end > this.#told) this.#told = message.end
+        }
+        this.#state = 'between'
+        return null
+      case 'other':
+        return null
+    }
+  }
+
+  #row(id: number, change: (rows: TableRows) => Change): void {
+    const relation = this.#followed(id)
+    if (relation === null || !('rows' in relation)) return
+    try {
+      this.#batch.push(change(relation.rows))
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error
+      this.#relations.dismiss(id, relation.table, error.message)
+      this.#followed(id)
+    }
+  }
+
+  #truncate(ids: readonly number[]): void {
+    const found = ids.map((id) => this.#followed(id)).filter((relation) => relation !== null && 'rows' in relation)
+    const tables = [...new Set(found.map((relation) => (relation as Relation).table))]
+    if (tables.length > 0) this.#batch.push({ type: 'truncate', tables })
+  }
+
+  /** The table of a change that is given out; tells once where it is another one now. */
+  #followed(id: number): Relation | null {
+    if (this.#state === 'between') throw broken('a change stands outside of a transaction')
+    if (this.#state === 'skipping') return null
+    const relation = this.#relations.of(id)
+    if (relation === null || this.#reshaped.has(relation.table)) return null
+    if ('rows' in relation) return relation
+    this.#reshaped.add(relation.table)
+    this.#batch.push({ type: 'reshaped', table: relation.table, reason: relation.misfit })
+    return relation
+  }
+
+  /** A keepalive tells how far the server has come; within a transaction that means nothing. */
+  #idle(position: LogPosition): void {
+    if (this.#state !== 'between' || position <= this.#told) return
+    this.#told = position
+    if (this.#batch.at(-1)?.type === 'idle') this.#batch.pop()
+    this.#batch.push({ type: 'idle', position })
+  }
+}
+
+function code(letter: string): number {
+  return letter.charCodeAt(0)
+}

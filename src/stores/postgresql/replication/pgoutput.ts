@@ -1,0 +1,263 @@
+/**
+ * Messages of the output plugin `pgoutput`, protocol version 1 without streaming: https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html
+ * Values are left as the server prints them.
+ */
+import type { LogPosition } from '../../../model/copy/change.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** Texts of a row, in the order of its Relation message: `null` is NULL, `undefined` an unchanged value that the server does not send. */
+export type Tuple = readonly (string | null | undefined)[]
+
+export type RelationColumn = {
+  /** Part of the replica identity. */
+  readonly key: boolean
+  readonly name: string
+  /** Object id of its type, and length or precision as pg_attribute has it. */
+  readonly type: number
+  readonly modifier: number
+}
+
+/** Sent before the first change of a table, and again after the table was changed. */
+export type RelationMessage = {
+  readonly type: 'relation'
+  readonly id: number
+  readonly schema: string
+  readonly name: string
+  /** As pg_class.relreplident: `d`, `n`, `f` or `i`. */
+  readonly identity: string
+  readonly columns: readonly RelationColumn[]
+}
+
+/** The row before a change: its replica identity (other columns are null), or all of it under REPLICA IDENTITY FULL. */
+export type OldRow = { readonly whole: boolean; readonly row: Tuple }
+
+export type OutputMessage =
+  /** @property commit where the commit record begins @property at ms since the epoch */
+  | { readonly type: 'begin'; readonly xid: number; readonly commit: LogPosition; readonly at: number }
+  | { readonly type: 'commit'; readonly commit: LogPosition; readonly end: LogPosition }
+  | RelationMessage
+  | { readonly type: 'insert'; readonly relation: number; readonly row: Tuple }
+  | { readonly type: 'update'; readonly relation: number; readonly old: OldRow | null; readonly row: Tuple }
+  | { readonly type: 'delete'; readonly relation: number; readonly old: OldRow }
+  | { readonly type: 'truncate'; readonly relations: readonly number[] }
+  /** Messages that change no row: Origin, Type, and what pg_logical_emit_message wrote. */
+  | { readonly type: 'other' }
+
+const OTHER: OutputMessage = { type: 'other' }
+/** Microseconds from 1970 to 2000, where PostgreSQL begins to count. */
+const EPOCH_US = 946_684_800_000_000n
+/** Bytes of a value beyond which no text can hold it. */
+const MOST_VALUE = 500 * 1024 * 1024
+/** Up to this length reading bytes one by one is faster than calling into the decoder of UTF-8. */
+const SHORT = 12
+
+const BEGIN = code('B')
+const COMMIT = code('C')
+const ORIGIN = code('O')
+const RELATION = code('R')
+const TYPE = code('Y')
+const INSERT = code('I')
+const UPDATE = code('U')
+const DELETE = code('D')
+const TRUNCATE = code('T')
+const MESSAGE = code('M')
+/** What stands before a row, and before a value in it. */
+const NEW = code('N')
+const KEY = code('K')
+const OLD = code('O')
+const NULL = code('n')
+const UNCHANGED = code('u')
+const TEXT = code('t')
+
+/** Reads one message between two places of a buffer. One reader is used for many, one after the other. */
+export class OutputReader {
+  #data: Buffer = Buffer.alloc(0)
+  #at = 0
+  #end = 0
+
+  /** @throws SluiceError BAD_STREAM for anything else than one whole message; VALUE_REFUSED for a value too large for a text */
+  read(data: Buffer, start: number, end: number): OutputMessage {
+    this.#data = data
+    this.#at = start
+    this.#end = end
+    const message = this.#message(this.#byte())
+    if (message !== OTHER && this.#at !== end) throw broken(`${end - this.#at} bytes are left behind a message`)
+    return message
+  }
+
+  #message(kind: number): OutputMessage {
+    switch (kind) {
+      case INSERT: {
+        const relation = this.#uint32()
+        this.#expect(NEW)
+        return { type: 'insert', relation, row: this.#tuple() }
+      }
+      case UPDATE:
+        return this.#update()
+      case DELETE: {
+        const relation = this.#uint32()
+        return { type: 'delete', relation, old: this.#old(this.#byte()) }
+      }
+      case BEGIN: {
+        const commit = this.#uint64()
+        const at = this.#time()
+        return { type: 'begin', commit, at, xid: this.#uint32() }
+      }
+      case COMMIT: {
+        this.#byte()
+        const commit = this.#uint64()
+        const end = this.#uint64()
+        this.#time()
+        return { type: 'commit', commit, end }
+      }
+      case RELATION:
+        return this.#relation()
+      case TRUNCATE: {
+        const count = this.#uint32()
+        this.#byte()
+        this.#need(count * 4)
+        return { type: 'truncate', relations: Array.from({ length: count }, () => this.#uint32()) }
+      }
+      case ORIGIN:
+      case TYPE:
+      case MESSAGE:
+        return OTHER
+      default:
+        throw broken(`it does not know the message ${shown(kind)}`)
+    }
+  }
+
+  #update(): OutputMessage {
+    const relation = this.#uint32()
+    const next = this.#byte()
+    if (next === NEW) return { type: 'update', relation, old: null, row: this.#tuple() }
+    const old = this.#old(next)
+    this.#expect(NEW)
+    return { type: 'update', relation, old, row: this.#tuple() }
+  }
+
+  #old(kind: number): OldRow {
+    if (kind !== KEY && kind !== OLD) throw broken(`${shown(kind)} stands where the old row begins`)
+    return { whole: kind === OLD, row: this.#tuple() }
+  }
+
+  #relation(): RelationMessage {
+    const id = this.#uint32()
+    // The schema of the system itself is sent as an empty name.
+    const schema = this.#name() || 'pg_catalog'
+    const name = this.#name()
+    const identity = String.fromCharCode(this.#byte())
+    const columns = Array.from({ length: this.#uint16() }, (): RelationColumn => {
+      const key = (this.#byte() & 1) === 1
+      return { key, name: this.#name(), type: this.#uint32(), modifier: this.#int32() }
+    })
+    return { type: 'relation', id, schema, name, identity, columns }
+  }
+
+  #tuple(): Tuple {
+    const count = this.#uint16()
+    const cells: (string | null | undefined)[] = []
+    for (let i = 0; i < count; i++) {
+      const kind = this.#byte()
+      if (kind === TEXT) cells.push(this.#text())
+      else if (kind === NULL) cells.push(null)
+      else if (kind === UNCHANGED) cells.push(undefined)
+      else throw broken(`${shown(kind)} stands where a value begins`)
+    }
+    return cells
+  }
+
+  #text(): string {
+    const length = this.#uint32()
+    this.#need(length)
+    const start = this.#at
+    const end = start + length
+    this.#at = end
+    if (length <= SHORT) {
+      const text = shortAscii(this.#data, start, end)
+      if (text !== null) return text
+    } else if (length > MOST_VALUE) {
+      throw new SluiceError('VALUE_REFUSED', `a value of ${length} bytes is too large to be looked into`, {
+        kind: 'source',
+        hint: 'leave the column out with --columns',
+      })
+    }
+    return this.#data.toString('utf8', start, end)
+  }
+
+  #name(): string {
+    const end = this.#data.indexOf(0, this.#at)
+    if (end === -1 || end >= this.#end) throw broken('a name has no end')
+    const name = this.#data.toString('utf8', this.#at, end)
+    this.#at = end + 1
+    return name
+  }
+
+  #expect(wanted: number): void {
+    const found = this.#byte()
+    if (found !== wanted) throw broken(`${shown(found)} stands where ${shown(wanted)} has to`)
+  }
+
+  #need(bytes: number): void {
+    if (this.#at + bytes > this.#end) throw broken('a message ends too early')
+  }
+
+  #byte(): number {
+    this.#need(1)
+    return this.#data[this.#at++] as number
+  }
+
+  #uint16(): number {
+    this.#need(2)
+    this.#at += 2
+    return this.#data.readUInt16BE(this.#at - 2)
+  }
+
+  #uint32(): number {
+    this.#need(4)
+    this.#at += 4
+    return this.#data.readUInt32BE(this.#at - 4)
+  }
+
+  #int32(): number {
+    return this.#uint32() | 0
+  }
+
+  #uint64(): bigint {
+    this.#need(8)
+    this.#at += 8
+    return this.#data.readBigUInt64BE(this.#at - 8)
+  }
+
+  /** ms since the epoch */
+  #time(): number {
+    return Number((BigInt.asIntN(64, this.#uint64()) + EPOCH_US) / 1000n)
+  }
+}
+
+/** Null where a byte is none of ASCII. */
+function shortAscii(data: Buffer, start: number, end: number): string | null {
+  let text = ''
+  for (let at = start; at < end; at++) {
+    const byte = data[at] as number
+    if (byte > 127) return null
+    text += String.fromCharCode(byte)
+  }
+  return text
+}
+
+function code(letter: string): number {
+  return letter.charCodeAt(0)
+}
+
+function shown(byte: number): string {
+  return byte > 32 && byte < 127 ? `'${String.fromCharCode(byte)}'` : `byte ${byte}`
+}
+
+/** A message that does not follow the protocol. */
+export function broken(reason: string): SluiceError {
+  return new SluiceError('BAD_STREAM', 'the stream of changes cannot be read', {
+    reason,
+    hint: 'connect without anything between here and the server, and report it with the version of the server',
+  })
+}

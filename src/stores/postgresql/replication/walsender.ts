@@ -1,0 +1,318 @@
+/**
+ * The connection of a stream: a walsender of the server, and what it sends, in blocks of whole messages. The server is kept from sending more while too
+ * much waits here, and is told our position all the same: it would take silence for a dead client (wal_sender_timeout).
+ */
+import { performance } from 'node:perf_hooks'
+import type { Duplex } from 'node:stream'
+import type { Client, Connection, Submittable } from 'pg'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { connect, quoteName } from '../connect.ts'
+import { copySettings } from '../copy/session.ts'
+import { literal } from '../copy/sql.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { ServerMessage } from './errors.ts'
+import { Frames, HEADER } from './frames.ts'
+import { lsnText } from './lsn.ts'
+import { statusUpdate } from './status.ts'
+
+/** Bytes that wait for a reader before the server is kept from sending more, and below which it may go on. */
+const FULL = 4 * 1024 * 1024
+const ROOM = 1024 * 1024
+const STATUS_MS = 5000
+const END_MS = 1000
+
+const COPY_DATA = code('d')
+const COPY_BOTH = code('W')
+const ERROR = code('E')
+const KEEPALIVE = code('k')
+/** Of a keepalive, behind its letter: the end of the log, the clock, and whether an answer is wanted at once. */
+const ASKS = 1 + 8 + 8
+
+/** CopyDone, and Terminate. */
+const FAREWELL = Buffer.from([code('c'), 0, 0, 0, 4, code('X'), 0, 0, 0, 4])
+
+/** Under these, values are the texts that a copy reads. */
+const EXPECTED: Readonly<Record<string, RegExp>> = {
+  client_encoding: /^UTF8$/,
+  TimeZone: /^UTC$/,
+  DateStyle: /^ISO\b/,
+  IntervalStyle: /^iso_8601$/,
+  bytea_output: /^hex$/,
+  extra_float_digits: /^1$/,
+  lc_monetary: /^C$/,
+  xmloption: /^content$/,
+}
+
+export type WalRequest = {
+  readonly slot: string
+  readonly publication: string
+  readonly from: LogPosition
+  readonly origin?: 'none' | undefined
+}
+
+export class WalSender implements AsyncDisposable {
+  readonly #client: Client
+  readonly #socket: Duplex
+  readonly #settings: PostgresSettings
+  readonly #frames = new Frames()
+  #timer: NodeJS.Timeout | null = null
+  #blocks: Buffer[] = []
+  #queued = 0
+  #paused = false
+  #failure: unknown = null
+  #wake: (() => void) | null = null
+  #heard = performance.now()
+  #received: LogPosition
+  #confirmed: LogPosition
+  #closed = false
+  /** Of the block under way: where its last message of the stream begins, and whether the server asks for an answer. */
+  #last = 0
+  #asked = false
+  /** Set while START_REPLICATION has no answer. */
+  #onServerError: ((error: unknown) => void) | null = null
+
+  /** @throws what the server says; SluiceError CONNECT_FAILED … as `connect` does */
+  static async start(settings: PostgresSettings, request: WalRequest): Promise<WalSender> {
+    const { client, socket, version } = await connect(settings, 'read', 'replication')
+    try {
+      if (request.origin !== undefined && version < 160_000) {
+        throw new SluiceError('NOT_FOLLOWABLE', 'this server cannot leave out changes that came by replication', {
+          where: settings.label,
+          reason: `it is version ${Math.floor(version / 10_000)}; that needs 16 or newer`,
+          hint: 'follow it in one direction only',
+        })
+      }
+      await client.query(copySettings(settings))
+      const timeoutMs = await agreed(client, settings)
+      const sender = new WalSender(client, socket, settings, request.from)
+      await sender.#begin(startSql(request), timeoutMs)
+      return sender
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
+  }
+
+  private constructor(client: Client, socket: Duplex, settings: PostgresSettings, from: LogPosition) {
+    this.#client = client
+    this.#socket = socket
+    this.#settings = settings
+    this.#received = from
+    this.#confirmed = from
+  }
+
+  /** End of the server's log, as it told last. */
+  get end(): LogPosition {
+    return this.#received
+  }
+
+  /** Blocks of whole messages, the oldest first; null where nothing waits. @throws what ended the connection, behind the last block */
+  shift(): Buffer | null {
+    const block = this.#blocks.shift()
+    if (block === undefined) {
+      if (this.#failure !== null) throw this.#failure
+      return null
+    }
+    this.#queued -= block.length
+    if (this.#paused && this.#queued <= ROOM) {
+      this.#paused = false
+      this.#heard = performance.now()
+      this.#socket.resume()
+    }
+    return block
+  }
+
+  /** Ends when something waits, when the connection has ended, after so long, or by `wake`. */
+  async arrival(waitMs: number): Promise<void> {
+    if (this.#blocks.length > 0 || this.#failure !== null) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = null
+  }
+
+  /** Ends `arrival` now. */
+  wake(): void {
+    this.#wake?.()
+  }
+
+  /** The source may forget what lies before this position. A smaller one than before is not told. */
+  confirm(position: LogPosition): void {
+    if (position <= this.#confirmed) return
+    this.#confirmed = position
+    this.#tell(false)
+  }
+
+  /** Ends when the server has let go of the slot, or does not answer. Never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#blocks = []
+    if (this.#socket.destroyed) return
+    const ended = new Promise<void>((resolve) => this.#socket.once('close', resolve))
+    const timer = setTimeout(() => this.#socket.destroy(), END_MS)
+    // What is still on its way has to be read, or the end behind it is never seen.
+    this.#socket.resume()
+    this.#socket.end(FAREWELL)
+    await ended
+    clearTimeout(timer)
+  }
+
+  async #begin(sql: string, timeoutMs: number): Promise<void> {
+    const [driver] = this.#socket.listeners('data') as ((data: Buffer) => void)[]
+    if (driver === undefined) throw new Error('the driver does not listen to its socket')
+    await new Promise<void>((resolve, reject) => {
+      const begun = new Begun(sql, this.#socket, driver, {
+        data: (data) => this.#take(data, resolve),
+        failed: (error) => {
+          this.#fail(error)
+          reject(error)
+        },
+      })
+      this.#client.query(begun)
+      this.#client.once('end', () => begun.handleError(new Error('Connection terminated by the server')))
+      this.#onServerError = (error) => begun.handleError(error)
+    })
+    this.#onServerError = null
+    // Four in the time after which the server takes the client for dead.
+    const everyMs = timeoutMs === 0 ? STATUS_MS : Math.max(50, Math.min(STATUS_MS, timeoutMs / 4))
+    this.#timer = setInterval(() => this.#beat(), everyMs).unref()
+    this.#tell(false)
+  }
+
+  #take(data: Buffer, begun: () => void): void {
+    if (this.#closed) return
+    this.#heard = performance.now()
+    let block: Buffer | null
+    try {
+      block = this.#frames.take(data, (buffer, at, end) => this.#see(buffer, at, end, begun))
+    } catch (error) {
+      this.#fail(error)
+      this.#socket.destroy()
+      return
+    }
+    if (block === null) return
+    this.#note(block)
+    this.#blocks.push(block)
+    this.#queued += block.length
+    if (this.#queued >= FULL && !this.#paused) {
+      this.#paused = true
+      this.#socket.pause()
+    }
+    this.#wake?.()
+  }
+
+  /** What cannot wait until somebody reads. */
+  #see(data: Buffer, at: number, end: number, begun: () => void): void {
+    const kind = data[at]
+    if (kind === COPY_DATA) {
+      this.#last = at + HEADER
+      if (data[at + HEADER] === KEEPALIVE && end > at + HEADER + ASKS && data[at + HEADER + ASKS] === 1)
+        this.#asked = true
+    } else if (kind === COPY_BOTH) begun()
+    else if (kind === ERROR) this.#onServerError?.(new ServerMessage(data.subarray(at + HEADER, end)))
+  }
+
+  /** Where the log ended when the last message of a block was sent: one of a block will do. */
+  #note(block: Buffer): void {
+    const end = this.#last + (block[this.#last] === KEEPALIVE ? 1 : 1 + 8)
+    if (this.#last > 0 && end + 8 <= block.length) {
+      const position = block.readBigUInt64BE(end)
+      if (position > this.#received) this.#received = position
+    }
+    this.#last = 0
+    if (this.#asked) this.#tell(false)
+    this.#asked = false
+  }
+
+  #beat(): void {
+    if (!this.#paused && performance.now() - this.#heard > this.#settings.responseTimeoutMs) {
+      const seconds = this.#settings.responseTimeoutMs / 1000
+      const error = new Error(`no answer from the server for ${seconds} seconds`)
+      this.#fail(Object.assign(error, { code: 'ETIMEDOUT' }))
+      this.#socket.destroy()
+      return
+    }
+    // What the server answers shows that it is there, and where its log ends; while nothing is read, answers would only pile up.
+    this.#tell(!this.#paused)
+  }
+
+  #tell(answer: boolean): void {
+    if (this.#closed || this.#failure !== null || !this.#socket.writable) return
+    const received = this.#received > this.#confirmed ? this.#received : this.#confirmed
+    this.#socket.write(statusUpdate({ received, durable: this.#confirmed, answer }))
+  }
+
+  #fail(error: unknown): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#failure ??= error
+    this.#wake?.()
+  }
+}
+
+type Listeners = { readonly data: (data: Buffer) => void; readonly failed: (error: unknown) => void }
+
+/** START_REPLICATION: from its answer on the driver reads nothing any more, and only says when the connection has ended. */
+class Begun implements Submittable {
+  readonly #sql: string
+  readonly #socket: Duplex
+  readonly #driver: (data: Buffer) => void
+  readonly #listeners: Listeners
+
+  constructor(sql: string, socket: Duplex, driver: (data: Buffer) => void, listeners: Listeners) {
+    this.#sql = sql
+    this.#socket = socket
+    this.#driver = driver
+    this.#listeners = listeners
+  }
+
+  submit(connection: Connection): void {
+    this.#socket.removeListener('data', this.#driver)
+    this.#socket.on('data', this.#listeners.data)
+    connection.query(this.#sql)
+  }
+
+  handleError(error: unknown): void {
+    this.#listeners.failed(error)
+  }
+}
+
+function startSql({ slot, publication, from, origin }: WalRequest): string {
+  const options = [
+    "proto_version '1'",
+    `publication_names ${literal(quoteName(publication))}`,
+    ...(origin === undefined ? [] : [`origin ${literal(origin)}`]),
+  ]
+  return `START_REPLICATION SLOT ${quoteName(slot)} LOGICAL ${lsnText(from)} (${options.join(', ')})`
+}
+
+/** Looks whether the settings hold. @returns wal_sender_timeout, in ms; 0 where there is none */
+async function agreed(client: Client, settings: PostgresSettings): Promise<number> {
+  const names = [...Object.keys(EXPECTED), 'wal_sender_timeout']
+  const { rows } = await client.query<[name: string, value: string, setting: string]>({
+    text: `SELECT n.name, pg_catalog.current_setting(n.name), (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = n.name)
+      FROM (VALUES ${names.map((name) => `(${literal(name)})`).join(', ')}) AS n (name)`,
+    rowMode: 'array',
+  })
+  const known = new Map(rows.map(([name, value]) => [name, value]))
+  for (const [name, wanted] of Object.entries(EXPECTED)) {
+    if (wanted.test(known.get(name) ?? '')) continue
+    throw new SluiceError('CONNECT_FAILED', `the server does not keep the setting ${name}`, {
+      where: settings.label,
+      reason: `it is ${known.get(name) ?? 'not there'}, and changes would be read as other values than a copy reads`,
+      hint: 'connect to the server itself, without a pooler',
+      kind: 'source',
+    })
+  }
+  return Number(rows.find(([name]) => name === 'wal_sender_timeout')?.[2] ?? 0)
+}
+
+function code(letter: string): number {
+  return letter.charCodeAt(0)
+}
