@@ -12,10 +12,13 @@ import type { Backend, Connected } from './connect.ts'
 import { CopyIn, type Pieces } from './copy-in.ts'
 import { CopyOut, type Flow } from './copy-out.ts'
 import { connectionLost, isConnectionLoss, postgresError } from './errors.ts'
+import { Pipeline, type PreparedNames, type PreparedStep } from './pipeline.ts'
 import type { PostgresSettings } from './settings.ts'
 import { SilenceWatch } from './silence.ts'
 
 const END_TIMEOUT_MS = 1000
+/** Statements that a session keeps prepared: the server holds the plan of each in its memory. */
+const MOST_PREPARED = 500
 
 export type Query = {
   readonly text: string
@@ -52,6 +55,7 @@ export class Session implements Pooled {
   /** Statements that the server has not answered. */
   #busy = 0
   #out: CopyOut | null = null
+  readonly #prepared: PreparedNames = new Map()
   #last: Promise<unknown> = Promise.resolve()
 
   protected constructor(settings: PostgresSettings, { client, socket, backend, version }: Connected) {
@@ -118,6 +122,23 @@ export class Session implements Pooled {
   copyIn(sql: string, pieces: Pieces): Promise<bigint> {
     const copy = new CopyIn(sql, this.#socket, this.#flow)
     return this.#inTurn(() => this.client.query(copy).send(pieces))
+  }
+
+  /**
+   * Runs prepared statements in one message; returns how many rows each has changed.
+   * @throws what the server says of the first that fails: none behind it is run, and `forgetPrepared` has to follow
+   */
+  async pipeline(steps: readonly PreparedStep[]): Promise<readonly number[]> {
+    if (steps.length === 0) return []
+    if (this.#prepared.size > MOST_PREPARED) await this.forgetPrepared()
+    return this.watched(() => this.client.query(new Pipeline(steps, this.#prepared)).ended)
+  }
+
+  /** Statements of a message that failed may not have been prepared at all. */
+  async forgetPrepared(): Promise<void> {
+    if (this.#prepared.size === 0) return
+    this.#prepared.clear()
+    await this.command('DEALLOCATE ALL')
   }
 
   /** Rows of `COPY … TO STDOUT`. A session whose rows were not read to the end has to be destroyed. */

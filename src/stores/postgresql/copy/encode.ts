@@ -62,11 +62,41 @@ function piece(text: string, table: string, columns: readonly WriteColumn[], row
   return Buffer.from(text, 'utf8')
 }
 
-function fieldOf({ as, column: { type } }: WriteColumn): Field {
+/**
+ * Texts of cells as parameters of a statement take them: what COPY's text format means, without its escapes.
+ * @param table for messages
+ * @returns a function that makes the text of the cell of a column, by its place among `columns`; it throws SluiceError ROW_REFUSED for a text that cannot be stored
+ */
+export function parameterTexts(
+  table: string,
+  columns: readonly WriteColumn[],
+): (cell: Exclude<Cell, null>, at: number) => string {
+  const texts = columns.map(valueOf)
+  return (cell, at) => {
+    const text = (texts[at] as Field)(cell)
+    if (typeof cell === 'string' && NUL_OR_LONE.test(text)) {
+      throw badCharacter(table, [columns[at] as WriteColumn], [[cell]])
+    }
+    return text
+  }
+}
+
+function valueOf({ as, column: { type } }: WriteColumn): Field {
   if (as.kind === 'list' && type.kind === 'list') {
     const of = type.of.kind === 'json' ? 'json' : 'values'
-    return (cell) => escaped(arrayLiteral(String(cell), of))
+    return (cell) => arrayLiteral(String(cell), of)
   }
+  if (as.kind === 'float') return (cell) => (Object.is(cell, -0) ? '-0' : String(cell))
+  return (cell) => (typeof cell === 'object' ? bytesText(cell) : String(cell))
+}
+
+function fieldOf(column: WriteColumn): Field {
+  const {
+    as,
+    column: { type },
+  } = column
+  const value = valueOf(column)
+  if (as.kind === 'list' && type.kind === 'list') return (cell) => escaped(value(cell))
   switch (as.kind) {
     // Of what these hold, nothing needs an escape.
     case 'bool':
@@ -75,7 +105,7 @@ function fieldOf({ as, column: { type } }: WriteColumn): Field {
     case 'uuid':
       return String
     case 'float':
-      return (cell) => (Object.is(cell, -0) ? '-0' : String(cell))
+      return value
     default:
       return fieldText
   }

@@ -21,10 +21,12 @@ import type {
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
+import type { ChangeTarget } from '../../follow-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
 import { columnComments } from '../archiving/comments.ts'
 import type { PartitionPlanStore } from '../../partition-plan-port.ts'
+import { PostgresApply } from '../apply/index.ts'
 import { PostgresPartitionPlan } from '../partition-plan/index.ts'
 import { PostgresPartitions } from '../archiving/partitions.ts'
 import { Steps } from '../archiving/steps.ts'
@@ -165,6 +167,10 @@ class PostgresCopy implements CopyStore {
 
   target(): CopyTarget {
     return this.#target
+  }
+
+  changeTarget(): ChangeTarget {
+    return new PostgresApply(this.#settings)
   }
 
   objects(): ObjectStore {

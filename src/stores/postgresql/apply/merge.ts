@@ -1,0 +1,133 @@
+/** The SQL that brings changes into one table: through a staging table, and row by row. */
+import type { ChangeTable } from '../../follow-port.ts'
+import { quoteName } from '../connect.ts'
+import { columnList, fromSql, tableSql } from '../copy/sql.ts'
+import type { ShapeColumn, TableShape } from './shape.ts'
+
+/** What stands in column `o` of a staging table. */
+export const OPERATION = {
+  gone: 'd',
+  put: 'p',
+  /** A put with unchanged values, which are taken from the row of its base. */
+  fill: 'm',
+  /** A put with unchanged values that stay where they are: its base is its own identity. */
+  keep: 'u',
+} as const
+
+/** Statements over a staging table, none with a parameter. */
+export type StageSql = {
+  readonly create: string
+  /** With columns for unchanged values, and without. */
+  readonly copy: Readonly<Record<'whole' | 'partial', string>>
+  readonly clear: string
+  /** Takes unchanged values from the rows of their bases; returns `n` of those that it found. */
+  readonly fill: string
+  /** Sets what has changed in rows that stay; returns `n` of those that it found. */
+  readonly keep: string
+  readonly remove: string
+  readonly insert: string
+}
+
+/** Columns of a table that changes are written to, with their places in the request. */
+export type WrittenColumn = ShapeColumn & { readonly at: number; readonly inIdentity: boolean }
+
+export function writtenColumns({ identity }: ChangeTable, { columns }: TableShape): readonly WrittenColumn[] {
+  return columns.flatMap((column, at) =>
+    column === null || column.generated ? [] : [{ ...column, at, inIdentity: identity.includes(column.name) }],
+  )
+}
+
+/** @param stage name of the staging table, without its schema */
+export function stageSql(stage: string, request: ChangeTable, shape: TableShape): StageSql {
+  const written = writtenColumns(request, shape)
+  const key = identityColumns(request, written)
+  const s = `pg_temp.${quoteName(stage)}`
+  const target = tableSql(request.table.table)
+  const from = fromSql(shape.relation)
+  const whole = ['o', ...written.map(({ at }) => `c${at}`)]
+  const declared = written.map(({ at, typeSql }) => `c${at} ${typeSql}`)
+  const bases = key.map(({ typeSql }, i) => `b${i} ${typeSql}`)
+  const same = (column: 'c' | 'b'): string =>
+    key.map(({ name, at }, i) => `t.${quoteName(name)} = s.${column === 'c' ? `c${at}` : `b${i}`}`).join(' AND ')
+  // A mask has one character for each column of the request; 1 is an unchanged value.
+  const unchanged = (at: number): string => `pg_catalog.substr(s.m, ${at + 1}, 1) = '1'`
+  const filled = written.map(({ name, at }) => `c${at} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`) // prettier-ignore
+  const kept = settable(written).map(({ name, at }) => `${quoteName(name)} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`) // prettier-ignore
+  const removed =
+    shape.way === 'merge' ? `s.o = '${OPERATION.gone}'` : `s.o IN ('${OPERATION.gone}', '${OPERATION.put}')`
+  const names = columnList(written.map(({ name }) => name))
+  return {
+    create: `CREATE TEMPORARY TABLE ${quoteName(stage)} (o "char", n int, m text, ${[...bases, ...declared].join(', ')}) ON COMMIT DELETE ROWS`,
+    copy: {
+      whole: `COPY ${s} (${whole.join(', ')}) FROM STDIN`,
+      partial: `COPY ${s} (o, n, m, ${[...key.map((_, i) => `b${i}`), ...whole.slice(1)].join(', ')}) FROM STDIN`,
+    },
+    clear: `TRUNCATE ${s}`,
+    fill: `UPDATE ${s} AS s SET o = '${OPERATION.put}', ${filled.join(', ')} FROM ${from} AS t WHERE s.o = '${OPERATION.fill}' AND ${same('b')} RETURNING s.n`,
+    keep: `UPDATE ${from} AS t SET ${kept.join(', ')} FROM ${s} AS s WHERE s.o = '${OPERATION.keep}' AND ${same('c')} RETURNING s.n`,
+    remove: `DELETE FROM ${from} AS t USING ${s} AS s WHERE ${removed} AND ${same('c')}`,
+    insert:
+      `INSERT INTO ${target} (${names}) OVERRIDING SYSTEM VALUE SELECT ${written.map(({ at }) => `c${at}`).join(', ')} ` +
+      `FROM ${s} WHERE o = '${OPERATION.put}'${conflict(request, shape, written)}`,
+  }
+}
+
+/** One statement for so many rows: parameters are the cells of the written columns, row by row. */
+export function putSql(request: ChangeTable, shape: TableShape, rows: number): string {
+  const written = writtenColumns(request, shape)
+  const names = columnList(written.map(({ name }) => name))
+  return (
+    `INSERT INTO ${tableSql(request.table.table)} (${names}) OVERRIDING SYSTEM VALUE VALUES ${valueLists(rows, written.length)}` +
+    conflict(request, shape, written)
+  )
+}
+
+/** One statement for so many rows: parameters are their identities. */
+export function removeSql(request: ChangeTable, shape: TableShape, rows: number): string {
+  const { identity } = request
+  const keys = identity.map((_, i) => `k${i}`).join(', ')
+  const same = identity.map((name, i) => `t.${quoteName(name)} = k.k${i}`).join(' AND ')
+  return `DELETE FROM ${fromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, identity.length)}) AS k (${keys}) WHERE ${same}`
+}
+
+/** Sets some columns of one row, or looks whether it is there: parameters are their cells, then the identity. Counts rows that it found. */
+export function keepSql(request: ChangeTable, shape: TableShape, changed: readonly WrittenColumn[]): string {
+  const sets = changed.map(({ name }, i) => `${quoteName(name)} = $${i + 1}`).join(', ')
+  const same = request.identity.map((name, i) => `${quoteName(name)} = $${changed.length + i + 1}`).join(' AND ')
+  const from = fromSql(shape.relation)
+  return changed.length === 0 ? `SELECT FROM ${from} WHERE ${same}` : `UPDATE ${from} SET ${sets} WHERE ${same}`
+}
+
+/** Columns that an UPDATE of a row found by its identity may set. */
+export function settable(written: readonly WrittenColumn[]): readonly WrittenColumn[] {
+  return written.filter(({ inIdentity, alwaysNumbered }) => !inIdentity && !alwaysNumbered)
+}
+
+/** In the order of the identity. */
+export function identityColumns(
+  { identity }: ChangeTable,
+  written: readonly WrittenColumn[],
+): readonly WrittenColumn[] {
+  return identity.map((name) => {
+    const column = written.find((one) => one.name === name)
+    if (column === undefined) throw new Error(`column ${name} of the identity is not among those that are written`)
+    return column
+  })
+}
+
+function conflict({ identity }: ChangeTable, { way }: TableShape, written: readonly WrittenColumn[]): string {
+  if (way === 'replace') return ''
+  const sets = written
+    // Values that are equal and not the same, as 'A' and 'a' of citext, are written too.
+    .filter(({ alwaysNumbered }) => !alwaysNumbered)
+    .map(({ name }) => `${quoteName(name)} = EXCLUDED.${quoteName(name)}`)
+  const change = sets.length === 0 ? 'DO NOTHING' : `DO UPDATE SET ${sets.join(', ')}`
+  return ` ON CONFLICT (${columnList(identity)}) ${change}`
+}
+
+function valueLists(rows: number, columns: number): string {
+  let n = 0
+  return Array.from({ length: rows }, () => `(${Array.from({ length: columns }, () => `$${++n}`).join(', ')})`).join(
+    ', ',
+  )
+}

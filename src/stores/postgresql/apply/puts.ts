@@ -1,0 +1,75 @@
+/** The puts of a batch, told apart by what they need: whole rows, rows that keep values, and rows that take values from another row. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { ChangeBatch, Put } from '../../../model/copy/change.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChangeTable } from '../../follow-port.ts'
+import type { WrittenColumn } from './merge.ts'
+
+/** A put with unchanged values. `changed` are places in `WrittenColumn`s that the stream told. */
+export type PartialPut = { readonly put: Put; readonly base: Row; readonly isMoved: boolean; readonly mask: string }
+
+export type SortedBatch = {
+  readonly gone: readonly Row[]
+  /** Cells of the written columns. */
+  readonly whole: readonly Row[]
+  readonly partial: readonly PartialPut[]
+}
+
+/** @throws SluiceError ROW_REFUSED for an identity with a NULL, which finds no row */
+export function sorted(batch: ChangeBatch, request: ChangeTable, written: readonly WrittenColumn[]): SortedBatch {
+  const whole: Row[] = []
+  const partial: PartialPut[] = []
+  for (const key of batch.gone) refuseNull(key, request)
+  for (const put of batch.puts) {
+    refuseNull(put.key, request)
+    const cells = cellsOf(put, request, written)
+    if (cells !== null) whole.push(cells)
+    else partial.push(partialPut(put, request, written))
+  }
+  return { gone: batch.gone, whole, partial }
+}
+
+/** Cells of the written columns; null where one of them is unchanged. */
+function cellsOf({ row, key }: Put, { identity }: ChangeTable, written: readonly WrittenColumn[]): Row | null {
+  const cells: Cell[] = []
+  for (const { at, inIdentity, name } of written) {
+    const cell = row[at]
+    if (cell !== undefined) cells.push(cell)
+    else if (inIdentity) cells.push(key[identity.indexOf(name)] as Cell)
+    else return null
+  }
+  return cells
+}
+
+function partialPut(put: Put, request: ChangeTable, written: readonly WrittenColumn[]): PartialPut {
+  const { base, key, row } = put
+  if (base === null) {
+    throw new Error(
+      `a row of ${tableText(request.table.table)} has values that are not told, and no row to take them from`,
+    )
+  }
+  refuseNull(base, request)
+  const known = new Set(written.filter(({ inIdentity }) => !inIdentity).map(({ at }) => at))
+  const mask = request.columns.map((_, at) => (row[at] === undefined && known.has(at) ? '1' : '0')).join('')
+  return { put, base, isMoved: !key.every((cell, i) => sameCell(cell, base[i] as Cell)), mask }
+}
+
+export function sameCell(a: Cell, b: Cell): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
+  return Object.is(a, b)
+}
+
+function refuseNull(key: Row, { table, identity }: ChangeTable): void {
+  const at = key.indexOf(null)
+  if (at === -1) return
+  const where = tableText(table.table)
+  throw new SluiceError(
+    'ROW_REFUSED',
+    `a change of ${where} has no value in ${identity[at]}, by which its row is found`,
+    {
+      where,
+      hint: 'give the source table a replica identity without NULLs, then copy the table again',
+    },
+  )
+}

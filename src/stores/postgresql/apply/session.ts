@@ -1,0 +1,99 @@
+/** Sessions that apply changes: past triggers where that is wanted, with plans that find each row by an index, under an origin. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChangeRequest } from '../../follow-port.ts'
+import { sqlStateOf } from '../errors.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { CopySession } from '../copy/session.ts'
+import { literal } from '../copy/sql.ts'
+
+/**
+ * Staging tables have no statistics, and plans of prepared statements outlive those of their tables: a plan made for an empty table would read a large one
+ * for every batch.
+ */
+const BY_INDEX: Readonly<Record<string, string>> = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_material: 'off',
+  plan_cache_mode: 'force_generic_plan',
+}
+
+/** @throws SluiceError as `CopySession.open` does; TARGET_BUSY where another session holds the origin */
+export async function openApplySession(
+  settings: PostgresSettings,
+  { fireTriggers, origin }: Pick<ChangeRequest, 'fireTriggers' | 'origin'>,
+): Promise<CopySession> {
+  const session = await CopySession.open(settings, 'write')
+  try {
+    for (const [name, value] of Object.entries(BY_INDEX)) await session.ask(`SET ${name} TO ${value}`)
+    if (!fireTriggers && (await mayBeReplica(session))) await session.ask('SET session_replication_role TO replica')
+    if (origin !== undefined) await setOrigin(session, origin, settings)
+    return session
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}
+
+/** Whether the role may keep triggers and foreign keys from firing. Nothing is changed. */
+export async function mayBeReplica(session: CopySession): Promise<boolean> {
+  return allowed(session, 'SET LOCAL session_replication_role TO replica')
+}
+
+/** Whether the role may mark its transactions; null if so, otherwise what the server says. */
+export async function originRefusal(session: CopySession, origin: string): Promise<string | null> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.proname IN
+       ('pg_replication_origin_oid', 'pg_replication_origin_create', 'pg_replication_origin_session_setup')`,
+  )
+  if (row?.[0] !== 't')
+    return 'the role may not execute pg_replication_origin_create and pg_replication_origin_session_setup'
+  try {
+    await session.ask(`SELECT pg_catalog.pg_replication_origin_oid(${literal(origin)})`)
+    return null
+  } catch (error) {
+    if (sqlStateOf(error) === null) throw error
+    return (error as Error).message
+  }
+}
+
+async function setOrigin(session: CopySession, origin: string, settings: PostgresSettings): Promise<void> {
+  const name = literal(origin)
+  const known = async (): Promise<boolean> =>
+    (await session.ask(`SELECT pg_catalog.pg_replication_origin_oid(${name})`))[0]?.[0] != null
+  if (!(await known())) {
+    try {
+      await session.ask(`BEGIN READ WRITE; SELECT pg_catalog.pg_replication_origin_create(${name}); COMMIT`)
+    } catch (error) {
+      await session.rollBack()
+      // Another session may have made it meanwhile.
+      if (!session.alive || !(await known())) throw error
+    }
+  }
+  try {
+    await session.ask(`SELECT pg_catalog.pg_replication_origin_session_setup(${name})`)
+  } catch (error) {
+    if (sqlStateOf(error) !== '55006') throw error
+    throw new SluiceError('TARGET_BUSY', `another session applies changes under the origin ${origin}`, {
+      where: settings.label,
+      reason: (error as Error).message,
+      hint: 'wait until the other program ends, or end its session on the server',
+      retryable: true,
+      cause: error,
+    })
+  }
+}
+
+async function allowed(session: CopySession, sql: string): Promise<boolean> {
+  await session.ask('BEGIN')
+  try {
+    await session.ask(sql)
+    return true
+  } catch (error) {
+    if (sqlStateOf(error) !== '42501') throw error
+    return false
+  } finally {
+    await session.rollBack()
+  }
+}

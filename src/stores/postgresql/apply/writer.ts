@@ -1,0 +1,204 @@
+/** One session that applies changes, transaction by transaction. A table's small batches go by prepared statements, its large ones through a staging table. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { ChangeBatch } from '../../../model/copy/change.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Closing } from '../../copy-port.ts'
+import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../follow-port.ts'
+import { commitChunk } from '../copy/commit.ts'
+import { targetError } from '../copy/errors.ts'
+import type { CopySession } from '../copy/session.ts'
+import { fromSql } from '../copy/sql.ts'
+import { underSignal } from '../copy/under-signal.ts'
+import { sqlStateOf } from '../errors.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { DirectChanges } from './direct.ts'
+import { writtenColumns, type WrittenColumn } from './merge.ts'
+import { sorted } from './puts.ts'
+import { soundShape, type TableShape } from './shape.ts'
+import { Stage } from './stage.ts'
+
+/** Rows of a batch up to which prepared statements are faster than COPY and two statements that merge it; see test/bench/apply.mjs. */
+const DIRECT_ROWS = 256
+/** How long the catalogs are not asked again. */
+const SHAPE_MS = 60_000
+
+type KnownTable = {
+  readonly shape: TableShape
+  readonly written: readonly WrittenColumn[]
+  readonly direct: DirectChanges
+  readonly stage: Stage
+  readAt: number
+  /** Number of the transaction in which it was read. */
+  readIn: number
+}
+
+export class PostgresChangeWriter implements ChangeWriter {
+  readonly #request: ChangeRequest
+  readonly #session: CopySession
+  readonly #settings: PostgresSettings
+  readonly #tables = new Map<number, KnownTable>()
+  /** Of the transaction that is open, or was last. */
+  #number = 0
+  /** Table of the call that runs. */
+  #current: KnownTable | null = null
+  #inTransaction = false
+  #isDisposed = false
+  /** What made the transaction impossible to go on with. */
+  #failure: unknown = null
+  /** Staging tables that were ever named. */
+  #stages = 0
+
+  constructor(request: ChangeRequest, session: CopySession, settings: PostgresSettings) {
+    this.#request = request
+    this.#session = session
+    this.#settings = settings
+  }
+
+  get session(): string {
+    return this.#session.name
+  }
+
+  apply(table: number, batch: ChangeBatch): Promise<Applied> {
+    const request = this.#table(table)
+    return this.#do(tableText(request.table.table), async () => {
+      if (batch.puts.length + batch.gone.length === 0) return { lacking: [] }
+      const { written, direct, stage } = await this.#known(table)
+      const changes = sorted(batch, request, written)
+      const small = batch.puts.length + batch.gone.length <= DIRECT_ROWS
+      const lacking = small && direct.takes(changes) ? await direct.apply(changes) : await stage.apply(changes)
+      return { lacking: lacking.map(({ put }) => put.key) }
+    })
+  }
+
+  async truncate(tables: readonly number[]): Promise<void> {
+    if (tables.length === 0) return
+    const names = tables.map((table) => tableText(this.#table(table).table.table)).join(', ')
+    await this.#do(names, async () => {
+      const from: string[] = []
+      for (const table of tables) from.push(fromSql((await this.#known(table)).shape.relation))
+      await this.#session.ask('SAVEPOINT sluice_truncate')
+      try {
+        await this.#session.ask(`TRUNCATE ${from.join(', ')}`)
+      } catch (error) {
+        // Only owners may, and only where no foreign key of another table leads here; rows that may go one by one go that way.
+        if (!/^(?:42501|0A000)$/.test(sqlStateOf(error) ?? '')) throw error
+        await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_truncate')
+        for (const one of from) await this.#session.ask(`DELETE FROM ${one}`)
+      }
+      await this.#session.ask('RELEASE SAVEPOINT sluice_truncate')
+    })
+  }
+
+  async commit(closing: Closing): Promise<'committed' | 'fenced'> {
+    await this.#do('', async () => undefined)
+    try {
+      const outcome = await commitChunk(this.#session, closing, this.#settings, this.#request.signal)
+      this.#ended(outcome === 'committed' ? 'committed' : 'rolled back')
+      return outcome
+    } catch (error) {
+      throw this.#failed(error, this.#settings.label)
+    }
+  }
+
+  async rollBack(): Promise<void> {
+    if (!this.#inTransaction) return
+    const hasFailed = this.#failure !== null
+    await this.#session.rollBack()
+    this.#ended('rolled back')
+    if (hasFailed && this.#session.alive) await this.#session.forgetPrepared()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    if (this.#inTransaction) await this.#session.rollBack()
+    await this.#session.close()
+  }
+
+  #table(table: number): ChangeTable {
+    const found = this.#request.tables[table]
+    if (found === undefined) throw new Error(`there is no table ${table} among those that this session was opened for`)
+    return found
+  }
+
+  /** A table as the catalogs have it, no older than a minute when its first change in a transaction comes. */
+  async #known(table: number): Promise<KnownTable> {
+    const known = this.#tables.get(table)
+    const now = performance.now()
+    this.#current = known ?? null
+    if (known !== undefined && now - known.readAt < SHAPE_MS) return known
+    const request = this.#table(table)
+    const shape = await soundShape(request, (sql) => this.#session.ask(sql))
+    if (known?.shape.mark === shape.mark) {
+      known.readAt = now
+      known.readIn = this.#number
+      return known
+    }
+    await known?.stage.drop()
+    const fresh: KnownTable = {
+      shape,
+      written: writtenColumns(request, shape),
+      direct: new DirectChanges(this.#session, request, shape),
+      stage: new Stage(this.#session, `sluice_changes_${this.#stages++}`, request, shape),
+      readAt: now,
+      readIn: this.#number,
+    }
+    this.#tables.set(table, fresh)
+    this.#current = fresh
+    return fresh
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#inTransaction) return
+    if (!this.#session.alive) throw this.#session.loss()
+    // Constraints that may wait for the end of the transaction have to: the source checked them there.
+    await this.#session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', 'SET CONSTRAINTS ALL DEFERRED')
+    this.#inTransaction = true
+    this.#number++
+  }
+
+  async #do<T>(where: string, body: () => Promise<T>): Promise<T> {
+    if (this.#isDisposed) throw new Error('the session that applies changes is closed')
+    if (this.#failure !== null) throw this.#failure
+    this.#current = null
+    try {
+      return await underSignal(this.#session, this.#request.signal, async () => {
+        await this.#begin()
+        return body()
+      })
+    } catch (error) {
+      throw this.#failed(error, where)
+    }
+  }
+
+  #failed(error: unknown, where: string): unknown {
+    const known = targetError(error, this.#settings, where)
+    // What was known of the table before this transaction may be the cause; the next one looks again.
+    const isOld = this.#current !== null && this.#current.readIn !== this.#number
+    for (const table of this.#tables.values()) table.readAt = -Infinity
+    this.#failure = isOld && isChangedTable(known) ? again(known) : known
+    return this.#failure
+  }
+
+  #ended(outcome: 'committed' | 'rolled back'): void {
+    this.#inTransaction = false
+    this.#failure = null
+    for (const { stage } of this.#tables.values()) stage.ended(outcome)
+  }
+}
+
+function isChangedTable(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && error.code === 'TABLE_REFUSED' && !error.retryable
+}
+
+/** The same, worth another attempt, which reads the catalogs first. */
+function again(error: SluiceError): SluiceError {
+  const { code, message, where, reason, hint, cause } = error
+  return new SluiceError(code, message, {
+    retryable: true,
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  })
+}

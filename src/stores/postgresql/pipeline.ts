@@ -1,0 +1,76 @@
+/** Prepared statements in one message to the server: many of them cost one wait, and each is parsed once a session. */
+import type { Connection, Submittable } from 'pg'
+
+/** Prepared once a session, where it is the same object. */
+export type PreparedStatement = {
+  readonly text: string
+  /** Object ids of the types of the parameters. */
+  readonly types: readonly number[]
+}
+
+export type PreparedStep = { readonly statement: PreparedStatement; readonly values: readonly (string | null)[] }
+
+/** Statements that a session has prepared, and their names there. */
+export type PreparedNames = Map<PreparedStatement, string>
+
+/** The driver has these and declares them otherwise. */
+type PipelineConnection = Connection & {
+  parse(query: { name: string; text: string; types: readonly number[] }): void
+  bind(config: { portal: string; statement: string; values: readonly (string | null)[] }): void
+  execute(config: { portal: string; rows: number }): void
+}
+
+export class Pipeline implements Submittable {
+  /** Rows that each step changed. @throws what the server says of the first step that fails; those behind it are not run */
+  readonly ended: Promise<readonly number[]>
+  readonly #steps: readonly PreparedStep[]
+  readonly #prepared: PreparedNames
+  readonly #counts: number[] = []
+  #resolve: (counts: readonly number[]) => void = () => undefined
+  #reject: (error: unknown) => void = () => undefined
+
+  /** @param prepared statements of the steps are added to it */
+  constructor(steps: readonly PreparedStep[], prepared: PreparedNames) {
+    this.#steps = steps
+    this.#prepared = prepared
+    this.ended = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.ended.catch(() => undefined)
+  }
+
+  submit(connection: Connection): void {
+    const to = connection as PipelineConnection
+    to.stream.cork()
+    for (const { statement, values } of this.#steps) {
+      let name = this.#prepared.get(statement)
+      if (name === undefined) {
+        name = `sluice_${this.#prepared.size}`
+        this.#prepared.set(statement, name)
+        to.parse({ name, ...statement })
+      }
+      to.bind({ portal: '', statement: name, values })
+      to.execute({ portal: '', rows: 0 })
+    }
+    to.sync()
+    to.stream.uncork()
+  }
+
+  handleDataRow(): void {
+    // Rows are counted and not read.
+  }
+
+  handleCommandComplete({ text }: { readonly text: string }): void {
+    this.#counts.push(Number(/ (\d+)$/.exec(text)?.[1] ?? 0))
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#counts.length === this.#steps.length) return this.#resolve(this.#counts)
+    this.#reject(new Error(`the server answered ${this.#counts.length} of ${this.#steps.length} statements`))
+  }
+
+  handleError(error: unknown): void {
+    this.#reject(error)
+  }
+}

@@ -1,0 +1,373 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Put } from '../../src/model/copy/change.ts'
+import type { Row } from '../../src/model/copy/rows.ts'
+import { missing } from '../support/copy-systems.ts'
+import { ZOO_TYPES, zooSql, SIGNAL, request, readAll } from './copy-postgresql-kit.ts'
+import {
+  applied,
+  changeTable,
+  closingOf,
+  makeTarget,
+  MANY,
+  put,
+  requestOf,
+  type Target,
+} from './postgresql-apply-kit.ts'
+
+const absent = await missing('postgresql')
+
+/** Rows that no test looks at, to make a batch large. */
+function crowd(make: (n: number) => Row): Put[] {
+  return Array.from({ length: MANY }, (_, n) => put(make(1_000_000 + n)))
+}
+
+describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
+  let target: Target
+  const rows = (query: string): Promise<readonly (readonly (string | null)[])[]> => target.place.rows(query)
+
+  beforeAll(async () => {
+    target = await makeTarget(ZOO_TYPES)
+  })
+  afterAll(async () => target.store[Symbol.asyncDispose]())
+
+  async function open(name: string, sql: string, identity: readonly string[] = ['id']) {
+    await target.place.sql(sql)
+    return target.changes.open(requestOf([await changeTable(target.store, name, identity)]))
+  }
+
+  for (const [size, more] of [
+    ['small', 0],
+    ['large', MANY],
+  ] as const) {
+    const others = (make: (n: number) => Row): Put[] => (more === 0 ? [] : crowd(make))
+
+    test(`rows come, change and go: ${size}`, async () => {
+      const name = `plain_${size}`
+      await using writer = await open(
+        name,
+        `CREATE TABLE ${name} (id int PRIMARY KEY, a text, n int GENERATED ALWAYS AS (id * 2) STORED)`,
+      )
+      const all = others((n) => [String(n), 'x'])
+      await applied(writer, [put(['1', 'one']), put(['2', null]), put(['3', "'; --\t\\"]), ...all])
+      await applied(writer, [put(['2', 'two']), put(['4', 'four']), ...all], [['1'], ['77']])
+      expect(await rows(`SELECT * FROM ${name} WHERE id < 1000 ORDER BY id`)).toEqual([
+        ['2', 'two', '4'],
+        ['3', "'; --\t\\", '6'],
+        ['4', 'four', '8'],
+      ])
+    })
+
+    test(`a secondary unique value goes from row to row: ${size}`, async () => {
+      const name = `swap_${size}`
+      await using writer = await open(
+        name,
+        `CREATE TABLE ${name} (id int PRIMARY KEY, u text UNIQUE); INSERT INTO ${name} VALUES (1, 'a'), (2, 'b'), (3, 'c')`,
+      )
+      await applied(
+        writer,
+        [put(['1', 'b']), put(['2', 'c']), put(['4', 'a']), ...others((n) => [String(n), `u${n}`])],
+        [['3']],
+      )
+      expect(await rows(`SELECT * FROM ${name} WHERE id < 1000 ORDER BY id`)).toEqual([
+        ['1', 'b'],
+        ['2', 'c'],
+        ['4', 'a'],
+      ])
+    })
+
+    test(`keys move in a circle, and take unchanged values with them: ${size}`, async () => {
+      const name = `circle_${size}`
+      await using writer = await open(
+        name,
+        `CREATE TABLE ${name} (id int PRIMARY KEY, big text, n int); INSERT INTO ${name} SELECT i, 'big ' || i, i FROM generate_series(1, 4) i`,
+      )
+      const moved = (from: string, to: string): Put => ({ row: [to, undefined, '0'], key: [to], base: [from] })
+      const { lacking } = await applied(
+        writer,
+        [
+          moved('1', '2'),
+          moved('2', '3'),
+          moved('3', '1'),
+          moved('99', '5'),
+          { row: ['4', undefined, '7'], key: ['4'], base: ['4'] },
+          ...others((n) => [String(n), 'x', '1']),
+        ],
+        [],
+      )
+      expect(lacking).toEqual([['5']])
+      expect(await rows(`SELECT * FROM ${name} WHERE id < 1000 ORDER BY id`)).toEqual([
+        ['1', 'big 3', '0'],
+        ['2', 'big 1', '0'],
+        ['3', 'big 2', '0'],
+        ['4', 'big 4', '7'],
+      ])
+    })
+
+    test(`unchanged values stay where they are, from a base that is gone too, and rows that are not there come back: ${size}`, async () => {
+      for (const [name, more2] of [
+        [`toast_${size}`, ''],
+        [`toast_unique_${size}`, ' UNIQUE'],
+      ] as const) {
+        await using writer = await open(
+          name,
+          `CREATE TABLE ${name} (id int PRIMARY KEY, big text, n int${more2}); INSERT INTO ${name} VALUES (1, repeat('x', 100000), 1), (2, 'two', 2), (3, 'three', 3)`,
+        )
+        const { lacking } = await applied(
+          writer,
+          [
+            { row: ['1', undefined, '10'], key: ['1'], base: ['1'] },
+            { row: ['9', undefined, '90'], key: ['9'], base: ['2'] },
+            { row: ['8', undefined, '80'], key: ['8'], base: ['8'] },
+            ...others((n) => [String(n), 'x', String(n)]),
+          ],
+          [['2']],
+        )
+        expect(lacking).toEqual([['8']])
+        expect(await rows(`SELECT id, length(big), n FROM ${name} WHERE id < 1000 ORDER BY id`)).toEqual([
+          ['1', '100000', '10'],
+          ['3', '5', '3'],
+          ['9', '3', '90'],
+        ])
+      }
+    })
+
+    test(`a partitioned target whose key is wider than the identity: ${size}`, async () => {
+      const name = `wide_${size}`
+      await using writer = await open(
+        name,
+        `CREATE TABLE ${name} (id int, at date, a text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+         CREATE TABLE ${name}_1 PARTITION OF ${name} FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+         CREATE TABLE ${name}_2 PARTITION OF ${name} FOR VALUES FROM ('2024-02-01') TO ('2024-03-01');
+         INSERT INTO ${name} VALUES (1, '2024-01-05', 'a'), (2, '2024-02-05', 'b'), (3, '2024-01-06', 'c')`,
+      )
+      await applied(
+        writer,
+        [
+          put(['1', '2024-02-09', 'moved']),
+          put(['4', '2024-01-01', 'd']),
+          ...others((n) => [String(n), '2024-01-01', 'x']),
+        ],
+        [['2']],
+      )
+      expect(await rows(`SELECT *, tableoid::regclass FROM ${name} WHERE id < 1000 ORDER BY id`)).toEqual([
+        ['1', '2024-02-09', 'moved', `${name}_2`],
+        ['3', '2024-01-06', 'c', `${name}_1`],
+        ['4', '2024-01-01', 'd', `${name}_1`],
+      ])
+    })
+
+    test(`every type arrives as it was: ${size}`, async () => {
+      const name = `zoo_${size}`
+      const twin = `${name}_from`
+      await target.place.sql(zooSql(twin), `CREATE TABLE ${name} (LIKE ${twin} INCLUDING ALL)`)
+      const of = await changeTable(target.store, name, ['id'])
+      await using view = await target.store.source(SIGNAL)
+      const from = await changeTable(target.store, twin, ['id'])
+      const all = await readAll(view, request(from.table))
+      const idAt = from.columns.findIndex((one) => one.name === 'id')
+      const puts = all.map((row): Put => ({ row, key: [row[idAt] ?? null], base: null }))
+      const more3 = others((n) => from.columns.map((_, at) => (at === idAt ? String(n) : null)))
+      await using writer = await target.changes.open(requestOf([of]))
+      for (let i = 0; i < 2; i++) await applied(writer, [...puts, ...more3])
+      const texts = (table: string): Promise<unknown> =>
+        rows(`SELECT t::text FROM ${table} t WHERE id < 1000 ORDER BY id`)
+      expect(await texts(name)).toEqual(await texts(twin))
+    })
+  }
+
+  test('names that mean something to SQL', async () => {
+    const name = 'a "b" $1 \\ ; DROP'
+    const q = `"${name.replaceAll('"', '""')}"`
+    await target.place.sql(
+      `CREATE TABLE ${q} ("o" int PRIMARY KEY, "c0" text, "k""0; --" text UNIQUE, s text)`,
+      `INSERT INTO ${q} VALUES (1, 'x', 'u', 's')`,
+    )
+    const [spec] = (await target.store.tables('*', SIGNAL)).filter(({ table }) => table.name === name)
+    if (spec === undefined) throw new Error('no table')
+    const table = {
+      table: spec,
+      columns: spec.columns.map((column) => ({ name: column.name, as: column.type, column })),
+      identity: ['o'],
+    }
+    await using writer = await target.changes.open(requestOf([table]))
+    for (const more of [[], crowd((n) => [String(n), 'x', `u${n}`, ''])]) {
+      const { lacking } = await applied(writer, [
+        { row: ['1', undefined, 'v', 's'], key: ['1'], base: ['1'] },
+        put(['2', 'y', 'u', 's']),
+        ...more,
+      ])
+      expect(lacking).toEqual([])
+    }
+    expect(await rows(`SELECT * FROM ${q} WHERE o < 10 ORDER BY 1`)).toEqual([
+      ['1', 'x', 'v', 's'],
+      ['2', 'y', 'u', 's'],
+    ])
+  })
+
+  test('triggers do not fire, and do where that is asked', async () => {
+    const sql = `CREATE TABLE fires (id int PRIMARY KEY, a text); CREATE TABLE fired (n int);
+      CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO fired VALUES (1); RETURN NEW; END $$;
+      CREATE TRIGGER fire AFTER INSERT OR UPDATE ON fires FOR EACH ROW EXECUTE FUNCTION fire()`
+    await using silent = await open('fires', sql)
+    await applied(silent, [put(['1', 'x']), ...crowd((n) => [String(n), 'x'])])
+    expect(await rows('SELECT count(*) FROM fired')).toEqual([['0']])
+    const table = await changeTable(target.store, 'fires', ['id'])
+    await using loud = await target.changes.open(requestOf([table], { fireTriggers: true }))
+    await applied(loud, [put(['1', 'y']), put(['2', 'y'])])
+    expect(await rows('SELECT count(*) FROM fired')).toEqual([['2']])
+  })
+
+  test('identity columns that the server numbers', async () => {
+    const sql = `CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a text);
+      CREATE TABLE numbered2 (id int PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, a text)`
+    await target.place.sql(sql)
+    const tables = [
+      await changeTable(target.store, 'numbered', ['id']),
+      await changeTable(target.store, 'numbered2', ['id']),
+    ]
+    await using writer = await target.changes.open(requestOf(tables))
+    for (const more of [0, MANY]) {
+      const others = more === 0 ? [] : crowd((n) => [String(n), 'x'])
+      for (const text of ['a', 'b']) await applied(writer, [put(['7', text]), ...others])
+      for (const text of ['1', '2']) {
+        await applied(
+          writer,
+          [put(['7', text, 'x']), ...others.map(({ row }) => put([row[0] ?? null, '5', 'x']))],
+          [],
+          1,
+        )
+      }
+    }
+    expect(await rows('SELECT * FROM numbered WHERE id < 10')).toEqual([['7', 'b']])
+    expect(await rows('SELECT * FROM numbered2 WHERE id < 10')).toEqual([['7', '2', 'x']])
+  })
+
+  test('TRUNCATE of several tables, and row by row where another table refers to one', async () => {
+    await target.place
+      .sql(`CREATE TABLE cut_a (id int PRIMARY KEY); CREATE TABLE cut_b (id int PRIMARY KEY, a int REFERENCES cut_a);
+      INSERT INTO cut_a VALUES (1); INSERT INTO cut_b VALUES (1, 1)`)
+    const [a, b] = [await changeTable(target.store, 'cut_a', ['id']), await changeTable(target.store, 'cut_b', ['id'])]
+    await using writer = await target.changes.open(requestOf([a, b]))
+    await applied(writer, [put(['2'])])
+    await writer.truncate([0, 1])
+    await applied(writer, [put(['3'])])
+    expect(await rows('SELECT (SELECT count(*) FROM cut_a), (SELECT count(*) FROM cut_b)')).toEqual([['1', '0']])
+    await writer.truncate([0])
+    await applied(writer, [put(['4'])])
+    expect(await rows('SELECT id FROM cut_a')).toEqual([['4']])
+  })
+
+  test('a fence that is lost, a rollback and a lost connection leave nothing', async () => {
+    const writer = await open('fenced', 'CREATE TABLE fenced (id int PRIMARY KEY, a text)')
+    const batches = [[put(['1', 'x'])], [put(['1', 'x']), ...crowd((n) => [String(n), 'x'])]]
+    for (const puts of batches) {
+      await writer.apply(0, { puts, gone: [] })
+      expect(await writer.commit(closingOf('somebody else'))).toBe('fenced')
+      await writer.apply(0, { puts, gone: [] })
+      await writer.rollBack()
+    }
+    expect(await rows('SELECT * FROM fenced')).toEqual([])
+    // The session is as good as new.
+    await applied(writer, batches[1] ?? [])
+    await writer.apply(0, { puts: [put(['2', 'y'])], gone: [['1']] })
+    await rows(`SELECT pg_terminate_backend(${writer.session.split(' ')[0]}, 5000)`)
+    await expect(writer.apply(0, { puts: [put(['3', 'y'])], gone: [] })).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+      retryable: true,
+    })
+    await expect(writer.commit(closingOf())).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+    await writer[Symbol.asyncDispose]()
+    expect(await rows('SELECT id FROM fenced WHERE id < 10')).toEqual([['1']])
+  })
+
+  test('a row that cannot stay is named, and the session goes on', async () => {
+    await using writer = await open(
+      'strict',
+      'CREATE TABLE strict (id int PRIMARY KEY, v varchar(3), CHECK (id <> 13))',
+    )
+    for (const more of [[], crowd((n) => [String(n), 'x'])]) {
+      for (const bad of [
+        ['1', 'toolong'],
+        ['13', 'x'],
+        ['2', 'nul\0'],
+        ['2', '\ud800'],
+      ]) {
+        await expect(writer.apply(0, { puts: [put(bad), ...more], gone: [] })).rejects.toMatchObject({
+          code: 'ROW_REFUSED',
+        })
+        await writer.rollBack()
+      }
+      await applied(writer, [put(['1', 'ok']), ...more])
+    }
+    await expect(writer.apply(0, { puts: [], gone: [[null]] })).rejects.toMatchObject({ code: 'ROW_REFUSED' })
+    await writer.rollBack()
+    expect(await rows('SELECT count(*) FROM strict')).toEqual([[String(MANY + 1)]])
+  })
+
+  test('a table that changes while a session is open', async () => {
+    await using writer = await open('changing', 'CREATE TABLE changing (id int PRIMARY KEY, a int)')
+    const large = crowd((n) => [String(n), '1'])
+    await applied(writer, [put(['1', '1']), ...large])
+    await target.place.sql(
+      'ALTER TABLE changing ALTER a TYPE bigint, DROP CONSTRAINT changing_pkey; CREATE UNIQUE INDEX other ON changing (id) INCLUDE (a)',
+    )
+    await applied(writer, [put(['1', '2'])])
+    await target.place.sql('DROP INDEX other; CREATE INDEX another ON changing (id)')
+    const failing = writer.apply(0, { puts: [put(['1', '3'])], gone: [] })
+    await expect(failing).rejects.toMatchObject({ code: 'TABLE_REFUSED', retryable: true })
+    await writer.rollBack()
+    await applied(writer, [put(['1', '5000000000']), ...large])
+    await applied(writer, [put(['1', '6000000000'])])
+    expect(await rows('SELECT a FROM changing WHERE id = 1')).toEqual([['6000000000']])
+    await target.place.sql('DROP INDEX another')
+    const [known] = [await changeTable(target.store, 'changing', ['id'])]
+    await using other = await target.changes.open(requestOf([known]))
+    await expect(other.apply(0, { puts: [put(['1', '3'])], gone: [] })).rejects.toMatchObject({
+      code: 'TABLE_REFUSED',
+      retryable: false,
+    })
+  })
+
+  test('many transactions leave the catalog as it was', async () => {
+    await using writer = await open('calm', 'CREATE TABLE calm (id int PRIMARY KEY, a text)')
+    const large = crowd((n) => [String(n), 'x'])
+    await applied(writer, large)
+    const written = async (): Promise<number> => {
+      await applied(writer, [])
+      const [[n] = []] = await rows("SELECT count(*) FROM pg_class WHERE relname LIKE 'sluice_changes%'")
+      return Number(n)
+    }
+    const before = await written()
+    const [[xmin] = []] = await rows("SELECT xmin FROM pg_class WHERE relname LIKE 'sluice_changes%'")
+    for (let i = 0; i < 5; i++) await applied(writer, large)
+    expect(await written()).toBe(before)
+    expect(await rows("SELECT xmin FROM pg_class WHERE relname LIKE 'sluice_changes%'")).toEqual([[xmin]])
+  })
+
+  test('transactions carry their origin', async () => {
+    await target.place.sql('CREATE TABLE marked (id int PRIMARY KEY)')
+    const table = await changeTable(target.store, 'marked', ['id'])
+    const origin = `sluice_test_${process.pid}`
+    const writer = await target.changes.open(requestOf([table], { origin }))
+    await applied(writer, [put(['1'])])
+    // The server notes where the last transaction of an origin ends.
+    const noted = async (): Promise<string | null> => {
+      const [[lsn] = []] = await rows(
+        `SELECT local_lsn FROM pg_replication_origin_status WHERE external_id = '${origin}'`,
+      )
+      return lsn ?? null
+    }
+    const first = await noted()
+    await applied(writer, [put(['2'])])
+    expect(first).not.toBeNull()
+    expect(await noted()).not.toBe(first)
+    await expect(target.changes.open(requestOf([table], { origin }))).rejects.toMatchObject({
+      code: 'TARGET_BUSY',
+      retryable: true,
+    })
+    await writer[Symbol.asyncDispose]()
+    await using next = await target.changes.open(requestOf([table], { origin }))
+    await next[Symbol.asyncDispose]()
+    await target.place.sql(`SELECT pg_replication_origin_drop('${origin}')`)
+  })
+})
