@@ -18,11 +18,13 @@ import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
 import type { MaintenanceStore } from './maintenance-port.ts'
 import type { PartitionPlanStore } from './partition-plan-port.ts'
 import type { ReadColumn } from './read-column.ts'
+import type { WriteColumn } from './write-column.ts'
 import type { TrackStore } from './track-port.ts'
 import type { Turn } from './turn.ts'
 
 export type { BatchStep, Closing, LedgerDatabase, Statement } from './ledger-port.ts'
 export type { ReadColumn } from './read-column.ts'
+export type { WriteColumn } from './write-column.ts'
 
 /** How columns are to be made where a system has several for a type. */
 export type DeclareWishes = {
@@ -258,8 +260,6 @@ export interface SourceView extends AsyncDisposable {
   /** The largest key of the range, and null where it is empty. */
   last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<readonly string[] | null>
 }
-
-export type WriteColumn = { readonly name: string; readonly as: ColumnType; readonly column: Column }
 
 /** A chunk as its target sees it: names of columns and keys are those of the target. */
 export type ChunkRequest = {

@@ -2,9 +2,9 @@
 import type { Change, ChangeBatch, LogPosition } from '../model/copy/change.ts'
 import type { TableName, TableSpec } from '../model/copy/column-type.ts'
 import type { Row } from '../model/copy/rows.ts'
-import type { WriteColumn } from './copy-port.ts'
 import type { Closing } from './ledger-port.ts'
 import type { ReadColumn } from './read-column.ts'
+import type { WriteColumn } from './write-column.ts'
 
 /** A table of the source that is followed. */
 export type FollowedTable = {

@@ -1,0 +1,4 @@
+/** A column as it is written. */
+import type { Column, ColumnType } from '../model/copy/column-type.ts'
+
+export type WriteColumn = { readonly name: string; readonly as: ColumnType; readonly column: Column }
