@@ -29,6 +29,7 @@ export type FollowExam = {
   readonly notes: readonly string[]
   /** Identity columns of each table, in the order of the request; empty for a refused one. */
   readonly identities: readonly (readonly string[])[]
+  /** Null where something is refused. */
   readonly wal: WalRoom | null
 }
 

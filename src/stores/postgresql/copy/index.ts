@@ -30,7 +30,9 @@ import { PostgresApply } from '../apply/index.ts'
 import { PostgresPartitionPlan } from '../partition-plan/index.ts'
 import { PostgresPartitions } from '../archiving/partitions.ts'
 import { Steps } from '../archiving/steps.ts'
+import type { ChangeSource } from '../../follow-port.ts'
 import { PostgresMaintenance } from '../maintenance/index.ts'
+import { PostgresChanges } from '../replication/index.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
 import { openPostgres } from '../sql-database.ts'
 import { sourceError } from './errors.ts'
@@ -230,6 +232,10 @@ class PostgresCopy implements CopyStore {
 
   maintenance(): MaintenanceStore {
     return new PostgresMaintenance(this.#settings, this.#sessions)
+  }
+
+  changeSource(): ChangeSource {
+    return new PostgresChanges(this.#settings, this.#sessions)
   }
 
   async refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void> {

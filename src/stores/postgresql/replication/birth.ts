@@ -1,0 +1,110 @@
+/** The begin and the end of a stream: publication, then slot, then nothing that was committed before is invisible. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
+import { originOf } from '../copy/identity.ts'
+import { CopySession } from '../copy/session.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { findTables } from './exam-tables.ts'
+import { createPublication, dropPublication, findPublication, memberFact } from './publication.ts'
+import { readShapes, shapeText, type TableShape } from './shapes.ts'
+import { createSlot, dropSlot, isOurs, PLUGIN, waitForOpen } from './slot.ts'
+import type { Wait } from './waiting.ts'
+
+/**
+ * @param wait its session may write
+ * @throws SluiceError TARGET_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ */
+export async function beginStream(
+  settings: PostgresSettings,
+  name: string,
+  tables: readonly FollowedTable[],
+  wait: Wait,
+): Promise<StreamBirth> {
+  const { session } = wait
+  await endStream(session, name, 'refuse')
+  try {
+    const asked = new Set(tables.flatMap(({ columns }) => columns))
+    await createPublication(session, {
+      name,
+      tables: tables.map(({ table }) => table.table),
+      generated: [...asked].some(({ column }) => column.generated === true),
+    })
+    const start = await createSlot(settings, name, wait)
+    await waitForOpen(wait)
+    return { slot: name, publication: name, start, ...(await notedNow(session, name, tables)) }
+  } catch (error) {
+    await removeMade(settings, name)
+    throw error
+  }
+}
+
+/**
+ * Removes slot and publication; done twice it does no harm.
+ * @param active `end`: a session that reads the slot is ended
+ */
+export async function endStream(session: CopySession, name: string, active: 'end' | 'refuse'): Promise<void> {
+  await dropSlot(session, name, active)
+  if (isOurs(name)) await dropPublication(session, name)
+}
+
+/** Everything that is compared later. */
+async function notedNow(
+  session: CopySession,
+  name: string,
+  tables: readonly FollowedTable[],
+): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
+  const facts: Record<string, string> = { ...(await originOf(session)), 'slot.plugin': PLUGIN }
+  const [row] = await session.ask('SELECT pg_catalog.current_database()')
+  facts['slot.database'] = row?.[0] ?? ''
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  try {
+    const publication = await findPublication(session, name)
+    const found = await findTables(
+      session,
+      tables.map(({ table }) => table.table),
+    )
+    const seen = await readShapes(
+      session,
+      found.flatMap((one) => (one === null ? [] : [one.oid])),
+    )
+    const shapes: Record<string, string> = {}
+    for (const [at, table] of tables.entries()) {
+      const oid = found[at]?.oid ?? '0'
+      const shape = seen.get(oid)?.shape
+      const member = publication?.tables.get(oid)
+      if (shape === undefined || member === undefined || !isNamedBy(table, shape)) throw changedMeanwhile(table)
+      shapes[tableText(table.table.table)] = shapeText(shape)
+      facts[memberFact(table.table.table)] = member
+    }
+    return { facts: { ...facts, ...publication?.facts }, shapes }
+  } finally {
+    await session.rollBack()
+  }
+}
+
+/** Whether the server still names rows by the columns that the examination found. */
+function isNamedBy({ identity }: FollowedTable, { nodes: [root] }: TableShape): boolean {
+  const [mode, ...columns] = root?.identity ?? []
+  return mode === 'f' || (columns.length === identity.length && columns.every((name) => identity.includes(name)))
+}
+
+function changedMeanwhile({ table }: FollowedTable): SluiceError {
+  return new SluiceError('NOT_FOLLOWABLE', `${tableText(table.table)} was changed while its stream was made`, {
+    hint: 'run the same command again',
+  })
+}
+
+/** The session may be gone by now, and the next `begin` would remove it as well. */
+async function removeMade(settings: PostgresSettings, name: string): Promise<void> {
+  try {
+    const session = await CopySession.open(settings, 'write')
+    try {
+      await endStream(session, name, 'refuse')
+    } finally {
+      await session.close()
+    }
+  } catch {
+    // What went wrong before says more.
+  }
+}

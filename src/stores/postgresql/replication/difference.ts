@@ -1,0 +1,158 @@
+/** What became of a followed table since its shape was noted: nothing, something that loses no row, or something after which rows may be missing. */
+import type { ColumnShape, Node, SeenShape, TableShape } from './shapes.ts'
+
+/** What the database is asked where two shapes alone do not tell. */
+export type Beyond = {
+  /** Whether a partition that is new holds rows; `unclear` where it could not be looked at now. */
+  readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
+  /** Transactions by which the stream has told a TRUNCATE of the table. */
+  readonly truncatedBy: ReadonlySet<number>
+  /** The stream has told everything that was committed when the shape was looked at. */
+  readonly caughtUp: boolean
+}
+
+/** `unclear`: to be looked at again. */
+export type Difference =
+  | { readonly type: 'same' | 'unclear' }
+  | { readonly type: 'moved'; readonly shape: TableShape }
+  | { readonly type: 'halted'; readonly reason: string }
+
+/** @param asked columns that are followed */
+export function difference(
+  before: TableShape,
+  { shape, bornInside, changedBy }: SeenShape,
+  asked: readonly string[],
+  beyond: Beyond,
+): Difference {
+  const reason =
+    ofTable(before, shape) ??
+    ofColumns(before, shape, asked) ??
+    ofTypes(before, shape) ??
+    ofPartitions(before, shape, bornInside, beyond)
+  if (reason !== null) return { type: 'halted', reason }
+  const files = ofFiles(before, shape, changedBy, beyond)
+  if (files !== null) return files
+  if (untoldNodes(before, shape, bornInside).some(({ oid }) => beyond.rows.get(oid) === 'unclear')) {
+    return { type: 'unclear' }
+  }
+  return JSON.stringify(before) === JSON.stringify(shape) ? { type: 'same' } : { type: 'moved', shape }
+}
+
+/** Partitions that were not there before, and may have brought rows along that no stream has told. */
+export function untoldNodes(before: TableShape, now: TableShape, bornInside: SeenShape['bornInside']): readonly Node[] {
+  const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
+  const known = new Set(before.nodes.map(({ oid }) => oid))
+  // What was made inside of a partitioned table that was attached later was filled through that one.
+  const told = ({ oid, parent }: Node): boolean => {
+    if (known.has(oid)) return true
+    const above = parent === null ? undefined : nodes.get(parent)
+    return bornInside.has(oid) && above !== undefined && told(above)
+  }
+  return now.nodes.filter((node) => !told(node))
+}
+
+function addedNodes(before: TableShape, { nodes }: TableShape): readonly Node[] {
+  const known = new Set(before.nodes.map(({ oid }) => oid))
+  return nodes.filter(({ oid }) => !known.has(oid))
+}
+
+function ofTable({ nodes: [was] }: TableShape, { nodes: [is] }: TableShape): string | null {
+  if (was === undefined || is === undefined) return 'it is gone'
+  if (was.name !== is.name) return `it is called ${is.name} now`
+  if (was.kind !== is.kind) return 'it is another kind of table now'
+  return ofNode(was, is)
+}
+
+/** Of the table and of each of its partitions. */
+function ofNode(was: Node, is: Node): string | null {
+  if (was.stored !== is.stored) return is.stored === 'u' ? 'it is unlogged now' : 'it was unlogged, and is logged now'
+  return JSON.stringify(was.identity) === JSON.stringify(is.identity) ? null : 'its replica identity is another one'
+}
+
+function ofColumns(before: TableShape, now: TableShape, asked: readonly string[]): string | null {
+  const followed = new Set(asked)
+  const places = new Map(now.columns.map((column) => [column.place, column]))
+  for (const was of before.columns) {
+    if (!followed.has(was.name)) continue
+    const changed = ofColumn(was, places.get(was.place))
+    if (changed !== null) return changed
+    // An ALTER that computes each value anew tells none of them: ALTER COLUMN … TYPE … USING to the same type, too.
+    if (rewritten(before, now) && was.changed !== places.get(was.place)?.changed) {
+      return `ALTER TABLE has rewritten its rows, perhaps column ${was.name}`
+    }
+  }
+  const known = new Set(before.columns.map(({ place }) => place))
+  const added = now.columns.find(({ place }) => !known.has(place))
+  return added === undefined ? null : `column ${added.name} (${added.native}) was added`
+}
+
+function ofColumn(was: ColumnShape, is: ColumnShape | undefined): string | null {
+  if (is === undefined) return `column ${was.name} was dropped`
+  if (is.name !== was.name) return `column ${was.name} is called ${is.name} now`
+  if (is.type !== was.type) return `column ${was.name} was ${was.native} and is ${is.native}`
+  return is.generated === was.generated ? null : `column ${was.name} is generated in another way`
+}
+
+/** A table without partitions lies in another file. Of a partitioned one every new file halts by itself. */
+function rewritten({ nodes: [was] }: TableShape, { nodes: [is] }: TableShape): boolean {
+  return was?.file !== is?.file
+}
+
+function ofTypes(before: TableShape, now: TableShape): string | null {
+  for (const [type, parts] of Object.entries(before.types)) {
+    const is = now.types[type]
+    // A type that no column has any more went with its column.
+    if (is === undefined) continue
+    const lost = parts.find((part) => !is.includes(part))
+    // Of enums an object id and a label; of composite types a place, a type and its modifier.
+    if (lost !== undefined) return `a type of its columns was changed (${lost.slice(lost.indexOf(' ') + 1)})`
+  }
+  return null
+}
+
+function ofPartitions(
+  before: TableShape,
+  now: TableShape,
+  bornInside: ReadonlySet<string>,
+  { rows }: Beyond,
+): string | null {
+  const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
+  for (const was of before.nodes.slice(1)) {
+    const is = nodes.get(was.oid)
+    if (is === undefined) return `partition ${was.name} was detached or dropped`
+    if (is.bounds !== was.bounds || is.parent !== was.parent) return `partition ${was.name} has other bounds`
+    const changed = ofNode(was, is)
+    if (changed !== null) return `of partition ${was.name}: ${changed}`
+  }
+  const [root] = now.nodes
+  for (const added of addedNodes(before, now)) {
+    if (added.kind === 'f') return `foreign table ${added.name} was attached`
+    if (added.stored !== 'p') return `partition ${added.name} is unlogged`
+    if (JSON.stringify(added.identity) !== JSON.stringify(root?.identity)) {
+      return `partition ${added.name} has another replica identity`
+    }
+  }
+  const filled = untoldNodes(before, now, bornInside).find(({ oid }) => rows.get(oid) === 'some')
+  return filled === undefined ? null : `partition ${filled.name} was attached with rows`
+}
+
+/** TRUNCATE of a single partition is not told through its root, and its file is another one afterwards. So it is after VACUUM FULL, which cannot be told apart. */
+function ofFiles(
+  before: TableShape,
+  now: TableShape,
+  changedBy: ReadonlyMap<string, number>,
+  { truncatedBy, caughtUp }: Beyond,
+): Difference | null {
+  const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
+  const replaced = before.nodes
+    .slice(1)
+    .filter((was) => was.file !== nodes.get(was.oid)?.file)
+    .filter(({ oid }) => !truncatedBy.has(changedBy.get(oid) ?? 0))
+  if (replaced.length === 0) return null
+  if (!caughtUp) return { type: 'unclear' }
+  const more = replaced.length === 1 ? '' : ` and ${replaced.length - 1} more`
+  return {
+    type: 'halted',
+    reason: `TRUNCATE, VACUUM FULL or CLUSTER of partition ${replaced[0]?.name}${more}, or ALTER TABLE, has replaced its rows`,
+  }
+}

@@ -1,0 +1,248 @@
+/** Whether the changes of tables can be followed: by what the server names a row, and whether it tells every row. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import type { FollowedTable, FollowRefusal } from '../../follow-port.ts'
+import { quoteName } from '../connect.ts'
+import type { CopySession, TextRow } from '../copy/session.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+import { readShapes, type Node, type TableShape } from './shapes.ts'
+
+const GENERATED_SINCE = 180_000
+
+export type TableExam = {
+  readonly refusals: readonly FollowRefusal[]
+  /** Columns that name a row of each table; empty for a refused one. */
+  readonly identities: readonly (readonly string[])[]
+}
+
+type Found = {
+  readonly oid: string
+  readonly kind: string
+  readonly stored: string
+  readonly owned: boolean
+  readonly owner: string
+  readonly hasHeirs: boolean
+}
+
+/** What is in the way of a table, and what to do about it. */
+type Obstacle = Omit<FollowRefusal, 'table'>
+
+export async function examineTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TableExam> {
+  const found = await findTables(
+    session,
+    tables.map(({ table }) => table.table),
+  )
+  const oids = found.flatMap((one) => (one === null ? [] : [one.oid]))
+  const shapes = await readShapes(session, oids)
+  const keys = await uniqueKeys(session, oids)
+  const inside = partitionsOf([...shapes.values()].map(({ shape }) => shape))
+  const exams = tables.map((table, at) => {
+    const one = found[at] ?? null
+    const shape = one === null ? undefined : shapes.get(one.oid)?.shape
+    if (one === null || shape === undefined) {
+      return { identity: [], obstacles: [obstacle('is not there any more', 'plan the copy again')] }
+    }
+    const identity = identityOf(table, shape, keys.get(one.oid) ?? [])
+    const obstacles = [
+      ...ofTable(table, one, inside),
+      ...ofColumns(table, shape, session.version),
+      ...(typeof identity === 'object' && 'message' in identity ? [identity] : ofIdentity(table, identity)),
+      ...ofPartitions(shape),
+    ]
+    return { identity: 'message' in identity ? [] : identity, obstacles }
+  })
+  return {
+    refusals: exams.flatMap(({ obstacles }, at) =>
+      obstacles.map(({ message, hint }) => {
+        const table: TableName = tables[at]?.table.table ?? { name: '' }
+        return { table, message: `${tableText(table)} ${message}`, hint }
+      }),
+    ),
+    identities: exams.map(({ identity, obstacles }) => (obstacles.length === 0 ? identity : [])),
+  }
+}
+
+/** @returns in the order of the names; null where there is no such table */
+export async function findTables(
+  session: CopySession,
+  names: readonly TableName[],
+): Promise<readonly (Found | null)[]> {
+  if (names.length === 0) return []
+  const wanted = names.map((name, at) => `(${at}, pg_catalog.to_regclass(${literal(tableSql(name))})::oid)`)
+  const rows = await session.ask(
+    `SELECT c.oid, c.relkind, c.relpersistence, pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_get_userbyid(c.relowner),
+       c.relkind <> 'p' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
+     FROM (VALUES ${wanted.join(', ')}) AS w (place, oid) LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid ORDER BY w.place`,
+  )
+  return rows.map(([oid, kind, stored, owned, owner, heirs]) =>
+    oid == null
+      ? null
+      : {
+          oid,
+          kind: kind ?? '',
+          stored: stored ?? '',
+          owned: owned === 't',
+          owner: owner ?? '',
+          hasHeirs: heirs === 't',
+        },
+  )
+}
+
+/** Columns without NULL of unique indexes that are checked at once. */
+async function uniqueKeys(
+  session: CopySession,
+  oids: readonly string[],
+): Promise<ReadonlyMap<string, readonly (readonly string[])[]>> {
+  const rows: readonly TextRow[] = await session.ask(
+    `SELECT i.indrelid, pg_catalog.json_agg(a.attname ORDER BY k.n)
+     FROM pg_catalog.pg_index i CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n)
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
+     WHERE i.indrelid = ANY (${literal(`{${oids.join(',')}}`)}::oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate
+       AND i.indpred IS NULL AND i.indexprs IS NULL
+     GROUP BY i.indrelid, i.indexrelid HAVING bool_and(a.attnotnull AND NOT EXISTS (
+       -- Rows from before a constraint that was never checked may break it.
+       SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n' AND NOT c.convalidated
+         AND a.attnum = ANY (c.conkey)))`,
+  )
+  const keys = new Map<string, (readonly string[])[]>()
+  for (const [oid, columns] of rows) {
+    const known = keys.get(oid ?? '') ?? []
+    keys.set(oid ?? '', [...known, JSON.parse(columns ?? '[]') as string[]])
+  }
+  return keys
+}
+
+/** By the object id of a partition, the names of the tables above it. */
+function partitionsOf(shapes: readonly TableShape[]): ReadonlyMap<string, string> {
+  return new Map(
+    shapes.flatMap(({ nodes: [root, ...nodes] }) => nodes.map(({ oid }) => [oid, root?.name ?? ''] as const)),
+  )
+}
+
+function ofTable({ table }: FollowedTable, found: Found, inside: ReadonlyMap<string, string>): readonly Obstacle[] {
+  const { kind, stored, owned, owner, oid } = found
+  const above = inside.get(oid)
+  return [
+    ...(kind === 'r' || kind === 'p'
+      ? []
+      : [obstacle(`is a ${KINDS[kind] ?? 'relation of another kind'}, and no stream tells its rows`, 'leave it out')]),
+    ...(stored === 'p'
+      ? []
+      : [
+          obstacle(
+            stored === 'u' ? 'is unlogged: its rows are in no log' : 'is temporary: its rows are in no log',
+            stored === 'u' ? 'ALTER TABLE … SET LOGGED, or leave it out' : 'leave it out',
+          ),
+        ]),
+    ...(found.hasHeirs || (table.heirs?.length ?? 0) > 0
+      ? [obstacle('has tables that inherit from it, and the stream tells their rows under other names', 'leave it out')]
+      : []),
+    ...(above === undefined
+      ? []
+      : [obstacle(`is a partition of ${above}, which is followed as well`, 'name one of both')]),
+    ...(owned
+      ? []
+      : [
+          obstacle(
+            `belongs to role ${owner}, and only its owner may publish it`,
+            `connect as ${quoteName(owner)}, or as a role that is a member of it`,
+          ),
+        ]),
+  ]
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  v: 'view',
+  m: 'materialized view',
+  f: 'foreign table',
+}
+
+function ofColumns({ columns }: FollowedTable, shape: TableShape, version: number): readonly Obstacle[] {
+  const known = new Map(shape.columns.map((column) => [column.name, column]))
+  return columns.flatMap(({ name, column }) => {
+    // Constants and entries of a map are made here, and are in no stream.
+    if (column.made !== undefined) return []
+    const found = known.get(name)
+    if (found === undefined) return [obstacle(`has no column ${name}`, 'plan the copy again')]
+    if (found.generated === '') return []
+    if (found.generated === 's' && version >= GENERATED_SINCE) return []
+    return [
+      obstacle(
+        `has the generated column ${name}, which ${found.generated === 's' ? 'servers before PostgreSQL 18 do not tell' : 'no stream tells, because it is not stored'}`,
+        'leave the column out, or let the target generate it',
+      ),
+    ]
+  })
+}
+
+/** By what columns the source names the row of an UPDATE or DELETE. */
+function identityOf(
+  { table }: FollowedTable,
+  { nodes: [root] }: TableShape,
+  keys: readonly (readonly string[])[],
+): readonly string[] | Obstacle {
+  const [mode, ...columns] = root?.identity ?? []
+  if (mode === 'n') {
+    return obstacle(
+      'has REPLICA IDENTITY NOTHING: the server names no row that is changed or deleted',
+      'ALTER TABLE … REPLICA IDENTITY DEFAULT, with a primary key',
+    )
+  }
+  if (mode === 'f') {
+    const isKey = (key: readonly string[]): boolean =>
+      key.length === table.key.length && key.every((name) => table.key.includes(name))
+    if (table.key.length > 0 && keys.some(isKey)) return table.key
+    return obstacle(
+      'has REPLICA IDENTITY FULL, and no unique key of columns that are NOT NULL: a row that comes again would be there twice',
+      'add a primary key; or copy it without following',
+    )
+  }
+  if (columns.length > 0) return columns
+  return mode === 'i'
+    ? obstacle('lacks the index that its replica identity names', 'ALTER TABLE … REPLICA IDENTITY USING INDEX again')
+    : obstacle(
+        'has no primary key that names its rows in the stream: with a publication the server would refuse every UPDATE and DELETE',
+        'add a primary key that is not deferrable; or a unique index on columns that are NOT NULL and ALTER TABLE … REPLICA IDENTITY USING INDEX',
+      )
+}
+
+function ofIdentity({ columns }: FollowedTable, identity: readonly string[]): readonly Obstacle[] {
+  const asked = new Set(columns.flatMap(({ name, column }) => (column.made === undefined ? [name] : [])))
+  const lacking = identity.filter((name) => !asked.has(name))
+  return lacking.length === 0
+    ? []
+    : [
+        obstacle(
+          `names its rows by ${lacking.join(', ')}, which is not among the columns that are copied`,
+          'copy it too',
+        ),
+      ]
+}
+
+function ofPartitions({ nodes: [root, ...nodes] }: TableShape): readonly Obstacle[] {
+  const first = (is: (node: Node) => boolean): string | undefined => nodes.find(is)?.name
+  const foreign = first(({ kind }) => kind === 'f')
+  const unlogged = first(({ kind, stored }) => kind !== 'f' && stored !== 'p')
+  const other = first(
+    ({ kind, identity }) => kind !== 'f' && JSON.stringify(identity) !== JSON.stringify(root?.identity),
+  )
+  return [
+    ...(foreign === undefined
+      ? []
+      : [obstacle(`has the foreign table ${foreign} as a partition, and its rows are in no log`, 'detach it')]),
+    ...(unlogged === undefined
+      ? []
+      : [obstacle(`has the unlogged partition ${unlogged}, and its rows are in no log`, 'ALTER TABLE … SET LOGGED')]),
+    ...(other === undefined
+      ? []
+      : [
+          obstacle(
+            `has the partition ${other} with another replica identity`,
+            'give the table and all of its partitions the same one',
+          ),
+        ]),
+  ]
+}
+
+function obstacle(message: string, hint: string): Obstacle {
+  return { message, hint }
+}

@@ -1,0 +1,142 @@
+/** PostgreSQL as a source of changes: refusals, publication, slot, and whether they are still what they were. The stream itself is in `stream.ts`. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type {
+  ChangeSource,
+  ChangeStream,
+  FollowedTable,
+  FollowExam,
+  SlotLine,
+  SourceLag,
+  StreamBirth,
+  StreamState,
+} from '../../follow-port.ts'
+import type { Pool } from '../../pool.ts'
+import { sourceError } from '../copy/errors.ts'
+import { CopySession } from '../copy/session.ts'
+import { underSignal } from '../copy/under-signal.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { beginStream, endStream } from './birth.ts'
+import { examineSource } from './exam.ts'
+import { slotLines, sourceLag } from './lag.ts'
+import { fence, lsnOf, lsnText } from './lsn.ts'
+import { refuseForeign } from './slot.ts'
+import { openStream } from './stream.ts'
+import { TruncateNotes } from './truncate-notes.ts'
+import { slotFault, verifyStream } from './verify.ts'
+import { PATIENCE_MS } from './waiting.ts'
+
+export class PostgresChanges implements ChangeSource {
+  readonly #settings: PostgresSettings
+  readonly #readers: Pool<CopySession>
+  readonly #notes = new TruncateNotes()
+  readonly #patienceMs: number
+
+  /** @param patienceMs how long `begin` waits for transactions of others */
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>, patienceMs = PATIENCE_MS) {
+    this.#settings = settings
+    this.#readers = readers
+    this.#patienceMs = patienceMs
+  }
+
+  text(position: LogPosition): string {
+    return lsnText(position)
+  }
+
+  position(text: string): LogPosition {
+    return lsnOf(text)
+  }
+
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+    return this.#read(signal, (session) => examineSource(session, tables, signal))
+  }
+
+  async begin(
+    name: string,
+    tables: readonly FollowedTable[],
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+  ): Promise<StreamBirth> {
+    refuseForeign(name)
+    return this.#write(signal, (session) =>
+      beginStream(this.#settings, name, tables, { session, signal, tell, patienceMs: this.#patienceMs }),
+    )
+  }
+
+  verify(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+  ): Promise<StreamState> {
+    return this.#read(signal, (session) => verifyStream(session, birth, tables, applied, this.#notes))
+  }
+
+  fence(signal: AbortSignal): Promise<LogPosition> {
+    return this.#read(signal, fence)
+  }
+
+  lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+    return this.#read(signal, (session) => sourceLag(session, birth))
+  }
+
+  async open(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    from: LogPosition,
+    signal: AbortSignal,
+  ): Promise<ChangeStream> {
+    // Whoever has the lease of the run reads the slot; another reader is a program that is dead.
+    const stream = await openStream(this.#settings, birth, tables, from, { signal, takeOver: true })
+    try {
+      // Nobody else can replace the slot from here on, and nothing is confirmed yet.
+      const fault = await this.#read(signal, (session) => slotFault(session, birth, from))
+      if (fault !== null) {
+        throw new SluiceError('SLOT_LOST', fault, {
+          where: this.#settings.label,
+          hint: 'changes since that position are lost: copy these tables again',
+        })
+      }
+      return this.#notes.listen(
+        stream,
+        tables.map(({ table }) => tableText(table.table)),
+      )
+    } catch (error) {
+      await stream[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  end(name: string, signal: AbortSignal): Promise<void> {
+    return this.#write(signal, (session) => endStream(session, name, 'end'))
+  }
+
+  slots(signal: AbortSignal): Promise<readonly SlotLine[]> {
+    return this.#read(signal, slotLines)
+  }
+
+  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      const session = await CopySession.open(this.#settings, 'write')
+      try {
+        return await underSignal(session, signal, () => body(session))
+      } finally {
+        await session.close()
+      }
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+}

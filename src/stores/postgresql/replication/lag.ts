@@ -1,0 +1,37 @@
+/** How far behind a slot is, and how much of the log it holds back. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SlotLine, SourceLag, StreamBirth } from '../../follow-port.ts'
+import type { CopySession } from '../copy/session.ts'
+import { fence } from './lsn.ts'
+import { findSlots, isOurs } from './slot.ts'
+
+/** @throws SluiceError SLOT_LOST where there is no such slot */
+export async function sourceLag(session: CopySession, { slot: name }: StreamBirth): Promise<SourceLag> {
+  const [slot] = await findSlots(session, name)
+  if (slot === undefined) {
+    throw new SluiceError('SLOT_LOST', `replication slot ${name} is gone`, {
+      hint: 'begin the copy again: changes since its position are lost',
+    })
+  }
+  return {
+    now: await fence(session),
+    heldBytes: slot.heldBytes ?? 0n,
+    safeBytes: slot.safeBytes,
+    status: slot.status ?? 'unreserved',
+  }
+}
+
+export async function slotLines(session: CopySession): Promise<readonly SlotLine[]> {
+  const slots = await findSlots(session)
+  return slots.map(({ name, plugin, database, activeBy, status, heldBytes, safeBytes, confirmed }) => ({
+    name,
+    plugin,
+    database,
+    active: activeBy !== null,
+    status,
+    heldBytes,
+    safeBytes,
+    confirmed,
+    ours: isOurs(name),
+  }))
+}

@@ -1,0 +1,77 @@
+/** The publication of a stream: which tables the server tells, and what of them. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { quoteName } from '../connect.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+
+const ACTIONS = 'insert, update, delete, truncate'
+
+export type PublicationRequest = {
+  readonly name: string
+  readonly tables: readonly TableName[]
+  /** Stored generated columns as well; of PostgreSQL 18 and newer. */
+  readonly generated: boolean
+}
+
+/** What a publication sends, as texts that are compared: of itself, and of its tables by object id. */
+export type FoundPublication = {
+  readonly facts: Readonly<Record<string, string>>
+  readonly tables: ReadonlyMap<string, string>
+}
+
+/**
+ * Tables by name, and never all of them: ledgers would come along. Without a list of columns, which would make the server refuse every UPDATE as soon as
+ * somebody changes the replica identity to columns outside of it.
+ */
+export async function createPublication(
+  session: CopySession,
+  { name, tables, generated }: PublicationRequest,
+): Promise<void> {
+  const list = tables.map((table) => `ONLY ${tableSql(table)}`).join(', ')
+  await session.ask(
+    `CREATE PUBLICATION ${quoteName(name)} FOR TABLE ${list}
+     WITH (publish = ${literal(ACTIONS)}, publish_via_partition_root = true${generated ? ', publish_generated_columns = stored' : ''})`,
+  )
+}
+
+export async function dropPublication(session: CopySession, name: string): Promise<void> {
+  await session.ask(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`)
+}
+
+/**
+ * Each row of the catalogs has an object id of its own, and the number of the transaction that wrote it: what was taken out and put back since is found.
+ * @returns null where there is no such publication
+ */
+export async function findPublication(session: CopySession, name: string): Promise<FoundPublication | null> {
+  const [row] = await session.ask(
+    `SELECT p.oid, p.xmin, pg_catalog.concat_ws(', ', CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate THEN 'update' END,
+         CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END),
+       p.pubviaroot, coalesce(pg_catalog.to_jsonb(p) ->> 'pubgencols', '')
+     FROM pg_catalog.pg_publication p WHERE p.pubname = ${literal(name)}`,
+  )
+  if (row === undefined) return null
+  const [oid, changed, actions, root, generated] = row.map((text) => text ?? '')
+  // Row filters and lists of columns are there since version 15.
+  const tables = await session.ask(
+    `SELECT r.prrelid, r.oid, pg_catalog.md5(pg_catalog.to_jsonb(r) ->> 'prqual'), pg_catalog.to_jsonb(r) ->> 'prattrs'
+     FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = ${literal(oid ?? '')}::oid`,
+  )
+  return {
+    facts: {
+      'publication.oid': oid ?? '',
+      'publication.changed': changed ?? '',
+      'publication.sends': [actions, root === 't' ? 'via root' : 'by partition', generated].join('; '),
+    },
+    tables: new Map(
+      tables.map(([table, member, filter = null, columns = null]) => [
+        table ?? '',
+        JSON.stringify({ member, filter, columns }),
+      ]),
+    ),
+  }
+}
+
+/** Under which name the facts of a stream have what its publication says of a table. */
+export function memberFact(table: TableName): string {
+  return `publication of ${tableText(table)}`
+}

@@ -1,0 +1,188 @@
+/** Whether a stream is as it was when it began: server, slot, publication, shapes of its tables. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../follow-port.ts'
+import { isConnectionLoss, sqlStateOf } from '../errors.ts'
+import { originOf } from '../copy/identity.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal } from '../copy/sql.ts'
+import { difference, untoldNodes, type Beyond } from './difference.ts'
+import { fence, lsnOf, lsnText } from './lsn.ts'
+import { findPublication, memberFact } from './publication.ts'
+import { readShapes, shapeOf, shapeText, type TableShape } from './shapes.ts'
+import { findSlots, PLUGIN } from './slot.ts'
+
+/** So long a look at a partition waits for those who hold it. */
+const LOOK_MS = 200
+
+/** What this program has seen of the stream. */
+export type Told = {
+  /** Transactions by which the stream has told a TRUNCATE, by table. */
+  readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
+  /** Ends of the log at which something was seen first that only the stream can explain; kept by `verifyStream`. */
+  readonly unclear: Map<string, LogPosition>
+}
+
+export async function verifyStream(
+  session: CopySession,
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+  told: Told,
+): Promise<StreamState> {
+  const all = tables.map(({ table }) => tableText(table.table))
+  const since = lsnText(applied)
+  const whole = (code: StreamFault['code'], message: string): StreamState => ({
+    faults: [{ code, tables: all, message, since }],
+    moved: {},
+  })
+  const other = await otherServer(session, birth)
+  if (other !== null) return whole('OTHER_SERVER', other)
+  const lost = await slotFault(session, birth, applied)
+  if (lost !== null) return whole('SLOT_LOST', lost)
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  try {
+    const publication = await findPublication(session, birth.publication)
+    const changed = publicationFault(birth, publication?.facts ?? null)
+    if (changed !== null) return whole('PUBLICATION_CHANGED', changed)
+    const faults: StreamFault[] = []
+    const moved: Record<string, string> = {}
+    const befores = new Map(
+      all.map((name) => [name, shapeOf(birth.shapes[name] ?? '{"columns":[],"types":{},"nodes":[]}')]),
+    )
+    const seen = await readShapes(
+      session,
+      [...befores.values()].map((shape) => shape.nodes[0]?.oid ?? '0'),
+    )
+    const end = await fence(session)
+    for (const table of tables) {
+      const name = tableText(table.table.table)
+      const before = befores.get(name)
+      const oid = before?.nodes[0]?.oid ?? '0'
+      const fact = memberFact(table.table.table)
+      if (birth.facts[fact] !== publication?.tables.get(oid)) {
+        const how = publication?.tables.has(oid) === true ? 'sends it in another way' : 'does not send it'
+        const message = `publication ${birth.publication} ${how}, or did not for a while`
+        faults.push({ code: 'PUBLICATION_CHANGED', tables: [name], message: `${name}: ${message}`, since })
+        continue
+      }
+      const now = seen.get(oid) ?? {
+        shape: { columns: [], types: {}, nodes: [] },
+        bornInside: new Set(),
+        changedBy: new Map(),
+      }
+      const beyond: Beyond = {
+        rows: before === undefined ? new Map() : await rowsOf(session, before, now.shape, now.bornInside),
+        truncatedBy: told.truncates.get(name) ?? new Set(),
+        caughtUp: isCaughtUp(`${name} ${shapeText(now.shape)}`, end, applied, told),
+      }
+      const asked = table.columns.map((column) => column.name)
+      const result = difference(before ?? now.shape, now, asked, beyond)
+      if (result.type === 'moved') moved[name] = shapeText(result.shape)
+      if (result.type === 'halted') {
+        faults.push({ code: 'TABLE_CHANGED', tables: [name], message: `${name}: ${result.reason}`, since })
+      }
+    }
+    return { faults, moved }
+  } finally {
+    await session.rollBack()
+  }
+}
+
+/** What is written after the slot's own position is not lost, whatever this program has applied. @returns null where nothing is */
+export async function slotFault(
+  session: CopySession,
+  birth: StreamBirth,
+  applied: LogPosition,
+): Promise<string | null> {
+  const [slot] = await findSlots(session, birth.slot)
+  const name = `replication slot ${birth.slot}`
+  if (slot === undefined) return `${name} is gone`
+  if (slot.plugin !== PLUGIN || slot.database !== birth.facts['slot.database']) {
+    return `${name} is another one: plugin ${slot.plugin ?? 'none'}, database ${slot.database ?? 'none'}`
+  }
+  if (slot.status === 'lost' || slot.invalidation !== null) {
+    return `${name} was invalidated by the server (${slot.invalidation ?? 'wal_removed'}): the log that it needs is removed`
+  }
+  // A slot that is made anew begins behind everything that was applied before.
+  if (slot.confirmed !== null && lsnOf(slot.confirmed) > applied) {
+    return `${name} was made anew or moved on: it is at ${slot.confirmed}, and changes up to ${lsnText(applied)} are applied`
+  }
+  return null
+}
+
+async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
+  const now: Record<string, string | undefined> = await originOf(session)
+  const words: Readonly<Record<string, string>> = {
+    system: 'this is another server, or one that was set up anew',
+    database: 'this is another database of the server',
+    timeline: 'the server writes another timeline: it was failed over, or restored to a point in time',
+  }
+  for (const [fact, message] of Object.entries(words)) {
+    const [was, is] = [facts[fact], now[fact]]
+    if (was !== undefined && is !== undefined && was !== is) return `${message} (${fact} ${is}, and not ${was})`
+  }
+  const [row] = await session.ask('SELECT pg_catalog.pg_is_in_recovery()')
+  return row?.[0] === 't' ? 'the server is a standby now' : null
+}
+
+function publicationFault(
+  { publication, facts }: StreamBirth,
+  now: Readonly<Record<string, string>> | null,
+): string | null {
+  if (now === null) return `publication ${publication} is gone`
+  if (now['publication.oid'] !== facts['publication.oid']) return `publication ${publication} was dropped and made anew`
+  if (now['publication.sends'] !== facts['publication.sends']) {
+    return `publication ${publication} sends ${now['publication.sends']}, and not ${facts['publication.sends']}`
+  }
+  return now['publication.changed'] === facts['publication.changed']
+    ? null
+    : `publication ${publication} was changed since`
+}
+
+/** Whether the stream has told everything that was committed when this was seen first. */
+function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { unclear }: Told): boolean {
+  const first = unclear.get(what)
+  if (first === undefined) unclear.set(what, end)
+  return applied >= (first ?? end)
+}
+
+/** Whether partitions that are new, and that the stream does not tell by itself, hold rows. */
+async function rowsOf(
+  session: CopySession,
+  before: TableShape,
+  now: TableShape,
+  bornInside: ReadonlySet<string>,
+): Promise<Beyond['rows']> {
+  const rows = new Map<string, 'none' | 'some' | 'unclear'>()
+  for (const { oid, kind } of untoldNodes(before, now, bornInside)) {
+    // A partitioned table has no rows of its own.
+    if (kind === 'r') rows.set(oid, await rowsIn(session, oid))
+  }
+  return rows
+}
+
+/** Never waits long for who holds the partition: whoever asks for a lock of it stands behind us. */
+async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some' | 'unclear'> {
+  await session.ask('SAVEPOINT look')
+  try {
+    const [row] = await session.ask(
+      `SET LOCAL lock_timeout = ${LOOK_MS};
+       SELECT pg_catalog.pg_relation_size(${literal(oid)}::oid) = 0, c.oid::pg_catalog.regclass,
+         pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
+       FROM pg_catalog.pg_class c WHERE c.oid = ${literal(oid)}::oid`,
+    )
+    const [empty, name, readable] = row ?? []
+    if (empty === 't') return 'none'
+    if (empty == null || readable !== 't') return 'some'
+    const [some] = await session.ask(`SELECT EXISTS (SELECT FROM ONLY ${name})`)
+    return some?.[0] === 't' ? 'some' : 'none'
+  } catch (error) {
+    if (isConnectionLoss(error)) throw error
+    // Held by others, or dropped meanwhile: seen at the next look.
+    if (!/^(?:55P03|42P01|XX000)$/.test(sqlStateOf(error) ?? '')) throw error
+    return 'unclear'
+  } finally {
+    if (session.alive) await session.ask('ROLLBACK TO look')
+  }
+}

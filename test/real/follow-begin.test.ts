@@ -1,0 +1,159 @@
+/** How a stream of PostgreSQL begins: what it waits for, what it makes, and what attempts that were killed have left. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChangeSource } from '../../src/stores/follow-port.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
+import { asked, changesOf, keyed, LOGICAL } from './follow-source-kit.ts'
+
+const NAME = `sluice_${'a'.repeat(56)}`
+
+let server: PostgresServer
+let store: CopyStore
+let source: ChangeSource
+let sql: Psql
+
+const until = async (what: string, is: () => Promise<boolean>): Promise<void> => {
+  for (let i = 0; i < 500; i++) {
+    if (await is()) return
+    await sleep(20)
+  }
+  throw new Error(`never came: ${what}`)
+}
+const slots = (): Promise<unknown[][]> => sql.rows('SELECT slot_name, plugin FROM pg_replication_slots')
+const publications = (): Promise<unknown[][]> => sql.rows('SELECT pubname FROM pg_publication')
+
+describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_MISSING}`, () => {
+  beforeAll(async () => {
+    server = await startPostgres({ extraSettings: LOGICAL })
+    await server.createDatabase('begun')
+    sql = await psql(server.url('begun'))
+    await sql.run(`
+      CREATE TABLE plain (id int PRIMARY KEY, v text);
+      CREATE SCHEMA "Ä""; DROP"; CREATE TABLE "Ä""; DROP"."${'é'.repeat(31)}'" ("i""d" int PRIMARY KEY, "ß" int);
+      CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE parts_1 PARTITION OF parts DEFAULT;
+      CREATE TABLE made (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id + 1) STORED)`)
+    store = await openPostgresCopy(server.url('begun'))
+    source = changesOf(store)
+  })
+
+  afterAll(async () => {
+    await store?.[Symbol.asyncDispose]()
+    await sql?.close()
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  afterEach(() => source.end(NAME, SIGNAL))
+
+  test('publishes tables by name, whatever they are called, and through the root', async () => {
+    const hostile = `"Ä""; DROP"."${'é'.repeat(31)}'"`
+    const all = await store.tables('*.*', SIGNAL)
+    const names = all.map(({ table }) => `${table.schema}.${table.name}`)
+    expect(names).toContain(`Ä"; DROP.${'é'.repeat(31)}'`)
+    const tables = all
+      .filter(({ table }) => table.name !== 'made')
+      .map((table) => ({
+        table,
+        columns: table.columns.map((column) => ({ name: column.name, as: column.type, column })),
+        identity: table.key,
+      }))
+    const birth = await source.begin(NAME, tables, SIGNAL)
+    expect(await sql.rows('SELECT tablename FROM pg_publication_tables ORDER BY tablename COLLATE "C"')).toEqual([
+      ['parts'],
+      ['plain'],
+      [`${'é'.repeat(31)}'`],
+    ])
+    expect(await sql.rows('SELECT puballtables, pubviaroot FROM pg_publication')).toEqual([['f', 't']])
+    expect(await slots()).toEqual([[NAME, 'pgoutput']])
+    expect(source.text(source.position(birth.start))).toBe(birth.start)
+    const applied = source.position(birth.start)
+    expect(await source.verify(birth, tables, applied, SIGNAL)).toEqual({ faults: [], moved: {} })
+    await sql.run(`ALTER TABLE ${hostile} RENAME COLUMN "ß" TO "ß'"`)
+    const { faults } = await source.verify(birth, tables, applied, SIGNAL)
+    expect(faults.map(({ message }) => message)).toEqual([`Ä"; DROP.${'é'.repeat(31)}': column ß is called ß' now`])
+  })
+
+  test('publishes stored generated columns only where they are copied', async () => {
+    const [table] = await asked(store, 'made')
+    const columns = table!.table.columns.map((column) => ({ name: column.name, as: column.type, column }))
+    await source.begin(NAME, [{ ...table!, columns, identity: ['id'] }], SIGNAL)
+    expect(await sql.rows('SELECT pubgencols FROM pg_publication')).toEqual([['s']])
+    await source.begin(NAME, await keyed(store, 'made'), SIGNAL)
+    expect(await sql.rows('SELECT pubgencols FROM pg_publication')).toEqual([['n']])
+  })
+
+  test('removes what attempts have left that were killed after the publication, and after the slot', async () => {
+    const tables = await keyed(store, 'plain')
+    await sql.run(`CREATE PUBLICATION ${NAME} FOR ALL TABLES`)
+    await source.begin(NAME, tables, SIGNAL)
+    await sql.run(`INSERT INTO plain VALUES (1, 'x')`)
+    const [old] = await source.slots(SIGNAL)
+    const birth = await source.begin(NAME, tables, SIGNAL)
+    expect(source.position(birth.start)).toBeGreaterThan(source.position(old?.confirmed ?? ''))
+    expect(await publications()).toEqual([[NAME]])
+    expect(await slots()).toEqual([[NAME, 'pgoutput']])
+    await expect(source.begin('theirs', tables, SIGNAL)).rejects.toMatchObject({ code: 'BAD_CONFIG' })
+  })
+
+  test('names the transactions that it waits for, and goes on when they have ended', async () => {
+    const writer = await psql(server.url('begun'))
+    await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO plain VALUES (2, 'x')")
+    const told: string[] = []
+    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => told.push(message))
+    await until('a word', async () => told.length > 0)
+    expect(told[0]).toMatch(
+      /^slot sluice_a+ waits for open transactions: session \d+ of sluice in database begun \(nightly\), open for \d+ s$/,
+    )
+    await writer.run('COMMIT')
+    expect((await birth).slot).toBe(NAME)
+    await writer.close()
+  })
+
+  test('leaves nothing behind where it is broken off', async () => {
+    const writer = await psql(server.url('begun'))
+    await writer.run("BEGIN; INSERT INTO plain VALUES (3, 'x')")
+    const broken = new AbortController()
+    const birth = source.begin(NAME, await keyed(store, 'plain'), broken.signal)
+    await until('a slot', async () => (await slots()).length === 1)
+    broken.abort(new Error('enough'))
+    await expect(birth).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(await publications()).toEqual([])
+    expect(await slots()).toEqual([])
+    await writer.run('ROLLBACK')
+    await writer.close()
+  })
+
+  test('waits for a commit that no snapshot shows yet', async () => {
+    await sql.run('SET synchronous_commit TO local; ALTER DATABASE begun SET synchronous_commit TO local')
+    const writer = await psql(server.url('begun'))
+    await writer.run('SET synchronous_commit TO on')
+    await sql.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await sql.run('SELECT pg_reload_conf()')
+    await until('the setting', async () => (await sql.rows('SHOW synchronous_standby_names'))[0]?.[0] === 'nobody')
+    // Its commit record is in the log, and nobody sees it: it waits for a standby that never comes.
+    const commit = writer.run("INSERT INTO plain VALUES (4, 'x')")
+    await until(
+      'the wait',
+      async () => (await sql.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'")).length === 1,
+    )
+    let made = false
+    await sql.run('SET synchronous_commit TO local; ALTER ROLE ALL SET synchronous_commit TO local')
+    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL).then((value) => {
+      made = true
+      return value
+    })
+    await until('a slot', async () => (await slots()).length === 1)
+    await sleep(300)
+    expect(made).toBe(false)
+    expect(await sql.rows('SELECT id FROM plain WHERE id = 4')).toEqual([])
+    await sql.run('ALTER SYSTEM RESET synchronous_standby_names')
+    await sql.run('SELECT pg_reload_conf()')
+    await commit
+    await birth
+    expect(await sql.rows('SELECT id FROM plain WHERE id = 4')).toEqual([['4']])
+    await sql.run('ALTER DATABASE begun RESET synchronous_commit')
+    await writer.close()
+  })
+})

@@ -1,0 +1,51 @@
+/** A database whose changes are followed, in a few words. */
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChangeSource, FollowedTable, FollowExam } from '../../src/stores/follow-port.ts'
+import { asThemselves, SIGNAL } from './copy-postgresql-kit.ts'
+
+/** For servers of tests about streams. */
+export const LOGICAL = [
+  'wal_level=logical',
+  'max_replication_slots=12',
+  'max_wal_senders=12',
+  'max_prepared_transactions=4',
+]
+
+export function changesOf(store: CopyStore): ChangeSource {
+  const source = store.changeSource?.()
+  if (source === undefined) throw new Error(`${store.label} tells no changes`)
+  return source
+}
+
+/** Tables as a plan would follow them, without identities. */
+export async function asked(store: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
+  const tables = await Promise.all(
+    names.map(async (name) => {
+      const [table] = await store.tables(name, SIGNAL)
+      if (table === undefined) throw new Error(`there is no table ${name}`)
+      return table
+    }),
+  )
+  return tables.map((table) => ({
+    table,
+    columns: asThemselves(table).filter(({ column }) => column.generated !== true),
+    identity: [],
+  }))
+}
+
+function withIdentities(tables: readonly FollowedTable[], { identities }: FollowExam): readonly FollowedTable[] {
+  return tables.map((table, at) => ({ ...table, identity: identities[at] ?? [] }))
+}
+
+/** Tables as they are followed once nothing is in the way. */
+export async function followed(store: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
+  const tables = await asked(store, ...names)
+  const exam = await changesOf(store).examine(tables, SIGNAL)
+  if (exam.refusals.length > 0) throw new Error(exam.refusals.map(({ message }) => message).join('\n'))
+  return withIdentities(tables, exam)
+}
+
+/** Tables that their own keys name, without a look at the server, which takes a second. */
+export async function keyed(store: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
+  return (await asked(store, ...names)).map((one) => ({ ...one, identity: one.table.key }))
+}

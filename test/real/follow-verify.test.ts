@@ -1,0 +1,284 @@
+/** What halts a stream of PostgreSQL, and what does not: slots, publications, and DDL that no stream tells. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChangeSource, FollowedTable, StreamBirth, StreamState } from '../../src/stores/follow-port.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
+import { changesOf, keyed, LOGICAL } from './follow-source-kit.ts'
+
+const NAME = 'sluice_watched'
+/** Behind everything that a server writes in a test. */
+const LATER = 2n ** 60n
+
+let server: PostgresServer
+let store: CopyStore
+let source: ChangeSource
+let sql: Psql
+let tables: readonly FollowedTable[]
+let birth: StreamBirth
+
+const TABLES = `
+  CREATE TYPE mood AS ENUM ('sad', 'happy');
+  CREATE TABLE plain (id int PRIMARY KEY, v text, m mood, n int);
+  INSERT INTO plain SELECT i, 'v' || i, 'sad', i FROM generate_series(1, 20) i;
+  CREATE TABLE parts (id int, day int, v text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+  CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+  CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+  INSERT INTO parts SELECT i, i, 'x' FROM generate_series(0, 19) i;
+  CREATE TABLE other (id int PRIMARY KEY)`
+
+/** @param applied as far as the slot is, where nothing else is said */
+const look = async (applied = source.position(birth.start)): Promise<StreamState> =>
+  source.verify(birth, tables, applied, SIGNAL)
+const halted = async (applied?: bigint): Promise<string[]> =>
+  (await look(applied)).faults.map(({ code, tables: names, message }) => `${code} ${names.join()}: ${message}`)
+
+describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTGRES_MISSING}`, () => {
+  beforeAll(async () => {
+    server = await startPostgres({ extraSettings: LOGICAL })
+  })
+
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  beforeEach(async () => {
+    await server.createDatabase('watched')
+    sql = await psql(server.url('watched'))
+    await sql.run(TABLES)
+    store = await openPostgresCopy(server.url('watched'))
+    source = changesOf(store)
+    tables = await keyed(store, 'plain', 'parts', 'other')
+    birth = await source.begin(NAME, tables, SIGNAL)
+  })
+
+  afterEach(async () => {
+    await source.end(NAME, SIGNAL)
+    await store[Symbol.asyncDispose]()
+    await sql.close()
+    const admin = await psql(server.url())
+    await admin.run('DROP DATABASE watched WITH (FORCE)')
+    await admin.close()
+  })
+
+  test('is as it was, also while rows, indexes, statistics and rights change', async () => {
+    expect(await look()).toEqual({ faults: [], moved: {} })
+    await sql.run(`
+      INSERT INTO plain VALUES (100, 'x'); UPDATE parts SET v = 'y'; DELETE FROM parts WHERE id = 3;
+      CREATE INDEX ON plain (v); CREATE INDEX ON parts (v); GRANT SELECT ON plain TO PUBLIC; COMMENT ON TABLE plain IS 'x'`)
+    await sql.run('ANALYZE')
+    await sql.run('VACUUM plain, parts')
+    expect(await look(LATER)).toEqual({ faults: [], moved: {} })
+  })
+
+  test('finds a slot that is gone, made anew, moved on, or of another plugin', async () => {
+    const applied = source.position(birth.start)
+    const drop = `SELECT pg_drop_replication_slot('${NAME}')`
+    await sql.run(drop)
+    expect(await halted()).toEqual([
+      `SLOT_LOST public.plain,public.parts,public.other: replication slot ${NAME} is gone`,
+    ])
+    // Nothing was written meanwhile but what slots write themselves.
+    await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'pgoutput')`)
+    expect(await halted(applied)).toEqual([expect.stringContaining('was made anew or moved on')])
+    // As far as anybody can have applied before it was dropped: what it wrote itself lies behind.
+    await sql.run(drop)
+    const end = await source.fence(SIGNAL)
+    await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'pgoutput')`)
+    expect(await halted(end)).toEqual([expect.stringContaining('was made anew or moved on')])
+    await sql.run(drop)
+    await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'test_decoding')`).catch(() => undefined)
+    const [slot] = await sql.rows('SELECT plugin FROM pg_replication_slots')
+    if (slot !== undefined) expect(await halted(LATER)).toEqual([expect.stringContaining('plugin test_decoding')])
+  })
+
+  test('finds a slot that was moved on, and one that has lost its log', async () => {
+    await sql.run('INSERT INTO other VALUES (1)')
+    await sql.run(`SELECT pg_replication_slot_advance('${NAME}', pg_current_wal_lsn())`)
+    expect(await halted()).toEqual([expect.stringContaining('was made anew or moved on')])
+    await sql.run("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+    await sql.run('SELECT pg_reload_conf()')
+    try {
+      for (let i = 0; i < 4; i++) {
+        await sql.run('CREATE TABLE churn AS SELECT 1 AS x')
+        await sql.run('DROP TABLE churn')
+        await sql.run('SELECT pg_switch_wal()')
+      }
+      await sql.run('CHECKPOINT')
+      expect(await halted(LATER)).toEqual([
+        expect.stringMatching(/SLOT_LOST .* was invalidated by the server \(wal_removed\)/),
+      ])
+      expect((await source.lag(birth, SIGNAL)).status).toBe('lost')
+    } finally {
+      await sql.run('ALTER SYSTEM RESET max_slot_wal_keep_size')
+      await sql.run('SELECT pg_reload_conf()')
+    }
+  })
+
+  test('finds every change of the publication, also one that was taken back', async () => {
+    const narrower: readonly (readonly [string, string, RegExp])[] = [
+      [
+        `ALTER PUBLICATION ${NAME} DROP TABLE plain`,
+        `ALTER PUBLICATION ${NAME} ADD TABLE plain`,
+        /^PUBLICATION_CHANGED public.plain: .* does not send it/,
+      ],
+      ['SELECT 1', 'SELECT 1', /^PUBLICATION_CHANGED public.plain: .* in another way, or did not for a while/],
+      [
+        `ALTER PUBLICATION ${NAME} SET TABLE plain WHERE (n > 3), parts, other`,
+        'SELECT 1',
+        /public.plain: .* in another way/,
+      ],
+      [
+        `ALTER PUBLICATION ${NAME} SET TABLE plain (id, v), parts, other`,
+        'SELECT 1',
+        /public.plain: .* in another way/,
+      ],
+    ]
+    for (const [change, back, message] of narrower) {
+      await sql.run(change)
+      expect(await halted(), change).toEqual([expect.stringMatching(message)])
+      await sql.run(back)
+    }
+    await sql.run(`ALTER PUBLICATION ${NAME} SET (publish = 'insert')`)
+    expect(await halted()).toEqual([
+      expect.stringContaining('sends insert; via root; n, and not insert, update, delete, truncate; via root; n'),
+    ])
+    await sql.run(`ALTER PUBLICATION ${NAME} SET (publish = 'insert, update, delete, truncate')`)
+    expect(await halted()).toEqual([expect.stringContaining('was changed since')])
+    await sql.run(
+      `DROP PUBLICATION ${NAME}; CREATE PUBLICATION ${NAME} FOR TABLE plain, parts, other WITH (publish_via_partition_root = true)`,
+    )
+    expect(await halted()).toEqual([expect.stringContaining('was dropped and made anew')])
+    await sql.run(`DROP PUBLICATION ${NAME}`)
+    expect(await halted()).toEqual([
+      expect.stringMatching(/^PUBLICATION_CHANGED public.plain,public.parts,public.other: .* is gone/),
+    ])
+  })
+
+  const DDL: readonly (readonly [string, string])[] = [
+    ['ALTER TABLE plain ADD COLUMN w int DEFAULT 7', 'public.plain: column w (integer) was added'],
+    ['ALTER TABLE plain DROP COLUMN v', 'public.plain: column v was dropped'],
+    ['ALTER TABLE plain RENAME COLUMN v TO w', 'public.plain: column v is called w now'],
+    ['ALTER TABLE plain ALTER n TYPE bigint', 'public.plain: column n was integer and is bigint'],
+    [
+      'ALTER TABLE plain ALTER v TYPE text USING upper(v)',
+      'public.plain: ALTER TABLE has rewritten its rows, perhaps column v',
+    ],
+    ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", 'public.plain: a type of its columns was changed (sad)'],
+    ['ALTER TABLE plain RENAME TO elsewhere', 'public.plain: it is called public.elsewhere now'],
+    ['CREATE SCHEMA s; ALTER TABLE plain SET SCHEMA s', 'public.plain: it is called s.plain now'],
+    ['ALTER TABLE plain REPLICA IDENTITY FULL', 'public.plain: its replica identity is another one'],
+    ['ALTER TABLE parts DETACH PARTITION parts_1', 'public.parts: partition public.parts_1 was detached or dropped'],
+    ['DROP TABLE parts_1', 'public.parts: partition public.parts_1 was detached or dropped'],
+    [
+      'CREATE TABLE more (LIKE parts INCLUDING ALL); INSERT INTO more VALUES (1, 25); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)',
+      'public.parts: partition public.more was attached with rows',
+    ],
+    [
+      `BEGIN; CREATE TABLE more AS SELECT 1 AS id, 25 AS day, ''::text AS v; ALTER TABLE more ADD PRIMARY KEY (id, day);
+       ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30); COMMIT`,
+      'public.parts: partition public.more was attached with rows',
+    ],
+    [
+      `CREATE TABLE apart (LIKE parts INCLUDING ALL) PARTITION BY RANGE (day); CREATE TABLE more PARTITION OF apart FOR VALUES FROM (20) TO (30);
+       INSERT INTO apart VALUES (1, 25); ALTER TABLE apart DETACH PARTITION more; ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)`,
+      'public.parts: partition public.more was attached with rows',
+    ],
+    [
+      `BEGIN; CREATE TABLE more (LIKE parts INCLUDING ALL); SAVEPOINT a; INSERT INTO more VALUES (1, 25); RELEASE a;
+       ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30); COMMIT`,
+      'public.parts: partition public.more was attached with rows',
+    ],
+    [
+      `CREATE TABLE more (LIKE parts INCLUDING ALL) PARTITION BY RANGE (day); CREATE TABLE below PARTITION OF more FOR VALUES FROM (20) TO (25);
+       INSERT INTO more VALUES (1, 20); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)`,
+      'public.parts: partition public.below was attached with rows',
+    ],
+    ['TRUNCATE parts_1', 'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.parts_1'],
+    ['VACUUM FULL parts_1', 'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.parts_1'],
+    [
+      'ALTER TABLE parts ALTER v TYPE text USING upper(v)',
+      'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.parts_1 and 1 more',
+    ],
+    [
+      'DROP TABLE other; CREATE TABLE other (id int PRIMARY KEY)',
+      'public.other: publication sluice_watched does not send it',
+    ],
+  ]
+  test.each(DDL)('halts one table after %s', async (statement, message) => {
+    await sql.run(statement)
+    const found = await halted(LATER)
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain(message)
+    // The others go on.
+    const name = message.slice(0, message.indexOf(':'))
+    tables = tables.filter(({ table }) => `public.${table.table.name}` !== name)
+    expect((await look(LATER)).faults).toEqual([])
+  })
+
+  const HARMLESS: readonly string[] = [
+    'CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30)',
+    // Its rows come in the stream.
+    'CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO parts VALUES (1, 21)',
+    'BEGIN; SAVEPOINT a; CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO more VALUES (1, 21); COMMIT',
+    'CREATE TABLE more (LIKE parts INCLUDING ALL); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)',
+    'CREATE TABLE more PARTITION OF parts DEFAULT PARTITION BY RANGE (day); CREATE TABLE below PARTITION OF more FOR VALUES FROM (20) TO (25)',
+    'ALTER TABLE parts_1 RENAME TO parts_first',
+    "ALTER TYPE mood ADD VALUE 'calm'",
+    'VACUUM FULL plain',
+    'TRUNCATE plain',
+  ]
+  test.each(HARMLESS)('goes on after %s, and notes it once', async (statement) => {
+    await sql.run(statement)
+    const { faults, moved } = await look(LATER)
+    expect(faults).toEqual([])
+    expect(Object.keys(moved)).toHaveLength(1)
+    birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+    expect(await look(LATER)).toEqual({ faults: [], moved: {} })
+  })
+
+  test('says nothing of a replaced partition before the stream has come there, and nothing of a held one', async () => {
+    await sql.run('TRUNCATE parts_1')
+    expect(await look()).toEqual({ faults: [], moved: {} })
+    expect(await halted(await source.fence(SIGNAL))).toHaveLength(1)
+  })
+
+  test('says nothing of a partition that somebody holds', async () => {
+    await sql.run(
+      `CREATE TABLE more (LIKE parts INCLUDING ALL); INSERT INTO more VALUES (1, 25); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)`,
+    )
+    await sql.run('BEGIN; LOCK TABLE more')
+    expect(await look(LATER)).toEqual({ faults: [], moved: {} })
+    await sql.run('ROLLBACK')
+    expect(await halted(LATER)).toHaveLength(1)
+  })
+
+  test('finds another server, database and timeline', async () => {
+    for (const [fact, message] of [
+      ['system', 'another server'],
+      ['database', 'another database'],
+      ['timeline', 'another timeline'],
+    ] as const) {
+      const other = { ...birth, facts: { ...birth.facts, [fact]: '99' } }
+      const { faults } = await source.verify(other, tables, LATER, SIGNAL)
+      expect(faults).toMatchObject([{ code: 'OTHER_SERVER', message: expect.stringContaining(message) as string }])
+    }
+  })
+
+  test('tells lag and slots', async () => {
+    const before = await source.lag(birth, SIGNAL)
+    await sql.run("INSERT INTO plain SELECT i, repeat('x', 1000) FROM generate_series(1000, 2000) i")
+    const after = await source.lag(birth, SIGNAL)
+    expect(after.heldBytes - before.heldBytes).toBeGreaterThan(1_000_000n)
+    expect(after).toMatchObject({ status: 'reserved', safeBytes: null })
+    expect(await source.slots(SIGNAL)).toMatchObject([
+      { name: NAME, plugin: 'pgoutput', database: 'watched', active: false, ours: true, confirmed: birth.start },
+    ])
+    await source.end(NAME, SIGNAL)
+    await source.end(NAME, SIGNAL)
+    expect(await source.slots(SIGNAL)).toEqual([])
+    expect(await sql.rows('SELECT pubname FROM pg_publication')).toEqual([])
+    await expect(source.lag(birth, SIGNAL)).rejects.toMatchObject({ code: 'SLOT_LOST' })
+  })
+})
