@@ -11,7 +11,9 @@ import { psql, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 export type LogicalServer = { readonly server: PostgresServer; readonly sql: Psql; readonly url: string }
 
 export async function startLogical(): Promise<LogicalServer> {
-  const server = await startPostgres({ extraSettings: ['wal_level=logical', 'max_wal_senders=20', 'max_replication_slots=60'] })
+  const server = await startPostgres({
+    extraSettings: ['wal_level=logical', 'max_wal_senders=20', 'max_replication_slots=60'],
+  })
   await server.createDatabase('live')
   const url = server.url('live')
   return { server, url, sql: await psql(url) }

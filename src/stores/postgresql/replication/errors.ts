@@ -40,10 +40,16 @@ export class PublicationMissing extends Error {}
 export function streamError(thrown: unknown, slot: string, settings: PostgresSettings): unknown {
   const state = sqlStateOf(thrown)
   if (thrown instanceof PublicationMissing) return publicationGone(thrown, settings)
+  const where = settings.label
+  if (state === '42501' && thrown instanceof Error) {
+    // Where connecting failed, what the server said stands below.
+    const said = thrown instanceof SluiceError && thrown.cause instanceof Error ? thrown.cause : thrown
+    const hint = `as a superuser: ALTER ROLE ${settings.user} REPLICATION`
+    return new SluiceError('SOURCE_DENIED', said.message, { where, hint, cause: thrown })
+  }
   if (thrown instanceof SluiceError || !(thrown instanceof Error) || state === null) {
     return sourceError(thrown, settings)
   }
-  const where = settings.label
   const { message } = thrown
   if (state === '55006') {
     return new SluiceError('SLOT_ACTIVE', `another program reads the replication slot ${slot}`, {
@@ -51,13 +57,6 @@ export function streamError(thrown: unknown, slot: string, settings: PostgresSet
       reason: message,
       hint: 'end that program first: SELECT pid, application_name FROM pg_stat_replication',
       retryable: true,
-      cause: thrown,
-    })
-  }
-  if (state === '42501') {
-    return new SluiceError('SOURCE_DENIED', message, {
-      where,
-      hint: `as a superuser: ALTER ROLE ${settings.user} REPLICATION`,
       cause: thrown,
     })
   }

@@ -29,8 +29,8 @@ const KEEPALIVE = code('k')
 /** Of a keepalive, behind its letter: the end of the log, the clock, and whether an answer is wanted at once. */
 const ASKS = 1 + 8 + 8
 
-/** CopyDone, and Terminate. */
-const FAREWELL = Buffer.from([code('c'), 0, 0, 0, 4, code('X'), 0, 0, 0, 4])
+const COPY_DONE = Buffer.from([code('c'), 0, 0, 0, 4])
+const TERMINATE = Buffer.from([code('X'), 0, 0, 0, 4])
 
 /** Under these, values are the texts that a copy reads. */
 const EXPECTED: Readonly<Record<string, RegExp>> = {
@@ -89,7 +89,8 @@ export class WalSender implements AsyncDisposable {
       await sender.#begin(startSql(request), timeoutMs)
       return sender
     } catch (error) {
-      socket.destroy()
+      // The server lets go of a slot only behind its error message.
+      await leave(socket, TERMINATE)
       throw error
     }
   }
@@ -154,14 +155,7 @@ export class WalSender implements AsyncDisposable {
     this.#closed = true
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#blocks = []
-    if (this.#socket.destroyed) return
-    const ended = new Promise<void>((resolve) => this.#socket.once('close', resolve))
-    const timer = setTimeout(() => this.#socket.destroy(), END_MS)
-    // What is still on its way has to be read, or the end behind it is never seen.
-    this.#socket.resume()
-    this.#socket.end(FAREWELL)
-    await ended
-    clearTimeout(timer)
+    await leave(this.#socket, Buffer.concat([COPY_DONE, TERMINATE]))
   }
 
   async #begin(sql: string, timeoutMs: number): Promise<void> {
@@ -281,6 +275,18 @@ class Begun implements Submittable {
   handleError(error: unknown): void {
     this.#listeners.failed(error)
   }
+}
+
+/** Ends when the server has closed the connection, or does not answer. */
+async function leave(socket: Duplex, farewell: Buffer): Promise<void> {
+  if (socket.destroyed) return
+  const ended = new Promise<void>((resolve) => socket.once('close', resolve))
+  const timer = setTimeout(() => socket.destroy(), END_MS)
+  // What is still on its way has to be read, or the end behind it is never seen.
+  socket.resume()
+  socket.end(farewell)
+  await ended
+  clearTimeout(timer)
 }
 
 function startSql({ slot, publication, from, origin }: WalRequest): string {

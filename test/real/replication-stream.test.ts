@@ -1,0 +1,337 @@
+/** The connection of a stream: what is given again after a loss, who is answered while nobody reads, how much waits in memory, and what ends it. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Change, LogPosition } from '../../src/model/copy/change.ts'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChangeStream, FollowedTable } from '../../src/stores/follow-port.ts'
+import { CopySession } from '../../src/stores/postgresql/copy/session.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { fence } from '../../src/stores/postgresql/replication/lsn.ts'
+import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
+import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { psql } from './copy-postgresql-kit.ts'
+import {
+  birth,
+  endBirth,
+  followed,
+  isActive,
+  open,
+  rowsOnly,
+  startLogical,
+  take,
+  types,
+  until,
+  type Birth,
+  type LogicalServer,
+} from './replication-kit.ts'
+
+describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
+  let live: LogicalServer
+  let store: CopyStore
+  let table: FollowedTable
+  const births: Birth[] = []
+
+  beforeAll(async () => {
+    live = await startLogical()
+    store = await openPostgresCopy(live.url)
+    await live.sql.run('CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE unpublished (v text)')
+    table = await followed(store, 'public.t')
+  })
+
+  afterEach(async () => {
+    for (const one of births.splice(0)) await endBirth(live.sql, one)
+    await live.sql.run('TRUNCATE t')
+  })
+
+  afterAll(async () => {
+    await store[Symbol.asyncDispose]()
+    await live.sql.close()
+    await live.server[Symbol.asyncDispose]()
+  })
+
+  async function born(): Promise<Birth> {
+    const one = await birth(live.sql, 't')
+    births.push(one)
+    return one
+  }
+
+  async function confirmed(slot: string): Promise<LogPosition> {
+    const [[bytes] = []] = await live.sql.rows(
+      `SELECT confirmed_flush_lsn - '0/0' FROM pg_replication_slots WHERE slot_name = '${slot}'`,
+    )
+    return BigInt(String(bytes))
+  }
+
+  async function fenced(): Promise<LogPosition> {
+    const session = await CopySession.open(postgresSettings(live.url), 'read')
+    try {
+      return await fence(session)
+    } finally {
+      await session.close()
+    }
+  }
+
+  /** Positions that are told, up to one. */
+  async function toldUpTo(stream: ChangeStream, position: LogPosition): Promise<readonly LogPosition[]> {
+    const told: LogPosition[] = []
+    await until(async () => {
+      for (const change of await stream.next(500)) {
+        if (change.type === 'idle') told.push(change.position)
+        if (change.type === 'commit') told.push(change.end)
+      }
+      return (told.at(-1) ?? 0n) >= position
+    })
+    return told
+  }
+
+  test('adjacent commits: with the first confirmed, another connection brings the second, and not the first again', async () => {
+    const at = await born()
+    const [one, two] = await Promise.all([psql(live.url), psql(live.url)])
+    let from = at.start
+    let pair: readonly [Change, Change, Change] | null = null
+    for (let i = 0; pair === null && i < 200; i++) {
+      await one.run(`SET synchronous_commit TO off; BEGIN; INSERT INTO t VALUES (${2 * i})`)
+      await two.run(`SET synchronous_commit TO off; BEGIN; INSERT INTO t VALUES (${2 * i + 1})`)
+      await Promise.all([one.run('COMMIT'), two.run('COMMIT')])
+      await using stream = await open(live.url, at, [table], from)
+      const changes = await take(stream, 2)
+      const [end, begin] = [changes[2], changes[3]]
+      if (end?.type !== 'commit' || begin?.type !== 'begin') throw new Error('two transactions of one row were written')
+      if (end.end === begin.commit) {
+        pair = [changes[1] as Change, end, begin]
+        stream.confirm(end.end)
+        await live.sql.run(
+          `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '${at.slot}'`,
+        )
+      } else from = (changes.at(-1) as Change & { type: 'commit' }).end
+    }
+    await Promise.all([one.close(), two.close()])
+    if (pair === null) throw new Error('no two commits followed each other directly')
+    const [first, { end }, begin] = pair as readonly [Change, Change & { type: 'commit' }, Change]
+    await until(async () => !(await isActive(live.sql, at.slot)))
+    // What the server itself remembers is not beyond the first one.
+    expect(await confirmed(at.slot)).toBeLessThanOrEqual(end)
+    await using again = await open(live.url, at, [table], end)
+    const changes = await take(again, 1)
+    expect(changes[0]).toEqual(begin)
+    expect(rowsOnly(changes)).toHaveLength(1)
+    expect(rowsOnly(changes)).not.toContainEqual(first)
+  })
+
+  test('what was confirmed before the end of a stream has reached the server, and the slot is free when it has ended', async () => {
+    const at = await born()
+    await live.sql.run("INSERT INTO t VALUES (1, 'a')")
+    const stream = await open(live.url, at, [table])
+    const last = (await take(stream, 1)).at(-1) as Change & { type: 'commit' }
+    stream.confirm(last.end)
+    stream.confirm(at.start)
+    await stream[Symbol.asyncDispose]()
+    expect(await isActive(live.sql, at.slot)).toBe(false)
+    expect(await confirmed(at.slot)).toBe(last.end)
+    await expect(stream.next(0)).rejects.toThrow('closed')
+  })
+
+  test('nothing is confirmed that was not said to be durable', async () => {
+    const at = await born()
+    await live.sql.run("INSERT INTO t VALUES (1, 'a')")
+    const stream = await open(live.url, at, [table])
+    await toldUpTo(stream, await fenced())
+    await stream[Symbol.asyncDispose]()
+    expect(await confirmed(at.slot)).toBe(at.start)
+  })
+
+  test('what was rolled back is absent, as transaction and as savepoint; transactions come in the order of their commits', async () => {
+    const at = await born()
+    const other = await psql(live.url)
+    await other.run('BEGIN; INSERT INTO t VALUES (1)')
+    await live.sql.run('BEGIN; INSERT INTO t VALUES (2); ROLLBACK')
+    await live.sql
+      .run(`BEGIN; INSERT INTO t VALUES (3); SAVEPOINT a; INSERT INTO t VALUES (4); SAVEPOINT b; INSERT INTO t VALUES (5);
+      ROLLBACK TO a; INSERT INTO t VALUES (6); RELEASE a; COMMIT`)
+    await other.run('COMMIT')
+    await other.close()
+    await using stream = await open(live.url, at, [table])
+    const changes = await take(stream, 2)
+    expect(types(changes)).toEqual(['begin', 'insert', 'insert', 'commit', 'begin', 'insert', 'commit'])
+    expect(rowsOnly(changes).map((change) => change.type === 'insert' && change.row[0])).toEqual(['3', '6', '1'])
+  })
+
+  test('the position moves where nothing is published, up to the fence, and never back', async () => {
+    const at = await born()
+    await using stream = await open(live.url, at, [table])
+    const all: LogPosition[] = []
+    for (let i = 0; i < 5; i++) {
+      await live.sql.run("SET synchronous_commit TO off; INSERT INTO unpublished VALUES ('x')")
+      all.push(...(await toldUpTo(stream, await fenced())))
+    }
+    await live.sql.run('RESET synchronous_commit')
+    expect(all).toEqual(all.toSorted((a, b) => Number(a - b)))
+    expect(new Set(all).size).toBe(all.length)
+    expect(stream.end).toBeGreaterThanOrEqual(all.at(-1) ?? 0n)
+    // A position of no transaction is confirmed like any other.
+    stream.confirm(all.at(-1) ?? 0n)
+    await until(async () => (await confirmed(at.slot)) === all.at(-1))
+  })
+
+  test('a reader that sleeps longer than wal_sender_timeout keeps its connection, and memory stays flat within a large transaction', async () => {
+    const at = await born()
+    const rows = 300_000
+    await live.sql.run(`ALTER DATABASE live SET wal_sender_timeout TO '2s'`)
+    try {
+      await live.sql.run(`INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, ${rows}) i`)
+      await using stream = await open(live.url, at, [table])
+      await until(async () => (await stream.next(1000)).some(({ type }) => type === 'insert'))
+      const session = `FROM pg_stat_replication r JOIN pg_stat_activity a USING (pid) WHERE pid = (
+        SELECT active_pid FROM pg_replication_slots WHERE slot_name = '${at.slot}')`
+      const [[pid] = []] = await live.sql.rows(`SELECT pid ${session}`)
+      // Full here and on the way: the server waits for room.
+      await until(
+        async () => (await live.sql.rows(`SELECT 1 ${session} AND wait_event = 'WalSenderWriteData'`)).length > 0,
+      )
+      const before = process.memoryUsage().arrayBuffers
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      expect(await live.sql.rows(`SELECT pid ${session}`)).toEqual([[pid]])
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024)
+      let count = 0
+      let most = 0
+      for (let ended = false; !ended;) {
+        const changes = await stream.next(20_000)
+        expect(changes.length).toBeLessThan(10_000)
+        for (const change of changes) {
+          if (change.type === 'insert') count++
+          ended ||= change.type === 'commit'
+        }
+        most = Math.max(most, process.memoryUsage().arrayBuffers)
+      }
+      // The first batch was looked at above.
+      expect(count).toBeGreaterThan(rows - 10_000)
+      expect(most - before).toBeLessThan(24 * 1024 * 1024)
+      expect(await live.sql.rows(`SELECT pid ${session}`)).toEqual([[pid]])
+    } finally {
+      await live.sql.run('ALTER DATABASE live RESET wal_sender_timeout')
+    }
+  })
+
+  test('a value of many megabytes arrives whole', async () => {
+    const at = await born()
+    await live.sql.run("INSERT INTO t SELECT 1, string_agg(md5(i::text), '') FROM generate_series(1, 200000) i")
+    const [[wanted] = []] = await live.sql.rows('SELECT md5(v) FROM t')
+    await using stream = await open(live.url, at, [table])
+    const [change] = rowsOnly(await take(stream, 1))
+    const text = String(change?.type === 'insert' ? change.row[1] : '')
+    expect(text.length).toBe(6_400_000)
+    const [[found] = []] = await live.sql.rows(`SELECT md5('${text}')`)
+    expect(found).toBe(wanted)
+  })
+
+  test('a slot that another program reads is active, until it is taken over', async () => {
+    const at = await born()
+    await live.sql.run("INSERT INTO t VALUES (1, 'a')")
+    await using first = await open(live.url, at, [table])
+    await expect(open(live.url, at, [table])).rejects.toMatchObject({ code: 'SLOT_ACTIVE', retryable: true })
+    await using second = await open(live.url, at, [table], at.start, { takeOver: true })
+    expect(rowsOnly(await take(second, 1))).toHaveLength(1)
+    await expect(
+      (async () => {
+        for (;;) await first.next(1000)
+      })(),
+    ).rejects.toMatchObject({ code: 'CONNECTION_LOST', kind: 'source', retryable: true })
+  })
+
+  test('a lost connection gives out first what had come', async () => {
+    const at = await born()
+    await live.sql.run("INSERT INTO t VALUES (1, 'a')")
+    await using stream = await open(live.url, at, [table])
+    const [[end] = []] = await live.sql.rows('SELECT pg_current_wal_flush_lsn()')
+    await until(
+      async () =>
+        (
+          await live.sql.rows(
+            `SELECT 1 FROM pg_stat_replication JOIN pg_replication_slots ON active_pid = pid WHERE slot_name = '${at.slot}' AND sent_lsn >= '${String(end)}'`,
+          )
+        ).length > 0,
+    )
+    await live.sql.run(
+      `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '${at.slot}'`,
+    )
+    await until(async () => !(await isActive(live.sql, at.slot)))
+    expect(rowsOnly(await take(stream, 1))).toEqual([{ type: 'insert', table: 0, row: ['1', 'a'] }])
+    await expect(stream.next(20_000)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+    await expect(stream.next(0)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
+  test('an aborted stream ends its wait', async () => {
+    const at = await born()
+    const stop = new AbortController()
+    await using stream = await open(live.url, at, [table], at.start, { signal: stop.signal })
+    setTimeout(() => stop.abort(), 50)
+    const endless = async (): Promise<void> => {
+      for (;;) await stream.next(600_000)
+    }
+    await expect(endless()).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  test('a slot that is gone, of another kind, or invalidated is lost', async () => {
+    const at = await born()
+    const lost = { code: 'SLOT_LOST', exitCode: 5 }
+    await expect(open(live.url, { ...at, slot: 'no_such_slot' }, [table])).rejects.toMatchObject(lost)
+    await live.sql.run("SELECT pg_create_physical_replication_slot('physical')")
+    await expect(open(live.url, { ...at, slot: 'physical' }, [table])).rejects.toMatchObject(lost)
+    await live.sql.run("SELECT pg_drop_replication_slot('physical')")
+    await live.server.createDatabase('elsewhere')
+    await expect(open(live.server.url('elsewhere'), at, [table])).rejects.toMatchObject(lost)
+    await live.sql.run("ALTER SYSTEM SET max_slot_wal_keep_size TO '1MB'")
+    await live.sql.run('SELECT pg_reload_conf()')
+    try {
+      await until(async () => {
+        await live.sql.run("SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)), pg_switch_wal()")
+        await live.sql.run('CHECKPOINT')
+        const [[status] = []] = await live.sql.rows(
+          `SELECT wal_status FROM pg_replication_slots WHERE slot_name = '${at.slot}'`,
+        )
+        return status === 'lost'
+      })
+      await expect(open(live.url, at, [table])).rejects.toMatchObject(lost)
+    } finally {
+      await live.sql.run('ALTER SYSTEM RESET max_slot_wal_keep_size')
+      await live.sql.run('SELECT pg_reload_conf()')
+    }
+  })
+
+  test('changes that were made while the publication was not there halt the stream', async () => {
+    const at = await born()
+    await live.sql.run(`INSERT INTO t VALUES (1); DROP PUBLICATION ${at.publication}`)
+    await live.sql.run('INSERT INTO t VALUES (2)')
+    await live.sql.run(`CREATE PUBLICATION ${at.publication} FOR TABLE t`)
+    await live.sql.run('INSERT INTO t VALUES (3)')
+    await using stream = await open(live.url, at, [table])
+    const seen: Change[] = []
+    await expect(
+      (async () => {
+        for (;;) seen.push(...(await stream.next(1000)))
+      })(),
+    ).rejects.toMatchObject({ code: 'STREAM_HALTED' })
+    expect(rowsOnly(seen).filter((change) => change.type !== 'insert' || change.row[0] !== '1')).toEqual([])
+  })
+
+  test('a role that may not replicate is refused with the statement that helps', async () => {
+    await live.sql.run("CREATE ROLE plain LOGIN PASSWORD 'plain'; GRANT SELECT ON t TO plain")
+    const at = await born()
+    await expect(open(live.server.url('live', 'plain', 'plain'), at, [table])).rejects.toMatchObject({
+      code: 'SOURCE_DENIED',
+      hint: 'as a superuser: ALTER ROLE plain REPLICATION',
+    })
+  })
+
+  test('with origin none, what came by replication itself is left out', async () => {
+    const at = await born()
+    await live.sql
+      .run(`SELECT pg_replication_origin_create('elsewhere'); SELECT pg_replication_origin_session_setup('elsewhere');
+      INSERT INTO t VALUES (1); SELECT pg_replication_origin_session_reset()`)
+    await live.sql.run('INSERT INTO t VALUES (2)')
+    await using all = await open(live.url, at, [table])
+    expect(rowsOnly(await take(all, 2))).toHaveLength(2)
+    await all[Symbol.asyncDispose]()
+    await using own = await open(live.url, at, [table], at.start, { origin: 'none' })
+    expect(rowsOnly(await take(own, 1))).toEqual([{ type: 'insert', table: 0, row: ['2', null] }])
+  })
+})
