@@ -4,6 +4,7 @@ import type { CopyStore } from '../../src/stores/copy-port.ts'
 import type { Made, MaintenanceStore, MakeRequest, RangedTable } from '../../src/stores/maintenance-port.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
+import { perform } from '../support/copy-systems.ts'
 import { refused, SIGNAL } from './copy-mysql-kit.ts'
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise'
 
@@ -390,6 +391,21 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
         signal: SIGNAL,
       }),
     )
-    expect(error.code).toBe('TARGET_DENIED')
+    expect(error).toMatchObject({ code: 'TARGET_DENIED', reason: expect.stringContaining('ALTER command denied') })
+    await server.sql("CREATE USER changer IDENTIFIED BY 'c'", 'GRANT ALTER ON sluice_partitions.guarded TO changer')
+    const ensured = await perform({
+      kind: 'partition-ensure',
+      from: server.url('sluice_partitions', 'changer', 'c'),
+      tables: ['guar*'],
+      calendar: {},
+      ahead: 1,
+      patienceMs: 100,
+      budgetMs: 2000,
+      dryRun: false,
+    })
+    expect(ensured.finished).toMatchObject({
+      exitCode: 3,
+      error: { code: 'SOURCE_DENIED', reason: expect.stringMatching(/no SELECT.*at/) },
+    })
   })
 })

@@ -14,6 +14,7 @@ import { quoted } from '../copy/names.ts'
 import { interruptible, openCopySession } from '../copy/sessions.ts'
 import { lockName, takeLock } from '../lock.ts'
 import type { Session } from '../session.ts'
+import { deniedError } from './denied.ts'
 import { lookAt } from './look.ts'
 import { foreseePartitions, makePartitions } from './make.ts'
 import { tick, ticked } from './options.ts'
@@ -113,7 +114,7 @@ export class MysqlMaintenance implements MaintenanceStore {
       return await makePartitions({ worker, watcher }, lock, request, this.#server)
     } catch (error) {
       throwIfAborted(signal)
-      throw targetError(error, place)
+      throw deniedError(error, 'TARGET_DENIED', place) ?? targetError(error, place)
     } finally {
       await Promise.all(open.map((session) => session.close()))
     }
@@ -140,7 +141,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     try {
       return await interruptible(this.#config, session, signal, () => body(session))
     } catch (error) {
-      throw sourceError(error, this.#config.label)
+      throw deniedError(error, 'SOURCE_DENIED', this.#config.label) ?? sourceError(error, this.#config.label)
     } finally {
       await session.close()
     }

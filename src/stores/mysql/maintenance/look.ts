@@ -5,6 +5,7 @@ import type { RangedTable, RangePartition } from '../../maintenance-port.ts'
 import type { SqlRow } from '../../port.ts'
 import { findTables } from '../copy/tables.ts'
 import type { Session } from '../session.ts'
+import { columnsHidden } from './denied.ts'
 import { rangeMethod, type RangeMethod } from './bounds.ts'
 
 /** What partitions are made of and counted by, beside what the port says. */
@@ -36,6 +37,7 @@ export async function lookAt(session: Session, table: TableName, server: string)
     throw unsupported(where, `its partitions are partitioned themselves (${String(subpartition)} …)`)
   if (!/^RANGE(?: COLUMNS)?$/.test(String(kind))) throw unsupported(where, `it is partitioned by ${String(kind)}`)
   if (method === null) {
+    if (found.hidesColumns === true && ofOneColumn(String(expression))) throw columnsHidden(where, String(expression))
     throw unsupported(
       where,
       `it is partitioned by ${String(kind)} (${String(expression)}), which does not tell the values of one column`,
@@ -52,6 +54,10 @@ export async function lookAt(session: Session, table: TableName, server: string)
       ...(keptBy === null ? {} : { keptBy }),
     },
   }
+}
+
+function ofOneColumn(expression: string): boolean {
+  return !expression.replaceAll(/`(?:[^`]|``)*`|"(?:[^"]|"")*"/g, '').includes(',')
 }
 
 async function specOf(session: Session, { schema, name }: TableName, server: string) {
