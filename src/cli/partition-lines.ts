@@ -93,9 +93,12 @@ export function alarmText({ partition, from, to, rows, detail }: Of<'partition.a
  * What an operation on partitions came to, in one sentence.
  * @returns null for other commands, and where nothing is counted
  */
-export function partitionText({ totals, ms }: RunFinished, command: string): string | null {
+export function partitionText({ totals, ms, status }: RunFinished, command: string): string | null {
   if (!command.startsWith('partition-') || totals['tables'] === undefined) return null
-  const { tables, passedOver = '0', partitions, bytes, made, found = '0', moved = '0', planned, alarms } = totals
+  const { tables, passedOver = '0', failed = '0', partitions, bytes, made, found = '0', moved = '0', planned } = totals
+  const { alarms = '0' } = totals
+  // Nobody has looked at all of what failed, was passed over or would have come behind a stop.
+  const looked = failed === '0' && tables !== '0' && status !== 'stopped'
   const parts = [
     plural(tables, 'table'),
     ...(passedOver === '0' ? [] : [`${grouped(passedOver)} passed over`]),
@@ -105,7 +108,8 @@ export function partitionText({ totals, ms }: RunFinished, command: string): str
     ...(planned === undefined ? [] : [`${plural(planned, 'partition')} would be made; nothing was changed`]),
     ...(found === '0' ? [] : [`${grouped(found)} made by others meanwhile`]),
     ...(moved === '0' ? [] : [`${plural(moved, 'row')} moved`]),
-    ...(alarms === undefined ? [] : [alarms === '0' ? 'no alarm' : plural(alarms, 'alarm')]),
+    ...(failed === '0' ? [] : [`${grouped(failed)} failed`]),
+    ...(alarms !== '0' ? [plural(alarms, 'alarm')] : looked ? ['no alarm'] : []),
   ]
   return `${parts.join(', ')} in ${durationText(ms)}`
 }

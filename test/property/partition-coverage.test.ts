@@ -129,7 +129,8 @@ describe('gaps', () => {
             const { low: begin, high: end } = placedPeriod(spec, period, kind)
             if (begin >= first && end <= last && begin < end) wanted.push(period.label)
           }
-          expect(found.map(({ period }) => period.label)).toEqual(wanted)
+          // Of more than a year of days none is told.
+          expect(found.map(({ period }) => period.label)).toEqual(wanted.length > 400 ? [] : wanted)
         },
       ),
       { numRuns: 60 },
@@ -177,8 +178,9 @@ describe('coming periods', () => {
           const now = new Date(firstMoment(spec.zone, FIRST + today) + 3_600_000)
           const current = periodOf(spec, dayText(FIRST + today))
           const end = nextPeriod(spec, current, ahead).to
-          const ends = days.map(([, high]) => high ?? Infinity)
-          const last = days.length === 0 ? Infinity : Math.max(...ends)
+          const begun = days.filter(([low]) => (low ?? -Infinity) < parseDay(current.to) - FIRST)
+          const ends = begun.map(([, high]) => high ?? Infinity)
+          const last = begun.length === 0 ? Infinity : Math.max(...ends)
           // More than a year of days is refused, below.
           fc.pre(spec.unit !== 'day' || today + ahead - last < 400)
           const begin =

@@ -159,6 +159,78 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
+  it('of hours are of no calendar: gaps, rows in the default and a now without a partition are alarms all the same', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await place.sql(
+      'CREATE TABLE hours (at timestamptz NOT NULL) PARTITION BY RANGE (at)',
+      `CREATE TABLE hours_1 PARTITION OF hours FOR VALUES FROM ('${year}-01-05 00:00+00') TO ('${year}-01-05 06:00+00')`,
+      `CREATE TABLE hours_2 PARTITION OF hours FOR VALUES FROM ('${year}-01-05 12:00+00') TO ('${year}-01-05 18:00+00')`,
+      'CREATE TABLE hours_rest PARTITION OF hours DEFAULT',
+      `INSERT INTO hours VALUES ('${year}-01-05 07:00+00'), (now())`,
+    )
+    const { events, finished } = await perform(list(place, 'hours'))
+    expect(alarms(events).map(({ alarm, from, rows }) => [alarm, from, rows])).toEqual([
+      ['none ahead', undefined, undefined],
+      ['gap', `${year}-01-05 06:00:00+00`, undefined],
+      ['rows in the default', `${year}-01-05 07:00:00+00`, '2'],
+    ])
+    expect(finished).toMatchObject({ exitCode: 0, notChecked: expect.stringContaining('public.hours') as string })
+  })
+
+  it('of days with one at the end of all times are looked at in moments, and what a schedule has missed is made before a later one', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    const day = (n: number): string => new Date(Date.now() + n * 86_400_000).toISOString().slice(0, 10)
+    await place.sql('CREATE TABLE daily (at date NOT NULL) PARTITION BY RANGE (at)')
+    for (const n of [-4, -3]) {
+      await place.sql(
+        `CREATE TABLE daily_${day(n).replaceAll('-', '')} PARTITION OF daily FOR VALUES FROM ('${day(n)}') TO ('${day(n + 1)}')`,
+      )
+    }
+    await place.sql(
+      `CREATE TABLE daily_first PARTITION OF daily FOR VALUES FROM ('0001-01-01') TO ('0001-01-02')`,
+      `CREATE TABLE daily_far PARTITION OF daily FOR VALUES FROM ('9999-12-31') TO ('10000-01-01')`,
+      `CREATE TABLE daily_end PARTITION OF daily FOR VALUES FROM ('5874897-12-31') TO (MAXVALUE)`,
+      'CREATE TABLE daily_rest PARTITION OF daily DEFAULT',
+    )
+    const began = performance.now()
+    const days = { unit: 'day' } as const
+    const rows = partitions((await perform({ ...list(place, 'daily'), calendar: days } as Operation)).events)
+    expect(performance.now() - began).toBeLessThan(4000)
+    expect(rows.map(({ label, state, note }) => (state === 'missing' ? [label, note] : state))).toEqual([
+      'due',
+      'hot',
+      'hot',
+      [day(-2), 'it is not there'],
+      [day(-1), 'it is not there'],
+      [day(0), 'it is not there'],
+      [day(1), 'it is not there'],
+      'future',
+      'future',
+      'default',
+    ])
+    const ensured = await perform({ ...ensure(place, ['daily']), calendar: days } as Operation)
+    expect(made(ensured.events).map(({ from }) => from)).toEqual([day(-2), day(-1), day(0), day(1)])
+  })
+
+  it('of which one holds all that is to come are told so, and those by days that are written as numbers are none', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await place.sql(
+      'CREATE TABLE whole (at date NOT NULL) PARTITION BY RANGE (at)',
+      `CREATE TABLE whole_all PARTITION OF whole FOR VALUES FROM (MINVALUE) TO ('${year + 2}-01-01')`,
+      `CREATE TABLE whole_${year + 2}_01 PARTITION OF whole FOR VALUES FROM ('${year + 2}-01-01') TO ('${year + 2}-02-01')`,
+      'CREATE TABLE numbers (day int NOT NULL) PARTITION BY RANGE (day)',
+      `CREATE TABLE numbers_q1 PARTITION OF numbers FOR VALUES FROM (${year}0101) TO (${year}0401)`,
+    )
+    const { events, finished } = await perform(ensure(place, ['whole']))
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_OVERLAP' } })
+    expect(alarms(events)).toMatchObject([{ alarm: 'overlap', partition: 'public.whole_all', to: `${year + 2}-01-01` }])
+    const numbers = await perform({ ...ensure(place, ['numbers']), calendar: { unit: 'quarter' } } as Operation)
+    expect(numbers.finished).toMatchObject({
+      exitCode: 6,
+      error: { reason: expect.stringContaining('YYYYMMDD') as string },
+    })
+  })
+
   it('of a pattern are those by ranges of time; a table by its name has to be one', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'a')

@@ -4,9 +4,20 @@ import { dec } from '../../model/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { RangePartition, StrayRows } from '../../stores/maintenance-port.ts'
-import { catchAll, comingPeriods, coveredTo, currentPeriod, type Gap, type PlacedPeriod } from './coverage.ts'
+import {
+  catchAll,
+  coveredTo,
+  currentPeriod,
+  holderOfMany,
+  type Coming,
+  type Gap,
+  type PlacedPeriod,
+} from './coverage.ts'
 import type { Standing } from './standing.ts'
 import { nowFor } from './state.ts'
+
+/** Periods that a line names. */
+const NAMED = 6
 
 export type Alarm = Omit<PartitionAlarmEvent, 'type' | 'table'>
 
@@ -14,6 +25,8 @@ export type AlarmOptions = {
   readonly now: Date
   /** Whole periods after that of today that have to be there. */
   readonly ahead: number
+  /** What of them is missing. */
+  readonly coming: Coming
   /** Rows of the default partition, counted now: in the spans of periods that are missing, of those that are archived and gone, and in none of them; null where nobody counted. */
   readonly stray: {
     readonly missing: readonly bigint[]
@@ -23,17 +36,19 @@ export type AlarmOptions = {
   readonly archive: ArchiveRecord | null
 }
 
-/** Alarms of a table whose calendar is known. */
+/** Of a table without a calendar those that need none. */
 export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Alarm[] {
-  const { calendar, placed, kind } = standing
-  if (calendar === null) return []
-  const { now, ahead, stray } = options
-  const { missing, overlaps } = comingPeriods(placed, calendar.spec, kind, { now, ahead })
-  const endless = catchAll(placed, calendar.spec, kind, { now, ahead })
-  const covered = coveredTo(placed, nowFor({ spec: calendar.spec, kind, now }))
+  const { calendar, placed, kind, zone } = standing
+  const { now, ahead, stray, coming } = options
+  const { missing, overlaps } = coming
+  const endless = calendar === null ? null : catchAll(placed, calendar.spec, kind, { now, ahead })
+  const many = calendar === null ? null : holderOfMany(placed, calendar.spec, kind, { now, ahead })
+  const covered = coveredTo(placed, nowFor({ zone, kind, now }))
   return [
+    ...(calendar === null && covered === null ? [uncovered(standing)] : []),
     ...(missing.length === 0 ? [] : [missingAlarm(missing, standing, { now, covered: covered?.partition.to ?? null })]),
     ...(endless === null ? [] : [endlessAlarm(endless.partition)]),
+    ...(many === null ? [] : [manyAlarm(many)]),
     ...overlaps
       .filter(({ partition }) => partition !== endless?.partition)
       .map(({ period, partition }): Alarm => ({
@@ -57,11 +72,42 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
         }`,
         hint: 'attach what was there, or make a partition of these bounds by hand',
       })),
-    ...(stray === null ? [] : [...strayAlarms(missing, stray), ...lateAlarms(stray.late, standing)]),
+    ...(stray === null ? [] : [...strayAlarms(missing, stray, standing), ...lateAlarms(stray.late, standing)]),
     ...(standing.table.leftOver === undefined
       ? []
       : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'sluice partition ensure removes it' } as const]),
   ]
+}
+
+function uncovered({ zones, table: { partitions } }: Standing): Alarm {
+  const holder = partitions.some(({ isDefault }) => isDefault) ? 'only the default partition' : 'no partition'
+  return {
+    alarm: 'none ahead',
+    detail: `${holder} holds what comes in now, and nobody can tell from the bounds of the others which it is to be`,
+    hint:
+      zones.length > 0
+        ? 'name the zone with --zone, or make the partition by hand'
+        : 'make it by hand, or name the calendar with --calendar',
+  }
+}
+
+function manyAlarm({ partition, periods }: NonNullable<ReturnType<typeof holderOfMany>>): Alarm {
+  return {
+    alarm: 'overlap',
+    partition: tableText(partition.name),
+    ...(partition.from === null ? {} : { from: partition.from }),
+    ...(partition.to === null ? {} : { to: partition.to }),
+    detail: `it holds ${labelsText(periods)} at once, so that none of them can be archived or dropped by itself`,
+    hint: 'split it by hand, in an hour in which nobody writes',
+  }
+}
+
+/** The first few. */
+function labelsText(periods: readonly PlacedPeriod[]): string {
+  const labels = periods.map(({ period }) => period.label)
+  return labels.length <= NAMED
+    ? labels.join(', ')
+    : `${labels.slice(0, NAMED - 1).join(', ')} and ${labels.length - NAMED + 1} more`
 }
 
 function endlessAlarm({ name, from }: RangePartition): Alarm {
@@ -94,13 +140,12 @@ function missingAlarm(
   { now, covered }: { readonly now: Date; readonly covered: string | null },
 ): Alarm {
   const [first] = missing
-  const names = missing.map(({ period }) => period.label).join(', ')
   const today = standing.calendar === null ? null : currentPeriod(standing.calendar.spec, now)
   const currentMissing = missing.some(({ period }) => period.from === today?.from)
   return {
     alarm: 'none ahead',
     ...(first === undefined ? {} : { from: first.from, to: missing.at(-1)?.to ?? first.to }),
-    detail: `${currentMissing ? 'the current period has no partition' : 'too few partitions are ahead'}: ${names} ${
+    detail: `${currentMissing ? 'the current period has no partition' : 'too few partitions are ahead'}: ${labelsText(missing)} ${
       missing.length === 1 ? 'is' : 'are'
     } missing${covered === null ? '' : `, and the last that is there ends at ${covered}`}`,
     hint: 'sluice partition ensure makes them',
@@ -125,6 +170,7 @@ function lateAlarms(
 function strayAlarms(
   missing: readonly PlacedPeriod[],
   { missing: inMissing, others }: NonNullable<AlarmOptions['stray']>,
+  { calendar }: Standing,
 ): readonly Alarm[] {
   const alarms: Alarm[] = []
   for (const [i, period] of missing.entries()) {
@@ -145,7 +191,10 @@ function strayAlarms(
       ...(others.from === null ? {} : { from: others.from }),
       ...(others.to === null ? {} : { to: others.to }),
       rows: dec(others.rows),
-      detail: 'they belong to no period that has to be there, or have no time at all',
+      detail:
+        calendar === null
+          ? 'no other partition takes them, or they have no time at all'
+          : 'they belong to no period that has to be there, or have no time at all',
       hint: 'mend their times, or make partitions for them by hand',
     })
   }

@@ -11,6 +11,12 @@ import type { RangePartition, Span } from '../../stores/maintenance-port.ts'
 /** So many are made in one run: a year of days. */
 const MOST_AT_ONCE = 400
 
+/** Nobody cuts a table so coarsely on purpose. */
+const YEARS_AT_ONCE = 2 * 366 * MS_OF_DAY
+
+/** `ahead`: whole periods after that of today. */
+export type Wanted = { readonly now: Date; readonly ahead: number }
+
 /** A partition with its bounds as numbers: milliseconds, infinite where it is open. */
 export type Placed = { readonly partition: RangePartition; readonly low: number; readonly high: number }
 
@@ -70,14 +76,14 @@ export type Coming = {
 }
 
 /**
- * Periods that have to be there now: that of today, so many after it, and those before it that come behind the last partition, for a schedule that did not run.
- * @param ahead whole periods after that of today
+ * Periods that have to be there now: that of today, so many after it, and those before it that come behind the last partition that has begun, for a schedule that
+ * did not run.
  */
 export function comingPeriods(
   all: readonly Placed[],
   spec: CalendarSpec,
   kind: ValueKind,
-  { now, ahead }: { readonly now: Date; readonly ahead: number },
+  { now, ahead }: Wanted,
 ): Coming {
   const missing: PlacedPeriod[] = []
   const overlaps: { period: PlacedPeriod; partition: RangePartition }[] = []
@@ -94,7 +100,7 @@ export function comingPeriods(
   return { missing, overlaps }
 }
 
-/** Periods that lie wholly in a gap; none of one that begins before the years that have names. */
+/** Periods that lie wholly in a gap; none of one that begins before the years that have names, or that is longer than what is made in one run. */
 export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): readonly PlacedPeriod[] {
   const found: PlacedPeriod[] = []
   let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null
@@ -102,6 +108,7 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
     const wish = placedPeriod(spec, period, kind)
     if (wish.low >= gap.high) break
     if (wish.low >= gap.low && wish.high <= gap.high && wish.low < wish.high) found.push(wish)
+    if (found.length > MOST_AT_ONCE) return []
     period = periodOfNumber(spec, parseDay(period.to))
   }
   return found
@@ -115,10 +122,29 @@ export function catchAll(
   all: readonly Placed[],
   spec: CalendarSpec,
   kind: ValueKind,
-  { now, ahead }: { readonly now: Date; readonly ahead: number },
+  { now, ahead }: Wanted,
 ): Placed | null {
   const { high: end } = placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), ahead), kind)
   return all.find((one) => isEndless(one) && one.low < end) ?? null
+}
+
+/**
+ * A partition of years that holds several of the periods which have to be there, and those: each of them is covered, and none is there by itself. Null where none is
+ * such; one without an end is the business of `catchAll`.
+ */
+export function holderOfMany(
+  all: readonly Placed[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+  wish: Wanted,
+): { readonly partition: RangePartition; readonly periods: readonly PlacedPeriod[] } | null {
+  const periods = wanted(all, spec, kind, wish).map((period) => placedPeriod(spec, period, kind))
+  for (const one of all) {
+    if (isEndless(one) || one.high - one.low <= YEARS_AT_ONCE) continue
+    const inIt = periods.filter(({ low, high }) => low >= one.low && high <= one.high)
+    if (inIt.length > 1) return { partition: one.partition, periods: inIt }
+  }
+  return null
 }
 
 /** 9999-12-31 is how people write that there is no end, where a bound has to be a day. */
@@ -135,21 +161,33 @@ export function coveredTo(all: readonly Placed[], now: number): Placed | null {
   return last
 }
 
-function* wanted(
+/** In order; some of them may be there. */
+function wanted(
   all: readonly Placed[],
   spec: CalendarSpec,
   kind: ValueKind,
-  { now, ahead }: { readonly now: Date; readonly ahead: number },
-): Iterable<Period> {
+  { now, ahead }: Wanted,
+): readonly Period[] {
   const today = currentPeriod(spec, now)
   const end = nextPeriod(spec, today, ahead)
-  const last = all.reduce<Placed | null>(furthest, null)
-  const behind = last !== null && last.high < placedPeriod(spec, today, kind).low ? last : null
-  let period = behind === null ? today : periodOfNumber(spec, dayIn(spec, behind.high, kind))
-  for (let count = 0; period === null || period.from <= end.from; period = nextPeriod(spec, period), count++) {
-    if (period === null || count === MOST_AT_ONCE) throw tooMany(spec, behind?.partition.to ?? today.from, end)
-    yield period
+  const { low: begin, high: over } = placedPeriod(spec, today, kind)
+  const last = all.filter(({ low }) => low < over).reduce<Placed | null>(furthest, null)
+  if (last === null || last.high >= begin) return periodsUpTo(spec, today, end) ?? refuseMany(spec, today.from, end)
+  const missed = periodsUpTo(spec, periodOfNumber(spec, dayIn(spec, last.high, kind)), end)
+  if (missed !== null) return missed
+  // Where somebody has gone on behind it, the gap is what is to be told.
+  const wentOn = all.some(({ low }) => low >= over)
+  return (wentOn ? periodsUpTo(spec, today, end) : null) ?? refuseMany(spec, last.partition.to ?? today.from, end)
+}
+
+/** Null where they are too many, or begin before the years that have names. */
+function periodsUpTo(spec: CalendarSpec, first: Period | null, end: Period): readonly Period[] | null {
+  const periods: Period[] = []
+  for (let period = first; period === null || period.from <= end.from; period = nextPeriod(spec, period)) {
+    if (period === null || periods.length === MOST_AT_ONCE) return null
+    periods.push(period)
   }
+  return periods
 }
 
 function furthest(last: Placed | null, next: Placed): Placed {
@@ -175,8 +213,8 @@ function atOf(text: string, kind: ValueKind): number {
   return value.at
 }
 
-function tooMany({ unit }: CalendarSpec, from: string, end: Period): SluiceError {
-  return new SluiceError(
+function refuseMany({ unit }: CalendarSpec, from: string, end: Period): never {
+  throw new SluiceError(
     'BAD_FLAG',
     `from ${from} to ${end.label} it is more than ${MOST_AT_ONCE} periods of a ${unit}`,
     {

@@ -1,9 +1,9 @@
 /** Partitioned tables of a database, one after the other, so that one that cannot be looked at keeps no other from it. */
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import { readArchive } from '../../archive/ledger/record.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import type { CopyStore } from '../../stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { refuseNewer } from '../../archive/ledger/schema.ts'
 import { tablesOf } from '../archiving/each-table.ts'
 import { readingLedger } from '../archiving/reading-ledger.ts'
@@ -41,6 +41,7 @@ export async function eachTable(
   const maintenance = maintenanceOf(store)
   const errors: SluiceError[] = []
   let passedOver = 0
+  await using archives = new Archives(store)
   const tables = await wantedTables(store, wish.tables, signal)
   for (const { table, named } of tables) {
     if (stop.aborted) break
@@ -51,7 +52,7 @@ export async function eachTable(
         if (named) throw notPartitioned(name, store)
         continue
       }
-      await each({ name, standing, archive: await archiveOf(store, table, run) })
+      await each({ name, standing, archive: await archiveOf(archives, table, run) })
     } catch (error) {
       const known = asSluiceError(error)
       if (signal.aborted || known.code === 'INTERNAL') throw known
@@ -67,7 +68,7 @@ export async function eachTable(
         type: 'log',
         level: 'error',
         table: name,
-        message: `${known.code} ${known.message}`,
+        message: [`${known.code} ${known.message}`, known.reason].filter(Boolean).join('; '),
         ...(known.hint === undefined ? {} : { hint: known.hint }),
       })
     }
@@ -89,12 +90,46 @@ async function wantedTables(
   return [...wanted.values()]
 }
 
+/** The ledger of a store, opened once it is asked for, and anew behind an error: between two tables hours may lie. */
+class Archives implements AsyncDisposable {
+  readonly #store: CopyStore
+  #open: LedgerDatabase | null = null
+
+  constructor(store: CopyStore) {
+    this.#store = store
+  }
+
+  async read(table: TableName): Promise<ArchiveRecord | null> {
+    const known = this.#open
+    try {
+      return await this.#read(table)
+    } catch (error) {
+      await this[Symbol.asyncDispose]()
+      if (known === null) throw error
+      return await this.#read(table)
+    }
+  }
+
+  async #read(table: TableName): Promise<ArchiveRecord | null> {
+    if (this.#open === null) {
+      this.#open = readingLedger(await this.#store.ledger())
+      await refuseNewer(this.#open)
+    }
+    return await readArchive(this.#open, table)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = this.#open
+    this.#open = null
+    // What is only read is whole, however its session ends.
+    await open?.[Symbol.asyncDispose]().then(undefined, () => undefined)
+  }
+}
+
 /** Without the archive the states of partitions are told without it, and that is said. */
-async function archiveOf(store: CopyStore, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
+async function archiveOf(archives: Archives, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
   try {
-    await using ledger = readingLedger(await store.ledger())
-    await refuseNewer(ledger)
-    return await readArchive(ledger, table)
+    return await archives.read(table)
   } catch (error) {
     const { code, message } = asSluiceError(error)
     if (code === 'INTERNAL') throw error

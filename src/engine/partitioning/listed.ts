@@ -7,26 +7,23 @@ import type { RangePartition } from '../../stores/maintenance-port.ts'
 import { readValue } from '../calendar/value-text.ts'
 import { nameFor } from './coming-name.ts'
 import { openGaps } from './alarms.ts'
-import { comingPeriods, periodsWithin, type PlacedPeriod } from './coverage.ts'
+import { periodsWithin, type PlacedPeriod } from './coverage.ts'
 import type { FoundTable } from './each-table.ts'
 import { ageOf, archivedAs, periodFor, stateOf, type StateOptions } from './state.ts'
-
-/** A year of days. */
-const MOST_OF_GAP = 400
 
 type Row = { readonly low: number; readonly event: PartitionEvent }
 
 /**
  * @param counts rows of each partition, counted, in the order of the table; null where the statistics of the system count
- * @param ahead whole periods after that of today that have to be there
+ * @param missing periods that have to be there
  */
 export function listed(
   found: FoundTable,
   options: StateOptions,
   counts: readonly bigint[] | null,
-  ahead: number,
+  missing: readonly PlacedPeriod[],
 ): readonly PartitionEvent[] {
-  const { table, placed, kind, calendar } = found.standing
+  const { table, kind } = found.standing
   const at = (text: string | null): number => (text === null ? -Infinity : (readValue(text, kind)?.at ?? -Infinity))
   const bounded: Row[] = []
   const rest: PartitionEvent[] = []
@@ -36,9 +33,7 @@ export function listed(
     else bounded.push({ low: at(partition.from), event })
   }
   const gone = goneOf(found).map((one): Row => ({ low: at(one.from), event: goneEvent(found.name, one) }))
-  const { missing } =
-    calendar === null ? { missing: [] } : comingPeriods(placed, calendar.spec, kind, { now: options.now, ahead })
-  const inGaps = gapPeriods(found)
+  const inGaps = gapPeriods(found).filter(({ low }) => !missing.some((one) => one.low === low))
   const lacking = [
     ...missing.map((period): Row => ({ low: period.low, event: missingEvent(found, period, 'it is not there') })),
     ...inGaps.map((period): Row => ({ low: period.low, event: missingEvent(found, period, 'gap') })),
@@ -112,10 +107,7 @@ function gapPeriods({ standing, archive }: FoundTable): readonly PlacedPeriod[] 
   if (calendar === null) return []
   const gone = new Set((archive?.partitions ?? []).filter(hasLeft).map(({ from }) => from))
   return openGaps(standing, archive)
-    .flatMap((gap) => {
-      const periods = periodsWithin(calendar.spec, gap, kind)
-      return periods.length > MOST_OF_GAP ? [] : periods
-    })
+    .flatMap((gap) => periodsWithin(calendar.spec, gap, kind))
     .filter(({ from }) => !gone.has(from))
 }
 

@@ -7,7 +7,7 @@ import { valueKind } from '../archiving/value-kind.ts'
 import { calendarText } from '../calendar/calendar-text.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
 import type { ValueKind } from '../calendar/value-text.ts'
-import { gapsOf, placed, type Gap, type Placed } from './coverage.ts'
+import { comingPeriods, gapsOf, placed, type Coming, type Gap, type Placed, type Wanted } from './coverage.ts'
 import { plainStyle, styleOf, type NameStyle } from './name-style.ts'
 import { learnCalendar, periodsOf, type FoundCalendar } from './table-calendar.ts'
 import { knownZones } from './zones.ts'
@@ -31,6 +31,16 @@ export type Standing = {
   readonly calendar: TableCalendar | null
   /** Where it is null because its days could begin in several zones, these. */
   readonly zones: readonly string[]
+  /** Where its wall clocks hang: that of its calendar, else that of its database, else UTC. */
+  readonly zone: string
+}
+
+/** Of a table without a calendar nothing is known to come. @throws SluiceError BAD_FLAG where it would be hundreds */
+export function comingOf(
+  { placed: all, kind, calendar }: Pick<Standing, 'placed' | 'kind' | 'calendar'>,
+  wish: Wanted,
+): Coming {
+  return calendar === null ? { missing: [], overlaps: [] } : comingPeriods(all, calendar.spec, kind, wish)
 }
 
 /** What opens the partitions of a store. @throws SluiceError UNSUPPORTED_URL for a system without partitions that could be kept */
@@ -69,12 +79,20 @@ export async function standingOf(
   const calendar = calendarFor(table, kind, { wish, zones: known, found: learned.found })
   // Ranges of numbers that merely number rows are no periods.
   if (isKind(table.column, ['int']) && calendar === null && learned.zones.length === 0) throw otherRanges(table)
-  return { table, kind, placed: all, gaps: gapsOf(all), calendar, zones: calendar === null ? learned.zones : [] }
+  return {
+    table,
+    kind,
+    placed: all,
+    gaps: gapsOf(all),
+    calendar,
+    zones: calendar === null ? learned.zones : [],
+    zone: calendar?.spec.zone ?? known[0] ?? 'UTC',
+  }
 }
 
 /** What somebody says counts; what he leaves out the bounds say, and then the names. */
 function calendarFor(
-  { table }: RangedTable,
+  ranged: RangedTable,
   kind: ValueKind,
   {
     wish,
@@ -82,6 +100,7 @@ function calendarFor(
     found,
   }: { readonly wish: CalendarWish; readonly zones: readonly string[]; readonly found: FoundCalendar | null },
 ): TableCalendar | null {
+  const { table, column, partitions } = ranged
   if (wish.unit === undefined) {
     if (found === null) return null
     const learned = styleOf(found)
@@ -117,24 +136,39 @@ function calendarFor(
           spec,
           kind,
         )
+  // As times such numbers lie anywhere, and periods up to now would be made in hundreds.
+  if (!isKind(column, ['date', 'timestamp']) && !anyOf(partitions, spec, kind)) throw otherRanges(ranged)
   const style = named === null ? null : styleOf({ spec, of: named })
   return { spec, style: style ?? plainStyle(table.name, spec), from: 'the options' }
+}
+
+/** Whether one of them is a period, or there is none that could be one. */
+function anyOf(partitions: RangedTable['partitions'], spec: CalendarSpec, kind: ValueKind): boolean {
+  const bounded = partitions.filter(({ from, to, isDefault }) => !isDefault && from !== null && to !== null)
+  return bounded.length === 0 || bounded.some((one) => periodsOf([one], spec, kind) !== null)
 }
 
 function isKind({ type }: Column, kinds: readonly Column['type']['kind'][]): boolean {
   return kinds.includes(type.kind)
 }
 
-function otherRanges({ table, column }: RangedTable): SluiceError {
+/** As people write days in numbers: 20261121. */
+const DAY_NUMBER = /^(?:19|2\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/
+
+function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
+  const bounds = partitions.flatMap(({ from, to }) => [from, to]).filter((bound) => bound !== null)
+  const days = bounds.length > 0 && bounds.every((bound) => DAY_NUMBER.test(bound))
   return new SluiceError(
     'UNSUPPORTED_TYPE',
     `${tableText(table)} is partitioned by ranges of ${column.name}, which says no time`,
     {
       where: tableText(table),
-      reason: isKind(column, ['int'])
-        ? 'as seconds or milliseconds since 1970 its bounds are those of no calendar'
-        : `it is ${column.native}`,
-      hint: 'partitions by dates, times and epoch numbers are kept; of epoch numbers --calendar says it where bounds do not',
+      reason: !isKind(column, ['int'])
+        ? `it is ${column.native}`
+        : days
+          ? 'its bounds are days that are written as numbers (YYYYMMDD), and no seconds or milliseconds since 1970'
+          : 'as seconds or milliseconds since 1970 its bounds are those of no calendar',
+      hint: 'partitions by dates, times and epoch numbers are kept; keep those of other numbers by hand',
     },
   )
 }

@@ -16,6 +16,8 @@ export type StateOptions = {
   readonly kind: ValueKind
   /** Null where the table keeps to none. */
   readonly spec: CalendarSpec | null
+  /** As of its standing. */
+  readonly zone: string
   readonly now: Date
   /** The first day that is kept; null where nobody said what is due. */
   readonly cutOff: string | null
@@ -62,9 +64,9 @@ export function periodFor(partition: RangePartition, { spec, kind }: StateOption
   return spec === null || partition.isDefault ? null : periodOfBounds(spec, partition.from, partition.to, kind)
 }
 
-/** Now, as values of the column have it: of dates and wall clocks in the zone of the calendar. */
-export function nowFor({ spec, kind, now }: Pick<StateOptions, 'spec' | 'kind' | 'now'>): number {
-  return isMoment(kind) || spec === null ? now.getTime() : wallClock(spec.zone, now.getTime())
+/** Now, as values of the column have it: of dates and wall clocks in the zone of the table. */
+export function nowFor({ zone, kind, now }: Pick<StateOptions, 'zone' | 'kind' | 'now'>): number {
+  return isMoment(kind) ? now.getTime() : wallClock(zone, now.getTime())
 }
 
 function edge(text: string | null, open: number, kind: ValueKind): number {

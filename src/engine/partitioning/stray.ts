@@ -4,18 +4,20 @@ import type { MaintenanceStore, StrayRows } from '../../stores/maintenance-port.
 import { readValue, type ValueKind } from '../calendar/value-text.ts'
 import type { Run } from '../run-context.ts'
 import type { AlarmOptions } from './alarms.ts'
-import { comingPeriods } from './coverage.ts'
+import type { PlacedPeriod } from './coverage.ts'
 import type { FoundTable } from './each-table.ts'
 
-/** @returns null for a table without a default partition, or without a calendar */
+/**
+ * @param missing periods that have to be there
+ * @returns null for a table without a default partition
+ */
 export async function strayOf(
-  { standing: { table, placed, kind, calendar }, archive }: Pick<FoundTable, 'standing' | 'archive'>,
-  { now, ahead }: { readonly now: Date; readonly ahead: number },
+  { standing: { table, kind }, archive }: Pick<FoundTable, 'standing' | 'archive'>,
+  missing: readonly PlacedPeriod[],
   maintenance: MaintenanceStore,
   run: Run,
 ): Promise<AlarmOptions['stray']> {
-  if (calendar === null || !table.partitions.some(({ isDefault }) => isDefault)) return null
-  const { missing } = comingPeriods(placed, calendar.spec, kind, { now, ahead })
+  if (!table.partitions.some(({ isDefault }) => isDefault)) return null
   const first = await maintenance.stray(table, missing, run.interrupt.abort)
   const gone = (archive?.partitions ?? []).filter((one) => hasLeft(one) && meets(one, first.others, kind))
   if (gone.length === 0) return { missing: first.spans, late: [], others: first.others }

@@ -6,8 +6,12 @@ import type { Standing } from './standing.ts'
 import { nowFor } from './state.ts'
 
 /** What is said of a table before its partitions. */
-export function tableEvent(name: string, { table, kind, placed, calendar }: Standing, now: Date): PartitionedEvent {
-  const last = coveredTo(placed, nowFor({ spec: calendar?.spec ?? null, kind, now }))
+export function tableEvent(
+  name: string,
+  { table, kind, placed, calendar, zone }: Standing,
+  now: Date,
+): PartitionedEvent {
+  const last = coveredTo(placed, nowFor({ zone, kind, now }))
   return {
     type: 'partition.table',
     table: name,

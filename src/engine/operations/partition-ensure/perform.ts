@@ -7,10 +7,10 @@ import type { ComingPartition, MaintenanceStore, Made } from '../../../stores/ma
 import { openCopyStore, openExisting } from '../../copy/open-stores.ts'
 import { alarmsOf, openGaps, type Alarm } from '../../partitioning/alarms.ts'
 import { nameFor } from '../../partitioning/coming-name.ts'
-import { comingPeriods, periodsWithin, type PlacedPeriod } from '../../partitioning/coverage.ts'
+import { periodsWithin, type PlacedPeriod } from '../../partitioning/coverage.ts'
 import { eachTable, type FoundTable } from '../../partitioning/each-table.ts'
 import { failedTables } from '../../partitioning/failed-tables.ts'
-import { maintenanceOf, standingOf, type Standing } from '../../partitioning/standing.ts'
+import { comingOf, maintenanceOf, standingOf, type Standing } from '../../partitioning/standing.ts'
 import { strayOf } from '../../partitioning/stray.ts'
 import { tableEvent } from '../../partitioning/table-event.ts'
 import { zonesText } from '../../partitioning/zones.ts'
@@ -44,7 +44,8 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     const now = new Date(run.clock.now())
     totals.tables++
     run.emit(tableEvent(name, found.standing, now))
-    const periods = await missingPeriods(found, { ...operation, now }, maintenance, run)
+    const before = comingOf(found.standing, { ...operation, now })
+    const periods = await missingPeriods(found, before.missing, maintenance, run)
     const { made, failure } = await attempt(found, periods, operation, maintenance, run)
     for (const period of failure === null ? periods : []) {
       const status = dryRun ? 'planned' : statusOf(period, made)
@@ -74,8 +75,10 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
         message: `removed what a run left that was broken off: ${leftOver}`,
       })
     }
-    const stray = await strayOf({ standing: after, archive: found.archive }, { ...operation, now }, maintenance, run)
-    for (const alarm of [...alarmsOf(after, { ...operation, now, stray, archive: found.archive }), ...notGiven(made)]) {
+    const { archive } = found
+    const coming = isChanged ? comingOf(after, { ...operation, now }) : before
+    const stray = await strayOf({ standing: after, archive }, coming.missing, maintenance, run)
+    for (const alarm of [...alarmsOf(after, { ...operation, now, coming, stray, archive }), ...notGiven(made)]) {
       totals.alarms++
       alarms.add(alarm.alarm)
       run.emit({ type: 'partition.alarm', table: name, ...alarm })
@@ -90,6 +93,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     totals: {
       tables: dec(totals.tables),
       passedOver: dec(passedOver),
+      ...(errors.length === 0 ? {} : { failed: dec(errors.length) }),
       [dryRun ? 'planned' : 'made']: dec(dryRun ? totals.planned : totals.made),
       found: dec(totals.found),
       moved: dec(totals.moved),
@@ -101,19 +105,20 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
 /** The coming ones, and those in gaps of which the default partition holds rows. */
 async function missingPeriods(
   { standing, archive, name }: FoundTable,
-  { now, ahead }: { readonly now: Date; readonly ahead: number },
+  missing: readonly PlacedPeriod[],
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
 ): Promise<readonly Period[]> {
-  const { calendar, placed, kind, table } = standing
+  const { calendar, kind, table } = standing
   if (calendar === null) throw noCalendar(name, standing)
-  const { missing } = comingPeriods(placed, calendar.spec, kind, { now, ahead })
   const named = (periods: readonly PlacedPeriod[]): readonly Period[] =>
     periods.map((period) => ({ ...period, name: nameFor(standing, period.period) }))
-  const inGaps = openGaps(standing, archive).flatMap((gap) => periodsWithin(calendar.spec, gap, kind))
+  const inGaps = openGaps(standing, archive)
+    .flatMap((gap) => periodsWithin(calendar.spec, gap, kind))
+    .filter(({ low }) => !missing.some((one) => one.low === low))
   if (inGaps.length === 0 || !table.partitions.some(({ isDefault }) => isDefault)) return named(missing)
   const { spans } = await maintenance.stray(table, inGaps, run.interrupt.abort)
-  return named([...inGaps.filter((_, i) => (spans[i] ?? 0n) > 0n), ...missing])
+  return named([...inGaps.filter((_, i) => (spans[i] ?? 0n) > 0n), ...missing].toSorted((a, b) => a.low - b.low))
 }
 
 /** With a dry run only what would be refused. */

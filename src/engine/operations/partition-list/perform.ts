@@ -6,7 +6,7 @@ import { eachTable, type FoundTable } from '../../partitioning/each-table.ts'
 import { tableEvent } from '../../partitioning/table-event.ts'
 import { listed } from '../../partitioning/listed.ts'
 import type { StateOptions } from '../../partitioning/state.ts'
-import { maintenanceOf } from '../../partitioning/standing.ts'
+import { comingOf, maintenanceOf } from '../../partitioning/standing.ts'
 import { strayOf } from '../../partitioning/stray.ts'
 import { cutOff, parseAge } from '../../calendar/age.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
@@ -25,7 +25,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
   const { tables, calendar, count } = operation
   await using store = await openSourceStore(operation.from)
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
-  const notCounted: string[] = []
+  const notLooked: string[] = []
   const { errors, passedOver } = await eachTable(store, { tables, calendar, sizes: true }, run, async (found) => {
     const { standing } = found
     const options = optionsOf(found, operation, run)
@@ -40,7 +40,9 @@ export async function partitionList(operation: PartitionListOperation, run: Part
       })
     }
     const counts = count ? await countsOf(found, store, run) : null
-    for (const event of listed(found, options, counts, operation.ahead)) {
+    const coming = comingOf(standing, { now: options.now, ahead: operation.ahead })
+    if (standing.calendar === null) notLooked.push(`what is to come of ${found.name}: nobody can tell its calendar`)
+    for (const event of listed(found, options, counts, coming.missing)) {
       run.emit(event)
       if (event.state === 'missing' || event.state === 'archived') continue
       totals.partitions++
@@ -49,19 +51,20 @@ export async function partitionList(operation: PartitionListOperation, run: Part
     }
     const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
     const counted = rest !== undefined && (count || (rest.bytes ?? 0n) <= SMALL_BYTES)
-    if (rest !== undefined && !counted) notCounted.push(`rows of ${tableText(rest.name)} (--count counts them)`)
-    const stray = counted ? await strayOf(found, { ...operation, now: options.now }, maintenanceOf(store), run) : null
-    for (const alarm of alarmsOf(standing, { ...operation, now: options.now, stray, archive: found.archive })) {
+    if (rest !== undefined && !counted) notLooked.push(`rows of ${tableText(rest.name)} (--count counts them)`)
+    const stray = counted ? await strayOf(found, coming.missing, maintenanceOf(store), run) : null
+    for (const alarm of alarmsOf(standing, { ...operation, now: options.now, coming, stray, archive: found.archive })) {
       totals.alarms++
       run.emit({ type: 'partition.alarm', table: found.name, ...alarm })
     }
   })
   return {
     ...failedTables(errors),
-    ...(notCounted.length === 0 ? {} : { notChecked: notCounted.join('; ') }),
+    ...(notLooked.length === 0 ? {} : { notChecked: notLooked.join('; ') }),
     totals: {
       tables: dec(totals.tables),
       passedOver: dec(passedOver),
+      ...(errors.length === 0 ? {} : { failed: dec(errors.length) }),
       partitions: dec(totals.partitions),
       rows: dec(totals.rows),
       bytes: dec(totals.bytes),
@@ -78,7 +81,7 @@ function optionsOf(
   const now = new Date(run.clock.now())
   const spec = standing.calendar?.spec ?? null
   const first = olderThan === undefined || spec === null ? null : cutOff(spec, parseAge(olderThan), now)
-  return { kind: standing.kind, spec, now, cutOff: first, archive }
+  return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, archive }
 }
 
 /** By their place in the table; the default partition too. */
