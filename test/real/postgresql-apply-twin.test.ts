@@ -52,7 +52,7 @@ function twin(model: Model, { puts, gone }: ChangeBatch): { readonly after: Mode
 async function rowByRow(db: Psql, table: string, before: Model, batch: ChangeBatch): Promise<void> {
   const { lacking } = twin(before, batch)
   const touched = [...batch.gone, ...batch.puts.map(({ key }) => key)].filter((key) => !lacking.includes(key))
-  for (const [key] of touched) await db.run(`DELETE FROM ${table} WHERE id = ${key}`)
+  for (const [key] of touched) await db.run(`DELETE FROM ${table} WHERE id = ${String(key)}`)
   const { after } = twin(before, batch)
   for (const { key } of batch.puts) {
     const row = after.get(String(key[0]))
