@@ -1,0 +1,205 @@
+/** Messages of pgoutput, as PostgreSQL 18.4 sent them: read whole, and refused as BAD_STREAM in every other form. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { arrayJson } from '../../src/stores/postgresql/replication/array-json.ts'
+import { Frames } from '../../src/stores/postgresql/replication/frames.ts'
+import { OutputReader, type OutputMessage } from '../../src/stores/postgresql/replication/pgoutput.ts'
+import { statusUpdate } from '../../src/stores/postgresql/replication/status.ts'
+
+/** One transaction under an origin, in two tables: one with a key and a value out of line, one under REPLICA IDENTITY FULL. */
+const RECORDED = [
+  '420000000001b8d7100002b582c4781000000002f5',
+  '4f00000000000000106f3100',
+  '59000040027075626c6963006d6f6f6400',
+  '52000040057075626c69630072006400040169640000000017ffffffff0061206e616d6500000004130000000d006d0000004002ffffffff006269670000000019ffffffff',
+  '49000040054e00047400000001317400000006c3a9f09f988074000000037361647400000003787878',
+  '49000040054e00047400000001326e6e7400000000',
+  '55000040054e0004740000000131740000000162740000000373616475',
+  '55000040054b00047400000001326e6e6e4e00047400000001336e6e7400000000',
+  '44000040054b00047400000001336e6e6e',
+  '4d010000000001b8c24870000000000568656c6c6f',
+  '520000400d7075626c696300660066000201610000000017ffffffff01620000000019ffffffff',
+  '490000400d4e00027400000001316e',
+  '550000400d4f00027400000001316e4e0002740000000131740000000179',
+  '440000400d4f0002740000000131740000000179',
+  '540000000202000040050000400d',
+  '43000000000001b8d7100000000001b8d9600002b582c4781000',
+].map((hex) => Buffer.from(hex, 'hex'))
+
+const [R, F] = [0x4005, 0x400d]
+const at = Date.parse('2024-02-29T12:00:00Z')
+
+const MESSAGES: readonly OutputMessage[] = [
+  { type: 'begin', xid: 757, commit: 0x1b8d710n, at },
+  { type: 'other' },
+  { type: 'other' },
+  {
+    type: 'relation',
+    id: R,
+    schema: 'public',
+    name: 'r',
+    identity: 'd',
+    columns: [
+      { key: true, name: 'id', type: 23, modifier: -1 },
+      { key: false, name: 'a name', type: 1043, modifier: 13 },
+      { key: false, name: 'm', type: 0x4002, modifier: -1 },
+      { key: false, name: 'big', type: 25, modifier: -1 },
+    ],
+  },
+  { type: 'insert', relation: R, row: ['1', 'é😀', 'sad', 'xxx'] },
+  { type: 'insert', relation: R, row: ['2', null, null, ''] },
+  { type: 'update', relation: R, old: null, row: ['1', 'b', 'sad', undefined] },
+  { type: 'update', relation: R, old: { whole: false, row: ['2', null, null, null] }, row: ['3', null, null, ''] },
+  { type: 'delete', relation: R, old: { whole: false, row: ['3', null, null, null] } },
+  { type: 'other' },
+  {
+    type: 'relation',
+    id: F,
+    schema: 'public',
+    name: 'f',
+    identity: 'f',
+    columns: [
+      { key: true, name: 'a', type: 23, modifier: -1 },
+      { key: true, name: 'b', type: 25, modifier: -1 },
+    ],
+  },
+  { type: 'insert', relation: F, row: ['1', null] },
+  { type: 'update', relation: F, old: { whole: true, row: ['1', null] }, row: ['1', 'y'] },
+  { type: 'delete', relation: F, old: { whole: true, row: ['1', 'y'] } },
+  { type: 'truncate', relations: [R, F] },
+  { type: 'commit', commit: 0x1b8d710n, end: 0x1b8d960n },
+]
+
+function read(message: Buffer): OutputMessage {
+  return new OutputReader().read(message, 0, message.length)
+}
+
+test('every message of a recorded transaction, in the middle of other bytes', () => {
+  expect(RECORDED.map(read)).toEqual(MESSAGES)
+  const reader = new OutputReader()
+  const around = RECORDED.map((message) => Buffer.concat([Buffer.from('before'), message, Buffer.from('behind')]))
+  expect(around.map((data) => reader.read(data, 6, data.length - 6))).toEqual(MESSAGES)
+})
+
+test('numbers of transactions and of tables are unsigned', () => {
+  const begin = Buffer.from(RECORDED[0] as Buffer)
+  begin.writeUInt32BE(0xffff_fff0, begin.length - 4)
+  expect(read(begin)).toMatchObject({ xid: 0xffff_fff0 })
+  const insert = Buffer.from(RECORDED[4] as Buffer)
+  insert.writeUInt32BE(0x8000_0001, 1)
+  expect(read(insert)).toMatchObject({ relation: 0x8000_0001 })
+  const relation = Buffer.from(RECORDED[10] as Buffer)
+  relation.writeUInt32BE(0xc000_0000, relation.indexOf('a\0') + 2)
+  expect(read(relation)).toMatchObject({ columns: [{ type: 0xc000_0000 }, {}] })
+})
+
+test('a time before 2000 is one', () => {
+  const begin = Buffer.from(RECORDED[0] as Buffer)
+  begin.writeBigInt64BE(-1_000_000n, 9)
+  expect(read(begin)).toMatchObject({ at: Date.parse('1999-12-31T23:59:59Z') })
+})
+
+const broken = expect.objectContaining({ code: 'BAD_STREAM', kind: 'source' }) as Error
+
+test.each(['S', 'E', 'c', 'A', 'b', 'P', 'K', 'r', 'p', '\0', 'ÿ'])('the message %j is not known', (letter) => {
+  const message = Buffer.concat([Buffer.from(letter, 'latin1'), Buffer.alloc(30)])
+  expect(() => read(message)).toThrow(broken)
+})
+
+test('values in binary form are not known', () => {
+  expect(() => read(Buffer.from('490000400d4e00016200000001316e', 'hex'))).toThrow(broken)
+})
+
+test('a message that is cut off, and one with more behind it', () => {
+  for (const [i, message] of RECORDED.entries()) {
+    if (MESSAGES[i]?.type === 'other') continue
+    for (let end = 0; end < message.length; end++) expect(() => read(message.subarray(0, end))).toThrow(broken)
+    expect(() => read(Buffer.concat([message, Buffer.from([0])]))).toThrow(broken)
+  }
+})
+
+test('whatever bytes come, it is a message or BAD_STREAM', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...RECORDED),
+      fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 4 }),
+      (recorded, changes) => {
+        const message = Buffer.from(recorded)
+        for (const [place, byte] of changes) message[place % message.length] = byte
+        try {
+          read(message)
+        } catch (error) {
+          if (!(error instanceof SluiceError)) throw error
+          expect(error.code).toBe('BAD_STREAM')
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  )
+})
+
+test('messages are cut out of a connection wherever its pieces end', () => {
+  const framed = RECORDED.map((message) => {
+    const header = Buffer.from('d\0\0\0\0', 'latin1')
+    header.writeUInt32BE(message.length + 4, 1)
+    return Buffer.concat([header, message])
+  })
+  const all = Buffer.concat(framed)
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), (sizes) => {
+      const frames = new Frames()
+      const seen: Buffer[] = []
+      const blocks: Buffer[] = []
+      for (let start = 0, i = 0; start < all.length; i++) {
+        const size = sizes[i % sizes.length] as number
+        const block = frames.take(Buffer.from(all.subarray(start, start + size)), (data, from, to) =>
+          seen.push(Buffer.from(data.subarray(from, to))),
+        )
+        if (block !== null) blocks.push(block)
+        start += size
+      }
+      expect(Buffer.concat(blocks).equals(all)).toBe(true)
+      expect(seen.map((message) => message.toString('hex'))).toEqual(framed.map((message) => message.toString('hex')))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a length that no message has ends the connection', () => {
+  const take = (bytes: readonly number[]): unknown => new Frames().take(Buffer.from(bytes), () => undefined)
+  expect(() => take([100, 0, 0, 0, 3])).toThrow(broken)
+  expect(() => take([100, 255, 255, 255, 255])).toThrow(broken)
+})
+
+test('a status update tells flushed and applied apart from received, and a clock that starts in 2000', () => {
+  const update = statusUpdate({ received: 0x1_0000_0002n, durable: 0x1_0000_0001n, answer: true })
+  expect(update.toString('hex', 0, 30)).toBe('640000002672000000010000000200000001000000010000000100000001')
+  const clock = Number(update.readBigInt64BE(30) / 1000n) + Date.parse('2000-01-01T00:00:00Z')
+  expect(Math.abs(clock - Date.now())).toBeLessThan(60_000)
+  expect(update.toString('hex', 38)).toBe('01')
+})
+
+const text = (value: string): string => JSON.stringify(value)
+
+test.each([
+  ['{}', '[]'],
+  ['{1,NULL,-3}', '["1",null,"-3"]'],
+  ['[0:1]={1,2}', '["1","2"]'],
+  ['[-1:0][2:3]={{a,b},{c,d}}', '[["a","b"],["c","d"]]'],
+  ['{"NULL","",null,"a\\"b\\\\c"}', String.raw`["NULL","","null","a\"b\\c"]`],
+  ['{"{","}",",","\n"}', String.raw`["{","}",",","\n"]`],
+])('the array %s', (literal, json) => {
+  expect(arrayJson(literal, text)).toBe(json)
+})
+
+test('an array whose elements hold commas has another delimiter', () => {
+  expect(arrayJson('{(1,2),(3,4);(5,6),(7,8)}', text, ';')).toBe('["(1,2),(3,4)","(5,6),(7,8)"]')
+})
+
+test.each(['', 'x', '{', '{1', '{"', '{"a', '{"a\\', '{1,}', '{,1}', '{1}2', '{{1}', '{1}{2}', '[0:1]'])(
+  '%j is no array',
+  (literal) => {
+    expect(() => arrayJson(literal, text)).toThrow(SluiceError)
+  },
+)
