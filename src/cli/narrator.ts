@@ -10,6 +10,7 @@ import type { Block, Tell } from './block.ts'
 import { ArchiveLines } from './archive-lines.ts'
 import { CdmLines } from './cdm/lines.ts'
 import { CopyLines } from './copy-lines.ts'
+import { FollowLines } from './follow-lines.ts'
 import { FsckLines } from './fsck-lines.ts'
 import { PartitionLines } from './partition-lines.ts'
 import { ProofLines } from './proof-lines.ts'
@@ -40,6 +41,7 @@ export class Narrator {
   readonly #fsck: FsckLines
   readonly #archives: ArchiveLines
   readonly #partitions: PartitionLines
+  readonly #follow: FollowLines
   readonly #cdm = new CdmLines()
   readonly #script = new ScriptLines()
   #comparing: Of<'diff.progress'> | null = null
@@ -62,6 +64,7 @@ export class Narrator {
     const onTold = (error: string): void => void this.#reported.add(error)
     this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onTold })
     this.#partitions = new PartitionLines(this.#subjects)
+    this.#follow = new FollowLines(this.#subjects)
     this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onTold })
   }
 
@@ -82,6 +85,7 @@ export class Narrator {
       ...migrators,
       ...archives,
       ...partitions,
+      ...this.#follow.event(event, at, block),
       ...this.#tell(event, at, block),
     ]
   }

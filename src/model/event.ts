@@ -55,6 +55,13 @@ import type {
   ReleaseReason,
 } from './copy-events.ts'
 import type { Dec } from './dec.ts'
+import type {
+  FollowHaltedEvent,
+  FollowProgressEvent,
+  FollowProvedEvent,
+  FollowStartedEvent,
+  FollowTableEvent,
+} from './follow-events.ts'
 import type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
 import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 import type { RunStatus, TableStatus } from './run-status.ts'
@@ -291,6 +298,12 @@ export type EventBody =
   | ArchivedEvent
   | ArchiveFindingEvent
   | QuerySourcesEvent
+  // ── changes that follow a copy
+  | FollowStartedEvent
+  | FollowTableEvent
+  | FollowProgressEvent
+  | FollowProvedEvent
+  | FollowHaltedEvent
   // ── partitions of a live table
   | PartitionedEvent
   | PartitionEvent

@@ -164,6 +164,8 @@ export interface ChangeStream extends AsyncDisposable {
   next(waitMs: number): Promise<readonly Change[]>
   /** This position is durable in the target: the source may forget what lies before it. Told at once, and again with every answer. */
   confirm(position: LogPosition): void
+  /** Asks the source how far it is: an `idle` comes as soon as everything before that has. */
+  ask(): void
   /** End of the server's log, as it told last. */
   readonly end: LogPosition
 }

@@ -9,6 +9,7 @@ import type { Arguments } from '../arguments.ts'
 import { configNames, readObjects, readSelection } from '../copy-flags.ts'
 import type { Ends, Selected } from '../copy-flags.ts'
 import { grouped } from '../format.ts'
+import { optionalDuration } from '../duration.ts'
 import { readHours } from '../hours.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
 import { readSettings, scripted, scriptTold } from '../settings/flags.ts'
@@ -84,7 +85,23 @@ function operationOf(
     ...given('confirm', optionalText(args, 'confirm')),
     restart: restart || (!again && script?.resume === false && !flag(args, 'resume')),
     dryRun: flag(args, 'dry-run'),
+    ...given('follow', followOf(args)),
   }
+}
+
+/** @throws SluiceError BAD_FLAG for what means something with --follow only */
+function followOf(args: Arguments): CopyOperation['follow'] {
+  const wish = {
+    ...(flag(args, 'until-caught-up') ? { until: 'caught-up' as const } : {}),
+    ...(flag(args, 'until-equal') ? { until: 'equal' as const } : {}),
+    ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
+    ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
+  }
+  if (flag(args, 'follow')) return wish
+  const names = ['until-caught-up', 'until-equal', 'prove-every', 'fire-triggers']
+  const name = names.find((one) => args[one] !== undefined && args[one] !== false)
+  if (name === undefined) return undefined
+  throw new SluiceError('BAD_FLAG', `--${name} goes with --follow`, { hint: 'add --follow, or leave it out' })
 }
 
 /** @throws SluiceError BAD_FLAG for flags that exclude each other */

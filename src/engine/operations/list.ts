@@ -21,6 +21,7 @@ import { exportLog } from './export-log/declaration.ts'
 import { prune } from './prune/declaration.ts'
 import { indexColumns } from './index/declaration.ts'
 import { copy } from './copy/declaration.ts'
+import { follow } from './follow/declaration.ts'
 import { diff } from './diff/declaration.ts'
 import { diffUndo } from './diff-undo/declaration.ts'
 import { quarantineList } from './quarantine-list/declaration.ts'
@@ -81,6 +82,7 @@ export const OPERATIONS = {
   prune: operation(prune, async () => (await import('./prune/perform.ts')).prune),
   index: operation(indexColumns, async () => (await import('./index/perform.ts')).indexColumns),
   copy: operation(copy, async () => (await import('./copy/start.ts')).startCopy),
+  follow: operation(follow, async () => (await import('./follow/perform.ts')).follow),
   diff: operation(diff, async () => (await import('./diff/perform.ts')).diff),
   'diff-undo': operation(diffUndo, async () => (await import('./diff-undo/perform.ts')).diffUndo),
   'quarantine-list': operation(

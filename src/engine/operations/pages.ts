@@ -94,6 +94,12 @@ export const PAGES = {
     summary: 'prepare columns for conditions over many files',
   },
   copy: { name: 'copy', operands: '', group: 'Copies', summary: 'copy tables between databases in proved chunks' },
+  follow: {
+    name: 'follow',
+    operands: '<run>',
+    group: 'Copies',
+    summary: 'go on with a copy that is followed, or end it',
+  },
   diff: { name: 'diff', operands: '', group: 'Copies', summary: 'name the rows in which tables differ, or fix them' },
   quarantine: {
     name: 'quarantine',

@@ -87,6 +87,7 @@ export const anyTables: Source<readonly string[]> = { as: 'any tables' }
 export const someTables: Source<readonly string[]> = { as: 'some tables' }
 export const oneTable: Source<string> = { as: 'one table' }
 export const end = (option: 'from' | 'to'): Source<string> => ({ as: 'end', option, required: true })
+export const optionalEnd = (option: 'from' | 'to'): Source<string | undefined> => ({ as: 'end', option })
 export const catalog: Source<string> = { as: 'catalog', required: true }
 export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
 export const asOf: Source<AsOf> = { as: 'as of' }

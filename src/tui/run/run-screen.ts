@@ -22,6 +22,7 @@ const SCREENS = {
   prune: 'tables',
   index: 'tables',
   copy: 'copy',
+  follow: 'copy',
   diff: 'differences',
   'diff-undo': 'tables',
   'retry-quarantine': 'tables',

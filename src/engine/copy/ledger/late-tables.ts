@@ -22,6 +22,22 @@ const BODIES = {
   migration_surplus_changes: ({ integer, name }) =>
     `change_id ${name} NOT NULL PRIMARY KEY, run_id ${integer}, schema_name ${name}, table_name ${name}, checkpoint_id ${integer},
      surplus_change ${integer}, changed_ms ${integer}, undone_ms ${integer}`,
+  migration_streams: ({ integer, name, text }) =>
+    `stream_id ${name} NOT NULL PRIMARY KEY, status ${name} NOT NULL, run_id ${integer}, source ${text}, source_identity ${text}, wishes ${text},
+     birth ${text}, fault ${text}, tool ${name}, created_ms ${integer}, ended_ms ${integer}, fence ${integer} NOT NULL, session ${text},
+     owner ${name}, host ${name}, pid ${integer}, machine ${name}, process_started ${name}, lease_until ${integer}`,
+  migration_stream_lanes: ({ integer, name, text }) =>
+    `stream_id ${name} NOT NULL, lane ${integer} NOT NULL, log_position ${name} NOT NULL, commit_ms ${integer}, applied_ms ${integer},
+     batches ${integer} NOT NULL, transactions ${integer} NOT NULL, counts ${text}, fence ${integer} NOT NULL, PRIMARY KEY (stream_id, lane)`,
+  migration_stream_tables: ({ integer, name, text }) =>
+    `stream_id ${name} NOT NULL, schema_name ${name} NOT NULL, table_name ${name} NOT NULL, source_table ${text}, lane ${integer} NOT NULL,
+     state ${name} NOT NULL, fence_position ${name}, changed_ms ${integer}, PRIMARY KEY (stream_id, schema_name, table_name)`,
+  migration_stream_rereads: ({ integer, name, text }) =>
+    `reread_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, schema_name ${name} NOT NULL, table_name ${name} NOT NULL,
+     row_key ${text} NOT NULL, reason ${name}, noted_ms ${integer}`,
+  migration_stream_proofs: ({ integer, name }) =>
+    `proof_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, run_id ${integer}, schema_name ${name} NOT NULL, table_name ${name} NOT NULL,
+     log_position ${name}, source_rows ${integer}, target_rows ${integer}, differing ${integer}, unread ${integer}, pause_ms ${integer}, took_ms ${integer}, proved_ms ${integer}`,
 } satisfies Readonly<Record<string, Body>>
 
 export type LateTable = keyof typeof BODIES

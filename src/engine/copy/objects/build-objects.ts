@@ -72,9 +72,13 @@ function isKeyBetween(object: SchemaObject, whole: ReadonlySet<string>): boolean
   return object.kind === 'foreign key' && whole.has(tableText(object.to.table))
 }
 
-async function buildThese(
-  context: TableContext,
-  around: Surroundings,
+/** What building asks of a table. */
+type BuildContext = Pick<TableContext, 'name' | 'key' | 'plan' | 'store' | 'signal' | 'emit'>
+
+/** Those objects of a table's plan that fit and are not there. */
+export async function buildThese(
+  context: BuildContext,
+  around: Pick<Surroundings, 'objects' | 'steering' | 'run'>,
   fits: (object: SchemaObject) => boolean,
 ): Promise<Built> {
   const { objects, steering } = around
@@ -118,8 +122,8 @@ export function objectsError(table: string, errors: readonly SluiceError[]): Slu
 /** @returns why it could not be made; null where it is there */
 async function buildOne(
   object: SchemaObject,
-  context: TableContext,
-  { run, steering }: Surroundings,
+  context: BuildContext,
+  { run, steering }: Pick<Surroundings, 'run' | 'steering'>,
   ledger: ObjectLedger,
   inUse: boolean,
 ): Promise<SluiceError | null> {

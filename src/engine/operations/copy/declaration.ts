@@ -1,9 +1,21 @@
 import type { CodecWish } from '../../../model/copy/codec.ts'
 import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { ObjectWish } from '../../../model/copy/schema-object.ts'
-import type { CassandraWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
+import type { CassandraWish, FollowWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
 import type { Declaration } from '../declaration.ts'
-import { CASSANDRA, DECIMALS, ENDS, ON_EXISTING, PROOFS, RING, SELECTION, TRACK, WRITING } from './options.ts'
+import {
+  CASSANDRA,
+  DECIMALS,
+  ENDS,
+  ON_EXISTING,
+  PROOFS,
+  PROVE_EVERY,
+  RING,
+  SELECTION,
+  TRACK,
+  UNTIL_EQUAL,
+  WRITING,
+} from './options.ts'
 import { BETWEEN, PLAN_ONLY } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
 
@@ -55,6 +67,8 @@ export type CopyOperation = {
   /** Name of the table of which more rows may be removed than go without asking. */
   readonly confirm?: string
   readonly dryRun: boolean
+  /** Changes of the source are applied from then on, until the run is asked to stop. */
+  readonly follow?: FollowWish
   /** What is made in the target beside rows, when they are there; nothing when absent. */
   readonly with?: readonly ObjectWish[]
   /** Which part of a ring of tokens is copied, and in how many pieces; all of it when absent. */
@@ -75,7 +89,7 @@ export type CopyOperation = {
   readonly script?: ScriptWish
 }
 
-const EVENTS = [
+export const COPY_EVENTS = [
   'plan.ready',
   'copy.started',
   'table.finished',
@@ -104,10 +118,15 @@ const EVENTS = [
   'difference',
   'diff.progress',
   'diff.range',
+  'follow.started',
+  'follow.table',
+  'follow.progress',
+  'follow.proved',
+  'follow.halted',
   'log',
 ] as const
 
-export const copy: Declaration<CopyOperation, (typeof EVENTS)[number]> = {
+export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
   kind: 'copy',
   command: {
     ...PAGES.copy,
@@ -230,6 +249,27 @@ export const copy: Declaration<CopyOperation, (typeof EVENTS)[number]> = {
         shown: 'none',
         describe: 'name of the table of which more than 1000 rows may be removed',
       },
+      {
+        name: 'follow',
+        type: 'flag',
+        default: false,
+        describe:
+          'apply what is changed at the source from then on, until it is stopped; the same command goes on where it was (PostgreSQL with logical replication)',
+      },
+      {
+        name: 'until-caught-up',
+        type: 'flag',
+        default: false,
+        describe: 'with --follow, end as soon as everything is applied that the source held when the rows were copied',
+      },
+      UNTIL_EQUAL,
+      PROVE_EVERY,
+      {
+        name: 'fire-triggers',
+        type: 'flag',
+        default: false,
+        describe: 'with --follow, triggers of the target fire for changes of the source, too',
+      },
       PLAN_ONLY,
       { ...BETWEEN, group: 'Options:' },
       {
@@ -254,5 +294,5 @@ export const copy: Declaration<CopyOperation, (typeof EVENTS)[number]> = {
   about: 'tables',
   destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra', confirm: 'confirm' }],
   plans: 'dryRun',
-  events: EVENTS,
+  events: COPY_EVENTS,
 }

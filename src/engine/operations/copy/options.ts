@@ -181,3 +181,19 @@ export const WRITING: readonly Option[] = [
     describe: 'column:key:value: every entry of this map becomes a row, with its key and value in these columns',
   },
 ]
+
+/** Of what follows a source. */
+export const UNTIL_EQUAL: Option = {
+  name: 'until-equal',
+  type: 'flag',
+  default: false,
+  describe: 'compare all rows as of one moment of both sides, mend what differs, and end once every row is equal',
+}
+
+export const PROVE_EVERY: Option = {
+  name: 'prove-every',
+  type: 'text',
+  unit: 'duration',
+  shown: 'never',
+  describe: 'while following, compare all rows again and again, with so much time between two rounds, such as 1h',
+}

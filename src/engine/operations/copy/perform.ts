@@ -7,6 +7,7 @@ import type { TableContext } from '../../copy/context.ts'
 import { compareAgain } from '../../copy/again/compare-table.ts'
 import { againPlan } from '../../copy/again/plan-again.ts'
 import { refusedForAgain } from '../../copy/again/delete-extra.ts'
+import { refuseFollowed } from '../../follow/refuse-followed.ts'
 import { openControlSocket } from '../../copy/control-socket.ts'
 import { endOf } from '../../copy/ending.ts'
 import { finishTable } from '../../copy/finish-table.ts'
@@ -15,7 +16,7 @@ import { AGAIN_OPERATION } from '../../copy/ledger/adopt-repairs.ts'
 import { refuseUnknownTables } from '../../copy/look/look-earlier.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
-import type { Owner } from '../../copy/ledger/owner.ts'
+import type { Owner, TableKey } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
@@ -24,7 +25,14 @@ import { isMissingFile, openCopyStore, openSourceStore } from '../../copy/open-s
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
-import { asBegun, planCopy, refuseByNames, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
+import {
+  asBegun,
+  planCopy,
+  refuseByNames,
+  type PlannedCopy,
+  type PlannedTable,
+  type Planner,
+} from '../../copy/plan/plan-copy.ts'
 import { openTokens, tokensOfChunks } from '../../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../../copy/plan/plan-event.ts'
 import { hashOf, isHashOf } from '../../copy/plan/plan-hash.ts'
@@ -48,6 +56,7 @@ import { refuseForeignAmong } from '../../../stores/ledger-tables.ts'
 import type { CopyOperation, Wish } from '../../operation.ts'
 import type { Ending } from '../../run-context.ts'
 import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
+import type { Following, FollowingParts } from '../../follow/following.ts'
 
 /** More can be asked for while it runs, up to so many. */
 const MOST_WORKERS = 64
@@ -133,6 +142,7 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   await prepareLedger(database)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
+  if (operation.follow === undefined) await refuseFollowed(to, database, planned.tables.map(keyOf))
   if (!operation.restart) {
     planned = await asBegun(planned, operation, planner, async ({ schema, name }) => {
       return (await runs.plan({ schema: schema ?? '', name }))?.hash ?? null
@@ -145,6 +155,7 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
       'earlier runs copied all of it: every row is read and compared once more, and written where it differs'
     run.emit({ type: 'log', level: 'note', message })
   }
+  if (operation.follow !== undefined) operation = { ...operation, noLook: true }
   await runs.start(
     {
       operation: operation.again === true ? AGAIN_OPERATION : 'copy',
@@ -163,6 +174,10 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
     const open = { ...operation, ring: { ...operation.ring, ranges } }
     planned = refusedForAgain(await planCopy(open, from, to, planner), operation)
   }
+  // Before the first chunk is read: what is committed from here on comes in the stream.
+  await using following =
+    operation.follow === undefined ? null : await openFollowing({ operation, planned, database, owner, run }, runs)
+  if (following !== null) await views.renew(await views.current())
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
     for (const { chunk, why } of await reclaimExpired(database, ledger)) {
@@ -186,6 +201,8 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   const socket = await openControlSocket(run.runId, steering)
   try {
     const work = objectWork(objects, planned, database, owner, operation.workers)
+    // A followed table gets its unique values and its foreign keys when it has caught up.
+    const now = following === null ? work : {}
     const around: Surroundings = {
       operation,
       run,
@@ -199,7 +216,7 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
       throttle,
       pulse,
       weak,
-      ...work,
+      ...now,
     }
     emitPlan(
       planned,
@@ -210,7 +227,8 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
       left,
       await againPlan(planned, operation, database),
     )
-    for (const one of planned.tables) tables.push(await startTable(one, planned, around))
+    const copied = following === null ? planned.tables : await following.toCopy()
+    for (const one of copied) tables.push(await startTable(one, planned, around))
     await again(async () => track?.begin(planned, tables))
     told = new ToldRuns(operation, track)
     for (const event of told.begin(planned, tables)) run.emit(event)
@@ -228,7 +246,9 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
       reclaim,
     })
     for (const table of tables) await compareAgain(table, around)
-    const ending = await endOf(tables, around)
+    let ending = await endOf(tables, around)
+    if (following !== null && ending.error === undefined && ending.stopped !== true)
+      ending = await following.follow(ending, { ...around, ...work })
     await track?.end()
     for (const event of told.end()) run.emit(event)
     const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'
@@ -253,6 +273,21 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
     clearInterval(heart)
     clearInterval(ticks)
     await socket[Symbol.asyncDispose]()
+  }
+}
+
+function keyOf({ targetName }: PlannedTable): TableKey {
+  return { schema: targetName.schema ?? '', name: targetName.name }
+}
+
+/** @throws as `Following.open`; the run ends with it */
+async function openFollowing(parts: FollowingParts, runs: RunLedger): Promise<Following> {
+  try {
+    return await (await import('../../follow/following.ts')).Following.open(parts)
+  } catch (thrown) {
+    const { exitCode, message } = asSluiceError(thrown)
+    await runs.finish('failed', exitCode, message).catch(() => undefined)
+    throw thrown
   }
 }
 

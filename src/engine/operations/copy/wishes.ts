@@ -47,3 +47,15 @@ export type CassandraWish = {
   /** The same for how long values live: the longest of these, as `ttl.names` has it. */
   readonly livesOf?: readonly string[]
 }
+
+export type FollowWish = {
+  /**
+   * `caught-up`: ends once every table holds what the source held when the run began to follow. `equal`: ends once every row was found equal as of one moment.
+   * Goes on until it is stopped when absent.
+   */
+  readonly until?: 'caught-up' | 'equal'
+  /** Ms between two rounds in which all rows are compared; none are when absent. */
+  readonly proveEveryMs?: number
+  /** Triggers of the target fire for changes, too. */
+  readonly fireTriggers?: true
+}

@@ -18,6 +18,7 @@ import { openExisting } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { recorded } from '../../copy/recorded.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
+import { refuseFollowed } from '../../follow/refuse-followed.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { diffUndo as declared, DiffUndoOperation } from './declaration.ts'
 
@@ -43,6 +44,11 @@ export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): 
       hint: 'the id of the run stands in the first line of the diff that mended, and in migration_repairs',
     })
   }
+  await refuseFollowed(
+    to,
+    database,
+    repairs.map(({ table }) => table),
+  )
   const runId = BigInt(run.runId)
   const ledger = new RunLedger(database, { ...run.owner, runId })
   const row = {

@@ -26,6 +26,7 @@ import { planCopy, type PlannedTable } from '../../copy/plan/plan-copy.ts'
 import { hashOf } from '../../copy/plan/plan-hash.ts'
 import { recorded } from '../../copy/recorded.ts'
 import { Views } from '../../copy/views.ts'
+import { refuseFollowed } from '../../follow/refuse-followed.ts'
 import type { CassandraWish, CopyOperation, DiffOperation } from '../../operation.ts'
 import type { Ending } from '../../run-context.ts'
 import type { DiffRun } from '../../copy/diff/diff-run.ts'
@@ -75,6 +76,10 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
     signal: abort,
     purpose: operation.fix ? 'mend' : 'look',
   })
+  if (operation.fix && stores.database !== null) {
+    const keys = planned.tables.map(({ targetName: { schema = '', name } }) => ({ schema, name }))
+    await refuseFollowed(to, stores.database, keys)
+  }
   const source = await again(() => views.current())
   run.emit({
     type: 'plan.ready',

@@ -16,6 +16,7 @@ import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { planTable } from '../../copy/plan/table-plan.ts'
 import type { TableWishes } from '../../copy/plan/table-wishes.ts'
+import { refuseFollowed } from '../../follow/refuse-followed.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { retryQuarantine as declared, RetryQuarantineOperation } from './declaration.ts'
 
@@ -42,6 +43,11 @@ export async function retryQuarantine(operation: RetryQuarantineOperation, run: 
     await refuseUnknown(database, { runId, table: operation.table ?? null }, to.label)
     return { totals: decimals(totals) }
   }
+  await refuseFollowed(
+    to,
+    database,
+    [...rows, ...weak].map(({ table }) => table),
+  )
   const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
   if (sourceUrl === null) {
     throw new SluiceError('BAD_FLAG', 'the ledger does not say where these rows come from', {

@@ -91,6 +91,10 @@ class SlotStream implements ChangeStream {
     this.#sender.confirm(position)
   }
 
+  ask(): void {
+    this.#sender.ask()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener('abort', this.#abort)
     this.#failure ??= new SluiceError('INTERNAL', 'this stream was closed')

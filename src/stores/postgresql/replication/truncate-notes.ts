@@ -28,6 +28,9 @@ export class TruncateNotes implements Told {
       confirm(position: LogPosition): void {
         stream.confirm(position)
       },
+      ask(): void {
+        stream.ask()
+      },
       get end(): LogPosition {
         return stream.end
       },

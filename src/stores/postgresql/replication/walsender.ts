@@ -149,6 +149,11 @@ export class WalSender implements AsyncDisposable {
     this.#tell(false)
   }
 
+  /** The server tells at once how far it is, and does not wait until it would tell by itself. */
+  ask(): void {
+    this.#tell(true)
+  }
+
   /** Ends when the server has let go of the slot, or does not answer. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return

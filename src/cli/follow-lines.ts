@@ -1,0 +1,98 @@
+/** A stream of changes as lines: where it begins, which tables are live, how far it is behind. */
+import type { Event } from '../model/event.ts'
+import type { Block, SubjectColumn, Tell } from './block.ts'
+import { bytesText, durationText, grouped, plural } from './format.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** How often it is told how far the stream is, ms: often at first, later once a minute. */
+const FIRST_MS = 10_000
+const LATER_MS = 60_000
+
+export class FollowLines {
+  readonly #subjects: SubjectColumn
+  #toldAt: number | null = null
+  #begunAt: number | null = null
+
+  constructor(subjects: SubjectColumn) {
+    this.#subjects = subjects
+  }
+
+  /** The blocks that an event of any kind adds; none for those of other operations. */
+  event(event: Event, at: number, block: Tell): readonly Block[] {
+    switch (event.type) {
+      case 'follow.started':
+        return [block('note', startedText(event))]
+      case 'follow.table':
+        return [
+          block(event.state === 'live' ? 'ok' : 'at', this.#subjects.pad(event.table) + tableText(event), {
+            table: event.table,
+          }),
+        ]
+      case 'follow.progress':
+        return this.#progress(event, at, block)
+      case 'follow.proved':
+        return [
+          block(
+            event.differing === '0' && event.unread === '0' ? 'proved' : 'DIFFERS',
+            this.#subjects.pad(event.table) + provedText(event),
+            {
+              table: event.table,
+            },
+          ),
+        ]
+      case 'follow.halted':
+        return [
+          block('FAILED', `halted: ${event.message}`, {
+            code: event.code,
+            problem: true,
+            details: [
+              ['tables', event.tables.length === 0 ? 'all of the stream' : event.tables.join(', ')],
+              ['since', event.since],
+            ],
+          }),
+        ]
+      default:
+        return []
+    }
+  }
+
+  #progress(event: Of<'follow.progress'>, at: number, block: Tell): readonly Block[] {
+    this.#begunAt ??= at
+    const every = at - this.#begunAt > LATER_MS ? LATER_MS : FIRST_MS
+    if (this.#toldAt !== null && at - this.#toldAt < every) return []
+    this.#toldAt = at
+    return [block('at', progressText(event))]
+  }
+}
+
+function startedText({ stream, slot, position, tables, isNew }: Of<'follow.started'>): string {
+  const what = plural(Number(tables), 'table')
+  return isNew
+    ? `following ${what} from ${position} on: slot and publication ${slot} are made`
+    : `stream ${stream} goes on from ${position} with ${what}, slot ${slot}`
+}
+
+function tableText({ state, position, reread, mended }: Of<'follow.table'>): string {
+  if (state === 'live') return `live at ${position}: it holds what the source held there`
+  if (mended !== undefined) return `${plural(mended, 'row')} mended; catches up once more to ${position}`
+  if (reread !== undefined)
+    return `catches up once more to ${position}: ${grouped(reread)} rows were read again, whose values the stream did not tell`
+  return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`
+}
+
+function provedText({ position, rows, differing, unread, pauseMs, ms }: Of<'follow.proved'>): string {
+  const took = `compared in ${durationText(ms)}, changes waited for ${pauseMs} ms`
+  if (differing === '0' && unread === '0') return `${plural(rows, 'row')} equal as of ${position}; ${took}`
+  const open = unread === '0' ? '' : `, ${plural(unread, 'row')} cannot be read`
+  return `${plural(differing, 'row')} of ${grouped(rows)} differ as of ${position}${open}; ${took}`
+}
+
+/** For the lines of a run and for its screen. */
+export function progressText(event: Of<'follow.progress'>): string {
+  const { lagBytes, lagMs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
+  const lag = lagMs === 0 && lagBytes === '0' ? 'no lag' : `lag ${durationText(lagMs)}, ${bytesText(lagBytes)}`
+  const left = remainingMs === undefined ? '' : `, ${durationText(remainingMs)} to catch up`
+  const room = safeBytes === undefined ? '' : ` of ${bytesText(String(BigInt(heldBytes) + BigInt(safeBytes)))}`
+  return `${position}  ${lag}${left}, ${grouped(rate)} changes/s, ${grouped(changes)} changes in all, the slot holds ${bytesText(heldBytes)}${room}`
+}

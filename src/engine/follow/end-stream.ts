@@ -1,0 +1,38 @@
+/** Ends a stream: nothing of it is left at the source, and its tables belong to nobody. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import type { CopyRun } from '../copy/copy-run.ts'
+import type { StreamLedger } from './ledger/streams.ts'
+import type { StreamRow } from './ledger/stream-row.ts'
+import { takeStream } from './take-stream.ts'
+
+/**
+ * Done twice it does no harm.
+ * @param source the store that the stream reads
+ * @throws SluiceError LEDGER_BUSY where a living program follows, PLAN_CHANGED where the source is another database
+ */
+export async function endStream(
+  { id, birth, sourceIdentity, source: label }: StreamRow,
+  source: CopyStore,
+  ledger: StreamLedger,
+  run: CopyRun,
+): Promise<void> {
+  if (source.identity !== sourceIdentity) {
+    throw new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
+      where: source.label,
+      reason: `it began at ${label}`,
+      hint: 'name that one with --from',
+    })
+  }
+  await takeStream(ledger, id, run)
+  const name = birth?.slot ?? streamName(id)
+  await source.changeSource?.().end(name, run.interrupt.abort)
+  await ledger.note(id, 'ended')
+  await ledger.release(id)
+  run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: slot and publication ${name} are removed` })
+}
+
+/** Name of slot and publication. */
+export function streamName(stream: string): string {
+  return `sluice_${stream}`
+}

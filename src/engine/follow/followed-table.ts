@@ -1,0 +1,59 @@
+/** A table that is followed, as both sides of the stream need it. */
+import { tableText } from '../../model/copy/column-type.ts'
+import type { TablePlan } from '../../model/copy/plan.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ChangeTable, FollowedTable } from '../../stores/follow-port.ts'
+import type { TableKey } from '../copy/ledger/owner.ts'
+
+export type FollowTable = {
+  /** Name of the source's table. */
+  readonly name: string
+  /** As the ledger names the target's table. */
+  readonly key: TableKey
+  readonly plan: TablePlan
+  readonly source: FollowedTable
+  readonly target: ChangeTable
+}
+
+/** As the exam of the source wants it: the identity is what the exam finds. */
+export function sourceOf(plan: TablePlan): FollowedTable {
+  return {
+    table: plan.source,
+    columns: writtenColumns(plan).map(({ from, as, source }) => ({ name: from, as, column: source })),
+    identity: [],
+  }
+}
+
+/** @param identity columns of the source by which it names a changed row */
+export function followTable(plan: TablePlan, key: TableKey, identity: readonly string[]): FollowTable {
+  const columns = writtenColumns(plan)
+  const name = tableText(plan.source.table)
+  return {
+    name,
+    key,
+    plan,
+    source: { ...sourceOf(plan), identity },
+    target: {
+      table: plan.target,
+      columns: columns.map(({ to, as, target }) => ({ name: to, as, column: target })),
+      identity: identity.map((column) => {
+        const found = columns.find(({ from }) => from === column)
+        if (found !== undefined) return found.to
+        throw new SluiceError('NOT_FOLLOWABLE', `${name} cannot be followed without its column ${column}`, {
+          reason: 'the source names changed rows by it',
+          hint: 'name it with --columns too',
+        })
+      }),
+    },
+  }
+}
+
+/** Where in a row of a change the identity stands. */
+export function identityPlaces({ source }: FollowTable): readonly number[] {
+  return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
+}
+
+/** What the target computes itself is not written to it. */
+function writtenColumns({ columns }: TablePlan): TablePlan['columns'] {
+  return columns.filter(({ target }) => target.generated !== true)
+}

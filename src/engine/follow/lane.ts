@@ -1,0 +1,234 @@
+/**
+ * Applies a stream to the target, in commit order: several transactions of the source become one of the target, which moves the position with its rows. A
+ * transaction of the source is never cut: readers of the target see all of it or nothing.
+ */
+import type { Change, LogPosition, RowChange } from '../../model/copy/change.ts'
+import { keyPart } from '../../model/copy/row-key.ts'
+import type { Row } from '../../model/copy/rows.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase, Statement } from '../../stores/copy-port.ts'
+import type { ChangeStream, ChangeWriter } from '../../stores/follow-port.ts'
+import { Fold } from './fold.ts'
+import { identityPlaces, type FollowTable } from './followed-table.ts'
+import { positionClosing, type HeldLane } from './ledger/position.ts'
+import type { ChangeCounts, LaneRow } from './ledger/stream-row.ts'
+import type { Positions, StreamLedger } from './ledger/streams.ts'
+
+/** Changed rows of one target transaction, unless a single transaction of the source has more. */
+const BATCH_ROWS = 20_000
+/** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
+const PIECE_ROWS = 20_000
+/** How long a transaction waits for others to share a commit with. */
+const LINGER_MS = 20
+
+const COUNTED = { insert: 'inserts', update: 'updates', delete: 'deletes' } as const
+
+export type LaneParts = {
+  readonly stream: ChangeStream
+  readonly writer: ChangeWriter
+  readonly database: LedgerDatabase
+  readonly ledger: StreamLedger
+  readonly held: HeldLane
+  readonly row: LaneRow
+  readonly tables: readonly FollowTable[]
+  /** Position from which on a table holds what the source held; null for a table that is not applied to. */
+  readonly fenceOf: (table: number) => LogPosition | null
+  readonly positions: Positions
+  readonly clock: Clock
+}
+
+export class Lane {
+  readonly #parts: LaneParts
+  readonly #folds: readonly Fold[]
+  #row: LaneRow
+  #applied: LogPosition
+  #counts: Record<string, ChangeCounts>
+  /** The transaction whose changes arrive now. */
+  #open: Extract<Change, { type: 'begin' }> | null = null
+  /** Transactions that are complete and not committed in the target. */
+  #waiting = 0
+  #end: LogPosition
+  #commitMs: number | null
+  #since = 0
+  #rows = 0
+  #folded = 0
+  #rereads: Statement[] = []
+
+  constructor(parts: LaneParts) {
+    const { row, positions, tables } = parts
+    this.#parts = parts
+    this.#row = row
+    this.#applied = positions.position(row.position)
+    this.#end = this.#applied
+    this.#commitMs = row.commitMs
+    this.#counts = structuredClone(row.counts)
+    this.#folds = tables.map((table) => new Fold(identityPlaces(table)))
+  }
+
+  /** Durable in the target; exclusive, see `LogPosition`. */
+  get applied(): LogPosition {
+    return this.#applied
+  }
+
+  /** The lane's row as it was written last. */
+  get row(): LaneRow {
+    return this.#row
+  }
+
+  /** Whether everything that was taken is durable in the target. */
+  get isSettled(): boolean {
+    return this.#open === null && this.#waiting === 0 && this.#end === this.#applied
+  }
+
+  /** Whether no transaction of the source is half taken. */
+  get isBoundary(): boolean {
+    return this.#open === null
+  }
+
+  /** Whether complete transactions wait for their commit; false where nothing but the position of an idle source would be written. */
+  get hasTransactions(): boolean {
+    return this.#waiting > 0
+  }
+
+  /** Ms until complete transactions should be committed, if nothing else comes; null where none wait. */
+  get dueMs(): number | null {
+    if (this.#waiting === 0) return null
+    return Math.max(0, this.#since + LINGER_MS - this.#parts.clock.ticks())
+  }
+
+  /**
+   * @throws SluiceError STREAM_HALTED where a table is no longer what was planned, LEASE_LOST where another program has the lane, and what the writer throws;
+   *   the lane cannot be used any more then
+   */
+  async take(changes: readonly Change[]): Promise<void> {
+    for (const change of changes) {
+      switch (change.type) {
+        case 'begin':
+          this.#open = change
+          break
+        case 'insert':
+        case 'update':
+        case 'delete':
+          this.#add(change)
+          if (this.#folded >= PIECE_ROWS) await this.#flush()
+          break
+        case 'truncate':
+          await this.#flush()
+          await this.#truncate(change.tables)
+          break
+        case 'reshaped':
+          throw this.#reshaped(change)
+        case 'commit':
+          this.#close(change.end)
+          if (this.#rows >= BATCH_ROWS || this.dueMs === 0) await this.commit()
+          break
+        case 'idle':
+          // Behind the transactions that wait: their commit covers it.
+          if (change.position > this.#end) this.#end = change.position
+      }
+    }
+  }
+
+  /** Makes durable what is complete, and the position of an idle source. Nothing happens within a transaction, or where nothing has moved. */
+  async commit(): Promise<void> {
+    if (this.#open !== null || this.isSettled) return
+    await this.#flush()
+    await this.#write([])
+  }
+
+  /**
+   * Rows beside the stream, in a transaction of their own: rows that were read again.
+   * @param also statements of the same transaction
+   */
+  async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
+    if (!this.isSettled) throw new Error('rows beside the stream are written between two of its transactions only')
+    const places = this.#identity(table)
+    const keyed = puts.map((row) => ({ row, key: places.map((at) => row[at] ?? null), base: null }))
+    await this.#parts.writer.apply(table, { puts: keyed, gone })
+    await this.#write(also)
+  }
+
+  #identity(table: number): readonly number[] {
+    return identityPlaces(this.#table(table))
+  }
+
+  #table(at: number): FollowTable {
+    const table = this.#parts.tables[at]
+    if (table === undefined) throw new Error(`the stream tells of table ${at}, which nobody follows`)
+    return table
+  }
+
+  #add(change: RowChange): void {
+    const open = this.#open
+    if (open === null) throw new SluiceError('BAD_STREAM', 'a change came outside of a transaction')
+    const fence = this.#parts.fenceOf(change.table)
+    const fold = this.#folds[change.table]
+    if (fence === null || fold === undefined) throw new Error(`table ${change.table} is not applied to yet`)
+    fold.add(change, open.commit >= fence)
+    this.#countsOf(change.table)[COUNTED[change.type]]++
+    this.#rows++
+    this.#folded++
+  }
+
+  #countsOf(table: number): ChangeCounts {
+    const { name } = this.#table(table)
+    return (this.#counts[name] ??= { inserts: 0, updates: 0, deletes: 0, truncates: 0 })
+  }
+
+  #close(end: LogPosition): void {
+    if (this.#waiting === 0) this.#since = this.#parts.clock.ticks()
+    this.#waiting++
+    this.#end = end
+    this.#commitMs = this.#open?.at ?? this.#commitMs
+    this.#open = null
+  }
+
+  /** Everything that was folded goes to the target, in its open transaction. */
+  async #flush(): Promise<void> {
+    this.#folded = 0
+    for (const [at, fold] of this.#folds.entries()) {
+      if (fold.size === 0) continue
+      const { batch, lacking } = fold.take()
+      const applied = await this.#parts.writer.apply(at, batch)
+      const all = [...lacking, ...applied.lacking]
+      if (all.length === 0) continue
+      const { held, ledger } = this.#parts
+      const keys = all.map((key) => key.map(keyPart))
+      this.#rereads.push(...ledger.rereadStatements(held.stream, this.#table(at).key, keys, 'unchanged'))
+    }
+  }
+
+  async #truncate(tables: readonly number[]): Promise<void> {
+    await this.#parts.writer.truncate(tables)
+    for (const table of tables) this.#countsOf(table).truncates++
+  }
+
+  async #write(also: readonly Statement[]): Promise<void> {
+    const { database, held, positions, writer, stream } = this.#parts
+    const after = {
+      position: positions.text(this.#end),
+      commitMs: this.#commitMs,
+      transactions: this.#row.transactions + this.#waiting,
+      counts: this.#counts,
+    }
+    const closing = positionClosing(database, held, this.#row, after, [...this.#rereads, ...also])
+    if ((await writer.commit(closing)) === 'fenced') {
+      throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+        hint: 'nothing of this batch was written; end one of both programs',
+      })
+    }
+    this.#row = { ...this.#row, ...after, batches: this.#row.batches + 1, counts: structuredClone(this.#counts) }
+    this.#applied = this.#end
+    this.#waiting = 0
+    this.#rows = 0
+    this.#rereads = []
+    stream.confirm(this.#applied)
+  }
+
+  #reshaped({ table, reason }: Extract<Change, { type: 'reshaped' }>): SluiceError {
+    return new SluiceError('STREAM_HALTED', `the columns of ${this.#table(table).name} changed: ${reason}`, {
+      where: this.#table(table).name,
+    })
+  }
+}

@@ -1,0 +1,37 @@
+/** What moves a lane's position, in the transaction of the rows that it covers. */
+import type { Closing, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { LaneRow } from './stream-row.ts'
+
+export type HeldLane = { readonly stream: string; readonly lane: number; readonly fence: number }
+
+const HELD = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'
+
+/**
+ * @param before the row as this owner wrote or read it last
+ * @param also other statements of the same transaction
+ */
+export function positionClosing(
+  { dialect }: LedgerDatabase,
+  { stream, lane, fence }: HeldLane,
+  before: Pick<LaneRow, 'batches'>,
+  after: Pick<LaneRow, 'position' | 'commitMs' | 'transactions' | 'counts'>,
+  also: readonly Statement[],
+): Closing {
+  const { now } = ledgerDialect(dialect)
+  const held = [stream, lane, fence, before.batches]
+  return {
+    statements: [
+      {
+        sql: `UPDATE migration_stream_lanes SET log_position = ?, batches = batches + 1, commit_ms = ?, applied_ms = ${now}, transactions = ?, counts = ? WHERE ${HELD}`,
+        parameters: [after.position, after.commitMs, after.transactions, JSON.stringify(after.counts), ...held],
+      },
+      ...also,
+    ],
+    guard: { sql: `SELECT 1 FROM migration_stream_lanes WHERE ${HELD}`, parameters: held },
+    landed: {
+      sql: `SELECT 1 FROM migration_stream_lanes WHERE ${HELD}`,
+      parameters: [stream, lane, fence, before.batches + 1],
+    },
+  }
+}

@@ -1,0 +1,87 @@
+/** Streams as the ledger has them. */
+import type { LogPosition } from '../../../model/copy/change.ts'
+import type { StreamBirth, StreamFault } from '../../../stores/follow-port.ts'
+import type { SqlRow } from '../../../stores/port.ts'
+import type { TableKey } from '../../copy/ledger/owner.ts'
+
+/**
+ * `begun`: publication and slot are being made, or were when its program ended. `halted`: changes may be missing; the position is kept. `ended`: publication and
+ * slot are removed.
+ */
+export type StreamStatus = 'begun' | 'active' | 'halted' | 'ended'
+
+/**
+ * `copying`: nothing of the stream is applied to the table. `catchup`: all chunks are there, and changes are applied that may be older than some of its rows.
+ * `live`: it holds what the source held at the applied position.
+ */
+export type TableState = 'copying' | 'catchup' | 'live'
+
+export type StreamRow = {
+  readonly id: string
+  readonly status: StreamStatus
+  /** URL of the source without password. */
+  readonly source: string
+  readonly sourceIdentity: string
+  /** What `copy --follow` was asked for, as JSON: `follow RUN` goes on with it. */
+  readonly wishes: string
+  /** Null until publication and slot are there. */
+  readonly birth: StreamBirth | null
+  /** Why it is halted; none otherwise. */
+  readonly faults: readonly StreamFault[]
+}
+
+export type StreamTable = {
+  readonly key: TableKey
+  /** Name of the source's table, `tableText`. */
+  readonly source: string
+  readonly lane: number
+  readonly state: TableState
+  /** The table is live once this position is applied; null while it is copied. */
+  readonly fence: LogPosition | null
+}
+
+/** Changes that were applied to a table, by kind. */
+export type ChangeCounts = { inserts: number; updates: number; deletes: number; truncates: number }
+
+/** How far a lane has come. @property counts by name of the source's table */
+export type LaneRow = {
+  readonly lane: number
+  readonly position: string
+  /** Transactions of the target that have moved it. */
+  readonly batches: number
+  /** When the last applied transaction was committed, ms since the epoch by the source's clock. */
+  readonly commitMs: number | null
+  readonly transactions: number
+  readonly counts: Readonly<Record<string, ChangeCounts>>
+}
+
+export const STREAM_COLUMNS = 'stream_id, status, source, source_identity, wishes, birth, fault'
+
+/** @param row values of `STREAM_COLUMNS` */
+export function streamOf(row: SqlRow): StreamRow {
+  const [id, status, source, identity, wishes, birth, fault] = row
+  return {
+    id: String(id),
+    status: String(status) as StreamStatus,
+    source: String(source),
+    sourceIdentity: String(identity),
+    wishes: String(wishes),
+    birth: birth == null ? null : (JSON.parse(String(birth)) as StreamBirth),
+    faults: fault == null ? [] : (JSON.parse(String(fault)) as readonly StreamFault[]),
+  }
+}
+
+export const LANE_COLUMNS = 'lane, log_position, batches, commit_ms, transactions, counts'
+
+/** @param row values of `LANE_COLUMNS` */
+export function laneOf(row: SqlRow): LaneRow {
+  const [lane, position, batches, commitMs, transactions, counts] = row
+  return {
+    lane: Number(lane),
+    position: String(position),
+    batches: Number(batches),
+    commitMs: commitMs == null ? null : Number(commitMs),
+    transactions: Number(transactions),
+    counts: counts == null ? {} : (JSON.parse(String(counts)) as Readonly<Record<string, ChangeCounts>>),
+  }
+}

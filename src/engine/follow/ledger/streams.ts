@@ -1,0 +1,322 @@
+/** Streams in the ledger of the target: who follows what, since when, and how far each table is. */
+import { randomUUID } from 'node:crypto'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import type { StreamBirth, StreamFault } from '../../../stores/follow-port.ts'
+import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../../stores/lease/columns.ts'
+import { handOver } from '../../../stores/lease/hand-over.ts'
+import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { LEASE_MS, type Owner, type TableKey } from '../../copy/ledger/owner.ts'
+import { makeLateTable } from '../../copy/ledger/late-tables.ts'
+import {
+  LANE_COLUMNS,
+  laneOf,
+  STREAM_COLUMNS,
+  streamOf,
+  type LaneRow,
+  type StreamRow,
+  type StreamStatus,
+  type StreamTable,
+  type TableState,
+} from './stream-row.ts'
+
+const TABLES = [
+  'migration_streams',
+  'migration_stream_lanes',
+  'migration_stream_tables',
+  'migration_stream_rereads',
+  'migration_stream_proofs',
+] as const
+
+/** Why a row is read again: the stream does not tell all of its values, or a comparison found it to differ. */
+export type RereadReason = 'unchanged' | 'difference'
+
+/** How positions of the source are written. */
+export type Positions = {
+  readonly text: (position: LogPosition) => string
+  readonly position: (text: string) => LogPosition
+}
+
+/** @property position as the source writes it @property differing rows @property pauseMs how long changes had to wait for it */
+export type Proof = {
+  readonly position: string
+  readonly rows: bigint
+  readonly targetRows: bigint
+  readonly differing: number
+  readonly unread: number
+  readonly pauseMs: number
+  readonly ms: number
+}
+
+export class StreamLedger {
+  readonly database: LedgerDatabase
+  readonly #owner: Owner
+  readonly #lease: LeaseSql
+  readonly #now: string
+
+  constructor(database: LedgerDatabase, owner: Owner) {
+    this.database = database
+    this.#owner = owner
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  /** Makes its tables in a ledger that has none. */
+  async prepare(): Promise<void> {
+    if (await hasStreams(this.database)) return
+    // The table that others look for comes last.
+    for (const name of TABLES.toReversed()) await makeLateTable(this.database, name)
+  }
+
+  /** Notes a stream of which nothing is made yet, held by this owner. */
+  async begin(
+    stream: Pick<StreamRow, 'id' | 'source' | 'sourceIdentity' | 'wishes'>,
+    tables: readonly Pick<StreamTable, 'key' | 'source'>[],
+    tool: string,
+  ): Promise<void> {
+    const { id, source, sourceIdentity, wishes } = stream
+    const [owner, ...identity] = [
+      this.#owner.id,
+      this.#owner.host,
+      this.#owner.pid,
+      this.#owner.machine,
+      this.#owner.started,
+    ]
+    await this.database.batch([
+      { sql: 'DELETE FROM migration_stream_tables WHERE stream_id = ?', parameters: [id] },
+      { sql: 'DELETE FROM migration_streams WHERE stream_id = ?', parameters: [id] },
+      {
+        sql: `INSERT INTO migration_streams (stream_id, status, run_id, source, source_identity, wishes, tool, created_ms, fence,
+                ${ownerColumns(LEASE_COLUMNS).join(', ')}, lease_until)
+              VALUES (?, 'begun', ?, ?, ?, ?, ?, ${this.#now}, 1, ?, ?, ?, ?, ?, ${this.#now} + ${LEASE_MS})`,
+        parameters: [id, this.#owner.runId, source, sourceIdentity, wishes, tool, owner ?? null, ...identity],
+      },
+      ...tables.map(({ key, source: name }): Statement => ({
+        sql: `INSERT INTO migration_stream_tables (stream_id, schema_name, table_name, source_table, lane, state, changed_ms)
+                VALUES (?, ?, ?, ?, 0, 'copying', ${this.#now})`,
+        parameters: [id, key.schema, key.name, name],
+      })),
+    ])
+  }
+
+  /** Publication and slot are there: the lane begins at the slot's own position. */
+  async born(id: string, birth: StreamBirth): Promise<void> {
+    await this.database.batch([
+      { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
+      {
+        sql: `INSERT INTO migration_stream_lanes (stream_id, lane, log_position, batches, transactions, counts, fence)
+              SELECT stream_id, 0, ?, 0, 0, '{}', fence FROM migration_streams WHERE stream_id = ?`,
+        parameters: [birth.start, id],
+      },
+      {
+        sql: `UPDATE migration_streams SET status = 'active', birth = ? WHERE stream_id = ? AND owner = ?`,
+        parameters: [JSON.stringify(birth), id, this.#owner.id],
+      },
+    ])
+  }
+
+  /**
+   * Makes a stream this owner's, under a new fence: what an owner before it still writes is refused from here on.
+   * @returns the fence; or who has it, where that is not this program's to take yet
+   */
+  async take(id: string): Promise<number | Holder> {
+    const columns = ownerColumns(LEASE_COLUMNS).join(', ')
+    const read = async (): Promise<readonly [Holder | null, string | null]> => {
+      const [row] = await this.database.all(`SELECT ${columns}, session FROM migration_streams WHERE stream_id = ?`, [
+        id,
+      ])
+      return [holderOf(row?.slice(0, -1) ?? []), row?.at(-1) == null ? null : String(row.at(-1))]
+    }
+    const [before, session] = await read()
+    const ended = endedHolder(before, this.#owner)
+    const [taken, free] = [this.#lease.taken(this.#owner), this.#lease.free(this.#owner, ended)]
+    const update = async (): Promise<void> => {
+      await this.database.batch([
+        {
+          sql: `UPDATE migration_streams SET ${taken.sql}, fence = fence + 1, session = NULL, run_id = ? WHERE stream_id = ? AND ${free.sql}`,
+          parameters: [...taken.parameters, this.#owner.runId, id, ...free.parameters],
+        },
+        {
+          sql: `UPDATE migration_stream_lanes SET fence = (SELECT s.fence FROM migration_streams s WHERE s.stream_id = ?)
+                WHERE stream_id = ? AND EXISTS (SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ?)`,
+          parameters: [id, id, id, this.#owner.id],
+        },
+      ])
+    }
+    if (ended === null) await update()
+    else await handOver(this.database, session, update)
+    const [now] = await read()
+    if (now !== null && now.id !== this.#owner.id) return now
+    const [row] = await this.database.all('SELECT fence FROM migration_streams WHERE stream_id = ?', [id])
+    return Number(row?.[0])
+  }
+
+  /** The session that applies changes, so that it can be ended where its program is gone. */
+  async noteSession(id: string, session: string): Promise<void> {
+    await this.database.batch([
+      {
+        sql: 'UPDATE migration_streams SET session = ? WHERE stream_id = ? AND owner = ?',
+        parameters: [session, id, this.#owner.id],
+      },
+    ])
+  }
+
+  /** For the heartbeat: the stream stays this owner's. */
+  async renew(id: string): Promise<void> {
+    const { sql, parameters } = this.#lease.renewed
+    await this.database.batch([
+      {
+        sql: `UPDATE migration_streams SET ${sql} WHERE stream_id = ? AND owner = ?`,
+        parameters: [...parameters, id, this.#owner.id],
+      },
+    ])
+  }
+
+  /** It is nobody's any more. */
+  async release(id: string): Promise<void> {
+    await this.database.batch([
+      {
+        sql: `UPDATE migration_streams SET ${this.#lease.back}, session = NULL WHERE stream_id = ? AND owner = ?`,
+        parameters: [id, this.#owner.id],
+      },
+    ])
+  }
+
+  async note(id: string, status: StreamStatus, faults: readonly StreamFault[] = []): Promise<void> {
+    await this.database.batch([
+      {
+        sql: `UPDATE migration_streams SET status = ?, fault = ?, ended_ms = ${status === 'ended' ? this.#now : 'NULL'} WHERE stream_id = ?`,
+        parameters: [status, faults.length === 0 ? null : JSON.stringify(faults), id],
+      },
+    ])
+  }
+
+  async noteBirth(id: string, birth: StreamBirth): Promise<void> {
+    await this.database.batch([
+      { sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ?', parameters: [JSON.stringify(birth), id] },
+    ])
+  }
+
+  async tables(id: string, positions: Positions): Promise<readonly StreamTable[]> {
+    const rows = await this.database.all(
+      'SELECT schema_name, table_name, source_table, lane, state, fence_position FROM migration_stream_tables WHERE stream_id = ? ORDER BY schema_name, table_name',
+      [id],
+    )
+    return rows.map(([schema, name, source, lane, state, fence]) => ({
+      key: { schema: String(schema), name: String(name) },
+      source: String(source),
+      lane: Number(lane),
+      state: String(state) as TableState,
+      fence: fence == null ? null : positions.position(String(fence)),
+    }))
+  }
+
+  /** @throws SluiceError LEDGER_DAMAGED for a stream that has no such lane */
+  async lane(id: string, lane: number): Promise<LaneRow> {
+    const sql = `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? AND lane = ?`
+    const [row] = await this.database.all(sql, [id, lane])
+    if (row !== undefined) return laneOf(row)
+    throw new SluiceError('LEDGER_DAMAGED', `stream ${id} has no position in migration_stream_lanes`, {
+      hint: 'changes may be missing: end the stream with sluice follow --end, and copy again',
+    })
+  }
+
+  /** @param fence as the ledger stores positions; null while the table is copied */
+  async noteState(id: string, keys: readonly TableKey[], state: TableState, fence: string | null): Promise<void> {
+    if (keys.length > 0) await this.database.batch(keys.map((key) => this.stateStatement(id, key, state, fence)))
+  }
+
+  /** The same, for the transaction of a batch. */
+  stateStatement(id: string, key: TableKey, state: TableState, fence: string | null): Statement {
+    return {
+      sql: `UPDATE migration_stream_tables SET state = ?, fence_position = ?, changed_ms = ${this.#now} WHERE stream_id = ? AND schema_name = ? AND table_name = ?`,
+      parameters: [state, fence, id, key.schema, key.name],
+    }
+  }
+
+  /** Rows that have to be read from the source; for the transaction that leaves them out. */
+  rereadStatements(
+    id: string,
+    { schema, name }: TableKey,
+    keys: readonly RowKey[],
+    reason: RereadReason,
+  ): readonly Statement[] {
+    return keys.map((key) => ({
+      sql: `INSERT INTO migration_stream_rereads (reread_id, stream_id, schema_name, table_name, row_key, reason, noted_ms) VALUES (?, ?, ?, ?, ?, ?, ${this.#now})`,
+      parameters: [randomUUID(), id, schema, name, JSON.stringify(key), reason],
+    }))
+  }
+
+  /** @returns at most `most` of them */
+  async rereads(
+    id: string,
+    { schema, name }: TableKey,
+    most: number,
+  ): Promise<readonly { readonly id: string; readonly key: RowKey; readonly reason: RereadReason }[]> {
+    const rows = await this.database.all(
+      `SELECT reread_id, row_key, reason FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ? ORDER BY reread_id LIMIT ${most}`,
+      [id, schema, name],
+    )
+    return rows.map(([rereadId, key, reason]) => ({
+      id: String(rereadId),
+      key: JSON.parse(String(key)) as RowKey,
+      reason: String(reason) as RereadReason,
+    }))
+  }
+
+  /** What a comparison of a table came to. */
+  async noteProof(id: string, { schema, name }: TableKey, proof: Proof): Promise<void> {
+    await this.database.batch([
+      {
+        sql: `INSERT INTO migration_stream_proofs (proof_id, stream_id, run_id, schema_name, table_name, log_position, source_rows, target_rows, differing, unread, pause_ms, took_ms, proved_ms)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${this.#now})`,
+        parameters: [
+          randomUUID(),
+          id,
+          this.#owner.runId,
+          schema,
+          name,
+          proof.position,
+          proof.rows,
+          proof.targetRows,
+          proof.differing,
+          proof.unread,
+          proof.pauseMs,
+          proof.ms,
+        ],
+      },
+    ])
+  }
+
+  rereadDone(ids: readonly string[]): readonly Statement[] {
+    return ids.map((id) => ({ sql: 'DELETE FROM migration_stream_rereads WHERE reread_id = ?', parameters: [id] }))
+  }
+}
+
+/** A stream by its id, or by that of the run that worked on it last; null where there is none. */
+export async function streamNamed(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
+  if (!/^\d{1,19}$/.test(id) || !(await hasStreams(database))) return null
+  const sql = `SELECT ${STREAM_COLUMNS} FROM migration_streams WHERE stream_id = ? OR run_id = ? ORDER BY created_ms DESC`
+  const [row] = await database.all(sql, [id, BigInt(id)])
+  return row === undefined ? null : streamOf(row)
+}
+
+/** Whether anything was ever followed into this database. */
+export async function hasStreams(database: LedgerDatabase): Promise<boolean> {
+  return (await database.all(ledgerDialect(database.dialect).columns, ['migration_streams'])).length > 0
+}
+
+/** Streams that have not ended and write into any of these tables, the newest first. */
+export async function streamsOf(database: LedgerDatabase, keys: readonly TableKey[]): Promise<readonly StreamRow[]> {
+  if (keys.length === 0 || !(await hasStreams(database))) return []
+  const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)
+  const rows = await database.all(
+    `SELECT DISTINCT ${columns.join(', ')}, s.created_ms FROM migration_streams s JOIN migration_stream_tables t ON t.stream_id = s.stream_id
+     WHERE s.status <> 'ended' AND (${keys.map(() => '(t.schema_name = ? AND t.table_name = ?)').join(' OR ')}) ORDER BY s.created_ms DESC`,
+    keys.flatMap(({ schema, name }) => [schema, name]),
+  )
+  return rows.map((row) => streamOf(row.slice(0, -1)))
+}

@@ -1,0 +1,302 @@
+/** Follows a stream until it is asked to stop, has reached what was asked for, or changes may be missing. A lost connection is opened again. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LogPosition } from '../../model/copy/change.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { ChangeSource, ChangeStream, ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow-port.ts'
+import type { CopyRun } from '../copy/copy-run.ts'
+import { pauseAfter } from '../copy/failure.ts'
+import type { Steering } from '../copy/steering.ts'
+import type { FollowTable } from './followed-table.ts'
+import { Lane } from './lane.ts'
+import type { LaneRow } from './ledger/stream-row.ts'
+import type { StreamLedger } from './ledger/streams.ts'
+import { Progress } from './progress.ts'
+import { Proving } from './proving.ts'
+import { rereadRows } from './rereads.ts'
+import type { TableStates } from './table-states.ts'
+
+const PROGRESS_MS = 1000
+const VERIFY_MS = 5000
+/** How often the position of an idle source is written down. */
+const IDLE_MS = 1000
+const WAIT_MS = 250
+const LANE = 0
+
+export type LoopParts = {
+  readonly stream: string
+  readonly fence: number
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly changes: ChangeSource
+  readonly target: ChangeTarget
+  readonly database: LedgerDatabase
+  readonly ledger: StreamLedger
+  readonly tables: readonly FollowTable[]
+  readonly states: TableStates
+  readonly fireTriggers: boolean
+  readonly steering: Steering
+  readonly run: CopyRun
+  readonly clock: Clock
+  /** The run whose repairs are noted. */
+  readonly runId: bigint
+  /** Indexes and constraints of tables that have reached their fence. @param tables numbers in the stream */
+  readonly build: (tables: readonly number[]) => Promise<void>
+}
+
+/** Why following ended. */
+export type LoopEnd = {
+  readonly why: 'stopped' | 'reached'
+  readonly row: LaneRow
+  readonly applied: LogPosition
+  /** Position as of which every row of every table was found equal by this run, as the source writes it; null where none was. */
+  readonly provedAt: string | null
+}
+
+/** When a run ends by itself, and how often it compares. */
+export type LoopGoal = {
+  /** Ends once everything before this position is applied and all tables are live; null goes on. */
+  readonly position: LogPosition | null
+  /** Ends once a comparison has found every row equal. */
+  readonly equal: boolean
+  /** Ms between two rounds of comparisons; null for none. */
+  readonly proveEveryMs: number | null
+}
+
+export class FollowLoop {
+  readonly #parts: LoopParts
+  readonly #progress: Progress
+  readonly #goal: LoopGoal
+  #birth: StreamBirth
+  #provedAt: string | null = null
+  #ran = false
+
+  constructor(parts: LoopParts, birth: StreamBirth, goal: LoopGoal) {
+    this.#parts = parts
+    this.#birth = birth
+    this.#goal = goal
+    this.#progress = new Progress(parts.clock)
+  }
+
+  /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and what does not pass by itself */
+  async run(): Promise<LoopEnd> {
+    const { run, steering } = this.#parts
+    for (let attempt = 1; ; attempt++) {
+      const before = this.#ran
+      this.#ran = false
+      try {
+        return await this.#session()
+      } catch (thrown) {
+        const error = asSluiceError(thrown)
+        if (this.#ran) attempt = 1
+        // A server that restarts refuses connections for a while.
+        const passes = error.retryable || ((before || this.#ran || attempt > 1) && error.code === 'CONNECT_FAILED')
+        if (!passes) throw thrown
+        run.emit({ type: 'log', level: 'warn', message: `${error.message}; the stream is opened again` })
+        await sleep(pauseAfter(attempt), undefined, { signal: steering.stop }).catch(() => undefined)
+        throwIfAborted(run.interrupt.abort)
+        if (steering.stop.aborted) return await this.#ended('stopped')
+      }
+    }
+  }
+
+  /** From one opening of both sides to the next. */
+  async #session(): Promise<LoopEnd> {
+    const {
+      stream,
+      fence,
+      ledger,
+      changes,
+      target: changeTarget,
+      tables,
+      database,
+      clock,
+      fireTriggers,
+      run,
+      states,
+    } = this.#parts
+    const signal = run.interrupt.abort
+    await this.#verify()
+    const row = await ledger.lane(stream, LANE)
+    await using writer = await changeTarget.open({ tables: tables.map((one) => one.target), fireTriggers, signal })
+    await ledger.noteSession(stream, writer.session)
+    await using source = await changes.open(
+      this.#birth,
+      tables.map((one) => one.source),
+      changes.position(row.position),
+      signal,
+    )
+    const lane = new Lane({
+      stream: source,
+      writer,
+      database,
+      ledger,
+      held: { stream, lane: LANE, fence },
+      row,
+      tables,
+      fenceOf: (table) => states.fenceOf(table),
+      positions: changes,
+      clock,
+    })
+    const { from, to } = this.#parts
+    const everyMs = this.#goal.equal ? null : this.#goal.proveEveryMs
+    await using proving = new Proving({ stream, from, to, changes, ledger, tables, run, clock }, everyMs)
+    return await this.#follow(lane, source, proving)
+  }
+
+  async #follow(lane: Lane, source: ChangeStream, proving: Proving): Promise<LoopEnd> {
+    const { steering, clock, states } = this.#parts
+    let [progressAt, verifyAt, idleAt] = [-Infinity, clock.ticks(), clock.ticks()]
+    for (;;) {
+      throwIfAborted(this.#parts.run.interrupt.abort)
+      if (steering.stop.aborted) {
+        await lane.commit()
+        return this.#end('stopped', lane)
+      }
+      if (steering.isPaused) {
+        await lane.commit()
+        await sleep(WAIT_MS)
+      } else {
+        const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
+        await lane.take(changes)
+        this.#ran = true
+        if (changes.length === 0 && lane.hasTransactions) await lane.commit()
+        const wanted = states.some('catchup') || this.#goal.position !== null
+        if (!lane.isSettled && !lane.hasTransactions && (wanted || clock.ticks() - idleAt >= IDLE_MS)) {
+          await lane.commit()
+          idleAt = clock.ticks()
+        }
+        if (wanted && !lane.isSettled) source.ask()
+        if (lane.isSettled) await this.#advance(lane)
+        if (lane.isSettled && states.all('live')) {
+          const { position, equal } = this.#goal
+          if (position !== null && lane.applied >= position) return this.#end('reached', lane)
+          if (await this.#prove(lane, source, proving)) if (equal) return this.#end('reached', lane)
+        }
+      }
+      if (clock.ticks() - verifyAt >= VERIFY_MS) {
+        await this.#verify()
+        verifyAt = clock.ticks()
+      }
+      if (clock.ticks() - progressAt >= PROGRESS_MS) {
+        await this.#tell(lane)
+        progressAt = clock.ticks()
+      }
+    }
+  }
+
+  /** @returns whether a round has just found every row equal */
+  async #prove(lane: Lane, source: ChangeStream, proving: Proving): Promise<boolean> {
+    const { equal, proveEveryMs } = this.#goal
+    if (!equal && proveEveryMs === null) return false
+    if (proving.isDue) await proving.begin(lane, source)
+    const round = await proving.ended()
+    if (round === null) return false
+    if (round.isEqual) this.#provedAt = round.position
+    const { states, ledger, stream, tables, changes } = this.#parts
+    for (const at of round.differing) states.catchUp(at, lane.applied)
+    const keys = round.differing.flatMap((at) => tables[at]?.key ?? [])
+    await ledger.noteState(stream, keys, 'catchup', changes.text(lane.applied))
+    return round.isEqual
+  }
+
+  #end(why: LoopEnd['why'], { row, applied }: Lane): LoopEnd {
+    return { why, row, applied, provedAt: this.#provedAt }
+  }
+
+  /** Tables that have reached their fence become live, once rows that nobody told are read again and what is made beside rows is there. */
+  async #advance(lane: Lane): Promise<void> {
+    const { states, tables, stream, ledger, changes, from, to, run, runId, build } = this.#parts
+    const reached = (): readonly number[] => states.reached(lane.applied)
+    if (reached().length === 0) return
+    for (const at of reached()) {
+      const table = tables[at]
+      if (table === undefined) continue
+      const again = await rereadRows(lane, stream, table, at, {
+        from,
+        to,
+        changes,
+        ledger,
+        runId,
+        signal: run.interrupt.abort,
+      })
+      if (again === null) continue
+      states.catchUp(at, again.fence)
+      run.emit({
+        type: 'follow.table',
+        table: table.name,
+        state: 'catchup',
+        position: changes.text(again.fence),
+        reread: String(again.rows),
+        ...(again.mended === 0 ? {} : { mended: String(again.mended) }),
+      })
+    }
+    const ready = reached()
+    if (ready.length === 0) return
+    await build(ready)
+    await ledger.noteState(
+      stream,
+      ready.flatMap((at) => tables[at]?.key ?? []),
+      'live',
+      changes.text(lane.applied),
+    )
+    for (const at of ready) {
+      states.live(at)
+      const table = tables[at]?.name ?? ''
+      run.emit({ type: 'follow.table', table, state: 'live', position: changes.text(lane.applied) })
+    }
+  }
+
+  /** @throws SluiceError STREAM_HALTED, SLOT_LOST */
+  async #verify(): Promise<void> {
+    const { changes, ledger, stream, tables, run } = this.#parts
+    const { position } = await ledger.lane(stream, LANE)
+    const sources = tables.map((one) => one.source)
+    const { faults, moved } = await changes.verify(
+      this.#birth,
+      sources,
+      changes.position(position),
+      run.interrupt.abort,
+    )
+    if (faults.length > 0) {
+      await ledger.note(stream, 'halted', faults)
+      for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
+      throw halted(faults)
+    }
+    if (Object.keys(moved).length === 0) return
+    this.#birth = { ...this.#birth, shapes: { ...this.#birth.shapes, ...moved } }
+    await ledger.noteBirth(stream, this.#birth)
+  }
+
+  async #tell(lane: Lane): Promise<void> {
+    const { changes, states, run } = this.#parts
+    const lag = await changes.lag(this.#birth, run.interrupt.abort)
+    const event = this.#progress.event(lane.applied, lane.row, lane.isSettled, lag, states.list, (one) =>
+      changes.text(one),
+    )
+    run.emit(event)
+  }
+
+  async #ended(why: LoopEnd['why']): Promise<LoopEnd> {
+    const { ledger, stream, changes } = this.#parts
+    const row = await ledger.lane(stream, LANE)
+    return { why, row, applied: changes.position(row.position), provedAt: this.#provedAt }
+  }
+}
+
+/** What a run ends with whose stream may have lost changes. @param faults at least one */
+export function halted(faults: readonly StreamFault[]): SluiceError {
+  const tables = [...new Set(faults.flatMap((one) => one.tables))]
+  const lost = faults.find(({ code }) => code === 'SLOT_LOST')
+  const [first = lost] = faults
+  return new SluiceError(
+    lost === undefined ? 'STREAM_HALTED' : 'SLOT_LOST',
+    (lost ?? first)?.message ?? 'the stream is halted',
+    {
+      reason: `changes since ${first?.since} may be missing in ${tables.length === 0 ? 'every table of the stream' : tables.join(', ')}`,
+      hint: 'copy them again: the same command with --restart; nothing is applied behind that position',
+    },
+  )
+}

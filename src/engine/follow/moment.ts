@@ -1,0 +1,123 @@
+/**
+ * One moment of both sides: a snapshot of the source, and a view of the target that holds exactly what the snapshot shows. The stream stands still for no longer
+ * than it takes to open that view; what is compared afterwards is compared while changes go on.
+ */
+import type { Change, LogPosition } from '../../model/copy/change.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
+import type { ChangeSource, ChangeStream } from '../../stores/follow-port.ts'
+import type { Lane } from './lane.ts'
+import { isVisible, snapshotOf, type Snapshot } from './visible.ts'
+
+/** Changes that wait in memory until the view of the target is open. */
+const MOST_HELD = 50_000
+/** How long the source may take to send what lies before the fence. */
+const ARRIVAL_MS = 30_000
+const WAIT_MS = 20
+
+export type Moment = AsyncDisposable & {
+  readonly source: SourceView
+  readonly target: SourceView
+  /** Everything before it is in both. */
+  readonly position: LogPosition
+  /** How long changes had to wait. */
+  readonly pauseMs: number
+}
+
+export type MomentParts = {
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly changes: ChangeSource
+  readonly lane: Lane
+  readonly stream: ChangeStream
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** Why there was no moment. `order`: the log has a transaction that the snapshot shows behind one that it does not; another snapshot is luckier. */
+export type NoMoment = 'order' | 'many changes' | 'late'
+
+/**
+ * @returns with every change that came applied, or waiting in the lane
+ * @throws what the stores and the lane throw
+ */
+export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
+  const { from, to, changes, lane, clock, signal } = parts
+  const source = await from.source(signal)
+  let target: SourceView | null = null
+  const dispose = async (): Promise<void> => {
+    await Promise.allSettled([source[Symbol.asyncDispose](), target?.[Symbol.asyncDispose]()])
+  }
+  try {
+    const snapshot = snapshotOf(source.point.view)
+    if (snapshot === null) throw new Error(`the source has no snapshot that names transactions: ${source.point.view}`)
+    const halt = new Halt(snapshot, lane, clock)
+    const why = await halt.run(parts, await changes.fence(signal))
+    if (why !== null) {
+      await halt.release()
+      await dispose()
+      return why
+    }
+    await lane.commit()
+    target = await to.source(signal)
+    const position = lane.applied
+    await halt.release()
+    return { source, target, position, pauseMs: halt.pauseMs, [Symbol.asyncDispose]: dispose }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+/** Lets transactions through that a snapshot shows, and holds the first that it does not, with all behind it. */
+class Halt {
+  readonly #snapshot: Snapshot
+  readonly #lane: Lane
+  readonly #clock: Clock
+  readonly #held: Change[] = []
+  #since: number | null = null
+  pauseMs = 0
+
+  constructor(snapshot: Snapshot, lane: Lane, clock: Clock) {
+    this.#snapshot = snapshot
+    this.#lane = lane
+    this.#clock = clock
+  }
+
+  /** @returns null once everything that the snapshot shows is taken, and nothing else */
+  async run({ stream, signal }: MomentParts, fence: LogPosition): Promise<NoMoment | null> {
+    const until = this.#clock.ticks() + ARRIVAL_MS
+    for (let reached = false; !reached;) {
+      if (this.#clock.ticks() > until) return 'late'
+      stream.ask()
+      const changes = await stream.next(WAIT_MS)
+      signal.throwIfAborted()
+      for (const [i, change] of changes.entries()) {
+        if (change.type === 'begin' && this.#since === null && !isVisible(change.xid, this.#snapshot))
+          this.#since = this.#clock.ticks()
+        if (this.#since === null) await this.#lane.take([change])
+        else {
+          this.#held.push(change)
+          if (change.type === 'begin' && isVisible(change.xid, this.#snapshot)) {
+            this.#held.push(...changes.slice(i + 1))
+            return 'order'
+          }
+        }
+        if ((change.type === 'commit' && change.end >= fence) || (change.type === 'idle' && change.position >= fence))
+          reached = true
+        if (change.type === 'begin' && change.commit >= fence) reached = true
+      }
+      if (this.#held.length > MOST_HELD) return 'many changes'
+      // A transaction that is half taken has to come to its end.
+      if (reached && this.#since === null && !this.#lane.isBoundary) reached = false
+    }
+    return null
+  }
+
+  /** What was held goes to the lane. */
+  async release(): Promise<void> {
+    if (this.#since !== null) this.pauseMs = Math.round(this.#clock.ticks() - this.#since)
+    this.#since = null
+    await this.#lane.take(this.#held.splice(0))
+  }
+}

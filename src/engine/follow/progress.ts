@@ -1,0 +1,71 @@
+/** What a stream tells of itself now and then: how far it is behind, how fast it goes, and how much log it holds back at the source. */
+import type { LogPosition } from '../../model/copy/change.ts'
+import { dec } from '../../model/event.ts'
+import type { FollowProgressEvent } from '../../model/follow-events.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { SourceLag } from '../../stores/follow-port.ts'
+import type { LaneRow, TableState } from './ledger/stream-row.ts'
+
+/** Rates count what happened in this window. */
+const WINDOW_MS = 10_000
+
+type Sample = { readonly at: number; readonly changes: number; readonly applied: LogPosition }
+
+export class Progress {
+  readonly #clock: Clock
+  readonly #samples: Sample[] = []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /**
+   * @param applied durable position @param isIdle whether everything that has come is applied
+   * @param text how the source writes positions
+   */
+  event(
+    applied: LogPosition,
+    { commitMs, transactions, counts }: LaneRow,
+    isIdle: boolean,
+    { now, heldBytes, safeBytes }: SourceLag,
+    states: readonly TableState[],
+    text: (position: LogPosition) => string,
+  ): FollowProgressEvent {
+    const changes = changesOf(counts)
+    const lagBytes = now > applied ? now - applied : 0n
+    const { rate, bytesPerMs } = this.#pace({ at: this.#clock.ticks(), changes, applied })
+    const count = (state: TableState): string => dec(states.filter((one) => one === state).length)
+    const isCaughtUp = lagBytes === 0n || isIdle
+    return {
+      type: 'follow.progress',
+      position: text(applied),
+      end: text(now),
+      lagBytes: dec(lagBytes),
+      lagMs: isCaughtUp || commitMs === null ? 0 : Math.max(0, Math.round(this.#clock.now() - commitMs)),
+      transactions: dec(transactions),
+      changes: dec(changes),
+      rate: dec(rate),
+      ...(isCaughtUp || bytesPerMs <= 0 ? {} : { remainingMs: Math.round(Number(lagBytes) / bytesPerMs) }),
+      heldBytes: dec(heldBytes),
+      ...(safeBytes === null ? {} : { safeBytes: dec(safeBytes) }),
+      tables: { copying: count('copying'), catchup: count('catchup'), live: count('live') },
+    }
+  }
+
+  #pace(sample: Sample): { readonly rate: number; readonly bytesPerMs: number } {
+    this.#samples.push(sample)
+    while ((this.#samples[0]?.at ?? 0) < sample.at - WINDOW_MS && this.#samples.length > 2) this.#samples.shift()
+    const [first = sample] = this.#samples
+    const ms = sample.at - first.at
+    if (ms <= 0) return { rate: 0, bytesPerMs: 0 }
+    return {
+      rate: Math.max(0, Math.round(((sample.changes - first.changes) * 1000) / ms)),
+      bytesPerMs: Number(sample.applied - first.applied) / ms,
+    }
+  }
+}
+
+/** Changed rows of all tables; a TRUNCATE counts as one. */
+export function changesOf(counts: LaneRow['counts']): number {
+  return Object.values(counts).reduce((sum, one) => sum + one.inserts + one.updates + one.deletes + one.truncates, 0)
+}

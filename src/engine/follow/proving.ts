@@ -1,0 +1,157 @@
+/** Live tables are compared round and round, as of one moment of both sides at a time, while changes go on; rows that differ are read again. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { dec } from '../../model/event.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import type { ChangeSource, ChangeStream } from '../../stores/follow-port.ts'
+import type { CopyRun } from '../copy/copy-run.ts'
+import { compareMoment, identitiesOf, type TableComparison } from './compare-moment.ts'
+import type { FollowTable } from './followed-table.ts'
+import type { Lane } from './lane.ts'
+import type { StreamLedger } from './ledger/streams.ts'
+import { momentOf, type Moment } from './moment.ts'
+
+/** Differences that are named of each table and round. */
+const NAMED = 100
+/** Rounds in a row that find differences before the run gives up on being equal. */
+const MOST_ROUNDS = 5
+/** Until another snapshot is taken where one was unlucky, ms. */
+const AGAIN_MS = 500
+
+export type ProvingParts = {
+  readonly stream: string
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly changes: ChangeSource
+  readonly ledger: StreamLedger
+  readonly tables: readonly FollowTable[]
+  readonly run: CopyRun
+  readonly clock: Clock
+}
+
+/** What a round came to. @property differing numbers of the tables of which rows have to be read again */
+export type Round = { readonly isEqual: boolean; readonly position: string; readonly differing: readonly number[] }
+
+type Running = {
+  readonly moment: Moment
+  readonly end: AbortController
+  settled: { readonly compared: readonly TableComparison[] } | { readonly failed: unknown } | null
+}
+
+export class Proving implements AsyncDisposable {
+  readonly #parts: ProvingParts
+  /** Ms between the end of a round and the next; null for one round after the other. */
+  readonly #everyMs: number | null
+  #running: Running | null = null
+  #dueAt = -Infinity
+  #unequal = 0
+
+  constructor(parts: ProvingParts, everyMs: number | null) {
+    this.#parts = parts
+    this.#everyMs = everyMs
+  }
+
+  /** Whether a round may begin: all tables have to be live. */
+  get isDue(): boolean {
+    return this.#running === null && this.#parts.clock.ticks() >= this.#dueAt
+  }
+
+  /** Takes the moment of a round, and begins to compare behind the back of the stream. */
+  async begin(lane: Lane, stream: ChangeStream): Promise<void> {
+    const { from, to, changes, tables, run, clock } = this.#parts
+    const got = await momentOf({ from, to, changes, lane, stream, clock, signal: run.interrupt.abort })
+    if (typeof got === 'string') {
+      this.#dueAt = clock.ticks() + AGAIN_MS
+      return
+    }
+    const end = new AbortController()
+    const signal = AbortSignal.any([end.signal, run.interrupt.abort])
+    const running: Running = { moment: got, end, settled: null }
+    this.#running = running
+    compareMoment([...tables.entries()], got, { emit: run.emit, clock, signal }).then(
+      (compared) => (running.settled = { compared }),
+      (failed: unknown) => (running.settled = { failed }),
+    )
+  }
+
+  /**
+   * The end of a round, once: its proofs are noted, and rows that differ wait to be read again.
+   * @returns null while none has ended
+   * @throws SluiceError DIFFERENCES where rows differ round after round, and what the stores threw
+   */
+  async ended(): Promise<Round | null> {
+    const running = this.#running
+    if (running === null || running.settled === null) return null
+    this.#running = null
+    this.#dueAt = this.#parts.clock.ticks() + (this.#everyMs ?? 0)
+    await running.moment[Symbol.asyncDispose]()
+    if ('failed' in running.settled) throw running.settled.failed
+    const position = this.#parts.changes.text(running.moment.position)
+    const differing: number[] = []
+    let isEqual = true
+    for (const one of running.settled.compared) {
+      await this.#note(one, position, running.moment.pauseMs)
+      if (one.differences.length > 0) differing.push(one.table)
+      if (one.differences.length + one.more + one.unread > 0) isEqual = false
+    }
+    this.#unequal = isEqual ? 0 : this.#unequal + 1
+    const unmended = running.settled.compared.find(
+      ({ differences, more, unread }) => differences.length === 0 && more + unread > 0,
+    )
+    if (unmended !== undefined || this.#unequal >= MOST_ROUNDS) throw this.#differs(unmended)
+    return { isEqual, position, differing }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running?.end.abort()
+    await this.#running?.moment[Symbol.asyncDispose]()
+    this.#running = null
+  }
+
+  async #note(one: TableComparison, position: string, pauseMs: number): Promise<void> {
+    const { stream, tables, ledger, run } = this.#parts
+    const table = tables[one.table]
+    if (table === undefined) return
+    const { rows, targetRows, differences, more, unread, ms } = one
+    const differing = differences.length + more
+    await ledger.noteProof(stream, table.key, { position, rows, targetRows, differing, unread, pauseMs, ms })
+    run.emit({
+      type: 'follow.proved',
+      table: table.name,
+      position,
+      rows: dec(rows),
+      targetRows: dec(targetRows),
+      differing: dec(differing),
+      unread: dec(unread),
+      pauseMs,
+      ms,
+    })
+    for (const { key, kind, columns } of differences.slice(0, NAMED)) {
+      const shown = columns.length === 0 ? {} : { columns }
+      run.emit({ type: 'difference', table: table.name, key, difference: kind, ...shown })
+    }
+    if (differences.length === 0) return
+    const keys = identitiesOf(table, differences)
+    if (keys === null) {
+      throw new SluiceError('DIFFERENCES', `${differing} rows of ${table.name} differ`, {
+        reason: `the table was compared by ${table.plan.source.key.join(', ')}, and the stream names rows by ${table.source.identity.join(', ')}`,
+        hint: 'copy the table again with --restart',
+      })
+    }
+    await ledger.database.batch(ledger.rereadStatements(stream, table.key, keys, 'difference'))
+  }
+
+  #differs(one: TableComparison | undefined): SluiceError {
+    const table = one === undefined ? undefined : this.#parts.tables[one.table]
+    const name = table === undefined ? 'the tables' : tableText(table.plan.source.table)
+    const unread = one?.unread ?? 0
+    return new SluiceError('DIFFERENCES', unread > 0 ? `${unread} rows of ${name} cannot be read` : `${name} differ`, {
+      reason:
+        unread > 0
+          ? 'the source holds values that are none of their type: nobody can say whether they are equal'
+          : 'they were mended, and differed again at the next comparison: something else writes into the target',
+      hint: 'the lines above name rows; mend the cause, then run the same command again',
+    })
+  }
+}

@@ -1,0 +1,65 @@
+import { COPY_EVENTS } from '../copy/declaration.ts'
+import { ENDS, PROVE_EVERY, UNTIL_EQUAL } from '../copy/options.ts'
+import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
+
+/** Goes on with the stream of a copy, as the command that began it would; or ends it. */
+export type FollowOperation = {
+  readonly kind: 'follow'
+  /** Id of the stream, or of the run that worked on it last. */
+  readonly stream: string
+  readonly to: string
+  /** That of the ledger, which has no password, when absent. */
+  readonly from?: string
+  /** Removes slot and publication: the tables stay as they are. */
+  readonly end: boolean
+  readonly untilCaughtUp: boolean
+  readonly untilEqual: boolean
+  /** Ms between two rounds in which all rows are compared; as the copy was asked for when absent. */
+  readonly proveEveryMs?: number
+}
+
+export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> = {
+  kind: 'follow',
+  command: {
+    ...PAGES.follow,
+    takes: [
+      { name: 'run', operand: true, type: 'text', completes: 'run', describe: 'id of the stream, or of its last run' },
+      ...ENDS,
+      {
+        name: 'end',
+        type: 'flag',
+        default: false,
+        describe: 'end the stream: its slot and publication are removed from the source, its tables stay as they are',
+      },
+      {
+        name: 'until-caught-up',
+        type: 'flag',
+        default: false,
+        describe: 'end as soon as everything is applied that the source holds now',
+      },
+      UNTIL_EQUAL,
+      PROVE_EVERY,
+    ],
+    epilogue:
+      'sluice copy --follow begins a stream; ctrl-c ends a run of it after the batch that is being applied, and slot and position stay. While a stream ' +
+      'stands still, its slot keeps the log of the source: end streams that nobody needs any more.\n',
+  },
+  words: {
+    stream: words.text('run'),
+    to: words.end('to'),
+    from: words.optionalEnd('from'),
+    end: words.flag('end'),
+    untilCaughtUp: words.flag('until-caught-up'),
+    untilEqual: words.flag('until-equal'),
+    proveEveryMs: words.optionalDuration('prove-every'),
+  },
+  shape: 'long',
+  doing: 'following',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  events: COPY_EVENTS,
+}

@@ -1,0 +1,49 @@
+/** `follow RUN`: the stream of an earlier copy goes on, or ends. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
+import { onSide } from '../../copy/sides.ts'
+import { StreamLedger, streamNamed } from '../../follow/ledger/streams.ts'
+import type { StreamRow } from '../../follow/ledger/stream-row.ts'
+import { endStream } from '../../follow/end-stream.ts'
+import type { CopyOperation } from '../../operation.ts'
+import type { Ending } from '../../run-context.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import { copy } from '../copy/perform.ts'
+import type { FollowOperation } from './declaration.ts'
+
+/** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run that follows nothing */
+export async function follow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
+  const stream = await streamOf(operation)
+  const from = operation.from ?? stream.source
+  if (operation.end) return await ended(operation, stream, from, run)
+  if (stream.status === 'ended') {
+    throw new SluiceError('STREAM_HALTED', `stream ${stream.id} has ended`, {
+      hint: 'its tables are followed again by sluice copy --follow --restart, which copies them anew',
+    })
+  }
+  const wishes = JSON.parse(stream.wishes) as Omit<CopyOperation, 'from' | 'to'>
+  const { proveEveryMs, untilCaughtUp, untilEqual } = operation
+  const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
+  const now = { ...(until === null ? {} : { until }), ...(proveEveryMs === undefined ? {} : { proveEveryMs }) }
+  return await copy({ ...wishes, from, to: operation.to, follow: { ...wishes.follow, ...now } }, run)
+}
+
+async function ended({ to: url }: FollowOperation, stream: StreamRow, from: string, run: CopyRun): Promise<Ending> {
+  await using to = await onSide('target', () => openExisting(url))
+  await using database = await to.ledger()
+  const ledger = new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) })
+  await using source = await openSourceStore(from)
+  await endStream(stream, source, ledger, run)
+  return { totals: {} }
+}
+
+async function streamOf({ to: url, stream: id }: FollowOperation): Promise<StreamRow> {
+  await using to = await onSide('target', () => openExisting(url))
+  await using database = await to.ledger()
+  const found = await streamNamed(database, id)
+  if (found !== null) return found
+  throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no stream ${id}`, {
+    where: to.label,
+    hint: 'sluice copy --follow begins one, and names it in its first lines',
+  })
+}

@@ -1,0 +1,73 @@
+/** Events of a stream of changes that follows a copy. Positions are texts of the source's system (an LSN: `0/1A2B3C8`). */
+import type { Dec } from './dec.ts'
+
+/** A stream begins, or goes on where an earlier run left it. */
+export type FollowStartedEvent = {
+  type: 'follow.started'
+  stream: string
+  slot: string
+  position: string
+  tables: Dec
+  /** Made by this run. */
+  isNew: boolean
+}
+
+/** `copying`: no change of it is applied. `catchup`: changes older than its rows are applied again. `live`: it holds what the source held at the position. */
+export type FollowTableEvent = {
+  type: 'follow.table'
+  table: string
+  state: 'copying' | 'catchup' | 'live'
+  /** Of `catchup`: the table is live from this position on. Of `live`: the position at which it became so. */
+  position?: string
+  /** Rows that were read from the source again, because the stream does not tell all of their values. */
+  reread?: Dec
+  /** Of those: rows that a comparison had found to differ, and that were changed. */
+  mended?: Dec
+}
+
+export type FollowProgressEvent = {
+  type: 'follow.progress'
+  /** Applied and durable in the target. */
+  position: string
+  /** End of the source's log. */
+  end: string
+  lagBytes: Dec
+  /** Since the last applied transaction was committed at the source; 0 where everything is applied. */
+  lagMs: number
+  /** Transactions and changed rows over all runs of the stream. */
+  transactions: Dec
+  changes: Dec
+  /** Changed rows a second, over the last ten seconds. */
+  rate: Dec
+  /** At this rate until everything is applied; absent where that is not known. */
+  remainingMs?: number
+  /** Log that the slot holds back at the source, and how much more it may; absent where there is no limit. */
+  heldBytes: Dec
+  safeBytes?: Dec
+  tables: { copying: Dec; catchup: Dec; live: Dec }
+}
+
+/** Changes may be missing: the stream keeps its position and does not go on. */
+export type FollowHaltedEvent = {
+  type: 'follow.halted'
+  code: string
+  tables: readonly string[]
+  message: string
+  since: string
+}
+
+/** A table was compared as of one moment of both sides, while changes went on. */
+export type FollowProvedEvent = {
+  type: 'follow.proved'
+  table: string
+  /** Both sides hold everything before it, and nothing else. */
+  position: string
+  rows: Dec
+  targetRows: Dec
+  differing: Dec
+  /** Rows of the source that cannot be read. */
+  unread: Dec
+  /** How long changes had to wait for that moment. */
+  pauseMs: number
+  ms: number
+}
