@@ -145,6 +145,8 @@ function madeText({ partition, label, from, to, status, moved }: Of<'partition.m
 function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string {
   const again = tries === 0 ? '' : `; let go ${plural(tries, 'time')} because others held what it needed`
   const rows =
-    proved === undefined ? '' : `; ${plural(proved, 'row')} were equal before the new tables took their place`
-  return `no lock of ours was waited for or held longer than ${measureText(longestMs)}${again}${rows}`
+    proved === undefined
+      ? ''
+      : `; ${plural(proved, 'row')} ${proved === '1' ? 'was' : 'were'} equal before the new tables took their place`
+  return `nobody waited for a lock of ours longer than ${measureText(longestMs)}${again}${rows}`
 }

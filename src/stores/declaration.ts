@@ -82,6 +82,8 @@ export type CatalogDeclaration = {
 export type CopyOptions = {
   /** `plan`: looked at like `read`; a file that is not there yet is an empty database. */
   readonly mode: 'read' | 'write' | 'plan'
+  /** Longest that what is read waits for a lock that others have, ms, of systems where readers wait for any; absent for as long as it takes. */
+  readonly lockWaitMs?: number
   /** Rows of one INSERT, where a service takes them in statements. */
   readonly rowsPerInsert?: number
   /** Where the store says that it has to wait for a service. */

@@ -7,6 +7,7 @@ import type { Operation } from '../../src/engine/operations/list.ts'
 import { commandsOf, makeBookings } from '../support/archive-places.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { psql } from './copy-postgresql-kit.ts'
 
 const why = await missing('postgresql')
 
@@ -229,6 +230,21 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       exitCode: 6,
       error: { reason: expect.stringContaining('YYYYMMDD') as string },
     })
+  })
+
+  it('that others keep to themselves are waited for no longer than the run may take, and that is said', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'taken', [], true)
+    const other = await psql(place.url)
+    try {
+      await other.run('BEGIN; LOCK TABLE taken_rest')
+      for (const dryRun of [true, false]) {
+        const { finished } = await perform({ ...ensure(place, ['taken'], { dryRun }), budgetMs: 300 } as Operation)
+        expect(finished).toMatchObject({ exitCode: 4, error: { code: 'TARGET_BUSY' } })
+      }
+    } finally {
+      await other.close()
+    }
   })
 
   it('of a pattern are those by ranges of time; a table by its name has to be one', async () => {

@@ -372,6 +372,30 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     expect(Math.min(...times)).toBeLessThan(5000)
   })
 
+  test('that others lock are waited for no longer than the run may take, and that is said', async () => {
+    await other.query(
+      "CREATE TABLE locked (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
+    )
+    await other.query('LOCK TABLES locked WRITE')
+    try {
+      for (const tables of [['locked'], ['lock*']]) {
+        const ran = await perform({
+          kind: 'partition-ensure',
+          from: server.url('sluice_partitions'),
+          tables,
+          calendar: {},
+          ahead: 1,
+          patienceMs: 100,
+          budgetMs: 500,
+          dryRun: true,
+        })
+        expect(ran.finished).toMatchObject({ exitCode: 4, error: { code: 'TARGET_BUSY' } })
+      }
+    } finally {
+      await other.query('UNLOCK TABLES')
+    }
+  })
+
   test('need rights, and what is missing is said', async () => {
     await server.sql(
       "CREATE TABLE sluice_partitions.guarded (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",

@@ -11,9 +11,16 @@ import type { CassandraWish } from '../operation.ts'
 import { copyExamples, systemOf } from '../systems.ts'
 import { onSide } from './sides.ts'
 
-/** The store that a copy reads; what keeps it from being opened is the source's failure. @throws as `openCopyStore` */
-export function openSourceStore(url: string, cassandra?: CassandraWish): Promise<CopyStore> {
-  const wish = cassandra === undefined ? {} : { cassandra }
+/**
+ * The store that a copy reads; what keeps it from being opened is the source's failure.
+ * @param lockWaitMs longest that what is read waits for a lock that others have
+ * @throws as `openCopyStore`
+ */
+export function openSourceStore(url: string, cassandra?: CassandraWish, lockWaitMs?: number): Promise<CopyStore> {
+  const wish = {
+    ...(cassandra === undefined ? {} : { cassandra }),
+    ...(lockWaitMs === undefined ? {} : { lockWaitMs }),
+  }
   return onSide('source', () => openCopyStore(url, { mode: 'read', ...wish }))
 }
 

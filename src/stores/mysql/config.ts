@@ -21,6 +21,8 @@ export type MysqlConfig = {
   /** How long a transaction is repeated after its first failure, in milliseconds. */
   readonly retryMs: number
   readonly poolSize: number
+  /** Longest that reading sessions of a copy wait for a table that others lock, ms; as the server has it where it is absent. */
+  readonly lockWaitMs?: number | undefined
   /** The way to the server, where it is not the straight one. */
   readonly route?: Route | undefined
 }

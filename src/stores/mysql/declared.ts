@@ -12,5 +12,8 @@ export const mysql: SystemDeclaration = {
       (await import('./sql-database.ts')).openMysql(urlOf(place), mode, { route }),
     server: async (url) => (await import('./exam.ts')).mysqlExam(url),
   },
-  copies: { atomic: 'chunk', open: async ({ url }) => (await import('./copy/index.ts')).openMysqlCopy(url) },
+  copies: {
+    atomic: 'chunk',
+    open: async ({ url }, { lockWaitMs }) => (await import('./copy/index.ts')).openMysqlCopy(url, lockWaitMs),
+  },
 }

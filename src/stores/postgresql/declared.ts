@@ -15,6 +15,6 @@ export const postgresql: SystemDeclaration = {
   copies: {
     atomic: 'chunk',
     tracks: ['PostgreSQL'],
-    open: async ({ url }) => (await import('./copy/index.ts')).openPostgresCopy(url),
+    open: async ({ url }, { lockWaitMs }) => (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs }),
   },
 }

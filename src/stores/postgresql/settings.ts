@@ -26,6 +26,8 @@ export type PostgresSettings = {
   /** Connections of each kind at the same time: for statements, and for write transactions. */
   readonly poolSize: number
   readonly statementTimeoutMs: number | null
+  /** Longest that sessions of a copy wait for a lock; as the server has it where it is absent. */
+  readonly lockWaitMs?: number | undefined
   readonly connectTimeoutMs: number
   /** How long work that failed for a passing cause is repeated. */
   readonly retryMs: number

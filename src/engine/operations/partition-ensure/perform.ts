@@ -34,7 +34,11 @@ type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
 export async function partitionEnsure(operation: PartitionEnsureOperation, run: PartitionEnsureRun): Promise<Ending> {
   const { tables, calendar, dryRun } = operation
-  await using store = await (dryRun ? openCopyStore(operation.from, { mode: 'read' }) : openExisting(operation.from))
+  // Nor does it wait for longer before it has looked.
+  const waits = { lockWaitMs: operation.budgetMs }
+  await using store = await (dryRun
+    ? openCopyStore(operation.from, { mode: 'read', ...waits })
+    : openExisting(operation.from, waits))
   const maintenance = maintenanceOf(store)
   const totals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, alarms: 0 }
   const alarms = new Set<PartitionAlarm>()

@@ -19,6 +19,8 @@ import type { partitionPlan as declared, PartitionPlanOperation } from './declar
 
 type Run = RunOf<typeof declared>
 
+/** Longest that a look waits for a table that others keep to themselves. */
+const LOOK_WAIT_MS = 10_000
 /** Coming periods that a new table gets partitions for. */
 const AHEAD = 2
 /** A table of which nothing more can be said. */
@@ -30,7 +32,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   const { from, by, exact } = operation
   const spec = { ...DEFAULT_CALENDAR, ...operation.calendar }
   const { abort: signal } = run.interrupt
-  await using store = await openSourceStore(from)
+  await using store = await openSourceStore(from, undefined, LOOK_WAIT_MS)
   const plan = store.partitionPlan?.()
   if (plan === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no look at what partitioning a table would take`, {

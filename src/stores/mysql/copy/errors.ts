@@ -11,6 +11,7 @@ const OF_ROW = new Set([
   139, 1048, 1062, 1118, 1138, 1153, 1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411, 1416, 1451, 1452, 1526, 1644,
   1690, 1713, 1748, 3140, 3141, 3156, 3157, 3819, 3854, 3988, 4025, 4078,
 ])
+const LOCK_WAIT = 1205
 /** `?` in a condition that somebody wrote is taken for a parameter. */
 const WRONG_ARGUMENTS = 1210
 
@@ -54,6 +55,15 @@ export function sourceError(thrown: unknown, where: string, condition: string | 
       where,
       reason: 'the table was altered since it was planned, or is gone',
       hint: 'plan the copy again',
+      cause: thrown,
+    })
+  }
+  if (errno === LOCK_WAIT) {
+    return new SluiceError('TARGET_BUSY', 'others keep a table to themselves for too long', {
+      where,
+      reason: 'a table that is altered, or locked by somebody, cannot even be looked at',
+      hint: 'see who does it (SHOW FULL PROCESSLIST), then run the same command again',
+      retryable: true,
       cause: thrown,
     })
   }

@@ -41,10 +41,11 @@ const PACKET_MARGIN = 1_024
 
 /**
  * @param url `mysql://user:password@host:port/database`, see `mysqlConfig`; `pool_size` is the number of readers of a view
+ * @param lockWaitMs longest that what is read waits for a table that others lock
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED
  */
-export async function openMysqlCopy(url: string): Promise<CopyStore> {
-  const config = mysqlConfig(url)
+export async function openMysqlCopy(url: string, lockWaitMs?: number): Promise<CopyStore> {
+  const config = { ...mysqlConfig(url), lockWaitMs }
   const session = await openCopySession(config, 'read')
   try {
     return new Store(url, config, session, await serverOf(session))

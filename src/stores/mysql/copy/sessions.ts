@@ -32,6 +32,10 @@ export async function openCopySession(config: MysqlConfig, purpose: Purpose): Pr
       "lc_messages = 'en_US'",
       ...(session.facts.flavour === 'mariadb' ? OF_MARIADB : []),
       ...(purpose === 'write' ? FOR_WRITING : []),
+      // The server knows no parts of a second.
+      ...(purpose === 'read' && config.lockWaitMs !== undefined
+        ? [`lock_wait_timeout = ${Math.max(1, Math.ceil(config.lockWaitMs / 1000))}`]
+        : []),
     ]
     await session.command(`SET ${settings.map((setting) => `SESSION ${setting}`).join(', ')}`)
     if (purpose === 'read') await leaveLog(session)

@@ -12,6 +12,7 @@ const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys']
 const KINDS = "('BASE TABLE', 'SYSTEM VERSIONED')"
 /** The server's numbers for a column, and for a table, that somebody may not read. */
 const COLUMNS_DENIED = new Set([1142, 1143])
+const LOCK_WAIT = 1205
 /** Tables that one question asks about. */
 const AT_ONCE = 200
 
@@ -106,7 +107,10 @@ async function readsAll(session: Session, table: TableName): Promise<boolean> {
     await session.rows(`SELECT * FROM ${tableSql(table)} LIMIT 0`)
     return true
   } catch (error) {
-    if (COLUMNS_DENIED.has(mysqlErrorNumber(error) ?? 0)) return false
+    const errno = mysqlErrorNumber(error)
+    if (COLUMNS_DENIED.has(errno ?? 0)) return false
+    // The dictionary leaves out what it could not open in time, and says nothing.
+    if (errno === LOCK_WAIT) throw error
     // What else keeps a table from being read is told by whoever reads it.
     if (session.broken !== null) throw error
     return true

@@ -3,10 +3,14 @@ import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RangedTable, RangePartition } from '../../maintenance-port.ts'
 import type { SqlRow } from '../../port.ts'
+import { mysqlErrorNumber } from '../error-numbers.ts'
 import { findTables } from '../copy/tables.ts'
 import type { Session } from '../session.ts'
 import { columnsHidden } from './denied.ts'
+import { ticked } from './options.ts'
 import { rangeMethod, type RangeMethod } from './bounds.ts'
+
+const LOCK_WAIT = 1205
 
 /** What partitions are made of and counted by, beside what the port says. */
 export type Looked = { readonly ranged: RangedTable; readonly method: RangeMethod }
@@ -20,14 +24,12 @@ export type Looked = { readonly ranged: RangedTable; readonly method: RangeMetho
  */
 export async function lookAt(session: Session, table: TableName, server: string): Promise<Looked | null> {
   const found = await specOf(session, table, server)
-  const rows = await session.rows(
-    `SELECT PARTITION_NAME, SUBPARTITION_NAME, PARTITION_METHOD, PARTITION_EXPRESSION, PARTITION_DESCRIPTION,
-       CAST(TABLE_ROWS AS CHAR), CAST(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS CHAR)
-     FROM information_schema.PARTITIONS
-     WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND CAST(TABLE_NAME AS BINARY) = ? AND PARTITION_NAME IS NOT NULL
-     ORDER BY PARTITION_ORDINAL_POSITION`,
-    [found.table.schema ?? null, found.table.name, found.table.name],
-  )
+  let rows = await partitionRows(session, found.table)
+  if (rows.length === 0) {
+    // The dictionary leaves out what it could not open in time; a table that opens now is in it.
+    await opened(session, found.table)
+    rows = await partitionRows(session, found.table)
+  }
   const [first] = rows
   if (first === undefined) return null
   const where = tableText(found.table)
@@ -37,7 +39,8 @@ export async function lookAt(session: Session, table: TableName, server: string)
     throw unsupported(where, `its partitions are partitioned themselves (${String(subpartition)} …)`)
   if (!/^RANGE(?: COLUMNS)?$/.test(String(kind))) throw unsupported(where, `it is partitioned by ${String(kind)}`)
   if (method === null) {
-    if (found.hidesColumns === true && ofOneColumn(String(expression))) throw columnsHidden(where, String(expression))
+    if ((found.hidesColumns === true || found.columns.length === 0) && ofOneColumn(String(expression)))
+      throw columnsHidden(where, String(expression))
     throw unsupported(
       where,
       `it is partitioned by ${String(kind)} (${String(expression)}), which does not tell the values of one column`,
@@ -54,6 +57,27 @@ export async function lookAt(session: Session, table: TableName, server: string)
       ...(keptBy === null ? {} : { keptBy }),
     },
   }
+}
+
+/** What keeps a table from being opened but a lock keeps it from being partitioned, too. @throws what says that others lock it */
+async function opened(session: Session, table: TableName): Promise<void> {
+  try {
+    await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
+  } catch (error) {
+    if (session.broken !== null || mysqlErrorNumber(error) === LOCK_WAIT) throw error
+  }
+}
+
+/** By their places. */
+async function partitionRows(session: Session, { schema, name }: TableName): Promise<readonly SqlRow[]> {
+  return await session.rows(
+    `SELECT PARTITION_NAME, SUBPARTITION_NAME, PARTITION_METHOD, PARTITION_EXPRESSION, PARTITION_DESCRIPTION,
+       CAST(TABLE_ROWS AS CHAR), CAST(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS CHAR)
+     FROM information_schema.PARTITIONS
+     WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND CAST(TABLE_NAME AS BINARY) = ? AND PARTITION_NAME IS NOT NULL
+     ORDER BY PARTITION_ORDINAL_POSITION`,
+    [schema ?? null, name, name],
+  )
 }
 
 function ofOneColumn(expression: string): boolean {

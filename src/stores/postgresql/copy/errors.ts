@@ -39,6 +39,7 @@ export function sourceError(thrown: unknown, settings: PostgresSettings, where: 
       })
     }
     if (state === '42501') return denied('SOURCE_DENIED', server, settings, thrown)
+    if (state === '55P03') return locked(settings, thrown)
     if (/^42(?:P01|703|704)|^3F000/.test(state)) {
       return new SluiceError('SOURCE_GONE', server.message, {
         where: settings.label,
@@ -71,6 +72,18 @@ export function targetError(thrown: unknown, settings: PostgresSettings, table: 
     return new SluiceError('TABLE_REFUSED', server.message, { where: table, ...reasonOf(server), cause: thrown })
   }
   return postgresError(thrown, settings)
+}
+
+/** Those that read wait for those alone that have a table for themselves. */
+function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): SluiceError {
+  const time = lockWaitMs === undefined ? 'too long' : `longer than ${(lockWaitMs / 1000).toFixed(1)} seconds`
+  return new SluiceError('TARGET_BUSY', `others keep a table to themselves for ${time}`, {
+    where: label,
+    reason: 'a table that is altered, or locked by somebody, cannot even be looked at',
+    hint: 'end the transaction that is open for long (SELECT pid, query FROM pg_stat_activity ORDER BY xact_start), then run the same command again',
+    retryable: true,
+    cause,
+  })
 }
 
 /** A snapshot that cannot be had any more, or a holder that is gone: another view of the source has to be opened. */

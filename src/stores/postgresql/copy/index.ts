@@ -56,6 +56,8 @@ export type PostgresCopyOptions = {
   readonly environment?: Environment
   /** Sessions of one view of a source at the same time; further requests wait. */
   readonly readers?: number
+  /** Longest that a session waits for a lock unless it says otherwise, ms. */
+  readonly lockWaitMs?: number | undefined
 }
 
 const READERS = 64
@@ -78,7 +80,7 @@ const ABILITIES: StoreAbilities = {
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED
  */
 export async function openPostgresCopy(url: string, options: PostgresCopyOptions = {}): Promise<CopyStore> {
-  const settings = postgresSettings(url, options.environment)
+  const settings = { ...postgresSettings(url, options.environment), lockWaitMs: options.lockWaitMs }
   const session = await retrying(() => CopySession.open(settings, 'read'), {
     transient: isConnectionLoss,
     forMs: STARTING_MS,

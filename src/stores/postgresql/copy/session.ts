@@ -23,10 +23,11 @@ const SETTINGS: Readonly<Record<string, string>> = {
 }
 
 /** The statement that puts the settings of a copy on a session, beside those of `connect`. */
-export function copySettings({ statementTimeoutMs }: PostgresSettings): string {
+export function copySettings({ statementTimeoutMs, lockWaitMs }: PostgresSettings): string {
   const known = Object.entries({
     ...SETTINGS,
     ...(statementTimeoutMs === null ? { statement_timeout: '0' } : {}),
+    ...(lockWaitMs === undefined ? {} : { lock_timeout: `${lockWaitMs}ms` }),
   }).map(([name, value]) => `(${literal(name)}, ${literal(value)})`)
   return `SELECT count(set_config(name, value, false)) FROM (VALUES ${known.join(', ')})
     AS known (name, value) WHERE current_setting(name, true) IS NOT NULL`
