@@ -22,6 +22,7 @@ export const QUESTIONS: { readonly [K in OperationKind]?: () => Promise<Ask<OfKi
   prune: async () => (await import('./removal-confirm.ts')).confirmPrune,
   'archive-sweep': async () => (await import('./removal-confirm.ts')).confirmSweep,
   archive: async () => (await import('./archive-confirm.ts')).confirmDrop,
+  slots: async () => (await import('./slot-confirm.ts')).confirmSlot,
   'archive-adopt': async () => (await import('./archive-confirm.ts')).confirmAdopt,
 }
 

@@ -117,6 +117,35 @@ export const QUARANTINE: Listing = {
         ],
 }
 
+/** Replication slots of a source. */
+export const SLOTS: Listing = {
+  columns: [
+    left('SLOT'),
+    left('PLUGIN'),
+    left('DATABASE'),
+    left('ACTIVE'),
+    left('STATUS'),
+    right('HELD'),
+    right('SAFE'),
+    left('CONFIRMED'),
+    left('RUN'),
+  ],
+  row: (event) =>
+    event.type !== 'slot'
+      ? null
+      : [
+          visible(event.slot),
+          visible(event.plugin ?? NONE),
+          visible(event.database ?? NONE),
+          event.active ? 'yes' : 'no',
+          event.status ?? NONE,
+          event.held === null ? NONE : bytesText(event.held),
+          event.safe === null ? NONE : bytesText(event.safe),
+          event.confirmed ?? NONE,
+          event.run ?? NONE,
+        ],
+}
+
 export const DIFFERENCE_COLUMNS: readonly Column[] = [
   left('TABLE'),
   left('KEY'),

@@ -1,7 +1,7 @@
 /** Events that are rows of a listing command, as rows of an aligned table. */
 import type { Event, PlanLine, QuestionEvent, Side } from '../model/event.ts'
 import { ARCHIVED, FINDINGS } from './archive-listings.ts'
-import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS } from './copy-listings.ts'
+import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
 import { PARTITIONS } from './partition-listings.ts'
@@ -180,6 +180,8 @@ export function listingOf(event: Event): Listing | null {
       return COPY_CHUNKS
     case 'quarantine.row':
       return QUARANTINE
+    case 'slot':
+      return SLOTS
     case 'relation':
       return RELATIONS
     case 'archived':

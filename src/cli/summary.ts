@@ -17,6 +17,7 @@ const ROWS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   'copy.run': ['run', 'runs'],
   'copy.chunk': ['chunk', 'chunks'],
   'quarantine.row': ['row set aside', 'rows set aside'],
+  slot: ['slot', 'slots'],
   relation: ['table', 'tables'],
   archived: ['partition', 'partitions'],
 }

@@ -174,6 +174,26 @@ export type QuarantineRowEvent = {
   at: string
 }
 
+/** A replication slot of a source; null where the server tells nothing. */
+export type SlotEvent = {
+  type: 'slot'
+  slot: string
+  plugin: string | null
+  database: string | null
+  /** Somebody reads it now. */
+  active: boolean
+  /** `reserved`, `extended`, `unreserved`, `lost`. */
+  status: string | null
+  /** Bytes of the log that it holds back. */
+  held: Dec | null
+  /** Bytes that may still be written before it is lost; null where there is no limit. */
+  safe: Dec | null
+  /** Up to where everything was read, as the server writes positions. */
+  confirmed: string | null
+  /** The copy that it belongs to, where its name says so. */
+  run?: Dec
+}
+
 /** Names of the columns of a query, before its first row. */
 export type ColumnsEvent = { type: 'columns'; columns: readonly string[] }
 

@@ -39,6 +39,7 @@ import type {
   RelationEvent,
   RowEvent,
   RunEvent,
+  SlotEvent,
   SourceEvent,
   StatementEvent,
   TableEvent,
@@ -279,6 +280,7 @@ export type EventBody =
   | CopyRunEvent
   | CopyChunkEvent
   | QuarantineRowEvent
+  | SlotEvent
   | SourceEvent
   | RelationEvent
   | DiffRangeEvent

@@ -151,7 +151,10 @@ export interface ChangeSource {
   ): Promise<ChangeStream>
   /** Removes slot and publication; done twice it does no harm. */
   end(name: string, signal: AbortSignal): Promise<void>
+  /** All slots of the server, of whatever database. */
   slots(signal: AbortSignal): Promise<readonly SlotLine[]>
+  /** Name of the database that is connected to, as `SlotLine.database` has it. */
+  database(signal: AbortSignal): Promise<string>
 }
 
 export interface ChangeStream extends AsyncDisposable {

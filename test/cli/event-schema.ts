@@ -422,6 +422,17 @@ const bodies = {
     row: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
     at: time,
   },
+  slot: {
+    slot: z.string(),
+    plugin: z.string().nullable(),
+    database: z.string().nullable(),
+    active: z.boolean(),
+    status: z.string().nullable(),
+    held: dec.nullable(),
+    safe: dec.nullable(),
+    confirmed: z.string().nullable(),
+    run: dec.optional(),
+  },
   relation: {
     table: z.string(),
     rows: dec,

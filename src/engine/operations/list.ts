@@ -26,6 +26,7 @@ import { diff } from './diff/declaration.ts'
 import { diffUndo } from './diff-undo/declaration.ts'
 import { quarantineList } from './quarantine-list/declaration.ts'
 import { retryQuarantine } from './retry-quarantine/declaration.ts'
+import { slots } from './slots/declaration.ts'
 import { tokens } from './tokens/declaration.ts'
 import { partitionList } from './partition-list/declaration.ts'
 import { partitionEnsure } from './partition-ensure/declaration.ts'
@@ -93,6 +94,7 @@ export const OPERATIONS = {
     retryQuarantine,
     async () => (await import('./retry-quarantine/perform.ts')).retryQuarantine,
   ),
+  slots: operation(slots, async () => (await import('./slots/perform.ts')).slots),
   tokens: operation(tokens, async () => (await import('./tokens/perform.ts')).tokens),
   'partition-plan': operation(partitionPlan, async () => (await import('./partition-plan/perform.ts')).partitionPlan),
   'partition-list': operation(partitionList, async () => (await import('./partition-list/perform.ts')).partitionList),

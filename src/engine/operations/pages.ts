@@ -113,6 +113,12 @@ export const PAGES = {
     group: 'Copies',
     summary: 'quarantine retry, as it was called before',
   },
+  slots: {
+    name: 'slots',
+    operands: '',
+    group: 'Copies',
+    summary: 'list replication slots of a source, or remove one',
+  },
   tokens: {
     name: 'tokens',
     operands: '<table..>',

@@ -26,6 +26,7 @@ const SCREENS = {
   diff: 'differences',
   'diff-undo': 'tables',
   'retry-quarantine': 'tables',
+  slots: 'tables',
   tokens: 'tables',
   'partition-plan': 'tables',
   'partition-list': 'tables',

@@ -117,6 +117,13 @@ export class PostgresChanges implements ChangeSource {
     return this.#read(signal, slotLines)
   }
 
+  database(signal: AbortSignal): Promise<string> {
+    return this.#read(signal, async (session) => {
+      const [row] = await session.ask('SELECT pg_catalog.current_database()')
+      return row?.[0] ?? this.#settings.database
+    })
+  }
+
   async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
     try {
