@@ -546,14 +546,29 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
     })
 
     test('without an index the rare rows of a large table may be missed, and that is said', async () => {
-      await plain.run(`DROP INDEX large_at; INSERT INTO large VALUES ('9999-12-31', 'late')`)
+      await plain.run(`DROP INDEX large_at; ALTER TABLE large ALTER at DROP NOT NULL;
+        INSERT INTO large VALUES ('9999-12-31', 'late'), (NULL, 'no time'), ('infinity', 'no end'), ('1999-05-05', 'old'), ('2010-05-05', 'between')`)
       const ran = await on('large')
+      for (const about of ['rows without a time', 'rows outside']) {
+        const [finding] = findingsOf(ran).filter((one) => one.about === about)
+        // Where the sample has met them they are there, and nothing is fine that was not looked at.
+        expect(finding?.verdict, about).toMatch(/^(?:not looked|changes)$/)
+      }
       expect(forecasts(ran).every(({ estimated, off }) => estimated && off !== undefined)).toBe(true)
       expect(ran.finished.notChecked).toMatch(/of which no block was read are not listed/)
       await plain.run(`CREATE INDEX ON large (at)`)
       const again = await on('large')
       expect(findingsOf(again)).toContainEqual(
-        expect.objectContaining({ about: 'rows far away', detail: expect.stringContaining('9999 (1 row)') }),
+        expect.objectContaining({
+          about: 'rows far away',
+          detail: expect.stringContaining('1999 (1 row), 2010 (1 row), 9999 (1 row)'),
+        }),
+      )
+      expect(findingsOf(again).map(({ about, detail }) => [about, detail.replace(/:.*/, '')])).toEqual(
+        expect.arrayContaining([
+          ['rows without a time', '1 row NULL'],
+          ['rows outside', '1 row infinite, before the year 1 or after 9999'],
+        ]),
       )
       expect(again.finished.notChecked).not.toMatch(/no block was read/)
     })

@@ -26,6 +26,17 @@ export function periodFindings(
       about: 'rows without a time',
       object: column.name,
       detail,
+      ...(nulls.off === null ? {} : { hint: '--exact reads all, and so does an index of the column' }),
+    })
+  }
+  if (outside.rows === 0n && outside.off !== null) {
+    found.push({
+      verdict: 'not looked',
+      about: 'rows outside',
+      object: column.name,
+      detail:
+        'none of the rows that were read is infinite or lies far from the others; there may be some in what was not read',
+      hint: '--exact reads all, and so does an index of the column',
     })
   }
   if (outside.rows > 0n) {

@@ -16,6 +16,7 @@ const LOOKED_UP_ROWS = 1_000_000
 const POOR = 0.1
 /** Normal distribution: 95 of 100 cases. */
 const DEVIATIONS = 1.96
+const LAST_YEAR = 9999
 const FIRST_EPOCH = -62_135_596_800n
 const END_EPOCH = 253_402_300_800n
 
@@ -36,8 +37,8 @@ export async function yearsOf(session: CopySession, planned: PlannedTable, exact
     `SELECT year, sum(n), sum(n * n) FROM (SELECT ${yearOf(planned)} AS year, ${block} AS block, count(*)::numeric AS n FROM ${reading.from} GROUP BY 1, 2) AS counted GROUP BY year`,
   )
   const years = new Map<number, Counted>()
-  let nulls = NONE
-  let outside = NONE
+  let nulls = unseen(reading)
+  let outside = nulls
   for (const [year, sum, squares] of rows) {
     const count = counted(sum, squares, reading)
     const number = Number(year)
@@ -48,25 +49,36 @@ export async function yearsOf(session: CopySession, planned: PlannedTable, exact
   if (reading.sampled === null) return { years, nulls, outside, sampled: null }
   const sql = tableSql(planned.table.table)
   const by = quoteName(planned.column.name)
-  const sensible = between(planned, null, null)
-  for (const [year] of await byIndex(
-    session,
-    `SELECT DISTINCT ${yearOf(planned)} FROM (
-      (SELECT ${by} FROM ONLY ${sql} WHERE ${sensible} ORDER BY ${by} LIMIT 1) UNION ALL (SELECT ${by} FROM ONLY ${sql} WHERE ${sensible} ORDER BY ${by} DESC LIMIT 1)) AS ends`,
-    2,
-  )) {
-    // The ends of an index are rows that the sample may have missed.
-    if (!years.has(Number(year))) years.set(Number(year), { rows: 1n, off: 0n })
-  }
+  // Rows that the sample may have missed.
+  for (const year of await yearsByIndex(session, planned)) if (!years.has(year)) years.set(year, { rows: 1n, off: 0n })
   const poor = [...years].filter(([, count]) => isPoor(count)).toSorted(([, a], [, b]) => Number(a.rows - b.rows))
   for (const [year] of poor.slice(0, LOOKED_UP)) {
     const count = await lookedUp(session, sql, between(planned, ...yearBounds(planned.kind, year)))
     if (count === null) break
     years.set(year, count)
   }
-  nulls = (await lookedUp(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : { rows: 0n, off: null })
-  outside = (await lookedUp(session, sql, `NOT (${sensible})`)) ?? outside
+  nulls = (await lookedUp(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : NONE)
+  const [low, high] = edges(planned, null, null)
+  const before = await lookedUp(session, sql, `${by} < ${low}`)
+  const behind = await lookedUp(session, sql, `${by} >= ${high}`)
+  if (before !== null && behind !== null) outside = { rows: before.rows + behind.rows, off: null }
   return { years, nulls, outside, sampled: reading.sampled }
+}
+
+/** The years that have rows, one after the other; none where no index of the column tells them. */
+async function yearsByIndex(session: CopySession, planned: PlannedTable): Promise<readonly number[]> {
+  const sql = tableSql(planned.table.table)
+  const by = quoteName(planned.column.name)
+  const years: number[] = []
+  for (let from: string | null = null; years.length < LOOKED_UP;) {
+    const next = `SELECT ${yearOf(planned)} FROM ONLY ${sql} WHERE ${between(planned, from, null)} ORDER BY ${by} LIMIT 1`
+    const [row] = await byIndex(session, next, 1)
+    if (row === undefined) break
+    years.push(Number(row[0]))
+    from = yearBounds(planned.kind, Number(row[0]))[1]
+    if (years.at(-1) === LAST_YEAR) break
+  }
+  return years
 }
 
 export async function spreadOf(
@@ -137,6 +149,13 @@ export function rowBytes({ table }: Pick<PlannedTable, 'table'>): string {
 }
 
 const NONE: Counted = { rows: 0n, off: null }
+/** Of 100 samples that find none 95 are of a table with fewer. */
+const CHANCE = 0.05
+
+/** What nobody has seen; each such row may lie in a block of its own. */
+function unseen({ share, sampled }: Reading): Counted {
+  return sampled === null ? NONE : { rows: 0n, off: BigInt(Math.ceil(Math.log(CHANCE) / Math.log1p(-share))) }
+}
 
 async function readingOf(session: CopySession, { table }: PlannedTable, exact: boolean): Promise<Reading> {
   const sql = tableSql(table.table)
@@ -198,18 +217,22 @@ function yearOf({ column, kind }: PlannedTable): string {
 }
 
 /** Null is the first moment of the year 1, and the end of the year 9999. */
-function between(
-  { column, kind }: Pick<PlannedTable, 'column' | 'kind'>,
+function between(planned: Pick<PlannedTable, 'column' | 'kind'>, from: string | null, to: string | null): string {
+  const by = quoteName(planned.column.name)
+  const [low, high] = edges(planned, from, to)
+  return `${by} >= ${low} AND ${by} < ${high}`
+}
+
+function edges(
+  { kind }: Pick<PlannedTable, 'kind'>,
   from: string | null,
   to: string | null,
-): string {
-  const by = quoteName(column.name)
+): readonly [low: string, high: string] {
   const factor = kind === 'epoch-milliseconds' ? 1000n : 1n
   if (kind === 'epoch-seconds' || kind === 'epoch-milliseconds') {
-    return `${by} >= ${from ?? FIRST_EPOCH * factor} AND ${by} < ${to ?? END_EPOCH * factor}`
+    return [from ?? String(FIRST_EPOCH * factor), to ?? String(END_EPOCH * factor)]
   }
   const zone = kind === 'timestamptz' ? '+00' : ''
   const clock = kind === 'date' ? '' : ` 00:00:00${zone}`
-  const [low, high] = [from ?? `0001-01-01${clock}`, to ?? `10000-01-01${clock}`]
-  return `${by} >= ${literal(low)}::${kind} AND ${by} < ${literal(high)}::${kind}`
+  return [`${literal(from ?? `0001-01-01${clock}`)}::${kind}`, `${literal(to ?? `10000-01-01${clock}`)}::${kind}`]
 }
