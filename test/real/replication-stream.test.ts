@@ -130,13 +130,29 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     await expect(stream.next(0)).rejects.toThrow('closed')
   })
 
-  test('nothing is confirmed that was not said to be durable', async () => {
+  test('nothing is confirmed that was not said to be durable, also where the server asks', async () => {
     const at = await born()
     await live.sql.run("INSERT INTO t VALUES (1, 'a')")
-    const stream = await open(live.url, at, [table])
-    await toldUpTo(stream, await fenced())
-    await stream[Symbol.asyncDispose]()
-    expect(await confirmed(at.slot)).toBe(at.start)
+    // Told four times in this time.
+    await live.sql.run(`ALTER DATABASE live SET wal_sender_timeout TO '2s'`)
+    try {
+      await using stream = await open(live.url, at, [table])
+      const first = (await take(stream, 1)).at(-1) as Change & { type: 'commit' }
+      await live.sql.run("INSERT INTO t VALUES (2, 'b')")
+      const second = (await take(stream, 1)).at(-1) as Change & { type: 'commit' }
+      stream.confirm(first.end)
+      const told = async (): Promise<readonly unknown[]> => {
+        const [row = []] = await live.sql.rows(
+          `SELECT r.write_lsn - '0/0', r.flush_lsn - '0/0', r.replay_lsn - '0/0', s.confirmed_flush_lsn - '0/0'
+           FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = '${at.slot}'`,
+        )
+        return row.map((lsn) => BigInt(String(lsn)))
+      }
+      await until(async () => ((await told())[0] as bigint) >= second.end)
+      expect((await told()).slice(1)).toEqual([first.end, first.end, first.end])
+    } finally {
+      await live.sql.run('ALTER DATABASE live RESET wal_sender_timeout')
+    }
   })
 
   test('what was rolled back is absent, as transaction and as savepoint; transactions come in the order of their commits', async () => {

@@ -8,7 +8,7 @@ const EPOCH_MS = 946_684_800_000
 
 export type Status = {
   readonly received: LogPosition
-  /** Flushed and applied are the same position here: what is durable in the target. The server may forget what lies before it. */
+  /** Flushed and applied are the same position here: what is durable in the target. The server may forget what lies before it; 0 tells it nothing. */
   readonly durable: LogPosition
   /** The server is to answer at once. */
   readonly answer: boolean

@@ -80,7 +80,9 @@ class SlotStream implements ChangeStream {
       if (this.#failure !== null) throw this.#failure
       const changes = await this.#read()
       if (changes.length > 0) return changes
+      throwIfAborted(this.#signal)
       if (this.#failure !== null) throw this.#failure
+      if (!this.#changes.isEmpty) continue
       const leftMs = until - performance.now()
       if (leftMs <= 0) return []
       await this.#sender.arrival(leftMs)

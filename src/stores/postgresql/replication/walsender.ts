@@ -63,8 +63,10 @@ export class WalSender implements AsyncDisposable {
   #failure: unknown = null
   #wake: (() => void) | null = null
   #heard = performance.now()
+  readonly #from: LogPosition
   #received: LogPosition
-  #confirmed: LogPosition
+  /** 0 is no position: until one is confirmed here, the server keeps what it has of the slot. */
+  #confirmed: LogPosition = 0n
   #closed = false
   /** Of the block under way: where its last message of the stream begins, and whether the server asks for an answer. */
   #last = 0
@@ -99,8 +101,8 @@ export class WalSender implements AsyncDisposable {
     this.#client = client
     this.#socket = socket
     this.#settings = settings
+    this.#from = from
     this.#received = from
-    this.#confirmed = from
   }
 
   /** End of the server's log, as it told last. */
@@ -142,9 +144,9 @@ export class WalSender implements AsyncDisposable {
     this.#wake?.()
   }
 
-  /** The source may forget what lies before this position. A smaller one than before is not told. */
+  /** The source may forget what lies before this position. One before `from`, or before the last one, is not told. */
   confirm(position: LogPosition): void {
-    if (position <= this.#confirmed) return
+    if (position < this.#from || position <= this.#confirmed) return
     this.#confirmed = position
     this.#tell(false)
   }
