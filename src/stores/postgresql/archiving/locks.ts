@@ -70,19 +70,25 @@ export class Locks {
     await session.ask(`SET LOCAL lock_timeout = ${literal(row?.[0] ?? '0')}`)
   }
 
-  /** Ends the transaction, and names who holds or wants what it waited for; none where they are gone by now. */
+  /** Ends the transaction, and names who holds or wants what it waited for, prepared transactions first; none where they are gone by now. */
   async holders(): Promise<readonly string[]> {
     if (this.#involved.size === 0) return []
     try {
       await this.#session.ask('ROLLBACK')
+      // A prepared transaction has no session; the server names it by its number alone.
       const rows = await this.#session.ask(
-        `SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'a session'), coalesce(a.state, 'unknown')
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-         WHERE l.relation = ANY (${literal(`{${[...this.#involved].join(',')}}`)}::oid[]) AND l.pid <> pg_catalog.pg_backend_pid()
-           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-         ORDER BY a.pid LIMIT ${MOST_HOLDERS}`,
+        `SELECT DISTINCT p.gid, a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'a session'), coalesce(a.state, 'unknown')
+         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+           LEFT JOIN pg_catalog.pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction
+         WHERE l.relation = ANY (${literal(`{${[...this.#involved].join(',')}}`)}::oid[]) AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND (p.gid IS NOT NULL OR a.pid IS NOT NULL)
+         ORDER BY p.gid, a.pid LIMIT ${MOST_HOLDERS}`,
       )
-      return rows.map(([pid, name, state]) => `${name} (process ${pid}, ${state})`)
+      return rows.map(([gid, pid, name, state]) =>
+        gid == null
+          ? `${name} (process ${pid}, ${state})`
+          : `the prepared transaction ${literal(gid)}, which ends with COMMIT PREPARED ${literal(gid)} or ROLLBACK PREPARED ${literal(gid)}`,
+      )
     } catch {
       // It was only about a better word.
       return []

@@ -1,12 +1,12 @@
 /** Tables beside a default partition that hold its rows as its successor and the new partitions will: filled, then kept up with what others change. */
-import type { ComingPartition } from '../../maintenance-port.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { forget, keysSql, lockedSql, noted, noteSql, sameKey, type KeyLog, type Noted } from './key-log.ts'
 import { NotNow } from './not-now.ts'
 import { committed } from './patience.ts'
-import type { Twin } from './twin.ts'
+import { lateConstraints, mirrorSql } from './mirror.ts'
+import type { AsideTable } from './aside-table.ts'
 
 /** So many blocks are copied between two words about it: 64 MB. */
 const BLOCKS_AT_ONCE = 8192
@@ -14,16 +14,6 @@ const BLOCKS_AT_ONCE = 8192
 const READS_BLOCKS = 140_000
 /** Others do not wait for more: it is followed before. */
 const MOST_LAST = 2000
-
-export type AsideTable = {
-  readonly twin: Twin
-  /** Of rows of the default partition those that belong into it. @param row name of the row in a statement */
-  readonly belongs: (row: string) => string
-  /** Null for the successor of the default partition. */
-  readonly wish: ComingPartition | null
-  /** Rows in it. */
-  rows: bigint
-}
 
 export class Aside {
   readonly tables: readonly AsideTable[]
@@ -54,58 +44,29 @@ export class Aside {
   }
 
   /**
-   * What changes from now on is changed aside in the same transaction, so that both are equal for every view of the database, whenever it was taken. Within
+   * What changes from now on is changed aside in the same transaction, so that both are equal for every view of the database from then on. Within
    * a transaction that has locked the default partition against writers.
+   * @returns the number of this transaction: views that show it show both as equal
    * @throws NotNow where more has to be followed first than others would wait for
    */
-  async mirror(): Promise<void> {
+  async mirror(): Promise<string> {
     const session = this.#session
     const before = this.tables.map(({ rows }) => rows)
     try {
       const last = await noted(session, this.#log)
       if (last.ids.length > MOST_LAST || last.emptied) throw new NotNow('others change too much at the moment')
       await this.#apply(last)
-      await session.ask(noteSql(this.#log, this.#mirroring()))
+      const late = await lateConstraints(
+        session,
+        this.tables.map(({ twin }) => twin.table),
+      )
+      await session.ask(noteSql(this.#log, mirrorSql(this.#log, this.tables, this.#columns, late)))
+      const [row] = await session.ask('SELECT pg_catalog.txid_current()')
+      return row?.[0] ?? ''
     } catch (error) {
       this.#restore(before)
       throw error
     }
-  }
-
-  /**
-   * The rows of the keys as they stand, and not as the event has them: a trigger of somebody else may have changed them again before, and where a key is checked
-   * late two rows can have the same one for a moment.
-   */
-  #mirroring(): string {
-    const names = this.#columns.map(quoteName).join(', ')
-    const same = (row: string, of: 'OLD' | 'NEW'): string =>
-      this.#log.key.map(({ name }) => `${row}.${quoteName(name)} = ${of}.${quoteName(name)}`).join(' AND ')
-    const removed = (of: 'OLD' | 'NEW'): string =>
-      this.tables
-        .map(
-          ({ twin }) => `DELETE FROM ${tableSql(twin.table.name)} t WHERE ${same('t', of)};
-          GET DIAGNOSTICS one = ROW_COUNT; removed := removed + one;`,
-        )
-        .join('\n')
-    const inserted = (of: 'OLD' | 'NEW'): string =>
-      this.tables
-        .map(
-          ({ twin, belongs }) => `INSERT INTO ${tableSql(twin.table.name)} (${names})
-          SELECT ${this.#columns.map((name) => `d.${quoteName(name)}`).join(', ')} FROM ONLY ${tableSql(this.#log.of.name)} d WHERE ${same('d', of)} AND ${belongs('d')};`,
-        )
-        .join('\n')
-    return `DECLARE one bigint; removed bigint := 0; BEGIN
-      IF TG_OP <> 'INSERT' THEN
-        ${removed('OLD')}
-        -- A view of the database from before the copy does not show what is in it: what cannot be removed is noted.
-        IF removed = 0 AND pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN RAISE EXCEPTION 'not seen'; END IF;
-        ${inserted('OLD')}
-      END IF;
-      IF TG_OP <> 'DELETE' THEN
-        ${removed('NEW')}
-        ${inserted('NEW')}
-      END IF;
-    END;`
   }
 
   /** Within a transaction that sees exactly these notes. */

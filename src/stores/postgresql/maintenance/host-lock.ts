@@ -6,8 +6,15 @@ import type { CopySession } from '../copy/session.ts'
 
 /** The letters `sluc`, above the number of a table. */
 const NAMESPACE = 0x736c7563n << 32n
+/** The letters `sluf`: of the lock by which triggers know that somebody follows what they note. */
+const FOLLOWER = 0x736c7566n << 32n
 const REST_MS = 50
 const MOST_REST_MS = 500
+
+/** Key of the lock that a session holds while it follows the changes of a partition. @param oid number of the partitioned table */
+export function followerKey(oid: string): bigint {
+  return FOLLOWER | BigInt(oid)
+}
 
 /**
  * Held until the session ends, which is when its program does.

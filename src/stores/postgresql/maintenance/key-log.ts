@@ -4,9 +4,14 @@
  */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { KnownTable } from '../archiving/locks.ts'
+import { arrayText } from '../array-text.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
+import { followerKey } from './host-lock.ts'
+import { markOf } from './names.ts'
+import { Changed } from './not-now.ts'
+import { revokeOthers } from './rights.ts'
 
 /**
  * Triggers that note; nobody takes them for a table's own. They fire in the order of their names, and a blank comes before all letters: what somebody else's trigger
@@ -20,70 +25,138 @@ export type KeyColumn = {
   readonly type: string
 }
 
-export type KeyLog = {
-  readonly of: KnownTable
+/** How the log of a table is called, whether it is there or not. */
+export type LogNames = {
   readonly table: TableName
   readonly note: TableName
+}
+
+export type KeyLog = LogNames & {
+  readonly of: KnownTable
   /** Columns that tell rows apart and are never NULL. */
   readonly key: readonly KeyColumn[]
+  readonly oid: string
+  /** Number of the sequence of its notes. */
+  readonly counter: string
+  /** Key of the lock that the session holds which follows it. */
+  readonly lock: bigint
+  /** A condition of SQL: the log and the columns of the key are as they were. */
+  readonly unchanged: string
 }
 
 /** What of a log one snapshot shows. */
 export type Noted = {
   /** Numbers of the notes: exactly these are forgotten once they are followed. */
   readonly ids: readonly string[]
-  /** Every row went at once: keys say nothing about that. */
+  /** Every row went at once, or a change could not be noted by its key: all rows have to be read again. */
   readonly emptied: boolean
 }
 
-/** How the log of a table is called, whether it is there or not. */
-export function keyLogOf(of: KnownTable, key: readonly KeyColumn[]): KeyLog {
-  const schema = of.name.schema ?? 'public'
-  return {
-    of,
-    key,
-    table: { schema, name: `sluice_keys_${of.oid}` },
-    note: { schema, name: `sluice_note_${of.oid}` },
-  }
+/** Far behind all numbers of notes: a change that could not be noted at all puts the sequence there, outside of all transactions. */
+const LOST = 2n ** 62n
+
+export function logNames({ oid, name }: KnownTable): LogNames {
+  const schema = name.schema ?? 'public'
+  return { table: { schema, name: `sluice_keys_${oid}` }, note: { schema, name: `sluice_note_${oid}` } }
+}
+
+/** Of a log, the number of the table whose changes it holds; null where it has another name. */
+export function loggedTable(name: string): string | null {
+  return /^sluice_keys_(\d+)$/.exec(name)?.[1] ?? null
+}
+
+/** Of a function that notes, the number of the table whose changes it was made for; null where it has another name. */
+export function notedTable(name: string): string | null {
+  return /^sluice_note_(\d+)$/.exec(name)?.[1] ?? null
 }
 
 /**
- * Statements for one transaction that has locked the table against writers. Once it is committed, nothing that a later snapshot shows is missing in the log.
- * @param mark name of a constraint that the log gets
+ * In a transaction that has locked the table against writers. Once it is committed, nothing that a later snapshot shows is missing in the log, as long as this
+ * session lives; from then on nothing is noted any more.
+ * @param parent number of the partitioned table
  */
-export function keyLogSql({ of, table, note, key }: KeyLog, mark: string): string {
-  const [log, source, name] = [tableSql(table), tableSql(of.name), tableSql(note)]
+export async function beginKeyLog(
+  session: CopySession,
+  of: KnownTable,
+  key: readonly KeyColumn[],
+  parent: string,
+): Promise<KeyLog> {
+  const { table, note } = logNames(of)
+  const lock = followerKey(parent)
+  await session.ask(
+    `SELECT pg_catalog.pg_advisory_lock(${lock});
+     CREATE TABLE ${tableSql(table)} (log_id bigint GENERATED ALWAYS AS IDENTITY, txid bigint NOT NULL DEFAULT pg_catalog.txid_current(), emptied boolean NOT NULL DEFAULT false,
+       ${key.map(({ type }, i) => `${keyName(i)} ${type}`).join(', ')}, CONSTRAINT ${quoteName(markOf(parent))} CHECK (log_id IS NOT NULL))`,
+  )
+  const [row] = await session.ask(
+    `SELECT c.oid, pg_catalog.pg_get_serial_sequence(${literal(tableSql(table))}, 'log_id')::pg_catalog.regclass::oid, c.xmin, c.relnamespace
+     FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table))}::pg_catalog.regclass`,
+  )
+  const [oid = '', counter = '', xmin = '', schema = ''] = (row ?? []).map((one) => one ?? '')
+  const columns = await session.ask(
+    `SELECT pg_catalog.format('(%s, %L, %s, %s)', attnum, attname, atttypid, atttypmod) FROM pg_catalog.pg_attribute
+     WHERE attrelid = ${of.oid} AND attnum > 0 AND attname = ANY (${literal(arrayText(key.map(({ name }) => name)))}::text[])`,
+  )
+  const unchanged = `(SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = ${of.oid} AND (attnum, attname, atttypid, atttypmod) IN (${columns.map(([one]) => one ?? '').join(', ')})) = ${key.length}
+    AND (SELECT xmin FROM pg_catalog.pg_class WHERE oid = ${oid}) = ${literal(xmin)}::pg_catalog.xid AND pg_catalog.to_regclass(${literal(tableSql(table))}) = ${oid}::pg_catalog.oid
+    AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE') AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT')`
+  const log: KeyLog = { of, table, note, key, oid, counter, lock, unchanged }
+  const [source, name] = [tableSql(of.name), tableSql(note)]
   const [rows, emptied] = NOTING_TRIGGERS
-  return [
-    `CREATE TABLE ${log} (log_id bigint GENERATED ALWAYS AS IDENTITY, txid bigint NOT NULL DEFAULT pg_catalog.txid_current(), emptied boolean NOT NULL DEFAULT false,
-       ${key.map(({ type }, i) => `${keyName(i)} ${type}`).join(', ')}, CONSTRAINT ${quoteName(mark)} CHECK (log_id IS NOT NULL))`,
-    noteSql({ of, table, note, key }),
-    `REVOKE ALL ON FUNCTION ${name}() FROM PUBLIC`,
-    `CREATE TRIGGER ${quoteName(rows)} AFTER INSERT OR UPDATE OR DELETE ON ${source} FOR EACH ROW EXECUTE FUNCTION ${name}()`,
-    `CREATE TRIGGER ${quoteName(emptied)} AFTER TRUNCATE ON ${source} FOR EACH STATEMENT EXECUTE FUNCTION ${name}()`,
-    // Also for sessions that apply what came from elsewhere.
-    `ALTER TABLE ${source} ENABLE ALWAYS TRIGGER ${quoteName(rows)}, ENABLE ALWAYS TRIGGER ${quoteName(emptied)}`,
-  ].join(';\n')
+  const calls = `EXECUTE FUNCTION ${name}(${literal(parent)})`
+  await session.ask(
+    [
+      noteSql(log),
+      `CREATE TRIGGER ${quoteName(rows)} AFTER INSERT OR UPDATE OR DELETE ON ${source} FOR EACH ROW ${calls}`,
+      `CREATE TRIGGER ${quoteName(emptied)} AFTER TRUNCATE ON ${source} FOR EACH STATEMENT ${calls}`,
+      // Also for sessions that apply what came from elsewhere.
+      `ALTER TABLE ${source} ENABLE ALWAYS TRIGGER ${quoteName(rows)}, ENABLE ALWAYS TRIGGER ${quoteName(emptied)}`,
+    ].join(';\n'),
+  )
+  const [made] = await session.ask(`SELECT ${literal(`${name}()`)}::pg_catalog.regprocedure::oid`)
+  await revokeOthers(session, 'TABLE', oid)
+  await revokeOthers(session, 'SEQUENCE', counter)
+  await revokeOthers(session, 'FUNCTION', made?.[0] ?? '')
+  return log
 }
 
 /**
- * The function that notes, or makes it another one, in a transaction that has locked the table against writers.
+ * The function that notes, or makes it another one, in a transaction that has locked the table against writers. No statement of others fails of it, whatever was
+ * renamed, altered or dropped meanwhile: then it notes that all has to be read again, and where not even that can be, the sequence says so.
  * @param instead statements that follow a change at once, in the transaction that makes it; what they fail of is noted
  */
-export function noteSql({ table, note, key }: KeyLog, instead?: string): string {
+export function noteSql({ of, table, note, key, oid, counter, lock, unchanged }: KeyLog, instead?: string): string {
   const log = tableSql(table)
   const columns = key.map((_, i) => keyName(i)).join(', ')
   const values = (row: 'OLD' | 'NEW'): string => key.map((column) => `${row}.${quoteName(column.name)}`).join(', ')
   const noteRow = (row: 'OLD' | 'NEW'): string => `INSERT INTO ${log} (${columns}) VALUES (${values(row)});`
   // Keys are compared as texts: an operator of a type that somebody made is none that this search path finds.
-  const body = `BEGIN
-    IF TG_OP = 'TRUNCATE' THEN INSERT INTO ${log} (emptied) VALUES (true); RETURN NULL; END IF;
-    ${instead === undefined ? '' : `BEGIN ${instead} RETURN NULL; EXCEPTION WHEN OTHERS THEN NULL; END;`}
+  const notes = `IF TG_OP = 'TRUNCATE' THEN INSERT INTO ${log} (emptied) VALUES (true); RETURN NULL; END IF;
     IF TG_OP <> 'INSERT' THEN ${noteRow('OLD')} END IF;
     IF TG_OP = 'INSERT' THEN ${noteRow('NEW')}
     ELSIF TG_OP = 'UPDATE' THEN
       IF ROW(${values('OLD')})::text IS DISTINCT FROM ROW(${values('NEW')})::text THEN ${noteRow('NEW')} END IF;
     END IF;
+    RETURN NULL;`
+  // A block with an exception costs a number of a transaction: while nothing has changed there is none.
+  const body = `BEGIN
+    -- Of another table, whose values nobody may have looked at with the rights of this function.
+    IF TG_RELID <> ${of.oid}::pg_catalog.oid THEN RETURN NULL; END IF;
+    -- Nobody follows any more.
+    IF pg_catalog.pg_try_advisory_xact_lock_shared(${lock}) THEN RETURN NULL; END IF;
+    ${instead ?? ''}
+    IF ${unchanged} THEN
+      ${notes}
+    END IF;
+    BEGIN
+      ${notes}
+    EXCEPTION WHEN OTHERS THEN NULL; END;
+    BEGIN
+      EXECUTE pg_catalog.format('INSERT INTO %s (emptied) VALUES (true)', ${oid}::pg_catalog.regclass); RETURN NULL;
+    EXCEPTION WHEN OTHERS THEN NULL; END;
+    BEGIN
+      PERFORM pg_catalog.setval(${counter}::pg_catalog.regclass, ${LOST});
+    EXCEPTION WHEN OTHERS THEN NULL; END;
     RETURN NULL;
   END`
   // Whoever may write to the table need not be one who may read the log.
@@ -91,7 +164,7 @@ export function noteSql({ table, note, key }: KeyLog, instead?: string): string 
 }
 
 /** Takes everything away again. @param on under which name the table stands now; null where it is no more, or its triggers are gone */
-export function dropKeyLogSql({ table, note }: Pick<KeyLog, 'table' | 'note'>, on: TableName | null): string {
+export function dropKeyLogSql({ table, note }: LogNames, on: TableName | null): string {
   const triggers =
     on === null ? [] : NOTING_TRIGGERS.map((name) => `DROP TRIGGER IF EXISTS ${quoteName(name)} ON ${tableSql(on)}`)
   return [...triggers, `DROP FUNCTION IF EXISTS ${tableSql(note)}()`, `DROP TABLE IF EXISTS ${tableSql(table)}`].join(
@@ -104,8 +177,12 @@ export function lockedSql({ of }: KeyLog): string {
   return `LOCK TABLE ONLY ${tableSql(of.name)} IN ACCESS SHARE MODE`
 }
 
-/** All that the snapshot of the transaction shows. */
-export async function noted(session: CopySession, { table }: KeyLog): Promise<Noted> {
+/** All that the snapshot of the transaction shows. @throws Changed where a change could not be noted */
+export async function noted(session: CopySession, { table, counter }: KeyLog): Promise<Noted> {
+  const [last] = await session.ask(
+    `SELECT pg_catalog.pg_sequence_last_value(${literal(counter)}::oid::pg_catalog.regclass) >= ${LOST}`,
+  )
+  if (last?.[0] === 't') throw new Changed('a change of the default partition could not be noted')
   const rows = await session.ask(`SELECT log_id, emptied FROM ${tableSql(table)}`)
   return { ids: rows.map(([id]) => id ?? ''), emptied: rows.some(([, emptied]) => emptied === 't') }
 }

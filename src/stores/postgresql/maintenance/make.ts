@@ -152,9 +152,23 @@ async function hasToMove(
 /** Somebody dropped, attached or renamed what the run relied on, or rows came where none were. */
 function isChange(error: unknown): boolean {
   if (error instanceof Changed) return true
+  // 23505 and 23P01: rows came that a constraint of the neighbour alone does not allow together.
   const state = sqlStateOf(error)
   return (
     state !== null &&
-    ['42P01', '42P07', '42P17', '23514', '42704', '42710', '42703', '42804', '42809', '3F000'].includes(state)
+    [
+      '42P01',
+      '42P07',
+      '42P17',
+      '23514',
+      '23505',
+      '23P01',
+      '42704',
+      '42710',
+      '42703',
+      '42804',
+      '42809',
+      '3F000',
+    ].includes(state)
   )
 }

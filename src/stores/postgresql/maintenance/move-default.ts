@@ -12,16 +12,18 @@ import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
-import { Aside, type AsideTable } from './aside.ts'
+import type { AsideTable } from './aside-table.ts'
+import { Aside } from './aside.ts'
 import { definitionMark } from './definition.ts'
-import { keyLogOf, keyLogSql, noteSql, type KeyLog } from './key-log.ts'
-import { asideName, markOf } from './names.ts'
+import { beginKeyLog, noteSql, type KeyLog } from './key-log.ts'
+import { asideName } from './names.ts'
+import { OldViews } from './old-views.ts'
 import type { Patience } from './patience.ts'
 import { proveAside } from './proof.ts'
 import { refuseUnmovable, unmovable } from './refusals.ts'
 import { constraintAbove, known, neighbourOf } from './surroundings.ts'
 import { Changed, NotNow } from './not-now.ts'
-import { awaitOldSnapshots, switchOver } from './switch.ts'
+import { switchOver } from './switch.ts'
 import { Twin, type Missing } from './twin.ts'
 
 /** A round of so few notes that takes no longer is followed by the switch. */
@@ -49,11 +51,10 @@ export async function moveDefault(
   }: { readonly table: RangedTable; readonly rest: RangePartition; readonly wishes: readonly ComingPartition[] },
 ): Promise<Moved> {
   const { spec, key } = await refuseMove(session, table, rest)
-  const log = keyLogOf(known(rest), key)
   request.onStep?.('logging', 0n, rest.rows)
   const locks = [{ table: known(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
-  await patience.run(locks, () => session.ask(keyLogSql(log, markOf(table.identity))))
-  const definition = await definitionMark(session, [table.identity, rest.identity])
+  const log = await patience.run(locks, () => beginKeyLog(session, known(rest), key, table.identity))
+  const definition = await definitionMark(session, [table.identity, rest.identity, log.oid])
 
   const aside = await begun(session, patience, { table, rest, wishes, spec, log })
   await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
@@ -65,10 +66,10 @@ export async function moveDefault(
   for (let pause = FIRST_REST_MS; ; pause *= 2) {
     try {
       await followed(patience, aside, request)
-      await patience.run(locks, () => aside.mirror())
-      const [since] = await session.ask('SELECT pg_catalog.clock_timestamp()')
+      const since = await patience.run(locks, () => aside.mirror())
       const proved = await patience.again(() => proveAside(session, spec, log, aside))
-      await awaitOldSnapshots(session, since?.[0] ?? '', table, request)
+      const views = await OldViews.since(session, since, table.table)
+      await views.ended(request)
       request.onStep?.('switching', 0n, null)
       const { old, missing } = await switchOver(session, patience, {
         table,
@@ -77,6 +78,7 @@ export async function moveDefault(
         aside,
         late,
         definition,
+        views,
       })
       const stands = { oid: rest.identity, name: old }
       await patience.run([{ table: stands, mode: 'ACCESS EXCLUSIVE' }], () =>
@@ -175,14 +177,15 @@ async function begun(
     return patience.again(() => Twin.begin(session, { of, parent, aside: asideAs, name: into, check: check + also }))
   }
   const tables: AsideTable[] = []
+  const byKey = log.key.some((column) => column.name === name)
   for (const [i, wish] of wishes.entries()) {
     const twin = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish))
-    tables.push({ twin, wish, belongs: (row) => betweenSql(name, native, wish, row), rows: 0n })
+    tables.push({ twin, wish, belongs: (row) => betweenSql(name, native, wish, row), byKey, rows: 0n })
   }
   const covered = await merged(session, table, wishes)
   const within = (row: string): string => wishes.map((wish) => `(${betweenSql(name, native, wish, row)})`).join(' OR ')
   const twin = await begin(known(rest), 'rest', rest.name, outsideSql(name, native, covered))
-  tables.push({ twin, wish: null, belongs: (row) => `NOT (${within(row)})`, rows: 0n })
+  tables.push({ twin, wish: null, belongs: (row) => `NOT (${within(row)})`, byKey, rows: 0n })
   const columns = spec.columns.filter(({ generated }) => generated !== true).map((column) => column.name)
   return new Aside(session, log, columns, tables)
 }

@@ -22,9 +22,17 @@ export function isOwnName({ name }: TableName): boolean {
   return OWN_NAME.test(name)
 }
 
-/** Numbers and names of the tables that have the mark of a partitioned one, and are attached nowhere. */
+/**
+ * Numbers and names of the tables that have the mark of a partitioned one, and are attached nowhere; and of those beside it that have the mark of none of this
+ * database: they came out of a dump, or their table was dropped.
+ */
 export function markedTablesSql(parent: string): string {
+  const beside = `SELECT o.relnamespace FROM pg_catalog.pg_class o WHERE o.oid = ${literal(parent)}::oid
+    OR o.oid IN (SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = ${literal(parent)}::oid)`
   return `SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE k.conname = ${literal(markOf(parent))} AND k.contype = 'c' AND c.relkind = 'r' AND NOT c.relispartition ORDER BY c.relname`
+    WHERE k.conname LIKE ${literal(`${MARK.replaceAll('_', String.raw`\_`)}%`)} AND k.contype = 'c' AND c.relkind = 'r' AND NOT c.relispartition
+      AND (k.conname = ${literal(markOf(parent))} OR c.relnamespace IN (${beside})
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid::text = substr(k.conname, ${MARK.length + 1})))
+    ORDER BY c.relname`
 }

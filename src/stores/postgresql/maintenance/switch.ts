@@ -1,7 +1,5 @@
 /** The moment in which new partitions and a new default partition take the place of the old one. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import type { TableName } from '../../../model/copy/column-type.ts'
 import type { RangedTable } from '../../maintenance-port.ts'
 import { boundsSql } from '../archiving/bounds.ts'
 import type { KnownTable } from '../archiving/locks.ts'
@@ -15,11 +13,10 @@ import { definitionMark } from './definition.ts'
 import { dropKeyLogSql, noted, type KeyLog } from './key-log.ts'
 import { asideName, markOf } from './names.ts'
 import { Changed, NotNow } from './not-now.ts'
+import type { OldViews } from './old-views.ts'
 import type { Patience } from './patience.ts'
 import { referencedLocks } from './surroundings.ts'
 import type { Missing, Twin } from './twin.ts'
-
-const OLD_SNAPSHOT_REST_MS = 200
 
 export type SwitchPlan = {
   readonly table: RangedTable
@@ -30,6 +27,7 @@ export type SwitchPlan = {
   readonly late: readonly string[]
   /** What the table and its default partition were when they began to be copied (`definitionMark`). */
   readonly definition: string
+  readonly views: OldViews
 }
 
 /**
@@ -40,7 +38,7 @@ export type SwitchPlan = {
 export async function switchOver(
   session: CopySession,
   patience: Patience,
-  { table, rest, log, aside, late, definition }: SwitchPlan,
+  { table, rest, log, aside, late, definition, views }: SwitchPlan,
 ): Promise<{ readonly old: TableName; readonly missing: readonly Missing[] }> {
   const parent = { oid: table.identity, name: table.table }
   const mark = quoteName(markOf(table.identity))
@@ -68,7 +66,8 @@ export async function switchOver(
   const missing = await patience.run(
     [{ table: parent, mode: 'ACCESS EXCLUSIVE' }, ...around, { table: rest, mode: 'ACCESS EXCLUSIVE' }],
     async () => {
-      await refuseChanged(session, table, rest, definition)
+      await refuseChanged(session, table, [rest.oid, log.oid], definition)
+      await views.refuse()
       const { ids } = await noted(session, log)
       if (ids.length > 0) throw new NotNow('changes could not be made in both at once')
       await session.ask(statements)
@@ -78,68 +77,11 @@ export async function switchOver(
   return { old, missing }
 }
 
-/**
- * Whoever keeps a view of the database from before the rows were copied, and looks at the table first when it has switched, would find them nowhere.
- * @param since by the clock of the server
- * @throws SluiceError TARGET_BUSY where one is kept for longer than `budgetMs`
- */
-export async function awaitOldSnapshots(
-  session: CopySession,
-  since: string,
-  table: RangedTable,
-  { budgetMs, signal }: { readonly budgetMs: number; readonly signal: AbortSignal },
-): Promise<void> {
-  const end = performance.now() + budgetMs
-  const others = (await seesOthers(session)) ? null : await transactionsNow(session)
-  for (;;) {
-    const [found] = await session.ask(
-      others !== null
-        ? stillRunningSql(others, table)
-        : `SELECT a.pid, coalesce(nullif(a.application_name, ''), 'a session'), a.state FROM pg_catalog.pg_stat_activity a
-       WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type = 'client backend'
-         AND a.backend_xmin IS NOT NULL AND a.xact_start < ${literal(since)}::timestamptz
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.relation = ${literal(table.identity)}::oid) LIMIT 1`,
-    )
-    if (found === undefined) return
-    if (performance.now() > end || signal.aborted) {
-      throw new SluiceError('TARGET_BUSY', `an old view of ${tableText(table.table)} is kept`, {
-        where: tableText(table.table),
-        reason: `${found[1]} (process ${found[0]}, ${found[2]}) began before the rows were copied, and could find them nowhere`,
-        hint: 'wait until this session ends its transaction, then run the same command again',
-        retryable: true,
-      })
-    }
-    await sleep(OLD_SNAPSHOT_REST_MS)
-  }
-}
-
 /** A partition that came meanwhile would have its rows looked for in the whole of the new default partition. */
-/** Whether the server tells of transactions of other roles when they began and what they see. */
-async function seesOthers(session: CopySession): Promise<boolean> {
-  const [row] = await session.ask(`SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')`)
-  return row?.[0] === 't'
-}
-
-/** All that run, whatever they see: who may not look has to wait for more. */
-async function transactionsNow(session: CopySession): Promise<readonly string[]> {
-  const rows = await session.ask(
-    `SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-     WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND a.datname = pg_catalog.current_database() AND a.usesysid IS NOT NULL`,
-  )
-  return rows.map(([id]) => id ?? '')
-}
-
-function stillRunningSql(transactions: readonly string[], { identity }: RangedTable): string {
-  return `SELECT l.pid, coalesce(nullif(a.application_name, ''), 'a session'), 'running, and this role may not see more of it: GRANT pg_read_all_stats would let it'
-    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'virtualxid' AND l.granted AND l.virtualtransaction = ANY (${literal(`{${transactions.join(',')}}`)}::text[])
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.pid = l.pid AND k.relation = ${literal(identity)}::oid) LIMIT 1`
-}
-
 async function refuseChanged(
   session: CopySession,
   { identity, partitions }: RangedTable,
-  rest: KnownTable,
+  [rest, log]: readonly [string, string],
   definition: string,
 ): Promise<void> {
   const seen = literal(`{${partitions.map((one) => one.identity).join(',')}}`)
@@ -148,8 +90,8 @@ async function refuseChanged(
        WHERE i.inhparent = p.partrelid AND seen.oid IS NULL)
      FROM pg_catalog.pg_partitioned_table p WHERE partrelid = ${literal(identity)}::oid`,
   )
-  if (row?.[0] !== rest.oid || row[1] !== '0') throw new Changed('the partitions are others now')
-  const now = await definitionMark(session, [identity, rest.oid])
+  if (row?.[0] !== rest || row[1] !== '0') throw new Changed('the partitions are others now')
+  const now = await definitionMark(session, [identity, rest, log])
   if (now !== definition) throw new Changed('somebody changed the table while its rows were copied')
 }
 
@@ -171,7 +113,8 @@ async function exchanged(session: CopySession, of: KnownTable, { names }: Twin):
     const rename = (from: string, to: string): string =>
       `ALTER ${kind} ${tableSql({ schema: schema ?? '', name: from })} RENAME TO ${quoteName(to)}`
     const own = name ?? ''
-    return [rename(own, suffixed(own, oid ?? '')), rename(fresh, own)]
+    // Not as a fresh one is called whose name was cut off.
+    return [rename(own, suffixed(own, `${oid}_old`)), rename(fresh, own)]
   })
 }
 

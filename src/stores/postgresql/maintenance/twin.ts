@@ -1,6 +1,6 @@
 /** A new table that is like another one in everything that counts, not yet a partition. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import { isRefusal, revokeDefaults } from '../archiving/own.ts'
+import { isRefusal } from '../archiving/own.ts'
 import { ownStatementsSql } from '../archiving/own-sql.ts'
 import { tableByName } from '../archiving/known.ts'
 import type { KnownTable } from '../archiving/locks.ts'
@@ -9,6 +9,8 @@ import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { markOf } from './names.ts'
+import { committed } from './patience.ts'
+import { revokeOthers } from './rights.ts'
 
 /** Bytes of a name. */
 const MOST_NAME = 63
@@ -72,13 +74,10 @@ export class Twin {
       `SELECT FROM pg_catalog.pg_class WHERE oid = ${literal(of.oid)}::oid AND relpersistence = 'u' AND relkind = 'r'`,
     )
     // Only the parent numbers its rows.
-    await session.ask(
-      `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(aside)} (LIKE ${tableSql(of.name)}
-         INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
-         CONSTRAINT ${quoteName(markOf(parent))} CHECK (${check}))`,
-    )
-    const table = await tableByName(session, aside)
-    if (table === null) throw new Error('a table that was just made is not there')
+    const create = `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(aside)} (LIKE ${tableSql(of.name)}
+      INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
+      CONSTRAINT ${quoteName(markOf(parent))} CHECK (${check}))`
+    const table = await made(session, aside, create, !isParent)
     const rows = await session.ask(ownStatementsSql(of.oid, '0', { name: aside, names }))
     const statements = rows.flatMap(([stage, what, sql, place]) => {
       const own = { what: what ?? '', sql: sql ?? '', place: Number(place) }
@@ -93,13 +92,8 @@ export class Twin {
 
   /** Indexes, statistics, rights and comments: all that does no harm while nobody else uses it. */
   async furnish(): Promise<void> {
-    let revoked = false
     for (const { stage, own } of this.#statements) {
       if (stage === 'empty' || stage === 'cloned' || LATE.has(own.place)) continue
-      if (own.place >= 50 && !revoked) {
-        await revokeDefaults(this.#session, this.table)
-        revoked = true
-      }
       await this.#give(own)
     }
     await this.#nameUngiven()
@@ -160,6 +154,22 @@ export class Twin {
        ORDER BY 1`,
     )
     for (const [what, why] of rows) this.missing.push({ what: what ?? '', why: why ?? '' })
+  }
+}
+
+/** @param closed whether it has no rights but those of its neighbour: then nobody has others for a moment, not those of default privileges either */
+async function made(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
+  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
+  try {
+    await session.ask(sql)
+    const table = await tableByName(session, name)
+    if (table === null) throw new Error('a table that was just made is not there')
+    if (closed) await revokeOthers(session, 'TABLE', table.oid)
+    await committed(session)
+    return table
+  } catch (error) {
+    await session.rollBack()
+    throw error
   }
 }
 
