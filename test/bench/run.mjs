@@ -47,6 +47,12 @@ if (positionals[0] === 'ledger') {
   process.exit()
 }
 
+if (positionals[0] === 'apply') {
+  const { applies } = await import('./apply.mjs')
+  await applies({ runs, isQuick: values.quick })
+  process.exit()
+}
+
 if (positionals[0] === 'cassandra-write') {
   const { cassandraWrite } = await import('./cassandra-write.mjs')
   await cassandraWrite({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 200_000 })

@@ -57,4 +57,4 @@ export async function applied(
 }
 
 /** So many rows that they go through a staging table. */
-export const MANY = 300
+export const MANY = 600

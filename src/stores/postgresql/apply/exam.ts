@@ -26,7 +26,7 @@ export async function examineTarget(request: ChangeRequest, settings: PostgresSe
   try {
     await examineServer(session, request, findings)
     const shapes: (TableShape | null)[] = []
-    for (const table of request.tables) shapes.push(await readShape(table, (sql) => session.ask(sql)))
+    for (const table of request.tables) shapes.push(await readShape(table, session))
     const followed = new Set(shapes.flatMap((shape) => shape?.members.map(({ oid }) => oid) ?? []))
     const isReplica = !request.fireTriggers && (await mayBeReplica(session))
     const ground: Ground = { session, request, isReplica, followed }
@@ -254,7 +254,7 @@ function examineSecondary(
   if (secondary.length > 0) notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
   else if (way === 'replace') {
     notes.push(
-      `${name}: each changed row is deleted and inserted, because no unique index stands exactly on (${identity.join(', ')})`,
+      `${name}: each changed row is deleted and inserted, because no unique index stands exactly on (${identity.join(', ')}), or the server is older than 15`,
     )
   }
   const deferred = secondary.filter(({ immediate }) => !immediate)

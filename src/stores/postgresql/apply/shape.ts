@@ -3,9 +3,12 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeTable } from '../../follow-port.ts'
 import { missingTable, Relations, type KnownRelation } from '../copy/relation.ts'
-import type { TextRow } from '../copy/session.ts'
+import type { CopySession, TextRow } from '../copy/session.ts'
 
-export type Ask = (sql: string) => Promise<readonly TextRow[]>
+/** The first version that knows MERGE. */
+const MERGE = 150_000
+
+type Ask = (sql: string) => Promise<readonly TextRow[]>
 
 /** A column of the table itself. */
 export type ShapeColumn = {
@@ -42,7 +45,7 @@ export type TableShape = {
   readonly columns: readonly (ShapeColumn | null)[]
   /** The table, its partitions and tables that inherit from it. */
   readonly members: readonly MemberFacts[]
-  /** `merge`: INSERT … ON CONFLICT by a unique index on the identity. `replace`: delete what is touched, then insert. */
+  /** `merge`: rows are updated where they are, by a unique index on the identity. `replace`: what is touched is deleted, then inserted. */
   readonly way: 'merge' | 'replace'
   /** Exclusion constraints, and unique indexes that can refuse a row whose identity no other row has. */
   readonly secondary: readonly IndexFacts[]
@@ -53,7 +56,8 @@ export type TableShape = {
 }
 
 /** @returns null where there is no such table */
-export async function readShape(request: ChangeTable, ask: Ask): Promise<TableShape | null> {
+export async function readShape(request: ChangeTable, session: CopySession): Promise<TableShape | null> {
+  const ask: Ask = (sql) => session.ask(sql)
   const relation = await new Relations().of(request.table.table, ask)
   if (relation === null) return null
   const found = await readColumns(relation, ask)
@@ -66,7 +70,8 @@ export async function readShape(request: ChangeTable, ask: Ask): Promise<TableSh
   const isFlat = root?.kind === 'p' || members.length === 1
   const always = [...found.values()].some(({ name, alwaysNumbered }) => alwaysNumbered && !identity.includes(name))
   const arbiter = indexes.some((index) => index.relation === root?.oid && isArbiter(index, identity))
-  const way = arbiter && isFlat && secondary.length === 0 && !always ? 'merge' : 'replace'
+  const merges = session.version >= MERGE && arbiter && isFlat && secondary.length === 0 && !always
+  const way = merges ? 'merge' : 'replace'
   const holders = members.filter(({ kind }) => kind === 'r')
   const unindexed = holders
     .filter(({ oid }) => !indexes.some((index) => index.relation === oid && finds(index, identity)))
@@ -76,8 +81,8 @@ export async function readShape(request: ChangeTable, ask: Ask): Promise<TableSh
 }
 
 /** @throws SluiceError TABLE_REFUSED where there is no such table, or something that every change needs is missing */
-export async function soundShape(request: ChangeTable, ask: Ask): Promise<TableShape> {
-  const shape = await readShape(request, ask)
+export async function soundShape(request: ChangeTable, session: CopySession): Promise<TableShape> {
+  const shape = await readShape(request, session)
   const where = tableText(request.table.table)
   if (shape === null) {
     throw new SluiceError('TABLE_REFUSED', missingTable(request.table.table), {
@@ -106,7 +111,7 @@ export function indexHint({ identity }: ChangeTable): string {
   return `create an index whose first columns are (${identity.join(', ')})`
 }
 
-/** Whether ON CONFLICT can name this index by the identity's columns. */
+/** Whether it keeps two rows of one identity from being in the table, at any time. */
 function isArbiter(index: IndexFacts, identity: readonly string[]): boolean {
   const { unique, exclusion, immediate, valid, partial, key } = index
   return unique && !exclusion && immediate && valid && !partial && sameNames(key, identity)

@@ -43,19 +43,20 @@ export class Stage {
 
   /** @returns which of the partial puts found no row to take values from */
   async apply({ gone, whole, partial }: SortedBatch): Promise<readonly PartialPut[]> {
-    const kept = partial.filter(({ isMoved }) => this.#way === 'merge' && !isMoved)
-    const filled = partial.filter((one) => !kept.includes(one))
+    const stays = ({ isMoved }: PartialPut): boolean => this.#way === 'merge' && !isMoved
+    const kept = new Set(partial.filter(stays))
+    const filled = partial.length - kept.size
     await this.#prepare()
-    await this.#load(gone, whole, partial, new Set(kept))
+    await this.#load(gone, whole, partial, kept)
     const found = new Set<string>()
     const note = async (sql: string): Promise<void> => {
       for (const [n] of await this.#session.ask(sql)) if (n !== null && n !== undefined) found.add(n)
     }
-    if (filled.length > 0) await note(this.#sql.fill)
-    const replaces = this.#way === 'replace' && whole.length + filled.length > 0
+    if (filled > 0) await note(this.#sql.fill)
+    const replaces = this.#way === 'replace' && whole.length + filled > 0
     if (gone.length > 0 || replaces) await this.#session.ask(this.#sql.remove)
-    if (kept.length > 0) await note(this.#sql.keep)
-    if (whole.length + filled.length > 0) await this.#session.ask(this.#sql.insert)
+    if (kept.size > 0) await note(this.#sql.keep)
+    if (whole.length + filled > 0) await this.#session.ask(this.#sql.insert)
     return partial.filter((_, n) => !found.has(String(n)))
   }
 

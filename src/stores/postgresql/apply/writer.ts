@@ -18,7 +18,7 @@ import { soundShape, type TableShape } from './shape.ts'
 import { Stage } from './stage.ts'
 
 /** Rows of a batch up to which prepared statements are faster than COPY and two statements that merge it; see test/bench/apply.mjs. */
-const DIRECT_ROWS = 256
+const DIRECT_ROWS = 512
 /** How long the catalogs are not asked again. */
 const SHAPE_MS = 60_000
 
@@ -121,17 +121,19 @@ export class PostgresChangeWriter implements ChangeWriter {
     return found
   }
 
-  /** A table as the catalogs have it, no older than a minute when its first change in a transaction comes. */
+  /** A table as the catalogs had it, at most a minute ago. */
   async #known(table: number): Promise<KnownTable> {
     const known = this.#tables.get(table)
     const now = performance.now()
     this.#current = known ?? null
     if (known !== undefined && now - known.readAt < SHAPE_MS) return known
     const request = this.#table(table)
-    const shape = await soundShape(request, (sql) => this.#session.ask(sql))
+    this.#current = null
+    const shape = await soundShape(request, this.#session)
     if (known?.shape.mark === shape.mark) {
       known.readAt = now
       known.readIn = this.#number
+      this.#current = known
       return known
     }
     await known?.stage.drop()
@@ -176,7 +178,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     // What was known of the table before this transaction may be the cause; the next one looks again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables.values()) table.readAt = -Infinity
-    this.#failure = isOld && isChangedTable(known) ? again(known) : known
+    this.#failure = isOld && mayBeChanged(known) ? again(known) : known
     return this.#failure
   }
 
@@ -187,8 +189,9 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 }
 
-function isChangedTable(error: unknown): error is SluiceError {
-  return error instanceof SluiceError && error.code === 'TABLE_REFUSED' && !error.retryable
+/** Whether a table that has changed can be the cause: other types of its columns, or a unique index that was not there. */
+function mayBeChanged(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
 }
 
 /** The same, worth another attempt, which reads the catalogs first. */
