@@ -123,7 +123,8 @@ export interface ChangeSource {
     tell?: (message: string) => void,
   ): Promise<StreamBirth>
   /**
-   * Compares the stream with what was noted when it began. Called at every start before `open`, once a minute, and right after a `truncate` was applied.
+   * Compares the stream with what was noted when it began. Called at every start before `open`, once a minute, and before a `truncate` is
+   * applied: afterwards nobody knows that the stream has told it.
    * @param tables those that are still followed; what became of others is not asked
    * @param applied durable position in the target
    */

@@ -37,30 +37,25 @@ const halted = async (applied?: bigint): Promise<string[]> =>
 describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTGRES_MISSING}`, () => {
   beforeAll(async () => {
     server = await startPostgres({ extraSettings: LOGICAL })
+    await server.createDatabase('watched')
+    sql = await psql(server.url('watched'))
+    store = await openPostgresCopy(server.url('watched'))
+    source = changesOf(store)
   })
 
   afterAll(async () => {
+    await store?.[Symbol.asyncDispose]()
+    await sql?.close()
     await server?.[Symbol.asyncDispose]()
   })
 
   beforeEach(async () => {
-    await server.createDatabase('watched')
-    sql = await psql(server.url('watched'))
-    await sql.run(TABLES)
-    store = await openPostgresCopy(server.url('watched'))
-    source = changesOf(store)
+    await sql.run(`DROP SCHEMA IF EXISTS s, public CASCADE; CREATE SCHEMA public; ${TABLES}`)
     tables = await keyed(store, 'plain', 'parts', 'other')
     birth = await source.begin(NAME, tables, SIGNAL)
   })
 
-  afterEach(async () => {
-    await source.end(NAME, SIGNAL)
-    await store[Symbol.asyncDispose]()
-    await sql.close()
-    const admin = await psql(server.url())
-    await admin.run('DROP DATABASE watched WITH (FORCE)')
-    await admin.close()
-  })
+  afterEach(() => source.end(NAME, SIGNAL))
 
   test('is as it was, also while rows, indexes, statistics and rights change', async () => {
     expect(await look()).toEqual({ faults: [], moved: {} })
@@ -252,6 +247,50 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     expect(await look(LATER)).toEqual({ faults: [], moved: {} })
     await sql.run('ROLLBACK')
     expect(await halted(LATER)).toHaveLength(1)
+  })
+
+  test('goes on after a TRUNCATE of the whole table, once the stream has told it, and never for what came beside', async () => {
+    await sql.run('TRUNCATE parts')
+    // Whoever looks before it was told knows nothing yet.
+    expect(await look()).toEqual({ faults: [], moved: {} })
+    const stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
+    try {
+      const told = async (): Promise<void> => {
+        for (
+          let types = '';
+          !types.includes('truncate');
+          types += (await stream.next(1000)).map(({ type }) => type).join()
+        );
+      }
+      await told()
+      const { faults, moved } = await look(LATER)
+      expect(faults).toEqual([])
+      expect(Object.keys(moved)).toEqual(['public.parts'])
+      birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+      expect(await look(LATER)).toEqual({ faults: [], moved: {} })
+      await sql.run('TRUNCATE parts')
+      await told()
+      await sql.run('INSERT INTO parts VALUES (1, 1); TRUNCATE parts_2')
+      expect(await halted(LATER)).toEqual([expect.stringContaining('of partition public.parts_2, or ALTER')])
+    } finally {
+      await stream[Symbol.asyncDispose]()
+    }
+  })
+
+  test('has one reader: who begins it anew is refused, and who ends it ends the reader', async () => {
+    const stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
+    try {
+      const error = await source.begin(NAME, tables, SIGNAL).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({
+        code: 'SLOT_ACTIVE',
+        reason: expect.stringMatching(/^session \d+ of the server/) as string,
+      })
+      expect(await look(LATER)).toEqual({ faults: [], moved: {} })
+      await source.end(NAME, SIGNAL)
+      expect(await source.slots(SIGNAL)).toEqual([])
+    } finally {
+      await stream[Symbol.asyncDispose]()
+    }
   })
 
   test('finds another server, database and timeline', async () => {

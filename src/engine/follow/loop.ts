@@ -160,6 +160,8 @@ export class FollowLoop {
         await sleep(WAIT_MS)
       } else {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
+        // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
+        if (changes.some(({ type }) => type === 'truncate')) await this.#verify()
         await lane.take(changes)
         this.#ran = true
         if (changes.length === 0 && lane.hasTransactions) await lane.commit()

@@ -7,8 +7,8 @@ export type Beyond = {
   readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
   /** Transactions by which the stream has told a TRUNCATE of the table. */
   readonly truncatedBy: ReadonlySet<number>
-  /** The stream has told everything that was committed when the shape was looked at. */
-  readonly caughtUp: boolean
+  /** Whether the stream has told everything that was committed when files of partitions, each as `oid file`, were seen first. */
+  readonly caughtUp: (files: readonly string[]) => boolean
 }
 
 /** `unclear`: to be looked at again. */
@@ -149,7 +149,7 @@ function ofFiles(
     .filter((was) => was.file !== nodes.get(was.oid)?.file)
     .filter(({ oid }) => !truncatedBy.has(changedBy.get(oid) ?? 0))
   if (replaced.length === 0) return null
-  if (!caughtUp) return { type: 'unclear' }
+  if (!caughtUp(replaced.map(({ oid }) => `${oid} ${nodes.get(oid)?.file}`))) return { type: 'unclear' }
   const more = replaced.length === 1 ? '' : ` and ${replaced.length - 1} more`
   return {
     type: 'halted',

@@ -15,6 +15,9 @@ import { findSlots, PLUGIN } from './slot.ts'
 /** So long a look at a partition waits for those who hold it. */
 const LOOK_MS = 200
 
+/** Of a table that is gone, or was never noted. */
+const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
+
 /** What this program has seen of the stream. */
 export type Told = {
   /** Transactions by which the stream has told a TRUNCATE, by table. */
@@ -45,43 +48,35 @@ export async function verifyStream(
     const publication = await findPublication(session, birth.publication)
     const changed = publicationFault(birth, publication?.facts ?? null)
     if (changed !== null) return whole('PUBLICATION_CHANGED', changed)
+    const befores = tables.map(({ table }) => shapeOf(birth.shapes[tableText(table.table)] ?? NO_SHAPE))
+    const oids = befores.map((shape) => shape.nodes[0]?.oid ?? '0')
+    const seen = await readShapes(session, oids)
+    const end = await fence(session)
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
-    const befores = new Map(
-      all.map((name) => [name, shapeOf(birth.shapes[name] ?? '{"columns":[],"types":{},"nodes":[]}')]),
-    )
-    const seen = await readShapes(
-      session,
-      [...befores.values()].map((shape) => shape.nodes[0]?.oid ?? '0'),
-    )
-    const end = await fence(session)
-    for (const table of tables) {
-      const name = tableText(table.table.table)
-      const before = befores.get(name)
-      const oid = before?.nodes[0]?.oid ?? '0'
-      const fact = memberFact(table.table.table)
-      if (birth.facts[fact] !== publication?.tables.get(oid)) {
+    for (const [at, { table, columns }] of tables.entries()) {
+      const name = tableText(table.table)
+      const [before, oid = '0'] = [befores[at] ?? shapeOf(NO_SHAPE), oids[at]]
+      const halt = (code: StreamFault['code'], reason: string): void =>
+        void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
+      if (birth.facts[memberFact(table.table)] !== publication?.tables.get(oid)) {
         const how = publication?.tables.has(oid) === true ? 'sends it in another way' : 'does not send it'
-        const message = `publication ${birth.publication} ${how}, or did not for a while`
-        faults.push({ code: 'PUBLICATION_CHANGED', tables: [name], message: `${name}: ${message}`, since })
+        halt('PUBLICATION_CHANGED', `publication ${birth.publication} ${how}, or did not for a while`)
         continue
       }
-      const now = seen.get(oid) ?? {
-        shape: { columns: [], types: {}, nodes: [] },
-        bornInside: new Set(),
-        changedBy: new Map(),
-      }
-      const beyond: Beyond = {
-        rows: before === undefined ? new Map() : await rowsOf(session, before, now.shape, now.bornInside),
-        truncatedBy: told.truncates.get(name) ?? new Set(),
-        caughtUp: isCaughtUp(`${name} ${shapeText(now.shape)}`, end, applied, told),
-      }
-      const asked = table.columns.map((column) => column.name)
-      const result = difference(before ?? now.shape, now, asked, beyond)
+      const now = seen.get(oid) ?? { shape: shapeOf(NO_SHAPE), bornInside: new Set(), changedBy: new Map() }
+      const result = difference(
+        before,
+        now,
+        columns.map((column) => column.name),
+        {
+          rows: await rowsOf(session, before, now.shape, now.bornInside),
+          truncatedBy: told.truncates.get(name) ?? new Set(),
+          caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, told)),
+        },
+      )
       if (result.type === 'moved') moved[name] = shapeText(result.shape)
-      if (result.type === 'halted') {
-        faults.push({ code: 'TABLE_CHANGED', tables: [name], message: `${name}: ${result.reason}`, since })
-      }
+      if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
     }
     return { faults, moved }
   } finally {
