@@ -62,7 +62,13 @@ export type MakeRequest = {
 }
 
 /** Something of a neighbour that a new partition did not get. */
-export type NotGiven = { readonly partition: string; readonly what: string; readonly why: string }
+export type NotGiven = {
+  readonly partition: string
+  readonly what: string
+  readonly why: string
+  /** What to do about it; absent where somebody with more rights could give it. */
+  readonly hint?: string
+}
 
 export type Made = {
   /** Those that this call made; without those that somebody else made meanwhile. */
@@ -76,6 +82,8 @@ export type Made = {
   /** Of rows that were moved: rows and sum of the default partition before, equal to those of the new tables; null where none were moved. */
   readonly proved: { readonly rows: bigint } | null
   readonly notGiven: readonly NotGiven[]
+  /** What else somebody may want to know of the new partitions, in words. */
+  readonly notes?: readonly string[]
 }
 
 /** Partitions of one system, and how they come to be. */

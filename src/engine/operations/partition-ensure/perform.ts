@@ -67,6 +67,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
         ...(moved === 0n ? {} : { moved: dec(moved) }),
       })
     }
+    for (const message of made?.notes ?? []) run.emit({ type: 'log', level: 'note', table: name, message })
     if (made !== null) tellWaits(name, made, run)
     const isChanged = made !== null || (failure !== null && !dryRun)
     const after = isChanged ? await again(found, operation, maintenance, run) : found.standing
@@ -202,11 +203,11 @@ async function again(
 }
 
 function notGiven(made: Made | null): readonly Alarm[] {
-  return (made?.notGiven ?? []).map(({ partition, what, why }) => ({
+  return (made?.notGiven ?? []).map(({ partition, what, why, hint }) => ({
     alarm: 'not given',
     partition,
     detail: `it has not ${what}: ${why}`,
-    hint: 'give it by hand, or with a login that may',
+    hint: hint ?? 'give it by hand, or with a login that may',
   }))
 }
 

@@ -11,7 +11,7 @@ import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from 
 import { Twin, type Missing } from './twin.ts'
 
 /**
- * @returns what it could not be given
+ * @returns what it could not be given, and what is to be told
  * @throws what the server says: where another partition has its bounds by now, or the default partition rows of them
  */
 export async function attachNew(
@@ -19,7 +19,7 @@ export async function attachNew(
   patience: Patience,
   table: RangedTable,
   wish: ComingPartition,
-): Promise<readonly Missing[]> {
+): Promise<{ readonly missing: readonly Missing[]; readonly notes: readonly string[] }> {
   const of = neighbourOf(table)
   const above = await constraintAbove(session, table)
   const between = betweenSql(table.column.name, table.column.native, wish)
@@ -30,6 +30,7 @@ export async function attachNew(
       aside: asideName(wish.name.schema ?? '', table.identity, 0),
       name: wish.name,
       check: above === null ? between : `${between} AND (${above})`,
+      period: { from: wish.from, to: wish.to, column: table.column, of: table.table },
     }),
   )
   await twin.furnish()
@@ -55,7 +56,7 @@ export async function attachNew(
     )
     return giveCloned(session, twin.cloned())
   })
-  return [...twin.missing, ...missing]
+  return { missing: [...twin.missing, ...missing], notes: twin.notes }
 }
 
 /** States of triggers that the attachment made, within its transaction. */

@@ -53,6 +53,7 @@ class Making {
   readonly #made: (ComingPartition & { readonly moved: bigint })[] = []
   #there: readonly ComingPartition[] = []
   readonly #notGiven: NotGiven[] = []
+  readonly #notes: string[] = []
   #proved: bigint | null = null
 
   constructor(session: CopySession, request: MakeRequest, patience: Patience) {
@@ -88,6 +89,7 @@ class Making {
       tries,
       proved: this.#proved === null ? null : { rows: this.#proved },
       notGiven: this.#notGiven,
+      notes: this.#notes,
     }
   }
 
@@ -109,18 +111,20 @@ class Making {
       const moved = await moveDefault(this.#session, this.#patience, this.#request, work)
       this.#made.push(...moved.made)
       this.#notGiven.push(...moved.notGiven)
+      this.#notes.push(...moved.notes)
       this.#proved = (this.#proved ?? 0n) + moved.proved
       return
     }
     for (const wish of missing) {
       this.#request.onStep?.('making', BigInt(this.#made.length), BigInt(missing.length))
-      this.#note(wish, await attachNew(this.#session, this.#patience, now, wish))
+      this.#tell(wish, await attachNew(this.#session, this.#patience, now, wish))
       this.#made.push({ ...wish, moved: 0n })
     }
   }
 
-  #note(wish: ComingPartition, missing: readonly { readonly what: string; readonly why: string }[]): void {
+  #tell(wish: ComingPartition, { missing, notes }: Awaited<ReturnType<typeof attachNew>>): void {
     for (const one of missing) this.#notGiven.push({ partition: wish.name.name, ...one })
+    this.#notes.push(...notes)
   }
 }
 

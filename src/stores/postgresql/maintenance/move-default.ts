@@ -24,7 +24,7 @@ import { refuseUnmovable, unmovable } from './refusals.ts'
 import { constraintAbove, known, neighbourOf } from './surroundings.ts'
 import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
-import { Twin, type Missing } from './twin.ts'
+import { Twin, type Missing, type TwinWish } from './twin.ts'
 
 /** A round of so few notes that takes no longer is followed by the switch. */
 const FEW = 500
@@ -37,6 +37,7 @@ export type Moved = {
   readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
   readonly proved: bigint
   readonly notGiven: readonly (Missing & { readonly partition: string })[]
+  readonly notes: readonly string[]
 }
 
 /** @throws SluiceError TABLE_REFUSED, TARGET_BUSY, PROOF_FAILED; Changed; what the server says */
@@ -129,6 +130,7 @@ function moved({ tables }: Aside, proved: bigint, cloned: readonly Missing[]): M
       ...tables.flatMap(({ twin }) => twin.missing.map((one) => ({ partition: twin.wish.name.name, ...one }))),
       ...cloned.map((one) => ({ partition: first?.twin.wish.name.name ?? '', ...one })),
     ],
+    notes: tables.flatMap(({ twin }) => twin.notes),
   }
 }
 
@@ -172,14 +174,17 @@ async function begun(
     place: number | 'rest',
     into: ComingPartition['name'],
     check: string,
+    period?: TwinWish['period'],
   ): Promise<Twin> => {
     const asideAs = asideName(into.schema ?? '', parent, place)
-    return patience.again(() => Twin.begin(session, { of, parent, aside: asideAs, name: into, check: check + also }))
+    const wish = { of, parent, aside: asideAs, name: into, check: check + also, ...(period && { period }) }
+    return patience.again(() => Twin.begin(session, wish))
   }
   const tables: AsideTable[] = []
   const byKey = log.key.some((column) => column.name === name)
   for (const [i, wish] of wishes.entries()) {
-    const twin = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish))
+    const period = { from: wish.from, to: wish.to, column: table.column, of: table.table }
+    const twin = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish), period)
     tables.push({ twin, wish, belongs: (row) => betweenSql(name, native, wish, row), byKey, rows: 0n })
   }
   const covered = await merged(session, table, wishes)

@@ -1,5 +1,5 @@
 /** A new table that is like another one in everything that counts, not yet a partition. */
-import type { TableName } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { isRefusal } from '../archiving/own.ts'
 import { ownStatementsSql } from '../archiving/own-sql.ts'
 import { tableByName } from '../archiving/known.ts'
@@ -11,6 +11,7 @@ import { literal, tableSql } from '../copy/sql.ts'
 import { markOf } from './names.ts'
 import { committed } from './patience.ts'
 import { revokeOthers } from './rights.ts'
+import { leaveOutOwn, takenAlong, type LeftOut, type Period } from './own-rules.ts'
 
 /** Bytes of a name. */
 const MOST_NAME = 63
@@ -26,7 +27,7 @@ const OF_PARENT: ReadonlySet<number> = new Set([20, 21, 30, 31, 33, 34, 62, 63, 
 type Own = { readonly what: string; readonly sql: string; readonly place: number }
 
 /** Something that it could not be given, and what the server says. */
-export type Missing = { readonly what: string; readonly why: string }
+export type Missing = { readonly what: string; readonly why: string; readonly hint?: string }
 
 export type TwinWish = {
   /** The table that it is to be like; a partition, or the partitioned table itself. */
@@ -39,12 +40,16 @@ export type TwinWish = {
   readonly name: TableName
   /** What all of its rows fulfil. */
   readonly check: string
+  /** Of another period than the table that it is to be like; absent for one that takes the place of that table. */
+  readonly period?: Period & { readonly of: TableName }
 }
 
 /** Made in three steps, so that rows can come in between. */
 export class Twin {
   readonly table: KnownTable
   readonly missing: Missing[] = []
+  /** What somebody may want to know of it, and need do nothing about. */
+  readonly notes: string[] = []
   readonly wish: TwinWish
   readonly #session: CopySession
   readonly #statements: readonly { readonly stage: string; readonly own: Own }[]
@@ -78,14 +83,20 @@ export class Twin {
       INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
       CONSTRAINT ${quoteName(markOf(parent))} CHECK (${check}))`
     const table = await made(session, aside, create, !isParent)
+    const left = isParent || wish.period === undefined ? [] : await leftOut(session, wish, wish.period, table)
+    const without = new Set(
+      left.flatMap(({ name: one }) => [`the constraint ${one}`, `the comment on the constraint ${one}`]),
+    )
     const rows = await session.ask(ownStatementsSql(of.oid, '0', { name: aside, names }))
     const statements = rows.flatMap(([stage, what, sql, place]) => {
       const own = { what: what ?? '', sql: sql ?? '', place: Number(place) }
       // It is made so at once, and rows are written only once.
-      if (own.place === 3 || BROUGHT.has(own.place) || (isParent && !OF_PARENT.has(own.place))) return []
+      if (own.place === 3 || BROUGHT.has(own.place) || without.has(own.what) || (isParent && !OF_PARENT.has(own.place)))
+        return []
       return [{ stage: stage ?? '', own }]
     })
     const twin = new Twin(session, wish, table, names, statements)
+    if (!isParent && wish.period !== undefined) await twin.#tellOwn(left)
     for (const { stage, own } of statements) if (stage === 'empty') await twin.#give(own)
     return twin
   }
@@ -142,6 +153,20 @@ export class Twin {
     }
   }
 
+  async #tellOwn(left: readonly LeftOut[]): Promise<void> {
+    const { of, name } = this.wish
+    for (const { name: one, why, hint } of left) {
+      if (hint === null) this.notes.push(`${tableText(name)} has not the constraint ${one}: ${why}`)
+      else this.missing.push({ what: `the constraint ${one}`, why, hint })
+    }
+    const along = await takenAlong(this.#session, of, left)
+    if (along.length > 0) {
+      this.notes.push(
+        `${tableText(name)} has what may refuse rows and only ${tableText(of.name)} has: ${along.join(', ')}`,
+      )
+    }
+  }
+
   /** What a table can have that no statement here makes. */
   async #nameUngiven(): Promise<void> {
     const { of, parent } = this.wish
@@ -171,6 +196,15 @@ async function made(session: CopySession, name: TableName, sql: string, closed: 
     await session.rollBack()
     throw error
   }
+}
+
+function leftOut(
+  session: CopySession,
+  { of, parent }: TwinWish,
+  period: NonNullable<TwinWish['period']>,
+  aside: KnownTable,
+): Promise<readonly LeftOut[]> {
+  return leaveOutOwn(session, of, { parent: { oid: parent, name: period.of }, aside, period })
 }
 
 /** Names for indexes and statistics objects of a table, made as those of another one are; none of them is taken. */
