@@ -5,13 +5,14 @@ import type { ChangeStream, FollowedTable } from '../../src/stores/follow-port.t
 import { lsnOf } from '../../src/stores/postgresql/replication/lsn.ts'
 import { openStream, type StreamOptions } from '../../src/stores/postgresql/replication/stream.ts'
 import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
-import { startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startPostgres, type PostgresOptions, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 
 export type LogicalServer = { readonly server: PostgresServer; readonly sql: Psql; readonly url: string }
 
-export async function startLogical(): Promise<LogicalServer> {
+export async function startLogical(options: Pick<PostgresOptions, 'ssl'> = {}): Promise<LogicalServer> {
   const server = await startPostgres({
+    ...options,
     extraSettings: ['wal_level=logical', 'max_wal_senders=20', 'max_replication_slots=60'],
   })
   await server.createDatabase('live')

@@ -1,11 +1,15 @@
 /** The connection of a stream: what is given again after a loss, who is answered while nobody reads, how much waits in memory, and what ends it. */
+import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Change, LogPosition } from '../../src/model/copy/change.ts'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
 import type { ChangeStream, FollowedTable } from '../../src/stores/follow-port.ts'
 import { CopySession } from '../../src/stores/postgresql/copy/session.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { Changes } from '../../src/stores/postgresql/replication/changes.ts'
 import { fence } from '../../src/stores/postgresql/replication/lsn.ts'
+import { Relations } from '../../src/stores/postgresql/replication/relations.ts'
+import { WalSender } from '../../src/stores/postgresql/replication/walsender.ts'
 import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { psql } from './copy-postgresql-kit.ts'
@@ -275,6 +279,28 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     await expect(stream.next(0)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
   })
 
+  test('a server that does not answer any more is a lost connection', async () => {
+    const at = await born()
+    await live.sql.run(`ALTER DATABASE live SET wal_sender_timeout TO '1s'`)
+    try {
+      await using stream = await open(`${live.url}?response_timeout=1`, at, [table])
+      const [[pid] = []] = await live.sql.rows(
+        `SELECT active_pid FROM pg_replication_slots WHERE slot_name = '${at.slot}'`,
+      )
+      process.kill(Number(pid), 'SIGSTOP')
+      try {
+        const endless = async (): Promise<void> => {
+          for (;;) await stream.next(20_000)
+        }
+        await expect(endless()).rejects.toMatchObject({ code: 'CONNECTION_LOST', kind: 'source', retryable: true })
+      } finally {
+        process.kill(Number(pid), 'SIGCONT')
+      }
+    } finally {
+      await live.sql.run('ALTER DATABASE live RESET wal_sender_timeout')
+    }
+  })
+
   test('an aborted stream ends its wait', async () => {
     const at = await born()
     const stop = new AbortController()
@@ -340,14 +366,59 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
 
   test('with origin none, what came by replication itself is left out', async () => {
     const at = await born()
-    await live.sql
-      .run(`SELECT pg_replication_origin_create('elsewhere'); SELECT pg_replication_origin_session_setup('elsewhere');
-      INSERT INTO t VALUES (1); SELECT pg_replication_origin_session_reset()`)
+    await live.sql.run(
+      "SELECT pg_replication_origin_create('elsewhere'); SELECT pg_replication_origin_session_setup('elsewhere')",
+    )
+    await live.sql.run('INSERT INTO t VALUES (1)')
+    await live.sql.run('SELECT pg_replication_origin_session_reset()')
     await live.sql.run('INSERT INTO t VALUES (2)')
     await using all = await open(live.url, at, [table])
     expect(rowsOnly(await take(all, 2))).toHaveLength(2)
     await all[Symbol.asyncDispose]()
     await using own = await open(live.url, at, [table], at.start, { origin: 'none' })
-    expect(rowsOnly(await take(own, 1))).toEqual([{ type: 'insert', table: 0, row: ['2', null] }])
+    const kept = [{ type: 'insert', table: 0, row: ['2', null] }]
+    expect(rowsOnly(await take(own, 1))).toEqual(kept)
+    await own[Symbol.asyncDispose]()
+    // As a server before version 16 sends it: everything, with the origin in front.
+    const settings = postgresSettings(live.url)
+    const session = await CopySession.open(settings, 'read')
+    const changes = new Changes(await Relations.open(session, [table], (sql) => session.ask(sql)), at.start, true)
+    await session.close()
+    await using sender = await WalSender.start(settings, { ...at, from: at.start })
+    const seen: Change[] = []
+    await until(async () => {
+      for (let block = sender.shift(); block !== null; block = sender.shift()) {
+        changes.give(block)
+        while (!changes.isEmpty) await changes.read()
+      }
+      seen.push(...changes.take())
+      return seen.filter(({ type }) => type === 'commit').length === 2
+    })
+    expect(rowsOnly(seen)).toEqual(kept)
   })
+})
+
+test.skipIf(!POSTGRES_OWN)('a stream over an encrypted connection (needs a server of its own)', async () => {
+  const fixtures = path.resolve(import.meta.dirname, '../../fixtures/tls')
+  const ssl = { cert: path.join(fixtures, 'server.pem'), key: path.join(fixtures, 'server.key') }
+  const live = await startLogical({ ssl })
+  const url = `${live.url}?sslmode=verify-full&sslrootcert=${encodeURIComponent(path.join(fixtures, 'ca.pem'))}`
+  const store = await openPostgresCopy(url)
+  await live.sql.run('CREATE TABLE t (id int PRIMARY KEY, v text)')
+  const table = await followed(store, 'public.t')
+  const at = await birth(live.sql, 't')
+  await live.sql.run("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 10000) i")
+  const stream = await open(url, at, [table])
+  const [[encrypted] = []] = await live.sql.rows(
+    `SELECT ssl FROM pg_stat_ssl JOIN pg_replication_slots ON active_pid = pid WHERE slot_name = '${at.slot}'`,
+  )
+  expect(encrypted).toBe('t')
+  const changes = await take(stream, 1)
+  expect(rowsOnly(changes)).toHaveLength(10_000)
+  stream.confirm((changes.at(-1) as Change & { type: 'commit' }).end)
+  await stream[Symbol.asyncDispose]()
+  expect(await isActive(live.sql, at.slot)).toBe(false)
+  await store[Symbol.asyncDispose]()
+  await live.sql.close()
+  await live.server[Symbol.asyncDispose]()
 })

@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../connect.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
-import { literal, tableSql } from '../copy/sql.ts'
+import { columnList, literal, tableSql } from '../copy/sql.ts'
 import { betweenSql, boundsSql, type Bounds } from './bounds.ts'
 import { tableByName, type FoundTable, type PartitionKey } from './known.ts'
 import type { KnownTable } from './locks.ts'
@@ -29,12 +29,13 @@ export async function attachTable(
   await session.ask(`ALTER TABLE ${table} ADD CONSTRAINT ${constraint} CHECK (${betweenSql(column, type, bounds)})`)
   // Once the server has refused, it answers no question of this transaction.
   const rest = await defaultOf(session, parent)
+  const columns = rest === null ? '' : await columnsOf(session, parent)
   try {
     await session.ask(`ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${table} ${boundsSql(bounds)}`)
   } catch (error) {
     const ofBounds = (error as { readonly constraint?: string }).constraint?.startsWith(BOUNDS) === true
     if (sqlStateOf(error) !== '23514' || ofBounds || rest === null) throw error
-    throw inTheWay(parent, rest, betweenSql(column, type, bounds), error)
+    throw inTheWay(parent, { rest, columns, where: betweenSql(column, type, bounds) }, error)
   }
   await session.ask(`ALTER TABLE ${table} DROP CONSTRAINT ${constraint}`)
 }
@@ -47,14 +48,30 @@ async function defaultOf(session: CopySession, { oid }: Parent): Promise<TableNa
   return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
 }
 
-/** Rows that came when the partition had left: the statements take them aside, and back once it stands there again. */
-function inTheWay({ name }: Parent, rest: TableName, where: string, cause: unknown): SluiceError {
+/** Those that can be written, as a list: the default partition may have them in another order. */
+async function columnsOf(session: CopySession, { oid }: Parent): Promise<string> {
+  const rows = await session.ask(
+    `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`,
+  )
+  return columnList(rows.map(([name]) => name ?? ''))
+}
+
+/**
+ * Rows that came when the partition had left: the statements take them aside, and back once it stands there again. One statement deletes and keeps the same rows,
+ * whatever others write meanwhile.
+ */
+function inTheWay(
+  { name }: Parent,
+  { rest, columns, where }: { readonly rest: TableName; readonly columns: string; readonly where: string },
+  cause: unknown,
+): SluiceError {
   const [from, aside] = [tableSql(rest), tableSql({ ...rest, name: suffixed(rest.name, 'late') })]
-  const away = `BEGIN; CREATE TABLE ${aside} AS SELECT * FROM ${from} WHERE ${where}; DELETE FROM ${from} WHERE ${where}; COMMIT`
+  const kept = `WITH gone AS (DELETE FROM ${from} WHERE ${where} RETURNING ${columns}) INSERT INTO ${aside} (${columns}) SELECT ${columns} FROM gone`
+  const away = `BEGIN; CREATE TABLE ${aside} AS SELECT ${columns} FROM ${from} WITH NO DATA; ${kept}; COMMIT`
   return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(rest)} holds rows between its bounds`, {
     where: tableText(name),
     reason: 'they came when the partition had left, and nothing was changed',
-    hint: `take them aside: ${away}; run the same command again; then bring them back: INSERT INTO ${tableSql(name)} SELECT * FROM ${aside}`,
+    hint: `take them aside: ${away}; run the same command again; then bring them back: INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${aside}`,
     cause,
   })
 }

@@ -23,6 +23,7 @@ const WAL_HEADER = 1 + 8 + 8 + 8
 export class Changes {
   readonly #relations: Relations
   readonly #from: LogPosition
+  readonly #ownOnly: boolean
   readonly #reader = new OutputReader()
   /** Tables that are told to be another one now. */
   readonly #reshaped = new Set<number>()
@@ -31,13 +32,19 @@ export class Changes {
   #batch: Change[] = []
   #bytes = 0
   #state: 'between' | 'within' | 'skipping' = 'between'
+  /** The transaction under way is of another origin. */
+  #foreign = false
   /** Everything before it was given out. */
   #told: LogPosition
 
-  /** @param from transactions whose commit record begins before it are left out */
-  constructor(relations: Relations, from: LogPosition) {
+  /**
+   * @param from transactions whose commit record begins before it are left out
+   * @param ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send them whatever is asked for
+   */
+  constructor(relations: Relations, from: LogPosition, ownOnly = false) {
     this.#relations = relations
     this.#from = from
+    this.#ownOnly = ownOnly
     this.#told = from
   }
 
@@ -131,6 +138,10 @@ export class Changes {
           if (message.end > this.#told) this.#told = message.end
         }
         this.#state = 'between'
+        this.#foreign = false
+        return null
+      case 'origin':
+        this.#foreign = this.#ownOnly
         return null
       case 'other':
         return null
@@ -158,7 +169,7 @@ export class Changes {
   /** The table of a change that is given out; tells once where it is another one now. */
   #followed(id: number): Relation | null {
     if (this.#state === 'between') throw broken('a change stands outside of a transaction')
-    if (this.#state === 'skipping') return null
+    if (this.#state === 'skipping' || this.#foreign) return null
     const relation = this.#relations.of(id)
     if (relation === null || this.#reshaped.has(relation.table)) return null
     if ('rows' in relation) return relation

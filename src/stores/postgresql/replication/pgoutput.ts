@@ -40,9 +40,12 @@ export type OutputMessage =
   | { readonly type: 'update'; readonly relation: number; readonly old: OldRow | null; readonly row: Tuple }
   | { readonly type: 'delete'; readonly relation: number; readonly old: OldRow }
   | { readonly type: 'truncate'; readonly relations: readonly number[] }
-  /** Messages that change no row: Origin, Type, and what pg_logical_emit_message wrote. */
+  /** Behind `begin`: the transaction was applied under a replication origin. */
+  | { readonly type: 'origin' }
+  /** Messages that change no row: Type, and what pg_logical_emit_message wrote. */
   | { readonly type: 'other' }
 
+const FOREIGN: OutputMessage = { type: 'origin' }
 const OTHER: OutputMessage = { type: 'other' }
 /** Microseconds from 1970 to 2000, where PostgreSQL begins to count. */
 const EPOCH_US = 946_684_800_000_000n
@@ -81,7 +84,8 @@ export class OutputReader {
     this.#at = start
     this.#end = end
     const message = this.#message(this.#byte())
-    if (message !== OTHER && this.#at !== end) throw broken(`${end - this.#at} bytes are left behind a message`)
+    if (message !== OTHER && message !== FOREIGN && this.#at !== end)
+      throw broken(`${end - this.#at} bytes are left behind a message`)
     return message
   }
 
@@ -119,6 +123,7 @@ export class OutputReader {
         return { type: 'truncate', relations: Array.from({ length: count }, () => this.#uint32()) }
       }
       case ORIGIN:
+        return FOREIGN
       case TYPE:
       case MESSAGE:
         return OTHER

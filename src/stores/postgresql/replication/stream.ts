@@ -15,7 +15,7 @@ import { WalSender, type WalRequest } from './walsender.ts'
 export type StreamOptions = {
   /** Aborted, it ends the stream: `next` throws. */
   readonly signal: AbortSignal
-  /** Leaves out transactions that were applied under any replication origin. PostgreSQL 16 and newer. */
+  /** Leaves out rows that were applied under any replication origin. */
   readonly origin?: 'none'
   /** Ends the session that reads the slot now: the caller has the lease, so the program behind it is dead. */
   readonly takeOver?: boolean
@@ -45,7 +45,7 @@ export async function openStream(
     )
     const request = { slot, publication, from, origin }
     const sender = await started(settings, request, signal, takeOver)
-    return new SlotStream(settings, slot, sender, new Changes(relations, from), signal)
+    return new SlotStream(settings, slot, sender, new Changes(relations, from, origin === 'none'), signal)
   } catch (error) {
     throw streamError(error, slot, settings)
   }

@@ -22,6 +22,9 @@ const ROOM = 1024 * 1024
 const STATUS_MS = 5000
 const END_MS = 1000
 
+/** The first version that leaves out changes by their origin. */
+const ORIGINS = 160_000
+
 const COPY_DATA = code('d')
 const COPY_BOTH = code('W')
 const ERROR = code('E')
@@ -48,6 +51,7 @@ export type WalRequest = {
   readonly slot: string
   readonly publication: string
   readonly from: LogPosition
+  /** Sends no changes that came by replication themselves, where the server can leave them out. */
   readonly origin?: 'none' | undefined
 }
 
@@ -78,17 +82,10 @@ export class WalSender implements AsyncDisposable {
   static async start(settings: PostgresSettings, request: WalRequest): Promise<WalSender> {
     const { client, socket, version } = await connect(settings, 'read', 'replication')
     try {
-      if (request.origin !== undefined && version < 160_000) {
-        throw new SluiceError('NOT_FOLLOWABLE', 'this server cannot leave out changes that came by replication', {
-          where: settings.label,
-          reason: `it is version ${Math.floor(version / 10_000)}; that needs 16 or newer`,
-          hint: 'follow it in one direction only',
-        })
-      }
       await client.query(copySettings(settings))
       const timeoutMs = await agreed(client, settings)
       const sender = new WalSender(client, socket, settings, request.from)
-      await sender.#begin(startSql(request), timeoutMs)
+      await sender.#begin(startSql(request, version), timeoutMs)
       return sender
     } catch (error) {
       // The server lets go of a slot only behind its error message.
@@ -296,11 +293,11 @@ async function leave(socket: Duplex, farewell: Buffer): Promise<void> {
   clearTimeout(timer)
 }
 
-function startSql({ slot, publication, from, origin }: WalRequest): string {
+function startSql({ slot, publication, from, origin }: WalRequest, version: number): string {
   const options = [
     "proto_version '1'",
     `publication_names ${literal(quoteName(publication))}`,
-    ...(origin === undefined ? [] : [`origin ${literal(origin)}`]),
+    ...(origin === undefined || version < ORIGINS ? [] : [`origin ${literal(origin)}`]),
   ]
   return `START_REPLICATION SLOT ${quoteName(slot)} LOGICAL ${lsnText(from)} (${options.join(', ')})`
 }
