@@ -217,6 +217,23 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT count(*) FROM fired')).toEqual([['2']])
   })
 
+  test('deferrable unique constraints wait for the end of a transaction, and are not checked where triggers are quiet', async () => {
+    await target.place.sql('CREATE TABLE later (id int PRIMARY KEY, u text UNIQUE DEFERRABLE)')
+    const table = await changeTable(target.store, 'later', ['id'])
+    await using loud = await target.changes.open(requestOf([table], { fireTriggers: true }))
+    await applied(loud, [put(['1', 'a']), put(['2', 'b'])])
+    await loud.apply(0, { puts: [put(['1', 'b'])], gone: [] })
+    await loud.apply(0, { puts: [put(['2', 'a'])], gone: [] })
+    expect(await loud.commit(closingOf())).toBe('committed')
+    await loud.apply(0, { puts: [put(['3', 'a'])], gone: [] })
+    await expect(loud.commit(closingOf())).rejects.toMatchObject({ code: 'ROW_REFUSED' })
+    await loud.rollBack()
+    await using quiet = await target.changes.open(requestOf([table]))
+    await applied(quiet, [put(['3', 'a'])])
+    const { notes } = await target.changes.examine(requestOf([table]))
+    expect(notes).toContainEqual(expect.stringMatching(/does not check deferrable constraints.*later_u_key/))
+  })
+
   test('identity columns that the server numbers', async () => {
     const sql = `CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a text);
       CREATE TABLE numbered2 (id int PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, a text)`
