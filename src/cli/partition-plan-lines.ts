@@ -127,6 +127,7 @@ function rateText({
   lanes,
   written,
   neededPerHour,
+  partitionPerHour,
   windowMs,
 }: Of<'partition.rate'>): string {
   const what = `${plural(rows, 'row')}, ${bytesText(bytes)} ${written ? 'read and written' : 'read, and not written,'} in ${durationText(ms)} by ${plural(lanes, 'lane')}`
@@ -134,5 +135,9 @@ function rateText({
     neededPerHour === undefined || windowMs === undefined
       ? ''
       : `; the largest partition needs ${bytesText(neededPerHour)} an hour for ${durationText(windowMs)}`
-  return `measured: ${what}: ${bytesText(bytesPerHour)} an hour${need}`
+  const alone =
+    partitionPerHour === undefined
+      ? ''
+      : `, ${bytesText(partitionPerHour)} of them for one partition, which takes one lane without --slices`
+  return `measured: ${what}: ${bytesText(bytesPerHour)} an hour${alone}${need}`
 }

@@ -143,6 +143,8 @@ export type PartitionRateEvent = {
   written: boolean
   /** What a copy does beyond what was measured. */
   note: string
+  /** What one partition gets of it where that is less, for it takes one lane without slices. */
+  partitionPerHour?: Dec
   /** What the largest partition needs to fit into the window. */
   neededPerHour?: Dec
   windowMs?: number

@@ -764,6 +764,7 @@ const bodies = {
     lanes: z.number().int(),
     written: z.boolean(),
     note: z.string(),
+    partitionPerHour: dec.optional(),
     neededPerHour: dec.optional(),
     windowMs: ms.optional(),
   },

@@ -278,6 +278,10 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
         error: { code: 'UNSUPPORTED_TYPE' },
       })
     }
+    expect((await perform(list(place, 'numbers_1'))).finished).toMatchObject({
+      exitCode: 6,
+      error: { message: 'public.numbers_1 is a partition of public.numbers' },
+    })
     expect((await perform(list(place, 'nobody'))).finished).toMatchObject({
       exitCode: 2,
       error: { code: 'NO_SUCH_TABLE' },

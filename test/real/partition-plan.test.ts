@@ -197,7 +197,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
     })
 
     test('rows that belong to no period are counted', () => {
-      expect(found('rows without a time').detail).toMatch(/^1 row NULL/)
+      expect(found('rows without a time').detail).toMatch(/^1 row NULL: the new table takes none of them/)
       expect(found('rows outside').detail).toMatch(/^3 rows infinite/)
       expect(found('rows far away').detail).toMatch(/1970 \(1 row\), 9999 \(1 row\)/)
     })
@@ -241,9 +241,14 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
             `SELECT attstorage, attstattarget, attoptions::text FROM pg_attribute WHERE attrelid = '${TWIN}'::regclass AND attname IN ('note', 'code') ORDER BY attname`,
           ),
         ).toEqual([
-          ['x', '300', '{n_distinct=12}'],
+          ['x', '300', '{n_distinct_inherited=12,n_distinct=12}'],
           ['e', null, null],
         ])
+        expect(
+          await direct.rows(
+            `SELECT DISTINCT attstattarget, attoptions::text FROM pg_attribute JOIN pg_inherits ON attrelid = inhrelid AND inhparent = '${TWIN}'::regclass WHERE attname = 'code'`,
+          ),
+        ).toEqual([['300', '{n_distinct=12}']])
       })
 
       test.each([
@@ -456,7 +461,25 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
     test.each([
       ['a typed table', 'CREATE TYPE shape AS (id int, at date); CREATE TABLE c1 OF shape', 'c1', 'typed table'],
       ['an unlogged one', 'CREATE UNLOGGED TABLE c2 (at date)', 'c2', 'unlogged'],
-      ['a check that is not inherited', 'CREATE TABLE c3 (at date, n int, CHECK (n > 0) NO INHERIT)', 'c3', 'updates'],
+      [
+        'a check that is not inherited',
+        `CREATE TABLE c3 (at date, n int, CHECK (n > 0) NO INHERIT); INSERT INTO c3 VALUES ('2024-04-04', 1)`,
+        'c3',
+        'check',
+      ],
+      [
+        'a NOT NULL that was never checked, by its name',
+        'CREATE TABLE c31 (at date, n int); INSERT INTO c31 VALUES (NULL, 1); ALTER TABLE c31 ADD CONSTRAINT "has time" NOT NULL at NOT VALID',
+        'c31',
+        'check',
+      ],
+      [
+        'names that are one once they are cut',
+        `CREATE TABLE c32 (at date, n int); CREATE INDEX ${'i'.repeat(60)}abc ON c32 (at); CREATE INDEX ${'i'.repeat(60)}abd ON c32 (n);
+         CREATE STATISTICS ${'s'.repeat(60)}abc ON at, n FROM c32; CREATE STATISTICS ${'s'.repeat(60)}abd (ndistinct) ON at, n FROM c32; ALTER STATISTICS ${'s'.repeat(60)}abd SET STATISTICS 77`,
+        'c32',
+        'extended statistics',
+      ],
       [
         'an exclusion with the column',
         'CREATE EXTENSION IF NOT EXISTS btree_gist; CREATE TABLE c4 (at date, room int, EXCLUDE USING gist (at WITH =, room WITH =))',
@@ -518,6 +541,38 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(findingsOf(ran).map((one) => one.about)).toContain(about)
       for (const statement of sqlOf(ran)) await plain.run(statement)
       expect(await plain.rows(`SELECT relkind FROM pg_class WHERE relname = '${table}_partitioned'`)).toEqual([['p']])
+    })
+
+    test('indexes keep their place and their options, and code runs as it is printed', async () => {
+      await plain.run('SET allow_in_place_tablespaces = on')
+      await plain.run(`CREATE TABLESPACE fast LOCATION ''`)
+      await plain.run(`CREATE TABLE f1 (id bigserial, at date NOT NULL, n int, CONSTRAINT f1_pk PRIMARY KEY (id, at) WITH (fillfactor = 60) USING INDEX TABLESPACE fast);
+          CREATE INDEX f1_n ON f1 (n, (' WHERE (' || n)) TABLESPACE fast WHERE n > 0;
+          CREATE FUNCTION f1_fired() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+          CREATE TRIGGER off BEFORE UPDATE ON f1 FOR EACH ROW EXECUTE FUNCTION f1_fired(); ALTER TABLE f1 DISABLE TRIGGER off;
+          CREATE RULE "ru le" AS ON DELETE TO f1 WHERE old.n = 5 DO INSTEAD NOTHING; ALTER TABLE f1 DISABLE RULE "ru le"; CREATE DOMAIN f1_row AS f1`)
+      const ran = await on('f1')
+      expect(refusals(ran)).toEqual(['domain of its row type'])
+      await plain.run('DROP DOMAIN f1_row')
+      for (const statement of sqlOf(ran)) await plain.run(statement)
+      expect(
+        await plain.rows(
+          `SELECT DISTINCT (SELECT spcname FROM pg_tablespace s WHERE s.oid = x.reltablespace), (SELECT array_to_string(x.reloptions, ',')) FROM pg_class x JOIN pg_index i ON i.indexrelid = x.oid
+             WHERE i.indrelid = 'f1_partitioned_default'::regclass ORDER BY 2`,
+        ),
+      ).toEqual([
+        ['fast', 'fillfactor=60'],
+        ['fast', null],
+      ])
+      await plain.run('ALTER TABLE f1 RENAME TO f1_old; ALTER TABLE f1_partitioned RENAME TO f1')
+      for (const { hint = '' } of findingsOf(ran).filter(({ about }) => about === 'trigger' || about === 'rule'))
+        await plain.run(hint.replace('behind the switch: ', ''))
+      expect(
+        await plain.rows(
+          `SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'f1'::regclass UNION ALL SELECT ev_enabled FROM pg_rewrite WHERE ev_class = 'f1'::regclass`,
+        ),
+      ).toEqual([['D'], ['D']])
+      await plain.run('DROP TABLE f1, f1_old CASCADE')
     })
 
     test('a column that says no time is a wrong option', async () => {
@@ -615,6 +670,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         ALTER TABLE wide OWNER TO guest; ANALYZE wide; REVOKE TEMPORARY ON DATABASE plain FROM PUBLIC; GRANT CREATE ON SCHEMA public TO guest`)
       const [rate] = of((await on('wide', { lanes: 3, windowMs: 3_600_000 })).events, 'partition.rate')
       expect(rate).toMatchObject({ rows: '20000', lanes: 3, written: true, windowMs: 3_600_000 })
+      expect(rate?.partitionPerHour).toBe(String(BigInt(rate?.bytesPerHour ?? 0) / 3n))
       expect(BigInt(rate?.neededPerHour ?? 0)).toBe(BigInt(rate?.bytes ?? 1))
       const guest = await on('wide', { from: server.url('plain', 'guest', 'guest') })
       const [read] = of(guest.events, 'partition.rate')

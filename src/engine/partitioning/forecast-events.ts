@@ -43,7 +43,7 @@ function rateEvent(
   table: string,
   periods: readonly FilledPeriod[],
   rate: Rate,
-  { windowMs }: Wish,
+  { windowMs, slices }: Wish,
 ): PartitionRateEvent {
   const largest = periods.reduce((most, { bytes }) => (bytes > most ? bytes : most), 0n)
   return {
@@ -54,6 +54,7 @@ function rateEvent(
     ms: Math.round(rate.ms),
     bytesPerHour: dec(rate.perHour),
     lanes: rate.lanes,
+    ...(slices === undefined && rate.lanes > 1 ? { partitionPerHour: dec(rate.perHour / BigInt(rate.lanes)) } : {}),
     written: rate.onlyRead === null,
     note: rate.notMeasured.join('; '),
     ...(windowMs === undefined ? {} : { neededPerHour: dec(neededPerHour(largest, windowMs)), windowMs }),

@@ -4,24 +4,27 @@ import type { RowYears } from './planned-periods.ts'
 
 const NAMED_YEARS = 5
 
+/** @param found what was found of the table before */
 export function periodFindings(
   { column }: PlannedTable,
   { nulls, outside }: Years,
   { far }: RowYears,
+  found: readonly PlanFinding[],
 ): readonly PlanFinding[] {
-  const found: PlanFinding[] = []
+  const all: PlanFinding[] = []
+  const stays = !found.some((one) => one.verdict === 'refused' && one.about === 'column' && one.object === column.name)
   const rest =
     'such rows go to the default partition, stay there when periods are archived, and are looked through whenever a partition is made'
   if (nulls.rows > 0n) {
-    found.push({
+    all.push({
       verdict: 'changes',
       about: 'rows without a time',
       object: column.name,
-      detail: `${countText(nulls)} NULL: ${rest}`,
+      detail: `${countText(nulls)} NULL: ${stays ? rest : 'the new table takes none of them, as is said of the column'}`,
     })
   } else if (column.nullable) {
     const detail = nulls.off === null ? 'no row has NULL' : 'none of the rows that were read has NULL'
-    found.push({
+    all.push({
       verdict: nulls.off === null ? 'fine' : 'not looked',
       about: 'rows without a time',
       object: column.name,
@@ -30,7 +33,7 @@ export function periodFindings(
     })
   }
   if (outside.rows === 0n && outside.off !== null) {
-    found.push({
+    all.push({
       verdict: 'not looked',
       about: 'rows outside',
       object: column.name,
@@ -41,7 +44,7 @@ export function periodFindings(
   }
   if (outside.rows > 0n) {
     const detail = `${countText(outside)} infinite, before the year 1 or after 9999: ${rest}`
-    found.push({
+    all.push({
       verdict: 'changes',
       about: 'rows outside',
       object: column.name,
@@ -53,7 +56,7 @@ export function periodFindings(
     const years = far.slice(0, NAMED_YEARS).map(({ year, ...count }) => `${year} (${countText(count)})`)
     const more = far.length > NAMED_YEARS ? ` and ${far.length - NAMED_YEARS} more years` : ''
     const detail = `rows of ${years.join(', ')}${more} lie far from the others, and nobody makes partitions up to them: ${rest}`
-    found.push({
+    all.push({
       verdict: 'changes',
       about: 'rows far away',
       object: column.name,
@@ -61,7 +64,7 @@ export function periodFindings(
       hint: 'a year such as 9999 often stands for no end: NULL says that better',
     })
   }
-  return found
+  return all
 }
 
 function countText({ rows, off }: Counted): string {

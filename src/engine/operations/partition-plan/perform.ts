@@ -60,7 +60,11 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   })
   const name = partitionName(table.table.name, 'partitioned')
   const taken = takenFindings(await plan.taken(planned, [name, ...partitions.map((one) => one.name)], signal))
-  const findings = tellFindings(planned, [...found, ...periodFindings(planned, years, rowYears(years)), ...taken], run)
+  const findings = tellFindings(
+    planned,
+    [...found, ...periodFindings(planned, years, rowYears(years), found), ...taken],
+    run,
+  )
   const statements = await plan.twin(planned, name, partitions, signal)
   const rate = await measured(plan, planned, partitions, operation, signal)
   emitForecast(planned, filled.periods, rate, operation, run.emit)
@@ -70,11 +74,12 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
 
 async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await store.tables(name, signal)
+  const isPattern = /[*?]/.test(name)
   if (table === undefined) throw noSuchTable(name, store)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
     where: store.label,
-    hint: 'name it with its schema',
+    hint: isPattern ? 'plan takes one table: name it' : 'name it with its schema',
   })
 }
 

@@ -3,7 +3,7 @@ import { tableText, type Column, type TableName } from '../../../model/copy/colu
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RangedTable, RangePartition } from '../../maintenance-port.ts'
 import { boundsOf, inOrder, type Bounds } from '../archiving/bounds.ts'
-import { partitionKey, tableByName, type FoundTable, type PartitionKey } from '../archiving/known.ts'
+import { partitionKey, tableByIdentity, tableByName, type FoundTable, type PartitionKey } from '../archiving/known.ts'
 import { quoteName } from '../connect.ts'
 import { missingTable } from '../copy/relation.ts'
 import type { CopySession, TextRow } from '../copy/session.ts'
@@ -22,6 +22,7 @@ export async function lookAt(session: CopySession, table: TableName, sizes: bool
     throw new SluiceError('NO_SUCH_TABLE', missingTable(table), { hint: 'name it as schema.table' })
   }
   const key = await partitionKey(session, parent, 'keep the partitions of this table by hand')
+  if (key === null && parent.parent !== null) throw await isPartition(session, parent, parent.parent)
   if (key === null) return null
   const column = await columnOf(session, parent, key)
   const rows = await session.ask(partitionsSql(parent.oid, sizes))
@@ -36,6 +37,17 @@ export async function lookAt(session: CopySession, table: TableName, sizes: bool
     ...(keptBy === null ? {} : { keptBy }),
     ...(leftOver === null ? {} : { leftOver }),
   }
+}
+
+/** Only a name leads here: patterns pass partitions by. */
+async function isPartition(session: CopySession, { name }: FoundTable, of: string): Promise<SluiceError> {
+  const parent = await tableByIdentity(session, of)
+  const whole = parent === null ? 'another table' : tableText(parent.name)
+  return new SluiceError('UNSUPPORTED_TYPE', `${tableText(name)} is a partition of ${whole}`, {
+    where: tableText(name),
+    hint: `name the table that it is a part of: --table ${whole}`,
+    kind: 'unsupported',
+  })
 }
 
 async function columnOf(session: CopySession, { oid, name }: FoundTable, key: PartitionKey): Promise<Column> {

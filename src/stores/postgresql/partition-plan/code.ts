@@ -1,6 +1,7 @@
 /** What runs on the table or reads it, and is bound to it by its number: triggers, rules, views, functions, policies. */
 import type { PlanFinding } from '../../partition-plan-port.ts'
 import { quoteName } from '../connect.ts'
+import { onOneLine } from './list-text.ts'
 import { type About, BOUND, objects } from './about.ts'
 
 type Trigger = {
@@ -19,6 +20,9 @@ const STATES: Readonly<Record<string, string>> = {
   A: ' (it fires always)',
 }
 
+/** What gives a trigger or a rule the state that it has; it is made enabled. */
+const FIRES: Readonly<Record<string, string>> = { D: 'DISABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' }
+
 export async function codeOf(about: About): Promise<readonly PlanFinding[]> {
   const triggers = await objects<Trigger>(about, triggersSql(about))
   const bound = await objects<Bound>(about, boundSql(about))
@@ -35,7 +39,9 @@ function trigger({ name, row, before, tables, definition, state }: Trigger, { co
       hint: `DROP TRIGGER ${quoteName(name)} ON ${sql}, and make it FOR EACH STATEMENT`,
     }
   }
-  const again = `behind the switch: ${definition}`
+  const enabling = FIRES[state]
+  const fires = enabling === undefined ? '' : `; ALTER TABLE ${sql} ${enabling} TRIGGER ${quoteName(name)}`
+  const again = `behind the switch: ${definition}${fires}`
   const note = STATES[state] ?? ''
   if (!row) {
     const detail = `it fires once for a statement on the table, but not for one on a partition by its own name${note}`
@@ -51,7 +57,7 @@ function trigger({ name, row, before, tables, definition, state }: Trigger, { co
 
 function ofKind({ kind, name, detail }: Bound, { sql }: About): PlanFinding {
   const one = { about: kind, object: name }
-  const again = detail ?? undefined
+  const again = detail === null ? undefined : onOneLine(detail)
   switch (kind) {
     case 'policy':
       return {
@@ -67,6 +73,13 @@ function ofKind({ kind, name, detail }: Bound, { sql }: About): PlanFinding {
         ...one,
         verdict: 'changes',
         detail: `it fires for every statement that makes a table, and so once a partition (${detail})`,
+      }
+    case 'domain of its row type':
+      return {
+        ...one,
+        verdict: 'refused',
+        detail: `${BOUND}, and the server does not let the old table go`,
+        hint: `DROP DOMAIN ${name}, or give it another type`,
       }
     case 'trigger function column':
     case 'column of its row type':
@@ -98,7 +111,9 @@ function boundSql({ oid }: About): string {
   return `
     WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}),
     found (place, kind, name, detail) AS (
-      SELECT 1, 'rule', r.rulename::text, 'behind the switch: ' || pg_catalog.pg_get_ruledef(r.oid) FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.rulename <> '_RETURN'
+      SELECT 1, 'rule', r.rulename::text, 'behind the switch: ' || pg_catalog.pg_get_ruledef(r.oid)
+        || CASE r.ev_enabled WHEN 'O' THEN '' ELSE pg_catalog.format(' ALTER TABLE %s %s RULE %I;', t.oid::pg_catalog.regclass, CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename) END
+      FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.rulename <> '_RETURN'
       UNION SELECT 2, CASE v.relkind WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' ELSE 'rule' END,
         CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::pg_catalog.regclass::text ELSE r.rulename || ' on ' || v.oid::pg_catalog.regclass::text END, NULL
       FROM t JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t.oid
@@ -118,6 +133,7 @@ function boundSql({ oid }: About): string {
       UNION SELECT 7, 'column of its row type', a.attrelid::pg_catalog.regclass || '.' || pg_catalog.quote_ident(a.attname), NULL
         FROM t JOIN pg_catalog.pg_attribute a ON a.atttypid IN (t.reltype, t.typarray) AND NOT a.attisdropped AND a.attnum > 0 AND t.reltype <> 0
           JOIN pg_catalog.pg_class u ON u.oid = a.attrelid AND u.relkind IN ('r', 'p', 'c', 'f')
+      UNION SELECT 8, 'domain of its row type', y.oid::pg_catalog.regtype::text, NULL FROM t JOIN pg_catalog.pg_type y ON y.typtype = 'd' AND y.typbasetype IN (t.reltype, t.typarray) AND t.reltype <> 0
     )
     SELECT pg_catalog.json_build_object('kind', kind, 'name', name, 'detail', detail) FROM found ORDER BY place, name`
 }

@@ -17,6 +17,39 @@ export function withColumn(definition: string, column: string): string {
   throw new Error(`a definition without a list of columns: ${definition}`)
 }
 
+/** What may follow the tablespace of an index or of a constraint. */
+const BEHIND_PLACE = /^ (?:WHERE|DEFERRABLE|NOT DEFERRABLE|INITIALLY|NOT ENFORCED)\b/
+
+/**
+ * @param definition of an index from its method on, or of a constraint with an index
+ * @param place such as ` TABLESPACE "fast"`, with its space in front
+ */
+export function withPlace(definition: string, place: string): string {
+  let depth = 0
+  for (let at = 0; at < definition.length; at++) {
+    const character = definition[at]
+    if (character === "'" || character === '"') at = endOfQuoted(definition, at)
+    else if (character === '(') depth++
+    else if (character === ')') depth--
+    else if (depth === 0 && BEHIND_PLACE.test(definition.slice(at, at + 20)))
+      return `${definition.slice(0, at)}${place}${definition.slice(at)}`
+  }
+  return definition + place
+}
+
+/** One line of what the server prints on several, with texts and names as they are. */
+export function onOneLine(definition: string): string {
+  let line = ''
+  for (let at = 0; at < definition.length; at++) {
+    const character = definition[at] ?? ''
+    const end = character === "'" || character === '"' ? endOfQuoted(definition, at) : at
+    if (/\s/.test(character)) line += line.endsWith(' ') ? '' : ' '
+    else line += definition.slice(at, end + 1)
+    at = end
+  }
+  return line.trim()
+}
+
 /** Where a text or a name ends; doubled quotes are a part of it. */
 function endOfQuoted(text: string, start: number): number {
   const quote = text[start] ?? ''

@@ -8,7 +8,7 @@ import type { CopySession } from '../copy/session.ts'
 import { sqlStateOf } from '../errors.ts'
 import { aboutTable } from './about.ts'
 import { rowBytes } from './spread.ts'
-import { indexTails } from './twin.ts'
+import { checksOf, indexTails } from './twin.ts'
 
 const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
 /** Most rows and bytes of one COPY, and bytes of a lane: a row may be a gigabyte. */
@@ -63,10 +63,11 @@ async function prepared(session: CopySession, request: MeasureRequest): Promise<
   await session.ask(`SELECT pg_catalog.set_config('search_path', '', true); SAVEPOINT sample`)
   const about = await aboutTable(session, request, false)
   const target = tableSql(TARGET)
-  const like = `LIKE ${about.sql} INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE`
+  const like = `LIKE ${about.sql} INCLUDING GENERATED INCLUDING STORAGE`
   try {
     await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name} (${like}) PARTITION BY RANGE (${about.by})`)
     await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name}_rows PARTITION OF ${target} DEFAULT`)
+    for (const check of await checksOf(about)) await session.ask(`ALTER TABLE ${target} ADD ${check}`)
     for (const tail of await indexTails(about)) await session.ask(tail(target))
   } catch (error) {
     if (!session.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error

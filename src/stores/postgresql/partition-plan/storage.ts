@@ -16,6 +16,8 @@ type Storage = {
   readonly clustered: string | null
   readonly toast: string | null
   readonly unchecked: readonly string[] | null
+  /** Checks that no heir has. */
+  readonly alone: readonly string[] | null
 }
 
 export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
@@ -54,6 +56,11 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'it was never checked (NOT VALID), and is made checked: a row that breaks it is not copied',
       'VALIDATE CONSTRAINT finds such rows',
     )
+  }
+  if (storage.alone !== null) {
+    const detail =
+      'it is NO INHERIT, which the server refuses of a partitioned table: every partition has it, and keeps the same rows out'
+    add('changes', 'check', storage.alone.join(', '), detail)
   }
   if (storage.options !== null) {
     add(
@@ -119,7 +126,8 @@ function storageSql({ oid }: About): string {
           JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S' WHERE a.attrelid = c.oid),
       'clustered', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisclustered),
       'toast', (SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(l.oid)) FROM pg_catalog.pg_class l WHERE l.oid = c.reltoastrelid AND pg_catalog.pg_relation_size(l.oid) > 0),
-      'unchecked', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated
-        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true)))
+      'unchecked', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated
+        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true)),
+      'alone', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND k.connoinherit))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
 }

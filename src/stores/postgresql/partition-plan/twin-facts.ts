@@ -12,10 +12,12 @@ export type TwinColumn = {
   readonly sequence: TwinSequence | null
   readonly default: string | null
   readonly notNull: boolean
+  /** Of its constraint, where the server has one. */
+  readonly notNullName: string | null
   readonly storage: string | null
   readonly compression: string | null
   readonly target: number | null
-  readonly options: string | null
+  readonly options: Readonly<Record<string, string>> | null
 }
 
 export type TwinSequence = {
@@ -42,13 +44,14 @@ export function columnsSql({ oid, session }: About): string {
         WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation),
       'generated', CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, 'stored', ${virtual},
       'identity', a.attidentity, 'notNull', a.attnotnull,
+      'notNullName', (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum),
       'default', CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
       'sequence', CASE WHEN a.attidentity <> '' THEN ${sequence(`s.oid = pg_catalog.pg_get_serial_sequence(c.oid::pg_catalog.regclass::text, a.attname)::pg_catalog.regclass`)}
         ELSE ${sequence("s.relkind = 'S' AND s.oid IN (SELECT u.refobjid FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass)")} END,
       'storage', CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
       'compression', CASE pg_catalog.to_jsonb(a) ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
       'target', CASE WHEN a.attstattarget >= 0 THEN a.attstattarget END,
-      'options', (SELECT string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(a.attoptions)))
+      'options', (SELECT pg_catalog.json_object_agg(option_name, option_value) FROM pg_catalog.pg_options_to_table(a.attoptions)))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
       LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE c.oid = ${oid} ORDER BY a.attnum`
@@ -66,6 +69,9 @@ export type TwinIndex = {
   readonly exclusion: boolean
   readonly comment: string | null
   readonly constraintComment: string | null
+  readonly space: string | null
+  /** Of a primary key or a unique constraint, whose definitions have them not. */
+  readonly options: string | null
 }
 
 /** From `USING` on, of the index `x` on the table `c` in `n`: names hold any words. */
@@ -79,7 +85,9 @@ export function indexesSql({ oid, attnum }: About): string {
       'constraint', pg_catalog.pg_get_constraintdef(k.oid), 'unique', i.indisunique, 'primary', i.indisprimary, 'exclusion', coalesce(k.contype = 'x', false),
       'wide', EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at) WHERE i.indkey[g.at] = ${attnum}),
       'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
-      'comment', pg_catalog.obj_description(x.oid, 'pg_class'), 'constraintComment', pg_catalog.obj_description(k.oid, 'pg_constraint'))
+      'comment', pg_catalog.obj_description(x.oid, 'pg_class'), 'constraintComment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
+      'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = x.reltablespace),
+      'options', CASE WHEN k.contype IN ('p', 'u') THEN (SELECT string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)) END)
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')
@@ -119,6 +127,26 @@ export function constraintsSql({ oid }: About): string {
     FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid ORDER BY k.contype, k.conname`
 }
 
+export type TwinStatistics = {
+  readonly schema: string
+  readonly name: string
+  /** Behind its name, up to the table. */
+  readonly body: string
+  readonly target: number | null
+  readonly comment: string | null
+}
+
+export function statisticsSql({ oid }: About): string {
+  return `
+    SELECT pg_catalog.json_build_object('schema', w.nspname, 'name', s.stxname, 'target', CASE WHEN s.stxstattarget >= 0 THEN s.stxstattarget END,
+      'comment', pg_catalog.obj_description(s.oid, 'pg_statistic_ext'),
+      'body', substr(left(w.text, -length(w.from_table)), 1 + length(pg_catalog.format('CREATE STATISTICS %I.%I', w.nspname, s.stxname))))
+    FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace y ON y.oid = t.relnamespace JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
+      CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_statisticsobjdef(s.oid) AS text, n.nspname, pg_catalog.format(' FROM %I.%I', y.nspname, t.relname) AS from_table
+        FROM pg_catalog.pg_namespace n WHERE n.oid = s.stxnamespace) w
+    WHERE t.oid = ${oid} ORDER BY s.stxname`
+}
+
 /** Whatever else is made again, by statements that name the new table as `target`. @param target in SQL */
 export function restSql({ oid }: About, target: string): string {
   const table = `'${target.replaceAll("'", "''")}'`
@@ -126,17 +154,14 @@ export function restSql({ oid }: About, target: string): string {
   return `
     WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = ${oid}),
     made (place, sql) AS (
-      SELECT 1, pg_catalog.format('CREATE STATISTICS %I.%I', w.nspname, left(s.stxname, 50) || '_p')
-        || substr(left(w.text, -length(w.from_table)), 1 + length(pg_catalog.format('CREATE STATISTICS %I.%I', w.nspname, s.stxname))) || ' FROM ' || ${table}
-      FROM t JOIN pg_catalog.pg_namespace y ON y.oid = t.relnamespace JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
-        CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_statisticsobjdef(s.oid) AS text, n.nspname, pg_catalog.format(' FROM %I.%I', y.nspname, t.relname) AS from_table
-          FROM pg_catalog.pg_namespace n WHERE n.oid = s.stxnamespace) w
-      UNION ALL SELECT 2, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, ${table},
+      SELECT 2, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, ${table},
         CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
         CASE o.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
         (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM unnest(o.polroles) role),
         ' USING (' || pg_catalog.pg_get_expr(o.polqual, o.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid) || ')')
       FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid
+      UNION ALL SELECT 2, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', o.polname, ${table}, pg_catalog.obj_description(o.oid, 'pg_policy'))
+      FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid WHERE pg_catalog.obj_description(o.oid, 'pg_policy') IS NOT NULL
       UNION ALL SELECT 3, pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', ${table}) FROM t WHERE t.relrowsecurity
       UNION ALL SELECT 4, pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', ${table}) FROM t WHERE t.relforcerowsecurity
       UNION ALL SELECT 5, pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', ${table}, a.attname, pg_catalog.col_description(t.oid, a.attnum))
@@ -146,7 +171,7 @@ export function restSql({ oid }: About, target: string): string {
       FROM t, LATERAL (SELECT NULL::name AS attname, t.relacl AS acl UNION ALL SELECT b.attname, b.attacl FROM pg_catalog.pg_attribute b WHERE b.attrelid = t.oid AND NOT b.attisdropped) g,
         LATERAL pg_catalog.aclexplode(g.acl) e WHERE e.grantee <> t.relowner GROUP BY e.grantee, e.is_grantable, g.attname
     )
-    SELECT sql FROM made ORDER BY place, sql`
+    SELECT sql FROM made ORDER BY place, sql DESC`
 }
 
 /** Roles to which default privileges would give new tables of this schema something, as SQL has them. */

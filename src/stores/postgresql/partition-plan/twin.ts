@@ -4,17 +4,19 @@ import { quoteName } from '../connect.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { suffixed } from '../archiving/move.ts'
 import { type About, objects } from './about.ts'
-import { withColumn } from './list-text.ts'
+import { withColumn, withPlace } from './list-text.ts'
 import {
   columnsSql,
   constraintsSql,
   defaultRolesSql,
   indexesSql,
   restSql,
+  statisticsSql,
   tableSqlOf,
   type TwinColumn,
   type TwinIndex,
   type TwinSequence,
+  type TwinStatistics,
   type TwinTable,
 } from './twin-facts.ts'
 
@@ -42,6 +44,10 @@ export async function twinStatements(
   const constraints = await objects<Constraint>(about, constraintsSql(about))
   const checks = constraints.filter(({ kind }) => kind === 'c')
   const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const statistics = await objects<TwinStatistics>(about, statisticsSql(about))
+  const tables = [name, suffixed(name, 'default'), ...partitions.map((one) => one.name)]
+  const indexNames = ownNames(indexes, tables)
+  const statisticsNames = ownNames(statistics, [])
   const leaves = [
     ...partitions.map(({ name: leaf, from, to }) => ({
       leaf: tableSql({ schema, name: leaf }),
@@ -58,7 +64,15 @@ export async function twinStatements(
     createSql(target, columns, checks, about, table),
     ...columns.flatMap((column) => columnStorage(target, column)),
     ...leaves.map(({ leaf, bounds }) => leafSql(leaf, bounds, target, table)),
-    ...indexes.flatMap((index) => indexStatements(target, index, about)),
+    ...columns.flatMap((column) =>
+      columnStatistics(
+        target,
+        leaves.map(({ leaf }) => leaf),
+        column,
+      ),
+    ),
+    ...indexes.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? '')),
+    ...statistics.flatMap((one) => statisticsStatements(target, one, statisticsNames.get(one.name) ?? '')),
     ...constraints.flatMap(({ kind, name: key, definition }) =>
       kind === 'f' ? [`ALTER TABLE ${target} ADD CONSTRAINT ${quoteName(key)} ${definition}`] : [],
     ),
@@ -75,15 +89,39 @@ export async function twinStatements(
   ]
 }
 
-/** Names that something else has: of the new tables, and of their indexes, which share the names of tables. */
+/** Names that something else has: of the new tables, of their indexes, which share the names of tables, and of statistics. @param tables the new table, and its partitions */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
   const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
-  const names = [...tables, ...indexes.map(({ name }) => suffixed(name, MARK))]
+  const [target = ''] = tables
+  const own = [...tables, suffixed(target, 'default')]
+  const names = [...own, ...ownNames(indexes, own).values()]
+  const statistics = [...ownNames(await objects<TwinStatistics>(about, statisticsSql(about)), []).values()]
   const rows = await about.session.ask(
     `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = ${literal(about.schema)} AND c.relname IN (${names.map(literal).join(', ')}) ORDER BY 1`,
+     WHERE n.nspname = ${literal(about.schema)} AND c.relname IN (${names.map(literal).join(', ')})
+     UNION ALL SELECT s.stxname FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+     WHERE n.nspname = ${literal(about.schema)} AND s.stxname IN (${['', ...statistics].map(literal).join(', ')}) ORDER BY 1`,
   )
   return rows.map(([name]) => name ?? '')
+}
+
+/** New names by the old ones. Long names are cut, and may be one then. @param taken of what shares their names */
+function ownNames(old: readonly { readonly name: string }[], taken: readonly string[]): ReadonlyMap<string, string> {
+  const used = new Set(taken)
+  const names = new Map<string, string>()
+  for (const { name } of old) {
+    let own = suffixed(name, MARK)
+    for (let n = 2; used.has(own); n++) own = suffixed(name, `${MARK}${n}`)
+    used.add(own)
+    names.set(name, own)
+  }
+  return names
+}
+
+/** Definitions of its checks, as the new table has them. */
+export async function checksOf(about: About): Promise<readonly string[]> {
+  const constraints = await objects<Constraint>(about, constraintsSql(about))
+  return constraints.flatMap(({ kind, definition }) => (kind === 'c' ? [definition] : []))
 }
 
 /** Definitions behind the name of the table, for one that has the same columns: what makes its indexes. */
@@ -132,6 +170,7 @@ function columnSql({
   sequence,
   default: own,
   notNull,
+  notNullName,
 }: TwinColumn): string {
   const parts = [`${quoteName(name)} ${type}`]
   if (collation !== null) parts.push(`COLLATE ${collation}`)
@@ -141,7 +180,7 @@ function columnSql({
       `GENERATED ${identity === 'a' ? 'ALWAYS' : 'BY DEFAULT'} AS IDENTITY${sequence === null ? '' : ` (${sequenceOptions(sequence)})`}`,
     )
   } else if (own !== null) parts.push(`DEFAULT ${own}`)
-  if (notNull) parts.push('NOT NULL')
+  if (notNull) parts.push(`${notNullName === null ? '' : `CONSTRAINT ${quoteName(notNullName)} `}NOT NULL`)
   return parts.join(' ')
 }
 
@@ -154,16 +193,45 @@ function sequenceOptions({ start, increment, minimum, maximum, cache, cycle }: T
 }
 
 /** Before the partitions are made, which take it from their parent. */
-function columnStorage(
-  target: string,
-  { name, storage, compression, target: statistics, options }: TwinColumn,
-): readonly string[] {
+function columnStorage(target: string, { name, storage, compression }: TwinColumn): readonly string[] {
   const alter = `ALTER TABLE ${target} ALTER COLUMN ${quoteName(name)}`
   return [
     ...(storage === null ? [] : [`${alter} SET STORAGE ${storage}`]),
     ...(compression === null ? [] : [`${alter} SET COMPRESSION ${compression}`]),
-    ...(statistics === null ? [] : [`${alter} SET STATISTICS ${statistics}`]),
-    ...(options === null ? [] : [`${alter} SET (${options})`]),
+  ]
+}
+
+/** Behind the partitions, which take none of it by themselves. Of the table above them the server counts what lies below it. */
+function columnStatistics(
+  target: string,
+  leaves: readonly string[],
+  { name, target: statistics, options }: TwinColumn,
+): readonly string[] {
+  const set = (table: string, given: Readonly<Record<string, string>>): string =>
+    `ALTER TABLE ${table} ALTER COLUMN ${quoteName(name)} SET (${Object.entries(given)
+      .map(([option, value]) => `${quoteName(option)} = ${literal(value)}`)
+      .join(', ')})`
+  const above =
+    options?.['n_distinct'] === undefined ? options : { n_distinct_inherited: options['n_distinct'], ...options }
+  return [
+    ...(statistics === null
+      ? []
+      : [`ALTER TABLE ${target} ALTER COLUMN ${quoteName(name)} SET STATISTICS ${statistics}`]),
+    ...(above === null ? [] : [set(target, above)]),
+    ...(options === null ? [] : leaves.map((leaf) => set(leaf, options))),
+  ]
+}
+
+function statisticsStatements(
+  target: string,
+  { schema, body, target: statistics, comment }: TwinStatistics,
+  name: string,
+): readonly string[] {
+  const own = tableSql({ schema, name })
+  return [
+    `CREATE STATISTICS ${own}${body} FROM ${target}`,
+    ...(statistics === null ? [] : [`ALTER STATISTICS ${own} SET STATISTICS ${statistics}`]),
+    ...(comment === null ? [] : [`COMMENT ON STATISTICS ${own} IS ${literal(comment)}`]),
   ]
 }
 
@@ -173,12 +241,13 @@ function leafSql(leaf: string, bounds: string, target: string, { unlogged, metho
   return `CREATE ${unlogged ? 'UNLOGGED ' : ''}TABLE ${leaf} PARTITION OF ${target} ${bounds}${using}${kept}`
 }
 
-function indexStatements(target: string, index: TwinIndex, about: About): readonly string[] {
-  const name = suffixed(index.name, MARK)
+function indexStatements(target: string, index: TwinIndex, about: About, name: string): readonly string[] {
+  const place = index.space === null ? '' : ` TABLESPACE ${quoteName(index.space)}`
+  const kept = `${index.options === null ? '' : ` WITH (${index.options})`}${place === '' ? '' : ` USING INDEX${place}`}`
   const made =
     index.constraint === null
-      ? `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteName(name)} ON ${target} ${widened(index.tail ?? '', index, about)}`
-      : `ALTER TABLE ${target} ADD CONSTRAINT ${quoteName(name)} ${widened(index.constraint, index, about)}`
+      ? `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteName(name)} ON ${target} ${withPlace(widened(index.tail ?? '', index, about), place)}`
+      : `ALTER TABLE ${target} ADD CONSTRAINT ${quoteName(name)} ${withPlace(widened(index.constraint, index, about), kept)}`
   const whole = tableSql({ schema: about.schema, name })
   return [
     made,
