@@ -77,6 +77,10 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
       ints: { kind: 'json' },
       words: { kind: 'text' },
       iv: { kind: 'text' },
+      js: { kind: 'native', name: 'json' },
+      jsons: { kind: 'native', name: 'jsonb[]' },
+      prs: { kind: 'native', name: 'pair[]' },
+      numbers: { kind: 'native', name: 'numeric[]' },
     }
     const { table, fill } = await zoo('other_zoo', (itself) => ({
       ...itself,

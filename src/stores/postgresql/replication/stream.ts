@@ -10,7 +10,8 @@ import type { PostgresSettings } from '../settings.ts'
 import { Changes } from './changes.ts'
 import { streamError } from './errors.ts'
 import { Relations } from './relations.ts'
-import { WalSender, type WalRequest } from './walsender.ts'
+import type { WalRequest } from './start-replication.ts'
+import { WalSender } from './walsender.ts'
 
 export type StreamOptions = {
   /** Aborted, it ends the stream: `next` throws. */

@@ -4,16 +4,13 @@
  */
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
-import type { Client, Connection, Submittable } from 'pg'
+import type { Client } from 'pg'
 import type { LogPosition } from '../../../model/copy/change.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import { connect, quoteName } from '../connect.ts'
-import { copySettings } from '../copy/session.ts'
-import { literal } from '../copy/sql.ts'
+import { connect } from '../connect.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { ServerMessage } from './errors.ts'
 import { Frames, HEADER } from './frames.ts'
-import { lsnText } from './lsn.ts'
+import { agree, Begun, startSql, type WalRequest } from './start-replication.ts'
 import { statusUpdate } from './status.ts'
 
 /** Bytes that wait for a reader before the server is kept from sending more, and below which it may go on. */
@@ -21,9 +18,6 @@ const FULL = 4 * 1024 * 1024
 const ROOM = 1024 * 1024
 const STATUS_MS = 5000
 const END_MS = 1000
-
-/** The first version that leaves out changes by their origin. */
-const ORIGINS = 160_000
 
 const COPY_DATA = code('d')
 const COPY_BOTH = code('W')
@@ -34,26 +28,6 @@ const ASKS = 1 + 8 + 8
 
 const COPY_DONE = Buffer.from([code('c'), 0, 0, 0, 4])
 const TERMINATE = Buffer.from([code('X'), 0, 0, 0, 4])
-
-/** Under these, values are the texts that a copy reads. */
-const EXPECTED: Readonly<Record<string, RegExp>> = {
-  client_encoding: /^UTF8$/,
-  TimeZone: /^UTC$/,
-  DateStyle: /^ISO\b/,
-  IntervalStyle: /^iso_8601$/,
-  bytea_output: /^hex$/,
-  extra_float_digits: /^1$/,
-  lc_monetary: /^C$/,
-  xmloption: /^content$/,
-}
-
-export type WalRequest = {
-  readonly slot: string
-  readonly publication: string
-  readonly from: LogPosition
-  /** Sends no changes that came by replication themselves, where the server can leave them out. */
-  readonly origin?: 'none' | undefined
-}
 
 export class WalSender implements AsyncDisposable {
   readonly #client: Client
@@ -82,8 +56,7 @@ export class WalSender implements AsyncDisposable {
   static async start(settings: PostgresSettings, request: WalRequest): Promise<WalSender> {
     const { client, socket, version } = await connect(settings, 'read', 'replication')
     try {
-      await client.query(copySettings(settings))
-      const timeoutMs = await agreed(client, settings)
+      const timeoutMs = await agree(client, settings)
       const sender = new WalSender(client, socket, settings, request.from)
       await sender.#begin(startSql(request, version), timeoutMs)
       return sender
@@ -254,33 +227,6 @@ export class WalSender implements AsyncDisposable {
   }
 }
 
-type Listeners = { readonly data: (data: Buffer) => void; readonly failed: (error: unknown) => void }
-
-/** START_REPLICATION: from its answer on the driver reads nothing any more, and only says when the connection has ended. */
-class Begun implements Submittable {
-  readonly #sql: string
-  readonly #socket: Duplex
-  readonly #driver: (data: Buffer) => void
-  readonly #listeners: Listeners
-
-  constructor(sql: string, socket: Duplex, driver: (data: Buffer) => void, listeners: Listeners) {
-    this.#sql = sql
-    this.#socket = socket
-    this.#driver = driver
-    this.#listeners = listeners
-  }
-
-  submit(connection: Connection): void {
-    this.#socket.removeListener('data', this.#driver)
-    this.#socket.on('data', this.#listeners.data)
-    connection.query(this.#sql)
-  }
-
-  handleError(error: unknown): void {
-    this.#listeners.failed(error)
-  }
-}
-
 /** Ends when the server has closed the connection, or does not answer. */
 async function leave(socket: Duplex, farewell: Buffer): Promise<void> {
   if (socket.destroyed) return
@@ -291,36 +237,6 @@ async function leave(socket: Duplex, farewell: Buffer): Promise<void> {
   socket.end(farewell)
   await ended
   clearTimeout(timer)
-}
-
-function startSql({ slot, publication, from, origin }: WalRequest, version: number): string {
-  const options = [
-    "proto_version '1'",
-    `publication_names ${literal(quoteName(publication))}`,
-    ...(origin === undefined || version < ORIGINS ? [] : [`origin ${literal(origin)}`]),
-  ]
-  return `START_REPLICATION SLOT ${quoteName(slot)} LOGICAL ${lsnText(from)} (${options.join(', ')})`
-}
-
-/** Looks whether the settings hold. @returns wal_sender_timeout, in ms; 0 where there is none */
-async function agreed(client: Client, settings: PostgresSettings): Promise<number> {
-  const names = [...Object.keys(EXPECTED), 'wal_sender_timeout']
-  const { rows } = await client.query<[name: string, value: string, setting: string]>({
-    text: `SELECT n.name, pg_catalog.current_setting(n.name), (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = n.name)
-      FROM (VALUES ${names.map((name) => `(${literal(name)})`).join(', ')}) AS n (name)`,
-    rowMode: 'array',
-  })
-  const known = new Map(rows.map(([name, value]) => [name, value]))
-  for (const [name, wanted] of Object.entries(EXPECTED)) {
-    if (wanted.test(known.get(name) ?? '')) continue
-    throw new SluiceError('CONNECT_FAILED', `the server does not keep the setting ${name}`, {
-      where: settings.label,
-      reason: `it is ${known.get(name) ?? 'not there'}, and changes would be read as other values than a copy reads`,
-      hint: 'connect to the server itself, without a pooler',
-      kind: 'source',
-    })
-  }
-  return Number(rows.find(([name]) => name === 'wal_sender_timeout')?.[2] ?? 0)
 }
 
 function code(letter: string): number {
