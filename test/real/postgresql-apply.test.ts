@@ -175,6 +175,37 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     })
   }
 
+  test('every set of unchanged columns', async () => {
+    const columns = ['a', 'b', 'c', 'd']
+    await using writer = await open(
+      'masks',
+      `CREATE TABLE masks (id int PRIMARY KEY, ${columns.map((one) => `${one} text`).join(', ')})`,
+    )
+    for (const times of [1, 50]) {
+      const ids = Array.from({ length: 16 * times }, (_, id) => id)
+      const isKept = (id: number, at: number): boolean => ((id >> at) & 1) === 1
+      await applied(
+        writer,
+        ids.map((id) => put([String(id), ...columns.map((one) => `${one} before`)])),
+      )
+      const changed = ids.map((id): Put => {
+        const cells = columns.map((one, at) => (isKept(id, at) ? undefined : `${one} after`))
+        return { row: [String(id), ...cells], key: [String(id)], base: [String(id)] }
+      })
+      const absentOnes = ['-1', '-16'].map((id): Put => ({
+        row: [id, 'x', undefined, 'x', 'x'],
+        key: [id],
+        base: [id],
+      }))
+      const nothing: Put = { row: ['-2', ...columns.map(() => undefined)], key: ['-2'], base: ['-2'] }
+      const { lacking } = await applied(writer, [...absentOnes, ...changed, nothing])
+      expect(lacking).toEqual([['-1'], ['-16'], ['-2']])
+      expect(await rows('SELECT * FROM masks ORDER BY id')).toEqual(
+        ids.map((id) => [String(id), ...columns.map((one, at) => `${one} ${isKept(id, at) ? 'before' : 'after'}`)]),
+      )
+    }
+  })
+
   test('names that mean something to SQL', async () => {
     const name = 'a "b" $1 \\ ; DROP'
     const q = `"${name.replaceAll('"', '""')}"`

@@ -20,10 +20,14 @@ export type StageSql = {
   /** With columns for unchanged values, and without. */
   readonly copy: Readonly<Record<'whole' | 'partial', string>>
   readonly clear: string
-  /** Takes unchanged values from the rows of their bases; returns `n` of those that it found. */
+  /** Takes unchanged values from the rows of their bases; changes as many rows as it found. */
   readonly fill: string
-  /** Sets what has changed in rows that stay; returns `n` of those that it found. */
-  readonly keep: string
+  /** `n` of those whose base `fill` did not find. */
+  readonly unfilled: string
+  /** Sets what has changed in rows that stay: of those with one mask, or of all (null). An empty text where nothing has changed. */
+  readonly keep: (mask: string | null) => string
+  /** `n` of those that stay and are not there. */
+  readonly absent: string
   readonly remove: string
   readonly insert: string
 }
@@ -51,7 +55,17 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
   // A mask has one character for each column of the request; 1 is an unchanged value.
   const unchanged = (at: number): string => `pg_catalog.substr(s.m, ${at + 1}, 1) = '1'`
   const filled = written.map(({ name, at }) => `c${at} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`) // prettier-ignore
-  const kept = settable(written).map(({ name, at }) => `${quoteName(name)} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`) // prettier-ignore
+  const keep = (mask: string | null): string => {
+    const changed = settable(written).filter(({ at }) => mask?.[at] !== '1')
+    if (changed.length === 0) return ''
+    const sets = changed.map(({ name, at }) =>
+      mask === null
+        ? `${quoteName(name)} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`
+        : `${quoteName(name)} = s.c${at}`,
+    )
+    const those = mask === null ? '' : ` AND s.m = '${mask}'`
+    return `UPDATE ${from} AS t SET ${sets.join(', ')} FROM ${s} AS s WHERE s.o = '${OPERATION.keep}'${those} AND ${same('c')}`
+  }
   const removed =
     shape.way === 'merge' ? `s.o = '${OPERATION.gone}'` : `s.o IN ('${OPERATION.gone}', '${OPERATION.put}')`
   return {
@@ -61,8 +75,10 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
       partial: `COPY ${s} (o, n, m, ${[...key.map((_, i) => `b${i}`), ...whole.slice(1)].join(', ')}) FROM STDIN`,
     },
     clear: `TRUNCATE ${s}`,
-    fill: `UPDATE ${s} AS s SET o = '${OPERATION.put}', ${filled.join(', ')} FROM ${from} AS t WHERE s.o = '${OPERATION.fill}' AND ${same('b')} RETURNING s.n`,
-    keep: `UPDATE ${from} AS t SET ${kept.join(', ')} FROM ${s} AS s WHERE s.o = '${OPERATION.keep}' AND ${same('c')} RETURNING s.n`,
+    fill: `UPDATE ${s} AS s SET o = '${OPERATION.put}', ${filled.join(', ')} FROM ${from} AS t WHERE s.o = '${OPERATION.fill}' AND ${same('b')}`,
+    unfilled: `SELECT n FROM ${s} WHERE o = '${OPERATION.fill}'`,
+    keep,
+    absent: `SELECT s.n FROM ${s} AS s WHERE s.o = '${OPERATION.keep}' AND NOT EXISTS (SELECT FROM ${from} AS t WHERE ${same('c')})`,
     remove: `DELETE FROM ${from} AS t USING ${s} AS s WHERE ${removed} AND ${same('c')}`,
     insert: putStatement(
       request,

@@ -9,6 +9,9 @@ import { identityColumns, OPERATION, stageSql, writtenColumns, type StageSql, ty
 import type { PartialPut, SortedBatch } from './puts.ts'
 import type { TableShape } from './shape.ts'
 
+/** Sets of unchanged columns that get a statement of their own, which sets the others only. */
+const MOST_MASKS = 8
+
 export class Stage {
   readonly #session: CopySession
   readonly #name: string
@@ -48,16 +51,16 @@ export class Stage {
     const filled = partial.length - kept.size
     await this.#prepare()
     await this.#load(gone, whole, partial, kept)
-    const found = new Set<string>()
+    const lacking = new Set<string>()
     const note = async (sql: string): Promise<void> => {
-      for (const [n] of await this.#session.ask(sql)) if (n !== null && n !== undefined) found.add(n)
+      for (const [n] of await this.#session.ask(sql)) if (n !== null && n !== undefined) lacking.add(n)
     }
-    if (filled > 0) await note(this.#sql.fill)
+    if (filled > 0 && (await this.#session.run(this.#sql.fill)) < filled) await note(this.#sql.unfilled)
     const replaces = this.#way === 'replace' && whole.length + filled > 0
     if (gone.length > 0 || replaces) await this.#session.ask(this.#sql.remove)
-    if (kept.size > 0) await note(this.#sql.keep)
+    if (kept.size > 0 && (await this.#keep(kept)) < kept.size) await note(this.#sql.absent)
     if (whole.length + filled > 0) await this.#session.ask(this.#sql.insert)
-    return partial.filter((_, n) => !found.has(String(n)))
+    return lacking.size === 0 ? [] : partial.filter((_, n) => lacking.has(String(n)))
   }
 
   /** The transaction has ended. */
@@ -71,6 +74,18 @@ export class Stage {
   async drop(): Promise<void> {
     if (this.#made) await this.#session.ask(`DROP TABLE IF EXISTS pg_temp.${this.#name}`)
     this.#made = false
+  }
+
+  /** @returns rows that were there; fewer where a row had nothing to set */
+  async #keep(kept: ReadonlySet<PartialPut>): Promise<number> {
+    const masks = new Set([...kept].map(({ mask }) => mask))
+    const each = masks.size > MOST_MASKS ? [null] : masks
+    let found = 0
+    for (const mask of each) {
+      const sql = this.#sql.keep(mask)
+      if (sql !== '') found += await this.#session.run(sql)
+    }
+    return found
   }
 
   async #prepare(): Promise<void> {
