@@ -348,6 +348,25 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
+  it('whose rows in the default are of later periods are told with what takes them', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await months(place, 'partly', [], true)
+    await place.sql(`INSERT INTO partly VALUES (1, '${year + 1}-05-05'), (2, '${year + 1}-06-05')`)
+    const now = new Date()
+    // To February of the next year.
+    const ahead = 13 - now.getUTCMonth()
+    const { events } = await perform(ensure(place, ['partly'], { ahead }))
+    expect(alarms(events)).toEqual([
+      expect.objectContaining({
+        alarm: 'rows in the default',
+        rows: '2',
+        hint: expect.stringContaining(`--ahead ${ahead + 4} makes them`) as string,
+      }),
+    ])
+    const all = await perform(ensure(place, ['partly'], { ahead: ahead + 4 }))
+    expect(all.finished).toMatchObject({ exitCode: 0, totals: { moved: '2' } })
+  })
+
   it('of which a killed run has left something are cleared of it, even where none is missing', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'broken')
@@ -380,7 +399,9 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       const { events, finished } = await perform(ensure(place, ['keyless'], { dryRun, ahead: 14 }))
       expect(finished).toMatchObject({ exitCode: 4, error: { code: 'TABLE_REFUSED' } })
       expect(alarms(events).map(({ alarm }) => alarm)).toEqual(['none ahead', 'rows in the default'])
-      expect(made(events)).toEqual([])
+      const from = made(events).map((one) => one.from)
+      expect(from).toContain(`${year + 1}-02-01`)
+      expect(from).not.toContain(`${year + 1}-01-01`)
     }
   })
 })

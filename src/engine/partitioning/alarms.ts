@@ -27,10 +27,12 @@ export type AlarmOptions = {
   readonly ahead: number
   /** What of them is missing. */
   readonly coming: Coming
-  /** Rows of the default partition, counted now: in the spans of periods that are missing, of those that are archived and gone, and in none of them; null where nobody counted. */
+  /** Rows of the default partition, counted now: in the spans of periods that are missing, of those that are archived and gone, of later ones, and in none of them; null where nobody counted. */
   readonly stray: {
     readonly missing: readonly bigint[]
     readonly late: readonly (StrayRows & { readonly label: string })[]
+    /** Of periods behind those that have to be there; with so many ahead (`enough`) all of them have partitions, null where nobody knows. */
+    readonly ahead: { readonly rows: bigint; readonly from: string; readonly enough: number | null } | null
     readonly others: StrayRows
   } | null
   readonly archive: ArchiveRecord | null
@@ -61,6 +63,8 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
       })),
     ...openGaps(standing, options.archive)
       .filter(({ low, high }) => !overlaps.some(({ period }) => low < period.high && high > period.low))
+      // What is missing is told already.
+      .filter(({ low, high }) => !missing.some((one) => one.low === low) || !missing.some((one) => one.high === high))
       .map((gap): Alarm => ({
         alarm: 'gap',
         from: gap.from ?? '',
@@ -169,7 +173,7 @@ function lateAlarms(
 
 function strayAlarms(
   missing: readonly PlacedPeriod[],
-  { missing: inMissing, others }: NonNullable<AlarmOptions['stray']>,
+  { missing: inMissing, ahead, others }: NonNullable<AlarmOptions['stray']>,
   { calendar }: Standing,
 ): readonly Alarm[] {
   const alarms: Alarm[] = []
@@ -185,6 +189,15 @@ function strayAlarms(
       hint: 'sluice partition ensure moves them, or prints the statement that does',
     })
   }
+  if (ahead !== null) {
+    alarms.push({
+      alarm: 'rows in the default',
+      from: ahead.from,
+      rows: dec(ahead.rows),
+      detail: 'they belong to periods that lie further ahead than partitions have to be there',
+      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} makes them, and moves these rows; else they stay there until their periods come`,
+    })
+  }
   if (others.rows > 0n) {
     alarms.push({
       alarm: 'rows in the default',
@@ -195,7 +208,7 @@ function strayAlarms(
         calendar === null
           ? 'no other partition takes them, or they have no time at all'
           : 'they belong to no period that has to be there, or have no time at all',
-      hint: 'mend their times, or make partitions for them by hand',
+      hint: 'mend their times where these are wrong, or make partitions for them by hand',
     })
   }
   return alarms

@@ -2,6 +2,7 @@
 import { boundsFor } from '../calendar/bounds.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from '../calendar/civil.ts'
+import { ordinalOf } from '../calendar/ordinal.ts'
 import { nextPeriod, periodOf, periodOfNumber, type Period } from '../calendar/period.ts'
 import { isMoment, readValue, type ValueKind } from '../calendar/value-text.ts'
 import { dayAt, MS_OF_DAY } from '../calendar/zone.ts'
@@ -10,6 +11,8 @@ import type { RangePartition, Span } from '../../stores/maintenance-port.ts'
 
 /** So many are made in one run: a year of days. */
 const MOST_AT_ONCE = 400
+/** As `--ahead` takes it. */
+export const MOST_AHEAD = 200
 
 /** Nobody cuts a table so coarsely on purpose. */
 const YEARS_AT_ONCE = 2 * 366 * MS_OF_DAY
@@ -188,6 +191,23 @@ function periodsUpTo(spec: CalendarSpec, first: Period | null, end: Period): rea
     periods.push(period)
   }
   return periods
+}
+
+/** How many whole periods after that of today a time lies in; null for one in years that have no names. */
+export function aheadOf(spec: CalendarSpec, at: number, kind: ValueKind, now: Date): number | null {
+  const period = Number.isFinite(at) ? periodOfNumber(spec, dayIn(spec, at, kind)) : null
+  const today = currentPeriod(spec, now)
+  return period === null ? null : ordinalOf(spec, parseDay(period.from)) - ordinalOf(spec, parseDay(today.from))
+}
+
+/** What comes behind the periods that have to be there, up to those that can be asked for. */
+export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: Wanted): PlacedPeriod | null {
+  const [first, end] = [ahead + 1, MOST_AHEAD].map((n) =>
+    placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), n), kind),
+  )
+  return first === undefined || end === undefined || first.low >= end.high
+    ? null
+    : { ...first, to: end.to, high: end.high }
 }
 
 function furthest(last: Placed | null, next: Placed): Placed {

@@ -29,6 +29,8 @@ const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
   ['not given', 'PARTITION_NOT_ALIKE', 'a new partition lacks something that its neighbour has'],
 ]
 
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['TABLE_REFUSED', 'ROW_REFUSED'])
+
 type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
 
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
@@ -50,8 +52,8 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     run.emit(tableEvent(name, found.standing, now))
     const before = comingOf(found.standing, { ...operation, now })
     const periods = await missingPeriods(found, before.missing, maintenance, run)
-    const { made, failure } = await attempt(found, periods, operation, maintenance, run)
-    for (const period of failure === null ? periods : []) {
+    const { made, failure, periods: possible } = await attempt(found, periods, operation, maintenance, run)
+    for (const period of possible) {
       const status = dryRun ? 'planned' : statusOf(period, made)
       const moved = made?.made.find(({ from }) => from === period.from)?.moved ?? 0n
       totals[status]++
@@ -82,7 +84,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     }
     const { archive } = found
     const coming = isChanged ? comingOf(after, { ...operation, now }) : before
-    const stray = await strayOf({ standing: after, archive }, coming.missing, maintenance, run)
+    const stray = await strayOf({ standing: after, archive }, { ...coming, ...operation, now }, maintenance, run)
     for (const alarm of [...alarmsOf(after, { ...operation, now, coming, stray, archive }), ...notGiven(made)]) {
       totals.alarms++
       alarms.add(alarm.alarm)
@@ -126,24 +128,53 @@ async function missingPeriods(
   return named([...inGaps.filter((_, i) => (spans[i] ?? 0n) > 0n), ...missing].toSorted((a, b) => a.low - b.low))
 }
 
-/** With a dry run only what would be refused. */
+type Attempt = {
+  readonly made: Made | null
+  /** Why not all could be made. */
+  readonly failure: SluiceError | null
+  /** Those that are there now, or would be. */
+  readonly periods: readonly Period[]
+}
+
+/** What is in the way of rows that have to be moved is in nobody's way whose period has none: it is made all the same, before its first row. */
 async function attempt(
   found: FoundTable,
   periods: readonly Period[],
   operation: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
-): Promise<{ readonly made: Made | null; readonly failure: SluiceError | null }> {
+): Promise<Attempt> {
+  const all = await attemptAll(found, periods, operation, maintenance, run)
+  if (all.failure === null || !found.standing.table.partitions.some(({ isDefault }) => isDefault)) return all
+  const { spans } = await maintenance.stray(found.standing.table, periods, run.interrupt.abort)
+  const empty = periods.filter((_, i) => spans[i] === 0n)
+  if (empty.length === 0 || empty.length === periods.length) return all
+  const some = await attemptAll(found, empty, operation, maintenance, run)
+  return { ...some, failure: all.failure }
+}
+
+/** With a dry run only what would be refused. */
+async function attemptAll(
+  found: FoundTable,
+  periods: readonly Period[],
+  operation: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: PartitionEnsureRun,
+): Promise<Attempt> {
   // What a run left that was broken off is removed by the next making, even where nothing is missing.
   const { leftOver } = found.standing.table
-  if (periods.length === 0 && (leftOver === undefined || operation.dryRun)) return { made: null, failure: null }
+  if (periods.length === 0 && (leftOver === undefined || operation.dryRun))
+    return { made: null, failure: null, periods }
   try {
-    if (!operation.dryRun) return { made: await make(found, periods, operation, maintenance, run), failure: null }
-    return { made: null, failure: await maintenance.foresee(wanted(found, periods, run)) }
+    if (!operation.dryRun) {
+      return { made: await make(found, periods, operation, maintenance, run), failure: null, periods }
+    }
+    const failure = await maintenance.foresee(wanted(found, periods, run))
+    return { made: null, failure, periods: failure === null ? periods : [] }
   } catch (error) {
     const failure = asSluiceError(error)
-    if (run.interrupt.abort.aborted || failure.code !== 'TABLE_REFUSED') throw failure
-    return { made: null, failure }
+    if (run.interrupt.abort.aborted || !REFUSALS.has(failure.code)) throw failure
+    return { made: null, failure, periods: [] }
   }
 }
 

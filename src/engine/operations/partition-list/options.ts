@@ -1,5 +1,6 @@
 /** What `sluice partition` takes, whatever its action. */
 import { CALENDAR_UNITS } from '../../calendar/calendar.ts'
+import { MOST_AHEAD } from '../../partitioning/coverage.ts'
 import type { Option } from '../option.ts'
 
 const ALL = 'all actions:'
@@ -66,7 +67,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     name: 'ahead',
     type: 'number',
     fallback: 2,
-    most: 200,
+    most: MOST_AHEAD,
     group: 'list and ensure:',
     describe: 'whole periods after the current one that have to be there',
   },

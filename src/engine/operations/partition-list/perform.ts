@@ -54,7 +54,9 @@ export async function partitionList(operation: PartitionListOperation, run: Part
     const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
     const counted = rest !== undefined && (count || (rest.bytes ?? 0n) <= SMALL_BYTES)
     if (rest !== undefined && !counted) notLooked.push(`rows of ${tableText(rest.name)} (--count counts them)`)
-    const stray = counted ? await strayOf(found, coming.missing, maintenanceOf(store), run) : null
+    const stray = counted
+      ? await strayOf(found, { ...coming, now: options.now, ahead: operation.ahead }, maintenanceOf(store), run)
+      : null
     for (const alarm of alarmsOf(standing, { ...operation, now: options.now, coming, stray, archive: found.archive })) {
       totals.alarms++
       run.emit({ type: 'partition.alarm', table: found.name, ...alarm })
