@@ -36,6 +36,8 @@ export type TextOptions = {
 }
 
 /** How a run ends; for a step of something larger that is not the end. */
+/** What --quiet leaves of a command that a timer runs: a mail has to say of which database it is. */
+const FRAME: ReadonlySet<Word> = new Set(['start', 'end'])
 const LAST_WORDS: ReadonlySet<Word> = new Set(['next', 'do', 'exit'])
 
 /** What GitHub's runner would take for a command of its own: `##[x]` anywhere, `::x::` where a line begins. */
@@ -75,10 +77,11 @@ export function textFace(output: Output, options: TextOptions): Face {
   const rings = new RingLines()
   const plans = new PartitionPlanText(data)
   let listingCommand = false
+  let mailed = false
 
   const wanted = (block: Block): boolean => {
     if (block.word === 'at' && options.progress === false) return false
-    if (options.quiet) return block.problem || block.word === 'exit'
+    if (options.quiet) return block.problem || block.word === 'exit' || (mailed && FRAME.has(block.word))
     return !(listingCommand && block.word === 'start')
   }
   const tell = (block: Block): void => {
@@ -157,6 +160,7 @@ export function textFace(output: Output, options: TextOptions): Face {
     event: (event, part) => {
       if (event.type === 'run.started') {
         listingCommand = printsOnly(event.command)
+        mailed = event.command === 'partition-ensure'
         questions = 0
         origin ??= Date.parse(event.ts)
         narrator = new Narrator(options.verbose, origin, part, dryRun)

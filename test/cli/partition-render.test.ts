@@ -160,10 +160,10 @@ const list = stamped([
   ],
 ])
 
-async function text(events: readonly Event[], github = false): Promise<string> {
+async function text(events: readonly Event[], github = false, quiet = false): Promise<string> {
   const [stdout, stderr] = [new Memory(), new Memory()]
   const output = openOutput(stdout, stderr)
-  const options = { quiet: false, verbose: false, color: false, github, redact: (one: string) => redactText(one) }
+  const options = { quiet, verbose: false, color: false, github, redact: (one: string) => redactText(one) }
   const faces = github
     ? [githubFace(output, { summaryFile: undefined, redact: options.redact })]
     : [textFace(output, options)]
@@ -179,6 +179,25 @@ it.each<[string, readonly Event[]]>([
 ])('%s', async (name, events) => {
   for (const event of events) eventSchema.parse(event)
   await expect(await text(events)).toMatchFileSnapshot(path.join(import.meta.dirname, 'golden', name))
+})
+
+it('--quiet leaves a mail: of which database, the alarms, and the end; of what failed nothing is said to be well', async () => {
+  const words = (all: string): string[] => all.split('\n').flatMap((line) => /^\d+:\d\d (\w+)/.exec(line)?.[1] ?? [])
+  const mail = await text(ensure, false, true)
+  expect(words(mail)).toEqual(['start', 'ALARM', 'end', 'exit'])
+  expect(mail).toContain(FROM)
+  const ended = (totals: Record<string, string>): Event[] =>
+    stamped([
+      [0, { type: 'run.started', command: 'partition-ensure', tool: '0.1.0', target: FROM }],
+      [1, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { made: '0', alarms: '0', ...totals }, ms: 1 }],
+    ])
+  expect(await text(ended({ tables: '2' }), false, true)).toContain('2 tables, 0 partitions made, no alarm in')
+  expect(await text(ended({ tables: '2', failed: '1' }), false, true)).toContain(
+    '2 tables, 0 partitions made, 1 failed in',
+  )
+  expect(await text(ended({ tables: '0', passedOver: '1' }), false, true)).toContain(
+    '0 tables, 1 passed over, 0 partitions made in',
+  )
 })
 
 it('annotates alarms on GitHub', async () => {
