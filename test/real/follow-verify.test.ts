@@ -4,6 +4,7 @@ import type { CopyStore } from '../../src/stores/copy-port.ts'
 import type { ChangeSource, FollowedTable, StreamBirth, StreamState } from '../../src/stores/follow-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { look as partitions, make } from './partition-kit.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { changesOf, keyed, LOGICAL } from './follow-source-kit.ts'
 
@@ -165,6 +166,10 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     ['CREATE SCHEMA s; ALTER TABLE plain SET SCHEMA s', 'public.plain: it is called s.plain now'],
     ['ALTER TABLE plain REPLICA IDENTITY FULL', 'public.plain: its replica identity is another one'],
     ['ALTER TABLE parts DETACH PARTITION parts_1', 'public.parts: partition public.parts_1 was detached or dropped'],
+    [
+      'ALTER TABLE parts DETACH PARTITION parts_1; INSERT INTO parts_1 VALUES (100, 1); ALTER TABLE parts ATTACH PARTITION parts_1 FOR VALUES FROM (0) TO (10)',
+      'public.parts: partition public.parts_1 was detached and attached again',
+    ],
     ['DROP TABLE parts_1', 'public.parts: partition public.parts_1 was detached or dropped'],
     [
       'CREATE TABLE more (LIKE parts INCLUDING ALL); INSERT INTO more VALUES (1, 25); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)',
@@ -275,6 +280,43 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     } finally {
       await stream[Symbol.asyncDispose]()
     }
+  })
+
+  test('goes on while partition ensure makes partitions, with rows of the default one, and while they are written to', async () => {
+    await source.end(NAME, SIGNAL)
+    await sql.run(`
+      SET TimeZone TO 'UTC'; CREATE TABLE bookings (id bigint, at timestamptz NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+      CREATE TABLE bookings_q2 PARTITION OF bookings FOR VALUES FROM ('2024-04-01') TO ('2024-07-01');
+      CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT;
+      INSERT INTO bookings SELECT i, '2024-06-01'::timestamptz + i * interval '1 day' FROM generate_series(1, 150) i`)
+    tables = await keyed(store, 'plain', 'bookings')
+    birth = await source.begin(NAME, tables, SIGNAL)
+    await sql.run("COMMENT ON PUBLICATION sluice_watched IS 'of somebody'")
+    // First an empty one, then those that rows of the default partition go to, twice before anybody looks.
+    await make(store, await partitions(store, 'bookings'), [
+      ['bookings_q1', '2024-01-01 00:00:00+00', '2024-04-01 00:00:00+00'],
+    ])
+    await make(store, await partitions(store, 'bookings'), [
+      ['bookings_q3', '2024-07-01 00:00:00+00', '2024-10-01 00:00:00+00'],
+    ])
+    await make(store, await partitions(store, 'bookings'), [
+      ['bookings_q4', '2024-10-01 00:00:00+00', '2025-01-01 00:00:00+00'],
+    ])
+    await sql.run("INSERT INTO bookings VALUES (1000, '2024-02-01'), (1001, '2024-08-01'), (1002, '2024-11-01')")
+    const { faults, moved } = await look(LATER)
+    expect(faults).toEqual([])
+    expect(Object.keys(moved)).toEqual(['public.bookings'])
+    const before = birth
+    birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+    expect(await look(LATER)).toEqual({ faults: [], moved: {} })
+    await sql.run('ALTER TABLE bookings DETACH PARTITION bookings_q4')
+    expect(await halted(LATER)).toEqual([
+      expect.stringContaining('partition public.bookings_q4 was detached or dropped'),
+    ])
+    birth = before
+    expect(await halted(LATER)).toEqual([
+      expect.stringContaining('a partition that was attached since was detached or dropped'),
+    ])
   })
 
   test('has one reader: who begins it anew is refused, and who ends it ends the reader', async () => {

@@ -1,10 +1,12 @@
 /** A partition of a period without rows: made aside, then attached in a moment. */
+import type { TableName } from '../../../model/copy/column-type.ts'
 import type { ComingPartition, RangedTable } from '../../maintenance-port.ts'
 import { betweenSql, boundsSql } from '../archiving/bounds.ts'
 import { isRefusal } from '../archiving/own.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
-import { tableSql } from '../copy/sql.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+import { noteAttached } from '../replication/partition-notes.ts'
 import { asideName, markOf } from './names.ts'
 import type { Patience, WantedLock } from './patience.ts'
 import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from './surroundings.ts'
@@ -54,9 +56,22 @@ export async function attachNew(
         `ALTER TABLE ${tableSql(name)} DROP CONSTRAINT ${quoteName(markOf(table.identity))}`,
       ].join(';\n'),
     )
+    await noteAttached(session, { table: table.identity, from: null, to: await attachedAs(session, [name]) })
     return giveCloned(session, twin.cloned())
   })
   return { missing: [...twin.missing, ...missing], notes: twin.notes }
+}
+
+/** Partitions by the names that they have within this transaction, each with the transaction that attached it. */
+export async function attachedAs(
+  session: CopySession,
+  names: readonly TableName[],
+): Promise<Readonly<Record<string, string>>> {
+  const rows = await session.ask(
+    `SELECT inhrelid, xmin FROM pg_catalog.pg_inherits
+     WHERE inhrelid IN (${names.map((name) => `pg_catalog.to_regclass(${literal(tableSql(name))})::oid`).join(', ')})`,
+  )
+  return Object.fromEntries(rows.map(([oid, attached]) => [oid ?? '', attached ?? '']))
 }
 
 /** States of triggers that the attachment made, within its transaction. */

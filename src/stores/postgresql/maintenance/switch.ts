@@ -3,12 +3,13 @@ import type { TableName } from '../../../model/copy/column-type.ts'
 import type { RangedTable } from '../../maintenance-port.ts'
 import { boundsSql } from '../archiving/bounds.ts'
 import type { KnownTable } from '../archiving/locks.ts'
+import { noteAttached } from '../replication/partition-notes.ts'
 import { suffixed } from '../archiving/move.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import type { Aside } from './aside.ts'
-import { giveCloned } from './attach-new.ts'
+import { attachedAs, giveCloned } from './attach-new.ts'
 import { definitionMark } from './definition.ts'
 import { dropKeyLogSql, noted, type KeyLog } from './key-log.ts'
 import { asideName, markOf } from './names.ts'
@@ -71,6 +72,11 @@ export async function switchOver(
       const { ids } = await noted(session, log)
       if (ids.length > 0) throw new NotNow('changes could not be made in both at once')
       await session.ask(statements)
+      const to = await attachedAs(
+        session,
+        aside.tables.map(({ twin }) => twin.wish.name),
+      )
+      await noteAttached(session, { table: table.identity, from: rest.oid, to })
       return giveCloned(session, cloned)
     },
   )

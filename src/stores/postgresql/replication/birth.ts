@@ -7,7 +7,7 @@ import { CopySession } from '../copy/session.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { findTables } from './exam-tables.ts'
 import { createPublication, dropPublication, findPublication, memberFact } from './publication.ts'
-import { readShapes, shapeText, type TableShape } from './shapes.ts'
+import { BY_INDEX, readShapes, shapeText, type TableShape } from './shapes.ts'
 import { createSlot, dropSlot, isOurs, PLUGIN, waitForOpen } from './slot.ts'
 import type { Wait } from './waiting.ts'
 
@@ -57,7 +57,7 @@ async function notedNow(
   const facts: Record<string, string> = { ...(await originOf(session)), 'slot.plugin': PLUGIN }
   const [row] = await session.ask('SELECT pg_catalog.current_database()')
   facts['slot.database'] = row?.[0] ?? ''
-  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
   try {
     const publication = await findPublication(session, name)
     const found = await findTables(

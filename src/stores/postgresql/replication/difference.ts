@@ -1,4 +1,5 @@
 /** What became of a followed table since its shape was noted: nothing, something that loses no row, or something after which rows may be missing. */
+import type { PartitionNote } from './partition-notes.ts'
 import type { ColumnShape, Node, SeenShape, TableShape } from './shapes.ts'
 
 /** What the database is asked where two shapes alone do not tell. */
@@ -9,6 +10,8 @@ export type Beyond = {
   readonly truncatedBy: ReadonlySet<number>
   /** Whether the stream has told everything that was committed when files of partitions, each as `oid file`, were seen first. */
   readonly caughtUp: (files: readonly string[]) => boolean
+  /** What `partition ensure` has said of partitions that it attached. */
+  readonly notes: readonly PartitionNote[]
 }
 
 /** `unclear`: to be looked at again. */
@@ -32,23 +35,48 @@ export function difference(
   if (reason !== null) return { type: 'halted', reason }
   const files = ofFiles(before, shape, changedBy, beyond)
   if (files !== null) return files
-  if (untoldNodes(before, shape, bornInside).some(({ oid }) => beyond.rows.get(oid) === 'unclear')) {
+  if (untoldNodes(before, shape, bornInside, beyond.notes).some(({ oid }) => beyond.rows.get(oid) === 'unclear')) {
     return { type: 'unclear' }
   }
   return JSON.stringify(before) === JSON.stringify(shape) ? { type: 'same' } : { type: 'moved', shape }
 }
 
 /** Partitions that were not there before, and may have brought rows along that no stream has told. */
-export function untoldNodes(before: TableShape, now: TableShape, bornInside: SeenShape['bornInside']): readonly Node[] {
+export function untoldNodes(
+  before: TableShape,
+  now: TableShape,
+  bornInside: SeenShape['bornInside'],
+  notes: readonly PartitionNote[],
+): readonly Node[] {
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
   const known = new Set(before.nodes.map(({ oid }) => oid))
+  const { added } = notedPartitions(before, notes)
   // What was made inside of a partitioned table that was attached later was filled through that one.
-  const told = ({ oid, parent }: Node): boolean => {
-    if (known.has(oid)) return true
+  const told = ({ oid, parent, attached }: Node): boolean => {
+    if (known.has(oid) || added.get(oid) === attached) return true
     const above = parent === null ? undefined : nodes.get(parent)
     return bornInside.has(oid) && above !== undefined && told(above)
   }
   return now.nodes.filter((node) => !told(node))
+}
+
+/** Partitions that went with their rows into noted ones, and those noted ones that have to be there, with the transactions that attached them. */
+function notedPartitions(
+  { nodes: [root, ...nodes] }: TableShape,
+  notes: readonly PartitionNote[],
+): { readonly gone: ReadonlySet<string>; readonly added: ReadonlyMap<string, string> } {
+  const known = new Set(nodes.map(({ oid }) => oid))
+  const gone = new Set<string>()
+  const added = new Map<string, string>()
+  for (const { table, from, to } of notes) {
+    if (table !== root?.oid || (from !== null && !known.has(from) && !added.has(from))) continue
+    if (from !== null) {
+      gone.add(from)
+      added.delete(from)
+    }
+    for (const [oid, attached] of Object.entries(to)) added.set(oid, attached)
+  }
+  return { gone, added }
 }
 
 function addedNodes(before: TableShape, { nodes }: TableShape): readonly Node[] {
@@ -114,16 +142,21 @@ function ofPartitions(
   before: TableShape,
   now: TableShape,
   bornInside: ReadonlySet<string>,
-  { rows }: Beyond,
+  { rows, notes }: Beyond,
 ): string | null {
+  const { gone, added: noted } = notedPartitions(before, notes)
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
   for (const was of before.nodes.slice(1)) {
     const is = nodes.get(was.oid)
+    if (is === undefined && gone.has(was.oid)) continue
     if (is === undefined) return `partition ${was.name} was detached or dropped`
     if (is.bounds !== was.bounds || is.parent !== was.parent) return `partition ${was.name} has other bounds`
+    if (is.attached !== was.attached) return `partition ${was.name} was detached and attached again`
     const changed = ofNode(was, is)
     if (changed !== null) return `of partition ${was.name}: ${changed}`
   }
+  if ([...noted.keys()].some((oid) => !nodes.has(oid)))
+    return 'a partition that was attached since was detached or dropped'
   const [root] = now.nodes
   for (const added of addedNodes(before, now)) {
     if (added.kind === 'f') return `foreign table ${added.name} was attached`
@@ -132,7 +165,7 @@ function ofPartitions(
       return `partition ${added.name} has another replica identity`
     }
   }
-  const filled = untoldNodes(before, now, bornInside).find(({ oid }) => rows.get(oid) === 'some')
+  const filled = untoldNodes(before, now, bornInside, notes).find(({ oid }) => rows.get(oid) === 'some')
   return filled === undefined ? null : `partition ${filled.name} was attached with rows`
 }
 
@@ -146,7 +179,7 @@ function ofFiles(
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
   const replaced = before.nodes
     .slice(1)
-    .filter((was) => was.file !== nodes.get(was.oid)?.file)
+    .filter((was) => nodes.has(was.oid) && was.file !== nodes.get(was.oid)?.file)
     .filter(({ oid }) => !truncatedBy.has(changedBy.get(oid) ?? 0))
   if (replaced.length === 0) return null
   if (!caughtUp(replaced.map(({ oid }) => `${oid} ${nodes.get(oid)?.file}`))) return { type: 'unclear' }

@@ -8,8 +8,9 @@ import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { difference, untoldNodes, type Beyond } from './difference.ts'
 import { fence, lsnOf, lsnText } from './lsn.ts'
+import { readNotes, type PartitionNote } from './partition-notes.ts'
 import { findPublication, memberFact } from './publication.ts'
-import { readShapes, shapeOf, shapeText, type TableShape } from './shapes.ts'
+import { BY_INDEX, readShapes, shapeOf, shapeText, type SeenShape, type TableShape } from './shapes.ts'
 import { findSlots, PLUGIN } from './slot.ts'
 
 /** So long a look at a partition waits for those who hold it. */
@@ -43,7 +44,7 @@ export async function verifyStream(
   if (other !== null) return whole('OTHER_SERVER', other)
   const lost = await slotFault(session, birth, applied)
   if (lost !== null) return whole('SLOT_LOST', lost)
-  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
   try {
     const publication = await findPublication(session, birth.publication)
     const changed = publicationFault(birth, publication?.facts ?? null)
@@ -52,6 +53,7 @@ export async function verifyStream(
     const oids = befores.map((shape) => shape.nodes[0]?.oid ?? '0')
     const seen = await readShapes(session, oids)
     const end = await fence(session)
+    const notes = await readNotes(session, birth.publication)
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
     for (const [at, { table, columns }] of tables.entries()) {
@@ -70,8 +72,9 @@ export async function verifyStream(
         now,
         columns.map((column) => column.name),
         {
-          rows: await rowsOf(session, before, now.shape, now.bornInside),
+          rows: await rowsOf(session, before, now, notes),
           truncatedBy: told.truncates.get(name) ?? new Set(),
+          notes,
           caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, told)),
         },
       )
@@ -146,11 +149,11 @@ function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { uncl
 async function rowsOf(
   session: CopySession,
   before: TableShape,
-  now: TableShape,
-  bornInside: ReadonlySet<string>,
+  { shape, bornInside }: SeenShape,
+  notes: readonly PartitionNote[],
 ): Promise<Beyond['rows']> {
   const rows = new Map<string, 'none' | 'some' | 'unclear'>()
-  for (const { oid, kind } of untoldNodes(before, now, bornInside)) {
+  for (const { oid, kind } of untoldNodes(before, shape, bornInside, notes)) {
     // A partitioned table has no rows of its own.
     if (kind === 'r') rows.set(oid, await rowsIn(session, oid))
   }

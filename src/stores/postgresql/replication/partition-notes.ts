@@ -1,0 +1,75 @@
+/**
+ * What `partition ensure` tells the streams of a table about partitions that it attaches: they hold no row that the stream has not told under the table's name. It
+ * stands in the comment of each stream's publication, written in the transaction that attaches them, so that both are seen together or not at all.
+ */
+import { quoteName } from '../connect.ts'
+import { isRefusal } from '../archiving/own.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal } from '../copy/sql.ts'
+
+export type PartitionNote = {
+  /** Object id of the partitioned table. */
+  readonly table: string
+  /** A partition that was detached, whose rows are in the new ones; null where the new ones are empty. */
+  readonly from: string | null
+  /** Object ids of those that were attached, each with the transaction. */
+  readonly to: Readonly<Record<string, string>>
+}
+
+/** Looks come every few seconds: older ones are in what was noted of the table by then. */
+const MOST = 200
+
+/** Of the stream of a publication, oldest first. */
+export async function readNotes(session: CopySession, publication: string): Promise<readonly PartitionNote[]> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.obj_description(p.oid, 'pg_publication') FROM pg_catalog.pg_publication p WHERE p.pubname = ${literal(publication)}`,
+  )
+  return notesOf(row?.[0] ?? null)
+}
+
+/**
+ * Within the transaction that attaches the partitions. Where the role does not own a publication nothing is written, and the stream halts the table.
+ * @throws what the server says, but for a lack of rights
+ */
+export async function noteAttached(session: CopySession, note: PartitionNote): Promise<void> {
+  const publications = await session.ask(
+    `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+     WHERE r.prrelid = ${literal(note.table)}::oid AND p.pubname ~ '^sluice_' AND pg_catalog.pg_has_role(p.pubowner, 'USAGE') ORDER BY 1`,
+  )
+  for (const [name] of publications) await addNote(session, name ?? '', note)
+}
+
+async function addNote(session: CopySession, publication: string, note: PartitionNote): Promise<void> {
+  const write = async (notes: readonly PartitionNote[]): Promise<void> => {
+    const text = JSON.stringify({ partitions: notes.slice(-MOST) })
+    await session.ask(`COMMENT ON PUBLICATION ${quoteName(publication)} IS ${literal(text)}`)
+  }
+  await session.ask('SAVEPOINT noted')
+  try {
+    // The first comment locks the publication: what another transaction adds meanwhile is seen then.
+    await write(await readNotes(session, publication))
+    await write([...(await readNotes(session, publication)), note])
+    await session.ask('RELEASE SAVEPOINT noted')
+  } catch (error) {
+    if (!session.alive || !isRefusal(error)) throw error
+    await session.ask('ROLLBACK TO SAVEPOINT noted')
+  }
+}
+
+/** A comment that somebody else wrote holds none. */
+function notesOf(comment: string | null): readonly PartitionNote[] {
+  try {
+    const { partitions } = JSON.parse(comment ?? '{}') as { readonly partitions?: unknown }
+    return Array.isArray(partitions) ? partitions.filter(isNote) : []
+  } catch {
+    return []
+  }
+}
+
+function isNote(value: unknown): value is PartitionNote {
+  if (typeof value !== 'object' || value === null) return false
+  const { table, from, to } = value as Partial<Record<keyof PartitionNote, unknown>>
+  const isNumber = (text: unknown): boolean => typeof text === 'string' && /^\d{1,10}$/.test(text)
+  if (!isNumber(table) || (from !== null && !isNumber(from)) || typeof to !== 'object' || to === null) return false
+  return Object.entries(to).every((pair) => pair.every(isNumber))
+}
